@@ -1,0 +1,3 @@
+//! kubectl-workerpool
+
+fn main() {}

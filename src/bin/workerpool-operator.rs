@@ -1,0 +1,3 @@
+//! workerpool-operator
+
+fn main() {}

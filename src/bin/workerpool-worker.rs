@@ -1,0 +1,3 @@
+//! workerpool-worker
+
+fn main() {}

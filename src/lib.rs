@@ -1,0 +1,25 @@
+//! `WorkerPool`: a Kubernetes operator that scales Redis workers, with its reference worker and kubectl plugin.
+//!
+//! The data flows one way: `observe` → `decide` → `act` → `report`; `controller` calls the four in order.
+//! Ranks, lower never uses higher: 0 [`decide`]; 1 [`api`], [`protocol`], [`telemetry`];
+//! 2 `observe`, `act`, `report` (never each other); 3 `controller`; beside it `worker` and `plugin` (0 and 1 only).
+
+#[cfg(feature = "api")]
+pub mod api;
+pub mod decide;
+pub mod protocol;
+pub mod telemetry;
+
+#[cfg(feature = "operator")]
+pub mod act;
+#[cfg(feature = "operator")]
+pub mod controller;
+#[cfg(feature = "operator")]
+pub mod observe;
+#[cfg(feature = "operator")]
+pub mod report;
+
+#[cfg(feature = "plugin")]
+pub mod plugin;
+#[cfg(feature = "worker")]
+pub mod worker;

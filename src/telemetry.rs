@@ -1,0 +1,26 @@
+//! Logs on standard error, as text or as JSON lines, and the one crypto provider of the process.
+
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, a field per fact.
+    Json,
+}
+
+/// Starts logging at `level` (the syntax of `RUST_LOG`, which wins where it is set) and installs ring as the
+/// provider of TLS: without it the first TLS connection panics.
+pub fn init(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call (in tests) finds both installed already, which is as good.
+    let _ = match format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
