@@ -1,0 +1,102 @@
+# `make` alone lists what there is. The cluster is kind where Docker answers, else the own one of tests/cluster; ON=kind or ON=cluster chooses.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ON ?= $(eval ON := $(shell docker info >/dev/null 2>&1 && echo kind || echo cluster))$(ON)
+OS := $(shell uname)
+MACHINE := $(subst arm64,aarch64,$(shell uname -m))
+ARCH := $(if $(filter aarch64,$(MACHINE)),arm64,amd64)
+# The plugin for this machine: on Linux it is the static one.
+PLUGIN := $(CURDIR)/dist/$(if $(filter Linux,$(OS)),$(ARCH),host)
+ON_CLUSTER = tests/cluster/$(ON) exec env PATH="$(PLUGIN):$$PATH"
+IMAGES := operator worker redis
+BUILD := cargo build --release --locked
+# Linux programs come from this machine's cargo, elsewhere from a Rust container's.
+TARGET := $(MACHINE)-unknown-linux-gnu
+STATIC := -C target-feature=+crt-static
+CARGO := $(if $(filter Linux,$(OS)),RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
+  -e RUSTFLAGS="$(STATIC)" rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
+# Copies what changed and nothing else, so that images are built anew only then.
+copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
+
+.PHONY: help
+help: ## This list
+	@awk -F':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+## See it
+.PHONY: demo
+demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (the first time about 15 min, then 4)
+	@$(MAKE) $(ON)-load plugin
+	@$(ON_CLUSTER) tests/cluster/demo $(ON)
+
+## Test it
+.PHONY: test test-unit test-cluster bench lint
+test: test-unit test-cluster ## All tests, without a cluster and on one; installs what is missing (the first time about 20 min)
+
+test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
+	@tests/cluster/install-tools test
+	cargo test --locked
+
+test-cluster: ## End-to-end tests on a real cluster
+	@$(MAKE) $(ON)-load plugin
+	@# Compiled outside and run inside: no way leads out of the own cluster's network.
+	cargo test --locked --features e2e --test e2e --no-run
+	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1
+
+lint: ## Formatting, clippy and rustdoc, without a warning
+	cargo fmt --check
+	cargo clippy --locked --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+## Build it
+.PHONY: dist plugin images generate crd clean install-tools
+dist: ## Static Linux programs for the images, into dist/ (the first time about 5 min)
+	$(CARGO) $(BUILD) --bins --target $(TARGET)
+	$(call copy,$(ARCH),target/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
+
+plugin: dist ## kubectl-workerpool for this machine
+ifneq ($(OS),Linux)
+	$(BUILD) --bin kubectl-workerpool
+	$(call copy,host,target/release,kubectl-workerpool)
+endif
+
+images: dist ## The images of operator, worker and Redis, by Docker or else buildah
+	tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
+
+generate: ## Write anew what is generated: crds/, manifests/, the chart's copy
+	UPDATE=1 cargo test --locked --test generated
+
+crd: generate ## The same
+
+install-tools: ## What demo and tests need and this machine lacks
+	@tests/cluster/install-tools $(ON)
+
+clean: ## Remove what was built here (the clusters and their cache stay)
+	cargo clean
+	rm -rf dist
+
+## Run a cluster
+.PHONY: cluster-up cluster-load cluster-down kind-up kind-load kind-down
+cluster-up: ## Kubernetes without Docker, on Linux as root (the first time about 8 min to build it, then 6 s)
+	@tests/cluster/install-tools cluster
+	@tests/cluster/cluster up
+
+cluster-load: cluster-up dist ## Build the images and bring them into it
+	tests/cluster/images buildah $(IMAGES)
+	tests/cluster/cluster load $(IMAGES:%=dist/images/%.tar)
+
+cluster-down: ## End it and remove all of it but the cache
+	@tests/cluster/cluster down
+
+kind-up: ## kind, where Docker answers (30 s; KIND_IMAGE names another node image)
+	@tests/cluster/install-tools kind
+	@tests/cluster/kind up
+
+kind-load: kind-up dist ## Build the images and bring them into it
+	tests/cluster/images docker $(IMAGES)
+	tests/cluster/kind load localhost/workerpool-operator:dev localhost/workerpool-worker:dev localhost/redis:dev
+
+kind-down: ## Delete it
+	@tests/cluster/kind down
