@@ -1,0 +1,179 @@
+//! The status of a `WorkerPool`: instants, never ages or countdowns, so that it changes only when something does.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the operator saw, decided and remembers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WorkerPoolStatus {
+    /// The generation of the spec that this status is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Pods of the target now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// Workers wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_replicas: Option<i32>,
+    /// The target's label selector, for the scale subresource.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+    /// The facts of the last look that changed anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsStatus>,
+    /// The last decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionStatus>,
+    /// What the next decision must know of the past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<MemoryStatus>,
+    /// The last 50 changes, newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub history: Vec<Change>,
+    /// Ready, ScalingActive, AbleToScale, ScalingLimited and MetricsFresh.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The facts as kubectl's columns show them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display: Option<Display>,
+}
+
+/// The facts, summed over the pool's queues.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetricsStatus {
+    /// When they were read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// Tasks that wait and could be taken now.
+    pub ready: MetricStatus,
+    /// Tasks that a worker holds.
+    pub in_flight: MetricStatus,
+    /// Workers whose lease lives and that take tasks.
+    pub live: MetricStatus,
+    /// Those of them that hold a task.
+    pub busy: MetricStatus,
+    /// Mean CPU use of the live workers, in percent.
+    pub cpu_percent: MetricStatus,
+    /// Mean time of a task, in milliseconds.
+    pub task_millis: MetricStatus,
+    /// Tasks that were completed.
+    pub processed: MetricStatus,
+    /// Tasks that failed for good.
+    pub failed: MetricStatus,
+    /// When the oldest ready task was pushed, in milliseconds since 1970.
+    pub oldest_at: MetricStatus,
+}
+
+/// One fact: its value, or why there is none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MetricStatus {
+    /// The number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<i64>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+}
+
+/// A decision in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionStatus {
+    /// One word of the closed list in docs/reasons.md.
+    pub reason: String,
+    /// Why, in one sentence.
+    pub sentence: String,
+    /// Share of the needed facts that were known, 0 to 1.
+    pub confidence: f64,
+    /// When this became the decision.
+    pub at: Timestamp,
+    /// Workers before.
+    pub from: i32,
+    /// Workers after.
+    pub to: i32,
+}
+
+/// What the next decision must know of the past, so that a restart shortens no cooldown and no idle time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MemoryStatus {
+    /// The number last decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired: Option<i32>,
+    /// When a rule last raised the number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_up: Option<Timestamp>,
+    /// When the number last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_change: Option<Timestamp>,
+    /// Since when the conditions of scaleDown hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_since: Option<Timestamp>,
+    /// Since when facts are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_since: Option<Timestamp>,
+}
+
+/// One change of the number of workers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// Workers before.
+    pub from: i32,
+    /// Workers after.
+    pub to: i32,
+    /// One word of the closed list.
+    pub reason: String,
+    /// Why, in one sentence.
+    pub sentence: String,
+}
+
+/// A condition, as Kubernetes has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Ready, ScalingActive, AbleToScale, ScalingLimited or MetricsFresh.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// True, False or Unknown.
+    pub status: String,
+    /// One word.
+    pub reason: String,
+    /// One sentence.
+    pub message: String,
+    /// When the status last changed.
+    pub last_transition_time: Timestamp,
+    /// The generation of the spec that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+}
+
+/// Strings for kubectl's columns: a column can neither join fields nor print `?` for a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Display {
+    /// `Deployment/filter-worker`
+    pub target: String,
+    /// `17`, or `?`
+    pub queue: String,
+    /// `3/4`, or `?`; `-` when the queue system does not tell
+    pub busy: String,
+    /// `75%`
+    pub util: String,
+    /// `6s`
+    pub wait: String,
+    /// `64%`
+    pub cpu: String,
+    /// `98%`
+    pub success: String,
+    /// `41s`
+    pub eta: String,
+}

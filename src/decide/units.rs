@@ -1,0 +1,60 @@
+//! Instants and spans in whole milliseconds; no floats, and nothing overflows.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+
+/// A span in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(pub i64);
+
+/// An instant: milliseconds since the Unix epoch, by the operator's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(pub i64);
+
+impl Millis {
+    /// A span of whole seconds.
+    #[must_use]
+    pub const fn seconds(n: i64) -> Self {
+        Self(n.saturating_mul(1000))
+    }
+}
+
+impl Add<Millis> for Time {
+    type Output = Self;
+    fn add(self, span: Millis) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub for Time {
+    type Output = Millis;
+    fn sub(self, earlier: Self) -> Millis {
+        Millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// As people say it, and as the API takes it: `45s`, `5m`, `1h30m`, `250ms`.
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.0.max(0);
+        let (hours, minutes) = (total / 3_600_000, total / 60_000 % 60);
+        let (seconds, millis) = (total / 1000 % 60, total % 1000);
+        if total < 120_000 && millis == 0 {
+            return write!(f, "{}s", total / 1000);
+        }
+        for (n, unit) in [(hours, "h"), (minutes, "m"), (seconds, "s"), (millis, "ms")] {
+            if n > 0 {
+                write!(f, "{n}{unit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The time of day in UTC, `09:16:05`: sentences hold instants, so that they stay true while nobody rewrites them.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let second = self.0.div_euclid(1000).rem_euclid(86_400);
+        write!(f, "{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+    }
+}

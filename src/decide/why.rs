@@ -1,0 +1,245 @@
+//! The closed list of reasons, each with its one sentence: status, events, metrics and every screen use these words.
+
+use super::decision::Rule;
+use super::units::{Millis, Time};
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
+        /// Why the number is what it is. One word each, CamelCase, as Kubernetes writes reasons.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $($(#[doc = $doc])+ $name),+ }
+
+        impl Reason {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word that people and machines see.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// What it means, for the reference documentation.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii()),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No rule asks for another number.
+    Steady,
+    /// More tasks wait than `scaleUp.queueLength`: workers were added.
+    QueueTooLong,
+    /// A larger share of the workers is busy than `scaleUp.utilizationPercent`: workers were added.
+    WorkersBusy,
+    /// The workers' mean CPU use is above `scaleUp.cpuPercent`: workers were added.
+    CpuHigh,
+    /// All conditions of `scaleDown` held for `idleFor`: workers were removed.
+    Idle,
+    /// All conditions of `scaleDown` hold, but not for `idleFor` yet.
+    IdleWait,
+    /// A rule asks for another number, and a cooldown is running.
+    CoolingDown,
+    /// A rule asks for more than `maxReplicas`.
+    AtMax,
+    /// The number was below `minReplicas`.
+    BelowMin,
+    /// The number was above `maxReplicas`.
+    AboveMax,
+    /// Fewer are wanted, but these workers hold tasks.
+    BusyWorkers,
+    /// A fact that a rule needs cannot be read: nothing is lowered.
+    Unknown,
+    /// Facts have been missing for `onUnknown.after`: at least `onUnknown.replicas` run.
+    Fallback,
+    /// `spec.replicas` holds the number.
+    Pinned,
+    /// `spec.suspend` is set: nothing is changed.
+    Suspended,
+    /// `spec.dryRun` is set: nothing is written.
+    DryRun,
+    /// Somebody else changed the target's replicas; they were set back.
+    TargetChanged,
+    /// The target does not exist.
+    TargetMissing,
+    /// Something else scales this target: an older WorkerPool or a HorizontalPodAutoscaler.
+    TargetConflict,
+    /// The target's scale could not be written.
+    WriteFailed,
+    /// The pool's own specification cannot work.
+    InvalidSpec,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The rule that spoke, with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// Which rule.
+    pub rule: Rule,
+    /// The fact, in the rule's unit.
+    pub value: i64,
+    /// The threshold.
+    pub limit: i64,
+}
+
+impl Cause {
+    fn reason(self) -> Reason {
+        match self.rule {
+            Rule::QueueLength => Reason::QueueTooLong,
+            Rule::Utilization => Reason::WorkersBusy,
+            Rule::Cpu => Reason::CpuHigh,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { value, limit, .. } = self;
+        match self.rule {
+            Rule::QueueLength if *value == 1 => write!(f, "1 task waits, more than {limit}"),
+            Rule::QueueLength => write!(f, "{value} tasks wait, more than {limit}"),
+            Rule::Utilization => write!(f, "{value} % of the workers are busy, more than {limit} %"),
+            Rule::Cpu => write!(f, "the workers use {value} % CPU, more than {limit} %"),
+        }
+    }
+}
+
+/// A reason with what its sentence needs. It holds instants, never ages: a sentence stays true until it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// [`Reason::Steady`]
+    Steady,
+    /// [`Reason::QueueTooLong`], [`Reason::WorkersBusy`] or [`Reason::CpuHigh`]
+    Up(Cause),
+    /// [`Reason::Idle`]
+    Idle(Millis),
+    /// [`Reason::IdleWait`]
+    IdleWait {
+        /// Since when all conditions hold.
+        since: Time,
+        /// When the next step down is due.
+        until: Time,
+        /// What it will be.
+        wants: i32,
+    },
+    /// [`Reason::CoolingDown`] after a scale-up
+    CoolingUp {
+        /// The rule that asks for more.
+        cause: Cause,
+        /// When it may.
+        until: Time,
+        /// What it asks for.
+        wants: i32,
+    },
+    /// [`Reason::CoolingDown`] before a scale-down
+    CoolingDown {
+        /// When it may.
+        until: Time,
+        /// What it asks for.
+        wants: i32,
+    },
+    /// [`Reason::AtMax`]
+    AtMax(Cause),
+    /// [`Reason::BelowMin`]
+    BelowMin(i32),
+    /// [`Reason::AboveMax`]
+    AboveMax(i32),
+    /// [`Reason::BusyWorkers`]
+    Busy {
+        /// How many hold tasks.
+        busy: i32,
+        /// What was asked for.
+        wants: i32,
+    },
+    /// [`Reason::Unknown`] with the sentence of the place that failed and since when
+    Unknown(String, Time),
+    /// [`Reason::Fallback`] with since when facts are missing
+    Fallback(Time),
+    /// [`Reason::Pinned`]
+    Pinned(i32),
+    /// [`Reason::Suspended`]
+    Suspended,
+    /// [`Reason::DryRun`] with what would have been
+    DryRun {
+        /// The number that would have been written.
+        would: i32,
+        /// Why.
+        why: Box<Why>,
+    },
+    /// [`Reason::TargetChanged`] with what was found
+    TargetChanged(i32),
+}
+
+impl Why {
+    /// The word of the closed list.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Steady => Reason::Steady,
+            Self::Up(cause) => cause.reason(),
+            Self::Idle(_) => Reason::Idle,
+            Self::IdleWait { .. } => Reason::IdleWait,
+            Self::CoolingUp { .. } | Self::CoolingDown { .. } => Reason::CoolingDown,
+            Self::AtMax(_) => Reason::AtMax,
+            Self::BelowMin(_) => Reason::BelowMin,
+            Self::AboveMax(_) => Reason::AboveMax,
+            Self::Busy { .. } => Reason::BusyWorkers,
+            Self::Unknown(..) => Reason::Unknown,
+            Self::Fallback(_) => Reason::Fallback,
+            Self::Pinned(_) => Reason::Pinned,
+            Self::Suspended => Reason::Suspended,
+            Self::DryRun { .. } => Reason::DryRun,
+            Self::TargetChanged(_) => Reason::TargetChanged,
+        }
+    }
+
+    /// The plain sentence, without a full stop, for a decision `from` → `to` workers.
+    #[must_use]
+    pub fn sentence(&self, from: i32, to: i32) -> String {
+        let change =
+            if from == to { format!("{to} workers stay") } else { format!("{from} → {to} workers") };
+        match self {
+            Self::Steady => format!("no rule asks for another number: {change}"),
+            Self::Up(cause) => format!("{cause}: {change}"),
+            Self::Idle(span) => format!("idle for {span}: {change}"),
+            Self::IdleWait { since, until, wants } => {
+                format!("idle since {since}: {to} → {wants} workers at {until} if it stays so")
+            }
+            Self::CoolingUp { cause, until, wants } => {
+                format!("{cause}: {to} → {wants} workers at {until}, when the cooldown ends")
+            }
+            Self::CoolingDown { until, wants } => {
+                format!("idle: {to} → {wants} workers at {until}, when the cooldown ends")
+            }
+            Self::AtMax(cause) => format!("{cause}, but maxReplicas is {to}: {change}"),
+            Self::BelowMin(min) => format!("fewer than minReplicas {min}: {change}"),
+            Self::AboveMax(max) => format!("more than maxReplicas {max}: {change}"),
+            Self::Busy { busy, wants } => {
+                format!(
+                    "{wants} workers are wanted, but {busy} are busy and none of them is stopped: {change}"
+                )
+            }
+            Self::Unknown(what, since) => {
+                format!("{what} (since {since}): {change}, nothing is lowered blindly")
+            }
+            Self::Fallback(since) => format!("no facts since {since}: {change} by onUnknown"),
+            Self::Pinned(pin) if *pin == to => format!("pinned by spec.replicas: {change}"),
+            Self::Pinned(pin) => format!("pinned to {pin} by spec.replicas: {change}"),
+            Self::Suspended => format!("suspended: {change}, whatever the queue says"),
+            Self::DryRun { would, why } if *would == from => {
+                format!("dry run: {}", why.sentence(from, *would))
+            }
+            Self::DryRun { would, why } => format!("dry run, not written: {}", why.sentence(from, *would)),
+            Self::TargetChanged(found) => format!("somebody else set {found}: {change} again"),
+        }
+    }
+}
