@@ -18,6 +18,9 @@
 {{- if and $v.metrics.serviceMonitor.enabled $v.metrics.podMonitor.enabled }}
 {{- fail "metrics.serviceMonitor and metrics.podMonitor are both enabled, and Prometheus would count all twice: enable one of them." }}
 {{- end }}
+{{- if and $v.crds.upgrade (not $v.rbac.create) }}
+{{- fail "rbac.create is false, but crds.upgrade is true, and its Job needs a right on the CRD: set crds.upgrade=false as well, and apply the chart's crds/workerpools.yaml yourself before each upgrade." }}
+{{- end }}
 {{- if $watched }}
 {{- range $v.rbac.secretNamespaces }}
 {{- if not (has . $watched) }}

@@ -1,0 +1,116 @@
+//! The chart without a cluster: what `helm template` gives for which values, and what it refuses.
+
+#![cfg(feature = "operator")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground is missing")]
+
+mod flows;
+mod pods;
+mod rbac;
+mod values;
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The release's namespace in all of these tests.
+const NAMESPACE: &str = "shop";
+/// All that the chart can bring.
+const EVERYTHING: &str = "demo.enabled=true,metrics.serviceMonitor.enabled=true";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// What a program says, or what it complains of. The test cluster's own programs come last, so that a helm of
+/// the user's wins.
+fn run(program: impl AsRef<OsStr>, args: &[&str]) -> Result<String, String> {
+    let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
+    let cache = env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path =
+        env::join_paths(env::split_paths(&path).chain([cache.join("workerpool-testbed/bin")])).unwrap();
+    let program = program.as_ref();
+    let output = Command::new(program).args(args).current_dir(root()).env("PATH", path).output();
+    let output = output.unwrap_or_else(|error| {
+        panic!("{}: {error}. helm 3 is needed: make install-tools brings it", program.display())
+    });
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    output
+        .status
+        .success()
+        .then(|| text(&output.stdout))
+        .ok_or_else(|| text(&output.stderr) + &text(&output.stdout))
+}
+
+fn helm(verb: &[&str], set: &str) -> Result<String, String> {
+    let place = ["charts/workerpool", "--namespace", NAMESPACE, "--kube-version", "1.35.0", "--set", set];
+    run("helm", &[verb, &place].concat())
+}
+
+/// The objects that a release named `workerpool` has with these values.
+fn render(set: &str) -> Vec<Value> {
+    let text = helm(&["template", "workerpool"], set).unwrap_or_else(|error| panic!("{set}: {error}"));
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    objects.into_iter().filter(|object| !object.is_null()).collect()
+}
+
+/// The string at a JSON pointer, empty where there is none.
+fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
+    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// `Kind/name`, for messages.
+fn name(object: &Value) -> String {
+    format!("{}/{}", at(object, "/kind"), at(object, "/metadata/name"))
+}
+
+/// The cells of a Markdown table's line; none for its rule and for other lines.
+fn cells(line: &str) -> Option<Vec<&str>> {
+    let inner = line.strip_prefix("| ")?.strip_suffix('|')?;
+    Some(inner.split(" |").map(|cell| cell.trim().trim_matches('`')).collect())
+}
+
+#[test]
+fn lint_is_clean() {
+    for set in ["", EVERYTHING] {
+        helm(&["lint", "--strict"], set).unwrap_or_else(|error| panic!("{set}: {error}"));
+    }
+}
+
+#[test]
+fn versions_are_one() {
+    let chart = yaml("charts/workerpool/Chart.yaml");
+    assert_eq!(at(&chart, "/version"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(at(&chart, "/appVersion"), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn the_manifests_are_the_rendered_chart() {
+    run(root().join("manifests/render"), &["--check"]).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn the_pools_of_the_manifests_are_the_presets() {
+    for preset in ["class", "demo"] {
+        let objects = render(&format!("demo.enabled=true,demo.pool.preset={preset}"));
+        let pool = objects.iter().find(|object| object["kind"] == "WorkerPool").unwrap();
+        let manifest = yaml(&format!("manifests/{preset}.yaml"));
+        assert_eq!(manifest["spec"], pool["spec"], "{preset}");
+        assert_eq!(manifest["metadata"]["name"], pool["metadata"]["name"]);
+    }
+}
