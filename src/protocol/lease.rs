@@ -1,0 +1,69 @@
+//! Registration, heartbeat and departure of a worker.
+
+use super::{Call, FENCE_TTL, Keys, LEASE, millis};
+use redis::Script;
+use std::sync::LazyLock;
+
+static REGISTER: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/register.lua"))));
+static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/heartbeat.lua")));
+static DEREGISTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/deregister.lua")));
+static DRAIN: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/drain.lua"))));
+
+/// What a worker says of itself once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The first half of its id.
+    pub name: String,
+    /// The pod it runs in, or its name where there is none.
+    pub pod: String,
+    /// The machine it runs on.
+    pub host: String,
+    /// Its program's version.
+    pub version: String,
+}
+
+/// What a worker uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Mean of the last 15 s, in percent of its CPU limit, or of the machine where it has none.
+    pub cpu: f64,
+    /// Resident memory in bytes.
+    pub memory: u64,
+}
+
+/// Registers a worker under a new generation and starts its lease; answers its id, `<name>.<generation>`.
+#[must_use]
+pub fn register(keys: &Keys, worker: &Registration) -> Call<String> {
+    Call::new(&REGISTER, [keys.generation(), keys.workers(), keys.worker(""), keys.claimed("")])
+        .arg(&worker.name)
+        .arg(millis(LEASE))
+        .arg(&worker.pod)
+        .arg(&worker.host)
+        .arg(&worker.version)
+}
+
+/// Renews the lease of `id`, only if it still has one; answers whether it had.
+#[must_use]
+pub fn heartbeat(keys: &Keys, id: &str, usage: Usage) -> Call<bool> {
+    Call::new(&HEARTBEAT, [keys.worker(id), keys.workers()])
+        .arg(id)
+        .arg(millis(LEASE))
+        .arg(format!("{:.1}", usage.cpu))
+        .arg(usage.memory)
+}
+
+/// Takes `id` out of the registry if it holds no task, and puts up its fence; answers how many it still holds.
+#[must_use]
+pub fn deregister(keys: &Keys, id: &str) -> Call<u64> {
+    Call::new(&DEREGISTER, [keys.workers(), keys.worker(id), keys.claimed(id)]).arg(id).arg(millis(FENCE_TTL))
+}
+
+/// Asks the worker `id` to take nothing more, or (`false`) to go on; answers whether it lives. Its state says
+/// `draining` at once. Wait until it has said so for longer than its claim may block (2 s) and holds nothing:
+/// a claim that was waiting when it was asked may still bring one task.
+#[must_use]
+pub fn ask_to_drain(keys: &Keys, id: &str, drain: bool) -> Call<bool> {
+    Call::new(&DRAIN, [keys.worker(id), keys.claimed(id)]).arg(u8::from(drain))
+}

@@ -1,0 +1,6 @@
+-- KEYS: workers, worker, claimed. ARGV: id, time the fence stands.
+if redis.call('TYPE', KEYS[3]).ok == 'list' then return redis.call('LLEN', KEYS[3]) end
+redis.call('SREM', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[2])
+redis.call('SET', KEYS[3], 'gone', 'PX', ARGV[2])
+return 0

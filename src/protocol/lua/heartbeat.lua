@@ -1,0 +1,6 @@
+-- KEYS: worker, workers. ARGV: id, lease, cpu, memory.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'cpu', ARGV[3], 'memory', ARGV[4])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[1]) -- a leased worker is always in the set, whoever took it out
+return 1

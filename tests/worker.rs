@@ -1,0 +1,9 @@
+//! The reference protocol and its worker, against a real redis-server.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own helpers panic like the tests")]
+
+#[path = "worker/protocol.rs"]
+mod protocol;
+#[path = "support/redis.rs"]
+mod redis_server;
+#[path = "worker/snapshot.rs"]
+mod snapshot;
