@@ -24,3 +24,21 @@ pub fn init(format: LogFormat, level: &str) {
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
+
+/// Cancels `stop` on SIGTERM or Ctrl-C, so that what runs can end cleanly.
+pub async fn stop_on_signal(stop: tokio_util::sync::CancellationToken) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            },
+            Err(_) => drop(tokio::signal::ctrl_c().await),
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = tokio::signal::ctrl_c().await;
+    stop.cancel();
+}

@@ -4,6 +4,7 @@ mod behavior;
 mod convert;
 mod crd;
 mod duration;
+mod key;
 mod source;
 mod status;
 mod workerpool;
@@ -12,6 +13,7 @@ pub use behavior::{OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};
 pub use convert::{Refusal, interval, pool, time, timestamp};
 pub use crd::{crd, crd_yaml};
 pub use duration::Duration;
+pub use key::Key;
 pub use source::{QueueSpec, QueueSystem, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{
     Change, Condition, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, WorkerPoolStatus,

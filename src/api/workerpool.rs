@@ -23,21 +23,96 @@ use serde::{Deserialize, Serialize};
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
-    printcolumn(name = "Target", type_ = "string", json_path = ".status.display.target", description = "What is scaled."),
-    printcolumn(name = "Queue", type_ = "string", json_path = ".status.display.queue", description = "Ready tasks; ? when unknown."),
-    printcolumn(name = "Busy", type_ = "string", json_path = ".status.display.busy", description = "Busy workers of live workers."),
-    printcolumn(name = "Util", type_ = "string", json_path = ".status.display.util", description = "Share of live workers that are busy."),
-    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.replicas", description = "Pods now."),
-    printcolumn(name = "Desired", type_ = "integer", json_path = ".status.desiredReplicas", description = "Workers wanted."),
-    printcolumn(name = "Min", type_ = "integer", json_path = ".spec.minReplicas", description = "Fewest workers."),
-    printcolumn(name = "Max", type_ = "integer", json_path = ".spec.maxReplicas", description = "Most workers."),
-    printcolumn(name = "Decision", type_ = "string", json_path = ".status.decision.reason", description = "Why, in one word."),
+    printcolumn(
+        name = "Target",
+        type_ = "string",
+        json_path = ".status.display.target",
+        description = "What is scaled."
+    ),
+    printcolumn(
+        name = "Queue",
+        type_ = "string",
+        json_path = ".status.display.queue",
+        description = "Ready tasks; ? when unknown."
+    ),
+    printcolumn(
+        name = "Busy",
+        type_ = "string",
+        json_path = ".status.display.busy",
+        description = "Busy workers of live workers."
+    ),
+    printcolumn(
+        name = "Util",
+        type_ = "string",
+        json_path = ".status.display.util",
+        description = "Share of live workers that are busy."
+    ),
+    printcolumn(
+        name = "Replicas",
+        type_ = "integer",
+        json_path = ".status.replicas",
+        description = "Pods now."
+    ),
+    printcolumn(
+        name = "Desired",
+        type_ = "integer",
+        json_path = ".status.desiredReplicas",
+        description = "Workers wanted."
+    ),
+    printcolumn(
+        name = "Min",
+        type_ = "integer",
+        json_path = ".spec.minReplicas",
+        description = "Fewest workers."
+    ),
+    printcolumn(
+        name = "Max",
+        type_ = "integer",
+        json_path = ".spec.maxReplicas",
+        description = "Most workers."
+    ),
+    printcolumn(
+        name = "Decision",
+        type_ = "string",
+        json_path = ".status.decision.reason",
+        description = "Why, in one word."
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Wait", type_ = "string", json_path = ".status.display.wait", priority = 1, description = "How long the oldest ready task has waited."),
-    printcolumn(name = "CPU", type_ = "string", json_path = ".status.display.cpu", priority = 1, description = "Mean CPU use of the workers."),
-    printcolumn(name = "Success", type_ = "string", json_path = ".status.display.success", priority = 1, description = "Share of tasks that succeeded."),
-    printcolumn(name = "ETA", type_ = "string", json_path = ".status.display.eta", priority = 1, description = "When the queue will be empty at the present rate."),
-    printcolumn(name = "Why", type_ = "string", json_path = ".status.decision.sentence", priority = 1, description = "Why, in one sentence.")
+    printcolumn(
+        name = "Wait",
+        type_ = "string",
+        json_path = ".status.display.wait",
+        priority = 1,
+        description = "How long the oldest ready task has waited."
+    ),
+    printcolumn(
+        name = "CPU",
+        type_ = "string",
+        json_path = ".status.display.cpu",
+        priority = 1,
+        description = "Mean CPU use of the workers."
+    ),
+    printcolumn(
+        name = "Success",
+        type_ = "string",
+        json_path = ".status.display.success",
+        priority = 1,
+        description = "Share of tasks that succeeded."
+    ),
+    printcolumn(
+        name = "ETA",
+        type_ = "string",
+        json_path = ".status.display.eta",
+        priority = 1,
+        description = "When the queue will be empty at the present rate."
+    ),
+    printcolumn(
+        name = "Why",
+        type_ = "string",
+        json_path = ".status.decision.sentence",
+        priority = 1,
+        description = "Why, in one sentence."
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(

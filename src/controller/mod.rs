@@ -1,1 +1,87 @@
-//! controller
+//! The controller: one loop that hears events, asks the fleet, and has its commands done.
+
+mod admin;
+mod attend;
+mod clock;
+pub mod crd;
+pub mod event;
+pub mod fleet;
+mod perform;
+mod pool;
+pub mod settings;
+mod watches;
+
+pub use clock::Clock;
+pub use fleet::Fleet;
+pub use settings::Settings;
+
+use crate::report::Metrics;
+use admin::{Admin, BEAT, Pulse};
+use anyhow::Context;
+use event::{Event, Watched};
+use kube::Client;
+use perform::Hands;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use watches::Watches;
+
+/// Events taken in before the pulse is felt again.
+const BURST: usize = 256;
+
+/// Runs the operator until `stop`; then finishes the writes that are under way.
+pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
+    let (events, mut inbox) = tokio::sync::mpsc::unbounded_channel();
+    let metrics = Arc::new(Metrics::new());
+    let pulse = Arc::new(Mutex::new(Pulse { beat: Instant::now(), awaited: vec!["everything".to_owned()] }));
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+        format!("cannot listen on {}: choose another address with --listen", settings.listen)
+    })?;
+    let admin = Admin { events: events.clone(), metrics: Arc::clone(&metrics), pulse: Arc::clone(&pulse) };
+    let server =
+        axum::serve(listener, admin::router(admin)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server = tokio::spawn(server.into_future());
+
+    let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let namespaces = settings.namespaces.clone();
+    let watches = Watches { client, namespaces, events, stop: stop.clone() };
+    watches.start();
+    let clock = Clock::start();
+    let mut fleet = Fleet::new(in_cluster, Arc::clone(&metrics));
+    let mut hands = Hands::new(watches, metrics);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), in_cluster, "started");
+
+    while !stop.is_cancelled() {
+        if let Ok(mut pulse) = pulse.lock() {
+            *pulse = Pulse { beat: Instant::now(), awaited: fleet.awaited().iter().map(name).collect() };
+        }
+        let beat = Instant::now() + BEAT;
+        let wake = fleet.next_tick().map_or(beat, |at| clock.instant(at).min(beat));
+        let first = tokio::select! {
+            event = inbox.recv() => event.unwrap_or(Event::Tick),
+            () = tokio::time::sleep_until(wake.into()) => Event::Tick,
+            () = stop.cancelled() => break,
+        };
+        let mut event = Some(first);
+        for _ in 0..BURST {
+            let Some(now) = event.take() else { break };
+            fleet.on(now, clock.now()).into_iter().for_each(|command| hands.perform(command));
+            event = inbox.try_recv().ok();
+        }
+        if let Some(last) = event {
+            fleet.on(last, clock.now()).into_iter().for_each(|command| hands.perform(command));
+        }
+    }
+    tracing::info!("stopping");
+    hands.finish().await;
+    server.await?.context("the health server failed")
+}
+
+fn name(watched: &Watched) -> String {
+    match watched {
+        Watched::Pools => "workerpools".to_owned(),
+        Watched::Rivals => "horizontalpodautoscalers".to_owned(),
+        Watched::Targets(api_version, kind) => format!("{kind} of {api_version}"),
+    }
+}

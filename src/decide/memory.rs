@@ -18,6 +18,12 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// What stays true when the number that came with `self` could not be written: the looks, not the change.
+    #[must_use]
+    pub fn unwritten(self, before: &Self) -> Self {
+        Self { desired: before.desired, last_up: before.last_up, last_change: before.last_change, ..self }
+    }
+
     /// The same memory with no instant after `now`.
     #[must_use]
     pub fn not_after(&self, now: Time) -> Self {

@@ -1,7 +1,5 @@
 //! The facts of one look. Unknown is never zero, and what a queue system does not tell is not unknown.
 
-use super::units::Time;
-
 /// One number that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -11,15 +9,6 @@ pub enum Fact {
     Missing,
     /// This queue system has no such number: rules go on without it.
     NotTold,
-}
-
-/// Why facts are missing, in the words of the place that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// One sentence without a full stop: what is wrong, where, what to do.
-    pub sentence: String,
-    /// Since when, at every look.
-    pub since: Time,
 }
 
 /// What one queue tells.
@@ -35,17 +24,38 @@ pub struct QueueSeen {
     pub busy: Fact,
     /// Sum of the live workers' CPU use, each in percent of its limit.
     pub cpu_sum: Fact,
+    /// When the oldest ready task was pushed, in milliseconds since 1970 by the queue's own clock.
+    pub oldest_at: Fact,
+    /// Tasks ever pushed, counted by their producers.
+    pub arrived: Fact,
+    /// Tasks ever completed.
+    pub processed: Fact,
+    /// Tasks that failed for good.
+    pub failed: Fact,
+    /// Time spent on all completed tasks, in milliseconds.
+    pub busy_millis: Fact,
 }
 
 impl QueueSeen {
     /// A queue about which nothing could be read.
-    pub const MISSING: Self = Self {
-        ready: Fact::Missing,
-        in_flight: Fact::Missing,
-        live: Fact::Missing,
-        busy: Fact::Missing,
-        cpu_sum: Fact::Missing,
-    };
+    pub const MISSING: Self = Self::all(Fact::Missing);
+    /// A queue system that tells nothing: the start of a sum, and of systems that tell little.
+    pub const NOT_TOLD: Self = Self::all(Fact::NotTold);
+
+    const fn all(fact: Fact) -> Self {
+        Self {
+            ready: fact,
+            in_flight: fact,
+            live: fact,
+            busy: fact,
+            cpu_sum: fact,
+            oldest_at: fact,
+            arrived: fact,
+            processed: fact,
+            failed: fact,
+            busy_millis: fact,
+        }
+    }
 }
 
 /// The sum over a pool's queues.
@@ -58,8 +68,8 @@ pub struct Seen {
     pub current: i32,
     /// The sum over all queues of the pool.
     pub load: Load,
-    /// Why facts are missing, where any are.
-    pub missing: Option<Missing>,
+    /// Why facts are missing, where any are: one sentence without a full stop.
+    pub missing: Option<String>,
 }
 
 impl Fact {
@@ -72,13 +82,19 @@ impl Fact {
         }
     }
 
-    /// One missing part makes the sum missing; parts that are not told are left out of it.
+    /// One missing part makes the whole missing; parts that are not told are left out of it.
     #[must_use]
-    pub fn plus(self, other: Self) -> Self {
+    pub fn join(self, other: Self, how: fn(i64, i64) -> i64) -> Self {
         match (self, other) {
             (Self::Missing, _) | (_, Self::Missing) => Self::Missing,
             (Self::NotTold, fact) | (fact, Self::NotTold) => fact,
-            (Self::Known(a), Self::Known(b)) => Self::Known(a.saturating_add(b)),
+            (Self::Known(a), Self::Known(b)) => Self::Known(how(a, b)),
         }
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.join(other, i64::saturating_add)
     }
 }

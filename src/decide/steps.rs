@@ -3,7 +3,7 @@
 use super::decision::{Decision, Limit, Step};
 use super::memory::Memory;
 use super::pool::{Pool, UnknownAction};
-use super::seen::{Fact, Missing, Seen};
+use super::seen::{Fact, Seen};
 use super::units::Time;
 use super::why::{Cause, Why};
 use super::{bounds, cooldown, idle, rules};
@@ -18,7 +18,7 @@ use super::{bounds, cooldown, idle, rules};
 ///     down: None, unknown_after: Millis::seconds(30), unknown_action: UnknownAction::Hold,
 ///     suspend: false, dry_run: false,
 /// };
-/// let load = Load { ready: Fact::Known(17), ..Load::sum([]) };
+/// let load = Load { ready: Fact::Known(17), ..Load::NOT_TOLD };
 /// let decision = decide(&pool, &Seen { current: 5, load, missing: None }, &Memory::default(), Time(0));
 /// assert_eq!(decision.why.sentence(5, decision.replicas), "17 tasks wait, more than 8: 5 → 7 workers");
 /// ```
@@ -101,10 +101,9 @@ impl<'a> Look<'a> {
 
     fn unknown(&self) -> Why {
         let since = self.memory.unknown_since.unwrap_or(self.now);
-        match &self.seen.missing {
-            Some(Missing { sentence, .. }) => Why::Unknown(sentence.clone(), since),
-            None => Why::Unknown("a fact is missing".to_owned(), since),
-        }
+        let what =
+            self.seen.missing.clone().unwrap_or_else(|| "a fact that a rule needs is missing".to_owned());
+        Why::Unknown(what, since)
     }
 
     fn rules(&mut self) -> Wish {

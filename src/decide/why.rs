@@ -210,7 +210,7 @@ impl Why {
         match self {
             Self::Steady => format!("no rule asks for another number: {change}"),
             Self::Up(cause) => format!("{cause}: {change}"),
-            Self::Idle(span) => format!("idle for {span}: {change}"),
+            Self::Idle(span) => format!("idle for {}: {change}", Millis(span.0 / 1000 * 1000)),
             Self::IdleWait { since, until, wants } => {
                 format!("idle since {since}: {to} → {wants} workers at {until} if it stays so")
             }

@@ -1,1 +1,29 @@
-//! observe
+//! Observe: the facts of the queues, by poll and by push, and the targets as the API server has them.
+//!
+//! One task per Redis endpoint ([`endpoint`]) reads for all its pools; a silent Redis stalls nobody else's reads.
+
+mod address;
+pub mod endpoint;
+mod pace;
+mod queue;
+pub mod target;
+
+pub use address::Address;
+pub use queue::Queue;
+
+use crate::api::Key;
+use crate::decide::Load;
+use std::time::Instant;
+
+/// What one look at a pool's queues found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Facts {
+    /// Whose.
+    pub pool: Key,
+    /// The sum over its queues.
+    pub load: Load,
+    /// Why facts are missing, where any are: one sentence without a full stop.
+    pub missing: Option<String>,
+    /// When Redis told of the change that led to this look; `None` when the poll did.
+    pub woken: Option<Instant>,
+}

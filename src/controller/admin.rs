@@ -1,0 +1,70 @@
+//! Health, readiness and metrics over HTTP.
+
+use super::event::Event;
+use super::watches::Events;
+use crate::report::Metrics;
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// The loop ticks at least this often; ten times as long without a beat is not alive.
+pub(super) const BEAT: Duration = Duration::from_secs(3);
+
+/// What the loop shows of itself.
+#[derive(Clone)]
+pub(super) struct Admin {
+    pub events: Events,
+    pub metrics: Arc<Metrics>,
+    pub pulse: Arc<Mutex<Pulse>>,
+}
+
+/// Written by the loop, read by the probes.
+pub(super) struct Pulse {
+    pub beat: Instant,
+    /// What readiness still waits for.
+    pub awaited: Vec<String>,
+}
+
+pub(super) fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(admin)
+}
+
+async fn health(State(admin): State<Admin>) -> impl IntoResponse {
+    let age = admin.pulse.lock().map_or(Duration::MAX, |pulse| pulse.beat.elapsed());
+    if age < BEAT * 10 {
+        (StatusCode::OK, "alive\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("the loop has not moved for {} s\n", age.as_secs()))
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
+    let awaited =
+        admin.pulse.lock().map_or_else(|_| vec!["the loop".to_owned()], |pulse| pulse.awaited.clone());
+    if awaited.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for the first list of: {}\n", awaited.join(", ")))
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    let (answer, pools) = oneshot::channel();
+    let asked = admin.events.send(Event::Scrape(answer)).is_ok();
+    match tokio::time::timeout(Duration::from_secs(5), pools).await {
+        Ok(Ok(pools)) if asked => {
+            let kind = [("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+            (StatusCode::OK, kind, admin.metrics.encode(pools)).into_response()
+        }
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the loop does not answer\n").into_response(),
+    }
+}

@@ -1,0 +1,175 @@
+//! What becomes of a decision: a scale to write, a status to write, an event to publish.
+
+use super::event::{Command, Scale};
+use super::pool::{Acting, PoolState, Unwritten};
+use crate::api::WorkerPoolStatus;
+use crate::decide::{Decision, Reason, Time, Why};
+use crate::observe::target::Target;
+use crate::report::{Metrics, Note, Verdict, next_status, remember, same_to_a_person};
+
+/// Statuses written per second over all pools; pools that scale are written at once and not counted.
+const STATUS_RATE: u32 = 50;
+
+/// Status writes left in the present second.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    second: i64,
+    spent: u32,
+}
+
+impl Budget {
+    fn take(&mut self, now: Time) -> bool {
+        if self.second != now.0 / 1000 {
+            *self = Self { second: now.0 / 1000, spent: 0 };
+        }
+        self.spent += 1;
+        self.spent <= STATUS_RATE
+    }
+}
+
+/// Asks for the write that `decision` needs, or reports it where it needs none.
+pub(super) fn decided(
+    pool: &mut PoolState,
+    target: Option<&Target>,
+    decision: Decision,
+    now: Time,
+    todo: &mut Vec<Command>,
+    metrics: &Metrics,
+) {
+    pool.look_at = decision.look_again;
+    let verdict = pool.verdict(&decision, target);
+    if decision.replicas == decision.from {
+        pool.failed = None;
+        pool.memory = decision.memory;
+        return report(pool, target, verdict, now, todo, metrics);
+    }
+    if let Some((_, why, at)) = &pool.failed
+        && *at > now
+    {
+        let sentence = format!("{}; it could not be written: {why}", verdict.sentence);
+        pool.memory = decision.memory.unwritten(&pool.memory);
+        let verdict = Verdict { reason: Reason::WriteFailed, sentence, to: decision.from, ..verdict };
+        return report(pool, target, verdict, now, todo, metrics);
+    }
+    if matches!(decision.why, Why::TargetChanged(_)) {
+        // Against a writer that never rests we write once per interval, not as often as it does.
+        if pool.asserted.is_some_and(|at| at + pool.interval.0 > now) {
+            return;
+        }
+        pool.asserted = Some(now);
+    }
+    todo.push(Command::Scale(Scale {
+        pool: pool.key.clone(),
+        api_version: pool.api_version.clone(),
+        target: pool.target.clone(),
+        replicas: decision.replicas,
+        woken: pool.facts.as_ref().and_then(|look| look.woken),
+    }));
+    pool.acting = Some(Acting { decision, verdict });
+}
+
+/// Reports a verdict that changed no number.
+pub(super) fn report(
+    pool: &mut PoolState,
+    target: Option<&Target>,
+    verdict: Verdict,
+    now: Time,
+    todo: &mut Vec<Command>,
+    metrics: &Metrics,
+) {
+    note(pool, &verdict, false, todo, metrics);
+    let observed = pool.observed(target, verdict, false);
+    let status = next_status(&observed, &pool.memory, latest(pool), now);
+    let urgent = pool.unwritten.take().is_some_and(|unwritten| unwritten.urgent);
+    if urgent || !same_to_a_person(&pool.status, &status) {
+        pool.unwritten = Some(Unwritten { status, urgent });
+    }
+}
+
+/// Reports a number that has just been written.
+pub(super) fn report_change(
+    pool: &mut PoolState,
+    target: Option<&Target>,
+    verdict: Verdict,
+    now: Time,
+    todo: &mut Vec<Command>,
+    metrics: &Metrics,
+) {
+    remember(&mut pool.history, &verdict, now);
+    note(pool, &verdict, true, todo, metrics);
+    let observed = pool.observed(target, verdict, true);
+    let status = next_status(&observed, &pool.memory, latest(pool), now);
+    pool.unwritten = Some(Unwritten { status, urgent: true });
+}
+
+/// The newest status there is: what is on its way to the API server, or what it has.
+fn latest(pool: &PoolState) -> &WorkerPoolStatus {
+    pool.unwritten.as_ref().map_or(&pool.status, |unwritten| &unwritten.status)
+}
+
+/// Reasons that are states a person should hear of when they begin and when they end, though no number changes.
+fn is_news(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Unknown
+            | Reason::Fallback
+            | Reason::Pinned
+            | Reason::Suspended
+            | Reason::DryRun
+            | Reason::TargetMissing
+            | Reason::TargetConflict
+            | Reason::WriteFailed
+            | Reason::InvalidSpec
+    )
+}
+
+fn is_warning(reason: Reason) -> bool {
+    matches!(reason, Reason::TargetChanged)
+        || is_news(reason) && !matches!(reason, Reason::Pinned | Reason::Suspended | Reason::DryRun)
+}
+
+/// One event per change of the number, and one when a state worth telling begins or ends.
+fn note(pool: &mut PoolState, verdict: &Verdict, changed: bool, todo: &mut Vec<Command>, metrics: &Metrics) {
+    let reason = verdict.reason;
+    let before = pool.noted.replace(reason.to_string());
+    let differs = before.as_deref() != Some(reason.as_str());
+    if changed || differs {
+        metrics.decided(&pool.key, reason);
+    }
+    let ended = Reason::ALL.iter().any(|old| before.as_deref() == Some(old.as_str()) && is_news(*old));
+    if changed || differs && (is_news(reason) || ended) {
+        todo.push(Command::Publish(Note {
+            pool: pool.key.clone(),
+            uid: pool.uid.clone(),
+            reason: reason.as_str(),
+            sentence: verdict.sentence.clone(),
+            warning: is_warning(reason),
+        }));
+    }
+}
+
+/// When the status that waits may be written.
+pub(super) fn status_due(pool: &PoolState) -> Time {
+    let urgent = pool.unwritten.as_ref().is_some_and(|unwritten| unwritten.urgent);
+    match pool.written_at {
+        Some(at) if !urgent => at + pool.interval.0,
+        _ => Time::default(),
+    }
+}
+
+/// Writes the status that waits, where its time has come and the budget allows.
+pub(super) fn flush(pool: &mut PoolState, budget: &mut Budget, now: Time, todo: &mut Vec<Command>) {
+    if pool.writing || status_due(pool) > now {
+        return;
+    }
+    let Some(Unwritten { status, urgent }) = pool.unwritten.take() else { return };
+    if !urgent && !budget.take(now) {
+        pool.unwritten = Some(Unwritten { status, urgent });
+        return;
+    }
+    let whole = WorkerPoolStatus { history: pool.history.clone(), ..status.clone() };
+    pool.status = status;
+    pool.writing = true;
+    pool.written_at = Some(now);
+    todo.push(Command::WriteStatus(pool.key.clone(), Box::new(whole)));
+}

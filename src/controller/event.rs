@@ -1,0 +1,83 @@
+//! What the fleet hears and what it asks for.
+
+use crate::act;
+use crate::api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
+use crate::observe::target::{Target, TargetKey};
+use crate::observe::{Address, Facts, Queue};
+use crate::report::{Note, PoolGauges};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A pool is new or changed.
+    Pool(Box<WorkerPool>),
+    /// A pool is gone.
+    PoolGone(Key),
+    /// A target is new or changed, or gone.
+    Target(TargetKey, Option<Target>),
+    /// A HorizontalPodAutoscaler scales a target, or is gone.
+    Rival(Key, Option<TargetKey>),
+    /// The first list of one watch is complete.
+    Synced(Watched),
+    /// Looks at queues.
+    Facts(Vec<Facts>),
+    /// The answer to a [`Command::Scale`].
+    Scaled(Key, Result<act::Scaled, act::Error>),
+    /// The answer to a [`Command::WriteStatus`]: whether it was written.
+    StatusWritten(Key, bool),
+    /// The answer to a [`Command::ReadSecret`].
+    Secret(Key, Result<String, String>),
+    /// Somebody wants all gauges.
+    Scrape(oneshot::Sender<Vec<PoolGauges>>),
+    /// A timer ran out.
+    Tick,
+}
+
+/// A kind of object that is watched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Watched {
+    /// `WorkerPool`s.
+    Pools,
+    /// HorizontalPodAutoscalers.
+    Rivals,
+    /// A kind of target: its apiVersion and kind.
+    Targets(String, String),
+}
+
+/// Something to do. Each is done on the side; what comes of it is an [`Event`].
+#[derive(Debug)]
+pub enum Command {
+    /// Watch this kind of target, if nobody does yet.
+    WatchTargets(String, String),
+    /// Look at these queues from now on.
+    Observe(Address, Key, Vec<Queue>, Duration),
+    /// Look at this pool's queues at once.
+    Look(Address, Key),
+    /// Look no more.
+    Forget(Address, Key),
+    /// Read the address of a pool's Redis.
+    ReadSecret(Key, SecretKeySelector),
+    /// Write a scale.
+    Scale(Scale),
+    /// Write a status.
+    WriteStatus(Key, Box<WorkerPoolStatus>),
+    /// Publish an event.
+    Publish(Note),
+}
+
+/// A scale to write.
+#[derive(Debug)]
+pub struct Scale {
+    /// For which pool.
+    pub pool: Key,
+    /// The target's apiVersion.
+    pub api_version: String,
+    /// The target.
+    pub target: TargetKey,
+    /// The number.
+    pub replicas: i32,
+    /// When Redis told of the change that led to it.
+    pub woken: Option<Instant>,
+}

@@ -1,0 +1,393 @@
+//! All pools: what is known, what happened, what to do next. It does no IO and reads no clock: events go in, commands
+//! come out, so that every order of events can be tried in a test.
+
+use super::attend::{self, Budget};
+use super::event::{Command, Event, Watched};
+use super::pool::{Acting, Judged, Look, PoolState};
+use crate::act;
+use crate::api::{Key, WorkerPool};
+use crate::decide::{Load, Millis, Time};
+use crate::observe::target::{Target, TargetKey};
+use crate::observe::{Address, Facts};
+use crate::report::{Metrics, PoolGauges, Verdict};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+/// How often an address from a Secret is read anew.
+const SECRET_PERIOD: Millis = Millis::seconds(10);
+/// The soonest a status that could not be written now is tried again.
+const SOON: Millis = Millis(100);
+
+/// The state of the operator.
+pub struct Fleet {
+    in_cluster: bool,
+    metrics: Arc<Metrics>,
+    pools: HashMap<Key, PoolState>,
+    targets: HashMap<TargetKey, Target>,
+    /// Pools by target, the oldest first: only the first writes.
+    claims: HashMap<TargetKey, BTreeSet<(i64, Key)>>,
+    rivals: BTreeMap<Key, TargetKey>,
+    synced: HashSet<Watched>,
+    timers: BTreeSet<(Time, Key)>,
+    budget: Budget,
+}
+
+impl Fleet {
+    /// A fleet without pools; inside a cluster a Redis host without a dot is a Service of the pool's namespace.
+    #[must_use]
+    pub fn new(in_cluster: bool, metrics: Arc<Metrics>) -> Self {
+        Self {
+            in_cluster,
+            metrics,
+            pools: HashMap::new(),
+            targets: HashMap::new(),
+            claims: HashMap::new(),
+            rivals: BTreeMap::new(),
+            synced: HashSet::new(),
+            timers: BTreeSet::new(),
+            budget: Budget::default(),
+        }
+    }
+
+    /// When the fleet wants a [`Event::Tick`].
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Time> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// Which first lists are still awaited; empty once the fleet may act.
+    #[must_use]
+    pub fn awaited(&self) -> Vec<Watched> {
+        let kinds = self.pools.values().map(watched_kind);
+        let all: BTreeSet<Watched> = [Watched::Pools, Watched::Rivals].into_iter().chain(kinds).collect();
+        all.into_iter().filter(|watched| !self.synced.contains(watched)).collect()
+    }
+
+    /// Takes in what happened and answers what to do.
+    pub fn on(&mut self, event: Event, now: Time) -> Vec<Command> {
+        let mut todo = Vec::new();
+        match event {
+            Event::Pool(object) => self.pool_applied(&object, now, &mut todo),
+            Event::PoolGone(key) => self.pool_gone(&key, now, &mut todo),
+            Event::Target(key, target) => self.target_seen(&key, target, now, &mut todo),
+            Event::Rival(name, target) => {
+                let before = self.rivals.remove(&name);
+                if let Some(target) = target.clone() {
+                    self.rivals.insert(name, target);
+                }
+                [before, target]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|target| self.attend_all(&target, now, &mut todo));
+            }
+            Event::Synced(watched) => {
+                self.synced.insert(watched);
+                if self.awaited().is_empty() {
+                    let all: Vec<Key> = self.pools.keys().cloned().collect();
+                    all.iter().for_each(|key| self.attend(key, now, &mut todo));
+                }
+            }
+            Event::Facts(looks) => looks.into_iter().for_each(|facts| self.seen(facts, now, &mut todo)),
+            Event::Scaled(key, outcome) => self.scaled(&key, outcome, now, &mut todo),
+            Event::StatusWritten(key, ok) => {
+                if let Some(pool) = self.pools.get_mut(&key) {
+                    pool.writing = false;
+                    if !ok {
+                        // What the API server has is unknown: the next look writes it again, after a second.
+                        pool.status.observed_generation = None;
+                        pool.written_at = Some(now);
+                    }
+                    self.attend(&key, now, &mut todo);
+                }
+            }
+            Event::Secret(key, answer) => self.secret_read(&key, answer, now, &mut todo),
+            Event::Scrape(answer) => {
+                // Who asked may be gone.
+                let _ = answer.send(self.gauges(now));
+            }
+            Event::Tick => {
+                while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {
+                    self.timers.remove(&(at, key.clone()));
+                    self.ring(&key, now, &mut todo);
+                }
+            }
+        }
+        todo
+    }
+
+    fn pool_applied(&mut self, object: &WorkerPool, now: Time, todo: &mut Vec<Command>) {
+        let key = Key::of(object);
+        let fresh = PoolState::new(object, self.in_cluster);
+        // The same name with another uid is another pool.
+        if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
+            self.pool_gone(&key, now, todo);
+        }
+        let before = self.pools.get(&key).map(|old| (old.source.clone(), old.interval, old.target.clone()));
+        match self.pools.get_mut(&key) {
+            // Our own status write comes back as an event of the same generation.
+            Some(old) if old.generation == fresh.generation => return,
+            Some(old) => old.respec(object, self.in_cluster),
+            None => drop(self.pools.insert(key.clone(), fresh)),
+        }
+        let Some(pool) = self.pools.get(&key) else { return };
+        todo.push(Command::WatchTargets(pool.api_version.clone(), pool.target.kind.clone()));
+        let claim = (pool.created, key.clone());
+        let (target, source, interval) = (pool.target.clone(), pool.source.clone(), pool.interval);
+        if let Some((_, _, old)) = before.as_ref().filter(|(_, _, old)| *old != target) {
+            self.release(old, &claim);
+            self.attend_all(&old.clone(), now, todo);
+        }
+        self.claims.entry(target.clone()).or_default().insert(claim);
+        let changed = before.as_ref().is_none_or(|(old, beat, _)| {
+            (&old.address, &old.queues, *beat) != (&source.address, &source.queues, interval)
+        });
+        if changed {
+            if let Some(address) = before.and_then(|(old, ..)| old.address) {
+                todo.push(Command::Forget(address, key.clone()));
+            }
+            if let Some(address) = source.address {
+                todo.push(Command::Observe(address, key.clone(), source.queues, interval.to_std()));
+            }
+        }
+        if let (Some(secret), None) = (source.secret, source.read_at) {
+            todo.push(Command::ReadSecret(key, secret));
+        }
+        self.attend_all(&target, now, todo);
+    }
+
+    fn pool_gone(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
+        let Some(pool) = self.pools.remove(key) else { return };
+        if let Some(at) = pool.timer {
+            self.timers.remove(&(at, key.clone()));
+        }
+        if let Some(address) = pool.source.address {
+            todo.push(Command::Forget(address, key.clone()));
+        }
+        self.release(&pool.target, &(pool.created, key.clone()));
+        self.attend_all(&pool.target, now, todo);
+        tracing::info!(pool = %key, "deleted; {} keeps its present size", pool.target.display());
+    }
+
+    fn release(&mut self, target: &TargetKey, claim: &(i64, Key)) {
+        if let Some(claims) = self.claims.get_mut(target) {
+            claims.remove(claim);
+            if claims.is_empty() {
+                self.claims.remove(target);
+            }
+        }
+    }
+
+    fn target_seen(&mut self, key: &TargetKey, target: Option<Target>, now: Time, todo: &mut Vec<Command>) {
+        match target {
+            // A late watch event must not undo what our own write is known to have made.
+            Some(new)
+                if self
+                    .targets
+                    .get(key)
+                    .is_some_and(|old| old.uid == new.uid && old.version > new.version) =>
+            {
+                return;
+            }
+            Some(new) => drop(self.targets.insert(key.clone(), new)),
+            None => drop(self.targets.remove(key)),
+        }
+        self.attend_all(key, now, todo);
+    }
+
+    fn attend_all(&mut self, target: &TargetKey, now: Time, todo: &mut Vec<Command>) {
+        let pools: Vec<Key> =
+            self.claims.get(target).into_iter().flatten().map(|(_, pool)| pool.clone()).collect();
+        pools.iter().for_each(|pool| self.attend(pool, now, todo));
+    }
+
+    fn seen(&mut self, facts: Facts, now: Time, todo: &mut Vec<Command>) {
+        let Some(pool) = self.pools.get_mut(&facts.pool) else { return };
+        pool.facts = Some(Look { load: facts.load, missing: facts.missing, woken: facts.woken, at: now });
+        self.attend(&facts.pool, now, todo);
+    }
+
+    fn secret_read(&mut self, key: &Key, answer: Result<String, String>, now: Time, todo: &mut Vec<Command>) {
+        let in_cluster = self.in_cluster;
+        let Some(pool) = self.pools.get_mut(key) else { return };
+        pool.source.read_at = Some(now);
+        match answer {
+            Ok(url) => {
+                let address = Address::new(&url, &key.namespace, in_cluster);
+                if pool.source.address.as_ref() != Some(&address) {
+                    if let Some(old) = pool.source.address.replace(address.clone()) {
+                        todo.push(Command::Forget(old, key.clone()));
+                    }
+                    let queues = pool.source.queues.clone();
+                    todo.push(Command::Observe(address, key.clone(), queues, pool.interval.to_std()));
+                }
+            }
+            Err(why) => {
+                // An address that was read once stays good until Redis itself refuses it.
+                if pool.source.address.is_none() {
+                    pool.facts = Some(Look { load: Load::MISSING, missing: Some(why), woken: None, at: now });
+                }
+            }
+        }
+        self.attend(key, now, todo);
+    }
+
+    /// A timer of `key` ran out.
+    fn ring(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
+        let Some(pool) = self.pools.get_mut(key) else { return };
+        pool.timer = None;
+        if pool.look_at.is_some_and(|at| at <= now) {
+            pool.look_at = None;
+            if let Some(address) = pool.source.address.clone() {
+                todo.push(Command::Look(address, key.clone()));
+            }
+        }
+        if let (Some(secret), Some(read)) = (&pool.source.secret, pool.source.read_at)
+            && read + SECRET_PERIOD <= now
+        {
+            pool.source.read_at = Some(now);
+            todo.push(Command::ReadSecret(key.clone(), secret.clone()));
+        }
+        self.attend(key, now, todo);
+    }
+
+    /// Why this pool must not write its target, where it must not.
+    fn rival(&self, pool: &PoolState) -> Option<String> {
+        let target = pool.target.display();
+        if let Some((name, _)) = self.rivals.iter().find(|(_, scaled)| **scaled == pool.target) {
+            let name = &name.name;
+            return Some(format!(
+                "HorizontalPodAutoscaler {name} scales {target} too, so this pool writes nothing: kubectl delete hpa {name}, or delete this pool"
+            ));
+        }
+        let (_, first) = self.claims.get(&pool.target)?.first()?;
+        (*first != pool.key).then(|| {
+            format!(
+                "the older WorkerPool {} scales {target} already, so this pool writes nothing: delete one",
+                first.name
+            )
+        })
+    }
+
+    /// Decides on what is known of one pool, acts where the number differs, and reports.
+    fn attend(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
+        if !self.awaited_by(key) {
+            return;
+        }
+        let Some(pool) = self.pools.get(key) else { return };
+        let rival = self.rival(pool);
+        let target = self.targets.get(&pool.target);
+        let Some(pool) = self.pools.get_mut(key) else { return };
+        if pool.acting.is_none() {
+            if let Some(target) = target {
+                pool.recall(target, now);
+            }
+            match pool.judge(target, rival, now) {
+                Judged::Wait => {}
+                Judged::Trouble(reason, sentence) => {
+                    let to = target.map_or(0, |target| target.desired);
+                    let verdict = Verdict { reason, sentence, from: to, to, confidence: 0 };
+                    attend::report(pool, target, verdict, now, todo, &self.metrics);
+                }
+                Judged::Decided(decision) => {
+                    attend::decided(pool, target, decision, now, todo, &self.metrics);
+                }
+            }
+        }
+        attend::flush(pool, &mut self.budget, now, todo);
+        self.set_timer(key, now);
+    }
+
+    /// Whether all first lists that matter to `key` are complete: before, something that exists could seem missing.
+    fn awaited_by(&self, key: &Key) -> bool {
+        let kind = self.pools.get(key).map(watched_kind);
+        [Some(Watched::Pools), Some(Watched::Rivals), kind]
+            .iter()
+            .flatten()
+            .all(|watched| self.synced.contains(watched))
+    }
+
+    fn scaled(
+        &mut self,
+        key: &Key,
+        outcome: Result<act::Scaled, act::Error>,
+        now: Time,
+        todo: &mut Vec<Command>,
+    ) {
+        let Some(pool) = self.pools.get_mut(key) else { return };
+        let Some(Acting { decision, verdict }) = pool.acting.take() else { return };
+        match outcome {
+            Ok(done) => {
+                pool.failed = None;
+                if let Some(target) = self.targets.get_mut(&pool.target)
+                    && target.version < done.version
+                {
+                    target.desired = done.replicas;
+                    target.version = done.version;
+                }
+                pool.memory = decision.memory;
+                tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);
+                let target = self.targets.get(&pool.target);
+                attend::report_change(pool, target, verdict, now, todo, &self.metrics);
+                attend::flush(pool, &mut self.budget, now, todo);
+                self.set_timer(key, now);
+            }
+            Err(error) => {
+                let tries = pool.failed.as_ref().map_or(0, |(tries, ..)| *tries) + 1;
+                let pause = Millis(i64::try_from(error.kind().pause(tries).as_millis()).unwrap_or(10_000));
+                tracing::warn!(pool = %key, tries, "{error}");
+                pool.failed = Some((tries, error.to_string(), now + pause));
+                pool.memory = decision.memory.unwritten(&pool.memory);
+                self.attend(key, now, todo);
+            }
+        }
+    }
+
+    fn set_timer(&mut self, key: &Key, now: Time) {
+        let Some(pool) = self.pools.get_mut(key) else { return };
+        let status = pool
+            .unwritten
+            .as_ref()
+            .filter(|_| !pool.writing)
+            .map(|_| attend::status_due(pool).max(now + SOON));
+        let secret = pool.source.secret.as_ref().and(pool.source.read_at).map(|read| read + SECRET_PERIOD);
+        let retry = pool.failed.as_ref().map(|(_, _, at)| *at).filter(|at| *at > now);
+        let assert = pool.asserted.map(|at| at + pool.interval.0).filter(|at| *at > now);
+        let next = [pool.look_at, status, secret, retry, assert].into_iter().flatten().min();
+        if next != pool.timer {
+            if let Some(old) = pool.timer {
+                self.timers.remove(&(old, key.clone()));
+            }
+            pool.timer = next;
+            if let Some(at) = next {
+                self.timers.insert((at, key.clone()));
+            }
+        }
+    }
+
+    fn gauges(&self, now: Time) -> Vec<PoolGauges> {
+        let age = |at: Time| std::time::Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
+        let one = |pool: &PoolState| {
+            let target = self.targets.get(&pool.target);
+            let wishes = pool.wishes.as_ref().ok();
+            PoolGauges {
+                pool: pool.key.clone(),
+                load: pool.facts.as_ref().map_or(Load::MISSING, |look| look.load),
+                age: pool.facts.as_ref().map(|look| age(look.at)),
+                up: pool.facts.as_ref().is_some_and(|look| look.missing.is_none()),
+                replicas: [
+                    ("desired", target.map(|target| target.desired)),
+                    ("current", target.map(|target| target.replicas)),
+                    ("min", wishes.map(|pool| pool.min)),
+                    ("max", wishes.map(|pool| pool.max)),
+                ],
+            }
+        };
+        let mut all: Vec<PoolGauges> = self.pools.values().map(one).collect();
+        all.sort_by(|a, b| a.pool.cmp(&b.pool));
+        all
+    }
+}
+
+fn watched_kind(pool: &PoolState) -> Watched {
+    Watched::Targets(pool.api_version.clone(), pool.target.kind.clone())
+}

@@ -1,0 +1,191 @@
+//! Does what the fleet asks for, each thing on a task of its own, and sends back what came of it.
+
+use super::event::{Command, Event, Scale};
+use super::watches::{Events, Watches};
+use crate::act;
+use crate::api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
+use crate::observe::{Address, endpoint, target};
+use crate::report::{Metrics, Note, events};
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::task::TaskTracker;
+
+/// Scales that are written at once: more would open connections, not save time.
+const SCALES: usize = 16;
+/// Statuses and events that are written at once, so that scales never wait behind them.
+const REPORTS: usize = 4;
+/// How long a report may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The hands of the controller.
+pub(super) struct Hands {
+    client: Client,
+    events: Events,
+    watches: Watches,
+    watched: HashSet<(String, String)>,
+    endpoints: HashMap<Address, (UnboundedSender<endpoint::Command>, usize)>,
+    scales: Arc<Semaphore>,
+    reports: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
+    instance: Arc<str>,
+    /// What is under way; a shutdown waits for it.
+    tasks: TaskTracker,
+}
+
+impl Hands {
+    pub fn new(watches: Watches, metrics: Arc<Metrics>) -> Self {
+        let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| FIELD_MANAGER.to_owned());
+        Self {
+            client: watches.client.clone(),
+            events: watches.events.clone(),
+            watches,
+            watched: HashSet::new(),
+            endpoints: HashMap::new(),
+            scales: Arc::new(Semaphore::new(SCALES)),
+            reports: Arc::new(Semaphore::new(REPORTS)),
+            metrics,
+            instance: instance.into(),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// Waits for the writes that are under way.
+    pub async fn finish(self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    pub fn perform(&mut self, command: Command) {
+        match command {
+            Command::WatchTargets(api_version, kind) => {
+                if self.watched.insert((api_version.clone(), kind.clone())) {
+                    self.watches.targets(&api_version, &kind);
+                }
+            }
+            Command::Observe(address, pool, queues, interval) => {
+                let (endpoint, users) = self.endpoint(address);
+                *users += 1;
+                let _ = endpoint.send(endpoint::Command::Watch(pool, queues, interval));
+            }
+            Command::Look(address, pool) => {
+                if let Some((endpoint, _)) = self.endpoints.get(&address) {
+                    let _ = endpoint.send(endpoint::Command::Look(pool));
+                }
+            }
+            Command::Forget(address, pool) => {
+                if let Some((endpoint, users)) = self.endpoints.get_mut(&address) {
+                    let _ = endpoint.send(endpoint::Command::Forget(pool));
+                    *users -= 1;
+                    if *users == 0 {
+                        self.endpoints.remove(&address);
+                    }
+                }
+            }
+            Command::ReadSecret(pool, selector) => self.read_secret(pool, selector),
+            Command::Scale(scale) => self.scale(scale),
+            Command::WriteStatus(pool, status) => self.write_status(pool, status),
+            Command::Publish(note) => self.publish(note),
+        }
+    }
+
+    fn endpoint(&mut self, address: Address) -> &mut (UnboundedSender<endpoint::Command>, usize) {
+        self.endpoints.entry(address).or_insert_with_key(|address| {
+            let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+            let events = self.events.clone();
+            tokio::spawn(endpoint::run(address.clone(), inbox, move |facts| {
+                let _ = events.send(Event::Facts(facts));
+            }));
+            (commands, 0)
+        })
+    }
+
+    fn scale(&self, scale: Scale) {
+        let (client, events) = (self.client.clone(), self.events.clone());
+        let (permits, metrics) = (Arc::clone(&self.scales), Arc::clone(&self.metrics));
+        self.tasks.spawn(async move {
+            let Scale { pool, api_version, target, replicas, woken } = scale;
+            let resource = target::resource(&api_version, &target.kind);
+            let _permit = permits.acquire().await;
+            let outcome = act::scale(client, &resource, &target.object, replicas).await;
+            metrics.scaled(outcome.is_ok(), woken.map(|woken| woken.elapsed()));
+            let _ = events.send(Event::Scaled(pool, outcome));
+        });
+    }
+
+    fn write_status(&self, pool: Key, status: Box<WorkerPoolStatus>) {
+        let (client, events) = (self.client.clone(), self.events.clone());
+        let (permits, metrics) = (Arc::clone(&self.reports), Arc::clone(&self.metrics));
+        self.tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let api: Api<WorkerPool> = Api::namespaced(client, &pool.namespace);
+            let patch = Patch::Apply(json!({
+                "apiVersion": format!("{GROUP}/{VERSION}"),
+                "kind": "WorkerPool",
+                "metadata": {"name": &*pool.name},
+                "status": status,
+            }));
+            let params = PatchParams::apply(FIELD_MANAGER).force();
+            let write = api.patch_status(&pool.name, &params, &patch);
+            let ok = match tokio::time::timeout(DEADLINE, write).await {
+                Ok(Ok(_)) => true,
+                Ok(Err(error)) => {
+                    tracing::warn!(pool = %pool, "cannot write the status: {error}");
+                    false
+                }
+                Err(_) => {
+                    tracing::warn!(pool = %pool, "cannot write the status: no answer");
+                    false
+                }
+            };
+            metrics.status_written();
+            let _ = events.send(Event::StatusWritten(pool, ok));
+        });
+    }
+
+    fn publish(&self, note: Note) {
+        let (client, permits) = (self.client.clone(), Arc::clone(&self.reports));
+        let (metrics, instance) = (Arc::clone(&self.metrics), Arc::clone(&self.instance));
+        self.tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let publish = events::publish(client, &note, &instance, k8s_openapi::jiff::Timestamp::now());
+            match tokio::time::timeout(DEADLINE, publish).await {
+                Ok(Ok(())) => metrics.event_published(),
+                Ok(Err(error)) => tracing::warn!(pool = %note.pool, "cannot publish an event: {error}"),
+                Err(_) => tracing::warn!(pool = %note.pool, "cannot publish an event: no answer"),
+            }
+        });
+    }
+
+    fn read_secret(&self, pool: Key, selector: SecretKeySelector) {
+        let (client, events) = (self.client.clone(), self.events.clone());
+        self.tasks.spawn(async move {
+            let SecretKeySelector { name, key } = selector;
+            let api: Api<Secret> = Api::namespaced(client, &pool.namespace);
+            let answer = match tokio::time::timeout(DEADLINE, api.get(&name)).await {
+                Ok(Ok(secret)) => secret
+                    .data
+                    .and_then(|mut data| data.remove(&key))
+                    .and_then(|value| String::from_utf8(value.0).ok())
+                    .map(|url| url.trim().to_owned())
+                    .ok_or_else(|| format!("Secret {name} has no text under the key {key}: add it, or mend redis.addressFrom")),
+                Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
+                    Err(format!("Secret {name} does not exist in {}: create it, or mend redis.addressFrom", pool.namespace))
+                }
+                Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(format!(
+                    "the operator may not read Secret {name} in {namespace}: install it with rbac.secretNamespaces={{{namespace}}}",
+                    namespace = pool.namespace
+                )),
+                Ok(Err(error)) => Err(format!("Secret {name} cannot be read: {error}")),
+                Err(_) => Err(format!("Secret {name} cannot be read: the API server does not answer")),
+            };
+            let _ = events.send(Event::Secret(pool, answer));
+        });
+    }
+}

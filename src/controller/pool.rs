@@ -1,0 +1,215 @@
+//! One pool as the operator knows it: what it wants, what was seen, what is under way.
+
+use crate::api::{self, Change, Key, Refusal, SecretKeySelector, WorkerPool, WorkerPoolStatus};
+use crate::decide::{Decision, Load, Memory, Pool, Reason, Seen, Time, Why, decide};
+use crate::observe::target::{Target, TargetKey, Writer};
+use crate::observe::{Address, Queue};
+use crate::report::{Observed, Verdict};
+use kube::ResourceExt;
+use std::time::Instant;
+
+/// A pool and all that is known of it.
+#[derive(Debug)]
+pub(super) struct PoolState {
+    pub key: Key,
+    pub uid: String,
+    pub generation: Option<i64>,
+    /// Seconds since 1970: of two pools with one target the older writes.
+    pub created: i64,
+    pub wishes: Result<Pool, Refusal>,
+    pub api_version: String,
+    pub target: TargetKey,
+    pub source: Source,
+    pub interval: api::Duration,
+    pub memory: Memory,
+    /// The last look and when it was; `None` before the first.
+    pub facts: Option<Look>,
+    /// The scale that is being written.
+    pub acting: Option<Acting>,
+    /// Writes of the scale that failed one after the other, the last one's reason, and when to try again.
+    pub failed: Option<(u32, String, Time)>,
+    /// When we last set back what somebody else had written.
+    pub asserted: Option<Time>,
+    /// When time alone can change the decision.
+    pub look_at: Option<Time>,
+    /// The status that the API server has, as far as we know; its history is kept apart.
+    pub status: WorkerPoolStatus,
+    pub history: Vec<Change>,
+    /// A status that differs from it, not yet written.
+    pub unwritten: Option<Unwritten>,
+    pub writing: bool,
+    pub written_at: Option<Time>,
+    /// The reason of the last event.
+    pub noted: Option<String>,
+    /// The instant under which the fleet will attend to this pool by itself.
+    pub timer: Option<Time>,
+}
+
+/// Where a pool's Redis address comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Source {
+    pub queues: Vec<Queue>,
+    pub secret: Option<SecretKeySelector>,
+    /// Known at once without a Secret, after the first read with one.
+    pub address: Option<Address>,
+    pub read_at: Option<Time>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    pub load: Load,
+    pub missing: Option<String>,
+    pub woken: Option<Instant>,
+    pub at: Time,
+}
+
+#[derive(Debug)]
+pub(super) struct Acting {
+    pub decision: Decision,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub(super) struct Unwritten {
+    pub status: WorkerPoolStatus,
+    /// A change of the number does not wait for the interval.
+    pub urgent: bool,
+}
+
+/// What one look came to.
+pub(super) enum Judged {
+    /// Something is not known yet that soon will be.
+    Wait,
+    /// Something stands in the way of deciding.
+    Trouble(Reason, String),
+    Decided(Decision),
+}
+
+impl PoolState {
+    pub fn new(object: &WorkerPool, in_cluster: bool) -> Self {
+        let mut status = object.status.clone().unwrap_or_default();
+        let history = std::mem::take(&mut status.history);
+        let memory = status.memory.as_ref().map(Memory::from).unwrap_or_default();
+        Self {
+            key: Key::of(object),
+            uid: object.uid().unwrap_or_default(),
+            generation: object.metadata.generation,
+            created: object.creation_timestamp().map_or(0, |at| at.0.as_second()),
+            wishes: api::pool(&object.spec),
+            api_version: object.spec.scale_target_ref.api_version.clone(),
+            target: TargetKey::new(&object.spec.scale_target_ref, &object.namespace().unwrap_or_default()),
+            source: Source::new(object, in_cluster),
+            interval: api::Duration(api::interval(&object.spec)),
+            memory,
+            facts: None,
+            acting: None,
+            failed: None,
+            asserted: None,
+            look_at: None,
+            noted: status.decision.as_ref().map(|decision| decision.reason.clone()),
+            status,
+            history,
+            unwritten: None,
+            writing: false,
+            written_at: None,
+            timer: None,
+        }
+    }
+
+    /// Takes over a changed spec; what was seen and remembered stays. A new target is a new story.
+    pub fn respec(&mut self, object: &WorkerPool, in_cluster: bool) {
+        let fresh = Self::new(object, in_cluster);
+        if fresh.target != self.target {
+            self.memory = Memory::default();
+            self.failed = None;
+        }
+        self.generation = fresh.generation;
+        self.wishes = fresh.wishes;
+        self.api_version = fresh.api_version;
+        self.target = fresh.target;
+        self.interval = fresh.interval;
+        let address = self.source.address.take().filter(|_| self.source.secret == fresh.source.secret);
+        let read_at = self.source.read_at.filter(|_| self.source.secret == fresh.source.secret);
+        self.source = fresh.source;
+        if self.source.secret.is_some() {
+            (self.source.address, self.source.read_at) = (address, read_at);
+        }
+    }
+
+    /// A number written by us is what we decided, even where the status that said so was never written; and then at
+    /// least from its own time on the cooldowns run, or a crash between the two writes would shorten them.
+    pub fn recall(&mut self, target: &Target, now: Time) {
+        let Some(Writer { at, .. }) = target.writer.as_ref().filter(|writer| writer.is_us()) else { return };
+        self.memory.desired = Some(target.desired);
+        // Field managers have times in whole seconds, rounded down.
+        let Some(at) = at.filter(|at| self.memory.last_change.is_none_or(|last| last < *at)) else { return };
+        let end_of_second = Some((at + crate::decide::Millis(999)).min(now));
+        self.memory.last_change = end_of_second;
+        self.memory.last_up = end_of_second;
+    }
+
+    /// The decision on the last look.
+    pub fn judge(&self, target: Option<&Target>, rival: Option<String>, now: Time) -> Judged {
+        let wishes = match &self.wishes {
+            Ok(wishes) => wishes,
+            Err(refusal) => return Judged::Trouble(Reason::InvalidSpec, refusal.to_string()),
+        };
+        let Some(target) = target else {
+            let name = self.target.display();
+            let sentence =
+                format!("{name} does not exist in {}: create it, or mend scaleTargetRef", self.key.namespace);
+            return Judged::Trouble(Reason::TargetMissing, sentence);
+        };
+        if let Some(rival) = rival {
+            return Judged::Trouble(Reason::TargetConflict, rival);
+        }
+        let Some(look) = &self.facts else { return Judged::Wait };
+        let seen = Seen { current: target.desired, load: look.load, missing: look.missing.clone() };
+        Judged::Decided(decide(wishes, &seen, &self.memory, now))
+    }
+
+    /// A decision in words.
+    pub fn verdict(&self, decision: &Decision, target: Option<&Target>) -> Verdict {
+        let Decision { from, replicas: to, why, confidence, .. } = decision;
+        let sentence = match (why, target.and_then(|target| target.writer.as_ref())) {
+            (Why::TargetChanged(found), Some(writer)) => format!(
+                "{} set {} to {found}: set back to {to}; to choose the number yourself: kubectl workerpool scale {} {found}",
+                writer.name,
+                self.target.display(),
+                self.key.name
+            ),
+            _ => why.sentence(*from, *to),
+        };
+        Verdict { reason: why.reason(), sentence, from: *from, to: *to, confidence: *confidence }
+    }
+
+    pub fn observed(&self, target: Option<&Target>, verdict: Verdict, changed: bool) -> Observed {
+        let (load, missing) = match &self.facts {
+            Some(look) => (look.load, look.missing.clone()),
+            None => (Load::MISSING, Some("not read yet".to_owned())),
+        };
+        Observed {
+            generation: self.generation,
+            target: self.target.display(),
+            replicas: target.map(|target| target.replicas),
+            selector: target.map(|target| target.selector.clone()).unwrap_or_default(),
+            load,
+            missing,
+            verdict,
+            changed,
+        }
+    }
+}
+
+impl Source {
+    fn new(object: &WorkerPool, in_cluster: bool) -> Self {
+        let redis = &object.spec.redis;
+        let namespace = object.namespace().unwrap_or_default();
+        Self {
+            queues: object.spec.queues.iter().map(Queue::new).collect(),
+            secret: redis.address_from.as_ref().map(|from| from.secret_key_ref.clone()),
+            address: redis.address.as_ref().map(|url| Address::new(url, &namespace, in_cluster)),
+            read_at: None,
+        }
+    }
+}

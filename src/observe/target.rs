@@ -1,0 +1,137 @@
+//! The target as the API server has it: its scale, who wrote it, and who else wants to.
+
+use crate::api::{FIELD_MANAGER, Key, ScaleTargetRef};
+use crate::decide::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedFieldsEntry};
+use kube::core::{ApiResource, GroupVersionKind, Object, Selector};
+use serde::{Deserialize, Serialize};
+
+/// Of a scalable object of the apps group, only what is used.
+pub type Scalable = Object<ScalableSpec, ScalableStatus>;
+
+/// The used part of the spec.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ScalableSpec {
+    replicas: Option<i32>,
+    selector: Option<LabelSelector>,
+}
+
+/// The used part of the status.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ScalableStatus {
+    #[serde(default)]
+    replicas: i32,
+}
+
+/// What a pool needs to know of its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `spec.replicas`.
+    pub desired: i32,
+    /// `status.replicas`: pods that exist.
+    pub replicas: i32,
+    /// The label selector of its pods.
+    pub selector: String,
+    /// Its version; versions of one object only grow.
+    pub version: u64,
+    /// Changes when the object is deleted and made anew.
+    pub uid: String,
+    /// Who wrote `spec.replicas` last; `None` when nobody is named.
+    pub writer: Option<Writer>,
+}
+
+/// A field manager that owns `spec.replicas`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writer {
+    /// Its name, such as kubectl.
+    pub name: String,
+    /// When it wrote, to the second.
+    pub at: Option<Time>,
+}
+
+impl Writer {
+    /// Whether it is this operator.
+    #[must_use]
+    pub fn is_us(&self) -> bool {
+        self.name == FIELD_MANAGER
+    }
+}
+
+/// Which kind of object a pool scales, in which namespace and under which name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetKey {
+    /// Group, such as apps.
+    pub group: String,
+    /// Kind, such as Deployment.
+    pub kind: String,
+    /// Namespace and name.
+    pub object: Key,
+}
+
+impl TargetKey {
+    /// The target of a pool of `namespace`.
+    #[must_use]
+    pub fn new(target: &ScaleTargetRef, namespace: &str) -> Self {
+        let group = target.api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        Self { group: group.to_owned(), kind: target.kind.clone(), object: Key::new(namespace, &target.name) }
+    }
+
+    /// As people write it: `Deployment/filter-worker`.
+    #[must_use]
+    pub fn display(&self) -> String {
+        format!("{}/{}", self.kind, self.object.name)
+    }
+}
+
+/// The API resource behind a reference; the plural is the kind in lower case with an s, as in all of apps.
+#[must_use]
+pub fn resource(api_version: &str, kind: &str) -> ApiResource {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+}
+
+impl From<&Scalable> for Target {
+    fn from(object: &Scalable) -> Self {
+        let meta = &object.metadata;
+        let selector = object.spec.selector.clone().and_then(|selector| Selector::try_from(selector).ok());
+        Self {
+            // What the API server fills in where a manifest leaves it out.
+            desired: object.spec.replicas.unwrap_or(1),
+            replicas: object.status.as_ref().map_or(0, |status| status.replicas),
+            selector: selector.map(|selector| selector.to_string()).unwrap_or_default(),
+            version: meta.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0),
+            uid: meta.uid.clone().unwrap_or_default(),
+            writer: meta.managed_fields.as_deref().and_then(writer),
+        }
+    }
+}
+
+/// The owner of `spec.replicas`; this operator where it is one of several.
+fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
+    let owns = |entry: &&ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        fields.is_some_and(|fields| fields.pointer("/f:spec/f:replicas").is_some())
+    };
+    let writers = entries.iter().filter(owns).map(|entry| Writer {
+        name: entry.manager.clone().unwrap_or_default(),
+        at: entry.time.as_ref().map(|time| Time(time.0.as_millisecond())),
+    });
+    writers.max_by_key(|writer| (writer.is_us(), writer.at))
+}
+
+/// Of a HorizontalPodAutoscaler, only whom it scales.
+pub type Autoscaler = Object<AutoscalerSpec, serde_json::Value>;
+
+/// The used part of its spec.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoscalerSpec {
+    scale_target_ref: ScaleTargetRef,
+}
+
+/// Whom `autoscaler` scales.
+#[must_use]
+pub fn scaled_by(autoscaler: &Autoscaler) -> TargetKey {
+    let namespace = autoscaler.metadata.namespace.as_deref().unwrap_or_default();
+    TargetKey::new(&autoscaler.spec.scale_target_ref, namespace)
+}

@@ -1,0 +1,54 @@
+//! One Kubernetes event per change of reason, with its sentence: each an object of its own, so that no series hides
+//! what the second one says.
+
+use crate::api::{FIELD_MANAGER, Key};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use kube::api::{Api, ObjectMeta, PostParams};
+
+/// An event about a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Which.
+    pub pool: Key,
+    /// Its uid.
+    pub uid: String,
+    /// One word of the closed list.
+    pub reason: &'static str,
+    /// The sentence.
+    pub sentence: String,
+    /// Whether a person should look.
+    pub warning: bool,
+}
+
+/// Publishes `note`; `instance` tells this process from others.
+pub async fn publish(client: Client, note: &Note, instance: &str, now: Timestamp) -> Result<(), kube::Error> {
+    let Key { namespace, name } = &note.pool;
+    let event = Event {
+        metadata: ObjectMeta {
+            namespace: Some(namespace.to_string()),
+            name: Some(format!("{name}.{:x}", now.as_nanosecond())),
+            ..ObjectMeta::default()
+        },
+        action: Some("Scale".to_owned()),
+        event_time: Some(MicroTime(now)),
+        note: Some(note.sentence.chars().take(1000).collect()),
+        reason: Some(note.reason.to_owned()),
+        regarding: Some(ObjectReference {
+            api_version: Some(format!("{}/{}", crate::api::GROUP, crate::api::VERSION)),
+            kind: Some("WorkerPool".to_owned()),
+            namespace: Some(namespace.to_string()),
+            name: Some(name.to_string()),
+            uid: Some(note.uid.clone()),
+            ..ObjectReference::default()
+        }),
+        reporting_controller: Some(FIELD_MANAGER.to_owned()),
+        reporting_instance: Some(instance.to_owned()),
+        type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
+        ..Event::default()
+    };
+    Api::<Event>::namespaced(client, namespace).create(&PostParams::default(), &event).await.map(drop)
+}
