@@ -45,6 +45,11 @@ test-cluster: ## End-to-end tests on a real cluster
 	cargo test --locked --features e2e --test e2e --no-run
 	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1
 
+bench: ## Reaction beside its floor, in one run on a real API server and a real Redis
+	@$(MAKE) $(ON)-up
+	cargo bench --locked --features e2e --no-run
+	$(ON_CLUSTER) cargo bench --locked --offline --features e2e
+
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
@@ -53,7 +58,8 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 ## Build it
 .PHONY: dist plugin images generate crd clean install-tools
 dist: ## Static Linux programs for the images, into dist/ (the first time about 5 min)
-	$(CARGO) $(BUILD) --bins --target $(TARGET)
+	@echo "── Programs: static, for the images (the first time about 5 min, then seconds)"
+	@$(CARGO) $(BUILD) --bins --target $(TARGET)
 	$(call copy,$(ARCH),target/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
 plugin: dist ## kubectl-workerpool for this machine
@@ -63,7 +69,7 @@ ifneq ($(OS),Linux)
 endif
 
 images: dist ## The images of operator, worker and Redis, by Docker or else buildah
-	tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
+	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
 
 generate: ## Write anew what is generated: crds/, manifests/, the chart's copy
 	UPDATE=1 cargo test --locked --test generated
@@ -84,8 +90,9 @@ cluster-up: ## Kubernetes without Docker, on Linux as root (the first time about
 	@tests/cluster/cluster up
 
 cluster-load: cluster-up dist ## Build the images and bring them into it
-	tests/cluster/images buildah $(IMAGES)
-	tests/cluster/cluster load $(IMAGES:%=dist/images/%.tar)
+	@echo "── Images: $(IMAGES) (10 s)"
+	@tests/cluster/images buildah $(IMAGES)
+	@tests/cluster/cluster load $(IMAGES:%=dist/images/%.tar)
 
 cluster-down: ## End it and remove all of it but the cache
 	@tests/cluster/cluster down
@@ -95,8 +102,9 @@ kind-up: ## kind, where Docker answers (30 s; KIND_IMAGE names another node imag
 	@tests/cluster/kind up
 
 kind-load: kind-up dist ## Build the images and bring them into it
-	tests/cluster/images docker $(IMAGES)
-	tests/cluster/kind load localhost/workerpool-operator:dev localhost/workerpool-worker:dev localhost/redis:dev
+	@echo "── Images: $(IMAGES) (10 s)"
+	@tests/cluster/images docker $(IMAGES)
+	@tests/cluster/kind load localhost/workerpool-operator:dev localhost/workerpool-worker:dev localhost/redis:dev
 
 kind-down: ## Delete it
 	@tests/cluster/kind down
