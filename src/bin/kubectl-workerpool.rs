@@ -1,3 +1,5 @@
-//! kubectl-workerpool
+//! `kubectl workerpool`: the plugin for people.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    workerpool::plugin::main(std::env::args_os().collect())
+}

@@ -1,1 +1,201 @@
-//! plugin
+//! `kubectl workerpool`: what people type, and which command answers. It works without an operator, and says so.
+
+mod check;
+mod cluster;
+mod demo;
+mod facts;
+mod feed;
+mod line;
+mod metrics;
+mod monitor;
+mod operator;
+mod output;
+mod redis;
+mod scale;
+mod story;
+mod stress;
+
+use crate::api::Duration;
+use crate::telemetry::{self, LogFormat};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use cluster::{Cluster, Place};
+use output::{Color, Out};
+use scale::Pin;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+use stress::Burst;
+
+const FOOT: &str = "Exit codes: 0 fine · 1 something is wrong · 2 wrong usage.
+Data goes to standard output, talk to standard error. NO_COLOR is honoured.
+NAME may be left out where the namespace has exactly one WorkerPool.";
+
+/// Look at WorkerPools, give them work, scale them by hand. Redis inside the cluster is reached through the API
+/// server's port-forward, with your own rights.
+#[derive(Debug, Parser)]
+#[command(version, after_help = FOOT, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at every link of the chain: a line each, and how to mend what is broken
+    #[command(after_help = FOOT)]
+    Check {
+        /// The WorkerPool
+        name: Option<String>,
+        /// What the answer looks like
+        #[arg(short, long, value_enum, default_value_t = Format::Text)]
+        output: Format,
+    },
+    /// Show queue, workers, recommendation and ETA
+    #[command(after_help = FOOT)]
+    Metrics {
+        /// The WorkerPool
+        name: Option<String>,
+        /// What the answer looks like
+        #[arg(short, long, value_enum, default_value_t = Format::Text)]
+        output: Format,
+    },
+    /// Push a burst of real image tasks
+    #[command(after_help = FOOT)]
+    Stress {
+        /// The WorkerPool
+        name: Option<String>,
+        #[command(flatten)]
+        tasks: Tasks,
+        /// How long each task takes
+        #[arg(long, value_name = "SECONDS", default_value_t = 18, value_parser = clap::value_parser!(u32).range(..=86_400))]
+        task_seconds: u32,
+    },
+    /// Pin the number of workers, or leave it to the rules again
+    ///
+    /// Sets spec.replicas of the WorkerPool and waits for the operator. When none answers within 5 s, the Deployment
+    /// itself is scaled.
+    #[command(after_help = FOOT, allow_missing_positional = true)]
+    Scale {
+        /// The WorkerPool
+        name: Option<String>,
+        /// How many workers, or `auto`
+        #[arg(value_name = "N|auto")]
+        replicas: Pin,
+    },
+    /// Print a line per change as it happens
+    #[command(after_help = FOOT)]
+    Monitor {
+        /// The WorkerPool
+        name: Option<String>,
+        /// End after this time, in seconds or such as 5m [default: when interrupted]
+        #[arg(long, value_name = "TIME", value_parser = span)]
+        duration: Option<Duration>,
+    },
+    /// Push a burst and tell what happens, from start to end
+    ///
+    /// Waits until the workers are as few as they get and idle, pushes, tells each change, and ends when the workers
+    /// are back at that number and the queue is empty.
+    #[command(after_help = FOOT)]
+    Demo {
+        /// The WorkerPool
+        name: Option<String>,
+        #[command(flatten)]
+        tasks: Tasks,
+        /// How long each task takes
+        #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(..=86_400))]
+        task_seconds: u32,
+        /// When to give up, in seconds or such as 5m
+        #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
+        timeout: Duration,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Tasks {
+    /// How many tasks
+    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tasks: u32,
+}
+
+/// A time span; a bare number counts seconds, as in the class.
+fn span(text: &str) -> Result<Duration, String> {
+    match text.parse::<i64>() {
+        Ok(seconds) if seconds >= 0 => Ok(Duration::seconds(seconds)),
+        _ => text.parse::<Duration>().map_err(|error| error.to_string()),
+    }
+}
+
+/// Runs what `args` ask for.
+#[must_use]
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    let cli = match parse(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    // Libraries log what we say ourselves; RUST_LOG shows it anyway.
+    telemetry::init(LogFormat::Text, "off");
+    let out = Out::new(cli.color);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(cli, &out)));
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            out.talk(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// kubectl runs its plugins by their file name, and people know them by two words.
+fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let file = args
+        .first()
+        .and_then(|path| Path::new(path).file_stem())
+        .map(|name| name.to_string_lossy().into_owned());
+    let name = match file.as_deref() {
+        Some(name) if !name.starts_with("kubectl-") => name.to_owned(),
+        _ => "kubectl workerpool".to_owned(),
+    };
+    let mut command = Cli::command().bin_name(name);
+    Cli::from_arg_matches(&command.try_get_matches_from_mut(args)?)
+}
+
+async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
+    let cluster = Cluster::open(&cli.place, out).await;
+    if let Command::Check { name, output } = cli.command {
+        return check::run(cluster, out, name.as_deref(), output == Format::Json).await;
+    }
+    let cluster = &cluster?;
+    match cli.command {
+        Command::Check { .. } => Ok(true),
+        Command::Metrics { name, output } => {
+            metrics::run(cluster, name.as_deref(), output == Format::Json).await
+        }
+        Command::Stress { name, tasks: Tasks { tasks }, task_seconds } => {
+            stress::run(cluster, name.as_deref(), Burst { tasks, task_seconds }).await
+        }
+        Command::Scale { name, replicas } => scale::run(cluster, name.as_deref(), replicas).await,
+        Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
+        Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
+            demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout).await
+        }
+    }
+}

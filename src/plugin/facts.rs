@@ -1,0 +1,192 @@
+//! What the queues of a pool tell at one instant, summed; unknown is `None`, never zero.
+
+use crate::api::{QueueSpec, QueueSystem};
+use crate::decide::{Fact, Load};
+use crate::protocol::{Keys, Snapshot, snapshot};
+use redis::{Pipeline, Value};
+use std::time::Duration;
+
+/// The facts of one look. A plain list tells its length alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Tasks that wait.
+    pub ready: u64,
+    /// Tasks that a worker holds.
+    pub in_flight: Option<u64>,
+    /// Workers that take tasks.
+    pub live: Option<u64>,
+    /// Those of them that hold one.
+    pub busy: Option<u64>,
+    /// Mean CPU of the live workers in percent.
+    pub cpu: Option<f64>,
+    /// How long the next task out has waited.
+    pub oldest: Option<Duration>,
+    /// Tasks ever done.
+    pub processed: Option<u64>,
+    /// Tasks ever given up.
+    pub failed: Option<u64>,
+    /// Mean time of a task.
+    pub mean: Option<Duration>,
+    /// The pods that the registered workers run in, by name.
+    pub pods: Vec<String>,
+}
+
+/// The commands of one look at all queues.
+#[must_use]
+pub fn commands(queues: &[QueueSpec]) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    for queue in queues {
+        match queue.system {
+            QueueSystem::WorkerPool => {
+                pipeline.add_command(snapshot::command_in_full(&Keys::new(&queue.name)))
+            }
+            QueueSystem::List => pipeline.cmd("LLEN").arg(&queue.name),
+        };
+    }
+    pipeline
+}
+
+impl Facts {
+    /// The facts in the answers to [`commands`], or what is wrong with them.
+    pub fn read(queues: &[QueueSpec], answers: Vec<Value>) -> Result<Self, String> {
+        let mut lengths = 0;
+        let mut looks = Vec::new();
+        for (queue, answer) in queues.iter().zip(answers) {
+            match queue.system {
+                QueueSystem::WorkerPool => looks.push(snapshot::parse(answer)?),
+                QueueSystem::List => match answer {
+                    Value::Int(length) => lengths += u64::try_from(length).unwrap_or(0),
+                    _ => return Err(format!("{} is no list", queue.name)),
+                },
+            }
+        }
+        let mut facts = if looks.is_empty() { Self::default() } else { Self::sum(&looks) };
+        facts.ready += lengths;
+        Ok(facts)
+    }
+
+    fn sum(looks: &[Snapshot]) -> Self {
+        let total = |number: fn(&Snapshot) -> Option<u64>| looks.iter().map(number).sum::<Option<u64>>();
+        let workers = || looks.iter().flat_map(|look| &look.workers);
+        let live = || workers().filter(|worker| worker.state != Some(snapshot::State::Draining));
+        let count = |n: usize| u64::try_from(n).ok();
+        let cpu: Vec<f64> = live().filter_map(|worker| worker.cpu).collect();
+        let processed = total(|look| Some(look.processed.unwrap_or(0)));
+        Self {
+            ready: looks.iter().map(|look| look.ready).sum(),
+            in_flight: total(|look| Some(look.claimed)),
+            live: count(live().count()),
+            busy: count(
+                live()
+                    .filter(|worker| worker.claimed > 0 || worker.state == Some(snapshot::State::Busy))
+                    .count(),
+            ),
+            cpu: (!cpu.is_empty())
+                .then(|| cpu.iter().sum::<f64>() / approximate(count(cpu.len()).unwrap_or(1))),
+            oldest: looks.iter().filter_map(Snapshot::oldest_age).max(),
+            processed,
+            failed: total(|look| Some(look.failed.unwrap_or(0))),
+            mean: total(|look| look.millis)
+                .zip(processed.filter(|n| *n > 0))
+                .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
+            pods: workers().filter_map(|worker| worker.pod.clone()).collect(),
+        }
+    }
+
+    /// Busy workers in percent of the live ones; none are busy where none live.
+    #[must_use]
+    pub fn utilization(&self) -> Option<f64> {
+        let (busy, live) = self.busy.zip(self.live)?;
+        Some(if live == 0 { 0.0 } else { approximate(busy) * 100.0 / approximate(live) })
+    }
+
+    /// Tasks that succeeded, in percent of those that ended.
+    #[must_use]
+    pub fn success(&self) -> Option<f64> {
+        let (processed, failed) = self.processed.zip(self.failed)?;
+        (processed + failed > 0).then(|| approximate(processed) * 100.0 / approximate(processed + failed))
+    }
+
+    /// When nothing will wait any more at the present rate; as the operator's column has it.
+    #[must_use]
+    pub fn eta(&self) -> Option<Duration> {
+        match self.live? {
+            _ if self.ready == 0 => Some(Duration::ZERO),
+            0 => None,
+            live => Some(self.mean?.mul_f64(approximate(self.ready) / approximate(live))),
+        }
+    }
+
+    /// Tasks that ended, well or badly.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.processed.unwrap_or(0) + self.failed.unwrap_or(0)
+    }
+
+    /// Whether no task waits and none runs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ready == 0 && self.in_flight.unwrap_or(0) == 0
+    }
+
+    /// As the decision takes them.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let fact = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok()).map_or(Fact::NotTold, Fact::Known);
+        #[expect(clippy::cast_possible_truncation, reason = "a sum of percents; `as` saturates")]
+        let cpu_sum = self.cpu.zip(self.live).map(|(cpu, live)| (cpu * approximate(live)) as i64);
+        Load {
+            ready: fact(Some(self.ready)),
+            in_flight: fact(self.in_flight),
+            live: fact(self.live),
+            busy: fact(self.busy),
+            cpu_sum: cpu_sum.map_or(Fact::NotTold, Fact::Known),
+            ..Load::NOT_TOLD
+        }
+    }
+}
+
+/// Good enough for shares: counts of tasks stay far below 2^52.
+#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+fn approximate(n: u64) -> f64 {
+    n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::snapshot::{State, Worker};
+
+    fn worker(claimed: u64, state: State, cpu: f64) -> Worker {
+        Worker { claimed, state: Some(state), cpu: Some(cpu), ..Worker::default() }
+    }
+
+    #[test]
+    fn who_drains_counts_neither_as_live_nor_as_busy() {
+        let look = Snapshot {
+            ready: 4,
+            claimed: 2,
+            workers: vec![
+                worker(1, State::Busy, 60.0),
+                worker(0, State::Idle, 20.0),
+                worker(1, State::Draining, 99.0),
+            ],
+            processed: Some(98),
+            failed: Some(2),
+            millis: Some(98_000),
+            ..Snapshot::default()
+        };
+        let facts = Facts::sum(&[look]);
+        assert_eq!((facts.live, facts.busy, facts.in_flight), (Some(2), Some(1), Some(2)));
+        assert_eq!((facts.cpu, facts.success(), facts.utilization()), (Some(40.0), Some(98.0), Some(50.0)));
+        assert_eq!((facts.mean, facts.eta()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));
+        assert_eq!(facts.load().cpu_sum, Fact::Known(80));
+    }
+
+    #[test]
+    fn a_list_tells_its_length_alone() {
+        let queues = [QueueSpec { name: "jobs".into(), system: QueueSystem::List }];
+        let facts = Facts::read(&queues, vec![Value::Int(7)]).expect("a length");
+        assert_eq!((facts.ready, facts.live, facts.utilization(), facts.eta()), (7, None, None, None));
+    }
+}

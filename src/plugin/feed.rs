@@ -1,0 +1,140 @@
+//! What happens to one pool, as it happens: Redis read each second, the WorkerPool and its target's scale watched.
+//! It needs no operator.
+
+use super::cluster::Cluster;
+use super::facts::Facts;
+use super::redis::Link;
+use crate::api::WorkerPool;
+use futures::StreamExt;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::{WatchStreamExt, watcher};
+use std::time::Duration;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// How often Redis is read, and how long one look may take before it counts as failed.
+const LOOK: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How often a listener is woken when nothing happens, to let time pass.
+const TICK: Duration = Duration::from_millis(250);
+
+/// One piece of news.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// The WorkerPool as it is now.
+    Pool(Box<WorkerPool>),
+    /// `spec.replicas` of the target.
+    Replicas(i32),
+    /// Redis was read.
+    Facts(Facts),
+    /// Redis could not be read, and why.
+    Blind(String),
+    /// Something else is wrong: it goes on, but a person should know.
+    Trouble(String),
+}
+
+/// A stream of news; ends its tasks when dropped.
+pub struct Feed {
+    news: UnboundedReceiver<News>,
+    _tasks: JoinSet<()>,
+}
+
+impl Feed {
+    /// Begins to listen.
+    #[must_use]
+    pub fn start(cluster: &Cluster, pool: &WorkerPool, link: Link) -> Self {
+        let (sender, news) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(watch_pool(cluster.clone(), pool.name_any(), sender.clone()));
+        tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
+        tasks.spawn(read_redis(link, pool.clone(), sender));
+        Self { news, _tasks: tasks }
+    }
+
+    /// The next piece of news, or `None` when a little time has passed without any.
+    pub async fn next(&mut self) -> Option<News> {
+        timeout(TICK, self.news.recv()).await.ok().flatten()
+    }
+}
+
+async fn watch_pool(cluster: Cluster, name: String, sender: UnboundedSender<News>) {
+    let stream = watcher(cluster.pools(), only(&name)).default_backoff();
+    follow(&cluster, "WorkerPool", stream, &sender, |pool| Some(News::Pool(Box::new(pool)))).await;
+}
+
+async fn watch_target(cluster: Cluster, pool: WorkerPool, sender: UnboundedSender<News>) {
+    let (api, name) = cluster.target(&pool);
+    let replicas = |target: DynamicObject| {
+        let replicas = target.data.pointer("/spec/replicas").and_then(serde_json::Value::as_i64).unwrap_or(1);
+        i32::try_from(replicas).ok().map(News::Replicas)
+    };
+    let kind = &pool.spec.scale_target_ref.kind;
+    follow(&cluster, kind, watcher(api, only(&name)).default_backoff(), &sender, replicas).await;
+}
+
+fn only(name: &str) -> watcher::Config {
+    // By default a silent API server would go unnoticed for five minutes.
+    watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(30)
+}
+
+async fn follow<K>(
+    cluster: &Cluster,
+    what: &str,
+    stream: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>>,
+    sender: &UnboundedSender<News>,
+    news: impl Fn(K) -> Option<News>,
+) {
+    let mut stream = std::pin::pin!(stream);
+    let mut well = true;
+    let mut seen = false;
+    while let Some(event) = stream.next().await {
+        let said = match event {
+            Ok(watcher::Event::Init) => {
+                seen = false;
+                None
+            }
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
+                (well, seen) = (true, true);
+                news(object)
+            }
+            Ok(watcher::Event::InitDone) if seen => None,
+            Ok(watcher::Event::InitDone | watcher::Event::Delete(_)) => {
+                Some(News::Trouble(format!("the {what} does not exist")))
+            }
+            // A watch that runs out is no news; one that cannot begin again is, once.
+            Err(error @ (watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)))
+                if well =>
+            {
+                well = false;
+                Some(News::Trouble(match error {
+                    watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
+                        format!("{:#}", cluster.said(&format!("watching the {what}"), error))
+                    }
+                    other => other.to_string(),
+                }))
+            }
+            Err(_) => None,
+        };
+        if said.is_some_and(|said| sender.send(said).is_err()) {
+            return;
+        }
+    }
+}
+
+async fn read_redis(mut link: Link, pool: WorkerPool, sender: UnboundedSender<News>) {
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let news = match timeout(PATIENCE, link.look(&pool.spec.queues)).await {
+            Ok(Ok(facts)) => News::Facts(facts),
+            Ok(Err(error)) => News::Blind(format!("{error:#}")),
+            Err(_) => News::Blind(format!("Redis {} does not answer", link.name())),
+        };
+        if sender.send(news).is_err() {
+            return;
+        }
+    }
+}

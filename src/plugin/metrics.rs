@@ -1,0 +1,166 @@
+//! `metrics`: the class's panel as text.
+
+use super::cluster::Cluster;
+use super::facts::Facts;
+use super::line::{local_times, number};
+use super::output::{Out, Paint};
+use super::redis::Link;
+use crate::api::{self, WorkerPool};
+use crate::decide::{Memory, Seen, decide};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use serde::Serialize;
+use std::time::Duration;
+
+/// Everything on the panel; `null` is unknown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Panel {
+    pool: String,
+    namespace: String,
+    at: Timestamp,
+    queue_length: Option<u64>,
+    active_workers: Option<u64>,
+    busy_workers: Option<u64>,
+    utilization_percent: Option<f64>,
+    avg_time_seconds: Option<f64>,
+    success_rate_percent: Option<f64>,
+    cpu_percent: Option<f64>,
+    oldest_wait_seconds: Option<f64>,
+    recommendation: Option<Recommendation>,
+    current_workers: Option<i32>,
+    target_workers: Option<i32>,
+    eta_seconds: Option<f64>,
+    /// Why facts are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+}
+
+/// What to do, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recommendation {
+    reason: String,
+    sentence: String,
+    /// `operator`, or `here` where no operator has said anything yet and this program applied the rules itself.
+    by: &'static str,
+}
+
+/// Prints the panel of the pool `name`; false when Redis cannot be read.
+pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
+    let pool = cluster.pool(name).await?;
+    let (target, target_name) = cluster.target(&pool);
+    let scale = cluster.ask("reading the target's scale", target.get_scale(&target_name)).await;
+    let current = scale.ok().and_then(|scale| scale.spec).and_then(|spec| spec.replicas);
+    let facts = async { Link::new(cluster, &pool).await?.look(&pool.spec.queues).await }.await;
+    let panel = Panel::new(&pool, facts.map_err(|error| format!("{error:#}")), current, Timestamp::now());
+    if json {
+        cluster.out.json(&panel)?;
+    } else {
+        panel.print(&cluster.out)?;
+    }
+    Ok(panel.unknown.is_none())
+}
+
+impl Panel {
+    fn new(pool: &WorkerPool, facts: Result<Facts, String>, current: Option<i32>, at: Timestamp) -> Self {
+        let (facts, unknown) = match facts {
+            Ok(facts) => (Some(facts), None),
+            Err(why) => (None, Some(why)),
+        };
+        let of = facts.as_ref();
+        let seconds = |span: Option<Duration>| span.map(|span| span.as_secs_f64());
+        let (recommendation, target_workers) = recommend(pool, of, current, at).unzip();
+        Self {
+            pool: pool.name_any(),
+            namespace: pool.namespace().unwrap_or_default(),
+            at,
+            queue_length: of.map(|facts| facts.ready),
+            active_workers: of.and_then(|facts| facts.live),
+            busy_workers: of.and_then(|facts| facts.busy),
+            utilization_percent: of.and_then(Facts::utilization),
+            avg_time_seconds: seconds(of.and_then(|facts| facts.mean)),
+            success_rate_percent: of.and_then(Facts::success),
+            cpu_percent: of.and_then(|facts| facts.cpu),
+            oldest_wait_seconds: seconds(of.and_then(|facts| facts.oldest)),
+            recommendation,
+            current_workers: current,
+            target_workers,
+            eta_seconds: seconds(of.and_then(Facts::eta)),
+            unknown,
+        }
+    }
+
+    fn print(&self, out: &Out) -> std::io::Result<()> {
+        let percent = |share: Option<f64>| share.map_or("?".into(), |share| format!("{share:.0}%"));
+        let tasks = if self.queue_length == Some(1) { "task" } else { "tasks" };
+        out.data(&format!("📊 Queue Length: {} {tasks}", number(self.queue_length)))?;
+        out.data(&format!("👷 Active Workers: {}", number(self.active_workers)))?;
+        let (busy, share) = (number(self.busy_workers), percent(self.utilization_percent));
+        out.data(&format!("⚡ Busy Workers: {busy} ({share})"))?;
+        out.data(&format!("⏱️  Avg Time: {}", span(self.avg_time_seconds)))?;
+        out.data(&format!("✅ Success Rate: {}", percent(self.success_rate_percent)))?;
+        out.data(&format!("🖥️  CPU Usage: {}", percent(self.cpu_percent)))?;
+        let nothing_waits = self.queue_length == Some(0);
+        let wait = if nothing_waits { "-".into() } else { span(self.oldest_wait_seconds) };
+        out.data(&format!("⏳ Oldest Wait: {wait}"))?;
+        if let Some(why) = &self.unknown {
+            out.talk(&out.paint(Paint::Dim, &format!("? is unknown: {why}")));
+        }
+        let target = self.target_workers.map_or("?".into(), |n| n.to_string());
+        let (sign, word) = match self.target_workers.zip(self.current_workers) {
+            Some((target, current)) if target > current => ("🔺", "SCALE UP"),
+            Some((target, current)) if target < current => ("🔻", "SCALE DOWN"),
+            _ => ("⏸️ ", "STAY"),
+        };
+        match &self.recommendation {
+            Some(Recommendation { reason, sentence, by }) => {
+                let by = if *by == "operator" {
+                    ""
+                } else {
+                    "; no operator has said anything, this is by the rules alone"
+                };
+                out.data(&format!("{sign} Recommendation: {word} ({reason})"))?;
+                let sentence = local_times(sentence, self.at, out.zone());
+                out.data(&out.paint(Paint::Dim, &format!("   {sentence}{by}")))?;
+            }
+            None => out.data("❔ Recommendation: ? (nothing is known)")?,
+        }
+        out.data(&format!("🎯 Target Workers: {target}"))?;
+        out.data(&format!("📈 ETA: {}", span(self.eta_seconds)))
+    }
+}
+
+/// The operator's decision where it has seen the pool as it is, else what the rules say here.
+fn recommend(
+    pool: &WorkerPool,
+    facts: Option<&Facts>,
+    current: Option<i32>,
+    now: Timestamp,
+) -> Option<(Recommendation, i32)> {
+    let status = pool.status.clone().unwrap_or_default();
+    let seen = status.observed_generation >= pool.metadata.generation;
+    if let Some(decision) = status.decision.filter(|_| seen) {
+        let target = status.desired_replicas.unwrap_or(decision.to);
+        return Some((
+            Recommendation { reason: decision.reason, sentence: decision.sentence, by: "operator" },
+            target,
+        ));
+    }
+    let seen = Seen { current: current?, load: facts?.load(), missing: None };
+    let memory = status.memory.as_ref().map(Memory::from).unwrap_or_default();
+    let decision = decide(&api::pool(&pool.spec).ok()?, &seen, &memory, api::time(now));
+    let (reason, sentence) =
+        (decision.why.reason().to_string(), decision.why.sentence(decision.from, decision.replicas));
+    Some((Recommendation { reason, sentence, by: "here" }, decision.replicas))
+}
+
+/// A span as people say it: `0.4s`, `32s`, `2 minutes`.
+fn span(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "?".into(),
+        Some(seconds) if seconds > 0.0 && seconds < 10.0 => format!("{seconds:.1}s"),
+        Some(seconds) if seconds < 119.5 => format!("{seconds:.0}s"),
+        Some(seconds) => format!("{:.0} minutes", seconds / 60.0),
+    }
+}

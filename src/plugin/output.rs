@@ -1,0 +1,126 @@
+//! The only place that prints: data to standard output, talk to standard error, and patience with what is slow.
+
+use anyhow::{Context, bail};
+use jiff::{Timestamp, tz::TimeZone};
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// A colour by its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// Said beside the data.
+    Dim,
+    /// Fine.
+    Good,
+    /// Wrong.
+    Bad,
+}
+
+/// Silence after which a person is told what is awaited.
+const SILENCE: Duration = Duration::from_secs(3);
+/// After this long an answer no longer comes.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Where everything is printed.
+#[derive(Clone, Debug)]
+pub struct Out {
+    color: bool,
+    zone: TimeZone,
+}
+
+impl Out {
+    /// Decides once whether to colour.
+    #[must_use]
+    pub fn new(color: Color) -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
+        };
+        Self { color, zone: TimeZone::system() }
+    }
+
+    /// One line of data.
+    pub fn data(&self, line: &str) -> io::Result<()> {
+        writeln!(io::stdout().lock(), "{line}")
+    }
+
+    /// One line of data at an instant, as the wall clock here shows it.
+    pub fn data_at(&self, at: Timestamp, line: &str) -> io::Result<()> {
+        self.data(&format!("[{}] {line}", self.clock(at)))
+    }
+
+    /// A value as JSON.
+    pub fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        Ok(self.data(&serde_json::to_string_pretty(value)?)?)
+    }
+
+    /// Talk, beside the data. Nobody may be there to hear it.
+    pub fn talk(&self, line: &str) {
+        let _ = writeln!(io::stderr().lock(), "{line}");
+    }
+
+    /// An instant as the wall clock here shows it.
+    #[must_use]
+    pub fn clock(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
+    }
+
+    /// The zone of that clock.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// Text in a colour, where colour is wanted.
+    #[must_use]
+    pub fn paint(&self, paint: Paint, text: &str) -> String {
+        let code = match paint {
+            Paint::Dim => 2,
+            Paint::Good => 32,
+            Paint::Bad => 31,
+        };
+        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// Awaits an answer, says after a while of `whom` it is awaited, and gives up in the end.
+    pub async fn wait<T, E>(
+        &self,
+        whom: &str,
+        answer: impl Future<Output = Result<T, E>>,
+    ) -> anyhow::Result<T>
+    where
+        Result<T, E>: Context<T, E>,
+        anyhow::Error: From<E>,
+    {
+        let mut answer = std::pin::pin!(answer);
+        if let Ok(answer) = tokio::time::timeout(SILENCE, &mut answer).await {
+            return Ok(answer?);
+        }
+        self.talk(&format!("waiting for {whom} …"));
+        match tokio::time::timeout(PATIENCE - SILENCE, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => bail!("{whom} did not answer within {} s", PATIENCE.as_secs()),
+        }
+    }
+}
+
+/// Whether the reader of our output has gone, which is no failure.
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

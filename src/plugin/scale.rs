@@ -1,0 +1,110 @@
+//! `scale`: a number by hand, as a pin of the WorkerPool; of the Deployment itself when no operator answers.
+
+use super::cluster::Cluster;
+use super::line;
+use crate::api::WorkerPool;
+use anyhow::bail;
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::watcher::watch_object;
+use serde_json::json;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How long the operator has to answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// The name under which this program writes.
+const MANAGER: &str = "kubectl-workerpool";
+
+/// A number of workers, or the rules again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// This many, whatever the queue says.
+    To(i32),
+    /// What the rules say.
+    Auto,
+}
+
+impl FromStr for Pin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(n) if n >= 0 => Ok(Self::To(n)),
+            _ if text == "auto" => Ok(Self::Auto),
+            _ => Err("say how many workers, such as 5, or `auto` to leave it to the rules again"),
+        }
+    }
+}
+
+/// Pins the pool `name`, or takes the pin away, and waits for the operator's answer.
+pub async fn run(cluster: &Cluster, name: Option<&str>, pin: Pin) -> anyhow::Result<bool> {
+    let before = cluster.pool(name).await?;
+    let name = before.name_any();
+    let replicas = match pin {
+        Pin::To(n) => json!(n),
+        Pin::Auto => json!(null),
+    };
+    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
+    let start = Instant::now();
+    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+    let doing = format!("scaling WorkerPool {name}");
+    let pool = cluster.ask(&doing, cluster.pools().patch(&name, &params, &patch)).await?;
+    let (target, target_name) = cluster.target(&pool);
+    let kind = &pool.spec.scale_target_ref.kind;
+    let out = &cluster.out;
+    if let Some(sentence) = answer(cluster, &pool).await {
+        let took = start.elapsed().as_millis();
+        out.data(&format!("{name}: {}", line::local_times(&sentence, Timestamp::now(), out.zone())))?;
+        out.talk(&match pin {
+            Pin::To(n) => format!("The operator answered in {took} ms. It stays at {n} until: kubectl workerpool scale {name} auto"),
+            Pin::Auto => format!("The operator answered in {took} ms. The rules decide again."),
+        });
+        return Ok(true);
+    }
+    let Pin::To(wanted) = pin else {
+        bail!(
+            "{name}: the pin is gone, but no operator answers within 5 s, so nobody follows the rules; `kubectl workerpool check` looks for it"
+        );
+    };
+    let doing = format!("no operator answers within 5 s; scaling {kind} {target_name} itself");
+    let scale = Patch::Merge(json!({"spec": {"replicas": wanted}}));
+    let from = cluster
+        .ask(&doing, target.get_scale(&target_name))
+        .await?
+        .spec
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(0);
+    cluster.ask(&doing, target.patch_scale(&target_name, &params, &scale)).await?;
+    let said = if from == wanted {
+        format!("{kind}/{target_name} has {wanted} workers already")
+    } else {
+        line::scaling(from, wanted, None)
+    };
+    out.data_at(Timestamp::now(), &said)?;
+    out.talk(&format!(
+        "No operator answered within 5 s, so {kind}/{target_name} itself was set from {from} to {wanted}. Nobody follows the rules until an operator runs: kubectl workerpool check"
+    ));
+    Ok(true)
+}
+
+/// The operator's sentence on the pool as it is now, unless none comes in time.
+async fn answer(cluster: &Cluster, pool: &WorkerPool) -> Option<String> {
+    let stream = watch_object(cluster.pools(), &pool.name_any());
+    let answered = async {
+        let mut stream = std::pin::pin!(stream);
+        while let Some(event) = stream.next().await {
+            let Ok(Some(now)) = event else { continue };
+            let Some(status) = now.status else { continue };
+            let seen = status.observed_generation >= pool.metadata.generation;
+            if let Some(decision) = status.decision.filter(|_| seen) {
+                return Some(decision.sentence);
+            }
+        }
+        None
+    };
+    timeout(ANSWER, answered).await.ok().flatten()
+}

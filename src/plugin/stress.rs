@@ -1,0 +1,58 @@
+//! `stress`: a burst of real image tasks.
+
+use super::cluster::Cluster;
+use super::line;
+use super::redis::Link;
+use crate::api::{QueueSystem, WorkerPool};
+use crate::protocol::{ImageTask, Keys, Source, Task, push};
+use anyhow::Context;
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+/// What to push.
+#[derive(Clone, Copy, Debug)]
+pub struct Burst {
+    /// How many tasks.
+    pub tasks: u32,
+    /// How long each takes.
+    pub task_seconds: u32,
+}
+
+/// Elements of one transaction: it must stay far below what a client may send at once.
+const BATCH: usize = 1000;
+
+/// Pushes the burst into the pool `name`.
+pub async fn run(cluster: &Cluster, name: Option<&str>, burst: Burst) -> anyhow::Result<bool> {
+    let pool = cluster.pool(name).await?;
+    let keys = queue(&pool)?;
+    let mut link = Link::new(cluster, &pool).await?;
+    push_burst(&mut link, &keys, burst).await?;
+    cluster.out.data_at(Timestamp::now(), &line::stress(burst.tasks))?;
+    Ok(true)
+}
+
+/// The queue that takes image tasks.
+pub fn queue(pool: &WorkerPool) -> anyhow::Result<Keys> {
+    let mut queues = pool.spec.queues.iter();
+    let queue = queues.find(|queue| queue.system == QueueSystem::WorkerPool).with_context(|| {
+        format!(
+            "WorkerPool {} has no queue of system WorkerPool: what a plain list's workers understand is not ours to know",
+            pool.name_any()
+        )
+    })?;
+    Ok(Keys::new(&queue.name))
+}
+
+/// Pushes the tasks, each a slow download and then a filter over a small picture.
+pub async fn push_burst(link: &mut Link, keys: &Keys, burst: Burst) -> anyhow::Result<()> {
+    let body = |seed| ImageTask {
+        filters: vec!["blur".into()],
+        image: Source::Synthetic { width: 256, height: 256, seed },
+        delay_ms: u64::from(burst.task_seconds) * 1000,
+    };
+    let tasks: Vec<_> = (0..u64::from(burst.tasks)).map(|seed| Task::new(body(seed))).collect();
+    for batch in tasks.chunks(BATCH) {
+        link.tell(&push(keys, batch)?).await.context("the tasks could not be pushed")?;
+    }
+    Ok(())
+}
