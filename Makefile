@@ -10,7 +10,7 @@ MACHINE := $(subst arm64,aarch64,$(shell uname -m))
 ARCH := $(if $(filter aarch64,$(MACHINE)),arm64,amd64)
 # The plugin for this machine: on Linux it is the static one.
 PLUGIN := $(CURDIR)/dist/$(if $(filter Linux,$(OS)),$(ARCH),host)
-ON_CLUSTER = tests/cluster/$(ON) exec env PATH="$(PLUGIN):$$PATH"
+ON_CLUSTER = PATH="$(PLUGIN):$$PATH" tests/cluster/$(ON) exec
 IMAGES := operator worker redis
 BUILD := cargo build --release --locked
 # Linux programs come from this machine's cargo, elsewhere from a Rust container's.
@@ -63,6 +63,7 @@ dist: ## Static Linux programs for the images, into dist/ (the first time about 
 	$(call copy,$(ARCH),target/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
 plugin: dist ## kubectl-workerpool for this machine
+	@:
 ifneq ($(OS),Linux)
 	$(BUILD) --bin kubectl-workerpool
 	$(call copy,host,target/release,kubectl-workerpool)
