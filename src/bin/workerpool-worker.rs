@@ -1,3 +1,7 @@
-//! workerpool-worker
+//! The reference worker: see `workerpool-worker --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    workerpool::worker::cli::main()
+}

@@ -146,6 +146,8 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_answer_makes_it_panic(answer in any_value(), rest in prop::collection::vec(any_value(), 0..12)) {
         let _ = snapshot::parse(answer);

@@ -1,0 +1,105 @@
+//! The worker's connections: one shared for short calls, and how each is made, dropped and tried again.
+
+use crate::protocol::Call;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, FromRedisValue, RedisError, RedisResult};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+/// Longest wait for a connection, and for an answer beyond the time a command may block.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A connection that comes back by itself.
+pub struct Link {
+    client: redis::Client,
+    connection: Mutex<Option<MultiplexedConnection>>,
+    state: LinkState,
+}
+
+impl Link {
+    pub fn new(client: redis::Client) -> Self {
+        Self { client, connection: Mutex::default(), state: LinkState::default() }
+    }
+
+    /// A connection of the caller's own, for commands that block up to `blocking`.
+    pub async fn connect(&self, blocking: Duration) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(blocking + PATIENCE));
+        self.client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// The shared connection, made where there is none.
+    pub async fn shared(&self) -> RedisResult<MultiplexedConnection> {
+        let mut connection = self.connection.lock().await;
+        if let Some(connection) = &*connection {
+            return Ok(connection.clone());
+        }
+        let made = self.connect(Duration::ZERO).await?;
+        Ok(connection.insert(made).clone())
+    }
+
+    /// Runs a script once.
+    pub async fn call<T: FromRedisValue>(&self, call: &Call<T>) -> RedisResult<T> {
+        let answer = match self.shared().await {
+            Ok(mut connection) => call.run(&mut connection).await,
+            Err(error) => Err(error),
+        };
+        self.note(answer.as_ref().err()).await;
+        answer
+    }
+
+    /// Runs a script until Redis has answered it, for as long as it takes.
+    pub async fn insist<T: FromRedisValue>(&self, call: &Call<T>) -> T {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.call(call).await {
+                Ok(answer) => return answer,
+                Err(_) => tokio::time::sleep(backoff.next()).await,
+            }
+        }
+    }
+
+    /// Takes note of how a call went: after an error of any kind the next one has a new connection.
+    pub async fn note(&self, error: Option<&RedisError>) {
+        if error.is_some() {
+            self.connection.lock().await.take();
+        }
+        self.state.note(error);
+    }
+}
+
+/// Whether Redis answers; logged once per change.
+#[derive(Default)]
+pub struct LinkState {
+    away: AtomicBool,
+}
+
+impl LinkState {
+    pub fn note(&self, error: Option<&RedisError>) {
+        let was_away = self.away.swap(error.is_some(), Ordering::Relaxed);
+        match error {
+            Some(error) if !was_away => {
+                warn!(%error, "Redis does not do what it should; the worker tries again");
+            }
+            None if was_away => info!("Redis answers again"),
+            _ => {}
+        }
+    }
+}
+
+/// Pauses that double from 0.1 s up to 3 s, each between half and all of that.
+#[derive(Default)]
+pub struct Backoff {
+    tries: u32,
+}
+
+impl Backoff {
+    pub fn next(&mut self) -> Duration {
+        let pause = Duration::from_millis(100 << self.tries.min(5)).min(Duration::from_secs(3));
+        self.tries += 1;
+        pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}

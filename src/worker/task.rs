@@ -1,0 +1,67 @@
+//! What is done with one task's body: the wait, the image, its filters, the result.
+
+use super::image::{checksum, from_base64, from_file, synthetic};
+use super::{Worker, filters};
+use crate::protocol::{ImageTask, Source, Task};
+use redis::AsyncCommands;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Why a task went wrong.
+#[derive(Debug)]
+pub struct Failure {
+    /// A sentence for whoever submitted it.
+    pub error: String,
+    /// Another attempt would end the same way.
+    pub hopeless: bool,
+}
+
+impl Failure {
+    pub fn hopeless(error: String) -> Self {
+        Self { error, hopeless: true }
+    }
+
+    fn passing(error: String) -> Self {
+        Self { error, hopeless: false }
+    }
+}
+
+/// Runs a task for the worker `id`; answers the result that its submitter reads.
+pub async fn run(worker: &Worker, id: &str, task: &Task) -> Result<Value, Failure> {
+    let started = Instant::now();
+    let ImageTask { filters, image: source, delay_ms } = ImageTask::deserialize(&task.body)
+        .map_err(|error| Failure::hopeless(format!("the body is no image task: {error}")))?;
+    let filters = filters::by_name(&filters)?;
+    tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+    let file = match &source {
+        Source::Key(key) => fetch(worker, key).await?,
+        _ => Vec::new(),
+    };
+    let work = move || {
+        let image = match source {
+            Source::Synthetic { width, height, seed } => synthetic(width, height, seed),
+            Source::Base64(text) => from_base64(&text),
+            Source::Key(_) => from_file(&file),
+        }?;
+        let image = filters.into_iter().try_fold(image, |image, filter| filter(&image))?;
+        Ok((image.width(), image.height(), checksum(&image)))
+    };
+    let (width, height, checksum) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::passing(format!("a filter ended badly: {error}")))??;
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(json!({
+        "id": task.id, "width": width, "height": height, "checksum": checksum, "millis": millis, "worker": id,
+    }))
+}
+
+/// The file under `key`. That it is missing may pass: who uploads may be late.
+async fn fetch(worker: &Worker, key: &str) -> Result<Vec<u8>, Failure> {
+    let answer = async { worker.link.shared().await?.get::<_, Option<Vec<u8>>>(key).await }.await;
+    match answer {
+        Ok(Some(file)) => Ok(file),
+        Ok(None) => Err(Failure::passing(format!("there is no image under the key {key:?}"))),
+        Err(error) => Err(Failure::passing(format!("the key {key:?} cannot be read: {error}"))),
+    }
+}
