@@ -235,19 +235,22 @@ impl Fleet {
     fn ring(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.get_mut(key) else { return };
         pool.timer = None;
-        if pool.look_at.is_some_and(|at| at <= now) {
-            pool.look_at = None;
-            if let Some(address) = pool.source.address.clone() {
-                todo.push(Command::Look(address, key.clone()));
-            }
-        }
+        // When time may have changed the answer it is asked anew on fresh facts, not on those of the last look.
+        let look = pool.look_at.take_if(|at| *at <= now).and(pool.source.address.clone());
         if let (Some(secret), Some(read)) = (&pool.source.secret, pool.source.read_at)
             && read + SECRET_PERIOD <= now
         {
             pool.source.read_at = Some(now);
             todo.push(Command::ReadSecret(key.clone(), secret.clone()));
         }
-        self.attend(key, now, todo);
+        match look {
+            Some(address) => {
+                todo.push(Command::Look(address, key.clone()));
+                attend::flush(pool, &mut self.budget, now, todo);
+                self.set_timer(key, now);
+            }
+            None => self.attend(key, now, todo),
+        }
     }
 
     /// Why this pool must not write its target, where it must not.

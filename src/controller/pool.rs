@@ -1,7 +1,7 @@
 //! One pool as the operator knows it: what it wants, what was seen, what is under way.
 
 use crate::api::{self, Change, Key, Refusal, SecretKeySelector, WorkerPool, WorkerPoolStatus};
-use crate::decide::{Decision, Load, Memory, Pool, Reason, Seen, Time, Why, decide};
+use crate::decide::{Decision, Load, Memory, Millis, Pool, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
 use crate::observe::{Address, Queue};
 use crate::report::{Observed, Verdict};
@@ -143,7 +143,7 @@ impl PoolState {
         self.memory.desired = Some(target.desired);
         // Field managers have times in whole seconds, rounded down.
         let Some(at) = at.filter(|at| self.memory.last_change.is_none_or(|last| last < *at)) else { return };
-        let end_of_second = Some((at + crate::decide::Millis(999)).min(now));
+        let end_of_second = Some((at + Millis(999)).min(now));
         self.memory.last_change = end_of_second;
         self.memory.last_up = end_of_second;
     }
@@ -164,8 +164,19 @@ impl PoolState {
             return Judged::Trouble(Reason::TargetConflict, rival);
         }
         let Some(look) = &self.facts else { return Judged::Wait };
-        let seen = Seen { current: target.desired, load: look.load, missing: look.missing.clone() };
+        let stale = now - look.at > self.stale_after();
+        let (load, missing) = if stale {
+            (Load::MISSING, Some(format!("no look since {}", look.at)))
+        } else {
+            (look.load, look.missing.clone())
+        };
+        let seen = Seen { current: target.desired, load, missing };
         Judged::Decided(decide(wishes, &seen, &self.memory, now))
+    }
+
+    /// Facts older than this count as missing: two looks that did not come, each with its deadline.
+    fn stale_after(&self) -> Millis {
+        Millis(self.interval.0.0 * 2 + 5_000)
     }
 
     /// A decision in words.

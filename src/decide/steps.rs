@@ -164,11 +164,15 @@ impl<'a> Look<'a> {
             return wish;
         }
         match self.pool.unknown_action {
-            UnknownAction::Fallback(answer) if wish.rule.is_none() => {
+            UnknownAction::Fallback(answer) => {
                 self.trail.push(Step::Fallback { answer });
+                // A rule that already asks for as many keeps its word.
+                if wish.rule.is_some() && wish.number >= answer {
+                    return wish;
+                }
                 Wish { number: wish.number.max(answer), why: Why::Fallback(since), rule: None }
             }
-            _ => wish,
+            UnknownAction::Hold => wish,
         }
     }
 
@@ -203,16 +207,21 @@ impl<'a> Look<'a> {
             self.trail.push(Step::NotWritten { would: number });
             why = Why::DryRun { would: number, why: Box::new(why) };
             number = self.current;
-        } else if number == self.base && self.base != self.current && !matches!(why, Why::Unknown(..)) {
+        } else if number == self.base
+            && self.base != self.current
+            && !matches!(why, Why::Unknown(..) | Why::Busy { .. })
+        {
             why = Why::TargetChanged(self.current);
         }
-        if number != self.base {
+        // A number that somebody else wrote and that we may only not lower yet does not become ours.
+        let held = number == self.current && matches!(why, Why::Unknown(..) | Why::Busy { .. });
+        self.memory.desired = Some(if held { self.base } else { number });
+        if !held && number != self.base {
             self.memory.last_change = Some(self.now);
             if rule.is_some() && number > self.base {
                 self.memory.last_up = Some(self.now);
             }
         }
-        self.memory.desired = Some(number);
         let asked = self.needed().into_iter().filter(|fact| *fact != Fact::NotTold);
         let (all, known) = asked
             .fold((0u32, 0u32), |(all, known), fact| (all + 1, known + u32::from(fact.known().is_some())));

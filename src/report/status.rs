@@ -132,9 +132,7 @@ fn metrics(load: &Load, missing: Option<&str>, now: Time) -> MetricsStatus {
         Fact::Missing => {
             MetricStatus { value: None, missing: Some(missing.unwrap_or("could not be read").to_owned()) }
         }
-        Fact::NotTold => {
-            MetricStatus { value: None, missing: Some("this queue system does not tell".to_owned()) }
-        }
+        Fact::NotTold => MetricStatus { value: None, missing: Some("the queue does not tell it".to_owned()) },
     };
     let mean = |sum: Fact, of: Fact| match (sum, of) {
         (Fact::Known(sum), Fact::Known(of)) => sum.checked_div(of).map_or(Fact::NotTold, Fact::Known),

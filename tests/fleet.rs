@@ -1,0 +1,224 @@
+//! The controller without any IO: events in, commands out, in every order that hurts.
+
+#[path = "support/stage.rs"]
+mod stage;
+
+use stage::{Stage, load, pool, target, written_by};
+use workerpool::controller::event::Command;
+use workerpool::decide::{Fact, Load, Millis};
+use workerpool::observe::target::Target;
+
+#[test]
+fn a_burst_is_one_scale_one_event_and_one_status() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    let calm = stage.look(load(0, 3, 0));
+    assert_eq!(stage.scales(&calm), [0; 0]);
+    let burst = stage.look(load(25, 3, 3));
+    assert_eq!(stage.scales(&burst), [5]);
+    let done = stage.scaled(5);
+    assert_eq!(stage.told(&done), ["QueueTooLong: 25 tasks wait, more than 8: 3 → 5 workers"]);
+    assert_eq!(stage.decisions(&done), ["QueueTooLong"], "at once, whatever the interval");
+    stage.after(500);
+    let again = stage.look(load(20, 5, 5));
+    assert_eq!(stage.scales(&again), [0; 0], "cooling down");
+    assert_eq!(stage.decisions(&again), Vec::<String>::new(), "not sooner than the interval");
+    let later = stage.tick_after(2_000);
+    assert_eq!(stage.decisions(&later), ["CoolingDown"]);
+}
+
+#[test]
+fn the_cooldown_ends_at_its_instant_not_at_the_next_poll() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    stage.scaled(5);
+    stage.look(load(20, 5, 5));
+    let early = stage.tick_after(59_000);
+    assert!(!early.iter().any(|command| matches!(command, Command::Look(..))));
+    let ripe = stage.tick_after(1_000);
+    assert!(ripe.iter().any(|command| matches!(command, Command::Look(..))), "{ripe:?}");
+    let looked = stage.look(load(20, 5, 5));
+    assert_eq!(stage.scales(&looked), [7]);
+}
+
+#[test]
+fn where_nothing_changes_nothing_is_written() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(0, 3, 0));
+    stage.settle();
+    for look in 0..600 {
+        stage.after(2_000);
+        // CPU noise is no change that a person sees.
+        let commands = stage.look(Load { cpu_sum: Fact::Known(6 + look % 5), ..load(0, 3, 0) });
+        assert!(commands.is_empty(), "{commands:?}");
+        let ticks = stage.tick_after(0);
+        assert!(ticks.iter().all(|command| matches!(command, Command::Look(..))), "{ticks:?}");
+    }
+}
+
+#[test]
+fn nothing_is_done_before_all_first_lists_are_complete() {
+    let mut stage = Stage::new();
+    stage.pool(&pool("a", 1));
+    let early = stage.look(load(25, 3, 3));
+    assert_eq!(
+        (stage.scales(&early), stage.decisions(&early).len()),
+        (Vec::<i32>::new(), 0),
+        "the target may just not be listed yet"
+    );
+    stage.target(Some(target(3)));
+    let ready = stage.synced();
+    assert_eq!(stage.scales(&ready), [5], "and then at once: a burst during our absence is answered");
+}
+
+#[test]
+fn a_crash_between_scale_and_status_shortens_no_cooldown() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    stage.scaled(5);
+    // The status was never written; the target knows who wrote it and when.
+    let mut next = Stage::at(stage.now() + Millis(10_000));
+    next.pool(&pool("a", 1));
+    next.target(Some(written_by("workerpool-operator", 5, 2, stage.now())));
+    next.synced();
+    let look = next.look(load(25, 5, 5));
+    assert_eq!(next.scales(&look), [0; 0], "the cooldown of 60 s has 50 s to run");
+    next.after(51_000);
+    let free = next.look(load(25, 5, 5));
+    assert_eq!(next.scales(&free), [7]);
+}
+
+#[test]
+fn a_late_watch_event_makes_no_second_step() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    stage.scaled(5);
+    let late = stage.target(Some(target(3)));
+    assert_eq!(stage.scales(&late), [0; 0], "older than our own write");
+    let look = stage.look(load(25, 3, 3));
+    assert_eq!(stage.scales(&look), [0; 0]);
+}
+
+#[test]
+fn another_writer_is_set_back_once_per_interval_and_named() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    stage.scaled(5);
+    let meddled = stage.target(Some(written_by("kubectl-edit", 2, 10, stage.now())));
+    assert_eq!(stage.scales(&meddled), [5]);
+    let done = stage.scaled(5);
+    let told = stage.told(&done);
+    assert!(
+        told[0].starts_with("TargetChanged: kubectl-edit set Deployment/worker to 2: set back to 5"),
+        "{told:?}"
+    );
+    stage.after(100);
+    let again = stage.target(Some(written_by("kubectl-edit", 2, 20, stage.now())));
+    assert_eq!(stage.scales(&again), [0; 0], "no fight");
+    let next = stage.tick_after(2_000);
+    assert_eq!(stage.scales(&next), [5]);
+}
+
+#[test]
+fn of_two_pools_with_one_target_the_older_writes() {
+    let mut stage = Stage::with(&pool("young", 20), Some(target(3)));
+    let conflict = stage.pool(&pool("old", 10));
+    assert_eq!(stage.told(&conflict).len(), 1, "{conflict:?}");
+    assert!(stage.told(&conflict)[0].contains("the older WorkerPool old scales Deployment/worker already"));
+    let young = stage.look_of("young", load(25, 3, 3));
+    assert_eq!(stage.scales(&young), [0; 0]);
+    let old = stage.look_of("old", load(25, 3, 3));
+    assert_eq!(stage.scales(&old), [5]);
+    stage.scaled_of("old", 5);
+    let alone = stage.pool_gone("old");
+    assert_eq!(stage.scales(&alone), [7], "the other takes over with what it has seen");
+}
+
+#[test]
+fn beside_an_autoscaler_none_of_ours_writes() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.rival("worker-hpa", true);
+    let burst = stage.look(load(25, 3, 3));
+    assert_eq!(stage.scales(&burst), [0; 0]);
+    let free = stage.rival("worker-hpa", false);
+    assert_eq!(stage.scales(&free), [5]);
+}
+
+#[test]
+fn a_target_that_is_missing_is_named_and_one_that_comes_is_scaled() {
+    let mut stage = Stage::with(&pool("a", 1), None);
+    let missing = stage.look(load(25, 3, 3));
+    let told = stage.told(&missing).len()
+        + stage.reported().iter().filter(|reason| *reason == "TargetMissing").count();
+    assert!(told > 0, "{missing:?}");
+    let come = stage.target(Some(target(3)));
+    assert_eq!(stage.scales(&come), [5]);
+}
+
+#[test]
+fn without_facts_nothing_moves_and_both_ends_are_told() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(7)));
+    stage.look(load(0, 7, 0));
+    let away = stage.blind("Redis at redis://redis:6379 does not answer: connection refused");
+    assert!(stage.told(&away)[0].contains("nothing is lowered blindly"), "{away:?}");
+    for _ in 0..300 {
+        stage.after(2_000);
+        let look = stage.blind("Redis at redis://redis:6379 does not answer: connection refused");
+        assert_eq!((stage.scales(&look), stage.told(&look).len()), (Vec::<i32>::new(), 0));
+    }
+    let back = stage.look(load(0, 7, 0));
+    assert_eq!(stage.scales(&back), [0; 0], "the idle time starts anew");
+    assert_eq!(stage.told(&back).len(), 1);
+}
+
+#[test]
+fn a_write_that_fails_is_said_and_tried_again_with_a_pause() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    let refused = stage.scale_failed(403, "deployments/scale is forbidden");
+    assert!(
+        stage.told(&refused)[0].contains("it could not be written: deployments/scale is forbidden"),
+        "{refused:?}"
+    );
+    let look = stage.look(load(25, 3, 3));
+    assert_eq!(stage.scales(&look), [0; 0], "not at every look");
+    let mut retries = Vec::new();
+    for _ in 0..8 {
+        retries.extend(stage.tick_after(2_000));
+        retries.extend(stage.look(load(25, 3, 3)));
+    }
+    assert_eq!(stage.scales(&retries), [5], "no cooldown was started by a number that was never written");
+}
+
+#[test]
+fn nobody_acts_on_facts_that_nobody_read_again() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(7)));
+    stage.look(load(0, 7, 0));
+    let long_after = stage.tick_after(400_000);
+    let woken = stage.target(Some(Target { version: 9, ..target(7) }));
+    assert_eq!(
+        (stage.scales(&long_after), stage.scales(&woken)),
+        (vec![], vec![]),
+        "idle for 5 min, but unseen"
+    );
+}
+
+#[test]
+fn a_pool_that_is_made_anew_under_the_same_name_has_no_past() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    stage.scaled(5);
+    let mut other = pool("a", 99);
+    other.metadata.uid = Some("another".to_owned());
+    stage.pool(&other);
+    let look = stage.look(load(25, 5, 5));
+    assert_eq!(stage.scales(&look), [7], "its own cooldown has not begun");
+}
+
+#[test]
+fn metrics_go_with_their_pool() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(4, 3, 3));
+    assert!(stage.scrape().contains(r#"workerpool_ready_tasks{namespace="default",name="a"} 4"#));
+    stage.pool_gone("a");
+    assert!(!stage.scrape().contains("workerpool_ready_tasks{"));
+}
