@@ -13,11 +13,13 @@ PLUGIN := $(CURDIR)/dist/$(if $(filter Linux,$(OS)),$(ARCH),host)
 ON_CLUSTER = PATH="$(PLUGIN):$$PATH" tests/cluster/$(ON) exec
 IMAGES := operator worker redis
 BUILD := cargo build --release --locked
+# A third less time to compile, for programs a third larger; what is published is built with link-time optimization.
+FAST := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 # Linux programs come from this machine's cargo, elsewhere from a Rust container's.
 TARGET := $(MACHINE)-unknown-linux-gnu
 STATIC := -C target-feature=+crt-static
-CARGO := $(if $(filter Linux,$(OS)),RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
-  -e RUSTFLAGS="$(STATIC)" rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
+CARGO := $(if $(filter Linux,$(OS)),env $(FAST) RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
+  $(FAST:%=-e %) -e RUSTFLAGS="$(STATIC)" rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
 # Copies what changed and nothing else, so that images are built anew only then.
 copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
 
@@ -57,8 +59,8 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 
 ## Build it
 .PHONY: dist plugin images generate crd clean install-tools
-dist: ## Static Linux programs for the images, into dist/ (the first time about 5 min)
-	@echo "── Programs: static, for the images (the first time about 5 min, then seconds)"
+dist: ## Static Linux programs for the images, into dist/ (the first time about 7 min)
+	@echo "── Programs: static, for the images (the first time about 7 min, after a change 2)"
 	@$(CARGO) $(BUILD) --bins --target $(TARGET)
 	$(call copy,$(ARCH),target/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
