@@ -17,6 +17,7 @@ BUILD := cargo build --release --locked
 FAST := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 # Linux programs come from this machine's cargo, elsewhere from a Rust container's.
 TARGET := $(MACHINE)-unknown-linux-gnu
+BUILT := $(or $(CARGO_TARGET_DIR),target)
 STATIC := -C target-feature=+crt-static
 CARGO := $(if $(filter Linux,$(OS)),env $(FAST) RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
   $(FAST:%=-e %) -e RUSTFLAGS="$(STATIC)" rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
@@ -34,8 +35,8 @@ demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (t
 	@$(ON_CLUSTER) tests/cluster/demo $(ON)
 
 ## Test it
-.PHONY: test test-unit test-cluster bench lint
-test: test-unit test-cluster ## All tests, without a cluster and on one; installs what is missing (the first time about 20 min)
+.PHONY: test test-unit test-cluster test-chart bench lint
+test: test-unit test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
 	@tests/cluster/install-tools test
@@ -43,9 +44,14 @@ test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a rea
 
 test-cluster: ## End-to-end tests on a real cluster
 	@$(MAKE) $(ON)-load plugin
+	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	@# Compiled outside and run inside: no way leads out of the own cluster's network.
 	cargo test --locked --features e2e --test e2e --no-run
 	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1
+
+test-chart: ## The chart on a real cluster, in the orders that people install, upgrade and remove it (4 min)
+	@$(MAKE) $(ON)-load
+	$(ON_CLUSTER) tests/chart/orders
 
 bench: ## Reaction beside its floor, in one run on a real API server and a real Redis
 	@$(MAKE) $(ON)-up
@@ -62,13 +68,13 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 dist: ## Static Linux programs for the images, into dist/ (the first time about 7 min)
 	@echo "── Programs: static, for the images (the first time about 7 min, after a change 2)"
 	@$(CARGO) $(BUILD) --bins --target $(TARGET)
-	$(call copy,$(ARCH),target/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
+	$(call copy,$(ARCH),$(if $(filter Linux,$(OS)),$(BUILT),target)/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
 plugin: dist ## kubectl-workerpool for this machine
 	@:
 ifneq ($(OS),Linux)
 	$(BUILD) --bin kubectl-workerpool
-	$(call copy,host,target/release,kubectl-workerpool)
+	$(call copy,host,$(BUILT)/release,kubectl-workerpool)
 endif
 
 images: dist ## The images of operator, worker and Redis, by Docker or else buildah
