@@ -20,7 +20,7 @@ TARGET := $(MACHINE)-unknown-linux-gnu
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 STATIC := -C target-feature=+crt-static
 CARGO := $(if $(filter Linux,$(OS)),env $(FAST) RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
-  $(FAST:%=-e %) -e RUSTFLAGS="$(STATIC)" rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
+  $(FAST:%=-e %) -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
 # Copies what changed and nothing else, so that images are built anew only then.
 copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
 
@@ -68,7 +68,7 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 dist: ## Static Linux programs for the images, into dist/ (the first time about 7 min)
 	@echo "── Programs: static, for the images (the first time about 7 min, after a change 2)"
 	@$(CARGO) $(BUILD) --bins --target $(TARGET)
-	$(call copy,$(ARCH),$(if $(filter Linux,$(OS)),$(BUILT),target)/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
+	$(call copy,$(ARCH),$(if $(filter Linux,$(OS)),$(BUILT),target/linux)/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
 plugin: dist ## kubectl-workerpool for this machine
 	@:
