@@ -44,13 +44,13 @@ test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a rea
 
 test-cluster: ## End-to-end tests on a real cluster
 	@$(MAKE) $(ON)-load plugin
-	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	@# Compiled outside and run inside: no way leads out of the own cluster's network.
 	cargo test --locked --features e2e --test e2e --no-run
 	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1
 
 test-chart: ## The chart on a real cluster, in the orders that people install, upgrade and remove it (4 min)
 	@$(MAKE) $(ON)-load
+	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
 
 bench: ## Reaction beside its floor, in one run on a real API server and a real Redis
