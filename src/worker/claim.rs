@@ -1,6 +1,6 @@
 //! The claim loop: one for the process, whatever its concurrency, so that a claim that nobody knows of is noticed.
 
-use super::link::Backoff;
+use super::link::{Backoff, LinkState};
 use super::{Held, Worker, finish};
 use crate::protocol::{self, Attempt};
 use redis::aio::MultiplexedConnection;
@@ -29,7 +29,7 @@ enum Claim {
 pub async fn run(worker: &Arc<Worker>, stop: &CancellationToken) -> JoinSet<()> {
     let slots = Arc::new(Semaphore::new(worker.settings.concurrency));
     let mut tasks = JoinSet::new();
-    let mut connection = None;
+    let (mut connection, state) = (None, LinkState::new("claims"));
     let mut backoff = Backoff::default();
     loop {
         let slot = tokio::select! {
@@ -42,7 +42,9 @@ pub async fn run(worker: &Arc<Worker>, stop: &CancellationToken) -> JoinSet<()> 
             worker.lease.other_than(None, WAIT).await;
             continue;
         };
-        match claim(worker, &id, &mut connection).await {
+        let claimed = claim(worker, &id, &mut connection).await;
+        state.note(claimed.as_ref().err());
+        match claimed {
             Ok(Claim::Tasks(elements)) => {
                 backoff = Backoff::default();
                 let mut slot = Some(slot);
@@ -59,9 +61,8 @@ pub async fn run(worker: &Arc<Worker>, stop: &CancellationToken) -> JoinSet<()> 
             Ok(Claim::Nothing) => backoff = Backoff::default(),
             Ok(Claim::Drain) => pause(stop, WAIT / 2).await,
             Ok(Claim::Lost) => worker.lease.other_than(Some(&id), WAIT).await,
-            Err(error) => {
+            Err(_) => {
                 connection = None;
-                worker.link.note(Some(&error)).await;
                 pause(stop, backoff.next()).await;
             }
         }
@@ -89,7 +90,8 @@ async fn claim(
     };
     // Known before the server is asked: meanwhile they can only become fewer.
     let known: Vec<Held> = worker.held().iter().filter(|it| it.by == id).cloned().collect();
-    match protocol::attempt(worker.keys(), id).run(connection).await? {
+    let attempt = protocol::attempt(worker.keys(), id);
+    match attempt.run(connection).await? {
         Attempt::Lost => return Ok(Claim::Lost),
         Attempt::Leased { held, .. } if held > known.len() => {
             let strangers = strangers(worker, id, &known, connection).await?;
@@ -101,14 +103,16 @@ async fn claim(
         Attempt::Leased { drain: true, .. } => return Ok(Claim::Drain),
         Attempt::Leased { .. } => {}
     }
-    worker.link.note(None).await;
     let claim =
         protocol::blocking_move(worker.keys(), id, WAIT).query_async::<Option<Vec<u8>>>(connection).await;
     match claim {
         Ok(Some(element)) => Ok(Claim::Tasks(vec![element])),
         Ok(None) => Ok(Claim::Nothing),
-        // The fence: the lease ended between the two commands.
-        Err(error) if error.code() == Some("WRONGTYPE") => Ok(Claim::Lost),
+        // The fence, where the lease ended between the two commands; else the ready key is no list.
+        Err(error) if error.code() == Some("WRONGTYPE") => match attempt.run(connection).await? {
+            Attempt::Lost => Ok(Claim::Lost),
+            Attempt::Leased { .. } => Err(error),
+        },
         Err(error) => Err(error),
     }
 }

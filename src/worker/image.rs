@@ -11,7 +11,7 @@ const MAX_PIXELS: u64 = 40_000_000;
 /// Longest side.
 const MAX_SIDE: u32 = 20_000;
 /// Largest file.
-const MAX_BYTES: usize = 64 << 20;
+pub const MAX_BYTES: usize = 64 << 20;
 
 /// Refuses what cannot reasonably be worked on, before any memory is taken for it.
 fn check_size(width: u32, height: u32) -> Result<(), Failure> {

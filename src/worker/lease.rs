@@ -30,8 +30,9 @@ impl Lease {
         let (ids, id) = watch::channel(None);
         let (wake, woken) = channel();
         let settings = settings.clone();
-        let beat =
-            move || Heart { settings, pulse, ids, connection: None, state: LinkState::default() }.run(&woken);
+        let beat = move || {
+            Heart { settings, pulse, ids, connection: None, state: LinkState::new("heartbeat") }.run(&woken);
+        };
         let thread = std::thread::Builder::new().name("heartbeat".into()).spawn(beat)?;
         Ok(Self { id, wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) })
     }

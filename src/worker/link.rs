@@ -20,7 +20,7 @@ pub struct Link {
 
 impl Link {
     pub fn new(client: redis::Client) -> Self {
-        Self { client, connection: Mutex::default(), state: LinkState::default() }
+        Self { client, connection: Mutex::default(), state: LinkState::new("calls") }
     }
 
     /// A connection of the caller's own, for commands that block up to `blocking`.
@@ -47,7 +47,10 @@ impl Link {
             Ok(mut connection) => call.run(&mut connection).await,
             Err(error) => Err(error),
         };
-        self.note(answer.as_ref().err()).await;
+        if answer.is_err() {
+            self.connection.lock().await.take(); // whatever the error, the next call has a new connection
+        }
+        self.state.note(answer.as_ref().err());
         answer
     }
 
@@ -61,30 +64,26 @@ impl Link {
             }
         }
     }
-
-    /// Takes note of how a call went: after an error of any kind the next one has a new connection.
-    pub async fn note(&self, error: Option<&RedisError>) {
-        if error.is_some() {
-            self.connection.lock().await.take();
-        }
-        self.state.note(error);
-    }
 }
 
-/// Whether Redis answers; logged once per change.
-#[derive(Default)]
+/// Whether Redis does what one part of the worker asks; logged once per change.
 pub struct LinkState {
+    part: &'static str,
     away: AtomicBool,
 }
 
 impl LinkState {
+    pub fn new(part: &'static str) -> Self {
+        Self { part, away: AtomicBool::new(false) }
+    }
+
     pub fn note(&self, error: Option<&RedisError>) {
         let was_away = self.away.swap(error.is_some(), Ordering::Relaxed);
         match error {
             Some(error) if !was_away => {
-                warn!(%error, "Redis does not do what it should; the worker tries again");
+                warn!(part = self.part, %error, "Redis does not do what is asked; the worker tries again");
             }
-            None if was_away => info!("Redis answers again"),
+            None if was_away => info!(part = self.part, "Redis answers again"),
             _ => {}
         }
     }

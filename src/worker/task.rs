@@ -1,6 +1,6 @@
 //! What is done with one task's body: the wait, the image, its filters, the result.
 
-use super::image::{checksum, from_base64, from_file, synthetic};
+use super::image::{MAX_BYTES, checksum, from_base64, from_file, synthetic};
 use super::{Worker, filters};
 use crate::protocol::{ImageTask, Source, Task};
 use redis::AsyncCommands;
@@ -58,10 +58,13 @@ pub async fn run(worker: &Worker, id: &str, task: &Task) -> Result<Value, Failur
 
 /// The file under `key`. That it is missing may pass: who uploads may be late.
 async fn fetch(worker: &Worker, key: &str) -> Result<Vec<u8>, Failure> {
-    let answer = async { worker.link.shared().await?.get::<_, Option<Vec<u8>>>(key).await }.await;
-    match answer {
-        Ok(Some(file)) => Ok(file),
-        Ok(None) => Err(Failure::passing(format!("there is no image under the key {key:?}"))),
+    // One byte more than is allowed tells a file that is too large, whatever its size.
+    let most = isize::try_from(MAX_BYTES).unwrap_or(isize::MAX);
+    match async { worker.link.shared().await?.getrange::<_, Vec<u8>>(key, 0, most).await }.await {
+        Ok(file) if file.is_empty() => {
+            Err(Failure::passing(format!("there is no image under the key {key:?}")))
+        }
+        Ok(file) => Ok(file),
         Err(error) => Err(Failure::passing(format!("the key {key:?} cannot be read: {error}"))),
     }
 }

@@ -181,6 +181,23 @@ fn a_claim_whose_answer_was_lost_is_taken_up() {
 }
 
 #[test]
+fn a_ready_key_of_another_type_is_waited_out() {
+    let mut yard = Yard::new();
+    let _: () = yard.redis.set(yard.keys.ready(), "no list").unwrap();
+    let _worker = yard.worker("w", &[]);
+    until("the worker", || {
+        yard.redis.sismember::<_, _, bool>(yard.keys.workers(), "w.1").unwrap().then_some(())
+    });
+    let claim_at =
+        |yard: &mut Yard| yard.redis.hget::<_, _, i64>(yard.keys.worker("w.1"), "claim_at").unwrap();
+    let before = claim_at(&mut yard);
+    until("more attempts", || (claim_at(&mut yard) > before + 1_000).then_some(()));
+    let _: () = yard.redis.del(yard.keys.ready()).unwrap();
+    yard.push(["a".into()], 0);
+    assert_eq!(yard.result("a")["worker"], "w.1", "and it has kept its lease");
+}
+
+#[test]
 fn a_worker_asked_to_drain_takes_nothing_until_it_may_again() {
     let mut yard = Yard::new();
     let _worker = yard.worker("w", &[]);
