@@ -1,12 +1,15 @@
 //! `check`: a line per link of the chain, and the one command that mends each that is broken.
 
 use super::cluster::Cluster;
+use super::facts::Facts;
+use super::line::local_times;
 use super::operator::{self, Operator};
 use super::output::{Out, Paint};
 use super::redis::{Link as Redis, is_ready};
 use crate::api::{self, Condition, QueueSystem, WorkerPool};
 use crate::decide::Reason;
 use futures::future::join_all;
+use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
@@ -60,13 +63,17 @@ pub async fn run(
             Ok(version) => {
                 show(rights(&cluster, &version).await)?;
                 show(answering(&cluster).await)?;
-                show(definition(&cluster).await)?;
+                let definition = definition(&cluster).await;
+                let known = definition.ok;
+                show(definition)?;
                 match cluster.pool(name).await {
+                    Err(_) if !known => {} // said already
                     Err(error) => show(broken("pool", format!("{error:#}"), "kubectl get wp -A"))?,
                     Ok(pool) => {
-                        show(redis(&cluster, &pool).await)?;
-                        show(workers(&cluster, &pool).await)?;
-                        for found in conditions(&pool) {
+                        let (found, facts) = redis(&cluster, &pool).await;
+                        show(found)?;
+                        show(workers(&cluster, &pool, facts).await)?;
+                        for found in conditions(&pool, out) {
                             show(found)?;
                         }
                     }
@@ -176,9 +183,14 @@ async fn rights(cluster: &Cluster, version: &str) -> Found {
 
 async fn answering(cluster: &Cluster) -> Found {
     match operator::find(cluster).await {
-        Ok(Operator::Found { namespace, name, version, ready: true }) => {
+        Ok(Operator::Found { namespace, name, version, ready: true, .. }) => {
             fine("operator", format!("{name} {version} in namespace {namespace}, ready"))
         }
+        Ok(Operator::Found { namespace, name, wanted: false, .. }) => broken(
+            "operator",
+            format!("Deployment {name} in namespace {namespace} is scaled to 0"),
+            format!("kubectl -n {namespace} scale deployment {name} --replicas=1"),
+        ),
         Ok(Operator::Found { namespace, name, .. }) => broken(
             "operator",
             format!("Deployment {name} in namespace {namespace} has no pod that is ready"),
@@ -242,56 +254,50 @@ async fn definition(cluster: &Cluster) -> Found {
             }
         }
         Ok(Err(error)) => {
-            broken("API", format!("{:#}", cluster.said("reading its definition", error)), INSTALL)
+            broken("API", format!("{:#}", cluster.said("reading its definition", &error)), INSTALL)
         }
         Err(error) => broken("API", format!("{error:#}"), INSTALL),
     }
 }
 
-async fn redis(cluster: &Cluster, pool: &WorkerPool) -> Found {
+async fn redis(cluster: &Cluster, pool: &WorkerPool) -> (Found, Option<Facts>) {
     let namespace = &cluster.namespace;
-    let look = async {
+    let looked = async {
         let mut redis = Redis::new(cluster, pool).await?;
         let queue = pool.spec.queues.first().map_or("check", |queue| &queue.name);
         let (version, took, pushes) = redis.probe(queue).await?;
-        redis.look(&pool.spec.queues).await?;
-        Ok::<_, anyhow::Error>((
-            format!("{}, Redis {version}, {:.1} ms", redis.name(), took.as_secs_f64() * 1000.0),
-            pushes,
-        ))
+        let facts = redis.look(&pool.spec.queues).await?;
+        let text = format!("{}, Redis {version}, {:.1} ms", redis.name(), took.as_secs_f64() * 1000.0);
+        Ok::<_, anyhow::Error>((text, pushes, facts))
     };
-    match look.await {
-        Ok((text, true)) => fine("Redis", format!("{text}, push works")),
-        Ok((text, false)) => broken(
-            "Redis",
-            format!(
+    match looked.await {
+        Ok((text, true, facts)) => (fine("Redis", format!("{text}, push works")), Some(facts)),
+        Ok((text, false, facts)) => {
+            let text = format!(
                 "{text}, but it does not tell of changes by itself (CLIENT TRACKING): the operator hears of work only every {}",
                 pool.spec.interval
-            ),
-            format!("kubectl -n {namespace} explain wp.spec.interval"),
-        ),
+            );
+            (broken("Redis", text, "kubectl explain wp.spec.interval"), Some(facts))
+        }
         Err(error) => {
-            broken("Redis", format!("{error:#}"), format!("kubectl -n {namespace} get services,pods"))
+            (broken("Redis", format!("{error:#}"), format!("kubectl -n {namespace} get services,pods")), None)
         }
     }
 }
 
-async fn workers(cluster: &Cluster, pool: &WorkerPool) -> Found {
+async fn workers(cluster: &Cluster, pool: &WorkerPool, facts: Option<Facts>) -> Found {
     let namespace = &cluster.namespace;
     let (target, name) = cluster.target(pool);
     let kind = pool.spec.scale_target_ref.kind.to_lowercase();
-    let looked = async {
+    let listed = async {
         let scale =
             cluster.ask(&format!("reading the scale of {kind} {name}"), target.get_scale(&name)).await?;
         let selector = scale.status.and_then(|status| status.selector).unwrap_or_default();
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-        let pods =
-            cluster.ask("listing its pods", pods.list(&ListParams::default().labels(&selector))).await?;
-        let facts = Redis::new(cluster, pool).await?.look(&pool.spec.queues).await?;
-        Ok::<_, anyhow::Error>((pods.items, facts))
+        cluster.ask("listing its pods", pods.list(&ListParams::default().labels(&selector))).await
     };
-    let (pods, facts) = match looked.await {
-        Ok(looked) => looked,
+    let pods = match listed.await {
+        Ok(pods) => pods.items,
         Err(error) => {
             return broken(
                 "workers",
@@ -302,20 +308,20 @@ async fn workers(cluster: &Cluster, pool: &WorkerPool) -> Found {
     };
     let staying: Vec<&Pod> = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
     let count = staying.len();
-    if pool.spec.queues.iter().all(|queue| queue.system == QueueSystem::List) {
-        return fine(
-            "workers",
-            format!("{count} pods of {kind} {name}; a plain list does not tell who works on it"),
-        );
-    }
     if let Some(pod) = staying.iter().find(|pod| !is_ready(pod)) {
         let ready = staying.iter().filter(|pod| is_ready(pod)).count();
-        return broken(
-            "workers",
-            format!("{ready} of {count} pods of {kind} {name} are ready"),
-            format!("kubectl -n {namespace} describe pod {}", pod.name_any()),
-        );
+        let text = format!("{ready} of {count} pods of {kind} {name} are ready");
+        return broken("workers", text, format!("kubectl -n {namespace} describe pod {}", pod.name_any()));
     }
+    let told = facts.filter(|_| pool.spec.queues.iter().any(|queue| queue.system != QueueSystem::List));
+    let Some(facts) = told else {
+        return fine(
+            "workers",
+            format!(
+                "{count} of {count} pods of {kind} {name} are ready; Redis does not tell which are registered"
+            ),
+        );
+    };
     let never: Vec<String> =
         staying.iter().map(|pod| pod.name_any()).filter(|pod| !facts.pods.contains(pod)).collect();
     let Some(first) = never.first() else {
@@ -345,7 +351,8 @@ fn queue_of(pods: &[Pod], name: &str) -> Option<String> {
 }
 
 /// The pool's own word: one line when all is well, else a line per condition that is not met.
-fn conditions(pool: &WorkerPool) -> Vec<Found> {
+fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Found> {
+    let local = |sentence: &str| local_times(sentence, Timestamp::now(), out.zone());
     let (name, namespace) = (pool.name_any(), pool.namespace().unwrap_or_default());
     let status = pool.status.clone().unwrap_or_default();
     if status.observed_generation < pool.metadata.generation {
@@ -361,7 +368,8 @@ fn conditions(pool: &WorkerPool) -> Vec<Found> {
         .iter()
         .filter(unmet)
         .map(|condition| {
-            let text = format!("{name}: {} is {}: {}", condition.type_, condition.status, condition.message);
+            let text =
+                format!("{name}: {} is {}: {}", condition.type_, condition.status, local(&condition.message));
             broken("pool", text, mend(&condition.reason, pool, &namespace))
         })
         .collect();
@@ -370,7 +378,7 @@ fn conditions(pool: &WorkerPool) -> Vec<Found> {
     }
     let decision = status
         .decision
-        .map_or(String::new(), |decision| format!(", {}: {}", decision.reason, decision.sentence));
+        .map_or(String::new(), |decision| format!(", {}: {}", decision.reason, local(&decision.sentence)));
     vec![fine("pool", format!("{name}{decision}"))]
 }
 

@@ -11,6 +11,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+const ELSEWHERE: &str = "name another with -n, or make one: `kubectl apply -f manifests/demo.yaml`";
+
 /// Which cluster and where in it.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Place {
@@ -51,15 +53,17 @@ impl Cluster {
             Ok(file) => {
                 let context = place.context.clone().or_else(|| file.current_context.clone());
                 let config = Config::from_custom_kubeconfig(file, &options).await;
-                (config.context("the kubeconfig cannot be used: see `kubectl config get-contexts`")?, context)
+                (
+                    config.map_err(|error| {
+                        anyhow!("{error}; `kubectl config get-contexts` lists what there is")
+                    })?,
+                    context,
+                )
             }
             // In a pod there is no kubeconfig, and its own account takes the place of one.
             Err(error) => match Config::incluster() {
                 Ok(config) if place.kubeconfig.is_none() && place.context.is_none() => (config, None),
-                _ => {
-                    return Err(error)
-                        .context("no usable kubeconfig: set KUBECONFIG or give --kubeconfig FILE");
-                }
+                _ => bail!("no usable kubeconfig ({error}): set KUBECONFIG, or give --kubeconfig FILE"),
             },
         };
         config.connect_timeout = Some(Duration::from_secs(5));
@@ -83,32 +87,29 @@ impl Cluster {
         answer: impl Future<Output = kube::Result<T>>,
     ) -> anyhow::Result<T> {
         let whom = format!("the API server {} ({doing})", self.server);
-        self.out.wait(&whom, async { answer.await.map_err(|error| self.said(doing, error)) }).await
+        self.out.wait(&whom, async { answer.await.map_err(|error| self.said(doing, &error)) }).await
     }
 
     /// An error of the API server in words: what is wrong, where, what to do.
     #[must_use]
-    pub fn said(&self, doing: &str, error: kube::Error) -> anyhow::Error {
+    pub fn said(&self, doing: &str, error: &kube::Error) -> anyhow::Error {
         let Self { server, context, namespace, .. } = self;
-        if let kube::Error::Api(status) = &error {
+        if let kube::Error::Api(status) = error {
             return match status.code {
                 401 => anyhow!(
                     "{doing}: {server} does not know who you are; log in again, or choose another --context than {context}"
                 ),
-                403 => anyhow!(
-                    "{doing}: you may not ({}); an administrator can give you the role `edit` in namespace {namespace}",
-                    status.message
-                ),
+                403 => anyhow!("{doing}: {}", forbidden(&status.message, namespace)),
                 422 => anyhow!("{doing}: {}", refusal(status)),
                 _ => anyhow!("{doing}: {}", status.message),
             };
         }
-        if let Some(cause) = refused_or_lost(&error) {
+        if let Some(cause) = refused_or_lost(error) {
             return anyhow!(
                 "{doing}: the API server {server} does not answer ({cause}); is the cluster running, and is {context} the context you mean? `kubectl config get-contexts` lists them"
             );
         }
-        anyhow!(error).context(format!("{doing} at {server}"))
+        anyhow!("{doing} at {server}: {}", innermost(error))
     }
 
     /// The pools of the namespace.
@@ -120,20 +121,18 @@ impl Cluster {
     /// The pool `name`, or the only one there is.
     pub async fn pool(&self, name: Option<&str>) -> anyhow::Result<WorkerPool> {
         let namespace = &self.namespace;
-        let pools = match self.ask("reading the WorkerPools", self.list_pools()).await? {
-            Some(pools) => pools,
-            None => bail!(
+        let Some(pools) = self.ask("reading the WorkerPools", self.list_pools()).await? else {
+            bail!(
                 "this cluster ({}) does not know WorkerPools: install them with `helm install workerpool charts/workerpool`",
                 self.context
-            ),
+            );
         };
         let there = pools.iter().map(ResourceExt::name_any).collect::<Vec<_>>().join(", ");
         match name {
             Some(name) => {
                 pools.into_iter().find(|pool| pool.name_any() == name).ok_or_else(|| match &*there {
                     "" => anyhow!(
-                        "there is no WorkerPool {name} in namespace {namespace}, nor any other; {}",
-                        self.elsewhere()
+                        "there is no WorkerPool {name} in namespace {namespace}, nor any other; {ELSEWHERE}"
                     ),
                     _ => {
                         anyhow!("there is no WorkerPool {name} in namespace {namespace}; there are: {there}")
@@ -143,14 +142,11 @@ impl Cluster {
             None if pools.len() > 1 => {
                 bail!("namespace {namespace} has {} WorkerPools, name the one you mean: {there}", pools.len())
             }
-            None => pools.into_iter().next().ok_or_else(|| {
-                anyhow!("there is no WorkerPool in namespace {namespace}; {}", self.elsewhere())
-            }),
+            None => pools
+                .into_iter()
+                .next()
+                .ok_or_else(|| anyhow!("there is no WorkerPool in namespace {namespace}; {ELSEWHERE}")),
         }
-    }
-
-    fn elsewhere(&self) -> &'static str {
-        "name another with -n, or make one: `kubectl apply -f manifests/demo.yaml`"
     }
 
     /// `None` where the API is not installed.
@@ -170,6 +166,18 @@ impl Cluster {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &target.kind));
         (Api::namespaced_with(self.client.clone(), &self.namespace, &resource), target.name.clone())
     }
+}
+
+/// What is not allowed, without the server's wrapping.
+fn forbidden(message: &str, namespace: &str) -> String {
+    let right = message.split_once(" cannot ").and_then(|(_, rest)| {
+        let (verb, rest) = rest.split_once(" resource \"")?;
+        Some(format!("you may not {verb} {}", rest.split_once('"')?.0))
+    });
+    let right = right.unwrap_or_else(|| format!("it is forbidden ({message})"));
+    format!(
+        "{right}; an administrator can give you the role `edit` in namespace {namespace}, which allows it"
+    )
 }
 
 /// What admission says against an object, without the server's wrapping: a line per cause.

@@ -1,6 +1,7 @@
 //! `demo`: a burst and what becomes of it, told from start to end; ends by itself.
 
 use super::cluster::Cluster;
+use super::facts::Facts;
 use super::feed::Feed;
 use super::line;
 use super::monitor::print;
@@ -58,7 +59,7 @@ pub async fn run(
         }
         match played.pushed {
             None if story.is_told() && story.at_rest() => {
-                played.done_before = story.facts().map_or(0, |facts| facts.ended());
+                played.done_before = story.facts().map_or(0, Facts::ended);
                 push_burst(&mut pusher, &keys, burst).await?;
                 let now = Timestamp::now();
                 out.data_at(now, &line::stress(burst.tasks))?;
@@ -106,25 +107,18 @@ fn missing(story: &Story) -> String {
 impl Played {
     /// Remembers what belongs to the story and says what it means.
     fn hear(&mut self, line: &Line, story: &Story, tasks: u32) -> Option<String> {
-        let facts = story.facts()?;
+        if let (Kind::Scaled { from, to }, Some(_)) = (line.kind, self.pushed) {
+            self.changes.push((line.clone(), from, to));
+        }
+        let facts = story.facts().filter(|_| line.kind == Kind::Queue)?;
         if self.pushed.is_none() {
-            let idle =
-                story.at_rest().then(|| format!("{} workers wait for work.", line::number(facts.live)));
-            return idle.filter(|_| line.kind == Kind::Queue);
+            self.remarks.most_live = facts.live.unwrap_or(0);
+            return story.at_rest().then(|| format!("{} workers wait for work.", line::number(facts.live)));
         }
-        match line.kind {
-            Kind::Scaled { from, to } => {
-                self.changes.push((line.clone(), from, to));
-                None
-            }
-            Kind::Queue => {
-                if facts.is_empty() {
-                    self.emptied.get_or_insert(line.at);
-                }
-                self.remarks.next(story, tasks)
-            }
-            Kind::Trouble => None,
+        if facts.is_empty() {
+            self.emptied.get_or_insert(line.at);
         }
+        self.remarks.next(story, tasks)
     }
 
     /// Whether the tasks are done, the workers are as few as at the start, and all of it has been told.
@@ -138,7 +132,8 @@ impl Played {
         let (out, Some(pushed)) = (&cluster.out, self.pushed) else { return Ok(()) };
         let since = |at: Timestamp| (at.as_millisecond() - pushed.as_millisecond()).max(0);
         let first = self.changes.first().map_or(story.rest(), |(_, from, _)| *from);
-        let path: String = self.changes.iter().map(|(_, _, to)| format!(" → {to}")).collect();
+        let numbers = std::iter::once(first).chain(self.changes.iter().map(|(_, _, to)| *to));
+        let path = numbers.map(|n| n.to_string()).collect::<Vec<_>>().join(" → ");
         let done =
             story.facts().map_or(0, |facts| facts.ended().saturating_sub(self.done_before)).min(tasks.into());
         let time = self.emptied.map_or(String::new(), |at| format!(" in {} s", since(at) / 1000));
@@ -146,7 +141,7 @@ impl Played {
         let failed =
             failed.map_or(String::new(), |failed| format!(" ({failed} failed in this queue so far)"));
         out.data("")?;
-        out.data(&format!("{name}: {first}{path} workers; {done} of {tasks} tasks done{time}{failed}"))?;
+        out.data(&format!("{name}: {path} workers; {done} of {tasks} tasks done{time}{failed}"))?;
         for (line, from, to) in &self.changes {
             let after = match since(line.at) {
                 _ if to < from => String::new(),
@@ -189,14 +184,15 @@ impl Remarks {
         if facts.ready == 0 && !facts.is_empty() && !std::mem::replace(&mut self.nothing_waits, true) {
             return Some(format!("Nothing waits any more, {} still run.", line::number(facts.in_flight)));
         }
-        if before > 0 && live > before {
+        if live > before {
             let (step, cooldown) = (pool.up.step, pool.up.cooldown);
-            return Some(match std::mem::replace(&mut self.joined, true) {
-                false => format!(
-                    "The new ones work already. Why not {} at once? A step is {step}, and {cooldown} lie between two.",
+            return Some(if std::mem::replace(&mut self.joined, true) {
+                "More hands: the queue gets shorter faster.".into()
+            } else {
+                format!(
+                    "The new ones work already. Why not {} at once? A step is {step}, and {cooldown} must pass before the next.",
                     pool.max
-                ),
-                true => "More hands: the queue gets shorter faster.".into(),
+                )
             });
         }
         None
@@ -205,7 +201,6 @@ impl Remarks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::Facts;
     use super::super::feed::News;
     use super::super::story::tests::{at, pool};
     use super::*;
@@ -239,6 +234,17 @@ mod tests {
                 played.ended(&story, 25)
             })
             .collect()
+    }
+
+    #[test]
+    fn every_change_since_the_push_is_in_the_summary() {
+        let mut story = Story::begin(pool()).expect("a pool that works");
+        story.burst();
+        let mut played = Played { pushed: Some(at(1)), ..Played::default() };
+        let line =
+            Line { at: at(1), text: String::new(), aside: None, kind: Kind::Scaled { from: 3, to: 5 } };
+        assert_eq!(played.hear(&line, &story, 25), None, "its own sentence is enough");
+        assert_eq!(played.changes, [(line, 3, 5)], "the first one comes before the first look");
     }
 
     #[test]

@@ -110,7 +110,7 @@ async fn follow<K>(
                 well = false;
                 Some(News::Trouble(match error {
                     watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
-                        format!("{:#}", cluster.said(&format!("watching the {what}"), error))
+                        format!("{:#}", cluster.said(&format!("watching the {what}"), &error))
                     }
                     other => other.to_string(),
                 }))

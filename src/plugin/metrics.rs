@@ -2,7 +2,7 @@
 
 use super::cluster::Cluster;
 use super::facts::Facts;
-use super::line::{local_times, number};
+use super::line::local_times;
 use super::output::{Out, Paint};
 use super::redis::Link;
 use crate::api::{self, WorkerPool};
@@ -92,7 +92,11 @@ impl Panel {
     }
 
     fn print(&self, out: &Out) -> std::io::Result<()> {
-        let percent = |share: Option<f64>| share.map_or("?".into(), |share| format!("{share:.0}%"));
+        // What is not there yet, such as the mean time of no task, is not unknown.
+        let none = if self.unknown.is_some() { "?" } else { "-" };
+        let percent = |share: Option<f64>| share.map_or(none.into(), |share| format!("{share:.0}%"));
+        let span = |seconds: Option<f64>| seconds.map_or(none.into(), span);
+        let number = |n: Option<u64>| n.map_or(none.into(), |n| n.to_string());
         let tasks = if self.queue_length == Some(1) { "task" } else { "tasks" };
         out.data(&format!("📊 Queue Length: {} {tasks}", number(self.queue_length)))?;
         out.data(&format!("👷 Active Workers: {}", number(self.active_workers)))?;
@@ -101,9 +105,7 @@ impl Panel {
         out.data(&format!("⏱️  Avg Time: {}", span(self.avg_time_seconds)))?;
         out.data(&format!("✅ Success Rate: {}", percent(self.success_rate_percent)))?;
         out.data(&format!("🖥️  CPU Usage: {}", percent(self.cpu_percent)))?;
-        let nothing_waits = self.queue_length == Some(0);
-        let wait = if nothing_waits { "-".into() } else { span(self.oldest_wait_seconds) };
-        out.data(&format!("⏳ Oldest Wait: {wait}"))?;
+        out.data(&format!("⏳ Oldest Wait: {}", span(self.oldest_wait_seconds)))?;
         if let Some(why) = &self.unknown {
             out.talk(&out.paint(Paint::Dim, &format!("? is unknown: {why}")));
         }
@@ -156,11 +158,10 @@ fn recommend(
 }
 
 /// A span as people say it: `0.4s`, `32s`, `2 minutes`.
-fn span(seconds: Option<f64>) -> String {
+fn span(seconds: f64) -> String {
     match seconds {
-        None => "?".into(),
-        Some(seconds) if seconds > 0.0 && seconds < 10.0 => format!("{seconds:.1}s"),
-        Some(seconds) if seconds < 119.5 => format!("{seconds:.0}s"),
-        Some(seconds) => format!("{:.0} minutes", seconds / 60.0),
+        _ if seconds > 0.0 && seconds < 10.0 => format!("{seconds:.1}s"),
+        _ if seconds < 119.5 => format!("{seconds:.0}s"),
+        _ => format!("{:.0} minutes", seconds / 60.0),
     }
 }

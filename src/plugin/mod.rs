@@ -37,8 +37,8 @@ NAME may be left out where the namespace has exactly one WorkerPool.";
 struct Cli {
     #[command(flatten)]
     place: Place,
-    /// When to colour
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// When to colour: auto (on a terminal), always or never
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     color: Color,
     #[command(subcommand)]
     command: Command,
@@ -59,8 +59,8 @@ enum Command {
     Check {
         /// The WorkerPool
         name: Option<String>,
-        /// What the answer looks like
-        #[arg(short, long, value_enum, default_value_t = Format::Text)]
+        /// text or json
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
         output: Format,
     },
     /// Show queue, workers, recommendation and ETA
@@ -68,8 +68,8 @@ enum Command {
     Metrics {
         /// The WorkerPool
         name: Option<String>,
-        /// What the answer looks like
-        #[arg(short, long, value_enum, default_value_t = Format::Text)]
+        /// text or json
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
         output: Format,
     },
     /// Push a burst of real image tasks
@@ -181,7 +181,7 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
 async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     let cluster = Cluster::open(&cli.place, out).await;
     if let Command::Check { name, output } = cli.command {
-        return check::run(cluster, out, name.as_deref(), output == Format::Json).await;
+        return Box::pin(check::run(cluster, out, name.as_deref(), output == Format::Json)).await;
     }
     let cluster = &cluster?;
     match cli.command {
@@ -195,7 +195,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Scale { name, replicas } => scale::run(cluster, name.as_deref(), replicas).await,
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
-            demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout).await
+            Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Operator {
         version: String,
         /// Whether a pod of it is ready: its readiness is that it watches and answers.
         ready: bool,
+        /// Whether any pod is wanted.
+        wanted: bool,
     },
     /// There is none in any namespace.
     Nowhere,
@@ -52,7 +54,7 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
             }
             Ok(Operator::Unseen)
         }
-        Err(error) => Err(cluster.said("looking for the operator", error)),
+        Err(error) => Err(cluster.said("looking for the operator", &error)),
     }
 }
 
@@ -60,5 +62,6 @@ fn seen(deployment: &Deployment) -> Operator {
     let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0) > 0;
     let version = deployment.labels().get("app.kubernetes.io/version").cloned().unwrap_or_else(|| "?".into());
     let namespace = deployment.namespace().unwrap_or_default();
-    Operator::Found { namespace, name: deployment.name_any(), version, ready }
+    let wanted = deployment.spec.as_ref().is_none_or(|spec| spec.replicas != Some(0));
+    Operator::Found { namespace, name: deployment.name_any(), version, ready, wanted }
 }

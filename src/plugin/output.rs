@@ -9,7 +9,7 @@ use std::time::Duration;
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set or TERM is dumb.
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is dumb.
     Auto,
     /// Always.
     Always,
@@ -30,8 +30,8 @@ pub enum Paint {
 
 /// Silence after which a person is told what is awaited.
 const SILENCE: Duration = Duration::from_secs(3);
-/// After this long an answer no longer comes.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// After this long more an answer no longer comes.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Where everything is printed.
 #[derive(Clone, Debug)]
@@ -55,6 +55,7 @@ impl Out {
     }
 
     /// One line of data.
+    #[expect(clippy::unused_self, reason = "only who was handed an `Out` prints")]
     pub fn data(&self, line: &str) -> io::Result<()> {
         writeln!(io::stdout().lock(), "{line}")
     }
@@ -70,6 +71,7 @@ impl Out {
     }
 
     /// Talk, beside the data. Nobody may be there to hear it.
+    #[expect(clippy::unused_self, reason = "only who was handed an `Out` prints")]
     pub fn talk(&self, line: &str) {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
@@ -112,9 +114,9 @@ impl Out {
             return Ok(answer?);
         }
         self.talk(&format!("waiting for {whom} …"));
-        match tokio::time::timeout(PATIENCE - SILENCE, answer).await {
+        match tokio::time::timeout(PATIENCE, answer).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => bail!("{whom} did not answer within {} s", PATIENCE.as_secs()),
+            Err(_) => bail!("{whom} did not answer within {} s", (SILENCE + PATIENCE).as_secs()),
         }
     }
 }

@@ -168,7 +168,7 @@ impl Link {
             Ok(service) => Ok(service.filter(|service| {
                 service.spec.as_ref().is_some_and(|spec| spec.type_.as_deref() != Some("ExternalName"))
             })),
-            Err(error) => Err(self.cluster.said(&format!("reading Service {}", inside.service), error)),
+            Err(error) => Err(self.cluster.said(&format!("reading Service {}", inside.service), &error)),
         }
     }
 
@@ -186,7 +186,7 @@ impl Link {
                 self.name(),
                 inside.namespace
             ),
-            error => self.cluster.said(&format!("forwarding to pod {pod}"), error),
+            error => self.cluster.said(&format!("forwarding to pod {pod}"), &error),
         })?;
         let (Some(stream), Some(lost)) = (forward.take_stream(port), forward.take_error(port)) else {
             bail!("the API server forwards no stream to pod {pod}");
@@ -236,12 +236,11 @@ impl Link {
         let selector = labels.join(",");
         let list = pods.list(&ListParams::default().labels(&selector)).await;
         let list = list
-            .map_err(|error| self.cluster.said(&format!("looking for the pod of Service {name}"), error))?;
+            .map_err(|error| self.cluster.said(&format!("looking for the pod of Service {name}"), &error))?;
         let Some(pod) = list.iter().find(|pod| is_ready(pod)) else {
             bail!(
-                "Redis {}: none of the {} pods behind Service {name} is ready: see `kubectl -n {namespace} get pods -l {selector}`",
-                self.name(),
-                list.items.len()
+                "Redis {}: no pod behind Service {name} is ready: see `kubectl -n {namespace} get pods -l {selector}`",
+                self.name()
             );
         };
         let wanted =
