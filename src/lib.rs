@@ -2,7 +2,8 @@
 //!
 //! The data flows one way: `observe` → `decide` → `act` → `report`; `controller` calls the four in order.
 //! Ranks, lower never uses higher: 0 [`decide`]; 1 [`api`], [`protocol`], [`telemetry`];
-//! 2 `observe`, `act`, `report` (never each other); 3 `controller`; beside it `worker` and `plugin` (0 and 1 only).
+//! 2 `observe`, `act`, `report` (never each other); 3 `controller`; beside it `worker`, `plugin`
+//! and `web` (0 and 1 only; the controller serves `web`).
 
 #[cfg(feature = "api")]
 pub mod api;
@@ -21,5 +22,7 @@ pub mod report;
 
 #[cfg(feature = "plugin")]
 pub mod plugin;
+#[cfg(feature = "operator")]
+pub mod web;
 #[cfg(feature = "worker")]
 pub mod worker;

@@ -34,9 +34,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("observe", &["decide", "api", "protocol", "telemetry"]),
     ("act", &["decide", "api", "protocol", "telemetry"]),
     ("report", &["decide", "api", "protocol", "telemetry"]),
-    ("controller", &["decide", "api", "protocol", "telemetry", "observe", "act", "report"]),
+    ("controller", &["decide", "api", "protocol", "telemetry", "observe", "act", "report", "web"]),
     ("worker", &["decide", "api", "protocol", "telemetry"]),
     ("plugin", &["decide", "api", "protocol", "telemetry"]),
+    ("web", &["decide", "api"]),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 use super::event::Event;
 use super::watches::Events;
 use crate::report::Metrics;
+use crate::web::Ask;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -28,6 +29,14 @@ pub(super) struct Pulse {
     pub beat: Instant,
     /// What readiness still waits for.
     pub awaited: Vec<String>,
+    /// Another operator leads: ready to take over, and there is no loop yet.
+    pub standby: bool,
+}
+
+impl Pulse {
+    pub fn start() -> Self {
+        Self { beat: Instant::now(), awaited: vec!["the first lists".to_owned()], standby: false }
+    }
 }
 
 pub(super) fn router(admin: Admin) -> Router {
@@ -39,8 +48,9 @@ pub(super) fn router(admin: Admin) -> Router {
 }
 
 async fn health(State(admin): State<Admin>) -> impl IntoResponse {
-    let age = admin.pulse.lock().map_or(Duration::MAX, |pulse| pulse.beat.elapsed());
-    if age < BEAT * 10 {
+    let (age, standby) =
+        admin.pulse.lock().map_or((Duration::MAX, false), |pulse| (pulse.beat.elapsed(), pulse.standby));
+    if standby || age < BEAT * 10 {
         (StatusCode::OK, "alive\n".to_owned())
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("the loop has not moved for {} s\n", age.as_secs()))
@@ -67,4 +77,16 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
         }
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the loop does not answer\n").into_response(),
     }
+}
+
+/// Asks the loop what the page shows.
+pub(super) fn ask(events: Events) -> Ask {
+    Arc::new(move || {
+        let events = events.clone();
+        Box::pin(async move {
+            let (answer, pools) = oneshot::channel();
+            events.send(Event::View(answer)).ok()?;
+            tokio::time::timeout(Duration::from_secs(5), pools).await.ok()?.ok()
+        })
+    })
 }

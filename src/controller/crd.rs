@@ -1,12 +1,14 @@
 //! `workerpool-operator crd --apply`: brings the cluster's CRD to this program's, as the chart's upgrade does.
 
-use crate::api::{FIELD_MANAGER, crd};
+use crate::api::crd;
 use anyhow::{Context, bail};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use std::time::Duration;
 
+/// helm's own name: helm 4 applies a chart's CRDs server-side and yields to any other owner of their fields.
+const FIELD_MANAGER: &str = "helm";
 /// How long the API server may take to serve what was applied.
 const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -5,6 +5,7 @@ use crate::api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts, Queue};
 use crate::report::{Note, PoolGauges};
+use crate::web::PoolView;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -31,6 +32,8 @@ pub enum Event {
     Secret(Key, Result<String, String>),
     /// Somebody wants all gauges.
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
+    /// Somebody looks at the page.
+    View(oneshot::Sender<Vec<PoolView>>),
     /// A timer ran out.
     Tick,
 }

@@ -105,6 +105,9 @@ impl Fleet {
                 // Who asked may be gone.
                 let _ = answer.send(self.gauges(now));
             }
+            Event::View(answer) => {
+                let _ = answer.send(self.pools.values().map(PoolState::view).collect());
+            }
             Event::Tick => {
                 while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {
                     self.timers.remove(&(at, key.clone()));
@@ -368,24 +371,8 @@ impl Fleet {
     }
 
     fn gauges(&self, now: Time) -> Vec<PoolGauges> {
-        let age = |at: Time| std::time::Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
-        let one = |pool: &PoolState| {
-            let target = self.targets.get(&pool.target);
-            let wishes = pool.wishes.as_ref().ok();
-            PoolGauges {
-                pool: pool.key.clone(),
-                load: pool.facts.as_ref().map_or(Load::MISSING, |look| look.load),
-                age: pool.facts.as_ref().map(|look| age(look.at)),
-                up: pool.facts.as_ref().is_some_and(|look| look.missing.is_none()),
-                replicas: [
-                    ("desired", target.map(|target| target.desired)),
-                    ("current", target.map(|target| target.replicas)),
-                    ("min", wishes.map(|pool| pool.min)),
-                    ("max", wishes.map(|pool| pool.max)),
-                ],
-            }
-        };
-        let mut all: Vec<PoolGauges> = self.pools.values().map(one).collect();
+        let mut all: Vec<PoolGauges> =
+            self.pools.values().map(|pool| pool.gauges(self.targets.get(&pool.target), now)).collect();
         all.sort_by(|a, b| a.pool.cmp(&b.pool));
         all
     }

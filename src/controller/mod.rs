@@ -6,6 +6,7 @@ mod clock;
 pub mod crd;
 pub mod event;
 pub mod fleet;
+mod leader;
 mod perform;
 mod pool;
 pub mod settings;
@@ -16,14 +17,18 @@ pub use fleet::Fleet;
 pub use settings::Settings;
 
 use crate::report::Metrics;
+use crate::web;
 use admin::{Admin, BEAT, Pulse};
 use anyhow::Context;
 use event::{Event, Watched};
 use kube::Client;
+use leader::Leader;
 use perform::Hands;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watches::Watches;
 
@@ -34,15 +39,24 @@ const BURST: usize = 256;
 pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
     let (events, mut inbox) = tokio::sync::mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::new());
-    let pulse = Arc::new(Mutex::new(Pulse { beat: Instant::now(), awaited: vec!["everything".to_owned()] }));
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
-        format!("cannot listen on {}: choose another address with --listen", settings.listen)
-    })?;
+    let pulse = Arc::new(Mutex::new(Pulse::start()));
     let admin = Admin { events: events.clone(), metrics: Arc::clone(&metrics), pulse: Arc::clone(&pulse) };
-    let server =
-        axum::serve(listener, admin::router(admin)).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let server = tokio::spawn(server.into_future());
+    let mut servers = vec![serve(settings.listen, "--listen", admin::router(admin), &stop).await?];
+    if let Some(address) = settings.dashboard {
+        let page = web::router(admin::ask(events.clone()));
+        servers.push(serve(address, "--dashboard", page, &stop).await?);
+    }
 
+    let lease = if settings.leader_elect {
+        let leader = Leader::new(client.clone(), &settings.pod_namespace, identity());
+        pulse.lock().map(|mut pulse| pulse.standby = true).unwrap_or_default();
+        match leader.acquire(&stop).await {
+            Some(lease) => Some(tokio::spawn(leader.hold(lease, stop.clone()))),
+            None => return Ok(()),
+        }
+    } else {
+        None
+    };
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let namespaces = settings.namespaces.clone();
     let watches = Watches { client, namespaces, events, stop: stop.clone() };
@@ -54,7 +68,8 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
 
     while !stop.is_cancelled() {
         if let Ok(mut pulse) = pulse.lock() {
-            *pulse = Pulse { beat: Instant::now(), awaited: fleet.awaited().iter().map(name).collect() };
+            let awaited = fleet.awaited().iter().map(name).collect();
+            *pulse = Pulse { beat: Instant::now(), awaited, standby: false };
         }
         let beat = Instant::now() + BEAT;
         let wake = fleet.next_tick().map_or(beat, |at| clock.instant(at).min(beat));
@@ -75,7 +90,32 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
     }
     tracing::info!("stopping");
     hands.finish().await;
-    server.await?.context("the health server failed")
+    if let Some(lease) = lease {
+        lease.await?;
+    }
+    for server in servers {
+        server.await?.context("an HTTP server failed")?;
+    }
+    Ok(())
+}
+
+async fn serve(
+    address: SocketAddr,
+    flag: &str,
+    router: axum::Router,
+    stop: &CancellationToken,
+) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))?;
+    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    Ok(tokio::spawn(server.into_future()))
+}
+
+/// Tells this process from the others that stand for election.
+fn identity() -> String {
+    let host = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
+    format!("{}_{:08x}", host.as_deref().unwrap_or("workerpool-operator"), fastrand::u32(..))
 }
 
 fn name(watched: &Watched) -> String {

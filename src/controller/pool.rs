@@ -4,9 +4,10 @@ use crate::api::{self, Change, Key, Refusal, SecretKeySelector, WorkerPool, Work
 use crate::decide::{Decision, Load, Memory, Millis, Pool, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
 use crate::observe::{Address, Queue};
-use crate::report::{Observed, Verdict};
+use crate::report::{Observed, PoolGauges, Verdict};
+use crate::web::PoolView;
 use kube::ResourceExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A pool and all that is known of it.
 #[derive(Debug)]
@@ -208,6 +209,36 @@ impl PoolState {
             missing,
             verdict,
             changed,
+        }
+    }
+}
+
+/// What others see of a pool.
+impl PoolState {
+    pub fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
+        let wishes = self.wishes.as_ref().ok();
+        let look = self.facts.as_ref();
+        PoolGauges {
+            pool: self.key.clone(),
+            load: look.map_or(Load::MISSING, |look| look.load),
+            age: look.map(|look| Duration::from_millis(u64::try_from((now - look.at).0).unwrap_or(0))),
+            up: look.is_some_and(|look| look.missing.is_none()),
+            replicas: [
+                ("desired", target.map(|target| target.desired)),
+                ("current", target.map(|target| target.replicas)),
+                ("min", wishes.map(|pool| pool.min)),
+                ("max", wishes.map(|pool| pool.max)),
+            ],
+        }
+    }
+
+    pub fn view(&self) -> PoolView {
+        let newest = self.unwritten.as_ref().map_or(&self.status, |unwritten| &unwritten.status);
+        PoolView {
+            namespace: self.key.namespace.to_string(),
+            name: self.key.name.to_string(),
+            bounds: self.wishes.as_ref().ok().map(|pool| (pool.min, pool.max)),
+            status: WorkerPoolStatus { history: self.history.clone(), ..newest.clone() },
         }
     }
 }

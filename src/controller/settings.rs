@@ -14,12 +14,18 @@ pub struct Settings {
     /// Where health, readiness and Prometheus metrics are served
     #[arg(long, env = "WORKERPOOL_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
-    /// Where the read-only dashboard is served
-    #[arg(long, env = "WORKERPOOL_DASHBOARD", default_value = "0.0.0.0:8000")]
-    pub dashboard: SocketAddr,
+    /// Where the read-only dashboard is served, such as 0.0.0.0:8000; nowhere when absent
+    #[arg(long, env = "WORKERPOOL_DASHBOARD")]
+    pub dashboard: Option<SocketAddr>,
     /// Namespaces to serve, separated by commas; all when absent
     #[arg(long, env = "WORKERPOOL_NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// Act only while holding a Lease, so that a second operator can stand by
+    #[arg(long, env = "WORKERPOOL_LEADER_ELECT")]
+    pub leader_elect: bool,
+    /// Namespace of the Lease
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    pub pod_namespace: String,
     /// How log lines look
     #[arg(long, env = "WORKERPOOL_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
