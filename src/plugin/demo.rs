@@ -69,7 +69,10 @@ pub async fn run(
             None if story.is_told() => {
                 let missing = missing(&story);
                 if missing != awaited {
-                    out.talk(&format!("Before it begins: waiting until {missing}."));
+                    let said =
+                        story.sentence().map_or(String::new(), |said| format!(" The operator: {said}."));
+                    let said = line::local_times(&said, now, out.zone());
+                    out.talk(&format!("Before it begins: waiting until {missing}.{said}"));
                     awaited = missing;
                 }
             }
@@ -97,9 +100,10 @@ fn missing(story: &Story) -> String {
     };
     match (facts.ready, facts.in_flight.unwrap_or(0), story.replicas()) {
         (0, 0, Some(now)) if now == rest => {
-            format!("{rest} workers have registered ({} have)", line::number(facts.live))
+            format!("the registry has just these {rest} workers (now {})", line::number(facts.live))
         }
         (0, 0, Some(now)) => format!("{now} workers are {rest} again"),
+        (_, _, None) => "the target of the WorkerPool exists".into(),
         (ready, running, _) => format!("the queue is empty ({ready} wait, {running} run)"),
     }
 }
@@ -118,7 +122,8 @@ impl Played {
         if facts.is_empty() {
             self.emptied.get_or_insert(line.at);
         }
-        self.remarks.next(story, tasks)
+        let done = facts.ended().saturating_sub(self.done_before);
+        self.remarks.next(story, tasks, done)
     }
 
     /// Whether the tasks are done, the workers are as few as at the start, and all of it has been told.
@@ -169,12 +174,17 @@ struct Remarks {
 }
 
 impl Remarks {
-    fn next(&mut self, story: &Story, tasks: u32) -> Option<String> {
+    fn next(&mut self, story: &Story, tasks: u32, done: u64) -> Option<String> {
         let (facts, pool) = (story.facts()?, story.pool());
         let live = facts.live.unwrap_or(0);
         let before = self.most_live;
         self.most_live = live.max(before);
         if facts.is_empty() && !std::mem::replace(&mut self.all_done, true) {
+            if done < u64::from(tasks) {
+                return Some(format!(
+                    "Nothing is left to do, but only {done} of {tasks} tasks are done: Redis has lost the others."
+                ));
+            }
             let down = pool.down.as_ref()?;
             return Some(format!(
                 "All {tasks} tasks are done. When it has been quiet for {}, workers leave, {} at a time, {} apart.",

@@ -5,8 +5,8 @@ use super::facts::Facts;
 use super::line::local_times;
 use super::output::{Out, Paint};
 use super::redis::Link;
-use crate::api::{self, WorkerPool};
-use crate::decide::{Memory, Seen, decide};
+use crate::api::{self, DecisionStatus, WorkerPool};
+use crate::decide::{Memory, Seen, Why, decide};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
@@ -40,6 +40,8 @@ pub struct Panel {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recommendation {
+    /// `SCALE UP`, `SCALE DOWN` or `STAY`: where the rules lead, though a cooldown may still be running.
+    action: &'static str,
     reason: String,
     sentence: String,
     /// `operator`, or `here` where no operator has said anything yet and this program applied the rules itself.
@@ -85,7 +87,7 @@ impl Panel {
             oldest_wait_seconds: seconds(of.and_then(|facts| facts.oldest)),
             recommendation,
             current_workers: current,
-            target_workers,
+            target_workers: target_workers.flatten(),
             eta_seconds: seconds(of.and_then(Facts::eta)),
             unknown,
         }
@@ -110,19 +112,19 @@ impl Panel {
             out.talk(&out.paint(Paint::Dim, &format!("? is unknown: {why}")));
         }
         let target = self.target_workers.map_or("?".into(), |n| n.to_string());
-        let (sign, word) = match self.target_workers.zip(self.current_workers) {
-            Some((target, current)) if target > current => ("🔺", "SCALE UP"),
-            Some((target, current)) if target < current => ("🔻", "SCALE DOWN"),
-            _ => ("⏸️ ", "STAY"),
-        };
         match &self.recommendation {
-            Some(Recommendation { reason, sentence, by }) => {
+            Some(Recommendation { action, reason, sentence, by }) => {
+                let sign = match *action {
+                    "SCALE UP" => "🔺",
+                    "SCALE DOWN" => "🔻",
+                    _ => "⏸️ ",
+                };
                 let by = if *by == "operator" {
                     ""
                 } else {
                     "; no operator has said anything, this is by the rules alone"
                 };
-                out.data(&format!("{sign} Recommendation: {word} ({reason})"))?;
+                out.data(&format!("{sign} Recommendation: {action} ({reason})"))?;
                 let sentence = local_times(sentence, self.at, out.zone());
                 out.data(&out.paint(Paint::Dim, &format!("   {sentence}{by}")))?;
             }
@@ -139,22 +141,32 @@ fn recommend(
     facts: Option<&Facts>,
     current: Option<i32>,
     now: Timestamp,
-) -> Option<(Recommendation, i32)> {
+) -> Option<(Recommendation, Option<i32>)> {
     let status = pool.status.clone().unwrap_or_default();
-    let seen = status.observed_generation >= pool.metadata.generation;
-    if let Some(decision) = status.decision.filter(|_| seen) {
-        let target = status.desired_replicas.unwrap_or(decision.to);
-        return Some((
-            Recommendation { reason: decision.reason, sentence: decision.sentence, by: "operator" },
-            target,
-        ));
-    }
-    let seen = Seen { current: current?, load: facts?.load(), missing: None };
     let memory = status.memory.as_ref().map(Memory::from).unwrap_or_default();
-    let decision = decide(&api::pool(&pool.spec).ok()?, &seen, &memory, api::time(now));
-    let (reason, sentence) =
-        (decision.why.reason().to_string(), decision.why.sentence(decision.from, decision.replicas));
-    Some((Recommendation { reason, sentence, by: "here" }, decision.replicas))
+    let here = current.zip(facts).zip(api::pool(&pool.spec).ok()).map(|((current, facts), pool)| {
+        let seen = Seen { current, load: facts.load(), missing: None };
+        decide(&pool, &seen, &memory, api::time(now))
+    });
+    let seen = status.observed_generation >= pool.metadata.generation;
+    let said = status.decision.filter(|_| seen);
+    let wants = here.as_ref().map(|decision| match decision.why {
+        Why::CoolingUp { wants, .. } | Why::CoolingDown { wants, .. } | Why::IdleWait { wants, .. } => wants,
+        _ => decision.replicas,
+    });
+    let action = match wants.zip(current) {
+        Some((wants, current)) if wants > current => "SCALE UP",
+        Some((wants, current)) if wants < current => "SCALE DOWN",
+        _ => "STAY",
+    };
+    if let Some(DecisionStatus { reason, sentence, .. }) = said {
+        // Nothing is wanted while the target is missing.
+        return Some((Recommendation { action, reason, sentence, by: "operator" }, status.desired_replicas));
+    }
+    let decision = here?;
+    let (why, to) = (decision.why, decision.replicas);
+    let (reason, sentence) = (why.reason().to_string(), why.sentence(decision.from, to));
+    Some((Recommendation { action, reason, sentence, by: "here" }, Some(to)))
 }
 
 /// A span as people say it: `0.4s`, `32s`, `2 minutes`.

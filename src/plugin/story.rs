@@ -60,6 +60,7 @@ pub struct Story {
     troubles: VecDeque<String>,
     shown: Option<(Timestamp, String)>,
     moved: bool,
+    begun: Option<Timestamp>,
     due_since: Option<i64>,
     said_nobody: bool,
 }
@@ -80,6 +81,7 @@ impl Story {
             troubles: VecDeque::new(),
             shown: None,
             moved: false,
+            begun: None,
             due_since: None,
             said_nobody: false,
         })
@@ -87,6 +89,7 @@ impl Story {
 
     /// Takes in one piece of news.
     pub fn hear(&mut self, news: News, now: Timestamp) {
+        self.begun.get_or_insert(now);
         match news {
             News::Pool(resource) => {
                 // A spec that an older CRD let pass and that cannot work leaves the last good one in place.
@@ -190,6 +193,12 @@ impl Story {
             && self.facts().is_some_and(|facts| facts.is_empty() && live(facts))
     }
 
+    /// The operator's last word.
+    #[must_use]
+    pub fn sentence(&self) -> Option<&str> {
+        Some(&self.resource.status.as_ref()?.decision.as_ref()?.sentence)
+    }
+
     /// What the rules say of the present facts; the same function as the operator's.
     #[must_use]
     pub fn decision(&self, now: Timestamp) -> Option<Decision> {
@@ -236,8 +245,9 @@ impl Story {
     fn queue(&mut self, now: Timestamp) -> Option<Line> {
         let (text, aside) = self.queue_line()?;
         let due = self.shown.as_ref().is_none_or(|(at, shown)| *shown != text && millis(now, *at) >= PACE);
-        // The first line waits for the target, which may arrive a moment after Redis.
-        (due && self.replicas.is_some()).then(|| {
+        // The first line waits for the target, which may arrive a moment after Redis, or not exist.
+        let complete = self.replicas.is_some() || self.begun.is_some_and(|begun| millis(now, begun) >= PACE);
+        (due && complete).then(|| {
             self.shown = Some((now, text.clone()));
             Line { at: now, text, aside, kind: Kind::Queue }
         })
