@@ -82,6 +82,7 @@ images: dist ## The images of operator, worker and Redis, by Docker or else buil
 
 generate: ## Write anew what is generated: crds/, manifests/, the chart's copy
 	UPDATE=1 cargo test --locked --test generated
+	manifests/render
 
 crd: generate ## The same
 

@@ -1,7 +1,10 @@
 //! What is generated is current: the CRD (twice) and the reference pages. `UPDATE=1` rewrites them.
 
+use std::fmt::Write;
 use std::path::Path;
 use workerpool::api;
+use workerpool::decide::Reason;
+use workerpool::report::Metrics;
 
 fn check(path: &str, wanted: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -17,4 +20,37 @@ fn check(path: &str, wanted: &str) {
 fn the_crd_is_current() {
     check("crds/workerpools.yaml", &api::crd_yaml());
     check("charts/workerpool/crds/workerpools.yaml", &api::crd_yaml());
+}
+
+#[test]
+fn the_list_of_reasons_is_current() {
+    let mut page = "# Reasons\n\nThe one word that says why the number of workers is what it is: in `kubectl get wp`, in events, in the history and in metrics. \
+                    The list is closed. Each comes with a sentence that has its numbers.\n\n| reason | what it means |\n|---|---|\n"
+        .to_owned();
+    for reason in Reason::ALL {
+        let _ = writeln!(page, "| `{reason}` | {} |", reason.meaning());
+    }
+    page += "\nGenerated from src/decide/why.rs by `make generate`.\n";
+    check("docs/reasons.md", &page);
+}
+
+#[test]
+fn the_list_of_metrics_is_current() {
+    let metrics = Metrics::new();
+    // A family shows itself once it has a sample.
+    metrics.decided(&api::Key::new("namespace", "name"), Reason::Steady);
+    metrics.scaled(true, None);
+    let text = metrics.encode(Vec::new());
+    let mut page = "# Metrics\n\nServed at `/metrics` on port 8080. Gauges have the labels `namespace` and `name` of their pool and go with it; \
+                    a fact that could not be read has no sample, never a zero.\n\n| metric | kind | what |\n|---|---|---|\n"
+        .to_owned();
+    for help in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
+        let (name, what) = help.split_once(' ').expect("a help text");
+        let kind =
+            text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap_or("gauge");
+        let total = if kind == "counter" { "_total" } else { "" };
+        let _ = writeln!(page, "| `{name}{total}` | {kind} | {} |", what.trim_end_matches('.'));
+    }
+    page += "\nGenerated from src/report/metrics.rs by `make generate`.\n";
+    check("docs/metrics.md", &page);
 }

@@ -218,10 +218,12 @@ impl PoolState {
     pub fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
         let wishes = self.wishes.as_ref().ok();
         let look = self.facts.as_ref();
+        let since = |at: Time| Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
         PoolGauges {
             pool: self.key.clone(),
             load: look.map_or(Load::MISSING, |look| look.load),
-            age: look.map(|look| Duration::from_millis(u64::try_from((now - look.at).0).unwrap_or(0))),
+            age: look.map(|look| since(look.at)),
+            oldest_wait: look.and_then(|look| look.load.oldest_at.known()).map(|at| since(Time(at))),
             up: look.is_some_and(|look| look.missing.is_none()),
             replicas: [
                 ("desired", target.map(|target| target.desired)),

@@ -196,7 +196,7 @@ impl Endpoint {
                 self.pushes = pushes;
                 let config = AsyncConnectionConfig::new()
                     .set_connection_timeout(Some(DEADLINE))
-                    .set_response_timeout(Some(DEADLINE))
+                    .set_response_timeout(Some(DEADLINE * 2))
                     .set_push_sender(push);
                 match client.get_multiplexed_async_connection_with_config(&config).await {
                     Ok(mut connection) => {

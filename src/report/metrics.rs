@@ -21,6 +21,8 @@ pub struct PoolGauges {
     pub load: Load,
     /// When that was.
     pub age: Option<Duration>,
+    /// How long the oldest ready task has waited.
+    pub oldest_wait: Option<Duration>,
     /// Whether its facts could be read.
     pub up: bool,
     /// desired, current, min and max replicas.
@@ -156,6 +158,9 @@ impl Collector for Pools {
         let to = &mut encoder;
         self.fact(to, ("ready_tasks", "Tasks that wait and could be taken now"), |load| load.ready)?;
         self.fact(to, ("in_flight_tasks", "Tasks that a worker holds"), |load| load.in_flight)?;
+        self.family(to, ("oldest_wait_seconds", "How long the oldest ready task has waited"), |pool| {
+            pool.oldest_wait.map(|wait| (None, wait.as_secs_f64())).into_iter().collect()
+        })?;
         self.family(to, ("workers", "Workers with a lease, by state"), |pool| {
             let (Some(live), Some(busy)) = (pool.load.live.known(), pool.load.busy.known()) else {
                 return Vec::new();

@@ -1,0 +1,102 @@
+//! A scripted API server: what exactly is written, and what each refusal is taken for.
+
+use http::{Request, Response, StatusCode};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tower_test::mock::{self, Handle};
+use workerpool::act::{self, FailureKind, Scaled};
+use workerpool::api::Key;
+use workerpool::observe::target;
+use workerpool::report::{Note, events};
+
+type Server = Handle<Request<Body>, Response<Body>>;
+
+fn scripted() -> (Client, Server) {
+    let (service, handle) = mock::pair::<Request<Body>, Response<Body>>();
+    (Client::new(service, "default"), handle)
+}
+
+/// Answers the one call that is expected; gives back its method, path with query, and body.
+async fn answer(mut server: Server, status: StatusCode, body: Value) -> (String, String, Value) {
+    let call = tokio::time::timeout(Duration::from_secs(5), server.next_request()).await.expect("a call");
+    let (request, respond) = call.expect("a call");
+    let (parts, sent) = request.into_parts();
+    let sent = sent.collect_bytes().await.expect("a body");
+    let response = Response::builder().status(status).body(Body::from(body.to_string().into_bytes()));
+    respond.send_response(response.expect("a response"));
+    let sent = serde_json::from_slice(&sent).expect("JSON");
+    (parts.method.to_string(), parts.uri.path_and_query().expect("a path").to_string(), sent)
+}
+
+async fn scale(status: StatusCode, body: Value) -> (Result<Scaled, act::Error>, (String, String, Value)) {
+    let (client, server) = scripted();
+    let resource = target::resource("apps/v1", "Deployment");
+    let object = Key::new("shop", "worker");
+    tokio::join!(act::scale(client, &resource, &object, 7), answer(server, status, body))
+}
+
+fn refusal(code: u16, reason: &str, message: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code})
+}
+
+#[tokio::test]
+async fn a_scale_is_one_apply_of_the_subresource_and_nothing_else() {
+    let confirmed = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "worker", "resourceVersion": "42"}, "spec": {"replicas": 7}});
+    let (outcome, (method, path, body)) = scale(StatusCode::OK, confirmed).await;
+    assert_eq!(outcome.expect("written"), Scaled { replicas: 7, version: 42 });
+    assert_eq!(method, "PATCH");
+    assert!(path.starts_with("/apis/apps/v1/namespaces/shop/deployments/worker/scale?"), "{path}");
+    assert!(path.contains("force=true") && path.contains("fieldManager=workerpool-operator"), "{path}");
+    assert_eq!(
+        body,
+        json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "worker"}, "spec": {"replicas": 7}})
+    );
+}
+
+#[rstest::rstest]
+#[case(404, "NotFound", FailureKind::Missing)]
+#[case(403, "Forbidden", FailureKind::Lasting)]
+#[case(409, "Conflict", FailureKind::Passing)]
+#[case(500, "InternalError", FailureKind::Passing)]
+#[tokio::test]
+async fn a_refusal_has_a_kind_and_keeps_its_words(
+    #[case] code: u16,
+    #[case] reason: &str,
+    #[case] kind: FailureKind,
+) {
+    let status = StatusCode::from_u16(code).expect("a code");
+    let (outcome, _) = scale(status, refusal(code, reason, "the server's own words")).await;
+    let error = outcome.expect_err("refused");
+    assert_eq!((error.kind(), error.to_string().as_str()), (kind, "the server's own words"));
+    assert!(kind.pause(1) >= Duration::from_millis(200) && kind.pause(50) <= Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn an_event_carries_the_sentence_and_is_of_its_own() {
+    let (client, server) = scripted();
+    let note = Note {
+        pool: Key::new("shop", "filters"),
+        uid: "uid".to_owned(),
+        reason: "QueueTooLong",
+        sentence: "17 tasks wait, more than 8: 5 → 7 workers".to_owned(),
+        warning: false,
+    };
+    let now = jiff::Timestamp::from_second(1_700_000_000).expect("a time");
+    let created = json!({"metadata": {"name": "x"}});
+    let (outcome, (method, path, body)) = tokio::join!(
+        events::publish(client, &note, "here", now),
+        answer(server, StatusCode::CREATED, created)
+    );
+    outcome.expect("published");
+    assert_eq!(
+        (method.as_str(), path.split('?').next()),
+        ("POST", Some("/apis/events.k8s.io/v1/namespaces/shop/events"))
+    );
+    assert_eq!(
+        (&body["reason"], &body["type"], &body["regarding"]["uid"]),
+        (&json!("QueueTooLong"), &json!("Normal"), &json!("uid"))
+    );
+    assert_eq!(body["note"], json!(note.sentence));
+}

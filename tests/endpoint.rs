@@ -1,0 +1,207 @@
+//! The endpoint against a real Redis: the push, the poll, and every way in which Redis can be away.
+
+#[path = "support/redis.rs"]
+mod server;
+
+use redis::Commands;
+use server::RedisServer;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use workerpool::api::{Key, QueueSpec, QueueSystem};
+use workerpool::decide::Fact;
+use workerpool::observe::endpoint::{Command, run};
+use workerpool::observe::{Address, Facts, Queue};
+
+const LONG: Duration = Duration::from_secs(3600);
+const SHORT: Duration = Duration::from_millis(100);
+
+struct Eye {
+    commands: UnboundedSender<Command>,
+    facts: UnboundedReceiver<Facts>,
+}
+
+impl Eye {
+    fn on(url: &str) -> Self {
+        let (commands, inbox) = unbounded_channel();
+        let (deliver, facts) = unbounded_channel();
+        tokio::spawn(run(Address::new(url, "default", false), inbox, move |looks| {
+            looks.into_iter().for_each(|look| drop(deliver.send(look)));
+        }));
+        Self { commands, facts }
+    }
+
+    fn watch(&self, pool: &str, system: QueueSystem, interval: Duration) {
+        let queue = Queue::new(&QueueSpec { name: "tasks".to_owned(), system });
+        let key = Key::new("default", pool);
+        self.commands.send(Command::Watch(key, vec![queue], interval)).expect("the endpoint runs");
+    }
+
+    async fn next(&mut self) -> Facts {
+        tokio::time::timeout(Duration::from_secs(10), self.facts.recv())
+            .await
+            .expect("a look")
+            .expect("an endpoint")
+    }
+
+    /// The next look that is as wanted; those before it are passed over.
+    async fn until(&mut self, wanted: impl Fn(&Facts) -> bool) -> Facts {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let facts = self.next().await;
+            if wanted(&facts) {
+                return facts;
+            }
+            assert!(Instant::now() < end, "the last look was {facts:?}");
+        }
+    }
+}
+
+fn push(server: &RedisServer) {
+    let _: i64 =
+        server.connect().lpush("wp:{tasks}:ready", r#"{"id":"1","at":5,"body":{}}"#).expect("a push");
+}
+
+#[tokio::test]
+async fn a_push_is_heard_without_waiting_for_the_interval() {
+    let server = RedisServer::start();
+    let mut eye = Eye::on(&server.url());
+    eye.watch("a", QueueSystem::WorkerPool, LONG);
+    assert_eq!(eye.next().await.load.ready, Fact::Known(0));
+    for wanted in 1..=3 {
+        push(&server);
+        let look = eye.next().await;
+        assert_eq!((look.load.ready, look.woken.is_some()), (Fact::Known(wanted), true));
+        assert_eq!(look.load.oldest_at, Fact::Known(5));
+    }
+}
+
+#[tokio::test]
+async fn heartbeats_and_counters_wake_nobody_and_a_storm_is_a_few_reads() {
+    let server = RedisServer::start();
+    let mut eye = Eye::on(&server.url());
+    eye.watch("a", QueueSystem::WorkerPool, LONG);
+    eye.next().await;
+    let mut redis = server.connect();
+    for _ in 0..100 {
+        let _: () = redis.hset("wp:{tasks}:stats", "processed", 1).expect("a counter");
+        let _: () = redis.hset("wp:{tasks}:worker:w.1", "cpu", 1).expect("a heartbeat");
+    }
+    let start = Instant::now();
+    for _ in 0..3000 {
+        push(&server);
+    }
+    let storm = start.elapsed();
+    eye.until(|look| look.load.ready == Fact::Known(3000)).await;
+    let mut looks = 1;
+    while eye.facts.try_recv().is_ok() {
+        looks += 1;
+    }
+    // One per 10 ms at most; those that were passed over came within the storm.
+    assert!(looks < 10, "{looks} looks after a storm of {storm:?}");
+}
+
+#[tokio::test]
+async fn an_emptied_redis_and_a_forgotten_script_are_noticed() {
+    let server = RedisServer::start();
+    let mut eye = Eye::on(&server.url());
+    eye.watch("a", QueueSystem::WorkerPool, LONG);
+    eye.next().await;
+    push(&server);
+    eye.until(|look| look.load.ready == Fact::Known(1)).await;
+    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut server.connect()).expect("flush");
+    redis::cmd("FLUSHALL").exec(&mut server.connect()).expect("flush");
+    eye.until(|look| look.load.ready == Fact::Known(0)).await;
+    push(&server);
+    eye.until(|look| look.load.ready == Fact::Known(1)).await;
+}
+
+#[tokio::test]
+async fn a_key_of_the_wrong_type_is_missing_and_named() {
+    let server = RedisServer::start();
+    let _: () = server.connect().set("wp:{tasks}:ready", "oops").expect("a string");
+    let mut eye = Eye::on(&server.url());
+    eye.watch("a", QueueSystem::WorkerPool, SHORT);
+    let look = eye.next().await;
+    assert_eq!(look.load.ready, Fact::Missing);
+    assert!(look.missing.expect("a sentence").contains("wp:{tasks}:ready"));
+}
+
+#[tokio::test]
+async fn where_redis_is_away_the_facts_are_missing_and_when_it_is_back_they_are_there() {
+    let mut server = RedisServer::start();
+    let mut eye = Eye::on(&server.url());
+    eye.watch("a", QueueSystem::WorkerPool, LONG);
+    eye.next().await;
+    server.stop();
+    let gone = eye.until(|look| look.missing.is_some()).await;
+    assert_eq!(gone.load.ready, Fact::Missing, "at once, not at the next poll");
+    assert!(gone.missing.expect("a sentence").contains("does not answer"));
+    server.restart();
+    eye.until(|look| look.load.ready == Fact::Known(0)).await;
+    push(&server);
+    let look = eye.until(|look| look.load.ready == Fact::Known(1)).await;
+    assert!(look.woken.is_some(), "the push works on the new connection too");
+}
+
+#[tokio::test]
+async fn a_silent_redis_has_a_deadline_and_stalls_no_other() {
+    let (silent, lively) = (RedisServer::start(), RedisServer::start());
+    let (mut one, mut other) = (Eye::on(&silent.url()), Eye::on(&lively.url()));
+    one.watch("a", QueueSystem::WorkerPool, SHORT);
+    other.watch("b", QueueSystem::WorkerPool, SHORT);
+    one.next().await;
+    other.next().await;
+    redis::cmd("CLIENT").arg(&["PAUSE", "4000", "ALL"]).exec(&mut silent.connect()).expect("a pause");
+    let start = Instant::now();
+    let gone = one.until(|look| look.missing.is_some()).await;
+    assert!(gone.missing.expect("a sentence").contains("no answer within 1 s"));
+    let (mut looks, mut longest, mut last) = (0, Duration::ZERO, Instant::now());
+    while start.elapsed() < Duration::from_secs(2) {
+        other.next().await;
+        (looks, longest, last) = (looks + 1, longest.max(last.elapsed()), Instant::now());
+    }
+    assert!(looks > 10, "{looks} looks, the longest wait was {longest:?}");
+    one.until(|look| look.missing.is_none()).await;
+}
+
+#[tokio::test]
+async fn without_the_right_to_track_the_poll_does_it() {
+    let server = RedisServer::start();
+    let rules = ["ACL", "SETUSER", "poller", "on", ">secret", "~*", "+@all", "-client|tracking"];
+    redis::cmd(rules[0]).arg(&rules[1..]).exec(&mut server.connect()).expect("a user");
+    let mut eye = Eye::on(&server.url().replace("redis://", "redis://poller:secret@"));
+    eye.watch("a", QueueSystem::WorkerPool, SHORT);
+    eye.until(|look| look.load.ready == Fact::Known(0)).await;
+    push(&server);
+    let look = eye.until(|look| look.load.ready == Fact::Known(1)).await;
+    assert!(look.woken.is_none());
+}
+
+#[tokio::test]
+async fn a_refused_password_is_said_and_not_shown() {
+    let server = RedisServer::start();
+    let mut eye = Eye::on(&server.url().replace("redis://", "redis://default:canary@"));
+    redis::cmd("CONFIG")
+        .arg(&["SET", "requirepass", "other"])
+        .exec(&mut server.connect())
+        .expect("a password");
+    eye.watch("a", QueueSystem::WorkerPool, SHORT);
+    let look = eye.until(|look| look.missing.is_some()).await;
+    assert!(look.missing.is_some_and(|sentence| !sentence.contains("canary")));
+}
+
+#[tokio::test]
+async fn a_plain_list_and_a_pool_that_goes() {
+    let server = RedisServer::start();
+    let mut eye = Eye::on(&server.url());
+    eye.watch("a", QueueSystem::List, LONG);
+    assert_eq!(eye.next().await.load.ready, Fact::Known(0));
+    let _: i64 = server.connect().rpush("tasks", &["x", "y"]).expect("a push");
+    let look = eye.next().await;
+    assert_eq!((look.load.ready, look.load.busy), (Fact::Known(2), Fact::NotTold));
+    eye.commands.send(Command::Forget(Key::new("default", "a"))).expect("the endpoint runs");
+    eye.watch("b", QueueSystem::List, LONG);
+    assert_eq!(&*eye.next().await.pool.name, "b");
+    let _: i64 = server.connect().rpush("tasks", "z").expect("a push");
+    assert_eq!(&*eye.next().await.pool.name, "b", "nobody looks for the pool that went");
+}
