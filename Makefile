@@ -53,10 +53,10 @@ test-chart: ## The chart on a real cluster, in the orders that people install, u
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
 
-bench: ## Reaction beside its floor, in one run on a real API server and a real Redis
+bench: ## Reaction beside its floor, in one run on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
-	cargo bench --locked --features e2e --no-run
-	$(ON_CLUSTER) cargo bench --locked --offline --features e2e
+	cargo bench --locked --bench '*' --no-run
+	$(ON_CLUSTER) cargo bench --locked --offline --bench '*'
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check
