@@ -1,4 +1,5 @@
 //! One call of `decide`: nanoseconds for pools at rest, in a burst and blind.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench may fail loudly and talk")]
 
 use std::hint::black_box;
 use std::time::Instant;

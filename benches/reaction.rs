@@ -3,6 +3,13 @@
 //! The floor is the bare path with nothing else in the way: LPUSH → tracking push → LLEN → one apply of /scale, on
 //! the same API server and the same Redis. Needs KUBECONFIG and redis-server; Deployments are paused, so that no pod
 //! ever runs.
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a bench may fail loudly and talk"
+)]
 
 #[path = "../tests/support/redis.rs"]
 mod redis_server;

@@ -1,4 +1,5 @@
 //! A scripted API server: what exactly is written, and what each refusal is taken for.
+#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
 use http::{Request, Response, StatusCode};
 use kube::Client;

@@ -1,4 +1,5 @@
 //! The house rules that a reader relies on: who may use whom, small files that say what they are, and a true map.
+#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
 use std::collections::BTreeMap;
 use std::fs;

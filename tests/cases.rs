@@ -2,6 +2,7 @@
 //!
 //! The pool has the class's rules with 3 to 10 workers; a column overrides one value. `?` is a fact that could not be
 //! read, `-` one that the queue does not tell; columns ending in `ago` or `for` are seconds before now.
+#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
 use workerpool::api::{ScaleDownSpec, ScaleUpSpec};
 use workerpool::decide::{

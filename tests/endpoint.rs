@@ -1,4 +1,5 @@
 //! The endpoint against a real Redis: the push, the poll, and every way in which Redis can be away.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail loudly and talk")]
 
 #[path = "support/redis.rs"]
 mod server;
@@ -12,7 +13,7 @@ use workerpool::decide::Fact;
 use workerpool::observe::endpoint::{Command, run};
 use workerpool::observe::{Address, Facts, Queue};
 
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(100);
 
 struct Eye {
@@ -25,7 +26,9 @@ impl Eye {
         let (commands, inbox) = unbounded_channel();
         let (deliver, facts) = unbounded_channel();
         tokio::spawn(run(Address::new(url, "default", false), inbox, move |looks| {
-            looks.into_iter().for_each(|look| drop(deliver.send(look)));
+            for look in looks {
+                let _ = deliver.send(look);
+            }
         }));
         Self { commands, facts }
     }

@@ -1,9 +1,10 @@
 //! The controller without any IO: events in, commands out, in every order that hurts.
+#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
 #[path = "support/stage.rs"]
 mod stage;
 
-use stage::{Stage, load, pool, target, written_by};
+use stage::{Stage, decisions, load, pool, scales, target, told, written_by};
 use workerpool::controller::event::Command;
 use workerpool::decide::{Fact, Load, Millis};
 use workerpool::observe::target::Target;
@@ -12,18 +13,18 @@ use workerpool::observe::target::Target;
 fn a_burst_is_one_scale_one_event_and_one_status() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     let calm = stage.look(load(0, 3, 0));
-    assert_eq!(stage.scales(&calm), [0; 0]);
+    assert_eq!(scales(&calm), [0; 0]);
     let burst = stage.look(load(25, 3, 3));
-    assert_eq!(stage.scales(&burst), [5]);
+    assert_eq!(scales(&burst), [5]);
     let done = stage.scaled(5);
-    assert_eq!(stage.told(&done), ["QueueTooLong: 25 tasks wait, more than 8: 3 → 5 workers"]);
-    assert_eq!(stage.decisions(&done), ["QueueTooLong"], "at once, whatever the interval");
+    assert_eq!(told(&done), ["QueueTooLong: 25 tasks wait, more than 8: 3 → 5 workers"]);
+    assert_eq!(decisions(&done), ["QueueTooLong"], "at once, whatever the interval");
     stage.after(500);
     let again = stage.look(load(20, 5, 5));
-    assert_eq!(stage.scales(&again), [0; 0], "cooling down");
-    assert_eq!(stage.decisions(&again), Vec::<String>::new(), "not sooner than the interval");
+    assert_eq!(scales(&again), [0; 0], "cooling down");
+    assert_eq!(decisions(&again), Vec::<String>::new(), "not sooner than the interval");
     let later = stage.tick_after(2_000);
-    assert_eq!(stage.decisions(&later), ["CoolingDown"]);
+    assert_eq!(decisions(&later), ["CoolingDown"]);
 }
 
 #[test]
@@ -37,7 +38,7 @@ fn the_cooldown_ends_at_its_instant_not_at_the_next_poll() {
     let ripe = stage.tick_after(1_000);
     assert!(ripe.iter().any(|command| matches!(command, Command::Look(..))), "{ripe:?}");
     let looked = stage.look(load(20, 5, 5));
-    assert_eq!(stage.scales(&looked), [7]);
+    assert_eq!(scales(&looked), [7]);
 }
 
 #[test]
@@ -61,13 +62,13 @@ fn nothing_is_done_before_all_first_lists_are_complete() {
     stage.pool(&pool("a", 1));
     let early = stage.look(load(25, 3, 3));
     assert_eq!(
-        (stage.scales(&early), stage.decisions(&early).len()),
+        (scales(&early), decisions(&early).len()),
         (Vec::<i32>::new(), 0),
         "the target may just not be listed yet"
     );
     stage.target(Some(target(3)));
     let ready = stage.synced();
-    assert_eq!(stage.scales(&ready), [5], "and then at once: a burst during our absence is answered");
+    assert_eq!(scales(&ready), [5], "and then at once: a burst during our absence is answered");
 }
 
 #[test]
@@ -81,10 +82,10 @@ fn a_crash_between_scale_and_status_shortens_no_cooldown() {
     next.target(Some(written_by("workerpool-operator", 5, 2, stage.now())));
     next.synced();
     let look = next.look(load(25, 5, 5));
-    assert_eq!(next.scales(&look), [0; 0], "the cooldown of 60 s has 50 s to run");
+    assert_eq!(scales(&look), [0; 0], "the cooldown of 60 s has 50 s to run");
     next.after(51_000);
     let free = next.look(load(25, 5, 5));
-    assert_eq!(next.scales(&free), [7]);
+    assert_eq!(scales(&free), [7]);
 }
 
 #[test]
@@ -93,9 +94,9 @@ fn a_late_watch_event_makes_no_second_step() {
     stage.look(load(25, 3, 3));
     stage.scaled(5);
     let late = stage.target(Some(target(3)));
-    assert_eq!(stage.scales(&late), [0; 0], "older than our own write");
+    assert_eq!(scales(&late), [0; 0], "older than our own write");
     let look = stage.look(load(25, 3, 3));
-    assert_eq!(stage.scales(&look), [0; 0]);
+    assert_eq!(scales(&look), [0; 0]);
 }
 
 #[test]
@@ -104,33 +105,33 @@ fn another_writer_is_set_back_once_per_interval_and_named() {
     stage.look(load(25, 3, 3));
     stage.scaled(5);
     let meddled = stage.target(Some(written_by("kubectl-edit", 2, 10, stage.now())));
-    assert_eq!(stage.scales(&meddled), [5]);
+    assert_eq!(scales(&meddled), [5]);
     let done = stage.scaled(5);
-    let told = stage.told(&done);
+    let words = told(&done);
     assert!(
-        told[0].starts_with("TargetChanged: kubectl-edit set Deployment/worker to 2: set back to 5"),
-        "{told:?}"
+        words[0].starts_with("TargetChanged: kubectl-edit set Deployment/worker to 2: set back to 5"),
+        "{words:?}"
     );
     stage.after(100);
     let again = stage.target(Some(written_by("kubectl-edit", 2, 20, stage.now())));
-    assert_eq!(stage.scales(&again), [0; 0], "no fight");
+    assert_eq!(scales(&again), [0; 0], "no fight");
     let next = stage.tick_after(2_000);
-    assert_eq!(stage.scales(&next), [5]);
+    assert_eq!(scales(&next), [5]);
 }
 
 #[test]
 fn of_two_pools_with_one_target_the_older_writes() {
     let mut stage = Stage::with(&pool("young", 20), Some(target(3)));
     let conflict = stage.pool(&pool("old", 10));
-    assert_eq!(stage.told(&conflict).len(), 1, "{conflict:?}");
-    assert!(stage.told(&conflict)[0].contains("the older WorkerPool old scales Deployment/worker already"));
+    assert_eq!(told(&conflict).len(), 1, "{conflict:?}");
+    assert!(told(&conflict)[0].contains("the older WorkerPool old scales Deployment/worker already"));
     let young = stage.look_of("young", load(25, 3, 3));
-    assert_eq!(stage.scales(&young), [0; 0]);
+    assert_eq!(scales(&young), [0; 0]);
     let old = stage.look_of("old", load(25, 3, 3));
-    assert_eq!(stage.scales(&old), [5]);
+    assert_eq!(scales(&old), [5]);
     stage.scaled_of("old", 5);
     let alone = stage.pool_gone("old");
-    assert_eq!(stage.scales(&alone), [7], "the other takes over with what it has seen");
+    assert_eq!(scales(&alone), [7], "the other takes over with what it has seen");
 }
 
 #[test]
@@ -138,20 +139,20 @@ fn beside_an_autoscaler_none_of_ours_writes() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.rival("worker-hpa", true);
     let burst = stage.look(load(25, 3, 3));
-    assert_eq!(stage.scales(&burst), [0; 0]);
+    assert_eq!(scales(&burst), [0; 0]);
     let free = stage.rival("worker-hpa", false);
-    assert_eq!(stage.scales(&free), [5]);
+    assert_eq!(scales(&free), [5]);
 }
 
 #[test]
 fn a_target_that_is_missing_is_named_and_one_that_comes_is_scaled() {
     let mut stage = Stage::with(&pool("a", 1), None);
     let missing = stage.look(load(25, 3, 3));
-    let told = stage.told(&missing).len()
-        + stage.reported().iter().filter(|reason| *reason == "TargetMissing").count();
+    let told =
+        told(&missing).len() + stage.reported().iter().filter(|reason| *reason == "TargetMissing").count();
     assert!(told > 0, "{missing:?}");
     let come = stage.target(Some(target(3)));
-    assert_eq!(stage.scales(&come), [5]);
+    assert_eq!(scales(&come), [5]);
 }
 
 #[test]
@@ -159,15 +160,15 @@ fn without_facts_nothing_moves_and_both_ends_are_told() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(7)));
     stage.look(load(0, 7, 0));
     let away = stage.blind("Redis at redis://redis:6379 does not answer: connection refused");
-    assert!(stage.told(&away)[0].contains("nothing is lowered blindly"), "{away:?}");
+    assert!(told(&away)[0].contains("nothing is lowered blindly"), "{away:?}");
     for _ in 0..300 {
         stage.after(2_000);
         let look = stage.blind("Redis at redis://redis:6379 does not answer: connection refused");
-        assert_eq!((stage.scales(&look), stage.told(&look).len()), (Vec::<i32>::new(), 0));
+        assert_eq!((scales(&look), told(&look).len()), (Vec::<i32>::new(), 0));
     }
     let back = stage.look(load(0, 7, 0));
-    assert_eq!(stage.scales(&back), [0; 0], "the idle time starts anew");
-    assert_eq!(stage.told(&back).len(), 1);
+    assert_eq!(scales(&back), [0; 0], "the idle time starts anew");
+    assert_eq!(told(&back).len(), 1);
 }
 
 #[test]
@@ -176,17 +177,17 @@ fn a_write_that_fails_is_said_and_tried_again_with_a_pause() {
     stage.look(load(25, 3, 3));
     let refused = stage.scale_failed(403, "deployments/scale is forbidden");
     assert!(
-        stage.told(&refused)[0].contains("it could not be written: deployments/scale is forbidden"),
+        told(&refused)[0].contains("it could not be written: deployments/scale is forbidden"),
         "{refused:?}"
     );
     let look = stage.look(load(25, 3, 3));
-    assert_eq!(stage.scales(&look), [0; 0], "not at every look");
+    assert_eq!(scales(&look), [0; 0], "not at every look");
     let mut retries = Vec::new();
     for _ in 0..8 {
         retries.extend(stage.tick_after(2_000));
         retries.extend(stage.look(load(25, 3, 3)));
     }
-    assert_eq!(stage.scales(&retries), [5], "no cooldown was started by a number that was never written");
+    assert_eq!(scales(&retries), [5], "no cooldown was started by a number that was never written");
 }
 
 #[test]
@@ -195,11 +196,7 @@ fn nobody_acts_on_facts_that_nobody_read_again() {
     stage.look(load(0, 7, 0));
     let long_after = stage.tick_after(400_000);
     let woken = stage.target(Some(Target { version: 9, ..target(7) }));
-    assert_eq!(
-        (stage.scales(&long_after), stage.scales(&woken)),
-        (vec![], vec![]),
-        "idle for 5 min, but unseen"
-    );
+    assert_eq!((scales(&long_after), scales(&woken)), (vec![], vec![]), "idle for 5 min, but unseen");
 }
 
 #[test]
@@ -211,7 +208,7 @@ fn a_pool_that_is_made_anew_under_the_same_name_has_no_past() {
     other.metadata.uid = Some("another".to_owned());
     stage.pool(&other);
     let look = stage.look(load(25, 5, 5));
-    assert_eq!(stage.scales(&look), [7], "its own cooldown has not begun");
+    assert_eq!(scales(&look), [7], "its own cooldown has not begun");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! What is generated is current: the CRD (twice) and the reference pages. `UPDATE=1` rewrites them.
+#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
 use std::fmt::Write;
 use std::path::Path;

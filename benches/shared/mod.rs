@@ -54,7 +54,7 @@ pub async fn fresh_namespace(client: &Client) -> Result<()> {
 
 pub async fn remove_namespace(client: &Client) -> Result<()> {
     let api: Api<Namespace> = Api::all(client.clone());
-    let end = Instant::now() + Duration::from_secs(120);
+    let end = Instant::now() + Duration::from_mins(2);
     while api.get_opt(NAMESPACE).await?.is_some() {
         ensure!(Instant::now() < end, "the namespace {NAMESPACE} of an earlier run does not go away");
         let _ = api.delete(NAMESPACE, &DeleteParams::default()).await;
@@ -121,7 +121,7 @@ impl Operator {
 
     /// Waits for readiness and a moment more, so that the first looks are over.
     pub async fn ready(&self) -> Result<()> {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         loop {
             if let Ok(mut stream) = tokio::net::TcpStream::connect(&self.listen).await {
                 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -151,7 +151,8 @@ impl Operator {
     /// mCPU since `before`, and resident MiB now.
     pub fn since(&self, before: (Duration, Instant)) -> Result<(f64, f64)> {
         let now = self.usage()?;
-        let cpu = (now.0 - before.0).as_secs_f64() / (now.1 - before.1).as_secs_f64() * 1000.0;
+        let cpu = now.0.saturating_sub(before.0).as_secs_f64() / now.1.duration_since(before.1).as_secs_f64()
+            * 1000.0;
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
         let kib: f64 = resident.trim().trim_end_matches(" kB").parse()?;

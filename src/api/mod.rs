@@ -1,4 +1,8 @@
 //! The Kubernetes API `workerpool.dev/v1alpha1`: the `WorkerPool` resource and the bridge to `decide`'s values.
+#![expect(
+    clippy::doc_markdown,
+    reason = "these texts are also what `kubectl explain` shows, where backticks are noise"
+)]
 
 mod behavior;
 mod convert;

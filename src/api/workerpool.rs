@@ -1,4 +1,5 @@
 //! The spec of a `WorkerPool`, its admission rules and what `kubectl get wp` shows.
+#![expect(clippy::duplicated_attributes, reason = "each printer column is an attribute of its own")]
 
 use super::{Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec, WorkerPoolStatus};
 use kube::{CustomResource, KubeSchema};

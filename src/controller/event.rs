@@ -18,7 +18,7 @@ pub enum Event {
     PoolGone(Key),
     /// A target is new or changed, or gone.
     Target(TargetKey, Option<Target>),
-    /// A HorizontalPodAutoscaler scales a target, or is gone.
+    /// A `HorizontalPodAutoscaler` scales a target, or is gone.
     Rival(Key, Option<TargetKey>),
     /// The first list of one watch is complete.
     Synced(Watched),
@@ -43,7 +43,7 @@ pub enum Event {
 pub enum Watched {
     /// `WorkerPool`s.
     Pools,
-    /// HorizontalPodAutoscalers.
+    /// `HorizontalPodAutoscaler`s.
     Rivals,
     /// A kind of target: its apiVersion and kind.
     Targets(String, String),

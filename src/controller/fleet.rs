@@ -75,16 +75,17 @@ impl Fleet {
                 if let Some(target) = target.clone() {
                     self.rivals.insert(name, target);
                 }
-                [before, target]
-                    .into_iter()
-                    .flatten()
-                    .for_each(|target| self.attend_all(&target, now, &mut todo));
+                for target in [before, target].into_iter().flatten() {
+                    self.attend_all(&target, now, &mut todo);
+                }
             }
             Event::Synced(watched) => {
                 self.synced.insert(watched);
                 if self.awaited().is_empty() {
                     let all: Vec<Key> = self.pools.keys().cloned().collect();
-                    all.iter().for_each(|key| self.attend(key, now, &mut todo));
+                    for key in &all {
+                        self.attend(key, now, &mut todo);
+                    }
                 }
             }
             Event::Facts(looks) => looks.into_iter().for_each(|facts| self.seen(facts, now, &mut todo)),
@@ -200,7 +201,9 @@ impl Fleet {
     fn attend_all(&mut self, target: &TargetKey, now: Time, todo: &mut Vec<Command>) {
         let pools: Vec<Key> =
             self.claims.get(target).into_iter().flatten().map(|(_, pool)| pool.clone()).collect();
-        pools.iter().for_each(|pool| self.attend(pool, now, todo));
+        for pool in &pools {
+            self.attend(pool, now, todo);
+        }
     }
 
     fn seen(&mut self, facts: Facts, now: Time, todo: &mut Vec<Command>) {

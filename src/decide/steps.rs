@@ -47,6 +47,7 @@ struct Wish {
     rule: Option<Cause>,
 }
 
+#[expect(clippy::struct_field_names, reason = "look_again is the decision's own word")]
 struct Look<'a> {
     pool: &'a Pool,
     seen: &'a Seen,

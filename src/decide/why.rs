@@ -66,7 +66,7 @@ reasons! {
     TargetChanged,
     /// The target does not exist.
     TargetMissing,
-    /// Something else scales this target: an older WorkerPool or a HorizontalPodAutoscaler.
+    /// Something else scales this target: an older `WorkerPool` or a `HorizontalPodAutoscaler`.
     TargetConflict,
     /// The target's scale could not be written.
     WriteFailed,

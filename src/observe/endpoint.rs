@@ -177,7 +177,7 @@ impl Endpoint {
             let read = connection.send_packed_commands(&pipeline, 0, pipeline.len());
             match tokio::time::timeout(DEADLINE, read).await {
                 Ok(Ok(answers)) if !in_full && answers.iter().any(snapshot::is_unknown_script) => {
-                    in_full = true
+                    in_full = true;
                 }
                 Ok(Ok(answers)) => {
                     *script_known = true;

@@ -64,7 +64,9 @@ impl Pace {
     /// All pools at once: after a reconnection nothing that was known is sure.
     pub(super) fn everything(&mut self, now: Instant) {
         let pools: Vec<Key> = self.pools.keys().cloned().collect();
-        pools.iter().for_each(|pool| self.sooner(pool, now));
+        for pool in &pools {
+            self.sooner(pool, now);
+        }
     }
 
     pub(super) fn next(&self) -> Option<Instant> {

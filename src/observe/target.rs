@@ -119,7 +119,7 @@ fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
     writers.max_by_key(|writer| (writer.is_us(), writer.at))
 }
 
-/// Of a HorizontalPodAutoscaler, only whom it scales.
+/// Of a `HorizontalPodAutoscaler`, only whom it scales.
 pub type Autoscaler = Object<AutoscalerSpec, serde_json::Value>;
 
 /// The used part of its spec.

@@ -1,5 +1,7 @@
 //! A real redis-server of a test's own: on a free port, without persistence, gone with the value.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground is missing")]
+
 use redis::Commands;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};

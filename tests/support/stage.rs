@@ -210,37 +210,37 @@ impl Stage {
         let (answer, mut pools) = tokio::sync::oneshot::channel();
         self.on(Event::Scrape(answer));
         let pools = pools.try_recv().expect("an answer at once");
-        assert!(pools.iter().all(|pool| pool.age.is_some_and(|age| age < Duration::from_secs(3600))));
+        assert!(pools.iter().all(|pool| pool.age.is_some_and(|age| age < Duration::from_hours(1))));
         self.metrics.encode(pools)
-    }
-
-    pub fn scales(&self, commands: &[Command]) -> Vec<i32> {
-        let scale =
-            |command: &Command| if let Command::Scale(scale) = command { Some(scale.replicas) } else { None };
-        commands.iter().filter_map(scale).collect()
-    }
-
-    pub fn told(&self, commands: &[Command]) -> Vec<String> {
-        let note = |command: &Command| match command {
-            Command::Publish(note) => Some(format!("{}: {}", note.reason, note.sentence)),
-            _ => None,
-        };
-        commands.iter().filter_map(note).collect()
-    }
-
-    /// The reasons in the statuses that `commands` write.
-    pub fn decisions(&self, commands: &[Command]) -> Vec<String> {
-        let reason = |command: &Command| match command {
-            Command::WriteStatus(_, status) => {
-                status.decision.as_ref().map(|decision| decision.reason.clone())
-            }
-            _ => None,
-        };
-        commands.iter().filter_map(reason).collect()
     }
 
     /// The reasons of all statuses written so far.
     pub fn reported(&self) -> &[String] {
         &self.reported
     }
+}
+
+/// The numbers that `commands` write.
+pub fn scales(commands: &[Command]) -> Vec<i32> {
+    let scale =
+        |command: &Command| if let Command::Scale(scale) = command { Some(scale.replicas) } else { None };
+    commands.iter().filter_map(scale).collect()
+}
+
+/// Reason and sentence of the events that `commands` publish.
+pub fn told(commands: &[Command]) -> Vec<String> {
+    let note = |command: &Command| match command {
+        Command::Publish(note) => Some(format!("{}: {}", note.reason, note.sentence)),
+        _ => None,
+    };
+    commands.iter().filter_map(note).collect()
+}
+
+/// The reasons in the statuses that `commands` write.
+pub fn decisions(commands: &[Command]) -> Vec<String> {
+    let reason = |command: &Command| match command {
+        Command::WriteStatus(_, status) => status.decision.as_ref().map(|decision| decision.reason.clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(reason).collect()
 }
