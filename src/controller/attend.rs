@@ -68,7 +68,7 @@ pub(super) fn decided(
     pool.acting = Some(Acting { decision, verdict });
 }
 
-/// Reports a verdict that changed no number.
+/// Reports a verdict. One that has just been written goes into the history, and its status waits for nothing.
 pub(super) fn report(
     pool: &mut PoolState,
     target: Option<&Target>,
@@ -77,29 +77,16 @@ pub(super) fn report(
     todo: &mut Vec<Command>,
     metrics: &Metrics,
 ) {
-    note(pool, &verdict, false, todo, metrics);
-    let observed = pool.observed(target, verdict, false);
-    let status = next_status(&observed, &pool.memory, latest(pool), now);
-    let urgent = pool.unwritten.take().is_some_and(|unwritten| unwritten.urgent);
+    let written = verdict.written;
+    if written {
+        remember(&mut pool.history, &verdict, now);
+    }
+    note(pool, &verdict, todo, metrics);
+    let status = next_status(&pool.observed(target, verdict), &pool.memory, latest(pool), now);
+    let urgent = written || pool.unwritten.take().is_some_and(|unwritten| unwritten.urgent);
     if urgent || !same_to_a_person(&pool.status, &status) {
         pool.unwritten = Some(Unwritten { status, urgent });
     }
-}
-
-/// Reports a number that has just been written.
-pub(super) fn report_change(
-    pool: &mut PoolState,
-    target: Option<&Target>,
-    verdict: Verdict,
-    now: Time,
-    todo: &mut Vec<Command>,
-    metrics: &Metrics,
-) {
-    remember(&mut pool.history, &verdict, now);
-    note(pool, &verdict, true, todo, metrics);
-    let observed = pool.observed(target, verdict, true);
-    let status = next_status(&observed, &pool.memory, latest(pool), now);
-    pool.unwritten = Some(Unwritten { status, urgent: true });
 }
 
 /// The newest status there is: what is on its way to the API server, or what it has.
@@ -129,15 +116,15 @@ fn is_warning(reason: Reason) -> bool {
 }
 
 /// One event per change of the number, and one when a state worth telling begins or ends.
-fn note(pool: &mut PoolState, verdict: &Verdict, changed: bool, todo: &mut Vec<Command>, metrics: &Metrics) {
+fn note(pool: &mut PoolState, verdict: &Verdict, todo: &mut Vec<Command>, metrics: &Metrics) {
     let reason = verdict.reason;
     let before = pool.noted.replace(reason.to_string());
     let differs = before.as_deref() != Some(reason.as_str());
-    if changed || differs {
+    if verdict.written || differs {
         metrics.decided(&pool.key, reason);
     }
     let ended = Reason::ALL.iter().any(|old| before.as_deref() == Some(old.as_str()) && is_news(*old));
-    if changed || differs && (is_news(reason) || ended) {
+    if verdict.written || differs && (is_news(reason) || ended) {
         todo.push(Command::Publish(Note {
             pool: pool.key.clone(),
             uid: pool.uid.clone(),

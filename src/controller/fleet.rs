@@ -294,7 +294,7 @@ impl Fleet {
                 Judged::Wait => {}
                 Judged::Trouble(reason, sentence) => {
                     let to = target.map_or(0, |target| target.desired);
-                    let verdict = Verdict { reason, sentence, from: to, to, confidence: 0 };
+                    let verdict = Verdict { reason, sentence, from: to, to, confidence: 0, written: false };
                     attend::report(pool, target, verdict, now, todo, &self.metrics);
                 }
                 Judged::Decided(decision) => {
@@ -336,7 +336,8 @@ impl Fleet {
                 pool.memory = decision.memory;
                 tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);
                 let target = self.targets.get(&pool.target);
-                attend::report_change(pool, target, verdict, now, todo, &self.metrics);
+                let verdict = Verdict { written: true, ..verdict };
+                attend::report(pool, target, verdict, now, todo, &self.metrics);
                 attend::flush(pool, &mut self.budget, now, todo);
                 self.set_timer(key, now);
             }

@@ -192,10 +192,17 @@ impl PoolState {
             ),
             _ => why.sentence(*from, *to),
         };
-        Verdict { reason: why.reason(), sentence, from: *from, to: *to, confidence: *confidence }
+        Verdict {
+            reason: why.reason(),
+            sentence,
+            from: *from,
+            to: *to,
+            confidence: *confidence,
+            written: false,
+        }
     }
 
-    pub fn observed(&self, target: Option<&Target>, verdict: Verdict, changed: bool) -> Observed {
+    pub fn observed(&self, target: Option<&Target>, verdict: Verdict) -> Observed {
         let (load, missing) = match &self.facts {
             Some(look) => (look.load, look.missing.clone()),
             None => (Load::MISSING, Some("not read yet".to_owned())),
@@ -208,7 +215,6 @@ impl PoolState {
             load,
             missing,
             verdict,
-            changed,
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Verdict {
     pub to: i32,
     /// Share of the needed facts that were known, in percent.
     pub confidence: u8,
+    /// Whether `to` has just been written.
+    pub written: bool,
 }
 
 /// All that a status is made of.
@@ -44,8 +46,6 @@ pub struct Observed {
     pub missing: Option<String>,
     /// The decision.
     pub verdict: Verdict,
-    /// Whether `to` has just been written.
-    pub changed: bool,
 }
 
 /// The status after this look, without its history; instants and small noise stay as they were in `before`.
@@ -56,11 +56,11 @@ pub fn next_status(
     before: &WorkerPoolStatus,
     now: Time,
 ) -> WorkerPoolStatus {
-    let Verdict { reason, sentence, from, to, confidence } = &observed.verdict;
+    let Verdict { reason, sentence, from, to, confidence, written } = &observed.verdict;
     let mut load = observed.load;
     load.cpu_sum = calm_cpu(&load, before);
     let kept = before.decision.as_ref().filter(|old| {
-        !observed.changed && old.reason == reason.as_str() && (old.to == *to || observed.replicas.is_none())
+        !written && old.reason == reason.as_str() && (old.to == *to || observed.replicas.is_none())
     });
     WorkerPoolStatus {
         observed_generation: observed.generation,
