@@ -42,7 +42,7 @@ test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a rea
 	@tests/cluster/install-tools test
 	cargo test --locked
 
-test-cluster: ## End-to-end tests on a real cluster
+test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals (5 min)
 	@$(MAKE) $(ON)-load plugin
 	@# Compiled outside and run inside: no way leads out of the own cluster's network.
 	cargo test --locked --features e2e --test e2e --no-run
