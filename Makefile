@@ -40,7 +40,7 @@ test: test-unit test-cluster test-chart ## All tests, without a cluster and on o
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
 	@tests/cluster/install-tools test
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 
 test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals (5 min)
 	@$(MAKE) $(ON)-load plugin
