@@ -80,11 +80,11 @@ endif
 images: dist ## The images of operator, worker and Redis, by Docker or else buildah
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
 
-generate: ## Write anew what is generated: crds/, manifests/, the chart's copy
+generate: ## Write anew what is generated: the CRD (crds/ and the chart's copy), the reference pages
 	UPDATE=1 cargo test --locked --test generated
 	manifests/render
 
-crd: generate ## The same
+crd: generate ## The same, by its other name
 
 install-tools: ## What demo and tests need and this machine lacks
 	@tests/cluster/install-tools $(ON)
