@@ -13,14 +13,14 @@ PLUGIN := $(CURDIR)/dist/$(if $(filter Linux,$(OS)),$(ARCH),host)
 ON_CLUSTER = PATH="$(PLUGIN):$$PATH" tests/cluster/$(ON) exec
 IMAGES := operator worker redis
 BUILD := cargo build --release --locked
-# A third less time to compile, for programs a third larger; what is published is built with link-time optimization.
-FAST := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 # Linux programs come from this machine's cargo, elsewhere from a Rust container's.
 TARGET := $(MACHINE)-unknown-linux-gnu
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 STATIC := -C target-feature=+crt-static
-CARGO := $(if $(filter Linux,$(OS)),env $(FAST) RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
-  $(FAST:%=-e %) -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
+CARGO := $(if $(filter Linux,$(OS)),env RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
+  -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
+# The very programs of the images: nothing is compiled twice.
+BENCH = env RUSTFLAGS="$(STATIC)" cargo bench --locked --target $(TARGET) --bench '*'
 # Copies what changed and nothing else, so that images are built anew only then.
 copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
 
@@ -55,8 +55,8 @@ test-chart: ## The chart on a real cluster, in the orders that people install, u
 
 bench: ## Reaction beside its floor, in one run on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
-	cargo bench --locked --bench '*' --no-run
-	$(ON_CLUSTER) cargo bench --locked --offline --bench '*'
+	$(BENCH) --no-run
+	$(ON_CLUSTER) $(BENCH) --offline
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check

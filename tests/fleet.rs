@@ -89,6 +89,20 @@ fn a_crash_between_scale_and_status_shortens_no_cooldown() {
 }
 
 #[test]
+fn a_slow_write_brings_the_next_step_no_nearer() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    stage.after(3_000);
+    stage.scaled(5);
+    stage.after(58_000);
+    let early = stage.look(load(20, 5, 5));
+    assert_eq!(scales(&early), [0; 0], "61 s after the decision, 58 s after the write");
+    stage.after(2_000);
+    let free = stage.look(load(20, 5, 5));
+    assert_eq!(scales(&free), [7]);
+}
+
+#[test]
 fn a_late_watch_event_makes_no_second_step() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.look(load(25, 3, 3));

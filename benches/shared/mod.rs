@@ -73,7 +73,9 @@ pub async fn deployment(client: &Client, name: &str) -> Result<()> {
         },
     });
     let api: Api<Deployment> = Api::namespaced(client.clone(), NAMESPACE);
-    api.patch(name, &PatchParams::apply("bench"), &Patch::Apply(object)).await?;
+    if api.get_opt(name).await?.is_none() {
+        api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+    }
     Ok(())
 }
 

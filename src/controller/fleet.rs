@@ -333,7 +333,7 @@ impl Fleet {
                     target.desired = done.replicas;
                     target.version = done.version;
                 }
-                pool.memory = decision.memory;
+                pool.memory = decision.memory.written(&pool.memory, now);
                 tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);
                 let target = self.targets.get(&pool.target);
                 let verdict = Verdict { written: true, ..verdict };

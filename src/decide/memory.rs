@@ -18,6 +18,18 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// The same when the number that came with `self` was written at `at`: cooldowns count from the write, not from
+    /// the decision that asked for it.
+    #[must_use]
+    pub fn written(self, before: &Self, at: Time) -> Self {
+        let moved = |new: Option<Time>, old: Option<Time>| if new == old { old } else { Some(at) };
+        Self {
+            last_up: moved(self.last_up, before.last_up),
+            last_change: moved(self.last_change, before.last_change),
+            ..self
+        }
+    }
+
     /// What stays true when the number that came with `self` could not be written: the looks, not the change.
     #[must_use]
     pub fn unwritten(self, before: &Self) -> Self {
