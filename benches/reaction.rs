@@ -31,7 +31,7 @@ use tokio::sync::watch;
 const TRIALS: usize = 300;
 const MANY: usize = 200;
 /// Between two trials: time for the pool to see its queue empty again.
-const REST: Duration = Duration::from_millis(40);
+const REST: Duration = Duration::from_millis(100);
 const STEADY: Duration = Duration::from_secs(15);
 
 #[tokio::main]

@@ -208,8 +208,13 @@ impl Fleet {
 
     fn seen(&mut self, facts: Facts, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.get_mut(&facts.pool) else { return };
+        let known = pool.calm
+            && pool.look_at.is_none_or(|at| now < at)
+            && pool.facts.as_ref().is_some_and(|old| old.load == facts.load && old.missing == facts.missing);
         pool.facts = Some(Look { load: facts.load, missing: facts.missing, woken: facts.woken, at: now });
-        self.attend(&facts.pool, now, todo);
+        if !known {
+            self.attend(&facts.pool, now, todo);
+        }
     }
 
     fn secret_read(&mut self, key: &Key, answer: Result<String, String>, now: Time, todo: &mut Vec<Command>) {
@@ -252,6 +257,7 @@ impl Fleet {
         match look {
             Some(address) => {
                 todo.push(Command::Look(address, key.clone()));
+                pool.calm = false;
                 attend::flush(pool, &mut self.budget, now, todo);
                 self.set_timer(key, now);
             }
@@ -303,6 +309,7 @@ impl Fleet {
             }
         }
         attend::flush(pool, &mut self.budget, now, todo);
+        pool.calm = pool.acting.is_none() && pool.unwritten.is_none() && pool.failed.is_none();
         self.set_timer(key, now);
     }
 

@@ -33,6 +33,8 @@ pub(super) struct PoolState {
     pub asserted: Option<Time>,
     /// When time alone can change the decision.
     pub look_at: Option<Time>,
+    /// Nothing is under way and nothing waits to be written: the same facts again need no second thought.
+    pub calm: bool,
     /// The status that the API server has, as far as we know; its history is kept apart.
     pub status: WorkerPoolStatus,
     pub history: Vec<Change>,
@@ -107,6 +109,7 @@ impl PoolState {
             failed: None,
             asserted: None,
             look_at: None,
+            calm: false,
             noted: status.decision.as_ref().map(|decision| decision.reason.clone()),
             status,
             history,

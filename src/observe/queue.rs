@@ -7,12 +7,20 @@ use crate::protocol::snapshot::{self, Snapshot, State, Worker};
 use redis::{Cmd, Value};
 
 /// A queue of a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Queue {
     system: QueueSystem,
     keys: Keys,
     /// The key whose change means that work arrived or went.
     wake_key: String,
+    /// The look, made once.
+    look: Cmd,
+}
+
+impl PartialEq for Queue {
+    fn eq(&self, other: &Self) -> bool {
+        (self.system, &self.wake_key) == (other.system, &other.wake_key)
+    }
 }
 
 impl Queue {
@@ -24,7 +32,11 @@ impl Queue {
             QueueSystem::WorkerPool => keys.ready(),
             QueueSystem::List => spec.name.clone(),
         };
-        Self { system: spec.system, keys, wake_key }
+        let look = match spec.system {
+            QueueSystem::WorkerPool => snapshot::command(&keys),
+            QueueSystem::List => redis::cmd("LLEN").arg(&wake_key).take(),
+        };
+        Self { system: spec.system, keys, wake_key, look }
     }
 
     pub(super) fn wake_key(&self) -> &str {
@@ -33,11 +45,7 @@ impl Queue {
 
     /// The look; `in_full` for a server that does not know our script yet.
     pub(super) fn command(&self, in_full: bool) -> Cmd {
-        match (self.system, in_full) {
-            (QueueSystem::WorkerPool, true) => snapshot::command_in_full(&self.keys),
-            (QueueSystem::WorkerPool, false) => snapshot::command(&self.keys),
-            (QueueSystem::List, _) => redis::cmd("LLEN").arg(&self.wake_key).take(),
-        }
+        if in_full && self.has_script() { snapshot::command_in_full(&self.keys) } else { self.look.clone() }
     }
 
     pub(super) fn has_script(&self) -> bool {
