@@ -55,6 +55,7 @@ test-chart: ## The chart on a real cluster, in the orders that people install, u
 
 bench: ## Reaction beside its floor, in one run on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
+	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(BENCH) --no-run
 	$(ON_CLUSTER) $(BENCH) --offline
 
