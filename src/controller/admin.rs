@@ -58,9 +58,13 @@ async fn health(State(admin): State<Admin>) -> impl IntoResponse {
 }
 
 async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
-    let awaited =
-        admin.pulse.lock().map_or_else(|_| vec!["the loop".to_owned()], |pulse| pulse.awaited.clone());
-    if awaited.is_empty() {
+    let (awaited, standby) = admin.pulse.lock().map_or_else(
+        |_| (vec!["the loop".to_owned()], false),
+        |pulse| (pulse.awaited.clone(), pulse.standby),
+    );
+    if standby {
+        (StatusCode::OK, "ready to take over: another operator leads\n".to_owned())
+    } else if awaited.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for the first list of: {}\n", awaited.join(", ")))
@@ -69,9 +73,14 @@ async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     let (answer, pools) = oneshot::channel();
-    let asked = admin.events.send(Event::Scrape(answer)).is_ok();
+    if admin.pulse.lock().is_ok_and(|pulse| pulse.standby) {
+        // No loop runs yet, and no pool is known.
+        let _ = answer.send(Vec::new());
+    } else {
+        let _ = admin.events.send(Event::Scrape(answer));
+    }
     match tokio::time::timeout(Duration::from_secs(5), pools).await {
-        Ok(Ok(pools)) if asked => {
+        Ok(Ok(pools)) => {
             let kind = [("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")];
             (StatusCode::OK, kind, admin.metrics.encode(pools)).into_response()
         }

@@ -35,9 +35,16 @@ where
 {
     let mut known: HashSet<Key> = HashSet::new();
     let mut listed: HashSet<Key> = HashSet::new();
+    let mut said = String::new();
     watcher(api, watcher::Config::default().timeout(WATCH_SECONDS))
         .default_backoff()
-        .inspect_err(move |error| tracing::warn!("cannot watch {what}, trying again: {error}"))
+        .inspect_err(move |error| {
+            let why = sentence(error);
+            if why != said {
+                tracing::warn!("cannot watch {what}, trying again: {why}");
+                said = why;
+            }
+        })
         .filter_map(|event| std::future::ready(event.ok()))
         .flat_map(move |event| {
             let seen = match event {
@@ -65,6 +72,17 @@ where
             };
             futures::stream::iter(seen)
         })
+}
+
+fn sentence(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404 => {
+            "the API server does not serve it; for workerpools: kubectl apply --server-side -f crds/workerpools.yaml"
+                .to_owned()
+        }
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 fn key<K: Resource>(object: &K) -> Key {
