@@ -309,7 +309,8 @@ impl Fleet {
             }
         }
         attend::flush(pool, &mut self.budget, now, todo);
-        pool.calm = pool.acting.is_none() && pool.unwritten.is_none() && pool.failed.is_none();
+        let settled = pool.acting.is_none() && pool.unwritten.is_none() && pool.failed.is_none();
+        pool.calm = settled && pool.memory.last_change != Some(now);
         self.set_timer(key, now);
     }
 
