@@ -1,6 +1,7 @@
 //! What holds for every pool, every look and every past.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use workerpool::api::MemoryStatus;
 use workerpool::decide::{
     Fact, Load, Memory, Millis, Pool, Reason, ScaleDown, ScaleUp, Seen, Time, UnknownAction, decide,
@@ -57,8 +58,19 @@ fn blind(pool: &Pool, seen: &Seen) -> bool {
         .contains(&(true, Fact::Missing))
 }
 
+/// The same cases each time, so that a run says the same twice; LAWS_SEED=n tries others.
+fn config() -> ProptestConfig {
+    let seed = std::env::var("LAWS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    ProptestConfig {
+        cases: 4096,
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(seed),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #![proptest_config(config())]
 
     #[test]
     fn the_same_question_has_the_same_answer(pool in pools(), seen in looks(), memory in memories()) {
