@@ -103,6 +103,23 @@ fn a_slow_write_brings_the_next_step_no_nearer() {
 }
 
 #[test]
+fn a_kind_that_does_not_exist_is_said_and_holds_nobody_up() {
+    let mut stage = Stage::new();
+    stage.pool(&pool("a", 1));
+    let mut typo = pool("typo", 2);
+    typo.spec.scale_target_ref.kind = "Deploymnt".to_owned();
+    stage.pool(&typo);
+    stage.target(Some(target(3)));
+    stage.synced();
+    let said =
+        told(&stage.unwatchable("Deploymnt", "the API server serves no deploymnts: mend scaleTargetRef"));
+    assert_eq!(said, ["TargetMissing: the API server serves no deploymnts: mend scaleTargetRef"]);
+    assert!(stage.ready(), "the others do not wait for it");
+    let burst = stage.look(load(25, 3, 3));
+    assert_eq!(scales(&burst), [5]);
+}
+
+#[test]
 fn a_late_watch_event_makes_no_second_step() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.look(load(25, 3, 3));

@@ -58,7 +58,7 @@ fn blind(pool: &Pool, seen: &Seen) -> bool {
         .contains(&(true, Fact::Missing))
 }
 
-/// The same cases each time, so that a run says the same twice; LAWS_SEED=n tries others.
+/// The same cases each time, so that a run says the same twice; `LAWS_SEED=n` tries others.
 fn config() -> ProptestConfig {
     let seed = std::env::var("LAWS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
     ProptestConfig {

@@ -22,6 +22,8 @@ pub enum Event {
     Rival(Key, Option<TargetKey>),
     /// The first list of one watch is complete.
     Synced(Watched),
+    /// A watch fails, and why; it is tried again.
+    Unwatchable(Watched, String),
     /// Looks at queues.
     Facts(Vec<Facts>),
     /// The answer to a [`Command::Scale`].

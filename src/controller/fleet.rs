@@ -3,14 +3,15 @@
 
 use super::attend::{self, Budget};
 use super::event::{Command, Event, Watched};
+use super::lists::{Listed, Lists};
 use super::pool::{Acting, Judged, Look, PoolState};
 use crate::act;
 use crate::api::{Key, WorkerPool};
-use crate::decide::{Load, Millis, Time};
+use crate::decide::{Load, Millis, Reason, Time};
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts};
 use crate::report::{Metrics, PoolGauges, Verdict};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// How often an address from a Secret is read anew.
@@ -27,7 +28,7 @@ pub struct Fleet {
     /// Pools by target, the oldest first: only the first writes.
     claims: HashMap<TargetKey, BTreeSet<(i64, Key)>>,
     rivals: BTreeMap<Key, TargetKey>,
-    synced: HashSet<Watched>,
+    lists: Lists,
     timers: BTreeSet<(Time, Key)>,
     budget: Budget,
 }
@@ -43,7 +44,7 @@ impl Fleet {
             targets: HashMap::new(),
             claims: HashMap::new(),
             rivals: BTreeMap::new(),
-            synced: HashSet::new(),
+            lists: Lists::new(),
             timers: BTreeSet::new(),
             budget: Budget::default(),
         }
@@ -58,9 +59,7 @@ impl Fleet {
     /// Which first lists are still awaited; empty once the fleet may act.
     #[must_use]
     pub fn awaited(&self) -> Vec<Watched> {
-        let kinds = self.pools.values().map(watched_kind);
-        let all: BTreeSet<Watched> = [Watched::Pools, Watched::Rivals].into_iter().chain(kinds).collect();
-        all.into_iter().filter(|watched| !self.synced.contains(watched)).collect()
+        self.lists.awaited()
     }
 
     /// Takes in what happened and answers what to do.
@@ -80,13 +79,12 @@ impl Fleet {
                 }
             }
             Event::Synced(watched) => {
-                self.synced.insert(watched);
-                if self.awaited().is_empty() {
-                    let all: Vec<Key> = self.pools.keys().cloned().collect();
-                    for key in &all {
-                        self.attend(key, now, &mut todo);
-                    }
-                }
+                self.lists.complete(watched);
+                self.attend_everyone(now, &mut todo);
+            }
+            Event::Unwatchable(watched, why) => {
+                self.lists.failed(watched, why);
+                self.attend_everyone(now, &mut todo);
             }
             Event::Facts(looks) => looks.into_iter().for_each(|facts| self.seen(facts, now, &mut todo)),
             Event::Scaled(key, outcome) => self.scaled(&key, outcome, now, &mut todo),
@@ -134,6 +132,7 @@ impl Fleet {
             None => drop(self.pools.insert(key.clone(), fresh)),
         }
         let Some(pool) = self.pools.get(&key) else { return };
+        self.lists.want(watched_kind(pool));
         todo.push(Command::WatchTargets(pool.api_version.clone(), pool.target.kind.clone()));
         let claim = (pool.created, key.clone());
         let (target, source, interval) = (pool.target.clone(), pool.source.clone(), pool.interval);
@@ -203,6 +202,13 @@ impl Fleet {
             self.claims.get(target).into_iter().flatten().map(|(_, pool)| pool.clone()).collect();
         for pool in &pools {
             self.attend(pool, now, todo);
+        }
+    }
+
+    fn attend_everyone(&mut self, now: Time, todo: &mut Vec<Command>) {
+        let all: Vec<Key> = self.pools.keys().cloned().collect();
+        for key in &all {
+            self.attend(key, now, todo);
         }
     }
 
@@ -285,10 +291,11 @@ impl Fleet {
 
     /// Decides on what is known of one pool, acts where the number differs, and reports.
     fn attend(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
-        if !self.awaited_by(key) {
+        let Some(pool) = self.pools.get(key) else { return };
+        let listed = self.lists.state(&watched_kind(pool));
+        if listed == Listed::NotYet {
             return;
         }
-        let Some(pool) = self.pools.get(key) else { return };
         let rival = self.rival(pool);
         let target = self.targets.get(&pool.target);
         let Some(pool) = self.pools.get_mut(key) else { return };
@@ -296,7 +303,11 @@ impl Fleet {
             if let Some(target) = target {
                 pool.recall(target, now);
             }
-            match pool.judge(target, rival, now) {
+            let judged = match listed {
+                Listed::Failing(why) => Judged::Trouble(Reason::TargetMissing, why),
+                _ => pool.judge(target, rival, now),
+            };
+            match judged {
                 Judged::Wait => {}
                 Judged::Trouble(reason, sentence) => {
                     let to = target.map_or(0, |target| target.desired);
@@ -312,15 +323,6 @@ impl Fleet {
         let settled = pool.acting.is_none() && pool.unwritten.is_none() && pool.failed.is_none();
         pool.calm = settled && pool.memory.last_change != Some(now);
         self.set_timer(key, now);
-    }
-
-    /// Whether all first lists that matter to `key` are complete: before, something that exists could seem missing.
-    fn awaited_by(&self, key: &Key) -> bool {
-        let kind = self.pools.get(key).map(watched_kind);
-        [Some(Watched::Pools), Some(Watched::Rivals), kind]
-            .iter()
-            .flatten()
-            .all(|watched| self.synced.contains(watched))
     }
 
     fn scaled(

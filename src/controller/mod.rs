@@ -7,6 +7,7 @@ pub mod crd;
 pub mod event;
 pub mod fleet;
 mod leader;
+mod lists;
 mod perform;
 mod pool;
 pub mod settings;

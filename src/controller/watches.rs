@@ -3,7 +3,7 @@
 use super::event::{Event, Watched};
 use crate::api::{Key, WorkerPool};
 use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt};
 use kube::api::Api;
 use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
 use kube::runtime::{WatchStreamExt, watcher};
@@ -26,6 +26,8 @@ enum Seen<K> {
     There(K),
     Gone(Key),
     Complete,
+    /// The watch failed, and why; it is tried again.
+    Failed(String),
 }
 
 /// Objects that were there before a relist and are missing in it are gone.
@@ -35,19 +37,10 @@ where
 {
     let mut known: HashSet<Key> = HashSet::new();
     let mut listed: HashSet<Key> = HashSet::new();
-    let mut said = String::new();
-    watcher(api, watcher::Config::default().timeout(WATCH_SECONDS))
-        .default_backoff()
-        .inspect_err(move |error| {
-            let why = sentence(error);
-            if why != said {
-                tracing::warn!("cannot watch {what}, trying again: {why}");
-                said = why;
-            }
-        })
-        .filter_map(|event| std::future::ready(event.ok()))
-        .flat_map(move |event| {
-            let seen = match event {
+    watcher(api, watcher::Config::default().timeout(WATCH_SECONDS)).default_backoff().flat_map(move |event| {
+        let seen = match event {
+            Err(error) => vec![Seen::Failed(sentence(&error, &what))],
+            Ok(event) => match event {
                 watcher::Event::Apply(object) => {
                     known.insert(key(&object));
                     vec![Seen::There(object)]
@@ -69,16 +62,21 @@ where
                     known = std::mem::take(&mut listed);
                     gone.into_iter().chain([Seen::Complete]).collect()
                 }
-            };
-            futures::stream::iter(seen)
-        })
+            },
+        };
+        futures::stream::iter(seen)
+    })
 }
 
-fn sentence(error: &watcher::Error) -> String {
+fn sentence(error: &watcher::Error, what: &str) -> String {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404 => {
-            "the API server does not serve it; for workerpools: kubectl apply --server-side -f crds/workerpools.yaml"
-                .to_owned()
+            let mend = if what == "workerpools" {
+                "kubectl apply --server-side -f crds/workerpools.yaml"
+            } else {
+                "mend scaleTargetRef"
+            };
+            format!("the API server serves no {what}: {mend}")
         }
         watcher::Error::InitialListFailed(kube::Error::Api(status)) => status.message.clone(),
         other => other.to_string(),
@@ -122,7 +120,7 @@ impl Watches {
                 None
             }
             Seen::Gone(key) => Some(Event::PoolGone(key)),
-            Seen::Complete => None,
+            Seen::Complete | Seen::Failed(_) => None,
         });
         let resource = target::resource("autoscaling/v2", "HorizontalPodAutoscaler");
         let autoscalers = self.everywhere(dynamic::<Autoscaler>(&resource));
@@ -131,7 +129,7 @@ impl Watches {
                 Some(Event::Rival(key(&autoscaler), Some(target::scaled_by(&autoscaler))))
             }
             Seen::Gone(key) => Some(Event::Rival(key, None)),
-            Seen::Complete => None,
+            Seen::Complete | Seen::Failed(_) => None,
         });
     }
 
@@ -146,7 +144,7 @@ impl Watches {
             match seen {
                 Seen::There(object) => Some(Event::Target(named(key(&object)), Some(Target::from(&object)))),
                 Seen::Gone(object) => Some(Event::Target(named(object), None)),
-                Seen::Complete => None,
+                Seen::Complete | Seen::Failed(_) => None,
             }
         });
     }
@@ -175,8 +173,17 @@ impl Watches {
             let changes = changes(api, what.to_owned());
             tokio::spawn(stop.run_until_cancelled_owned(async move {
                 let mut first = true;
+                let mut said = String::new();
                 let mut changes = std::pin::pin!(changes);
                 while let Some(seen) = changes.next().await {
+                    if let Seen::Failed(why) = seen {
+                        if why != said {
+                            tracing::warn!("cannot watch, trying again: {why}");
+                            let _ = events.send(Event::Unwatchable(watched.clone(), why.clone()));
+                            said = why;
+                        }
+                        continue;
+                    }
                     let complete = matches!(seen, Seen::Complete);
                     if let Some(event) = translate(seen)
                         && events.send(event).is_err()

@@ -152,6 +152,14 @@ impl Stage {
         kinds.into_iter().flat_map(|kind| self.on(Event::Synced(kind))).collect()
     }
 
+    pub fn unwatchable(&mut self, kind: &str, why: &str) -> Vec<Command> {
+        self.on(Event::Unwatchable(Watched::Targets("apps/v1".into(), kind.into()), why.into()))
+    }
+
+    pub fn ready(&self) -> bool {
+        self.fleet.awaited().is_empty()
+    }
+
     pub fn look(&mut self, load: Load) -> Vec<Command> {
         self.look_of("a", load)
     }
