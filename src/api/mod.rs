@@ -30,5 +30,3 @@ pub const GROUP: &str = "workerpool.dev";
 pub const VERSION: &str = "v1alpha1";
 /// The name under which the operator owns fields, by server-side apply.
 pub const FIELD_MANAGER: &str = "workerpool-operator";
-/// Who paused or pinned a pool and until when, and other notes, are annotations under this prefix.
-pub const ANNOTATION_PREFIX: &str = "workerpool.dev/";
