@@ -68,6 +68,8 @@ mod tests {
                     at: jiff::Timestamp::UNIX_EPOCH,
                     from: 3,
                     to: 3,
+                    trail: Vec::new(),
+                    next: None,
                 }),
                 ..WorkerPoolStatus::default()
             },
