@@ -34,7 +34,7 @@ pub struct ScalingRules {
     #[schemars(length(min = 1, max = 16))]
     pub policies: Option<Vec<PolicySpec>>,
     /// How far off target.tasksPerWorker may be before anything changes, as a share such as 0.1 or 50m. Default: 0.1.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "tolerance_schema")]
     pub tolerance: Option<Value>,
 }
@@ -44,7 +44,7 @@ fn tolerance_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
 }
 
-/// Which of several policies counts.
+/// Which of several policies counts: Max the one that allows the largest change, Min the smallest, Disabled none. Default: Max.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SelectPolicy {
     /// The one that allows the largest change.

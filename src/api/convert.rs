@@ -71,7 +71,8 @@ fn pool(spec: &WorkerPoolSpec, pin_until: Option<Time>) -> Result<Pool, Refusal>
             "replicas {pin} must lie between 0 and maxReplicas {max}: pin less, or raise maxReplicas"
         ));
     }
-    if let Some(schedule) = spec.schedules.iter().find(|schedule| !(0..=max).contains(&schedule.min_replicas)) {
+    if let Some(schedule) = spec.schedules.iter().find(|schedule| !(0..=max).contains(&schedule.min_replicas))
+    {
         return refuse(format!(
             "schedule {}: minReplicas {} must lie between 0 and maxReplicas {max}: lower it, or raise maxReplicas",
             schedule.name, schedule.min_replicas
@@ -105,12 +106,13 @@ fn rules(spec: &WorkerPoolSpec) -> Result<Vec<Rules>, Refusal> {
     }
     let (alone, together): (Vec<_>, Vec<_>) =
         spec.queues.iter().enumerate().partition(|(_, queue)| queue.has_rules());
-    let pools = (!together.is_empty()).then(|| Set {
+    let pools = (!together.is_empty()).then_some(Set {
         of: None,
         queues: together,
         up: spec.scale_up.as_ref(),
         down: spec.scale_down.as_ref(),
         target: spec.target.as_ref(),
+        target_is_own: true,
     });
     let own = alone.into_iter().map(|(index, queue)| Set {
         of: Some(queue.name.as_str()),
@@ -118,6 +120,7 @@ fn rules(spec: &WorkerPoolSpec) -> Result<Vec<Rules>, Refusal> {
         up: queue.scale_up.as_ref().or(spec.scale_up.as_ref()),
         down: queue.scale_down.as_ref().or(spec.scale_down.as_ref()),
         target: queue.target.as_ref().or(spec.target.as_ref()),
+        target_is_own: queue.target.is_some(),
     });
     pools.into_iter().chain(own).map(Set::rules).collect()
 }
@@ -129,6 +132,8 @@ struct Set<'a> {
     up: Option<&'a ScaleUpSpec>,
     down: Option<&'a ScaleDownSpec>,
     target: Option<&'a TargetSpec>,
+    /// Whether `target` was written for these queues.
+    target_is_own: bool,
 }
 
 impl Set<'_> {
@@ -149,7 +154,8 @@ impl Set<'_> {
             ));
         }
         let target = self.target.cloned().unwrap_or_default();
-        if !told && target.drain_within.or(target.max_wait).is_some() {
+        let timed = target.drain_within.or(target.max_wait).is_some();
+        if !told && timed && self.target_is_own {
             return refuse(
                 "target.drainWithin and maxWait need a queue that says how long tasks take and wait, and a List tells its length alone: use target.tasksPerWorker".to_owned(),
             );
@@ -174,8 +180,8 @@ impl Set<'_> {
             }),
             target: Target {
                 tasks_per_worker: number(target.tasks_per_worker.map(|n| n.max(1))),
-                drain_within: target.drain_within.map(|span| span.0.max(Millis::seconds(1))),
-                max_wait: target.max_wait.map(|span| span.0.max(Millis::seconds(1))),
+                drain_within: target.drain_within.map(|span| span.0.max(Millis::seconds(1))).filter(|_| told),
+                max_wait: target.max_wait.map(|span| span.0.max(Millis::seconds(1))).filter(|_| told),
             },
         })
     }

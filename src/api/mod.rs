@@ -23,9 +23,9 @@ pub use convert::{PIN_UNTIL, Refusal, Wishes, interval, time, timestamp};
 pub use crd::{crd, crd_yaml};
 pub use duration::Duration;
 pub use key::Key;
-pub use source::{QueueSpec, QueueSystem, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
 pub use schedule::{ScheduleSpec, Schedules};
+pub use source::{QueueSpec, QueueSystem, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{
     Change, Condition, DecisionStatus, Display, MetricStatus, MetricsStatus, NextStatus, OutlookStatus,
     TrailStep, WorkerPoolStatus,

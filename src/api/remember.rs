@@ -91,3 +91,40 @@ impl From<&Rates> for RatesStatus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_survives_the_status() {
+        let at = |seconds: i64| Time(1_700_000_000_123 + seconds * 1000);
+        let memory = Memory {
+            desired: Some(7),
+            last_up: Some(at(1)),
+            last_change: Some(at(2)),
+            idle_since: Some(at(3)),
+            unknown_since: Some(at(4)),
+            recommendations: [(at(5), 9), (at(6), 4), (at(7), 6)].into_iter().collect(),
+            scale_events: vec![(at(8), 3), (at(9), -2)],
+            busy: [(at(10), 8), (at(11), 2)].into_iter().collect(),
+            rates: vec![Rates {
+                at: Some(at(12)),
+                since: at(0),
+                arrived: 100,
+                processed: 90,
+                millis: 180_000,
+                arrival: 4_000_000,
+                service: 2_000_000,
+                samples: 19,
+            }],
+            startup: Startup { pending: Some((at(13), 7)), mean: Some(Millis(4_321)) },
+        };
+        let text = serde_json::to_string(&MemoryStatus::from(&memory)).expect("it serialises");
+        let read: MemoryStatus = serde_json::from_str(&text).expect("it parses");
+        assert_eq!(Memory::from(&read), memory);
+        let empty = MemoryStatus::from(&Memory::default());
+        assert_eq!(serde_json::to_string(&empty).expect("it serialises"), "{}");
+        assert_eq!(Memory::from(&empty), Memory::default());
+    }
+}

@@ -75,8 +75,9 @@ impl Parsed {
         let parsed = parser.parse(cron).map_err(|error| {
             refuse(format!("cron `{cron}` cannot be read ({error}): write five fields, such as `50 8 * * 5`"))
         })?;
-        let zone = TimeZone::get(timezone)
-            .map_err(|_| refuse(format!("time zone {timezone} is not known: write one such as Europe/Madrid")))?;
+        let zone = TimeZone::get(timezone).map_err(|_| {
+            refuse(format!("time zone {timezone} is not known: write one such as Europe/Madrid"))
+        })?;
         if duration.0 <= Millis(0) || duration.0 > LONGEST {
             return Err(refuse(format!("duration {duration} must be more than 0s and at most 168h")));
         }
@@ -123,7 +124,9 @@ mod tests {
         let now = time(now.parse().expect("a time"));
         let windows = schedule(cron, duration, timezone).expect("it can work").windows(now);
         let text = |at: Time| Timestamp::from_millisecond(at.0).expect("a time").to_string();
-        windows.first().map_or("none".to_owned(), |found| format!("{} {}", text(found.from), text(found.until)))
+        windows
+            .first()
+            .map_or("none".to_owned(), |found| format!("{} {}", text(found.from), text(found.until)))
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Budget {
 pub(super) fn decided(
     pool: &mut PoolState,
     target: Option<&Target>,
-    taken: Taken,
+    taken: Box<Taken>,
     now: Time,
     todo: &mut Vec<Command>,
     metrics: &Metrics,

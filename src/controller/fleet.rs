@@ -217,7 +217,10 @@ impl Fleet {
         let known = pool.calm
             && !pool.pool().is_some_and(Pool::is_watchful)
             && pool.look_at.is_none_or(|at| now < at)
-            && pool.facts.as_ref().is_some_and(|old| old.queues == facts.queues && old.missing == facts.missing);
+            && pool
+                .facts
+                .as_ref()
+                .is_some_and(|old| old.queues == facts.queues && old.missing == facts.missing);
         pool.facts = Some(Look { queues: facts.queues, missing: facts.missing, woken: facts.woken, at: now });
         if !known {
             self.attend(&facts.pool, now, todo);

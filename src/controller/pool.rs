@@ -81,7 +81,7 @@ pub(super) struct Taken {
 
 #[derive(Debug)]
 pub(super) struct Acting {
-    pub taken: Taken,
+    pub taken: Box<Taken>,
     pub verdict: Verdict,
 }
 
@@ -98,7 +98,7 @@ pub(super) enum Judged {
     Wait,
     /// Something stands in the way of deciding.
     Trouble(Reason, String),
-    Decided(Taken),
+    Decided(Box<Taken>),
 }
 
 impl PoolState {
@@ -204,7 +204,7 @@ impl PoolState {
         };
         let seen = Seen { current: target.desired, queues, missing };
         let decision = decide(wishes.at(now), &seen, &self.memory, now);
-        Judged::Decided(Taken { decision, seen })
+        Judged::Decided(Box::new(Taken { decision, seen }))
     }
 
     /// Facts older than this count as missing: two looks that did not come, each with its deadline.

@@ -27,6 +27,8 @@ pub(super) struct Answers {
     /// The largest wish for more that is free, and the largest whose cooldown runs.
     pub free: Option<Wanted>,
     pub cooling: Option<Wanted>,
+    /// When the first of all cooldowns that hold a wish back ends.
+    pub cooled: Option<Time>,
     /// The number on which all sets agree that it is enough; at least the present one where one of them wants to stay.
     pub enough: i32,
     /// The target that says so; `None`: the conditions of `scaleDown`.
@@ -49,6 +51,7 @@ pub(super) fn ask(
     let mut all = Answers {
         free: None,
         cooling: None,
+        cooled: None,
         enough: i32::MIN,
         enough_for: None,
         down: None,
@@ -84,14 +87,7 @@ fn sum(set: &Rules, seen: &Seen) -> Load {
     Load::sum(set.queues.iter().filter_map(|queue| seen.queues.get(*queue)))
 }
 
-fn queues<'a>(
-    pool: &'a Pool,
-    set: &Rules,
-    seen: &Seen,
-    memory: &Memory,
-    base: i32,
-    now: Time,
-) -> Queues<'a> {
+fn queues<'a>(pool: &'a Pool, set: &Rules, seen: &Seen, memory: &Memory, base: i32, now: Time) -> Queues<'a> {
     let rates = |queue: usize| memory.rates.get(queue).copied().unwrap_or_default();
     let parts = if set.target.drain_within.or(set.target.max_wait).is_some() {
         set.queues.iter().filter_map(|queue| Some((*seen.queues.get(*queue)?, rates(*queue)))).collect()
@@ -154,6 +150,7 @@ impl Answers {
     }
 
     fn want(&mut self, wanted: Wanted) {
+        self.cooled = [self.cooled, wanted.cooling].into_iter().flatten().min();
         let best = if wanted.cooling.is_some() { &mut self.cooling } else { &mut self.free };
         if best.as_ref().is_none_or(|best| wanted.number > best.number) {
             *best = Some(wanted);

@@ -73,12 +73,9 @@ impl Memory {
     #[must_use]
     pub fn not_after(&self, now: Time) -> Self {
         let mut memory = self.clone();
-        for at in [
-            &mut memory.last_up,
-            &mut memory.last_change,
-            &mut memory.idle_since,
-            &mut memory.unknown_since,
-        ] {
+        for at in
+            [&mut memory.last_up, &mut memory.last_change, &mut memory.idle_since, &mut memory.unknown_since]
+        {
             *at = at.map(|at| at.min(now));
         }
         memory.recommendations.not_after(now);

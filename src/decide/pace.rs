@@ -75,14 +75,12 @@ pub(super) fn fall(memory: &Memory, base: i32, number: i32, now: Time) -> Fall {
     let keep = memory.startup.keep();
     let peak = memory.busy.highest(keep, now);
     let rest = memory.last_change.map(|last| last + REST_DOWN).filter(|until| *until > now);
-    match peak {
-        Some((at, peak)) if peak >= base => Fall::Busy(rest.map_or(at + keep, |rest| rest.max(at + keep))),
-        _ => match rest {
-            Some(until) => Fall::Rest(until),
-            None => {
-                let kept = peak.map_or(number, |(_, peak)| peak.max(number));
-                Fall::To(kept, peak.filter(|_| kept > number).map(|(at, _)| at + keep))
-            }
-        },
+    match (peak, rest) {
+        (Some((at, peak)), _) if peak >= base => {
+            Fall::Busy(rest.map_or(at + keep, |rest| rest.max(at + keep)))
+        }
+        (_, Some(until)) => Fall::Rest(until),
+        (Some((at, peak)), None) if peak > number => Fall::To(peak, Some(at + keep)),
+        _ => Fall::To(number, None),
     }
 }

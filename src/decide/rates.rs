@@ -54,7 +54,8 @@ impl Rates {
             }
             return;
         };
-        let (came, done, spent) = (arrived - before.arrived, processed - before.processed, millis - before.millis);
+        let (came, done, spent) =
+            (arrived - before.arrived, processed - before.processed, millis - before.millis);
         if came == 0 && done == 0 && now - at < STEP {
             return;
         }
@@ -89,7 +90,8 @@ fn arrived(seen: &QueueSeen) -> Option<i64> {
 fn arrival(old: i64, came: i64, span: i64, age: i64) -> i64 {
     let by_rate = (TASKS * 1_000_000_000).checked_div(old).unwrap_or(MOST);
     let constant = by_rate.clamp(LEAST, MOST).min(age.max(YOUNG));
-    let (old, came, span, constant) = (i128::from(old), i128::from(came), i128::from(span), i128::from(constant));
+    let (old, came, span, constant) =
+        (i128::from(old), i128::from(came), i128::from(span), i128::from(constant));
     let new = (old * constant + came * 1_000_000_000) / (constant + span).max(1);
     i64::try_from(new).unwrap_or(i64::MAX)
 }

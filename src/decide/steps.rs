@@ -36,7 +36,7 @@ pub fn decide(pool: &Pool, seen: &Seen, memory: &Memory, now: Time) -> Decision 
         Wish { number: look.current, why: Why::Suspended, rule: None }
     } else if let Some(pin) = pin {
         look.trail.push(Step::Pinned { answer: pin.replicas, until: pin.until });
-        pin.until.into_iter().for_each(|until| look.again_at(until));
+        look.again_at(pin.until);
         Wish { number: pin.replicas, why: Why::Pinned(pin.replicas, pin.until), rule: None }
     } else {
         let wish = look.rules(&answers);
@@ -94,7 +94,7 @@ impl<'a> Look<'a> {
         }
         let blind = answers::needed(pool, seen).any(|fact| fact == Fact::Missing);
         let mut look = Self { pool, seen, memory, now, current, base, blind, trail, look_again: None };
-        bounds::next_edge(pool, now).into_iter().for_each(|edge| look.again_at(edge));
+        look.again_at(bounds::next_edge(pool, now));
         look
     }
 
@@ -108,8 +108,9 @@ impl<'a> Look<'a> {
         answers
     }
 
-    fn again_at(&mut self, at: Time) {
-        self.look_again = Some(self.look_again.map_or(at, |before| before.min(at)));
+    /// Time alone may change the answer at `at`.
+    fn again_at(&mut self, at: impl Into<Option<Time>>) {
+        self.look_again = self.look_again.into_iter().chain(at.into()).min();
     }
 
     fn unknown(&self) -> Why {
@@ -132,7 +133,8 @@ impl<'a> Look<'a> {
         }
         self.drain_looks_again();
         let work = bounds::work(&self.seen.load());
-        if base == 0 && work > 0 && pool.max > 0 && answers.most(base).is_none() {
+        // From nothing the first worker waits for no cooldown.
+        if base == 0 && work > 0 && answers.free.is_none() {
             return Wish { number: 1, why: Why::Woken(work), rule: None };
         }
         let mut raw = answers.most(base).unwrap_or(if self.blind { base } else { answers.enough });
@@ -152,7 +154,7 @@ impl<'a> Look<'a> {
                 if settled != raw {
                     let by = if raw > settled { Limit::WindowUp } else { Limit::WindowDown };
                     self.trail.push(Step::Limited { by, from: raw, to: settled, until });
-                    until.into_iter().for_each(|until| self.again_at(until));
+                    self.again_at(until);
                 }
                 (settled, until)
             }
@@ -175,12 +177,13 @@ impl<'a> Look<'a> {
             if spans.clone().next().is_some() && rates.copied().any(|rates| rates.arrival > 0) {
                 self.again_at(self.now + rates::STEP);
             }
-            let oldest = set.queues.iter().filter_map(|queue| self.seen.queues.get(*queue)?.oldest_at.known());
+            let oldest =
+                set.queues.iter().filter_map(|queue| self.seen.queues.get(*queue)?.oldest_at.known());
             let Some(oldest) = oldest.min() else { continue };
             for late in spans.map(|span| Time(oldest + span.0 * 7 / 10 + 1)) {
                 let starts = self.memory.last_change.map_or(late, |last| last + self.memory.startup.span());
                 let now = self.now;
-                [late, starts].into_iter().filter(|at| *at > now).for_each(|at| self.again_at(at));
+                self.again_at([late, starts].into_iter().filter(|at| *at > now).min());
             }
         }
     }
@@ -205,12 +208,13 @@ impl<'a> Look<'a> {
 
     fn limited(&mut self, by: Limit, from: i32, to: i32, until: Option<Time>) {
         self.trail.push(Step::Limited { by, from, to, until });
-        until.into_iter().for_each(|until| self.again_at(until));
+        self.again_at(until);
     }
 
     /// Up to `settled`, as far as cooldowns, policies and the maximum allow.
     fn rise(&mut self, answers: &Answers, settled: i32) -> Wish {
         let (pool, base, now) = (self.pool, self.base, self.now);
+        self.again_at(answers.cooled);
         let free = answers.free.as_ref().filter(|wanted| wanted.number > base);
         let Some(Wanted { number, cause, patient, cooling }) = free.or(answers.cooling.as_ref()) else {
             return self.stay(Why::Steady);
@@ -304,7 +308,9 @@ impl<'a> Look<'a> {
         let (least, schedule) = bounds::least(self.pool, self.now);
         let (to, by, why) = if wish.number < least {
             let why = match schedule {
-                Some(schedule) => Why::Scheduled { name: schedule.name.clone(), until: schedule.until, least },
+                Some(schedule) => {
+                    Why::Scheduled { name: schedule.name.clone(), until: schedule.until, least }
+                }
                 None => Why::BelowMin(least),
             };
             (least, if schedule.is_some() { Limit::Schedule } else { Limit::Min }, why)

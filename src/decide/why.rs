@@ -304,16 +304,26 @@ impl Why {
             Self::Woken(1) => format!("1 task waits and no worker runs: {change}"),
             Self::Woken(tasks) => format!("{tasks} tasks wait and no worker runs: {change}"),
             Self::NotIdle { wants } => {
-                format!("{} enough for the target, but the conditions of scaleDown do not hold: {change}", are(*wants))
+                format!(
+                    "{} enough for the target, but the conditions of scaleDown do not hold: {change}",
+                    are(*wants)
+                )
             }
             Self::RecentlyBusy { until, wants } => {
-                format!("{} enough, but more were busy a moment ago: {change} until {until} at least", are(*wants))
+                format!(
+                    "{} enough, but more were busy a moment ago: {change} until {until} at least",
+                    are(*wants)
+                )
             }
             Self::Pacing { until, wants } => {
                 format!("{} needed: {to} → {wants} workers at {until}, after a short rest", are(*wants))
             }
             Self::Stabilized { wants, until } => {
-                format!("{} wanted, but not for the whole stabilization window: {change}{}", are(*wants), till(*until))
+                format!(
+                    "{} wanted, but not for the whole stabilization window: {change}{}",
+                    are(*wants),
+                    till(*until)
+                )
             }
             Self::RateLimited { wants, until } => {
                 format!("{} wanted, and behavior allows {to} for now: {change}{}", are(*wants), till(*until))

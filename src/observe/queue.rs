@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn a_list_tells_its_length_alone_and_garbage_is_no_length() {
-        let list = Queue::new(&QueueSpec { name: "jobs".into(), system: QueueSystem::List, ..QueueSpec::default() });
+        let list =
+            Queue::new(&QueueSpec { name: "jobs".into(), system: QueueSystem::List, ..QueueSpec::default() });
         let seen = list.parse(Value::Int(7)).expect("a length");
         assert_eq!((seen.ready, seen.busy), (Fact::Known(7), Fact::NotTold));
         assert!(list.parse(Value::Nil).expect_err("no length").contains("jobs"));

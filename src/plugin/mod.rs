@@ -192,7 +192,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Stress { name, tasks: Tasks { tasks }, task_seconds } => {
             stress::run(cluster, name.as_deref(), Burst { tasks, task_seconds }).await
         }
-        Command::Scale { name, replicas } => scale::run(cluster, name.as_deref(), replicas).await,
+        Command::Scale { name, replicas } => Box::pin(scale::run(cluster, name.as_deref(), replicas)).await,
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
             Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await

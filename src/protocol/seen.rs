@@ -14,22 +14,23 @@ fn told<T>(value: Option<T>, fact: impl Fn(T) -> Fact) -> Fact {
 /// A worker that drains takes no tasks any more, so that it is neither live nor busy here: what it holds is in flight.
 impl From<&Snapshot> for QueueSeen {
     fn from(seen: &Snapshot) -> Self {
-    let live: Vec<&Worker> =
-        seen.workers.iter().filter(|worker| worker.state != Some(State::Draining)).collect();
-    let busy = live.iter().filter(|worker| worker.claimed > 0 || worker.state == Some(State::Busy)).count();
-    Self {
-        ready: count(seen.ready),
-        due: Fact::NotTold,
-        in_flight: count(seen.claimed),
-        live: count(live.len() as u64),
-        busy: count(busy as u64),
-        cpu_sum: cpu_sum(&live),
-        oldest_at: told(seen.oldest_at, Fact::Known),
-        arrived: told(seen.arrived, count),
-        processed: told(seen.processed, count),
-        failed: told(seen.failed, count),
-        busy_millis: told(seen.millis, count),
-    }
+        let live: Vec<&Worker> =
+            seen.workers.iter().filter(|worker| worker.state != Some(State::Draining)).collect();
+        let busy =
+            live.iter().filter(|worker| worker.claimed > 0 || worker.state == Some(State::Busy)).count();
+        Self {
+            ready: count(seen.ready),
+            due: Fact::NotTold,
+            in_flight: count(seen.claimed),
+            live: count(live.len() as u64),
+            busy: count(busy as u64),
+            cpu_sum: cpu_sum(&live),
+            oldest_at: told(seen.oldest_at, Fact::Known),
+            arrived: told(seen.arrived, count),
+            processed: told(seen.processed, count),
+            failed: told(seen.failed, count),
+            busy_millis: told(seen.millis, count),
+        }
     }
 }
 

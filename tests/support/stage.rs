@@ -166,14 +166,14 @@ impl Stage {
 
     pub fn look_of(&mut self, pool: &str, load: Load) -> Vec<Command> {
         let pool = Key::new("default", pool);
-        self.on(Event::Facts(vec![Facts { pool, load, missing: None, woken: None }]))
+        self.on(Event::Facts(vec![Facts { pool, queues: vec![load], missing: None, woken: None }]))
     }
 
     pub fn blind(&mut self, why: &str) -> Vec<Command> {
         let pool = Key::new("default", "a");
         self.on(Event::Facts(vec![Facts {
             pool,
-            load: Load::MISSING,
+            queues: vec![Load::MISSING],
             missing: Some(why.into()),
             woken: None,
         }]))
