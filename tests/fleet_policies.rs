@@ -41,7 +41,7 @@ fn a_status_explains_itself_and_says_what_comes_next() {
 fn a_schedule_begins_and_ends_by_itself() {
     let spec = json!({"schedules": [{"name": "class", "cron": "50 8 * * 5", "duration": "2h", "timezone": "Europe/Madrid", "minReplicas": 5}],
         "scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "10s", "step": 9}});
-    let mut stage = begin(&pool_with(spec), "2026-11-27T07:49:00Z", 3);
+    let mut stage = begin(&pool_with(&spec), "2026-11-27T07:49:00Z", 3);
     assert_eq!(scales(&stage.look(load(0, 3, 0))), [0; 0]);
     let early = stage.tick_after(59_000);
     assert!(!early.iter().any(|command| matches!(command, Command::Look(..))), "{early:?}");
@@ -63,7 +63,7 @@ fn a_schedule_begins_and_ends_by_itself() {
 
 #[test]
 fn a_pin_ends_by_itself_and_its_end_can_be_moved_without_a_new_generation() {
-    let mut pinned = pool_with(json!({"replicas": 6}));
+    let mut pinned = pool_with(&json!({"replicas": 6}));
     let until =
         |text: &str| Some([("workerpool.dev/pin-until".to_owned(), text.to_owned())].into_iter().collect());
     pinned.metadata.annotations = until("2026-11-27T09:10:00Z");
@@ -81,7 +81,7 @@ fn a_pin_ends_by_itself_and_its_end_can_be_moved_without_a_new_generation() {
 
 #[test]
 fn an_end_that_is_no_time_is_refused_with_advice() {
-    let mut pinned = pool_with(json!({"replicas": 6}));
+    let mut pinned = pool_with(&json!({"replicas": 6}));
     pinned.metadata.annotations =
         Some([("workerpool.dev/pin-until".to_owned(), "tomorrow".to_owned())].into_iter().collect());
     let mut stage = begin(&pinned, "2026-11-27T09:00:00Z", 3);
@@ -94,7 +94,7 @@ fn an_end_that_is_no_time_is_refused_with_advice() {
 #[test]
 fn a_new_process_keeps_the_stabilization_window() {
     let spec = json!({"target": {"tasksPerWorker": 5}, "behavior": {}, "minReplicas": 1});
-    let mut stage = begin(&pool_with(spec), "2026-11-27T09:00:00Z", 9);
+    let mut stage = begin(&pool_with(&spec), "2026-11-27T09:00:00Z", 9);
     assert_eq!(scales(&stage.look(load(10, 9, 0))), [0; 0], "9 may have been wanted until now");
     stage.tick_after(299_000);
     assert_eq!(scales(&stage.look(load(10, 9, 0))), [0; 0]);
@@ -105,7 +105,7 @@ fn a_new_process_keeps_the_stabilization_window() {
 #[test]
 fn each_look_feeds_a_window_though_nothing_changed() {
     let spec = json!({"target": {"tasksPerWorker": 5}, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}, "minReplicas": 1});
-    let mut stage = begin(&pool_with(spec), "2026-11-27T09:00:00Z", 9);
+    let mut stage = begin(&pool_with(&spec), "2026-11-27T09:00:00Z", 9);
     // The same look for two minutes: 9 are wanted until the last of them.
     for _ in 0..60 {
         stage.look(load(45, 9, 0));
@@ -122,7 +122,7 @@ fn each_look_feeds_a_window_though_nothing_changed() {
 fn policies_count_from_the_write() {
     let spec = json!({"target": {"tasksPerWorker": 1}, "minReplicas": 1, "maxReplicas": 100,
         "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": 60}]}}});
-    let mut stage = begin(&pool_with(spec), "2026-11-27T09:00:00Z", 1);
+    let mut stage = begin(&pool_with(&spec), "2026-11-27T09:00:00Z", 1);
     let asked = stage.now();
     assert_eq!(scales(&stage.look(load(50, 1, 0))), [5]);
     stage.after(2_000);

@@ -151,11 +151,12 @@ fn pin(pool: &Pool) -> Option<i32> {
     pool.pin.filter(|pin| pin.until.is_none_or(|until| NOW < until)).map(|pin| pin.replicas)
 }
 
-/// The same cases each time, so that a run says the same twice; `LAWS_SEED=n` tries others.
+/// The same cases each time, so that a run says the same twice; `LAWS_SEED=n` tries others, `LAWS_CASES=n` so many.
 fn config() -> ProptestConfig {
-    let seed = std::env::var("LAWS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let number = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    let seed = number("LAWS_SEED").unwrap_or(1);
     ProptestConfig {
-        cases: 4096,
+        cases: number("LAWS_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(4096),
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(seed),
         ..ProptestConfig::default()

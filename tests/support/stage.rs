@@ -29,7 +29,7 @@ pub fn pool(name: &str, created: i64) -> WorkerPool {
 }
 
 /// The same with `more` in its spec instead of the class's rules.
-pub fn pool_with(more: serde_json::Value) -> WorkerPool {
+pub fn pool_with(more: &serde_json::Value) -> WorkerPool {
     let mut object = serde_json::to_value(pool("a", 1)).expect("JSON");
     let spec = object["spec"].as_object_mut().expect("a spec");
     spec.extend(more.as_object().cloned().expect("an object"));
