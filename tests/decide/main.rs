@@ -5,4 +5,7 @@
 mod cells;
 mod hpa;
 mod laws;
+mod measured;
+mod outlook;
 mod tables;
+mod trail;
