@@ -157,8 +157,8 @@ impl Answers {
         }
     }
 
-    /// The largest wish for more than `base`, free or not.
-    pub fn most(&self, base: i32) -> Option<i32> {
-        self.free.iter().chain(&self.cooling).map(|wanted| wanted.number).max().filter(|most| *most > base)
+    /// The largest wish for more, free or not.
+    pub fn most(&self) -> Option<i32> {
+        self.free.iter().chain(&self.cooling).map(|wanted| wanted.number).max()
     }
 }

@@ -4,6 +4,7 @@
 use super::memory::Memory;
 use super::pool::{Behavior, PolicyKind, Scaling, Select};
 use super::units::{Millis, Time};
+use std::cmp::Ordering;
 
 /// Events kept; when there are more, the two oldest of one direction become one that counts as long as the later.
 const CAPACITY: usize = 32;
@@ -18,16 +19,17 @@ pub(super) fn stabilize(
     now: Time,
 ) -> (i32, Option<Time>) {
     let (up, down) = (behavior.up.window, behavior.down.window);
-    let low = memory.recommendations.lowest(up, now).filter(|(_, lowest)| *lowest < raw);
-    let high = memory.recommendations.highest(down, now).filter(|(_, highest)| *highest > raw);
+    let low = memory.recommendations.lowest(up, now);
+    let high = memory.recommendations.highest(down, now);
     memory.recommendations.forget(down, up, now);
     memory.recommendations.push(now, raw);
-    let (least, most) = (low.map_or(raw, |(_, n)| n), high.map_or(raw, |(_, n)| n));
+    let least = low.map_or(raw, |(_, n)| n.min(raw));
+    let most = high.map_or(raw, |(_, n)| n.max(raw));
     let settled = base.max(least).min(most);
-    let until = match (low, high) {
-        (Some((at, _)), _) if raw > settled => Some(at + up),
-        (_, Some((at, _))) if raw < settled => Some(at + down),
-        _ => None,
+    let until = match raw.cmp(&settled) {
+        Ordering::Greater => low.map(|(at, _)| at + up),
+        Ordering::Less => high.map(|(at, _)| at + down),
+        Ordering::Equal => None,
     };
     (settled, until)
 }

@@ -137,7 +137,7 @@ impl<'a> Look<'a> {
         if base == 0 && work > 0 && answers.free.is_none() {
             return Wish { number: 1, why: Why::Woken(work), rule: None };
         }
-        let mut raw = answers.most(base).unwrap_or(if self.blind { base } else { answers.enough });
+        let mut raw = answers.most().unwrap_or(if self.blind { base } else { answers.enough });
         let mut waits = None;
         if raw < base {
             // At most what is enough, but nobody sleeps while work waits.

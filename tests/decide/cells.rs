@@ -115,6 +115,8 @@ fn own(cell: &str, index: usize) -> (Rules, Load) {
             "up" => rules.up.queue_length = Some(number()),
             "step" => rules.up.step = i32::try_from(number()).expect("small"),
             "cooldown" => rules.up.cooldown = span(value),
+            "idleFor" => rules.down.as_mut().expect("down first").idle_for = span(value),
+            "rest" => rules.down.as_mut().expect("down first").cooldown = span(value),
             "down" => {
                 rules.down =
                     Some(ScaleDown { queue_length: Some(number()), step: 1, ..ScaleDown::default() });

@@ -6,6 +6,7 @@ mod cells;
 mod hpa;
 mod laws;
 mod measured;
+mod memory;
 mod outlook;
 mod tables;
 mod trail;
