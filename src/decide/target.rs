@@ -95,14 +95,15 @@ impl Queues<'_> {
         let (waiting, running) = self.tasks();
         let (waiting, running) = (waiting.known().unwrap_or(0), running.known().unwrap_or(0));
         let present = waiting.saturating_add(running);
-        let left = (limit - self.startup.0).max(limit / 5).max(1);
+        let left = (limit - self.startup.0).max(limit / 8).max(1);
         let mut millionths: i128 = 0;
         for (load, rates) in &self.parts {
             // A guess until a task has been seen from start to end.
             let service = if rates.service > 0 { rates.service } else { limit.saturating_mul(1000) / 6 };
             let backlog = load.ready.plus(load.due).known().unwrap_or(0);
+            let arrival = rates.arrival.max(surge(load, backlog, self.now));
             let (service, backlog) = (i128::from(service), i128::from(backlog));
-            millionths += i128::from(rates.arrival) * service / MILLION + backlog * service * 1000 / i128::from(left);
+            millionths += i128::from(arrival) * service / MILLION + backlog * service * 1000 / i128::from(left);
         }
         let oldest = self.load.oldest_at.known().filter(|_| waiting > 0);
         let waited = oldest.map_or(0, |at| (self.now.0 - at).max(0));
@@ -119,6 +120,18 @@ impl Queues<'_> {
         let value = if rule == Rule::MaxWait { waited } else { waiting };
         Answer { number, cause: Cause { rule, value, limit, of: None }, patient: !late }
     }
+}
+
+/// What surely arrives a second just now, in millionths of a task: all that waits has come since the oldest of it did.
+/// Less three times the root of its number, as chance alone may bring so many; negative where that is all it tells. A
+/// mean over a minute learns of a burst when it is over; this one knows within 2 s and forgets as fast.
+fn surge(load: &Load, backlog: i64, now: Time) -> i64 {
+    const LEAST_SPAN: i64 = 2000;
+    let Some(oldest) = load.oldest_at.known() else { return 0 };
+    let thousandths = backlog.saturating_mul(1000);
+    let sure = thousandths - 3 * thousandths.saturating_mul(1000).isqrt();
+    let rate = i128::from(sure) * MILLION / i128::from((now.0 - oldest).max(LEAST_SPAN));
+    i64::try_from(rate).unwrap_or(i64::MAX)
 }
 
 /// The rates of each queue after this look.
