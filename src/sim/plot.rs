@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 118.0;
-const RIGHT: f64 = 944.0;
+const RIGHT: f64 = 936.0;
 const QUEUE: f64 = 116.0;
 const WORKERS: f64 = 164.0;
 const LANE: f64 = 17.0;
@@ -126,22 +126,20 @@ pub fn plot(courses: &[&Course]) -> String {
     top += 40.0;
     let most = all().filter_map(|point| point.ready).max().unwrap_or(0);
     let queue = Frame { begin, end, top, height: QUEUE, most: ceiling(most as f64) };
-    let legend: Vec<(&str, &str, &str)> =
-        courses.iter().zip(COLOURS).map(|(course, colour)| (&*course.name, colour, "1")).collect();
-    queue.panel(&mut body, "tasks that wait", if several { &legend } else { &[] });
+    queue.panel(&mut body, "tasks that wait", &[]);
     top += QUEUE + 44.0;
     let most = all().map(|point| point.live.unwrap_or(0).max(point.wanted.into())).max().unwrap_or(0);
     let workers = Frame { begin, end, top, height: WORKERS, most: ceiling(most as f64) };
     let states = [("busy", COLOURS[0], ".5"), ("live", COLOURS[0], ".18"), ("wanted", COLOURS[1], "1")];
-    workers.panel(&mut body, if several { "workers wanted" } else { "workers" }, if several { &legend } else { &states });
+    let (head, legend) = if several { ("workers wanted", &[][..]) } else { ("workers", &states[..]) };
+    workers.panel(&mut body, head, legend);
     for (course, colour) in courses.iter().zip(COLOURS) {
         let points = columns(&queue, &course.points);
         let (area, line) = (queue.path(&points, |point| point.ready, true), queue.path(&points, |point| point.ready, false));
         let _ = write!(body, "<path class='area' fill='{colour}' fill-opacity='.22' d='{area}'/><path class='line' stroke='{colour}' d='{line}'/>");
         let wanted = workers.path(&points, |point| Some(point.wanted.into()), false);
         if several {
-            let area = workers.path(&points, |point| point.busy, true);
-            let _ = write!(body, "<path class='area' fill='{colour}' fill-opacity='.16' d='{area}'/><path class='line' stroke='{colour}' d='{wanted}'/>");
+            let _ = write!(body, "<path class='line' stroke='{colour}' d='{wanted}'/>");
         } else {
             let live = workers.path(&points, |point| point.live, true);
             let busy = workers.path(&points, |point| point.busy, true);
@@ -199,19 +197,27 @@ fn columns(frame: &Frame, points: &[Point]) -> Vec<Point> {
     all
 }
 
-/// The largest changes in numbers, where there is room for them.
+/// The largest rises in numbers, where there is room for them; those that follow at once are one.
 fn jumps(svg: &mut String, frame: &Frame, marks: &[Mark]) {
-    let mut largest: Vec<&Mark> = marks.iter().filter(|mark| mark.to > mark.from).collect();
-    largest.sort_by_key(|mark| mark.from - mark.to);
+    let mut rises: Vec<(f64, i32, i32)> = Vec::new();
+    for mark in marks {
+        let x = frame.x(mark.at);
+        match rises.last_mut() {
+            Some((began, _, to)) if mark.to > mark.from && mark.from == *to && x - *began < 20.0 => *to = mark.to,
+            _ => rises.push((x, mark.from, mark.to)),
+        }
+    }
+    rises.retain(|(_, from, to)| to > from);
+    rises.sort_by_key(|(_, from, to)| from - to);
     let mut taken: Vec<f64> = Vec::new();
-    for mark in largest {
-        let x = frame.x(mark.at).clamp(LEFT + 26.0, RIGHT - 26.0);
+    for (x, from, to) in rises {
+        let x = x.clamp(LEFT + 26.0, RIGHT - 26.0);
         if taken.len() >= 8 || taken.iter().any(|other| (other - x).abs() < 64.0) {
             continue;
         }
         taken.push(x);
-        let y = frame.y(mark.to.into()) - 6.0;
-        let _ = write!(svg, "<text class='small' x='{x:.1}' y='{y:.1}' text-anchor='middle'>{} → {}</text>", mark.from, mark.to);
+        let y = frame.y(to.into()) - 6.0;
+        let _ = write!(svg, "<text class='small' x='{x:.1}' y='{y:.1}' text-anchor='middle'>{from} → {to}</text>");
     }
 }
 
