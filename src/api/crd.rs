@@ -59,7 +59,10 @@ mod tests {
     fn a_typing_error_has_a_path() {
         let field = |spec: Value| unknown_field(&json!({"kind": "WorkerPool", "spec": spec}));
         assert_eq!(field(json!({"scaleUp": {"setp": 2}})).as_deref(), Some("spec.scaleUp.setp"));
-        assert_eq!(field(json!({"queues": [{"name": "a"}, {"nmae": "b"}]})).as_deref(), Some("spec.queues[1].nmae"));
+        assert_eq!(
+            field(json!({"queues": [{"name": "a"}, {"nmae": "b"}]})).as_deref(),
+            Some("spec.queues[1].nmae")
+        );
         let fine = json!({"scaleUp": {"step": 2}, "behavior": {"scaleUp": {"tolerance": {"any": 1}}}});
         assert_eq!(field(fine), None);
         assert_eq!(unknown_field(&json!({"sepc": {}})).as_deref(), Some("sepc"));

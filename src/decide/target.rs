@@ -48,7 +48,8 @@ impl Queues<'_> {
         for (rule, limit) in rules {
             let Some(limit) = limit else { continue };
             // Only tasksPerWorker makes do without the number of running tasks.
-            let facts = if rule == Rule::TasksPerWorker { waiting.plus(present) } else { join(waiting, present) };
+            let facts =
+                if rule == Rule::TasksPerWorker { waiting.plus(present) } else { join(waiting, present) };
             let answer = match (facts, rule) {
                 (Fact::Missing, _) => Err(Step::NoAnswer { rule }),
                 (Fact::NotTold, _) => Err(Step::NotTold { rule }),
@@ -103,7 +104,8 @@ impl Queues<'_> {
             let backlog = load.ready.plus(load.due).known().unwrap_or(0);
             let arrival = rates.arrival.max(surge(load, backlog, self.now));
             let (service, backlog) = (i128::from(service), i128::from(backlog));
-            millionths += i128::from(arrival) * service / MILLION + backlog * service * 1000 / i128::from(left);
+            millionths +=
+                i128::from(arrival) * service / MILLION + backlog * service * 1000 / i128::from(left);
         }
         let oldest = self.load.oldest_at.known().filter(|_| waiting > 0);
         let waited = oldest.map_or(0, |at| (self.now.0 - at).max(0));

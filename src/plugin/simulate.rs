@@ -107,7 +107,7 @@ fn replay(
     print: Print<'_>,
 ) -> anyhow::Result<()> {
     let names: Vec<&str> = pool.spec.queues.iter().map(|queue| queue.name.as_str()).collect();
-    let lines = sim::trace(&read(trace)?, &names).map_err(|error| anyhow!("{}: {error}", trace.display()))?;
+    let lines = sim::trace(&read(trace)?, &names).map_err(|error| anyhow!("{}: {error}", called(trace)))?;
     let mut printed = Ok(());
     sim::replay(&mut wishes(pool, path)?, sim::start(pool), &lines, &mut |line, decision| {
         course.line(line, decision);
@@ -127,12 +127,19 @@ fn play(
     print: Print<'_>,
 ) -> anyhow::Result<()> {
     let [queue] = pool.spec.queues.as_slice() else {
-        bail!("{}: a play has one queue, and the pool has {}: leave one of them", path.display(), pool.spec.queues.len());
+        bail!(
+            "{}: a play has one queue, and the pool has {}: leave one of them",
+            path.display(),
+            pool.spec.queues.len()
+        );
     };
     let source = args.arrivals.as_deref().unwrap_or_default();
     let (begin, arrivals) = match source.strip_prefix("shape:") {
         Some(shape) => (0, shape.parse::<Shape>().map_err(anyhow::Error::msg)?.arrivals(args.seed)),
-        None => sim::arrivals(&read(Path::new(source))?).map_err(|error| anyhow!("{source}: {error}"))?,
+        None => {
+            let path = Path::new(source);
+            sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", called(path)))?
+        }
     };
     let target = pool.spec.target.as_ref();
     let within = target.and_then(|target| target.drain_within.or(target.max_wait));
@@ -168,8 +175,8 @@ fn wishes(pool: &WorkerPool, path: &Path) -> anyhow::Result<Wishes> {
 /// A pool as YAML or JSON; a field that it cannot have is refused, or a typing error would try another policy.
 fn load(path: &Path) -> anyhow::Result<WorkerPool> {
     let text = read(path)?;
-    let value: serde_json::Value =
-        serde_saphyr::from_str(&text).with_context(|| format!("{} is no YAML of one object", path.display()))?;
+    let value: serde_json::Value = serde_saphyr::from_str(&text)
+        .with_context(|| format!("{} is no YAML of one object", path.display()))?;
     let kind = value.pointer("/kind").and_then(serde_json::Value::as_str).unwrap_or("nothing");
     if kind != "WorkerPool" {
         bail!("{} has a {kind}, no WorkerPool: `kubectl get wp NAME -o yaml` writes one", path.display());
@@ -178,6 +185,10 @@ fn load(path: &Path) -> anyhow::Result<WorkerPool> {
         bail!("{}: there is no field {field}: `kubectl explain wp.spec` lists them", path.display());
     }
     serde_json::from_value(value).with_context(|| format!("{} is no WorkerPool", path.display()))
+}
+
+fn called(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -93,7 +93,14 @@ impl Course {
         self.changes += 1;
         if self.marks.len() < MARKS {
             let (reason, sentence) = (why.reason().as_str(), why.sentence(*from, *to));
-            self.marks.push(Mark { at: point.at, ready: point.ready, from: *from, to: *to, reason, sentence });
+            self.marks.push(Mark {
+                at: point.at,
+                ready: point.ready,
+                from: *from,
+                to: *to,
+                reason,
+                sentence,
+            });
         }
     }
 

@@ -29,7 +29,8 @@ const COUNTS: [Count; 9] = [
     ("failed", |seen| &mut seen.failed),
     ("busyMillis", |seen| &mut seen.busy_millis),
 ];
-const KEYS: &str = "t, ready, due, inFlight, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
+const KEYS: &str =
+    "t, ready, due, inFlight, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
 /// Tasks that one play may have.
 const TASKS: usize = 5_000_000;
 
@@ -43,15 +44,18 @@ impl Line {
         let at = instant(&mut map)?;
         let replicas = match map.remove("replicas") {
             None => None,
-            Some(value) => Some(value.as_i64().and_then(|n| i32::try_from(n).ok()).filter(|n| *n >= 0).ok_or(
-                "replicas must be a whole number from 0; leave it out and what was decided last applies",
-            )?),
+            Some(value) => {
+                Some(value.as_i64().and_then(|n| i32::try_from(n).ok()).filter(|n| *n >= 0).ok_or(
+                    "replicas must be a whole number from 0; leave it out and what was decided last applies",
+                )?)
+            }
         };
         let mut missing = Vec::new();
         let queues = match (map.remove("queues"), names) {
             (None, [_]) => vec![queue(map, at, "", &mut missing)?],
             (None, _) => {
-                let all = names.iter().map(|name| format!("\"{name}\": {{…}}")).collect::<Vec<_>>().join(", ");
+                let all =
+                    names.iter().map(|name| format!("\"{name}\": {{…}}")).collect::<Vec<_>>().join(", ");
                 return Err(format!(
                     "the pool has {} queues: write {{\"t\": …, \"queues\": {{{all}}}}}",
                     names.len()
@@ -59,7 +63,9 @@ impl Line {
             }
             (Some(Value::Object(mut queues)), _) => {
                 if let Some(key) = map.keys().next() {
-                    return Err(format!("{key} stands beside queues: write it inside the queue that it is of"));
+                    return Err(format!(
+                        "{key} stands beside queues: write it inside the queue that it is of"
+                    ));
                 }
                 let mut seen = Vec::new();
                 for name in names {
@@ -96,7 +102,11 @@ impl Line {
             }
         };
         let replicas = self.replicas.map(|replicas| format!("\"replicas\":{replicas}"));
-        let all = [Some(format!("\"t\":{}", seconds(self.at.0))), Some(facts).filter(|facts| !facts.is_empty()), replicas];
+        let all = [
+            Some(format!("\"t\":{}", seconds(self.at.0))),
+            Some(facts).filter(|facts| !facts.is_empty()),
+            replicas,
+        ];
         format!("{{{}}}", all.into_iter().flatten().collect::<Vec<_>>().join(","))
     }
 }
@@ -112,7 +122,11 @@ pub fn trace(text: &str, names: &[&str]) -> Result<Vec<Line>, String> {
         forward(number, all.last().map(|line| line.at), line.at)?;
         all.push(line);
     }
-    if all.is_empty() { Err("there is no line: write one for each look, such as {\"t\": 0, \"ready\": 3}".to_owned()) } else { Ok(all) }
+    if all.is_empty() {
+        Err("there is no line: write one for each look, such as {\"t\": 0, \"ready\": 3}".to_owned())
+    } else {
+        Ok(all)
+    }
 }
 
 /// When the play begins and when each task arrives, in microseconds, of lines such as `{"t": 12.5, "n": 3}`.
@@ -126,9 +140,12 @@ pub fn arrivals(text: &str) -> Result<(i64, Vec<i64>), String> {
         let mut map = object(text).map_err(|error| refuse(&error))?;
         let at = instant(&mut map).map_err(|error| refuse(&error))?;
         let tasks = map.remove("n").as_ref().and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-        let tasks = tasks.ok_or_else(|| refuse("n, how many tasks arrive at t, must be a whole number from 0"))?;
+        let tasks =
+            tasks.ok_or_else(|| refuse("n, how many tasks arrive at t, must be a whole number from 0"))?;
         if let Some(key) = map.keys().next() {
-            return Err(refuse(&format!("there is no {key}: a line of arrivals is {{\"t\": seconds, \"n\": tasks}}")));
+            return Err(refuse(&format!(
+                "there is no {key}: a line of arrivals is {{\"t\": seconds, \"n\": tasks}}"
+            )));
         }
         forward(number, last, at)?;
         if all.len().saturating_add(tasks) > TASKS {
@@ -138,12 +155,16 @@ pub fn arrivals(text: &str) -> Result<(i64, Vec<i64>), String> {
         begin = begin.or(last);
         all.extend(std::iter::repeat_n(at.0 * 1000, tasks));
     }
-    let begin = begin.ok_or("there is no line: write when how many tasks arrive, such as {\"t\": 0, \"n\": 3}")?;
+    let begin =
+        begin.ok_or("there is no line: write when how many tasks arrive, such as {\"t\": 0, \"n\": 3}")?;
     Ok((begin.0 * 1000, all))
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()).map(|(index, text)| (index + 1, text))
+    text.lines()
+        .enumerate()
+        .filter(|(_, text)| !text.trim().is_empty())
+        .map(|(index, text)| (index + 1, text))
 }
 
 fn forward(number: usize, before: Option<Time>, at: Time) -> Result<(), String> {
@@ -161,7 +182,9 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err("this is no object: write one such as {\"t\": 0, \"ready\": 3}".to_owned()),
-        Err(error) => Err(format!("this is no JSON ({error}): write one object a line, such as {{\"t\": 0, \"ready\": 3}}")),
+        Err(error) => Err(format!(
+            "this is no JSON ({error}): write one object a line, such as {{\"t\": 0, \"ready\": 3}}"
+        )),
     }
 }
 
@@ -172,7 +195,12 @@ fn instant(map: &mut Map<String, Value>) -> Result<Time, String> {
 }
 
 /// The facts in `map`; absent is not told, null could not be read.
-fn queue(mut map: Map<String, Value>, at: Time, of: &str, missing: &mut Vec<String>) -> Result<QueueSeen, String> {
+fn queue(
+    mut map: Map<String, Value>,
+    at: Time,
+    of: &str,
+    missing: &mut Vec<String>,
+) -> Result<QueueSeen, String> {
     let mut seen = QueueSeen::NOT_TOLD;
     let mut number = |key: &str, whole: bool| match map.remove(key) {
         None => Ok(None),
@@ -184,7 +212,9 @@ fn queue(mut map: Map<String, Value>, at: Time, of: &str, missing: &mut Vec<Stri
             let fine = value.as_f64().filter(|n| (0.0..1e15).contains(n) && (!whole || n.fract() == 0.0));
             fine.map(|n| Some(Some(n))).ok_or_else(|| {
                 let whole = if whole { "whole " } else { "" };
-                format!("{of}{key} is {value}: write a {whole}number from 0, or null where it could not be read")
+                format!(
+                    "{of}{key} is {value}: write a {whole}number from 0, or null where it could not be read"
+                )
             })
         }
     };
@@ -252,10 +282,16 @@ mod tests {
 
     #[test]
     fn absent_is_not_told_and_null_could_not_be_read() {
-        let line = Line::read(r#"{"t": 2.5, "ready": 3, "busy": null, "live": 4, "cpu": 50.5, "oldest": 1.5}"#, &["q"]);
+        let line = Line::read(
+            r#"{"t": 2.5, "ready": 3, "busy": null, "live": 4, "cpu": 50.5, "oldest": 1.5}"#,
+            &["q"],
+        );
         let line = line.expect("a line");
         let [seen] = line.queues.as_slice() else { panic!("one queue") };
-        assert_eq!((line.at, seen.ready, seen.busy, seen.in_flight), (Time(2500), Fact::Known(3), Fact::Missing, Fact::NotTold));
+        assert_eq!(
+            (line.at, seen.ready, seen.busy, seen.in_flight),
+            (Time(2500), Fact::Known(3), Fact::Missing, Fact::NotTold)
+        );
         assert_eq!((seen.cpu_sum, seen.oldest_at), (Fact::Known(202), Fact::Known(1000)));
         assert_eq!(line.missing.as_deref(), Some("busy could not be read"));
     }
@@ -263,8 +299,14 @@ mod tests {
     #[test]
     fn what_is_written_reads_the_same() {
         for (text, names) in [
-            (r#"{"t":1764000000.5,"arrived":9,"busy":1,"busyMillis":7,"completed":2,"cpu":12.5,"due":0,"failed":0,"inFlight":1,"live":2,"oldest":1.25,"ready":6,"replicas":2}"#, &["a"][..]),
-            (r#"{"t":3,"queues":{"a":{"ready":1},"b":{"live":null,"ready":null}},"replicas":0}"#, &["a", "b"]),
+            (
+                r#"{"t":1764000000.5,"arrived":9,"busy":1,"busyMillis":7,"completed":2,"cpu":12.5,"due":0,"failed":0,"inFlight":1,"live":2,"oldest":1.25,"ready":6,"replicas":2}"#,
+                &["a"][..],
+            ),
+            (
+                r#"{"t":3,"queues":{"a":{"ready":1},"b":{"live":null,"ready":null}},"replicas":0}"#,
+                &["a", "b"],
+            ),
         ] {
             let line = Line::read(text, names).expect("a line");
             let again = Line::read(&line.write(names), names).expect("a line");
@@ -284,7 +326,10 @@ mod tests {
             ("{\"t\": 0, \"ready\": -1}", "line 1: ready is -1: write a whole number from 0, or null"),
             ("{\"t\": 0, \"ready\": 1.5}", "line 1: ready is 1.5: write a whole number"),
             ("{\"t\": 0, \"redy\": 1}", "line 1: there is no fact redy: a line may have t, ready"),
-            ("{\"t\": 0, \"replicas\": null}", "line 1: replicas must be a whole number from 0; leave it out"),
+            (
+                "{\"t\": 0, \"replicas\": null}",
+                "line 1: replicas must be a whole number from 0; leave it out",
+            ),
             ("{\"t\": 0, \"queues\": {\"other\": {}}}", "line 1: the pool has no queue other: it has q"),
             ("{\"t\": 0, \"queues\": {\"q\": 5}}", "line 1: queue q must be an object of facts, or null"),
             ("{\"t\": 0, \"ready\": 1, \"queues\": {}}", "line 1: ready stands beside queues"),
@@ -294,12 +339,18 @@ mod tests {
             assert!(error.starts_with(said), "{text}: {error}");
         }
         let error = trace("{\"t\": 0, \"ready\": 1}", &["a", "b"]).expect_err("two queues");
-        assert_eq!(error, "line 1: the pool has 2 queues: write {\"t\": …, \"queues\": {\"a\": {…}, \"b\": {…}}}");
+        assert_eq!(
+            error,
+            "line 1: the pool has 2 queues: write {\"t\": …, \"queues\": {\"a\": {…}, \"b\": {…}}}"
+        );
     }
 
     #[test]
     fn arrivals_are_counted_or_refused() {
-        assert_eq!(arrivals("{\"t\": 1, \"n\": 2}\n{\"t\": 1.5, \"n\": 1}"), Ok((1_000_000, vec![1_000_000, 1_000_000, 1_500_000])));
+        assert_eq!(
+            arrivals("{\"t\": 1, \"n\": 2}\n{\"t\": 1.5, \"n\": 1}"),
+            Ok((1_000_000, vec![1_000_000, 1_000_000, 1_500_000]))
+        );
         for (text, said) in [
             ("{\"t\": 1}", "line 1: n, how many tasks arrive at t, must be"),
             ("{\"t\": 1, \"n\": 1}\n{\"t\": 0, \"n\": 1}", "line 2: t goes back"),

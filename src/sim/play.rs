@@ -203,7 +203,9 @@ impl<'a> Stage<'a> {
         if self.starting.front() == Some(&at) {
             self.starting.pop_front();
             self.live += 1;
-        } else if let Some(Reverse((_, took))) = self.busy.peek().copied().filter(|Reverse((end, _))| *end == at) {
+        } else if let Some(Reverse((_, took))) =
+            self.busy.peek().copied().filter(|Reverse((end, _))| *end == at)
+        {
             self.busy.pop();
             self.done += 1;
             self.spent += took;

@@ -135,8 +135,12 @@ pub fn plot(courses: &[&Course]) -> String {
     workers.panel(&mut body, head, legend);
     for (course, colour) in courses.iter().zip(COLOURS) {
         let points = columns(&queue, &course.points);
-        let (area, line) = (queue.path(&points, |point| point.ready, true), queue.path(&points, |point| point.ready, false));
-        let _ = write!(body, "<path class='area' fill='{colour}' fill-opacity='.22' d='{area}'/><path class='line' stroke='{colour}' d='{line}'/>");
+        let (area, line) =
+            (queue.path(&points, |point| point.ready, true), queue.path(&points, |point| point.ready, false));
+        let _ = write!(
+            body,
+            "<path class='area' fill='{colour}' fill-opacity='.22' d='{area}'/><path class='line' stroke='{colour}' d='{line}'/>"
+        );
         let wanted = workers.path(&points, |point| Some(point.wanted.into()), false);
         if several {
             let _ = write!(body, "<path class='line' stroke='{colour}' d='{wanted}'/>");
@@ -203,7 +207,9 @@ fn jumps(svg: &mut String, frame: &Frame, marks: &[Mark]) {
     for mark in marks {
         let x = frame.x(mark.at);
         match rises.last_mut() {
-            Some((began, _, to)) if mark.to > mark.from && mark.from == *to && x - *began < 20.0 => *to = mark.to,
+            Some((began, _, to)) if mark.to > mark.from && mark.from == *to && x - *began < 20.0 => {
+                *to = mark.to
+            }
             _ => rises.push((x, mark.from, mark.to)),
         }
     }
@@ -217,7 +223,10 @@ fn jumps(svg: &mut String, frame: &Frame, marks: &[Mark]) {
         }
         taken.push(x);
         let y = frame.y(to.into()) - 6.0;
-        let _ = write!(svg, "<text class='small' x='{x:.1}' y='{y:.1}' text-anchor='middle'>{from} → {to}</text>");
+        let _ = write!(
+            svg,
+            "<text class='small' x='{x:.1}' y='{y:.1}' text-anchor='middle'>{from} → {to}</text>"
+        );
     }
 }
 

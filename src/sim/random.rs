@@ -8,7 +8,8 @@ impl Random {
     /// The stream of `seed`; `stream` tells apart what must not depend on each other, such as arrivals and services.
     #[must_use]
     pub fn new(seed: u64, stream: u64) -> Self {
-        let mut random = Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random =
+            Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         random.bits();
         random
     }
@@ -79,7 +80,11 @@ mod tests {
             let mean = samples.iter().sum::<f64>() / f64::from(n);
             let variance = samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
             assert!((mean - 2.0).abs() < 0.03, "mean {mean} at cv {cv}");
-            assert!((variance.sqrt() / mean - cv).abs() < 0.1 * cv + 1e-6, "{} at cv {cv}", variance.sqrt() / mean);
+            assert!(
+                (variance.sqrt() / mean - cv).abs() < 0.1 * cv + 1e-6,
+                "{} at cv {cv}",
+                variance.sqrt() / mean
+            );
         }
     }
 }

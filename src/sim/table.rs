@@ -26,7 +26,13 @@ pub fn table(course: &Course) -> String {
     let head = ["T", "QUEUE", "WORKERS", "DECISION", "WHY"].map(str::to_owned);
     let rows = course.marks.iter().map(|mark| {
         let queue = mark.ready.map_or("?".to_owned(), |ready| ready.to_string());
-        [clock(mark.at), queue, format!("{} → {}", mark.from, mark.to), mark.reason.to_owned(), mark.sentence.clone()]
+        [
+            clock(mark.at),
+            queue,
+            format!("{} → {}", mark.from, mark.to),
+            mark.reason.to_owned(),
+            mark.sentence.clone(),
+        ]
     });
     let mut text = aligned(std::iter::once(head).chain(rows));
     if course.marks.is_empty() {
@@ -46,7 +52,8 @@ pub fn table(course: &Course) -> String {
 #[must_use]
 pub fn compare(one: &Course, other: &Course) -> String {
     let head = [String::new(), one.name.clone(), other.name.clone()];
-    let most = |course: &Course| course.points.iter().map(|point| point.wanted).max().unwrap_or(0).to_string();
+    let most =
+        |course: &Course| course.points.iter().map(|point| point.wanted).max().unwrap_or(0).to_string();
     let mut rows = vec![
         head,
         ["changes".to_owned(), one.changes.to_string(), other.changes.to_string()],
@@ -59,8 +66,12 @@ pub fn compare(one: &Course, other: &Course) -> String {
     let mut reasons: Vec<&str> = one.marks.iter().chain(&other.marks).map(|mark| mark.reason).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    let count = |course: &Course, reason: &str| course.marks.iter().filter(|mark| mark.reason == reason).count().to_string();
-    rows.extend(reasons.into_iter().map(|reason| [reason.to_owned(), count(one, reason), count(other, reason)]));
+    let count = |course: &Course, reason: &str| {
+        course.marks.iter().filter(|mark| mark.reason == reason).count().to_string()
+    };
+    rows.extend(
+        reasons.into_iter().map(|reason| [reason.to_owned(), count(one, reason), count(other, reason)]),
+    );
     aligned(rows)
 }
 
