@@ -65,7 +65,7 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 ## Build it
-.PHONY: dist plugin images generate crd clean install-tools
+.PHONY: dist plugin images generate policies crd clean install-tools
 dist: ## Static Linux programs for the images, into dist/ (the first time about 7 min)
 	@echo "── Programs: static, for the images (the first time about 7 min, after a change 2)"
 	@$(CARGO) $(BUILD) --bins --target $(TARGET)
@@ -84,6 +84,9 @@ images: dist ## The images of operator, worker and Redis, by Docker or else buil
 generate: ## Write anew what is generated: the CRD (crds/ and the chart's copy), the reference pages
 	UPDATE=1 cargo test --locked --test generated
 	manifests/render
+
+policies: ## Play every policy anew and write docs/policies.md with its pictures (1 min)
+	UPDATE=1 cargo test --locked --test policies
 
 crd: generate ## The same, by its other name
 

@@ -2,13 +2,16 @@
 //! measured time a worker takes to start.
 
 use super::memory::Memory;
+use super::seen::Load;
 use super::units::{Millis, Time};
 
 /// Small rises of the drain rules, and all falls, wait this long after the last change.
 pub(super) const REST_UP: Millis = Millis::seconds(10);
 /// The same for falls.
 pub(super) const REST_DOWN: Millis = Millis::seconds(15);
-/// The longest that a worker is kept for having been busy.
+/// The same for small falls: one worker more or less follows chance, and a minute of it is cheaper than a pod.
+const REST_DOWN_SMALL: Millis = Millis::seconds(60);
+/// The longest that a worker is kept for having been busy: where nobody knows yet how long a start takes.
 pub(super) const LONGEST_KEEP: Millis = Millis::seconds(30);
 /// A start that took longer than this tells of a crash loop or a full node, not of starting.
 const LONGEST_START: Millis = Millis::seconds(600);
@@ -33,7 +36,16 @@ impl Startup {
     /// twice as dear as knowing the future; a start also costs the tasks that wait for it, hence the factor.
     #[must_use]
     pub fn keep(&self) -> Millis {
-        self.mean.map_or(LONGEST_KEEP, |mean| Millis((mean.0 * 6).clamp(10_000, LONGEST_KEEP.0)))
+        self.mean.map_or(LONGEST_KEEP, |mean| Millis((mean.0 * 4).clamp(10_000, 20_000)))
+    }
+
+    /// The number was changed by `change` to `number`. A start that is awaited already is measured to its end, or
+    /// rises that come faster than workers start would never let one be measured.
+    pub(super) fn changed(&mut self, change: i32, number: i32, now: Time) {
+        self.pending = match self.pending {
+            None if change > 0 => Some((now, number)),
+            pending => pending.filter(|(_, wanted)| *wanted <= number),
+        };
     }
 
     /// A look found `live` workers.
@@ -54,6 +66,14 @@ impl Startup {
     }
 }
 
+/// The workers of `current` that have a task, or will as soon as they have started.
+pub(super) fn needed(load: &Load, current: i32) -> Option<i32> {
+    let busy = load.busy.known().or(load.in_flight.known())?;
+    let starting = load.live.known().map_or(0, |live| (i64::from(current) - live).max(0));
+    let needed = busy.saturating_add(load.ready.known().unwrap_or(0).min(starting));
+    Some(i32::try_from(needed).unwrap_or(i32::MAX))
+}
+
 /// Until when a rise from `base` to `number` has to wait; a large one never does.
 pub(super) fn rise(memory: &Memory, base: i32, number: i32, now: Time) -> Option<Time> {
     let small = i64::from(number) * 4 < i64::from(base) * 5;
@@ -62,25 +82,35 @@ pub(super) fn rise(memory: &Memory, base: i32, number: i32, now: Time) -> Option
 
 /// What a fall from `base` to `number` has to wait for.
 pub(super) enum Fall {
-    /// Nothing: this many, and when fewer where some were busy a moment ago.
-    To(i32, Option<Time>),
+    /// Nothing: this many.
+    To(i32),
     /// Workers that were busy a moment ago, until then.
     Busy(Time),
     /// The last change, until then.
     Rest(Time),
 }
 
+/// When the largest number that is remembered, and more than `number`, is forgotten.
+pub(super) fn forgets(memory: &Memory, number: i32, now: Time) -> Option<Time> {
+    let keep = memory.startup.keep();
+    memory.busy.highest(keep, now).filter(|(_, peak)| *peak > number).map(|(at, _)| at + keep)
+}
+
 /// The fall that the idle timer allows now.
 pub(super) fn fall(memory: &Memory, base: i32, number: i32, now: Time) -> Fall {
     let keep = memory.startup.keep();
     let peak = memory.busy.highest(keep, now);
-    let rest = memory.last_change.map(|last| last + REST_DOWN).filter(|until| *until > now);
-    match (peak, rest) {
+    let rest = |to: i32| {
+        let small = i64::from(to) * 4 > i64::from(base) * 3;
+        let rest = if small { REST_DOWN_SMALL } else { REST_DOWN };
+        memory.last_change.map(|last| last + rest).filter(|until| *until > now)
+    };
+    let kept = peak.map_or(number, |(_, peak)| peak.max(number));
+    match (peak, rest(kept)) {
         (Some((at, peak)), _) if peak >= base => {
-            Fall::Busy(rest.map_or(at + keep, |rest| rest.max(at + keep)))
+            Fall::Busy(rest(number).map_or(at + keep, |rest| rest.max(at + keep)))
         }
         (_, Some(until)) => Fall::Rest(until),
-        (Some((at, peak)), None) if peak > number => Fall::To(peak, Some(at + keep)),
-        _ => Fall::To(number, None),
+        (_, None) => Fall::To(kept),
     }
 }

@@ -131,6 +131,6 @@ fn what_is_kept_follows_the_start() {
     };
     assert_eq!(keep(None), (Millis::seconds(5), Millis::seconds(30)));
     assert_eq!(keep(Some(1)), (Millis::seconds(1), Millis::seconds(10)));
-    assert_eq!(keep(Some(4)), (Millis::seconds(4), Millis::seconds(24)));
-    assert_eq!(keep(Some(60)), (Millis::seconds(60), Millis::seconds(30)));
+    assert_eq!(keep(Some(4)), (Millis::seconds(4), Millis::seconds(16)));
+    assert_eq!(keep(Some(60)), (Millis::seconds(60), Millis::seconds(20)));
 }
