@@ -162,3 +162,22 @@ fn ceil(part: i128, whole: i128) -> i32 {
 fn clip(n: i128) -> i32 {
     i32::try_from(n.max(0)).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_surge_is_what_chance_does_not_explain() {
+        let rate = |ready, waited: i64| {
+            let load = Load { oldest_at: Fact::Known(100_000 - waited), ..Load::NOT_TOLD };
+            surge(&load, ready, Time(100_000))
+        };
+        assert_eq!(rate(100, 10_000), 7_000_000, "100 less 3 × 10, in 10 s");
+        assert_eq!(rate(100, 100), 35_000_000, "in 2 s at least");
+        assert_eq!(rate(9, 5_000), 0, "9 may be chance");
+        assert!(rate(4, 5_000) < 0);
+        assert_eq!(surge(&Load::NOT_TOLD, 100, Time(0)), 0, "who knows since when");
+        assert!(rate(i64::MAX, 1) > 0, "nothing overflows");
+    }
+}
