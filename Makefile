@@ -82,7 +82,7 @@ images: dist ## The images of operator, worker and Redis, by Docker or else buil
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
 
 generate: ## Write anew what is generated: the CRD (crds/ and the chart's copy), the reference pages
-	UPDATE=1 cargo test --locked --test generated
+	UPDATE=1 cargo test --locked --test generated --test pages
 	manifests/render
 
 policies: ## Play every policy anew and write docs/policies.md with its pictures (1 min)

@@ -134,12 +134,11 @@ fn play(
         );
     };
     let source = args.arrivals.as_deref().unwrap_or_default();
-    let (begin, arrivals) = match source.strip_prefix("shape:") {
-        Some(shape) => (0, shape.parse::<Shape>().map_err(anyhow::Error::msg)?.arrivals(args.seed)),
-        None => {
-            let path = Path::new(source);
-            sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", called(path)))?
-        }
+    let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
+        (0, shape.parse::<Shape>().map_err(anyhow::Error::msg)?.arrivals(args.seed))
+    } else {
+        let path = Path::new(source);
+        sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", called(path)))?
     };
     let target = pool.spec.target.as_ref();
     let within = target.and_then(|target| target.drain_within.or(target.max_wait));

@@ -208,7 +208,7 @@ fn jumps(svg: &mut String, frame: &Frame, marks: &[Mark]) {
         let x = frame.x(mark.at);
         match rises.last_mut() {
             Some((began, _, to)) if mark.to > mark.from && mark.from == *to && x - *began < 20.0 => {
-                *to = mark.to
+                *to = mark.to;
             }
             _ => rises.push((x, mark.from, mark.to)),
         }
@@ -250,9 +250,9 @@ fn lanes(svg: &mut String, frame: &Frame, course: &Course, mut top: f64, colour:
             let (x, up) = (frame.x(mark.at), mark.to > mark.from);
             let (tip, foot) = if up { (middle - 5.0, middle + 3.5) } else { (middle + 5.0, middle - 3.5) };
             let colour = colour.unwrap_or(COLOURS[usize::from(up)]);
-            let _ = write!(
+            let _ = writeln!(
                 svg,
-                "<path fill='{colour}' fill-opacity='.85' d='M{:.1} {foot:.1}h8L{x:.1} {tip:.1}Z'><title>{} {}</title></path>\n",
+                "<path fill='{colour}' fill-opacity='.85' d='M{:.1} {foot:.1}h8L{x:.1} {tip:.1}Z'><title>{} {}</title></path>",
                 x - 4.0,
                 clock(mark.at),
                 escaped(&mark.sentence)

@@ -69,24 +69,20 @@ impl Shape {
 
     /// Tasks a second at `t` seconds.
     fn rate(self, t: f64) -> f64 {
+        let within = |every: f64, from: f64, long: f64| (from..from + long).contains(&(t % every));
+        let either = |yes: bool, then: f64, otherwise: f64| if yes { then } else { otherwise };
         match self {
             Self::Steady => 4.0,
             Self::Sine => 4.0 + 3.5 * (TAU * t / 1200.0).sin(),
-            Self::Burst if (900.0..930.0).contains(&(t % 1800.0)) => 31.0,
-            Self::Burst => 1.0,
+            Self::Burst => either(within(1800.0, 900.0, 30.0), 31.0, 1.0),
             Self::Ramp => 0.5 + 9.5 * (t % 1800.0) / 1800.0,
-            Self::Square if t % 600.0 < 300.0 => 1.0,
-            Self::Square => 7.0,
-            Self::Spikes if (100.0..110.0).contains(&(t % 300.0)) => 20.0,
-            Self::Spikes => 2.0,
+            Self::Square => either(within(600.0, 0.0, 300.0), 1.0, 7.0),
+            Self::Spikes => either(within(300.0, 100.0, 10.0), 20.0, 2.0),
             Self::Decay => 0.5 + 9.5 * (-t / 600.0).exp(),
-            Self::Stairs if t % 1200.0 < 300.0 => 2.0,
-            Self::Stairs if t % 1200.0 < 600.0 => 5.0,
-            Self::Stairs if t % 1200.0 < 900.0 => 9.0,
-            Self::Stairs => 4.0,
+            Self::Stairs if within(1200.0, 0.0, 600.0) => either(within(1200.0, 0.0, 300.0), 2.0, 5.0),
+            Self::Stairs => either(within(1200.0, 600.0, 300.0), 9.0, 4.0),
             Self::Waves => 3.0 + 2.5 * (TAU * t / 300.0).sin(),
-            Self::Rush if (300.0..420.0).contains(&(t % 1200.0)) => 12.0,
-            Self::Rush => 0.5,
+            Self::Rush => either(within(1200.0, 300.0, 120.0), 12.0, 0.5),
         }
     }
 

@@ -36,7 +36,7 @@ pub fn table(course: &Course) -> String {
     });
     let mut text = aligned(std::iter::once(head).chain(rows));
     if course.marks.is_empty() {
-        text = "the number of workers never changes\n".to_owned();
+        "the number of workers never changes\n".clone_into(&mut text);
     }
     if course.changes > course.marks.len() {
         let _ = writeln!(text, "… and {} more", course.changes - course.marks.len());
