@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_worker_is_needed_that_has_a_task_or_will_when_it_has_started() {
-        let load = |ready, busy, live| Load { ready, busy, live, ..Load::NOT_TOLD };
+        let load = |ready, busy, live| Load { ready, live, busy, ..Load::NOT_TOLD };
         let known = Fact::Known;
         assert_eq!(needed(&load(known(2), known(3), known(4)), 9), Some(5));
         assert_eq!(needed(&load(known(20), known(3), known(4)), 9), Some(8), "no more than still start");
