@@ -21,7 +21,9 @@ fn counters(arrived: Option<i64>, processed: i64, millis: i64) -> Load {
 
 fn learned(looks: &[(i64, Load)]) -> Rates {
     let mut rates = Rates::default();
-    looks.iter().for_each(|(seconds, load)| rates.learn(load, NOW + Millis::seconds(*seconds)));
+    for (seconds, load) in looks {
+        rates.learn(load, NOW + Millis::seconds(*seconds));
+    }
     rates
 }
 

@@ -25,10 +25,12 @@ fn ask(pool: &Pool, seen: &Seen, memory: &Memory) -> (Decision, Outlook) {
     (decision, next)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an outlook has two of these")]
 fn next(to: i32, at: Option<i64>, tasks: i64) -> Option<Next> {
     Some(Next { to, at: at.map(|seconds| NOW + Millis::seconds(seconds)), tasks })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a memory has several of these")]
 fn ago(seconds: i64) -> Option<Time> {
     Some(Time(NOW.0 - seconds * 1000))
 }
