@@ -15,7 +15,7 @@ pub use course::{Course, Mark, Point};
 pub use line::{Line, arrivals, trace};
 pub use play::{Looks, Moment, Tells, Work, play};
 pub use plot::plot;
-pub use random::{Random, Service};
+pub use random::{Random, Service, micros};
 pub use replay::{Told, replay, start};
 pub use shape::{SPAN, Shape};
 pub use summary::Summary;

@@ -29,6 +29,12 @@ const HOUR: f64 = 3600.0 * 1e6;
 
 #[expect(clippy::cast_precision_loss, reason = "times and counts far below 2^52")]
 impl Summary {
+    /// Of waits in microseconds alone, as real workers have them; the hours are not known.
+    #[must_use]
+    pub fn of_waits(waits: Vec<i64>, slo: Millis, changes: u64) -> Self {
+        Self::new(waits, slo, 0, 0, changes)
+    }
+
     /// From waits and areas in microseconds.
     pub(super) fn new(mut waits: Vec<i64>, slo: Millis, paid: i64, spent: i64, changes: u64) -> Self {
         waits.sort_unstable();

@@ -83,6 +83,10 @@ impl World {
         world
     }
 
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     fn remove(&self) {
         run("helm", &["uninstall", "wp", "-n", &self.namespace, "--ignore-not-found", "--wait"], None);
         run("kubectl", &["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait"], None);
