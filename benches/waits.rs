@@ -14,7 +14,7 @@ mod world;
 use redis::{Client, Connection, Pipeline};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 use workerpool::api::{Wishes, WorkerPool};
 use workerpool::decide::{Memory, Millis};
@@ -45,7 +45,12 @@ fn arrivals(seed: u64) -> Vec<i64> {
 }
 
 /// Redis of the release by a port-forward; gone with the value.
-struct Forward(Child, String);
+struct Forward {
+    child: Child,
+    url: String,
+    /// It speaks of each connection, and ends when nobody listens.
+    _words: BufReader<ChildStdout>,
+}
 
 impl Forward {
     fn open(world: &World) -> Self {
@@ -56,20 +61,21 @@ impl Forward {
             .spawn()
             .expect("kubectl");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its words")).read_line(&mut line).expect("a port");
+        let mut words = BufReader::new(child.stdout.take().expect("its words"));
+        words.read_line(&mut line).expect("a port");
         let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port");
-        Self(child, format!("redis://127.0.0.1:{port}/"))
+        Self { child, url: format!("redis://127.0.0.1:{port}/"), _words: words }
     }
 
     fn connect(&self) -> Connection {
-        Client::open(self.1.as_str()).and_then(|client| client.get_connection()).expect("Redis")
+        Client::open(self.url.as_str()).and_then(|client| client.get_connection()).expect("Redis")
     }
 }
 
 impl Drop for Forward {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
