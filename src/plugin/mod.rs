@@ -212,12 +212,8 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Stress { name, tasks: Tasks { tasks }, task_seconds } => {
             stress::run(cluster, name.as_deref(), Burst { tasks, task_seconds }).await
         }
-        Command::Scale { name, replicas } => {
-            Box::pin(scale::run(cluster, name.as_deref(), replicas)).await
-        }
-        Command::Record { name, duration } => {
-            Box::pin(record::run(cluster, name.as_deref(), duration)).await
-        }
+        Command::Scale { name, replicas } => Box::pin(scale::run(cluster, name.as_deref(), replicas)).await,
+        Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
             Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await
