@@ -346,6 +346,12 @@ mod tests {
     }
 
     #[test]
+    fn looks_may_share_an_instant_and_lines_may_be_empty() {
+        let lines = trace("{\"t\": 5}\n\n{\"t\": 5, \"ready\": 1}\n", &["q"]).expect("a trace");
+        assert_eq!(lines.iter().map(|line| line.at).collect::<Vec<_>>(), [Time(5000), Time(5000)]);
+    }
+
+    #[test]
     fn arrivals_are_counted_or_refused() {
         assert_eq!(
             arrivals("{\"t\": 1, \"n\": 2}\n{\"t\": 1.5, \"n\": 1}"),
