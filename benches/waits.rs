@@ -54,7 +54,7 @@ struct Forward {
 
 impl Forward {
     fn open(world: &World) -> Self {
-        let namespace = world.namespace();
+        let namespace = world.namespace.as_str();
         let mut child = Command::new("kubectl")
             .args(["-n", namespace, "port-forward", "deploy/redis", ":6379"])
             .stdout(Stdio::piped())
