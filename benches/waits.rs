@@ -137,7 +137,7 @@ fn main() {
     let real = Summary::of_waits(waits, slo, u64::try_from(changes(&world) - before).unwrap_or(0));
 
     let mut wishes = Wishes::new(&pool).expect("it can work");
-    let mut played: Vec<Summary> = (SEED..SEED + PLAYS)
+    let mut played: Vec<Summary> = (SEED..=PLAYS)
         .map(|seed| {
             let work = Work {
                 begin: 0,
