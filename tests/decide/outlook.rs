@@ -158,6 +158,10 @@ fn where_nothing_fades_the_instant_is_exact() {
     }];
     let pool = Pool { max: 20, rules, schedules, behavior: Some(behavior("hpa")), ..Pool::default() };
     let held = [(Time(NOW.0 - 289_000), 9)].into_iter().collect();
-    let memory = Memory { recommendations: held, rates: vec![Default::default()], ..Memory::default() };
+    let memory = Memory {
+        recommendations: held,
+        rates: vec![workerpool::decide::Rates::default()],
+        ..Memory::default()
+    };
     assert_eq!(ask(&pool, &seen(9, 10, 0), &memory).1.down, next(2, Some(11), 0));
 }
