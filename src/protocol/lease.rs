@@ -1,15 +1,14 @@
 //! Registration, heartbeat and departure of a worker.
 
+use super::call::script;
 use super::{Call, FENCE_TTL, Keys, LEASE, millis};
 use redis::Script;
 use std::sync::LazyLock;
 
-static REGISTER: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/register.lua"))));
-static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/heartbeat.lua")));
-static DEREGISTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/deregister.lua")));
-static DRAIN: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/drain.lua"))));
+static REGISTER: LazyLock<Script> = script!("lua/register.lua");
+static HEARTBEAT: LazyLock<Script> = script!("lua/heartbeat.lua");
+static DEREGISTER: LazyLock<Script> = script!("lua/deregister.lua");
+static DRAIN: LazyLock<Script> = script!("lua/drain.lua");
 
 /// What a worker says of itself once.
 #[derive(Clone, Debug, PartialEq, Eq)]

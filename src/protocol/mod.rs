@@ -13,15 +13,17 @@ mod keys;
 mod lease;
 mod reap;
 pub mod snapshot;
+mod submit;
 mod task;
 
 pub use call::Call;
-pub use claim::{Attempt, Ending, ack, attempt, blocking_move, claimed, fail, hand_back};
+pub use claim::{Done, Ending, Take, ack, blocking_move, claimed, fail, hand_back, take};
 pub use image::{ImageTask, Source};
 pub use keys::Keys;
 pub use lease::{Registration, Usage, ask_to_drain, deregister, heartbeat, register};
 pub use reap::{Reaped, dead, reap};
 pub use snapshot::Snapshot;
+pub use submit::{MAX_MEMORY, MAX_UNREAD, Push, collect, push_if_room, push_within};
 pub use task::{Task, now_ms, push};
 
 /// How often a worker renews its lease.

@@ -47,11 +47,28 @@ impl Link {
             Ok(mut connection) => call.run(&mut connection).await,
             Err(error) => Err(error),
         };
+        self.heard(answer).await
+    }
+
+    async fn heard<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
         if answer.is_err() {
             self.connection.lock().await.take(); // whatever the error, the next call has a new connection
         }
         self.state.note(answer.as_ref().err());
         answer
+    }
+
+    /// Runs two scripts in one trip, once.
+    pub async fn call_both<T: FromRedisValue, U: FromRedisValue>(
+        &self,
+        first: &Call<T>,
+        second: &Call<U>,
+    ) -> RedisResult<(RedisResult<T>, RedisResult<U>)> {
+        let answer = match self.shared().await {
+            Ok(mut connection) => first.run_with(second, &mut connection).await,
+            Err(error) => Err(error),
+        };
+        self.heard(answer).await
     }
 
     /// Runs a script until Redis has answered it, for as long as it takes.

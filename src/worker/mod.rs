@@ -96,8 +96,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let address = worker.settings.client.get_connection_info().addr().to_string();
     info!(redis = address, concurrency = worker.settings.concurrency, "the worker starts");
     let reaper = tokio::spawn(reap::run(Arc::clone(&worker)));
-    let tasks = claim::run(&worker, &stop).await;
-    drain::run(&worker, tasks).await;
+    let slots = claim::start(&worker, &stop);
+    stop.cancelled().await;
+    drain::run(&worker, slots).await;
     reaper.abort();
     info!("the worker has stopped");
     Ok(())

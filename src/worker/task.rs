@@ -28,9 +28,9 @@ impl Failure {
 }
 
 /// Runs a task for the worker `id`; answers the result that its submitter reads.
-pub async fn run(worker: &Worker, id: &str, task: &Task) -> Result<Value, Failure> {
+pub async fn run(worker: &Worker, id: &str, task: Task) -> Result<Value, Failure> {
     let started = Instant::now();
-    let ImageTask { filters, image: source, delay_ms } = ImageTask::deserialize(&task.body)
+    let ImageTask { filters, image: source, delay_ms } = ImageTask::deserialize(task.body)
         .map_err(|error| Failure::hopeless(format!("the body is no image task: {error}")))?;
     let filters = filters::by_name(&filters)?;
     tokio::time::sleep(Duration::from_millis(delay_ms)).await;

@@ -5,7 +5,7 @@ use redis::{Commands, Connection, RedisResult};
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::time::Duration;
-use workerpool::protocol::{self, Attempt, Ending, Keys, Reaped, Registration, Task, Usage};
+use workerpool::protocol::{self, Done, Ending, Keys, Reaped, Registration, Take, Task, Usage};
 
 /// A queue of a test's own, and hands to play its workers.
 pub struct Queue {
@@ -47,9 +47,15 @@ impl Queue {
         element
     }
 
+    fn take(&mut self, worker: &str, known: usize) -> Take {
+        protocol::take(&self.keys, worker, known).run_blocking(&mut self.redis).unwrap()
+    }
+
     pub fn ack(&mut self, worker: &str, element: &[u8]) -> Ending {
         let took = Duration::from_millis(40);
-        let call = protocol::ack(&self.keys, worker, element, &id_of(element), b"{\"ok\":1}", took);
+        let (task, keep) = (&id_of(element), protocol::RESULT_TTL);
+        let done = Done { task, element, result: b"{\"ok\":1}", keep, took };
+        let call = protocol::ack(&self.keys, worker, done, false);
         call.run_blocking(&mut self.redis).unwrap()
     }
 
@@ -159,26 +165,40 @@ fn the_state_follows_the_claims() {
 }
 
 #[test]
-fn the_attempt_tells_the_lease_the_tasks_held_and_a_wish_to_drain() {
+fn a_take_tells_the_lease_the_tasks_held_and_a_wish_to_drain() {
     let mut queue = Queue::new();
     let worker = queue.worker("w");
-    let attempt = protocol::attempt(&queue.keys, &worker);
     let drain = |wish| protocol::ask_to_drain(&Keys::new("tasks"), "w.1", wish);
-    assert_eq!(attempt.run_blocking(&mut queue.redis).unwrap(), Attempt::Leased { held: 0, drain: false });
-    queue.push(&["a"]);
-    queue.must_claim(&worker);
+    assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 0, drain: false });
+    queue.push(&["a", "b"]);
+    let Take::Task { element, attempts: 0 } = queue.take(&worker, 0) else { panic!("no task") };
+    assert_eq!(id_of(&element), "a");
+    assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
+    assert_eq!(queue.field(&worker, "task").as_deref(), Some("a"));
+    assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 1, drain: false }, "it must look what it holds");
     assert!(drain(true).run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("draining"));
-    assert_eq!(attempt.run_blocking(&mut queue.redis).unwrap(), Attempt::Leased { held: 1, drain: true });
+    assert_eq!(queue.take(&worker, 1), Take::Nothing { held: 1, drain: true });
     assert!(drain(false).run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
 
     queue.lose_lease(&worker);
-    assert_eq!(attempt.run_blocking(&mut queue.redis).unwrap(), Attempt::Lost);
+    assert_eq!(queue.take(&worker, 1), Take::Lost);
     assert!(!drain(true).run_blocking(&mut queue.redis).unwrap());
     let claimed = protocol::claimed(&queue.keys, &worker, "a").run_blocking(&mut queue.redis).unwrap();
     assert_eq!(claimed, None);
     assert!(!queue.redis.exists::<_, bool>(queue.keys.worker(&worker)).unwrap(), "no zombie without a lease");
+    assert_eq!(queue.ready_ids(), ["b"]);
+}
+
+#[test]
+fn a_task_comes_with_the_number_of_its_bad_attempts() {
+    let mut queue = Queue::new();
+    let worker = queue.worker("w");
+    queue.push(&["a"]);
+    let element = queue.must_claim(&worker);
+    queue.fail(&worker, &element, false);
+    assert_eq!(queue.take(&worker, 0), Take::Task { element, attempts: 1 });
 }
 
 #[test]
