@@ -59,7 +59,8 @@ impl<T: FromRedisValue> Call<T> {
     ) -> RedisResult<(RedisResult<T>, RedisResult<U>)> {
         let mut pipeline = redis::pipe();
         pipeline.add_command(self.command()).add_command(next.command()).ignore_errors();
-        let (mut first, mut second): (RedisResult<T>, RedisResult<U>) = pipeline.query_async(connection).await?;
+        let (mut first, mut second): (RedisResult<T>, RedisResult<U>) =
+            pipeline.query_async(connection).await?;
         if first.as_ref().is_err_and(unknown_script) {
             first = self.run(connection).await;
         }

@@ -71,6 +71,12 @@ impl Keys {
         self.key(&format!("results:{task}"))
     }
 
+    /// String: when the HTTP front pushed the task `task`, for a day.
+    #[must_use]
+    pub fn pushed(&self, task: &str) -> String {
+        self.key(&format!("pushed:{task}"))
+    }
+
     /// Hash: by the minute in which they end, how many results nobody has collected.
     #[must_use]
     pub fn unread(&self) -> String {

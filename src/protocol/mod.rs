@@ -30,6 +30,8 @@ pub use task::{Task, now_ms, push};
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a worker lives without a heartbeat.
 pub const LEASE: Duration = Duration::from_secs(8);
+/// A worker that has room and has not tried to claim for this long is deaf.
+pub const DEAF: Duration = Duration::from_secs(20);
 /// How often the dead are looked for, by whichever worker comes first.
 pub const REAP: Duration = Duration::from_secs(1);
 /// How long results can be read.

@@ -1,6 +1,6 @@
 //! One atomic, read-only look at a queue: all that the operator needs, as one command for its pipelines.
 
-use super::Keys;
+use super::{DEAF, Keys};
 use redis::{Cmd, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -68,6 +68,16 @@ pub struct Worker {
     pub memory: Option<u64>,
     /// Its last attempt to claim.
     pub claim_at: Option<i64>,
+}
+
+impl Worker {
+    /// Whether at `time` it lives and takes no work though it could: each look of its own at the queue moves
+    /// `claim_at`, and idle workers look every second. It holds nothing; whoever runs it should start it anew.
+    #[must_use]
+    pub fn is_deaf(&self, time: i64) -> bool {
+        let patience = i64::try_from(DEAF.as_millis()).unwrap_or(i64::MAX);
+        self.state == Some(State::Idle) && self.claim_at.is_some_and(|at| time - at > patience)
+    }
 }
 
 /// What a worker does.

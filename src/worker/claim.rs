@@ -71,6 +71,7 @@ async fn slot(worker: Arc<Worker>, turn: Arc<Mutex<Turn>>, stop: CancellationTok
 
 async fn tell(worker: &Worker, ended: Option<Ended>) {
     if let Some(ended) = ended {
+        worker.pulse.waits();
         let ending = worker.link.insist(&ended.call(worker, false)).await;
         ended.settle(worker, ending);
     }
@@ -142,10 +143,9 @@ impl Turn {
                 return mine(element, true);
             }
             Take::Nothing { held, .. } if held > running => {
-                if let Some(element) = stranger(worker, id, &known).await? {
-                    info!("took up a claim whose answer was lost");
-                    return mine(element, false);
-                }
+                let Some(element) = stranger(worker, id, &known).await? else { return Ok(Claim::Nothing) };
+                info!("took up a claim whose answer was lost");
+                return mine(element, false);
             }
             Take::Nothing { drain: true, .. } => return Ok(Claim::Drain),
             Take::Nothing { .. } => {}
@@ -154,7 +154,10 @@ impl Turn {
             Some(connection) => connection,
             none => none.insert(worker.link.connect(WAIT).await?),
         };
-        match protocol::blocking_move(worker.keys(), id, WAIT).query_async::<Option<Vec<u8>>>(connection).await {
+        match protocol::blocking_move(worker.keys(), id, WAIT)
+            .query_async::<Option<Vec<u8>>>(connection)
+            .await
+        {
             Ok(Some(element)) => mine(element, false),
             Ok(None) => Ok(Claim::Nothing),
             // The fence, where the lease ended between the two commands: the next take says so.

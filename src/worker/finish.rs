@@ -20,9 +20,7 @@ pub struct Ended {
 pub async fn run(worker: &Worker, held: Held, noted: bool) -> Option<Ended> {
     let parsed = serde_json::from_slice::<Task>(&held.element);
     let name = parsed.as_ref().map_or_else(|_| String::new(), |it| it.id.clone());
-    if !noted
-        && let Ok(None) = worker.link.call(&protocol::claimed(worker.keys(), &held.by, &name)).await
-    {
+    if !noted && let Ok(None) = worker.link.call(&protocol::claimed(worker.keys(), &held.by, &name)).await {
         // The lease ended while the claim was under way, and the task may have been taken already.
         worker.link.insist(&protocol::hand_back(worker.keys(), &held.by, &held.element)).await;
         worker.let_go(&held);

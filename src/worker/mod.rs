@@ -2,6 +2,7 @@
 //!
 //! `lease` alone registers and renews, on a thread of its own; `claim` takes tasks; `task` and `filters` run them;
 //! `finish` says how they went; `reap` rescues what other workers left behind; `drain` ends it all in order.
+//! `serve` is another program's work, the HTTP front that pushes batches and tells what became of them.
 
 pub mod cli;
 
@@ -14,6 +15,7 @@ mod image;
 mod lease;
 mod link;
 mod reap;
+mod serve;
 mod submit;
 mod task;
 mod usage;

@@ -26,9 +26,12 @@ end
 local full = redis.call('GET', KEYS[4]) -- asked anew each second
 if not full then
   full = pressure()
-  redis.call('SET', KEYS[4], full, 'PX', 1000)
+  redis.pcall('SET', KEYS[4], full, 'PX', 1000)
 end
 if full ~= '' then return full end
-for i = 3, #ARGV do redis.call('LPUSH', KEYS[1], ARGV[i]) end
+for i = 3, #ARGV do
+  local pushed = redis.pcall('LPUSH', KEYS[1], ARGV[i])
+  if type(pushed) == 'table' then return pushed.err end -- full to the brim, or no list: so says the first, or none
+end
 redis.call('HINCRBY', KEYS[2], 'arrived', #ARGV - 2)
 return 1
