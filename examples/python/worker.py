@@ -9,7 +9,7 @@ NAME = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}")
 LEASE, RESULT, FENCE = 8_000, 3_600_000, 86_400_000  # milisegundos
 HOPELESS = (ValueError, KeyError, TypeError, AttributeError)  # otro intento acabaría igual
 r = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=3)
-stop, me = threading.Event(), ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
+stop, me, doing = threading.Event(), "", ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
 
 def key(name, id=None, task=""):
     return f"wp:{{{QUEUE}}}:{name}" + {"worker:": me if id is None else id, "claimed:": me if id is None else id, "results:": task}.get(name, "")
@@ -19,10 +19,10 @@ def script(name, keys, before=""):
     return lambda *args, **whose: code([key(it, **whose) for it in keys.split()], args)
 
 register = script("register", "generation workers worker: claimed:")
-heartbeat = script("heartbeat", "worker: workers")
-take = script("take", "worker: claimed: ready attempts")
-claimed = script("claimed", "worker: claimed: attempts")
-ack = script("ack", "claimed: worker: stats attempts results: unread")
+heartbeat = script("heartbeat", "worker: workers claimed:")
+take = script("take", "worker: claimed: ready", before="taking")
+claimed = script("claimed", "worker: claimed:")
+ack = script("ack", "claimed: worker: stats attempts results: unread ready", before="taking")
 fail = script("fail", "claimed: worker: ready attempts stats failed results: unread", before="failure")
 hand_back = script("hand_back", "claimed: worker: ready")
 dead = script("dead", "workers reaper worker:")
@@ -33,7 +33,7 @@ deregister = script("deregister", "workers worker: claimed:")
 def next_task():
     """Toma como mucho una tarea. Si no hay, espera un segundo y devuelve None."""
     global me
-    leased, held, draining, element, _ = take(0) if me else (0, 0, 0, None, 0)
+    leased, held, draining, element = take(0) if me else (0, 0, 0, None)
     if not leased:  # la primera vez, o el arriendo se perdió: a partir de aquí somos otra generación
         me = register(NAME, LEASE, NAME, HOST, "python", id="").decode()
     elif draining:
@@ -42,7 +42,7 @@ def next_task():
         return element
     else:  # held: una toma anterior cuya respuesta se perdió por el camino
         element = r.lindex(key("claimed:"), 0) if held else r.blmove(key("ready"), key("claimed:"), 1, "RIGHT", "LEFT")
-        if element and claimed("") is None:  # el arriendo acabó mientras tanto
+        if element and not claimed():  # el arriendo acabó mientras tanto
             hand_back(element)
         else:
             return element
@@ -57,22 +57,24 @@ def insist(call, *args, **whose):
             time.sleep(.5)
 
 def work(element):
+    global doing
     started = time.monotonic()
     try:
         task = json.loads(element)
+        doing = task["id"]
         result = {"id": task["id"], "worker": me, **process(task["body"], r.get)}
     except Exception as error:
         insist(fail, element, f"{type(error).__name__}: {error}", 1 if isinstance(error, HOPELESS) else 5, RESULT)
     else:
         took = result["millis"] = round((time.monotonic() - started) * 1000)
-        insist(ack, element, task["id"], json.dumps(result), task.get("keep", RESULT), took, 0, task=task["id"])
+        insist(ack, element, task["id"], json.dumps(result), task.get("keep", RESULT), took, task=task["id"])
 
 def keep_alive():
     """En un hilo aparte, que ninguna tarea para: renueva nuestro arriendo y rescata lo que los muertos tenían."""
     while not time.sleep(1):
         try:
             usage = resource.getrusage(resource.RUSAGE_SELF)
-            heartbeat(me, LEASE, 0, usage.ru_maxrss * 1024)
+            heartbeat(me, LEASE, 0, usage.ru_maxrss * 1024, doing)
             if stop.is_set():
                 drain(1)
             for id in (it.decode() for it in dead(900, LEASE, id="")):

@@ -51,25 +51,6 @@ impl<T: FromRedisValue> Call<T> {
         }
     }
 
-    /// Runs both scripts in one trip; that one of them fails says nothing of the other.
-    pub async fn run_with<U: FromRedisValue>(
-        &self,
-        next: &Call<U>,
-        connection: &mut impl redis::aio::ConnectionLike,
-    ) -> RedisResult<(RedisResult<T>, RedisResult<U>)> {
-        let mut pipeline = redis::pipe();
-        pipeline.add_command(self.command()).add_command(next.command()).ignore_errors();
-        let (mut first, mut second): (RedisResult<T>, RedisResult<U>) =
-            pipeline.query_async(connection).await?;
-        if first.as_ref().is_err_and(unknown_script) {
-            first = self.run(connection).await;
-        }
-        if second.as_ref().is_err_and(unknown_script) {
-            second = next.run(connection).await;
-        }
-        Ok((first, second))
-    }
-
     /// [`Self::run`] for a thread without a runtime.
     pub fn run_blocking(&self, connection: &mut dyn redis::ConnectionLike) -> RedisResult<T> {
         match self.command().query(connection) {

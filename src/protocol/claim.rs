@@ -8,22 +8,17 @@ use redis::{Cmd, FromRedisValue, ParsingError, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-static TAKE: LazyLock<Script> = script!("lua/take.lua");
+static TAKE: LazyLock<Script> = script!("lua/taking.lua", "lua/take.lua");
 static CLAIMED: LazyLock<Script> = script!("lua/claimed.lua");
-static ACK: LazyLock<Script> = script!("lua/ack.lua");
+static ACK: LazyLock<Script> = script!("lua/taking.lua", "lua/ack.lua");
 static FAIL: LazyLock<Script> = script!("lua/failure.lua", "lua/fail.lua");
 static HAND_BACK: LazyLock<Script> = script!("lua/hand_back.lua");
 
 /// What an attempt to take the next task brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Take {
-    /// The next task.
-    Task {
-        /// Its exact bytes.
-        element: Vec<u8>,
-        /// Attempts at it that ended badly before.
-        attempts: u32,
-    },
+    /// The exact bytes of the next task.
+    Task(Vec<u8>),
     /// None.
     Nothing {
         /// Tasks the worker holds by the server's count. More than it knows of: it must read its claimed list.
@@ -37,10 +32,10 @@ pub enum Take {
 
 impl FromRedisValue for Take {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let (leased, held, drain, element, attempts) = redis::from_redis_value(value)?;
+        let (leased, held, drain, element) = redis::from_redis_value(value)?;
         Ok(match (leased, element) {
             (false, _) => Self::Lost,
-            (true, Some(element)) => Self::Task { element, attempts },
+            (true, Some(element)) => Self::Task(element),
             (true, None) => Self::Nothing { held, drain },
         })
     }
@@ -76,7 +71,7 @@ impl FromRedisValue for Ending {
 /// where nothing is ready, wait with [`blocking_move`].
 #[must_use]
 pub fn take(keys: &Keys, id: &str, known: usize) -> Call<Take> {
-    Call::new(&TAKE, [keys.worker(id), keys.claimed(id), keys.ready(), keys.attempts()]).arg(known)
+    Call::new(&TAKE, [keys.worker(id), keys.claimed(id), keys.ready()]).arg(known)
 }
 
 /// `BLMOVE` of the next task, waiting up to `timeout`; [`claimed`] follows when it brought one. It answers `WRONGTYPE` and moves nothing
@@ -88,11 +83,10 @@ pub fn blocking_move(keys: &Keys, id: &str, timeout: Duration) -> Cmd {
     command
 }
 
-/// Notes that `id` now works on `task`; answers how many attempts at it ended badly before, or `None` when the
-/// worker's lease is lost.
+/// Notes that `id` has claimed by [`blocking_move`]; answers whether it has a lease. Else the task must be handed back.
 #[must_use]
-pub fn claimed(keys: &Keys, id: &str, task: &str) -> Call<Option<u32>> {
-    Call::new(&CLAIMED, [keys.worker(id), keys.claimed(id), keys.attempts()]).arg(task)
+pub fn claimed(keys: &Keys, id: &str) -> Call<bool> {
+    Call::new(&CLAIMED, [keys.worker(id), keys.claimed(id)])
 }
 
 /// What a worker says of a task that went well.
@@ -110,10 +104,20 @@ pub struct Done<'a> {
     pub took: Duration,
 }
 
-/// Finishes a task that went well. `take_follows`: a [`take`] is sent right behind, and sets the worker's state.
-/// Answers [`Ending::Done`] or [`Ending::Late`].
+/// Finishes a task that went well. Answers [`Ending::Done`] or [`Ending::Late`].
 #[must_use]
-pub fn ack(keys: &Keys, id: &str, done: Done, take_follows: bool) -> Call<Ending> {
+pub fn ack(keys: &Keys, id: &str, done: Done) -> Call<Ending> {
+    acknowledge(keys, id, done)
+}
+
+/// [`ack`] and [`take`] in one: `known` tasks besides this one are held. That the ready key is no list is left for
+/// [`take`] to say.
+#[must_use]
+pub fn ack_and_take(keys: &Keys, id: &str, done: Done, known: usize) -> Call<(Ending, Take)> {
+    acknowledge(keys, id, done).arg(known)
+}
+
+fn acknowledge<T: FromRedisValue>(keys: &Keys, id: &str, done: Done) -> Call<T> {
     let names = [
         keys.claimed(id),
         keys.worker(id),
@@ -121,6 +125,7 @@ pub fn ack(keys: &Keys, id: &str, done: Done, take_follows: bool) -> Call<Ending
         keys.attempts(),
         keys.result(done.task),
         keys.unread(),
+        keys.ready(),
     ];
     Call::new(&ACK, names)
         .arg(done.element)
@@ -128,7 +133,6 @@ pub fn ack(keys: &Keys, id: &str, done: Done, take_follows: bool) -> Call<Ending
         .arg(done.result)
         .arg(millis(done.keep))
         .arg(millis(done.took))
-        .arg(u8::from(take_follows))
 }
 
 /// Finishes a task that went wrong. It waits again at the far end, behind all others, until its fifth bad attempt;

@@ -43,14 +43,15 @@ pub fn register(keys: &Keys, worker: &Registration) -> Call<String> {
         .arg(&worker.version)
 }
 
-/// Renews the lease of `id`, only if it still has one; answers whether it had.
+/// Renews the lease of `id`, only if it still has one; answers whether it had. `task` is one that it runs, if any.
 #[must_use]
-pub fn heartbeat(keys: &Keys, id: &str, usage: Usage) -> Call<bool> {
-    Call::new(&HEARTBEAT, [keys.worker(id), keys.workers()])
+pub fn heartbeat(keys: &Keys, id: &str, usage: Usage, task: &str) -> Call<bool> {
+    Call::new(&HEARTBEAT, [keys.worker(id), keys.workers(), keys.claimed(id)])
         .arg(id)
         .arg(millis(LEASE))
         .arg(format!("{:.1}", usage.cpu))
         .arg(usage.memory)
+        .arg(task)
 }
 
 /// Takes `id` out of the registry if it holds no task, and puts up its fence; answers how many it still holds.

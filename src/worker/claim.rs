@@ -72,7 +72,7 @@ async fn slot(worker: Arc<Worker>, turn: Arc<Mutex<Turn>>, stop: CancellationTok
 async fn tell(worker: &Worker, ended: Option<Ended>) {
     if let Some(ended) = ended {
         worker.pulse.waits();
-        let ending = worker.link.insist(&ended.call(worker, false)).await;
+        let ending = worker.link.insist(&ended.call(worker)).await;
         ended.settle(worker, ending);
     }
 }
@@ -120,28 +120,25 @@ impl Turn {
         // Known before the server is asked: meanwhile they can only become fewer. What has ended is told first.
         let known: Vec<Held> = worker.held().iter().filter(|it| it.by == id).cloned().collect();
         let running = known.len() - usize::from(ended.as_ref().is_some_and(|it| it.held.by == id));
-        let take = protocol::take(worker.keys(), id, running);
-        let taken = match ended {
-            Some(task) => {
-                let (ending, taken) = worker.link.call_both(&task.call(worker, true), &take).await?;
-                if let Ok(ending) = ending
-                    && let Some(task) = ended.take()
-                {
-                    task.settle(worker, ending);
-                }
-                taken?
+        // In one trip, where the last task was claimed under this id and went well.
+        let next = match ended.as_ref().filter(|it| it.held.by == id) {
+            Some(task) => task.call_and_take(worker, running),
+            None => None,
+        };
+        let taken = if let Some(next) = next {
+            let (ending, taken) = worker.link.call(&next).await?;
+            if let Some(task) = ended.take() {
+                task.settle(worker, ending);
             }
-            None => worker.link.call(&take).await?,
+            taken
+        } else {
+            tell(worker, ended.take()).await;
+            worker.link.call(&protocol::take(worker.keys(), id, running)).await?
         };
         let mine = |element, noted| Ok(Claim::Task(Held { by: id.to_owned(), element }, noted));
         match taken {
             Take::Lost => return Ok(Claim::Lost),
-            Take::Task { element, attempts } => {
-                if attempts > 0 {
-                    info!(attempts, "the task taken ended badly before");
-                }
-                return mine(element, true);
-            }
+            Take::Task(element) => return mine(element, true),
             Take::Nothing { held, .. } if held > running => {
                 let Some(element) = stranger(worker, id, &known).await? else { return Ok(Claim::Nothing) };
                 info!("took up a claim whose answer was lost");

@@ -2,7 +2,7 @@
 
 use super::task::{self, Failure};
 use super::{Held, Worker};
-use crate::protocol::{self, Call, Done, Ending, RESULT_TTL, Task};
+use crate::protocol::{self, Call, Done, Ending, RESULT_TTL, Take, Task};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
@@ -20,13 +20,14 @@ pub struct Ended {
 pub async fn run(worker: &Worker, held: Held, noted: bool) -> Option<Ended> {
     let parsed = serde_json::from_slice::<Task>(&held.element);
     let name = parsed.as_ref().map_or_else(|_| String::new(), |it| it.id.clone());
-    if !noted && let Ok(None) = worker.link.call(&protocol::claimed(worker.keys(), &held.by, &name)).await {
+    if !noted && let Ok(false) = worker.link.call(&protocol::claimed(worker.keys(), &held.by)).await {
         // The lease ended while the claim was under way, and the task may have been taken already.
         worker.link.insist(&protocol::hand_back(worker.keys(), &held.by, &held.element)).await;
         worker.let_go(&held);
         return None;
     } // without an answer the work goes on: it is ours until somebody reaps it
 
+    worker.pulse.runs(&name);
     let started = Instant::now();
     let keep = parsed.as_ref().ok().and_then(|it| it.keep).map_or(RESULT_TTL, Duration::from_millis);
     let outcome = match parsed {
@@ -37,16 +38,24 @@ pub async fn run(worker: &Worker, held: Held, noted: bool) -> Option<Ended> {
 }
 
 impl Ended {
-    /// What tells Redis. `take_follows`: with the next take right behind.
-    pub fn call(&self, worker: &Worker, take_follows: bool) -> Call<Ending> {
+    /// What tells Redis.
+    pub fn call(&self, worker: &Worker) -> Call<Ending> {
         let Held { by, element } = &self.held;
-        match &self.outcome {
-            Ok(result) => {
-                let done = Done { task: &self.task, element, result, keep: self.keep, took: self.took };
-                protocol::ack(worker.keys(), by, done, take_follows)
-            }
+        match self.done() {
+            Ok(done) => protocol::ack(worker.keys(), by, done),
             Err(failure) => protocol::fail(worker.keys(), by, element, &failure.error, failure.hopeless),
         }
+    }
+
+    /// What tells Redis and takes the next task, where it went well; `known` others are held.
+    pub fn call_and_take(&self, worker: &Worker, known: usize) -> Option<Call<(Ending, Take)>> {
+        Some(protocol::ack_and_take(worker.keys(), &self.held.by, self.done().ok()?, known))
+    }
+
+    fn done(&self) -> Result<Done<'_>, &Failure> {
+        let result = self.outcome.as_ref()?;
+        let (task, element) = (&self.task, &self.held.element);
+        Ok(Done { task, element, result, keep: self.keep, took: self.took })
     }
 
     /// Redis has been told, and answered.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use sysinfo::System;
 use tracing::warn;
@@ -21,6 +22,7 @@ pub struct Pulse {
     attempts: AtomicU64,
     waiting: AtomicBool,
     unwritable: AtomicBool,
+    task: Mutex<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -39,6 +41,16 @@ impl Pulse {
     /// There is no reason to claim: the slots are taken, or have something to tell, or the worker drains.
     pub fn waits(&self) {
         self.waiting.store(true, Ordering::Relaxed);
+    }
+
+    /// Work on this task begins.
+    pub fn runs(&self, task: &str) {
+        task.clone_into(&mut self.task.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The task begun last.
+    pub fn task(&self) -> String {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The heartbeat thread has come round: writes the file.

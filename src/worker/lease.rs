@@ -118,14 +118,14 @@ impl Heart {
                 none.insert(connection)
             }
         };
-        let old = self.ids.borrow().clone();
+        let (old, task) = (self.ids.borrow().clone(), self.pulse.task());
         if let Some(id) = &old
-            && protocol::heartbeat(keys, id, usage).run_blocking(connection)?
+            && protocol::heartbeat(keys, id, usage, &task).run_blocking(connection)?
         {
             return Ok(());
         }
         let id = protocol::register(keys, registration).run_blocking(connection)?;
-        protocol::heartbeat(keys, &id, usage).run_blocking(connection)?;
+        protocol::heartbeat(keys, &id, usage, &task).run_blocking(connection)?;
         match old {
             None => info!(id, "registered"),
             Some(old) => info!(id, old, "the lease was lost; registered anew"),

@@ -67,19 +67,6 @@ impl Link {
         self.heard(answer).await
     }
 
-    /// Runs two scripts in one trip, once.
-    pub async fn call_both<T: FromRedisValue, U: FromRedisValue>(
-        &self,
-        first: &Call<T>,
-        second: &Call<U>,
-    ) -> RedisResult<(RedisResult<T>, RedisResult<U>)> {
-        let answer = match self.shared().await {
-            Ok(mut connection) => first.run_with(second, &mut connection).await,
-            Err(error) => Err(error),
-        };
-        self.heard(answer).await
-    }
-
     /// Runs a script until Redis has answered it, for as long as it takes.
     pub async fn insist<T: FromRedisValue>(&self, call: &Call<T>) -> T {
         let mut backoff = Backoff::default();

@@ -58,6 +58,14 @@ impl RedisServer {
         redis::Client::open(self.url()).unwrap()
     }
 
+    /// What the main thread of the running server has used of the CPU (Linux).
+    #[allow(dead_code, reason = "not each test asks")]
+    pub fn cpu(&self) -> Duration {
+        let pid = self.child.as_ref().unwrap().id();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
+        Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+    }
+
     fn try_start(&mut self) -> bool {
         let port = self.port.to_string();
         let args = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"];

@@ -90,7 +90,8 @@ impl Yard {
             Kind::Python => python(&["examples/python/worker.py"]),
             Kind::Bare => python(&["-c", BARE]),
         };
-        command.env("REDIS_URL", &wire.url).env("POD_NAME", name).stderr(Stdio::null());
+        command.env("REDIS_URL", &wire.url).env("POD_NAME", name);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let process = Process::start(name, &mut command);
         wire.belongs_to(process.id());
         process

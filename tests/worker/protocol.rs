@@ -43,7 +43,7 @@ impl Queue {
 
     pub fn must_claim(&mut self, worker: &str) -> Vec<u8> {
         let element = self.claim(worker).unwrap().expect("a task to claim");
-        protocol::claimed(&self.keys, worker, &id_of(&element)).run_blocking(&mut self.redis).unwrap();
+        assert!(protocol::claimed(&self.keys, worker).run_blocking(&mut self.redis).unwrap());
         element
     }
 
@@ -55,7 +55,7 @@ impl Queue {
         let took = Duration::from_millis(40);
         let (task, keep) = (&id_of(element), protocol::RESULT_TTL);
         let done = Done { task, element, result: b"{\"ok\":1}", keep, took };
-        let call = protocol::ack(&self.keys, worker, done, false);
+        let call = protocol::ack(&self.keys, worker, done);
         call.run_blocking(&mut self.redis).unwrap()
     }
 
@@ -137,7 +137,7 @@ fn a_heartbeat_renews_a_lease_and_never_revives_one() {
     let worker = queue.worker("w");
     let _: () = queue.redis.pexpire(queue.keys.worker(&worker), 1_000).unwrap();
     let _: () = queue.redis.srem(queue.keys.workers(), &worker).unwrap();
-    let beat = protocol::heartbeat(&queue.keys, &worker, Usage { cpu: 12.34, memory: 5_000_000 });
+    let beat = protocol::heartbeat(&queue.keys, &worker, Usage { cpu: 12.34, memory: 5_000_000 }, "b");
     assert!(beat.run_blocking(&mut queue.redis).unwrap());
     assert!(queue.redis.pttl::<_, i64>(queue.keys.worker(&worker)).unwrap() > 7_000);
     assert!(queue.redis.sismember::<_, _, bool>(queue.keys.workers(), &worker).unwrap());
@@ -155,6 +155,8 @@ fn the_state_follows_the_claims() {
     queue.push(&["a", "b"]);
     let (a, b) = (queue.must_claim(&worker), queue.must_claim(&worker));
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
+    let beat = protocol::heartbeat(&queue.keys, &worker, Usage::default(), "b");
+    assert!(beat.run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "task").as_deref(), Some("b"));
     assert_eq!(queue.ack(&worker, &a), Ending::Done);
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"), "it still holds b");
@@ -162,6 +164,8 @@ fn the_state_follows_the_claims() {
     assert_eq!(queue.ack(&worker, &b), Ending::Done);
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
     assert_eq!(queue.field(&worker, "task"), None);
+    assert!(beat.run_blocking(&mut queue.redis).unwrap());
+    assert_eq!(queue.field(&worker, "task"), None, "an idle worker runs nothing");
 }
 
 #[test]
@@ -171,10 +175,9 @@ fn a_take_tells_the_lease_the_tasks_held_and_a_wish_to_drain() {
     let drain = |wish| protocol::ask_to_drain(&Keys::new("tasks"), "w.1", wish);
     assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 0, drain: false });
     queue.push(&["a", "b"]);
-    let Take::Task { element, attempts: 0 } = queue.take(&worker, 0) else { panic!("no task") };
+    let Take::Task(element) = queue.take(&worker, 0) else { panic!("no task") };
     assert_eq!(id_of(&element), "a");
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
-    assert_eq!(queue.field(&worker, "task").as_deref(), Some("a"));
     assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 1, drain: false }, "it must look what it holds");
     assert!(drain(true).run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("draining"));
@@ -185,20 +188,30 @@ fn a_take_tells_the_lease_the_tasks_held_and_a_wish_to_drain() {
     queue.lose_lease(&worker);
     assert_eq!(queue.take(&worker, 1), Take::Lost);
     assert!(!drain(true).run_blocking(&mut queue.redis).unwrap());
-    let claimed = protocol::claimed(&queue.keys, &worker, "a").run_blocking(&mut queue.redis).unwrap();
-    assert_eq!(claimed, None);
+    assert!(!protocol::claimed(&queue.keys, &worker).run_blocking(&mut queue.redis).unwrap());
     assert!(!queue.redis.exists::<_, bool>(queue.keys.worker(&worker)).unwrap(), "no zombie without a lease");
     assert_eq!(queue.ready_ids(), ["b"]);
 }
 
 #[test]
-fn a_task_comes_with_the_number_of_its_bad_attempts() {
+fn the_end_of_a_task_brings_the_next_in_one_trip() {
     let mut queue = Queue::new();
     let worker = queue.worker("w");
-    queue.push(&["a"]);
-    let element = queue.must_claim(&worker);
-    queue.fail(&worker, &element, false);
-    assert_eq!(queue.take(&worker, 0), Take::Task { element, attempts: 1 });
+    queue.push(&["a", "b"]);
+    let first = queue.must_claim(&worker);
+    let mut next = |element: &[u8]| {
+        let (task, took) = (&id_of(element), Duration::from_millis(40));
+        let done = Done { task, element, result: b"{}", keep: Duration::ZERO, took };
+        protocol::ack_and_take(&queue.keys, &worker, done, 0).run_blocking(&mut queue.redis).unwrap()
+    };
+    let (Ending::Done, Take::Task(second)) = next(&first) else { panic!("not done, or no task") };
+    assert_eq!(id_of(&second), "b");
+    assert_eq!(next(&first), (Ending::Late, Take::Nothing { held: 1, drain: false }), "b is not known to it");
+    assert_eq!(next(&second), (Ending::Done, Take::Nothing { held: 0, drain: false }));
+    assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
+    assert_eq!(queue.stat("processed"), Some(2));
+    assert!(!queue.redis.exists::<_, bool>(queue.keys.result("a")).unwrap(), "kept for no time at all");
+    assert!(!queue.redis.exists::<_, bool>(queue.keys.unread()).unwrap());
 }
 
 #[test]
