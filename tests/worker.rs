@@ -3,6 +3,8 @@
 
 #[path = "worker/force.rs"]
 mod force;
+#[path = "worker/limits.rs"]
+mod limits;
 #[path = "worker/outage.rs"]
 mod outage;
 #[path = "worker/process.rs"]

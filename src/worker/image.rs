@@ -18,8 +18,11 @@ pub const MAX_BYTES: usize = 64 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Without loss.
     Png,
+    /// With losses that the eye forgives.
     Jpeg,
+    /// Without loss.
     Webp,
 }
 

@@ -5,19 +5,19 @@
 //! `serve` is another program's work, the HTTP front that pushes batches and tells what became of them.
 
 pub mod cli;
+pub mod filters;
+pub mod image;
+pub mod task;
 
 mod claim;
 mod drain;
-mod filters;
 mod finish;
 mod health;
-mod image;
 mod lease;
 mod link;
 mod reap;
 mod serve;
 mod submit;
-mod task;
 mod usage;
 
 use crate::protocol::{Keys, Registration};

@@ -20,6 +20,7 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// One that no other attempt can mend.
     pub fn hopeless(error: String) -> Self {
         Self { error, hopeless: true }
     }
@@ -30,7 +31,7 @@ impl Failure {
 }
 
 /// Runs a task for the worker `id`; answers the result that its submitter reads.
-pub async fn run(worker: &Worker, id: &str, task: Task) -> Result<Value, Failure> {
+pub(super) async fn run(worker: &Worker, id: &str, task: Task) -> Result<Value, Failure> {
     let started = Instant::now();
     let Task { id: task, mut body, .. } = task;
     let wrong = |error| Failure::hopeless(format!("the body is no image task: {error}"));

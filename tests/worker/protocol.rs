@@ -2,7 +2,6 @@
 
 use crate::redis_server::RedisServer;
 use redis::{Commands, Connection, RedisResult};
-use rstest::rstest;
 use serde_json::{Value, json};
 use std::time::Duration;
 use workerpool::protocol::{self, Done, Ending, Keys, Reaped, Registration, Take, Task, Usage};
@@ -378,43 +377,4 @@ fn a_poison_task_that_kills_five_workers_is_given_up() {
         assert_eq!(queue.reap(&victim), Reaped { rescued: 1 - last, failed: last, left: 0 });
     }
     check_failure(&mut queue, "poison", &json!({"error": "its worker died: w.5", "attempts": 5}));
-}
-
-#[test]
-fn a_long_list_is_rescued_in_parts_and_stays_in_sight() {
-    let mut queue = Queue::new();
-    let dead = queue.worker("dead");
-    let ids: Vec<String> = (0..1_200).map(|n| n.to_string()).collect();
-    queue.push(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    for _ in 0..1_200 {
-        queue.claim(&dead).unwrap().unwrap();
-    }
-    queue.lose_lease(&dead);
-    assert_eq!(queue.reap(&dead), Reaped { rescued: 500, failed: 0, left: 700 });
-    assert!(queue.redis.sismember::<_, _, bool>(queue.keys.workers(), &dead).unwrap());
-    assert_eq!(queue.reap(&dead).left, 200);
-    assert_eq!(queue.reap(&dead).left, 0);
-    assert_eq!(queue.ready_ids(), ids.into_iter().rev().collect::<Vec<_>>());
-}
-
-#[rstest]
-#[case::no_json(b"\xff{not json")]
-#[case::no_id(br#"{"at":1}"#)]
-#[case::odd_id(br#"{"id":7}"#)]
-#[case::text(b"\"id\"")]
-fn garbage_is_carried_like_a_task_and_given_up_in_the_end(#[case] garbage: &[u8]) {
-    let mut queue = Queue::new();
-    let _: () = queue.redis.lpush(queue.keys.ready(), garbage).unwrap();
-    for _ in 0..4 {
-        let victim = queue.worker("w");
-        assert_eq!(queue.claim(&victim).unwrap().unwrap(), garbage);
-        queue.lose_lease(&victim);
-        assert_eq!(queue.reap(&victim), Reaped { rescued: 1, failed: 0, left: 0 });
-    }
-    let worker = queue.worker("w");
-    queue.claim(&worker).unwrap();
-    assert_eq!(queue.fail(&worker, garbage, false), Ending::Failed(5));
-    let entry: Vec<u8> = queue.redis.lindex(queue.keys.failed(), 0).unwrap();
-    let entry: Value = serde_json::from_str(&String::from_utf8_lossy(&entry)).unwrap();
-    assert!(entry["task"].is_string(), "{entry}");
 }

@@ -138,7 +138,7 @@ fn a_form_with_files_of_each_format_is_filtered() {
 #[test]
 fn a_task_can_be_followed_from_the_queue_to_its_collection() {
     let mut front = Front::start(&[]);
-    let url = &front.urls(&front.post(&json!({"images": [small()], "filters": [], "delayMs": 1_500})))[0];
+    let url = &front.urls(&front.post(&json!({"images": [small()], "filters": [], "delayMs": 5_000})))[0];
     assert_eq!(front.get(url).json()["status"], "pending");
     let metrics = front.get("/api/metrics/").json();
     assert_eq!((&metrics["queue"]["waiting"], &metrics["tasks"]["outOfSight"]), (&json!(1), &json!(0)));

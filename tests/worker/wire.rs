@@ -9,13 +9,14 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where a worker can be struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// Wherever it is.
     AnyMoment,
-    /// It has asked for a task, and Redis has not heard.
+    /// It has asked for a task and nothing else, and Redis has not heard.
     BeforeClaim,
     /// Redis has given it a task, and it does not know.
     AfterClaim,
@@ -36,6 +37,9 @@ pub enum Blow {
     Pause,
 }
 
+/// How long a trap stays armed.
+const TRAP: Duration = Duration::from_secs(3);
+
 /// Sends a signal to a process of the test's own.
 pub fn signal(pid: u32, signal: &str) {
     let status = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status();
@@ -51,8 +55,8 @@ static MARKS: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
     };
     let reap = digest(&["common", "failure", "reap"]);
     HashMap::from([
-        ("take", digest(&["common", "take"])),
-        ("ack", digest(&["common", "ack"])),
+        ("take", digest(&["common", "taking", "take"])),
+        ("ack", digest(&["common", "taking", "ack"])),
         ("reap", reap),
     ])
 });
@@ -84,6 +88,7 @@ impl Step {
 struct Trap {
     pid: u32,
     armed: Option<(Step, Blow)>,
+    armed_at: Option<Instant>,
     /// Redis has been asked, and the blow falls before its answer is passed on.
     answer_due: bool,
     sprung: Option<(Step, Blow)>,
@@ -151,15 +156,19 @@ impl Wire {
     /// Strikes the worker at this step, the next time it is there.
     pub fn arm(&self, step: Step, blow: Blow) {
         let mut trap = self.trap.0.lock().unwrap();
-        trap.armed = Some((step, blow));
+        (trap.armed, trap.armed_at) = (Some((step, blow)), Some(Instant::now()));
         if step == Step::AnyMoment {
             trap.strike();
         }
     }
 
-    /// Whether the worker waits to be struck.
+    /// Whether the worker waits to be struck; not for ever, since it may never come to that step.
     pub fn is_armed(&self) -> bool {
-        self.trap.0.lock().unwrap().armed.is_some()
+        let mut trap = self.trap.0.lock().unwrap();
+        if trap.armed_at.is_some_and(|it| it.elapsed() > TRAP) {
+            (trap.armed, trap.armed_at) = (None, None);
+        }
+        trap.armed.is_some()
     }
 
     pub fn disarm(&self) {
