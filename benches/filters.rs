@@ -1,4 +1,4 @@
-//! The filters beside Pillow's and OpenCV's, on the same picture in one run, each on one thread: the median of some
+//! The filters beside Pillow's and `OpenCV`'s, on the same picture in one run, each on one thread: the median of some
 //! calls. Needs python3 with venv and pip; both libraries come into an environment below target.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench may fail loudly and talk")]
 

@@ -89,7 +89,7 @@ async fn round(server: &Arc<RedisServer>, how: How) -> f64 {
         .await;
     clients(|connection, how| Box::pin(work(connection, how)) as futures::future::BoxFuture<'static, ()>)
         .await;
-    (server.cpu() - before).as_secs_f64() / f64::from(u32::try_from(TASKS).unwrap())
+    server.cpu().checked_sub(before).unwrap().as_secs_f64() / f64::from(u32::try_from(TASKS).unwrap())
 }
 
 fn task() -> Task<Value> {

@@ -48,13 +48,12 @@ pub fn start(worker: &Arc<Worker>, stop: &CancellationToken) -> JoinSet<()> {
 async fn slot(worker: Arc<Worker>, turn: Arc<Mutex<Turn>>, stop: CancellationToken) {
     let mut ended: Option<Ended> = None;
     while !stop.is_cancelled() {
-        let mut turn = match turn.try_lock() {
-            Ok(turn) => turn,
-            Err(_) => {
-                // Nobody waits with what it has to say until it is its turn.
-                tell(&worker, ended.take()).await;
-                tokio::select! { turn = turn.lock() => turn, () = stop.cancelled() => break }
-            }
+        let mut turn = if let Ok(turn) = turn.try_lock() {
+            turn
+        } else {
+            // Nobody waits with what it has to say until it is its turn.
+            tell(&worker, ended.take()).await;
+            tokio::select! { turn = turn.lock() => turn, () = stop.cancelled() => break }
         };
         let claim = turn.claim(&worker, &stop, &mut ended).await;
         if worker.held().len() >= worker.settings.concurrency {

@@ -104,6 +104,7 @@ pub fn to_file(image: &DynamicImage, format: Format) -> Result<Vec<u8>, Failure>
 }
 
 /// The 64-bit FNV-1a hash of the pixels, in 16 hexadecimal digits: the same on each machine.
+#[must_use]
 pub fn checksum(image: &DynamicImage) -> String {
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     format!("{:016x}", image.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix))

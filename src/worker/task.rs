@@ -21,6 +21,7 @@ pub struct Failure {
 
 impl Failure {
     /// One that no other attempt can mend.
+    #[must_use]
     pub fn hopeless(error: String) -> Self {
         Self { error, hopeless: true }
     }

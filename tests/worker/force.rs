@@ -3,6 +3,8 @@
 //!
 //! `FORCE=full` (`make force`) is the whole proof of some minutes; without it a short one.
 
+#![expect(clippy::print_stdout, reason = "its figures are what it is for")]
+
 use crate::process::{Kind, PATIENCE, Process, Yard};
 use crate::wire::{Blow, Step, Wire};
 use redis::Commands;

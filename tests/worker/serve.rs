@@ -72,7 +72,7 @@ impl Front {
     }
 
     /// Where the front says that the tasks of a batch are.
-    fn urls(&self, answer: &Answer) -> Vec<String> {
+    fn urls(answer: &Answer) -> Vec<String> {
         assert_eq!(answer.status, 202, "{}", answer.refusal());
         let tasks = answer.json()["tasks"].as_array().unwrap().clone();
         tasks.iter().map(|it| it["url"].as_str().unwrap().to_owned()).collect()
@@ -87,7 +87,7 @@ impl Front {
 
 fn file(format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
-    RgbImage::from_fn(60, 40, |x, y| image::Rgb([x as u8, y as u8, 90])).write_to(&mut file, format).unwrap();
+    RgbImage::from_pixel(60, 40, image::Rgb([200, 120, 40])).write_to(&mut file, format).unwrap();
     file.into_inner()
 }
 
@@ -102,7 +102,7 @@ fn a_json_batch_is_filtered_and_its_images_can_be_fetched() {
     let png = BASE64_STANDARD.encode(file(ImageFormat::Png));
     let batch =
         json!({"images": [{"base64": png}, small()], "filters": ["rotate", "sepia"], "output": "webp"});
-    let urls = front.urls(&front.post(&batch));
+    let urls = Front::urls(&front.post(&batch));
     let [first, second] = [front.ended(&urls[0]), front.ended(&urls[1])];
     assert_eq!((&first["status"], &second["status"]), (&json!("done"), &json!("done")), "{first} {second}");
     assert_eq!((&first["result"]["width"], &first["result"]["height"]), (&json!(40), &json!(60)));
@@ -126,7 +126,7 @@ fn a_form_with_files_of_each_format_is_filtered() {
         b"--edge\r\nContent-Disposition: form-data; name=\"filters\"\r\n\r\nblur, resize\r\n--edge--\r\n",
     );
     let path = "/api/process-batch/distributed";
-    let urls = front.urls(&front.ask("POST", path, "multipart/form-data; boundary=edge", &form));
+    let urls = Front::urls(&front.ask("POST", path, "multipart/form-data; boundary=edge", &form));
     assert_eq!(urls.len(), 3);
     for url in urls {
         let task = front.ended(&url);
@@ -138,7 +138,7 @@ fn a_form_with_files_of_each_format_is_filtered() {
 #[test]
 fn a_task_can_be_followed_from_the_queue_to_its_collection() {
     let mut front = Front::start(&[]);
-    let url = &front.urls(&front.post(&json!({"images": [small()], "filters": [], "delayMs": 5_000})))[0];
+    let url = &Front::urls(&front.post(&json!({"images": [small()], "filters": [], "delayMs": 5_000})))[0];
     assert_eq!(front.get(url).json()["status"], "pending");
     let metrics = front.get("/api/metrics/").json();
     assert_eq!((&metrics["queue"]["waiting"], &metrics["tasks"]["outOfSight"]), (&json!(1), &json!(0)));
@@ -171,7 +171,7 @@ fn an_error_of_a_worker_can_be_read() {
     let mut png = file(ImageFormat::Png);
     png.truncate(60); // a good header, and nothing behind it
     let batch = json!({"images": [{"base64": BASE64_STANDARD.encode(png)}], "filters": []});
-    let task = front.ended(&front.urls(&front.post(&batch))[0]);
+    let task = front.ended(&Front::urls(&front.post(&batch))[0]);
     assert_eq!((&task["status"], &task["attempts"]), (&json!("failed"), &json!(1)));
     assert!(task["error"].as_str().unwrap().contains("cannot be read"), "{task}");
 }
@@ -205,7 +205,7 @@ fn what_is_wrong_is_said_and_nothing_is_pushed(#[case] batch: &str, #[case] said
     let mut front = Front::start(&["--max-images", "3"]);
     let path = "/api/process-batch/distributed/";
     let answer = front.ask("POST", path, "application/json", batch.as_bytes());
-    let refusal = answer.refusal().replace('"', "").replace('\\', "");
+    let refusal = answer.refusal().replace(['"', '\\'], "");
     assert!(refusal.contains(said), "{refusal}");
     assert_eq!((answer.status, front.yard.look().ready), (status, 0));
 }

@@ -12,9 +12,12 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// A task's result, and when the front pushed it.
+type Known = (Option<Vec<u8>>, Option<i64>);
+
 type Answer = Result<Json<Value>, Refusal>;
 
-/// The description of all this, as OpenAPI has it.
+/// The description of all this, as `OpenAPI` has it.
 pub async fn openapi() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
 }
@@ -23,7 +26,6 @@ pub async fn openapi() -> impl IntoResponse {
 pub async fn task(State(front): State<Arc<Front>>, Path(id): Path<String>) -> Answer {
     let mut ask = redis::pipe();
     ask.get(front.keys.result(&id)).get(front.keys.pushed(&id));
-    type Known = (Option<Vec<u8>>, Option<i64>);
     let (result, _): Known = front.link.query(&ask).await?;
     if let Some(result) = result {
         return Ok(Json(told(&id, &result)));
@@ -137,10 +139,8 @@ async fn runs(front: &Front, seen: &Snapshot) -> Result<Vec<(String, Option<Stri
     for worker in &seen.workers {
         ask.hget(front.keys.worker(&worker.id), "task");
     }
-    let tasks: Vec<Option<String>> = match seen.workers.is_empty() {
-        true => Vec::new(),
-        false => front.link.query(&ask).await?,
-    };
+    let tasks: Vec<Option<String>> =
+        if seen.workers.is_empty() { Vec::new() } else { front.link.query(&ask).await? };
     Ok(seen.workers.iter().map(|it| it.id.clone()).zip(tasks).collect())
 }
 
