@@ -3,6 +3,7 @@
 use super::task::Failure;
 use fast_image_resize::Resizer;
 use image::{DynamicImage, GrayImage};
+use std::borrow::Cow;
 
 /// A filter takes an image and gives one.
 pub type Filter = fn(&DynamicImage) -> Result<DynamicImage, Failure>;
@@ -72,7 +73,8 @@ fn gray(image: &DynamicImage) -> GrayImage {
         let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
         (13_933 * red + 46_871 * green + 4_732 * blue).to_be_bytes()[1]
     };
-    let values = image.to_rgb8().chunks_exact(3).map(luminance).collect();
+    let rgb = image.as_rgb8().map_or_else(|| Cow::Owned(image.to_rgb8()), Cow::Borrowed);
+    let values = rgb.chunks_exact(3).map(luminance).collect();
     GrayImage::from_raw(image.width(), image.height(), values).unwrap_or_default()
 }
 
