@@ -20,7 +20,7 @@ STATIC := -C target-feature=+crt-static
 CARGO := $(if $(filter Linux,$(OS)),env RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
   -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
 # The very programs of the images: nothing is compiled twice.
-BENCH = env RUSTFLAGS="$(STATIC)" cargo bench --locked --target $(TARGET) --bench '*'
+BENCH = env RUSTFLAGS="$(STATIC)" cargo bench --locked --target $(TARGET) --bench reaction --bench decide
 # Copies what changed and nothing else, so that images are built anew only then.
 copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
 
@@ -35,7 +35,7 @@ demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (t
 	@$(ON_CLUSTER) tests/cluster/demo $(ON)
 
 ## Test it
-.PHONY: test test-unit test-cluster test-chart force bench lint
+.PHONY: test test-unit test-cluster test-chart force bench bench-worker lint
 test: test-unit test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
@@ -62,6 +62,10 @@ bench: ## Reaction beside its floor, in one run on a real API server and a real 
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(BENCH) --no-run
 	$(ON_CLUSTER) $(BENCH) --offline
+
+bench-worker: ## The protocol beside bare LPUSH + BLMOVE + LREM, the filters beside Pillow and OpenCV (3 min to compile)
+	@tests/cluster/install-tools test
+	cargo bench --locked --no-default-features --features worker --bench protocol --bench filters
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check

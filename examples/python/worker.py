@@ -1,20 +1,24 @@
 """Un worker completo: toma tareas de Redis y no pierde ninguna, lo mate quien lo mate. El porqué: README.md."""
 import json, os, pathlib, resource, signal, socket, threading, time
 import redis
+from PIL import UnidentifiedImageError
 from filters import process
 
 LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).parents[2] / "src/protocol/lua"))
 QUEUE, HOST = os.environ.get("QUEUE", "tasks"), socket.gethostname()
 NAME = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}")
 LEASE, RESULT, FENCE = 8_000, 3_600_000, 86_400_000  # milisegundos
-HOPELESS = (ValueError, KeyError, TypeError, AttributeError)  # otro intento acabaría igual
+HOPELESS = (ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError)  # otro intento acabaría igual
 r = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=3)
 stop, me, doing = threading.Event(), "", ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
 
 def key(name, id=None, task=""):
-    return f"wp:{{{QUEUE}}}:{name}" + {"worker:": me if id is None else id, "claimed:": me if id is None else id, "results:": task}.get(name, "")
+    """El nombre completo: detrás de "worker:" y "claimed:" va un worker (nosotros, si no se dice otro)."""
+    owner = me if id is None else id
+    return f"wp:{{{QUEUE}}}:{name}" + {"worker:": owner, "claimed:": owner, "results:": task}.get(name, "")
 
 def script(name, keys, before=""):
+    """Un guion de Lua listo para llamarlo con sus argumentos; las claves ya las sabe."""
     code = r.register_script("".join((LUA / f"{it}.lua").read_text() for it in f"common {before} {name}".split()))
     return lambda *args, **whose: code([key(it, **whose) for it in keys.split()], args)
 
