@@ -35,7 +35,7 @@ demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (t
 	@$(ON_CLUSTER) tests/cluster/demo $(ON)
 
 ## Test it
-.PHONY: test test-unit test-cluster test-chart bench waits mutants lint
+.PHONY: test test-unit test-cluster test-chart force bench bench-worker waits mutants lint
 test: test-unit test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
@@ -53,6 +53,10 @@ test-chart: ## The chart on a real cluster, in the orders that people install, u
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
 
+force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
+	@tests/cluster/install-tools test
+	FORCE=full cargo test --locked --no-default-features --features worker --test worker force -- --nocapture
+
 bench: ## Reaction beside its floor, in one run on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
@@ -66,6 +70,10 @@ waits: ## The same work simulated and done by real workers, waits side by side (
 
 mutants: ## Break decide in every way that cargo-mutants knows, and see each fail a test (30 min)
 	tests/mutants
+
+bench-worker: ## The protocol beside bare LPUSH + BLMOVE + LREM, the filters beside Pillow and OpenCV (3 min to compile)
+	@tests/cluster/install-tools test
+	cargo bench --locked --no-default-features --features worker --bench protocol --bench filters
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check

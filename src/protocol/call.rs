@@ -3,7 +3,15 @@
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Script, ServerErrorKind, ToRedisArgs};
 use std::marker::PhantomData;
 
-/// A script ready to run, whose answer is a `T`. Running it twice is safe for every script here.
+/// A worker's script: `common.lua` and the files named.
+macro_rules! script {
+    ($($file:literal),+) => {
+        LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), $(include_str!($file)),+)))
+    };
+}
+pub(super) use script;
+
+/// A script ready to run, whose answer is a `T`.
 #[derive(Debug)]
 pub struct Call<T> {
     script: &'static Script,
@@ -22,16 +30,13 @@ impl<T: FromRedisValue> Call<T> {
         self
     }
 
-    /// The `EVALSHA` command, for a pipeline of the caller's own. The server must know the script: see [`Self::load`].
-    #[must_use]
-    pub fn command(&self) -> Cmd {
+    fn command(&self) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command.arg(self.script.get_hash()).arg(self.keys.len()).arg(&self.keys).arg(&self.args);
         command
     }
 
-    /// Makes the server know the script.
-    pub async fn load(&self, connection: &mut impl redis::aio::ConnectionLike) -> RedisResult<()> {
+    async fn load(&self, connection: &mut impl redis::aio::ConnectionLike) -> RedisResult<()> {
         self.script.load_async(connection).await.map(drop)
     }
 

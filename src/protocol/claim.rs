@@ -2,45 +2,42 @@
 //! the exact element from the worker's own claimed list and goes on only when that removed it: who was reaped in the
 //! meantime is told so and changes nothing.
 
+use super::call::script;
 use super::{Call, Keys, MAX_ATTEMPTS, RESULT_TTL, millis};
 use redis::{Cmd, FromRedisValue, ParsingError, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-static ATTEMPT: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/attempt.lua"))));
-static CLAIMED: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/claimed.lua"))));
-static ACK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/ack.lua"))));
-static FAIL: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(
-        include_str!("lua/common.lua"),
-        include_str!("lua/failure.lua"),
-        include_str!("lua/fail.lua")
-    ))
-});
-static HAND_BACK: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/hand_back.lua"))));
+static TAKE: LazyLock<Script> = script!("lua/taking.lua", "lua/take.lua");
+static CLAIMED: LazyLock<Script> = script!("lua/claimed.lua");
+static ACK: LazyLock<Script> = script!("lua/taking.lua", "lua/ack.lua");
+static FAIL: LazyLock<Script> = script!("lua/failure.lua", "lua/fail.lua");
+static HAND_BACK: LazyLock<Script> = script!("lua/hand_back.lua");
 
-/// How a worker stands just before it claims.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// It has a lease.
-    Leased {
-        /// Tasks it holds by the server's count.
+/// What an attempt to take the next task brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Take {
+    /// The exact bytes of the next task.
+    Task(Vec<u8>),
+    /// None.
+    Nothing {
+        /// Tasks the worker holds by the server's count. More than it knows of: it must read its claimed list.
         held: usize,
         /// It was asked to take nothing more.
         drain: bool,
     },
-    /// It has none: it must register anew.
+    /// The worker has no lease: it must register anew.
     Lost,
 }
 
-impl FromRedisValue for Attempt {
+impl FromRedisValue for Take {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let (leased, held, drain) = redis::from_redis_value::<(bool, usize, bool)>(value)?;
-        Ok(if leased { Self::Leased { held, drain } } else { Self::Lost })
+        let (leased, held, drain, element) = redis::from_redis_value(value)?;
+        Ok(match (leased, element) {
+            (false, _) => Self::Lost,
+            (true, Some(element)) => Self::Task(element),
+            (true, None) => Self::Nothing { held, drain },
+        })
     }
 }
 
@@ -70,13 +67,14 @@ impl FromRedisValue for Ending {
     }
 }
 
-/// Notes that `id` is about to claim, and answers how it stands.
+/// Takes the next task for `id`, which knows of `known` tasks that it holds, and notes the attempt. It does not wait:
+/// where nothing is ready, wait with [`blocking_move`].
 #[must_use]
-pub fn attempt(keys: &Keys, id: &str) -> Call<Attempt> {
-    Call::new(&ATTEMPT, [keys.worker(id), keys.claimed(id)])
+pub fn take(keys: &Keys, id: &str, known: usize) -> Call<Take> {
+    Call::new(&TAKE, [keys.worker(id), keys.claimed(id), keys.ready()]).arg(known)
 }
 
-/// The claim itself: `BLMOVE` of the next task, waiting up to `timeout`. It answers `WRONGTYPE` and moves nothing
+/// `BLMOVE` of the next task, waiting up to `timeout`; [`claimed`] follows when it brought one. It answers `WRONGTYPE` and moves nothing
 /// once the fence of `id` is up.
 #[must_use]
 pub fn blocking_move(keys: &Keys, id: &str, timeout: Duration) -> Cmd {
@@ -85,19 +83,56 @@ pub fn blocking_move(keys: &Keys, id: &str, timeout: Duration) -> Cmd {
     command
 }
 
-/// Notes that `id` now works on `task`; answers how many attempts at it ended badly before, or `None` when the
-/// worker's lease is lost.
+/// Notes that `id` has claimed by [`blocking_move`]; answers whether it has a lease. Else the task must be handed back.
 #[must_use]
-pub fn claimed(keys: &Keys, id: &str, task: &str) -> Call<Option<u32>> {
-    Call::new(&CLAIMED, [keys.worker(id), keys.claimed(id), keys.attempts()]).arg(task)
+pub fn claimed(keys: &Keys, id: &str) -> Call<bool> {
+    Call::new(&CLAIMED, [keys.worker(id), keys.claimed(id)])
 }
 
-/// Finishes a task that went well: its result can be read for an hour, `took` counts as work done.
-/// Answers [`Ending::Done`] or [`Ending::Late`].
+/// What a worker says of a task that went well.
+#[derive(Clone, Copy, Debug)]
+pub struct Done<'a> {
+    /// The task's id.
+    pub task: &'a str,
+    /// Its exact bytes.
+    pub element: &'a [u8],
+    /// What its submitter reads.
+    pub result: &'a [u8],
+    /// How long that can be read; zero: it is not kept.
+    pub keep: Duration,
+    /// What counts as work done.
+    pub took: Duration,
+}
+
+/// Finishes a task that went well. Answers [`Ending::Done`] or [`Ending::Late`].
 #[must_use]
-pub fn ack(keys: &Keys, id: &str, element: &[u8], task: &str, result: &[u8], took: Duration) -> Call<Ending> {
-    let names = [keys.claimed(id), keys.worker(id), keys.stats(), keys.attempts(), keys.result(task)];
-    Call::new(&ACK, names).arg(element).arg(task).arg(result).arg(millis(RESULT_TTL)).arg(millis(took))
+pub fn ack(keys: &Keys, id: &str, done: Done) -> Call<Ending> {
+    acknowledge(keys, id, done)
+}
+
+/// [`ack`] and [`take`] in one: `known` tasks besides this one are held. That the ready key is no list is left for
+/// [`take`] to say.
+#[must_use]
+pub fn ack_and_take(keys: &Keys, id: &str, done: Done, known: usize) -> Call<(Ending, Take)> {
+    acknowledge(keys, id, done).arg(known)
+}
+
+fn acknowledge<T: FromRedisValue>(keys: &Keys, id: &str, done: Done) -> Call<T> {
+    let names = [
+        keys.claimed(id),
+        keys.worker(id),
+        keys.stats(),
+        keys.attempts(),
+        keys.result(done.task),
+        keys.unread(),
+        keys.ready(),
+    ];
+    Call::new(&ACK, names)
+        .arg(done.element)
+        .arg(done.task)
+        .arg(done.result)
+        .arg(millis(done.keep))
+        .arg(millis(done.took))
 }
 
 /// Finishes a task that went wrong. It waits again at the far end, behind all others, until its fifth bad attempt;
@@ -112,6 +147,7 @@ pub fn fail(keys: &Keys, id: &str, element: &[u8], error: &str, hopeless: bool) 
         keys.stats(),
         keys.failed(),
         keys.result(""),
+        keys.unread(),
     ];
     let max_attempts = if hopeless { 1 } else { MAX_ATTEMPTS };
     Call::new(&FAIL, names).arg(element).arg(error).arg(max_attempts).arg(millis(RESULT_TTL))

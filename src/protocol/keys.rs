@@ -71,6 +71,24 @@ impl Keys {
         self.key(&format!("results:{task}"))
     }
 
+    /// String: when the HTTP front pushed the task `task`, for a day.
+    #[must_use]
+    pub fn pushed(&self, task: &str) -> String {
+        self.key(&format!("pushed:{task}"))
+    }
+
+    /// Hash: by the minute in which they end, how many results nobody has collected.
+    #[must_use]
+    pub fn unread(&self) -> String {
+        self.key("unread")
+    }
+
+    /// String: why nothing may be pushed, or empty; for a second.
+    #[must_use]
+    pub fn pressure(&self) -> String {
+        self.key("pressure")
+    }
+
     /// String that lets one look for the dead a second through.
     #[must_use]
     pub fn reaper(&self) -> String {

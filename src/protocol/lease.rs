@@ -1,15 +1,14 @@
 //! Registration, heartbeat and departure of a worker.
 
+use super::call::script;
 use super::{Call, FENCE_TTL, Keys, LEASE, millis};
 use redis::Script;
 use std::sync::LazyLock;
 
-static REGISTER: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/register.lua"))));
-static HEARTBEAT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/heartbeat.lua")));
-static DEREGISTER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/deregister.lua")));
-static DRAIN: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), include_str!("lua/drain.lua"))));
+static REGISTER: LazyLock<Script> = script!("lua/register.lua");
+static HEARTBEAT: LazyLock<Script> = script!("lua/heartbeat.lua");
+static DEREGISTER: LazyLock<Script> = script!("lua/deregister.lua");
+static DRAIN: LazyLock<Script> = script!("lua/drain.lua");
 
 /// What a worker says of itself once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +43,15 @@ pub fn register(keys: &Keys, worker: &Registration) -> Call<String> {
         .arg(&worker.version)
 }
 
-/// Renews the lease of `id`, only if it still has one; answers whether it had.
+/// Renews the lease of `id`, only if it still has one; answers whether it had. `task` is one that it runs, if any.
 #[must_use]
-pub fn heartbeat(keys: &Keys, id: &str, usage: Usage) -> Call<bool> {
-    Call::new(&HEARTBEAT, [keys.worker(id), keys.workers()])
+pub fn heartbeat(keys: &Keys, id: &str, usage: Usage, task: &str) -> Call<bool> {
+    Call::new(&HEARTBEAT, [keys.worker(id), keys.workers(), keys.claimed(id)])
         .arg(id)
         .arg(millis(LEASE))
         .arg(format!("{:.1}", usage.cpu))
         .arg(usage.memory)
+        .arg(task)
 }
 
 /// Takes `id` out of the registry if it holds no task, and puts up its fence; answers how many it still holds.

@@ -14,21 +14,25 @@ mod lease;
 mod reap;
 mod seen;
 pub mod snapshot;
+mod submit;
 mod task;
 
 pub use call::Call;
-pub use claim::{Attempt, Ending, ack, attempt, blocking_move, claimed, fail, hand_back};
+pub use claim::{Done, Ending, Take, ack, ack_and_take, blocking_move, claimed, fail, hand_back, take};
 pub use image::{ImageTask, Source};
 pub use keys::Keys;
 pub use lease::{Registration, Usage, ask_to_drain, deregister, heartbeat, register};
 pub use reap::{Reaped, dead, reap};
 pub use snapshot::Snapshot;
+pub use submit::{MAX_MEMORY, MAX_UNREAD, Push, collect, push_if_room, push_within};
 pub use task::{Task, now_ms, push};
 
 /// How often a worker renews its lease.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a worker lives without a heartbeat.
 pub const LEASE: Duration = Duration::from_secs(8);
+/// A worker that has room and has not tried to claim for this long is deaf.
+pub const DEAF: Duration = Duration::from_secs(20);
 /// How often the dead are looked for, by whichever worker comes first.
 pub const REAP: Duration = Duration::from_secs(1);
 /// How long results can be read.

@@ -1,13 +1,13 @@
 //! The rescue of what the dead held.
 
-use super::{Call, FENCE_TTL, Keys, MAX_ATTEMPTS, REAP, RESULT_TTL, millis};
+use super::call::script;
+use super::{Call, FENCE_TTL, Keys, LEASE, MAX_ATTEMPTS, REAP, RESULT_TTL, millis};
 use redis::{FromRedisValue, ParsingError, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-static DEAD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/dead.lua")));
-static RESCUE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(concat!(include_str!("lua/failure.lua"), include_str!("lua/reap.lua"))));
+static DEAD: LazyLock<Script> = script!("lua/dead.lua");
+static RESCUE: LazyLock<Script> = script!("lua/failure.lua", "lua/reap.lua");
 
 /// Elements that one run of the script moves at most, so that a list of a million blocks Redis for milliseconds only.
 const BATCH: usize = 500;
@@ -36,7 +36,7 @@ impl FromRedisValue for Reaped {
 pub fn dead(keys: &Keys, pace: Duration) -> Call<Vec<String>> {
     // A little less than the period, so that who comes every second is not refused every other time.
     let pace = pace.min(REAP) * 9 / 10;
-    Call::new(&DEAD, [keys.workers(), keys.reaper(), keys.worker("")]).arg(millis(pace))
+    Call::new(&DEAD, [keys.workers(), keys.reaper(), keys.worker("")]).arg(millis(pace)).arg(millis(LEASE))
 }
 
 /// Makes the tasks of `id` the next out, the oldest claim first, and counts the attempt; puts up the fence of `id`
@@ -52,6 +52,7 @@ pub fn reap(keys: &Keys, id: &str) -> Call<Reaped> {
         keys.stats(),
         keys.failed(),
         keys.result(""),
+        keys.unread(),
     ];
     Call::new(&RESCUE, names)
         .arg(id)

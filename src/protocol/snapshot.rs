@@ -1,6 +1,6 @@
 //! One atomic, read-only look at a queue: all that the operator needs, as one command for its pipelines.
 
-use super::Keys;
+use super::{DEAF, Keys};
 use redis::{Cmd, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -66,8 +66,19 @@ pub struct Worker {
     pub cpu: Option<f64>,
     /// Resident bytes.
     pub memory: Option<u64>,
-    /// Its last attempt to claim.
+    /// Its last attempt to claim while it was idle or drained.
     pub claim_at: Option<i64>,
+}
+
+impl Worker {
+    /// Whether at `time` it lives and takes no work though it could: an idle worker tries to claim every second. It
+    /// holds nothing; whoever runs it should start it anew.
+    #[must_use]
+    pub fn is_deaf(&self, time: i64) -> bool {
+        let patience = i64::try_from(DEAF.as_millis()).unwrap_or(i64::MAX);
+        let last = self.claim_at.max(self.since); // busy workers do not move `claim_at`
+        self.state == Some(State::Idle) && last.is_some_and(|at| time - at > patience)
+    }
 }
 
 /// What a worker does.

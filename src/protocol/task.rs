@@ -16,6 +16,9 @@ pub struct Task<B = Value> {
     /// From 1, as the producer counts its own submissions; what happens afterwards is counted in the queue.
     #[serde(default = "one")]
     pub attempt: u32,
+    /// How long the result can be read, in milliseconds; 0: it is not kept, `None`: [`super::RESULT_TTL`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u64>,
     /// What to do; the queue's own affair.
     pub body: B,
 }
@@ -27,7 +30,7 @@ fn one() -> u32 {
 impl<B> Task<B> {
     /// A first submission, now, under a random id of 32 hexadecimal digits.
     pub fn new(body: B) -> Self {
-        Self { id: format!("{:032x}", fastrand::u128(..)), at: now_ms(), attempt: 1, body }
+        Self { id: format!("{:032x}", fastrand::u128(..)), at: now_ms(), attempt: 1, keep: None, body }
     }
 }
 

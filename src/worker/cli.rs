@@ -1,6 +1,6 @@
 //! The arguments of `workerpool-worker`, and what they start.
 
-use super::{Settings, health, submit};
+use super::{Settings, health, serve, submit};
 use crate::protocol::{Keys, Registration};
 use crate::telemetry::{self, LogFormat};
 use anyhow::Context;
@@ -9,7 +9,6 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -55,6 +54,8 @@ struct Args {
 enum Command {
     /// Push image tasks; print their ids, or with --wait their results
     Submit(submit::Submit),
+    /// Serve the class's HTTP API: batches in, results and status out; GET /api/openapi.json describes it
+    Serve(serve::Serve),
     /// Exit 0 if the worker beside this process is alive and takes work, whatever its load; else say why not
     Health,
 }
@@ -101,17 +102,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Command::Submit(submit)) = args.command {
         return submit::run(&client, &keys, submit).await;
     }
+    let stop = CancellationToken::new();
+    tokio::spawn(telemetry::stop_on_signal(stop.clone()));
+    if let Some(Command::Serve(serve)) = args.command {
+        return serve::run(client, keys, serve, stop).await;
+    }
     let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into());
     let name = args.name.unwrap_or_else(|| format!("{host}-{}", std::process::id()));
     let registration =
         Registration { pod: name.clone(), name, host, version: env!("CARGO_PKG_VERSION").to_owned() };
-    let stop = CancellationToken::new();
-    let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stopper = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
-        stopper.cancel();
-    });
     let settings = Settings {
         client,
         keys,

@@ -12,20 +12,21 @@ use tracing::{info, warn};
 /// For all that is said to Redis after the grace. If it is away the lease runs out, and others rescue the tasks.
 const FAREWELL: Duration = Duration::from_secs(3);
 
-/// Ends the worker; `tasks` are those that run.
-pub async fn run(worker: &Arc<Worker>, mut tasks: JoinSet<()>) {
+/// Ends the worker, whose `slots` take nothing more.
+pub async fn run(worker: &Arc<Worker>, mut slots: JoinSet<()>) {
+    worker.pulse.waits();
     let running = worker.held().len();
     info!(running, "draining: nothing more is taken");
     let work = async {
         if let Some(id) = worker.lease.id() {
             let _ = worker.link.call(&protocol::ask_to_drain(worker.keys(), &id, true)).await;
         }
-        while tasks.join_next().await.is_some() {}
+        while slots.join_next().await.is_some() {}
     };
     if timeout(worker.settings.grace, work).await.is_err() {
         warn!("the grace is over; what still runs is handed back");
     }
-    tasks.shutdown().await;
+    slots.shutdown().await;
 
     // The thread must be gone before the registration is, or it would register anew.
     let heart = Arc::clone(worker);

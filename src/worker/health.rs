@@ -1,57 +1,62 @@
 //! The worker's pulse, written to a small file, and the probe that reads it from another process.
 //!
 //! It says whether this process's own loops turn, not whether Redis answers or how much there is to do: a restart
-//! mends neither of those.
+//! mends neither of those. No clock of the day is asked: that may jump.
 
-use crate::protocol::now_ms;
+use crate::protocol::HEARTBEAT;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use sysinfo::System;
 use tracing::warn;
 
-/// Oldest heartbeat of a healthy worker, in milliseconds.
-const MAX_BEAT_AGE: i64 = 15_000;
-/// Oldest attempt to claim of a healthy worker that could claim, in milliseconds: an older one is deaf.
-const MAX_ATTEMPT_AGE: i64 = 30_000;
+/// Oldest heartbeat of a healthy worker, in seconds.
+const MAX_BEAT_AGE: u64 = 15;
 
 /// What the loops note as they turn.
 #[derive(Default)]
 pub struct Pulse {
-    attempt: AtomicI64,
+    attempts: AtomicU64,
     waiting: AtomicBool,
     unwritable: AtomicBool,
+    task: Mutex<String>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Note {
-    beat: i64,
-    attempt: i64,
-    /// All its slots are taken, or it drains: it has no reason to claim.
-    waiting: bool,
+    /// Seconds since the machine started, which all its processes agree on.
+    beat: u64,
 }
 
 impl Pulse {
     /// The claim loop is about to try; it counts whether or not Redis answers.
     pub fn attempt(&self) {
-        self.attempt.store(now_ms(), Ordering::Relaxed);
+        self.attempts.fetch_add(1, Ordering::Relaxed);
         self.waiting.store(false, Ordering::Relaxed);
     }
 
-    /// The claim loop waits for a free slot, or has ended.
+    /// There is no reason to claim: the slots are taken, or have something to tell, or the worker drains.
     pub fn waits(&self) {
         self.waiting.store(true, Ordering::Relaxed);
     }
 
+    /// Work on this task begins.
+    pub fn runs(&self, task: &str) {
+        task.clone_into(&mut self.task.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The task begun last.
+    pub fn task(&self) -> String {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The heartbeat thread has come round: writes the file.
     pub fn beat(&self, file: &Path) {
-        let note = Note {
-            beat: now_ms(),
-            attempt: self.attempt.load(Ordering::Relaxed),
-            waiting: self.waiting.load(Ordering::Relaxed),
-        };
         let draft = file.with_extension("new");
-        let written = serde_json::to_vec(&note)
+        let written = serde_json::to_vec(&Note { beat: uptime() })
             .map_err(Into::into)
             .and_then(|text| fs::write(&draft, text))
             .and_then(|()| fs::rename(&draft, file));
@@ -63,36 +68,88 @@ impl Pulse {
     }
 }
 
+/// How long the claim loop has had room and has not turned, as far as somebody was awake to see it: a process that
+/// was paused is not deaf.
+pub struct Silence {
+    attempts: u64,
+    looked: Instant,
+    lasted: Duration,
+}
+
+impl Silence {
+    pub fn new(now: Instant) -> Self {
+        Self { attempts: 0, looked: now, lasted: Duration::ZERO }
+    }
+
+    pub fn look(&mut self, pulse: &Pulse, now: Instant) -> Duration {
+        let attempts = pulse.attempts.load(Ordering::Relaxed);
+        let turns = attempts != self.attempts || pulse.waiting.load(Ordering::Relaxed);
+        let passed = now.saturating_duration_since(self.looked).min(2 * HEARTBEAT);
+        self.lasted = if turns { Duration::ZERO } else { self.lasted + passed };
+        (self.attempts, self.looked) = (attempts, now);
+        self.lasted
+    }
+}
+
+fn uptime() -> u64 {
+    System::uptime().unwrap_or_default()
+}
+
 /// Whether the worker that writes `file` is well; if not, why.
 pub fn check(file: &Path) -> Result<(), String> {
     let text = fs::read(file).map_err(|error| format!("no worker writes {}: {error}", file.display()))?;
     let note = serde_json::from_slice(&text)
         .map_err(|error| format!("{} is unreadable: {error}", file.display()))?;
-    judge(&note, now_ms())
+    judge(&note, uptime())
 }
 
-fn judge(note: &Note, now: i64) -> Result<(), String> {
-    let (beat, attempt) = (now - note.beat, now - note.attempt);
-    if beat > MAX_BEAT_AGE {
-        return Err(format!("the last heartbeat was {} s ago", beat / 1_000));
+fn judge(note: &Note, now: u64) -> Result<(), String> {
+    // A beat from the future was written before the machine started anew.
+    match now.checked_sub(note.beat) {
+        Some(age) if age <= MAX_BEAT_AGE => Ok(()),
+        Some(age) => Err(format!("the last heartbeat was {age} s ago")),
+        None => Err("the last heartbeat was before the machine started".into()),
     }
-    if !note.waiting && attempt > MAX_ATTEMPT_AGE {
-        return Err(format!("it has room, but last tried to claim {} s ago", attempt / 1_000));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::DEAF;
 
     #[test]
-    fn a_turning_loop_is_healthy_whatever_its_load() {
-        let note = |beat, attempt, waiting| judge(&Note { beat, attempt, waiting }, 100_000);
-        assert_eq!(note(98_000, 99_000, false), Ok(()));
-        assert_eq!(note(98_000, 0, true), Ok(()), "busy for long");
-        assert!(note(98_000, 60_000, false).unwrap_err().contains("40 s"), "deaf");
-        assert!(note(80_000, 99_000, false).unwrap_err().contains("20 s"), "no heartbeat");
+    fn a_beating_worker_is_healthy() {
+        assert_eq!(judge(&Note { beat: 98 }, 100), Ok(()));
+        assert!(judge(&Note { beat: 80 }, 100).unwrap_err().contains("20 s"));
+        assert!(judge(&Note { beat: 101 }, 100).is_err());
+    }
+
+    /// Looks every two seconds until `pulse` is deaf, but at most so long.
+    fn deaf_after(pulse: &Pulse, turn: impl Fn(&Pulse), most: u64) -> Option<u64> {
+        let start = Instant::now();
+        let mut silence = Silence::new(start);
+        (0..most).step_by(2).find(|second| {
+            turn(pulse);
+            silence.look(pulse, start + Duration::from_secs(*second)) >= DEAF
+        })
+    }
+
+    #[test]
+    fn a_loop_that_has_room_and_does_not_turn_is_deaf() {
+        let pulse = Pulse::default();
+        pulse.attempt();
+        assert_eq!(deaf_after(&pulse, |_| {}, 60), Some(20));
+        assert_eq!(deaf_after(&pulse, Pulse::attempt, 1_000), None, "it turns");
+        assert_eq!(deaf_after(&pulse, Pulse::waits, 1_000), None, "it has no room");
+    }
+
+    #[test]
+    fn a_worker_that_was_paused_is_not_deaf() {
+        let (pulse, start) = (Pulse::default(), Instant::now());
+        pulse.attempt();
+        let mut silence = Silence::new(start);
+        silence.look(&pulse, start);
+        assert!(silence.look(&pulse, start + Duration::from_hours(1)) < DEAF);
     }
 
     #[test]
@@ -100,9 +157,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("health.json");
         assert!(check(&file).unwrap_err().contains("no worker"));
-        let pulse = Pulse::default();
-        pulse.attempt();
-        pulse.beat(&file);
+        Pulse::default().beat(&file);
         assert_eq!(check(&file), Ok(()));
         fs::write(&file, "{").unwrap();
         assert!(check(&file).unwrap_err().contains("unreadable"));

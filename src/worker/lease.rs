@@ -2,15 +2,15 @@
 //! registers. When the lease is lost the thread registers anew, under the next generation.
 
 use super::Settings;
-use super::health::Pulse;
+use super::health::{Pulse, Silence};
 use super::link::{Backoff, LinkState};
 use super::usage::Meter;
-use crate::protocol::{self, HEARTBEAT};
+use crate::protocol::{self, DEAF, HEARTBEAT};
 use redis::RedisResult;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -79,7 +79,16 @@ impl Heart {
     fn run(mut self, woken: &Receiver<()>) {
         let mut meter = Meter::new();
         let mut backoff = Backoff::default();
+        let mut silence = Silence::new(Instant::now());
         loop {
+            if silence.look(&self.pulse, Instant::now()) >= DEAF {
+                // Whatever holds up the loops would hold up an orderly end too. The lease runs out, others rescue
+                // what is held, and whoever started this process starts it anew.
+                error!(
+                    "there was room and nothing was claimed for {DEAF:?}: this worker is deaf and ends itself"
+                );
+                std::process::exit(1);
+            }
             let beat = self.beat(meter.measure());
             self.state.note(beat.as_ref().err());
             self.pulse.beat(&self.settings.health_file);
@@ -109,14 +118,14 @@ impl Heart {
                 none.insert(connection)
             }
         };
-        let old = self.ids.borrow().clone();
+        let (old, task) = (self.ids.borrow().clone(), self.pulse.task());
         if let Some(id) = &old
-            && protocol::heartbeat(keys, id, usage).run_blocking(connection)?
+            && protocol::heartbeat(keys, id, usage, &task).run_blocking(connection)?
         {
             return Ok(());
         }
         let id = protocol::register(keys, registration).run_blocking(connection)?;
-        protocol::heartbeat(keys, &id, usage).run_blocking(connection)?;
+        protocol::heartbeat(keys, &id, usage, &task).run_blocking(connection)?;
         match old {
             None => info!(id, "registered"),
             Some(old) => info!(id, old, "the lease was lost; registered anew"),

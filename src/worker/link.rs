@@ -2,7 +2,7 @@
 
 use crate::protocol::Call;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, RedisResult};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -47,11 +47,24 @@ impl Link {
             Ok(mut connection) => call.run(&mut connection).await,
             Err(error) => Err(error),
         };
+        self.heard(answer).await
+    }
+
+    async fn heard<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
         if answer.is_err() {
             self.connection.lock().await.take(); // whatever the error, the next call has a new connection
         }
         self.state.note(answer.as_ref().err());
         answer
+    }
+
+    /// Sends commands in one trip, once.
+    pub async fn query<T: FromRedisValue>(&self, commands: &Pipeline) -> RedisResult<T> {
+        let answer = match self.shared().await {
+            Ok(mut connection) => commands.query_async(&mut connection).await,
+            Err(error) => Err(error),
+        };
+        self.heard(answer).await
     }
 
     /// Runs a script until Redis has answered it, for as long as it takes.

@@ -2,20 +2,22 @@
 //!
 //! `lease` alone registers and renews, on a thread of its own; `claim` takes tasks; `task` and `filters` run them;
 //! `finish` says how they went; `reap` rescues what other workers left behind; `drain` ends it all in order.
+//! `serve` is another program's work, the HTTP front that pushes batches and tells what became of them.
 
 pub mod cli;
+pub mod filters;
+pub mod image;
+pub mod task;
 
 mod claim;
 mod drain;
-mod filters;
 mod finish;
 mod health;
-mod image;
 mod lease;
 mod link;
 mod reap;
+mod serve;
 mod submit;
-mod task;
 mod usage;
 
 use crate::protocol::{Keys, Registration};
@@ -96,8 +98,9 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
     let address = worker.settings.client.get_connection_info().addr().to_string();
     info!(redis = address, concurrency = worker.settings.concurrency, "the worker starts");
     let reaper = tokio::spawn(reap::run(Arc::clone(&worker)));
-    let tasks = claim::run(&worker, &stop).await;
-    drain::run(&worker, tasks).await;
+    let slots = claim::start(&worker, &stop);
+    stop.cancelled().await;
+    drain::run(&worker, slots).await;
     reaper.abort();
     info!("the worker has stopped");
     Ok(())

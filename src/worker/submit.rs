@@ -1,6 +1,6 @@
 //! Pushes tasks and, where asked, waits for their results: the smallest producer, and what `helm test` runs.
 
-use crate::protocol::{self, ImageTask, Keys, Source, Task};
+use crate::protocol::{self, ImageTask, Keys, Push, Source, Task};
 use anyhow::{Context, bail};
 use redis::AsyncCommands;
 use serde_json::Value;
@@ -42,7 +42,10 @@ pub async fn run(client: &redis::Client, keys: &Keys, submit: Submit) -> anyhow:
     };
     let tasks: Vec<_> = (1..=submit.count).map(|seed| Task::new(body(seed))).collect();
     for part in tasks.chunks(1_000) {
-        protocol::push(keys, part)?.exec_async(&mut redis).await.context("cannot push")?;
+        let push = protocol::push_if_room(keys, part)?.run(&mut redis).await.context("cannot push")?;
+        if let Push::Refused(why) = push {
+            bail!("the queue takes nothing more: {why}");
+        }
     }
     let mut missing: Vec<String> = tasks.into_iter().map(|it| it.id).collect();
     let mut out = std::io::stdout();

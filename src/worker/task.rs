@@ -1,8 +1,10 @@
 //! What is done with one task's body: the wait, the image, its filters, the result.
 
-use super::image::{MAX_BYTES, checksum, from_base64, from_file, synthetic};
+use super::image::{Format, MAX_BYTES, bytes_of, checksum, from_file, synthetic, to_file};
 use super::{Worker, filters};
 use crate::protocol::{ImageTask, Source, Task};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use redis::AsyncCommands;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,6 +20,8 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// One that no other attempt can mend.
+    #[must_use]
     pub fn hopeless(error: String) -> Self {
         Self { error, hopeless: true }
     }
@@ -28,10 +32,13 @@ impl Failure {
 }
 
 /// Runs a task for the worker `id`; answers the result that its submitter reads.
-pub async fn run(worker: &Worker, id: &str, task: &Task) -> Result<Value, Failure> {
+pub(super) async fn run(worker: &Worker, id: &str, task: Task) -> Result<Value, Failure> {
     let started = Instant::now();
-    let ImageTask { filters, image: source, delay_ms } = ImageTask::deserialize(&task.body)
-        .map_err(|error| Failure::hopeless(format!("the body is no image task: {error}")))?;
+    let Task { id: task, mut body, .. } = task;
+    let wrong = |error| Failure::hopeless(format!("the body is no image task: {error}"));
+    let output = body.as_object_mut().and_then(|it| it.remove("output"));
+    let output = Option::<Format>::deserialize(output.unwrap_or_default()).map_err(wrong)?;
+    let ImageTask { filters, image: source, delay_ms } = ImageTask::deserialize(body).map_err(wrong)?;
     let filters = filters::by_name(&filters)?;
     tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     let file = match &source {
@@ -41,19 +48,24 @@ pub async fn run(worker: &Worker, id: &str, task: &Task) -> Result<Value, Failur
     let work = move || {
         let image = match source {
             Source::Synthetic { width, height, seed } => synthetic(width, height, seed),
-            Source::Base64(text) => from_base64(&text),
+            Source::Base64(text) => from_file(&bytes_of(&text)?),
             Source::Key(_) => from_file(&file),
         }?;
         let image = filters.into_iter().try_fold(image, |image, filter| filter(&image))?;
-        Ok((image.width(), image.height(), checksum(&image)))
+        let file = output.map(|format| to_file(&image, format)).transpose()?;
+        Ok((image.width(), image.height(), checksum(&image), file))
     };
-    let (width, height, checksum) = tokio::task::spawn_blocking(work)
+    let (width, height, checksum, file) = tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::passing(format!("a filter ended badly: {error}")))??;
     let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Ok(json!({
-        "id": task.id, "width": width, "height": height, "checksum": checksum, "millis": millis, "worker": id,
-    }))
+    let mut result = json!({
+        "id": task, "width": width, "height": height, "checksum": checksum, "millis": millis, "worker": id,
+    });
+    if let (Some(format), Some(file)) = (output, file) {
+        result["image"] = json!({"format": format, "base64": BASE64_STANDARD.encode(file)});
+    }
+    Ok(result)
 }
 
 /// The file under `key`. That it is missing may pass: who uploads may be late.

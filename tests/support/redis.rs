@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground is missing")]
 
-use redis::Commands;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// A running (or stopped) server that always comes back on the same port.
 pub struct RedisServer {
     port: u16,
     child: Option<Child>,
+    /// Where a replica writes what it was sent; each start has an empty one.
+    folder: TempDir,
 }
 
 impl RedisServer {
@@ -19,7 +21,7 @@ impl RedisServer {
         // Another program may take the free port before the server does; then a next one is tried.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).unwrap().port();
-            let mut server = Self { port, child: None };
+            let mut server = Self { port, child: None, folder: tempfile::tempdir().unwrap() };
             if server.try_start() {
                 return server;
             }
@@ -56,18 +58,32 @@ impl RedisServer {
         redis::Client::open(self.url()).unwrap()
     }
 
+    /// What the main thread of the running server has used of the CPU (Linux).
+    #[allow(dead_code, reason = "not each test asks")]
+    pub fn cpu(&self) -> Duration {
+        let pid = self.child.as_ref().unwrap().id();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
+        Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+    }
+
     fn try_start(&mut self) -> bool {
         let port = self.port.to_string();
-        let args = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let args = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"];
+        self.folder = tempfile::tempdir().unwrap();
         let mut child = Command::new("redis-server")
             .args(args)
+            .arg(self.folder.path())
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server must be on the path");
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
             let alive = child.try_wait().unwrap().is_none();
-            if alive && self.client().get_connection().and_then(|mut it| it.ping::<String>()).is_ok() {
+            // Its own answer: two servers may have been given one port, and the second has not ended yet.
+            let mine = format!("process_id:{}\r\n", child.id());
+            let info = redis::cmd("INFO");
+            let answer = self.client().get_connection().and_then(|mut it| info.query::<String>(&mut it));
+            if alive && answer.is_ok_and(|it| it.contains(&mine)) {
                 self.child = Some(child);
                 return true;
             }

@@ -1,8 +1,11 @@
 //! Real worker processes, and a queue to watch them by.
 
+use crate::python::PYTHON;
 use crate::redis_server::RedisServer;
+use crate::wire::{self, Wire};
 use redis::{Commands, Connection};
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -24,6 +27,24 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// What a worker is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Rust,
+    Python,
+    /// The control: takes a task off the list, and nobody else knows that it has it.
+    Bare,
+}
+
+const BARE: &str = r#"
+import json, os, redis, time
+r = redis.Redis.from_url(os.environ["REDIS_URL"])
+while True:
+    task = json.loads(r.brpop("wp:{tasks}:ready")[1])
+    time.sleep(task["body"]["delayMs"] / 1000)
+    r.set("wp:{tasks}:results:" + task["id"], "{}")
+"#;
 
 /// A queue on a server of its own.
 pub struct Yard {
@@ -47,15 +68,38 @@ impl Yard {
     /// `workerpool-worker` with the address of this queue.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workerpool-worker"));
-        command.args(["--redis", &self.server.url(), "--queue", "tasks", "--health-file"]);
+        command.env("REDIS_URL", self.server.url()).args(["--queue", "tasks", "--health-file"]);
         command.arg(self.folder.path().join(format!("{name}.json"))).stderr(Stdio::null());
         command
     }
 
     /// A running worker.
     pub fn worker(&self, name: &str, args: &[&str]) -> Process {
-        let mut command = self.program(name);
-        Process { name: name.into(), child: command.args(["--name", name]).args(args).spawn().unwrap() }
+        Process::start(name, self.program(name).args(["--name", name]).args(args))
+    }
+
+    /// A running worker of this kind on a wire.
+    pub fn worker_on(&self, wire: &Wire, kind: Kind, name: &str) -> Process {
+        let python = |args: &[&str]| {
+            let mut command = Command::new(&*PYTHON);
+            command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
+            command
+        };
+        let mut command = match kind {
+            Kind::Rust => self.program(name),
+            Kind::Python => python(&["examples/python/worker.py"]),
+            Kind::Bare => python(&["-c", BARE]),
+        };
+        command.env("REDIS_URL", &wire.url).env("POD_NAME", name);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let process = Process::start(name, &mut command);
+        wire.belongs_to(process.id());
+        process
+    }
+
+    /// The server's address.
+    pub fn address(&self) -> SocketAddr {
+        self.server.url().trim_start_matches("redis://").parse().unwrap()
     }
 
     /// What a subcommand says.
@@ -105,6 +149,14 @@ pub struct Process {
 }
 
 impl Process {
+    pub fn start(name: &str, command: &mut Command) -> Self {
+        Self { name: name.into(), child: command.spawn().unwrap() }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -112,9 +164,7 @@ impl Process {
 
     /// Sends `TERM`, `STOP` or `CONT`.
     pub fn signal(&self, signal: &str) {
-        let status =
-            Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
+        wire::signal(self.id(), signal);
     }
 
     #[track_caller]

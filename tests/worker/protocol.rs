@@ -2,10 +2,9 @@
 
 use crate::redis_server::RedisServer;
 use redis::{Commands, Connection, RedisResult};
-use rstest::rstest;
 use serde_json::{Value, json};
 use std::time::Duration;
-use workerpool::protocol::{self, Attempt, Ending, Keys, Reaped, Registration, Task, Usage};
+use workerpool::protocol::{self, Done, Ending, Keys, Reaped, Registration, Take, Task, Usage};
 
 /// A queue of a test's own, and hands to play its workers.
 pub struct Queue {
@@ -43,13 +42,19 @@ impl Queue {
 
     pub fn must_claim(&mut self, worker: &str) -> Vec<u8> {
         let element = self.claim(worker).unwrap().expect("a task to claim");
-        protocol::claimed(&self.keys, worker, &id_of(&element)).run_blocking(&mut self.redis).unwrap();
+        assert!(protocol::claimed(&self.keys, worker).run_blocking(&mut self.redis).unwrap());
         element
+    }
+
+    fn take(&mut self, worker: &str, known: usize) -> Take {
+        protocol::take(&self.keys, worker, known).run_blocking(&mut self.redis).unwrap()
     }
 
     pub fn ack(&mut self, worker: &str, element: &[u8]) -> Ending {
         let took = Duration::from_millis(40);
-        let call = protocol::ack(&self.keys, worker, element, &id_of(element), b"{\"ok\":1}", took);
+        let (task, keep) = (&id_of(element), protocol::RESULT_TTL);
+        let done = Done { task, element, result: b"{\"ok\":1}", keep, took };
+        let call = protocol::ack(&self.keys, worker, done);
         call.run_blocking(&mut self.redis).unwrap()
     }
 
@@ -131,7 +136,7 @@ fn a_heartbeat_renews_a_lease_and_never_revives_one() {
     let worker = queue.worker("w");
     let _: () = queue.redis.pexpire(queue.keys.worker(&worker), 1_000).unwrap();
     let _: () = queue.redis.srem(queue.keys.workers(), &worker).unwrap();
-    let beat = protocol::heartbeat(&queue.keys, &worker, Usage { cpu: 12.34, memory: 5_000_000 });
+    let beat = protocol::heartbeat(&queue.keys, &worker, Usage { cpu: 12.34, memory: 5_000_000 }, "b");
     assert!(beat.run_blocking(&mut queue.redis).unwrap());
     assert!(queue.redis.pttl::<_, i64>(queue.keys.worker(&worker)).unwrap() > 7_000);
     assert!(queue.redis.sismember::<_, _, bool>(queue.keys.workers(), &worker).unwrap());
@@ -149,6 +154,8 @@ fn the_state_follows_the_claims() {
     queue.push(&["a", "b"]);
     let (a, b) = (queue.must_claim(&worker), queue.must_claim(&worker));
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
+    let beat = protocol::heartbeat(&queue.keys, &worker, Usage::default(), "b");
+    assert!(beat.run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "task").as_deref(), Some("b"));
     assert_eq!(queue.ack(&worker, &a), Ending::Done);
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"), "it still holds b");
@@ -156,29 +163,54 @@ fn the_state_follows_the_claims() {
     assert_eq!(queue.ack(&worker, &b), Ending::Done);
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
     assert_eq!(queue.field(&worker, "task"), None);
+    assert!(beat.run_blocking(&mut queue.redis).unwrap());
+    assert_eq!(queue.field(&worker, "task"), None, "an idle worker runs nothing");
 }
 
 #[test]
-fn the_attempt_tells_the_lease_the_tasks_held_and_a_wish_to_drain() {
+fn a_take_tells_the_lease_the_tasks_held_and_a_wish_to_drain() {
     let mut queue = Queue::new();
     let worker = queue.worker("w");
-    let attempt = protocol::attempt(&queue.keys, &worker);
     let drain = |wish| protocol::ask_to_drain(&Keys::new("tasks"), "w.1", wish);
-    assert_eq!(attempt.run_blocking(&mut queue.redis).unwrap(), Attempt::Leased { held: 0, drain: false });
-    queue.push(&["a"]);
-    queue.must_claim(&worker);
+    assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 0, drain: false });
+    queue.push(&["a", "b"]);
+    let Take::Task(element) = queue.take(&worker, 0) else { panic!("no task") };
+    assert_eq!(id_of(&element), "a");
+    assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
+    assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 1, drain: false }, "it must look what it holds");
     assert!(drain(true).run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("draining"));
-    assert_eq!(attempt.run_blocking(&mut queue.redis).unwrap(), Attempt::Leased { held: 1, drain: true });
+    assert_eq!(queue.take(&worker, 1), Take::Nothing { held: 1, drain: true });
     assert!(drain(false).run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
 
     queue.lose_lease(&worker);
-    assert_eq!(attempt.run_blocking(&mut queue.redis).unwrap(), Attempt::Lost);
+    assert_eq!(queue.take(&worker, 1), Take::Lost);
     assert!(!drain(true).run_blocking(&mut queue.redis).unwrap());
-    let claimed = protocol::claimed(&queue.keys, &worker, "a").run_blocking(&mut queue.redis).unwrap();
-    assert_eq!(claimed, None);
+    assert!(!protocol::claimed(&queue.keys, &worker).run_blocking(&mut queue.redis).unwrap());
     assert!(!queue.redis.exists::<_, bool>(queue.keys.worker(&worker)).unwrap(), "no zombie without a lease");
+    assert_eq!(queue.ready_ids(), ["b"]);
+}
+
+#[test]
+fn the_end_of_a_task_brings_the_next_in_one_trip() {
+    let mut queue = Queue::new();
+    let worker = queue.worker("w");
+    queue.push(&["a", "b"]);
+    let first = queue.must_claim(&worker);
+    let mut next = |element: &[u8]| {
+        let (task, took) = (&id_of(element), Duration::from_millis(40));
+        let done = Done { task, element, result: b"{}", keep: Duration::ZERO, took };
+        protocol::ack_and_take(&queue.keys, &worker, done, 0).run_blocking(&mut queue.redis).unwrap()
+    };
+    let (Ending::Done, Take::Task(second)) = next(&first) else { panic!("not done, or no task") };
+    assert_eq!(id_of(&second), "b");
+    assert_eq!(next(&first), (Ending::Late, Take::Nothing { held: 1, drain: false }), "b is not known to it");
+    assert_eq!(next(&second), (Ending::Done, Take::Nothing { held: 0, drain: false }));
+    assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
+    assert_eq!(queue.stat("processed"), Some(2));
+    assert!(!queue.redis.exists::<_, bool>(queue.keys.result("a")).unwrap(), "kept for no time at all");
+    assert!(!queue.redis.exists::<_, bool>(queue.keys.unread()).unwrap());
 }
 
 #[test]
@@ -345,43 +377,4 @@ fn a_poison_task_that_kills_five_workers_is_given_up() {
         assert_eq!(queue.reap(&victim), Reaped { rescued: 1 - last, failed: last, left: 0 });
     }
     check_failure(&mut queue, "poison", &json!({"error": "its worker died: w.5", "attempts": 5}));
-}
-
-#[test]
-fn a_long_list_is_rescued_in_parts_and_stays_in_sight() {
-    let mut queue = Queue::new();
-    let dead = queue.worker("dead");
-    let ids: Vec<String> = (0..1_200).map(|n| n.to_string()).collect();
-    queue.push(&ids.iter().map(String::as_str).collect::<Vec<_>>());
-    for _ in 0..1_200 {
-        queue.claim(&dead).unwrap().unwrap();
-    }
-    queue.lose_lease(&dead);
-    assert_eq!(queue.reap(&dead), Reaped { rescued: 500, failed: 0, left: 700 });
-    assert!(queue.redis.sismember::<_, _, bool>(queue.keys.workers(), &dead).unwrap());
-    assert_eq!(queue.reap(&dead).left, 200);
-    assert_eq!(queue.reap(&dead).left, 0);
-    assert_eq!(queue.ready_ids(), ids.into_iter().rev().collect::<Vec<_>>());
-}
-
-#[rstest]
-#[case::no_json(b"\xff{not json")]
-#[case::no_id(br#"{"at":1}"#)]
-#[case::odd_id(br#"{"id":7}"#)]
-#[case::text(b"\"id\"")]
-fn garbage_is_carried_like_a_task_and_given_up_in_the_end(#[case] garbage: &[u8]) {
-    let mut queue = Queue::new();
-    let _: () = queue.redis.lpush(queue.keys.ready(), garbage).unwrap();
-    for _ in 0..4 {
-        let victim = queue.worker("w");
-        assert_eq!(queue.claim(&victim).unwrap().unwrap(), garbage);
-        queue.lose_lease(&victim);
-        assert_eq!(queue.reap(&victim), Reaped { rescued: 1, failed: 0, left: 0 });
-    }
-    let worker = queue.worker("w");
-    queue.claim(&worker).unwrap();
-    assert_eq!(queue.fail(&worker, garbage, false), Ending::Failed(5));
-    let entry: Vec<u8> = queue.redis.lindex(queue.keys.failed(), 0).unwrap();
-    let entry: Value = serde_json::from_str(&String::from_utf8_lossy(&entry)).unwrap();
-    assert!(entry["task"].is_string(), "{entry}");
 }

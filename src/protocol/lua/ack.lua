@@ -1,8 +1,15 @@
--- KEYS: claimed, worker, stats, attempts, result. ARGV: element, task, result, result's ttl, milliseconds of work.
-if not release(KEYS[1], ARGV[1]) then return {'late', 0} end
-redis.call('SET', KEYS[5], ARGV[3], 'PX', ARGV[4])
-redis.call('HINCRBY', KEYS[3], 'processed', 1)
-redis.call('HINCRBY', KEYS[3], 'millis', ARGV[5])
-redis.call('HDEL', KEYS[4], ARGV[2])
-settle(KEYS[2], KEYS[1])
-return {'done', 0}
+-- KEYS: claimed, worker, stats, attempts, result, unread, ready.
+-- ARGV: element, task, result, how long it is kept, milliseconds of work; and to take the next task at once, how many
+-- others the caller knows it holds. Returns {done or late, 0}; where asked {that, what take returns}.
+local word = 'late'
+if release(KEYS[1], ARGV[1]) then
+  word = 'done'
+  keep(KEYS[5], KEYS[6], ARGV[3], ARGV[4])
+  redis.call('HINCRBY', KEYS[3], 'processed', 1)
+  redis.call('HINCRBY', KEYS[3], 'millis', ARGV[5])
+  redis.call('HDEL', KEYS[4], ARGV[2])
+  if not ARGV[6] then settle(KEYS[2], KEYS[1]) end
+end
+if not ARGV[6] then return {word, 0} end
+local leased, held, drain, element = take_next(KEYS[2], KEYS[1], KEYS[7], ARGV[6])
+return {{word, 0}, {leased, held, drain, type(element) == 'string' and element}}

@@ -1,7 +1,12 @@
--- Shared by the scripts of a living worker.
+#!lua flags=allow-oom
+-- Shared by all scripts of workers, and first in each: a Redis that is full refuses producers, not those who empty it.
+local clock
 local function now()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
+  if not clock then
+    local t = redis.call('TIME')
+    clock = t[1] * 1000 + math.floor(t[2] / 1000)
+  end
+  return clock
 end
 
 -- Sets the state that follows from the worker's own claims, and since when; false where it has no lease.
@@ -18,4 +23,11 @@ end
 -- Takes the element out of the worker's claims; false where it is not there, or a fence is.
 local function release(claimed, element)
   return redis.pcall('LREM', claimed, 1, element) == 1
+end
+
+-- Stores a result for so many milliseconds, 0: not at all, and counts it in the minute it ends in.
+local function keep(result, unread, text, time)
+  if time == '0' then return end
+  redis.call('SET', result, text, 'PX', time)
+  redis.call('HINCRBY', unread, math.floor((now() + time) / 60000), 1)
 end

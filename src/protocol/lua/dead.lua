@@ -1,7 +1,17 @@
--- KEYS: workers, reaper, prefix of the hash. ARGV: time until the next look, 0: out of turn.
-if ARGV[1] ~= '0' and not redis.call('SET', KEYS[2], 1, 'NX', 'PX', ARGV[1]) then return {} end
+-- KEYS: workers, reaper, prefix of the hash. ARGV: time until the next look, 0: out of turn; lease.
+-- No time to live is ever longer than it was set: that is the server's clock having gone back, or a hash that
+-- somebody wrote to after its end. Both would let the dead live on.
+if ARGV[1] ~= '0' and not redis.call('SET', KEYS[2], 1, 'NX', 'PX', ARGV[1]) then
+  if redis.call('PTTL', KEYS[2]) <= tonumber(ARGV[1]) then return {} end
+  redis.call('SET', KEYS[2], 1, 'PX', ARGV[1])
+end
 local dead = {}
 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  if redis.call('EXISTS', KEYS[3] .. id) == 0 then dead[#dead + 1] = id end
+  local left = redis.call('PTTL', KEYS[3] .. id)
+  if left == -2 then
+    dead[#dead + 1] = id
+  elseif left == -1 or left > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[3] .. id, ARGV[2])
+  end
 end
 return dead

@@ -1,6 +1,7 @@
--- KEYS: worker, workers. ARGV: id, lease, cpu, memory.
+-- KEYS: worker, workers, claimed. ARGV: id, lease, cpu, memory, task.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], 'cpu', ARGV[3], 'memory', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if redis.call('LLEN', KEYS[3]) > 0 then redis.call('HSET', KEYS[1], 'task', ARGV[5]) end
 redis.call('SADD', KEYS[2], ARGV[1]) -- a leased worker is always in the set, whoever took it out
 return 1

@@ -1,5 +1,6 @@
--- KEYS: workers, worker, claimed, ready, attempts, stats, failed, prefix of results.
--- ARGV: id, most elements, most attempts, result's ttl, time the fence stands. Returns rescued, failed, left.
+-- KEYS: workers, worker, claimed, ready, attempts, stats, failed, prefix of results, unread.
+-- ARGV: id, most elements, most attempts, how long an error is kept, time the fence stands.
+-- Returns rescued, failed, left.
 if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then return {0, 0, 0} end
 local rescued, failed, left = 0, 0, 0
 if redis.call('TYPE', KEYS[3]).ok == 'list' then
@@ -7,7 +8,7 @@ if redis.call('TYPE', KEYS[3]).ok == 'list' then
     local element = redis.call('LINDEX', KEYS[3], 0) -- the newest claim first: the oldest ends up next out
     if not element then break end
     local why = 'its worker died: ' .. ARGV[1]
-    if count_failure(element, KEYS[5], KEYS[6], KEYS[7], KEYS[8], why, ARGV[3], ARGV[4]) then
+    if count_failure(element, KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], why, ARGV[3], ARGV[4]) then
       redis.call('LPOP', KEYS[3])
       failed = failed + 1
     else

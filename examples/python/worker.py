@@ -1,0 +1,101 @@
+"""Un worker completo: toma tareas de Redis y no pierde ninguna, lo mate quien lo mate. El porqué: README.md."""
+import json, os, pathlib, resource, signal, socket, threading, time
+import redis
+from PIL import UnidentifiedImageError
+from filters import process
+
+LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).parents[2] / "src/protocol/lua"))
+QUEUE, HOST = os.environ.get("QUEUE", "tasks"), socket.gethostname()
+NAME = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}")
+LEASE, RESULT, FENCE = 8_000, 3_600_000, 86_400_000  # milisegundos
+HOPELESS = (ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError)  # otro intento acabaría igual
+r = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=3)
+stop, me, doing = threading.Event(), "", ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
+
+def key(name, id=None, task=""):
+    """El nombre completo: detrás de "worker:" y "claimed:" va un worker (nosotros, si no se dice otro)."""
+    owner = me if id is None else id
+    return f"wp:{{{QUEUE}}}:{name}" + {"worker:": owner, "claimed:": owner, "results:": task}.get(name, "")
+
+def script(name, keys, before=""):
+    """Un guion de Lua listo para llamarlo con sus argumentos; las claves ya las sabe."""
+    code = r.register_script("".join((LUA / f"{it}.lua").read_text() for it in f"common {before} {name}".split()))
+    return lambda *args, **whose: code([key(it, **whose) for it in keys.split()], args)
+
+register = script("register", "generation workers worker: claimed:")
+heartbeat = script("heartbeat", "worker: workers claimed:")
+take = script("take", "worker: claimed: ready", before="taking")
+claimed = script("claimed", "worker: claimed:")
+ack = script("ack", "claimed: worker: stats attempts results: unread ready", before="taking")
+fail = script("fail", "claimed: worker: ready attempts stats failed results: unread", before="failure")
+hand_back = script("hand_back", "claimed: worker: ready")
+dead = script("dead", "workers reaper worker:")
+reap = script("reap", "workers worker: claimed: ready attempts stats failed results: unread", before="failure")
+drain = script("drain", "worker: claimed:")
+deregister = script("deregister", "workers worker: claimed:")
+
+def next_task():
+    """Toma como mucho una tarea. Si no hay, espera un segundo y devuelve None."""
+    global me
+    leased, held, draining, element = take(0) if me else (0, 0, 0, None)
+    if not leased:  # la primera vez, o el arriendo se perdió: a partir de aquí somos otra generación
+        me = register(NAME, LEASE, NAME, HOST, "python", id="").decode()
+    elif draining:
+        stop.wait(.5)
+    elif element:
+        return element
+    else:  # held: una toma anterior cuya respuesta se perdió por el camino
+        element = r.lindex(key("claimed:"), 0) if held else r.blmove(key("ready"), key("claimed:"), 1, "RIGHT", "LEFT")
+        if element and not claimed():  # el arriendo acabó mientras tanto
+            hand_back(element)
+        else:
+            return element
+
+def insist(call, *args, **whose):
+    """Lo que termina una tarea se repite hasta que Redis conteste; dos veces no hace daño."""
+    while True:
+        try:
+            return call(*args, **whose)
+        except redis.RedisError:
+            r.connection_pool.disconnect()
+            time.sleep(.5)
+
+def work(element):
+    global doing
+    started = time.monotonic()
+    try:
+        task = json.loads(element)
+        doing = task["id"]
+        result = {"id": task["id"], "worker": me, **process(task["body"], r.get)}
+    except Exception as error:
+        insist(fail, element, f"{type(error).__name__}: {error}", 1 if isinstance(error, HOPELESS) else 5, RESULT)
+    else:
+        took = result["millis"] = round((time.monotonic() - started) * 1000)
+        insist(ack, element, task["id"], json.dumps(result), task.get("keep", RESULT), took, task=task["id"])
+
+def keep_alive():
+    """En un hilo aparte, que ninguna tarea para: renueva nuestro arriendo y rescata lo que los muertos tenían."""
+    while not time.sleep(1):
+        try:
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            heartbeat(me, LEASE, 0, usage.ru_maxrss * 1024, doing)
+            if stop.is_set():
+                drain(1)
+            for id in (it.decode() for it in dead(900, LEASE, id="")):
+                while reap(id, 500, 5, RESULT, FENCE, id=id)[2]:
+                    pass
+        except redis.RedisError:
+            pass  # Redis no está: ya volverá
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=keep_alive, daemon=True).start()
+    while not stop.is_set():
+        try:
+            if element := next_task():
+                work(element)
+        except redis.RedisError:
+            r.connection_pool.disconnect()
+            stop.wait(1)
+    while me and insist(deregister, me, FENCE):
+        insist(hand_back, r.lindex(key("claimed:"), 0))

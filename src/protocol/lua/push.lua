@@ -1,0 +1,37 @@
+-- KEYS: ready, stats, unread, pressure. ARGV: most unread results, most of maxmemory in percent, elements.
+-- Returns 1 when all are pushed, or a sentence when none is: the queue's results or Redis's memory are full.
+local function pressure()
+  local t = redis.call('TIME')
+  local unread, minute = 0, math.floor(t[1] / 60)
+  local buckets = redis.call('HGETALL', KEYS[3])
+  for i = 1, #buckets, 2 do
+    if tonumber(buckets[i]) < minute then
+      redis.call('HDEL', KEYS[3], buckets[i])
+    else
+      unread = unread + math.max(0, tonumber(buckets[i + 1]))
+    end
+  end
+  if unread >= tonumber(ARGV[1]) then
+    return unread .. ' results wait to be read: collect them, or push with "keep": 0 what nobody reads'
+  end
+  local info = redis.pcall('INFO', 'memory')
+  if type(info) ~= 'string' then return '' end
+  local used, most = tonumber(string.match(info, 'used_memory:(%d+)')), tonumber(string.match(info, 'maxmemory:(%d+)'))
+  if most > 0 and used * 100 >= most * ARGV[2] then
+    return 'Redis uses ' .. used .. ' bytes of ' .. most .. ': wait until workers have emptied the queue, or give it more'
+  end
+  return ''
+end
+
+local full = redis.call('GET', KEYS[4]) -- asked anew each second
+if not full then
+  full = pressure()
+  redis.pcall('SET', KEYS[4], full, 'PX', 1000)
+end
+if full ~= '' then return full end
+for i = 3, #ARGV do
+  local pushed = redis.pcall('LPUSH', KEYS[1], ARGV[i])
+  if type(pushed) == 'table' then return pushed.err end -- full to the brim, or no list: so says the first, or none
+end
+redis.call('HINCRBY', KEYS[2], 'arrived', #ARGV - 2)
+return 1
