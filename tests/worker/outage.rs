@@ -79,6 +79,7 @@ fn a_full_redis_refuses_producers_and_is_emptied_by_workers(#[case] kind: Kind) 
     while cmd("LPUSH").arg(yard.keys.ready()).arg("garbage".repeat(30_000)).exec(&mut yard.redis).is_ok() {
         let _: () = yard.redis.hincr(yard.keys.stats(), "arrived", 1).unwrap_or_default();
     }
+    cmd("CONFIG").arg(&["SET", "maxmemory", "10mb"]).exec(&mut yard.redis).unwrap(); // and well past it
     worker.signal("CONT");
     let emptied = |seen: &protocol::Snapshot| seen.ready == 0 && seen.claimed == 0;
     crate::process::until("the queue to be empty", || {
