@@ -10,7 +10,8 @@ use crate::api::{Key, WorkerPool};
 use crate::decide::{Load, Millis, Reason, Time};
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts};
-use crate::report::{Metrics, PoolGauges, Verdict};
+use crate::report::{Metrics, Verdict};
+use crate::web::Board;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -23,14 +24,15 @@ const SOON: Millis = Millis(100);
 pub struct Fleet {
     in_cluster: bool,
     metrics: Arc<Metrics>,
-    pools: HashMap<Key, PoolState>,
-    targets: HashMap<TargetKey, Target>,
+    pub(super) pools: HashMap<Key, PoolState>,
+    pub(super) targets: HashMap<TargetKey, Target>,
     /// Pools by target, the oldest first: only the first writes.
     claims: HashMap<TargetKey, BTreeSet<(i64, Key)>>,
     rivals: BTreeMap<Key, TargetKey>,
     lists: Lists,
     timers: BTreeSet<(Time, Key)>,
     budget: Budget,
+    pub(super) board: Arc<Board>,
 }
 
 impl Fleet {
@@ -47,6 +49,7 @@ impl Fleet {
             lists: Lists::new(),
             timers: BTreeSet::new(),
             budget: Budget::default(),
+            board: Arc::default(),
         }
     }
 
@@ -104,8 +107,8 @@ impl Fleet {
                 // Who asked may be gone.
                 let _ = answer.send(self.gauges(now));
             }
-            Event::View(answer) => {
-                let _ = answer.send(self.pools.values().map(PoolState::view).collect());
+            Event::View(keys, answer) => {
+                let _ = answer.send(self.views(keys));
             }
             Event::Tick => {
                 while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {
@@ -160,6 +163,7 @@ impl Fleet {
 
     fn pool_gone(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.remove(key) else { return };
+        self.board.gone(key);
         if let Some(at) = pool.timer {
             self.timers.remove(&(at, key.clone()));
         }
@@ -221,6 +225,7 @@ impl Fleet {
         if !known {
             self.attend(&facts.pool, now, todo);
         }
+        self.show(&facts.pool, now);
     }
 
     fn secret_read(&mut self, key: &Key, answer: Result<String, String>, now: Time, todo: &mut Vec<Command>) {
@@ -364,6 +369,7 @@ impl Fleet {
 
     fn set_timer(&mut self, key: &Key, now: Time) {
         let Some(pool) = self.pools.get_mut(key) else { return };
+        self.board.touch(key, now);
         let status = pool
             .unwritten
             .as_ref()
@@ -382,13 +388,6 @@ impl Fleet {
                 self.timers.insert((at, key.clone()));
             }
         }
-    }
-
-    fn gauges(&self, now: Time) -> Vec<PoolGauges> {
-        let mut all: Vec<PoolGauges> =
-            self.pools.values().map(|pool| pool.gauges(self.targets.get(&pool.target), now)).collect();
-        all.sort_by(|a, b| a.pool.cmp(&b.pool));
-        all
     }
 }
 

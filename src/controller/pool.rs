@@ -5,7 +5,7 @@ use crate::decide::{Decision, Load, Memory, Millis, Pool, Reason, Seen, Time, Wh
 use crate::observe::target::{Target, TargetKey, Writer};
 use crate::observe::{Address, Queue};
 use crate::report::{Observed, PoolGauges, Verdict};
-use crate::web::PoolView;
+use crate::web::{PoolView, Sample};
 use kube::ResourceExt;
 use std::time::{Duration, Instant};
 
@@ -249,7 +249,25 @@ impl PoolState {
             namespace: self.key.namespace.to_string(),
             name: self.key.name.to_string(),
             bounds: self.wishes.as_ref().ok().map(|pool| (pool.min, pool.max)),
+            rules: self.wishes.as_ref().ok().map(Into::into),
+            pending: self
+                .acting
+                .as_ref()
+                .map(|Acting { verdict, .. }| (verdict.to, verdict.sentence.clone())),
             status: WorkerPoolStatus { history: self.history.clone(), ..newest.clone() },
+        }
+    }
+
+    pub fn sample(&self, target: Option<&Target>) -> Sample {
+        let newest = self.unwritten.as_ref().map_or(&self.status, |unwritten| &unwritten.status);
+        let reason = newest.decision.as_ref().map(|decision| decision.reason.as_str());
+        Sample {
+            load: self.facts.as_ref().map_or(Load::MISSING, |look| look.load),
+            replicas: target.map(|target| target.replicas),
+            desired: target.map(|target| target.desired),
+            idle: self.memory.idle_since.is_some(),
+            reason: Reason::ALL.iter().copied().find(|known| Some(known.as_str()) == reason),
+            patience: self.stale_after(),
         }
     }
 }
