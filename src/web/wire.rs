@@ -5,7 +5,7 @@ use super::PoolView;
 use super::board::{Board, Known, News};
 use super::trace::{Row, UNKNOWN};
 use crate::api::Key;
-use crate::decide::Pool;
+use crate::decide::{Pool, Reason};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -59,7 +59,9 @@ pub(super) fn full(board: &Board, views: &[PoolView]) -> String {
         pool["spark"] = json!(spark(&known.trace, board.now()));
         Some(pool)
     });
-    json!({"full": true, "now": board.now(), "version": env!("CARGO_PKG_VERSION"), "pools": pools.collect::<Vec<_>>()})
+    let reasons: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let pools: Vec<Value> = pools.collect();
+    json!({"full": true, "now": board.now(), "version": env!("CARGO_PKG_VERSION"), "reasons": reasons, "pools": pools})
         .to_string()
 }
 
