@@ -146,6 +146,9 @@ fn row(view: &PoolView, known: &Known) -> Value {
             row[part] = value.clone();
         }
     }
+    if let Some(mean) = status.pointer("/metrics/taskMillis/value") {
+        row["taskMillis"] = mean.clone();
+    }
     // They change with every look and are among the facts.
     for column in ["queue", "busy", "util", "wait", "cpu"] {
         row["display"].as_object_mut().and_then(|display| display.remove(column));

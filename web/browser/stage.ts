@@ -42,6 +42,7 @@ export class Program {
 
   /** Without a goodbye, as when a node dies. */
   kill(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return Promise.resolve();
     return new Promise((done) => {
       this.child.once("exit", () => done());
       this.child.kill("SIGKILL");

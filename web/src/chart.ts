@@ -24,18 +24,18 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const colours = palette();
   const em = colours.font * 0.78;
-  const frame = { left: em * 6.4, right: width - em * 3.4 };
+  const frame = { left: em * 6.4, right: width - em * 4.2 };
   const pen = width ? sharp(canvas, width, height) : null;
   if (!pen) return frame;
   pen.font = `${em}px system-ui, sans-serif`;
   const draw = new Draw(pen, colours, em, frame, scene);
 
   const lanes = em * 1.15 * 3;
-  const room = height - em * 2.2 - lanes - em * 3.6;
-  let top = em * 1.5;
+  const room = height - em * 2.2 - lanes - em * 6.2;
+  let top = em * 1.7;
   const plot = (share: number, max: number): Plot => {
     const made = { top, bottom: top + room * share, max };
-    top = made.bottom + em * 1.3;
+    top = made.bottom + em * 2;
     return made;
   };
   const { pool, track, from, to } = scene;
@@ -46,7 +46,7 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   const peak = Math.max(most(LIVE), most(WANTED), 3);
   const bound = pool.bounds && pool.bounds[1] <= peak * 4 ? pool.bounds[1] : 0;
   const workers = plot(0.43, Math.max(peak, bound) * 1.12);
-  const bottom = workers.bottom + lanes + em * 0.5;
+  const bottom = workers.bottom + lanes + em * 0.9;
 
   draw.unknown(queue.top, workers.bottom);
   draw.axis(queue, t("queue"), 3);
@@ -64,9 +64,9 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   draw.limit(workers, bound || null, "max ", colours.dim);
   draw.step(workers, WANTED, colours.wanted, 2.5);
 
-  draw.lane(workers.bottom + em * 0.7, t("cooldownUp"), cooldowns(scene.changes, pool.rules, true), colours.up, 45, workers);
-  draw.lane(workers.bottom + em * 1.85, t("cooldownDown"), cooldowns(scene.changes, pool.rules, false), colours.down, -45);
-  draw.lane(workers.bottom + em * 3, t("idle"), track.idle(from, to), colours.idle, 0, workers);
+  draw.lane(workers.bottom + em * 1.1, t("cooldownUp"), cooldowns(scene.changes, pool.rules, true), colours.up, 45, workers);
+  draw.lane(workers.bottom + em * 2.25, t("cooldownDown"), cooldowns(scene.changes, pool.rules, false), colours.down, -45);
+  draw.lane(workers.bottom + em * 3.4, t("idle"), track.idle(from, to), colours.idle, 0, workers);
   draw.changes(queue.top, workers);
   draw.cursor(queue.top, bottom);
   return frame;
@@ -116,7 +116,7 @@ class Draw {
       this.text(`${n}${unit}`, frame.left - em * 0.5, y, colours.dim, "right");
     }
     this.pen.font = `600 ${em}px system-ui, sans-serif`;
-    this.text(title, 0, plot.top - em * 0.55, colours.ink);
+    this.text(title, 0, plot.top - em * 0.75, colours.ink);
     this.pen.font = `${em}px system-ui, sans-serif`;
   }
 
@@ -236,16 +236,16 @@ class Draw {
   /** Each decision: a line through all plots, a triangle, and the numbers where there is room. */
   changes(top: number, plot: Plot): void {
     const { pen, em, colours, scene } = this;
-    let free = -Infinity;
-    for (const change of scene.changes) {
-      const at = Date.parse(change.at);
-      if (at < scene.from || at > scene.to) continue;
-      const [x, up] = [this.x(at), change.to > change.from];
+    const seen = scene.changes.filter(({ at }) => Date.parse(at) >= scene.from && Date.parse(at) <= scene.to);
+    for (const [i, change] of seen.entries()) {
+      const [x, up] = [this.x(Date.parse(change.at)), change.to > change.from];
+      const next = seen[i + 1] ? this.x(Date.parse(seen[i + 1]!.at)) : this.frame.right + em * 4;
       const colour = up ? colours.up : colours.down;
-      pen.globalAlpha = 0.55;
+      // Many decisions would draw a fence.
+      pen.globalAlpha = seen.length > 16 ? 0.2 : 0.55;
       this.stroke(colour, 1, [2, 3], () => (pen.moveTo(x, top), pen.lineTo(x, plot.bottom)));
       pen.globalAlpha = 1;
-      const y = plot.top - em * 0.55;
+      const y = plot.top - em * 0.75;
       const r = em * 0.42;
       pen.beginPath();
       pen.moveTo(x - r, up ? y + r : y - r);
@@ -254,11 +254,7 @@ class Draw {
       pen.fillStyle = colour;
       pen.fill();
       const words = `${change.from}→${change.to}`;
-      const width = pen.measureText(words).width;
-      if (x + r > free && x + r + width < this.frame.right + em * 3) {
-        this.text(words, x + r * 1.4, y, colours.ink);
-        free = x + width + r * 4;
-      }
+      if (x + pen.measureText(words).width + r * 3 < next) this.text(words, x + r * 1.4, y, colours.ink);
     }
   }
 

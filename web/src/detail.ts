@@ -1,7 +1,7 @@
 /** One pool: its sentence, the class's panel, its charts through time, what may happen next, and its history. */
 import { chart, timeAt, type Frame } from "./chart";
 import { h, mark, put } from "./dom";
-import { ago, clock, fact, reasonText, t } from "./lang";
+import { ago, clock, fact, reasonText, t, waited, when } from "./lang";
 import { upcoming } from "./next";
 import { rank } from "./order";
 import { sentence } from "./sentence";
@@ -18,6 +18,8 @@ export class Detail {
   readonly node: HTMLElement;
   private track = new Track();
   private changes: Change[] = [];
+  /** What the charts show before the history begins. */
+  private older: Change[] = [];
   private range = 1;
   private frozen: number | null = null;
   private cursor: number | null = null;
@@ -45,15 +47,17 @@ export class Detail {
     this.explanation = h("section", {}, h("h2", {}, t("explanation")), this.trail);
     this.node = h("article", { class: "detail" },
       h("nav", {}, h("a", { href: "#/" }, `‹ ${t("pools")}`)),
-      h("header", {}, h("h1", {}, h("small", {}, `${namespace}/`), name), this.word),
-      this.hero, this.since,
+      h("div", { class: "hero" },
+        h("div", {},
+          h("header", {}, h("h1", {}, h("small", {}, `${namespace}/`), name), this.word),
+          this.hero, this.since),
+        h("section", { class: "ahead" }, h("h2", {}, t("clocks")), this.next)),
       h("div", { class: "board" },
         h("section", { class: "panel", "aria-label": t("workers") }, this.tiles),
         h("section", { class: "time" },
           h("div", { class: "controls" }, this.ranges, this.freezer, this.readout),
           this.canvas, this.legend)),
       h("div", { class: "below" },
-        h("section", {}, h("h2", {}, t("clocks")), this.next),
         this.explanation,
         h("section", {}, h("h2", {}, t("history")), this.past)),
       h("p", { class: "hint" }, t("readonly"), " ", h("code", {}, `kubectl workerpool -n ${namespace} monitor`)));
@@ -74,6 +78,8 @@ export class Detail {
       const { pool, trace, looked } = (await answer.json()) as Answer;
       this.track = new Track(trace, looked);
       this.changes = pool.history ?? [];
+      const first = this.changes[0];
+      this.older = this.track.steps(first ? Date.parse(first.at) - 1_000 : Infinity, this.store.reasons);
       const known = this.store.pools.get(pool.id);
       if (known && !known.decision?.trail && pool.decision) known.decision = pool.decision;
     } catch {
@@ -161,7 +167,8 @@ export class Detail {
     const { pool } = this;
     if (!pool) return;
     const [from, to] = this.view();
-    const { track, changes, cursor } = this;
+    const { track, cursor } = this;
+    const changes = [...this.older, ...this.changes];
     this.frame = chart(this.canvas, { pool, track, changes, from, to, cursor });
     const [shown, live] = cursor !== null ? [track.at(cursor), false] : this.frozen ? [track.at(to), false] : [pool.facts, true];
     this.panel(pool, shown, live);
@@ -177,14 +184,15 @@ export class Detail {
     const wanted = live ? (pool.pending?.[0] ?? pool.desiredReplicas) : facts?.[WANTED];
     const all: [string, string, string, string?][] = [
       ["📊", t("queueLength"), fact(facts?.[READY])],
-      ["⏳", t("wait"), fact(facts?.[WAIT], " s")],
+      ["⏳", t("wait"), waited(facts?.[WAIT])],
       ["👷", t("activeWorkers"), fact(facts?.[LIVE])],
-      ["⚡", t("busyWorkers"), `${fact(facts?.[BUSY])}${share !== null && share >= 0 ? ` (${share} %)` : ""}`],
+      ["⚡\uFE0F", t("busyWorkers"), `${fact(facts?.[BUSY])}${share !== null && share >= 0 ? ` (${share} %)` : ""}`],
       ["🖥️", t("cpu"), fact(facts?.[CPU], " %")],
     ];
     if (live) all.push(
+      ["⏱️", t("avgTime"), typeof pool.taskMillis === "number" ? `${(pool.taskMillis / 1000).toFixed(1)} s` : "?"],
       ["✅", t("success"), (pool.display?.success ?? "?").replace("%", " %")],
-      [{ up: "🔺", down: "🔻", hold: "⏸" }[to], t("recommendation"), t(to), to],
+      [{ up: "🔺", down: "🔻", hold: "⏸️" }[to], t("recommendation"), t(to), to],
       ["🎯", t("target"), to === "hold" || target === null ? fact(wanted) : `${fact(wanted)} → ${target}`],
       ["📈", t("eta"), (pool.display?.eta ?? "?").replace(/^-$/, "–").replace(/(\d)([a-z])/g, "$1 $2")],
     );
@@ -230,7 +238,7 @@ export class Detail {
     put(this.word, word(pool));
     const key = (name: string, words: string) => h("span", {}, h("i", { class: `key ${name}`, "aria-hidden": "true" }), words);
     this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("ready")), key("wanted", t("wanted")),
-      key("limit", "> <"), h("span", {}, `▲▼ ${t("history")}`));
+      key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`));
     const trail = pool.decision?.trail ?? [];
     this.explanation.hidden = !trail.length;
     this.trail.replaceChildren(...trail.map(({ step, says }) => h("li", {}, h("b", {}, step), " ", says)));
@@ -238,7 +246,7 @@ export class Detail {
       const { text, known } = sentence(change.sentence, Date.parse(change.at));
       const up = change.to > change.from;
       return h("li", { class: up ? "up" : "down" },
-        h("time", { datetime: change.at }, clock(Date.parse(change.at))),
+        h("time", { datetime: change.at }, when(Date.parse(change.at), store.now)),
         h("b", {}, `${up ? "▲" : "▼"} ${change.from} → ${change.to}`), h("span", known ? {} : { lang: "en" }, text));
     }));
     if (!this.changes.length) this.past.replaceChildren(h("li", { class: "empty" }, t("noHistory")));

@@ -21,7 +21,7 @@ const TEXT = {
   pool: ["Pool", "Grupo"],
   past: ["Queue, last 10 min", "Cola, últimos 10 min"],
   queue: ["Queue", "Cola"],
-  wait: ["Oldest waits", "Espera máx."],
+  wait: ["Oldest wait", "Espera máx."],
   busy: ["Busy", "Ocupados"],
   workers: ["Workers", "Trabajadores"],
   why: ["Why", "Por qué"],
@@ -34,14 +34,17 @@ const TEXT = {
   recommendation: ["Recommendation", "Recomendación"],
   target: ["Target workers", "Trabajadores objetivo"],
   eta: ["ETA, queue empty", "ETA, cola vacía"],
-  up: ["SCALE UP", "ESCALAR ↑"],
-  down: ["SCALE DOWN", "ESCALAR ↓"],
+  up: ["SCALE UP", "SUBIR"],
+  down: ["SCALE DOWN", "BAJAR"],
   hold: ["HOLD", "MANTENER"],
   ready: ["idle", "libres"],
   wanted: ["wanted", "deseados"],
   waiting: ["waiting", "en espera"],
   unknown: ["unknown", "desconocido"],
   unknownMark: ["no facts", "sin datos"],
+  threshold: ["threshold", "umbral"],
+  decision: ["decision", "decisión"],
+  nobody: ["nobody works", "nadie trabaja"],
   cooldownUp: ["cooldown ↑", "enfriam. ↑"],
   cooldownDown: ["cooldown ↓", "enfriam. ↓"],
   idle: ["idle", "inactivo"],
@@ -68,7 +71,8 @@ const TEXT = {
   follow: ["Follow", "Seguir"],
   frozen: ["Frozen at", "Congelado a las"],
   range: ["Time shown", "Tiempo mostrado"],
-  language: ["Español", "English"],
+  language: ["ES", "EN"],
+  inLanguage: ["En español", "In English"],
   theme: ["Light or dark", "Claro u oscuro"],
   help: ["Keys", "Teclas"],
   chart: ["Chart of queue, wait and workers. Left and right arrows move through time.",
@@ -137,12 +141,24 @@ export function span(seconds: number): string {
   const all = Math.max(0, Math.floor(seconds));
   const [h, m, s] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
   if (h) return `${h} h${m ? ` ${m} min` : ""}`;
-  return m ? `${m} min${s ? ` ${s} s` : ""}` : `${s} s`;
+  return m ? `${m} min${s && m < 10 ? ` ${s} s` : ""}` : `${s} s`;
+}
+
+/** Seconds as a fact: unknown is `?`, and long waits are said in minutes. */
+export function waited(n: number | null | undefined): string {
+  return typeof n === "number" && n >= 120 ? span(n >= 3600 ? n - (n % 60) : n) : fact(n, " s");
 }
 
 /** `4 s ago`, `hace 4 s`. */
 export function ago(millis: number): string {
   return column ? `hace ${span(millis / 1000)}` : `${span(millis / 1000)} ago`;
+}
+
+/** The local time of day, with the day where that is not today's. */
+export function when(millis: number, now: number): string {
+  const at = new Date(millis);
+  const today = at.toDateString() === new Date(now).toDateString();
+  return today ? clock(millis) : `${at.getDate()}/${at.getMonth() + 1} ${clock(millis, false)}`;
 }
 
 /** The local time of day, `09:16:05`. */

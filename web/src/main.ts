@@ -18,7 +18,7 @@ const save = (name: string, value: string) => { try { localStorage.setItem(name,
 const filter = h("input", { type: "search", spellcheck: "false", autocomplete: "off" });
 const status = h("span", { class: "status", role: "status" });
 const banner = h("p", { class: "banner", role: "alert", hidden: true });
-const [tongue, theme, keys] = [h("button", { onclick: speak }), h("button", { onclick: shade }), h("button", { onclick: help })];
+const [tongue, theme, keys] = [h("button", { onclick: speak }), h("button", { onclick: shade }), h("button", { class: "help", onclick: help })];
 const top = document.getElementById("top")!;
 top.append(status, filter, tongue, theme, keys);
 top.after(banner);
@@ -107,6 +107,7 @@ function label(): void {
   filter.setAttribute("placeholder", `${t("filter")}: ${t("filterHint")}  ( / )`);
   filter.setAttribute("aria-label", t("filter"));
   put(tongue, t("language"));
+  tongue.setAttribute("aria-label", t("inLanguage"));
   put(theme, "◐");
   put(keys, "?");
   theme.setAttribute("aria-label", t("theme"));

@@ -1,6 +1,6 @@
 /** All pools at a glance: one row each, problems first. A row's nodes are made once and touched where it differs. */
 import { h, mark, put } from "./dom";
-import { fact, t } from "./lang";
+import { fact, t, waited } from "./lang";
 import { compare, matches, rank } from "./order";
 import { spark } from "./spark";
 import { BUSY, LIVE, READY, WAIT, POINT, advance, type Changed, type Pool, type Store } from "./store";
@@ -63,8 +63,16 @@ export class Overview {
       this.rows.delete(id);
     }
     for (const id of changed.words) this.words(id);
-    for (const id of changed.facts) this.facts(this.rows.get(id));
-    if (changed.words.length || changed.gone.length) this.arrange();
+    let moved = changed.words.length + changed.gone.length > 0;
+    for (const id of changed.facts) {
+      const row = this.rows.get(id);
+      this.facts(row);
+      if (row && row.line.dataset.rank !== String(rank(row.pool))) {
+        this.words(id);
+        moved = true;
+      }
+    }
+    if (moved) this.arrange();
   }
 
   /** Time alone moves the pictures on. */
@@ -135,7 +143,8 @@ export class Overview {
     put(row.glyph, its === 2 ? { up: "▲", down: "▼", hold: "✓" }[aim(pool).aim] : GLYPHS[its]);
     put(row.word, word(pool));
     const said = why(pool, this.store.now);
-    put(row.why, said.text);
+    // That nothing happens is said in one word: five hundred sentences would hide the one that matters.
+    put(row.why, pool.decision?.reason === "Steady" ? "" : said.text);
     row.why.lang = said.known ? "" : "en";
     this.facts(row);
   }
@@ -145,7 +154,7 @@ export class Overview {
     const { pool } = row;
     const facts = pool.facts;
     put(row.queue, fact(facts?.[READY]));
-    put(row.wait, fact(facts?.[WAIT], " s"));
+    put(row.wait, waited(facts?.[WAIT]));
     put(row.busy, busy(pool));
     put(row.workers, workers(pool));
     const share = Math.max(0, facts?.[BUSY] ?? 0) / Math.max(1, facts?.[LIVE] ?? 1);

@@ -2,7 +2,7 @@
  * The operator's sentences in the reader's language and time zone. They come in English with times in UTC; each form
  * of `decide/why.rs` has one line here, and a form that is not known is shown as it came.
  */
-import { clock, lang } from "./lang";
+import { clock, lang, span } from "./lang";
 
 type Line = readonly [form: RegExp, spanish: string];
 
@@ -49,14 +49,15 @@ const LINES = [...CAUSES, ...CHANGES, ...FORMS];
 /** A sentence of the operator for the reader, and whether it is in the reader's language. `near` tells the day. */
 export function sentence(text: string, near: number): { text: string; known: boolean } {
   const said = say(text, near, lang() === "es");
-  return { text: said ?? text, known: said !== null };
+  // A line must not break inside `5 → 7`.
+  return { text: (said ?? text).replace(/(\d) → (\d)/g, "$1\u00a0→\u00a0$2"), known: said !== null };
 }
 
 function say(text: string, near: number, spanish: boolean): string | null {
   for (const [form, words] of LINES) {
     const found = form.exec(text);
     if (!found) continue;
-    const parts = found.slice(1).map((part) => local(part, near) ?? say(part, near, spanish) ?? part);
+    const parts = found.slice(1).map((part) => local(part, near) ?? (spanish ? spelled(part) : null) ?? say(part, near, spanish) ?? part);
     if (spanish) return words.replace(/@(\d)/g, (_, n: string) => parts[Number(n) - 1] ?? "");
     // In English only the times change: each group is replaced where it stands.
     let [out, from] = ["", 0];
@@ -76,6 +77,13 @@ function local(text: string, near: number): string | null {
   if (!found) return null;
   const [h, m, s] = found.slice(1).map(Number) as [number, number, number];
   return clock(new Date(near).setUTCHours(h, m, s, 0));
+}
+
+/** `1h30m` as the page says it elsewhere. */
+function spelled(text: string): string | null {
+  const found = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(text);
+  const [h, m, s] = (found ?? []).slice(1).map((n) => Number(n ?? 0));
+  return text && found ? span(h! * 3600 + m! * 60 + s!) : null;
 }
 
 /** The number of workers that a sentence speaks of, `5 → 7`. */

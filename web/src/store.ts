@@ -31,6 +31,8 @@ export interface Pool {
   next?: { up?: Next; down?: Next };
   memory?: { lastUp?: string; lastChange?: string; idleSince?: string; unknownSince?: string };
   display?: { target?: string; success?: string; eta?: string };
+  /** Mean time of a task. */
+  taskMillis?: Cell;
   changes: Change[];
   facts: Facts | null;
   looked: number | null;

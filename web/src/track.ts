@@ -1,5 +1,5 @@
 /** The last hour of one pool: rows by time, each true until the next. Pure. */
-import { BUSY, COLUMNS, IDLE, LIVE, type Cell, type Change, type Facts, type Rules } from "./store";
+import { BUSY, COLUMNS, IDLE, LIVE, REASON, WANTED, type Cell, type Change, type Facts, type Rules } from "./store";
 
 const SPAN = 3_600_000;
 
@@ -79,6 +79,18 @@ export class Track {
   /** When the conditions of scaleDown held. */
   idle(from: number, to: number): Window[] {
     return this.windows(from, to, (row) => row[IDLE] === 1);
+  }
+
+  /** Changes of the number before `until`, which the history no longer has. */
+  steps(until: number, reasons: string[]): Change[] {
+    const all: Change[] = [];
+    for (let i = 1; i < this.rows.length && this.times[i]! < until; i++) {
+      const [from, to, reason] = [this.rows[i - 1]![WANTED], this.rows[i]![WANTED], this.rows[i - 1]![REASON]];
+      if (typeof from !== "number" || typeof to !== "number" || from === to) continue;
+      const at = new Date(this.times[i]!).toISOString();
+      all.push({ at, from, to, reason: reasons[reason ?? -1] ?? "", sentence: `${from} → ${to} workers` });
+    }
+    return all;
   }
 
   /** When nothing was known of the queue. */

@@ -1,5 +1,6 @@
 /** What a pool's facts and its decision come to, in words for a screen. Pure. */
 import { fact, reasonText, t } from "./lang";
+import { nobody } from "./order";
 import { sentence, wants } from "./sentence";
 import { BUSY, LIVE, PODS, WANTED, type Pool } from "./store";
 
@@ -32,5 +33,5 @@ export function workers(pool: Pool): string {
 }
 
 export function word(pool: Pool): string {
-  return pool.pending ? t("writing") : reasonText(pool.decision?.reason ?? "");
+  return pool.pending ? t("writing") : nobody(pool) ? t("nobody") : reasonText(pool.decision?.reason ?? "");
 }
