@@ -7,6 +7,7 @@ import { defineConfig, type Plugin } from "vite";
 function compressed(): Plugin {
   return {
     name: "compressed",
+    apply: (_, { command, mode }) => command === "build" && mode === "production",
     closeBundle() {
       let total = 0;
       for (const entry of readdirSync("dist", { recursive: true, withFileTypes: true })) {

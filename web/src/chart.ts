@@ -223,8 +223,8 @@ class Draw {
     for (const window of all) {
       const seen = this.inside(window);
       if (!seen) continue;
-      this.pen.globalAlpha = 0.45;
-      this.hatch(seen.from, top, seen.to - seen.from, bottom - top, this.colours.line, 45);
+      this.pen.globalAlpha = 0.35;
+      this.hatch(seen.from, top, seen.to - seen.from, bottom - top, this.colours.dim, 45);
       this.pen.globalAlpha = 1;
       const words = `? ${t("unknownMark")}`;
       if (seen.to - seen.from > this.pen.measureText(words).width) {

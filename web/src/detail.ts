@@ -120,7 +120,9 @@ export class Detail {
   tick(): void {
     this.paint();
     const { pool } = this;
-    if (pool) this.clocks(pool);
+    if (!pool) return;
+    this.headline(pool);
+    this.clocks(pool);
   }
 
   repaint(): void {
@@ -231,11 +233,7 @@ export class Detail {
       this.node.replaceChildren(h("nav", {}, h("a", { href: "#/" }, `‹ ${t("pools")}`)), h("p", { class: "empty" }, t("missing")));
       return;
     }
-    mark(this.node, "rank", String(rank(pool)));
-    const said = why(pool, store.now);
-    put(this.hero, said.text);
-    this.hero.lang = said.known ? "" : "en";
-    put(this.word, word(pool));
+    this.headline(pool);
     const key = (name: string, words: string) => h("span", {}, h("i", { class: `key ${name}`, "aria-hidden": "true" }), words);
     this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("ready")), key("wanted", t("wanted")),
       key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`));
@@ -251,6 +249,15 @@ export class Detail {
     }));
     if (!this.changes.length) this.past.replaceChildren(h("li", { class: "empty" }, t("noHistory")));
     this.clocks(pool);
+  }
+
+  private headline(pool: Pool): void {
+    mark(this.node, "rank", String(rank(pool)));
+    const said = why(pool, this.store.now);
+    put(this.hero, said.text);
+    mark(this.hero, "long", String(said.text.length > 100));
+    this.hero.lang = said.known ? "" : "en";
+    put(this.word, word(pool));
   }
 
   /** Countdowns and ages, which move with time alone. */

@@ -54,6 +54,7 @@ const TEXT = {
   nowPossible: ["possible now, if a threshold is passed", "posible ya, si se pasa un umbral"],
   atMaximum: ["already at the maximum", "ya en el máximo"],
   atMinimum: ["already at the minimum", "ya en el mínimo"],
+  needFacts: ["not without facts", "no sin datos"],
   frozenByHand: ["rules do not decide", "las reglas no deciden"],
   cooldownFor: ["cooldown for another", "enfriamiento durante"],
   idleFor: ["idle for", "inactivo desde hace"],

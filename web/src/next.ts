@@ -1,6 +1,6 @@
 /** What may happen next and when: the operator's own word where it tells it, else what its clocks say. Pure. */
 import { clock, span, t } from "./lang";
-import type { Next, Pool } from "./store";
+import { READY, type Next, type Pool } from "./store";
 
 export interface Line { title: string; text: string; share: number | null }
 
@@ -26,6 +26,9 @@ function clocks(pool: Pool, now: number): Line[] {
   const reason = pool.decision?.reason ?? "";
   if (reason === "Pinned" || reason === "Suspended") {
     return [titleUp, titleDown].map((title) => ({ title, text: t("frozenByHand"), share: null }));
+  }
+  if (pool.facts && pool.facts[READY] === null) {
+    return [titleUp, titleDown].map((title) => ({ title, text: t("needFacts"), share: null }));
   }
   return [{ title: titleUp, ...upward() }, { title: titleDown, ...downward() }];
 

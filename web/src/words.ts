@@ -2,7 +2,7 @@
 import { fact, reasonText, t } from "./lang";
 import { nobody } from "./order";
 import { sentence, wants } from "./sentence";
-import { BUSY, LIVE, PODS, WANTED, type Pool } from "./store";
+import { BUSY, LIVE, PODS, READY, WANTED, type Pool } from "./store";
 
 /** What the rules would do, were nothing in the way. */
 export type Aim = "up" | "down" | "hold";
@@ -16,7 +16,9 @@ export function aim(pool: Pool): { aim: Aim; to: number | null } {
 /** The sentence that counts now, and whether the reader's language has it. */
 export function why(pool: Pool, now: number): { text: string; known: boolean } {
   const text = pool.pending?.[1] ?? pool.decision?.sentence ?? "";
-  return sentence(text, pool.decision ? Date.parse(pool.decision.at) : now);
+  const said = sentence(text, pool.decision ? Date.parse(pool.decision.at) : now);
+  if (!nobody(pool)) return said;
+  return { ...said, text: `${fact(pool.facts?.[READY])} ${t("waiting")}, ${t("nobody")}: ${said.text}` };
 }
 
 export function busy(pool: Pool): string {
