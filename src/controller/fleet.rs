@@ -369,7 +369,7 @@ impl Fleet {
 
     fn set_timer(&mut self, key: &Key, now: Time) {
         let Some(pool) = self.pools.get_mut(key) else { return };
-        self.board.touch(key, now);
+        self.board.touch(key, pool.acting.is_some(), now);
         let status = pool
             .unwritten
             .as_ref()

@@ -59,6 +59,8 @@ struct Entry {
 /// What viewers have not been told yet.
 #[derive(Debug, Default)]
 pub(super) struct News {
+    /// A decision is among them.
+    pub urgent: bool,
     /// Pools with something new to say, by number.
     pub touched: BTreeMap<u32, Key>,
     /// Pools with other facts.
@@ -117,13 +119,14 @@ impl Board {
         self.changed.notify_one();
     }
 
-    /// A pool may have something new to say.
-    pub fn touch(&self, key: &Key, now: Time) {
+    /// A pool may have something new to say; a decision is `urgent` and waits for nothing.
+    pub fn touch(&self, key: &Key, urgent: bool, now: Time) {
         let mut inner = self.lock();
         inner.clock = (now.0, Instant::now());
         let id = inner.entry(key).id;
         if inner.watched {
             inner.news.touched.insert(id, key.clone());
+            inner.news.urgent |= urgent;
             drop(inner);
             self.changed.notify_one();
         }
@@ -157,6 +160,11 @@ impl Board {
     /// Ends when there are news.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// Whether the news hold a decision.
+    pub(super) fn urgent(&self) -> bool {
+        self.lock().news.urgent
     }
 
     /// The news since the last call.

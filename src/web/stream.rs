@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// A page that has heard nothing for three of these says that the stream is broken.
 const BEAT: Duration = Duration::from_secs(1);
-/// The first news go out at once, the next not sooner than this after them: a storm of looks is 20 messages a second.
+/// The first news go out at once, the next not sooner than this after them, unless a number was decided: a storm of
+/// looks is 20 messages a second.
 const QUIET: Duration = Duration::from_millis(50);
 /// The full state is made anew for a viewer when it is older than this; a younger one is sent with what came since.
 const FRESH: Duration = Duration::from_secs(1);
@@ -88,7 +89,12 @@ impl Hall {
                     Some(viewer) => self.seat(viewer).await,
                     None => return,
                 },
-                () = self.board.changed(), if !news => news = true,
+                () = self.board.changed() => {
+                    news = true;
+                    if self.board.urgent() {
+                        quiet_until = Instant::now();
+                    }
+                }
                 () = tokio::time::sleep_until(quiet_until), if news => {
                     (news, quiet_until) = (false, Instant::now() + QUIET);
                     if self.tell().await {

@@ -105,7 +105,9 @@ impl Trace {
                 }
             }
             (full, _) => {
-                full.into_iter().for_each(|chunk| chunk.rest.shrink_to_fit());
+                if let Some(chunk) = full {
+                    chunk.rest.shrink_to_fit();
+                }
                 self.chunks.push_back(Chunk { start: now, first: row, rest: Vec::new() });
             }
         }

@@ -38,8 +38,10 @@ pub struct Feed {
     offset: i64,
     start: Instant,
     /// Called when the fleet asks for a scale, before anybody else hears of it.
-    pub decided: Box<dyn Fn(&Key, i32) + Send>,
+    pub decided: Told,
 }
+
+pub type Told = Box<dyn Fn(&Key, i32) + Send>;
 
 /// The class's pool under `name`, with its own rules in `spec`.
 pub fn pool(name: &str, spec: &serde_json::Value) -> WorkerPool {
@@ -91,7 +93,9 @@ impl Feed {
     pub fn begin(&mut self, step: i64) {
         let kinds =
             [Watched::Pools, Watched::Rivals, Watched::Targets("apps/v1".into(), "Deployment".into())];
-        kinds.into_iter().for_each(|kind| self.on(Event::Synced(kind), self.offset));
+        for kind in kinds {
+            self.on(Event::Synced(kind), self.offset);
+        }
         let mut at = self.offset;
         let wall = |()| {
             i64::try_from(SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("soon")

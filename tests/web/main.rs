@@ -28,7 +28,7 @@ struct Site {
 /// Two pools, `filters` and `mail`, of which nothing happens by itself.
 async fn site() -> Site {
     let board = Arc::new(Board::default());
-    let mut feed = Feed::new(board.clone(), Duration::from_secs(60));
+    let mut feed = Feed::new(board.clone(), Duration::from_mins(1));
     for name in ["filters", "mail"] {
         feed.add(&pool(name, &json!({})), Day::Quiet, 3_600_000, Some(3));
     }
