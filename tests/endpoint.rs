@@ -34,7 +34,7 @@ impl Eye {
     }
 
     fn watch(&self, pool: &str, system: QueueSystem, interval: Duration) {
-        let queue = Queue::new(&QueueSpec { name: "tasks".to_owned(), system });
+        let queue = Queue::new(&QueueSpec { name: "tasks".to_owned(), system, ..QueueSpec::default() });
         let key = Key::new("default", pool);
         self.commands.send(Command::Watch(key, vec![queue], interval)).expect("the endpoint runs");
     }
@@ -69,12 +69,12 @@ async fn a_push_is_heard_without_waiting_for_the_interval() {
     let server = RedisServer::start();
     let mut eye = Eye::on(&server.url());
     eye.watch("a", QueueSystem::WorkerPool, LONG);
-    assert_eq!(eye.next().await.load.ready, Fact::Known(0));
+    assert_eq!(eye.next().await.queues[0].ready, Fact::Known(0));
     for wanted in 1..=3 {
         push(&server);
         let look = eye.next().await;
-        assert_eq!((look.load.ready, look.woken.is_some()), (Fact::Known(wanted), true));
-        assert_eq!(look.load.oldest_at, Fact::Known(5));
+        assert_eq!((look.queues[0].ready, look.woken.is_some()), (Fact::Known(wanted), true));
+        assert_eq!(look.queues[0].oldest_at, Fact::Known(5));
     }
 }
 
@@ -94,7 +94,7 @@ async fn heartbeats_and_counters_wake_nobody_and_a_storm_is_a_few_reads() {
         push(&server);
     }
     let storm = start.elapsed();
-    eye.until(|look| look.load.ready == Fact::Known(3000)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(3000)).await;
     let mut looks = 1;
     while eye.facts.try_recv().is_ok() {
         looks += 1;
@@ -110,12 +110,12 @@ async fn an_emptied_redis_and_a_forgotten_script_are_noticed() {
     eye.watch("a", QueueSystem::WorkerPool, LONG);
     eye.next().await;
     push(&server);
-    eye.until(|look| look.load.ready == Fact::Known(1)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
     redis::cmd("SCRIPT").arg("FLUSH").exec(&mut server.connect()).expect("flush");
     redis::cmd("FLUSHALL").exec(&mut server.connect()).expect("flush");
-    eye.until(|look| look.load.ready == Fact::Known(0)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(0)).await;
     push(&server);
-    eye.until(|look| look.load.ready == Fact::Known(1)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn a_key_of_the_wrong_type_is_missing_and_named() {
     let mut eye = Eye::on(&server.url());
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
     let look = eye.next().await;
-    assert_eq!(look.load.ready, Fact::Missing);
+    assert_eq!(look.queues[0].ready, Fact::Missing);
     assert!(look.missing.expect("a sentence").contains("wp:{tasks}:ready"));
 }
 
@@ -137,12 +137,12 @@ async fn where_redis_is_away_the_facts_are_missing_and_when_it_is_back_they_are_
     eye.next().await;
     server.stop();
     let gone = eye.until(|look| look.missing.is_some()).await;
-    assert_eq!(gone.load.ready, Fact::Missing, "at once, not at the next poll");
+    assert_eq!(gone.queues[0].ready, Fact::Missing, "at once, not at the next poll");
     assert!(gone.missing.expect("a sentence").contains("does not answer"));
     server.restart();
-    eye.until(|look| look.load.ready == Fact::Known(0)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(0)).await;
     push(&server);
-    let look = eye.until(|look| look.load.ready == Fact::Known(1)).await;
+    let look = eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
     assert!(look.woken.is_some(), "the push works on the new connection too");
 }
 
@@ -174,9 +174,9 @@ async fn without_the_right_to_track_the_poll_does_it() {
     redis::cmd(rules[0]).arg(&rules[1..]).exec(&mut server.connect()).expect("a user");
     let mut eye = Eye::on(&server.url().replace("redis://", "redis://poller:secret@"));
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
-    eye.until(|look| look.load.ready == Fact::Known(0)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(0)).await;
     push(&server);
-    let look = eye.until(|look| look.load.ready == Fact::Known(1)).await;
+    let look = eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
     assert!(look.woken.is_none());
 }
 
@@ -198,10 +198,10 @@ async fn a_plain_list_and_a_pool_that_goes() {
     let server = RedisServer::start();
     let mut eye = Eye::on(&server.url());
     eye.watch("a", QueueSystem::List, LONG);
-    assert_eq!(eye.next().await.load.ready, Fact::Known(0));
+    assert_eq!(eye.next().await.queues[0].ready, Fact::Known(0));
     let _: i64 = server.connect().rpush("tasks", &["x", "y"]).expect("a push");
     let look = eye.next().await;
-    assert_eq!((look.load.ready, look.load.busy), (Fact::Known(2), Fact::NotTold));
+    assert_eq!((look.queues[0].ready, look.queues[0].busy), (Fact::Known(2), Fact::NotTold));
     eye.commands.send(Command::Forget(Key::new("default", "a"))).expect("the endpoint runs");
     eye.watch("b", QueueSystem::List, LONG);
     assert_eq!(&*eye.next().await.pool.name, "b");

@@ -1,143 +1,178 @@
-//! When to add workers, when to remove them, and what to do without facts.
+//! HPA v2's `behavior`, field by field, and its defaults.
 
-use super::Duration;
-use kube::KubeSchema;
+use super::convert::Refusal;
+use crate::decide::{self, Millis, PolicyKind, Scaling, Select};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// When to add workers: any one of the thresholds is enough.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+/// HPA v2's behavior: how fast the number may move. What it leaves out has HPA's defaults.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.queueLength) || has(self.utilizationPercent) || has(self.cpuPercent)")
-        .message("scaleUp without a threshold would never add a worker: set queueLength, utilizationPercent or cpuPercent (the class uses 8, 80 and 75), or leave scaleUp out to get all three")
-)]
-pub struct ScaleUpSpec {
-    /// More than this many ready tasks. Not used when absent.
+pub struct BehaviorSpec {
+    /// Towards more workers. Default: no window; the larger of 4 pods and 100 percent in 15 s.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub queue_length: Option<i32>,
-    /// More than this percentage of the live workers busy. Not used when absent.
+    pub scale_up: Option<ScalingRules>,
+    /// Towards fewer workers. Default: a window of 300 s; 100 percent in 15 s.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 100))]
-    pub utilization_percent: Option<i32>,
-    /// More than this mean CPU use over the live workers, in percent of each one's limit. Not used when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 100))]
-    pub cpu_percent: Option<i32>,
-    /// Workers added at once. Default: 2.
-    #[serde(default = "step")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub step: i32,
-    /// Time since the last scale-up before the next, such as 60s. Default: 60s.
-    #[serde(default = "up_cooldown")]
-    pub cooldown: Duration,
+    pub scale_down: Option<ScalingRules>,
 }
 
-/// When to remove workers: all conditions must hold, without a break, for idleFor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+/// The rules of one direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.queueLength) || has(self.utilizationPercent)")
-        .message("scaleDown without a condition would remove workers at any time: set queueLength or utilizationPercent (the class uses 2 and 30), or leave scaleDown out to get both")
-)]
-pub struct ScaleDownSpec {
-    /// Fewer than this many ready tasks. Not used when absent.
+pub struct ScalingRules {
+    /// Seconds over which all answers are weighed: up goes by the lowest of them, down by the highest. Default: 0 up, 300 down.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 3600))]
+    pub stabilization_window_seconds: Option<i32>,
+    /// Which of several policies counts: Max allows the largest change, Min the smallest, Disabled none. Default: Max.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select_policy: Option<SelectPolicy>,
+    /// How much may change in how many seconds. Default: 4 pods and 100 percent in 15 s up, 100 percent in 15 s down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    pub policies: Option<Vec<PolicySpec>>,
+    /// How far off target.tasksPerWorker may be before anything changes, as a share such as 0.1 or 50m. Default: 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "tolerance_schema")]
+    pub tolerance: Option<Value>,
+}
+
+/// A number or a quantity, as HPA takes it; what it cannot say to admission is refused by the operator.
+fn tolerance_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// Which of several policies counts: Max the one that allows the largest change, Min the smallest, Disabled none. Default: Max.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SelectPolicy {
+    /// The one that allows the largest change.
+    Max,
+    /// The one that allows the smallest.
+    Min,
+    /// None: nothing moves in this direction.
+    Disabled,
+}
+
+/// At most this much change within a period.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicySpec {
+    /// Pods: value counts workers. Percent: of the workers at the start of the period.
+    #[serde(rename = "type")]
+    pub type_: PolicyType,
+    /// How many, or how much percent.
     #[schemars(range(min = 1))]
-    pub queue_length: Option<i32>,
-    /// Less than this percentage of the live workers busy. Not used when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 100))]
-    pub utilization_percent: Option<i32>,
-    /// How long all conditions must have held at every look, such as 5m. Default: 5m.
-    #[serde(default = "idle_for")]
-    pub idle_for: Duration,
-    /// Workers removed at once. Default: 2.
-    #[serde(default = "step")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub step: i32,
-    /// Time since the last change in either direction, such as 180s. Default: 180s.
-    #[serde(default = "down_cooldown")]
-    pub cooldown: Duration,
+    pub value: i32,
+    /// Within how many seconds.
+    #[schemars(range(min = 1, max = 1800))]
+    pub period_seconds: i32,
 }
 
-/// What to do when facts cannot be read. Nothing is ever lowered without them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("self.action != 'Fallback' || has(self.replicas)")
-        .message("onUnknown.action Fallback needs onUnknown.replicas: how many workers at least while nothing can be read")
-)]
-pub struct OnUnknown {
-    /// How long facts may be missing before the action, and before idle time is forgotten. Default: 30s.
-    #[serde(default = "unknown_after")]
-    pub after: Duration,
-    /// Hold stays at the present number; Fallback goes to at least replicas, never fewer than now. Default: Hold.
-    #[serde(default)]
-    pub action: OnUnknownAction,
-    /// For Fallback: at least this many workers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 100_000))]
-    pub replicas: Option<i32>,
+/// What a policy counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PolicyType {
+    /// Workers.
+    Pods,
+    /// Percent of the workers at the start of the period.
+    Percent,
 }
 
-/// What to do once facts have been missing for long.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum OnUnknownAction {
-    /// Stay.
-    #[default]
-    Hold,
-    /// At least `replicas`.
-    Fallback,
+/// HPA's default: a target that is off by less than a tenth changes nothing.
+const TOLERANCE: i64 = 100_000;
+
+impl BehaviorSpec {
+    /// The behavior with HPA's defaults filled in.
+    pub(super) fn filled(&self) -> Result<decide::Behavior, Refusal> {
+        let policy = |kind, value| decide::Policy { kind, value, period: Millis::seconds(15) };
+        let (pods, percent) = (policy(PolicyKind::Pods, 4), policy(PolicyKind::Percent, 100));
+        let none = ScalingRules::default();
+        Ok(decide::Behavior {
+            up: self.scale_up.as_ref().unwrap_or(&none).filled("scaleUp", 0, &[pods, percent])?,
+            down: self.scale_down.as_ref().unwrap_or(&none).filled("scaleDown", 300, &[percent])?,
+        })
+    }
 }
 
-impl ScaleUpSpec {
-    /// The class's thresholds: what an absent block means.
-    #[must_use]
-    pub fn class() -> Self {
-        Self {
-            queue_length: Some(8),
-            utilization_percent: Some(80),
-            cpu_percent: Some(75),
-            step: step(),
-            cooldown: up_cooldown(),
+impl ScalingRules {
+    fn filled(&self, side: &str, window: i32, policies: &[decide::Policy]) -> Result<Scaling, Refusal> {
+        let tolerance = match &self.tolerance {
+            None => TOLERANCE,
+            Some(value) => millionths(value).ok_or_else(|| {
+                Refusal(format!(
+                    "behavior.{side}.tolerance {value} is no share: write a number such as 0.1, or a quantity such as 50m"
+                ))
+            })?,
+        };
+        let select = match self.select_policy {
+            None | Some(SelectPolicy::Max) => Select::Max,
+            Some(SelectPolicy::Min) => Select::Min,
+            Some(SelectPolicy::Disabled) => Select::Disabled,
+        };
+        let own = |policy: &PolicySpec| decide::Policy {
+            kind: match policy.type_ {
+                PolicyType::Pods => PolicyKind::Pods,
+                PolicyType::Percent => PolicyKind::Percent,
+            },
+            value: policy.value,
+            period: Millis::seconds(policy.period_seconds.into()),
+        };
+        Ok(Scaling {
+            window: Millis::seconds(self.stabilization_window_seconds.unwrap_or(window).into()),
+            select,
+            policies: self
+                .policies
+                .as_ref()
+                .map_or_else(|| policies.to_vec(), |policies| policies.iter().map(own).collect()),
+            tolerance,
+        })
+    }
+}
+
+/// `0.1`, `"0.1"` and `"100m"` are 100,000 millionths.
+fn millionths(value: &Value) -> Option<i64> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    let (digits, places) = match text.strip_suffix('m') {
+        Some(milli) => (milli, 3),
+        None => (text.as_str(), 6),
+    };
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() + part.len() == 0 || whole.len() > 9 || !plain(whole) || !plain(part) {
+        return None;
+    }
+    let part: String = part.chars().chain(std::iter::repeat('0')).take(places).collect();
+    format!("{whole}{part}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_tolerance_is_a_number_or_a_quantity() {
+        for (value, expected) in [
+            (json!(0.1), Some(100_000)),
+            (json!("0.05"), Some(50_000)),
+            (json!("50m"), Some(50_000)),
+            (json!("12.5m"), Some(12_500)),
+            (json!(0), Some(0)),
+            (json!(1), Some(1_000_000)),
+            (json!(".2"), Some(200_000)),
+            (json!("10%"), None),
+            (json!("-1"), None),
+            (json!(-0.1), None),
+            (json!(""), None),
+            (json!("m"), None),
+            (json!([]), None),
+        ] {
+            assert_eq!(millionths(&value), expected, "{value}");
         }
     }
-}
-
-impl ScaleDownSpec {
-    /// The class's conditions: what an absent block means.
-    #[must_use]
-    pub fn class() -> Self {
-        Self {
-            queue_length: Some(2),
-            utilization_percent: Some(30),
-            idle_for: idle_for(),
-            step: step(),
-            cooldown: down_cooldown(),
-        }
-    }
-}
-
-impl Default for OnUnknown {
-    fn default() -> Self {
-        Self { after: unknown_after(), action: OnUnknownAction::Hold, replicas: None }
-    }
-}
-
-fn step() -> i32 {
-    2
-}
-fn up_cooldown() -> Duration {
-    Duration::seconds(60)
-}
-fn down_cooldown() -> Duration {
-    Duration::seconds(180)
-}
-fn idle_for() -> Duration {
-    Duration::seconds(300)
-}
-fn unknown_after() -> Duration {
-    Duration::seconds(30)
 }

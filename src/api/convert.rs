@@ -1,16 +1,62 @@
-//! The bridge between the API and `decide`: spec → `Pool`, status ↔ `Memory`. The only place that knows both.
+//! The bridge between the API and `decide`: spec → `Pool`. The only place that knows both, with `remember` for the memory.
 
-use super::{MemoryStatus, OnUnknownAction, QueueSystem, ScaleDownSpec, ScaleUpSpec, WorkerPoolSpec};
-use crate::decide::{Memory, Millis, Pool, ScaleDown, ScaleUp, Time, UnknownAction};
+use super::{
+    OnUnknownAction, QueueSpec, QueueSystem, ScaleDownSpec, ScaleUpSpec, Schedules, TargetSpec, WorkerPool,
+    WorkerPoolSpec,
+};
+use crate::decide::{Millis, Pin, Pool, Rules, ScaleDown, ScaleUp, Target, Time, UnknownAction};
 use jiff::Timestamp;
+use std::sync::Arc;
 
-/// Why a spec cannot work. Admission refuses the same; this is for an API server that still has an older CRD.
+/// Until when `spec.replicas` pins the number: an instant, RFC 3339. Absent: until it is removed.
+pub const PIN_UNTIL: &str = "workerpool.dev/pin-until";
+
+/// Why a spec cannot work. Admission refuses the same; this is for what it cannot check, and for a file of a simulation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refusal(pub String);
 
-/// The wishes of `spec`, with the class's values where it leaves rules out.
-pub fn pool(spec: &WorkerPoolSpec) -> Result<Pool, Refusal> {
+/// What a pool wants, at any time.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    pool: Pool,
+    schedules: Schedules,
+    /// When the windows of the schedules are looked up anew.
+    stale_at: Option<Time>,
+}
+
+impl Wishes {
+    /// Reads `object`, with the class's values where it leaves rules out.
+    pub fn new(object: &WorkerPool) -> Result<Self, Refusal> {
+        let schedules = Schedules::new(&object.spec.schedules)?;
+        let until = object.metadata.annotations.as_ref().and_then(|all| all.get(PIN_UNTIL));
+        let until = until.map(|text| {
+            text.parse::<Timestamp>().map(time).map_err(|_| {
+                Refusal(format!(
+                    "annotation {PIN_UNTIL} `{text}` is no time: write such as 2026-11-27T10:50:00Z, or remove it"
+                ))
+            })
+        });
+        Ok(Self { pool: pool(&object.spec, until.transpose()?)?, schedules, stale_at: Some(Time(i64::MIN)) })
+    }
+
+    /// What it wants at `now`.
+    pub fn at(&mut self, now: Time) -> &Pool {
+        if self.stale_at.is_some_and(|at| at <= now) {
+            self.pool.schedules = self.schedules.windows(now);
+            self.stale_at = self.pool.schedules.iter().map(|window| window.until).min();
+        }
+        &self.pool
+    }
+
+    /// The same, without a look at the calendar.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+fn pool(spec: &WorkerPoolSpec, pin_until: Option<Time>) -> Result<Pool, Refusal> {
     let (min, max) = (spec.min_replicas, spec.max_replicas);
     let refuse = |text: String| Err(Refusal(text));
     if min < 0 || min > max {
@@ -25,18 +71,11 @@ pub fn pool(spec: &WorkerPoolSpec) -> Result<Pool, Refusal> {
             "replicas {pin} must lie between 0 and maxReplicas {max}: pin less, or raise maxReplicas"
         ));
     }
-    if spec.queues.is_empty() {
-        return refuse("queues is empty: name at least one queue".to_owned());
-    }
-    let told = spec.queues.iter().any(|queue| queue.system != QueueSystem::List);
-    let up = spec.scale_up.clone().unwrap_or_else(ScaleUpSpec::class);
-    let down = spec.scale_down.clone().unwrap_or_else(ScaleDownSpec::class);
-    let number = |n: Option<i32>| n.map(i64::from);
-    if let (Some(above), Some(below)) = (up.queue_length, down.queue_length)
-        && above <= below
+    if let Some(schedule) = spec.schedules.iter().find(|schedule| !(0..=max).contains(&schedule.min_replicas))
     {
         return refuse(format!(
-            "scaleUp.queueLength {above} must be greater than scaleDown.queueLength {below}, or it would go up and down at once"
+            "schedule {}: minReplicas {} must lie between 0 and maxReplicas {max}: lower it, or raise maxReplicas",
+            schedule.name, schedule.min_replicas
         ));
     }
     let unknown_action = match (spec.on_unknown.action, spec.on_unknown.replicas) {
@@ -49,26 +88,103 @@ pub fn pool(spec: &WorkerPoolSpec) -> Result<Pool, Refusal> {
     Ok(Pool {
         min,
         max,
-        pin: spec.replicas,
-        up: ScaleUp {
-            queue_length: number(up.queue_length),
-            utilization: number(up.utilization_percent).filter(|_| told),
-            cpu: number(up.cpu_percent).filter(|_| told),
-            step: up.step.max(1),
-            cooldown: up.cooldown.0,
-        },
-        down: Some(ScaleDown {
-            queue_length: number(down.queue_length),
-            utilization: number(down.utilization_percent).filter(|_| told),
-            idle_for: down.idle_for.0,
-            step: down.step.max(1),
-            cooldown: down.cooldown.0,
-        }),
+        pin: spec.replicas.map(|replicas| Pin { replicas, until: pin_until }),
+        rules: rules(spec)?,
+        behavior: spec.behavior.as_ref().map(super::BehaviorSpec::filled).transpose()?,
+        schedules: Vec::new(),
         unknown_after: spec.on_unknown.after.0,
         unknown_action,
         suspend: spec.suspend,
         dry_run: spec.dry_run,
     })
+}
+
+/// One set for each queue that has rules of its own, and one for the sum of the others.
+fn rules(spec: &WorkerPoolSpec) -> Result<Vec<Rules>, Refusal> {
+    if spec.queues.is_empty() {
+        return Err(Refusal("queues is empty: name at least one queue".to_owned()));
+    }
+    let (alone, together): (Vec<_>, Vec<_>) =
+        spec.queues.iter().enumerate().partition(|(_, queue)| queue.has_rules());
+    let pools = (!together.is_empty()).then_some(Set {
+        of: None,
+        queues: together,
+        up: spec.scale_up.as_ref(),
+        down: spec.scale_down.as_ref(),
+        target: spec.target.as_ref(),
+        target_is_own: true,
+    });
+    let own = alone.into_iter().map(|(index, queue)| Set {
+        of: Some(queue.name.as_str()),
+        queues: vec![(index, queue)],
+        up: queue.scale_up.as_ref().or(spec.scale_up.as_ref()),
+        down: queue.scale_down.as_ref().or(spec.scale_down.as_ref()),
+        target: queue.target.as_ref().or(spec.target.as_ref()),
+        target_is_own: queue.target.is_some(),
+    });
+    pools.into_iter().chain(own).map(Set::rules).collect()
+}
+
+/// What one set of rules is made of.
+struct Set<'a> {
+    of: Option<&'a str>,
+    queues: Vec<(usize, &'a QueueSpec)>,
+    up: Option<&'a ScaleUpSpec>,
+    down: Option<&'a ScaleDownSpec>,
+    target: Option<&'a TargetSpec>,
+    /// Whether `target` was written for these queues.
+    target_is_own: bool,
+}
+
+impl Set<'_> {
+    fn rules(self) -> Result<Rules, Refusal> {
+        let told = self.queues.iter().any(|(_, queue)| queue.system != QueueSystem::List);
+        let place = self.of.map_or(String::new(), |queue| format!("queue {queue}: "));
+        let refuse = |text: String| Err(Refusal(format!("{place}{text}")));
+        // Beside a target nothing is added that nobody wrote.
+        let class = self.target.is_none();
+        let up = self.up.cloned().or_else(|| class.then(ScaleUpSpec::class));
+        let down = self.down.cloned().or_else(|| class.then(ScaleDownSpec::class));
+        if let (Some(up), Some(down)) = (&up, &down)
+            && let (Some(above), Some(below)) = (up.queue_length, down.queue_length)
+            && above <= below
+        {
+            return refuse(format!(
+                "scaleUp.queueLength {above} must be greater than scaleDown.queueLength {below}, or it would go up and down at once"
+            ));
+        }
+        let target = self.target.cloned().unwrap_or_default();
+        let timed = target.drain_within.or(target.max_wait).is_some();
+        if !told && timed && self.target_is_own {
+            return refuse(
+                "target.drainWithin and maxWait need a queue that says how long tasks take and wait, and a List tells its length alone: use target.tasksPerWorker".to_owned(),
+            );
+        }
+        let number = |n: Option<i32>| n.map(i64::from);
+        Ok(Rules {
+            of: self.of.map(Arc::from),
+            queues: self.queues.iter().map(|(index, _)| *index).collect(),
+            up: up.map_or_else(ScaleUp::default, |up| ScaleUp {
+                queue_length: number(up.queue_length),
+                utilization: number(up.utilization_percent).filter(|_| told),
+                cpu: number(up.cpu_percent).filter(|_| told),
+                step: up.step.max(1),
+                cooldown: up.cooldown.0,
+            }),
+            down: down.map(|down| ScaleDown {
+                queue_length: number(down.queue_length),
+                utilization: number(down.utilization_percent).filter(|_| told),
+                idle_for: down.idle_for.0,
+                step: down.step.max(1),
+                cooldown: down.cooldown.0,
+            }),
+            target: Target {
+                tasks_per_worker: number(target.tasks_per_worker.map(|n| n.max(1))),
+                drain_within: target.drain_within.map(|span| span.0.max(Millis::seconds(1))).filter(|_| told),
+                max_wait: target.max_wait.map(|span| span.0.max(Millis::seconds(1))).filter(|_| told),
+            },
+        })
+    }
 }
 
 /// An instant of `decide` as the API writes it.
@@ -81,30 +197,6 @@ pub fn timestamp(at: Time) -> Timestamp {
 #[must_use]
 pub fn time(at: Timestamp) -> Time {
     Time(at.as_millisecond())
-}
-
-impl From<&MemoryStatus> for Memory {
-    fn from(status: &MemoryStatus) -> Self {
-        Self {
-            desired: status.desired,
-            last_up: status.last_up.map(time),
-            last_change: status.last_change.map(time),
-            idle_since: status.idle_since.map(time),
-            unknown_since: status.unknown_since.map(time),
-        }
-    }
-}
-
-impl From<&Memory> for MemoryStatus {
-    fn from(memory: &Memory) -> Self {
-        Self {
-            desired: memory.desired,
-            last_up: memory.last_up.map(timestamp),
-            last_change: memory.last_change.map(timestamp),
-            idle_since: memory.idle_since.map(timestamp),
-            unknown_since: memory.unknown_since.map(timestamp),
-        }
-    }
 }
 
 /// How often the facts are read: at least every hour, at most every 100 ms.

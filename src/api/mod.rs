@@ -9,19 +9,29 @@ mod convert;
 mod crd;
 mod duration;
 mod key;
+mod memory;
+mod remember;
+mod schedule;
 mod source;
 mod status;
+mod target;
+mod thresholds;
 mod workerpool;
 
-pub use behavior::{OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};
-pub use convert::{Refusal, interval, pool, time, timestamp};
+pub use behavior::{BehaviorSpec, PolicySpec, PolicyType, ScalingRules, SelectPolicy};
+pub use convert::{PIN_UNTIL, Refusal, Wishes, interval, time, timestamp};
 pub use crd::{crd, crd_yaml};
 pub use duration::Duration;
 pub use key::Key;
+pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
+pub use schedule::{ScheduleSpec, Schedules};
 pub use source::{QueueSpec, QueueSystem, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{
-    Change, Condition, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, WorkerPoolStatus,
+    Change, Condition, DecisionStatus, Display, MetricStatus, MetricsStatus, NextStatus, OutlookStatus,
+    TrailStep, WorkerPoolStatus,
 };
+pub use target::TargetSpec;
+pub use thresholds::{OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};
 pub use workerpool::{ScaleTargetRef, WorkerPool, WorkerPoolSpec};
 
 /// The API group.

@@ -1,5 +1,6 @@
 //! The status of a `WorkerPool`: instants, never ages or countdowns, so that it changes only when something does.
 
+use super::MemoryStatus;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,27 +98,45 @@ pub struct DecisionStatus {
     pub from: i32,
     /// Workers after.
     pub to: i32,
+    /// Every step that led there, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 512))]
+    pub trail: Vec<TrailStep>,
+    /// What would change the number next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<OutlookStatus>,
 }
 
-/// What the next decision must know of the past, so that a restart shortens no cooldown and no idle time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct MemoryStatus {
-    /// The number last decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub desired: Option<i32>,
-    /// When a rule last raised the number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_up: Option<Timestamp>,
-    /// When the number last changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_change: Option<Timestamp>,
-    /// Since when the conditions of scaleDown hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub idle_since: Option<Timestamp>,
-    /// Since when facts are missing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown_since: Option<Timestamp>,
+/// One step of a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TrailStep {
+    /// The field or thing that spoke.
+    pub step: String,
+    /// Its input and what it changed.
+    pub says: String,
+}
+
+/// The next change in each direction; absent where nothing that the queue does can bring it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OutlookStatus {
+    /// Towards more workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up: Option<NextStatus>,
+    /// Towards fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<NextStatus>,
+}
+
+/// A change that may come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NextStatus {
+    /// Workers after it.
+    pub to: i32,
+    /// The earliest instant; absent: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// How many more tasks must wait for it; below zero, how many fewer there must be; 0: if it stays as it is.
+    pub tasks: i64,
 }
 
 /// One change of the number of workers.

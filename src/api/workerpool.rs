@@ -1,7 +1,10 @@
 //! The spec of a `WorkerPool`, its admission rules and what `kubectl get wp` shows.
 #![expect(clippy::duplicated_attributes, reason = "each printer column is an attribute of its own")]
 
-use super::{Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec, WorkerPoolStatus};
+use super::{
+    BehaviorSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec, ScheduleSpec,
+    TargetSpec, WorkerPoolStatus,
+};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -121,14 +124,18 @@ use serde::{Deserialize, Serialize};
         .message(Message::Expression("'minReplicas %d is above maxReplicas %d: lower minReplicas or raise maxReplicas'.format([self.minReplicas, self.maxReplicas])".into())),
     validation = Rule::new("!has(self.replicas) || self.replicas <= self.maxReplicas")
         .message(Message::Expression("'replicas %d is above maxReplicas %d: pin at most %d, or raise maxReplicas'.format([self.replicas, self.maxReplicas, self.maxReplicas])".into())),
-    validation = Rule::new("(has(self.scaleUp) ? (has(self.scaleUp.queueLength) ? self.scaleUp.queueLength : 2147483647) : 8) > (has(self.scaleDown) ? (has(self.scaleDown.queueLength) ? self.scaleDown.queueLength : -1) : 2)")
+    validation = Rule::new("(has(self.scaleUp) ? (has(self.scaleUp.queueLength) ? self.scaleUp.queueLength : 2147483647) : has(self.target) ? 2147483647 : 8) > (has(self.scaleDown) ? (has(self.scaleDown.queueLength) ? self.scaleDown.queueLength : -1) : has(self.target) ? -1 : 2)")
         .message(Message::Expression("'scaleUp.queueLength %d must be greater than scaleDown.queueLength %d, or it would go up and down at once. The class uses 8 and 2.'.format([has(self.scaleUp) ? (has(self.scaleUp.queueLength) ? self.scaleUp.queueLength : -1) : 8, has(self.scaleDown) ? (has(self.scaleDown.queueLength) ? self.scaleDown.queueLength : -1) : 2])".into())),
-    validation = Rule::new("(has(self.scaleUp) ? (has(self.scaleUp.utilizationPercent) ? self.scaleUp.utilizationPercent : 101) : 80) > (has(self.scaleDown) ? (has(self.scaleDown.utilizationPercent) ? self.scaleDown.utilizationPercent : -1) : 30)")
+    validation = Rule::new("(has(self.scaleUp) ? (has(self.scaleUp.utilizationPercent) ? self.scaleUp.utilizationPercent : 101) : has(self.target) ? 101 : 80) > (has(self.scaleDown) ? (has(self.scaleDown.utilizationPercent) ? self.scaleDown.utilizationPercent : -1) : has(self.target) ? -1 : 30)")
         .message(Message::Expression("'scaleUp.utilizationPercent %d must be greater than scaleDown.utilizationPercent %d, or it would go up and down at once. The class uses 80 and 30.'.format([has(self.scaleUp) ? (has(self.scaleUp.utilizationPercent) ? self.scaleUp.utilizationPercent : -1) : 80, has(self.scaleDown) ? (has(self.scaleDown.utilizationPercent) ? self.scaleDown.utilizationPercent : -1) : 30])".into())),
     validation = Rule::new("!has(self.scaleUp) || !(has(self.scaleUp.utilizationPercent) || has(self.scaleUp.cpuPercent)) || self.queues.exists(q, q.system != 'List')")
         .message("scaleUp.utilizationPercent and cpuPercent need workers that say what they do, and a List tells its length alone: use queueLength, or a queue of system WorkerPool"),
     validation = Rule::new("!has(self.scaleDown) || !has(self.scaleDown.utilizationPercent) || self.queues.exists(q, q.system != 'List')")
-        .message("scaleDown.utilizationPercent needs workers that say what they do, and a List tells its length alone: use queueLength, or a queue of system WorkerPool")
+        .message("scaleDown.utilizationPercent needs workers that say what they do, and a List tells its length alone: use queueLength, or a queue of system WorkerPool"),
+    validation = Rule::new("!has(self.target) || !(has(self.target.drainWithin) || has(self.target.maxWait)) || self.queues.exists(q, q.system != 'List')")
+        .message("target.drainWithin and maxWait need a queue that says how long tasks take and wait, and a List tells its length alone: use target.tasksPerWorker"),
+    validation = Rule::new("!has(self.schedules) || self.schedules.all(s, s.minReplicas <= self.maxReplicas)")
+        .message(Message::Expression("'a schedule has minReplicas above maxReplicas %d: lower it, or raise maxReplicas'.format([self.maxReplicas])".into()))
 )]
 pub struct WorkerPoolSpec {
     /// What to scale: a Deployment, or anything else with a scale subresource, in the pool's own namespace.
@@ -160,6 +167,16 @@ pub struct WorkerPoolSpec {
     /// When to remove workers. Absent: the class's rules, as far as the queue system can tell the facts (fewer than 2 ready tasks and under 30 % busy for 5m; 2 at once; 180s after the last change).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_down: Option<ScaleDownSpec>,
+    /// How many workers in proportion to the work. The largest of all answers wins; beside a target, absent thresholds are not used and scaleDown is a condition on going down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetSpec>,
+    /// HPA v2's behavior: how fast the number may move. Absent: up at once and in one step; down, for a target, by an idle timer that follows the measured start time of the workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behavior: Option<BehaviorSpec>,
+    /// Windows by the calendar in which more workers are the least.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub schedules: Vec<ScheduleSpec>,
     /// What to do when facts cannot be read. Absent: hold the present number.
     #[serde(default)]
     pub on_unknown: OnUnknown,

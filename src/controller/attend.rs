@@ -1,11 +1,11 @@
 //! What becomes of a decision: a scale to write, a status to write, an event to publish.
 
 use super::event::{Command, Scale};
-use super::pool::{Acting, PoolState, Unwritten};
+use super::pool::{Acting, PoolState, Taken, Unwritten};
 use crate::api::WorkerPoolStatus;
-use crate::decide::{Decision, Reason, Time, Why};
+use crate::decide::{Reason, Time, Why, outlook};
 use crate::observe::target::Target;
-use crate::report::{Metrics, Note, Verdict, next_status, remember, same_to_a_person};
+use crate::report::{Metrics, Note, Verdict, explain, next_status, remember, same_to_a_person};
 
 /// Statuses written per second over all pools; pools that scale are written at once and not counted.
 const STATUS_RATE: u32 = 50;
@@ -31,25 +31,26 @@ impl Budget {
 pub(super) fn decided(
     pool: &mut PoolState,
     target: Option<&Target>,
-    decision: Decision,
+    taken: Box<Taken>,
     now: Time,
     todo: &mut Vec<Command>,
     metrics: &Metrics,
 ) {
+    let decision = &taken.decision;
     pool.look_at = decision.look_again;
-    let verdict = pool.verdict(&decision, target);
+    let verdict = pool.verdict(decision, target);
     if decision.replicas == decision.from {
         pool.failed = None;
-        pool.memory = decision.memory;
-        return report(pool, target, verdict, now, todo, metrics);
+        pool.memory.clone_from(&decision.memory);
+        return report(pool, target, verdict, Some(&taken), now, todo, metrics);
     }
     if let Some((_, why, at)) = &pool.failed
         && *at > now
     {
         let sentence = format!("{}; it could not be written: {why}", verdict.sentence);
-        pool.memory = decision.memory.unwritten(&pool.memory);
+        pool.memory = decision.memory.clone().unwritten(&pool.memory);
         let verdict = Verdict { reason: Reason::WriteFailed, sentence, to: decision.from, ..verdict };
-        return report(pool, target, verdict, now, todo, metrics);
+        return report(pool, target, verdict, Some(&taken), now, todo, metrics);
     }
     if matches!(decision.why, Why::TargetChanged(_)) {
         // Against a writer that never rests we write once per interval, not as often as it does.
@@ -65,7 +66,7 @@ pub(super) fn decided(
         replicas: decision.replicas,
         woken: pool.facts.as_ref().and_then(|look| look.woken),
     }));
-    pool.acting = Some(Acting { decision, verdict });
+    pool.acting = Some(Acting { taken, verdict });
 }
 
 /// Reports a verdict. One that has just been written goes into the history, and its status waits for nothing.
@@ -73,6 +74,7 @@ pub(super) fn report(
     pool: &mut PoolState,
     target: Option<&Target>,
     verdict: Verdict,
+    taken: Option<&Taken>,
     now: Time,
     todo: &mut Vec<Command>,
     metrics: &Metrics,
@@ -82,9 +84,12 @@ pub(super) fn report(
         remember(&mut pool.history, &verdict, now);
     }
     note(pool, &verdict, todo, metrics);
-    let status = next_status(&pool.observed(target, verdict), &pool.memory, latest(pool), now);
+    let mut status = next_status(&pool.observed(target, verdict), &pool.memory, latest(pool), now);
     let urgent = written || pool.unwritten.take().is_some_and(|unwritten| unwritten.urgent);
     if urgent || !same_to_a_person(&pool.status, &status) {
+        if let (Some(Taken { decision, seen }), Some(wishes)) = (taken, pool.pool()) {
+            explain(&mut status, &decision.trail, outlook(wishes, seen, decision, now));
+        }
         pool.unwritten = Some(Unwritten { status, urgent });
     }
 }

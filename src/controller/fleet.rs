@@ -7,7 +7,7 @@ use super::lists::{Listed, Lists};
 use super::pool::{Acting, Judged, Look, PoolState};
 use crate::act;
 use crate::api::{Key, WorkerPool};
-use crate::decide::{Load, Millis, Reason, Time};
+use crate::decide::{Millis, Pool, QueueSeen, Reason, Time};
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts};
 use crate::report::{Metrics, Verdict};
@@ -130,12 +130,12 @@ impl Fleet {
         let before = self.pools.get(&key).map(|old| (old.source.clone(), old.interval, old.target.clone()));
         match self.pools.get_mut(&key) {
             // Our own status write comes back as an event of the same generation.
-            Some(old) if old.generation == fresh.generation => return,
+            Some(old) if (old.generation, &old.pin_until) == (fresh.generation, &fresh.pin_until) => return,
             Some(old) => old.respec(object, self.in_cluster),
             None => drop(self.pools.insert(key.clone(), fresh)),
         }
         let Some(pool) = self.pools.get(&key) else { return };
-        self.lists.want(watched_kind(pool));
+        self.lists.want(pool.watched());
         todo.push(Command::WatchTargets(pool.api_version.clone(), pool.target.kind.clone()));
         let claim = (pool.created, key.clone());
         let (target, source, interval) = (pool.target.clone(), pool.source.clone(), pool.interval);
@@ -219,9 +219,13 @@ impl Fleet {
     fn seen(&mut self, facts: Facts, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.get_mut(&facts.pool) else { return };
         let known = pool.calm
+            && !pool.pool().is_some_and(Pool::is_watchful)
             && pool.look_at.is_none_or(|at| now < at)
-            && pool.facts.as_ref().is_some_and(|old| old.load == facts.load && old.missing == facts.missing);
-        pool.facts = Some(Look { load: facts.load, missing: facts.missing, woken: facts.woken, at: now });
+            && pool
+                .facts
+                .as_ref()
+                .is_some_and(|old| old.queues == facts.queues && old.missing == facts.missing);
+        pool.facts = Some(Look { queues: facts.queues, missing: facts.missing, woken: facts.woken, at: now });
         if !known {
             self.attend(&facts.pool, now, todo);
         }
@@ -246,7 +250,8 @@ impl Fleet {
             Err(why) => {
                 // An address that was read once stays good until Redis itself refuses it.
                 if pool.source.address.is_none() {
-                    pool.facts = Some(Look { load: Load::MISSING, missing: Some(why), woken: None, at: now });
+                    let queues = vec![QueueSeen::MISSING; pool.source.queues.len()];
+                    pool.facts = Some(Look { queues, missing: Some(why), woken: None, at: now });
                 }
             }
         }
@@ -297,7 +302,7 @@ impl Fleet {
     /// Decides on what is known of one pool, acts where the number differs, and reports.
     fn attend(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.get(key) else { return };
-        let listed = self.lists.state(&watched_kind(pool));
+        let listed = self.lists.state(&pool.watched());
         if listed == Listed::NotYet {
             return;
         }
@@ -317,10 +322,10 @@ impl Fleet {
                 Judged::Trouble(reason, sentence) => {
                     let to = target.map_or(0, |target| target.desired);
                     let verdict = Verdict { reason, sentence, from: to, to, confidence: 0, written: false };
-                    attend::report(pool, target, verdict, now, todo, &self.metrics);
+                    attend::report(pool, target, verdict, None, now, todo, &self.metrics);
                 }
-                Judged::Decided(decision) => {
-                    attend::decided(pool, target, decision, now, todo, &self.metrics);
+                Judged::Decided(taken) => {
+                    attend::decided(pool, target, taken, now, todo, &self.metrics);
                 }
             }
         }
@@ -338,7 +343,7 @@ impl Fleet {
         todo: &mut Vec<Command>,
     ) {
         let Some(pool) = self.pools.get_mut(key) else { return };
-        let Some(Acting { decision, verdict }) = pool.acting.take() else { return };
+        let Some(Acting { taken, verdict }) = pool.acting.take() else { return };
         match outcome {
             Ok(done) => {
                 pool.failed = None;
@@ -348,11 +353,11 @@ impl Fleet {
                     target.desired = done.replicas;
                     target.version = done.version;
                 }
-                pool.memory = decision.memory.written(&pool.memory, now);
+                pool.memory = taken.decision.memory.clone().written(&pool.memory, now);
                 tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);
                 let target = self.targets.get(&pool.target);
                 let verdict = Verdict { written: true, ..verdict };
-                attend::report(pool, target, verdict, now, todo, &self.metrics);
+                attend::report(pool, target, verdict, Some(&taken), now, todo, &self.metrics);
                 attend::flush(pool, &mut self.budget, now, todo);
                 self.set_timer(key, now);
             }
@@ -361,7 +366,7 @@ impl Fleet {
                 let pause = Millis(i64::try_from(error.kind().pause(tries).as_millis()).unwrap_or(10_000));
                 tracing::warn!(pool = %key, tries, "{error}");
                 pool.failed = Some((tries, error.to_string(), now + pause));
-                pool.memory = decision.memory.unwritten(&pool.memory);
+                pool.memory = taken.decision.memory.unwritten(&pool.memory);
                 self.attend(key, now, todo);
             }
         }
@@ -389,8 +394,4 @@ impl Fleet {
             }
         }
     }
-}
-
-fn watched_kind(pool: &PoolState) -> Watched {
-    Watched::Targets(pool.api_version.clone(), pool.target.kind.clone())
 }

@@ -1,7 +1,10 @@
 //! One pool as the operator knows it: what it wants, what was seen, what is under way.
 
-use crate::api::{self, Change, Key, Refusal, SecretKeySelector, WorkerPool, WorkerPoolStatus};
-use crate::decide::{Decision, Load, Memory, Millis, Pool, Reason, Seen, Time, Why, decide};
+use super::event::Watched;
+use crate::api::{
+    self, Change, Key, PIN_UNTIL, Refusal, SecretKeySelector, Wishes, WorkerPool, WorkerPoolStatus,
+};
+use crate::decide::{Decision, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
 use crate::observe::{Address, Queue};
 use crate::report::{Observed, PoolGauges, Verdict};
@@ -17,12 +20,16 @@ pub(super) struct PoolState {
     pub generation: Option<i64>,
     /// Seconds since 1970: of two pools with one target the older writes.
     pub created: i64,
-    pub wishes: Result<Pool, Refusal>,
+    pub wishes: Result<Wishes, Refusal>,
+    /// The annotation that ends a pin: it changes without a new generation.
+    pub pin_until: Option<String>,
     pub api_version: String,
     pub target: TargetKey,
     pub source: Source,
     pub interval: api::Duration,
     pub memory: Memory,
+    /// Whether `memory` has been told that this process begins with it.
+    pub resumed: bool,
     /// The last look and when it was; `None` before the first.
     pub facts: Option<Look>,
     /// The scale that is being written.
@@ -60,15 +67,22 @@ pub(super) struct Source {
 
 #[derive(Clone, Debug)]
 pub(super) struct Look {
-    pub load: Load,
+    pub queues: Vec<QueueSeen>,
     pub missing: Option<String>,
     pub woken: Option<Instant>,
     pub at: Time,
 }
 
+/// A decision and the facts that it was taken on.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub decision: Decision,
+    pub seen: Seen,
+}
+
 #[derive(Debug)]
 pub(super) struct Acting {
-    pub decision: Decision,
+    pub taken: Box<Taken>,
     pub verdict: Verdict,
 }
 
@@ -85,7 +99,7 @@ pub(super) enum Judged {
     Wait,
     /// Something stands in the way of deciding.
     Trouble(Reason, String),
-    Decided(Decision),
+    Decided(Box<Taken>),
 }
 
 impl PoolState {
@@ -98,12 +112,14 @@ impl PoolState {
             uid: object.uid().unwrap_or_default(),
             generation: object.metadata.generation,
             created: object.creation_timestamp().map_or(0, |at| at.0.as_second()),
-            wishes: api::pool(&object.spec),
+            wishes: Wishes::new(object),
+            pin_until: object.annotations().get(PIN_UNTIL).cloned(),
             api_version: object.spec.scale_target_ref.api_version.clone(),
             target: TargetKey::new(&object.spec.scale_target_ref, &object.namespace().unwrap_or_default()),
             source: Source::new(object, in_cluster),
             interval: api::Duration(api::interval(&object.spec)),
             memory,
+            resumed: false,
             facts: None,
             acting: None,
             failed: None,
@@ -127,8 +143,12 @@ impl PoolState {
             self.memory = Memory::default();
             self.failed = None;
         }
+        if fresh.source.queues != self.source.queues {
+            self.memory.rates.clear();
+        }
         self.generation = fresh.generation;
         self.wishes = fresh.wishes;
+        self.pin_until = fresh.pin_until;
         self.api_version = fresh.api_version;
         self.target = fresh.target;
         self.interval = fresh.interval;
@@ -143,6 +163,9 @@ impl PoolState {
     /// A number written by us is what we decided, even where the status that said so was never written; and then at
     /// least from its own time on the cooldowns run, or a crash between the two writes would shorten them.
     pub fn recall(&mut self, target: &Target, now: Time) {
+        if !std::mem::replace(&mut self.resumed, true) && self.pool().is_some_and(Pool::is_watchful) {
+            self.memory = std::mem::take(&mut self.memory).resumed(target.desired, now);
+        }
         let Some(Writer { at, .. }) = target.writer.as_ref().filter(|writer| writer.is_us()) else { return };
         self.memory.desired = Some(target.desired);
         // Field managers have times in whole seconds, rounded down.
@@ -152,9 +175,20 @@ impl PoolState {
         self.memory.last_up = end_of_second;
     }
 
+    /// The kind of its target, which must be watched.
+    pub fn watched(&self) -> Watched {
+        Watched::Targets(self.api_version.clone(), self.target.kind.clone())
+    }
+
+    /// What the spec wants, where it can work.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.wishes.as_ref().ok().map(Wishes::pool)
+    }
+
     /// The decision on the last look.
-    pub fn judge(&self, target: Option<&Target>, rival: Option<String>, now: Time) -> Judged {
-        let wishes = match &self.wishes {
+    pub fn judge(&mut self, target: Option<&Target>, rival: Option<String>, now: Time) -> Judged {
+        let stale_after = self.stale_after();
+        let wishes = match &mut self.wishes {
             Ok(wishes) => wishes,
             Err(refusal) => return Judged::Trouble(Reason::InvalidSpec, refusal.to_string()),
         };
@@ -168,14 +202,15 @@ impl PoolState {
             return Judged::Trouble(Reason::TargetConflict, rival);
         }
         let Some(look) = &self.facts else { return Judged::Wait };
-        let stale = now - look.at > self.stale_after();
-        let (load, missing) = if stale {
-            (Load::MISSING, Some(format!("no look since {}", look.at)))
+        let stale = now - look.at > stale_after;
+        let (queues, missing) = if stale {
+            (vec![QueueSeen::MISSING; look.queues.len()], Some(format!("no look since {}", look.at)))
         } else {
-            (look.load, look.missing.clone())
+            (look.queues.clone(), look.missing.clone())
         };
-        let seen = Seen { current: target.desired, load, missing };
-        Judged::Decided(decide(wishes, &seen, &self.memory, now))
+        let seen = Seen { current: target.desired, queues, missing };
+        let decision = decide(wishes.at(now), &seen, &self.memory, now);
+        Judged::Decided(Box::new(Taken { decision, seen }))
     }
 
     /// Facts older than this count as missing: two looks that did not come, each with its deadline.
@@ -207,7 +242,7 @@ impl PoolState {
 
     pub fn observed(&self, target: Option<&Target>, verdict: Verdict) -> Observed {
         let (load, missing) = match &self.facts {
-            Some(look) => (look.load, look.missing.clone()),
+            Some(look) => (Load::sum(&look.queues), look.missing.clone()),
             None => (Load::MISSING, Some("not read yet".to_owned())),
         };
         Observed {
@@ -225,14 +260,15 @@ impl PoolState {
 /// What others see of a pool.
 impl PoolState {
     pub fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
-        let wishes = self.wishes.as_ref().ok();
+        let wishes = self.pool();
         let look = self.facts.as_ref();
+        let load = look.map_or(Load::MISSING, |look| Load::sum(&look.queues));
         let since = |at: Time| Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
         PoolGauges {
             pool: self.key.clone(),
-            load: look.map_or(Load::MISSING, |look| look.load),
+            load,
             age: look.map(|look| since(look.at)),
-            oldest_wait: look.and_then(|look| look.load.oldest_at.known()).map(|at| since(Time(at))),
+            oldest_wait: load.oldest_at.known().map(|at| since(Time(at))),
             up: look.is_some_and(|look| look.missing.is_none()),
             replicas: [
                 ("desired", target.map(|target| target.desired)),
@@ -248,8 +284,8 @@ impl PoolState {
         PoolView {
             namespace: self.key.namespace.to_string(),
             name: self.key.name.to_string(),
-            bounds: self.wishes.as_ref().ok().map(|pool| (pool.min, pool.max)),
-            rules: self.wishes.as_ref().ok().map(Into::into),
+            bounds: self.pool().map(|pool| (pool.min, pool.max)),
+            rules: self.pool().map(Into::into),
             pending: self
                 .acting
                 .as_ref()
@@ -262,7 +298,7 @@ impl PoolState {
         let newest = self.unwritten.as_ref().map_or(&self.status, |unwritten| &unwritten.status);
         let reason = newest.decision.as_ref().map(|decision| decision.reason.as_str());
         Sample {
-            load: self.facts.as_ref().map_or(Load::MISSING, |look| look.load),
+            load: self.facts.as_ref().map_or(Load::MISSING, |look| Load::sum(&look.queues)),
             replicas: target.map(|target| target.replicas),
             desired: target.map(|target| target.desired),
             idle: self.memory.idle_since.is_some(),

@@ -1,21 +1,27 @@
-//! `minReplicas`, `maxReplicas` and the busy floor.
+//! `minReplicas`, `maxReplicas`, schedules, zero, and the busy floor.
 
-use super::decision::{Limit, Step};
-use super::pool::Pool;
-use super::seen::Fact;
-use super::why::Why;
+use super::pool::{Pool, Schedule};
+use super::seen::{Fact, Load};
+use super::units::Time;
 
-/// The number inside the bounds, and the reason where that changed it.
-pub(super) fn clamp(pool: &Pool, number: i32, trail: &mut Vec<Step>) -> (i32, Option<Why>) {
-    let (to, by, why) = if number < pool.min {
-        (pool.min, Limit::Min, Why::BelowMin(pool.min))
-    } else if number > pool.max {
-        (pool.max, Limit::Max, Why::AboveMax(pool.max))
-    } else {
-        return (number, None);
-    };
-    trail.push(Step::Limited { by, from: number, to, until: None });
-    (to, Some(why))
+/// The fewest workers now: `minReplicas`, or what the largest schedule that is active asks for; and that schedule.
+pub(super) fn least(pool: &Pool, now: Time) -> (i32, Option<&Schedule>) {
+    let active = pool.schedules.iter().filter(|schedule| schedule.from <= now && now < schedule.until);
+    match active.max_by_key(|schedule| schedule.min) {
+        Some(schedule) if schedule.min > pool.min => (schedule.min.min(pool.max), Some(schedule)),
+        _ => (pool.min, None),
+    }
+}
+
+/// When the next schedule begins or ends.
+pub(super) fn next_edge(pool: &Pool, now: Time) -> Option<Time> {
+    let edges = pool.schedules.iter().flat_map(|schedule| [schedule.from, schedule.until]);
+    edges.filter(|edge| *edge > now).min()
+}
+
+/// Tasks that wait, will within the look-ahead, or run: while there are any, the rules never go to zero.
+pub(super) fn work(load: &Load) -> i64 {
+    [load.ready, load.due, load.in_flight].into_iter().filter_map(Fact::known).fold(0, i64::saturating_add)
 }
 
 /// A scale-down stops at the workers that hold tasks; it never raises above `current`.

@@ -8,6 +8,7 @@ impl Load {
     pub fn sum<'a>(queues: impl IntoIterator<Item = &'a QueueSeen>) -> Self {
         queues.into_iter().fold(Self::NOT_TOLD, |sum, queue| Self {
             ready: sum.ready.plus(queue.ready),
+            due: sum.due.plus(queue.due),
             in_flight: sum.in_flight.plus(queue.in_flight),
             live: sum.live.plus(queue.live),
             busy: sum.busy.plus(queue.busy),

@@ -3,6 +3,7 @@
 use super::memory::Memory;
 use super::units::{Millis, Time};
 use super::why::Why;
+use std::sync::Arc;
 
 /// The outcome of one look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,12 @@ pub enum Rule {
     Utilization,
     /// `cpuPercent`.
     Cpu,
+    /// `target.tasksPerWorker`, in tasks.
+    TasksPerWorker,
+    /// `target.drainWithin`, in milliseconds.
+    DrainWithin,
+    /// `target.maxWait`, in milliseconds.
+    MaxWait,
 }
 
 /// What held a number back.
@@ -41,8 +48,20 @@ pub enum Limit {
     CooldownUp,
     /// `scaleDown.cooldown`.
     CooldownDown,
+    /// `behavior.scaleUp.stabilizationWindowSeconds`.
+    WindowUp,
+    /// `behavior.scaleDown.stabilizationWindowSeconds`.
+    WindowDown,
+    /// The policies of `behavior`.
+    Policy,
+    /// The rest between two small changes of a target.
+    Pace,
+    /// The idle timer of a target.
+    RecentlyBusy,
     /// `minReplicas`.
     Min,
+    /// A schedule.
+    Schedule,
     /// `maxReplicas`.
     Max,
     /// Workers that hold a task.
@@ -52,8 +71,10 @@ pub enum Limit {
 }
 
 /// One step of the trail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// What follows is of this queue's own rules.
+    Queue(Arc<str>),
     /// Somebody else wrote `spec.replicas`; the rules start from what we last decided.
     OutsideChange {
         /// What it is now.
@@ -71,6 +92,17 @@ pub enum Step {
         limit: i64,
         /// The number it asks for.
         answer: Option<i32>,
+    },
+    /// A target's answer.
+    Target {
+        /// Which rule.
+        rule: Rule,
+        /// The fact: tasks, ready tasks, or how long the oldest has waited, in milliseconds.
+        value: i64,
+        /// The target, in the rule's unit.
+        limit: i64,
+        /// The number it asks for.
+        answer: i32,
     },
     /// A condition of `scaleDown` compared with a fact.
     Down {
@@ -106,6 +138,8 @@ pub enum Step {
     Pinned {
         /// The pin.
         answer: i32,
+        /// When it ends by itself.
+        until: Option<Time>,
     },
     /// Facts have been missing for `onUnknown.after`.
     Fallback {

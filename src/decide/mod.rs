@@ -4,23 +4,38 @@
 //! `rustc --edition 2024 --crate-type lib --emit metadata src/decide/mod.rs` proves that it has no dependency.
 #![deny(clippy::disallowed_methods)]
 
+mod answers;
+mod behavior;
 mod bounds;
 mod combine;
 mod cooldown;
 mod decision;
 mod idle;
 mod memory;
+mod outlook;
+mod pace;
 mod pool;
+mod rates;
 mod rules;
 mod seen;
 mod steps;
+mod target;
+mod trail;
 mod units;
 mod why;
+mod window;
 
 pub use decision::{Decision, Limit, Rule, Step};
 pub use memory::Memory;
-pub use pool::{Pool, ScaleDown, ScaleUp, UnknownAction};
+pub use outlook::{Next, Outlook, outlook};
+pub use pace::Startup;
+pub use pool::{
+    Behavior, Pin, Policy, PolicyKind, Pool, Rules, ScaleDown, ScaleUp, Scaling, Schedule, Select, Target,
+    UnknownAction,
+};
+pub use rates::Rates;
 pub use seen::{Fact, Load, QueueSeen, Seen};
 pub use steps::decide;
 pub use units::{Millis, Time};
 pub use why::{Cause, Reason, Why};
+pub use window::Window;

@@ -16,6 +16,8 @@ pub enum Fact {
 pub struct QueueSeen {
     /// Tasks that wait and could be taken now.
     pub ready: Fact,
+    /// Delayed and scheduled tasks that will be ready within the look-ahead: at zero workers nobody else promotes them.
+    pub due: Fact,
     /// Tasks that a worker holds.
     pub in_flight: Fact,
     /// Workers whose lease lives and that take tasks.
@@ -45,6 +47,7 @@ impl QueueSeen {
     const fn all(fact: Fact) -> Self {
         Self {
             ready: fact,
+            due: fact,
             in_flight: fact,
             live: fact,
             busy: fact,
@@ -66,10 +69,18 @@ pub type Load = QueueSeen;
 pub struct Seen {
     /// `spec.replicas` of the target.
     pub current: i32,
-    /// The sum over all queues of the pool.
-    pub load: Load,
+    /// The queues of the pool, in its order.
+    pub queues: Vec<QueueSeen>,
     /// Why facts are missing, where any are: one sentence without a full stop.
     pub missing: Option<String>,
+}
+
+impl Seen {
+    /// The sum over all queues.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load::sum(&self.queues)
+    }
 }
 
 impl Fact {

@@ -6,7 +6,7 @@
 use super::pace::Pace;
 use super::{Address, Facts, Queue};
 use crate::api::Key;
-use crate::decide::{Load, QueueSeen};
+use crate::decide::QueueSeen;
 use crate::protocol::snapshot;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind, Value};
@@ -229,7 +229,10 @@ impl Endpoint {
     fn blind(&self, due: Vec<(Key, Option<Instant>)>) -> Vec<Facts> {
         let Link::Down { why, .. } = &self.link else { return Vec::new() };
         due.into_iter()
-            .map(|(pool, woken)| Facts { pool, load: Load::MISSING, missing: Some(why.clone()), woken })
+            .map(|(pool, woken)| {
+                let queues = vec![QueueSeen::MISSING; self.queues.get(&pool).map_or(1, Vec::len)];
+                Facts { pool, queues, missing: Some(why.clone()), woken }
+            })
             .collect()
     }
 
@@ -241,7 +244,7 @@ impl Endpoint {
         for (pool, woken) in due {
             let Some(queues) = self.queues.get(&pool) else { continue };
             let mut missing = None;
-            let seen: Vec<QueueSeen> = queues
+            let queues: Vec<QueueSeen> = queues
                 .iter()
                 .map(|queue| {
                     queue.parse(answers.next().unwrap_or(Value::Nil)).unwrap_or_else(|why| {
@@ -250,7 +253,7 @@ impl Endpoint {
                     })
                 })
                 .collect();
-            facts.push(Facts { pool, load: Load::sum(&seen), missing, woken });
+            facts.push(Facts { pool, queues, missing, woken });
         }
         facts
     }

@@ -12,7 +12,7 @@ pub use address::Address;
 pub use queue::Queue;
 
 use crate::api::Key;
-use crate::decide::Load;
+use crate::decide::QueueSeen;
 use std::time::Instant;
 
 /// What one look at a pool's queues found.
@@ -20,8 +20,8 @@ use std::time::Instant;
 pub struct Facts {
     /// Whose.
     pub pool: Key,
-    /// The sum over its queues.
-    pub load: Load,
+    /// Its queues, in their order.
+    pub queues: Vec<QueueSeen>,
     /// Why facts are missing, where any are: one sentence without a full stop.
     pub missing: Option<String>,
     /// When Redis told of the change that led to this look; `None` when the poll did.

@@ -185,7 +185,7 @@ impl Remarks {
                     "Nothing is left to do, but only {done} of {tasks} tasks are done: Redis has lost the others."
                 ));
             }
-            let down = pool.down.as_ref()?;
+            let down = pool.rules.first()?.down.as_ref()?;
             return Some(format!(
                 "All {tasks} tasks are done. When it has been quiet for {}, workers leave, {} at a time, {} apart.",
                 down.idle_for, down.step, down.cooldown
@@ -195,7 +195,8 @@ impl Remarks {
             return Some(format!("Nothing waits any more, {} still run.", line::number(facts.in_flight)));
         }
         if live > before {
-            let (step, cooldown) = (pool.up.step, pool.up.cooldown);
+            let up = &pool.rules.first()?.up;
+            let (step, cooldown) = (up.step, up.cooldown);
             return Some(if std::mem::replace(&mut self.joined, true) {
                 "More hands: the queue gets shorter faster.".into()
             } else {
@@ -216,15 +217,7 @@ mod tests {
     use super::*;
 
     fn facts(ready: u64, running: u64, live: u64, done: u64) -> News {
-        News::Facts(Facts {
-            ready,
-            in_flight: Some(running),
-            live: Some(live),
-            busy: Some(running),
-            processed: Some(done),
-            failed: Some(0),
-            ..Facts::default()
-        })
+        News::Facts(Facts { processed: Some(done), failed: Some(0), ..Facts::told(ready, running, live) })
     }
 
     /// The story after each piece of news, told in full: has the demo ended?

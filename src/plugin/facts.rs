@@ -1,7 +1,7 @@
 //! What the queues of a pool tell at one instant, summed; unknown is `None`, never zero.
 
 use crate::api::{QueueSpec, QueueSystem};
-use crate::decide::{Fact, Load};
+use crate::decide::{Fact, QueueSeen};
 use crate::protocol::{Keys, Snapshot, snapshot};
 use redis::{Pipeline, Value};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Facts {
     pub mean: Option<Duration>,
     /// The pods that the registered workers run in, by name.
     pub pods: Vec<String>,
+    /// The queues as the decision takes them.
+    pub queues: Vec<QueueSeen>,
 }
 
 /// The commands of one look at all queues.
@@ -50,18 +52,26 @@ impl Facts {
     /// The facts in the answers to [`commands`], or what is wrong with them.
     pub fn read(queues: &[QueueSpec], answers: Vec<Value>) -> Result<Self, String> {
         let mut lengths = 0;
-        let mut looks = Vec::new();
+        let (mut looks, mut seen) = (Vec::new(), Vec::new());
         for (queue, answer) in queues.iter().zip(answers) {
             match queue.system {
-                QueueSystem::WorkerPool => looks.push(snapshot::parse(answer)?),
+                QueueSystem::WorkerPool => {
+                    let look = snapshot::parse(answer)?;
+                    seen.push(QueueSeen::from(&look));
+                    looks.push(look);
+                }
                 QueueSystem::List => match answer {
-                    Value::Int(length) => lengths += u64::try_from(length).unwrap_or(0),
+                    Value::Int(length) => {
+                        seen.push(QueueSeen { ready: Fact::Known(length), ..QueueSeen::NOT_TOLD });
+                        lengths += u64::try_from(length).unwrap_or(0);
+                    }
                     _ => return Err(format!("{} is no list", queue.name)),
                 },
             }
         }
         let mut facts = if looks.is_empty() { Self::default() } else { Self::sum(&looks) };
         facts.ready += lengths;
+        facts.queues = seen;
         Ok(facts)
     }
 
@@ -90,6 +100,7 @@ impl Facts {
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
             pods: workers().filter_map(|worker| worker.pod.clone()).collect(),
+            queues: looks.iter().map(QueueSeen::from).collect(),
         }
     }
 
@@ -128,28 +139,29 @@ impl Facts {
     pub fn is_empty(&self) -> bool {
         self.ready == 0 && self.in_flight.unwrap_or(0) == 0
     }
-
-    /// As the decision takes them.
-    #[must_use]
-    pub fn load(&self) -> Load {
-        let fact = |n: Option<u64>| n.and_then(|n| i64::try_from(n).ok()).map_or(Fact::NotTold, Fact::Known);
-        #[expect(clippy::cast_possible_truncation, reason = "a sum of percents; `as` saturates")]
-        let cpu_sum = self.cpu.zip(self.live).map(|(cpu, live)| (cpu * approximate(live)) as i64);
-        Load {
-            ready: fact(Some(self.ready)),
-            in_flight: fact(self.in_flight),
-            live: fact(self.live),
-            busy: fact(self.busy),
-            cpu_sum: cpu_sum.map_or(Fact::NotTold, Fact::Known),
-            ..Load::NOT_TOLD
-        }
-    }
 }
 
 /// Good enough for shares: counts of tasks stay far below 2^52.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 fn approximate(n: u64) -> f64 {
     n as f64
+}
+
+#[cfg(test)]
+impl Facts {
+    /// A look at one queue.
+    pub fn told(ready: u64, busy: u64, live: u64) -> Self {
+        let fact = |n: u64| Fact::Known(i64::try_from(n).expect("few"));
+        let queue = QueueSeen {
+            ready: fact(ready),
+            in_flight: fact(busy),
+            busy: fact(busy),
+            live: fact(live),
+            ..QueueSeen::NOT_TOLD
+        };
+        let (busy, live) = (Some(busy), Some(live));
+        Self { ready, in_flight: busy, live, busy, queues: vec![queue], ..Self::default() }
+    }
 }
 
 #[cfg(test)]
@@ -180,12 +192,12 @@ mod tests {
         assert_eq!((facts.live, facts.busy, facts.in_flight), (Some(2), Some(1), Some(2)));
         assert_eq!((facts.cpu, facts.success(), facts.utilization()), (Some(40.0), Some(98.0), Some(50.0)));
         assert_eq!((facts.mean, facts.eta()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));
-        assert_eq!(facts.load().cpu_sum, Fact::Known(80));
+        assert_eq!(facts.queues[0].cpu_sum, Fact::Known(80));
     }
 
     #[test]
     fn a_list_tells_its_length_alone() {
-        let queues = [QueueSpec { name: "jobs".into(), system: QueueSystem::List }];
+        let queues = [QueueSpec { name: "jobs".into(), system: QueueSystem::List, ..QueueSpec::default() }];
         let facts = Facts::read(&queues, vec![Value::Int(7)]).expect("a length");
         assert_eq!((facts.ready, facts.live, facts.utilization(), facts.eta()), (7, None, None, None));
     }

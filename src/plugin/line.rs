@@ -11,10 +11,12 @@ pub fn queue(facts: &Facts, workers: Option<u64>, pool: &Pool, stable: bool) -> 
     let above = |value: Option<f64>, limit: Option<i64>| {
         value.zip(limit).is_some_and(|(value, limit)| value > percent(limit))
     };
-    let loaded =
-        pool.up.queue_length.is_some_and(|limit| i64::try_from(facts.ready).is_ok_and(|ready| ready > limit))
-            || above(util, pool.up.utilization)
-            || above(facts.cpu, pool.up.cpu);
+    let loaded = pool.rules.iter().any(|rules| {
+        let up = &rules.up;
+        up.queue_length.is_some_and(|limit| i64::try_from(facts.ready).is_ok_and(|ready| ready > limit))
+            || above(util, up.utilization)
+            || above(facts.cpu, up.cpu)
+    });
     let sign = if loaded { "🟡" } else { "🟢" };
     let util = util.map_or("     ?".into(), |util| format!("{util:>5.1}%"));
     let end = if stable { " [STABLE]" } else { "" };
@@ -83,26 +85,17 @@ fn percent(limit: i64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::{ScaleUp, UnknownAction};
+    use crate::decide::{Rules, ScaleUp};
 
     fn class() -> Pool {
-        Pool {
-            min: 3,
-            max: 10,
-            pin: None,
-            up: ScaleUp {
-                queue_length: Some(8),
-                utilization: Some(80),
-                cpu: Some(75),
-                step: 2,
-                cooldown: Millis::seconds(60),
-            },
-            down: None,
-            unknown_after: Millis::seconds(30),
-            unknown_action: UnknownAction::Hold,
-            suspend: false,
-            dry_run: false,
-        }
+        let up = ScaleUp {
+            queue_length: Some(8),
+            utilization: Some(80),
+            cpu: Some(75),
+            step: 2,
+            cooldown: Millis::seconds(60),
+        };
+        Pool { min: 3, rules: vec![Rules { up, ..Rules::default() }], ..Pool::default() }
     }
 
     fn facts(ready: u64, busy: u64, live: u64) -> Facts {

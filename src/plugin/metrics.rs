@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::line::local_times;
 use super::output::{Out, Paint};
 use super::redis::Link;
-use crate::api::{self, DecisionStatus, WorkerPool};
+use crate::api::{self, DecisionStatus, Wishes, WorkerPool};
 use crate::decide::{Memory, Seen, Why, decide};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -144,14 +144,20 @@ fn recommend(
 ) -> Option<(Recommendation, Option<i32>)> {
     let status = pool.status.clone().unwrap_or_default();
     let memory = status.memory.as_ref().map(Memory::from).unwrap_or_default();
-    let here = current.zip(facts).zip(api::pool(&pool.spec).ok()).map(|((current, facts), pool)| {
-        let seen = Seen { current, load: facts.load(), missing: None };
-        decide(&pool, &seen, &memory, api::time(now))
+    let here = current.zip(facts).zip(Wishes::new(pool).ok()).map(|((current, facts), mut wishes)| {
+        let seen = Seen { current, queues: facts.queues.clone(), missing: None };
+        decide(wishes.at(api::time(now)), &seen, &memory, api::time(now))
     });
     let seen = status.observed_generation >= pool.metadata.generation;
     let said = status.decision.filter(|_| seen);
     let wants = here.as_ref().map(|decision| match decision.why {
-        Why::CoolingUp { wants, .. } | Why::CoolingDown { wants, .. } | Why::IdleWait { wants, .. } => wants,
+        Why::CoolingUp { wants, .. }
+        | Why::CoolingDown { wants, .. }
+        | Why::IdleWait { wants, .. }
+        | Why::RecentlyBusy { wants, .. }
+        | Why::Pacing { wants, .. }
+        | Why::Stabilized { wants, .. }
+        | Why::RateLimited { wants, .. } => wants,
         _ => decision.replicas,
     });
     let action = match wants.zip(current) {

@@ -3,8 +3,10 @@
 mod check;
 mod cluster;
 mod demo;
+mod explain;
 mod facts;
 mod feed;
+mod history;
 mod line;
 mod metrics;
 mod monitor;
@@ -72,6 +74,27 @@ enum Command {
         #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
         output: Format,
     },
+    /// Tell why the number of workers is what it is, and what would change it next
+    #[command(after_help = FOOT)]
+    Explain {
+        /// The WorkerPool
+        name: Option<String>,
+        /// text or json
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
+        output: Format,
+    },
+    /// Show the last changes of the number, each with its reason
+    #[command(after_help = FOOT)]
+    History {
+        /// The WorkerPool
+        name: Option<String>,
+        /// How many at most, the newest last
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        /// text or json
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
+        output: Format,
+    },
     /// Push a burst of real image tasks
     #[command(after_help = FOOT)]
     Stress {
@@ -94,6 +117,9 @@ enum Command {
         /// How many workers, or `auto`
         #[arg(value_name = "N|auto")]
         replicas: Pin,
+        /// End the pin by itself after this time, in seconds or such as 30m
+        #[arg(long = "for", value_name = "TIME", value_parser = span)]
+        span: Option<Duration>,
     },
     /// Print a line per change as it happens
     #[command(after_help = FOOT)]
@@ -192,7 +218,15 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Stress { name, tasks: Tasks { tasks }, task_seconds } => {
             stress::run(cluster, name.as_deref(), Burst { tasks, task_seconds }).await
         }
-        Command::Scale { name, replicas } => scale::run(cluster, name.as_deref(), replicas).await,
+        Command::Scale { name, replicas, span } => {
+            Box::pin(scale::run(cluster, name.as_deref(), replicas, span)).await
+        }
+        Command::Explain { name, output } => {
+            Box::pin(explain::run(cluster, name.as_deref(), output == Format::Json)).await
+        }
+        Command::History { name, limit, output } => {
+            Box::pin(history::run(cluster, name.as_deref(), limit, output == Format::Json)).await
+        }
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
             Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await

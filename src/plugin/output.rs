@@ -44,6 +44,12 @@ impl Out {
     /// Decides once whether to colour.
     #[must_use]
     pub fn new(color: Color) -> Self {
+        Self::in_zone(color, TimeZone::system())
+    }
+
+    /// The same by the clock of `zone`.
+    #[must_use]
+    pub fn in_zone(color: Color, zone: TimeZone) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let color = match color {
@@ -51,7 +57,7 @@ impl Out {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
         };
-        Self { color, zone: TimeZone::system() }
+        Self { color, zone }
     }
 
     /// One line of data.

@@ -2,7 +2,7 @@
 
 use super::cluster::Cluster;
 use super::line;
-use crate::api::WorkerPool;
+use crate::api::{self, PIN_UNTIL, WorkerPool, timestamp};
 use anyhow::bail;
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -41,7 +41,12 @@ impl FromStr for Pin {
 }
 
 /// Pins the pool `name`, or takes the pin away, and waits for the operator's answer.
-pub async fn run(cluster: &Cluster, name: Option<&str>, pin: Pin) -> anyhow::Result<bool> {
+pub async fn run(
+    cluster: &Cluster,
+    name: Option<&str>,
+    pin: Pin,
+    span: Option<api::Duration>,
+) -> anyhow::Result<bool> {
     let before = cluster.pool(name).await?;
     let name = before.name_any();
     let replicas = match pin {
@@ -50,7 +55,11 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, pin: Pin) -> anyhow::Res
     };
     let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
     let start = Instant::now();
-    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+    // A pin without an end takes away the end of the one before.
+    let until = span.map(|span| timestamp(api::time(Timestamp::now()) + span.0));
+    let patch = Patch::Merge(
+        json!({"metadata": {"annotations": {PIN_UNTIL: until}}, "spec": {"replicas": replicas}}),
+    );
     let doing = format!("scaling WorkerPool {name}");
     let pool = cluster.ask(&doing, cluster.pools().patch(&name, &params, &patch)).await?;
     let (target, target_name) = cluster.target(&pool);
@@ -60,7 +69,10 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, pin: Pin) -> anyhow::Res
         let took = start.elapsed().as_millis();
         out.data(&format!("{name}: {}", line::local_times(&sentence, Timestamp::now(), out.zone())))?;
         out.talk(&match pin {
-            Pin::To(n) => format!("The operator answered in {took} ms. It stays at {n} until: kubectl workerpool scale {name} auto"),
+            Pin::To(n) => {
+                let end = until.map_or(String::new(), |until| format!("{}, or ", out.clock(until)));
+                format!("The operator answered in {took} ms. It stays at {n} until {end}`kubectl workerpool scale {name} auto`")
+            }
             Pin::Auto => format!("The operator answered in {took} ms. The rules decide again."),
         });
         return Ok(true);

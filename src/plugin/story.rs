@@ -6,7 +6,7 @@ pub mod tests;
 use super::facts::Facts;
 use super::feed::News;
 use super::line;
-use crate::api::{self, Change, WorkerPool};
+use crate::api::{self, Change, Wishes, WorkerPool};
 use crate::decide::{Decision, Memory, Millis, Pool, Reason, Seen, decide};
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -51,7 +51,7 @@ pub enum Kind {
 #[derive(Clone, Debug)]
 pub struct Story {
     resource: WorkerPool,
-    pool: Pool,
+    wishes: Wishes,
     replicas: Option<i32>,
     facts: Option<Facts>,
     blind: Option<String>,
@@ -68,11 +68,11 @@ pub struct Story {
 impl Story {
     /// Begins with the pool as it is.
     pub fn begin(resource: WorkerPool) -> Result<Self, api::Refusal> {
-        let pool = api::pool(&resource.spec)?;
+        let wishes = Wishes::new(&resource)?;
         let told_change = newest(&resource).map(|change| change.at);
         Ok(Self {
             resource,
-            pool,
+            wishes,
             replicas: None,
             facts: None,
             blind: None,
@@ -93,8 +93,8 @@ impl Story {
         match news {
             News::Pool(resource) => {
                 // A spec that an older CRD let pass and that cannot work leaves the last good one in place.
-                if let Ok(pool) = api::pool(&resource.spec) {
-                    self.pool = pool;
+                if let Ok(wishes) = Wishes::new(&resource) {
+                    self.wishes = wishes;
                 }
                 self.resource = *resource;
             }
@@ -153,13 +153,14 @@ impl Story {
     /// The pool's wishes.
     #[must_use]
     pub fn pool(&self) -> &Pool {
-        &self.pool
+        self.wishes.pool()
     }
 
     /// The number of workers to which the pool returns when there is nothing to do.
     #[must_use]
     pub fn rest(&self) -> i32 {
-        self.pool.pin.unwrap_or(self.pool.min)
+        let pool = self.pool();
+        pool.pin.map_or(pool.min, |pin| pin.replicas)
     }
 
     /// Whether everything heard so far has been told.
@@ -201,10 +202,11 @@ impl Story {
 
     /// What the rules say of the present facts; the same function as the operator's.
     #[must_use]
-    pub fn decision(&self, now: Timestamp) -> Option<Decision> {
-        let seen = Seen { current: self.replicas?, load: self.facts()?.load(), missing: None };
+    pub fn decision(&mut self, now: Timestamp) -> Option<Decision> {
+        let seen = Seen { current: self.replicas?, queues: self.facts()?.queues.clone(), missing: None };
         let memory = self.resource.status.as_ref().and_then(|status| status.memory.as_ref());
-        Some(decide(&self.pool, &seen, &memory.map(Memory::from).unwrap_or_default(), api::time(now)))
+        let memory = memory.map(Memory::from).unwrap_or_default();
+        Some(decide(self.wishes.at(api::time(now)), &seen, &memory, api::time(now)))
     }
 
     /// The operator's entry for a change, where it has come.
@@ -236,7 +238,7 @@ impl Story {
             (Some(why), _) => Some((line::blind().to_owned(), Some(why.to_owned()))),
             (None, Some(facts)) => {
                 let stable = self.moved && self.at_rest();
-                Some((line::queue(facts, workers(facts.live), &self.pool, stable), None))
+                Some((line::queue(facts, workers(facts.live), self.pool(), stable), None))
             }
             (None, None) => None,
         }

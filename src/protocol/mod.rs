@@ -12,6 +12,7 @@ mod image;
 mod keys;
 mod lease;
 mod reap;
+mod seen;
 pub mod snapshot;
 mod task;
 

@@ -19,6 +19,8 @@ pub fn conditions(observed: &Observed, before: &[Condition], now: Time) -> Vec<C
         Reason::WriteFailed => (false, "FailedUpdateScale"),
         Reason::TargetConflict => (false, "AmbiguousTarget"),
         Reason::InvalidSpec => (false, "InvalidSpec"),
+        // HPA tells up from down here; the sentence does.
+        Reason::Stabilized => (true, "ScaleStabilized"),
         _ => (true, "ReadyForNewScale"),
     };
     let active = match reason {
@@ -30,7 +32,8 @@ pub fn conditions(observed: &Observed, before: &[Condition], now: Time) -> Vec<C
     };
     let limited = match reason {
         Reason::AtMax | Reason::AboveMax => (true, "TooManyReplicas"),
-        Reason::BelowMin => (true, "TooFewReplicas"),
+        Reason::BelowMin | Reason::Scheduled => (true, "TooFewReplicas"),
+        Reason::RateLimited => (true, "ScaleLimit"),
         _ => (false, "DesiredWithinRange"),
     };
     let ready = known && !blocked;

@@ -8,4 +8,4 @@ pub mod status;
 
 pub use events::Note;
 pub use metrics::{Metrics, PoolGauges};
-pub use status::{Observed, Verdict, next_status, remember, same_to_a_person};
+pub use status::{Observed, Verdict, explain, next_status, remember, same_to_a_person};

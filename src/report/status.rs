@@ -3,9 +3,10 @@
 use super::conditions::conditions;
 use super::display::display;
 use crate::api::{
-    Change, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, WorkerPoolStatus, timestamp,
+    Change, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, NextStatus, OutlookStatus,
+    TrailStep, WorkerPoolStatus, timestamp,
 };
-use crate::decide::{Fact, Load, Memory, Reason, Time};
+use crate::decide::{Fact, Load, Memory, Next, Outlook, Reason, Step, Time};
 
 /// How many changes `status.history` keeps.
 const HISTORY: usize = 50;
@@ -75,6 +76,8 @@ pub fn next_status(
             at: kept.map_or_else(|| timestamp(now), |old| old.at),
             from: *from,
             to: *to,
+            trail: Vec::new(),
+            next: None,
         }),
         memory: Some(MemoryStatus::from(memory)),
         history: Vec::new(),
@@ -96,19 +99,30 @@ pub fn remember(history: &mut Vec<Change>, verdict: &Verdict, now: Time) {
     history.drain(..history.len().saturating_sub(HISTORY));
 }
 
-/// Whether a person who looks at either sees the same. Ages in the columns, the time of the look and the memory go
-/// along with other changes and are none by themselves; the history grows only with a decision.
+/// How the decision of `status` came about and what may come next, in words: made only for a status that is written.
+pub fn explain(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Outlook) {
+    let Some(decision) = &mut status.decision else { return };
+    decision.trail = trail.iter().map(|step| TrailStep { step: step.label(), says: step.says() }).collect();
+    let next = |next: Next| NextStatus { to: next.to, at: next.at.map(timestamp), tasks: next.tasks };
+    decision.next = Some(OutlookStatus { up: outlook.up.map(next), down: outlook.down.map(next) });
+}
+
+/// Whether a person who looks at either sees the same. Ages in the columns, the time of the look, the trail and the
+/// memory go along with other changes and are none by themselves; the history grows only with a decision.
 #[must_use]
 pub fn same_to_a_person(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
     let facts = |status: &WorkerPoolStatus| {
         status.metrics.clone().map(|metrics| MetricsStatus { at: None, ..metrics })
+    };
+    let decision = |status: &WorkerPoolStatus| {
+        status.decision.clone().map(|decision| DecisionStatus { trail: Vec::new(), next: None, ..decision })
     };
     let columns = |status: &WorkerPoolStatus| {
         status.display.clone().map(|display| Display { wait: String::new(), eta: String::new(), ..display })
     };
     a.observed_generation == b.observed_generation
         && (a.replicas, a.desired_replicas, &a.selector) == (b.replicas, b.desired_replicas, &b.selector)
-        && a.decision == b.decision
+        && decision(a) == decision(b)
         && a.conditions == b.conditions
         && facts(a) == facts(b)
         && columns(a) == columns(b)

@@ -5,7 +5,7 @@ use super::PoolView;
 use super::board::{Board, Known, News};
 use super::trace::{Row, UNKNOWN};
 use crate::api::Key;
-use crate::decide::{Pool, Reason};
+use crate::decide::{self, Pool, Reason};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ const POINTS: usize = 60;
 const POINT: i64 = 10_000;
 
 /// The rules that the charts draw: thresholds as lines, cooldowns and idle time as windows, in milliseconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rules {
     queue_up: Option<i64>,
@@ -27,11 +27,15 @@ pub struct Rules {
     up_cooldown: i64,
     down_cooldown: Option<i64>,
     idle_for: Option<i64>,
+    max_wait: Option<i64>,
 }
 
 impl From<&Pool> for Rules {
     fn from(pool: &Pool) -> Self {
-        let (up, down) = (&pool.up, pool.down.as_ref());
+        // A queue with rules of its own is judged by itself: the lines are those of the pool's sum.
+        let whole = pool.rules.iter().find(|rules| rules.of.is_none()).or_else(|| pool.rules.first());
+        let Some(decide::Rules { up, down, target, .. }) = whole else { return Self::default() };
+        let down = down.as_ref();
         Self {
             queue_up: up.queue_length,
             queue_down: down.and_then(|down| down.queue_length),
@@ -41,6 +45,7 @@ impl From<&Pool> for Rules {
             up_cooldown: up.cooldown.0,
             down_cooldown: down.map(|down| down.cooldown.0),
             idle_for: down.map(|down| down.idle_for.0),
+            max_wait: target.max_wait.map(|wait| wait.0),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod absence;
 mod outage;
+mod policies;
 mod quiet;
 mod refusals;
 mod story;

@@ -1,4 +1,5 @@
 //! A fleet on a stage: what happens to it is said in one call each, and what it asks for can be read.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use serde_json::json;
 use std::sync::Arc;
@@ -25,6 +26,14 @@ pub fn pool(name: &str, created: i64) -> WorkerPool {
         },
     }))
     .expect("a pool")
+}
+
+/// The same with `more` in its spec instead of the class's rules.
+pub fn pool_with(more: &serde_json::Value) -> WorkerPool {
+    let mut object = serde_json::to_value(pool("a", 1)).expect("JSON");
+    let spec = object["spec"].as_object_mut().expect("a spec");
+    spec.extend(more.as_object().cloned().expect("an object"));
+    serde_json::from_value(object).expect("a pool")
 }
 
 pub fn load(ready: i64, live: i64, busy: i64) -> Load {
@@ -166,14 +175,14 @@ impl Stage {
 
     pub fn look_of(&mut self, pool: &str, load: Load) -> Vec<Command> {
         let pool = Key::new("default", pool);
-        self.on(Event::Facts(vec![Facts { pool, load, missing: None, woken: None }]))
+        self.on(Event::Facts(vec![Facts { pool, queues: vec![load], missing: None, woken: None }]))
     }
 
     pub fn blind(&mut self, why: &str) -> Vec<Command> {
         let pool = Key::new("default", "a");
         self.on(Event::Facts(vec![Facts {
             pool,
-            load: Load::MISSING,
+            queues: vec![Load::MISSING],
             missing: Some(why.into()),
             woken: None,
         }]))
@@ -242,6 +251,14 @@ pub fn told(commands: &[Command]) -> Vec<String> {
         _ => None,
     };
     commands.iter().filter_map(note).collect()
+}
+
+/// The last status that `commands` write.
+pub fn status(commands: &[Command]) -> Option<&workerpool::api::WorkerPoolStatus> {
+    commands.iter().rev().find_map(|command| match command {
+        Command::WriteStatus(_, status) => Some(&**status),
+        _ => None,
+    })
 }
 
 /// The reasons in the statuses that `commands` write.

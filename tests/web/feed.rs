@@ -175,7 +175,8 @@ impl Feed {
 
     fn look(&mut self, key: &Key, now: i64) {
         let Some((play, ..)) = self.plays.get_mut(key) else { return };
-        let facts = Facts { pool: key.clone(), load: play.load(), missing: play.blind.clone(), woken: None };
+        let facts =
+            Facts { pool: key.clone(), queues: vec![play.load()], missing: play.blind.clone(), woken: None };
         self.on(Event::Facts(vec![facts]), now);
     }
 

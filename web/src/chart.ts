@@ -42,7 +42,8 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   const limit = pool.rules?.queueUp ?? 0;
   const most = (column: number) => track.max(column, from, to);
   const queue = plot(0.37, Math.max(4, most(READY), limit * 1.35) * 1.08);
-  const wait = plot(0.2, Math.max(10, most(WAIT)) * 1.1);
+  const patience = pool.rules?.maxWait ? pool.rules.maxWait / 1000 : null;
+  const wait = plot(0.2, Math.max(10, most(WAIT), patience ?? 0) * 1.1);
   const peak = Math.max(most(LIVE), most(WANTED), 3);
   const bound = pool.bounds && pool.bounds[1] <= peak * 4 ? pool.bounds[1] : 0;
   const workers = plot(0.43, Math.max(peak, bound) * 1.12);
@@ -58,6 +59,7 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   draw.limit(queue, pool.rules?.queueUp ?? null, "> ", colours.up);
   draw.limit(queue, pool.rules?.queueDown ?? null, "< ", colours.down);
   draw.area(wait, WAIT, colours.wait, 0.16);
+  draw.limit(wait, patience, "max ", colours.up, " s");
   draw.area(workers, LIVE, colours.idle, 0.35);
   draw.area(workers, BUSY, colours.busy, 0.75);
   draw.limit(workers, pool.bounds?.[0] ?? null, "min ", colours.dim);
@@ -164,12 +166,12 @@ class Draw {
     });
   }
 
-  limit(plot: Plot, n: number | null, sign: string, colour: string): void {
+  limit(plot: Plot, n: number | null, sign: string, colour: string, unit = ""): void {
     if (n === null || n > plot.max) return;
     const { frame, em } = this;
     const y = Math.round(this.y(plot, n)) + 0.5;
     this.stroke(colour, 1.25, [5, 4], (pen) => (pen.moveTo(frame.left, y), pen.lineTo(frame.right, y)));
-    this.text(`${sign}${n}`, frame.right + em * 0.35, y, colour);
+    this.text(`${sign}${n}${unit}`, frame.right + em * 0.35, y, colour);
   }
 
   private inside({ from, to }: Window): Window | null {

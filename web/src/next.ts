@@ -1,11 +1,11 @@
 /** What may happen next and when: the operator's own word where it tells it, else what its clocks say. Pure. */
-import { clock, span, t } from "./lang";
+import { span, t } from "./lang";
 import { READY, type Next, type Pool } from "./store";
 
 export interface Line { title: string; text: string; share: number | null }
 
 export function upcoming(pool: Pool, now: number): Line[] {
-  const { up, down } = pool.next ?? {};
+  const { up, down } = pool.decision?.next ?? {};
   const all: Line[] = [];
   if (up) all.push(told(t("nextUp"), pool, up, now));
   if (down) all.push(told(t("nextDown"), pool, down, now));
@@ -13,10 +13,16 @@ export function upcoming(pool: Pool, now: number): Line[] {
 }
 
 function told(title: string, pool: Pool, next: Next, now: number): Line {
-  const needs = [next.needs ?? []].flat().join("; ");
+  const { tasks = 0 } = next;
   const at = next.at ? Date.parse(next.at) : 0;
-  const when = at > now ? `${span((at - now) / 1000)} (${clock(at)})` : "";
-  return { title: `${title} ${pool.desiredReplicas ?? "?"} → ${next.to}`, text: [when, needs].filter(Boolean).join(" · "), share: null };
+  const when = at > now ? `${t("in")} ${span(Math.ceil((at - now) / 1000))}` : t("atOnce");
+  const needs = tasks > 0 ? `${t("if")} ${tasks} ${t("more")}` : tasks < 0 ? `${t("if")} ${-tasks} ${t("fewer")}` : t("asItIs");
+  const share = at > now && at - now < 3_600_000 && pool.decision ? progress(Date.parse(pool.decision.at), now, at) : null;
+  return { title: `${title} ${pool.desiredReplicas ?? "?"}\u00a0→\u00a0${next.to}`, text: `${when}, ${needs}`, share };
+}
+
+function progress(from: number, now: number, to: number): number {
+  return to > from ? Math.min(1, Math.max(0, (now - from) / (to - from))) : 1;
 }
 
 function clocks(pool: Pool, now: number): Line[] {

@@ -9,13 +9,13 @@ export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, WANTED 
 export const COLUMNS = 10;
 
 export interface Change { at: string; from: number; to: number; reason: string; sentence: string }
-export interface Decision extends Change { confidence: number; trail?: { step: string; says: string }[] }
+export interface Decision extends Change { confidence: number; trail?: { step: string; says: string }[]; next?: { up?: Next; down?: Next } }
 export interface Rules {
   queueUp: Cell; queueDown: Cell; busyUp: Cell; busyDown: Cell; cpuUp: Cell;
-  upCooldown: number; downCooldown: Cell; idleFor: Cell;
+  upCooldown: number; downCooldown: Cell; idleFor: Cell; maxWait?: Cell;
 }
-/** What would be next, where the operator tells it. */
-export interface Next { to: number; at?: string; needs?: string | string[] }
+/** What would be next, in one direction: so many more tasks must wait for it, or fewer; 0: if it stays as it is. */
+export interface Next { to: number; at?: string; tasks?: number }
 
 export interface Pool {
   id: number;
@@ -28,7 +28,6 @@ export interface Pool {
   replicas?: number;
   desiredReplicas?: number;
   decision?: Decision;
-  next?: { up?: Next; down?: Next };
   memory?: { lastUp?: string; lastChange?: string; idleSince?: string; unknownSince?: string };
   display?: { target?: string; success?: string; eta?: string };
   /** Mean time of a task. */

@@ -47,6 +47,8 @@ fn answered(history: &[(i64, i32, i32, &str)]) -> News {
             at: at(0),
             from: 3,
             to: 3,
+            trail: Vec::new(),
+            next: None,
         }),
         ..WorkerPoolStatus::default()
     };
@@ -54,13 +56,7 @@ fn answered(history: &[(i64, i32, i32, &str)]) -> News {
 }
 
 fn facts(ready: u64, busy: u64, live: u64) -> News {
-    News::Facts(Facts {
-        ready,
-        in_flight: Some(busy),
-        live: Some(live),
-        busy: Some(busy),
-        ..Facts::default()
-    })
+    News::Facts(Facts::told(ready, busy, live))
 }
 
 /// Plays news at seconds and gives the lines, the asides after a bar.

@@ -1,0 +1,104 @@
+//! What comes next, with its exact instant and number of tasks.
+
+use super::cells::{NOW, behavior, class};
+use rstest::rstest;
+use workerpool::decide::{
+    Decision, Fact, Load, Memory, Millis, Next, Outlook, Pool, Rules, Seen, Target, Time, decide, outlook,
+};
+
+fn seen(current: i32, ready: i64, busy: i64) -> Seen {
+    let fact = Fact::Known;
+    let load = Load {
+        ready: fact(ready),
+        in_flight: fact(busy),
+        live: fact(current.into()),
+        busy: fact(busy),
+        cpu_sum: fact(0),
+        ..Load::NOT_TOLD
+    };
+    Seen { current, queues: vec![load], missing: None }
+}
+
+fn ask(pool: &Pool, seen: &Seen, memory: &Memory) -> (Decision, Outlook) {
+    let decision = decide(pool, seen, memory, NOW);
+    let next = outlook(pool, seen, &decision, NOW);
+    (decision, next)
+}
+
+fn next(to: i32, at: Option<i64>, tasks: i64) -> Option<Next> {
+    Some(Next { to, at: at.map(|seconds| NOW + Millis::seconds(seconds)), tasks })
+}
+
+fn ago(seconds: i64) -> Option<Time> {
+    Some(Time(NOW.0 - seconds * 1000))
+}
+
+/// The class's pool with 5 workers, 14 s after a scale-up.
+#[rstest]
+#[case::in_a_cooldown(5, 17, 5, next(7, Some(46), 0), next(3, Some(300), -21))]
+#[case::three_more(5, 6, 3, next(7, Some(46), 3), next(3, Some(300), -8))]
+#[case::nothing_to_do(5, 0, 0, next(7, Some(46), 9), next(3, Some(300), 0))]
+#[case::at_the_minimum(3, 0, 0, next(5, Some(46), 9), None)]
+#[case::at_the_maximum(10, 17, 5, None, next(8, Some(300), -20))]
+#[case::one_short_of_it(9, 0, 0, next(10, Some(46), 9), next(7, Some(300), 0))]
+fn the_class(
+    #[case] current: i32,
+    #[case] ready: i64,
+    #[case] busy: i64,
+    #[case] up: Option<Next>,
+    #[case] down: Option<Next>,
+) {
+    let pool = Pool { min: 3, rules: vec![class()], ..Pool::default() };
+    let memory =
+        Memory { desired: Some(current), last_up: ago(14), last_change: ago(14), ..Memory::default() };
+    assert_eq!(ask(&pool, &seen(current, ready, busy), &memory).1, Outlook { up, down });
+}
+
+#[test]
+fn after_a_change_it_starts_from_the_new_number() {
+    let pool = Pool { min: 3, rules: vec![class()], ..Pool::default() };
+    let (decision, outlook) = ask(&pool, &seen(3, 25, 3), &Memory::default());
+    assert_eq!(decision.replicas, 5);
+    assert_eq!(outlook.up, next(7, Some(60), 0), "a cooldown later, if it stays so");
+}
+
+#[test]
+fn a_target_says_how_many_tasks_more_and_fewer() {
+    let target = Target { tasks_per_worker: Some(5), ..Target::default() };
+    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
+    let pool = Pool { max: 20, rules, ..Pool::default() };
+    let memory = Memory { last_change: ago(60), ..Memory::default() };
+    let (_, outlook) = ask(&pool, &seen(4, 18, 0), &memory);
+    assert_eq!(outlook.up, next(5, None, 3), "21 tasks, at once");
+    assert_eq!(outlook.down, next(3, None, -3), "15 tasks");
+}
+
+#[test]
+fn a_window_is_waited_for() {
+    let target = Target { tasks_per_worker: Some(5), ..Target::default() };
+    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
+    let pool = Pool { max: 20, rules, behavior: Some(behavior("hpa")), ..Pool::default() };
+    let memory =
+        Memory { recommendations: [(Time(NOW.0 - 100_000), 9)].into_iter().collect(), ..Memory::default() };
+    let (_, outlook) = ask(&pool, &seen(9, 10, 0), &memory);
+    assert_eq!(outlook.down, next(2, Some(200), 0), "when the 9 are 300 s old");
+}
+
+#[test]
+fn a_day_ahead_is_far_enough() {
+    let mut rules = class();
+    rules.down.as_mut().expect("conditions").idle_for = Millis::seconds(24 * 3600);
+    let pool = Pool { min: 3, rules: vec![rules.clone()], ..Pool::default() };
+    assert_eq!(ask(&pool, &seen(5, 0, 0), &Memory::default()).1.down, next(3, Some(24 * 3600), 0));
+    rules.down.as_mut().expect("conditions").idle_for = Millis(24 * 3_600_000 + 1);
+    let pool = Pool { min: 3, rules: vec![rules], ..Pool::default() };
+    assert_eq!(ask(&pool, &seen(5, 0, 0), &Memory::default()).1.down, None);
+}
+
+#[test]
+fn fewer_tasks_go_from_the_waiting_first_and_free_their_workers() {
+    // Down needs less than 30 % of 10 workers busy and fewer than 2 waiting: 4 waiting of 6 and 2 of 4 running must go.
+    let pool = Pool { min: 3, rules: vec![class()], ..Pool::default() };
+    let (_, outlook) = ask(&pool, &seen(10, 5, 4), &Memory::default());
+    assert_eq!(outlook.down.map(|next| next.tasks), Some(-7), "5 waiting and 2 running");
+}

@@ -1,0 +1,49 @@
+//! Each step of a trail in words.
+
+use rstest::rstest;
+use workerpool::decide::{Limit, Millis, Rule, Step, Time};
+
+const UNTIL: Option<Time> = Some(Time(33_418_000));
+
+#[rstest]
+#[case(Step::Queue("emails".into()), "queue: emails")]
+#[case(Step::OutsideChange { found: 7, ours: 5 }, "found: 7, set by somebody else; ours is 5")]
+#[case(Step::Up { rule: Rule::QueueLength, value: 17, limit: 8, answer: Some(7) }, "scaleUp.queueLength: 17 > 8 → 7")]
+#[case(Step::Up { rule: Rule::Utilization, value: 64, limit: 80, answer: None }, "scaleUp.utilizationPercent: 64 % ≤ 80 %")]
+#[case(Step::Up { rule: Rule::Cpu, value: 90, limit: 75, answer: Some(7) }, "scaleUp.cpuPercent: 90 % > 75 % → 7")]
+#[case(Step::Target { rule: Rule::TasksPerWorker, value: 37, limit: 5, answer: 8 }, "target.tasksPerWorker: 37 ÷ 5 → 8")]
+#[case(Step::Target { rule: Rule::DrainWithin, value: 17, limit: 30_000, answer: 4 }, "target.drainWithin: 17 waiting, within 30s → 4")]
+#[case(Step::Target { rule: Rule::MaxWait, value: 8_900, limit: 10_000, answer: 6 }, "target.maxWait: oldest 8s of 10s → 6")]
+#[case(Step::Down { rule: Rule::QueueLength, value: 1, limit: 2, holds: true }, "scaleDown.queueLength: 1 < 2, holds")]
+#[case(Step::Down { rule: Rule::Utilization, value: 44, limit: 30, holds: false }, "scaleDown.utilizationPercent: 44 % ≥ 30 %, does not hold")]
+#[case(Step::NoAnswer { rule: Rule::QueueLength }, "queueLength: not known")]
+#[case(Step::NotTold { rule: Rule::Cpu }, "cpuPercent: not told by this queue system")]
+#[case(Step::IdleTimer { idle: Millis(180_900), needed: Millis(300_000), answer: None }, "scaleDown.idleFor: idle for 3m of 5m")]
+#[case(Step::IdleTimer { idle: Millis(300_000), needed: Millis(300_000), answer: Some(5) }, "scaleDown.idleFor: idle for 5m of 5m → 5")]
+#[case(Step::Pinned { answer: 4, until: None }, "replicas: 4")]
+#[case(Step::Pinned { answer: 4, until: UNTIL }, "replicas: 4 until 09:16:58")]
+#[case(Step::Fallback { answer: 6 }, "onUnknown.replicas: at least 6")]
+#[case(Step::NotWritten { would: 5 }, "dryRun: 5, not written")]
+fn a_step(#[case] step: Step, #[case] text: &str) {
+    assert_eq!(format!("{}: {}", step.label(), step.says()), text);
+}
+
+#[rstest]
+#[case(Limit::CooldownUp, "scaleUp.cooldown")]
+#[case(Limit::CooldownDown, "scaleDown.cooldown")]
+#[case(Limit::WindowUp, "behavior.scaleUp.stabilizationWindowSeconds")]
+#[case(Limit::WindowDown, "behavior.scaleDown.stabilizationWindowSeconds")]
+#[case(Limit::Policy, "behavior policies")]
+#[case(Limit::Pace, "rest between small changes")]
+#[case(Limit::RecentlyBusy, "busy a moment ago")]
+#[case(Limit::Min, "minReplicas")]
+#[case(Limit::Schedule, "schedule")]
+#[case(Limit::Max, "maxReplicas")]
+#[case(Limit::Busy, "busy workers")]
+#[case(Limit::Unknown, "unknown facts")]
+fn a_limit(#[case] by: Limit, #[case] label: &str) {
+    let step = Step::Limited { by, from: 7, to: 5, until: UNTIL };
+    assert_eq!(format!("{}: {}", step.label(), step.says()), format!("{label}: 7 → 5 until 09:16:58"));
+    let step = Step::Limited { by, from: 7, to: 5, until: None };
+    assert_eq!(step.says(), "7 → 5");
+}
