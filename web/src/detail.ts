@@ -4,7 +4,7 @@ import { h, mark, put } from "./dom";
 import { ago, clock, fact, reasonText, t, waited, when } from "./lang";
 import { upcoming } from "./next";
 import { rank } from "./order";
-import { sentence } from "./sentence";
+import { sentence, step as said } from "./sentence";
 import { BUSY, CPU, LIVE, READY, REASON, WAIT, WANTED, type Cell, type Change, type Changed, type Facts, type Pool, type Store } from "./store";
 import { Track, utilization } from "./track";
 import { aim, why, word, workers } from "./words";
@@ -60,7 +60,7 @@ export class Detail {
       h("div", { class: "below" },
         this.explanation,
         h("section", {}, h("h2", {}, t("history")), this.past)),
-      h("p", { class: "hint" }, t("readonly"), " ", h("code", {}, `kubectl workerpool -n ${namespace} monitor`)));
+      h("p", { class: "hint" }, t("readonly"), " ", h("code", {}, `kubectl workerpool -n ${namespace} explain ${name}`)));
     this.canvas.addEventListener("pointermove", (event) => this.point(timeAt(event.offsetX, this.frame, ...this.view())));
     this.canvas.addEventListener("pointerleave", () => this.point(null));
     this.canvas.addEventListener("blur", () => this.point(null));
@@ -239,7 +239,7 @@ export class Detail {
       key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`));
     const trail = pool.decision?.trail ?? [];
     this.explanation.hidden = !trail.length;
-    this.trail.replaceChildren(...trail.map(({ step, says }) => h("li", {}, h("b", {}, step), " ", says)));
+    this.trail.replaceChildren(...trail.map(({ step, says }) => h("li", {}, h("b", {}, step), " ", said(says, Date.parse(pool.decision!.at)))));
     this.past.replaceChildren(...this.changes.slice().reverse().map((change) => {
       const { text, known } = sentence(change.sentence, Date.parse(change.at));
       const up = change.to > change.from;

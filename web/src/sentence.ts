@@ -94,6 +94,18 @@ function say(text: string, near: number, spanish: boolean): string | null {
   return null;
 }
 
+/** A step of the trail: names and numbers stay, times become the reader's, and the few words are said in Spanish. */
+export function step(text: string, near: number): string {
+  const timed = text.replace(/\b\d\d:\d\d:\d\d\b/g, (time) => local(time, near) ?? time);
+  if (lang() === "en") return timed;
+  return STEPS.reduce((said, [english, spanish]) => said.replaceAll(english, spanish), timed);
+}
+
+const STEPS = [
+  ["does not hold", "no se cumple"], ["holds", "se cumple"], [" until ", " hasta "], [" since ", " desde "], ["workers", "trabajadores"],
+  ["busy", "ocupados"], ["could not be read", "no se pudo leer"], ["the queue does not tell it", "la cola no lo dice"],
+] as const;
+
 /** A time of day in UTC as the reader's own clock says it. */
 function local(text: string, near: number): string | null {
   const found = /^(\d\d):(\d\d):(\d\d)$/.exec(text);
