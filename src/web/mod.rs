@@ -58,24 +58,23 @@ struct Site {
     board: Arc<Board>,
     ask: Ask,
     hub: Hub,
-    stop: CancellationToken,
 }
 
 /// The page, its stream at `/api/stream`, and its facts at `/api/pools`. Streams end with `stop`.
 pub fn router(board: Arc<Board>, ask: Ask, stop: CancellationToken) -> Router {
-    let hub = Hub::start(board.clone(), ask.clone(), stop.clone());
+    let hub = Hub::start(board.clone(), ask.clone(), stop);
     Router::new()
         .route("/api/stream", get(stream))
         .route("/api/pools", get(pools))
         .route("/api/pools/{namespace}/{name}", get(pool))
         .fallback_service(get(|uri: Uri, asked: HeaderMap| async move { assets::serve(uri.path(), &asked) }))
         .layer(map_response(guarded))
-        .with_state(Site { board, ask, hub, stop })
+        .with_state(Site { board, ask, hub })
 }
 
 async fn stream(State(site): State<Site>) -> Response {
     let quick = (HeaderName::from_static("x-accel-buffering"), "no");
-    match site.hub.join(site.stop).await {
+    match site.hub.join().await {
         Some(body) => {
             ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), quick], body).into_response()
         }

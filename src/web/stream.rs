@@ -49,13 +49,13 @@ impl Hub {
         Self { seats }
     }
 
-    /// The body of one stream, or `None` when there is no answer or no room. It ends with the operator.
-    pub async fn join(&self, stop: CancellationToken) -> Option<Body> {
+    /// The body of one stream, or `None` when there is no answer or no room. It ends with the one task.
+    pub async fn join(&self) -> Option<Body> {
         let (answer, seat) = oneshot::channel();
         self.seats.try_send(answer).ok()?;
         let Seat { first, next } = seat.await.ok()??;
         let first = stream::iter(first.into_iter().map(Ok::<_, Infallible>));
-        Some(Body::from_stream(first.chain(follow(next)).take_until(stop.cancelled_owned())))
+        Some(Body::from_stream(first.chain(follow(next))))
     }
 }
 

@@ -4,12 +4,12 @@
 use super::PoolView;
 use super::board::{Board, Known, News};
 use super::trace::{Row, UNKNOWN};
-use crate::api::Key;
+use crate::api::{Change, DecisionStatus, Key, MemoryStatus};
 use crate::decide::{self, Pool, Reason};
 use serde::Serialize;
-use serde_json::{Value, json};
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hasher};
 
 /// How much of the past the overview shows, in points of so many milliseconds.
 const POINTS: usize = 60;
@@ -50,123 +50,178 @@ impl From<&Pool> for Rules {
     }
 }
 
+/// One pool: what is said of it in words and bounds, and where a viewer needs it, its facts.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    id: u32,
+    namespace: &'a str,
+    name: &'a str,
+    bounds: Option<(i32, i32)>,
+    rules: Option<&'a Rules>,
+    pending: Option<&'a (i32, String)>,
+    well: Option<bool>,
+    changes: &'a [Change],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replicas: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    desired_replicas: Option<i32>,
+    decision: Option<Cow<'a, DecisionStatus>>,
+    memory: Option<&'a MemoryStatus>,
+    success: Option<&'a str>,
+    eta: Option<&'a str>,
+    task_millis: Option<i64>,
+    #[serde(flatten)]
+    facts: Option<Shown>,
+}
+
+/// What a viewer who comes new must know besides.
+#[derive(Serialize)]
+struct Shown {
+    facts: Option<Cells>,
+    looked: Option<i64>,
+    spark: Vec<Option<i32>>,
+}
+
+type Cells = [Option<i32>; 10];
+
+#[derive(Serialize)]
+struct Start<'a> {
+    full: bool,
+    now: i64,
+    version: &'static str,
+    reasons: Vec<&'static str>,
+    pools: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    now: i64,
+    looked: Option<i64>,
+    pool: Entry<'a>,
+    history: &'a [Change],
+    trace: Vec<(i64, Cells)>,
+}
+
+#[derive(Serialize)]
+struct Delta<'a> {
+    now: i64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pools: Vec<Entry<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<(u32, Cells)>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    same: &'a BTreeSet<u32>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    gone: &'a BTreeSet<u32>,
+}
+
 /// All pools as they are now: what a viewer hears first.
 pub(super) fn full(board: &Board, views: &[PoolView]) -> String {
+    let now = board.now();
     let pools = views.iter().filter_map(|view| {
         let known = board.recall(&view.key(), POINT * i64::try_from(POINTS).unwrap_or_default())?;
-        let mut pool = row(view, &known);
-        // The trail and the like are for one pool's own page, which asks for them.
-        if let Some(decision) = pool["decision"].as_object_mut() {
-            decision.remove("trail");
-        }
-        pool["facts"] = cells(known.latest.map(|(_, row)| row));
-        pool["looked"] = json!(known.latest.map(|(at, _)| at));
-        pool["spark"] = json!(spark(&known.trace, board.now()));
-        Some(pool)
+        let mut entry = entry(view, &known);
+        // The trail is for one pool's own page, which asks for it.
+        entry.decision = entry
+            .decision
+            .map(|decision| Cow::Owned(DecisionStatus { trail: Vec::new(), ..decision.into_owned() }));
+        let (facts, looked) = (known.latest.map(|(_, row)| cells(row)), known.latest.map(|(at, _)| at));
+        entry.facts = Some(Shown { facts, looked, spark: spark(&known.trace, now) });
+        Some(entry)
     });
-    let reasons: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-    let pools: Vec<Value> = pools.collect();
-    json!({"full": true, "now": board.now(), "version": env!("CARGO_PKG_VERSION"), "reasons": reasons, "pools": pools})
-        .to_string()
+    let reasons = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    json(&Start { full: true, now, version: env!("CARGO_PKG_VERSION"), reasons, pools: pools.collect() })
 }
 
 /// One pool with its history and all that happened to it in the last hour.
 pub(super) fn pool(board: &Board, view: &PoolView) -> Option<String> {
     let known = board.recall(&view.key(), super::trace::SPAN)?;
-    let mut pool = row(view, &known);
-    pool["history"] = json!(view.status.history);
-    let trace: Vec<Value> = known
-        .trace
-        .iter()
-        .map(|(at, row)| {
-            let mut entry = vec![json!(at)];
-            entry.extend(row.map(cell));
-            Value::Array(entry)
-        })
-        .collect();
-    Some(
-        json!({"now": board.now(), "looked": known.latest.map(|(at, _)| at), "pool": pool, "trace": trace})
-            .to_string(),
-    )
+    Some(json(&Whole {
+        now: board.now(),
+        looked: known.latest.map(|(at, _)| at),
+        pool: entry(view, &known),
+        history: &view.status.history,
+        trace: known.trace.iter().map(|(at, row)| (*at, cells(*row))).collect(),
+    }))
 }
 
-/// What has changed; rows that say the same as before, by `told`, are left out.
+/// What has changed; pools of which the same is said as before, by `told`, are left out.
 pub(super) fn delta(
     board: &Board,
     news: &News,
     views: &[PoolView],
     told: &mut HashMap<u32, u64>,
 ) -> Option<String> {
-    let mut pools = Vec::new();
-    for view in views {
-        let Some(known) = board.recall(&view.key(), 0) else { continue };
-        let row = row(view, &known);
-        let mut hasher = DefaultHasher::new();
-        row.to_string().hash(&mut hasher);
-        if told.insert(known.id, hasher.finish()) != Some(hasher.finish()) {
-            pools.push(row);
-        }
-    }
+    let entries = views.iter().filter_map(|view| {
+        let known = board.recall(&view.key(), 0)?;
+        let entry = entry(view, &known);
+        let mut ink = Ink(DefaultHasher::new());
+        serde_json::to_writer(&mut ink, &entry).ok()?;
+        let said = ink.0.finish();
+        (told.insert(known.id, said) != Some(said)).then_some(entry)
+    });
+    let pools: Vec<Entry<'_>> = entries.collect();
     for id in &news.gone {
         told.remove(id);
     }
-    let facts: Vec<Value> = news.facts.iter().map(|(id, row)| json!([id, cells(Some(*row))])).collect();
-    let all = [
-        ("pools", json!(pools)),
-        ("facts", json!(facts)),
-        ("same", json!(news.same)),
-        ("gone", json!(news.gone)),
-    ];
-    let said = all.into_iter().filter(|(_, value)| value.as_array().is_some_and(|list| !list.is_empty()));
-    let mut message: serde_json::Map<String, Value> =
-        said.map(|(name, value)| (name.to_owned(), value)).collect();
-    if message.is_empty() {
+    let facts: Vec<(u32, Cells)> = news.facts.iter().map(|(id, row)| (*id, cells(*row))).collect();
+    if pools.is_empty() && facts.is_empty() && news.same.is_empty() && news.gone.is_empty() {
         return None;
     }
-    message.insert("now".to_owned(), json!(board.now()));
-    Some(Value::Object(message).to_string())
+    Some(json(&Delta { now: board.now(), pools, facts, same: &news.same, gone: &news.gone }))
 }
 
 /// Nothing new, and the stream is alive.
 pub(super) fn beat(board: &Board) -> String {
-    json!({"now": board.now()}).to_string()
+    format!("{{\"now\":{}}}", board.now())
 }
 
-/// What is said of a pool in words and bounds. Parts of the status that come later go along by themselves.
-fn row(view: &PoolView, known: &Known) -> Value {
-    let status = json!(view.status);
-    let ready = view.status.conditions.iter().find(|condition| condition.type_ == "Ready");
-    let mut row = json!({
-        "id": known.id,
-        "namespace": view.namespace,
-        "name": view.name,
-        "bounds": view.bounds,
-        "rules": view.rules,
-        "pending": view.pending,
-        "well": ready.map(|ready| ready.status == "True"),
-        "changes": view.status.history.iter().rev().take(2).rev().collect::<Vec<_>>(),
-    });
-    for part in ["decision", "next", "memory", "replicas", "desiredReplicas", "display"] {
-        if let Some(value) = status.get(part) {
-            row[part] = value.clone();
-        }
-    }
-    if let Some(mean) = status.pointer("/metrics/taskMillis/value") {
-        row["taskMillis"] = mean.clone();
-    }
-    // They change with every look and are among the facts.
-    for column in ["queue", "busy", "util", "wait", "cpu"] {
-        row["display"].as_object_mut().and_then(|display| display.remove(column));
-    }
-    row
+fn json(message: &impl Serialize) -> String {
+    // Plain values in plain structs: there is nothing in them that could fail.
+    serde_json::to_string(message).unwrap_or_default()
 }
 
-fn cell(n: i32) -> Value {
-    if n == UNKNOWN { Value::Null } else { json!(n) }
+fn entry<'a>(view: &'a PoolView, known: &Known) -> Entry<'a> {
+    let status = &view.status;
+    let display = status.display.as_ref();
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    Entry {
+        id: known.id,
+        namespace: &view.namespace,
+        name: &view.name,
+        bounds: view.bounds,
+        rules: view.rules.as_ref(),
+        pending: view.pending.as_ref(),
+        well: ready.map(|ready| ready.status == "True"),
+        changes: &status.history[status.history.len().saturating_sub(2)..],
+        replicas: status.replicas,
+        desired_replicas: status.desired_replicas,
+        decision: status.decision.as_ref().map(Cow::Borrowed),
+        memory: status.memory.as_ref(),
+        success: display.map(|display| display.success.as_str()),
+        eta: display.map(|display| display.eta.as_str()),
+        task_millis: status.metrics.as_ref().and_then(|metrics| metrics.task_millis.value),
+        facts: None,
+    }
 }
 
-fn cells(row: Option<Row>) -> Value {
-    row.map_or(Value::Null, |row| row.map(cell).into_iter().collect())
+fn cells(row: Row) -> Cells {
+    row.map(|n| (n != UNKNOWN).then_some(n))
+}
+
+/// Hashes what is written, so that a text need not be made to be compared.
+struct Ink(DefaultHasher);
+
+impl std::io::Write for Ink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The longest that the queue was in each point of the overview's past, the newest last.

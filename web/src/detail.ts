@@ -12,7 +12,7 @@ import { aim, why, word, workers } from "./words";
 /** Minutes that the chart may show. */
 const RANGES = [2, 5, 15, 60];
 
-interface Answer { now: number; looked: number; pool: Pool & { history?: Change[] }; trace: Cell[][] }
+interface Answer { now: number; looked: number; pool: Pool; history: Change[]; trace: [number, Cell[]][] }
 
 export class Detail {
   readonly node: HTMLElement;
@@ -75,9 +75,9 @@ export class Detail {
       const answer = await fetch(`/api/pools/${encodeURIComponent(this.namespace)}/${encodeURIComponent(this.name)}`);
       if (turn !== this.asked) return;
       if (!answer.ok) return this.paint();
-      const { pool, trace, looked } = (await answer.json()) as Answer;
+      const { pool, history, trace, looked } = (await answer.json()) as Answer;
       this.track = new Track(trace, looked);
-      this.changes = pool.history ?? [];
+      this.changes = history;
       const first = this.changes[0];
       this.older = this.track.steps(first ? Date.parse(first.at) - 1_000 : Infinity, this.store.reasons);
       const known = this.store.pools.get(pool.id);
@@ -193,10 +193,10 @@ export class Detail {
     ];
     if (live) all.push(
       ["⏱️", t("avgTime"), typeof pool.taskMillis === "number" ? `${(pool.taskMillis / 1000).toFixed(1)} s` : "?"],
-      ["✅", t("success"), (pool.display?.success ?? "?").replace("%", " %")],
+      ["✅", t("success"), (pool.success ?? "?").replace("%", " %")],
       [{ up: "🔺", down: "🔻", hold: "⏸️" }[to], t("recommendation"), t(to), to],
       ["🎯", t("target"), to === "hold" || target === null ? fact(wanted) : `${fact(wanted)} → ${target}`],
-      ["📈", t("eta"), (pool.display?.eta ?? "?").replace(/^-$/, "–").replace(/(\d)([a-z])/g, "$1 $2")],
+      ["📈", t("eta"), (pool.eta ?? "?").replace(/^-$/, "–").replace(/(\d)([a-z])/g, "$1 $2")],
     );
     else all.push(["🎯", t("target"), fact(wanted)]);
     while (this.tiles.children.length < all.length) this.tiles.append(h("div", {}, h("dt"), h("dd")));

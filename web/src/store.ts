@@ -29,7 +29,8 @@ export interface Pool {
   desiredReplicas?: number;
   decision?: Decision;
   memory?: { lastUp?: string; lastChange?: string; idleSince?: string; unknownSince?: string };
-  display?: { target?: string; success?: string; eta?: string };
+  success?: string | null;
+  eta?: string | null;
   /** Mean time of a task. */
   taskMillis?: Cell;
   changes: Change[];

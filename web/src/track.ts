@@ -12,9 +12,9 @@ export class Track {
   end = 0;
 
   /** As the operator sends it: each entry a time and its facts. */
-  constructor(trace: Cell[][] = [], looked = 0) {
-    for (const [at, ...facts] of trace) {
-      this.times.push(at as number);
+  constructor(trace: [number, Facts][] = [], looked = 0) {
+    for (const [at, facts] of trace) {
+      this.times.push(at);
       this.rows.push(facts);
     }
     this.end = looked;

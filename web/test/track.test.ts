@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import type { Cell, Change, Facts, Rules } from "../src/store";
 import { cooldowns, ticks, timeStep, Track, utilization } from "../src/track";
 
-const entry = (at: number, ready: Cell, wanted = 3, idle = 0): Cell[] => [at, ready, 0, 3, 1, 2, 0, 3, wanted, idle, 0];
-const facts = (ready: Cell): Facts => entry(0, ready).slice(1);
+const entry = (at: number, ready: Cell, wanted = 3, idle = 0): [number, Facts] => [at, [ready, 0, 3, 1, 2, 0, 3, wanted, idle, 0]];
+const facts = (ready: Cell): Facts => entry(0, ready)[1];
 
 test("a row is true until the next, and nothing before the first", () => {
   const track = new Track([entry(1_000, 4), entry(5_000, 9)], 8_000);
