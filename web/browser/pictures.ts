@@ -12,17 +12,17 @@ const push = async (page: Page, program: Program) => {
   await page.waitForTimeout(14_000);
 };
 const SHOTS: Shot[] = [
-  { name: "one-dark", pools: 1, path: FILTERS, looks: { dark: true }, before: push },
+  { name: "dashboard-pool", pools: 1, path: FILTERS, looks: { dark: true }, before: push },
   { name: "one-light-es", pools: 1, path: FILTERS, looks: { lang: "es-ES", height: 1150 }, before: push },
   { name: "one-overview", pools: 1 },
   { name: "twenty-dark", pools: 20, looks: { dark: true } },
-  { name: "twenty-light-es", pools: 20, looks: { lang: "es-ES" } },
-  { name: "many-dark", pools: 500, minutes: 12, looks: { dark: true } },
+  { name: "dashboard-overview-es", pools: 20, looks: { lang: "es-ES" } },
+  { name: "dashboard-500", pools: 500, minutes: 12, looks: { dark: true } },
   { name: "phone-overview", pools: 20, looks: { width: 390, height: 844, scale: 2 } },
-  { name: "phone-one", pools: 20, path: FILTERS, looks: { width: 390, height: 844, scale: 2, dark: true, lang: "es-ES" }, before: push },
-  { name: "projector-one", pools: 20, path: FILTERS, looks: { width: 1920, height: 1080, lang: "es-ES" }, before: push },
+  { name: "dashboard-phone-es", pools: 20, path: FILTERS, looks: { width: 390, height: 844, scale: 2, dark: true, lang: "es-ES" }, before: push },
+  { name: "dashboard-projector-es", pools: 20, path: FILTERS, looks: { width: 1920, height: 1080, lang: "es-ES" }, before: push },
   { name: "hour", pools: 20, path: FILTERS, looks: {}, before: async (page) => { await page.keyboard.press("-"); await page.keyboard.press("-"); } },
-  { name: "unknown", pools: 20, path: "#/shop/reports", looks: { dark: true }, before: async (page, program) => {
+  { name: "dashboard-unknown", pools: 20, path: "#/shop/reports", looks: {}, before: async (page, program) => {
     program.type("blind reports Redis at redis://reports:6379 does not answer: connection refused <b>67 tries</b>");
     await page.waitForTimeout(45_000);
     program.type("see reports");
@@ -30,7 +30,7 @@ const SHOTS: Shot[] = [
     program.type("blind reports Redis at redis://reports:6379 does not answer: connection refused <b>67 tries</b>");
     await page.waitForTimeout(8_000);
   } },
-  { name: "broken", pools: 20, path: FILTERS, looks: {}, before: async (page, program) => {
+  { name: "dashboard-broken", pools: 20, path: FILTERS, looks: {}, before: async (page, program) => {
     program.hang();
     await page.waitForTimeout(12_000);
   } },
