@@ -71,6 +71,12 @@ pub(super) struct News {
     pub gone: BTreeSet<u32>,
 }
 
+impl News {
+    fn is_empty(&self) -> bool {
+        self.touched.is_empty() && self.facts.is_empty() && self.same.is_empty() && self.gone.is_empty()
+    }
+}
+
 /// One pool as the board has it.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -109,6 +115,7 @@ impl Board {
         if !inner.watched {
             return;
         }
+        let first = inner.news.is_empty();
         if same {
             inner.news.same.insert(id);
         } else {
@@ -116,7 +123,10 @@ impl Board {
             inner.news.facts.insert(id, row);
         }
         drop(inner);
-        self.changed.notify_one();
+        // Who was told and has not come yet need not be told again.
+        if first {
+            self.changed.notify_one();
+        }
     }
 
     /// A pool may have something new to say; a decision is `urgent` and waits for nothing.
@@ -125,10 +135,13 @@ impl Board {
         inner.clock = (now.0, Instant::now());
         let id = inner.entry(key).id;
         if inner.watched {
+            let first = inner.news.is_empty();
             inner.news.touched.insert(id, key.clone());
             inner.news.urgent |= urgent;
             drop(inner);
-            self.changed.notify_one();
+            if first || urgent {
+                self.changed.notify_one();
+            }
         }
     }
 

@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 /// A page that has heard nothing for three of these says that the stream is broken.
 const BEAT: Duration = Duration::from_secs(1);
 /// The first news go out at once, the next not sooner than this after them, unless a number was decided: a storm of
-/// looks is 20 messages a second.
-const QUIET: Duration = Duration::from_millis(50);
+/// looks is 10 messages a second.
+const QUIET: Duration = Duration::from_millis(100);
 /// The full state is made anew for a viewer when it is older than this; a younger one is sent with what came since.
 const FRESH: Duration = Duration::from_secs(1);
 /// Messages that a slow viewer may be behind before its stream ends. It comes back by itself, with the full state.
