@@ -67,6 +67,7 @@ pub fn router(board: Arc<Board>, ask: Ask, stop: CancellationToken) -> Router {
         .route("/api/stream", get(stream))
         .route("/api/pools", get(pools))
         .route("/api/pools/{namespace}/{name}", get(pool))
+        .route("/api/pools/{namespace}/{name}/trail", get(trail))
         .fallback_service(get(|uri: Uri, asked: HeaderMap| async move { assets::serve(uri.path(), &asked) }))
         .layer(map_response(guarded))
         .with_state(Site { board, ask, hub })
@@ -95,6 +96,12 @@ async fn pool(State(site): State<Site>, Path((namespace, name)): Path<(String, S
         Some(text) => json(text),
         None => (StatusCode::NOT_FOUND, "there is no such WorkerPool\n").into_response(),
     }
+}
+
+async fn trail(State(site): State<Site>, Path((namespace, name)): Path<(String, String)>) -> Response {
+    let Some(views) = (site.ask)(Some(vec![Key::new(&namespace, &name)])).await else { return silent() };
+    let steps = views.first().and_then(|view| view.status.decision.as_ref()).map(|decision| &decision.trail);
+    json(serde_json::to_string(&steps).unwrap_or_default())
 }
 
 fn json(text: String) -> Response {

@@ -7,7 +7,6 @@ use super::trace::{Row, UNKNOWN};
 use crate::api::{Change, DecisionStatus, Key, MemoryStatus};
 use crate::decide::{self, Pool, Reason};
 use serde::Serialize;
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher};
 
@@ -66,7 +65,7 @@ struct Entry<'a> {
     replicas: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     desired_replicas: Option<i32>,
-    decision: Option<Cow<'a, DecisionStatus>>,
+    decision: Option<DecisionStatus>,
     memory: Option<&'a MemoryStatus>,
     success: Option<&'a str>,
     eta: Option<&'a str>,
@@ -122,10 +121,6 @@ pub(super) fn full(board: &Board, views: &[PoolView]) -> String {
     let pools = views.iter().filter_map(|view| {
         let known = board.recall(&view.key(), POINT * i64::try_from(POINTS).unwrap_or_default())?;
         let mut entry = entry(view, &known);
-        // The trail is for one pool's own page, which asks for it.
-        entry.decision = entry
-            .decision
-            .map(|decision| Cow::Owned(DecisionStatus { trail: Vec::new(), ..decision.into_owned() }));
         let (facts, looked) = (known.latest.map(|(_, row)| cells(row)), known.latest.map(|(at, _)| at));
         entry.facts = Some(Shown { facts, looked, spark: spark(&known.trace, now) });
         Some(entry)
@@ -197,12 +192,28 @@ fn entry<'a>(view: &'a PoolView, known: &Known) -> Entry<'a> {
         changes: &status.history[status.history.len().saturating_sub(2)..],
         replicas: status.replicas,
         desired_replicas: status.desired_replicas,
-        decision: status.decision.as_ref().map(Cow::Borrowed),
+        decision: status.decision.as_ref().map(brief),
         memory: status.memory.as_ref(),
         success: display.map(|display| display.success.as_str()),
         eta: display.map(|display| display.eta.as_str()),
         task_millis: status.metrics.as_ref().and_then(|metrics| metrics.task_millis.value),
         facts: None,
+    }
+}
+
+/// A decision without its trail, which is long, changes with each look, and is for one pool's own page.
+fn brief(decision: &DecisionStatus) -> DecisionStatus {
+    let DecisionStatus { reason, sentence, confidence, at, from, to, next, trail: _ } = decision;
+    let (reason, sentence, next) = (reason.clone(), sentence.clone(), next.clone());
+    DecisionStatus {
+        reason,
+        sentence,
+        confidence: *confidence,
+        at: *at,
+        from: *from,
+        to: *to,
+        next,
+        trail: Vec::new(),
     }
 }
 

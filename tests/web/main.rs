@@ -121,6 +121,10 @@ async fn a_viewer_hears_the_full_state_first_and_then_each_decision() {
     let change = &row(&decided, "filters").expect("filters")["changes"][0];
     assert_eq!((&change["reason"], &change["to"]), (&json!("QueueTooLong"), &json!(5)));
     assert!(row(&decided, "mail").is_none(), "nothing happened to mail");
+    // The trail is long and for one page: it is asked for and not told to all.
+    assert!(row(&decided, "filters").expect("filters")["decision"]["trail"].is_null());
+    let trail = site.json("/api/pools/shop/filters/trail").await;
+    assert_eq!(trail[0]["step"], "scaleUp.queueLength", "{trail}");
 }
 
 #[tokio::test]

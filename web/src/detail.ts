@@ -5,7 +5,7 @@ import { ago, clock, fact, reasonText, t, waited, when } from "./lang";
 import { upcoming } from "./next";
 import { rank } from "./order";
 import { sentence, step as said } from "./sentence";
-import { BUSY, CPU, LIVE, READY, REASON, WAIT, WANTED, type Cell, type Change, type Changed, type Facts, type Pool, type Store } from "./store";
+import { BUSY, CPU, LIVE, READY, REASON, WAIT, WANTED, type Cell, type Change, type Changed, type Facts, type Pool, type Step, type Store } from "./store";
 import { Track, utilization } from "./track";
 import { aim, why, word, workers } from "./words";
 
@@ -25,6 +25,8 @@ export class Detail {
   private cursor: number | null = null;
   private frame: Frame = { left: 0, right: 1 };
   private asked = 0;
+  private steps: Step[] = [];
+  private retracing: "" | "once" | "again" = "";
 
   private readonly hero = h("p", { class: "sentence" });
   private readonly word = h("b", { class: "word" });
@@ -75,18 +77,33 @@ export class Detail {
       const answer = await fetch(`/api/pools/${encodeURIComponent(this.namespace)}/${encodeURIComponent(this.name)}`);
       if (turn !== this.asked) return;
       if (!answer.ok) return this.paint();
-      const { pool, history, trace, looked } = (await answer.json()) as Answer;
+      const { history, trace, looked } = (await answer.json()) as Answer;
       this.track = new Track(trace, looked);
       this.changes = history;
       const first = this.changes[0];
       this.older = this.track.steps(first ? Date.parse(first.at) - 1_000 : Infinity, this.store.reasons);
-      const known = this.store.pools.get(pool.id);
-      if (known && !known.decision?.trail && pool.decision) known.decision = pool.decision;
     } catch {
       // The stream tells when the operator is back.
     }
     this.paint();
     this.telling();
+    void this.retrace();
+  }
+
+  /** The steps of the last decision: long, and of one pool only, so they do not come by the stream. */
+  private async retrace(): Promise<void> {
+    if (this.retracing) return void (this.retracing = "again");
+    this.retracing = "once";
+    try {
+      const answer = await fetch(`/api/pools/${encodeURIComponent(this.namespace)}/${encodeURIComponent(this.name)}/trail`);
+      this.steps = ((await answer.json()) as Step[] | null) ?? [];
+      this.telling();
+    } catch {
+      // The next decision asks anew.
+    }
+    const again = (this.retracing as string) === "again";
+    this.retracing = "";
+    if (again) void this.retrace();
   }
 
   private get pool(): Pool | undefined {
@@ -108,7 +125,9 @@ export class Detail {
       }
     }
     this.paint();
-    if (changed.full || (pool && changed.words.includes(pool.id)) || !pool) this.telling();
+    const told = !!pool && changed.words.includes(pool.id);
+    if (changed.full || told || !pool) this.telling();
+    if (told && !changed.full) void this.retrace();
     return heard;
   }
 
@@ -237,9 +256,8 @@ export class Detail {
     const key = (name: string, words: string) => h("span", {}, h("i", { class: `key ${name}`, "aria-hidden": "true" }), words);
     this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("ready")), key("wanted", t("wanted")),
       key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`));
-    const trail = pool.decision?.trail ?? [];
-    this.explanation.hidden = !trail.length;
-    this.trail.replaceChildren(...trail.map(({ step, says }) => h("li", {}, h("b", {}, step), " ", said(says, Date.parse(pool.decision!.at)))));
+    this.explanation.hidden = !this.steps.length;
+    this.trail.replaceChildren(...this.steps.map(({ step, says }) => h("li", {}, h("b", {}, step), " ", said(says, Date.parse(pool.decision!.at)))));
     this.past.replaceChildren(...this.changes.slice().reverse().map((change) => {
       const { text, known } = sentence(change.sentence, Date.parse(change.at));
       const up = change.to > change.from;

@@ -9,7 +9,9 @@ export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, WANTED 
 export const COLUMNS = 10;
 
 export interface Change { at: string; from: number; to: number; reason: string; sentence: string }
-export interface Decision extends Change { confidence: number; trail?: { step: string; says: string }[]; next?: { up?: Next; down?: Next } }
+export interface Decision extends Change { confidence: number; next?: { up?: Next; down?: Next } }
+/** One step of a decision. */
+export interface Step { step: string; says: string }
 export interface Rules {
   queueUp: Cell; queueDown: Cell; busyUp: Cell; busyDown: Cell; cpuUp: Cell;
   upCooldown: number; downCooldown: Cell; idleFor: Cell; maxWait?: Cell;
