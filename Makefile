@@ -20,7 +20,7 @@ STATIC := -C target-feature=+crt-static
 CARGO := $(if $(filter Linux,$(OS)),env RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
   -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
 # The very programs of the images: nothing is compiled twice.
-BENCH = env RUSTFLAGS="$(STATIC)" cargo bench --locked --target $(TARGET) --bench '*'
+BENCH = env RUSTFLAGS="$(STATIC)" cargo bench --locked --target $(TARGET)
 # Copies what changed and nothing else, so that images are built anew only then.
 copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
 
@@ -35,7 +35,7 @@ demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (t
 	@$(ON_CLUSTER) tests/cluster/demo $(ON)
 
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart bench lint
+.PHONY: test test-unit test-web test-cluster test-chart bench waits mutants lint
 test: test-unit test-web test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
@@ -62,8 +62,16 @@ test-chart: ## The chart on a real cluster, in the orders that people install, u
 bench: ## Reaction beside its floor, in one run on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
-	$(BENCH) --no-run
-	$(ON_CLUSTER) $(BENCH) --offline
+	$(BENCH) --bench decide --bench reaction --no-run
+	$(ON_CLUSTER) $(BENCH) --bench decide --bench reaction --offline
+
+waits: ## The same work simulated and done by real workers, waits side by side (6 min, the first time 10 more to compile)
+	@$(MAKE) $(ON)-load plugin
+	$(BENCH) --bench waits --no-run
+	$(ON_CLUSTER) $(BENCH) --bench waits --offline
+
+mutants: ## Break decide in every way that cargo-mutants knows, and see each fail a test (30 min)
+	tests/mutants
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check
@@ -71,7 +79,7 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 ## Build it
-.PHONY: dist plugin images generate crd clean install-tools web
+.PHONY: dist plugin images generate policies crd clean install-tools web
 web: ## The dashboard's page, into web/dist, from where the operator takes it (10 s; needs Node.js 20.19 and npm)
 	cd web && npm ci --silent && npm run build
 
@@ -95,8 +103,11 @@ images: dist ## The images of operator, worker and Redis, by Docker or else buil
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
 
 generate: ## Write anew what is generated: the CRD (crds/ and the chart's copy), the reference pages
-	UPDATE=1 cargo test --locked --test generated
+	UPDATE=1 cargo test --locked --test generated --test pages
 	manifests/render
+
+policies: ## Play every policy anew and write docs/policies.md with its pictures (1 min)
+	UPDATE=1 cargo test --locked --test policies
 
 crd: generate ## The same, by its other name
 

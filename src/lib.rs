@@ -1,7 +1,7 @@
 //! `WorkerPool`: a Kubernetes operator that scales Redis workers, with its reference worker and kubectl plugin.
 //!
 //! The data flows one way: `observe` → `decide` → `act` → `report`; `controller` calls the four in order.
-//! Ranks, lower never uses higher: 0 [`decide`]; 1 [`api`], [`protocol`], [`telemetry`];
+//! Ranks, lower never uses higher: 0 [`decide`]; 1 [`api`], [`protocol`], [`telemetry`], and [`sim`] above `api`;
 //! 2 `observe`, `act`, `report` (never each other); 3 `controller`; beside it `worker`, `plugin`
 //! and `web` (0 and 1 only; the controller serves `web`).
 
@@ -9,6 +9,8 @@
 pub mod api;
 pub mod decide;
 pub mod protocol;
+#[cfg(feature = "api")]
+pub mod sim;
 pub mod telemetry;
 
 #[cfg(feature = "operator")]

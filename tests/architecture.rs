@@ -31,13 +31,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("decide", &[]),
     ("api", &["decide"]),
     ("protocol", &["decide"]),
+    ("sim", &["decide", "api"]),
     ("telemetry", &["decide"]),
     ("observe", &["decide", "api", "protocol", "telemetry"]),
     ("act", &["decide", "api", "protocol", "telemetry"]),
     ("report", &["decide", "api", "protocol", "telemetry"]),
     ("controller", &["decide", "api", "protocol", "telemetry", "observe", "act", "report", "web"]),
     ("worker", &["decide", "api", "protocol", "telemetry"]),
-    ("plugin", &["decide", "api", "protocol", "telemetry"]),
+    ("plugin", &["decide", "api", "protocol", "sim", "telemetry"]),
     ("web", &["decide", "api"]),
 ];
 

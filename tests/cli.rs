@@ -65,7 +65,10 @@ fn refusal(code: u16, reason: &str, message: &str) -> Value {
 
 #[test]
 fn the_help_is_complete() {
-    let commands = ["", "check", "metrics", "explain", "history", "stress", "scale", "monitor", "demo"];
+    let commands = [
+        "", "check", "metrics", "explain", "history", "stress", "scale", "monitor", "simulate", "record",
+        "demo",
+    ];
     let all: Vec<String> = commands
         .iter()
         .map(|command| run(&[command, "--help"][usize::from(command.is_empty())..], None))

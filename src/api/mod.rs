@@ -20,7 +20,7 @@ mod workerpool;
 
 pub use behavior::{BehaviorSpec, PolicySpec, PolicyType, ScalingRules, SelectPolicy};
 pub use convert::{PIN_UNTIL, Refusal, Wishes, interval, time, timestamp};
-pub use crd::{crd, crd_yaml};
+pub use crd::{crd, crd_yaml, unknown_field};
 pub use duration::Duration;
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};

@@ -7,7 +7,7 @@ use super::lists::{Listed, Lists};
 use super::pool::{Acting, Judged, Look, PoolState};
 use crate::act;
 use crate::api::{Key, WorkerPool};
-use crate::decide::{Millis, Pool, QueueSeen, Reason, Time};
+use crate::decide::{Millis, QueueSeen, Reason, Time};
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts};
 use crate::report::{Metrics, Verdict};
@@ -218,13 +218,7 @@ impl Fleet {
 
     fn seen(&mut self, facts: Facts, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.get_mut(&facts.pool) else { return };
-        let known = pool.calm
-            && !pool.pool().is_some_and(Pool::is_watchful)
-            && pool.look_at.is_none_or(|at| now < at)
-            && pool
-                .facts
-                .as_ref()
-                .is_some_and(|old| old.queues == facts.queues && old.missing == facts.missing);
+        let known = pool.needs_no_thought(&facts, now);
         pool.facts = Some(Look { queues: facts.queues, missing: facts.missing, woken: facts.woken, at: now });
         if !known {
             self.attend(&facts.pool, now, todo);

@@ -6,7 +6,7 @@ use crate::api::{
 };
 use crate::decide::{Decision, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
-use crate::observe::{Address, Queue};
+use crate::observe::{Address, Facts, Queue};
 use crate::report::{Observed, PoolGauges, Verdict};
 use crate::web::{PoolView, Sample};
 use kube::ResourceExt;
@@ -178,6 +178,17 @@ impl PoolState {
     /// The kind of its target, which must be watched.
     pub fn watched(&self) -> Watched {
         Watched::Targets(self.api_version.clone(), self.target.kind.clone())
+    }
+
+    /// Whether these facts were decided on already, and neither time nor a window that counts looks changes that.
+    pub fn needs_no_thought(&self, facts: &Facts, now: Time) -> bool {
+        self.calm
+            && !self.pool().is_some_and(Pool::is_watchful)
+            && self.look_at.is_none_or(|at| now < at)
+            && self
+                .facts
+                .as_ref()
+                .is_some_and(|old| (&old.queues, &old.missing) == (&facts.queues, &facts.missing))
     }
 
     /// What the spec wants, where it can work.

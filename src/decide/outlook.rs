@@ -55,20 +55,19 @@ struct After<'a> {
 
 impl After<'_> {
     fn both(self) -> Outlook {
-        Outlook { up: self.next(1), down: self.next(-1) }
+        Outlook { up: self.next(1, MANY), down: self.next(-1, self.present()) }
     }
 
-    /// The next change in the direction of `sign`: by time alone, else by the fewest tasks more or less.
-    fn next(self, sign: i64) -> Option<Next> {
+    /// The next change in the direction of `sign`: by time alone, else by the fewest tasks more or less, of `most`.
+    fn next(self, sign: i64, most: i64) -> Option<Next> {
         if let Some((at, to)) = self.wait(0, sign) {
             return Some(Next { to, at, tasks: 0 });
         }
-        let most = if sign > 0 { MANY } else { self.present() };
-        let (at, _) = self.wait(sign * most, sign).filter(|_| most > 0)?;
+        let (at, _) = self.wait(sign * most, sign)?;
         // The fewest that will do at that time: more never do less.
         let (mut less, mut enough) = (0, most);
-        while enough - less > 1 {
-            let middle = less + (enough - less) / 2;
+        for _ in 0..i64::BITS {
+            let middle = i64::midpoint(less, enough);
             match self.wait(sign * middle, sign) {
                 Some((then, _)) if then <= at => enough = middle,
                 _ => less = middle,
@@ -91,20 +90,16 @@ impl After<'_> {
         for _ in 0..LOOKS {
             let look = decide(self.pool, &seen, &memory, at);
             let change = i64::from(look.replicas) - i64::from(seen.current);
-            if change.signum() == sign {
-                return Some(((at > self.now).then_some(at), look.replicas));
-            }
-            let again = look.look_again.filter(|again| change == 0 && *again > at)?;
-            if again - self.now > HORIZON {
-                return None;
+            if change != 0 {
+                return (change.signum() == sign).then_some(((at > self.now).then_some(at), look.replicas));
             }
             // Rates fade a little each second: the further ahead, the larger the strides.
-            let stride = if look.memory.rates.iter().any(|rates| rates.arrival > 0) {
-                Millis((at - self.now).0 / 4)
-            } else {
-                Millis(0)
-            };
-            (memory, at) = (look.memory, again.max(at + stride));
+            let fades = look.memory.rates.iter().any(|rates| rates.arrival > 0);
+            let stride = Millis(if fades { (at - self.now).0 / 4 } else { 0 });
+            (memory, at) = (look.memory, look.look_again?.max(at + stride));
+            if at - self.now > HORIZON {
+                return None;
+            }
         }
         None
     }
@@ -112,25 +107,24 @@ impl After<'_> {
     /// The queues with `more` waiting tasks; below zero they go from the waiting first, then from the running.
     fn with(self, more: i64) -> Vec<Load> {
         let mut queues = self.seen.queues.clone();
-        let mut left = more;
+        if let Some(first) = queues.first_mut().filter(|_| more > 0) {
+            first.ready = first.ready.plus(Fact::Known(more));
+            return queues;
+        }
+        let mut left = -more;
         for queue in &mut queues {
-            if more > 0 {
-                queue.ready = queue.ready.plus(Fact::Known(left));
-                break;
-            }
-            let mut workers = 0;
             for (fact, works) in [(&mut queue.ready, false), (&mut queue.in_flight, true)] {
-                if let Fact::Known(n) = fact {
-                    let gone = (*n).min(-left);
-                    *n -= gone;
-                    left += gone;
-                    workers += if works { gone } else { 0 };
+                let Fact::Known(n) = fact else { continue };
+                let gone = left.min(*n);
+                *n -= gone;
+                left -= gone;
+                if let Fact::Known(busy) = &mut queue.busy
+                    && works
+                {
+                    *busy = (*busy - gone).max(0);
                 }
             }
-            if let Fact::Known(busy) = &mut queue.busy {
-                *busy = (*busy - workers).max(0);
-            }
-            if matches!(queue.ready, Fact::Known(0)) {
+            if queue.ready == Fact::Known(0) {
                 queue.oldest_at = Fact::NotTold;
             }
         }

@@ -2,13 +2,17 @@
 //! measured time a worker takes to start.
 
 use super::memory::Memory;
+use super::seen::Load;
 use super::units::{Millis, Time};
 
 /// Small rises of the drain rules, and all falls, wait this long after the last change.
 pub(super) const REST_UP: Millis = Millis::seconds(10);
 /// The same for falls.
 pub(super) const REST_DOWN: Millis = Millis::seconds(15);
-/// The longest that a worker is kept for having been busy.
+/// The same for small falls: one worker more or less follows chance, and a minute of it is cheaper than a pod.
+const REST_DOWN_SMALL: Millis = Millis::seconds(60);
+/// The longest that a worker is kept for having been busy: where nobody knows yet how long a start takes. Where that is
+/// known longer costs more than it spares: 30 s cost 6 % more worker-hours, 60 s 19 % (docs/decisions/0003-drain-within.md).
 pub(super) const LONGEST_KEEP: Millis = Millis::seconds(30);
 /// A start that took longer than this tells of a crash loop or a full node, not of starting.
 const LONGEST_START: Millis = Millis::seconds(600);
@@ -33,7 +37,16 @@ impl Startup {
     /// twice as dear as knowing the future; a start also costs the tasks that wait for it, hence the factor.
     #[must_use]
     pub fn keep(&self) -> Millis {
-        self.mean.map_or(LONGEST_KEEP, |mean| Millis((mean.0 * 6).clamp(10_000, LONGEST_KEEP.0)))
+        self.mean.map_or(LONGEST_KEEP, |mean| Millis((mean.0 * 4).clamp(10_000, 20_000)))
+    }
+
+    /// The number was changed by `change` to `number`. A start that is awaited already is measured to its end, or
+    /// rises that come faster than workers start would never let one be measured.
+    pub(super) fn changed(&mut self, change: i32, number: i32, now: Time) {
+        self.pending = match self.pending {
+            None if change > 0 => Some((now, number)),
+            pending => pending.filter(|(_, wanted)| *wanted <= number),
+        };
     }
 
     /// A look found `live` workers.
@@ -54,6 +67,14 @@ impl Startup {
     }
 }
 
+/// The workers of `current` that have a task, or will as soon as they have started.
+pub(super) fn needed(load: &Load, current: i32) -> Option<i32> {
+    let busy = load.busy.known().or(load.in_flight.known())?;
+    let starting = load.live.known().map_or(0, |live| (i64::from(current) - live).max(0));
+    let needed = busy.saturating_add(load.ready.known().unwrap_or(0).min(starting));
+    Some(i32::try_from(needed).unwrap_or(i32::MAX))
+}
+
 /// Until when a rise from `base` to `number` has to wait; a large one never does.
 pub(super) fn rise(memory: &Memory, base: i32, number: i32, now: Time) -> Option<Time> {
     let small = i64::from(number) * 4 < i64::from(base) * 5;
@@ -62,25 +83,94 @@ pub(super) fn rise(memory: &Memory, base: i32, number: i32, now: Time) -> Option
 
 /// What a fall from `base` to `number` has to wait for.
 pub(super) enum Fall {
-    /// Nothing: this many, and when fewer where some were busy a moment ago.
-    To(i32, Option<Time>),
+    /// Nothing: this many.
+    To(i32),
     /// Workers that were busy a moment ago, until then.
     Busy(Time),
     /// The last change, until then.
     Rest(Time),
 }
 
+/// When the largest number that is remembered, and more than `number`, is forgotten.
+pub(super) fn forgets(memory: &Memory, number: i32, now: Time) -> Option<Time> {
+    let keep = memory.startup.keep();
+    memory.busy.highest(keep, now).filter(|(_, peak)| *peak > number).map(|(at, _)| at + keep)
+}
+
 /// The fall that the idle timer allows now.
 pub(super) fn fall(memory: &Memory, base: i32, number: i32, now: Time) -> Fall {
     let keep = memory.startup.keep();
     let peak = memory.busy.highest(keep, now);
-    let rest = memory.last_change.map(|last| last + REST_DOWN).filter(|until| *until > now);
-    match (peak, rest) {
+    let rest = |to: i32| {
+        let small = i64::from(to) * 4 > i64::from(base) * 3;
+        let rest = if small { REST_DOWN_SMALL } else { REST_DOWN };
+        memory.last_change.map(|last| last + rest).filter(|until| *until > now)
+    };
+    let kept = peak.map_or(number, |(_, peak)| peak.max(number));
+    match (peak, rest(kept)) {
         (Some((at, peak)), _) if peak >= base => {
-            Fall::Busy(rest.map_or(at + keep, |rest| rest.max(at + keep)))
+            Fall::Busy(rest(number).map_or(at + keep, |rest| rest.max(at + keep)))
         }
         (_, Some(until)) => Fall::Rest(until),
-        (Some((at, peak)), None) if peak > number => Fall::To(peak, Some(at + keep)),
-        _ => Fall::To(number, None),
+        (_, None) => Fall::To(kept),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::seen::Fact;
+    use super::*;
+
+    #[test]
+    fn a_start_that_is_awaited_is_measured_to_its_end() {
+        let mut startup = Startup::default();
+        startup.changed(2, 4, Time(1000));
+        startup.changed(3, 7, Time(2000));
+        startup.changed(-1, 6, Time(3000));
+        assert_eq!(
+            startup.pending,
+            Some((Time(1000), 4)),
+            "neither a rise nor a fall above it ends the wait"
+        );
+        startup.learn(Some(3), Time(8000));
+        assert_eq!(startup.mean, None);
+        startup.learn(Some(4), Time(31_000));
+        assert_eq!((startup.mean, startup.pending), (Some(Millis(30_000)), None));
+        startup.changed(2, 8, Time(40_000));
+        startup.changed(-1, 7, Time(41_000));
+        assert_eq!(startup.pending, None, "a worker that is not wanted any more will not come");
+    }
+
+    #[test]
+    fn a_worker_is_needed_that_has_a_task_or_will_when_it_has_started() {
+        let load = |ready, busy, live| Load { ready, live, busy, ..Load::NOT_TOLD };
+        let known = Fact::Known;
+        assert_eq!(needed(&load(known(2), known(3), known(4)), 9), Some(5));
+        assert_eq!(needed(&load(known(20), known(3), known(4)), 9), Some(8), "no more than still start");
+        assert_eq!(
+            needed(&load(known(20), known(3), known(9)), 9),
+            Some(3),
+            "who lives and is not busy has none"
+        );
+        assert_eq!(needed(&load(known(20), known(3), known(12)), 9), Some(3));
+        assert_eq!(needed(&load(known(20), known(3), Fact::NotTold), 9), Some(3));
+        assert_eq!(needed(&load(Fact::Missing, known(3), known(4)), 9), Some(3));
+        assert_eq!(needed(&load(known(2), Fact::NotTold, known(4)), 9), None);
+        let flight = Load { in_flight: known(6), ..load(known(0), Fact::NotTold, known(4)) };
+        assert_eq!(needed(&flight, 9), Some(6), "running tasks where nobody tells who is busy");
+    }
+
+    #[test]
+    fn small_falls_rest_longer() {
+        let memory = Memory { last_change: Some(Time(0)), ..Memory::default() };
+        let rest = |base, number, now| match fall(&memory, base, number, Time(now)) {
+            Fall::Rest(until) => Err(until),
+            Fall::To(kept) => Ok(kept),
+            Fall::Busy(_) => panic!("nobody was busy"),
+        };
+        assert_eq!(rest(8, 7, 59_999), Err(Time(60_000)));
+        assert_eq!(rest(8, 7, 60_000), Ok(7));
+        assert_eq!(rest(8, 6, 14_999), Err(Time(15_000)), "a quarter is not small");
+        assert_eq!(rest(8, 6, 15_000), Ok(6));
     }
 }

@@ -86,10 +86,9 @@ impl<'a> Look<'a> {
         if pool.has_target() {
             target::learn(&mut memory, &seen.queues, now);
             memory.startup.learn(load.live.known(), now);
-            let busy = load.busy.known().or(load.in_flight.known());
             memory.busy.forget(pace::LONGEST_KEEP, Millis(0), now);
-            if let Some(busy) = busy {
-                memory.busy.push(now, i32::try_from(busy).unwrap_or(i32::MAX));
+            if let Some(needed) = pace::needed(&load, current) {
+                memory.busy.push(now, needed);
             }
         }
         let blind = answers::needed(pool, seen).any(|fact| fact == Fact::Missing);
@@ -263,10 +262,12 @@ impl<'a> Look<'a> {
                 number = limit;
             }
         } else if answers.down.is_none() {
+            let forgets = pace::forgets(&self.memory, number, now);
+            self.again_at(forgets);
             match pace::fall(&self.memory, base, number, now) {
-                Fall::To(kept, until) => {
+                Fall::To(kept) => {
                     if kept > number {
-                        self.limited(Limit::RecentlyBusy, number, kept, until);
+                        self.limited(Limit::RecentlyBusy, number, kept, forgets);
                     }
                     number = kept;
                 }
@@ -362,8 +363,9 @@ impl<'a> Look<'a> {
             if rule.is_some() && change > 0 {
                 self.memory.last_up = Some(self.now);
             }
-            self.memory.startup.pending =
-                (change > 0 && self.pool.has_target()).then_some((self.now, number));
+            if self.pool.has_target() {
+                self.memory.startup.changed(change, number, self.now);
+            }
         }
         let asked = answers::needed(self.pool, self.seen).filter(|fact| *fact != Fact::NotTold);
         let (all, known) = asked

@@ -12,8 +12,10 @@ mod metrics;
 mod monitor;
 mod operator;
 mod output;
+mod record;
 mod redis;
 mod scale;
+mod simulate;
 mod story;
 mod stress;
 
@@ -130,6 +132,21 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
     },
+    /// Try a policy without a cluster, on recorded facts or on a queue that is played
+    ///
+    /// The very function that decides in the operator decides here. With --trace a line comes out for each that goes
+    /// in; with --arrivals a line for each change, and at last what it came to.
+    #[command(after_help = FOOT)]
+    Simulate(simulate::Simulate),
+    /// Write what a pool sees, a line a second, as `simulate --trace` reads it
+    #[command(after_help = FOOT)]
+    Record {
+        /// The WorkerPool
+        name: Option<String>,
+        /// End after this time, in seconds or such as 5m [default: when interrupted]
+        #[arg(long, value_name = "TIME", value_parser = span)]
+        duration: Option<Duration>,
+    },
     /// Push a burst and tell what happens, from start to end
     ///
     /// Waits until the workers are as few as they get and idle, pushes, tells each change, and ends when the workers
@@ -205,13 +222,16 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
 }
 
 async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
+    if let Command::Simulate(simulate) = &cli.command {
+        return simulate::run(simulate, out);
+    }
     let cluster = Cluster::open(&cli.place, out).await;
     if let Command::Check { name, output } = cli.command {
         return Box::pin(check::run(cluster, out, name.as_deref(), output == Format::Json)).await;
     }
     let cluster = &cluster?;
     match cli.command {
-        Command::Check { .. } => Ok(true),
+        Command::Check { .. } | Command::Simulate(_) => Ok(true),
         Command::Metrics { name, output } => {
             metrics::run(cluster, name.as_deref(), output == Format::Json).await
         }
@@ -227,6 +247,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::History { name, limit, output } => {
             Box::pin(history::run(cluster, name.as_deref(), limit, output == Format::Json)).await
         }
+        Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
             Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await

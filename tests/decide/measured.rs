@@ -21,7 +21,9 @@ fn counters(arrived: Option<i64>, processed: i64, millis: i64) -> Load {
 
 fn learned(looks: &[(i64, Load)]) -> Rates {
     let mut rates = Rates::default();
-    looks.iter().for_each(|(seconds, load)| rates.learn(load, NOW + Millis::seconds(*seconds)));
+    for (seconds, load) in looks {
+        rates.learn(load, NOW + Millis::seconds(*seconds));
+    }
     rates
 }
 
@@ -131,6 +133,6 @@ fn what_is_kept_follows_the_start() {
     };
     assert_eq!(keep(None), (Millis::seconds(5), Millis::seconds(30)));
     assert_eq!(keep(Some(1)), (Millis::seconds(1), Millis::seconds(10)));
-    assert_eq!(keep(Some(4)), (Millis::seconds(4), Millis::seconds(24)));
-    assert_eq!(keep(Some(60)), (Millis::seconds(60), Millis::seconds(30)));
+    assert_eq!(keep(Some(4)), (Millis::seconds(4), Millis::seconds(16)));
+    assert_eq!(keep(Some(60)), (Millis::seconds(60), Millis::seconds(20)));
 }

@@ -25,10 +25,12 @@ fn ask(pool: &Pool, seen: &Seen, memory: &Memory) -> (Decision, Outlook) {
     (decision, next)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an outlook has two of these")]
 fn next(to: i32, at: Option<i64>, tasks: i64) -> Option<Next> {
     Some(Next { to, at: at.map(|seconds| NOW + Millis::seconds(seconds)), tasks })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a memory has several of these")]
 fn ago(seconds: i64) -> Option<Time> {
     Some(Time(NOW.0 - seconds * 1000))
 }
@@ -101,4 +103,65 @@ fn fewer_tasks_go_from_the_waiting_first_and_free_their_workers() {
     let pool = Pool { min: 3, rules: vec![class()], ..Pool::default() };
     let (_, outlook) = ask(&pool, &seen(10, 5, 4), &Memory::default());
     assert_eq!(outlook.down.map(|next| next.tasks), Some(-7), "5 waiting and 2 running");
+}
+
+fn drain(seconds: i64, rates: workerpool::decide::Rates) -> (Pool, Memory) {
+    let target = Target { drain_within: Some(Millis::seconds(seconds)), ..Target::default() };
+    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
+    (Pool { max: 60, rules, ..Pool::default() }, Memory { rates: vec![rates], ..Memory::default() })
+}
+
+#[test]
+fn as_many_tasks_as_change_it_at_the_earliest_instant() {
+    // 8 workers are right for 100 tasks of 2 s; one task more asks for a ninth, but a small rise rests.
+    let rates = workerpool::decide::Rates { service: 2_000_000, samples: 19, ..Default::default() };
+    let (pool, memory) = drain(30, rates);
+    let memory = Memory { last_change: ago(1), ..memory };
+    let mut seen = seen(8, 100, 8);
+    seen.queues[0].processed = Fact::NotTold;
+    assert_eq!(ask(&pool, &seen, &memory).1.up, next(10, None, 13), "113 tasks ask for ten, at once");
+}
+
+#[test]
+fn the_further_ahead_the_larger_the_strides() {
+    let rates = workerpool::decide::Rates {
+        at: Some(NOW),
+        since: Time(0),
+        arrival: 900,
+        service: 2_000_000,
+        samples: 19,
+        ..Default::default()
+    };
+    let (pool, memory) = drain(30, rates);
+    let busy = [(NOW, 6)].into_iter().collect();
+    let mut seen = seen(6, 0, 0);
+    seen.queues[0].arrived = Fact::Known(0);
+    seen.queues[0].processed = Fact::Known(0);
+    let (_, outlook) = ask(&pool, &seen, &Memory { busy, ..memory });
+    let at = outlook.down.and_then(|next| next.at).expect("not at once");
+    assert!(
+        (30_000..38_000).contains(&(at - NOW).0),
+        "six were busy until now, and nobody knows how long a start takes: {at:?}"
+    );
+}
+
+#[test]
+fn where_nothing_fades_the_instant_is_exact() {
+    let target = Target { tasks_per_worker: Some(5), ..Target::default() };
+    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
+    let edge = |millis: i64| NOW + Millis(millis);
+    let schedules = vec![workerpool::decide::Schedule {
+        name: "short".into(),
+        min: 1,
+        from: edge(10_000),
+        until: edge(10_500),
+    }];
+    let pool = Pool { max: 20, rules, schedules, behavior: Some(behavior("hpa")), ..Pool::default() };
+    let held = [(Time(NOW.0 - 289_000), 9)].into_iter().collect();
+    let memory = Memory {
+        recommendations: held,
+        rates: vec![workerpool::decide::Rates::default()],
+        ..Memory::default()
+    };
+    assert_eq!(ask(&pool, &seen(9, 10, 0), &memory).1.down, next(2, Some(11), 0));
 }

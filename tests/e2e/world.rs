@@ -9,7 +9,7 @@ pub const PATIENCE: Duration = Duration::from_secs(150);
 
 /// An installed demo whose operator serves only its own namespace; gone with the value.
 pub struct World {
-    namespace: String,
+    pub namespace: String,
 }
 
 fn run(program: &str, arguments: &[&str], input: Option<&str>) -> Output {

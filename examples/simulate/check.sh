@@ -1,0 +1,12 @@
+#!/bin/sh
+# A policy under test, for your own CI: it fails when a decision on known facts differs, or when the played queue is
+# late. It needs no cluster.
+set -eu
+
+# The decisions on the facts of trace.jsonl, kept beside it. `./check.sh write` writes them anew.
+decisions() { kubectl workerpool simulate --pool pool.yaml --trace trace.jsonl | sed 's/,"trail":.*//'; }
+if [ "${1:-}" = write ]; then decisions > decisions.txt; fi
+decisions | diff decisions.txt -
+
+# An hour of bursts of 2 s tasks: nobody may wait longer than 2 minutes.
+kubectl workerpool simulate --pool pool.yaml --arrivals shape:sine --service-time 2s --slo 2m | tail -n 1 | grep '"lateShare":0.0,'
