@@ -75,7 +75,8 @@ impl Trace {
     /// All changes since `from`, the first moved there.
     pub fn since(&self, from: i64) -> Vec<(i64, Row)> {
         let mut rows: Vec<(i64, Row)> = Vec::new();
-        for (at, row) in self.chunks.iter().flat_map(Chunk::rows).chain(self.newest) {
+        let first = self.chunks.partition_point(|chunk| chunk.start <= from).saturating_sub(1);
+        for (at, row) in self.chunks.iter().skip(first).flat_map(Chunk::rows).chain(self.newest) {
             if at <= from {
                 rows.clear();
             }
