@@ -35,12 +35,18 @@ demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (t
 	@$(ON_CLUSTER) tests/cluster/demo $(ON)
 
 ## Test it
-.PHONY: test test-unit test-cluster test-chart force bench bench-worker waits mutants lint
-test: test-unit test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
+.PHONY: test test-unit test-web test-cluster test-chart force bench bench-worker waits mutants lint
+test: test-unit test-web test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
 	@tests/cluster/install-tools test
 	cargo test --locked --no-fail-fast
+
+test-web: web ## The dashboard: its TypeScript, and the page in a real Chromium (3 min)
+	@tests/cluster/install-tools web
+	cd web && npm test
+	cargo build --locked --no-default-features --features operator --example dashboard
+	cd web && npm run browser
 
 test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals (5 min)
 	@$(MAKE) $(ON)-load plugin
@@ -81,8 +87,15 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 ## Build it
-.PHONY: dist plugin images generate policies crd clean install-tools
-dist: ## Static Linux programs for the images, into dist/ (the first time about 7 min)
+.PHONY: dist plugin images generate policies crd clean install-tools web
+web: ## The dashboard's page, into web/dist, from where the operator takes it (10 s; needs Node.js 20.19 and npm)
+	cd web && npm ci --silent && npm run build
+
+# Without npm the operator is built all the same, and its page says what it lacks.
+web/dist/index.html: web/index.html web/package-lock.json web/vite.config.ts $(wildcard web/src/* web/public/*)
+	@if command -v npm >/dev/null; then $(MAKE) web; else echo "── No npm here: the operator gets no dashboard (make web)"; fi
+
+dist: web/dist/index.html ## Static Linux programs for the images, into dist/ (the first time about 7 min)
 	@echo "── Programs: static, for the images (the first time about 7 min, after a change 2)"
 	@$(CARGO) $(BUILD) --bins --target $(TARGET)
 	$(call copy,$(ARCH),$(if $(filter Linux,$(OS)),$(BUILT),target/linux)/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
@@ -111,7 +124,7 @@ install-tools: ## What demo and tests need and this machine lacks
 
 clean: ## Remove what was built here (the clusters and their cache stay)
 	cargo clean
-	rm -rf dist
+	rm -rf dist web/dist web/node_modules
 
 ## Run a cluster
 .PHONY: cluster-up cluster-load cluster-down kind-up kind-load kind-down

@@ -34,8 +34,8 @@ pub enum Event {
     Secret(Key, Result<String, String>),
     /// Somebody wants all gauges.
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
-    /// Somebody looks at the page.
-    View(oneshot::Sender<Vec<PoolView>>),
+    /// Somebody looks at these pools, or at all of them.
+    View(Option<Vec<Key>>, oneshot::Sender<Vec<PoolView>>),
     /// A timer ran out.
     Tick,
 }

@@ -10,7 +10,8 @@ use crate::api::{Key, WorkerPool};
 use crate::decide::{Millis, QueueSeen, Reason, Time};
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts};
-use crate::report::{Metrics, PoolGauges, Verdict};
+use crate::report::{Metrics, Verdict};
+use crate::web::Board;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -23,14 +24,15 @@ const SOON: Millis = Millis(100);
 pub struct Fleet {
     in_cluster: bool,
     metrics: Arc<Metrics>,
-    pools: HashMap<Key, PoolState>,
-    targets: HashMap<TargetKey, Target>,
+    pub(super) pools: HashMap<Key, PoolState>,
+    pub(super) targets: HashMap<TargetKey, Target>,
     /// Pools by target, the oldest first: only the first writes.
     claims: HashMap<TargetKey, BTreeSet<(i64, Key)>>,
     rivals: BTreeMap<Key, TargetKey>,
     lists: Lists,
     timers: BTreeSet<(Time, Key)>,
     budget: Budget,
+    pub(super) board: Arc<Board>,
 }
 
 impl Fleet {
@@ -47,6 +49,7 @@ impl Fleet {
             lists: Lists::new(),
             timers: BTreeSet::new(),
             budget: Budget::default(),
+            board: Arc::default(),
         }
     }
 
@@ -104,8 +107,8 @@ impl Fleet {
                 // Who asked may be gone.
                 let _ = answer.send(self.gauges(now));
             }
-            Event::View(answer) => {
-                let _ = answer.send(self.pools.values().map(PoolState::view).collect());
+            Event::View(keys, answer) => {
+                let _ = answer.send(self.views(keys));
             }
             Event::Tick => {
                 while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {
@@ -132,7 +135,7 @@ impl Fleet {
             None => drop(self.pools.insert(key.clone(), fresh)),
         }
         let Some(pool) = self.pools.get(&key) else { return };
-        self.lists.want(watched_kind(pool));
+        self.lists.want(pool.watched());
         todo.push(Command::WatchTargets(pool.api_version.clone(), pool.target.kind.clone()));
         let claim = (pool.created, key.clone());
         let (target, source, interval) = (pool.target.clone(), pool.source.clone(), pool.interval);
@@ -160,6 +163,7 @@ impl Fleet {
 
     fn pool_gone(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.remove(key) else { return };
+        self.board.gone(key);
         if let Some(at) = pool.timer {
             self.timers.remove(&(at, key.clone()));
         }
@@ -219,6 +223,7 @@ impl Fleet {
         if !known {
             self.attend(&facts.pool, now, todo);
         }
+        self.show(&facts.pool, now);
     }
 
     fn secret_read(&mut self, key: &Key, answer: Result<String, String>, now: Time, todo: &mut Vec<Command>) {
@@ -291,7 +296,7 @@ impl Fleet {
     /// Decides on what is known of one pool, acts where the number differs, and reports.
     fn attend(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
         let Some(pool) = self.pools.get(key) else { return };
-        let listed = self.lists.state(&watched_kind(pool));
+        let listed = self.lists.state(&pool.watched());
         if listed == Listed::NotYet {
             return;
         }
@@ -363,6 +368,7 @@ impl Fleet {
 
     fn set_timer(&mut self, key: &Key, now: Time) {
         let Some(pool) = self.pools.get_mut(key) else { return };
+        self.board.touch(key, pool.acting.is_some(), now);
         let status = pool
             .unwritten
             .as_ref()
@@ -382,15 +388,4 @@ impl Fleet {
             }
         }
     }
-
-    fn gauges(&self, now: Time) -> Vec<PoolGauges> {
-        let mut all: Vec<PoolGauges> =
-            self.pools.values().map(|pool| pool.gauges(self.targets.get(&pool.target), now)).collect();
-        all.sort_by(|a, b| a.pool.cmp(&b.pool));
-        all
-    }
-}
-
-fn watched_kind(pool: &PoolState) -> Watched {
-    Watched::Targets(pool.api_version.clone(), pool.target.kind.clone())
 }

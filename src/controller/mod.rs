@@ -11,6 +11,7 @@ mod lists;
 mod perform;
 mod pool;
 pub mod settings;
+mod shown;
 mod watches;
 
 pub use clock::Clock;
@@ -42,9 +43,10 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
     let metrics = Arc::new(Metrics::new());
     let pulse = Arc::new(Mutex::new(Pulse::start()));
     let admin = Admin { events: events.clone(), metrics: Arc::clone(&metrics), pulse: Arc::clone(&pulse) };
+    let board = Arc::new(web::Board::default());
     let mut servers = vec![serve(settings.listen, "--listen", admin::router(admin), &stop).await?];
     if let Some(address) = settings.dashboard {
-        let page = web::router(admin::ask(events.clone()));
+        let page = web::router(Arc::clone(&board), admin::ask(events.clone()), stop.clone());
         servers.push(serve(address, "--dashboard", page, &stop).await?);
     }
 
@@ -63,7 +65,7 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
     let watches = Watches { client, namespaces, events, stop: stop.clone() };
     watches.start();
     let clock = Clock::start();
-    let mut fleet = Fleet::new(in_cluster, Arc::clone(&metrics));
+    let mut fleet = Fleet::new(in_cluster, Arc::clone(&metrics)).shown_on(board);
     let mut hands = Hands::new(watches, metrics);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), in_cluster, "started");
 

@@ -1,5 +1,6 @@
 //! One pool as the operator knows it: what it wants, what was seen, what is under way.
 
+use super::event::Watched;
 use crate::api::{
     self, Change, Key, PIN_UNTIL, Refusal, SecretKeySelector, Wishes, WorkerPool, WorkerPoolStatus,
 };
@@ -7,7 +8,7 @@ use crate::decide::{Decision, Load, Memory, Millis, Pool, QueueSeen, Reason, See
 use crate::observe::target::{Target, TargetKey, Writer};
 use crate::observe::{Address, Facts, Queue};
 use crate::report::{Observed, PoolGauges, Verdict};
-use crate::web::PoolView;
+use crate::web::{PoolView, Sample};
 use kube::ResourceExt;
 use std::time::{Duration, Instant};
 
@@ -174,6 +175,11 @@ impl PoolState {
         self.memory.last_up = end_of_second;
     }
 
+    /// The kind of its target, which must be watched.
+    pub fn watched(&self) -> Watched {
+        Watched::Targets(self.api_version.clone(), self.target.kind.clone())
+    }
+
     /// Whether these facts were decided on already, and neither time nor a window that counts looks changes that.
     pub fn needs_no_thought(&self, facts: &Facts, now: Time) -> bool {
         self.calm
@@ -290,7 +296,25 @@ impl PoolState {
             namespace: self.key.namespace.to_string(),
             name: self.key.name.to_string(),
             bounds: self.pool().map(|pool| (pool.min, pool.max)),
+            rules: self.pool().map(Into::into),
+            pending: self
+                .acting
+                .as_ref()
+                .map(|Acting { verdict, .. }| (verdict.to, verdict.sentence.clone())),
             status: WorkerPoolStatus { history: self.history.clone(), ..newest.clone() },
+        }
+    }
+
+    pub fn sample(&self, target: Option<&Target>) -> Sample {
+        let newest = self.unwritten.as_ref().map_or(&self.status, |unwritten| &unwritten.status);
+        let reason = newest.decision.as_ref().map(|decision| decision.reason.as_str());
+        Sample {
+            load: self.facts.as_ref().map_or(Load::MISSING, |look| Load::sum(&look.queues)),
+            replicas: target.map(|target| target.replicas),
+            desired: target.map(|target| target.desired),
+            idle: self.memory.idle_since.is_some(),
+            reason: Reason::ALL.iter().copied().find(|known| Some(known.as_str()) == reason),
+            patience: self.stale_after(),
         }
     }
 }

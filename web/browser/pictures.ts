@@ -1,0 +1,57 @@
+/** Pictures of the page in all its looks: `PICTURES=folder npx vite-node browser/pictures.ts [name...]`. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { Browser, Program, type Looks } from "./stage";
+
+interface Shot { name: string; pools: number; minutes?: number; path?: string; looks?: Looks; before?: (page: Page, program: Program) => Promise<void>; full?: boolean }
+
+const FILTERS = "#/shop/filters";
+const push = async (page: Page, program: Program) => {
+  program.type("push filters 25");
+  await page.waitForTimeout(14_000);
+};
+const SHOTS: Shot[] = [
+  { name: "dashboard-pool", pools: 1, path: FILTERS, looks: { dark: true }, before: push },
+  { name: "one-light-es", pools: 1, path: FILTERS, looks: { lang: "es-ES", height: 1150 }, before: push },
+  { name: "one-overview", pools: 1 },
+  { name: "twenty-dark", pools: 20, looks: { dark: true } },
+  { name: "dashboard-overview-es", pools: 20, looks: { lang: "es-ES" } },
+  { name: "dashboard-500", pools: 500, minutes: 12, looks: { dark: true } },
+  { name: "phone-overview", pools: 20, looks: { width: 390, height: 844, scale: 2 } },
+  { name: "dashboard-phone-es", pools: 20, path: FILTERS, looks: { width: 390, height: 844, scale: 2, dark: true, lang: "es-ES" }, before: push },
+  { name: "dashboard-projector-es", pools: 20, path: FILTERS, looks: { width: 1920, height: 1080, lang: "es-ES" }, before: push },
+  { name: "hour", pools: 20, path: FILTERS, looks: {}, before: async (page) => { await page.keyboard.press("-"); await page.keyboard.press("-"); } },
+  { name: "dashboard-unknown", pools: 20, path: "#/shop/reports", looks: {}, before: async (page, program) => {
+    program.type("blind reports Redis at redis://reports:6379 does not answer: connection refused <b>67 tries</b>");
+    await page.waitForTimeout(45_000);
+    program.type("see reports");
+    await page.waitForTimeout(12_000);
+    program.type("blind reports Redis at redis://reports:6379 does not answer: connection refused <b>67 tries</b>");
+    await page.waitForTimeout(8_000);
+  } },
+  { name: "dashboard-broken", pools: 20, path: FILTERS, looks: {}, before: async (page, program) => {
+    program.hang();
+    await page.waitForTimeout(12_000);
+  } },
+  { name: "broken-overview", pools: 20, looks: { dark: true, lang: "es-ES" }, before: async (page, program) => {
+    await program.kill();
+    await page.waitForTimeout(5_000);
+  } },
+];
+
+const folder = process.env.PICTURES ?? "pictures";
+mkdirSync(folder, { recursive: true });
+for (const shot of SHOTS.filter(({ name }) => process.argv.length < 3 || process.argv.slice(2).some((word) => name.includes(word)))) {
+  const program = await Program.start(shot.pools, shot.minutes ?? 61);
+  const browser = await Browser.open(shot.looks);
+  const page = await browser.page(program.url + (shot.path ?? ""));
+  await page.waitForSelector(".row[data-rank], .tiles dd");
+  await page.waitForTimeout(1_500);
+  await shot.before?.(page, program);
+  await page.screenshot({ path: join(folder, `${shot.name}.png`), fullPage: shot.full ?? false });
+  console.log(shot.name, browser.errors);
+  await browser.close();
+  await program.kill().catch(() => undefined);
+}
+process.exit(0);

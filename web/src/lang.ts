@@ -1,0 +1,190 @@
+/** English and Spanish: all words of the page, and how times and spans are said. */
+export type Lang = "en" | "es";
+
+const TEXT = {
+  pools: ["All pools", "Todos los grupos"],
+  count: ["pools", "grupos"],
+  trouble: ["in trouble", "con problemas"],
+  limit: ["at a limit", "en un límite"],
+  fine: ["well", "bien"],
+  filter: ["Filter", "Filtrar"],
+  filterHint: ["name, reason, !not", "nombre, motivo, !no"],
+  none: ["No pool matches the filter.", "Ningún grupo coincide con el filtro."],
+  empty: ["There is no WorkerPool yet. Make one with:", "Todavía no hay ningún WorkerPool. Cree uno con:"],
+  loading: ["Waiting for the operator…", "Esperando al operador…"],
+  missing: ["There is no such pool (any more).", "Ese grupo no existe (o ya no)."],
+  live: ["live", "en vivo"],
+  connecting: ["connecting", "conectando"],
+  broken: ["No connection to the operator for", "Sin conexión con el operador desde hace"],
+  stale: ["This is the last picture, from", "Esta es la última imagen, de las"],
+  retry: ["It comes back by itself.", "Vuelve por sí sola."],
+  pool: ["Pool", "Grupo"],
+  past: ["Queue, last 10 min", "Cola, últimos 10 min"],
+  queue: ["Queue", "Cola"],
+  wait: ["Oldest wait", "Espera máx."],
+  busy: ["Busy", "Ocupados"],
+  workers: ["Workers", "Trabajadores"],
+  why: ["Why", "Por qué"],
+  queueLength: ["Queue length", "Longitud de la cola"],
+  activeWorkers: ["Active workers", "Trabajadores activos"],
+  busyWorkers: ["Busy workers", "Trabajadores ocupados"],
+  avgTime: ["Avg time", "Tiempo medio"],
+  success: ["Success rate", "Tasa de éxito"],
+  cpu: ["CPU usage", "Uso de CPU"],
+  recommendation: ["Recommendation", "Recomendación"],
+  target: ["Target workers", "Trabajadores objetivo"],
+  eta: ["ETA, queue empty", "ETA, cola vacía"],
+  up: ["SCALE UP", "SUBIR"],
+  down: ["SCALE DOWN", "BAJAR"],
+  hold: ["HOLD", "MANTENER"],
+  ready: ["idle", "libres"],
+  wanted: ["wanted", "deseados"],
+  waiting: ["waiting", "en espera"],
+  unknown: ["unknown", "desconocido"],
+  unknownMark: ["no facts", "sin datos"],
+  threshold: ["threshold", "umbral"],
+  decision: ["decision", "decisión"],
+  nobody: ["nobody works", "nadie trabaja"],
+  cooldownUp: ["cooldown ↑", "enfriam. ↑"],
+  cooldownDown: ["cooldown ↓", "enfriam. ↓"],
+  idle: ["idle", "inactivo"],
+  clocks: ["What may happen next", "Qué puede pasar ahora"],
+  nextUp: ["Up", "Subir"],
+  nextDown: ["Down", "Bajar"],
+  nowPossible: ["possible now, if a threshold is passed", "posible ya, si se pasa un umbral"],
+  atMaximum: ["already at the maximum", "ya en el máximo"],
+  atMinimum: ["already at the minimum", "ya en el mínimo"],
+  in: ["in", "en"],
+  atOnce: ["at once", "enseguida"],
+  if: ["if", "si hay"],
+  more: ["more tasks wait", "tareas más en espera"],
+  fewer: ["fewer tasks wait", "tareas menos en espera"],
+  asItIs: ["if it stays as it is", "si sigue como está"],
+  needFacts: ["not without facts", "no sin datos"],
+  frozenByHand: ["rules do not decide", "las reglas no deciden"],
+  cooldownFor: ["cooldown for another", "enfriamiento durante"],
+  idleFor: ["idle for", "inactivo desde hace"],
+  of: ["of", "de"],
+  notIdle: ["not idle: it must be for", "no está inactivo: debe estarlo durante"],
+  explanation: ["How it was decided", "Cómo se decidió"],
+  history: ["History", "Historial"],
+  noHistory: ["No change of the number yet.", "Aún no ha cambiado el número."],
+  lastChange: ["Last change", "Último cambio"],
+  writing: ["being written", "escribiéndose"],
+  sure: ["of the facts known", "de los datos conocidos"],
+  read: ["read", "leído"],
+  ago: ["ago", ""],
+  freeze: ["Freeze", "Congelar"],
+  follow: ["Follow", "Seguir"],
+  frozen: ["Frozen at", "Congelado a las"],
+  range: ["Time shown", "Tiempo mostrado"],
+  language: ["ES", "EN"],
+  inLanguage: ["En español", "In English"],
+  theme: ["Light or dark", "Claro u oscuro"],
+  help: ["Keys", "Teclas"],
+  chart: ["Chart of queue, wait and workers. Left and right arrows move through time.",
+    "Gráfico de cola, espera y trabajadores. Las flechas izquierda y derecha se mueven en el tiempo."],
+  readonly: ["Read-only. The same from the command line:", "Solo lectura. Lo mismo desde la terminal:"],
+  keyFilter: ["filter", "filtrar"],
+  keyMove: ["next and previous row", "fila siguiente y anterior"],
+  keyBack: ["back, clear", "volver, borrar"],
+  keyTime: ["move through time", "moverse en el tiempo"],
+  keySpace: ["freeze and follow", "congelar y seguir"],
+  keyRange: ["show less or more time", "mostrar menos o más tiempo"],
+  keyLang: ["language", "idioma"],
+  keyTheme: ["light, dark", "claro, oscuro"],
+  close: ["Close", "Cerrar"],
+  deleted: ["deleted", "borrado"],
+} as const satisfies Record<string, readonly [string, string]>;
+
+/** The closed list of reasons in people's words. */
+const REASONS: Record<string, readonly [string, string]> = {
+  Steady: ["steady", "estable"],
+  QueueTooLong: ["queue too long", "cola larga"],
+  WorkersBusy: ["workers busy", "trabajadores ocupados"],
+  CpuHigh: ["CPU high", "CPU alta"],
+  TasksPerWorker: ["tasks per worker", "tareas por trabajador"],
+  DrainWithin: ["drain in time", "vaciar a tiempo"],
+  MaxWait: ["waited too long", "espera larga"],
+  Woken: ["woken", "despertado"],
+  FewerNeeded: ["fewer needed", "bastan menos"],
+  NotIdle: ["not idle", "no inactivo"],
+  Stabilized: ["stabilizing", "estabilizando"],
+  RateLimited: ["rate limited", "ritmo limitado"],
+  Scheduled: ["scheduled", "programado"],
+  Idle: ["idle", "inactivo"],
+  IdleWait: ["idle, waiting", "inactivo, esperando"],
+  CoolingDown: ["cooling down", "enfriando"],
+  AtMax: ["at maximum", "en el máximo"],
+  BelowMin: ["below minimum", "bajo el mínimo"],
+  AboveMax: ["above maximum", "sobre el máximo"],
+  BusyWorkers: ["busy workers kept", "ocupados, se quedan"],
+  Unknown: ["no facts", "sin datos"],
+  Fallback: ["fallback", "número de reserva"],
+  Pinned: ["pinned", "fijado"],
+  Suspended: ["suspended", "suspendido"],
+  DryRun: ["dry run", "simulación"],
+  TargetChanged: ["target changed", "objetivo cambiado"],
+  TargetMissing: ["target missing", "falta el objetivo"],
+  TargetConflict: ["target conflict", "objetivo en conflicto"],
+  WriteFailed: ["write failed", "escritura fallida"],
+  InvalidSpec: ["invalid spec", "spec no válida"],
+};
+
+let column = 0;
+
+/** The language that `wanted` names (`?lang=` or the browser's). */
+export function choose(wanted: string): Lang {
+  column = wanted.toLowerCase().startsWith("es") ? 1 : 0;
+  return lang();
+}
+
+export function lang(): Lang {
+  return column ? "es" : "en";
+}
+
+export function t(key: keyof typeof TEXT): string {
+  return TEXT[key][column];
+}
+
+/** A reason in words; one that this page does not know is said as it is. */
+export function reasonText(reason: string): string {
+  return REASONS[reason]?.[column] ?? reason;
+}
+
+/** `6 s`, `2 min 10 s`, `1 h 5 min`. */
+export function span(seconds: number): string {
+  const all = Math.max(0, Math.floor(seconds));
+  const [h, m, s] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
+  if (h) return `${h} h${m ? ` ${m} min` : ""}`;
+  return m ? `${m} min${s && m < 10 ? ` ${s} s` : ""}` : `${s} s`;
+}
+
+/** Seconds as a fact: unknown is `?`, and long waits are said in minutes. */
+export function waited(n: number | null | undefined): string {
+  return typeof n === "number" && n >= 120 ? span(n >= 3600 ? n - (n % 60) : n) : fact(n, " s");
+}
+
+/** `4 s ago`, `hace 4 s`. */
+export function ago(millis: number): string {
+  return column ? `hace ${span(millis / 1000)}` : `${span(millis / 1000)} ago`;
+}
+
+/** The local time of day, with the day where that is not today's. */
+export function when(millis: number, now: number): string {
+  const at = new Date(millis);
+  const today = at.toDateString() === new Date(now).toDateString();
+  return today ? clock(millis) : `${at.getDate()}/${at.getMonth() + 1} ${clock(millis, false)}`;
+}
+
+/** The local time of day, `09:16:05`. */
+export function clock(millis: number, seconds = true): string {
+  const at = new Date(millis);
+  const all = [at.getHours(), at.getMinutes(), ...(seconds ? [at.getSeconds()] : [])];
+  return all.map((n) => String(n).padStart(2, "0")).join(":");
+}
+
+/** A fact as people read it: unknown is `?`, never 0; what is not told is `–`. */
+export function fact(n: number | null | undefined, unit = ""): string {
+  return n === null || n === undefined ? "?" : n < 0 ? "–" : `${n}${unit}`;
+}
