@@ -104,13 +104,10 @@ impl After<'_> {
         None
     }
 
-    /// The queues with `more` waiting tasks; below zero they go from the waiting first, then from the running.
+    /// The queues with `more` tasks, all of them waiting in the first queue; below zero they go from the waiting first, then
+    /// from the running.
     fn with(self, more: i64) -> Vec<Load> {
         let mut queues = self.seen.queues.clone();
-        if let Some(first) = queues.first_mut().filter(|_| more > 0) {
-            first.ready = first.ready.plus(Fact::Known(more));
-            return queues;
-        }
         let mut left = -more;
         for queue in &mut queues {
             for (fact, works) in [(&mut queue.ready, false), (&mut queue.in_flight, true)] {
