@@ -1,14 +1,22 @@
 //! What becomes of a decision: a scale to write, a status to write, an event to publish.
 
+use super::drain;
 use super::event::{Command, Scale};
 use super::pool::{Acting, PoolState, Taken, Unwritten};
 use crate::api::WorkerPoolStatus;
-use crate::decide::{Reason, Time, Why, outlook};
+use crate::decide::{Decision, Millis, Reason, Time, Why, outlook};
 use crate::observe::target::Target;
 use crate::report::{Metrics, Note, Verdict, explain, next_status, remember, same_to_a_person};
 
+/// Writes of the scale that may fail one after the other before those who were to go go on.
+const PATIENCE: u32 = 3;
 /// Statuses written per second over all pools; pools that scale are written at once and not counted.
 const STATUS_RATE: u32 = 50;
+
+/// The soonest a status that could not be written now is tried again.
+const SOON: Millis = Millis(100);
+/// How often an address from a Secret is read anew.
+pub(super) const SECRET_PERIOD: Millis = Millis::seconds(10);
 
 /// Status writes left in the present second.
 #[derive(Debug, Default)]
@@ -38,7 +46,27 @@ pub(super) fn decided(
 ) {
     let decision = &taken.decision;
     pool.look_at = decision.look_again;
-    let verdict = pool.verdict(decision, target);
+    let mut verdict = pool.verdict(decision, target);
+    let waits = pool.failed.as_ref().is_some_and(|(_, _, at)| *at > now);
+    if let Some(target) = target {
+        let wish = wish(decision);
+        if wish >= decision.from || !pool.can_choose() {
+            drain::end(pool, target, now, todo);
+        } else if waits {
+            // The API server may come back soon; for as long as a person takes nobody stays away from work.
+            if pool.failed.as_ref().is_some_and(|(tries, ..)| *tries > PATIENCE) {
+                drain::end(pool, target, now, todo);
+            }
+        } else if let Some(awaited) = drain::down(pool, target, wish, now, todo) {
+            pool.memory = decision.memory.clone().unwritten(&pool.memory);
+            let sentence = format!("{} → {wish} workers: {awaited}", decision.from);
+            let verdict = Verdict { reason: Reason::ScalingDown, sentence, to: wish, ..verdict };
+            return report(pool, Some(target), verdict, Some(&taken), now, todo, metrics);
+        }
+        if decision.replicas < decision.from && pool.is_unguarded(&taken.seen) {
+            verdict.sentence += "; nothing tells which of its pods are busy: terminationGracePeriodSeconds is all that protects a running task";
+        }
+    }
     if decision.replicas == decision.from {
         pool.failed = None;
         pool.memory.clone_from(&decision.memory);
@@ -67,6 +95,14 @@ pub(super) fn decided(
         woken: pool.facts.as_ref().and_then(|look| look.woken),
     }));
     pool.acting = Some(Acting { taken, verdict });
+}
+
+/// How many workers are wanted, where those that hold a task may be asked to finish it first.
+fn wish(decision: &Decision) -> i32 {
+    match &decision.why {
+        Why::Busy { wants, .. } => *wants,
+        _ => decision.replicas,
+    }
 }
 
 /// Reports a verdict. One that has just been written goes into the history, and its status waits for nothing.
@@ -164,4 +200,13 @@ pub(super) fn flush(pool: &mut PoolState, budget: &mut Budget, now: Time, todo: 
     pool.writing = true;
     pool.written_at = Some(now);
     todo.push(Command::WriteStatus(pool.key.clone(), Box::new(whole)));
+}
+
+/// When the fleet must attend to `pool` by itself.
+pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
+    let status = pool.unwritten.as_ref().filter(|_| !pool.writing).map(|_| status_due(pool).max(now + SOON));
+    let secret = pool.source.secret.as_ref().and(pool.source.read_at).map(|read| read + SECRET_PERIOD);
+    let retry = pool.failed.as_ref().map(|(_, _, at)| *at).filter(|at| *at > now);
+    let assert = pool.asserted.map(|at| at + pool.interval.0).filter(|at| *at > now);
+    [pool.look_at, status, secret, retry, assert].into_iter().flatten().min()
 }

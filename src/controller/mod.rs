@@ -4,6 +4,7 @@ mod admin;
 mod attend;
 mod clock;
 pub mod crd;
+mod drain;
 pub mod event;
 pub mod fleet;
 mod leader;

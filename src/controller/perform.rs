@@ -4,7 +4,7 @@ use super::event::{Command, Event, Scale};
 use super::watches::{Events, Watches};
 use crate::act;
 use crate::api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
-use crate::observe::{Address, endpoint, target};
+use crate::observe::{Address, endpoint, pods, target};
 use crate::report::{Metrics, Note, events};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
@@ -79,6 +79,11 @@ impl Hands {
                     let _ = endpoint.send(endpoint::Command::Look(pool));
                 }
             }
+            Command::Drain(address, pool, workers, drain) => {
+                if let Some((endpoint, _)) = self.endpoints.get(&address) {
+                    let _ = endpoint.send(endpoint::Command::Drain(pool, workers, drain));
+                }
+            }
             Command::Forget(address, pool) => {
                 if let Some((endpoint, users)) = self.endpoints.get_mut(&address) {
                     let _ = endpoint.send(endpoint::Command::Forget(pool));
@@ -89,6 +94,8 @@ impl Hands {
                 }
             }
             Command::ReadSecret(pool, selector) => self.read_secret(pool, selector),
+            Command::ListPods(pool, selector) => self.list_pods(pool, selector),
+            Command::Mark(pool, marks) => self.mark(pool, marks),
             Command::Scale(scale) => self.scale(scale),
             Command::WriteStatus(pool, status) => self.write_status(pool, status),
             Command::Publish(note) => self.publish(note),
@@ -104,6 +111,24 @@ impl Hands {
             }));
             (commands, 0)
         })
+    }
+
+    fn list_pods(&self, pool: Key, selector: String) {
+        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.scales));
+        self.tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let pods = pods::list(client, &pool.namespace, &selector).await;
+            let _ = events.send(Event::Pods(pool, pods));
+        });
+    }
+
+    fn mark(&self, pool: Key, marks: Vec<(String, bool)>) {
+        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.scales));
+        self.tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let marked = act::mark(client, &pool.namespace, &marks).await;
+            let _ = events.send(Event::Marked(pool, marked.map_err(|error| error.to_string())));
+        });
     }
 
     fn scale(&self, scale: Scale) {

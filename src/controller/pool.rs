@@ -1,11 +1,14 @@
 //! One pool as the operator knows it: what it wants, what was seen, what is under way.
 
+use super::drain::{self, Plan};
+use super::event::Command;
 use crate::api::{
     self, Change, Key, PIN_UNTIL, Refusal, SecretKeySelector, Wishes, WorkerPool, WorkerPoolStatus,
 };
-use crate::decide::{Decision, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
+use crate::decide::victims::Drain;
+use crate::decide::{Decision, Fact, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
-use crate::observe::{Address, Queue};
+use crate::observe::{Address, Facts, Queue};
 use crate::report::{Observed, PoolGauges, Verdict};
 use crate::web::PoolView;
 use kube::ResourceExt;
@@ -31,6 +34,13 @@ pub(super) struct PoolState {
     pub resumed: bool,
     /// The last look and when it was; `None` before the first.
     pub facts: Option<Look>,
+    /// Whether all workers of the last look say which pod is theirs; `None` where there are no workers.
+    pub named: Option<bool>,
+    /// The way down, while one is prepared or taken back.
+    pub plan: Option<Plan>,
+    /// Whether it was looked for what a process before this one may have left.
+    pub swept: bool,
+    pub drain_timeout: Millis,
     /// The scale that is being written.
     pub acting: Option<Acting>,
     /// Writes of the scale that failed one after the other, the last one's reason, and when to try again.
@@ -120,6 +130,10 @@ impl PoolState {
             memory,
             resumed: false,
             facts: None,
+            named: None,
+            plan: None,
+            swept: false,
+            drain_timeout: object.spec.drain.timeout.0,
             acting: None,
             failed: None,
             asserted: None,
@@ -151,6 +165,7 @@ impl PoolState {
         self.api_version = fresh.api_version;
         self.target = fresh.target;
         self.interval = fresh.interval;
+        self.drain_timeout = fresh.drain_timeout;
         let address = self.source.address.take().filter(|_| self.source.secret == fresh.source.secret);
         let read_at = self.source.read_at.filter(|_| self.source.secret == fresh.source.secret);
         self.source = fresh.source;
@@ -205,6 +220,76 @@ impl PoolState {
         let seen = Seen { current: target.desired, queues, missing };
         let decision = decide(wishes.at(now), &seen, &self.memory, now);
         Judged::Decided(Box::new(Taken { decision, seen }))
+    }
+
+    /// Takes in a look. True where it found what is known already and needs no second thought.
+    pub fn take_in(&mut self, facts: Facts, now: Time) -> bool {
+        let Facts { mut queues, workers, missing, woken, .. } = facts;
+        if missing.is_none() {
+            self.named = workers.iter().map(|worker| worker.pod.is_some()).reduce(|all, one| all && one);
+            // What a process before this one left: its last words tell of it, or workers that still drain.
+            let left = !std::mem::replace(&mut self.swept, true)
+                && (self.noted.as_deref() == Some(Reason::ScalingDown.as_str())
+                    || workers.iter().any(|worker| worker.drain != Drain::No));
+            if left {
+                self.plan.get_or_insert_default();
+            }
+            if let Some(plan) = &mut self.plan {
+                plan.looked(workers, now);
+            }
+        }
+        if let Some(plan) = &self.plan {
+            plan.count(&mut queues);
+        }
+        let known = self.calm
+            && !self.pool().is_some_and(Pool::is_watchful)
+            && self.look_at.is_none_or(|at| now < at)
+            && self.facts.as_ref().is_some_and(|old| old.queues == queues && old.missing == missing);
+        self.facts = Some(Look { queues, missing, woken, at: now });
+        known
+    }
+
+    /// Whether it is known which pods are busy, and which of them would go.
+    pub fn can_choose(&self) -> bool {
+        self.named == Some(true) && drain::order(&self.target).is_some()
+    }
+
+    /// Whether a pod that is taken may be busy and nobody can know.
+    pub fn is_unguarded(&self, seen: &Seen) -> bool {
+        self.named.is_some() && !self.can_choose()
+            || seen.queues.iter().any(|queue| queue.live == Fact::NotTold)
+    }
+
+    /// The answer to the reading of a Secret; answers what to do.
+    pub fn address_read(
+        &mut self,
+        answer: Result<String, String>,
+        in_cluster: bool,
+        now: Time,
+    ) -> Vec<Command> {
+        let mut todo = Vec::new();
+        self.source.read_at = Some(now);
+        match answer {
+            Ok(url) => {
+                let address = Address::new(&url, &self.key.namespace, in_cluster);
+                if self.source.address.as_ref() != Some(&address) {
+                    drain::abandon(self, &mut todo);
+                    let key = &self.key;
+                    if let Some(old) = self.source.address.replace(address.clone()) {
+                        todo.push(Command::Forget(old, key.clone()));
+                    }
+                    let queues = self.source.queues.clone();
+                    todo.push(Command::Observe(address, key.clone(), queues, self.interval.to_std()));
+                }
+            }
+            // An address that was read once stays good until Redis itself refuses it.
+            Err(why) if self.source.address.is_none() => {
+                let queues = vec![QueueSeen::MISSING; self.source.queues.len()];
+                self.facts = Some(Look { queues, missing: Some(why), woken: None, at: now });
+            }
+            Err(_) => {}
+        }
+        todo
     }
 
     /// Facts older than this count as missing: two looks that did not come, each with its deadline.
@@ -285,6 +370,13 @@ impl PoolState {
 }
 
 impl Source {
+    /// Whether the same queues are found in the same place.
+    pub fn is_where(&self, other: &Self) -> bool {
+        self.queues == other.queues
+            && self.secret == other.secret
+            && (self.secret.is_some() || self.address == other.address)
+    }
+
     fn new(object: &WorkerPool, in_cluster: bool) -> Self {
         let redis = &object.spec.redis;
         let namespace = object.namespace().unwrap_or_default();
