@@ -9,7 +9,7 @@ mod stage;
 
 use cluster::Cluster;
 use serde_json::json;
-use stage::pool_with;
+use stage::{pool, pool_with};
 use workerpool::api::Key;
 use workerpool::api::WorkerPool;
 use workerpool::controller::event::Event;
@@ -263,6 +263,9 @@ fn what_fails_is_said_and_tried_again(#[case] what: &'static str, #[case] words:
     if what == "scale" {
         assert_eq!(cluster.left_over(), Vec::<&String>::new(), "nobody stays away from work for that");
     }
+    if what == "mark" {
+        assert!(cluster.log.iter().any(|line| line.starts_with("drain false")), "{:?}", cluster.log);
+    }
     cluster.broken = None;
     ends_at(&mut cluster, 5);
 }
@@ -290,6 +293,42 @@ fn a_pool_that_goes_away_takes_back_what_it_began() {
         cluster.tell(Event::PoolGone(Key::new("default", "a")));
         ends_at(&mut cluster, written);
     }
+}
+
+#[test]
+fn pods_of_another_target_on_the_same_queue_are_left_alone_and_hold_nobody_up() {
+    let mut cluster = seven();
+    for _ in 0..5 {
+        cluster.make(Standing::Ready);
+    }
+    for (number, pod) in cluster.pods.values_mut().enumerate().skip(7) {
+        pod.owner = "ReplicaSet/worker-other-5d4f".into();
+        // One is idle for longer than all of ours, the others are busy for ever.
+        pod.busy_until = (number > 7).then_some(i64::MAX);
+        pod.since = 0;
+    }
+    pin(&mut cluster, 2);
+    ends_at(&mut cluster, 2);
+    assert_eq!(cluster.taken, ["p00", "p01", "p02", "p03", "p04"]);
+    assert!(!cluster.log.iter().any(|line| line.contains("p07")), "{:?}", cluster.log);
+}
+
+#[test]
+fn a_second_pool_with_the_same_target_does_not_meddle() {
+    let mut young = pinned(9);
+    young.metadata.name = Some("young".into());
+    young.metadata.uid = Some("young".into());
+    young.metadata.creation_timestamp = pool("young", 99).metadata.creation_timestamp;
+    let mut cluster = Cluster::new(vec![pinned(7), young], 7);
+    cluster.start();
+    cluster.run(3_000);
+    cluster.pods.values_mut().for_each(|pod| pod.busy_until = Some(pod.since + 9_000));
+    pin(&mut cluster, 5);
+    cluster.run(5_000);
+    // The younger hears of workers that drain for the first time.
+    cluster.start();
+    ends_at(&mut cluster, 5);
+    assert!(!cluster.log.iter().any(|line| line.starts_with("drain false")), "{:?}", cluster.log);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::drain;
 use super::event::{Command, Scale};
 use super::pool::{Acting, PoolState, Taken, Unwritten};
 use crate::api::WorkerPoolStatus;
-use crate::decide::{Decision, Millis, Reason, Time, Why, outlook};
+use crate::decide::{Millis, Reason, Time, Why, outlook};
 use crate::observe::target::Target;
 use crate::report::{Metrics, Note, Verdict, explain, next_status, remember, same_to_a_person};
 
@@ -49,18 +49,17 @@ pub(super) fn decided(
     let mut verdict = pool.verdict(decision, target);
     let waits = pool.failed.as_ref().is_some_and(|(_, _, at)| *at > now);
     if let Some(target) = target {
-        let wish = wish(decision);
-        if wish >= decision.from || !pool.can_choose() {
+        if decision.replicas >= decision.from || !pool.can_choose() {
             drain::end(pool, target, now, todo);
         } else if waits {
             // The API server may come back soon; for as long as a person takes nobody stays away from work.
             if pool.failed.as_ref().is_some_and(|(tries, ..)| *tries > PATIENCE) {
                 drain::end(pool, target, now, todo);
             }
-        } else if let Some(awaited) = drain::down(pool, target, wish, now, todo) {
+        } else if let Some(awaited) = drain::down(pool, target, decision.replicas, now, todo) {
             pool.memory = decision.memory.clone().unwritten(&pool.memory);
-            let sentence = format!("{} → {wish} workers: {awaited}", decision.from);
-            let verdict = Verdict { reason: Reason::ScalingDown, sentence, to: wish, ..verdict };
+            let sentence = format!("{} → {} workers: {awaited}", decision.from, decision.replicas);
+            let verdict = Verdict { reason: Reason::ScalingDown, sentence, ..verdict };
             return report(pool, Some(target), verdict, Some(&taken), now, todo, metrics);
         }
         if decision.replicas < decision.from && pool.is_unguarded(&taken.seen) {
@@ -95,14 +94,6 @@ pub(super) fn decided(
         woken: pool.facts.as_ref().and_then(|look| look.woken),
     }));
     pool.acting = Some(Acting { taken, verdict });
-}
-
-/// How many workers are wanted, where those that hold a task may be asked to finish it first.
-fn wish(decision: &Decision) -> i32 {
-    match &decision.why {
-        Why::Busy { wants, .. } => *wants,
-        _ => decision.replicas,
-    }
 }
 
 /// Reports a verdict. One that has just been written goes into the history, and its status waits for nothing.

@@ -181,8 +181,11 @@ impl Plan {
 
     fn down(&mut self, on: &Ground<'_>, wish: i32, todo: &mut Vec<Command>) -> Option<String> {
         let now = on.now;
-        if let Some((why, _)) = self.trouble.as_ref().filter(|(_, until)| now < *until) {
-            return Some(why.clone());
+        if let Some(why) = self.trouble.as_ref().filter(|(_, until)| now < *until).map(|(why, _)| why.clone())
+        {
+            // Nobody stays away from work for as long as a person may take.
+            self.release(on, todo);
+            return Some(why);
         }
         self.list_after(STALE, on, todo);
         let Some(at) = self.listed_at.filter(|at| *at >= self.wrote_at) else { return Some(SURE.to_owned()) };

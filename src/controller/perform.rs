@@ -32,6 +32,8 @@ pub(super) struct Hands {
     watched: HashSet<(String, String)>,
     endpoints: HashMap<Address, (UnboundedSender<endpoint::Command>, usize)>,
     scales: Arc<Semaphore>,
+    /// What a scale-down prepares: no way up waits behind it.
+    drains: Arc<Semaphore>,
     reports: Arc<Semaphore>,
     metrics: Arc<Metrics>,
     instance: Arc<str>,
@@ -49,6 +51,7 @@ impl Hands {
             watched: HashSet::new(),
             endpoints: HashMap::new(),
             scales: Arc::new(Semaphore::new(SCALES)),
+            drains: Arc::new(Semaphore::new(SCALES)),
             reports: Arc::new(Semaphore::new(REPORTS)),
             metrics,
             instance: instance.into(),
@@ -114,7 +117,7 @@ impl Hands {
     }
 
     fn list_pods(&self, pool: Key, selector: String) {
-        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.scales));
+        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.drains));
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
             let pods = pods::list(client, &pool.namespace, &selector).await;
@@ -123,7 +126,7 @@ impl Hands {
     }
 
     fn mark(&self, pool: Key, marks: Vec<(String, bool)>) {
-        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.scales));
+        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.drains));
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
             let marked = act::mark(client, &pool.namespace, &marks).await;

@@ -196,7 +196,7 @@ impl PoolState {
 
     /// The decision on the last look.
     pub fn judge(&mut self, target: Option<&Target>, rival: Option<String>, now: Time) -> Judged {
-        let stale_after = self.stale_after();
+        let (stale_after, drains) = (self.stale_after(), self.can_choose());
         let wishes = match &mut self.wishes {
             Ok(wishes) => wishes,
             Err(refusal) => return Judged::Trouble(Reason::InvalidSpec, refusal.to_string()),
@@ -218,6 +218,7 @@ impl PoolState {
             (look.queues.clone(), look.missing.clone())
         };
         let seen = Seen { current: target.desired, queues, missing };
+        wishes.drains(drains);
         let decision = decide(wishes.at(now), &seen, &self.memory, now);
         Judged::Decided(Box::new(Taken { decision, seen }))
     }

