@@ -282,7 +282,7 @@ fn redis_that_does_not_hear_is_asked_again() {
 }
 
 #[test]
-fn a_pool_that_goes_away_takes_back_what_it_began() {
+fn a_pool_or_an_operator_that_goes_away_takes_back_what_it_began() {
     for millis in (0..6_000).step_by(250) {
         let mut cluster = seven();
         cluster.pods.values_mut().for_each(|pod| pod.busy_until = Some(pod.since + 4_000));
@@ -290,7 +290,11 @@ fn a_pool_that_goes_away_takes_back_what_it_began() {
         cluster.run(millis);
         let written = cluster.desired;
         cluster.pools.clear();
-        cluster.tell(Event::PoolGone(Key::new("default", "a")));
+        if millis % 500 == 0 {
+            cluster.tell(Event::PoolGone(Key::new("default", "a")));
+        } else {
+            cluster.stop();
+        }
         ends_at(&mut cluster, written);
     }
 }

@@ -115,6 +115,13 @@ impl Fleet {
         todo
     }
 
+    /// The operator ends, and nobody follows it: no worker may go on waiting for what will not come.
+    pub fn stop(&mut self) -> Vec<Command> {
+        let mut todo = Vec::new();
+        self.pools.values_mut().for_each(|pool| drain::abandon(pool, &mut todo));
+        todo
+    }
+
     fn pool_applied(&mut self, object: &WorkerPool, now: Time, todo: &mut Vec<Command>) {
         let key = Key::of(object);
         let fresh = PoolState::new(object, self.in_cluster);

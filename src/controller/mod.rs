@@ -91,6 +91,10 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
         }
     }
     tracing::info!("stopping");
+    // With an election another one follows, and has its own plans by now.
+    if lease.is_none() {
+        fleet.stop().into_iter().for_each(|command| hands.perform(command));
+    }
     hands.finish().await;
     if let Some(lease) = lease {
         lease.await?;

@@ -59,8 +59,9 @@ impl Hands {
         }
     }
 
-    /// Waits for the writes that are under way.
-    pub async fn finish(self) {
+    /// Waits for the writes that are under way, and for the endpoints to do what they were told.
+    pub async fn finish(mut self) {
+        self.endpoints.clear();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -109,7 +110,7 @@ impl Hands {
         self.endpoints.entry(address).or_insert_with_key(|address| {
             let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
             let events = self.events.clone();
-            tokio::spawn(endpoint::run(address.clone(), inbox, move |facts| {
+            self.tasks.spawn(endpoint::run(address.clone(), inbox, move |facts| {
                 let _ = events.send(Event::Facts(facts));
             }));
             (commands, 0)

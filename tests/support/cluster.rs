@@ -150,6 +150,13 @@ impl Cluster {
         self.look();
     }
 
+    /// It ends in order, and nobody follows.
+    pub fn stop(&mut self) {
+        let commands = self.fleet.stop();
+        self.fleet = Fleet::new(false, Arc::new(Metrics::new()));
+        self.todo.extend(commands);
+    }
+
     pub fn set_pool(&mut self, index: usize, mut pool: WorkerPool) {
         pool.metadata.generation = self.pools[index].metadata.generation.map(|generation| generation + 1);
         self.pools[index] = pool.clone();
