@@ -8,8 +8,8 @@ use crate::decide::{Millis, Reason, Time, Why, outlook};
 use crate::observe::target::Target;
 use crate::report::{Metrics, Note, Verdict, explain, next_status, remember, same_to_a_person};
 
-/// Writes of the scale that may fail one after the other before those who were to go go on.
-const PATIENCE: u32 = 3;
+/// A pause longer than this after a write that failed is too long for those who were to go to stay away from work.
+const PATIENCE: Millis = Millis::seconds(5);
 /// Statuses written per second over all pools; pools that scale are written at once and not counted.
 const STATUS_RATE: u32 = 50;
 
@@ -52,8 +52,7 @@ pub(super) fn decided(
         if decision.replicas >= decision.from || !pool.can_choose() {
             drain::end(pool, target, now, todo);
         } else if waits {
-            // The API server may come back soon; for as long as a person takes nobody stays away from work.
-            if pool.failed.as_ref().is_some_and(|(tries, ..)| *tries > PATIENCE) {
+            if pool.failed.as_ref().is_some_and(|(_, _, at)| *at - now > PATIENCE) {
                 drain::end(pool, target, now, todo);
             }
         } else if let Some(awaited) = drain::down(pool, target, decision.replicas, now, todo) {
@@ -150,6 +149,13 @@ fn is_warning(reason: Reason) -> bool {
 /// One event per change of the number, and one when a state worth telling begins or ends.
 fn note(pool: &mut PoolState, verdict: &Verdict, todo: &mut Vec<Command>, metrics: &Metrics) {
     let reason = verdict.reason;
+    if reason == Reason::ScalingDown {
+        // The way to a number is no event of its own, and ends nothing.
+        let told = latest(pool).decision.as_ref().is_some_and(|decision| decision.reason == reason.as_str());
+        return if !told {
+            metrics.decided(&pool.key, reason)
+        };
+    }
     let before = pool.noted.replace(reason.to_string());
     let differs = before.as_deref() != Some(reason.as_str());
     if verdict.written || differs {

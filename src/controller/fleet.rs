@@ -2,9 +2,10 @@
 //! come out, so that every order of events can be tried in a test.
 
 use super::attend::{self, Budget, SECRET_PERIOD};
-use super::drain::{self, Plan};
+use super::drain;
 use super::event::{Command, Event, Watched};
 use super::lists::{Listed, Lists};
+use super::plan::Plan;
 use super::pool::{Acting, Judged, PoolState};
 use crate::act;
 use crate::api::{Key, WorkerPool};
@@ -346,7 +347,7 @@ impl Fleet {
                     target.version = done.version;
                 }
                 if let Some(plan) = pool.plan.as_mut().filter(|_| verdict.to < verdict.from) {
-                    plan.written(now);
+                    plan.written();
                 }
                 pool.memory = taken.decision.memory.clone().written(&pool.memory, now);
                 tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);
@@ -354,7 +355,11 @@ impl Fleet {
                 let verdict = Verdict { written: true, ..verdict };
                 attend::report(pool, target, verdict, Some(&taken), now, todo, &self.metrics);
                 attend::flush(pool, &mut self.budget, now, todo);
+                let planned = pool.plan.is_some();
                 self.set_timer(key, now);
+                if planned {
+                    self.attend(key, now, todo);
+                }
             }
             Err(error) => {
                 let tries = pool.failed.as_ref().map_or(0, |(tries, ..)| *tries) + 1;

@@ -10,6 +10,7 @@ pub mod fleet;
 mod leader;
 mod lists;
 mod perform;
+mod plan;
 mod pool;
 pub mod settings;
 mod watches;

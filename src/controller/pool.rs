@@ -1,7 +1,8 @@
 //! One pool as the operator knows it: what it wants, what was seen, what is under way.
 
-use super::drain::{self, Plan};
+use super::drain;
 use super::event::Command;
+use super::plan::Plan;
 use crate::api::{
     self, Change, Key, PIN_UNTIL, Refusal, SecretKeySelector, Wishes, WorkerPool, WorkerPoolStatus,
 };

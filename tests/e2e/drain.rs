@@ -4,7 +4,7 @@
 use crate::world::{World, eventually};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Longer than [`GRACE`], so that a pod that is taken with a task is killed with it.
 const TASK_SECONDS: &str = "6";
@@ -89,18 +89,21 @@ fn no_task_is_interrupted_by_a_scale_down_and_a_bare_one_interrupts_them() {
         }
     });
 
-    // The operator is killed in the middle of one; the next one ends it.
-    pin(4);
-    eventually("somebody awaited", || match world.decision() {
-        (reason, _) if reason == "ScalingDown" => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
-    world.kubectl(&["delete", "pod", &world.operator(), "--force", "--grace-period=0"]);
-    load.down_and_up(&pin);
+    // The operator is killed in the middle of some; the next one ends them.
+    for pause in [0, 700, 1_500] {
+        pin(4);
+        std::thread::sleep(Duration::from_millis(pause));
+        world.kubectl(&["delete", "pod", &world.operator(), "--force", "--grace-period=0"]);
+        load.down_and_up(&pin);
+    }
     assert_eq!(load.interrupted, BTreeSet::new(), "though the operator was killed");
 
     // The control: the same load, and nobody who asks first.
-    world.scale("wp-workerpool", 0);
+    world.kubectl(&["patch", "wp", "filters", "--type", "merge", "-p", r#"{"spec": {"suspend": true}}"#]);
+    eventually("a pool that is suspended", || match world.decision() {
+        (reason, _) if reason == "Suspended" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
     let bare = |count: u32| {
         drop(world.kubectl(&["scale", "deployment/filter-worker", &format!("--replicas={count}")]));
     };

@@ -16,6 +16,8 @@ use workerpool::report::Metrics;
 
 /// How long a controller takes to see what was written, and a pod to be gone.
 const LAG: i64 = 300;
+/// How long it may take to see a mark: longer than the number, though that is written later.
+const MARK_LAG: i64 = 900;
 const STEP: i64 = 50;
 
 #[derive(Clone, Debug)]
@@ -23,6 +25,7 @@ pub struct SimPod {
     pub standing: Standing,
     pub owner: String,
     pub cost: i32,
+    pub cost_at: i64,
     pub gone_at: Option<i64>,
     pub life: u32,
     /// A worker runs in it and is registered.
@@ -34,6 +37,15 @@ pub struct SimPod {
 }
 
 impl SimPod {
+    /// The cost that the controller knows of.
+    fn cost_seen(&self, now: i64) -> i32 {
+        match now - self.cost_at < MARK_LAG {
+            true if self.cost == MARK => 0,
+            true => MARK,
+            false => self.cost,
+        }
+    }
+
     /// Of the target, not of another one with the same labels or the same queue.
     fn is_ours(&self) -> bool {
         ["worker", "worker-5d4f", "worker-77aa"]
@@ -104,11 +116,10 @@ impl Cluster {
 
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = kind;
-        let old = std::mem::take(&mut self.pods);
-        for (number, (_, mut pod)) in old.into_iter().enumerate() {
-            pod.owner = format!("{kind}/worker");
-            self.pods.insert(format!("worker-{number}"), pod);
-        }
+        let old = std::mem::take(&mut self.pods).into_values().enumerate();
+        let owner = format!("{kind}/worker");
+        let new = |(number, pod)| (format!("worker-{number}"), SimPod { owner: owner.clone(), ..pod });
+        self.pods = old.map(new).collect();
         self
     }
 
@@ -119,6 +130,7 @@ impl Cluster {
             standing,
             owner: "ReplicaSet/worker-5d4f".into(),
             cost: 0,
+            cost_at: 0,
             gone_at: None,
             life: 0,
             registered: standing >= Standing::NotReady,
@@ -128,10 +140,6 @@ impl Cluster {
             since: self.now + i64::from(self.made),
         };
         self.pods.insert(name, pod);
-    }
-
-    pub fn key() -> TargetKey {
-        TargetKey { group: "apps".into(), kind: "Deployment".into(), object: Key::new("default", "worker") }
     }
 
     /// A new operator: it knows what the API server has and nothing else.
@@ -171,10 +179,8 @@ impl Cluster {
 
     pub fn tell_target(&mut self) {
         let there = i32::try_from(self.staying().len()).unwrap_or(0);
-        let writer = self.ours.then(|| Writer {
-            name: "workerpool-operator".into(),
-            at: Some(Time(self.written_at / 1000 * 1000)),
-        });
+        let at = Some(Time(self.written_at / 1000 * 1000));
+        let writer = self.ours.then(|| Writer { name: "workerpool-operator".into(), at });
         let target = Target {
             desired: self.desired,
             replicas: there,
@@ -184,7 +190,8 @@ impl Cluster {
             uid: "target".into(),
             writer,
         };
-        let key = TargetKey { kind: self.kind.into(), ..Self::key() };
+        let key =
+            TargetKey { group: "apps".into(), kind: self.kind.into(), object: Key::new("default", "worker") };
         self.tell(Event::Target(key, Some(target)));
     }
 
@@ -258,14 +265,10 @@ impl Cluster {
                 self.kill.filter(|(at, _)| *at == self.done && !matches!(command, Command::Publish(_)));
             if let Some((_, after)) = dies {
                 self.kill = None;
-                if after {
-                    drop(self.perform(command));
-                }
+                drop(after.then(|| self.perform(command)));
                 self.log.push("killed".into());
                 self.start();
-                continue;
-            }
-            if let Some(event) = self.perform(command) {
+            } else if let Some(event) = self.perform(command) {
                 self.tell(event);
             }
         }
@@ -297,7 +300,7 @@ impl Cluster {
                 self.log.push(format!("mark {marks:?}"));
                 for (name, mark) in marks {
                     if let Some(pod) = self.pods.get_mut(&name) {
-                        pod.cost = if mark { MARK } else { 0 };
+                        (pod.cost, pod.cost_at) = (if mark { MARK } else { 0 }, self.now);
                     }
                 }
                 return Some(Event::Marked(pool, Ok(())));
@@ -363,7 +366,7 @@ impl Cluster {
             let ordinal = name.rsplit_once('-').and_then(|(_, number)| number.parse::<i64>().ok());
             match ordinal {
                 Some(number) => order.push((Standing::Ready, 0, -number, name.clone())),
-                None => order.push((pod.standing, pod.cost, -i64::from(pod.life), name.clone())),
+                None => order.push((pod.standing, pod.cost_seen(now), -i64::from(pod.life), name.clone())),
             }
         }
         order.sort();
