@@ -152,9 +152,10 @@ fn note(pool: &mut PoolState, verdict: &Verdict, todo: &mut Vec<Command>, metric
     if reason == Reason::ScalingDown {
         // The way to a number is no event of its own, and ends nothing.
         let told = latest(pool).decision.as_ref().is_some_and(|decision| decision.reason == reason.as_str());
-        return if !told {
-            metrics.decided(&pool.key, reason)
-        };
+        if !told {
+            metrics.decided(&pool.key, reason);
+        }
+        return;
     }
     let before = pool.noted.replace(reason.to_string());
     let differs = before.as_deref() != Some(reason.as_str());

@@ -11,6 +11,7 @@ use crate::observe::target::{Target, TargetKey};
 
 /// How often a plan that waits looks.
 pub(super) const BEAT: Millis = Millis(500);
+
 /// Where a plan takes place.
 pub(super) struct Ground<'a> {
     pub pool: &'a Key,

@@ -263,7 +263,7 @@ impl Fleet {
 
     /// Something came of what the plan of `key` asked for.
     fn planned(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>, take_in: impl FnOnce(&mut Plan)) {
-        if let Some(plan) = self.pools.get_mut(key).and_then(|pool| pool.plan.as_mut()) {
+        if let Some(plan) = self.pools.get_mut(key).and_then(|pool| pool.plan.as_deref_mut()) {
             take_in(plan);
             self.attend(key, now, todo);
         }

@@ -16,8 +16,14 @@ const SETTLE: Millis = Millis::seconds(1);
 /// A list of pods that is older is made anew while a plan waits.
 const STALE: Millis = Millis::seconds(5);
 
+/// Pods, each to be marked or not.
+type Marks = Vec<(String, bool)>;
+/// Workers, each by its queue's number and its id.
+type Ids = Vec<(usize, String)>;
+
 /// What is under way with the pods of one pool.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Plan {
     pods: Vec<Pod>,
     listed_at: Option<Time>,
@@ -102,7 +108,7 @@ impl Plan {
     }
 
     /// What is to be taken back when nobody looks any more: the marks, and the workers that drain.
-    pub fn begun(self) -> (Vec<(String, bool)>, Vec<(usize, String)>) {
+    pub fn begun(self) -> (Marks, Ids) {
         if self.written {
             return Default::default();
         }
@@ -126,7 +132,7 @@ impl Plan {
         }
         self.list_after(STALE, on, todo);
         let Some(at) = self.listed_at.filter(|_| self.listed) else { return Some(SURE.to_owned()) };
-        let Some(looked) = self.looked_at else { return look(on, todo) };
+        let Some(looked) = self.looked_at else { return Some(look(on, todo)) };
         let staying = self.staying(on);
         let there = i32::try_from(staying.len()).unwrap_or(i32::MAX);
         if there > on.target.desired && !self.rolls(on) {
@@ -149,7 +155,8 @@ impl Plan {
         }
         if !marked {
             self.right_since = None;
-            return self.list_after(Millis(0), on, todo);
+            self.list_after(Millis(0), on, todo);
+            return Some(SURE.to_owned());
         }
         let right_since = *self.right_since.get_or_insert(now);
         if on.order == Order::Cost && !self.victims.is_empty() && now - right_since < SETTLE {
@@ -157,10 +164,11 @@ impl Plan {
         }
         // What is written is decided on pods and workers of this very moment.
         if now - at >= AGAIN {
-            return self.list_after(Millis(0), on, todo);
+            self.list_after(Millis(0), on, todo);
+            return Some(SURE.to_owned());
         }
         if !self.looked || now - looked >= AGAIN {
-            return look(on, todo);
+            return Some(look(on, todo));
         }
         None
     }
@@ -305,22 +313,21 @@ impl Plan {
     }
 
     /// Lists the pods, unless that is under way, or was done within `span`, or a write must come first.
-    fn list_after(&mut self, span: Millis, on: &Ground<'_>, todo: &mut Vec<Command>) -> Option<String> {
+    fn list_after(&mut self, span: Millis, on: &Ground<'_>, todo: &mut Vec<Command>) {
         let due = !self.listed || self.listed_at.is_none_or(|at| on.now - at >= span);
         if due && !self.is_troubled(on) && !self.listing && !self.marking {
             (self.listing, self.lists) = (true, true);
             todo.push(Command::ListPods(on.pool.clone(), on.target.selector.clone()));
         }
-        Some(SURE.to_owned())
     }
 }
 
 /// What is said while nobody in particular is awaited.
 const SURE: &str = "making sure that those that will go hold no task";
 
-fn look(on: &Ground<'_>, todo: &mut Vec<Command>) -> Option<String> {
+fn look(on: &Ground<'_>, todo: &mut Vec<Command>) -> String {
     if let Some(address) = on.address {
         todo.push(Command::Look(address.clone(), on.pool.clone()));
     }
-    Some(SURE.to_owned())
+    SURE.to_owned()
 }

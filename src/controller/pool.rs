@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 /// A pool and all that is known of it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct PoolState {
     pub key: Key,
     pub uid: String,
@@ -38,7 +39,7 @@ pub(super) struct PoolState {
     /// Whether all workers of the last look say which pod is theirs; `None` where there are no workers.
     pub named: Option<bool>,
     /// The way down, while one is prepared or taken back.
-    pub plan: Option<Plan>,
+    pub plan: Option<Box<Plan>>,
     /// Whether it was looked for what a process before this one may have left.
     pub swept: bool,
     pub drain_timeout: Millis,

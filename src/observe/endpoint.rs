@@ -117,7 +117,7 @@ impl Endpoint {
         match tokio::time::timeout(DEADLINE, ask).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(pool = %pool, "cannot tell workers to drain: {}", sentence(&error))
+                tracing::warn!(pool = %pool, "cannot tell workers to drain: {}", sentence(&error));
             }
             Err(_) => tracing::warn!(pool = %pool, "cannot tell workers to drain: no answer"),
         }

@@ -59,12 +59,12 @@ fn pod(raw: &Raw) -> Pod {
     };
     let meta = &raw.metadata;
     let owners = meta.owner_references.iter().flatten();
-    let owner =
+    let mut owner =
         owners.filter(|owner| owner.controller == Some(true)).map(|it| format!("{}/{}", it.kind, it.name));
     let cost = meta.annotations.as_ref().and_then(|all| all.get(COST)?.parse().ok());
     Pod {
         name: meta.name.clone().unwrap_or_default(),
-        owner: owner.last().unwrap_or_default(),
+        owner: owner.next_back().unwrap_or_default(),
         standing,
         leaving: meta.deletion_timestamp.is_some() || ["Succeeded", "Failed"].contains(&phase.as_str()),
         cost: cost.unwrap_or(0),
