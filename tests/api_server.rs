@@ -9,7 +9,8 @@ use std::time::Duration;
 use tower_test::mock::{self, Handle};
 use workerpool::act::{self, FailureKind, Scaled};
 use workerpool::api::Key;
-use workerpool::observe::target;
+use workerpool::decide::victims::Standing;
+use workerpool::observe::{pods, target};
 use workerpool::report::{Note, events};
 
 type Server = Handle<Request<Body>, Response<Body>>;
@@ -27,7 +28,7 @@ async fn answer(mut server: Server, status: StatusCode, body: Value) -> (String,
     let sent = sent.collect_bytes().await.expect("a body");
     let response = Response::builder().status(status).body(Body::from(body.to_string().into_bytes()));
     respond.send_response(response.expect("a response"));
-    let sent = serde_json::from_slice(&sent).expect("JSON");
+    let sent = if sent.is_empty() { Value::Null } else { serde_json::from_slice(&sent).expect("JSON") };
     (parts.method.to_string(), parts.uri.path_and_query().expect("a path").to_string(), sent)
 }
 
@@ -72,6 +73,37 @@ async fn a_refusal_has_a_kind_and_keeps_its_words(
     let error = outcome.expect_err("refused");
     assert_eq!((error.kind(), error.to_string().as_str()), (kind, "the server's own words"));
     assert!(kind.pause(1) >= Duration::from_millis(200) && kind.pause(50) <= Duration::from_secs(15));
+}
+
+#[tokio::test]
+async fn pods_are_listed_as_the_watch_cache_has_them() {
+    let (client, server) = scripted();
+    let pod = json!({"metadata": {"name": "w-1"}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
+    let list = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]});
+    let (pods, (method, path, _)) =
+        tokio::join!(pods::list(client, "shop", "app=w"), answer(server, StatusCode::OK, list));
+    assert_eq!(pods.expect("a list")[0].standing, Standing::NotReady);
+    assert_eq!((method.as_str(), path.split('?').next()), ("GET", Some("/api/v1/namespaces/shop/pods")));
+    assert!(path.contains("labelSelector=app%3Dw") && path.contains("resourceVersion=0"), "{path}");
+}
+
+#[rstest::rstest]
+#[case(true, json!("-2147483648"))]
+#[case(false, json!(null))]
+#[tokio::test]
+async fn a_mark_is_one_annotation_and_nothing_else(#[case] on: bool, #[case] value: Value) {
+    let (client, server) = scripted();
+    let marks = [("w-1".to_owned(), on)];
+    let gone = refusal(404, "NotFound", "pods \"w-1\" not found");
+    let (outcome, (method, path, body)) =
+        tokio::join!(act::mark(client, "shop", &marks), answer(server, StatusCode::NOT_FOUND, gone));
+    outcome.expect("a pod that is gone needs no mark");
+    assert_eq!(
+        (method.as_str(), path.split('?').next()),
+        ("PATCH", Some("/api/v1/namespaces/shop/pods/w-1"))
+    );
+    let annotation = "controller.kubernetes.io/pod-deletion-cost";
+    assert_eq!(body, json!({"metadata": {"annotations": {annotation: value}}}));
 }
 
 #[tokio::test]

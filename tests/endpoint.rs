@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool::api::{Key, QueueSpec, QueueSystem};
 use workerpool::decide::Fact;
+use workerpool::decide::victims::Drain;
 use workerpool::observe::endpoint::{Command, run};
 use workerpool::observe::{Address, Facts, Queue};
+use workerpool::protocol::{Keys, Registration, Take, register, take};
 
 const LONG: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(100);
@@ -76,6 +78,31 @@ async fn a_push_is_heard_without_waiting_for_the_interval() {
         assert_eq!((look.queues[0].ready, look.woken.is_some()), (Fact::Known(wanted), true));
         assert_eq!(look.queues[0].oldest_at, Fact::Known(5));
     }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_drain_is_seen_to_do_so_and_to_go_on() {
+    let server = RedisServer::start();
+    let (mut eye, keys) = (Eye::on(&server.url()), Keys::new("tasks"));
+    eye.watch("a", QueueSystem::WorkerPool, LONG);
+    let said = Registration { name: "w".into(), pod: "pod".into(), host: "h".into(), version: "1".into() };
+    let id = register(&keys, &said).run_blocking(&mut server.connect()).expect("an id");
+    eye.next().await;
+    let ask = |drain| Command::Drain(Key::new("default", "a"), vec![(0, id.clone())], drain);
+    eye.commands.send(ask(true)).expect("the endpoint runs");
+    let asked = eye.next().await;
+    let worker = asked.workers.first().expect("a worker");
+    assert_eq!((worker.pod.as_deref(), worker.busy, worker.drain), (Some("pod"), false, Drain::Asked));
+    assert_eq!(asked.queues[0].live, Fact::Known(0));
+    // It tries to claim, and is told.
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    let taken = take(&keys, &id, 0).run_blocking(&mut server.connect()).expect("an answer");
+    assert_eq!(taken, Take::Nothing { held: 0, drain: true });
+    eye.commands.send(Command::Look(Key::new("default", "a"))).expect("the endpoint runs");
+    assert_eq!(eye.next().await.workers[0].drain, Drain::Done);
+    eye.commands.send(ask(false)).expect("the endpoint runs");
+    let goes_on = eye.next().await;
+    assert_eq!((goes_on.workers[0].drain, goes_on.queues[0].live), (Drain::No, Fact::Known(1)));
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
-//! Act: the one write there is, the scale of a target, as its field manager.
+//! Act: the scale of a target, written as its field manager, and before fewer are asked for the marks on its pods.
 
 mod error;
+mod marks;
 
 pub use error::{Error, FailureKind};
+pub use marks::mark;
 
 use crate::api::{FIELD_MANAGER, Key};
 use kube::Client;

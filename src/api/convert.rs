@@ -40,6 +40,11 @@ impl Wishes {
         Ok(Self { pool: pool(&object.spec, until.transpose()?)?, schedules, stale_at: Some(Time(i64::MIN)) })
     }
 
+    /// From now on those that go are waited for until they hold no task, or not.
+    pub fn drains(&mut self, drains: bool) {
+        self.pool.drains = drains;
+    }
+
     /// What it wants at `now`.
     pub fn at(&mut self, now: Time) -> &Pool {
         if self.stale_at.is_some_and(|at| at <= now) {
@@ -96,6 +101,7 @@ fn pool(spec: &WorkerPoolSpec, pin_until: Option<Time>) -> Result<Pool, Refusal>
         unknown_action,
         suspend: spec.suspend,
         dry_run: spec.dry_run,
+        drains: false,
     })
 }
 

@@ -31,7 +31,7 @@ pub use status::{
     TrailStep, WorkerPoolStatus,
 };
 pub use target::TargetSpec;
-pub use thresholds::{OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};
+pub use thresholds::{DrainSpec, OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};
 pub use workerpool::{ScaleTargetRef, WorkerPool, WorkerPoolSpec};
 
 /// The API group.

@@ -92,6 +92,16 @@ pub enum OnUnknownAction {
     Fallback,
 }
 
+/// How a scale-down treats the workers that will go: they are told to take no more tasks, and they are removed once they hold none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainSpec {
+    /// How long a busy worker may keep a scale-down waiting, such as 30s; then it goes on as before and the next-best goes instead. No task is cut short, however long it takes. Default: 30s.
+    #[serde(default = "drain_timeout")]
+    #[x_kube(validation = Rule::new("!self.matches('^(0+(ms|s|m|h))+$')").message("drain.timeout must not be 0, or no busy worker could ever finish: write such as 30s, about as long as a task takes"))]
+    pub timeout: Duration,
+}
+
 impl ScaleUpSpec {
     /// The class's thresholds: what an absent block means.
     #[must_use]
@@ -126,6 +136,12 @@ impl Default for OnUnknown {
     }
 }
 
+impl Default for DrainSpec {
+    fn default() -> Self {
+        Self { timeout: drain_timeout() }
+    }
+}
+
 fn step() -> i32 {
     2
 }
@@ -139,5 +155,8 @@ fn idle_for() -> Duration {
     Duration::seconds(300)
 }
 fn unknown_after() -> Duration {
+    Duration::seconds(30)
+}
+fn drain_timeout() -> Duration {
     Duration::seconds(30)
 }

@@ -2,8 +2,8 @@
 #![expect(clippy::duplicated_attributes, reason = "each printer column is an attribute of its own")]
 
 use super::{
-    BehaviorSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec, ScheduleSpec,
-    TargetSpec, WorkerPoolStatus,
+    BehaviorSpec, DrainSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec,
+    ScheduleSpec, TargetSpec, WorkerPoolStatus,
 };
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -180,6 +180,9 @@ pub struct WorkerPoolSpec {
     /// What to do when facts cannot be read. Absent: hold the present number.
     #[serde(default)]
     pub on_unknown: OnUnknown,
+    /// How workers are removed. Absent: a busy one may keep a scale-down waiting for 30s.
+    #[serde(default)]
+    pub drain: DrainSpec,
     /// Change nothing, whatever the queue says. Default: false.
     #[serde(default)]
     pub suspend: bool,

@@ -1,14 +1,22 @@
 //! What becomes of a decision: a scale to write, a status to write, an event to publish.
 
+use super::drain;
 use super::event::{Command, Scale};
 use super::pool::{Acting, PoolState, Taken, Unwritten};
 use crate::api::WorkerPoolStatus;
-use crate::decide::{Reason, Time, Why, outlook};
+use crate::decide::{Millis, Reason, Time, Why, outlook};
 use crate::observe::target::Target;
 use crate::report::{Metrics, Note, Verdict, explain, next_status, remember, same_to_a_person};
 
+/// A pause longer than this after a write that failed is too long for those who were to go to stay away from work.
+const PATIENCE: Millis = Millis::seconds(5);
 /// Statuses written per second over all pools; pools that scale are written at once and not counted.
 const STATUS_RATE: u32 = 50;
+
+/// The soonest a status that could not be written now is tried again.
+const SOON: Millis = Millis(100);
+/// How often an address from a Secret is read anew.
+pub(super) const SECRET_PERIOD: Millis = Millis::seconds(10);
 
 /// Status writes left in the present second.
 #[derive(Debug, Default)]
@@ -38,7 +46,25 @@ pub(super) fn decided(
 ) {
     let decision = &taken.decision;
     pool.look_at = decision.look_again;
-    let verdict = pool.verdict(decision, target);
+    let mut verdict = pool.verdict(decision, target);
+    let waits = pool.failed.as_ref().is_some_and(|(_, _, at)| *at > now);
+    if let Some(target) = target {
+        if decision.replicas >= decision.from || !pool.can_choose() {
+            drain::end(pool, target, now, todo);
+        } else if waits {
+            if pool.failed.as_ref().is_some_and(|(_, _, at)| *at - now > PATIENCE) {
+                drain::end(pool, target, now, todo);
+            }
+        } else if let Some(awaited) = drain::down(pool, target, decision.replicas, now, todo) {
+            pool.memory = decision.memory.clone().unwritten(&pool.memory);
+            let sentence = format!("{} → {} workers: {awaited}", decision.from, decision.replicas);
+            let verdict = Verdict { reason: Reason::ScalingDown, sentence, ..verdict };
+            return report(pool, Some(target), verdict, Some(&taken), now, todo, metrics);
+        }
+        if decision.replicas < decision.from && pool.is_unguarded(&taken.seen) {
+            verdict.sentence += "; nothing tells which of its pods are busy: terminationGracePeriodSeconds is all that protects a running task";
+        }
+    }
     if decision.replicas == decision.from {
         pool.failed = None;
         pool.memory.clone_from(&decision.memory);
@@ -123,6 +149,14 @@ fn is_warning(reason: Reason) -> bool {
 /// One event per change of the number, and one when a state worth telling begins or ends.
 fn note(pool: &mut PoolState, verdict: &Verdict, todo: &mut Vec<Command>, metrics: &Metrics) {
     let reason = verdict.reason;
+    if reason == Reason::ScalingDown {
+        // The way to a number is no event of its own, and ends nothing.
+        let told = latest(pool).decision.as_ref().is_some_and(|decision| decision.reason == reason.as_str());
+        if !told {
+            metrics.decided(&pool.key, reason);
+        }
+        return;
+    }
     let before = pool.noted.replace(reason.to_string());
     let differs = before.as_deref() != Some(reason.as_str());
     if verdict.written || differs {
@@ -164,4 +198,13 @@ pub(super) fn flush(pool: &mut PoolState, budget: &mut Budget, now: Time, todo: 
     pool.writing = true;
     pool.written_at = Some(now);
     todo.push(Command::WriteStatus(pool.key.clone(), Box::new(whole)));
+}
+
+/// When the fleet must attend to `pool` by itself.
+pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
+    let status = pool.unwritten.as_ref().filter(|_| !pool.writing).map(|_| status_due(pool).max(now + SOON));
+    let secret = pool.source.secret.as_ref().and(pool.source.read_at).map(|read| read + SECRET_PERIOD);
+    let retry = pool.failed.as_ref().map(|(_, _, at)| *at).filter(|at| *at > now);
+    let assert = pool.asserted.map(|at| at + pool.interval.0).filter(|at| *at > now);
+    [pool.look_at, status, secret, retry, assert].into_iter().flatten().min()
 }

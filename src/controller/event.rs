@@ -2,6 +2,7 @@
 
 use crate::act;
 use crate::api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
+use crate::decide::victims::Pod;
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts, Queue};
 use crate::report::{Note, PoolGauges};
@@ -28,6 +29,10 @@ pub enum Event {
     Facts(Vec<Facts>),
     /// The answer to a [`Command::Scale`].
     Scaled(Key, Result<act::Scaled, act::Error>),
+    /// The answer to a [`Command::ListPods`], or why there is none.
+    Pods(Key, Result<Vec<Pod>, String>),
+    /// The answer to a [`Command::Mark`].
+    Marked(Key, Result<(), String>),
     /// The answer to a [`Command::WriteStatus`]: whether it was written.
     StatusWritten(Key, bool),
     /// The answer to a [`Command::ReadSecret`].
@@ -60,8 +65,14 @@ pub enum Command {
     Observe(Address, Key, Vec<Queue>, Duration),
     /// Look at this pool's queues at once.
     Look(Address, Key),
+    /// Tell workers, each by its queue's number and its id, to take no more tasks (`true`) or to go on.
+    Drain(Address, Key, Vec<(usize, String)>, bool),
     /// Look no more.
     Forget(Address, Key),
+    /// List the pods of the pool's namespace that a selector selects.
+    ListPods(Key, String),
+    /// Mark pods of the pool's namespace as those to go (`true`), or take the mark away.
+    Mark(Key, Vec<(String, bool)>),
     /// Read the address of a pool's Redis.
     ReadSecret(Key, SecretKeySelector),
     /// Write a scale.

@@ -1,24 +1,21 @@
 //! All pools: what is known, what happened, what to do next. It does no IO and reads no clock: events go in, commands
 //! come out, so that every order of events can be tried in a test.
 
-use super::attend::{self, Budget};
+use super::attend::{self, Budget, SECRET_PERIOD};
+use super::drain;
 use super::event::{Command, Event, Watched};
 use super::lists::{Listed, Lists};
-use super::pool::{Acting, Judged, Look, PoolState};
+use super::plan::Plan;
+use super::pool::{Acting, Judged, PoolState};
 use crate::act;
 use crate::api::{Key, WorkerPool};
-use crate::decide::{Millis, QueueSeen, Reason, Time};
+use crate::decide::{Millis, Reason, Time};
+use crate::observe::Facts;
 use crate::observe::target::{Target, TargetKey};
-use crate::observe::{Address, Facts};
 use crate::report::{Metrics, Verdict};
 use crate::web::Board;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-
-/// How often an address from a Secret is read anew.
-const SECRET_PERIOD: Millis = Millis::seconds(10);
-/// The soonest a status that could not be written now is tried again.
-const SOON: Millis = Millis(100);
 
 /// The state of the operator.
 pub struct Fleet {
@@ -91,6 +88,8 @@ impl Fleet {
             }
             Event::Facts(looks) => looks.into_iter().for_each(|facts| self.seen(facts, now, &mut todo)),
             Event::Scaled(key, outcome) => self.scaled(&key, outcome, now, &mut todo),
+            Event::Pods(key, pods) => self.planned(&key, now, &mut todo, |plan| plan.listed(pods, now)),
+            Event::Marked(key, done) => self.planned(&key, now, &mut todo, |plan| plan.marked(done, now)),
             Event::StatusWritten(key, ok) => {
                 if let Some(pool) = self.pools.get_mut(&key) {
                     pool.writing = false;
@@ -120,6 +119,13 @@ impl Fleet {
         todo
     }
 
+    /// The operator ends, and nobody follows it: no worker may go on waiting for what will not come.
+    pub fn stop(&mut self) -> Vec<Command> {
+        let mut todo = Vec::new();
+        self.pools.values_mut().for_each(|pool| drain::abandon(pool, &mut todo));
+        todo
+    }
+
     fn pool_applied(&mut self, object: &WorkerPool, now: Time, todo: &mut Vec<Command>) {
         let key = Key::of(object);
         let fresh = PoolState::new(object, self.in_cluster);
@@ -128,6 +134,11 @@ impl Fleet {
             self.pool_gone(&key, now, todo);
         }
         let before = self.pools.get(&key).map(|old| (old.source.clone(), old.interval, old.target.clone()));
+        if let Some(old) = self.pools.get_mut(&key)
+            && (old.target != fresh.target || !old.source.is_where(&fresh.source))
+        {
+            drain::abandon(old, todo);
+        }
         match self.pools.get_mut(&key) {
             // Our own status write comes back as an event of the same generation.
             Some(old) if (old.generation, &old.pin_until) == (fresh.generation, &fresh.pin_until) => return,
@@ -162,8 +173,9 @@ impl Fleet {
     }
 
     fn pool_gone(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
-        let Some(pool) = self.pools.remove(key) else { return };
+        let Some(mut pool) = self.pools.remove(key) else { return };
         self.board.gone(key);
+        drain::abandon(&mut pool, todo);
         if let Some(at) = pool.timer {
             self.timers.remove(&(at, key.clone()));
         }
@@ -217,38 +229,17 @@ impl Fleet {
     }
 
     fn seen(&mut self, facts: Facts, now: Time, todo: &mut Vec<Command>) {
-        let Some(pool) = self.pools.get_mut(&facts.pool) else { return };
-        let known = pool.needs_no_thought(&facts, now);
-        pool.facts = Some(Look { queues: facts.queues, missing: facts.missing, woken: facts.woken, at: now });
-        if !known {
-            self.attend(&facts.pool, now, todo);
+        let key = facts.pool.clone();
+        let Some(pool) = self.pools.get_mut(&key) else { return };
+        if !pool.take_in(facts, now) {
+            self.attend(&key, now, todo);
         }
-        self.show(&facts.pool, now);
+        self.show(&key, now);
     }
 
     fn secret_read(&mut self, key: &Key, answer: Result<String, String>, now: Time, todo: &mut Vec<Command>) {
-        let in_cluster = self.in_cluster;
         let Some(pool) = self.pools.get_mut(key) else { return };
-        pool.source.read_at = Some(now);
-        match answer {
-            Ok(url) => {
-                let address = Address::new(&url, &key.namespace, in_cluster);
-                if pool.source.address.as_ref() != Some(&address) {
-                    if let Some(old) = pool.source.address.replace(address.clone()) {
-                        todo.push(Command::Forget(old, key.clone()));
-                    }
-                    let queues = pool.source.queues.clone();
-                    todo.push(Command::Observe(address, key.clone(), queues, pool.interval.to_std()));
-                }
-            }
-            Err(why) => {
-                // An address that was read once stays good until Redis itself refuses it.
-                if pool.source.address.is_none() {
-                    let queues = vec![QueueSeen::MISSING; pool.source.queues.len()];
-                    pool.facts = Some(Look { queues, missing: Some(why), woken: None, at: now });
-                }
-            }
-        }
+        todo.extend(pool.address_read(answer, self.in_cluster, now));
         self.attend(key, now, todo);
     }
 
@@ -272,6 +263,14 @@ impl Fleet {
                 self.set_timer(key, now);
             }
             None => self.attend(key, now, todo),
+        }
+    }
+
+    /// Something came of what the plan of `key` asked for.
+    fn planned(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>, take_in: impl FnOnce(&mut Plan)) {
+        if let Some(plan) = self.pools.get_mut(key).and_then(|pool| pool.plan.as_deref_mut()) {
+            take_in(plan);
+            self.attend(key, now, todo);
         }
     }
 
@@ -314,6 +313,7 @@ impl Fleet {
             match judged {
                 Judged::Wait => {}
                 Judged::Trouble(reason, sentence) => {
+                    drain::abandon(pool, todo);
                     let to = target.map_or(0, |target| target.desired);
                     let verdict = Verdict { reason, sentence, from: to, to, confidence: 0, written: false };
                     attend::report(pool, target, verdict, None, now, todo, &self.metrics);
@@ -324,7 +324,11 @@ impl Fleet {
             }
         }
         attend::flush(pool, &mut self.budget, now, todo);
-        let settled = pool.acting.is_none() && pool.unwritten.is_none() && pool.failed.is_none();
+        if pool.plan.is_some() {
+            pool.look_at = Some(pool.look_at.map_or(now + drain::BEAT, |at| at.min(now + drain::BEAT)));
+        }
+        let settled =
+            pool.acting.is_none() && pool.plan.is_none() && pool.unwritten.is_none() && pool.failed.is_none();
         pool.calm = settled && pool.memory.last_change != Some(now);
         self.set_timer(key, now);
     }
@@ -347,13 +351,20 @@ impl Fleet {
                     target.desired = done.replicas;
                     target.version = done.version;
                 }
+                if let Some(plan) = pool.plan.as_mut().filter(|_| verdict.to < verdict.from) {
+                    plan.written();
+                }
                 pool.memory = taken.decision.memory.clone().written(&pool.memory, now);
                 tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);
                 let target = self.targets.get(&pool.target);
                 let verdict = Verdict { written: true, ..verdict };
                 attend::report(pool, target, verdict, Some(&taken), now, todo, &self.metrics);
                 attend::flush(pool, &mut self.budget, now, todo);
+                let planned = pool.plan.is_some();
                 self.set_timer(key, now);
+                if planned {
+                    self.attend(key, now, todo);
+                }
             }
             Err(error) => {
                 let tries = pool.failed.as_ref().map_or(0, |(tries, ..)| *tries) + 1;
@@ -369,15 +380,7 @@ impl Fleet {
     fn set_timer(&mut self, key: &Key, now: Time) {
         let Some(pool) = self.pools.get_mut(key) else { return };
         self.board.touch(key, pool.acting.is_some(), now);
-        let status = pool
-            .unwritten
-            .as_ref()
-            .filter(|_| !pool.writing)
-            .map(|_| attend::status_due(pool).max(now + SOON));
-        let secret = pool.source.secret.as_ref().and(pool.source.read_at).map(|read| read + SECRET_PERIOD);
-        let retry = pool.failed.as_ref().map(|(_, _, at)| *at).filter(|at| *at > now);
-        let assert = pool.asserted.map(|at| at + pool.interval.0).filter(|at| *at > now);
-        let next = [pool.look_at, status, secret, retry, assert].into_iter().flatten().min();
+        let next = attend::wake_at(pool, now);
         if next != pool.timer {
             if let Some(old) = pool.timer {
                 self.timers.remove(&(old, key.clone()));

@@ -4,14 +4,17 @@ mod admin;
 mod attend;
 mod clock;
 pub mod crd;
+mod drain;
 pub mod event;
 pub mod fleet;
 mod leader;
 mod lists;
 mod perform;
+mod plan;
 mod pool;
 pub mod settings;
 mod shown;
+mod source;
 mod watches;
 
 pub use clock::Clock;
@@ -92,6 +95,10 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
         }
     }
     tracing::info!("stopping");
+    // With an election another one follows, and has its own plans by now.
+    if lease.is_none() {
+        fleet.stop().into_iter().for_each(|command| hands.perform(command));
+    }
     hands.finish().await;
     if let Some(lease) = lease {
         lease.await?;

@@ -4,7 +4,7 @@ use super::event::{Command, Event, Scale};
 use super::watches::{Events, Watches};
 use crate::act;
 use crate::api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
-use crate::observe::{Address, endpoint, target};
+use crate::observe::{Address, endpoint, pods, target};
 use crate::report::{Metrics, Note, events};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
@@ -32,6 +32,8 @@ pub(super) struct Hands {
     watched: HashSet<(String, String)>,
     endpoints: HashMap<Address, (UnboundedSender<endpoint::Command>, usize)>,
     scales: Arc<Semaphore>,
+    /// What a scale-down prepares: no way up waits behind it.
+    drains: Arc<Semaphore>,
     reports: Arc<Semaphore>,
     metrics: Arc<Metrics>,
     instance: Arc<str>,
@@ -49,6 +51,7 @@ impl Hands {
             watched: HashSet::new(),
             endpoints: HashMap::new(),
             scales: Arc::new(Semaphore::new(SCALES)),
+            drains: Arc::new(Semaphore::new(SCALES)),
             reports: Arc::new(Semaphore::new(REPORTS)),
             metrics,
             instance: instance.into(),
@@ -56,8 +59,9 @@ impl Hands {
         }
     }
 
-    /// Waits for the writes that are under way.
-    pub async fn finish(self) {
+    /// Waits for the writes that are under way, and for the endpoints to do what they were told.
+    pub async fn finish(mut self) {
+        self.endpoints.clear();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -79,6 +83,11 @@ impl Hands {
                     let _ = endpoint.send(endpoint::Command::Look(pool));
                 }
             }
+            Command::Drain(address, pool, workers, drain) => {
+                if let Some((endpoint, _)) = self.endpoints.get(&address) {
+                    let _ = endpoint.send(endpoint::Command::Drain(pool, workers, drain));
+                }
+            }
             Command::Forget(address, pool) => {
                 if let Some((endpoint, users)) = self.endpoints.get_mut(&address) {
                     let _ = endpoint.send(endpoint::Command::Forget(pool));
@@ -89,6 +98,8 @@ impl Hands {
                 }
             }
             Command::ReadSecret(pool, selector) => self.read_secret(pool, selector),
+            Command::ListPods(pool, selector) => self.list_pods(pool, selector),
+            Command::Mark(pool, marks) => self.mark(pool, marks),
             Command::Scale(scale) => self.scale(scale),
             Command::WriteStatus(pool, status) => self.write_status(pool, status),
             Command::Publish(note) => self.publish(note),
@@ -99,11 +110,29 @@ impl Hands {
         self.endpoints.entry(address).or_insert_with_key(|address| {
             let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
             let events = self.events.clone();
-            tokio::spawn(endpoint::run(address.clone(), inbox, move |facts| {
+            self.tasks.spawn(endpoint::run(address.clone(), inbox, move |facts| {
                 let _ = events.send(Event::Facts(facts));
             }));
             (commands, 0)
         })
+    }
+
+    fn list_pods(&self, pool: Key, selector: String) {
+        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.drains));
+        self.tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let pods = pods::list(client, &pool.namespace, &selector).await;
+            let _ = events.send(Event::Pods(pool, pods));
+        });
+    }
+
+    fn mark(&self, pool: Key, marks: Vec<(String, bool)>) {
+        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.drains));
+        self.tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let marked = act::mark(client, &pool.namespace, &marks).await;
+            let _ = events.send(Event::Marked(pool, marked.map_err(|error| error.to_string())));
+        });
     }
 
     fn scale(&self, scale: Scale) {

@@ -1,12 +1,14 @@
 //! One pool as the operator knows it: what it wants, what was seen, what is under way.
 
-use super::event::Watched;
-use crate::api::{
-    self, Change, Key, PIN_UNTIL, Refusal, SecretKeySelector, Wishes, WorkerPool, WorkerPoolStatus,
-};
-use crate::decide::{Decision, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
+use super::drain;
+use super::event::{Command, Watched};
+use super::plan::Plan;
+use super::source::Source;
+use crate::api::{self, Change, Key, PIN_UNTIL, Refusal, Wishes, WorkerPool, WorkerPoolStatus};
+use crate::decide::victims::Drain;
+use crate::decide::{Decision, Fact, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
-use crate::observe::{Address, Facts, Queue};
+use crate::observe::{Address, Facts};
 use crate::report::{Observed, PoolGauges, Verdict};
 use crate::web::{PoolView, Sample};
 use kube::ResourceExt;
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 
 /// A pool and all that is known of it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct PoolState {
     pub key: Key,
     pub uid: String,
@@ -32,6 +35,13 @@ pub(super) struct PoolState {
     pub resumed: bool,
     /// The last look and when it was; `None` before the first.
     pub facts: Option<Look>,
+    /// Whether all workers of the last look say which pod is theirs; `None` where there are no workers.
+    pub named: Option<bool>,
+    /// The way down, while one is prepared or taken back.
+    pub plan: Option<Box<Plan>>,
+    /// Whether it was looked for what a process before this one may have left.
+    pub swept: bool,
+    pub drain_timeout: Millis,
     /// The scale that is being written.
     pub acting: Option<Acting>,
     /// Writes of the scale that failed one after the other, the last one's reason, and when to try again.
@@ -53,16 +63,6 @@ pub(super) struct PoolState {
     pub noted: Option<String>,
     /// The instant under which the fleet will attend to this pool by itself.
     pub timer: Option<Time>,
-}
-
-/// Where a pool's Redis address comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Source {
-    pub queues: Vec<Queue>,
-    pub secret: Option<SecretKeySelector>,
-    /// Known at once without a Secret, after the first read with one.
-    pub address: Option<Address>,
-    pub read_at: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
@@ -121,6 +121,10 @@ impl PoolState {
             memory,
             resumed: false,
             facts: None,
+            named: None,
+            plan: None,
+            swept: false,
+            drain_timeout: object.spec.drain.timeout.0,
             acting: None,
             failed: None,
             asserted: None,
@@ -152,6 +156,7 @@ impl PoolState {
         self.api_version = fresh.api_version;
         self.target = fresh.target;
         self.interval = fresh.interval;
+        self.drain_timeout = fresh.drain_timeout;
         let address = self.source.address.take().filter(|_| self.source.secret == fresh.source.secret);
         let read_at = self.source.read_at.filter(|_| self.source.secret == fresh.source.secret);
         self.source = fresh.source;
@@ -180,17 +185,6 @@ impl PoolState {
         Watched::Targets(self.api_version.clone(), self.target.kind.clone())
     }
 
-    /// Whether these facts were decided on already, and neither time nor a window that counts looks changes that.
-    pub fn needs_no_thought(&self, facts: &Facts, now: Time) -> bool {
-        self.calm
-            && !self.pool().is_some_and(Pool::is_watchful)
-            && self.look_at.is_none_or(|at| now < at)
-            && self
-                .facts
-                .as_ref()
-                .is_some_and(|old| (&old.queues, &old.missing) == (&facts.queues, &facts.missing))
-    }
-
     /// What the spec wants, where it can work.
     pub fn pool(&self) -> Option<&Pool> {
         self.wishes.as_ref().ok().map(Wishes::pool)
@@ -198,7 +192,7 @@ impl PoolState {
 
     /// The decision on the last look.
     pub fn judge(&mut self, target: Option<&Target>, rival: Option<String>, now: Time) -> Judged {
-        let stale_after = self.stale_after();
+        let (stale_after, drains) = (self.stale_after(), self.can_choose());
         let wishes = match &mut self.wishes {
             Ok(wishes) => wishes,
             Err(refusal) => return Judged::Trouble(Reason::InvalidSpec, refusal.to_string()),
@@ -220,8 +214,79 @@ impl PoolState {
             (look.queues.clone(), look.missing.clone())
         };
         let seen = Seen { current: target.desired, queues, missing };
+        wishes.drains(drains);
         let decision = decide(wishes.at(now), &seen, &self.memory, now);
         Judged::Decided(Box::new(Taken { decision, seen }))
+    }
+
+    /// Takes in a look. True where it found what is known already and needs no second thought.
+    pub fn take_in(&mut self, facts: Facts, now: Time) -> bool {
+        let Facts { mut queues, workers, missing, woken, .. } = facts;
+        if missing.is_none() {
+            self.named = workers.iter().map(|worker| worker.pod.is_some()).reduce(|all, one| all && one);
+            // What a process before this one left: its last words tell of it, or workers that still drain.
+            let left = !std::mem::replace(&mut self.swept, true)
+                && (self.noted.as_deref() == Some(Reason::ScalingDown.as_str())
+                    || workers.iter().any(|worker| worker.drain != Drain::No));
+            if left {
+                self.plan.get_or_insert_default();
+            }
+            if let Some(plan) = &mut self.plan {
+                plan.looked(workers, now);
+            }
+        }
+        if let Some(plan) = &self.plan {
+            plan.count(&mut queues);
+        }
+        let known = self.calm
+            && !self.pool().is_some_and(Pool::is_watchful)
+            && self.look_at.is_none_or(|at| now < at)
+            && self.facts.as_ref().is_some_and(|old| old.queues == queues && old.missing == missing);
+        self.facts = Some(Look { queues, missing, woken, at: now });
+        known
+    }
+
+    /// Whether it is known which pods are busy, and which of them would go.
+    pub fn can_choose(&self) -> bool {
+        self.named == Some(true) && drain::order(&self.target).is_some()
+    }
+
+    /// Whether a pod that is taken may be busy and nobody can know.
+    pub fn is_unguarded(&self, seen: &Seen) -> bool {
+        self.named.is_some() && !self.can_choose()
+            || seen.queues.iter().any(|queue| queue.live == Fact::NotTold)
+    }
+
+    /// The answer to the reading of a Secret; answers what to do.
+    pub fn address_read(
+        &mut self,
+        answer: Result<String, String>,
+        in_cluster: bool,
+        now: Time,
+    ) -> Vec<Command> {
+        let mut todo = Vec::new();
+        self.source.read_at = Some(now);
+        match answer {
+            Ok(url) => {
+                let address = Address::new(&url, &self.key.namespace, in_cluster);
+                if self.source.address.as_ref() != Some(&address) {
+                    drain::abandon(self, &mut todo);
+                    let key = &self.key;
+                    if let Some(old) = self.source.address.replace(address.clone()) {
+                        todo.push(Command::Forget(old, key.clone()));
+                    }
+                    let queues = self.source.queues.clone();
+                    todo.push(Command::Observe(address, key.clone(), queues, self.interval.to_std()));
+                }
+            }
+            // An address that was read once stays good until Redis itself refuses it.
+            Err(why) if self.source.address.is_none() => {
+                let queues = vec![QueueSeen::MISSING; self.source.queues.len()];
+                self.facts = Some(Look { queues, missing: Some(why), woken: None, at: now });
+            }
+            Err(_) => {}
+        }
+        todo
     }
 
     /// Facts older than this count as missing: two looks that did not come, each with its deadline.
@@ -315,19 +380,6 @@ impl PoolState {
             idle: self.memory.idle_since.is_some(),
             reason: Reason::ALL.iter().copied().find(|known| Some(known.as_str()) == reason),
             patience: self.stale_after(),
-        }
-    }
-}
-
-impl Source {
-    fn new(object: &WorkerPool, in_cluster: bool) -> Self {
-        let redis = &object.spec.redis;
-        let namespace = object.namespace().unwrap_or_default();
-        Self {
-            queues: object.spec.queues.iter().map(Queue::new).collect(),
-            secret: redis.address_from.as_ref().map(|from| from.secret_key_ref.clone()),
-            address: redis.address.as_ref().map(|url| Address::new(url, &namespace, in_cluster)),
-            read_at: None,
         }
     }
 }

@@ -22,6 +22,7 @@ mod steps;
 mod target;
 mod trail;
 mod units;
+pub mod victims;
 mod why;
 mod window;
 

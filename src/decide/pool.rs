@@ -26,6 +26,8 @@ pub struct Pool {
     pub suspend: bool,
     /// Decide and report, write nothing.
     pub dry_run: bool,
+    /// Those that go are waited for until they hold no task, so that no busy worker need hold the number up.
+    pub drains: bool,
 }
 
 impl Default for Pool {
@@ -42,6 +44,7 @@ impl Default for Pool {
             unknown_action: UnknownAction::Hold,
             suspend: false,
             dry_run: false,
+            drains: false,
         }
     }
 }

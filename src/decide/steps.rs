@@ -324,12 +324,13 @@ impl<'a> Look<'a> {
         Wish { number: to, why, rule: None }
     }
 
-    /// Nothing is lowered on unknown facts, and no worker that holds a task is taken away.
+    /// Nothing is lowered on unknown facts, and where nobody waits for it no worker that holds a task is taken away.
     fn keep_busy(&mut self, wish: Wish) -> Wish {
         if wish.number >= self.current {
             return wish;
         }
-        let floor = bounds::busy_floor(self.seen.load().busy, self.current, wish.number);
+        let busy = if self.pool.drains { Fact::NotTold } else { self.seen.load().busy };
+        let floor = bounds::busy_floor(busy, self.current, wish.number);
         let (to, by, why) = match floor.filter(|_| !self.blind) {
             None => (self.current, Limit::Unknown, self.unknown()),
             Some(floor) if floor > wish.number => {

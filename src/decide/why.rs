@@ -71,6 +71,8 @@ reasons! {
     AboveMax,
     /// Fewer are wanted, but these workers hold tasks.
     BusyWorkers,
+    /// Fewer are wanted: those that will go take no more tasks, and they are removed when they have finished theirs.
+    ScalingDown,
     /// A fact that a rule needs cannot be read: nothing is lowered.
     Unknown,
     /// Facts have been missing for `onUnknown.after`: at least `onUnknown.replicas` run.

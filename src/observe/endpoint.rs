@@ -28,6 +28,8 @@ pub enum Command {
     Watch(Key, Vec<Queue>, Duration),
     /// Look at this pool now.
     Look(Key),
+    /// Tell workers of the pool, each by its queue's number and its id, to take no more (`true`) or to go on.
+    Drain(Key, Vec<(usize, String)>, bool),
     /// Look no more.
     Forget(Key),
 }
@@ -50,13 +52,13 @@ pub async fn run(
         let next = endpoint.next_look().map(tokio::time::Instant::from_std);
         tokio::select! {
             command = commands.recv() => match command {
-                Some(command) => endpoint.apply(command),
+                Some(command) => endpoint.apply(command).await,
                 None => return,
             },
             Some(info) = endpoint.pushes.recv() => endpoint.hear(info),
             () = async { tokio::time::sleep_until(next.unwrap_or_else(tokio::time::Instant::now)).await }, if next.is_some() => {
                 // What has come in meanwhile belongs into the same pipeline.
-                while let Ok(command) = commands.try_recv() { endpoint.apply(command); }
+                while let Ok(command) = commands.try_recv() { endpoint.apply(command).await; }
                 while let Ok(info) = endpoint.pushes.try_recv() { endpoint.hear(info); }
                 let facts = endpoint.look().await;
                 if !facts.is_empty() { deliver(facts); }
@@ -82,7 +84,7 @@ enum Link {
 }
 
 impl Endpoint {
-    fn apply(&mut self, command: Command) {
+    async fn apply(&mut self, command: Command) {
         match command {
             Command::Watch(pool, queues, interval) => {
                 self.forget(&pool);
@@ -93,8 +95,33 @@ impl Endpoint {
                 self.pace.add(pool, interval, Instant::now());
             }
             Command::Look(pool) => self.pace.sooner(&pool, Instant::now()),
+            Command::Drain(pool, workers, drain) => self.drain(&pool, workers, drain).await,
             Command::Forget(pool) => self.forget(&pool),
         }
+    }
+
+    /// Tells workers of `pool` to drain or to go on. What came of it is seen at the look that follows at once; who
+    /// asked asks again where nothing did.
+    async fn drain(&mut self, pool: &Key, workers: Vec<(usize, String)>, drain: bool) {
+        let (Link::Up { connection, .. }, Some(queues)) = (&mut self.link, self.queues.get(pool)) else {
+            return;
+        };
+        let ask = async {
+            for (queue, id) in workers {
+                if let Some(queue) = queues.get(queue) {
+                    queue.ask_to_drain(&id, drain).run(connection).await?;
+                }
+            }
+            redis::RedisResult::Ok(())
+        };
+        match tokio::time::timeout(DEADLINE, ask).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(pool = %pool, "cannot tell workers to drain: {}", sentence(&error));
+            }
+            Err(_) => tracing::warn!(pool = %pool, "cannot tell workers to drain: no answer"),
+        }
+        self.pace.sooner(pool, Instant::now());
     }
 
     fn next_look(&self) -> Option<Instant> {
@@ -231,7 +258,7 @@ impl Endpoint {
         due.into_iter()
             .map(|(pool, woken)| {
                 let queues = vec![QueueSeen::MISSING; self.queues.get(&pool).map_or(1, Vec::len)];
-                Facts { pool, queues, missing: Some(why.clone()), woken }
+                Facts { pool, queues, workers: Vec::new(), missing: Some(why.clone()), woken }
             })
             .collect()
     }
@@ -243,17 +270,22 @@ impl Endpoint {
         let mut facts = Vec::with_capacity(due.len());
         for (pool, woken) in due {
             let Some(queues) = self.queues.get(&pool) else { continue };
-            let mut missing = None;
+            let (mut missing, mut workers) = (None, Vec::new());
             let queues: Vec<QueueSeen> = queues
                 .iter()
-                .map(|queue| {
-                    queue.parse(answers.next().unwrap_or(Value::Nil)).unwrap_or_else(|why| {
+                .enumerate()
+                .map(|(index, queue)| match queue.parse(answers.next().unwrap_or(Value::Nil), index) {
+                    Ok((seen, named)) => {
+                        workers.extend(named);
+                        seen
+                    }
+                    Err(why) => {
                         missing.get_or_insert(why);
                         QueueSeen::MISSING
-                    })
+                    }
                 })
                 .collect();
-            facts.push(Facts { pool, queues, missing, woken });
+            facts.push(Facts { pool, queues, workers, missing, woken });
         }
         facts
     }

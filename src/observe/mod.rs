@@ -5,6 +5,7 @@
 mod address;
 pub mod endpoint;
 mod pace;
+pub mod pods;
 mod queue;
 pub mod target;
 
@@ -13,6 +14,7 @@ pub use queue::Queue;
 
 use crate::api::Key;
 use crate::decide::QueueSeen;
+use crate::decide::victims::Worker;
 use std::time::Instant;
 
 /// What one look at a pool's queues found.
@@ -22,6 +24,8 @@ pub struct Facts {
     pub pool: Key,
     /// Its queues, in their order.
     pub queues: Vec<QueueSeen>,
+    /// The workers that its queues name.
+    pub workers: Vec<Worker>,
     /// Why facts are missing, where any are: one sentence without a full stop.
     pub missing: Option<String>,
     /// When Redis told of the change that led to this look; `None` when the poll did.

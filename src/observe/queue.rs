@@ -1,9 +1,10 @@
 //! One queue: the command that looks at it and what the answer means, per queue system. Parsing does no IO.
 
 use crate::api::{QueueSpec, QueueSystem};
+use crate::decide::victims::{Drain, Worker};
 use crate::decide::{Fact, QueueSeen};
-use crate::protocol::Keys;
-use crate::protocol::snapshot;
+use crate::protocol::snapshot::{self, Snapshot, State};
+use crate::protocol::{Call, Keys, ask_to_drain};
 use redis::{Cmd, Value};
 
 /// A queue of a pool.
@@ -52,12 +53,21 @@ impl Queue {
         self.system == QueueSystem::WorkerPool
     }
 
-    /// What the answer tells, or one sentence that says why it tells nothing.
-    pub(super) fn parse(&self, answer: Value) -> Result<QueueSeen, String> {
+    /// Tells the worker `id` to take no more, or to go on.
+    pub(super) fn ask_to_drain(&self, id: &str, drain: bool) -> Call<bool> {
+        ask_to_drain(&self.keys, id, drain)
+    }
+
+    /// What the answer tells, with the workers that it names as those of queue number `index`; or one sentence that
+    /// says why it tells nothing.
+    pub(super) fn parse(&self, answer: Value, index: usize) -> Result<(QueueSeen, Vec<Worker>), String> {
         match self.system {
-            QueueSystem::WorkerPool => snapshot::parse(answer).map(|snapshot| QueueSeen::from(&snapshot)),
+            QueueSystem::WorkerPool => snapshot::parse(answer)
+                .map(|snapshot| (QueueSeen::from(&snapshot), workers(snapshot, index).collect())),
             QueueSystem::List => match answer {
-                Value::Int(length) => Ok(QueueSeen { ready: Fact::Known(length), ..QueueSeen::NOT_TOLD }),
+                Value::Int(length) => {
+                    Ok((QueueSeen { ready: Fact::Known(length), ..QueueSeen::NOT_TOLD }, Vec::new()))
+                }
                 Value::ServerError(error) => {
                     Err(format!("the key {} cannot be read: {error}", self.wake_key))
                 }
@@ -67,16 +77,62 @@ impl Queue {
     }
 }
 
+/// How long a claim that was waiting when its worker was told to drain may still bring a task (docs/worker-protocol.md).
+const LAST_CLAIM: i64 = 2_000;
+
+fn workers(snapshot: Snapshot, queue: usize) -> impl Iterator<Item = Worker> {
+    let time = snapshot.time;
+    snapshot.workers.into_iter().map(move |worker| {
+        let since = worker.since.unwrap_or(time);
+        let attempted = worker.claim_at.is_some_and(|at| at > since);
+        let drain = match worker.state {
+            Some(State::Draining) if worker.claimed == 0 && (attempted || time - since >= LAST_CLAIM) => {
+                Drain::Done
+            }
+            Some(State::Draining) => Drain::Asked,
+            _ => Drain::No,
+        };
+        let busy = worker.claimed > 0 || worker.state == Some(State::Busy);
+        Worker { queue, id: worker.id, pod: worker.pod.filter(|pod| !pod.is_empty()), busy, drain, since }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case("it was told this instant", 0, 5_000, 5_000, Drain::Asked)]
+    #[case("a claim may be waiting", 0, 4_500, 6_999, Drain::Asked)]
+    #[case("none can be waiting any more", 0, 4_500, 7_000, Drain::Done)]
+    #[case("it has tried since, and was refused", 0, 5_001, 5_002, Drain::Done)]
+    #[case("it holds a task", 1, 5_001, 60_000, Drain::Asked)]
+    fn a_worker_is_empty_for_good_when_no_claim_can_be_waiting(
+        #[case] what: &str,
+        #[case] claimed: u64,
+        #[case] claim_at: i64,
+        #[case] time: i64,
+        #[case] wanted: Drain,
+    ) {
+        let worker = snapshot::Worker {
+            id: "w.1".into(),
+            claimed,
+            state: Some(State::Draining),
+            since: Some(5_000),
+            claim_at: Some(claim_at),
+            ..snapshot::Worker::default()
+        };
+        let seen = workers(Snapshot { time, workers: vec![worker], ..Snapshot::default() }, 0).next();
+        assert_eq!(seen.map(|worker| worker.drain), Some(wanted), "{what}");
+    }
 
     #[test]
     fn a_list_tells_its_length_alone_and_garbage_is_no_length() {
         let list =
             Queue::new(&QueueSpec { name: "jobs".into(), system: QueueSystem::List, ..QueueSpec::default() });
-        let seen = list.parse(Value::Int(7)).expect("a length");
+        let (seen, workers) = list.parse(Value::Int(7), 0).expect("a length");
+        assert_eq!(workers, []);
         assert_eq!((seen.ready, seen.busy), (Fact::Known(7), Fact::NotTold));
-        assert!(list.parse(Value::Nil).expect_err("no length").contains("jobs"));
+        assert!(list.parse(Value::Nil, 0).expect_err("no length").contains("jobs"));
     }
 }

@@ -18,9 +18,11 @@ pub struct ScalableSpec {
 
 /// The used part of the status.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ScalableStatus {
     #[serde(default)]
     replicas: i32,
+    updated_replicas: Option<i32>,
 }
 
 /// What a pool needs to know of its target.
@@ -30,6 +32,8 @@ pub struct Target {
     pub desired: i32,
     /// `status.replicas`: pods that exist.
     pub replicas: i32,
+    /// `status.updatedReplicas`: those of them that follow the present template.
+    pub updated: i32,
     /// The label selector of its pods.
     pub selector: String,
     /// Its version; versions of one object only grow.
@@ -98,6 +102,7 @@ impl From<&Scalable> for Target {
             // What the API server fills in where a manifest leaves it out.
             desired: object.spec.replicas.unwrap_or(1),
             replicas: object.status.as_ref().map_or(0, |status| status.replicas),
+            updated: object.status.as_ref().and_then(|status| status.updated_replicas).unwrap_or(0),
             selector: selector.map(|selector| selector.to_string()).unwrap_or_default(),
             version: meta.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0),
             uid: meta.uid.clone().unwrap_or_default(),

@@ -78,7 +78,7 @@ prop_compose! {
             pin: pin.map(|(pin, until)| Pin { replicas: pin.min(max), until: until.map(|span| NOW + Millis::seconds(span)) }),
             rules: std::iter::once(first).chain(second).collect(),
             behavior: behavior.map(|(up, down)| Behavior { up, down }),
-            schedules, unknown_after: after, suspend, dry_run,
+            schedules, unknown_after: after, suspend, dry_run, drains: false,
             unknown_action: fallback.map_or(UnknownAction::Hold, UnknownAction::Fallback),
         }
     }

@@ -10,3 +10,4 @@ mod memory;
 mod outlook;
 mod tables;
 mod trail;
+mod victims;

@@ -45,6 +45,11 @@ pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Result<T, String>
 impl World {
     /// Installs the chart with its demo; `spec` changes the pool. Waits until three workers are live.
     pub fn install(name: &str, spec: &Value) -> Self {
+        Self::install_with(name, spec, 3)
+    }
+
+    /// The same, with `workers` that are waited for.
+    pub fn install_with(name: &str, spec: &Value, workers: i64) -> Self {
         let namespace = format!("e2e-{name}");
         let world = Self { namespace: namespace.clone() };
         world.remove();
@@ -74,9 +79,9 @@ impl World {
             "150s",
         ];
         fine("helm", &install, Some(&pool));
-        eventually("three live workers", || {
+        eventually("all workers live", || {
             match world.pool()["status"]["metrics"]["live"]["value"].as_i64() {
-                Some(3) => Ok(()),
+                Some(live) if live == workers => Ok(()),
                 other => Err(format!("{other:?}")),
             }
         });

@@ -52,6 +52,7 @@ pub fn target(replicas: i32) -> Target {
     Target {
         desired: replicas,
         replicas,
+        updated: replicas,
         selector: "app=worker".to_owned(),
         version: 1,
         uid: "target".to_owned(),
@@ -175,7 +176,13 @@ impl Stage {
 
     pub fn look_of(&mut self, pool: &str, load: Load) -> Vec<Command> {
         let pool = Key::new("default", pool);
-        self.on(Event::Facts(vec![Facts { pool, queues: vec![load], missing: None, woken: None }]))
+        self.on(Event::Facts(vec![Facts {
+            pool,
+            queues: vec![load],
+            workers: vec![],
+            missing: None,
+            woken: None,
+        }]))
     }
 
     pub fn blind(&mut self, why: &str) -> Vec<Command> {
@@ -183,6 +190,7 @@ impl Stage {
         self.on(Event::Facts(vec![Facts {
             pool,
             queues: vec![Load::MISSING],
+            workers: vec![],
             missing: Some(why.into()),
             woken: None,
         }]))

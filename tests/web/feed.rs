@@ -175,8 +175,13 @@ impl Feed {
 
     fn look(&mut self, key: &Key, now: i64) {
         let Some((play, ..)) = self.plays.get_mut(key) else { return };
-        let facts =
-            Facts { pool: key.clone(), queues: vec![play.load()], missing: play.blind.clone(), woken: None };
+        let facts = Facts {
+            pool: key.clone(),
+            queues: vec![play.load()],
+            workers: Vec::new(),
+            missing: play.blind.clone(),
+            woken: None,
+        };
         self.on(Event::Facts(vec![facts]), now);
     }
 
@@ -187,6 +192,7 @@ impl Feed {
         let target = Target {
             desired: replicas,
             replicas,
+            updated: replicas,
             selector: "app=worker".to_owned(),
             version: *version,
             uid: pool.name.to_string(),

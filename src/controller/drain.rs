@@ -1,0 +1,91 @@
+//! A scale-down in two steps: those that will go are told to take no more tasks, and only when they hold none are their
+//! pods marked and the scale written. What is left over is taken back.
+
+use super::event::Command;
+use super::pool::PoolState;
+use crate::api::Key;
+use crate::decide::victims::{Order, Pod};
+use crate::decide::{Millis, Time};
+use crate::observe::Address;
+use crate::observe::target::{Target, TargetKey};
+
+/// How often a plan that waits looks.
+pub(super) const BEAT: Millis = Millis(500);
+
+/// Where a plan takes place.
+pub(super) struct Ground<'a> {
+    pub pool: &'a Key,
+    pub address: Option<&'a Address>,
+    pub key: &'a TargetKey,
+    pub target: &'a Target,
+    pub order: Order,
+    pub timeout: Millis,
+    pub now: Time,
+}
+
+/// How the controller of `target` chooses; `None` where nobody knows.
+pub(super) fn order(target: &TargetKey) -> Option<Order> {
+    match (&*target.group, &*target.kind) {
+        ("apps", "Deployment" | "ReplicaSet") => Some(Order::Cost),
+        ("apps", "StatefulSet") => Some(Order::Ordinal),
+        _ => None,
+    }
+}
+
+/// Prepares the way down to `wish`. `None`: all who will go are empty and marked, and the scale may be written; else
+/// what is awaited.
+pub(super) fn down(
+    pool: &mut PoolState,
+    target: &Target,
+    wish: i32,
+    now: Time,
+    todo: &mut Vec<Command>,
+) -> Option<String> {
+    let mut plan = pool.plan.take().unwrap_or_default();
+    let awaited = pool.ground(target, now).and_then(|on| plan.down(&on, wish, todo));
+    pool.plan = Some(plan);
+    awaited
+}
+
+/// Takes back what is left of a plan, where there is one.
+pub(super) fn end(pool: &mut PoolState, target: &Target, now: Time, todo: &mut Vec<Command>) {
+    let Some(mut plan) = pool.plan.take() else { return };
+    let done = pool.ground(target, now).is_none_or(|on| plan.end(&on, todo));
+    pool.plan = Some(plan).filter(|_| !done);
+}
+
+/// Takes back what this process did, at once and without another look: the pool is gone, or its target or its Redis is
+/// another one now, or somebody else scales it.
+pub(super) fn abandon(pool: &mut PoolState, todo: &mut Vec<Command>) {
+    let Some(plan) = pool.plan.take() else { return };
+    // What it could not take back is looked for anew.
+    pool.swept = false;
+    let (marked, draining) = plan.begun();
+    if !marked.is_empty() {
+        todo.push(Command::Mark(pool.key.clone(), marked));
+    }
+    if let (Some(address), false) = (&pool.source.address, draining.is_empty()) {
+        todo.push(Command::Drain(address.clone(), pool.key.clone(), draining, false));
+    }
+}
+
+impl PoolState {
+    fn ground<'a>(&'a self, target: &'a Target, now: Time) -> Option<Ground<'a>> {
+        let (key, timeout) = (&self.target, self.drain_timeout);
+        let order = order(key)?;
+        let address = self.source.address.as_ref();
+        Some(Ground { pool: &self.key, address, key, target, order, timeout, now })
+    }
+}
+
+impl Ground<'_> {
+    pub fn owns(&self, pod: &Pod) -> bool {
+        let Some((kind, name)) = pod.owner.split_once('/') else { return false };
+        let target = &*self.key.object.name;
+        match &*self.key.kind {
+            // The owner is a ReplicaSet, named by the Deployment and a hash without a hyphen.
+            "Deployment" => kind == "ReplicaSet" && name.rsplit_once('-').is_some_and(|(of, _)| of == target),
+            own => kind == own && name == target,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Who goes when a number goes down. A controller has its own order, and nobody can overrule it: the choice is made
+//! so that what it would take anyway is what was chosen.
+
+/// The annotation by which a `ReplicaSet` chooses: the lowest cost goes first.
+pub const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+/// The cost of a pod that should go: nothing is cheaper.
+pub const MARK: i32 = i32::MIN;
+
+/// A pod of a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Kind and name of the object that made it, such as `ReplicaSet/worker-5d4f`.
+    pub owner: String,
+    /// How far it has come.
+    pub standing: Standing,
+    /// It is being deleted, or has ended: its controller counts it no more.
+    pub leaving: bool,
+    /// Its [`COST`].
+    pub cost: i32,
+}
+
+/// How far a pod has come, in the order in which a `ReplicaSet` takes them, before it looks at any cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// On no node.
+    Unassigned,
+    /// On a node, not started.
+    Pending,
+    /// It runs and is not ready.
+    NotReady,
+    /// It is ready.
+    Ready,
+}
+
+/// A worker as its queue tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Which queue of the pool.
+    pub queue: usize,
+    /// Its id there.
+    pub id: String,
+    /// Its pod, where it says so.
+    pub pod: Option<String>,
+    /// Whether it holds a task.
+    pub busy: bool,
+    /// Whether it was told to take no more.
+    pub drain: Drain,
+    /// Since when it has been so, in milliseconds by the queue's clock.
+    pub since: i64,
+}
+
+/// How far a worker is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drain {
+    /// It takes tasks.
+    No,
+    /// It was told to take no more, and holds one or may still bring one.
+    Asked,
+    /// It holds nothing and will take nothing more.
+    Done,
+}
+
+/// How a target's own controller chooses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By standing, then by cost: a `ReplicaSet`, and a Deployment through it.
+    Cost,
+    /// The highest ordinal goes: a `StatefulSet`.
+    Ordinal,
+}
+
+/// The names of the `count` pods of `pods` that should go. By [`Order::Cost`]: what has not started before what has,
+/// who was `late` last, who was `kept` from an earlier choice or drains already first, then who holds no task before
+/// who holds one, and the longest in that state first: of the idle the longest idle, of the busy who will most likely
+/// finish next.
+#[must_use]
+pub fn choose(
+    pods: &[&Pod],
+    workers: &[Worker],
+    count: usize,
+    order: Order,
+    kept: impl Fn(&str) -> bool,
+    late: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let mut all: Vec<&Pod> = pods.to_vec();
+    match order {
+        Order::Ordinal => all.sort_by_key(|pod| {
+            std::cmp::Reverse(pod.name.rsplit_once('-').and_then(|(_, ordinal)| ordinal.parse::<u32>().ok()))
+        }),
+        Order::Cost => all.sort_by_cached_key(|pod| {
+            let mine = || workers.iter().filter(|worker| worker.pod.as_deref() == Some(&*pod.name));
+            let late = late(&pod.name);
+            let leaves = kept(&pod.name) || mine().any(|worker| worker.drain != Drain::No);
+            // Of several workers in one pod the busiest counts, and the one that became so last.
+            let state = mine().map(|worker| (worker.busy, worker.since)).max();
+            (pod.standing, late, late || !leaves, state, pod.name.clone())
+        }),
+    }
+    all.into_iter().take(count).map(|pod| pod.name.clone()).collect()
+}

@@ -1,0 +1,129 @@
+//! Scale-downs under load, with tasks that take longer than a pod's grace: none is interrupted, and a bare
+//! `kubectl scale` beside it interrupts them, so that the test is known to see it.
+
+use crate::world::{World, eventually};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// Longer than [`GRACE`], so that a pod that is taken with a task is killed with it.
+const TASK_SECONDS: &str = "6";
+const GRACE: u32 = 2;
+
+/// How many scale-downs; `SCALE_DOWNS` asks for another number.
+fn scale_downs() -> usize {
+    std::env::var("SCALE_DOWNS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
+}
+
+struct Load<'a> {
+    world: &'a World,
+    /// Tasks whose worker died on them: counted as an attempt, and run again.
+    interrupted: BTreeSet<String>,
+    /// What was said while somebody was awaited.
+    said: BTreeSet<String>,
+}
+
+impl Load<'_> {
+    fn see(&mut self) {
+        let tasks = self.world.redis(&["HKEYS", "wp:{tasks}:attempts"]);
+        self.interrupted.extend(tasks.split_whitespace().map(str::to_owned));
+    }
+
+    /// All that were interrupted so far: a worker that was killed is known to be dead after 8 s, and its task is ready
+    /// again a second later.
+    fn all_interrupted(&mut self) -> BTreeSet<String> {
+        let end = Instant::now() + Duration::from_secs(12);
+        while Instant::now() < end {
+            self.see();
+        }
+        self.interrupted.clone()
+    }
+
+    /// Goes from six workers that all work to four, and back, by `scale`.
+    fn down_and_up(&mut self, scale: &dyn Fn(u32)) {
+        for (count, what) in [(4, "four workers"), (6, "six workers, all of them busy")] {
+            scale(count);
+            eventually(what, || {
+                self.see();
+                let (reason, sentence) = self.world.decision();
+                if reason == "ScalingDown" {
+                    self.said.insert(sentence);
+                }
+                let busy = self.world.redis(&["EVAL", BUSY, "1", "wp:{tasks}:workers"]);
+                let there = self.world.json(&["get", "deployment", "filter-worker"])["status"].clone();
+                let wanted = (count.to_string(), json!(count));
+                let is = (busy, there["replicas"].clone());
+                if is == wanted { Ok(()) } else { Err(format!("{is:?}")) }
+            });
+        }
+    }
+}
+
+/// Workers with a lease that hold a task.
+const BUSY: &str = "local n = 0 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do \
+                    if redis.call('HGET', 'wp:{tasks}:worker:' .. id, 'state') == 'busy' then n = n + 1 end end return n";
+
+#[test]
+fn no_task_is_interrupted_by_a_scale_down_and_a_bare_one_interrupts_them() {
+    let spec = json!({"minReplicas": 1, "maxReplicas": 8, "replicas": 6});
+    let world = World::install_with("drain", &spec, 6);
+    let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": GRACE}}}});
+    world.kubectl(&["patch", "deployment", "filter-worker", "-p", &grace.to_string()]);
+    world.kubectl(&["rollout", "status", "deployment/filter-worker", "--timeout=120s"]);
+    let count = scale_downs();
+    // The workers' own drain is no part of this: those that are asked go on until their task ends.
+    let tasks = (count * 40).max(300).to_string();
+    world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
+
+    let start = Instant::now();
+    let mut load = Load { world: &world, interrupted: BTreeSet::new(), said: BTreeSet::new() };
+    let pin = |count: u32| drop(world.kubectl(&["scale", "wp/filters", &format!("--replicas={count}")]));
+    (0..count).for_each(|_| load.down_and_up(&pin));
+    let (took, interrupted) = (start.elapsed().as_secs(), load.all_interrupted());
+    eprintln!("{count} scale-downs of 6 → 4 under load in {took} s: {} interrupted", interrupted.len());
+    assert_eq!(interrupted, BTreeSet::new());
+    assert!(
+        load.said.iter().any(|said| said.starts_with("6 → 4 workers: waiting for filter-worker-")),
+        "{:?}",
+        load.said
+    );
+
+    // Nothing is left behind: no mark on a pod, nobody who drains.
+    eventually("no mark and no drain left", || {
+        let pods = world.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].metadata.annotations}"]);
+        let drains = world.redis(&["EVAL", DRAINS, "1", "wp:{tasks}:workers"]);
+        if !pods.contains("pod-deletion-cost") && drains == "0" {
+            Ok(())
+        } else {
+            Err(format!("{drains} {pods}"))
+        }
+    });
+
+    // The operator is killed in the middle of some; the next one ends them.
+    for pause in [0, 700, 1_500] {
+        pin(4);
+        std::thread::sleep(Duration::from_millis(pause));
+        world.kubectl(&["delete", "pod", &world.operator(), "--force", "--grace-period=0"]);
+        load.down_and_up(&pin);
+    }
+    assert_eq!(load.all_interrupted(), BTreeSet::new(), "though the operator was killed");
+
+    // The control: the same load, and nobody who asks first.
+    world.kubectl(&["patch", "wp", "filters", "--type", "merge", "-p", r#"{"spec": {"suspend": true}}"#]);
+    eventually("a pool that is suspended", || match world.decision() {
+        (reason, _) if reason == "Suspended" => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let bare = |count: u32| {
+        drop(world.kubectl(&["scale", "deployment/filter-worker", &format!("--replicas={count}")]));
+    };
+    let control = count.clamp(4, 20) / 2;
+    (0..control).for_each(|_| load.down_and_up(&bare));
+    let interrupted = load.all_interrupted();
+    eprintln!("{control} bare ones of 6 → 4: {} interrupted", interrupted.len());
+    assert!(!interrupted.is_empty(), "the control must show interruptions, or this test is blind");
+}
+
+/// Workers with a lease that drain.
+const DRAINS: &str = "local n = 0 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do \
+                      n = n + redis.call('HEXISTS', 'wp:{tasks}:worker:' .. id, 'drain') end return n";
