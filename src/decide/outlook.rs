@@ -121,9 +121,6 @@ impl After<'_> {
                     *busy = (*busy - gone).max(0);
                 }
             }
-            if queue.ready == Fact::Known(0) {
-                queue.oldest_at = Fact::NotTold;
-            }
         }
         queues
     }

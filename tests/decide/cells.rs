@@ -135,7 +135,8 @@ pub struct Row {
     pub to: i32,
     pub reason: Option<String>,
     pub sentence: Option<String>,
-    pub again: Option<Time>,
+    /// `Some(None)`: never.
+    pub again: Option<Option<Time>>,
 }
 
 impl Row {
@@ -214,7 +215,8 @@ impl Row {
                 "→" => to = Some(number()),
                 "reason" => reason = Some((*cell).to_owned()),
                 "sentence" => sentence = Some((*cell).to_owned()),
-                "look again in" => again = Some(NOW + span(cell)),
+                "look again in" if *cell == "never" => again = Some(None),
+                "look again in" => again = Some(Some(NOW + span(cell))),
                 other => panic!("{file}: unknown column `{other}`"),
             }
         }

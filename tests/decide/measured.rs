@@ -78,6 +78,8 @@ fn arrivals_nobody_counts_are_what_there_is_and_what_there_was() {
 
 #[rstest]
 #[case::nothing_yet(&[(0, 0)], 0, 0)]
+#[case::time_without_tasks(&[(0, 500)], 0, 0)]
+#[case::tasks_without_time(&[(10, 0), (11, 2_000)], 2_000_000, 1)]
 #[case::what_was_before(&[(10, 20_000)], 2_000_000, 10)]
 #[case::the_first(&[(0, 0), (1, 3_000)], 3_000_000, 1)]
 #[case::a_plain_mean_at_first(&[(0, 0), (1, 3_000), (2, 4_000)], 2_000_000, 2)]
@@ -122,6 +124,7 @@ fn the_time_a_start_takes_is_measured_at_each_rise() {
     assert_eq!((given_up.pending, given_up.mean), (None, Some(Millis(7_000))), "a crash loop is none");
     look(12, 16, 12, 700);
     assert_eq!(look(16, 0, 12, 760).pending, None, "a fall ends it");
+    assert_eq!(look(12, 0, 12, 900).pending, None, "and begins none");
 }
 
 #[test]
@@ -135,4 +138,15 @@ fn what_is_kept_follows_the_start() {
     assert_eq!(keep(Some(1)), (Millis::seconds(1), Millis::seconds(10)));
     assert_eq!(keep(Some(4)), (Millis::seconds(4), Millis::seconds(16)));
     assert_eq!(keep(Some(60)), (Millis::seconds(60), Millis::seconds(20)));
+}
+
+#[test]
+fn a_start_that_lies_in_the_future_began_now() {
+    let target = Target { tasks_per_worker: Some(1), ..Target::default() };
+    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
+    let pool = Pool { max: 20, rules, ..Pool::default() };
+    let startup = workerpool::decide::Startup { pending: Some((NOW + Millis::seconds(3600), 1)), mean: None };
+    let seen = Seen { current: 1, queues: vec![counters(Some(0), 0, 0)], missing: None };
+    let memory = decide(&pool, &seen, &Memory { startup, ..Memory::default() }, NOW).memory;
+    assert_eq!(memory.startup.mean, Some(Millis(0)), "the clock was set back");
 }

@@ -87,6 +87,17 @@ fn only_policies_need_the_changes() {
 }
 
 #[test]
+fn thresholds_alone_measure_nothing_and_need_no_second_look() {
+    let class = Pool { rules: vec![super::cells::class()], ..Pool::default() };
+    let memory = play(&class, [4, 4]);
+    assert_eq!((memory.rates.len(), memory.busy.samples().len(), memory.startup), (0, 0, Startup::default()));
+    assert!(!class.has_target() && !class.is_watchful());
+    assert!(pool(None).has_target() && pool(None).is_watchful());
+    let both = Pool { behavior: Some(behavior("hpa")), ..class };
+    assert!(!both.has_target() && both.is_watchful(), "its windows count every look");
+}
+
+#[test]
 fn many_changes_become_one_that_counts_as_long_as_the_later() {
     let quick = pool(Some("up t0 10000p/600; down t0 w0 10000p/600"));
     let up = |n: i64| 2..2 + n;

@@ -47,7 +47,7 @@ fn the_tables() {
         let fine = decision.replicas == row.to
             && row.reason.as_deref().is_none_or(|wanted| wanted == reason)
             && row.sentence.as_ref().is_none_or(|wanted| *wanted == sentence)
-            && row.again.is_none_or(|again| decision.look_again == Some(again));
+            && row.again.is_none_or(|again| decision.look_again == again);
         if !fine {
             let again = decision.look_again.map(|at| (at - NOW).0);
             let trail: Vec<_> =
