@@ -65,6 +65,10 @@ fn the_busy_finish_first_and_the_sentence_names_them() {
     let said = cluster.sentences.last().cloned().expect("a status");
     assert_eq!(said, "ScalingDown: 7 → 5 workers: waiting for p00 and p01 to finish");
     assert_eq!(cluster.desired, 7);
+    assert!(
+        !cluster.log.iter().any(|line| line.starts_with("mark")),
+        "whoever else scales must not find them"
+    );
     ends_at(&mut cluster, 5);
     assert_eq!(cluster.taken, ["p00", "p01"]);
 }

@@ -71,7 +71,7 @@ fn no_task_is_interrupted_by_a_scale_down_and_a_bare_one_interrupts_them() {
     world.kubectl(&["patch", "deployment", "filter-worker", "-p", &grace.to_string()]);
     world.kubectl(&["rollout", "status", "deployment/filter-worker", "--timeout=120s"]);
     let count = scale_downs();
-    // The workers' own drain is no part of this: those that are asked go on until their task ends.
+    // More than they can do meanwhile: all of them always have something to do.
     let tasks = (count * 40).max(300).to_string();
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
 
