@@ -150,3 +150,33 @@ fn a_start_that_lies_in_the_future_began_now() {
     let memory = decide(&pool, &seen, &Memory { startup, ..Memory::default() }, NOW).memory;
     assert_eq!(memory.startup.mean, Some(Millis(0)), "the clock was set back");
 }
+
+#[test]
+fn what_is_counted_counts_at_once_and_time_alone_by_the_second() {
+    let look = |rates: &Rates, millis: i64, arrived: i64, processed: i64| {
+        let mut rates = *rates;
+        rates.learn(&counters(Some(arrived), processed, processed * 2000), NOW + Millis(millis));
+        rates
+    };
+    let known = learned(&[(0, counters(Some(0), 0, 0)), (10, counters(Some(20), 0, 0))]);
+    assert_eq!(known.arrival, 1_000_000);
+    assert_eq!(look(&known, 10_999, 20, 0), known, "nothing was counted");
+    assert_eq!(look(&known, 11_000, 20, 0).arrival, 909_090, "a second fades it: 1·10 ÷ 11");
+    assert_eq!(look(&known, 10_500, 25, 0).arrival, 1_428_571, "(1·10 + 5) ÷ 10.5");
+    assert_eq!(look(&known, 10_500, 20, 1).service, 2_000_000);
+}
+
+#[test]
+fn counters_that_were_read_in_the_future_were_read_now() {
+    let target = Target { drain_within: Some(Millis::seconds(30)), ..Target::default() };
+    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
+    let pool = Pool { max: 20, rules, ..Pool::default() };
+    let later = NOW + Millis::seconds(3600);
+    let rates = Rates { at: Some(later), since: Time(0), arrival: 1_000_000, ..Rates::default() };
+    let seen = Seen { current: 1, queues: vec![counters(Some(10), 0, 0)], missing: None };
+    let memory = decide(&pool, &seen, &Memory { rates: vec![rates], ..Memory::default() }, NOW).memory;
+    assert_eq!(memory.rates[0].arrival, 1_166_666, "10 in no time, over 60 s");
+    let rates = Rates { at: Some(later), since: later, arrival: 1_000_000, ..Rates::default() };
+    let memory = decide(&pool, &seen, &Memory { rates: vec![rates], ..Memory::default() }, NOW).memory;
+    assert_eq!(memory.rates[0].since, NOW);
+}
