@@ -136,6 +136,7 @@ pub struct Row {
     pub reason: Option<String>,
     pub sentence: Option<String>,
     /// `Some(None)`: never.
+    #[expect(clippy::option_option, reason = "not asked, never, and when")]
     pub again: Option<Option<Time>>,
 }
 
