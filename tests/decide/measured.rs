@@ -124,7 +124,9 @@ fn the_time_a_start_takes_is_measured_at_each_rise() {
     assert_eq!((given_up.pending, given_up.mean), (None, Some(Millis(7_000))), "a crash loop is none");
     look(12, 16, 12, 700);
     assert_eq!(look(16, 0, 12, 760).pending, None, "a fall ends it");
-    assert_eq!(look(12, 0, 12, 900).pending, None, "and begins none");
+    look(1, 5, 1, 1000);
+    assert_eq!(look(5, 5, 5, 1003).mean, Some(Millis(6_000)));
+    assert_eq!(look(5, 0, 5, 1100).pending, None, "and begins none");
 }
 
 #[test]
