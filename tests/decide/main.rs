@@ -8,6 +8,7 @@ mod laws;
 mod measured;
 mod memory;
 mod outlook;
+mod steps;
 mod tables;
 mod trail;
 mod victims;
