@@ -95,6 +95,16 @@ fn a_blind_look_is_no_recommendation() {
 }
 
 #[test]
+fn a_blind_rise_keeps_the_window() {
+    let per_worker = target(Target { tasks_per_worker: Some(1), ..Target::default() });
+    let pool = Pool { behavior: Some(behavior("up w60")), ..per_worker };
+    let memory = Memory { recommendations: [(ago(10), 4)].into_iter().collect(), ..Memory::default() };
+    let blind = with(&seen(4, 9, 0), |load| load.busy = Fact::Missing);
+    assert_eq!(decide(&pool, &blind, &memory, NOW).replicas, 4, "9 were not wanted 10 s ago");
+    assert_eq!(look(&pool, &blind).replicas, 8, "as far as the policies go");
+}
+
+#[test]
 fn a_window_that_holds_is_in_the_trail_by_its_name() {
     let per_worker = target(Target { tasks_per_worker: Some(1), ..Target::default() });
     let pool = Pool { behavior: Some(behavior("up w60")), ..per_worker };
