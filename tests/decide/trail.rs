@@ -1,7 +1,7 @@
 //! Each step of a trail in words.
 
 use rstest::rstest;
-use workerpool::decide::{Limit, Millis, Rule, Step, Time};
+use workerpool::decide::{Cause, Limit, Millis, Reason, Rule, Step, Time};
 
 const UNTIL: Option<Time> = Some(Time(33_418_000));
 
@@ -46,4 +46,37 @@ fn a_limit(#[case] by: Limit, #[case] label: &str) {
     assert_eq!(format!("{}: {}", step.label(), step.says()), format!("{label}: 7 → 5 until 09:16:58"));
     let step = Step::Limited { by, from: 7, to: 5, until: None };
     assert_eq!(step.says(), "7 → 5");
+}
+
+#[rstest]
+#[case(0, "0s")]
+#[case(250, "250ms")]
+#[case(45_000, "45s")]
+#[case(90_000, "90s")]
+#[case(119_000, "119s")]
+#[case(119_500, "1m59s500ms")]
+#[case(120_000, "2m")]
+#[case(121_000, "2m1s")]
+#[case(3_600_000, "1h")]
+#[case(5_445_250, "1h30m45s250ms")]
+#[case(-5, "0s")]
+fn a_span(#[case] millis: i64, #[case] text: &str) {
+    assert_eq!(Millis(millis).to_string(), text);
+}
+
+#[rstest]
+#[case(Rule::QueueLength, 1, "1 task waits, more than 0")]
+#[case(Rule::QueueLength, 2, "2 tasks wait, more than 0")]
+#[case(Rule::TasksPerWorker, 1, "1 task, 0 for each worker")]
+#[case(Rule::DrainWithin, 1, "1 task waits, to be done within 0s")]
+fn a_cause(#[case] rule: Rule, #[case] value: i64, #[case] text: &str) {
+    assert_eq!(Cause { rule, value, limit: 0, of: None }.to_string(), text);
+}
+
+#[test]
+fn a_reason_is_its_word() {
+    for reason in Reason::ALL {
+        assert_eq!(reason.to_string(), reason.as_str());
+        assert!(!reason.meaning().is_empty());
+    }
 }
