@@ -37,7 +37,7 @@ pub fn decide(pool: &Pool, seen: &Seen, memory: &Memory, now: Time) -> Decision 
     } else if let Some(pin) = pin {
         look.trail.push(Step::Pinned { answer: pin.replicas, until: pin.until });
         look.again_at(pin.until);
-        Wish { number: pin.replicas, why: Why::Pinned(pin.replicas, pin.until), rule: None }
+        Wish { number: pin.replicas, why: Why::Pinned(pin.until), rule: None }
     } else {
         let wish = look.rules(&answers);
         let wish = look.fallback(wish);

@@ -252,7 +252,7 @@ pub enum Why {
     /// [`Reason::Fallback`] with since when facts are missing
     Fallback(Time),
     /// [`Reason::Pinned`] and when it ends by itself
-    Pinned(i32, Option<Time>),
+    Pinned(Option<Time>),
     /// [`Reason::Suspended`]
     Suspended,
     /// [`Reason::DryRun`] with what would have been
@@ -355,10 +355,7 @@ impl Why {
                 format!("{what} (since {since}): {change}, nothing is lowered blindly")
             }
             Self::Fallback(since) => format!("no facts since {since}: {change} by onUnknown"),
-            Self::Pinned(pin, until) if *pin == to => {
-                format!("pinned by spec.replicas{}: {change}", till(*until))
-            }
-            Self::Pinned(pin, until) => format!("pinned to {pin} by spec.replicas{}: {change}", till(*until)),
+            Self::Pinned(until) => format!("pinned by spec.replicas{}: {change}", till(*until)),
             Self::Suspended => format!("suspended: {change}, whatever the queue says"),
             Self::DryRun { would, why } if *would == from => {
                 format!("dry run: {}", why.sentence(from, *would))

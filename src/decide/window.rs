@@ -111,6 +111,25 @@ mod tests {
     }
 
     #[test]
+    fn of_too_many_the_two_that_are_nearest_with_their_neighbours_become_one() {
+        // A second apart, but for two places: the later one has the nearest neighbours on both sides.
+        let at = |i: i64| match i {
+            5 => Time(4_100),
+            19 => Time(20_300),
+            20 => Time(20_400),
+            21 => Time(20_500),
+            _ => Time(i * 1000),
+        };
+        let falling = |n: i64| (0..n).map(|i| (at(i), 1000 - i32::try_from(i).expect("few")));
+        let full: Window = falling(32).collect();
+        assert_eq!(full.samples(), falling(32).collect::<Vec<_>>(), "so many are kept as they are");
+        let over: Window = falling(33).collect();
+        let mut expected: Vec<_> = falling(33).filter(|(at, _)| *at != Time(20_400)).collect();
+        expected[20].1 = 980;
+        assert_eq!(over.samples(), expected, "980 holds as long as 979 would");
+    }
+
+    #[test]
     fn it_stays_small_and_never_lets_go_sooner() {
         let (mut window, mut all) = (Window::default(), Vec::new());
         for i in 0..500 {

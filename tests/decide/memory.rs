@@ -110,3 +110,17 @@ fn many_changes_become_one_that_counts_as_long_as_the_later() {
     assert_eq!((events[0], events[1]), ((at(1), -4), (at(2), 9)));
     assert_eq!(events.iter().map(|(_, change)| change).sum::<i32>(), 35, "none is lost");
 }
+
+#[test]
+fn samples_of_the_future_are_of_now() {
+    let later = [(at(3600), 9)];
+    let memory = Memory {
+        recommendations: later.into_iter().collect(),
+        busy: later.into_iter().collect(),
+        scale_events: later.to_vec(),
+        ..Memory::default()
+    };
+    let past = memory.not_after(NOW);
+    assert_eq!(past.recommendations.samples(), [(NOW, 9)], "the clock was set back");
+    assert_eq!((past.busy.samples(), past.scale_events), (vec![(NOW, 9)], vec![(NOW, 9)]));
+}
