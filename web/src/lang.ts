@@ -113,6 +113,7 @@ const REASONS: Record<string, readonly [string, string]> = {
   RateLimited: ["rate limited", "ritmo limitado"],
   Scheduled: ["scheduled", "programado"],
   Idle: ["idle", "inactivo"],
+  ScalingDown: ["scaling down", "reduciendo"],
   IdleWait: ["idle, waiting", "inactivo, esperando"],
   CoolingDown: ["cooling down", "enfriando"],
   AtMax: ["at maximum", "en el máximo"],
