@@ -29,6 +29,20 @@ pub fn class() -> Rules {
     }
 }
 
+/// A look at one queue, with as many live workers as `current`.
+pub fn seen(current: i32, ready: i64, busy: i64) -> Seen {
+    let known = Fact::Known;
+    let load = Load {
+        ready: known(ready),
+        in_flight: known(busy),
+        live: known(current.into()),
+        busy: known(busy),
+        cpu_sum: known(0),
+        ..Load::NOT_TOLD
+    };
+    Seen { current, queues: vec![load], missing: None }
+}
+
 /// HPA's behavior where it says nothing.
 pub fn hpa() -> Behavior {
     let policy = |kind, value| Policy { kind, value, period: Millis::seconds(15) };

@@ -1,23 +1,10 @@
 //! What comes next, with its exact instant and number of tasks.
 
-use super::cells::{NOW, behavior, class};
+use super::cells::{NOW, behavior, class, seen};
 use rstest::rstest;
 use workerpool::decide::{
-    Decision, Fact, Load, Memory, Millis, Next, Outlook, Pool, Rules, Seen, Target, Time, decide, outlook,
+    Decision, Fact, Memory, Millis, Next, Outlook, Pool, Rules, Seen, Target, Time, decide, outlook,
 };
-
-fn seen(current: i32, ready: i64, busy: i64) -> Seen {
-    let fact = Fact::Known;
-    let load = Load {
-        ready: fact(ready),
-        in_flight: fact(busy),
-        live: fact(current.into()),
-        busy: fact(busy),
-        cpu_sum: fact(0),
-        ..Load::NOT_TOLD
-    };
-    Seen { current, queues: vec![load], missing: None }
-}
 
 fn ask(pool: &Pool, seen: &Seen, memory: &Memory) -> (Decision, Outlook) {
     let decision = decide(pool, seen, memory, NOW);

@@ -1,23 +1,10 @@
 //! What a decision leaves behind beside its number: the trail, the memory, when to look again, and how sure it is.
 
-use super::cells::{NOW, behavior, class};
+use super::cells::{NOW, behavior, class, seen};
 use workerpool::decide::{
     Decision, Fact, Limit, Load, Memory, Millis, Pin, Pool, Rates, Reason, Rule, Rules, Seen, Startup, Step,
     Target, Time, UnknownAction, decide,
 };
-
-fn seen(current: i32, ready: i64, busy: i64) -> Seen {
-    let known = Fact::Known;
-    let load = Load {
-        ready: known(ready),
-        in_flight: known(busy),
-        live: known(current.into()),
-        busy: known(busy),
-        cpu_sum: known(0),
-        ..Load::NOT_TOLD
-    };
-    Seen { current, queues: vec![load], missing: None }
-}
 
 fn with(seen: &Seen, change: impl Fn(&mut Load)) -> Seen {
     let mut seen = seen.clone();
