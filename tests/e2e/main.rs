@@ -9,4 +9,5 @@ mod policies;
 mod quiet;
 mod refusals;
 mod story;
+mod witness;
 mod world;
