@@ -29,6 +29,8 @@ pub struct Facts {
     pub mean: Option<Duration>,
     /// The pods that the registered workers run in, by name.
     pub pods: Vec<String>,
+    /// The ids of those that live and take no work though they could.
+    pub deaf: Vec<String>,
     /// The queues as the decision takes them.
     pub queues: Vec<QueueSeen>,
 }
@@ -100,6 +102,11 @@ impl Facts {
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
             pods: workers().filter_map(|worker| worker.pod.clone()).collect(),
+            deaf: looks
+                .iter()
+                .flat_map(|look| look.workers.iter().filter(|worker| worker.is_deaf(look.time)))
+                .map(|worker| worker.id.clone())
+                .collect(),
             queues: looks.iter().map(QueueSeen::from).collect(),
         }
     }
@@ -193,6 +200,21 @@ mod tests {
         assert_eq!((facts.cpu, facts.success(), facts.utilization()), (Some(40.0), Some(98.0), Some(50.0)));
         assert_eq!((facts.mean, facts.eta()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));
         assert_eq!(facts.queues[0].cpu_sum, Fact::Known(80));
+    }
+
+    #[test]
+    fn who_lives_and_takes_nothing_is_named() {
+        let idle = |id: &str, claim_at| Worker {
+            id: id.into(),
+            claim_at: Some(claim_at),
+            ..worker(0, State::Idle, 0.0)
+        };
+        let look = Snapshot {
+            time: 60_000,
+            workers: vec![idle("deaf.1", 30_000), idle("fine.2", 59_000)],
+            ..Snapshot::default()
+        };
+        assert_eq!(Facts::sum(&[look]).deaf, ["deaf.1"]);
     }
 
     #[test]

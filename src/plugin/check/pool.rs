@@ -47,10 +47,11 @@ pub(super) async fn workers(cluster: &Cluster, pool: &WorkerPool, facts: Option<
             cluster.ask(&format!("reading the scale of {kind} {name}"), target.get_scale(&name)).await?;
         let selector = scale.status.and_then(|status| status.selector).unwrap_or_default();
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-        cluster.ask("listing its pods", pods.list(&ListParams::default().labels(&selector))).await
+        let only = ListParams::default().labels(&selector);
+        Ok::<_, anyhow::Error>((cluster.ask("listing its pods", pods.list(&only)).await?, selector))
     };
-    let pods = match listed.await {
-        Ok(pods) => pods.items,
+    let (pods, selector) = match listed.await {
+        Ok((pods, selector)) => (pods.items, selector),
         Err(error) => {
             return broken(
                 "workers",
@@ -75,6 +76,15 @@ pub(super) async fn workers(cluster: &Cluster, pool: &WorkerPool, facts: Option<
             ),
         );
     };
+    if !facts.deaf.is_empty() {
+        let (deaf, all) = (facts.deaf.len(), facts.pods.len());
+        let text = format!("{deaf} of {all} workers live and take no task: {}", facts.deaf.join(", "));
+        return broken(
+            "workers",
+            text,
+            format!("kubectl -n {namespace} logs -l {selector} --prefix --tail=20"),
+        );
+    }
     let never: Vec<String> =
         staying.iter().map(|pod| pod.name_any()).filter(|pod| !facts.pods.contains(pod)).collect();
     let Some(first) = never.first() else {
