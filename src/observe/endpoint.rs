@@ -112,11 +112,8 @@ impl Endpoint {
             };
             let Some(queue) = queues.get(queue) else { continue };
             // What is not done in time the next look finds again.
-            match tokio::time::timeout(DEADLINE, queue.rescue(connection)).await {
-                Ok(Err(error)) => {
-                    tracing::warn!(pool = %pool, "cannot rescue what dead workers hold: {}", sentence(&error))
-                }
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(error)) = tokio::time::timeout(DEADLINE, queue.rescue(connection)).await {
+                tracing::warn!(pool = %pool, "cannot rescue what dead workers hold: {}", sentence(&error));
             }
         }
     }

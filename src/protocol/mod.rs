@@ -34,7 +34,7 @@ pub const LEASE: Duration = Duration::from_secs(8);
 /// A worker that has room and has not tried to claim for this long is deaf.
 pub const DEAF: Duration = Duration::from_secs(20);
 /// How long a worker drains unless it is asked again, so that nobody stays away from work for somebody who is gone.
-pub const DRAIN: Duration = Duration::from_secs(60);
+pub const DRAIN: Duration = Duration::from_mins(1);
 /// How often the dead are looked for, by whichever worker comes first.
 pub const REAP: Duration = Duration::from_secs(1);
 /// How long results can be read.
