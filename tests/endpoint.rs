@@ -154,7 +154,7 @@ async fn while_workers_look_for_the_dead_themselves_the_operator_leaves_it_to_th
     let server = RedisServer::start();
     let mut eye = Eye::on(&server.url());
     death(&server, true);
-    let _: () = server.connect().pset_ex("wp:{tasks}:reaper", 1, 900).expect("a worker's turn");
+    let _: () = server.connect().pset_ex("wp:{tasks}:reaper", 1, 450).expect("a worker's turn");
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
     for _ in 0..3 {
         assert_eq!(eye.next().await.queues[0].in_flight, Fact::Known(1));

@@ -59,7 +59,7 @@ impl Queue {
         ask_to_drain(&self.keys, id, drain)
     }
 
-    /// Makes ready again what dead workers hold, unless a worker has looked for them within the last second.
+    /// Makes ready again what dead workers hold, unless a worker has just looked for them.
     pub(super) async fn rescue(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
         for id in dead(&self.keys, REAP).run(connection).await? {
             let mut left = 1;

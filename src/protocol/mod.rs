@@ -36,7 +36,7 @@ pub const DEAF: Duration = Duration::from_secs(20);
 /// How long a worker drains unless it is asked again, so that nobody stays away from work for somebody who is gone.
 pub const DRAIN: Duration = Duration::from_mins(1);
 /// How often the dead are looked for, by whichever worker comes first.
-pub const REAP: Duration = Duration::from_secs(1);
+pub const REAP: Duration = Duration::from_millis(500);
 /// How long results can be read.
 pub const RESULT_TTL: Duration = Duration::from_hours(1);
 /// How long the fence of a generation that ended stands where its claimed list was.
