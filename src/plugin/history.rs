@@ -1,7 +1,7 @@
 //! `history`: the last changes of the number, each with its sentence.
 
 use super::cluster::Cluster;
-use super::line::local_times;
+use super::lang::tr;
 use super::output::Paint;
 use crate::api::Change;
 use jiff::{Timestamp, ToSpan};
@@ -17,7 +17,11 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         return Ok(true);
     }
     if shown.is_empty() {
-        out.talk("The number has not changed yet. Why it is what it is: kubectl workerpool explain");
+        out.talk(&tr!(
+            out.lang,
+            "The number has not changed yet. Why it is what it is: kubectl workerpool explain",
+            "El número no ha cambiado todavía. Por qué es el que es: kubectl workerpool explain"
+        ));
     }
     let now = Timestamp::now();
     let width = shown.iter().map(|change| change.reason.len()).max().unwrap_or(0);
@@ -26,7 +30,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         let old =
             now.since(*at).is_ok_and(|span| span.compare(20.hours()).is_ok_and(std::cmp::Ordering::is_gt));
         let day = if old { format!("{} ", at.to_zoned(out.zone().clone()).date()) } else { String::new() };
-        let sentence = local_times(sentence, *at, out.zone());
+        let sentence = out.sentence(sentence, *at);
         let change = format!("{from} → {to}");
         out.data(&format!(
             "{day}{}  {change:7}  {reason:width$}  {}",

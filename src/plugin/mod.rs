@@ -7,6 +7,7 @@ mod explain;
 mod facts;
 mod feed;
 mod history;
+mod lang;
 mod line;
 mod metrics;
 mod monitor;
@@ -15,6 +16,7 @@ mod output;
 mod record;
 mod redis;
 mod scale;
+mod sentence;
 mod simulate;
 mod story;
 mod stress;
@@ -23,6 +25,7 @@ use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use cluster::{Cluster, Place};
+use lang::Lang;
 use output::{Color, Out};
 use scale::Pin;
 use std::ffi::OsString;
@@ -44,6 +47,9 @@ struct Cli {
     /// When to colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     color: Color,
+    /// Language of all that people read: en or es [default: the locale's]
+    #[arg(long, global = true, value_enum, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
     #[command(subcommand)]
     command: Command,
 }
@@ -193,7 +199,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     // Libraries log what we say ourselves; RUST_LOG shows it anyway.
     telemetry::init(LogFormat::Text, "off");
-    let out = Out::new(cli.color);
+    let lang = cli.lang.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
+    let out = Out::new(cli.color, lang);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(cli, &out)));
     match done {

@@ -1,6 +1,7 @@
 //! `scale`: a number by hand, as a pin of the WorkerPool; of the Deployment itself when no operator answers.
 
 use super::cluster::Cluster;
+use super::lang::tr;
 use super::line;
 use crate::api::{self, PIN_UNTIL, WorkerPool, timestamp};
 use anyhow::bail;
@@ -64,25 +65,41 @@ pub async fn run(
     let pool = cluster.ask(&doing, cluster.pools().patch(&name, &params, &patch)).await?;
     let (target, target_name) = cluster.target(&pool);
     let kind = &pool.spec.scale_target_ref.kind;
-    let out = &cluster.out;
+    let (out, lang) = (&cluster.out, cluster.out.lang);
     if let Some(sentence) = answer(cluster, &pool).await {
         let took = start.elapsed().as_millis();
-        out.data(&format!("{name}: {}", line::local_times(&sentence, Timestamp::now(), out.zone())))?;
-        out.talk(&match pin {
+        out.data(&format!("{name}: {}", out.sentence(&sentence, Timestamp::now())))?;
+        let answered =
+            tr!(lang, "The operator answered in {took} ms.", "El operador respondió en {took} ms.");
+        let stays = match pin {
             Pin::To(n) => {
-                let end = until.map_or(String::new(), |until| format!("{}, or ", out.clock(until)));
-                format!("The operator answered in {took} ms. It stays at {n} until {end}`kubectl workerpool scale {name} auto`")
+                let auto = format!("`kubectl workerpool scale {name} auto`");
+                match until.map(|until| out.clock(until)) {
+                    Some(end) => tr!(
+                        lang,
+                        "It stays at {n} until {end}, or {auto}",
+                        "Se queda en {n} hasta las {end}, o {auto}"
+                    ),
+                    None => tr!(lang, "It stays at {n} until {auto}", "Se queda en {n} hasta {auto}"),
+                }
             }
-            Pin::Auto => format!("The operator answered in {took} ms. The rules decide again."),
-        });
+            Pin::Auto => tr!(lang, "The rules decide again.", "Las reglas deciden de nuevo."),
+        };
+        out.talk(&format!("{answered} {stays}"));
         return Ok(true);
     }
     let Pin::To(wanted) = pin else {
-        bail!(
-            "{name}: the pin is gone, but no operator answers within 5 s, so nobody follows the rules; `kubectl workerpool check` looks for it"
-        );
+        bail!(tr!(
+            lang,
+            "{name}: the pin is gone, but no operator answers within 5 s, so nobody follows the rules; `kubectl workerpool check` looks for it",
+            "{name}: ya no está fijado, pero ningún operador responde en 5 s, así que nadie aplica las reglas; `kubectl workerpool check` lo busca"
+        ));
     };
-    let doing = format!("no operator answers within 5 s; scaling {kind} {target_name} itself");
+    let doing = tr!(
+        lang,
+        "no operator answers within 5 s; scaling {kind} {target_name} itself",
+        "ningún operador responde en 5 s; se escala {kind} {target_name} directamente"
+    );
     let scale = Patch::Merge(json!({"spec": {"replicas": wanted}}));
     let from = cluster
         .ask(&doing, target.get_scale(&target_name))
@@ -92,13 +109,19 @@ pub async fn run(
         .unwrap_or(0);
     cluster.ask(&doing, target.patch_scale(&target_name, &params, &scale)).await?;
     let said = if from == wanted {
-        format!("{kind}/{target_name} has {wanted} workers already")
+        tr!(
+            lang,
+            "{kind}/{target_name} has {wanted} workers already",
+            "{kind}/{target_name} ya tiene {wanted} trabajadores"
+        )
     } else {
         line::scaling(from, wanted, None)
     };
     out.data_at(Timestamp::now(), &said)?;
-    out.talk(&format!(
-        "No operator answered within 5 s, so {kind}/{target_name} itself was set from {from} to {wanted}. Nobody follows the rules until an operator runs: kubectl workerpool check"
+    out.talk(&tr!(
+        lang,
+        "No operator answered within 5 s, so {kind}/{target_name} itself was set from {from} to {wanted}. Nobody follows the rules until an operator runs: kubectl workerpool check",
+        "Ningún operador respondió en 5 s, así que {kind}/{target_name} pasó directamente de {from} a {wanted}. Nadie aplica las reglas hasta que corra un operador: kubectl workerpool check"
     ));
     Ok(true)
 }
