@@ -11,16 +11,18 @@ use std::sync::LazyLock;
 /// The one table of the operator's words in Spanish; `@1` is the first group of the form.
 const TABLE: &str = include_str!("../../web/src/spanish.json");
 
-#[derive(Deserialize)]
-struct Table {
-    sentences: Vec<(String, String)>,
+/// Each form of a sentence with its words in Spanish, and the few words of the trail.
+#[derive(Default, Deserialize)]
+struct Table<Form> {
+    sentences: Vec<(Form, String)>,
     steps: Vec<(String, String)>,
 }
 
-static WORDS: LazyLock<(Vec<(Regex, String)>, Vec<(String, String)>)> = LazyLock::new(|| {
-    let table = serde_json::from_str(TABLE).unwrap_or(Table { sentences: Vec::new(), steps: Vec::new() });
-    let forms = table.sentences.into_iter();
-    (forms.filter_map(|(form, words)| Some((Regex::new(&form).ok()?, words))).collect(), table.steps)
+static WORDS: LazyLock<Table<Regex>> = LazyLock::new(|| {
+    let Table { sentences, steps } = serde_json::from_str::<Table<String>>(TABLE).unwrap_or_default();
+    let forms = sentences.into_iter();
+    let sentences = forms.filter_map(|(form, words)| Some((Regex::new(&form).ok()?, words))).collect();
+    Table { sentences, steps }
 });
 
 /// A sentence for the reader; one that the table does not know stays English. `near` tells the day of its times.
@@ -39,13 +41,13 @@ pub fn step(lang: Lang, text: &str, near: Timestamp, zone: &TimeZone) -> String 
     let said = local_times(text, near, zone);
     match lang {
         Lang::En => said,
-        Lang::Es => WORDS.1.iter().fold(said, |said, (english, spanish)| said.replace(english, spanish)),
+        Lang::Es => WORDS.steps.iter().fold(said, |said, (english, spanish)| said.replace(english, spanish)),
     }
 }
 
 /// `None` where no form of the table fits.
 fn spanish(text: &str) -> Option<String> {
-    WORDS.0.iter().find_map(|(form, words)| {
+    WORDS.sentences.iter().find_map(|(form, words)| {
         let found = form.captures(text)?;
         Some(found.iter().enumerate().skip(1).fold(words.clone(), |said, (group, part)| {
             let part = part.map_or("", |part| part.as_str());
@@ -60,8 +62,8 @@ mod tests {
 
     #[test]
     fn each_form_of_the_table_can_be_read() {
-        let table: Table = serde_json::from_str(TABLE).expect("a table");
-        assert!(table.sentences.len() > 40 && WORDS.0.len() == table.sentences.len());
+        let table: Table<String> = serde_json::from_str(TABLE).expect("a table");
+        assert!(table.sentences.len() > 40 && WORDS.sentences.len() == table.sentences.len());
     }
 
     #[rstest::rstest]
