@@ -1,5 +1,6 @@
 //! `kubectl workerpool`: what people type, and which command answers. It works without an operator, and says so.
 
+mod answer;
 mod check;
 mod cluster;
 mod demo;
@@ -13,6 +14,7 @@ mod metrics;
 mod monitor;
 mod operator;
 mod output;
+mod pause;
 mod record;
 mod redis;
 mod scale;
@@ -128,6 +130,20 @@ enum Command {
         /// End the pin by itself after this time, in seconds or such as 30m
         #[arg(long = "for", value_name = "TIME", value_parser = span)]
         span: Option<Duration>,
+    },
+    /// Leave a pool as it is for a while, with who wants it and what for
+    #[command(after_help = FOOT)]
+    Pause {
+        /// The WorkerPool
+        name: Option<String>,
+        #[command(flatten)]
+        terms: pause::Terms,
+    },
+    /// Leave a paused pool to its rules again
+    #[command(after_help = FOOT)]
+    Resume {
+        /// The WorkerPool
+        name: Option<String>,
     },
     /// Print a line per change as it happens
     #[command(after_help = FOOT)]
@@ -248,6 +264,8 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Scale { name, replicas, span } => {
             Box::pin(scale::run(cluster, name.as_deref(), replicas, span)).await
         }
+        Command::Pause { name, terms } => Box::pin(pause::pause(cluster, name.as_deref(), terms)).await,
+        Command::Resume { name } => Box::pin(pause::resume(cluster, name.as_deref())).await,
         Command::Explain { name, output } => {
             Box::pin(explain::run(cluster, name.as_deref(), output == Format::Json)).await
         }
