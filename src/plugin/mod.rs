@@ -22,6 +22,7 @@ mod sentence;
 mod simulate;
 mod story;
 mod stress;
+mod why_not;
 
 use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
@@ -89,6 +90,12 @@ enum Command {
     Explain {
         /// The WorkerPool
         name: Option<String>,
+        /// Tell why it is not this many, and what would give them
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with = "at")]
+        why_not: Option<i32>,
+        /// Tell how it was at this time of day, or this instant
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
         /// text or json
         #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
         output: Format,
@@ -266,8 +273,13 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         }
         Command::Pause { name, terms } => Box::pin(pause::pause(cluster, name.as_deref(), terms)).await,
         Command::Resume { name } => Box::pin(pause::resume(cluster, name.as_deref())).await,
-        Command::Explain { name, output } => {
-            Box::pin(explain::run(cluster, name.as_deref(), output == Format::Json)).await
+        Command::Explain { name, why_not, at, output } => {
+            let (name, json) = (name.as_deref(), output == Format::Json);
+            match (why_not, at) {
+                (Some(wanted), _) => Box::pin(why_not::run(cluster, name, wanted, json)).await,
+                (None, Some(at)) => Box::pin(history::at(cluster, name, &at, json)).await,
+                (None, None) => Box::pin(explain::run(cluster, name, json)).await,
+            }
         }
         Command::History { name, limit, output } => {
             Box::pin(history::run(cluster, name.as_deref(), limit, output == Format::Json)).await
