@@ -3,6 +3,7 @@
 mod answer;
 mod check;
 mod cluster;
+mod dashboard;
 mod demo;
 mod explain;
 mod facts;
@@ -161,6 +162,11 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
     },
+    /// Show the operator's dashboard in the browser
+    ///
+    /// Forwards a port of this machine to the operator, and forwards it anew after a pod's restart or a laptop's sleep.
+    #[command(after_help = FOOT)]
+    Dashboard(dashboard::Port),
     /// Try a policy without a cluster, on recorded facts or on a queue that is played
     ///
     /// The very function that decides in the operator decides here. With --trace a line comes out for each that goes
@@ -284,6 +290,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::History { name, limit, output } => {
             Box::pin(history::run(cluster, name.as_deref(), limit, output == Format::Json)).await
         }
+        Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
         Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
