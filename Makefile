@@ -101,11 +101,12 @@ dist: web/dist/index.html ## Static Linux programs for the images, into dist/ (t
 	$(call copy,$(ARCH),$(if $(filter Linux,$(OS)),$(BUILT),target/linux)/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
 plugin: dist ## kubectl-workerpool for this machine
-	@ln -sf kubectl-workerpool "$(PLUGIN)/kubectl_complete-workerpool"
+	@:
 ifneq ($(OS),Linux)
 	$(BUILD) --bin kubectl-workerpool
 	$(call copy,host,$(BUILT)/release,kubectl-workerpool)
 endif
+	@ln -sf kubectl-workerpool "$(PLUGIN)/kubectl_complete-workerpool" # kubectl completes by it
 
 images: dist ## The images of operator, worker and Redis, by Docker or else buildah
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)

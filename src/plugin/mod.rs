@@ -217,6 +217,12 @@ fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The whole command line, as the manual page describes it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().name("kubectl-workerpool").bin_name("kubectl workerpool")
+}
+
 /// Runs what `args` ask for.
 #[must_use]
 pub fn main(args: Vec<OsString>) -> ExitCode {
