@@ -139,15 +139,17 @@ fn load(row: &Row, at: i64) -> Load {
 
 /// What of the spec would have to be written. A block is written whole: inside one that is there, what is absent is unused.
 fn yaml(before: &Pool, after: &Pool) -> String {
-    let mut text = "spec:\n".to_owned();
-    let mut line = |field: &str, value: String| text += &format!("  {field}: {value}\n");
+    let mut all = vec!["spec:\n".to_owned()];
+    let mut line = |field: &str, value: String| all.push(format!("  {field}: {value}\n"));
     if after.min != before.min {
         line("minReplicas", after.min.to_string());
     }
     if after.max != before.max {
         line("maxReplicas", after.max.to_string());
     }
-    let [Some(old), Some(new)] = [before, after].map(|pool| pool.rules.first()) else { return text };
+    let [Some(old), Some(new)] = [before, after].map(|pool| pool.rules.first()) else {
+        return all.concat();
+    };
     let fields = |all: &[(&str, Option<String>)]| {
         let all = all.iter().filter_map(|(field, value)| Some(format!("{field}: {}", value.as_ref()?)));
         format!("{{{}}}", all.collect::<Vec<_>>().join(", "))
@@ -180,7 +182,7 @@ fn yaml(before: &Pool, after: &Pool) -> String {
             ]),
         );
     }
-    text
+    all.concat()
 }
 
 #[cfg(test)]
