@@ -1,28 +1,36 @@
 //! `kubectl workerpool`: what people type, and which command answers. It works without an operator, and says so.
 
+mod answer;
 mod check;
 mod cluster;
+mod complete;
+mod dashboard;
 mod demo;
 mod explain;
 mod facts;
 mod feed;
 mod history;
+mod lang;
 mod line;
 mod metrics;
 mod monitor;
 mod operator;
 mod output;
+mod pause;
 mod record;
 mod redis;
 mod scale;
+mod sentence;
 mod simulate;
 mod story;
 mod stress;
+mod why_not;
 
 use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use cluster::{Cluster, Place};
+use lang::Lang;
 use output::{Color, Out};
 use scale::Pin;
 use std::ffi::OsString;
@@ -44,6 +52,9 @@ struct Cli {
     /// When to colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     color: Color,
+    /// Language of all that people read: en or es [default: the locale's]
+    #[arg(long, global = true, value_enum, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
     #[command(subcommand)]
     command: Command,
 }
@@ -81,6 +92,12 @@ enum Command {
     Explain {
         /// The WorkerPool
         name: Option<String>,
+        /// Tell why it is not this many, and what would give them
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with = "at")]
+        why_not: Option<i32>,
+        /// Tell how it was at this time of day, or this instant
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
         /// text or json
         #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
         output: Format,
@@ -123,6 +140,20 @@ enum Command {
         #[arg(long = "for", value_name = "TIME", value_parser = span)]
         span: Option<Duration>,
     },
+    /// Leave a pool as it is for a while, with who wants it and what for
+    #[command(after_help = FOOT)]
+    Pause {
+        /// The WorkerPool
+        name: Option<String>,
+        #[command(flatten)]
+        terms: pause::Terms,
+    },
+    /// Leave a paused pool to its rules again
+    #[command(after_help = FOOT)]
+    Resume {
+        /// The WorkerPool
+        name: Option<String>,
+    },
     /// Print a line per change as it happens
     #[command(after_help = FOOT)]
     Monitor {
@@ -132,6 +163,11 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
     },
+    /// Show the operator's dashboard in the browser
+    ///
+    /// Forwards a port of this machine to the operator, and forwards it anew after a pod's restart or a laptop's sleep.
+    #[command(after_help = FOOT)]
+    Dashboard(dashboard::Port),
     /// Try a policy without a cluster, on recorded facts or on a queue that is played
     ///
     /// The very function that decides in the operator decides here. With --trace a line comes out for each that goes
@@ -181,9 +217,18 @@ fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The whole command line, as the manual page describes it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().name("kubectl-workerpool").bin_name("kubectl workerpool")
+}
+
 /// Runs what `args` ask for.
 #[must_use]
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if file_stem(&args).as_deref() == Some(complete::NAME) {
+        return complete(&args);
+    }
     let cli = match parse(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -193,7 +238,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     // Libraries log what we say ourselves; RUST_LOG shows it anyway.
     telemetry::init(LogFormat::Text, "off");
-    let out = Out::new(cli.color);
+    let lang = cli.lang.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
+    let out = Out::new(cli.color, lang);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(cli, &out)));
     match done {
@@ -207,13 +253,24 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
+fn file_stem(args: &[OsString]) -> Option<String> {
+    args.first().and_then(|path| Path::new(path).file_stem()).map(|name| name.to_string_lossy().into_owned())
+}
+
+/// Proposes what may follow; there is no good place for an error in the middle of a line that is being typed.
+fn complete(args: &[OsString]) -> ExitCode {
+    telemetry::init(LogFormat::Text, "off");
+    let words: Vec<String> = args.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map(|runtime| {
+        runtime.block_on(complete::answer(Cli::command(), &words, &Out::new(Color::Never, Lang::En)))
+    });
+    if matches!(done, Ok(Ok(()))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 /// kubectl runs its plugins by their file name, and people know them by two words.
 fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let file = args
-        .first()
-        .and_then(|path| Path::new(path).file_stem())
-        .map(|name| name.to_string_lossy().into_owned());
-    let name = match file.as_deref() {
+    let name = match file_stem(&args).as_deref() {
         Some(name) if !name.starts_with("kubectl-") => name.to_owned(),
         _ => "kubectl workerpool".to_owned(),
     };
@@ -241,12 +298,20 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Scale { name, replicas, span } => {
             Box::pin(scale::run(cluster, name.as_deref(), replicas, span)).await
         }
-        Command::Explain { name, output } => {
-            Box::pin(explain::run(cluster, name.as_deref(), output == Format::Json)).await
+        Command::Pause { name, terms } => Box::pin(pause::pause(cluster, name.as_deref(), terms)).await,
+        Command::Resume { name } => Box::pin(pause::resume(cluster, name.as_deref())).await,
+        Command::Explain { name, why_not, at, output } => {
+            let (name, json) = (name.as_deref(), output == Format::Json);
+            match (why_not, at) {
+                (Some(wanted), _) => Box::pin(why_not::run(cluster, name, wanted, json)).await,
+                (None, Some(at)) => Box::pin(history::at(cluster, name, &at, json)).await,
+                (None, None) => Box::pin(explain::run(cluster, name, json)).await,
+            }
         }
         Command::History { name, limit, output } => {
             Box::pin(history::run(cluster, name.as_deref(), limit, output == Format::Json)).await
         }
+        Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
         Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
