@@ -78,3 +78,25 @@ fn a_controller_that_sleeps_finds_those_that_go_still_empty() {
         ends_at_five(&mut cluster);
     }
 }
+
+#[test]
+fn who_goes_is_not_told_to_go_on_when_the_number_rises_again_before_it_is_gone() {
+    for lag in [0, 300, 2_000] {
+        for millis in (0..3_000).step_by(50) {
+            let mut cluster = seven();
+            (cluster.waiting, cluster.lag) = (1_000_000, lag);
+            cluster.run(500);
+            cluster.set_pool(0, pinned(5));
+            while cluster.desired == 7 {
+                cluster.run(50);
+            }
+            cluster.run(millis);
+            cluster.set_pool(0, pinned(7));
+            cluster.run(20_000);
+            let log = cluster.log.join("\n");
+            assert_eq!(cluster.desired, 7, "{lag} {millis}");
+            assert_eq!(cluster.interrupted, Vec::<String>::new(), "{lag} {millis}: {log}");
+            assert_eq!(cluster.left_over(), Vec::<&String>::new(), "{lag} {millis}: {log}");
+        }
+    }
+}

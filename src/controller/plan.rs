@@ -54,6 +54,10 @@ pub(super) struct Plan {
     right_since: Option<Time>,
     /// The scale is written, and the target's controller is about to take the victims.
     written: bool,
+    /// The lowest number that its controller may still go down to, whatever has been written since.
+    lowest: Option<i32>,
+    /// Since when it has seen the present number.
+    observed_since: Option<Time>,
     /// Why the API server did not do what was asked, and until when it is left alone.
     trouble: Option<(String, Time)>,
 }
@@ -84,10 +88,39 @@ impl Plan {
         }
     }
 
+    /// What a process before this one left is taken back; what it wrote last is not known.
+    pub fn found() -> Self {
+        Self { lowest: Some(0), ..Self::default() }
+    }
+
     /// The scale was written.
-    pub fn written(&mut self) {
-        self.written = true;
+    pub fn written(&mut self, from: i32, to: i32) {
+        if to < from {
+            (self.written, self.lowest) = (true, Some(self.lowest.unwrap_or(to).min(to)));
+        }
+        self.observed_since = None;
         self.wrote();
+    }
+
+    /// Whether the target's controller is about to take some of those that are there. It may go on with a lower number
+    /// after a higher one is written: who is told to work again before it has seen that is taken with a task.
+    fn takes(&mut self, staying: &[Pod], on: &Ground<'_>) -> bool {
+        let there = i32::try_from(staying.len()).unwrap_or(i32::MAX);
+        if there > on.target.desired && !self.rolls(on) {
+            return true;
+        }
+        if self.lowest.is_some_and(|lowest| there > lowest) && !self.is_followed(on) {
+            return true;
+        }
+        (self.written, self.lowest) = (false, None);
+        false
+    }
+
+    /// Whether a list shows what the target's controller made of the present number.
+    fn is_followed(&mut self, on: &Ground<'_>) -> bool {
+        let since = self.observed_since.filter(|_| on.target.observed);
+        self.observed_since = on.target.observed.then(|| since.unwrap_or(on.now));
+        since.is_some_and(|since| self.listed_at.is_some_and(|at| at - since >= SETTLE))
     }
 
     /// What was listed and seen before is no proof any more.
@@ -142,12 +175,15 @@ impl Plan {
         let Some(looked) = self.looked_at else { return Some(look(on, todo)) };
         let staying = self.staying(on);
         let there = i32::try_from(staying.len()).unwrap_or(i32::MAX);
-        if there > on.target.desired && !self.rolls(on) {
+        if self.takes(&staying, on) {
             self.renew(&staying, on, todo);
             self.list_after(BEAT, on, todo);
             return Some("waiting for those that are on their way out".to_owned());
         }
-        self.written = false;
+        if there < on.target.desired && !self.is_followed(on) {
+            self.list_after(BEAT, on, todo);
+            return Some("waiting for those that are on their way in".to_owned());
+        }
         if self.rolls(on) {
             self.release(on, todo);
             return Some(format!("waiting for the rollout of {} to end", on.key.display()));
@@ -184,19 +220,16 @@ impl Plan {
 
     /// Takes everything back; true once nothing is left.
     pub fn end(&mut self, on: &Ground<'_>, todo: &mut Vec<Command>) -> bool {
-        if self.listed_at.is_none() || self.written && !self.listed {
+        if self.listed_at.is_none() || self.lowest.is_some() && !self.listed {
             self.list_after(Millis(0), on, todo);
             return false;
         }
         let staying = self.staying(on);
-        let there = i32::try_from(staying.len()).unwrap_or(i32::MAX);
-        // Its controller will take them: who goes on now could be taken with a task.
-        if there > on.target.desired && !self.rolls(on) {
+        if self.takes(&staying, on) {
             self.renew(&staying, on, todo);
             self.list_after(BEAT, on, todo);
             return false;
         }
-        self.written = false;
         let clear = self.release(on, todo);
         if !self.listed {
             self.list_after(Millis(0), on, todo);

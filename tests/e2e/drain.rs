@@ -42,6 +42,8 @@ impl Load<'_> {
     }
 }
 
+const GRACES: &str = "jsonpath={.items[*].spec.terminationGracePeriodSeconds}";
+
 /// Workers with a lease that hold a task.
 const BUSY: &str = "local n = 0 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do \
                     if redis.call('HGET', 'wp:{tasks}:worker:' .. id, 'state') == 'busy' then n = n + 1 end end return n";
@@ -52,7 +54,11 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
     let world = World::install_with("drain", &spec, 6);
     let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": GRACE}}}});
     world.kubectl(&["patch", "deployment", "filter-worker", "-p", &grace.to_string()]);
-    world.kubectl(&["rollout", "status", "deployment/filter-worker", "--timeout=120s"]);
+    // Those of before may end slowly, and would take tasks with them.
+    eventually("six workers with the short grace and no other", || {
+        let pods = world.kubectl(&["get", "pods", "-l", "app.kubernetes.io/component=worker", "-o", GRACES]);
+        if pods == "2 2 2 2 2 2" { Ok(()) } else { Err(pods) }
+    });
     let count = scale_downs();
     // More than they can do meanwhile: all of them always have something to do.
     let tasks = (count * 40).max(300).to_string();

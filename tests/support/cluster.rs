@@ -25,6 +25,8 @@ pub struct Cluster {
     pub desired: i32,
     pub updated: Option<i32>,
     written_at: i64,
+    numbers: Vec<(i64, i32)>,
+    follows: i32, // one number after the other
     version: u64,
     ours: bool,
     pub waiting: i64,
@@ -62,6 +64,8 @@ impl Cluster {
             desired: replicas,
             updated: None,
             written_at: 0,
+            numbers: vec![],
+            follows: replicas,
             version: 1,
             ours: false,
             waiting: 0,
@@ -160,6 +164,7 @@ impl Cluster {
             desired: self.desired,
             replicas: there,
             updated: self.updated.unwrap_or(there),
+            observed: self.numbers.is_empty(),
             selector: "app=worker".into(),
             version: self.version,
             uid: "target".into(),
@@ -221,10 +226,8 @@ impl Cluster {
             self.settle();
             self.now += STEP;
             self.world_turns();
-            let (now, later) = (self.now, std::mem::take(&mut self.later));
-            let (due, later): (Vec<_>, Vec<_>) = later.into_iter().partition(|(at, _)| *at <= now);
-            self.later = later;
-            for (_, command) in due {
+            let now = self.now;
+            for (_, command) in self.later.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
                 if let Some(event) = self.perform(command) {
                     self.tell(event);
                 }
@@ -312,6 +315,7 @@ impl Cluster {
             Command::Scale(scale) => {
                 self.log.push(format!("scale {}", scale.replicas));
                 (self.desired, self.written_at, self.ours) = (scale.replicas, self.now, true);
+                self.numbers.push((self.now, self.desired));
                 self.version += 1;
                 let done = act::Scaled { replicas: self.desired, version: self.version };
                 self.tell_target();
@@ -336,16 +340,25 @@ impl Cluster {
             if pod.busy_until.is_some_and(|until| until <= now) {
                 (pod.busy_until, pod.since) = (None, now);
             }
-            // A claim that was waiting may still bring one task.
-            let open = pod.drain_since.is_none_or(|since| now - since < 1_000) && pod.gone_at.is_none();
+            // A claim that was waiting may still bring one task, and who is deleted is told late.
+            let open = pod.drain_since.is_none_or(|since| now - since < 1_000)
+                && pod.gone_at.is_none_or(|at| at - now > 500);
             if open && pod.busy_until.is_none() && self.waiting > 0 {
                 self.waiting -= 1;
                 (pod.busy_until, pod.since) = (Some(now + task), now);
             }
         }
-        self.pods.retain(|_, pod| pod.gone_at.is_none_or(|at| at > now));
-        if now - self.written_at < self.lag {
-            return;
+        let gone = self.pods.extract_if(.., |_, pod| pod.gone_at.is_some_and(|at| at <= now));
+        let killed = gone.filter(|(_, pod)| pod.busy_until.is_some()).map(|(name, _)| name);
+        self.interrupted.extend(killed);
+        let next = self.numbers.first().copied();
+        if let Some((_, number)) = next.filter(|(at, _)| now - at >= self.lag) {
+            self.follows = number;
+            self.numbers.remove(0);
+            self.version += 1;
+            self.tell_target();
+        } else if next.is_none() {
+            self.follows = self.desired;
         }
         let mut order: Vec<(Standing, i32, i64, String)> = Vec::new();
         for (name, pod) in self.pods.iter().filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none()) {
@@ -363,18 +376,15 @@ impl Cluster {
         }
         order.sort();
         let there = i32::try_from(order.len()).unwrap_or(0);
-        let surplus = usize::try_from(there - self.desired).unwrap_or(0);
+        let surplus = usize::try_from(there - self.follows).unwrap_or(0);
         for (.., name) in order.into_iter().take(surplus) {
             if let Some(pod) = self.pods.get_mut(&name) {
                 pod.gone_at = Some(now + 1_000);
-                if pod.busy_until.is_some() {
-                    self.interrupted.push(name.clone());
-                }
                 self.taken.push(name);
             }
         }
-        (there..self.desired).for_each(|_| self.make(Standing::Ready));
-        if there != self.desired {
+        (there..self.follows).for_each(|_| self.make(Standing::Ready));
+        if there != self.follows {
             self.version += 1;
             self.tell_target();
         }
