@@ -376,14 +376,13 @@ fn tasks_reach_a_redis_outside_the_cluster() {
 fn a_queue_that_is_full_refuses_a_burst_and_the_refusal_says_why() {
     let redis = RedisServer::start();
     let api = ApiServer::start([("GET", POOLS, 200, list(&[pool("filters", &redis.url())]))]);
-    let unread = ["HSET", "wp:{tasks}:unread", "99999999", "100000"];
-    redis::cmd(unread[0]).arg(&unread[1..]).exec(&mut redis.connect()).expect("results that nobody reads");
+    let unread = redis::cmd("HSET").arg(&["wp:{tasks}:unread", "99999999", "100000"]).take();
+    unread.exec(&mut redis.connect()).expect("results that nobody reads");
     insta::assert_snapshot!(run(&["stress", "--tasks", "2500"], Some(&api)), @r#"
     exit 1
     ! error: the queue takes no more, 0 of 2500 tasks were pushed: 100000 results wait to be read: collect them, or push with "keep": 0 what nobody reads
     "#);
-    let ready: u64 = redis::Commands::llen(&mut redis.connect(), "wp:{tasks}:ready").expect("a length");
-    assert_eq!(ready, 0);
+    assert_eq!(redis::Commands::llen(&mut redis.connect(), "wp:{tasks}:ready"), Ok(0));
 }
 
 #[test]
