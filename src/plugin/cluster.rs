@@ -38,7 +38,8 @@ pub struct Cluster {
     pub namespace: String,
     /// Prints.
     pub out: Out,
-    server: String,
+    /// What to call the API server.
+    pub server: String,
 }
 
 impl Cluster {

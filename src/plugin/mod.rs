@@ -8,6 +8,8 @@ mod facts;
 mod feed;
 mod history;
 mod line;
+#[cfg(feature = "local")]
+mod local;
 mod metrics;
 mod monitor;
 mod operator;
@@ -22,7 +24,9 @@ mod stress;
 use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use cluster::{Cluster, Place};
+#[cfg(not(feature = "local"))]
+use cluster::Cluster;
+use cluster::Place;
 use output::{Color, Out};
 use scale::Pin;
 use std::ffi::OsString;
@@ -41,6 +45,9 @@ NAME may be left out where the namespace has exactly one WorkerPool.";
 struct Cli {
     #[command(flatten)]
     place: Place,
+    #[cfg(feature = "local")]
+    #[command(flatten)]
+    local: local::Local,
     /// When to colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     color: Color,
@@ -164,6 +171,22 @@ enum Command {
         #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
         timeout: Duration,
     },
+    /// End the local cluster and all that belongs to it
+    #[cfg(feature = "local")]
+    #[command(after_help = FOOT)]
+    Stop,
+    /// Serve the class's HTTP API beside the local cluster, until interrupted
+    #[cfg(feature = "local")]
+    #[command(after_help = FOOT)]
+    Serve {
+        /// Where it listens
+        #[arg(long, default_value = "127.0.0.1:8001")]
+        listen: std::net::SocketAddr,
+    },
+    /// What runs behind --local
+    #[cfg(feature = "local")]
+    #[command(name = crate::local::COMMAND, hide = true)]
+    LocalCluster(crate::local::Settings),
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -225,6 +248,13 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     if let Command::Simulate(simulate) = &cli.command {
         return simulate::run(simulate, out);
     }
+    #[cfg(feature = "local")]
+    if let Some(done) = local::run(&cli.command, &cli.local, out).await {
+        return done;
+    }
+    #[cfg(feature = "local")]
+    let cluster = cli.local.open(&cli.place, out).await;
+    #[cfg(not(feature = "local"))]
     let cluster = Cluster::open(&cli.place, out).await;
     if let Command::Check { name, output } = cli.command {
         return Box::pin(check::run(cluster, out, name.as_deref(), output == Format::Json)).await;
@@ -232,6 +262,8 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     let cluster = &cluster?;
     match cli.command {
         Command::Check { .. } | Command::Simulate(_) => Ok(true),
+        #[cfg(feature = "local")]
+        Command::Stop | Command::Serve { .. } | Command::LocalCluster(_) => Ok(true),
         Command::Metrics { name, output } => {
             metrics::run(cluster, name.as_deref(), output == Format::Json).await
         }
