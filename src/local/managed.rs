@@ -94,35 +94,25 @@ pub fn updated(old: &Value, new: &mut Value, writer: Writer<'_>) {
 
 /// Applies `config` server-side: what it says becomes `writer`'s, and what `writer` no longer says goes.
 pub fn apply(old: &Value, config: &Value, writer: Writer<'_>, force: bool) -> Result<Value, Refusal> {
-    let mut new = old.clone();
-    merge(&mut new, config);
-    let (said, changed) = (fields(&owned(config)), changed(&owned(old), &owned(&new)));
-    let mut entries = entries(old);
-    let own = |entry: &Value| is(entry, writer, "Apply");
-    let clash = entries.iter().find(|entry| !own(entry) && meets(&entry["fieldsV1"], &changed));
-    if let Some(other) = clash.filter(|_| !force) {
-        let said = format!("Apply failed with a conflict with {}: use --force-conflicts", other["manager"]);
-        return Err(Refusal::new(409, "Conflict", said));
-    }
-    entries
-        .iter_mut()
-        .filter(|entry| !own(entry))
-        .for_each(|entry| subtract(&mut entry["fieldsV1"], &changed));
-    let mut before = json!({});
-    if let Some(at) = entries.iter().position(own) {
-        let mine = entries.remove(at);
+    let (said, mut new) = (fields(&owned(config)), old.clone());
+    let (mine, mut entries): (Vec<Value>, Vec<Value>) =
+        entries(old).into_iter().partition(|entry| is(entry, writer, "Apply"));
+    let mine = mine.into_iter().next();
+    if let Some(mine) = &mine {
         let mut dropped = mine["fieldsV1"].clone();
-        before = mine["fieldsV1"].clone();
         subtract(&mut dropped, &said);
         entries.iter().for_each(|other| subtract(&mut dropped, &other["fieldsV1"]));
         remove(&mut new, &dropped);
-        if before == said && changed == json!({}) {
-            entries.push(mine);
-        }
     }
-    if before != said || changed != json!({}) {
-        entries.push(entry(writer, "Apply", said));
+    merge(&mut new, config);
+    let changed = changed(&owned(old), &owned(&new));
+    if let Some(other) = entries.iter().find(|entry| meets(&entry["fieldsV1"], &changed)).filter(|_| !force) {
+        let said = format!("Apply failed with a conflict with {}: use --force-conflicts", other["manager"]);
+        return Err(Refusal::new(409, "Conflict", said));
     }
+    entries.iter_mut().for_each(|entry| subtract(&mut entry["fieldsV1"], &changed));
+    let same = mine.filter(|mine| mine["fieldsV1"] == said && changed == json!({}));
+    entries.push(same.unwrap_or_else(|| entry(writer, "Apply", said)));
     keep(&mut new, entries);
     Ok(new)
 }
@@ -165,10 +155,17 @@ fn owned(object: &Value) -> Value {
     all.into()
 }
 
-/// The fields of a value as a tree; a list is one field.
+/// The fields of a value as a tree; a list is one field. An object without any is there all the same.
 fn fields(value: &Value) -> Value {
     let Value::Object(map) = value else { return json!({}) };
-    map.iter().map(|(key, value)| (format!("f:{key}"), fields(value))).collect::<Map<_, _>>().into()
+    if map.is_empty() {
+        return json!({".": {}});
+    }
+    map.iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (format!("f:{key}"), fields(value)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// The fields whose values differ.
@@ -220,6 +217,9 @@ fn remove(object: &mut Value, tree: &Value) {
             object.remove(key);
         } else if let Some(value) = object.get_mut(key) {
             remove(value, below);
+            if *value == json!({}) {
+                object.remove(key);
+            }
         }
     }
 }

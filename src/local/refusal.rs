@@ -13,11 +13,13 @@ pub struct Refusal {
     pub message: String,
     /// The sentence of an admission rule.
     pub cause: Option<String>,
+    /// Which object it is of.
+    pub object: Option<(String, String)>,
 }
 
 impl Refusal {
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), cause: None }
+        Self { code, reason, message: message.into(), cause: None, object: None }
     }
 
     pub fn missing(plural: &str, name: &str) -> Self {
@@ -27,14 +29,19 @@ impl Refusal {
     /// As admission words it.
     pub fn invalid(kind: &str, name: &str, said: &str) -> Self {
         let message = format!("{kind} \"{name}\" is invalid: spec: {said}");
-        Self { cause: Some(said.to_owned()), ..Self::new(422, "Invalid", message) }
+        Self {
+            cause: Some(said.to_owned()),
+            object: Some((kind.to_owned(), name.to_owned())),
+            ..Self::new(422, "Invalid", message)
+        }
     }
 
     pub fn status(&self) -> Value {
+        let (kind, name) = self.object.clone().unwrap_or_default();
         let causes = self.cause.iter().map(|said| json!({"reason": "FieldValueInvalid", "field": "spec", "message": format!("Invalid value: {said}")}));
         json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": self.code, "reason": self.reason,
-            "message": self.message, "details": {"causes": causes.collect::<Vec<_>>()},
+            "message": self.message, "details": {"kind": kind, "name": name, "causes": causes.collect::<Vec<_>>()},
         })
     }
 }

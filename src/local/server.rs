@@ -232,7 +232,7 @@ impl Server {
         if let Some(whole) = patch.as_object_mut().filter(|_| part.is_empty()) {
             whole.remove("status");
         }
-        if let Some(meta) = patch["metadata"].as_object_mut() {
+        if let Some(meta) = patch.get_mut("metadata").and_then(Value::as_object_mut) {
             ["managedFields", "creationTimestamp", "uid", "generation"]
                 .iter()
                 .for_each(|key| drop(meta.remove(*key)));

@@ -1,6 +1,6 @@
 //! A watch: a line of JSON for each change, until its time is over.
 
-use super::kind::Path;
+use super::kind::{Kind, Path};
 use super::refusal::Refusal;
 use super::select::{Query, Selector};
 use super::store::{Change, Store};
@@ -19,7 +19,7 @@ pub type Show = Arc<dyn Fn(&Value) -> Value + Send + Sync>;
 
 struct Watch {
     store: Arc<Store>,
-    plural: &'static str,
+    kind: &'static Kind,
     namespace: String,
     selector: Selector,
     show: Show,
@@ -50,14 +50,14 @@ pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Resu
         );
         seen = version;
         if is("sendInitialEvents") {
-            due.push_back(bookmark(path.kind.kind, version, true));
+            due.push_back(bookmark(path.kind, version, true));
         }
     } else if store.since(from).is_none() {
         return Err(Refusal::new(410, "Expired", "too old resource version"));
     }
     let watch = Watch {
         store: Arc::clone(store),
-        plural: path.kind.store().plural,
+        kind: path.kind,
         namespace: path.namespace.clone(),
         selector,
         show,
@@ -75,12 +75,12 @@ pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Resu
     Ok(Body::from_stream(lines))
 }
 
-fn bookmark(kind: &str, version: u64, complete: bool) -> Value {
+fn bookmark(kind: &Kind, version: u64, complete: bool) -> Value {
     let mut meta = json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
     if complete {
         meta["annotations"] = json!({"k8s.io/initial-events-end": "true"});
     }
-    json!({"type": "BOOKMARK", "object": {"kind": kind, "metadata": meta, "spec": {}}})
+    json!({"type": "BOOKMARK", "object": {"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": meta}})
 }
 
 impl Watch {
@@ -100,7 +100,7 @@ impl Watch {
             };
             self.seen = changes.last().map_or(self.seen, |change| change.version);
             let wanted = |change: &&Change| {
-                change.id.plural == self.plural
+                change.id.plural == self.kind.store().plural
                     && (self.namespace.is_empty() || change.id.namespace == self.namespace)
                     && self.selector.takes(&change.object)
             };
@@ -110,8 +110,7 @@ impl Watch {
             if self.due.is_empty() && timeout_at(self.end, self.changed.changed()).await.is_err() {
                 self.over = true;
                 if self.bookmarks {
-                    let kind = (self.show)(&json!({}))["kind"].as_str().unwrap_or_default().to_owned();
-                    self.due.push_back(bookmark(&kind, self.seen, false));
+                    self.due.push_back(bookmark(self.kind, self.seen, false));
                 }
             }
         }
