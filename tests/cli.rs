@@ -200,6 +200,47 @@ fn an_operator_that_lives_answers_for_the_pin() {
 }
 
 #[test]
+fn a_pause_says_who_wants_it_what_for_and_until_when() {
+    let mut paused = pool("filters", "redis://r");
+    paused["status"] = json!({"observedGeneration": 2, "decision": {
+        "reason": "Suspended", "sentence": "suspended by ana (exam): 3 workers stay, whatever the queue says",
+        "confidence": 1.0, "at": "2026-11-27T09:16:00Z", "from": 3, "to": 3,
+    }});
+    let api = ApiServer::start([
+        ("GET", POOLS, 200, list(&[paused.clone()])),
+        ("PATCH", &format!("{POOLS}/filters"), 200, paused),
+    ]);
+    let seen = run(&["pause", "--for", "30m", "--reason", "exam"], Some(&api));
+    assert!(
+        seen.starts_with("exit 0\nfilters: suspended by ana (exam): 3 workers stay, whatever the queue says\n! It stays so until ")
+            && seen.ends_with(", or `kubectl workerpool resume filters`"),
+        "{seen}"
+    );
+    let body = &api.bodies("PATCH")[0];
+    let notes = &body["metadata"]["annotations"];
+    assert_eq!(
+        (&body["spec"], &notes["workerpool.dev/suspend-reason"]),
+        (&json!({"suspend": true}), &json!("exam"))
+    );
+    let until = notes["workerpool.dev/suspend-until"].as_str().expect("an end");
+    let left = until.parse::<jiff::Timestamp>().expect("a time").duration_since(jiff::Timestamp::now());
+    assert!((1700..=1800).contains(&left.as_secs()), "{until}");
+
+    let seen = run(&["resume", "filters", "--lang", "es"], Some(&api));
+    assert_eq!(
+        seen,
+        "exit 0\nfilters: suspendido por ana (exam): siguen 3 trabajadores, diga lo que diga la cola\n! Las reglas deciden de nuevo."
+    );
+    let notes = ["suspend-reason", "suspend-until", "suspended-by"]
+        .map(|name| (format!("workerpool.dev/{name}"), Value::Null));
+    let notes: serde_json::Map<_, _> = notes.into_iter().collect();
+    assert_eq!(
+        api.bodies("PATCH")[1],
+        json!({"metadata": {"annotations": notes}, "spec": {"suspend": false}})
+    );
+}
+
+#[test]
 fn a_decision_is_explained_from_the_operator_s_own_trail() {
     let mut decided = pool("filters", "redis://r");
     decided["status"] = json!({

@@ -80,6 +80,27 @@ fn a_pin_ends_by_itself_and_its_end_can_be_moved_without_a_new_generation() {
 }
 
 #[test]
+fn a_suspension_says_who_and_why_and_ends_by_itself() {
+    let mut paused = pool_with(&json!({"suspend": true}));
+    let notes =
+        [("suspended-by", "ana"), ("suspend-reason", "exam"), ("suspend-until", "2026-11-27T09:05:00Z")];
+    let notes = notes.map(|(name, text)| (format!("workerpool.dev/{name}"), text.to_owned()));
+    paused.metadata.annotations = Some(notes.into_iter().collect());
+    let mut stage = begin(&paused, "2026-11-27T09:00:00Z", 3);
+    let looked = stage.look(load(25, 3, 3));
+    assert_eq!(scales(&looked), [0; 0]);
+    let said = status(&looked).and_then(|status| status.decision.as_ref()).expect("a decision");
+    assert_eq!(
+        said.sentence,
+        "suspended by ana (exam) until 09:05:00: 3 workers stay, whatever the queue says"
+    );
+    stage.tick_after(299_000);
+    assert_eq!(scales(&stage.look(load(25, 3, 3))), [0; 0]);
+    stage.tick_after(1_000);
+    assert_eq!(scales(&stage.look(load(25, 3, 3))), [5], "the rules decide again");
+}
+
+#[test]
 fn an_end_that_is_no_time_is_refused_with_advice() {
     let mut pinned = pool_with(&json!({"replicas": 6}));
     pinned.metadata.annotations =

@@ -4,12 +4,22 @@ use super::{
     OnUnknownAction, QueueSpec, QueueSystem, ScaleDownSpec, ScaleUpSpec, Schedules, TargetSpec, WorkerPool,
     WorkerPoolSpec,
 };
-use crate::decide::{Millis, Pin, Pool, Rules, ScaleDown, ScaleUp, Target, Time, UnknownAction};
+use crate::decide::{Millis, Pin, Pool, Rules, ScaleDown, ScaleUp, Suspend, Target, Time, UnknownAction};
 use jiff::Timestamp;
+use kube::ResourceExt;
 use std::sync::Arc;
 
 /// Until when `spec.replicas` pins the number: an instant, RFC 3339. Absent: until it is removed.
 pub const PIN_UNTIL: &str = "workerpool.dev/pin-until";
+/// Until when `spec.suspend` holds the number: an instant, RFC 3339. Absent: until it is removed.
+pub const SUSPEND_UNTIL: &str = "workerpool.dev/suspend-until";
+/// Who suspended the pool.
+pub const SUSPENDED_BY: &str = "workerpool.dev/suspended-by";
+/// What for.
+pub const SUSPEND_REASON: &str = "workerpool.dev/suspend-reason";
+
+/// The longest that a person's note may be, in characters: it becomes part of sentences.
+const NOTE: usize = 120;
 
 /// Why a spec cannot work. Admission refuses the same; this is for what it cannot check, and for a file of a simulation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,15 +39,14 @@ impl Wishes {
     /// Reads `object`, with the class's values where it leaves rules out.
     pub fn new(object: &WorkerPool) -> Result<Self, Refusal> {
         let schedules = Schedules::new(&object.spec.schedules)?;
-        let until = object.metadata.annotations.as_ref().and_then(|all| all.get(PIN_UNTIL));
-        let until = until.map(|text| {
-            text.parse::<Timestamp>().map(time).map_err(|_| {
-                Refusal(format!(
-                    "annotation {PIN_UNTIL} `{text}` is no time: write such as 2026-11-27T10:50:00Z, or remove it"
-                ))
-            })
-        });
-        Ok(Self { pool: pool(&object.spec, until.transpose()?)?, schedules, stale_at: Some(Time(i64::MIN)) })
+        let mut pool = pool(&object.spec)?;
+        if let Some(pin) = &mut pool.pin {
+            pin.until = instant(object, PIN_UNTIL)?;
+        }
+        if let Some(suspend) = &mut pool.suspend {
+            *suspend = Suspend { by: suspended_by(object), until: instant(object, SUSPEND_UNTIL)? };
+        }
+        Ok(Self { pool, schedules, stale_at: Some(Time(i64::MIN)) })
     }
 
     /// From now on those that go are waited for until they hold no task, or not.
@@ -61,7 +70,34 @@ impl Wishes {
     }
 }
 
-fn pool(spec: &WorkerPoolSpec, pin_until: Option<Time>) -> Result<Pool, Refusal> {
+/// An annotation that holds an instant.
+fn instant(object: &WorkerPool, name: &str) -> Result<Option<Time>, Refusal> {
+    let text = object.annotations().get(name);
+    let parsed = text.map(|text| {
+        text.parse::<Timestamp>().map(time).map_err(|_| {
+            Refusal(format!(
+                "annotation {name} `{text}` is no time: write such as 2026-11-27T10:50:00Z, or remove it"
+            ))
+        })
+    });
+    parsed.transpose()
+}
+
+/// `ana (exam)`, of what people wrote, on one line.
+fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
+    let text = |name: &str| {
+        let text = object.annotations().get(name)?.split_whitespace().collect::<Vec<_>>().join(" ");
+        (!text.is_empty())
+            .then(|| text.chars().filter(|sign| !sign.is_control()).take(NOTE).collect::<String>())
+    };
+    match (text(SUSPENDED_BY), text(SUSPEND_REASON)) {
+        (None, None) => None,
+        (by, None) => by.map(Into::into),
+        (by, Some(reason)) => Some(format!("{} ({reason})", by.as_deref().unwrap_or("somebody")).into()),
+    }
+}
+
+fn pool(spec: &WorkerPoolSpec) -> Result<Pool, Refusal> {
     let (min, max) = (spec.min_replicas, spec.max_replicas);
     let refuse = |text: String| Err(Refusal(text));
     if min < 0 || min > max {
@@ -93,13 +129,13 @@ fn pool(spec: &WorkerPoolSpec, pin_until: Option<Time>) -> Result<Pool, Refusal>
     Ok(Pool {
         min,
         max,
-        pin: spec.replicas.map(|replicas| Pin { replicas, until: pin_until }),
+        pin: spec.replicas.map(|replicas| Pin { replicas, until: None }),
         rules: rules(spec)?,
         behavior: spec.behavior.as_ref().map(super::BehaviorSpec::filled).transpose()?,
         schedules: Vec::new(),
         unknown_after: spec.on_unknown.after.0,
         unknown_action,
-        suspend: spec.suspend,
+        suspend: spec.suspend.then(Suspend::default),
         dry_run: spec.dry_run,
         drains: false,
     })

@@ -19,7 +19,9 @@ mod thresholds;
 mod workerpool;
 
 pub use behavior::{BehaviorSpec, PolicySpec, PolicyType, ScalingRules, SelectPolicy};
-pub use convert::{PIN_UNTIL, Refusal, Wishes, interval, time, timestamp};
+pub use convert::{
+    PIN_UNTIL, Refusal, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, Wishes, interval, time, timestamp,
+};
 pub use crd::{crd, crd_yaml, unknown_field};
 pub use duration::Duration;
 pub use key::Key;

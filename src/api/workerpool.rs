@@ -183,7 +183,8 @@ pub struct WorkerPoolSpec {
     /// How workers are removed. Absent: a busy one may keep a scale-down waiting for 30s.
     #[serde(default)]
     pub drain: DrainSpec,
-    /// Change nothing, whatever the queue says. Default: false.
+    /// Change nothing, whatever the queue says. Default: false. The annotation workerpool.dev/suspend-until ends it by itself at
+    /// an instant (RFC 3339).
     #[serde(default)]
     pub suspend: bool,
     /// Decide and report, but write nothing to the target. Default: false.

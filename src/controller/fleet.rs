@@ -141,7 +141,7 @@ impl Fleet {
         }
         match self.pools.get_mut(&key) {
             // Our own status write comes back as an event of the same generation.
-            Some(old) if (old.generation, &old.pin_until) == (fresh.generation, &fresh.pin_until) => return,
+            Some(old) if (old.generation, &old.notes) == (fresh.generation, &fresh.notes) => return,
             Some(old) => old.respec(object, self.in_cluster),
             None => drop(self.pools.insert(key.clone(), fresh)),
         }

@@ -4,7 +4,10 @@ use super::drain;
 use super::event::{Command, Watched};
 use super::plan::Plan;
 use super::source::Source;
-use crate::api::{self, Change, Key, PIN_UNTIL, Refusal, Wishes, WorkerPool, WorkerPoolStatus};
+use crate::api::{
+    self, Change, Key, PIN_UNTIL, Refusal, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, Wishes, WorkerPool,
+    WorkerPoolStatus,
+};
 use crate::decide::victims::Drain;
 use crate::decide::{Decision, Fact, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
@@ -24,8 +27,8 @@ pub(super) struct PoolState {
     /// Seconds since 1970: of two pools with one target the older writes.
     pub created: i64,
     pub wishes: Result<Wishes, Refusal>,
-    /// The annotation that ends a pin: it changes without a new generation.
-    pub pin_until: Option<String>,
+    /// The annotations about pin and suspension: they change without a new generation.
+    pub notes: [Option<String>; 4],
     pub api_version: String,
     pub target: TargetKey,
     pub source: Source,
@@ -113,7 +116,8 @@ impl PoolState {
             generation: object.metadata.generation,
             created: object.creation_timestamp().map_or(0, |at| at.0.as_second()),
             wishes: Wishes::new(object),
-            pin_until: object.annotations().get(PIN_UNTIL).cloned(),
+            notes: [PIN_UNTIL, SUSPEND_UNTIL, SUSPENDED_BY, SUSPEND_REASON]
+                .map(|name| object.annotations().get(name).cloned()),
             api_version: object.spec.scale_target_ref.api_version.clone(),
             target: TargetKey::new(&object.spec.scale_target_ref, &object.namespace().unwrap_or_default()),
             source: Source::new(object, in_cluster),
@@ -152,7 +156,7 @@ impl PoolState {
         }
         self.generation = fresh.generation;
         self.wishes = fresh.wishes;
-        self.pin_until = fresh.pin_until;
+        self.notes = fresh.notes;
         self.api_version = fresh.api_version;
         self.target = fresh.target;
         self.interval = fresh.interval;

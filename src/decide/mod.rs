@@ -28,11 +28,11 @@ mod window;
 
 pub use decision::{Decision, Limit, Rule, Step};
 pub use memory::Memory;
-pub use outlook::{Next, Outlook, outlook};
+pub use outlook::{Next, Outlook, outlook, with_more};
 pub use pace::Startup;
 pub use pool::{
-    Behavior, Pin, Policy, PolicyKind, Pool, Rules, ScaleDown, ScaleUp, Scaling, Schedule, Select, Target,
-    UnknownAction,
+    Behavior, Pin, Policy, PolicyKind, Pool, Rules, ScaleDown, ScaleUp, Scaling, Schedule, Select, Suspend,
+    Target, UnknownAction,
 };
 pub use rates::Rates;
 pub use seen::{Fact, Load, QueueSeen, Seen};

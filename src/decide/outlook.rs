@@ -85,7 +85,7 @@ impl After<'_> {
 
     /// When the number changes in the direction of `sign`, if from now on `more` tasks wait than do.
     fn wait(self, more: i64, sign: i64) -> Option<(Option<Time>, i32)> {
-        let seen = Seen { queues: self.with(more), ..self.seen.clone() };
+        let seen = Seen { queues: with_more(&self.seen.queues, more), ..self.seen.clone() };
         let (mut memory, mut at) = (self.decision.memory.clone(), self.now);
         for _ in 0..LOOKS {
             let look = decide(self.pool, &seen, &memory, at);
@@ -103,25 +103,26 @@ impl After<'_> {
         }
         None
     }
+}
 
-    /// The queues with `more` tasks, all of them waiting in the first queue; below zero they go from the waiting first, then
-    /// from the running.
-    fn with(self, more: i64) -> Vec<Load> {
-        let mut queues = self.seen.queues.clone();
-        let mut left = -more;
-        for queue in &mut queues {
-            for (fact, works) in [(&mut queue.ready, false), (&mut queue.in_flight, true)] {
-                let Fact::Known(n) = fact else { continue };
-                let gone = left.min(*n);
-                *n -= gone;
-                left -= gone;
-                if let Fact::Known(busy) = &mut queue.busy
-                    && works
-                {
-                    *busy = (*busy - gone).max(0);
-                }
+/// The queues with `more` tasks, all of them waiting in the first queue; below zero they go from the waiting first, then
+/// from the running.
+#[must_use]
+pub fn with_more(queues: &[Load], more: i64) -> Vec<Load> {
+    let mut queues = queues.to_vec();
+    let mut left = -more;
+    for queue in &mut queues {
+        for (fact, works) in [(&mut queue.ready, false), (&mut queue.in_flight, true)] {
+            let Fact::Known(n) = fact else { continue };
+            let gone = left.min(*n);
+            *n -= gone;
+            left -= gone;
+            if let Fact::Known(busy) = &mut queue.busy
+                && works
+            {
+                *busy = (*busy - gone).max(0);
             }
         }
-        queues
     }
+    queues
 }

@@ -23,7 +23,7 @@ pub struct Pool {
     /// What happens then.
     pub unknown_action: UnknownAction,
     /// Change nothing, whatever the facts.
-    pub suspend: bool,
+    pub suspend: Option<Suspend>,
     /// Decide and report, write nothing.
     pub dry_run: bool,
     /// Those that go are waited for until they hold no task, so that no busy worker need hold the number up.
@@ -42,7 +42,7 @@ impl Default for Pool {
             schedules: Vec::new(),
             unknown_after: Millis::seconds(30),
             unknown_action: UnknownAction::Hold,
-            suspend: false,
+            suspend: None,
             dry_run: false,
             drains: false,
         }
@@ -68,6 +68,15 @@ impl Pool {
 pub struct Pin {
     /// Within 0..=`max`.
     pub replicas: i32,
+    /// From when on the rules decide again.
+    pub until: Option<Time>,
+}
+
+/// A pool that is left as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suspend {
+    /// Who wants it, and what for.
+    pub by: Option<Arc<str>>,
     /// From when on the rules decide again.
     pub until: Option<Time>,
 }

@@ -24,16 +24,19 @@ use super::{behavior, bounds, cooldown, idle, rates, target};
 /// ```
 #[must_use]
 pub fn decide(pool: &Pool, seen: &Seen, memory: &Memory, now: Time) -> Decision {
-    let pin = pool.pin.filter(|pin| pin.until.is_none_or(|until| now < until));
-    let mut look = Look::start(pool, seen, memory, now);
+    let lasts = |until: Option<Time>| until.is_none_or(|until| now < until);
+    let pin = pool.pin.filter(|pin| lasts(pin.until));
+    let suspend = pool.suspend.as_ref().filter(|suspend| lasts(suspend.until));
+    let mut look = Look::start(pool, seen, memory, now, suspend.is_some() || pool.dry_run);
     let told = look.trail.len();
     let answers = look.ask();
     // Idle time goes on beside an override, though nobody cares what the rules say.
-    if pool.suspend || pin.is_some() {
+    if suspend.is_some() || pin.is_some() {
         look.trail.truncate(told);
     }
-    let wish = if pool.suspend {
-        Wish { number: look.current, why: Why::Suspended, rule: None }
+    let wish = if let Some(suspend) = suspend {
+        look.again_at(suspend.until);
+        Wish { number: look.current, why: Why::Suspended(suspend.clone()), rule: None }
     } else if let Some(pin) = pin {
         look.trail.push(Step::Pinned { answer: pin.replicas, until: pin.until });
         look.again_at(pin.until);
@@ -71,12 +74,12 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     /// Takes in what this look teaches, whoever decides on it in the end.
-    fn start(pool: &'a Pool, seen: &'a Seen, memory: &Memory, now: Time) -> Self {
+    fn start(pool: &'a Pool, seen: &'a Seen, memory: &Memory, now: Time, hands_off: bool) -> Self {
         let mut memory = memory.not_after(now);
         let mut trail = Vec::with_capacity(16);
         let current = seen.current;
         let base = match memory.desired {
-            Some(ours) if ours != current && !pool.suspend && !pool.dry_run => {
+            Some(ours) if ours != current && !hands_off => {
                 trail.push(Step::OutsideChange { found: current, ours });
                 ours
             }

@@ -1,6 +1,7 @@
 //! The closed list of reasons, each with its one sentence: status, events, metrics and every screen use these words.
 
 use super::decision::Rule;
+use super::pool::Suspend;
 use super::units::{Millis, Time};
 use std::fmt;
 use std::sync::Arc;
@@ -253,8 +254,8 @@ pub enum Why {
     Fallback(Time),
     /// [`Reason::Pinned`] and when it ends by itself
     Pinned(Option<Time>),
-    /// [`Reason::Suspended`]
-    Suspended,
+    /// [`Reason::Suspended`], by whom and until when
+    Suspended(Suspend),
     /// [`Reason::DryRun`] with what would have been
     DryRun {
         /// The number that would have been written.
@@ -289,7 +290,7 @@ impl Why {
             Self::Unknown(..) => Reason::Unknown,
             Self::Fallback(_) => Reason::Fallback,
             Self::Pinned(..) => Reason::Pinned,
-            Self::Suspended => Reason::Suspended,
+            Self::Suspended(_) => Reason::Suspended,
             Self::DryRun { .. } => Reason::DryRun,
             Self::TargetChanged(_) => Reason::TargetChanged,
         }
@@ -356,7 +357,10 @@ impl Why {
             }
             Self::Fallback(since) => format!("no facts since {since}: {change} by onUnknown"),
             Self::Pinned(until) => format!("pinned by spec.replicas{}: {change}", till(*until)),
-            Self::Suspended => format!("suspended: {change}, whatever the queue says"),
+            Self::Suspended(Suspend { by, until }) => {
+                let by = by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
+                format!("suspended{by}{}: {change}, whatever the queue says", till(*until))
+            }
             Self::DryRun { would, why } if *would == from => {
                 format!("dry run: {}", why.sentence(from, *would))
             }

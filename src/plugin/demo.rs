@@ -71,7 +71,7 @@ pub async fn run(
                 if missing != awaited {
                     let said =
                         story.sentence().map_or(String::new(), |said| format!(" The operator: {said}."));
-                    let said = line::local_times(&said, now, out.zone());
+                    let said = out.sentence(&said, now);
                     out.talk(&format!("Before it begins: waiting until {missing}.{said}"));
                     awaited = missing;
                 }

@@ -1,7 +1,8 @@
 //! `explain`: why the number is what it is and what would change it next, from the operator's own trail.
 
 use super::cluster::Cluster;
-use super::line::{local_times, minutes};
+use super::lang::{Lang, tr};
+use super::line::minutes;
 use super::output::{Out, Paint};
 use crate::api::{
     DecisionStatus, MetricStatus, MetricsStatus, NextStatus, WorkerPool, WorkerPoolStatus, time,
@@ -15,11 +16,13 @@ use serde_json::json;
 /// Explains the pool `name`; false while no operator has decided on it as it is now.
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
-    let name = pool.name_any();
+    let (name, lang) = (pool.name_any(), cluster.out.lang);
     let Some(status) = pool.status.clone().filter(|status| status.decision.is_some()) else {
-        bail!(
-            "{name}: no operator has decided on it yet; `kubectl workerpool check {name}` looks for what is missing"
-        );
+        bail!(tr!(
+            lang,
+            "{name}: no operator has decided on it yet; `kubectl workerpool check {name}` looks for what is missing",
+            "{name}: ningún operador ha decidido aún sobre él; `kubectl workerpool check {name}` busca lo que falta"
+        ));
     };
     let seen = status.observed_generation >= pool.metadata.generation;
     let now = Timestamp::now();
@@ -35,8 +38,10 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
         cluster.out.data(&line)?;
     }
     if !seen {
-        cluster.out.talk(&format!(
-            "The spec has changed since, and no operator has seen it: kubectl workerpool check {name}"
+        cluster.out.talk(&tr!(
+            lang,
+            "The spec has changed since, and no operator has seen it: kubectl workerpool check {name}",
+            "El spec ha cambiado desde entonces y ningún operador lo ha visto: kubectl workerpool check {name}"
         ));
     }
     Ok(seen)
@@ -45,29 +50,38 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
 /// The explanation, a line each.
 fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out) -> Vec<String> {
     let Some(decision) = &status.decision else { return Vec::new() };
-    let here = |text: &str| local_times(text, now, out.zone());
+    let lang = out.lang;
     let mut rows = Vec::new();
     if let Some(metrics) = &status.metrics {
-        rows.push(("what it saw".to_owned(), saw(metrics, now)));
+        rows.push((tr!(lang, "what it saw", "lo que vio"), saw(lang, metrics, now)));
     }
-    rows.extend(decision.trail.iter().map(|step| (step.step.clone(), here(&step.says))));
+    rows.extend(decision.trail.iter().map(|step| (step.step.clone(), out.step(&step.says, now))));
     if let Some(change) = status.history.last() {
         let ago = minutes(time(now) - time(change.at));
-        rows.push(("last change".to_owned(), format!("{} → {}, {ago} ago", change.from, change.to)));
+        let change = format!("{} → {}", change.from, change.to);
+        rows.push((
+            tr!(lang, "last change", "último cambio"),
+            tr!(lang, "{change}, {ago} ago", "{change}, hace {ago}"),
+        ));
     }
     let to = decision.to;
     let next = decision.next.clone().unwrap_or_default();
     let max = pool.spec.max_replicas;
-    let none_up = if to >= max { format!("none: maxReplicas is {max}") } else { "none".to_owned() };
-    let clock = |at| out.clock(at);
-    rows.push(("next up".to_owned(), next.up.map_or(none_up, |next| will(to, &next, now, clock))));
-    let none_down =
-        if to <= pool.spec.min_replicas { format!("none: minReplicas is {to}") } else { "none".to_owned() };
-    rows.push(("next down".to_owned(), next.down.map_or(none_down, |next| will(to, &next, now, clock))));
-    rows.extend(status.metrics.as_ref().and_then(drain).map(|drain| ("empty in".to_owned(), drain)));
+    let min = pool.spec.min_replicas;
+    let none = |bound: Option<String>| {
+        let none = tr!(lang, "none", "ninguno");
+        bound.map_or(none.clone(), |bound| format!("{none}: {bound}"))
+    };
+    let none_up = none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
+    let none_down = none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
+    let will = |next: Option<NextStatus>, none| next.map_or(none, |next| will(out, to, &next, now));
+    rows.push((tr!(lang, "next up", "próxima subida"), will(next.up, none_up)));
+    rows.push((tr!(lang, "next down", "próxima bajada"), will(next.down, none_down)));
+    let drain = status.metrics.as_ref().and_then(|metrics| drain(lang, metrics));
+    rows.extend(drain.map(|drain| (tr!(lang, "empty in", "vacía en"), drain)));
 
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let head = format!("{}: {}", pool.name_any(), head(decision, now, here));
+    let head = format!("{}: {}", pool.name_any(), head(decision, now, out));
     let blank = String::new();
     let rows = rows.into_iter().map(|(label, says)| {
         let gap = " ".repeat(width - label.chars().count());
@@ -76,29 +90,36 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
     [head, blank].into_iter().chain(rows).collect()
 }
 
-fn head(decision: &DecisionStatus, now: Timestamp, here: impl Fn(&str) -> String) -> String {
+fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
     let DecisionStatus { reason, sentence, at, .. } = decision;
-    format!("{}. {reason}, {} ago.", here(sentence), minutes(time(now) - time(*at)))
+    let (said, ago) = (out.sentence(sentence, now), minutes(time(now) - time(*at)));
+    tr!(out.lang, "{said}. {reason}, {ago} ago.", "{said}. {reason}, hace {ago}.")
 }
 
 /// The facts; what could not be read says why.
-fn saw(metrics: &MetricsStatus, now: Timestamp) -> String {
+fn saw(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
     let known = |metric: &MetricStatus, say: &dyn Fn(i64) -> String| metric.value.map(say);
     let busy = metrics.live.value.zip(metrics.busy.value);
     let mut parts: Vec<String> = [
-        known(&metrics.ready, &|n| format!("{n} waiting")),
-        busy.map(|(live, busy)| format!("{busy} of {live} workers busy")),
+        known(&metrics.ready, &|n| tr!(lang, "{n} waiting", "{n} esperan")),
+        busy.map(|(live, busy)| {
+            tr!(lang, "{busy} of {live} workers busy", "{busy} de {live} trabajadores ocupados")
+        }),
         known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
-        known(&metrics.task_millis, &|millis| format!("a task takes {}", short(millis))),
+        known(&metrics.task_millis, &|millis| {
+            let takes = short(millis);
+            tr!(lang, "a task takes {takes}", "una tarea tarda {takes}")
+        }),
         known(&metrics.oldest_at, &|at| {
-            format!("the oldest has waited {}", minutes(Millis(time(now).0 - at)))
+            let waited = minutes(Millis(time(now).0 - at));
+            tr!(lang, "the oldest has waited {waited}", "la más antigua espera desde hace {waited}")
         }),
     ]
     .into_iter()
     .flatten()
     .collect();
     if let Some(why) = metrics.ready.missing.as_ref().filter(|_| metrics.ready.value.is_none()) {
-        parts.push(format!("unknown: {why}"));
+        parts.push(tr!(lang, "unknown: {why}", "desconocido: {why}"));
     }
     parts.join(" · ")
 }
@@ -113,29 +134,40 @@ fn short(millis: i64) -> String {
 }
 
 /// A change that may come: what must be true, and when at the earliest.
-fn will(from: i32, next: &NextStatus, now: Timestamp, clock: impl Fn(Timestamp) -> String) -> String {
-    let NextStatus { to, at, tasks } = next;
+fn will(out: &Out, from: i32, next: &NextStatus, now: Timestamp) -> String {
+    let (NextStatus { to, at, tasks }, lang) = (next, out.lang);
+    let n = tasks.unsigned_abs();
     let needs = match tasks {
-        0 => "if it stays as it is".to_owned(),
-        1 => "if 1 more task waits".to_owned(),
-        more if *more > 0 => format!("if {more} more tasks wait"),
-        -1 => "if there is 1 task fewer from now on".to_owned(),
-        fewer => format!("if there are {} fewer tasks from now on", -fewer),
+        0 => tr!(lang, "if it stays as it is", "si sigue como está"),
+        1 => tr!(lang, "if 1 more task waits", "si espera 1 tarea más"),
+        2.. => tr!(lang, "if {n} more tasks wait", "si esperan {n} tareas más"),
+        -1 => tr!(lang, "if there is 1 task fewer from now on", "si hay 1 tarea menos desde ahora"),
+        _ => tr!(lang, "if there are {n} fewer tasks from now on", "si hay {n} tareas menos desde ahora"),
     };
     let when = match at.filter(|at| *at > now) {
-        Some(at) => format!(" in {} at the earliest ({})", minutes(time(at) - time(now)), clock(at)),
-        None => " at once".to_owned(),
+        Some(at) => {
+            let (span, clock) = (minutes(time(at) - time(now)), out.clock(at));
+            tr!(lang, "in {span} at the earliest ({clock})", "dentro de {span} como pronto ({clock})")
+        }
+        None => tr!(lang, "at once", "ya"),
     };
-    format!("{from} → {to}{when}, {needs}")
+    format!("{from} → {to} {when}, {needs}")
 }
 
 /// How long the queue takes to be empty, with the workers there are and with one and two more.
-fn drain(metrics: &MetricsStatus) -> Option<String> {
+fn drain(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
     let (ready, live) = (metrics.ready.value.filter(|n| *n > 0)?, metrics.live.value.filter(|n| *n > 0)?);
     let mean = metrics.task_millis.value?;
-    let with =
-        |workers: i64| format!("{} with {workers}", minutes(Millis(mean.saturating_mul(ready) / workers)));
-    Some(format!("about {} workers · {} · {}", with(live), with(live + 1), with(live + 2)))
+    let with = |workers: i64| {
+        let span = minutes(Millis(mean.saturating_mul(ready) / workers));
+        tr!(lang, "{span} with {workers}", "{span} con {workers}")
+    };
+    let [now, one_more, two_more] = [0, 1, 2].map(|more| with(live + more));
+    Some(tr!(
+        lang,
+        "about {now} workers · {one_more} · {two_more}",
+        "unos {now} trabajadores · {one_more} · {two_more}"
+    ))
 }
 
 #[cfg(test)]
@@ -146,7 +178,7 @@ mod tests {
     use crate::decide::{Fact, Load, Memory, Seen, Time, decide, outlook};
 
     /// The explanation of one look at the class's pool, as the operator would have written it.
-    fn explained(ready: i64, live: i64, memory: &Memory) -> String {
+    fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
         let pool: WorkerPool = serde_json::from_value(json!({
             "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"},
             "spec": {"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]},
@@ -193,7 +225,7 @@ mod tests {
             }),
             ..WorkerPoolStatus::default()
         };
-        let out = Out::in_zone(Color::Never, jiff::tz::TimeZone::UTC);
+        let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
         lines(&pool, &status, timestamp(now + Millis::seconds(4)), &out).join("\n")
     }
 
@@ -201,11 +233,12 @@ mod tests {
     fn a_burst_in_a_cooldown() {
         let up = Some(Time(1_700_000_000_000 - 14_000));
         let memory = Memory { desired: Some(5), last_up: up, last_change: up, ..Memory::default() };
-        insta::assert_snapshot!(explained(17, 5, &memory));
+        insta::assert_snapshot!(explained(Lang::En, 17, 5, &memory));
+        insta::assert_snapshot!("in_spanish", explained(Lang::Es, 17, 5, &memory));
     }
 
     #[test]
     fn at_rest() {
-        insta::assert_snapshot!(explained(0, 5, &Memory::default()));
+        insta::assert_snapshot!(explained(Lang::En, 0, 5, &Memory::default()));
     }
 }

@@ -1,10 +1,14 @@
-//! `history`: the last changes of the number, each with its sentence.
+//! `history` and `explain --at`: the last changes of the number, each with its sentence.
 
 use super::cluster::Cluster;
-use super::line::local_times;
-use super::output::Paint;
-use crate::api::Change;
+use super::lang::tr;
+use super::line::minutes;
+use super::output::{Out, Paint};
+use crate::api::{Change, time};
+use anyhow::anyhow;
 use jiff::{Timestamp, ToSpan};
+use kube::ResourceExt;
+use serde_json::json;
 
 /// Prints the last `most` changes of the pool `name`, the newest last.
 pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool) -> anyhow::Result<bool> {
@@ -17,7 +21,11 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         return Ok(true);
     }
     if shown.is_empty() {
-        out.talk("The number has not changed yet. Why it is what it is: kubectl workerpool explain");
+        out.talk(&tr!(
+            out.lang,
+            "The number has not changed yet. Why it is what it is: kubectl workerpool explain",
+            "El número no ha cambiado todavía. Por qué es el que es: kubectl workerpool explain"
+        ));
     }
     let now = Timestamp::now();
     let width = shown.iter().map(|change| change.reason.len()).max().unwrap_or(0);
@@ -26,7 +34,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         let old =
             now.since(*at).is_ok_and(|span| span.compare(20.hours()).is_ok_and(std::cmp::Ordering::is_gt));
         let day = if old { format!("{} ", at.to_zoned(out.zone().clone()).date()) } else { String::new() };
-        let sentence = local_times(sentence, *at, out.zone());
+        let sentence = out.sentence(sentence, *at);
         let change = format!("{from} → {to}");
         out.data(&format!(
             "{day}{}  {change:7}  {reason:width$}  {}",
@@ -35,4 +43,119 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         ))?;
     }
     Ok(true)
+}
+
+/// Tells how many workers the pool `name` should have had at `text`, and why; false where the history does not reach so far.
+pub async fn at(cluster: &Cluster, name: Option<&str>, text: &str, json: bool) -> anyhow::Result<bool> {
+    let (now, out) = (Timestamp::now(), &cluster.out);
+    let at = instant(text, now, out)?;
+    let pool = cluster.pool(name).await?;
+    let name = pool.name_any();
+    let history = pool.status.map(|status| status.history).unwrap_or_default();
+    let after = history.partition_point(|change| change.at <= at);
+    let (before, next) = (after.checked_sub(1).and_then(|i| history.get(i)), history.get(after));
+    if json {
+        out.json(&json!({"pool": name, "at": at, "change": before, "next": next}))?;
+    } else {
+        lines(&name, at, (before, next), out).iter().try_for_each(|line| out.data(line))?;
+    }
+    Ok(before.or(next).is_some())
+}
+
+fn lines(
+    name: &str,
+    at: Timestamp,
+    (before, next): (Option<&Change>, Option<&Change>),
+    out: &Out,
+) -> Vec<String> {
+    let (lang, clock) = (out.lang, out.clock(at));
+    let change = |change: &Change| {
+        let (at, said) = (out.clock(change.at), out.sentence(&change.sentence, change.at));
+        format!("{at}  {} → {}  {}  {}", change.from, change.to, change.reason, out.paint(Paint::Dim, &said))
+    };
+    let head = match (before, next) {
+        (Some(Change { to, at: since, .. }), _) => {
+            let span = minutes(time(at) - time(*since));
+            tr!(
+                lang,
+                "{name} at {clock}: {to} workers, for {span} by then",
+                "{name} a las {clock}: {to} trabajadores, desde hacía {span}"
+            )
+        }
+        (None, Some(Change { from, .. })) => {
+            tr!(
+                lang,
+                "{name} at {clock}: {from} workers; the history begins later",
+                "{name} a las {clock}: {from} trabajadores; el historial empieza después"
+            )
+        }
+        (None, None) => tr!(
+            lang,
+            "{name} at {clock}: not known, the number has never changed",
+            "{name} a las {clock}: no se sabe, el número no ha cambiado nunca"
+        ),
+    };
+    let row = |label: String, it: Option<&Change>| it.map(|it| format!("  {label:8}  {}", change(it)));
+    let why = row(tr!(lang, "why", "por qué"), before);
+    let then = row(tr!(lang, "then", "después"), next);
+    std::iter::once(head).chain(why).chain(then).collect()
+}
+
+/// `14:03`, `14:03:05` of the last 24 hours by the clock here, or an instant in full.
+fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let padded = if text.len() == 5 { format!("{text}:00") } else { text.to_owned() };
+    let time: jiff::civil::Time = padded.parse().map_err(|_| {
+        anyhow!(tr!(
+            out.lang,
+            "`{text}` is no time: write such as 14:03 or 2026-11-27T14:03:00Z",
+            "`{text}` no es una hora: escriba por ejemplo 14:03 o 2026-11-27T14:03:00Z"
+        ))
+    })?;
+    let today = now.to_zoned(out.zone().clone());
+    let at = today.date().to_datetime(time).to_zoned(out.zone().clone())?;
+    let at = if at > today { at.checked_sub(1.day())? } else { at };
+    Ok(at.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lang::Lang;
+    use super::super::output::Color;
+    use super::*;
+
+    fn when(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn change(at: &str, from: i32, to: i32) -> Change {
+        let (reason, sentence) = ("Idle".to_owned(), format!("idle for 5m: {from} → {to} workers"));
+        Change { at: when(at), from, to, reason, sentence }
+    }
+
+    #[test]
+    fn a_moment_lies_between_two_changes() {
+        let out = Out::in_zone(Color::Never, Lang::En, jiff::tz::TimeZone::UTC);
+        let (first, second) = (change("2026-11-27T13:58:12Z", 7, 5), change("2026-11-27T14:05:00Z", 5, 3));
+        let at = when("2026-11-27T14:03:00Z");
+        let all = |pair| lines("filters", at, pair, &out).join("\n");
+        insta::assert_snapshot!(all((Some(&first), Some(&second))));
+        insta::assert_snapshot!(all((None, Some(&second))));
+        insta::assert_snapshot!(all((None, None)));
+    }
+
+    #[test]
+    fn a_time_of_day_is_the_last_one() {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
+        let out = Out::in_zone(Color::Never, Lang::En, zone);
+        let now = when("2026-11-27T14:00:00Z");
+        let at =
+            |text: &str| instant(text, now, &out).map(|at| at.to_string()).map_err(|error| error.to_string());
+        assert_eq!(at("14:03").as_deref(), Ok("2026-11-27T13:03:00Z"));
+        assert_eq!(at("15:03:05").as_deref(), Ok("2026-11-26T14:03:05Z"), "of yesterday");
+        assert_eq!(at("2026-11-01T00:00:00Z").as_deref(), Ok("2026-11-01T00:00:00Z"));
+        assert!(at("soon").is_err_and(|error| error.contains("14:03")));
+    }
 }

@@ -2,7 +2,6 @@
 
 use super::cluster::Cluster;
 use super::facts::Facts;
-use super::line::local_times;
 use super::output::{Out, Paint};
 use super::redis::Link;
 use crate::api::{self, DecisionStatus, Wishes, WorkerPool};
@@ -125,7 +124,7 @@ impl Panel {
                     "; no operator has said anything, this is by the rules alone"
                 };
                 out.data(&format!("{sign} Recommendation: {action} ({reason})"))?;
-                let sentence = local_times(sentence, self.at, out.zone());
+                let sentence = out.sentence(sentence, self.at);
                 out.data(&out.paint(Paint::Dim, &format!("   {sentence}{by}")))?;
             }
             None => out.data("❔ Recommendation: ? (nothing is known)")?,

@@ -1,12 +1,15 @@
 //! `kubectl workerpool`: what people type, and which command answers. It works without an operator, and says so.
 
+mod answer;
 mod check;
 mod cluster;
+mod dashboard;
 mod demo;
 mod explain;
 mod facts;
 mod feed;
 mod history;
+mod lang;
 mod line;
 #[cfg(feature = "local")]
 mod local;
@@ -14,12 +17,15 @@ mod metrics;
 mod monitor;
 mod operator;
 mod output;
+mod pause;
 mod record;
 mod redis;
 mod scale;
+mod sentence;
 mod simulate;
 mod story;
 mod stress;
+mod why_not;
 
 use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
@@ -27,6 +33,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 #[cfg(not(feature = "local"))]
 use cluster::Cluster;
 use cluster::Place;
+use lang::Lang;
 use output::{Color, Out};
 use scale::Pin;
 use std::ffi::OsString;
@@ -51,6 +58,9 @@ struct Cli {
     /// When to colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     color: Color,
+    /// Language of all that people read: en or es [default: the locale's]
+    #[arg(long, global = true, value_enum, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
     #[command(subcommand)]
     command: Command,
 }
@@ -88,6 +98,12 @@ enum Command {
     Explain {
         /// The WorkerPool
         name: Option<String>,
+        /// Tell why it is not this many, and what would give them
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with = "at")]
+        why_not: Option<i32>,
+        /// Tell how it was at this time of day, or this instant
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
         /// text or json
         #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
         output: Format,
@@ -130,6 +146,20 @@ enum Command {
         #[arg(long = "for", value_name = "TIME", value_parser = span)]
         span: Option<Duration>,
     },
+    /// Leave a pool as it is for a while, with who wants it and what for
+    #[command(after_help = FOOT)]
+    Pause {
+        /// The WorkerPool
+        name: Option<String>,
+        #[command(flatten)]
+        terms: pause::Terms,
+    },
+    /// Leave a paused pool to its rules again
+    #[command(after_help = FOOT)]
+    Resume {
+        /// The WorkerPool
+        name: Option<String>,
+    },
     /// Print a line per change as it happens
     #[command(after_help = FOOT)]
     Monitor {
@@ -139,6 +169,11 @@ enum Command {
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
     },
+    /// Show the operator's dashboard in the browser
+    ///
+    /// Forwards a port of this machine to the operator, and forwards it anew after a pod's restart or a laptop's sleep.
+    #[command(after_help = FOOT)]
+    Dashboard(dashboard::Port),
     /// Try a policy without a cluster, on recorded facts or on a queue that is played
     ///
     /// The very function that decides in the operator decides here. With --trace a line comes out for each that goes
@@ -216,7 +251,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     };
     // Libraries log what we say ourselves; RUST_LOG shows it anyway.
     telemetry::init(LogFormat::Text, "off");
-    let out = Out::new(cli.color);
+    let lang = cli.lang.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
+    let out = Out::new(cli.color, lang);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(cli, &out)));
     match done {
@@ -273,12 +309,20 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Scale { name, replicas, span } => {
             Box::pin(scale::run(cluster, name.as_deref(), replicas, span)).await
         }
-        Command::Explain { name, output } => {
-            Box::pin(explain::run(cluster, name.as_deref(), output == Format::Json)).await
+        Command::Pause { name, terms } => Box::pin(pause::pause(cluster, name.as_deref(), terms)).await,
+        Command::Resume { name } => Box::pin(pause::resume(cluster, name.as_deref())).await,
+        Command::Explain { name, why_not, at, output } => {
+            let (name, json) = (name.as_deref(), output == Format::Json);
+            match (why_not, at) {
+                (Some(wanted), _) => Box::pin(why_not::run(cluster, name, wanted, json)).await,
+                (None, Some(at)) => Box::pin(history::at(cluster, name, &at, json)).await,
+                (None, None) => Box::pin(explain::run(cluster, name, json)).await,
+            }
         }
         Command::History { name, limit, output } => {
             Box::pin(history::run(cluster, name.as_deref(), limit, output == Format::Json)).await
         }
+        Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
         Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
         Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {

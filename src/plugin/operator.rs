@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
 /// Its Deployment carries these labels, whatever the release is called.
-const LABELS: &str = "app.kubernetes.io/name=workerpool,app.kubernetes.io/component=operator";
+pub const LABELS: &str = "app.kubernetes.io/name=workerpool,app.kubernetes.io/component=operator";
 /// Where the manifests put it, for users who may not look into all namespaces.
 const USUAL_NAMESPACE: &str = "workerpool-system";
 
@@ -41,7 +41,11 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
         .wait("the list of Deployments", async { Ok::<_, anyhow::Error>(all.list(&labels).await) })
         .await?;
     match found {
-        Ok(list) => Ok(list.items.first().map_or(Operator::Nowhere, seen)),
+        Ok(list) => {
+            // Of several the one beside the pool is meant.
+            let here = list.iter().find(|it| it.namespace().as_ref() == Some(&cluster.namespace));
+            Ok(here.or_else(|| list.items.first()).map_or(Operator::Nowhere, seen))
+        }
         Err(kube::Error::Api(status)) if status.code == 403 => {
             for namespace in [&cluster.namespace, USUAL_NAMESPACE] {
                 let here: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);

@@ -1,5 +1,7 @@
 //! The only place that prints: data to standard output, talk to standard error, and patience with what is slow.
 
+use super::lang::Lang;
+use super::sentence;
 use anyhow::{Context, bail};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -36,6 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// Where everything is printed.
 #[derive(Clone, Debug)]
 pub struct Out {
+    /// In which language people are spoken to.
+    pub lang: Lang,
     color: bool,
     zone: TimeZone,
 }
@@ -43,13 +47,13 @@ pub struct Out {
 impl Out {
     /// Decides once whether to colour.
     #[must_use]
-    pub fn new(color: Color) -> Self {
-        Self::in_zone(color, TimeZone::system())
+    pub fn new(color: Color, lang: Lang) -> Self {
+        Self::in_zone(color, lang, TimeZone::system())
     }
 
     /// The same by the clock of `zone`.
     #[must_use]
-    pub fn in_zone(color: Color, zone: TimeZone) -> Self {
+    pub fn in_zone(color: Color, lang: Lang, zone: TimeZone) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let color = match color {
@@ -57,7 +61,7 @@ impl Out {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
         };
-        Self { color, zone }
+        Self { lang, color, zone }
     }
 
     /// One line of data.
@@ -92,6 +96,18 @@ impl Out {
     #[must_use]
     pub fn zone(&self) -> &TimeZone {
         &self.zone
+    }
+
+    /// A sentence of the operator for the reader, in language and time zone. `near` tells the day of its times.
+    #[must_use]
+    pub fn sentence(&self, text: &str, near: Timestamp) -> String {
+        sentence::sentence(self.lang, text, near, &self.zone)
+    }
+
+    /// A step of the operator's trail for the reader.
+    #[must_use]
+    pub fn step(&self, text: &str, near: Timestamp) -> String {
+        sentence::step(self.lang, text, near, &self.zone)
     }
 
     /// Text in a colour, where colour is wanted.

@@ -295,7 +295,9 @@ pub fn is_ready(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && ready.any(|condition| condition.status == "True")
 }
 
-fn named_port(pod: &Pod, name: &str) -> Option<u16> {
+/// A container's port by its name.
+#[must_use]
+pub fn named_port(pod: &Pod, name: &str) -> Option<u16> {
     let mut ports = pod
         .spec
         .iter()

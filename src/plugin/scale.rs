@@ -1,23 +1,17 @@
 //! `scale`: a number by hand, as a pin of the WorkerPool; of the Deployment itself when no operator answers.
 
+use super::answer::{answer, change, params};
 use super::cluster::Cluster;
+use super::lang::tr;
 use super::line;
-use crate::api::{self, PIN_UNTIL, WorkerPool, timestamp};
+use crate::api::{self, PIN_UNTIL, timestamp};
 use anyhow::bail;
-use futures::StreamExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
-use kube::runtime::watcher::watch_object;
+use kube::api::Patch;
 use serde_json::json;
 use std::str::FromStr;
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
-
-/// How long the operator has to answer.
-const ANSWER: Duration = Duration::from_secs(5);
-/// The name under which this program writes.
-const MANAGER: &str = "kubectl-workerpool";
+use std::time::Instant;
 
 /// A number of workers, or the rules again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,36 +47,48 @@ pub async fn run(
         Pin::To(n) => json!(n),
         Pin::Auto => json!(null),
     };
-    let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
     let start = Instant::now();
     // A pin without an end takes away the end of the one before.
     let until = span.map(|span| timestamp(api::time(Timestamp::now()) + span.0));
-    let patch = Patch::Merge(
-        json!({"metadata": {"annotations": {PIN_UNTIL: until}}, "spec": {"replicas": replicas}}),
-    );
-    let doing = format!("scaling WorkerPool {name}");
-    let pool = cluster.ask(&doing, cluster.pools().patch(&name, &params, &patch)).await?;
+    let patch = json!({"metadata": {"annotations": {PIN_UNTIL: until}}, "spec": {"replicas": replicas}});
+    let pool = change(cluster, &format!("scaling WorkerPool {name}"), &name, patch).await?;
     let (target, target_name) = cluster.target(&pool);
     let kind = &pool.spec.scale_target_ref.kind;
-    let out = &cluster.out;
-    if let Some(sentence) = answer(cluster, &pool).await {
+    let (out, lang) = (&cluster.out, cluster.out.lang);
+    if let Some(sentence) = answer(cluster, &before, &pool).await {
         let took = start.elapsed().as_millis();
-        out.data(&format!("{name}: {}", line::local_times(&sentence, Timestamp::now(), out.zone())))?;
-        out.talk(&match pin {
+        out.data(&format!("{name}: {}", out.sentence(&sentence, Timestamp::now())))?;
+        let answered =
+            tr!(lang, "The operator answered in {took} ms.", "El operador respondió en {took} ms.");
+        let stays = match pin {
             Pin::To(n) => {
-                let end = until.map_or(String::new(), |until| format!("{}, or ", out.clock(until)));
-                format!("The operator answered in {took} ms. It stays at {n} until {end}`kubectl workerpool scale {name} auto`")
+                let auto = format!("`kubectl workerpool scale {name} auto`");
+                match until.map(|until| out.clock(until)) {
+                    Some(end) => tr!(
+                        lang,
+                        "It stays at {n} until {end}, or {auto}",
+                        "Se queda en {n} hasta las {end}, o {auto}"
+                    ),
+                    None => tr!(lang, "It stays at {n} until {auto}", "Se queda en {n} hasta {auto}"),
+                }
             }
-            Pin::Auto => format!("The operator answered in {took} ms. The rules decide again."),
-        });
+            Pin::Auto => tr!(lang, "The rules decide again.", "Las reglas deciden de nuevo."),
+        };
+        out.talk(&format!("{answered} {stays}"));
         return Ok(true);
     }
     let Pin::To(wanted) = pin else {
-        bail!(
-            "{name}: the pin is gone, but no operator answers within 5 s, so nobody follows the rules; `kubectl workerpool check` looks for it"
-        );
+        bail!(tr!(
+            lang,
+            "{name}: the pin is gone, but no operator answers within 5 s, so nobody follows the rules; `kubectl workerpool check` looks for it",
+            "{name}: ya no está fijado, pero ningún operador responde en 5 s, así que nadie aplica las reglas; `kubectl workerpool check` lo busca"
+        ));
     };
-    let doing = format!("no operator answers within 5 s; scaling {kind} {target_name} itself");
+    let doing = tr!(
+        lang,
+        "no operator answers within 5 s; scaling {kind} {target_name} itself",
+        "ningún operador responde en 5 s; se escala {kind} {target_name} directamente"
+    );
     let scale = Patch::Merge(json!({"spec": {"replicas": wanted}}));
     let from = cluster
         .ask(&doing, target.get_scale(&target_name))
@@ -90,33 +96,21 @@ pub async fn run(
         .spec
         .and_then(|spec| spec.replicas)
         .unwrap_or(0);
-    cluster.ask(&doing, target.patch_scale(&target_name, &params, &scale)).await?;
+    cluster.ask(&doing, target.patch_scale(&target_name, &params(), &scale)).await?;
     let said = if from == wanted {
-        format!("{kind}/{target_name} has {wanted} workers already")
+        tr!(
+            lang,
+            "{kind}/{target_name} has {wanted} workers already",
+            "{kind}/{target_name} ya tiene {wanted} trabajadores"
+        )
     } else {
         line::scaling(from, wanted, None)
     };
     out.data_at(Timestamp::now(), &said)?;
-    out.talk(&format!(
-        "No operator answered within 5 s, so {kind}/{target_name} itself was set from {from} to {wanted}. Nobody follows the rules until an operator runs: kubectl workerpool check"
+    out.talk(&tr!(
+        lang,
+        "No operator answered within 5 s, so {kind}/{target_name} itself was set from {from} to {wanted}. Nobody follows the rules until an operator runs: kubectl workerpool check",
+        "Ningún operador respondió en 5 s, así que {kind}/{target_name} pasó directamente de {from} a {wanted}. Nadie aplica las reglas hasta que corra un operador: kubectl workerpool check"
     ));
     Ok(true)
-}
-
-/// The operator's sentence on the pool as it is now, unless none comes in time.
-async fn answer(cluster: &Cluster, pool: &WorkerPool) -> Option<String> {
-    let stream = watch_object(cluster.pools(), &pool.name_any());
-    let answered = async {
-        let mut stream = std::pin::pin!(stream);
-        while let Some(event) = stream.next().await {
-            let Ok(Some(now)) = event else { continue };
-            let Some(status) = now.status else { continue };
-            let seen = status.observed_generation >= pool.metadata.generation;
-            if let Some(decision) = status.decision.filter(|_| seen) {
-                return Some(decision.sentence);
-            }
-        }
-        None
-    };
-    timeout(ANSWER, answered).await.ok().flatten()
 }

@@ -10,6 +10,7 @@ mod replay;
 mod shape;
 mod summary;
 mod table;
+mod why_not;
 
 pub use course::{Course, Mark, Point};
 pub use line::{Line, arrivals, trace};
@@ -20,3 +21,4 @@ pub use replay::{Told, replay, start};
 pub use shape::{SPAN, Shape};
 pub use summary::Summary;
 pub use table::{compare, table};
+pub use why_not::{WhyNot, why_not};

@@ -2,7 +2,7 @@
 
 use workerpool::decide::{
     Behavior, Fact, Load, Memory, Millis, Pin, Policy, PolicyKind, Pool, Rates, Rules, ScaleDown, ScaleUp,
-    Scaling, Schedule, Seen, Select, Target, Time, UnknownAction, Window,
+    Scaling, Schedule, Seen, Select, Suspend, Target, Time, UnknownAction, Window,
 };
 
 pub const NOW: Time = Time(1_000_000_000);
@@ -176,7 +176,12 @@ impl Row {
                     pool.pin = pool.pin.map(|pin| Pin { until: Some(NOW + span(cell)), ..pin });
                 }
                 "step" => rules.up.step = number(),
-                "suspend" => pool.suspend = true,
+                "suspend" => pool.suspend = Some(Suspend::default()),
+                "suspended by" => pool.suspend = Some(Suspend { by: Some((*cell).into()), until: None }),
+                "suspend ends in" => {
+                    pool.suspend =
+                        pool.suspend.map(|suspend| Suspend { until: Some(NOW + span(cell)), ..suspend });
+                }
                 "dry run" => pool.dry_run = true,
                 "fallback" => pool.unknown_action = UnknownAction::Fallback(number()),
                 "no down" => rules.down = None,

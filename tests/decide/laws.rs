@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use workerpool::decide::{
     Behavior, Fact, Load, Memory, Millis, Pin, Policy, PolicyKind, Pool, Rates, Reason, Rules, ScaleDown,
-    ScaleUp, Scaling, Schedule, Seen, Select, Startup, Target, Time, UnknownAction, Window, decide, outlook,
+    ScaleUp, Scaling, Schedule, Seen, Select, Startup, Suspend, Target, Time, UnknownAction, Window, decide,
+    outlook,
 };
 
 fn fact(most: i64) -> impl Strategy<Value = Fact> {
@@ -70,7 +71,7 @@ prop_compose! {
         min in 0..12i32, more in 0..12i32, pin in weighted(0.1, (0..24i32, of(-60..60i64))),
         first in rules(0), second in weighted(0.3, rules(1)), behavior in weighted(0.3, (scaling(), scaling())),
         schedules in vec(schedules(), 0..2), after in seconds(60), fallback in of(0..20i32),
-        suspend in proptest::bool::weighted(0.1), dry_run in proptest::bool::weighted(0.1),
+        suspend in weighted(0.1, of(-60..60i64)), dry_run in proptest::bool::weighted(0.1),
     ) -> Pool {
         let max = (min + more).max(1);
         Pool {
@@ -78,10 +79,15 @@ prop_compose! {
             pin: pin.map(|(pin, until)| Pin { replicas: pin.min(max), until: until.map(|span| NOW + Millis::seconds(span)) }),
             rules: std::iter::once(first).chain(second).collect(),
             behavior: behavior.map(|(up, down)| Behavior { up, down }),
-            schedules, unknown_after: after, suspend, dry_run, drains: false,
+            schedules, unknown_after: after, dry_run, drains: false,
+            suspend: suspend.map(|until| Suspend { by: None, until: until.map(|span| NOW + Millis::seconds(span)) }),
             unknown_action: fallback.map_or(UnknownAction::Hold, UnknownAction::Fallback),
         }
     }
+}
+
+fn suspended(pool: &Pool) -> bool {
+    pool.suspend.as_ref().is_some_and(|suspend| suspend.until.is_none_or(|until| NOW < until))
 }
 
 prop_compose! {
@@ -180,7 +186,7 @@ proptest! {
     #[test]
     fn bounds_hold_but_for_the_busy_the_unknown_and_the_overrides(pool in pools(), seen in looks(), memory in memories()) {
         let decision = decide(&pool, &seen, &memory, NOW);
-        if pool.suspend || pool.dry_run {
+        if suspended(&pool) || pool.dry_run {
             prop_assert_eq!(decision.replicas, seen.current);
         } else if let Some(pin) = pin(&pool) {
             prop_assert!(decision.replicas == pin || decision.replicas > pin && decision.replicas <= seen.current);
@@ -211,7 +217,7 @@ proptest! {
     #[test]
     fn a_cooldown_is_kept_to_the_millisecond(pool in pools(), seen in looks(), memory in memories()) {
         let decision = decide(&pool, &seen, &memory, NOW);
-        let base = memory.desired.filter(|_| !pool.suspend && !pool.dry_run).unwrap_or(seen.current);
+        let base = memory.desired.filter(|_| !suspended(&pool) && !pool.dry_run).unwrap_or(seen.current);
         let since = |at: Option<Time>| at.map_or(Millis(i64::MAX), |at| NOW - at.min(NOW));
         let by_threshold = matches!(decision.why.reason(), Reason::QueueTooLong | Reason::WorkersBusy | Reason::CpuHigh);
         if by_threshold && decision.replicas > base {
@@ -229,7 +235,7 @@ proptest! {
     fn the_policies_and_windows_of_behavior_hold(pool in pools(), seen in looks(), memory in memories()) {
         let Some(behavior) = &pool.behavior else { return Ok(()) };
         let decision = decide(&pool, &seen, &memory, NOW);
-        let base = memory.desired.filter(|_| !pool.suspend && !pool.dry_run).unwrap_or(seen.current);
+        let base = memory.desired.filter(|_| !suspended(&pool) && !pool.dry_run).unwrap_or(seen.current);
         let (up, down) = (&behavior.up, &behavior.down);
         let by_rule = !matches!(decision.why.reason(), Reason::BelowMin | Reason::AboveMax | Reason::Scheduled | Reason::Pinned | Reason::Suspended | Reason::DryRun | Reason::Fallback | Reason::Woken | Reason::TargetChanged | Reason::Unknown | Reason::BusyWorkers);
         let change = decision.replicas - base;
@@ -313,7 +319,7 @@ proptest! {
         if let Some(next) = outlook.down {
             prop_assert!(next.to < current && next.at.is_none_or(|at| at > NOW) && next.tasks <= 0, "{next:?}");
         }
-        prop_assert!(current < pool.max || outlook.up.is_none() || pool.pin.is_some() || current > pool.max || pool.dry_run || pool.suspend, "{outlook:?}");
+        prop_assert!(current < pool.max || outlook.up.is_none() || pool.pin.is_some() || current > pool.max || pool.dry_run || suspended(&pool), "{outlook:?}");
     }
 
     #[test]

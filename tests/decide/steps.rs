@@ -3,7 +3,7 @@
 use super::cells::{NOW, behavior, class, seen};
 use workerpool::decide::{
     Decision, Fact, Limit, Load, Memory, Millis, Pin, Pool, Rates, Reason, Rule, Rules, Seen, Startup, Step,
-    Target, Time, UnknownAction, decide,
+    Suspend, Target, Time, UnknownAction, decide,
 };
 
 fn with(seen: &Seen, change: impl Fn(&mut Load)) -> Seen {
@@ -38,7 +38,7 @@ fn a_missing_fact_is_no_answer_and_not_untold() {
 
 #[test]
 fn an_override_hides_what_the_rules_would_say() {
-    assert_eq!(look(&Pool { suspend: true, ..pool() }, &seen(3, 25, 3)).trail, []);
+    assert_eq!(look(&Pool { suspend: Some(Suspend::default()), ..pool() }, &seen(3, 25, 3)).trail, []);
     let pinned = Pool { pin: Some(Pin { replicas: 3, until: None }), ..pool() };
     assert_eq!(look(&pinned, &seen(3, 25, 3)).trail, [Step::Pinned { answer: 3, until: None }]);
 }
@@ -46,7 +46,7 @@ fn an_override_hides_what_the_rules_would_say() {
 #[test]
 fn somebody_else_s_change_is_one_only_where_we_write() {
     let memory = Memory { desired: Some(7), ..Memory::default() };
-    for pool in [Pool { suspend: true, ..pool() }, Pool { dry_run: true, ..pool() }] {
+    for pool in [Pool { suspend: Some(Suspend::default()), ..pool() }, Pool { dry_run: true, ..pool() }] {
         let after = decide(&pool, &seen(4, 0, 0), &memory, NOW);
         assert!(!after.trail.iter().any(|step| matches!(step, Step::OutsideChange { .. })), "{after:?}");
         assert_eq!((after.memory.desired, after.memory.last_change), (Some(4), None));

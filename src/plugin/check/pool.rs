@@ -5,7 +5,6 @@ use crate::api::{Condition, QueueSystem, WorkerPool};
 use crate::decide::Reason;
 use crate::plugin::cluster::Cluster;
 use crate::plugin::facts::Facts;
-use crate::plugin::line::local_times;
 use crate::plugin::output::Out;
 use crate::plugin::redis::{Link as Redis, is_ready};
 use jiff::Timestamp;
@@ -105,7 +104,7 @@ fn queue_of(pods: &[Pod], name: &str) -> Option<String> {
 
 /// The pool's own word: one line when all is well, else a line per condition that is not met.
 pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Found> {
-    let local = |sentence: &str| local_times(sentence, Timestamp::now(), out.zone());
+    let local = |sentence: &str| out.sentence(sentence, Timestamp::now());
     let (name, namespace) = (pool.name_any(), pool.namespace().unwrap_or_default());
     let status = pool.status.clone().unwrap_or_default();
     if status.observed_generation < pool.metadata.generation {

@@ -1,0 +1,134 @@
+//! `explain --why-not N`: what forbids another number, and the smallest change that would give it, by the pool's rules
+//! on its queues as they are now.
+
+use super::cluster::Cluster;
+use super::lang::{Lang, tr};
+use super::output::{Out, Paint};
+use super::redis::Link;
+use crate::api::{self, QueueSystem, Wishes, WorkerPool, timestamp};
+use crate::decide::{Memory, Seen};
+use crate::sim::{WhyNot, why_not};
+use anyhow::Context;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use serde_json::json;
+
+/// Tells why the pool `name` does not have `wanted` workers.
+pub async fn run(cluster: &Cluster, name: Option<&str>, wanted: i32, json: bool) -> anyhow::Result<bool> {
+    let pool = cluster.pool(name).await?;
+    let (target, target_name) = cluster.target(&pool);
+    let scale = cluster.ask("reading the target's scale", target.get_scale(&target_name)).await?;
+    let current = scale.spec.and_then(|spec| spec.replicas).context("the target's scale has no number")?;
+    let facts = Link::new(cluster, &pool).await?.look(&pool.spec.queues).await?;
+    let (now, out) = (Timestamp::now(), &cluster.out);
+    let mut wishes = Wishes::new(&pool)?;
+    wishes.drains(is_chosen(&pool));
+    let memory = pool.status.as_ref().and_then(|status| status.memory.as_ref()).map(Memory::from);
+    let seen = Seen { current, queues: facts.queues, missing: None };
+    let at = api::time(now);
+    let found = why_not(wishes.at(at), &seen, &memory.unwrap_or_default(), at, wanted);
+    if json {
+        let WhyNot { decided, because, change, tasks, soon } = found;
+        let pairs = |all: Vec<(String, String)>, key: &str, value: &str| -> Vec<_> {
+            all.into_iter().map(|(a, b)| json!({key: a, value: b})).collect()
+        };
+        out.json(&json!({
+            "pool": pool.name_any(), "namespace": pool.namespace(), "wanted": wanted, "current": current, "decided": decided,
+            "because": pairs(because, "step", "says"), "change": change.map(|change| pairs(change, "field", "value")),
+            "tasks": tasks, "soon": soon.map(timestamp),
+        }))?;
+        return Ok(true);
+    }
+    for line in lines(&pool.name_any(), &found, wanted, now, out) {
+        out.data(&line)?;
+    }
+    Ok(true)
+}
+
+/// Whether the operator chooses who goes, so that no busy worker holds the number up.
+fn is_chosen(pool: &WorkerPool) -> bool {
+    let kind = pool.spec.scale_target_ref.kind.as_str();
+    matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet")
+        && pool.spec.queues.iter().all(|queue| queue.system == QueueSystem::WorkerPool)
+}
+
+fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> Vec<String> {
+    let (WhyNot { decided, because, change, tasks, soon }, lang) = (found, out.lang);
+    if *decided == wanted {
+        return vec![tr!(
+            lang,
+            "{name}: {wanted} is what the rules say now.",
+            "{name}: {wanted} es lo que dicen las reglas ahora."
+        )];
+    }
+    let mut all = vec![tr!(
+        lang,
+        "{name}: {decided} workers, and not {wanted}, because",
+        "{name}: {decided} trabajadores, y no {wanted}, porque"
+    )];
+    let width = because.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    all.extend(because.iter().map(|(label, says)| {
+        let gap = " ".repeat(width - label.chars().count());
+        format!("  {}{gap}  {}", out.paint(Paint::Dim, label), out.step(says, now))
+    }));
+    let mut ways = Vec::new();
+    if let Some(change) = change {
+        let fields: Vec<String> = change.iter().map(|(field, value)| format!("{field}: {value}")).collect();
+        let (fields, and) = (fields, tr!(lang, " and ", " y "));
+        ways.push((tr!(lang, "for {wanted} now", "para {wanted} ya"), fields.join(&and)));
+    }
+    if let Some(tasks) = tasks {
+        ways.push((tr!(lang, "for {wanted} now", "para {wanted} ya"), work(lang, *tasks)));
+    }
+    if let Some(at) = soon.map(|at| out.clock(timestamp(at))) {
+        ways.push((
+            tr!(lang, "for {wanted} soon", "para {wanted} pronto"),
+            tr!(lang, "nothing, if it stays as it is until {at}", "nada, si sigue como está hasta las {at}"),
+        ));
+    }
+    let by_hand = format!("kubectl workerpool scale {name} {wanted}");
+    ways.push((tr!(lang, "by hand", "a mano"), by_hand));
+    let width = ways.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    all.extend(ways.into_iter().map(|(label, way)| {
+        let gap = " ".repeat(width - label.chars().count());
+        format!("{label}{gap}  {way}")
+    }));
+    all
+}
+
+fn work(lang: Lang, tasks: i64) -> String {
+    let n = tasks.unsigned_abs();
+    match (tasks > 0, n) {
+        (true, 1) => tr!(lang, "1 more task", "1 tarea más"),
+        (true, _) => tr!(lang, "{n} more tasks", "{n} tareas más"),
+        (false, 1) => tr!(lang, "1 task fewer", "1 tarea menos"),
+        (false, _) => tr!(lang, "{n} tasks fewer", "{n} tareas menos"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output::Color;
+    use super::*;
+    use crate::decide::Time;
+
+    fn said(lang: Lang, wanted: i32, decided: i32) -> String {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let found = WhyNot {
+            decided,
+            because: vec![pair("scaleUp.step", "2"), pair("scaleUp.cooldown", "7 → 5 until 13:47:26")],
+            change: Some(vec![pair("scaleUp.step", "4"), pair("scaleUp.cooldown", "14s")]),
+            tasks: Some(12),
+            soon: Some(Time(1_000_046_000)),
+        };
+        let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
+        lines("filters", &found, wanted, timestamp(Time(1_000_000_000)), &out).join("\n")
+    }
+
+    #[test]
+    fn what_forbids_a_number_and_what_would_give_it() {
+        insta::assert_snapshot!(said(Lang::En, 9, 5));
+        insta::assert_snapshot!(said(Lang::Es, 9, 5));
+        insta::assert_snapshot!(said(Lang::En, 5, 5));
+    }
+}
