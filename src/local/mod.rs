@@ -25,4 +25,4 @@ mod watching;
 pub use folder::{Folder, Record};
 pub use programs::{ours, redis};
 pub use start::{COMMAND, Wanted, ensure, stop};
-pub use supervisor::{Settings, run};
+pub use supervisor::{DASHBOARD, Settings, run};

@@ -27,6 +27,11 @@ const LONG: Duration = Duration::from_secs(20);
 /// Pauses before a start: doubled from the first, and the first again after a run that was long.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
+/// How a pod is, in one word.
+const READY: &str = "Ready";
+const CRASHED: &str = "CrashLoopBackOff";
+pub const NOT_READY: &str = "ContainersNotReady";
+
 /// What all pods share.
 #[derive(Clone)]
 pub struct Ground {
@@ -42,7 +47,7 @@ enum Process {
 
 /// Keeps the process of the pod `id` running until `go`; then ends it and removes the pod.
 pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Option<u32>) {
-    let (mut restarts, mut pause) = (0, BACK_OFF.0);
+    let mut pause = BACK_OFF.0;
     while !go.is_cancelled() {
         let Some(pod) = ground.store.get(&id) else { break };
         let begun = Instant::now();
@@ -52,15 +57,13 @@ pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Opt
         };
         let why = match process {
             Ok(process) => {
-                report(&ground, &id, restarts, Some(false), "ContainersNotReady");
-                let Some(why) = attend(&ground, &id, &pod, process, &go, restarts).await else { break };
+                let Some(why) = attend(&ground, &id, &pod, process, &go).await else { break };
                 why
             }
             Err(error) => format!("cannot start: {error}"),
         };
         tracing::warn!(pod = id.name, "{why}");
-        restarts += 1;
-        report(&ground, &id, restarts, None, "CrashLoopBackOff");
+        report(&ground.store, &id, None, CRASHED);
         if begun.elapsed() > 2 * BACK_OFF.1 {
             pause = BACK_OFF.0;
         }
@@ -102,7 +105,6 @@ async fn attend(
     pod: &Value,
     mut process: Process,
     go: &CancellationToken,
-    restarts: u32,
 ) -> Option<String> {
     let folder = ground.folder.path();
     let probe = &pod["spec"]["containers"][0]["readinessProbe"];
@@ -111,6 +113,7 @@ async fn attend(
         Process::Child(child) => child.id().unwrap_or(0),
         Process::Adopted(pid) => *pid,
     };
+    report(&ground.store, id, Some(pid), NOT_READY);
     loop {
         tokio::select! {
             why = end(&mut process, ground) => return Some(why),
@@ -119,7 +122,7 @@ async fn attend(
                 let now = answers(probe, &health(ground, id)).await;
                 if now != ready {
                     ready = now;
-                    report(ground, id, restarts, Some(ready), if ready { "" } else { "ContainersNotReady" });
+                    report(&ground.store, id, Some(pid), if ready { READY } else { NOT_READY });
                 }
                 if ready {
                     well = Instant::now();
@@ -132,7 +135,7 @@ async fn attend(
     }
     let meta = ground.store.get(id).map(|pod| pod["metadata"].clone()).unwrap_or_default();
     let grace = Duration::from_secs(meta["deletionGracePeriodSeconds"].as_u64().unwrap_or(30));
-    report(ground, id, restarts, Some(false), "Terminating");
+    report(&ground.store, id, Some(pid), "Terminating");
     process::terminate(pid, folder);
     if timeout(grace, end(&mut process, ground)).await.is_err() {
         process::kill(pid, folder);
@@ -181,27 +184,30 @@ async fn ok(port: u16, path: &str) -> std::io::Result<bool> {
     Ok(&head == b"HTTP/1.1 200")
 }
 
-/// Writes how the pod is; `ready` is `None` while no process runs.
-fn report(ground: &Ground, id: &Id, restarts: u32, ready: Option<bool>, reason: &str) {
-    let now = second(Timestamp::now());
-    let _ = ground.store.write(id, |pod| {
+/// Writes how the pod is: its process, and in one word whether it is ready or why not.
+pub fn report(store: &Store, id: &Id, pid: Option<u32>, word: &str) {
+    let _ = store.write(id, |pod| {
         let mut pod = pod.cloned().ok_or_else(|| Refusal::missing("pods", &id.name))?;
-        let is = ready == Some(true);
+        let is = word == READY;
         let (was, since) = (super::table::ready(&pod), &pod["status"]["conditions"][0]["lastTransitionTime"]);
-        let since = if was == is && since.is_string() { since.clone() } else { json!(now) };
-        let state = match ready {
-            Some(_) => json!({"running": {"startedAt": pod["metadata"]["creationTimestamp"]}}),
-            None => json!({"waiting": {"reason": reason}}),
+        let since = if was == is && since.is_string() { since.clone() } else { json!(second(Timestamp::now())) };
+        let crashes = pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0) + u64::from(word == CRASHED);
+        let begun = &pod["metadata"]["creationTimestamp"];
+        let state = match pid {
+            Some(_) => json!({"running": {"startedAt": begun}}),
+            None => json!({"waiting": {"reason": word}}),
         };
-        let mut condition = json!({"type": "Ready", "status": if is { "True" } else { "False" }, "lastTransitionTime": since});
+        let mut ready = json!({"type": "Ready", "status": if is { "True" } else { "False" }, "lastTransitionTime": since});
         if !is {
-            condition["reason"] = json!(reason);
+            ready["reason"] = json!(word);
         }
+        let container = json!({
+            "name": pod["spec"]["containers"][0]["name"], "image": "local", "imageID": "", "ready": is, "started": pid.is_some(),
+            "restartCount": crashes, "state": state, "containerID": pid.map(|pid| format!("process://{pid}")),
+        });
         pod["status"] = json!({
-            "phase": "Running", "podIP": "127.0.0.1", "hostIP": "127.0.0.1", "startTime": pod["metadata"]["creationTimestamp"],
-            "conditions": [condition, {"type": "PodScheduled", "status": "True"}],
-            "containerStatuses": [{"name": pod["spec"]["containers"][0]["name"], "image": "local", "imageID": "", "ready": is, "started": ready.is_some(),
-                "restartCount": restarts, "state": state}],
+            "phase": "Running", "podIP": "127.0.0.1", "hostIP": "127.0.0.1", "startTime": begun,
+            "conditions": [ready, {"type": "PodScheduled", "status": "True"}], "containerStatuses": [container],
         });
         Ok(pod)
     });

@@ -187,7 +187,8 @@ pub fn second(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn id(kind: &'static Kind, object: &Value) -> Id {
+/// What to call an object of `kind`.
+pub fn id(kind: &'static Kind, object: &Value) -> Id {
     let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
     Id::new(kind, &text("namespace"), &text("name"))
 }

@@ -5,10 +5,11 @@ use super::kind::{DEPLOYMENTS, EVENTS, Id, Kind, PODS, POOLS};
 use super::kubelet::Kubelet;
 use super::managed::{self, Writer};
 use super::objects::{self, NAMESPACE, SYSTEM};
+use super::pod;
 use super::process::{self, Found};
 use super::programs::Programs;
 use super::server::{Server, answer};
-use super::store::{Saved, Store};
+use super::store::{Saved, Store, id};
 use super::table::ready;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -35,7 +36,7 @@ pub struct Settings {
 
 const KEPT: [&Kind; 4] = [&POOLS, &DEPLOYMENTS, &PODS, &EVENTS];
 /// Where the dashboard is served when nobody else serves there.
-const DASHBOARD: u16 = 8000;
+pub const DASHBOARD: u16 = 8000;
 /// The longest that all may take to be ready.
 const READY: Duration = Duration::from_secs(20);
 /// How often the folder is looked after.
@@ -72,6 +73,10 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     let (saved, left) = leftovers(&folder, before.is_some()).await;
     let fresh = saved.is_none();
     let store = Arc::new(Store::new(saved.unwrap_or_default(), &KEPT));
+    // What was ready then need not be now.
+    for pod in store.list(&PODS, "").1 {
+        pod::report(&store, &id(&PODS, &pod), None, pod::NOT_READY);
+    }
     let yaml = std::fs::read_to_string(folder.file("pool.yaml")).unwrap_or_else(|_| objects::DEMO.to_owned());
 
     let listener = before.as_ref().and_then(|it| TcpListener::bind((Ipv4Addr::LOCALHOST, it.port)).ok());
@@ -191,8 +196,7 @@ fn port_of(redis: &str) -> u16 {
 }
 
 fn create(store: &Store, kind: &'static Kind, object: Value) -> anyhow::Result<()> {
-    let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
-    let id = Id::new(kind, &text("namespace"), &text("name"));
+    let id = id(kind, &object);
     let mut object = super::admit::admit(kind, object).map_err(|refusal| anyhow::anyhow!(refusal.message))?;
     let api_version = kind.api_version();
     managed::updated(
