@@ -23,6 +23,7 @@ mod table;
 mod watching;
 
 pub use folder::{Folder, Record};
+pub use process::{Found, all as processes};
 pub use programs::{ours, redis};
 pub use start::{COMMAND, Wanted, ensure, stop};
 pub use supervisor::{DASHBOARD, Settings, run};
