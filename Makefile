@@ -106,6 +106,7 @@ ifneq ($(OS),Linux)
 	$(BUILD) --bin kubectl-workerpool
 	$(call copy,host,$(BUILT)/release,kubectl-workerpool)
 endif
+	@ln -sf kubectl-workerpool "$(PLUGIN)/kubectl_complete-workerpool" # kubectl completes by it
 
 images: dist ## The images of operator, worker and Redis, by Docker or else buildah
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)

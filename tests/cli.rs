@@ -200,6 +200,30 @@ fn an_operator_that_lives_answers_for_the_pin() {
 }
 
 #[test]
+fn kubectl_is_told_what_may_follow_with_the_names_that_live() {
+    let api = ApiServer::start([(
+        "GET",
+        POOLS,
+        200,
+        list(&[pool("filters", "redis://r"), pool("reports", "redis://r")]),
+    )]);
+    let home = tempfile::tempdir().expect("a directory");
+    let (config, program) = (home.path().join("config"), home.path().join("kubectl_complete-workerpool"));
+    std::fs::write(&config, api.kubeconfig()).expect("a kubeconfig");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-workerpool"), &program).expect("a link");
+    let complete = |words: &[&str]| {
+        let answer =
+            Command::new(&program).args(words).env("KUBECONFIG", &config).output().expect("an answer");
+        String::from_utf8(answer.stdout).expect("text")
+    };
+    assert_eq!(complete(&["explain", "f"]), "filters\n:4\n");
+    assert_eq!(complete(&["explain", ""]), "filters\nreports\n:4\n");
+    assert!(complete(&["expl"]).starts_with("explain\tTell why"), "{}", complete(&["expl"]));
+    api.close();
+    assert_eq!(complete(&["explain", ""]), ":4\n", "no words in the middle of a line");
+}
+
+#[test]
 fn a_pause_says_who_wants_it_what_for_and_until_when() {
     let mut paused = pool("filters", "redis://r");
     paused["status"] = json!({"observedGeneration": 2, "decision": {

@@ -1,5 +1,8 @@
-//! What is generated is current: the CRD (twice) and the reference pages. `UPDATE=1` rewrites them.
+//! What is generated is current: the CRD (twice), the reference pages, and the dashboard and alerts for Prometheus. `UPDATE=1` rewrites them.
 #![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
+
+#[path = "support/grafana.rs"]
+mod grafana;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -54,4 +57,24 @@ fn the_list_of_metrics_is_current() {
     }
     page += "\nGenerated from src/report/metrics.rs by `make generate`.\n";
     check("docs/metrics.md", &page);
+    // No query asks for a metric that there is not, and each metric is asked for.
+    let named: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let queries = grafana::queries().join("\n");
+    let asked = queries.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
+    for metric in asked.filter(|word| word.starts_with("workerpool_")) {
+        assert!(
+            named.contains(&metric.trim_end_matches("_bucket")),
+            "a panel asks for {metric}, which nobody serves"
+        );
+    }
+    for metric in named {
+        assert!(queries.contains(metric), "no panel shows {metric}");
+    }
+}
+
+#[test]
+fn the_grafana_dashboard_and_the_alerts_are_current() {
+    check("charts/workerpool/files/dashboard.json", &grafana::dashboard());
+    check("charts/workerpool/files/alerts.yaml", &grafana::alerts());
 }

@@ -1,8 +1,9 @@
-//! What docs/simulate.md and examples/simulate show is true: every command is run and prints what is shown.
-//! `UPDATE=1` rewrites the page.
+//! What docs/simulate.md and examples/simulate show is true: every command is run and prints what is shown; and the manual
+//! page is the program's own help. `UPDATE=1` rewrites the pages.
 #![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -85,4 +86,29 @@ fn the_example_for_a_ci_passes_and_fails_when_a_decision_differs() {
     std::fs::write(copy.path().join("pool.yaml"), pool.replace("step: 2", "step: 4"))
         .expect("another policy");
     assert!(!run(copy.path()).status.success(), "another step is another policy");
+}
+
+#[test]
+fn the_manual_page_is_that_of_the_program() {
+    let path = Path::new(ROOT).join("docs/kubectl-workerpool.1");
+    let mut wanted = Vec::new();
+    let whole = workerpool::plugin::command();
+    let page =
+        |command: clap::Command| clap_mangen::Man::new(command).manual("WorkerPool").date("").source("");
+    page(whole.clone().subcommand_help_heading("Commands")).render(&mut wanted).expect("a page");
+    for command in whole.get_subcommands() {
+        let name = command.get_name().to_owned();
+        writeln!(wanted, ".SH \"KUBECTL WORKERPOOL {}\"", name.to_uppercase()).expect("a heading");
+        let section = page(command.clone().bin_name(format!("kubectl workerpool {name}")));
+        section.render_synopsis_section(&mut wanted).expect("a section");
+        section.render_description_section(&mut wanted).expect("a section");
+        section.render_options_section(&mut wanted).expect("a section");
+    }
+    let wanted = String::from_utf8(wanted).expect("text");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &wanted).expect("the page");
+    } else {
+        let page = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(page == wanted, "docs/kubectl-workerpool.1 is not the program's: run `make generate`");
+    }
 }

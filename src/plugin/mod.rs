@@ -3,6 +3,7 @@
 mod answer;
 mod check;
 mod cluster;
+mod complete;
 mod dashboard;
 mod demo;
 mod explain;
@@ -249,9 +250,18 @@ fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The whole command line, as the manual page describes it.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().name("kubectl-workerpool").bin_name("kubectl workerpool")
+}
+
 /// Runs what `args` ask for.
 #[must_use]
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    if file_stem(&args).as_deref() == Some(complete::NAME) {
+        return complete(&args);
+    }
     let cli = match parse(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -276,13 +286,24 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
+fn file_stem(args: &[OsString]) -> Option<String> {
+    args.first().and_then(|path| Path::new(path).file_stem()).map(|name| name.to_string_lossy().into_owned())
+}
+
+/// Proposes what may follow; there is no good place for an error in the middle of a line that is being typed.
+fn complete(args: &[OsString]) -> ExitCode {
+    telemetry::init(LogFormat::Text, "off");
+    let words: Vec<String> = args.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map(|runtime| {
+        runtime.block_on(complete::answer(Cli::command(), &words, &Out::new(Color::Never, Lang::En)))
+    });
+    if matches!(done, Ok(Ok(()))) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 /// kubectl runs its plugins by their file name, and people know them by two words.
 fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let file = args
-        .first()
-        .and_then(|path| Path::new(path).file_stem())
-        .map(|name| name.to_string_lossy().into_owned());
-    let name = match file.as_deref() {
+    let name = match file_stem(&args).as_deref() {
         Some(name) if !name.starts_with("kubectl-") => name.to_owned(),
         _ => "kubectl workerpool".to_owned(),
     };
