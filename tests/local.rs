@@ -7,6 +7,8 @@ mod local;
 
 use local::{Local, until};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use workerpool::local::processes;
 
@@ -28,10 +30,8 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
     }
     let starts = both.iter().filter(|said| said.contains("Started a local cluster")).count();
     assert_eq!(starts, 1, "{both:?}");
-    let mut pods: Vec<String> = processes(&local.folder()).into_iter().map(|it| it.pod).collect();
-    pods.iter_mut().for_each(|pod| drop(pod.split_off(pod.rfind('-').unwrap_or(0))));
-    pods.sort();
-    let whose = |name: &str| pods.iter().filter(|pod| pod.starts_with(name)).count();
+    let pods = processes(&local.folder());
+    let whose = |name: &str| pods.iter().filter(|it| it.pod.starts_with(name)).count();
     assert_eq!(
         (pods.len(), whose("filter-worker"), whose("redis"), whose("workerpool-operator")),
         (5, 3, 1, 1)
@@ -47,6 +47,7 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
 #[test]
 fn plan_b_scales_by_hand_with_an_operator_and_without() {
     let local = Local::new();
+    local.run(&["metrics", "--local"]);
     let scaled = |n: &str, replicas: u64| {
         let said = local.run(&["scale", n, "--local"]);
         until("the workers", || (local.get(WORKERS)["status"]["readyReplicas"] == replicas).then_some(()));
@@ -90,6 +91,30 @@ fn plan_b_scales_by_hand_with_an_operator_and_without() {
 }
 
 #[test]
+fn the_story_is_told_in_a_hurry() {
+    let local = Local::new();
+    local.run(&["metrics", "--local"]);
+    let own = local.get(POOL)["spec"].clone();
+    let said = local.run(&["demo", "--local", "--fast"]);
+    assert!(said.starts_with("exit 0\n"), "{said}");
+    assert!(said.contains("filters: 3 → 5 → 7 → 5 → 3 workers; 25 of 25 tasks done"), "{said}");
+    assert_eq!(said.matches("SCALING UP TO").count() + said.matches("SCALING DOWN TO").count(), 4, "{said}");
+    assert!(!said.contains("somebody else"), "{said}");
+    assert!(
+        said.contains("! --fast: tasks of 2 s, and until it ends a quarter of the pauses of filters."),
+        "{said}"
+    );
+    let pool = local.get(POOL);
+    let left = &pool["metadata"]["annotations"]["workerpool.dev/own-pauses"];
+    assert_eq!((&pool["spec"], left), (&own, &Value::Null), "its pauses are its own again");
+    let history = local.run(&["history", "--local"]);
+    assert!(
+        history.contains("3 → 5    QueueTooLong  22 tasks wait, more than 8: 3 → 5 workers"),
+        "{history}"
+    );
+}
+
+#[test]
 fn plan_c_serves_takes_a_burst_and_shows_it() {
     let local = Local::new();
     let listen = format!("127.0.0.1:{}", local::free_port());
@@ -117,15 +142,17 @@ fn plan_c_serves_takes_a_burst_and_shows_it() {
 fn plan_d_monitors_without_a_page() {
     let local = Local::new();
     local.run(&["metrics", "--local"]);
-    let watching = local
-        .command(&["monitor", "--duration", "4", "--local"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = local.command(&["monitor", "--duration", "8", "--local"]);
+    let mut watching = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let first = lines.next().unwrap_or_default();
+    assert!(first.ends_with("] 🟢 Queue:0  | Workers:3 | Util:  0.0%"), "{first}");
     local.run(&["stress", "--tasks", "25", "--task-seconds", "1", "--local"]);
-    let seen = String::from_utf8(watching.wait_with_output().unwrap().stdout).unwrap();
-    assert!(seen.contains("🟢 Queue:0  | Workers:3 | Util:") || seen.contains("🟡 Queue:"), "{seen}");
-    assert!(seen.contains("🔺 SCALING UP TO 5 WORKERS\n"), "{seen}");
+    let seen: Vec<String> = lines.collect();
+    let up = seen.iter().position(|line| line.ends_with("] 🔺 SCALING UP TO 5 WORKERS"));
+    let why = up.and_then(|at| seen.get(at + 1)).cloned().unwrap_or_default();
+    assert!(why.contains("tasks wait, more than 8: 3 → 5 workers"), "{seen:#?}");
+    assert!(watching.wait().unwrap().success());
 }
 
 #[test]

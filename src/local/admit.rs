@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// use; the rules of the schema that the cluster checks besides (patterns, ranges, CEL) are not all checked here.
 pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, Refusal> {
     object["apiVersion"] = json!(kind.api_version());
-    object["kind"] = json!(kind.kind);
+    object["kind"] = json!(kind.name);
     if *kind == DEPLOYMENTS && object["spec"]["replicas"].is_null() {
         object["spec"]["replicas"] = json!(1);
     }
@@ -17,7 +17,7 @@ pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, Refusal> {
         return Ok(object);
     }
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-    let refuse = |said: &str| Refusal::invalid(kind.kind, &name, said);
+    let refuse = |said: &str| Refusal::invalid(kind.name, &name, said);
     if let Some(field) = crate::api::unknown_field(&object) {
         return Err(refuse(&format!(
             "there is no field {field}: see docs or `kubectl explain wp.spec` on a cluster"

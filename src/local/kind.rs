@@ -9,14 +9,15 @@ pub struct Kind {
     pub group: &'static str,
     pub version: &'static str,
     pub plural: &'static str,
-    pub kind: &'static str,
+    /// As objects say it: `Pod`.
+    pub name: &'static str,
     pub short: &'static str,
     pub namespaced: bool,
     pub scale: bool,
 }
 
-const fn kind(group: &'static str, version: &'static str, plural: &'static str, kind: &'static str) -> Kind {
-    Kind { group, version, plural, kind, short: "", namespaced: true, scale: false }
+const fn kind(group: &'static str, version: &'static str, plural: &'static str, name: &'static str) -> Kind {
+    Kind { group, version, plural, name, short: "", namespaced: true, scale: false }
 }
 
 pub static POOLS: Kind = Kind {
@@ -147,7 +148,7 @@ fn resources(group: &str, version: &str) -> Option<Value> {
     let mut all = Vec::new();
     for kind in KINDS.iter().filter(|kind| (kind.group, kind.version) == (group, version)) {
         all.push(json!({
-            "name": kind.plural, "singularName": kind.kind.to_lowercase(), "namespaced": kind.namespaced, "kind": kind.kind,
+            "name": kind.plural, "singularName": kind.name.to_lowercase(), "namespaced": kind.namespaced, "kind": kind.name,
             "shortNames": [kind.short], "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
         }));
         if kind.scale {

@@ -183,7 +183,7 @@ impl Kubelet {
     fn delete(&self, pod: &Value, grace: Option<i64>) {
         let id = Id::new(&PODS, text(pod, "namespace"), text(pod, "name"));
         let missing = || super::refusal::Refusal::missing("pods", &id.name);
-        let _ = self.ground.store.write(&id, |pod| mark_deleted(pod.ok_or_else(missing)?, grace));
+        let _ = self.ground.store.write(&id, |pod| Ok(mark_deleted(pod.ok_or_else(missing)?, grace)));
     }
 }
 

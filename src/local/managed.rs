@@ -87,7 +87,7 @@ pub fn updated(old: &Value, new: &mut Value, writer: Writer<'_>) {
             merge(&mut entry["fieldsV1"], &changed);
             entry["time"] = json!(second(Timestamp::now()));
         }
-        None => entries.push(entry(writer, "Update", changed)),
+        None => entries.push(entry(writer, "Update", &changed)),
     }
     keep(new, entries);
 }
@@ -101,7 +101,9 @@ pub fn apply(old: &Value, config: &Value, writer: Writer<'_>, force: bool) -> Re
     if let Some(mine) = &mine {
         let mut dropped = mine["fieldsV1"].clone();
         subtract(&mut dropped, &said);
-        entries.iter().for_each(|other| subtract(&mut dropped, &other["fieldsV1"]));
+        for other in &entries {
+            subtract(&mut dropped, &other["fieldsV1"]);
+        }
         remove(&mut new, &dropped);
     }
     merge(&mut new, config);
@@ -110,14 +112,16 @@ pub fn apply(old: &Value, config: &Value, writer: Writer<'_>, force: bool) -> Re
         let said = format!("Apply failed with a conflict with {}: use --force-conflicts", other["manager"]);
         return Err(Refusal::new(409, "Conflict", said));
     }
-    entries.iter_mut().for_each(|entry| subtract(&mut entry["fieldsV1"], &changed));
+    for entry in &mut entries {
+        subtract(&mut entry["fieldsV1"], &changed);
+    }
     let same = mine.filter(|mine| mine["fieldsV1"] == said && changed == json!({}));
-    entries.push(same.unwrap_or_else(|| entry(writer, "Apply", said)));
+    entries.push(same.unwrap_or_else(|| entry(writer, "Apply", &said)));
     keep(&mut new, entries);
     Ok(new)
 }
 
-fn entry(Writer { manager, part, api_version }: Writer<'_>, operation: &str, fields: Value) -> Value {
+fn entry(Writer { manager, part, api_version }: Writer<'_>, operation: &str, fields: &Value) -> Value {
     let mut entry = json!({
         "manager": manager, "operation": operation, "apiVersion": api_version, "time": second(Timestamp::now()),
         "fieldsType": "FieldsV1", "fieldsV1": fields,

@@ -7,8 +7,6 @@ use crate::api::{QueueSystem, WorkerPool};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-/// The demo's pool, as `kubectl apply` has it.
-pub const DEMO: &str = include_str!("../../manifests/demo.yaml");
 /// Where pool and workers live.
 pub const NAMESPACE: &str = "default";
 /// Where the operator lives.
@@ -58,7 +56,7 @@ struct Program<'a> {
     grace: u32,
 }
 
-fn deployment(it: Program<'_>) -> Value {
+fn deployment(it: &Program<'_>) -> Value {
     let labels = json!({"app.kubernetes.io/name": "workerpool", "app.kubernetes.io/instance": "local", "app.kubernetes.io/component": it.component});
     let mut own = labels.clone();
     own["app.kubernetes.io/version"] = json!(env!("CARGO_PKG_VERSION"));
@@ -82,7 +80,7 @@ pub fn redis(folder: &Folder, port: u16) -> anyhow::Result<Value> {
     let args =
         ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--set-proc-title", "no", "--dir", &data];
     let command = [program, "--port".into(), port.to_string()].into_iter().chain(args.map(str::to_owned));
-    Ok(deployment(Program {
+    Ok(deployment(&Program {
         namespace: NAMESPACE,
         name: "redis",
         component: "redis",
@@ -101,7 +99,7 @@ pub fn operator(folder: &Folder, programs: &Programs, record: &Record, health: u
         format!("--listen=127.0.0.1:{health}"),
         format!("--dashboard=127.0.0.1:{}", record.dashboard),
     ];
-    deployment(Program {
+    deployment(&Program {
         namespace: SYSTEM,
         name: "workerpool-operator",
         component: "operator",
@@ -115,7 +113,7 @@ pub fn operator(folder: &Folder, programs: &Programs, record: &Record, health: u
 
 /// The workers of `pool`.
 pub fn workers(programs: &Programs, record: &Record, pool: &WorkerPool) -> Value {
-    deployment(Program {
+    deployment(&Program {
         namespace: NAMESPACE,
         name: &pool.spec.scale_target_ref.name,
         component: "worker",

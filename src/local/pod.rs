@@ -71,7 +71,9 @@ pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Opt
         pause = (pause * 2).min(BACK_OFF.1);
     }
     let files = [health(&ground, &id), log(&ground, &id)];
-    files.iter().for_each(|file| drop(std::fs::remove_file(file)));
+    for file in files {
+        let _ = std::fs::remove_file(file);
+    }
     ground.store.delete(&id);
 }
 

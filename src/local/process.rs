@@ -16,11 +16,14 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A process that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
+    /// Its number.
     pub pid: u32,
+    /// Whose it is.
     pub pod: String,
 }
 
 /// All processes of the cluster in `folder`.
+#[must_use]
 pub fn all(folder: &Path) -> Vec<Found> {
     look(ProcessesToUpdate::All).map_or(Vec::new(), |system| {
         let ours = system.processes().values().filter(|it| it.thread_kind().is_none() && is_of(it, folder));
@@ -52,15 +55,17 @@ pub async fn ended(pid: u32, folder: &Path) {
 
 /// Ends all of `processes`: asks, waits, and insists.
 pub async fn end(processes: &[Found], folder: &Path, grace: Duration) {
-    processes.iter().for_each(|it| terminate(it.pid, folder));
+    for it in processes {
+        terminate(it.pid, folder);
+    }
     let ends = async {
         for it in processes {
             ended(it.pid, folder).await;
         }
     };
     if tokio::time::timeout(grace, ends).await.is_err() {
-        processes.iter().for_each(|it| kill(it.pid, folder));
         for it in processes {
+            kill(it.pid, folder);
             ended(it.pid, folder).await;
         }
     }

@@ -41,11 +41,9 @@ impl Selector {
 }
 
 fn split(part: &str) -> (&str, bool, &str) {
-    match part.split_once("!=") {
-        Some((key, value)) => (key, false, value),
-        None => {
-            let (key, value) = part.split_once('=').unwrap_or((part, ""));
-            (key, true, value.trim_start_matches('='))
-        }
+    if let Some((key, value)) = part.split_once("!=") {
+        return (key, false, value);
     }
+    let (key, value) = part.split_once('=').unwrap_or((part, ""));
+    (key, true, value.trim_start_matches('='))
 }

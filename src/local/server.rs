@@ -166,12 +166,11 @@ impl Server {
             let items: Vec<Value> =
                 objects.iter().map(|it| show(it)).filter(|it| selector.takes(it)).collect();
             return Ok(Json(if table { table::table(kind, &items, version) } else { json!({
-                "kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(), "metadata": {"resourceVersion": version.to_string()}, "items": items,
+                "kind": format!("{}List", kind.name), "apiVersion": kind.api_version(), "metadata": {"resourceVersion": version.to_string()}, "items": items,
             })}).into_response());
         };
         let missing = || Refusal::missing(kind.plural, name);
-        let object =
-            self.definition(path, name).or_else(|| self.store.get(&path.id(name))).ok_or_else(missing)?;
+        let object = definition(path, name).or_else(|| self.store.get(&path.id(name))).ok_or_else(missing)?;
         match path.part.as_deref() {
             None | Some("status") if table => {
                 Ok(Json(table::table(kind, &[show(&object)], 0)).into_response())
@@ -183,18 +182,13 @@ impl Server {
         }
     }
 
-    fn definition(&self, path: &Path, name: &str) -> Option<Arc<Value>> {
-        let ours = *path.kind == DEFINITIONS && name == format!("workerpools.{}", crate::api::GROUP);
-        ours.then(|| serde_json::to_value(crate::api::crd()).ok().map(Arc::new)).flatten()
-    }
-
     async fn log(&self, pod: &str, query: &Query) -> Result<Response, Refusal> {
         let file = self.logs.join(format!("{pod}.log"));
         let text = tokio::fs::read_to_string(&file).await.unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let tail = query.get("tailLines").and_then(|text| text.parse().ok()).unwrap_or(lines.len());
         let lines = &lines[lines.len().saturating_sub(tail)..];
-        Ok(lines.iter().map(|line| format!("{line}\n")).collect::<String>().into_response())
+        Ok((lines.join("\n") + "\n").into_response())
     }
 
     fn create(&self, Call { path, manager, body, .. }: Call<'_>) -> Result<Arc<Value>, Refusal> {
@@ -233,9 +227,9 @@ impl Server {
             whole.remove("status");
         }
         if let Some(meta) = patch.get_mut("metadata").and_then(Value::as_object_mut) {
-            ["managedFields", "creationTimestamp", "uid", "generation"]
-                .iter()
-                .for_each(|key| drop(meta.remove(*key)));
+            meta.retain(|key, _| {
+                !["managedFields", "creationTimestamp", "uid", "generation"].contains(&key.as_str())
+            });
         }
         self.store.write(id, |old| {
             let applies = *content == "application/apply-patch+yaml";
@@ -250,14 +244,13 @@ impl Server {
                 "application/apply-patch+yaml" => {
                     return admit(kind, managed::apply(old, &patch, writer, *force)?);
                 }
-                "application/merge-patch+json" => managed::merge(&mut new, &patch),
                 "application/strategic-merge-patch+json" => managed::merge_by_name(&mut new, &patch),
                 "application/json" if part.is_empty() => {
                     new = patch;
                     new["status"] = old["status"].clone();
                     new["metadata"]["managedFields"] = old["metadata"]["managedFields"].clone();
                 }
-                "application/json" => managed::merge(&mut new, &patch),
+                "application/merge-patch+json" | "application/json" => managed::merge(&mut new, &patch),
                 other => {
                     return Err(Refusal::new(
                         415,
@@ -279,12 +272,14 @@ impl Server {
         }
         // A pod goes when its process has.
         let grace = options["gracePeriodSeconds"].as_i64();
-        self.store.write(id, |pod| mark_deleted(pod.ok_or_else(missing)?, grace)).map(|pod| (*pod).clone())
+        self.store
+            .write(id, |pod| Ok(mark_deleted(pod.ok_or_else(missing)?, grace)))
+            .map(|pod| (*pod).clone())
     }
 }
 
 /// A pod that was told to go, within `grace` seconds or the time that it says itself.
-pub fn mark_deleted(pod: &Value, grace: Option<i64>) -> Result<Value, Refusal> {
+pub fn mark_deleted(pod: &Value, grace: Option<i64>) -> Value {
     let mut pod = pod.clone();
     let own = pod["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30);
     let grace = grace.unwrap_or(own).max(0);
@@ -293,7 +288,13 @@ pub fn mark_deleted(pod: &Value, grace: Option<i64>) -> Result<Value, Refusal> {
             json!(second(Timestamp::now() + SignedDuration::from_secs(grace)));
         pod["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
     }
-    Ok(pod)
+    pod
+}
+
+/// The one definition there is, which nobody can change.
+fn definition(path: &Path, name: &str) -> Option<Arc<Value>> {
+    let ours = *path.kind == DEFINITIONS && name == format!("workerpools.{}", crate::api::GROUP);
+    ours.then(|| serde_json::to_value(crate::api::crd()).ok().map(Arc::new)).flatten()
 }
 
 /// Answers one request.
@@ -346,7 +347,7 @@ fn scale_of(object: &Value) -> Result<Value, Refusal> {
 fn shown(kind: &'static Kind, object: &Value) -> Value {
     let mut object = object.clone();
     object["apiVersion"] = json!(kind.api_version());
-    object["kind"] = json!(kind.kind);
+    object["kind"] = json!(kind.name);
     if *kind == OLD_EVENTS {
         let at = object["eventTime"].clone();
         object["involvedObject"] = object["regarding"].take();

@@ -112,21 +112,18 @@ impl Store {
         let mut object = next(old.as_deref())?;
         let meta = &mut object["metadata"];
         let sent = meta["resourceVersion"].clone();
-        match old.as_deref().map(|old| &old["metadata"]) {
-            Some(before) => {
-                if sent.is_string() && sent != before["resourceVersion"] {
-                    let said = "the object has been modified; please apply your changes to the latest version and try again";
-                    return Err(Refusal::new(409, "Conflict", said));
-                }
-                for key in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
-                    meta[key] = before[key].clone();
-                }
+        if let Some(before) = old.as_deref().map(|old| &old["metadata"]) {
+            if sent.is_string() && sent != before["resourceVersion"] {
+                let said = "the object has been modified; please apply your changes to the latest version and try again";
+                return Err(Refusal::new(409, "Conflict", said));
             }
-            None => {
-                meta["uid"] = json!(uid());
-                meta["creationTimestamp"] = json!(second(Timestamp::now()));
-                meta["generation"] = json!(1);
+            for key in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
+                meta[key] = before[key].clone();
             }
+        } else {
+            meta["uid"] = json!(uid());
+            meta["creationTimestamp"] = json!(second(Timestamp::now()));
+            meta["generation"] = json!(1);
         }
         if !id.namespace.is_empty() {
             meta["namespace"] = json!(id.namespace);

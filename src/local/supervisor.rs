@@ -77,14 +77,15 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     for pod in store.list(&PODS, "").1 {
         pod::report(&store, &id(&PODS, &pod), None, pod::NOT_READY);
     }
-    let yaml = std::fs::read_to_string(folder.file("pool.yaml")).unwrap_or_else(|_| objects::DEMO.to_owned());
+    let yaml =
+        std::fs::read_to_string(folder.file("pool.yaml")).unwrap_or_else(|_| crate::api::DEMO.to_owned());
 
     let listener = before.as_ref().and_then(|it| TcpListener::bind((Ipv4Addr::LOCALHOST, it.port)).ok());
     let listener = listener.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)?;
     let port = listener.local_addr()?.port();
     let mut record = match before.filter(|_| !fresh) {
         Some(record) => Record { port, pid: std::process::id(), ..record },
-        None => record(&settings.redis, port)?,
+        None => record(settings.redis, port)?,
     };
     let (pool, object) = objects::pool(&yaml, &record.redis)?;
     record.pool = kube::ResourceExt::name_any(&pool);
@@ -162,7 +163,7 @@ async fn leftovers(folder: &Folder, known: bool) -> (Option<Saved>, Vec<Found>) 
     (saved, left)
 }
 
-fn record(redis: &Option<String>, port: u16) -> anyhow::Result<Record> {
+fn record(redis: Option<String>, port: u16) -> anyhow::Result<Record> {
     let own = || Ok::<_, anyhow::Error>(format!("redis://127.0.0.1:{}/0", free_port()?));
     let dashboard =
         TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD)).map(|_| DASHBOARD).or_else(|_| free_port())?;
@@ -172,8 +173,8 @@ fn record(redis: &Option<String>, port: u16) -> anyhow::Result<Record> {
         port,
         secret: secret()?,
         operator_secret: secret()?,
-        redis: redis.clone().map_or_else(own, Ok)?,
         own_redis: redis.is_none(),
+        redis: redis.map_or_else(own, Ok)?,
         dashboard,
         pool: String::new(),
         queue: String::new(),
@@ -184,7 +185,7 @@ fn secret() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     let random = rustls::crypto::ring::default_provider().secure_random;
     random.fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn free_port() -> std::io::Result<u16> {

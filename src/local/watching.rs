@@ -80,7 +80,7 @@ fn bookmark(kind: &Kind, version: u64, complete: bool) -> Value {
     if complete {
         meta["annotations"] = json!({"k8s.io/initial-events-end": "true"});
     }
-    json!({"type": "BOOKMARK", "object": {"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": meta}})
+    json!({"type": "BOOKMARK", "object": {"apiVersion": kind.api_version(), "kind": kind.name, "metadata": meta}})
 }
 
 impl Watch {

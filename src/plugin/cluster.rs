@@ -40,6 +40,8 @@ pub struct Cluster {
     pub out: Out,
     /// What to call the API server.
     pub server: String,
+    /// Whether it is the stand-in on this machine.
+    pub local: bool,
 }
 
 impl Cluster {
@@ -78,7 +80,7 @@ impl Cluster {
     /// From its parts.
     #[must_use]
     pub fn new(client: Client, context: String, namespace: String, out: Out, server: String) -> Self {
-        Self { client, context, namespace, out, server }
+        Self { client, context, namespace, out, server, local: false }
     }
 
     /// Asks the API server; its errors come back as sentences that begin with `doing`.

@@ -14,9 +14,9 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Local {
     /// No Kubernetes: worker processes on this machine, started when needed
-    #[arg(long, global = true, conflicts_with_all = ["context", "kubeconfig", "namespace"])]
-    pub local: bool,
-    /// With --local: this Redis instead of one of its own, such as redis://127.0.0.1:6379
+    #[arg(id = "local", long, global = true, conflicts_with_all = ["context", "kubeconfig", "namespace"])]
+    pub wanted: bool,
+    /// With --local: the Redis at this address instead of one of its own
     #[arg(long, global = true, value_name = "URL")]
     redis: Option<String>,
     /// With --local: the WorkerPool in this file instead of the demo's
@@ -28,7 +28,7 @@ impl Local {
     /// The cluster that the user means.
     pub async fn open(&self, place: &Place, out: &Out) -> anyhow::Result<Cluster> {
         let lang = out.lang;
-        if !self.local {
+        if !self.wanted {
             if self.redis.is_some() || self.pool_file.is_some() {
                 bail!(tr!(
                     lang,
@@ -41,7 +41,7 @@ impl Local {
         let (folder, _) = self.ensure(out).await?;
         let place = Place { kubeconfig: Some(folder.kubeconfig()), ..Place::default() };
         let server = tr!(lang, "of the local cluster", "del clúster local");
-        Ok(Cluster { server, ..Cluster::open(&place, out).await? })
+        Ok(Cluster { server, local: true, ..Cluster::open(&place, out).await? })
     }
 
     /// Finds the local cluster or starts it, and says so in one line.
@@ -74,7 +74,7 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
             let told = Box::pin(local::run(settings.clone())).await;
             Some(told.map(|()| true))
         }
-        Command::Stop | Command::Serve { .. } if !local.local => {
+        Command::Stop | Command::Serve { .. } if !local.wanted => {
             Some(Err(anyhow!(tr!(lang, "this belongs to --local: add it", "esto va con --local: añádalo"))))
         }
         Command::Stop => Some(local::stop().await.map(|there| {
@@ -86,7 +86,7 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
             true
         })),
         Command::Serve { listen } => Some(Box::pin(serve(local, *listen, out)).await),
-        Command::Dashboard(_) if local.local => Some(dashboard(local, out).await),
+        Command::Dashboard(_) if local.wanted => Some(dashboard(local, out).await),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ mod explain;
 mod facts;
 mod feed;
 mod history;
+mod hurry;
 mod lang;
 mod line;
 #[cfg(feature = "local")]
@@ -21,6 +22,8 @@ mod output;
 mod pause;
 mod record;
 mod redis;
+mod remarks;
+mod replay;
 mod scale;
 mod sentence;
 mod simulate;
@@ -36,6 +39,7 @@ use cluster::Cluster;
 use cluster::Place;
 use lang::Lang;
 use output::{Color, Out};
+use replay::{Play, Replay};
 use scale::Pin;
 use std::ffi::OsString;
 use std::path::Path;
@@ -169,6 +173,11 @@ enum Command {
         /// End after this time, in seconds or such as 5m [default: when interrupted]
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
+        #[command(flatten)]
+        play: Play,
+        /// With --replay: wait for nothing
+        #[arg(long, requires = "replay", conflicts_with = "speed")]
+        fast: bool,
     },
     /// Show the operator's dashboard in the browser
     ///
@@ -206,6 +215,11 @@ enum Command {
         /// When to give up, in seconds or such as 5m
         #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
         timeout: Duration,
+        #[command(flatten)]
+        play: Play,
+        /// In a quarter of the time; with --replay at once. The pauses of a pool are shortened with --local alone
+        #[arg(long, conflicts_with = "speed")]
+        fast: bool,
     },
     /// End the local cluster and all that belongs to it
     #[cfg(feature = "local")]
@@ -315,6 +329,15 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     if let Command::Simulate(simulate) = &cli.command {
         return simulate::run(simulate, out);
     }
+    match &cli.command {
+        Command::Demo { play, fast, .. } if play.replay.is_some() => {
+            return Box::pin(demo::replay(out, Replay::open(play, *fast)?)).await;
+        }
+        Command::Monitor { play, duration, fast, .. } if play.replay.is_some() => {
+            return Box::pin(monitor::replay(out, Replay::open(play, *fast)?, *duration)).await;
+        }
+        _ => {}
+    }
     #[cfg(feature = "local")]
     if let Some(done) = local::run(&cli.command, &cli.local, out).await {
         return done;
@@ -355,9 +378,10 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         }
         Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
         Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
-        Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
-        Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
-            Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await
+        Command::Monitor { name, duration, .. } => monitor::run(cluster, name.as_deref(), duration).await,
+        Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout, fast, .. } => {
+            let burst = Burst { tasks, task_seconds };
+            Box::pin(demo::run(cluster, name.as_deref(), burst, timeout, fast)).await
         }
     }
 }
