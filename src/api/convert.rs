@@ -54,6 +54,14 @@ impl Wishes {
         self.pool.drains = drains;
     }
 
+    /// The same with `change`, at any time.
+    #[must_use]
+    pub fn with(&self, change: impl FnOnce(&mut Pool)) -> Self {
+        let mut other = Self { stale_at: Some(Time(i64::MIN)), ..self.clone() };
+        change(&mut other.pool);
+        other
+    }
+
     /// What it wants at `now`.
     pub fn at(&mut self, now: Time) -> &Pool {
         if self.stale_at.is_some_and(|at| at <= now) {

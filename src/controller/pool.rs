@@ -366,6 +366,7 @@ impl PoolState {
             name: self.key.name.to_string(),
             bounds: self.pool().map(|pool| (pool.min, pool.max)),
             rules: self.pool().map(Into::into),
+            wishes: self.wishes.clone().ok(),
             pending: self
                 .acting
                 .as_ref()

@@ -5,14 +5,15 @@ mod assets;
 mod board;
 mod stream;
 mod trace;
+mod what_if;
 mod wire;
 
 pub use board::{Board, Sample};
 pub use wire::Rules;
 
-use crate::api::{Key, WorkerPoolStatus};
+use crate::api::{Key, Wishes, WorkerPoolStatus};
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -41,6 +42,9 @@ pub struct PoolView {
     pub rules: Option<Rules>,
     /// A number that is decided and being written, and the sentence that says why.
     pub pending: Option<(i32, String)>,
+    /// The same whole, to decide by it again.
+    #[serde(skip)]
+    pub wishes: Option<Wishes>,
     /// What its status says, or is about to say.
     pub status: WorkerPoolStatus,
 }
@@ -68,6 +72,7 @@ pub fn router(board: Arc<Board>, ask: Ask, stop: CancellationToken) -> Router {
         .route("/api/pools", get(pools))
         .route("/api/pools/{namespace}/{name}", get(pool))
         .route("/api/pools/{namespace}/{name}/trail", get(trail))
+        .route("/api/pools/{namespace}/{name}/what-if", get(what_if))
         .fallback_service(get(|uri: Uri, asked: HeaderMap| async move { assets::serve(uri.path(), &asked) }))
         .layer(map_response(guarded))
         .with_state(Site { board, ask, hub })
@@ -102,6 +107,26 @@ async fn trail(State(site): State<Site>, Path((namespace, name)): Path<(String, 
     let Some(views) = (site.ask)(Some(vec![Key::new(&namespace, &name)])).await else { return silent() };
     let steps = views.first().and_then(|view| view.status.decision.as_ref()).map(|decision| &decision.trail);
     json(serde_json::to_string(&steps).unwrap_or_default())
+}
+
+/// The last hour under other rules. It is a few milliseconds of work, bounded, and changes nothing.
+async fn what_if(
+    State(site): State<Site>,
+    Path((namespace, name)): Path<(String, String)>,
+    Query(wish): Query<what_if::Wish>,
+) -> Response {
+    let key = Key::new(&namespace, &name);
+    let Some(views) = (site.ask)(Some(vec![key.clone()])).await else { return silent() };
+    let (Some(view), Some(known)) = (views.first(), site.board.recall(&key, trace::SPAN)) else {
+        return (StatusCode::NOT_FOUND, "there is no such WorkerPool\n").into_response();
+    };
+    match what_if::replay(view, &known.trace, site.board.now(), &wish) {
+        Some(replay) => json(serde_json::to_string(&replay).unwrap_or_default()),
+        None => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "this pool's rules need more than the last hour's facts\n")
+                .into_response()
+        }
+    }
 }
 
 fn json(text: String) -> Response {

@@ -198,6 +198,33 @@ async fn all_viewers_hear_the_same_words_and_late_ones_miss_nothing() {
 }
 
 #[tokio::test]
+async fn the_hour_is_decided_on_again_by_other_rules() {
+    let site = site().await;
+    let ask = |query: &str| format!("/api/pools/shop/filters/what-if?{query}");
+    let same = site.json(&ask("")).await;
+    assert_eq!(same["would"]["most"], 3, "{same}");
+    let more = site.json(&ask("min=5&upCooldown=30")).await;
+    assert_eq!(more["would"]["most"], 5, "{more}");
+    assert!(
+        more["yaml"]
+            .as_str()
+            .is_some_and(|yaml| yaml.contains("minReplicas: 5") && yaml.contains("cooldown: 30s")),
+        "{more}"
+    );
+    let last =
+        |replay: &Value| replay["wanted"].as_array().and_then(|all| all.last()).map(|step| step[1].clone());
+    assert_eq!((last(&same), last(&more)), (Some(json!(3)), Some(json!(5))));
+    for (path, refusal) in [
+        (ask("queueUp=many"), "400"),
+        (ask("password=x"), "400"),
+        ("/api/pools/shop/nobody/what-if".to_owned(), "404"),
+    ] {
+        let (head, _) = site.get(&path, "").await;
+        assert!(head.starts_with(&format!("http/1.1 {refusal}")), "{path}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn the_operator_ends_though_somebody_still_looks() {
     let site = site().await;
     let mut viewer = site.viewer().await;

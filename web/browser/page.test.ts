@@ -137,6 +137,32 @@ test("freeze holds the picture, and the arrows move through time", async () => {
   await page.waitForSelector("button:has-text('Freeze')");
 });
 
+test("what if: a slider and a dragged threshold replay the hour, with the YAML to copy", async () => {
+  const page = await open("#/shop/filters");
+  await page.locator("details.whatif summary").click();
+  await expect.poll(() => text(page, ".sum")).toMatch(/It would have been: \d+ changes, [\d.]+ worker hours \(it was [\d.]+\), at most \d+ \(\d+\)/);
+  const queueUp = page.locator(".sliders input").first();
+  await queueUp.focus();
+  for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowRight");
+  await expect.poll(() => text(page, ".yaml pre")).toMatch(/^spec:\n {2}scaleUp: \{queueLength: 13, utilizationPercent: 80, cpuPercent: 90, step: 2, cooldown: \w+\}/);
+  // The line of the threshold is found by its cursor, and dragged up.
+  await page.locator("canvas").scrollIntoViewIfNeeded();
+  const box = (await page.locator("canvas").boundingBox())!;
+  const [x, grip] = [box.x + box.width / 2, async () => page.locator("canvas").evaluate((canvas) => canvas.style.cursor)];
+  let y = box.y + 10;
+  for (; y < box.y + box.height / 2; y += 4) {
+    await page.mouse.move(x, y);
+    if ((await grip()) === "ns-resize") break;
+  }
+  expect(await grip()).toBe("ns-resize");
+  await page.mouse.down();
+  await page.mouse.move(x, y - 15, { steps: 3 });
+  await page.mouse.up();
+  await expect.poll(async () => Number(await queueUp.inputValue())).toBeGreaterThan(13);
+  await page.locator("button:has-text('As it is now')").click();
+  await expect.poll(() => queueUp.inputValue()).toBe("8");
+});
+
 for (const [name, looks] of Object.entries({ phone: { width: 320, height: 640 }, projector: { width: 1920, height: 1080 } })) {
   test(`nothing sticks out on a ${name}`, async () => {
     for (const path of ["", "#/shop/filters", "#/shop/webhooks"]) {

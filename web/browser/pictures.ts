@@ -22,6 +22,11 @@ const SHOTS: Shot[] = [
   { name: "dashboard-phone-es", pools: 20, path: FILTERS, looks: { width: 390, height: 844, scale: 2, dark: true, lang: "es-ES" }, before: push },
   { name: "dashboard-projector-es", pools: 20, path: FILTERS, looks: { width: 1920, height: 1080, lang: "es-ES" }, before: push },
   { name: "hour", pools: 20, path: FILTERS, looks: {}, before: async (page) => { await page.keyboard.press("-"); await page.keyboard.press("-"); } },
+  { name: "dashboard-what-if", pools: 20, path: FILTERS, looks: { width: 1400, height: 1420 }, before: async (page) => {
+    await page.locator("details.whatif summary").click();
+    for (const [slider, value] of [[0, "20"], [1, "100"], [8, "120"]] as const) await page.locator(".sliders input").nth(slider).fill(value);
+    await page.waitForTimeout(1_000);
+  } },
   { name: "dashboard-unknown", pools: 20, path: "#/shop/reports", looks: {}, before: async (page, program) => {
     program.type("blind reports Redis at redis://reports:6379 does not answer: connection refused <b>67 tries</b>");
     await page.waitForTimeout(45_000);

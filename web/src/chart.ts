@@ -1,7 +1,7 @@
 /** Queue, wait and workers of one pool over time, on one canvas with one time axis. */
 import { clock, t } from "./lang";
 import { palette, sharp, type Palette } from "./palette";
-import { BUSY, LIVE, READY, WAIT, WANTED, type Change, type Pool } from "./store";
+import { BUSY, LIVE, READY, WAIT, WANTED, type Change, type Pool, type Rules } from "./store";
 import { cooldowns, ticks, timeStep, type Track, type Window } from "./track";
 
 export interface Scene {
@@ -12,19 +12,22 @@ export interface Scene {
   to: number;
   /** Where the reader points, in time. */
   cursor: number | null;
+  /** The rules whose thresholds are drawn, and what would have been wanted by them. */
+  rules: Rules | null;
+  what: [number, number][];
 }
 
-/** Where things are: the left edge of the plots and their right edge. */
-export interface Frame { left: number; right: number }
+/** Where things are: the edges of the plots, and the plot of the queue. */
+export interface Frame { left: number; right: number; queue: Plot }
 
 type Pen = CanvasRenderingContext2D;
-interface Plot { top: number; bottom: number; max: number }
+export interface Plot { top: number; bottom: number; max: number }
 
 export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const colours = palette();
   const em = colours.font * 0.78;
-  const frame = { left: em * 6.4, right: width - em * 4.2 };
+  const frame: Frame = { left: em * 6.4, right: width - em * 4.2, queue: { top: 0, bottom: 0, max: 1 } };
   const pen = width ? sharp(canvas, width, height) : null;
   if (!pen) return frame;
   pen.font = `${em}px system-ui, sans-serif`;
@@ -38,13 +41,14 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
     top = made.bottom + em * 2;
     return made;
   };
-  const { pool, track, from, to } = scene;
-  const limit = pool.rules?.queueUp ?? 0;
+  const { pool, track, from, to, rules } = scene;
+  const limit = rules?.queueUp ?? 0;
   const most = (column: number) => track.max(column, from, to);
   const queue = plot(0.37, Math.max(4, most(READY), limit * 1.35) * 1.08);
+  frame.queue = queue;
   const patience = pool.rules?.maxWait ? pool.rules.maxWait / 1000 : null;
   const wait = plot(0.2, Math.max(10, most(WAIT), patience ?? 0) * 1.1);
-  const peak = Math.max(most(LIVE), most(WANTED), 3);
+  const peak = Math.max(most(LIVE), most(WANTED), 3, ...scene.what.map(([, to]) => to));
   const bound = pool.bounds && pool.bounds[1] <= peak * 4 ? pool.bounds[1] : 0;
   const workers = plot(0.43, Math.max(peak, bound) * 1.12);
   const bottom = workers.bottom + lanes + em * 0.9;
@@ -56,8 +60,8 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   draw.time(bottom);
 
   draw.area(queue, READY, colours.queue, 0.2);
-  draw.limit(queue, pool.rules?.queueUp ?? null, "> ", colours.up);
-  draw.limit(queue, pool.rules?.queueDown ?? null, "< ", colours.down);
+  draw.limit(queue, rules?.queueUp ?? null, "> ", colours.up);
+  draw.limit(queue, rules?.queueDown ?? null, "< ", colours.down);
   draw.area(wait, WAIT, colours.wait, 0.16);
   draw.limit(wait, patience, "max ", colours.up, " s");
   draw.area(workers, LIVE, colours.idle, 0.35);
@@ -65,6 +69,7 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   draw.limit(workers, pool.bounds?.[0] ?? null, "min ", colours.dim);
   draw.limit(workers, bound || null, "max ", colours.dim);
   draw.step(workers, WANTED, colours.wanted, 2.5);
+  draw.would(workers, scene.what, colours.trouble);
 
   draw.lane(workers.bottom + em * 1.1, t("cooldownUp"), cooldowns(scene.changes, pool.rules, true), colours.up, 45, workers);
   draw.lane(workers.bottom + em * 2.25, t("cooldownDown"), cooldowns(scene.changes, pool.rules, false), colours.down, -45);
@@ -72,6 +77,16 @@ export function chart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   draw.changes(queue.top, workers);
   draw.cursor(queue.top, bottom);
   return frame;
+}
+
+/** The number at a height of a plot. */
+export function numberAt(y: number, plot: Plot): number {
+  return Math.round(Math.max(0, Math.min(1, (plot.bottom - y) / (plot.bottom - plot.top))) * plot.max);
+}
+
+/** The height of a number in a plot. */
+export function heightOf(n: number, plot: Plot): number {
+  return plot.bottom - (Math.min(n, plot.max) / plot.max) * (plot.bottom - plot.top);
 }
 
 /** The time under a place on the canvas. */
@@ -92,7 +107,7 @@ class Draw {
   }
 
   private y(plot: Plot, n: number): number {
-    return plot.bottom - (Math.min(n, plot.max) / plot.max) * (plot.bottom - plot.top);
+    return heightOf(n, plot);
   }
 
   private stroke(colour: string, width: number, dash: number[], path: (pen: Pen) => void): void {
@@ -164,6 +179,17 @@ class Draw {
     this.runs(plot, column, (points) => {
       this.stroke(colour, width, [], (pen) => points.forEach(([x, y]) => pen.lineTo(x, y)));
     });
+  }
+
+  /** What would have been wanted: dashed, so that it is not taken for what was. */
+  would(plot: Plot, what: [number, number][], colour: string): void {
+    const { from, to, track } = this.scene;
+    const end = Math.min(to, track.end);
+    const shown = what.map(([at, n], i) => [Math.max(from, at), Math.min(end, what[i + 1]?.[0] ?? end), n] as const);
+    this.stroke(colour, 2.5, [7, 4], (pen) => shown.filter(([start, stop]) => stop > start).forEach(([start, stop, n]) => {
+      pen.lineTo(this.x(start), this.y(plot, n));
+      pen.lineTo(this.x(stop), this.y(plot, n));
+    }));
   }
 
   limit(plot: Plot, n: number | null, sign: string, colour: string, unit = ""): void {

@@ -1,5 +1,5 @@
 /** One pool: its sentence, the class's panel, its charts through time, what may happen next, and its history. */
-import { chart, timeAt, type Frame } from "./chart";
+import { chart, heightOf, numberAt, timeAt, type Frame } from "./chart";
 import { h, mark, put } from "./dom";
 import { ago, clock, fact, reasonText, t, waited, when } from "./lang";
 import { upcoming } from "./next";
@@ -7,6 +7,7 @@ import { rank } from "./order";
 import { sentence, step as said } from "./sentence";
 import { BUSY, CPU, LIVE, READY, REASON, WAIT, WANTED, type Cell, type Change, type Changed, type Facts, type Pool, type Step, type Store } from "./store";
 import { Track, utilization } from "./track";
+import { WhatIf } from "./whatif";
 import { aim, why, word, workers } from "./words";
 
 /** Minutes that the chart may show. */
@@ -23,7 +24,8 @@ export class Detail {
   private range = 1;
   private frozen: number | null = null;
   private cursor: number | null = null;
-  private frame: Frame = { left: 0, right: 1 };
+  private frame: Frame = { left: 0, right: 1, queue: { top: 0, bottom: 1, max: 1 } };
+  private dragged: "queueUp" | "queueDown" | null = null;
   private asked = 0;
   private steps: Step[] = [];
   private retracing: "" | "once" | "again" = "";
@@ -38,6 +40,7 @@ export class Detail {
   private readonly next = h("ul", { class: "next" });
   private readonly trail = h("ol", { class: "trail" });
   private readonly past = h("ol", { class: "history", reversed: true });
+  private readonly what = new WhatIf(() => this.paint());
   private readonly explanation: HTMLElement;
   private readonly ranges: HTMLElement;
   private readonly freezer: HTMLButtonElement;
@@ -59,11 +62,18 @@ export class Detail {
         h("section", { class: "time" },
           h("div", { class: "controls" }, this.ranges, this.freezer, this.readout),
           this.canvas, this.legend)),
+      this.what.node,
       h("div", { class: "below" },
         this.explanation,
         h("section", {}, h("h2", {}, t("history")), this.past)),
       h("p", { class: "hint" }, t("readonly"), " ", h("code", {}, `kubectl workerpool -n ${namespace} explain ${name}`)));
-    this.canvas.addEventListener("pointermove", (event) => this.point(timeAt(event.offsetX, this.frame, ...this.view())));
+    this.what.node.addEventListener("toggle", () => this.what.open && this.show(RANGES.length - 1));
+    this.canvas.addEventListener("pointerdown", (event) => {
+      this.dragged = this.threshold(event.offsetY);
+      if (this.dragged) this.canvas.setPointerCapture(event.pointerId);
+    });
+    this.canvas.addEventListener("pointermove", (event) => this.move(event));
+    for (const end of ["pointerup", "pointercancel"] as const) this.canvas.addEventListener(end, () => (this.dragged = null));
     this.canvas.addEventListener("pointerleave", () => this.point(null));
     this.canvas.addEventListener("blur", () => this.point(null));
     this.show(this.range);
@@ -174,6 +184,19 @@ export class Detail {
     this.paint();
   }
 
+  private move({ offsetX, offsetY }: PointerEvent): void {
+    if (this.dragged) return this.what.set(this.dragged, numberAt(offsetY, this.frame.queue));
+    this.canvas.style.cursor = this.threshold(offsetY) ? "ns-resize" : "";
+    this.point(timeAt(offsetX, this.frame, ...this.view()));
+  }
+
+  /** The threshold that can be dragged at this height, while the reader asks what if. */
+  private threshold(y: number): "queueUp" | "queueDown" | null {
+    const rules = this.what.open && this.pool ? this.what.rules(this.pool) : null;
+    const near = (n: Cell | undefined) => typeof n === "number" && Math.abs(heightOf(n, this.frame.queue) - y) < 9;
+    return near(rules?.queueUp) ? "queueUp" : near(rules?.queueDown) ? "queueDown" : null;
+  }
+
   private point(at: number | null): void {
     this.cursor = at;
     this.paint();
@@ -190,7 +213,9 @@ export class Detail {
     const [from, to] = this.view();
     const { track, cursor } = this;
     const changes = [...this.older, ...this.changes];
-    this.frame = chart(this.canvas, { pool, track, changes, from, to, cursor });
+    this.what.offer(pool);
+    const what = this.what.open ? this.what.wanted : [];
+    this.frame = chart(this.canvas, { pool, track, changes, from, to, cursor, rules: this.what.rules(pool), what });
     const [shown, live] = cursor !== null ? [track.at(cursor), false] : this.frozen ? [track.at(to), false] : [pool.facts, true];
     this.panel(pool, shown, live);
     this.read(shown, cursor ?? this.frozen);
@@ -255,7 +280,7 @@ export class Detail {
     this.headline(pool);
     const key = (name: string, words: string) => h("span", {}, h("i", { class: `key ${name}`, "aria-hidden": "true" }), words);
     this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("ready")), key("wanted", t("wanted")),
-      key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`));
+      key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`), key("would", t("whatIf")));
     this.explanation.hidden = !this.steps.length;
     this.trail.replaceChildren(...this.steps.map(({ step, says }) => h("li", {}, h("b", {}, step), " ", said(says, Date.parse(pool.decision!.at)))));
     this.past.replaceChildren(...this.changes.slice().reverse().map((change) => {

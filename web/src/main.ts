@@ -147,6 +147,8 @@ function help(): void {
 function press(event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
   const typing = event.target === filter;
+  // A slider has arrows of its own.
+  if (event.target instanceof HTMLInputElement && !typing && event.key !== "Escape") return;
   if (event.key === "Escape") {
     if (typing && filter.value) {
       filter.value = "";

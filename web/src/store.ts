@@ -14,7 +14,7 @@ export interface Decision extends Change { confidence: number; next?: { up?: Nex
 export interface Step { step: string; says: string }
 export interface Rules {
   queueUp: Cell; queueDown: Cell; busyUp: Cell; busyDown: Cell; cpuUp: Cell;
-  upCooldown: number; downCooldown: Cell; idleFor: Cell; maxWait?: Cell;
+  upStep: number; downStep: Cell; upCooldown: number; downCooldown: Cell; idleFor: Cell; maxWait?: Cell;
 }
 /** What would be next, in one direction: so many more tasks must wait for it, or fewer; 0: if it stays as it is. */
 export interface Next { to: number; at?: string; tasks?: number }
