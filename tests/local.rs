@@ -30,6 +30,8 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
     }
     let starts = both.iter().filter(|said| said.contains("Started a local cluster")).count();
     assert_eq!(starts, 1, "{both:?}");
+    let check = local.run(&["check", "--local"]);
+    assert!(check.starts_with("exit 0\n") && check.matches("✔ ").count() == 11, "{check}");
     let pods = processes(&local.folder());
     let whose = |name: &str| pods.iter().filter(|it| it.pod.starts_with(name)).count();
     assert_eq!(

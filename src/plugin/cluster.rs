@@ -104,6 +104,9 @@ impl Cluster {
                 ),
                 403 => anyhow!("{doing}: {}", forbidden(&status.message, namespace)),
                 422 => anyhow!("{doing}: {}", refusal(status)),
+                code if status.message.is_empty() => {
+                    anyhow!("{doing}: {server} answers {code} and no word more")
+                }
                 _ => anyhow!("{doing}: {}", status.message),
             };
         }

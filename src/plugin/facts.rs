@@ -29,6 +29,8 @@ pub struct Facts {
     pub mean: Option<Duration>,
     /// The pods that the registered workers run in, by name.
     pub pods: Vec<String>,
+    /// Those of them whose worker lives and takes no work.
+    pub deaf: Vec<String>,
     /// The queues as the decision takes them.
     pub queues: Vec<QueueSeen>,
 }
@@ -100,6 +102,11 @@ impl Facts {
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
             pods: workers().filter_map(|worker| worker.pod.clone()).collect(),
+            deaf: looks
+                .iter()
+                .flat_map(|look| look.workers.iter().filter(|worker| worker.is_deaf(look.time)))
+                .map(|worker| worker.pod.clone().unwrap_or_else(|| worker.id.clone()))
+                .collect(),
             queues: looks.iter().map(QueueSeen::from).collect(),
         }
     }
@@ -124,8 +131,8 @@ impl Facts {
             mean: count(load.busy_millis)
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, n)| Duration::from_millis(millis / n)),
-            pods: Vec::new(),
             queues: queues.to_vec(),
+            ..Self::default()
         }
     }
 
