@@ -91,7 +91,7 @@ fn instant(object: &WorkerPool, name: &str) -> Result<Option<Time>, Refusal> {
     parsed.transpose()
 }
 
-/// `ana (exam)`, of what people wrote, on one line.
+/// `by ana (exam)`, of what people wrote, on one line.
 fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
     let text = |name: &str| {
         let text = object.annotations().get(name)?.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -100,8 +100,9 @@ fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
     };
     match (text(SUSPENDED_BY), text(SUSPEND_REASON)) {
         (None, None) => None,
-        (by, None) => by.map(Into::into),
-        (by, Some(reason)) => Some(format!("{} ({reason})", by.as_deref().unwrap_or("somebody")).into()),
+        (Some(by), None) => Some(format!("by {by}").into()),
+        (None, Some(reason)) => Some(format!("({reason})").into()),
+        (Some(by), Some(reason)) => Some(format!("by {by} ({reason})").into()),
     }
 }
 

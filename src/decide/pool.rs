@@ -75,7 +75,7 @@ pub struct Pin {
 /// A pool that is left as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suspend {
-    /// Who wants it, and what for.
+    /// Who wants it and what for, as the sentence has it: `by ana (exam)`.
     pub by: Option<Arc<str>>,
     /// From when on the rules decide again.
     pub until: Option<Time>,

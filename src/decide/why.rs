@@ -358,7 +358,7 @@ impl Why {
             Self::Fallback(since) => format!("no facts since {since}: {change} by onUnknown"),
             Self::Pinned(until) => format!("pinned by spec.replicas{}: {change}", till(*until)),
             Self::Suspended(Suspend { by, until }) => {
-                let by = by.as_ref().map_or(String::new(), |by| format!(" by {by}"));
+                let by = by.as_ref().map_or(String::new(), |by| format!(" {by}"));
                 format!("suspended{by}{}: {change}, whatever the queue says", till(*until))
             }
             Self::DryRun { would, why } if *would == from => {

@@ -1,7 +1,7 @@
 //! `history` and `explain --at`: the last changes of the number, each with its sentence.
 
 use super::cluster::Cluster;
-use super::lang::tr;
+use super::lang::{Lang, tr};
 use super::line::minutes;
 use super::output::{Out, Paint};
 use crate::api::{Change, time};
@@ -30,10 +30,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
     let now = Timestamp::now();
     let width = shown.iter().map(|change| change.reason.len()).max().unwrap_or(0);
     for Change { at, from, to, reason, sentence } in shown {
-        // The day is said where it is not today's.
-        let old =
-            now.since(*at).is_ok_and(|span| span.compare(20.hours()).is_ok_and(std::cmp::Ordering::is_gt));
-        let day = if old { format!("{} ", at.to_zoned(out.zone().clone()).date()) } else { String::new() };
+        let day = day(*at, now, out);
         let sentence = out.sentence(sentence, *at);
         let change = format!("{from} → {to}");
         out.data(&format!(
@@ -43,6 +40,19 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         ))?;
     }
     Ok(true)
+}
+
+/// The day, where it is not today's.
+fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
+    let date = |at: Timestamp| at.to_zoned(out.zone().clone()).date();
+    if date(at) == date(now) { String::new() } else { format!("{} ", date(at)) }
+}
+
+fn workers(lang: Lang, n: i32) -> String {
+    match n {
+        1 => tr!(lang, "1 worker", "1 trabajador"),
+        _ => tr!(lang, "{n} workers", "{n} trabajadores"),
+    }
 }
 
 /// Tells how many workers the pool `name` should have had at `text`, and why; false where the history does not reach so far.
@@ -57,7 +67,7 @@ pub async fn at(cluster: &Cluster, name: Option<&str>, text: &str, json: bool) -
     if json {
         out.json(&json!({"pool": name, "at": at, "change": before, "next": next}))?;
     } else {
-        lines(&name, at, (before, next), out).iter().try_for_each(|line| out.data(line))?;
+        lines(&name, at, now, (before, next), out).iter().try_for_each(|line| out.data(line))?;
     }
     Ok(before.or(next).is_some())
 }
@@ -65,28 +75,31 @@ pub async fn at(cluster: &Cluster, name: Option<&str>, text: &str, json: bool) -
 fn lines(
     name: &str,
     at: Timestamp,
+    now: Timestamp,
     (before, next): (Option<&Change>, Option<&Change>),
     out: &Out,
 ) -> Vec<String> {
-    let (lang, clock) = (out.lang, out.clock(at));
-    let change = |change: &Change| {
+    let (lang, clock) = (out.lang, day(at, now, out) + &out.clock(at));
+    let change_line = |change: &Change| {
         let (at, said) = (out.clock(change.at), out.sentence(&change.sentence, change.at));
         format!("{at}  {} → {}  {}  {}", change.from, change.to, change.reason, out.paint(Paint::Dim, &said))
     };
     let head = match (before, next) {
         (Some(Change { to, at: since, .. }), _) => {
+            let to = workers(lang, *to);
             let span = minutes(time(at) - time(*since));
             tr!(
                 lang,
-                "{name} at {clock}: {to} workers, for {span} by then",
-                "{name} a las {clock}: {to} trabajadores, desde hacía {span}"
+                "{name} at {clock}: {to}, for {span} by then",
+                "{name} a las {clock}: {to}, desde hacía {span}"
             )
         }
         (None, Some(Change { from, .. })) => {
+            let from = workers(lang, *from);
             tr!(
                 lang,
-                "{name} at {clock}: {from} workers; the history begins later",
-                "{name} a las {clock}: {from} trabajadores; el historial empieza después"
+                "{name} at {clock}: {from}; the history begins later",
+                "{name} a las {clock}: {from}; el historial empieza después"
             )
         }
         (None, None) => tr!(
@@ -95,7 +108,7 @@ fn lines(
             "{name} a las {clock}: no se sabe, el número no ha cambiado nunca"
         ),
     };
-    let row = |label: String, it: Option<&Change>| it.map(|it| format!("  {label:8}  {}", change(it)));
+    let row = |label: String, it: Option<&Change>| it.map(|it| format!("  {label:8}  {}", change_line(it)));
     let why = row(tr!(lang, "why", "por qué"), before);
     let then = row(tr!(lang, "then", "después"), next);
     std::iter::once(head).chain(why).chain(then).collect()
@@ -122,7 +135,6 @@ fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lang::Lang;
     use super::super::output::Color;
     use super::*;
 
@@ -140,7 +152,7 @@ mod tests {
         let out = Out::in_zone(Color::Never, Lang::En, jiff::tz::TimeZone::UTC);
         let (first, second) = (change("2026-11-27T13:58:12Z", 7, 5), change("2026-11-27T14:05:00Z", 5, 3));
         let at = when("2026-11-27T14:03:00Z");
-        let all = |pair| lines("filters", at, pair, &out).join("\n");
+        let all = |pair| lines("filters", at, at, pair, &out).join("\n");
         insta::assert_snapshot!(all((Some(&first), Some(&second))));
         insta::assert_snapshot!(all((None, Some(&second))));
         insta::assert_snapshot!(all((None, None)));

@@ -9,6 +9,7 @@ mod demo;
 mod explain;
 mod facts;
 mod feed;
+mod help;
 mod history;
 mod hurry;
 mod lang;
@@ -300,6 +301,15 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
+/// The language in which to speak of `args` before they are understood.
+fn lang(args: &[OsString]) -> Lang {
+    let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+    let split = words.windows(2).find(|pair| pair[0] == "--lang").map(|pair| pair[1].as_ref());
+    let wanted = split.or_else(|| words.iter().find_map(|word| word.strip_prefix("--lang=")));
+    let wanted = wanted.and_then(|word| Lang::from_str(word, true).ok());
+    wanted.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()))
+}
+
 fn file_stem(args: &[OsString]) -> Option<String> {
     args.first().and_then(|path| Path::new(path).file_stem()).map(|name| name.to_string_lossy().into_owned())
 }
@@ -321,7 +331,8 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
         Some(name) if !name.starts_with("kubectl-") => name.to_owned(),
         _ => "kubectl workerpool".to_owned(),
     };
-    let mut command = Cli::command().bin_name(name);
+    let command = Cli::command().bin_name(name);
+    let mut command = if lang(&args) == Lang::Es { help::spanish(command) } else { command };
     Cli::from_arg_matches(&command.try_get_matches_from_mut(args)?)
 }
 

@@ -28,14 +28,14 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, wanted: i32, json: bool)
     let at = api::time(now);
     let found = why_not(wishes.at(at), &seen, &memory.unwrap_or_default(), at, wanted);
     if json {
-        let WhyNot { decided, because, change, tasks, soon } = found;
+        let WhyNot { decided, because, change, tasks, soon, work } = found;
         let pairs = |all: Vec<(String, String)>, key: &str, value: &str| -> Vec<_> {
             all.into_iter().map(|(a, b)| json!({key: a, value: b})).collect()
         };
         out.json(&json!({
             "pool": pool.name_any(), "namespace": pool.namespace(), "wanted": wanted, "current": current, "decided": decided,
             "because": pairs(because, "step", "says"), "change": change.map(|change| pairs(change, "field", "value")),
-            "tasks": tasks, "soon": soon.map(timestamp),
+            "tasks": tasks, "soon": soon.map(timestamp), "later": work.map(|(tasks, at)| json!({"tasks": tasks, "at": timestamp(at)})),
         }))?;
         return Ok(true);
     }
@@ -53,7 +53,7 @@ fn is_chosen(pool: &WorkerPool) -> bool {
 }
 
 fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> Vec<String> {
-    let (WhyNot { decided, because, change, tasks, soon }, lang) = (found, out.lang);
+    let (WhyNot { decided, because, change, tasks, soon, work }, lang) = (found, out.lang);
     if *decided == wanted {
         return vec![tr!(
             lang,
@@ -78,12 +78,18 @@ fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> 
         ways.push((tr!(lang, "for {wanted} now", "para {wanted} ya"), fields.join(&and)));
     }
     if let Some(tasks) = tasks {
-        ways.push((tr!(lang, "for {wanted} now", "para {wanted} ya"), work(lang, *tasks)));
+        ways.push((tr!(lang, "for {wanted} now", "para {wanted} ya"), more(lang, *tasks)));
     }
     if let Some(at) = soon.map(|at| out.clock(timestamp(at))) {
         ways.push((
             tr!(lang, "for {wanted} soon", "para {wanted} pronto"),
             tr!(lang, "nothing, if it stays as it is until {at}", "nada, si sigue como está hasta las {at}"),
+        ));
+    }
+    if let Some((tasks, at)) = work.map(|(tasks, at)| (more(lang, tasks), out.clock(timestamp(at)))) {
+        ways.push((
+            tr!(lang, "for {wanted} soon", "para {wanted} pronto"),
+            tr!(lang, "{tasks}, if it stays so until {at}", "{tasks}, si sigue así hasta las {at}"),
         ));
     }
     let by_hand = format!("kubectl workerpool scale {name} {wanted}");
@@ -96,7 +102,7 @@ fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> 
     all
 }
 
-fn work(lang: Lang, tasks: i64) -> String {
+fn more(lang: Lang, tasks: i64) -> String {
     let n = tasks.unsigned_abs();
     match (tasks > 0, n) {
         (true, 1) => tr!(lang, "1 more task", "1 tarea más"),
@@ -120,6 +126,7 @@ mod tests {
             change: Some(vec![pair("scaleUp.step", "4"), pair("scaleUp.cooldown", "14s")]),
             tasks: Some(12),
             soon: Some(Time(1_000_046_000)),
+            work: None,
         };
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
         lines("filters", &found, wanted, timestamp(Time(1_000_000_000)), &out).join("\n")

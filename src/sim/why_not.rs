@@ -27,6 +27,8 @@ pub struct WhyNot {
     pub tasks: Option<i64>,
     /// When it comes by itself, if everything stays as it is.
     pub soon: Option<Time>,
+    /// Else how many more tasks would give it later, and when, if they stayed.
+    pub work: Option<(i64, Time)>,
 }
 
 /// Why `wanted` is not what `pool` should have at `now`.
@@ -36,7 +38,7 @@ pub fn why_not(pool: &Pool, seen: &Seen, memory: &Memory, now: Time, wanted: i32
     let decision = decide(pool, seen, memory, now);
     let decided = decision.replicas;
     if decided == wanted {
-        return WhyNot { decided, because: Vec::new(), change: None, tasks: None, soon: None };
+        return WhyNot { decided, because: Vec::new(), change: None, tasks: None, soon: None, work: None };
     }
     let edits = edits(pool, seen, memory, now, wanted, wanted > decided);
     let change = (1..=FIELDS).find_map(|fields| {
@@ -50,13 +52,17 @@ pub fn why_not(pool: &Pool, seen: &Seen, memory: &Memory, now: Time, wanted: i32
         })
     });
     let because = forbids(pool, &decision, wanted);
-    WhyNot {
-        decided,
-        because,
-        change,
-        tasks: tasks(seen, decided, wanted, |seen| ask(pool, seen)),
-        soon: soon(pool, seen, memory, now, wanted),
-    }
+    let tasks = fewest(seen, wanted > decided, |seen| {
+        let number = ask(pool, seen);
+        if wanted > decided { number >= wanted } else { number <= wanted }
+    });
+    let tasks = tasks.filter(|(_, seen)| ask(pool, seen) == wanted).map(|(tasks, _)| tasks);
+    let soon = |seen: &Seen| soon(pool, seen, memory, now, wanted);
+    let work = (tasks.is_none() && soon(seen).is_none())
+        .then(|| fewest(seen, wanted > decided, |seen| soon(seen).is_some()))
+        .flatten();
+    let work = work.and_then(|(tasks, with)| Some((tasks, soon(&with)?)));
+    WhyNot { decided, because, change, tasks, soon: soon(seen), work }
 }
 
 /// The limits that keep the number from `wanted`; where they alone do not, what the rules answered and the size of a step.
@@ -129,20 +135,19 @@ fn choose(n: usize, k: usize) -> impl Iterator<Item = Vec<usize>> {
     })
 }
 
-/// The fewest tasks more or fewer that give `wanted` at once.
-fn tasks(seen: &Seen, decided: i32, wanted: i32, ask: impl Fn(&Seen) -> i32) -> Option<i64> {
-    let sign = if wanted > decided { 1 } else { -1 };
-    let with = |more: i64| ask(&Seen { queues: with_more(&seen.queues, sign * more), ..seen.clone() });
-    let enough = |more: i64| i64::from(with(more) - wanted) * sign >= 0;
+/// The fewest tasks more, or fewer, with which it is `enough`, and the facts with them.
+fn fewest(seen: &Seen, up: bool, enough: impl Fn(&Seen) -> bool) -> Option<(i64, Seen)> {
+    let sign = if up { 1 } else { -1 };
+    let with = |more: i64| Seen { queues: with_more(&seen.queues, sign * more), ..seen.clone() };
     let (mut less, mut most) = (0, MANY);
-    if !enough(most) {
+    if !enough(&with(most)) {
         return None;
     }
     while less + 1 < most {
         let middle = i64::midpoint(less, most);
-        if enough(middle) { most = middle } else { less = middle }
+        if enough(&with(middle)) { most = middle } else { less = middle }
     }
-    (with(most) == wanted).then_some(sign * most)
+    Some((sign * most, with(most)))
 }
 
 /// When the number becomes `wanted` by itself, if the facts stay as they are and every decision is carried out.
@@ -193,12 +198,17 @@ mod tests {
     }
 
     fn said(pool: &Pool, seen: &Seen, memory: &Memory, wanted: i32) -> String {
-        let WhyNot { because, change, tasks, soon, .. } = why_not(pool, seen, memory, NOW, wanted);
+        let WhyNot { because, change, tasks, soon, work, .. } = why_not(pool, seen, memory, NOW, wanted);
+        let soon = soon.map(|at| (0, at)).or(work);
         let pairs = |all: Vec<(String, String)>| {
             all.into_iter().map(|(a, b)| format!("{a} {b}")).collect::<Vec<_>>().join(", ")
         };
         let change = change.map_or("-".to_owned(), pairs);
-        format!("{} | {change} | {tasks:?} | {:?}", pairs(because), soon.map(|at| (at - NOW).0 / 1000))
+        format!(
+            "{} | {change} | {tasks:?} | {:?}",
+            pairs(because),
+            soon.map(|(more, at)| (more, (at - NOW).0 / 1000))
+        )
     }
 
     #[test]
@@ -208,11 +218,11 @@ mod tests {
         assert_eq!(
             said(&class(), &seen(5, 17, 5), &memory, 9),
             "scaleUp.queueLength 17 > 8 → 7, scaleUp.utilizationPercent 100 % > 80 % → 7, scaleUp.step 2, \
-             scaleUp.cooldown 7 → 5 until 13:47:26 | scaleUp.step 4, scaleUp.cooldown 14s | None | Some(106)"
+             scaleUp.cooldown 7 → 5 until 13:47:26 | scaleUp.step 4, scaleUp.cooldown 14s | None | Some((0, 106))"
         );
         assert_eq!(
             said(&class(), &seen(5, 17, 5), &memory, 7),
-            "scaleUp.cooldown 7 → 5 until 13:47:26 | scaleUp.cooldown 14s | None | Some(46)"
+            "scaleUp.cooldown 7 → 5 until 13:47:26 | scaleUp.cooldown 14s | None | Some((0, 46))"
         );
     }
 
@@ -230,11 +240,11 @@ mod tests {
             Memory { desired: Some(7), idle_since: Some(Time(NOW.0 - 100_000)), ..Memory::default() };
         assert_eq!(
             said(&class(), &seen(7, 0, 0), &memory, 5),
-            "scaleDown.idleFor idle for 100s of 5m | scaleDown.idleFor 100s | None | Some(200)"
+            "scaleDown.idleFor idle for 100s of 5m | scaleDown.idleFor 100s | None | Some((0, 200))"
         );
         assert_eq!(
             said(&class(), &seen(7, 0, 0), &memory, 3),
-            "scaleDown.idleFor idle for 100s of 5m | scaleDown.step 4, scaleDown.idleFor 100s | None | Some(380)"
+            "scaleDown.idleFor idle for 100s of 5m | scaleDown.step 4, scaleDown.idleFor 100s | None | Some((0, 380))"
         );
         let work = said(&class(), &seen(7, 5, 4), &Memory::default(), 5);
         assert!(work.starts_with("scaleDown.queueLength 5 ≥ 2, does not hold, scaleDown.utilizationPercent 57 % ≥ 30 %, does not hold |"), "{work}");
@@ -252,6 +262,13 @@ mod tests {
         assert_eq!(idle, "replicas 10 | replicas 8 | None | None");
         let suspended = Pool { suspend: Some(crate::decide::Suspend::default()), max: 20, ..class() };
         assert_eq!(all(&suspended, 12), "suspend true | suspend false | None | None");
+    }
+
+    #[test]
+    fn what_takes_two_steps_needs_work_that_stays() {
+        let rest = why_not(&class(), &seen(3, 0, 0), &Memory::default(), NOW, 7);
+        assert_eq!((rest.tasks, rest.soon), (None, None));
+        assert_eq!(rest.work.map(|(tasks, at)| (tasks, (at - NOW).0 / 1000)), Some((9, 60)));
     }
 
     #[test]

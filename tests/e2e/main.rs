@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::print_stderr, reason = "a test may fail loudly and talk")]
 
 mod absence;
+mod class;
 mod dashboard;
 mod drain;
 mod outage;
