@@ -44,7 +44,10 @@ pub struct Cluster {
     pub namespace: String,
     /// Prints.
     pub out: Out,
-    server: String,
+    /// What to call the API server.
+    pub server: String,
+    /// Whether it is the stand-in on this machine.
+    pub local: bool,
 }
 
 impl Cluster {
@@ -87,7 +90,7 @@ impl Cluster {
     /// From its parts.
     #[must_use]
     pub fn new(client: Client, context: String, namespace: String, out: Out, server: String) -> Self {
-        Self { client, context, namespace, out, server }
+        Self { client, context, namespace, out, server, local: false }
     }
 
     /// Asks the API server; its errors come back as sentences that begin with `doing`.
@@ -111,6 +114,9 @@ impl Cluster {
                 ),
                 403 => anyhow!("{doing}: {}", forbidden(&status.message, namespace)),
                 422 => anyhow!("{doing}: {}", refusal(status)),
+                code if status.message.is_empty() => {
+                    anyhow!("{doing}: {server} answers {code} and no word more")
+                }
                 _ => anyhow!("{doing}: {}", status.message),
             };
         }

@@ -1,7 +1,7 @@
 //! What the queues of a pool tell at one instant, summed; unknown is `None`, never zero.
 
 use crate::api::{QueueSpec, QueueSystem};
-use crate::decide::{Fact, QueueSeen};
+use crate::decide::{Fact, Load, QueueSeen, Time};
 use crate::protocol::{Keys, Snapshot, snapshot};
 use redis::{Pipeline, Value};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub struct Facts {
     pub mean: Option<Duration>,
     /// The pods that the registered workers run in, by name.
     pub pods: Vec<String>,
+    /// Those of them whose worker lives and takes no work.
+    pub deaf: Vec<String>,
     /// The queues as the decision takes them.
     pub queues: Vec<QueueSeen>,
 }
@@ -100,7 +102,37 @@ impl Facts {
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
             pods: workers().filter_map(|worker| worker.pod.clone()).collect(),
+            deaf: looks
+                .iter()
+                .flat_map(|look| look.workers.iter().filter(|worker| worker.is_deaf(look.time)))
+                .map(|worker| worker.pod.clone().unwrap_or_else(|| worker.id.clone()))
+                .collect(),
             queues: looks.iter().map(QueueSeen::from).collect(),
+        }
+    }
+
+    /// The facts of a look at `at` that was written down.
+    #[must_use]
+    pub fn recorded(queues: &[QueueSeen], at: Time) -> Self {
+        let load = Load::sum(queues);
+        let count = |fact: Fact| fact.known().and_then(|n| u64::try_from(n).ok());
+        let known = |fact: Fact| fact.known().map_or(0.0, |n| approximate(n.unsigned_abs()));
+        let (live, processed) = (count(load.live), count(load.processed));
+        Self {
+            ready: count(load.ready).unwrap_or(0),
+            in_flight: count(load.in_flight),
+            live,
+            busy: count(load.busy),
+            cpu: live.filter(|n| *n > 0).map(|n| known(load.cpu_sum) / approximate(n)),
+            oldest: count(load.oldest_at)
+                .map(|pushed| Duration::from_millis(at.0.unsigned_abs().saturating_sub(pushed))),
+            processed: processed.or(Some(0)),
+            failed: count(load.failed).or(Some(0)),
+            mean: count(load.busy_millis)
+                .zip(processed.filter(|n| *n > 0))
+                .map(|(millis, n)| Duration::from_millis(millis / n)),
+            queues: queues.to_vec(),
+            ..Self::default()
         }
     }
 

@@ -4,8 +4,10 @@
 use super::cluster::Cluster;
 use super::facts::Facts;
 use super::redis::Link;
+use super::replay::Replay;
 use crate::api::WorkerPool;
 use futures::StreamExt;
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -31,14 +33,23 @@ pub enum News {
     Facts(Facts),
     /// Redis could not be read, and why.
     Blind(String),
+    /// So many tasks arrived at once: only a replay knows, who plays live has pushed them himself.
+    Burst(u32),
     /// Something else is wrong: it goes on, but a person should know.
     Trouble(String),
 }
 
 /// A stream of news; ends its tasks when dropped.
-pub struct Feed {
-    news: UnboundedReceiver<News>,
-    _tasks: JoinSet<()>,
+pub enum Feed {
+    /// What happens now.
+    Live {
+        /// From the tasks.
+        news: UnboundedReceiver<News>,
+        /// They read and watch.
+        _tasks: JoinSet<()>,
+    },
+    /// What happened once.
+    Replay(Box<Replay>),
 }
 
 impl Feed {
@@ -50,12 +61,30 @@ impl Feed {
         tasks.spawn(watch_pool(cluster.clone(), pool.name_any(), sender.clone()));
         tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
         tasks.spawn(read_redis(link, pool.clone(), sender));
-        Self { news, _tasks: tasks }
+        Self::Live { news, _tasks: tasks }
     }
 
     /// The next piece of news, or `None` when a little time has passed without any.
     pub async fn next(&mut self) -> Option<News> {
-        timeout(TICK, self.news.recv()).await.ok().flatten()
+        match self {
+            Self::Live { news, .. } => timeout(TICK, news.recv()).await.ok().flatten(),
+            Self::Replay(replay) => replay.next().await,
+        }
+    }
+
+    /// The time by which it happens.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Live { .. } => Timestamp::now(),
+            Self::Replay(replay) => replay.now(),
+        }
+    }
+
+    /// Whether nothing more can come.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Replay(replay) if replay.is_over())
     }
 }
 

@@ -11,8 +11,11 @@ mod facts;
 mod feed;
 mod help;
 mod history;
+mod hurry;
 mod lang;
 mod line;
+#[cfg(feature = "local")]
+mod local;
 mod metrics;
 mod monitor;
 mod operator;
@@ -20,6 +23,8 @@ mod output;
 mod pause;
 mod record;
 mod redis;
+mod remarks;
+mod replay;
 mod scale;
 mod sentence;
 mod simulate;
@@ -30,9 +35,12 @@ mod why_not;
 use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use cluster::{Cluster, Place};
+#[cfg(not(feature = "local"))]
+use cluster::Cluster;
+use cluster::Place;
 use lang::Lang;
 use output::{Color, Out};
+use replay::{Play, Replay};
 use scale::Pin;
 use std::ffi::OsString;
 use std::path::Path;
@@ -50,6 +58,9 @@ NAME may be left out where the namespace has exactly one WorkerPool.";
 struct Cli {
     #[command(flatten)]
     place: Place,
+    #[cfg(feature = "local")]
+    #[command(flatten)]
+    local: local::Local,
     /// When to colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     color: Color,
@@ -163,6 +174,11 @@ enum Command {
         /// End after this time, in seconds or such as 5m [default: when interrupted]
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
+        #[command(flatten)]
+        play: Play,
+        /// With --replay: wait for nothing
+        #[arg(long, requires = "replay", conflicts_with = "speed")]
+        fast: bool,
     },
     /// Show the operator's dashboard in the browser
     ///
@@ -200,7 +216,38 @@ enum Command {
         /// When to give up, in seconds or such as 5m
         #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
         timeout: Duration,
+        #[command(flatten)]
+        play: Play,
+        /// In a quarter of the time; with --replay at once. The pauses of a pool are shortened with --local alone
+        #[arg(long, conflicts_with = "speed")]
+        fast: bool,
     },
+    /// End the local cluster and all that belongs to it
+    #[cfg(feature = "local")]
+    #[command(after_help = FOOT)]
+    Stop,
+    /// Serve the class's HTTP API beside the local cluster, until interrupted
+    #[cfg(feature = "local")]
+    #[command(after_help = FOOT)]
+    Serve {
+        /// Where it listens
+        #[arg(long, default_value = "127.0.0.1:8001")]
+        listen: std::net::SocketAddr,
+    },
+    /// What runs behind --local
+    #[cfg(feature = "local")]
+    #[command(name = crate::local::COMMAND, hide = true)]
+    LocalCluster(crate::local::Settings),
+}
+
+impl Command {
+    /// Whether it runs on its own, with a log in place of a reader.
+    fn is_a_service(&self) -> bool {
+        #[cfg(feature = "local")]
+        return matches!(self, Self::LocalCluster(_));
+        #[cfg(not(feature = "local"))]
+        false
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -238,7 +285,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     // Libraries log what we say ourselves; RUST_LOG shows it anyway.
-    telemetry::init(LogFormat::Text, "off");
+    telemetry::init(LogFormat::Text, if cli.command.is_a_service() { "info" } else { "off" });
     let lang = cli.lang.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
     let out = Out::new(cli.color, lang);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -293,6 +340,22 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     if let Command::Simulate(simulate) = &cli.command {
         return simulate::run(simulate, out);
     }
+    match &cli.command {
+        Command::Demo { play, fast, .. } if play.replay.is_some() => {
+            return Box::pin(demo::replay(out, Replay::open(play, *fast)?)).await;
+        }
+        Command::Monitor { play, duration, fast, .. } if play.replay.is_some() => {
+            return Box::pin(monitor::replay(out, Replay::open(play, *fast)?, *duration)).await;
+        }
+        _ => {}
+    }
+    #[cfg(feature = "local")]
+    if let Some(done) = local::run(&cli.command, &cli.local, out).await {
+        return done;
+    }
+    #[cfg(feature = "local")]
+    let cluster = cli.local.open(&cli.place, out).await;
+    #[cfg(not(feature = "local"))]
     let cluster = Cluster::open(&cli.place, out).await;
     if let Command::Check { name, output } = cli.command {
         return Box::pin(check::run(cluster, out, name.as_deref(), output == Format::Json)).await;
@@ -300,6 +363,8 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     let cluster = &cluster?;
     match cli.command {
         Command::Check { .. } | Command::Simulate(_) => Ok(true),
+        #[cfg(feature = "local")]
+        Command::Stop | Command::Serve { .. } | Command::LocalCluster(_) => Ok(true),
         Command::Metrics { name, output } => {
             metrics::run(cluster, name.as_deref(), output == Format::Json).await
         }
@@ -324,9 +389,10 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         }
         Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
         Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
-        Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
-        Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
-            Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await
+        Command::Monitor { name, duration, .. } => monitor::run(cluster, name.as_deref(), duration).await,
+        Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout, fast, .. } => {
+            let burst = Burst { tasks, task_seconds };
+            Box::pin(demo::run(cluster, name.as_deref(), burst, timeout, fast)).await
         }
     }
 }
