@@ -106,7 +106,7 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 ## Build it
-.PHONY: dist plugin images generate policies crd clean install-tools web
+.PHONY: dist plugin krew images generate policies crd clean install-tools web
 web: ## The dashboard's page, into web/dist, from where the operator takes it (10 s; needs Node.js 20.19 and npm)
 	cd web && npm ci --silent && npm run build
 
@@ -126,6 +126,9 @@ ifneq ($(OS),Linux)
 	$(call copy,host,$(BUILT)/release,kubectl-workerpool)
 endif
 	@ln -sf kubectl-workerpool "$(PLUGIN)/kubectl_complete-workerpool" # kubectl completes by it
+
+krew: plugin ## The plugin's archive and krew manifest, into dist/krew (URL=folder of the release)
+	@packaging/krew $(URL)
 
 images: dist ## The images of operator, worker and Redis, by Docker or else buildah
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)

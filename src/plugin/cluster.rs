@@ -25,6 +25,12 @@ pub struct Place {
     /// Path of the kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+    /// Act as this user, where you may impersonate
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Act as a member of this group; may be repeated
+    #[arg(long, global = true, value_name = "GROUP", requires = "as_user")]
+    pub as_group: Vec<String>,
 }
 
 /// A client and what to call things when talking of them.
@@ -71,6 +77,10 @@ impl Cluster {
         };
         config.connect_timeout = Some(Duration::from_secs(5));
         config.default_retry = false; // it goes on for minutes without a word
+        if place.as_user.is_some() {
+            config.auth_info.impersonate.clone_from(&place.as_user);
+            config.auth_info.impersonate_groups = Some(place.as_group.clone());
+        }
         let namespace = place.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = Client::try_from(config).context("no client can be made of the kubeconfig")?;

@@ -31,9 +31,9 @@ pub enum Paint {
 }
 
 /// Silence after which a person is told what is awaited.
-const SILENCE: Duration = Duration::from_secs(3);
+const SILENCE: Duration = Duration::from_secs(2);
 /// After this long more an answer no longer comes.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where everything is printed.
 #[derive(Clone, Debug)]
