@@ -67,11 +67,11 @@ test-web: web ## The dashboard: its TypeScript, and the page in a real Chromium 
 	cargo build --locked --no-default-features --features operator --example dashboard
 	cd web && npm run browser
 
-test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals (5 min)
+test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
 	@# Compiled outside and run inside: no way leads out of the own cluster's network.
 	cargo test --locked --features e2e --test e2e --no-run
-	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1
+	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1 $(E2E)
 
 test-chart: ## The chart on a real cluster, in the orders that people install, upgrade and remove it (4 min)
 	@$(MAKE) $(ON)-load
