@@ -1,10 +1,12 @@
-# `make` alone lists what there is. The cluster is kind where Docker answers, else the own one of tests/cluster; ON=kind or ON=cluster chooses.
+# `make` alone lists what there is. The cluster is kind where Docker answers, else on Linux as root the own one of
+# tests/cluster, else for the demo plain processes; ON=kind, ON=cluster or ON=local chooses.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-ON ?= $(eval ON := $(shell docker info >/dev/null 2>&1 && echo kind || echo cluster))$(ON)
+ON ?= $(eval ON := $(shell docker info >/dev/null 2>&1 && echo kind || { [ "$$(uname)$$(id -u)" = Linux0 ] && echo cluster || echo local; }))$(ON)
+CHOSEN := $(filter-out file,$(origin ON))
 OS := $(shell uname)
 MACHINE := $(subst arm64,aarch64,$(shell uname -m))
 ARCH := $(if $(filter aarch64,$(MACHINE)),arm64,amd64)
@@ -30,12 +32,29 @@ help: ## This list
 
 ## See it
 .PHONY: demo
-demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (the first time about 15 min, then 4)
+demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (the first time about 15 min, then 4); ON=local needs none (2 min)
+	@echo "── $(if $(CHOSEN),On $(ON)$(comma) as you chose.,$(WHY_$(ON)))"
+	@$(MAKE) demo-on-$(ON) ON=$(ON)
+
+comma := ,
+WHY_kind := Docker answers: on kind.
+WHY_cluster := Docker does not answer, and this is Linux with root: on a cluster of our own.
+WHY_local := Docker does not answer, and a cluster of our own needs Linux and root: on processes of this machine, without Kubernetes.
+
+.PHONY: demo-on-kind demo-on-cluster demo-on-local
+demo-on-kind demo-on-cluster:
 	@$(MAKE) $(ON)-load plugin
 	@$(ON_CLUSTER) tests/cluster/demo $(ON)
 
+demo-on-local:
+	@command -v redis-server >/dev/null || tests/cluster/install-tools test
+	@echo "── The programs (the first time about 2 min)"
+	@cargo build --locked --bins
+	@$(BUILT)/debug/kubectl-workerpool demo --local
+	@echo; echo "It runs on: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
+
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart force bench bench-worker waits mutants lint
+.PHONY: test test-unit test-web test-cluster test-chart force bench bench-screen bench-worker waits mutants lint
 test: test-unit test-web test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
@@ -48,11 +67,11 @@ test-web: web ## The dashboard: its TypeScript, and the page in a real Chromium 
 	cargo build --locked --no-default-features --features operator --example dashboard
 	cd web && npm run browser
 
-test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals (5 min)
+test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
 	@# Compiled outside and run inside: no way leads out of the own cluster's network.
 	cargo test --locked --features e2e --test e2e --no-run
-	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1
+	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1 $(E2E)
 
 test-chart: ## The chart on a real cluster, in the orders that people install, upgrade and remove it (4 min)
 	@$(MAKE) $(ON)-load
@@ -81,13 +100,17 @@ bench-worker: ## The protocol beside bare LPUSH + BLMOVE + LREM, the filters bes
 	@tests/cluster/install-tools test
 	cargo bench --locked --no-default-features --features worker --bench protocol --bench filters
 
+bench-screen: ## The terminal screen with 1,000 pools in a real pseudo-terminal: key to frame, decision to frame, memory (3 min to compile)
+	@tests/cluster/install-tools test
+	cargo bench --locked --no-default-features --features plugin --bench screen
+
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 ## Build it
-.PHONY: dist plugin images generate policies crd clean install-tools web
+.PHONY: dist plugin krew images generate policies crd clean install-tools web
 web: ## The dashboard's page, into web/dist, from where the operator takes it (10 s; needs Node.js 20.19 and npm)
 	cd web && npm ci --silent && npm run build
 
@@ -107,6 +130,9 @@ ifneq ($(OS),Linux)
 	$(call copy,host,$(BUILT)/release,kubectl-workerpool)
 endif
 	@ln -sf kubectl-workerpool "$(PLUGIN)/kubectl_complete-workerpool" # kubectl completes by it
+
+krew: plugin ## The plugin's archive and krew manifest, into dist/krew (URL=folder of the release)
+	@packaging/krew $(URL)
 
 images: dist ## The images of operator, worker and Redis, by Docker or else buildah
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
@@ -152,3 +178,10 @@ kind-load: kind-up dist ## Build the images and bring them into it
 
 kind-down: ## Delete it
 	@tests/cluster/kind down
+
+.PHONY: local-up local-load local-down
+local-up local-load:
+	@echo "This needs a cluster: start Docker, or be root on Linux (ON=cluster). Without one: make demo ON=local" >&2; exit 1
+
+local-down:
+	@$(BUILT)/debug/kubectl-workerpool stop --local

@@ -2,8 +2,8 @@
 //!
 //! The data flows one way: `observe` → `decide` → `act` → `report`; `controller` calls the four in order.
 //! Ranks, lower never uses higher: 0 [`decide`]; 1 [`api`], [`protocol`], [`telemetry`], and [`sim`] above `api`;
-//! 2 `observe`, `act`, `report` (never each other); 3 `controller`; beside it `worker`, `plugin`
-//! and `web` (0 and 1 only; the controller serves `web`).
+//! 2 `observe`, `act`, `report` (never each other); 3 `controller`; beside it `worker`, `local`, `plugin`
+//! and `web` (0 and 1 only; the controller serves `web`, the plugin starts `local`).
 
 #[cfg(feature = "api")]
 pub mod api;
@@ -22,6 +22,8 @@ pub mod observe;
 #[cfg(feature = "operator")]
 pub mod report;
 
+#[cfg(feature = "local")]
+pub mod local;
 #[cfg(feature = "plugin")]
 pub mod plugin;
 #[cfg(feature = "operator")]

@@ -38,7 +38,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["decide", "api", "protocol", "telemetry"]),
     ("controller", &["decide", "api", "protocol", "telemetry", "observe", "act", "report", "web"]),
     ("worker", &["decide", "api", "protocol", "telemetry"]),
-    ("plugin", &["decide", "api", "protocol", "sim", "telemetry"]),
+    ("plugin", &["decide", "api", "protocol", "sim", "telemetry", "local"]),
+    ("local", &["decide", "api", "telemetry"]),
     ("web", &["decide", "api"]),
 ];
 

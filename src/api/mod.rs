@@ -42,3 +42,5 @@ pub const GROUP: &str = "workerpool.dev";
 pub const VERSION: &str = "v1alpha1";
 /// The name under which the operator owns fields, by server-side apply.
 pub const FIELD_MANAGER: &str = "workerpool-operator";
+/// The demo's pool, as people apply it.
+pub const DEMO: &str = include_str!("../../manifests/demo.yaml");

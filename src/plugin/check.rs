@@ -1,20 +1,17 @@
-//! `check`: a line per link of the chain, and the one command that mends each that is broken.
+//! `check`: a line per link of the chain, and the one command that mends each that is broken; never more than 5 s.
 
+mod clock;
+mod cluster;
+mod machine;
 mod pool;
+mod room;
 
 use super::cluster::Cluster;
-use super::operator::{self, Operator};
+use super::lang::{Lang, tr};
 use super::output::{Out, Paint};
-use crate::api;
-use futures::future::join_all;
-use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::ResourceExt;
-use kube::api::{Api, PostParams};
 use serde::Serialize;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// What was found at one link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +25,10 @@ struct Found {
 }
 
 const INSTALL: &str = "helm upgrade --install workerpool charts/workerpool";
+const CONTEXTS: &str = "kubectl config get-contexts";
+/// How long the cluster has to say anything, and all of it to say everything.
+const FIRST: Duration = Duration::from_secs(3);
+const ALL: Duration = Duration::from_millis(4_600);
 
 fn fine(link: &'static str, text: impl Into<String>) -> Found {
     Found { link, ok: true, text: text.into(), mend: None }
@@ -37,50 +38,124 @@ fn broken(link: &'static str, text: impl Into<String>, mend: impl Into<String>) 
     Found { link, ok: false, text: text.into(), mend: Some(mend.into()) }
 }
 
-/// Looks at all links, each as soon as the one before has answered; false when one is broken.
+/// Looks at all links at once, and tells of them in the order of the chain; false when one is broken.
 pub async fn run(
     cluster: anyhow::Result<Cluster>,
     out: &Out,
     name: Option<&str>,
     json: bool,
 ) -> anyhow::Result<bool> {
+    let end = Instant::now() + ALL;
     let mut all = Vec::new();
-    let mut show = |found: Found| -> anyhow::Result<()> {
-        if !json {
-            print(out, &found)?;
+    let mut show = |found: Vec<Found>| -> anyhow::Result<()> {
+        for found in found {
+            if !json {
+                print(out, &found)?;
+            }
+            all.push(found);
         }
-        all.push(found);
         Ok(())
     };
     match cluster {
-        Err(error) => show(broken("cluster", format!("{error:#}"), "kubectl config get-contexts"))?,
-        Ok(cluster) => match version(&cluster).await {
-            Err(error) => show(broken("cluster", format!("{error:#}"), "kubectl config get-contexts"))?,
-            Ok(version) => {
-                show(rights(&cluster, &version).await)?;
-                show(answering(&cluster).await)?;
-                let definition = definition(&cluster).await;
-                let known = definition.ok;
-                show(definition)?;
-                match cluster.pool(name).await {
-                    Err(_) if !known => {} // said already
-                    Err(error) => show(broken("pool", format!("{error:#}"), "kubectl get wp -A"))?,
-                    Ok(pool) => {
-                        let (found, facts) = pool::redis(&cluster, &pool).await;
-                        show(found)?;
-                        show(pool::workers(&cluster, &pool, facts).await)?;
-                        for found in pool::conditions(&pool, out) {
-                            show(found)?;
-                        }
-                    }
+        Err(error) => show(vec![broken("cluster", format!("{error:#}"), CONTEXTS)])?,
+        Ok(cluster) => {
+            let lang = cluster.out.lang;
+            // Beside it, since what does not answer is most often the machine below.
+            let below = within(end, lang, "machine", Box::pin(machine::below(&cluster)));
+            let version = within_first(&cluster);
+            let (below, version) = tokio::join!(below, version);
+            show(below)?;
+            match version {
+                Err(found) => show(vec![found])?,
+                Ok(version) => {
+                    let definition = async { vec![cluster::definition(&cluster).await] };
+                    let (rights, operator, definition, pool) = tokio::join!(
+                        within(
+                            end,
+                            lang,
+                            "cluster",
+                            Box::pin(async { vec![cluster::rights(&cluster, &version).await] })
+                        ),
+                        within(
+                            end,
+                            lang,
+                            "operator",
+                            Box::pin(async { vec![cluster::answering(&cluster).await] })
+                        ),
+                        within(end, lang, "API", Box::pin(definition)),
+                        within(end, lang, "pool", Box::pin(of_pool(&cluster, name, end))),
+                    );
+                    let known = definition.iter().all(|found| found.ok);
+                    show([rights, operator, definition].concat())?;
+                    // Without the API there is no pool, which was said already.
+                    show(pool.into_iter().filter(|found| known || found.link != "pool").collect())?;
                 }
             }
-        },
+        }
     }
     if json {
         out.json(&all)?;
     }
     Ok(all.iter().all(|found| found.ok))
+}
+
+async fn within_first(cluster: &Cluster) -> Result<String, Found> {
+    match timeout_at(Instant::now() + FIRST, cluster::version(cluster)).await {
+        Ok(Ok(version)) => Ok(version),
+        Ok(Err(error)) => Err(broken("cluster", format!("{error:#}"), CONTEXTS)),
+        Err(_) => {
+            let (server, seconds) = (&cluster.server, FIRST.as_secs());
+            let text = tr!(
+                cluster.out.lang,
+                "the API server {server} does not answer within {seconds} s",
+                "el servidor API {server} no contesta en {seconds} s"
+            );
+            Err(broken("cluster", text, CONTEXTS))
+        }
+    }
+}
+
+/// What belongs to the pool: its Redis, its target, its workers, the clocks, its own word.
+async fn of_pool(cluster: &Cluster, name: Option<&str>, end: Instant) -> Vec<Found> {
+    let lang = cluster.out.lang;
+    let pool = match cluster.pool(name).await {
+        Ok(pool) => pool,
+        Err(error) => return vec![broken("pool", format!("{error:#}"), "kubectl get wp -A")],
+    };
+    let redis = async {
+        let (found, facts, time) = pool::redis(cluster, &pool).await;
+        (vec![found], facts, time)
+    };
+    let redis =
+        async { timeout_at(end, redis).await.unwrap_or_else(|_| (vec![late(lang, "Redis")], None, None)) };
+    let (redis, target, room, server) = tokio::join!(
+        redis,
+        timeout_at(end, pool::target(cluster, &pool)),
+        within(end, lang, "room", Box::pin(room::room(cluster, &pool))),
+        timeout_at(end, clock::of_server(cluster)),
+    );
+    let (redis, facts, time) = redis;
+    let target = target.unwrap_or_else(|_| Err(late(lang, "target")));
+    let workers = match target {
+        Ok((found, pods)) => vec![found, pool::workers(cluster, &pool, &pods, facts)],
+        Err(found) => vec![found],
+    };
+    let clocks = clock::compare(lang, time, server.ok().flatten());
+    [redis, workers, room, clocks, pool::conditions(&pool, &cluster.out)].concat()
+}
+
+/// What was found in time.
+async fn within(
+    end: Instant,
+    lang: Lang,
+    link: &'static str,
+    found: impl Future<Output = Vec<Found>>,
+) -> Vec<Found> {
+    timeout_at(end, found).await.unwrap_or_else(|_| vec![late(lang, link)])
+}
+
+fn late(lang: Lang, link: &'static str) -> Found {
+    broken(link, tr!(lang, "no answer in time", "no contestó a tiempo"), CONTEXTS)
 }
 
 fn print(out: &Out, found: &Found) -> std::io::Result<()> {
@@ -89,169 +164,5 @@ fn print(out: &Out, found: &Found) -> std::io::Result<()> {
     match &found.mend {
         Some(mend) => out.data(&format!("                   → {mend}")),
         None => Ok(()),
-    }
-}
-
-async fn version(cluster: &Cluster) -> anyhow::Result<String> {
-    let version = cluster.ask("asking for its version", cluster.client.apiserver_version()).await?;
-    Ok(version.git_version.trim_start_matches('v').to_owned())
-}
-
-/// What the commands need, as API group, resource with subresource, and verb.
-const NEEDED: [(&str, &str, &str); 9] = [
-    (api::GROUP, "workerpools", "list"),
-    (api::GROUP, "workerpools", "watch"),
-    (api::GROUP, "workerpools", "patch"),
-    ("", "services", "get"),
-    ("", "pods", "list"),
-    ("", "pods/portforward", "get"),
-    ("", "pods/portforward", "create"),
-    ("apps", "deployments", "watch"),
-    ("apps", "deployments/scale", "patch"),
-];
-
-async fn rights(cluster: &Cluster, version: &str) -> Found {
-    let Cluster { context, namespace, .. } = cluster;
-    let head = format!("{context}, Kubernetes {version}");
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
-    let allowed = |(group, resource, verb): (&'static str, &'static str, &'static str)| {
-        let (resource, subresource) =
-            resource.split_once('/').map_or((resource, None), |(r, s)| (r, Some(s)));
-        let text = |text: &str| Some(text.to_owned());
-        let attributes = ResourceAttributes {
-            namespace: text(namespace),
-            group: text(group),
-            resource: text(resource),
-            subresource: subresource.map(str::to_owned),
-            verb: text(verb),
-            ..ResourceAttributes::default()
-        };
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
-            ..Default::default()
-        };
-        let reviews = reviews.clone();
-        async move { reviews.create(&PostParams::default(), &review).await }
-    };
-    let answers = cluster.out.wait("the review of your rights", async {
-        Ok::<_, anyhow::Error>(join_all(NEEDED.map(allowed)).await)
-    });
-    let answers = match answers.await {
-        Ok(answers) => answers,
-        Err(error) => {
-            return broken("cluster", format!("{head}, but {error:#}"), "kubectl auth can-i --list");
-        }
-    };
-    let missing: Vec<String> = NEEDED
-        .iter()
-        .zip(answers)
-        .filter(|(_, answer)| {
-            !answer.as_ref().is_ok_and(|review| review.status.as_ref().is_some_and(|status| status.allowed))
-        })
-        .map(|((_, resource, verb), _)| format!("{verb} {resource}"))
-        .collect();
-    if missing.is_empty() {
-        return fine("cluster", format!("{head}, your rights suffice"));
-    }
-    let who = match (Api::<SelfSubjectReview>::all(cluster.client.clone()))
-        .create(&PostParams::default(), &SelfSubjectReview::default())
-        .await
-    {
-        Ok(review) => review
-            .status
-            .and_then(|status| status.user_info)
-            .and_then(|user| user.username)
-            .unwrap_or_default(),
-        Err(_) => "YOU".into(),
-    };
-    let subject = match who.strip_prefix("system:serviceaccount:") {
-        Some(account) => format!("--serviceaccount={account}"),
-        None => format!("--user={who}"),
-    };
-    broken(
-        "cluster",
-        format!("{head}, but in namespace {namespace} you may not: {}", missing.join(", ")),
-        format!(
-            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (an administrator can)"
-        ),
-    )
-}
-
-async fn answering(cluster: &Cluster) -> Found {
-    match operator::find(cluster).await {
-        Ok(Operator::Found { namespace, name, version, ready: true, .. }) => {
-            fine("operator", format!("{name} {version} in namespace {namespace}, ready"))
-        }
-        Ok(Operator::Found { namespace, name, wanted: false, .. }) => broken(
-            "operator",
-            format!("Deployment {name} in namespace {namespace} is scaled to 0"),
-            format!("kubectl -n {namespace} scale deployment {name} --replicas=1"),
-        ),
-        Ok(Operator::Found { namespace, name, .. }) => broken(
-            "operator",
-            format!("Deployment {name} in namespace {namespace} has no pod that is ready"),
-            format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/component=operator"),
-        ),
-        Ok(Operator::Nowhere) => broken("operator", "no Deployment of it in any namespace", INSTALL),
-        Ok(Operator::Unseen) => fine(
-            "operator",
-            "not in a namespace that you may look into; the pool's conditions below tell whether one answers",
-        ),
-        Err(error) => broken(
-            "operator",
-            format!("{error:#}"),
-            "kubectl get deployments -A -l app.kubernetes.io/name=workerpool",
-        ),
-    }
-}
-
-/// Whether the cluster's API is the one that this program was built with.
-async fn definition(cluster: &Cluster) -> Found {
-    let ours = api::crd();
-    let name = ours.name_any();
-    let head = format!("{name} {}", api::VERSION);
-    let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
-    let there = cluster
-        .out
-        .wait("the definition of WorkerPools", async {
-            Ok::<_, anyhow::Error>(definitions.get_opt(&name).await)
-        })
-        .await;
-    match there {
-        Ok(Ok(Some(there))) => {
-            let schema = |crd: &CustomResourceDefinition| {
-                crd.spec
-                    .versions
-                    .iter()
-                    .find(|version| version.name == api::VERSION)
-                    .map(|version| version.schema.clone())
-            };
-            match schema(&there) {
-                None => {
-                    broken("API", format!("{name} is there, but not in version {}", api::VERSION), INSTALL)
-                }
-                Some(schema_there) if Some(&schema_there) == schema(&ours).as_ref() => {
-                    fine("API", format!("{head}, same as this program"))
-                }
-                Some(_) => broken(
-                    "API",
-                    format!("{head} is another than this program's {}", env!("CARGO_PKG_VERSION")),
-                    INSTALL,
-                ),
-            }
-        }
-        Ok(Ok(None)) => broken("API", format!("{name} is not installed"), INSTALL),
-        // Definitions are for administrators; whether the API is served anyone may see.
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            let version = format!("{}/{}", api::GROUP, api::VERSION);
-            match cluster.client.list_api_group_resources(&version).await {
-                Ok(_) => fine("API", format!("{head} is served")),
-                Err(_) => broken("API", format!("{version} is not served"), INSTALL),
-            }
-        }
-        Ok(Err(error)) => {
-            broken("API", format!("{:#}", cluster.said("reading its definition", &error)), INSTALL)
-        }
-        Err(error) => broken("API", format!("{error:#}"), INSTALL),
     }
 }

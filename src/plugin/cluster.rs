@@ -25,6 +25,12 @@ pub struct Place {
     /// Path of the kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+    /// Act as this user, where you may impersonate
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Act as a member of this group; may be repeated
+    #[arg(long, global = true, value_name = "GROUP", requires = "as_user")]
+    pub as_group: Vec<String>,
 }
 
 /// A client and what to call things when talking of them.
@@ -38,7 +44,10 @@ pub struct Cluster {
     pub namespace: String,
     /// Prints.
     pub out: Out,
-    server: String,
+    /// What to call the API server.
+    pub server: String,
+    /// Whether it is the stand-in on this machine.
+    pub local: bool,
 }
 
 impl Cluster {
@@ -68,6 +77,10 @@ impl Cluster {
         };
         config.connect_timeout = Some(Duration::from_secs(5));
         config.default_retry = false; // it goes on for minutes without a word
+        if place.as_user.is_some() {
+            config.auth_info.impersonate.clone_from(&place.as_user);
+            config.auth_info.impersonate_groups = Some(place.as_group.clone());
+        }
         let namespace = place.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = Client::try_from(config).context("no client can be made of the kubeconfig")?;
@@ -77,7 +90,13 @@ impl Cluster {
     /// From its parts.
     #[must_use]
     pub fn new(client: Client, context: String, namespace: String, out: Out, server: String) -> Self {
-        Self { client, context, namespace, out, server }
+        Self { client, context, namespace, out, server, local: false }
+    }
+
+    /// The same in another namespace.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), ..self.clone() }
     }
 
     /// Asks the API server; its errors come back as sentences that begin with `doing`.
@@ -101,6 +120,9 @@ impl Cluster {
                 ),
                 403 => anyhow!("{doing}: {}", forbidden(&status.message, namespace)),
                 422 => anyhow!("{doing}: {}", refusal(status)),
+                code if status.message.is_empty() => {
+                    anyhow!("{doing}: {server} answers {code} and no word more")
+                }
                 _ => anyhow!("{doing}: {}", status.message),
             };
         }
@@ -121,7 +143,9 @@ impl Cluster {
     /// The pool `name`, or the only one there is.
     pub async fn pool(&self, name: Option<&str>) -> anyhow::Result<WorkerPool> {
         let namespace = &self.namespace;
-        let Some(pools) = self.ask("reading the WorkerPools", self.list_pools()).await? else {
+        let Some(pools) =
+            self.ask("reading the WorkerPools", self.list_pools(&ListParams::default())).await?
+        else {
             bail!(
                 "this cluster ({}) does not know WorkerPools: install them with `helm install workerpool charts/workerpool`",
                 self.context
@@ -149,9 +173,19 @@ impl Cluster {
         }
     }
 
+    /// The only pool there is, if there is exactly one.
+    pub async fn only_pool(&self) -> anyhow::Result<Option<WorkerPool>> {
+        // Two are as many as there need be to know: there may be a thousand.
+        let few = ListParams::default().limit(2);
+        match self.ask("reading the WorkerPools", self.list_pools(&few)).await? {
+            Some(pools) if pools.len() != 1 => Ok(None),
+            _ => self.pool(None).await.map(Some),
+        }
+    }
+
     /// `None` where the API is not installed.
-    async fn list_pools(&self) -> kube::Result<Option<Vec<WorkerPool>>> {
-        match self.pools().list(&ListParams::default()).await {
+    async fn list_pools(&self, params: &ListParams) -> kube::Result<Option<Vec<WorkerPool>>> {
+        match self.pools().list(params).await {
             Ok(list) => Ok(Some(list.items)),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(error),

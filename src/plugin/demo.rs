@@ -2,17 +2,22 @@
 
 use super::cluster::Cluster;
 use super::facts::Facts;
-use super::feed::Feed;
+use super::feed::{Feed, News};
+use super::hurry::Hurry;
+use super::lang::{Lang, tr};
 use super::line;
 use super::monitor::print;
+use super::output::Out;
 use super::redis::Link;
+use super::remarks::Remarks;
+use super::replay::Replay;
 use super::story::{Kind, Line, Story};
 use super::stress::{Burst, push_burst, queue};
-use crate::api::Duration;
+use crate::api::{self, Duration, WorkerPool};
+use crate::protocol::Keys;
 use anyhow::bail;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use tokio::time::Instant;
 
 /// What has happened since the push.
 #[derive(Default)]
@@ -23,6 +28,14 @@ struct Played {
     emptied: Option<Timestamp>,
     changes: Vec<(Line, i32, i32)>,
     remarks: Remarks,
+    lang: Lang,
+}
+
+/// What is pushed, and by which way.
+struct Pusher {
+    link: Link,
+    keys: Keys,
+    burst: Burst,
 }
 
 /// Plays the whole story on the pool `name`; false when it did not come to its end in time.
@@ -31,80 +44,150 @@ pub async fn run(
     name: Option<&str>,
     burst: Burst,
     limit: Duration,
+    fast: bool,
 ) -> anyhow::Result<bool> {
-    let out = &cluster.out;
+    let lang = cluster.out.lang;
     let pool = cluster.pool(name).await?;
     let name = pool.name_any();
     if let Some(pin) = pool.spec.replicas {
-        bail!(
-            "WorkerPool {name} is pinned to {pin} workers, so nothing would happen; first: kubectl workerpool scale {name} auto"
-        );
+        bail!(tr!(
+            lang,
+            "WorkerPool {name} is pinned to {pin} workers, so nothing would happen; first: kubectl workerpool scale {name} auto",
+            "El WorkerPool {name} está fijado en {pin} trabajadores, así que no pasaría nada; primero: kubectl workerpool scale {name} auto"
+        ));
     }
+    let (hurry, pool, burst) = Hurry::begin(cluster, pool, burst, fast).await?;
     let keys = queue(&pool)?;
-    let mut story = Story::begin(pool.clone())?;
-    let mut feed = Feed::start(cluster, &pool, Link::new(cluster, &pool).await?);
-    let mut pusher = Link::new(cluster, &pool).await?;
-    let end = Instant::now() + limit.to_std();
-    let mut played = Played::default();
+    let feed = Feed::start(cluster, &pool, Link::new(cluster, &pool).await?);
+    let pusher = Pusher { link: Link::new(cluster, &pool).await?, keys, burst };
+    let playing = play(&cluster.out, &pool, feed, Some(pusher), limit);
+    let played = tokio::select! {
+        played = playing => played,
+        _ = tokio::signal::ctrl_c(), if hurry.is_some() => Ok(false),
+    };
+    if let Some(hurry) = hurry {
+        hurry.end(cluster).await?;
+    }
+    played
+}
+
+/// Plays a story that was recorded.
+pub async fn replay(out: &Out, replay: Replay) -> anyhow::Result<bool> {
+    let (lang, pool) = (out.lang, replay.pool().clone());
+    let name = pool.name_any();
+    out.talk(&tr!(
+        lang,
+        "A recording, decided anew by the rules of {name}: no cluster, no Redis.",
+        "Una grabación, decidida de nuevo por las reglas de {name}: sin clúster ni Redis."
+    ));
+    play(out, &pool, Feed::Replay(Box::new(replay)), None, Duration::seconds(86_400)).await
+}
+
+async fn play(
+    out: &Out,
+    pool: &WorkerPool,
+    mut feed: Feed,
+    mut pusher: Option<Pusher>,
+    limit: Duration,
+) -> anyhow::Result<bool> {
+    let (lang, name) = (out.lang, pool.name_any());
+    let mut story = Story::begin(pool.clone())?.in_language(lang);
+    let end = api::time(feed.now()) + limit.0;
+    let mut played = Played { lang, ..Played::default() };
+    let mut tasks = pusher.as_ref().map_or(0, |pusher| pusher.burst.tasks);
     let mut awaited = String::new();
     loop {
         let news = feed.next().await;
-        let now = Timestamp::now();
+        let now = feed.now();
+        let mut came = match news {
+            Some(News::Burst(n)) if played.pushed.is_none() => Some(n),
+            _ => None,
+        };
         if let Some(news) = news {
             story.hear(news, now);
         }
         for line in story.tell(now) {
-            let remark = played.hear(&line, &story, burst.tasks);
+            let remark = played.hear(&line, &story, tasks);
             print(out, &line, line.aside.as_deref().or(remark.as_deref()))?;
         }
         match played.pushed {
-            None if story.is_told() && story.at_rest() => {
-                played.done_before = story.facts().map_or(0, Facts::ended);
-                push_burst(&mut pusher, &keys, burst).await?;
-                let now = Timestamp::now();
-                out.data_at(now, &line::stress(burst.tasks))?;
-                played.pushed = Some(now);
-                story.burst();
+            None if pusher.is_some() && story.is_told() && story.at_rest() => {
+                if let Some(Pusher { link, keys, burst }) = &mut pusher {
+                    push_burst(link, keys, *burst).await?;
+                    came = Some(burst.tasks);
+                }
             }
-            None if story.is_told() => {
-                let missing = missing(&story);
+            None if pusher.is_some() && story.is_told() => {
+                let missing = missing(&story, lang);
                 if missing != awaited {
-                    let said =
-                        story.sentence().map_or(String::new(), |said| format!(" The operator: {said}."));
-                    let said = out.sentence(&said, now);
-                    out.talk(&format!("Before it begins: waiting until {missing}.{said}"));
+                    let said = story.sentence().map(|said| out.sentence(said, now));
+                    let said = said.map_or(String::new(), |said| {
+                        tr!(lang, " The operator: {said}.", " El operador: {said}.")
+                    });
+                    out.talk(&tr!(
+                        lang,
+                        "Before it begins: waiting until {missing}.{said}",
+                        "Antes de empezar, a que {missing}.{said}"
+                    ));
                     awaited = missing;
                 }
             }
-            Some(_) if played.ended(&story, burst.tasks) => break,
+            Some(_) if played.ended(&story, tasks) => break,
             None | Some(_) => {}
         }
-        if Instant::now() >= end {
-            out.talk(&format!(
-                "The demo did not end within {limit}: still waiting until {}.",
-                missing(&story)
-            ));
-            played.summary(cluster, &name, &story, burst.tasks)?;
+        if let Some(n) = came {
+            let now = if pusher.is_some() { Timestamp::now() } else { now };
+            played.done_before = story.facts().map_or(0, Facts::ended);
+            (tasks, played.pushed) = (n, Some(now));
+            out.data_at(now, &line::stress(n))?;
+            story.burst();
+        }
+        if api::time(feed.now()) >= end || feed.is_over() {
+            let missing = missing(&story, lang);
+            out.talk(&if pusher.is_some() {
+                tr!(
+                    lang,
+                    "The demo did not end within {limit}: still waiting until {missing}.",
+                    "La demo no terminó en {limit}: falta que {missing}."
+                )
+            } else {
+                tr!(
+                    lang,
+                    "The recording ends before the story does: still waiting until {missing}.",
+                    "La grabación acaba antes que la historia: falta que {missing}."
+                )
+            });
+            played.summary(out, &name, &story, tasks)?;
             return Ok(false);
         }
     }
-    played.summary(cluster, &name, &story, burst.tasks)?;
+    played.summary(out, &name, &story, tasks)?;
     Ok(true)
 }
 
 /// What must still happen before the pool is at rest.
-fn missing(story: &Story) -> String {
+fn missing(story: &Story, lang: Lang) -> String {
     let rest = story.rest();
     let Some(facts) = story.facts() else {
-        return story.blind().map_or_else(|| "Redis answers".into(), |why| format!("Redis answers: {why}"));
+        let why = story.blind().map_or(String::new(), |why| format!(": {why}"));
+        return tr!(lang, "Redis answers{why}", "Redis conteste{why}");
     };
+    let live = line::number(facts.live);
     match (facts.ready, facts.in_flight.unwrap_or(0), story.replicas()) {
-        (0, 0, Some(now)) if now == rest => {
-            format!("the registry has just these {rest} workers (now {})", line::number(facts.live))
+        (0, 0, Some(now)) if now == rest => tr!(
+            lang,
+            "the registry has just these {rest} workers (now {live})",
+            "el registro tenga justo esos {rest} trabajadores (ahora {live})"
+        ),
+        (0, 0, Some(now)) => {
+            tr!(lang, "{now} workers are {rest} again", "{now} trabajadores vuelvan a ser {rest}")
         }
-        (0, 0, Some(now)) => format!("{now} workers are {rest} again"),
-        (_, _, None) => "the target of the WorkerPool exists".into(),
-        (ready, running, _) => format!("the queue is empty ({ready} wait, {running} run)"),
+        (_, _, None) => tr!(lang, "the target of the WorkerPool exists", "exista el destino del WorkerPool"),
+        (ready, running, _) => tr!(
+            lang,
+            "the queue is empty ({ready} wait, {running} run)",
+            "la cola esté vacía ({ready} esperan, {running} en marcha)"
+        ),
     }
 }
 
@@ -115,15 +198,22 @@ impl Played {
             self.changes.push((line.clone(), from, to));
         }
         let facts = story.facts().filter(|_| line.kind == Kind::Queue)?;
+        let live = line::number(facts.live);
         if self.pushed.is_none() {
-            self.remarks.most_live = facts.live.unwrap_or(0);
-            return story.at_rest().then(|| format!("{} workers wait for work.", line::number(facts.live)));
+            self.remarks.begin(facts.live.unwrap_or(0));
+            return story.at_rest().then(|| {
+                tr!(
+                    self.lang,
+                    "{live} workers wait for work. Watch the column Queue.",
+                    "{live} trabajadores esperan. Mire la columna Queue."
+                )
+            });
         }
         if facts.is_empty() {
             self.emptied.get_or_insert(line.at);
         }
         let done = facts.ended().saturating_sub(self.done_before);
-        self.remarks.next(story, tasks, done)
+        self.remarks.next(self.lang, story, tasks, done)
     }
 
     /// Whether the tasks are done, the workers are as few as at the start, and all of it has been told.
@@ -133,86 +223,52 @@ impl Played {
         story.at_rest() && story.is_told() && (story.has_moved() || all_done())
     }
 
-    fn summary(&self, cluster: &Cluster, name: &str, story: &Story, tasks: u32) -> std::io::Result<()> {
-        let (out, Some(pushed)) = (&cluster.out, self.pushed) else { return Ok(()) };
+    fn summary(&self, out: &Out, name: &str, story: &Story, tasks: u32) -> std::io::Result<()> {
+        let (lang, Some(pushed)) = (out.lang, self.pushed) else { return Ok(()) };
         let since = |at: Timestamp| (at.as_millisecond() - pushed.as_millisecond()).max(0);
         let first = self.changes.first().map_or(story.rest(), |(_, from, _)| *from);
         let numbers = std::iter::once(first).chain(self.changes.iter().map(|(_, _, to)| *to));
         let path = numbers.map(|n| n.to_string()).collect::<Vec<_>>().join(" → ");
         let done =
             story.facts().map_or(0, |facts| facts.ended().saturating_sub(self.done_before)).min(tasks.into());
-        let time = self.emptied.map_or(String::new(), |at| format!(" in {} s", since(at) / 1000));
+        let time = self.emptied.map(|at| since(at) / 1000);
+        let time = time.map_or(String::new(), |time| tr!(lang, " in {time} s", " en {time} s"));
         let failed = story.facts().and_then(|facts| facts.failed).filter(|failed| *failed > 0);
-        let failed =
-            failed.map_or(String::new(), |failed| format!(" ({failed} failed in this queue so far)"));
+        let failed = failed.map_or(String::new(), |failed| {
+            tr!(
+                lang,
+                " ({failed} failed in this queue so far)",
+                " ({failed} fallidas en esta cola hasta ahora)"
+            )
+        });
         out.data("")?;
-        out.data(&format!("{name}: {path} workers; {done} of {tasks} tasks done{time}{failed}"))?;
+        out.data(&tr!(
+            lang,
+            "{name}: {path} workers; {done} of {tasks} tasks done{time}{failed}",
+            "{name}: {path} trabajadores; {done} de {tasks} tareas hechas{time}{failed}"
+        ))?;
         for (line, from, to) in &self.changes {
             let after = match since(line.at) {
                 _ if to < from => String::new(),
-                millis if millis < 1000 => format!("{millis} ms after the push"),
-                millis => format!("{}.{} s after the push", millis / 1000, millis / 100 % 10),
+                0 => tr!(lang, "within a second", "en el mismo segundo"), // a trace has a line a second
+                millis if millis < 1000 => {
+                    tr!(lang, "{millis} ms after the push", "{millis} ms tras el empuje")
+                }
+                millis => {
+                    let (whole, tenth) = (millis / 1000, millis / 100 % 10);
+                    tr!(lang, "{whole}.{tenth} s after the push", "{whole},{tenth} s tras el empuje")
+                }
             };
-            let why = line.aside.as_deref().unwrap_or_default();
-            out.data(&format!(
-                "  {}  {:7}  {after:22}  {why}",
-                out.clock(line.at),
-                format!("{from} → {to}")
-            ))?;
+            let why = line.aside.as_deref().map_or(String::new(), |why| out.sentence(why, line.at));
+            let change = format!("{from} → {to}");
+            out.data(&format!("  {}  {change:7}  {after:22}  {why}", out.clock(line.at)))?;
         }
         Ok(())
     }
 }
 
-/// One short sentence for each turn of the story, each said once.
-#[derive(Default)]
-struct Remarks {
-    most_live: u64,
-    joined: bool,
-    nothing_waits: bool,
-    all_done: bool,
-}
-
-impl Remarks {
-    fn next(&mut self, story: &Story, tasks: u32, done: u64) -> Option<String> {
-        let (facts, pool) = (story.facts()?, story.pool());
-        let live = facts.live.unwrap_or(0);
-        let before = self.most_live;
-        self.most_live = live.max(before);
-        if facts.is_empty() && !std::mem::replace(&mut self.all_done, true) {
-            if done < u64::from(tasks) {
-                return Some(format!(
-                    "Nothing is left to do, but only {done} of {tasks} tasks are done: Redis has lost the others."
-                ));
-            }
-            let down = pool.rules.first()?.down.as_ref()?;
-            return Some(format!(
-                "All {tasks} tasks are done. When it has been quiet for {}, workers leave, {} at a time, {} apart.",
-                down.idle_for, down.step, down.cooldown
-            ));
-        }
-        if facts.ready == 0 && !facts.is_empty() && !std::mem::replace(&mut self.nothing_waits, true) {
-            return Some(format!("Nothing waits any more, {} still run.", line::number(facts.in_flight)));
-        }
-        if live > before {
-            let up = &pool.rules.first()?.up;
-            let (step, cooldown) = (up.step, up.cooldown);
-            return Some(if std::mem::replace(&mut self.joined, true) {
-                "More hands: the queue gets shorter faster.".into()
-            } else {
-                format!(
-                    "The new ones work already. Why not {} at once? A step is {step}, and {cooldown} must pass before the next.",
-                    pool.max
-                )
-            });
-        }
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::feed::News;
     use super::super::story::tests::{at, pool};
     use super::*;
 

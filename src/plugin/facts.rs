@@ -1,7 +1,8 @@
 //! What the queues of a pool tell at one instant, summed; unknown is `None`, never zero.
 
 use crate::api::{QueueSpec, QueueSystem};
-use crate::decide::{Fact, QueueSeen};
+use crate::decide::{Fact, Load, QueueSeen, Time};
+use crate::protocol::snapshot::{State, Worker};
 use crate::protocol::{Keys, Snapshot, snapshot};
 use redis::{Pipeline, Value};
 use std::time::Duration;
@@ -27,10 +28,10 @@ pub struct Facts {
     pub failed: Option<u64>,
     /// Mean time of a task.
     pub mean: Option<Duration>,
-    /// The pods that the registered workers run in, by name.
-    pub pods: Vec<String>,
-    /// The ids of those that live and take no work though they could.
-    pub deaf: Vec<String>,
+    /// The registered workers, each with the place of its queue in the pool.
+    pub workers: Vec<(usize, Worker)>,
+    /// When this was read, by the queue's own clock, in milliseconds since 1970; so are the workers' instants.
+    pub time: Option<i64>,
     /// The queues as the decision takes them.
     pub queues: Vec<QueueSeen>,
 }
@@ -55,12 +56,12 @@ impl Facts {
     pub fn read(queues: &[QueueSpec], answers: Vec<Value>) -> Result<Self, String> {
         let mut lengths = 0;
         let (mut looks, mut seen) = (Vec::new(), Vec::new());
-        for (queue, answer) in queues.iter().zip(answers) {
+        for (place, (queue, answer)) in queues.iter().zip(answers).enumerate() {
             match queue.system {
                 QueueSystem::WorkerPool => {
                     let look = snapshot::parse(answer)?;
                     seen.push(QueueSeen::from(&look));
-                    looks.push(look);
+                    looks.push((place, look));
                 }
                 QueueSystem::List => match answer {
                     Value::Int(length) => {
@@ -71,43 +72,79 @@ impl Facts {
                 },
             }
         }
-        let mut facts = if looks.is_empty() { Self::default() } else { Self::sum(&looks) };
+        let mut facts = if looks.is_empty() { Self::default() } else { Self::sum(looks) };
         facts.ready += lengths;
         facts.queues = seen;
         Ok(facts)
     }
 
-    fn sum(looks: &[Snapshot]) -> Self {
-        let total = |number: fn(&Snapshot) -> Option<u64>| looks.iter().map(number).sum::<Option<u64>>();
-        let workers = || looks.iter().flat_map(|look| &look.workers);
-        let live = || workers().filter(|worker| worker.state != Some(snapshot::State::Draining));
+    fn sum(looks: Vec<(usize, Snapshot)>) -> Self {
+        let total = |number: fn(&Snapshot) -> Option<u64>| {
+            looks.iter().map(|(_, look)| number(look)).sum::<Option<u64>>()
+        };
+        let live = || {
+            let workers = looks.iter().flat_map(|(_, look)| &look.workers);
+            workers.filter(|worker| worker.state != Some(State::Draining))
+        };
         let count = |n: usize| u64::try_from(n).ok();
         let cpu: Vec<f64> = live().filter_map(|worker| worker.cpu).collect();
+        let busy = |worker: &&Worker| worker.claimed > 0 || worker.state == Some(State::Busy);
         let processed = total(|look| Some(look.processed.unwrap_or(0)));
         Self {
-            ready: looks.iter().map(|look| look.ready).sum(),
+            ready: looks.iter().map(|(_, look)| look.ready).sum(),
             in_flight: total(|look| Some(look.claimed)),
             live: count(live().count()),
-            busy: count(
-                live()
-                    .filter(|worker| worker.claimed > 0 || worker.state == Some(snapshot::State::Busy))
-                    .count(),
-            ),
+            busy: count(live().filter(busy).count()),
             cpu: (!cpu.is_empty())
                 .then(|| cpu.iter().sum::<f64>() / approximate(count(cpu.len()).unwrap_or(1))),
-            oldest: looks.iter().filter_map(Snapshot::oldest_age).max(),
+            oldest: looks.iter().filter_map(|(_, look)| look.oldest_age()).max(),
             processed,
             failed: total(|look| Some(look.failed.unwrap_or(0))),
             mean: total(|look| look.millis)
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
-            pods: workers().filter_map(|worker| worker.pod.clone()).collect(),
-            deaf: looks
-                .iter()
-                .flat_map(|look| look.workers.iter().filter(|worker| worker.is_deaf(look.time)))
-                .map(|worker| worker.id.clone())
+            queues: looks.iter().map(|(_, look)| QueueSeen::from(look)).collect(),
+            time: looks.first().map(|(_, look)| look.time),
+            workers: looks
+                .into_iter()
+                .flat_map(|(place, look)| look.workers.into_iter().map(move |worker| (place, worker)))
                 .collect(),
-            queues: looks.iter().map(QueueSeen::from).collect(),
+        }
+    }
+
+    /// The pods that the registered workers run in, by name.
+    pub fn pods(&self) -> impl Iterator<Item = &str> {
+        self.workers.iter().filter_map(|(_, worker)| worker.pod.as_deref())
+    }
+
+    /// The pods, or else the names, of those whose worker lives and takes no work.
+    pub fn deaf(&self) -> impl Iterator<Item = &str> {
+        let deaf = self.workers.iter().filter(|(_, worker)| worker.is_deaf(self.time.unwrap_or_default()));
+        deaf.map(|(_, worker)| worker.pod.as_deref().unwrap_or(&worker.id))
+    }
+
+    /// The facts of a look at `at` that was written down.
+    #[must_use]
+    pub fn recorded(queues: &[QueueSeen], at: Time) -> Self {
+        let load = Load::sum(queues);
+        let count = |fact: Fact| fact.known().and_then(|n| u64::try_from(n).ok());
+        let known = |fact: Fact| fact.known().map_or(0.0, |n| approximate(n.unsigned_abs()));
+        let (live, processed) = (count(load.live), count(load.processed));
+        Self {
+            ready: count(load.ready).unwrap_or(0),
+            in_flight: count(load.in_flight),
+            live,
+            busy: count(load.busy),
+            cpu: live.filter(|n| *n > 0).map(|n| known(load.cpu_sum) / approximate(n)),
+            oldest: count(load.oldest_at)
+                .map(|pushed| Duration::from_millis(at.0.unsigned_abs().saturating_sub(pushed))),
+            processed: processed.or(Some(0)),
+            failed: count(load.failed).or(Some(0)),
+            mean: count(load.busy_millis)
+                .zip(processed.filter(|n| *n > 0))
+                .map(|(millis, n)| Duration::from_millis(millis / n)),
+            queues: queues.to_vec(),
+            ..Self::default()
         }
     }
 
@@ -174,7 +211,6 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::snapshot::{State, Worker};
 
     fn worker(claimed: u64, state: State, cpu: f64) -> Worker {
         Worker { claimed, state: Some(state), cpu: Some(cpu), ..Worker::default() }
@@ -195,26 +231,11 @@ mod tests {
             millis: Some(98_000),
             ..Snapshot::default()
         };
-        let facts = Facts::sum(&[look]);
+        let facts = Facts::sum(vec![(0, look)]);
         assert_eq!((facts.live, facts.busy, facts.in_flight), (Some(2), Some(1), Some(2)));
         assert_eq!((facts.cpu, facts.success(), facts.utilization()), (Some(40.0), Some(98.0), Some(50.0)));
         assert_eq!((facts.mean, facts.eta()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));
         assert_eq!(facts.queues[0].cpu_sum, Fact::Known(80));
-    }
-
-    #[test]
-    fn who_lives_and_takes_nothing_is_named() {
-        let idle = |id: &str, claim_at| Worker {
-            id: id.into(),
-            claim_at: Some(claim_at),
-            ..worker(0, State::Idle, 0.0)
-        };
-        let look = Snapshot {
-            time: 60_000,
-            workers: vec![idle("deaf.1", 30_000), idle("fine.2", 59_000)],
-            ..Snapshot::default()
-        };
-        assert_eq!(Facts::sum(&[look]).deaf, ["deaf.1"]);
     }
 
     #[test]

@@ -9,9 +9,13 @@ mod demo;
 mod explain;
 mod facts;
 mod feed;
+mod help;
 mod history;
+mod hurry;
 mod lang;
 mod line;
+#[cfg(feature = "local")]
+mod local;
 mod metrics;
 mod monitor;
 mod operator;
@@ -19,7 +23,10 @@ mod output;
 mod pause;
 mod record;
 mod redis;
+mod remarks;
+mod replay;
 mod scale;
+mod screen;
 mod sentence;
 mod simulate;
 mod story;
@@ -28,10 +35,13 @@ mod why_not;
 
 use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use cluster::{Cluster, Place};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+#[cfg(not(feature = "local"))]
+use cluster::Cluster;
+use cluster::Place;
 use lang::Lang;
-use output::{Color, Out};
+use output::{Color, Format, Out};
+use replay::{Play, Replay};
 use scale::Pin;
 use std::ffi::OsString;
 use std::path::Path;
@@ -49,6 +59,9 @@ NAME may be left out where the namespace has exactly one WorkerPool.";
 struct Cli {
     #[command(flatten)]
     place: Place,
+    #[cfg(feature = "local")]
+    #[command(flatten)]
+    local: local::Local,
     /// When to colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     color: Color,
@@ -57,14 +70,6 @@ struct Cli {
     lang: Option<Lang>,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -122,7 +127,7 @@ enum Command {
         #[command(flatten)]
         tasks: Tasks,
         /// How long each task takes
-        #[arg(long, value_name = "SECONDS", default_value_t = 18, value_parser = clap::value_parser!(u32).range(..=86_400))]
+        #[arg(long, value_name = "SECONDS", default_value_t = stress::TASK_SECONDS, value_parser = clap::value_parser!(u32).range(..=86_400))]
         task_seconds: u32,
     },
     /// Pin the number of workers, or leave it to the rules again
@@ -154,6 +159,9 @@ enum Command {
         /// The WorkerPool
         name: Option<String>,
     },
+    /// Show queue, workers and reasons on one screen, live or back in time
+    #[command(visible_alias = "top", after_help = FOOT)]
+    Interactive(screen::Interactive),
     /// Print a line per change as it happens
     #[command(after_help = FOOT)]
     Monitor {
@@ -162,6 +170,14 @@ enum Command {
         /// End after this time, in seconds or such as 5m [default: when interrupted]
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
+        /// text or json, an object a line
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
+        output: Format,
+        #[command(flatten)]
+        play: Play,
+        /// With --replay: wait for nothing
+        #[arg(long, requires = "replay", conflicts_with = "speed")]
+        fast: bool,
     },
     /// Show the operator's dashboard in the browser
     ///
@@ -199,7 +215,28 @@ enum Command {
         /// When to give up, in seconds or such as 5m
         #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
         timeout: Duration,
+        #[command(flatten)]
+        play: Play,
+        /// In a quarter of the time; with --replay at once. The pauses of a pool are shortened with --local alone
+        #[arg(long, conflicts_with = "speed")]
+        fast: bool,
     },
+    /// End the local cluster and all that belongs to it
+    #[cfg(feature = "local")]
+    #[command(after_help = FOOT)]
+    Stop,
+    /// Serve the class's HTTP API beside the local cluster, until interrupted
+    #[cfg(feature = "local")]
+    #[command(after_help = FOOT)]
+    Serve {
+        /// Where it listens
+        #[arg(long, default_value = "127.0.0.1:8001")]
+        listen: std::net::SocketAddr,
+    },
+    /// What runs behind --local
+    #[cfg(feature = "local")]
+    #[command(name = crate::local::COMMAND, hide = true)]
+    LocalCluster(crate::local::Settings),
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -210,7 +247,7 @@ struct Tasks {
 }
 
 /// A time span; a bare number counts seconds, as in the class.
-fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     match text.parse::<i64>() {
         Ok(seconds) if seconds >= 0 => Ok(Duration::seconds(seconds)),
         _ => text.parse::<Duration>().map_err(|error| error.to_string()),
@@ -237,7 +274,11 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     // Libraries log what we say ourselves; RUST_LOG shows it anyway.
-    telemetry::init(LogFormat::Text, "off");
+    #[cfg(feature = "local")] // What runs behind --local has a log in place of a reader.
+    let level = if matches!(cli.command, Command::LocalCluster(_)) { "info" } else { "off" };
+    #[cfg(not(feature = "local"))]
+    let level = "off";
+    telemetry::init(LogFormat::Text, level);
     let lang = cli.lang.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
     let out = Out::new(cli.color, lang);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -274,7 +315,8 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
         Some(name) if !name.starts_with("kubectl-") => name.to_owned(),
         _ => "kubectl workerpool".to_owned(),
     };
-    let mut command = Cli::command().bin_name(name);
+    let command = Cli::command().bin_name(name);
+    let mut command = if Lang::of_args(&args) == Lang::Es { help::spanish(command) } else { command };
     Cli::from_arg_matches(&command.try_get_matches_from_mut(args)?)
 }
 
@@ -282,6 +324,23 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     if let Command::Simulate(simulate) = &cli.command {
         return simulate::run(simulate, out);
     }
+    match &cli.command {
+        Command::Demo { play, fast, .. } if play.replay.is_some() => {
+            return Box::pin(demo::replay(out, Replay::open(play, *fast)?)).await;
+        }
+        Command::Monitor { play, duration, fast, output, .. } if play.replay.is_some() => {
+            let json = *output == Format::Json;
+            return Box::pin(monitor::replay(out, Replay::open(play, *fast)?, *duration, json)).await;
+        }
+        _ => {}
+    }
+    #[cfg(feature = "local")]
+    if let Some(done) = local::run(&cli.command, &cli.local, out).await {
+        return done;
+    }
+    #[cfg(feature = "local")]
+    let cluster = cli.local.open(&cli.place, out).await;
+    #[cfg(not(feature = "local"))]
     let cluster = Cluster::open(&cli.place, out).await;
     if let Command::Check { name, output } = cli.command {
         return Box::pin(check::run(cluster, out, name.as_deref(), output == Format::Json)).await;
@@ -289,6 +348,8 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     let cluster = &cluster?;
     match cli.command {
         Command::Check { .. } | Command::Simulate(_) => Ok(true),
+        #[cfg(feature = "local")]
+        Command::Stop | Command::Serve { .. } | Command::LocalCluster(_) => Ok(true),
         Command::Metrics { name, output } => {
             metrics::run(cluster, name.as_deref(), output == Format::Json).await
         }
@@ -313,9 +374,13 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         }
         Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
         Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
-        Command::Monitor { name, duration } => monitor::run(cluster, name.as_deref(), duration).await,
-        Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout } => {
-            Box::pin(demo::run(cluster, name.as_deref(), Burst { tasks, task_seconds }, timeout)).await
+        Command::Interactive(wanted) => Box::pin(screen::run(cluster, &wanted)).await,
+        Command::Monitor { name, duration, output, .. } => {
+            Box::pin(monitor::run(cluster, name.as_deref(), duration, output == Format::Json)).await
+        }
+        Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout, fast, .. } => {
+            let burst = Burst { tasks, task_seconds };
+            Box::pin(demo::run(cluster, name.as_deref(), burst, timeout, fast)).await
         }
     }
 }

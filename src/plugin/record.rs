@@ -33,7 +33,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, duration: Option<Duratio
                 cluster.out.talk(&trouble);
                 continue;
             }
-            Some(News::Pool(_)) | None => continue,
+            Some(News::Pool(_) | News::Burst(_)) | None => continue,
         };
         if replicas.is_some() {
             let line = Line { at: api::time(Timestamp::now()), queues, replicas, missing: None };

@@ -5,6 +5,7 @@ pub mod tests;
 
 use super::facts::Facts;
 use super::feed::News;
+use super::lang::{Lang, tr};
 use super::line;
 use crate::api::{self, Change, Wishes, WorkerPool};
 use crate::decide::{Decision, Memory, Millis, Pool, Reason, Seen, decide};
@@ -63,6 +64,7 @@ pub struct Story {
     begun: Option<Timestamp>,
     due_since: Option<i64>,
     said_nobody: bool,
+    lang: Lang,
 }
 
 impl Story {
@@ -84,7 +86,14 @@ impl Story {
             begun: None,
             due_since: None,
             said_nobody: false,
+            lang: Lang::En,
         })
+    }
+
+    /// Tells it in another language.
+    #[must_use]
+    pub fn in_language(self, lang: Lang) -> Self {
+        Self { lang, ..self }
     }
 
     /// Takes in one piece of news.
@@ -111,6 +120,7 @@ impl Story {
             }
             News::Blind(why) => self.blind = Some(why),
             News::Trouble(what) => self.troubles.push_back(what),
+            News::Burst(_) => {} // what it brings is in the facts
         }
     }
 
@@ -226,7 +236,11 @@ impl Story {
                 self.told_change = Some(change.at);
                 change.sentence
             }
-            None => "not the operator's doing: somebody else set this number".into(),
+            None => tr!(
+                self.lang,
+                "not the operator's doing: somebody else set this number",
+                "no fue el operador: otro puso este número"
+            ),
         };
         Line { at, text: line::scaling(from, to, idle), aside: Some(aside), kind: Kind::Scaled { from, to } }
     }
@@ -272,16 +286,26 @@ impl Story {
         }
         self.said_nobody = true;
         let last = status.and_then(|status| status.decision.as_ref());
-        Some(match (due, last) {
-            (Some(decision), Some(last)) if !unseen => format!(
-                "The rules ask for {} workers and nobody has set them for 5 s. The operator's last word: {}. `kubectl workerpool check` looks for it",
-                decision.replicas, last.sentence
+        let (lang, asked) = (self.lang, due.map(|decision| decision.replicas));
+        Some(match (asked, last) {
+            (Some(asked), Some(last)) if !unseen => {
+                let said = &last.sentence;
+                tr!(
+                    lang,
+                    "The rules ask for {asked} workers and nobody has set them for 5 s. The operator's last word: {said}. `kubectl workerpool check` looks for it",
+                    "Las reglas piden {asked} trabajadores y nadie los pone desde hace 5 s. Lo último que dijo el operador: {said}. `kubectl workerpool check` lo busca"
+                )
+            }
+            (Some(asked), _) => tr!(
+                lang,
+                "No operator answers: the rules ask for {asked} workers and nobody sets them. `kubectl workerpool check` looks for it; by hand: `kubectl workerpool scale {asked}`",
+                "Ningún operador contesta: las reglas piden {asked} trabajadores y nadie los pone. `kubectl workerpool check` lo busca; a mano: `kubectl workerpool scale {asked}`"
             ),
-            (Some(decision), _) => format!(
-                "No operator answers: the rules ask for {} workers and nobody sets them. `kubectl workerpool check` looks for it; by hand: `kubectl workerpool scale {0}`",
-                decision.replicas
+            (None, _) => tr!(
+                lang,
+                "No operator answers: it has not seen this WorkerPool as it is now. `kubectl workerpool check` looks for it",
+                "Ningún operador contesta: no ha visto este WorkerPool como es ahora. `kubectl workerpool check` lo busca"
             ),
-            (None, _) => "No operator answers: it has not seen this WorkerPool as it is now. `kubectl workerpool check` looks for it".into(),
         })
     }
 }

@@ -1,10 +1,12 @@
-//! The links that belong to one pool: its Redis, its workers, its own word.
+//! The links that belong to one pool: its Redis, its target, its workers, its own word.
 
+use super::clock::Ahead;
 use super::{Found, broken, fine};
 use crate::api::{Condition, QueueSystem, WorkerPool};
 use crate::decide::Reason;
 use crate::plugin::cluster::Cluster;
 use crate::plugin::facts::Facts;
+use crate::plugin::lang::tr;
 use crate::plugin::output::Out;
 use crate::plugin::redis::{Link as Redis, is_ready};
 use jiff::Timestamp;
@@ -12,33 +14,48 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
-pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool) -> (Found, Option<Facts>) {
-    let namespace = &cluster.namespace;
+/// Whether Redis answers and tells of changes; what it knows, and how far its clock is ahead.
+pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool) -> (Found, Option<Facts>, Option<Ahead>) {
+    let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
     let looked = async {
         let mut redis = Redis::new(cluster, pool).await?;
         let queue = pool.spec.queues.first().map_or("check", |queue| &queue.name);
         let (version, took, pushes) = redis.probe(queue).await?;
+        let before = Timestamp::now();
+        let ((seconds, micros),): ((i64, i64),) = redis.ask(::redis::pipe().cmd("TIME")).await?;
+        let ahead = seconds * 1000 + micros / 1000 - before.as_millisecond();
         let facts = redis.look(&pool.spec.queues).await?;
         let text = format!("{}, Redis {version}, {:.1} ms", redis.name(), took.as_secs_f64() * 1000.0);
-        Ok::<_, anyhow::Error>((text, pushes, facts))
+        Ok::<_, anyhow::Error>((text, pushes, facts, ahead))
     };
     match looked.await {
-        Ok((text, true, facts)) => (fine("Redis", format!("{text}, push works")), Some(facts)),
-        Ok((text, false, facts)) => {
-            let text = format!(
-                "{text}, but it does not tell of changes by itself (CLIENT TRACKING): the operator hears of work only every {}",
-                pool.spec.interval
+        Ok((text, true, facts, ahead)) => {
+            let found = fine("Redis", tr!(lang, "{text}, push works", "{text}, avisa de los cambios"));
+            (found, Some(facts), Some(ahead))
+        }
+        Ok((text, false, facts, ahead)) => {
+            let interval = &pool.spec.interval;
+            let text = tr!(
+                lang,
+                "{text}, but it does not tell of changes by itself (CLIENT TRACKING): the operator hears of work only every {interval}",
+                "{text}, pero no avisa de los cambios (CLIENT TRACKING): el operador se entera del trabajo solo cada {interval}"
             );
-            (broken("Redis", text, "kubectl explain wp.spec.interval"), Some(facts))
+            (broken("Redis", text, "kubectl explain wp.spec.interval"), Some(facts), Some(ahead))
         }
         Err(error) => {
-            (broken("Redis", format!("{error:#}"), format!("kubectl -n {namespace} get services,pods")), None)
+            let mend = if cluster.local {
+                "kubectl workerpool stop --local".to_owned()
+            } else {
+                format!("kubectl -n {namespace} get services,pods")
+            };
+            (broken("Redis", format!("{error:#}"), mend), None, None)
         }
     }
 }
 
-pub(super) async fn workers(cluster: &Cluster, pool: &WorkerPool, facts: Option<Facts>) -> Found {
-    let namespace = &cluster.namespace;
+/// Whether the target is there and all its pods are ready; the pods that stay.
+pub(super) async fn target(cluster: &Cluster, pool: &WorkerPool) -> Result<(Found, Vec<Pod>), Found> {
+    let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
     let (target, name) = cluster.target(pool);
     let kind = pool.spec.scale_target_ref.kind.to_lowercase();
     let listed = async {
@@ -46,57 +63,102 @@ pub(super) async fn workers(cluster: &Cluster, pool: &WorkerPool, facts: Option<
             cluster.ask(&format!("reading the scale of {kind} {name}"), target.get_scale(&name)).await?;
         let selector = scale.status.and_then(|status| status.selector).unwrap_or_default();
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-        let only = ListParams::default().labels(&selector);
-        Ok::<_, anyhow::Error>((cluster.ask("listing its pods", pods.list(&only)).await?, selector))
+        let params = ListParams::default().labels(&selector);
+        Ok::<_, anyhow::Error>((
+            scale.spec.and_then(|spec| spec.replicas).unwrap_or(0),
+            cluster.ask("listing its pods", pods.list(&params)).await?,
+        ))
     };
-    let (pods, selector) = match listed.await {
-        Ok((pods, selector)) => (pods.items, selector),
-        Err(error) => {
-            return broken(
-                "workers",
-                format!("{error:#}"),
-                format!("kubectl -n {namespace} get {kind} {name}"),
-            );
+    let (wanted, pods) = listed.await.map_err(|error| {
+        broken("target", format!("{error:#}"), format!("kubectl -n {namespace} get {kind} {name}"))
+    })?;
+    let mut staying = pods.items;
+    staying.retain(|pod| pod.metadata.deletion_timestamp.is_none());
+    let ready = staying.iter().filter(|pod| is_ready(pod)).count();
+    let text = tr!(
+        lang,
+        "{kind} {name}: {ready} of {wanted} pods ready",
+        "{kind} {name}: {ready} de {wanted} pods listos"
+    );
+    let found = match staying.iter().find(|pod| !is_ready(pod)) {
+        Some(pod) => {
+            let why = waits(pod).map_or(String::new(), |why| format!(" ({why})"));
+            broken("target", text + &why, format!("kubectl -n {namespace} describe pod {}", pod.name_any()))
         }
+        None if i32::try_from(ready).is_ok_and(|ready| ready < wanted) => {
+            broken("target", text, format!("kubectl -n {namespace} describe {kind} {name}"))
+        }
+        None => fine("target", text),
     };
-    let staying: Vec<&Pod> = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect();
-    let count = staying.len();
-    if let Some(pod) = staying.iter().find(|pod| !is_ready(pod)) {
-        let ready = staying.iter().filter(|pod| is_ready(pod)).count();
-        let text = format!("{ready} of {count} pods of {kind} {name} are ready");
-        return broken("workers", text, format!("kubectl -n {namespace} describe pod {}", pod.name_any()));
-    }
+    Ok((found, staying))
+}
+
+/// Why a pod is not ready, in its own word: `ImagePullBackOff`.
+fn waits(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let mut containers = status.container_statuses.iter().flatten();
+    let waiting = containers.find_map(|it| it.state.as_ref()?.waiting.as_ref()?.reason.clone());
+    waiting.or_else(|| {
+        let mut conditions = status.conditions.iter().flatten().filter(|it| it.status == "False");
+        conditions.find_map(|it| it.reason.clone())
+    })
+}
+
+/// Whether each pod has a heartbeat, and each heartbeat a pod that takes work.
+pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts: Option<Facts>) -> Found {
+    let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
+    let (name, kind) = (&pool.spec.scale_target_ref.name, pool.spec.scale_target_ref.kind.to_lowercase());
+    let count = pods.len();
     let told = facts.filter(|_| pool.spec.queues.iter().any(|queue| queue.system != QueueSystem::List));
     let Some(facts) = told else {
         return fine(
             "workers",
-            format!(
-                "{count} of {count} pods of {kind} {name} are ready; Redis does not tell which are registered"
+            tr!(lang, "Redis does not tell who is registered", "Redis no dice quién está registrado"),
+        );
+    };
+    if let Some(deaf) = facts.deaf().next() {
+        let text = tr!(
+            lang,
+            "{deaf} has a heartbeat and takes no work, though some waits or may come",
+            "{deaf} tiene latido y no toma trabajo, aunque lo haya o pueda llegar"
+        );
+        return broken("workers", text, format!("kubectl -n {namespace} delete pod {deaf}"));
+    }
+    let names: Vec<String> = pods.iter().map(ResourceExt::name_any).collect();
+    let never: Vec<&String> = names.iter().filter(|pod| !facts.pods().any(|name| name == **pod)).collect();
+    let Some(first) = never.first() else {
+        let strangers = facts.pods().filter(|pod| !names.iter().any(|name| name == pod)).count();
+        let more = match strangers {
+            0 => String::new(),
+            n => tr!(lang, "; {n} more work from elsewhere", "; {n} más trabajan desde otra parte"),
+        };
+        return fine(
+            "workers",
+            tr!(
+                lang,
+                "{count} of {count} pods have a heartbeat{more}",
+                "{count} de {count} pods tienen latido{more}"
             ),
         );
     };
-    if !facts.deaf.is_empty() {
-        let (deaf, all) = (facts.deaf.len(), facts.pods.len());
-        let text = format!("{deaf} of {all} workers live and take no task: {}", facts.deaf.join(", "));
-        return broken(
-            "workers",
-            text,
-            format!("kubectl -n {namespace} logs -l {selector} --prefix --tail=20"),
-        );
-    }
-    let never: Vec<String> =
-        staying.iter().map(|pod| pod.name_any()).filter(|pod| !facts.pods.contains(pod)).collect();
-    let Some(first) = never.first() else {
-        return fine("workers", format!("{count} of {count} pods of {kind} {name} are registered"));
-    };
-    let text = format!("{} of {count} pods never registered: {}", never.len(), never.join(", "));
-    let queues: Vec<&str> = pool.spec.queues.iter().map(|queue| queue.name.as_str()).collect();
-    match queue_of(&pods, first) {
-        Some(queue) if !queues.contains(&queue.as_str()) => broken(
-            "workers",
-            format!("{text}; they work on queue {queue:?}, the pool reads {:?}", queues.join(", ")),
-            format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={}", queues.first().unwrap_or(&"")),
-        ),
+    let (n, all) = (never.len(), never.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", "));
+    let text = tr!(
+        lang,
+        "{n} of {count} pods never registered: {all}",
+        "{n} de {count} pods nunca se registraron: {all}"
+    );
+    let queues = pool.spec.queues.iter().map(|queue| queue.name.as_str()).collect::<Vec<_>>();
+    match queue_of(pods, first) {
+        Some(queue) if !queues.contains(&queue.as_str()) => {
+            let reads = queues.join(", ");
+            let text = tr!(
+                lang,
+                "{text}; they work on queue {queue:?}, the pool reads {reads:?}",
+                "{text}; trabajan en la cola {queue:?} y el grupo lee {reads:?}"
+            );
+            let first = queues.first().unwrap_or(&"");
+            broken("workers", text, format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={first}"))
+        }
         _ => broken("workers", text, format!("kubectl -n {namespace} logs {first}")),
     }
 }
@@ -120,7 +182,11 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Found> {
     if status.observed_generation < pool.metadata.generation {
         return vec![broken(
             "pool",
-            format!("{name}: no operator has seen it as it is now"),
+            tr!(
+                out.lang,
+                "{name}: no operator has seen it as it is now",
+                "{name}: ningún operador lo ha visto como es ahora"
+            ),
             "kubectl get pods -A -l app.kubernetes.io/component=operator",
         )];
     }
@@ -135,8 +201,10 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Found> {
         .enumerate()
         .filter(first)
         .map(|(_, condition)| {
+            let (type_, status) = (&condition.type_, &condition.status);
+            let said = local(&condition.message);
             let text =
-                format!("{name}: {} is {}: {}", condition.type_, condition.status, local(&condition.message));
+                tr!(out.lang, "{name}: {type_} is {status}: {said}", "{name}: {type_} es {status}: {said}");
             broken("pool", text, mend(&condition.reason, pool, &namespace))
         })
         .collect();
