@@ -1,10 +1,12 @@
-# `make` alone lists what there is. The cluster is kind where Docker answers, else the own one of tests/cluster; ON=kind or ON=cluster chooses.
+# `make` alone lists what there is. The cluster is kind where Docker answers, else on Linux as root the own one of
+# tests/cluster, else for the demo plain processes; ON=kind, ON=cluster or ON=local chooses.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-ON ?= $(eval ON := $(shell docker info >/dev/null 2>&1 && echo kind || echo cluster))$(ON)
+ON ?= $(eval ON := $(shell docker info >/dev/null 2>&1 && echo kind || { [ "$$(uname)$$(id -u)" = Linux0 ] && echo cluster || echo local; }))$(ON)
+CHOSEN := $(filter-out file,$(origin ON))
 OS := $(shell uname)
 MACHINE := $(subst arm64,aarch64,$(shell uname -m))
 ARCH := $(if $(filter aarch64,$(MACHINE)),arm64,amd64)
@@ -30,9 +32,26 @@ help: ## This list
 
 ## See it
 .PHONY: demo
-demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (the first time about 15 min, then 4)
+demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (the first time about 15 min, then 4); ON=local needs none (2 min)
+	@echo "── $(if $(CHOSEN),On $(ON)$(comma) as you chose.,$(WHY_$(ON)))"
+	@$(MAKE) demo-on-$(ON) ON=$(ON)
+
+comma := ,
+WHY_kind := Docker answers: on kind.
+WHY_cluster := Docker does not answer, and this is Linux with root: on a cluster of our own.
+WHY_local := Docker does not answer, and a cluster of our own needs Linux and root: on processes of this machine, without Kubernetes.
+
+.PHONY: demo-on-kind demo-on-cluster demo-on-local
+demo-on-kind demo-on-cluster:
 	@$(MAKE) $(ON)-load plugin
 	@$(ON_CLUSTER) tests/cluster/demo $(ON)
+
+demo-on-local:
+	@command -v redis-server >/dev/null || tests/cluster/install-tools test
+	@echo "── The programs (the first time about 2 min)"
+	@cargo build --locked --bins
+	@$(BUILT)/debug/kubectl-workerpool demo --local
+	@echo; echo "It runs on: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
 
 ## Test it
 .PHONY: test test-unit test-web test-cluster test-chart force bench bench-screen bench-worker waits mutants lint
@@ -159,3 +178,10 @@ kind-load: kind-up dist ## Build the images and bring them into it
 
 kind-down: ## Delete it
 	@tests/cluster/kind down
+
+.PHONY: local-up local-load local-down
+local-up local-load:
+	@echo "This needs a cluster: start Docker, or be root on Linux (ON=cluster). Without one: make demo ON=local" >&2; exit 1
+
+local-down:
+	@$(BUILT)/debug/kubectl-workerpool stop --local

@@ -118,20 +118,7 @@ impl Kubelet {
         let new = |pod: &&&Arc<Value>| pod["metadata"]["labels"]["pod-template-hash"] == *hash;
         (staying.len()..wanted).for_each(|_| self.create(deployment, &hash));
         if staying.len() > wanted {
-            // As a ReplicaSet ranks them: not ready first, then the cheapest, then the youngest.
-            let cost = |pod: &Value| {
-                pod["metadata"]["annotations"][COST]
-                    .as_str()
-                    .and_then(|text| text.parse().ok())
-                    .unwrap_or(0_i32)
-            };
-            let born = |pod: &Value| {
-                pod["metadata"]["annotations"][BORN]
-                    .as_str()
-                    .and_then(|text| text.parse().ok())
-                    .unwrap_or(0_u64)
-            };
-            staying.sort_by_key(|pod| (ready(pod), cost(pod), Reverse(born(pod))));
+            rank(&mut staying);
             staying.iter().take(staying.len() - wanted).for_each(|pod| self.delete(pod, None));
         } else if let Some(old) = staying.iter().find(|pod| !new(pod)) {
             // A changed template: one after the other.
@@ -187,6 +174,15 @@ impl Kubelet {
     }
 }
 
+/// Who goes first, as a `ReplicaSet` has it: who is not ready, then the cheapest, then the youngest.
+fn rank(pods: &mut [&Arc<Value>]) {
+    fn number<T: std::str::FromStr + Default>(pod: &Value, key: &str) -> T {
+        let text = pod["metadata"]["annotations"][key].as_str();
+        text.and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
+    pods.sort_by_key(|pod| (ready(pod), number::<i32>(pod, COST), Reverse(number::<u64>(pod, BORN))));
+}
+
 /// The Deployment of a pod: its `ReplicaSet`'s name without the hash.
 fn owner(pod: &Value) -> &str {
     let set = pod["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default();
@@ -201,4 +197,30 @@ fn hash(template: &Value) -> String {
     let mut hasher = DefaultHasher::new();
     template.to_string().hash(&mut hasher);
     format!("{:010x}", hasher.finish() & 0xff_ffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_goes_first_is_a_replica_set_s_choice() {
+        let pod = |name: &str, ready: bool, cost: &str, born: u64| {
+            let ready = json!([{"type": "Ready", "status": if ready { "True" } else { "False" }}]);
+            let marks = json!({COST: cost, BORN: born.to_string()});
+            Arc::new(
+                json!({"metadata": {"name": name, "annotations": marks}, "status": {"conditions": ready}}),
+            )
+        };
+        let all = [
+            pod("old", true, "0", 1),
+            pod("young", true, "0", 2),
+            pod("marked", true, "-2147483648", 1),
+            pod("starting", false, "9", 1),
+        ];
+        let mut pods: Vec<&Arc<Value>> = all.iter().collect();
+        rank(&mut pods);
+        let names: Vec<&str> = pods.iter().map(|pod| text(pod, "name")).collect();
+        assert_eq!(names, ["starting", "marked", "young", "old"]);
+    }
 }

@@ -239,16 +239,6 @@ enum Command {
     LocalCluster(crate::local::Settings),
 }
 
-impl Command {
-    /// Whether it runs on its own, with a log in place of a reader.
-    fn is_a_service(&self) -> bool {
-        #[cfg(feature = "local")]
-        return matches!(self, Self::LocalCluster(_));
-        #[cfg(not(feature = "local"))]
-        false
-    }
-}
-
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct Tasks {
     /// How many tasks
@@ -284,7 +274,11 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     // Libraries log what we say ourselves; RUST_LOG shows it anyway.
-    telemetry::init(LogFormat::Text, if cli.command.is_a_service() { "info" } else { "off" });
+    #[cfg(feature = "local")] // What runs behind --local has a log in place of a reader.
+    let level = if matches!(cli.command, Command::LocalCluster(_)) { "info" } else { "off" };
+    #[cfg(not(feature = "local"))]
+    let level = "off";
+    telemetry::init(LogFormat::Text, level);
     let lang = cli.lang.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
     let out = Out::new(cli.color, lang);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
