@@ -54,7 +54,7 @@ demo-on-local:
 	@echo; echo "It runs on: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
 
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart force bench bench-worker waits mutants lint
+.PHONY: test test-unit test-web test-cluster test-chart force bench bench-screen bench-worker waits mutants lint
 test: test-unit test-web test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
@@ -99,6 +99,10 @@ mutants: ## Break decide in every way that cargo-mutants knows, and see each fai
 bench-worker: ## The protocol beside bare LPUSH + BLMOVE + LREM, the filters beside Pillow and OpenCV (3 min to compile)
 	@tests/cluster/install-tools test
 	cargo bench --locked --no-default-features --features worker --bench protocol --bench filters
+
+bench-screen: ## The terminal screen with 1,000 pools in a real pseudo-terminal: key to frame, decision to frame, memory (3 min to compile)
+	@tests/cluster/install-tools test
+	cargo bench --locked --no-default-features --features plugin --bench screen
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check

@@ -66,7 +66,17 @@ fn refusal(code: u16, reason: &str, message: &str) -> Value {
 #[test]
 fn the_help_is_complete() {
     let commands = [
-        "", "check", "metrics", "explain", "history", "stress", "scale", "monitor", "simulate", "record",
+        "",
+        "check",
+        "metrics",
+        "explain",
+        "history",
+        "stress",
+        "scale",
+        "monitor",
+        "interactive",
+        "simulate",
+        "record",
         "demo",
     ];
     let all: Vec<String> = commands

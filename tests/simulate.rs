@@ -2,7 +2,6 @@
 #![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
 #[path = "support/api_server.rs"]
-#[expect(dead_code, reason = "other tests close it")]
 mod api_server;
 #[path = "support/redis.rs"]
 #[expect(dead_code, reason = "other tests stop it and start it again")]

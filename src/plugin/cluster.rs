@@ -93,6 +93,12 @@ impl Cluster {
         Self { client, context, namespace, out, server, local: false }
     }
 
+    /// The same in another namespace.
+    #[must_use]
+    pub fn within(&self, namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), ..self.clone() }
+    }
+
     /// Asks the API server; its errors come back as sentences that begin with `doing`.
     pub async fn ask<T>(
         &self,
@@ -137,7 +143,9 @@ impl Cluster {
     /// The pool `name`, or the only one there is.
     pub async fn pool(&self, name: Option<&str>) -> anyhow::Result<WorkerPool> {
         let namespace = &self.namespace;
-        let Some(pools) = self.ask("reading the WorkerPools", self.list_pools()).await? else {
+        let Some(pools) =
+            self.ask("reading the WorkerPools", self.list_pools(&ListParams::default())).await?
+        else {
             bail!(
                 "this cluster ({}) does not know WorkerPools: install them with `helm install workerpool charts/workerpool`",
                 self.context
@@ -165,9 +173,19 @@ impl Cluster {
         }
     }
 
+    /// The only pool there is, if there is exactly one.
+    pub async fn only_pool(&self) -> anyhow::Result<Option<WorkerPool>> {
+        // Two are as many as there need be to know: there may be a thousand.
+        let few = ListParams::default().limit(2);
+        match self.ask("reading the WorkerPools", self.list_pools(&few)).await? {
+            Some(pools) if pools.len() != 1 => Ok(None),
+            _ => self.pool(None).await.map(Some),
+        }
+    }
+
     /// `None` where the API is not installed.
-    async fn list_pools(&self) -> kube::Result<Option<Vec<WorkerPool>>> {
-        match self.pools().list(&ListParams::default()).await {
+    async fn list_pools(&self, params: &ListParams) -> kube::Result<Option<Vec<WorkerPool>>> {
+        match self.pools().list(params).await {
             Ok(list) => Ok(Some(list.items)),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(error),

@@ -64,19 +64,7 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
             tr!(lang, "{change}, {ago} ago", "{change}, hace {ago}"),
         ));
     }
-    let to = decision.to;
-    let next = decision.next.clone().unwrap_or_default();
-    let max = pool.spec.max_replicas;
-    let min = pool.spec.min_replicas;
-    let none = |bound: Option<String>| {
-        let none = tr!(lang, "none", "ninguno");
-        bound.map_or(none.clone(), |bound| format!("{none}: {bound}"))
-    };
-    let none_up = none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
-    let none_down = none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
-    let will = |next: Option<NextStatus>, none| next.map_or(none, |next| will(out, to, &next, now));
-    rows.push((tr!(lang, "next up", "próxima subida"), will(next.up, none_up)));
-    rows.push((tr!(lang, "next down", "próxima bajada"), will(next.down, none_down)));
+    rows.extend(ahead(out, decision, (pool.spec.min_replicas, pool.spec.max_replicas), now, true));
     let drain = status.metrics.as_ref().and_then(|metrics| drain(lang, metrics));
     rows.extend(drain.map(|drain| (tr!(lang, "empty in", "vacía en"), drain)));
 
@@ -88,6 +76,30 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
         format!("  {}{gap}  {says}", out.paint(Paint::Dim, &label))
     });
     [head, blank].into_iter().chain(rows).collect()
+}
+
+/// The next change in each direction, as far as the operator could tell; with the time of day where there is room for it.
+#[must_use]
+pub fn ahead(
+    out: &Out,
+    decision: &DecisionStatus,
+    (min, max): (i32, i32),
+    now: Timestamp,
+    clock: bool,
+) -> [(String, String); 2] {
+    let (lang, to) = (out.lang, decision.to);
+    let next = decision.next.clone().unwrap_or_default();
+    let none = |bound: Option<String>| {
+        let none = tr!(lang, "none", "ninguno");
+        bound.map_or(none.clone(), |bound| format!("{none}: {bound}"))
+    };
+    let none_up = none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
+    let none_down = none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
+    let will = |next: Option<NextStatus>, none| next.map_or(none, |next| will(out, to, &next, now, clock));
+    [
+        (tr!(lang, "next up", "próxima subida"), will(next.up, none_up)),
+        (tr!(lang, "next down", "próxima bajada"), will(next.down, none_down)),
+    ]
 }
 
 fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
@@ -134,7 +146,7 @@ fn short(millis: i64) -> String {
 }
 
 /// A change that may come: what must be true, and when at the earliest.
-fn will(out: &Out, from: i32, next: &NextStatus, now: Timestamp) -> String {
+fn will(out: &Out, from: i32, next: &NextStatus, now: Timestamp, clock: bool) -> String {
     let (NextStatus { to, at, tasks }, lang) = (next, out.lang);
     let n = tasks.unsigned_abs();
     let needs = match tasks {
@@ -146,8 +158,9 @@ fn will(out: &Out, from: i32, next: &NextStatus, now: Timestamp) -> String {
     };
     let when = match at.filter(|at| *at > now) {
         Some(at) => {
-            let (span, clock) = (minutes(time(at) - time(now)), out.clock(at));
-            tr!(lang, "in {span} at the earliest ({clock})", "dentro de {span} como pronto ({clock})")
+            let span = minutes(time(at) - time(now));
+            let clock = if clock { format!(" ({})", out.clock(at)) } else { String::new() };
+            tr!(lang, "in {span} at the earliest{clock}", "dentro de {span} como pronto{clock}")
         }
         None => tr!(lang, "at once", "ya"),
     };

@@ -2,6 +2,7 @@
 
 use crate::api::{QueueSpec, QueueSystem};
 use crate::decide::{Fact, Load, QueueSeen, Time};
+use crate::protocol::snapshot::{State, Worker};
 use crate::protocol::{Keys, Snapshot, snapshot};
 use redis::{Pipeline, Value};
 use std::time::Duration;
@@ -27,10 +28,10 @@ pub struct Facts {
     pub failed: Option<u64>,
     /// Mean time of a task.
     pub mean: Option<Duration>,
-    /// The pods that the registered workers run in, by name.
-    pub pods: Vec<String>,
-    /// Those of them whose worker lives and takes no work.
-    pub deaf: Vec<String>,
+    /// The registered workers, each with the place of its queue in the pool.
+    pub workers: Vec<(usize, Worker)>,
+    /// When this was read, by the queue's own clock, in milliseconds since 1970; so are the workers' instants.
+    pub time: Option<i64>,
     /// The queues as the decision takes them.
     pub queues: Vec<QueueSeen>,
 }
@@ -55,12 +56,12 @@ impl Facts {
     pub fn read(queues: &[QueueSpec], answers: Vec<Value>) -> Result<Self, String> {
         let mut lengths = 0;
         let (mut looks, mut seen) = (Vec::new(), Vec::new());
-        for (queue, answer) in queues.iter().zip(answers) {
+        for (place, (queue, answer)) in queues.iter().zip(answers).enumerate() {
             match queue.system {
                 QueueSystem::WorkerPool => {
                     let look = snapshot::parse(answer)?;
                     seen.push(QueueSeen::from(&look));
-                    looks.push(look);
+                    looks.push((place, look));
                 }
                 QueueSystem::List => match answer {
                     Value::Int(length) => {
@@ -71,44 +72,55 @@ impl Facts {
                 },
             }
         }
-        let mut facts = if looks.is_empty() { Self::default() } else { Self::sum(&looks) };
+        let mut facts = if looks.is_empty() { Self::default() } else { Self::sum(looks) };
         facts.ready += lengths;
         facts.queues = seen;
         Ok(facts)
     }
 
-    fn sum(looks: &[Snapshot]) -> Self {
-        let total = |number: fn(&Snapshot) -> Option<u64>| looks.iter().map(number).sum::<Option<u64>>();
-        let workers = || looks.iter().flat_map(|look| &look.workers);
-        let live = || workers().filter(|worker| worker.state != Some(snapshot::State::Draining));
+    fn sum(looks: Vec<(usize, Snapshot)>) -> Self {
+        let total = |number: fn(&Snapshot) -> Option<u64>| {
+            looks.iter().map(|(_, look)| number(look)).sum::<Option<u64>>()
+        };
+        let live = || {
+            let workers = looks.iter().flat_map(|(_, look)| &look.workers);
+            workers.filter(|worker| worker.state != Some(State::Draining))
+        };
         let count = |n: usize| u64::try_from(n).ok();
         let cpu: Vec<f64> = live().filter_map(|worker| worker.cpu).collect();
+        let busy = |worker: &&Worker| worker.claimed > 0 || worker.state == Some(State::Busy);
         let processed = total(|look| Some(look.processed.unwrap_or(0)));
         Self {
-            ready: looks.iter().map(|look| look.ready).sum(),
+            ready: looks.iter().map(|(_, look)| look.ready).sum(),
             in_flight: total(|look| Some(look.claimed)),
             live: count(live().count()),
-            busy: count(
-                live()
-                    .filter(|worker| worker.claimed > 0 || worker.state == Some(snapshot::State::Busy))
-                    .count(),
-            ),
+            busy: count(live().filter(busy).count()),
             cpu: (!cpu.is_empty())
                 .then(|| cpu.iter().sum::<f64>() / approximate(count(cpu.len()).unwrap_or(1))),
-            oldest: looks.iter().filter_map(Snapshot::oldest_age).max(),
+            oldest: looks.iter().filter_map(|(_, look)| look.oldest_age()).max(),
             processed,
             failed: total(|look| Some(look.failed.unwrap_or(0))),
             mean: total(|look| look.millis)
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
-            pods: workers().filter_map(|worker| worker.pod.clone()).collect(),
-            deaf: looks
-                .iter()
-                .flat_map(|look| look.workers.iter().filter(|worker| worker.is_deaf(look.time)))
-                .map(|worker| worker.pod.clone().unwrap_or_else(|| worker.id.clone()))
+            queues: looks.iter().map(|(_, look)| QueueSeen::from(look)).collect(),
+            time: looks.first().map(|(_, look)| look.time),
+            workers: looks
+                .into_iter()
+                .flat_map(|(place, look)| look.workers.into_iter().map(move |worker| (place, worker)))
                 .collect(),
-            queues: looks.iter().map(QueueSeen::from).collect(),
         }
+    }
+
+    /// The pods that the registered workers run in, by name.
+    pub fn pods(&self) -> impl Iterator<Item = &str> {
+        self.workers.iter().filter_map(|(_, worker)| worker.pod.as_deref())
+    }
+
+    /// The pods, or else the names, of those whose worker lives and takes no work.
+    pub fn deaf(&self) -> impl Iterator<Item = &str> {
+        let deaf = self.workers.iter().filter(|(_, worker)| worker.is_deaf(self.time.unwrap_or_default()));
+        deaf.map(|(_, worker)| worker.pod.as_deref().unwrap_or(&worker.id))
     }
 
     /// The facts of a look at `at` that was written down.
@@ -199,7 +211,6 @@ impl Facts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::snapshot::{State, Worker};
 
     fn worker(claimed: u64, state: State, cpu: f64) -> Worker {
         Worker { claimed, state: Some(state), cpu: Some(cpu), ..Worker::default() }
@@ -220,7 +231,7 @@ mod tests {
             millis: Some(98_000),
             ..Snapshot::default()
         };
-        let facts = Facts::sum(&[look]);
+        let facts = Facts::sum(vec![(0, look)]);
         assert_eq!((facts.live, facts.busy, facts.in_flight), (Some(2), Some(1), Some(2)));
         assert_eq!((facts.cpu, facts.success(), facts.utilization()), (Some(40.0), Some(98.0), Some(50.0)));
         assert_eq!((facts.mean, facts.eta()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));

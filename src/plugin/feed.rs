@@ -5,13 +5,15 @@ use super::cluster::Cluster;
 use super::facts::Facts;
 use super::redis::Link;
 use super::replay::Replay;
-use crate::api::WorkerPool;
+use crate::api::{Key, WorkerPool};
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
+use kube::api::{Api, DynamicObject};
 use kube::runtime::{WatchStreamExt, watcher};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -39,6 +41,21 @@ pub enum News {
     Trouble(String),
 }
 
+/// One piece of news of many pools.
+#[derive(Clone, Debug)]
+pub enum Listed {
+    /// All are told anew; what is not told again until [`Listed::Whole`] is gone.
+    Begin,
+    /// A pool as it is now.
+    Pool(Box<WorkerPool>),
+    /// It is gone.
+    Gone(Key),
+    /// All there are have been told.
+    Whole,
+    /// They cannot be watched, and why.
+    Trouble(String),
+}
+
 /// A stream of news; ends its tasks when dropped.
 pub enum Feed {
     /// What happens now.
@@ -58,9 +75,32 @@ impl Feed {
     pub fn start(cluster: &Cluster, pool: &WorkerPool, link: Link) -> Self {
         let (sender, news) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch_pool(cluster.clone(), pool.name_any(), sender.clone()));
+        tasks.spawn(watch_pool(cluster.clone(), pool.name_any(), sender.clone(), Arc::default()));
         tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
-        tasks.spawn(read_redis(link, pool.clone(), sender));
+        tasks.spawn(read_redis(link, pool.clone(), sender, Arc::default()));
+        Self::Live { news, _tasks: tasks }
+    }
+
+    /// The same from the pool alone: without a way to its Redis it says why, and tries again. Redis is read, too,
+    /// when the operator says something new: then something has changed there.
+    #[must_use]
+    pub fn open(cluster: &Cluster, pool: &WorkerPool) -> Self {
+        let (sender, news) = mpsc::unbounded_channel();
+        let (mut tasks, wake) = (JoinSet::new(), Arc::<Notify>::default());
+        tasks.spawn(watch_pool(cluster.clone(), pool.name_any(), sender.clone(), wake.clone()));
+        tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
+        let (cluster, pool) = (cluster.clone(), pool.clone());
+        tasks.spawn(async move {
+            let mut ticks = interval(2 * LOOK);
+            loop {
+                ticks.tick().await;
+                match Link::new(&cluster, &pool).await {
+                    Ok(link) => return Box::pin(read_redis(link, pool, sender, wake)).await,
+                    Err(error) if sender.send(News::Blind(format!("{error:#}"))).is_err() => return,
+                    Err(_) => {}
+                }
+            }
+        });
         Self::Live { news, _tasks: tasks }
     }
 
@@ -88,9 +128,36 @@ impl Feed {
     }
 }
 
-async fn watch_pool(cluster: Cluster, name: String, sender: UnboundedSender<News>) {
+/// Watches all pools of the namespace, or of all.
+pub async fn list(cluster: Cluster, everywhere: bool, sender: UnboundedSender<Listed>) {
+    let pools = if everywhere { Api::all(cluster.client.clone()) } else { cluster.pools() };
+    // A page holds a hundred: with their histories a thousand would take some tens of megabytes at once.
+    let config = watcher::Config::default().timeout(30).page_size(100);
+    let mut stream = std::pin::pin!(watcher(pools, config).default_backoff());
+    while let Some(event) = stream.next().await {
+        let news = match event {
+            Ok(watcher::Event::Init) => Listed::Begin,
+            Ok(watcher::Event::InitDone) => Listed::Whole,
+            Ok(watcher::Event::Apply(pool) | watcher::Event::InitApply(pool)) => Listed::Pool(Box::new(pool)),
+            Ok(watcher::Event::Delete(pool)) => Listed::Gone(Key::of(&pool)),
+            Err(watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) => {
+                Listed::Trouble(format!("{:#}", cluster.said("watching the WorkerPools", &error)))
+            }
+            Err(_) => continue,
+        };
+        if sender.send(news).is_err() {
+            return;
+        }
+    }
+}
+
+async fn watch_pool(cluster: Cluster, name: String, sender: UnboundedSender<News>, wake: Arc<Notify>) {
     let stream = watcher(cluster.pools(), only(&name)).default_backoff();
-    follow(&cluster, "WorkerPool", stream, &sender, |pool| Some(News::Pool(Box::new(pool)))).await;
+    let news = |pool| {
+        wake.notify_one();
+        Some(News::Pool(Box::new(pool)))
+    };
+    follow(&cluster, "WorkerPool", stream, &sender, news).await;
 }
 
 async fn watch_target(cluster: Cluster, pool: WorkerPool, sender: UnboundedSender<News>) {
@@ -152,11 +219,14 @@ async fn follow<K>(
     }
 }
 
-async fn read_redis(mut link: Link, pool: WorkerPool, sender: UnboundedSender<News>) {
+async fn read_redis(mut link: Link, pool: WorkerPool, sender: UnboundedSender<News>, wake: Arc<Notify>) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = wake.notified() => {}
+        }
         let news = match timeout(PATIENCE, link.look(&pool.spec.queues)).await {
             Ok(Ok(facts)) => News::Facts(facts),
             Ok(Err(error)) => News::Blind(format!("{error:#}")),

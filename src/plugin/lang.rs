@@ -1,6 +1,7 @@
 //! The language that people are spoken to in: by `--lang`, else as the locale says.
 
 use clap::ValueEnum;
+use std::ffi::OsString;
 
 /// A language that every text is written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -21,6 +22,16 @@ impl Lang {
             Some(locale) if locale.to_ascii_lowercase().starts_with("es") => Self::Es,
             _ => Self::En,
         }
+    }
+
+    /// What `args` ask for, before they are understood, else the environment.
+    #[must_use]
+    pub fn of_args(args: &[OsString]) -> Self {
+        let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+        let split = words.windows(2).find(|pair| pair[0] == "--lang").map(|pair| pair[1].as_ref());
+        let wanted = split.or_else(|| words.iter().find_map(|word| word.strip_prefix("--lang=")));
+        let wanted = wanted.and_then(|word| Self::from_str(word, true).ok());
+        wanted.unwrap_or_else(|| Self::of_locale(|name| std::env::var(name).ok()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::cluster::Cluster;
 use super::facts::Facts;
+use super::lang::{Lang, tr};
 use super::output::{Out, Paint};
 use super::redis::Link;
 use crate::api::{self, DecisionStatus, Wishes, WorkerPool};
@@ -35,16 +36,32 @@ pub struct Panel {
     unknown: Option<String>,
 }
 
+/// One line of the panel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The class's sign.
+    pub sign: &'static str,
+    /// What it is.
+    pub label: String,
+    /// `?` where it is unknown.
+    pub value: String,
+}
+
+/// Which row is the oldest wait: below it what is to be done begins.
+pub const OLDEST: usize = 6;
+
 /// What to do, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recommendation {
     /// `SCALE UP`, `SCALE DOWN` or `STAY`: where the rules lead, though a cooldown may still be running.
-    action: &'static str,
-    reason: String,
-    sentence: String,
+    pub action: &'static str,
+    /// One word of the closed list.
+    pub reason: String,
+    /// Why, in one sentence.
+    pub sentence: String,
     /// `operator`, or `here` where no operator has said anything yet and this program applied the rules itself.
-    by: &'static str,
+    pub by: &'static str,
 }
 
 /// Prints the panel of the pool `name`; false when Redis cannot be read.
@@ -54,7 +71,8 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
     let scale = cluster.ask("reading the target's scale", target.get_scale(&target_name)).await;
     let current = scale.ok().and_then(|scale| scale.spec).and_then(|spec| spec.replicas);
     let facts = async { Link::new(cluster, &pool).await?.look(&pool.spec.queues).await }.await;
-    let panel = Panel::new(&pool, facts.map_err(|error| format!("{error:#}")), current, Timestamp::now());
+    let facts = facts.map_err(|error| format!("{error:#}"));
+    let panel = Panel::new(&pool, facts.as_ref().map_err(String::as_str), current, Timestamp::now());
     if json {
         cluster.out.json(&panel)?;
     } else {
@@ -64,12 +82,13 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
 }
 
 impl Panel {
-    fn new(pool: &WorkerPool, facts: Result<Facts, String>, current: Option<i32>, at: Timestamp) -> Self {
-        let (facts, unknown) = match facts {
+    /// What is known at `at`; without facts, why.
+    #[must_use]
+    pub fn new(pool: &WorkerPool, facts: Result<&Facts, &str>, current: Option<i32>, at: Timestamp) -> Self {
+        let (of, unknown) = match facts {
             Ok(facts) => (Some(facts), None),
-            Err(why) => (None, Some(why)),
+            Err(why) => (None, Some(why.to_owned())),
         };
-        let of = facts.as_ref();
         let seconds = |span: Option<Duration>| span.map(|span| span.as_secs_f64());
         let (recommendation, target_workers) = recommend(pool, of, current, at).unzip();
         Self {
@@ -92,45 +111,77 @@ impl Panel {
         }
     }
 
-    fn print(&self, out: &Out) -> std::io::Result<()> {
+    /// The lines of the panel, in the class's order.
+    #[must_use]
+    pub fn rows(&self, lang: Lang) -> Vec<Row> {
         // What is not there yet, such as the mean time of no task, is not unknown.
         let none = if self.unknown.is_some() { "?" } else { "-" };
         let percent = |share: Option<f64>| share.map_or(none.into(), |share| format!("{share:.0}%"));
-        let span = |seconds: Option<f64>| seconds.map_or(none.into(), span);
+        let span = |seconds: Option<f64>| seconds.map_or(none.into(), |seconds| span(lang, seconds));
         let number = |n: Option<u64>| n.map_or(none.into(), |n| n.to_string());
-        let tasks = if self.queue_length == Some(1) { "task" } else { "tasks" };
-        out.data(&format!("📊 Queue Length: {} {tasks}", number(self.queue_length)))?;
-        out.data(&format!("👷 Active Workers: {}", number(self.active_workers)))?;
+        let queue = number(self.queue_length);
         let (busy, share) = (number(self.busy_workers), percent(self.utilization_percent));
-        out.data(&format!("⚡ Busy Workers: {busy} ({share})"))?;
-        out.data(&format!("⏱️  Avg Time: {}", span(self.avg_time_seconds)))?;
-        out.data(&format!("✅ Success Rate: {}", percent(self.success_rate_percent)))?;
-        out.data(&format!("🖥️  CPU Usage: {}", percent(self.cpu_percent)))?;
-        out.data(&format!("⏳ Oldest Wait: {}", span(self.oldest_wait_seconds)))?;
-        if let Some(why) = &self.unknown {
-            out.talk(&out.paint(Paint::Dim, &format!("? is unknown: {why}")));
-        }
+        let (sign, action) = match &self.recommendation {
+            None => ("❔", tr!(lang, "? (nothing is known)", "? (no se sabe nada)")),
+            Some(Recommendation { action, reason, .. }) => {
+                let (sign, said) = match *action {
+                    "SCALE UP" => ("🔺", tr!(lang, "SCALE UP", "SUBIR")),
+                    "SCALE DOWN" => ("🔻", tr!(lang, "SCALE DOWN", "BAJAR")),
+                    _ => ("⏸️", tr!(lang, "STAY", "MANTENER")),
+                };
+                (sign, format!("{said} ({reason})"))
+            }
+        };
         let target = self.target_workers.map_or("?".into(), |n| n.to_string());
-        match &self.recommendation {
-            Some(Recommendation { action, reason, sentence, by }) => {
-                let sign = match *action {
-                    "SCALE UP" => "🔺",
-                    "SCALE DOWN" => "🔻",
-                    _ => "⏸️ ",
-                };
-                let by = if *by == "operator" {
-                    ""
-                } else {
-                    "; no operator has said anything, this is by the rules alone"
-                };
-                out.data(&format!("{sign} Recommendation: {action} ({reason})"))?;
+        let queue = match self.queue_length {
+            Some(1) => tr!(lang, "1 task", "1 tarea"),
+            _ => tr!(lang, "{queue} tasks", "{queue} tareas"),
+        };
+        let row = |sign, label, value| Row { sign, label, value };
+        vec![
+            row("📊", tr!(lang, "Queue Length", "Longitud de la cola"), queue),
+            row("👷", tr!(lang, "Active Workers", "Trabajadores activos"), number(self.active_workers)),
+            row("⚡", tr!(lang, "Busy Workers", "Trabajadores ocupados"), format!("{busy} ({share})")),
+            row("⏱️", tr!(lang, "Avg Time", "Tiempo medio"), span(self.avg_time_seconds)),
+            row("✅", tr!(lang, "Success Rate", "Tasa de éxito"), percent(self.success_rate_percent)),
+            row("🖥️", tr!(lang, "CPU Usage", "Uso de CPU"), percent(self.cpu_percent)),
+            row("⏳", tr!(lang, "Oldest Wait", "Espera más larga"), span(self.oldest_wait_seconds)),
+            row(sign, tr!(lang, "Recommendation", "Recomendación"), action),
+            row("🎯", tr!(lang, "Target Workers", "Trabajadores objetivo"), target),
+            row("📈", "ETA".to_owned(), span(self.eta_seconds)),
+        ]
+    }
+
+    fn print(&self, out: &Out) -> std::io::Result<()> {
+        let lang = out.lang;
+        for (at, Row { sign, label, value }) in self.rows(lang).into_iter().enumerate() {
+            // These signs are drawn wider than terminals count them.
+            let gap = if sign.ends_with('\u{fe0f}') { "  " } else { " " };
+            out.data(&format!("{sign}{gap}{label}: {value}"))?;
+            if at == OLDEST
+                && let Some(why) = &self.unknown
+            {
+                out.talk(
+                    &out.paint(Paint::Dim, &tr!(lang, "? is unknown: {why}", "? es desconocido: {why}")),
+                );
+            }
+            if let Some(Recommendation { sentence, by, .. }) =
+                self.recommendation.as_ref().filter(|_| at == OLDEST + 1)
+            {
                 let sentence = out.sentence(sentence, self.at);
+                let by = if *by == "operator" {
+                    String::new()
+                } else {
+                    tr!(
+                        lang,
+                        "; no operator has said anything, this is by the rules alone",
+                        "; ningún operador ha dicho nada, esto es solo por las reglas"
+                    )
+                };
                 out.data(&out.paint(Paint::Dim, &format!("   {sentence}{by}")))?;
             }
-            None => out.data("❔ Recommendation: ? (nothing is known)")?,
         }
-        out.data(&format!("🎯 Target Workers: {target}"))?;
-        out.data(&format!("📈 ETA: {}", span(self.eta_seconds)))
+        Ok(())
     }
 }
 
@@ -175,10 +226,11 @@ fn recommend(
 }
 
 /// A span as people say it: `0.4s`, `32s`, `2 minutes`.
-fn span(seconds: f64) -> String {
+fn span(lang: Lang, seconds: f64) -> String {
+    let minutes = seconds / 60.0;
     match seconds {
         _ if seconds > 0.0 && seconds < 10.0 => format!("{seconds:.1}s"),
         _ if seconds < 119.5 => format!("{seconds:.0}s"),
-        _ => format!("{:.0} minutes", seconds / 60.0),
+        _ => tr!(lang, "{minutes:.0} minutes", "{minutes:.0} minutos"),
     }
 }

@@ -26,6 +26,7 @@ mod redis;
 mod remarks;
 mod replay;
 mod scale;
+mod screen;
 mod sentence;
 mod simulate;
 mod story;
@@ -34,12 +35,12 @@ mod why_not;
 
 use crate::api::Duration;
 use crate::telemetry::{self, LogFormat};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[cfg(not(feature = "local"))]
 use cluster::Cluster;
 use cluster::Place;
 use lang::Lang;
-use output::{Color, Out};
+use output::{Color, Format, Out};
 use replay::{Play, Replay};
 use scale::Pin;
 use std::ffi::OsString;
@@ -69,14 +70,6 @@ struct Cli {
     lang: Option<Lang>,
     #[command(subcommand)]
     command: Command,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// For programs
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,7 +127,7 @@ enum Command {
         #[command(flatten)]
         tasks: Tasks,
         /// How long each task takes
-        #[arg(long, value_name = "SECONDS", default_value_t = 18, value_parser = clap::value_parser!(u32).range(..=86_400))]
+        #[arg(long, value_name = "SECONDS", default_value_t = stress::TASK_SECONDS, value_parser = clap::value_parser!(u32).range(..=86_400))]
         task_seconds: u32,
     },
     /// Pin the number of workers, or leave it to the rules again
@@ -166,6 +159,9 @@ enum Command {
         /// The WorkerPool
         name: Option<String>,
     },
+    /// Show queue, workers and reasons on one screen, live or back in time
+    #[command(visible_alias = "top", after_help = FOOT)]
+    Interactive(screen::Interactive),
     /// Print a line per change as it happens
     #[command(after_help = FOOT)]
     Monitor {
@@ -174,6 +170,9 @@ enum Command {
         /// End after this time, in seconds or such as 5m [default: when interrupted]
         #[arg(long, value_name = "TIME", value_parser = span)]
         duration: Option<Duration>,
+        /// text or json, an object a line
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
+        output: Format,
         #[command(flatten)]
         play: Play,
         /// With --replay: wait for nothing
@@ -248,7 +247,7 @@ struct Tasks {
 }
 
 /// A time span; a bare number counts seconds, as in the class.
-fn span(text: &str) -> Result<Duration, String> {
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
     match text.parse::<i64>() {
         Ok(seconds) if seconds >= 0 => Ok(Duration::seconds(seconds)),
         _ => text.parse::<Duration>().map_err(|error| error.to_string()),
@@ -295,15 +294,6 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
-/// The language in which to speak of `args` before they are understood.
-fn lang(args: &[OsString]) -> Lang {
-    let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
-    let split = words.windows(2).find(|pair| pair[0] == "--lang").map(|pair| pair[1].as_ref());
-    let wanted = split.or_else(|| words.iter().find_map(|word| word.strip_prefix("--lang=")));
-    let wanted = wanted.and_then(|word| Lang::from_str(word, true).ok());
-    wanted.unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()))
-}
-
 fn file_stem(args: &[OsString]) -> Option<String> {
     args.first().and_then(|path| Path::new(path).file_stem()).map(|name| name.to_string_lossy().into_owned())
 }
@@ -326,7 +316,7 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
         _ => "kubectl workerpool".to_owned(),
     };
     let command = Cli::command().bin_name(name);
-    let mut command = if lang(&args) == Lang::Es { help::spanish(command) } else { command };
+    let mut command = if Lang::of_args(&args) == Lang::Es { help::spanish(command) } else { command };
     Cli::from_arg_matches(&command.try_get_matches_from_mut(args)?)
 }
 
@@ -338,8 +328,12 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Demo { play, fast, .. } if play.replay.is_some() => {
             return Box::pin(demo::replay(out, Replay::open(play, *fast)?)).await;
         }
-        Command::Monitor { play, duration, fast, .. } if play.replay.is_some() => {
-            return Box::pin(monitor::replay(out, Replay::open(play, *fast)?, *duration)).await;
+        Command::Interactive(wanted) if wanted.play.replay.is_some() => {
+            return Box::pin(screen::replay(out, wanted)).await;
+        }
+        Command::Monitor { play, duration, fast, output, .. } if play.replay.is_some() => {
+            let json = *output == Format::Json;
+            return Box::pin(monitor::replay(out, Replay::open(play, *fast)?, *duration, json)).await;
         }
         _ => {}
     }
@@ -383,7 +377,10 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         }
         Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
         Command::Record { name, duration } => Box::pin(record::run(cluster, name.as_deref(), duration)).await,
-        Command::Monitor { name, duration, .. } => monitor::run(cluster, name.as_deref(), duration).await,
+        Command::Interactive(wanted) => Box::pin(screen::run(cluster, &wanted)).await,
+        Command::Monitor { name, duration, output, .. } => {
+            Box::pin(monitor::run(cluster, name.as_deref(), duration, output == Format::Json)).await
+        }
         Command::Demo { name, tasks: Tasks { tasks }, task_seconds, timeout, fast, .. } => {
             let burst = Burst { tasks, task_seconds };
             Box::pin(demo::run(cluster, name.as_deref(), burst, timeout, fast)).await

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// When to colour.
@@ -17,6 +18,15 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
 }
 
 /// A colour by its meaning.
@@ -42,6 +52,8 @@ pub struct Out {
     pub lang: Lang,
     color: bool,
     zone: TimeZone,
+    /// Where lines go instead, while a screen is drawn.
+    kept: Option<Arc<Mutex<Vec<String>>>>,
 }
 
 impl Out {
@@ -61,13 +73,41 @@ impl Out {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
         };
-        Self { lang, color, zone }
+        Self { lang, color, zone, kept: None }
+    }
+
+    /// The same, but lines are kept and not printed.
+    #[must_use]
+    pub fn keeping(&self) -> Self {
+        Self { color: false, kept: Some(Arc::default()), ..self.clone() }
+    }
+
+    /// The lines that were kept so far.
+    #[must_use]
+    pub fn kept(&self) -> Vec<String> {
+        let kept = self
+            .kept
+            .as_ref()
+            .map(|kept| std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner)));
+        kept.unwrap_or_default()
+    }
+
+    fn keep(&self, line: &str) -> bool {
+        if let Some(kept) = &self.kept {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        }
+        self.kept.is_some()
+    }
+
+    /// Whether to colour.
+    #[must_use]
+    pub fn color(&self) -> bool {
+        self.color
     }
 
     /// One line of data.
-    #[expect(clippy::unused_self, reason = "only who was handed an `Out` prints")]
     pub fn data(&self, line: &str) -> io::Result<()> {
-        writeln!(io::stdout().lock(), "{line}")
+        if self.keep(line) { Ok(()) } else { writeln!(io::stdout().lock(), "{line}") }
     }
 
     /// One line of data at an instant, as the wall clock here shows it.
@@ -81,9 +121,10 @@ impl Out {
     }
 
     /// Talk, beside the data. Nobody may be there to hear it.
-    #[expect(clippy::unused_self, reason = "only who was handed an `Out` prints")]
     pub fn talk(&self, line: &str) {
-        let _ = writeln!(io::stderr().lock(), "{line}");
+        if !self.keep(line) {
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        }
     }
 
     /// An instant as the wall clock here shows it.

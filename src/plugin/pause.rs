@@ -13,10 +13,10 @@ use serde_json::json;
 pub struct Terms {
     /// End by itself after this time, in seconds or such as 30m [default: when resumed]
     #[arg(long = "for", value_name = "TIME", value_parser = super::span)]
-    span: Option<api::Duration>,
+    pub span: Option<api::Duration>,
     /// What for: everybody sees it
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    pub reason: Option<String>,
 }
 
 /// Pauses the pool `name`; false when no operator has answered.

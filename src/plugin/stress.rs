@@ -18,6 +18,8 @@ pub struct Burst {
     pub task_seconds: u32,
 }
 
+/// How long a task takes where nothing else is said.
+pub const TASK_SECONDS: u32 = 18;
 /// Elements of one transaction: it must stay far below what a client may send at once.
 const BATCH: usize = 1000;
 

@@ -116,7 +116,7 @@ pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts:
             tr!(lang, "Redis does not tell who is registered", "Redis no dice quién está registrado"),
         );
     };
-    if let Some(deaf) = facts.deaf.first() {
+    if let Some(deaf) = facts.deaf().next() {
         let text = tr!(
             lang,
             "{deaf} has a heartbeat and takes no work, though some waits or may come",
@@ -125,9 +125,9 @@ pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts:
         return broken("workers", text, format!("kubectl -n {namespace} delete pod {deaf}"));
     }
     let names: Vec<String> = pods.iter().map(ResourceExt::name_any).collect();
-    let never: Vec<&String> = names.iter().filter(|pod| !facts.pods.contains(pod)).collect();
+    let never: Vec<&String> = names.iter().filter(|pod| !facts.pods().any(|name| name == **pod)).collect();
     let Some(first) = never.first() else {
-        let strangers = facts.pods.iter().filter(|pod| !names.contains(pod)).count();
+        let strangers = facts.pods().filter(|pod| !names.iter().any(|name| name == pod)).count();
         let more = match strangers {
             0 => String::new(),
             n => tr!(lang, "; {n} more work from elsewhere", "; {n} más trabajan desde otra parte"),

@@ -155,3 +155,13 @@ fn what_cannot_be_read_is_not_zero() {
         ]
     );
 }
+
+#[test]
+fn what_it_says_itself_is_said_in_spanish_and_the_lines_stay() {
+    let mut story = Story::begin(pool()).expect("a pool that works").in_language(Lang::Es);
+    story.hear(News::Replicas(3), at(0));
+    story.hear(News::Replicas(4), at(1));
+    let line = story.tell(at(5)).remove(0);
+    assert_eq!(line.text, "🔺 SCALING UP TO 4 WORKERS");
+    assert_eq!(line.aside.as_deref(), Some("no fue el operador: otro puso este número"));
+}

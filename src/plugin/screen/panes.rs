@@ -1,0 +1,230 @@
+//! One pool: the class's panel and the charts above, below them who works, how it was decided, and the history.
+
+use super::super::facts::Facts;
+use super::super::lang::{Lang, tr};
+use super::super::line::minutes;
+use super::super::metrics::{OLDEST, Panel, Row};
+use super::app::{App, Pane};
+use super::chart::{self, Scene};
+use super::paint::{Tone, below, line, right, said, spelled, title, wrap};
+use super::staff::{Doing, Staff};
+use crate::api::time;
+use crate::decide::Millis;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+/// What the panel needs at least.
+const PANEL: u16 = 12;
+/// What the panes below it need at most: more room is the charts'.
+const LOWER: u16 = 13;
+
+/// Draws the pool that is open.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let lower = (area.height * 9 / 20).min(LOWER);
+    let upper = (area.height - lower).max(PANEL).min(area.height.saturating_sub(3));
+    let wide = if app.out.lang == Lang::Es { 37 } else { 31 };
+    let left = Rect { width: wide, height: upper, ..area };
+    panel(buffer, left, app);
+    let charts = Rect { x: area.x + wide + 1, width: area.width - wide - 1, height: upper, ..area };
+    let Some(opened) = &app.opened else { return };
+    let (from, to) = app.window();
+    let scene = Scene {
+        past: &opened.past,
+        pool: opened.wishes.as_ref().map(crate::api::Wishes::pool),
+        from,
+        to,
+        cursor: app.frozen.map(|(at, _)| at),
+        now: app.now,
+        out: &app.out,
+        ascii: app.look.ascii,
+    };
+    chart::draw(buffer, charts, &scene);
+    let lower = below(area, upper);
+    let all: &[fn(&mut Buffer, Rect, &App)] = match app.pane {
+        Pane::All if area.width >= 130 => &[workers, trail, history],
+        Pane::All => &[workers, trail],
+        Pane::Workers => &[workers],
+        Pane::Trail => &[trail],
+        Pane::History => &[history],
+    };
+    let count = u16::try_from(all.len()).unwrap_or(1);
+    for (i, draw) in (0..).zip(all) {
+        let (start, end) = (lower.width * i / count, lower.width * (i + 1) / count);
+        draw(buffer, Rect { x: lower.x + start, width: end - start, ..lower }, app);
+    }
+}
+
+/// The class's panel: facts, what to do, and how old it is.
+fn panel(buffer: &mut Buffer, area: Rect, app: &App) {
+    let Some(moment) = app.moment() else { return };
+    let (lang, at) = (app.out.lang, app.at());
+    let why = moment.blind.as_deref().unwrap_or("?");
+    let panel = Panel::new(&moment.pool, moment.facts(at).ok_or(why), moment.replicas, at);
+    let short = |value: String| match value.split_once(" (") {
+        Some((word, rest)) if word == "?" || rest.starts_with(|letter: char| letter.is_uppercase()) => {
+            word.to_owned()
+        }
+        _ => value,
+    };
+    let rows = panel.rows(lang).into_iter().enumerate();
+    for (i, Row { sign, label, value }) in rows {
+        let value = short(value);
+        let tone = match sign {
+            _ if value == "?" || value.starts_with("? ") => Tone::Bad,
+            "🔺" => Tone::Up,
+            "🔻" => Tone::Down,
+            _ => Tone::Bold,
+        };
+        let row = u16::try_from(i + usize::from(i > OLDEST)).unwrap_or(0);
+        let gap = " ".repeat(3_usize.saturating_sub(Span::raw(sign).width()));
+        let spans = vec![
+            said(Tone::Plain, format!("{sign}{gap}")),
+            said(Tone::Plain, format!("{label}: ")),
+            said(tone, value),
+        ];
+        line(buffer, area, row, spans);
+    }
+    let between = u16::try_from(OLDEST + 1).unwrap_or(0);
+    line(buffer, area, between, vec![said(Tone::Dim, "─".repeat(usize::from(area.width) - 1))]);
+    let age = Millis((time(at) - time(moment.looked())).0.max(0));
+    let age = minutes(Millis(age.0 / 1000 * 1000));
+    let (tone, words) = match &moment.blind {
+        Some(why) => (Tone::Bad, format!("? {why}")),
+        None => (Tone::Dim, tr!(lang, "read {age} ago", "leído hace {age}")),
+    };
+    let words = wrap(&words, usize::from(area.width) - 1).into_iter().map(|text| said(tone, text));
+    let empty = moment.facts(at).map_or(Vec::new(), |facts| drained(lang, facts));
+    let legend = [
+        tr!(lang, "█ busy  ░ idle  ━ wanted", "█ ocupado  ░ libre  ━ deseado"),
+        tr!(lang, "▲▼ decision  ╌ limit  ? unknown", "▲▼ decisión  ╌ umbral  ? sin datos"),
+    ];
+    let beside = empty.into_iter().chain([String::new()]).chain(legend).map(|text| said(Tone::Dim, text));
+    for (row, text) in (between + 4..area.height).zip(words.chain(beside)) {
+        line(buffer, area, row, vec![text]);
+    }
+}
+
+/// How long the queue takes to be empty with the workers there are, and with one and two more.
+fn drained(lang: Lang, facts: &Facts) -> Vec<String> {
+    let known = facts.mean.zip(facts.live).filter(|(_, live)| *live > 0 && facts.ready > 0);
+    let Some((mean, live)) = known else { return Vec::new() };
+    let millis = |workers: u64| {
+        u64::try_from(mean.as_millis()).unwrap_or(u64::MAX).saturating_mul(facts.ready) / workers
+    };
+    let line = |n: u64| {
+        let span = minutes(Millis(i64::try_from(millis(n)).unwrap_or(i64::MAX)));
+        tr!(lang, "empty in {span} with {n}", "vacía en {span} con {n}")
+    };
+    (live..live + 3).map(line).collect()
+}
+
+/// Who works, on what state since when, and who goes next.
+fn workers(buffer: &mut Buffer, area: Rect, app: &App) {
+    let Some(moment) = app.moment() else { return };
+    let (lang, at) = (app.out.lang, app.at());
+    let staff = Staff::new(moment, at);
+    let there = staff.rows.len();
+    let wanted = moment.replicas.map_or("?".to_owned(), |n| n.to_string());
+    let name = match moment.facts(at) {
+        None => tr!(lang, "Workers: ?", "Trabajadores: ?"),
+        Some(_) if !staff.known => {
+            tr!(lang, "Workers: {wanted}, not told by name", "Trabajadores: {wanted}, sin saber cuáles")
+        }
+        Some(_) => tr!(
+            lang,
+            "Workers: {there} of {wanted} registered",
+            "Trabajadores: {there} de {wanted} registrados"
+        ),
+    };
+    title(buffer, area, &name);
+    let area = below(Rect { width: area.width.saturating_sub(2), ..area }, 1);
+    let room = usize::from(area.height);
+    let skip = if app.pane == Pane::Workers { app.scroll.min(there.saturating_sub(room)) } else { 0 };
+    let more = there.saturating_sub(skip + room);
+    for (row, worker) in (0..area.height).zip(staff.rows.iter().skip(skip)) {
+        if more > 0 && row + 1 == area.height {
+            let more = more + 1;
+            line(buffer, area, row, vec![said(Tone::Dim, tr!(lang, "… {more} more", "… {more} más"))]);
+            break;
+        }
+        let (sign, tone, word) = match worker.doing {
+            Doing::Busy => ("█", Tone::Good, tr!(lang, "busy", "ocupado")),
+            Doing::Idle => ("░", Tone::Dim, tr!(lang, "idle", "libre")),
+            Doing::Draining => ("▼", Tone::Down, tr!(lang, "draining", "drenando")),
+            Doing::Deaf => ("⚠", Tone::Bad, tr!(lang, "deaf", "sordo")),
+            Doing::Unknown => ("?", Tone::Bad, "?".to_owned()),
+        };
+        let since = worker.since.map_or(String::new(), minutes);
+        let cpu = worker.cpu.map_or(String::new(), |cpu| format!("{cpu:.0}%"));
+        let goes = match worker.goes {
+            Some(n) if n <= staff.step => tr!(lang, "goes next", "se va"),
+            Some(n) => format!("{n}."),
+            None => String::new(),
+        };
+        let state = format!("{sign} {word:<8}{since:>7}{cpu:>5} ");
+        let name = usize::from(area.width).saturating_sub(state.chars().count() + 10).max(5);
+        let skip = worker.name.chars().count().saturating_sub(name);
+        let short: String = worker.name.chars().skip(skip).collect();
+        line(buffer, area, row, vec![said(tone, state), said(Tone::Plain, short)]);
+        let goes_tone = if worker.goes.is_some_and(|n| n <= staff.step) { Tone::Down } else { Tone::Dim };
+        right(buffer, area, row, vec![said(goes_tone, goes)]);
+    }
+}
+
+/// How the number came about, a step a line.
+fn trail(buffer: &mut Buffer, area: Rect, app: &App) {
+    let lang = app.out.lang;
+    title(buffer, area, &tr!(lang, "How it was decided", "Cómo se decidió"));
+    let area = below(area, 1);
+    let Some(decision) = app.moment().and_then(|moment| moment.status()?.decision.as_ref()) else { return };
+    let narrow = area.width < 60;
+    let label = |step: &str| {
+        if narrow {
+            let step = step.replace("scaleUp.", "▲ ").replace("scaleDown.", "▼ ").replace("Percent", "");
+            step.replace("stabilizationWindowSeconds", "window").replace("utilization", "util")
+        } else {
+            step.to_owned()
+        }
+    };
+    let steps: Vec<_> = decision
+        .trail
+        .iter()
+        .map(|step| (label(&step.step), spelled(app.look.ascii, app.out.step(&step.says, decision.at))))
+        .collect();
+    let width = steps.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let skip = if app.pane == Pane::Trail { app.scroll.min(steps.len().saturating_sub(1)) } else { 0 };
+    for (row, (label, says)) in (0..area.height).zip(steps.into_iter().skip(skip)) {
+        let label = format!("{label:width$} ");
+        line(buffer, area, row, vec![said(Tone::Dim, label), said(Tone::Plain, says)]);
+    }
+}
+
+/// The changes, the newest first.
+fn history(buffer: &mut Buffer, area: Rect, app: &App) {
+    let lang = app.out.lang;
+    title(buffer, area, &tr!(lang, "History", "Historial"));
+    let area = below(area, 1);
+    let Some(opened) = &app.opened else { return };
+    let changes = opened.past.changes(app.at());
+    if changes.is_empty() {
+        let none = tr!(lang, "The number has not changed yet.", "El número no ha cambiado todavía.");
+        return line(buffer, area, 0, vec![said(Tone::Dim, none)]);
+    }
+    let skip = if app.pane == Pane::History { app.scroll.min(changes.len() - 1) } else { 0 };
+    for (row, change) in (0..area.height).zip(changes.iter().rev().skip(skip)) {
+        let (sign, tone) = if change.to > change.from { ("▲", Tone::Up) } else { ("▼", Tone::Down) };
+        let old = time(app.now) - time(change.at) > Millis::seconds(20 * 3600);
+        let day = if old {
+            change.at.to_zoned(app.out.zone().clone()).strftime("%m-%d ").to_string()
+        } else {
+            String::new()
+        };
+        let spans = vec![
+            said(Tone::Dim, format!("{day}{} ", app.out.clock(change.at))),
+            said(tone, spelled(app.look.ascii, format!("{sign} {} → {} ", change.from, change.to))),
+            said(Tone::Plain, spelled(app.look.ascii, app.out.sentence(&change.sentence, change.at))),
+        ];
+        line(buffer, area, row, spans);
+    }
+}
