@@ -383,6 +383,19 @@ fn tasks_reach_a_redis_outside_the_cluster() {
 }
 
 #[test]
+fn a_queue_that_is_full_refuses_a_burst_and_the_refusal_says_why() {
+    let redis = RedisServer::start();
+    let api = ApiServer::start([("GET", POOLS, 200, list(&[pool("filters", &redis.url())]))]);
+    let unread = redis::cmd("HSET").arg(&["wp:{tasks}:unread", "99999999", "100000"]).take();
+    unread.exec(&mut redis.connect()).expect("results that nobody reads");
+    insta::assert_snapshot!(run(&["stress", "--tasks", "2500"], Some(&api)), @r#"
+    exit 1
+    ! error: the queue takes no more, 0 of 2500 tasks were pushed: 100000 results wait to be read: collect them, or push with "keep": 0 what nobody reads
+    "#);
+    assert_eq!(redis::Commands::llen(&mut redis.connect(), "wp:{tasks}:ready"), Ok(0));
+}
+
+#[test]
 fn what_cannot_be_read_is_a_question_mark_and_a_failure() {
     let api = ApiServer::start([
         ("GET", POOLS, 200, list(&[pool("filters", "redis://127.0.0.1:1")])),

@@ -3,9 +3,13 @@
 
 #[path = "support/redis.rs"]
 mod server;
+#[path = "support/stage.rs"]
+mod stage;
 
 use redis::Commands;
+use serde_json::json;
 use server::RedisServer;
+use stage::{Stage, pool_with, scales, target};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool::api::{Key, QueueSpec, QueueSystem};
@@ -103,6 +107,58 @@ async fn a_worker_that_is_told_to_drain_is_seen_to_do_so_and_to_go_on() {
     eye.commands.send(ask(false)).expect("the endpoint runs");
     let goes_on = eye.next().await;
     assert_eq!((goes_on.workers[0].drain, goes_on.queues[0].live), (Drain::No, Fact::Known(1)));
+}
+
+/// A worker that has taken a task and died; `others` live.
+fn death(server: &RedisServer, others: bool) {
+    let (mut redis, keys) = (server.connect(), Keys::new("tasks"));
+    let mut worker = |name: &str| {
+        let (name, host) = (name.to_owned(), "h".to_owned());
+        let said = Registration { pod: name.clone(), name, host, version: "1".into() };
+        register(&keys, &said).run_blocking(&mut redis).expect("an id")
+    };
+    let dead = worker("dead");
+    if others {
+        worker("other");
+    }
+    push(server);
+    take(&keys, &dead, 0).run_blocking(&mut redis).expect("a task");
+    let _: () = redis.del(keys.worker(&dead)).expect("its lease");
+}
+
+#[tokio::test]
+async fn what_the_last_worker_held_when_it_was_killed_is_ready_again_and_wakes_a_pool_of_none() {
+    let server = RedisServer::start();
+    let mut eye = Eye::on(&server.url());
+    death(&server, false);
+    // A worker that looked for the dead just before it died has the first turn.
+    let _: () = server.connect().pset_ex("wp:{tasks}:reaper", 1, 300).expect("its turn");
+    eye.watch("a", QueueSystem::WorkerPool, SHORT);
+    let first = eye.next().await;
+    assert_eq!((first.queues[0].ready, first.queues[0].in_flight), (Fact::Known(0), Fact::Known(1)));
+    let rescued = eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
+    assert_eq!((rescued.queues[0].in_flight, rescued.queues[0].live), (Fact::Known(0), Fact::Known(0)));
+    let mut redis = server.connect();
+    let (dead, attempts): (i64, i64) = redis::pipe()
+        .scard("wp:{tasks}:workers")
+        .hget("wp:{tasks}:attempts", "1")
+        .query(&mut redis)
+        .expect("an answer");
+    assert_eq!((dead, attempts), (0, 1));
+    let mut stage = Stage::with(&pool_with(&json!({"minReplicas": 0})), Some(target(0)));
+    assert_eq!(scales(&stage.look(rescued.queues[0])), [1]);
+}
+
+#[tokio::test]
+async fn while_workers_look_for_the_dead_themselves_the_operator_leaves_it_to_them() {
+    let server = RedisServer::start();
+    let mut eye = Eye::on(&server.url());
+    death(&server, true);
+    let _: () = server.connect().pset_ex("wp:{tasks}:reaper", 1, 450).expect("a worker's turn");
+    eye.watch("a", QueueSystem::WorkerPool, SHORT);
+    for _ in 0..3 {
+        assert_eq!(eye.next().await.queues[0].in_flight, Fact::Known(1));
+    }
 }
 
 #[tokio::test]

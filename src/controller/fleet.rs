@@ -348,11 +348,10 @@ impl Fleet {
                 if let Some(target) = self.targets.get_mut(&pool.target)
                     && target.version < done.version
                 {
-                    target.desired = done.replicas;
-                    target.version = done.version;
+                    (target.desired, target.version, target.observed) = (done.replicas, done.version, false);
                 }
-                if let Some(plan) = pool.plan.as_mut().filter(|_| verdict.to < verdict.from) {
-                    plan.written();
+                if let Some(plan) = &mut pool.plan {
+                    plan.written(verdict.from, verdict.to);
                 }
                 pool.memory = taken.decision.memory.clone().written(&pool.memory, now);
                 tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);

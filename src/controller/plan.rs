@@ -6,13 +6,17 @@ use super::drain::{BEAT, Ground};
 use super::event::Command;
 use crate::decide::victims::{Drain, MARK, Order, Pod, Worker, choose};
 use crate::decide::{Fact, Millis, QueueSeen, Time};
+use crate::protocol::DRAIN;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long something that was asked for may take to be seen before it is asked for again.
 const AGAIN: Millis = Millis::seconds(1);
-/// How long marks must have been seen before the scale is written: the controller that takes the pods hears of marks
-/// and of the number on two ways, and on a busy machine the later may come first.
+/// How long marks must have been seen before the scale is written, and twice as long again as it took to see them: the
+/// controller that takes the pods hears of marks and of the number on two ways, and on a busy machine the later may come
+/// first.
 const SETTLE: Millis = Millis::seconds(1);
+/// Who drains is asked anew so often: by itself it goes on after [`DRAIN`].
+const RENEW: Millis = Millis(DRAIN.as_secs().cast_signed() * 1_000 / 3);
 /// A list of pods that is older is made anew while a plan waits.
 const STALE: Millis = Millis::seconds(5);
 
@@ -43,10 +47,17 @@ pub(super) struct Plan {
     /// What pods were marked with last, and when.
     marks: BTreeMap<String, (bool, Time)>,
     marking: bool,
+    /// When marks were asked for that no list has shown yet, and how long the last ones took to be shown.
+    asked_at: Option<Time>,
+    took: Millis,
     /// Since when lists show the marks as they should be.
     right_since: Option<Time>,
     /// The scale is written, and the target's controller is about to take the victims.
     written: bool,
+    /// The lowest number that its controller may still go down to, whatever has been written since.
+    lowest: Option<i32>,
+    /// Since when it has seen the present number.
+    observed_since: Option<Time>,
     /// Why the API server did not do what was asked, and until when it is left alone.
     trouble: Option<(String, Time)>,
 }
@@ -77,10 +88,39 @@ impl Plan {
         }
     }
 
+    /// What a process before this one left is taken back; what it wrote last is not known.
+    pub fn found() -> Self {
+        Self { lowest: Some(0), ..Self::default() }
+    }
+
     /// The scale was written.
-    pub fn written(&mut self) {
-        self.written = true;
+    pub fn written(&mut self, from: i32, to: i32) {
+        if to < from {
+            (self.written, self.lowest) = (true, Some(self.lowest.unwrap_or(to).min(to)));
+        }
+        self.observed_since = None;
         self.wrote();
+    }
+
+    /// Whether the target's controller is about to take some of those that are there. It may go on with a lower number
+    /// after a higher one is written: who is told to work again before it has seen that is taken with a task.
+    fn takes(&mut self, staying: &[Pod], on: &Ground<'_>) -> bool {
+        let there = i32::try_from(staying.len()).unwrap_or(i32::MAX);
+        if there > on.target.desired && !self.rolls(on) {
+            return true;
+        }
+        if self.lowest.is_some_and(|lowest| there > lowest) && !self.is_followed(on) {
+            return true;
+        }
+        (self.written, self.lowest) = (false, None);
+        false
+    }
+
+    /// Whether a list shows what the target's controller made of the present number.
+    fn is_followed(&mut self, on: &Ground<'_>) -> bool {
+        let since = self.observed_since.filter(|_| on.target.observed);
+        self.observed_since = on.target.observed.then(|| since.unwrap_or(on.now));
+        since.is_some_and(|since| self.listed_at.is_some_and(|at| at - since >= SETTLE))
     }
 
     /// What was listed and seen before is no proof any more.
@@ -135,11 +175,15 @@ impl Plan {
         let Some(looked) = self.looked_at else { return Some(look(on, todo)) };
         let staying = self.staying(on);
         let there = i32::try_from(staying.len()).unwrap_or(i32::MAX);
-        if there > on.target.desired && !self.rolls(on) {
+        if self.takes(&staying, on) {
+            self.renew(&staying, on, todo);
             self.list_after(BEAT, on, todo);
             return Some("waiting for those that are on their way out".to_owned());
         }
-        self.written = false;
+        if there < on.target.desired && !self.is_followed(on) {
+            self.list_after(BEAT, on, todo);
+            return Some("waiting for those that are on their way in".to_owned());
+        }
         if self.rolls(on) {
             self.release(on, todo);
             return Some(format!("waiting for the rollout of {} to end", on.key.display()));
@@ -158,8 +202,9 @@ impl Plan {
             self.list_after(Millis(0), on, todo);
             return Some(SURE.to_owned());
         }
-        let right_since = *self.right_since.get_or_insert(now);
-        if on.order == Order::Cost && !self.victims.is_empty() && now - right_since < SETTLE {
+        self.took = self.asked_at.take().map_or(self.took, |asked| now - asked);
+        let settled = *self.right_since.get_or_insert(now) + SETTLE + self.took + self.took;
+        if on.order == Order::Cost && !self.victims.is_empty() && now < settled {
             return Some(SURE.to_owned());
         }
         // What is written is decided on pods and workers of this very moment.
@@ -175,17 +220,16 @@ impl Plan {
 
     /// Takes everything back; true once nothing is left.
     pub fn end(&mut self, on: &Ground<'_>, todo: &mut Vec<Command>) -> bool {
-        if self.listed_at.is_none() || self.written && !self.listed {
+        if self.listed_at.is_none() || self.lowest.is_some() && !self.listed {
             self.list_after(Millis(0), on, todo);
             return false;
         }
-        let there = i32::try_from(self.staying(on).len()).unwrap_or(i32::MAX);
-        // Its controller will take them: who goes on now could be taken with a task.
-        if there > on.target.desired && !self.rolls(on) {
+        let staying = self.staying(on);
+        if self.takes(&staying, on) {
+            self.renew(&staying, on, todo);
             self.list_after(BEAT, on, todo);
             return false;
         }
-        self.written = false;
         let clear = self.release(on, todo);
         if !self.listed {
             self.list_after(Millis(0), on, todo);
@@ -252,16 +296,34 @@ impl Plan {
             let told = self.told.get(&id).filter(|(_, at)| on.now - *at < AGAIN).map(|(on, _)| *on);
             seen &= wanted == is;
             if wanted != told.unwrap_or(is) && (wanted || !self.is_marked(pod, staying, on)) {
-                self.told.insert(id.clone(), (wanted, on.now));
                 if wanted { &mut stop } else { &mut go_on }.push(id);
+            } else if wanted && is && self.ends_soon(&id, on) {
+                stop.push(id);
             }
         }
-        for (workers, drain) in [(stop, true), (go_on, false)] {
-            if let (Some(address), false) = (on.address, workers.is_empty()) {
-                todo.push(Command::Drain(address.clone(), on.pool.clone(), workers, drain));
-            }
-        }
+        self.ask(stop, true, on, todo);
+        self.ask(go_on, false, on, todo);
         seen
+    }
+
+    /// Who drains goes on draining.
+    fn renew(&mut self, staying: &[Pod], on: &Ground<'_>, todo: &mut Vec<Command>) {
+        let here = |worker: &&Worker| staying.iter().any(|pod| worker.pod.as_ref() == Some(&pod.name));
+        let draining = self.workers.iter().filter(|worker| worker.drain != Drain::No).filter(here);
+        let ids = draining.map(|worker| (worker.queue, worker.id.clone()));
+        let ids = ids.filter(|id| self.ends_soon(id, on)).collect();
+        self.ask(ids, true, on, todo);
+    }
+
+    fn ends_soon(&self, worker: &(usize, String), on: &Ground<'_>) -> bool {
+        self.told.get(worker).is_none_or(|(_, at)| on.now - *at >= RENEW)
+    }
+
+    fn ask(&mut self, workers: Ids, drain: bool, on: &Ground<'_>, todo: &mut Vec<Command>) {
+        self.told.extend(workers.iter().map(|id| (id.clone(), (drain, on.now))));
+        if let (Some(address), false) = (on.address, workers.is_empty()) {
+            todo.push(Command::Drain(address.clone(), on.pool.clone(), workers, drain));
+        }
     }
 
     /// Whether `pod` may bear the mark. Nobody is told to go on before it is taken away: of who drains a new process
@@ -306,7 +368,7 @@ impl Plan {
         }
         if !marks.is_empty() && !self.is_troubled(on) {
             self.marks.extend(marks.iter().map(|(pod, mark)| (pod.clone(), (*mark, on.now))));
-            self.marking = true;
+            (self.marking, self.asked_at) = (true, Some(on.now));
             todo.push(Command::Mark(on.pool.clone(), marks));
         }
         seen && !self.marking

@@ -233,7 +233,7 @@ impl PoolState {
                 && (self.noted.as_deref() == Some(Reason::ScalingDown.as_str())
                     || workers.iter().any(|worker| worker.drain != Drain::No));
             if left {
-                self.plan.get_or_insert_default();
+                self.plan.get_or_insert_with(|| Box::new(Plan::found()));
             }
             if let Some(plan) = &mut self.plan {
                 plan.looked(workers, now);

@@ -46,6 +46,7 @@ pub async fn run(
         pace: Pace::new(Instant::now()),
         queues: HashMap::new(),
         wakes: HashMap::new(),
+        dead: Vec::new(),
         link: Link::Down { retry_at: Instant::now(), tries: 0, why: String::new() },
     };
     loop {
@@ -62,6 +63,7 @@ pub async fn run(
                 while let Ok(info) = endpoint.pushes.try_recv() { endpoint.hear(info); }
                 let facts = endpoint.look().await;
                 if !facts.is_empty() { deliver(facts); }
+                endpoint.rescue().await;
             }
         }
     }
@@ -75,6 +77,8 @@ struct Endpoint {
     queues: HashMap<Key, Vec<Queue>>,
     /// Which pools a changed key wakes.
     wakes: HashMap<String, Vec<Key>>,
+    /// In which queues of which pools the last look found the dead.
+    dead: Vec<(Key, usize)>,
     link: Link,
 }
 
@@ -97,6 +101,20 @@ impl Endpoint {
             Command::Look(pool) => self.pace.sooner(&pool, Instant::now()),
             Command::Drain(pool, workers, drain) => self.drain(&pool, workers, drain).await,
             Command::Forget(pool) => self.forget(&pool),
+        }
+    }
+
+    /// Rescues what the dead hold: workers do so too, but perhaps none is left.
+    async fn rescue(&mut self) {
+        for (pool, queue) in std::mem::take(&mut self.dead) {
+            let (Link::Up { connection, .. }, Some(queues)) = (&mut self.link, self.queues.get(&pool)) else {
+                return;
+            };
+            let Some(queue) = queues.get(queue) else { continue };
+            // What is not done in time the next look finds again.
+            if let Ok(Err(error)) = tokio::time::timeout(DEADLINE, queue.rescue(connection)).await {
+                tracing::warn!(pool = %pool, "cannot rescue what dead workers hold: {}", sentence(&error));
+            }
         }
     }
 
@@ -263,7 +281,7 @@ impl Endpoint {
             .collect()
     }
 
-    fn facts(&self, due: Vec<(Key, Option<Instant>)>, answers: Vec<Value>) -> Vec<Facts> {
+    fn facts(&mut self, due: Vec<(Key, Option<Instant>)>, answers: Vec<Value>) -> Vec<Facts> {
         let looks = due.iter().filter_map(|(pool, _)| self.queues.get(pool)).map(Vec::len).sum::<usize>();
         let before = answers.len().saturating_sub(looks);
         let mut answers = answers.into_iter().skip(before);
@@ -275,9 +293,10 @@ impl Endpoint {
                 .iter()
                 .enumerate()
                 .map(|(index, queue)| match queue.parse(answers.next().unwrap_or(Value::Nil), index) {
-                    Ok((seen, named)) => {
-                        workers.extend(named);
-                        seen
+                    Ok(look) => {
+                        workers.extend(look.workers);
+                        self.dead.extend(look.dead.then(|| (pool.clone(), index)));
+                        look.seen
                     }
                     Err(why) => {
                         missing.get_or_insert(why);

@@ -4,8 +4,9 @@ use crate::api::{QueueSpec, QueueSystem};
 use crate::decide::victims::{Drain, Worker};
 use crate::decide::{Fact, QueueSeen};
 use crate::protocol::snapshot::{self, Snapshot, State};
-use crate::protocol::{Call, Keys, ask_to_drain};
-use redis::{Cmd, Value};
+use crate::protocol::{Call, Keys, REAP, Reaped, ask_to_drain, dead, reap};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, RedisResult, Value};
 
 /// A queue of a pool.
 #[derive(Clone, Debug)]
@@ -58,15 +59,37 @@ impl Queue {
         ask_to_drain(&self.keys, id, drain)
     }
 
-    /// What the answer tells, with the workers that it names as those of queue number `index`; or one sentence that
-    /// says why it tells nothing.
-    pub(super) fn parse(&self, answer: Value, index: usize) -> Result<(QueueSeen, Vec<Worker>), String> {
+    /// Makes ready again what dead workers hold, unless a worker has just looked for them.
+    pub(super) async fn rescue(&self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        for id in dead(&self.keys, REAP).run(connection).await? {
+            let mut left = 1;
+            while left > 0 {
+                let Reaped { rescued, failed, left: more } = reap(&self.keys, &id).run(connection).await?;
+                left = more;
+                tracing::info!(
+                    queue = self.wake_key,
+                    dead = id,
+                    rescued,
+                    failed,
+                    "rescued a dead worker's tasks"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What the answer tells, with workers as those of queue number `index`; or one sentence that says why it tells nothing.
+    pub(super) fn parse(&self, answer: Value, index: usize) -> Result<Look, String> {
         match self.system {
-            QueueSystem::WorkerPool => snapshot::parse(answer)
-                .map(|snapshot| (QueueSeen::from(&snapshot), workers(snapshot, index).collect())),
+            QueueSystem::WorkerPool => snapshot::parse(answer).map(|snapshot| Look {
+                seen: QueueSeen::from(&snapshot),
+                dead: snapshot.dead > 0,
+                workers: workers(snapshot, index).collect(),
+            }),
             QueueSystem::List => match answer {
                 Value::Int(length) => {
-                    Ok((QueueSeen { ready: Fact::Known(length), ..QueueSeen::NOT_TOLD }, Vec::new()))
+                    let seen = QueueSeen { ready: Fact::Known(length), ..QueueSeen::NOT_TOLD };
+                    Ok(Look { seen, workers: Vec::new(), dead: false })
                 }
                 Value::ServerError(error) => {
                     Err(format!("the key {} cannot be read: {error}", self.wake_key))
@@ -75,6 +98,16 @@ impl Queue {
             },
         }
     }
+}
+
+/// What one look at a queue found.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub seen: QueueSeen,
+    /// The workers that it names.
+    pub workers: Vec<Worker>,
+    /// Whether there are dead ones whom nobody has rescued yet.
+    pub dead: bool,
 }
 
 /// How long a claim that was waiting when its worker was told to drain may still bring a task (docs/worker-protocol.md).
@@ -130,7 +163,7 @@ mod tests {
     fn a_list_tells_its_length_alone_and_garbage_is_no_length() {
         let list =
             Queue::new(&QueueSpec { name: "jobs".into(), system: QueueSystem::List, ..QueueSpec::default() });
-        let (seen, workers) = list.parse(Value::Int(7), 0).expect("a length");
+        let Look { seen, workers, .. } = list.parse(Value::Int(7), 0).expect("a length");
         assert_eq!(workers, []);
         assert_eq!((seen.ready, seen.busy), (Fact::Known(7), Fact::NotTold));
         assert!(list.parse(Value::Nil, 0).expect_err("no length").contains("jobs"));

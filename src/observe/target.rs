@@ -23,6 +23,7 @@ pub struct ScalableStatus {
     #[serde(default)]
     replicas: i32,
     updated_replicas: Option<i32>,
+    observed_generation: Option<i64>,
 }
 
 /// What a pool needs to know of its target.
@@ -34,6 +35,8 @@ pub struct Target {
     pub replicas: i32,
     /// `status.updatedReplicas`: those of them that follow the present template.
     pub updated: i32,
+    /// Its controller has seen it as it is now.
+    pub observed: bool,
     /// The label selector of its pods.
     pub selector: String,
     /// Its version; versions of one object only grow.
@@ -103,6 +106,7 @@ impl From<&Scalable> for Target {
             desired: object.spec.replicas.unwrap_or(1),
             replicas: object.status.as_ref().map_or(0, |status| status.replicas),
             updated: object.status.as_ref().and_then(|status| status.updated_replicas).unwrap_or(0),
+            observed: object.status.as_ref().and_then(|status| status.observed_generation) >= meta.generation,
             selector: selector.map(|selector| selector.to_string()).unwrap_or_default(),
             version: meta.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0),
             uid: meta.uid.clone().unwrap_or_default(),

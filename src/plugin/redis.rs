@@ -4,6 +4,7 @@
 use super::cluster::Cluster;
 use super::facts::{Facts, commands};
 use crate::api::{QueueSpec, WorkerPool};
+use crate::protocol::Call;
 use anyhow::{Context, anyhow, bail};
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -83,10 +84,10 @@ impl Link {
     }
 
     /// Tells something that must not be told twice, on a connection that is known to work.
-    pub async fn tell(&mut self, command: &Pipeline) -> anyhow::Result<()> {
+    pub async fn tell<T: FromRedisValue>(&mut self, call: &Call<T>) -> anyhow::Result<T> {
         self.ask::<()>(redis::pipe().cmd("PING").ignore()).await?;
         let Some(connection) = &mut self.open else { bail!("Redis {} went away", self.name()) };
-        let told = command.exec_async(connection).await;
+        let told = call.run(connection).await;
         told.map_err(|error| self.wrong(&error))
     }
 

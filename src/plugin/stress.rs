@@ -4,8 +4,8 @@ use super::cluster::Cluster;
 use super::line;
 use super::redis::Link;
 use crate::api::{QueueSystem, WorkerPool};
-use crate::protocol::{ImageTask, Keys, Source, Task, push};
-use anyhow::Context;
+use crate::protocol::{ImageTask, Keys, Push, Source, Task, push_if_room};
+use anyhow::{Context, bail};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -20,7 +20,7 @@ pub struct Burst {
 
 /// How long a task takes where nothing else is said.
 pub const TASK_SECONDS: u32 = 18;
-/// Elements of one transaction: it must stay far below what a client may send at once.
+/// Elements of one push: it must stay far below what a client may send at once.
 const BATCH: usize = 1000;
 
 /// Pushes the burst into the pool `name`.
@@ -52,9 +52,14 @@ pub async fn push_burst(link: &mut Link, keys: &Keys, burst: Burst) -> anyhow::R
         image: Source::Synthetic { width: 256, height: 256, seed },
         delay_ms: u64::from(burst.task_seconds) * 1000,
     };
-    let tasks: Vec<_> = (0..u64::from(burst.tasks)).map(|seed| Task::new(body(seed))).collect();
-    for batch in tasks.chunks(BATCH) {
-        link.tell(&push(keys, batch)?).await.context("the tasks could not be pushed")?;
+    // Nobody reads the results.
+    let task = |seed| Task { keep: Some(0), ..Task::new(body(seed)) };
+    let tasks: Vec<_> = (0..u64::from(burst.tasks)).map(task).collect();
+    for (done, batch) in tasks.chunks(BATCH).enumerate() {
+        let answer = link.tell(&push_if_room(keys, batch)?).await.context("the tasks could not be pushed")?;
+        if let Push::Refused(why) = answer {
+            bail!("the queue takes no more, {} of {} tasks were pushed: {why}", done * BATCH, tasks.len());
+        }
     }
     Ok(())
 }

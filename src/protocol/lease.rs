@@ -1,14 +1,14 @@
 //! Registration, heartbeat and departure of a worker.
 
 use super::call::script;
-use super::{Call, FENCE_TTL, Keys, LEASE, millis};
+use super::{Call, DRAIN, FENCE_TTL, Keys, LEASE, millis};
 use redis::Script;
 use std::sync::LazyLock;
 
 static REGISTER: LazyLock<Script> = script!("lua/register.lua");
 static HEARTBEAT: LazyLock<Script> = script!("lua/heartbeat.lua");
 static DEREGISTER: LazyLock<Script> = script!("lua/deregister.lua");
-static DRAIN: LazyLock<Script> = script!("lua/drain.lua");
+static DRAIN_SCRIPT: LazyLock<Script> = script!("lua/drain.lua");
 
 /// What a worker says of itself once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +60,16 @@ pub fn deregister(keys: &Keys, id: &str) -> Call<u64> {
     Call::new(&DEREGISTER, [keys.workers(), keys.worker(id), keys.claimed(id)]).arg(id).arg(millis(FENCE_TTL))
 }
 
-/// Asks the worker `id` to take nothing more, or (`false`) to go on; answers whether it lives. Its state says
-/// `draining` at once. Wait until it has said so for longer than its claim may block (2 s) and holds nothing:
-/// a claim that was waiting when it was asked may still bring one task.
+/// Asks the worker `id` to take nothing more for [`DRAIN`] from now, or (`false`) to go on; answers whether it lives.
+/// Its state says `draining` at once. Wait until it has said so for longer than its claim may block (2 s) and holds
+/// nothing: a claim that was waiting when it was asked may still bring one task, which it hands back.
 #[must_use]
 pub fn ask_to_drain(keys: &Keys, id: &str, drain: bool) -> Call<bool> {
-    Call::new(&DRAIN, [keys.worker(id), keys.claimed(id)]).arg(u8::from(drain))
+    Call::new(&DRAIN_SCRIPT, [keys.worker(id), keys.claimed(id)]).arg(u8::from(drain)).arg(millis(DRAIN))
+}
+
+/// The worker `id` itself takes nothing more, for good.
+#[must_use]
+pub fn drain(keys: &Keys, id: &str) -> Call<bool> {
+    Call::new(&DRAIN_SCRIPT, [keys.worker(id), keys.claimed(id)]).arg(1)
 }

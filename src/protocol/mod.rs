@@ -21,7 +21,7 @@ pub use call::Call;
 pub use claim::{Done, Ending, Take, ack, ack_and_take, blocking_move, claimed, fail, hand_back, take};
 pub use image::{ImageTask, Source};
 pub use keys::Keys;
-pub use lease::{Registration, Usage, ask_to_drain, deregister, heartbeat, register};
+pub use lease::{Registration, Usage, ask_to_drain, deregister, drain, heartbeat, register};
 pub use reap::{Reaped, dead, reap};
 pub use snapshot::Snapshot;
 pub use submit::{MAX_MEMORY, MAX_UNREAD, Push, collect, push_if_room, push_within};
@@ -33,8 +33,10 @@ pub const HEARTBEAT: Duration = Duration::from_secs(2);
 pub const LEASE: Duration = Duration::from_secs(8);
 /// A worker that has room and has not tried to claim for this long is deaf.
 pub const DEAF: Duration = Duration::from_secs(20);
+/// How long a worker drains unless it is asked again, so that nobody stays away from work for somebody who is gone.
+pub const DRAIN: Duration = Duration::from_mins(1);
 /// How often the dead are looked for, by whichever worker comes first.
-pub const REAP: Duration = Duration::from_secs(1);
+pub const REAP: Duration = Duration::from_millis(500);
 /// How long results can be read.
 pub const RESULT_TTL: Duration = Duration::from_hours(1);
 /// How long the fence of a generation that ended stands where its claimed list was.

@@ -30,11 +30,11 @@ impl FromRedisValue for Reaped {
     }
 }
 
-/// Finds the workers whose lease is over: members of the set whose hash is gone. Of all that ask, one a second gets
+/// Finds the workers whose lease is over: members of the set whose hash is gone. Of all that ask, two a second get
 /// an answer and the others an empty one; [`Duration::ZERO`] as `pace` asks out of turn.
 #[must_use]
 pub fn dead(keys: &Keys, pace: Duration) -> Call<Vec<String>> {
-    // A little less than the period, so that who comes every second is not refused every other time.
+    // A little less than the period, so that who comes each time is not refused every other.
     let pace = pace.min(REAP) * 9 / 10;
     Call::new(&DEAD, [keys.workers(), keys.reaper(), keys.worker("")]).arg(millis(pace)).arg(millis(LEASE))
 }

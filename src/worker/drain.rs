@@ -19,7 +19,7 @@ pub async fn run(worker: &Arc<Worker>, mut slots: JoinSet<()>) {
     info!(running, "draining: nothing more is taken");
     let work = async {
         if let Some(id) = worker.lease.id() {
-            let _ = worker.link.call(&protocol::ask_to_drain(worker.keys(), &id, true)).await;
+            let _ = worker.link.call(&protocol::drain(worker.keys(), &id)).await;
         }
         while slots.join_next().await.is_some() {}
     };

@@ -1,4 +1,4 @@
-//! The rescue of what dead workers held, by whichever worker comes first each second.
+//! The rescue of what dead workers held, by whichever worker comes first.
 
 use super::Worker;
 use crate::protocol::{self, REAP};
@@ -6,7 +6,7 @@ use redis::RedisResult;
 use std::sync::Arc;
 use tracing::info;
 
-/// Looks once a second; while Redis is away there is nothing to do but to look again.
+/// Looks twice a second; while Redis is away there is nothing to do but to look again.
 pub async fn run(worker: Arc<Worker>) {
     loop {
         tokio::time::sleep(REAP.mul_f64(0.9 + fastrand::f64() / 5.0)).await;

@@ -54,11 +54,6 @@ fn peer(objects: &[Value], word: &str) -> Peer {
     let pod = match component {
         "outside" => None,
         "stranger" => Some(Pod { labels: Map::new(), spec: json!({}), owner: String::new() }),
-        // The front is not in the chart yet; its pods will carry the same labels.
-        "front" => find("worker").map(|mut pod| {
-            pod.labels.insert("app.kubernetes.io/component".into(), "front".into());
-            pod
-        }),
         component => Some(find(component).unwrap_or_else(|| panic!("no pod of {component}"))),
     };
     Peer { namespace, pod }

@@ -45,7 +45,7 @@ pub fn pods(objects: &[Value]) -> Vec<Pod> {
 fn every_container_is_restricted_and_bounded() {
     let pods = pods(&render(EVERYTHING));
     let owners: Vec<_> = pods.iter().map(Pod::component).collect();
-    for component in ["operator", "redis", "worker", "crd", "test"] {
+    for component in ["operator", "redis", "worker", "front", "crd", "test"] {
         assert!(owners.contains(&component), "{component} is not among {owners:?}");
     }
     for Pod { spec, owner, .. } in &pods {
@@ -93,13 +93,16 @@ fn selectors_select_what_they_mean() {
         ("Deployment/workerpool", "operator"),
         ("Deployment/redis", "redis"),
         ("Deployment/filter-worker", "worker"),
+        ("Deployment/filter-front", "front"),
         ("Service/workerpool-metrics", "operator"),
         ("Service/workerpool-dashboard", "operator"),
+        ("Service/filter-front", "front"),
         ("Service/redis", "redis"),
         ("PodDisruptionBudget/workerpool", "operator"),
         ("NetworkPolicy/workerpool", "operator"),
         ("NetworkPolicy/redis", "redis"),
         ("NetworkPolicy/filter-worker", "worker"),
+        ("NetworkPolicy/filter-front", "front"),
         ("PodMonitor/workerpool", "operator"),
     ];
     let mut selecting = 0;

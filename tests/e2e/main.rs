@@ -11,4 +11,5 @@ mod policies;
 mod quiet;
 mod refusals;
 mod story;
+mod witness;
 mod world;

@@ -14,6 +14,11 @@ fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_
             "scaleDown": {"queueLength": 2, "utilizationPercent": 30, "idleFor": "15s", "step": 2, "cooldown": "8s"},
         }),
     );
+    // The class's front knows them too.
+    let front =
+        format!("/api/v1/namespaces/{}/services/filter-front:8001/proxy/api/workers/status", world.namespace);
+    let told = world.kubectl(&["get", "--raw", &front]);
+    assert!(told.contains(r#""live":3"#), "{told}");
     world.workerpool(&["stress", "--tasks", "30", "--task-seconds", "4"]);
     eventually("the first step", || {
         if world.replicas() == 5 { Ok(()) } else { Err(format!("{:?}", world.path())) }

@@ -93,6 +93,13 @@ impl World {
         run("kubectl", &["delete", "namespace", &self.namespace, "--ignore-not-found", "--wait"], None);
     }
 
+    /// A `kubectl` that has not begun.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("kubectl");
+        command.args(["-n", &self.namespace]).args(arguments).stdin(Stdio::null());
+        command
+    }
+
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         fine("kubectl", &[&["-n", &self.namespace], arguments].concat(), None)
     }

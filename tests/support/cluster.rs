@@ -2,6 +2,9 @@
 //! can be killed before or after any of them.
 #![allow(dead_code, reason = "each test uses its part")]
 
+mod pod;
+
+pub use pod::SimPod;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use workerpool::act;
@@ -14,44 +17,7 @@ use workerpool::observe::Facts;
 use workerpool::observe::target::{Target, TargetKey, Writer};
 use workerpool::report::Metrics;
 
-/// How long a controller takes to see what was written, and a pod to be gone.
-const LAG: i64 = 300;
-/// How long it may take to see a mark: longer than the number, though that is written later.
-const MARK_LAG: i64 = 900;
 const STEP: i64 = 50;
-
-#[derive(Clone, Debug)]
-pub struct SimPod {
-    pub standing: Standing,
-    pub owner: String,
-    pub cost: i32,
-    pub cost_at: i64,
-    pub gone_at: Option<i64>,
-    pub life: u32,
-    /// A worker runs in it and is registered.
-    pub registered: bool,
-    /// Until when it holds a task.
-    pub busy_until: Option<i64>,
-    pub drain_since: Option<i64>,
-    pub since: i64,
-}
-
-impl SimPod {
-    /// The cost that the controller knows of.
-    fn cost_seen(&self, now: i64) -> i32 {
-        match now - self.cost_at < MARK_LAG {
-            true if self.cost == MARK => 0,
-            true => MARK,
-            false => self.cost,
-        }
-    }
-
-    /// Of the target, not of another one with the same labels or the same queue.
-    fn is_ours(&self) -> bool {
-        ["worker", "worker-5d4f", "worker-77aa"]
-            .contains(&self.owner.split_once('/').map_or("", |(_, name)| name))
-    }
-}
 
 pub struct Cluster {
     pub kind: &'static str,
@@ -59,9 +25,16 @@ pub struct Cluster {
     pub desired: i32,
     pub updated: Option<i32>,
     written_at: i64,
+    numbers: Vec<(i64, i32)>,
+    follows: i32, // one number after the other
     version: u64,
     ours: bool,
     pub waiting: i64,
+    /// How long a controller takes to see what was written.
+    pub lag: i64,
+    /// How long the API server takes to write a mark; the controller hears of it so much later, too.
+    pub slow: i64,
+    later: Vec<(i64, Command)>,
     /// How long a task takes.
     pub task: i64,
     /// Pods that were taken while they held a task, and all that were taken, in order.
@@ -91,9 +64,14 @@ impl Cluster {
             desired: replicas,
             updated: None,
             written_at: 0,
+            numbers: vec![],
+            follows: replicas,
             version: 1,
             ours: false,
             waiting: 0,
+            lag: 300,
+            slow: 0,
+            later: vec![],
             task: 4_000,
             interrupted: vec![],
             taken: vec![],
@@ -136,6 +114,7 @@ impl Cluster {
             registered: standing >= Standing::NotReady,
             busy_until: None,
             drain_since: None,
+            drain_ends: 0,
             // The first is the longest idle.
             since: self.now + i64::from(self.made),
         };
@@ -185,6 +164,7 @@ impl Cluster {
             desired: self.desired,
             replicas: there,
             updated: self.updated.unwrap_or(there),
+            observed: self.numbers.is_empty(),
             selector: "app=worker".into(),
             version: self.version,
             uid: "target".into(),
@@ -246,6 +226,12 @@ impl Cluster {
             self.settle();
             self.now += STEP;
             self.world_turns();
+            let now = self.now;
+            for (_, command) in self.later.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+                if let Some(event) = self.perform(command) {
+                    self.tell(event);
+                }
+            }
             if self.fleet.next_tick().is_some_and(|at| at.0 <= self.now) {
                 self.tell(Event::Tick);
             }
@@ -263,7 +249,9 @@ impl Cluster {
             assert!(most > 0, "it never rests: {command:?}");
             let dies =
                 self.kill.filter(|(at, _)| *at == self.done && !matches!(command, Command::Publish(_)));
-            if let Some((_, after)) = dies {
+            if self.slow > 0 && matches!(command, Command::Mark(..)) {
+                self.later.push((self.now + self.slow, command));
+            } else if let Some((_, after)) = dies {
                 self.kill = None;
                 drop(after.then(|| self.perform(command)));
                 self.log.push("killed".into());
@@ -313,6 +301,7 @@ impl Cluster {
                         self.pods.get_mut(name).filter(|pod| format!("{name}.{}", pod.life) == id)
                     {
                         pod.drain_since = drain.then(|| pod.drain_since.unwrap_or(self.now));
+                        pod.drain_ends = self.now + 60_000;
                     }
                 }
                 self.look();
@@ -326,6 +315,7 @@ impl Cluster {
             Command::Scale(scale) => {
                 self.log.push(format!("scale {}", scale.replicas));
                 (self.desired, self.written_at, self.ours) = (scale.replicas, self.now, true);
+                self.numbers.push((self.now, self.desired));
                 self.version += 1;
                 let done = act::Scaled { replicas: self.desired, version: self.version };
                 self.tell_target();
@@ -346,19 +336,29 @@ impl Cluster {
     fn world_turns(&mut self) {
         let (now, task) = (self.now, self.task);
         for pod in self.pods.values_mut().filter(|pod| pod.registered) {
+            pod.drain_since = pod.drain_since.filter(|_| now < pod.drain_ends);
             if pod.busy_until.is_some_and(|until| until <= now) {
                 (pod.busy_until, pod.since) = (None, now);
             }
-            // A claim that was waiting may still bring one task.
-            let open = pod.drain_since.is_none_or(|since| now - since < 1_000) && pod.gone_at.is_none();
+            // A claim that was waiting may still bring one task, and who is deleted is told late.
+            let open = pod.drain_since.is_none_or(|since| now - since < 1_000)
+                && pod.gone_at.is_none_or(|at| at - now > 500);
             if open && pod.busy_until.is_none() && self.waiting > 0 {
                 self.waiting -= 1;
                 (pod.busy_until, pod.since) = (Some(now + task), now);
             }
         }
-        self.pods.retain(|_, pod| pod.gone_at.is_none_or(|at| at > now));
-        if now - self.written_at < LAG {
-            return;
+        let gone = self.pods.extract_if(.., |_, pod| pod.gone_at.is_some_and(|at| at <= now));
+        let killed = gone.filter(|(_, pod)| pod.busy_until.is_some()).map(|(name, _)| name);
+        self.interrupted.extend(killed);
+        let next = self.numbers.first().copied();
+        if let Some((_, number)) = next.filter(|(at, _)| now - at >= self.lag) {
+            self.follows = number;
+            self.numbers.remove(0);
+            self.version += 1;
+            self.tell_target();
+        } else if next.is_none() {
+            self.follows = self.desired;
         }
         let mut order: Vec<(Standing, i32, i64, String)> = Vec::new();
         for (name, pod) in self.pods.iter().filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none()) {
@@ -366,23 +366,25 @@ impl Cluster {
             let ordinal = name.rsplit_once('-').and_then(|(_, number)| number.parse::<i64>().ok());
             match ordinal {
                 Some(number) => order.push((Standing::Ready, 0, -number, name.clone())),
-                None => order.push((pod.standing, pod.cost_seen(now), -i64::from(pod.life), name.clone())),
+                None => order.push((
+                    pod.standing,
+                    pod.cost_seen(now, self.slow),
+                    -i64::from(pod.life),
+                    name.clone(),
+                )),
             }
         }
         order.sort();
         let there = i32::try_from(order.len()).unwrap_or(0);
-        let surplus = usize::try_from(there - self.desired).unwrap_or(0);
+        let surplus = usize::try_from(there - self.follows).unwrap_or(0);
         for (.., name) in order.into_iter().take(surplus) {
             if let Some(pod) = self.pods.get_mut(&name) {
                 pod.gone_at = Some(now + 1_000);
-                if pod.busy_until.is_some() {
-                    self.interrupted.push(name.clone());
-                }
                 self.taken.push(name);
             }
         }
-        (there..self.desired).for_each(|_| self.make(Standing::Ready));
-        if there != self.desired {
+        (there..self.follows).for_each(|_| self.make(Standing::Ready));
+        if there != self.follows {
             self.version += 1;
             self.tell_target();
         }

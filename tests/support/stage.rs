@@ -53,6 +53,7 @@ pub fn target(replicas: i32) -> Target {
         desired: replicas,
         replicas,
         updated: replicas,
+        observed: true,
         selector: "app=worker".to_owned(),
         version: 1,
         uid: "target".to_owned(),

@@ -193,6 +193,7 @@ impl Feed {
             desired: replicas,
             replicas,
             updated: replicas,
+            observed: true,
             selector: "app=worker".to_owned(),
             version: *version,
             uid: pool.name.to_string(),

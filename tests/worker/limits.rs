@@ -60,14 +60,14 @@ fn a_clock_that_goes_back_keeps_no_dead_worker_alive() {
     let [dead, zombie] = [queue.worker("dead"), queue.worker("zombie")];
     let _: () = queue.redis.pexpire(queue.keys.worker(&dead), 3_608_000).unwrap();
     let _: () = queue.redis.persist(queue.keys.worker(&zombie)).unwrap();
-    let _: () = queue.redis.pset_ex(queue.keys.reaper(), 1, 3_600_900).unwrap();
+    let _: () = queue.redis.pset_ex(queue.keys.reaper(), 1, 3_600_450).unwrap();
     let find = protocol::dead(&queue.keys, protocol::REAP);
     assert_eq!(find.run_blocking(&mut queue.redis).unwrap(), [""; 0], "none is dead yet");
     for id in [dead, zombie] {
         let lease: i64 = queue.redis.pttl(queue.keys.worker(&id)).unwrap();
         assert!((7_000..=8_000).contains(&lease), "{id}: {lease}");
     }
-    assert!(queue.redis.pttl::<_, i64>(queue.keys.reaper()).unwrap() <= 900);
+    assert!(queue.redis.pttl::<_, i64>(queue.keys.reaper()).unwrap() <= 450);
 }
 
 #[test]

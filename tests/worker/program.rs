@@ -5,7 +5,7 @@ use redis::Commands;
 use serde_json::{Value, json};
 use std::io::Cursor;
 use std::time::{Duration, Instant};
-use workerpool::protocol::{self, Keys, Task, snapshot::State};
+use workerpool::protocol::{self, Task, snapshot::State};
 
 fn push_body(yard: &mut Yard, id: &str, body: Value) {
     let task = Task { id: id.into(), ..Task::new(body) };
@@ -195,28 +195,6 @@ fn a_ready_key_of_another_type_is_waited_out() {
     let _: () = yard.redis.del(yard.keys.ready()).unwrap();
     yard.push(["a".into()], 0);
     assert_eq!(yard.result("a")["worker"], "w.1", "and it has kept its lease");
-}
-
-#[test]
-fn a_worker_asked_to_drain_takes_nothing_until_it_may_again() {
-    let mut yard = Yard::new();
-    let _worker = yard.worker("w", &[]);
-    yard.until("the worker", |seen| seen.workers.len() == 1);
-    let ask = |yard: &mut Yard, drain| {
-        assert!(
-            protocol::ask_to_drain(&Keys::new("tasks"), "w.1", drain).run_blocking(&mut yard.redis).unwrap()
-        );
-    };
-    ask(&mut yard, true);
-    // Until a claim that was waiting has ended; from the next attempt on it takes nothing.
-    let asked = yard.look().time;
-    yard.until("an attempt after that", |seen| seen.workers[0].claim_at.unwrap() > asked + 1_500);
-    yard.push(["a".into()], 0);
-    let asked = yard.look().time;
-    let seen = yard.until("another attempt", |seen| seen.workers[0].claim_at.unwrap() > asked);
-    assert_eq!((seen.ready, seen.workers[0].state), (1, Some(State::Draining)));
-    ask(&mut yard, false);
-    assert_eq!(yard.result("a")["worker"], "w.1");
 }
 
 #[test]

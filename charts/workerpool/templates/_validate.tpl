@@ -2,9 +2,10 @@
 {{- define "workerpool.validate" -}}
 {{- $v := .Values }}
 {{- $watched := $v.watchNamespaces }}
-{{- $service := $v.dashboard.service }}
+{{- range $name, $service := dict "dashboard" $v.dashboard.service "demo.front" $v.demo.front.service }}
 {{- if and $service.nodePort (ne $service.type "NodePort") }}
-{{- fail (printf "dashboard.service.nodePort is %v, but a %s has none: set dashboard.service.type=NodePort as well, or leave nodePort out." $service.nodePort $service.type) }}
+{{- fail (printf "%s.service.nodePort is %v, but a %s has none: set %s.service.type=NodePort as well, or leave nodePort out." $name $service.nodePort $service.type $name) }}
+{{- end }}
 {{- end }}
 {{- if and (gt (int $v.replicas) 1) (not $v.leaderElection.enabled) }}
 {{- fail (printf "replicas is %v, and without leader election all of them would scale at once: set leaderElection.enabled=true as well, or replicas=1." $v.replicas) }}

@@ -1,2 +1,5 @@
--- KEYS: worker, claimed. Returns whether the worker has a lease.
-return settle(KEYS[1], KEYS[2]) and redis.call('HSET', KEYS[1], 'claim_at', now()) and 1 or 0
+-- KEYS: worker, claimed. Returns whether the worker may keep what it has just claimed: it has a lease, and was not asked
+-- to drain while the claim was under way.
+if not settle(KEYS[1], KEYS[2]) then return 0 end
+redis.call('HSET', KEYS[1], 'claim_at', now())
+return 1 - redis.call('HEXISTS', KEYS[1], 'drain')

@@ -4,4 +4,9 @@ redis.call('HSET', KEYS[1], 'cpu', ARGV[3], 'memory', ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if redis.call('LLEN', KEYS[3]) > 0 then redis.call('HSET', KEYS[1], 'task', ARGV[5]) end
 redis.call('SADD', KEYS[2], ARGV[1]) -- a leased worker is always in the set, whoever took it out
+local ends = redis.call('HGET', KEYS[1], 'drain_ends')
+if ends and now() >= tonumber(ends) then -- who asked it to drain is gone
+  redis.call('HDEL', KEYS[1], 'drain', 'drain_ends')
+  settle(KEYS[1], KEYS[3])
+end
 return 1
