@@ -133,6 +133,24 @@ fn sigterm_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
+fn a_trace_is_played_on_the_same_screen_with_no_cluster() {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
+    command.args(["interactive", "--replay", "--speed", "20"]);
+    command.env_clear();
+    command.env("TERM", "xterm-256color");
+    let mut terminal = Terminal::start(command, (100, 30));
+    terminal.shows("not told by name");
+    terminal.press("b");
+    terminal.shows("1 pool");
+    terminal.press("\r");
+    terminal.shows("▼7→5");
+    terminal.press("n");
+    terminal.shows("--readonly: nothing is written");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
 fn without_a_terminal_it_says_what_to_use() {
     let redis = RedisServer::start();
     let api = cluster(&redis);

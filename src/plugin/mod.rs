@@ -328,6 +328,9 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
         Command::Demo { play, fast, .. } if play.replay.is_some() => {
             return Box::pin(demo::replay(out, Replay::open(play, *fast)?)).await;
         }
+        Command::Interactive(wanted) if wanted.play.replay.is_some() => {
+            return Box::pin(screen::replay(out, wanted)).await;
+        }
         Command::Monitor { play, duration, fast, output, .. } if play.replay.is_some() => {
             let json = *output == Format::Json;
             return Box::pin(monitor::replay(out, Replay::open(play, *fast)?, *duration, json)).await;

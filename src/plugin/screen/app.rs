@@ -259,7 +259,13 @@ impl App {
             Action::Back if !self.listing => self.listing = true,
             Action::Back => self.pools.filter(String::new()),
             Action::Stress | Action::Scale | Action::Pause | Action::Resume => self.ask(action),
-            Action::Open if self.listing => return self.pools.chosen.clone().map(Effect::Open),
+            Action::Open if self.listing => {
+                let chosen = self.pools.chosen.clone()?;
+                if self.opened.as_ref().is_none_or(|opened| opened.key != chosen) {
+                    return Some(Effect::Open(chosen));
+                }
+                self.listing = false;
+            }
             Action::Move(by) if self.listing => self.pools.step(by),
             Action::First if self.listing => self.pools.step(isize::MIN),
             Action::Last if self.listing => self.pools.step(isize::MAX),

@@ -4,6 +4,7 @@ use super::super::cluster::Cluster;
 use super::super::feed::{self, Feed, Listed};
 use super::super::pause;
 use super::super::redis::Link;
+use super::super::replay::Replay;
 use super::super::scale;
 use super::super::stress::{Burst, TASK_SECONDS, push_burst, queue};
 use super::app::{App, Effect};
@@ -34,7 +35,8 @@ enum Outcome {
 
 /// All that the loop listens to.
 pub struct Ears {
-    cluster: Cluster,
+    /// None behind a replay.
+    cluster: Option<Cluster>,
     feed: Option<Feed>,
     listed: UnboundedReceiver<Listed>,
     outcomes: (UnboundedSender<Outcome>, UnboundedReceiver<Outcome>),
@@ -48,7 +50,27 @@ impl Ears {
         let (sender, listed) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::list(cluster.clone(), everywhere, sender));
-        Self { cluster, feed: None, listed, outcomes: mpsc::unbounded_channel(), tasks }
+        Self { cluster: Some(cluster), feed: None, listed, outcomes: mpsc::unbounded_channel(), tasks }
+    }
+
+    /// Listens to what happened once, and to nothing else.
+    #[must_use]
+    pub fn replaying(app: &mut App, replay: Replay) -> Self {
+        let (sender, listed) = mpsc::unbounded_channel();
+        // The receiver is right here.
+        for news in [Listed::Begin, Listed::Pool(Box::new(replay.pool().clone())), Listed::Whole] {
+            let _ = sender.send(news);
+        }
+        app.tick(replay.now());
+        app.open(replay.pool());
+        let feed = Some(Feed::Replay(Box::new(replay)));
+        Self { cluster: None, feed, listed, outcomes: mpsc::unbounded_channel(), tasks: JoinSet::new() }
+    }
+
+    /// The time by which all happens.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.feed.as_ref().map_or_else(Timestamp::now, Feed::now)
     }
 
     /// Waits until something is heard, or a little time has passed, and takes in all there is.
@@ -56,19 +78,23 @@ impl Ears {
         tokio::select! {
             biased;
             Some(outcome) = self.outcomes.1.recv() => self.outcome(app, outcome),
-            news = next(&mut self.feed) => news.into_iter().for_each(|news| app.hear(news, Timestamp::now())),
+            news = next(&mut self.feed) => {
+                if let Some(news) = news {
+                    app.hear(news, self.now());
+                }
+            }
             Some(listed) = self.listed.recv() => app.list(listed),
         }
         while let Ok(listed) = self.listed.try_recv() {
             app.list(listed);
         }
         while let Some(Some(news)) = self.feed.as_mut().and_then(|feed| feed.next().now_or_never()) {
-            app.hear(news, Timestamp::now());
+            app.hear(news, self.now());
         }
     }
 
     fn outcome(&mut self, app: &mut App, outcome: Outcome) {
-        app.tick(Timestamp::now());
+        app.tick(self.now());
         match outcome {
             Outcome::Done(result) => app.done(result),
             Outcome::Opened(opened) => match *opened {
@@ -88,8 +114,8 @@ impl Ears {
 
     /// Begins what a key asked for.
     pub fn begin(&mut self, effect: Effect) {
-        let sender = self.outcomes.0.clone();
-        let within = |key: &Key| self.cluster.within(&key.namespace);
+        let (sender, Some(cluster)) = (self.outcomes.0.clone(), &self.cluster) else { return };
+        let within = |key: &Key| cluster.within(&key.namespace);
         match effect {
             Effect::Quit => {}
             Effect::Open(key) => {
@@ -117,7 +143,7 @@ impl Ears {
 }
 
 async fn next(feed: &mut Option<Feed>) -> Option<super::super::feed::News> {
-    let Some(feed) = feed else {
+    let Some(feed) = feed.as_mut().filter(|feed| !feed.is_over()) else {
         tokio::time::sleep(TICK).await;
         return None;
     };
@@ -166,7 +192,7 @@ async fn show(mut terminal: DefaultTerminal, ears: &mut Ears, app: &mut App) -> 
         }
     });
     loop {
-        app.tick(Timestamp::now());
+        app.tick(ears.now());
         terminal.draw(|frame| draw(frame, app))?;
         let event = tokio::select! {
             biased;
@@ -180,7 +206,7 @@ async fn show(mut terminal: DefaultTerminal, ears: &mut Ears, app: &mut App) -> 
         };
         // Keys that wait already need no frame in between.
         while let Some(Event::Key(key)) = event {
-            match app.key(key, Timestamp::now()) {
+            match app.key(key, ears.now()) {
                 Some(Effect::Quit) => return Ok(()),
                 Some(effect) => ears.begin(effect),
                 None => {}

@@ -20,6 +20,8 @@ mod tests;
 
 use super::cluster::Cluster;
 use super::lang::tr;
+use super::output::Out;
+use super::replay::{Play, Replay};
 use anyhow::bail;
 use app::{App, Look};
 use jiff::Timestamp;
@@ -50,22 +52,14 @@ pub struct Interactive {
     /// Form of a frame: text, svg or json
     #[arg(short, long, value_enum, default_value_t = snapshot::Form::Text, value_name = "FORMAT", hide_possible_values = true, requires = "snapshot")]
     output: snapshot::Form,
+    #[command(flatten)]
+    pub play: Play,
 }
 
 /// Shows the screen; of a frame false where the facts cannot be read.
 pub async fn run(cluster: &Cluster, wanted: &Interactive) -> anyhow::Result<bool> {
-    let (out, lang) = (&cluster.out, cluster.out.lang);
-    let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
-    if !(wanted.snapshot || terminal) {
-        bail!(tr!(
-            lang,
-            "this is no terminal: `kubectl workerpool monitor` prints a line a change, `interactive --snapshot` one frame",
-            "esto no es un terminal: `kubectl workerpool monitor` escribe una línea por cambio, `interactive --snapshot` una imagen"
-        ));
-    }
-    let poor = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term == "linux");
-    let svg = wanted.output == snapshot::Form::Svg;
-    let look = Look { ascii: wanted.ascii || poor && !wanted.snapshot, color: svg || out.color() };
+    let out = &cluster.out;
+    let look = look(out, wanted)?;
     let pool = match &wanted.name {
         None if wanted.all_namespaces => None,
         Some(name) => Some(cluster.pool(Some(name)).await?),
@@ -84,4 +78,32 @@ pub async fn run(cluster: &Cluster, wanted: &Interactive) -> anyhow::Result<bool
         return snapshot::run(ears, app, wanted.size, wanted.output).await;
     }
     Box::pin(live::run(ears, app)).await
+}
+
+/// The same of a trace, with no cluster: nothing can be written.
+pub async fn replay(out: &Out, wanted: &Interactive) -> anyhow::Result<bool> {
+    let look = look(out, wanted)?;
+    let replay = Replay::open(&wanted.play, false)?;
+    let mut app = App::new(out.clone(), look, true, "replay".to_owned(), replay.now());
+    let ears = Ears::replaying(&mut app, replay);
+    if wanted.snapshot {
+        return snapshot::run(ears, app, wanted.size, wanted.output).await;
+    }
+    Box::pin(live::run(ears, app)).await
+}
+
+/// How it is drawn, if there is anything to draw on.
+fn look(out: &Out, wanted: &Interactive) -> anyhow::Result<Look> {
+    let lang = out.lang;
+    let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if !(wanted.snapshot || terminal) {
+        bail!(tr!(
+            lang,
+            "this is no terminal: `kubectl workerpool monitor` prints a line a change, `interactive --snapshot` one frame",
+            "esto no es un terminal: `kubectl workerpool monitor` escribe una línea por cambio, `interactive --snapshot` una imagen"
+        ));
+    }
+    let poor = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term == "linux");
+    let svg = wanted.output == snapshot::Form::Svg;
+    Ok(Look { ascii: wanted.ascii || poor && !wanted.snapshot, color: svg || out.color() })
 }

@@ -128,6 +128,9 @@ fn workers(buffer: &mut Buffer, area: Rect, app: &App) {
     let wanted = moment.replicas.map_or("?".to_owned(), |n| n.to_string());
     let name = match moment.facts(at) {
         None => tr!(lang, "Workers: ?", "Trabajadores: ?"),
+        Some(_) if !staff.known => {
+            tr!(lang, "Workers: {wanted}, not told by name", "Trabajadores: {wanted}, sin saber cuáles")
+        }
         Some(_) => tr!(
             lang,
             "Workers: {there} of {wanted} registered",

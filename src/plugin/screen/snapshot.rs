@@ -7,7 +7,6 @@ use super::paint::text;
 use super::staff::{Doing, Staff};
 use super::svg::svg;
 use crate::plugin::metrics::Panel;
-use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -46,7 +45,7 @@ pub async fn run(
 ) -> anyhow::Result<bool> {
     let end = Instant::now() + PATIENCE;
     while !is_complete(&app) && timeout_at(end, ears.hear(&mut app)).await.is_ok() {}
-    app.tick(Timestamp::now());
+    app.tick(ears.now());
     let blind = app.opened.as_ref().is_some_and(|_| app.moment().is_none_or(|moment| moment.facts.is_none()));
     let frame = |app: &App| frame(app, wanted.unwrap_or_else(room));
     match form {
@@ -124,7 +123,7 @@ pub fn facts(app: &App) -> Value {
         .collect();
     let decision = moment.status().and_then(|status| status.decision.as_ref());
     json!({
-        "at": at, "metrics": panel, "workers": moment.facts(at).map(|_| workers),
+        "at": at, "metrics": panel, "workers": staff.known.then_some(workers),
         "decision": decision, "history": opened.past.changes(at),
     })
 }

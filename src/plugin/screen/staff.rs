@@ -46,6 +46,8 @@ pub struct Staff {
     pub rows: Vec<Member>,
     /// How many the next step down takes.
     pub step: usize,
+    /// Whether there are no others: a list, or a trace, does not name them.
+    pub known: bool,
 }
 
 impl Staff {
@@ -85,7 +87,8 @@ impl Staff {
         let decision = moment.status().and_then(|status| status.decision.as_ref());
         let down =
             decision.and_then(|decision| Some(decision.to - decision.next.as_ref()?.down.as_ref()?.to));
-        Self { rows, step: down.and_then(|n| usize::try_from(n).ok()).unwrap_or(0) }
+        let known = !rows.is_empty() || facts.live == Some(0);
+        Self { known, rows, step: down.and_then(|n| usize::try_from(n).ok()).unwrap_or(0) }
     }
 }
 

@@ -145,8 +145,9 @@ fn the_list_opens_another_pool_and_forgets_nothing_of_the_same() {
     assert_eq!(app.pools.shown(0).count(), 2);
     assert_eq!(effect(app, "", KeyCode::Enter), Some(Effect::Open(key("pool-0007"))));
     assert_eq!(effect(app, "↓", KeyCode::Enter), Some(Effect::Open(key("pool-0057"))));
-    let same = super::stage::pool("filters");
-    app.open(&same);
+    app.list(Listed::Pool(Box::new(super::stage::pool("filters"))));
+    press(app, "⎋/filters⏎");
+    assert_eq!(effect(app, "", KeyCode::Enter), None, "it is listened to already");
     assert!(!app.listing && app.opened.as_ref().is_some_and(|opened| opened.past.begin() == Some(at(0))));
     app.open(&super::stage::pool("pool-0057"));
     assert_eq!(app.opened.as_ref().and_then(|opened| opened.past.begin()), Some(at(60)));
