@@ -18,6 +18,7 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
+use super::answer::change;
 use super::cluster::Cluster;
 use super::lang::tr;
 use super::output::Out;
@@ -25,7 +26,9 @@ use super::replay::{Play, Replay};
 use anyhow::bail;
 use app::{App, Look};
 use jiff::Timestamp;
+use kube::ResourceExt;
 use live::Ears;
+use serde_json::json;
 use std::io::{self, IsTerminal};
 
 /// What is shown, and how.
@@ -38,8 +41,11 @@ pub struct Interactive {
     #[arg(short = 'A', long)]
     all_namespaces: bool,
     /// Write nothing, whatever key is pressed
-    #[arg(long)]
+    #[arg(long, conflicts_with = "auto_scale")]
     readonly: bool,
+    /// First leave the number to the rules: take away a pin and a pause
+    #[arg(long)]
+    auto_scale: bool,
     /// No emoji, and marks that every terminal has [default: where TERM is dumb or linux]
     #[arg(long)]
     ascii: bool,
@@ -65,6 +71,11 @@ pub async fn run(cluster: &Cluster, wanted: &Interactive) -> anyhow::Result<bool
         Some(name) => Some(cluster.pool(Some(name)).await?),
         None => cluster.only_pool().await?,
     };
+    if let Some(pool) = pool.as_ref().filter(|_| wanted.auto_scale) {
+        let name = pool.name_any();
+        let free = json!({"spec": {"replicas": null, "suspend": false}});
+        Box::pin(change(cluster, &format!("leaving WorkerPool {name} to its rules"), &name, free)).await?;
+    }
     let mut quiet = cluster.clone();
     quiet.out = out.keeping();
     let namespace = if wanted.all_namespaces { "*" } else { &cluster.namespace };
