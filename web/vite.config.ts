@@ -28,5 +28,5 @@ export default defineConfig({
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
   // `npm run dev` beside `cargo run --example dashboard`.
   server: { proxy: { "/api": "http://127.0.0.1:8000" } },
-  test: { testTimeout: 60_000, hookTimeout: 120_000 },
+  test: { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 10_000 } } },
 } as Parameters<typeof defineConfig>[0]);
