@@ -1,5 +1,6 @@
 //! `explain`: why the number is what it is and what would change it next, from the operator's own trail.
 
+use super::answer::answer;
 use super::cluster::Cluster;
 use super::lang::{Lang, tr};
 use super::line::minutes;
@@ -15,7 +16,13 @@ use serde_json::json;
 
 /// Explains the pool `name`; false while no operator has decided on it as it is now.
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
-    let pool = cluster.pool(name).await?;
+    let mut pool = cluster.pool(name).await?;
+    // Who has just changed the spec need not ask twice.
+    if pool.status.as_ref().is_some_and(|status| status.observed_generation < pool.metadata.generation)
+        && answer(cluster, &pool, &pool).await.is_some()
+    {
+        pool = cluster.pool(Some(&pool.name_any())).await?;
+    }
     let (name, lang) = (pool.name_any(), cluster.out.lang);
     let Some(status) = pool.status.clone().filter(|status| status.decision.is_some()) else {
         bail!(tr!(
