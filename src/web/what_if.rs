@@ -4,7 +4,7 @@
 use super::PoolView;
 use super::trace::{NOT_TOLD, Row, UNKNOWN};
 use crate::decide::{Fact, Load, Memory, Millis, Pool, Rules, ScaleDown, ScaleUp, Seen, Time, decide};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Looks are this far apart, as those of the operator.
 const INTERVAL: i64 = 2_000;
@@ -43,7 +43,9 @@ pub(super) struct Replay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Sum {
-    worker_seconds: i64,
+    /// Told in whole seconds: rounded once, not at each look.
+    #[serde(rename = "workerSeconds", serialize_with = "whole_seconds")]
+    worker_millis: i64,
     most: i32,
 }
 
@@ -78,12 +80,17 @@ pub(super) fn replay(view: &PoolView, trace: &[(i64, Row)], now: i64, wish: &Wis
     Some(Replay { wanted, would, was, yaml: yaml(before.pool(), wishes.pool()) })
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn whole_seconds<S: Serializer>(millis: &i64, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_i64(millis / 1000)
+}
+
 impl Sum {
     fn add(&mut self, workers: i32, millis: i64) {
         if workers < 0 {
             return;
         }
-        self.worker_seconds += i64::from(workers) * millis / 1000;
+        self.worker_millis += i64::from(workers) * millis;
         self.most = self.most.max(workers);
     }
 }
@@ -252,8 +259,8 @@ mod tests {
         let view = view(&json!({}));
         let wish = Wish { queue_up: Some(30), busy_up: Some(100), min: Some(2), ..Wish::default() };
         let Replay { would, was, yaml, .. } = replay(&view, &hour(), END, &wish).expect("a replay");
-        assert_eq!(was, Sum { worker_seconds: 3 * 180 + 7 * 3420, most: 7 });
-        assert!(would.worker_seconds < was.worker_seconds && would.most == 3, "{would:?}");
+        assert_eq!(was, Sum { worker_millis: (3 * 180 + 7 * 3420) * 1000, most: 7 });
+        assert!(would.worker_millis < was.worker_millis && would.most == 3, "{would:?}");
         assert_eq!(
             yaml,
             "spec:\n  minReplicas: 2\n  scaleUp: {queueLength: 30, utilizationPercent: 100, cpuPercent: 75, step: 2, cooldown: 60s}\n"
