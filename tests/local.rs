@@ -117,6 +117,48 @@ fn the_story_is_told_in_a_hurry() {
 }
 
 #[test]
+fn what_was_before_a_screen_was_opened_is_on_it() {
+    let local = Local::new();
+    local.run(&["stress", "--tasks", "12", "--task-seconds", "60", "--local"]);
+    until("five at work", || {
+        let panel = local.run(&["metrics", "-o", "json", "--local"]);
+        let panel: Value = serde_json::from_str(panel.strip_prefix("exit 0\n")?).ok()?;
+        (panel["busyWorkers"] == 5).then_some(())
+    });
+    // The operator remembers each second, and this screen has seen none of it.
+    let then = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1)).to_string();
+    let at = until("the look after it", || {
+        let said = local.run(&["explain", "--at", &then, "--local", "-o", "json"]);
+        let told: Value = serde_json::from_str(said.strip_prefix("exit 0\n")?).ok()?;
+        (told["metrics"]["ready"]["value"].as_u64()? > 0).then_some(told)
+    });
+    assert_eq!((&at["change"]["to"], &at["metrics"]["ready"]["value"]), (&json!(5), &json!(7)));
+    let said = local.run(&["explain", "--at", &then, "--local"]);
+    assert!(said.contains("5 workers") && said.contains("7 waiting · 5 of 5 workers busy"), "{said}");
+    let screen = local.run(&["interactive", "--snapshot", "--size", "140x40", "--local"]);
+    let chart: Vec<&str> = screen.lines().filter(|line| line.contains('█')).collect();
+    let queue = |line: &&&str| line.chars().filter(|sign| *sign == '█').count() > 1;
+    assert!(screen.contains("▲3→5") && chart.iter().filter(queue).count() > 3, "{screen}");
+}
+
+#[test]
+fn the_dashboard_is_there_on_the_port_that_is_asked_for() {
+    let local = Local::new();
+    let said = local.run(&["dashboard", "--local", "--no-open"]);
+    let address = said.lines().nth(1).and_then(|url| url.strip_prefix("http://")).unwrap().to_owned();
+    let pools =
+        |address: &str| local::http(address, "GET", "/api/pools", "", "").filter(|answer| answer.0 == 200);
+    until("the page", || pools(&address));
+    let other = format!("localhost:{}", local::free_port());
+    let port = other.strip_prefix("localhost:").unwrap();
+    let mut forward = local.command(&["dashboard", "--local", "--no-open", "--port", port]).spawn().unwrap();
+    let (_, body) = until("the page on the other port", || pools(&other));
+    local::signal(forward.id(), "TERM");
+    forward.wait().unwrap();
+    assert_eq!(body[0]["name"], "filters");
+}
+
+#[test]
 fn plan_c_serves_takes_a_burst_and_shows_it() {
     let local = Local::new();
     let listen = format!("127.0.0.1:{}", local::free_port());

@@ -37,23 +37,35 @@ pub struct Port {
     no_open: bool,
 }
 
-/// Forwards until interrupted.
+impl Port {
+    /// Says where the page is, and shows it to who sits at a terminal.
+    fn show(&self, cluster: &Cluster, url: &str) -> anyhow::Result<()> {
+        cluster.out.data(url)?;
+        if !self.no_open && std::io::stdout().is_terminal() {
+            open_page(url);
+        }
+        Ok(())
+    }
+}
+
+/// Forwards until interrupted; on the local cluster, whose page is on this machine already, only to a port that is asked for.
 pub async fn run(cluster: &Cluster, place: Port) -> anyhow::Result<bool> {
     let (out, lang) = (&cluster.out, cluster.out.lang);
-    let way = Way::find(cluster).await?;
+    #[cfg(feature = "local")]
+    if cluster.local && place.port.is_none() {
+        place.show(cluster, &format!("http://localhost:{}", local_port()?))?;
+        return Ok(true);
+    }
+    let way = Box::pin(Way::find(cluster)).await?;
     let pod =
         cluster.out.wait(&tr!(lang, "the operator's page", "la página del operador"), way.open()).await?.0;
     let listener = listen(place.port).await?;
-    let url = format!("http://localhost:{}", listener.local_addr()?.port());
-    out.data(&url)?;
+    place.show(cluster, &format!("http://localhost:{}", listener.local_addr()?.port()))?;
     out.talk(&tr!(
         lang,
         "The dashboard of pod {pod}, until Ctrl-C. It comes back by itself when the pod or the API server does.",
         "El panel del pod {pod}, hasta Ctrl-C. Vuelve solo cuando vuelven el pod o el servidor API."
     ));
-    if !place.no_open && std::io::stdout().is_terminal() {
-        open_page(&url);
-    }
     let way = Arc::new(Way { last: Mutex::new(pod), ..way });
     loop {
         let (browser, _) = listener.accept().await.context("the port was taken away")?;
@@ -74,6 +86,15 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     }
 }
 
+/// A stream to the operator's page.
+pub async fn connect(cluster: &Cluster) -> anyhow::Result<Box<dyn Stream>> {
+    Ok(Way::find(cluster).await?.open().await?.1)
+}
+
+/// Bytes to and from a page.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// The way to the operator's page.
 struct Way {
     cluster: Cluster,
@@ -85,6 +106,10 @@ struct Way {
 
 impl Way {
     async fn find(cluster: &Cluster) -> anyhow::Result<Self> {
+        if cluster.local {
+            let (pods, namespace) = (Api::default_namespaced(cluster.client.clone()), String::new());
+            return Ok(Self { cluster: cluster.clone(), pods, namespace, last: Mutex::default() });
+        }
         match operator::find(cluster).await? {
             Operator::Found { namespace, .. } => Ok(Self {
                 cluster: cluster.clone(),
@@ -102,7 +127,12 @@ impl Way {
     }
 
     /// A stream to the page, and whose it is.
-    async fn open(&self) -> anyhow::Result<(String, impl AsyncRead + AsyncWrite + Unpin + use<>)> {
+    async fn open(&self) -> anyhow::Result<(String, Box<dyn Stream>)> {
+        #[cfg(feature = "local")]
+        if self.cluster.local {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, local_port()?)).await;
+            return Ok(("local".to_owned(), Box::new(stream.context("the local operator's page")?)));
+        }
         let namespace = &self.namespace;
         let list = self.pods.list(&ListParams::default().labels(LABELS)).await;
         let list = list.map_err(|error| self.cluster.said("looking for the operator's pod", &error))?;
@@ -120,7 +150,7 @@ impl Way {
         let stream = forward
             .take_stream(port)
             .with_context(|| format!("the API server forwards no stream to pod {name}"))?;
-        Ok((name, stream))
+        Ok((name, Box::new(stream)))
     }
 
     /// One connection of the browser, for as long as it lasts. Until a pod is ready it waits.
@@ -157,8 +187,15 @@ impl Way {
     }
 }
 
+/// Where the local operator serves its page.
+#[cfg(feature = "local")]
+fn local_port() -> anyhow::Result<u16> {
+    let record = crate::local::Folder::of_user()?.record();
+    Ok(record.context("there is no local cluster any more")?.dashboard)
+}
+
 /// Asks the desktop to show a page. Where there is none the address is on the screen anyway.
-pub fn open_page(url: &str) {
+fn open_page(url: &str) {
     let (program, first): (_, &[&str]) = if cfg!(target_os = "macos") {
         ("open", &[])
     } else if cfg!(windows) {

@@ -116,7 +116,7 @@ fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
 }
 
 /// The facts; what could not be read says why.
-fn saw(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
+pub fn saw(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
     let known = |metric: &MetricStatus, say: &dyn Fn(i64) -> String| metric.value.map(say);
     let busy = metrics.live.value.zip(metrics.busy.value);
     let mut parts: Vec<String> = [

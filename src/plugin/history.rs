@@ -1,10 +1,12 @@
 //! `history` and `explain --at`: the last changes of the number, each with its sentence.
 
 use super::cluster::Cluster;
+use super::explain::saw;
+use super::hour::{Look, remembered};
 use super::lang::{Lang, tr};
 use super::line::minutes;
 use super::output::{Out, Paint};
-use crate::api::{Change, time};
+use crate::api::{Change, Key, time};
 use anyhow::anyhow;
 use jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
@@ -60,14 +62,17 @@ pub async fn at(cluster: &Cluster, name: Option<&str>, text: &str, json: bool) -
     let (now, out) = (Timestamp::now(), &cluster.out);
     let at = instant(text, now, out)?;
     let pool = cluster.pool(name).await?;
-    let name = pool.name_any();
+    let (name, key) = (pool.name_any(), Key::of(&pool));
+    // Who may not ask the operator still has the status.
+    let looks = remembered(cluster, &key).await.unwrap_or_default();
+    let look = looks.iter().find(|look| (look.at..look.until).contains(&at));
     let history = pool.status.map(|status| status.history).unwrap_or_default();
     let after = history.partition_point(|change| change.at <= at);
     let (before, next) = (after.checked_sub(1).and_then(|i| history.get(i)), history.get(after));
     if json {
-        out.json(&json!({"pool": name, "at": at, "change": before, "next": next}))?;
+        out.json(&json!({"pool": name, "at": at, "metrics": look.map(Look::metrics), "change": before, "next": next}))?;
     } else {
-        lines(&name, at, now, (before, next), out).iter().try_for_each(|line| out.data(line))?;
+        lines(&name, at, now, (before, next, look), out).iter().try_for_each(|line| out.data(line))?;
     }
     Ok(before.or(next).is_some())
 }
@@ -76,7 +81,7 @@ fn lines(
     name: &str,
     at: Timestamp,
     now: Timestamp,
-    (before, next): (Option<&Change>, Option<&Change>),
+    (before, next, look): (Option<&Change>, Option<&Change>, Option<&Look>),
     out: &Out,
 ) -> Vec<String> {
     let (lang, clock) = (out.lang, day(at, now, out) + &out.clock(at));
@@ -109,9 +114,13 @@ fn lines(
         ),
     };
     let row = |label: String, it: Option<&Change>| it.map(|it| format!("  {label:8}  {}", change_line(it)));
+    let facts = look.map(|look| {
+        let (label, saw) = (tr!(lang, "saw", "veía"), saw(lang, &look.metrics(), at));
+        format!("  {label:8}  {saw}")
+    });
     let why = row(tr!(lang, "why", "por qué"), before);
     let then = row(tr!(lang, "then", "después"), next);
-    std::iter::once(head).chain(why).chain(then).collect()
+    std::iter::once(head).chain(facts).chain(why).chain(then).collect()
 }
 
 /// `14:03`, `14:03:05` of the last 24 hours by the clock here, or an instant in full.
@@ -135,6 +144,7 @@ fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Facts;
     use super::super::output::Color;
     use super::*;
 
@@ -151,11 +161,14 @@ mod tests {
     fn a_moment_lies_between_two_changes() {
         let out = Out::in_zone(Color::Never, Lang::En, jiff::tz::TimeZone::UTC);
         let (first, second) = (change("2026-11-27T13:58:12Z", 7, 5), change("2026-11-27T14:05:00Z", 5, 3));
-        let at = when("2026-11-27T14:03:00Z");
-        let all = |pair| lines("filters", at, at, pair, &out).join("\n");
-        insta::assert_snapshot!(all((Some(&first), Some(&second))));
-        insta::assert_snapshot!(all((None, Some(&second))));
-        insta::assert_snapshot!(all((None, None)));
+        let (at, now) = (when("2026-11-27T14:03:00Z"), when("2026-11-27T14:10:00Z"));
+        let all = |pair| lines("filters", at, now, pair, &out).join("\n");
+        let facts = Facts { cpu: Some(48.0), ..Facts::told(17, 5, 5) };
+        let blind = Look::default();
+        let look = Look { at, until: now, facts: Some(facts), ..Look::default() };
+        insta::assert_snapshot!(all((Some(&first), Some(&second), Some(&look))));
+        insta::assert_snapshot!(all((None, Some(&second), Some(&blind))));
+        insta::assert_snapshot!(all((None, None, None)));
     }
 
     #[test]

@@ -2,12 +2,10 @@
 
 use super::Command;
 use super::cluster::{Cluster, Place};
-use super::dashboard::open_page;
 use super::lang::tr;
 use super::output::Out;
 use crate::local::{self, Folder, Record, Wanted};
 use anyhow::{Context, anyhow, bail};
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Whether to work on the local cluster, and what it is to be when it is started.
@@ -86,19 +84,8 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
             true
         })),
         Command::Serve { listen } => Some(Box::pin(serve(local, *listen, out)).await),
-        Command::Dashboard(_) if local.wanted => Some(dashboard(local, out).await),
         _ => None,
     }
-}
-
-/// The page is served on this machine already.
-async fn dashboard(local: &Local, out: &Out) -> anyhow::Result<bool> {
-    let url = format!("http://127.0.0.1:{}", local.ensure(out).await?.1.dashboard);
-    out.data(&url)?;
-    if std::io::stdout().is_terminal() {
-        open_page(&url);
-    }
-    Ok(true)
 }
 
 /// Runs the class's HTTP front in the foreground.

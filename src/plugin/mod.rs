@@ -11,6 +11,7 @@ mod facts;
 mod feed;
 mod help;
 mod history;
+mod hour;
 mod hurry;
 mod lang;
 mod line;

@@ -100,6 +100,7 @@ struct Start<'a> {
 #[derive(Serialize)]
 struct Whole<'a> {
     now: i64,
+    version: &'static str,
     looked: Option<i64>,
     pool: Entry<'a>,
     history: &'a [Change],
@@ -138,6 +139,7 @@ pub(super) fn pool(board: &Board, view: &PoolView) -> Option<String> {
     let known = board.recall(&view.key(), super::trace::SPAN)?;
     Some(json(&Whole {
         now: board.now(),
+        version: env!("CARGO_PKG_VERSION"),
         looked: known.latest.map(|(at, _)| at),
         pool: entry(view, &known),
         history: &view.status.history,

@@ -1,6 +1,7 @@
 //! What the screen shows, and what becomes of it by keys, news and time. Pure: no clock, no terminal, no cluster.
 
 use super::super::feed::{Listed, News};
+use super::super::hour::Look as Remembered;
 use super::super::lang::Lang;
 use super::super::line;
 use super::super::output::Out;
@@ -177,6 +178,13 @@ impl App {
             opened.wishes = Some(wishes);
         }
         opened.past.hear(news, now);
+    }
+
+    /// Takes in what the operator remembers of the pool `key`.
+    pub fn remember(&mut self, key: &Key, looks: Vec<Remembered>) {
+        if let Some(opened) = self.opened.as_mut().filter(|opened| opened.key == *key) {
+            opened.past.remember(looks);
+        }
     }
 
     /// Takes in news of all pools.

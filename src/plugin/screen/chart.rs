@@ -2,6 +2,7 @@
 
 use super::super::lang::tr;
 use super::super::output::Out;
+use super::lanes::{Lanes, Window};
 use super::paint::{Tone, below, line, right, said};
 use super::past::{Column, Past};
 use crate::api::time;
@@ -31,6 +32,8 @@ pub struct Scene<'a> {
     pub ascii: bool,
 }
 
+/// From this height on there is room for the lanes of the clocks.
+const ROOMY: u16 = 18;
 /// Columns for the numbers to the left, and for the names of lines to the right.
 const LEFT: u16 = 8;
 const RIGHT: u16 = 4;
@@ -52,8 +55,10 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
     let lang = scene.out.lang;
     let width = area.width - LEFT - RIGHT;
     let columns = scene.past.columns(scene.from, scene.to, usize::from(width), scene.now);
-    // Marks between the charts and time below them; the queue gets two fifths of the rest.
-    let free = area.height - 2;
+    // Marks between the charts, clocks and time below them; the queue gets two fifths of the rest.
+    let lanes =
+        scene.pool.filter(|_| area.height >= ROOMY).map(|pool| Lanes::of(scene.past, pool, scene.now));
+    let free = area.height - 2 - if lanes.is_some() { 3 } else { 0 };
     let high = (free * 2 / 5).max(3);
     let plot = |row: u16, height: u16, top: u64| Plot {
         area: Rect { x: area.x + LEFT, y: area.y + row, width, height },
@@ -90,6 +95,13 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
         workers.unknown(buffer, x, column);
     }
     scene.changes(buffer, marks, &[&queue, &workers]);
+    if let Some(lanes) = lanes {
+        let cooldown = |sign| tr!(lang, "cool {sign}", "pausa {sign}");
+        scene.lane(buffer, below(area, area.height - 4), &lanes.up, cooldown('▲'), Tone::Up);
+        scene.lane(buffer, below(area, area.height - 3), &lanes.down, cooldown('▼'), Tone::Down);
+        let calm = tr!(lang, "idle", "calma");
+        scene.lane(buffer, below(area, area.height - 2), &lanes.idle, calm, Tone::Good);
+    }
     scene.axis(buffer, below(area, area.height - 1));
     if let Some((at, x)) = scene.cursor.and_then(|at| Some((at, scene.column(at, width)?))) {
         let clock = format!(" {} ", scene.out.clock(at));
@@ -204,6 +216,20 @@ impl Scene<'_> {
         let (from, to, at) = (time(self.from).0, time(self.to).0, time(at).0);
         let x = (at - from) * i64::from(width) / (to - from).max(1);
         u16::try_from(x).ok().filter(|x| at >= from && at <= to && *x <= width).map(|x| x.min(width - 1))
+    }
+
+    /// The columns of which a part lies in one of `windows`.
+    fn lane(&self, buffer: &mut Buffer, area: Rect, windows: &[Window], name: String, tone: Tone) {
+        let width = area.width - LEFT - RIGHT;
+        right(buffer, Rect { width: LEFT - 1, ..area }, 0, vec![said(Tone::Dim, name)]);
+        let (from, to) = (time(self.from).0, time(self.to).0);
+        let edge = |x: u16| from + (to - from) * i64::from(x) / i64::from(width);
+        for x in 0..width {
+            let shaded = windows.iter().any(|(start, end)| *start < edge(x + 1) && edge(x) < *end);
+            if shaded && let Some(cell) = buffer.cell_mut((area.x + LEFT + x, area.y)) {
+                cell.set_symbol("▒").set_style(tone.style());
+            }
+        }
     }
 
     /// Each decision: a sign with its numbers between the charts, and a line through both.

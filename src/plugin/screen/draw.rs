@@ -218,8 +218,10 @@ fn footer(buffer: &mut Buffer, area: Rect, app: &App, (name, decision, bounds, s
     for (row, text) in [first, lines.collect::<Vec<_>>().join(" ")].into_iter().enumerate() {
         line(buffer, area, u16::try_from(row).unwrap_or(0), vec![said(tone, text)]);
     }
+    // Of a moment that the operator remembers nobody knows what would have come next.
+    let Some(ahead_of) = &decision.next else { return };
+    let known = [ahead_of.up.is_some(), ahead_of.down.is_some()];
     let next = ahead(&app.out, decision, bounds, at, wide);
-    let known = decision.next.as_ref().map_or([false; 2], |next| [next.up.is_some(), next.down.is_some()]);
     let width = next.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
     for (((row, (label, says)), known), (sign, tone)) in
         (SENTENCE..).zip(next).zip(known).zip([("▲", Tone::Up), ("▼", Tone::Down)])

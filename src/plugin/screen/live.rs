@@ -2,6 +2,7 @@
 
 use super::super::cluster::Cluster;
 use super::super::feed::{self, Feed, Listed};
+use super::super::hour::{Look, remembered};
 use super::super::pause;
 use super::super::redis::Link;
 use super::super::replay::Replay;
@@ -29,6 +30,8 @@ const TICK: Duration = Duration::from_millis(250);
 enum Outcome {
     /// A pool that news are wanted of.
     Opened(Box<anyhow::Result<(Cluster, WorkerPool)>>),
+    /// What the operator remembers of it.
+    Remembered(Key, Vec<Look>),
     /// A write.
     Done(Result<String, String>),
 }
@@ -63,6 +66,7 @@ impl Ears {
         }
         app.tick(replay.now());
         app.open(replay.pool());
+        app.remember(&Key::of(replay.pool()), Vec::new());
         let feed = Some(Feed::Replay(Box::new(replay)));
         Self { cluster: None, feed, listed, outcomes: mpsc::unbounded_channel(), tasks: JoinSet::new() }
     }
@@ -97,6 +101,7 @@ impl Ears {
         app.tick(self.now());
         match outcome {
             Outcome::Done(result) => app.done(result),
+            Outcome::Remembered(key, looks) => app.remember(&key, looks),
             Outcome::Opened(opened) => match *opened {
                 Ok((cluster, pool)) => self.open(app, &cluster, &pool),
                 Err(error) => app.done(Err(format!("{error:#}"))),
@@ -108,6 +113,12 @@ impl Ears {
     pub fn open(&mut self, app: &mut App, cluster: &Cluster, pool: &WorkerPool) {
         if app.opened.as_ref().is_none_or(|opened| opened.key != Key::of(pool)) {
             self.feed = Some(Feed::open(cluster, pool));
+            let (cluster, key, sender) = (cluster.clone(), Key::of(pool), self.outcomes.0.clone());
+            self.tasks.spawn(async move {
+                // Without an operator, or a way to its page, the past begins now.
+                let looks = remembered(&cluster, &key).await.unwrap_or_default();
+                let _ = sender.send(Outcome::Remembered(key, looks));
+            });
         }
         app.open(pool);
     }

@@ -6,6 +6,7 @@ mod chart;
 mod dialog;
 mod draw;
 mod keys;
+mod lanes;
 mod list;
 mod live;
 mod paint;

@@ -124,6 +124,7 @@ pub fn without_signs(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         let plain = match cell.symbol() {
             "█" | "▓" => "#",
+            "▒" => ":",
             "▁" | "▂" => "_",
             "▆" | "▇" => "%",
             "░" | "·" | "…" => ".",

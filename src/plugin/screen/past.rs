@@ -2,7 +2,8 @@
 
 use super::super::facts::Facts;
 use super::super::feed::News;
-use crate::api::{Change, WorkerPool, WorkerPoolStatus, time};
+use super::super::hour::Look;
+use crate::api::{Change, DecisionStatus, MemoryStatus, WorkerPool, WorkerPoolStatus, time, timestamp};
 use crate::decide::Millis;
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -42,6 +43,8 @@ pub struct Past {
     workers: usize,
     /// Moments before this one have no workers by name any more.
     named: usize,
+    /// The operator was asked.
+    remembered: bool,
 }
 
 /// What a chart shows in one column.
@@ -63,7 +66,8 @@ impl Past {
     /// Begins with the pool as it is.
     #[must_use]
     pub fn new(pool: &WorkerPool, now: Timestamp) -> Self {
-        let mut past = Self { moments: VecDeque::new(), changes: Vec::new(), workers: 0, named: 0 };
+        let mut past =
+            Self { moments: VecDeque::new(), changes: Vec::new(), workers: 0, named: 0, remembered: false };
         past.learn(pool);
         let pool = Arc::new(bare(pool));
         past.moments.push_back(Moment {
@@ -99,6 +103,56 @@ impl Past {
         self.forget(now);
     }
 
+    /// Puts what the operator remembers before what was seen here.
+    pub fn remember(&mut self, looks: Vec<Look>) {
+        self.remembered = true;
+        let Some(first) = self.moments.front() else { return };
+        let (begin, pool) = (first.at, first.pool.clone());
+        let mut before: Vec<Moment> = Vec::new();
+        for look in looks.into_iter().filter(|look| look.at < begin) {
+            let same = before.last().filter(|last| last.says(&look)).map(|last| last.pool.clone());
+            let pool = same.unwrap_or_else(|| Arc::new(self.as_of(&look, &pool)));
+            let blind = look.facts.is_none().then(|| "it could not be read".into());
+            let (at, looked, facts) = (look.at, look.until.min(begin), look.facts.map(Arc::new));
+            before.push(Moment { at, looked, facts, blind, replicas: look.desired, pool });
+        }
+        self.named += before.len();
+        before.into_iter().rev().for_each(|moment| self.moments.push_front(moment));
+    }
+
+    /// The pool with the status that it had then, as far as it is known.
+    fn as_of(&self, look: &Look, pool: &WorkerPool) -> WorkerPool {
+        // A decision and its write are no more than this apart.
+        let reach = timestamp(time(look.at) + Millis::seconds(1));
+        let change = self.changes(reach).last();
+        let decided = |to| {
+            let reason = look.reason.map_or("?", crate::decide::Reason::as_str).to_owned();
+            let change = change.filter(|change| change.to == to && change.reason == reason);
+            let (at, from) = change.map_or((look.at, to), |change| (change.at, change.from));
+            let sentence = change.map_or_else(|| reason.clone(), |change| change.sentence.clone());
+            let (confidence, trail, next) = (1.0, Vec::new(), None);
+            DecisionStatus { reason, sentence, confidence, at, from, to, trail, next }
+        };
+        let status = WorkerPoolStatus {
+            observed_generation: pool.metadata.generation,
+            replicas: look.replicas,
+            desired_replicas: look.desired,
+            decision: look.desired.map(decided),
+            memory: Some(MemoryStatus {
+                idle_since: look.idle.then_some(look.at),
+                ..MemoryStatus::default()
+            }),
+            ..WorkerPoolStatus::default()
+        };
+        WorkerPool { status: Some(status), ..pool.clone() }
+    }
+
+    /// Whether the operator was asked what it remembers.
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        self.remembered
+    }
+
     /// The newest moment.
     #[must_use]
     pub fn last(&self) -> Option<&Moment> {
@@ -109,6 +163,11 @@ impl Past {
     #[must_use]
     pub fn at(&self, at: Timestamp) -> Option<&Moment> {
         self.moments.get(self.moments.partition_point(|moment| moment.at <= at).checked_sub(1)?)
+    }
+
+    /// All moments, the oldest first.
+    pub fn moments(&self) -> impl Iterator<Item = &Moment> {
+        self.moments.iter()
     }
 
     /// When it begins.
@@ -202,6 +261,19 @@ impl Moment {
         self.facts.as_deref().filter(|_| time(self.looked) + PATIENCE > time(at))
     }
 
+    /// Whether its status, as one that was remembered, would be that of `look`.
+    fn says(&self, look: &Look) -> bool {
+        let status = self.status();
+        let decision = status.and_then(|status| status.decision.as_ref());
+        let idle = status
+            .and_then(|status| status.memory.as_ref())
+            .is_some_and(|memory| memory.idle_since.is_some());
+        status.and_then(|status| status.replicas) == look.replicas
+            && decision.map(|decision| (&*decision.reason, decision.to))
+                == look.desired.map(|to| (look.reason.map_or("?", crate::decide::Reason::as_str), to))
+            && idle == look.idle
+    }
+
     /// When somebody last looked.
     #[must_use]
     pub fn looked(&self) -> Timestamp {
@@ -271,5 +343,29 @@ mod tests {
             [Some(0), Some(0), Some(1000), Some(1000)]
         );
         assert_eq!(past.at(at(1)).and_then(|moment| moment.facts.as_ref()?.live), Some(1000));
+    }
+
+    #[test]
+    fn what_the_operator_remembers_comes_before_what_was_seen() {
+        let look = |from, to, ready, desired| Look {
+            at: at(from),
+            until: at(to),
+            facts: (ready > 0).then(|| Facts::told(ready, 3, 3)),
+            desired: Some(desired),
+            ..Look::default()
+        };
+        let mut past = Past::new(&pool(), at(100));
+        past.hear(News::Facts(Facts::told(1, 1, 5)), at(101));
+        // The last is what is seen here, too.
+        past.remember(vec![look(20, 40, 9, 3), look(40, 50, 0, 3), look(50, 98, 4, 5), look(100, 102, 1, 5)]);
+        let columns = past.columns(at(0), at(120), 12, at(110));
+        let seen: Vec<_> = columns.iter().map(|column| column.ready).collect();
+        assert_eq!(seen[..6], [None, None, Some(9), Some(9), None, Some(4)]);
+        assert_eq!((seen[9], seen[10], past.begin()), (Some(4), Some(1), Some(at(20))));
+        assert_eq!(
+            past.at(at(60)).and_then(Moment::status).and_then(|status| status.desired_replicas),
+            Some(5)
+        );
+        assert!(past.at(at(45)).is_some_and(|moment| moment.blind.is_some()));
     }
 }

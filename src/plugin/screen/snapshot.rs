@@ -61,7 +61,8 @@ fn is_complete(app: &App) -> bool {
     let looked = app
         .moment()
         .is_none_or(|moment| (moment.facts.is_some() || moment.blind.is_some()) && moment.replicas.is_some());
-    looked && (app.pools.whole || app.pools.trouble.is_some())
+    let remembered = app.opened.as_ref().is_none_or(|opened| opened.past.is_remembered());
+    looked && remembered && (app.pools.whole || app.pools.trouble.is_some())
 }
 
 /// One frame of the screen.

@@ -108,6 +108,7 @@ fn draw(out: &mut String, top: f64, (x, text, cell, cells): &(u16, String, &Cell
 fn bar(sign: char) -> Option<(f64, f64, f64)> {
     match sign {
         '░' => Some((0.0, 1.0, 0.35)),
+        '▒' => Some((0.15, 0.7, 0.55)),
         '━' => Some((0.42, 0.16, 1.0)),
         '─' => Some((0.47, 0.06, 0.8)),
         _ => {

@@ -4,4 +4,4 @@ mod frames;
 mod keys;
 #[cfg(unix)]
 mod panic;
-mod stage;
+pub mod stage;
