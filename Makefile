@@ -100,9 +100,9 @@ bench-worker: ## The protocol beside bare LPUSH + BLMOVE + LREM, the filters bes
 	@tests/cluster/install-tools test
 	cargo bench --locked --no-default-features --features worker --bench protocol --bench filters
 
-bench-screen: ## The terminal screen with 1,000 pools in a real pseudo-terminal: key to frame, decision to frame, memory (3 min to compile)
+bench-screen: ## The terminal screen in a real pseudo-terminal: LPUSH to the number; with 1,000 pools key to frame, decision to frame, memory (8 min to compile)
 	@tests/cluster/install-tools test
-	cargo bench --locked --no-default-features --features plugin --bench screen
+	cargo bench --locked --bench screen
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check

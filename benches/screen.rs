@@ -1,10 +1,14 @@
-//! The terminal screen with a thousand pools, in a real pseudo-terminal: how long from a key to its frame, from a
-//! decision to the frame that has it, from the start to the first frame, and how much memory it takes.
-#![allow(clippy::print_stdout, clippy::expect_used, missing_docs, reason = "a bench talks, and fails loudly")]
+//! The terminal screen in a real pseudo-terminal. With a thousand pools: how long from a key to its frame, from a decision
+//! to the frame that has it, from the start to the first frame, and how much memory it takes. With a real Redis and a
+//! real operator: how long from LPUSH to the number on the screen.
+#![allow(clippy::print_stdout, clippy::expect_used, clippy::unwrap_used, dead_code, missing_docs, reason = "a bench talks, and fails loudly")]
 
 #[cfg(unix)]
 #[path = "../tests/support/api_server.rs"]
 mod api_server;
+#[cfg(unix)]
+#[path = "../tests/support/local.rs"]
+mod local;
 #[cfg(unix)]
 #[path = "../tests/support/pty.rs"]
 mod pty;
@@ -14,12 +18,14 @@ fn main() {}
 
 #[cfg(unix)]
 fn main() {
-    measured::all();
+    measured::pushes();
+    measured::thousand();
 }
 
 #[cfg(unix)]
 mod measured {
     use super::api_server::ApiServer;
+    use super::local::Local;
     use super::pty::Terminal;
     use portable_pty::CommandBuilder;
     use serde_json::{Value, json};
@@ -30,7 +36,51 @@ mod measured {
     const COUNT: usize = 1000;
     const TURNS: usize = 300;
 
-    pub fn all() {
+    /// Wants a worker for each element of a list that nobody takes from.
+    const POOL: &str = "
+        apiVersion: workerpool.dev/v1alpha1
+        kind: WorkerPool
+        metadata: {name: jobs}
+        spec:
+          scaleTargetRef: {name: filter-worker}
+          minReplicas: 1
+          maxReplicas: 9
+          redis: {address: 'redis://redis:6379/0'}
+          queues: [{name: tasks}, {name: jobs, system: List}]
+          target: {tasksPerWorker: 1}
+          behavior: {scaleDown: {stabilizationWindowSeconds: 0}}
+    ";
+    const PUSHES: usize = 60;
+
+    /// From LPUSH to the new number on the screen.
+    pub fn pushes() {
+        let local = Local::new();
+        let file = local.home().join("pool.yaml");
+        std::fs::write(&file, POOL).unwrap();
+        let said = local.run(&["metrics", "--local", "--pool-file", file.to_str().unwrap()]);
+        assert!(said.starts_with("exit 0"), "{said}");
+        let address = local.record()["redis"].as_str().unwrap().to_owned();
+        let mut redis = redis::Client::open(address).unwrap().get_connection().unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
+        command.args(["interactive", "--local", "--readonly"]);
+        command.env("XDG_STATE_HOME", local.home());
+        command.env("TERM", "xterm-256color");
+        command.env("LC_ALL", "C");
+        let mut terminal = Terminal::start(command, (140, 40));
+        let mut spans = Vec::new();
+        for _ in 0..PUSHES {
+            terminal.shows("default/jobs  1 workers");
+            redis::cmd("LPUSH").arg("jobs").arg("a").arg("b").exec(&mut redis).unwrap();
+            let begin = Instant::now();
+            let shown = terminal.until("2 wanted", |screen| screen.contents().contains("1 → 2 workers"));
+            spans.push(shown.saturating_duration_since(begin));
+            redis::cmd("DEL").arg("jobs").exec(&mut redis).unwrap();
+        }
+        println!("one pool, a real Redis and a real operator on this machine, 140x40");
+        told("LPUSH to the number", spans);
+    }
+
+    pub fn thousand() {
         let pools: Vec<Value> =
             (0..COUNT).map(|i| pool(i, "no rule asks for another number: 3 workers stay")).collect();
         let bytes = pools[0].to_string().len();
