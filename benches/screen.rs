@@ -1,7 +1,14 @@
 //! The terminal screen in a real pseudo-terminal. With a thousand pools: how long from a key to its frame, from a decision
 //! to the frame that has it, from the start to the first frame, and how much memory it takes. With a real Redis and a
 //! real operator: how long from LPUSH to the number on the screen.
-#![allow(clippy::print_stdout, clippy::expect_used, clippy::unwrap_used, dead_code, missing_docs, reason = "a bench talks, and fails loudly")]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    reason = "a bench talks, and fails loudly"
+)]
 
 #[cfg(unix)]
 #[path = "../tests/support/api_server.rs"]

@@ -1,5 +1,6 @@
 //! Logs on standard error, as text or as JSON lines, and the one crypto provider of the process.
 
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -16,7 +17,10 @@ pub enum LogFormat {
 /// provider of TLS: without it the first TLS connection panics.
 pub fn init(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for terminals: a log that is kept or searched has none.
+    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
     // A second call (in tests) finds both installed already, which is as good.
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

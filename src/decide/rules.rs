@@ -71,7 +71,11 @@ pub(super) fn down(rules: &ScaleDown, load: &Load, trail: &mut Vec<Step>) -> Hel
             }
             Err(step) => {
                 let held = if matches!(step, Step::NotTold { .. }) { Held::All } else { Held::Unsure };
-                trail.push(step);
+                // Of the same queues scaleUp may have said it already.
+                let mut here = trail.iter().rev().take_while(|step| !matches!(step, Step::Queue(_)));
+                if !here.any(|said| *said == step) {
+                    trail.push(step);
+                }
                 held
             }
         };

@@ -1,7 +1,7 @@
 //! A change of a WorkerPool by hand, and the operator's answer to it.
 
 use super::cluster::Cluster;
-use crate::api::WorkerPool;
+use crate::api::{DecisionStatus, WorkerPool};
 use futures::StreamExt;
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
@@ -23,8 +23,8 @@ pub async fn change(cluster: &Cluster, doing: &str, name: &str, patch: Value) ->
     cluster.ask(doing, cluster.pools().patch(name, &params(), &Patch::Merge(patch))).await
 }
 
-/// The operator's sentence on the pool as the change from `before` made it, unless none comes in time.
-pub async fn answer(cluster: &Cluster, before: &WorkerPool, pool: &WorkerPool) -> Option<String> {
+/// The operator's decision on the pool as the change from `before` made it, unless none comes in time.
+pub async fn answer(cluster: &Cluster, before: &WorkerPool, pool: &WorkerPool) -> Option<DecisionStatus> {
     // An annotation makes no new generation: then the next status is the answer.
     let told_by_generation =
         before.metadata.generation != pool.metadata.generation || before.annotations() == pool.annotations();
@@ -37,7 +37,7 @@ pub async fn answer(cluster: &Cluster, before: &WorkerPool, pool: &WorkerPool) -
             let Some(status) = now.status.filter(|_| later) else { continue };
             let seen = status.observed_generation >= pool.metadata.generation;
             if let Some(decision) = status.decision.filter(|_| seen) {
-                return Some(decision.sentence);
+                return Some(decision);
             }
         }
         None

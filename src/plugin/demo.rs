@@ -127,7 +127,7 @@ async fn play(
                     out.talk(&tr!(
                         lang,
                         "Before it begins: waiting until {missing}.{said}",
-                        "Antes de empezar, a que {missing}.{said}"
+                        "Antes de empezar, se espera a que {missing}.{said}"
                     ));
                     awaited = missing;
                 }

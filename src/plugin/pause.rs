@@ -57,8 +57,8 @@ async fn set(
     let patch = json!({"metadata": {"annotations": notes}, "spec": {"suspend": suspend}});
     let doing = if suspend { "pausing" } else { "resuming" };
     let pool = change(cluster, &format!("{doing} WorkerPool {name}"), &name, patch).await?;
-    if let Some(sentence) = answer(cluster, &before, &pool).await {
-        out.data(&format!("{name}: {}", out.sentence(&sentence, Timestamp::now())))?;
+    if let Some(decision) = answer(cluster, &before, &pool).await {
+        out.data(&format!("{name}: {}", out.sentence(&decision.sentence, Timestamp::now())))?;
         out.talk(&then(&name));
         return Ok(true);
     }

@@ -55,12 +55,21 @@ pub async fn run(
     let (target, target_name) = cluster.target(&pool);
     let kind = &pool.spec.scale_target_ref.kind;
     let (out, lang) = (&cluster.out, cluster.out.lang);
-    if let Some(sentence) = answer(cluster, &before, &pool).await {
+    if let Some(decision) = answer(cluster, &before, &pool).await {
         let took = start.elapsed().as_millis();
-        out.data(&format!("{name}: {}", out.sentence(&sentence, Timestamp::now())))?;
+        out.data(&format!("{name}: {}", out.sentence(&decision.sentence, Timestamp::now())))?;
         let answered =
             tr!(lang, "The operator answered in {took} ms.", "El operador respondió en {took} ms.");
         let stays = match pin {
+            // Such as while it is not known who is busy.
+            Pin::To(n) if decision.to != n => {
+                let to = decision.to;
+                tr!(
+                    lang,
+                    "It is pinned to {n}, and as long as that holds it stays at {to}.",
+                    "Queda fijado en {n}; mientras dure eso, siguen {to}."
+                )
+            }
             Pin::To(n) => {
                 let auto = format!("`kubectl workerpool scale {name} auto`");
                 match until.map(|until| out.clock(until)) {

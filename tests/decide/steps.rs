@@ -32,6 +32,8 @@ fn ago(seconds: i64) -> Time {
 fn a_missing_fact_is_no_answer_and_not_untold() {
     let trail = look(&pool(), &with(&seen(3, 0, 0), |load| load.ready = Fact::Missing)).trail;
     assert_eq!(trail[0], Step::NoAnswer { rule: Rule::QueueLength });
+    let said = trail.iter().filter(|step| matches!(step, Step::NoAnswer { .. })).count();
+    assert_eq!(said, 1, "once, though scaleDown misses it, too: {trail:?}");
     let trail = look(&pool(), &with(&seen(3, 0, 0), |load| load.cpu_sum = Fact::NotTold)).trail;
     assert!(trail.contains(&Step::NotTold { rule: Rule::Cpu }), "{trail:?}");
 }

@@ -37,8 +37,7 @@ impl Lanes {
             lanes.down.extend(started(last_change, quiet));
             lanes.idle.extend(idle_since.map(|since| (time(since).0, end)));
         }
-        let begin = past.begin().map_or(now, |begin| time(begin).0);
-        for Change { at, from, to, .. } in past.changes(crate::api::timestamp(crate::decide::Time(begin))) {
+        for Change { at, from, to, .. } in past.changes(past.opened()) {
             let at = time(*at).0;
             lanes.down.push((at, at + quiet));
             if to > from {

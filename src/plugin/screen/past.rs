@@ -45,6 +45,8 @@ pub struct Past {
     named: usize,
     /// The operator was asked.
     remembered: bool,
+    /// From when on it was seen here, and not remembered by the operator.
+    opened: Timestamp,
 }
 
 /// What a chart shows in one column.
@@ -66,8 +68,14 @@ impl Past {
     /// Begins with the pool as it is.
     #[must_use]
     pub fn new(pool: &WorkerPool, now: Timestamp) -> Self {
-        let mut past =
-            Self { moments: VecDeque::new(), changes: Vec::new(), workers: 0, named: 0, remembered: false };
+        let mut past = Self {
+            moments: VecDeque::new(),
+            changes: Vec::new(),
+            workers: 0,
+            named: 0,
+            remembered: false,
+            opened: now,
+        };
         past.learn(pool);
         let pool = Arc::new(bare(pool));
         past.moments.push_back(Moment {
@@ -168,6 +176,12 @@ impl Past {
     /// All moments, the oldest first.
     pub fn moments(&self) -> impl Iterator<Item = &Moment> {
         self.moments.iter()
+    }
+
+    /// From when on all of it was seen here.
+    #[must_use]
+    pub fn opened(&self) -> Timestamp {
+        self.opened
     }
 
     /// When it begins.
