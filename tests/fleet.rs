@@ -28,6 +28,19 @@ fn a_burst_is_one_scale_one_event_and_one_status() {
 }
 
 #[test]
+fn who_changes_the_spec_is_answered_at_once() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.look(load(25, 3, 3));
+    assert_eq!(decisions(&stage.scaled(5)), ["QueueTooLong"]);
+    stage.after(100);
+    let mut pinned = pool("a", 1);
+    (pinned.metadata.generation, pinned.spec.replicas) = (Some(2), Some(5));
+    let mut done = stage.pool(&pinned);
+    done.extend(stage.look(load(20, 5, 5)));
+    assert_eq!(decisions(&done), ["Pinned"], "the interval is not over");
+}
+
+#[test]
 fn the_cooldown_ends_at_its_instant_not_at_the_next_poll() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.look(load(25, 3, 3));

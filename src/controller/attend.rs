@@ -174,11 +174,12 @@ fn note(pool: &mut PoolState, verdict: &Verdict, todo: &mut Vec<Command>, metric
     }
 }
 
-/// When the status that waits may be written.
+/// When the status that waits may be written. Whoever has changed the spec waits for its answer.
 pub(super) fn status_due(pool: &PoolState) -> Time {
-    let urgent = pool.unwritten.as_ref().is_some_and(|unwritten| unwritten.urgent);
+    let asked = pool.status.observed_generation;
+    let now = |it: &Unwritten| it.urgent || it.status.observed_generation != asked;
     match pool.written_at {
-        Some(at) if !urgent => at + pool.interval.0,
+        Some(at) if !pool.unwritten.as_ref().is_some_and(now) => at + pool.interval.0,
         _ => Time::default(),
     }
 }
