@@ -349,7 +349,6 @@ impl Plan {
             [] => return Some(SURE.to_owned()),
             [one] => one.to_owned(),
             [one, other] => format!("{one} and {other}"),
-            [one, _] => format!("{one} and 1 other"),
             [one, ..] => format!("{one} and {} others", names.len() - 1),
         };
         Some(format!("waiting for {names} to finish"))

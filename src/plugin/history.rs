@@ -45,7 +45,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
 }
 
 /// The day, where it is not today's.
-fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
+pub fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
     let date = |at: Timestamp| at.to_zoned(out.zone().clone()).date();
     if date(at) == date(now) { String::new() } else { format!("{} ", date(at)) }
 }

@@ -1,6 +1,6 @@
 //! `--local`: the same commands on a cluster that needs no Kubernetes; `stop` and `serve`, which belong to it.
 
-use super::Command;
+use super::args::Command;
 use super::cluster::{Cluster, Place};
 use super::lang::tr;
 use super::output::Out;

@@ -12,7 +12,7 @@ use serde_json::json;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Terms {
     /// End by itself after this time, in seconds or such as 30m [default: when resumed]
-    #[arg(long = "for", value_name = "TIME", value_parser = super::span)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::args::span)]
     pub span: Option<api::Duration>,
     /// What for: everybody sees it
     #[arg(long, value_name = "TEXT")]

@@ -82,7 +82,7 @@ impl App {
 /// What was typed, as something to do.
 fn deed(action: Action, text: &str, lang: Lang) -> Result<Deed, String> {
     let mut words = text.split_whitespace();
-    let span = |word: Option<&str>| word.map(super::super::span).transpose();
+    let span = |word: Option<&str>| word.map(super::super::args::span).transpose();
     match action {
         Action::Stress => match text.trim().parse() {
             Ok(tasks @ 1..=100_000) => Ok(Deed::Stress(tasks)),

@@ -19,6 +19,9 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
+pub use draw::rank;
+pub use pools::{Rank, Row};
+
 use super::answer::change;
 use super::cluster::Cluster;
 use super::lang::tr;

@@ -2,11 +2,13 @@
 //! server and, where tasks are pushed, a real redis-server.
 #![expect(clippy::expect_used, reason = "the tests' own helpers panic like the tests")]
 
-#[path = "support/api_server.rs"]
+#[path = "../support/api_server.rs"]
 mod api_server;
-#[path = "support/redis.rs"]
+#[path = "../support/redis.rs"]
 #[expect(dead_code, reason = "other tests stop it and start it again")]
 mod redis_server;
+
+mod explain;
 
 use api_server::ApiServer;
 use redis_server::RedisServer;
@@ -272,66 +274,6 @@ fn a_pause_says_who_wants_it_what_for_and_until_when() {
         api.bodies("PATCH")[1],
         json!({"metadata": {"annotations": notes}, "spec": {"suspend": false}})
     );
-}
-
-#[test]
-fn a_decision_is_explained_from_the_operator_s_own_trail() {
-    let mut decided = pool("filters", "redis://r");
-    decided["status"] = json!({
-        "observedGeneration": 2,
-        "metrics": {"ready": {"value": 17}, "live": {"value": 5}, "busy": {"value": 5}, "taskMillis": {"value": 8100}},
-        "decision": {
-            "reason": "CoolingDown", "sentence": "17 tasks wait, more than 8: 5 → 7 workers at 09:16:58, when the cooldown ends",
-            "confidence": 1.0, "at": "2026-11-27T09:16:02Z", "from": 5, "to": 5,
-            "trail": [{"step": "scaleUp.queueLength", "says": "17 > 8 → 7"}, {"step": "scaleUp.cooldown", "says": "7 → 5 until 09:16:58"}],
-            "next": {"up": {"to": 7, "at": "2026-11-27T09:16:58Z", "tasks": 0}},
-        },
-        "history": [
-            {"at": "2026-11-26T09:16:02Z", "from": 5, "to": 3, "reason": "Idle", "sentence": "idle for 5m: 5 → 3 workers"},
-            {"at": "2026-11-27T09:15:58Z", "from": 3, "to": 5, "reason": "QueueTooLong", "sentence": "25 tasks wait, more than 8: 3 → 5 workers"},
-        ],
-    });
-    let api = ApiServer::start([("GET", POOLS, 200, list(&[decided]))]);
-    let seen = run(&["explain"], Some(&api));
-    let row = |label: &str, says: &str| format!("\n  {label:19}  {says}");
-    assert!(seen.starts_with("exit 0\nfilters: 17 tasks wait, more than 8: 5 → 7 workers at 09:16:58, when the cooldown ends. CoolingDown, "), "{seen}");
-    for row in [
-        row("what it saw", "17 waiting · 5 of 5 workers busy · a task takes 8.1s"),
-        row("scaleUp.queueLength", "17 > 8 → 7"),
-        row("scaleUp.cooldown", "7 → 5 until 09:16:58"),
-        row("last change", "3 → 5, "),
-        row("next up", "5 → 7"),
-        row("next down", "none"),
-        row("empty in", "about 28s with 5 workers · 23s with 6 · 20s with 7"),
-    ] {
-        assert!(seen.contains(&row), "{seen}");
-    }
-    let all: Value = serde_json::from_str(
-        run(&["explain", "-o", "json"], Some(&api)).strip_prefix("exit 0\n").expect("fine"),
-    )
-    .expect("JSON");
-    assert_eq!(all["decision"]["trail"][0]["says"], "17 > 8 → 7");
-    insta::assert_snapshot!(run(&["history", "--limit", "1", "-o", "json"], Some(&api)));
-    let history = run(&["history"], Some(&api));
-    let lines: Vec<&str> = history.lines().collect();
-    assert!(lines[1].ends_with("09:16:02  5 → 3    Idle          idle for 5m: 5 → 3 workers"), "{history}");
-    assert!(
-        lines[2].ends_with("09:15:58  3 → 5    QueueTooLong  25 tasks wait, more than 8: 3 → 5 workers"),
-        "{history}"
-    );
-}
-
-#[test]
-fn what_nobody_has_decided_is_not_explained() {
-    let api = ApiServer::start([("GET", POOLS, 200, list(&[pool("filters", "redis://r")]))]);
-    insta::assert_snapshot!(run(&["explain"], Some(&api)), @"
-    exit 1
-    ! error: filters: no operator has decided on it yet; `kubectl workerpool check filters` looks for what is missing
-    ");
-    insta::assert_snapshot!(run(&["history"], Some(&api)), @"
-    exit 0
-    ! The number has not changed yet. Why it is what it is: kubectl workerpool explain
-    ");
 }
 
 #[test]
