@@ -40,7 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("worker", &["decide", "api", "protocol", "telemetry"]),
     ("plugin", &["decide", "api", "protocol", "sim", "telemetry", "local"]),
     ("local", &["decide", "api", "telemetry"]),
-    ("web", &["decide", "api"]),
+    ("web", &["decide", "api", "sim"]),
 ];
 
 #[test]

@@ -5,6 +5,7 @@ use super::{
     BehaviorSpec, DrainSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec,
     ScheduleSpec, TargetSpec, WorkerPoolStatus,
 };
+use crate::decide::victims::Order;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -207,6 +208,20 @@ pub struct ScaleTargetRef {
     /// Name of the object.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
+}
+
+impl ScaleTargetRef {
+    /// The API group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.api_version.rsplit_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// How its controller chooses who goes; `None` where nobody knows.
+    #[must_use]
+    pub fn order(&self) -> Option<Order> {
+        Order::of(self.group(), &self.kind)
+    }
 }
 
 fn min_replicas() -> i32 {

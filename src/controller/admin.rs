@@ -90,11 +90,11 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
 
 /// Asks the loop what the page shows.
 pub(super) fn ask(events: Events) -> Ask {
-    Arc::new(move |keys| {
+    Arc::new(move |wanted| {
         let events = events.clone();
         Box::pin(async move {
             let (answer, pools) = oneshot::channel();
-            events.send(Event::View(keys, answer)).ok()?;
+            events.send(Event::View(wanted, answer)).ok()?;
             tokio::time::timeout(Duration::from_secs(5), pools).await.ok()?.ok()
         })
     })

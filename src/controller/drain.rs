@@ -23,15 +23,6 @@ pub(super) struct Ground<'a> {
     pub now: Time,
 }
 
-/// How the controller of `target` chooses; `None` where nobody knows.
-pub(super) fn order(target: &TargetKey) -> Option<Order> {
-    match (&*target.group, &*target.kind) {
-        ("apps", "Deployment" | "ReplicaSet") => Some(Order::Cost),
-        ("apps", "StatefulSet") => Some(Order::Ordinal),
-        _ => None,
-    }
-}
-
 /// Prepares the way down to `wish`. `None`: all who will go are empty and marked, and the scale may be written; else
 /// what is awaited.
 pub(super) fn down(
@@ -70,9 +61,9 @@ pub(super) fn abandon(pool: &mut PoolState, todo: &mut Vec<Command>) {
 }
 
 impl PoolState {
-    fn ground<'a>(&'a self, target: &'a Target, now: Time) -> Option<Ground<'a>> {
+    pub(super) fn ground<'a>(&'a self, target: &'a Target, now: Time) -> Option<Ground<'a>> {
         let (key, timeout) = (&self.target, self.drain_timeout);
-        let order = order(key)?;
+        let order = self.order()?;
         let address = self.source.address.as_ref();
         Some(Ground { pool: &self.key, address, key, target, order, timeout, now })
     }

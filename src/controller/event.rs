@@ -6,7 +6,7 @@ use crate::decide::victims::Pod;
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts, Queue};
 use crate::report::{Note, PoolGauges};
-use crate::web::PoolView;
+use crate::web::{PoolView, Wanted};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -40,7 +40,7 @@ pub enum Event {
     /// Somebody wants all gauges.
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
     /// Somebody looks at these pools, or at all of them.
-    View(Option<Vec<Key>>, oneshot::Sender<Vec<PoolView>>),
+    View(Wanted, oneshot::Sender<Vec<PoolView>>),
     /// A timer ran out.
     Tick,
 }

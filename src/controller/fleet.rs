@@ -106,8 +106,8 @@ impl Fleet {
                 // Who asked may be gone.
                 let _ = answer.send(self.gauges(now));
             }
-            Event::View(keys, answer) => {
-                let _ = answer.send(self.views(keys));
+            Event::View(wanted, answer) => {
+                let _ = answer.send(self.views(wanted, now));
             }
             Event::Tick => {
                 while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {

@@ -15,6 +15,7 @@ mod pool;
 pub mod settings;
 mod shown;
 mod source;
+mod staff;
 mod watches;
 
 pub use clock::Clock;

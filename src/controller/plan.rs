@@ -29,19 +29,19 @@ type Ids = Vec<(usize, String)>;
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Plan {
-    pods: Vec<Pod>,
-    listed_at: Option<Time>,
+    pub(super) pods: Vec<Pod>,
+    pub(super) listed_at: Option<Time>,
     listing: bool,
     /// Whether the list was asked for after our last write, and whether the one under way was.
     listed: bool,
     lists: bool,
-    workers: Vec<Worker>,
-    looked_at: Option<Time>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) looked_at: Option<Time>,
     /// Whether the look came after our last write.
     looked: bool,
     /// Those that will go, each with since when it has been chosen.
-    victims: BTreeMap<String, Time>,
-    late: BTreeSet<String>,
+    pub(super) victims: BTreeMap<String, Time>,
+    pub(super) late: BTreeSet<String>,
     /// What workers were told last, and when.
     told: BTreeMap<(usize, String), (bool, Time)>,
     /// What pods were marked with last, and when.

@@ -4,18 +4,18 @@ use super::drain;
 use super::event::{Command, Watched};
 use super::plan::Plan;
 use super::source::Source;
+use super::staff::Kept;
 use crate::api::{
     self, Change, Key, PIN_UNTIL, Refusal, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, Wishes, WorkerPool,
     WorkerPoolStatus,
 };
-use crate::decide::victims::Drain;
+use crate::decide::victims::{Drain, Order, are_named};
 use crate::decide::{Decision, Fact, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
 use crate::observe::target::{Target, TargetKey, Writer};
 use crate::observe::{Address, Facts};
-use crate::report::{Observed, PoolGauges, Verdict};
-use crate::web::{PoolView, Sample};
+use crate::report::{Observed, Verdict};
 use kube::ResourceExt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A pool and all that is known of it.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(super) struct PoolState {
     pub named: Option<bool>,
     /// The way down, while one is prepared or taken back.
     pub plan: Option<Box<Plan>>,
+    /// Who works, while its page is open.
+    pub kept: Option<Box<Kept>>,
     /// Whether it was looked for what a process before this one may have left.
     pub swept: bool,
     pub drain_timeout: Millis,
@@ -127,6 +129,7 @@ impl PoolState {
             facts: None,
             named: None,
             plan: None,
+            kept: None,
             swept: false,
             drain_timeout: object.spec.drain.timeout.0,
             acting: None,
@@ -196,11 +199,9 @@ impl PoolState {
 
     /// The decision on the last look.
     pub fn judge(&mut self, target: Option<&Target>, rival: Option<String>, now: Time) -> Judged {
-        let (stale_after, drains) = (self.stale_after(), self.can_choose());
-        let wishes = match &mut self.wishes {
-            Ok(wishes) => wishes,
-            Err(refusal) => return Judged::Trouble(Reason::InvalidSpec, refusal.to_string()),
-        };
+        if let Err(refusal) = &self.wishes {
+            return Judged::Trouble(Reason::InvalidSpec, refusal.to_string());
+        }
         let Some(target) = target else {
             let name = self.target.display();
             let sentence =
@@ -210,24 +211,32 @@ impl PoolState {
         if let Some(rival) = rival {
             return Judged::Trouble(Reason::TargetConflict, rival);
         }
-        let Some(look) = &self.facts else { return Judged::Wait };
-        let stale = now - look.at > stale_after;
+        let Some(seen) = self.seen(target, now) else { return Judged::Wait };
+        let drains = self.can_choose();
+        let Ok(wishes) = &mut self.wishes else { return Judged::Wait };
+        wishes.drains(drains);
+        let decision = decide(wishes.at(now), &seen, &self.memory, now);
+        Judged::Decided(Box::new(Taken { decision, seen }))
+    }
+
+    /// What a decision at `now` is taken on; `None` before the first look.
+    pub fn seen(&self, target: &Target, now: Time) -> Option<Seen> {
+        let look = self.facts.as_ref()?;
+        let stale = now - look.at > self.stale_after();
         let (queues, missing) = if stale {
             (vec![QueueSeen::MISSING; look.queues.len()], Some(format!("no look since {}", look.at)))
         } else {
             (look.queues.clone(), look.missing.clone())
         };
-        let seen = Seen { current: target.desired, queues, missing };
-        wishes.drains(drains);
-        let decision = decide(wishes.at(now), &seen, &self.memory, now);
-        Judged::Decided(Box::new(Taken { decision, seen }))
+        Some(Seen { current: target.desired, queues, missing })
     }
 
     /// Takes in a look. True where it found what is known already and needs no second thought.
     pub fn take_in(&mut self, facts: Facts, now: Time) -> bool {
         let Facts { mut queues, workers, missing, woken, .. } = facts;
         if missing.is_none() {
-            self.named = workers.iter().map(|worker| worker.pod.is_some()).reduce(|all, one| all && one);
+            self.named = are_named(&workers);
+            self.keep(&workers, now);
             // What a process before this one left: its last words tell of it, or workers that still drain.
             let left = !std::mem::replace(&mut self.swept, true)
                 && (self.noted.as_deref() == Some(Reason::ScalingDown.as_str())
@@ -250,9 +259,14 @@ impl PoolState {
         known
     }
 
+    /// How the controller of its target chooses; `None` where nobody knows.
+    pub fn order(&self) -> Option<Order> {
+        Order::of(&self.target.group, &self.target.kind)
+    }
+
     /// Whether it is known which pods are busy, and which of them would go.
     pub fn can_choose(&self) -> bool {
-        self.named == Some(true) && drain::order(&self.target).is_some()
+        Order::chosen(self.order(), self.named).is_some()
     }
 
     /// Whether a pod that is taken may be busy and nobody can know.
@@ -294,7 +308,7 @@ impl PoolState {
     }
 
     /// Facts older than this count as missing: two looks that did not come, each with its deadline.
-    fn stale_after(&self) -> Millis {
+    pub fn stale_after(&self) -> Millis {
         Millis(self.interval.0.0 * 2 + 5_000)
     }
 
@@ -333,58 +347,6 @@ impl PoolState {
             load,
             missing,
             verdict,
-        }
-    }
-}
-
-/// What others see of a pool.
-impl PoolState {
-    pub fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
-        let wishes = self.pool();
-        let look = self.facts.as_ref();
-        let load = look.map_or(Load::MISSING, |look| Load::sum(&look.queues));
-        let since = |at: Time| Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
-        PoolGauges {
-            pool: self.key.clone(),
-            load,
-            age: look.map(|look| since(look.at)),
-            oldest_wait: load.oldest_at.known().map(|at| since(Time(at))),
-            up: look.is_some_and(|look| look.missing.is_none()),
-            replicas: [
-                ("desired", target.map(|target| target.desired)),
-                ("current", target.map(|target| target.replicas)),
-                ("min", wishes.map(|pool| pool.min)),
-                ("max", wishes.map(|pool| pool.max)),
-            ],
-        }
-    }
-
-    pub fn view(&self) -> PoolView {
-        let newest = self.unwritten.as_ref().map_or(&self.status, |unwritten| &unwritten.status);
-        PoolView {
-            namespace: self.key.namespace.to_string(),
-            name: self.key.name.to_string(),
-            bounds: self.pool().map(|pool| (pool.min, pool.max)),
-            rules: self.pool().map(Into::into),
-            wishes: self.wishes.clone().ok(),
-            pending: self
-                .acting
-                .as_ref()
-                .map(|Acting { verdict, .. }| (verdict.to, verdict.sentence.clone())),
-            status: WorkerPoolStatus { history: self.history.clone(), ..newest.clone() },
-        }
-    }
-
-    pub fn sample(&self, target: Option<&Target>) -> Sample {
-        let newest = self.unwritten.as_ref().map_or(&self.status, |unwritten| &unwritten.status);
-        let reason = newest.decision.as_ref().map(|decision| decision.reason.as_str());
-        Sample {
-            load: self.facts.as_ref().map_or(Load::MISSING, |look| Load::sum(&look.queues)),
-            replicas: target.map(|target| target.replicas),
-            desired: target.map(|target| target.desired),
-            idle: self.memory.idle_since.is_some(),
-            reason: Reason::ALL.iter().copied().find(|known| Some(known.as_str()) == reason),
-            patience: self.stale_after(),
         }
     }
 }

@@ -49,6 +49,42 @@ pub struct Worker {
     pub drain: Drain,
     /// Since when it has been so, in milliseconds by the queue's clock.
     pub since: i64,
+    /// What else it tells: for people, and no part of the choice.
+    pub says: Says,
+}
+
+/// What a worker says of itself; `None` is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Says {
+    /// What it does.
+    pub doing: Doing,
+    /// For how long, in milliseconds at the look.
+    pub lasts: Option<i64>,
+    /// CPU in percent.
+    pub cpu: Option<i32>,
+    /// Tasks that it holds.
+    pub tasks: u64,
+}
+
+/// What a worker does, as people are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Doing {
+    /// Runs a task.
+    Busy,
+    /// Waits for one.
+    Idle,
+    /// Takes no more.
+    Draining,
+    /// It lives, could take tasks and does not.
+    Deaf,
+    /// It does not say.
+    #[default]
+    Unknown,
+}
+
+/// Whether all of `workers` say which pod is theirs; `None` where there are none.
+pub fn are_named<'a>(workers: impl IntoIterator<Item = &'a Worker>) -> Option<bool> {
+    workers.into_iter().map(|worker| worker.pod.is_some()).reduce(|all, one| all && one)
 }
 
 /// How far a worker is on its way out.
@@ -69,6 +105,43 @@ pub enum Order {
     Cost,
     /// The highest ordinal goes: a `StatefulSet`.
     Ordinal,
+}
+
+impl Order {
+    /// How the controller of a `kind` of the API group `group` chooses; `None` where nobody knows.
+    #[must_use]
+    pub fn of(group: &str, kind: &str) -> Option<Self> {
+        match (group, kind) {
+            ("apps", "Deployment" | "ReplicaSet") => Some(Self::Cost),
+            ("apps", "StatefulSet") => Some(Self::Ordinal),
+            _ => None,
+        }
+    }
+
+    /// The same where who goes is ours to choose: it is known which pods are busy, and which of them would go.
+    #[must_use]
+    pub fn chosen(order: Option<Self>, named: Option<bool>) -> Option<Self> {
+        order.filter(|_| named == Some(true))
+    }
+}
+
+/// The pods of `workers` in the order in which they would go, each taken for ready where `pods` does not list it.
+#[must_use]
+pub fn in_turn(
+    pods: &[Pod],
+    workers: &[Worker],
+    order: Order,
+    kept: impl Fn(&str) -> bool,
+    late: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let mut all: Vec<Pod> = pods.iter().filter(|pod| !pod.leaving).cloned().collect();
+    for name in workers.iter().filter_map(|worker| worker.pod.clone()) {
+        if !pods.iter().any(|pod| pod.name == name) && !all.iter().any(|pod| pod.name == name) {
+            let (owner, standing) = (String::new(), Standing::Ready);
+            all.push(Pod { name, owner, standing, leaving: false, cost: 0 });
+        }
+    }
+    choose(&all.iter().collect::<Vec<_>>(), workers, all.len(), order, kept, late)
 }
 
 /// The names of the `count` pods of `pods` that should go. By [`Order::Cost`]: what has not started before what has,

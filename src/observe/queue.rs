@@ -1,9 +1,9 @@
 //! One queue: the command that looks at it and what the answer means, per queue system. Parsing does no IO.
 
 use crate::api::{QueueSpec, QueueSystem};
-use crate::decide::victims::{Drain, Worker};
+use crate::decide::victims::Worker;
 use crate::decide::{Fact, QueueSeen};
-use crate::protocol::snapshot::{self, Snapshot, State};
+use crate::protocol::snapshot;
 use crate::protocol::{Call, Keys, REAP, Reaped, ask_to_drain, dead, reap};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, Value};
@@ -84,7 +84,7 @@ impl Queue {
             QueueSystem::WorkerPool => snapshot::parse(answer).map(|snapshot| Look {
                 seen: QueueSeen::from(&snapshot),
                 dead: snapshot.dead > 0,
-                workers: workers(snapshot, index).collect(),
+                workers: snapshot.workers.iter().map(|worker| worker.seen(snapshot.time, index)).collect(),
             }),
             QueueSystem::List => match answer {
                 Value::Int(length) => {
@@ -110,54 +110,9 @@ pub(super) struct Look {
     pub dead: bool,
 }
 
-/// How long a claim that was waiting when its worker was told to drain may still bring a task (docs/worker-protocol.md).
-const LAST_CLAIM: i64 = 2_000;
-
-fn workers(snapshot: Snapshot, queue: usize) -> impl Iterator<Item = Worker> {
-    let time = snapshot.time;
-    snapshot.workers.into_iter().map(move |worker| {
-        let since = worker.since.unwrap_or(time);
-        let attempted = worker.claim_at.is_some_and(|at| at > since);
-        let drain = match worker.state {
-            Some(State::Draining) if worker.claimed == 0 && (attempted || time - since >= LAST_CLAIM) => {
-                Drain::Done
-            }
-            Some(State::Draining) => Drain::Asked,
-            _ => Drain::No,
-        };
-        let busy = worker.claimed > 0 || worker.state == Some(State::Busy);
-        Worker { queue, id: worker.id, pod: worker.pod.filter(|pod| !pod.is_empty()), busy, drain, since }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[rstest::rstest]
-    #[case("it was told this instant", 0, 5_000, 5_000, Drain::Asked)]
-    #[case("a claim may be waiting", 0, 4_500, 6_999, Drain::Asked)]
-    #[case("none can be waiting any more", 0, 4_500, 7_000, Drain::Done)]
-    #[case("it has tried since, and was refused", 0, 5_001, 5_002, Drain::Done)]
-    #[case("it holds a task", 1, 5_001, 60_000, Drain::Asked)]
-    fn a_worker_is_empty_for_good_when_no_claim_can_be_waiting(
-        #[case] what: &str,
-        #[case] claimed: u64,
-        #[case] claim_at: i64,
-        #[case] time: i64,
-        #[case] wanted: Drain,
-    ) {
-        let worker = snapshot::Worker {
-            id: "w.1".into(),
-            claimed,
-            state: Some(State::Draining),
-            since: Some(5_000),
-            claim_at: Some(claim_at),
-            ..snapshot::Worker::default()
-        };
-        let seen = workers(Snapshot { time, workers: vec![worker], ..Snapshot::default() }, 0).next();
-        assert_eq!(seen.map(|worker| worker.drain), Some(wanted), "{what}");
-    }
 
     #[test]
     fn a_list_tells_its_length_alone_and_garbage_is_no_length() {

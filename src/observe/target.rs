@@ -79,8 +79,8 @@ impl TargetKey {
     /// The target of a pool of `namespace`.
     #[must_use]
     pub fn new(target: &ScaleTargetRef, namespace: &str) -> Self {
-        let group = target.api_version.rsplit_once('/').map_or("", |(group, _)| group);
-        Self { group: group.to_owned(), kind: target.kind.clone(), object: Key::new(namespace, &target.name) }
+        let object = Key::new(namespace, &target.name);
+        Self { group: target.group().to_owned(), kind: target.kind.clone(), object }
     }
 
     /// As people write it: `Deployment/filter-worker`.

@@ -1,7 +1,7 @@
 //! What the queues of a pool tell at one instant, summed; unknown is `None`, never zero.
 
 use crate::api::{QueueSpec, QueueSystem};
-use crate::decide::{Fact, Load, QueueSeen, Time};
+use crate::decide::{Fact, Load, QueueSeen, Time, victims};
 use crate::protocol::snapshot::{State, Worker};
 use crate::protocol::{Keys, Snapshot, snapshot};
 use redis::{Pipeline, Value};
@@ -121,6 +121,13 @@ impl Facts {
     pub fn deaf(&self) -> impl Iterator<Item = &str> {
         let deaf = self.workers.iter().filter(|(_, worker)| worker.is_deaf(self.time.unwrap_or_default()));
         deaf.map(|(_, worker)| worker.pod.as_deref().unwrap_or(&worker.id))
+    }
+
+    /// The registered workers as those who choose who goes take them, in the same order.
+    #[must_use]
+    pub fn staff(&self) -> Vec<victims::Worker> {
+        let clock = self.time.unwrap_or_default();
+        self.workers.iter().map(|(queue, worker)| worker.seen(clock, *queue)).collect()
     }
 
     /// The facts of a look at `at` that was written down.

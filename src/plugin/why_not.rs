@@ -5,13 +5,13 @@ use super::cluster::Cluster;
 use super::lang::{Lang, tr};
 use super::output::{Out, Paint};
 use super::redis::Link;
-use crate::api::{self, QueueSystem, Wishes, WorkerPool, timestamp};
+use crate::api::{self, Wishes, timestamp};
+use crate::decide::victims::{Order, are_named};
 use crate::decide::{Memory, Seen};
 use crate::sim::{WhyNot, why_not};
 use anyhow::Context;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use serde_json::json;
 
 /// Tells why the pool `name` does not have `wanted` workers.
 pub async fn run(cluster: &Cluster, name: Option<&str>, wanted: i32, json: bool) -> anyhow::Result<bool> {
@@ -22,34 +22,26 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, wanted: i32, json: bool)
     let facts = Link::new(cluster, &pool).await?.look(&pool.spec.queues).await?;
     let (now, out) = (Timestamp::now(), &cluster.out);
     let mut wishes = Wishes::new(&pool)?;
-    wishes.drains(is_chosen(&pool));
+    // Where the operator chooses who goes, no busy worker holds the number up.
+    let order = pool.spec.scale_target_ref.order();
+    wishes.drains(Order::chosen(order, are_named(&facts.staff())).is_some());
     let memory = pool.status.as_ref().and_then(|status| status.memory.as_ref()).map(Memory::from);
     let seen = Seen { current, queues: facts.queues, missing: None };
     let at = api::time(now);
     let found = why_not(wishes.at(at), &seen, &memory.unwrap_or_default(), at, wanted);
     if json {
-        let WhyNot { decided, because, change, tasks, soon, work } = found;
-        let pairs = |all: Vec<(String, String)>, key: &str, value: &str| -> Vec<_> {
-            all.into_iter().map(|(a, b)| json!({key: a, value: b})).collect()
-        };
-        out.json(&json!({
-            "pool": pool.name_any(), "namespace": pool.namespace(), "wanted": wanted, "current": current, "decided": decided,
-            "because": pairs(because, "step", "says"), "change": change.map(|change| pairs(change, "field", "value")),
-            "tasks": tasks, "soon": soon.map(timestamp), "later": work.map(|(tasks, at)| json!({"tasks": tasks, "at": timestamp(at)})),
-        }))?;
+        let mut told = found.json();
+        told["pool"] = pool.name_any().into();
+        told["namespace"] = pool.namespace().into();
+        told["wanted"] = wanted.into();
+        told["current"] = current.into();
+        out.json(&told)?;
         return Ok(true);
     }
     for line in lines(&pool.name_any(), &found, wanted, now, out) {
         out.data(&line)?;
     }
     Ok(true)
-}
-
-/// Whether the operator chooses who goes, so that no busy worker holds the number up.
-fn is_chosen(pool: &WorkerPool) -> bool {
-    let kind = pool.spec.scale_target_ref.kind.as_str();
-    matches!(kind, "Deployment" | "ReplicaSet" | "StatefulSet")
-        && pool.spec.queues.iter().all(|queue| queue.system == QueueSystem::WorkerPool)
 }
 
 fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> Vec<String> {

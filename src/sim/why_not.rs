@@ -3,8 +3,10 @@
 
 mod edits;
 
+use crate::api::timestamp;
 use crate::decide::{Decision, Memory, Millis, Pool, Seen, Step, Time, Why, decide, with_more};
 use edits::edits;
+use serde_json::{Value, json};
 
 /// Looks into the future, each when the one before asks for it, and how far they go.
 const LOOKS: u32 = 200;
@@ -29,6 +31,22 @@ pub struct WhyNot {
     pub soon: Option<Time>,
     /// Else how many more tasks would give it later, and when, if they stayed.
     pub work: Option<(i64, Time)>,
+}
+
+impl WhyNot {
+    /// The same for programs.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let Self { decided, because, change, tasks, soon, work } = self;
+        let pairs = |all: &[(String, String)], key: &str, value: &str| -> Vec<Value> {
+            all.iter().map(|(a, b)| json!({key: a, value: b})).collect()
+        };
+        json!({
+            "decided": decided, "because": pairs(because, "step", "says"),
+            "change": change.as_ref().map(|change| pairs(change, "field", "value")), "tasks": tasks,
+            "soon": soon.map(timestamp), "later": work.map(|(tasks, at)| json!({"tasks": tasks, "at": timestamp(at)})),
+        })
+    }
 }
 
 /// Why `wanted` is not what `pool` should have at `now`.

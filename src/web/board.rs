@@ -191,6 +191,11 @@ impl Board {
         told + i64::try_from(since.elapsed().as_millis()).unwrap_or_default()
     }
 
+    /// A pool's number in all messages.
+    pub(super) fn id(&self, key: &Key) -> Option<u32> {
+        self.lock().pools.get(key).map(|entry| entry.id)
+    }
+
     /// What is known of a pool, with its changes since `span` milliseconds ago.
     pub(super) fn recall(&self, key: &Key, span: i64) -> Option<Known> {
         let now = self.now();

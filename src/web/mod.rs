@@ -3,15 +3,19 @@
 
 mod assets;
 mod board;
+mod staff;
 mod stream;
 mod trace;
 mod what_if;
 mod wire;
 
 pub use board::{Board, Sample};
-pub use wire::Rules;
+pub use staff::{Member, Staff};
+pub use wire::{Rules, brief};
 
 use crate::api::{Key, Wishes, WorkerPoolStatus};
+use crate::decide::{Memory, Seen, Time};
+use crate::sim::why_not;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{
@@ -23,7 +27,7 @@ use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use stream::Hub;
 use tokio_util::sync::CancellationToken;
@@ -42,19 +46,46 @@ pub struct PoolView {
     pub rules: Option<Rules>,
     /// A number that is decided and being written, and the sentence that says why.
     pub pending: Option<(i32, String)>,
-    /// The same whole, to decide by it again.
-    #[serde(skip)]
-    pub wishes: Option<Wishes>,
     /// What its status says, or is about to say.
     pub status: WorkerPoolStatus,
+    /// What only its own page needs.
+    #[serde(skip)]
+    pub inside: Option<Box<Inside>>,
 }
 
-/// Asks for these pools, or for all of them; `None` when there is no answer.
-pub type Ask = Arc<dyn Fn(Option<Vec<Key>>) -> BoxFuture<'static, Option<Vec<PoolView>>> + Send + Sync>;
+/// One pool from inside: all that a decision on it is taken on, and who works.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// Its spec; `None` while that cannot work.
+    pub wishes: Option<Wishes>,
+    /// What was seen; `None` before the first look, or without a target.
+    pub seen: Option<Seen>,
+    /// What was remembered.
+    pub memory: Memory,
+    /// Its workers.
+    pub staff: Staff,
+}
+
+/// Which pools, and how much of each.
+#[derive(Debug)]
+pub enum Wanted {
+    /// All of them.
+    All,
+    /// These, and of what is said of each only what the stream tells: most of a status is history.
+    Brief(Vec<Key>),
+    /// One from inside: its page is open.
+    Inside(Key),
+}
+
+/// Asks for pools; `None` when there is no answer.
+pub type Ask = Arc<dyn Fn(Wanted) -> BoxFuture<'static, Option<Vec<PoolView>>> + Send + Sync>;
 
 /// Our own files and nothing else, and no text that could become markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// The most workers that somebody can ask about; admission allows no more.
+const MOST: i32 = 100_000;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -72,7 +103,9 @@ pub fn router(board: Arc<Board>, ask: Ask, stop: CancellationToken) -> Router {
         .route("/api/pools", get(pools))
         .route("/api/pools/{namespace}/{name}", get(pool))
         .route("/api/pools/{namespace}/{name}/trail", get(trail))
+        .route("/api/pools/{namespace}/{name}/workers", get(workers))
         .route("/api/pools/{namespace}/{name}/what-if", get(what_if))
+        .route("/api/pools/{namespace}/{name}/why-not", get(why_it_is_not))
         .fallback_service(get(|uri: Uri, asked: HeaderMap| async move { assets::serve(uri.path(), &asked) }))
         .layer(map_response(guarded))
         .with_state(Site { board, ask, hub })
@@ -89,48 +122,81 @@ async fn stream(State(site): State<Site>) -> Response {
 }
 
 async fn pools(State(site): State<Site>) -> Response {
-    match (site.ask)(None).await.and_then(|pools| serde_json::to_string(&pools).ok()) {
+    match (site.ask)(Wanted::All).await.and_then(|pools| serde_json::to_string(&pools).ok()) {
         Some(text) => json(text),
         None => silent(),
     }
 }
 
-async fn pool(State(site): State<Site>, Path((namespace, name)): Path<(String, String)>) -> Response {
-    let Some(views) = (site.ask)(Some(vec![Key::new(&namespace, &name)])).await else { return silent() };
-    match views.first().and_then(|view| wire::pool(&site.board, view)) {
-        Some(text) => json(text),
-        None => (StatusCode::NOT_FOUND, "there is no such WorkerPool\n").into_response(),
+impl Site {
+    /// The pool that a path names, or what to answer instead.
+    async fn pool(&self, (namespace, name): &(String, String)) -> Result<PoolView, Response> {
+        let views = (self.ask)(Wanted::Inside(Key::new(namespace, name))).await.ok_or_else(silent)?;
+        views.into_iter().next().ok_or_else(missing)
     }
 }
 
-async fn trail(State(site): State<Site>, Path((namespace, name)): Path<(String, String)>) -> Response {
-    let Some(views) = (site.ask)(Some(vec![Key::new(&namespace, &name)])).await else { return silent() };
-    let steps = views.first().and_then(|view| view.status.decision.as_ref()).map(|decision| &decision.trail);
-    json(serde_json::to_string(&steps).unwrap_or_default())
+async fn pool(State(site): State<Site>, Path(path): Path<(String, String)>) -> Result<Response, Response> {
+    let view = site.pool(&path).await?;
+    wire::pool(&site.board, &view).map(json).ok_or_else(missing)
+}
+
+async fn trail(State(site): State<Site>, Path(path): Path<(String, String)>) -> Result<Response, Response> {
+    let view = site.pool(&path).await?;
+    let steps = view.status.decision.as_ref().map(|decision| &decision.trail);
+    Ok(json(serde_json::to_string(&steps).unwrap_or_default()))
+}
+
+/// Who works and who would go next, as the operator has it in memory.
+async fn workers(State(site): State<Site>, Path(path): Path<(String, String)>) -> Result<Response, Response> {
+    let staff = site.pool(&path).await?.inside.ok_or_else(missing)?.staff;
+    Ok(json(serde_json::to_string(&staff).unwrap_or_default()))
 }
 
 /// The last hour under other rules. It is a few milliseconds of work, bounded, and changes nothing.
 async fn what_if(
     State(site): State<Site>,
-    Path((namespace, name)): Path<(String, String)>,
+    Path(path): Path<(String, String)>,
     Query(wish): Query<what_if::Wish>,
-) -> Response {
-    let key = Key::new(&namespace, &name);
-    let Some(views) = (site.ask)(Some(vec![key.clone()])).await else { return silent() };
-    let (Some(view), Some(known)) = (views.first(), site.board.recall(&key, trace::SPAN)) else {
-        return (StatusCode::NOT_FOUND, "there is no such WorkerPool\n").into_response();
+) -> Result<Response, Response> {
+    let view = site.pool(&path).await?;
+    let known = site.board.recall(&view.key(), trace::SPAN).ok_or_else(missing)?;
+    let wishes = view.inside.and_then(|inside| inside.wishes);
+    let replay = wishes.and_then(|wishes| what_if::replay(&wishes, &known.trace, site.board.now(), &wish));
+    let unfit = || {
+        let why = "this pool's rules need more than the last hour's facts\n";
+        (StatusCode::UNPROCESSABLE_ENTITY, why).into_response()
     };
-    match what_if::replay(view, &known.trace, site.board.now(), &wish) {
-        Some(replay) => json(serde_json::to_string(&replay).unwrap_or_default()),
-        None => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "this pool's rules need more than the last hour's facts\n")
-                .into_response()
-        }
-    }
+    Ok(json(serde_json::to_string(&replay.ok_or_else(unfit)?).unwrap_or_default()))
+}
+
+/// A number of workers that somebody asks about.
+#[derive(Deserialize)]
+struct Other {
+    workers: i32,
+}
+
+/// What forbids another number, as bounded as a replay; `null` where the spec cannot work, or its target or its facts are
+/// not known.
+async fn why_it_is_not(
+    State(site): State<Site>,
+    Path(path): Path<(String, String)>,
+    Query(Other { workers }): Query<Other>,
+) -> Result<Response, Response> {
+    let inside = site.pool(&path).await?.inside.ok_or_else(missing)?;
+    let now = Time(site.board.now());
+    let found = inside.wishes.zip(inside.seen).map(|(mut wishes, seen)| {
+        why_not(wishes.at(now), &seen, &inside.memory, now, workers.clamp(0, MOST)).json()
+    });
+    Ok(json(found.unwrap_or_default().to_string()))
 }
 
 fn json(text: String) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text).into_response()
+}
+
+fn missing() -> Response {
+    (StatusCode::NOT_FOUND, "there is no such WorkerPool\n").into_response()
 }
 
 fn silent() -> Response {

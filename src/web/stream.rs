@@ -2,7 +2,7 @@
 //! One task encodes each message once; the hundredth viewer costs a copy of a pointer.
 
 use super::board::Board;
-use super::{Ask, wire};
+use super::{Ask, Wanted, wire};
 use axum::body::{Body, Bytes};
 use futures::stream::{self, Stream, StreamExt};
 use std::collections::HashMap;
@@ -69,7 +69,7 @@ struct Hall {
     ask: Ask,
     sender: broadcast::Sender<Bytes>,
     /// What was last said of each pool.
-    told: HashMap<u32, u64>,
+    told: HashMap<u32, wire::Said>,
     /// The last full state, when it was made, and all that was said since.
     full: Option<(Instant, Vec<Bytes>)>,
 }
@@ -125,11 +125,13 @@ impl Hall {
         if !fresh {
             // Watched before it is asked: what changes meanwhile is said after it.
             self.board.watch(true);
-            let Some(views) = (self.ask)(None).await else {
+            let Some(views) = (self.ask)(Wanted::All).await else {
                 let _ = viewer.send(None);
                 return;
             };
             self.full = Some((Instant::now(), vec![message(&wire::full(&self.board, &views))]));
+            // What was said before it to others is no longer what all have heard last.
+            self.told.clear();
         }
         let first = self.full.iter().flat_map(|(_, said)| said.iter().cloned()).collect();
         // Who asked may be gone; the seat goes with it.
@@ -140,7 +142,7 @@ impl Hall {
     async fn tell(&mut self) -> bool {
         let news = self.board.news();
         let keys: Vec<_> = news.touched.values().cloned().collect();
-        let views = if keys.is_empty() { Some(Vec::new()) } else { (self.ask)(Some(keys)).await };
+        let views = if keys.is_empty() { Some(Vec::new()) } else { (self.ask)(Wanted::Brief(keys)).await };
         let said = wire::delta(&self.board, &news, &views.unwrap_or_default(), &mut self.told);
         said.is_some_and(|text| {
             self.say(&text);

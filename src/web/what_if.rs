@@ -1,8 +1,8 @@
 //! What if: the last hour's facts decided on again under other rules, by `decide` itself. The facts stay as they were: the
 //! queue does not answer to workers that were not there.
 
-use super::PoolView;
 use super::trace::{NOT_TOLD, Row, UNKNOWN};
+use crate::api::Wishes;
 use crate::decide::{Fact, Load, Memory, Millis, Pool, Rules, ScaleDown, ScaleUp, Seen, Time, decide};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -49,9 +49,8 @@ struct Sum {
     most: i32,
 }
 
-/// Replays `trace` until `now`; `None` where the pool's rules are not known, or need more than the trace has.
-pub(super) fn replay(view: &PoolView, trace: &[(i64, Row)], now: i64, wish: &Wish) -> Option<Replay> {
-    let before = view.wishes.as_ref()?;
+/// Replays `trace` until `now`; `None` where the pool's rules need more than the trace has.
+pub(super) fn replay(before: &Wishes, trace: &[(i64, Row)], now: i64, wish: &Wish) -> Option<Replay> {
     // The trace has the sum of the queues, and no counters from which rates could be learned.
     let beyond = |set: &Rules| set.of.is_some() || set.target.drain_within.or(set.target.max_wait).is_some();
     if before.pool().rules.iter().any(beyond) {
@@ -195,10 +194,10 @@ fn yaml(before: &Pool, after: &Pool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Wishes, WorkerPool, WorkerPoolStatus};
+    use crate::api::WorkerPool;
     use serde_json::json;
 
-    fn view(spec: &serde_json::Value) -> PoolView {
+    fn wishes(spec: &serde_json::Value) -> Wishes {
         let mut whole = json!({"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]});
         for (field, value) in spec.as_object().expect("fields") {
             whole[field] = value.clone();
@@ -207,17 +206,7 @@ mod tests {
             "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"}, "spec": whole,
         }))
         .expect("a pool");
-        let wishes = Some(Wishes::new(&pool).expect("it can work"));
-        let (namespace, name) = ("shop".into(), "filters".into());
-        PoolView {
-            namespace,
-            name,
-            bounds: None,
-            rules: None,
-            pending: None,
-            wishes,
-            status: WorkerPoolStatus::default(),
-        }
+        Wishes::new(&pool).expect("it can work")
     }
 
     fn row(ready: i32, busy: i32, workers: i32) -> Row {
@@ -231,18 +220,18 @@ mod tests {
 
     const END: i64 = 3_600_000;
 
-    fn wanted(view: &PoolView, wish: &Wish) -> Vec<(i64, i32)> {
-        let replay = replay(view, &hour(), END, wish).expect("a replay");
+    fn wanted(wishes: &Wishes, wish: &Wish) -> Vec<(i64, i32)> {
+        let replay = replay(wishes, &hour(), END, wish).expect("a replay");
         replay.wanted.into_iter().map(|(at, to)| (at / 1000, to)).collect()
     }
 
     #[test]
     fn other_thresholds_give_another_hour() {
-        let view = view(&json!({}));
-        let as_it_is = wanted(&view, &Wish::default());
+        let wishes = wishes(&json!({}));
+        let as_it_is = wanted(&wishes, &Wish::default());
         assert_eq!(as_it_is, [(0, 3), (60, 5), (120, 7), (480, 5), (660, 3)]);
         let tall = Wish { queue_up: Some(30), busy_up: Some(100), ..Wish::default() };
-        assert_eq!(wanted(&view, &tall), [(0, 3)]);
+        assert_eq!(wanted(&wishes, &tall), [(0, 3)]);
         let eager = Wish {
             up_step: Some(4),
             up_cooldown: Some(0),
@@ -251,14 +240,14 @@ mod tests {
             down_cooldown: Some(0),
             ..Wish::default()
         };
-        assert_eq!(wanted(&view, &eager)[..3], [(0, 3), (60, 7), (62, 8)]);
+        assert_eq!(wanted(&wishes, &eager)[..3], [(0, 3), (60, 7), (62, 8)]);
     }
 
     #[test]
     fn sums_stand_beside_what_was_and_the_yaml_is_whole() {
-        let view = view(&json!({}));
+        let wishes = wishes(&json!({}));
         let wish = Wish { queue_up: Some(30), busy_up: Some(100), min: Some(2), ..Wish::default() };
-        let Replay { would, was, yaml, .. } = replay(&view, &hour(), END, &wish).expect("a replay");
+        let Replay { would, was, yaml, .. } = replay(&wishes, &hour(), END, &wish).expect("a replay");
         assert_eq!(was, Sum { worker_millis: (3 * 180 + 7 * 3420) * 1000, most: 7 });
         assert!(would.worker_millis < was.worker_millis && would.most == 3, "{would:?}");
         assert_eq!(
@@ -269,15 +258,15 @@ mod tests {
 
     #[test]
     fn what_was_unknown_stays_unknown_and_lowers_nothing() {
-        let view = view(&json!({"scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "0s"}}));
+        let wishes = wishes(&json!({"scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "0s"}}));
         let trace = [(0, row(0, 0, 5)), (4_000, [UNKNOWN; 10])];
-        let replay = replay(&view, &trace, END, &Wish::default()).expect("a replay");
+        let replay = replay(&wishes, &trace, END, &Wish::default()).expect("a replay");
         assert_eq!(replay.wanted, [(0, 5)]);
     }
 
     #[test]
     fn rules_that_need_more_than_the_trace_has_are_not_guessed() {
-        let drains = view(&json!({"target": {"drainWithin": "30s"}}));
+        let drains = wishes(&json!({"target": {"drainWithin": "30s"}}));
         assert!(replay(&drains, &hour(), END, &Wish::default()).is_none());
     }
 }

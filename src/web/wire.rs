@@ -2,10 +2,13 @@
 //! and what a queue system does not tell is -1.
 
 use super::PoolView;
-use super::board::{Board, Known, News};
+use super::board::{Board, News};
 use super::trace::{Row, UNKNOWN};
-use crate::api::{Change, DecisionStatus, Key, MemoryStatus};
+use crate::api::{
+    Change, DecisionStatus, Display, Key, MemoryStatus, MetricsStatus, OutlookStatus, WorkerPoolStatus,
+};
 use crate::decide::{self, Pool, Reason};
+use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher};
@@ -13,6 +16,11 @@ use std::hash::{DefaultHasher, Hasher};
 /// How much of the past the overview shows, in points of so many milliseconds.
 const POINTS: usize = 60;
 const POINT: i64 = 10_000;
+
+/// How many changes a row has with it.
+const LAST: usize = 2;
+/// The condition that says whether all is well.
+const READY: &str = "Ready";
 
 /// The rules that the charts draw: thresholds as lines, cooldowns and idle time as windows, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -53,29 +61,68 @@ impl From<&Pool> for Rules {
     }
 }
 
-/// One pool: what is said of it in words and bounds, and where a viewer needs it, its facts.
+/// One pool: what is said of it in words, and where a viewer needs it, its frame and its facts.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
     id: u32,
     namespace: &'a str,
     name: &'a str,
-    bounds: Option<(i32, i32)>,
-    rules: Option<&'a Rules>,
+    #[serde(flatten)]
+    frame: Option<Frame<'a>>,
     pending: Option<&'a (i32, String)>,
     well: Option<bool>,
-    changes: &'a [Change],
     #[serde(skip_serializing_if = "Option::is_none")]
     replicas: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     desired_replicas: Option<i32>,
-    decision: Option<DecisionStatus>,
-    memory: Option<&'a MemoryStatus>,
+    decision: Option<Words<'a>>,
     success: Option<&'a str>,
     eta: Option<&'a str>,
     task_millis: Option<i64>,
     #[serde(flatten)]
     facts: Option<Shown>,
+}
+
+/// A decision without its trail, which is long, changes with each look, and is for one pool's own page.
+#[derive(Serialize)]
+struct Words<'a> {
+    reason: &'a str,
+    sentence: &'a str,
+    confidence: f64,
+    at: Timestamp,
+    from: i32,
+    to: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a OutlookStatus>,
+}
+
+/// What seldom changes, and is the longer part: said again only when it did.
+#[derive(Serialize)]
+struct Frame<'a> {
+    bounds: Option<(i32, i32)>,
+    rules: Option<&'a Rules>,
+    changes: &'a [Change],
+    memory: Option<Clocks>,
+}
+
+/// What of the memory has a clock on the page.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Clocks {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_up: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_change: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_since: Option<Timestamp>,
+}
+
+/// What was last said of a pool: its words and its frame, as hashes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Said {
+    words: u64,
+    frame: u64,
 }
 
 /// What a viewer who comes new must know besides.
@@ -125,7 +172,7 @@ pub(super) fn full(board: &Board, views: &[PoolView]) -> String {
     let now = board.now();
     let pools = views.iter().filter_map(|view| {
         let known = board.recall(&view.key(), POINT * i64::try_from(POINTS).unwrap_or_default())?;
-        let mut entry = entry(view, &known);
+        let mut entry = entry(view, known.id);
         let (facts, looked) = (known.latest.map(|(_, row)| cells(row)), known.latest.map(|(at, _)| at));
         entry.facts = Some(Shown { facts, looked, spark: spark(&known.trace, now) });
         Some(entry)
@@ -141,7 +188,7 @@ pub(super) fn pool(board: &Board, view: &PoolView) -> Option<String> {
         now: board.now(),
         version: env!("CARGO_PKG_VERSION"),
         looked: known.latest.map(|(at, _)| at),
-        pool: entry(view, &known),
+        pool: entry(view, known.id),
         history: &view.status.history,
         trace: known.trace.iter().map(|(at, row)| (*at, cells(*row))).collect(),
     }))
@@ -152,15 +199,15 @@ pub(super) fn delta(
     board: &Board,
     news: &News,
     views: &[PoolView],
-    told: &mut HashMap<u32, u64>,
+    told: &mut HashMap<u32, Said>,
 ) -> Option<String> {
     let entries = views.iter().filter_map(|view| {
-        let known = board.recall(&view.key(), 0)?;
-        let entry = entry(view, &known);
-        let mut ink = Ink(DefaultHasher::new());
-        serde_json::to_writer(&mut ink, &entry).ok()?;
-        let said = ink.0.finish();
-        (told.insert(known.id, said) != Some(said)).then_some(entry)
+        let mut entry = entry(view, board.id(&view.key())?);
+        let frame = entry.frame.take();
+        let said = Said { words: hash(&entry), frame: hash(&frame) };
+        let before = told.insert(entry.id, said);
+        entry.frame = frame.filter(|_| before.is_none_or(|before| before.frame != said.frame));
+        (before != Some(said)).then_some(entry)
     });
     let pools: Vec<Entry<'_>> = entries.collect();
     for id in &news.gone {
@@ -183,23 +230,29 @@ fn json(message: &impl Serialize) -> String {
     serde_json::to_string(message).unwrap_or_default()
 }
 
-fn entry<'a>(view: &'a PoolView, known: &Known) -> Entry<'a> {
+fn entry(view: &PoolView, id: u32) -> Entry<'_> {
     let status = &view.status;
     let display = status.display.as_ref();
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
+    let memory = status.memory.as_ref().map(|memory| {
+        let MemoryStatus { last_up, last_change, idle_since, .. } = *memory;
+        Clocks { last_up, last_change, idle_since }
+    });
     Entry {
-        id: known.id,
+        id,
         namespace: &view.namespace,
         name: &view.name,
-        bounds: view.bounds,
-        rules: view.rules.as_ref(),
+        frame: Some(Frame {
+            bounds: view.bounds,
+            rules: view.rules.as_ref(),
+            changes: last(&status.history),
+            memory,
+        }),
         pending: view.pending.as_ref(),
         well: ready.map(|ready| ready.status == "True"),
-        changes: &status.history[status.history.len().saturating_sub(2)..],
         replicas: status.replicas,
         desired_replicas: status.desired_replicas,
-        decision: status.decision.as_ref().map(brief),
-        memory: status.memory.as_ref(),
+        decision: status.decision.as_ref().map(words),
         success: display.map(|display| display.success.as_str()),
         eta: display.map(|display| display.eta.as_str()),
         task_millis: status.metrics.as_ref().and_then(|metrics| metrics.task_millis.value),
@@ -207,24 +260,69 @@ fn entry<'a>(view: &'a PoolView, known: &Known) -> Entry<'a> {
     }
 }
 
-/// A decision without its trail, which is long, changes with each look, and is for one pool's own page.
-fn brief(decision: &DecisionStatus) -> DecisionStatus {
+fn words(decision: &DecisionStatus) -> Words<'_> {
     let DecisionStatus { reason, sentence, confidence, at, from, to, next, trail: _ } = decision;
-    let (reason, sentence, next) = (reason.clone(), sentence.clone(), next.clone());
-    DecisionStatus {
-        reason,
-        sentence,
-        confidence: *confidence,
-        at: *at,
-        from: *from,
-        to: *to,
-        next,
-        trail: Vec::new(),
+    let (confidence, at, from, to, next) = (*confidence, *at, *from, *to, next.as_ref());
+    Words { reason, sentence, confidence, at, from, to, next }
+}
+
+/// Of a status and its history only what the stream tells: the rest would be copied at each look to be thrown away.
+#[must_use]
+pub fn brief(status: &WorkerPoolStatus, history: &[Change]) -> WorkerPoolStatus {
+    let WorkerPoolStatus { metrics, decision, memory, conditions, display, .. } = status;
+    let metrics = metrics.as_ref().map(|metrics| MetricsStatus {
+        task_millis: metrics.task_millis.clone(),
+        ..MetricsStatus::default()
+    });
+    let decision = decision.as_ref().map(|decision| {
+        let DecisionStatus { reason, sentence, confidence, at, from, to, next, trail: _ } = decision;
+        let (reason, sentence, next, trail) = (reason.clone(), sentence.clone(), next.clone(), Vec::new());
+        DecisionStatus {
+            reason,
+            sentence,
+            confidence: *confidence,
+            at: *at,
+            from: *from,
+            to: *to,
+            trail,
+            next,
+        }
+    });
+    let memory = memory.as_ref().map(|memory| {
+        let MemoryStatus { last_up, last_change, idle_since, .. } = *memory;
+        MemoryStatus { last_up, last_change, idle_since, ..MemoryStatus::default() }
+    });
+    let display = display.as_ref().map(|Display { success, eta, .. }| Display {
+        success: success.clone(),
+        eta: eta.clone(),
+        ..Display::default()
+    });
+    WorkerPoolStatus {
+        replicas: status.replicas,
+        desired_replicas: status.desired_replicas,
+        metrics,
+        decision,
+        memory,
+        history: last(history).to_vec(),
+        conditions: conditions.iter().filter(|condition| condition.type_ == READY).cloned().collect(),
+        display,
+        ..WorkerPoolStatus::default()
     }
+}
+
+fn last(history: &[Change]) -> &[Change] {
+    &history[history.len().saturating_sub(LAST)..]
 }
 
 fn cells(row: Row) -> Cells {
     row.map(|n| (n != UNKNOWN).then_some(n))
+}
+
+fn hash(words: &impl Serialize) -> u64 {
+    let mut ink = Ink(DefaultHasher::new());
+    // Plain values, as above, into what takes everything.
+    let _ = serde_json::to_writer(&mut ink, words);
+    ink.0.finish()
 }
 
 /// Hashes what is written, so that a text need not be made to be compared.
@@ -258,7 +356,7 @@ fn spark(trace: &[(i64, Row)], now: i64) -> Vec<Option<i32>> {
 }
 
 impl PoolView {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         Key::new(&self.namespace, &self.name)
     }
 }

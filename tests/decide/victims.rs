@@ -1,6 +1,6 @@
 //! Who goes when a number goes down: a table.
 
-use workerpool::decide::victims::{Drain, Order, Pod, Standing, Worker, choose};
+use workerpool::decide::victims::{Drain, Order, Pod, Says, Standing, Worker, are_named, choose, in_turn};
 
 /// `name standing worker`: standing is `-` unassigned, `p` pending, `n` not ready, `r` ready; worker is `.` none,
 /// `i` idle or `b` busy with since when, `d` behind it for one that drains; a `!` behind the name for a late one,
@@ -23,7 +23,8 @@ fn chosen(pods: &str, count: usize, order: Order) -> String {
         let since = worker.trim_matches(char::is_alphabetic).parse();
         if let Ok(since) = since {
             let (busy, pod) = (worker.starts_with('b'), Some(plain.to_owned()));
-            workers.push(Worker { queue: 0, id: plain.to_owned(), pod, busy, drain, since });
+            let (id, says) = (plain.to_owned(), Says::default());
+            workers.push(Worker { queue: 0, id, pod, busy, drain, since, says });
         }
     }
     let is = |name: &str, late: bool| {
@@ -85,8 +86,57 @@ fn of_two_workers_in_one_pod_the_busy_one_counts() {
         busy,
         drain: Drain::No,
         since: 1,
+        says: Says::default(),
     };
     let (a, b) = (pod("a"), pod("b"));
     let workers = [worker("a", false), worker("a", true), worker("b", false)];
     assert_eq!(choose(&[&a, &b], &workers, 1, Order::Cost, |_| false, |_| false), ["b"]);
+}
+
+#[rstest::rstest]
+#[case("apps", "Deployment", Some(Order::Cost))]
+#[case("apps", "ReplicaSet", Some(Order::Cost))]
+#[case("apps", "StatefulSet", Some(Order::Ordinal))]
+#[case("argoproj.io", "Rollout", None)]
+#[case("example.com", "Deployment", None)]
+fn only_where_it_is_known_who_would_go_and_who_is_who_the_choice_is_ours(
+    #[case] group: &str,
+    #[case] kind: &str,
+    #[case] wanted: Option<Order>,
+) {
+    let order = Order::of(group, kind);
+    assert_eq!((order, Order::chosen(order, Some(true))), (wanted, wanted));
+    let worker = |pod: Option<&str>| Worker {
+        queue: 0,
+        id: "w.1".to_owned(),
+        pod: pod.map(str::to_owned),
+        busy: false,
+        drain: Drain::No,
+        since: 1,
+        says: Says::default(),
+    };
+    assert_eq!(Order::chosen(order, are_named(&[])), None);
+    assert_eq!(Order::chosen(order, are_named(&[worker(Some("a")), worker(None)])), None);
+}
+
+#[test]
+fn in_turn_stand_all_that_work_and_all_that_are_listed_but_those_that_leave() {
+    let pod = |name: &str, standing, leaving| {
+        let (name, owner) = (name.to_owned(), String::new());
+        Pod { name, owner, standing, leaving, cost: 0 }
+    };
+    let worker = |name: &str, busy, since| Worker {
+        queue: 0,
+        id: format!("{name}.1"),
+        pod: Some(name.to_owned()),
+        busy,
+        drain: Drain::No,
+        since,
+        says: Says::default(),
+    };
+    let workers = [worker("busy", true, 1), worker("short", false, 9), worker("long", false, 3)];
+    let turn = |pods: &[Pod]| in_turn(pods, &workers, Order::Cost, |_| false, |pod| pod == "long").join(" ");
+    assert_eq!(turn(&[]), "short busy long");
+    let pods = [pod("new", Standing::Pending, false), pod("busy", Standing::Ready, true)];
+    assert_eq!(turn(&pods), "new short long");
 }

@@ -11,7 +11,7 @@ use workerpool::act;
 use workerpool::api::{Key, WorkerPool};
 use workerpool::controller::Fleet;
 use workerpool::controller::event::{Command, Event, Watched};
-use workerpool::decide::victims::{Drain, MARK, Pod, Standing, Worker};
+use workerpool::decide::victims::{Drain, MARK, Pod, Says, Standing, Worker};
 use workerpool::decide::{Fact, Load, Time};
 use workerpool::observe::Facts;
 use workerpool::observe::target::{Target, TargetKey, Writer};
@@ -184,7 +184,6 @@ impl Cluster {
     }
 
     fn workers(&self) -> Vec<Worker> {
-        let registered = self.pods.iter().filter(|(_, pod)| pod.registered);
         let worker = |(name, pod): (&String, &SimPod)| Worker {
             queue: 0,
             id: format!("{name}.{}", pod.life),
@@ -196,8 +195,9 @@ impl Cluster {
                 Some(_) => Drain::Asked,
             },
             since: pod.drain_since.unwrap_or(pod.since),
+            says: Says::default(),
         };
-        registered.map(worker).collect()
+        self.pods.iter().filter(|(_, pod)| pod.registered).map(worker).collect()
     }
 
     pub fn look(&mut self) {

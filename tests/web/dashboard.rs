@@ -1,6 +1,7 @@
-//! The dashboard by itself, on played queues: `cargo run --example dashboard -- 127.0.0.1:8000 20`. What is typed
-//! happens: `push filters 50`, `blind filters connection refused`, `see filters`, `delete filters`. It prints each
-//! decision in the instant in which it is taken.
+//! The dashboard by itself, on played queues: `cargo run --example dashboard -- 127.0.0.1:8000 20`, 20 pools with an hour
+//! behind them; `… 20 61 quiet`: nothing happens by itself. What is typed happens: `push filters 50`, `blind filters
+//! connection refused`, `see filters`, `deafen filters`, `delete filters`. It prints each decision in the instant in which
+//! it is taken.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a program for tests may fail loudly and talk")]
 
 mod feed;
@@ -25,7 +26,13 @@ async fn main() {
 
     let board = Arc::new(Board::default());
     let mut feed = Feed::new(board.clone(), Duration::from_secs(minutes * 60));
-    fill(&mut feed, pools);
+    if arguments.get(3).is_some_and(|how| how == "quiet") {
+        for i in 0..pools {
+            feed.add(&pool(&format!("quiet-{i}"), &json!({})), Day::Quiet, 4_000, Some(3));
+        }
+    } else {
+        fill(&mut feed, pools);
+    }
     feed.begin(if pools > 50 { 1_000 } else { 200 });
     feed.decided = Box::new(|key, to| {
         let now = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
@@ -45,6 +52,7 @@ async fn main() {
                 ["push", name, tasks] => Deed::Push(name.to_owned(), tasks.parse().expect("a number")),
                 ["blind", name, why] => Deed::Blind(name.to_owned(), Some(why.to_owned())),
                 ["see", name] => Deed::Blind(name.to_owned(), None),
+                ["deafen", name] => Deed::Deafen(name.to_owned()),
                 ["delete", name] => Deed::Delete(name.to_owned()),
                 _ => continue,
             };
@@ -74,6 +82,16 @@ fn fill(feed: &mut Feed, pools: u64) {
             5 => (json!({"suspend": true}), Day::Steady(90), 4_000, Some(4)),
             6 => (json!({}), Day::Quiet, 4_000, None),
             7 => (json!({"minReplicas": 0}), Day::Bursts(3, 600), 4_000, Some(0)),
+            8 => (
+                json!({
+                    "queues": [{"name": "jobs", "system": "List"}],
+                    "scaleUp": {"queueLength": 8, "step": 2, "cooldown": "20s"},
+                    "scaleDown": {"queueLength": 2, "idleFor": "45s", "step": 2, "cooldown": "30s"},
+                }),
+                Day::List(60),
+                4_000,
+                Some(4),
+            ),
             _ if i % 3 == 0 => (json!({}), Day::Bursts(12 + rate / 4, 120 + rate), 6_000, Some(3)),
             _ if i % 7 == 0 => (json!({}), Day::Quiet, 4_000, Some(3)),
             _ => (json!({}), Day::Steady(rate), 4_000, Some(3)),

@@ -26,6 +26,8 @@ pub enum Deed {
     Push(String, i64),
     /// The facts of a pool cannot be read from now on, and why; or they can again.
     Blind(String, Option<String>),
+    /// A worker of a pool falls silent.
+    Deafen(String),
     /// A pool is deleted.
     Delete(String),
 }
@@ -81,7 +83,7 @@ impl Feed {
     pub fn add(&mut self, pool: &WorkerPool, day: Day, task: i64, workers: Option<i32>) {
         let key = Key::of(pool);
         let seed = u64::try_from(self.plays.len()).expect("few");
-        let play = Play::new(day, task, workers.unwrap_or(0), self.offset, seed);
+        let play = Play::new(&key.name, day, task, workers.unwrap_or(0), self.offset, seed);
         self.plays.insert(key.clone(), (play, self.offset + i64::try_from(seed % 20).expect("few") * 100, 1));
         self.on(Event::Pool(Box::new(pool.clone())), self.offset);
         if let Some(workers) = workers {
@@ -126,7 +128,7 @@ impl Feed {
         self.offset + i64::try_from(self.start.elapsed().as_millis()).expect("short")
     }
 
-    fn perform(&mut self, deed: Deed) {
+    pub fn perform(&mut self, deed: Deed) {
         let now = self.now();
         let key = |name: &str| Key::new("shop", name);
         match deed {
@@ -140,6 +142,12 @@ impl Feed {
             Deed::Blind(name, why) => {
                 if let Some((play, ..)) = self.plays.get_mut(&key(&name)) {
                     play.blind = why;
+                }
+                self.look(&key(&name), now);
+            }
+            Deed::Deafen(name) => {
+                if let Some((play, ..)) = self.plays.get_mut(&key(&name)) {
+                    play.deafen(now);
                 }
                 self.look(&key(&name), now);
             }
@@ -178,7 +186,7 @@ impl Feed {
         let facts = Facts {
             pool: key.clone(),
             queues: vec![play.load()],
-            workers: Vec::new(),
+            workers: play.workers(now),
             missing: play.blind.clone(),
             woken: None,
         };
@@ -216,6 +224,22 @@ impl Feed {
                 }
                 Command::WriteStatus(key, _) => self.later.push((now, Event::StatusWritten(key, true))),
                 Command::Look(_, key) => self.look(&key, now),
+                Command::Drain(_, key, ids, drain) => {
+                    if let Some((play, ..)) = self.plays.get_mut(&key) {
+                        play.drain(&ids, drain, now);
+                    }
+                    self.look(&key, now);
+                }
+                Command::ListPods(key, _) => {
+                    let pods = self.plays.get(&key).map(|(play, ..)| play.pods()).unwrap_or_default();
+                    self.on(Event::Pods(key, Ok(pods)), now);
+                }
+                Command::Mark(key, marks) => {
+                    if let Some((play, ..)) = self.plays.get_mut(&key) {
+                        play.mark(&marks);
+                    }
+                    self.on(Event::Marked(key, Ok(())), now);
+                }
                 _ => {}
             }
         }
@@ -226,9 +250,9 @@ impl Feed {
 pub fn ask() -> (Ask, UnboundedReceiver<Event>, UnboundedSender<Event>) {
     let (events, inbox) = unbounded_channel();
     let sender = events.clone();
-    let ask: Ask = Arc::new(move |keys| {
+    let ask: Ask = Arc::new(move |wanted| {
         let (answer, views) = tokio::sync::oneshot::channel();
-        let sent = sender.send(Event::View(keys, answer));
+        let sent = sender.send(Event::View(wanted, answer));
         Box::pin(async move {
             sent.ok()?;
             views.await.ok()

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
 
 mod feed;
+mod one_pool;
 mod play;
 
 use feed::{Deed, Feed, ask, pool};
@@ -27,11 +28,19 @@ struct Site {
 
 /// Two pools, `filters` and `mail`, of which nothing happens by itself.
 async fn site() -> Site {
+    site_of(|feed| {
+        for name in ["filters", "mail"] {
+            feed.add(&pool(name, &json!({})), Day::Quiet, 3_600_000, Some(3));
+        }
+    })
+    .await
+}
+
+/// The pools that `fill` puts there, with a minute behind them.
+async fn site_of(fill: impl FnOnce(&mut Feed)) -> Site {
     let board = Arc::new(Board::default());
     let mut feed = Feed::new(board.clone(), Duration::from_mins(1));
-    for name in ["filters", "mail"] {
-        feed.add(&pool(name, &json!({})), Day::Quiet, 3_600_000, Some(3));
-    }
+    fill(&mut feed);
     feed.begin(500);
     let ((ask, inbox, _), stop) = (ask(), CancellationToken::new());
     let router = web::router(board, ask, stop.clone());

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "the tests and the program use different parts")]
 
 use std::collections::VecDeque;
+use workerpool::decide::victims::{Doing, Drain, MARK, Pod, Says, Standing, Worker};
 use workerpool::decide::{Fact, Load};
 
 /// What its day is like.
@@ -13,6 +14,20 @@ pub enum Day {
     Bursts(i64, i64),
     /// So many tasks in a hundred seconds.
     Steady(i64),
+    /// The same in a plain list, which names no worker.
+    List(i64),
+}
+
+/// A pod and the worker in it.
+struct Hand {
+    pod: String,
+    /// When its task ends.
+    until: Option<i64>,
+    since: i64,
+    drains: bool,
+    cost: i32,
+    /// It lives and takes nothing.
+    deaf: bool,
 }
 
 pub struct Play {
@@ -21,10 +36,9 @@ pub struct Play {
     pub task: i64,
     /// Why its facts cannot be read, while they cannot.
     pub blind: Option<String>,
+    name: String,
     waiting: VecDeque<i64>,
-    /// When each running task ends.
-    running: Vec<i64>,
-    workers: i32,
+    hands: Vec<Hand>,
     /// Workers that are not ready yet, and when they are.
     starting: Option<(i32, i64)>,
     done: i64,
@@ -34,37 +48,67 @@ pub struct Play {
 }
 
 impl Play {
-    pub fn new(day: Day, task: i64, workers: i32, start: i64, seed: u64) -> Self {
+    pub fn new(name: &str, day: Day, task: i64, workers: i32, start: i64, seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let next = match day {
             Day::Bursts(_, every) => start + random.i64(0..every * 1000),
             _ => start,
         };
-        Self {
+        let mut play = Self {
             day,
             task,
             blind: None,
+            name: name.to_owned(),
             waiting: VecDeque::new(),
-            running: Vec::new(),
-            workers,
+            hands: Vec::new(),
             starting: None,
             done: 40,
             failed: 1,
             next,
             random,
-        }
+        };
+        play.grow(workers, start);
+        play
     }
 
     pub fn push(&mut self, tasks: i64, now: i64) {
         (0..tasks).for_each(|_| self.waiting.push_back(now));
     }
 
-    /// The target has `wanted` workers; new ones are ready a little later, others leave at once.
+    /// The target has `wanted` workers; new ones are ready a little later, others leave at once: those with the mark, as
+    /// a `ReplicaSet` does it.
     pub fn scale(&mut self, wanted: i32, now: i64) {
-        if wanted <= self.workers {
-            (self.workers, self.starting) = (wanted, None);
+        let there = usize::try_from(wanted).expect("positive");
+        if there <= self.hands.len() {
+            self.hands.sort_by_key(|hand| std::cmp::Reverse(hand.cost));
+            self.hands.truncate(there);
+            self.starting = None;
         } else {
             self.starting = Some((wanted, now + 2_500));
+        }
+    }
+
+    /// Workers are told to take no more, or to go on.
+    pub fn drain(&mut self, ids: &[(usize, String)], drain: bool, now: i64) {
+        for hand in self.hands.iter_mut().filter(|hand| ids.iter().any(|(_, id)| *id == hand.id())) {
+            if hand.drains != drain {
+                (hand.drains, hand.since) = (drain, now);
+            }
+        }
+    }
+
+    pub fn mark(&mut self, marks: &[(String, bool)]) {
+        for (pod, mark) in marks {
+            if let Some(hand) = self.hands.iter_mut().find(|hand| hand.pod == *pod) {
+                hand.cost = if *mark { MARK } else { 0 };
+            }
+        }
+    }
+
+    /// The first idle worker takes nothing any more.
+    pub fn deafen(&mut self, now: i64) {
+        if let Some(hand) = self.hands.iter_mut().find(|hand| hand.until.is_none()) {
+            (hand.deaf, hand.since) = (true, now - 25_000);
         }
     }
 
@@ -72,26 +116,27 @@ impl Play {
         if let Some((wanted, at)) = self.starting
             && at <= now
         {
-            (self.workers, self.starting) = (wanted, None);
+            self.grow(wanted, now);
         }
         while self.day != Day::Quiet && self.next <= now {
             let (tasks, pause) = match self.day {
                 Day::Bursts(tasks, every) => (tasks, every * 1000),
-                Day::Steady(rate) => (1, self.random.i64(0..200_000 / rate.max(1)).max(10)),
+                Day::Steady(rate) | Day::List(rate) => (1, self.random.i64(0..200_000 / rate.max(1)).max(10)),
                 Day::Quiet => unreachable!(),
             };
             self.push(tasks, self.next);
             self.next += pause;
         }
-        let before = self.running.len();
-        self.running.retain(|end| *end > now);
-        let ended = i64::try_from(before - self.running.len()).expect("few");
-        self.done += ended;
-        self.failed += i64::from(ended > 0 && self.random.i64(0..60) == 0);
-        while self.running.len() < usize::try_from(self.workers).expect("positive") {
-            let Some(_) = self.waiting.pop_front() else { break };
-            let time = self.task * self.random.i64(70..130) / 100;
-            self.running.push(now + time);
+        for hand in &mut self.hands {
+            if hand.until.is_some_and(|end| end <= now) {
+                self.done += 1;
+                self.failed += i64::from(self.random.i64(0..60) == 0);
+                (hand.until, hand.since) = (None, now);
+            }
+            let takes = hand.until.is_none() && !hand.drains && !hand.deaf;
+            if takes && self.waiting.pop_front().is_some() {
+                (hand.until, hand.since) = (Some(now + self.task * self.random.i64(70..130) / 100), now);
+            }
         }
     }
 
@@ -100,12 +145,17 @@ impl Play {
             return Load::MISSING;
         }
         let number = |n: usize| Fact::Known(i64::try_from(n).expect("small"));
-        let (busy, live) = (self.running.len(), i64::from(self.workers));
-        let cpu = i64::try_from(busy).expect("small") * self.random.i64(70..80) + live * 2;
+        if matches!(self.day, Day::List(_)) {
+            return Load { ready: number(self.waiting.len()), ..Load::NOT_TOLD };
+        }
+        let live = self.hands.iter().filter(|hand| !hand.drains).count();
+        let busy = self.hands.iter().filter(|hand| !hand.drains && hand.until.is_some()).count();
+        let cpu = i64::try_from(busy).expect("small") * self.random.i64(70..80)
+            + i64::try_from(live).expect("small") * 2;
         Load {
             ready: number(self.waiting.len()),
-            in_flight: number(busy),
-            live: Fact::Known(live),
+            in_flight: number(self.hands.iter().filter(|hand| hand.until.is_some()).count()),
+            live: number(live),
             busy: number(busy),
             cpu_sum: Fact::Known(cpu),
             oldest_at: self.waiting.front().map_or(Fact::NotTold, |at| Fact::Known(*at)),
@@ -114,5 +164,65 @@ impl Play {
             busy_millis: Fact::Known(self.done * self.task),
             ..Load::NOT_TOLD
         }
+    }
+
+    pub fn workers(&self, now: i64) -> Vec<Worker> {
+        if self.blind.is_some() || matches!(self.day, Day::List(_)) {
+            return Vec::new();
+        }
+        let worker = |hand: &Hand| {
+            let busy = hand.until.is_some();
+            let drain = match (hand.drains, busy) {
+                (false, _) => Drain::No,
+                (true, false) if now - hand.since >= 1_000 => Drain::Done,
+                (true, _) => Drain::Asked,
+            };
+            let doing = match (hand.deaf, hand.drains, busy) {
+                (true, ..) => Doing::Deaf,
+                (_, true, _) => Doing::Draining,
+                (.., true) => Doing::Busy,
+                _ => Doing::Idle,
+            };
+            let (lasts, cpu) = (Some(now - hand.since), Some(if busy { 75 } else { 2 }));
+            let says = Says { doing, lasts, cpu, tasks: u64::from(busy) };
+            Worker {
+                queue: 0,
+                id: hand.id(),
+                pod: Some(hand.pod.clone()),
+                busy,
+                drain,
+                since: hand.since,
+                says,
+            }
+        };
+        self.hands.iter().map(worker).collect()
+    }
+
+    pub fn pods(&self) -> Vec<Pod> {
+        let pod = |hand: &Hand| Pod {
+            name: hand.pod.clone(),
+            owner: format!("ReplicaSet/{}-worker-5d4f", self.name),
+            standing: Standing::Ready,
+            leaving: false,
+            cost: hand.cost,
+        };
+        self.hands.iter().map(pod).collect()
+    }
+
+    fn grow(&mut self, wanted: i32, now: i64) {
+        self.starting = None;
+        while self.hands.len() < usize::try_from(wanted).expect("positive") {
+            let letters = b"bcdfghjklmnpqrstvwxz2456789";
+            let tail: String =
+                (0..5).map(|_| char::from(letters[self.random.usize(..letters.len())])).collect();
+            let pod = format!("{}-worker-5d4f-{tail}", self.name);
+            self.hands.push(Hand { pod, until: None, since: now, drains: false, cost: 0, deaf: false });
+        }
+    }
+}
+
+impl Hand {
+    fn id(&self) -> String {
+        format!("{}.1", self.pod)
     }
 }

@@ -1,4 +1,4 @@
-/** Figures of the real page on the real routes: `npx vite-node browser/measure.ts [minutes of memory]`. */
+/** Figures of the real page on the real routes: `npx vite-node browser/measure.ts [minutes of memory] [paint|frames|thousand|memory]`. */
 import { readFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
 import type { Page } from "playwright-core";
@@ -35,8 +35,8 @@ async function paint(): Promise<void> {
   await program.kill();
 }
 
-async function frames(): Promise<void> {
-  const program = await Program.start(500, 12);
+async function frames(pools: number): Promise<void> {
+  const program = await Program.start(pools, 12);
   const browser = await Browser.open();
   const page = await browser.page(program.url);
   await page.waitForSelector(".row[data-rank]");
@@ -53,9 +53,14 @@ async function frames(): Promise<void> {
       }
       return all.slice(1);
     }, scrolls);
-    say(`frames with 500 live pools${scrolls ? ", scrolling" : ""}`, numbers);
+    say(`frames with ${pools} live pools${scrolls ? ", scrolling" : ""}`, numbers);
   }
-  await latency(page, program);
+  const heap = await page.evaluate(() => {
+    (window as unknown as { gc?: () => void }).gc?.();
+    return (performance as unknown as { memory: { usedJSHeapSize: number } }).memory.usedJSHeapSize / 2 ** 20;
+  });
+  console.log(`Chromium's heap with ${pools} pools: ${heap.toFixed(1)} MiB`);
+  if (pools === 500) await latency(page, program);
   await browser.close();
   await program.kill();
 }
@@ -119,6 +124,6 @@ async function memory(): Promise<void> {
   await program.kill();
 }
 
-const parts: Record<string, () => Promise<void>> = { paint, frames, memory };
+const parts: Record<string, () => Promise<void>> = { paint, frames: () => frames(500), thousand: () => frames(1_000), memory };
 for (const [name, part] of Object.entries(parts)) if (!process.argv[3] || process.argv[3] === name) await part();
 process.exit(0);

@@ -163,10 +163,91 @@ test("what if: a slider and a dragged threshold replay the hour, with the YAML t
   await expect.poll(() => queueUp.inputValue()).toBe("8");
 });
 
+test("the workers of a pool: who does what, who goes next, and who has fallen silent", async () => {
+  const own = await Program.start(1, 2);
+  try {
+    const page = await open("#/shop/filters", {}, own);
+    await page.waitForSelector(".crew tbody tr");
+    const tree = await page.locator(".crew").ariaSnapshot();
+    expect(tree).toMatch(/table "Workers: \d+ registered, pods \d+"/);
+    for (const head of ["Pod", "State", "For", "Works on", "CPU", "Order of going"]) expect(tree).toContain(`columnheader "${head}"`);
+    expect(tree).toMatch(/rowheader "filters-worker-5d4f-\w{5}"/);
+    expect(await page.locator(".crew tbody td:last-child").allInnerTexts()).toEqual(expect.arrayContaining([expect.stringMatching(/^1st/), expect.stringMatching(/^3rd/)]));
+    own.type("push filters 60");
+    await expect.poll(() => page.locator(".crew tr[data-state=busy]").count()).toBeGreaterThanOrEqual(3);
+    expect(await text(page, ".crew tr[data-state=busy]")).toMatch(/█\s*busy\s+\d+ s\s+1 task\s+75 %\s+\d(st|nd|rd|th)/);
+  } finally {
+    await own.kill();
+  }
+});
+
+test("a silent worker is named, and unknown is never zero", async () => {
+  const own = await Program.start(3, 2);
+  try {
+    const page = await open("#/shop/mail", {}, own);
+    own.type("deafen mail");
+    await expect.poll(() => text(page, ".crew tr[data-state=deaf]").catch(() => "")).toMatch(/⚠\s*silent: lives and takes nothing/);
+    own.type("blind mail connection refused");
+    await expect.poll(() => text(page, ".notes").catch(() => "")).toMatch(/could not be read: connection refused/);
+    expect(await page.locator(".crew tbody tr").count(), "the last that was known stays").toBeGreaterThan(0);
+  } finally {
+    await own.kill();
+  }
+});
+
+test("a list names no worker, and says so in place of an empty table", async () => {
+  const page = await open("#/shop/video");
+  await expect.poll(() => text(page, ".notes").catch(() => "")).toMatch(/does not name its workers/);
+  expect(await page.locator(".crew thead").isVisible()).toBe(false);
+});
+
+test("only the page of one pool asks for workers, at most once a second, and a hidden one for nothing", async () => {
+  const page = await open("#/shop/filters");
+  const asked: [number, string][] = [];
+  page.on("request", (request) => void (request.url().endsWith("/workers") && asked.push([Date.now(), request.url()])));
+  for (let i = 0; i < 20; i++) {
+    program.type("push filters 1");
+    await page.waitForTimeout(150);
+  }
+  expect(asked.length).toBeGreaterThanOrEqual(2);
+  expect(asked.length).toBeLessThanOrEqual(5);
+  await page.keyboard.press("Escape");
+  await page.waitForSelector(".overview");
+  await page.waitForTimeout(1_200);
+  const before = asked.length;
+  await page.waitForTimeout(2_500);
+  expect(asked.length).toBe(before);
+});
+
+test("why not another number: by keyboard, in both languages, from the operator", async () => {
+  const own = await Program.start(1, 2);
+  try {
+    const page = await open("#/shop/filters", {}, own);
+    await page.locator("button.ask").focus();
+    await page.keyboard.press("Enter");
+    expect(await page.getAttribute("button.ask", "aria-expanded")).toBe("true");
+    await page.keyboard.type("12");
+    await expect.poll(() => text(page, ".whynot")).toMatch(/\d+ workers, and not 12, because[\s\S]*maxReplicas\s+10[\s\S]*By hand\s+kubectl workerpool scale filters 12/);
+    await page.keyboard.press("Escape");
+    expect(await page.evaluate(() => document.activeElement?.className), "back where it was opened").toBe("ask");
+    await page.keyboard.press("l");
+    await page.locator("button.ask").click();
+    await page.locator(".whynot input").fill("12");
+    await expect.poll(() => text(page, ".whynot")).toMatch(/trabajadores, y no 12, porque[\s\S]*A mano/);
+  } finally {
+    await own.kill();
+  }
+});
+
 for (const [name, looks] of Object.entries({ phone: { width: 320, height: 640 }, projector: { width: 1920, height: 1080 } })) {
   test(`nothing sticks out on a ${name}`, async () => {
     for (const path of ["", "#/shop/filters", "#/shop/webhooks"]) {
       const page = await open(path, looks);
+      if (path) {
+        await page.locator("button.ask").click();
+        await page.waitForSelector(".whynot dl > div, .whynot p:not(:empty)");
+        await page.waitForSelector(".crew tbody tr, .notes li");
+      }
       expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(looks.width);
       await browser!.close();
     }
@@ -178,6 +259,11 @@ for (const dark of [false, true]) {
   test(`all text has AA contrast in ${dark ? "dark" : "light"}`, async () => {
     for (const path of ["", "#/shop/filters"]) {
       const page = await open(path, { dark });
+      if (path) {
+        await page.locator("button.ask").click();
+        await page.waitForSelector(".whynot dl > div, .whynot p:not(:empty)");
+        await page.waitForSelector(".crew tbody tr, .notes li");
+      }
       expect(await page.evaluate(contrasts), path).toEqual([]);
       await browser!.close();
     }

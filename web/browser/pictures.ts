@@ -13,6 +13,12 @@ const push = async (page: Page, program: Program) => {
 };
 const SHOTS: Shot[] = [
   { name: "dashboard-pool", pools: 1, path: FILTERS, looks: { dark: true }, before: push },
+  { name: "dashboard-workers", pools: 1, path: FILTERS, looks: { height: 620 }, before: async (page, program) => {
+    program.type("deafen filters");
+    await push(page, program);
+    await page.locator(".crew").evaluate((crew) => crew.scrollIntoView({ block: "center" }));
+    await page.waitForTimeout(500);
+  } },
   { name: "one-light-es", pools: 1, path: FILTERS, looks: { lang: "es-ES", height: 1150 }, before: push },
   { name: "one-overview", pools: 1 },
   { name: "twenty-dark", pools: 20, looks: { dark: true } },

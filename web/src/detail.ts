@@ -1,5 +1,6 @@
 /** One pool: its sentence, the class's panel, its charts through time, what may happen next, and its history. */
 import { chart, heightOf, numberAt, timeAt, type Frame } from "./chart";
+import { Crew } from "./crew";
 import { h, mark, put } from "./dom";
 import { ago, clock, fact, reasonText, t, waited, when } from "./lang";
 import { upcoming } from "./next";
@@ -8,6 +9,7 @@ import { sentence, step as said } from "./sentence";
 import { BUSY, CPU, LIVE, READY, REASON, WAIT, WANTED, type Cell, type Change, type Changed, type Facts, type Pool, type Step, type Store } from "./store";
 import { Track, utilization } from "./track";
 import { WhatIf } from "./whatif";
+import { WhyNot } from "./whynot";
 import { aim, why, word, workers } from "./words";
 
 /** Minutes that the chart may show. */
@@ -32,7 +34,7 @@ export class Detail {
 
   private readonly hero = h("p", { class: "sentence" });
   private readonly word = h("b", { class: "word" });
-  private readonly since = h("p", { class: "since" });
+  private readonly since = h("span");
   private readonly tiles = h("dl", { class: "tiles" });
   private readonly canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": t("chart") });
   private readonly readout = h("p", { class: "readout" });
@@ -41,11 +43,17 @@ export class Detail {
   private readonly trail = h("ol", { class: "trail" });
   private readonly past = h("ol", { class: "history", reversed: true });
   private readonly what = new WhatIf(() => this.paint());
+  private readonly path: string;
+  private readonly crew: Crew;
+  private readonly other: WhyNot;
   private readonly explanation: HTMLElement;
   private readonly ranges: HTMLElement;
   private readonly freezer: HTMLButtonElement;
 
   constructor(private readonly store: Store, private readonly namespace: string, private readonly name: string) {
+    this.path = `/api/pools/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
+    this.crew = new Crew(this.path, () => this.store.time(Date.now()), () => this.pool && this.crew.show(this.pool));
+    this.other = new WhyNot(this.path, name);
     this.freezer = h("button", { onclick: () => this.freeze() });
     this.ranges = h("span", { class: "ranges", role: "group", "aria-label": t("range") },
       ...RANGES.map((minutes, i) => h("button", { onclick: () => this.show(i) }, minutes < 60 ? `${minutes} min` : "1 h")));
@@ -55,7 +63,7 @@ export class Detail {
       h("div", { class: "hero" },
         h("div", {},
           h("header", {}, h("h1", {}, h("small", {}, `${namespace}/`), name), this.word),
-          this.hero, this.since),
+          this.hero, h("p", { class: "since" }, this.other.button, this.since), this.other.node),
         h("section", { class: "ahead" }, h("h2", {}, t("clocks")), this.next)),
       h("div", { class: "board" },
         h("section", { class: "panel", "aria-label": t("workers") }, this.tiles),
@@ -63,6 +71,7 @@ export class Detail {
           h("div", { class: "controls" }, this.ranges, this.freezer, this.readout),
           this.canvas, this.legend)),
       this.what.node,
+      this.crew.node,
       h("div", { class: "below" },
         this.explanation,
         h("section", {}, h("h2", {}, t("history")), this.past)),
@@ -84,7 +93,7 @@ export class Detail {
   private async load(): Promise<void> {
     const turn = ++this.asked;
     try {
-      const answer = await fetch(`/api/pools/${encodeURIComponent(this.namespace)}/${encodeURIComponent(this.name)}`);
+      const answer = await fetch(this.path);
       if (turn !== this.asked) return;
       if (!answer.ok) return this.paint();
       const { history, trace, looked } = (await answer.json()) as Answer;
@@ -98,6 +107,7 @@ export class Detail {
     this.paint();
     this.telling();
     void this.retrace();
+    this.crew.ask();
   }
 
   /** The steps of the last decision: long, and of one pool only, so they do not come by the stream. */
@@ -105,7 +115,7 @@ export class Detail {
     if (this.retracing) return void (this.retracing = "again");
     this.retracing = "once";
     try {
-      const answer = await fetch(`/api/pools/${encodeURIComponent(this.namespace)}/${encodeURIComponent(this.name)}/trail`);
+      const answer = await fetch(`${this.path}/trail`);
       this.steps = ((await answer.json()) as Step[] | null) ?? [];
       this.telling();
     } catch {
@@ -137,7 +147,11 @@ export class Detail {
     this.paint();
     const told = !!pool && changed.words.includes(pool.id);
     if (changed.full || told || !pool) this.telling();
-    if (told && !changed.full) void this.retrace();
+    if (told && !changed.full) {
+      void this.retrace();
+      void this.other.ask();
+    }
+    if (pool && (told || pool.looked === this.store.now)) this.crew.ask();
     return heard;
   }
 
@@ -306,7 +320,9 @@ export class Detail {
   /** Countdowns and ages, which move with time alone. */
   private clocks(pool: Pool): void {
     const now = this.store.time(Date.now());
-    const parts = [workers(pool) + " " + t("workers").toLowerCase() + (pool.bounds ? ` (${pool.bounds.join("–")})` : "")];
+    this.other.show(pool, workers(pool) + " " + t("workers").toLowerCase() + (pool.bounds ? ` (${pool.bounds.join("–")})` : ""));
+    this.crew.show(pool);
+    const parts = [""];
     if (pool.looked) parts.push(`${t("read")} ${ago(now - pool.looked)}`);
     if (pool.decision) parts.push(`${Math.round(pool.decision.confidence * 100)} % ${t("sure")}`);
     const last = this.changes.at(-1);

@@ -62,15 +62,13 @@ export class Overview {
       row?.line.remove();
       this.rows.delete(id);
     }
-    for (const id of changed.words) this.words(id);
-    let moved = changed.words.length + changed.gone.length > 0;
+    // A thousand rows are put in order only when one of them may stand wrong, not for each word that changed.
+    let moved = changed.gone.length > 0 || (changed.words.length > 0 && this.query() !== "");
+    for (const id of changed.words) moved = this.words(id) || moved;
     for (const id of changed.facts) {
       const row = this.rows.get(id);
       this.facts(row);
-      if (row && row.line.dataset.rank !== String(rank(row.pool))) {
-        this.words(id);
-        moved = true;
-      }
+      if (row && row.line.dataset.rank !== String(rank(row.pool))) moved = this.words(id) || moved;
     }
     if (moved) this.arrange();
   }
@@ -132,12 +130,14 @@ export class Overview {
     if (focused >= 0) (this.counts.children[focused] as HTMLElement | undefined)?.focus();
   }
 
-  private words(id: number): void {
+  /** The words of a row, and whether it belongs elsewhere now. */
+  private words(id: number): boolean {
     const pool = this.store.pools.get(id);
-    if (!pool) return;
+    if (!pool) return false;
     const row = this.rows.get(id) ?? this.make(pool);
     row.pool = pool;
     const its = rank(pool);
+    const moved = row.line.dataset.rank !== String(its);
     mark(row.line, "rank", String(its));
     mark(row.line, "aim", aim(pool).aim);
     put(row.glyph, its === 2 ? { up: "▲", down: "▼", hold: "✓" }[aim(pool).aim] : GLYPHS[its]);
@@ -147,6 +147,7 @@ export class Overview {
     put(row.why, pool.decision?.reason === "Steady" && its === 2 ? "" : said.text);
     row.why.lang = said.known ? "" : "en";
     this.facts(row);
+    return moved;
   }
 
   private facts(row: Row | undefined): void {

@@ -30,7 +30,7 @@ export interface Pool {
   replicas?: number;
   desiredReplicas?: number;
   decision?: Decision;
-  memory?: { lastUp?: string; lastChange?: string; idleSince?: string; unknownSince?: string };
+  memory?: { lastUp?: string; lastChange?: string; idleSince?: string };
   success?: string | null;
   eta?: string | null;
   /** Mean time of a task. */
@@ -83,8 +83,9 @@ export class Store {
     for (const id of changed.gone) this.pools.delete(id);
     for (const row of message.pools ?? []) {
       const old = this.pools.get(row.id);
-      const kept = { facts: old?.facts ?? null, looked: old?.looked ?? null, spark: old?.spark ?? [] };
-      const pool = message.full ? row : { ...kept, ...row };
+      // A row without rules, bounds, changes and clocks has those that it had.
+      const kept = old ? { ...old, replicas: undefined, desiredReplicas: undefined } : { facts: null, looked: null, spark: [] };
+      const pool = message.full ? row : ({ ...kept, ...row } as Pool);
       pool.point = message.full || !old ? Math.floor(message.now / POINT) : old.point;
       this.pools.set(row.id, pool);
       changed.words.push(row.id);

@@ -28,6 +28,14 @@ test("every sentence of the operator's cases is said in Spanish", () => {
   }
 });
 
+test("what a scale-down waits for is said in Spanish", () => {
+  const source = readFileSync(join(ROOT, "src/controller/plan.rs"), "utf8");
+  const all = [...source.matchAll(/"((?:waiting for|making sure|its pods) [^"]+)"/g)].map(([, said]) => said!.replace(/\{[^}]*\}/g, "x"));
+  expect(all.length).toBeGreaterThan(5);
+  choose("es");
+  for (const said of all) expect(sentence(`9 → 7 workers: ${said}`, NEAR).known, said).toBe(true);
+});
+
 test("every reason has words of its own in both languages", () => {
   const source = readFileSync(join(ROOT, "src/decide/why.rs"), "utf8");
   const list = /reasons! \{([\s\S]*?)\n\}/.exec(source)![1]!;

@@ -67,3 +67,13 @@ test("news of a pool that is not known are no news", () => {
   store.apply(full(row(1, "a")), 0);
   expect(store.apply({ now: NOW, facts: [[9, facts(1)]], same: [8], gone: [7] }, 0).facts).toEqual([]);
 });
+
+test("what seldom changes comes once, and stays when words come without it", () => {
+  const store = new Store();
+  store.apply(full(row(1, "a", { replicas: 3, desiredReplicas: 3 })), 0);
+  const words = { id: 1, namespace: "shop", name: "a", pending: null, well: false } as unknown as Pool;
+  store.apply({ now: NOW + 10, pools: [words] }, 0);
+  expect(store.pools.get(1)).toMatchObject({ bounds: [3, 10], changes: [], well: false, facts: facts(0) });
+  // A number that is no longer told is unknown, not the old one.
+  expect(store.pools.get(1)?.replicas).toBeUndefined();
+});

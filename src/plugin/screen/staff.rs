@@ -3,24 +3,10 @@
 use super::past::Moment;
 use crate::api::time;
 use crate::decide::Millis;
-use crate::decide::victims::{Drain, Order, Pod, Standing, Worker, choose};
-use crate::protocol::snapshot::{self, State};
+pub use crate::decide::victims::Doing;
+use crate::decide::victims::{Order, Says, Worker, are_named, in_turn};
+use crate::protocol::snapshot;
 use jiff::Timestamp;
-
-/// What a worker does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doing {
-    /// Runs a task.
-    Busy,
-    /// Waits for one.
-    Idle,
-    /// Takes no more.
-    Draining,
-    /// It lives, could take tasks and does not.
-    Deaf,
-    /// It does not say.
-    Unknown,
-}
 
 /// One worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,31 +42,21 @@ impl Staff {
     pub fn new(moment: &Moment, at: Timestamp) -> Self {
         let Some(facts) = moment.facts(at) else { return Self::default() };
         let passed = (time(at) - time(moment.looked())).0.max(0);
-        let clock = facts.time.unwrap_or_default();
-        let order = order(moment, &facts.workers);
-        let mut rows: Vec<Member> = facts
-            .workers
-            .iter()
-            .map(|(_, worker)| Member {
+        let seen = facts.staff();
+        let turn = turn(moment, &seen);
+        let row = |(worker, (_, told)): (&Worker, &(usize, snapshot::Worker))| {
+            let Says { doing, lasts, tasks, .. } = worker.says;
+            let place = |pod| turn.iter().position(|name| name == pod);
+            Member {
                 name: worker.pod.clone().unwrap_or_else(|| worker.id.clone()),
-                doing: match worker.state {
-                    _ if worker.is_deaf(clock) => Doing::Deaf,
-                    Some(State::Draining) => Doing::Draining,
-                    Some(State::Busy) => Doing::Busy,
-                    _ if worker.claimed > 0 => Doing::Busy,
-                    Some(State::Idle) => Doing::Idle,
-                    None => Doing::Unknown,
-                },
-                since: worker.since.map(|since| Millis((clock - since).max(0) + passed)),
-                cpu: worker.cpu,
-                tasks: worker.claimed,
-                goes: worker
-                    .pod
-                    .as_ref()
-                    .and_then(|pod| order.iter().position(|name| name == pod))
-                    .map(|n| n + 1),
-            })
-            .collect();
+                doing,
+                since: lasts.map(|lasts| Millis(lasts + passed)),
+                cpu: told.cpu,
+                tasks,
+                goes: worker.pod.as_ref().and_then(place).map(|n| n + 1),
+            }
+        };
+        let mut rows: Vec<Member> = seen.iter().zip(&facts.workers).map(row).collect();
         rows.sort_by(|a, b| {
             ((a.doing != Doing::Draining), &a.name).cmp(&((b.doing != Doing::Draining), &b.name))
         });
@@ -93,33 +69,7 @@ impl Staff {
 }
 
 /// The pods in the order in which they would go, as far as the registry tells: each of them that registered is ready.
-fn order(moment: &Moment, workers: &[(usize, snapshot::Worker)]) -> Vec<String> {
-    let pods: Vec<Pod> = workers
-        .iter()
-        .filter_map(|(_, worker)| {
-            let name = worker.pod.clone()?;
-            Some(Pod { name, owner: String::new(), standing: Standing::Ready, leaving: false, cost: 0 })
-        })
-        .collect();
-    let seen: Vec<Worker> = workers
-        .iter()
-        .map(|(queue, worker)| Worker {
-            queue: *queue,
-            id: worker.id.clone(),
-            pod: worker.pod.clone(),
-            busy: worker.claimed > 0 || worker.state == Some(State::Busy),
-            drain: match worker.state {
-                Some(State::Draining) if worker.claimed == 0 => Drain::Done,
-                Some(State::Draining) => Drain::Asked,
-                _ => Drain::No,
-            },
-            since: worker.since.unwrap_or_default(),
-        })
-        .collect();
-    let order = match moment.pool.spec.scale_target_ref.kind.as_str() {
-        "StatefulSet" => Order::Ordinal,
-        _ => Order::Cost,
-    };
-    let pods: Vec<&Pod> = pods.iter().collect();
-    choose(&pods, &seen, pods.len(), order, |_| false, |_| false)
+fn turn(moment: &Moment, workers: &[Worker]) -> Vec<String> {
+    let order = Order::chosen(moment.pool.spec.scale_target_ref.order(), are_named(workers));
+    order.map(|order| in_turn(&[], workers, order, |_| false, |_| false)).unwrap_or_default()
 }
