@@ -114,7 +114,7 @@ fn keys_push_and_decisions_are_on_the_screen_and_q_leaves_the_terminal_as_it_was
     terminal.press("L");
     terminal.shows("Longitud de la cola: 25 tareas");
     terminal.press("b");
-    terminal.shows("Grupos, primero los problemas");
+    terminal.shows("Pools, primero los problemas");
     terminal.press("q");
     assert_eq!(terminal.end(), 0);
 }

@@ -53,7 +53,7 @@ pub async fn run(
         bail!(tr!(
             lang,
             "WorkerPool {name} is pinned to {pin} workers, so nothing would happen; first: kubectl workerpool scale {name} auto",
-            "El WorkerPool {name} está fijado en {pin} trabajadores, así que no pasaría nada; primero: kubectl workerpool scale {name} auto"
+            "El WorkerPool {name} está fijado en {pin} workers, así que no pasaría nada; primero: kubectl workerpool scale {name} auto"
         ));
     }
     let (hurry, pool, burst) = Hurry::begin(cluster, pool, burst, fast).await?;
@@ -177,10 +177,10 @@ fn missing(story: &Story, lang: Lang) -> String {
         (0, 0, Some(now)) if now == rest => tr!(
             lang,
             "the registry has just these {rest} workers (now {live})",
-            "el registro tenga justo esos {rest} trabajadores (ahora {live})"
+            "el registro tenga justo esos {rest} workers (ahora {live})"
         ),
         (0, 0, Some(now)) => {
-            tr!(lang, "{now} workers are {rest} again", "{now} trabajadores vuelvan a ser {rest}")
+            tr!(lang, "{now} workers are {rest} again", "{now} workers vuelvan a ser {rest}")
         }
         (_, _, None) => tr!(lang, "the target of the WorkerPool exists", "exista el destino del WorkerPool"),
         (ready, running, _) => tr!(
@@ -205,7 +205,7 @@ impl Played {
                 tr!(
                     self.lang,
                     "{live} workers wait for work. Watch the column Queue.",
-                    "{live} trabajadores esperan. Mire la columna Queue."
+                    "{live} workers esperan. Mire la columna Queue."
                 )
             });
         }
@@ -245,7 +245,7 @@ impl Played {
         out.data(&tr!(
             lang,
             "{name}: {path} workers; {done} of {tasks} tasks done{time}{failed}",
-            "{name}: {path} trabajadores; {done} de {tasks} tareas hechas{time}{failed}"
+            "{name}: {path} workers; {done} de {tasks} tareas hechas{time}{failed}"
         ))?;
         for (line, from, to) in &self.changes {
             let after = match since(line.at) {

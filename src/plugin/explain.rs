@@ -122,7 +122,7 @@ pub fn saw(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
     let mut parts: Vec<String> = [
         known(&metrics.ready, &|n| tr!(lang, "{n} waiting", "{n} esperan")),
         busy.map(|(live, busy)| {
-            tr!(lang, "{busy} of {live} workers busy", "{busy} de {live} trabajadores ocupados")
+            tr!(lang, "{busy} of {live} workers busy", "{busy} de {live} workers ocupados")
         }),
         known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
         known(&metrics.task_millis, &|millis| {
@@ -186,7 +186,7 @@ fn drain(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
     Some(tr!(
         lang,
         "about {now} workers · {one_more} · {two_more}",
-        "unos {now} trabajadores · {one_more} · {two_more}"
+        "unos {now} workers · {one_more} · {two_more}"
     ))
 }
 

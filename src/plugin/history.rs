@@ -3,7 +3,7 @@
 use super::cluster::Cluster;
 use super::explain::saw;
 use super::hour::{Look, remembered};
-use super::lang::{Lang, tr};
+use super::lang::tr;
 use super::line::minutes;
 use super::output::{Out, Paint};
 use crate::api::{Change, Key, time};
@@ -50,10 +50,10 @@ pub fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
     if date(at) == date(now) { String::new() } else { format!("{} ", date(at)) }
 }
 
-fn workers(lang: Lang, n: i32) -> String {
+fn workers(n: i32) -> String {
     match n {
-        1 => tr!(lang, "1 worker", "1 trabajador"),
-        _ => tr!(lang, "{n} workers", "{n} trabajadores"),
+        1 => "1 worker".to_owned(),
+        _ => format!("{n} workers"),
     }
 }
 
@@ -91,7 +91,7 @@ fn lines(
     };
     let head = match (before, next) {
         (Some(Change { to, at: since, .. }), _) => {
-            let to = workers(lang, *to);
+            let to = workers(*to);
             let span = minutes(time(at) - time(*since));
             tr!(
                 lang,
@@ -100,7 +100,7 @@ fn lines(
             )
         }
         (None, Some(Change { from, .. })) => {
-            let from = workers(lang, *from);
+            let from = workers(*from);
             tr!(
                 lang,
                 "{name} at {clock}: {from}; the history begins later",
@@ -145,6 +145,7 @@ fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::super::facts::Facts;
+    use super::super::lang::Lang;
     use super::super::output::Color;
     use super::*;
 

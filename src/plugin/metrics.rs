@@ -140,14 +140,14 @@ impl Panel {
         let row = |sign, label, value| Row { sign, label, value };
         vec![
             row("📊", tr!(lang, "Queue Length", "Longitud de la cola"), queue),
-            row("👷", tr!(lang, "Active Workers", "Trabajadores activos"), number(self.active_workers)),
-            row("⚡", tr!(lang, "Busy Workers", "Trabajadores ocupados"), format!("{busy} ({share})")),
+            row("👷", tr!(lang, "Active Workers", "Workers activos"), number(self.active_workers)),
+            row("⚡", tr!(lang, "Busy Workers", "Workers ocupados"), format!("{busy} ({share})")),
             row("⏱️", tr!(lang, "Avg Time", "Tiempo medio"), span(self.avg_time_seconds)),
             row("✅", tr!(lang, "Success Rate", "Tasa de éxito"), percent(self.success_rate_percent)),
             row("🖥️", tr!(lang, "CPU Usage", "Uso de CPU"), percent(self.cpu_percent)),
             row("⏳", tr!(lang, "Oldest Wait", "Espera más larga"), span(self.oldest_wait_seconds)),
             row(sign, tr!(lang, "Recommendation", "Recomendación"), action),
-            row("🎯", tr!(lang, "Target Workers", "Trabajadores objetivo"), target),
+            row("🎯", tr!(lang, "Target Workers", "Workers objetivo"), target),
             row("📈", "ETA".to_owned(), span(self.eta_seconds)),
         ]
     }

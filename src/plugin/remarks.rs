@@ -38,7 +38,7 @@ impl Remarks {
             return Some(tr!(
                 lang,
                 "All {tasks} tasks are done. When it has been quiet for {idle}, workers leave, {step} at a time, {cooldown} apart. Only those that do not work go.",
-                "Las {tasks} tareas están hechas. Tras {idle} de calma se van trabajadores, de {step} en {step}, cada {cooldown}. Solo se van los que no trabajan."
+                "Las {tasks} tareas están hechas. Tras {idle} de calma se van workers, de {step} en {step}, cada {cooldown}. Solo se van los que no trabajan."
             ));
         }
         if facts.ready == 0 && !facts.is_empty() && !std::mem::replace(&mut self.nothing_waits, true) {

@@ -110,7 +110,7 @@ pub async fn run(
         tr!(
             lang,
             "{kind}/{target_name} has {wanted} workers already",
-            "{kind}/{target_name} ya tiene {wanted} trabajadores"
+            "{kind}/{target_name} ya tiene {wanted} workers"
         )
     } else {
         line::scaling(from, wanted, None)

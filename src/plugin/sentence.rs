@@ -69,12 +69,12 @@ mod tests {
     #[rstest::rstest]
     #[case(
         "17 tasks wait, more than 8: 5 → 7 workers at 09:16:58, when the cooldown ends",
-        "17 tareas esperan, más de 8: 5 → 7 trabajadores a las 10:16:58, al acabar el enfriamiento"
+        "17 tareas esperan, más de 8: 5 → 7 workers a las 10:16:58, al acabar el cooldown"
     )]
-    #[case("idle for 75s: 5 → 3 workers", "inactivo desde hace 75s: 5 → 3 trabajadores")]
+    #[case("idle for 75s: 5 → 3 workers", "inactivo desde hace 75s: 5 → 3 workers")]
     #[case(
         "dry run, not written: 1 task waits, more than 0: 3 → 5 workers",
-        "simulación, sin escribir: 1 tarea espera, más de 0: 3 → 5 trabajadores"
+        "simulación, sin escribir: 1 tarea espera, más de 0: 3 → 5 workers"
     )]
     #[case("something quite new", "something quite new")]
     fn a_sentence_is_said_in_spanish(#[case] text: &str, #[case] expected: &str) {

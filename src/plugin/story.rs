@@ -293,13 +293,13 @@ impl Story {
                 tr!(
                     lang,
                     "The rules ask for {asked} workers and nobody has set them for 5 s. The operator's last word: {said}. `kubectl workerpool check` looks for it",
-                    "Las reglas piden {asked} trabajadores y nadie los pone desde hace 5 s. Lo último que dijo el operador: {said}. `kubectl workerpool check` lo busca"
+                    "Las reglas piden {asked} workers y nadie los pone desde hace 5 s. Lo último que dijo el operador: {said}. `kubectl workerpool check` lo busca"
                 )
             }
             (Some(asked), _) => tr!(
                 lang,
                 "No operator answers: the rules ask for {asked} workers and nobody sets them. `kubectl workerpool check` looks for it; by hand: `kubectl workerpool scale {asked}`",
-                "Ningún operador contesta: las reglas piden {asked} trabajadores y nadie los pone. `kubectl workerpool check` lo busca; a mano: `kubectl workerpool scale {asked}`"
+                "Ningún operador contesta: las reglas piden {asked} workers y nadie los pone. `kubectl workerpool check` lo busca; a mano: `kubectl workerpool scale {asked}`"
             ),
             (None, _) => tr!(
                 lang,

@@ -56,7 +56,7 @@ fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> 
     let mut all = vec![tr!(
         lang,
         "{name}: {decided} workers, and not {wanted}, because",
-        "{name}: {decided} trabajadores, y no {wanted}, porque"
+        "{name}: {decided} workers, y no {wanted}, porque"
     )];
     let width = because.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
     all.extend(because.iter().map(|(label, says)| {

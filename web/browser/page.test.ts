@@ -68,7 +68,7 @@ test("what users write never becomes markup", async () => {
 test("Spanish from the browser, English by a switch, and again after a reload", async () => {
   const page = await open("", { lang: "es-MX" });
   expect(await page.getAttribute("html", "lang")).toBe("es");
-  expect(await text(page, ".chip")).toMatch(/20 grupos/);
+  expect(await text(page, ".chip")).toMatch(/20 pools/);
   await page.getByRole("button", { name: "In English" }).click();
   expect(await text(page, ".chip")).toMatch(/20 pools/);
   await page.reload();
@@ -233,7 +233,7 @@ test("why not another number: by keyboard, in both languages, from the operator"
     await page.keyboard.press("l");
     await page.locator("button.ask").click();
     await page.locator(".whynot input").fill("12");
-    await expect.poll(() => text(page, ".whynot")).toMatch(/trabajadores, y no 12, porque[\s\S]*A mano/);
+    await expect.poll(() => text(page, ".whynot")).toMatch(/workers, y no 12, porque[\s\S]*A mano/);
   } finally {
     await own.kill();
   }

@@ -145,7 +145,7 @@ pub(super) async fn answering(cluster: &Cluster) -> Found {
             tr!(
                 lang,
                 "not in a namespace that you may look into; the pool's conditions below tell whether one answers",
-                "no está en un namespace que pueda mirar; las condiciones del grupo, abajo, dicen si contesta"
+                "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
             ),
         ),
         Err(error) => broken(

@@ -154,7 +154,7 @@ pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts:
             let text = tr!(
                 lang,
                 "{text}; they work on queue {queue:?}, the pool reads {reads:?}",
-                "{text}; trabajan en la cola {queue:?} y el grupo lee {reads:?}"
+                "{text}; trabajan en la cola {queue:?} y el pool lee {reads:?}"
             );
             let first = queues.first().unwrap_or(&"");
             broken("workers", text, format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={first}"))

@@ -45,7 +45,7 @@ fn say(lang: Lang, (pool, name): (&str, &str), now: i64, more: i64, wanted: i64)
             tr!(
                 lang,
                 "for all {wanted} more workers that the pool may want",
-                "para los {wanted} trabajadores más que puede pedir el grupo"
+                "para los {wanted} workers más que puede pedir el pool"
             ),
         );
     }
@@ -54,7 +54,7 @@ fn say(lang: Lang, (pool, name): (&str, &str), now: i64, more: i64, wanted: i64)
         tr!(
             lang,
             "the nodes take no more than {most} workers, and the pool may want {max}",
-            "en los nodos caben {most} trabajadores, y el grupo puede pedir {max}"
+            "en los nodos caben {most} workers, y el pool puede pedir {max}"
         ),
         format!(
             "kubectl set resources deployment {name} --requests=cpu=10m,memory=32Mi   (or fewer: kubectl patch wp {pool} --type=merge -p '{{\"spec\":{{\"maxReplicas\":{most}}}}}')"

@@ -87,7 +87,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
     let peak = columns.iter().filter_map(|column| column.live).max().max(wanted).unwrap_or(0).max(3);
     let max = bounds.and_then(|(_, max)| u64::try_from(max).ok()).filter(|max| *max <= peak * 4);
     let workers = plot(high + 1, free - high, peak.max(max.unwrap_or(0)));
-    workers.axis(buffer, tr!(lang, "Workers", "Trabaj."));
+    workers.axis(buffer, "Workers".to_owned());
     workers.level(buffer, max, "max", Tone::Dim);
     workers.level(buffer, bounds.and_then(|(min, _)| u64::try_from(min).ok()), "min", Tone::Dim);
     for (x, column) in columns.iter().enumerate() {

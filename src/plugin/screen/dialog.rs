@@ -35,7 +35,7 @@ fn question(app: &App, ask: &Ask) -> Vec<String> {
             Action::Scale => tr!(
                 lang,
                 "{name}: how many workers? Such as 5, or 5 30m for half an hour, or auto for the rules",
-                "{name}: ¿cuántos trabajadores? Por ejemplo 5, o 5 30m para media hora, o auto para las reglas"
+                "{name}: ¿cuántos workers? Por ejemplo 5, o 5 30m para media hora, o auto para las reglas"
             ),
             _ => tr!(
                 lang,
@@ -58,12 +58,12 @@ fn question(app: &App, ask: &Ask) -> Vec<String> {
             Some(span) => tr!(
                 lang,
                 "Pin {name} to {n} workers for {span}, whatever the queue says?",
-                "¿Fijar {name} en {n} trabajadores durante {span}, diga lo que diga la cola?"
+                "¿Fijar {name} en {n} workers durante {span}, diga lo que diga la cola?"
             ),
             None => tr!(
                 lang,
                 "Pin {name} to {n} workers, whatever the queue says, until `auto`?",
-                "¿Fijar {name} en {n} trabajadores, diga lo que diga la cola, hasta `auto`?"
+                "¿Fijar {name} en {n} workers, diga lo que diga la cola, hasta `auto`?"
             ),
         },
         Deed::Pause(span, reason) => {

@@ -92,7 +92,7 @@ fn header(buffer: &mut Buffer, area: Rect, app: &App) {
         };
         let (min, max) = (moment.pool.spec.min_replicas, moment.pool.spec.max_replicas);
         let bounds = if area.width < 100 { String::new() } else { format!(" ({min}–{max})") };
-        let workers = tr!(lang, "  {workers} workers{bounds}  ", "  {workers} trabajadores{bounds}  ");
+        let workers = format!("  {workers} workers{bounds}  ");
         let reason = status.and_then(|status| status.decision.as_ref()).map_or("?", |it| &*it.reason);
         let mut spans = vec![said(Tone::Dim, format!("{}/", opened.key.namespace)), said(Tone::Bold, name)];
         spans.extend([said(Tone::Plain, workers), said(Tone::Bold, reason)]);
@@ -104,14 +104,7 @@ fn header(buffer: &mut Buffer, area: Rect, app: &App) {
     } else {
         let all = trouble + limit + well;
         vec![
-            said(
-                Tone::Bold,
-                if all == 1 {
-                    tr!(lang, "1 pool", "1 grupo")
-                } else {
-                    tr!(lang, "{all} pools", "{all} grupos")
-                },
-            ),
+            said(Tone::Bold, if all == 1 { "1 pool".to_owned() } else { format!("{all} pools") }),
             said(Tone::Dim, if area.width < 100 { "  ".to_owned() } else { format!(" {}  ", app.place) }),
             said(Tone::Bad, tr!(lang, "⚠ {trouble} in trouble  ", "⚠ {trouble} con problemas  ")),
             said(Tone::Warn, tr!(lang, "▲ {limit} at a limit  ", "▲ {limit} en un límite  ")),
@@ -172,12 +165,12 @@ fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
     let moves = if app.listing {
         tr!(lang, "↑↓ enter open  / filter  ", "↑↓ enter abrir  / filtrar  ")
     } else if narrow {
-        tr!(lang, "←→ time  b pools  ", "←→ tiempo  b grupos  ")
+        tr!(lang, "←→ time  b pools  ", "←→ tiempo  b pools  ")
     } else {
         tr!(
             lang,
             "←→ time  [ ] decisions  space freeze  tab pane  b pools  ",
-            "←→ tiempo  [ ] decisiones  espacio congelar  tab panel  b grupos  "
+            "←→ tiempo  [ ] decisiones  espacio congelar  tab panel  b pools  "
         )
     };
     let words = tr!(lang, " {moves}{writes}? help  q quit ", " {moves}{writes}? ayuda  q salir ");

@@ -119,10 +119,10 @@ fn says(action: Action, lang: Lang, readonly: bool) -> Option<String> {
         Action::Back => tr!(
             lang,
             "back: to now, to all pools, no filter",
-            "volver: a ahora, a todos los grupos, sin filtro"
+            "volver: a ahora, a todos los pools, sin filtro"
         ),
-        Action::Open => tr!(lang, "open the pool", "abrir el grupo"),
-        Action::Pools => tr!(lang, "all pools", "todos los grupos"),
+        Action::Open => tr!(lang, "open the pool", "abrir el pool"),
+        Action::Pools => tr!(lang, "all pools", "todos los pools"),
         Action::Filter => tr!(lang, "filter: name, reason, !not", "filtrar: nombre, motivo, !no"),
         Action::Move(-1 | 1) => tr!(lang, "row, or scroll", "fila, o desplazar"),
         Action::Move(_) => tr!(lang, "ten rows", "diez filas"),
@@ -133,12 +133,12 @@ fn says(action: Action, lang: Lang, readonly: bool) -> Option<String> {
         Action::Last => tr!(lang, "last row, or now", "última fila, o ahora"),
         Action::Range(_) => tr!(lang, "less or more time", "menos o más tiempo"),
         Action::Pane => {
-            tr!(lang, "workers, decision or history large", "trabajadores, decisión o historial en grande")
+            tr!(lang, "workers, decision or history large", "workers, decisión o historial en grande")
         }
         Action::Language => tr!(lang, "en español", "in English"),
         Action::Stress => tr!(lang, "stress: push a burst of tasks", "stress: enviar una ráfaga de tareas"),
         Action::Scale => {
-            tr!(lang, "number: pin the workers, or auto", "número: fijar los trabajadores, o auto")
+            tr!(lang, "number: pin the workers, or auto", "número: fijar los workers, o auto")
         }
         Action::Pause => {
             tr!(lang, "pause: change nothing for a while", "pausa: no cambiar nada por un tiempo")

@@ -12,7 +12,7 @@ use ratatui::text::Span;
 /// Draws the rows around the cursor.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
-    title(buffer, area, &tr!(lang, "Pools, problems first", "Grupos, primero los problemas"));
+    title(buffer, area, &tr!(lang, "Pools, problems first", "Pools, primero los problemas"));
     let area = below(area, 1);
     let names = [
         tr!(lang, "POOL", "GRUPO"),
@@ -30,7 +30,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
             (Some(trouble), ..) => trouble.clone(),
             (None, false, _) => tr!(lang, "waiting for the API server …", "esperando al servidor de API …"),
             (None, true, false) => {
-                tr!(lang, "No pool matches the filter.", "Ningún grupo coincide con el filtro.")
+                tr!(lang, "No pool matches the filter.", "Ningún pool coincide con el filtro.")
             }
             (None, true, true) => tr!(
                 lang,

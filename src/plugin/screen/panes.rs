@@ -127,15 +127,13 @@ fn workers(buffer: &mut Buffer, area: Rect, app: &App) {
     let there = staff.rows.len();
     let wanted = moment.replicas.map_or("?".to_owned(), |n| n.to_string());
     let name = match moment.facts(at) {
-        None => tr!(lang, "Workers: ?", "Trabajadores: ?"),
+        None => "Workers: ?".to_owned(),
         Some(_) if !staff.known => {
-            tr!(lang, "Workers: {wanted}, not told by name", "Trabajadores: {wanted}, sin saber cuáles")
+            tr!(lang, "Workers: {wanted}, not told by name", "Workers: {wanted}, sin saber cuáles")
         }
-        Some(_) => tr!(
-            lang,
-            "Workers: {there} of {wanted} registered",
-            "Trabajadores: {there} de {wanted} registrados"
-        ),
+        Some(_) => {
+            tr!(lang, "Workers: {there} of {wanted} registered", "Workers: {there} de {wanted} registrados")
+        }
     };
     title(buffer, area, &name);
     let area = below(Rect { width: area.width.saturating_sub(2), ..area }, 1);
