@@ -110,13 +110,11 @@ pub(super) fn report(
         remember(&mut pool.history, &verdict, now);
     }
     note(pool, &verdict, todo, metrics);
-    let mut status = next_status(&pool.observed(target, verdict), &pool.memory, latest(pool), now);
+    let status = next_status(&pool.observed(target, verdict), &pool.memory, latest(pool), now);
     let urgent = written || pool.unwritten.take().is_some_and(|unwritten| unwritten.urgent);
     if urgent || !same_to_a_person(&pool.status, &status) {
-        if let (Some(Taken { decision, seen }), Some(wishes)) = (taken, pool.pool()) {
-            explain(&mut status, &decision.trail, outlook(wishes, seen, decision, now));
-        }
-        pool.unwritten = Some(Unwritten { status, urgent });
+        let taken = taken.map(|taken| (Box::new(taken.clone()), now));
+        pool.unwritten = Some(Unwritten { status, taken, urgent });
     }
 }
 
@@ -189,16 +187,28 @@ pub(super) fn flush(pool: &mut PoolState, budget: &mut Budget, now: Time, todo: 
     if pool.writing || status_due(pool) > now {
         return;
     }
-    let Some(Unwritten { status, urgent }) = pool.unwritten.take() else { return };
-    if !urgent && !budget.take(now) {
-        pool.unwritten = Some(Unwritten { status, urgent });
+    let Some(unwritten) = &pool.unwritten else { return };
+    if !unwritten.urgent && !budget.take(now) {
         return;
     }
+    let status = in_full(pool, unwritten);
+    pool.unwritten = None;
     let whole = WorkerPoolStatus { history: pool.history.clone(), ..status.clone() };
     pool.status = status;
     pool.writing = true;
     pool.written_at = Some(now);
     todo.push(Command::WriteStatus(pool.key.clone(), Box::new(whole)));
+}
+
+/// The status with the steps of its decision and with what may come next. In a burst most are replaced before anybody
+/// reads them, and the outlook asks `decide` many times over.
+pub(super) fn in_full(pool: &PoolState, Unwritten { status, taken, .. }: &Unwritten) -> WorkerPoolStatus {
+    let mut status = status.clone();
+    if let (Some((taken, at)), Some(wishes)) = (taken, pool.pool()) {
+        let Taken { decision, seen } = &**taken;
+        explain(&mut status, &decision.trail, outlook(wishes, seen, decision, *at));
+    }
+    status
 }
 
 /// When the fleet must attend to `pool` by itself.

@@ -79,7 +79,7 @@ pub(super) struct Look {
 }
 
 /// A decision and the facts that it was taken on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Taken {
     pub decision: Decision,
     pub seen: Seen,
@@ -93,7 +93,10 @@ pub(super) struct Acting {
 
 #[derive(Debug)]
 pub(super) struct Unwritten {
+    /// Without the steps of the decision and what may come next.
     pub status: WorkerPoolStatus,
+    /// The decision that it tells of, and when it was taken.
+    pub taken: Option<(Box<Taken>, Time)>,
     /// A change of the number does not wait for the interval.
     pub urgent: bool,
 }

@@ -1,6 +1,7 @@
 //! What others see of the fleet: gauges for a scrape, views and looks for the dashboard.
 
 use super::Fleet;
+use super::attend::in_full;
 use super::pool::{Acting, PoolState};
 use crate::api::{Key, WorkerPoolStatus};
 use crate::decide::{Load, Reason, Time};
@@ -72,11 +73,13 @@ impl PoolState {
 
     /// Most looks change little of it and nothing of its past: where only the stream asks, that is not copied.
     pub fn view(&self, brief: bool) -> PoolView {
-        let newest = self.newest();
-        let status = if brief {
-            web::brief(newest, &self.history)
-        } else {
-            WorkerPoolStatus { history: self.history.clone(), ..newest.clone() }
+        let newest = self.unwritten.as_ref().map(|unwritten| in_full(self, unwritten));
+        let status = match (brief, newest) {
+            (true, newest) => web::brief(newest.as_ref().unwrap_or(&self.status), &self.history),
+            (false, newest) => {
+                let newest = newest.unwrap_or_else(|| self.status.clone());
+                WorkerPoolStatus { history: self.history.clone(), ..newest }
+            }
         };
         PoolView {
             namespace: self.key.namespace.to_string(),
