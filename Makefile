@@ -78,7 +78,7 @@ test-chart: ## The chart on a real cluster, in the orders that people install, u
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
 
-cross: ## The programs built for Windows and tried in Wine, and type-checked for macOS (Debian; the first time about 8 min, then 1)
+cross: ## The programs built for Windows and tried in Wine, and type-checked for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
 	tests/cross
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
