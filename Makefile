@@ -54,7 +54,7 @@ demo-on-local:
 	@echo; echo "It runs on: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
 
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart force bench bench-screen bench-worker waits mutants lint
+.PHONY: test test-unit test-web test-cluster test-chart cross force bench bench-screen bench-worker waits mutants lint
 test: test-unit test-web test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
@@ -77,6 +77,9 @@ test-chart: ## The chart on a real cluster, in the orders that people install, u
 	@$(MAKE) $(ON)-load
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
+
+cross: ## The programs built for Windows and tried in Wine, and type-checked for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
+	tests/cross
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
 	@tests/cluster/install-tools test

@@ -29,6 +29,10 @@ pub fn init(format: LogFormat, level: &str) {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// The variable with the path of a file that asks this program to end: what Windows has in place of a SIGTERM reaches
+/// nobody without a window or a console in common.
+pub const END_FILE: &str = "WORKERPOOL_END_FILE";
+
 /// Cancels `stop` on SIGTERM or Ctrl-C, so that what runs can end cleanly.
 pub async fn stop_on_signal(stop: tokio_util::sync::CancellationToken) {
     #[cfg(unix)]
@@ -43,6 +47,18 @@ pub async fn stop_on_signal(stop: tokio_util::sync::CancellationToken) {
         }
     }
     #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        () = asked() => {}
+    }
     stop.cancel();
+}
+
+/// Until somebody makes the file of [`END_FILE`].
+#[cfg(not(unix))]
+async fn asked() {
+    let Some(file) = std::env::var_os(END_FILE) else { return std::future::pending().await };
+    while !std::path::Path::new(&file).exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
 }

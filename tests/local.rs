@@ -242,6 +242,9 @@ fn whoever_is_killed_nothing_is_lost() {
         let done = local.get(POOL)["status"]["metrics"]["processed"]["value"] == 12;
         (done && panel["queueLength"] == 0).then_some(())
     });
+    // The operator, whose watches are older than this API server, hears of what comes next.
+    local.run(&["scale", "6", "--local"]);
+    until("the operator", || (local.get(POOL)["status"]["desiredReplicas"] == 6).then_some(()));
     // What it took up it also ends.
     local.run(&["stop", "--local"]);
     assert_eq!(processes(&local.folder()), Vec::new());

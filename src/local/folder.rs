@@ -83,6 +83,12 @@ impl Folder {
         &self.0
     }
 
+    /// What it lies in, and where its processes are: Windows keeps a folder that a process is in.
+    #[must_use]
+    pub fn parent(&self) -> &Path {
+        self.0.parent().unwrap_or(&self.0)
+    }
+
     /// A file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
@@ -109,7 +115,7 @@ impl Folder {
 
     /// Waits until no other command starts or stops the cluster.
     pub fn lock(&self) -> anyhow::Result<File> {
-        let parent = self.0.parent().unwrap_or(&self.0);
+        let parent = self.parent();
         fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
         let file = open(&parent.join("local.lock"))?;
         file.lock()?;

@@ -8,6 +8,8 @@ mod admit;
 mod folder;
 mod kind;
 mod kubelet;
+#[cfg(windows)]
+mod listener;
 mod managed;
 mod objects;
 mod pod;

@@ -5,6 +5,7 @@ use super::kind::Id;
 use super::process::{self, MARK, POD};
 use super::refusal::Refusal;
 use super::store::{Store, second};
+use crate::telemetry::END_FILE;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
@@ -70,7 +71,7 @@ pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Opt
         let _ = timeout(pause, go.cancelled()).await;
         pause = (pause * 2).min(BACK_OFF.1);
     }
-    let files = [health(&ground, &id), log(&ground, &id)];
+    let files = [health(&ground, &id), end_file(&ground, &id), log(&ground, &id)];
     for file in files {
         let _ = std::fs::remove_file(file);
     }
@@ -92,8 +93,9 @@ fn start(ground: &Ground, id: &Id, pod: &Value) -> std::io::Result<Child> {
         .envs(variables.iter().map(|it| (text(&it["name"]), text(&it["value"]))))
         .env(POD, &id.name)
         .env("WORKERPOOL_HEALTH_FILE", health(ground, id))
+        .env(END_FILE, end_file(ground, id))
         .env(MARK, ground.folder.path())
-        .current_dir(ground.folder.path())
+        .current_dir(ground.folder.parent())
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
@@ -217,6 +219,10 @@ pub fn report(store: &Store, id: &Id, pid: Option<u32>, word: &str) {
 
 fn health(ground: &Ground, id: &Id) -> PathBuf {
     ground.folder.file("health").join(format!("{}.json", id.name))
+}
+
+fn end_file(ground: &Ground, id: &Id) -> PathBuf {
+    ground.folder.file("health").join(format!("{}.end", id.name))
 }
 
 fn log(ground: &Ground, id: &Id) -> PathBuf {

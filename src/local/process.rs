@@ -1,6 +1,7 @@
 //! The processes of a local cluster. Each carries in its environment the folder it belongs to, by which it is known
 //! even when whoever started it is gone; a stranger's process, whatever its number, is never touched.
 
+use crate::telemetry::END_FILE;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -36,9 +37,10 @@ pub fn lives(pid: u32, folder: &Path) -> bool {
     with(pid, folder, |_| ()).is_some()
 }
 
-/// Asks a process of ours to end; where the system knows no such request, ends it.
+/// Asks a process of ours to end: by SIGTERM, where there is none by the file that it looks for, else ends it.
 pub fn terminate(pid: u32, folder: &Path) {
-    with(pid, folder, |it| it.kill_with(Signal::Term).unwrap_or_else(|| it.kill()));
+    let ask = |it: &Process| variable(it, END_FILE).is_some_and(|file| std::fs::write(file, "").is_ok());
+    with(pid, folder, |it| it.kill_with(Signal::Term).unwrap_or_else(|| ask(it) || it.kill()));
 }
 
 /// Ends a process of ours.

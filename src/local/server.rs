@@ -158,7 +158,7 @@ impl Server {
             if query.get("watch").is_some_and(|it| it == "true" || it == "1") {
                 let show: Show =
                     if table { Arc::new(move |it| table::table(kind, &[shown(kind, it)], 0)) } else { show };
-                let body = watch(&self.store, path, query, show)?;
+                let body = watch(&self.store, path, query, show);
                 return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
             }
             let selector = Selector::new(query);

@@ -88,7 +88,7 @@ async fn hold(folder: &Folder) -> anyhow::Result<std::fs::File> {
 async fn spawn(folder: &Folder, wanted: &Wanted) -> anyhow::Result<String> {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.file("cluster.log"))?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(COMMAND).arg("--folder").arg(folder.path()).current_dir(folder.path());
+    command.arg(COMMAND).arg("--folder").arg(folder.path()).current_dir(folder.parent());
     if let Some(redis) = &wanted.redis {
         command.arg("--redis").arg(redis);
     }
@@ -97,6 +97,8 @@ async fn spawn(folder: &Folder, wanted: &Wanted) -> anyhow::Result<String> {
     }
     #[cfg(unix)] // Ctrl-C here is not meant for it.
     command.process_group(0);
+    #[cfg(windows)]
+    apart(&mut command);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
     let stdout = child.stdout.take().context("no pipe")?;
     let line = timeout(START, BufReader::new(stdout).lines().next_line()).await;
@@ -105,6 +107,20 @@ async fn spawn(folder: &Folder, wanted: &Wanted) -> anyhow::Result<String> {
         Ok(_) => Ok(format!("it ended without a word: see {}", folder.file("cluster.log").display())),
         Err(_) => Ok(format!("no word from it within {} s", START.as_secs())),
     }
+}
+
+/// Gives `command` a console of its own, without a window: Ctrl-C here is not meant for it, and this window may close.
+/// Nor does it get our streams, which Windows hands on to every child: who reads them would wait for its end.
+#[cfg(windows)]
+fn apart(command: &mut Command) {
+    use filedescriptor::{FileDescriptor, StdioDescriptor};
+    use std::io;
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    command.creation_flags(CREATE_NO_WINDOW);
+    // Each is replaced by a copy that no child inherits; what is given back is the old one, closed here.
+    let _ = FileDescriptor::redirect_stdio(&io::stdin(), StdioDescriptor::Stdin);
+    let _ = FileDescriptor::redirect_stdio(&io::stdout(), StdioDescriptor::Stdout);
+    let _ = FileDescriptor::redirect_stdio(&io::stderr(), StdioDescriptor::Stderr);
 }
 
 /// Ends the local cluster and all that is left of one; whether there was any.

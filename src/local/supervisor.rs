@@ -94,8 +94,11 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
 
     let secrets = (record.secret.clone(), record.operator_secret.clone());
     let server = Arc::new(Server::new(Arc::clone(&store), secrets, folder.file("logs"), stop.clone()));
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    #[cfg(windows)]
+    let listener = super::listener::Own::new(listener)?;
+    #[cfg(not(windows))]
+    let listener =
+        listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener))?;
     let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&server));
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
     let mut kubelet = Kubelet::new(Arc::clone(&store), folder.clone(), left);

@@ -32,7 +32,7 @@ struct Watch {
 }
 
 /// The body of a watch on what `path` names.
-pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Result<Body, Refusal> {
+pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Body {
     let is = |key: &str| query.get(key).is_some_and(|value| value == "true" || value == "1");
     let seconds = query.get("timeoutSeconds").and_then(|text| text.parse().ok()).unwrap_or(300);
     let from = query.get("resourceVersion").and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -52,8 +52,6 @@ pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Resu
         if is("sendInitialEvents") {
             due.push_back(bookmark(path.kind, version, true));
         }
-    } else if store.since(from).is_none() {
-        return Err(Refusal::new(410, "Expired", "too old resource version"));
     }
     let watch = Watch {
         store: Arc::clone(store),
@@ -72,7 +70,7 @@ pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Resu
         let line = watch.next().await?;
         Some((Ok::<_, Infallible>(Bytes::from(format!("{line}\n"))), watch))
     });
-    Ok(Body::from_stream(lines))
+    Body::from_stream(lines)
 }
 
 fn bookmark(kind: &Kind, version: u64, complete: bool) -> Value {
@@ -94,6 +92,7 @@ impl Watch {
             }
             self.changed.borrow_and_update();
             let Some(changes) = self.store.since(self.seen) else {
+                // Said in the stream, as a cluster does: who is refused the watch itself asks for the same again for ever.
                 self.over = true;
                 let said = Refusal::new(410, "Expired", "too old resource version");
                 return Some(json!({"type": "ERROR", "object": said.status()}));

@@ -68,6 +68,8 @@ impl Out {
     pub fn in_zone(color: Color, lang: Lang, zone: TimeZone) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        #[cfg(windows)] // A console shows colours once it was asked to.
+        let dumb = dumb || !ratatui::crossterm::ansi_support::supports_ansi();
         let color = match color {
             Color::Always => true,
             Color::Never => false,
