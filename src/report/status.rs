@@ -7,6 +7,7 @@ use crate::api::{
     TrailStep, WorkerPoolStatus, timestamp,
 };
 use crate::decide::{Fact, Load, Memory, Next, Outlook, Reason, Step, Time};
+use jiff::Timestamp;
 
 /// How many changes `status.history` keeps.
 const HISTORY: usize = 50;
@@ -111,21 +112,31 @@ pub fn explain(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Outlook) 
 /// memory go along with other changes and are none by themselves; the history grows only with a decision.
 #[must_use]
 pub fn same_to_a_person(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
-    let facts = |status: &WorkerPoolStatus| {
-        status.metrics.clone().map(|metrics| MetricsStatus { at: None, ..metrics })
-    };
-    let decision = |status: &WorkerPoolStatus| {
-        status.decision.clone().map(|decision| DecisionStatus { trail: Vec::new(), next: None, ..decision })
-    };
-    let columns = |status: &WorkerPoolStatus| {
-        status.display.clone().map(|display| Display { wait: String::new(), eta: String::new(), ..display })
-    };
     a.observed_generation == b.observed_generation
         && (a.replicas, a.desired_replicas, &a.selector) == (b.replicas, b.desired_replicas, &b.selector)
-        && decision(a) == decision(b)
+        && told(a) == told(b)
         && a.conditions == b.conditions
         && facts(a) == facts(b)
         && columns(a) == columns(b)
+}
+
+// By reference: this is asked at every look, and a decision's trail is long.
+fn told(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i32, i32)> {
+    let DecisionStatus { reason, sentence, confidence, at, from, to, trail: _, next: _ } =
+        status.decision.as_ref()?;
+    Some((reason, sentence, *confidence, *at, *from, *to))
+}
+
+fn facts(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
+    let metrics = status.metrics.as_ref()?;
+    let MetricsStatus { at: _, ready, in_flight, live, busy, cpu_percent, .. } = metrics;
+    let MetricsStatus { task_millis, processed, failed, oldest_at, .. } = metrics;
+    Some([ready, in_flight, live, busy, cpu_percent, task_millis, processed, failed, oldest_at])
+}
+
+fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
+    let Display { target, queue, busy, util, wait: _, cpu, success, eta: _ } = status.display.as_ref()?;
+    Some([target, queue, busy, util, cpu, success])
 }
 
 fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Fact {
