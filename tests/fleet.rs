@@ -4,7 +4,7 @@
 #[path = "support/stage.rs"]
 mod stage;
 
-use stage::{Stage, decisions, load, pool, scales, target, told, written_by};
+use stage::{Stage, decisions, load, pool, scales, status, target, told, written_by};
 use workerpool::controller::event::Command;
 use workerpool::decide::{Fact, Load, Millis};
 use workerpool::observe::target::Target;
@@ -19,6 +19,8 @@ fn a_burst_is_one_scale_one_event_and_one_status() {
     let done = stage.scaled(5);
     assert_eq!(told(&done), ["QueueTooLong: 25 tasks wait, more than 8: 3 → 5 workers"]);
     assert_eq!(decisions(&done), ["QueueTooLong"], "at once, whatever the interval");
+    let reaction = |done: &[Command]| status(done).and_then(|status| status.history.last()?.reaction_millis);
+    assert_eq!(reaction(&done), Some(9), "from the push to the answer");
     stage.after(500);
     let again = stage.look(load(20, 5, 5));
     assert_eq!(scales(&again), [0; 0], "cooling down");

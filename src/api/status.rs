@@ -153,6 +153,9 @@ pub struct Change {
     pub reason: String,
     /// Why, in one sentence.
     pub sentence: String,
+    /// From the push that Redis told of to the answer of the API server, in milliseconds, where a push led to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reaction_millis: Option<i32>,
 }
 
 /// A condition, as Kubernetes has them.

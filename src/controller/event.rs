@@ -2,6 +2,7 @@
 
 use crate::act;
 use crate::api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
+use crate::decide::Millis;
 use crate::decide::victims::Pod;
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, Facts, Queue};
@@ -27,8 +28,8 @@ pub enum Event {
     Unwatchable(Watched, String),
     /// Looks at queues.
     Facts(Vec<Facts>),
-    /// The answer to a [`Command::Scale`].
-    Scaled(Key, Result<act::Scaled, act::Error>),
+    /// The answer to a [`Command::Scale`], and how long it came after the push that led to it.
+    Scaled(Key, Result<act::Scaled, act::Error>, Option<Millis>),
     /// The answer to a [`Command::ListPods`], or why there is none.
     Pods(Key, Result<Vec<Pod>, String>),
     /// The answer to a [`Command::Mark`].

@@ -87,7 +87,7 @@ impl Fleet {
                 self.attend_everyone(now, &mut todo);
             }
             Event::Facts(looks) => looks.into_iter().for_each(|facts| self.seen(facts, now, &mut todo)),
-            Event::Scaled(key, outcome) => self.scaled(&key, outcome, now, &mut todo),
+            Event::Scaled(key, outcome, took) => self.scaled(&key, outcome, took, now, &mut todo),
             Event::Pods(key, pods) => self.planned(&key, now, &mut todo, |plan| plan.listed(pods, now)),
             Event::Marked(key, done) => self.planned(&key, now, &mut todo, |plan| plan.marked(done, now)),
             Event::StatusWritten(key, ok) => {
@@ -315,7 +315,7 @@ impl Fleet {
                 Judged::Trouble(reason, sentence) => {
                     drain::abandon(pool, todo);
                     let to = target.map_or(0, |target| target.desired);
-                    let verdict = Verdict { reason, sentence, from: to, to, confidence: 0, written: false };
+                    let verdict = Verdict::stay(reason, sentence, to);
                     attend::report(pool, target, verdict, None, now, todo, &self.metrics);
                 }
                 Judged::Decided(taken) => {
@@ -337,6 +337,7 @@ impl Fleet {
         &mut self,
         key: &Key,
         outcome: Result<act::Scaled, act::Error>,
+        took: Option<Millis>,
         now: Time,
         todo: &mut Vec<Command>,
     ) {
@@ -356,7 +357,9 @@ impl Fleet {
                 pool.memory = taken.decision.memory.clone().written(&pool.memory, now);
                 tracing::info!(pool = %key, reason = %verdict.reason, from = verdict.from, to = verdict.to, "{}", verdict.sentence);
                 let target = self.targets.get(&pool.target);
-                let verdict = Verdict { written: true, ..verdict };
+                // A push makes nobody leave.
+                let reaction = took.filter(|_| verdict.to > verdict.from);
+                let verdict = Verdict { written: true, reaction, ..verdict };
                 attend::report(pool, target, verdict, Some(&taken), now, todo, &self.metrics);
                 attend::flush(pool, &mut self.budget, now, todo);
                 let planned = pool.plan.is_some();

@@ -4,6 +4,7 @@ use super::event::{Command, Event, Scale};
 use super::watches::{Events, Watches};
 use crate::act;
 use crate::api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
+use crate::decide::Millis;
 use crate::observe::{Address, endpoint, pods, target};
 use crate::report::{Metrics, Note, events};
 use k8s_openapi::api::core::v1::Secret;
@@ -143,8 +144,10 @@ impl Hands {
             let resource = target::resource(&api_version, &target.kind);
             let _permit = permits.acquire().await;
             let outcome = act::scale(client, &resource, &target.object, replicas).await;
-            metrics.scaled(outcome.is_ok(), woken.map(|woken| woken.elapsed()));
-            let _ = events.send(Event::Scaled(pool, outcome));
+            let took = woken.map(|woken| woken.elapsed());
+            metrics.scaled(outcome.is_ok(), took);
+            let millis = took.and_then(|took| i64::try_from(took.as_millis()).ok()).map(Millis);
+            let _ = events.send(Event::Scaled(pool, outcome, millis));
         });
     }
 

@@ -334,6 +334,7 @@ impl PoolState {
             to: *to,
             confidence: *confidence,
             written: false,
+            reaction: None,
         }
     }
 

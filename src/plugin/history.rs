@@ -31,9 +31,9 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
     }
     let now = Timestamp::now();
     let width = shown.iter().map(|change| change.reason.len()).max().unwrap_or(0);
-    for Change { at, from, to, reason, sentence } in shown {
-        let day = day(*at, now, out);
-        let sentence = out.sentence(sentence, *at);
+    for change in shown {
+        let Change { at, from, to, reason, .. } = change;
+        let (day, sentence) = (day(*at, now, out), told(change, out));
         let change = format!("{from} → {to}");
         out.data(&format!(
             "{day}{}  {change:7}  {reason:width$}  {}",
@@ -42,6 +42,17 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         ))?;
     }
     Ok(true)
+}
+
+/// The sentence of a change, and how fast it was where a push led to it.
+pub fn told(Change { at, sentence, reaction_millis, .. }: &Change, out: &Out) -> String {
+    let said = out.sentence(sentence, *at);
+    match reaction_millis {
+        Some(millis) => {
+            tr!(out.lang, "{said}, {millis} ms after the push", "{said}, {millis} ms tras el empuje")
+        }
+        None => said,
+    }
 }
 
 /// The day, where it is not today's.
@@ -86,7 +97,7 @@ fn lines(
 ) -> Vec<String> {
     let (lang, clock) = (out.lang, day(at, now, out) + &out.clock(at));
     let change_line = |change: &Change| {
-        let (at, said) = (out.clock(change.at), out.sentence(&change.sentence, change.at));
+        let (at, said) = (out.clock(change.at), told(change, out));
         format!("{at}  {} → {}  {}  {}", change.from, change.to, change.reason, out.paint(Paint::Dim, &said))
     };
     let head = match (before, next) {
@@ -155,7 +166,7 @@ mod tests {
 
     fn change(at: &str, from: i32, to: i32) -> Change {
         let (reason, sentence) = ("Idle".to_owned(), format!("idle for 5m: {from} → {to} workers"));
-        Change { at: when(at), from, to, reason, sentence }
+        Change { at: when(at), from, to, reason, sentence, reaction_millis: (to > from).then_some(9) }
     }
 
     #[test]

@@ -232,5 +232,6 @@ fn change(decision: &Decision, at: Time) -> Change {
         to: *replicas,
         reason: why.reason().to_string(),
         sentence: why.sentence(*from, *replicas),
+        reaction_millis: None,
     }
 }

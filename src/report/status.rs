@@ -6,7 +6,7 @@ use crate::api::{
     Change, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, NextStatus, OutlookStatus,
     TrailStep, WorkerPoolStatus, timestamp,
 };
-use crate::decide::{Fact, Load, Memory, Next, Outlook, Reason, Step, Time};
+use crate::decide::{Fact, Load, Memory, Millis, Next, Outlook, Reason, Step, Time};
 use jiff::Timestamp;
 
 /// How many changes `status.history` keeps.
@@ -29,6 +29,16 @@ pub struct Verdict {
     pub confidence: u8,
     /// Whether `to` has just been written.
     pub written: bool,
+    /// How long that took since the push that led to it.
+    pub reaction: Option<Millis>,
+}
+
+impl Verdict {
+    /// Nothing could be decided, and the number stays at `to`.
+    #[must_use]
+    pub fn stay(reason: Reason, sentence: String, to: i32) -> Self {
+        Self { reason, sentence, from: to, to, confidence: 0, written: false, reaction: None }
+    }
 }
 
 /// All that a status is made of.
@@ -58,7 +68,7 @@ pub fn next_status(
     before: &WorkerPoolStatus,
     now: Time,
 ) -> WorkerPoolStatus {
-    let Verdict { reason, sentence, from, to, confidence, written } = &observed.verdict;
+    let Verdict { reason, sentence, from, to, confidence, written, .. } = &observed.verdict;
     let mut load = observed.load;
     load.cpu_sum = calm_cpu(&load, before);
     let kept = before.decision.as_ref().filter(|old| {
@@ -89,13 +99,14 @@ pub fn next_status(
 
 /// Appends the change that `verdict` made; the oldest goes when there are more than 50.
 pub fn remember(history: &mut Vec<Change>, verdict: &Verdict, now: Time) {
-    let Verdict { reason, sentence, from, to, .. } = verdict;
+    let Verdict { reason, sentence, from, to, reaction, .. } = verdict;
     history.push(Change {
         at: timestamp(now),
         from: *from,
         to: *to,
         reason: reason.to_string(),
         sentence: sentence.clone(),
+        reaction_millis: reaction.and_then(|reaction| i32::try_from(reaction.0).ok()),
     });
     history.drain(..history.len().saturating_sub(HISTORY));
 }

@@ -310,7 +310,7 @@ impl Cluster {
                 let status =
                     kube::core::Status { code: 403, message: forbidden("scale"), ..Default::default() };
                 let error = act::Error::Api(kube::Error::Api(Box::new(status)));
-                return Some(Event::Scaled(scale.pool, Err(error)));
+                return Some(Event::Scaled(scale.pool, Err(error), None));
             }
             Command::Scale(scale) => {
                 self.log.push(format!("scale {}", scale.replicas));
@@ -319,7 +319,7 @@ impl Cluster {
                 self.version += 1;
                 let done = act::Scaled { replicas: self.desired, version: self.version };
                 self.tell_target();
-                return Some(Event::Scaled(scale.pool, Ok(done)));
+                return Some(Event::Scaled(scale.pool, Ok(done), None));
             }
             Command::WriteStatus(key, status) => {
                 let decision = status.decision.iter();

@@ -206,13 +206,13 @@ impl Stage {
         self.after(4);
         self.version += 1;
         let done = act::Scaled { replicas, version: self.version };
-        self.on(Event::Scaled(Key::new("default", pool), Ok(done)))
+        self.on(Event::Scaled(Key::new("default", pool), Ok(done), Some(Millis(9))))
     }
 
     pub fn scale_failed(&mut self, code: u16, message: &str) -> Vec<Command> {
         let status = kube::core::Status { code, message: message.to_owned(), ..Default::default() };
         let error = act::Error::Api(kube::Error::Api(Box::new(status)));
-        self.on(Event::Scaled(Key::new("default", "a"), Err(error)))
+        self.on(Event::Scaled(Key::new("default", "a"), Err(error), None))
     }
 
     /// Time passes, timer by timer.

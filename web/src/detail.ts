@@ -300,9 +300,10 @@ export class Detail {
     this.past.replaceChildren(...this.changes.slice().reverse().map((change) => {
       const { text, known } = sentence(change.sentence, Date.parse(change.at));
       const up = change.to > change.from;
+      const fast = change.reactionMillis === undefined ? "" : `, ${change.reactionMillis} ms ${t("afterPush")}`;
       return h("li", { class: up ? "up" : "down" },
         h("time", { datetime: change.at }, when(Date.parse(change.at), store.now)),
-        h("b", {}, `${up ? "▲" : "▼"} ${change.from} → ${change.to}`), h("span", known ? {} : { lang: "en" }, text));
+        h("b", {}, `${up ? "▲" : "▼"} ${change.from} → ${change.to}`), h("span", known ? {} : { lang: "en" }, text, fast));
     }));
     if (!this.changes.length) this.past.replaceChildren(h("li", { class: "empty" }, t("noHistory")));
     this.clocks(pool);
@@ -327,6 +328,8 @@ export class Detail {
     if (pool.decision) parts.push(`${Math.round(pool.decision.confidence * 100)} % ${t("sure")}`);
     const last = this.changes.at(-1);
     if (last) parts.push(`${t("lastChange")}: ${last.from} → ${last.to} ${ago(now - Date.parse(last.at))}`);
+    const reactions = this.changes.flatMap(({ reactionMillis }) => reactionMillis ?? []).sort((a, b) => a - b);
+    if (reactions.length) parts.push(`${t("reaction")} ${reactions[(reactions.length - 1) >> 1]} ms, ${t("atMost")} ${reactions.at(-1)} ms`);
     put(this.since, parts.join(" · "));
     const lines = upcoming(pool, now);
     while (this.next.children.length < lines.length) this.next.append(h("li", {}, h("b"), " ", h("span"), h("progress", { max: 1 })));

@@ -70,6 +70,8 @@ const TEXT = {
   history: ["History", "Historial"],
   noHistory: ["No change of the number yet.", "Aún no ha cambiado el número."],
   lastChange: ["Last change", "Último cambio"],
+  reaction: ["push to patch", "de empuje a parche"],
+  afterPush: ["after the push", "tras el empuje"],
   writing: ["being written", "escribiéndose"],
   sure: ["of the facts known", "de los datos conocidos"],
   read: ["read", "leído"],

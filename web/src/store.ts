@@ -8,7 +8,7 @@ export type Facts = Cell[];
 export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, WANTED = 7, IDLE = 8, REASON = 9;
 export const COLUMNS = 10;
 
-export interface Change { at: string; from: number; to: number; reason: string; sentence: string }
+export interface Change { at: string; from: number; to: number; reason: string; sentence: string; reactionMillis?: number }
 export interface Decision extends Change { confidence: number; next?: { up?: Next; down?: Next } }
 /** One step of a decision. */
 export interface Step { step: string; says: string }

@@ -1,6 +1,7 @@
 //! One pool: the class's panel and the charts above, below them who works, how it was decided, and the history.
 
 use super::super::facts::Facts;
+use super::super::history::told;
 use super::super::lang::{Lang, tr};
 use super::super::line::minutes;
 use super::super::metrics::{OLDEST, Panel, Row};
@@ -8,7 +9,7 @@ use super::app::{App, Pane};
 use super::chart::{self, Scene};
 use super::paint::{Tone, below, line, right, said, spelled, title, wrap};
 use super::staff::{Doing, Staff};
-use crate::api::time;
+use crate::api::{Change, time};
 use crate::decide::Millis;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -198,13 +199,30 @@ fn trail(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
+/// Half of the pushes that led to a change were answered within this, and the slowest one; in milliseconds.
+fn reactions(changes: &[Change]) -> Option<(i32, i32)> {
+    let mut all: Vec<i32> = changes.iter().filter_map(|change| change.reaction_millis).collect();
+    all.sort_unstable();
+    Some((*all.get(all.len().saturating_sub(1) / 2)?, *all.last()?))
+}
+
 /// The changes, the newest first.
 fn history(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
-    title(buffer, area, &tr!(lang, "History", "Historial"));
+    let changes = app.opened.as_ref().map_or(&[][..], |opened| opened.past.changes(app.at()));
+    let title_of = match reactions(changes) {
+        Some((half, worst)) => tr!(
+            lang,
+            "History, push to patch {half} ms, at most {worst} ms",
+            "Historial, de empuje a parche {half} ms, máx. {worst} ms"
+        ),
+        None => tr!(lang, "History", "Historial"),
+    };
+    title(buffer, area, &title_of);
     let area = below(area, 1);
-    let Some(opened) = &app.opened else { return };
-    let changes = opened.past.changes(app.at());
+    if app.opened.is_none() {
+        return;
+    }
     if changes.is_empty() {
         let none = tr!(lang, "The number has not changed yet.", "El número no ha cambiado todavía.");
         return line(buffer, area, 0, vec![said(Tone::Dim, none)]);
@@ -221,7 +239,7 @@ fn history(buffer: &mut Buffer, area: Rect, app: &App) {
         let spans = vec![
             said(Tone::Dim, format!("{day}{} ", app.out.clock(change.at))),
             said(tone, spelled(app.look.ascii, format!("{sign} {} → {} ", change.from, change.to))),
-            said(Tone::Plain, spelled(app.look.ascii, app.out.sentence(&change.sentence, change.at))),
+            said(Tone::Plain, spelled(app.look.ascii, told(change, &app.out))),
         ];
         line(buffer, area, row, spans);
     }

@@ -29,6 +29,7 @@ fn answered(history: &[(i64, i32, i32, &str)]) -> News {
         to,
         reason: reason.into(),
         sentence: format!("because {from} → {to}"),
+        reaction_millis: None,
     };
     let status = WorkerPoolStatus {
         observed_generation: Some(1),

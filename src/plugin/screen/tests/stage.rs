@@ -159,7 +159,14 @@ impl Stage {
         if decision.replicas != decision.from {
             let (from, to) = (decision.from, decision.replicas);
             let (reason, sentence) = (reason.clone(), sentence.clone());
-            self.history.push(Change { at: when, from, to, reason, sentence });
+            self.history.push(Change {
+                at: when,
+                from,
+                to,
+                reason,
+                sentence,
+                reaction_millis: (to > from).then_some(9),
+            });
         }
         let next = |next: Next| NextStatus { to: next.to, at: next.at.map(timestamp), tasks: next.tasks };
         let ahead = outlook(self.wishes.pool(), seen, decision, time(when));
