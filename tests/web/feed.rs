@@ -10,7 +10,7 @@ use workerpool::act::Scaled;
 use workerpool::api::{Key, WorkerPool};
 use workerpool::controller::Fleet;
 use workerpool::controller::event::{Command, Event, Watched};
-use workerpool::decide::Time;
+use workerpool::decide::{Millis, Time};
 use workerpool::observe::Facts;
 use workerpool::observe::target::{Target, TargetKey};
 use workerpool::report::Metrics;
@@ -162,7 +162,7 @@ impl Feed {
         let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
         self.later = later;
         for (_, event) in due {
-            if let Event::Scaled(key, Ok(done)) = &event {
+            if let Event::Scaled(key, Ok(done), _) = &event {
                 self.target(&key.clone(), done.replicas, now);
             }
             self.on(event, now);
@@ -220,7 +220,7 @@ impl Feed {
                     let version = self.plays.get(&scale.pool).map_or(1, |(_, _, version)| version + 1);
                     let done = Scaled { replicas: scale.replicas, version };
                     // As long as an API server takes.
-                    self.later.push((now + 5, Event::Scaled(scale.pool, Ok(done))));
+                    self.later.push((now + 5, Event::Scaled(scale.pool, Ok(done), Some(Millis(5)))));
                 }
                 Command::WriteStatus(key, _) => self.later.push((now, Event::StatusWritten(key, true))),
                 Command::Look(_, key) => self.look(&key, now),

@@ -49,6 +49,7 @@ test("a decision comes to the screen, into the history and to a screen reader", 
   program.type("push filters 60");
   await page.waitForFunction((n) => document.querySelectorAll(".history li").length > n, before);
   expect(await text(page, ".history li")).toMatch(/▲ \d+ → \d+/);
+  expect(await text(page, ".history li")).toMatch(/\d ms after the push/);
   await expect.poll(() => text(page, ".trail")).toMatch(/scaleUp\.queueLength \d+ > 8/);
   await expect.poll(() => page.locator("#said").textContent()).toMatch(/\d+\stasks wait, more than 8/);
   await expect.poll(() => text(page, ".tiles > div:first-child dd")).toMatch(/^\d+$/);
