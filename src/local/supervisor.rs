@@ -102,10 +102,11 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&server));
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
     let mut kubelet = Kubelet::new(Arc::clone(&store), folder.clone(), left);
+    let care = CancellationToken::new();
     let mut caring = {
-        let stop = stop.clone();
+        let care = care.clone();
         tokio::spawn(async move {
-            kubelet.run(&stop).await;
+            kubelet.run(&care).await;
             kubelet
         })
     };
@@ -148,7 +149,7 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
         }
     }
     tracing::info!("ending");
-    stop.cancel();
+    care.cancel();
     // In a Redis of its own nothing outlives it anyway; elsewhere workers finish what they began.
     caring.await?.end(if record.own_redis { 1 } else { 30 }).await;
     serving.abort();
