@@ -113,13 +113,9 @@ impl Folder {
         Ok(())
     }
 
-    /// Waits until no other command starts or stops the cluster.
-    pub fn lock(&self) -> anyhow::Result<File> {
-        let parent = self.parent();
-        fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
-        let file = open(&parent.join("local.lock"))?;
-        file.lock()?;
-        Ok(file)
+    /// The file that is locked by the command that starts or stops the cluster.
+    pub fn latch(&self) -> anyhow::Result<File> {
+        open(&self.parent().join("local.lock"))
     }
 
     /// Says for as long as the file is held that the cluster lives; `None` when another says so.

@@ -87,6 +87,8 @@ fn start(ground: &Ground, id: &Id, pod: &Value) -> std::io::Result<Child> {
     };
     let log = OpenOptions::new().create(true).append(true).open(log(ground, id))?;
     let variables = container["env"].as_array().cloned().unwrap_or_default();
+    #[cfg(windows)] // A connection that is accepted meanwhile would be handed on.
+    let _alone = super::listener::ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     Command::new(program)
         .args(args)
         .env_remove("KUBERNETES_SERVICE_HOST") // it is not in that cluster, even where this program is

@@ -79,9 +79,13 @@ pub async fn ensure(wanted: &Wanted) -> anyhow::Result<(Folder, Record, bool)> {
     }
 }
 
+/// Waits until no other command starts or stops the cluster.
 async fn hold(folder: &Folder) -> anyhow::Result<std::fs::File> {
-    let folder = folder.clone();
-    tokio::task::spawn_blocking(move || folder.lock()).await?
+    let parent = folder.parent();
+    std::fs::create_dir_all(parent)
+        .with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    let latch = folder.latch()?;
+    tokio::task::spawn_blocking(move || Ok(latch.lock().map(|()| latch)?)).await?
 }
 
 /// Starts the supervisor on its own, and waits for its first line.

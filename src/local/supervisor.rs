@@ -59,7 +59,7 @@ fn tell(line: &str) {
 async fn supervise(settings: Settings) -> anyhow::Result<()> {
     let folder = Folder::at(settings.folder);
     folder.make()?;
-    let Some(_life) = folder.live()? else {
+    let Some(life) = folder.live()? else {
         bail!("a local cluster lives in {} already", folder.path().display())
     };
     let programs = Programs::find()?;
@@ -102,10 +102,11 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&server));
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
     let mut kubelet = Kubelet::new(Arc::clone(&store), folder.clone(), left);
+    let care = CancellationToken::new();
     let mut caring = {
-        let stop = stop.clone();
+        let care = care.clone();
         tokio::spawn(async move {
-            kubelet.run(&stop).await;
+            kubelet.run(&care).await;
             kubelet
         })
     };
@@ -148,11 +149,17 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
         }
     }
     tracing::info!("ending");
-    stop.cancel();
+    care.cancel();
     // In a Redis of its own nothing outlives it anyway; elsewhere workers finish what they began.
     caring.await?.end(if record.own_redis { 1 } else { 30 }).await;
     serving.abort();
-    let _ = folder.remove();
+    // A `stop` that waits removes the folder itself, when this process is gone: not before can each file that it has
+    // open be removed on every system.
+    let latch = folder.latch();
+    if latch.as_ref().is_ok_and(|it| it.try_lock().is_ok()) {
+        let _ = folder.remove();
+    }
+    std::mem::forget(life);
     Ok(())
 }
 
