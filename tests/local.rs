@@ -4,6 +4,9 @@
 
 #[path = "support/local.rs"]
 mod local;
+#[path = "support/redis.rs"]
+#[expect(dead_code, reason = "other tests start it again")]
+mod redis_server;
 
 use local::{Local, until};
 use serde_json::{Value, json};
@@ -248,6 +251,26 @@ fn whoever_is_killed_nothing_is_lost() {
     // What it took up it also ends.
     local.run(&["stop", "--local"]);
     assert_eq!(processes(&local.folder()), Vec::new());
+}
+
+#[test]
+fn who_is_in_the_middle_of_a_task_finishes_it_before_the_end() {
+    let server = redis_server::RedisServer::start();
+    let mut redis = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    for round in 1..=2_u64 {
+        let local = Local::new();
+        local.run(&["metrics", "--local", "--redis", &server.url()]);
+        local.run(&["stress", "--tasks", "3", "--task-seconds", "2", "--local"]);
+        until("three at work", || {
+            let panel = local.run(&["metrics", "-o", "json", "--local"]);
+            let panel: Value = serde_json::from_str(panel.strip_prefix("exit 0\n")?).ok()?;
+            (panel["busyWorkers"] == 3).then_some(())
+        });
+        assert_eq!(local.run(&["stop", "--local"]), "exit 0\n! The local cluster has ended.");
+        let done: u64 =
+            redis::cmd("HGET").arg("wp:{tasks}:stats").arg("processed").query(&mut redis).unwrap();
+        assert_eq!((done, local.folder().exists()), (3 * round, false));
+    }
 }
 
 #[test]
