@@ -26,8 +26,8 @@ pub struct Registration {
 /// What a worker uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Mean of the last 15 s, in percent of its CPU limit, or of the machine where it has none.
-    pub cpu: f64,
+    /// Mean of the last 15 s, in percent of its CPU limit, or of the machine where it has none; `None`: not known yet.
+    pub cpu: Option<f64>,
     /// Resident memory in bytes.
     pub memory: u64,
 }
@@ -49,7 +49,7 @@ pub fn heartbeat(keys: &Keys, id: &str, usage: Usage, task: &str) -> Call<bool> 
     Call::new(&HEARTBEAT, [keys.worker(id), keys.workers(), keys.claimed(id)])
         .arg(id)
         .arg(millis(LEASE))
-        .arg(format!("{:.1}", usage.cpu))
+        .arg(usage.cpu.map_or(String::new(), |cpu| format!("{cpu:.1}")))
         .arg(usage.memory)
         .arg(task)
 }

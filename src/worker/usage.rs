@@ -9,6 +9,8 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 /// The time that the mean is taken over.
 const WINDOW: Duration = Duration::from_secs(15);
+/// A mean over less says nothing: the system counts CPU in steps of 10 ms, and a start takes many of them at once.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// Measures this process; each measurement continues the mean.
 pub struct Meter {
@@ -32,7 +34,7 @@ impl Meter {
         }
     }
 
-    /// Zeros where the system does not tell.
+    /// Nothing where the system does not tell, and no CPU in the first second.
     pub fn measure(&mut self) -> Usage {
         let Some((system, pid)) = &mut self.system else { return Usage::default() };
         let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
@@ -45,9 +47,9 @@ impl Meter {
             self.samples.pop_front();
         }
         let (since, before) = self.samples.front().copied().unwrap_or((now, used));
-        let share =
-            Duration::from_millis(used.saturating_sub(before)).as_secs_f64() / (now - since).as_secs_f64();
-        Usage { cpu: if share.is_finite() { 100.0 * share / self.cpus } else { 0.0 }, memory }
+        let span = Some(now - since).filter(|span| *span >= LEAST);
+        let used = Duration::from_millis(used.saturating_sub(before)).as_secs_f64();
+        Usage { cpu: span.map(|span| 100.0 * used / span.as_secs_f64() / self.cpus), memory }
     }
 }
 
@@ -120,12 +122,14 @@ mod tests {
     #[test]
     fn a_busy_process_shows() {
         let mut meter = Meter::new();
-        assert!(meter.measure().memory > 1_000_000);
-        let until = Instant::now() + Duration::from_millis(300);
+        let first = meter.measure();
+        assert!(first.memory > 1_000_000 && first.cpu.is_none(), "{first:?}");
+        assert_eq!(meter.measure().cpu, None, "a moment later a single step would be hundreds of percent");
+        let until = Instant::now() + LEAST;
         while Instant::now() < until {
             std::hint::spin_loop();
         }
-        let cpu = meter.measure().cpu * meter.cpus;
+        let cpu = meter.measure().cpu.map_or(0.0, |cpu| cpu * meter.cpus);
         assert!((10.0..6_400.0).contains(&cpu), "{cpu} % of a CPU");
     }
 }

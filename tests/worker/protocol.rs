@@ -136,11 +136,14 @@ fn a_heartbeat_renews_a_lease_and_never_revives_one() {
     let worker = queue.worker("w");
     let _: () = queue.redis.pexpire(queue.keys.worker(&worker), 1_000).unwrap();
     let _: () = queue.redis.srem(queue.keys.workers(), &worker).unwrap();
-    let beat = protocol::heartbeat(&queue.keys, &worker, Usage { cpu: 12.34, memory: 5_000_000 }, "b");
+    let beat = protocol::heartbeat(&queue.keys, &worker, Usage { cpu: Some(12.34), memory: 5_000_000 }, "b");
     assert!(beat.run_blocking(&mut queue.redis).unwrap());
     assert!(queue.redis.pttl::<_, i64>(queue.keys.worker(&worker)).unwrap() > 7_000);
     assert!(queue.redis.sismember::<_, _, bool>(queue.keys.workers(), &worker).unwrap());
     assert_eq!(queue.field(&worker, "cpu").as_deref(), Some("12.3"));
+    let beat = protocol::heartbeat(&queue.keys, &worker, Usage::default(), "b");
+    assert!(beat.run_blocking(&mut queue.redis).unwrap());
+    assert_eq!(queue.field(&worker, "cpu").as_deref(), Some(""), "what is not known is not 0");
 
     queue.lose_lease(&worker);
     assert!(!beat.run_blocking(&mut queue.redis).unwrap());
