@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::api::{Api, ListParams};
 use serde_json::json;
 
-/// Tells of each pool how many workers it has and why, problems first; false where one is in trouble.
+/// Tells of each pool how many workers are wanted and why, problems first; false where one is in trouble.
 pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
     let out = &cluster.out;
     let mut rows: Vec<Row> = all(cluster).await?.into_iter().map(Row::new).collect();
@@ -29,7 +29,7 @@ pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
         let decision = row.decision.as_ref();
         let said = decision.map_or("?".to_owned(), |it| out.sentence(&it.sentence, it.at));
         let reason = decision.map_or("", |it| &it.reason);
-        let workers = row.replicas.map_or("?".to_owned(), |n| n.to_string());
+        let workers = row.desired.or(row.replicas).map_or("?".to_owned(), |n| n.to_string());
         let (sign, key) = (rank(row.rank).0, &row.key);
         let said = out.paint(Paint::Dim, &said);
         out.data(&format!("{sign} {:width$}  {workers:>3}  {reason:14}  {said}", key.to_string()))?;
