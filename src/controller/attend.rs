@@ -187,12 +187,9 @@ pub(super) fn flush(pool: &mut PoolState, budget: &mut Budget, now: Time, todo: 
     if pool.writing || status_due(pool) > now {
         return;
     }
-    let Some(unwritten) = &pool.unwritten else { return };
-    if !unwritten.urgent && !budget.take(now) {
-        return;
-    }
-    let status = in_full(pool, unwritten);
-    pool.unwritten = None;
+    let due = pool.unwritten.take_if(|unwritten| unwritten.urgent || budget.take(now));
+    let Some(unwritten) = due else { return };
+    let status = in_full(pool, unwritten.status, unwritten.taken.as_ref());
     let whole = WorkerPoolStatus { history: pool.history.clone(), ..status.clone() };
     pool.status = status;
     pool.writing = true;
@@ -202,8 +199,11 @@ pub(super) fn flush(pool: &mut PoolState, budget: &mut Budget, now: Time, todo: 
 
 /// The status with the steps of its decision and with what may come next. In a burst most are replaced before anybody
 /// reads them, and the outlook asks `decide` many times over.
-pub(super) fn in_full(pool: &PoolState, Unwritten { status, taken, .. }: &Unwritten) -> WorkerPoolStatus {
-    let mut status = status.clone();
+pub(super) fn in_full(
+    pool: &PoolState,
+    mut status: WorkerPoolStatus,
+    taken: Option<&(Box<Taken>, Time)>,
+) -> WorkerPoolStatus {
     if let (Some((taken, at)), Some(wishes)) = (taken, pool.pool()) {
         let Taken { decision, seen } = &**taken;
         explain(&mut status, &decision.trail, outlook(wishes, seen, decision, *at));

@@ -73,7 +73,8 @@ impl PoolState {
 
     /// Most looks change little of it and nothing of its past: where only the stream asks, that is not copied.
     pub fn view(&self, brief: bool) -> PoolView {
-        let newest = self.unwritten.as_ref().map(|unwritten| in_full(self, unwritten));
+        let newest = self.unwritten.as_ref();
+        let newest = newest.map(|it| in_full(self, it.status.clone(), it.taken.as_ref()));
         let status = match (brief, newest) {
             (true, newest) => web::brief(newest.as_ref().unwrap_or(&self.status), &self.history),
             (false, newest) => {
