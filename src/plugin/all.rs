@@ -1,7 +1,7 @@
 //! `-A`: all pools of all namespaces, a line each.
 
 use super::cluster::Cluster;
-use super::history::{day, told};
+use super::history::row;
 use super::output::Paint;
 use super::screen::{Rank, Row, rank};
 use crate::api::{Change, Key, WorkerPool};
@@ -52,11 +52,9 @@ pub async fn history(cluster: &Cluster, most: usize, json: bool) -> anyhow::Resu
         return Ok(true);
     }
     let width = shown.iter().map(|(key, _)| key.to_string().len()).max().unwrap_or(0);
+    let reasons = shown.iter().map(|(_, change)| change.reason.len()).max().unwrap_or(0);
     for (key, change) in shown {
-        let Change { at, from, to, reason, .. } = change;
-        let (day, clock, arrow) = (day(*at, now, out), out.clock(*at), format!("{from} → {to}"));
-        let said = out.paint(Paint::Dim, &told(change, out));
-        out.data(&format!("{day}{clock}  {:width$}  {arrow:7}  {reason:14}  {said}", key.to_string()))?;
+        out.data(&row(&format!("{:width$}  ", key.to_string()), change, reasons, now, out))?;
     }
     Ok(true)
 }

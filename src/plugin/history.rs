@@ -32,16 +32,17 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
     let now = Timestamp::now();
     let width = shown.iter().map(|change| change.reason.len()).max().unwrap_or(0);
     for change in shown {
-        let Change { at, from, to, reason, .. } = change;
-        let (day, sentence) = (day(*at, now, out), told(change, out));
-        let change = format!("{from} → {to}");
-        out.data(&format!(
-            "{day}{}  {change:7}  {reason:width$}  {}",
-            out.clock(*at),
-            out.paint(Paint::Dim, &sentence)
-        ))?;
+        out.data(&row("", change, width, now, out))?;
     }
     Ok(true)
+}
+
+/// A change in one line: when, of which pool where there are several, the number, the reason in `width` columns, and why.
+pub fn row(pool: &str, change: &Change, width: usize, now: Timestamp, out: &Out) -> String {
+    let Change { at, from, to, reason, .. } = change;
+    let (day, clock, arrow) = (day(*at, now, out), out.clock(*at), format!("{from} → {to}"));
+    let said = out.paint(Paint::Dim, &told(change, out));
+    format!("{day}{clock}  {pool}{arrow:7}  {reason:width$}  {said}")
 }
 
 /// The sentence of a change, and how fast it was where a push led to it.
@@ -56,7 +57,7 @@ pub fn told(Change { at, sentence, reaction_millis, .. }: &Change, out: &Out) ->
 }
 
 /// The day, where it is not today's.
-pub fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
+fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
     let date = |at: Timestamp| at.to_zoned(out.zone().clone()).date();
     if date(at) == date(now) { String::new() } else { format!("{} ", date(at)) }
 }
