@@ -10,9 +10,13 @@ fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let dist = root.join("web/dist");
     // A path that does not exist would make each build start anew; before dist there is web, without it nothing.
-    let watched =
-        [dist.clone(), root.join("web"), root.join("build.rs")].into_iter().find(|path| path.exists());
-    println!("cargo::rerun-if-changed={}", watched.unwrap_or_default().display());
+    let watched = [dist.clone(), root.join("web"), root.join("build.rs")]
+        .into_iter()
+        .find(|path| path.exists());
+    println!(
+        "cargo::rerun-if-changed={}",
+        watched.unwrap_or_default().display()
+    );
     let mut table = "static FILES: &[File] = &[\n".to_owned();
     for path in files(&dist)? {
         let gzip = format!("{}.gz", path.display());
@@ -39,10 +43,18 @@ fn main() -> io::Result<()> {
 
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
-    let entries = if folder.exists() { Some(fs::read_dir(folder)?) } else { None };
+    let entries = if folder.exists() {
+        Some(fs::read_dir(folder)?)
+    } else {
+        None
+    };
     for entry in entries.into_iter().flatten() {
         let path = entry?.path();
-        if path.is_dir() { all.extend(files(&path)?) } else { all.push(path) }
+        if path.is_dir() {
+            all.extend(files(&path)?)
+        } else {
+            all.push(path)
+        }
     }
     all.sort();
     Ok(all)

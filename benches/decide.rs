@@ -1,5 +1,9 @@
 //! One call of `decide`: nanoseconds for pools at rest, in a burst and blind, by each policy, with a full memory.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a bench may fail loudly and talk")]
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a bench may fail loudly and talk"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -25,7 +29,10 @@ fn measure(what: &str, calls: u32, call: impl Fn(u32)) {
         nanos.push(start.elapsed().as_nanos() / u128::from(calls / 10));
     }
     nanos.sort_unstable();
-    println!("{what:36} p50 {} ns, worst of 10 rounds {} ns, {calls} calls", nanos[5], nanos[9]);
+    println!(
+        "{what:36} p50 {} ns, worst of 10 rounds {} ns, {calls} calls",
+        nanos[5], nanos[9]
+    );
 }
 
 fn main() {
@@ -43,28 +50,53 @@ fn main() {
     };
     for (policy, rules) in [
         ("the class's rules", ""),
-        ("tasksPerWorker, HPA's behavior", r#", "target": {"tasksPerWorker": 5}, "behavior": {}"#),
+        (
+            "tasksPerWorker, HPA's behavior",
+            r#", "target": {"tasksPerWorker": 5}, "behavior": {}"#,
+        ),
         ("drainWithin", r#", "target": {"drainWithin": "30s"}"#),
     ] {
         let wishes = pool(rules);
         let mut memory = Memory::default();
         // As much past as there can be.
         for look in 0..200 {
-            memory.recommendations.push(Time(look), i32::try_from(1000 - look).expect("few"));
-            memory.busy.push(Time(look), i32::try_from(1000 - look).expect("few"));
+            memory
+                .recommendations
+                .push(Time(look), i32::try_from(1000 - look).expect("few"));
+            memory
+                .busy
+                .push(Time(look), i32::try_from(1000 - look).expect("few"));
             memory.scale_events.push((Time(look), 1));
         }
         memory.scale_events.truncate(32);
-        for (case, load) in [("at rest", load(0, 0)), ("in a burst", load(25, 5)), ("blind", Load::MISSING)] {
-            let seen = Seen { current: 5, queues: vec![load], missing: None };
+        for (case, load) in [
+            ("at rest", load(0, 0)),
+            ("in a burst", load(25, 5)),
+            ("blind", Load::MISSING),
+        ] {
+            let seen = Seen {
+                current: 5,
+                queues: vec![load],
+                missing: None,
+            };
             measure(&format!("{policy}, {case}"), CALLS, |call| {
                 let now = Time(1000 + i64::from(call % 1000));
-                black_box(decide(black_box(wishes.pool()), black_box(&seen), &memory, now));
+                black_box(decide(
+                    black_box(wishes.pool()),
+                    black_box(&seen),
+                    &memory,
+                    now,
+                ));
             });
             let decision = decide(wishes.pool(), &seen, &memory, Time(1000));
             measure(&format!("  its outlook, {case}"), 10_000, |_| {
                 let now = Time(1000) + Millis(1);
-                black_box(outlook(black_box(wishes.pool()), black_box(&seen), &decision, now));
+                black_box(outlook(
+                    black_box(wishes.pool()),
+                    black_box(&seen),
+                    &decision,
+                    now,
+                ));
             });
         }
     }

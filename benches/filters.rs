@@ -1,6 +1,10 @@
 //! The filters beside Pillow's and `OpenCV`'s, on the same picture in one run, each on one thread: the median of some
 //! calls. Needs python3 with venv and pip; both libraries come into an environment below target.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench may fail loudly and talk")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench may fail loudly and talk"
+)]
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -45,7 +49,9 @@ fn main() {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-bench");
     let python = home.join("bin/python");
     if !home.join("ready").exists() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home));
+        run(Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&home));
         let wanted = [
             "-m",
             "pip",
@@ -76,7 +82,10 @@ fn main() {
     let args = [CALLS.to_string(), SIZE.0.to_string(), SIZE.1.to_string()];
     let theirs = run(Command::new(&python).args(["-c", PYTHON]).args(args));
     let theirs: HashMap<String, [f64; 2]> = serde_json::from_slice(&theirs).unwrap();
-    println!("{} x {} pixels, medians of {CALLS} calls in ms:", SIZE.0, SIZE.1);
+    println!(
+        "{} x {} pixels, medians of {CALLS} calls in ms:",
+        SIZE.0, SIZE.1
+    );
     for (name, ours) in ours {
         let [pillow, opencv] = theirs[name];
         println!(
@@ -89,7 +98,14 @@ fn main() {
 
 /// What it prints; ends the bench where it fails.
 fn run(command: &mut Command) -> Vec<u8> {
-    let output = command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output.stdout
 }

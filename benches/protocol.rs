@@ -1,6 +1,11 @@
 //! What the protocol costs Redis beside bare LPUSH + BLMOVE + LREM: tasks for each second of the server's CPU, in turns
 //! in one run. Needs redis-server.
-#![allow(clippy::print_stdout, clippy::unwrap_used, dead_code, reason = "a bench may fail loudly and talk")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a bench may fail loudly and talk"
+)]
 
 #[path = "../tests/support/redis.rs"]
 mod redis_server;
@@ -49,7 +54,10 @@ async fn main() {
     for _ in 0..ROUNDS {
         for (way, costs) in ways.iter().zip(&mut costs) {
             let mut connection = connect(&server).await;
-            let () = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+            let () = redis::cmd("FLUSHALL")
+                .query_async(&mut connection)
+                .await
+                .unwrap();
             costs.push(round(&server, *way).await);
         }
     }
@@ -58,7 +66,11 @@ async fn main() {
     for (way, costs) in ways.iter().zip(&mut costs) {
         costs.sort_by(f64::total_cmp);
         let per_core = 1.0 / costs[ROUNDS / 2];
-        bare = if matches!(way, How::Bare) { per_core } else { bare };
+        bare = if matches!(way, How::Bare) {
+            per_core
+        } else {
+            bare
+        };
         println!(
             "{:15} {:5.1} µs of Redis a task   {per_core:7.0} tasks a second and core   {:3.0} % of bare",
             format!("{way:?}"),
@@ -69,7 +81,11 @@ async fn main() {
 }
 
 async fn connect(server: &RedisServer) -> MultiplexedConnection {
-    server.client().get_multiplexed_async_connection().await.unwrap()
+    server
+        .client()
+        .get_multiplexed_async_connection()
+        .await
+        .unwrap()
 }
 
 /// Seconds of the server's CPU for each task, pushed one at a time and worked on by all clients at once.
@@ -85,15 +101,22 @@ async fn round(server: &Arc<RedisServer>, how: How) -> f64 {
             all.join_all().await;
         }
     };
-    clients(|connection, how| Box::pin(push(connection, how)) as futures::future::BoxFuture<'static, ()>)
-        .await;
-    clients(|connection, how| Box::pin(work(connection, how)) as futures::future::BoxFuture<'static, ()>)
-        .await;
-    server.cpu().checked_sub(before).unwrap().as_secs_f64() / f64::from(u32::try_from(TASKS).unwrap())
+    clients(|connection, how| {
+        Box::pin(push(connection, how)) as futures::future::BoxFuture<'static, ()>
+    })
+    .await;
+    clients(|connection, how| {
+        Box::pin(work(connection, how)) as futures::future::BoxFuture<'static, ()>
+    })
+    .await;
+    server.cpu().checked_sub(before).unwrap().as_secs_f64()
+        / f64::from(u32::try_from(TASKS).unwrap())
 }
 
 fn task() -> Task<Value> {
-    Task::new(json!({"filters": ["blur"], "image": {"synthetic": {"width": 256, "height": 256, "seed": 1}}}))
+    Task::new(
+        json!({"filters": ["blur"], "image": {"synthetic": {"width": 256, "height": 256, "seed": 1}}}),
+    )
 }
 
 async fn push(mut connection: MultiplexedConnection, how: How) {
@@ -106,7 +129,11 @@ async fn push(mut connection: MultiplexedConnection, how: How) {
                 let () = connection.lpush(keys.ready(), element).await.unwrap();
             }
             How::Protocol | How::WithoutResult => {
-                protocol::push(&keys, &[task]).unwrap().exec_async(&mut connection).await.unwrap();
+                protocol::push(&keys, &[task])
+                    .unwrap()
+                    .exec_async(&mut connection)
+                    .await
+                    .unwrap();
             }
             How::PushIfRoom => {
                 let call = protocol::push_within(&keys, &[task], u32::MAX, 80).unwrap();
@@ -118,19 +145,34 @@ async fn push(mut connection: MultiplexedConnection, how: How) {
 
 async fn work(mut connection: MultiplexedConnection, how: How) {
     let keys = Keys::new("bench");
-    let worker =
-        Registration { name: "w".into(), pod: "pod".into(), host: "host".into(), version: "1".into() };
-    let id = protocol::register(&keys, &worker).run(&mut connection).await.unwrap();
+    let worker = Registration {
+        name: "w".into(),
+        pod: "pod".into(),
+        host: "host".into(),
+        version: "1".into(),
+    };
+    let id = protocol::register(&keys, &worker)
+        .run(&mut connection)
+        .await
+        .unwrap();
     let wait = || protocol::blocking_move(&keys, &id, Duration::from_millis(10));
     let claimed = keys.claimed(&id);
     match how {
         How::Bare => {
-            while let Some(element) = wait().query_async::<Option<Vec<u8>>>(&mut connection).await.unwrap() {
+            while let Some(element) = wait()
+                .query_async::<Option<Vec<u8>>>(&mut connection)
+                .await
+                .unwrap()
+            {
                 let () = connection.lrem(&claimed, 1, element).await.unwrap();
             }
         }
         How::BareWithResult => {
-            while let Some(element) = wait().query_async::<Option<Vec<u8>>>(&mut connection).await.unwrap() {
+            while let Some(element) = wait()
+                .query_async::<Option<Vec<u8>>>(&mut connection)
+                .await
+                .unwrap()
+            {
                 let task = serde_json::from_slice::<Task>(&element).unwrap().id;
                 let mut both: Pipeline = pipe();
                 both.lrem(&claimed, 1, element)
@@ -141,7 +183,10 @@ async fn work(mut connection: MultiplexedConnection, how: How) {
             }
         }
         How::BareInOneTrip => {
-            let mut next = wait().query_async::<Option<Vec<u8>>>(&mut connection).await.unwrap();
+            let mut next = wait()
+                .query_async::<Option<Vec<u8>>>(&mut connection)
+                .await
+                .unwrap();
             while let Some(element) = next {
                 let mut both: Pipeline = pipe();
                 both.lrem(&claimed, 1, element).ignore().add_command(wait());
@@ -149,13 +194,30 @@ async fn work(mut connection: MultiplexedConnection, how: How) {
             }
         }
         How::Protocol | How::PushIfRoom | How::WithoutResult => {
-            let keep = if matches!(how, How::WithoutResult) { Duration::ZERO } else { RESULT_TTL };
-            let mut next = protocol::take(&keys, &id, 0).run(&mut connection).await.unwrap();
+            let keep = if matches!(how, How::WithoutResult) {
+                Duration::ZERO
+            } else {
+                RESULT_TTL
+            };
+            let mut next = protocol::take(&keys, &id, 0)
+                .run(&mut connection)
+                .await
+                .unwrap();
             while let Take::Task(element) = next {
                 let task = serde_json::from_slice::<Task>(&element).unwrap().id;
                 let took = Duration::from_millis(120);
-                let done = Done { task: &task, element: &element, result: RESULT, keep, took };
-                next = protocol::ack_and_take(&keys, &id, done, 0).run(&mut connection).await.unwrap().1;
+                let done = Done {
+                    task: &task,
+                    element: &element,
+                    result: RESULT,
+                    keep,
+                    took,
+                };
+                next = protocol::ack_and_take(&keys, &id, done, 0)
+                    .run(&mut connection)
+                    .await
+                    .unwrap()
+                    .1;
             }
         }
     }

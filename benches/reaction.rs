@@ -40,7 +40,9 @@ async fn main() -> Result<()> {
     let client = kube::Client::try_default().await?;
     fresh_namespace(&client).await?;
     let server = RedisServer::start();
-    let mut redis = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
+    let mut redis = redis::Client::open(server.url())?
+        .get_multiplexed_async_connection()
+        .await?;
     let api: Api<Deployment> = Api::namespaced(client.clone(), shared::NAMESPACE);
     deployment(&client, "floor").await?;
     let mut seen = watch_replicas(api.clone());
@@ -62,8 +64,14 @@ async fn main() -> Result<()> {
         tokio::time::sleep(STEADY).await;
         let (cpu, memory) = operator.since(before)?;
         let times = reaction(&names, &mut redis, &mut seen).await?;
-        times.print(&format!("WorkerPool, {pools} pools: seen by a watch"), Some(&floor));
-        println!("   steady for {} s: {cpu:.1} mCPU, {memory:.1} MiB", STEADY.as_secs());
+        times.print(
+            &format!("WorkerPool, {pools} pools: seen by a watch"),
+            Some(&floor),
+        );
+        println!(
+            "   steady for {} s: {cpu:.1} mCPU, {memory:.1} MiB",
+            STEADY.as_secs()
+        );
     }
     shared::remove_namespace(&client).await
 }
@@ -75,15 +83,23 @@ fn watch_replicas(api: Api<Deployment>) -> Seen {
     let (show, seen) = watch::channel(HashMap::new());
     tokio::spawn(async move {
         loop {
-            let Ok(list) = api.list(&kube::api::ListParams::default()).await else { continue };
+            let Ok(list) = api.list(&kube::api::ListParams::default()).await else {
+                continue;
+            };
             let version = list.metadata.resource_version.unwrap_or_default();
             let note = |object: &Deployment| {
-                let replicas = object.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(0);
+                let replicas = object
+                    .spec
+                    .as_ref()
+                    .and_then(|spec| spec.replicas)
+                    .unwrap_or(0);
                 let name = object.metadata.name.clone().unwrap_or_default();
                 show.send_if_modified(|all| all.insert(name, replicas) != Some(replicas));
             };
             list.items.iter().for_each(&note);
-            let Ok(changes) = api.watch(&WatchParams::default(), &version).await else { continue };
+            let Ok(changes) = api.watch(&WatchParams::default(), &version).await else {
+                continue;
+            };
             let mut changes = std::pin::pin!(changes);
             while let Ok(Some(change)) = changes.try_next().await {
                 if let WatchEvent::Added(object) | WatchEvent::Modified(object) = change {
@@ -104,8 +120,14 @@ async fn floor(
     let (push, mut pushed) = tokio::sync::mpsc::unbounded_channel();
     let config = redis::AsyncConnectionConfig::new().set_push_sender(push);
     let url = format!("{}/?protocol=resp3", server.url());
-    let mut reader = redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await?;
-    redis::cmd("CLIENT").arg("TRACKING").arg("ON").exec_async(&mut reader).await?;
+    let mut reader = redis::Client::open(url)?
+        .get_multiplexed_async_connection_with_config(&config)
+        .await?;
+    redis::cmd("CLIENT")
+        .arg("TRACKING")
+        .arg("ON")
+        .exec_async(&mut reader)
+        .await?;
     let (mut answered, mut shown) = (Times::default(), Times::default());
     for trial in 0..TRIALS {
         redis.del::<_, ()>("floor").await?;
@@ -122,7 +144,12 @@ async fn floor(
         pushed.recv().await;
         reader.llen::<_, i64>("floor").await?;
         let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "floor"}, "spec": {"replicas": replicas}});
-        api.patch_scale("floor", &PatchParams::apply("floor").force(), &Patch::Apply(&scale)).await?;
+        api.patch_scale(
+            "floor",
+            &PatchParams::apply("floor").force(),
+            &Patch::Apply(&scale),
+        )
+        .await?;
         answered.add(start.elapsed());
         wait(seen, |all| all.get("floor") == Some(&replicas)).await?;
         shown.add(start.elapsed());
@@ -131,7 +158,11 @@ async fn floor(
     Ok((answered, shown))
 }
 
-async fn reaction(names: &[String], redis: &mut MultiplexedConnection, seen: &mut Seen) -> Result<Times> {
+async fn reaction(
+    names: &[String],
+    redis: &mut MultiplexedConnection,
+    seen: &mut Seen,
+) -> Result<Times> {
     let mut times = Times::default();
     for trial in 0..TRIALS {
         // A stride that visits the pools in an order that is not theirs.
@@ -139,8 +170,12 @@ async fn reaction(names: &[String], redis: &mut MultiplexedConnection, seen: &mu
         let queue = format!("wp:{{{name}}}:ready");
         let before = seen.borrow().get(name).copied().unwrap_or(0);
         let start = Instant::now();
-        redis.lpush::<_, _, i64>(&queue, r#"{"id":"x","at":0,"attempt":1,"body":{}}"#).await?;
-        wait(seen, |all| all.get(name).is_some_and(|now| *now > before)).await.context(name.clone())?;
+        redis
+            .lpush::<_, _, i64>(&queue, r#"{"id":"x","at":0,"attempt":1,"body":{}}"#)
+            .await?;
+        wait(seen, |all| all.get(name).is_some_and(|now| *now > before))
+            .await
+            .context(name.clone())?;
         times.add(start.elapsed());
         redis.del::<_, ()>(&queue).await?;
         tokio::time::sleep(REST).await;

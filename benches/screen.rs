@@ -67,7 +67,10 @@ mod measured {
         let said = local.run(&["metrics", "--local", "--pool-file", file.to_str().unwrap()]);
         assert!(said.starts_with("exit 0"), "{said}");
         let address = local.record()["redis"].as_str().unwrap().to_owned();
-        let mut redis = redis::Client::open(address).unwrap().get_connection().unwrap();
+        let mut redis = redis::Client::open(address)
+            .unwrap()
+            .get_connection()
+            .unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
         command.args(["interactive", "--local", "--readonly"]);
         command.env("XDG_STATE_HOME", local.home());
@@ -77,9 +80,16 @@ mod measured {
         let mut spans = Vec::new();
         for _ in 0..PUSHES {
             terminal.shows("default/jobs  1 workers");
-            redis::cmd("LPUSH").arg("jobs").arg("a").arg("b").exec(&mut redis).unwrap();
+            redis::cmd("LPUSH")
+                .arg("jobs")
+                .arg("a")
+                .arg("b")
+                .exec(&mut redis)
+                .unwrap();
             let begin = Instant::now();
-            let shown = terminal.until("2 wanted", |screen| screen.contents().contains("1 → 2 workers"));
+            let shown = terminal.until("2 wanted", |screen| {
+                screen.contents().contains("1 → 2 workers")
+            });
             spans.push(shown.saturating_duration_since(begin));
             redis::cmd("DEL").arg("jobs").exec(&mut redis).unwrap();
         }
@@ -88,8 +98,9 @@ mod measured {
     }
 
     pub fn thousand() {
-        let pools: Vec<Value> =
-            (0..COUNT).map(|i| pool(i, "no rule asks for another number: 3 workers stay")).collect();
+        let pools: Vec<Value> = (0..COUNT)
+            .map(|i| pool(i, "no rule asks for another number: 3 workers stay"))
+            .collect();
         let bytes = pools[0].to_string().len();
         let items = json!({"apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPoolList", "metadata": {"resourceVersion": "1"}, "items": pools});
         let target = json!({"apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {"resourceVersion": "1"}, "items": []});
@@ -144,8 +155,9 @@ mod measured {
             terminal.shows(&sentence) - begin
         });
         told("decision to the open pool", decisions.collect());
-        for line in
-            std::fs::read_to_string(format!("/proc/{}/status", terminal.id())).unwrap_or_default().lines()
+        for line in std::fs::read_to_string(format!("/proc/{}/status", terminal.id()))
+            .unwrap_or_default()
+            .lines()
         {
             if line.starts_with("VmHWM") || line.starts_with("VmRSS") {
                 println!("{}", line.replace('\t', " "));
@@ -155,15 +167,22 @@ mod measured {
 
     fn told(what: &str, mut spans: Vec<Duration>) {
         spans.sort();
-        let at =
-            |percent: usize| spans[(spans.len() * percent / 100).min(spans.len() - 1)].as_secs_f64() * 1000.0;
-        println!("{what:28} n {:4}  p50 {:7.2} ms  p99 {:7.2} ms", spans.len(), at(50), at(99));
+        let at = |percent: usize| {
+            spans[(spans.len() * percent / 100).min(spans.len() - 1)].as_secs_f64() * 1000.0
+        };
+        println!(
+            "{what:28} n {:4}  p50 {:7.2} ms  p99 {:7.2} ms",
+            spans.len(),
+            at(50),
+            at(99)
+        );
     }
 
     /// A pool with a full history and a whole trail, as a busy operator leaves it.
     fn pool(i: usize, sentence: &str) -> Value {
         let change = |n: usize| json!({"at": format!("2026-11-27T08:{n:02}:00Z"), "from": 3, "to": 5, "reason": "QueueTooLong", "sentence": "17 tasks wait, more than 8: 3 → 5 workers"});
-        let step = |n: usize| json!({"step": format!("scaleUp.queueLength{n}"), "says": "17 > 8 → 7"});
+        let step =
+            |n: usize| json!({"step": format!("scaleUp.queueLength{n}"), "says": "17 > 8 → 7"});
         let metric = json!({"value": 5});
         json!({
             "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",

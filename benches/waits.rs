@@ -27,7 +27,13 @@ const SEED: u64 = 1;
 const PLAYS: u64 = 40;
 const SERVICE: Service = Service { mean: 2.0, cv: 1.0 };
 /// The shape: an even flow, and a burst, twice; (tasks a second, seconds).
-const SHAPE: [(f64, f64); 5] = [(0.5, 60.0), (6.0, 20.0), (0.5, 100.0), (6.0, 20.0), (0.5, 100.0)];
+const SHAPE: [(f64, f64); 5] = [
+    (0.5, 60.0),
+    (6.0, 20.0),
+    (0.5, 100.0),
+    (6.0, 20.0),
+    (0.5, 100.0),
+];
 
 /// Arrivals in microseconds since the beginning: Poisson within each part.
 fn arrivals(seed: u64) -> Vec<i64> {
@@ -63,12 +69,22 @@ impl Forward {
         let mut line = String::new();
         let mut words = BufReader::new(child.stdout.take().expect("its words"));
         words.read_line(&mut line).expect("a port");
-        let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port");
-        Self { child, url: format!("redis://127.0.0.1:{port}/"), _words: words }
+        let port = line
+            .split("127.0.0.1:")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .expect("a port");
+        Self {
+            child,
+            url: format!("redis://127.0.0.1:{port}/"),
+            _words: words,
+        }
     }
 
     fn connect(&self) -> Connection {
-        Client::open(self.url.as_str()).and_then(|client| client.get_connection()).expect("Redis")
+        Client::open(self.url.as_str())
+            .and_then(|client| client.get_connection())
+            .expect("Redis")
     }
 }
 
@@ -89,10 +105,19 @@ fn real(world: &World) -> Vec<i64> {
     for at in arrivals(SEED) {
         let delay = SERVICE.sample(&mut random) / 1000;
         let due = begin + at / 1000;
-        std::thread::sleep(Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0)));
-        let image = Source::Synthetic { width: 8, height: 8, seed: 1 };
-        let task =
-            Task::new(ImageTask { filters: Vec::new(), image, delay_ms: u64::try_from(delay).unwrap_or(0) });
+        std::thread::sleep(Duration::from_millis(
+            u64::try_from(due - now_ms()).unwrap_or(0),
+        ));
+        let image = Source::Synthetic {
+            width: 8,
+            height: 8,
+            seed: 1,
+        };
+        let task = Task::new(ImageTask {
+            filters: Vec::new(),
+            image,
+            delay_ms: u64::try_from(delay).unwrap_or(0),
+        });
         push(&keys, std::slice::from_ref(&task))
             .and_then(|push| push.query::<()>(&mut redis))
             .expect("pushed");
@@ -105,7 +130,10 @@ fn real(world: &World) -> Vec<i64> {
     let mut redis = forward.connect();
     let mut ask = Pipeline::new();
     for task in &pushed {
-        ask.cmd("PTTL").arg(keys.result(&task.id)).cmd("GET").arg(keys.result(&task.id));
+        ask.cmd("PTTL")
+            .arg(keys.result(&task.id))
+            .cmd("GET")
+            .arg(keys.result(&task.id));
     }
     let now = now_ms();
     let answers: Vec<redis::Value> = ask.query(&mut redis).expect("the results");
@@ -122,19 +150,36 @@ fn real(world: &World) -> Vec<i64> {
 fn main() {
     let world = World::install("waits", &json!({"maxReplicas": 20}));
     let target = json!({"spec": {"minReplicas": 1, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}}});
-    world.kubectl(&["patch", "wp", "filters", "--type", "merge", "-p", &target.to_string()]);
-    eventually(
-        "one worker",
-        || if world.replicas() == 1 { Ok(()) } else { Err(world.replicas().to_string()) },
-    );
+    world.kubectl(&[
+        "patch",
+        "wp",
+        "filters",
+        "--type",
+        "merge",
+        "-p",
+        &target.to_string(),
+    ]);
+    eventually("one worker", || {
+        if world.replicas() == 1 {
+            Ok(())
+        } else {
+            Err(world.replicas().to_string())
+        }
+    });
     let pool: WorkerPool = serde_json::from_value(world.pool()).expect("the pool");
     let changes = |world: &World| world.path().len();
     let before = changes(&world);
     let waits = real(&world);
     let after = world.pool();
-    let startup = after["status"]["memory"]["startup"]["meanMillis"].as_i64().unwrap_or(5_000);
+    let startup = after["status"]["memory"]["startup"]["meanMillis"]
+        .as_i64()
+        .unwrap_or(5_000);
     let slo = Millis::seconds(30);
-    let real = Summary::of_waits(waits, slo, u64::try_from(changes(&world) - before).unwrap_or(0));
+    let real = Summary::of_waits(
+        waits,
+        slo,
+        u64::try_from(changes(&world) - before).unwrap_or(0),
+    );
 
     let mut wishes = Wishes::new(&pool).expect("it can work");
     let mut played: Vec<Summary> = (SEED..=PLAYS)
@@ -156,7 +201,15 @@ fn main() {
     let same = played.first().cloned().unwrap_or_default();
     played.sort_by(|a, b| a.wait_p99.total_cmp(&b.wait_p99));
     let row = |name: &str, summary: &Summary| {
-        let Summary { tasks, wait_p50, wait_p99, wait_max, late_share, changes, .. } = summary;
+        let Summary {
+            tasks,
+            wait_p50,
+            wait_p99,
+            wait_max,
+            late_share,
+            changes,
+            ..
+        } = summary;
         println!(
             "| {name} | {tasks} | {wait_p50:.1} s | {wait_p99:.1} s | {wait_max:.1} s | {:.1} % | {changes} |",
             late_share * 100.0
@@ -165,7 +218,9 @@ fn main() {
     println!(
         "drainWithin 30s; 0.5 tasks a second and bursts of 6; tasks of 2 s, cv 1; 1 to 20 workers that start in {startup} ms (measured)\n"
     );
-    println!("| | tasks | wait p50 | p99 | longest | late | changes |\n|---|---|---|---|---|---|---|");
+    println!(
+        "| | tasks | wait p50 | p99 | longest | late | changes |\n|---|---|---|---|---|---|---|"
+    );
     row("real workers, real cluster", &real);
     row("the same tasks, simulated", &same);
     let percent = |share: usize| &played[(played.len() - 1) * share / 100];

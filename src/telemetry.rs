@@ -19,12 +19,18 @@ pub fn init(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     // Colours are for terminals: a log that is kept or searched has none.
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi);
     // A second call (in tests) finds both installed already, which is as good.
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .try_init(),
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
@@ -57,7 +63,9 @@ pub async fn stop_on_signal(stop: tokio_util::sync::CancellationToken) {
 /// Until somebody makes the file of [`END_FILE`].
 #[cfg(not(unix))]
 async fn asked() {
-    let Some(file) = std::env::var_os(END_FILE) else { return std::future::pending().await };
+    let Some(file) = std::env::var_os(END_FILE) else {
+        return std::future::pending().await;
+    };
     while !std::path::Path::new(&file).exists() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }

@@ -13,8 +13,12 @@ fn root() -> &'static Path {
 
 /// The YAML blocks of a page that are whole objects.
 fn objects(page: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-    let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let text =
+        std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+    let blocks = text
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next());
     blocks
         .filter(|block| block.contains("kind:"))
         .map(|block| {
@@ -26,12 +30,17 @@ fn objects(page: &Path) -> Vec<Value> {
 
 fn wishes(object: &Value) -> Pool {
     let pool: WorkerPool = serde_json::from_value(object.clone()).expect("a WorkerPool");
-    Wishes::new(&pool).unwrap_or_else(|refusal| panic!("{refusal}\n{object:#}")).pool().clone()
+    Wishes::new(&pool)
+        .unwrap_or_else(|refusal| panic!("{refusal}\n{object:#}"))
+        .pool()
+        .clone()
 }
 
 /// What a WorkerPool must want to scale as `spec` of the field `name` does.
 fn number(spec: &Value, name: &str, default: i32) -> i32 {
-    spec[name].as_i64().map_or(default, |n| i32::try_from(n).expect("small"))
+    spec[name]
+        .as_i64()
+        .map_or(default, |n| i32::try_from(n).expect("small"))
 }
 
 fn behavior(spec: &Value) -> Option<BehaviorSpec> {
@@ -59,8 +68,13 @@ fn an_hpa_and_the_pool_beside_it_want_the_same() {
             (Some("HorizontalPodAutoscaler"), Some("WorkerPool"))
         );
         assert_eq!(hpa["scaleTargetRef"], pair[1]["spec"]["scaleTargetRef"]);
-        assert_eq!((pool.min, pool.max), (number(hpa, "minReplicas", 1), number(hpa, "maxReplicas", 0)));
-        let average = hpa["metrics"][0]["external"]["target"]["averageValue"].as_str().expect("AverageValue");
+        assert_eq!(
+            (pool.min, pool.max),
+            (number(hpa, "minReplicas", 1), number(hpa, "maxReplicas", 0))
+        );
+        let average = hpa["metrics"][0]["external"]["target"]["averageValue"]
+            .as_str()
+            .expect("AverageValue");
         assert_eq!(pool.rules[0].target.tasks_per_worker, average.parse().ok());
         same_behavior(behavior(&hpa["behavior"]), &pair[1]);
     }
@@ -78,7 +92,10 @@ fn a_scaled_object_and_the_pool_beside_it_want_the_same() {
         );
         assert_eq!(
             (pool.min, pool.max),
-            (number(scaled, "minReplicaCount", 0), number(scaled, "maxReplicaCount", 100))
+            (
+                number(scaled, "minReplicaCount", 0),
+                number(scaled, "maxReplicaCount", 100)
+            )
         );
         let redis = &scaled["triggers"][0]["metadata"];
         assert_eq!(
@@ -88,20 +105,30 @@ fn a_scaled_object_and_the_pool_beside_it_want_the_same() {
         assert_eq!(redis["listName"], pair[1]["spec"]["queues"][0]["name"]);
         let theirs = behavior(&scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]);
         match theirs {
-            None => assert_eq!(pool.behavior, None, "quicker than KEDA, and the page says so"),
+            None => assert_eq!(
+                pool.behavior, None,
+                "quicker than KEDA, and the page says so"
+            ),
             theirs => same_behavior(theirs, &pair[1]),
         }
         let fallback = &scaled["fallback"]["replicas"];
-        let expected = fallback
-            .as_i64()
-            .map_or(UnknownAction::Hold, |n| UnknownAction::Fallback(i32::try_from(n).expect("small")));
+        let expected = fallback.as_i64().map_or(UnknownAction::Hold, |n| {
+            UnknownAction::Fallback(i32::try_from(n).expect("small"))
+        });
         assert_eq!(pool.unknown_action, expected);
-        if let Some(cron) = scaled["triggers"].get(1).map(|trigger| &trigger["metadata"]) {
+        if let Some(cron) = scaled["triggers"]
+            .get(1)
+            .map(|trigger| &trigger["metadata"])
+        {
             let ours: ScheduleSpec =
-                serde_json::from_value(pair[1]["spec"]["schedules"][0].clone()).expect("a schedule");
+                serde_json::from_value(pair[1]["spec"]["schedules"][0].clone())
+                    .expect("a schedule");
             assert_eq!(cron["start"].as_str(), Some(ours.cron.as_str()));
             assert_eq!(cron["timezone"].as_str(), Some(ours.timezone.as_str()));
-            assert_eq!(cron["desiredReplicas"].as_str(), Some(ours.min_replicas.to_string().as_str()));
+            assert_eq!(
+                cron["desiredReplicas"].as_str(),
+                Some(ours.min_replicas.to_string().as_str())
+            );
             assert_eq!(
                 (cron["end"].as_str(), ours.duration.to_string()),
                 (Some("50 10 * * 5"), "2h".to_owned())
@@ -116,8 +143,14 @@ fn every_pool_on_every_page_can_work() {
     let mut pages: Vec<PathBuf> = docs.map(|entry| entry.expect("an entry").path()).collect();
     pages.push(root().join("README.md"));
     let mut pools = 0;
-    for page in pages.iter().filter(|page| page.extension().is_some_and(|ending| ending == "md")) {
-        for object in objects(page).iter().filter(|object| object["kind"] == "WorkerPool") {
+    for page in pages
+        .iter()
+        .filter(|page| page.extension().is_some_and(|ending| ending == "md"))
+    {
+        for object in objects(page)
+            .iter()
+            .filter(|object| object["kind"] == "WorkerPool")
+        {
             wishes(object);
             pools += 1;
         }

@@ -1,5 +1,9 @@
 //! The endpoint against a real Redis: the push, the poll, and every way in which Redis can be away.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may fail loudly and talk")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly and talk"
+)]
 
 #[path = "support/redis.rs"]
 mod server;
@@ -31,18 +35,28 @@ impl Eye {
     fn on(url: &str) -> Self {
         let (commands, inbox) = unbounded_channel();
         let (deliver, facts) = unbounded_channel();
-        tokio::spawn(run(Address::new(url, "default", false), inbox, move |looks| {
-            for look in looks {
-                let _ = deliver.send(look);
-            }
-        }));
+        tokio::spawn(run(
+            Address::new(url, "default", false),
+            inbox,
+            move |looks| {
+                for look in looks {
+                    let _ = deliver.send(look);
+                }
+            },
+        ));
         Self { commands, facts }
     }
 
     fn watch(&self, pool: &str, system: QueueSystem, interval: Duration) {
-        let queue = Queue::new(&QueueSpec { name: "tasks".to_owned(), system, ..QueueSpec::default() });
+        let queue = Queue::new(&QueueSpec {
+            name: "tasks".to_owned(),
+            system,
+            ..QueueSpec::default()
+        });
         let key = Key::new("default", pool);
-        self.commands.send(Command::Watch(key, vec![queue], interval)).expect("the endpoint runs");
+        self.commands
+            .send(Command::Watch(key, vec![queue], interval))
+            .expect("the endpoint runs");
     }
 
     async fn next(&mut self) -> Facts {
@@ -66,8 +80,10 @@ impl Eye {
 }
 
 fn push(server: &RedisServer) {
-    let _: i64 =
-        server.connect().lpush("wp:{tasks}:ready", r#"{"id":"1","at":5,"body":{}}"#).expect("a push");
+    let _: i64 = server
+        .connect()
+        .lpush("wp:{tasks}:ready", r#"{"id":"1","at":5,"body":{}}"#)
+        .expect("a push");
 }
 
 #[tokio::test]
@@ -79,7 +95,10 @@ async fn a_push_is_heard_without_waiting_for_the_interval() {
     for wanted in 1..=3 {
         push(&server);
         let look = eye.next().await;
-        assert_eq!((look.queues[0].ready, look.woken.is_some()), (Fact::Known(wanted), true));
+        assert_eq!(
+            (look.queues[0].ready, look.woken.is_some()),
+            (Fact::Known(wanted), true)
+        );
         assert_eq!(look.queues[0].oldest_at, Fact::Known(5));
     }
 }
@@ -89,24 +108,47 @@ async fn a_worker_that_is_told_to_drain_is_seen_to_do_so_and_to_go_on() {
     let server = RedisServer::start();
     let (mut eye, keys) = (Eye::on(&server.url()), Keys::new("tasks"));
     eye.watch("a", QueueSystem::WorkerPool, LONG);
-    let said = Registration { name: "w".into(), pod: "pod".into(), host: "h".into(), version: "1".into() };
-    let id = register(&keys, &said).run_blocking(&mut server.connect()).expect("an id");
+    let said = Registration {
+        name: "w".into(),
+        pod: "pod".into(),
+        host: "h".into(),
+        version: "1".into(),
+    };
+    let id = register(&keys, &said)
+        .run_blocking(&mut server.connect())
+        .expect("an id");
     eye.next().await;
     let ask = |drain| Command::Drain(Key::new("default", "a"), vec![(0, id.clone())], drain);
     eye.commands.send(ask(true)).expect("the endpoint runs");
     let asked = eye.next().await;
     let worker = asked.workers.first().expect("a worker");
-    assert_eq!((worker.pod.as_deref(), worker.busy, worker.drain), (Some("pod"), false, Drain::Asked));
+    assert_eq!(
+        (worker.pod.as_deref(), worker.busy, worker.drain),
+        (Some("pod"), false, Drain::Asked)
+    );
     assert_eq!(asked.queues[0].live, Fact::Known(0));
     // It tries to claim, and is told.
     tokio::time::sleep(Duration::from_millis(2)).await;
-    let taken = take(&keys, &id, 0).run_blocking(&mut server.connect()).expect("an answer");
-    assert_eq!(taken, Take::Nothing { held: 0, drain: true });
-    eye.commands.send(Command::Look(Key::new("default", "a"))).expect("the endpoint runs");
+    let taken = take(&keys, &id, 0)
+        .run_blocking(&mut server.connect())
+        .expect("an answer");
+    assert_eq!(
+        taken,
+        Take::Nothing {
+            held: 0,
+            drain: true
+        }
+    );
+    eye.commands
+        .send(Command::Look(Key::new("default", "a")))
+        .expect("the endpoint runs");
     assert_eq!(eye.next().await.workers[0].drain, Drain::Done);
     eye.commands.send(ask(false)).expect("the endpoint runs");
     let goes_on = eye.next().await;
-    assert_eq!((goes_on.workers[0].drain, goes_on.queues[0].live), (Drain::No, Fact::Known(1)));
+    assert_eq!(
+        (goes_on.workers[0].drain, goes_on.queues[0].live),
+        (Drain::No, Fact::Known(1))
+    );
 }
 
 /// A worker that has taken a task and died; `others` live.
@@ -114,15 +156,24 @@ fn death(server: &RedisServer, others: bool) {
     let (mut redis, keys) = (server.connect(), Keys::new("tasks"));
     let mut worker = |name: &str| {
         let (name, host) = (name.to_owned(), "h".to_owned());
-        let said = Registration { pod: name.clone(), name, host, version: "1".into() };
-        register(&keys, &said).run_blocking(&mut redis).expect("an id")
+        let said = Registration {
+            pod: name.clone(),
+            name,
+            host,
+            version: "1".into(),
+        };
+        register(&keys, &said)
+            .run_blocking(&mut redis)
+            .expect("an id")
     };
     let dead = worker("dead");
     if others {
         worker("other");
     }
     push(server);
-    take(&keys, &dead, 0).run_blocking(&mut redis).expect("a task");
+    take(&keys, &dead, 0)
+        .run_blocking(&mut redis)
+        .expect("a task");
     let _: () = redis.del(keys.worker(&dead)).expect("its lease");
 }
 
@@ -132,12 +183,23 @@ async fn what_the_last_worker_held_when_it_was_killed_is_ready_again_and_wakes_a
     let mut eye = Eye::on(&server.url());
     death(&server, false);
     // A worker that looked for the dead just before it died has the first turn.
-    let _: () = server.connect().pset_ex("wp:{tasks}:reaper", 1, 300).expect("its turn");
+    let _: () = server
+        .connect()
+        .pset_ex("wp:{tasks}:reaper", 1, 300)
+        .expect("its turn");
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
     let first = eye.next().await;
-    assert_eq!((first.queues[0].ready, first.queues[0].in_flight), (Fact::Known(0), Fact::Known(1)));
-    let rescued = eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
-    assert_eq!((rescued.queues[0].in_flight, rescued.queues[0].live), (Fact::Known(0), Fact::Known(0)));
+    assert_eq!(
+        (first.queues[0].ready, first.queues[0].in_flight),
+        (Fact::Known(0), Fact::Known(1))
+    );
+    let rescued = eye
+        .until(|look| look.queues[0].ready == Fact::Known(1))
+        .await;
+    assert_eq!(
+        (rescued.queues[0].in_flight, rescued.queues[0].live),
+        (Fact::Known(0), Fact::Known(0))
+    );
     let mut redis = server.connect();
     let (dead, attempts): (i64, i64) = redis::pipe()
         .scard("wp:{tasks}:workers")
@@ -154,7 +216,10 @@ async fn while_workers_look_for_the_dead_themselves_the_operator_leaves_it_to_th
     let server = RedisServer::start();
     let mut eye = Eye::on(&server.url());
     death(&server, true);
-    let _: () = server.connect().pset_ex("wp:{tasks}:reaper", 1, 450).expect("a worker's turn");
+    let _: () = server
+        .connect()
+        .pset_ex("wp:{tasks}:reaper", 1, 450)
+        .expect("a worker's turn");
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
     for _ in 0..3 {
         assert_eq!(eye.next().await.queues[0].in_flight, Fact::Known(1));
@@ -169,15 +234,20 @@ async fn heartbeats_and_counters_wake_nobody_and_a_storm_is_a_few_reads() {
     eye.next().await;
     let mut redis = server.connect();
     for _ in 0..100 {
-        let _: () = redis.hset("wp:{tasks}:stats", "processed", 1).expect("a counter");
-        let _: () = redis.hset("wp:{tasks}:worker:w.1", "cpu", 1).expect("a heartbeat");
+        let _: () = redis
+            .hset("wp:{tasks}:stats", "processed", 1)
+            .expect("a counter");
+        let _: () = redis
+            .hset("wp:{tasks}:worker:w.1", "cpu", 1)
+            .expect("a heartbeat");
     }
     let start = Instant::now();
     for _ in 0..3000 {
         push(&server);
     }
     let storm = start.elapsed();
-    eye.until(|look| look.queues[0].ready == Fact::Known(3000)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(3000))
+        .await;
     let mut looks = 1;
     while eye.facts.try_recv().is_ok() {
         looks += 1;
@@ -193,23 +263,38 @@ async fn an_emptied_redis_and_a_forgotten_script_are_noticed() {
     eye.watch("a", QueueSystem::WorkerPool, LONG);
     eye.next().await;
     push(&server);
-    eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
-    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut server.connect()).expect("flush");
-    redis::cmd("FLUSHALL").exec(&mut server.connect()).expect("flush");
-    eye.until(|look| look.queues[0].ready == Fact::Known(0)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(1))
+        .await;
+    redis::cmd("SCRIPT")
+        .arg("FLUSH")
+        .exec(&mut server.connect())
+        .expect("flush");
+    redis::cmd("FLUSHALL")
+        .exec(&mut server.connect())
+        .expect("flush");
+    eye.until(|look| look.queues[0].ready == Fact::Known(0))
+        .await;
     push(&server);
-    eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(1))
+        .await;
 }
 
 #[tokio::test]
 async fn a_key_of_the_wrong_type_is_missing_and_named() {
     let server = RedisServer::start();
-    let _: () = server.connect().set("wp:{tasks}:ready", "oops").expect("a string");
+    let _: () = server
+        .connect()
+        .set("wp:{tasks}:ready", "oops")
+        .expect("a string");
     let mut eye = Eye::on(&server.url());
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
     let look = eye.next().await;
     assert_eq!(look.queues[0].ready, Fact::Missing);
-    assert!(look.missing.expect("a sentence").contains("wp:{tasks}:ready"));
+    assert!(
+        look.missing
+            .expect("a sentence")
+            .contains("wp:{tasks}:ready")
+    );
 }
 
 #[tokio::test]
@@ -220,13 +305,27 @@ async fn where_redis_is_away_the_facts_are_missing_and_when_it_is_back_they_are_
     eye.next().await;
     server.stop();
     let gone = eye.until(|look| look.missing.is_some()).await;
-    assert_eq!(gone.queues[0].ready, Fact::Missing, "at once, not at the next poll");
-    assert!(gone.missing.expect("a sentence").contains("does not answer"));
+    assert_eq!(
+        gone.queues[0].ready,
+        Fact::Missing,
+        "at once, not at the next poll"
+    );
+    assert!(
+        gone.missing
+            .expect("a sentence")
+            .contains("does not answer")
+    );
     server.restart();
-    eye.until(|look| look.queues[0].ready == Fact::Known(0)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(0))
+        .await;
     push(&server);
-    let look = eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
-    assert!(look.woken.is_some(), "the push works on the new connection too");
+    let look = eye
+        .until(|look| look.queues[0].ready == Fact::Known(1))
+        .await;
+    assert!(
+        look.woken.is_some(),
+        "the push works on the new connection too"
+    );
 }
 
 #[tokio::test]
@@ -237,29 +336,54 @@ async fn a_silent_redis_has_a_deadline_and_stalls_no_other() {
     other.watch("b", QueueSystem::WorkerPool, SHORT);
     one.next().await;
     other.next().await;
-    redis::cmd("CLIENT").arg(&["PAUSE", "4000", "ALL"]).exec(&mut silent.connect()).expect("a pause");
+    redis::cmd("CLIENT")
+        .arg(&["PAUSE", "4000", "ALL"])
+        .exec(&mut silent.connect())
+        .expect("a pause");
     let start = Instant::now();
     let gone = one.until(|look| look.missing.is_some()).await;
-    assert!(gone.missing.expect("a sentence").contains("no answer within 1 s"));
+    assert!(
+        gone.missing
+            .expect("a sentence")
+            .contains("no answer within 1 s")
+    );
     let (mut looks, mut longest, mut last) = (0, Duration::ZERO, Instant::now());
     while start.elapsed() < Duration::from_secs(2) {
         other.next().await;
         (looks, longest, last) = (looks + 1, longest.max(last.elapsed()), Instant::now());
     }
-    assert!(looks > 10, "{looks} looks, the longest wait was {longest:?}");
+    assert!(
+        looks > 10,
+        "{looks} looks, the longest wait was {longest:?}"
+    );
     one.until(|look| look.missing.is_none()).await;
 }
 
 #[tokio::test]
 async fn without_the_right_to_track_the_poll_does_it() {
     let server = RedisServer::start();
-    let rules = ["ACL", "SETUSER", "poller", "on", ">secret", "~*", "+@all", "-client|tracking"];
-    redis::cmd(rules[0]).arg(&rules[1..]).exec(&mut server.connect()).expect("a user");
+    let rules = [
+        "ACL",
+        "SETUSER",
+        "poller",
+        "on",
+        ">secret",
+        "~*",
+        "+@all",
+        "-client|tracking",
+    ];
+    redis::cmd(rules[0])
+        .arg(&rules[1..])
+        .exec(&mut server.connect())
+        .expect("a user");
     let mut eye = Eye::on(&server.url().replace("redis://", "redis://poller:secret@"));
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
-    eye.until(|look| look.queues[0].ready == Fact::Known(0)).await;
+    eye.until(|look| look.queues[0].ready == Fact::Known(0))
+        .await;
     push(&server);
-    let look = eye.until(|look| look.queues[0].ready == Fact::Known(1)).await;
+    let look = eye
+        .until(|look| look.queues[0].ready == Fact::Known(1))
+        .await;
     assert!(look.woken.is_none());
 }
 
@@ -273,7 +397,10 @@ async fn a_refused_password_is_said_and_not_shown() {
         .expect("a password");
     eye.watch("a", QueueSystem::WorkerPool, SHORT);
     let look = eye.until(|look| look.missing.is_some()).await;
-    assert!(look.missing.is_some_and(|sentence| !sentence.contains("canary")));
+    assert!(
+        look.missing
+            .is_some_and(|sentence| !sentence.contains("canary"))
+    );
 }
 
 #[tokio::test]
@@ -282,12 +409,24 @@ async fn a_plain_list_and_a_pool_that_goes() {
     let mut eye = Eye::on(&server.url());
     eye.watch("a", QueueSystem::List, LONG);
     assert_eq!(eye.next().await.queues[0].ready, Fact::Known(0));
-    let _: i64 = server.connect().rpush("tasks", &["x", "y"]).expect("a push");
+    let _: i64 = server
+        .connect()
+        .rpush("tasks", &["x", "y"])
+        .expect("a push");
     let look = eye.next().await;
-    assert_eq!((look.queues[0].ready, look.queues[0].busy), (Fact::Known(2), Fact::NotTold));
-    eye.commands.send(Command::Forget(Key::new("default", "a"))).expect("the endpoint runs");
+    assert_eq!(
+        (look.queues[0].ready, look.queues[0].busy),
+        (Fact::Known(2), Fact::NotTold)
+    );
+    eye.commands
+        .send(Command::Forget(Key::new("default", "a")))
+        .expect("the endpoint runs");
     eye.watch("b", QueueSystem::List, LONG);
     assert_eq!(&*eye.next().await.pool.name, "b");
     let _: i64 = server.connect().rpush("tasks", "z").expect("a push");
-    assert_eq!(&*eye.next().await.pool.name, "b", "nobody looks for the pool that went");
+    assert_eq!(
+        &*eye.next().await.pool.name,
+        "b",
+        "nobody looks for the pool that went"
+    );
 }

@@ -36,12 +36,21 @@ fn pin(cluster: &mut Cluster, replicas: i32) {
 fn ends_at(cluster: &mut Cluster, replicas: i32) {
     cluster.run(120_000);
     let log = cluster.log.join("\n");
-    assert_eq!(cluster.desired, replicas, "{:?}\n{log}", cluster.sentences.last());
+    assert_eq!(
+        cluster.desired,
+        replicas,
+        "{:?}\n{log}",
+        cluster.sentences.last()
+    );
     assert_eq!(cluster.interrupted, Vec::<String>::new(), "{log}");
     assert_eq!(cluster.left_over(), Vec::<&String>::new(), "{log}");
     let before = cluster.done;
     cluster.run(10_000);
-    assert!(cluster.done - before <= 10, "{} commands in 10 s of rest", cluster.done - before);
+    assert!(
+        cluster.done - before <= 10,
+        "{} commands in 10 s of rest",
+        cluster.done - before
+    );
 }
 
 #[test]
@@ -50,7 +59,11 @@ fn the_longest_idle_go_and_nothing_is_left() {
     pin(&mut cluster, 5);
     ends_at(&mut cluster, 5);
     assert_eq!(cluster.taken, ["p00", "p01"]);
-    let steps: Vec<&str> = cluster.log.iter().map(|line| line.split(' ').next().expect("a word")).collect();
+    let steps: Vec<&str> = cluster
+        .log
+        .iter()
+        .map(|line| line.split(' ').next().expect("a word"))
+        .collect();
     assert_eq!(steps, ["drain", "mark", "scale"], "{:?}", cluster.log);
 }
 
@@ -63,7 +76,10 @@ fn the_busy_finish_first_and_the_sentence_names_them() {
     pin(&mut cluster, 5);
     cluster.run(10_000);
     let said = cluster.sentences.last().cloned().expect("a status");
-    assert_eq!(said, "ScalingDown: 7 → 5 workers: waiting for p00 and p01 to finish");
+    assert_eq!(
+        said,
+        "ScalingDown: 7 → 5 workers: waiting for p00 and p01 to finish"
+    );
     assert_eq!(cluster.desired, 7);
     assert!(
         !cluster.log.iter().any(|line| line.starts_with("mark")),
@@ -135,9 +151,16 @@ fn a_burst_at_any_instant_takes_the_whole_plan_back() {
         let before = cluster.desired;
         pin(&mut cluster, 8);
         cluster.run(100);
-        assert_eq!(cluster.desired, 8, "up waits for nothing, {millis} ms after");
+        assert_eq!(
+            cluster.desired, 8,
+            "up waits for nothing, {millis} ms after"
+        );
         if before == 7 {
-            assert_eq!(cluster.left_over(), Vec::<&String>::new(), "{millis} ms after: at once");
+            assert_eq!(
+                cluster.left_over(),
+                Vec::<&String>::new(),
+                "{millis} ms after: at once"
+            );
         }
         ends_at(&mut cluster, 8);
     }
@@ -170,25 +193,47 @@ fn one_that_is_late_is_let_go_and_the_next_best_goes() {
     }
     pin(&mut cluster, 6);
     cluster.run(5_000);
-    assert!(cluster.sentences.last().expect("a status").ends_with("waiting for p00 to finish"));
+    assert!(
+        cluster
+            .sentences
+            .last()
+            .expect("a status")
+            .ends_with("waiting for p00 to finish")
+    );
     cluster.run(22_000);
     assert!(cluster.pods["p00"].drain_since.is_some());
     cluster.run(5_000);
     assert!(cluster.pods["p00"].drain_since.is_none(), "30 s are over");
-    assert!(cluster.sentences.last().expect("a status").ends_with("waiting for p01 to finish"));
+    assert!(
+        cluster
+            .sentences
+            .last()
+            .expect("a status")
+            .ends_with("waiting for p01 to finish")
+    );
     cluster.pods.get_mut("p01").expect("it is there").busy_until = None;
     cluster.run(10_000);
-    assert_eq!((cluster.taken.clone(), cluster.desired), (vec!["p01".to_owned()], 6));
+    assert_eq!(
+        (cluster.taken.clone(), cluster.desired),
+        (vec!["p01".to_owned()], 6)
+    );
 }
 
 #[test]
 fn when_all_are_late_the_first_has_another_turn() {
     let mut cluster = seven();
-    cluster.pods.values_mut().for_each(|pod| pod.busy_until = Some(i64::MAX));
+    cluster
+        .pods
+        .values_mut()
+        .for_each(|pod| pod.busy_until = Some(i64::MAX));
     pin(&mut cluster, 6);
     cluster.run(31_000 * 7 + 5_000);
     assert!(
-        cluster.sentences.last().expect("a status").ends_with("waiting for p00 to finish"),
+        cluster
+            .sentences
+            .last()
+            .expect("a status")
+            .ends_with("waiting for p00 to finish"),
         "{:?}",
         cluster.sentences
     );
@@ -202,7 +247,11 @@ fn what_has_not_started_goes_first_and_needs_no_drain() {
     pin(&mut cluster, 6);
     ends_at(&mut cluster, 6);
     assert_eq!(cluster.taken, ["p06"]);
-    assert!(!cluster.log.iter().any(|line| line.starts_with("drain")), "{:?}", cluster.log);
+    assert!(
+        !cluster.log.iter().any(|line| line.starts_with("drain")),
+        "{:?}",
+        cluster.log
+    );
 }
 
 #[test]
@@ -225,7 +274,10 @@ fn no_one_goes_during_a_rollout() {
     cluster.run(20_000);
     assert_eq!(cluster.desired, 7);
     let said = cluster.sentences.last().cloned().expect("a status");
-    assert_eq!(said, "ScalingDown: 7 → 5 workers: waiting for the rollout of Deployment/worker to end");
+    assert_eq!(
+        said,
+        "ScalingDown: 7 → 5 workers: waiting for the rollout of Deployment/worker to end"
+    );
     cluster.pods.get_mut("p03").expect("it is there").owner = "ReplicaSet/worker-5d4f".into();
     cluster.updated = Some(4);
     cluster.tell_target();
@@ -239,7 +291,10 @@ fn no_one_goes_during_a_rollout() {
 #[test]
 fn a_pod_that_vanishes_and_a_worker_that_dies_are_not_waited_for() {
     let mut cluster = seven();
-    cluster.pods.values_mut().for_each(|pod| pod.busy_until = Some(pod.since + 25_000));
+    cluster
+        .pods
+        .values_mut()
+        .for_each(|pod| pod.busy_until = Some(pod.since + 25_000));
     pin(&mut cluster, 4);
     cluster.run(3_000);
     // Made anew at once, as a ReplicaSet does: it takes the place of a victim.
@@ -262,13 +317,32 @@ fn what_fails_is_said_and_tried_again(#[case] what: &'static str, #[case] words:
     let before = cluster.done;
     cluster.run(50_000);
     assert_eq!(cluster.desired, 7);
-    assert!(cluster.sentences.iter().any(|said| said.contains(words)), "{:?}", cluster.sentences);
-    assert!(cluster.done - before < 400, "{} commands in 50 s", cluster.done - before);
+    assert!(
+        cluster.sentences.iter().any(|said| said.contains(words)),
+        "{:?}",
+        cluster.sentences
+    );
+    assert!(
+        cluster.done - before < 400,
+        "{} commands in 50 s",
+        cluster.done - before
+    );
     if what == "scale" {
-        assert_eq!(cluster.left_over(), Vec::<&String>::new(), "nobody stays away from work for that");
+        assert_eq!(
+            cluster.left_over(),
+            Vec::<&String>::new(),
+            "nobody stays away from work for that"
+        );
     }
     if what == "mark" {
-        assert!(cluster.log.iter().any(|line| line.starts_with("drain false")), "{:?}", cluster.log);
+        assert!(
+            cluster
+                .log
+                .iter()
+                .any(|line| line.starts_with("drain false")),
+            "{:?}",
+            cluster.log
+        );
     }
     cluster.broken = None;
     ends_at(&mut cluster, 5);
@@ -280,7 +354,10 @@ fn redis_that_does_not_hear_is_asked_again() {
     cluster.broken = Some("drain");
     pin(&mut cluster, 5);
     cluster.run(5_000);
-    assert_eq!(cluster.desired, 7, "nobody is marked who was not heard to drain");
+    assert_eq!(
+        cluster.desired, 7,
+        "nobody is marked who was not heard to drain"
+    );
     cluster.broken = None;
     ends_at(&mut cluster, 5);
 }
@@ -289,7 +366,10 @@ fn redis_that_does_not_hear_is_asked_again() {
 fn a_pool_or_an_operator_that_goes_away_takes_back_what_it_began() {
     for millis in (0..6_000).step_by(250) {
         let mut cluster = seven();
-        cluster.pods.values_mut().for_each(|pod| pod.busy_until = Some(pod.since + 4_000));
+        cluster
+            .pods
+            .values_mut()
+            .for_each(|pod| pod.busy_until = Some(pod.since + 4_000));
         pin(&mut cluster, 5);
         cluster.run(millis);
         let written = cluster.desired;
@@ -318,7 +398,11 @@ fn pods_of_another_target_on_the_same_queue_are_left_alone_and_hold_nobody_up() 
     pin(&mut cluster, 2);
     ends_at(&mut cluster, 2);
     assert_eq!(cluster.taken, ["p00", "p01", "p02", "p03", "p04"]);
-    assert!(!cluster.log.iter().any(|line| line.contains("p07")), "{:?}", cluster.log);
+    assert!(
+        !cluster.log.iter().any(|line| line.contains("p07")),
+        "{:?}",
+        cluster.log
+    );
 }
 
 #[test]
@@ -330,33 +414,66 @@ fn a_second_pool_with_the_same_target_does_not_meddle() {
     let mut cluster = Cluster::new(vec![pinned(7), young], 7);
     cluster.start();
     cluster.run(3_000);
-    cluster.pods.values_mut().for_each(|pod| pod.busy_until = Some(pod.since + 9_000));
+    cluster
+        .pods
+        .values_mut()
+        .for_each(|pod| pod.busy_until = Some(pod.since + 9_000));
     pin(&mut cluster, 5);
     cluster.run(5_000);
     // The younger hears of workers that drain for the first time.
     cluster.start();
     ends_at(&mut cluster, 5);
-    assert!(!cluster.log.iter().any(|line| line.starts_with("drain false")), "{:?}", cluster.log);
+    assert!(
+        !cluster
+            .log
+            .iter()
+            .any(|line| line.starts_with("drain false")),
+        "{:?}",
+        cluster.log
+    );
 }
 
 #[test]
 fn of_a_stateful_set_exactly_the_highest_are_waited_for() {
     let mut cluster = Cluster::new(vec![], 4).kind("StatefulSet");
     let pool = |replicas| {
-        pool_with(&json!({"replicas": replicas, "scaleTargetRef": {"kind": "StatefulSet", "name": "worker"}}))
+        pool_with(
+            &json!({"replicas": replicas, "scaleTargetRef": {"kind": "StatefulSet", "name": "worker"}}),
+        )
     };
     cluster.pools = vec![pool(4)];
     cluster.start();
     cluster.run(3_000);
-    cluster.pods.get_mut("worker-3").expect("it is there").busy_until = Some(i64::MAX);
+    cluster
+        .pods
+        .get_mut("worker-3")
+        .expect("it is there")
+        .busy_until = Some(i64::MAX);
     cluster.set_pool(0, pool(2));
     cluster.run(60_000);
-    assert_eq!(cluster.desired, 4, "worker-3 is busy, and nobody else can go in its place");
-    assert!(cluster.sentences.last().expect("a status").ends_with("waiting for worker-3 to finish"));
-    cluster.pods.get_mut("worker-3").expect("it is there").busy_until = None;
+    assert_eq!(
+        cluster.desired, 4,
+        "worker-3 is busy, and nobody else can go in its place"
+    );
+    assert!(
+        cluster
+            .sentences
+            .last()
+            .expect("a status")
+            .ends_with("waiting for worker-3 to finish")
+    );
+    cluster
+        .pods
+        .get_mut("worker-3")
+        .expect("it is there")
+        .busy_until = None;
     ends_at(&mut cluster, 2);
     assert_eq!(cluster.taken, ["worker-3", "worker-2"]);
-    assert!(!cluster.log.iter().any(|line| line.starts_with("mark")), "{:?}", cluster.log);
+    assert!(
+        !cluster.log.iter().any(|line| line.starts_with("mark")),
+        "{:?}",
+        cluster.log
+    );
 }
 
 #[test]
@@ -370,6 +487,15 @@ fn draining_alone_makes_nobody_look_busier() {
     }
     cluster.start();
     cluster.run(5_000);
-    let scales: Vec<&String> = cluster.log.iter().filter(|line| line.starts_with("scale")).collect();
-    assert_eq!(scales.first().map(|line| line.as_str()), Some("scale 5"), "{:?}", cluster.log);
+    let scales: Vec<&String> = cluster
+        .log
+        .iter()
+        .filter(|line| line.starts_with("scale"))
+        .collect();
+    assert_eq!(
+        scales.first().map(|line| line.as_str()),
+        Some("scale 5"),
+        "{:?}",
+        cluster.log
+    );
 }

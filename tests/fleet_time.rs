@@ -48,13 +48,19 @@ fn a_slow_api_server_is_given_longer_to_tell_its_controller() {
 #[test]
 fn who_drains_does_so_for_as_long_as_the_operator_waits_and_for_a_minute_without_it() {
     let mut cluster = seven();
-    cluster.pods.values_mut().for_each(|pod| pod.busy_until = Some(i64::MAX));
+    cluster
+        .pods
+        .values_mut()
+        .for_each(|pod| pod.busy_until = Some(i64::MAX));
     cluster.set_pool(0, pinned(6));
     cluster.run(1_000);
     let since = cluster.pods["p00"].drain_since;
     assert!(since.is_some());
     cluster.run(200_000);
-    assert_eq!(cluster.pods["p00"].drain_since, since, "it was asked again and again");
+    assert_eq!(
+        cluster.pods["p00"].drain_since, since,
+        "it was asked again and again"
+    );
     // Redis does not hear, and the pool is deleted: nobody is left who could take anything back.
     cluster.broken = Some("drain");
     cluster.pools.clear();
@@ -95,8 +101,16 @@ fn who_goes_is_not_told_to_go_on_when_the_number_rises_again_before_it_is_gone()
             cluster.run(20_000);
             let log = cluster.log.join("\n");
             assert_eq!(cluster.desired, 7, "{lag} {millis}");
-            assert_eq!(cluster.interrupted, Vec::<String>::new(), "{lag} {millis}: {log}");
-            assert_eq!(cluster.left_over(), Vec::<&String>::new(), "{lag} {millis}: {log}");
+            assert_eq!(
+                cluster.interrupted,
+                Vec::<String>::new(),
+                "{lag} {millis}: {log}"
+            );
+            assert_eq!(
+                cluster.left_over(),
+                Vec::<&String>::new(),
+                "{lag} {millis}: {log}"
+            );
         }
     }
 }

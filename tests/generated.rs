@@ -17,7 +17,10 @@ fn check(path: &str, wanted: &str) {
         std::fs::write(&file, wanted).expect(path);
     }
     let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == wanted, "{path} is not what the source says: run `make generate` and commit it");
+    assert!(
+        found == wanted,
+        "{path} is not what the source says: run `make generate` and commit it"
+    );
 }
 
 #[test]
@@ -50,16 +53,24 @@ fn the_list_of_metrics_is_current() {
         .to_owned();
     for help in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
         let (name, what) = help.split_once(' ').expect("a help text");
-        let kind =
-            text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap_or("gauge");
+        let kind = text
+            .lines()
+            .find_map(|line| line.strip_prefix(&format!("# TYPE {name} ")))
+            .unwrap_or("gauge");
         let total = if kind == "counter" { "_total" } else { "" };
-        let _ = writeln!(page, "| `{name}{total}` | {kind} | {} |", what.trim_end_matches('.'));
+        let _ = writeln!(
+            page,
+            "| `{name}{total}` | {kind} | {} |",
+            what.trim_end_matches('.')
+        );
     }
     page += "\nGenerated from src/report/metrics.rs by `make generate`.\n";
     check("docs/metrics.md", &page);
     // No query asks for a metric that there is not, and each metric is asked for.
-    let named: Vec<&str> =
-        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let named: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
     let queries = grafana::queries().join("\n");
     let asked = queries.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
     for metric in asked.filter(|word| word.starts_with("workerpool_")) {
@@ -75,6 +86,9 @@ fn the_list_of_metrics_is_current() {
 
 #[test]
 fn the_grafana_dashboard_and_the_alerts_are_current() {
-    check("charts/workerpool/files/dashboard.json", &grafana::dashboard());
+    check(
+        "charts/workerpool/files/dashboard.json",
+        &grafana::dashboard(),
+    );
     check("charts/workerpool/files/alerts.yaml", &grafana::alerts());
 }

@@ -20,10 +20,21 @@ fn executed(page: &str) -> String {
                 let shell = Command::new("sh")
                     .args(["-c", &format!("{command} 2>&1")])
                     .current_dir(Path::new(ROOT).join("examples/simulate"))
-                    .env("PATH", format!("{}:{}", shim().display(), std::env::var("PATH").expect("a path")))
+                    .env(
+                        "PATH",
+                        format!(
+                            "{}:{}",
+                            shim().display(),
+                            std::env::var("PATH").expect("a path")
+                        ),
+                    )
                     .output()
                     .expect("a shell");
-                let _ = write!(out, "{line}\n{}", String::from_utf8(shell.stdout).expect("text"));
+                let _ = write!(
+                    out,
+                    "{line}\n{}",
+                    String::from_utf8(shell.stdout).expect("text")
+                );
             }
             _ if console && line != "```" => {}
             _ => {
@@ -41,8 +52,13 @@ fn shim() -> std::path::PathBuf {
     static SHIM: std::sync::LazyLock<tempfile::TempDir> = std::sync::LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("kubectl");
-        std::fs::write(&file, format!("#!/bin/sh\nshift\nexec '{PROGRAM}' \"$@\"\n")).expect("a script");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        std::fs::write(
+            &file,
+            format!("#!/bin/sh\nshift\nexec '{PROGRAM}' \"$@\"\n"),
+        )
+        .expect("a script");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
+            .expect("executable");
         folder
     });
     SHIM.path().to_owned()
@@ -67,8 +83,17 @@ fn the_page_shows_what_its_commands_print() {
 fn the_example_for_a_ci_passes_and_fails_when_a_decision_differs() {
     let script = Path::new(ROOT).join("examples/simulate/check.sh");
     let run = |folder: &Path| {
-        let path = format!("{}:{}", shim().display(), std::env::var("PATH").expect("a path"));
-        Command::new("sh").arg(&script).current_dir(folder).env("PATH", path).output().expect("a shell")
+        let path = format!(
+            "{}:{}",
+            shim().display(),
+            std::env::var("PATH").expect("a path")
+        );
+        Command::new("sh")
+            .arg(&script)
+            .current_dir(folder)
+            .env("PATH", path)
+            .output()
+            .expect("a shell")
     };
     let example = Path::new(ROOT).join("examples/simulate");
     let fine = run(&example);
@@ -83,9 +108,15 @@ fn the_example_for_a_ci_passes_and_fails_when_a_decision_differs() {
         std::fs::copy(example.join(file), copy.path().join(file)).expect("a copy");
     }
     let pool = std::fs::read_to_string(copy.path().join("pool.yaml")).expect("a pool");
-    std::fs::write(copy.path().join("pool.yaml"), pool.replace("step: 2", "step: 4"))
-        .expect("another policy");
-    assert!(!run(copy.path()).status.success(), "another step is another policy");
+    std::fs::write(
+        copy.path().join("pool.yaml"),
+        pool.replace("step: 2", "step: 4"),
+    )
+    .expect("another policy");
+    assert!(
+        !run(copy.path()).status.success(),
+        "another step is another policy"
+    );
 }
 
 #[test]
@@ -93,22 +124,41 @@ fn the_manual_page_is_that_of_the_program() {
     let path = Path::new(ROOT).join("docs/kubectl-workerpool.1");
     let mut wanted = Vec::new();
     let whole = workerpool::plugin::command();
-    let page =
-        |command: clap::Command| clap_mangen::Man::new(command).manual("WorkerPool").date("").source("");
-    page(whole.clone().subcommand_help_heading("Commands")).render(&mut wanted).expect("a page");
+    let page = |command: clap::Command| {
+        clap_mangen::Man::new(command)
+            .manual("WorkerPool")
+            .date("")
+            .source("")
+    };
+    page(whole.clone().subcommand_help_heading("Commands"))
+        .render(&mut wanted)
+        .expect("a page");
     for command in whole.get_subcommands() {
         let name = command.get_name().to_owned();
         writeln!(wanted, ".SH \"KUBECTL WORKERPOOL {}\"", name.to_uppercase()).expect("a heading");
-        let section = page(command.clone().bin_name(format!("kubectl workerpool {name}")));
-        section.render_synopsis_section(&mut wanted).expect("a section");
-        section.render_description_section(&mut wanted).expect("a section");
-        section.render_options_section(&mut wanted).expect("a section");
+        let section = page(
+            command
+                .clone()
+                .bin_name(format!("kubectl workerpool {name}")),
+        );
+        section
+            .render_synopsis_section(&mut wanted)
+            .expect("a section");
+        section
+            .render_description_section(&mut wanted)
+            .expect("a section");
+        section
+            .render_options_section(&mut wanted)
+            .expect("a section");
     }
     let wanted = String::from_utf8(wanted).expect("text");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &wanted).expect("the page");
     } else {
         let page = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(page == wanted, "docs/kubectl-workerpool.1 is not the program's: run `make generate`");
+        assert!(
+            page == wanted,
+            "docs/kubectl-workerpool.1 is not the program's: run `make generate`"
+        );
     }
 }

@@ -80,7 +80,13 @@ fn run(policy: &Policy, shape: Shape, seed: u64, (mean, cv, startup): (f64, f64,
     };
     let mut course = Course::new(policy.name.trim_matches('*'));
     let mut wishes = Wishes::new(&pool).expect("it can work");
-    let summary = play(&mut wishes, &work, policy.looks, policy.tells, &mut |moment| course.moment(moment));
+    let summary = play(
+        &mut wishes,
+        &work,
+        policy.looks,
+        policy.tells,
+        &mut |moment| course.moment(moment),
+    );
     course.summary = Some(summary.expect("all tasks are done"));
     course
 }
@@ -95,15 +101,23 @@ static ALL: LazyLock<Vec<Vec<Plays>>> = LazyLock::new(|| {
             scope.spawn(|| {
                 let shapes = |setting| {
                     let seeds = |shape| {
-                        (1..=SEEDS).filter_map(|seed| run(policy, shape, seed, setting).summary).collect()
+                        (1..=SEEDS)
+                            .filter_map(|seed| run(policy, shape, seed, setting).summary)
+                            .collect()
                     };
-                    Shape::ALL.into_iter().map(|shape| (shape, seeds(shape))).collect()
+                    Shape::ALL
+                        .into_iter()
+                        .map(|shape| (shape, seeds(shape)))
+                        .collect()
                 };
                 SETTINGS.into_iter().map(shapes).collect()
             })
         });
         let policies: Vec<_> = policies.collect();
-        policies.into_iter().map(|policy| policy.join().expect("it plays")).collect()
+        policies
+            .into_iter()
+            .map(|policy| policy.join().expect("it plays"))
+            .collect()
     })
 });
 
@@ -119,19 +133,32 @@ impl Figures {
     /// Over the shapes that are asked for: hours over hours, tasks over tasks, the worst 99th percentile of any play.
     #[expect(clippy::cast_precision_loss, reason = "counts")]
     fn of(plays: &Plays, shapes: impl Fn(Shape) -> bool) -> Self {
-        let all: Vec<&Summary> =
-            plays.iter().filter(|(shape, _)| shapes(*shape)).flat_map(|(_, all)| all).collect();
-        let sum = |value: fn(&Summary) -> f64| all.iter().map(|summary| value(summary)).sum::<f64>();
+        let all: Vec<&Summary> = plays
+            .iter()
+            .filter(|(shape, _)| shapes(*shape))
+            .flat_map(|(_, all)| all)
+            .collect();
+        let sum =
+            |value: fn(&Summary) -> f64| all.iter().map(|summary| value(summary)).sum::<f64>();
         Self {
             factor: sum(|summary| summary.worker_hours) / sum(|summary| summary.busy_hours),
             late: sum(Summary::late) / sum(|summary| summary.tasks as f64),
-            p99: all.iter().map(|summary| summary.wait_p99).fold(0.0, f64::max),
+            p99: all
+                .iter()
+                .map(|summary| summary.wait_p99)
+                .fold(0.0, f64::max),
             changes: sum(|summary| summary.changes as f64) / all.len() as f64,
         }
     }
 
     fn cell(&self) -> String {
-        format!("{:.2} ×, {:.1} %, {:.0} s, {:.0}", self.factor, self.late * 100.0, self.p99, self.changes)
+        format!(
+            "{:.2} ×, {:.1} %, {:.0} s, {:.0}",
+            self.factor,
+            self.late * 100.0,
+            self.p99,
+            self.changes
+        )
     }
 }
 
@@ -141,14 +168,20 @@ fn named(shape: Shape) -> bool {
 
 #[test]
 fn drain_within_reaches_its_goal_on_shapes_that_it_was_not_tuned_on_too() {
-    let [fast, heavy, slow] = &ALL[DRAIN][..] else { panic!("three settings") };
+    let [fast, heavy, slow] = &ALL[DRAIN][..] else {
+        panic!("three settings")
+    };
     for (which, shapes) in [
         ("all", &(|_| true) as &dyn Fn(Shape) -> bool),
         ("held out", &|shape| Shape::HELD_OUT.contains(&shape)),
         ("named", &named),
     ] {
         let found = Figures::of(fast, shapes);
-        assert!(found.factor <= 1.6 && found.late == 0.0 && found.p99 <= 30.0, "{which}: {}", found.cell());
+        assert!(
+            found.factor <= 1.6 && found.late == 0.0 && found.p99 <= 30.0,
+            "{which}: {}",
+            found.cell()
+        );
         let found = Figures::of(heavy, shapes);
         let late = if which == "named" { 0.018 } else { 0.011 }; // 60 workers cannot do the burst in time, whatever the rule
         assert!(
@@ -188,40 +221,75 @@ fn current(path: &str, wanted: &str) {
         std::fs::write(&file, wanted).expect(path);
     }
     let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == wanted, "{path} is not what the source says: run `make policies` and commit it");
+    assert!(
+        found == wanted,
+        "{path} is not what the source says: run `make policies` and commit it"
+    );
 }
 
 #[test]
 fn the_table_and_its_pictures_are_current() {
     let mut page = include_str!("policies/head.md").to_owned();
-    page +=
-        "\n| policy | S 2 s, cv 1, D 5 s | S 5 s, cv 2, D 10 s | S 2 s, cv 1, D 30 s |\n|---|---|---|---|\n";
+    page += "\n| policy | S 2 s, cv 1, D 5 s | S 5 s, cv 2, D 10 s | S 2 s, cv 1, D 30 s |\n|---|---|---|---|\n";
     for (policy, plays) in POLICIES.iter().zip(ALL.iter()) {
-        let cells: Vec<String> = plays.iter().map(|plays| Figures::of(plays, |_| true).cell()).collect();
-        let bold = if policy.name.starts_with("**") { "**" } else { "" };
-        let _ =
-            writeln!(page, "| {} | {bold}{}{bold} |", policy.name, cells.join(&format!("{bold} | {bold}")));
+        let cells: Vec<String> = plays
+            .iter()
+            .map(|plays| Figures::of(plays, |_| true).cell())
+            .collect();
+        let bold = if policy.name.starts_with("**") {
+            "**"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            page,
+            "| {} | {bold}{}{bold} |",
+            policy.name,
+            cells.join(&format!("{bold} | {bold}"))
+        );
     }
     page += "\nThe last line by shape; the three in *italics* were held out: nobody looked at them before the rule was settled.\n\n\
              | shape | S 2 s, cv 1, D 5 s | S 5 s, cv 2, D 10 s | S 2 s, cv 1, D 30 s |\n|---|---|---|---|\n";
     for shape in Shape::ALL {
-        let cells: Vec<String> =
-            ALL[DRAIN].iter().map(|plays| Figures::of(plays, |other| other == shape).cell()).collect();
-        let mark = if Shape::HELD_OUT.contains(&shape) { "*" } else { "" };
+        let cells: Vec<String> = ALL[DRAIN]
+            .iter()
+            .map(|plays| Figures::of(plays, |other| other == shape).cell())
+            .collect();
+        let mark = if Shape::HELD_OUT.contains(&shape) {
+            "*"
+        } else {
+            ""
+        };
         let _ = writeln!(page, "| {mark}{shape}{mark} | {} |", cells.join(" | "));
     }
     let _ = write!(page, "\n{}", include_str!("policies/foot.md"));
     page += "\n## The policies\nEach with `minReplicas: 1` and `maxReplicas: 60`:\n";
     for Policy { name, spec, .. } in &POLICIES {
-        let _ = write!(page, "\n{}:\n```yaml\n{spec}\n```\n", name.trim_matches('*'));
+        let _ = write!(
+            page,
+            "\n{}:\n```yaml\n{spec}\n```\n",
+            name.trim_matches('*')
+        );
     }
     page += "\nGenerated by `make policies` from tests/policies.rs.\n";
     current("docs/policies.md", &page);
 
     let picture = |policy: usize, shape| run(&POLICIES[policy], shape, 1, SETTINGS[0]);
-    current("docs/img/drain-within.svg", &sim::plot(&[&picture(DRAIN, Shape::Burst)]));
-    let both = [picture(DRAIN, Shape::Burst), picture(HPA_READY, Shape::Burst)];
-    current("docs/img/drain-within-and-hpa.svg", &sim::plot(&both.each_ref()));
+    current(
+        "docs/img/drain-within.svg",
+        &sim::plot(&[&picture(DRAIN, Shape::Burst)]),
+    );
+    let both = [
+        picture(DRAIN, Shape::Burst),
+        picture(HPA_READY, Shape::Burst),
+    ];
+    current(
+        "docs/img/drain-within-and-hpa.svg",
+        &sim::plot(&both.each_ref()),
+    );
     let both = [picture(DRAIN, Shape::Sine), picture(CLASS, Shape::Sine)];
-    current("docs/img/drain-within-and-thresholds.svg", &sim::plot(&both.each_ref()));
+    current(
+        "docs/img/drain-within-and-thresholds.svg",
+        &sim::plot(&both.each_ref()),
+    );
 }

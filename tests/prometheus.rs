@@ -1,6 +1,10 @@
 //! The chart's dashboard and alerts on a real Prometheus that scrapes a real operator: every query is understood and every
 //! panel shows something.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground is missing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where its ground is missing"
+)]
 
 #[path = "support/grafana.rs"]
 #[expect(dead_code, reason = "what is generated is checked elsewhere")]
@@ -29,7 +33,10 @@ impl Drop for Prometheus {
 impl Prometheus {
     fn scraping(target: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let alerts = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/workerpool/files/alerts.yaml");
+        let alerts = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/charts/workerpool/files/alerts.yaml"
+        );
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [{alerts}]\n\
              scrape_configs: [{{job_name: operator, static_configs: [{{targets: ['{target}']}}]}}]\n"
@@ -44,7 +51,11 @@ impl Prometheus {
             .stderr(Stdio::null())
             .spawn()
             .expect("prometheus: Debian's package has it, as tests/cluster/install-tools test installs it");
-        Self { child, address, _folder: folder }
+        Self {
+            child,
+            address,
+            _folder: folder,
+        }
     }
 
     fn get(&self, path: &str) -> Option<Value> {
@@ -58,14 +69,23 @@ impl Prometheus {
         let kind = "application/x-www-form-urlencoded";
         let (_, answer) = http(&self.address, "POST", "/api/v1/query", kind, &form).unwrap();
         assert_eq!(answer["status"], "success", "{query}: {answer}");
-        answer["data"]["result"].as_array().cloned().unwrap_or_default()
+        answer["data"]["result"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
 fn percent(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric();
     text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
         .collect()
 }
 
@@ -74,15 +94,23 @@ fn every_panel_shows_something_and_no_alert_cries_for_nothing() {
     let local = Local::new();
     let said = local.run(&["stress", "--local", "--tasks", "40", "--task-seconds", "1"]);
     assert!(said.starts_with("exit 0"), "{said}");
-    let operator = local.get("apis/apps/v1/namespaces/workerpool-system/deployments/workerpool-operator");
+    let operator =
+        local.get("apis/apps/v1/namespaces/workerpool-system/deployments/workerpool-operator");
     let container = &operator["spec"]["template"]["spec"]["containers"][0];
     let args = container["command"].as_array().expect("a command").clone();
-    let listen = args.iter().find_map(|arg| arg.as_str()?.strip_prefix("--listen=")).expect("an address");
+    let listen = args
+        .iter()
+        .find_map(|arg| arg.as_str()?.strip_prefix("--listen="))
+        .expect("an address");
 
     let prometheus = Prometheus::scraping(listen);
-    until("a scrape", || (!prometheus.ask_if_up("workerpool_source_up").is_empty()).then_some(()));
+    until("a scrape", || {
+        (!prometheus.ask_if_up("workerpool_source_up").is_empty()).then_some(())
+    });
     let rules = until("the rules", || prometheus.get("/api/v1/rules"));
-    let loaded = rules["data"]["groups"][0]["rules"].as_array().map_or(0, Vec::len);
+    let loaded = rules["data"]["groups"][0]["rules"]
+        .as_array()
+        .map_or(0, Vec::len);
     assert_eq!(loaded, grafana::ALERTS.len());
     let queries = grafana::queries();
     let (panels, alerts) = queries.split_at(queries.len() - loaded);
@@ -92,14 +120,18 @@ fn every_panel_shows_something_and_no_alert_cries_for_nothing() {
     for query in alerts {
         let found = prometheus.ask(query);
         // What is not so yet, such as a number that the pods have not reached, is why an alert waits.
-        assert!(found.is_empty() || query.contains("current"), "{query}: {found:?}");
+        assert!(
+            found.is_empty() || query.contains("current"),
+            "{query}: {found:?}"
+        );
     }
 }
 
 impl Prometheus {
     /// The same while it may still be starting.
     fn ask_if_up(&self, query: &str) -> Vec<Value> {
-        let up = http(&self.address, "GET", "/-/ready", "", "").is_some_and(|(code, _)| code == 200);
+        let up =
+            http(&self.address, "GET", "/-/ready", "", "").is_some_and(|(code, _)| code == 200);
         if up { self.ask(query) } else { Vec::new() }
     }
 }

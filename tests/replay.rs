@@ -1,5 +1,8 @@
 //! `demo --replay` and `monitor --replay`: the lines of the class with no cluster, no Redis and no network.
-#![allow(clippy::unwrap_used, reason = "a test ends where its ground is missing")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test ends where its ground is missing"
+)]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,11 +10,20 @@ use std::time::{Duration, Instant};
 /// What a person sees, where there is nothing but the program and the files it is given.
 fn run(args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
-    let output = command.args(args).env_clear().env("TZ", "UTC").output().unwrap();
+    let output = command
+        .args(args)
+        .env_clear()
+        .env("TZ", "UTC")
+        .output()
+        .unwrap();
     let talk = String::from_utf8(output.stderr).unwrap();
     let talk: Vec<String> = talk.lines().map(|line| format!("! {line}")).collect();
     let code = output.status.code().unwrap();
-    format!("exit {code}\n{}{}", String::from_utf8(output.stdout).unwrap(), talk.join("\n"))
+    format!(
+        "exit {code}\n{}{}",
+        String::from_utf8(output.stdout).unwrap(),
+        talk.join("\n")
+    )
 }
 
 #[test]
@@ -33,7 +45,10 @@ fn without_numbers_in_the_trace_the_rules_give_them() {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace.jsonl");
     let story = std::fs::read_to_string("examples/story.jsonl").unwrap();
-    let facts: Vec<&str> = story.lines().filter_map(|line| line.split(",\"replicas\"").next()).collect();
+    let facts: Vec<&str> = story
+        .lines()
+        .filter_map(|line| line.split(",\"replicas\"").next())
+        .collect();
     std::fs::write(&trace, facts.join("}\n") + "}\n").unwrap();
     let said = run(&["demo", "--replay", trace.to_str().unwrap(), "--fast"]);
     assert!(
@@ -42,13 +57,23 @@ fn without_numbers_in_the_trace_the_rules_give_them() {
         "{said}"
     );
     // Other rules, another story.
-    let said =
-        run(&["demo", "--replay", trace.to_str().unwrap(), "--fast", "--pool", "manifests/class.yaml"]);
+    let said = run(&[
+        "demo",
+        "--replay",
+        trace.to_str().unwrap(),
+        "--fast",
+        "--pool",
+        "manifests/class.yaml",
+    ]);
     assert!(
         said.contains("🔺 SCALING UP TO 5 WORKERS") && !said.contains("TO 7 WORKERS"),
         "a minute must pass: {said}"
     );
-    std::fs::write(&trace, facts[..20].join("}\n") + "}\n{\"t\": 1, \"ready\": 3}\n").unwrap();
+    std::fs::write(
+        &trace,
+        facts[..20].join("}\n") + "}\n{\"t\": 1, \"ready\": 3}\n",
+    )
+    .unwrap();
     let said = run(&["demo", "--replay", trace.to_str().unwrap(), "--fast"]);
     assert!(
         said.starts_with("exit 1\n! error: ") && said.contains("trace.jsonl: line 21: t goes back"),
@@ -65,7 +90,13 @@ fn what_nobody_can_explain_was_somebody_else() {
             "{{\"t\":{t},\"ready\":0,\"inFlight\":0,\"live\":{replicas},\"busy\":0,\"cpu\":0,\"replicas\":{replicas}}}\n"
         )
     };
-    std::fs::write(&trace, (0..12).map(|t| line(t, if t < 5 { 3 } else { 6 })).collect::<String>()).unwrap();
+    std::fs::write(
+        &trace,
+        (0..12)
+            .map(|t| line(t, if t < 5 { 3 } else { 6 }))
+            .collect::<String>(),
+    )
+    .unwrap();
     let said = run(&["monitor", "--replay", trace.to_str().unwrap(), "--fast"]);
     assert!(
         said.contains(

@@ -1,7 +1,10 @@
 //! `kubectl workerpool interactive` as people run it: in a real terminal, against a scripted API server and a real
 //! redis-server.
 #![cfg(unix)]
-#![expect(clippy::expect_used, reason = "the tests' own helpers panic like the tests")]
+#![expect(
+    clippy::expect_used,
+    reason = "the tests' own helpers panic like the tests"
+)]
 
 #[path = "support/api_server.rs"]
 mod api_server;
@@ -54,10 +57,27 @@ fn target(replicas: i32) -> Value {
 
 /// A cluster with one pool that is at rest.
 fn cluster(redis: &RedisServer) -> ApiServer {
-    let pool = pool(redis, &decided("Steady", "no rule asks for another number: 3 workers stay", 3));
+    let pool = pool(
+        redis,
+        &decided(
+            "Steady",
+            "no rule asks for another number: 3 workers stay",
+            3,
+        ),
+    );
     ApiServer::streaming([
-        ("GET", POOLS, 200, list("WorkerPool", "workerpool.dev/v1alpha1", &pool)),
-        ("GET", TARGETS, 200, list("Deployment", "apps/v1", &target(3))),
+        (
+            "GET",
+            POOLS,
+            200,
+            list("WorkerPool", "workerpool.dev/v1alpha1", &pool),
+        ),
+        (
+            "GET",
+            TARGETS,
+            200,
+            list("Deployment", "apps/v1", &target(3)),
+        ),
     ])
 }
 
@@ -95,7 +115,11 @@ fn keys_push_and_decisions_are_on_the_screen_and_q_leaves_the_terminal_as_it_was
     // The pool that is open, and all pools.
     api.watched(POOLS, 2);
     api.watched(TARGETS, 1);
-    let status = decided("QueueTooLong", "25 tasks wait, more than 8: 3 → 5 workers", 5);
+    let status = decided(
+        "QueueTooLong",
+        "25 tasks wait, more than 8: 3 → 5 workers",
+        5,
+    );
     api.tell(POOLS, "MODIFIED", &pool(&redis, &status));
     terminal.shows("25 tasks wait, more than 8: 3 → 5 workers");
     terminal.shows("QueueTooLong");
@@ -127,7 +151,10 @@ fn sigterm_leaves_the_terminal_as_it_was() {
     terminal.shows("Queue Length: 0 tasks");
     terminal.press("s");
     terminal.shows("--readonly: nothing is written");
-    let killed = Command::new("kill").arg(terminal.id().to_string()).status().expect("kill");
+    let killed = Command::new("kill")
+        .arg(terminal.id().to_string())
+        .status()
+        .expect("kill");
     assert!(killed.success());
     assert_eq!(terminal.end(), 0);
 }
@@ -167,20 +194,36 @@ fn without_a_terminal_it_says_what_to_use() {
             .output()
             .expect("the program runs");
         let text = |bytes| String::from_utf8(bytes).expect("text");
-        (output.status.code(), text(output.stdout), text(output.stderr))
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
     };
     let (code, _, talk) = run(&["interactive"]);
     assert_eq!(code, Some(1));
-    assert!(talk.contains("`kubectl workerpool monitor`") && talk.contains("--snapshot"), "{talk}");
+    assert!(
+        talk.contains("`kubectl workerpool monitor`") && talk.contains("--snapshot"),
+        "{talk}"
+    );
     let (code, frame, _) = run(&["interactive", "--snapshot"]);
     assert_eq!((code, frame.lines().count()), (Some(0), 30));
-    assert!(frame.contains("📊 Queue Length: 0 tasks") && !frame.contains('\x1b'), "{frame}");
+    assert!(
+        frame.contains("📊 Queue Length: 0 tasks") && !frame.contains('\x1b'),
+        "{frame}"
+    );
     let (code, picture, _) = run(&["interactive", "--snapshot", "-o", "svg", "--size", "80x24"]);
     assert_eq!(code, Some(0));
-    assert!(picture.starts_with("<svg") && picture.contains("Queue Length"), "{picture}");
+    assert!(
+        picture.starts_with("<svg") && picture.contains("Queue Length"),
+        "{picture}"
+    );
     let (code, facts, _) = run(&["interactive", "--snapshot", "-o", "json"]);
     let facts: Value = serde_json::from_str(&facts).expect("JSON");
-    assert_eq!((code, &facts["metrics"]["queueLength"]), (Some(0), &json!(0)));
+    assert_eq!(
+        (code, &facts["metrics"]["queueLength"]),
+        (Some(0), &json!(0))
+    );
     let (code, pools, _) = run(&["interactive", "--snapshot", "-o", "json", "-A"]);
     let pools: Value = serde_json::from_str(&pools).expect("JSON");
     assert_eq!(code, Some(0), "what cannot be watched is said: {pools}");

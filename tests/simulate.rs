@@ -30,18 +30,34 @@ impl Folder {
     /// Exit status and all that is printed, errors marked.
     fn run(&self, args: &str) -> String {
         let mut command = Command::new(PROGRAM);
-        command.args(args.split(' ')).current_dir(self.0.path()).env_clear();
+        command
+            .args(args.split(' '))
+            .current_dir(self.0.path())
+            .env_clear();
         let output = command.output().expect("it runs");
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-        let talk: Vec<String> = text(&output.stderr).lines().map(|line| format!("! {line}\n")).collect();
-        format!("exit {}\n{}{}", output.status.code().expect("a code"), text(&output.stdout), talk.concat())
+        let talk: Vec<String> = text(&output.stderr)
+            .lines()
+            .map(|line| format!("! {line}\n"))
+            .collect();
+        format!(
+            "exit {}\n{}{}",
+            output.status.code().expect("a code"),
+            text(&output.stdout),
+            talk.concat()
+        )
     }
 
     /// The lines of a run that went well, as JSON.
     fn lines(&self, args: &str) -> Vec<Value> {
         let seen = self.run(args);
-        let lines = seen.strip_prefix("exit 0\n").unwrap_or_else(|| panic!("{args}: {seen}")).lines();
-        lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+        let lines = seen
+            .strip_prefix("exit 0\n")
+            .unwrap_or_else(|| panic!("{args}: {seen}"))
+            .lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")))
+            .collect()
     }
 }
 
@@ -62,7 +78,8 @@ fn field<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
 /// The looks of a burst of 25 tasks: `(t, ready, busy, live)`.
 fn trace(looks: &[(i64, i64, i64, i64)]) -> String {
     let line = |(t, ready, busy, live): &(i64, i64, i64, i64)| {
-        json!({"t": t, "ready": ready, "inFlight": busy, "busy": busy, "live": live}).to_string() + "\n"
+        json!({"t": t, "ready": ready, "inFlight": busy, "busy": busy, "live": live}).to_string()
+            + "\n"
     };
     looks.iter().map(line).collect()
 }
@@ -97,15 +114,30 @@ fn the_rules_of_the_class_step_by_step() {
     ];
     assert_eq!(field(&lines, "reason"), reasons);
     assert_eq!(lines[1]["t"], 1);
-    assert_eq!(lines[1]["sentence"], "22 tasks wait, more than 8: 3 → 5 workers");
-    assert_eq!(lines[1]["trail"][0], json!({"step": "scaleUp.queueLength", "says": "22 > 8 → 5"}));
+    assert_eq!(
+        lines[1]["sentence"],
+        "22 tasks wait, more than 8: 3 → 5 workers"
+    );
+    assert_eq!(
+        lines[1]["trail"][0],
+        json!({"step": "scaleUp.queueLength", "says": "22 > 8 → 5"})
+    );
 
     // A task in between starts the idle time anew.
-    let broken =
-        [(0, 22, 3, 3), (300, 0, 0, 5), (599, 9, 0, 5), (600, 0, 0, 7), (899, 0, 0, 7), (900, 0, 0, 7)];
+    let broken = [
+        (0, 22, 3, 3),
+        (300, 0, 0, 5),
+        (599, 9, 0, 5),
+        (600, 0, 0, 7),
+        (899, 0, 0, 7),
+        (900, 0, 0, 7),
+    ];
     let folder = Folder::with([("wp.yaml", &class("")), ("t.jsonl", &trace(&broken))]);
     assert_eq!(
-        field(&folder.lines("simulate --pool wp.yaml --trace t.jsonl"), "desired"),
+        field(
+            &folder.lines("simulate --pool wp.yaml --trace t.jsonl"),
+            "desired"
+        ),
         [5, 5, 7, 7, 7, 5]
     );
 }
@@ -116,10 +148,18 @@ fn it_starts_from_the_status_that_a_pool_has() {
         class("").trim_end_matches('}').to_owned()
             + &format!("}}, status: {{replicas: 7, memory: {{{memory}}}}}}}")
     };
-    let idle = status("desired: 7, idleSince: '1970-01-01T00:01:00Z', lastChange: '1970-01-01T00:01:00Z'");
-    let folder = Folder::with([("wp.yaml", &idle), ("t.jsonl", &trace(&[(359, 0, 0, 7), (360, 0, 0, 7)]))]);
+    let idle =
+        status("desired: 7, idleSince: '1970-01-01T00:01:00Z', lastChange: '1970-01-01T00:01:00Z'");
+    let folder = Folder::with([
+        ("wp.yaml", &idle),
+        ("t.jsonl", &trace(&[(359, 0, 0, 7), (360, 0, 0, 7)])),
+    ]);
     let lines = folder.lines("simulate --pool wp.yaml --trace t.jsonl");
-    assert_eq!(field(&lines, "desired"), [7, 5], "idle since t = 60, for 300 s at t = 360");
+    assert_eq!(
+        field(&lines, "desired"),
+        [7, 5],
+        "idle since t = 60, for 300 s at t = 360"
+    );
 }
 
 #[test]
@@ -144,25 +184,42 @@ fn several_queues_and_real_time_work() {
     let folder = Folder::with([("wp.yaml", &two), ("t.jsonl", text)]);
     let lines = folder.lines("simulate --pool wp.yaml --trace t.jsonl");
     assert_eq!(field(&lines, "desired"), [3, 6, 10]);
-    assert_eq!(field(&lines, "reason"), ["Steady", "Scheduled", "QueueTooLong"]);
-    assert!(lines[2]["sentence"].as_str().is_some_and(|said| said.starts_with("queue b: 4 tasks wait")));
+    assert_eq!(
+        field(&lines, "reason"),
+        ["Steady", "Scheduled", "QueueTooLong"]
+    );
+    assert!(
+        lines[2]["sentence"]
+            .as_str()
+            .is_some_and(|said| said.starts_with("queue b: 4 tasks wait"))
+    );
 }
 
 #[test]
 fn suspend_pin_and_dry_run_are_the_reasons() {
-    for (rest, desired, reason) in
-        [(", suspend: true", 3, "Suspended"), (", replicas: 6", 6, "Pinned"), (", dryRun: true", 3, "DryRun")]
-    {
-        let folder = Folder::with([("wp.yaml", &class(rest)), ("t.jsonl", &trace(&[(0, 20, 3, 3)]))]);
+    for (rest, desired, reason) in [
+        (", suspend: true", 3, "Suspended"),
+        (", replicas: 6", 6, "Pinned"),
+        (", dryRun: true", 3, "DryRun"),
+    ] {
+        let folder = Folder::with([
+            ("wp.yaml", &class(rest)),
+            ("t.jsonl", &trace(&[(0, 20, 3, 3)])),
+        ]);
         let lines = folder.lines("simulate --pool wp.yaml --trace t.jsonl");
-        assert_eq!((&lines[0]["desired"], &lines[0]["reason"]), (&json!(desired), &json!(reason)));
+        assert_eq!(
+            (&lines[0]["desired"], &lines[0]["reason"]),
+            (&json!(desired), &json!(reason))
+        );
     }
 }
 
 #[test]
 fn a_queue_is_played_to_its_end_and_the_same_each_time() {
-    let folder =
-        Folder::with([("wp.yaml", &pool("minReplicas: 1, maxReplicas: 60, target: {drainWithin: 30s}"))]);
+    let folder = Folder::with([(
+        "wp.yaml",
+        &pool("minReplicas: 1, maxReplicas: 60, target: {drainWithin: 30s}"),
+    )]);
     let args = "simulate --pool wp.yaml --arrivals shape:burst --service-time 2s";
     let (first, again) = (folder.run(args), folder.run(args));
     assert!(first == again, "the same seed gives the same bytes");
@@ -172,21 +229,41 @@ fn a_queue_is_played_to_its_end_and_the_same_each_time() {
     let keys: Vec<&String> = summary.as_object().expect("an object").keys().collect();
     assert_eq!(
         keys,
-        ["busyHours", "changes", "lateShare", "tasks", "waitMax", "waitP50", "waitP99", "workerHours"]
+        [
+            "busyHours",
+            "changes",
+            "lateShare",
+            "tasks",
+            "waitMax",
+            "waitP50",
+            "waitP99",
+            "workerHours"
+        ]
     );
-    assert_eq!(summary["changes"], json!(lines.len() - 1), "a line for each change");
-    assert_eq!((&summary["lateShare"], summary["tasks"].as_u64()), (&json!(0.0), Some(5288)));
+    assert_eq!(
+        summary["changes"],
+        json!(lines.len() - 1),
+        "a line for each change"
+    );
+    assert_eq!(
+        (&summary["lateShare"], summary["tasks"].as_u64()),
+        (&json!(0.0), Some(5288))
+    );
 }
 
 #[test]
 fn a_play_of_few_tasks_can_be_done_in_the_head() {
     // Three tasks of 10 s at once for one worker, and no rule for more: waits of 0, 10 and 20 s, 30 s paid and worked.
-    let quiet =
-        pool("minReplicas: 1, maxReplicas: 5, scaleUp: {queueLength: 100}, scaleDown: {queueLength: 2}");
+    let quiet = pool(
+        "minReplicas: 1, maxReplicas: 5, scaleUp: {queueLength: 100}, scaleDown: {queueLength: 2}",
+    );
     let arrivals = "{\"t\": 100, \"n\": 3}\n";
     let folder = Folder::with([("wp.yaml", &quiet), ("a.jsonl", arrivals)]);
     let args = "simulate --pool wp.yaml --arrivals a.jsonl --service-time 10s --service-cv 0";
-    let summary = folder.lines(&format!("{args} --slo 15s")).pop().expect("a summary");
+    let summary = folder
+        .lines(&format!("{args} --slo 15s"))
+        .pop()
+        .expect("a summary");
     assert_eq!(
         summary,
         json!({"tasks": 3, "waitP50": 10.0, "waitP99": 20.0, "waitMax": 20.0, "lateShare": 0.333_333, "workerHours": 0.0083, "busyHours": 0.0083, "changes": 0})
@@ -201,7 +278,11 @@ fn a_play_of_few_tasks_can_be_done_in_the_head() {
     );
     let summary = lines.last().expect("a summary");
     assert_eq!(
-        (&summary["waitP50"], &summary["waitMax"], &summary["workerHours"]),
+        (
+            &summary["waitP50"],
+            &summary["waitMax"],
+            &summary["workerHours"]
+        ),
         (&json!(5.0), &json!(5.0), &json!(0.0125))
     );
 }
@@ -213,20 +294,31 @@ fn a_million_tasks_are_a_matter_of_seconds() {
         text
     });
     let folder = Folder::with([
-        ("wp.yaml", &pool("minReplicas: 1, maxReplicas: 1000, target: {drainWithin: 30s}")),
+        (
+            "wp.yaml",
+            &pool("minReplicas: 1, maxReplicas: 1000, target: {drainWithin: 30s}"),
+        ),
         ("a.jsonl", &many),
     ]);
     let began = std::time::Instant::now();
     let lines = folder.lines("simulate --pool wp.yaml --arrivals a.jsonl --service-time 1s");
     assert_eq!(lines.last().expect("a summary")["tasks"], 1_000_000);
-    assert!(began.elapsed().as_secs() < 60, "{:?} in a debug build", began.elapsed());
+    assert!(
+        began.elapsed().as_secs() < 60,
+        "{:?} in a debug build",
+        began.elapsed()
+    );
 }
 
 #[test]
 fn two_policies_stand_side_by_side() {
     let drain = pool("minReplicas: 1, maxReplicas: 60, target: {drainWithin: 30s}");
-    let folder = Folder::with([("wp.yaml", &drain), ("class.yaml", &class("").replace("filters", "class"))]);
-    let args = "simulate --pool wp.yaml --compare class.yaml --arrivals shape:burst --service-time 2s";
+    let folder = Folder::with([
+        ("wp.yaml", &drain),
+        ("class.yaml", &class("").replace("filters", "class")),
+    ]);
+    let args =
+        "simulate --pool wp.yaml --compare class.yaml --arrivals shape:burst --service-time 2s";
     let text = folder.run(args);
     assert!(
         text.contains("filters (wp.yaml)   class (class.yaml)\n")
@@ -234,15 +326,29 @@ fn two_policies_stand_side_by_side() {
         "{text}"
     );
     let svg = folder.run(&format!("{args} -o svg"));
-    assert!(svg.starts_with("exit 0\n<svg ") && svg.ends_with("</svg>\n"), "{svg}");
-    for said in
-        ["filters (wp.yaml)", "class (class.yaml)", "tasks that wait", "DrainWithin", "WorkersBusy", "10 min"]
-    {
+    assert!(
+        svg.starts_with("exit 0\n<svg ") && svg.ends_with("</svg>\n"),
+        "{svg}"
+    );
+    for said in [
+        "filters (wp.yaml)",
+        "class (class.yaml)",
+        "tasks that wait",
+        "DrainWithin",
+        "WorkersBusy",
+        "10 min",
+    ] {
         assert!(svg.contains(said), "{said} is not in the picture");
     }
     let lines = folder.lines(&format!("{args} -o json"));
     assert_eq!(
-        (&lines[0]["pool"], lines.iter().filter(|line| line.get("tasks").is_some()).count()),
+        (
+            &lines[0]["pool"],
+            lines
+                .iter()
+                .filter(|line| line.get("tasks").is_some())
+                .count()
+        ),
         (&json!("filters (wp.yaml)"), 2)
     );
 }
@@ -276,29 +382,52 @@ fn what_cannot_be_read_is_refused_with_its_place() {
             "{\"t\": 0}",
             "exit 1\n! error: wp.yaml has a Deployment, no WorkerPool: `kubectl get wp NAME -o yaml` writes one\n",
         ),
-        ("a: [", "{\"t\": 0}", "exit 1\n! error: wp.yaml is no YAML of one object: "),
+        (
+            "a: [",
+            "{\"t\": 0}",
+            "exit 1\n! error: wp.yaml is no YAML of one object: ",
+        ),
     ] {
         let folder = Folder::with([("wp.yaml", yaml), ("t.jsonl", trace)]);
         let seen = folder.run("simulate --pool wp.yaml --trace t.jsonl");
         let printed = seen.replacen("exit 1\n", "", 1);
-        assert!(seen.starts_with(said) || printed.contains(said.trim_start_matches("exit 1\n")), "{seen}");
+        assert!(
+            seen.starts_with(said) || printed.contains(said.trim_start_matches("exit 1\n")),
+            "{seen}"
+        );
         assert!(seen.starts_with("exit 1\n"), "{seen}");
     }
     let folder = Folder::with([("wp.yaml", &fine)]);
     for (args, said) in [
-        ("simulate --pool wp.yaml", "<--trace <FILE>|--arrivals <FILE|shape:NAME>>"),
-        ("simulate --pool wp.yaml --arrivals shape:sine", "--service-time <TIME>"),
-        ("simulate --pool wp.yaml --arrivals shape:sine --service-time 2", "`2` is not a duration"),
+        (
+            "simulate --pool wp.yaml",
+            "<--trace <FILE>|--arrivals <FILE|shape:NAME>>",
+        ),
+        (
+            "simulate --pool wp.yaml --arrivals shape:sine",
+            "--service-time <TIME>",
+        ),
+        (
+            "simulate --pool wp.yaml --arrivals shape:sine --service-time 2",
+            "`2` is not a duration",
+        ),
         (
             "simulate --pool wp.yaml --arrivals shape:sine --service-time 2s --service-cv 99",
             "write a number from 0",
         ),
-        ("simulate --pool wp.yaml --trace t --arrivals shape:sine --service-time 2s", "cannot be used with"),
+        (
+            "simulate --pool wp.yaml --trace t --arrivals shape:sine --service-time 2s",
+            "cannot be used with",
+        ),
     ] {
         let seen = folder.run(args);
-        assert!(seen.starts_with("exit 2\n") && seen.contains(said), "{args}: {seen}");
+        assert!(
+            seen.starts_with("exit 2\n") && seen.contains(said),
+            "{args}: {seen}"
+        );
     }
-    let seen = folder.run("simulate --pool wp.yaml --arrivals shape:square-dance --service-time 2s");
+    let seen =
+        folder.run("simulate --pool wp.yaml --arrivals shape:square-dance --service-time 2s");
     assert!(
         seen.starts_with(
             "exit 1\n! error: there is no shape square-dance: write one of steady, sine, burst,"
@@ -306,7 +435,10 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         "{seen}"
     );
     let seen = folder.run("simulate --pool none.yaml --trace t.jsonl");
-    assert!(seen.starts_with("exit 1\n! error: none.yaml cannot be read: "), "{seen}");
+    assert!(
+        seen.starts_with("exit 1\n! error: none.yaml cannot be read: "),
+        "{seen}"
+    );
 }
 
 #[test]
@@ -344,12 +476,23 @@ fn what_is_recorded_can_be_replayed() {
             list("DeploymentList", "apps/v1", &target),
         ),
     ]);
-    let folder = Folder::with([("config", &api.kubeconfig()), ("wp.yaml", &object.to_string())]);
+    let folder = Folder::with([
+        ("config", &api.kubeconfig()),
+        ("wp.yaml", &object.to_string()),
+    ]);
     let seen = folder.run("--kubeconfig config record filters --duration 3");
-    let lines = seen.strip_prefix("exit 0\n").unwrap_or_else(|| panic!("{seen}"));
-    let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with('!')).collect();
+    let lines = seen
+        .strip_prefix("exit 0\n")
+        .unwrap_or_else(|| panic!("{seen}"));
+    let lines: Vec<&str> = lines
+        .lines()
+        .filter(|line| !line.starts_with('!'))
+        .collect();
     let first: Value = serde_json::from_str(lines.first().expect("a line")).expect("JSON");
-    assert_eq!((&first["replicas"], &first["ready"], &first["live"]), (&json!(4), &json!(0), &json!(0)));
+    assert_eq!(
+        (&first["replicas"], &first["ready"], &first["live"]),
+        (&json!(4), &json!(0), &json!(0))
+    );
     std::fs::write(folder.0.path().join("t.jsonl"), lines.join("\n")).expect("a trace");
     let decided = folder.lines("simulate --pool wp.yaml --trace t.jsonl");
     assert_eq!(decided.len(), lines.len());

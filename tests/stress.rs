@@ -1,5 +1,8 @@
 //! `kubectl workerpool stress` into a queue that is full, against a scripted API server and a real redis-server.
-#![expect(clippy::expect_used, reason = "the tests' own helpers panic like the tests")]
+#![expect(
+    clippy::expect_used,
+    reason = "the tests' own helpers panic like the tests"
+)]
 
 #[path = "support/api_server.rs"]
 mod api_server;
@@ -26,8 +29,12 @@ fn a_queue_that_is_full_refuses_a_burst_and_the_refusal_says_why() {
     let list = json!({"apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPoolList", "metadata": {}, "items": [pool]});
     let pools = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
     let api = ApiServer::start([("GET", pools, 200, list)]);
-    let unread = redis::cmd("HSET").arg(&["wp:{tasks}:unread", "99999999", "100000"]).take();
-    unread.exec(&mut redis.connect()).expect("results that nobody reads");
+    let unread = redis::cmd("HSET")
+        .arg(&["wp:{tasks}:unread", "99999999", "100000"])
+        .take();
+    unread
+        .exec(&mut redis.connect())
+        .expect("results that nobody reads");
     let home = tempfile::tempdir().expect("a directory");
     let kubeconfig = home.path().join("config");
     std::fs::write(&kubeconfig, api.kubeconfig()).expect("a kubeconfig");
@@ -38,8 +45,10 @@ fn a_queue_that_is_full_refuses_a_burst_and_the_refusal_says_why() {
         .output()
         .expect("the program runs");
     let said = String::from_utf8(output.stderr).expect("text");
-    let wanted =
-        "the queue takes no more, 0 of 2500 tasks were pushed: 100000 results wait to be read: collect them";
+    let wanted = "the queue takes no more, 0 of 2500 tasks were pushed: 100000 results wait to be read: collect them";
     assert!(!output.status.success() && said.contains(wanted), "{said}");
-    assert_eq!(redis::Commands::llen(&mut redis.connect(), "wp:{tasks}:ready"), Ok(0));
+    assert_eq!(
+        redis::Commands::llen(&mut redis.connect(), "wp:{tasks}:ready"),
+        Ok(0)
+    );
 }

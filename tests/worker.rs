@@ -1,5 +1,9 @@
 //! The reference protocol and its worker, against a real redis-server.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the tests' own helpers panic like the tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "the tests' own helpers panic like the tests"
+)]
 
 #[path = "worker/drain.rs"]
 mod drain;

@@ -32,15 +32,24 @@ impl Times {
             reason = "an index"
         )]
         let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
-        sorted.get(index).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
+        sorted
+            .get(index)
+            .map_or(0.0, |time| time.as_secs_f64() * 1000.0)
     }
 
     pub fn print(&self, what: &str, floor: Option<&Self>) {
         let (p50, p99, max) = (self.quantile(0.5), self.quantile(0.99), self.quantile(1.0));
         let ratio = floor.map_or(String::new(), |floor| {
-            format!("   {:.2} × and {:.2} × the floor", p50 / floor.quantile(0.5), p99 / floor.quantile(0.99))
+            format!(
+                "   {:.2} × and {:.2} × the floor",
+                p50 / floor.quantile(0.5),
+                p99 / floor.quantile(0.99)
+            )
         });
-        println!("{what:45} p50 {p50:6.2}   p99 {p99:6.2}   max {max:6.2}   n {}{ratio}", self.0.len());
+        println!(
+            "{what:45} p50 {p50:6.2}   p99 {p99:6.2}   max {max:6.2}   n {}{ratio}",
+            self.0.len()
+        );
     }
 }
 
@@ -48,7 +57,9 @@ pub async fn fresh_namespace(client: &Client) -> Result<()> {
     remove_namespace(client).await?;
     workerpool::controller::crd::apply(client.clone()).await?;
     let object = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
-    Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await?;
+    Api::<Namespace>::all(client.clone())
+        .create(&PostParams::default(), &object)
+        .await?;
     Ok(())
 }
 
@@ -56,7 +67,10 @@ pub async fn remove_namespace(client: &Client) -> Result<()> {
     let api: Api<Namespace> = Api::all(client.clone());
     let end = Instant::now() + Duration::from_mins(2);
     while api.get_opt(NAMESPACE).await?.is_some() {
-        ensure!(Instant::now() < end, "the namespace {NAMESPACE} of an earlier run does not go away");
+        ensure!(
+            Instant::now() < end,
+            "the namespace {NAMESPACE} of an earlier run does not go away"
+        );
         let _ = api.delete(NAMESPACE, &DeleteParams::default()).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
@@ -74,7 +88,8 @@ pub async fn deployment(client: &Client, name: &str) -> Result<()> {
     });
     let api: Api<Deployment> = Api::namespaced(client.clone(), NAMESPACE);
     if api.get_opt(name).await?.is_none() {
-        api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+        api.create(&PostParams::default(), &serde_json::from_value(object)?)
+            .await?;
     }
     Ok(())
 }
@@ -91,7 +106,8 @@ pub async fn pool(client: &Client, name: &str, redis: &str) -> Result<()> {
         },
     });
     let api: Api<WorkerPool> = Api::namespaced(client.clone(), NAMESPACE);
-    api.patch(name, &PatchParams::apply("bench"), &Patch::Apply(object)).await?;
+    api.patch(name, &PatchParams::apply("bench"), &Patch::Apply(object))
+        .await?;
     Ok(())
 }
 
@@ -127,7 +143,9 @@ impl Operator {
         loop {
             if let Ok(mut stream) = tokio::net::TcpStream::connect(&self.listen).await {
                 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-                stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;
+                stream
+                    .write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    .await?;
                 let mut answer = String::new();
                 stream.read_to_string(&mut answer).await?;
                 if answer.contains(" 200 ") {
@@ -144,7 +162,12 @@ impl Operator {
     /// CPU time so far, and now.
     pub fn usage(&self) -> Result<(Duration, Instant)> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit(')').next().context("stat")?.split_whitespace().collect();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .context("stat")?
+            .split_whitespace()
+            .collect();
         let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
         // Linux counts in hundredths of a second.
         Ok((Duration::from_millis(ticks * 10), Instant::now()))
@@ -153,10 +176,14 @@ impl Operator {
     /// mCPU since `before`, and resident MiB now.
     pub fn since(&self, before: (Duration, Instant)) -> Result<(f64, f64)> {
         let now = self.usage()?;
-        let cpu = now.0.saturating_sub(before.0).as_secs_f64() / now.1.duration_since(before.1).as_secs_f64()
+        let cpu = now.0.saturating_sub(before.0).as_secs_f64()
+            / now.1.duration_since(before.1).as_secs_f64()
             * 1000.0;
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .context("VmRSS")?;
         let kib: f64 = resident.trim().trim_end_matches(" kB").parse()?;
         Ok((cpu, kib / 1024.0))
     }

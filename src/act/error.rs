@@ -44,9 +44,8 @@ impl FailureKind {
     #[must_use]
     pub fn pause(self, tries: u32) -> Duration {
         let base = match self {
-            Self::Passing => {
-                (Duration::from_millis(200) * 2u32.pow(tries.clamp(1, 8) - 1)).min(Duration::from_secs(10))
-            }
+            Self::Passing => (Duration::from_millis(200) * 2u32.pow(tries.clamp(1, 8) - 1))
+                .min(Duration::from_secs(10)),
             Self::Missing | Self::Lasting => Duration::from_secs(10),
         };
         base.mul_f64(1.0 + fastrand::f64() / 2.0)

@@ -20,7 +20,10 @@ pub async fn mark(client: Client, namespace: &str, marks: &[(String, bool)]) -> 
         let patch = Patch::Merge(json!({"metadata": {"annotations": {COST: value}}}));
         let params = PatchParams::default();
         let write = api.patch_metadata(pod, &params, &patch);
-        match tokio::time::timeout(DEADLINE, write).await.map_err(|_| Error::Silent(DEADLINE))? {
+        match tokio::time::timeout(DEADLINE, write)
+            .await
+            .map_err(|_| Error::Silent(DEADLINE))?
+        {
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             answer => drop(answer?),
         }

@@ -40,11 +40,18 @@ pub async fn scale(
         "spec": {"replicas": replicas},
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let answer = tokio::time::timeout(DEADLINE, api.patch_scale(&object.name, &params, &Patch::Apply(scale)))
-        .await
-        .map_err(|_| Error::Silent(DEADLINE))??;
+    let answer = tokio::time::timeout(
+        DEADLINE,
+        api.patch_scale(&object.name, &params, &Patch::Apply(scale)),
+    )
+    .await
+    .map_err(|_| Error::Silent(DEADLINE))??;
     Ok(Scaled {
         replicas: answer.spec.and_then(|spec| spec.replicas).unwrap_or(0),
-        version: answer.metadata.resource_version.and_then(|version| version.parse().ok()).unwrap_or(0),
+        version: answer
+            .metadata
+            .resource_version
+            .and_then(|version| version.parse().ok())
+            .unwrap_or(0),
     })
 }

@@ -85,18 +85,38 @@ const TOLERANCE: i64 = 100_000;
 impl BehaviorSpec {
     /// The behavior with HPA's defaults filled in.
     pub(super) fn filled(&self) -> Result<decide::Behavior, Refusal> {
-        let policy = |kind, value| decide::Policy { kind, value, period: Millis::seconds(15) };
-        let (pods, percent) = (policy(PolicyKind::Pods, 4), policy(PolicyKind::Percent, 100));
+        let policy = |kind, value| decide::Policy {
+            kind,
+            value,
+            period: Millis::seconds(15),
+        };
+        let (pods, percent) = (
+            policy(PolicyKind::Pods, 4),
+            policy(PolicyKind::Percent, 100),
+        );
         let none = ScalingRules::default();
         Ok(decide::Behavior {
-            up: self.scale_up.as_ref().unwrap_or(&none).filled("scaleUp", 0, &[pods, percent])?,
-            down: self.scale_down.as_ref().unwrap_or(&none).filled("scaleDown", 300, &[percent])?,
+            up: self
+                .scale_up
+                .as_ref()
+                .unwrap_or(&none)
+                .filled("scaleUp", 0, &[pods, percent])?,
+            down: self
+                .scale_down
+                .as_ref()
+                .unwrap_or(&none)
+                .filled("scaleDown", 300, &[percent])?,
         })
     }
 }
 
 impl ScalingRules {
-    fn filled(&self, side: &str, window: i32, policies: &[decide::Policy]) -> Result<Scaling, Refusal> {
+    fn filled(
+        &self,
+        side: &str,
+        window: i32,
+        policies: &[decide::Policy],
+    ) -> Result<Scaling, Refusal> {
         let tolerance = match &self.tolerance {
             None => TOLERANCE,
             Some(value) => millionths(value).ok_or_else(|| {
@@ -121,10 +141,10 @@ impl ScalingRules {
         Ok(Scaling {
             window: Millis::seconds(self.stabilization_window_seconds.unwrap_or(window).into()),
             select,
-            policies: self
-                .policies
-                .as_ref()
-                .map_or_else(|| policies.to_vec(), |policies| policies.iter().map(own).collect()),
+            policies: self.policies.as_ref().map_or_else(
+                || policies.to_vec(),
+                |policies| policies.iter().map(own).collect(),
+            ),
             tolerance,
         })
     }
@@ -146,7 +166,11 @@ fn millionths(value: &Value) -> Option<i64> {
     if whole.len() + part.len() == 0 || whole.len() > 9 || !plain(whole) || !plain(part) {
         return None;
     }
-    let part: String = part.chars().chain(std::iter::repeat('0')).take(places).collect();
+    let part: String = part
+        .chars()
+        .chain(std::iter::repeat('0'))
+        .take(places)
+        .collect();
     format!("{whole}{part}").parse().ok()
 }
 

@@ -1,10 +1,12 @@
 //! The bridge between the API and `decide`: spec → `Pool`. The only place that knows both, with `remember` for the memory.
 
 use super::{
-    OnUnknownAction, QueueSpec, QueueSystem, ScaleDownSpec, ScaleUpSpec, Schedules, TargetSpec, WorkerPool,
-    WorkerPoolSpec,
+    OnUnknownAction, QueueSpec, QueueSystem, ScaleDownSpec, ScaleUpSpec, Schedules, TargetSpec,
+    WorkerPool, WorkerPoolSpec,
 };
-use crate::decide::{Millis, Pin, Pool, Rules, ScaleDown, ScaleUp, Suspend, Target, Time, UnknownAction};
+use crate::decide::{
+    Millis, Pin, Pool, Rules, ScaleDown, ScaleUp, Suspend, Target, Time, UnknownAction,
+};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use std::sync::Arc;
@@ -44,9 +46,16 @@ impl Wishes {
             pin.until = instant(object, PIN_UNTIL)?;
         }
         if let Some(suspend) = &mut pool.suspend {
-            *suspend = Suspend { by: suspended_by(object), until: instant(object, SUSPEND_UNTIL)? };
+            *suspend = Suspend {
+                by: suspended_by(object),
+                until: instant(object, SUSPEND_UNTIL)?,
+            };
         }
-        Ok(Self { pool, schedules, stale_at: Some(Time(i64::MIN)) })
+        Ok(Self {
+            pool,
+            schedules,
+            stale_at: Some(Time(i64::MIN)),
+        })
     }
 
     /// From now on those that go are waited for until they hold no task, or not.
@@ -57,7 +66,10 @@ impl Wishes {
     /// The same with `change`, at any time.
     #[must_use]
     pub fn with(&self, change: impl FnOnce(&mut Pool)) -> Self {
-        let mut other = Self { stale_at: Some(Time(i64::MIN)), ..self.clone() };
+        let mut other = Self {
+            stale_at: Some(Time(i64::MIN)),
+            ..self.clone()
+        };
         change(&mut other.pool);
         other
     }
@@ -94,9 +106,18 @@ fn instant(object: &WorkerPool, name: &str) -> Result<Option<Time>, Refusal> {
 /// `by ana (exam)`, of what people wrote, on one line.
 fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
     let text = |name: &str| {
-        let text = object.annotations().get(name)?.split_whitespace().collect::<Vec<_>>().join(" ");
-        (!text.is_empty())
-            .then(|| text.chars().filter(|sign| !sign.is_control()).take(NOTE).collect::<String>())
+        let text = object
+            .annotations()
+            .get(name)?
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        (!text.is_empty()).then(|| {
+            text.chars()
+                .filter(|sign| !sign.is_control())
+                .take(NOTE)
+                .collect::<String>()
+        })
     };
     match (text(SUSPENDED_BY), text(SUSPEND_REASON)) {
         (None, None) => None,
@@ -121,7 +142,10 @@ fn pool(spec: &WorkerPoolSpec) -> Result<Pool, Refusal> {
             "replicas {pin} must lie between 0 and maxReplicas {max}: pin less, or raise maxReplicas"
         ));
     }
-    if let Some(schedule) = spec.schedules.iter().find(|schedule| !(0..=max).contains(&schedule.min_replicas))
+    if let Some(schedule) = spec
+        .schedules
+        .iter()
+        .find(|schedule| !(0..=max).contains(&schedule.min_replicas))
     {
         return refuse(format!(
             "schedule {}: minReplicas {} must lie between 0 and maxReplicas {max}: lower it, or raise maxReplicas",
@@ -138,9 +162,16 @@ fn pool(spec: &WorkerPoolSpec) -> Result<Pool, Refusal> {
     Ok(Pool {
         min,
         max,
-        pin: spec.replicas.map(|replicas| Pin { replicas, until: None }),
+        pin: spec.replicas.map(|replicas| Pin {
+            replicas,
+            until: None,
+        }),
         rules: rules(spec)?,
-        behavior: spec.behavior.as_ref().map(super::BehaviorSpec::filled).transpose()?,
+        behavior: spec
+            .behavior
+            .as_ref()
+            .map(super::BehaviorSpec::filled)
+            .transpose()?,
         schedules: Vec::new(),
         unknown_after: spec.on_unknown.after.0,
         unknown_action,
@@ -153,10 +184,15 @@ fn pool(spec: &WorkerPoolSpec) -> Result<Pool, Refusal> {
 /// One set for each queue that has rules of its own, and one for the sum of the others.
 fn rules(spec: &WorkerPoolSpec) -> Result<Vec<Rules>, Refusal> {
     if spec.queues.is_empty() {
-        return Err(Refusal("queues is empty: name at least one queue".to_owned()));
+        return Err(Refusal(
+            "queues is empty: name at least one queue".to_owned(),
+        ));
     }
-    let (alone, together): (Vec<_>, Vec<_>) =
-        spec.queues.iter().enumerate().partition(|(_, queue)| queue.has_rules());
+    let (alone, together): (Vec<_>, Vec<_>) = spec
+        .queues
+        .iter()
+        .enumerate()
+        .partition(|(_, queue)| queue.has_rules());
     let pools = (!together.is_empty()).then_some(Set {
         of: None,
         queues: together,
@@ -189,13 +225,21 @@ struct Set<'a> {
 
 impl Set<'_> {
     fn rules(self) -> Result<Rules, Refusal> {
-        let told = self.queues.iter().any(|(_, queue)| queue.system != QueueSystem::List);
-        let place = self.of.map_or(String::new(), |queue| format!("queue {queue}: "));
+        let told = self
+            .queues
+            .iter()
+            .any(|(_, queue)| queue.system != QueueSystem::List);
+        let place = self
+            .of
+            .map_or(String::new(), |queue| format!("queue {queue}: "));
         let refuse = |text: String| Err(Refusal(format!("{place}{text}")));
         // Beside a target nothing is added that nobody wrote.
         let class = self.target.is_none();
         let up = self.up.cloned().or_else(|| class.then(ScaleUpSpec::class));
-        let down = self.down.cloned().or_else(|| class.then(ScaleDownSpec::class));
+        let down = self
+            .down
+            .cloned()
+            .or_else(|| class.then(ScaleDownSpec::class));
         if let (Some(up), Some(down)) = (&up, &down)
             && let (Some(above), Some(below)) = (up.queue_length, down.queue_length)
             && above <= below
@@ -231,8 +275,14 @@ impl Set<'_> {
             }),
             target: Target {
                 tasks_per_worker: number(target.tasks_per_worker.map(|n| n.max(1))),
-                drain_within: target.drain_within.map(|span| span.0.max(Millis::seconds(1))).filter(|_| told),
-                max_wait: target.max_wait.map(|span| span.0.max(Millis::seconds(1))).filter(|_| told),
+                drain_within: target
+                    .drain_within
+                    .map(|span| span.0.max(Millis::seconds(1)))
+                    .filter(|_| told),
+                max_wait: target
+                    .max_wait
+                    .map(|span| span.0.max(Millis::seconds(1)))
+                    .filter(|_| told),
             },
         })
     }

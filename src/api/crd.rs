@@ -24,7 +24,11 @@ pub fn crd_yaml() -> String {
 #[must_use]
 pub fn unknown_field(object: &Value) -> Option<String> {
     const ROOT: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
-    if let Some(key) = object.as_object()?.keys().find(|key| !ROOT.contains(&key.as_str())) {
+    if let Some(key) = object
+        .as_object()?
+        .keys()
+        .find(|key| !ROOT.contains(&key.as_str()))
+    {
         return Some(key.clone());
     }
     let definition = serde_json::to_value(crd()).ok()?;
@@ -43,7 +47,8 @@ fn stranger(value: &Value, schema: &Value) -> Option<String> {
         }
         Value::Array(items) => {
             let schema = schema.get("items")?;
-            let path = |(index, item)| stranger(item, schema).map(|path| format!("[{index}]{path}"));
+            let path =
+                |(index, item)| stranger(item, schema).map(|path| format!("[{index}]{path}"));
             items.iter().enumerate().find_map(path)
         }
         _ => None,
@@ -58,12 +63,16 @@ mod tests {
     #[test]
     fn a_typing_error_has_a_path() {
         let field = |spec: Value| unknown_field(&json!({"kind": "WorkerPool", "spec": spec}));
-        assert_eq!(field(json!({"scaleUp": {"setp": 2}})).as_deref(), Some("spec.scaleUp.setp"));
+        assert_eq!(
+            field(json!({"scaleUp": {"setp": 2}})).as_deref(),
+            Some("spec.scaleUp.setp")
+        );
         assert_eq!(
             field(json!({"queues": [{"name": "a"}, {"nmae": "b"}]})).as_deref(),
             Some("spec.queues[1].nmae")
         );
-        let fine = json!({"scaleUp": {"step": 2}, "behavior": {"scaleUp": {"tolerance": {"any": 1}}}});
+        let fine =
+            json!({"scaleUp": {"step": 2}, "behavior": {"scaleUp": {"tolerance": {"any": 1}}}});
         assert_eq!(field(fine), None);
         assert_eq!(unknown_field(&json!({"sepc": {}})).as_deref(), Some("sepc"));
     }

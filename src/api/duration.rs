@@ -50,10 +50,17 @@ impl FromStr for Duration {
                 _ if rest.starts_with('h') => (3_600_000, 1),
                 _ => return Err(refuse()),
             };
-            total = number.checked_mul(unit).and_then(|part| total.checked_add(part)).ok_or_else(refuse)?;
+            total = number
+                .checked_mul(unit)
+                .and_then(|part| total.checked_add(part))
+                .ok_or_else(refuse)?;
             rest = &rest[length..];
         }
-        if text.is_empty() { Err(refuse()) } else { Ok(Self(Millis(total))) }
+        if text.is_empty() {
+            Err(refuse())
+        } else {
+            Ok(Self(Millis(total)))
+        }
     }
 }
 
@@ -71,7 +78,9 @@ impl Serialize for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Cow::<str>::deserialize(from)?.parse().map_err(de::Error::custom)
+        Cow::<str>::deserialize(from)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -96,16 +105,29 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, millis) in
-            [("0s", 0), ("250ms", 250), ("45s", 45_000), ("5m", 300_000), ("1h30m", 5_400_000)]
-        {
+        for (text, millis) in [
+            ("0s", 0),
+            ("250ms", 250),
+            ("45s", 45_000),
+            ("5m", 300_000),
+            ("1h30m", 5_400_000),
+        ] {
             assert_eq!(text.parse(), Ok(Duration(Millis(millis))), "{text}");
         }
     }
 
     #[test]
     fn refuses_the_rest_with_advice() {
-        for text in ["", "5", "m", "-5s", "1d", "1.5s", "5 s", "9999999999999999h"] {
+        for text in [
+            "",
+            "5",
+            "m",
+            "-5s",
+            "1d",
+            "1.5s",
+            "5 s",
+            "9999999999999999h",
+        ] {
             let refusal = text.parse::<Duration>().expect_err(text);
             assert!(refusal.to_string().contains("like 45s"), "{refusal}");
         }

@@ -20,7 +20,8 @@ mod workerpool;
 
 pub use behavior::{BehaviorSpec, PolicySpec, PolicyType, ScalingRules, SelectPolicy};
 pub use convert::{
-    PIN_UNTIL, Refusal, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, Wishes, interval, time, timestamp,
+    PIN_UNTIL, Refusal, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, Wishes, interval, time,
+    timestamp,
 };
 pub use crd::{crd, crd_yaml, unknown_field};
 pub use duration::Duration;
@@ -29,8 +30,8 @@ pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupS
 pub use schedule::{ScheduleSpec, Schedules};
 pub use source::{QueueSpec, QueueSystem, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{
-    Change, Condition, DecisionStatus, Display, MetricStatus, MetricsStatus, NextStatus, OutlookStatus,
-    TrailStep, WorkerPoolStatus,
+    Change, Condition, DecisionStatus, Display, MetricStatus, MetricsStatus, NextStatus,
+    OutlookStatus, TrailStep, WorkerPoolStatus,
 };
 pub use target::TargetSpec;
 pub use thresholds::{DrainSpec, OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};

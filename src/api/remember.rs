@@ -1,6 +1,8 @@
 //! `Memory` as the status keeps it, and back.
 
-use super::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus, time, timestamp};
+use super::{
+    MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus, time, timestamp,
+};
 use crate::decide::{Memory, Millis, Rates, Startup, Time, Window};
 
 impl From<&MemoryStatus> for Memory {
@@ -13,7 +15,11 @@ impl From<&MemoryStatus> for Memory {
             idle_since: status.idle_since.map(time),
             unknown_since: status.unknown_since.map(time),
             recommendations: window(&status.recommendations),
-            scale_events: status.scale_events.iter().map(|event| (time(event.at), event.change)).collect(),
+            scale_events: status
+                .scale_events
+                .iter()
+                .map(|event| (time(event.at), event.change))
+                .collect(),
             busy: window(&status.busy),
             rates: status.rates.iter().map(Rates::from).collect(),
             startup: Startup {
@@ -42,7 +48,10 @@ impl From<&Memory> for MemoryStatus {
             scale_events: memory
                 .scale_events
                 .iter()
-                .map(|(at, change)| ScaleEvent { at: timestamp(*at), change: *change })
+                .map(|(at, change)| ScaleEvent {
+                    at: timestamp(*at),
+                    change: *change,
+                })
                 .collect(),
             busy: samples(&memory.busy),
             rates: memory.rates.iter().map(RatesStatus::from).collect(),
@@ -52,14 +61,22 @@ impl From<&Memory> for MemoryStatus {
 }
 
 fn window(samples: &[Recommendation]) -> Window {
-    let mut samples: Vec<(Time, i32)> = samples.iter().map(|one| (time(one.at), one.replicas)).collect();
+    let mut samples: Vec<(Time, i32)> = samples
+        .iter()
+        .map(|one| (time(one.at), one.replicas))
+        .collect();
     samples.sort_unstable();
     samples.into_iter().collect()
 }
 
 fn samples(window: &Window) -> Vec<Recommendation> {
     let samples = window.samples().into_iter();
-    samples.map(|(at, replicas)| Recommendation { at: timestamp(at), replicas }).collect()
+    samples
+        .map(|(at, replicas)| Recommendation {
+            at: timestamp(at),
+            replicas,
+        })
+        .collect()
 }
 
 impl From<&RatesStatus> for Rates {
@@ -118,7 +135,10 @@ mod tests {
                 service: 2_000_000,
                 samples: 19,
             }],
-            startup: Startup { pending: Some((at(13), 7)), mean: Some(Millis(4_321)) },
+            startup: Startup {
+                pending: Some((at(13), 7)),
+                mean: Some(Millis(4_321)),
+            },
         };
         let text = serde_json::to_string(&MemoryStatus::from(&memory)).expect("it serialises");
         let read: MemoryStatus = serde_json::from_str(&text).expect("it parses");

@@ -57,51 +57,90 @@ struct Parsed {
 impl Schedules {
     /// Reads the specs; the first that cannot work is refused with what to write instead.
     pub fn new(specs: &[ScheduleSpec]) -> Result<Self, Refusal> {
-        specs.iter().map(Parsed::new).collect::<Result<_, _>>().map(Self)
+        specs
+            .iter()
+            .map(Parsed::new)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// For each schedule the window that is active at `now`, or else the next one.
     #[must_use]
     pub fn windows(&self, now: Time) -> Vec<decide::Schedule> {
-        self.0.iter().filter_map(|schedule| schedule.window(now)).collect()
+        self.0
+            .iter()
+            .filter_map(|schedule| schedule.window(now))
+            .collect()
     }
 }
 
 impl Parsed {
     fn new(spec: &ScheduleSpec) -> Result<Self, Refusal> {
-        let ScheduleSpec { name, cron, duration, timezone, min_replicas } = spec;
+        let ScheduleSpec {
+            name,
+            cron,
+            duration,
+            timezone,
+            min_replicas,
+        } = spec;
         let refuse = |what: String| Refusal(format!("schedule {name}: {what}"));
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let parser = CronParser::builder()
+            .seconds(Seconds::Disallowed)
+            .year(Year::Disallowed)
+            .build();
         let parsed = parser.parse(cron).map_err(|error| {
-            refuse(format!("cron `{cron}` cannot be read ({error}): write five fields, such as `50 8 * * 5`"))
+            refuse(format!(
+                "cron `{cron}` cannot be read ({error}): write five fields, such as `50 8 * * 5`"
+            ))
         })?;
         let zone = TimeZone::get(timezone).map_err(|_| {
-            refuse(format!("time zone {timezone} is not known: write one such as Europe/Madrid"))
+            refuse(format!(
+                "time zone {timezone} is not known: write one such as Europe/Madrid"
+            ))
         })?;
         if duration.0 <= Millis(0) || duration.0 > LONGEST {
-            return Err(refuse(format!("duration {duration} must be more than 0s and at most 168h")));
+            return Err(refuse(format!(
+                "duration {duration} must be more than 0s and at most 168h"
+            )));
         }
-        Ok(Self { name: name.as_str().into(), cron: parsed, zone, duration: duration.0, min: *min_replicas })
+        Ok(Self {
+            name: name.as_str().into(),
+            cron: parsed,
+            zone,
+            duration: duration.0,
+            min: *min_replicas,
+        })
     }
 
     fn window(&self, now: Time) -> Option<decide::Schedule> {
-        let here = Timestamp::from_millisecond(now.0).ok()?.to_zoned(self.zone.clone());
+        let here = Timestamp::from_millisecond(now.0)
+            .ok()?
+            .to_zoned(self.zone.clone());
         let at = |zoned: Zoned| time(zoned.timestamp());
         // One that began long ago may have been prolonged by each that began before its end.
         let last = self.cron.find_previous_occurrence(&here, true).ok().map(at);
         let active = last.filter(|from| *from + self.duration > now);
         let from = active.or_else(|| self.cron.find_next_occurrence(&here, false).ok().map(at))?;
         let mut until = from + self.duration;
-        let mut start = Timestamp::from_millisecond(from.0).ok()?.to_zoned(self.zone.clone());
+        let mut start = Timestamp::from_millisecond(from.0)
+            .ok()?
+            .to_zoned(self.zone.clone());
         for _ in 0..OVERLAPS {
-            let Ok(next) = self.cron.find_next_occurrence(&start, false) else { break };
+            let Ok(next) = self.cron.find_next_occurrence(&start, false) else {
+                break;
+            };
             let begins = at(next.clone());
             if begins > until {
                 break;
             }
             (start, until) = (next, begins + self.duration);
         }
-        Some(decide::Schedule { name: Arc::clone(&self.name), min: self.min, from, until })
+        Some(decide::Schedule {
+            name: Arc::clone(&self.name),
+            min: self.min,
+            from,
+            until,
+        })
     }
 }
 
@@ -122,11 +161,17 @@ mod tests {
     /// The window as text, seen from `now`.
     fn window(cron: &str, duration: &str, timezone: &str, now: &str) -> String {
         let now = time(now.parse().expect("a time"));
-        let windows = schedule(cron, duration, timezone).expect("it can work").windows(now);
-        let text = |at: Time| Timestamp::from_millisecond(at.0).expect("a time").to_string();
-        windows
-            .first()
-            .map_or("none".to_owned(), |found| format!("{} {}", text(found.from), text(found.until)))
+        let windows = schedule(cron, duration, timezone)
+            .expect("it can work")
+            .windows(now);
+        let text = |at: Time| {
+            Timestamp::from_millisecond(at.0)
+                .expect("a time")
+                .to_string()
+        };
+        windows.first().map_or("none".to_owned(), |found| {
+            format!("{} {}", text(found.from), text(found.until))
+        })
     }
 
     #[test]
@@ -136,8 +181,16 @@ mod tests {
         assert_eq!(class("2026-11-24T00:00:00Z"), friday, "the next one");
         assert_eq!(class("2026-11-27T07:50:00Z"), friday, "its first instant");
         assert_eq!(class("2026-11-27T09:49:59Z"), friday, "its last second");
-        assert_eq!(class("2026-11-27T09:50:00Z"), "2026-12-04T07:50:00Z 2026-12-04T09:50:00Z", "its end");
-        assert_eq!(class("2026-07-01T00:00:00Z"), "2026-07-03T06:50:00Z 2026-07-03T08:50:00Z", "summer time");
+        assert_eq!(
+            class("2026-11-27T09:50:00Z"),
+            "2026-12-04T07:50:00Z 2026-12-04T09:50:00Z",
+            "its end"
+        );
+        assert_eq!(
+            class("2026-07-01T00:00:00Z"),
+            "2026-07-03T06:50:00Z 2026-07-03T08:50:00Z",
+            "summer time"
+        );
     }
 
     #[test]
@@ -148,7 +201,12 @@ mod tests {
 
     #[test]
     fn a_time_that_comes_twice_counts_once_and_a_duration_is_real_time() {
-        let found = window("30 2 25 10 *", "3h", "Europe/Madrid", "2026-10-24T12:00:00Z");
+        let found = window(
+            "30 2 25 10 *",
+            "3h",
+            "Europe/Madrid",
+            "2026-10-24T12:00:00Z",
+        );
         assert_eq!(found, "2026-10-25T00:30:00Z 2026-10-25T03:30:00Z");
     }
 
@@ -171,7 +229,10 @@ mod tests {
             ("50 8 * * 5", "169h", "UTC", "168h"),
         ] {
             let refusal = schedule(cron, duration, zone).expect_err(cron).to_string();
-            assert!(refusal.starts_with("schedule class: ") && refusal.contains(says), "{refusal}");
+            assert!(
+                refusal.starts_with("schedule class: ") && refusal.contains(says),
+                "{refusal}"
+            );
         }
     }
 }

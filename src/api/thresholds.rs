@@ -132,13 +132,19 @@ impl ScaleDownSpec {
 
 impl Default for OnUnknown {
     fn default() -> Self {
-        Self { after: unknown_after(), action: OnUnknownAction::Hold, replicas: None }
+        Self {
+            after: unknown_after(),
+            action: OnUnknownAction::Hold,
+            replicas: None,
+        }
     }
 }
 
 impl Default for DrainSpec {
     fn default() -> Self {
-        Self { timeout: drain_timeout() }
+        Self {
+            timeout: drain_timeout(),
+        }
     }
 }
 

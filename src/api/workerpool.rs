@@ -1,5 +1,8 @@
 //! The spec of a `WorkerPool`, its admission rules and what `kubectl get wp` shows.
-#![expect(clippy::duplicated_attributes, reason = "each printer column is an attribute of its own")]
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printer column is an attribute of its own"
+)]
 
 use super::{
     BehaviorSpec, DrainSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec,
@@ -82,7 +85,11 @@ use serde::{Deserialize, Serialize};
         json_path = ".status.decision.reason",
         description = "Why, in one word."
     ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    ),
     printcolumn(
         name = "Wait",
         type_ = "string",
@@ -214,7 +221,9 @@ impl ScaleTargetRef {
     /// The API group.
     #[must_use]
     pub fn group(&self) -> &str {
-        self.api_version.rsplit_once('/').map_or("", |(group, _)| group)
+        self.api_version
+            .rsplit_once('/')
+            .map_or("", |(group, _)| group)
     }
 
     /// How its controller chooses who goes; `None` where nobody knows.

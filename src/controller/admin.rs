@@ -35,7 +35,11 @@ pub(super) struct Pulse {
 
 impl Pulse {
     pub fn start() -> Self {
-        Self { beat: Instant::now(), awaited: vec!["the first lists".to_owned()], standby: false }
+        Self {
+            beat: Instant::now(),
+            awaited: vec!["the first lists".to_owned()],
+            standby: false,
+        }
     }
 }
 
@@ -48,12 +52,16 @@ pub(super) fn router(admin: Admin) -> Router {
 }
 
 async fn health(State(admin): State<Admin>) -> impl IntoResponse {
-    let (age, standby) =
-        admin.pulse.lock().map_or((Duration::MAX, false), |pulse| (pulse.beat.elapsed(), pulse.standby));
+    let (age, standby) = admin.pulse.lock().map_or((Duration::MAX, false), |pulse| {
+        (pulse.beat.elapsed(), pulse.standby)
+    });
     if standby || age < BEAT * 10 {
         (StatusCode::OK, "alive\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("the loop has not moved for {} s\n", age.as_secs()))
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the loop has not moved for {} s\n", age.as_secs()),
+        )
     }
 }
 
@@ -63,11 +71,17 @@ async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
         |pulse| (pulse.awaited.clone(), pulse.standby),
     );
     if standby {
-        (StatusCode::OK, "ready to take over: another operator leads\n".to_owned())
+        (
+            StatusCode::OK,
+            "ready to take over: another operator leads\n".to_owned(),
+        )
     } else if awaited.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for the first list of: {}\n", awaited.join(", ")))
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("waiting for the first list of: {}\n", awaited.join(", ")),
+        )
     }
 }
 
@@ -81,10 +95,17 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     }
     match tokio::time::timeout(Duration::from_secs(5), pools).await {
         Ok(Ok(pools)) => {
-            let kind = [("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+            let kind = [(
+                "content-type",
+                "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            )];
             (StatusCode::OK, kind, admin.metrics.encode(pools)).into_response()
         }
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "the loop does not answer\n").into_response(),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the loop does not answer\n",
+        )
+            .into_response(),
     }
 }
 
@@ -95,7 +116,10 @@ pub(super) fn ask(events: Events) -> Ask {
         Box::pin(async move {
             let (answer, pools) = oneshot::channel();
             events.send(Event::View(wanted, answer)).ok()?;
-            tokio::time::timeout(Duration::from_secs(5), pools).await.ok()?.ok()
+            tokio::time::timeout(Duration::from_secs(5), pools)
+                .await
+                .ok()?
+                .ok()
         })
     })
 }

@@ -28,7 +28,10 @@ pub(super) struct Budget {
 impl Budget {
     fn take(&mut self, now: Time) -> bool {
         if self.second != now.0 / 1000 {
-            *self = Self { second: now.0 / 1000, spent: 0 };
+            *self = Self {
+                second: now.0 / 1000,
+                spent: 0,
+            };
         }
         self.spent += 1;
         self.spent <= STATUS_RATE
@@ -52,14 +55,33 @@ pub(super) fn decided(
         if decision.replicas >= decision.from || !pool.can_choose() {
             drain::end(pool, target, now, todo);
         } else if waits {
-            if pool.failed.as_ref().is_some_and(|(_, _, at)| *at - now > PATIENCE) {
+            if pool
+                .failed
+                .as_ref()
+                .is_some_and(|(_, _, at)| *at - now > PATIENCE)
+            {
                 drain::end(pool, target, now, todo);
             }
         } else if let Some(awaited) = drain::down(pool, target, decision.replicas, now, todo) {
             pool.memory = decision.memory.clone().unwritten(&pool.memory);
-            let sentence = format!("{} → {} workers: {awaited}", decision.from, decision.replicas);
-            let verdict = Verdict { reason: Reason::ScalingDown, sentence, ..verdict };
-            return report(pool, Some(target), verdict, Some(&taken), now, todo, metrics);
+            let sentence = format!(
+                "{} → {} workers: {awaited}",
+                decision.from, decision.replicas
+            );
+            let verdict = Verdict {
+                reason: Reason::ScalingDown,
+                sentence,
+                ..verdict
+            };
+            return report(
+                pool,
+                Some(target),
+                verdict,
+                Some(&taken),
+                now,
+                todo,
+                metrics,
+            );
         }
         if decision.replicas < decision.from && pool.is_unguarded(&taken.seen) {
             verdict.sentence += "; nothing tells which of its pods are busy: terminationGracePeriodSeconds is all that protects a running task";
@@ -75,7 +97,12 @@ pub(super) fn decided(
     {
         let sentence = format!("{}; it could not be written: {why}", verdict.sentence);
         pool.memory = decision.memory.clone().unwritten(&pool.memory);
-        let verdict = Verdict { reason: Reason::WriteFailed, sentence, to: decision.from, ..verdict };
+        let verdict = Verdict {
+            reason: Reason::WriteFailed,
+            sentence,
+            to: decision.from,
+            ..verdict
+        };
         return report(pool, target, verdict, Some(&taken), now, todo, metrics);
     }
     if matches!(decision.why, Why::TargetChanged(_)) {
@@ -110,17 +137,32 @@ pub(super) fn report(
         remember(&mut pool.history, &verdict, now);
     }
     note(pool, &verdict, todo, metrics);
-    let status = next_status(&pool.observed(target, verdict), &pool.memory, latest(pool), now);
-    let urgent = written || pool.unwritten.take().is_some_and(|unwritten| unwritten.urgent);
+    let status = next_status(
+        &pool.observed(target, verdict),
+        &pool.memory,
+        latest(pool),
+        now,
+    );
+    let urgent = written
+        || pool
+            .unwritten
+            .take()
+            .is_some_and(|unwritten| unwritten.urgent);
     if urgent || !same_to_a_person(&pool.status, &status) {
         let taken = taken.map(|taken| (Box::new(taken.clone()), now));
-        pool.unwritten = Some(Unwritten { status, taken, urgent });
+        pool.unwritten = Some(Unwritten {
+            status,
+            taken,
+            urgent,
+        });
     }
 }
 
 /// The newest status there is: what is on its way to the API server, or what it has.
 fn latest(pool: &PoolState) -> &WorkerPoolStatus {
-    pool.unwritten.as_ref().map_or(&pool.status, |unwritten| &unwritten.status)
+    pool.unwritten
+        .as_ref()
+        .map_or(&pool.status, |unwritten| &unwritten.status)
 }
 
 /// Reasons that are states a person should hear of when they begin and when they end, though no number changes.
@@ -149,7 +191,10 @@ fn note(pool: &mut PoolState, verdict: &Verdict, todo: &mut Vec<Command>, metric
     let reason = verdict.reason;
     if reason == Reason::ScalingDown {
         // The way to a number is no event of its own, and ends nothing.
-        let told = latest(pool).decision.as_ref().is_some_and(|decision| decision.reason == reason.as_str());
+        let told = latest(pool)
+            .decision
+            .as_ref()
+            .is_some_and(|decision| decision.reason == reason.as_str());
         if !told {
             metrics.decided(&pool.key, reason);
         }
@@ -160,7 +205,9 @@ fn note(pool: &mut PoolState, verdict: &Verdict, todo: &mut Vec<Command>, metric
     if verdict.written || differs {
         metrics.decided(&pool.key, reason);
     }
-    let ended = Reason::ALL.iter().any(|old| before.as_deref() == Some(old.as_str()) && is_news(*old));
+    let ended = Reason::ALL
+        .iter()
+        .any(|old| before.as_deref() == Some(old.as_str()) && is_news(*old));
     if verdict.written || differs && (is_news(reason) || ended) {
         todo.push(Command::Publish(Note {
             pool: pool.key.clone(),
@@ -187,10 +234,15 @@ pub(super) fn flush(pool: &mut PoolState, budget: &mut Budget, now: Time, todo: 
     if pool.writing || status_due(pool) > now {
         return;
     }
-    let due = pool.unwritten.take_if(|unwritten| unwritten.urgent || budget.take(now));
+    let due = pool
+        .unwritten
+        .take_if(|unwritten| unwritten.urgent || budget.take(now));
     let Some(unwritten) = due else { return };
     let status = in_full(pool, unwritten.status, unwritten.taken.as_ref());
-    let whole = WorkerPoolStatus { history: pool.history.clone(), ..status.clone() };
+    let whole = WorkerPoolStatus {
+        history: pool.history.clone(),
+        ..status.clone()
+    };
     pool.status = status;
     pool.writing = true;
     pool.written_at = Some(now);
@@ -206,16 +258,39 @@ pub(super) fn in_full(
 ) -> WorkerPoolStatus {
     if let (Some((taken, at)), Some(wishes)) = (taken, pool.pool()) {
         let Taken { decision, seen } = &**taken;
-        explain(&mut status, &decision.trail, outlook(wishes, seen, decision, *at));
+        explain(
+            &mut status,
+            &decision.trail,
+            outlook(wishes, seen, decision, *at),
+        );
     }
     status
 }
 
 /// When the fleet must attend to `pool` by itself.
 pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
-    let status = pool.unwritten.as_ref().filter(|_| !pool.writing).map(|_| status_due(pool).max(now + SOON));
-    let secret = pool.source.secret.as_ref().and(pool.source.read_at).map(|read| read + SECRET_PERIOD);
-    let retry = pool.failed.as_ref().map(|(_, _, at)| *at).filter(|at| *at > now);
-    let assert = pool.asserted.map(|at| at + pool.interval.0).filter(|at| *at > now);
-    [pool.look_at, status, secret, retry, assert].into_iter().flatten().min()
+    let status = pool
+        .unwritten
+        .as_ref()
+        .filter(|_| !pool.writing)
+        .map(|_| status_due(pool).max(now + SOON));
+    let secret = pool
+        .source
+        .secret
+        .as_ref()
+        .and(pool.source.read_at)
+        .map(|read| read + SECRET_PERIOD);
+    let retry = pool
+        .failed
+        .as_ref()
+        .map(|(_, _, at)| *at)
+        .filter(|at| *at > now);
+    let assert = pool
+        .asserted
+        .map(|at| at + pool.interval.0)
+        .filter(|at| *at > now);
+    [pool.look_at, status, secret, retry, assert]
+        .into_iter()
+        .flatten()
+        .min()
 }

@@ -15,8 +15,14 @@ impl Clock {
     /// A clock that starts now.
     #[must_use]
     pub fn start() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self { wall: i64::try_from(wall).unwrap_or(i64::MAX), start: Instant::now() }
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
+        Self {
+            wall: i64::try_from(wall).unwrap_or(i64::MAX),
+            start: Instant::now(),
+        }
     }
 
     /// Now.
@@ -29,7 +35,10 @@ impl Clock {
     #[must_use]
     pub fn at(&self, instant: Instant) -> Time {
         let since = instant.saturating_duration_since(self.start).as_millis();
-        Time(self.wall.saturating_add(i64::try_from(since).unwrap_or(i64::MAX)))
+        Time(
+            self.wall
+                .saturating_add(i64::try_from(since).unwrap_or(i64::MAX)),
+        )
     }
 
     /// When `time` will be, for a timer.

@@ -23,13 +23,25 @@ pub async fn apply(client: Client) -> anyhow::Result<()> {
         .with_context(|| format!("cannot apply the CRD {name}"))?;
     let end = tokio::time::Instant::now() + DEADLINE;
     while tokio::time::Instant::now() < end {
-        let found = api.get(&name).await.with_context(|| format!("cannot read the CRD {name}"))?;
-        let conditions = found.status.and_then(|status| status.conditions).unwrap_or_default();
-        if conditions.iter().any(|condition| condition.type_ == "Established" && condition.status == "True") {
+        let found = api
+            .get(&name)
+            .await
+            .with_context(|| format!("cannot read the CRD {name}"))?;
+        let conditions = found
+            .status
+            .and_then(|status| status.conditions)
+            .unwrap_or_default();
+        if conditions
+            .iter()
+            .any(|condition| condition.type_ == "Established" && condition.status == "True")
+        {
             tracing::info!("{name} is served");
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    bail!("{name} was applied but is not served after {} s: kubectl describe crd {name}", DEADLINE.as_secs())
+    bail!(
+        "{name} was applied but is not served after {} s: kubectl describe crd {name}",
+        DEADLINE.as_secs()
+    )
 }

@@ -33,15 +33,21 @@ pub(super) fn down(
     todo: &mut Vec<Command>,
 ) -> Option<String> {
     let mut plan = pool.plan.take().unwrap_or_default();
-    let awaited = pool.ground(target, now).and_then(|on| plan.down(&on, wish, todo));
+    let awaited = pool
+        .ground(target, now)
+        .and_then(|on| plan.down(&on, wish, todo));
     pool.plan = Some(plan);
     awaited
 }
 
 /// Takes back what is left of a plan, where there is one.
 pub(super) fn end(pool: &mut PoolState, target: &Target, now: Time, todo: &mut Vec<Command>) {
-    let Some(mut plan) = pool.plan.take() else { return };
-    let done = pool.ground(target, now).is_none_or(|on| plan.end(&on, todo));
+    let Some(mut plan) = pool.plan.take() else {
+        return;
+    };
+    let done = pool
+        .ground(target, now)
+        .is_none_or(|on| plan.end(&on, todo));
     pool.plan = Some(plan).filter(|_| !done);
 }
 
@@ -56,7 +62,12 @@ pub(super) fn abandon(pool: &mut PoolState, todo: &mut Vec<Command>) {
         todo.push(Command::Mark(pool.key.clone(), marked));
     }
     if let (Some(address), false) = (&pool.source.address, draining.is_empty()) {
-        todo.push(Command::Drain(address.clone(), pool.key.clone(), draining, false));
+        todo.push(Command::Drain(
+            address.clone(),
+            pool.key.clone(),
+            draining,
+            false,
+        ));
     }
 }
 
@@ -65,17 +76,29 @@ impl PoolState {
         let (key, timeout) = (&self.target, self.drain_timeout);
         let order = self.order()?;
         let address = self.source.address.as_ref();
-        Some(Ground { pool: &self.key, address, key, target, order, timeout, now })
+        Some(Ground {
+            pool: &self.key,
+            address,
+            key,
+            target,
+            order,
+            timeout,
+            now,
+        })
     }
 }
 
 impl Ground<'_> {
     pub fn owns(&self, pod: &Pod) -> bool {
-        let Some((kind, name)) = pod.owner.split_once('/') else { return false };
+        let Some((kind, name)) = pod.owner.split_once('/') else {
+            return false;
+        };
         let target = &*self.key.object.name;
         match &*self.key.kind {
             // The owner is a ReplicaSet, named by the Deployment and a hash without a hyphen.
-            "Deployment" => kind == "ReplicaSet" && name.rsplit_once('-').is_some_and(|(of, _)| of == target),
+            "Deployment" => {
+                kind == "ReplicaSet" && name.rsplit_once('-').is_some_and(|(of, _)| of == target)
+            }
             own => kind == own && name == target,
         }
     }

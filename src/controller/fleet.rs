@@ -86,10 +86,16 @@ impl Fleet {
                 self.lists.failed(watched, why);
                 self.attend_everyone(now, &mut todo);
             }
-            Event::Facts(looks) => looks.into_iter().for_each(|facts| self.seen(facts, now, &mut todo)),
+            Event::Facts(looks) => looks
+                .into_iter()
+                .for_each(|facts| self.seen(facts, now, &mut todo)),
             Event::Scaled(key, outcome, took) => self.scaled(&key, outcome, took, now, &mut todo),
-            Event::Pods(key, pods) => self.planned(&key, now, &mut todo, |plan| plan.listed(pods, now)),
-            Event::Marked(key, done) => self.planned(&key, now, &mut todo, |plan| plan.marked(done, now)),
+            Event::Pods(key, pods) => {
+                self.planned(&key, now, &mut todo, |plan| plan.listed(pods, now))
+            }
+            Event::Marked(key, done) => {
+                self.planned(&key, now, &mut todo, |plan| plan.marked(done, now))
+            }
             Event::StatusWritten(key, ok) => {
                 if let Some(pool) = self.pools.get_mut(&key) {
                     pool.writing = false;
@@ -110,7 +116,9 @@ impl Fleet {
                 let _ = answer.send(self.views(wanted, now));
             }
             Event::Tick => {
-                while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {
+                while let Some((at, key)) =
+                    self.timers.first().cloned().filter(|(at, _)| *at <= now)
+                {
                     self.timers.remove(&(at, key.clone()));
                     self.ring(&key, now, &mut todo);
                 }
@@ -122,7 +130,9 @@ impl Fleet {
     /// The operator ends, and nobody follows it: no worker may go on waiting for what will not come.
     pub fn stop(&mut self) -> Vec<Command> {
         let mut todo = Vec::new();
-        self.pools.values_mut().for_each(|pool| drain::abandon(pool, &mut todo));
+        self.pools
+            .values_mut()
+            .for_each(|pool| drain::abandon(pool, &mut todo));
         todo
     }
 
@@ -133,7 +143,10 @@ impl Fleet {
         if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
             self.pool_gone(&key, now, todo);
         }
-        let before = self.pools.get(&key).map(|old| (old.source.clone(), old.interval, old.target.clone()));
+        let before = self
+            .pools
+            .get(&key)
+            .map(|old| (old.source.clone(), old.interval, old.target.clone()));
         if let Some(old) = self.pools.get_mut(&key)
             && (old.target != fresh.target || !old.source.is_where(&fresh.source))
         {
@@ -145,9 +158,14 @@ impl Fleet {
             Some(old) => old.respec(object, self.in_cluster),
             None => drop(self.pools.insert(key.clone(), fresh)),
         }
-        let Some(pool) = self.pools.get(&key) else { return };
+        let Some(pool) = self.pools.get(&key) else {
+            return;
+        };
         self.lists.want(pool.watched());
-        todo.push(Command::WatchTargets(pool.api_version.clone(), pool.target.kind.clone()));
+        todo.push(Command::WatchTargets(
+            pool.api_version.clone(),
+            pool.target.kind.clone(),
+        ));
         let claim = (pool.created, key.clone());
         let (target, source, interval) = (pool.target.clone(), pool.source.clone(), pool.interval);
         if let Some((_, _, old)) = before.as_ref().filter(|(_, _, old)| *old != target) {
@@ -163,7 +181,12 @@ impl Fleet {
                 todo.push(Command::Forget(address, key.clone()));
             }
             if let Some(address) = source.address {
-                todo.push(Command::Observe(address, key.clone(), source.queues, interval.to_std()));
+                todo.push(Command::Observe(
+                    address,
+                    key.clone(),
+                    source.queues,
+                    interval.to_std(),
+                ));
             }
         }
         if let (Some(secret), None) = (source.secret, source.read_at) {
@@ -173,7 +196,9 @@ impl Fleet {
     }
 
     fn pool_gone(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
-        let Some(mut pool) = self.pools.remove(key) else { return };
+        let Some(mut pool) = self.pools.remove(key) else {
+            return;
+        };
         self.board.gone(key);
         drain::abandon(&mut pool, todo);
         if let Some(at) = pool.timer {
@@ -196,7 +221,13 @@ impl Fleet {
         }
     }
 
-    fn target_seen(&mut self, key: &TargetKey, target: Option<Target>, now: Time, todo: &mut Vec<Command>) {
+    fn target_seen(
+        &mut self,
+        key: &TargetKey,
+        target: Option<Target>,
+        now: Time,
+        todo: &mut Vec<Command>,
+    ) {
         match target {
             // A late watch event must not undo what our own write is known to have made.
             Some(new)
@@ -214,8 +245,13 @@ impl Fleet {
     }
 
     fn attend_all(&mut self, target: &TargetKey, now: Time, todo: &mut Vec<Command>) {
-        let pools: Vec<Key> =
-            self.claims.get(target).into_iter().flatten().map(|(_, pool)| pool.clone()).collect();
+        let pools: Vec<Key> = self
+            .claims
+            .get(target)
+            .into_iter()
+            .flatten()
+            .map(|(_, pool)| pool.clone())
+            .collect();
         for pool in &pools {
             self.attend(pool, now, todo);
         }
@@ -230,25 +266,40 @@ impl Fleet {
 
     fn seen(&mut self, facts: Facts, now: Time, todo: &mut Vec<Command>) {
         let key = facts.pool.clone();
-        let Some(pool) = self.pools.get_mut(&key) else { return };
+        let Some(pool) = self.pools.get_mut(&key) else {
+            return;
+        };
         if !pool.take_in(facts, now) {
             self.attend(&key, now, todo);
         }
         self.show(&key, now);
     }
 
-    fn secret_read(&mut self, key: &Key, answer: Result<String, String>, now: Time, todo: &mut Vec<Command>) {
-        let Some(pool) = self.pools.get_mut(key) else { return };
+    fn secret_read(
+        &mut self,
+        key: &Key,
+        answer: Result<String, String>,
+        now: Time,
+        todo: &mut Vec<Command>,
+    ) {
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
         todo.extend(pool.address_read(answer, self.in_cluster, now));
         self.attend(key, now, todo);
     }
 
     /// A timer of `key` ran out.
     fn ring(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
-        let Some(pool) = self.pools.get_mut(key) else { return };
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
         pool.timer = None;
         // When time may have changed the answer it is asked anew on fresh facts, not on those of the last look.
-        let look = pool.look_at.take_if(|at| *at <= now).and(pool.source.address.clone());
+        let look = pool
+            .look_at
+            .take_if(|at| *at <= now)
+            .and(pool.source.address.clone());
         if let (Some(secret), Some(read)) = (&pool.source.secret, pool.source.read_at)
             && read + SECRET_PERIOD <= now
         {
@@ -267,8 +318,18 @@ impl Fleet {
     }
 
     /// Something came of what the plan of `key` asked for.
-    fn planned(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>, take_in: impl FnOnce(&mut Plan)) {
-        if let Some(plan) = self.pools.get_mut(key).and_then(|pool| pool.plan.as_deref_mut()) {
+    fn planned(
+        &mut self,
+        key: &Key,
+        now: Time,
+        todo: &mut Vec<Command>,
+        take_in: impl FnOnce(&mut Plan),
+    ) {
+        if let Some(plan) = self
+            .pools
+            .get_mut(key)
+            .and_then(|pool| pool.plan.as_deref_mut())
+        {
             take_in(plan);
             self.attend(key, now, todo);
         }
@@ -277,7 +338,11 @@ impl Fleet {
     /// Why this pool must not write its target, where it must not.
     fn rival(&self, pool: &PoolState) -> Option<String> {
         let target = pool.target.display();
-        if let Some((name, _)) = self.rivals.iter().find(|(_, scaled)| **scaled == pool.target) {
+        if let Some((name, _)) = self
+            .rivals
+            .iter()
+            .find(|(_, scaled)| **scaled == pool.target)
+        {
             let name = &name.name;
             return Some(format!(
                 "HorizontalPodAutoscaler {name} scales {target} too, so this pool writes nothing: kubectl delete hpa {name}, or delete this pool"
@@ -294,14 +359,18 @@ impl Fleet {
 
     /// Decides on what is known of one pool, acts where the number differs, and reports.
     fn attend(&mut self, key: &Key, now: Time, todo: &mut Vec<Command>) {
-        let Some(pool) = self.pools.get(key) else { return };
+        let Some(pool) = self.pools.get(key) else {
+            return;
+        };
         let listed = self.lists.state(&pool.watched());
         if listed == Listed::NotYet {
             return;
         }
         let rival = self.rival(pool);
         let target = self.targets.get(&pool.target);
-        let Some(pool) = self.pools.get_mut(key) else { return };
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
         if pool.acting.is_none() {
             if let Some(target) = target {
                 pool.recall(target, now);
@@ -325,10 +394,15 @@ impl Fleet {
         }
         attend::flush(pool, &mut self.budget, now, todo);
         if pool.plan.is_some() {
-            pool.look_at = Some(pool.look_at.map_or(now + drain::BEAT, |at| at.min(now + drain::BEAT)));
+            pool.look_at = Some(
+                pool.look_at
+                    .map_or(now + drain::BEAT, |at| at.min(now + drain::BEAT)),
+            );
         }
-        let settled =
-            pool.acting.is_none() && pool.plan.is_none() && pool.unwritten.is_none() && pool.failed.is_none();
+        let settled = pool.acting.is_none()
+            && pool.plan.is_none()
+            && pool.unwritten.is_none()
+            && pool.failed.is_none();
         pool.calm = settled && pool.memory.last_change != Some(now);
         self.set_timer(key, now);
     }
@@ -341,15 +415,20 @@ impl Fleet {
         now: Time,
         todo: &mut Vec<Command>,
     ) {
-        let Some(pool) = self.pools.get_mut(key) else { return };
-        let Some(Acting { taken, verdict }) = pool.acting.take() else { return };
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
+        let Some(Acting { taken, verdict }) = pool.acting.take() else {
+            return;
+        };
         match outcome {
             Ok(done) => {
                 pool.failed = None;
                 if let Some(target) = self.targets.get_mut(&pool.target)
                     && target.version < done.version
                 {
-                    (target.desired, target.version, target.observed) = (done.replicas, done.version, false);
+                    (target.desired, target.version, target.observed) =
+                        (done.replicas, done.version, false);
                 }
                 if let Some(plan) = &mut pool.plan {
                     plan.written(verdict.from, verdict.to);
@@ -359,8 +438,20 @@ impl Fleet {
                 let target = self.targets.get(&pool.target);
                 // A push makes nobody leave.
                 let reaction = took.filter(|_| verdict.to > verdict.from);
-                let verdict = Verdict { written: true, reaction, ..verdict };
-                attend::report(pool, target, verdict, Some(&taken), now, todo, &self.metrics);
+                let verdict = Verdict {
+                    written: true,
+                    reaction,
+                    ..verdict
+                };
+                attend::report(
+                    pool,
+                    target,
+                    verdict,
+                    Some(&taken),
+                    now,
+                    todo,
+                    &self.metrics,
+                );
                 attend::flush(pool, &mut self.budget, now, todo);
                 let planned = pool.plan.is_some();
                 self.set_timer(key, now);
@@ -370,7 +461,8 @@ impl Fleet {
             }
             Err(error) => {
                 let tries = pool.failed.as_ref().map_or(0, |(tries, ..)| *tries) + 1;
-                let pause = Millis(i64::try_from(error.kind().pause(tries).as_millis()).unwrap_or(10_000));
+                let pause =
+                    Millis(i64::try_from(error.kind().pause(tries).as_millis()).unwrap_or(10_000));
                 tracing::warn!(pool = %key, tries, "{error}");
                 pool.failed = Some((tries, error.to_string(), now + pause));
                 pool.memory = taken.decision.memory.unwritten(&pool.memory);
@@ -380,7 +472,9 @@ impl Fleet {
     }
 
     fn set_timer(&mut self, key: &Key, now: Time) {
-        let Some(pool) = self.pools.get_mut(key) else { return };
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
         self.board.touch(key, pool.acting.is_some(), now);
         let next = attend::wake_at(pool, now);
         if next != pool.timer {

@@ -25,7 +25,10 @@ pub(super) struct Leader {
 impl Leader {
     /// A candidate named `identity` for the lease in `namespace`.
     pub fn new(client: Client, namespace: &str, identity: String) -> Self {
-        Self { api: Api::namespaced(client, namespace), identity }
+        Self {
+            api: Api::namespaced(client, namespace),
+            identity,
+        }
     }
 
     /// Waits until this process leads; answers the lease as it was written, or `None` when `stop` came first.
@@ -39,7 +42,10 @@ impl Leader {
                     return Some(lease);
                 }
                 Ok(None) if !told => {
-                    tracing::info!(identity = self.identity, "stands by: another operator leads");
+                    tracing::info!(
+                        identity = self.identity,
+                        "stands by: another operator leads"
+                    );
                     told = true;
                 }
                 Ok(None) => {}
@@ -58,18 +64,31 @@ impl Leader {
     ) -> Result<Option<Lease>, kube::Error> {
         let Some(found) = self.api.get_opt(FIELD_MANAGER).await? else {
             let lease = self.mine(Lease::default());
-            return self.api.create(&PostParams::default(), &lease).await.map(Some);
+            return self
+                .api
+                .create(&PostParams::default(), &lease)
+                .await
+                .map(Some);
         };
         let version = found.metadata.resource_version.clone();
         if seen.as_ref().is_none_or(|(before, _)| *before != version) {
             *seen = Some((version, Instant::now()));
         }
-        let holder = found.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
-        let still = seen.as_ref().is_some_and(|(_, since)| since.elapsed() < LEASE);
+        let holder = found
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.holder_identity.as_deref())
+            .unwrap_or_default();
+        let still = seen
+            .as_ref()
+            .is_some_and(|(_, since)| since.elapsed() < LEASE);
         if !holder.is_empty() && holder != self.identity && still {
             return Ok(None);
         }
-        self.api.replace(FIELD_MANAGER, &PostParams::default(), &self.mine(found)).await.map(Some)
+        self.api
+            .replace(FIELD_MANAGER, &PostParams::default(), &self.mine(found))
+            .await
+            .map(Some)
     }
 
     fn mine(&self, found: Lease) -> Lease {
@@ -77,11 +96,18 @@ impl Leader {
         let before = found.spec.unwrap_or_default();
         let ours = before.holder_identity.as_deref() == Some(&self.identity);
         Lease {
-            metadata: ObjectMeta { name: Some(FIELD_MANAGER.to_owned()), ..found.metadata },
+            metadata: ObjectMeta {
+                name: Some(FIELD_MANAGER.to_owned()),
+                ..found.metadata
+            },
             spec: Some(LeaseSpec {
                 holder_identity: Some(self.identity.clone()),
                 lease_duration_seconds: i32::try_from(LEASE.as_secs()).ok(),
-                acquire_time: if ours { before.acquire_time } else { Some(now.clone()) },
+                acquire_time: if ours {
+                    before.acquire_time
+                } else {
+                    Some(now.clone())
+                },
                 renew_time: Some(now),
                 lease_transitions: Some(before.lease_transitions.unwrap_or(0) + i32::from(!ours)),
                 ..before

@@ -23,7 +23,11 @@ pub(super) enum Listed {
 impl Lists {
     pub fn new() -> Self {
         let wanted = BTreeSet::from([Watched::Pools, Watched::Rivals]);
-        Self { wanted, complete: BTreeSet::new(), failed: BTreeMap::new() }
+        Self {
+            wanted,
+            complete: BTreeSet::new(),
+            failed: BTreeMap::new(),
+        }
     }
 
     pub fn want(&mut self, watched: Watched) {
@@ -41,19 +45,29 @@ impl Lists {
 
     /// What the operator as a whole still waits for. A kind that somebody's typing error names is not waited for.
     pub fn awaited(&self) -> Vec<Watched> {
-        let hopeless =
-            |watched: &Watched| matches!(watched, Watched::Targets(..)) && self.failed.contains_key(watched);
-        self.wanted.iter().filter(|one| !self.complete.contains(*one) && !hopeless(one)).cloned().collect()
+        let hopeless = |watched: &Watched| {
+            matches!(watched, Watched::Targets(..)) && self.failed.contains_key(watched)
+        };
+        self.wanted
+            .iter()
+            .filter(|one| !self.complete.contains(*one) && !hopeless(one))
+            .cloned()
+            .collect()
     }
 
     /// Whether a pool whose target is of `kind` can be judged.
     pub fn state(&self, kind: &Watched) -> Listed {
-        if ![&Watched::Pools, &Watched::Rivals].into_iter().all(|one| self.complete.contains(one)) {
+        if ![&Watched::Pools, &Watched::Rivals]
+            .into_iter()
+            .all(|one| self.complete.contains(one))
+        {
             Listed::NotYet
         } else if self.complete.contains(kind) {
             Listed::Yes
         } else {
-            self.failed.get(kind).map_or(Listed::NotYet, |why| Listed::Failing(why.clone()))
+            self.failed
+                .get(kind)
+                .map_or(Listed::NotYet, |why| Listed::Failing(why.clone()))
         }
     }
 }

@@ -42,11 +42,19 @@ use watches::Watches;
 const BURST: usize = 256;
 
 /// Runs the operator until `stop`; then finishes the writes that are under way.
-pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    client: Client,
+    settings: &Settings,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let (events, mut inbox) = tokio::sync::mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::new());
     let pulse = Arc::new(Mutex::new(Pulse::start()));
-    let admin = Admin { events: events.clone(), metrics: Arc::clone(&metrics), pulse: Arc::clone(&pulse) };
+    let admin = Admin {
+        events: events.clone(),
+        metrics: Arc::clone(&metrics),
+        pulse: Arc::clone(&pulse),
+    };
     let board = Arc::new(web::Board::default());
     let mut servers = vec![serve(settings.listen, "--listen", admin::router(admin), &stop).await?];
     if let Some(address) = settings.dashboard {
@@ -56,7 +64,10 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
 
     let lease = if settings.leader_elect {
         let leader = Leader::new(client.clone(), &settings.pod_namespace, identity());
-        pulse.lock().map(|mut pulse| pulse.standby = true).unwrap_or_default();
+        pulse
+            .lock()
+            .map(|mut pulse| pulse.standby = true)
+            .unwrap_or_default();
         match leader.acquire(&stop).await {
             Some(lease) => Some(tokio::spawn(leader.hold(lease, stop.clone()))),
             None => return Ok(()),
@@ -66,7 +77,12 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
     };
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let namespaces = settings.namespaces.clone();
-    let watches = Watches { client, namespaces, events, stop: stop.clone() };
+    let watches = Watches {
+        client,
+        namespaces,
+        events,
+        stop: stop.clone(),
+    };
     watches.start();
     let clock = Clock::start();
     let mut fleet = Fleet::new(in_cluster, Arc::clone(&metrics)).shown_on(board);
@@ -76,10 +92,16 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
     while !stop.is_cancelled() {
         if let Ok(mut pulse) = pulse.lock() {
             let awaited = fleet.awaited().iter().map(name).collect();
-            *pulse = Pulse { beat: Instant::now(), awaited, standby: false };
+            *pulse = Pulse {
+                beat: Instant::now(),
+                awaited,
+                standby: false,
+            };
         }
         let beat = Instant::now() + BEAT;
-        let wake = fleet.next_tick().map_or(beat, |at| clock.instant(at).min(beat));
+        let wake = fleet
+            .next_tick()
+            .map_or(beat, |at| clock.instant(at).min(beat));
         let first = tokio::select! {
             event = inbox.recv() => event.unwrap_or(Event::Tick),
             () = tokio::time::sleep_until(wake.into()) => Event::Tick,
@@ -88,17 +110,26 @@ pub async fn run(client: Client, settings: &Settings, stop: CancellationToken) -
         let mut event = Some(first);
         for _ in 0..BURST {
             let Some(now) = event.take() else { break };
-            fleet.on(now, clock.now()).into_iter().for_each(|command| hands.perform(command));
+            fleet
+                .on(now, clock.now())
+                .into_iter()
+                .for_each(|command| hands.perform(command));
             event = inbox.try_recv().ok();
         }
         if let Some(last) = event {
-            fleet.on(last, clock.now()).into_iter().for_each(|command| hands.perform(command));
+            fleet
+                .on(last, clock.now())
+                .into_iter()
+                .for_each(|command| hands.perform(command));
         }
     }
     tracing::info!("stopping");
     // With an election another one follows, and has its own plans by now.
     if lease.is_none() {
-        fleet.stop().into_iter().for_each(|command| hands.perform(command));
+        fleet
+            .stop()
+            .into_iter()
+            .for_each(|command| hands.perform(command));
     }
     hands.finish().await;
     if let Some(lease) = lease {
@@ -116,17 +147,22 @@ async fn serve(
     router: axum::Router,
     stop: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))?;
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}: choose another address with {flag}")
+    })?;
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     Ok(tokio::spawn(server.into_future()))
 }
 
 /// Tells this process from the others that stand for election.
 fn identity() -> String {
     let host = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
-    format!("{}_{:08x}", host.as_deref().unwrap_or("workerpool-operator"), fastrand::u32(..))
+    format!(
+        "{}_{:08x}",
+        host.as_deref().unwrap_or("workerpool-operator"),
+        fastrand::u32(..)
+    )
 }
 
 fn name(watched: &Watched) -> String {

@@ -3,7 +3,9 @@
 use super::event::{Command, Event, Scale};
 use super::watches::{Events, Watches};
 use crate::act;
-use crate::api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
+use crate::api::{
+    FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus,
+};
 use crate::decide::Millis;
 use crate::observe::{Address, endpoint, pods, target};
 use crate::report::{Metrics, Note, events};
@@ -111,15 +113,20 @@ impl Hands {
         self.endpoints.entry(address).or_insert_with_key(|address| {
             let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
             let events = self.events.clone();
-            self.tasks.spawn(endpoint::run(address.clone(), inbox, move |facts| {
-                let _ = events.send(Event::Facts(facts));
-            }));
+            self.tasks
+                .spawn(endpoint::run(address.clone(), inbox, move |facts| {
+                    let _ = events.send(Event::Facts(facts));
+                }));
             (commands, 0)
         })
     }
 
     fn list_pods(&self, pool: Key, selector: String) {
-        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.drains));
+        let (client, events, permits) = (
+            self.client.clone(),
+            self.events.clone(),
+            Arc::clone(&self.drains),
+        );
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
             let pods = pods::list(client, &pool.namespace, &selector).await;
@@ -128,11 +135,18 @@ impl Hands {
     }
 
     fn mark(&self, pool: Key, marks: Vec<(String, bool)>) {
-        let (client, events, permits) = (self.client.clone(), self.events.clone(), Arc::clone(&self.drains));
+        let (client, events, permits) = (
+            self.client.clone(),
+            self.events.clone(),
+            Arc::clone(&self.drains),
+        );
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
             let marked = act::mark(client, &pool.namespace, &marks).await;
-            let _ = events.send(Event::Marked(pool, marked.map_err(|error| error.to_string())));
+            let _ = events.send(Event::Marked(
+                pool,
+                marked.map_err(|error| error.to_string()),
+            ));
         });
     }
 
@@ -140,13 +154,21 @@ impl Hands {
         let (client, events) = (self.client.clone(), self.events.clone());
         let (permits, metrics) = (Arc::clone(&self.scales), Arc::clone(&self.metrics));
         self.tasks.spawn(async move {
-            let Scale { pool, api_version, target, replicas, woken } = scale;
+            let Scale {
+                pool,
+                api_version,
+                target,
+                replicas,
+                woken,
+            } = scale;
             let resource = target::resource(&api_version, &target.kind);
             let _permit = permits.acquire().await;
             let outcome = act::scale(client, &resource, &target.object, replicas).await;
             let took = woken.map(|woken| woken.elapsed());
             metrics.scaled(outcome.is_ok(), took);
-            let millis = took.and_then(|took| i64::try_from(took.as_millis()).ok()).map(Millis);
+            let millis = took
+                .and_then(|took| i64::try_from(took.as_millis()).ok())
+                .map(Millis);
             let _ = events.send(Event::Scaled(pool, outcome, millis));
         });
     }
@@ -186,10 +208,17 @@ impl Hands {
         let (metrics, instance) = (Arc::clone(&self.metrics), Arc::clone(&self.instance));
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
-            let publish = events::publish(client, &note, &instance, k8s_openapi::jiff::Timestamp::now());
+            let publish = events::publish(
+                client,
+                &note,
+                &instance,
+                k8s_openapi::jiff::Timestamp::now(),
+            );
             match tokio::time::timeout(DEADLINE, publish).await {
                 Ok(Ok(())) => metrics.event_published(),
-                Ok(Err(error)) => tracing::warn!(pool = %note.pool, "cannot publish an event: {error}"),
+                Ok(Err(error)) => {
+                    tracing::warn!(pool = %note.pool, "cannot publish an event: {error}")
+                }
                 Err(_) => tracing::warn!(pool = %note.pool, "cannot publish an event: no answer"),
             }
         });

@@ -75,7 +75,9 @@ impl Plan {
                 (self.pods, self.listed_at, self.trouble) = (pods, Some(now), None);
                 self.listed = self.lists;
             }
-            Err(why) => self.trouble = Some((format!("its pods cannot be listed: {why}"), now + STALE)),
+            Err(why) => {
+                self.trouble = Some((format!("its pods cannot be listed: {why}"), now + STALE))
+            }
         }
     }
 
@@ -90,7 +92,10 @@ impl Plan {
 
     /// What a process before this one left is taken back; what it wrote last is not known.
     pub fn found() -> Self {
-        Self { lowest: Some(0), ..Self::default() }
+        Self {
+            lowest: Some(0),
+            ..Self::default()
+        }
     }
 
     /// The scale was written.
@@ -136,9 +141,14 @@ impl Plan {
                 || self.listed_at.is_none()
                 || self.pods.iter().any(|it| it.name == *pod && !it.leaving)
         };
-        let drain = self.workers.iter().filter(|worker| worker.drain != Drain::No && !self.written);
+        let drain = self
+            .workers
+            .iter()
+            .filter(|worker| worker.drain != Drain::No && !self.written);
         for worker in drain.filter(|worker| worker.pod.as_ref().is_some_and(ours)) {
-            let Some(queue) = queues.get_mut(worker.queue) else { continue };
+            let Some(queue) = queues.get_mut(worker.queue) else {
+                continue;
+            };
             if let (Fact::Known(sum), Fact::Known(live @ 1..)) = (queue.cpu_sum, queue.live) {
                 queue.cpu_sum = Fact::Known(sum / live * (live + 1));
             }
@@ -152,27 +162,54 @@ impl Plan {
         if self.written {
             return Default::default();
         }
-        let marked = self.marks.into_iter().filter(|(_, (on, _))| *on).map(|(pod, _)| (pod, false));
-        let victim = |worker: &&Worker| worker.pod.as_ref().is_some_and(|it| self.victims.contains_key(it));
-        let draining = self.workers.iter().filter(|worker| worker.drain != Drain::No).filter(victim);
-        let asked = self.told.into_iter().filter(|(_, (on, _))| *on).map(|(worker, _)| worker);
-        let all: BTreeSet<_> =
-            draining.map(|worker| (worker.queue, worker.id.clone())).chain(asked).collect();
+        let marked = self
+            .marks
+            .into_iter()
+            .filter(|(_, (on, _))| *on)
+            .map(|(pod, _)| (pod, false));
+        let victim = |worker: &&Worker| {
+            worker
+                .pod
+                .as_ref()
+                .is_some_and(|it| self.victims.contains_key(it))
+        };
+        let draining = self
+            .workers
+            .iter()
+            .filter(|worker| worker.drain != Drain::No)
+            .filter(victim);
+        let asked = self
+            .told
+            .into_iter()
+            .filter(|(_, (on, _))| *on)
+            .map(|(worker, _)| worker);
+        let all: BTreeSet<_> = draining
+            .map(|worker| (worker.queue, worker.id.clone()))
+            .chain(asked)
+            .collect();
         (marked.collect(), all.into_iter().collect())
     }
 
     /// The way down to `wish`; what is awaited, or `None` when the scale may be written.
     pub fn down(&mut self, on: &Ground<'_>, wish: i32, todo: &mut Vec<Command>) -> Option<String> {
         let now = on.now;
-        if let Some(why) = self.trouble.as_ref().filter(|(_, until)| now < *until).map(|(why, _)| why.clone())
+        if let Some(why) = self
+            .trouble
+            .as_ref()
+            .filter(|(_, until)| now < *until)
+            .map(|(why, _)| why.clone())
         {
             // Nobody stays away from work for as long as a person may take.
             self.release(on, todo);
             return Some(why);
         }
         self.list_after(STALE, on, todo);
-        let Some(at) = self.listed_at.filter(|_| self.listed) else { return Some(SURE.to_owned()) };
-        let Some(looked) = self.looked_at else { return Some(look(on, todo)) };
+        let Some(at) = self.listed_at.filter(|_| self.listed) else {
+            return Some(SURE.to_owned());
+        };
+        let Some(looked) = self.looked_at else {
+            return Some(look(on, todo));
+        };
         let staying = self.staying(on);
         let there = i32::try_from(staying.len()).unwrap_or(i32::MAX);
         if self.takes(&staying, on) {
@@ -186,7 +223,10 @@ impl Plan {
         }
         if self.rolls(on) {
             self.release(on, todo);
-            return Some(format!("waiting for the rollout of {} to end", on.key.display()));
+            return Some(format!(
+                "waiting for the rollout of {} to end",
+                on.key.display()
+            ));
         }
         let count = usize::try_from(there - wish).unwrap_or(0);
         self.choose(&staying, count, on);
@@ -235,7 +275,9 @@ impl Plan {
             self.list_after(Millis(0), on, todo);
         }
         let heard = self.told.values().all(|(_, at)| on.now - *at >= AGAIN);
-        let looked = self.looked_at.is_some_and(|at| self.told.values().all(|(_, told)| *told < at));
+        let looked = self
+            .looked_at
+            .is_some_and(|at| self.told.values().all(|(_, told)| *told < at));
         clear && heard && looked && self.listed && !self.marking
     }
 
@@ -250,12 +292,20 @@ impl Plan {
 
     /// Pods that the target's controller counts.
     fn staying(&self, on: &Ground<'_>) -> Vec<Pod> {
-        self.pods.iter().filter(|pod| !pod.leaving && on.owns(pod)).cloned().collect()
+        self.pods
+            .iter()
+            .filter(|pod| !pod.leaving && on.owns(pod))
+            .cloned()
+            .collect()
     }
 
     /// Costs are compared within one `ReplicaSet` only.
     fn rolls(&self, on: &Ground<'_>) -> bool {
-        let mut owners = self.pods.iter().filter(|pod| !pod.leaving && on.owns(pod)).map(|pod| &pod.owner);
+        let mut owners = self
+            .pods
+            .iter()
+            .filter(|pod| !pod.leaving && on.owns(pod))
+            .map(|pod| &pod.owner);
         let first = owners.next();
         &*on.key.kind == "Deployment"
             && (owners.any(|owner| Some(owner) != first) || on.target.updated < on.target.replicas)
@@ -263,10 +313,17 @@ impl Plan {
 
     fn choose(&mut self, staying: &[Pod], count: usize, on: &Ground<'_>) {
         let idle = |pod: &String| {
-            self.workers.iter().all(|it| it.pod.as_ref() != Some(pod) || it.drain == Drain::Done)
+            self.workers
+                .iter()
+                .all(|it| it.pod.as_ref() != Some(pod) || it.drain == Drain::Done)
         };
         let late = |(pod, since): &(&String, &Time)| on.now - **since >= on.timeout && !idle(pod);
-        let late: Vec<String> = self.victims.iter().filter(late).map(|(pod, _)| pod.clone()).collect();
+        let late: Vec<String> = self
+            .victims
+            .iter()
+            .filter(late)
+            .map(|(pod, _)| pod.clone())
+            .collect();
         for pod in late {
             self.victims.remove(&pod);
             self.late.insert(pod);
@@ -276,8 +333,10 @@ impl Plan {
         let late = |pod: &str| self.late.contains(pod);
         let chosen = choose(&pods, &self.workers, count, on.order, kept, late);
         let since = |pod: &String| self.victims.get(pod).copied().unwrap_or(on.now);
-        let chosen: BTreeMap<String, Time> =
-            chosen.into_iter().map(|pod| (pod.clone(), since(&pod))).collect();
+        let chosen: BTreeMap<String, Time> = chosen
+            .into_iter()
+            .map(|pod| (pod.clone(), since(&pod)))
+            .collect();
         // Who is chosen again though late begins anew.
         self.late.retain(|pod| !chosen.contains_key(pod));
         self.victims = chosen;
@@ -287,13 +346,20 @@ impl Plan {
     fn tell(&mut self, staying: &[Pod], on: &Ground<'_>, todo: &mut Vec<Command>) -> bool {
         let (mut stop, mut go_on, mut seen) = (Vec::new(), Vec::new(), true);
         for worker in &self.workers {
-            let Some(pod) = worker.pod.as_ref().filter(|pod| staying.iter().any(|it| it.name == **pod))
+            let Some(pod) = worker
+                .pod
+                .as_ref()
+                .filter(|pod| staying.iter().any(|it| it.name == **pod))
             else {
                 continue;
             };
             let (wanted, is) = (self.victims.contains_key(pod), worker.drain != Drain::No);
             let id = (worker.queue, worker.id.clone());
-            let told = self.told.get(&id).filter(|(_, at)| on.now - *at < AGAIN).map(|(on, _)| *on);
+            let told = self
+                .told
+                .get(&id)
+                .filter(|(_, at)| on.now - *at < AGAIN)
+                .map(|(on, _)| *on);
             seen &= wanted == is;
             if wanted != told.unwrap_or(is) && (wanted || !self.is_marked(pod, staying, on)) {
                 if wanted { &mut stop } else { &mut go_on }.push(id);
@@ -308,41 +374,76 @@ impl Plan {
 
     /// Who drains goes on draining.
     fn renew(&mut self, staying: &[Pod], on: &Ground<'_>, todo: &mut Vec<Command>) {
-        let here = |worker: &&Worker| staying.iter().any(|pod| worker.pod.as_ref() == Some(&pod.name));
-        let draining = self.workers.iter().filter(|worker| worker.drain != Drain::No).filter(here);
+        let here = |worker: &&Worker| {
+            staying
+                .iter()
+                .any(|pod| worker.pod.as_ref() == Some(&pod.name))
+        };
+        let draining = self
+            .workers
+            .iter()
+            .filter(|worker| worker.drain != Drain::No)
+            .filter(here);
         let ids = draining.map(|worker| (worker.queue, worker.id.clone()));
         let ids = ids.filter(|id| self.ends_soon(id, on)).collect();
         self.ask(ids, true, on, todo);
     }
 
     fn ends_soon(&self, worker: &(usize, String), on: &Ground<'_>) -> bool {
-        self.told.get(worker).is_none_or(|(_, at)| on.now - *at >= RENEW)
+        self.told
+            .get(worker)
+            .is_none_or(|(_, at)| on.now - *at >= RENEW)
     }
 
     fn ask(&mut self, workers: Ids, drain: bool, on: &Ground<'_>, todo: &mut Vec<Command>) {
-        self.told.extend(workers.iter().map(|id| (id.clone(), (drain, on.now))));
+        self.told
+            .extend(workers.iter().map(|id| (id.clone(), (drain, on.now))));
         if let (Some(address), false) = (on.address, workers.is_empty()) {
-            todo.push(Command::Drain(address.clone(), on.pool.clone(), workers, drain));
+            todo.push(Command::Drain(
+                address.clone(),
+                on.pool.clone(),
+                workers,
+                drain,
+            ));
         }
     }
 
     /// Whether `pod` may bear the mark. Nobody is told to go on before it is taken away: of who drains a new process
     /// hears at its first look, of a mark it does not.
     fn is_marked(&self, pod: &str, staying: &[Pod], on: &Ground<'_>) -> bool {
-        let told = self.marks.get(pod).filter(|_| !self.listed).map(|(on, _)| *on);
-        let marked = told.unwrap_or_else(|| staying.iter().any(|it| it.name == pod && it.cost == MARK));
+        let told = self
+            .marks
+            .get(pod)
+            .filter(|_| !self.listed)
+            .map(|(on, _)| *on);
+        let marked =
+            told.unwrap_or_else(|| staying.iter().any(|it| it.name == pod && it.cost == MARK));
         (marked || self.marking) && !self.is_troubled(on)
     }
 
     fn is_troubled(&self, on: &Ground<'_>) -> bool {
-        self.trouble.as_ref().is_some_and(|(_, until)| on.now < *until)
+        self.trouble
+            .as_ref()
+            .is_some_and(|(_, until)| on.now < *until)
     }
 
     /// Who of the victims is not empty for good, in words.
     fn awaited(&self) -> Option<String> {
-        let mut all: Vec<&Worker> = self.workers.iter().filter(|it| it.drain != Drain::Done).collect();
-        all.retain(|worker| worker.pod.as_ref().is_some_and(|pod| self.victims.contains_key(pod)));
-        let busy = all.iter().filter(|worker| worker.busy).filter_map(|worker| worker.pod.as_deref());
+        let mut all: Vec<&Worker> = self
+            .workers
+            .iter()
+            .filter(|it| it.drain != Drain::Done)
+            .collect();
+        all.retain(|worker| {
+            worker
+                .pod
+                .as_ref()
+                .is_some_and(|pod| self.victims.contains_key(pod))
+        });
+        let busy = all
+            .iter()
+            .filter(|worker| worker.busy)
+            .filter_map(|worker| worker.pod.as_deref());
         let names: Vec<&str> = busy.collect::<BTreeSet<_>>().into_iter().collect();
         let names = match names[..] {
             [] if all.is_empty() => return None,
@@ -355,19 +456,36 @@ impl Plan {
     }
 
     /// Marks the victims once they are `empty`, and takes the mark off all others; true where the list shows it.
-    fn mark(&mut self, staying: &[Pod], empty: bool, on: &Ground<'_>, todo: &mut Vec<Command>) -> bool {
+    fn mark(
+        &mut self,
+        staying: &[Pod],
+        empty: bool,
+        on: &Ground<'_>,
+        todo: &mut Vec<Command>,
+    ) -> bool {
         let (mut marks, mut seen) = (Vec::new(), true);
-        for pod in staying.iter().filter(|_| on.order == Order::Cost && !self.marking) {
+        for pod in staying
+            .iter()
+            .filter(|_| on.order == Order::Cost && !self.marking)
+        {
             let is = pod.cost == MARK;
             let wanted = self.victims.contains_key(&pod.name) && (empty || is);
-            let told = self.marks.get(&pod.name).filter(|(_, at)| on.now - *at < AGAIN).map(|(on, _)| *on);
+            let told = self
+                .marks
+                .get(&pod.name)
+                .filter(|(_, at)| on.now - *at < AGAIN)
+                .map(|(on, _)| *on);
             seen &= wanted == is;
             if wanted != told.unwrap_or(is) {
                 marks.push((pod.name.clone(), wanted));
             }
         }
         if !marks.is_empty() && !self.is_troubled(on) {
-            self.marks.extend(marks.iter().map(|(pod, mark)| (pod.clone(), (*mark, on.now))));
+            self.marks.extend(
+                marks
+                    .iter()
+                    .map(|(pod, mark)| (pod.clone(), (*mark, on.now))),
+            );
             (self.marking, self.asked_at) = (true, Some(on.now));
             todo.push(Command::Mark(on.pool.clone(), marks));
         }
@@ -379,7 +497,10 @@ impl Plan {
         let due = !self.listed || self.listed_at.is_none_or(|at| on.now - at >= span);
         if due && !self.is_troubled(on) && !self.listing && !self.marking {
             (self.listing, self.lists) = (true, true);
-            todo.push(Command::ListPods(on.pool.clone(), on.target.selector.clone()));
+            todo.push(Command::ListPods(
+                on.pool.clone(),
+                on.target.selector.clone(),
+            ));
         }
     }
 }

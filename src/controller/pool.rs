@@ -6,11 +6,13 @@ use super::plan::Plan;
 use super::source::Source;
 use super::staff::Kept;
 use crate::api::{
-    self, Change, Key, PIN_UNTIL, Refusal, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, Wishes, WorkerPool,
-    WorkerPoolStatus,
+    self, Change, Key, PIN_UNTIL, Refusal, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, Wishes,
+    WorkerPool, WorkerPoolStatus,
 };
 use crate::decide::victims::{Drain, Order, are_named};
-use crate::decide::{Decision, Fact, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide};
+use crate::decide::{
+    Decision, Fact, Load, Memory, Millis, Pool, QueueSeen, Reason, Seen, Time, Why, decide,
+};
 use crate::observe::target::{Target, TargetKey, Writer};
 use crate::observe::{Address, Facts};
 use crate::report::{Observed, Verdict};
@@ -124,7 +126,10 @@ impl PoolState {
             notes: [PIN_UNTIL, SUSPEND_UNTIL, SUSPENDED_BY, SUSPEND_REASON]
                 .map(|name| object.annotations().get(name).cloned()),
             api_version: object.spec.scale_target_ref.api_version.clone(),
-            target: TargetKey::new(&object.spec.scale_target_ref, &object.namespace().unwrap_or_default()),
+            target: TargetKey::new(
+                &object.spec.scale_target_ref,
+                &object.namespace().unwrap_or_default(),
+            ),
             source: Source::new(object, in_cluster),
             interval: api::Duration(api::interval(&object.spec)),
             memory,
@@ -140,7 +145,10 @@ impl PoolState {
             asserted: None,
             look_at: None,
             calm: false,
-            noted: status.decision.as_ref().map(|decision| decision.reason.clone()),
+            noted: status
+                .decision
+                .as_ref()
+                .map(|decision| decision.reason.clone()),
             status,
             history,
             unwritten: None,
@@ -167,8 +175,15 @@ impl PoolState {
         self.target = fresh.target;
         self.interval = fresh.interval;
         self.drain_timeout = fresh.drain_timeout;
-        let address = self.source.address.take().filter(|_| self.source.secret == fresh.source.secret);
-        let read_at = self.source.read_at.filter(|_| self.source.secret == fresh.source.secret);
+        let address = self
+            .source
+            .address
+            .take()
+            .filter(|_| self.source.secret == fresh.source.secret);
+        let read_at = self
+            .source
+            .read_at
+            .filter(|_| self.source.secret == fresh.source.secret);
         self.source = fresh.source;
         if self.source.secret.is_some() {
             (self.source.address, self.source.read_at) = (address, read_at);
@@ -178,13 +193,18 @@ impl PoolState {
     /// A number written by us is what we decided, even where the status that said so was never written; and then at
     /// least from its own time on the cooldowns run, or a crash between the two writes would shorten them.
     pub fn recall(&mut self, target: &Target, now: Time) {
-        if !std::mem::replace(&mut self.resumed, true) && self.pool().is_some_and(Pool::is_watchful) {
+        if !std::mem::replace(&mut self.resumed, true) && self.pool().is_some_and(Pool::is_watchful)
+        {
             self.memory = std::mem::take(&mut self.memory).resumed(target.desired, now);
         }
-        let Some(Writer { at, .. }) = target.writer.as_ref().filter(|writer| writer.is_us()) else { return };
+        let Some(Writer { at, .. }) = target.writer.as_ref().filter(|writer| writer.is_us()) else {
+            return;
+        };
         self.memory.desired = Some(target.desired);
         // Field managers have times in whole seconds, rounded down.
-        let Some(at) = at.filter(|at| self.memory.last_change.is_none_or(|last| last < *at)) else { return };
+        let Some(at) = at.filter(|at| self.memory.last_change.is_none_or(|last| last < *at)) else {
+            return;
+        };
         let end_of_second = Some((at + Millis(999)).min(now));
         self.memory.last_change = end_of_second;
         self.memory.last_up = end_of_second;
@@ -207,16 +227,22 @@ impl PoolState {
         }
         let Some(target) = target else {
             let name = self.target.display();
-            let sentence =
-                format!("{name} does not exist in {}: create it, or mend scaleTargetRef", self.key.namespace);
+            let sentence = format!(
+                "{name} does not exist in {}: create it, or mend scaleTargetRef",
+                self.key.namespace
+            );
             return Judged::Trouble(Reason::TargetMissing, sentence);
         };
         if let Some(rival) = rival {
             return Judged::Trouble(Reason::TargetConflict, rival);
         }
-        let Some(seen) = self.seen(target, now) else { return Judged::Wait };
+        let Some(seen) = self.seen(target, now) else {
+            return Judged::Wait;
+        };
         let drains = self.can_choose();
-        let Ok(wishes) = &mut self.wishes else { return Judged::Wait };
+        let Ok(wishes) = &mut self.wishes else {
+            return Judged::Wait;
+        };
         wishes.drains(drains);
         let decision = decide(wishes.at(now), &seen, &self.memory, now);
         Judged::Decided(Box::new(Taken { decision, seen }))
@@ -227,16 +253,29 @@ impl PoolState {
         let look = self.facts.as_ref()?;
         let stale = now - look.at > self.stale_after();
         let (queues, missing) = if stale {
-            (vec![QueueSeen::MISSING; look.queues.len()], Some(format!("no look since {}", look.at)))
+            (
+                vec![QueueSeen::MISSING; look.queues.len()],
+                Some(format!("no look since {}", look.at)),
+            )
         } else {
             (look.queues.clone(), look.missing.clone())
         };
-        Some(Seen { current: target.desired, queues, missing })
+        Some(Seen {
+            current: target.desired,
+            queues,
+            missing,
+        })
     }
 
     /// Takes in a look. True where it found what is known already and needs no second thought.
     pub fn take_in(&mut self, facts: Facts, now: Time) -> bool {
-        let Facts { mut queues, workers, missing, woken, .. } = facts;
+        let Facts {
+            mut queues,
+            workers,
+            missing,
+            woken,
+            ..
+        } = facts;
         if missing.is_none() {
             self.named = are_named(&workers);
             self.keep(&workers, now);
@@ -257,8 +296,16 @@ impl PoolState {
         let known = self.calm
             && !self.pool().is_some_and(Pool::is_watchful)
             && self.look_at.is_none_or(|at| now < at)
-            && self.facts.as_ref().is_some_and(|old| old.queues == queues && old.missing == missing);
-        self.facts = Some(Look { queues, missing, woken, at: now });
+            && self
+                .facts
+                .as_ref()
+                .is_some_and(|old| old.queues == queues && old.missing == missing);
+        self.facts = Some(Look {
+            queues,
+            missing,
+            woken,
+            at: now,
+        });
         known
     }
 
@@ -297,13 +344,23 @@ impl PoolState {
                         todo.push(Command::Forget(old, key.clone()));
                     }
                     let queues = self.source.queues.clone();
-                    todo.push(Command::Observe(address, key.clone(), queues, self.interval.to_std()));
+                    todo.push(Command::Observe(
+                        address,
+                        key.clone(),
+                        queues,
+                        self.interval.to_std(),
+                    ));
                 }
             }
             // An address that was read once stays good until Redis itself refuses it.
             Err(why) if self.source.address.is_none() => {
                 let queues = vec![QueueSeen::MISSING; self.source.queues.len()];
-                self.facts = Some(Look { queues, missing: Some(why), woken: None, at: now });
+                self.facts = Some(Look {
+                    queues,
+                    missing: Some(why),
+                    woken: None,
+                    at: now,
+                });
             }
             Err(_) => {}
         }
@@ -317,7 +374,13 @@ impl PoolState {
 
     /// A decision in words.
     pub fn verdict(&self, decision: &Decision, target: Option<&Target>) -> Verdict {
-        let Decision { from, replicas: to, why, confidence, .. } = decision;
+        let Decision {
+            from,
+            replicas: to,
+            why,
+            confidence,
+            ..
+        } = decision;
         let sentence = match (why, target.and_then(|target| target.writer.as_ref())) {
             (Why::TargetChanged(found), Some(writer)) => format!(
                 "{} set {} to {found}: set back to {to}; to choose the number yourself: kubectl workerpool scale {} {found}",
@@ -347,7 +410,9 @@ impl PoolState {
             generation: self.generation,
             target: self.target.display(),
             replicas: target.map(|target| target.replicas),
-            selector: target.map(|target| target.selector.clone()).unwrap_or_default(),
+            selector: target
+                .map(|target| target.selector.clone())
+                .unwrap_or_default(),
             load,
             missing,
             verdict,

@@ -1,5 +1,8 @@
 //! What the operator is told at start: arguments, each also an environment variable.
-#![expect(clippy::doc_markdown, reason = "these texts are also what `--help` shows")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "these texts are also what `--help` shows"
+)]
 
 use crate::telemetry::LogFormat;
 use clap::Parser;

@@ -20,8 +20,11 @@ impl Fleet {
     }
 
     pub(super) fn gauges(&self, now: Time) -> Vec<PoolGauges> {
-        let mut all: Vec<PoolGauges> =
-            self.pools.values().map(|pool| pool.gauges(self.targets.get(&pool.target), now)).collect();
+        let mut all: Vec<PoolGauges> = self
+            .pools
+            .values()
+            .map(|pool| pool.gauges(self.targets.get(&pool.target), now))
+            .collect();
         all.sort_by(|a, b| a.pool.cmp(&b.pool));
         all
     }
@@ -30,11 +33,15 @@ impl Fleet {
     pub(super) fn views(&mut self, wanted: Wanted, now: Time) -> Vec<PoolView> {
         match wanted {
             Wanted::All => self.pools.values().map(|pool| pool.view(false)).collect(),
-            Wanted::Brief(keys) => {
-                keys.iter().filter_map(|key| self.pools.get(key)).map(|pool| pool.view(true)).collect()
-            }
+            Wanted::Brief(keys) => keys
+                .iter()
+                .filter_map(|key| self.pools.get(key))
+                .map(|pool| pool.view(true))
+                .collect(),
             Wanted::Inside(key) => {
-                let Some(pool) = self.pools.get_mut(&key) else { return Vec::new() };
+                let Some(pool) = self.pools.get_mut(&key) else {
+                    return Vec::new();
+                };
                 pool.open(now);
                 vec![pool.view_inside(self.targets.get(&pool.target), now)]
             }
@@ -44,7 +51,8 @@ impl Fleet {
     /// Puts the newest look of a pool on the board.
     pub(super) fn show(&self, key: &Key, now: Time) {
         if let Some(pool) = self.pools.get(key) {
-            self.board.look(key, &pool.sample(self.targets.get(&pool.target)), now);
+            self.board
+                .look(key, &pool.sample(self.targets.get(&pool.target)), now);
         }
     }
 }
@@ -79,7 +87,10 @@ impl PoolState {
             (true, newest) => web::brief(newest.as_ref().unwrap_or(&self.status), &self.history),
             (false, newest) => {
                 let newest = newest.unwrap_or_else(|| self.status.clone());
-                WorkerPoolStatus { history: self.history.clone(), ..newest }
+                WorkerPoolStatus {
+                    history: self.history.clone(),
+                    ..newest
+                }
             }
         };
         PoolView {
@@ -103,22 +114,37 @@ impl PoolState {
             memory: self.memory.clone(),
             staff: self.staff(target, now),
         };
-        PoolView { inside: Some(Box::new(inside)), ..self.view(false) }
+        PoolView {
+            inside: Some(Box::new(inside)),
+            ..self.view(false)
+        }
     }
 
     /// What its status says, or is about to say.
     fn newest(&self) -> &WorkerPoolStatus {
-        self.unwritten.as_ref().map_or(&self.status, |unwritten| &unwritten.status)
+        self.unwritten
+            .as_ref()
+            .map_or(&self.status, |unwritten| &unwritten.status)
     }
 
     pub fn sample(&self, target: Option<&Target>) -> Sample {
-        let reason = self.newest().decision.as_ref().map(|decision| decision.reason.as_str());
+        let reason = self
+            .newest()
+            .decision
+            .as_ref()
+            .map(|decision| decision.reason.as_str());
         Sample {
-            load: self.facts.as_ref().map_or(Load::MISSING, |look| Load::sum(&look.queues)),
+            load: self
+                .facts
+                .as_ref()
+                .map_or(Load::MISSING, |look| Load::sum(&look.queues)),
             replicas: target.map(|target| target.replicas),
             desired: target.map(|target| target.desired),
             idle: self.memory.idle_since.is_some(),
-            reason: Reason::ALL.iter().copied().find(|known| Some(known.as_str()) == reason),
+            reason: Reason::ALL
+                .iter()
+                .copied()
+                .find(|known| Some(known.as_str()) == reason),
             patience: self.stale_after(),
         }
     }

@@ -28,8 +28,14 @@ impl Source {
         let namespace = object.namespace().unwrap_or_default();
         Self {
             queues: object.spec.queues.iter().map(Queue::new).collect(),
-            secret: redis.address_from.as_ref().map(|from| from.secret_key_ref.clone()),
-            address: redis.address.as_ref().map(|url| Address::new(url, &namespace, in_cluster)),
+            secret: redis
+                .address_from
+                .as_ref()
+                .map(|from| from.secret_key_ref.clone()),
+            address: redis
+                .address
+                .as_ref()
+                .map(|url| Address::new(url, &namespace, in_cluster)),
             read_at: None,
         }
     }

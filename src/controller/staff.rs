@@ -30,7 +30,10 @@ impl PoolState {
     /// Somebody asks: from now on they are kept, until two looks have come and nobody has asked again.
     pub fn open(&mut self, now: Time) {
         let look = self.kept.take().and_then(|kept| kept.look);
-        self.kept = Some(Box::new(Kept { until: now + self.stale_after(), look }));
+        self.kept = Some(Box::new(Kept {
+            until: now + self.stale_after(),
+            look,
+        }));
     }
 
     /// Who works, as far as it is known without another look.
@@ -48,7 +51,8 @@ impl PoolState {
         Staff {
             looked: newest.map(|(at, _)| at.0),
             missing: facts.and_then(|look| look.missing.clone()),
-            told: facts.is_none_or(|look| look.queues.iter().any(|queue| queue.live != Fact::NotTold)),
+            told: facts
+                .is_none_or(|look| look.queues.iter().any(|queue| queue.live != Fact::NotTold)),
             chosen: self.can_choose(),
             pods: target.map(|target| target.replicas),
             members,
@@ -58,20 +62,48 @@ impl PoolState {
 
     /// The pods of its target that a plan has listed, those on their way out included.
     fn counted(&self, plan: &Plan, target: Option<&Target>, now: Time) -> Vec<Pod> {
-        let Some(ground) = target.and_then(|target| self.ground(target, now)) else { return Vec::new() };
-        plan.pods.iter().filter(|pod| pod.leaving || ground.owns(pod)).cloned().collect()
+        let Some(ground) = target.and_then(|target| self.ground(target, now)) else {
+            return Vec::new();
+        };
+        plan.pods
+            .iter()
+            .filter(|pod| pod.leaving || ground.owns(pod))
+            .cloned()
+            .collect()
     }
 
-    fn members(&self, workers: &[Worker], looked: Time, plan: Option<&Plan>, pods: &[Pod]) -> Vec<Member> {
-        let chosen = |pod: &str| plan.and_then(|plan| plan.victims.get(pod)).map(|since| since.0);
+    fn members(
+        &self,
+        workers: &[Worker],
+        looked: Time,
+        plan: Option<&Plan>,
+        pods: &[Pod],
+    ) -> Vec<Member> {
+        let chosen = |pod: &str| {
+            plan.and_then(|plan| plan.victims.get(pod))
+                .map(|since| since.0)
+        };
         let late = |pod: &str| plan.is_some_and(|plan| plan.late.contains(pod));
         let order = Order::chosen(self.order(), self.named);
-        let turn = order.map(|order| in_turn(pods, workers, order, |pod| chosen(pod).is_some(), late));
-        let place = |pod: &str| turn.iter().flatten().position(|name| name == pod).map(|n| n + 1);
+        let turn =
+            order.map(|order| in_turn(pods, workers, order, |pod| chosen(pod).is_some(), late));
+        let place = |pod: &str| {
+            turn.iter()
+                .flatten()
+                .position(|name| name == pod)
+                .map(|n| n + 1)
+        };
         // A list of pods that is older than the look does not know whom the look found since.
-        let listed = plan.and_then(|plan| plan.listed_at).is_some_and(|at| at >= looked);
+        let listed = plan
+            .and_then(|plan| plan.listed_at)
+            .is_some_and(|at| at >= looked);
         let row = |worker: &Worker| {
-            let Says { doing, lasts, cpu, tasks } = worker.says;
+            let Says {
+                doing,
+                lasts,
+                cpu,
+                tasks,
+            } = worker.says;
             let pod = worker.pod.as_deref();
             let listing = pods.iter().find(|it| Some(&*it.name) == pod);
             let state = match listing {
@@ -91,7 +123,9 @@ impl PoolState {
             }
         };
         let mut all: Vec<Member> = workers.iter().map(row).collect();
-        let alone = |pod: &&Pod| !pod.leaving && workers.iter().all(|it| it.pod.as_ref() != Some(&pod.name));
+        let alone = |pod: &&Pod| {
+            !pod.leaving && workers.iter().all(|it| it.pod.as_ref() != Some(&pod.name))
+        };
         all.extend(pods.iter().filter(alone).map(|pod| Member {
             name: pod.name.clone(),
             state: Some("unregistered"),

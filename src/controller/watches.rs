@@ -37,35 +37,38 @@ where
 {
     let mut known: HashSet<Key> = HashSet::new();
     let mut listed: HashSet<Key> = HashSet::new();
-    watcher(api, watcher::Config::default().timeout(WATCH_SECONDS)).default_backoff().flat_map(move |event| {
-        let seen = match event {
-            Err(error) => vec![Seen::Failed(sentence(&error, &what))],
-            Ok(event) => match event {
-                watcher::Event::Apply(object) => {
-                    known.insert(key(&object));
-                    vec![Seen::There(object)]
-                }
-                watcher::Event::Delete(object) => {
-                    known.remove(&key(&object));
-                    vec![Seen::Gone(key(&object))]
-                }
-                watcher::Event::Init => {
-                    listed.clear();
-                    Vec::new()
-                }
-                watcher::Event::InitApply(object) => {
-                    listed.insert(key(&object));
-                    vec![Seen::There(object)]
-                }
-                watcher::Event::InitDone => {
-                    let gone: Vec<Seen<K>> = known.difference(&listed).cloned().map(Seen::Gone).collect();
-                    known = std::mem::take(&mut listed);
-                    gone.into_iter().chain([Seen::Complete]).collect()
-                }
-            },
-        };
-        futures::stream::iter(seen)
-    })
+    watcher(api, watcher::Config::default().timeout(WATCH_SECONDS))
+        .default_backoff()
+        .flat_map(move |event| {
+            let seen = match event {
+                Err(error) => vec![Seen::Failed(sentence(&error, &what))],
+                Ok(event) => match event {
+                    watcher::Event::Apply(object) => {
+                        known.insert(key(&object));
+                        vec![Seen::There(object)]
+                    }
+                    watcher::Event::Delete(object) => {
+                        known.remove(&key(&object));
+                        vec![Seen::Gone(key(&object))]
+                    }
+                    watcher::Event::Init => {
+                        listed.clear();
+                        Vec::new()
+                    }
+                    watcher::Event::InitApply(object) => {
+                        listed.insert(key(&object));
+                        vec![Seen::There(object)]
+                    }
+                    watcher::Event::InitDone => {
+                        let gone: Vec<Seen<K>> =
+                            known.difference(&listed).cloned().map(Seen::Gone).collect();
+                        known = std::mem::take(&mut listed);
+                        gone.into_iter().chain([Seen::Complete]).collect()
+                    }
+                },
+            };
+            futures::stream::iter(seen)
+        })
 }
 
 fn sentence(error: &watcher::Error, what: &str) -> String {
@@ -85,7 +88,10 @@ fn sentence(error: &watcher::Error, what: &str) -> String {
 
 fn key<K: Resource>(object: &K) -> Key {
     let meta = object.meta();
-    Key::new(meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+    Key::new(
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// Starts the watches: all namespaces, or the named ones.
@@ -124,13 +130,19 @@ impl Watches {
         });
         let resource = target::resource("autoscaling/v2", "HorizontalPodAutoscaler");
         let autoscalers = self.everywhere(dynamic::<Autoscaler>(&resource));
-        self.watch(autoscalers, &resource.plural, &Watched::Rivals, |seen| match seen {
-            Seen::There(autoscaler) => {
-                Some(Event::Rival(key(&autoscaler), Some(target::scaled_by(&autoscaler))))
-            }
-            Seen::Gone(key) => Some(Event::Rival(key, None)),
-            Seen::Complete | Seen::Failed(_) => None,
-        });
+        self.watch(
+            autoscalers,
+            &resource.plural,
+            &Watched::Rivals,
+            |seen| match seen {
+                Seen::There(autoscaler) => Some(Event::Rival(
+                    key(&autoscaler),
+                    Some(target::scaled_by(&autoscaler)),
+                )),
+                Seen::Gone(key) => Some(Event::Rival(key, None)),
+                Seen::Complete | Seen::Failed(_) => None,
+            },
+        );
     }
 
     /// Watches one kind of target, which keeps its number in `spec.replicas` as all of apps do.
@@ -140,9 +152,16 @@ impl Watches {
         let watched = Watched::Targets(api_version.to_owned(), kind.to_owned());
         let objects = self.everywhere(dynamic::<Scalable>(&resource));
         self.watch(objects, &resource.plural, &watched, move |seen| {
-            let named = |object: Key| TargetKey { group: group.clone(), kind: kind_name.clone(), object };
+            let named = |object: Key| TargetKey {
+                group: group.clone(),
+                kind: kind_name.clone(),
+                object,
+            };
             match seen {
-                Seen::There(object) => Some(Event::Target(named(key(&object)), Some(Target::from(&object)))),
+                Seen::There(object) => Some(Event::Target(
+                    named(key(&object)),
+                    Some(Target::from(&object)),
+                )),
                 Seen::Gone(object) => Some(Event::Target(named(object), None)),
                 Seen::Complete | Seen::Failed(_) => None,
             }
@@ -154,7 +173,10 @@ impl Watches {
         if self.namespaces.is_empty() {
             return vec![api(self.client.clone(), None)];
         }
-        self.namespaces.iter().map(|namespace| api(self.client.clone(), Some(namespace))).collect()
+        self.namespaces
+            .iter()
+            .map(|namespace| api(self.client.clone(), Some(namespace)))
+            .collect()
     }
 
     fn watch<K>(
@@ -168,7 +190,8 @@ impl Watches {
     {
         let incomplete = Arc::new(AtomicUsize::new(apis.len()));
         for api in apis {
-            let (events, watched, translate) = (self.events.clone(), watched.clone(), translate.clone());
+            let (events, watched, translate) =
+                (self.events.clone(), watched.clone(), translate.clone());
             let (incomplete, stop) = (Arc::clone(&incomplete), self.stop.clone());
             let changes = changes(api, what.to_owned());
             tokio::spawn(stop.run_until_cancelled_owned(async move {

@@ -74,9 +74,17 @@ pub(super) fn needed(pool: &Pool, seen: &Seen) -> impl Iterator<Item = Fact> {
         let load = sum(set, seen);
         let down = set.down.as_ref();
         let target = set.target != super::Target::default();
-        let ready =
-            target || set.up.queue_length.or_else(|| down.and_then(|down| down.queue_length)).is_some();
-        [(ready, load.ready), (target, load.in_flight), (set.up.cpu.is_some(), load.cpu_sum)]
+        let ready = target
+            || set
+                .up
+                .queue_length
+                .or_else(|| down.and_then(|down| down.queue_length))
+                .is_some();
+        [
+            (ready, load.ready),
+            (target, load.in_flight),
+            (set.up.cpu.is_some(), load.cpu_sum),
+        ]
     });
     let sets = sets.filter_map(|(used, fact)| used.then_some(fact));
     let all = seen.load();
@@ -84,18 +92,34 @@ pub(super) fn needed(pool: &Pool, seen: &Seen) -> impl Iterator<Item = Fact> {
 }
 
 fn sum(set: &Rules, seen: &Seen) -> Load {
-    Load::sum(set.queues.iter().filter_map(|queue| seen.queues.get(*queue)))
+    Load::sum(
+        set.queues
+            .iter()
+            .filter_map(|queue| seen.queues.get(*queue)),
+    )
 }
 
-fn queues<'a>(pool: &'a Pool, set: &Rules, seen: &Seen, memory: &Memory, base: i32, now: Time) -> Queues<'a> {
+fn queues<'a>(
+    pool: &'a Pool,
+    set: &Rules,
+    seen: &Seen,
+    memory: &Memory,
+    base: i32,
+    now: Time,
+) -> Queues<'a> {
     let rates = |queue: usize| memory.rates.get(queue).copied().unwrap_or_default();
     let parts = if set.target.drain_within.or(set.target.max_wait).is_some() {
-        set.queues.iter().filter_map(|queue| Some((*seen.queues.get(*queue)?, rates(*queue)))).collect()
+        set.queues
+            .iter()
+            .filter_map(|queue| Some((*seen.queues.get(*queue)?, rates(*queue))))
+            .collect()
     } else {
         Vec::new()
     };
     // A worker that is still starting counts: what is late by now waits for it.
-    let starting = memory.last_change.is_some_and(|last| now - last < memory.startup.span());
+    let starting = memory
+        .last_change
+        .is_some_and(|last| now - last < memory.startup.span());
     Queues {
         load: sum(set, seen),
         parts,
@@ -110,20 +134,39 @@ fn queues<'a>(pool: &'a Pool, set: &Rules, seen: &Seen, memory: &Memory, base: i
 impl Answers {
     fn add(&mut self, set: &Rules, queues: &Queues<'_>, memory: &Memory, trail: &mut Vec<Step>) {
         let (base, now) = (queues.base, queues.now);
-        let named = |cause: Cause| Cause { of: set.of.clone(), ..cause };
+        let named = |cause: Cause| Cause {
+            of: set.of.clone(),
+            ..cause
+        };
         if let Some((number, cause)) = rules::up(&set.up, &queues.load, base, trail) {
             let cooling = cooldown::ends(memory.last_up, set.up.cooldown, now);
-            self.want(Wanted { number, cause: named(cause), patient: false, cooling });
+            self.want(Wanted {
+                number,
+                cause: named(cause),
+                patient: false,
+                cooling,
+            });
         }
         let target = queues.answer(&set.target, trail);
-        let held = set.down.as_ref().map(|down| rules::down(down, &queues.load, trail));
+        let held = set
+            .down
+            .as_ref()
+            .map(|down| rules::down(down, &queues.load, trail));
         let mut enough = base;
         if let Some(answer) = target {
             let (number, cause) = (answer.number, named(answer.cause));
             if number > base {
-                self.want(Wanted { number, cause, patient: answer.patient, cooling: None });
+                self.want(Wanted {
+                    number,
+                    cause,
+                    patient: answer.patient,
+                    cooling: None,
+                });
             } else {
-                let floor = set.down.as_ref().map_or(i32::MIN, |down| base.saturating_sub(down.step));
+                let floor = set
+                    .down
+                    .as_ref()
+                    .map_or(i32::MIN, |down| base.saturating_sub(down.step));
                 enough = number.max(floor);
                 if enough > self.enough {
                     self.enough_for = Some(cause);
@@ -151,7 +194,11 @@ impl Answers {
 
     fn want(&mut self, wanted: Wanted) {
         self.cooled = [self.cooled, wanted.cooling].into_iter().flatten().min();
-        let best = if wanted.cooling.is_some() { &mut self.cooling } else { &mut self.free };
+        let best = if wanted.cooling.is_some() {
+            &mut self.cooling
+        } else {
+            &mut self.free
+        };
         if best.as_ref().is_none_or(|best| wanted.number > best.number) {
             *best = Some(wanted);
         }
@@ -159,6 +206,10 @@ impl Answers {
 
     /// The largest wish for more, free or not.
     pub fn most(&self) -> Option<i32> {
-        self.free.iter().chain(&self.cooling).map(|wanted| wanted.number).max()
+        self.free
+            .iter()
+            .chain(&self.cooling)
+            .map(|wanted| wanted.number)
+            .max()
     }
 }

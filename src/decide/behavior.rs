@@ -35,33 +35,60 @@ pub(super) fn stabilize(
 }
 
 /// The highest number that the policies allow now, and when they allow more.
-pub(super) fn up_limit(scaling: &Scaling, memory: &Memory, current: i32, now: Time) -> (i32, Option<Time>) {
+pub(super) fn up_limit(
+    scaling: &Scaling,
+    memory: &Memory,
+    current: i32,
+    now: Time,
+) -> (i32, Option<Time>) {
     let limit = limit(scaling, memory, now, |start, policy| match policy.kind {
         PolicyKind::Pods => start.saturating_add(policy.value.into()),
         // Rounded up, or one worker could never become two.
         PolicyKind::Percent => (start * (100 + i64::from(policy.value)) + 99).div_euclid(100),
     });
-    let Some((highest, lowest, until)) = limit.measured(current) else { return (current, None) };
-    let number = if scaling.select == Select::Min { lowest } else { highest };
+    let Some((highest, lowest, until)) = limit.measured(current) else {
+        return (current, None);
+    };
+    let number = if scaling.select == Select::Min {
+        lowest
+    } else {
+        highest
+    };
     (clip(number).max(current), until)
 }
 
 /// The lowest number that the policies allow now, and when they allow fewer.
-pub(super) fn down_limit(scaling: &Scaling, memory: &Memory, current: i32, now: Time) -> (i32, Option<Time>) {
+pub(super) fn down_limit(
+    scaling: &Scaling,
+    memory: &Memory,
+    current: i32,
+    now: Time,
+) -> (i32, Option<Time>) {
     let limit = limit(scaling, memory, now, |start, policy| match policy.kind {
         PolicyKind::Pods => start.saturating_sub(policy.value.into()),
         // Truncated towards zero.
         PolicyKind::Percent => start * (100 - i64::from(policy.value)) / 100,
     });
-    let Some((highest, lowest, until)) = limit.measured(current) else { return (current, None) };
-    let number = if scaling.select == Select::Min { highest } else { lowest };
+    let Some((highest, lowest, until)) = limit.measured(current) else {
+        return (current, None);
+    };
+    let number = if scaling.select == Select::Min {
+        highest
+    } else {
+        lowest
+    };
     (clip(number).min(current), until)
 }
 
 /// Remembers a change for as long as the longest period; `behavior` is `None` where nobody will ask.
 pub(super) fn record(behavior: Option<&Behavior>, memory: &mut Memory, change: i32, now: Time) {
-    let policies = behavior.into_iter().flat_map(|both| both.up.policies.iter().chain(&both.down.policies));
-    let longest = policies.map(|policy| policy.period).max().unwrap_or_default();
+    let policies = behavior
+        .into_iter()
+        .flat_map(|both| both.up.policies.iter().chain(&both.down.policies));
+    let longest = policies
+        .map(|policy| policy.period)
+        .max()
+        .unwrap_or_default();
     let events = &mut memory.scale_events;
     events.retain(|(at, _)| now - *at < longest);
     if change == 0 || behavior.is_none() {
@@ -70,7 +97,10 @@ pub(super) fn record(behavior: Option<&Behavior>, memory: &mut Memory, change: i
     events.push((now, change));
     while events.len() > CAPACITY {
         let sign = events[0].1.signum();
-        let next = events.iter().skip(1).position(|(_, change)| change.signum() == sign);
+        let next = events
+            .iter()
+            .skip(1)
+            .position(|(_, change)| change.signum() == sign);
         let (_, oldest) = events.remove(0);
         if let Some((_, change)) = next.and_then(|at| events.get_mut(at)) {
             *change = change.saturating_add(oldest);
@@ -92,7 +122,12 @@ fn limit<'a>(
     now: Time,
     propose: fn(i64, &super::pool::Policy) -> i64,
 ) -> Limits<'a> {
-    Limits { scaling, memory, now, propose }
+    Limits {
+        scaling,
+        memory,
+        now,
+        propose,
+    }
 }
 
 impl Limits<'_> {
@@ -105,10 +140,15 @@ impl Limits<'_> {
             let within = self.within(policy.period);
             (self.propose)(i64::from(current) - within, policy)
         });
-        let (highest, lowest) =
-            proposals.fold((i64::MIN, i64::MAX), |(high, low), n| (high.max(n), low.min(n)));
+        let (highest, lowest) = proposals.fold((i64::MIN, i64::MAX), |(high, low), n| {
+            (high.max(n), low.min(n))
+        });
         let ends = self.scaling.policies.iter().flat_map(|policy| {
-            let counted = self.memory.scale_events.iter().map(|(at, _)| *at + policy.period);
+            let counted = self
+                .memory
+                .scale_events
+                .iter()
+                .map(|(at, _)| *at + policy.period);
             counted.filter(|end| *end > self.now)
         });
         Some((highest, lowest, ends.min()))
@@ -116,7 +156,11 @@ impl Limits<'_> {
 
     /// Workers added less workers removed within the last `period`.
     fn within(&self, period: Millis) -> i64 {
-        let recent = self.memory.scale_events.iter().filter(|(at, _)| self.now - *at < period);
+        let recent = self
+            .memory
+            .scale_events
+            .iter()
+            .filter(|(at, _)| self.now - *at < period);
         recent.map(|(_, change)| i64::from(*change)).sum()
     }
 }

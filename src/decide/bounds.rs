@@ -6,7 +6,10 @@ use super::units::Time;
 
 /// The fewest workers now: `minReplicas`, or what the largest schedule that is active asks for; and that schedule.
 pub(super) fn least(pool: &Pool, now: Time) -> (i32, Option<&Schedule>) {
-    let active = pool.schedules.iter().filter(|schedule| schedule.from <= now && now < schedule.until);
+    let active = pool
+        .schedules
+        .iter()
+        .filter(|schedule| schedule.from <= now && now < schedule.until);
     match active.max_by_key(|schedule| schedule.min) {
         Some(schedule) if schedule.min > pool.min => (schedule.min.min(pool.max), Some(schedule)),
         _ => (pool.min, None),
@@ -15,13 +18,19 @@ pub(super) fn least(pool: &Pool, now: Time) -> (i32, Option<&Schedule>) {
 
 /// When the next schedule begins or ends.
 pub(super) fn next_edge(pool: &Pool, now: Time) -> Option<Time> {
-    let edges = pool.schedules.iter().flat_map(|schedule| [schedule.from, schedule.until]);
+    let edges = pool
+        .schedules
+        .iter()
+        .flat_map(|schedule| [schedule.from, schedule.until]);
     edges.filter(|edge| *edge > now).min()
 }
 
 /// Tasks that wait, will within the look-ahead, or run: while there are any, the rules never go to zero.
 pub(super) fn work(load: &Load) -> i64 {
-    [load.ready, load.due, load.in_flight].into_iter().filter_map(Fact::known).fold(0, i64::saturating_add)
+    [load.ready, load.due, load.in_flight]
+        .into_iter()
+        .filter_map(Fact::known)
+        .fold(0, i64::saturating_add)
 }
 
 /// A scale-down stops at the workers that hold tasks; it never raises above `current`.

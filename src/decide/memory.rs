@@ -39,7 +39,10 @@ impl Memory {
         self.last_up = moved(self.last_up, before.last_up);
         self.last_change = moved(self.last_change, before.last_change);
         if self.scale_events != before.scale_events
-            && let Some((event, _)) = self.scale_events.last_mut().filter(|(event, _)| *event <= at)
+            && let Some((event, _)) = self
+                .scale_events
+                .last_mut()
+                .filter(|(event, _)| *event <= at)
         {
             *event = at;
         }
@@ -73,15 +76,24 @@ impl Memory {
     #[must_use]
     pub fn not_after(&self, now: Time) -> Self {
         let mut memory = self.clone();
-        for at in
-            [&mut memory.last_up, &mut memory.last_change, &mut memory.idle_since, &mut memory.unknown_since]
-        {
+        for at in [
+            &mut memory.last_up,
+            &mut memory.last_change,
+            &mut memory.idle_since,
+            &mut memory.unknown_since,
+        ] {
             *at = at.map(|at| at.min(now));
         }
         memory.recommendations.not_after(now);
         memory.busy.not_after(now);
-        memory.scale_events.iter_mut().for_each(|(at, _)| *at = (*at).min(now));
-        memory.rates.iter_mut().for_each(|rates| rates.not_after(now));
+        memory
+            .scale_events
+            .iter_mut()
+            .for_each(|(at, _)| *at = (*at).min(now));
+        memory
+            .rates
+            .iter_mut()
+            .for_each(|rates| rates.not_after(now));
         memory.startup.not_after(now);
         memory
     }

@@ -31,8 +31,8 @@ pub use memory::Memory;
 pub use outlook::{Next, Outlook, outlook, with_more};
 pub use pace::Startup;
 pub use pool::{
-    Behavior, Pin, Policy, PolicyKind, Pool, Rules, ScaleDown, ScaleUp, Scaling, Schedule, Select, Suspend,
-    Target, UnknownAction,
+    Behavior, Pin, Policy, PolicyKind, Pool, Rules, ScaleDown, ScaleUp, Scaling, Schedule, Select,
+    Suspend, Target, UnknownAction,
 };
 pub use rates::Rates;
 pub use seen::{Fact, Load, QueueSeen, Seen};

@@ -36,11 +36,23 @@ const HORIZON: Millis = Millis::seconds(24 * 3600);
 /// What may come after `decision`, which was taken on `seen` at `now`.
 #[must_use]
 pub fn outlook(pool: &Pool, seen: &Seen, decision: &Decision, now: Time) -> Outlook {
-    let after = After { pool, seen, decision, now };
+    let after = After {
+        pool,
+        seen,
+        decision,
+        now,
+    };
     if decision.replicas != decision.from {
         // Once it is written the next look starts from it.
-        let seen = Seen { current: decision.replicas, ..seen.clone() };
-        return After { seen: &seen, ..after }.both();
+        let seen = Seen {
+            current: decision.replicas,
+            ..seen.clone()
+        };
+        return After {
+            seen: &seen,
+            ..after
+        }
+        .both();
     }
     after.both()
 }
@@ -55,7 +67,10 @@ struct After<'a> {
 
 impl After<'_> {
     fn both(self) -> Outlook {
-        Outlook { up: self.next(1, MANY), down: self.next(-1, self.present()) }
+        Outlook {
+            up: self.next(1, MANY),
+            down: self.next(-1, self.present()),
+        }
     }
 
     /// The next change in the direction of `sign`: by time alone, else by the fewest tasks more or less, of `most`.
@@ -74,7 +89,11 @@ impl After<'_> {
             }
         }
         let (at, to) = self.wait(sign * enough, sign)?;
-        Some(Next { to, at, tasks: sign * enough })
+        Some(Next {
+            to,
+            at,
+            tasks: sign * enough,
+        })
     }
 
     /// Tasks that wait or run.
@@ -85,13 +104,17 @@ impl After<'_> {
 
     /// When the number changes in the direction of `sign`, if from now on `more` tasks wait than do.
     fn wait(self, more: i64, sign: i64) -> Option<(Option<Time>, i32)> {
-        let seen = Seen { queues: with_more(&self.seen.queues, more), ..self.seen.clone() };
+        let seen = Seen {
+            queues: with_more(&self.seen.queues, more),
+            ..self.seen.clone()
+        };
         let (mut memory, mut at) = (self.decision.memory.clone(), self.now);
         for _ in 0..LOOKS {
             let look = decide(self.pool, &seen, &memory, at);
             let change = i64::from(look.replicas) - i64::from(seen.current);
             if change != 0 {
-                return (change.signum() == sign).then_some(((at > self.now).then_some(at), look.replicas));
+                return (change.signum() == sign)
+                    .then_some(((at > self.now).then_some(at), look.replicas));
             }
             // Rates fade a little each second: the further ahead, the larger the strides.
             let fades = look.memory.rates.iter().any(|rates| rates.arrival > 0);

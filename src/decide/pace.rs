@@ -37,7 +37,9 @@ impl Startup {
     /// twice as dear as knowing the future; a start also costs the tasks that wait for it, hence the factor.
     #[must_use]
     pub fn keep(&self) -> Millis {
-        self.mean.map_or(LONGEST_KEEP, |mean| Millis((mean.0 * 4).clamp(10_000, 20_000)))
+        self.mean.map_or(LONGEST_KEEP, |mean| {
+            Millis((mean.0 * 4).clamp(10_000, 20_000))
+        })
     }
 
     /// The number was changed by `change` to `number`. A start that is awaited already is measured to its end, or
@@ -51,7 +53,9 @@ impl Startup {
 
     /// A look found `live` workers.
     pub(super) fn learn(&mut self, live: Option<i64>, now: Time) {
-        let Some((since, wanted)) = self.pending else { return };
+        let Some((since, wanted)) = self.pending else {
+            return;
+        };
         let took = now - since;
         if took > LONGEST_START {
             self.pending = None;
@@ -70,7 +74,10 @@ impl Startup {
 /// The workers of `current` that have a task, or will as soon as they have started.
 pub(super) fn needed(load: &Load, current: i32) -> Option<i32> {
     let busy = load.busy.known().or(load.in_flight.known())?;
-    let starting = load.live.known().map_or(0, |live| (i64::from(current) - live).max(0));
+    let starting = load
+        .live
+        .known()
+        .map_or(0, |live| (i64::from(current) - live).max(0));
     let needed = busy.saturating_add(load.ready.known().unwrap_or(0).min(starting));
     Some(i32::try_from(needed).unwrap_or(i32::MAX))
 }
@@ -78,7 +85,11 @@ pub(super) fn needed(load: &Load, current: i32) -> Option<i32> {
 /// Until when a rise from `base` to `number` has to wait; a large one never does.
 pub(super) fn rise(memory: &Memory, base: i32, number: i32, now: Time) -> Option<Time> {
     let small = i64::from(number) * 4 < i64::from(base) * 5;
-    memory.last_change.filter(|_| small).map(|last| last + REST_UP).filter(|until| *until > now)
+    memory
+        .last_change
+        .filter(|_| small)
+        .map(|last| last + REST_UP)
+        .filter(|until| *until > now)
 }
 
 /// What a fall from `base` to `number` has to wait for.
@@ -94,7 +105,11 @@ pub(super) enum Fall {
 /// When the largest number that is remembered, and more than `number`, is forgotten.
 pub(super) fn forgets(memory: &Memory, number: i32, now: Time) -> Option<Time> {
     let keep = memory.startup.keep();
-    memory.busy.highest(keep, now).filter(|(_, peak)| *peak > number).map(|(at, _)| at + keep)
+    memory
+        .busy
+        .highest(keep, now)
+        .filter(|(_, peak)| *peak > number)
+        .map(|(at, _)| at + keep)
 }
 
 /// The fall that the idle timer allows now.
@@ -104,7 +119,10 @@ pub(super) fn fall(memory: &Memory, base: i32, number: i32, now: Time) -> Fall {
     let rest = |to: i32| {
         let small = i64::from(to) * 4 > i64::from(base) * 3;
         let rest = if small { REST_DOWN_SMALL } else { REST_DOWN };
-        memory.last_change.map(|last| last + rest).filter(|until| *until > now)
+        memory
+            .last_change
+            .map(|last| last + rest)
+            .filter(|until| *until > now)
     };
     let kept = peak.map_or(number, |(_, peak)| peak.max(number));
     match (peak, rest(kept)) {
@@ -135,34 +153,62 @@ mod tests {
         startup.learn(Some(3), Time(8000));
         assert_eq!(startup.mean, None);
         startup.learn(Some(4), Time(31_000));
-        assert_eq!((startup.mean, startup.pending), (Some(Millis(30_000)), None));
+        assert_eq!(
+            (startup.mean, startup.pending),
+            (Some(Millis(30_000)), None)
+        );
         startup.changed(2, 8, Time(40_000));
         startup.changed(-1, 7, Time(41_000));
-        assert_eq!(startup.pending, None, "a worker that is not wanted any more will not come");
+        assert_eq!(
+            startup.pending, None,
+            "a worker that is not wanted any more will not come"
+        );
     }
 
     #[test]
     fn a_worker_is_needed_that_has_a_task_or_will_when_it_has_started() {
-        let load = |ready, busy, live| Load { ready, live, busy, ..Load::NOT_TOLD };
+        let load = |ready, busy, live| Load {
+            ready,
+            live,
+            busy,
+            ..Load::NOT_TOLD
+        };
         let known = Fact::Known;
         assert_eq!(needed(&load(known(2), known(3), known(4)), 9), Some(5));
-        assert_eq!(needed(&load(known(20), known(3), known(4)), 9), Some(8), "no more than still start");
+        assert_eq!(
+            needed(&load(known(20), known(3), known(4)), 9),
+            Some(8),
+            "no more than still start"
+        );
         assert_eq!(
             needed(&load(known(20), known(3), known(9)), 9),
             Some(3),
             "who lives and is not busy has none"
         );
         assert_eq!(needed(&load(known(20), known(3), known(12)), 9), Some(3));
-        assert_eq!(needed(&load(known(20), known(3), Fact::NotTold), 9), Some(3));
+        assert_eq!(
+            needed(&load(known(20), known(3), Fact::NotTold), 9),
+            Some(3)
+        );
         assert_eq!(needed(&load(Fact::Missing, known(3), known(4)), 9), Some(3));
         assert_eq!(needed(&load(known(2), Fact::NotTold, known(4)), 9), None);
-        let flight = Load { in_flight: known(6), ..load(known(0), Fact::NotTold, known(4)) };
-        assert_eq!(needed(&flight, 9), Some(6), "running tasks where nobody tells who is busy");
+        let flight = Load {
+            in_flight: known(6),
+            ..load(known(0), Fact::NotTold, known(4))
+        };
+        assert_eq!(
+            needed(&flight, 9),
+            Some(6),
+            "running tasks where nobody tells who is busy"
+        );
     }
 
     #[test]
     fn small_falls_rest_longer() {
-        let memory = Memory { last_change: Some(Time(0)), ..Memory::default() };
+        let memory = Memory {
+            last_change: Some(Time(0)),
+            ..Memory::default()
+        };
         let rest = |base, number, now| match fall(&memory, base, number, Time(now)) {
             Fall::Rest(until) => Err(until),
             Fall::To(kept) => Ok(kept),
@@ -170,7 +216,11 @@ mod tests {
         };
         assert_eq!(rest(8, 7, 59_999), Err(Time(60_000)));
         assert_eq!(rest(8, 7, 60_000), Ok(7));
-        assert_eq!(rest(8, 6, 14_999), Err(Time(15_000)), "a quarter is not small");
+        assert_eq!(
+            rest(8, 6, 14_999),
+            Err(Time(15_000)),
+            "a quarter is not small"
+        );
         assert_eq!(rest(8, 6, 15_000), Ok(6));
     }
 }

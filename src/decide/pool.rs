@@ -53,7 +53,9 @@ impl Pool {
     /// Whether any set of rules has a target.
     #[must_use]
     pub fn has_target(&self) -> bool {
-        self.rules.iter().any(|rules| rules.target != Target::default())
+        self.rules
+            .iter()
+            .any(|rules| rules.target != Target::default())
     }
 
     /// Whether looks that find the same facts again still count: they feed windows, rates and the idle timer of targets.

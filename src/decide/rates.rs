@@ -47,28 +47,44 @@ impl Rates {
         let millis = seen.busy_millis.known().unwrap_or(0);
         let before = *self;
         let Some(at) = before.at else {
-            *self = Self { at: Some(now), since: now, arrived, processed, millis, ..Self::default() };
+            *self = Self {
+                at: Some(now),
+                since: now,
+                arrived,
+                processed,
+                millis,
+                ..Self::default()
+            };
             if processed > 0 && millis > 0 {
                 self.service = millis.saturating_mul(1000) / processed;
                 self.samples = processed.min(MEMORY);
             }
             return;
         };
-        let (came, done, spent) =
-            (arrived - before.arrived, processed - before.processed, millis - before.millis);
+        let (came, done, spent) = (
+            arrived - before.arrived,
+            processed - before.processed,
+            millis - before.millis,
+        );
         if came == 0 && done == 0 && now - at < STEP {
             return;
         }
-        (self.at, self.arrived, self.processed, self.millis) = (Some(now), arrived, processed, millis);
+        (self.at, self.arrived, self.processed, self.millis) =
+            (Some(now), arrived, processed, millis);
         // A counter that falls was reset: no negative rate, and no spike.
         if came >= 0 {
             self.arrival = arrival(before.arrival, came, (now - at).0, (at - before.since).0);
         }
         if done > 0 && spent >= 0 {
             let mean = spent.saturating_mul(1000) / done;
-            let mean = if self.service > 0 { mean.min(self.service.saturating_mul(CAP)) } else { mean };
+            let mean = if self.service > 0 {
+                mean.min(self.service.saturating_mul(CAP))
+            } else {
+                mean
+            };
             let weight = self.samples.min(MEMORY);
-            let sum = i128::from(self.service) * i128::from(weight) + i128::from(mean) * i128::from(done);
+            let sum =
+                i128::from(self.service) * i128::from(weight) + i128::from(mean) * i128::from(done);
             self.service = i64::try_from(sum / i128::from(weight + done)).unwrap_or(i64::MAX);
             self.samples = (weight + done).min(MEMORY);
         }
@@ -82,16 +98,24 @@ impl Rates {
 
 /// Tasks ever arrived: counted by the producers, or else what there is and what there was.
 fn arrived(seen: &QueueSeen) -> Option<i64> {
-    let sum = [seen.in_flight, seen.processed, seen.failed].into_iter().fold(seen.ready, super::Fact::plus);
-    seen.arrived.known().or_else(|| seen.processed.known().and(sum.known()))
+    let sum = [seen.in_flight, seen.processed, seen.failed]
+        .into_iter()
+        .fold(seen.ready, super::Fact::plus);
+    seen.arrived
+        .known()
+        .or_else(|| seen.processed.known().and(sum.known()))
 }
 
 /// The mean after `came` tasks in `span` ms: `old` fades with a time constant that grows where little arrives.
 fn arrival(old: i64, came: i64, span: i64, age: i64) -> i64 {
     let by_rate = (TASKS * 1_000_000_000).checked_div(old).unwrap_or(MOST);
     let constant = by_rate.clamp(LEAST, MOST).min(age.max(YOUNG));
-    let (old, came, span, constant) =
-        (i128::from(old), i128::from(came), i128::from(span), i128::from(constant));
+    let (old, came, span, constant) = (
+        i128::from(old),
+        i128::from(came),
+        i128::from(span),
+        i128::from(constant),
+    );
     let new = (old * constant + came * 1_000_000_000) / (constant + span).max(1);
     i64::try_from(new).unwrap_or(i64::MAX)
 }

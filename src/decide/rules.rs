@@ -25,7 +25,12 @@ fn read(rule: Rule, load: &Load) -> Result<(i64, i64, i64), Step> {
 }
 
 /// The first threshold that asks for more than `base`, and the number; every comparison goes into the trail.
-pub(super) fn up(rules: &ScaleUp, load: &Load, base: i32, trail: &mut Vec<Step>) -> Option<(i32, Cause)> {
+pub(super) fn up(
+    rules: &ScaleUp,
+    load: &Load,
+    base: i32,
+    trail: &mut Vec<Step>,
+) -> Option<(i32, Cause)> {
     let mut wish = None;
     let limits = [
         (Rule::QueueLength, rules.queue_length),
@@ -38,9 +43,24 @@ pub(super) fn up(rules: &ScaleUp, load: &Load, base: i32, trail: &mut Vec<Step>)
             Ok((value, part, whole)) => {
                 let exceeded = part > limit.saturating_mul(whole);
                 let answer = exceeded.then(|| base.saturating_add(rules.step));
-                trail.push(Step::Up { rule, value, limit, answer });
+                trail.push(Step::Up {
+                    rule,
+                    value,
+                    limit,
+                    answer,
+                });
                 if wish.is_none() {
-                    wish = answer.map(|number| (number, Cause { rule, value, limit, of: None }));
+                    wish = answer.map(|number| {
+                        (
+                            number,
+                            Cause {
+                                rule,
+                                value,
+                                limit,
+                                of: None,
+                            },
+                        )
+                    });
                 }
             }
             Err(step) => trail.push(step),
@@ -61,18 +81,33 @@ pub(super) enum Held {
 /// Whether the conditions hold; every comparison goes into the trail.
 pub(super) fn down(rules: &ScaleDown, load: &Load, trail: &mut Vec<Step>) -> Held {
     let mut held = Held::All;
-    for (rule, limit) in [(Rule::QueueLength, rules.queue_length), (Rule::Utilization, rules.utilization)] {
+    for (rule, limit) in [
+        (Rule::QueueLength, rules.queue_length),
+        (Rule::Utilization, rules.utilization),
+    ] {
         let Some(limit) = limit else { continue };
         let now = match read(rule, load) {
             Ok((value, part, whole)) => {
                 let holds = part < limit.saturating_mul(whole);
-                trail.push(Step::Down { rule, value, limit, holds });
+                trail.push(Step::Down {
+                    rule,
+                    value,
+                    limit,
+                    holds,
+                });
                 if holds { Held::All } else { Held::Broken }
             }
             Err(step) => {
-                let held = if matches!(step, Step::NotTold { .. }) { Held::All } else { Held::Unsure };
+                let held = if matches!(step, Step::NotTold { .. }) {
+                    Held::All
+                } else {
+                    Held::Unsure
+                };
                 // Of the same queues scaleUp may have said it already.
-                let mut here = trail.iter().rev().take_while(|step| !matches!(step, Step::Queue(_)));
+                let mut here = trail
+                    .iter()
+                    .rev()
+                    .take_while(|step| !matches!(step, Step::Queue(_)));
                 if !here.any(|said| *said == step) {
                     trail.push(step);
                 }

@@ -36,11 +36,22 @@ pub fn decide(pool: &Pool, seen: &Seen, memory: &Memory, now: Time) -> Decision 
     }
     let wish = if let Some(suspend) = suspend {
         look.again_at(suspend.until);
-        Wish { number: look.current, why: Why::Suspended(suspend.clone()), rule: None }
+        Wish {
+            number: look.current,
+            why: Why::Suspended(suspend.clone()),
+            rule: None,
+        }
     } else if let Some(pin) = pin {
-        look.trail.push(Step::Pinned { answer: pin.replicas, until: pin.until });
+        look.trail.push(Step::Pinned {
+            answer: pin.replicas,
+            until: pin.until,
+        });
         look.again_at(pin.until);
-        Wish { number: pin.replicas, why: Why::Pinned(pin.until), rule: None }
+        Wish {
+            number: pin.replicas,
+            why: Why::Pinned(pin.until),
+            rule: None,
+        }
     } else {
         let wish = look.rules(&answers);
         let wish = look.fallback(wish);
@@ -58,7 +69,10 @@ struct Wish {
     rule: Option<Cause>,
 }
 
-#[expect(clippy::struct_field_names, reason = "look_again is the decision's own word")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "look_again is the decision's own word"
+)]
 struct Look<'a> {
     pool: &'a Pool,
     seen: &'a Seen,
@@ -80,7 +94,10 @@ impl<'a> Look<'a> {
         let current = seen.current;
         let base = match memory.desired {
             Some(ours) if ours != current && !hands_off => {
-                trail.push(Step::OutsideChange { found: current, ours });
+                trail.push(Step::OutsideChange {
+                    found: current,
+                    ours,
+                });
                 ours
             }
             _ => current,
@@ -95,17 +112,35 @@ impl<'a> Look<'a> {
             }
         }
         let blind = answers::needed(pool, seen).any(|fact| fact == Fact::Missing);
-        let mut look = Self { pool, seen, memory, now, current, base, blind, trail, look_again: None };
+        let mut look = Self {
+            pool,
+            seen,
+            memory,
+            now,
+            current,
+            base,
+            blind,
+            trail,
+            look_again: None,
+        };
         look.again_at(bounds::next_edge(pool, now));
         look
     }
 
     /// What the rules answer, and with it how long the pool has been idle and blind.
     fn ask(&mut self) -> Answers {
-        let Self { pool, seen, now, base, .. } = *self;
+        let Self {
+            pool,
+            seen,
+            now,
+            base,
+            ..
+        } = *self;
         let answers = answers::ask(pool, seen, &self.memory, base, now, &mut self.trail);
-        self.memory.idle_since =
-            answers.down.as_ref().and_then(|_| idle::since(pool, answers.held, &self.memory, now));
+        self.memory.idle_since = answers
+            .down
+            .as_ref()
+            .and_then(|_| idle::since(pool, answers.held, &self.memory, now));
         self.memory.unknown_since = self.blind.then(|| self.memory.unknown_since.unwrap_or(now));
         answers
     }
@@ -117,13 +152,20 @@ impl<'a> Look<'a> {
 
     fn unknown(&self) -> Why {
         let since = self.memory.unknown_since.unwrap_or(self.now);
-        let what =
-            self.seen.missing.clone().unwrap_or_else(|| "a fact that a rule needs is missing".to_owned());
+        let what = self
+            .seen
+            .missing
+            .clone()
+            .unwrap_or_else(|| "a fact that a rule needs is missing".to_owned());
         Why::Unknown(what, since)
     }
 
     fn stay(&self, why: Why) -> Wish {
-        Wish { number: self.base, why, rule: None }
+        Wish {
+            number: self.base,
+            why,
+            rule: None,
+        }
     }
 
     fn rules(&mut self, answers: &Answers) -> Wish {
@@ -137,9 +179,15 @@ impl<'a> Look<'a> {
         let work = bounds::work(&self.seen.load());
         // From nothing the first worker waits for no cooldown.
         if base == 0 && work > 0 && answers.free.is_none() {
-            return Wish { number: 1, why: Why::Woken(work), rule: None };
+            return Wish {
+                number: 1,
+                why: Why::Woken(work),
+                rule: None,
+            };
         }
-        let mut raw = answers.most().unwrap_or(if self.blind { base } else { answers.enough });
+        let mut raw = answers
+            .most()
+            .unwrap_or(if self.blind { base } else { answers.enough });
         let mut waits = None;
         if raw < base {
             // At most what is enough, but nobody sleeps while work waits.
@@ -152,10 +200,20 @@ impl<'a> Look<'a> {
         }
         let (settled, until) = match &pool.behavior {
             Some(behavior) if !self.blind || raw > base => {
-                let (settled, until) = behavior::stabilize(behavior, &mut self.memory, base, raw, now);
+                let (settled, until) =
+                    behavior::stabilize(behavior, &mut self.memory, base, raw, now);
                 if settled != raw {
-                    let by = if raw > settled { Limit::WindowUp } else { Limit::WindowDown };
-                    self.trail.push(Step::Limited { by, from: raw, to: settled, until });
+                    let by = if raw > settled {
+                        Limit::WindowUp
+                    } else {
+                        Limit::WindowDown
+                    };
+                    self.trail.push(Step::Limited {
+                        by,
+                        from: raw,
+                        to: settled,
+                        until,
+                    });
                     self.again_at(until);
                 }
                 (settled, until)
@@ -165,7 +223,9 @@ impl<'a> Look<'a> {
         match settled.cmp(&base) {
             std::cmp::Ordering::Greater => self.rise(answers, settled),
             std::cmp::Ordering::Less => self.fall(answers, settled),
-            std::cmp::Ordering::Equal if raw != base => self.stay(Why::Stabilized { wants: raw, until }),
+            std::cmp::Ordering::Equal if raw != base => {
+                self.stay(Why::Stabilized { wants: raw, until })
+            }
             std::cmp::Ordering::Equal if self.blind => self.stay(self.unknown()),
             std::cmp::Ordering::Equal => self.stay(waits.unwrap_or(Why::Steady)),
         }
@@ -174,16 +234,26 @@ impl<'a> Look<'a> {
     /// The rates of the drain rules fade with time, and a task that waits grows old.
     fn drain_looks_again(&mut self) {
         for set in &self.pool.rules {
-            let spans = [set.target.drain_within, set.target.max_wait].into_iter().flatten();
-            let rates = set.queues.iter().filter_map(|queue| self.memory.rates.get(*queue));
+            let spans = [set.target.drain_within, set.target.max_wait]
+                .into_iter()
+                .flatten();
+            let rates = set
+                .queues
+                .iter()
+                .filter_map(|queue| self.memory.rates.get(*queue));
             if spans.clone().next().is_some() && rates.copied().any(|rates| rates.arrival > 0) {
                 self.again_at(self.now + rates::STEP);
             }
-            let oldest =
-                set.queues.iter().filter_map(|queue| self.seen.queues.get(*queue)?.oldest_at.known());
+            let oldest = set
+                .queues
+                .iter()
+                .filter_map(|queue| self.seen.queues.get(*queue)?.oldest_at.known());
             let Some(oldest) = oldest.min() else { continue };
             for late in spans.map(|span| Time(oldest + span.0 * 7 / 10 + 1)) {
-                let starts = self.memory.last_change.map_or(late, |last| last + self.memory.startup.span());
+                let starts = self
+                    .memory
+                    .last_change
+                    .map_or(late, |last| last + self.memory.startup.span());
                 let now = self.now;
                 self.again_at([late, starts].into_iter().filter(|at| *at > now).min());
             }
@@ -198,18 +268,31 @@ impl<'a> Look<'a> {
         };
         let ripe = since + down.idle_for;
         let answer = (self.now >= ripe).then_some(wants);
-        self.trail.push(Step::IdleTimer { idle: self.now - since, needed: down.idle_for, answer });
+        self.trail.push(Step::IdleTimer {
+            idle: self.now - since,
+            needed: down.idle_for,
+            answer,
+        });
         if answer.is_some() {
             return None;
         }
         let until = cooldown::ends(self.memory.last_change, down.cooldown, self.now);
         let until = until.map_or(ripe, |until| until.max(ripe));
         self.again_at(until);
-        Some(Why::IdleWait { since, until, wants })
+        Some(Why::IdleWait {
+            since,
+            until,
+            wants,
+        })
     }
 
     fn limited(&mut self, by: Limit, from: i32, to: i32, until: Option<Time>) {
-        self.trail.push(Step::Limited { by, from, to, until });
+        self.trail.push(Step::Limited {
+            by,
+            from,
+            to,
+            until,
+        });
         self.again_at(until);
     }
 
@@ -218,7 +301,13 @@ impl<'a> Look<'a> {
         let (pool, base, now) = (self.pool, self.base, self.now);
         self.again_at(answers.cooled);
         let free = answers.free.as_ref().filter(|wanted| wanted.number > base);
-        let Some(Wanted { number, cause, patient, cooling }) = free.or(answers.cooling.as_ref()) else {
+        let Some(Wanted {
+            number,
+            cause,
+            patient,
+            cooling,
+        }) = free.or(answers.cooling.as_ref())
+        else {
             return self.stay(Why::Steady);
         };
         let mut number = settled.min(*number).min(pool.max);
@@ -227,19 +316,29 @@ impl<'a> Look<'a> {
         }
         if let Some(until) = *cooling {
             self.limited(Limit::CooldownUp, number, base, Some(until));
-            return self.stay(Why::CoolingUp { cause: cause.clone(), until, wants: number });
+            return self.stay(Why::CoolingUp {
+                cause: cause.clone(),
+                until,
+                wants: number,
+            });
         }
         let mut why = Why::Up(cause.clone());
         if let Some(behavior) = &pool.behavior {
             let (limit, until) = behavior::up_limit(&behavior.up, &self.memory, base, now);
             if limit < number {
                 self.limited(Limit::Policy, number, limit, until);
-                why = Why::RateLimited { wants: number, until };
+                why = Why::RateLimited {
+                    wants: number,
+                    until,
+                };
                 number = limit;
             }
         } else if *patient && let Some(until) = pace::rise(&self.memory, base, number, now) {
             self.limited(Limit::Pace, number, base, Some(until));
-            return self.stay(Why::Pacing { until, wants: number });
+            return self.stay(Why::Pacing {
+                until,
+                wants: number,
+            });
         }
         let rule = (number > base).then(|| cause.clone());
         Wish { number, why, rule }
@@ -253,15 +352,27 @@ impl<'a> Look<'a> {
             && let Some(until) = cooldown::ends(self.memory.last_change, down.cooldown, now)
         {
             self.limited(Limit::CooldownDown, number, base, Some(until));
-            return self.stay(Why::CoolingDown { until, wants: number });
+            return self.stay(Why::CoolingDown {
+                until,
+                wants: number,
+            });
         }
-        let idle = self.memory.idle_since.map_or(Millis(0), |since| now - since);
-        let mut why = answers.enough_for.clone().map_or(Why::Idle(idle), Why::Fewer);
+        let idle = self
+            .memory
+            .idle_since
+            .map_or(Millis(0), |since| now - since);
+        let mut why = answers
+            .enough_for
+            .clone()
+            .map_or(Why::Idle(idle), Why::Fewer);
         if let Some(behavior) = &pool.behavior {
             let (limit, until) = behavior::down_limit(&behavior.down, &self.memory, base, now);
             if limit > number {
                 self.limited(Limit::Policy, number, limit, until);
-                why = Why::RateLimited { wants: number, until };
+                why = Why::RateLimited {
+                    wants: number,
+                    until,
+                };
                 number = limit;
             }
         } else if answers.down.is_none() {
@@ -276,20 +387,32 @@ impl<'a> Look<'a> {
                 }
                 Fall::Busy(until) => {
                     self.limited(Limit::RecentlyBusy, number, base, Some(until));
-                    return self.stay(Why::RecentlyBusy { until, wants: number });
+                    return self.stay(Why::RecentlyBusy {
+                        until,
+                        wants: number,
+                    });
                 }
                 Fall::Rest(until) => {
                     self.limited(Limit::Pace, number, base, Some(until));
-                    return self.stay(Why::Pacing { until, wants: number });
+                    return self.stay(Why::Pacing {
+                        until,
+                        wants: number,
+                    });
                 }
             }
         }
-        Wish { number, why, rule: None }
+        Wish {
+            number,
+            why,
+            rule: None,
+        }
     }
 
     /// Facts missing for long: at least the fallback's number, never fewer than now.
     fn fallback(&mut self, wish: Wish) -> Wish {
-        let Some(since) = self.memory.unknown_since else { return wish };
+        let Some(since) = self.memory.unknown_since else {
+            return wish;
+        };
         let due = since + self.pool.unknown_after;
         if self.now < due {
             self.again_at(due);
@@ -302,7 +425,11 @@ impl<'a> Look<'a> {
                 if wish.rule.is_some() && wish.number >= answer {
                     return wish;
                 }
-                Wish { number: wish.number.max(answer), why: Why::Fallback(since), rule: None }
+                Wish {
+                    number: wish.number.max(answer),
+                    why: Why::Fallback(since),
+                    rule: None,
+                }
             }
             UnknownAction::Hold => wish,
         }
@@ -312,19 +439,38 @@ impl<'a> Look<'a> {
         let (least, schedule) = bounds::least(self.pool, self.now);
         let (to, by, why) = if wish.number < least {
             let why = match schedule {
-                Some(schedule) => {
-                    Why::Scheduled { name: schedule.name.clone(), until: schedule.until, least }
-                }
+                Some(schedule) => Why::Scheduled {
+                    name: schedule.name.clone(),
+                    until: schedule.until,
+                    least,
+                },
                 None => Why::BelowMin(least),
             };
-            (least, if schedule.is_some() { Limit::Schedule } else { Limit::Min }, why)
+            (
+                least,
+                if schedule.is_some() {
+                    Limit::Schedule
+                } else {
+                    Limit::Min
+                },
+                why,
+            )
         } else if wish.number > self.pool.max {
             (self.pool.max, Limit::Max, Why::AboveMax(self.pool.max))
         } else {
             return wish;
         };
-        self.trail.push(Step::Limited { by, from: wish.number, to, until: None });
-        Wish { number: to, why, rule: None }
+        self.trail.push(Step::Limited {
+            by,
+            from: wish.number,
+            to,
+            until: None,
+        });
+        Wish {
+            number: to,
+            why,
+            rule: None,
+        }
     }
 
     /// Nothing is lowered on unknown facts, and where nobody waits for it no worker that holds a task is taken away.
@@ -332,24 +478,49 @@ impl<'a> Look<'a> {
         if wish.number >= self.current {
             return wish;
         }
-        let busy = if self.pool.drains { Fact::NotTold } else { self.seen.load().busy };
+        let busy = if self.pool.drains {
+            Fact::NotTold
+        } else {
+            self.seen.load().busy
+        };
         let floor = bounds::busy_floor(busy, self.current, wish.number);
         let (to, by, why) = match floor.filter(|_| !self.blind) {
             None => (self.current, Limit::Unknown, self.unknown()),
-            Some(floor) if floor > wish.number => {
-                (floor, Limit::Busy, Why::Busy { busy: floor, wants: wish.number })
-            }
+            Some(floor) if floor > wish.number => (
+                floor,
+                Limit::Busy,
+                Why::Busy {
+                    busy: floor,
+                    wants: wish.number,
+                },
+            ),
             Some(_) => return wish,
         };
-        self.trail.push(Step::Limited { by, from: wish.number, to, until: None });
-        Wish { number: to, why, rule: None }
+        self.trail.push(Step::Limited {
+            by,
+            from: wish.number,
+            to,
+            until: None,
+        });
+        Wish {
+            number: to,
+            why,
+            rule: None,
+        }
     }
 
     fn finish(mut self, wish: Wish) -> Decision {
-        let Wish { mut number, mut why, rule } = wish;
+        let Wish {
+            mut number,
+            mut why,
+            rule,
+        } = wish;
         if self.pool.dry_run {
             self.trail.push(Step::NotWritten { would: number });
-            why = Why::DryRun { would: number, why: Box::new(why) };
+            why = Why::DryRun {
+                would: number,
+                why: Box::new(why),
+            };
             number = self.current;
         } else if number == self.base
             && self.base != self.current
@@ -361,7 +532,12 @@ impl<'a> Look<'a> {
         let held = number == self.current && matches!(why, Why::Unknown(..) | Why::Busy { .. });
         self.memory.desired = Some(if held { self.base } else { number });
         let change = if held { 0 } else { number - self.base };
-        behavior::record(self.pool.behavior.as_ref(), &mut self.memory, change, self.now);
+        behavior::record(
+            self.pool.behavior.as_ref(),
+            &mut self.memory,
+            change,
+            self.now,
+        );
         if change != 0 {
             self.memory.last_change = Some(self.now);
             if rule.is_some() && change > 0 {
@@ -372,8 +548,9 @@ impl<'a> Look<'a> {
             }
         }
         let asked = answers::needed(self.pool, self.seen).filter(|fact| *fact != Fact::NotTold);
-        let (all, known) = asked
-            .fold((0u32, 0u32), |(all, known), fact| (all + 1, known + u32::from(fact.known().is_some())));
+        let (all, known) = asked.fold((0u32, 0u32), |(all, known), fact| {
+            (all + 1, known + u32::from(fact.known().is_some()))
+        });
         let confidence = u8::try_from((known * 100).checked_div(all).unwrap_or(100)).unwrap_or(100);
         Decision {
             replicas: number,

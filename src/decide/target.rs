@@ -48,8 +48,11 @@ impl Queues<'_> {
         for (rule, limit) in rules {
             let Some(limit) = limit else { continue };
             // Only tasksPerWorker makes do without the number of running tasks.
-            let facts =
-                if rule == Rule::TasksPerWorker { waiting.plus(present) } else { join(waiting, present) };
+            let facts = if rule == Rule::TasksPerWorker {
+                waiting.plus(present)
+            } else {
+                join(waiting, present)
+            };
             let answer = match (facts, rule) {
                 (Fact::Missing, _) => Err(Step::NoAnswer { rule }),
                 (Fact::NotTold, _) => Err(Step::NotTold { rule }),
@@ -59,7 +62,12 @@ impl Queues<'_> {
             match answer {
                 Ok(answer) => {
                     let Cause { value, limit, .. } = answer.cause;
-                    trail.push(Step::Target { rule, value, limit, answer: answer.number });
+                    trail.push(Step::Target {
+                        rule,
+                        value,
+                        limit,
+                        answer: answer.number,
+                    });
                     if best.as_ref().is_none_or(|best| answer.number > best.number) {
                         best = Some(answer);
                     }
@@ -80,14 +88,26 @@ impl Queues<'_> {
         let (waiting, running) = self.tasks();
         let tasks = waiting.plus(running).known().unwrap_or(0);
         let wanted = ceil(tasks.into(), limit.into());
-        let (ratio, one) = (i128::from(tasks) * MILLION, i128::from(limit) * i128::from(self.base));
+        let (ratio, one) = (
+            i128::from(tasks) * MILLION,
+            i128::from(limit) * i128::from(self.base),
+        );
         let calm = self.behavior.is_some_and(|behavior| {
             ratio >= one * (MILLION - i128::from(behavior.down.tolerance))
                 && ratio <= one * (MILLION + i128::from(behavior.up.tolerance))
         });
         let number = if calm { self.base } else { wanted };
-        let cause = Cause { rule: Rule::TasksPerWorker, value: tasks, limit, of: None };
-        Answer { number, cause, patient: false }
+        let cause = Cause {
+            rule: Rule::TasksPerWorker,
+            value: tasks,
+            limit,
+            of: None,
+        };
+        Answer {
+            number,
+            cause,
+            patient: false,
+        }
     }
 
     /// Workers for what arrives (rate × service time) and for what waits (all of it within what is left of `limit` once
@@ -100,11 +120,15 @@ impl Queues<'_> {
         let mut millionths: i128 = 0;
         for (load, rates) in &self.parts {
             // A guess until a task has been seen from start to end.
-            let service = if rates.service > 0 { rates.service } else { limit.saturating_mul(1000) / 6 };
+            let service = if rates.service > 0 {
+                rates.service
+            } else {
+                limit.saturating_mul(1000) / 6
+            };
             let backlog = load.ready.plus(load.due).known().unwrap_or(0);
             let (service, backlog) = (i128::from(service), i128::from(backlog));
-            millionths +=
-                i128::from(rates.arrival) * service / MILLION + backlog * service * 1000 / i128::from(left);
+            millionths += i128::from(rates.arrival) * service / MILLION
+                + backlog * service * 1000 / i128::from(left);
         }
         let oldest = self.load.oldest_at.known().filter(|_| waiting > 0);
         let waited = oldest.map_or(0, |at| (self.now.0 - at).max(0));
@@ -118,8 +142,21 @@ impl Queues<'_> {
             number = number.max(least);
         }
         number = number.min(clip(present.into()));
-        let value = if rule == Rule::MaxWait { waited } else { waiting };
-        Answer { number, cause: Cause { rule, value, limit, of: None }, patient: !late }
+        let value = if rule == Rule::MaxWait {
+            waited
+        } else {
+            waiting
+        };
+        Answer {
+            number,
+            cause: Cause {
+                rule,
+                value,
+                limit,
+                of: None,
+            },
+            patient: !late,
+        }
     }
 }
 

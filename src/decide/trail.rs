@@ -18,7 +18,11 @@ impl Rule {
     }
 
     fn unit(self) -> &'static str {
-        if matches!(self, Self::Utilization | Self::Cpu) { " %" } else { "" }
+        if matches!(self, Self::Utilization | Self::Cpu) {
+            " %"
+        } else {
+            ""
+        }
     }
 }
 
@@ -68,8 +72,15 @@ impl Step {
     pub fn says(&self) -> String {
         match self {
             Self::Queue(name) => name.to_string(),
-            Self::OutsideChange { found, ours } => format!("{found}, set by somebody else; ours is {ours}"),
-            Self::Up { rule, value, limit, answer } => {
+            Self::OutsideChange { found, ours } => {
+                format!("{found}, set by somebody else; ours is {ours}")
+            }
+            Self::Up {
+                rule,
+                value,
+                limit,
+                answer,
+            } => {
                 let unit = rule.unit();
                 match answer {
                     Some(answer) => format!("{value}{unit} > {limit}{unit} → {answer}"),
@@ -77,29 +88,59 @@ impl Step {
                     None => format!("{value}{unit} ≤ {limit}{unit}"),
                 }
             }
-            Self::Target { rule: Rule::TasksPerWorker, value, limit, answer } => {
+            Self::Target {
+                rule: Rule::TasksPerWorker,
+                value,
+                limit,
+                answer,
+            } => {
                 format!("{value} ÷ {limit} → {answer}")
             }
-            Self::Target { rule: Rule::MaxWait, value, limit, answer } => {
-                format!("oldest {} of {} → {answer}", seconds(Millis(*value)), Millis(*limit))
+            Self::Target {
+                rule: Rule::MaxWait,
+                value,
+                limit,
+                answer,
+            } => {
+                format!(
+                    "oldest {} of {} → {answer}",
+                    seconds(Millis(*value)),
+                    Millis(*limit)
+                )
             }
-            Self::Target { value, limit, answer, .. } => {
+            Self::Target {
+                value,
+                limit,
+                answer,
+                ..
+            } => {
                 format!("{value} waiting, within {} → {answer}", Millis(*limit))
             }
-            Self::Down { rule, value, limit, holds } => {
+            Self::Down {
+                rule,
+                value,
+                limit,
+                holds,
+            } => {
                 let (unit, sign) = (rule.unit(), if *holds { "<" } else { "≥" });
                 let word = if *holds { "holds" } else { "does not hold" };
                 format!("{value}{unit} {sign} {limit}{unit}, {word}")
             }
             Self::NoAnswer { .. } => "not known".to_owned(),
             Self::NotTold { .. } => "not told by this queue system".to_owned(),
-            Self::IdleTimer { idle, needed, answer } => {
+            Self::IdleTimer {
+                idle,
+                needed,
+                answer,
+            } => {
                 let answer = answer.map_or(String::new(), |answer| format!(" → {answer}"));
                 format!("idle for {} of {needed}{answer}", seconds(*idle))
             }
             Self::Pinned { answer, until } => format!("{answer}{}", till(*until)),
             Self::Fallback { answer } => format!("at least {answer}"),
-            Self::Limited { from, to, until, .. } => format!("{from} → {to}{}", till(*until)),
+            Self::Limited {
+                from, to, until, ..
+            } => format!("{from} → {to}{}", till(*until)),
             Self::NotWritten { would } => format!("{would}, not written"),
         }
     }

@@ -55,6 +55,12 @@ impl fmt::Display for Millis {
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let second = self.0.div_euclid(1000).rem_euclid(86_400);
-        write!(f, "{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+        write!(
+            f,
+            "{:02}:{:02}:{:02}",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        )
     }
 }

@@ -84,7 +84,10 @@ pub enum Doing {
 
 /// Whether all of `workers` say which pod is theirs; `None` where there are none.
 pub fn are_named<'a>(workers: impl IntoIterator<Item = &'a Worker>) -> Option<bool> {
-    workers.into_iter().map(|worker| worker.pod.is_some()).reduce(|all, one| all && one)
+    workers
+        .into_iter()
+        .map(|worker| worker.pod.is_some())
+        .reduce(|all, one| all && one)
 }
 
 /// How far a worker is on its way out.
@@ -138,10 +141,23 @@ pub fn in_turn(
     for name in workers.iter().filter_map(|worker| worker.pod.clone()) {
         if !pods.iter().any(|pod| pod.name == name) && !all.iter().any(|pod| pod.name == name) {
             let (owner, standing) = (String::new(), Standing::Ready);
-            all.push(Pod { name, owner, standing, leaving: false, cost: 0 });
+            all.push(Pod {
+                name,
+                owner,
+                standing,
+                leaving: false,
+                cost: 0,
+            });
         }
     }
-    choose(&all.iter().collect::<Vec<_>>(), workers, all.len(), order, kept, late)
+    choose(
+        &all.iter().collect::<Vec<_>>(),
+        workers,
+        all.len(),
+        order,
+        kept,
+        late,
+    )
 }
 
 /// The names of the `count` pods of `pods` that should go. By [`Order::Cost`]: what has not started before what has,
@@ -160,10 +176,18 @@ pub fn choose(
     let mut all: Vec<&Pod> = pods.to_vec();
     match order {
         Order::Ordinal => all.sort_by_key(|pod| {
-            std::cmp::Reverse(pod.name.rsplit_once('-').and_then(|(_, ordinal)| ordinal.parse::<u32>().ok()))
+            std::cmp::Reverse(
+                pod.name
+                    .rsplit_once('-')
+                    .and_then(|(_, ordinal)| ordinal.parse::<u32>().ok()),
+            )
         }),
         Order::Cost => all.sort_by_cached_key(|pod| {
-            let mine = || workers.iter().filter(|worker| worker.pod.as_deref() == Some(&*pod.name));
+            let mine = || {
+                workers
+                    .iter()
+                    .filter(|worker| worker.pod.as_deref() == Some(&*pod.name))
+            };
             let late = late(&pod.name);
             let leaves = kept(&pod.name) || mine().any(|worker| worker.drain != Drain::No);
             // Of several workers in one pod the busiest counts, and the one that became so last.
@@ -171,5 +195,8 @@ pub fn choose(
             (pod.standing, late, late || !leaves, state, pod.name.clone())
         }),
     }
-    all.into_iter().take(count).map(|pod| pod.name.clone()).collect()
+    all.into_iter()
+        .take(count)
+        .map(|pod| pod.name.clone())
+        .collect()
 }

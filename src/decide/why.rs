@@ -130,7 +130,12 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, value, limit, of } = self;
+        let Self {
+            rule,
+            value,
+            limit,
+            of,
+        } = self;
         if let Some(queue) = of {
             write!(f, "queue {queue}: ")?;
         }
@@ -138,18 +143,28 @@ impl fmt::Display for Cause {
         match rule {
             Rule::QueueLength if *value == 1 => write!(f, "1 task waits, more than {limit}"),
             Rule::QueueLength => write!(f, "{value} tasks wait, more than {limit}"),
-            Rule::Utilization => write!(f, "{value} % of the workers are busy, more than {limit} %"),
+            Rule::Utilization => {
+                write!(f, "{value} % of the workers are busy, more than {limit} %")
+            }
             Rule::Cpu => write!(f, "the workers use {value} % CPU, more than {limit} %"),
             Rule::TasksPerWorker if *value == 1 => write!(f, "1 task, {limit} for each worker"),
             Rule::TasksPerWorker => write!(f, "{value} tasks, {limit} for each worker"),
             Rule::DrainWithin if *value == 0 => {
-                write!(f, "no task waits, and what arrives is to be done within {limit_span}")
+                write!(
+                    f,
+                    "no task waits, and what arrives is to be done within {limit_span}"
+                )
             }
-            Rule::DrainWithin if *value == 1 => write!(f, "1 task waits, to be done within {limit_span}"),
+            Rule::DrainWithin if *value == 1 => {
+                write!(f, "1 task waits, to be done within {limit_span}")
+            }
             Rule::DrainWithin => write!(f, "{value} tasks wait, to be done within {limit_span}"),
             Rule::MaxWait => {
                 let waited = Millis(value / 1000 * 1000);
-                write!(f, "the oldest task has waited {waited}, {limit_span} at most are wanted")
+                write!(
+                    f,
+                    "the oldest task has waited {waited}, {limit_span} at most are wanted"
+                )
             }
         }
     }
@@ -279,7 +294,9 @@ impl Why {
             Self::Fewer(_) => Reason::FewerNeeded,
             Self::NotIdle { .. } => Reason::NotIdle,
             Self::IdleWait { .. } | Self::RecentlyBusy { .. } => Reason::IdleWait,
-            Self::CoolingUp { .. } | Self::CoolingDown { .. } | Self::Pacing { .. } => Reason::CoolingDown,
+            Self::CoolingUp { .. } | Self::CoolingDown { .. } | Self::Pacing { .. } => {
+                Reason::CoolingDown
+            }
             Self::Stabilized { .. } => Reason::Stabilized,
             Self::RateLimited { .. } => Reason::RateLimited,
             Self::Scheduled { .. } => Reason::Scheduled,
@@ -299,8 +316,11 @@ impl Why {
     /// The plain sentence, without a full stop, for a decision `from` → `to` workers.
     #[must_use]
     pub fn sentence(&self, from: i32, to: i32) -> String {
-        let change =
-            if from == to { format!("{to} workers stay") } else { format!("{from} → {to} workers") };
+        let change = if from == to {
+            format!("{to} workers stay")
+        } else {
+            format!("{from} → {to} workers")
+        };
         match self {
             Self::Steady => format!("no rule asks for another number: {change}"),
             Self::Up(cause) | Self::Fewer(cause) => format!("{cause}: {change}"),
@@ -319,7 +339,10 @@ impl Why {
                 )
             }
             Self::Pacing { until, wants } => {
-                format!("{} needed: {to} → {wants} workers at {until}, after a short rest", are(*wants))
+                format!(
+                    "{} needed: {to} → {wants} workers at {until}, after a short rest",
+                    are(*wants)
+                )
             }
             Self::Stabilized { wants, until } => {
                 format!(
@@ -329,16 +352,28 @@ impl Why {
                 )
             }
             Self::RateLimited { wants, until } => {
-                format!("{} wanted, and behavior allows {to} for now: {change}{}", are(*wants), till(*until))
+                format!(
+                    "{} wanted, and behavior allows {to} for now: {change}{}",
+                    are(*wants),
+                    till(*until)
+                )
             }
             Self::Scheduled { name, until, least } => {
                 format!("schedule {name} wants at least {least} workers until {until}: {change}")
             }
             Self::Idle(span) => format!("idle for {}: {change}", Millis(span.0 / 1000 * 1000)),
-            Self::IdleWait { since, until, wants } => {
+            Self::IdleWait {
+                since,
+                until,
+                wants,
+            } => {
                 format!("idle since {since}: {to} → {wants} workers at {until} if it stays so")
             }
-            Self::CoolingUp { cause, until, wants } => {
+            Self::CoolingUp {
+                cause,
+                until,
+                wants,
+            } => {
                 format!("{cause}: {to} → {wants} workers at {until}, when the cooldown ends")
             }
             Self::CoolingDown { until, wants } => {
@@ -359,19 +394,28 @@ impl Why {
             Self::Pinned(until) => format!("pinned by spec.replicas{}: {change}", till(*until)),
             Self::Suspended(Suspend { by, until }) => {
                 let by = by.as_ref().map_or(String::new(), |by| format!(" {by}"));
-                format!("suspended{by}{}: {change}, whatever the queue says", till(*until))
+                format!(
+                    "suspended{by}{}: {change}, whatever the queue says",
+                    till(*until)
+                )
             }
             Self::DryRun { would, why } if *would == from => {
                 format!("dry run: {}", why.sentence(from, *would))
             }
-            Self::DryRun { would, why } => format!("dry run, not written: {}", why.sentence(from, *would)),
+            Self::DryRun { would, why } => {
+                format!("dry run, not written: {}", why.sentence(from, *would))
+            }
             Self::TargetChanged(found) => format!("somebody else set {found}: {change} again"),
         }
     }
 }
 
 fn are(workers: i32) -> String {
-    if workers == 1 { "1 worker is".to_owned() } else { format!("{workers} workers are") }
+    if workers == 1 {
+        "1 worker is".to_owned()
+    } else {
+        format!("{workers} workers are")
+    }
 }
 
 fn till(until: Option<Time>) -> String {

@@ -59,7 +59,9 @@ impl Window {
 impl FromIterator<(Time, i32)> for Window {
     fn from_iter<I: IntoIterator<Item = (Time, i32)>>(samples: I) -> Self {
         let mut window = Self::default();
-        samples.into_iter().for_each(|(at, value)| window.push(at, value));
+        samples
+            .into_iter()
+            .for_each(|(at, value)| window.push(at, value));
         window
     }
 }
@@ -86,7 +88,9 @@ mod tests {
 
     #[test]
     fn a_sample_counts_until_it_is_as_old_as_the_window() {
-        let window: Window = [(Time(0), 9), (Time(10), 4), (Time(20), 6)].into_iter().collect();
+        let window: Window = [(Time(0), 9), (Time(10), 4), (Time(20), 6)]
+            .into_iter()
+            .collect();
         assert_eq!(window.highest(SPAN, Time(99)), Some((Time(0), 9)));
         assert_eq!(window.highest(SPAN, Time(100)), Some((Time(20), 6)));
         assert_eq!(window.highest(SPAN, Time(120)), None);
@@ -103,7 +107,9 @@ mod tests {
 
     #[test]
     fn what_is_too_old_is_forgotten_in_each_direction_by_itself() {
-        let mut window: Window = [(Time(0), 9), (Time(10), 4), (Time(20), 6)].into_iter().collect();
+        let mut window: Window = [(Time(0), 9), (Time(10), 4), (Time(20), 6)]
+            .into_iter()
+            .collect();
         window.forget(Millis(15), SPAN, Time(20));
         assert_eq!(window.samples(), [(Time(10), 4), (Time(20), 6)]);
         window.forget(SPAN, Millis(10), Time(20));
@@ -122,7 +128,11 @@ mod tests {
         };
         let falling = |n: i64| (0..n).map(|i| (at(i), 1000 - i32::try_from(i).expect("few")));
         let full: Window = falling(32).collect();
-        assert_eq!(full.samples(), falling(32).collect::<Vec<_>>(), "so many are kept as they are");
+        assert_eq!(
+            full.samples(),
+            falling(32).collect::<Vec<_>>(),
+            "so many are kept as they are"
+        );
         let over: Window = falling(33).collect();
         let mut expected: Vec<_> = falling(33).filter(|(at, _)| *at != Time(20_400)).collect();
         expected[20].1 = 980;
@@ -138,13 +148,19 @@ mod tests {
             window.push(sample.0, sample.1);
             all.push(sample);
             let span = Millis(700);
-            let true_high = all.iter().filter(|(at, _)| sample.0 - *at < span).map(|(_, n)| *n).max();
+            let true_high = all
+                .iter()
+                .filter(|(at, _)| sample.0 - *at < span)
+                .map(|(_, n)| *n)
+                .max();
             let high = window.highest(span, sample.0).map(|(_, n)| n);
             assert!(high >= true_high, "{high:?} is less than {true_high:?}");
             window.forget(span, span, sample.0);
             assert!(window.samples().len() <= CAPACITY + 1);
         }
-        let late = window.highest(Millis(700), all[499].0).map_or(0, |(_, n)| n);
+        let late = window
+            .highest(Millis(700), all[499].0)
+            .map_or(0, |(_, n)| n);
         assert!(late <= all[500 - 110].1, "it held {late} far too long");
     }
 }

@@ -16,7 +16,10 @@ pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, Refusal> {
     if *kind != POOLS {
         return Ok(object);
     }
-    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let name = object["metadata"]["name"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let refuse = |said: &str| Refusal::invalid(kind.name, &name, said);
     if let Some(field) = crate::api::unknown_field(&object) {
         return Err(refuse(&format!(
@@ -26,6 +29,7 @@ pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, Refusal> {
     let pool: WorkerPool =
         serde_json::from_value(object.clone()).map_err(|error| refuse(&error.to_string()))?;
     Wishes::new(&pool).map_err(|refusal| refuse(&refusal.0))?;
-    object["spec"] = serde_json::to_value(&pool.spec).map_err(|error| refuse(&error.to_string()))?;
+    object["spec"] =
+        serde_json::to_value(&pool.spec).map_err(|error| refuse(&error.to_string()))?;
     Ok(object)
 }

@@ -36,7 +36,11 @@ impl Record {
     /// Where the API server answers people, or the operator.
     #[must_use]
     pub fn server(&self, operator: bool) -> String {
-        let secret = if operator { &self.operator_secret } else { &self.secret };
+        let secret = if operator {
+            &self.operator_secret
+        } else {
+            &self.secret
+        };
         format!("http://127.0.0.1:{}/{secret}", self.port)
     }
 
@@ -55,7 +59,11 @@ pub struct Folder(PathBuf);
 impl Folder {
     /// Where the system keeps the state of programs for this user.
     pub fn of_user() -> anyhow::Result<Self> {
-        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let home = || {
             let home = set("HOME")?;
             Some(if cfg!(target_os = "macos") {
@@ -64,8 +72,9 @@ impl Folder {
                 home.join(".local/state")
             })
         };
-        let state =
-            set("XDG_STATE_HOME").or_else(|| set("LOCALAPPDATA").filter(|_| cfg!(windows))).or_else(home);
+        let state = set("XDG_STATE_HOME")
+            .or_else(|| set("LOCALAPPDATA").filter(|_| cfg!(windows)))
+            .or_else(home);
         let state = state.context("no folder for state: set XDG_STATE_HOME or HOME")?;
         let state = std::path::absolute(state).context("XDG_STATE_HOME is no path")?;
         Ok(Self(state.join("workerpool").join("local")))
@@ -107,8 +116,15 @@ impl Folder {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        for path in [self.0.clone(), self.file("logs"), self.file("health"), self.file("redis")] {
-            builder.create(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        for path in [
+            self.0.clone(),
+            self.file("logs"),
+            self.file("health"),
+            self.file("redis"),
+        ] {
+            builder
+                .create(&path)
+                .with_context(|| format!("cannot make the folder {}", path.display()))?;
         }
         Ok(())
     }
@@ -188,5 +204,7 @@ fn open(path: &Path) -> anyhow::Result<File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).with_context(|| format!("cannot open {}", path.display()))
+    options
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
 }

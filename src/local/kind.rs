@@ -16,24 +16,59 @@ pub struct Kind {
     pub scale: bool,
 }
 
-const fn kind(group: &'static str, version: &'static str, plural: &'static str, name: &'static str) -> Kind {
-    Kind { group, version, plural, name, short: "", namespaced: true, scale: false }
+const fn kind(
+    group: &'static str,
+    version: &'static str,
+    plural: &'static str,
+    name: &'static str,
+) -> Kind {
+    Kind {
+        group,
+        version,
+        plural,
+        name,
+        short: "",
+        namespaced: true,
+        scale: false,
+    }
 }
 
 pub static POOLS: Kind = Kind {
     short: "wp",
     scale: true,
-    ..kind(crate::api::GROUP, crate::api::VERSION, "workerpools", "WorkerPool")
+    ..kind(
+        crate::api::GROUP,
+        crate::api::VERSION,
+        "workerpools",
+        "WorkerPool",
+    )
 };
-pub static DEPLOYMENTS: Kind =
-    Kind { short: "deploy", scale: true, ..kind("apps", "v1", "deployments", "Deployment") };
-pub static PODS: Kind = Kind { short: "po", ..kind("", "v1", "pods", "Pod") };
-pub static EVENTS: Kind = Kind { short: "ev", ..kind("events.k8s.io", "v1", "events", "Event") };
+pub static DEPLOYMENTS: Kind = Kind {
+    short: "deploy",
+    scale: true,
+    ..kind("apps", "v1", "deployments", "Deployment")
+};
+pub static PODS: Kind = Kind {
+    short: "po",
+    ..kind("", "v1", "pods", "Pod")
+};
+pub static EVENTS: Kind = Kind {
+    short: "ev",
+    ..kind("events.k8s.io", "v1", "events", "Event")
+};
 /// The same events as older programs know them.
-pub static OLD_EVENTS: Kind = Kind { short: "ev", ..kind("", "v1", "events", "Event") };
+pub static OLD_EVENTS: Kind = Kind {
+    short: "ev",
+    ..kind("", "v1", "events", "Event")
+};
 pub static DEFINITIONS: Kind = Kind {
     namespaced: false,
-    ..kind("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition")
+    ..kind(
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+    )
 };
 
 static KINDS: [&Kind; 12] = [
@@ -47,9 +82,20 @@ static KINDS: [&Kind; 12] = [
     &kind("", "v1", "services", "Service"),
     &kind("", "v1", "secrets", "Secret"),
     &kind("apps", "v1", "replicasets", "ReplicaSet"),
-    &kind("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
-    &Kind { namespaced: false, ..kind("", "v1", "namespaces", "Namespace") },
-    &Kind { namespaced: false, ..kind("", "v1", "nodes", "Node") },
+    &kind(
+        "autoscaling",
+        "v2",
+        "horizontalpodautoscalers",
+        "HorizontalPodAutoscaler",
+    ),
+    &Kind {
+        namespaced: false,
+        ..kind("", "v1", "namespaces", "Namespace")
+    },
+    &Kind {
+        namespaced: false,
+        ..kind("", "v1", "nodes", "Node")
+    },
 ];
 
 impl Kind {
@@ -78,7 +124,11 @@ pub struct Id {
 
 impl Id {
     pub fn new(kind: &'static Kind, namespace: &str, name: &str) -> Self {
-        Self { plural: kind.store().plural, namespace: namespace.to_owned(), name: name.to_owned() }
+        Self {
+            plural: kind.store().plural,
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
     }
 }
 
@@ -94,11 +144,20 @@ pub struct Path {
 impl Path {
     /// Reads what follows `/api` or `/apis`.
     pub fn read(path: &str) -> Result<Self, Refusal> {
-        let unknown = || Refusal::new(404, "NotFound", "the server could not find the requested resource");
+        let unknown = || {
+            Refusal::new(
+                404,
+                "NotFound",
+                "the server could not find the requested resource",
+            )
+        };
         let mut words = path.split('/').filter(|word| !word.is_empty());
         let (group, version) = match words.next() {
             Some("api") => ("", words.next().ok_or_else(unknown)?),
-            Some("apis") => (words.next().ok_or_else(unknown)?, words.next().ok_or_else(unknown)?),
+            Some("apis") => (
+                words.next().ok_or_else(unknown)?,
+                words.next().ok_or_else(unknown)?,
+            ),
             _ => return Err(unknown()),
         };
         let words: Vec<&str> = words.collect();
@@ -107,8 +166,9 @@ impl Path {
             rest => ("", rest),
         };
         let plural = rest.first().ok_or_else(unknown)?;
-        let kind =
-            KINDS.iter().find(|kind| (kind.group, kind.version, kind.plural) == (group, version, plural));
+        let kind = KINDS
+            .iter()
+            .find(|kind| (kind.group, kind.version, kind.plural) == (group, version, plural));
         Ok(Self {
             kind: kind.ok_or_else(unknown)?,
             namespace: namespace.to_owned(),
@@ -133,10 +193,13 @@ pub fn discovery(path: &str) -> Option<Value> {
             all.sort_unstable();
             all.dedup();
             let all = all.into_iter().map(|(group, version)| {
-                let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
+                let version =
+                    json!({"groupVersion": format!("{group}/{version}"), "version": version});
                 json!({"name": group, "versions": [version], "preferredVersion": version})
             });
-            Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": all.collect::<Vec<_>>()}))
+            Some(
+                json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": all.collect::<Vec<_>>()}),
+            )
         }
         ["api", version] => resources("", version),
         ["apis", group, version] => resources(group, version),
@@ -146,7 +209,10 @@ pub fn discovery(path: &str) -> Option<Value> {
 
 fn resources(group: &str, version: &str) -> Option<Value> {
     let mut all = Vec::new();
-    for kind in KINDS.iter().filter(|kind| (kind.group, kind.version) == (group, version)) {
+    for kind in KINDS
+        .iter()
+        .filter(|kind| (kind.group, kind.version) == (group, version))
+    {
         all.push(json!({
             "name": kind.plural, "singularName": kind.name.to_lowercase(), "namespaced": kind.namespaced, "kind": kind.name,
             "shortNames": [kind.short], "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
@@ -158,7 +224,11 @@ fn resources(group: &str, version: &str) -> Option<Value> {
             }));
         }
     }
-    let version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let version = if group.is_empty() {
+        version.to_owned()
+    } else {
+        format!("{group}/{version}")
+    };
     (!all.is_empty()).then(
         || json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": all}),
     )

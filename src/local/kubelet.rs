@@ -38,7 +38,12 @@ pub struct Kubelet {
 impl Kubelet {
     pub fn new(store: Arc<Store>, folder: Folder, left: Vec<Found>) -> Self {
         let left = left.into_iter().map(|it| (it.pod, it.pid)).collect();
-        Self { ground: Ground { store, folder }, pods: HashMap::new(), left, tasks: TaskTracker::new() }
+        Self {
+            ground: Ground { store, folder },
+            pods: HashMap::new(),
+            left,
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// Works until `stop`, which stops no pod.
@@ -61,7 +66,10 @@ impl Kubelet {
             loop {
                 changed.borrow_and_update();
                 let (_, pods) = self.ground.store.list(&PODS, "");
-                let mut going = pods.iter().filter(|pod| last || owner(pod) != "redis").peekable();
+                let mut going = pods
+                    .iter()
+                    .filter(|pod| last || owner(pod) != "redis")
+                    .peekable();
                 if going.peek().is_none() {
                     break;
                 }
@@ -84,8 +92,14 @@ impl Kubelet {
             };
             self.scale(deployment, &pods.iter().filter(of).collect::<Vec<_>>());
         }
-        let known = |pod: &&Arc<Value>| deployments.iter().any(|it| owner(pod) == it["metadata"]["name"]);
-        pods.iter().filter(|pod| !known(pod)).for_each(|pod| self.delete(pod, None));
+        let known = |pod: &&Arc<Value>| {
+            deployments
+                .iter()
+                .any(|it| owner(pod) == it["metadata"]["name"])
+        };
+        pods.iter()
+            .filter(|pod| !known(pod))
+            .for_each(|pod| self.delete(pod, None));
         self.attend();
     }
 
@@ -106,20 +120,28 @@ impl Kubelet {
                 told.cancel();
             }
         }
-        self.pods.retain(|name, _| pods.iter().any(|pod| text(pod, "name") == name));
+        self.pods
+            .retain(|name, _| pods.iter().any(|pod| text(pod, "name") == name));
     }
 
     fn scale(&self, deployment: &Value, pods: &[&Arc<Value>]) {
         let (name, namespace) = (text(deployment, "name"), text(deployment, "namespace"));
-        let wanted = usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
+        let wanted =
+            usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
         let hash = hash(&deployment["spec"]["template"]);
-        let mut staying: Vec<&Arc<Value>> =
-            pods.iter().copied().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect();
+        let mut staying: Vec<&Arc<Value>> = pods
+            .iter()
+            .copied()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+            .collect();
         let new = |pod: &&&Arc<Value>| pod["metadata"]["labels"]["pod-template-hash"] == *hash;
         (staying.len()..wanted).for_each(|_| self.create(deployment, &hash));
         if staying.len() > wanted {
             rank(&mut staying);
-            staying.iter().take(staying.len() - wanted).for_each(|pod| self.delete(pod, None));
+            staying
+                .iter()
+                .take(staying.len() - wanted)
+                .for_each(|pod| self.delete(pod, None));
         } else if let Some(old) = staying.iter().find(|pod| !new(pod)) {
             // A changed template: one after the other.
             if staying.len() == wanted && staying.iter().all(|pod| ready(pod)) {
@@ -127,7 +149,9 @@ impl Kubelet {
             }
         }
         let there = |which: &dyn Fn(&Value) -> bool| {
-            pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null() && which(pod)).count()
+            pods.iter()
+                .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null() && which(pod))
+                .count()
         };
         let (all, well) = (there(&|_| true), there(&ready));
         let updated = there(&|pod| pod["metadata"]["labels"]["pod-template-hash"] == *hash);
@@ -135,18 +159,23 @@ impl Kubelet {
             "observedGeneration": deployment["metadata"]["generation"], "replicas": all, "updatedReplicas": updated, "readyReplicas": well,
             "availableReplicas": well, "conditions": [{"type": "Available", "status": if well >= wanted { "True" } else { "False" }}],
         });
-        let _ = self.ground.store.write(&Id::new(&DEPLOYMENTS, namespace, name), |now| {
-            let mut now = now.cloned().unwrap_or_else(|| deployment.clone());
-            now["status"] = status;
-            Ok(now)
-        });
+        let _ = self
+            .ground
+            .store
+            .write(&Id::new(&DEPLOYMENTS, namespace, name), |now| {
+                let mut now = now.cloned().unwrap_or_else(|| deployment.clone());
+                now["status"] = status;
+                Ok(now)
+            });
     }
 
     fn create(&self, deployment: &Value, hash: &str) {
         let (name, namespace) = (text(deployment, "name"), text(deployment, "namespace"));
         let template = &deployment["spec"]["template"];
         let set = format!("{name}-{hash}");
-        let tail: String = (0..5).map(|_| char::from(LETTERS[fastrand::usize(..LETTERS.len())])).collect();
+        let tail: String = (0..5)
+            .map(|_| char::from(LETTERS[fastrand::usize(..LETTERS.len())]))
+            .collect();
         let mut pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"],
             "status": {"phase": "Pending", "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": second(Timestamp::now())}]},
@@ -161,7 +190,11 @@ impl Kubelet {
             managed::updated(
                 &json!({}),
                 &mut pod,
-                Writer { manager: "workerpool-local", part: "", api_version: "v1" },
+                Writer {
+                    manager: "workerpool-local",
+                    part: "",
+                    api_version: "v1",
+                },
             );
             Ok(pod)
         });
@@ -170,7 +203,10 @@ impl Kubelet {
     fn delete(&self, pod: &Value, grace: Option<i64>) {
         let id = Id::new(&PODS, text(pod, "namespace"), text(pod, "name"));
         let missing = || super::refusal::Refusal::missing("pods", &id.name);
-        let _ = self.ground.store.write(&id, |pod| Ok(mark_deleted(pod.ok_or_else(missing)?, grace)));
+        let _ = self
+            .ground
+            .store
+            .write(&id, |pod| Ok(mark_deleted(pod.ok_or_else(missing)?, grace)));
     }
 }
 
@@ -180,12 +216,20 @@ fn rank(pods: &mut [&Arc<Value>]) {
         let text = pod["metadata"]["annotations"][key].as_str();
         text.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
-    pods.sort_by_key(|pod| (ready(pod), number::<i32>(pod, COST), Reverse(number::<u64>(pod, BORN))));
+    pods.sort_by_key(|pod| {
+        (
+            ready(pod),
+            number::<i32>(pod, COST),
+            Reverse(number::<u64>(pod, BORN)),
+        )
+    });
 }
 
 /// The Deployment of a pod: its `ReplicaSet`'s name without the hash.
 fn owner(pod: &Value) -> &str {
-    let set = pod["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default();
+    let set = pod["metadata"]["ownerReferences"][0]["name"]
+        .as_str()
+        .unwrap_or_default();
     set.rsplit_once('-').map_or(set, |(name, _)| name)
 }
 

@@ -13,7 +13,10 @@ use tokio::sync::mpsc;
 pub static ALONE: Mutex<()> = Mutex::new(());
 
 /// Accepts connections that no child inherits.
-pub struct Own(mpsc::Receiver<(std::net::TcpStream, SocketAddr)>, SocketAddr);
+pub struct Own(
+    mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
+    SocketAddr,
+);
 
 impl Own {
     /// Accepts on a thread, which ends with the process.
@@ -40,7 +43,11 @@ impl Own {
 /// A connection, replaced by a copy, which is never inherited.
 fn accept(listener: &TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
     // Waited for before the lock is taken: no start waits for a caller.
-    let mut there = [pollfd { fd: listener.as_socket_descriptor(), events: POLLIN, revents: 0 }];
+    let mut there = [pollfd {
+        fd: listener.as_socket_descriptor(),
+        events: POLLIN,
+        revents: 0,
+    }];
     poll(&mut there, None).map_err(io::Error::other)?;
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (stream, from) = listener.accept()?;

@@ -42,7 +42,9 @@ pub fn merge_by_name(object: &mut Value, patch: &Value) {
                 }
             }
         }
-        Value::Array(items) if !items.is_empty() && items.iter().all(|item| item["name"].is_string()) => {
+        Value::Array(items)
+            if !items.is_empty() && items.iter().all(|item| item["name"].is_string()) =>
+        {
             if !object.is_array() {
                 *object = json!([]);
             }
@@ -93,10 +95,16 @@ pub fn updated(old: &Value, new: &mut Value, writer: Writer<'_>) {
 }
 
 /// Applies `config` server-side: what it says becomes `writer`'s, and what `writer` no longer says goes.
-pub fn apply(old: &Value, config: &Value, writer: Writer<'_>, force: bool) -> Result<Value, Refusal> {
+pub fn apply(
+    old: &Value,
+    config: &Value,
+    writer: Writer<'_>,
+    force: bool,
+) -> Result<Value, Refusal> {
     let (said, mut new) = (fields(&owned(config)), old.clone());
-    let (mine, mut entries): (Vec<Value>, Vec<Value>) =
-        entries(old).into_iter().partition(|entry| is(entry, writer, "Apply"));
+    let (mine, mut entries): (Vec<Value>, Vec<Value>) = entries(old)
+        .into_iter()
+        .partition(|entry| is(entry, writer, "Apply"));
     let mine = mine.into_iter().next();
     if let Some(mine) = &mine {
         let mut dropped = mine["fieldsV1"].clone();
@@ -108,8 +116,15 @@ pub fn apply(old: &Value, config: &Value, writer: Writer<'_>, force: bool) -> Re
     }
     merge(&mut new, config);
     let changed = changed(&owned(old), &owned(&new));
-    if let Some(other) = entries.iter().find(|entry| meets(&entry["fieldsV1"], &changed)).filter(|_| !force) {
-        let said = format!("Apply failed with a conflict with {}: use --force-conflicts", other["manager"]);
+    if let Some(other) = entries
+        .iter()
+        .find(|entry| meets(&entry["fieldsV1"], &changed))
+        .filter(|_| !force)
+    {
+        let said = format!(
+            "Apply failed with a conflict with {}: use --force-conflicts",
+            other["manager"]
+        );
         return Err(Refusal::new(409, "Conflict", said));
     }
     for entry in &mut entries {
@@ -121,7 +136,15 @@ pub fn apply(old: &Value, config: &Value, writer: Writer<'_>, force: bool) -> Re
     Ok(new)
 }
 
-fn entry(Writer { manager, part, api_version }: Writer<'_>, operation: &str, fields: &Value) -> Value {
+fn entry(
+    Writer {
+        manager,
+        part,
+        api_version,
+    }: Writer<'_>,
+    operation: &str,
+    fields: &Value,
+) -> Value {
     let mut entry = json!({
         "manager": manager, "operation": operation, "apiVersion": api_version, "time": second(Timestamp::now()),
         "fieldsType": "FieldsV1", "fieldsV1": fields,
@@ -139,7 +162,10 @@ fn is(entry: &Value, writer: Writer<'_>, operation: &str) -> bool {
 }
 
 fn entries(object: &Value) -> Vec<Value> {
-    object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default()
+    object["metadata"]["managedFields"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn keep(object: &mut Value, mut entries: Vec<Value>) {
@@ -161,7 +187,9 @@ fn owned(object: &Value) -> Value {
 
 /// The fields of a value as a tree; a list is one field. An object without any is there all the same.
 fn fields(value: &Value) -> Value {
-    let Value::Object(map) = value else { return json!({}) };
+    let Value::Object(map) = value else {
+        return json!({});
+    };
     if map.is_empty() {
         return json!({".": {}});
     }
@@ -176,10 +204,16 @@ fn fields(value: &Value) -> Value {
 fn changed(old: &Value, new: &Value) -> Value {
     let mut tree = Map::new();
     let (empty, mut keys) = (Map::new(), Vec::new());
-    let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
+    let (old, new) = (
+        old.as_object().unwrap_or(&empty),
+        new.as_object().unwrap_or(&empty),
+    );
     keys.extend(old.keys().chain(new.keys()));
     for key in keys {
-        let (before, after) = (old.get(key).unwrap_or(&Value::Null), new.get(key).unwrap_or(&Value::Null));
+        let (before, after) = (
+            old.get(key).unwrap_or(&Value::Null),
+            new.get(key).unwrap_or(&Value::Null),
+        );
         let both = before.is_object() || after.is_object();
         match changed(before, after) {
             _ if before == after => {}
@@ -192,9 +226,13 @@ fn changed(old: &Value, new: &Value) -> Value {
 
 /// Takes the leaves of `other` out of `tree`.
 fn subtract(tree: &mut Value, other: &Value) {
-    let (Some(tree), Some(other)) = (tree.as_object_mut(), other.as_object()) else { return };
+    let (Some(tree), Some(other)) = (tree.as_object_mut(), other.as_object()) else {
+        return;
+    };
     for (key, below) in other {
-        let Some(mine) = tree.get_mut(key) else { continue };
+        let Some(mine) = tree.get_mut(key) else {
+            continue;
+        };
         if *below != json!({}) {
             subtract(mine, below);
         }
@@ -206,15 +244,21 @@ fn subtract(tree: &mut Value, other: &Value) {
 
 /// Whether the trees share a leaf.
 fn meets(tree: &Value, other: &Value) -> bool {
-    let (Some(tree), Some(other)) = (tree.as_object(), other.as_object()) else { return false };
+    let (Some(tree), Some(other)) = (tree.as_object(), other.as_object()) else {
+        return false;
+    };
     tree.iter().any(|(key, mine)| {
-        other.get(key).is_some_and(|below| *mine == json!({}) || *below == json!({}) || meets(mine, below))
+        other
+            .get(key)
+            .is_some_and(|below| *mine == json!({}) || *below == json!({}) || meets(mine, below))
     })
 }
 
 /// Removes the leaves of `tree` from `object`.
 fn remove(object: &mut Value, tree: &Value) {
-    let (Some(object), Some(tree)) = (object.as_object_mut(), tree.as_object()) else { return };
+    let (Some(object), Some(tree)) = (object.as_object_mut(), tree.as_object()) else {
+        return;
+    };
     for (key, below) in tree {
         let key = key.trim_start_matches("f:");
         if *below == json!({}) {
@@ -232,13 +276,23 @@ fn remove(object: &mut Value, tree: &Value) {
 mod tests {
     use super::*;
 
-    const OPERATOR: Writer<'_> =
-        Writer { manager: "workerpool-operator", part: "scale", api_version: "apps/v1" };
-    const KUBECTL: Writer<'_> = Writer { manager: "kubectl", part: "scale", api_version: "apps/v1" };
+    const OPERATOR: Writer<'_> = Writer {
+        manager: "workerpool-operator",
+        part: "scale",
+        api_version: "apps/v1",
+    };
+    const KUBECTL: Writer<'_> = Writer {
+        manager: "kubectl",
+        part: "scale",
+        api_version: "apps/v1",
+    };
 
     fn owners(object: &Value) -> Vec<(&str, &str)> {
         let of = |entry: &'_ Value| entry["fieldsV1"].pointer("/f:spec/f:replicas").is_some();
-        let all = object["metadata"]["managedFields"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let all = object["metadata"]["managedFields"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         all.iter()
             .filter(|entry| of(entry))
             .filter_map(|it| it["manager"].as_str().zip(it["operation"].as_str()))
@@ -247,16 +301,22 @@ mod tests {
 
     #[test]
     fn a_number_belongs_to_who_wrote_it_last() {
-        let made = json!({"metadata": {"name": "w"}, "spec": {"replicas": 3, "selector": {"a": 1}}});
+        let made =
+            json!({"metadata": {"name": "w"}, "spec": {"replicas": 3, "selector": {"a": 1}}});
         let config = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "w"}, "spec": {"replicas": 5}});
-        let scaled = apply(&made, &json!({"spec": config["spec"]}), OPERATOR, true).expect("by force");
+        let scaled =
+            apply(&made, &json!({"spec": config["spec"]}), OPERATOR, true).expect("by force");
         assert_eq!(
             (&scaled["spec"]["replicas"], owners(&scaled)),
             (&json!(5), vec![("workerpool-operator", "Apply")])
         );
         assert_eq!(scaled["spec"]["selector"], json!({"a": 1}));
-        let again = apply(&scaled, &json!({"spec": {"replicas": 5}}), OPERATOR, true).expect("the same");
-        assert_eq!(again, scaled, "what changes nothing writes nothing, the time neither");
+        let again =
+            apply(&scaled, &json!({"spec": {"replicas": 5}}), OPERATOR, true).expect("the same");
+        assert_eq!(
+            again, scaled,
+            "what changes nothing writes nothing, the time neither"
+        );
 
         let mut by_hand = scaled.clone();
         merge(&mut by_hand, &json!({"spec": {"replicas": 2}}));
@@ -264,19 +324,35 @@ mod tests {
         assert_eq!(owners(&by_hand), [("kubectl", "Update")]);
         let refused = apply(&by_hand, &json!({"spec": {"replicas": 5}}), OPERATOR, false);
         assert_eq!(refused.map_err(|refusal| refusal.code), Err(409));
-        let back = apply(&by_hand, &json!({"spec": {"replicas": 5}}), OPERATOR, true).expect("by force");
+        let back =
+            apply(&by_hand, &json!({"spec": {"replicas": 5}}), OPERATOR, true).expect("by force");
         assert_eq!(owners(&back), [("workerpool-operator", "Apply")]);
     }
 
     #[test]
     fn what_an_applier_no_longer_says_goes() {
         let status = |status: Value| json!({"status": status});
-        let writer = Writer { part: "status", ..OPERATOR };
-        let first =
-            apply(&json!({"spec": {"a": 1}}), &status(json!({"a": 1, "b": {"c": 2, "d": 3}})), writer, true);
-        let second =
-            apply(&first.expect("applied"), &status(json!({"b": {"d": 4}})), writer, true).expect("applied");
-        assert_eq!((&second["status"], &second["spec"]), (&json!({"b": {"d": 4}}), &json!({"a": 1})));
+        let writer = Writer {
+            part: "status",
+            ..OPERATOR
+        };
+        let first = apply(
+            &json!({"spec": {"a": 1}}),
+            &status(json!({"a": 1, "b": {"c": 2, "d": 3}})),
+            writer,
+            true,
+        );
+        let second = apply(
+            &first.expect("applied"),
+            &status(json!({"b": {"d": 4}})),
+            writer,
+            true,
+        )
+        .expect("applied");
+        assert_eq!(
+            (&second["status"], &second["spec"]),
+            (&json!({"b": {"d": 4}}), &json!({"a": 1}))
+        );
     }
 
     #[test]
@@ -285,6 +361,9 @@ mod tests {
         let patch = json!({"containers": [{"name": "w", "env": [{"name": "B", "value": "3"}, {"name": "A", "$patch": "delete"}]}],
             "$setElementOrder/containers": [{"name": "w"}]});
         merge_by_name(&mut object, &patch);
-        assert_eq!(object, json!({"containers": [{"name": "w", "env": [{"name": "B", "value": "3"}]}]}));
+        assert_eq!(
+            object,
+            json!({"containers": [{"name": "w", "env": [{"name": "B", "value": "3"}]}]})
+        );
     }
 }

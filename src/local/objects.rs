@@ -23,7 +23,8 @@ pub fn pool(yaml: &str, redis: &str) -> anyhow::Result<(WorkerPool, Value)> {
     if let Some(whole) = object.as_object_mut() {
         whole.remove("status");
     }
-    let pool: WorkerPool = serde_json::from_value(object.clone()).context("the pool cannot be read")?;
+    let pool: WorkerPool =
+        serde_json::from_value(object.clone()).context("the pool cannot be read")?;
     if pool.spec.scale_target_ref.kind != "Deployment" {
         bail!(
             "a local cluster runs Deployments alone: scaleTargetRef names a {}",
@@ -74,12 +75,26 @@ fn deployment(it: &Program<'_>) -> Value {
 
 /// Redis without persistence, for this machine alone.
 pub fn redis(folder: &Folder, port: u16) -> anyhow::Result<Value> {
-    let (program, data) =
-        (programs::redis()?.display().to_string(), folder.file("redis").display().to_string());
+    let (program, data) = (
+        programs::redis()?.display().to_string(),
+        folder.file("redis").display().to_string(),
+    );
     // Its title would take the place of its environment, by which it is known.
-    let args =
-        ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--set-proc-title", "no", "--dir", &data];
-    let command = [program, "--port".into(), port.to_string()].into_iter().chain(args.map(str::to_owned));
+    let args = [
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--set-proc-title",
+        "no",
+        "--dir",
+        &data,
+    ];
+    let command = [program, "--port".into(), port.to_string()]
+        .into_iter()
+        .chain(args.map(str::to_owned));
     Ok(deployment(&Program {
         namespace: NAMESPACE,
         name: "redis",

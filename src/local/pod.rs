@@ -50,7 +50,9 @@ enum Process {
 pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Option<u32>) {
     let mut pause = BACK_OFF.0;
     while !go.is_cancelled() {
-        let Some(pod) = ground.store.get(&id) else { break };
+        let Some(pod) = ground.store.get(&id) else {
+            break;
+        };
         let begun = Instant::now();
         let process = match adopted.take() {
             Some(pid) => Ok(Process::Adopted(pid)),
@@ -58,7 +60,9 @@ pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Opt
         };
         let why = match process {
             Ok(process) => {
-                let Some(why) = attend(&ground, &id, &pod, process, &go).await else { break };
+                let Some(why) = attend(&ground, &id, &pod, process, &go).await else {
+                    break;
+                };
                 why
             }
             Err(error) => format!("cannot start: {error}"),
@@ -71,7 +75,11 @@ pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Opt
         let _ = timeout(pause, go.cancelled()).await;
         pause = (pause * 2).min(BACK_OFF.1);
     }
-    let files = [health(&ground, &id), end_file(&ground, &id), log(&ground, &id)];
+    let files = [
+        health(&ground, &id),
+        end_file(&ground, &id),
+        log(&ground, &id),
+    ];
     for file in files {
         let _ = std::fs::remove_file(file);
     }
@@ -81,18 +89,31 @@ pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Opt
 fn start(ground: &Ground, id: &Id, pod: &Value) -> std::io::Result<Child> {
     let container = &pod["spec"]["containers"][0];
     let words = |key: &str| container[key].as_array().cloned().unwrap_or_default();
-    let words: Vec<String> = words("command").iter().chain(&words("args")).map(text).collect();
+    let words: Vec<String> = words("command")
+        .iter()
+        .chain(&words("args"))
+        .map(text)
+        .collect();
     let Some((program, args)) = words.split_first() else {
         return Err(std::io::Error::other("the container has no command"));
     };
-    let log = OpenOptions::new().create(true).append(true).open(log(ground, id))?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log(ground, id))?;
     let variables = container["env"].as_array().cloned().unwrap_or_default();
     #[cfg(windows)] // A connection that is accepted meanwhile would be handed on.
-    let _alone = super::listener::ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = super::listener::ALONE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     Command::new(program)
         .args(args)
         .env_remove("KUBERNETES_SERVICE_HOST") // it is not in that cluster, even where this program is
-        .envs(variables.iter().map(|it| (text(&it["name"]), text(&it["value"]))))
+        .envs(
+            variables
+                .iter()
+                .map(|it| (text(&it["name"]), text(&it["value"]))),
+        )
         .env(POD, &id.name)
         .env("WORKERPOOL_HEALTH_FILE", health(ground, id))
         .env(END_FILE, end_file(ground, id))
@@ -139,7 +160,11 @@ async fn attend(
             }
         }
     }
-    let meta = ground.store.get(id).map(|pod| pod["metadata"].clone()).unwrap_or_default();
+    let meta = ground
+        .store
+        .get(id)
+        .map(|pod| pod["metadata"].clone())
+        .unwrap_or_default();
     let grace = Duration::from_secs(meta["deletionGracePeriodSeconds"].as_u64().unwrap_or(30));
     report(&ground.store, id, Some(pid), "Terminating");
     process::terminate(pid, folder);
@@ -165,17 +190,27 @@ async fn end(process: &mut Process, ground: &Ground) -> String {
 
 /// Whether the pod answers its probe.
 async fn answers(probe: &Value, health: &std::path::Path) -> bool {
-    let port = |kind: &str| probe[kind]["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+    let port = |kind: &str| {
+        probe[kind]["port"]
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok())
+    };
     if let Some(port) = port("httpGet") {
         return timeout(LATER, ok(port, &text(&probe["httpGet"]["path"])))
             .await
             .is_ok_and(|ok| ok.is_ok_and(|ok| ok));
     }
     if let Some(port) = port("tcpSocket") {
-        return timeout(LATER, TcpStream::connect(("127.0.0.1", port))).await.is_ok_and(|it| it.is_ok());
+        return timeout(LATER, TcpStream::connect(("127.0.0.1", port)))
+            .await
+            .is_ok_and(|it| it.is_ok());
     }
     let written = std::fs::metadata(health).and_then(|file| file.modified());
-    written.is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age < FRESH))
+    written.is_ok_and(|at| {
+        SystemTime::now()
+            .duration_since(at)
+            .is_ok_and(|age| age < FRESH)
+    })
 }
 
 /// Whether `GET path` is answered by 200.
@@ -183,7 +218,10 @@ async fn ok(port: u16, path: &str) -> std::io::Result<bool> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream
-        .write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                .as_bytes(),
+        )
         .await?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).await?;
@@ -220,11 +258,17 @@ pub fn report(store: &Store, id: &Id, pid: Option<u32>, word: &str) {
 }
 
 fn health(ground: &Ground, id: &Id) -> PathBuf {
-    ground.folder.file("health").join(format!("{}.json", id.name))
+    ground
+        .folder
+        .file("health")
+        .join(format!("{}.json", id.name))
 }
 
 fn end_file(ground: &Ground, id: &Id) -> PathBuf {
-    ground.folder.file("health").join(format!("{}.end", id.name))
+    ground
+        .folder
+        .file("health")
+        .join(format!("{}.end", id.name))
 }
 
 fn log(ground: &Ground, id: &Id) -> PathBuf {

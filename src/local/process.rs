@@ -27,8 +27,15 @@ pub struct Found {
 #[must_use]
 pub fn all(folder: &Path) -> Vec<Found> {
     look(ProcessesToUpdate::All).map_or(Vec::new(), |system| {
-        let ours = system.processes().values().filter(|it| it.thread_kind().is_none() && is_of(it, folder));
-        ours.map(|it| Found { pid: it.pid().as_u32(), pod: variable(it, POD).unwrap_or_default() }).collect()
+        let ours = system
+            .processes()
+            .values()
+            .filter(|it| it.thread_kind().is_none() && is_of(it, folder));
+        ours.map(|it| Found {
+            pid: it.pid().as_u32(),
+            pod: variable(it, POD).unwrap_or_default(),
+        })
+        .collect()
     })
 }
 
@@ -39,8 +46,12 @@ pub fn lives(pid: u32, folder: &Path) -> bool {
 
 /// Asks a process of ours to end: by SIGTERM, where there is none by the file that it looks for, else ends it.
 pub fn terminate(pid: u32, folder: &Path) {
-    let ask = |it: &Process| variable(it, END_FILE).is_some_and(|file| std::fs::write(file, "").is_ok());
-    with(pid, folder, |it| it.kill_with(Signal::Term).unwrap_or_else(|| ask(it) || it.kill()));
+    let ask =
+        |it: &Process| variable(it, END_FILE).is_some_and(|file| std::fs::write(file, "").is_ok());
+    with(pid, folder, |it| {
+        it.kill_with(Signal::Term)
+            .unwrap_or_else(|| ask(it) || it.kill())
+    });
 }
 
 /// Ends a process of ours.
@@ -88,11 +99,15 @@ fn with<T>(pid: u32, folder: &Path, act: impl FnOnce(&Process) -> T) -> Option<T
 
 /// One that has ended and waits for its parent to notice has no environment any more.
 fn is_of(process: &Process, folder: &Path) -> bool {
-    let mark: OsString = [MARK.as_ref(), "=".as_ref(), folder.as_os_str()].into_iter().collect();
+    let mark: OsString = [MARK.as_ref(), "=".as_ref(), folder.as_os_str()]
+        .into_iter()
+        .collect();
     process.environ().contains(&mark)
 }
 
 fn variable(process: &Process, name: &str) -> Option<String> {
     let all = process.environ().iter().filter_map(|it| it.to_str());
-    all.filter_map(|it| it.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+    all.filter_map(|it| it.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
 }

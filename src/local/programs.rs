@@ -14,14 +14,20 @@ pub struct Programs {
 impl Programs {
     /// Finds the two that are ours.
     pub fn find() -> anyhow::Result<Self> {
-        Ok(Self { operator: ours("workerpool-operator")?, worker: ours("workerpool-worker")? })
+        Ok(Self {
+            operator: ours("workerpool-operator")?,
+            worker: ours("workerpool-worker")?,
+        })
     }
 }
 
 /// A program of ours, or how to get it.
 pub fn ours(name: &str) -> anyhow::Result<PathBuf> {
     let me = std::env::current_exe().context("this program does not know where it lies")?;
-    let beside = me.canonicalize().unwrap_or(me).with_file_name(format!("{name}{EXE_SUFFIX}"));
+    let beside = me
+        .canonicalize()
+        .unwrap_or(me)
+        .with_file_name(format!("{name}{EXE_SUFFIX}"));
     if beside.is_file() {
         return Ok(beside);
     }

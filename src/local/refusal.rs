@@ -19,7 +19,13 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), cause: None, object: None }
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            cause: None,
+            object: None,
+        }
     }
 
     pub fn missing(plural: &str, name: &str) -> Self {

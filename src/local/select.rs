@@ -18,23 +18,42 @@ impl Selector {
     pub fn new(query: &Query) -> Self {
         let parts = |key: &str| {
             let text = query.get(key).cloned().unwrap_or_default();
-            text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+            text.split(',')
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
         let label = |part: &String| {
             let (key, is, value) = split(part);
-            (["metadata", "labels", key].map(str::to_owned).to_vec(), is, value.to_owned())
+            (
+                ["metadata", "labels", key].map(str::to_owned).to_vec(),
+                is,
+                value.to_owned(),
+            )
         };
         let field = |part: &String| {
             let (key, is, value) = split(part);
-            (key.split('.').map(str::to_owned).collect(), is, value.to_owned())
+            (
+                key.split('.').map(str::to_owned).collect(),
+                is,
+                value.to_owned(),
+            )
         };
         let (labels, fields) = (parts("labelSelector"), parts("fieldSelector"));
-        Self { wanted: labels.iter().map(label).chain(fields.iter().map(field)).collect() }
+        Self {
+            wanted: labels
+                .iter()
+                .map(label)
+                .chain(fields.iter().map(field))
+                .collect(),
+        }
     }
 
     pub fn takes(&self, object: &Value) -> bool {
         self.wanted.iter().all(|(path, is, value)| {
-            let found = path.iter().fold(object, |object, key| &object[key.as_str()]);
+            let found = path
+                .iter()
+                .fold(object, |object, key| &object[key.as_str()]);
             (found.as_str().unwrap_or_default() == value) == *is
         })
     }

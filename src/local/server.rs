@@ -57,15 +57,31 @@ impl Drop for Guest<'_> {
 }
 
 impl Server {
-    pub fn new(store: Arc<Store>, secrets: (String, String), logs: PathBuf, stop: CancellationToken) -> Self {
+    pub fn new(
+        store: Arc<Store>,
+        secrets: (String, String),
+        logs: PathBuf,
+        stop: CancellationToken,
+    ) -> Self {
         let asked = Mutex::new((Instant::now(), 0));
-        Self { store, secret: secrets.0, operator_secret: secrets.1, logs, stop, asked }
+        Self {
+            store,
+            secret: secrets.0,
+            operator_secret: secrets.1,
+            logs,
+            stop,
+            asked,
+        }
     }
 
     /// How long nobody has asked for anything.
     pub fn idle(&self) -> Duration {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.1 > 0 { Duration::ZERO } else { asked.0.elapsed() }
+        if asked.1 > 0 {
+            Duration::ZERO
+        } else {
+            asked.0.elapsed()
+        }
     }
 
     fn guest(&self) -> Guest<'_> {
@@ -75,28 +91,44 @@ impl Server {
 
     async fn call(self: &Arc<Self>, request: Request) -> Result<Response, Refusal> {
         let (head, body) = request.into_parts();
-        let (secret, path) = head.uri.path().trim_start_matches('/').split_once('/').unwrap_or_default();
+        let (secret, path) = head
+            .uri
+            .path()
+            .trim_start_matches('/')
+            .split_once('/')
+            .unwrap_or_default();
         let mine = secret == self.secret;
         if !mine && secret != self.operator_secret {
             return Err(Refusal::new(401, "Unauthorized", "Unauthorized"));
         }
         let _guest = mine.then(|| self.guest());
-        let query =
-            axum::extract::Query::<Query>::try_from_uri(&head.uri).map(|query| query.0).unwrap_or_default();
+        let query = axum::extract::Query::<Query>::try_from_uri(&head.uri)
+            .map(|query| query.0)
+            .unwrap_or_default();
         let bytes = to_bytes(body, MOST).await.map_err(|error| bad(&error))?;
         if let Some(answer) = self.fixed(&head.method, path, &bytes) {
             return Ok(answer);
         }
         let path = Path::read(path)?;
         let text = |name: header::HeaderName| {
-            head.headers.get(name).and_then(|it| it.to_str().ok()).unwrap_or_default()
+            head.headers
+                .get(name)
+                .and_then(|it| it.to_str().ok())
+                .unwrap_or_default()
         };
         let table = text(header::ACCEPT).contains("as=Table");
         if head.method == Method::GET {
             return self.read(&path, &query, table).await;
         }
-        let kind = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default();
-        let body = if bytes.is_empty() { json!({}) } else { parse(&bytes)? };
+        let kind = text(header::CONTENT_TYPE)
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        let body = if bytes.is_empty() {
+            json!({})
+        } else {
+            parse(&bytes)?
+        };
         let call = Call {
             path: &path,
             manager: manager(&query, &head.headers),
@@ -105,11 +137,18 @@ impl Server {
             body,
         };
         match (head.method, &path.name) {
-            (Method::POST, None) => Ok((StatusCode::CREATED, Json(&*self.create(call)?)).into_response()),
+            (Method::POST, None) => {
+                Ok((StatusCode::CREATED, Json(&*self.create(call)?)).into_response())
+            }
             (Method::PUT | Method::PATCH, Some(name)) => {
                 let object = self.change(&call, &path.id(name))?;
                 let scale = path.part.as_deref() == Some("scale");
-                Ok(Json(if scale { scale_of(&object)? } else { (*object).clone() }).into_response())
+                Ok(Json(if scale {
+                    scale_of(&object)?
+                } else {
+                    (*object).clone()
+                })
+                .into_response())
             }
             (Method::DELETE, Some(name)) => {
                 Ok(Json(self.delete(&path.id(name), path.kind, &call.body)?).into_response())
@@ -124,7 +163,8 @@ impl Server {
 
     /// What is always the same.
     fn fixed(&self, method: &Method, path: &str, body: &[u8]) -> Option<Response> {
-        let yes = |user: &str| json!({"allowed": true, "userInfo": {"username": user, "groups": []}});
+        let yes =
+            |user: &str| json!({"allowed": true, "userInfo": {"username": user, "groups": []}});
         Some(match (method.as_str(), path) {
             ("GET", "version") => {
                 let version = format!("v1.35.0-local+workerpool{}", env!("CARGO_PKG_VERSION"));
@@ -155,22 +195,33 @@ impl Server {
         let kind = path.kind;
         let show: Show = Arc::new(move |object| shown(kind, object));
         let Some(name) = &path.name else {
-            if query.get("watch").is_some_and(|it| it == "true" || it == "1") {
-                let show: Show =
-                    if table { Arc::new(move |it| table::table(kind, &[shown(kind, it)], 0)) } else { show };
+            if query
+                .get("watch")
+                .is_some_and(|it| it == "true" || it == "1")
+            {
+                let show: Show = if table {
+                    Arc::new(move |it| table::table(kind, &[shown(kind, it)], 0))
+                } else {
+                    show
+                };
                 let body = watch(&self.store, path, query, show);
                 return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
             }
             let selector = Selector::new(query);
             let (version, objects) = self.store.list(kind, &path.namespace);
-            let items: Vec<Value> =
-                objects.iter().map(|it| show(it)).filter(|it| selector.takes(it)).collect();
+            let items: Vec<Value> = objects
+                .iter()
+                .map(|it| show(it))
+                .filter(|it| selector.takes(it))
+                .collect();
             return Ok(Json(if table { table::table(kind, &items, version) } else { json!({
                 "kind": format!("{}List", kind.name), "apiVersion": kind.api_version(), "metadata": {"resourceVersion": version.to_string()}, "items": items,
             })}).into_response());
         };
         let missing = || Refusal::missing(kind.plural, name);
-        let object = definition(path, name).or_else(|| self.store.get(&path.id(name))).ok_or_else(missing)?;
+        let object = definition(path, name)
+            .or_else(|| self.store.get(&path.id(name)))
+            .ok_or_else(missing)?;
         match path.part.as_deref() {
             None | Some("status") if table => {
                 Ok(Json(table::table(kind, &[show(&object)], 0)).into_response())
@@ -186,15 +237,27 @@ impl Server {
         let file = self.logs.join(format!("{pod}.log"));
         let text = tokio::fs::read_to_string(&file).await.unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        let tail = query.get("tailLines").and_then(|text| text.parse().ok()).unwrap_or(lines.len());
+        let tail = query
+            .get("tailLines")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(lines.len());
         let lines = &lines[lines.len().saturating_sub(tail)..];
         Ok((lines.join("\n") + "\n").into_response())
     }
 
-    fn create(&self, Call { path, manager, body, .. }: Call<'_>) -> Result<Arc<Value>, Refusal> {
+    fn create(
+        &self,
+        Call {
+            path,
+            manager,
+            body,
+            ..
+        }: Call<'_>,
+    ) -> Result<Arc<Value>, Refusal> {
         let text = |key: &str| body["metadata"][key].as_str().map(str::to_owned);
-        let name = text("name")
-            .or_else(|| text("generateName").map(|stem| format!("{stem}{:05x}", fastrand::u32(..))));
+        let name = text("name").or_else(|| {
+            text("generateName").map(|stem| format!("{stem}{:05x}", fastrand::u32(..)))
+        });
         let name = name.ok_or_else(|| bad(&"metadata.name is missing"))?;
         let api_version = path.kind.api_version();
         self.store.write(&path.id(&name), |old| {
@@ -206,17 +269,31 @@ impl Server {
                 ));
             }
             let mut object = admit(path.kind, body)?;
-            let writer = Writer { manager: &manager, part: "", api_version: &api_version };
+            let writer = Writer {
+                manager: &manager,
+                part: "",
+                api_version: &api_version,
+            };
             managed::updated(&json!({}), &mut object, writer);
             Ok(object)
         })
     }
 
     fn change(&self, call: &Call<'_>, id: &Id) -> Result<Arc<Value>, Refusal> {
-        let Call { path: Path { kind, part, .. }, manager, force, kind: content, body } = call;
+        let Call {
+            path: Path { kind, part, .. },
+            manager,
+            force,
+            kind: content,
+            body,
+        } = call;
         let part = part.as_deref().unwrap_or_default();
         let api_version = kind.api_version();
-        let writer = Writer { manager, part, api_version: &api_version };
+        let writer = Writer {
+            manager,
+            part,
+            api_version: &api_version,
+        };
         // Each part of an object is written by its own path, and the others stay as they are.
         let mut patch = match part {
             "" => body.clone(),
@@ -244,13 +321,17 @@ impl Server {
                 "application/apply-patch+yaml" => {
                     return admit(kind, managed::apply(old, &patch, writer, *force)?);
                 }
-                "application/strategic-merge-patch+json" => managed::merge_by_name(&mut new, &patch),
+                "application/strategic-merge-patch+json" => {
+                    managed::merge_by_name(&mut new, &patch)
+                }
                 "application/json" if part.is_empty() => {
                     new = patch;
                     new["status"] = old["status"].clone();
                     new["metadata"]["managedFields"] = old["metadata"]["managedFields"].clone();
                 }
-                "application/merge-patch+json" | "application/json" => managed::merge(&mut new, &patch),
+                "application/merge-patch+json" | "application/json" => {
+                    managed::merge(&mut new, &patch)
+                }
                 other => {
                     return Err(Refusal::new(
                         415,
@@ -268,7 +349,11 @@ impl Server {
     fn delete(&self, id: &Id, kind: &'static Kind, options: &Value) -> Result<Value, Refusal> {
         let missing = || Refusal::missing(kind.plural, &id.name);
         if *kind != PODS {
-            return self.store.delete(id).map(|object| (*object).clone()).ok_or_else(missing);
+            return self
+                .store
+                .delete(id)
+                .map(|object| (*object).clone())
+                .ok_or_else(missing);
         }
         // A pod goes when its process has.
         let grace = options["gracePeriodSeconds"].as_i64();
@@ -281,7 +366,9 @@ impl Server {
 /// A pod that was told to go, within `grace` seconds or the time that it says itself.
 pub fn mark_deleted(pod: &Value, grace: Option<i64>) -> Value {
     let mut pod = pod.clone();
-    let own = pod["spec"]["terminationGracePeriodSeconds"].as_i64().unwrap_or(30);
+    let own = pod["spec"]["terminationGracePeriodSeconds"]
+        .as_i64()
+        .unwrap_or(30);
     let grace = grace.unwrap_or(own).max(0);
     if pod["metadata"]["deletionTimestamp"].is_null() || grace < own {
         pod["metadata"]["deletionTimestamp"] =
@@ -294,7 +381,8 @@ pub fn mark_deleted(pod: &Value, grace: Option<i64>) -> Value {
 /// The one definition there is, which nobody can change.
 fn definition(path: &Path, name: &str) -> Option<Arc<Value>> {
     let ours = *path.kind == DEFINITIONS && name == format!("workerpools.{}", crate::api::GROUP);
-    ours.then(|| serde_json::to_value(crate::api::crd()).ok().map(Arc::new)).flatten()
+    ours.then(|| serde_json::to_value(crate::api::crd()).ok().map(Arc::new))
+        .flatten()
 }
 
 /// Answers one request.
@@ -303,7 +391,9 @@ pub async fn answer(State(server): State<Arc<Server>>, request: Request) -> Resp
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
-    serde_json::from_slice(bytes).or_else(|_| serde_saphyr::from_slice(bytes)).map_err(|error| bad(&error))
+    serde_json::from_slice(bytes)
+        .or_else(|_| serde_saphyr::from_slice(bytes))
+        .map_err(|error| bad(&error))
 }
 
 fn bad(error: &dyn std::fmt::Display) -> Refusal {
@@ -312,9 +402,16 @@ fn bad(error: &dyn std::fmt::Display) -> Refusal {
 
 /// The name under which fields are owned: as said, else the program's.
 fn manager(query: &Query, headers: &HeaderMap) -> String {
-    let program =
-        headers.get(header::USER_AGENT).and_then(|it| it.to_str().ok()).and_then(|it| it.split('/').next());
-    query.get("fieldManager").map(String::as_str).or(program).unwrap_or("unknown").to_owned()
+    let program = headers
+        .get(header::USER_AGENT)
+        .and_then(|it| it.to_str().ok())
+        .and_then(|it| it.split('/').next());
+    query
+        .get("fieldManager")
+        .map(String::as_str)
+        .or(program)
+        .unwrap_or("unknown")
+        .to_owned()
 }
 
 /// The scale of an object.

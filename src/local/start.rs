@@ -34,7 +34,9 @@ pub async fn ensure(wanted: &Wanted) -> anyhow::Result<(Folder, Record, bool)> {
     let yaml = wanted
         .pool
         .as_ref()
-        .map(|path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display())))
+        .map(|path| {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+        })
         .transpose()?;
     let lock = hold(&folder).await?;
     let pool = folder.file("pool.yaml");
@@ -44,7 +46,11 @@ pub async fn ensure(wanted: &Wanted) -> anyhow::Result<(Folder, Record, bool)> {
                 "a local cluster with another {what} runs already; first: kubectl workerpool stop --local"
             )
         };
-        if wanted.redis.as_ref().is_some_and(|redis| *redis != record.redis) {
+        if wanted
+            .redis
+            .as_ref()
+            .is_some_and(|redis| *redis != record.redis)
+        {
             bail!(other("Redis"));
         }
         if yaml.is_some() && yaml != std::fs::read_to_string(&pool).ok() {
@@ -90,9 +96,16 @@ async fn hold(folder: &Folder) -> anyhow::Result<std::fs::File> {
 
 /// Starts the supervisor on its own, and waits for its first line.
 async fn spawn(folder: &Folder, wanted: &Wanted) -> anyhow::Result<String> {
-    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.file("cluster.log"))?;
+    let log = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.file("cluster.log"))?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(COMMAND).arg("--folder").arg(folder.path()).current_dir(folder.parent());
+    command
+        .arg(COMMAND)
+        .arg("--folder")
+        .arg(folder.path())
+        .current_dir(folder.parent());
     if let Some(redis) = &wanted.redis {
         command.arg("--redis").arg(redis);
     }
@@ -103,12 +116,19 @@ async fn spawn(folder: &Folder, wanted: &Wanted) -> anyhow::Result<String> {
     command.process_group(0);
     #[cfg(windows)]
     apart(&mut command);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()?;
     let stdout = child.stdout.take().context("no pipe")?;
     let line = timeout(START, BufReader::new(stdout).lines().next_line()).await;
     match line {
         Ok(Ok(Some(line))) => Ok(line),
-        Ok(_) => Ok(format!("it ended without a word: see {}", folder.file("cluster.log").display())),
+        Ok(_) => Ok(format!(
+            "it ended without a word: see {}",
+            folder.file("cluster.log").display()
+        )),
         Err(_) => Ok(format!("no word from it within {} s", START.as_secs())),
     }
 }
@@ -136,14 +156,18 @@ pub async fn stop() -> anyhow::Result<bool> {
     let _lock = hold(&folder).await?;
     let living = folder.living()?;
     if let Some(record) = &living {
-        ask(record, "POST", "stop").await.context("the local cluster does not answer")?;
+        ask(record, "POST", "stop")
+            .await
+            .context("the local cluster does not answer")?;
         let gone = async {
             while folder.living()?.is_some() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Ok::<_, anyhow::Error>(())
         };
-        timeout(END, gone).await.with_context(|| format!("process {} did not end", record.pid))??;
+        timeout(END, gone)
+            .await
+            .with_context(|| format!("process {} did not end", record.pid))??;
     }
     let left = process::all(folder.path());
     process::end(&left, folder.path(), Duration::from_secs(2)).await;

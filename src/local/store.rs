@@ -51,7 +51,8 @@ impl Saved {
     /// The names of its pods.
     pub fn pods(&self) -> Vec<String> {
         let pods = self.objects.iter().filter(|(plural, _)| plural == "pods");
-        pods.filter_map(|(_, pod)| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
+        pods.filter_map(|(_, pod)| pod["metadata"]["name"].as_str().map(str::to_owned))
+            .collect()
     }
 }
 
@@ -63,8 +64,16 @@ impl Store {
         });
         // Versions count on, so that a watch from before finds that it has to list anew.
         let version = saved.version.max(1);
-        let inner = Inner { objects: objects.collect(), log: VecDeque::new(), version, since: version };
-        Self { inner: Mutex::new(inner), version: watch::Sender::new(version) }
+        let inner = Inner {
+            objects: objects.collect(),
+            log: VecDeque::new(),
+            version,
+            since: version,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            version: watch::Sender::new(version),
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -78,8 +87,14 @@ impl Store {
 
     pub fn save(&self) -> Saved {
         let inner = self.inner();
-        let objects = inner.objects.iter().map(|(id, object)| (id.plural.to_owned(), (**object).clone()));
-        Saved { version: inner.version, objects: objects.collect() }
+        let objects = inner
+            .objects
+            .iter()
+            .map(|(id, object)| (id.plural.to_owned(), (**object).clone()));
+        Saved {
+            version: inner.version,
+            objects: objects.collect(),
+        }
     }
 
     pub fn get(&self, id: &Id) -> Option<Arc<Value>> {
@@ -89,8 +104,13 @@ impl Store {
     /// The objects of a kind, in one namespace or in all, and the version of the whole.
     pub fn list(&self, kind: &'static Kind, namespace: &str) -> (u64, Vec<Arc<Value>>) {
         let (inner, plural) = (self.inner(), kind.store().plural);
-        let wanted = |id: &Id| id.plural == plural && (namespace.is_empty() || id.namespace == namespace);
-        let found = inner.objects.iter().filter(|(id, _)| wanted(id)).map(|(_, object)| Arc::clone(object));
+        let wanted =
+            |id: &Id| id.plural == plural && (namespace.is_empty() || id.namespace == namespace);
+        let found = inner
+            .objects
+            .iter()
+            .filter(|(id, _)| wanted(id))
+            .map(|(_, object)| Arc::clone(object));
         (inner.version, found.collect())
     }
 
@@ -98,7 +118,14 @@ impl Store {
     pub fn since(&self, version: u64) -> Option<Vec<Change>> {
         let inner = self.inner();
         let known = version >= inner.since && version <= inner.version;
-        known.then(|| inner.log.iter().filter(|change| change.version > version).cloned().collect())
+        known.then(|| {
+            inner
+                .log
+                .iter()
+                .filter(|change| change.version > version)
+                .cloned()
+                .collect()
+        })
     }
 
     /// Makes of the object what `next` says, which sees the present one. Where nothing changes nothing is written.
@@ -133,7 +160,8 @@ impl Store {
             return Ok(Arc::new(object));
         }
         if let Some(old) = old.as_deref().filter(|old| old["spec"] != object["spec"]) {
-            object["metadata"]["generation"] = json!(old["metadata"]["generation"].as_u64().unwrap_or(0) + 1);
+            object["metadata"]["generation"] =
+                json!(old["metadata"]["generation"].as_u64().unwrap_or(0) + 1);
         }
         let verb = if old.is_some() { "MODIFIED" } else { "ADDED" };
         Ok(self.put(&mut inner, id, verb, object))
@@ -155,17 +183,33 @@ impl Store {
         } else {
             inner.objects.insert(id.clone(), Arc::clone(&object));
         }
-        let change = Change { version: inner.version, id: id.clone(), verb, object: Arc::clone(&object) };
+        let change = Change {
+            version: inner.version,
+            id: id.clone(),
+            verb,
+            object: Arc::clone(&object),
+        };
         inner.log.push_back(change);
         while inner.log.len() > LOG {
-            inner.since = inner.log.pop_front().map_or(inner.since, |change| change.version);
+            inner.since = inner
+                .log
+                .pop_front()
+                .map_or(inner.since, |change| change.version);
         }
         if verb == "ADDED" && id.plural == "events" {
-            let mut events: Vec<(&Id, &Arc<Value>)> =
-                inner.objects.iter().filter(|(id, _)| id.plural == "events").collect();
+            let mut events: Vec<(&Id, &Arc<Value>)> = inner
+                .objects
+                .iter()
+                .filter(|(id, _)| id.plural == "events")
+                .collect();
             events.sort_by_key(|(_, event)| number(&event["metadata"]["resourceVersion"]));
             let late = events.len().saturating_sub(EVENTS);
-            for id in events.into_iter().take(late).map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            for id in events
+                .into_iter()
+                .take(late)
+                .map(|(id, _)| id.clone())
+                .collect::<Vec<_>>()
+            {
                 inner.objects.remove(&id);
             }
         }
@@ -176,7 +220,10 @@ impl Store {
 
 /// A version, which is a number in a text.
 pub fn number(version: &Value) -> u64 {
-    version.as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+    version
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
 }
 
 /// An instant as the API server writes it: to the second.
@@ -186,7 +233,12 @@ pub fn second(at: Timestamp) -> String {
 
 /// What to call an object of `kind`.
 pub fn id(kind: &'static Kind, object: &Value) -> Id {
-    let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
+    let text = |key: &str| {
+        object["metadata"][key]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
     Id::new(kind, &text("namespace"), &text("name"))
 }
 

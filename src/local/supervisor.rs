@@ -60,7 +60,10 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     let folder = Folder::at(settings.folder);
     folder.make()?;
     let Some(life) = folder.live()? else {
-        bail!("a local cluster lives in {} already", folder.path().display())
+        bail!(
+            "a local cluster lives in {} already",
+            folder.path().display()
+        )
     };
     let programs = Programs::find()?;
     let stop = CancellationToken::new();
@@ -68,8 +71,15 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     #[cfg(unix)] // The terminal that started it may close.
     let _hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
 
-    let before = folder.record().filter(|it| it.version == env!("CARGO_PKG_VERSION"));
-    let before = before.filter(|it| settings.redis.as_ref().is_none_or(|redis| *redis == it.redis));
+    let before = folder
+        .record()
+        .filter(|it| it.version == env!("CARGO_PKG_VERSION"));
+    let before = before.filter(|it| {
+        settings
+            .redis
+            .as_ref()
+            .is_none_or(|redis| *redis == it.redis)
+    });
     let (saved, left) = leftovers(&folder, before.is_some()).await;
     let fresh = saved.is_none();
     let store = Arc::new(Store::new(saved.unwrap_or_default(), &KEPT));
@@ -77,14 +87,20 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     for pod in store.list(&PODS, "").1 {
         pod::report(&store, &id(&PODS, &pod), None, pod::NOT_READY);
     }
-    let yaml =
-        std::fs::read_to_string(folder.file("pool.yaml")).unwrap_or_else(|_| crate::api::DEMO.to_owned());
+    let yaml = std::fs::read_to_string(folder.file("pool.yaml"))
+        .unwrap_or_else(|_| crate::api::DEMO.to_owned());
 
-    let listener = before.as_ref().and_then(|it| TcpListener::bind((Ipv4Addr::LOCALHOST, it.port)).ok());
+    let listener = before
+        .as_ref()
+        .and_then(|it| TcpListener::bind((Ipv4Addr::LOCALHOST, it.port)).ok());
     let listener = listener.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)?;
     let port = listener.local_addr()?.port();
     let mut record = match before.filter(|_| !fresh) {
-        Some(record) => Record { port, pid: std::process::id(), ..record },
+        Some(record) => Record {
+            port,
+            pid: std::process::id(),
+            ..record
+        },
         None => record(settings.redis, port)?,
     };
     let (pool, object) = objects::pool(&yaml, &record.redis)?;
@@ -93,13 +109,21 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     folder.keep(&record)?;
 
     let secrets = (record.secret.clone(), record.operator_secret.clone());
-    let server = Arc::new(Server::new(Arc::clone(&store), secrets, folder.file("logs"), stop.clone()));
+    let server = Arc::new(Server::new(
+        Arc::clone(&store),
+        secrets,
+        folder.file("logs"),
+        stop.clone(),
+    ));
     #[cfg(windows)]
     let listener = super::listener::Own::new(listener)?;
     #[cfg(not(windows))]
-    let listener =
-        listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener))?;
-    let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&server));
+    let listener = listener
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(listener))?;
+    let router = axum::Router::new()
+        .fallback(answer)
+        .with_state(Arc::clone(&server));
     let serving = tokio::spawn(axum::serve(listener, router).into_future());
     let mut kubelet = Kubelet::new(Arc::clone(&store), folder.clone(), left);
     let care = CancellationToken::new();
@@ -113,20 +137,36 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     let deadline = Instant::now() + READY;
     if fresh {
         if record.own_redis {
-            create(&store, &DEPLOYMENTS, objects::redis(&folder, port_of(&record.redis))?)?;
-            until(&store, deadline, |store| running(store, "redis")).await.context("Redis did not start")?;
+            create(
+                &store,
+                &DEPLOYMENTS,
+                objects::redis(&folder, port_of(&record.redis))?,
+            )?;
+            until(&store, deadline, |store| running(store, "redis"))
+                .await
+                .context("Redis did not start")?;
         }
         create(
             &store,
             &POOLS,
-            super::admit::admit(&POOLS, object).map_err(|refusal| anyhow::anyhow!(refusal.message))?,
+            super::admit::admit(&POOLS, object)
+                .map_err(|refusal| anyhow::anyhow!(refusal.message))?,
         )?;
-        create(&store, &DEPLOYMENTS, objects::workers(&programs, &record, &pool))?;
-        create(&store, &DEPLOYMENTS, objects::operator(&folder, &programs, &record, free_port()?))?;
+        create(
+            &store,
+            &DEPLOYMENTS,
+            objects::workers(&programs, &record, &pool),
+        )?;
+        create(
+            &store,
+            &DEPLOYMENTS,
+            objects::operator(&folder, &programs, &record, free_port()?),
+        )?;
     }
     let decided = |store: &Store| {
         let pool = store.get(&Id::new(&POOLS, NAMESPACE, &record.pool));
-        let seen = pool.is_some_and(|it| it["status"]["observedGeneration"] == it["metadata"]["generation"]);
+        let seen = pool
+            .is_some_and(|it| it["status"]["observedGeneration"] == it["metadata"]["generation"]);
         seen && store.list(&PODS, "").1.iter().all(|pod| ready(pod))
     };
     match until(&store, deadline, decided).await {
@@ -151,7 +191,10 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
     tracing::info!("ending");
     care.cancel();
     // In a Redis of its own nothing outlives it anyway; elsewhere workers finish what they began.
-    caring.await?.end(if record.own_redis { 1 } else { 30 }).await;
+    caring
+        .await?
+        .end(if record.own_redis { 1 } else { 30 })
+        .await;
     serving.abort();
     // A `stop` that waits removes the folder itself, when this process is gone: not before can each file that it has
     // open be removed on every system.
@@ -167,16 +210,18 @@ async fn supervise(settings: Settings) -> anyhow::Result<()> {
 async fn leftovers(folder: &Folder, known: bool) -> (Option<Saved>, Vec<Found>) {
     let saved = folder.saved().filter(|_| known);
     let pods = saved.as_ref().map(Saved::pods).unwrap_or_default();
-    let (left, strange): (Vec<Found>, Vec<Found>) =
-        process::all(folder.path()).into_iter().partition(|it| pods.contains(&it.pod));
+    let (left, strange): (Vec<Found>, Vec<Found>) = process::all(folder.path())
+        .into_iter()
+        .partition(|it| pods.contains(&it.pod));
     process::end(&strange, folder.path(), Duration::from_secs(2)).await;
     (saved, left)
 }
 
 fn record(redis: Option<String>, port: u16) -> anyhow::Result<Record> {
     let own = || Ok::<_, anyhow::Error>(format!("redis://127.0.0.1:{}/0", free_port()?));
-    let dashboard =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD)).map(|_| DASHBOARD).or_else(|_| free_port())?;
+    let dashboard = TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD))
+        .map(|_| DASHBOARD)
+        .or_else(|_| free_port())?;
     Ok(Record {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
@@ -194,51 +239,90 @@ fn record(redis: Option<String>, port: u16) -> anyhow::Result<Record> {
 fn secret() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     let random = rustls::crypto::ring::default_provider().secure_random;
-    random.fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    random
+        .fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
 }
 
 fn port_of(redis: &str) -> u16 {
-    redis.rsplit_once(':').and_then(|(_, tail)| tail.split('/').next()?.parse().ok()).unwrap_or(6379)
+    redis
+        .rsplit_once(':')
+        .and_then(|(_, tail)| tail.split('/').next()?.parse().ok())
+        .unwrap_or(6379)
 }
 
 fn create(store: &Store, kind: &'static Kind, object: Value) -> anyhow::Result<()> {
     let id = id(kind, &object);
-    let mut object = super::admit::admit(kind, object).map_err(|refusal| anyhow::anyhow!(refusal.message))?;
+    let mut object =
+        super::admit::admit(kind, object).map_err(|refusal| anyhow::anyhow!(refusal.message))?;
     let api_version = kind.api_version();
     managed::updated(
         &json!({}),
         &mut object,
-        Writer { manager: "kubectl-workerpool", part: "", api_version: &api_version },
+        Writer {
+            manager: "kubectl-workerpool",
+            part: "",
+            api_version: &api_version,
+        },
     );
-    store.write(&id, |_| Ok(object)).map(drop).map_err(|refusal| anyhow::anyhow!(refusal.message))
+    store
+        .write(&id, |_| Ok(object))
+        .map(drop)
+        .map_err(|refusal| anyhow::anyhow!(refusal.message))
 }
 
 /// Waits until `done`, as the store changes.
-async fn until(store: &Store, deadline: Instant, done: impl Fn(&Store) -> bool) -> anyhow::Result<()> {
+async fn until(
+    store: &Store,
+    deadline: Instant,
+    done: impl Fn(&Store) -> bool,
+) -> anyhow::Result<()> {
     let mut changed = store.subscribe();
     while !done(store) {
-        timeout(deadline.saturating_duration_since(Instant::now()), changed.changed())
-            .await
-            .context("it took too long")??;
+        timeout(
+            deadline.saturating_duration_since(Instant::now()),
+            changed.changed(),
+        )
+        .await
+        .context("it took too long")??;
     }
     Ok(())
 }
 
 fn running(store: &Store, deployment: &str) -> bool {
-    let found = [NAMESPACE, SYSTEM].iter().find_map(|it| store.get(&Id::new(&DEPLOYMENTS, it, deployment)));
-    found.is_some_and(|it| it["status"]["readyReplicas"].as_i64().is_some_and(|ready| ready > 0))
+    let found = [NAMESPACE, SYSTEM]
+        .iter()
+        .find_map(|it| store.get(&Id::new(&DEPLOYMENTS, it, deployment)));
+    found.is_some_and(|it| {
+        it["status"]["readyReplicas"]
+            .as_i64()
+            .is_some_and(|ready| ready > 0)
+    })
 }
 
 /// What is not ready, and where to look.
 fn late(store: &Store, folder: &Folder) -> String {
     let (_, pods) = store.list(&PODS, "");
-    let waits: Vec<&str> =
-        pods.iter().filter(|it| !ready(it)).filter_map(|it| it["metadata"]["name"].as_str()).collect();
-    let who = if waits.is_empty() { "the operator's first decision".to_owned() } else { waits.join(", ") };
-    format!("still waiting for {who} after {} s: see {}", READY.as_secs(), folder.file("logs").display())
+    let waits: Vec<&str> = pods
+        .iter()
+        .filter(|it| !ready(it))
+        .filter_map(|it| it["metadata"]["name"].as_str())
+        .collect();
+    let who = if waits.is_empty() {
+        "the operator's first decision".to_owned()
+    } else {
+        waits.join(", ")
+    };
+    format!(
+        "still waiting for {who} after {} s: see {}",
+        READY.as_secs(),
+        folder.file("logs").display()
+    )
 }

@@ -13,7 +13,12 @@ struct Column {
 }
 
 fn column(name: &str, cell: impl Fn(&Value) -> Value + 'static) -> Column {
-    Column { name: name.to_owned(), format: "string".to_owned(), wide: false, cell: Box::new(cell) }
+    Column {
+        name: name.to_owned(),
+        format: "string".to_owned(),
+        wide: false,
+        cell: Box::new(cell),
+    }
 }
 
 fn at(path: &'static str) -> impl Fn(&Value) -> Value {
@@ -33,7 +38,9 @@ pub fn table(kind: &'static Kind, items: &[Value], version: u64) -> Value {
     let version = items
         .first()
         .filter(|_| version == 0)
-        .map_or(json!(version.to_string()), |it| it["metadata"]["resourceVersion"].clone());
+        .map_or(json!(version.to_string()), |it| {
+            it["metadata"]["resourceVersion"].clone()
+        });
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": version},
         "columnDefinitions": definitions.collect::<Vec<_>>(), "rows": items.iter().map(row).collect::<Vec<_>>(),
@@ -47,7 +54,9 @@ fn columns(kind: &'static Kind) -> Vec<Column> {
         return all;
     }
     if *kind == PODS {
-        all.push(column("Ready", |pod| json!(if ready(pod) { "1/1" } else { "0/1" })));
+        all.push(column("Ready", |pod| {
+            json!(if ready(pod) { "1/1" } else { "0/1" })
+        }));
         all.push(column("Status", |pod| {
             let waiting = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
             if pod["metadata"]["deletionTimestamp"].is_string() {
@@ -58,39 +67,62 @@ fn columns(kind: &'static Kind) -> Vec<Column> {
                 pod["status"]["phase"].clone()
             }
         }));
-        all.push(column("Restarts", at("/status/containerStatuses/0/restartCount")));
+        all.push(column(
+            "Restarts",
+            at("/status/containerStatuses/0/restartCount"),
+        ));
     } else if *kind == DEPLOYMENTS {
         let number = |object: &Value, key: &str| object["status"][key].as_i64().unwrap_or(0);
         all.push(column("Ready", move |it| {
-            json!(format!("{}/{}", number(it, "readyReplicas"), it["spec"]["replicas"]))
+            json!(format!(
+                "{}/{}",
+                number(it, "readyReplicas"),
+                it["spec"]["replicas"]
+            ))
         }));
-        all.push(column("Up-to-date", move |it| json!(number(it, "updatedReplicas"))));
-        all.push(column("Available", move |it| json!(number(it, "availableReplicas"))));
+        all.push(column("Up-to-date", move |it| {
+            json!(number(it, "updatedReplicas"))
+        }));
+        all.push(column("Available", move |it| {
+            json!(number(it, "availableReplicas"))
+        }));
     } else if *kind == OLD_EVENTS {
         all = vec![
             column("Last Seen", |it| age(&it["lastTimestamp"])),
             column("Type", at("/type")),
             column("Reason", at("/reason")),
             column("Object", |it| {
-                let of = |key: &str| it["involvedObject"][key].as_str().unwrap_or_default().to_lowercase();
+                let of = |key: &str| {
+                    it["involvedObject"][key]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_lowercase()
+                };
                 json!(format!("{}/{}", of("kind"), of("name")))
             }),
             column("Message", at("/message")),
         ];
         return all;
     }
-    all.push(column("Age", |it| age(&it["metadata"]["creationTimestamp"])));
+    all.push(column("Age", |it| {
+        age(&it["metadata"]["creationTimestamp"])
+    }));
     all
 }
 
 /// The printer columns of the definition, so that they are said once.
 fn of_pools() -> Vec<Column> {
     let definition = serde_json::to_value(crate::api::crd()).unwrap_or_default();
-    let columns =
-        definition["spec"]["versions"][0]["additionalPrinterColumns"].as_array().cloned().unwrap_or_default();
+    let columns = definition["spec"]["versions"][0]["additionalPrinterColumns"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let text = |column: &Value, key: &str| column[key].as_str().unwrap_or_default().to_owned();
     let of = |it: Value| {
-        let (path, date) = (text(&it, "jsonPath").replace('.', "/"), it["type"] == "date");
+        let (path, date) = (
+            text(&it, "jsonPath").replace('.', "/"),
+            it["type"] == "date",
+        );
         Column {
             name: text(&it, "name"),
             format: text(&it, "type"),
@@ -107,11 +139,16 @@ fn of_pools() -> Vec<Column> {
 /// Whether a pod is ready.
 pub fn ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
-    conditions.is_some_and(|all| all.iter().any(|it| it["type"] == "Ready" && it["status"] == "True"))
+    conditions.is_some_and(|all| {
+        all.iter()
+            .any(|it| it["type"] == "Ready" && it["status"] == "True")
+    })
 }
 
 fn age(since: &Value) -> Value {
-    let since = since.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let since = since
+        .as_str()
+        .and_then(|text| text.parse::<Timestamp>().ok());
     let seconds = since.map(|since| Timestamp::now().duration_since(since).as_secs().max(0));
     seconds.map_or(Value::Null, |seconds| match seconds {
         0..120 => json!(format!("{seconds}s")),

@@ -33,9 +33,19 @@ struct Watch {
 
 /// The body of a watch on what `path` names.
 pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Body {
-    let is = |key: &str| query.get(key).is_some_and(|value| value == "true" || value == "1");
-    let seconds = query.get("timeoutSeconds").and_then(|text| text.parse().ok()).unwrap_or(300);
-    let from = query.get("resourceVersion").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let is = |key: &str| {
+        query
+            .get(key)
+            .is_some_and(|value| value == "true" || value == "1")
+    };
+    let seconds = query
+        .get("timeoutSeconds")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(300);
+    let from = query
+        .get("resourceVersion")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0);
     let selector = Selector::new(query);
     let changed = store.subscribe();
     let mut due = VecDeque::new();

@@ -1,7 +1,8 @@
 //! The address of a Redis: what may be connected to, and how to speak of it without its password.
 
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+    RedisConnectionInfo,
 };
 use std::fmt;
 
@@ -17,14 +18,19 @@ impl Address {
     #[must_use]
     pub fn new(url: &str, namespace: &str, in_cluster: bool) -> Self {
         let qualified = in_cluster.then(|| qualify(url, namespace)).flatten();
-        Self { url: qualified.unwrap_or_else(|| url.to_owned()) }
+        Self {
+            url: qualified.unwrap_or_else(|| url.to_owned()),
+        }
     }
 
     /// A client that speaks RESP3, or why there can be none.
     pub fn client(&self) -> Result<Client, String> {
         let refuse = |error: redis::RedisError| format!("{self} is no usable address: {error}");
         let info = self.url.as_str().into_connection_info().map_err(refuse)?;
-        let redis: RedisConnectionInfo = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let redis: RedisConnectionInfo = info
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3);
         let info: ConnectionInfo = info.set_redis_settings(redis);
         Client::open(info).map_err(refuse)
     }
@@ -39,7 +45,9 @@ fn qualify(url: &str, namespace: &str) -> Option<String> {
         return None;
     }
     // The host stands behind the last @, or behind the scheme.
-    let start = url.rfind('@').map_or_else(|| url.find("://").map(|at| at + 3), |at| Some(at + 1))?;
+    let start = url
+        .rfind('@')
+        .map_or_else(|| url.find("://").map(|at| at + 3), |at| Some(at + 1))?;
     let rest = url[start..].strip_prefix(host.as_str())?;
     Some(format!("{}{host}.{namespace}.svc{rest}", &url[..start]))
 }
@@ -48,7 +56,9 @@ fn qualify(url: &str, namespace: &str) -> Option<String> {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.url.find("://"), self.url.rfind('@')) {
-            (Some(scheme), Some(at)) => write!(f, "{}{}", &self.url[..scheme + 3], &self.url[at + 1..]),
+            (Some(scheme), Some(at)) => {
+                write!(f, "{}{}", &self.url[..scheme + 3], &self.url[at + 1..])
+            }
             _ => f.write_str(&self.url),
         }
     }
@@ -67,7 +77,10 @@ mod tests {
     #[rstest::rstest]
     #[case("redis://redis:6379/0", "redis://redis.shop.svc:6379/0")]
     #[case("redis://redis", "redis://redis.shop.svc")]
-    #[case("rediss://user:p%40ss@cache:6380/2", "rediss://user:p%40ss@cache.shop.svc:6380/2")]
+    #[case(
+        "rediss://user:p%40ss@cache:6380/2",
+        "rediss://user:p%40ss@cache.shop.svc:6380/2"
+    )]
     #[case("redis://redis.other:6379", "redis://redis.other:6379")]
     #[case("redis://10.0.0.7:6379", "redis://10.0.0.7:6379")]
     #[case("redis://localhost:6379", "redis://localhost:6379")]
@@ -79,8 +92,13 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         let address = Address::new("redis://user:canary@redis:6379/0", "shop", true);
-        assert_eq!(format!("{address} {address:?}").matches("canary").count(), 0);
-        let refusal = Address::new("redis://user:canary@:x", "shop", true).client().err();
+        assert_eq!(
+            format!("{address} {address:?}").matches("canary").count(),
+            0
+        );
+        let refusal = Address::new("redis://user:canary@:x", "shop", true)
+            .client()
+            .err();
         assert!(refusal.is_some_and(|text| !text.contains("canary")));
     }
 }

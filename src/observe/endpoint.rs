@@ -47,7 +47,11 @@ pub async fn run(
         queues: HashMap::new(),
         wakes: HashMap::new(),
         dead: Vec::new(),
-        link: Link::Down { retry_at: Instant::now(), tries: 0, why: String::new() },
+        link: Link::Down {
+            retry_at: Instant::now(),
+            tries: 0,
+            why: String::new(),
+        },
     };
     loop {
         let next = endpoint.next_look().map(tokio::time::Instant::from_std);
@@ -83,8 +87,16 @@ struct Endpoint {
 }
 
 enum Link {
-    Up { connection: MultiplexedConnection, tracking: bool, script_known: bool },
-    Down { retry_at: Instant, tries: u32, why: String },
+    Up {
+        connection: MultiplexedConnection,
+        tracking: bool,
+        script_known: bool,
+    },
+    Down {
+        retry_at: Instant,
+        tries: u32,
+        why: String,
+    },
 }
 
 impl Endpoint {
@@ -93,7 +105,10 @@ impl Endpoint {
             Command::Watch(pool, queues, interval) => {
                 self.forget(&pool);
                 for queue in &queues {
-                    self.wakes.entry(queue.wake_key().to_owned()).or_default().push(pool.clone());
+                    self.wakes
+                        .entry(queue.wake_key().to_owned())
+                        .or_default()
+                        .push(pool.clone());
                 }
                 self.queues.insert(pool.clone(), queues);
                 self.pace.add(pool, interval, Instant::now());
@@ -107,10 +122,14 @@ impl Endpoint {
     /// Rescues what the dead hold: workers do so too, but perhaps none is left.
     async fn rescue(&mut self) {
         for (pool, queue) in std::mem::take(&mut self.dead) {
-            let (Link::Up { connection, .. }, Some(queues)) = (&mut self.link, self.queues.get(&pool)) else {
+            let (Link::Up { connection, .. }, Some(queues)) =
+                (&mut self.link, self.queues.get(&pool))
+            else {
                 return;
             };
-            let Some(queue) = queues.get(queue) else { continue };
+            let Some(queue) = queues.get(queue) else {
+                continue;
+            };
             // What is not done in time the next look finds again.
             if let Ok(Err(error)) = tokio::time::timeout(DEADLINE, queue.rescue(connection)).await {
                 tracing::warn!(pool = %pool, "cannot rescue what dead workers hold: {}", sentence(&error));
@@ -121,7 +140,8 @@ impl Endpoint {
     /// Tells workers of `pool` to drain or to go on. What came of it is seen at the look that follows at once; who
     /// asked asks again where nothing did.
     async fn drain(&mut self, pool: &Key, workers: Vec<(usize, String)>, drain: bool) {
-        let (Link::Up { connection, .. }, Some(queues)) = (&mut self.link, self.queues.get(pool)) else {
+        let (Link::Up { connection, .. }, Some(queues)) = (&mut self.link, self.queues.get(pool))
+        else {
             return;
         };
         let ask = async {
@@ -169,9 +189,14 @@ impl Endpoint {
             PushKind::Invalidate => match info.data.into_iter().next() {
                 Some(Value::Array(keys)) => {
                     for key in keys {
-                        let Value::BulkString(key) = key else { continue };
+                        let Value::BulkString(key) = key else {
+                            continue;
+                        };
                         let pools = self.wakes.get(&*String::from_utf8_lossy(&key));
-                        pools.into_iter().flatten().for_each(|pool| self.pace.wake(pool, now));
+                        pools
+                            .into_iter()
+                            .flatten()
+                            .for_each(|pool| self.pace.wake(pool, now));
                     }
                 }
                 // FLUSHALL names no key.
@@ -202,7 +227,11 @@ impl Endpoint {
         } else {
             (Duration::from_millis(50) * 2u32.saturating_pow(tries.min(10))).min(MAX_BACKOFF)
         };
-        self.link = Link::Down { retry_at: now + pause.mul_f64(0.5 + fastrand::f64() / 2.0), tries, why };
+        self.link = Link::Down {
+            retry_at: now + pause.mul_f64(0.5 + fastrand::f64() / 2.0),
+            tries,
+            why,
+        };
     }
 
     async fn look(&mut self) -> Vec<Facts> {
@@ -215,7 +244,12 @@ impl Endpoint {
         let due = self.pace.take_due(now, BATCH);
         let mut in_full = false;
         loop {
-            let Link::Up { connection, tracking, script_known } = &mut self.link else {
+            let Link::Up {
+                connection,
+                tracking,
+                script_known,
+            } = &mut self.link
+            else {
                 return self.blind(due);
             };
             let pipeline = pipeline(&due, &self.queues, *tracking, in_full || !*script_known);
@@ -243,7 +277,10 @@ impl Endpoint {
                     .set_connection_timeout(Some(DEADLINE))
                     .set_response_timeout(Some(DEADLINE * 2))
                     .set_push_sender(push);
-                match client.get_multiplexed_async_connection_with_config(&config).await {
+                match client
+                    .get_multiplexed_async_connection_with_config(&config)
+                    .await
+                {
                     Ok(mut connection) => {
                         let tracking: Result<(), _> = redis::cmd("CLIENT")
                             .arg(&["TRACKING", "ON", "OPTIN"])
@@ -263,7 +300,11 @@ impl Endpoint {
         match outcome {
             Ok((connection, tracking)) => {
                 tracing::info!(address = %self.address, tracking, "connected to Redis");
-                self.link = Link::Up { connection, tracking, script_known: false };
+                self.link = Link::Up {
+                    connection,
+                    tracking,
+                    script_known: false,
+                };
                 self.pace.everything(now);
             }
             Err(why) => self.lose(&why, now),
@@ -272,39 +313,61 @@ impl Endpoint {
 
     /// Nothing could be read: each pool hears why.
     fn blind(&self, due: Vec<(Key, Option<Instant>)>) -> Vec<Facts> {
-        let Link::Down { why, .. } = &self.link else { return Vec::new() };
+        let Link::Down { why, .. } = &self.link else {
+            return Vec::new();
+        };
         due.into_iter()
             .map(|(pool, woken)| {
                 let queues = vec![QueueSeen::MISSING; self.queues.get(&pool).map_or(1, Vec::len)];
-                Facts { pool, queues, workers: Vec::new(), missing: Some(why.clone()), woken }
+                Facts {
+                    pool,
+                    queues,
+                    workers: Vec::new(),
+                    missing: Some(why.clone()),
+                    woken,
+                }
             })
             .collect()
     }
 
     fn facts(&mut self, due: Vec<(Key, Option<Instant>)>, answers: Vec<Value>) -> Vec<Facts> {
-        let looks = due.iter().filter_map(|(pool, _)| self.queues.get(pool)).map(Vec::len).sum::<usize>();
+        let looks = due
+            .iter()
+            .filter_map(|(pool, _)| self.queues.get(pool))
+            .map(Vec::len)
+            .sum::<usize>();
         let before = answers.len().saturating_sub(looks);
         let mut answers = answers.into_iter().skip(before);
         let mut facts = Vec::with_capacity(due.len());
         for (pool, woken) in due {
-            let Some(queues) = self.queues.get(&pool) else { continue };
+            let Some(queues) = self.queues.get(&pool) else {
+                continue;
+            };
             let (mut missing, mut workers) = (None, Vec::new());
             let queues: Vec<QueueSeen> = queues
                 .iter()
                 .enumerate()
-                .map(|(index, queue)| match queue.parse(answers.next().unwrap_or(Value::Nil), index) {
-                    Ok(look) => {
-                        workers.extend(look.workers);
-                        self.dead.extend(look.dead.then(|| (pool.clone(), index)));
-                        look.seen
-                    }
-                    Err(why) => {
-                        missing.get_or_insert(why);
-                        QueueSeen::MISSING
+                .map(|(index, queue)| {
+                    match queue.parse(answers.next().unwrap_or(Value::Nil), index) {
+                        Ok(look) => {
+                            workers.extend(look.workers);
+                            self.dead.extend(look.dead.then(|| (pool.clone(), index)));
+                            look.seen
+                        }
+                        Err(why) => {
+                            missing.get_or_insert(why);
+                            QueueSeen::MISSING
+                        }
                     }
                 })
                 .collect();
-            facts.push(Facts { pool, queues, workers, missing, woken });
+            facts.push(Facts {
+                pool,
+                queues,
+                workers,
+                missing,
+                woken,
+            });
         }
         facts
     }
@@ -318,7 +381,10 @@ fn pipeline(
     in_full: bool,
 ) -> Pipeline {
     let mut pipeline = redis::pipe();
-    let looks = due.iter().filter_map(|(pool, _)| queues.get(pool)).flatten();
+    let looks = due
+        .iter()
+        .filter_map(|(pool, _)| queues.get(pool))
+        .flatten();
     if tracking {
         pipeline.cmd("CLIENT").arg("CACHING").arg("YES");
         pipeline.cmd("MULTI");
@@ -338,5 +404,8 @@ fn pipeline(
 
 /// Why a connection failed, without an address or a password.
 fn sentence(error: &redis::RedisError) -> String {
-    error.detail().map_or_else(|| error.to_string(), |detail| format!("{}: {detail}", error.category()))
+    error.detail().map_or_else(
+        || error.to_string(),
+        |detail| format!("{}: {detail}", error.category()),
+    )
 }

@@ -27,14 +27,26 @@ struct Entry {
 
 impl Pace {
     pub(super) fn new(start: Instant) -> Self {
-        Self { start, due: BTreeSet::new(), pools: HashMap::new() }
+        Self {
+            start,
+            due: BTreeSet::new(),
+            pools: HashMap::new(),
+        }
     }
 
     /// A pool to look at, at once and from then on every `interval`.
     pub(super) fn add(&mut self, pool: Key, interval: Duration, now: Instant) {
         self.remove(&pool);
         self.due.insert((now, pool.clone()));
-        self.pools.insert(pool, Entry { interval, due: now, looked: None, woken: None });
+        self.pools.insert(
+            pool,
+            Entry {
+                interval,
+                due: now,
+                looked: None,
+                woken: None,
+            },
+        );
     }
 
     pub(super) fn remove(&mut self, pool: &Key) {
@@ -45,7 +57,9 @@ impl Pace {
 
     /// Redis told of a change.
     pub(super) fn wake(&mut self, pool: &Key, now: Instant) {
-        let Some(entry) = self.pools.get_mut(pool) else { return };
+        let Some(entry) = self.pools.get_mut(pool) else {
+            return;
+        };
         entry.woken.get_or_insert(now);
         let soonest = entry.looked.map_or(now, |looked| (looked + REST).max(now));
         self.sooner(pool, soonest);
@@ -53,7 +67,9 @@ impl Pace {
 
     /// Somebody wants a fresh look.
     pub(super) fn sooner(&mut self, pool: &Key, at: Instant) {
-        let Some(entry) = self.pools.get_mut(pool) else { return };
+        let Some(entry) = self.pools.get_mut(pool) else {
+            return;
+        };
         if at < entry.due {
             self.due.remove(&(entry.due, pool.clone()));
             entry.due = at;
@@ -77,8 +93,12 @@ impl Pace {
     pub(super) fn take_due(&mut self, now: Instant, most: usize) -> Vec<(Key, Option<Instant>)> {
         let mut taken = Vec::new();
         while taken.len() < most && self.due.first().is_some_and(|(due, _)| *due <= now) {
-            let Some((_, pool)) = self.due.pop_first() else { break };
-            let Some(entry) = self.pools.get_mut(&pool) else { continue };
+            let Some((_, pool)) = self.due.pop_first() else {
+                break;
+            };
+            let Some(entry) = self.pools.get_mut(&pool) else {
+                continue;
+            };
             let woken = entry.woken.take();
             entry.looked = Some(now);
             entry.due = tick_after(self.start, now, entry.interval);
@@ -92,7 +112,10 @@ impl Pace {
 /// The first tick at or after `now + interval`.
 fn tick_after(start: Instant, now: Instant, interval: Duration) -> Instant {
     let tick = TICK.as_nanos();
-    let ticks = (now + interval).duration_since(start).as_nanos().div_ceil(tick);
+    let ticks = (now + interval)
+        .duration_since(start)
+        .as_nanos()
+        .div_ceil(tick);
     start + Duration::from_nanos(u64::try_from(ticks * tick).unwrap_or(u64::MAX))
 }
 
@@ -129,7 +152,11 @@ mod tests {
         pace.wake(&pool, at(501));
         pace.wake(&pool, at(505));
         assert_eq!(pace.next(), Some(at(510)));
-        assert_eq!(pace.take_due(at(510), 9), [(pool, Some(at(501)))], "the first push of the storm counts");
+        assert_eq!(
+            pace.take_due(at(510), 9),
+            [(pool, Some(at(501)))],
+            "the first push of the storm counts"
+        );
     }
 
     #[test]

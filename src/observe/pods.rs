@@ -43,13 +43,18 @@ pub async fn list(client: Client, namespace: &str, selector: &str) -> Result<Vec
         Ok(Ok(pods)) => Ok(pods.items.iter().map(pod).collect()),
         Ok(Err(kube::Error::Api(status))) => Err(status.message.clone()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("the API server did not answer within {} s", DEADLINE.as_secs())),
+        Err(_) => Err(format!(
+            "the API server did not answer within {} s",
+            DEADLINE.as_secs()
+        )),
     }
 }
 
 fn pod(raw: &Raw) -> Pod {
     let Status { phase, conditions } = raw.status.clone().unwrap_or_default();
-    let ready = conditions.iter().any(|it| it.type_ == "Ready" && it.status == "True");
+    let ready = conditions
+        .iter()
+        .any(|it| it.type_ == "Ready" && it.status == "True");
     let standing = match phase.as_str() {
         _ if raw.spec.node_name.as_deref().unwrap_or_default().is_empty() => Standing::Unassigned,
         "Running" if ready => Standing::Ready,
@@ -59,14 +64,19 @@ fn pod(raw: &Raw) -> Pod {
     };
     let meta = &raw.metadata;
     let owners = meta.owner_references.iter().flatten();
-    let mut owner =
-        owners.filter(|owner| owner.controller == Some(true)).map(|it| format!("{}/{}", it.kind, it.name));
-    let cost = meta.annotations.as_ref().and_then(|all| all.get(COST)?.parse().ok());
+    let mut owner = owners
+        .filter(|owner| owner.controller == Some(true))
+        .map(|it| format!("{}/{}", it.kind, it.name));
+    let cost = meta
+        .annotations
+        .as_ref()
+        .and_then(|all| all.get(COST)?.parse().ok());
     Pod {
         name: meta.name.clone().unwrap_or_default(),
         owner: owner.next_back().unwrap_or_default(),
         standing,
-        leaving: meta.deletion_timestamp.is_some() || ["Succeeded", "Failed"].contains(&phase.as_str()),
+        leaving: meta.deletion_timestamp.is_some()
+            || ["Succeeded", "Failed"].contains(&phase.as_str()),
         cost: cost.unwrap_or(0),
     }
 }
@@ -89,8 +99,13 @@ mod tests {
         let raw = json!({"metadata": {"name": "w-1-x", "annotations": {COST: "-7"}, "ownerReferences": [
             {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "w-1", "uid": "u", "controller": true}]}, "spec": spec, "status": status});
         let seen = pod(&serde_json::from_value(raw).expect("a pod"));
-        let wanted =
-            Pod { name: "w-1-x".into(), owner: "ReplicaSet/w-1".into(), standing, leaving: false, cost: -7 };
+        let wanted = Pod {
+            name: "w-1-x".into(),
+            owner: "ReplicaSet/w-1".into(),
+            standing,
+            leaving: false,
+            cost: -7,
+        };
         assert_eq!(seen, wanted);
     }
 
@@ -103,7 +118,11 @@ mod tests {
         #[case] phase: &str,
         #[case] leaving: bool,
     ) {
-        let raw = json!({"metadata": metadata, "spec": {"nodeName": "n"}, "status": {"phase": phase}});
-        assert_eq!(pod(&serde_json::from_value(raw).expect("a pod")).leaving, leaving);
+        let raw =
+            json!({"metadata": metadata, "spec": {"nodeName": "n"}, "status": {"phase": phase}});
+        assert_eq!(
+            pod(&serde_json::from_value(raw).expect("a pod")).leaving,
+            leaving
+        );
     }
 }

@@ -38,7 +38,12 @@ impl Queue {
             QueueSystem::WorkerPool => snapshot::command(&keys),
             QueueSystem::List => redis::cmd("LLEN").arg(&wake_key).take(),
         };
-        Self { system: spec.system, keys, wake_key, look }
+        Self {
+            system: spec.system,
+            keys,
+            wake_key,
+            look,
+        }
     }
 
     pub(super) fn wake_key(&self) -> &str {
@@ -47,7 +52,11 @@ impl Queue {
 
     /// The look; `in_full` for a server that does not know our script yet.
     pub(super) fn command(&self, in_full: bool) -> Cmd {
-        if in_full && self.has_script() { snapshot::command_in_full(&self.keys) } else { self.look.clone() }
+        if in_full && self.has_script() {
+            snapshot::command_in_full(&self.keys)
+        } else {
+            self.look.clone()
+        }
     }
 
     pub(super) fn has_script(&self) -> bool {
@@ -64,7 +73,11 @@ impl Queue {
         for id in dead(&self.keys, REAP).run(connection).await? {
             let mut left = 1;
             while left > 0 {
-                let Reaped { rescued, failed, left: more } = reap(&self.keys, &id).run(connection).await?;
+                let Reaped {
+                    rescued,
+                    failed,
+                    left: more,
+                } = reap(&self.keys, &id).run(connection).await?;
                 left = more;
                 tracing::info!(
                     queue = self.wake_key,
@@ -84,12 +97,23 @@ impl Queue {
             QueueSystem::WorkerPool => snapshot::parse(answer).map(|snapshot| Look {
                 seen: QueueSeen::from(&snapshot),
                 dead: snapshot.dead > 0,
-                workers: snapshot.workers.iter().map(|worker| worker.seen(snapshot.time, index)).collect(),
+                workers: snapshot
+                    .workers
+                    .iter()
+                    .map(|worker| worker.seen(snapshot.time, index))
+                    .collect(),
             }),
             QueueSystem::List => match answer {
                 Value::Int(length) => {
-                    let seen = QueueSeen { ready: Fact::Known(length), ..QueueSeen::NOT_TOLD };
-                    Ok(Look { seen, workers: Vec::new(), dead: false })
+                    let seen = QueueSeen {
+                        ready: Fact::Known(length),
+                        ..QueueSeen::NOT_TOLD
+                    };
+                    Ok(Look {
+                        seen,
+                        workers: Vec::new(),
+                        dead: false,
+                    })
                 }
                 Value::ServerError(error) => {
                     Err(format!("the key {} cannot be read: {error}", self.wake_key))
@@ -116,11 +140,18 @@ mod tests {
 
     #[test]
     fn a_list_tells_its_length_alone_and_garbage_is_no_length() {
-        let list =
-            Queue::new(&QueueSpec { name: "jobs".into(), system: QueueSystem::List, ..QueueSpec::default() });
+        let list = Queue::new(&QueueSpec {
+            name: "jobs".into(),
+            system: QueueSystem::List,
+            ..QueueSpec::default()
+        });
         let Look { seen, workers, .. } = list.parse(Value::Int(7), 0).expect("a length");
         assert_eq!(workers, []);
         assert_eq!((seen.ready, seen.busy), (Fact::Known(7), Fact::NotTold));
-        assert!(list.parse(Value::Nil, 0).expect_err("no length").contains("jobs"));
+        assert!(
+            list.parse(Value::Nil, 0)
+                .expect_err("no length")
+                .contains("jobs")
+        );
     }
 }

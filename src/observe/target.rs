@@ -80,7 +80,11 @@ impl TargetKey {
     #[must_use]
     pub fn new(target: &ScaleTargetRef, namespace: &str) -> Self {
         let object = Key::new(namespace, &target.name);
-        Self { group: target.group().to_owned(), kind: target.kind.clone(), object }
+        Self {
+            group: target.group().to_owned(),
+            kind: target.kind.clone(),
+            object,
+        }
     }
 
     /// As people write it: `Deployment/filter-worker`.
@@ -100,15 +104,33 @@ pub fn resource(api_version: &str, kind: &str) -> ApiResource {
 impl From<&Scalable> for Target {
     fn from(object: &Scalable) -> Self {
         let meta = &object.metadata;
-        let selector = object.spec.selector.clone().and_then(|selector| Selector::try_from(selector).ok());
+        let selector = object
+            .spec
+            .selector
+            .clone()
+            .and_then(|selector| Selector::try_from(selector).ok());
         Self {
             // What the API server fills in where a manifest leaves it out.
             desired: object.spec.replicas.unwrap_or(1),
             replicas: object.status.as_ref().map_or(0, |status| status.replicas),
-            updated: object.status.as_ref().and_then(|status| status.updated_replicas).unwrap_or(0),
-            observed: object.status.as_ref().and_then(|status| status.observed_generation) >= meta.generation,
-            selector: selector.map(|selector| selector.to_string()).unwrap_or_default(),
-            version: meta.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0),
+            updated: object
+                .status
+                .as_ref()
+                .and_then(|status| status.updated_replicas)
+                .unwrap_or(0),
+            observed: object
+                .status
+                .as_ref()
+                .and_then(|status| status.observed_generation)
+                >= meta.generation,
+            selector: selector
+                .map(|selector| selector.to_string())
+                .unwrap_or_default(),
+            version: meta
+                .resource_version
+                .as_deref()
+                .and_then(|version| version.parse().ok())
+                .unwrap_or(0),
             uid: meta.uid.clone().unwrap_or_default(),
             writer: meta.managed_fields.as_deref().and_then(writer),
         }
@@ -123,7 +145,10 @@ fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
     };
     let writers = entries.iter().filter(owns).map(|entry| Writer {
         name: entry.manager.clone().unwrap_or_default(),
-        at: entry.time.as_ref().map(|time| Time(time.0.as_millisecond())),
+        at: entry
+            .time
+            .as_ref()
+            .map(|time| Time(time.0.as_millisecond())),
     });
     writers.max_by_key(|writer| (writer.is_us(), writer.at))
 }

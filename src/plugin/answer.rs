@@ -15,26 +15,45 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// Under which name this program writes.
 pub fn params() -> PatchParams {
-    PatchParams { field_manager: Some("kubectl-workerpool".into()), ..PatchParams::default() }
+    PatchParams {
+        field_manager: Some("kubectl-workerpool".into()),
+        ..PatchParams::default()
+    }
 }
 
 /// Merges `patch` into the pool `name`.
-pub async fn change(cluster: &Cluster, doing: &str, name: &str, patch: Value) -> anyhow::Result<WorkerPool> {
-    cluster.ask(doing, cluster.pools().patch(name, &params(), &Patch::Merge(patch))).await
+pub async fn change(
+    cluster: &Cluster,
+    doing: &str,
+    name: &str,
+    patch: Value,
+) -> anyhow::Result<WorkerPool> {
+    cluster
+        .ask(
+            doing,
+            cluster.pools().patch(name, &params(), &Patch::Merge(patch)),
+        )
+        .await
 }
 
 /// The operator's decision on the pool as the change from `before` made it, unless none comes in time.
-pub async fn answer(cluster: &Cluster, before: &WorkerPool, pool: &WorkerPool) -> Option<DecisionStatus> {
+pub async fn answer(
+    cluster: &Cluster,
+    before: &WorkerPool,
+    pool: &WorkerPool,
+) -> Option<DecisionStatus> {
     // An annotation makes no new generation: then the next status is the answer.
-    let told_by_generation =
-        before.metadata.generation != pool.metadata.generation || before.annotations() == pool.annotations();
+    let told_by_generation = before.metadata.generation != pool.metadata.generation
+        || before.annotations() == pool.annotations();
     let stream = watch_object(cluster.pools(), &pool.name_any());
     let answered = async {
         let mut stream = std::pin::pin!(stream);
         while let Some(event) = stream.next().await {
             let Ok(Some(now)) = event else { continue };
             let later = told_by_generation || now.resource_version() != pool.resource_version();
-            let Some(status) = now.status.filter(|_| later) else { continue };
+            let Some(status) = now.status.filter(|_| later) else {
+                continue;
+            };
             let seen = status.observed_generation >= pool.metadata.generation;
             if let Some(decision) = status.decision.filter(|_| seen) {
                 return Some(decision);

@@ -31,11 +31,21 @@ const FIRST: Duration = Duration::from_secs(3);
 const ALL: Duration = Duration::from_millis(4_600);
 
 fn fine(link: &'static str, text: impl Into<String>) -> Found {
-    Found { link, ok: true, text: text.into(), mend: None }
+    Found {
+        link,
+        ok: true,
+        text: text.into(),
+        mend: None,
+    }
 }
 
 fn broken(link: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Found {
-    Found { link, ok: false, text: text.into(), mend: Some(mend.into()) }
+    Found {
+        link,
+        ok: false,
+        text: text.into(),
+        mend: Some(mend.into()),
+    }
 }
 
 /// Looks at all links at once, and tells of them in the order of the chain; false when one is broken.
@@ -88,7 +98,11 @@ pub async fn run(
                     let known = definition.iter().all(|found| found.ok);
                     show([rights, operator, definition].concat())?;
                     // Without the API there is no pool, which was said already.
-                    show(pool.into_iter().filter(|found| known || found.link != "pool").collect())?;
+                    show(
+                        pool.into_iter()
+                            .filter(|found| known || found.link != "pool")
+                            .collect(),
+                    )?;
                 }
             }
         }
@@ -126,8 +140,11 @@ async fn of_pool(cluster: &Cluster, name: Option<&str>, end: Instant) -> Vec<Fou
         let (found, facts, time) = pool::redis(cluster, &pool).await;
         (vec![found], facts, time)
     };
-    let redis =
-        async { timeout_at(end, redis).await.unwrap_or_else(|_| (vec![late(lang, "Redis")], None, None)) };
+    let redis = async {
+        timeout_at(end, redis)
+            .await
+            .unwrap_or_else(|_| (vec![late(lang, "Redis")], None, None))
+    };
     let (redis, target, room, server) = tokio::join!(
         redis,
         timeout_at(end, pool::target(cluster, &pool)),
@@ -141,7 +158,14 @@ async fn of_pool(cluster: &Cluster, name: Option<&str>, end: Instant) -> Vec<Fou
         Err(found) => vec![found],
     };
     let clocks = clock::compare(lang, time, server.ok().flatten());
-    [redis, workers, room, clocks, pool::conditions(&pool, &cluster.out)].concat()
+    [
+        redis,
+        workers,
+        room,
+        clocks,
+        pool::conditions(&pool, &cluster.out),
+    ]
+    .concat()
 }
 
 /// What was found in time.
@@ -151,15 +175,25 @@ async fn within(
     link: &'static str,
     found: impl Future<Output = Vec<Found>>,
 ) -> Vec<Found> {
-    timeout_at(end, found).await.unwrap_or_else(|_| vec![late(lang, link)])
+    timeout_at(end, found)
+        .await
+        .unwrap_or_else(|_| vec![late(lang, link)])
 }
 
 fn late(lang: Lang, link: &'static str) -> Found {
-    broken(link, tr!(lang, "no answer in time", "no contestó a tiempo"), CONTEXTS)
+    broken(
+        link,
+        tr!(lang, "no answer in time", "no contestó a tiempo"),
+        CONTEXTS,
+    )
 }
 
 fn print(out: &Out, found: &Found) -> std::io::Result<()> {
-    let sign = if found.ok { out.paint(Paint::Good, "✔") } else { out.paint(Paint::Bad, "✘") };
+    let sign = if found.ok {
+        out.paint(Paint::Good, "✔")
+    } else {
+        out.paint(Paint::Bad, "✘")
+    };
     out.data(&format!("{sign} {:15}  {}", found.link, found.text))?;
     match &found.mend {
         Some(mend) => out.data(&format!("                   → {mend}")),

@@ -53,14 +53,20 @@ pub struct Cluster {
 impl Cluster {
     /// Reads the kubeconfig; nothing is asked of the cluster yet.
     pub async fn open(place: &Place, out: &Out) -> anyhow::Result<Self> {
-        let options = KubeConfigOptions { context: place.context.clone(), ..KubeConfigOptions::default() };
+        let options = KubeConfigOptions {
+            context: place.context.clone(),
+            ..KubeConfigOptions::default()
+        };
         let file = match &place.kubeconfig {
             Some(path) => Kubeconfig::read_from(path),
             None => Kubeconfig::read(),
         };
         let (mut config, context) = match file {
             Ok(file) => {
-                let context = place.context.clone().or_else(|| file.current_context.clone());
+                let context = place
+                    .context
+                    .clone()
+                    .or_else(|| file.current_context.clone());
                 let config = Config::from_custom_kubeconfig(file, &options).await;
                 (
                     config.map_err(|error| {
@@ -71,8 +77,12 @@ impl Cluster {
             }
             // In a pod there is no kubeconfig, and its own account takes the place of one.
             Err(error) => match Config::incluster() {
-                Ok(config) if place.kubeconfig.is_none() && place.context.is_none() => (config, None),
-                _ => bail!("no usable kubeconfig ({error}): set KUBECONFIG, or give --kubeconfig FILE"),
+                Ok(config) if place.kubeconfig.is_none() && place.context.is_none() => {
+                    (config, None)
+                }
+                _ => bail!(
+                    "no usable kubeconfig ({error}): set KUBECONFIG, or give --kubeconfig FILE"
+                ),
             },
         };
         config.connect_timeout = Some(Duration::from_secs(5));
@@ -81,22 +91,51 @@ impl Cluster {
             config.auth_info.impersonate.clone_from(&place.as_user);
             config.auth_info.impersonate_groups = Some(place.as_group.clone());
         }
-        let namespace = place.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
-        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let namespace = place
+            .namespace
+            .clone()
+            .unwrap_or_else(|| config.default_namespace.clone());
+        let server = config
+            .cluster_url
+            .to_string()
+            .trim_end_matches('/')
+            .to_owned();
         let client = Client::try_from(config).context("no client can be made of the kubeconfig")?;
-        Ok(Self::new(client, context.unwrap_or_else(|| "in-cluster".into()), namespace, out.clone(), server))
+        Ok(Self::new(
+            client,
+            context.unwrap_or_else(|| "in-cluster".into()),
+            namespace,
+            out.clone(),
+            server,
+        ))
     }
 
     /// From its parts.
     #[must_use]
-    pub fn new(client: Client, context: String, namespace: String, out: Out, server: String) -> Self {
-        Self { client, context, namespace, out, server, local: false }
+    pub fn new(
+        client: Client,
+        context: String,
+        namespace: String,
+        out: Out,
+        server: String,
+    ) -> Self {
+        Self {
+            client,
+            context,
+            namespace,
+            out,
+            server,
+            local: false,
+        }
     }
 
     /// The same in another namespace.
     #[must_use]
     pub fn within(&self, namespace: &str) -> Self {
-        Self { namespace: namespace.to_owned(), ..self.clone() }
+        Self {
+            namespace: namespace.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// Asks the API server; its errors come back as sentences that begin with `doing`.
@@ -106,13 +145,22 @@ impl Cluster {
         answer: impl Future<Output = kube::Result<T>>,
     ) -> anyhow::Result<T> {
         let whom = format!("the API server {} ({doing})", self.server);
-        self.out.wait(&whom, async { answer.await.map_err(|error| self.said(doing, &error)) }).await
+        self.out
+            .wait(&whom, async {
+                answer.await.map_err(|error| self.said(doing, &error))
+            })
+            .await
     }
 
     /// An error of the API server in words: what is wrong, where, what to do.
     #[must_use]
     pub fn said(&self, doing: &str, error: &kube::Error) -> anyhow::Error {
-        let Self { server, context, namespace, .. } = self;
+        let Self {
+            server,
+            context,
+            namespace,
+            ..
+        } = self;
         if let kube::Error::Api(status) = error {
             return match status.code {
                 401 => anyhow!(
@@ -143,15 +191,23 @@ impl Cluster {
     /// The pool `name`, or the only one there is.
     pub async fn pool(&self, name: Option<&str>) -> anyhow::Result<WorkerPool> {
         let namespace = &self.namespace;
-        let Some(pools) =
-            self.ask("reading the WorkerPools", self.list_pools(&ListParams::default())).await?
+        let Some(pools) = self
+            .ask(
+                "reading the WorkerPools",
+                self.list_pools(&ListParams::default()),
+            )
+            .await?
         else {
             bail!(
                 "this cluster ({}) does not know WorkerPools: install them with `helm install workerpool charts/workerpool`",
                 self.context
             );
         };
-        let there = pools.iter().map(ResourceExt::name_any).collect::<Vec<_>>().join(", ");
+        let there = pools
+            .iter()
+            .map(ResourceExt::name_any)
+            .collect::<Vec<_>>()
+            .join(", ");
         match name {
             Some(name) => {
                 pools.into_iter().find(|pool| pool.name_any() == name).ok_or_else(|| match &*there {
@@ -177,7 +233,10 @@ impl Cluster {
     pub async fn only_pool(&self) -> anyhow::Result<Option<WorkerPool>> {
         // Two are as many as there need be to know: there may be a thousand.
         let few = ListParams::default().limit(2);
-        match self.ask("reading the WorkerPools", self.list_pools(&few)).await? {
+        match self
+            .ask("reading the WorkerPools", self.list_pools(&few))
+            .await?
+        {
             Some(pools) if pools.len() != 1 => Ok(None),
             _ => self.pool(None).await.map(Some),
         }
@@ -196,9 +255,15 @@ impl Cluster {
     #[must_use]
     pub fn target(&self, pool: &WorkerPool) -> (Api<DynamicObject>, String) {
         let target = &pool.spec.scale_target_ref;
-        let (group, version) = target.api_version.split_once('/').unwrap_or(("", &target.api_version));
+        let (group, version) = target
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &target.api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &target.kind));
-        (Api::namespaced_with(self.client.clone(), &self.namespace, &resource), target.name.clone())
+        (
+            Api::namespaced_with(self.client.clone(), &self.namespace, &resource),
+            target.name.clone(),
+        )
     }
 }
 
@@ -216,22 +281,34 @@ fn forbidden(message: &str, namespace: &str) -> String {
 
 /// What admission says against an object, without the server's wrapping: a line per cause.
 fn refusal(status: &kube::core::Status) -> String {
-    let causes = status.details.iter().flat_map(|details| &details.causes).map(|cause| {
-        let message = cause.message.as_str();
-        let plain = message.strip_prefix("Invalid value: ").map_or(message, |rest| {
-            rest.split_once(": ").filter(|(value, _)| value.starts_with('"')).map_or(rest, |(_, said)| said)
+    let causes = status
+        .details
+        .iter()
+        .flat_map(|details| &details.causes)
+        .map(|cause| {
+            let message = cause.message.as_str();
+            let plain = message
+                .strip_prefix("Invalid value: ")
+                .map_or(message, |rest| {
+                    rest.split_once(": ")
+                        .filter(|(value, _)| value.starts_with('"'))
+                        .map_or(rest, |(_, said)| said)
+                });
+            if cause.field.is_empty() || cause.field == "spec" || cause.field == "<nil>" {
+                plain.to_owned()
+            } else {
+                format!("{}: {plain}", cause.field)
+            }
         });
-        if cause.field.is_empty() || cause.field == "spec" || cause.field == "<nil>" {
-            plain.to_owned()
-        } else {
-            format!("{}: {plain}", cause.field)
-        }
-    });
     let mut said: Vec<String> = causes.collect();
     said.dedup();
     // With an invalid field the server adds that it could not check the rest.
     said.retain(|line| !line.starts_with("some validation rules were not checked"));
-    if said.is_empty() { status.message.clone() } else { said.join("; ") }
+    if said.is_empty() {
+        status.message.clone()
+    } else {
+        said.join("; ")
+    }
 }
 
 /// The plain cause, where nobody answers at all.

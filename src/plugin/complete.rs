@@ -35,7 +35,12 @@ enum Wanted {
 pub async fn answer(command: Command, words: &[String], out: &Out) -> anyhow::Result<()> {
     let (wanted, place) = wanted(command, words);
     let typed = words.last().map_or("", String::as_str);
-    let plain = |names: Vec<String>| names.into_iter().map(|name| (name, String::new())).collect();
+    let plain = |names: Vec<String>| {
+        names
+            .into_iter()
+            .map(|name| (name, String::new()))
+            .collect()
+    };
     let proposals = match &wanted {
         Wanted::One(all) => all.clone(),
         Wanted::Context => plain(contexts(&place)),
@@ -45,11 +50,22 @@ pub async fn answer(command: Command, words: &[String], out: &Out) -> anyhow::Re
         }
         Wanted::File | Wanted::Anything => Vec::new(),
     };
-    for (name, help) in proposals.into_iter().filter(|(name, _)| name.starts_with(typed)) {
+    for (name, help) in proposals
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(typed))
+    {
         let help = help.lines().next().unwrap_or_default();
-        out.data(&if help.is_empty() { name } else { format!("{name}\t{help}") })?;
+        out.data(&if help.is_empty() {
+            name
+        } else {
+            format!("{name}\t{help}")
+        })?;
     }
-    Ok(out.data(if wanted == Wanted::File { FILES } else { NO_FILES })?)
+    Ok(out.data(if wanted == Wanted::File {
+        FILES
+    } else {
+        NO_FILES
+    })?)
 }
 
 /// What is wanted after `words`, and the place that they name.
@@ -57,17 +73,24 @@ fn wanted(mut command: Command, words: &[String]) -> (Wanted, Place) {
     command.build();
     let mut place = Place::default();
     let (mut current, mut position) = (&command, 0);
-    let (typed, before) = words.split_last().map_or(("", words), |(last, before)| (last.as_str(), before));
+    let (typed, before) = words
+        .split_last()
+        .map_or(("", words), |(last, before)| (last.as_str(), before));
     let mut open: Option<&Arg> = None;
     for word in before {
         if let Some(flag) = open.take() {
             note(&mut place, flag.get_id().as_str(), word);
         } else if let Some(name) = word.strip_prefix('-') {
-            let (name, value) =
-                name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
-            let flag = current.get_arguments().find(|arg| is_called(arg, name.trim_start_matches('-')));
-            match (flag.filter(|flag| matches!(flag.get_action(), ArgAction::Set | ArgAction::Append)), value)
-            {
+            let (name, value) = name
+                .split_once('=')
+                .map_or((name, None), |(name, value)| (name, Some(value)));
+            let flag = current
+                .get_arguments()
+                .find(|arg| is_called(arg, name.trim_start_matches('-')));
+            match (
+                flag.filter(|flag| matches!(flag.get_action(), ArgAction::Set | ArgAction::Append)),
+                value,
+            ) {
                 (Some(flag), Some(value)) => note(&mut place, flag.get_id().as_str(), value),
                 (flag, _) => open = flag,
             }
@@ -81,13 +104,19 @@ fn wanted(mut command: Command, words: &[String]) -> (Wanted, Place) {
         Some(flag) => of_value(flag),
         None if typed.starts_with('-') => Wanted::One(flags(current)),
         None if current.has_subcommands() => Wanted::One(subcommands(current)),
-        None => current.get_positionals().nth(position).map_or(Wanted::Anything, of_value),
+        None => current
+            .get_positionals()
+            .nth(position)
+            .map_or(Wanted::Anything, of_value),
     };
     (wanted, place)
 }
 
 fn is_called(arg: &Arg, name: &str) -> bool {
-    arg.get_long() == Some(name) || arg.get_short().is_some_and(|short| name.chars().eq([short]))
+    arg.get_long() == Some(name)
+        || arg
+            .get_short()
+            .is_some_and(|short| name.chars().eq([short]))
 }
 
 fn note(place: &mut Place, flag: &str, value: &str) {
@@ -103,11 +132,22 @@ fn of_value(arg: &Arg) -> Wanted {
     let values = arg.get_possible_values();
     if !values.is_empty() {
         let help = |value: &clap::builder::PossibleValue| {
-            value.get_help().map(ToString::to_string).unwrap_or_default()
+            value
+                .get_help()
+                .map(ToString::to_string)
+                .unwrap_or_default()
         };
-        return Wanted::One(values.iter().map(|value| (value.get_name().to_owned(), help(value))).collect());
+        return Wanted::One(
+            values
+                .iter()
+                .map(|value| (value.get_name().to_owned(), help(value)))
+                .collect(),
+        );
     }
-    let hint = arg.get_value_names().and_then(|names| names.first()).map(clap::builder::Str::as_str);
+    let hint = arg
+        .get_value_names()
+        .and_then(|names| names.first())
+        .map(clap::builder::Str::as_str);
     match (arg.get_id().as_str(), hint) {
         ("name", _) => Wanted::Pool,
         ("namespace", _) => Wanted::Namespace,
@@ -125,8 +165,12 @@ fn flags(command: &Command) -> Vec<(String, String)> {
 }
 
 fn subcommands(command: &Command) -> Vec<(String, String)> {
-    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
-    shown.map(|command| (command.get_name().to_owned(), help(command.get_about()))).collect()
+    let shown = command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    shown
+        .map(|command| (command.get_name().to_owned(), help(command.get_about())))
+        .collect()
 }
 
 fn help(text: Option<&clap::builder::StyledStr>) -> String {
@@ -138,7 +182,13 @@ fn contexts(place: &Place) -> Vec<String> {
         Some(path) => Kubeconfig::read_from(path),
         None => Kubeconfig::read(),
     };
-    file.map(|file| file.contexts.into_iter().map(|context| context.name).collect()).unwrap_or_default()
+    file.map(|file| {
+        file.contexts
+            .into_iter()
+            .map(|context| context.name)
+            .collect()
+    })
+    .unwrap_or_default()
 }
 
 async fn live(place: &Place, pools: bool) -> anyhow::Result<Vec<String>> {
@@ -148,7 +198,12 @@ async fn live(place: &Place, pools: bool) -> anyhow::Result<Vec<String>> {
         return Ok(list.iter().map(ResourceExt::name_any).collect());
     }
     let all: Api<Namespace> = Api::all(cluster.client.clone());
-    Ok(all.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect())
+    Ok(all
+        .list(&ListParams::default())
+        .await?
+        .iter()
+        .map(ResourceExt::name_any)
+        .collect())
 }
 
 #[cfg(test)]
@@ -162,7 +217,9 @@ mod tests {
     }
 
     fn names(wanted: Wanted) -> Vec<String> {
-        let Wanted::One(all) = wanted else { panic!("{wanted:?}") };
+        let Wanted::One(all) = wanted else {
+            panic!("{wanted:?}")
+        };
         all.into_iter().map(|(name, _)| name).collect()
     }
 
@@ -182,7 +239,11 @@ mod tests {
             (wanted, place.namespace.as_deref(), place.context.as_deref()),
             (Wanted::Pool, Some("shop"), Some("kind-kind"))
         );
-        assert_eq!(after("explain --why-not 7 ").0, Wanted::Pool, "7 is the flag's");
+        assert_eq!(
+            after("explain --why-not 7 ").0,
+            Wanted::Pool,
+            "7 is the flag's"
+        );
         assert_eq!(after("metrics -n ").0, Wanted::Namespace);
         assert_eq!(after("--context ").0, Wanted::Context);
         assert_eq!(after("--kubeconfig ").0, Wanted::File);

@@ -57,16 +57,28 @@ pub async fn run(cluster: &Cluster, place: Port) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let way = Box::pin(Way::find(cluster)).await?;
-    let pod =
-        cluster.out.wait(&tr!(lang, "the operator's page", "la página del operador"), way.open()).await?.0;
+    let pod = cluster
+        .out
+        .wait(
+            &tr!(lang, "the operator's page", "la página del operador"),
+            way.open(),
+        )
+        .await?
+        .0;
     let listener = listen(place.port).await?;
-    place.show(cluster, &format!("http://localhost:{}", listener.local_addr()?.port()))?;
+    place.show(
+        cluster,
+        &format!("http://localhost:{}", listener.local_addr()?.port()),
+    )?;
     out.talk(&tr!(
         lang,
         "The dashboard of pod {pod}, until Ctrl-C. It comes back by itself when the pod or the API server does.",
         "El panel del pod {pod}, hasta Ctrl-C. Vuelve solo cuando vuelven el pod o el servidor API."
     ));
-    let way = Arc::new(Way { last: Mutex::new(pod), ..way });
+    let way = Arc::new(Way {
+        last: Mutex::new(pod),
+        ..way
+    });
     loop {
         let (browser, _) = listener.accept().await.context("the port was taken away")?;
         tokio::spawn(Arc::clone(&way).carry(browser));
@@ -81,7 +93,9 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
         (Err(error), None) if error.kind() == ErrorKind::AddrInUse => Ok(bind(0).await?),
         (Err(error), port) => {
             let port = port.unwrap_or(PORT);
-            Err(anyhow!("cannot listen on port {port} of this machine ({error}): choose another with --port"))
+            Err(anyhow!(
+                "cannot listen on port {port} of this machine ({error}): choose another with --port"
+            ))
         }
     }
 }
@@ -107,8 +121,16 @@ struct Way {
 impl Way {
     async fn find(cluster: &Cluster) -> anyhow::Result<Self> {
         if cluster.local {
-            let (pods, namespace) = (Api::default_namespaced(cluster.client.clone()), String::new());
-            return Ok(Self { cluster: cluster.clone(), pods, namespace, last: Mutex::default() });
+            let (pods, namespace) = (
+                Api::default_namespaced(cluster.client.clone()),
+                String::new(),
+            );
+            return Ok(Self {
+                cluster: cluster.clone(),
+                pods,
+                namespace,
+                last: Mutex::default(),
+            });
         }
         match operator::find(cluster).await? {
             Operator::Found { namespace, .. } => Ok(Self {
@@ -121,7 +143,9 @@ impl Way {
                 "this cluster has no operator, and so no dashboard: `helm install workerpool charts/workerpool`, or `kubectl workerpool dashboard --local`"
             ),
             Operator::Unseen => {
-                bail!("no operator in a namespace that you may look into; name its namespace with -n")
+                bail!(
+                    "no operator in a namespace that you may look into; name its namespace with -n"
+                )
             }
         }
     }
@@ -131,22 +155,34 @@ impl Way {
         #[cfg(feature = "local")]
         if self.cluster.local {
             let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, local_port()?)).await;
-            return Ok(("local".to_owned(), Box::new(stream.context("the local operator's page")?)));
+            return Ok((
+                "local".to_owned(),
+                Box::new(stream.context("the local operator's page")?),
+            ));
         }
         let namespace = &self.namespace;
         let list = self.pods.list(&ListParams::default().labels(LABELS)).await;
-        let list = list.map_err(|error| self.cluster.said("looking for the operator's pod", &error))?;
+        let list =
+            list.map_err(|error| self.cluster.said("looking for the operator's pod", &error))?;
         let pod = list.iter().find(|pod| is_ready(pod)).with_context(|| {
-            format!("no pod of the operator is ready: see `kubectl -n {namespace} get pods -l {LABELS}`")
+            format!(
+                "no pod of the operator is ready: see `kubectl -n {namespace} get pods -l {LABELS}`"
+            )
         })?;
         let name = pod.name_any();
         let port = named_port(pod, "dashboard").with_context(|| {
             format!("the operator in {namespace} serves no dashboard: install it with --set dashboard.enabled=true")
         })?;
-        let mut forward = self.pods.portforward(&name, &[port]).await.map_err(|error| {
-            self.cluster
-                .said(&format!("forwarding to pod {name}, which needs create on pods/portforward"), &error)
-        })?;
+        let mut forward = self
+            .pods
+            .portforward(&name, &[port])
+            .await
+            .map_err(|error| {
+                self.cluster.said(
+                    &format!("forwarding to pod {name}, which needs create on pods/portforward"),
+                    &error,
+                )
+            })?;
         let stream = forward
             .take_stream(port)
             .with_context(|| format!("the API server forwards no stream to pod {name}"))?;
@@ -175,7 +211,9 @@ impl Way {
     fn met(&self, found: Result<&str, &str>) {
         let (out, lang) = (&self.cluster.out, self.cluster.out.lang);
         let now = found.unwrap_or_default();
-        let Ok(mut last) = self.last.lock() else { return };
+        let Ok(mut last) = self.last.lock() else {
+            return;
+        };
         if *last == now {
             return;
         }
@@ -191,7 +229,9 @@ impl Way {
 #[cfg(feature = "local")]
 fn local_port() -> anyhow::Result<u16> {
     let record = crate::local::Folder::of_user()?.record();
-    Ok(record.context("there is no local cluster any more")?.dashboard)
+    Ok(record
+        .context("there is no local cluster any more")?
+        .dashboard)
 }
 
 /// Asks the desktop to show a page. Where there is none the address is on the screen anyway.

@@ -59,7 +59,11 @@ pub async fn run(
     let (hurry, pool, burst) = Hurry::begin(cluster, pool, burst, fast).await?;
     let keys = queue(&pool)?;
     let feed = Feed::start(cluster, &pool, Link::new(cluster, &pool).await?);
-    let pusher = Pusher { link: Link::new(cluster, &pool).await?, keys, burst };
+    let pusher = Pusher {
+        link: Link::new(cluster, &pool).await?,
+        keys,
+        burst,
+    };
     let playing = play(&cluster.out, &pool, feed, Some(pusher), limit);
     let played = tokio::select! {
         played = playing => played,
@@ -80,7 +84,14 @@ pub async fn replay(out: &Out, replay: Replay) -> anyhow::Result<bool> {
         "A recording, decided anew by the rules of {name}: no cluster, no Redis.",
         "Una grabación, decidida de nuevo por las reglas de {name}: sin clúster ni Redis."
     ));
-    play(out, &pool, Feed::Replay(Box::new(replay)), None, Duration::seconds(86_400)).await
+    play(
+        out,
+        &pool,
+        Feed::Replay(Box::new(replay)),
+        None,
+        Duration::seconds(86_400),
+    )
+    .await
 }
 
 async fn play(
@@ -93,7 +104,10 @@ async fn play(
     let (lang, name) = (out.lang, pool.name_any());
     let mut story = Story::begin(pool.clone())?.in_language(lang);
     let end = api::time(feed.now()) + limit.0;
-    let mut played = Played { lang, ..Played::default() };
+    let mut played = Played {
+        lang,
+        ..Played::default()
+    };
     let mut tasks = pusher.as_ref().map_or(0, |pusher| pusher.burst.tasks);
     let mut awaited = String::new();
     loop {
@@ -136,7 +150,11 @@ async fn play(
             None | Some(_) => {}
         }
         if let Some(n) = came {
-            let now = if pusher.is_some() { Timestamp::now() } else { now };
+            let now = if pusher.is_some() {
+                Timestamp::now()
+            } else {
+                now
+            };
             played.done_before = story.facts().map_or(0, Facts::ended);
             (tasks, played.pushed) = (n, Some(now));
             out.data_at(now, &line::stress(n))?;
@@ -169,7 +187,9 @@ async fn play(
 fn missing(story: &Story, lang: Lang) -> String {
     let rest = story.rest();
     let Some(facts) = story.facts() else {
-        let why = story.blind().map_or(String::new(), |why| format!(": {why}"));
+        let why = story
+            .blind()
+            .map_or(String::new(), |why| format!(": {why}"));
         return tr!(lang, "Redis answers{why}", "Redis conteste{why}");
     };
     let live = line::number(facts.live);
@@ -180,9 +200,17 @@ fn missing(story: &Story, lang: Lang) -> String {
             "el registro tenga justo esos {rest} workers (ahora {live})"
         ),
         (0, 0, Some(now)) => {
-            tr!(lang, "{now} workers are {rest} again", "{now} workers vuelvan a ser {rest}")
+            tr!(
+                lang,
+                "{now} workers are {rest} again",
+                "{now} workers vuelvan a ser {rest}"
+            )
         }
-        (_, _, None) => tr!(lang, "the target of the WorkerPool exists", "exista el destino del WorkerPool"),
+        (_, _, None) => tr!(
+            lang,
+            "the target of the WorkerPool exists",
+            "exista el destino del WorkerPool"
+        ),
         (ready, running, _) => tr!(
             lang,
             "the queue is empty ({ready} wait, {running} run)",
@@ -218,22 +246,40 @@ impl Played {
 
     /// Whether the tasks are done, the workers are as few as at the start, and all of it has been told.
     fn ended(&self, story: &Story, tasks: u32) -> bool {
-        let all_done =
-            || story.facts().is_some_and(|facts| facts.ended() >= self.done_before + u64::from(tasks));
+        let all_done = || {
+            story
+                .facts()
+                .is_some_and(|facts| facts.ended() >= self.done_before + u64::from(tasks))
+        };
         story.at_rest() && story.is_told() && (story.has_moved() || all_done())
     }
 
     fn summary(&self, out: &Out, name: &str, story: &Story, tasks: u32) -> std::io::Result<()> {
-        let (lang, Some(pushed)) = (out.lang, self.pushed) else { return Ok(()) };
+        let (lang, Some(pushed)) = (out.lang, self.pushed) else {
+            return Ok(());
+        };
         let since = |at: Timestamp| (at.as_millisecond() - pushed.as_millisecond()).max(0);
-        let first = self.changes.first().map_or(story.rest(), |(_, from, _)| *from);
+        let first = self
+            .changes
+            .first()
+            .map_or(story.rest(), |(_, from, _)| *from);
         let numbers = std::iter::once(first).chain(self.changes.iter().map(|(_, _, to)| *to));
-        let path = numbers.map(|n| n.to_string()).collect::<Vec<_>>().join(" → ");
-        let done =
-            story.facts().map_or(0, |facts| facts.ended().saturating_sub(self.done_before)).min(tasks.into());
+        let path = numbers
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(" → ");
+        let done = story
+            .facts()
+            .map_or(0, |facts| facts.ended().saturating_sub(self.done_before))
+            .min(tasks.into());
         let time = self.emptied.map(|at| since(at) / 1000);
-        let time = time.map_or(String::new(), |time| tr!(lang, " in {time} s", " en {time} s"));
-        let failed = story.facts().and_then(|facts| facts.failed).filter(|failed| *failed > 0);
+        let time = time.map_or(String::new(), |time| {
+            tr!(lang, " in {time} s", " en {time} s")
+        });
+        let failed = story
+            .facts()
+            .and_then(|facts| facts.failed)
+            .filter(|failed| *failed > 0);
         let failed = failed.map_or(String::new(), |failed| {
             tr!(
                 lang,
@@ -252,16 +298,30 @@ impl Played {
                 _ if to < from => String::new(),
                 0 => tr!(lang, "within a second", "en el mismo segundo"), // a trace has a line a second
                 millis if millis < 1000 => {
-                    tr!(lang, "{millis} ms after the push", "{millis} ms tras el empuje")
+                    tr!(
+                        lang,
+                        "{millis} ms after the push",
+                        "{millis} ms tras el empuje"
+                    )
                 }
                 millis => {
                     let (whole, tenth) = (millis / 1000, millis / 100 % 10);
-                    tr!(lang, "{whole}.{tenth} s after the push", "{whole},{tenth} s tras el empuje")
+                    tr!(
+                        lang,
+                        "{whole}.{tenth} s after the push",
+                        "{whole},{tenth} s tras el empuje"
+                    )
                 }
             };
-            let why = line.aside.as_deref().map_or(String::new(), |why| out.sentence(why, line.at));
+            let why = line
+                .aside
+                .as_deref()
+                .map_or(String::new(), |why| out.sentence(why, line.at));
             let change = format!("{from} → {to}");
-            out.data(&format!("  {}  {change:7}  {after:22}  {why}", out.clock(line.at)))?;
+            out.data(&format!(
+                "  {}  {change:7}  {after:22}  {why}",
+                out.clock(line.at)
+            ))?;
         }
         Ok(())
     }
@@ -273,7 +333,11 @@ mod tests {
     use super::*;
 
     fn facts(ready: u64, running: u64, live: u64, done: u64) -> News {
-        News::Facts(Facts { processed: Some(done), failed: Some(0), ..Facts::told(ready, running, live) })
+        News::Facts(Facts {
+            processed: Some(done),
+            failed: Some(0),
+            ..Facts::told(ready, running, live)
+        })
     }
 
     /// The story after each piece of news, told in full: has the demo ended?
@@ -282,7 +346,11 @@ mod tests {
         story.hear(News::Replicas(3), at(0));
         story.hear(facts(0, 0, 3, 100), at(0));
         story.tell(at(1));
-        let played = Played { pushed: Some(at(1)), done_before: 100, ..Played::default() };
+        let played = Played {
+            pushed: Some(at(1)),
+            done_before: 100,
+            ..Played::default()
+        };
         story.burst();
         let seconds = (10..).step_by(10);
         news.into_iter()
@@ -299,11 +367,26 @@ mod tests {
     fn every_change_since_the_push_is_in_the_summary() {
         let mut story = Story::begin(pool()).expect("a pool that works");
         story.burst();
-        let mut played = Played { pushed: Some(at(1)), ..Played::default() };
-        let line =
-            Line { at: at(1), text: String::new(), aside: None, kind: Kind::Scaled { from: 3, to: 5 } };
-        assert_eq!(played.hear(&line, &story, 25), None, "its own sentence is enough");
-        assert_eq!(played.changes, [(line, 3, 5)], "the first one comes before the first look");
+        let mut played = Played {
+            pushed: Some(at(1)),
+            ..Played::default()
+        };
+        let line = Line {
+            at: at(1),
+            text: String::new(),
+            aside: None,
+            kind: Kind::Scaled { from: 3, to: 5 },
+        };
+        assert_eq!(
+            played.hear(&line, &story, 25),
+            None,
+            "its own sentence is enough"
+        );
+        assert_eq!(
+            played.changes,
+            [(line, 3, 5)],
+            "the first one comes before the first look"
+        );
     }
 
     #[test]
@@ -331,6 +414,9 @@ mod tests {
 
     #[test]
     fn it_does_not_end_while_redis_is_away() {
-        assert_eq!(ends(vec![facts(3, 3, 3, 100), News::Blind("gone".into())]), [false, false]);
+        assert_eq!(
+            ends(vec![facts(3, 3, 3, 100), News::Blind("gone".into())]),
+            [false, false]
+        );
     }
 }

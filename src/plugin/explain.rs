@@ -18,13 +18,20 @@ use serde_json::json;
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
     let mut pool = cluster.pool(name).await?;
     // Who has just changed the spec need not ask twice.
-    if pool.status.as_ref().is_some_and(|status| status.observed_generation < pool.metadata.generation)
+    if pool
+        .status
+        .as_ref()
+        .is_some_and(|status| status.observed_generation < pool.metadata.generation)
         && answer(cluster, &pool, &pool).await.is_some()
     {
         pool = cluster.pool(Some(&pool.name_any())).await?;
     }
     let (name, lang) = (pool.name_any(), cluster.out.lang);
-    let Some(status) = pool.status.clone().filter(|status| status.decision.is_some()) else {
+    let Some(status) = pool
+        .status
+        .clone()
+        .filter(|status| status.decision.is_some())
+    else {
         bail!(tr!(
             lang,
             "{name}: no operator has decided on it yet; `kubectl workerpool check {name}` looks for what is missing",
@@ -34,7 +41,12 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
     let seen = status.observed_generation >= pool.metadata.generation;
     let now = Timestamp::now();
     if json {
-        let WorkerPoolStatus { decision, metrics, history, .. } = &status;
+        let WorkerPoolStatus {
+            decision,
+            metrics,
+            history,
+            ..
+        } = &status;
         let last = history.last();
         cluster.out.json(&json!({
             "pool": name, "namespace": pool.namespace(), "current": seen, "decision": decision, "metrics": metrics, "lastChange": last,
@@ -56,13 +68,23 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
 
 /// The explanation, a line each.
 fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out) -> Vec<String> {
-    let Some(decision) = &status.decision else { return Vec::new() };
+    let Some(decision) = &status.decision else {
+        return Vec::new();
+    };
     let lang = out.lang;
     let mut rows = Vec::new();
     if let Some(metrics) = &status.metrics {
-        rows.push((tr!(lang, "what it saw", "lo que vio"), saw(lang, metrics, now)));
+        rows.push((
+            tr!(lang, "what it saw", "lo que vio"),
+            saw(lang, metrics, now),
+        ));
     }
-    rows.extend(decision.trail.iter().map(|step| (step.step.clone(), out.step(&step.says, now))));
+    rows.extend(
+        decision
+            .trail
+            .iter()
+            .map(|step| (step.step.clone(), out.step(&step.says, now))),
+    );
     if let Some(change) = status.history.last() {
         let ago = minutes(time(now) - time(change.at));
         let change = format!("{} → {}", change.from, change.to);
@@ -71,11 +93,24 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
             tr!(lang, "{change}, {ago} ago", "{change}, hace {ago}"),
         ));
     }
-    rows.extend(ahead(out, decision, (pool.spec.min_replicas, pool.spec.max_replicas), now, true));
-    let drain = status.metrics.as_ref().and_then(|metrics| drain(lang, metrics));
+    rows.extend(ahead(
+        out,
+        decision,
+        (pool.spec.min_replicas, pool.spec.max_replicas),
+        now,
+        true,
+    ));
+    let drain = status
+        .metrics
+        .as_ref()
+        .and_then(|metrics| drain(lang, metrics));
     rows.extend(drain.map(|drain| (tr!(lang, "empty in", "vacía en"), drain)));
 
-    let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|(label, _)| label.chars().count())
+        .max()
+        .unwrap_or(0);
     let head = format!("{}: {}", pool.name_any(), head(decision, now, out));
     let blank = String::new();
     let rows = rows.into_iter().map(|(label, says)| {
@@ -100,19 +135,37 @@ pub fn ahead(
         let none = tr!(lang, "none", "ninguno");
         bound.map_or(none.clone(), |bound| format!("{none}: {bound}"))
     };
-    let none_up = none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
-    let none_down = none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
-    let will = |next: Option<NextStatus>, none| next.map_or(none, |next| will(out, to, &next, now, clock));
+    let none_up =
+        none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
+    let none_down =
+        none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
+    let will =
+        |next: Option<NextStatus>, none| next.map_or(none, |next| will(out, to, &next, now, clock));
     [
-        (tr!(lang, "next up", "próxima subida"), will(next.up, none_up)),
-        (tr!(lang, "next down", "próxima bajada"), will(next.down, none_down)),
+        (
+            tr!(lang, "next up", "próxima subida"),
+            will(next.up, none_up),
+        ),
+        (
+            tr!(lang, "next down", "próxima bajada"),
+            will(next.down, none_down),
+        ),
     ]
 }
 
 fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
-    let DecisionStatus { reason, sentence, at, .. } = decision;
+    let DecisionStatus {
+        reason,
+        sentence,
+        at,
+        ..
+    } = decision;
     let (said, ago) = (out.sentence(sentence, now), minutes(time(now) - time(*at)));
-    tr!(out.lang, "{said}. {reason}, {ago} ago.", "{said}. {reason}, hace {ago}.")
+    tr!(
+        out.lang,
+        "{said}. {reason}, {ago} ago.",
+        "{said}. {reason}, hace {ago}."
+    )
 }
 
 /// The facts; what could not be read says why.
@@ -122,7 +175,11 @@ pub fn saw(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
     let mut parts: Vec<String> = [
         known(&metrics.ready, &|n| tr!(lang, "{n} waiting", "{n} esperan")),
         busy.map(|(live, busy)| {
-            tr!(lang, "{busy} of {live} workers busy", "{busy} de {live} workers ocupados")
+            tr!(
+                lang,
+                "{busy} of {live} workers busy",
+                "{busy} de {live} workers ocupados"
+            )
         }),
         known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
         known(&metrics.task_millis, &|millis| {
@@ -131,13 +188,22 @@ pub fn saw(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
         }),
         known(&metrics.oldest_at, &|at| {
             let waited = minutes(Millis(time(now).0 - at));
-            tr!(lang, "the oldest has waited {waited}", "la más antigua espera desde hace {waited}")
+            tr!(
+                lang,
+                "the oldest has waited {waited}",
+                "la más antigua espera desde hace {waited}"
+            )
         }),
     ]
     .into_iter()
     .flatten()
     .collect();
-    if let Some(why) = metrics.ready.missing.as_ref().filter(|_| metrics.ready.value.is_none()) {
+    if let Some(why) = metrics
+        .ready
+        .missing
+        .as_ref()
+        .filter(|_| metrics.ready.value.is_none())
+    {
         parts.push(tr!(lang, "unknown: {why}", "desconocido: {why}"));
     }
     parts.join(" · ")
@@ -160,14 +226,30 @@ fn will(out: &Out, from: i32, next: &NextStatus, now: Timestamp, clock: bool) ->
         0 => tr!(lang, "if it stays as it is", "si sigue como está"),
         1 => tr!(lang, "if 1 more task waits", "si espera 1 tarea más"),
         2.. => tr!(lang, "if {n} more tasks wait", "si esperan {n} tareas más"),
-        -1 => tr!(lang, "if there is 1 task fewer from now on", "si hay 1 tarea menos desde ahora"),
-        _ => tr!(lang, "if there are {n} fewer tasks from now on", "si hay {n} tareas menos desde ahora"),
+        -1 => tr!(
+            lang,
+            "if there is 1 task fewer from now on",
+            "si hay 1 tarea menos desde ahora"
+        ),
+        _ => tr!(
+            lang,
+            "if there are {n} fewer tasks from now on",
+            "si hay {n} tareas menos desde ahora"
+        ),
     };
     let when = match at.filter(|at| *at > now) {
         Some(at) => {
             let span = minutes(time(at) - time(now));
-            let clock = if clock { format!(" ({})", out.clock(at)) } else { String::new() };
-            tr!(lang, "in {span} at the earliest{clock}", "dentro de {span} como pronto{clock}")
+            let clock = if clock {
+                format!(" ({})", out.clock(at))
+            } else {
+                String::new()
+            };
+            tr!(
+                lang,
+                "in {span} at the earliest{clock}",
+                "dentro de {span} como pronto{clock}"
+            )
         }
         None => tr!(lang, "at once", "ya"),
     };
@@ -176,7 +258,10 @@ fn will(out: &Out, from: i32, next: &NextStatus, now: Timestamp, clock: bool) ->
 
 /// How long the queue takes to be empty, with the workers there are and with one and two more.
 fn drain(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
-    let (ready, live) = (metrics.ready.value.filter(|n| *n > 0)?, metrics.live.value.filter(|n| *n > 0)?);
+    let (ready, live) = (
+        metrics.ready.value.filter(|n| *n > 0)?,
+        metrics.live.value.filter(|n| *n > 0)?,
+    );
     let mean = metrics.task_millis.value?;
     let with = |workers: i64| {
         let span = minutes(Millis(mean.saturating_mul(ready) / workers));
@@ -208,8 +293,19 @@ mod tests {
         let now = Time(1_700_000_000_000);
         let (busy, mean) = (Fact::Known(live.min(ready)), 8100);
         let (ready, live) = (Fact::Known(ready), Fact::Known(live));
-        let load = Load { ready, live, busy, in_flight: busy, cpu_sum: Fact::Known(0), ..Load::NOT_TOLD };
-        let seen = Seen { current: 5, queues: vec![load], missing: None };
+        let load = Load {
+            ready,
+            live,
+            busy,
+            in_flight: busy,
+            cpu_sum: Fact::Known(0),
+            ..Load::NOT_TOLD
+        };
+        let seen = Seen {
+            current: 5,
+            queues: vec![load],
+            missing: None,
+        };
         let decision = decide(wishes.at(now), &seen, memory, now);
         let next = |next: crate::decide::Next| NextStatus {
             to: next.to,
@@ -217,7 +313,10 @@ mod tests {
             tasks: next.tasks,
         };
         let outlook = outlook(wishes.pool(), &seen, &decision, now);
-        let metric = |fact: Fact| MetricStatus { value: fact.known(), missing: None };
+        let metric = |fact: Fact| MetricStatus {
+            value: fact.known(),
+            missing: None,
+        };
         let status = WorkerPoolStatus {
             metrics: Some(MetricsStatus {
                 ready: metric(load.ready),
@@ -236,7 +335,10 @@ mod tests {
                 trail: decision
                     .trail
                     .iter()
-                    .map(|step| crate::api::TrailStep { step: step.label(), says: step.says() })
+                    .map(|step| crate::api::TrailStep {
+                        step: step.label(),
+                        says: step.says(),
+                    })
                     .collect(),
                 next: Some(crate::api::OutlookStatus {
                     up: outlook.up.map(next),
@@ -252,7 +354,12 @@ mod tests {
     #[test]
     fn a_burst_in_a_cooldown() {
         let up = Some(Time(1_700_000_000_000 - 14_000));
-        let memory = Memory { desired: Some(5), last_up: up, last_change: up, ..Memory::default() };
+        let memory = Memory {
+            desired: Some(5),
+            last_up: up,
+            last_change: up,
+            ..Memory::default()
+        };
         insta::assert_snapshot!(explained(Lang::En, 17, 5, &memory));
         insta::assert_snapshot!("in_spanish", explained(Lang::Es, 17, 5, &memory));
     }

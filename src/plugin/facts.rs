@@ -65,14 +65,21 @@ impl Facts {
                 }
                 QueueSystem::List => match answer {
                     Value::Int(length) => {
-                        seen.push(QueueSeen { ready: Fact::Known(length), ..QueueSeen::NOT_TOLD });
+                        seen.push(QueueSeen {
+                            ready: Fact::Known(length),
+                            ..QueueSeen::NOT_TOLD
+                        });
                         lengths += u64::try_from(length).unwrap_or(0);
                     }
                     _ => return Err(format!("{} is no list", queue.name)),
                 },
             }
         }
-        let mut facts = if looks.is_empty() { Self::default() } else { Self::sum(looks) };
+        let mut facts = if looks.is_empty() {
+            Self::default()
+        } else {
+            Self::sum(looks)
+        };
         facts.ready += lengths;
         facts.queues = seen;
         Ok(facts)
@@ -80,7 +87,10 @@ impl Facts {
 
     fn sum(looks: Vec<(usize, Snapshot)>) -> Self {
         let total = |number: fn(&Snapshot) -> Option<u64>| {
-            looks.iter().map(|(_, look)| number(look)).sum::<Option<u64>>()
+            looks
+                .iter()
+                .map(|(_, look)| number(look))
+                .sum::<Option<u64>>()
         };
         let live = || {
             let workers = looks.iter().flat_map(|(_, look)| &look.workers);
@@ -103,23 +113,33 @@ impl Facts {
             mean: total(|look| look.millis)
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
-            queues: looks.iter().map(|(_, look)| QueueSeen::from(look)).collect(),
+            queues: looks
+                .iter()
+                .map(|(_, look)| QueueSeen::from(look))
+                .collect(),
             time: looks.first().map(|(_, look)| look.time),
             workers: looks
                 .into_iter()
-                .flat_map(|(place, look)| look.workers.into_iter().map(move |worker| (place, worker)))
+                .flat_map(|(place, look)| {
+                    look.workers.into_iter().map(move |worker| (place, worker))
+                })
                 .collect(),
         }
     }
 
     /// The pods that the registered workers run in, by name.
     pub fn pods(&self) -> impl Iterator<Item = &str> {
-        self.workers.iter().filter_map(|(_, worker)| worker.pod.as_deref())
+        self.workers
+            .iter()
+            .filter_map(|(_, worker)| worker.pod.as_deref())
     }
 
     /// The pods, or else the names, of those whose worker lives and takes no work.
     pub fn deaf(&self) -> impl Iterator<Item = &str> {
-        let deaf = self.workers.iter().filter(|(_, worker)| worker.is_deaf(self.time.unwrap_or_default()));
+        let deaf = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.is_deaf(self.time.unwrap_or_default()));
         deaf.map(|(_, worker)| worker.pod.as_deref().unwrap_or(&worker.id))
     }
 
@@ -127,7 +147,10 @@ impl Facts {
     #[must_use]
     pub fn staff(&self) -> Vec<victims::Worker> {
         let clock = self.time.unwrap_or_default();
-        self.workers.iter().map(|(queue, worker)| worker.seen(clock, *queue)).collect()
+        self.workers
+            .iter()
+            .map(|(queue, worker)| worker.seen(clock, *queue))
+            .collect()
     }
 
     /// The facts of a look at `at` that was written down.
@@ -142,7 +165,9 @@ impl Facts {
             in_flight: count(load.in_flight),
             live,
             busy: count(load.busy),
-            cpu: live.filter(|n| *n > 0).map(|n| known(load.cpu_sum) / approximate(n)),
+            cpu: live
+                .filter(|n| *n > 0)
+                .map(|n| known(load.cpu_sum) / approximate(n)),
             oldest: count(load.oldest_at)
                 .map(|pushed| Duration::from_millis(at.0.unsigned_abs().saturating_sub(pushed))),
             processed: processed.or(Some(0)),
@@ -159,14 +184,19 @@ impl Facts {
     #[must_use]
     pub fn utilization(&self) -> Option<f64> {
         let (busy, live) = self.busy.zip(self.live)?;
-        Some(if live == 0 { 0.0 } else { approximate(busy) * 100.0 / approximate(live) })
+        Some(if live == 0 {
+            0.0
+        } else {
+            approximate(busy) * 100.0 / approximate(live)
+        })
     }
 
     /// Tasks that succeeded, in percent of those that ended.
     #[must_use]
     pub fn success(&self) -> Option<f64> {
         let (processed, failed) = self.processed.zip(self.failed)?;
-        (processed + failed > 0).then(|| approximate(processed) * 100.0 / approximate(processed + failed))
+        (processed + failed > 0)
+            .then(|| approximate(processed) * 100.0 / approximate(processed + failed))
     }
 
     /// When nothing will wait any more at the present rate; as the operator's column has it.
@@ -175,7 +205,10 @@ impl Facts {
         match self.live? {
             _ if self.ready == 0 => Some(Duration::ZERO),
             0 => None,
-            live => Some(self.mean?.mul_f64(approximate(self.ready) / approximate(live))),
+            live => Some(
+                self.mean?
+                    .mul_f64(approximate(self.ready) / approximate(live)),
+            ),
         }
     }
 
@@ -211,7 +244,14 @@ impl Facts {
             ..QueueSeen::NOT_TOLD
         };
         let (busy, live) = (Some(busy), Some(live));
-        Self { ready, in_flight: busy, live, busy, queues: vec![queue], ..Self::default() }
+        Self {
+            ready,
+            in_flight: busy,
+            live,
+            busy,
+            queues: vec![queue],
+            ..Self::default()
+        }
     }
 }
 
@@ -220,7 +260,12 @@ mod tests {
     use super::*;
 
     fn worker(claimed: u64, state: State, cpu: f64) -> Worker {
-        Worker { claimed, state: Some(state), cpu: Some(cpu), ..Worker::default() }
+        Worker {
+            claimed,
+            state: Some(state),
+            cpu: Some(cpu),
+            ..Worker::default()
+        }
     }
 
     #[test]
@@ -239,16 +284,32 @@ mod tests {
             ..Snapshot::default()
         };
         let facts = Facts::sum(vec![(0, look)]);
-        assert_eq!((facts.live, facts.busy, facts.in_flight), (Some(2), Some(1), Some(2)));
-        assert_eq!((facts.cpu, facts.success(), facts.utilization()), (Some(40.0), Some(98.0), Some(50.0)));
-        assert_eq!((facts.mean, facts.eta()), (Some(Duration::from_secs(1)), Some(Duration::from_secs(2))));
+        assert_eq!(
+            (facts.live, facts.busy, facts.in_flight),
+            (Some(2), Some(1), Some(2))
+        );
+        assert_eq!(
+            (facts.cpu, facts.success(), facts.utilization()),
+            (Some(40.0), Some(98.0), Some(50.0))
+        );
+        assert_eq!(
+            (facts.mean, facts.eta()),
+            (Some(Duration::from_secs(1)), Some(Duration::from_secs(2)))
+        );
         assert_eq!(facts.queues[0].cpu_sum, Fact::Known(80));
     }
 
     #[test]
     fn a_list_tells_its_length_alone() {
-        let queues = [QueueSpec { name: "jobs".into(), system: QueueSystem::List, ..QueueSpec::default() }];
+        let queues = [QueueSpec {
+            name: "jobs".into(),
+            system: QueueSystem::List,
+            ..QueueSpec::default()
+        }];
         let facts = Facts::read(&queues, vec![Value::Int(7)]).expect("a length");
-        assert_eq!((facts.ready, facts.live, facts.utilization(), facts.eta()), (7, None, None, None));
+        assert_eq!(
+            (facts.ready, facts.live, facts.utilization(), facts.eta()),
+            (7, None, None, None)
+        );
     }
 }

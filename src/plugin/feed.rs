@@ -75,10 +75,18 @@ impl Feed {
     pub fn start(cluster: &Cluster, pool: &WorkerPool, link: Link) -> Self {
         let (sender, news) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch_pool(cluster.clone(), pool.name_any(), sender.clone(), Arc::default()));
+        tasks.spawn(watch_pool(
+            cluster.clone(),
+            pool.name_any(),
+            sender.clone(),
+            Arc::default(),
+        ));
         tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
         tasks.spawn(read_redis(link, pool.clone(), sender, Arc::default()));
-        Self::Live { news, _tasks: tasks }
+        Self::Live {
+            news,
+            _tasks: tasks,
+        }
     }
 
     /// The same from the pool alone: without a way to its Redis it says why, and tries again. Redis is read, too,
@@ -87,7 +95,12 @@ impl Feed {
     pub fn open(cluster: &Cluster, pool: &WorkerPool) -> Self {
         let (sender, news) = mpsc::unbounded_channel();
         let (mut tasks, wake) = (JoinSet::new(), Arc::<Notify>::default());
-        tasks.spawn(watch_pool(cluster.clone(), pool.name_any(), sender.clone(), wake.clone()));
+        tasks.spawn(watch_pool(
+            cluster.clone(),
+            pool.name_any(),
+            sender.clone(),
+            wake.clone(),
+        ));
         tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
         let (cluster, pool) = (cluster.clone(), pool.clone());
         tasks.spawn(async move {
@@ -101,7 +114,10 @@ impl Feed {
                 }
             }
         });
-        Self::Live { news, _tasks: tasks }
+        Self::Live {
+            news,
+            _tasks: tasks,
+        }
     }
 
     /// The next piece of news, or `None` when a little time has passed without any.
@@ -130,7 +146,11 @@ impl Feed {
 
 /// Watches all pools of the namespace, or of all.
 pub async fn list(cluster: Cluster, everywhere: bool, sender: UnboundedSender<Listed>) {
-    let pools = if everywhere { Api::all(cluster.client.clone()) } else { cluster.pools() };
+    let pools = if everywhere {
+        Api::all(cluster.client.clone())
+    } else {
+        cluster.pools()
+    };
     // A page holds a hundred: with their histories a thousand would take some tens of megabytes at once.
     let config = watcher::Config::default().timeout(30).page_size(100);
     let mut stream = std::pin::pin!(watcher(pools, config).default_backoff());
@@ -138,11 +158,16 @@ pub async fn list(cluster: Cluster, everywhere: bool, sender: UnboundedSender<Li
         let news = match event {
             Ok(watcher::Event::Init) => Listed::Begin,
             Ok(watcher::Event::InitDone) => Listed::Whole,
-            Ok(watcher::Event::Apply(pool) | watcher::Event::InitApply(pool)) => Listed::Pool(Box::new(pool)),
-            Ok(watcher::Event::Delete(pool)) => Listed::Gone(Key::of(&pool)),
-            Err(watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error)) => {
-                Listed::Trouble(format!("{:#}", cluster.said("watching the WorkerPools", &error)))
+            Ok(watcher::Event::Apply(pool) | watcher::Event::InitApply(pool)) => {
+                Listed::Pool(Box::new(pool))
             }
+            Ok(watcher::Event::Delete(pool)) => Listed::Gone(Key::of(&pool)),
+            Err(
+                watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
+            ) => Listed::Trouble(format!(
+                "{:#}",
+                cluster.said("watching the WorkerPools", &error)
+            )),
             Err(_) => continue,
         };
         if sender.send(news).is_err() {
@@ -151,7 +176,12 @@ pub async fn list(cluster: Cluster, everywhere: bool, sender: UnboundedSender<Li
     }
 }
 
-async fn watch_pool(cluster: Cluster, name: String, sender: UnboundedSender<News>, wake: Arc<Notify>) {
+async fn watch_pool(
+    cluster: Cluster,
+    name: String,
+    sender: UnboundedSender<News>,
+    wake: Arc<Notify>,
+) {
     let stream = watcher(cluster.pools(), only(&name)).default_backoff();
     let news = |pool| {
         wake.notify_one();
@@ -163,16 +193,29 @@ async fn watch_pool(cluster: Cluster, name: String, sender: UnboundedSender<News
 async fn watch_target(cluster: Cluster, pool: WorkerPool, sender: UnboundedSender<News>) {
     let (api, name) = cluster.target(&pool);
     let replicas = |target: DynamicObject| {
-        let replicas = target.data.pointer("/spec/replicas").and_then(serde_json::Value::as_i64).unwrap_or(1);
+        let replicas = target
+            .data
+            .pointer("/spec/replicas")
+            .and_then(serde_json::Value::as_i64)
+            .unwrap_or(1);
         i32::try_from(replicas).ok().map(News::Replicas)
     };
     let kind = &pool.spec.scale_target_ref.kind;
-    follow(&cluster, kind, watcher(api, only(&name)).default_backoff(), &sender, replicas).await;
+    follow(
+        &cluster,
+        kind,
+        watcher(api, only(&name)).default_backoff(),
+        &sender,
+        replicas,
+    )
+    .await;
 }
 
 fn only(name: &str) -> watcher::Config {
     // By default a silent API server would go unnoticed for five minutes.
-    watcher::Config::default().fields(&format!("metadata.name={name}")).timeout(30)
+    watcher::Config::default()
+        .fields(&format!("metadata.name={name}"))
+        .timeout(30)
 }
 
 async fn follow<K>(
@@ -200,13 +243,18 @@ async fn follow<K>(
                 Some(News::Trouble(format!("the {what} does not exist")))
             }
             // A watch that runs out is no news; one that cannot begin again is, once.
-            Err(error @ (watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)))
-                if well =>
-            {
+            Err(
+                error
+                @ (watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)),
+            ) if well => {
                 well = false;
                 Some(News::Trouble(match error {
-                    watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
-                        format!("{:#}", cluster.said(&format!("watching the {what}"), &error))
+                    watcher::Error::InitialListFailed(error)
+                    | watcher::Error::WatchStartFailed(error) => {
+                        format!(
+                            "{:#}",
+                            cluster.said(&format!("watching the {what}"), &error)
+                        )
                     }
                     other => other.to_string(),
                 }))
@@ -219,7 +267,12 @@ async fn follow<K>(
     }
 }
 
-async fn read_redis(mut link: Link, pool: WorkerPool, sender: UnboundedSender<News>, wake: Arc<Notify>) {
+async fn read_redis(
+    mut link: Link,
+    pool: WorkerPool,
+    sender: UnboundedSender<News>,
+    wake: Arc<Notify>,
+) {
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -11,7 +11,10 @@ static SPANISH: LazyLock<BTreeMap<String, String>> =
 #[must_use]
 pub fn spanish(command: Command) -> Command {
     let long = command.get_long_about().map(say);
-    let (about, foot) = (command.get_about().map(say), command.get_after_help().map(say));
+    let (about, foot) = (
+        command.get_about().map(say),
+        command.get_after_help().map(say),
+    );
     let mut command = command.mut_args(argument).mut_subcommands(spanish);
     if let Some(about) = about {
         command = command.about(about);
@@ -22,9 +25,17 @@ pub fn spanish(command: Command) -> Command {
     if let Some(foot) = foot {
         command = command.after_help(foot);
     }
-    let help = Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Muestra esta ayuda");
+    let help = Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .help("Muestra esta ayuda");
     let sections = [
-        ("Argumentos", "{positionals}", command.get_positionals().next().is_some()),
+        (
+            "Argumentos",
+            "{positionals}",
+            command.get_positionals().next().is_some(),
+        ),
         ("Órdenes", "{subcommands}", command.has_subcommands()),
         ("Opciones", "{options}", true),
     ];
@@ -33,9 +44,14 @@ pub fn spanish(command: Command) -> Command {
         .filter(|(_, _, there)| *there)
         .map(|(title, place, _)| format!("{title}:\n{place}"))
         .collect();
-    let template =
-        format!("{{about-with-newline}}\nUso: {{usage}}\n\n{}{{after-help}}\n", sections.join("\n\n"));
-    command.disable_help_flag(true).arg(help).help_template(template)
+    let template = format!(
+        "{{about-with-newline}}\nUso: {{usage}}\n\n{}{{after-help}}\n",
+        sections.join("\n\n")
+    );
+    command
+        .disable_help_flag(true)
+        .arg(help)
+        .help_template(template)
 }
 
 fn argument(arg: Arg) -> Arg {
@@ -61,10 +77,19 @@ mod tests {
     use clap::CommandFactory;
 
     fn texts(command: &Command, all: &mut Vec<String>) {
-        let own = [command.get_about(), command.get_long_about(), command.get_after_help()];
+        let own = [
+            command.get_about(),
+            command.get_long_about(),
+            command.get_after_help(),
+        ];
         let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
         let arguments = shown.flat_map(|arg| [arg.get_help(), arg.get_long_help()]);
-        all.extend(own.into_iter().chain(arguments).flatten().map(ToString::to_string));
+        all.extend(
+            own.into_iter()
+                .chain(arguments)
+                .flatten()
+                .map(ToString::to_string),
+        );
         command
             .get_subcommands()
             .filter(|command| !command.is_hide_set())
@@ -75,16 +100,26 @@ mod tests {
     fn every_text_of_the_help_is_said_in_spanish_and_no_other_is() {
         let mut all = Vec::new();
         texts(&super::super::Cli::command(), &mut all);
-        let missing: Vec<_> = all.iter().filter(|text| !SPANISH.contains_key(*text)).collect();
+        let missing: Vec<_> = all
+            .iter()
+            .filter(|text| !SPANISH.contains_key(*text))
+            .collect();
         assert!(missing.is_empty(), "help.es.json lacks: {missing:#?}");
         let stale: Vec<_> = SPANISH.keys().filter(|text| !all.contains(text)).collect();
-        assert!(stale.is_empty(), "help.es.json has what nobody says: {stale:#?}");
+        assert!(
+            stale.is_empty(),
+            "help.es.json has what nobody says: {stale:#?}"
+        );
     }
 
     #[test]
     fn the_help_itself_is_in_spanish() {
         let mut command = spanish(super::super::Cli::command());
-        let help = command.find_subcommand_mut("explain").expect("explain").render_help().to_string();
+        let help = command
+            .find_subcommand_mut("explain")
+            .expect("explain")
+            .render_help()
+            .to_string();
         for word in ["Uso: ", "Argumentos:", "Opciones:", "Muestra esta ayuda"] {
             assert!(help.contains(word), "{help}");
         }

@@ -13,7 +13,12 @@ use kube::ResourceExt;
 use serde_json::json;
 
 /// Prints the last `most` changes of the pool `name`, the newest last.
-pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool) -> anyhow::Result<bool> {
+pub async fn run(
+    cluster: &Cluster,
+    name: Option<&str>,
+    most: usize,
+    json: bool,
+) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let history = pool.status.map(|status| status.history).unwrap_or_default();
     let shown = &history[history.len().saturating_sub(most)..];
@@ -30,7 +35,11 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
         ));
     }
     let now = Timestamp::now();
-    let width = shown.iter().map(|change| change.reason.len()).max().unwrap_or(0);
+    let width = shown
+        .iter()
+        .map(|change| change.reason.len())
+        .max()
+        .unwrap_or(0);
     for change in shown {
         out.data(&row("", change, width, now, out))?;
     }
@@ -39,18 +48,36 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, most: usize, json: bool)
 
 /// A change in one line: when, of which pool where there are several, the number, the reason in `width` columns, and why.
 pub fn row(pool: &str, change: &Change, width: usize, now: Timestamp, out: &Out) -> String {
-    let Change { at, from, to, reason, .. } = change;
+    let Change {
+        at,
+        from,
+        to,
+        reason,
+        ..
+    } = change;
     let (day, clock, arrow) = (day(*at, now, out), out.clock(*at), format!("{from} → {to}"));
     let said = out.paint(Paint::Dim, &told(change, out));
     format!("{day}{clock}  {pool}{arrow:7}  {reason:width$}  {said}")
 }
 
 /// The sentence of a change, and how fast it was where a push led to it.
-pub fn told(Change { at, sentence, reaction_millis, .. }: &Change, out: &Out) -> String {
+pub fn told(
+    Change {
+        at,
+        sentence,
+        reaction_millis,
+        ..
+    }: &Change,
+    out: &Out,
+) -> String {
     let said = out.sentence(sentence, *at);
     match reaction_millis {
         Some(millis) => {
-            tr!(out.lang, "{said}, {millis} ms after the push", "{said}, {millis} ms tras el empuje")
+            tr!(
+                out.lang,
+                "{said}, {millis} ms after the push",
+                "{said}, {millis} ms tras el empuje"
+            )
         }
         None => said,
     }
@@ -59,7 +86,11 @@ pub fn told(Change { at, sentence, reaction_millis, .. }: &Change, out: &Out) ->
 /// The day, where it is not today's.
 fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
     let date = |at: Timestamp| at.to_zoned(out.zone().clone()).date();
-    if date(at) == date(now) { String::new() } else { format!("{} ", date(at)) }
+    if date(at) == date(now) {
+        String::new()
+    } else {
+        format!("{} ", date(at))
+    }
 }
 
 fn workers(n: i32) -> String {
@@ -70,21 +101,33 @@ fn workers(n: i32) -> String {
 }
 
 /// Tells how many workers the pool `name` should have had at `text`, and why; false where the history does not reach so far.
-pub async fn at(cluster: &Cluster, name: Option<&str>, text: &str, json: bool) -> anyhow::Result<bool> {
+pub async fn at(
+    cluster: &Cluster,
+    name: Option<&str>,
+    text: &str,
+    json: bool,
+) -> anyhow::Result<bool> {
     let (now, out) = (Timestamp::now(), &cluster.out);
     let at = instant(text, now, out)?;
     let pool = cluster.pool(name).await?;
     let (name, key) = (pool.name_any(), Key::of(&pool));
     // Who may not ask the operator still has the status.
     let looks = remembered(cluster, &key).await.unwrap_or_default();
-    let look = looks.iter().find(|look| (look.at..look.until).contains(&at));
+    let look = looks
+        .iter()
+        .find(|look| (look.at..look.until).contains(&at));
     let history = pool.status.map(|status| status.history).unwrap_or_default();
     let after = history.partition_point(|change| change.at <= at);
-    let (before, next) = (after.checked_sub(1).and_then(|i| history.get(i)), history.get(after));
+    let (before, next) = (
+        after.checked_sub(1).and_then(|i| history.get(i)),
+        history.get(after),
+    );
     if json {
         out.json(&json!({"pool": name, "at": at, "metrics": look.map(Look::metrics), "change": before, "next": next}))?;
     } else {
-        lines(&name, at, now, (before, next, look), out).iter().try_for_each(|line| out.data(line))?;
+        lines(&name, at, now, (before, next, look), out)
+            .iter()
+            .try_for_each(|line| out.data(line))?;
     }
     Ok(before.or(next).is_some())
 }
@@ -99,7 +142,13 @@ fn lines(
     let (lang, clock) = (out.lang, day(at, now, out) + &out.clock(at));
     let change_line = |change: &Change| {
         let (at, said) = (out.clock(change.at), told(change, out));
-        format!("{at}  {} → {}  {}  {}", change.from, change.to, change.reason, out.paint(Paint::Dim, &said))
+        format!(
+            "{at}  {} → {}  {}  {}",
+            change.from,
+            change.to,
+            change.reason,
+            out.paint(Paint::Dim, &said)
+        )
     };
     let head = match (before, next) {
         (Some(Change { to, at: since, .. }), _) => {
@@ -125,14 +174,20 @@ fn lines(
             "{name} a las {clock}: no se sabe, el número no ha cambiado nunca"
         ),
     };
-    let row = |label: String, it: Option<&Change>| it.map(|it| format!("  {label:8}  {}", change_line(it)));
+    let row = |label: String, it: Option<&Change>| {
+        it.map(|it| format!("  {label:8}  {}", change_line(it)))
+    };
     let facts = look.map(|look| {
         let (label, saw) = (tr!(lang, "saw", "veía"), saw(lang, &look.metrics(), at));
         format!("  {label:8}  {saw}")
     });
     let why = row(tr!(lang, "why", "por qué"), before);
     let then = row(tr!(lang, "then", "después"), next);
-    std::iter::once(head).chain(facts).chain(why).chain(then).collect()
+    std::iter::once(head)
+        .chain(facts)
+        .chain(why)
+        .chain(then)
+        .collect()
 }
 
 /// `14:03`, `14:03:05` of the last 24 hours by the clock here, or an instant in full.
@@ -140,7 +195,11 @@ fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    let padded = if text.len() == 5 { format!("{text}:00") } else { text.to_owned() };
+    let padded = if text.len() == 5 {
+        format!("{text}:00")
+    } else {
+        text.to_owned()
+    };
     let time: jiff::civil::Time = padded.parse().map_err(|_| {
         anyhow!(tr!(
             out.lang,
@@ -149,8 +208,15 @@ fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
         ))
     })?;
     let today = now.to_zoned(out.zone().clone());
-    let at = today.date().to_datetime(time).to_zoned(out.zone().clone())?;
-    let at = if at > today { at.checked_sub(1.day())? } else { at };
+    let at = today
+        .date()
+        .to_datetime(time)
+        .to_zoned(out.zone().clone())?;
+    let at = if at > today {
+        at.checked_sub(1.day())?
+    } else {
+        at
+    };
     Ok(at.timestamp())
 }
 
@@ -166,19 +232,40 @@ mod tests {
     }
 
     fn change(at: &str, from: i32, to: i32) -> Change {
-        let (reason, sentence) = ("Idle".to_owned(), format!("idle for 5m: {from} → {to} workers"));
-        Change { at: when(at), from, to, reason, sentence, reaction_millis: (to > from).then_some(9) }
+        let (reason, sentence) = (
+            "Idle".to_owned(),
+            format!("idle for 5m: {from} → {to} workers"),
+        );
+        Change {
+            at: when(at),
+            from,
+            to,
+            reason,
+            sentence,
+            reaction_millis: (to > from).then_some(9),
+        }
     }
 
     #[test]
     fn a_moment_lies_between_two_changes() {
         let out = Out::in_zone(Color::Never, Lang::En, jiff::tz::TimeZone::UTC);
-        let (first, second) = (change("2026-11-27T13:58:12Z", 7, 5), change("2026-11-27T14:05:00Z", 5, 3));
+        let (first, second) = (
+            change("2026-11-27T13:58:12Z", 7, 5),
+            change("2026-11-27T14:05:00Z", 5, 3),
+        );
         let (at, now) = (when("2026-11-27T14:03:00Z"), when("2026-11-27T14:10:00Z"));
         let all = |pair| lines("filters", at, now, pair, &out).join("\n");
-        let facts = Facts { cpu: Some(48.0), ..Facts::told(17, 5, 5) };
+        let facts = Facts {
+            cpu: Some(48.0),
+            ..Facts::told(17, 5, 5)
+        };
         let blind = Look::default();
-        let look = Look { at, until: now, facts: Some(facts), ..Look::default() };
+        let look = Look {
+            at,
+            until: now,
+            facts: Some(facts),
+            ..Look::default()
+        };
         insta::assert_snapshot!(all((Some(&first), Some(&second), Some(&look))));
         insta::assert_snapshot!(all((None, Some(&second), Some(&blind))));
         insta::assert_snapshot!(all((None, None, None)));
@@ -189,11 +276,21 @@ mod tests {
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
         let out = Out::in_zone(Color::Never, Lang::En, zone);
         let now = when("2026-11-27T14:00:00Z");
-        let at =
-            |text: &str| instant(text, now, &out).map(|at| at.to_string()).map_err(|error| error.to_string());
+        let at = |text: &str| {
+            instant(text, now, &out)
+                .map(|at| at.to_string())
+                .map_err(|error| error.to_string())
+        };
         assert_eq!(at("14:03").as_deref(), Ok("2026-11-27T13:03:00Z"));
-        assert_eq!(at("15:03:05").as_deref(), Ok("2026-11-26T14:03:05Z"), "of yesterday");
-        assert_eq!(at("2026-11-01T00:00:00Z").as_deref(), Ok("2026-11-01T00:00:00Z"));
+        assert_eq!(
+            at("15:03:05").as_deref(),
+            Ok("2026-11-26T14:03:05Z"),
+            "of yesterday"
+        );
+        assert_eq!(
+            at("2026-11-01T00:00:00Z").as_deref(),
+            Ok("2026-11-01T00:00:00Z")
+        );
         assert!(at("soon").is_err_and(|error| error.contains("14:03")));
     }
 }

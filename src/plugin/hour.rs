@@ -50,31 +50,56 @@ struct Answer {
 /// Asks the operator, the oldest first.
 pub async fn remembered(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<Look>> {
     let path = format!("/api/pools/{}/{}", key.namespace, key.name);
-    let text = timeout(PATIENCE, get(cluster, &path)).await.context("the operator does not answer")??;
-    let Answer { version, looked, trace } = serde_json::from_slice(&text)?;
+    let text = timeout(PATIENCE, get(cluster, &path))
+        .await
+        .context("the operator does not answer")??;
+    let Answer {
+        version,
+        looked,
+        trace,
+    } = serde_json::from_slice(&text)?;
     let same = version == env!("CARGO_PKG_VERSION");
     let ends = trace.iter().skip(1).map(|(at, _)| *at).chain(looked);
-    Ok(trace.iter().zip(ends).map(|((at, row), end)| look((*at, end), row, same)).collect())
+    Ok(trace
+        .iter()
+        .zip(ends)
+        .map(|((at, row), end)| look((*at, end), row, same))
+        .collect())
 }
 
 async fn get(cluster: &Cluster, path: &str) -> anyhow::Result<Bytes> {
     let stream = TokioIo::new(dashboard::connect(cluster).await?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
     let connection = tokio::spawn(connection);
-    let request =
-        http::Request::get(path).header(http::header::HOST, "localhost").body(Empty::<Bytes>::new())?;
+    let request = http::Request::get(path)
+        .header(http::header::HOST, "localhost")
+        .body(Empty::<Bytes>::new())?;
     let answer = sender.send_request(request).await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
     connection.abort();
     if !status.is_success() {
-        bail!("the operator answers {status}: {}", String::from_utf8_lossy(&body).trim());
+        bail!(
+            "the operator answers {status}: {}",
+            String::from_utf8_lossy(&body).trim()
+        );
     }
     Ok(body)
 }
 
 fn look((at, until): (i64, i64), row: &Row, same: bool) -> Look {
-    let &[ready, in_flight, live, busy, cpu, wait, replicas, desired, idle, reason] = row;
+    let &[
+        ready,
+        in_flight,
+        live,
+        busy,
+        cpu,
+        wait,
+        replicas,
+        desired,
+        idle,
+        reason,
+    ] = row;
     let count = |cell: Option<i32>| cell.and_then(|n| u64::try_from(n).ok());
     let facts = count(ready).map(|ready| Facts {
         ready,
@@ -88,7 +113,15 @@ fn look((at, until): (i64, i64), row: &Row, same: bool) -> Look {
     let word = |n| Reason::ALL.get(usize::try_from(n).ok()?).copied();
     let [at, until] = [at, until].map(|at| timestamp(Time(at)));
     let reason = reason.filter(|_| same).and_then(word);
-    Look { at, until, facts, replicas, desired, idle: idle == Some(1), reason }
+    Look {
+        at,
+        until,
+        facts,
+        replicas,
+        desired,
+        idle: idle == Some(1),
+        reason,
+    }
 }
 
 impl Look {
@@ -96,19 +129,38 @@ impl Look {
     #[must_use]
     pub fn metrics(&self) -> MetricsStatus {
         let Some(facts) = &self.facts else {
-            let ready = MetricStatus { value: None, missing: Some("it could not be read".to_owned()) };
-            return MetricsStatus { ready, ..MetricsStatus::default() };
+            let ready = MetricStatus {
+                value: None,
+                missing: Some("it could not be read".to_owned()),
+            };
+            return MetricsStatus {
+                ready,
+                ..MetricsStatus::default()
+            };
         };
-        let metric =
-            |n: Option<u64>| MetricStatus { value: n.and_then(|n| i64::try_from(n).ok()), missing: None };
-        let age = facts.oldest.and_then(|age| i64::try_from(age.as_millis()).ok());
+        let metric = |n: Option<u64>| MetricStatus {
+            value: n.and_then(|n| i64::try_from(n).ok()),
+            missing: None,
+        };
+        let age = facts
+            .oldest
+            .and_then(|age| i64::try_from(age.as_millis()).ok());
         MetricsStatus {
             ready: metric(Some(facts.ready)),
             live: metric(facts.live),
             busy: metric(facts.busy),
-            #[expect(clippy::cast_possible_truncation, reason = "it was a whole number below 2^31")]
-            cpu_percent: MetricStatus { value: facts.cpu.map(|cpu| cpu as i64), missing: None },
-            oldest_at: MetricStatus { value: age.map(|age| self.at.as_millisecond() - age), missing: None },
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it was a whole number below 2^31"
+            )]
+            cpu_percent: MetricStatus {
+                value: facts.cpu.map(|cpu| cpu as i64),
+                missing: None,
+            },
+            oldest_at: MetricStatus {
+                value: age.map(|age| self.at.as_millisecond() - age),
+                missing: None,
+            },
             ..MetricsStatus::default()
         }
     }
@@ -120,15 +172,34 @@ mod tests {
 
     #[test]
     fn unknown_and_not_told_are_no_numbers() {
-        let row =
-            |ready| [ready, Some(3), Some(3), Some(2), Some(-1), Some(7), Some(3), Some(5), Some(1), Some(1)];
+        let row = |ready| {
+            [
+                ready,
+                Some(3),
+                Some(3),
+                Some(2),
+                Some(-1),
+                Some(7),
+                Some(3),
+                Some(5),
+                Some(1),
+                Some(1),
+            ]
+        };
         let seen = look((0, 9_000), &row(Some(22)), true);
         let facts = seen.facts.as_ref().expect("it was read");
         assert_eq!((facts.ready, facts.busy, facts.cpu), (22, Some(2), None));
-        assert_eq!((seen.desired, seen.idle, seen.reason), (Some(5), true, Some(Reason::QueueTooLong)));
+        assert_eq!(
+            (seen.desired, seen.idle, seen.reason),
+            (Some(5), true, Some(Reason::QueueTooLong))
+        );
         assert_eq!(seen.metrics().oldest_at.value, Some(-7_000));
         let blind = look((0, 9_000), &row(None), false);
-        assert_eq!((blind.facts.clone(), blind.reason), (None, None), "another version may have other words");
+        assert_eq!(
+            (blind.facts.clone(), blind.reason),
+            (None, None),
+            "another version may have other words"
+        );
         assert!(blind.metrics().ready.missing.is_some());
     }
 }

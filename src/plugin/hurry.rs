@@ -30,16 +30,29 @@ impl Hurry {
         fast: bool,
     ) -> anyhow::Result<(Option<Self>, WorkerPool, Burst)> {
         let name = pool.name_any();
-        let left = pool.annotations().get(OWN).and_then(|text| serde_json::from_str(text).ok());
+        let left = pool
+            .annotations()
+            .get(OWN)
+            .and_then(|text| serde_json::from_str(text).ok());
         let pool = match left {
-            Some(own) => Self { name: name.clone(), own }.end(cluster).await?,
+            Some(own) => {
+                Self {
+                    name: name.clone(),
+                    own,
+                }
+                .end(cluster)
+                .await?
+            }
             None => pool,
         };
         if !fast {
             return Ok((None, pool, burst));
         }
         let quarter = i64::from(burst.task_seconds) / TIMES;
-        let burst = Burst { task_seconds: u32::try_from(quarter).unwrap_or(0).max(1), ..burst };
+        let burst = Burst {
+            task_seconds: u32::try_from(quarter).unwrap_or(0).max(1),
+            ..burst
+        };
         let (lang, seconds) = (cluster.out.lang, burst.task_seconds);
         if !cluster.local {
             cluster.out.talk(&tr!(
@@ -71,8 +84,16 @@ impl Hurry {
 
 async fn write(cluster: &Cluster, name: &str, patch: Value) -> anyhow::Result<WorkerPool> {
     let params = PatchParams::apply("kubectl-workerpool");
-    let params = PatchParams { force: false, ..params };
-    cluster.ask("setting its pauses", cluster.pools().patch(name, &params, &Patch::Merge(patch))).await
+    let params = PatchParams {
+        force: false,
+        ..params
+    };
+    cluster
+        .ask(
+            "setting its pauses",
+            cluster.pools().patch(name, &params, &Patch::Merge(patch)),
+        )
+        .await
 }
 
 /// The pauses of `pool`, so many times shorter. One of the class's that is not written out is written for the while.
@@ -81,11 +102,20 @@ fn pauses(pool: &WorkerPool, times: i64) -> Value {
     let short = |it: Duration| Duration(Millis((it.0.0 / times).max(1)));
     let mut all = json!({"spec": {"interval": short(Duration(api::interval(spec)))}});
     let class = spec.target.is_none();
-    if let Some(up) = spec.scale_up.clone().or_else(|| class.then(ScaleUpSpec::class)) {
+    if let Some(up) = spec
+        .scale_up
+        .clone()
+        .or_else(|| class.then(ScaleUpSpec::class))
+    {
         all["spec"]["scaleUp"] = json!({"cooldown": short(up.cooldown)});
     }
-    if let Some(down) = spec.scale_down.clone().or_else(|| class.then(ScaleDownSpec::class)) {
-        all["spec"]["scaleDown"] = json!({"idleFor": short(down.idle_for), "cooldown": short(down.cooldown)});
+    if let Some(down) = spec
+        .scale_down
+        .clone()
+        .or_else(|| class.then(ScaleDownSpec::class))
+    {
+        all["spec"]["scaleDown"] =
+            json!({"idleFor": short(down.idle_for), "cooldown": short(down.cooldown)});
     }
     all
 }

@@ -28,7 +28,10 @@ impl Lang {
     #[must_use]
     pub fn of_args(args: &[OsString]) -> Self {
         let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
-        let split = words.windows(2).find(|pair| pair[0] == "--lang").map(|pair| pair[1].as_ref());
+        let split = words
+            .windows(2)
+            .find(|pair| pair[0] == "--lang")
+            .map(|pair| pair[1].as_ref());
         let wanted = split.or_else(|| words.iter().find_map(|word| word.strip_prefix("--lang=")));
         let wanted = wanted.and_then(|word| Self::from_str(word, true).ok());
         wanted.unwrap_or_else(|| Self::of_locale(|name| std::env::var(name).ok()))
@@ -57,8 +60,11 @@ mod tests {
     #[case(&[("LC_ALL", ""), ("LANG", "es")], Lang::Es)]
     #[case(&[], Lang::En)]
     fn the_locale_is_read_as_posix_has_it(#[case] set: &[(&str, &str)], #[case] expected: Lang) {
-        let variable =
-            |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let variable = |name: &str| {
+            set.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
         assert_eq!(Lang::of_locale(variable), expected);
     }
 }

@@ -9,18 +9,25 @@ use jiff::{Timestamp, tz::TimeZone};
 pub fn queue(facts: &Facts, workers: Option<u64>, pool: &Pool, stable: bool) -> String {
     let util = facts.utilization();
     let above = |value: Option<f64>, limit: Option<i64>| {
-        value.zip(limit).is_some_and(|(value, limit)| value > percent(limit))
+        value
+            .zip(limit)
+            .is_some_and(|(value, limit)| value > percent(limit))
     };
     let loaded = pool.rules.iter().any(|rules| {
         let up = &rules.up;
-        up.queue_length.is_some_and(|limit| i64::try_from(facts.ready).is_ok_and(|ready| ready > limit))
+        up.queue_length
+            .is_some_and(|limit| i64::try_from(facts.ready).is_ok_and(|ready| ready > limit))
             || above(util, up.utilization)
             || above(facts.cpu, up.cpu)
     });
     let sign = if loaded { "🟡" } else { "🟢" };
     let util = util.map_or("     ?".into(), |util| format!("{util:>5.1}%"));
     let end = if stable { " [STABLE]" } else { "" };
-    format!("{sign} Queue:{:<2} | Workers:{} | Util:{util}{end}", facts.ready, number(workers))
+    format!(
+        "{sign} Queue:{:<2} | Workers:{} | Util:{util}{end}",
+        facts.ready,
+        number(workers)
+    )
 }
 
 /// The queue line while nothing can be read.
@@ -68,7 +75,12 @@ pub fn local_times(sentence: &str, now: Timestamp, zone: &TimeZone) -> String {
     let clock = |word: &str| {
         let time: jiff::civil::Time = word.parse().ok().filter(|_| word.len() == 8)?;
         let instant = now.to_zoned(TimeZone::UTC).with().time(time).build().ok()?;
-        Some(instant.with_time_zone(zone.clone()).strftime("%H:%M:%S").to_string())
+        Some(
+            instant
+                .with_time_zone(zone.clone())
+                .strftime("%H:%M:%S")
+                .to_string(),
+        )
     };
     let local = |word: &str| {
         let bare = word.trim_matches(|sign: char| !sign.is_ascii_digit());
@@ -95,34 +107,66 @@ mod tests {
             step: 2,
             cooldown: Millis::seconds(60),
         };
-        Pool { min: 3, rules: vec![Rules { up, ..Rules::default() }], ..Pool::default() }
+        Pool {
+            min: 3,
+            rules: vec![Rules {
+                up,
+                ..Rules::default()
+            }],
+            ..Pool::default()
+        }
     }
 
     fn facts(ready: u64, busy: u64, live: u64) -> Facts {
-        Facts { ready, busy: Some(busy), live: Some(live), ..Facts::default() }
+        Facts {
+            ready,
+            busy: Some(busy),
+            live: Some(live),
+            ..Facts::default()
+        }
     }
 
     #[test]
     fn the_class_knows_these_lines() {
-        let line = |ready, busy, live, stable| queue(&facts(ready, busy, live), Some(live), &class(), stable);
-        assert_eq!(line(0, 0, 3, false), "🟢 Queue:0  | Workers:3 | Util:  0.0%");
-        assert_eq!(line(25, 3, 3, false), "🟡 Queue:25 | Workers:3 | Util:100.0%");
+        let line = |ready, busy, live, stable| {
+            queue(&facts(ready, busy, live), Some(live), &class(), stable)
+        };
+        assert_eq!(
+            line(0, 0, 3, false),
+            "🟢 Queue:0  | Workers:3 | Util:  0.0%"
+        );
+        assert_eq!(
+            line(25, 3, 3, false),
+            "🟡 Queue:25 | Workers:3 | Util:100.0%"
+        );
         assert_eq!(
             line(8, 4, 5, false),
             "🟢 Queue:8  | Workers:5 | Util: 80.0%",
             "a threshold itself is not above it"
         );
-        assert_eq!(line(0, 0, 3, true), "🟢 Queue:0  | Workers:3 | Util:  0.0% [STABLE]");
+        assert_eq!(
+            line(0, 0, 3, true),
+            "🟢 Queue:0  | Workers:3 | Util:  0.0% [STABLE]"
+        );
         assert_eq!(blind(), "🔴 Queue:?  | Workers:? | Util:     ?");
         assert_eq!(stress(25), "🔥 STRESS TEST TRIGGERED (25 tasks)");
         assert_eq!(scaling(3, 5, None), "🔺 SCALING UP TO 5 WORKERS");
-        assert_eq!(scaling(7, 5, Some(Millis::seconds(120))), "🔻 SCALING DOWN TO 5 WORKERS (idle 2min)");
+        assert_eq!(
+            scaling(7, 5, Some(Millis::seconds(120))),
+            "🔻 SCALING DOWN TO 5 WORKERS (idle 2min)"
+        );
         assert_eq!(scaling(7, 5, None), "🔻 SCALING DOWN TO 5 WORKERS");
     }
 
     #[test]
     fn spans_are_short() {
-        let cases = [(400, "0s"), (45_000, "45s"), (75_200, "1min15s"), (120_000, "2min"), (240_499, "4min")];
+        let cases = [
+            (400, "0s"),
+            (45_000, "45s"),
+            (75_200, "1min15s"),
+            (120_000, "2min"),
+            (240_499, "4min"),
+        ];
         for (millis, expected) in cases {
             assert_eq!(minutes(Millis(millis)), expected);
         }
@@ -132,7 +176,14 @@ mod tests {
     fn times_in_sentences_are_those_of_the_wall_clock() {
         let now = "2026-11-27T08:16:30Z".parse().expect("a time");
         let zone = TimeZone::fixed(jiff::tz::offset(1));
-        let said = local_times("idle since 08:14:05: 5 → 3 workers at 08:17:00, if 12 wait", now, &zone);
-        assert_eq!(said, "idle since 09:14:05: 5 → 3 workers at 09:17:00, if 12 wait");
+        let said = local_times(
+            "idle since 08:14:05: 5 → 3 workers at 08:17:00, if 12 wait",
+            now,
+            &zone,
+        );
+        assert_eq!(
+            said,
+            "idle since 09:14:05: 5 → 3 workers at 09:17:00, if 12 wait"
+        );
     }
 }

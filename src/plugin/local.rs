@@ -37,17 +37,29 @@ impl Local {
             return Cluster::open(place, out).await;
         }
         let (folder, _) = self.ensure(out).await?;
-        let place = Place { kubeconfig: Some(folder.kubeconfig()), ..Place::default() };
+        let place = Place {
+            kubeconfig: Some(folder.kubeconfig()),
+            ..Place::default()
+        };
         let server = tr!(lang, "of the local cluster", "del clúster local");
-        Ok(Cluster { server, local: true, ..Cluster::open(&place, out).await? })
+        Ok(Cluster {
+            server,
+            local: true,
+            ..Cluster::open(&place, out).await?
+        })
     }
 
     /// Finds the local cluster or starts it, and says so in one line.
     async fn ensure(&self, out: &Out) -> anyhow::Result<(Folder, Record)> {
-        let wanted = Wanted { redis: self.redis.clone(), pool: self.pool_file.clone() };
+        let wanted = Wanted {
+            redis: self.redis.clone(),
+            pool: self.pool_file.clone(),
+        };
         let (folder, record, new) = local::ensure(&wanted).await?;
         if new {
-            let Record { redis, dashboard, .. } = &record;
+            let Record {
+                redis, dashboard, ..
+            } = &record;
             let lang = out.lang;
             let taken = if *dashboard == local::DASHBOARD {
                 String::new()
@@ -72,14 +84,24 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
             let told = Box::pin(local::run(settings.clone())).await;
             Some(told.map(|()| true))
         }
-        Command::Stop | Command::Serve { .. } if !local.wanted => {
-            Some(Err(anyhow!(tr!(lang, "this belongs to --local: add it", "esto va con --local: añádalo"))))
-        }
+        Command::Stop | Command::Serve { .. } if !local.wanted => Some(Err(anyhow!(tr!(
+            lang,
+            "this belongs to --local: add it",
+            "esto va con --local: añádalo"
+        )))),
         Command::Stop => Some(local::stop().await.map(|there| {
             out.talk(&if there {
-                tr!(lang, "The local cluster has ended.", "El clúster local ha terminado.")
+                tr!(
+                    lang,
+                    "The local cluster has ended.",
+                    "El clúster local ha terminado."
+                )
             } else {
-                tr!(lang, "There is no local cluster.", "No hay ningún clúster local.")
+                tr!(
+                    lang,
+                    "There is no local cluster.",
+                    "No hay ningún clúster local."
+                )
             });
             true
         })),
@@ -110,7 +132,8 @@ async fn serve(local: &Local, listen: std::net::SocketAddr, out: &Out) -> anyhow
     ));
     // Ctrl-C reaches both; whoever ends this program alone ends the front with it.
     let front = front.kill_on_drop(true).spawn();
-    let mut front = front.with_context(|| tr!(lang, "the front does not start", "el frente no arranca"))?;
+    let mut front =
+        front.with_context(|| tr!(lang, "the front does not start", "el frente no arranca"))?;
     let stop = tokio_util::sync::CancellationToken::new();
     tokio::spawn(crate::telemetry::stop_on_signal(stop.clone()));
     tokio::select! {

@@ -68,11 +68,27 @@ pub struct Recommendation {
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let (target, target_name) = cluster.target(&pool);
-    let scale = cluster.ask("reading the target's scale", target.get_scale(&target_name)).await;
-    let current = scale.ok().and_then(|scale| scale.spec).and_then(|spec| spec.replicas);
-    let facts = async { Link::new(cluster, &pool).await?.look(&pool.spec.queues).await }.await;
+    let scale = cluster
+        .ask("reading the target's scale", target.get_scale(&target_name))
+        .await;
+    let current = scale
+        .ok()
+        .and_then(|scale| scale.spec)
+        .and_then(|spec| spec.replicas);
+    let facts = async {
+        Link::new(cluster, &pool)
+            .await?
+            .look(&pool.spec.queues)
+            .await
+    }
+    .await;
     let facts = facts.map_err(|error| format!("{error:#}"));
-    let panel = Panel::new(&pool, facts.as_ref().map_err(String::as_str), current, Timestamp::now());
+    let panel = Panel::new(
+        &pool,
+        facts.as_ref().map_err(String::as_str),
+        current,
+        Timestamp::now(),
+    );
     if json {
         cluster.out.json(&panel)?;
     } else {
@@ -84,7 +100,12 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
 impl Panel {
     /// What is known at `at`; without facts, why.
     #[must_use]
-    pub fn new(pool: &WorkerPool, facts: Result<&Facts, &str>, current: Option<i32>, at: Timestamp) -> Self {
+    pub fn new(
+        pool: &WorkerPool,
+        facts: Result<&Facts, &str>,
+        current: Option<i32>,
+        at: Timestamp,
+    ) -> Self {
         let (of, unknown) = match facts {
             Ok(facts) => (Some(facts), None),
             Err(why) => (None, Some(why.to_owned())),
@@ -116,13 +137,18 @@ impl Panel {
     pub fn rows(&self, lang: Lang) -> Vec<Row> {
         // What is not there yet, such as the mean time of no task, is not unknown.
         let none = if self.unknown.is_some() { "?" } else { "-" };
-        let percent = |share: Option<f64>| share.map_or(none.into(), |share| format!("{share:.0}%"));
-        let span = |seconds: Option<f64>| seconds.map_or(none.into(), |seconds| span(lang, seconds));
+        let percent =
+            |share: Option<f64>| share.map_or(none.into(), |share| format!("{share:.0}%"));
+        let span =
+            |seconds: Option<f64>| seconds.map_or(none.into(), |seconds| span(lang, seconds));
         let number = |n: Option<u64>| n.map_or(none.into(), |n| n.to_string());
         let queue = number(self.queue_length);
         let (busy, share) = (number(self.busy_workers), percent(self.utilization_percent));
         let (sign, action) = match &self.recommendation {
-            None => ("❔", tr!(lang, "? (nothing is known)", "? (no se sabe nada)")),
+            None => (
+                "❔",
+                tr!(lang, "? (nothing is known)", "? (no se sabe nada)"),
+            ),
             Some(Recommendation { action, reason, .. }) => {
                 let (sign, said) = match *action {
                     "SCALE UP" => ("🔺", tr!(lang, "SCALE UP", "SUBIR")),
@@ -139,15 +165,47 @@ impl Panel {
         };
         let row = |sign, label, value| Row { sign, label, value };
         vec![
-            row("📊", tr!(lang, "Queue Length", "Longitud de la cola"), queue),
-            row("👷", tr!(lang, "Active Workers", "Workers activos"), number(self.active_workers)),
-            row("⚡", tr!(lang, "Busy Workers", "Workers ocupados"), format!("{busy} ({share})")),
-            row("⏱️", tr!(lang, "Avg Time", "Tiempo medio"), span(self.avg_time_seconds)),
-            row("✅", tr!(lang, "Success Rate", "Tasa de éxito"), percent(self.success_rate_percent)),
-            row("🖥️", tr!(lang, "CPU Usage", "Uso de CPU"), percent(self.cpu_percent)),
-            row("⏳", tr!(lang, "Oldest Wait", "Espera más larga"), span(self.oldest_wait_seconds)),
+            row(
+                "📊",
+                tr!(lang, "Queue Length", "Longitud de la cola"),
+                queue,
+            ),
+            row(
+                "👷",
+                tr!(lang, "Active Workers", "Workers activos"),
+                number(self.active_workers),
+            ),
+            row(
+                "⚡",
+                tr!(lang, "Busy Workers", "Workers ocupados"),
+                format!("{busy} ({share})"),
+            ),
+            row(
+                "⏱️",
+                tr!(lang, "Avg Time", "Tiempo medio"),
+                span(self.avg_time_seconds),
+            ),
+            row(
+                "✅",
+                tr!(lang, "Success Rate", "Tasa de éxito"),
+                percent(self.success_rate_percent),
+            ),
+            row(
+                "🖥️",
+                tr!(lang, "CPU Usage", "Uso de CPU"),
+                percent(self.cpu_percent),
+            ),
+            row(
+                "⏳",
+                tr!(lang, "Oldest Wait", "Espera más larga"),
+                span(self.oldest_wait_seconds),
+            ),
             row(sign, tr!(lang, "Recommendation", "Recomendación"), action),
-            row("🎯", tr!(lang, "Target Workers", "Workers objetivo"), target),
+            row(
+                "🎯",
+                tr!(lang, "Target Workers", "Workers objetivo"),
+                target,
+            ),
             row("📈", "ETA".to_owned(), span(self.eta_seconds)),
         ]
     }
@@ -156,14 +214,19 @@ impl Panel {
         let lang = out.lang;
         for (at, Row { sign, label, value }) in self.rows(lang).into_iter().enumerate() {
             // These signs are drawn wider than terminals count them.
-            let gap = if sign.ends_with('\u{fe0f}') { "  " } else { " " };
+            let gap = if sign.ends_with('\u{fe0f}') {
+                "  "
+            } else {
+                " "
+            };
             out.data(&format!("{sign}{gap}{label}: {value}"))?;
             if at == OLDEST
                 && let Some(why) = &self.unknown
             {
-                out.talk(
-                    &out.paint(Paint::Dim, &tr!(lang, "? is unknown: {why}", "? es desconocido: {why}")),
-                );
+                out.talk(&out.paint(
+                    Paint::Dim,
+                    &tr!(lang, "? is unknown: {why}", "? es desconocido: {why}"),
+                ));
             }
             if let Some(Recommendation { sentence, by, .. }) =
                 self.recommendation.as_ref().filter(|_| at == OLDEST + 1)
@@ -194,10 +257,18 @@ fn recommend(
 ) -> Option<(Recommendation, Option<i32>)> {
     let status = pool.status.clone().unwrap_or_default();
     let memory = status.memory.as_ref().map(Memory::from).unwrap_or_default();
-    let here = current.zip(facts).zip(Wishes::new(pool).ok()).map(|((current, facts), mut wishes)| {
-        let seen = Seen { current, queues: facts.queues.clone(), missing: None };
-        decide(wishes.at(api::time(now)), &seen, &memory, api::time(now))
-    });
+    let here =
+        current
+            .zip(facts)
+            .zip(Wishes::new(pool).ok())
+            .map(|((current, facts), mut wishes)| {
+                let seen = Seen {
+                    current,
+                    queues: facts.queues.clone(),
+                    missing: None,
+                };
+                decide(wishes.at(api::time(now)), &seen, &memory, api::time(now))
+            });
     let seen = status.observed_generation >= pool.metadata.generation;
     let said = status.decision.filter(|_| seen);
     let wants = here.as_ref().map(|decision| match decision.why {
@@ -215,14 +286,33 @@ fn recommend(
         Some((wants, current)) if wants < current => "SCALE DOWN",
         _ => "STAY",
     };
-    if let Some(DecisionStatus { reason, sentence, .. }) = said {
+    if let Some(DecisionStatus {
+        reason, sentence, ..
+    }) = said
+    {
         // Nothing is wanted while the target is missing.
-        return Some((Recommendation { action, reason, sentence, by: "operator" }, status.desired_replicas));
+        return Some((
+            Recommendation {
+                action,
+                reason,
+                sentence,
+                by: "operator",
+            },
+            status.desired_replicas,
+        ));
     }
     let decision = here?;
     let (why, to) = (decision.why, decision.replicas);
     let (reason, sentence) = (why.reason().to_string(), why.sentence(decision.from, to));
-    Some((Recommendation { action, reason, sentence, by: "here" }, Some(to)))
+    Some((
+        Recommendation {
+            action,
+            reason,
+            sentence,
+            by: "here",
+        },
+        Some(to),
+    ))
 }
 
 /// A span as people say it: `0.4s`, `32s`, `2 minutes`.

@@ -50,7 +50,9 @@ async fn follow(
         if let Some(News::Burst(tasks)) = news {
             let text = line::stress(tasks);
             if json {
-                out.data(&json!({"kind": "stress", "at": now, "text": text, "tasks": tasks}).to_string())?;
+                out.data(
+                    &json!({"kind": "stress", "at": now, "text": text, "tasks": tasks}).to_string(),
+                )?;
             } else {
                 out.data_at(now, &text)?;
             }
@@ -80,7 +82,12 @@ pub fn print(out: &Out, line: &Line, aside: Option<&str>) -> std::io::Result<()>
 
 /// All that a line says, for programs; `null` is unknown, and what the operator says comes as it says it.
 fn object(line: &Line, story: &Story) -> Value {
-    let Line { at, text, aside, kind } = line;
+    let Line {
+        at,
+        text,
+        aside,
+        kind,
+    } = line;
     let mut object = match kind {
         Kind::Queue => {
             let facts = story.facts();
@@ -119,7 +126,12 @@ mod tests {
             (9, News::Trouble("the Deployment does not exist".into())),
         ] {
             story.hear(news, at(second));
-            objects.extend(story.tell(at(second)).iter().map(|line| object(line, &story)));
+            objects.extend(
+                story
+                    .tell(at(second))
+                    .iter()
+                    .map(|line| object(line, &story)),
+            );
         }
         insta::assert_json_snapshot!(objects);
     }

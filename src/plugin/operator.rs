@@ -38,20 +38,29 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
     let all: Api<Deployment> = Api::all(cluster.client.clone());
     let found = cluster
         .out
-        .wait("the list of Deployments", async { Ok::<_, anyhow::Error>(all.list(&labels).await) })
+        .wait("the list of Deployments", async {
+            Ok::<_, anyhow::Error>(all.list(&labels).await)
+        })
         .await?;
     match found {
         Ok(list) => {
             // Of several the one beside the pool is meant.
-            let here = list.iter().find(|it| it.namespace().as_ref() == Some(&cluster.namespace));
-            Ok(here.or_else(|| list.items.first()).map_or(Operator::Nowhere, seen))
+            let here = list
+                .iter()
+                .find(|it| it.namespace().as_ref() == Some(&cluster.namespace));
+            Ok(here
+                .or_else(|| list.items.first())
+                .map_or(Operator::Nowhere, seen))
         }
         Err(kube::Error::Api(status)) if status.code == 403 => {
             for namespace in [&cluster.namespace, USUAL_NAMESPACE] {
                 let here: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
                 // Where this one is forbidden too, the answer is the same: unseen.
-                if let Some(deployment) =
-                    here.list(&labels).await.ok().and_then(|list| list.items.into_iter().next())
+                if let Some(deployment) = here
+                    .list(&labels)
+                    .await
+                    .ok()
+                    .and_then(|list| list.items.into_iter().next())
                 {
                     return Ok(seen(&deployment));
                 }
@@ -63,9 +72,27 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
 }
 
 fn seen(deployment: &Deployment) -> Operator {
-    let ready = deployment.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0) > 0;
-    let version = deployment.labels().get("app.kubernetes.io/version").cloned().unwrap_or_else(|| "?".into());
+    let ready = deployment
+        .status
+        .as_ref()
+        .and_then(|status| status.ready_replicas)
+        .unwrap_or(0)
+        > 0;
+    let version = deployment
+        .labels()
+        .get("app.kubernetes.io/version")
+        .cloned()
+        .unwrap_or_else(|| "?".into());
     let namespace = deployment.namespace().unwrap_or_default();
-    let wanted = deployment.spec.as_ref().is_none_or(|spec| spec.replicas != Some(0));
-    Operator::Found { namespace, name: deployment.name_any(), version, ready, wanted }
+    let wanted = deployment
+        .spec
+        .as_ref()
+        .is_none_or(|spec| spec.replicas != Some(0));
+    Operator::Found {
+        namespace,
+        name: deployment.name_any(),
+        version,
+        ready,
+        wanted,
+    }
 }

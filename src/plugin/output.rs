@@ -75,13 +75,22 @@ impl Out {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
         };
-        Self { lang, color, zone, kept: None }
+        Self {
+            lang,
+            color,
+            zone,
+            kept: None,
+        }
     }
 
     /// The same, but lines are kept and not printed.
     #[must_use]
     pub fn keeping(&self) -> Self {
-        Self { color: false, kept: Some(Arc::default()), ..self.clone() }
+        Self {
+            color: false,
+            kept: Some(Arc::default()),
+            ..self.clone()
+        }
     }
 
     /// The lines that were kept so far.
@@ -96,7 +105,9 @@ impl Out {
 
     fn keep(&self, line: &str) -> bool {
         if let Some(kept) = &self.kept {
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+            kept.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line.to_owned());
         }
         self.kept.is_some()
     }
@@ -109,7 +120,11 @@ impl Out {
 
     /// One line of data.
     pub fn data(&self, line: &str) -> io::Result<()> {
-        if self.keep(line) { Ok(()) } else { writeln!(io::stdout().lock(), "{line}") }
+        if self.keep(line) {
+            Ok(())
+        } else {
+            writeln!(io::stdout().lock(), "{line}")
+        }
     }
 
     /// One line of data at an instant, as the wall clock here shows it.
@@ -132,7 +147,9 @@ impl Out {
     /// An instant as the wall clock here shows it.
     #[must_use]
     pub fn clock(&self, at: Timestamp) -> String {
-        at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string()
+        at.to_zoned(self.zone.clone())
+            .strftime("%H:%M:%S")
+            .to_string()
     }
 
     /// The zone of that clock.
@@ -161,7 +178,11 @@ impl Out {
             Paint::Good => 32,
             Paint::Bad => 31,
         };
-        if self.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.color {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// Awaits an answer, says after a while of `whom` it is awaited, and gives up in the end.
@@ -181,7 +202,10 @@ impl Out {
         self.talk(&format!("waiting for {whom} …"));
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => bail!("{whom} did not answer within {} s", (SILENCE + PATIENCE).as_secs()),
+            Err(_) => bail!(
+                "{whom} did not answer within {} s",
+                (SILENCE + PATIENCE).as_secs()
+            ),
         }
     }
 }
@@ -189,5 +213,7 @@ impl Out {
 /// Whether the reader of our output has gone, which is no failure.
 #[must_use]
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -23,16 +23,26 @@ pub struct Terms {
 pub async fn pause(cluster: &Cluster, name: Option<&str>, terms: Terms) -> anyhow::Result<bool> {
     let Terms { span, reason } = terms;
     let until = span.map(|span| timestamp(api::time(Timestamp::now()) + span.0));
-    let by = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    let by = ["USER", "USERNAME", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
     let notes = json!({SUSPEND_UNTIL: until, SUSPENDED_BY: by, SUSPEND_REASON: reason});
     let stays = |name: &str| {
         let resume = format!("`kubectl workerpool resume {name}`");
         let (out, lang) = (&cluster.out, cluster.out.lang);
         match until.map(|until| out.clock(until)) {
             Some(end) => {
-                tr!(lang, "It stays so until {end}, or {resume}", "Sigue así hasta las {end}, o {resume}")
+                tr!(
+                    lang,
+                    "It stays so until {end}, or {resume}",
+                    "Sigue así hasta las {end}, o {resume}"
+                )
             }
-            None => tr!(lang, "It stays so until {resume}", "Sigue así hasta {resume}"),
+            None => tr!(
+                lang,
+                "It stays so until {resume}",
+                "Sigue así hasta {resume}"
+            ),
         }
     };
     Box::pin(set(cluster, name, true, notes, stays)).await
@@ -41,7 +51,13 @@ pub async fn pause(cluster: &Cluster, name: Option<&str>, terms: Terms) -> anyho
 /// Leaves the pool `name` to its rules again; false when no operator has answered.
 pub async fn resume(cluster: &Cluster, name: Option<&str>) -> anyhow::Result<bool> {
     let notes = json!({SUSPEND_UNTIL: null, SUSPENDED_BY: null, SUSPEND_REASON: null});
-    let decide = |_: &str| tr!(cluster.out.lang, "The rules decide again.", "Las reglas deciden de nuevo.");
+    let decide = |_: &str| {
+        tr!(
+            cluster.out.lang,
+            "The rules decide again.",
+            "Las reglas deciden de nuevo."
+        )
+    };
     Box::pin(set(cluster, name, false, notes, decide)).await
 }
 
@@ -58,7 +74,10 @@ async fn set(
     let doing = if suspend { "pausing" } else { "resuming" };
     let pool = change(cluster, &format!("{doing} WorkerPool {name}"), &name, patch).await?;
     if let Some(decision) = answer(cluster, &before, &pool).await {
-        out.data(&format!("{name}: {}", out.sentence(&decision.sentence, Timestamp::now())))?;
+        out.data(&format!(
+            "{name}: {}",
+            out.sentence(&decision.sentence, Timestamp::now())
+        ))?;
         out.talk(&then(&name));
         return Ok(true);
     }

@@ -10,10 +10,19 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 /// Writes what the pool `name` sees, for `duration` or until interrupted.
-pub async fn run(cluster: &Cluster, name: Option<&str>, duration: Option<Duration>) -> anyhow::Result<bool> {
+pub async fn run(
+    cluster: &Cluster,
+    name: Option<&str>,
+    duration: Option<Duration>,
+) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let link = Link::new(cluster, &pool).await?;
-    let names: Vec<&str> = pool.spec.queues.iter().map(|queue| queue.name.as_str()).collect();
+    let names: Vec<&str> = pool
+        .spec
+        .queues
+        .iter()
+        .map(|queue| queue.name.as_str())
+        .collect();
     let mut feed = Feed::start(cluster, &pool, link);
     let end = duration.map(|duration| Instant::now() + duration.to_std());
     // A line without the number would be read as what was decided last, so that the first waits for it.
@@ -36,7 +45,12 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, duration: Option<Duratio
             Some(News::Pool(_) | News::Burst(_)) | None => continue,
         };
         if replicas.is_some() {
-            let line = Line { at: api::time(Timestamp::now()), queues, replicas, missing: None };
+            let line = Line {
+                at: api::time(Timestamp::now()),
+                queues,
+                replicas,
+                missing: None,
+            };
             cluster.out.data(&line.write(&names))?;
         }
     }

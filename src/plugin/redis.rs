@@ -13,8 +13,8 @@ use kube::api::{Api, ListParams};
 use kube::client::UpgradeConnectionError;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Pipeline,
-    ProtocolVersion, PushInfo, PushKind, RedisError, Value,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
+    Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, Value,
 };
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -46,15 +46,28 @@ impl Link {
         let address = address(cluster, pool).await?;
         // The address may hold a password: no error repeats it.
         let info = address.into_connection_info().map_err(|error| {
-            anyhow!("the Redis address of WorkerPool {} cannot be read: {}", pool.name_any(), said(&error))
+            anyhow!(
+                "the Redis address of WorkerPool {} cannot be read: {}",
+                pool.name_any(),
+                said(&error)
+            )
         })?;
         let (host, port) = match info.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
                 (host.clone(), *port)
             }
-            _ => bail!("the Redis address of WorkerPool {} has no host", pool.name_any()),
+            _ => bail!(
+                "the Redis address of WorkerPool {} has no host",
+                pool.name_any()
+            ),
         };
-        Ok(Self { cluster: cluster.clone(), info, host, port, open: None })
+        Ok(Self {
+            cluster: cluster.clone(),
+            info,
+            host,
+            port,
+            open: None,
+        })
     }
 
     /// Host and port, for sentences.
@@ -78,7 +91,10 @@ impl Link {
             return Ok(answer);
         }
         let mut connection = self.connect(AsyncConnectionConfig::new()).await?;
-        let answer = question.query_async(&mut connection).await.map_err(|error| self.wrong(&error))?;
+        let answer = question
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| self.wrong(&error))?;
         self.open = Some(connection);
         Ok(answer)
     }
@@ -86,7 +102,9 @@ impl Link {
     /// Tells something that must not be told twice, on a connection that is known to work.
     pub async fn tell<T: FromRedisValue>(&mut self, call: &Call<T>) -> anyhow::Result<T> {
         self.ask::<()>(redis::pipe().cmd("PING").ignore()).await?;
-        let Some(connection) = &mut self.open else { bail!("Redis {} went away", self.name()) };
+        let Some(connection) = &mut self.open else {
+            bail!("Redis {} went away", self.name())
+        };
         let told = call.run(connection).await;
         told.map_err(|error| self.wrong(&error))
     }
@@ -95,24 +113,54 @@ impl Link {
     /// lives from. Writes one key that lasts a second.
     pub async fn probe(&mut self, queue: &str) -> anyhow::Result<(String, Duration, bool)> {
         let (sender, mut pushed) = mpsc::unbounded_channel::<PushInfo>();
-        let settings = self.info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
+        let settings = self
+            .info
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3);
         self.info = self.info.clone().set_redis_settings(settings);
-        let mut connection = self.connect(AsyncConnectionConfig::new().set_push_sender(sender)).await?;
+        let mut connection = self
+            .connect(AsyncConnectionConfig::new().set_push_sender(sender))
+            .await?;
         let server: String = redis::cmd("INFO")
             .arg("server")
             .query_async(&mut connection)
             .await
             .map_err(|error| self.wrong(&error))?;
-        let version =
-            server.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("?").to_owned();
+        let version = server
+            .lines()
+            .find_map(|line| line.strip_prefix("redis_version:"))
+            .unwrap_or("?")
+            .to_owned();
         let start = Instant::now();
-        redis::cmd("PING").exec_async(&mut connection).await.map_err(|error| self.wrong(&error))?;
+        redis::cmd("PING")
+            .exec_async(&mut connection)
+            .await
+            .map_err(|error| self.wrong(&error))?;
         let took = start.elapsed();
         let key = format!("wp:{{{queue}}}:check");
         let mut tracking = redis::pipe();
-        tracking.cmd("CLIENT").arg("TRACKING").arg("ON").arg("OPTIN").ignore();
-        tracking.cmd("CLIENT").arg("CACHING").arg("YES").ignore().cmd("GET").arg(&key).ignore();
-        tracking.cmd("SET").arg(&key).arg(1).arg("PX").arg(1000).ignore();
+        tracking
+            .cmd("CLIENT")
+            .arg("TRACKING")
+            .arg("ON")
+            .arg("OPTIN")
+            .ignore();
+        tracking
+            .cmd("CLIENT")
+            .arg("CACHING")
+            .arg("YES")
+            .ignore()
+            .cmd("GET")
+            .arg(&key)
+            .ignore();
+        tracking
+            .cmd("SET")
+            .arg(&key)
+            .arg(1)
+            .arg("PX")
+            .arg(1000)
+            .ignore();
         let pushes = tracking.exec_async(&mut connection).await.is_ok()
             && timeout(Duration::from_secs(1), async {
                 while let Some(push) = pushed.recv().await {
@@ -131,8 +179,13 @@ impl Link {
         anyhow!("Redis {}: {}", self.name(), said(error))
     }
 
-    async fn connect(&self, config: AsyncConnectionConfig) -> anyhow::Result<MultiplexedConnection> {
-        let config = config.set_response_timeout(Some(ANSWER)).set_connection_timeout(Some(ANSWER));
+    async fn connect(
+        &self,
+        config: AsyncConnectionConfig,
+    ) -> anyhow::Result<MultiplexedConnection> {
+        let config = config
+            .set_response_timeout(Some(ANSWER))
+            .set_connection_timeout(Some(ANSWER));
         let whom = format!("Redis {}", self.name());
         self.cluster
             .out
@@ -159,7 +212,8 @@ impl Link {
 
     /// The Service of that name; `None` where there is none, so that the host must be an outside name.
     async fn service(&self, inside: &Inside) -> anyhow::Result<Option<Service>> {
-        let services: Api<Service> = Api::namespaced(self.cluster.client.clone(), &inside.namespace);
+        let services: Api<Service> =
+            Api::namespaced(self.cluster.client.clone(), &inside.namespace);
         match services.get_opt(&inside.service).await {
             Ok(None) if !self.host.contains('.') => bail!(
                 "there is no Service {} in namespace {}, where the WorkerPool says its Redis is: see `kubectl -n {1} get services`",
@@ -167,9 +221,14 @@ impl Link {
                 inside.namespace
             ),
             Ok(service) => Ok(service.filter(|service| {
-                service.spec.as_ref().is_some_and(|spec| spec.type_.as_deref() != Some("ExternalName"))
+                service
+                    .spec
+                    .as_ref()
+                    .is_some_and(|spec| spec.type_.as_deref() != Some("ExternalName"))
             })),
-            Err(error) => Err(self.cluster.said(&format!("reading Service {}", inside.service), &error)),
+            Err(error) => Err(self
+                .cluster
+                .said(&format!("reading Service {}", inside.service), &error)),
         }
     }
 
@@ -189,11 +248,16 @@ impl Link {
             ),
             error => self.cluster.said(&format!("forwarding to pod {pod}"), &error),
         })?;
-        let (Some(stream), Some(lost)) = (forward.take_stream(port), forward.take_error(port)) else {
+        let (Some(stream), Some(lost)) = (forward.take_stream(port), forward.take_error(port))
+        else {
             bail!("the API server forwards no stream to pod {pod}");
         };
         let settings = self.info.redis_settings();
-        match timeout(ANSWER, MultiplexedConnection::new_with_config(settings, stream, config.clone())).await
+        match timeout(
+            ANSWER,
+            MultiplexedConnection::new_with_config(settings, stream, config.clone()),
+        )
+        .await
         {
             Ok(Ok((connection, driver))) => {
                 // It ends with the connection. The forward goes on without its handle, as long as the stream.
@@ -202,7 +266,10 @@ impl Link {
             }
             Ok(Err(error)) => {
                 // What the node says is more to the point than that the stream ended.
-                let said_by_node = timeout(Duration::from_millis(300), lost).await.ok().flatten();
+                let said_by_node = timeout(Duration::from_millis(300), lost)
+                    .await
+                    .ok()
+                    .flatten();
                 Err(match said_by_node {
                     Some(reason) => anyhow!(
                         "Redis {}: nothing listens on port {port} of pod {pod}: {}",
@@ -227,32 +294,50 @@ impl Link {
         inside: &Inside,
         service: &Service,
     ) -> anyhow::Result<(String, u16)> {
-        let Inside { service: name, namespace } = inside;
+        let Inside {
+            service: name,
+            namespace,
+        } = inside;
         let spec = service.spec.clone().unwrap_or_default();
-        let labels: Vec<String> =
-            spec.selector.unwrap_or_default().iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let labels: Vec<String> = spec
+            .selector
+            .unwrap_or_default()
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         if labels.is_empty() {
-            bail!("Service {name} in namespace {namespace} selects no pods, so there is none to forward to");
+            bail!(
+                "Service {name} in namespace {namespace} selects no pods, so there is none to forward to"
+            );
         }
         let selector = labels.join(",");
         let list = pods.list(&ListParams::default().labels(&selector)).await;
-        let list = list
-            .map_err(|error| self.cluster.said(&format!("looking for the pod of Service {name}"), &error))?;
+        let list = list.map_err(|error| {
+            self.cluster
+                .said(&format!("looking for the pod of Service {name}"), &error)
+        })?;
         let Some(pod) = list.iter().find(|pod| is_ready(pod)) else {
             bail!(
                 "Redis {}: no pod behind Service {name} is ready: see `kubectl -n {namespace} get pods -l {selector}`",
                 self.name()
             );
         };
-        let wanted =
-            spec.ports.unwrap_or_default().into_iter().find(|port| port.port == i32::from(self.port));
+        let wanted = spec
+            .ports
+            .unwrap_or_default()
+            .into_iter()
+            .find(|port| port.port == i32::from(self.port));
         let port = match wanted.and_then(|port| port.target_port) {
             Some(IntOrString::Int(port)) => u16::try_from(port).ok(),
             Some(IntOrString::String(name)) => named_port(pod, &name),
             None => Some(self.port),
         };
-        let port =
-            port.with_context(|| format!("Service {name} names a port that pod {} has not", pod.name_any()))?;
+        let port = port.with_context(|| {
+            format!(
+                "Service {name} names a port that pod {} has not",
+                pod.name_any()
+            )
+        })?;
         Ok((pod.name_any(), port))
     }
 }
@@ -269,8 +354,9 @@ async fn address(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<String>
     let doing = format!("reading Secret {name}, which holds the address of Redis");
     let secret = cluster.ask(&doing, secrets.get(name)).await?;
     let bytes = secret.data.unwrap_or_default().remove(key);
-    let bytes = bytes
-        .with_context(|| format!("Secret {name} has no key {key}, which should hold the address of Redis"))?;
+    let bytes = bytes.with_context(|| {
+        format!("Secret {name} has no key {key}, which should hold the address of Redis")
+    })?;
     Ok(String::from_utf8(bytes.0)
         .with_context(|| format!("key {key} of Secret {name} is no text"))?
         .trim()
@@ -285,13 +371,19 @@ fn inside(host: &str, namespace: &str) -> Option<Inside> {
     let mut parts = host.trim_end_matches('.').split('.');
     let service = parts.next()?.to_owned();
     let namespace = parts.next().unwrap_or(namespace).to_owned();
-    parts.next().is_none_or(|part| part == "svc").then_some(Inside { service, namespace })
+    parts
+        .next()
+        .is_none_or(|part| part == "svc")
+        .then_some(Inside { service, namespace })
 }
 
 /// Whether a pod is ready and stays.
 #[must_use]
 pub fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let conditions = pod
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
     let mut ready = conditions.filter(|condition| condition.type_ == "Ready");
     pod.metadata.deletion_timestamp.is_none() && ready.any(|condition| condition.status == "True")
 }

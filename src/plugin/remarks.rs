@@ -41,7 +41,10 @@ impl Remarks {
                 "Las {tasks} tareas están hechas. Tras {idle} de calma se van workers, de {step} en {step}, cada {cooldown}. Solo se van los que no trabajan."
             ));
         }
-        if facts.ready == 0 && !facts.is_empty() && !std::mem::replace(&mut self.nothing_waits, true) {
+        if facts.ready == 0
+            && !facts.is_empty()
+            && !std::mem::replace(&mut self.nothing_waits, true)
+        {
             let running = line::number(facts.in_flight);
             return Some(tr!(
                 lang,
@@ -55,7 +58,11 @@ impl Remarks {
         let up = &pool.rules.first()?.up;
         let (step, cooldown, max) = (up.step, up.cooldown, pool.max);
         Some(if std::mem::replace(&mut self.joined, true) {
-            tr!(lang, "More hands: the queue gets shorter faster.", "Más manos: la cola baja más deprisa.")
+            tr!(
+                lang,
+                "More hands: the queue gets shorter faster.",
+                "Más manos: la cola baja más deprisa."
+            )
         } else {
             tr!(
                 lang,

@@ -4,7 +4,8 @@
 use super::facts::Facts;
 use super::feed::News;
 use crate::api::{
-    Change, DecisionStatus, MemoryStatus, Wishes, WorkerPool, WorkerPoolStatus, timestamp, unknown_field,
+    Change, DecisionStatus, MemoryStatus, Wishes, WorkerPool, WorkerPoolStatus, timestamp,
+    unknown_field,
 };
 use crate::decide::{Decision, Fact, Load, Memory, Seen, Time, decide};
 use crate::sim::{self, Line, Told, start};
@@ -70,23 +71,38 @@ impl Replay {
         let read = |path: &Path| {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let pool = play.pool.as_deref().map_or_else(|| Ok(crate::api::DEMO.to_owned()), read)?;
+        let pool = play
+            .pool
+            .as_deref()
+            .map_or_else(|| Ok(crate::api::DEMO.to_owned()), read)?;
         let trace = play.replay.as_ref().and_then(Option::as_deref);
         let text = trace.map_or_else(|| Ok(STORY.to_owned()), read)?;
         let speed = (!fast).then(|| play.speed.unwrap_or(1.0));
-        Self::new(&pool, &text, speed)
-            .with_context(|| trace.map_or("the class's story".into(), |path| path.display().to_string()))
+        Self::new(&pool, &text, speed).with_context(|| {
+            trace.map_or("the class's story".into(), |path| {
+                path.display().to_string()
+            })
+        })
     }
 
     fn new(pool: &str, trace: &str, speed: Option<f64>) -> anyhow::Result<Self> {
-        let object: serde_json::Value = serde_saphyr::from_str(pool).context("the pool is no YAML")?;
+        let object: serde_json::Value =
+            serde_saphyr::from_str(pool).context("the pool is no YAML")?;
         if let Some(field) = unknown_field(&object) {
             bail!("the pool cannot have {field}");
         }
-        let mut pool: WorkerPool = serde_json::from_value(object).context("the pool cannot be read")?;
+        let mut pool: WorkerPool =
+            serde_json::from_value(object).context("the pool cannot be read")?;
         let wishes = Wishes::new(&pool)?;
-        let names: Vec<&str> = pool.spec.queues.iter().map(|queue| queue.name.as_str()).collect();
-        let lines: VecDeque<Line> = sim::trace(trace, &names).map_err(|wrong| anyhow!(wrong))?.into();
+        let names: Vec<&str> = pool
+            .spec
+            .queues
+            .iter()
+            .map(|queue| queue.name.as_str())
+            .collect();
+        let lines: VecDeque<Line> = sim::trace(trace, &names)
+            .map_err(|wrong| anyhow!(wrong))?
+            .into();
         let first = lines.front().context("the trace is empty")?.at;
         let (workers, memory) = start(&pool);
         pool.metadata.generation = Some(1);
@@ -139,8 +155,10 @@ impl Replay {
             let due = self.begun + Duration::from_secs_f64(ahead);
             sleep_until(due.min(Instant::now() + TICK)).await;
             if Instant::now() < due {
-                let passed = SignedDuration::from_secs_f64(self.begun.elapsed().as_secs_f64() * speed);
-                self.now = Time(self.first.0 + i64::try_from(passed.as_millis()).unwrap_or(0)).min(at);
+                let passed =
+                    SignedDuration::from_secs_f64(self.begun.elapsed().as_secs_f64() * speed);
+                self.now =
+                    Time(self.first.0 + i64::try_from(passed.as_millis()).unwrap_or(0)).min(at);
                 return None;
             }
         }
@@ -152,7 +170,12 @@ impl Replay {
 
     /// Makes news of one line.
     fn look(&mut self, line: Line) {
-        let Line { at, queues, replicas, missing } = line;
+        let Line {
+            at,
+            queues,
+            replicas,
+            missing,
+        } = line;
         let load = Load::sum(&queues);
         let arrived = match load.arrived {
             Fact::Known(n) => Some(n),
@@ -162,18 +185,27 @@ impl Replay {
                 .join(load.processed, i64::saturating_add)
                 .known(),
         };
-        let burst = arrived.zip(self.arrived).map(|(now, before)| now - before).filter(|n| *n >= BURST);
+        let burst = arrived
+            .zip(self.arrived)
+            .map(|(now, before)| now - before)
+            .filter(|n| *n >= BURST);
         self.arrived = arrived.or(self.arrived);
-        let mut seen = Seen { current: self.workers, queues, missing };
+        let mut seen = Seen {
+            current: self.workers,
+            queues,
+            missing,
+        };
         let mut decision = decide(self.wishes.at(at), &seen, &self.memory, at);
-        let mut asked =
-            (decision.replicas != self.workers).then(|| (change(&decision, at), decision.memory.clone()));
+        let mut asked = (decision.replicas != self.workers)
+            .then(|| (change(&decision, at), decision.memory.clone()));
         match replicas {
             Some(now) if now != self.workers => {
                 // The rules were followed, at once or some time after they asked; or it was somebody else.
                 let before = self.asked.take();
-                if let Some((change, memory)) =
-                    before.into_iter().chain(asked.take()).find(|(change, _)| change.to == now)
+                if let Some((change, memory)) = before
+                    .into_iter()
+                    .chain(asked.take())
+                    .find(|(change, _)| change.to == now)
                 {
                     self.history.push(change);
                     self.memory = memory;
@@ -183,7 +215,11 @@ impl Replay {
             }
             Some(_) => {
                 let memory = decision.memory.clone();
-                self.memory = if asked.is_some() { memory.unwritten(&self.memory) } else { memory };
+                self.memory = if asked.is_some() {
+                    memory.unwritten(&self.memory)
+                } else {
+                    memory
+                };
                 self.asked = asked;
             }
             None => {
@@ -193,9 +229,13 @@ impl Replay {
             }
         }
         let told = Told::new(None, at, &decision);
-        self.news.extend(burst.and_then(|n| u32::try_from(n).ok()).map(News::Burst));
+        self.news
+            .extend(burst.and_then(|n| u32::try_from(n).ok()).map(News::Burst));
         let status = self.status(&told, &decision, at);
-        self.news.push_back(News::Pool(Box::new(WorkerPool { status: Some(status), ..self.pool.clone() })));
+        self.news.push_back(News::Pool(Box::new(WorkerPool {
+            status: Some(status),
+            ..self.pool.clone()
+        })));
         self.news.push_back(News::Replicas(self.workers));
         self.news.push_back(match seen.missing {
             Some(why) if load.ready.known().is_none() => News::Blind(why),
@@ -225,7 +265,12 @@ impl Replay {
 }
 
 fn change(decision: &Decision, at: Time) -> Change {
-    let Decision { replicas, from, why, .. } = decision;
+    let Decision {
+        replicas,
+        from,
+        why,
+        ..
+    } = decision;
     Change {
         at: timestamp(at),
         from: *from,

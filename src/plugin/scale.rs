@@ -50,16 +50,23 @@ pub async fn run(
     let start = Instant::now();
     // A pin without an end takes away the end of the one before.
     let until = span.map(|span| timestamp(api::time(Timestamp::now()) + span.0));
-    let patch = json!({"metadata": {"annotations": {PIN_UNTIL: until}}, "spec": {"replicas": replicas}});
+    let patch =
+        json!({"metadata": {"annotations": {PIN_UNTIL: until}}, "spec": {"replicas": replicas}});
     let pool = change(cluster, &format!("scaling WorkerPool {name}"), &name, patch).await?;
     let (target, target_name) = cluster.target(&pool);
     let kind = &pool.spec.scale_target_ref.kind;
     let (out, lang) = (&cluster.out, cluster.out.lang);
     if let Some(decision) = answer(cluster, &before, &pool).await {
         let took = start.elapsed().as_millis();
-        out.data(&format!("{name}: {}", out.sentence(&decision.sentence, Timestamp::now())))?;
-        let answered =
-            tr!(lang, "The operator answered in {took} ms.", "El operador respondió en {took} ms.");
+        out.data(&format!(
+            "{name}: {}",
+            out.sentence(&decision.sentence, Timestamp::now())
+        ))?;
+        let answered = tr!(
+            lang,
+            "The operator answered in {took} ms.",
+            "El operador respondió en {took} ms."
+        );
         let stays = match pin {
             // Such as while it is not known who is busy.
             Pin::To(n) if decision.to != n => {
@@ -78,10 +85,18 @@ pub async fn run(
                         "It stays at {n} until {end}, or {auto}",
                         "Se queda en {n} hasta las {end}, o {auto}"
                     ),
-                    None => tr!(lang, "It stays at {n} until {auto}", "Se queda en {n} hasta {auto}"),
+                    None => tr!(
+                        lang,
+                        "It stays at {n} until {auto}",
+                        "Se queda en {n} hasta {auto}"
+                    ),
                 }
             }
-            Pin::Auto => tr!(lang, "The rules decide again.", "Las reglas deciden de nuevo."),
+            Pin::Auto => tr!(
+                lang,
+                "The rules decide again.",
+                "Las reglas deciden de nuevo."
+            ),
         };
         out.talk(&format!("{answered} {stays}"));
         return Ok(true);
@@ -105,7 +120,9 @@ pub async fn run(
         .spec
         .and_then(|spec| spec.replicas)
         .unwrap_or(0);
-    cluster.ask(&doing, target.patch_scale(&target_name, &params(), &scale)).await?;
+    cluster
+        .ask(&doing, target.patch_scale(&target_name, &params(), &scale))
+        .await?;
     let said = if from == wanted {
         tr!(
             lang,

@@ -19,9 +19,12 @@ struct Table<Form> {
 }
 
 static WORDS: LazyLock<Table<Regex>> = LazyLock::new(|| {
-    let Table { sentences, steps } = serde_json::from_str::<Table<String>>(TABLE).unwrap_or_default();
+    let Table { sentences, steps } =
+        serde_json::from_str::<Table<String>>(TABLE).unwrap_or_default();
     let forms = sentences.into_iter();
-    let sentences = forms.filter_map(|(form, words)| Some((Regex::new(&form).ok()?, words))).collect();
+    let sentences = forms
+        .filter_map(|(form, words)| Some((Regex::new(&form).ok()?, words)))
+        .collect();
     Table { sentences, steps }
 });
 
@@ -41,7 +44,9 @@ pub fn step(lang: Lang, text: &str, near: Timestamp, zone: &TimeZone) -> String 
     let said = local_times(text, near, zone);
     match lang {
         Lang::En => said,
-        Lang::Es => WORDS.steps.iter().fold(said, |said, (english, spanish)| said.replace(english, spanish)),
+        Lang::Es => WORDS.steps.iter().fold(said, |said, (english, spanish)| {
+            said.replace(english, spanish)
+        }),
     }
 }
 
@@ -49,10 +54,19 @@ pub fn step(lang: Lang, text: &str, near: Timestamp, zone: &TimeZone) -> String 
 fn spanish(text: &str) -> Option<String> {
     WORDS.sentences.iter().find_map(|(form, words)| {
         let found = form.captures(text)?;
-        Some(found.iter().enumerate().skip(1).fold(words.clone(), |said, (group, part)| {
-            let part = part.map_or("", |part| part.as_str());
-            said.replace(&format!("@{group}"), &spanish(part).unwrap_or_else(|| part.to_owned()))
-        }))
+        Some(
+            found
+                .iter()
+                .enumerate()
+                .skip(1)
+                .fold(words.clone(), |said, (group, part)| {
+                    let part = part.map_or("", |part| part.as_str());
+                    said.replace(
+                        &format!("@{group}"),
+                        &spanish(part).unwrap_or_else(|| part.to_owned()),
+                    )
+                }),
+        )
     })
 }
 
@@ -71,7 +85,10 @@ mod tests {
         "17 tasks wait, more than 8: 5 → 7 workers at 09:16:58, when the cooldown ends",
         "17 tareas esperan, más de 8: 5 → 7 workers a las 10:16:58, al acabar el cooldown"
     )]
-    #[case("idle for 75s: 5 → 3 workers", "inactivo desde hace 75s: 5 → 3 workers")]
+    #[case(
+        "idle for 75s: 5 → 3 workers",
+        "inactivo desde hace 75s: 5 → 3 workers"
+    )]
     #[case(
         "dry run, not written: 1 task waits, more than 0: 3 → 5 workers",
         "simulación, sin escribir: 1 tarea espera, más de 0: 3 → 5 workers"

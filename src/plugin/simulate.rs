@@ -51,7 +51,13 @@ pub struct Simulate {
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
     /// json, table or svg [default: json; with --compare table]
-    #[arg(short, long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(
+        short,
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
     output: Option<Output>,
 }
 
@@ -62,13 +68,20 @@ fn spread(text: &str) -> Result<f64, String> {
 
 /// Runs it.
 pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
-    let output = args.output.unwrap_or(if args.compare.is_some() { Output::Table } else { Output::Json });
+    let output = args.output.unwrap_or(if args.compare.is_some() {
+        Output::Table
+    } else {
+        Output::Json
+    });
     let mut courses = Vec::new();
     for path in std::iter::once(&args.pool).chain(&args.compare) {
         let pool = load(path)?;
         let several = args.compare.is_some();
         let name = match pool.name_any() {
-            name if several => format!("{name} ({})", path.file_name().unwrap_or_default().to_string_lossy()),
+            name if several => format!(
+                "{name} ({})",
+                path.file_name().unwrap_or_default().to_string_lossy()
+            ),
             name => name,
         };
         let mut course = Course::new(&name);
@@ -78,7 +91,14 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
             _ => anyhow::Ok(()),
         };
         if let Some(trace) = &args.trace {
-            replay(&pool, path, trace, label.as_deref(), &mut course, &mut print)?;
+            replay(
+                &pool,
+                path,
+                trace,
+                label.as_deref(),
+                &mut course,
+                &mut print,
+            )?;
         } else {
             play(&pool, path, args, label.as_deref(), &mut course, &mut print)?;
             if output == Output::Json {
@@ -88,7 +108,9 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
         courses.push(course);
     }
     match (output, courses.as_slice()) {
-        (Output::Svg, courses) => out.data(sim::plot(&courses.iter().collect::<Vec<_>>()).trim_end())?,
+        (Output::Svg, courses) => {
+            out.data(sim::plot(&courses.iter().collect::<Vec<_>>()).trim_end())?
+        }
         (Output::Table, [one, other]) => out.data(sim::compare(one, other).trim_end())?,
         (Output::Table, [one, ..]) => out.data(sim::table(one).trim_end())?,
         _ => {}
@@ -106,15 +128,26 @@ fn replay(
     course: &mut Course,
     print: Print<'_>,
 ) -> anyhow::Result<()> {
-    let names: Vec<&str> = pool.spec.queues.iter().map(|queue| queue.name.as_str()).collect();
-    let lines = sim::trace(&read(trace)?, &names).map_err(|error| anyhow!("{}: {error}", called(trace)))?;
+    let names: Vec<&str> = pool
+        .spec
+        .queues
+        .iter()
+        .map(|queue| queue.name.as_str())
+        .collect();
+    let lines =
+        sim::trace(&read(trace)?, &names).map_err(|error| anyhow!("{}: {error}", called(trace)))?;
     let mut printed = Ok(());
-    sim::replay(&mut wishes(pool, path)?, sim::start(pool), &lines, &mut |line, decision| {
-        course.line(line, decision);
-        if printed.is_ok() {
-            printed = print(Told::new(label, line.at, decision));
-        }
-    });
+    sim::replay(
+        &mut wishes(pool, path)?,
+        sim::start(pool),
+        &lines,
+        &mut |line, decision| {
+            course.line(line, decision);
+            if printed.is_ok() {
+                printed = print(Told::new(label, line.at, decision));
+            }
+        },
+    );
     printed
 }
 
@@ -135,7 +168,13 @@ fn play(
     };
     let source = args.arrivals.as_deref().unwrap_or_default();
     let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
-        (0, shape.parse::<Shape>().map_err(anyhow::Error::msg)?.arrivals(args.seed))
+        (
+            0,
+            shape
+                .parse::<Shape>()
+                .map_err(anyhow::Error::msg)?
+                .arrivals(args.seed),
+        )
     } else {
         let path = Path::new(source);
         sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", called(path)))?
@@ -147,22 +186,38 @@ fn play(
     let work = Work {
         begin,
         arrivals,
-        service: Service { mean, cv: args.service_cv },
+        service: Service {
+            mean,
+            cv: args.service_cv,
+        },
         startup: args.startup.0,
         seed: args.seed,
         workers,
         memory,
-        slo: args.slo.or(within).map_or(Millis::seconds(30), |span| span.0),
+        slo: args
+            .slo
+            .or(within)
+            .map_or(Millis::seconds(30), |span| span.0),
     };
     let looks = Looks::Woken(api::interval(&pool.spec));
-    let tells = if queue.system == api::QueueSystem::List { Tells::Length } else { Tells::Everything };
+    let tells = if queue.system == api::QueueSystem::List {
+        Tells::Length
+    } else {
+        Tells::Everything
+    };
     let mut printed = Ok(());
-    let summary = sim::play(&mut wishes(pool, path)?, &work, looks, tells, &mut |moment| {
-        course.moment(moment);
-        if printed.is_ok() && moment.decision.replicas != moment.decision.from {
-            printed = print(Told::new(label, moment.at, moment.decision));
-        }
-    });
+    let summary = sim::play(
+        &mut wishes(pool, path)?,
+        &work,
+        looks,
+        tells,
+        &mut |moment| {
+            course.moment(moment);
+            if printed.is_ok() && moment.decision.replicas != moment.decision.from {
+                printed = print(Told::new(label, moment.at, moment.decision));
+            }
+        },
+    );
     course.summary = Some(summary.map_err(anyhow::Error::msg)?);
     printed
 }
@@ -176,18 +231,31 @@ fn load(path: &Path) -> anyhow::Result<WorkerPool> {
     let text = read(path)?;
     let value: serde_json::Value = serde_saphyr::from_str(&text)
         .with_context(|| format!("{} is no YAML of one object", path.display()))?;
-    let kind = value.pointer("/kind").and_then(serde_json::Value::as_str).unwrap_or("nothing");
+    let kind = value
+        .pointer("/kind")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or("nothing");
     if kind != "WorkerPool" {
-        bail!("{} has a {kind}, no WorkerPool: `kubectl get wp NAME -o yaml` writes one", path.display());
+        bail!(
+            "{} has a {kind}, no WorkerPool: `kubectl get wp NAME -o yaml` writes one",
+            path.display()
+        );
     }
     if let Some(field) = api::unknown_field(&value) {
-        bail!("{}: there is no field {field}: `kubectl explain wp.spec` lists them", path.display());
+        bail!(
+            "{}: there is no field {field}: `kubectl explain wp.spec` lists them",
+            path.display()
+        );
     }
     serde_json::from_value(value).with_context(|| format!("{} is no WorkerPool", path.display()))
 }
 
 fn called(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+    if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

@@ -108,7 +108,11 @@ impl Story {
                 self.resource = *resource;
             }
             News::Replicas(replicas) => {
-                if let Some(before) = self.replicas.replace(replicas).filter(|before| *before != replicas) {
+                if let Some(before) = self
+                    .replicas
+                    .replace(replicas)
+                    .filter(|before| *before != replicas)
+                {
                     self.changes.push_back((now, before, replicas));
                     self.moved = true;
                 }
@@ -126,9 +130,17 @@ impl Story {
 
     /// The lines that are due.
     pub fn tell(&mut self, now: Timestamp) -> Vec<Line> {
-        let trouble =
-            |at, text| Line { at, text: format!("⚠️  {text}"), aside: None, kind: Kind::Trouble };
-        let mut lines: Vec<Line> = self.troubles.drain(..).map(|what| trouble(now, what)).collect();
+        let trouble = |at, text| Line {
+            at,
+            text: format!("⚠️  {text}"),
+            aside: None,
+            kind: Kind::Trouble,
+        };
+        let mut lines: Vec<Line> = self
+            .troubles
+            .drain(..)
+            .map(|what| trouble(now, what))
+            .collect();
         while let Some(change) = self.changes.front().copied() {
             let word = self.word(change);
             if word.is_none() && millis(now, change.0) < WORD {
@@ -198,10 +210,14 @@ impl Story {
     #[must_use]
     pub fn at_rest(&self) -> bool {
         let live = |facts: &Facts| {
-            facts.live.is_none_or(|live| i64::try_from(live).ok() == self.replicas.map(i64::from))
+            facts
+                .live
+                .is_none_or(|live| i64::try_from(live).ok() == self.replicas.map(i64::from))
         };
         self.replicas == Some(self.rest())
-            && self.facts().is_some_and(|facts| facts.is_empty() && live(facts))
+            && self
+                .facts()
+                .is_some_and(|facts| facts.is_empty() && live(facts))
     }
 
     /// The operator's last word.
@@ -213,24 +229,45 @@ impl Story {
     /// What the rules say of the present facts; the same function as the operator's.
     #[must_use]
     pub fn decision(&mut self, now: Timestamp) -> Option<Decision> {
-        let seen = Seen { current: self.replicas?, queues: self.facts()?.queues.clone(), missing: None };
-        let memory = self.resource.status.as_ref().and_then(|status| status.memory.as_ref());
+        let seen = Seen {
+            current: self.replicas?,
+            queues: self.facts()?.queues.clone(),
+            missing: None,
+        };
+        let memory = self
+            .resource
+            .status
+            .as_ref()
+            .and_then(|status| status.memory.as_ref());
         let memory = memory.map(Memory::from).unwrap_or_default();
-        Some(decide(self.wishes.at(api::time(now)), &seen, &memory, api::time(now)))
+        Some(decide(
+            self.wishes.at(api::time(now)),
+            &seen,
+            &memory,
+            api::time(now),
+        ))
     }
 
     /// The operator's entry for a change, where it has come.
     fn word(&self, (_, from, to): (Timestamp, i32, i32)) -> Option<Change> {
         let status = self.resource.status.as_ref()?;
         let fresh = |change: &&Change| self.told_change.is_none_or(|told| change.at > told);
-        status.history.iter().filter(fresh).find(|change| (change.from, change.to) == (from, to)).cloned()
+        status
+            .history
+            .iter()
+            .filter(fresh)
+            .find(|change| (change.from, change.to) == (from, to))
+            .cloned()
     }
 
     fn scaled(&mut self, (at, from, to): (Timestamp, i32, i32), word: Option<Change>) -> Line {
-        let idle = word.as_ref().filter(|change| change.reason == Reason::Idle.as_str()).and_then(|change| {
-            let memory = self.resource.status.as_ref()?.memory.as_ref()?;
-            Some(Millis(millis(change.at, memory.idle_since?)))
-        });
+        let idle = word
+            .as_ref()
+            .filter(|change| change.reason == Reason::Idle.as_str())
+            .and_then(|change| {
+                let memory = self.resource.status.as_ref()?.memory.as_ref()?;
+                Some(Millis(millis(change.at, memory.idle_since?)))
+            });
         let aside = match word {
             Some(change) => {
                 self.told_change = Some(change.at);
@@ -242,17 +279,26 @@ impl Story {
                 "no fue el operador: otro puso este número"
             ),
         };
-        Line { at, text: line::scaling(from, to, idle), aside: Some(aside), kind: Kind::Scaled { from, to } }
+        Line {
+            at,
+            text: line::scaling(from, to, idle),
+            aside: Some(aside),
+            kind: Kind::Scaled { from, to },
+        }
     }
 
     /// The queue line as it would be now.
     fn queue_line(&self) -> Option<(String, Option<String>)> {
-        let workers = |live: Option<u64>| live.or_else(|| self.replicas.and_then(|n| u64::try_from(n).ok()));
+        let workers =
+            |live: Option<u64>| live.or_else(|| self.replicas.and_then(|n| u64::try_from(n).ok()));
         match (self.blind(), &self.facts) {
             (Some(why), _) => Some((line::blind().to_owned(), Some(why.to_owned()))),
             (None, Some(facts)) => {
                 let stable = self.moved && self.at_rest();
-                Some((line::queue(facts, workers(facts.live), self.pool(), stable), None))
+                Some((
+                    line::queue(facts, workers(facts.live), self.pool(), stable),
+                    None,
+                ))
             }
             (None, None) => None,
         }
@@ -260,21 +306,33 @@ impl Story {
 
     fn queue(&mut self, now: Timestamp) -> Option<Line> {
         let (text, aside) = self.queue_line()?;
-        let due = self.shown.as_ref().is_none_or(|(at, shown)| *shown != text && millis(now, *at) >= PACE);
+        let due = self
+            .shown
+            .as_ref()
+            .is_none_or(|(at, shown)| *shown != text && millis(now, *at) >= PACE);
         // The first line waits for the target, which may arrive a moment after Redis, or not exist.
-        let complete = self.replicas.is_some() || self.begun.is_some_and(|begun| millis(now, begun) >= PACE);
+        let complete =
+            self.replicas.is_some() || self.begun.is_some_and(|begun| millis(now, begun) >= PACE);
         (due && complete).then(|| {
             self.shown = Some((now, text.clone()));
-            Line { at: now, text, aside, kind: Kind::Queue }
+            Line {
+                at: now,
+                text,
+                aside,
+                kind: Kind::Queue,
+            }
         })
     }
 
     /// Says once that a change is due and nobody makes it.
     fn nobody(&mut self, now: Timestamp) -> Option<String> {
-        let due = self.decision(now).filter(|decision| Some(decision.replicas) != self.replicas);
+        let due = self
+            .decision(now)
+            .filter(|decision| Some(decision.replicas) != self.replicas);
         let status = self.resource.status.as_ref();
-        let seen =
-            |status: &api::WorkerPoolStatus| status.observed_generation >= self.resource.metadata.generation;
+        let seen = |status: &api::WorkerPoolStatus| {
+            status.observed_generation >= self.resource.metadata.generation
+        };
         let unseen = !status.is_some_and(seen);
         if due.is_none() && !unseen {
             self.due_since = None;
@@ -311,7 +369,12 @@ impl Story {
 }
 
 fn newest(resource: &WorkerPool) -> Option<&Change> {
-    resource.status.as_ref()?.history.iter().max_by_key(|change| change.at)
+    resource
+        .status
+        .as_ref()?
+        .history
+        .iter()
+        .max_by_key(|change| change.at)
 }
 
 fn millis(later: Timestamp, earlier: Timestamp) -> i64 {

@@ -29,7 +29,9 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, burst: Burst) -> anyhow:
     let keys = queue(&pool)?;
     let mut link = Link::new(cluster, &pool).await?;
     push_burst(&mut link, &keys, burst).await?;
-    cluster.out.data_at(Timestamp::now(), &line::stress(burst.tasks))?;
+    cluster
+        .out
+        .data_at(Timestamp::now(), &line::stress(burst.tasks))?;
     Ok(true)
 }
 
@@ -49,16 +51,30 @@ pub fn queue(pool: &WorkerPool) -> anyhow::Result<Keys> {
 pub async fn push_burst(link: &mut Link, keys: &Keys, burst: Burst) -> anyhow::Result<()> {
     let body = |seed| ImageTask {
         filters: vec!["blur".into()],
-        image: Source::Synthetic { width: 256, height: 256, seed },
+        image: Source::Synthetic {
+            width: 256,
+            height: 256,
+            seed,
+        },
         delay_ms: u64::from(burst.task_seconds) * 1000,
     };
     // Nobody reads the results.
-    let task = |seed| Task { keep: Some(0), ..Task::new(body(seed)) };
+    let task = |seed| Task {
+        keep: Some(0),
+        ..Task::new(body(seed))
+    };
     let tasks: Vec<_> = (0..u64::from(burst.tasks)).map(task).collect();
     for (done, batch) in tasks.chunks(BATCH).enumerate() {
-        let answer = link.tell(&push_if_room(keys, batch)?).await.context("the tasks could not be pushed")?;
+        let answer = link
+            .tell(&push_if_room(keys, batch)?)
+            .await
+            .context("the tasks could not be pushed")?;
         if let Push::Refused(why) = answer {
-            bail!("the queue takes no more, {} of {} tasks were pushed: {why}", done * BATCH, tasks.len());
+            bail!(
+                "the queue takes no more, {} of {} tasks were pushed: {why}",
+                done * BATCH,
+                tasks.len()
+            );
         }
     }
     Ok(())

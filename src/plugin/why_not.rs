@@ -14,21 +14,48 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 /// Tells why the pool `name` does not have `wanted` workers.
-pub async fn run(cluster: &Cluster, name: Option<&str>, wanted: i32, json: bool) -> anyhow::Result<bool> {
+pub async fn run(
+    cluster: &Cluster,
+    name: Option<&str>,
+    wanted: i32,
+    json: bool,
+) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let (target, target_name) = cluster.target(&pool);
-    let scale = cluster.ask("reading the target's scale", target.get_scale(&target_name)).await?;
-    let current = scale.spec.and_then(|spec| spec.replicas).context("the target's scale has no number")?;
-    let facts = Link::new(cluster, &pool).await?.look(&pool.spec.queues).await?;
+    let scale = cluster
+        .ask("reading the target's scale", target.get_scale(&target_name))
+        .await?;
+    let current = scale
+        .spec
+        .and_then(|spec| spec.replicas)
+        .context("the target's scale has no number")?;
+    let facts = Link::new(cluster, &pool)
+        .await?
+        .look(&pool.spec.queues)
+        .await?;
     let (now, out) = (Timestamp::now(), &cluster.out);
     let mut wishes = Wishes::new(&pool)?;
     // Where the operator chooses who goes, no busy worker holds the number up.
     let order = pool.spec.scale_target_ref.order();
     wishes.drains(Order::chosen(order, are_named(&facts.staff())).is_some());
-    let memory = pool.status.as_ref().and_then(|status| status.memory.as_ref()).map(Memory::from);
-    let seen = Seen { current, queues: facts.queues, missing: None };
+    let memory = pool
+        .status
+        .as_ref()
+        .and_then(|status| status.memory.as_ref())
+        .map(Memory::from);
+    let seen = Seen {
+        current,
+        queues: facts.queues,
+        missing: None,
+    };
     let at = api::time(now);
-    let found = why_not(wishes.at(at), &seen, &memory.unwrap_or_default(), at, wanted);
+    let found = why_not(
+        wishes.at(at),
+        &seen,
+        &memory.unwrap_or_default(),
+        at,
+        wanted,
+    );
     if json {
         let mut told = found.json();
         told["pool"] = pool.name_any().into();
@@ -45,7 +72,17 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, wanted: i32, json: bool)
 }
 
 fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> Vec<String> {
-    let (WhyNot { decided, because, change, tasks, soon, work }, lang) = (found, out.lang);
+    let (
+        WhyNot {
+            decided,
+            because,
+            change,
+            tasks,
+            soon,
+            work,
+        },
+        lang,
+    ) = (found, out.lang);
     if *decided == wanted {
         return vec![tr!(
             lang,
@@ -58,35 +95,65 @@ fn lines(name: &str, found: &WhyNot, wanted: i32, now: Timestamp, out: &Out) -> 
         "{name}: {decided} workers, and not {wanted}, because",
         "{name}: {decided} workers, y no {wanted}, porque"
     )];
-    let width = because.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let width = because
+        .iter()
+        .map(|(label, _)| label.chars().count())
+        .max()
+        .unwrap_or(0);
     all.extend(because.iter().map(|(label, says)| {
         let gap = " ".repeat(width - label.chars().count());
-        format!("  {}{gap}  {}", out.paint(Paint::Dim, label), out.step(says, now))
+        format!(
+            "  {}{gap}  {}",
+            out.paint(Paint::Dim, label),
+            out.step(says, now)
+        )
     }));
     let mut ways = Vec::new();
     if let Some(change) = change {
-        let fields: Vec<String> = change.iter().map(|(field, value)| format!("{field}: {value}")).collect();
+        let fields: Vec<String> = change
+            .iter()
+            .map(|(field, value)| format!("{field}: {value}"))
+            .collect();
         let (fields, and) = (fields, tr!(lang, " and ", " y "));
-        ways.push((tr!(lang, "for {wanted} now", "para {wanted} ya"), fields.join(&and)));
+        ways.push((
+            tr!(lang, "for {wanted} now", "para {wanted} ya"),
+            fields.join(&and),
+        ));
     }
     if let Some(tasks) = tasks {
-        ways.push((tr!(lang, "for {wanted} now", "para {wanted} ya"), more(lang, *tasks)));
+        ways.push((
+            tr!(lang, "for {wanted} now", "para {wanted} ya"),
+            more(lang, *tasks),
+        ));
     }
     if let Some(at) = soon.map(|at| out.clock(timestamp(at))) {
         ways.push((
             tr!(lang, "for {wanted} soon", "para {wanted} pronto"),
-            tr!(lang, "nothing, if it stays as it is until {at}", "nada, si sigue como está hasta las {at}"),
+            tr!(
+                lang,
+                "nothing, if it stays as it is until {at}",
+                "nada, si sigue como está hasta las {at}"
+            ),
         ));
     }
-    if let Some((tasks, at)) = work.map(|(tasks, at)| (more(lang, tasks), out.clock(timestamp(at)))) {
+    if let Some((tasks, at)) = work.map(|(tasks, at)| (more(lang, tasks), out.clock(timestamp(at))))
+    {
         ways.push((
             tr!(lang, "for {wanted} soon", "para {wanted} pronto"),
-            tr!(lang, "{tasks}, if it stays so until {at}", "{tasks}, si sigue así hasta las {at}"),
+            tr!(
+                lang,
+                "{tasks}, if it stays so until {at}",
+                "{tasks}, si sigue así hasta las {at}"
+            ),
         ));
     }
     let by_hand = format!("kubectl workerpool scale {name} {wanted}");
     ways.push((tr!(lang, "by hand", "a mano"), by_hand));
-    let width = ways.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let width = ways
+        .iter()
+        .map(|(label, _)| label.chars().count())
+        .max()
+        .unwrap_or(0);
     all.extend(ways.into_iter().map(|(label, way)| {
         let gap = " ".repeat(width - label.chars().count());
         format!("{label}{gap}  {way}")
@@ -114,14 +181,27 @@ mod tests {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         let found = WhyNot {
             decided,
-            because: vec![pair("scaleUp.step", "2"), pair("scaleUp.cooldown", "7 → 5 until 13:47:26")],
-            change: Some(vec![pair("scaleUp.step", "4"), pair("scaleUp.cooldown", "14s")]),
+            because: vec![
+                pair("scaleUp.step", "2"),
+                pair("scaleUp.cooldown", "7 → 5 until 13:47:26"),
+            ],
+            change: Some(vec![
+                pair("scaleUp.step", "4"),
+                pair("scaleUp.cooldown", "14s"),
+            ]),
             tasks: Some(12),
             soon: Some(Time(1_000_046_000)),
             work: None,
         };
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
-        lines("filters", &found, wanted, timestamp(Time(1_000_000_000)), &out).join("\n")
+        lines(
+            "filters",
+            &found,
+            wanted,
+            timestamp(Time(1_000_000_000)),
+            &out,
+        )
+        .join("\n")
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! One script with its keys and arguments, and the type of its answer.
 
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Script, ServerErrorKind, ToRedisArgs};
+use redis::{
+    Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Script, ServerErrorKind, ToRedisArgs,
+};
 use std::marker::PhantomData;
 
 /// A worker's script: `common.lua` and the files named.
@@ -22,7 +24,12 @@ pub struct Call<T> {
 
 impl<T: FromRedisValue> Call<T> {
     pub(super) fn new<const N: usize>(script: &'static Script, keys: [String; N]) -> Self {
-        Self { script, keys: keys.into(), args: Vec::new(), answer: PhantomData }
+        Self {
+            script,
+            keys: keys.into(),
+            args: Vec::new(),
+            answer: PhantomData,
+        }
     }
 
     pub(super) fn arg(mut self, arg: impl ToRedisArgs) -> Self {
@@ -32,7 +39,11 @@ impl<T: FromRedisValue> Call<T> {
 
     fn command(&self) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(self.script.get_hash()).arg(self.keys.len()).arg(&self.keys).arg(&self.args);
+        command
+            .arg(self.script.get_hash())
+            .arg(self.keys.len())
+            .arg(&self.keys)
+            .arg(&self.args);
         command
     }
 

@@ -79,7 +79,12 @@ pub fn take(keys: &Keys, id: &str, known: usize) -> Call<Take> {
 #[must_use]
 pub fn blocking_move(keys: &Keys, id: &str, timeout: Duration) -> Cmd {
     let mut command = redis::cmd("BLMOVE");
-    command.arg(keys.ready()).arg(keys.claimed(id)).arg("RIGHT").arg("LEFT").arg(timeout.as_secs_f64());
+    command
+        .arg(keys.ready())
+        .arg(keys.claimed(id))
+        .arg("RIGHT")
+        .arg("LEFT")
+        .arg(timeout.as_secs_f64());
     command
 }
 
@@ -150,11 +155,19 @@ pub fn fail(keys: &Keys, id: &str, element: &[u8], error: &str, hopeless: bool) 
         keys.unread(),
     ];
     let max_attempts = if hopeless { 1 } else { MAX_ATTEMPTS };
-    Call::new(&FAIL, names).arg(element).arg(error).arg(max_attempts).arg(millis(RESULT_TTL))
+    Call::new(&FAIL, names)
+        .arg(element)
+        .arg(error)
+        .arg(max_attempts)
+        .arg(millis(RESULT_TTL))
 }
 
 /// Gives a task back untouched, to be the next out; no attempt is counted. Answers whether `id` still held it.
 #[must_use]
 pub fn hand_back(keys: &Keys, id: &str, element: &[u8]) -> Call<bool> {
-    Call::new(&HAND_BACK, [keys.claimed(id), keys.worker(id), keys.ready()]).arg(element)
+    Call::new(
+        &HAND_BACK,
+        [keys.claimed(id), keys.worker(id), keys.ready()],
+    )
+    .arg(element)
 }

@@ -10,7 +10,9 @@ impl Keys {
     /// The keys of the queue `queue`. The name must not be empty: Redis takes `{}` for no hash tag at all.
     #[must_use]
     pub fn new(queue: &str) -> Self {
-        Self { prefix: format!("wp:{{{queue}}}:") }
+        Self {
+            prefix: format!("wp:{{{queue}}}:"),
+        }
     }
 
     fn key(&self, name: &str) -> String {

@@ -35,29 +35,45 @@ pub struct Usage {
 /// Registers a worker under a new generation and starts its lease; answers its id, `<name>.<generation>`.
 #[must_use]
 pub fn register(keys: &Keys, worker: &Registration) -> Call<String> {
-    Call::new(&REGISTER, [keys.generation(), keys.workers(), keys.worker(""), keys.claimed("")])
-        .arg(&worker.name)
-        .arg(millis(LEASE))
-        .arg(&worker.pod)
-        .arg(&worker.host)
-        .arg(&worker.version)
+    Call::new(
+        &REGISTER,
+        [
+            keys.generation(),
+            keys.workers(),
+            keys.worker(""),
+            keys.claimed(""),
+        ],
+    )
+    .arg(&worker.name)
+    .arg(millis(LEASE))
+    .arg(&worker.pod)
+    .arg(&worker.host)
+    .arg(&worker.version)
 }
 
 /// Renews the lease of `id`, only if it still has one; answers whether it had. `task` is one that it runs, if any.
 #[must_use]
 pub fn heartbeat(keys: &Keys, id: &str, usage: Usage, task: &str) -> Call<bool> {
-    Call::new(&HEARTBEAT, [keys.worker(id), keys.workers(), keys.claimed(id)])
-        .arg(id)
-        .arg(millis(LEASE))
-        .arg(usage.cpu.map_or(String::new(), |cpu| format!("{cpu:.1}")))
-        .arg(usage.memory)
-        .arg(task)
+    Call::new(
+        &HEARTBEAT,
+        [keys.worker(id), keys.workers(), keys.claimed(id)],
+    )
+    .arg(id)
+    .arg(millis(LEASE))
+    .arg(usage.cpu.map_or(String::new(), |cpu| format!("{cpu:.1}")))
+    .arg(usage.memory)
+    .arg(task)
 }
 
 /// Takes `id` out of the registry if it holds no task, and puts up its fence; answers how many it still holds.
 #[must_use]
 pub fn deregister(keys: &Keys, id: &str) -> Call<u64> {
-    Call::new(&DEREGISTER, [keys.workers(), keys.worker(id), keys.claimed(id)]).arg(id).arg(millis(FENCE_TTL))
+    Call::new(
+        &DEREGISTER,
+        [keys.workers(), keys.worker(id), keys.claimed(id)],
+    )
+    .arg(id)
+    .arg(millis(FENCE_TTL))
 }
 
 /// Asks the worker `id` to take nothing more for [`DRAIN`] from now, or (`false`) to go on; answers whether it lives.
@@ -65,7 +81,9 @@ pub fn deregister(keys: &Keys, id: &str) -> Call<u64> {
 /// nothing: a claim that was waiting when it was asked may still bring one task, which it hands back.
 #[must_use]
 pub fn ask_to_drain(keys: &Keys, id: &str, drain: bool) -> Call<bool> {
-    Call::new(&DRAIN_SCRIPT, [keys.worker(id), keys.claimed(id)]).arg(u8::from(drain)).arg(millis(DRAIN))
+    Call::new(&DRAIN_SCRIPT, [keys.worker(id), keys.claimed(id)])
+        .arg(u8::from(drain))
+        .arg(millis(DRAIN))
 }
 
 /// The worker `id` itself takes nothing more, for good.

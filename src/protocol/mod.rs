@@ -18,7 +18,9 @@ mod submit;
 mod task;
 
 pub use call::Call;
-pub use claim::{Done, Ending, Take, ack, ack_and_take, blocking_move, claimed, fail, hand_back, take};
+pub use claim::{
+    Done, Ending, Take, ack, ack_and_take, blocking_move, claimed, fail, hand_back, take,
+};
 pub use image::{ImageTask, Source};
 pub use keys::Keys;
 pub use lease::{Registration, Usage, ask_to_drain, deregister, drain, heartbeat, register};

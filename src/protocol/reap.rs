@@ -26,7 +26,11 @@ pub struct Reaped {
 impl FromRedisValue for Reaped {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
         let (rescued, failed, left) = redis::from_redis_value(value)?;
-        Ok(Self { rescued, failed, left })
+        Ok(Self {
+            rescued,
+            failed,
+            left,
+        })
     }
 }
 
@@ -36,7 +40,9 @@ impl FromRedisValue for Reaped {
 pub fn dead(keys: &Keys, pace: Duration) -> Call<Vec<String>> {
     // A little less than the period, so that who comes each time is not refused every other.
     let pace = pace.min(REAP) * 9 / 10;
-    Call::new(&DEAD, [keys.workers(), keys.reaper(), keys.worker("")]).arg(millis(pace)).arg(millis(LEASE))
+    Call::new(&DEAD, [keys.workers(), keys.reaper(), keys.worker("")])
+        .arg(millis(pace))
+        .arg(millis(LEASE))
 }
 
 /// Makes the tasks of `id` the next out, the oldest claim first, and counts the attempt; puts up the fence of `id`

@@ -15,10 +15,15 @@ fn told<T>(value: Option<T>, fact: impl Fn(T) -> Fact) -> Fact {
 /// A worker that drains takes no tasks any more, so that it is neither live nor busy here: what it holds is in flight.
 impl From<&Snapshot> for QueueSeen {
     fn from(seen: &Snapshot) -> Self {
-        let live: Vec<&Worker> =
-            seen.workers.iter().filter(|worker| worker.state != Some(State::Draining)).collect();
-        let busy =
-            live.iter().filter(|worker| worker.claimed > 0 || worker.state == Some(State::Busy)).count();
+        let live: Vec<&Worker> = seen
+            .workers
+            .iter()
+            .filter(|worker| worker.state != Some(State::Draining))
+            .collect();
+        let busy = live
+            .iter()
+            .filter(|worker| worker.claimed > 0 || worker.state == Some(State::Busy))
+            .count();
         Self {
             ready: count(seen.ready),
             due: Fact::NotTold,
@@ -45,7 +50,9 @@ impl Worker {
         let since = self.since.unwrap_or(time);
         let attempted = self.claim_at.is_some_and(|at| at > since);
         let drain = match self.state {
-            Some(State::Draining) if self.claimed == 0 && (attempted || time - since >= LAST_CLAIM) => {
+            Some(State::Draining)
+                if self.claimed == 0 && (attempted || time - since >= LAST_CLAIM) =>
+            {
                 Drain::Done
             }
             Some(State::Draining) => Drain::Asked,
@@ -59,12 +66,28 @@ impl Worker {
             Some(State::Idle) => Doing::Idle,
             _ => Doing::Unknown,
         };
-        #[expect(clippy::cast_possible_truncation, reason = "a percentage; far beyond it the most there is")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a percentage; far beyond it the most there is"
+        )]
         let cpu = self.cpu.map(|cpu| cpu.round() as i32);
         let lasts = self.since.map(|since| (time - since).max(0));
-        let says = Says { doing, lasts, cpu, tasks: self.claimed };
+        let says = Says {
+            doing,
+            lasts,
+            cpu,
+            tasks: self.claimed,
+        };
         let pod = self.pod.clone().filter(|pod| !pod.is_empty());
-        victims::Worker { queue, id: self.id.clone(), pod, busy, drain, since, says }
+        victims::Worker {
+            queue,
+            id: self.id.clone(),
+            pod,
+            busy,
+            drain,
+            since,
+            says,
+        }
     }
 }
 
@@ -73,8 +96,10 @@ fn cpu_sum(live: &[&Worker]) -> Fact {
     if live.is_empty() {
         return Fact::Known(0);
     }
-    let (sum, tell) =
-        live.iter().filter_map(|worker| worker.cpu).fold((0.0, 0u32), |(sum, n), cpu| (sum + cpu, n + 1));
+    let (sum, tell) = live
+        .iter()
+        .filter_map(|worker| worker.cpu)
+        .fold((0.0, 0u32), |(sum, n), cpu| (sum + cpu, n + 1));
     if tell == 0 {
         return Fact::NotTold;
     }
@@ -91,7 +116,13 @@ mod tests {
     use super::*;
 
     fn worker(state: State, claimed: u64, cpu: Option<f64>) -> Worker {
-        Worker { id: "w.1".into(), claimed, state: Some(state), cpu, ..Worker::default() }
+        Worker {
+            id: "w.1".into(),
+            claimed,
+            state: Some(state),
+            cpu,
+            ..Worker::default()
+        }
     }
 
     #[rstest::rstest]
@@ -108,17 +139,37 @@ mod tests {
         #[case] wanted: Drain,
     ) {
         let (since, claim_at) = (Some(5_000), Some(claim_at));
-        let worker = Worker { since, claim_at, ..worker(State::Draining, claimed, None) };
+        let worker = Worker {
+            since,
+            claim_at,
+            ..worker(State::Draining, claimed, None)
+        };
         assert_eq!(worker.seen(time, 0).drain, wanted, "{what}");
     }
 
     #[test]
     fn what_a_worker_does_not_say_is_unknown() {
-        let silent = Worker { pod: Some(String::new()), ..Worker::default() }.seen(60_000, 0);
+        let silent = Worker {
+            pod: Some(String::new()),
+            ..Worker::default()
+        }
+        .seen(60_000, 0);
         assert_eq!((silent.says, silent.pod), (Says::default(), None));
-        let deaf = Worker { since: Some(1_000), claim_at: Some(2_000), ..worker(State::Idle, 0, Some(3.6)) };
-        let Says { doing, lasts, cpu, tasks } = deaf.seen(60_000, 0).says;
-        assert_eq!((doing, lasts, cpu, tasks), (Doing::Deaf, Some(59_000), Some(4), 0));
+        let deaf = Worker {
+            since: Some(1_000),
+            claim_at: Some(2_000),
+            ..worker(State::Idle, 0, Some(3.6))
+        };
+        let Says {
+            doing,
+            lasts,
+            cpu,
+            tasks,
+        } = deaf.seen(60_000, 0).says;
+        assert_eq!(
+            (doing, lasts, cpu, tasks),
+            (Doing::Deaf, Some(59_000), Some(4), 0)
+        );
     }
 
     #[test]
@@ -132,12 +183,22 @@ mod tests {
             ],
             ..Snapshot::default()
         });
-        assert_eq!((seen.in_flight, seen.live, seen.busy), (Fact::Known(2), Fact::Known(2), Fact::Known(1)));
-        assert_eq!(seen.cpu_sum, Fact::Known(180), "the one that tells stands for both");
+        assert_eq!(
+            (seen.in_flight, seen.live, seen.busy),
+            (Fact::Known(2), Fact::Known(2), Fact::Known(1))
+        );
+        assert_eq!(
+            seen.cpu_sum,
+            Fact::Known(180),
+            "the one that tells stands for both"
+        );
     }
 
     #[test]
     fn a_counter_that_is_not_there_is_not_zero() {
-        assert_eq!(QueueSeen::from(&Snapshot::default()).processed, Fact::NotTold);
+        assert_eq!(
+            QueueSeen::from(&Snapshot::default()).processed,
+            Fact::NotTold
+        );
     }
 }

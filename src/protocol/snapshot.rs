@@ -44,8 +44,9 @@ impl Snapshot {
     /// How long the next task out has waited; zero where its producer's clock is ahead.
     #[must_use]
     pub fn oldest_age(&self) -> Option<Duration> {
-        self.oldest_at
-            .map(|at| Duration::from_millis(u64::try_from(self.time.saturating_sub(at)).unwrap_or(0)))
+        self.oldest_at.map(|at| {
+            Duration::from_millis(u64::try_from(self.time.saturating_sub(at)).unwrap_or(0))
+        })
     }
 }
 
@@ -106,8 +107,14 @@ pub fn command_in_full(keys: &Keys) -> Cmd {
 }
 
 fn arguments(command: &mut Cmd, keys: &Keys) -> Cmd {
-    let names =
-        [keys.ready(), keys.workers(), keys.stats(), keys.failed(), keys.worker(""), keys.claimed("")];
+    let names = [
+        keys.ready(),
+        keys.workers(),
+        keys.stats(),
+        keys.failed(),
+        keys.worker(""),
+        keys.claimed(""),
+    ];
     command.arg(names.len()).arg(&names).arg(MAX_WORKERS).take()
 }
 
@@ -128,7 +135,9 @@ pub fn parse(answer: Value) -> Result<Snapshot, String> {
     let mut fields = fields.into_iter();
     let mut next = || fields.next().unwrap_or(Value::Nil);
     if number::<i64>(&next()) != Some(1) {
-        return Err(text(next()).unwrap_or_else(|| "the look answered neither facts nor a sentence".into()));
+        return Err(
+            text(next()).unwrap_or_else(|| "the look answered neither facts nor a sentence".into())
+        );
     }
     let snapshot = Snapshot {
         time: required(&next(), "time")?,
@@ -197,7 +206,11 @@ fn text(value: Value) -> Option<String> {
 }
 
 fn list(value: Value) -> Vec<Value> {
-    if let Value::Array(items) = value { items } else { Vec::new() }
+    if let Value::Array(items) = value {
+        items
+    } else {
+        Vec::new()
+    }
 }
 
 /// A value's kind, for sentences: what it holds may be anything and is not repeated.

@@ -35,7 +35,10 @@ impl FromRedisValue for Push {
 /// Pushes `tasks`, the first of them next out, all or none: none while results or memory are full ([`MAX_UNREAD`],
 /// [`MAX_MEMORY`]). Unlike [`super::push`] it must not be repeated when its answer was lost. Fails only when a body cannot be
 /// written as JSON.
-pub fn push_if_room<B: Serialize>(keys: &Keys, tasks: &[Task<B>]) -> Result<Call<Push>, RedisError> {
+pub fn push_if_room<B: Serialize>(
+    keys: &Keys,
+    tasks: &[Task<B>],
+) -> Result<Call<Push>, RedisError> {
     push_within(keys, tasks, MAX_UNREAD, MAX_MEMORY)
 }
 

@@ -30,14 +30,22 @@ fn one() -> u32 {
 impl<B> Task<B> {
     /// A first submission, now, under a random id of 32 hexadecimal digits.
     pub fn new(body: B) -> Self {
-        Self { id: format!("{:032x}", fastrand::u128(..)), at: now_ms(), attempt: 1, keep: None, body }
+        Self {
+            id: format!("{:032x}", fastrand::u128(..)),
+            at: now_ms(),
+            attempt: 1,
+            keep: None,
+            body,
+        }
     }
 }
 
 /// The time of this machine in milliseconds since 1970.
 #[must_use]
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -53,6 +61,12 @@ pub fn push<B: Serialize>(keys: &Keys, tasks: &[Task<B>]) -> Result<Pipeline, Re
     for task in tasks {
         command.arg(serde_json::to_vec(task).map_err(std::io::Error::from)?);
     }
-    pipeline.ignore().cmd("HINCRBY").arg(keys.stats()).arg("arrived").arg(tasks.len()).ignore();
+    pipeline
+        .ignore()
+        .cmd("HINCRBY")
+        .arg(keys.stats())
+        .arg("arrived")
+        .arg(tasks.len())
+        .ignore();
     Ok(pipeline)
 }

@@ -7,7 +7,9 @@ use crate::decide::{Reason, Time};
 /// The conditions of one look; each keeps its `lastTransitionTime` while its status stays.
 #[must_use]
 pub fn conditions(observed: &Observed, before: &[Condition], now: Time) -> Vec<Condition> {
-    let Verdict { reason, sentence, .. } = &observed.verdict;
+    let Verdict {
+        reason, sentence, ..
+    } = &observed.verdict;
     let known = observed.missing.is_none();
     let missing = observed.missing.as_deref().unwrap_or("all facts are fresh");
     let blocked = matches!(
@@ -37,33 +39,71 @@ pub fn conditions(observed: &Observed, before: &[Condition], now: Time) -> Vec<C
         _ => (false, "DesiredWithinRange"),
     };
     let ready = known && !blocked;
-    let why_not = if blocked { reason.as_str() } else { "FactsMissing" };
-    let fresh = (known, if known { "AllFactsRead" } else { "FactsMissing" });
+    let why_not = if blocked {
+        reason.as_str()
+    } else {
+        "FactsMissing"
+    };
+    let fresh = (
+        known,
+        if known {
+            "AllFactsRead"
+        } else {
+            "FactsMissing"
+        },
+    );
     let trouble = if known { sentence } else { missing };
     let all = [
         (
             "Ready",
             (ready, if ready { "Scaling" } else { why_not }),
-            if ready { "the pool scales its target" } else { trouble },
+            if ready {
+                "the pool scales its target"
+            } else {
+                trouble
+            },
         ),
-        ("ScalingActive", active, if active.0 { "the rules decide" } else { trouble }),
-        ("AbleToScale", able, if able.0 { "the target's scale can be written" } else { sentence }),
+        (
+            "ScalingActive",
+            active,
+            if active.0 {
+                "the rules decide"
+            } else {
+                trouble
+            },
+        ),
+        (
+            "AbleToScale",
+            able,
+            if able.0 {
+                "the target's scale can be written"
+            } else {
+                sentence
+            },
+        ),
         (
             "ScalingLimited",
             limited,
-            if limited.0 { sentence } else { "the wanted number lies within the bounds" },
+            if limited.0 {
+                sentence
+            } else {
+                "the wanted number lies within the bounds"
+            },
         ),
         ("MetricsFresh", fresh, missing),
     ];
     let make = |(type_, (status, reason), message): (&str, (bool, &str), &str)| {
         let status = if status { "True" } else { "False" };
-        let old = before.iter().find(|old| old.type_ == type_ && old.status == status);
+        let old = before
+            .iter()
+            .find(|old| old.type_ == type_ && old.status == status);
         Condition {
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: reason.to_owned(),
             message: message.to_owned(),
-            last_transition_time: old.map_or_else(|| timestamp(now), |old| old.last_transition_time),
+            last_transition_time: old
+                .map_or_else(|| timestamp(now), |old| old.last_transition_time),
             observed_generation: observed.generation,
         }
     };

@@ -10,12 +10,24 @@ pub fn display(target: &str, load: &Load, now: i64) -> Display {
         target: target.to_owned(),
         queue: show(load.ready, |n| n.to_string()),
         busy: join(load.busy, load.live, |busy, live| format!("{busy}/{live}")),
-        util: join(load.busy, load.live, |busy, live| format!("{}%", percent(busy, live))),
-        wait: show(load.oldest_at, |at| span(now - at)),
-        cpu: join(load.cpu_sum, load.live, |sum, live| format!("{}%", sum / live.max(1))),
-        success: join(load.processed, load.failed.join(Fact::Known(0), i64::max), |done, failed| {
-            if done + failed == 0 { "-".to_owned() } else { format!("{}%", percent(done, done + failed)) }
+        util: join(load.busy, load.live, |busy, live| {
+            format!("{}%", percent(busy, live))
         }),
+        wait: show(load.oldest_at, |at| span(now - at)),
+        cpu: join(load.cpu_sum, load.live, |sum, live| {
+            format!("{}%", sum / live.max(1))
+        }),
+        success: join(
+            load.processed,
+            load.failed.join(Fact::Known(0), i64::max),
+            |done, failed| {
+                if done + failed == 0 {
+                    "-".to_owned()
+                } else {
+                    format!("{}%", percent(done, done + failed))
+                }
+            },
+        ),
         eta: eta(load).map_or_else(|| "-".to_owned(), span),
     }
 }
@@ -72,14 +84,23 @@ mod tests {
             ..Load::NOT_TOLD
         };
         let shown = display("Deployment/filter-worker", &load, 100_400);
-        assert_eq!((&*shown.queue, &*shown.busy, &*shown.util), ("17", "4/5", "80%"));
-        assert_eq!((&*shown.wait, &*shown.cpu, &*shown.success, &*shown.eta), ("6s", "64%", "100%", "34s"));
+        assert_eq!(
+            (&*shown.queue, &*shown.busy, &*shown.util),
+            ("17", "4/5", "80%")
+        );
+        assert_eq!(
+            (&*shown.wait, &*shown.cpu, &*shown.success, &*shown.eta),
+            ("6s", "64%", "100%", "34s")
+        );
     }
 
     #[test]
     fn unknown_is_a_question_mark_and_never_zero() {
         let shown = display("Deployment/x", &Load::MISSING, 0);
-        assert_eq!((&*shown.queue, &*shown.busy, &*shown.util, &*shown.eta), ("?", "?", "?", "-"));
+        assert_eq!(
+            (&*shown.queue, &*shown.busy, &*shown.util, &*shown.eta),
+            ("?", "?", "?", "-")
+        );
         assert_eq!(display("Deployment/x", &Load::NOT_TOLD, 0).busy, "-");
     }
 }

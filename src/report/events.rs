@@ -25,7 +25,12 @@ pub struct Note {
 }
 
 /// Publishes `note`; `instance` tells this process from others.
-pub async fn publish(client: Client, note: &Note, instance: &str, now: Timestamp) -> Result<(), kube::Error> {
+pub async fn publish(
+    client: Client,
+    note: &Note,
+    instance: &str,
+    now: Timestamp,
+) -> Result<(), kube::Error> {
     let Key { namespace, name } = &note.pool;
     let event = Event {
         metadata: ObjectMeta {
@@ -50,5 +55,8 @@ pub async fn publish(client: Client, note: &Note, instance: &str, now: Timestamp
         type_: Some(if note.warning { "Warning" } else { "Normal" }.to_owned()),
         ..Event::default()
     };
-    Api::<Event>::namespaced(client, namespace).create(&PostParams::default(), &event).await.map(drop)
+    Api::<Event>::namespaced(client, namespace)
+        .create(&PostParams::default(), &event)
+        .await
+        .map(drop)
 }

@@ -44,7 +44,10 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         // 1 ms to 16 s.
-        Self { reaction: Some(Histogram::new(exponential_buckets(0.001, 2.0, 15))), ..Self::default() }
+        Self {
+            reaction: Some(Histogram::new(exponential_buckets(0.001, 2.0, 15))),
+            ..Self::default()
+        }
     }
 
     /// A decision of `pool` became `reason`.
@@ -59,7 +62,9 @@ impl Metrics {
 
     /// A scale was written, or could not be; `reaction` is the time from Redis's push to the answered patch.
     pub fn scaled(&self, ok: bool, reaction: Option<Duration>) {
-        self.scale_writes.get_or_create(&[("result", if ok { "ok" } else { "error" })]).inc();
+        self.scale_writes
+            .get_or_create(&[("result", if ok { "ok" } else { "error" })])
+            .inc();
         if let (Some(histogram), Some(reaction), true) = (&self.reaction, reaction, ok) {
             histogram.observe(reaction.as_secs_f64());
         }
@@ -84,9 +89,17 @@ impl Metrics {
             "Decisions that differ from the one before, by reason",
             self.decisions.clone(),
         );
-        registry.register("status_writes", "Statuses written", self.status_writes.clone());
+        registry.register(
+            "status_writes",
+            "Statuses written",
+            self.status_writes.clone(),
+        );
         registry.register("events", "Events published", self.events.clone());
-        registry.register("scale_writes", "Scales written, by result", self.scale_writes.clone());
+        registry.register(
+            "scale_writes",
+            "Scales written, by result",
+            self.scale_writes.clone(),
+        );
         if let Some(reaction) = &self.reaction {
             registry.register(
                 "reaction_seconds",
@@ -120,8 +133,10 @@ impl Pools {
         let mut family = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
         for pool in &self.0 {
             for (label, value) in values(pool) {
-                let mut labels: Labels<'_> =
-                    vec![("namespace", &pool.pool.namespace), ("name", &pool.pool.name)];
+                let mut labels: Labels<'_> = vec![
+                    ("namespace", &pool.pool.namespace),
+                    ("name", &pool.pool.name),
+                ];
                 labels.extend(label);
                 ConstGauge::new(value).encode(family.encode_family(&LabelSlice(&labels))?)?;
             }
@@ -136,7 +151,11 @@ impl Pools {
         which: impl Fn(&Load) -> Fact,
     ) -> Result<(), std::fmt::Error> {
         self.family(encoder, about, |pool| {
-            which(&pool.load).known().map(|n| (None, float(n))).into_iter().collect()
+            which(&pool.load)
+                .known()
+                .map(|n| (None, float(n)))
+                .into_iter()
+                .collect()
         })
     }
 }
@@ -156,31 +175,69 @@ impl EncodeLabelSet for LabelSlice<'_> {
 impl Collector for Pools {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let to = &mut encoder;
-        self.fact(to, ("ready_tasks", "Tasks that wait and could be taken now"), |load| load.ready)?;
-        self.fact(to, ("in_flight_tasks", "Tasks that a worker holds"), |load| load.in_flight)?;
-        self.family(to, ("oldest_wait_seconds", "How long the oldest ready task has waited"), |pool| {
-            pool.oldest_wait.map(|wait| (None, wait.as_secs_f64())).into_iter().collect()
-        })?;
+        self.fact(
+            to,
+            ("ready_tasks", "Tasks that wait and could be taken now"),
+            |load| load.ready,
+        )?;
+        self.fact(
+            to,
+            ("in_flight_tasks", "Tasks that a worker holds"),
+            |load| load.in_flight,
+        )?;
+        self.family(
+            to,
+            (
+                "oldest_wait_seconds",
+                "How long the oldest ready task has waited",
+            ),
+            |pool| {
+                pool.oldest_wait
+                    .map(|wait| (None, wait.as_secs_f64()))
+                    .into_iter()
+                    .collect()
+            },
+        )?;
         self.family(to, ("workers", "Workers with a lease, by state"), |pool| {
             let (Some(live), Some(busy)) = (pool.load.live.known(), pool.load.busy.known()) else {
                 return Vec::new();
             };
-            vec![(Some(("state", "busy")), float(busy)), (Some(("state", "idle")), float(live - busy))]
+            vec![
+                (Some(("state", "busy")), float(busy)),
+                (Some(("state", "idle")), float(live - busy)),
+            ]
         })?;
-        self.family(to, ("replicas", "Replicas of the target, by kind"), |pool| {
-            let known =
-                pool.replicas.iter().filter_map(|(kind, n)| Some((Some(("kind", *kind)), f64::from((*n)?))));
-            known.collect()
-        })?;
+        self.family(
+            to,
+            ("replicas", "Replicas of the target, by kind"),
+            |pool| {
+                let known = pool
+                    .replicas
+                    .iter()
+                    .filter_map(|(kind, n)| Some((Some(("kind", *kind)), f64::from((*n)?))));
+                known.collect()
+            },
+        )?;
         self.family(to, ("facts_age_seconds", "Age of the last look"), |pool| {
-            pool.age.map(|age| (None, age.as_secs_f64())).into_iter().collect()
+            pool.age
+                .map(|age| (None, age.as_secs_f64()))
+                .into_iter()
+                .collect()
         })?;
-        self.family(to, ("source_up", "Whether the facts could be read at the last look"), |pool| {
-            vec![(None, f64::from(u8::from(pool.up)))]
-        })?;
+        self.family(
+            to,
+            (
+                "source_up",
+                "Whether the facts could be read at the last look",
+            ),
+            |pool| vec![(None, f64::from(u8::from(pool.up)))],
+        )?;
         self.fact(
             to,
-            ("task_conservation_gap", "Tasks arrived less those done, waiting, in flight and failed"),
+            (
+                "task_conservation_gap",
+                "Tasks arrived less those done, waiting, in flight and failed",
+            ),
             gap,
         )
     }
@@ -194,7 +251,10 @@ fn float(n: i64) -> f64 {
 /// `arrived − done − waiting − in flight − failed`: zero while no task is lost.
 fn gap(load: &Load) -> Fact {
     let all = [load.processed, load.ready, load.in_flight, load.failed];
-    match (load.arrived, all.into_iter().fold(Fact::NotTold, Fact::plus)) {
+    match (
+        load.arrived,
+        all.into_iter().fold(Fact::NotTold, Fact::plus),
+    ) {
         (Fact::Known(arrived), Fact::Known(sum)) => Fact::Known(arrived - sum),
         _ => Fact::NotTold,
     }

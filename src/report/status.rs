@@ -3,8 +3,8 @@
 use super::conditions::conditions;
 use super::display::display;
 use crate::api::{
-    Change, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, NextStatus, OutlookStatus,
-    TrailStep, WorkerPoolStatus, timestamp,
+    Change, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, NextStatus,
+    OutlookStatus, TrailStep, WorkerPoolStatus, timestamp,
 };
 use crate::decide::{Fact, Load, Memory, Millis, Next, Outlook, Reason, Step, Time};
 use jiff::Timestamp;
@@ -37,7 +37,15 @@ impl Verdict {
     /// Nothing could be decided, and the number stays at `to`.
     #[must_use]
     pub fn stay(reason: Reason, sentence: String, to: i32) -> Self {
-        Self { reason, sentence, from: to, to, confidence: 0, written: false, reaction: None }
+        Self {
+            reason,
+            sentence,
+            from: to,
+            to,
+            confidence: 0,
+            written: false,
+            reaction: None,
+        }
     }
 }
 
@@ -68,7 +76,15 @@ pub fn next_status(
     before: &WorkerPoolStatus,
     now: Time,
 ) -> WorkerPoolStatus {
-    let Verdict { reason, sentence, from, to, confidence, written, .. } = &observed.verdict;
+    let Verdict {
+        reason,
+        sentence,
+        from,
+        to,
+        confidence,
+        written,
+        ..
+    } = &observed.verdict;
     let mut load = observed.load;
     load.cpu_sum = calm_cpu(&load, before);
     let kept = before.decision.as_ref().filter(|old| {
@@ -99,7 +115,14 @@ pub fn next_status(
 
 /// Appends the change that `verdict` made; the oldest goes when there are more than 50.
 pub fn remember(history: &mut Vec<Change>, verdict: &Verdict, now: Time) {
-    let Verdict { reason, sentence, from, to, reaction, .. } = verdict;
+    let Verdict {
+        reason,
+        sentence,
+        from,
+        to,
+        reaction,
+        ..
+    } = verdict;
     history.push(Change {
         at: timestamp(now),
         from: *from,
@@ -113,10 +136,25 @@ pub fn remember(history: &mut Vec<Change>, verdict: &Verdict, now: Time) {
 
 /// How the decision of `status` came about and what may come next, in words: made only for a status that is written.
 pub fn explain(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Outlook) {
-    let Some(decision) = &mut status.decision else { return };
-    decision.trail = trail.iter().map(|step| TrailStep { step: step.label(), says: step.says() }).collect();
-    let next = |next: Next| NextStatus { to: next.to, at: next.at.map(timestamp), tasks: next.tasks };
-    decision.next = Some(OutlookStatus { up: outlook.up.map(next), down: outlook.down.map(next) });
+    let Some(decision) = &mut status.decision else {
+        return;
+    };
+    decision.trail = trail
+        .iter()
+        .map(|step| TrailStep {
+            step: step.label(),
+            says: step.says(),
+        })
+        .collect();
+    let next = |next: Next| NextStatus {
+        to: next.to,
+        at: next.at.map(timestamp),
+        tasks: next.tasks,
+    };
+    decision.next = Some(OutlookStatus {
+        up: outlook.up.map(next),
+        down: outlook.down.map(next),
+    });
 }
 
 /// Whether a person who looks at either sees the same. Ages in the columns, the time of the look, the trail and the
@@ -124,7 +162,8 @@ pub fn explain(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Outlook) 
 #[must_use]
 pub fn same_to_a_person(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
     a.observed_generation == b.observed_generation
-        && (a.replicas, a.desired_replicas, &a.selector) == (b.replicas, b.desired_replicas, &b.selector)
+        && (a.replicas, a.desired_replicas, &a.selector)
+            == (b.replicas, b.desired_replicas, &b.selector)
         && told(a) == told(b)
         && a.conditions == b.conditions
         && facts(a) == facts(b)
@@ -133,25 +172,69 @@ pub fn same_to_a_person(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
 
 // By reference: this is asked at every look, and a decision's trail is long.
 fn told(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i32, i32)> {
-    let DecisionStatus { reason, sentence, confidence, at, from, to, trail: _, next: _ } =
-        status.decision.as_ref()?;
+    let DecisionStatus {
+        reason,
+        sentence,
+        confidence,
+        at,
+        from,
+        to,
+        trail: _,
+        next: _,
+    } = status.decision.as_ref()?;
     Some((reason, sentence, *confidence, *at, *from, *to))
 }
 
 fn facts(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
     let metrics = status.metrics.as_ref()?;
-    let MetricsStatus { at: _, ready, in_flight, live, busy, cpu_percent, .. } = metrics;
-    let MetricsStatus { task_millis, processed, failed, oldest_at, .. } = metrics;
-    Some([ready, in_flight, live, busy, cpu_percent, task_millis, processed, failed, oldest_at])
+    let MetricsStatus {
+        at: _,
+        ready,
+        in_flight,
+        live,
+        busy,
+        cpu_percent,
+        ..
+    } = metrics;
+    let MetricsStatus {
+        task_millis,
+        processed,
+        failed,
+        oldest_at,
+        ..
+    } = metrics;
+    Some([
+        ready,
+        in_flight,
+        live,
+        busy,
+        cpu_percent,
+        task_millis,
+        processed,
+        failed,
+        oldest_at,
+    ])
 }
 
 fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
-    let Display { target, queue, busy, util, wait: _, cpu, success, eta: _ } = status.display.as_ref()?;
+    let Display {
+        target,
+        queue,
+        busy,
+        util,
+        wait: _,
+        cpu,
+        success,
+        eta: _,
+    } = status.display.as_ref()?;
     Some([target, queue, busy, util, cpu, success])
 }
 
 fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Fact {
-    let old = before.metrics.as_ref().and_then(|metrics| metrics.cpu_percent.value);
+    let old = before
+        .metrics
+        .as_ref()
+        .and_then(|metrics| metrics.cpu_percent.value);
     match (load.cpu_sum, load.live, old) {
         (Fact::Known(sum), Fact::Known(live), Some(old))
             if live > 0 && (sum / live - old).abs() < CPU_STEP =>
@@ -164,14 +247,23 @@ fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Fact {
 
 fn metrics(load: &Load, missing: Option<&str>, now: Time) -> MetricsStatus {
     let metric = |fact: Fact| match fact {
-        Fact::Known(value) => MetricStatus { value: Some(value), missing: None },
-        Fact::Missing => {
-            MetricStatus { value: None, missing: Some(missing.unwrap_or("could not be read").to_owned()) }
-        }
-        Fact::NotTold => MetricStatus { value: None, missing: Some("the queue does not tell it".to_owned()) },
+        Fact::Known(value) => MetricStatus {
+            value: Some(value),
+            missing: None,
+        },
+        Fact::Missing => MetricStatus {
+            value: None,
+            missing: Some(missing.unwrap_or("could not be read").to_owned()),
+        },
+        Fact::NotTold => MetricStatus {
+            value: None,
+            missing: Some("the queue does not tell it".to_owned()),
+        },
     };
     let mean = |sum: Fact, of: Fact| match (sum, of) {
-        (Fact::Known(sum), Fact::Known(of)) => sum.checked_div(of).map_or(Fact::NotTold, Fact::Known),
+        (Fact::Known(sum), Fact::Known(of)) => {
+            sum.checked_div(of).map_or(Fact::NotTold, Fact::Known)
+        }
         (Fact::Missing, _) | (_, Fact::Missing) => Fact::Missing,
         _ => Fact::NotTold,
     };

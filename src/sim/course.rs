@@ -60,14 +60,27 @@ impl Course {
     /// An empty one.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), stretch: 1, ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            stretch: 1,
+            ..Self::default()
+        }
     }
 
     /// Takes in a look of a replay.
     pub fn line(&mut self, line: &Line, decision: &Decision) {
         let load = Load::sum(&line.queues);
         let (ready, busy, live) = (load.ready.known(), load.busy.known(), load.live.known());
-        self.add(Point { at: line.at, ready, busy, live, wanted: decision.replicas }, decision);
+        self.add(
+            Point {
+                at: line.at,
+                ready,
+                busy,
+                live,
+                wanted: decision.replicas,
+            },
+            decision,
+        );
     }
 
     /// Takes in a look of a play.
@@ -75,7 +88,16 @@ impl Course {
         let count = |n: usize| i64::try_from(n).ok();
         let (ready, busy, live) = (count(moment.ready), count(moment.busy), count(moment.live));
         let wanted = moment.decision.replicas;
-        self.add(Point { at: moment.at, ready, busy, live, wanted }, moment.decision);
+        self.add(
+            Point {
+                at: moment.at,
+                ready,
+                busy,
+                live,
+                wanted,
+            },
+            moment.decision,
+        );
     }
 
     fn add(&mut self, point: Point, decision: &Decision) {
@@ -86,7 +108,12 @@ impl Course {
                 self.push(point);
             }
         }
-        let Decision { from, replicas: to, why, .. } = decision;
+        let Decision {
+            from,
+            replicas: to,
+            why,
+            ..
+        } = decision;
         if from == to {
             return;
         }
@@ -106,8 +133,14 @@ impl Course {
 
     fn push(&mut self, point: Point) {
         match self.points.last_mut() {
-            Some(last) if last.at.0.div_euclid(self.stretch) == point.at.0.div_euclid(self.stretch) => {
-                *last = Point { at: last.at, ready: last.ready.max(point.ready), ..point };
+            Some(last)
+                if last.at.0.div_euclid(self.stretch) == point.at.0.div_euclid(self.stretch) =>
+            {
+                *last = Point {
+                    at: last.at,
+                    ready: last.ready.max(point.ready),
+                    ..point
+                };
             }
             _ => self.points.push(point),
         }
@@ -123,7 +156,12 @@ mod tests {
         let mut course = Course::new("x");
         for i in 0..100_000i32 {
             let ready = Some(if i == 4321 { 999 } else { 1 });
-            course.push(Point { at: Time(i64::from(i) * 10), ready, wanted: i, ..Point::default() });
+            course.push(Point {
+                at: Time(i64::from(i) * 10),
+                ready,
+                wanted: i,
+                ..Point::default()
+            });
             if course.points.len() > POINTS {
                 course.stretch *= 2;
                 for point in std::mem::take(&mut course.points) {
@@ -131,8 +169,19 @@ mod tests {
                 }
             }
         }
-        assert!((POINTS / 2..=POINTS).contains(&course.points.len()), "{}", course.points.len());
-        assert_eq!(course.points.iter().filter(|point| point.ready == Some(999)).count(), 1);
+        assert!(
+            (POINTS / 2..=POINTS).contains(&course.points.len()),
+            "{}",
+            course.points.len()
+        );
+        assert_eq!(
+            course
+                .points
+                .iter()
+                .filter(|point| point.ready == Some(999))
+                .count(),
+            1
+        );
         assert_eq!(course.points.last().map(|point| point.wanted), Some(99_999));
     }
 }

@@ -29,8 +29,7 @@ const COUNTS: [Count; 9] = [
     ("failed", |seen| &mut seen.failed),
     ("busyMillis", |seen| &mut seen.busy_millis),
 ];
-const KEYS: &str =
-    "t, ready, due, inFlight, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
+const KEYS: &str = "t, ready, due, inFlight, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
 /// Tasks that one play may have.
 const TASKS: usize = 5_000_000;
 
@@ -54,8 +53,11 @@ impl Line {
         let queues = match (map.remove("queues"), names) {
             (None, [_]) => vec![queue(map, at, "", &mut missing)?],
             (None, _) => {
-                let all =
-                    names.iter().map(|name| format!("\"{name}\": {{…}}")).collect::<Vec<_>>().join(", ");
+                let all = names
+                    .iter()
+                    .map(|name| format!("\"{name}\": {{…}}"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
                 return Err(format!(
                     "the pool has {} queues: write {{\"t\": …, \"queues\": {{{all}}}}}",
                     names.len()
@@ -75,19 +77,34 @@ impl Line {
                             missing.push(format!("queue {name}"));
                             QueueSeen::MISSING
                         }
-                        Some(Value::Object(map)) => queue(map, at, &format!("{name}: "), &mut missing)?,
-                        Some(_) => return Err(format!("queue {name} must be an object of facts, or null")),
+                        Some(Value::Object(map)) => {
+                            queue(map, at, &format!("{name}: "), &mut missing)?
+                        }
+                        Some(_) => {
+                            return Err(format!("queue {name} must be an object of facts, or null"));
+                        }
                     });
                 }
                 if let Some(other) = queues.keys().next() {
-                    return Err(format!("the pool has no queue {other}: it has {}", names.join(", ")));
+                    return Err(format!(
+                        "the pool has no queue {other}: it has {}",
+                        names.join(", ")
+                    ));
                 }
                 seen
             }
-            (Some(_), _) => return Err("queues must be an object: {\"name\": {\"ready\": 3}}".to_owned()),
+            (Some(_), _) => {
+                return Err("queues must be an object: {\"name\": {\"ready\": 3}}".to_owned());
+            }
         };
-        let missing = (!missing.is_empty()).then(|| format!("{} could not be read", missing.join(", ")));
-        Ok(Self { at, queues, replicas, missing })
+        let missing =
+            (!missing.is_empty()).then(|| format!("{} could not be read", missing.join(", ")));
+        Ok(Self {
+            at,
+            queues,
+            replicas,
+            missing,
+        })
     }
 
     /// The line that reads as `self` again.
@@ -96,18 +113,26 @@ impl Line {
         let facts = match self.queues.as_slice() {
             [seen] => facts(*seen, self.at),
             all => {
-                let queues = names.iter().zip(all).map(|(name, seen)| (*name, facts(*seen, self.at)));
+                let queues = names
+                    .iter()
+                    .zip(all)
+                    .map(|(name, seen)| (*name, facts(*seen, self.at)));
                 let queues = queues.map(|(name, facts)| format!("{}:{{{facts}}}", json!(name)));
                 format!("\"queues\":{{{}}}", queues.collect::<Vec<_>>().join(","))
             }
         };
-        let replicas = self.replicas.map(|replicas| format!("\"replicas\":{replicas}"));
+        let replicas = self
+            .replicas
+            .map(|replicas| format!("\"replicas\":{replicas}"));
         let all = [
             Some(format!("\"t\":{}", seconds(self.at.0))),
             Some(facts).filter(|facts| !facts.is_empty()),
             replicas,
         ];
-        format!("{{{}}}", all.into_iter().flatten().collect::<Vec<_>>().join(","))
+        format!(
+            "{{{}}}",
+            all.into_iter().flatten().collect::<Vec<_>>().join(",")
+        )
     }
 }
 
@@ -123,7 +148,10 @@ pub fn trace(text: &str, names: &[&str]) -> Result<Vec<Line>, String> {
         all.push(line);
     }
     if all.is_empty() {
-        Err("there is no line: write one for each look, such as {\"t\": 0, \"ready\": 3}".to_owned())
+        Err(
+            "there is no line: write one for each look, such as {\"t\": 0, \"ready\": 3}"
+                .to_owned(),
+        )
     } else {
         Ok(all)
     }
@@ -139,9 +167,14 @@ pub fn arrivals(text: &str) -> Result<(i64, Vec<i64>), String> {
         let refuse = |what: &str| format!("line {number}: {what}");
         let mut map = object(text).map_err(|error| refuse(&error))?;
         let at = instant(&mut map).map_err(|error| refuse(&error))?;
-        let tasks = map.remove("n").as_ref().and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-        let tasks =
-            tasks.ok_or_else(|| refuse("n, how many tasks arrive at t, must be a whole number from 0"))?;
+        let tasks = map
+            .remove("n")
+            .as_ref()
+            .and_then(Value::as_u64)
+            .and_then(|n| usize::try_from(n).ok());
+        let tasks = tasks.ok_or_else(|| {
+            refuse("n, how many tasks arrive at t, must be a whole number from 0")
+        })?;
         if let Some(key) = map.keys().next() {
             return Err(refuse(&format!(
                 "there is no {key}: a line of arrivals is {{\"t\": seconds, \"n\": tasks}}"
@@ -149,14 +182,17 @@ pub fn arrivals(text: &str) -> Result<(i64, Vec<i64>), String> {
         }
         forward(number, last, at)?;
         if all.len().saturating_add(tasks) > TASKS {
-            return Err(refuse(&format!("more than {TASKS} tasks: play a part of them")));
+            return Err(refuse(&format!(
+                "more than {TASKS} tasks: play a part of them"
+            )));
         }
         last = Some(at);
         begin = begin.or(last);
         all.extend(std::iter::repeat_n(at.0 * 1000, tasks));
     }
-    let begin =
-        begin.ok_or("there is no line: write when how many tasks arrive, such as {\"t\": 0, \"n\": 3}")?;
+    let begin = begin.ok_or(
+        "there is no line: write when how many tasks arrive, such as {\"t\": 0, \"n\": 3}",
+    )?;
     Ok((begin.0 * 1000, all))
 }
 
@@ -189,9 +225,12 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 fn instant(map: &mut Map<String, Value>) -> Result<Time, String> {
-    let value = map.remove("t").ok_or("t is missing: write when it was, in seconds from 0 or since 1970")?;
+    let value = map
+        .remove("t")
+        .ok_or("t is missing: write when it was, in seconds from 0 or since 1970")?;
     let t = value.as_f64().filter(|t| (0.0..1e11).contains(t));
-    t.map(|t| Time(millis(t))).ok_or_else(|| format!("t is {value}: write seconds, from 0 or since 1970"))
+    t.map(|t| Time(millis(t)))
+        .ok_or_else(|| format!("t is {value}: write seconds, from 0 or since 1970"))
 }
 
 /// The facts in `map`; absent is not told, null could not be read.
@@ -209,7 +248,9 @@ fn queue(
             Ok(Some(None))
         }
         Some(value) => {
-            let fine = value.as_f64().filter(|n| (0.0..1e15).contains(n) && (!whole || n.fract() == 0.0));
+            let fine = value
+                .as_f64()
+                .filter(|n| (0.0..1e15).contains(n) && (!whole || n.fract() == 0.0));
             fine.map(|n| Some(Some(n))).ok_or_else(|| {
                 let whole = if whole { "whole " } else { "" };
                 format!(
@@ -239,7 +280,9 @@ fn queue(
         fact => fact,
     };
     match map.keys().next() {
-        Some(key) => Err(format!("there is no fact {of}{key}: a line may have {KEYS}")),
+        Some(key) => Err(format!(
+            "there is no fact {of}{key}: a line may have {KEYS}"
+        )),
         None => Ok(seen),
     }
 }
@@ -261,7 +304,10 @@ fn facts(mut seen: QueueSeen, at: Time) -> String {
     all.collect::<Vec<_>>().join(",")
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cast that saturates, of numbers that were checked")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast that saturates, of numbers that were checked"
+)]
 fn millis(seconds: f64) -> i64 {
     (seconds * 1000.0).round() as i64
 }
@@ -269,7 +315,11 @@ fn millis(seconds: f64) -> i64 {
 /// Milliseconds as seconds: whole ones without a point.
 #[expect(clippy::cast_precision_loss, reason = "times far below 2^52")]
 pub(super) fn seconds(millis: i64) -> Value {
-    if millis % 1000 == 0 { json!(millis / 1000) } else { float(millis as f64 / 1000.0) }
+    if millis % 1000 == 0 {
+        json!(millis / 1000)
+    } else {
+        float(millis as f64 / 1000.0)
+    }
 }
 
 fn float(n: f64) -> Value {
@@ -287,12 +337,17 @@ mod tests {
             &["q"],
         );
         let line = line.expect("a line");
-        let [seen] = line.queues.as_slice() else { panic!("one queue") };
+        let [seen] = line.queues.as_slice() else {
+            panic!("one queue")
+        };
         assert_eq!(
             (line.at, seen.ready, seen.busy, seen.in_flight),
             (Time(2500), Fact::Known(3), Fact::Missing, Fact::NotTold)
         );
-        assert_eq!((seen.cpu_sum, seen.oldest_at), (Fact::Known(202), Fact::Known(1000)));
+        assert_eq!(
+            (seen.cpu_sum, seen.oldest_at),
+            (Fact::Known(202), Fact::Known(1000))
+        );
         assert_eq!(line.missing.as_deref(), Some("busy could not be read"));
     }
 
@@ -322,17 +377,38 @@ mod tests {
             ("{\"ready\": 1}", "line 1: t is missing: write when it was"),
             ("{\"t\": \"now\"}", "line 1: t is \"now\": write seconds"),
             ("{\"t\": -1}", "line 1: t is -1: write seconds"),
-            ("{\"t\": 5}\n{\"t\": 4.5}", "line 2: t goes back from 5 to 4.5: sort the lines by t"),
-            ("{\"t\": 0, \"ready\": -1}", "line 1: ready is -1: write a whole number from 0, or null"),
-            ("{\"t\": 0, \"ready\": 1.5}", "line 1: ready is 1.5: write a whole number"),
-            ("{\"t\": 0, \"redy\": 1}", "line 1: there is no fact redy: a line may have t, ready"),
+            (
+                "{\"t\": 5}\n{\"t\": 4.5}",
+                "line 2: t goes back from 5 to 4.5: sort the lines by t",
+            ),
+            (
+                "{\"t\": 0, \"ready\": -1}",
+                "line 1: ready is -1: write a whole number from 0, or null",
+            ),
+            (
+                "{\"t\": 0, \"ready\": 1.5}",
+                "line 1: ready is 1.5: write a whole number",
+            ),
+            (
+                "{\"t\": 0, \"redy\": 1}",
+                "line 1: there is no fact redy: a line may have t, ready",
+            ),
             (
                 "{\"t\": 0, \"replicas\": null}",
                 "line 1: replicas must be a whole number from 0; leave it out",
             ),
-            ("{\"t\": 0, \"queues\": {\"other\": {}}}", "line 1: the pool has no queue other: it has q"),
-            ("{\"t\": 0, \"queues\": {\"q\": 5}}", "line 1: queue q must be an object of facts, or null"),
-            ("{\"t\": 0, \"ready\": 1, \"queues\": {}}", "line 1: ready stands beside queues"),
+            (
+                "{\"t\": 0, \"queues\": {\"other\": {}}}",
+                "line 1: the pool has no queue other: it has q",
+            ),
+            (
+                "{\"t\": 0, \"queues\": {\"q\": 5}}",
+                "line 1: queue q must be an object of facts, or null",
+            ),
+            (
+                "{\"t\": 0, \"ready\": 1, \"queues\": {}}",
+                "line 1: ready stands beside queues",
+            ),
             ("", "there is no line: write one for each look"),
         ] {
             let error = trace(text, &["q"]).expect_err(text);
@@ -348,7 +424,10 @@ mod tests {
     #[test]
     fn looks_may_share_an_instant_and_lines_may_be_empty() {
         let lines = trace("{\"t\": 5}\n\n{\"t\": 5, \"ready\": 1}\n", &["q"]).expect("a trace");
-        assert_eq!(lines.iter().map(|line| line.at).collect::<Vec<_>>(), [Time(5000), Time(5000)]);
+        assert_eq!(
+            lines.iter().map(|line| line.at).collect::<Vec<_>>(),
+            [Time(5000), Time(5000)]
+        );
     }
 
     #[test]
@@ -358,10 +437,19 @@ mod tests {
             Ok((1_000_000, vec![1_000_000, 1_000_000, 1_500_000]))
         );
         for (text, said) in [
-            ("{\"t\": 1}", "line 1: n, how many tasks arrive at t, must be"),
-            ("{\"t\": 1, \"n\": 1}\n{\"t\": 0, \"n\": 1}", "line 2: t goes back"),
+            (
+                "{\"t\": 1}",
+                "line 1: n, how many tasks arrive at t, must be",
+            ),
+            (
+                "{\"t\": 1, \"n\": 1}\n{\"t\": 0, \"n\": 1}",
+                "line 2: t goes back",
+            ),
             ("{\"t\": 1, \"n\": 1, \"m\": 2}", "line 1: there is no m"),
-            ("{\"t\": 1, \"n\": 6000000}", "line 1: more than 5000000 tasks"),
+            (
+                "{\"t\": 1, \"n\": 6000000}",
+                "line 1: more than 5000000 tasks",
+            ),
             ("", "there is no line"),
         ] {
             let error = arrivals(text).expect_err(text);

@@ -97,7 +97,11 @@ pub fn play(
         }
         stage.advance(due);
         let at = Time(due.div_euclid(1000));
-        let seen = Seen { current: stage.replicas, queues: vec![stage.told(tells)], missing: None };
+        let seen = Seen {
+            current: stage.replicas,
+            queues: vec![stage.told(tells)],
+            missing: None,
+        };
         let decision = decide(wishes.at(at), &seen, &memory, at);
         watch(&Moment {
             at,
@@ -186,12 +190,17 @@ impl<'a> Stage<'a> {
     fn next(&self) -> Option<i64> {
         let arrival = self.work.arrivals.get(self.arrived).copied();
         let done = self.busy.peek().map(|Reverse((at, _))| *at);
-        [arrival, done, self.starting.front().copied()].into_iter().flatten().min()
+        [arrival, done, self.starting.front().copied()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn advance(&mut self, to: i64) {
         let workers = self.live + self.starting.len();
-        self.paid += (to - self.now).max(0).saturating_mul(i64::try_from(workers).unwrap_or(i64::MAX));
+        self.paid += (to - self.now)
+            .max(0)
+            .saturating_mul(i64::try_from(workers).unwrap_or(i64::MAX));
         self.now = self.now.max(to);
     }
 
@@ -203,8 +212,11 @@ impl<'a> Stage<'a> {
         if self.starting.front() == Some(&at) {
             self.starting.pop_front();
             self.live += 1;
-        } else if let Some(Reverse((_, took))) =
-            self.busy.peek().copied().filter(|Reverse((end, _))| *end == at)
+        } else if let Some(Reverse((_, took))) = self
+            .busy
+            .peek()
+            .copied()
+            .filter(|Reverse((end, _))| *end == at)
         {
             self.busy.pop();
             self.done += 1;
@@ -233,14 +245,20 @@ impl<'a> Stage<'a> {
         let count = |n: usize| Fact::Known(i64::try_from(n).unwrap_or(i64::MAX));
         let ready = count(self.ready.len());
         if tells == Tells::Length {
-            return QueueSeen { ready, ..QueueSeen::NOT_TOLD };
+            return QueueSeen {
+                ready,
+                ..QueueSeen::NOT_TOLD
+            };
         }
         QueueSeen {
             ready,
             in_flight: count(self.busy.len()),
             live: count(self.live - self.leaving),
             busy: count(self.busy.len() - self.leaving),
-            oldest_at: self.ready.front().map_or(Fact::NotTold, |at| Fact::Known(at.div_euclid(1000))),
+            oldest_at: self
+                .ready
+                .front()
+                .map_or(Fact::NotTold, |at| Fact::Known(at.div_euclid(1000))),
             arrived: count(self.arrived),
             processed: Fact::Known(self.done),
             failed: Fact::Known(0),

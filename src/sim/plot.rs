@@ -115,7 +115,11 @@ impl Frame {
 pub fn plot(courses: &[&Course]) -> String {
     let all = || courses.iter().flat_map(|course| &course.points);
     let begin = all().map(|point| point.at.0).min().unwrap_or(0);
-    let end = all().map(|point| point.at.0).max().unwrap_or(0).max(begin + 1);
+    let end = all()
+        .map(|point| point.at.0)
+        .max()
+        .unwrap_or(0)
+        .max(begin + 1);
     let several = courses.len() > 1;
     let mut body = String::new();
     let mut top = 8.0;
@@ -125,18 +129,43 @@ pub fn plot(courses: &[&Course]) -> String {
     }
     top += 40.0;
     let most = all().filter_map(|point| point.ready).max().unwrap_or(0);
-    let queue = Frame { begin, end, top, height: QUEUE, most: ceiling(most as f64) };
+    let queue = Frame {
+        begin,
+        end,
+        top,
+        height: QUEUE,
+        most: ceiling(most as f64),
+    };
     queue.panel(&mut body, "tasks that wait", &[]);
     top += QUEUE + 44.0;
-    let most = all().map(|point| point.live.unwrap_or(0).max(point.wanted.into())).max().unwrap_or(0);
-    let workers = Frame { begin, end, top, height: WORKERS, most: ceiling(most as f64) };
-    let states = [("busy", COLOURS[0], ".5"), ("live", COLOURS[0], ".18"), ("wanted", COLOURS[1], "1")];
-    let (head, legend) = if several { ("workers wanted", &[][..]) } else { ("workers", &states[..]) };
+    let most = all()
+        .map(|point| point.live.unwrap_or(0).max(point.wanted.into()))
+        .max()
+        .unwrap_or(0);
+    let workers = Frame {
+        begin,
+        end,
+        top,
+        height: WORKERS,
+        most: ceiling(most as f64),
+    };
+    let states = [
+        ("busy", COLOURS[0], ".5"),
+        ("live", COLOURS[0], ".18"),
+        ("wanted", COLOURS[1], "1"),
+    ];
+    let (head, legend) = if several {
+        ("workers wanted", &[][..])
+    } else {
+        ("workers", &states[..])
+    };
     workers.panel(&mut body, head, legend);
     for (course, colour) in courses.iter().zip(COLOURS) {
         let points = columns(&queue, &course.points);
-        let (area, line) =
-            (queue.path(&points, |point| point.ready, true), queue.path(&points, |point| point.ready, false));
+        let (area, line) = (
+            queue.path(&points, |point| point.ready, true),
+            queue.path(&points, |point| point.ready, false),
+        );
         let _ = write!(
             body,
             "<path class='area' fill='{colour}' fill-opacity='.22' d='{area}'/><path class='line' stroke='{colour}' d='{line}'/>"
@@ -157,7 +186,11 @@ pub fn plot(courses: &[&Course]) -> String {
         }
     }
     top += WORKERS + 40.0;
-    let _ = write!(body, "<text class='head' x='{LEFT}' y='{}'>decisions</text>", top - 10.0);
+    let _ = write!(
+        body,
+        "<text class='head' x='{LEFT}' y='{}'>decisions</text>",
+        top - 10.0
+    );
     for (course, colour) in courses.iter().zip(COLOURS) {
         top = lanes(&mut body, &workers, course, top, several.then_some(colour));
     }
@@ -171,7 +204,11 @@ pub fn plot(courses: &[&Course]) -> String {
 
 fn title(svg: &mut String, course: &Course, y: f64, colour: Option<&str>) {
     let colour = colour.map_or(String::new(), |colour| format!(" style='fill:{colour}'"));
-    let _ = write!(svg, "<text class='name' x='16' y='{y}'{colour}>{}</text>", escaped(&course.name));
+    let _ = write!(
+        svg,
+        "<text class='name' x='16' y='{y}'{colour}>{}</text>",
+        escaped(&course.name)
+    );
     let said = match &course.summary {
         Some(summary) => format!(
             "{} tasks · 99 % waited at most {:.1} s · {:.2} % late · {:.2} worker-hours, {:.2} × the work · {} changes",
@@ -184,7 +221,10 @@ fn title(svg: &mut String, course: &Course, y: f64, colour: Option<&str>) {
         ),
         None => format!("{} changes", course.changes),
     };
-    let _ = write!(svg, "<text x='{RIGHT}' y='{y}' text-anchor='end'>{said}</text>");
+    let _ = write!(
+        svg,
+        "<text x='{RIGHT}' y='{y}' text-anchor='end'>{said}</text>"
+    );
 }
 
 /// One point for each pixel: the most that waited there, and the workers at its end.
@@ -193,7 +233,11 @@ fn columns(frame: &Frame, points: &[Point]) -> Vec<Point> {
     for point in points {
         match all.last_mut() {
             Some(last) if frame.x(point.at).floor() <= frame.x(last.at).floor() => {
-                *last = Point { at: last.at, ready: last.ready.max(point.ready), ..*point };
+                *last = Point {
+                    at: last.at,
+                    ready: last.ready.max(point.ready),
+                    ..*point
+                };
             }
             _ => all.push(*point),
         }
@@ -207,7 +251,9 @@ fn jumps(svg: &mut String, frame: &Frame, marks: &[Mark]) {
     for mark in marks {
         let x = frame.x(mark.at);
         match rises.last_mut() {
-            Some((began, _, to)) if mark.to > mark.from && mark.from == *to && x - *began < 20.0 => {
+            Some((began, _, to))
+                if mark.to > mark.from && mark.from == *to && x - *began < 20.0 =>
+            {
                 *to = mark.to;
             }
             _ => rises.push((x, mark.from, mark.to)),
@@ -231,7 +277,13 @@ fn jumps(svg: &mut String, frame: &Frame, marks: &[Mark]) {
 }
 
 /// A lane for each reason, a triangle for each change: up, or down.
-fn lanes(svg: &mut String, frame: &Frame, course: &Course, mut top: f64, colour: Option<&str>) -> f64 {
+fn lanes(
+    svg: &mut String,
+    frame: &Frame,
+    course: &Course,
+    mut top: f64,
+    colour: Option<&str>,
+) -> f64 {
     let mut reasons: Vec<&str> = Vec::new();
     for mark in &course.marks {
         if !reasons.contains(&mark.reason) {
@@ -248,7 +300,11 @@ fn lanes(svg: &mut String, frame: &Frame, course: &Course, mut top: f64, colour:
         );
         for mark in course.marks.iter().filter(|mark| mark.reason == reason) {
             let (x, up) = (frame.x(mark.at), mark.to > mark.from);
-            let (tip, foot) = if up { (middle - 5.0, middle + 3.5) } else { (middle + 5.0, middle - 3.5) };
+            let (tip, foot) = if up {
+                (middle - 5.0, middle + 3.5)
+            } else {
+                (middle + 5.0, middle - 3.5)
+            };
             let colour = colour.unwrap_or(COLOURS[usize::from(up)]);
             let _ = writeln!(
                 svg,
@@ -266,11 +322,15 @@ fn lanes(svg: &mut String, frame: &Frame, course: &Course, mut top: f64, colour:
 /// Times below, and their lines through all panels.
 #[expect(clippy::cast_precision_loss, reason = "pixels")]
 fn axis(svg: &mut String, frame: &Frame, from: f64, to: f64) {
-    const STEPS: [i64; 17] =
-        [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400];
+    const STEPS: [i64; 17] = [
+        1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400,
+    ];
     let span = (frame.end - frame.begin) / 1000;
     let days = (span / 10 / 86_400 + 1) * 86_400;
-    let step = STEPS.into_iter().find(|step| span / step <= 10).unwrap_or(days);
+    let step = STEPS
+        .into_iter()
+        .find(|step| span / step <= 10)
+        .unwrap_or(days);
     let mut at = (frame.begin + step * 1000 - 1).div_euclid(step * 1000) * step;
     while at * 1000 <= frame.end {
         let x = frame.x(Time(at * 1000));
@@ -292,7 +352,12 @@ fn axis(svg: &mut String, frame: &Frame, from: f64, to: f64) {
 /// The largest of 1, 2, 5, 10, 20 … that is not above `about`, but at least 1.
 fn round_step(about: f64) -> f64 {
     let power = 10f64.powf(about.max(1.0).log10().floor());
-    [5.0, 2.0, 1.0].into_iter().map(|n| n * power).find(|step| *step <= about).unwrap_or(1.0).max(1.0)
+    [5.0, 2.0, 1.0]
+        .into_iter()
+        .map(|n| n * power)
+        .find(|step| *step <= about)
+        .unwrap_or(1.0)
+        .max(1.0)
 }
 
 /// A round number a little above `most`.
@@ -302,5 +367,8 @@ fn ceiling(most: f64) -> f64 {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\'', "&#39;")
 }

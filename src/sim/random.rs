@@ -8,8 +8,9 @@ impl Random {
     /// The stream of `seed`; `stream` tells apart what must not depend on each other, such as arrivals and services.
     #[must_use]
     pub fn new(seed: u64, stream: u64) -> Self {
-        let mut random =
-            Self(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut random = Self(
+            seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        );
         random.bits();
         random
     }
@@ -61,7 +62,10 @@ impl Service {
 
 /// Seconds as whole microseconds.
 #[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "a cast that saturates, of times far below 2^63")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a cast that saturates, of times far below 2^63"
+)]
 pub fn micros(seconds: f64) -> i64 {
     (seconds * 1e6).round() as i64
 }
@@ -76,7 +80,9 @@ mod tests {
             let (mut random, service) = (Random::new(1, 1), Service { mean: 2.0, cv });
             let n = 400_000;
             #[expect(clippy::cast_precision_loss, reason = "small")]
-            let samples: Vec<f64> = (0..n).map(|_| service.sample(&mut random) as f64 / 1e6).collect();
+            let samples: Vec<f64> = (0..n)
+                .map(|_| service.sample(&mut random) as f64 / 1e6)
+                .collect();
             let mean = samples.iter().sum::<f64>() / f64::from(n);
             let variance = samples.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
             assert!((mean - 2.0).abs() < 0.03, "mean {mean} at cv {cv}");

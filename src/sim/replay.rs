@@ -29,14 +29,26 @@ impl Told {
     /// The words of `decision`, which was taken at `at`.
     #[must_use]
     pub fn new(pool: Option<&str>, at: Time, decision: &Decision) -> Self {
-        let Decision { replicas, from, why, trail, .. } = decision;
+        let Decision {
+            replicas,
+            from,
+            why,
+            trail,
+            ..
+        } = decision;
         Self {
             pool: pool.map(str::to_owned),
             t: seconds(at.0),
             desired: *replicas,
             reason: why.reason().as_str(),
             sentence: why.sentence(*from, *replicas),
-            trail: trail.iter().map(|step| TrailStep { step: step.label(), says: step.says() }).collect(),
+            trail: trail
+                .iter()
+                .map(|step| TrailStep {
+                    step: step.label(),
+                    says: step.says(),
+                })
+                .collect(),
         }
     }
 }
@@ -45,8 +57,16 @@ impl Told {
 #[must_use]
 pub fn start(pool: &WorkerPool) -> (i32, Memory) {
     let status = pool.status.as_ref();
-    let workers = status.and_then(|status| status.replicas).unwrap_or(pool.spec.min_replicas);
-    (workers, status.and_then(|status| status.memory.as_ref()).map(Memory::from).unwrap_or_default())
+    let workers = status
+        .and_then(|status| status.replicas)
+        .unwrap_or(pool.spec.min_replicas);
+    (
+        workers,
+        status
+            .and_then(|status| status.memory.as_ref())
+            .map(Memory::from)
+            .unwrap_or_default(),
+    )
 }
 
 /// Decides on each of `lines`. A line without `replicas` finds what was decided last, from `(workers, memory)` on.
@@ -58,7 +78,11 @@ pub fn replay(
 ) {
     for line in lines {
         let current = line.replicas.unwrap_or(workers);
-        let seen = Seen { current, queues: line.queues.clone(), missing: line.missing.clone() };
+        let seen = Seen {
+            current,
+            queues: line.queues.clone(),
+            missing: line.missing.clone(),
+        };
         let decision = decide(wishes.at(line.at), &seen, &memory, line.at);
         watch(line, &decision);
         workers = decision.replicas;

@@ -79,7 +79,9 @@ impl Shape {
             Self::Square => either(within(600.0, 0.0, 300.0), 1.0, 7.0),
             Self::Spikes => either(within(300.0, 100.0, 10.0), 20.0, 2.0),
             Self::Decay => 0.5 + 9.5 * (-t / 600.0).exp(),
-            Self::Stairs if within(1200.0, 0.0, 600.0) => either(within(1200.0, 0.0, 300.0), 2.0, 5.0),
+            Self::Stairs if within(1200.0, 0.0, 600.0) => {
+                either(within(1200.0, 0.0, 300.0), 2.0, 5.0)
+            }
             Self::Stairs => either(within(1200.0, 600.0, 300.0), 9.0, 4.0),
             Self::Waves => 3.0 + 2.5 * (TAU * t / 300.0).sin(),
             Self::Rush => either(within(1200.0, 300.0, 120.0), 12.0, 0.5),
@@ -127,10 +129,13 @@ impl FromStr for Shape {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|shape| shape.as_str() == name).ok_or_else(|| {
-            let all = Self::ALL.map(Self::as_str).join(", ");
-            format!("there is no shape {name}: write one of {all}")
-        })
+        Self::ALL
+            .into_iter()
+            .find(|shape| shape.as_str() == name)
+            .ok_or_else(|| {
+                let all = Self::ALL.map(Self::as_str).join(", ");
+                format!("there is no shape {name}: write one of {all}")
+            })
     }
 }
 
@@ -154,7 +159,10 @@ mod tests {
         ];
         for (shape, tasks) in expected {
             let found = i32::try_from(shape.arrivals(1).len()).expect("few");
-            assert!((found - tasks).abs() < tasks / 20, "{shape} has {found}, not about {tasks}");
+            assert!(
+                (found - tasks).abs() < tasks / 20,
+                "{shape} has {found}, not about {tasks}"
+            );
             assert_eq!(shape.as_str().parse(), Ok(shape));
         }
     }

@@ -27,7 +27,10 @@ pub struct Summary {
 
 const HOUR: f64 = 3600.0 * 1e6;
 
-#[expect(clippy::cast_precision_loss, reason = "times and counts far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "times and counts far below 2^52"
+)]
 impl Summary {
     /// Of waits in microseconds alone, as real workers have them; the hours are not known.
     #[must_use]
@@ -36,7 +39,13 @@ impl Summary {
     }
 
     /// From waits and areas in microseconds.
-    pub(super) fn new(mut waits: Vec<i64>, slo: Millis, paid: i64, spent: i64, changes: u64) -> Self {
+    pub(super) fn new(
+        mut waits: Vec<i64>,
+        slo: Millis,
+        paid: i64,
+        spent: i64,
+        changes: u64,
+    ) -> Self {
         waits.sort_unstable();
         // The smallest wait that this share of all tasks did not exceed.
         let quantile = |percent: usize| {
@@ -87,13 +96,22 @@ mod tests {
     fn quantiles_are_waits_that_happened() {
         let waits: Vec<i64> = (1..=200).rev().map(|n| n * 1_000_000).collect();
         let summary = Summary::new(waits, Millis::seconds(150), 7_200_000_000, 3_600_000_000, 3);
-        assert_eq!((summary.wait_p50, summary.wait_p99, summary.wait_max), (100.0, 198.0, 200.0));
-        assert_eq!((summary.late_share, summary.worker_hours, summary.factor()), (0.25, 2.0, 2.0));
+        assert_eq!(
+            (summary.wait_p50, summary.wait_p99, summary.wait_max),
+            (100.0, 198.0, 200.0)
+        );
+        assert_eq!(
+            (summary.late_share, summary.worker_hours, summary.factor()),
+            (0.25, 2.0, 2.0)
+        );
     }
 
     #[test]
     fn no_task_has_no_wait() {
         let summary = Summary::new(Vec::new(), Millis(0), 0, 0, 0);
-        assert_eq!((summary.tasks, summary.wait_p50, summary.late_share), (0, 0.0, 0.0));
+        assert_eq!(
+            (summary.tasks, summary.wait_p50, summary.late_share),
+            (0, 0.0, 0.0)
+        );
     }
 }

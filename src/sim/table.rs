@@ -16,7 +16,11 @@ pub(super) fn clock(at: Time) -> String {
     let (seconds, tenths) = (at.0 / 1000, at.0 % 1000 / 100);
     match seconds / 3600 {
         0 => format!("{}:{:02}.{tenths}", seconds / 60, seconds % 60),
-        hours => format!("{hours}:{:02}:{:02}.{tenths}", seconds / 60 % 60, seconds % 60),
+        hours => format!(
+            "{hours}:{:02}:{:02}.{tenths}",
+            seconds / 60 % 60,
+            seconds % 60
+        ),
     }
 }
 
@@ -52,25 +56,51 @@ pub fn table(course: &Course) -> String {
 #[must_use]
 pub fn compare(one: &Course, other: &Course) -> String {
     let head = [String::new(), one.name.clone(), other.name.clone()];
-    let most =
-        |course: &Course| course.points.iter().map(|point| point.wanted).max().unwrap_or(0).to_string();
+    let most = |course: &Course| {
+        course
+            .points
+            .iter()
+            .map(|point| point.wanted)
+            .max()
+            .unwrap_or(0)
+            .to_string()
+    };
     let mut rows = vec![
         head,
-        ["changes".to_owned(), one.changes.to_string(), other.changes.to_string()],
+        [
+            "changes".to_owned(),
+            one.changes.to_string(),
+            other.changes.to_string(),
+        ],
         ["most workers".to_owned(), most(one), most(other)],
     ];
     if let (Some(a), Some(b)) = (&one.summary, &other.summary) {
-        let both = figures(a).into_iter().zip(figures(b)).filter(|((what, _), _)| *what != "changes");
+        let both = figures(a)
+            .into_iter()
+            .zip(figures(b))
+            .filter(|((what, _), _)| *what != "changes");
         rows.extend(both.map(|((what, a), (_, b))| [what.to_owned(), a, b]));
     }
-    let mut reasons: Vec<&str> = one.marks.iter().chain(&other.marks).map(|mark| mark.reason).collect();
+    let mut reasons: Vec<&str> = one
+        .marks
+        .iter()
+        .chain(&other.marks)
+        .map(|mark| mark.reason)
+        .collect();
     reasons.sort_unstable();
     reasons.dedup();
     let count = |course: &Course, reason: &str| {
-        course.marks.iter().filter(|mark| mark.reason == reason).count().to_string()
+        course
+            .marks
+            .iter()
+            .filter(|mark| mark.reason == reason)
+            .count()
+            .to_string()
     };
     rows.extend(
-        reasons.into_iter().map(|reason| [reason.to_owned(), count(one, reason), count(other, reason)]),
+        reasons
+            .into_iter()
+            .map(|reason| [reason.to_owned(), count(one, reason), count(other, reason)]),
     );
     aligned(rows)
 }
@@ -91,11 +121,19 @@ fn figures(summary: &Summary) -> [(&'static str, String); 8] {
 /// Columns as wide as they need to be, the last one as it is.
 fn aligned<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.into_iter().collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: [usize; N] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
         text += cells.collect::<Vec<_>>().join("   ").trim_end();
         text.push('\n');
     }

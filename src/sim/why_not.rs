@@ -37,7 +37,14 @@ impl WhyNot {
     /// The same for programs.
     #[must_use]
     pub fn json(&self) -> Value {
-        let Self { decided, because, change, tasks, soon, work } = self;
+        let Self {
+            decided,
+            because,
+            change,
+            tasks,
+            soon,
+            work,
+        } = self;
         let pairs = |all: &[(String, String)], key: &str, value: &str| -> Vec<Value> {
             all.iter().map(|(a, b)| json!({key: a, value: b})).collect()
         };
@@ -56,7 +63,14 @@ pub fn why_not(pool: &Pool, seen: &Seen, memory: &Memory, now: Time, wanted: i32
     let decision = decide(pool, seen, memory, now);
     let decided = decision.replicas;
     if decided == wanted {
-        return WhyNot { decided, because: Vec::new(), change: None, tasks: None, soon: None, work: None };
+        return WhyNot {
+            decided,
+            because: Vec::new(),
+            change: None,
+            tasks: None,
+            soon: None,
+            work: None,
+        };
     }
     let edits = edits(pool, seen, memory, now, wanted, wanted > decided);
     let change = (1..=FIELDS).find_map(|fields| {
@@ -65,22 +79,39 @@ pub fn why_not(pool: &Pool, seen: &Seen, memory: &Memory, now: Time, wanted: i32
             for edit in &chosen {
                 (edits[*edit].write)(&mut other);
             }
-            let told = || chosen.iter().map(|edit| (edits[*edit].field.clone(), edits[*edit].value.clone()));
+            let told = || {
+                chosen
+                    .iter()
+                    .map(|edit| (edits[*edit].field.clone(), edits[*edit].value.clone()))
+            };
             (ask(&other, seen) == wanted).then(|| told().collect())
         })
     });
     let because = forbids(pool, &decision, wanted);
     let tasks = fewest(seen, wanted > decided, |seen| {
         let number = ask(pool, seen);
-        if wanted > decided { number >= wanted } else { number <= wanted }
+        if wanted > decided {
+            number >= wanted
+        } else {
+            number <= wanted
+        }
     });
-    let tasks = tasks.filter(|(_, seen)| ask(pool, seen) == wanted).map(|(tasks, _)| tasks);
+    let tasks = tasks
+        .filter(|(_, seen)| ask(pool, seen) == wanted)
+        .map(|(tasks, _)| tasks);
     let soon = |seen: &Seen| soon(pool, seen, memory, now, wanted);
     let work = (tasks.is_none() && soon(seen).is_none())
         .then(|| fewest(seen, wanted > decided, |seen| soon(seen).is_some()))
         .flatten();
     let work = work.and_then(|(tasks, with)| Some((tasks, soon(&with)?)));
-    WhyNot { decided, because, change, tasks, soon: soon(seen), work }
+    WhyNot {
+        decided,
+        because,
+        change,
+        tasks,
+        soon: soon(seen),
+        work,
+    }
 }
 
 /// The limits that keep the number from `wanted`; where they alone do not, what the rules answered and the size of a step.
@@ -93,21 +124,31 @@ fn forbids(pool: &Pool, decision: &Decision, wanted: i32) -> Vec<(String, String
     if let Why::Suspended(_) = decision.why {
         return vec![("suspend".to_owned(), "true".to_owned())];
     }
-    if let Some(pin) = trail.iter().find(|step| matches!(step, Step::Pinned { .. })) {
+    if let Some(pin) = trail
+        .iter()
+        .find(|step| matches!(step, Step::Pinned { .. }))
+    {
         return vec![words(pin)];
     }
     let mut said = Vec::new();
-    if !trail.iter().any(|step| matches!(step, Step::Limited { from, .. } if !short(*from))) {
+    if !trail
+        .iter()
+        .any(|step| matches!(step, Step::Limited { from, .. } if !short(*from)))
+    {
         said.extend(rules(trail, up, short));
         // An answer of thresholds is one step away and no more.
         let first = pool.rules.first();
         let step = trail.iter().find_map(|step| match step {
-            Step::Up { answer: Some(answer), .. } if up && short(*answer) => {
-                first.map(|set| bound("scaleUp.step", set.up.step))
-            }
-            Step::IdleTimer { answer: Some(answer), .. } if !up && short(*answer) => {
-                first.and_then(|set| set.down.as_ref()).map(|down| bound("scaleDown.step", down.step))
-            }
+            Step::Up {
+                answer: Some(answer),
+                ..
+            } if up && short(*answer) => first.map(|set| bound("scaleUp.step", set.up.step)),
+            Step::IdleTimer {
+                answer: Some(answer),
+                ..
+            } if !up && short(*answer) => first
+                .and_then(|set| set.down.as_ref())
+                .map(|down| bound("scaleDown.step", down.step)),
             _ => None,
         });
         said.extend(step);
@@ -128,7 +169,15 @@ fn forbids(pool: &Pool, decision: &Decision, wanted: i32) -> Vec<(String, String
 
 /// What the rules answered: those that ask for a change, or where none does, all of them.
 fn rules(trail: &[Step], up: bool, short: impl Fn(i32) -> bool) -> Vec<(String, String)> {
-    let asks = trail.iter().any(|step| matches!(step, Step::Up { answer: Some(_), .. }));
+    let asks = trail.iter().any(|step| {
+        matches!(
+            step,
+            Step::Up {
+                answer: Some(_),
+                ..
+            }
+        )
+    });
     let counts = |step: &&Step| match step {
         Step::Up { answer, .. } => answer.is_some() || up && !asks,
         Step::Down { holds, .. } => !up && !holds,
@@ -136,7 +185,11 @@ fn rules(trail: &[Step], up: bool, short: impl Fn(i32) -> bool) -> Vec<(String, 
         Step::Target { .. } | Step::NoAnswer { .. } => true,
         _ => false,
     };
-    trail.iter().filter(counts).map(|step| (step.label(), step.says())).collect()
+    trail
+        .iter()
+        .filter(counts)
+        .map(|step| (step.label(), step.says()))
+        .collect()
 }
 
 /// Every choice of `k` of `n` things, in order.
@@ -147,7 +200,13 @@ fn choose(n: usize, k: usize) -> impl Iterator<Item = Vec<usize>> {
         // The last that can still move does, and those behind it follow.
         if let Some(i) = (0..k).rev().find(|i| chosen[*i] < n - k + i) {
             let first = chosen[i] + 1;
-            next = Some(chosen[..i].iter().copied().chain((0..k - i).map(|j| first + j)).collect());
+            next = Some(
+                chosen[..i]
+                    .iter()
+                    .copied()
+                    .chain((0..k - i).map(|j| first + j))
+                    .collect(),
+            );
         }
         Some(chosen)
     })
@@ -156,14 +215,21 @@ fn choose(n: usize, k: usize) -> impl Iterator<Item = Vec<usize>> {
 /// The fewest tasks more, or fewer, with which it is `enough`, and the facts with them.
 fn fewest(seen: &Seen, up: bool, enough: impl Fn(&Seen) -> bool) -> Option<(i64, Seen)> {
     let sign = if up { 1 } else { -1 };
-    let with = |more: i64| Seen { queues: with_more(&seen.queues, sign * more), ..seen.clone() };
+    let with = |more: i64| Seen {
+        queues: with_more(&seen.queues, sign * more),
+        ..seen.clone()
+    };
     let (mut less, mut most) = (0, MANY);
     if !enough(&with(most)) {
         return None;
     }
     while less + 1 < most {
         let middle = i64::midpoint(less, most);
-        if enough(&with(middle)) { most = middle } else { less = middle }
+        if enough(&with(middle)) {
+            most = middle
+        } else {
+            less = middle
+        }
     }
     Some((sign * most, with(most)))
 }
@@ -178,7 +244,11 @@ fn soon(pool: &Pool, seen: &Seen, memory: &Memory, now: Time, wanted: i32) -> Op
         }
         let moved = look.replicas != seen.current;
         (seen.current, memory) = (look.replicas, look.memory);
-        at = if moved { at + Millis(1) } else { look.look_again? };
+        at = if moved {
+            at + Millis(1)
+        } else {
+            look.look_again?
+        };
         if at - now > HORIZON {
             return None;
         }
@@ -195,8 +265,13 @@ mod tests {
 
     fn class() -> Pool {
         let (up, down) = (Millis::seconds(60), Millis::seconds(180));
-        let up =
-            ScaleUp { queue_length: Some(8), utilization: Some(80), cpu: Some(75), step: 2, cooldown: up };
+        let up = ScaleUp {
+            queue_length: Some(8),
+            utilization: Some(80),
+            cpu: Some(75),
+            step: 2,
+            cooldown: up,
+        };
         let down = ScaleDown {
             queue_length: Some(2),
             utilization: Some(30),
@@ -204,22 +279,53 @@ mod tests {
             step: 2,
             cooldown: down,
         };
-        let rules = Rules { queues: vec![0], up, down: Some(down), ..Rules::default() };
-        Pool { min: 3, max: 10, rules: vec![rules], ..Pool::default() }
+        let rules = Rules {
+            queues: vec![0],
+            up,
+            down: Some(down),
+            ..Rules::default()
+        };
+        Pool {
+            min: 3,
+            max: 10,
+            rules: vec![rules],
+            ..Pool::default()
+        }
     }
 
     fn seen(current: i32, ready: i64, busy: i64) -> Seen {
         let live = Fact::Known(i64::from(current));
         let (ready, busy) = (Fact::Known(ready), Fact::Known(busy));
-        let load = Load { ready, busy, live, in_flight: busy, cpu_sum: Fact::Known(0), ..Load::NOT_TOLD };
-        Seen { current, queues: vec![load], missing: None }
+        let load = Load {
+            ready,
+            busy,
+            live,
+            in_flight: busy,
+            cpu_sum: Fact::Known(0),
+            ..Load::NOT_TOLD
+        };
+        Seen {
+            current,
+            queues: vec![load],
+            missing: None,
+        }
     }
 
     fn said(pool: &Pool, seen: &Seen, memory: &Memory, wanted: i32) -> String {
-        let WhyNot { because, change, tasks, soon, work, .. } = why_not(pool, seen, memory, NOW, wanted);
+        let WhyNot {
+            because,
+            change,
+            tasks,
+            soon,
+            work,
+            ..
+        } = why_not(pool, seen, memory, NOW, wanted);
         let soon = soon.map(|at| (0, at)).or(work);
         let pairs = |all: Vec<(String, String)>| {
-            all.into_iter().map(|(a, b)| format!("{a} {b}")).collect::<Vec<_>>().join(", ")
+            all.into_iter()
+                .map(|(a, b)| format!("{a} {b}"))
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let change = change.map_or("-".to_owned(), pairs);
         format!(
@@ -232,7 +338,12 @@ mod tests {
     #[test]
     fn a_step_and_a_cooldown_forbid_more() {
         let up = Some(Time(NOW.0 - 14_000));
-        let memory = Memory { desired: Some(5), last_up: up, last_change: up, ..Memory::default() };
+        let memory = Memory {
+            desired: Some(5),
+            last_up: up,
+            last_change: up,
+            ..Memory::default()
+        };
         assert_eq!(
             said(&class(), &seen(5, 17, 5), &memory, 9),
             "scaleUp.queueLength 17 > 8 → 7, scaleUp.utilizationPercent 100 % > 80 % → 7, scaleUp.step 2, \
@@ -254,8 +365,11 @@ mod tests {
 
     #[test]
     fn the_idle_time_forbids_fewer_and_comes_to_an_end() {
-        let memory =
-            Memory { desired: Some(7), idle_since: Some(Time(NOW.0 - 100_000)), ..Memory::default() };
+        let memory = Memory {
+            desired: Some(7),
+            idle_since: Some(Time(NOW.0 - 100_000)),
+            ..Memory::default()
+        };
         assert_eq!(
             said(&class(), &seen(7, 0, 0), &memory, 5),
             "scaleDown.idleFor idle for 100s of 5m | scaleDown.idleFor 100s | None | Some((0, 200))"
@@ -275,22 +389,41 @@ mod tests {
             all(&class(), 12),
             "scaleUp.queueLength 40 > 8 → 12, scaleUp.utilizationPercent 100 % > 80 % → 12, maxReplicas 10 | maxReplicas 12 | None | None"
         );
-        let pinned = Pool { pin: Some(Pin { replicas: 10, until: None }), ..class() };
+        let pinned = Pool {
+            pin: Some(Pin {
+                replicas: 10,
+                until: None,
+            }),
+            ..class()
+        };
         let idle = said(&pinned, &seen(10, 0, 0), &Memory::default(), 8);
         assert_eq!(idle, "replicas 10 | replicas 8 | None | None");
-        let suspended = Pool { suspend: Some(crate::decide::Suspend::default()), max: 20, ..class() };
-        assert_eq!(all(&suspended, 12), "suspend true | suspend false | None | None");
+        let suspended = Pool {
+            suspend: Some(crate::decide::Suspend::default()),
+            max: 20,
+            ..class()
+        };
+        assert_eq!(
+            all(&suspended, 12),
+            "suspend true | suspend false | None | None"
+        );
     }
 
     #[test]
     fn what_takes_two_steps_needs_work_that_stays() {
         let rest = why_not(&class(), &seen(3, 0, 0), &Memory::default(), NOW, 7);
         assert_eq!((rest.tasks, rest.soon), (None, None));
-        assert_eq!(rest.work.map(|(tasks, at)| (tasks, (at - NOW).0 / 1000)), Some((9, 60)));
+        assert_eq!(
+            rest.work.map(|(tasks, at)| (tasks, (at - NOW).0 / 1000)),
+            Some((9, 60))
+        );
     }
 
     #[test]
     fn a_number_that_is_there_needs_nothing() {
-        assert_eq!(said(&class(), &seen(5, 4, 2), &Memory::default(), 5), " | - | None | None");
+        assert_eq!(
+            said(&class(), &seen(5, 4, 2), &Memory::default(), 5),
+            " | - | None | None"
+        );
     }
 }

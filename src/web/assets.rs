@@ -29,24 +29,55 @@ pub(super) fn serve(path: &str, asked: &HeaderMap) -> Response {
     let wanted = if path == "/" { "/index.html" } else { path };
     let Some(file) = FILES.iter().find(|file| file.path == wanted) else {
         return if path == "/" {
-            ([(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")], UNBUILT)
+            (
+                [
+                    (CONTENT_TYPE, "text/html; charset=utf-8"),
+                    (CACHE_CONTROL, "no-store"),
+                ],
+                UNBUILT,
+            )
                 .into_response()
         } else {
-            (StatusCode::NOT_FOUND, "there is nothing here; the page is at /\n").into_response()
+            (
+                StatusCode::NOT_FOUND,
+                "there is nothing here; the page is at /\n",
+            )
+                .into_response()
         };
     };
     // Vite puts a hash of the content into the names below /assets.
-    let keep = if wanted.starts_with("/assets/") { "max-age=31536000, immutable" } else { "no-cache" };
-    let same = [(ETAG, file.tag), (CACHE_CONTROL, keep), (VARY, "accept-encoding")];
+    let keep = if wanted.starts_with("/assets/") {
+        "max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let same = [
+        (ETAG, file.tag),
+        (CACHE_CONTROL, keep),
+        (VARY, "accept-encoding"),
+    ];
     let has = |name, what: &str| {
-        asked.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(what))
+        asked
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.contains(what))
     };
     if has(IF_NONE_MATCH, file.tag) {
         (StatusCode::NOT_MODIFIED, same).into_response()
     } else if has(ACCEPT_ENCODING, "gzip") {
         let body = Bytes::from_static(file.gzip);
-        (same, [(CONTENT_TYPE, file.media), (CONTENT_ENCODING, "gzip")], body).into_response()
+        (
+            same,
+            [(CONTENT_TYPE, file.media), (CONTENT_ENCODING, "gzip")],
+            body,
+        )
+            .into_response()
     } else {
-        (same, [(CONTENT_TYPE, file.media)], Bytes::from_static(file.plain)).into_response()
+        (
+            same,
+            [(CONTENT_TYPE, file.media)],
+            Bytes::from_static(file.plain),
+        )
+            .into_response()
     }
 }

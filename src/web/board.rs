@@ -73,7 +73,10 @@ pub(super) struct News {
 
 impl News {
     fn is_empty(&self) -> bool {
-        self.touched.is_empty() && self.facts.is_empty() && self.same.is_empty() && self.gone.is_empty()
+        self.touched.is_empty()
+            && self.facts.is_empty()
+            && self.same.is_empty()
+            && self.gone.is_empty()
     }
 }
 
@@ -90,11 +93,20 @@ pub(super) struct Known {
 
 impl Default for Board {
     fn default() -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
         let clock = (i64::try_from(wall).unwrap_or_default(), Instant::now());
         let (pools, news) = (HashMap::new(), News::default());
         Self {
-            inner: Mutex::new(Inner { pools, ids: 0, clock, watched: false, news }),
+            inner: Mutex::new(Inner {
+                pools,
+                ids: 0,
+                clock,
+                watched: false,
+                news,
+            }),
             changed: Notify::new(),
         }
     }
@@ -201,7 +213,11 @@ impl Board {
         let now = self.now();
         let inner = self.lock();
         let Entry { id, trace, .. } = inner.pools.get(key)?;
-        Some(Known { id: *id, latest: trace.latest(), trace: trace.since(now - span.min(SPAN)) })
+        Some(Known {
+            id: *id,
+            latest: trace.latest(),
+            trace: trace.since(now - span.min(SPAN)),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -213,7 +229,13 @@ impl Inner {
     fn entry(&mut self, key: &Key) -> &mut Entry {
         if !self.pools.contains_key(key) {
             self.ids += 1;
-            self.pools.insert(key.clone(), Entry { id: self.ids, ..Entry::default() });
+            self.pools.insert(
+                key.clone(),
+                Entry {
+                    id: self.ids,
+                    ..Entry::default()
+                },
+            );
         }
         self.pools.entry(key.clone()).or_default()
     }
@@ -227,10 +249,22 @@ impl Sample {
             Fact::Missing => UNKNOWN,
             Fact::NotTold => NOT_TOLD,
         };
-        let Load { ready, in_flight, live, busy, cpu_sum, oldest_at, .. } = self.load;
+        let Load {
+            ready,
+            in_flight,
+            live,
+            busy,
+            cpu_sum,
+            oldest_at,
+            ..
+        } = self.load;
         let cpu = cpu_sum.join(live, |sum, live| sum.checked_div(live).unwrap_or(-1));
         // Nobody works, so nobody uses a CPU: that is not 0 %.
-        let cpu = if live == Fact::Known(0) { NOT_TOLD } else { cell(cpu, &|n| n) };
+        let cpu = if live == Fact::Known(0) {
+            NOT_TOLD
+        } else {
+            cell(cpu, &|n| n)
+        };
         // An empty queue has no oldest task: nothing waits.
         let wait = match oldest_at {
             Fact::NotTold if ready == Fact::Known(0) => 0,

@@ -106,7 +106,9 @@ pub fn router(board: Arc<Board>, ask: Ask, stop: CancellationToken) -> Router {
         .route("/api/pools/{namespace}/{name}/workers", get(workers))
         .route("/api/pools/{namespace}/{name}/what-if", get(what_if))
         .route("/api/pools/{namespace}/{name}/why-not", get(why_it_is_not))
-        .fallback_service(get(|uri: Uri, asked: HeaderMap| async move { assets::serve(uri.path(), &asked) }))
+        .fallback_service(get(|uri: Uri, asked: HeaderMap| async move {
+            assets::serve(uri.path(), &asked)
+        }))
         .layer(map_response(guarded))
         .with_state(Site { board, ask, hub })
 }
@@ -114,15 +116,24 @@ pub fn router(board: Arc<Board>, ask: Ask, stop: CancellationToken) -> Router {
 async fn stream(State(site): State<Site>) -> Response {
     let quick = (HeaderName::from_static("x-accel-buffering"), "no");
     match site.hub.join().await {
-        Some(body) => {
-            ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), quick], body).into_response()
-        }
+        Some(body) => (
+            [
+                (CONTENT_TYPE, "text/event-stream"),
+                (CACHE_CONTROL, "no-store"),
+                quick,
+            ],
+            body,
+        )
+            .into_response(),
         None => silent(),
     }
 }
 
 async fn pools(State(site): State<Site>) -> Response {
-    match (site.ask)(Wanted::All).await.and_then(|pools| serde_json::to_string(&pools).ok()) {
+    match (site.ask)(Wanted::All)
+        .await
+        .and_then(|pools| serde_json::to_string(&pools).ok())
+    {
         Some(text) => json(text),
         None => silent(),
     }
@@ -131,24 +142,39 @@ async fn pools(State(site): State<Site>) -> Response {
 impl Site {
     /// The pool that a path names, or what to answer instead.
     async fn pool(&self, (namespace, name): &(String, String)) -> Result<PoolView, Response> {
-        let views = (self.ask)(Wanted::Inside(Key::new(namespace, name))).await.ok_or_else(silent)?;
+        let views = (self.ask)(Wanted::Inside(Key::new(namespace, name)))
+            .await
+            .ok_or_else(silent)?;
         views.into_iter().next().ok_or_else(missing)
     }
 }
 
-async fn pool(State(site): State<Site>, Path(path): Path<(String, String)>) -> Result<Response, Response> {
+async fn pool(
+    State(site): State<Site>,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Response> {
     let view = site.pool(&path).await?;
     wire::pool(&site.board, &view).map(json).ok_or_else(missing)
 }
 
-async fn trail(State(site): State<Site>, Path(path): Path<(String, String)>) -> Result<Response, Response> {
+async fn trail(
+    State(site): State<Site>,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Response> {
     let view = site.pool(&path).await?;
-    let steps = view.status.decision.as_ref().map(|decision| &decision.trail);
+    let steps = view
+        .status
+        .decision
+        .as_ref()
+        .map(|decision| &decision.trail);
     Ok(json(serde_json::to_string(&steps).unwrap_or_default()))
 }
 
 /// Who works and who would go next, as the operator has it in memory.
-async fn workers(State(site): State<Site>, Path(path): Path<(String, String)>) -> Result<Response, Response> {
+async fn workers(
+    State(site): State<Site>,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Response> {
     let staff = site.pool(&path).await?.inside.ok_or_else(missing)?.staff;
     Ok(json(serde_json::to_string(&staff).unwrap_or_default()))
 }
@@ -160,14 +186,20 @@ async fn what_if(
     Query(wish): Query<what_if::Wish>,
 ) -> Result<Response, Response> {
     let view = site.pool(&path).await?;
-    let known = site.board.recall(&view.key(), trace::SPAN).ok_or_else(missing)?;
+    let known = site
+        .board
+        .recall(&view.key(), trace::SPAN)
+        .ok_or_else(missing)?;
     let wishes = view.inside.and_then(|inside| inside.wishes);
-    let replay = wishes.and_then(|wishes| what_if::replay(&wishes, &known.trace, site.board.now(), &wish));
+    let replay =
+        wishes.and_then(|wishes| what_if::replay(&wishes, &known.trace, site.board.now(), &wish));
     let unfit = || {
         let why = "this pool's rules need more than the last hour's facts\n";
         (StatusCode::UNPROCESSABLE_ENTITY, why).into_response()
     };
-    Ok(json(serde_json::to_string(&replay.ok_or_else(unfit)?).unwrap_or_default()))
+    Ok(json(
+        serde_json::to_string(&replay.ok_or_else(unfit)?).unwrap_or_default(),
+    ))
 }
 
 /// A number of workers that somebody asks about.
@@ -186,13 +218,27 @@ async fn why_it_is_not(
     let inside = site.pool(&path).await?.inside.ok_or_else(missing)?;
     let now = Time(site.board.now());
     let found = inside.wishes.zip(inside.seen).map(|(mut wishes, seen)| {
-        why_not(wishes.at(now), &seen, &inside.memory, now, workers.clamp(0, MOST)).json()
+        why_not(
+            wishes.at(now),
+            &seen,
+            &inside.memory,
+            now,
+            workers.clamp(0, MOST),
+        )
+        .json()
     });
     Ok(json(found.unwrap_or_default().to_string()))
 }
 
 fn json(text: String) -> Response {
-    ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], text).into_response()
+    (
+        [
+            (CONTENT_TYPE, "application/json"),
+            (CACHE_CONTROL, "no-store"),
+        ],
+        text,
+    )
+        .into_response()
 }
 
 fn missing() -> Response {
@@ -200,7 +246,11 @@ fn missing() -> Response {
 }
 
 fn silent() -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, "the operator does not answer\n").into_response()
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the operator does not answer\n",
+    )
+        .into_response()
 }
 
 /// What every answer says to a browser.
@@ -210,6 +260,8 @@ async fn guarded(mut response: Response) -> Response {
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
     ];
-    response.headers_mut().extend(all.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    response
+        .headers_mut()
+        .extend(all.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
 }

@@ -43,7 +43,13 @@ impl Hub {
         let (seats, asked) = mpsc::channel(VIEWERS);
         tokio::spawn(async move {
             let (sender, _) = broadcast::channel(BEHIND);
-            let hall = Hall { board, ask, sender, told: HashMap::new(), full: None };
+            let hall = Hall {
+                board,
+                ask,
+                sender,
+                told: HashMap::new(),
+                full: None,
+            };
             stop.run_until_cancelled(hall.serve(asked)).await;
         });
         Self { seats }
@@ -60,7 +66,9 @@ impl Hub {
 }
 
 fn follow(next: broadcast::Receiver<Bytes>) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold(next, |mut next| async { next.recv().await.ok().map(|message| (Ok(message), next)) })
+    stream::unfold(next, |mut next| async {
+        next.recv().await.ok().map(|message| (Ok(message), next))
+    })
 }
 
 /// The one task's own.
@@ -80,7 +88,9 @@ impl Hall {
         loop {
             if self.sender.receiver_count() == 0 {
                 self.rest();
-                let Some(viewer) = asked.recv().await else { return };
+                let Some(viewer) = asked.recv().await else {
+                    return;
+                };
                 self.seat(viewer).await;
                 (news, beat) = (false, Instant::now() + BEAT);
             }
@@ -121,7 +131,10 @@ impl Hall {
             let _ = viewer.send(None);
             return;
         }
-        let fresh = self.full.as_ref().is_some_and(|(made, _)| made.elapsed() < FRESH);
+        let fresh = self
+            .full
+            .as_ref()
+            .is_some_and(|(made, _)| made.elapsed() < FRESH);
         if !fresh {
             // Watched before it is asked: what changes meanwhile is said after it.
             self.board.watch(true);
@@ -129,21 +142,40 @@ impl Hall {
                 let _ = viewer.send(None);
                 return;
             };
-            self.full = Some((Instant::now(), vec![message(&wire::full(&self.board, &views))]));
+            self.full = Some((
+                Instant::now(),
+                vec![message(&wire::full(&self.board, &views))],
+            ));
             // What was said before it to others is no longer what all have heard last.
             self.told.clear();
         }
-        let first = self.full.iter().flat_map(|(_, said)| said.iter().cloned()).collect();
+        let first = self
+            .full
+            .iter()
+            .flat_map(|(_, said)| said.iter().cloned())
+            .collect();
         // Who asked may be gone; the seat goes with it.
-        let _ = viewer.send(Some(Seat { first, next: self.sender.subscribe() }));
+        let _ = viewer.send(Some(Seat {
+            first,
+            next: self.sender.subscribe(),
+        }));
     }
 
     /// Tells all viewers what changed, and whether anything did.
     async fn tell(&mut self) -> bool {
         let news = self.board.news();
         let keys: Vec<_> = news.touched.values().cloned().collect();
-        let views = if keys.is_empty() { Some(Vec::new()) } else { (self.ask)(Wanted::Brief(keys)).await };
-        let said = wire::delta(&self.board, &news, &views.unwrap_or_default(), &mut self.told);
+        let views = if keys.is_empty() {
+            Some(Vec::new())
+        } else {
+            (self.ask)(Wanted::Brief(keys)).await
+        };
+        let said = wire::delta(
+            &self.board,
+            &news,
+            &views.unwrap_or_default(),
+            &mut self.told,
+        );
         said.is_some_and(|text| {
             self.say(&text);
             true

@@ -57,14 +57,21 @@ impl Trace {
 
     /// Drops what is older than an hour, and the oldest beyond `limit` bytes.
     pub fn trim(&mut self, now: i64, limit: usize) {
-        while self.chunks.get(1).is_some_and(|next| next.start < now - SPAN || self.bytes() > limit) {
+        while self
+            .chunks
+            .get(1)
+            .is_some_and(|next| next.start < now - SPAN || self.bytes() > limit)
+        {
             self.chunks.pop_front();
         }
     }
 
     /// What it takes in memory.
     pub fn bytes(&self) -> usize {
-        self.chunks.iter().map(|chunk| size_of::<Chunk>() + chunk.rest.capacity()).sum()
+        self.chunks
+            .iter()
+            .map(|chunk| size_of::<Chunk>() + chunk.rest.capacity())
+            .sum()
     }
 
     /// The newest look: when it was, and the row.
@@ -75,8 +82,17 @@ impl Trace {
     /// All changes since `from`, the first moved there.
     pub fn since(&self, from: i64) -> Vec<(i64, Row)> {
         let mut rows: Vec<(i64, Row)> = Vec::new();
-        let first = self.chunks.partition_point(|chunk| chunk.start <= from).saturating_sub(1);
-        for (at, row) in self.chunks.iter().skip(first).flat_map(Chunk::rows).chain(self.newest) {
+        let first = self
+            .chunks
+            .partition_point(|chunk| chunk.start <= from)
+            .saturating_sub(1);
+        for (at, row) in self
+            .chunks
+            .iter()
+            .skip(first)
+            .flat_map(Chunk::rows)
+            .chain(self.newest)
+        {
             if at <= from {
                 rows.clear();
             }
@@ -99,7 +115,8 @@ impl Trace {
         match (self.chunks.back_mut(), self.last) {
             (Some(chunk), Some((at, last))) if chunk.rest.len() < CHUNK => {
                 write(&mut chunk.rest, (now - at) / GRAIN);
-                let mask = (0..row.len()).fold(0, |mask, i| mask | i64::from(row[i] != last[i]) << i);
+                let mask =
+                    (0..row.len()).fold(0, |mask, i| mask | i64::from(row[i] != last[i]) << i);
                 write(&mut chunk.rest, mask);
                 for i in (0..row.len()).filter(|i| row[*i] != last[*i]) {
                     write(&mut chunk.rest, i64::from(row[i]) - i64::from(last[i]));
@@ -109,7 +126,11 @@ impl Trace {
                 if let Some(chunk) = full {
                     chunk.rest.shrink_to_fit();
                 }
-                self.chunks.push_back(Chunk { start: now, first: row, rest: Vec::new() });
+                self.chunks.push_back(Chunk {
+                    start: now,
+                    first: row,
+                    rest: Vec::new(),
+                });
             }
         }
         self.last = Some((now, row));
@@ -122,7 +143,11 @@ impl Chunk {
         let rest = std::iter::from_fn(move || {
             at += read(&mut bytes)? * GRAIN;
             let mask = read(&mut bytes)?;
-            for (_, cell) in row.iter_mut().enumerate().filter(|(i, _)| mask >> i & 1 == 1) {
+            for (_, cell) in row
+                .iter_mut()
+                .enumerate()
+                .filter(|(i, _)| mask >> i & 1 == 1)
+            {
                 *cell = i32::try_from(i64::from(*cell) + read(&mut bytes)?).unwrap_or(UNKNOWN);
             }
             Some((at, row))
@@ -169,7 +194,9 @@ mod tests {
         for i in 0..2_000 {
             let at = 1_700_000_000_000 + i * 2_000;
             let turn = usize::try_from(i).expect("small");
-            let row = std::array::from_fn(|column| numbers[(turn * (column + 1) + turn / 7) % numbers.len()]);
+            let row = std::array::from_fn(|column| {
+                numbers[(turn * (column + 1) + turn / 7) % numbers.len()]
+            });
             trace.push(at, row, 9_000);
             if all.last().is_none_or(|(_, last)| *last != row) {
                 all.push((at, row));
@@ -192,14 +219,22 @@ mod tests {
         let mut trace = Trace::default();
         for i in 0..5_400 {
             let n = i32::try_from(i * 7 % 23).expect("small");
-            trace.push(i * 2_000, [n, n % 5, 5, n % 5, 60 + n, n / 2, 5, 5, 0, n % 3], 9_000);
+            trace.push(
+                i * 2_000,
+                [n, n % 5, 5, n % 5, 60 + n, n / 2, 5, 5, 0, n % 3],
+                9_000,
+            );
             trace.trim(i * 2_000, 1 << 20);
         }
         assert!(trace.bytes() < 20_000, "{} bytes", trace.bytes());
         let first = trace.since(5_400 * 2_000 - SPAN).first().map(|(at, _)| *at);
         assert_eq!(first, Some(5_400 * 2_000 - SPAN));
         trace.trim(5_400 * 2_000, 2_000);
-        assert!(trace.bytes() < 2_000 + 2 * CHUNK + 100, "{} bytes", trace.bytes());
+        assert!(
+            trace.bytes() < 2_000 + 2 * CHUNK + 100,
+            "{} bytes",
+            trace.bytes()
+        );
         assert!(!trace.since(0).is_empty());
     }
 
@@ -208,7 +243,10 @@ mod tests {
         let mut trace = Trace::default();
         (0..300).for_each(|i| trace.push(i * 10, row(i32::try_from(i).expect("small")), 9_000));
         assert_eq!(trace.latest().map(|(_, row)| row[0]), Some(299));
-        assert_eq!(trace.since(0).last().map(|(at, row)| (*at, row[0])), Some((2_900, 299)));
+        assert_eq!(
+            trace.since(0).last().map(|(at, row)| (*at, row[0])),
+            Some((2_900, 299))
+        );
         assert!(trace.since(0).len() <= 7, "{:?}", trace.since(0));
     }
 
@@ -217,6 +255,9 @@ mod tests {
         let mut trace = Trace::default();
         trace.push(0, row(4), 9_000);
         trace.push(60_000, row(4), 9_000);
-        assert_eq!(trace.since(0), [(0, row(4)), (9_000, [UNKNOWN; 10]), (60_000, row(4))]);
+        assert_eq!(
+            trace.since(0),
+            [(0, row(4)), (9_000, [UNKNOWN; 10]), (60_000, row(4))]
+        );
     }
 }

@@ -3,7 +3,9 @@
 
 use super::trace::{NOT_TOLD, Row, UNKNOWN};
 use crate::api::Wishes;
-use crate::decide::{Fact, Load, Memory, Millis, Pool, Rules, ScaleDown, ScaleUp, Seen, Time, decide};
+use crate::decide::{
+    Fact, Load, Memory, Millis, Pool, Rules, ScaleDown, ScaleUp, Seen, Time, decide,
+};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Looks are this far apart, as those of the operator.
@@ -50,9 +52,15 @@ struct Sum {
 }
 
 /// Replays `trace` until `now`; `None` where the pool's rules need more than the trace has.
-pub(super) fn replay(before: &Wishes, trace: &[(i64, Row)], now: i64, wish: &Wish) -> Option<Replay> {
+pub(super) fn replay(
+    before: &Wishes,
+    trace: &[(i64, Row)],
+    now: i64,
+    wish: &Wish,
+) -> Option<Replay> {
     // The trace has the sum of the queues, and no counters from which rates could be learned.
-    let beyond = |set: &Rules| set.of.is_some() || set.target.drain_within.or(set.target.max_wait).is_some();
+    let beyond =
+        |set: &Rules| set.of.is_some() || set.target.drain_within.or(set.target.max_wait).is_some();
     if before.pool().rules.iter().any(beyond) {
         return None;
     }
@@ -65,8 +73,16 @@ pub(super) fn replay(before: &Wishes, trace: &[(i64, Row)], now: i64, wish: &Wis
         was.add(row[7], end - start);
         let mut at = *start;
         while at < end {
-            let from = current.unwrap_or(if row[7] >= 0 { row[7] } else { wishes.pool().min });
-            let seen = Seen { current: from, queues: vec![load(row, at)], missing: None };
+            let from = current.unwrap_or(if row[7] >= 0 {
+                row[7]
+            } else {
+                wishes.pool().min
+            });
+            let seen = Seen {
+                current: from,
+                queues: vec![load(row, at)],
+                missing: None,
+            };
             let decision = decide(wishes.at(Time(at)), &seen, &memory, Time(at));
             if current != Some(decision.replicas) {
                 wanted.push((at, decision.replicas));
@@ -76,7 +92,12 @@ pub(super) fn replay(before: &Wishes, trace: &[(i64, Row)], now: i64, wish: &Wis
             (current, memory, at) = (Some(decision.replicas), decision.memory, next);
         }
     }
-    Some(Replay { wanted, would, was, yaml: yaml(before.pool(), wishes.pool()) })
+    Some(Replay {
+        wanted,
+        would,
+        was,
+        yaml: yaml(before.pool(), wishes.pool()),
+    })
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -102,20 +123,35 @@ impl Wish {
             pool.max = max.clamp(1, 100_000);
         }
         pool.min = self.min.unwrap_or(pool.min).clamp(0, pool.max);
-        let Some(set) = pool.rules.first_mut() else { return };
+        let Some(set) = pool.rules.first_mut() else {
+            return;
+        };
         let seconds = |span: i64| Millis::seconds(span.clamp(0, 86_400));
         let put = |field: &mut Option<i64>, wish: Option<i64>, most: i64| {
             if let Some(limit) = wish {
                 *field = Some(limit.clamp(0, most));
             }
         };
-        let ScaleUp { queue_length, utilization, cpu, step, cooldown } = &mut set.up;
+        let ScaleUp {
+            queue_length,
+            utilization,
+            cpu,
+            step,
+            cooldown,
+        } = &mut set.up;
         put(queue_length, self.queue_up, i64::from(i32::MAX));
         put(utilization, self.busy_up, 100);
         put(cpu, self.cpu_up, 100_000);
         *step = self.up_step.unwrap_or(*step).clamp(1, 100_000);
         *cooldown = self.up_cooldown.map_or(*cooldown, seconds);
-        let Some(ScaleDown { queue_length, utilization, step, cooldown, idle_for }) = &mut set.down else {
+        let Some(ScaleDown {
+            queue_length,
+            utilization,
+            step,
+            cooldown,
+            idle_for,
+        }) = &mut set.down
+        else {
             return;
         };
         put(queue_length, self.queue_down, i64::from(i32::MAX));
@@ -134,13 +170,24 @@ fn load(row: &Row, at: i64) -> Load {
         n => Fact::Known(n.into()),
     };
     let [ready, in_flight, live, busy, cpu, wait, ..] = row.map(fact);
-    let cpu_sum =
-        if live == Fact::Known(0) { Fact::Known(0) } else { cpu.join(live, |cpu, live| cpu * live) };
+    let cpu_sum = if live == Fact::Known(0) {
+        Fact::Known(0)
+    } else {
+        cpu.join(live, |cpu, live| cpu * live)
+    };
     let oldest_at = match (ready, wait) {
         (Fact::Known(1..), Fact::Known(wait)) => Fact::Known(at - wait * 1000),
         _ => Fact::NotTold,
     };
-    Load { ready, in_flight, live, busy, cpu_sum, oldest_at, ..Load::NOT_TOLD }
+    Load {
+        ready,
+        in_flight,
+        live,
+        busy,
+        cpu_sum,
+        oldest_at,
+        ..Load::NOT_TOLD
+    }
 }
 
 /// What of the spec would have to be written. A block is written whole: inside one that is there, what is absent is unused.
@@ -157,12 +204,20 @@ fn yaml(before: &Pool, after: &Pool) -> String {
         return all.concat();
     };
     let fields = |all: &[(&str, Option<String>)]| {
-        let all = all.iter().filter_map(|(field, value)| Some(format!("{field}: {}", value.as_ref()?)));
+        let all = all
+            .iter()
+            .filter_map(|(field, value)| Some(format!("{field}: {}", value.as_ref()?)));
         format!("{{{}}}", all.collect::<Vec<_>>().join(", "))
     };
     let number = |n: Option<i64>| n.map(|n| n.to_string());
     if new.up != old.up {
-        let ScaleUp { queue_length, utilization, cpu, step, cooldown } = &new.up;
+        let ScaleUp {
+            queue_length,
+            utilization,
+            cpu,
+            step,
+            cooldown,
+        } = &new.up;
         line(
             "scaleUp",
             fields(&[
@@ -174,8 +229,13 @@ fn yaml(before: &Pool, after: &Pool) -> String {
             ]),
         );
     }
-    if let Some(ScaleDown { queue_length, utilization, step, cooldown, idle_for }) =
-        new.down.as_ref().filter(|_| new.down != old.down)
+    if let Some(ScaleDown {
+        queue_length,
+        utilization,
+        step,
+        cooldown,
+        idle_for,
+    }) = new.down.as_ref().filter(|_| new.down != old.down)
     {
         line(
             "scaleDown",
@@ -215,14 +275,22 @@ mod tests {
 
     /// Quiet, a burst of 25 for two minutes, then quiet for an hour.
     fn hour() -> Vec<(i64, Row)> {
-        vec![(0, row(0, 0, 3)), (60_000, row(25, 3, 3)), (180_000, row(0, 0, 7))]
+        vec![
+            (0, row(0, 0, 3)),
+            (60_000, row(25, 3, 3)),
+            (180_000, row(0, 0, 7)),
+        ]
     }
 
     const END: i64 = 3_600_000;
 
     fn wanted(wishes: &Wishes, wish: &Wish) -> Vec<(i64, i32)> {
         let replay = replay(wishes, &hour(), END, wish).expect("a replay");
-        replay.wanted.into_iter().map(|(at, to)| (at / 1000, to)).collect()
+        replay
+            .wanted
+            .into_iter()
+            .map(|(at, to)| (at / 1000, to))
+            .collect()
     }
 
     #[test]
@@ -230,7 +298,11 @@ mod tests {
         let wishes = wishes(&json!({}));
         let as_it_is = wanted(&wishes, &Wish::default());
         assert_eq!(as_it_is, [(0, 3), (60, 5), (120, 7), (480, 5), (660, 3)]);
-        let tall = Wish { queue_up: Some(30), busy_up: Some(100), ..Wish::default() };
+        let tall = Wish {
+            queue_up: Some(30),
+            busy_up: Some(100),
+            ..Wish::default()
+        };
         assert_eq!(wanted(&wishes, &tall), [(0, 3)]);
         let eager = Wish {
             up_step: Some(4),
@@ -246,10 +318,26 @@ mod tests {
     #[test]
     fn sums_stand_beside_what_was_and_the_yaml_is_whole() {
         let wishes = wishes(&json!({}));
-        let wish = Wish { queue_up: Some(30), busy_up: Some(100), min: Some(2), ..Wish::default() };
-        let Replay { would, was, yaml, .. } = replay(&wishes, &hour(), END, &wish).expect("a replay");
-        assert_eq!(was, Sum { worker_millis: (3 * 180 + 7 * 3420) * 1000, most: 7 });
-        assert!(would.worker_millis < was.worker_millis && would.most == 3, "{would:?}");
+        let wish = Wish {
+            queue_up: Some(30),
+            busy_up: Some(100),
+            min: Some(2),
+            ..Wish::default()
+        };
+        let Replay {
+            would, was, yaml, ..
+        } = replay(&wishes, &hour(), END, &wish).expect("a replay");
+        assert_eq!(
+            was,
+            Sum {
+                worker_millis: (3 * 180 + 7 * 3420) * 1000,
+                most: 7
+            }
+        );
+        assert!(
+            would.worker_millis < was.worker_millis && would.most == 3,
+            "{would:?}"
+        );
         assert_eq!(
             yaml,
             "spec:\n  minReplicas: 2\n  scaleUp: {queueLength: 30, utilizationPercent: 100, cpuPercent: 75, step: 2, cooldown: 60s}\n"
@@ -258,7 +346,8 @@ mod tests {
 
     #[test]
     fn what_was_unknown_stays_unknown_and_lowers_nothing() {
-        let wishes = wishes(&json!({"scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "0s"}}));
+        let wishes =
+            wishes(&json!({"scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "0s"}}));
         let trace = [(0, row(0, 0, 5)), (4_000, [UNKNOWN; 10])];
         let replay = replay(&wishes, &trace, END, &Wish::default()).expect("a replay");
         assert_eq!(replay.wanted, [(0, 5)]);

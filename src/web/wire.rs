@@ -5,7 +5,8 @@ use super::PoolView;
 use super::board::{Board, News};
 use super::trace::{Row, UNKNOWN};
 use crate::api::{
-    Change, DecisionStatus, Display, Key, MemoryStatus, MetricsStatus, OutlookStatus, WorkerPoolStatus,
+    Change, DecisionStatus, Display, Key, MemoryStatus, MetricsStatus, OutlookStatus,
+    WorkerPoolStatus,
 };
 use crate::decide::{self, Pool, Reason};
 use jiff::Timestamp;
@@ -42,8 +43,17 @@ pub struct Rules {
 impl From<&Pool> for Rules {
     fn from(pool: &Pool) -> Self {
         // A queue with rules of its own is judged by itself: the lines are those of the pool's sum.
-        let whole = pool.rules.iter().find(|rules| rules.of.is_none()).or_else(|| pool.rules.first());
-        let Some(decide::Rules { up, down, target, .. }) = whole else { return Self::default() };
+        let whole = pool
+            .rules
+            .iter()
+            .find(|rules| rules.of.is_none())
+            .or_else(|| pool.rules.first());
+        let Some(decide::Rules {
+            up, down, target, ..
+        }) = whole
+        else {
+            return Self::default();
+        };
         let down = down.as_ref();
         Self {
             queue_up: up.queue_length,
@@ -171,14 +181,30 @@ struct Delta<'a> {
 pub(super) fn full(board: &Board, views: &[PoolView]) -> String {
     let now = board.now();
     let pools = views.iter().filter_map(|view| {
-        let known = board.recall(&view.key(), POINT * i64::try_from(POINTS).unwrap_or_default())?;
+        let known = board.recall(
+            &view.key(),
+            POINT * i64::try_from(POINTS).unwrap_or_default(),
+        )?;
         let mut entry = entry(view, known.id);
-        let (facts, looked) = (known.latest.map(|(_, row)| cells(row)), known.latest.map(|(at, _)| at));
-        entry.facts = Some(Shown { facts, looked, spark: spark(&known.trace, now) });
+        let (facts, looked) = (
+            known.latest.map(|(_, row)| cells(row)),
+            known.latest.map(|(at, _)| at),
+        );
+        entry.facts = Some(Shown {
+            facts,
+            looked,
+            spark: spark(&known.trace, now),
+        });
         Some(entry)
     });
     let reasons = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
-    json(&Start { full: true, now, version: env!("CARGO_PKG_VERSION"), reasons, pools: pools.collect() })
+    json(&Start {
+        full: true,
+        now,
+        version: env!("CARGO_PKG_VERSION"),
+        reasons,
+        pools: pools.collect(),
+    })
 }
 
 /// One pool with its history and all that happened to it in the last hour.
@@ -190,7 +216,11 @@ pub(super) fn pool(board: &Board, view: &PoolView) -> Option<String> {
         looked: known.latest.map(|(at, _)| at),
         pool: entry(view, known.id),
         history: &view.status.history,
-        trace: known.trace.iter().map(|(at, row)| (*at, cells(*row))).collect(),
+        trace: known
+            .trace
+            .iter()
+            .map(|(at, row)| (*at, cells(*row)))
+            .collect(),
     }))
 }
 
@@ -204,7 +234,10 @@ pub(super) fn delta(
     let entries = views.iter().filter_map(|view| {
         let mut entry = entry(view, board.id(&view.key())?);
         let frame = entry.frame.take();
-        let said = Said { words: hash(&entry), frame: hash(&frame) };
+        let said = Said {
+            words: hash(&entry),
+            frame: hash(&frame),
+        };
         let before = told.insert(entry.id, said);
         entry.frame = frame.filter(|_| before.is_none_or(|before| before.frame != said.frame));
         (before != Some(said)).then_some(entry)
@@ -213,11 +246,21 @@ pub(super) fn delta(
     for id in &news.gone {
         told.remove(id);
     }
-    let facts: Vec<(u32, Cells)> = news.facts.iter().map(|(id, row)| (*id, cells(*row))).collect();
+    let facts: Vec<(u32, Cells)> = news
+        .facts
+        .iter()
+        .map(|(id, row)| (*id, cells(*row)))
+        .collect();
     if pools.is_empty() && facts.is_empty() && news.same.is_empty() && news.gone.is_empty() {
         return None;
     }
-    Some(json(&Delta { now: board.now(), pools, facts, same: &news.same, gone: &news.gone }))
+    Some(json(&Delta {
+        now: board.now(),
+        pools,
+        facts,
+        same: &news.same,
+        gone: &news.gone,
+    }))
 }
 
 /// Nothing new, and the stream is alive.
@@ -233,10 +276,22 @@ fn json(message: &impl Serialize) -> String {
 fn entry(view: &PoolView, id: u32) -> Entry<'_> {
     let status = &view.status;
     let display = status.display.as_ref();
-    let ready = status.conditions.iter().find(|condition| condition.type_ == READY);
+    let ready = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == READY);
     let memory = status.memory.as_ref().map(|memory| {
-        let MemoryStatus { last_up, last_change, idle_since, .. } = *memory;
-        Clocks { last_up, last_change, idle_since }
+        let MemoryStatus {
+            last_up,
+            last_change,
+            idle_since,
+            ..
+        } = *memory;
+        Clocks {
+            last_up,
+            last_change,
+            idle_since,
+        }
     });
     Entry {
         id,
@@ -255,28 +310,65 @@ fn entry(view: &PoolView, id: u32) -> Entry<'_> {
         decision: status.decision.as_ref().map(words),
         success: display.map(|display| display.success.as_str()),
         eta: display.map(|display| display.eta.as_str()),
-        task_millis: status.metrics.as_ref().and_then(|metrics| metrics.task_millis.value),
+        task_millis: status
+            .metrics
+            .as_ref()
+            .and_then(|metrics| metrics.task_millis.value),
         facts: None,
     }
 }
 
 fn words(decision: &DecisionStatus) -> Words<'_> {
-    let DecisionStatus { reason, sentence, confidence, at, from, to, next, trail: _ } = decision;
+    let DecisionStatus {
+        reason,
+        sentence,
+        confidence,
+        at,
+        from,
+        to,
+        next,
+        trail: _,
+    } = decision;
     let (confidence, at, from, to, next) = (*confidence, *at, *from, *to, next.as_ref());
-    Words { reason, sentence, confidence, at, from, to, next }
+    Words {
+        reason,
+        sentence,
+        confidence,
+        at,
+        from,
+        to,
+        next,
+    }
 }
 
 /// Of a status and its history only what the stream tells: the rest would be copied at each look to be thrown away.
 #[must_use]
 pub fn brief(status: &WorkerPoolStatus, history: &[Change]) -> WorkerPoolStatus {
-    let WorkerPoolStatus { metrics, decision, memory, conditions, display, .. } = status;
+    let WorkerPoolStatus {
+        metrics,
+        decision,
+        memory,
+        conditions,
+        display,
+        ..
+    } = status;
     let metrics = metrics.as_ref().map(|metrics| MetricsStatus {
         task_millis: metrics.task_millis.clone(),
         ..MetricsStatus::default()
     });
     let decision = decision.as_ref().map(|decision| {
-        let DecisionStatus { reason, sentence, confidence, at, from, to, next, trail: _ } = decision;
-        let (reason, sentence, next, trail) = (reason.clone(), sentence.clone(), next.clone(), Vec::new());
+        let DecisionStatus {
+            reason,
+            sentence,
+            confidence,
+            at,
+            from,
+            to,
+            next,
+            trail: _,
+        } = decision;
+        let (reason, sentence, next, trail) =
+            (reason.clone(), sentence.clone(), next.clone(), Vec::new());
         DecisionStatus {
             reason,
             sentence,
@@ -289,14 +381,26 @@ pub fn brief(status: &WorkerPoolStatus, history: &[Change]) -> WorkerPoolStatus 
         }
     });
     let memory = memory.as_ref().map(|memory| {
-        let MemoryStatus { last_up, last_change, idle_since, .. } = *memory;
-        MemoryStatus { last_up, last_change, idle_since, ..MemoryStatus::default() }
+        let MemoryStatus {
+            last_up,
+            last_change,
+            idle_since,
+            ..
+        } = *memory;
+        MemoryStatus {
+            last_up,
+            last_change,
+            idle_since,
+            ..MemoryStatus::default()
+        }
     });
-    let display = display.as_ref().map(|Display { success, eta, .. }| Display {
-        success: success.clone(),
-        eta: eta.clone(),
-        ..Display::default()
-    });
+    let display = display
+        .as_ref()
+        .map(|Display { success, eta, .. }| Display {
+            success: success.clone(),
+            eta: eta.clone(),
+            ..Display::default()
+        });
     WorkerPoolStatus {
         replicas: status.replicas,
         desired_replicas: status.desired_replicas,
@@ -304,7 +408,11 @@ pub fn brief(status: &WorkerPoolStatus, history: &[Change]) -> WorkerPoolStatus 
         decision,
         memory,
         history: last(history).to_vec(),
-        conditions: conditions.iter().filter(|condition| condition.type_ == READY).cloned().collect(),
+        conditions: conditions
+            .iter()
+            .filter(|condition| condition.type_ == READY)
+            .cloned()
+            .collect(),
         display,
         ..WorkerPoolStatus::default()
     }
@@ -379,6 +487,11 @@ mod tests {
         assert_eq!(points.len(), POINTS);
         let last: Vec<Option<i32>> = points[POINTS - 11..].to_vec();
         let (three, nine, one) = (Some(3), Some(9), Some(1));
-        assert_eq!(last, [three, three, three, three, nine, nine, None, None, one, one, one]);
+        assert_eq!(
+            last,
+            [
+                three, three, three, three, nine, nine, None, None, one, one, one
+            ]
+        );
     }
 }

@@ -39,7 +39,11 @@ enum Claim {
 
 /// Starts the slots; each ends by itself after `stop`, when what it runs is done.
 pub fn start(worker: &Arc<Worker>, stop: &CancellationToken) -> JoinSet<()> {
-    let turn = Turn { connection: None, state: LinkState::new("claims"), backoff: Backoff::default() };
+    let turn = Turn {
+        connection: None,
+        state: LinkState::new("claims"),
+        backoff: Backoff::default(),
+    };
     let turn = Arc::new(Mutex::new(turn));
     let slot = |_| slot(Arc::clone(worker), Arc::clone(&turn), stop.clone());
     (0..worker.settings.concurrency).map(slot).collect()
@@ -115,9 +119,19 @@ impl Turn {
     }
 
     /// One attempt. It is never abandoned half-way: what it takes, somebody must know of.
-    async fn attempt(&mut self, worker: &Worker, id: &str, ended: &mut Option<Ended>) -> RedisResult<Claim> {
+    async fn attempt(
+        &mut self,
+        worker: &Worker,
+        id: &str,
+        ended: &mut Option<Ended>,
+    ) -> RedisResult<Claim> {
         // Known before the server is asked: meanwhile they can only become fewer. What has ended is told first.
-        let known: Vec<Held> = worker.held().iter().filter(|it| it.by == id).cloned().collect();
+        let known: Vec<Held> = worker
+            .held()
+            .iter()
+            .filter(|it| it.by == id)
+            .cloned()
+            .collect();
         let running = known.len() - usize::from(ended.as_ref().is_some_and(|it| it.held.by == id));
         // In one trip, where the last task was claimed under this id and went well.
         let next = match ended.as_ref().filter(|it| it.held.by == id) {
@@ -132,14 +146,27 @@ impl Turn {
             taken
         } else {
             tell(worker, ended.take()).await;
-            worker.link.call(&protocol::take(worker.keys(), id, running)).await?
+            worker
+                .link
+                .call(&protocol::take(worker.keys(), id, running))
+                .await?
         };
-        let mine = |element, noted| Ok(Claim::Task(Held { by: id.to_owned(), element }, noted));
+        let mine = |element, noted| {
+            Ok(Claim::Task(
+                Held {
+                    by: id.to_owned(),
+                    element,
+                },
+                noted,
+            ))
+        };
         match taken {
             Take::Lost => return Ok(Claim::Lost),
             Take::Task(element) => return mine(element, true),
             Take::Nothing { held, .. } if held > running => {
-                let Some(element) = stranger(worker, id, &known).await? else { return Ok(Claim::Nothing) };
+                let Some(element) = stranger(worker, id, &known).await? else {
+                    return Ok(Claim::Nothing);
+                };
                 info!("took up a claim whose answer was lost");
                 return mine(element, false);
             }

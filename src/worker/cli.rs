@@ -66,7 +66,9 @@ fn default_health_file() -> PathBuf {
 
 /// Reads a duration like 25s, 1m30s or 500ms.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let parsed = text.parse::<jiff::SignedDuration>().map_err(|error| error.to_string())?;
+    let parsed = text
+        .parse::<jiff::SignedDuration>()
+        .map_err(|error| error.to_string())?;
     Duration::try_from(parsed).map_err(|error| error.to_string())
 }
 
@@ -108,9 +110,15 @@ async fn run(args: Args) -> anyhow::Result<()> {
         return serve::run(client, keys, serve, stop).await;
     }
     let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into());
-    let name = args.name.unwrap_or_else(|| format!("{host}-{}", std::process::id()));
-    let registration =
-        Registration { pod: name.clone(), name, host, version: env!("CARGO_PKG_VERSION").to_owned() };
+    let name = args
+        .name
+        .unwrap_or_else(|| format!("{host}-{}", std::process::id()));
+    let registration = Registration {
+        pod: name.clone(),
+        name,
+        host,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
     let settings = Settings {
         client,
         keys,

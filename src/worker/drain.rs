@@ -32,22 +32,37 @@ pub async fn run(worker: &Arc<Worker>, mut slots: JoinSet<()>) {
     let heart = Arc::clone(worker);
     let _ = tokio::task::spawn_blocking(move || heart.lease.stop()).await;
     if !matches!(timeout(FAREWELL, leave(worker)).await, Ok(Ok(()))) {
-        warn!("Redis did not hear the farewell: the lease will run out and others rescue what is left");
+        warn!(
+            "Redis did not hear the farewell: the lease will run out and others rescue what is left"
+        );
     }
 }
 
 async fn leave(worker: &Worker) -> RedisResult<()> {
     let left = std::mem::take(&mut *worker.held());
     for Held { by, element } in left {
-        worker.link.call(&protocol::hand_back(worker.keys(), &by, &element)).await?;
+        worker
+            .link
+            .call(&protocol::hand_back(worker.keys(), &by, &element))
+            .await?;
     }
-    let Some(id) = worker.lease.id() else { return Ok(()) };
-    while worker.link.call(&protocol::deregister(worker.keys(), &id)).await? > 0 {
+    let Some(id) = worker.lease.id() else {
+        return Ok(());
+    };
+    while worker
+        .link
+        .call(&protocol::deregister(worker.keys(), &id))
+        .await?
+        > 0
+    {
         // Claims whose answer was lost.
         let mut connection = worker.link.shared().await?;
         let elements: Vec<Vec<u8>> = connection.lrange(worker.keys().claimed(&id), 0, 99).await?;
         for element in elements {
-            worker.link.call(&protocol::hand_back(worker.keys(), &id, &element)).await?;
+            worker
+                .link
+                .call(&protocol::hand_back(worker.keys(), &id, &element))
+                .await?;
         }
     }
     Ok(())

@@ -50,7 +50,10 @@ impl Pulse {
 
     /// The task begun last.
     pub fn task(&self) -> String {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The heartbeat thread has come round: writes the file.
@@ -78,14 +81,24 @@ pub struct Silence {
 
 impl Silence {
     pub fn new(now: Instant) -> Self {
-        Self { attempts: 0, looked: now, lasted: Duration::ZERO }
+        Self {
+            attempts: 0,
+            looked: now,
+            lasted: Duration::ZERO,
+        }
     }
 
     pub fn look(&mut self, pulse: &Pulse, now: Instant) -> Duration {
         let attempts = pulse.attempts.load(Ordering::Relaxed);
         let turns = attempts != self.attempts || pulse.waiting.load(Ordering::Relaxed);
-        let passed = now.saturating_duration_since(self.looked).min(2 * HEARTBEAT);
-        self.lasted = if turns { Duration::ZERO } else { self.lasted + passed };
+        let passed = now
+            .saturating_duration_since(self.looked)
+            .min(2 * HEARTBEAT);
+        self.lasted = if turns {
+            Duration::ZERO
+        } else {
+            self.lasted + passed
+        };
         (self.attempts, self.looked) = (attempts, now);
         self.lasted
     }
@@ -97,7 +110,8 @@ fn uptime() -> u64 {
 
 /// Whether the worker that writes `file` is well; if not, why.
 pub fn check(file: &Path) -> Result<(), String> {
-    let text = fs::read(file).map_err(|error| format!("no worker writes {}: {error}", file.display()))?;
+    let text =
+        fs::read(file).map_err(|error| format!("no worker writes {}: {error}", file.display()))?;
     let note = serde_json::from_slice(&text)
         .map_err(|error| format!("{} is unreadable: {error}", file.display()))?;
     judge(&note, uptime())
@@ -140,7 +154,11 @@ mod tests {
         pulse.attempt();
         assert_eq!(deaf_after(&pulse, |_| {}, 60), Some(20));
         assert_eq!(deaf_after(&pulse, Pulse::attempt, 1_000), None, "it turns");
-        assert_eq!(deaf_after(&pulse, Pulse::waits, 1_000), None, "it has no room");
+        assert_eq!(
+            deaf_after(&pulse, Pulse::waits, 1_000),
+            None,
+            "it has no room"
+        );
     }
 
     #[test]

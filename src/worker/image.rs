@@ -44,7 +44,9 @@ pub fn check_size(width: u32, height: u32) -> Result<(), Failure> {
         )));
     }
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(Failure::hopeless(format!("{width} x {height} is more than {MAX_PIXELS} pixels")));
+        return Err(Failure::hopeless(format!(
+            "{width} x {height} is more than {MAX_PIXELS} pixels"
+        )));
     }
     Ok(())
 }
@@ -60,9 +62,13 @@ pub fn synthetic(width: u32, height: u32, seed: u64) -> Result<DynamicImage, Fai
 /// The file given in base64.
 pub fn bytes_of(text: &str) -> Result<Vec<u8>, Failure> {
     if text.len() / 4 * 3 > MAX_BYTES {
-        return Err(Failure::hopeless(format!("the file has more than {MAX_BYTES} bytes")));
+        return Err(Failure::hopeless(format!(
+            "the file has more than {MAX_BYTES} bytes"
+        )));
     }
-    BASE64_STANDARD.decode(text).map_err(|error| Failure::hopeless(format!("no base64: {error}")))
+    BASE64_STANDARD
+        .decode(text)
+        .map_err(|error| Failure::hopeless(format!("no base64: {error}")))
 }
 
 fn broken(error: &dyn std::fmt::Display) -> Failure {
@@ -72,14 +78,20 @@ fn broken(error: &dyn std::fmt::Display) -> Failure {
 /// A file of one of the three formats, by its first bytes.
 fn open(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, Failure> {
     if bytes.len() > MAX_BYTES {
-        return Err(Failure::hopeless(format!("the file has more than {MAX_BYTES} bytes")));
+        return Err(Failure::hopeless(format!(
+            "the file has more than {MAX_BYTES} bytes"
+        )));
     }
-    ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| broken(&error))
+    ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|error| broken(&error))
 }
 
 /// Refuses a file that is no PNG, JPEG or WebP, or whose header names an absurd size; looks at nothing else.
 pub fn probe(bytes: &[u8]) -> Result<(), Failure> {
-    let (width, height) = open(bytes)?.into_dimensions().map_err(|error| broken(&error))?;
+    let (width, height) = open(bytes)?
+        .into_dimensions()
+        .map_err(|error| broken(&error))?;
     check_size(width, height)
 }
 
@@ -98,8 +110,11 @@ pub fn from_file(bytes: &[u8]) -> Result<DynamicImage, Failure> {
 pub fn to_file(image: &DynamicImage, format: Format) -> Result<Vec<u8>, Failure> {
     let mut file = Cursor::new(Vec::new());
     let written = image.write_to(&mut file, format.into());
-    written
-        .map_err(|error| Failure::hopeless(format!("the image cannot be written as {format:?}: {error}")))?;
+    written.map_err(|error| {
+        Failure::hopeless(format!(
+            "the image cannot be written as {format:?}: {error}"
+        ))
+    })?;
     Ok(file.into_inner())
 }
 
@@ -107,7 +122,10 @@ pub fn to_file(image: &DynamicImage, format: Format) -> Result<Vec<u8>, Failure>
 #[must_use]
 pub fn checksum(image: &DynamicImage) -> String {
     let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    format!("{:016x}", image.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix))
+    format!(
+        "{:016x}",
+        image.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix)
+    )
 }
 
 #[cfg(test)]
@@ -130,7 +148,10 @@ mod tests {
             }
         }
         let text = BASE64_STANDARD.encode(png(7, 5));
-        assert_eq!(checksum(&from_file(&bytes_of(&text).unwrap()).unwrap()), checksum(&image));
+        assert_eq!(
+            checksum(&from_file(&bytes_of(&text).unwrap()).unwrap()),
+            checksum(&image)
+        );
         assert_ne!(checksum(&image), checksum(&synthetic(7, 5, 2).unwrap()));
     }
 
@@ -153,31 +174,78 @@ mod tests {
 
         let webp = to_file(&synthetic(7, 5, 1).unwrap(), Format::Webp).unwrap();
         let size = 29_999_u32.to_le_bytes();
-        let canvas = [&b"WEBPVP8X\x0a\0\0\0\0\0\0\0"[..], &size[..3], &size[..3], &webp[12..]].concat();
-        let webp = [b"RIFF", &u32::try_from(canvas.len()).unwrap().to_le_bytes()[..], &canvas].concat();
+        let canvas = [
+            &b"WEBPVP8X\x0a\0\0\0\0\0\0\0"[..],
+            &size[..3],
+            &size[..3],
+            &webp[12..],
+        ]
+        .concat();
+        let webp = [
+            b"RIFF",
+            &u32::try_from(canvas.len()).unwrap().to_le_bytes()[..],
+            &canvas,
+        ]
+        .concat();
 
         for (name, bomb) in [("png", png), ("jpeg", jpeg), ("webp", webp)] {
             let failure = from_file(&bomb).unwrap_err();
-            assert!(failure.hopeless && failure.error.contains("30000 x 30000"), "{name}: {}", failure.error);
+            assert!(
+                failure.hopeless && failure.error.contains("30000 x 30000"),
+                "{name}: {}",
+                failure.error
+            );
         }
     }
 
     #[test]
     fn absurd_sizes_are_refused() {
-        for (width, height) in [(0, 5), (5, 0), (20_001, 1), (10_000, 10_000), (u32::MAX, u32::MAX)] {
-            assert!(synthetic(width, height, 1).unwrap_err().hopeless, "{width} x {height}");
+        for (width, height) in [
+            (0, 5),
+            (5, 0),
+            (20_001, 1),
+            (10_000, 10_000),
+            (u32::MAX, u32::MAX),
+        ] {
+            assert!(
+                synthetic(width, height, 1).unwrap_err().hopeless,
+                "{width} x {height}"
+            );
         }
     }
 
     #[test]
     fn garbage_is_refused_with_a_reason() {
-        assert!(bytes_of("no base64!").unwrap_err().error.contains("no base64"));
-        assert!(from_file(b"GIF89a").unwrap_err().error.contains("cannot be read"));
-        assert!(from_file(&png(9, 9)[..40]).unwrap_err().error.contains("cannot be read"));
+        assert!(
+            bytes_of("no base64!")
+                .unwrap_err()
+                .error
+                .contains("no base64")
+        );
+        assert!(
+            from_file(b"GIF89a")
+                .unwrap_err()
+                .error
+                .contains("cannot be read")
+        );
+        assert!(
+            from_file(&png(9, 9)[..40])
+                .unwrap_err()
+                .error
+                .contains("cannot be read")
+        );
     }
 
     fn crc32(bytes: &[u8]) -> u32 {
-        let step = |crc: u32, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-        !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+        let step = |crc: u32, _| {
+            if crc & 1 == 1 {
+                (crc >> 1) ^ 0xedb8_8320
+            } else {
+                crc >> 1
+            }
+        };
+        !bytes.iter().fold(u32::MAX, |crc, byte| {
+            (0..8).fold(crc ^ u32::from(*byte), step)
+        })
     }
 }

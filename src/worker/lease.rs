@@ -31,10 +31,23 @@ impl Lease {
         let (wake, woken) = channel();
         let settings = settings.clone();
         let beat = move || {
-            Heart { settings, pulse, ids, connection: None, state: LinkState::new("heartbeat") }.run(&woken);
+            Heart {
+                settings,
+                pulse,
+                ids,
+                connection: None,
+                state: LinkState::new("heartbeat"),
+            }
+            .run(&woken);
         };
-        let thread = std::thread::Builder::new().name("heartbeat".into()).spawn(beat)?;
-        Ok(Self { id, wake: Mutex::new(Some(wake)), thread: Mutex::new(Some(thread)) })
+        let thread = std::thread::Builder::new()
+            .name("heartbeat".into())
+            .spawn(beat)?;
+        Ok(Self {
+            id,
+            wake: Mutex::new(Some(wake)),
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// The present id; `None` before the first registration.
@@ -58,8 +71,15 @@ impl Lease {
 
     /// Ends the thread and waits for it, at most for what one call to Redis takes.
     pub fn stop(&self) {
-        self.wake.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.wake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if thread.is_some_and(|it| it.join().is_err()) {
             error!("the heartbeat thread had panicked");
         }
@@ -108,7 +128,12 @@ impl Heart {
 
     /// Renews the lease, or registers where there is none.
     fn beat(&mut self, usage: protocol::Usage) -> RedisResult<()> {
-        let Settings { client, keys, registration, .. } = &self.settings;
+        let Settings {
+            client,
+            keys,
+            registration,
+            ..
+        } = &self.settings;
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {

@@ -20,7 +20,11 @@ pub struct Link {
 
 impl Link {
     pub fn new(client: redis::Client) -> Self {
-        Self { client, connection: Mutex::default(), state: LinkState::new("calls") }
+        Self {
+            client,
+            connection: Mutex::default(),
+            state: LinkState::new("calls"),
+        }
     }
 
     /// A connection of the caller's own, for commands that block up to `blocking`.
@@ -28,7 +32,9 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(blocking + PATIENCE));
-        self.client.get_multiplexed_async_connection_with_config(&config).await
+        self.client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
     }
 
     /// The shared connection, made where there is none.
@@ -87,7 +93,10 @@ pub struct LinkState {
 
 impl LinkState {
     pub fn new(part: &'static str) -> Self {
-        Self { part, away: AtomicBool::new(false) }
+        Self {
+            part,
+            away: AtomicBool::new(false),
+        }
     }
 
     pub fn note(&self, error: Option<&RedisError>) {

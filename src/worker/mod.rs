@@ -95,8 +95,17 @@ pub async fn run(settings: Settings, stop: CancellationToken) -> anyhow::Result<
         held: Mutex::default(),
         settings,
     });
-    let address = worker.settings.client.get_connection_info().addr().to_string();
-    info!(redis = address, concurrency = worker.settings.concurrency, "the worker starts");
+    let address = worker
+        .settings
+        .client
+        .get_connection_info()
+        .addr()
+        .to_string();
+    info!(
+        redis = address,
+        concurrency = worker.settings.concurrency,
+        "the worker starts"
+    );
     let reaper = tokio::spawn(reap::run(Arc::clone(&worker)));
     let slots = claim::start(&worker, &stop);
     stop.cancelled().await;

@@ -15,7 +15,11 @@ pub async fn run(worker: Arc<Worker>) {
 }
 
 async fn look(worker: &Worker) -> RedisResult<()> {
-    for id in worker.link.call(&protocol::dead(worker.keys(), REAP)).await? {
+    for id in worker
+        .link
+        .call(&protocol::dead(worker.keys(), REAP))
+        .await?
+    {
         let reap = protocol::reap(worker.keys(), &id);
         loop {
             let reaped = worker.link.call(&reap).await?;

@@ -33,16 +33,28 @@ pub struct Submit {
 
 /// Pushes, and waits where asked. Fails when Redis does, when a task failed, or when time is up.
 pub async fn run(client: &redis::Client, keys: &Keys, submit: Submit) -> anyhow::Result<()> {
-    let mut redis = client.get_multiplexed_async_connection().await.context("cannot reach Redis")?;
+    let mut redis = client
+        .get_multiplexed_async_connection()
+        .await
+        .context("cannot reach Redis")?;
     let deadline = Instant::now() + submit.timeout;
     let body = |seed| ImageTask {
         filters: submit.filters.clone(),
-        image: Source::Synthetic { width: 256, height: 256, seed },
+        image: Source::Synthetic {
+            width: 256,
+            height: 256,
+            seed,
+        },
         delay_ms: submit.delay_ms,
     };
-    let tasks: Vec<_> = (1..=submit.count).map(|seed| Task::new(body(seed))).collect();
+    let tasks: Vec<_> = (1..=submit.count)
+        .map(|seed| Task::new(body(seed)))
+        .collect();
     for part in tasks.chunks(1_000) {
-        let push = protocol::push_if_room(keys, part)?.run(&mut redis).await.context("cannot push")?;
+        let push = protocol::push_if_room(keys, part)?
+            .run(&mut redis)
+            .await
+            .context("cannot push")?;
         if let Push::Refused(why) = push {
             bail!("the queue takes nothing more: {why}");
         }
@@ -60,22 +72,34 @@ pub async fn run(client: &redis::Client, keys: &Keys, submit: Submit) -> anyhow:
         let mut still = Vec::new();
         for part in missing.chunks(1_000) {
             let names: Vec<String> = part.iter().map(|id| keys.result(id)).collect();
-            let results: Vec<Option<String>> = redis.mget(names).await.context("cannot read the results")?;
+            let results: Vec<Option<String>> =
+                redis.mget(names).await.context("cannot read the results")?;
             for (id, result) in part.iter().zip(results) {
                 let Some(result) = result else {
                     still.push(id.clone());
                     continue;
                 };
                 writeln!(out, "{result}")?;
-                let error = serde_json::from_str::<Value>(&result).is_ok_and(|it| it.get("error").is_some());
+                let error = serde_json::from_str::<Value>(&result)
+                    .is_ok_and(|it| it.get("error").is_some());
                 failed += u64::from(error);
             }
         }
         missing = still;
         if Instant::now() > deadline && !missing.is_empty() {
-            bail!("{} of {} tasks had no result within {:?}", missing.len(), submit.count, submit.timeout);
+            bail!(
+                "{} of {} tasks had no result within {:?}",
+                missing.len(),
+                submit.count,
+                submit.timeout
+            );
         }
-        sleep(if missing.is_empty() { Duration::ZERO } else { PAUSE }).await;
+        sleep(if missing.is_empty() {
+            Duration::ZERO
+        } else {
+            PAUSE
+        })
+        .await;
     }
     if failed > 0 {
         bail!("{failed} of {} tasks failed", submit.count);

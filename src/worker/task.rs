@@ -23,22 +23,34 @@ impl Failure {
     /// One that no other attempt can mend.
     #[must_use]
     pub fn hopeless(error: String) -> Self {
-        Self { error, hopeless: true }
+        Self {
+            error,
+            hopeless: true,
+        }
     }
 
     fn passing(error: String) -> Self {
-        Self { error, hopeless: false }
+        Self {
+            error,
+            hopeless: false,
+        }
     }
 }
 
 /// Runs a task for the worker `id`; answers the result that its submitter reads.
 pub(super) async fn run(worker: &Worker, id: &str, task: Task) -> Result<Value, Failure> {
     let started = Instant::now();
-    let Task { id: task, mut body, .. } = task;
+    let Task {
+        id: task, mut body, ..
+    } = task;
     let wrong = |error| Failure::hopeless(format!("the body is no image task: {error}"));
     let output = body.as_object_mut().and_then(|it| it.remove("output"));
     let output = Option::<Format>::deserialize(output.unwrap_or_default()).map_err(wrong)?;
-    let ImageTask { filters, image: source, delay_ms } = ImageTask::deserialize(body).map_err(wrong)?;
+    let ImageTask {
+        filters,
+        image: source,
+        delay_ms,
+    } = ImageTask::deserialize(body).map_err(wrong)?;
     let filters = filters::by_name(&filters)?;
     tokio::time::sleep(Duration::from_millis(delay_ms)).await;
     let file = match &source {
@@ -47,11 +59,17 @@ pub(super) async fn run(worker: &Worker, id: &str, task: Task) -> Result<Value, 
     };
     let work = move || {
         let image = match source {
-            Source::Synthetic { width, height, seed } => synthetic(width, height, seed),
+            Source::Synthetic {
+                width,
+                height,
+                seed,
+            } => synthetic(width, height, seed),
             Source::Base64(text) => from_file(&bytes_of(&text)?),
             Source::Key(_) => from_file(&file),
         }?;
-        let image = filters.into_iter().try_fold(image, |image, filter| filter(&image))?;
+        let image = filters
+            .into_iter()
+            .try_fold(image, |image, filter| filter(&image))?;
         let file = output.map(|format| to_file(&image, format)).transpose()?;
         Ok((image.width(), image.height(), checksum(&image), file))
     };
@@ -72,11 +90,22 @@ pub(super) async fn run(worker: &Worker, id: &str, task: Task) -> Result<Value, 
 async fn fetch(worker: &Worker, key: &str) -> Result<Vec<u8>, Failure> {
     // One byte more than is allowed tells a file that is too large, whatever its size.
     let most = isize::try_from(MAX_BYTES).unwrap_or(isize::MAX);
-    match async { worker.link.shared().await?.getrange::<_, Vec<u8>>(key, 0, most).await }.await {
-        Ok(file) if file.is_empty() => {
-            Err(Failure::passing(format!("there is no image under the key {key:?}")))
-        }
+    match async {
+        worker
+            .link
+            .shared()
+            .await?
+            .getrange::<_, Vec<u8>>(key, 0, most)
+            .await
+    }
+    .await
+    {
+        Ok(file) if file.is_empty() => Err(Failure::passing(format!(
+            "there is no image under the key {key:?}"
+        ))),
         Ok(file) => Ok(file),
-        Err(error) => Err(Failure::passing(format!("the key {key:?} cannot be read: {error}"))),
+        Err(error) => Err(Failure::passing(format!(
+            "the key {key:?} cannot be read: {error}"
+        ))),
     }
 }

@@ -25,7 +25,10 @@ impl Meter {
     pub fn new() -> Self {
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let machine = || {
-            f64::from(u32::try_from(std::thread::available_parallelism().map_or(1, Into::into)).unwrap_or(1))
+            f64::from(
+                u32::try_from(std::thread::available_parallelism().map_or(1, Into::into))
+                    .unwrap_or(1),
+            )
         };
         Self {
             system: System::new().ok().zip(sysinfo::get_current_pid().ok()),
@@ -36,20 +39,35 @@ impl Meter {
 
     /// Nothing where the system does not tell, and no CPU in the first second.
     pub fn measure(&mut self) -> Usage {
-        let Some((system, pid)) = &mut self.system else { return Usage::default() };
+        let Some((system, pid)) = &mut self.system else {
+            return Usage::default();
+        };
         let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
         system.refresh_processes_specifics(ProcessesToUpdate::Some(&[*pid]), true, wanted);
-        let Some(process) = system.process(*pid) else { return Usage::default() };
-        let (now, used, memory) = (Instant::now(), process.accumulated_cpu_time(), process.memory());
+        let Some(process) = system.process(*pid) else {
+            return Usage::default();
+        };
+        let (now, used, memory) = (
+            Instant::now(),
+            process.accumulated_cpu_time(),
+            process.memory(),
+        );
         self.samples.push_back((now, used));
         // The newest sample that is a window old stays, as the start of the mean.
-        while self.samples.get(1).is_some_and(|(at, _)| now - *at >= WINDOW) {
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|(at, _)| now - *at >= WINDOW)
+        {
             self.samples.pop_front();
         }
         let (since, before) = self.samples.front().copied().unwrap_or((now, used));
         let span = Some(now - since).filter(|span| *span >= LEAST);
         let used = Duration::from_millis(used.saturating_sub(before)).as_secs_f64();
-        Usage { cpu: span.map(|span| 100.0 * used / span.as_secs_f64() / self.cpus), memory }
+        Usage {
+            cpu: span.map(|span| 100.0 * used / span.as_secs_f64() / self.cpus),
+            memory,
+        }
     }
 }
 
@@ -59,12 +77,18 @@ fn cpu_limit(groups: &str, root: &Path) -> Option<f64> {
     let mut limits = Vec::new();
     for line in groups.lines() {
         let mut parts = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
+            continue;
+        };
         let v1 = controllers.split(',').any(|it| it == "cpu");
         if !v1 && !controllers.is_empty() {
             continue;
         }
-        let mount = if v1 { root.join("cpu") } else { root.to_owned() };
+        let mount = if v1 {
+            root.join("cpu")
+        } else {
+            root.to_owned()
+        };
         // A group is bound by those above it too. In a container its own is often mounted as the root.
         for path in Path::new(path.trim_start_matches('/')).ancestors() {
             let group = mount.join(path);
@@ -105,14 +129,22 @@ mod tests {
 
     #[test]
     fn the_tightest_limit_of_version_2_counts() {
-        let files = [("pods/cpu.max", "150000 100000\n"), ("pods/a/cpu.max", "max 100000\n")];
+        let files = [
+            ("pods/cpu.max", "150000 100000\n"),
+            ("pods/a/cpu.max", "max 100000\n"),
+        ];
         assert_eq!(limit("0::/pods/a\n", &files), Some(1.5));
         assert_eq!(limit("0::/\n", &[("cpu.max", "50000 100000\n")]), Some(0.5));
     }
 
     #[test]
     fn version_1_is_read_too_and_garbage_is_no_limit() {
-        let of_v1 = |quota| [("cpu/a/cpu.cfs_quota_us", quota), ("cpu/a/cpu.cfs_period_us", "100000\n")];
+        let of_v1 = |quota| {
+            [
+                ("cpu/a/cpu.cfs_quota_us", quota),
+                ("cpu/a/cpu.cfs_period_us", "100000\n"),
+            ]
+        };
         let groups = "5:memory:/b\n4:cpu,cpuacct:/a\n";
         assert_eq!(limit(groups, &of_v1("200000\n")), Some(2.0));
         assert_eq!(limit(groups, &of_v1("-1\n")), None);
@@ -124,7 +156,11 @@ mod tests {
         let mut meter = Meter::new();
         let first = meter.measure();
         assert!(first.memory > 1_000_000 && first.cpu.is_none(), "{first:?}");
-        assert_eq!(meter.measure().cpu, None, "a moment later a single step would be hundreds of percent");
+        assert_eq!(
+            meter.measure().cpu,
+            None,
+            "a moment later a single step would be hundreds of percent"
+        );
         let until = Instant::now() + LEAST;
         while Instant::now() < until {
             std::hint::spin_loop();

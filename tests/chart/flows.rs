@@ -15,10 +15,17 @@ fn flows_are_exactly_those_of_the_table() {
     for row in rows {
         for (target, expected) in targets.iter().zip(&row).skip(1) {
             let (to, port) = target.split_once(':').unwrap();
-            let allowed =
-                allowed(&objects, &peer(&objects, row[0]), &peer(&objects, to), port.parse().unwrap());
+            let allowed = allowed(
+                &objects,
+                &peer(&objects, row[0]),
+                &peer(&objects, to),
+                port.parse().unwrap(),
+            );
             if allowed != (*expected == "yes") {
-                wrong.push(format!("{} → {target}: {allowed}, {expected} expected", row[0]));
+                wrong.push(format!(
+                    "{} → {target}: {allowed}, {expected} expected",
+                    row[0]
+                ));
             }
         }
     }
@@ -37,7 +44,11 @@ fn a_dashboard_that_is_off_has_no_open_port() {
 #[test]
 fn policies_can_be_left_out() {
     let objects = render("demo.enabled=true,networkPolicy.enabled=false");
-    assert!(objects.iter().all(|object| object["kind"] != "NetworkPolicy"));
+    assert!(
+        objects
+            .iter()
+            .all(|object| object["kind"] != "NetworkPolicy")
+    );
 }
 
 /// One end of a connection: a namespace and a pod, or none of both from outside.
@@ -47,13 +58,23 @@ struct Peer {
 }
 
 fn peer(objects: &[Value], word: &str) -> Peer {
-    let (component, namespace) =
-        word.strip_suffix("@away").map_or((word, NAMESPACE), |component| (component, "away"));
+    let (component, namespace) = word
+        .strip_suffix("@away")
+        .map_or((word, NAMESPACE), |component| (component, "away"));
     let rendered = pods(objects);
-    let find = |component: &str| rendered.iter().find(|pod| pod.component() == component).cloned();
+    let find = |component: &str| {
+        rendered
+            .iter()
+            .find(|pod| pod.component() == component)
+            .cloned()
+    };
     let pod = match component {
         "outside" => None,
-        "stranger" => Some(Pod { labels: Map::new(), spec: json!({}), owner: String::new() }),
+        "stranger" => Some(Pod {
+            labels: Map::new(),
+            spec: json!({}),
+            owner: String::new(),
+        }),
         component => Some(find(component).unwrap_or_else(|| panic!("no pod of {component}"))),
     };
     Peer { namespace, pod }
@@ -63,26 +84,44 @@ fn allowed(objects: &[Value], from: &Peer, to: &Peer, port: u64) -> bool {
     let pod = to.pod.as_ref().unwrap();
     let policies: Vec<_> = objects
         .iter()
-        .filter(|object| object["kind"] == "NetworkPolicy" && object["metadata"]["namespace"] == to.namespace)
+        .filter(|object| {
+            object["kind"] == "NetworkPolicy" && object["metadata"]["namespace"] == to.namespace
+        })
         .filter(|policy| pod.selected_by(&policy["spec"]["podSelector"]))
         .collect();
     for policy in &policies {
-        assert_eq!(policy["spec"]["policyTypes"], json!(["Ingress"]), "{}: egress stays open", name(policy));
+        assert_eq!(
+            policy["spec"]["policyTypes"],
+            json!(["Ingress"]),
+            "{}: egress stays open",
+            name(policy)
+        );
     }
     policies.is_empty()
-        || policies.iter().flat_map(|policy| list(policy, "/spec/ingress")).any(|rule| {
-            let ports = list(rule, "/ports");
-            let peers = list(rule, "/from");
-            (ports.is_empty() || ports.iter().any(|wanted| pod.port(&wanted["port"]) == Some(port)))
-                && (peers.is_empty() || peers.iter().any(|wanted| matches(wanted, from)))
-        })
+        || policies
+            .iter()
+            .flat_map(|policy| list(policy, "/spec/ingress"))
+            .any(|rule| {
+                let ports = list(rule, "/ports");
+                let peers = list(rule, "/from");
+                (ports.is_empty()
+                    || ports
+                        .iter()
+                        .any(|wanted| pod.port(&wanted["port"]) == Some(port)))
+                    && (peers.is_empty() || peers.iter().any(|wanted| matches(wanted, from)))
+            })
 }
 
 fn matches(wanted: &Value, from: &Peer) -> bool {
     let Some(pod) = &from.pod else { return false };
     let namespace = match wanted.get("namespaceSelector") {
         None => from.namespace == NAMESPACE,
-        Some(selector) => at(selector, "/matchLabels/kubernetes.io~1metadata.name") == from.namespace,
+        Some(selector) => {
+            at(selector, "/matchLabels/kubernetes.io~1metadata.name") == from.namespace
+        }
     };
-    namespace && wanted.get("podSelector").is_none_or(|selector| pod.selected_by(selector))
+    namespace
+        && wanted
+            .get("podSelector")
+            .is_none_or(|selector| pod.selected_by(selector))
 }

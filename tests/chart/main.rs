@@ -1,7 +1,11 @@
 //! The chart without a cluster: what `helm template` gives for which values, and what it refuses.
 
 #![cfg(feature = "operator")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground is missing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where its ground is missing"
+)]
 
 mod flows;
 mod pods;
@@ -39,11 +43,19 @@ fn run(program: impl AsRef<OsStr>, args: &[&str]) -> Result<String, String> {
     let cache = env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
     let path = env::var_os("PATH").unwrap_or_default();
     let path =
-        env::join_paths(env::split_paths(&path).chain([cache.join("workerpool-testbed/bin")])).unwrap();
+        env::join_paths(env::split_paths(&path).chain([cache.join("workerpool-testbed/bin")]))
+            .unwrap();
     let program = program.as_ref();
-    let output = Command::new(program).args(args).current_dir(root()).env("PATH", path).output();
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(root())
+        .env("PATH", path)
+        .output();
     let output = output.unwrap_or_else(|error| {
-        panic!("{}: {error}. helm 3 is needed: make install-tools brings it", program.display())
+        panic!(
+            "{}: {error}. helm 3 is needed: make install-tools brings it",
+            program.display()
+        )
     });
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     output
@@ -54,24 +66,42 @@ fn run(program: impl AsRef<OsStr>, args: &[&str]) -> Result<String, String> {
 }
 
 fn helm(verb: &[&str], set: &str) -> Result<String, String> {
-    let place = ["charts/workerpool", "--namespace", NAMESPACE, "--kube-version", "1.35.0", "--set", set];
+    let place = [
+        "charts/workerpool",
+        "--namespace",
+        NAMESPACE,
+        "--kube-version",
+        "1.35.0",
+        "--set",
+        set,
+    ];
     run("helm", &[verb, &place].concat())
 }
 
 /// The objects that a release named `workerpool` has with these values.
 fn render(set: &str) -> Vec<Value> {
-    let text = helm(&["template", "workerpool"], set).unwrap_or_else(|error| panic!("{set}: {error}"));
+    let text =
+        helm(&["template", "workerpool"], set).unwrap_or_else(|error| panic!("{set}: {error}"));
     let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    objects.into_iter().filter(|object| !object.is_null()).collect()
+    objects
+        .into_iter()
+        .filter(|object| !object.is_null())
+        .collect()
 }
 
 /// The string at a JSON pointer, empty where there is none.
 fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
-    object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    object
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// `Kind/name`, for messages.
@@ -82,7 +112,12 @@ fn name(object: &Value) -> String {
 /// The cells of a Markdown table's line; none for its rule and for other lines.
 fn cells(line: &str) -> Option<Vec<&str>> {
     let inner = line.strip_prefix("| ")?.strip_suffix('|')?;
-    Some(inner.split(" |").map(|cell| cell.trim().trim_matches('`')).collect())
+    Some(
+        inner
+            .split(" |")
+            .map(|cell| cell.trim().trim_matches('`'))
+            .collect(),
+    )
 }
 
 #[test]
@@ -108,7 +143,10 @@ fn the_manifests_are_the_rendered_chart() {
 fn the_pools_of_the_manifests_are_the_presets() {
     for preset in ["class", "demo"] {
         let objects = render(&format!("demo.enabled=true,demo.pool.preset={preset}"));
-        let pool = objects.iter().find(|object| object["kind"] == "WorkerPool").unwrap();
+        let pool = objects
+            .iter()
+            .find(|object| object["kind"] == "WorkerPool")
+            .unwrap();
         let manifest = yaml(&format!("manifests/{preset}.yaml"));
         assert_eq!(manifest["spec"], pool["spec"], "{preset}");
         assert_eq!(manifest["metadata"]["name"], pool["metadata"]["name"]);

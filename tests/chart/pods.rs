@@ -15,28 +15,49 @@ pub struct Pod {
 
 impl Pod {
     pub fn component(&self) -> &str {
-        self.labels.get("app.kubernetes.io/component").and_then(Value::as_str).unwrap_or_default()
+        self.labels
+            .get("app.kubernetes.io/component")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     pub fn selected_by(&self, selector: &Value) -> bool {
-        assert!(selector.get("matchExpressions").is_none(), "matchExpressions are not evaluated here");
+        assert!(
+            selector.get("matchExpressions").is_none(),
+            "matchExpressions are not evaluated here"
+        );
         let labels = selector.get("matchLabels").and_then(Value::as_object);
-        labels.is_none_or(|labels| labels.iter().all(|(key, value)| self.labels.get(key) == Some(value)))
+        labels.is_none_or(|labels| {
+            labels
+                .iter()
+                .all(|(key, value)| self.labels.get(key) == Some(value))
+        })
     }
 
     /// The number of a port that is named or given as a number.
     pub fn port(&self, port: &Value) -> Option<u64> {
         let ports = list(&self.spec, "/containers/0/ports").iter();
-        port.as_u64()
-            .or_else(|| ports.filter(|p| p["name"] == *port).find_map(|p| p["containerPort"].as_u64()))
+        port.as_u64().or_else(|| {
+            ports
+                .filter(|p| p["name"] == *port)
+                .find_map(|p| p["containerPort"].as_u64())
+        })
     }
 }
 
 pub fn pods(objects: &[Value]) -> Vec<Pod> {
     let pod = |object: &Value| {
-        let pod = if object["kind"] == "Pod" { object } else { object.pointer("/spec/template")? };
+        let pod = if object["kind"] == "Pod" {
+            object
+        } else {
+            object.pointer("/spec/template")?
+        };
         let labels = pod["metadata"]["labels"].as_object()?.clone();
-        Some(Pod { labels, spec: pod["spec"].clone(), owner: name(object) })
+        Some(Pod {
+            labels,
+            spec: pod["spec"].clone(),
+            owner: name(object),
+        })
     };
     objects.iter().filter_map(pod).collect()
 }
@@ -46,7 +67,10 @@ fn every_container_is_restricted_and_bounded() {
     let pods = pods(&render(EVERYTHING));
     let owners: Vec<_> = pods.iter().map(Pod::component).collect();
     for component in ["operator", "redis", "worker", "front", "crd", "test"] {
-        assert!(owners.contains(&component), "{component} is not among {owners:?}");
+        assert!(
+            owners.contains(&component),
+            "{component} is not among {owners:?}"
+        );
     }
     for Pod { spec, owner, .. } in &pods {
         let pod = &spec["securityContext"];
@@ -59,15 +83,32 @@ fn every_container_is_restricted_and_bounded() {
         for volume in list(spec, "/volumes") {
             assert!(volume.get("emptyDir").is_some(), "{owner}: {volume}");
         }
-        for container in list(spec, "/containers").iter().chain(list(spec, "/initContainers")) {
+        for container in list(spec, "/containers")
+            .iter()
+            .chain(list(spec, "/initContainers"))
+        {
             let context = &container["securityContext"];
             assert_eq!(context["allowPrivilegeEscalation"], false, "{owner}");
             assert_eq!(context["readOnlyRootFilesystem"], true, "{owner}");
             assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}), "{owner}");
-            assert!(list(container, "/ports").iter().all(|port| port.get("hostPort").is_none()), "{owner}");
-            assert!(container["resources"]["requests"]["memory"].is_string(), "{owner}");
-            assert!(container["resources"]["limits"]["memory"].is_string(), "{owner}");
-            assert!(container["resources"]["limits"]["cpu"].is_null(), "{owner}: a CPU limit throttles");
+            assert!(
+                list(container, "/ports")
+                    .iter()
+                    .all(|port| port.get("hostPort").is_none()),
+                "{owner}"
+            );
+            assert!(
+                container["resources"]["requests"]["memory"].is_string(),
+                "{owner}"
+            );
+            assert!(
+                container["resources"]["limits"]["memory"].is_string(),
+                "{owner}"
+            );
+            assert!(
+                container["resources"]["limits"]["cpu"].is_null(),
+                "{owner}: a CPU limit throttles"
+            );
             assert_eq!(container["imagePullPolicy"], "IfNotPresent", "{owner}");
         }
     }
@@ -79,15 +120,21 @@ fn only_those_who_call_the_api_server_have_a_token() {
         let calls = matches!(pod.component(), "operator" | "crd");
         let token = pod.spec["automountServiceAccountToken"] != false;
         assert_eq!(token, calls, "{}", pod.owner);
-        assert_eq!(pod.spec.get("serviceAccountName").is_some(), calls, "{}", pod.owner);
+        assert_eq!(
+            pod.spec.get("serviceAccountName").is_some(),
+            calls,
+            "{}",
+            pod.owner
+        );
     }
 }
 
 /// Which pods each selector means, by its object.
 #[test]
 fn selectors_select_what_they_mean() {
-    let objects =
-        render(&format!("{EVERYTHING},metrics.serviceMonitor.enabled=false,metrics.podMonitor.enabled=true"));
+    let objects = render(&format!(
+        "{EVERYTHING},metrics.serviceMonitor.enabled=false,metrics.podMonitor.enabled=true"
+    ));
     let pods = pods(&objects);
     let expected = [
         ("Deployment/workerpool", "operator"),
@@ -114,16 +161,26 @@ fn selectors_select_what_they_mean() {
             _ => continue,
         };
         selecting += 1;
-        let selected: Vec<_> =
-            pods.iter().filter(|pod| pod.selected_by(&selector)).map(Pod::component).collect();
+        let selected: Vec<_> = pods
+            .iter()
+            .filter(|pod| pod.selected_by(&selector))
+            .map(Pod::component)
+            .collect();
         let (_, component) = expected
             .iter()
             .find(|(owner, _)| *owner == name(object))
             .unwrap_or_else(|| panic!("{}", name(object)));
         assert_eq!(selected, [*component], "{}", name(object));
         for port in list(object, "/spec/ports") {
-            let pod = pods.iter().find(|pod| pod.component() == *component).unwrap();
-            assert!(pod.port(&port["targetPort"]).is_some(), "{}: {port}", name(object));
+            let pod = pods
+                .iter()
+                .find(|pod| pod.component() == *component)
+                .unwrap();
+            assert!(
+                pod.port(&port["targetPort"]).is_some(),
+                "{}: {port}",
+                name(object)
+            );
         }
     }
     assert_eq!(selecting, expected.len());
@@ -132,11 +189,20 @@ fn selectors_select_what_they_mean() {
 #[test]
 fn the_service_monitor_scrapes_the_metrics_service_alone() {
     let objects = render(EVERYTHING);
-    let monitor = objects.iter().find(|object| object["kind"] == "ServiceMonitor").unwrap();
-    let wanted = monitor["spec"]["selector"]["matchLabels"].as_object().unwrap();
+    let monitor = objects
+        .iter()
+        .find(|object| object["kind"] == "ServiceMonitor")
+        .unwrap();
+    let wanted = monitor["spec"]["selector"]["matchLabels"]
+        .as_object()
+        .unwrap();
     let services = objects.iter().filter(|object| object["kind"] == "Service");
     let found: Vec<_> = services
-        .filter(|service| wanted.iter().all(|(key, value)| service["metadata"]["labels"][key] == *value))
+        .filter(|service| {
+            wanted
+                .iter()
+                .all(|(key, value)| service["metadata"]["labels"][key] == *value)
+        })
         .map(name)
         .collect();
     assert_eq!(found, ["Service/workerpool-metrics"]);
@@ -148,7 +214,10 @@ fn every_object_has_the_standard_labels_and_its_place() {
     for object in render(EVERYTHING) {
         let labels = &object["metadata"]["labels"];
         for (key, value) in [
-            ("helm.sh/chart", concat!("workerpool-", env!("CARGO_PKG_VERSION"))),
+            (
+                "helm.sh/chart",
+                concat!("workerpool-", env!("CARGO_PKG_VERSION")),
+            ),
             ("app.kubernetes.io/name", "workerpool"),
             ("app.kubernetes.io/instance", "workerpool"),
             ("app.kubernetes.io/version", env!("CARGO_PKG_VERSION")),
@@ -157,8 +226,17 @@ fn every_object_has_the_standard_labels_and_its_place() {
         ] {
             assert_eq!(labels[key], value, "{}: {key}", name(&object));
         }
-        let place = if CLUSTER.contains(&at(&object, "/kind")) { "" } else { NAMESPACE };
-        assert_eq!(at(&object, "/metadata/namespace"), place, "{}", name(&object));
+        let place = if CLUSTER.contains(&at(&object, "/kind")) {
+            ""
+        } else {
+            NAMESPACE
+        };
+        assert_eq!(
+            at(&object, "/metadata/namespace"),
+            place,
+            "{}",
+            name(&object)
+        );
     }
 }
 
@@ -166,23 +244,40 @@ fn every_object_has_the_standard_labels_and_its_place() {
 #[test]
 fn an_upgrade_leaves_redis_and_workers_alone() {
     let objects = render("demo.enabled=true");
-    for pod in pods(&objects).iter().filter(|pod| pod.owner.starts_with("Deployment/")) {
+    for pod in pods(&objects)
+        .iter()
+        .filter(|pod| pod.owner.starts_with("Deployment/"))
+    {
         for label in ["helm.sh/chart", "app.kubernetes.io/version"] {
             assert!(!pod.labels.contains_key(label), "{}: {label}", pod.owner);
         }
     }
-    let workers = objects.iter().find(|object| name(object) == "Deployment/filter-worker").unwrap();
+    let workers = objects
+        .iter()
+        .find(|object| name(object) == "Deployment/filter-worker")
+        .unwrap();
     assert!(workers["spec"].get("replicas").is_none());
-    assert!(workers.pointer("/spec/template/spec/containers/0/readinessProbe").is_none(), "busy is ready");
+    assert!(
+        workers
+            .pointer("/spec/template/spec/containers/0/readinessProbe")
+            .is_none(),
+        "busy is ready"
+    );
 }
 
 #[test]
 fn two_operators_never_write_at_once() {
     let strategy = |set: &str| {
         let objects = render(set);
-        let operator = objects.iter().find(|object| name(object) == "Deployment/workerpool").unwrap();
+        let operator = objects
+            .iter()
+            .find(|object| name(object) == "Deployment/workerpool")
+            .unwrap();
         at(operator, "/spec/strategy/type").to_owned()
     };
     assert_eq!(strategy(""), "Recreate");
-    assert_eq!(strategy("replicas=2,leaderElection.enabled=true"), "RollingUpdate");
+    assert_eq!(
+        strategy("replicas=2,leaderElection.enabled=true"),
+        "RollingUpdate"
+    );
 }

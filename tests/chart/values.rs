@@ -11,7 +11,9 @@ fn values_are_taken_or_refused_with_advice() {
     let table = read("tests/chart/values.md").replace(r"\|", "\u{1}");
     let mut wrong = Vec::new();
     for row in table.lines().filter_map(cells) {
-        let [set, verdict @ ("taken" | "refused"), expected] = row[..] else { continue };
+        let [set, verdict @ ("taken" | "refused"), expected] = row[..] else {
+            continue;
+        };
         let outcome = helm(&["template", "workerpool"], &set.replace('\u{1}', "|"));
         let (said, is) = match &outcome {
             Ok(text) => (text, "taken"),
@@ -19,7 +21,9 @@ fn values_are_taken_or_refused_with_advice() {
         };
         if is != verdict || !said.contains(expected) {
             let said = if outcome.is_ok() { "" } else { said };
-            wrong.push(format!("{set}: must be {verdict} with {expected:?}, is {is} {said}"));
+            wrong.push(format!(
+                "{set}: must be {verdict} with {expected:?}, is {is} {said}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -28,7 +32,8 @@ fn values_are_taken_or_refused_with_advice() {
 /// Every object of the schema that names its properties is closed, and names exactly those of values.yaml.
 #[test]
 fn the_schema_is_closed_and_complete() {
-    let schema: Value = serde_json::from_str(&read("charts/workerpool/values.schema.json")).unwrap();
+    let schema: Value =
+        serde_json::from_str(&read("charts/workerpool/values.schema.json")).unwrap();
     let mut open = Vec::new();
     closed(&schema, "", &mut open);
     assert!(open.is_empty(), "open objects: {open:?}");
@@ -36,14 +41,25 @@ fn the_schema_is_closed_and_complete() {
     let mut of_values = BTreeSet::new();
     leaves(&yaml("charts/workerpool/values.yaml"), "", &mut of_values);
     let readme = read("charts/workerpool/README.md");
-    let of_readme: BTreeSet<_> =
-        readme.lines().filter_map(cells).skip(1).map(|row| row[0].to_owned()).collect();
-    assert_eq!(of_readme, of_values, "the README's table has one line a value");
+    let of_readme: BTreeSet<_> = readme
+        .lines()
+        .filter_map(cells)
+        .skip(1)
+        .map(|row| row[0].to_owned())
+        .collect();
+    assert_eq!(
+        of_readme, of_values,
+        "the README's table has one line a value"
+    );
 }
 
 fn closed(schema: &Value, path: &str, open: &mut Vec<String>) {
-    let Some(object) = schema.as_object() else { return };
-    if object.contains_key("properties") && object.get("additionalProperties") != Some(&Value::Bool(false)) {
+    let Some(object) = schema.as_object() else {
+        return;
+    };
+    if object.contains_key("properties")
+        && object.get("additionalProperties") != Some(&Value::Bool(false))
+    {
         open.push(path.to_owned());
     }
     for (key, value) in object {
@@ -57,7 +73,11 @@ fn leaves(value: &Value, path: &str, out: &mut BTreeSet<String>) {
     match value.as_object() {
         Some(object) if !object.is_empty() && !WHOLE.iter().any(|end| path.ends_with(end)) => {
             for (key, value) in object {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 leaves(value, &path, out);
             }
         }

@@ -25,27 +25,40 @@ fn a_decision_is_explained_from_the_operator_s_own_trail() {
     let row = |label: &str, says: &str| format!("\n  {label:19}  {says}");
     assert!(seen.starts_with("exit 0\nfilters: 17 tasks wait, more than 8: 5 → 7 workers at 09:16:58, when the cooldown ends. CoolingDown, "), "{seen}");
     for row in [
-        row("what it saw", "17 waiting · 5 of 5 workers busy · a task takes 8.1s"),
+        row(
+            "what it saw",
+            "17 waiting · 5 of 5 workers busy · a task takes 8.1s",
+        ),
         row("scaleUp.queueLength", "17 > 8 → 7"),
         row("scaleUp.cooldown", "7 → 5 until 09:16:58"),
         row("last change", "3 → 5, "),
         row("next up", "5 → 7"),
         row("next down", "none"),
-        row("empty in", "about 28s with 5 workers · 23s with 6 · 20s with 7"),
+        row(
+            "empty in",
+            "about 28s with 5 workers · 23s with 6 · 20s with 7",
+        ),
     ] {
         assert!(seen.contains(&row), "{seen}");
     }
     let all: Value = serde_json::from_str(
-        run(&["explain", "-o", "json"], Some(&api)).strip_prefix("exit 0\n").expect("fine"),
+        run(&["explain", "-o", "json"], Some(&api))
+            .strip_prefix("exit 0\n")
+            .expect("fine"),
     )
     .expect("JSON");
     assert_eq!(all["decision"]["trail"][0]["says"], "17 > 8 → 7");
     insta::assert_snapshot!(run(&["history", "--limit", "1", "-o", "json"], Some(&api)));
     let history = run(&["history"], Some(&api));
     let lines: Vec<&str> = history.lines().collect();
-    assert!(lines[1].ends_with("09:16:02  5 → 3    Idle          idle for 5m: 5 → 3 workers"), "{history}");
     assert!(
-        lines[2].ends_with("09:15:58  3 → 5    QueueTooLong  25 tasks wait, more than 8: 3 → 5 workers"),
+        lines[1].ends_with("09:16:02  5 → 3    Idle          idle for 5m: 5 → 3 workers"),
+        "{history}"
+    );
+    assert!(
+        lines[2].ends_with(
+            "09:15:58  3 → 5    QueueTooLong  25 tasks wait, more than 8: 3 → 5 workers"
+        ),
         "{history}"
     );
 }
@@ -63,7 +76,13 @@ fn all_pools_of_all_namespaces_are_told_problems_first() {
         decided
     };
     let pools = [
-        decided("shop", "mails", "Steady", "no rule asks for another number: 5 workers stay", 9),
+        decided(
+            "shop",
+            "mails",
+            "Steady",
+            "no rule asks for another number: 5 workers stay",
+            9,
+        ),
         decided("class", "filters", "Unknown", "no look since 09:15:00", 8),
     ];
     let everywhere = "/apis/workerpool.dev/v1alpha1/workerpools";
@@ -71,7 +90,10 @@ fn all_pools_of_all_namespaces_are_told_problems_first() {
     let told = run(&["explain", "-A"], Some(&api));
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines[0], "exit 1", "one is in trouble: {told}");
-    assert_eq!(lines[1], "⚠ class/filters    5  Unknown         no look since 09:15:00");
+    assert_eq!(
+        lines[1],
+        "⚠ class/filters    5  Unknown         no look since 09:15:00"
+    );
     assert_eq!(
         lines[2],
         "✓ shop/mails       5  Steady          no rule asks for another number: 5 workers stay"
@@ -82,7 +104,10 @@ fn all_pools_of_all_namespaces_are_told_problems_first() {
             .expect("one is in trouble"),
     )
     .expect("JSON");
-    assert_eq!((&told[0]["rank"], &told[1]["pool"]), (&json!("trouble"), &json!("mails")));
+    assert_eq!(
+        (&told[0]["rank"], &told[1]["pool"]),
+        (&json!("trouble"), &json!("mails"))
+    );
     let told = run(&["history", "-A", "--limit", "1"], Some(&api));
     assert!(
         told.contains("09:15:58  shop/mails  3 → 5    QueueTooLong") && told.lines().count() == 2,

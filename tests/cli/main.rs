@@ -1,6 +1,9 @@
 //! `kubectl workerpool` as people run it: exit status, standard output and standard error, against a scripted API
 //! server and, where tasks are pushed, a real redis-server.
-#![expect(clippy::expect_used, reason = "the tests' own helpers panic like the tests")]
+#![expect(
+    clippy::expect_used,
+    reason = "the tests' own helpers panic like the tests"
+)]
 
 #[path = "../support/api_server.rs"]
 mod api_server;
@@ -34,9 +37,14 @@ fn run(args: &[&str], api: Option<&ApiServer>) -> String {
         .expect("the program runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     let code = output.status.code().expect("a code");
-    let talk: Vec<String> = text(output.stderr).lines().map(|line| format!("! {line}")).collect();
+    let talk: Vec<String> = text(output.stderr)
+        .lines()
+        .map(|line| format!("! {line}"))
+        .collect();
     let all = format!("exit {code}\n{}{}", text(output.stdout), talk.join("\n"));
-    all.replace(&home.path().display().to_string(), "HOME").trim_end().to_owned()
+    all.replace(&home.path().display().to_string(), "HOME")
+        .trim_end()
+        .to_owned()
 }
 
 fn pool(name: &str, redis: &str) -> Value {
@@ -83,7 +91,12 @@ fn the_help_is_complete() {
     ];
     let all: Vec<String> = commands
         .iter()
-        .map(|command| run(&[command, "--help"][usize::from(command.is_empty())..], None))
+        .map(|command| {
+            run(
+                &[command, "--help"][usize::from(command.is_empty())..],
+                None,
+            )
+        })
         .collect();
     insta::assert_snapshot!(all.join("\n\n════\n"));
 }
@@ -91,15 +104,24 @@ fn the_help_is_complete() {
 #[test]
 fn wrong_usage_is_said_and_ends_with_2() {
     for (args, said) in [
-        (&["scale", "filters", "many"][..], "say how many workers, such as 5, or `auto`"),
+        (
+            &["scale", "filters", "many"][..],
+            "say how many workers, such as 5, or `auto`",
+        ),
         (&["scale"], "<N|auto>"),
         (&["stress", "--tasks", "0"], "0 is not in 1..=100000"),
-        (&["monitor", "--duration", "soon"], "`soon` is not a duration: write numbers with units"),
+        (
+            &["monitor", "--duration", "soon"],
+            "`soon` is not a duration: write numbers with units",
+        ),
         (&["explode"], "unrecognized subcommand 'explode'"),
         (&[], "Usage: kubectl workerpool"),
     ] {
         let seen = run(args, None);
-        assert!(seen.starts_with("exit 2\n! ") && seen.contains(said), "{args:?}: {seen}");
+        assert!(
+            seen.starts_with("exit 2\n! ") && seen.contains(said),
+            "{args:?}: {seen}"
+        );
     }
 }
 
@@ -162,9 +184,13 @@ fn a_name_is_needed_only_where_there_is_a_choice() {
 
 #[test]
 fn a_refused_number_is_said_in_the_rule_s_own_words() {
-    let mut status =
-        refusal(422, "Invalid", "WorkerPool.workerpool.dev \"filters\" is invalid: spec: Invalid value: …");
-    let said = "Invalid value: replicas 12 is above maxReplicas 10: pin at most 10, or raise maxReplicas";
+    let mut status = refusal(
+        422,
+        "Invalid",
+        "WorkerPool.workerpool.dev \"filters\" is invalid: spec: Invalid value: …",
+    );
+    let said =
+        "Invalid value: replicas 12 is above maxReplicas 10: pin at most 10, or raise maxReplicas";
     status["details"] =
         json!({"causes": [{"reason": "FieldValueInvalid", "message": said, "field": "spec"}]});
     let api = ApiServer::start([
@@ -205,9 +231,14 @@ fn an_operator_that_lives_answers_for_the_pin() {
         "{seen}"
     );
     let body = &api.bodies("PATCH")[2];
-    let until =
-        body["metadata"]["annotations"]["workerpool.dev/pin-until"].as_str().expect("an end").to_owned();
-    let left = until.parse::<jiff::Timestamp>().expect("a time").duration_since(jiff::Timestamp::now());
+    let until = body["metadata"]["annotations"]["workerpool.dev/pin-until"]
+        .as_str()
+        .expect("an end")
+        .to_owned();
+    let left = until
+        .parse::<jiff::Timestamp>()
+        .expect("a time")
+        .duration_since(jiff::Timestamp::now());
     assert!((1700..=1800).contains(&left.as_secs()), "{until}");
 }
 
@@ -220,19 +251,33 @@ fn kubectl_is_told_what_may_follow_with_the_names_that_live() {
         list(&[pool("filters", "redis://r"), pool("reports", "redis://r")]),
     )]);
     let home = tempfile::tempdir().expect("a directory");
-    let (config, program) = (home.path().join("config"), home.path().join("kubectl_complete-workerpool"));
+    let (config, program) = (
+        home.path().join("config"),
+        home.path().join("kubectl_complete-workerpool"),
+    );
     std::fs::write(&config, api.kubeconfig()).expect("a kubeconfig");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-workerpool"), &program).expect("a link");
     let complete = |words: &[&str]| {
-        let answer =
-            Command::new(&program).args(words).env("KUBECONFIG", &config).output().expect("an answer");
+        let answer = Command::new(&program)
+            .args(words)
+            .env("KUBECONFIG", &config)
+            .output()
+            .expect("an answer");
         String::from_utf8(answer.stdout).expect("text")
     };
     assert_eq!(complete(&["explain", "f"]), "filters\n:4\n");
     assert_eq!(complete(&["explain", ""]), "filters\nreports\n:4\n");
-    assert!(complete(&["expl"]).starts_with("explain\tTell why"), "{}", complete(&["expl"]));
+    assert!(
+        complete(&["expl"]).starts_with("explain\tTell why"),
+        "{}",
+        complete(&["expl"])
+    );
     api.close();
-    assert_eq!(complete(&["explain", ""]), ":4\n", "no words in the middle of a line");
+    assert_eq!(
+        complete(&["explain", ""]),
+        ":4\n",
+        "no words in the middle of a line"
+    );
 }
 
 #[test]
@@ -258,8 +303,13 @@ fn a_pause_says_who_wants_it_what_for_and_until_when() {
         (&body["spec"], &notes["workerpool.dev/suspend-reason"]),
         (&json!({"suspend": true}), &json!("exam"))
     );
-    let until = notes["workerpool.dev/suspend-until"].as_str().expect("an end");
-    let left = until.parse::<jiff::Timestamp>().expect("a time").duration_since(jiff::Timestamp::now());
+    let until = notes["workerpool.dev/suspend-until"]
+        .as_str()
+        .expect("an end");
+    let left = until
+        .parse::<jiff::Timestamp>()
+        .expect("a time")
+        .duration_since(jiff::Timestamp::now());
     assert!((1700..=1800).contains(&left.as_secs()), "{until}");
 
     let seen = run(&["resume", "filters", "--lang", "es"], Some(&api));
@@ -307,8 +357,12 @@ fn tasks_reach_a_redis_outside_the_cluster() {
         "{seen}"
     );
     let metrics = run(&["metrics", "-o", "json"], Some(&api));
-    let panel: Value = serde_json::from_str(metrics.strip_prefix("exit 0\n").expect("fine")).expect("JSON");
-    assert_eq!((&panel["queueLength"], &panel["activeWorkers"]), (&json!(2500), &json!(0)));
+    let panel: Value =
+        serde_json::from_str(metrics.strip_prefix("exit 0\n").expect("fine")).expect("JSON");
+    assert_eq!(
+        (&panel["queueLength"], &panel["activeWorkers"]),
+        (&json!(2500), &json!(0))
+    );
     let text = run(&["metrics"], Some(&api));
     assert!(
         text.contains(
@@ -327,13 +381,23 @@ fn tasks_reach_a_redis_outside_the_cluster() {
 #[test]
 fn what_cannot_be_read_is_a_question_mark_and_a_failure() {
     let api = ApiServer::start([
-        ("GET", POOLS, 200, list(&[pool("filters", "redis://127.0.0.1:1")])),
+        (
+            "GET",
+            POOLS,
+            200,
+            list(&[pool("filters", "redis://127.0.0.1:1")]),
+        ),
         ("GET", &format!("{TARGET}/scale"), 200, scale(3)),
     ]);
     let seen = run(&["metrics"], Some(&api));
     assert!(
-        seen.starts_with("exit 1\n📊 Queue Length: ? tasks\n👷 Active Workers: ?\n⚡ Busy Workers: ? (?)\n"),
+        seen.starts_with(
+            "exit 1\n📊 Queue Length: ? tasks\n👷 Active Workers: ?\n⚡ Busy Workers: ? (?)\n"
+        ),
         "{seen}"
     );
-    assert!(seen.contains("! ? is unknown: Redis 127.0.0.1:1: Connection refused"), "{seen}");
+    assert!(
+        seen.contains("! ? is unknown: Redis 127.0.0.1:1: Connection refused"),
+        "{seen}"
+    );
 }

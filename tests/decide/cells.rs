@@ -1,8 +1,8 @@
 //! Cells of the tables in tests/cases: a pool, a look and a memory from one row. What a cell means is in tests/cases/README.md.
 
 use workerpool::decide::{
-    Behavior, Fact, Load, Memory, Millis, Pin, Policy, PolicyKind, Pool, Rates, Rules, ScaleDown, ScaleUp,
-    Scaling, Schedule, Seen, Select, Suspend, Target, Time, UnknownAction, Window,
+    Behavior, Fact, Load, Memory, Millis, Pin, Policy, PolicyKind, Pool, Rates, Rules, ScaleDown,
+    ScaleUp, Scaling, Schedule, Seen, Select, Suspend, Target, Time, UnknownAction, Window,
 };
 
 pub const NOW: Time = Time(1_000_000_000);
@@ -40,12 +40,20 @@ pub fn seen(current: i32, ready: i64, busy: i64) -> Seen {
         cpu_sum: known(0),
         ..Load::NOT_TOLD
     };
-    Seen { current, queues: vec![load], missing: None }
+    Seen {
+        current,
+        queues: vec![load],
+        missing: None,
+    }
 }
 
 /// HPA's behavior where it says nothing.
 pub fn hpa() -> Behavior {
-    let policy = |kind, value| Policy { kind, value, period: Millis::seconds(15) };
+    let policy = |kind, value| Policy {
+        kind,
+        value,
+        period: Millis::seconds(15),
+    };
     let side = |window, policies| Scaling {
         window: Millis::seconds(window),
         select: Select::Max,
@@ -53,18 +61,32 @@ pub fn hpa() -> Behavior {
         tolerance: 100_000,
     };
     let percent = policy(PolicyKind::Percent, 100);
-    Behavior { up: side(0, vec![policy(PolicyKind::Pods, 4), percent]), down: side(300, vec![percent]) }
+    Behavior {
+        up: side(0, vec![policy(PolicyKind::Pods, 4), percent]),
+        down: side(300, vec![percent]),
+    }
 }
 
 /// `hpa`, or what differs from it: `up 4p/60 10%/30 min w120 t50; down off`.
 pub fn behavior(cell: &str) -> Behavior {
     let mut both = hpa();
-    for side in cell.split(';').map(str::trim).filter(|side| *side != "hpa" && !side.is_empty()) {
+    for side in cell
+        .split(';')
+        .map(str::trim)
+        .filter(|side| *side != "hpa" && !side.is_empty())
+    {
         let (name, words) = side.split_once(' ').expect("up or down, and words");
-        let scaling = if name == "up" { &mut both.up } else { &mut both.down };
+        let scaling = if name == "up" {
+            &mut both.up
+        } else {
+            &mut both.down
+        };
         let mut policies = Vec::new();
         for word in words.split_whitespace() {
-            let number = |text: &str| text.parse::<i64>().unwrap_or_else(|_| panic!("{word} in {cell}"));
+            let number = |text: &str| {
+                text.parse::<i64>()
+                    .unwrap_or_else(|_| panic!("{word} in {cell}"))
+            };
             match word {
                 "min" => scaling.select = Select::Min,
                 "off" => scaling.select = Select::Disabled,
@@ -77,7 +99,11 @@ pub fn behavior(cell: &str) -> Behavior {
                         None => (PolicyKind::Pods, value.strip_suffix('p').expect("p or %")),
                     };
                     let value = i32::try_from(number(value)).expect("small");
-                    policies.push(Policy { kind, value, period: Millis::seconds(number(period)) });
+                    policies.push(Policy {
+                        kind,
+                        value,
+                        period: Millis::seconds(number(period)),
+                    });
                 }
             }
         }
@@ -92,13 +118,25 @@ pub fn fact(cell: &str) -> Fact {
     match cell {
         "?" => Fact::Missing,
         "-" => Fact::NotTold,
-        number => Fact::Known(number.parse().unwrap_or_else(|_| panic!("`{number}` is no fact"))),
+        number => Fact::Known(
+            number
+                .parse()
+                .unwrap_or_else(|_| panic!("`{number}` is no fact")),
+        ),
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "whole milliseconds in the tables")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "whole milliseconds in the tables"
+)]
 pub fn span(cell: &str) -> Millis {
-    Millis((cell.parse::<f64>().unwrap_or_else(|_| panic!("`{cell}` is no time")) * 1000.0) as i64)
+    Millis(
+        (cell
+            .parse::<f64>()
+            .unwrap_or_else(|_| panic!("`{cell}` is no time"))
+            * 1000.0) as i64,
+    )
 }
 
 pub fn ago(cell: &str) -> Time {
@@ -117,9 +155,17 @@ fn past(cell: &str) -> Vec<(Time, i32)> {
 /// A queue with rules of its own: `emails ready=12 perWorker=2`.
 fn own(cell: &str, index: usize) -> (Rules, Load) {
     let mut words = cell.split_whitespace();
-    let mut rules = Rules { of: words.next().map(Into::into), queues: vec![index], ..Rules::default() };
-    let mut load =
-        Load { live: Fact::Known(0), busy: Fact::Known(0), in_flight: Fact::Known(0), ..Load::NOT_TOLD };
+    let mut rules = Rules {
+        of: words.next().map(Into::into),
+        queues: vec![index],
+        ..Rules::default()
+    };
+    let mut load = Load {
+        live: Fact::Known(0),
+        busy: Fact::Known(0),
+        in_flight: Fact::Known(0),
+        ..Load::NOT_TOLD
+    };
     for word in words {
         let (name, value) = word.split_once('=').expect("name=value");
         let number = || value.parse::<i64>().expect("a number");
@@ -132,8 +178,11 @@ fn own(cell: &str, index: usize) -> (Rules, Load) {
             "idleFor" => rules.down.as_mut().expect("down first").idle_for = span(value),
             "rest" => rules.down.as_mut().expect("down first").cooldown = span(value),
             "down" => {
-                rules.down =
-                    Some(ScaleDown { queue_length: Some(number()), step: 1, ..ScaleDown::default() });
+                rules.down = Some(ScaleDown {
+                    queue_length: Some(number()),
+                    step: 1,
+                    ..ScaleDown::default()
+                });
             }
             other => panic!("unknown word `{other}` in {cell}"),
         }
@@ -157,36 +206,69 @@ pub struct Row {
 impl Row {
     pub fn read(file: &str, head: &[&str], cells: &[&str]) -> Self {
         let mut rules = class();
-        let mut pool = Pool { min: 3, ..Pool::default() };
+        let mut pool = Pool {
+            min: 3,
+            ..Pool::default()
+        };
         let mut memory = Memory::default();
-        let mut load = Load { ready: Fact::Known(0), ..Load::NOT_TOLD };
-        let (mut current, mut live, mut busy, mut cpu) = (3, Fact::Known(3), Fact::Known(0), Fact::Known(0));
-        let mut rates = Rates { at: Some(NOW), since: Time(0), samples: 19, ..Rates::default() };
-        let (mut to, mut reason, mut sentence, mut again, mut other) = (None, None, None, None, Vec::new());
+        let mut load = Load {
+            ready: Fact::Known(0),
+            ..Load::NOT_TOLD
+        };
+        let (mut current, mut live, mut busy, mut cpu) =
+            (3, Fact::Known(3), Fact::Known(0), Fact::Known(0));
+        let mut rates = Rates {
+            at: Some(NOW),
+            since: Time(0),
+            samples: 19,
+            ..Rates::default()
+        };
+        let (mut to, mut reason, mut sentence, mut again, mut other) =
+            (None, None, None, None, Vec::new());
         for (name, cell) in head.iter().zip(cells) {
-            let number =
-                || cell.parse::<i32>().unwrap_or_else(|_| panic!("{file}: `{cell}` in {name} is no number"));
+            let number = || {
+                cell.parse::<i32>()
+                    .unwrap_or_else(|_| panic!("{file}: `{cell}` in {name} is no number"))
+            };
             match *name {
                 "case" => {}
                 _ if cell.is_empty() => {}
                 "min" => pool.min = number(),
                 "max" => pool.max = number(),
-                "pin" => pool.pin = Some(Pin { replicas: number(), until: None }),
+                "pin" => {
+                    pool.pin = Some(Pin {
+                        replicas: number(),
+                        until: None,
+                    })
+                }
                 "pin ends in" => {
-                    pool.pin = pool.pin.map(|pin| Pin { until: Some(NOW + span(cell)), ..pin });
+                    pool.pin = pool.pin.map(|pin| Pin {
+                        until: Some(NOW + span(cell)),
+                        ..pin
+                    });
                 }
                 "step" => rules.up.step = number(),
                 "suspend" => pool.suspend = Some(Suspend::default()),
-                "suspended by" => pool.suspend = Some(Suspend { by: Some((*cell).into()), until: None }),
+                "suspended by" => {
+                    pool.suspend = Some(Suspend {
+                        by: Some((*cell).into()),
+                        until: None,
+                    })
+                }
                 "suspend ends in" => {
-                    pool.suspend =
-                        pool.suspend.map(|suspend| Suspend { until: Some(NOW + span(cell)), ..suspend });
+                    pool.suspend = pool.suspend.map(|suspend| Suspend {
+                        until: Some(NOW + span(cell)),
+                        ..suspend
+                    });
                 }
                 "dry run" => pool.dry_run = true,
                 "fallback" => pool.unknown_action = UnknownAction::Fallback(number()),
                 "no down" => rules.down = None,
                 "thresholds" if *cell == "none" => {
-                    rules = Rules { queues: vec![0], ..Rules::default() };
+                    rules = Rules {
+                        queues: vec![0],
+                        ..Rules::default()
+                    };
                 }
                 "thresholds" if *cell == "down" => rules.up = ScaleUp::default(),
                 "per worker" => rules.target.tasks_per_worker = Some(number().into()),
@@ -195,7 +277,9 @@ impl Row {
                 "behavior" => pool.behavior = Some(behavior(cell)),
                 "schedule" => {
                     let words: Vec<&str> = cell.split_whitespace().collect();
-                    let [name, min, from, until] = words[..] else { panic!("{file}: schedule `{cell}`") };
+                    let [name, min, from, until] = words[..] else {
+                        panic!("{file}: schedule `{cell}`")
+                    };
                     let at = |seconds: &str| NOW + span(seconds);
                     pool.schedules.push(Schedule {
                         name: name.into(),
@@ -229,7 +313,9 @@ impl Row {
                 "changed ago" => memory.last_change = Some(ago(cell)),
                 "idle for" => memory.idle_since = Some(ago(cell)),
                 "blind for" => memory.unknown_since = Some(ago(cell)),
-                "recommended" => memory.recommendations = past(cell).into_iter().collect::<Window>(),
+                "recommended" => {
+                    memory.recommendations = past(cell).into_iter().collect::<Window>()
+                }
                 "changed by" => memory.scale_events = past(cell),
                 "busy before" => memory.busy = past(cell).into_iter().collect::<Window>(),
                 "→" => to = Some(number()),
@@ -251,8 +337,20 @@ impl Row {
         }
         let (more, loads): (Vec<Rules>, Vec<Load>) = other.into_iter().unzip();
         pool.rules = [vec![rules], more].concat();
-        let seen = Seen { current, queues: [vec![load], loads].concat(), missing: None };
+        let seen = Seen {
+            current,
+            queues: [vec![load], loads].concat(),
+            missing: None,
+        };
         let to = to.unwrap_or_else(|| panic!("{file}: no column →"));
-        Self { pool, seen, memory, to, reason, sentence, again }
+        Self {
+            pool,
+            seen,
+            memory,
+            to,
+            reason,
+            sentence,
+            again,
+        }
     }
 }

@@ -6,18 +6,42 @@ use workerpool::decide::{Fact, Load, Memory, Millis, Pool, Rules, Seen, Target, 
 
 /// A pool with one rule, tasksPerWorker 1, so that the number of tasks is the metric's answer.
 fn pool(text: &str, min: i32, max: i32) -> Pool {
-    let target = Target { tasks_per_worker: Some(1), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    Pool { min, max, rules, behavior: Some(behavior(text)), ..Pool::default() }
+    let target = Target {
+        tasks_per_worker: Some(1),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    Pool {
+        min,
+        max,
+        rules,
+        behavior: Some(behavior(text)),
+        ..Pool::default()
+    }
 }
 
 /// The numbers after each sync, `every` seconds apart; the last answer is repeated until `syncs` are over.
 fn play(pool: &Pool, from: i32, answers: &[i64], every: i64, syncs: usize) -> Vec<i32> {
     let (mut current, mut memory, mut numbers) = (from, Memory::default(), Vec::new());
     for sync in 0..syncs {
-        let tasks = answers.get(sync).or(answers.last()).copied().expect("an answer");
-        let load = Load { ready: Fact::Known(tasks), ..Load::NOT_TOLD };
-        let seen = Seen { current, queues: vec![load], missing: None };
+        let tasks = answers
+            .get(sync)
+            .or(answers.last())
+            .copied()
+            .expect("an answer");
+        let load = Load {
+            ready: Fact::Known(tasks),
+            ..Load::NOT_TOLD
+        };
+        let seen = Seen {
+            current,
+            queues: vec![load],
+            missing: None,
+        };
         let at = NOW + Millis::seconds(every * i64::try_from(sync).expect("few"));
         let decision = decide(pool, &seen, &memory, at);
         (current, memory) = (decision.replicas, decision.memory);
@@ -47,7 +71,13 @@ fn a_progression(
     #[case] every: i64,
     #[case] expected: &[i32],
 ) {
-    let numbers = play(&pool(behavior, 1, 1000), from, answers, every, expected.len());
+    let numbers = play(
+        &pool(behavior, 1, 1000),
+        from,
+        answers,
+        every,
+        expected.len(),
+    );
     assert_eq!(numbers, expected);
 }
 
@@ -56,11 +86,22 @@ fn a_restart_shortens_no_window() {
     let pool = pool("hpa", 1, 100);
     let restarted = Memory::default().resumed(10, NOW);
     let look = |memory: &Memory, seconds| {
-        let load = Load { ready: Fact::Known(2), ..Load::NOT_TOLD };
-        let seen = Seen { current: 10, queues: vec![load], missing: None };
+        let load = Load {
+            ready: Fact::Known(2),
+            ..Load::NOT_TOLD
+        };
+        let seen = Seen {
+            current: 10,
+            queues: vec![load],
+            missing: None,
+        };
         decide(&pool, &seen, memory, NOW + Millis::seconds(seconds))
     };
-    assert_eq!(look(&Memory::default(), 0).replicas, 2, "without a past nothing holds it");
+    assert_eq!(
+        look(&Memory::default(), 0).replicas,
+        2,
+        "without a past nothing holds it"
+    );
     assert_eq!(
         look(&restarted, 0).replicas,
         10,

@@ -6,9 +6,9 @@ use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use workerpool::decide::{
-    Behavior, Fact, Load, Memory, Millis, Pin, Policy, PolicyKind, Pool, Rates, Reason, Rules, ScaleDown,
-    ScaleUp, Scaling, Schedule, Seen, Select, Startup, Suspend, Target, Time, UnknownAction, Window, decide,
-    outlook,
+    Behavior, Fact, Load, Memory, Millis, Pin, Policy, PolicyKind, Pool, Rates, Reason, Rules,
+    ScaleDown, ScaleUp, Scaling, Schedule, Seen, Select, Startup, Suspend, Target, Time,
+    UnknownAction, Window, decide, outlook,
 };
 
 fn fact(most: i64) -> impl Strategy<Value = Fact> {
@@ -42,9 +42,26 @@ fn rules(queue: usize) -> impl Strategy<Value = Rules> {
         let of = (queue > 0).then(|| "other".into());
         let queues = vec![queue];
         match kind {
-            0 => Rules { of, queues, target, ..Rules::default() },
-            1 => Rules { of, queues, up, down, target },
-            _ => Rules { of, queues, up, down, ..Rules::default() },
+            0 => Rules {
+                of,
+                queues,
+                target,
+                ..Rules::default()
+            },
+            1 => Rules {
+                of,
+                queues,
+                up,
+                down,
+                target,
+            },
+            _ => Rules {
+                of,
+                queues,
+                up,
+                down,
+                ..Rules::default()
+            },
         }
     })
 }
@@ -87,7 +104,9 @@ prop_compose! {
 }
 
 fn suspended(pool: &Pool) -> bool {
-    pool.suspend.as_ref().is_some_and(|suspend| suspend.until.is_none_or(|until| NOW < until))
+    pool.suspend
+        .as_ref()
+        .is_some_and(|suspend| suspend.until.is_none_or(|until| NOW < until))
 }
 
 prop_compose! {
@@ -113,7 +132,10 @@ fn past() -> impl Strategy<Value = Option<Time>> {
 
 fn samples(numbers: std::ops::Range<i32>) -> impl Strategy<Value = Vec<(Time, i32)>> {
     vec((0..600_000i64, numbers), 0..8).prop_map(|all| {
-        let mut all: Vec<_> = all.into_iter().map(|(ago, number)| (Time(NOW.0 - ago), number)).collect();
+        let mut all: Vec<_> = all
+            .into_iter()
+            .map(|(ago, number)| (Time(NOW.0 - ago), number))
+            .collect();
         all.sort_unstable();
         all
     })
@@ -147,22 +169,35 @@ fn blind(pool: &Pool, seen: &Seen) -> bool {
         let target = rules.target != Target::default();
         let down = rules.down.as_ref().and_then(|down| down.queue_length);
         let ready = target || rules.up.queue_length.is_some() || down.is_some();
-        [(ready, load.ready), (target, load.in_flight), (rules.up.cpu.is_some(), load.cpu_sum)]
+        [
+            (ready, load.ready),
+            (target, load.in_flight),
+            (rules.up.cpu.is_some(), load.cpu_sum),
+        ]
     });
-    sets.chain([(true, all.busy), (true, all.live)]).any(|(used, fact)| used && fact == Fact::Missing)
+    sets.chain([(true, all.busy), (true, all.live)])
+        .any(|(used, fact)| used && fact == Fact::Missing)
 }
 
 /// The pin that is obeyed now.
 fn pin(pool: &Pool) -> Option<i32> {
-    pool.pin.filter(|pin| pin.until.is_none_or(|until| NOW < until)).map(|pin| pin.replicas)
+    pool.pin
+        .filter(|pin| pin.until.is_none_or(|until| NOW < until))
+        .map(|pin| pin.replicas)
 }
 
 /// The same cases each time, so that a run says the same twice; `LAWS_SEED=n` tries others, `LAWS_CASES=n` so many.
 fn config() -> ProptestConfig {
-    let number = |name| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|number| number.parse().ok())
+    };
     let seed = number("LAWS_SEED").unwrap_or(1);
     ProptestConfig {
-        cases: number("LAWS_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(4096),
+        cases: number("LAWS_CASES")
+            .and_then(|cases| u32::try_from(cases).ok())
+            .unwrap_or(4096),
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(seed),
         ..ProptestConfig::default()

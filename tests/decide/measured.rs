@@ -2,7 +2,9 @@
 
 use super::cells::NOW;
 use rstest::rstest;
-use workerpool::decide::{Fact, Load, Memory, Millis, Pool, Rates, Rules, Seen, Target, Time, decide};
+use workerpool::decide::{
+    Fact, Load, Memory, Millis, Pool, Rates, Rules, Seen, Target, Time, decide,
+};
 
 /// A look at counters; `None` is not told.
 fn counters(arrived: Option<i64>, processed: i64, millis: i64) -> Load {
@@ -38,20 +40,36 @@ fn learned(looks: &[(i64, Load)]) -> Rates {
 #[case::and_goes_on_from_there(&[(0, 100), (10, 0), (20, 20)], 1_000_000)]
 #[case::time_alone_moves_it_by_the_second(&[(0, 0), (10, 20), (10, 20)], 1_000_000)]
 fn arrivals(#[case] looks: &[(i64, i64)], #[case] expected: i64) {
-    let looks: Vec<_> = looks.iter().map(|(at, arrived)| (*at, counters(Some(*arrived), 0, 0))).collect();
+    let looks: Vec<_> = looks
+        .iter()
+        .map(|(at, arrived)| (*at, counters(Some(*arrived), 0, 0)))
+        .collect();
     assert_eq!(learned(&looks).arrival, expected);
 }
 
 #[test]
 fn an_old_rate_has_its_own_time_constant() {
-    let old = |arrival| Rates { at: Some(NOW), since: Time(0), arrival, ..Rates::default() };
+    let old = |arrival| Rates {
+        at: Some(NOW),
+        since: Time(0),
+        arrival,
+        ..Rates::default()
+    };
     let after = |mut rates: Rates, came: i64| {
         rates.learn(&counters(Some(came), 0, 0), NOW + Millis::seconds(10));
         rates.arrival
     };
     assert_eq!(after(old(4_000_000), 40), 4_000_000, "steady stays");
-    assert_eq!(after(old(7_000_000), 0), 6_000_000, "60 s at high rates: 7·60 ÷ 70");
-    assert_eq!(after(old(400_000), 0), 363_636, "40 tasks: 100 s at 0.4 a second");
+    assert_eq!(
+        after(old(7_000_000), 0),
+        6_000_000,
+        "60 s at high rates: 7·60 ÷ 70"
+    );
+    assert_eq!(
+        after(old(400_000), 0),
+        363_636,
+        "40 tasks: 100 s at 0.4 a second"
+    );
     assert_eq!(after(old(10_000), 0), 9_677, "at most 300 s");
     assert_eq!(after(old(0), 31), 100_000, "and 300 s from nothing");
 }
@@ -66,9 +84,19 @@ fn arrivals_nobody_counts_are_what_there_is_and_what_there_was() {
     };
     let rates = learned(&[(0, load(0, 0, 100, 10)), (10, load(5, 5, 105, 15))]);
     assert_eq!((rates.arrived, rates.arrival), (130, 1_000_000));
-    let untold = Load { processed: Fact::NotTold, ..load(5, 5, 0, 0) };
-    assert_eq!(learned(&[(0, untold)]).at, None, "a queue without counters has no rate");
-    let unread = Load { ready: Fact::Missing, ..load(0, 0, 100, 10) };
+    let untold = Load {
+        processed: Fact::NotTold,
+        ..load(5, 5, 0, 0)
+    };
+    assert_eq!(
+        learned(&[(0, untold)]).at,
+        None,
+        "a queue without counters has no rate"
+    );
+    let unread = Load {
+        ready: Fact::Missing,
+        ..load(0, 0, 100, 10)
+    };
     assert_eq!(
         learned(&[(0, load(0, 0, 100, 10)), (10, unread)]).at,
         Some(NOW),
@@ -101,13 +129,32 @@ fn service_times(#[case] looks: &[(i64, i64)], #[case] micros: i64, #[case] samp
 
 #[test]
 fn the_time_a_start_takes_is_measured_at_each_rise() {
-    let target = Target { tasks_per_worker: Some(1), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    let pool = Pool { max: 20, rules, ..Pool::default() };
+    let target = Target {
+        tasks_per_worker: Some(1),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    let pool = Pool {
+        max: 20,
+        rules,
+        ..Pool::default()
+    };
     let mut memory = Memory::default();
     let mut look = |current: i32, tasks: i64, live: i64, seconds: i64| {
-        let load = Load { ready: Fact::Known(tasks), live: Fact::Known(live), ..counters(Some(0), 0, 0) };
-        let seen = Seen { current, queues: vec![load], missing: None };
+        let load = Load {
+            ready: Fact::Known(tasks),
+            live: Fact::Known(live),
+            ..counters(Some(0), 0, 0)
+        };
+        let seen = Seen {
+            current,
+            queues: vec![load],
+            missing: None,
+        };
         memory = decide(&pool, &seen, &memory, NOW + Millis::seconds(seconds)).memory;
         memory.startup
     };
@@ -117,11 +164,23 @@ fn the_time_a_start_takes_is_measured_at_each_rise() {
     let started = look(4, 4, 4, 8);
     assert_eq!((started.pending, started.mean), (None, Some(Millis(8_000))));
     assert_eq!(look(4, 8, 4, 20).pending, Some((at(20), 8)));
-    assert_eq!(look(8, 8, 9, 24).mean, Some(Millis(7_000)), "(3 × 8 + 4) ÷ 4");
+    assert_eq!(
+        look(8, 8, 9, 24).mean,
+        Some(Millis(7_000)),
+        "(3 × 8 + 4) ÷ 4"
+    );
     look(8, 12, 8, 30);
-    assert_eq!(look(12, 12, 8, 630).pending, Some((at(30), 12)), "ten minutes are a start yet");
+    assert_eq!(
+        look(12, 12, 8, 630).pending,
+        Some((at(30), 12)),
+        "ten minutes are a start yet"
+    );
     let given_up = look(12, 12, 12, 631);
-    assert_eq!((given_up.pending, given_up.mean), (None, Some(Millis(7_000))), "a crash loop is none");
+    assert_eq!(
+        (given_up.pending, given_up.mean),
+        (None, Some(Millis(7_000))),
+        "a crash loop is none"
+    );
     look(12, 16, 12, 700);
     assert_eq!(look(16, 0, 12, 760).pending, None, "a fall ends it");
     look(1, 5, 1, 1000);
@@ -132,8 +191,10 @@ fn the_time_a_start_takes_is_measured_at_each_rise() {
 #[test]
 fn what_is_kept_follows_the_start() {
     let keep = |seconds: Option<i64>| {
-        let startup =
-            workerpool::decide::Startup { mean: seconds.map(Millis::seconds), ..Default::default() };
+        let startup = workerpool::decide::Startup {
+            mean: seconds.map(Millis::seconds),
+            ..Default::default()
+        };
         (startup.span(), startup.keep())
     };
     assert_eq!(keep(None), (Millis::seconds(5), Millis::seconds(30)));
@@ -144,41 +205,129 @@ fn what_is_kept_follows_the_start() {
 
 #[test]
 fn a_start_that_lies_in_the_future_began_now() {
-    let target = Target { tasks_per_worker: Some(1), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    let pool = Pool { max: 20, rules, ..Pool::default() };
-    let startup = workerpool::decide::Startup { pending: Some((NOW + Millis::seconds(3600), 1)), mean: None };
-    let seen = Seen { current: 1, queues: vec![counters(Some(0), 0, 0)], missing: None };
-    let memory = decide(&pool, &seen, &Memory { startup, ..Memory::default() }, NOW).memory;
-    assert_eq!(memory.startup.mean, Some(Millis(0)), "the clock was set back");
+    let target = Target {
+        tasks_per_worker: Some(1),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    let pool = Pool {
+        max: 20,
+        rules,
+        ..Pool::default()
+    };
+    let startup = workerpool::decide::Startup {
+        pending: Some((NOW + Millis::seconds(3600), 1)),
+        mean: None,
+    };
+    let seen = Seen {
+        current: 1,
+        queues: vec![counters(Some(0), 0, 0)],
+        missing: None,
+    };
+    let memory = decide(
+        &pool,
+        &seen,
+        &Memory {
+            startup,
+            ..Memory::default()
+        },
+        NOW,
+    )
+    .memory;
+    assert_eq!(
+        memory.startup.mean,
+        Some(Millis(0)),
+        "the clock was set back"
+    );
 }
 
 #[test]
 fn what_is_counted_counts_at_once_and_time_alone_by_the_second() {
     let look = |rates: &Rates, millis: i64, arrived: i64, processed: i64| {
         let mut rates = *rates;
-        rates.learn(&counters(Some(arrived), processed, processed * 2000), NOW + Millis(millis));
+        rates.learn(
+            &counters(Some(arrived), processed, processed * 2000),
+            NOW + Millis(millis),
+        );
         rates
     };
     let known = learned(&[(0, counters(Some(0), 0, 0)), (10, counters(Some(20), 0, 0))]);
     assert_eq!(known.arrival, 1_000_000);
     assert_eq!(look(&known, 10_999, 20, 0), known, "nothing was counted");
-    assert_eq!(look(&known, 11_000, 20, 0).arrival, 909_090, "a second fades it: 1·10 ÷ 11");
-    assert_eq!(look(&known, 10_500, 25, 0).arrival, 1_428_571, "(1·10 + 5) ÷ 10.5");
+    assert_eq!(
+        look(&known, 11_000, 20, 0).arrival,
+        909_090,
+        "a second fades it: 1·10 ÷ 11"
+    );
+    assert_eq!(
+        look(&known, 10_500, 25, 0).arrival,
+        1_428_571,
+        "(1·10 + 5) ÷ 10.5"
+    );
     assert_eq!(look(&known, 10_500, 20, 1).service, 2_000_000);
 }
 
 #[test]
 fn counters_that_were_read_in_the_future_were_read_now() {
-    let target = Target { drain_within: Some(Millis::seconds(30)), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    let pool = Pool { max: 20, rules, ..Pool::default() };
+    let target = Target {
+        drain_within: Some(Millis::seconds(30)),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    let pool = Pool {
+        max: 20,
+        rules,
+        ..Pool::default()
+    };
     let later = NOW + Millis::seconds(3600);
-    let rates = Rates { at: Some(later), since: Time(0), arrival: 1_000_000, ..Rates::default() };
-    let seen = Seen { current: 1, queues: vec![counters(Some(10), 0, 0)], missing: None };
-    let memory = decide(&pool, &seen, &Memory { rates: vec![rates], ..Memory::default() }, NOW).memory;
-    assert_eq!(memory.rates[0].arrival, 1_166_666, "10 in no time, over 60 s");
-    let rates = Rates { at: Some(later), since: later, arrival: 1_000_000, ..Rates::default() };
-    let memory = decide(&pool, &seen, &Memory { rates: vec![rates], ..Memory::default() }, NOW).memory;
+    let rates = Rates {
+        at: Some(later),
+        since: Time(0),
+        arrival: 1_000_000,
+        ..Rates::default()
+    };
+    let seen = Seen {
+        current: 1,
+        queues: vec![counters(Some(10), 0, 0)],
+        missing: None,
+    };
+    let memory = decide(
+        &pool,
+        &seen,
+        &Memory {
+            rates: vec![rates],
+            ..Memory::default()
+        },
+        NOW,
+    )
+    .memory;
+    assert_eq!(
+        memory.rates[0].arrival, 1_166_666,
+        "10 in no time, over 60 s"
+    );
+    let rates = Rates {
+        at: Some(later),
+        since: later,
+        arrival: 1_000_000,
+        ..Rates::default()
+    };
+    let memory = decide(
+        &pool,
+        &seen,
+        &Memory {
+            rates: vec![rates],
+            ..Memory::default()
+        },
+        NOW,
+    )
+    .memory;
     assert_eq!(memory.rates[0].since, NOW);
 }

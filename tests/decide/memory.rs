@@ -1,7 +1,9 @@
 //! What is remembered of a write, of a failed one, and of many changes.
 
 use super::cells::{NOW, behavior};
-use workerpool::decide::{Fact, Load, Memory, Millis, Pool, Rules, Seen, Startup, Target, Time, decide};
+use workerpool::decide::{
+    Fact, Load, Memory, Millis, Pool, Rules, Seen, Startup, Target, Time, decide,
+};
 
 fn at(seconds: i64) -> Time {
     NOW + Millis::seconds(seconds)
@@ -14,7 +16,10 @@ fn before() -> Memory {
         last_change: Some(at(-90)),
         idle_since: Some(at(-80)),
         scale_events: vec![(at(-90), 1)],
-        startup: Startup { pending: None, mean: Some(Millis(4)) },
+        startup: Startup {
+            pending: None,
+            mean: Some(Millis(4)),
+        },
         ..Memory::default()
     }
 }
@@ -27,7 +32,10 @@ fn after() -> Memory {
         last_change: Some(at(0)),
         idle_since: None,
         scale_events: vec![(at(-90), 1), (at(0), 2)],
-        startup: Startup { pending: Some((at(0), 5)), mean: Some(Millis(4)) },
+        startup: Startup {
+            pending: Some((at(0), 5)),
+            mean: Some(Millis(4)),
+        },
         ..Memory::default()
     }
 }
@@ -47,30 +55,70 @@ fn a_change_counts_from_its_write() {
 #[test]
 fn what_did_not_change_keeps_its_time() {
     assert_eq!(before().written(&before(), at(2)), before());
-    let down = Memory { last_up: before().last_up, ..after() };
-    assert_eq!(down.written(&before(), at(2)).last_up, Some(at(-100)), "a fall is no rise");
+    let down = Memory {
+        last_up: before().last_up,
+        ..after()
+    };
+    assert_eq!(
+        down.written(&before(), at(2)).last_up,
+        Some(at(-100)),
+        "a fall is no rise"
+    );
     let late = after().written(&before(), at(-1));
-    assert_eq!(late.scale_events, after().scale_events, "a write is not before its decision");
+    assert_eq!(
+        late.scale_events,
+        after().scale_events,
+        "a write is not before its decision"
+    );
 }
 
 #[test]
 fn a_failed_write_changed_nothing() {
-    assert_eq!(after().unwritten(&before()), Memory { idle_since: None, ..before() });
+    assert_eq!(
+        after().unwritten(&before()),
+        Memory {
+            idle_since: None,
+            ..before()
+        }
+    );
 }
 
 fn pool(text: Option<&str>) -> Pool {
-    let target = Target { tasks_per_worker: Some(1), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    Pool { max: 10_000, rules, behavior: text.map(behavior), ..Pool::default() }
+    let target = Target {
+        tasks_per_worker: Some(1),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    Pool {
+        max: 10_000,
+        rules,
+        behavior: text.map(behavior),
+        ..Pool::default()
+    }
 }
 
 /// The memory after one look at so many tasks, each a second later than the last.
 fn play(pool: &Pool, tasks: impl IntoIterator<Item = i64>) -> Memory {
     let (mut current, mut memory) = (1, Memory::default());
     for (second, tasks) in (0..).zip(tasks) {
-        let load = Load { ready: Fact::Known(tasks), ..Load::NOT_TOLD };
-        let decision =
-            decide(pool, &Seen { current, queues: vec![load], missing: None }, &memory, at(second));
+        let load = Load {
+            ready: Fact::Known(tasks),
+            ..Load::NOT_TOLD
+        };
+        let decision = decide(
+            pool,
+            &Seen {
+                current,
+                queues: vec![load],
+                missing: None,
+            },
+            &memory,
+            at(second),
+        );
         (current, memory) = (decision.replicas, decision.memory);
     }
     memory
@@ -80,21 +128,44 @@ fn play(pool: &Pool, tasks: impl IntoIterator<Item = i64>) -> Memory {
 fn only_policies_need_the_changes() {
     assert_eq!(play(&pool(None), [4]).scale_events, []);
     let quick = "up t0 10000p/60; down t0 w0 10000p/30";
-    assert_eq!(play(&pool(Some(quick)), [4, 4, 2]).scale_events, [(at(0), 3), (at(2), -2)]);
+    assert_eq!(
+        play(&pool(Some(quick)), [4, 4, 2]).scale_events,
+        [(at(0), 3), (at(2), -2)]
+    );
     let much_later: Vec<i64> = [4].into_iter().chain([4; 61]).collect();
-    assert_eq!(play(&pool(Some(quick)), much_later).scale_events, [], "older than the longest period");
+    assert_eq!(
+        play(&pool(Some(quick)), much_later).scale_events,
+        [],
+        "older than the longest period"
+    );
     assert_eq!(play(&pool(Some(quick)), [4; 60]).scale_events.len(), 1);
 }
 
 #[test]
 fn thresholds_alone_measure_nothing_and_need_no_second_look() {
-    let class = Pool { rules: vec![super::cells::class()], ..Pool::default() };
+    let class = Pool {
+        rules: vec![super::cells::class()],
+        ..Pool::default()
+    };
     let memory = play(&class, [4, 4]);
-    assert_eq!((memory.rates.len(), memory.busy.samples().len(), memory.startup), (0, 0, Startup::default()));
+    assert_eq!(
+        (
+            memory.rates.len(),
+            memory.busy.samples().len(),
+            memory.startup
+        ),
+        (0, 0, Startup::default())
+    );
     assert!(!class.has_target() && !class.is_watchful());
     assert!(pool(None).has_target() && pool(None).is_watchful());
-    let both = Pool { behavior: Some(behavior("hpa")), ..class };
-    assert!(!both.has_target() && both.is_watchful(), "its windows count every look");
+    let both = Pool {
+        behavior: Some(behavior("hpa")),
+        ..class
+    };
+    assert!(
+        !both.has_target() && both.is_watchful(),
+        "its windows count every look"
+    );
 }
 
 #[test]
@@ -103,12 +174,20 @@ fn many_changes_become_one_that_counts_as_long_as_the_later() {
     let up = |n: i64| 2..2 + n;
     assert_eq!(play(&quick, up(32)).scale_events.len(), 32);
     let events = play(&quick, up(33)).scale_events;
-    assert_eq!((events.len(), events[0]), (32, (at(1), 2)), "the two oldest");
+    assert_eq!(
+        (events.len(), events[0]),
+        (32, (at(1), 2)),
+        "the two oldest"
+    );
     // Up, down, up: what was removed is not added up with what was added.
     let events = play(&quick, [9, 5].into_iter().chain(6..37)).scale_events;
     assert_eq!(events.len(), 32);
     assert_eq!((events[0], events[1]), ((at(1), -4), (at(2), 9)));
-    assert_eq!(events.iter().map(|(_, change)| change).sum::<i32>(), 35, "none is lost");
+    assert_eq!(
+        events.iter().map(|(_, change)| change).sum::<i32>(),
+        35,
+        "none is lost"
+    );
 }
 
 #[test]
@@ -121,6 +200,13 @@ fn samples_of_the_future_are_of_now() {
         ..Memory::default()
     };
     let past = memory.not_after(NOW);
-    assert_eq!(past.recommendations.samples(), [(NOW, 9)], "the clock was set back");
-    assert_eq!((past.busy.samples(), past.scale_events), (vec![(NOW, 9)], vec![(NOW, 9)]));
+    assert_eq!(
+        past.recommendations.samples(),
+        [(NOW, 9)],
+        "the clock was set back"
+    );
+    assert_eq!(
+        (past.busy.samples(), past.scale_events),
+        (vec![(NOW, 9)], vec![(NOW, 9)])
+    );
 }

@@ -14,7 +14,11 @@ fn ask(pool: &Pool, seen: &Seen, memory: &Memory) -> (Decision, Outlook) {
 
 #[expect(clippy::unnecessary_wraps, reason = "an outlook has two of these")]
 fn next(to: i32, at: Option<i64>, tasks: i64) -> Option<Next> {
-    Some(Next { to, at: at.map(|seconds| NOW + Millis::seconds(seconds)), tasks })
+    Some(Next {
+        to,
+        at: at.map(|seconds| NOW + Millis::seconds(seconds)),
+        tasks,
+    })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a memory has several of these")]
@@ -37,26 +41,59 @@ fn the_class(
     #[case] up: Option<Next>,
     #[case] down: Option<Next>,
 ) {
-    let pool = Pool { min: 3, rules: vec![class()], ..Pool::default() };
-    let memory =
-        Memory { desired: Some(current), last_up: ago(14), last_change: ago(14), ..Memory::default() };
-    assert_eq!(ask(&pool, &seen(current, ready, busy), &memory).1, Outlook { up, down });
+    let pool = Pool {
+        min: 3,
+        rules: vec![class()],
+        ..Pool::default()
+    };
+    let memory = Memory {
+        desired: Some(current),
+        last_up: ago(14),
+        last_change: ago(14),
+        ..Memory::default()
+    };
+    assert_eq!(
+        ask(&pool, &seen(current, ready, busy), &memory).1,
+        Outlook { up, down }
+    );
 }
 
 #[test]
 fn after_a_change_it_starts_from_the_new_number() {
-    let pool = Pool { min: 3, rules: vec![class()], ..Pool::default() };
+    let pool = Pool {
+        min: 3,
+        rules: vec![class()],
+        ..Pool::default()
+    };
     let (decision, outlook) = ask(&pool, &seen(3, 25, 3), &Memory::default());
     assert_eq!(decision.replicas, 5);
-    assert_eq!(outlook.up, next(7, Some(60), 0), "a cooldown later, if it stays so");
+    assert_eq!(
+        outlook.up,
+        next(7, Some(60), 0),
+        "a cooldown later, if it stays so"
+    );
 }
 
 #[test]
 fn a_target_says_how_many_tasks_more_and_fewer() {
-    let target = Target { tasks_per_worker: Some(5), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    let pool = Pool { max: 20, rules, ..Pool::default() };
-    let memory = Memory { last_change: ago(60), ..Memory::default() };
+    let target = Target {
+        tasks_per_worker: Some(5),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    let pool = Pool {
+        max: 20,
+        rules,
+        ..Pool::default()
+    };
+    let memory = Memory {
+        last_change: ago(60),
+        ..Memory::default()
+    };
     let (_, outlook) = ask(&pool, &seen(4, 18, 0), &memory);
     assert_eq!(outlook.up, next(5, None, 3), "21 tasks, at once");
     assert_eq!(outlook.down, next(3, None, -3), "15 tasks");
@@ -64,49 +101,114 @@ fn a_target_says_how_many_tasks_more_and_fewer() {
 
 #[test]
 fn a_window_is_waited_for() {
-    let target = Target { tasks_per_worker: Some(5), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    let pool = Pool { max: 20, rules, behavior: Some(behavior("hpa")), ..Pool::default() };
-    let memory =
-        Memory { recommendations: [(Time(NOW.0 - 100_000), 9)].into_iter().collect(), ..Memory::default() };
+    let target = Target {
+        tasks_per_worker: Some(5),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    let pool = Pool {
+        max: 20,
+        rules,
+        behavior: Some(behavior("hpa")),
+        ..Pool::default()
+    };
+    let memory = Memory {
+        recommendations: [(Time(NOW.0 - 100_000), 9)].into_iter().collect(),
+        ..Memory::default()
+    };
     let (_, outlook) = ask(&pool, &seen(9, 10, 0), &memory);
-    assert_eq!(outlook.down, next(2, Some(200), 0), "when the 9 are 300 s old");
+    assert_eq!(
+        outlook.down,
+        next(2, Some(200), 0),
+        "when the 9 are 300 s old"
+    );
 }
 
 #[test]
 fn a_day_ahead_is_far_enough() {
     let mut rules = class();
     rules.down.as_mut().expect("conditions").idle_for = Millis::seconds(24 * 3600);
-    let pool = Pool { min: 3, rules: vec![rules.clone()], ..Pool::default() };
-    assert_eq!(ask(&pool, &seen(5, 0, 0), &Memory::default()).1.down, next(3, Some(24 * 3600), 0));
+    let pool = Pool {
+        min: 3,
+        rules: vec![rules.clone()],
+        ..Pool::default()
+    };
+    assert_eq!(
+        ask(&pool, &seen(5, 0, 0), &Memory::default()).1.down,
+        next(3, Some(24 * 3600), 0)
+    );
     rules.down.as_mut().expect("conditions").idle_for = Millis(24 * 3_600_000 + 1);
-    let pool = Pool { min: 3, rules: vec![rules], ..Pool::default() };
+    let pool = Pool {
+        min: 3,
+        rules: vec![rules],
+        ..Pool::default()
+    };
     assert_eq!(ask(&pool, &seen(5, 0, 0), &Memory::default()).1.down, None);
 }
 
 #[test]
 fn fewer_tasks_go_from_the_waiting_first_and_free_their_workers() {
     // Down needs less than 30 % of 10 workers busy and fewer than 2 waiting: 4 waiting of 6 and 2 of 4 running must go.
-    let pool = Pool { min: 3, rules: vec![class()], ..Pool::default() };
+    let pool = Pool {
+        min: 3,
+        rules: vec![class()],
+        ..Pool::default()
+    };
     let (_, outlook) = ask(&pool, &seen(10, 5, 4), &Memory::default());
-    assert_eq!(outlook.down.map(|next| next.tasks), Some(-7), "5 waiting and 2 running");
+    assert_eq!(
+        outlook.down.map(|next| next.tasks),
+        Some(-7),
+        "5 waiting and 2 running"
+    );
 }
 
 fn drain(seconds: i64, rates: workerpool::decide::Rates) -> (Pool, Memory) {
-    let target = Target { drain_within: Some(Millis::seconds(seconds)), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
-    (Pool { max: 60, rules, ..Pool::default() }, Memory { rates: vec![rates], ..Memory::default() })
+    let target = Target {
+        drain_within: Some(Millis::seconds(seconds)),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
+    (
+        Pool {
+            max: 60,
+            rules,
+            ..Pool::default()
+        },
+        Memory {
+            rates: vec![rates],
+            ..Memory::default()
+        },
+    )
 }
 
 #[test]
 fn as_many_tasks_as_change_it_at_the_earliest_instant() {
     // 8 workers are right for 100 tasks of 2 s; one task more asks for a ninth, but a small rise rests.
-    let rates = workerpool::decide::Rates { service: 2_000_000, samples: 19, ..Default::default() };
+    let rates = workerpool::decide::Rates {
+        service: 2_000_000,
+        samples: 19,
+        ..Default::default()
+    };
     let (pool, memory) = drain(30, rates);
-    let memory = Memory { last_change: ago(1), ..memory };
+    let memory = Memory {
+        last_change: ago(1),
+        ..memory
+    };
     let mut seen = seen(8, 100, 8);
     seen.queues[0].processed = Fact::NotTold;
-    assert_eq!(ask(&pool, &seen, &memory).1.up, next(10, None, 13), "113 tasks ask for ten, at once");
+    assert_eq!(
+        ask(&pool, &seen, &memory).1.up,
+        next(10, None, 13),
+        "113 tasks ask for ten, at once"
+    );
 }
 
 #[test]
@@ -134,8 +236,15 @@ fn the_further_ahead_the_larger_the_strides() {
 
 #[test]
 fn where_nothing_fades_the_instant_is_exact() {
-    let target = Target { tasks_per_worker: Some(5), ..Target::default() };
-    let rules = vec![Rules { queues: vec![0], target, ..Rules::default() }];
+    let target = Target {
+        tasks_per_worker: Some(5),
+        ..Target::default()
+    };
+    let rules = vec![Rules {
+        queues: vec![0],
+        target,
+        ..Rules::default()
+    }];
     let edge = |millis: i64| NOW + Millis(millis);
     let schedules = vec![workerpool::decide::Schedule {
         name: "short".into(),
@@ -143,12 +252,21 @@ fn where_nothing_fades_the_instant_is_exact() {
         from: edge(10_000),
         until: edge(10_500),
     }];
-    let pool = Pool { max: 20, rules, schedules, behavior: Some(behavior("hpa")), ..Pool::default() };
+    let pool = Pool {
+        max: 20,
+        rules,
+        schedules,
+        behavior: Some(behavior("hpa")),
+        ..Pool::default()
+    };
     let held = [(Time(NOW.0 - 289_000), 9)].into_iter().collect();
     let memory = Memory {
         recommendations: held,
         rates: vec![workerpool::decide::Rates::default()],
         ..Memory::default()
     };
-    assert_eq!(ask(&pool, &seen(9, 10, 0), &memory).1.down, next(2, Some(11), 0));
+    assert_eq!(
+        ask(&pool, &seen(9, 10, 0), &memory).1.down,
+        next(2, Some(11), 0)
+    );
 }

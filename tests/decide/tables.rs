@@ -10,21 +10,29 @@ fn rows() -> Vec<(String, Row, Decision)> {
     let mut rows = Vec::new();
     for entry in std::fs::read_dir(folder).expect("tests/cases") {
         let path = entry.expect("a file").path();
-        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         if file == "README.md" {
             continue;
         }
         let text = std::fs::read_to_string(&path).expect("a text");
         let mut head: Option<Vec<&str>> = None;
         for line in text.lines() {
-            let Some(cells) = line.strip_prefix('|').and_then(|line| line.strip_suffix('|')) else {
+            let Some(cells) = line
+                .strip_prefix('|')
+                .and_then(|line| line.strip_suffix('|'))
+            else {
                 head = None;
                 continue;
             };
             let cells: Vec<&str> = cells.split('|').map(str::trim).collect();
             match &head {
                 None => head = Some(cells),
-                Some(_) if cells.iter().all(|cell| cell.chars().all(|c| c == '-')) && cells[0].len() > 1 => {}
+                Some(_)
+                    if cells.iter().all(|cell| cell.chars().all(|c| c == '-'))
+                        && cells[0].len() > 1 => {}
                 Some(head) => {
                     assert_eq!(cells.len(), head.len(), "{file}: {line}");
                     let row = Row::read(&file, head, &cells);
@@ -46,19 +54,31 @@ fn the_tables() {
         let sentence = decision.why.sentence(decision.from, decision.replicas);
         let fine = decision.replicas == row.to
             && row.reason.as_deref().is_none_or(|wanted| wanted == reason)
-            && row.sentence.as_ref().is_none_or(|wanted| *wanted == sentence)
+            && row
+                .sentence
+                .as_ref()
+                .is_none_or(|wanted| *wanted == sentence)
             && row.again.is_none_or(|again| decision.look_again == again);
         if !fine {
             let again = decision.look_again.map(|at| (at - NOW).0);
-            let trail: Vec<_> =
-                decision.trail.iter().map(|step| format!("{}: {}", step.label(), step.says())).collect();
+            let trail: Vec<_> = decision
+                .trail
+                .iter()
+                .map(|step| format!("{}: {}", step.label(), step.says()))
+                .collect();
             wrong.push(format!(
                 "{place}\n  is {} {reason}, {sentence}, again in {again:?} ms\n  {trail:?}",
                 decision.replicas
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} are wrong:\n{}",
+        wrong.len(),
+        rows.len(),
+        wrong.join("\n")
+    );
     assert!(rows.len() > 200, "only {} cases were found", rows.len());
 }
 
@@ -77,7 +97,12 @@ fn every_reason_that_a_decision_can_have_is_in_a_table_with_its_sentence() {
         Reason::WriteFailed,
         Reason::InvalidSpec,
     ];
-    let missing: Vec<_> =
-        Reason::ALL.iter().filter(|reason| !told.contains(reason) && !others.contains(reason)).collect();
-    assert!(missing.is_empty(), "no table has a sentence for {missing:?}");
+    let missing: Vec<_> = Reason::ALL
+        .iter()
+        .filter(|reason| !told.contains(reason) && !others.contains(reason))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no table has a sentence for {missing:?}"
+    );
 }

@@ -42,9 +42,22 @@ fn a_step(#[case] step: Step, #[case] text: &str) {
 #[case(Limit::Busy, "busy workers")]
 #[case(Limit::Unknown, "unknown facts")]
 fn a_limit(#[case] by: Limit, #[case] label: &str) {
-    let step = Step::Limited { by, from: 7, to: 5, until: UNTIL };
-    assert_eq!(format!("{}: {}", step.label(), step.says()), format!("{label}: 7 → 5 until 09:16:58"));
-    let step = Step::Limited { by, from: 7, to: 5, until: None };
+    let step = Step::Limited {
+        by,
+        from: 7,
+        to: 5,
+        until: UNTIL,
+    };
+    assert_eq!(
+        format!("{}: {}", step.label(), step.says()),
+        format!("{label}: 7 → 5 until 09:16:58")
+    );
+    let step = Step::Limited {
+        by,
+        from: 7,
+        to: 5,
+        until: None,
+    };
     assert_eq!(step.says(), "7 → 5");
 }
 
@@ -70,7 +83,16 @@ fn a_span(#[case] millis: i64, #[case] text: &str) {
 #[case(Rule::TasksPerWorker, 1, "1 task, 0 for each worker")]
 #[case(Rule::DrainWithin, 1, "1 task waits, to be done within 0s")]
 fn a_cause(#[case] rule: Rule, #[case] value: i64, #[case] text: &str) {
-    assert_eq!(Cause { rule, value, limit: 0, of: None }.to_string(), text);
+    assert_eq!(
+        Cause {
+            rule,
+            value,
+            limit: 0,
+            of: None
+        }
+        .to_string(),
+        text
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Who goes when a number goes down: a table.
 
-use workerpool::decide::victims::{Drain, Order, Pod, Says, Standing, Worker, are_named, choose, in_turn};
+use workerpool::decide::victims::{
+    Drain, Order, Pod, Says, Standing, Worker, are_named, choose, in_turn,
+};
 
 /// `name standing worker`: standing is `-` unassigned, `p` pending, `n` not ready, `r` ready; worker is `.` none,
 /// `i` idle or `b` busy with since when, `d` behind it for one that drains; a `!` behind the name for a late one,
@@ -8,7 +10,9 @@ use workerpool::decide::victims::{Drain, Order, Pod, Says, Standing, Worker, are
 fn chosen(pods: &str, count: usize, order: Order) -> String {
     let (mut all, mut workers, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for line in pods.split(", ") {
-        let [name, standing, worker] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [name, standing, worker] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
         let plain = name.trim_end_matches(['!', '*']);
         marks.push((plain.to_owned(), name.ends_with('*'), name.ends_with('!')));
         let standing = match standing {
@@ -18,27 +22,60 @@ fn chosen(pods: &str, count: usize, order: Order) -> String {
             _ => Standing::Ready,
         };
         let owner = "ReplicaSet/w".to_owned();
-        all.push(Pod { name: plain.to_owned(), owner, standing, leaving: false, cost: 0 });
-        let drain = if worker.ends_with('d') { Drain::Asked } else { Drain::No };
+        all.push(Pod {
+            name: plain.to_owned(),
+            owner,
+            standing,
+            leaving: false,
+            cost: 0,
+        });
+        let drain = if worker.ends_with('d') {
+            Drain::Asked
+        } else {
+            Drain::No
+        };
         let since = worker.trim_matches(char::is_alphabetic).parse();
         if let Ok(since) = since {
             let (busy, pod) = (worker.starts_with('b'), Some(plain.to_owned()));
             let (id, says) = (plain.to_owned(), Says::default());
-            workers.push(Worker { queue: 0, id, pod, busy, drain, since, says });
+            workers.push(Worker {
+                queue: 0,
+                id,
+                pod,
+                busy,
+                drain,
+                since,
+                says,
+            });
         }
     }
     let is = |name: &str, late: bool| {
-        marks.iter().any(|(pod, kept, was)| pod == name && if late { *was } else { *kept })
+        marks
+            .iter()
+            .any(|(pod, kept, was)| pod == name && if late { *was } else { *kept })
     };
     let pods: Vec<&Pod> = all.iter().collect();
-    choose(&pods, &workers, count, order, |name| is(name, false), |name| is(name, true)).join(" ")
+    choose(
+        &pods,
+        &workers,
+        count,
+        order,
+        |name| is(name, false),
+        |name| is(name, true),
+    )
+    .join(" ")
 }
 
 #[rstest::rstest]
 #[case("the longest idle", "a r i3, b r i1, c r i2", 2, "b c")]
 #[case("idle before busy, however long", "a r b1, b r i9, c r b2", 1, "b")]
 #[case("of the busy the longest busy", "a r b5, b r b2, c r b9", 1, "b")]
-#[case("what has not started goes first", "a r i1, b p ., c - ., d n .", 3, "c b d")]
+#[case(
+    "what has not started goes first",
+    "a r i1, b p ., c - ., d n .",
+    3,
+    "c b d"
+)]
 #[case(
     "a busy pod that is not ready goes before an idle one that is: its controller would take it",
     "a r i1, b n b9",
@@ -50,11 +87,26 @@ fn chosen(pods: &str, count: usize, order: Order) -> String {
 #[case("who drains already is no new choice", "a r i1, b r b9d", 1, "b")]
 #[case("who was late is the last choice", "a r b9, b! r b1, c r b5", 1, "c")]
 #[case("and late even while it still drains", "a r b9, b! r b1d", 1, "a")]
-#[case("when all were late the longest busy has another turn", "a! r b9, b! r b1", 1, "b")]
-#[case("and who still drains has no better one", "a! r b2, b! r b9d, c! r b3", 1, "a")]
+#[case(
+    "when all were late the longest busy has another turn",
+    "a! r b9, b! r b1",
+    1,
+    "b"
+)]
+#[case(
+    "and who still drains has no better one",
+    "a! r b2, b! r b9d, c! r b3",
+    1,
+    "a"
+)]
 #[case("all of them", "a r b9, b r i1", 5, "b a")]
 #[case("none", "a r i1", 0, "")]
-fn a_replica_set(#[case] what: &str, #[case] pods: &str, #[case] count: usize, #[case] wanted: &str) {
+fn a_replica_set(
+    #[case] what: &str,
+    #[case] pods: &str,
+    #[case] count: usize,
+    #[case] wanted: &str,
+) {
     assert_eq!(chosen(pods, count, Order::Cost), wanted, "{what}");
 }
 
@@ -66,7 +118,12 @@ fn a_replica_set(#[case] what: &str, #[case] pods: &str, #[case] count: usize, #
     "w-10 w-9"
 )]
 #[case("late or not: nobody else can go", "w-0 r i1, w-1! r b1", 1, "w-1")]
-fn a_stateful_set(#[case] what: &str, #[case] pods: &str, #[case] count: usize, #[case] wanted: &str) {
+fn a_stateful_set(
+    #[case] what: &str,
+    #[case] pods: &str,
+    #[case] count: usize,
+    #[case] wanted: &str,
+) {
     assert_eq!(chosen(pods, count, Order::Ordinal), wanted, "{what}");
 }
 
@@ -90,7 +147,10 @@ fn of_two_workers_in_one_pod_the_busy_one_counts() {
     };
     let (a, b) = (pod("a"), pod("b"));
     let workers = [worker("a", false), worker("a", true), worker("b", false)];
-    assert_eq!(choose(&[&a, &b], &workers, 1, Order::Cost, |_| false, |_| false), ["b"]);
+    assert_eq!(
+        choose(&[&a, &b], &workers, 1, Order::Cost, |_| false, |_| false),
+        ["b"]
+    );
 }
 
 #[rstest::rstest]
@@ -116,14 +176,23 @@ fn only_where_it_is_known_who_would_go_and_who_is_who_the_choice_is_ours(
         says: Says::default(),
     };
     assert_eq!(Order::chosen(order, are_named(&[])), None);
-    assert_eq!(Order::chosen(order, are_named(&[worker(Some("a")), worker(None)])), None);
+    assert_eq!(
+        Order::chosen(order, are_named(&[worker(Some("a")), worker(None)])),
+        None
+    );
 }
 
 #[test]
 fn in_turn_stand_all_that_work_and_all_that_are_listed_but_those_that_leave() {
     let pod = |name: &str, standing, leaving| {
         let (name, owner) = (name.to_owned(), String::new());
-        Pod { name, owner, standing, leaving, cost: 0 }
+        Pod {
+            name,
+            owner,
+            standing,
+            leaving,
+            cost: 0,
+        }
     };
     let worker = |name: &str, busy, since| Worker {
         queue: 0,
@@ -134,9 +203,18 @@ fn in_turn_stand_all_that_work_and_all_that_are_listed_but_those_that_leave() {
         since,
         says: Says::default(),
     };
-    let workers = [worker("busy", true, 1), worker("short", false, 9), worker("long", false, 3)];
-    let turn = |pods: &[Pod]| in_turn(pods, &workers, Order::Cost, |_| false, |pod| pod == "long").join(" ");
+    let workers = [
+        worker("busy", true, 1),
+        worker("short", false, 9),
+        worker("long", false, 3),
+    ];
+    let turn = |pods: &[Pod]| {
+        in_turn(pods, &workers, Order::Cost, |_| false, |pod| pod == "long").join(" ")
+    };
     assert_eq!(turn(&[]), "short busy long");
-    let pods = [pod("new", Standing::Pending, false), pod("busy", Standing::Ready, true)];
+    let pods = [
+        pod("new", Standing::Pending, false),
+        pod("busy", Standing::Ready, true),
+    ];
     assert_eq!(turn(&pods), "new short long");
 }

@@ -26,8 +26,17 @@ fn orders(page: &'static str) -> Vec<Order> {
             (Some(_), Some(_)) => block = None,
             (Some(mark), None) => block = Some(mark.to_owned()),
             (None, Some(mark)) if mark.starts_with("sh") && !line.trim().is_empty() => {
-                let line = line.split(" #").next().unwrap_or_default().trim().to_owned();
-                all.push(Order { page, mark: mark.trim_start_matches("sh").trim().to_owned(), line });
+                let line = line
+                    .split(" #")
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned();
+                all.push(Order {
+                    page,
+                    mark: mark.trim_start_matches("sh").trim().to_owned(),
+                    line,
+                });
             }
             _ => {}
         }
@@ -38,14 +47,22 @@ fn orders(page: &'static str) -> Vec<Order> {
 /// Whether it goes on until it is interrupted.
 fn is_endless(line: &str) -> bool {
     line.ends_with(" -w")
-        || ["interactive", "dashboard"].iter().any(|word| line.contains(&format!("workerpool {word}")))
+        || ["interactive", "dashboard"]
+            .iter()
+            .any(|word| line.contains(&format!("workerpool {word}")))
 }
 
 /// Whether it only looks, at what may still be on its way.
 fn is_look(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let looks = ["get", "describe", "logs", "exec", "explain", "check", "metrics", "history"];
-    let verb = if words.get(1) == Some(&"workerpool") { words.get(2) } else { words.get(1) };
+    let looks = [
+        "get", "describe", "logs", "exec", "explain", "check", "metrics", "history",
+    ];
+    let verb = if words.get(1) == Some(&"workerpool") {
+        words.get(2)
+    } else {
+        words.get(1)
+    };
     !is_endless(line) && words[0] == "kubectl" && verb.is_some_and(|verb| looks.contains(verb))
 }
 
@@ -56,10 +73,15 @@ struct Room {
 impl Room {
     /// A home of its own, where the class's namespace is the usual one.
     fn enter(world: &World) -> Self {
-        let room = Self { home: tempfile::tempdir().expect("a folder") };
+        let room = Self {
+            home: tempfile::tempdir().expect("a folder"),
+        };
         let config = std::env::var("KUBECONFIG").expect("KUBECONFIG");
         std::fs::copy(config, room.home.path().join("config")).expect("a copy");
-        room.fine(&format!("kubectl config set-context --current --namespace={}", world.namespace));
+        room.fine(&format!(
+            "kubectl config set-context --current --namespace={}",
+            world.namespace
+        ));
         room
     }
 
@@ -84,8 +106,9 @@ impl Room {
 
     fn fine(&self, line: &str) {
         let output = self.run(line);
-        let said =
-            [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        let said = [output.stdout, output.stderr]
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .concat();
         assert!(output.status.success(), "{line}: {}\n{said}", output.status);
     }
 }
@@ -95,15 +118,20 @@ fn is_ready(line: &str) {
     let mut words = line.split_whitespace();
     if words.next() == Some("make") {
         let target = words.next().expect("a target");
-        let makefile = std::fs::read_to_string(Path::new(ROOT).join("Makefile")).expect("a Makefile");
+        let makefile =
+            std::fs::read_to_string(Path::new(ROOT).join("Makefile")).expect("a Makefile");
         let rule = |name: &str| {
-            makefile
-                .lines()
-                .any(|line| line.split(':').next().is_some_and(|rule| rule.split(' ').any(|it| it == name)))
+            makefile.lines().any(|line| {
+                line.split(':')
+                    .next()
+                    .is_some_and(|rule| rule.split(' ').any(|it| it == name))
+            })
         };
         assert!(rule(target), "{line}");
     } else {
-        for file in words.filter(|word| word.contains('/') && !word.contains('=') || word.contains(".yaml")) {
+        for file in
+            words.filter(|word| word.contains('/') && !word.contains('=') || word.contains(".yaml"))
+        {
             assert!(Path::new(ROOT).join(file).exists(), "{line}");
         }
     }
@@ -113,8 +141,10 @@ fn is_ready(line: &str) {
 fn every_command_of_the_class_does_what_it_should() {
     let world = World::install("class", &json!({}));
     let room = Room::enter(&world);
-    let all: Vec<Order> =
-        ["guia-instructor.md", "alumno.md", "problemas.md"].into_iter().flat_map(orders).collect();
+    let all: Vec<Order> = ["guia-instructor.md", "alumno.md", "problemas.md"]
+        .into_iter()
+        .flat_map(orders)
+        .collect();
     assert!(all.len() > 70, "{} commands", all.len());
     for Order { page, mark, line } in &all {
         eprintln!("{page} {mark}: {line}");
@@ -125,16 +155,32 @@ fn every_command_of_the_class_does_what_it_should() {
                 eventually(line, || {
                     let output = room.run(line);
                     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                    if output.status.success() { Ok(()) } else { Err(said) }
+                    if output.status.success() {
+                        Ok(())
+                    } else {
+                        Err(said)
+                    }
                 });
             }
-            "falla" => assert!(!room.run(line).status.success(), "{line}: it should be refused"),
+            "falla" => assert!(
+                !room.run(line).status.success(),
+                "{line}: it should be refused"
+            ),
             _ => room.fine(line),
         }
     }
-    let left = || (world.redis(&["llen", "wp:{tasks}:ready"]), world.metric("busy"));
+    let left = || {
+        (
+            world.redis(&["llen", "wp:{tasks}:ready"]),
+            world.metric("busy"),
+        )
+    };
     eventually("the end of all tasks", || {
-        if left() == ("0".to_owned(), Some(0)) { Ok(()) } else { Err(format!("{:?}", left())) }
+        if left() == ("0".to_owned(), Some(0)) {
+            Ok(())
+        } else {
+            Err(format!("{:?}", left()))
+        }
     });
     let failed = world.redis(&["llen", "wp:{tasks}:failed"]);
     assert_eq!(failed, "0", "no task failed, though workers were killed");

@@ -20,26 +20,47 @@ impl Drop for Running {
 fn pools(port: &str) -> Result<Value, String> {
     let wrong = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).map_err(wrong)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).map_err(wrong)?;
-    stream.write_all(b"GET /api/pools HTTP/1.0\r\nhost: localhost\r\n\r\n").map_err(wrong)?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .map_err(wrong)?;
+    stream
+        .write_all(b"GET /api/pools HTTP/1.0\r\nhost: localhost\r\n\r\n")
+        .map_err(wrong)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(wrong)?;
-    let body = answer.split_once("\r\n\r\n").filter(|_| answer.contains(" 200 "));
-    body.and_then(|(_, body)| serde_json::from_str(body).ok()).ok_or(answer)
+    let body = answer
+        .split_once("\r\n\r\n")
+        .filter(|_| answer.contains(" 200 "));
+    body.and_then(|(_, body)| serde_json::from_str(body).ok())
+        .ok_or(answer)
 }
 
 #[test]
 fn the_dashboard_comes_back_with_the_next_operator() {
     let world = World::install("dashboard", &json!({}));
     let mut child = Command::new("kubectl")
-        .args(["workerpool", "-n", &world.namespace, "dashboard", "--port", "0", "--no-open"])
+        .args([
+            "workerpool",
+            "-n",
+            &world.namespace,
+            "dashboard",
+            "--port",
+            "0",
+            "--no-open",
+        ])
         .stdout(Stdio::piped())
         .spawn()
         .map(Running)
         .expect("the plugin");
     let mut url = String::new();
-    BufReader::new(child.0.stdout.take().expect("a pipe")).read_line(&mut url).expect("an address");
-    let port = url.trim().strip_prefix("http://localhost:").expect("an address").to_owned();
+    BufReader::new(child.0.stdout.take().expect("a pipe"))
+        .read_line(&mut url)
+        .expect("an address");
+    let port = url
+        .trim()
+        .strip_prefix("http://localhost:")
+        .expect("an address")
+        .to_owned();
     let first = eventually("the page", || pools(&port));
     assert_eq!(first[0]["name"], "filters");
 
@@ -47,12 +68,20 @@ fn the_dashboard_comes_back_with_the_next_operator() {
         let pods = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=operator"]);
         let pods = pods["items"].as_array().cloned().unwrap_or_default();
         pods.iter()
-            .map(|pod| pod["metadata"]["name"].as_str().unwrap_or_default().to_owned())
+            .map(|pod| {
+                pod["metadata"]["name"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+            })
             .collect::<Vec<_>>()
     };
     let old = operators();
     world.kubectl(&["delete", "pod", &old[0], "--wait"]);
     let again = eventually("the page of the next operator", || pools(&port));
     assert_eq!(again[0]["name"], "filters");
-    assert!(operators().iter().all(|pod| !old.contains(pod)), "another pod answers");
+    assert!(
+        operators().iter().all(|pod| !old.contains(pod)),
+        "another pod answers"
+    );
 }

@@ -13,7 +13,10 @@ const GRACE: u32 = 2;
 
 /// How many scale-downs; `SCALE_DOWNS` asks for another number.
 fn scale_downs() -> usize {
-    std::env::var("SCALE_DOWNS").ok().and_then(|text| text.parse().ok()).unwrap_or(10)
+    std::env::var("SCALE_DOWNS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(10)
 }
 
 struct Load<'a> {
@@ -33,10 +36,15 @@ impl Load<'_> {
                     self.said.insert(sentence);
                 }
                 let busy = self.world.redis(&["EVAL", BUSY, "1", "wp:{tasks}:workers"]);
-                let there = self.world.json(&["get", "deployment", "filter-worker"])["status"].clone();
+                let there =
+                    self.world.json(&["get", "deployment", "filter-worker"])["status"].clone();
                 let wanted = (count.to_string(), json!(count));
                 let is = (busy, there["replicas"].clone());
-                if is == wanted { Ok(()) } else { Err(format!("{is:?}")) }
+                if is == wanted {
+                    Ok(())
+                } else {
+                    Err(format!("{is:?}"))
+                }
             });
         }
     }
@@ -53,11 +61,28 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
     let spec = json!({"minReplicas": 1, "maxReplicas": 8, "replicas": 6});
     let world = World::install_with("drain", &spec, 6);
     let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": GRACE}}}});
-    world.kubectl(&["patch", "deployment", "filter-worker", "-p", &grace.to_string()]);
+    world.kubectl(&[
+        "patch",
+        "deployment",
+        "filter-worker",
+        "-p",
+        &grace.to_string(),
+    ]);
     // Those of before may end slowly, and would take tasks with them.
     eventually("six workers with the short grace and no other", || {
-        let pods = world.kubectl(&["get", "pods", "-l", "app.kubernetes.io/component=worker", "-o", GRACES]);
-        if pods == "2 2 2 2 2 2" { Ok(()) } else { Err(pods) }
+        let pods = world.kubectl(&[
+            "get",
+            "pods",
+            "-l",
+            "app.kubernetes.io/component=worker",
+            "-o",
+            GRACES,
+        ]);
+        if pods == "2 2 2 2 2 2" {
+            Ok(())
+        } else {
+            Err(pods)
+        }
     });
     let count = scale_downs();
     // More than they can do meanwhile: all of them always have something to do.
@@ -65,21 +90,34 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
 
     let mut witness = Witness::new(&world);
-    let mut load = Load { world: &world, said: BTreeSet::new() };
-    let pin = |count: u32| drop(world.kubectl(&["scale", "wp/filters", &format!("--replicas={count}")]));
+    let mut load = Load {
+        world: &world,
+        said: BTreeSet::new(),
+    };
+    let pin =
+        |count: u32| drop(world.kubectl(&["scale", "wp/filters", &format!("--replicas={count}")]));
     let start = Instant::now();
     (0..count).for_each(|_| load.down_and_up(&pin));
     let took = start.elapsed().as_secs();
-    let asked = witness.report(&format!("{count} scale-downs of 6 → 4 under load in {took} s"));
+    let asked = witness.report(&format!(
+        "{count} scale-downs of 6 → 4 under load in {took} s"
+    ));
     assert!(
-        load.said.iter().any(|said| said.starts_with("6 → 4 workers: waiting for filter-worker-")),
+        load.said
+            .iter()
+            .any(|said| said.starts_with("6 → 4 workers: waiting for filter-worker-")),
         "{:?}",
         load.said
     );
 
     // Nothing is left behind: no mark on a pod, nobody who drains.
     eventually("no mark and no drain left", || {
-        let pods = world.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].metadata.annotations}"]);
+        let pods = world.kubectl(&[
+            "get",
+            "pods",
+            "-o",
+            "jsonpath={.items[*].metadata.annotations}",
+        ]);
         let drains = world.redis(&["EVAL", DRAINS, "1", "wp:{tasks}:workers"]);
         if !pods.contains("pod-deletion-cost") && drains == "0" {
             Ok(())
@@ -92,24 +130,45 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
     for pause in [0, 700, 1_500] {
         pin(4);
         std::thread::sleep(Duration::from_millis(pause));
-        world.kubectl(&["delete", "pod", &world.operator(), "--force", "--grace-period=0"]);
+        world.kubectl(&[
+            "delete",
+            "pod",
+            &world.operator(),
+            "--force",
+            "--grace-period=0",
+        ]);
         load.down_and_up(&pin);
     }
     let killed = witness.report("3 more, the operator killed in each");
 
     // The control: the same load, and nobody who asks first.
-    world.kubectl(&["patch", "wp", "filters", "--type", "merge", "-p", r#"{"spec": {"suspend": true}}"#]);
+    world.kubectl(&[
+        "patch",
+        "wp",
+        "filters",
+        "--type",
+        "merge",
+        "-p",
+        r#"{"spec": {"suspend": true}}"#,
+    ]);
     eventually("a pool that is suspended", || match world.decision() {
         (reason, _) if reason == "Suspended" => Ok(()),
         other => Err(format!("{other:?}")),
     });
     let bare = |count: u32| {
-        drop(world.kubectl(&["scale", "deployment/filter-worker", &format!("--replicas={count}")]));
+        drop(world.kubectl(&[
+            "scale",
+            "deployment/filter-worker",
+            &format!("--replicas={count}"),
+        ]));
     };
     let control = count.clamp(4, 20) / 2;
     (0..control).for_each(|_| load.down_and_up(&bare));
     let bare = witness.report(&format!("{control} bare ones"));
-    assert!(bare.interrupted > 0, "the control must show interruptions, or this test is blind");
+    assert!(
+        bare.interrupted > 0,
+        "the control must show interruptions, or this test is blind"
+    );
     for report in [asked, killed] {
         assert_eq!((report.unmarked, report.interrupted), (0, 0), "{report:?}");
     }

@@ -1,6 +1,10 @@
 //! End to end, on whichever cluster KUBECONFIG names: chart, operator, workers, plugin and Redis as a stranger has
 //! them. Nothing here knows whether that is kind or tests/cluster; the images localhost/…:dev are on its nodes.
-#![allow(clippy::expect_used, clippy::print_stderr, reason = "a test may fail loudly and talk")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may fail loudly and talk"
+)]
 
 mod absence;
 mod class;

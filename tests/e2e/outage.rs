@@ -23,7 +23,9 @@ fn while_redis_is_away_nothing_moves() {
     });
     world.workerpool(&["scale", "auto"]);
     eventually("unknown facts", || match world.decision() {
-        (reason, sentence) if reason == "Unknown" && sentence.contains("nothing is lowered blindly") => {
+        (reason, sentence)
+            if reason == "Unknown" && sentence.contains("nothing is lowered blindly") =>
+        {
             Ok(())
         }
         other => Err(format!("{other:?}")),
@@ -34,14 +36,29 @@ fn while_redis_is_away_nothing_moves() {
         std::thread::sleep(Duration::from_millis(500));
     }
     let ready = world.pool()["status"]["conditions"].clone();
-    let fresh =
-        ready.as_array().expect("conditions").iter().find(|one| one["type"] == "MetricsFresh").expect("one");
+    let fresh = ready
+        .as_array()
+        .expect("conditions")
+        .iter()
+        .find(|one| one["type"] == "MetricsFresh")
+        .expect("one");
     assert_eq!(fresh["status"], "False", "{fresh}");
-    assert_eq!(world.kubectl(&["get", "wp", "filters", "-o", "jsonpath={.status.display.queue}"]), "?");
+    assert_eq!(
+        world.kubectl(&[
+            "get",
+            "wp",
+            "filters",
+            "-o",
+            "jsonpath={.status.display.queue}"
+        ]),
+        "?"
+    );
 
     world.scale("redis", 1);
-    eventually("facts again, and then the way down", || match world.replicas() {
-        3 => Ok(()),
-        other => Err(format!("{other}: {:?}", world.decision())),
+    eventually("facts again, and then the way down", || {
+        match world.replicas() {
+            3 => Ok(()),
+            other => Err(format!("{other}: {:?}", world.decision())),
+        }
     });
 }

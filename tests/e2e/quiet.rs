@@ -11,11 +11,15 @@ fn a_minute_in_which_nothing_changes_writes_nothing() {
         "Steady" => Ok(()),
         other => Err(other.to_owned()),
     });
-    let version =
-        |kind: &str, name: &str| world.json(&["get", kind, name])["metadata"]["resourceVersion"].to_string();
+    let version = |kind: &str, name: &str| {
+        world.json(&["get", kind, name])["metadata"]["resourceVersion"].to_string()
+    };
     let state = || {
-        let counters =
-            ["workerpool_status_writes_total", "workerpool_events_total", "workerpool_scale_writes_total"];
+        let counters = [
+            "workerpool_status_writes_total",
+            "workerpool_events_total",
+            "workerpool_scale_writes_total",
+        ];
         (
             counters.map(|name| world.operator_metric(name)),
             version("workerpool", "filters"),
@@ -26,7 +30,11 @@ fn a_minute_in_which_nothing_changes_writes_nothing() {
     eventually("the last word", || {
         let before = state();
         std::thread::sleep(Duration::from_secs(5));
-        if state() == before { Ok(()) } else { Err("still writing".to_owned()) }
+        if state() == before {
+            Ok(())
+        } else {
+            Err("still writing".to_owned())
+        }
     });
     let (before, end) = (state(), Instant::now() + Duration::from_mins(1));
     while Instant::now() < end {

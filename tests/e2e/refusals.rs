@@ -30,7 +30,11 @@ const CASES: &[(&str, &str, &str)] = &[
         r#"{"scaleUp": {"utilizationPercent": 30}, "scaleDown": {"utilizationPercent": 30}}"#,
         "scaleUp.utilizationPercent 30 must be greater than scaleDown.utilizationPercent 30",
     ),
-    ("no threshold", r#"{"scaleUp": {"step": 3}}"#, "scaleUp without a threshold would never add a worker"),
+    (
+        "no threshold",
+        r#"{"scaleUp": {"step": 3}}"#,
+        "scaleUp without a threshold would never add a worker",
+    ),
     (
         "no condition",
         r#"{"scaleDown": {"idleFor": "5m"}}"#,
@@ -41,7 +45,11 @@ const CASES: &[(&str, &str, &str)] = &[
         r#"{"redis": {"address": "redis://a:1", "addressFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}}"#,
         "redis needs exactly one of address",
     ),
-    ("no address", r#"{"redis": {}}"#, "redis needs exactly one of address"),
+    (
+        "no address",
+        r#"{"redis": {}}"#,
+        "redis needs exactly one of address",
+    ),
     (
         "utilization of a list",
         r#"{"queues": [{"name": "jobs", "system": "List"}], "scaleUp": {"utilizationPercent": 80}}"#,
@@ -57,17 +65,41 @@ const CASES: &[(&str, &str, &str)] = &[
         r#"{"onUnknown": {"action": "Fallback"}}"#,
         "onUnknown.action Fallback needs onUnknown.replicas",
     ),
-    ("an interval that never rests", r#"{"interval": "5ms"}"#, "interval must be at least 100ms"),
-    ("a duration in days", r#"{"interval": "1d"}"#, "spec.interval in body should match"),
-    ("the same queue twice", r#"{"queues": [{"name": "tasks"}, {"name": "tasks"}]}"#, "Duplicate value"),
-    ("no queue", r#"{"queues": []}"#, "spec.queues in body should have at least 1 items"),
+    (
+        "an interval that never rests",
+        r#"{"interval": "5ms"}"#,
+        "interval must be at least 100ms",
+    ),
+    (
+        "a duration in days",
+        r#"{"interval": "1d"}"#,
+        "spec.interval in body should match",
+    ),
+    (
+        "the same queue twice",
+        r#"{"queues": [{"name": "tasks"}, {"name": "tasks"}]}"#,
+        "Duplicate value",
+    ),
+    (
+        "no queue",
+        r#"{"queues": []}"#,
+        "spec.queues in body should have at least 1 items",
+    ),
     (
         "an unknown system",
         r#"{"queues": [{"name": "tasks", "system": "Kafka"}]}"#,
         "supported values: \"WorkerPool\", \"List\"",
     ),
-    ("a web address", r#"{"redis": {"address": "http://redis"}}"#, "spec.redis.address in body should match"),
-    ("a field that does not exist", r#"{"maxReplica": 7}"#, "unknown field \"spec.maxReplica\""),
+    (
+        "a web address",
+        r#"{"redis": {"address": "http://redis"}}"#,
+        "spec.redis.address in body should match",
+    ),
+    (
+        "a field that does not exist",
+        r#"{"maxReplica": 7}"#,
+        "unknown field \"spec.maxReplica\"",
+    ),
     (
         "fewer than none",
         r#"{"minReplicas": -1}"#,
@@ -91,12 +123,20 @@ fn bad_pools_are_refused_with_advice() {
         let (taken, answer) = world.apply(&pool.to_string());
         assert!(!taken && answer.contains(words), "{case}: {answer}");
     }
-    assert!(!world.kubectl(&["get", "workerpools", "-o", "name"]).contains("bad"), "nothing was taken");
+    assert!(
+        !world
+            .kubectl(&["get", "workerpools", "-o", "name"])
+            .contains("bad"),
+        "nothing was taken"
+    );
     let smallest = json!({
         "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "smallest"},
         "spec": {"scaleTargetRef": {"name": "other"}, "redis": {"address": "redis://redis"}, "queues": [{"name": "tasks"}]},
     });
-    assert!(world.apply(&smallest.to_string()).0, "a target, an address and a queue are enough");
+    assert!(
+        world.apply(&smallest.to_string()).0,
+        "a target, an address and a queue are enough"
+    );
     let explained = world.kubectl(&["explain", "workerpool.spec.scaleUp.cooldown"]);
     assert!(explained.contains("Default: 60s"), "{explained}");
 }

@@ -65,11 +65,35 @@ impl Witness {
             attempts: BTreeMap::new(),
             report: Report::default(),
         };
-        let mut witness = Self { streams: Vec::new(), story: Arc::new(Mutex::new(story)) };
+        let mut witness = Self {
+            streams: Vec::new(),
+            story: Arc::new(Mutex::new(story)),
+        };
         let select = "app.kubernetes.io/component=worker";
-        let pods = ["get", "pods", "-l", select, "-o", "json", "--watch", "--output-watch-events"];
+        let pods = [
+            "get",
+            "pods",
+            "-l",
+            select,
+            "-o",
+            "json",
+            "--watch",
+            "--output-watch-events",
+        ];
         witness.follow(world, &pods, Story::pod);
-        let ask = ["exec", "deploy/redis", "--", "redis-cli", "-r", "-1", "-i", "0.1", "EVAL", ASK, "0"];
+        let ask = [
+            "exec",
+            "deploy/redis",
+            "--",
+            "redis-cli",
+            "-r",
+            "-1",
+            "-i",
+            "0.1",
+            "EVAL",
+            ASK,
+            "0",
+        ];
         witness.follow(world, &ask, Story::look);
         witness
     }
@@ -80,12 +104,22 @@ impl Witness {
         arguments: &[&str],
         take: impl Fn(&mut Story, &Value) + Send + 'static,
     ) {
-        let mut stream = world.command(arguments).stdout(Stdio::piped()).spawn().expect("kubectl");
+        let mut stream = world
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("kubectl");
         let output = BufReader::new(stream.stdout.take().expect("its output"));
         let story = Arc::clone(&self.story);
         std::thread::spawn(move || {
-            for value in Deserializer::from_reader(output).into_iter::<Value>().map_while(Result::ok) {
-                take(&mut story.lock().unwrap_or_else(PoisonError::into_inner), &value);
+            for value in Deserializer::from_reader(output)
+                .into_iter::<Value>()
+                .map_while(Result::ok)
+            {
+                take(
+                    &mut story.lock().unwrap_or_else(PoisonError::into_inner),
+                    &value,
+                );
             }
         });
         self.streams.push(stream);
@@ -98,11 +132,17 @@ impl Witness {
     /// What was seen since the last one. A worker that was killed is known to be dead after 8 s, and its task is ready
     /// again a second later: that long it waits. What was lost is told in full.
     pub fn report(&mut self, what: &str) -> Report {
-        let ended = self.streams.iter_mut().any(|stream| stream.try_wait().is_ok_and(|end| end.is_some()));
+        let ended = self
+            .streams
+            .iter_mut()
+            .any(|stream| stream.try_wait().is_ok_and(|end| end.is_some()));
         assert!(!ended, "a stream has ended, and nothing was seen since");
         std::thread::sleep(Duration::from_secs(12));
         let mut story = self.story();
-        let (report, lines) = (std::mem::take(&mut story.report), std::mem::take(&mut story.lines));
+        let (report, lines) = (
+            std::mem::take(&mut story.report),
+            std::mem::take(&mut story.lines),
+        );
         eprintln!("{what}: {report:?}");
         if report.interrupted + report.lost > 0 || std::env::var_os("WITNESS").is_some() {
             eprintln!("{}", lines.join("\n"));
@@ -119,21 +159,31 @@ impl Story {
 
     fn pod(&mut self, event: &Value) {
         let (pod, gone) = (&event["object"], event["type"] == "DELETED");
-        let name = pod["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let name = pod["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let conditions = pod["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let is = Pod {
             marked: pod["metadata"]["annotations"]
                 .get("controller.kubernetes.io/pod-deletion-cost")
                 .is_some(),
             leaving: gone || pod["metadata"].get("deletionTimestamp").is_some(),
-            ready: conditions.iter().any(|it| it["type"] == "Ready" && it["status"] == "True"),
-            restarts: pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0),
+            ready: conditions
+                .iter()
+                .any(|it| it["type"] == "Ready" && it["status"] == "True"),
+            restarts: pod["status"]["containerStatuses"][0]["restartCount"]
+                .as_u64()
+                .unwrap_or(0),
         };
         // One that was leaving when we began to watch is none of ours.
-        let was = self
-            .pods
-            .insert(name.clone(), is.clone())
-            .unwrap_or(Pod { leaving: is.leaving, ..Pod::default() });
+        let was = self.pods.insert(name.clone(), is.clone()).unwrap_or(Pod {
+            leaving: is.leaving,
+            ..Pod::default()
+        });
         if was == is {
             return;
         }
@@ -142,8 +192,12 @@ impl Story {
             self.report.removed += 1;
             self.report.unmarked += usize::from(!is.marked);
             let of_it = |worker: &&String| self.workers.get(*worker) == Some(&name);
-            let held: Vec<&String> =
-                self.holders.iter().filter(|(_, it)| of_it(it)).map(|(task, _)| task).collect();
+            let held: Vec<&String> = self
+                .holders
+                .iter()
+                .filter(|(_, it)| of_it(it))
+                .map(|(task, _)| task)
+                .collect();
             let held = format!("{name} goes, marked: {}, held: {held:?}", is.marked);
             self.note(&held);
         }
@@ -151,7 +205,12 @@ impl Story {
 
     fn look(&mut self, seen: &Value) {
         let words = |value: &Value| -> Vec<String> {
-            value.as_str().unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+            value
+                .as_str()
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect()
         };
         // Before the claims of this look: the task may have another holder by now.
         for pair in words(&seen[1]).chunks_exact(2) {
@@ -159,9 +218,16 @@ impl Story {
             if self.attempts.insert(task.clone(), attempts).unwrap_or(0) < attempts {
                 let by = self.holders.get(task).cloned().unwrap_or_default();
                 self.note(&format!("{by} lost {task}, {attempts} bad attempts"));
-                let gone =
-                    self.workers.get(&by).and_then(|pod| self.pods.get(pod)).is_some_and(|it| it.leaving);
-                *(if gone { &mut self.report.interrupted } else { &mut self.report.lost }) += 1;
+                let gone = self
+                    .workers
+                    .get(&by)
+                    .and_then(|pod| self.pods.get(pod))
+                    .is_some_and(|it| it.leaving);
+                *(if gone {
+                    &mut self.report.interrupted
+                } else {
+                    &mut self.report.lost
+                }) += 1;
             }
         }
         let mut held = BTreeMap::new();
@@ -170,7 +236,11 @@ impl Story {
             if let Some(pod) = worker[1].as_str() {
                 self.workers.insert(id.to_owned(), pod.to_owned());
             }
-            held.extend(words(&worker[2]).into_iter().map(|task| (task, id.to_owned())));
+            held.extend(
+                words(&worker[2])
+                    .into_iter()
+                    .map(|task| (task, id.to_owned())),
+            );
         }
         self.holders = held;
     }

@@ -1,7 +1,10 @@
 //! A scripted API server: fixed answers by method and path, and a record of what was asked. It speaks plain HTTP on
 //! a port of its own, so that a whole program can be run against it.
 
-#![allow(dead_code, reason = "not all tests watch, and not all look at what was asked")]
+#![allow(
+    dead_code,
+    reason = "not all tests watch, and not all look at what was asked"
+)]
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -41,7 +44,10 @@ impl ApiServer {
         let answers = Arc::new(answers);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (calls, closed) = (Arc::<Mutex<Vec<(String, Value)>>>::default(), Arc::<AtomicBool>::default());
+        let (calls, closed) = (
+            Arc::<Mutex<Vec<(String, Value)>>>::default(),
+            Arc::<AtomicBool>::default(),
+        );
         let watchers = Watchers::default();
         let (seen, end, all) = (calls.clone(), closed.clone(), watchers.clone());
         thread::spawn(move || {
@@ -52,18 +58,33 @@ impl ApiServer {
                 let (answers, seen) = (answers.clone(), seen.clone());
                 let watchers = streams.then(|| all.clone());
                 thread::spawn(move || {
-                    serve(&stream.expect("a connection"), &answers, &seen, watchers.as_ref());
+                    serve(
+                        &stream.expect("a connection"),
+                        &answers,
+                        &seen,
+                        watchers.as_ref(),
+                    );
                 });
             }
         });
-        Self { address, calls, closed, watchers }
+        Self {
+            address,
+            calls,
+            closed,
+            watchers,
+        }
     }
 
     /// Waits until so many watch `path`.
     pub fn watched(&self, path: &str, by: usize) {
         let (watchers, bell) = &*self.watchers;
-        let few = |all: &mut Vec<(String, TcpStream)>| all.iter().filter(|(at, _)| at == path).count() < by;
-        drop(bell.wait_while(watchers.lock().expect("no panic"), few).expect("no panic"));
+        let few = |all: &mut Vec<(String, TcpStream)>| {
+            all.iter().filter(|(at, _)| at == path).count() < by
+        };
+        drop(
+            bell.wait_while(watchers.lock().expect("no panic"), few)
+                .expect("no panic"),
+        );
     }
 
     /// Tells everybody who watches `path` of a change.
@@ -72,7 +93,8 @@ impl ApiServer {
         let chunk = format!("{:x}\r\n{line}\r\n", line.len());
         let mut watchers = self.watchers.0.lock().expect("no panic");
         // Who has gone away is forgotten.
-        watchers.retain_mut(|(at, stream)| at != path || stream.write_all(chunk.as_bytes()).is_ok());
+        watchers
+            .retain_mut(|(at, stream)| at != path || stream.write_all(chunk.as_bytes()).is_ok());
     }
 
     /// Closes the port: from now on connections are refused.
@@ -101,7 +123,11 @@ impl ApiServer {
     /// The bodies of all requests with this method, in order.
     pub fn bodies(&self, method: &str) -> Vec<Value> {
         let calls = self.calls.lock().expect("no panic");
-        calls.iter().filter(|(it, _)| it == method).map(|(_, body)| body.clone()).collect()
+        calls
+            .iter()
+            .filter(|(it, _)| it == method)
+            .map(|(_, body)| body.clone())
+            .collect()
     }
 }
 
@@ -122,27 +148,36 @@ fn serve(
     while let Some((method, target, body)) = read(&mut reader) {
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         if let Some(watchers) = watchers.filter(|_| query.contains("watch=true")) {
-            let head =
-                "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+            let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
             if stream.write_all(head.as_bytes()).is_ok() {
                 let stream = stream.try_clone().expect("a second handle");
-                watchers.0.lock().expect("no panic").push((path.to_owned(), stream));
+                watchers
+                    .0
+                    .lock()
+                    .expect("no panic")
+                    .push((path.to_owned(), stream));
                 watchers.1.notify_all();
             }
             return; // the connection belongs to the watch
         }
-        calls
-            .lock()
-            .expect("no panic")
-            .push((method.clone(), serde_json::from_slice(&body).unwrap_or(Value::Null)));
+        calls.lock().expect("no panic").push((
+            method.clone(),
+            serde_json::from_slice(&body).unwrap_or(Value::Null),
+        ));
         let missing = (404, r#"{"apiVersion":"v1","kind":"Status","status":"Failure","code":404,"reason":"NotFound","message":"not found"}"#.to_owned());
-        let found = answers.iter().find(|(it, at, ..)| *it == method && *at == path);
+        let found = answers
+            .iter()
+            .find(|(it, at, ..)| *it == method && *at == path);
         let (code, body) = found.map_or(missing, |(_, _, code, body)| (*code, page(body, query)));
         let head = format!(
             "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_err() {
+        if stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(body.as_bytes()))
+            .is_err()
+        {
             return;
         }
     }
@@ -151,7 +186,9 @@ fn serve(
 /// The part of a list that `query` asks for, as the real server gives long ones.
 fn page(body: &Value, query: &str) -> String {
     let asked = |name| {
-        let value = query.split('&').find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        let value = query
+            .split('&')
+            .find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         value.and_then(|value| value.parse::<usize>().ok())
     };
     let (Some(limit), Some(items)) = (asked("limit"), body["items"].as_array()) else {
@@ -171,7 +208,10 @@ fn page(body: &Value, query: &str) -> String {
 /// Method, path with query, and body of the next request.
 fn read(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
     let mut first = String::new();
-    reader.read_line(&mut first).ok().filter(|length| *length > 0)?;
+    reader
+        .read_line(&mut first)
+        .ok()
+        .filter(|length| *length > 0)?;
     let mut words = first.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
     let mut length = 0;

@@ -96,7 +96,15 @@ impl Cluster {
         self.kind = kind;
         let old = std::mem::take(&mut self.pods).into_values().enumerate();
         let owner = format!("{kind}/worker");
-        let new = |(number, pod)| (format!("worker-{number}"), SimPod { owner: owner.clone(), ..pod });
+        let new = |(number, pod)| {
+            (
+                format!("worker-{number}"),
+                SimPod {
+                    owner: owner.clone(),
+                    ..pod
+                },
+            )
+        };
         self.pods = old.map(new).collect();
         self
     }
@@ -145,7 +153,10 @@ impl Cluster {
     }
 
     pub fn set_pool(&mut self, index: usize, mut pool: WorkerPool) {
-        pool.metadata.generation = self.pools[index].metadata.generation.map(|generation| generation + 1);
+        pool.metadata.generation = self.pools[index]
+            .metadata
+            .generation
+            .map(|generation| generation + 1);
         self.pools[index] = pool.clone();
         pool.status = self.statuses.get(&Key::of(&pool)).cloned();
         self.tell(Event::Pool(Box::new(pool)));
@@ -159,7 +170,10 @@ impl Cluster {
     pub fn tell_target(&mut self) {
         let there = i32::try_from(self.staying().len()).unwrap_or(0);
         let at = Some(Time(self.written_at / 1000 * 1000));
-        let writer = self.ours.then(|| Writer { name: "workerpool-operator".into(), at });
+        let writer = self.ours.then(|| Writer {
+            name: "workerpool-operator".into(),
+            at,
+        });
         let target = Target {
             desired: self.desired,
             replicas: there,
@@ -170,8 +184,11 @@ impl Cluster {
             uid: "target".into(),
             writer,
         };
-        let key =
-            TargetKey { group: "apps".into(), kind: self.kind.into(), object: Key::new("default", "worker") };
+        let key = TargetKey {
+            group: "apps".into(),
+            kind: self.kind.into(),
+            object: Key::new("default", "worker"),
+        };
         self.tell(Event::Target(key, Some(target)));
     }
 
@@ -197,13 +214,20 @@ impl Cluster {
             since: pod.drain_since.unwrap_or(pod.since),
             says: Says::default(),
         };
-        self.pods.iter().filter(|(_, pod)| pod.registered).map(worker).collect()
+        self.pods
+            .iter()
+            .filter(|(_, pod)| pod.registered)
+            .map(worker)
+            .collect()
     }
 
     pub fn look(&mut self) {
         self.polled = self.now;
         let workers = self.workers();
-        let live: Vec<&Worker> = workers.iter().filter(|worker| worker.drain == Drain::No).collect();
+        let live: Vec<&Worker> = workers
+            .iter()
+            .filter(|worker| worker.drain == Drain::No)
+            .collect();
         let count = |n: usize| Fact::Known(i64::try_from(n).unwrap_or(0));
         let load = Load {
             ready: Fact::Known(self.waiting),
@@ -214,8 +238,13 @@ impl Cluster {
             ..Load::NOT_TOLD
         };
         let pools: Vec<Key> = self.pools.iter().map(Key::of).collect();
-        let facts =
-            |pool| Facts { pool, queues: vec![load], workers: workers.clone(), missing: None, woken: None };
+        let facts = |pool| Facts {
+            pool,
+            queues: vec![load],
+            workers: workers.clone(),
+            missing: None,
+            woken: None,
+        };
         self.tell(Event::Facts(pools.into_iter().map(facts).collect()));
     }
 
@@ -227,7 +256,11 @@ impl Cluster {
             self.now += STEP;
             self.world_turns();
             let now = self.now;
-            for (_, command) in self.later.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            for (_, command) in self
+                .later
+                .extract_if(.., |(at, _)| *at <= now)
+                .collect::<Vec<_>>()
+            {
                 if let Some(event) = self.perform(command) {
                     self.tell(event);
                 }
@@ -247,8 +280,9 @@ impl Cluster {
         while let Some(command) = self.todo.pop_front() {
             most -= 1;
             assert!(most > 0, "it never rests: {command:?}");
-            let dies =
-                self.kill.filter(|(at, _)| *at == self.done && !matches!(command, Command::Publish(_)));
+            let dies = self
+                .kill
+                .filter(|(at, _)| *at == self.done && !matches!(command, Command::Publish(_)));
             if self.slow > 0 && matches!(command, Command::Mark(..)) {
                 self.later.push((self.now + self.slow, command));
             } else if let Some((_, after)) = dies {
@@ -297,8 +331,10 @@ impl Cluster {
                 self.log.push(format!("drain {drain} {workers:?}"));
                 for (_, id) in workers {
                     let name = id.split('.').next().unwrap_or_default();
-                    if let Some(pod) =
-                        self.pods.get_mut(name).filter(|pod| format!("{name}.{}", pod.life) == id)
+                    if let Some(pod) = self
+                        .pods
+                        .get_mut(name)
+                        .filter(|pod| format!("{name}.{}", pod.life) == id)
                     {
                         pod.drain_since = drain.then(|| pod.drain_since.unwrap_or(self.now));
                         pod.drain_ends = self.now + 60_000;
@@ -307,8 +343,11 @@ impl Cluster {
                 self.look();
             }
             Command::Scale(scale) if broken("scale") => {
-                let status =
-                    kube::core::Status { code: 403, message: forbidden("scale"), ..Default::default() };
+                let status = kube::core::Status {
+                    code: 403,
+                    message: forbidden("scale"),
+                    ..Default::default()
+                };
                 let error = act::Error::Api(kube::Error::Api(Box::new(status)));
                 return Some(Event::Scaled(scale.pool, Err(error), None));
             }
@@ -317,13 +356,17 @@ impl Cluster {
                 (self.desired, self.written_at, self.ours) = (scale.replicas, self.now, true);
                 self.numbers.push((self.now, self.desired));
                 self.version += 1;
-                let done = act::Scaled { replicas: self.desired, version: self.version };
+                let done = act::Scaled {
+                    replicas: self.desired,
+                    version: self.version,
+                };
                 self.tell_target();
                 return Some(Event::Scaled(scale.pool, Ok(done), None));
             }
             Command::WriteStatus(key, status) => {
                 let decision = status.decision.iter();
-                self.sentences.extend(decision.map(|it| format!("{}: {}", it.reason, it.sentence)));
+                self.sentences
+                    .extend(decision.map(|it| format!("{}: {}", it.reason, it.sentence)));
                 self.statuses.insert(key.clone(), *status);
                 return Some(Event::StatusWritten(key, true));
             }
@@ -348,8 +391,12 @@ impl Cluster {
                 (pod.busy_until, pod.since) = (Some(now + task), now);
             }
         }
-        let gone = self.pods.extract_if(.., |_, pod| pod.gone_at.is_some_and(|at| at <= now));
-        let killed = gone.filter(|(_, pod)| pod.busy_until.is_some()).map(|(name, _)| name);
+        let gone = self
+            .pods
+            .extract_if(.., |_, pod| pod.gone_at.is_some_and(|at| at <= now));
+        let killed = gone
+            .filter(|(_, pod)| pod.busy_until.is_some())
+            .map(|(name, _)| name);
         self.interrupted.extend(killed);
         let next = self.numbers.first().copied();
         if let Some((_, number)) = next.filter(|(at, _)| now - at >= self.lag) {
@@ -361,9 +408,15 @@ impl Cluster {
             self.follows = self.desired;
         }
         let mut order: Vec<(Standing, i32, i64, String)> = Vec::new();
-        for (name, pod) in self.pods.iter().filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none()) {
+        for (name, pod) in self
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none())
+        {
             // Of equals the youngest goes.
-            let ordinal = name.rsplit_once('-').and_then(|(_, number)| number.parse::<i64>().ok());
+            let ordinal = name
+                .rsplit_once('-')
+                .and_then(|(_, number)| number.parse::<i64>().ok());
             match ordinal {
                 Some(number) => order.push((Standing::Ready, 0, -number, name.clone())),
                 None => order.push((
@@ -395,6 +448,10 @@ impl Cluster {
         let left = |(_, pod): &(&String, &SimPod)| {
             pod.gone_at.is_none() && (pod.drain_since.is_some() || pod.cost == MARK)
         };
-        self.pods.iter().filter(left).map(|(name, _)| name).collect()
+        self.pods
+            .iter()
+            .filter(left)
+            .map(|(name, _)| name)
+            .collect()
     }
 }

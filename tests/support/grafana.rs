@@ -4,10 +4,22 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// One panel: its title, unit in Grafana's words, width of 24, what it shows, and its queries with their legends.
-pub struct Panel(&'static str, &'static str, u8, &'static str, &'static [(&'static str, &'static str)]);
+pub struct Panel(
+    &'static str,
+    &'static str,
+    u8,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
 
 /// One alert: its name, for how long the query must hold, how bad it is, and what a person reads.
-pub struct Alert(&'static str, &'static str, &'static str, &'static str, &'static str);
+pub struct Alert(
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
 /// What the panels choose from by the variables of the dashboard.
 const CHOSEN: &str = r#"namespace=~"$namespace", name=~"$name""#;
@@ -25,7 +37,10 @@ pub const PANELS: &[Panel] = &[
         "percentunit",
         4,
         "Share of the live workers that hold a task.",
-        &[("", r#"sum(workerpool_workers{CHOSEN, state="busy"}) / sum(workerpool_workers{CHOSEN})"#)],
+        &[(
+            "",
+            r#"sum(workerpool_workers{CHOSEN, state="busy"}) / sum(workerpool_workers{CHOSEN})"#,
+        )],
     ),
     Panel(
         "Workers wanted",
@@ -53,7 +68,10 @@ pub const PANELS: &[Panel] = &[
         "s",
         4,
         "From Redis's push to the answered patch of the scale, over the last hour.",
-        &[("", "histogram_quantile(0.99, sum by (le) (increase(workerpool_reaction_seconds_bucket[1h])))")],
+        &[(
+            "",
+            "histogram_quantile(0.99, sum by (le) (increase(workerpool_reaction_seconds_bucket[1h])))",
+        )],
     ),
     Panel(
         "Queue",
@@ -61,8 +79,14 @@ pub const PANELS: &[Panel] = &[
         12,
         "Tasks that wait and tasks that run.",
         &[
-            ("{{namespace}}/{{name}} waiting", "workerpool_ready_tasks{CHOSEN}"),
-            ("{{namespace}}/{{name}} running", "workerpool_in_flight_tasks{CHOSEN}"),
+            (
+                "{{namespace}}/{{name}} waiting",
+                "workerpool_ready_tasks{CHOSEN}",
+            ),
+            (
+                "{{namespace}}/{{name}} running",
+                "workerpool_in_flight_tasks{CHOSEN}",
+            ),
         ],
     ),
     Panel(
@@ -71,8 +95,14 @@ pub const PANELS: &[Panel] = &[
         12,
         "What is wanted, what is there, and who is busy; between the least and the most.",
         &[
-            ("{{namespace}}/{{name}} {{kind}}", "workerpool_replicas{CHOSEN}"),
-            ("{{namespace}}/{{name}} busy", r#"workerpool_workers{CHOSEN, state="busy"}"#),
+            (
+                "{{namespace}}/{{name}} {{kind}}",
+                "workerpool_replicas{CHOSEN}",
+            ),
+            (
+                "{{namespace}}/{{name}} busy",
+                r#"workerpool_workers{CHOSEN, state="busy"}"#,
+            ),
         ],
     ),
     Panel(
@@ -80,14 +110,20 @@ pub const PANELS: &[Panel] = &[
         "s",
         12,
         "It grows while nobody comes to take it.",
-        &[("{{namespace}}/{{name}}", "workerpool_oldest_wait_seconds{CHOSEN}")],
+        &[(
+            "{{namespace}}/{{name}}",
+            "workerpool_oldest_wait_seconds{CHOSEN}",
+        )],
     ),
     Panel(
         "Decisions by reason",
         "short",
         12,
         "How often each reason became the present one; docs/reasons.md has what they mean.",
-        &[("{{reason}}", "sum by (reason) (increase(workerpool_decisions_total{CHOSEN}[$__rate_interval]))")],
+        &[(
+            "{{reason}}",
+            "sum by (reason) (increase(workerpool_decisions_total{CHOSEN}[$__rate_interval]))",
+        )],
     ),
     Panel(
         "Push to patch",
@@ -111,9 +147,18 @@ pub const PANELS: &[Panel] = &[
         12,
         "Nothing is written where nothing changes.",
         &[
-            ("scale {{result}}", "sum by (result) (rate(workerpool_scale_writes_total[$__rate_interval]))"),
-            ("status", "sum(rate(workerpool_status_writes_total[$__rate_interval]))"),
-            ("events", "sum(rate(workerpool_events_total[$__rate_interval]))"),
+            (
+                "scale {{result}}",
+                "sum by (result) (rate(workerpool_scale_writes_total[$__rate_interval]))",
+            ),
+            (
+                "status",
+                "sum(rate(workerpool_status_writes_total[$__rate_interval]))",
+            ),
+            (
+                "events",
+                "sum(rate(workerpool_events_total[$__rate_interval]))",
+            ),
         ],
     ),
     Panel(
@@ -121,14 +166,20 @@ pub const PANELS: &[Panel] = &[
         "s",
         12,
         "How old the last look is.",
-        &[("{{namespace}}/{{name}}", "workerpool_facts_age_seconds{CHOSEN}")],
+        &[(
+            "{{namespace}}/{{name}}",
+            "workerpool_facts_age_seconds{CHOSEN}",
+        )],
     ),
     Panel(
         "Tasks unaccounted for",
         "short",
         12,
         "Arrived less done, waiting, in flight and failed: zero while no task is lost.",
-        &[("{{namespace}}/{{name}}", "workerpool_task_conservation_gap{CHOSEN}")],
+        &[(
+            "{{namespace}}/{{name}}",
+            "workerpool_task_conservation_gap{CHOSEN}",
+        )],
     ),
 ];
 
@@ -218,11 +269,19 @@ pub const ALERTS: &[(Alert, &str)] = &[
 /// All queries, with the dashboard's variables filled in as Grafana does.
 #[allow(dead_code, reason = "only the test with a Prometheus asks them")]
 pub fn queries() -> Vec<String> {
-    let panels = PANELS.iter().flat_map(|panel| panel.4).map(|(_, query)| (*query).to_owned());
+    let panels = PANELS
+        .iter()
+        .flat_map(|panel| panel.4)
+        .map(|(_, query)| (*query).to_owned());
     let filled = |query: String| {
-        query.replace("CHOSEN", r#"namespace=~".*", name=~".*""#).replace("$__rate_interval", "1m")
+        query
+            .replace("CHOSEN", r#"namespace=~".*", name=~".*""#)
+            .replace("$__rate_interval", "1m")
     };
-    panels.chain(ALERTS.iter().map(|(_, query)| (*query).to_owned())).map(filled).collect()
+    panels
+        .chain(ALERTS.iter().map(|(_, query)| (*query).to_owned()))
+        .map(filled)
+        .collect()
 }
 
 /// The dashboard as Grafana reads it, from a file or its side-car.

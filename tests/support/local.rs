@@ -57,7 +57,15 @@ impl Local {
     fn ask(&self, method: &str, path: &str, kind: &str, body: &str) -> Value {
         let record = self.record();
         let path = format!("/{}/{path}", record["secret"].as_str().unwrap());
-        http(&format!("127.0.0.1:{}", record["port"]), method, &path, kind, body).unwrap().1
+        http(
+            &format!("127.0.0.1:{}", record["port"]),
+            method,
+            &path,
+            kind,
+            body,
+        )
+        .unwrap()
+        .1
     }
 
     pub fn get(&self, path: &str) -> Value {
@@ -65,12 +73,19 @@ impl Local {
     }
 
     pub fn patch(&self, path: &str, patch: &Value) -> Value {
-        self.ask("PATCH", path, "application/merge-patch+json", &patch.to_string())
+        self.ask(
+            "PATCH",
+            path,
+            "application/merge-patch+json",
+            &patch.to_string(),
+        )
     }
 
     /// The pods of a component that stay.
     pub fn pods(&self, component: &str) -> Vec<Pod> {
-        let list = self.get(&format!("api/v1/pods?labelSelector=app.kubernetes.io/component%3D{component}"));
+        let list = self.get(&format!(
+            "api/v1/pods?labelSelector=app.kubernetes.io/component%3D{component}"
+        ));
         let staying = list["items"]
             .as_array()
             .unwrap()
@@ -78,7 +93,11 @@ impl Local {
             .filter(|it| it["metadata"]["deletionTimestamp"].is_null());
         let pod = |it: &Value| {
             let container = &it["status"]["containerStatuses"][0];
-            let pid = container["containerID"].as_str()?.strip_prefix("process://")?.parse().ok()?;
+            let pid = container["containerID"]
+                .as_str()?
+                .strip_prefix("process://")?
+                .parse()
+                .ok()?;
             Some(Pod {
                 name: it["metadata"]["name"].as_str()?.to_owned(),
                 pid,
@@ -98,10 +117,18 @@ impl Drop for Local {
 
 pub fn told(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let talk: Vec<String> = text(&output.stderr).lines().map(|line| format!("! {line}")).collect();
-    format!("exit {}\n{}{}", output.status.code().unwrap(), text(&output.stdout), talk.join("\n"))
-        .trim_end()
-        .to_owned()
+    let talk: Vec<String> = text(&output.stderr)
+        .lines()
+        .map(|line| format!("! {line}"))
+        .collect();
+    format!(
+        "exit {}\n{}{}",
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        talk.join("\n")
+    )
+    .trim_end()
+    .to_owned()
 }
 
 /// Waits until `look` finds something.
@@ -117,20 +144,39 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 pub fn signal(pid: u32, name: &str) {
-    assert!(Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-s", name, &pid.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Code and JSON of an answer, where there is one. HTTP/1.0 sends it in one piece.
-pub fn http(address: &str, method: &str, path: &str, kind: &str, body: &str) -> Option<(u16, Value)> {
+pub fn http(
+    address: &str,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &str,
+) -> Option<(u16, Value)> {
     let mut stream = TcpStream::connect(address).ok()?;
     let length = body.len();
     write!(stream, "{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.get(9..12)?.parse().ok()?, serde_json::from_str(body).unwrap_or(Value::Null)))
+    Some((
+        head.get(9..12)?.parse().ok()?,
+        serde_json::from_str(body).unwrap_or(Value::Null),
+    ))
 }

@@ -29,8 +29,15 @@ pub struct Terminal {
 impl Terminal {
     /// Starts the program in a terminal of so many columns and rows.
     pub fn start(command: CommandBuilder, (cols, rows): (u16, u16)) -> Self {
-        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let size = PtySize {
+            rows,
+            cols,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system()
+            .openpty(size)
+            .expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("the program runs");
         let mut reader = pair.master.try_clone_reader().expect("a reader");
         let (sender, bytes) = channel();
@@ -45,12 +52,23 @@ impl Terminal {
         let writer = pair.master.take_writer().expect("a writer");
         let side = |n| NonZero::new(n).expect("some");
         let parser = vt100::Parser::new(side(rows), side(cols), 0);
-        Self { master: pair.master, _slave: pair.slave, writer, child, bytes, parser, sent: Vec::new() }
+        Self {
+            master: pair.master,
+            _slave: pair.slave,
+            writer,
+            child,
+            bytes,
+            parser,
+            sent: Vec::new(),
+        }
     }
 
     /// Types.
     pub fn press(&mut self, keys: &str) {
-        self.writer.write_all(keys.as_bytes()).and_then(|()| self.writer.flush()).expect("it is there");
+        self.writer
+            .write_all(keys.as_bytes())
+            .and_then(|()| self.writer.flush())
+            .expect("it is there");
     }
 
     /// What is on the screen.
@@ -91,7 +109,10 @@ impl Terminal {
 
     /// Whether lines are edited and shown by the terminal itself, as a shell needs it.
     pub fn is_cooked(&self) -> bool {
-        let flags = format!("{:?}", self.master.get_termios().expect("its settings").local_flags);
+        let flags = format!(
+            "{:?}",
+            self.master.get_termios().expect("its settings").local_flags
+        );
         flags.contains("ICANON") && flags.contains("ECHO")
     }
 

@@ -1,6 +1,10 @@
 //! A real redis-server of a test's own: on a free port, without persistence, gone with the value.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its ground is missing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends where its ground is missing"
+)]
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -20,8 +24,15 @@ impl RedisServer {
     pub fn start() -> Self {
         // Another program may take the free port before the server does; then a next one is tried.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).unwrap().port();
-            let mut server = Self { port, child: None, folder: tempfile::tempdir().unwrap() };
+            let port = TcpListener::bind("127.0.0.1:0")
+                .and_then(|it| it.local_addr())
+                .unwrap()
+                .port();
+            let mut server = Self {
+                port,
+                child: None,
+                folder: tempfile::tempdir().unwrap(),
+            };
             if server.try_start() {
                 return server;
             }
@@ -45,7 +56,11 @@ impl RedisServer {
     /// Stops it where it runs, and starts an empty one on the same port.
     pub fn restart(&mut self) {
         self.stop();
-        assert!(self.try_start(), "redis-server did not start again on port {}", self.port);
+        assert!(
+            self.try_start(),
+            "redis-server did not start again on port {}",
+            self.port
+        );
     }
 
     /// A connection without a runtime.
@@ -68,7 +83,17 @@ impl RedisServer {
 
     fn try_start(&mut self) -> bool {
         let port = self.port.to_string();
-        let args = ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"];
+        let args = [
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+        ];
         self.folder = tempfile::tempdir().unwrap();
         let mut child = Command::new("redis-server")
             .args(args)
@@ -82,7 +107,10 @@ impl RedisServer {
             // Its own answer: two servers may have been given one port, and the second has not ended yet.
             let mine = format!("process_id:{}\r\n", child.id());
             let info = redis::cmd("INFO");
-            let answer = self.client().get_connection().and_then(|mut it| info.query::<String>(&mut it));
+            let answer = self
+                .client()
+                .get_connection()
+                .and_then(|mut it| info.query::<String>(&mut it));
             if alive && answer.is_ok_and(|it| it.contains(&mine)) {
                 self.child = Some(child);
                 return true;

@@ -15,7 +15,9 @@ use workerpool::report::Metrics;
 
 /// A pool with the class's rules, created at `created` seconds, for Deployment/worker.
 pub fn pool(name: &str, created: i64) -> WorkerPool {
-    let created = jiff::Timestamp::from_second(created).expect("a time").to_string();
+    let created = jiff::Timestamp::from_second(created)
+        .expect("a time")
+        .to_string();
     serde_json::from_value(json!({
         "apiVersion": "workerpool.dev/v1alpha1",
         "kind": "WorkerPool",
@@ -57,14 +59,24 @@ pub fn target(replicas: i32) -> Target {
         selector: "app=worker".to_owned(),
         version: 1,
         uid: "target".to_owned(),
-        writer: Some(Writer { name: "kubectl-client-side-apply".to_owned(), at: Some(Time(0)) }),
+        writer: Some(Writer {
+            name: "kubectl-client-side-apply".to_owned(),
+            at: Some(Time(0)),
+        }),
     }
 }
 
 /// A target whose number `manager` wrote at `at`, by the API server's clock of whole seconds.
 pub fn written_by(manager: &str, replicas: i32, version: u64, at: Time) -> Target {
     let at = Time(at.0 / 1000 * 1000);
-    Target { version, writer: Some(Writer { name: manager.to_owned(), at: Some(at) }), ..target(replicas) }
+    Target {
+        version,
+        writer: Some(Writer {
+            name: manager.to_owned(),
+            at: Some(at),
+        }),
+        ..target(replicas)
+    }
 }
 
 pub struct Stage {
@@ -116,7 +128,12 @@ impl Stage {
             .iter()
             .filter_map(|command| match command {
                 Command::WriteStatus(key, status) => {
-                    self.reported.extend(status.decision.as_ref().map(|decision| decision.reason.clone()));
+                    self.reported.extend(
+                        status
+                            .decision
+                            .as_ref()
+                            .map(|decision| decision.reason.clone()),
+                    );
                     Some(key.clone())
                 }
                 _ => None,
@@ -154,17 +171,29 @@ impl Stage {
             kind: "Deployment".into(),
             object: Key::new("default", "worker"),
         };
-        self.on(Event::Rival(Key::new("default", name), there.then_some(target)))
+        self.on(Event::Rival(
+            Key::new("default", name),
+            there.then_some(target),
+        ))
     }
 
     pub fn synced(&mut self) -> Vec<Command> {
-        let kinds =
-            [Watched::Pools, Watched::Rivals, Watched::Targets("apps/v1".into(), "Deployment".into())];
-        kinds.into_iter().flat_map(|kind| self.on(Event::Synced(kind))).collect()
+        let kinds = [
+            Watched::Pools,
+            Watched::Rivals,
+            Watched::Targets("apps/v1".into(), "Deployment".into()),
+        ];
+        kinds
+            .into_iter()
+            .flat_map(|kind| self.on(Event::Synced(kind)))
+            .collect()
     }
 
     pub fn unwatchable(&mut self, kind: &str, why: &str) -> Vec<Command> {
-        self.on(Event::Unwatchable(Watched::Targets("apps/v1".into(), kind.into()), why.into()))
+        self.on(Event::Unwatchable(
+            Watched::Targets("apps/v1".into(), kind.into()),
+            why.into(),
+        ))
     }
 
     pub fn ready(&self) -> bool {
@@ -205,12 +234,23 @@ impl Stage {
     pub fn scaled_of(&mut self, pool: &str, replicas: i32) -> Vec<Command> {
         self.after(4);
         self.version += 1;
-        let done = act::Scaled { replicas, version: self.version };
-        self.on(Event::Scaled(Key::new("default", pool), Ok(done), Some(Millis(9))))
+        let done = act::Scaled {
+            replicas,
+            version: self.version,
+        };
+        self.on(Event::Scaled(
+            Key::new("default", pool),
+            Ok(done),
+            Some(Millis(9)),
+        ))
     }
 
     pub fn scale_failed(&mut self, code: u16, message: &str) -> Vec<Command> {
-        let status = kube::core::Status { code, message: message.to_owned(), ..Default::default() };
+        let status = kube::core::Status {
+            code,
+            message: message.to_owned(),
+            ..Default::default()
+        };
         let error = act::Error::Api(kube::Error::Api(Box::new(status)));
         self.on(Event::Scaled(Key::new("default", "a"), Err(error), None))
     }
@@ -236,7 +276,11 @@ impl Stage {
         let (answer, mut pools) = tokio::sync::oneshot::channel();
         self.on(Event::Scrape(answer));
         let pools = pools.try_recv().expect("an answer at once");
-        assert!(pools.iter().all(|pool| pool.age.is_some_and(|age| age < Duration::from_hours(1))));
+        assert!(
+            pools
+                .iter()
+                .all(|pool| pool.age.is_some_and(|age| age < Duration::from_hours(1)))
+        );
         self.metrics.encode(pools)
     }
 
@@ -248,8 +292,13 @@ impl Stage {
 
 /// The numbers that `commands` write.
 pub fn scales(commands: &[Command]) -> Vec<i32> {
-    let scale =
-        |command: &Command| if let Command::Scale(scale) = command { Some(scale.replicas) } else { None };
+    let scale = |command: &Command| {
+        if let Command::Scale(scale) = command {
+            Some(scale.replicas)
+        } else {
+            None
+        }
+    };
     commands.iter().filter_map(scale).collect()
 }
 
@@ -273,7 +322,10 @@ pub fn status(commands: &[Command]) -> Option<&workerpool::api::WorkerPoolStatus
 /// The reasons in the statuses that `commands` write.
 pub fn decisions(commands: &[Command]) -> Vec<String> {
     let reason = |command: &Command| match command {
-        Command::WriteStatus(_, status) => status.decision.as_ref().map(|decision| decision.reason.clone()),
+        Command::WriteStatus(_, status) => status
+            .decision
+            .as_ref()
+            .map(|decision| decision.reason.clone()),
         _ => None,
     };
     commands.iter().filter_map(reason).collect()

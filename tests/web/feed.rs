@@ -67,7 +67,10 @@ pub fn pool(name: &str, spec: &serde_json::Value) -> WorkerPool {
 impl Feed {
     pub fn new(board: Arc<Board>, past: Duration) -> Self {
         let past = i64::try_from(past.as_millis()).expect("short");
-        let wall = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_millis();
+        let wall = SystemTime::UNIX_EPOCH
+            .elapsed()
+            .expect("after 1970")
+            .as_millis();
         let offset = i64::try_from(wall).expect("soon") - past;
         Self {
             fleet: Fleet::new(false, Arc::new(Metrics::new())).shown_on(board),
@@ -83,8 +86,22 @@ impl Feed {
     pub fn add(&mut self, pool: &WorkerPool, day: Day, task: i64, workers: Option<i32>) {
         let key = Key::of(pool);
         let seed = u64::try_from(self.plays.len()).expect("few");
-        let play = Play::new(&key.name, day, task, workers.unwrap_or(0), self.offset, seed);
-        self.plays.insert(key.clone(), (play, self.offset + i64::try_from(seed % 20).expect("few") * 100, 1));
+        let play = Play::new(
+            &key.name,
+            day,
+            task,
+            workers.unwrap_or(0),
+            self.offset,
+            seed,
+        );
+        self.plays.insert(
+            key.clone(),
+            (
+                play,
+                self.offset + i64::try_from(seed % 20).expect("few") * 100,
+                1,
+            ),
+        );
         self.on(Event::Pool(Box::new(pool.clone())), self.offset);
         if let Some(workers) = workers {
             self.target(&key, workers, self.offset);
@@ -93,14 +110,23 @@ impl Feed {
 
     /// The first lists are complete, and the past is played until now.
     pub fn begin(&mut self, step: i64) {
-        let kinds =
-            [Watched::Pools, Watched::Rivals, Watched::Targets("apps/v1".into(), "Deployment".into())];
+        let kinds = [
+            Watched::Pools,
+            Watched::Rivals,
+            Watched::Targets("apps/v1".into(), "Deployment".into()),
+        ];
         for kind in kinds {
             self.on(Event::Synced(kind), self.offset);
         }
         let mut at = self.offset;
         let wall = |()| {
-            i64::try_from(SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_millis()).expect("soon")
+            i64::try_from(
+                SystemTime::UNIX_EPOCH
+                    .elapsed()
+                    .expect("after 1970")
+                    .as_millis(),
+            )
+            .expect("soon")
         };
         while at < wall(()) - step {
             at += step;
@@ -110,7 +136,11 @@ impl Feed {
     }
 
     /// Plays on until nobody asks any more.
-    pub async fn run(mut self, mut inbox: UnboundedReceiver<Event>, mut deeds: UnboundedReceiver<Deed>) {
+    pub async fn run(
+        mut self,
+        mut inbox: UnboundedReceiver<Event>,
+        mut deeds: UnboundedReceiver<Deed>,
+    ) {
         let mut beat = tokio::time::interval(Duration::from_millis(20));
         loop {
             tokio::select! {
@@ -159,7 +189,9 @@ impl Feed {
     }
 
     fn step(&mut self, now: i64) {
-        let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        let (due, later) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
         self.later = later;
         for (_, event) in due {
             if let Event::Scaled(key, Ok(done), _) = &event {
@@ -167,9 +199,15 @@ impl Feed {
             }
             self.on(event, now);
         }
-        self.plays.values_mut().for_each(|(play, ..)| play.step(now));
-        let due: Vec<Key> =
-            self.plays.iter().filter(|(_, (_, at, _))| *at <= now).map(|(key, _)| key.clone()).collect();
+        self.plays
+            .values_mut()
+            .for_each(|(play, ..)| play.step(now));
+        let due: Vec<Key> = self
+            .plays
+            .iter()
+            .filter(|(_, (_, at, _))| *at <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in due {
             if let Some((_, at, _)) = self.plays.get_mut(&key) {
                 *at = now + INTERVAL;
@@ -182,7 +220,9 @@ impl Feed {
     }
 
     fn look(&mut self, key: &Key, now: i64) {
-        let Some((play, ..)) = self.plays.get_mut(key) else { return };
+        let Some((play, ..)) = self.plays.get_mut(key) else {
+            return;
+        };
         let facts = Facts {
             pool: key.clone(),
             queues: vec![play.load()],
@@ -194,7 +234,9 @@ impl Feed {
     }
 
     fn target(&mut self, pool: &Key, replicas: i32, now: i64) {
-        let Some((play, _, version)) = self.plays.get_mut(pool) else { return };
+        let Some((play, _, version)) = self.plays.get_mut(pool) else {
+            return;
+        };
         play.scale(replicas, now);
         *version += 1;
         let target = Target {
@@ -208,7 +250,11 @@ impl Feed {
             writer: None,
         };
         let object = Key::new(&pool.namespace, &format!("{}-worker", pool.name));
-        let key = TargetKey { group: "apps".into(), kind: "Deployment".into(), object };
+        let key = TargetKey {
+            group: "apps".into(),
+            kind: "Deployment".into(),
+            object,
+        };
         self.on(Event::Target(key, Some(target)), now);
     }
 
@@ -217,12 +263,23 @@ impl Feed {
             match command {
                 Command::Scale(scale) => {
                     (self.decided)(&scale.pool, scale.replicas);
-                    let version = self.plays.get(&scale.pool).map_or(1, |(_, _, version)| version + 1);
-                    let done = Scaled { replicas: scale.replicas, version };
+                    let version = self
+                        .plays
+                        .get(&scale.pool)
+                        .map_or(1, |(_, _, version)| version + 1);
+                    let done = Scaled {
+                        replicas: scale.replicas,
+                        version,
+                    };
                     // As long as an API server takes.
-                    self.later.push((now + 5, Event::Scaled(scale.pool, Ok(done), Some(Millis(5)))));
+                    self.later.push((
+                        now + 5,
+                        Event::Scaled(scale.pool, Ok(done), Some(Millis(5))),
+                    ));
                 }
-                Command::WriteStatus(key, _) => self.later.push((now, Event::StatusWritten(key, true))),
+                Command::WriteStatus(key, _) => {
+                    self.later.push((now, Event::StatusWritten(key, true)))
+                }
                 Command::Look(_, key) => self.look(&key, now),
                 Command::Drain(_, key, ids, drain) => {
                     if let Some((play, ..)) = self.plays.get_mut(&key) {
@@ -231,7 +288,11 @@ impl Feed {
                     self.look(&key, now);
                 }
                 Command::ListPods(key, _) => {
-                    let pods = self.plays.get(&key).map(|(play, ..)| play.pods()).unwrap_or_default();
+                    let pods = self
+                        .plays
+                        .get(&key)
+                        .map(|(play, ..)| play.pods())
+                        .unwrap_or_default();
                     self.on(Event::Pods(key, Ok(pods)), now);
                 }
                 Command::Mark(key, marks) => {

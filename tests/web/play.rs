@@ -90,7 +90,11 @@ impl Play {
 
     /// Workers are told to take no more, or to go on.
     pub fn drain(&mut self, ids: &[(usize, String)], drain: bool, now: i64) {
-        for hand in self.hands.iter_mut().filter(|hand| ids.iter().any(|(_, id)| *id == hand.id())) {
+        for hand in self
+            .hands
+            .iter_mut()
+            .filter(|hand| ids.iter().any(|(_, id)| *id == hand.id()))
+        {
             if hand.drains != drain {
                 (hand.drains, hand.since) = (drain, now);
             }
@@ -121,7 +125,9 @@ impl Play {
         while self.day != Day::Quiet && self.next <= now {
             let (tasks, pause) = match self.day {
                 Day::Bursts(tasks, every) => (tasks, every * 1000),
-                Day::Steady(rate) | Day::List(rate) => (1, self.random.i64(0..200_000 / rate.max(1)).max(10)),
+                Day::Steady(rate) | Day::List(rate) => {
+                    (1, self.random.i64(0..200_000 / rate.max(1)).max(10))
+                }
                 Day::Quiet => unreachable!(),
             };
             self.push(tasks, self.next);
@@ -135,7 +141,8 @@ impl Play {
             }
             let takes = hand.until.is_none() && !hand.drains && !hand.deaf;
             if takes && self.waiting.pop_front().is_some() {
-                (hand.until, hand.since) = (Some(now + self.task * self.random.i64(70..130) / 100), now);
+                (hand.until, hand.since) =
+                    (Some(now + self.task * self.random.i64(70..130) / 100), now);
             }
         }
     }
@@ -146,19 +153,34 @@ impl Play {
         }
         let number = |n: usize| Fact::Known(i64::try_from(n).expect("small"));
         if matches!(self.day, Day::List(_)) {
-            return Load { ready: number(self.waiting.len()), ..Load::NOT_TOLD };
+            return Load {
+                ready: number(self.waiting.len()),
+                ..Load::NOT_TOLD
+            };
         }
         let live = self.hands.iter().filter(|hand| !hand.drains).count();
-        let busy = self.hands.iter().filter(|hand| !hand.drains && hand.until.is_some()).count();
+        let busy = self
+            .hands
+            .iter()
+            .filter(|hand| !hand.drains && hand.until.is_some())
+            .count();
         let cpu = i64::try_from(busy).expect("small") * self.random.i64(70..80)
             + i64::try_from(live).expect("small") * 2;
         Load {
             ready: number(self.waiting.len()),
-            in_flight: number(self.hands.iter().filter(|hand| hand.until.is_some()).count()),
+            in_flight: number(
+                self.hands
+                    .iter()
+                    .filter(|hand| hand.until.is_some())
+                    .count(),
+            ),
             live: number(live),
             busy: number(busy),
             cpu_sum: Fact::Known(cpu),
-            oldest_at: self.waiting.front().map_or(Fact::NotTold, |at| Fact::Known(*at)),
+            oldest_at: self
+                .waiting
+                .front()
+                .map_or(Fact::NotTold, |at| Fact::Known(*at)),
             processed: Fact::Known(self.done),
             failed: Fact::Known(self.failed),
             busy_millis: Fact::Known(self.done * self.task),
@@ -184,7 +206,12 @@ impl Play {
                 _ => Doing::Idle,
             };
             let (lasts, cpu) = (Some(now - hand.since), Some(if busy { 75 } else { 2 }));
-            let says = Says { doing, lasts, cpu, tasks: u64::from(busy) };
+            let says = Says {
+                doing,
+                lasts,
+                cpu,
+                tasks: u64::from(busy),
+            };
             Worker {
                 queue: 0,
                 id: hand.id(),
@@ -213,10 +240,18 @@ impl Play {
         self.starting = None;
         while self.hands.len() < usize::try_from(wanted).expect("positive") {
             let letters = b"bcdfghjklmnpqrstvwxz2456789";
-            let tail: String =
-                (0..5).map(|_| char::from(letters[self.random.usize(..letters.len())])).collect();
+            let tail: String = (0..5)
+                .map(|_| char::from(letters[self.random.usize(..letters.len())]))
+                .collect();
             let pod = format!("{}-worker-5d4f-{tail}", self.name);
-            self.hands.push(Hand { pod, until: None, since: now, drains: false, cost: 0, deaf: false });
+            self.hands.push(Hand {
+                pod,
+                until: None,
+                since: now,
+                drains: false,
+                cost: 0,
+                deaf: false,
+            });
         }
     }
 }

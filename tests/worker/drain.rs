@@ -15,11 +15,29 @@ fn what_was_claimed_while_the_wish_came_is_handed_back() {
     queue.push(&["a"]);
     // A claim that was on its way.
     let element = queue.claim(&worker).unwrap().unwrap();
-    assert!(protocol::ask_to_drain(&queue.keys, &worker, true).run_blocking(&mut queue.redis).unwrap());
-    assert!(!protocol::claimed(&queue.keys, &worker).run_blocking(&mut queue.redis).unwrap());
-    assert!(protocol::hand_back(&queue.keys, &worker, &element).run_blocking(&mut queue.redis).unwrap());
+    assert!(
+        protocol::ask_to_drain(&queue.keys, &worker, true)
+            .run_blocking(&mut queue.redis)
+            .unwrap()
+    );
+    assert!(
+        !protocol::claimed(&queue.keys, &worker)
+            .run_blocking(&mut queue.redis)
+            .unwrap()
+    );
+    assert!(
+        protocol::hand_back(&queue.keys, &worker, &element)
+            .run_blocking(&mut queue.redis)
+            .unwrap()
+    );
     assert_eq!(queue.ready_ids(), ["a"]);
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.attempts()).unwrap(), "no attempt is counted");
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.attempts())
+            .unwrap(),
+        "no attempt is counted"
+    );
 }
 
 #[test]
@@ -27,10 +45,16 @@ fn a_wish_to_drain_ends_unless_it_is_said_again_and_the_workers_own_does_not() {
     let mut queue = Queue::new();
     let worker = queue.worker("w");
     let keys = Keys::new("tasks");
-    let (ask, own) = (|wish| protocol::ask_to_drain(&keys, "w.1", wish), protocol::drain(&keys, "w.1"));
+    let (ask, own) = (
+        |wish| protocol::ask_to_drain(&keys, "w.1", wish),
+        protocol::drain(&keys, "w.1"),
+    );
     let beat = protocol::heartbeat(&keys, "w.1", Usage::default(), "");
     let ends = |queue: &mut Queue| -> Option<i64> {
-        queue.redis.hget("wp:{tasks}:worker:w.1", "drain_ends").unwrap()
+        queue
+            .redis
+            .hget("wp:{tasks}:worker:w.1", "drain_ends")
+            .unwrap()
     };
     let time = |queue: &mut Queue| {
         let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut queue.redis).unwrap();
@@ -38,8 +62,13 @@ fn a_wish_to_drain_ends_unless_it_is_said_again_and_the_workers_own_does_not() {
     };
     let drains = |queue: &mut Queue| {
         beat.run_blocking(&mut queue.redis).unwrap();
-        let take = protocol::take(&keys, &worker, 0).run_blocking(&mut queue.redis).unwrap();
-        take == Take::Nothing { held: 0, drain: true }
+        let take = protocol::take(&keys, &worker, 0)
+            .run_blocking(&mut queue.redis)
+            .unwrap();
+        take == Take::Nothing {
+            held: 0,
+            drain: true,
+        }
     };
 
     ask(true).run_blocking(&mut queue.redis).unwrap();
@@ -47,10 +76,16 @@ fn a_wish_to_drain_ends_unless_it_is_said_again_and_the_workers_own_does_not() {
     assert!((59_000..=60_000).contains(&left), "{left}");
     assert!(drains(&mut queue));
     // A minute later, said again meanwhile or not.
-    let _: () = queue.redis.hset("wp:{tasks}:worker:w.1", "drain_ends", 1).unwrap();
+    let _: () = queue
+        .redis
+        .hset("wp:{tasks}:worker:w.1", "drain_ends", 1)
+        .unwrap();
     ask(true).run_blocking(&mut queue.redis).unwrap();
     assert!(drains(&mut queue));
-    let _: () = queue.redis.hset("wp:{tasks}:worker:w.1", "drain_ends", 1).unwrap();
+    let _: () = queue
+        .redis
+        .hset("wp:{tasks}:worker:w.1", "drain_ends", 1)
+        .unwrap();
     assert!(!drains(&mut queue));
     let state: String = queue.redis.hget("wp:{tasks}:worker:w.1", "state").unwrap();
     assert_eq!(state, "idle");
@@ -59,7 +94,11 @@ fn a_wish_to_drain_ends_unless_it_is_said_again_and_the_workers_own_does_not() {
         ask(asked_before).run_blocking(&mut queue.redis).unwrap();
         own.run_blocking(&mut queue.redis).unwrap();
         ask(true).run_blocking(&mut queue.redis).unwrap();
-        assert_eq!(ends(&mut queue), None, "it ends itself, whoever asks besides");
+        assert_eq!(
+            ends(&mut queue),
+            None,
+            "it ends itself, whoever asks besides"
+        );
         assert!(drains(&mut queue));
     }
 }
@@ -73,22 +112,37 @@ fn a_worker_asked_to_drain_takes_nothing_until_it_may_again() {
         yard.until("the worker", |seen| seen.workers.len() == 1);
         let keys = yard.keys.clone();
         let ask = |yard: &mut Yard, drain| {
-            assert!(protocol::ask_to_drain(&keys, "w.1", drain).run_blocking(&mut yard.redis).unwrap());
+            assert!(
+                protocol::ask_to_drain(&keys, "w.1", drain)
+                    .run_blocking(&mut yard.redis)
+                    .unwrap()
+            );
         };
         // Most likely a claim waits at this instant, and brings this task.
         until("a claim that waits", || {
-            let info: String = redis::cmd("INFO").arg("clients").query(&mut yard.redis).unwrap();
+            let info: String = redis::cmd("INFO")
+                .arg("clients")
+                .query(&mut yard.redis)
+                .unwrap();
             info.contains("blocked_clients:1\r\n").then_some(())
         });
         ask(&mut yard, true);
         yard.push(["a".into()], 0);
         let asked = yard.look().time;
         let twice = i64::try_from(Duration::from_secs(2).as_millis()).unwrap();
-        let seen =
-            yard.until("attempts after that", |seen| seen.workers[0].claim_at.unwrap() > asked + twice);
-        assert_eq!((seen.ready, seen.workers[0].state), (1, Some(State::Draining)), "{kind:?}");
+        let seen = yard.until("attempts after that", |seen| {
+            seen.workers[0].claim_at.unwrap() > asked + twice
+        });
+        assert_eq!(
+            (seen.ready, seen.workers[0].state),
+            (1, Some(State::Draining)),
+            "{kind:?}"
+        );
         // Whoever asked is gone.
-        let _: () = yard.redis.hset(yard.keys.worker("w.1"), "drain_ends", 1).unwrap();
+        let _: () = yard
+            .redis
+            .hset(yard.keys.worker("w.1"), "drain_ends", 1)
+            .unwrap();
         assert_eq!(yard.result("a")["worker"], "w.1", "{kind:?}");
         ask(&mut yard, true);
         ask(&mut yard, false);

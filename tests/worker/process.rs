@@ -68,8 +68,12 @@ impl Yard {
     /// `workerpool-worker` with the address of this queue.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workerpool-worker"));
-        command.env("REDIS_URL", self.server.url()).args(["--queue", "tasks", "--health-file"]);
-        command.arg(self.folder.path().join(format!("{name}.json"))).stderr(Stdio::null());
+        command
+            .env("REDIS_URL", self.server.url())
+            .args(["--queue", "tasks", "--health-file"]);
+        command
+            .arg(self.folder.path().join(format!("{name}.json")))
+            .stderr(Stdio::null());
         command
     }
 
@@ -99,7 +103,11 @@ impl Yard {
 
     /// The server's address.
     pub fn address(&self) -> SocketAddr {
-        self.server.url().trim_start_matches("redis://").parse().unwrap()
+        self.server
+            .url()
+            .trim_start_matches("redis://")
+            .parse()
+            .unwrap()
     }
 
     /// What a subcommand says.
@@ -109,17 +117,27 @@ impl Yard {
 
     /// Pushes tasks that wait `delay_ms` and do next to nothing else.
     pub fn push(&mut self, ids: impl IntoIterator<Item = String>, delay_ms: u64) {
-        let body =
-            json!({"filters": [], "image": {"synthetic": {"width": 8, "height": 8}}, "delayMs": delay_ms});
-        let tasks: Vec<_> = ids.into_iter().map(|id| Task { id, ..Task::new(body.clone()) }).collect();
-        protocol::push(&self.keys, &tasks).unwrap().exec(&mut self.redis).unwrap();
+        let body = json!({"filters": [], "image": {"synthetic": {"width": 8, "height": 8}}, "delayMs": delay_ms});
+        let tasks: Vec<_> = ids
+            .into_iter()
+            .map(|id| Task {
+                id,
+                ..Task::new(body.clone())
+            })
+            .collect();
+        protocol::push(&self.keys, &tasks)
+            .unwrap()
+            .exec(&mut self.redis)
+            .unwrap();
     }
 
     /// The operator's look; each one checks that no task is out of sight.
     #[track_caller]
     pub fn look(&mut self) -> Snapshot {
-        let seen = snapshot::parse(command_in_full(&self.keys).query(&mut self.redis).unwrap()).unwrap();
-        let accounted = seen.processed.unwrap_or(0) + seen.failed.unwrap_or(0) + seen.ready + seen.claimed;
+        let seen =
+            snapshot::parse(command_in_full(&self.keys).query(&mut self.redis).unwrap()).unwrap();
+        let accounted =
+            seen.processed.unwrap_or(0) + seen.failed.unwrap_or(0) + seen.ready + seen.claimed;
         assert_eq!(
             seen.arrived.unwrap_or(0),
             accounted,
@@ -137,7 +155,9 @@ impl Yard {
     #[track_caller]
     pub fn result(&mut self, id: &str) -> Value {
         let key = self.keys.result(id);
-        let text = until("a result", || self.redis.get::<_, Option<String>>(&key).unwrap());
+        let text = until("a result", || {
+            self.redis.get::<_, Option<String>>(&key).unwrap()
+        });
         serde_json::from_str(&text).unwrap()
     }
 }
@@ -150,7 +170,10 @@ pub struct Process {
 
 impl Process {
     pub fn start(name: &str, command: &mut Command) -> Self {
-        Self { name: name.into(), child: command.spawn().unwrap() }
+        Self {
+            name: name.into(),
+            child: command.spawn().unwrap(),
+        }
     }
 
     pub fn id(&self) -> u32 {

@@ -16,7 +16,11 @@ pub struct Queue {
 impl Queue {
     pub fn new() -> Self {
         let server = RedisServer::start();
-        Self { redis: server.connect(), _server: server, keys: Keys::new("tasks") }
+        Self {
+            redis: server.connect(),
+            _server: server,
+            keys: Keys::new("tasks"),
+        }
     }
 
     /// A registered worker's id.
@@ -27,33 +31,57 @@ impl Queue {
             host: "node-7".into(),
             version: "1.2.3".into(),
         };
-        protocol::register(&self.keys, &worker).run_blocking(&mut self.redis).unwrap()
+        protocol::register(&self.keys, &worker)
+            .run_blocking(&mut self.redis)
+            .unwrap()
     }
 
     pub fn push(&mut self, ids: &[&str]) {
-        let tasks: Vec<_> = ids.iter().map(|id| Task { id: (*id).into(), ..Task::new(json!({})) }).collect();
-        protocol::push(&self.keys, &tasks).unwrap().exec(&mut self.redis).unwrap();
+        let tasks: Vec<_> = ids
+            .iter()
+            .map(|id| Task {
+                id: (*id).into(),
+                ..Task::new(json!({}))
+            })
+            .collect();
+        protocol::push(&self.keys, &tasks)
+            .unwrap()
+            .exec(&mut self.redis)
+            .unwrap();
     }
 
     /// The element that `worker` claims, if there is one.
     pub fn claim(&mut self, worker: &str) -> RedisResult<Option<Vec<u8>>> {
-        protocol::blocking_move(&self.keys, worker, Duration::from_millis(10)).query(&mut self.redis)
+        protocol::blocking_move(&self.keys, worker, Duration::from_millis(10))
+            .query(&mut self.redis)
     }
 
     pub fn must_claim(&mut self, worker: &str) -> Vec<u8> {
         let element = self.claim(worker).unwrap().expect("a task to claim");
-        assert!(protocol::claimed(&self.keys, worker).run_blocking(&mut self.redis).unwrap());
+        assert!(
+            protocol::claimed(&self.keys, worker)
+                .run_blocking(&mut self.redis)
+                .unwrap()
+        );
         element
     }
 
     fn take(&mut self, worker: &str, known: usize) -> Take {
-        protocol::take(&self.keys, worker, known).run_blocking(&mut self.redis).unwrap()
+        protocol::take(&self.keys, worker, known)
+            .run_blocking(&mut self.redis)
+            .unwrap()
     }
 
     pub fn ack(&mut self, worker: &str, element: &[u8]) -> Ending {
         let took = Duration::from_millis(40);
         let (task, keep) = (&id_of(element), protocol::RESULT_TTL);
-        let done = Done { task, element, result: b"{\"ok\":1}", keep, took };
+        let done = Done {
+            task,
+            element,
+            result: b"{\"ok\":1}",
+            keep,
+            took,
+        };
         let call = protocol::ack(&self.keys, worker, done);
         call.run_blocking(&mut self.redis).unwrap()
     }
@@ -70,7 +98,9 @@ impl Queue {
     }
 
     pub fn reap(&mut self, worker: &str) -> Reaped {
-        protocol::reap(&self.keys, worker).run_blocking(&mut self.redis).unwrap()
+        protocol::reap(&self.keys, worker)
+            .run_blocking(&mut self.redis)
+            .unwrap()
     }
 
     pub fn list(&mut self, key: &str) -> Vec<String> {
@@ -79,7 +109,10 @@ impl Queue {
 
     pub fn ready_ids(&mut self) -> Vec<String> {
         let key = self.keys.ready();
-        self.list(&key).iter().map(|it| id_of(it.as_bytes())).collect()
+        self.list(&key)
+            .iter()
+            .map(|it| id_of(it.as_bytes()))
+            .collect()
     }
 
     fn field(&mut self, worker: &str, field: &str) -> Option<String> {
@@ -92,7 +125,9 @@ impl Queue {
 }
 
 fn id_of(element: &[u8]) -> String {
-    serde_json::from_slice::<Task>(element).map(|it| it.id).unwrap_or_default()
+    serde_json::from_slice::<Task>(element)
+        .map(|it| it.id)
+        .unwrap_or_default()
 }
 
 #[test]
@@ -100,7 +135,10 @@ fn pushed_tasks_leave_in_order_and_count_as_arrived() {
     let mut queue = Queue::new();
     queue.push(&["a", "b"]);
     queue.push(&["c"]);
-    protocol::push::<Value>(&queue.keys, &[]).unwrap().exec(&mut queue.redis).unwrap();
+    protocol::push::<Value>(&queue.keys, &[])
+        .unwrap()
+        .exec(&mut queue.redis)
+        .unwrap();
     assert_eq!(queue.ready_ids(), ["c", "b", "a"]);
     assert_eq!(queue.stat("arrived"), Some(3));
     let worker = queue.worker("w");
@@ -110,7 +148,10 @@ fn pushed_tasks_leave_in_order_and_count_as_arrived() {
 #[test]
 fn each_registration_is_a_new_generation_with_a_lease() {
     let mut queue = Queue::new();
-    assert_eq!([queue.worker("w"), queue.worker("w"), queue.worker("v")], ["w.1", "w.2", "v.3"]);
+    assert_eq!(
+        [queue.worker("w"), queue.worker("w"), queue.worker("v")],
+        ["w.1", "w.2", "v.3"]
+    );
     let lease: i64 = queue.redis.pttl(queue.keys.worker("w.2")).unwrap();
     assert!((7_000..=8_000).contains(&lease), "{lease}");
     assert_eq!(queue.field("w.2", "pod").as_deref(), Some("pod-of-w"));
@@ -134,20 +175,51 @@ fn a_lost_counter_gives_nobody_an_id_that_is_taken_or_fenced() {
 fn a_heartbeat_renews_a_lease_and_never_revives_one() {
     let mut queue = Queue::new();
     let worker = queue.worker("w");
-    let _: () = queue.redis.pexpire(queue.keys.worker(&worker), 1_000).unwrap();
+    let _: () = queue
+        .redis
+        .pexpire(queue.keys.worker(&worker), 1_000)
+        .unwrap();
     let _: () = queue.redis.srem(queue.keys.workers(), &worker).unwrap();
-    let beat = protocol::heartbeat(&queue.keys, &worker, Usage { cpu: Some(12.34), memory: 5_000_000 }, "b");
+    let beat = protocol::heartbeat(
+        &queue.keys,
+        &worker,
+        Usage {
+            cpu: Some(12.34),
+            memory: 5_000_000,
+        },
+        "b",
+    );
     assert!(beat.run_blocking(&mut queue.redis).unwrap());
-    assert!(queue.redis.pttl::<_, i64>(queue.keys.worker(&worker)).unwrap() > 7_000);
-    assert!(queue.redis.sismember::<_, _, bool>(queue.keys.workers(), &worker).unwrap());
+    assert!(
+        queue
+            .redis
+            .pttl::<_, i64>(queue.keys.worker(&worker))
+            .unwrap()
+            > 7_000
+    );
+    assert!(
+        queue
+            .redis
+            .sismember::<_, _, bool>(queue.keys.workers(), &worker)
+            .unwrap()
+    );
     assert_eq!(queue.field(&worker, "cpu").as_deref(), Some("12.3"));
     let beat = protocol::heartbeat(&queue.keys, &worker, Usage::default(), "b");
     assert!(beat.run_blocking(&mut queue.redis).unwrap());
-    assert_eq!(queue.field(&worker, "cpu").as_deref(), Some(""), "what is not known is not 0");
+    assert_eq!(
+        queue.field(&worker, "cpu").as_deref(),
+        Some(""),
+        "what is not known is not 0"
+    );
 
     queue.lose_lease(&worker);
     assert!(!beat.run_blocking(&mut queue.redis).unwrap());
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.worker(&worker)).unwrap());
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.worker(&worker))
+            .unwrap()
+    );
 }
 
 #[test]
@@ -161,13 +233,21 @@ fn the_state_follows_the_claims() {
     assert!(beat.run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "task").as_deref(), Some("b"));
     assert_eq!(queue.ack(&worker, &a), Ending::Done);
-    assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"), "it still holds b");
+    assert_eq!(
+        queue.field(&worker, "state").as_deref(),
+        Some("busy"),
+        "it still holds b"
+    );
     assert_eq!(queue.field(&worker, "task").as_deref(), Some("b"));
     assert_eq!(queue.ack(&worker, &b), Ending::Done);
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
     assert_eq!(queue.field(&worker, "task"), None);
     assert!(beat.run_blocking(&mut queue.redis).unwrap());
-    assert_eq!(queue.field(&worker, "task"), None, "an idle worker runs nothing");
+    assert_eq!(
+        queue.field(&worker, "task"),
+        None,
+        "an idle worker runs nothing"
+    );
 }
 
 #[test]
@@ -175,23 +255,54 @@ fn a_take_tells_the_lease_the_tasks_held_and_a_wish_to_drain() {
     let mut queue = Queue::new();
     let worker = queue.worker("w");
     let drain = |wish| protocol::ask_to_drain(&Keys::new("tasks"), "w.1", wish);
-    assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 0, drain: false });
+    assert_eq!(
+        queue.take(&worker, 0),
+        Take::Nothing {
+            held: 0,
+            drain: false
+        }
+    );
     queue.push(&["a", "b"]);
-    let Take::Task(element) = queue.take(&worker, 0) else { panic!("no task") };
+    let Take::Task(element) = queue.take(&worker, 0) else {
+        panic!("no task")
+    };
     assert_eq!(id_of(&element), "a");
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
-    assert_eq!(queue.take(&worker, 0), Take::Nothing { held: 1, drain: false }, "it must look what it holds");
+    assert_eq!(
+        queue.take(&worker, 0),
+        Take::Nothing {
+            held: 1,
+            drain: false
+        },
+        "it must look what it holds"
+    );
     assert!(drain(true).run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("draining"));
-    assert_eq!(queue.take(&worker, 1), Take::Nothing { held: 1, drain: true });
+    assert_eq!(
+        queue.take(&worker, 1),
+        Take::Nothing {
+            held: 1,
+            drain: true
+        }
+    );
     assert!(drain(false).run_blocking(&mut queue.redis).unwrap());
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
 
     queue.lose_lease(&worker);
     assert_eq!(queue.take(&worker, 1), Take::Lost);
     assert!(!drain(true).run_blocking(&mut queue.redis).unwrap());
-    assert!(!protocol::claimed(&queue.keys, &worker).run_blocking(&mut queue.redis).unwrap());
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.worker(&worker)).unwrap(), "no zombie without a lease");
+    assert!(
+        !protocol::claimed(&queue.keys, &worker)
+            .run_blocking(&mut queue.redis)
+            .unwrap()
+    );
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.worker(&worker))
+            .unwrap(),
+        "no zombie without a lease"
+    );
     assert_eq!(queue.ready_ids(), ["b"]);
 }
 
@@ -203,16 +314,51 @@ fn the_end_of_a_task_brings_the_next_in_one_trip() {
     let first = queue.must_claim(&worker);
     let mut next = |element: &[u8]| {
         let (task, took) = (&id_of(element), Duration::from_millis(40));
-        let done = Done { task, element, result: b"{}", keep: Duration::ZERO, took };
-        protocol::ack_and_take(&queue.keys, &worker, done, 0).run_blocking(&mut queue.redis).unwrap()
+        let done = Done {
+            task,
+            element,
+            result: b"{}",
+            keep: Duration::ZERO,
+            took,
+        };
+        protocol::ack_and_take(&queue.keys, &worker, done, 0)
+            .run_blocking(&mut queue.redis)
+            .unwrap()
     };
-    let (Ending::Done, Take::Task(second)) = next(&first) else { panic!("not done, or no task") };
+    let (Ending::Done, Take::Task(second)) = next(&first) else {
+        panic!("not done, or no task")
+    };
     assert_eq!(id_of(&second), "b");
-    assert_eq!(next(&first), (Ending::Late, Take::Nothing { held: 1, drain: false }), "b is not known to it");
-    assert_eq!(next(&second), (Ending::Done, Take::Nothing { held: 0, drain: false }));
+    assert_eq!(
+        next(&first),
+        (
+            Ending::Late,
+            Take::Nothing {
+                held: 1,
+                drain: false
+            }
+        ),
+        "b is not known to it"
+    );
+    assert_eq!(
+        next(&second),
+        (
+            Ending::Done,
+            Take::Nothing {
+                held: 0,
+                drain: false
+            }
+        )
+    );
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
     assert_eq!(queue.stat("processed"), Some(2));
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.result("a")).unwrap(), "kept for no time at all");
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.result("a"))
+            .unwrap(),
+        "kept for no time at all"
+    );
     assert!(!queue.redis.exists::<_, bool>(queue.keys.unread()).unwrap());
 }
 
@@ -226,13 +372,32 @@ fn an_ack_leaves_the_result_and_the_counters_and_forgets_the_attempts() {
     let element = queue.must_claim(&worker);
     assert_eq!(queue.ack(&worker, &element), Ending::Done);
     assert_eq!(
-        (queue.stat("processed"), queue.stat("millis"), queue.stat("failed")),
+        (
+            queue.stat("processed"),
+            queue.stat("millis"),
+            queue.stat("failed")
+        ),
         (Some(1), Some(40), None)
     );
-    assert_eq!(queue.redis.get::<_, String>(queue.keys.result("a")).unwrap(), "{\"ok\":1}");
+    assert_eq!(
+        queue
+            .redis
+            .get::<_, String>(queue.keys.result("a"))
+            .unwrap(),
+        "{\"ok\":1}"
+    );
     assert!(queue.redis.pttl::<_, i64>(queue.keys.result("a")).unwrap() > 3_590_000);
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.attempts()).unwrap());
-    assert_eq!(queue.ack(&worker, &element), Ending::Late, "nothing counts twice");
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.attempts())
+            .unwrap()
+    );
+    assert_eq!(
+        queue.ack(&worker, &element),
+        Ending::Late,
+        "nothing counts twice"
+    );
     assert_eq!(queue.stat("processed"), Some(1));
 }
 
@@ -243,14 +408,28 @@ fn who_was_reaped_cannot_finish_and_changes_nothing() {
     queue.push(&["a"]);
     let element = queue.must_claim(&dead);
     queue.lose_lease(&dead);
-    assert_eq!(queue.reap(&dead), Reaped { rescued: 1, failed: 0, left: 0 });
+    assert_eq!(
+        queue.reap(&dead),
+        Reaped {
+            rescued: 1,
+            failed: 0,
+            left: 0
+        }
+    );
     // The same program comes back under a new generation and takes the same task again.
     let back = queue.worker("w");
     assert_eq!(queue.must_claim(&back), element, "not one byte has changed");
     assert_eq!(queue.ack(&dead, &element), Ending::Late);
     assert_eq!(queue.fail(&dead, &element, false), Ending::Late);
-    assert!(!protocol::hand_back(&queue.keys, &dead, &element).run_blocking(&mut queue.redis).unwrap());
-    assert_eq!((queue.stat("processed"), queue.ready_ids().len()), (None, 0));
+    assert!(
+        !protocol::hand_back(&queue.keys, &dead, &element)
+            .run_blocking(&mut queue.redis)
+            .unwrap()
+    );
+    assert_eq!(
+        (queue.stat("processed"), queue.ready_ids().len()),
+        (None, 0)
+    );
     assert_eq!(queue.ack(&back, &element), Ending::Done);
 }
 
@@ -260,7 +439,12 @@ fn a_late_claim_meets_the_fence_and_moves_nothing() {
     let [reaped, left] = [queue.worker("reaped"), queue.worker("left")];
     queue.lose_lease(&reaped);
     queue.reap(&reaped);
-    assert_eq!(protocol::deregister(&queue.keys, &left).run_blocking(&mut queue.redis).unwrap(), 0);
+    assert_eq!(
+        protocol::deregister(&queue.keys, &left)
+            .run_blocking(&mut queue.redis)
+            .unwrap(),
+        0
+    );
     queue.push(&["a"]);
     for id in [reaped, left] {
         assert_eq!(queue.claim(&id).unwrap_err().code(), Some("WRONGTYPE"));
@@ -268,7 +452,10 @@ fn a_late_claim_meets_the_fence_and_moves_nothing() {
         assert!(fence > 86_000_000, "{fence}");
     }
     assert_eq!(queue.ready_ids(), ["a"]);
-    assert_eq!(queue.redis.scard::<_, u64>(queue.keys.workers()).unwrap(), 0);
+    assert_eq!(
+        queue.redis.scard::<_, u64>(queue.keys.workers()).unwrap(),
+        0
+    );
 }
 
 #[test]
@@ -287,7 +474,11 @@ fn a_failed_task_goes_behind_the_others_until_its_fifth_time() {
     }
     queue.must_claim(&worker);
     assert_eq!(queue.fail(&worker, &poison, false), Ending::Failed(5));
-    check_failure(&mut queue, "poison", &json!({"error": "it \"broke\"", "attempts": 5}));
+    check_failure(
+        &mut queue,
+        "poison",
+        &json!({"error": "it \"broke\"", "attempts": 5}),
+    );
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
 }
 
@@ -298,7 +489,11 @@ fn a_hopeless_task_fails_at_once() {
     queue.push(&["a"]);
     let element = queue.must_claim(&worker);
     assert_eq!(queue.fail(&worker, &element, true), Ending::Failed(1));
-    check_failure(&mut queue, "a", &json!({"error": "it \"broke\"", "attempts": 1}));
+    check_failure(
+        &mut queue,
+        "a",
+        &json!({"error": "it \"broke\"", "attempts": 1}),
+    );
 }
 
 /// The task `id` is the one that failed, everywhere where that shows.
@@ -307,13 +502,21 @@ fn check_failure(queue: &mut Queue, id: &str, verdict: &Value) {
     let entries = queue.list(&key);
     assert_eq!(entries.len(), 1);
     let mut entry: Value = serde_json::from_str(&entries[0]).unwrap();
-    assert_eq!(entry.as_object_mut().unwrap().remove("task").unwrap()["id"], id);
+    assert_eq!(
+        entry.as_object_mut().unwrap().remove("task").unwrap()["id"],
+        id
+    );
     assert_eq!(&entry, verdict);
     let result: String = queue.redis.get(queue.keys.result(id)).unwrap();
     assert_eq!(&serde_json::from_str::<Value>(&result).unwrap(), verdict);
     assert_eq!(queue.stat("failed"), Some(1));
     assert_eq!(queue.ready_ids(), [""; 0]);
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.attempts()).unwrap());
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.attempts())
+            .unwrap()
+    );
 }
 
 #[test]
@@ -323,17 +526,43 @@ fn a_task_handed_back_is_next_and_has_lost_no_attempt() {
     queue.push(&["a", "b"]);
     let element = queue.must_claim(&worker);
     assert_eq!(
-        protocol::deregister(&queue.keys, &worker).run_blocking(&mut queue.redis).unwrap(),
+        protocol::deregister(&queue.keys, &worker)
+            .run_blocking(&mut queue.redis)
+            .unwrap(),
         1,
         "refused"
     );
-    assert!(queue.redis.exists::<_, bool>(queue.keys.worker(&worker)).unwrap());
-    assert!(protocol::hand_back(&queue.keys, &worker, &element).run_blocking(&mut queue.redis).unwrap());
+    assert!(
+        queue
+            .redis
+            .exists::<_, bool>(queue.keys.worker(&worker))
+            .unwrap()
+    );
+    assert!(
+        protocol::hand_back(&queue.keys, &worker, &element)
+            .run_blocking(&mut queue.redis)
+            .unwrap()
+    );
     assert_eq!(queue.ready_ids(), ["b", "a"]);
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.attempts()).unwrap());
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.attempts())
+            .unwrap()
+    );
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
-    assert_eq!(protocol::deregister(&queue.keys, &worker).run_blocking(&mut queue.redis).unwrap(), 0);
-    assert!(!queue.redis.exists::<_, bool>(queue.keys.worker(&worker)).unwrap());
+    assert_eq!(
+        protocol::deregister(&queue.keys, &worker)
+            .run_blocking(&mut queue.redis)
+            .unwrap(),
+        0
+    );
+    assert!(
+        !queue
+            .redis
+            .exists::<_, bool>(queue.keys.worker(&worker))
+            .unwrap()
+    );
 }
 
 #[test]
@@ -346,10 +575,20 @@ fn only_the_dead_are_reaped_and_their_oldest_claim_is_next() {
     queue.must_claim(&dead);
     queue.lose_lease(&dead);
     let find = protocol::dead(&queue.keys, Duration::ZERO);
-    assert_eq!(find.run_blocking(&mut queue.redis).unwrap(), [dead.as_str()]);
+    assert_eq!(
+        find.run_blocking(&mut queue.redis).unwrap(),
+        [dead.as_str()]
+    );
     assert_eq!(queue.reap(&alive), Reaped::default());
     assert_eq!(queue.reap("nobody.9"), Reaped::default());
-    assert_eq!(queue.reap(&dead), Reaped { rescued: 2, failed: 0, left: 0 });
+    assert_eq!(
+        queue.reap(&dead),
+        Reaped {
+            rescued: 2,
+            failed: 0,
+            left: 0
+        }
+    );
     assert_eq!(queue.ready_ids(), ["d", "c", "b"]);
     assert_eq!(find.run_blocking(&mut queue.redis).unwrap(), [""; 0]);
     let attempts: u32 = queue.redis.hget(queue.keys.attempts(), "b").unwrap();
@@ -377,7 +616,18 @@ fn a_poison_task_that_kills_five_workers_is_given_up() {
         queue.must_claim(&victim);
         queue.lose_lease(&victim);
         let last = usize::from(n == 5);
-        assert_eq!(queue.reap(&victim), Reaped { rescued: 1 - last, failed: last, left: 0 });
+        assert_eq!(
+            queue.reap(&victim),
+            Reaped {
+                rescued: 1 - last,
+                failed: last,
+                left: 0
+            }
+        );
     }
-    check_failure(&mut queue, "poison", &json!({"error": "its worker died: w.5", "attempts": 5}));
+    check_failure(
+        &mut queue,
+        "poison",
+        &json!({"error": "its worker died: w.5", "attempts": 5}),
+    );
 }

@@ -13,7 +13,11 @@ pub static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
     let (python, made) = (home.join("bin/python"), home.join("made-from.txt"));
     if fs::read(&made).ok() != fs::read(&wanted).ok() {
         run("python3", ["-m", "venv", "--clear"].map(OsStr::new), &home);
-        run(&python, ["-m", "pip", "install", "--quiet", "-r"].map(OsStr::new), &wanted);
+        run(
+            &python,
+            ["-m", "pip", "install", "--quiet", "-r"].map(OsStr::new),
+            &wanted,
+        );
         fs::copy(&wanted, &made).unwrap();
     }
     python

@@ -42,7 +42,9 @@ const TRAP: Duration = Duration::from_secs(3);
 
 /// Sends a signal to a process of the test's own.
 pub fn signal(pid: u32, signal: &str) {
-    let status = Command::new("kill").args([&format!("-{signal}"), &pid.to_string()]).status();
+    let status = Command::new("kill")
+        .args([&format!("-{signal}"), &pid.to_string()])
+        .status();
     assert!(status.unwrap().success(), "kill -{signal} {pid}");
 }
 
@@ -50,8 +52,12 @@ pub fn signal(pid: u32, signal: &str) {
 static MARKS: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/protocol/lua");
     let digest = |files: &[&str]| {
-        let texts = files.iter().map(|it| std::fs::read_to_string(folder.join(format!("{it}.lua"))).unwrap());
-        redis::Script::new(&texts.collect::<String>()).get_hash().to_owned()
+        let texts = files
+            .iter()
+            .map(|it| std::fs::read_to_string(folder.join(format!("{it}.lua"))).unwrap());
+        redis::Script::new(&texts.collect::<String>())
+            .get_hash()
+            .to_owned()
     };
     let reap = digest(&["common", "failure", "reap"]);
     HashMap::from([
@@ -69,7 +75,9 @@ impl Step {
     /// Whether this goes by in what the worker sends.
     fn is_sent(self, bytes: &[u8]) -> bool {
         match self {
-            Self::BeforeClaim => ["BLMOVE", "BRPOP", &MARKS["take"]].iter().any(|it| contains(bytes, it)),
+            Self::BeforeClaim => ["BLMOVE", "BRPOP", &MARKS["take"]]
+                .iter()
+                .any(|it| contains(bytes, it)),
             Self::BeforeAck | Self::AfterAck => {
                 contains(bytes, &MARKS["ack"]) || contains(bytes, "\r\nSET\r\n")
             }
@@ -109,19 +117,28 @@ impl Wire {
     pub fn to(redis: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("redis://{}", listener.local_addr().unwrap());
-        let (trap, target) = (Arc::<(Mutex<Trap>, Condvar)>::default(), Arc::new(Mutex::new(redis)));
+        let (trap, target) = (
+            Arc::<(Mutex<Trap>, Condvar)>::default(),
+            Arc::new(Mutex::new(redis)),
+        );
         let (traps, to) = (Arc::clone(&trap), Arc::clone(&target));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let address = *to.lock().unwrap();
-                let Ok(server) = TcpStream::connect(address) else { continue };
+                let Ok(server) = TcpStream::connect(address) else {
+                    continue;
+                };
                 let number = {
                     let mut trap = traps.0.lock().unwrap();
                     trap.connections += 1;
                     trap.connections
                 };
                 for (mut from, mut to, sent) in [
-                    (client.try_clone().unwrap(), server.try_clone().unwrap(), true),
+                    (
+                        client.try_clone().unwrap(),
+                        server.try_clone().unwrap(),
+                        true,
+                    ),
                     (server, client, false),
                 ] {
                     let trap = Arc::clone(&traps);
@@ -149,7 +166,12 @@ impl Wire {
     /// The process at this end.
     pub fn belongs_to(&self, pid: u32) {
         let mut trap = self.trap.0.lock().unwrap();
-        *trap = Trap { pid, connections: trap.connections, silent: trap.silent, ..Trap::default() };
+        *trap = Trap {
+            pid,
+            connections: trap.connections,
+            silent: trap.silent,
+            ..Trap::default()
+        };
         self.trap.1.notify_all();
     }
 
@@ -192,7 +214,9 @@ impl Wire {
 impl Trap {
     fn strike(&mut self) {
         self.answer_due = false;
-        let Some((step, blow)) = self.armed.take() else { return };
+        let Some((step, blow)) = self.armed.take() else {
+            return;
+        };
         signal(self.pid, if blow == Blow::Kill { "KILL" } else { "STOP" });
         (self.sprung, self.paused) = (Some((step, blow)), blow == Blow::Pause);
     }
@@ -221,7 +245,9 @@ fn pump(
                 } else {
                     trap.strike();
                 }
-            } else if !sent && (trap.answer_due || step == Step::AfterClaim && contains(bytes, "{\"id\"")) {
+            } else if !sent
+                && (trap.answer_due || step == Step::AfterClaim && contains(bytes, "{\"id\""))
+            {
                 trap.strike();
             }
         }

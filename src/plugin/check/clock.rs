@@ -13,7 +13,9 @@ pub(super) type Ahead = i64;
 
 /// The API server's.
 pub(super) async fn of_server(cluster: &Cluster) -> Option<Ahead> {
-    let request = http::Request::get("/version").body(kube::client::Body::empty()).ok()?;
+    let request = http::Request::get("/version")
+        .body(kube::client::Body::empty())
+        .ok()?;
     let before = Timestamp::now();
     let answer = cluster.client.send(request).await.ok()?;
     let date = answer.headers().get(http::header::DATE)?.to_str().ok()?;
@@ -25,23 +27,38 @@ pub(super) async fn of_server(cluster: &Cluster) -> Option<Ahead> {
 /// One line on all clocks that were read.
 pub(super) fn compare(lang: Lang, redis: Option<Ahead>, server: Option<Ahead>) -> Vec<Found> {
     let server_name = || tr!(lang, "the API server", "el servidor API");
-    let known = [redis.map(|ahead| ("Redis".to_owned(), ahead)), server.map(|ahead| (server_name(), ahead))];
+    let known = [
+        redis.map(|ahead| ("Redis".to_owned(), ahead)),
+        server.map(|ahead| (server_name(), ahead)),
+    ];
     let known: Vec<(String, Ahead)> = known.into_iter().flatten().collect();
     let wrong = known.iter().find(|(_, ahead)| ahead.abs() > APART * 1000);
     match wrong {
         _ if known.is_empty() => Vec::new(),
         None => {
-            let names = known.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+            let names = known
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ");
             vec![fine(
                 "clock",
-                tr!(lang, "{names} and this machine agree", "{names} y esta máquina coinciden"),
+                tr!(
+                    lang,
+                    "{names} and this machine agree",
+                    "{names} y esta máquina coinciden"
+                ),
             )]
         }
         Some((name, ahead)) => {
             let (seconds, ahead) = (ahead.abs() / 1000, *ahead > 0);
             let text = match (lang, ahead) {
-                (Lang::En, true) => format!("the clock of {name} is {seconds} s ahead of this machine's"),
-                (Lang::En, false) => format!("the clock of {name} is {seconds} s behind this machine's"),
+                (Lang::En, true) => {
+                    format!("the clock of {name} is {seconds} s ahead of this machine's")
+                }
+                (Lang::En, false) => {
+                    format!("the clock of {name} is {seconds} s behind this machine's")
+                }
                 (Lang::Es, true) => {
                     format!("el reloj de {name} va {seconds} s por delante del de esta máquina")
                 }
@@ -49,7 +66,11 @@ pub(super) fn compare(lang: Lang, redis: Option<Ahead>, server: Option<Ahead>) -
                     format!("el reloj de {name} va {seconds} s por detrás del de esta máquina")
                 }
             };
-            vec![broken("clock", text, "sudo timedatectl set-ntp true   (Docker Desktop: restart it)")]
+            vec![broken(
+                "clock",
+                text,
+                "sudo timedatectl set-ntp true   (Docker Desktop: restart it)",
+            )]
         }
     }
 }
@@ -71,11 +92,17 @@ mod tests {
         );
         assert_eq!(
             said(Some(12), Some(-3_600_000)),
-            Some((false, "the clock of the API server is 3600 s behind this machine's".into()))
+            Some((
+                false,
+                "the clock of the API server is 3600 s behind this machine's".into()
+            ))
         );
         assert_eq!(
             said(Some(4_000), None),
-            Some((false, "the clock of Redis is 4 s ahead of this machine's".into()))
+            Some((
+                false,
+                "the clock of Redis is 4 s ahead of this machine's".into()
+            ))
         );
     }
 }

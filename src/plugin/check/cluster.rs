@@ -15,7 +15,9 @@ use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 
 pub(super) async fn version(cluster: &Cluster) -> anyhow::Result<String> {
-    let version = cluster.ask("asking for its version", cluster.client.apiserver_version()).await?;
+    let version = cluster
+        .ask("asking for its version", cluster.client.apiserver_version())
+        .await?;
     Ok(version.git_version.trim_start_matches('v').to_owned())
 }
 
@@ -33,13 +35,16 @@ const NEEDED: [(&str, &str, &str); 9] = [
 ];
 
 pub(super) async fn rights(cluster: &Cluster, version: &str) -> Found {
-    let Cluster { context, namespace, .. } = cluster;
+    let Cluster {
+        context, namespace, ..
+    } = cluster;
     let lang = cluster.out.lang;
     let head = format!("{context}, Kubernetes {version}");
     let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
     let allowed = |(group, resource, verb): (&'static str, &'static str, &'static str)| {
-        let (resource, subresource) =
-            resource.split_once('/').map_or((resource, None), |(r, s)| (r, Some(s)));
+        let (resource, subresource) = resource
+            .split_once('/')
+            .map_or((resource, None), |(r, s)| (r, Some(s)));
         let text = |text: &str| Some(text.to_owned());
         let attributes = ResourceAttributes {
             namespace: text(namespace),
@@ -50,7 +55,10 @@ pub(super) async fn rights(cluster: &Cluster, version: &str) -> Found {
             ..ResourceAttributes::default()
         };
         let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..Default::default() },
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(attributes),
+                ..Default::default()
+            },
             ..Default::default()
         };
         let reviews = reviews.clone();
@@ -70,12 +78,21 @@ pub(super) async fn rights(cluster: &Cluster, version: &str) -> Found {
         .iter()
         .zip(answers)
         .filter(|(_, answer)| {
-            !answer.as_ref().is_ok_and(|review| review.status.as_ref().is_some_and(|status| status.allowed))
+            !answer
+                .as_ref()
+                .is_ok_and(|review| review.status.as_ref().is_some_and(|status| status.allowed))
         })
         .map(|((_, resource, verb), _)| format!("{verb} {resource}"))
         .collect();
     if missing.is_empty() {
-        return fine("cluster", tr!(lang, "{head}, your rights suffice", "{head}, sus permisos bastan"));
+        return fine(
+            "cluster",
+            tr!(
+                lang,
+                "{head}, your rights suffice",
+                "{head}, sus permisos bastan"
+            ),
+        );
     }
     let missing = missing.join(", ");
     let who = match (Api::<SelfSubjectReview>::all(cluster.client.clone()))
@@ -109,7 +126,13 @@ pub(super) async fn rights(cluster: &Cluster, version: &str) -> Found {
 pub(super) async fn answering(cluster: &Cluster) -> Found {
     let lang = cluster.out.lang;
     match operator::find(cluster).await {
-        Ok(Operator::Found { namespace, name, version, ready: true, .. }) => fine(
+        Ok(Operator::Found {
+            namespace,
+            name,
+            version,
+            ready: true,
+            ..
+        }) => fine(
             "operator",
             tr!(
                 lang,
@@ -117,7 +140,12 @@ pub(super) async fn answering(cluster: &Cluster) -> Found {
                 "{name} {version} en el namespace {namespace}, listo"
             ),
         ),
-        Ok(Operator::Found { namespace, name, wanted: false, .. }) => broken(
+        Ok(Operator::Found {
+            namespace,
+            name,
+            wanted: false,
+            ..
+        }) => broken(
             "operator",
             tr!(
                 lang,
@@ -126,7 +154,9 @@ pub(super) async fn answering(cluster: &Cluster) -> Found {
             ),
             format!("kubectl -n {namespace} scale deployment {name} --replicas=1"),
         ),
-        Ok(Operator::Found { namespace, name, .. }) => broken(
+        Ok(Operator::Found {
+            namespace, name, ..
+        }) => broken(
             "operator",
             tr!(
                 lang,
@@ -137,7 +167,11 @@ pub(super) async fn answering(cluster: &Cluster) -> Found {
         ),
         Ok(Operator::Nowhere) => broken(
             "operator",
-            tr!(lang, "no Deployment of it in any namespace", "ningún Deployment suyo en ningún namespace"),
+            tr!(
+                lang,
+                "no Deployment of it in any namespace",
+                "ningún Deployment suyo en ningún namespace"
+            ),
             INSTALL,
         ),
         Ok(Operator::Unseen) => fine(
@@ -190,7 +224,11 @@ pub(super) async fn definition(cluster: &Cluster) -> Found {
                 ),
                 Some(schema_there) if Some(&schema_there) == schema(&ours).as_ref() => fine(
                     "API",
-                    tr!(lang, "{head}, same as this program", "{head}, la misma que este programa"),
+                    tr!(
+                        lang,
+                        "{head}, same as this program",
+                        "{head}, la misma que este programa"
+                    ),
                 ),
                 Some(_) => broken(
                     "API",
@@ -203,22 +241,28 @@ pub(super) async fn definition(cluster: &Cluster) -> Found {
                 ),
             }
         }
-        Ok(Ok(None)) => {
-            broken("API", tr!(lang, "{name} is not installed", "{name} no está instalado"), INSTALL)
-        }
+        Ok(Ok(None)) => broken(
+            "API",
+            tr!(lang, "{name} is not installed", "{name} no está instalado"),
+            INSTALL,
+        ),
         // Definitions are for administrators; whether the API is served anyone may see.
         Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
             let version = format!("{}/{}", api::GROUP, api::VERSION);
             match cluster.client.list_api_group_resources(&version).await {
                 Ok(_) => fine("API", tr!(lang, "{head} is served", "{head} se sirve")),
-                Err(_) => {
-                    broken("API", tr!(lang, "{version} is not served", "{version} no se sirve"), INSTALL)
-                }
+                Err(_) => broken(
+                    "API",
+                    tr!(lang, "{version} is not served", "{version} no se sirve"),
+                    INSTALL,
+                ),
             }
         }
-        Ok(Err(error)) => {
-            broken("API", format!("{:#}", cluster.said("reading its definition", &error)), INSTALL)
-        }
+        Ok(Err(error)) => broken(
+            "API",
+            format!("{:#}", cluster.said("reading its definition", &error)),
+            INSTALL,
+        ),
         Err(error) => broken("API", format!("{error:#}"), INSTALL),
     }
 }

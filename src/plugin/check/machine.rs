@@ -43,12 +43,20 @@ pub(super) async fn below(cluster: &Cluster) -> Vec<Found> {
 async fn said(program: &str, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     match timeout(ANSWER, command.args(args).kill_on_drop(true).output()).await {
-        Ok(Ok(output)) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned())
-        }
+        Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned()),
         Ok(Ok(output)) => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(text.lines().find(|line| !line.trim().is_empty()).unwrap_or("it failed").trim().to_owned())
+            Err(text
+                .lines()
+                .find(|line| !line.trim().is_empty())
+                .unwrap_or("it failed")
+                .trim()
+                .to_owned())
         }
         Ok(Err(error)) => Err(format!("{program}: {error}")),
         Err(_) => Err(format!("no answer within {} s", ANSWER.as_secs())),
@@ -67,26 +75,45 @@ async fn local(cluster: &Cluster) -> Vec<Found> {
     use crate::local::{DASHBOARD, Folder, ours, redis};
     let lang = cluster.out.lang;
     let place = |path: std::path::PathBuf| path.display().to_string();
-    let programs =
-        [ours("workerpool-operator"), ours("workerpool-worker")].into_iter().collect::<Result<Vec<_>, _>>();
+    let programs = [ours("workerpool-operator"), ours("workerpool-worker")]
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>();
     let mut all = vec![match programs {
-        Ok(paths) => fine("programs", paths.into_iter().map(place).collect::<Vec<_>>().join(", ")),
-        Err(error) => broken("programs", format!("{error:#}"), "cargo build --release --locked"),
+        Ok(paths) => fine(
+            "programs",
+            paths.into_iter().map(place).collect::<Vec<_>>().join(", "),
+        ),
+        Err(error) => broken(
+            "programs",
+            format!("{error:#}"),
+            "cargo build --release --locked",
+        ),
     }];
-    let Some(record) = Folder::of_user().ok().and_then(|folder| folder.record()) else { return all };
+    let Some(record) = Folder::of_user().ok().and_then(|folder| folder.record()) else {
+        return all;
+    };
     if record.own_redis {
         all.push(match redis() {
             Ok(path) => fine("redis-server", place(path)),
-            Err(error) => broken("redis-server", format!("{error:#}"), "apt-get install redis-server"),
+            Err(error) => broken(
+                "redis-server",
+                format!("{error:#}"),
+                "apt-get install redis-server",
+            ),
         });
     }
     let port = record.dashboard;
-    let answers =
-        timeout(ANSWER, tokio::net::TcpStream::connect(("127.0.0.1", port))).await.is_ok_and(|it| it.is_ok());
+    let answers = timeout(ANSWER, tokio::net::TcpStream::connect(("127.0.0.1", port)))
+        .await
+        .is_ok_and(|it| it.is_ok());
     let taken = if port == DASHBOARD {
         String::new()
     } else {
-        tr!(lang, ", since 8000 is taken", ", porque el 8000 está ocupado")
+        tr!(
+            lang,
+            ", since 8000 is taken",
+            ", porque el 8000 está ocupado"
+        )
     };
     all.push(if answers {
         fine(
@@ -100,7 +127,11 @@ async fn local(cluster: &Cluster) -> Vec<Found> {
     } else {
         broken(
             "ports",
-            tr!(lang, "no dashboard answers on {port}", "ningún panel contesta en el {port}"),
+            tr!(
+                lang,
+                "no dashboard answers on {port}",
+                "ningún panel contesta en el {port}"
+            ),
             "kubectl workerpool stop --local",
         )
     });

@@ -15,22 +15,36 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
 /// Whether Redis answers and tells of changes; what it knows, and how far its clock is ahead.
-pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool) -> (Found, Option<Facts>, Option<Ahead>) {
+pub(super) async fn redis(
+    cluster: &Cluster,
+    pool: &WorkerPool,
+) -> (Found, Option<Facts>, Option<Ahead>) {
     let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
     let looked = async {
         let mut redis = Redis::new(cluster, pool).await?;
-        let queue = pool.spec.queues.first().map_or("check", |queue| &queue.name);
+        let queue = pool
+            .spec
+            .queues
+            .first()
+            .map_or("check", |queue| &queue.name);
         let (version, took, pushes) = redis.probe(queue).await?;
         let before = Timestamp::now();
         let ((seconds, micros),): ((i64, i64),) = redis.ask(::redis::pipe().cmd("TIME")).await?;
         let ahead = seconds * 1000 + micros / 1000 - before.as_millisecond();
         let facts = redis.look(&pool.spec.queues).await?;
-        let text = format!("{}, Redis {version}, {:.1} ms", redis.name(), took.as_secs_f64() * 1000.0);
+        let text = format!(
+            "{}, Redis {version}, {:.1} ms",
+            redis.name(),
+            took.as_secs_f64() * 1000.0
+        );
         Ok::<_, anyhow::Error>((text, pushes, facts, ahead))
     };
     match looked.await {
         Ok((text, true, facts, ahead)) => {
-            let found = fine("Redis", tr!(lang, "{text}, push works", "{text}, avisa de los cambios"));
+            let found = fine(
+                "Redis",
+                tr!(lang, "{text}, push works", "{text}, avisa de los cambios"),
+            );
             (found, Some(facts), Some(ahead))
         }
         Ok((text, false, facts, ahead)) => {
@@ -40,7 +54,11 @@ pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool) -> (Found, Optio
                 "{text}, but it does not tell of changes by itself (CLIENT TRACKING): the operator hears of work only every {interval}",
                 "{text}, pero no avisa de los cambios (CLIENT TRACKING): el operador se entera del trabajo solo cada {interval}"
             );
-            (broken("Redis", text, "kubectl explain wp.spec.interval"), Some(facts), Some(ahead))
+            (
+                broken("Redis", text, "kubectl explain wp.spec.interval"),
+                Some(facts),
+                Some(ahead),
+            )
         }
         Err(error) => {
             let mend = if cluster.local {
@@ -54,14 +72,24 @@ pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool) -> (Found, Optio
 }
 
 /// Whether the target is there and all its pods are ready; the pods that stay.
-pub(super) async fn target(cluster: &Cluster, pool: &WorkerPool) -> Result<(Found, Vec<Pod>), Found> {
+pub(super) async fn target(
+    cluster: &Cluster,
+    pool: &WorkerPool,
+) -> Result<(Found, Vec<Pod>), Found> {
     let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
     let (target, name) = cluster.target(pool);
     let kind = pool.spec.scale_target_ref.kind.to_lowercase();
     let listed = async {
-        let scale =
-            cluster.ask(&format!("reading the scale of {kind} {name}"), target.get_scale(&name)).await?;
-        let selector = scale.status.and_then(|status| status.selector).unwrap_or_default();
+        let scale = cluster
+            .ask(
+                &format!("reading the scale of {kind} {name}"),
+                target.get_scale(&name),
+            )
+            .await?;
+        let selector = scale
+            .status
+            .and_then(|status| status.selector)
+            .unwrap_or_default();
         let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
         let params = ListParams::default().labels(&selector);
         Ok::<_, anyhow::Error>((
@@ -70,7 +98,11 @@ pub(super) async fn target(cluster: &Cluster, pool: &WorkerPool) -> Result<(Foun
         ))
     };
     let (wanted, pods) = listed.await.map_err(|error| {
-        broken("target", format!("{error:#}"), format!("kubectl -n {namespace} get {kind} {name}"))
+        broken(
+            "target",
+            format!("{error:#}"),
+            format!("kubectl -n {namespace} get {kind} {name}"),
+        )
     })?;
     let mut staying = pods.items;
     staying.retain(|pod| pod.metadata.deletion_timestamp.is_none());
@@ -83,11 +115,17 @@ pub(super) async fn target(cluster: &Cluster, pool: &WorkerPool) -> Result<(Foun
     let found = match staying.iter().find(|pod| !is_ready(pod)) {
         Some(pod) => {
             let why = waits(pod).map_or(String::new(), |why| format!(" ({why})"));
-            broken("target", text + &why, format!("kubectl -n {namespace} describe pod {}", pod.name_any()))
+            broken(
+                "target",
+                text + &why,
+                format!("kubectl -n {namespace} describe pod {}", pod.name_any()),
+            )
         }
-        None if i32::try_from(ready).is_ok_and(|ready| ready < wanted) => {
-            broken("target", text, format!("kubectl -n {namespace} describe {kind} {name}"))
-        }
+        None if i32::try_from(ready).is_ok_and(|ready| ready < wanted) => broken(
+            "target",
+            text,
+            format!("kubectl -n {namespace} describe {kind} {name}"),
+        ),
         None => fine("target", text),
     };
     Ok((found, staying))
@@ -99,21 +137,42 @@ fn waits(pod: &Pod) -> Option<String> {
     let mut containers = status.container_statuses.iter().flatten();
     let waiting = containers.find_map(|it| it.state.as_ref()?.waiting.as_ref()?.reason.clone());
     waiting.or_else(|| {
-        let mut conditions = status.conditions.iter().flatten().filter(|it| it.status == "False");
+        let mut conditions = status
+            .conditions
+            .iter()
+            .flatten()
+            .filter(|it| it.status == "False");
         conditions.find_map(|it| it.reason.clone())
     })
 }
 
 /// Whether each pod has a heartbeat, and each heartbeat a pod that takes work.
-pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts: Option<Facts>) -> Found {
+pub(super) fn workers(
+    cluster: &Cluster,
+    pool: &WorkerPool,
+    pods: &[Pod],
+    facts: Option<Facts>,
+) -> Found {
     let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
-    let (name, kind) = (&pool.spec.scale_target_ref.name, pool.spec.scale_target_ref.kind.to_lowercase());
+    let (name, kind) = (
+        &pool.spec.scale_target_ref.name,
+        pool.spec.scale_target_ref.kind.to_lowercase(),
+    );
     let count = pods.len();
-    let told = facts.filter(|_| pool.spec.queues.iter().any(|queue| queue.system != QueueSystem::List));
+    let told = facts.filter(|_| {
+        pool.spec
+            .queues
+            .iter()
+            .any(|queue| queue.system != QueueSystem::List)
+    });
     let Some(facts) = told else {
         return fine(
             "workers",
-            tr!(lang, "Redis does not tell who is registered", "Redis no dice quién está registrado"),
+            tr!(
+                lang,
+                "Redis does not tell who is registered",
+                "Redis no dice quién está registrado"
+            ),
         );
     };
     if let Some(deaf) = facts.deaf().next() {
@@ -122,15 +181,29 @@ pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts:
             "{deaf} has a heartbeat and takes no work, though some waits or may come",
             "{deaf} tiene latido y no toma trabajo, aunque lo haya o pueda llegar"
         );
-        return broken("workers", text, format!("kubectl -n {namespace} delete pod {deaf}"));
+        return broken(
+            "workers",
+            text,
+            format!("kubectl -n {namespace} delete pod {deaf}"),
+        );
     }
     let names: Vec<String> = pods.iter().map(ResourceExt::name_any).collect();
-    let never: Vec<&String> = names.iter().filter(|pod| !facts.pods().any(|name| name == **pod)).collect();
+    let never: Vec<&String> = names
+        .iter()
+        .filter(|pod| !facts.pods().any(|name| name == **pod))
+        .collect();
     let Some(first) = never.first() else {
-        let strangers = facts.pods().filter(|pod| !names.iter().any(|name| name == pod)).count();
+        let strangers = facts
+            .pods()
+            .filter(|pod| !names.iter().any(|name| name == pod))
+            .count();
         let more = match strangers {
             0 => String::new(),
-            n => tr!(lang, "; {n} more work from elsewhere", "; {n} más trabajan desde otra parte"),
+            n => tr!(
+                lang,
+                "; {n} more work from elsewhere",
+                "; {n} más trabajan desde otra parte"
+            ),
         };
         return fine(
             "workers",
@@ -141,13 +214,25 @@ pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts:
             ),
         );
     };
-    let (n, all) = (never.len(), never.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", "));
+    let (n, all) = (
+        never.len(),
+        never
+            .iter()
+            .map(|it| it.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
     let text = tr!(
         lang,
         "{n} of {count} pods never registered: {all}",
         "{n} de {count} pods nunca se registraron: {all}"
     );
-    let queues = pool.spec.queues.iter().map(|queue| queue.name.as_str()).collect::<Vec<_>>();
+    let queues = pool
+        .spec
+        .queues
+        .iter()
+        .map(|queue| queue.name.as_str())
+        .collect::<Vec<_>>();
     match queue_of(pods, first) {
         Some(queue) if !queues.contains(&queue.as_str()) => {
             let reads = queues.join(", ");
@@ -157,9 +242,17 @@ pub(super) fn workers(cluster: &Cluster, pool: &WorkerPool, pods: &[Pod], facts:
                 "{text}; trabajan en la cola {queue:?} y el pool lee {reads:?}"
             );
             let first = queues.first().unwrap_or(&"");
-            broken("workers", text, format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={first}"))
+            broken(
+                "workers",
+                text,
+                format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={first}"),
+            )
         }
-        _ => broken("workers", text, format!("kubectl -n {namespace} logs {first}")),
+        _ => broken(
+            "workers",
+            text,
+            format!("kubectl -n {namespace} logs {first}"),
+        ),
     }
 }
 
@@ -171,7 +264,10 @@ fn queue_of(pods: &[Pod], name: &str) -> Option<String> {
         .iter()
         .flat_map(|spec| &spec.containers)
         .flat_map(|container| container.env.iter().flatten());
-    variables.find(|variable| variable.name == "QUEUE")?.value.clone()
+    variables
+        .find(|variable| variable.name == "QUEUE")?
+        .value
+        .clone()
 }
 
 /// The pool's own word: one line when all is well, else a line per condition that is not met.
@@ -190,11 +286,15 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Found> {
             "kubectl get pods -A -l app.kubernetes.io/component=operator",
         )];
     }
-    let unmet = |condition: &&Condition| condition.type_ != "ScalingLimited" && condition.status != "True";
+    let unmet =
+        |condition: &&Condition| condition.type_ != "ScalingLimited" && condition.status != "True";
     let unmet: Vec<&Condition> = status.conditions.iter().filter(unmet).collect();
     // One trouble shows in many conditions, and is said once.
     let first = |(at, condition): &(usize, &&Condition)| {
-        unmet.iter().position(|other| other.message == condition.message) == Some(*at)
+        unmet
+            .iter()
+            .position(|other| other.message == condition.message)
+            == Some(*at)
     };
     let said: Vec<Found> = unmet
         .iter()
@@ -203,17 +303,20 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Found> {
         .map(|(_, condition)| {
             let (type_, status) = (&condition.type_, &condition.status);
             let said = local(&condition.message);
-            let text =
-                tr!(out.lang, "{name}: {type_} is {status}: {said}", "{name}: {type_} es {status}: {said}");
+            let text = tr!(
+                out.lang,
+                "{name}: {type_} is {status}: {said}",
+                "{name}: {type_} es {status}: {said}"
+            );
             broken("pool", text, mend(&condition.reason, pool, &namespace))
         })
         .collect();
     if !said.is_empty() {
         return said;
     }
-    let decision = status
-        .decision
-        .map_or(String::new(), |decision| format!(", {}: {}", decision.reason, local(&decision.sentence)));
+    let decision = status.decision.map_or(String::new(), |decision| {
+        format!(", {}: {}", decision.reason, local(&decision.sentence))
+    });
     vec![fine("pool", format!("{name}{decision}"))]
 }
 
@@ -221,9 +324,13 @@ fn mend(reason: &str, pool: &WorkerPool, namespace: &str) -> String {
     let name = pool.name_any();
     let is = |wanted: Reason| wanted.as_str() == reason;
     if is(Reason::Suspended) || reason == "ScalingDisabled" {
-        format!("kubectl -n {namespace} patch wp {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'")
+        format!(
+            "kubectl -n {namespace} patch wp {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
+        )
     } else if is(Reason::DryRun) {
-        format!("kubectl -n {namespace} patch wp {name} --type=merge -p '{{\"spec\":{{\"dryRun\":false}}}}'")
+        format!(
+            "kubectl -n {namespace} patch wp {name} --type=merge -p '{{\"spec\":{{\"dryRun\":false}}}}'"
+        )
     } else if is(Reason::InvalidSpec) {
         format!("kubectl -n {namespace} edit wp {name}")
     } else {

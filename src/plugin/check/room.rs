@@ -25,16 +25,37 @@ pub(super) async fn room(cluster: &Cluster, pool: &WorkerPool) -> Vec<Found> {
     let pods: Api<Pod> = Api::all(cluster.client.clone());
     let (target, name) = cluster.target(pool);
     let all = ListParams::default();
-    let Ok((nodes, pods)) = try_join(nodes.list(&all), pods.list(&all)).await else { return Vec::new() };
-    let Ok(target) = target.get(&name).await else { return Vec::new() };
-    let spec = target.data.pointer("/spec/template/spec").cloned().unwrap_or_default();
-    let (Ok(spec), false) = (serde_json::from_value::<PodSpec>(spec), nodes.items.is_empty()) else {
+    let Ok((nodes, pods)) = try_join(nodes.list(&all), pods.list(&all)).await else {
         return Vec::new();
     };
-    let now = target.data.pointer("/spec/replicas").and_then(serde_json::Value::as_i64).unwrap_or(1);
+    let Ok(target) = target.get(&name).await else {
+        return Vec::new();
+    };
+    let spec = target
+        .data
+        .pointer("/spec/template/spec")
+        .cloned()
+        .unwrap_or_default();
+    let (Ok(spec), false) = (
+        serde_json::from_value::<PodSpec>(spec),
+        nodes.items.is_empty(),
+    ) else {
+        return Vec::new();
+    };
+    let now = target
+        .data
+        .pointer("/spec/replicas")
+        .and_then(serde_json::Value::as_i64)
+        .unwrap_or(1);
     let more = fits(&nodes.items, &pods.items, requests(&spec));
     let wanted = i64::from(pool.spec.max_replicas) - now;
-    vec![say(cluster.out.lang, (&pool.name_any(), &name), now, more, wanted)]
+    vec![say(
+        cluster.out.lang,
+        (&pool.name_any(), &name),
+        now,
+        more,
+        wanted,
+    )]
 }
 
 fn say(lang: Lang, (pool, name): (&str, &str), now: i64, more: i64, wanted: i64) -> Found {
@@ -65,17 +86,35 @@ fn say(lang: Lang, (pool, name): (&str, &str), now: i64, more: i64, wanted: i64)
 /// How many pods of `size` fit on the nodes beside those that are there.
 fn fits(nodes: &[Node], pods: &[Pod], size: Size) -> i64 {
     let ends = |pod: &&Pod| {
-        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        let phase = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.phase.as_deref());
         !["Succeeded", "Failed"].contains(&phase.unwrap_or_default())
     };
-    let takes = |node: &&Node| node.spec.as_ref().is_none_or(|spec| spec.unschedulable != Some(true));
+    let takes = |node: &&Node| {
+        node.spec
+            .as_ref()
+            .is_none_or(|spec| spec.unschedulable != Some(true))
+    };
     let free = |node: &Node| {
-        let has =
-            node.status.as_ref().and_then(|status| status.allocatable.as_ref()).map(of).unwrap_or_default();
+        let has = node
+            .status
+            .as_ref()
+            .and_then(|status| status.allocatable.as_ref())
+            .map(of)
+            .unwrap_or_default();
         let here = |pod: &&Pod| {
-            pod.spec.as_ref().is_some_and(|spec| spec.node_name.as_deref() == Some(&node.name_any()))
+            pod.spec
+                .as_ref()
+                .is_some_and(|spec| spec.node_name.as_deref() == Some(&node.name_any()))
         };
-        let used = pods.iter().filter(ends).filter(here).filter_map(|pod| pod.spec.as_ref()).map(requests);
+        let used = pods
+            .iter()
+            .filter(ends)
+            .filter(here)
+            .filter_map(|pod| pod.spec.as_ref())
+            .map(requests);
         used.fold(has, |free, it| Size {
             cpu: free.cpu - it.cpu,
             memory: free.memory - it.memory,
@@ -84,21 +123,47 @@ fn fits(nodes: &[Node], pods: &[Pod], size: Size) -> i64 {
     };
     let count = |free: Size| {
         let times = |free: f64, one: f64| if one > 0.0 { free / one } else { f64::INFINITY };
-        times(free.cpu, size.cpu).min(times(free.memory, size.memory)).min(free.pods).max(0.0)
+        times(free.cpu, size.cpu)
+            .min(times(free.memory, size.memory))
+            .min(free.pods)
+            .max(0.0)
     };
-    #[expect(clippy::cast_possible_truncation, reason = "a node takes some hundred pods")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a node takes some hundred pods"
+    )]
     let whole = |n: f64| n as i64;
-    nodes.iter().filter(takes).map(|node| whole(count(free(node)))).sum()
+    nodes
+        .iter()
+        .filter(takes)
+        .map(|node| whole(count(free(node))))
+        .sum()
 }
 
 fn requests(spec: &PodSpec) -> Size {
-    let all = spec.containers.iter().filter_map(|it| it.resources.as_ref()?.requests.as_ref()).map(of);
-    all.fold(Size::default(), |sum, it| Size { cpu: sum.cpu + it.cpu, memory: sum.memory + it.memory, ..sum })
+    let all = spec
+        .containers
+        .iter()
+        .filter_map(|it| it.resources.as_ref()?.requests.as_ref())
+        .map(of);
+    all.fold(Size::default(), |sum, it| Size {
+        cpu: sum.cpu + it.cpu,
+        memory: sum.memory + it.memory,
+        ..sum
+    })
 }
 
 fn of(quantities: &BTreeMap<String, Quantity>) -> Size {
-    let amount = |name: &str| quantities.get(name).map_or(0.0, |quantity| amount(&quantity.0));
-    Size { cpu: amount("cpu") * 1000.0, memory: amount("memory"), pods: amount("pods") }
+    let amount = |name: &str| {
+        quantities
+            .get(name)
+            .map_or(0.0, |quantity| amount(&quantity.0))
+    };
+    Size {
+        cpu: amount("cpu") * 1000.0,
+        memory: amount("memory"),
+        pods: amount("pods"),
+    }
 }
 
 /// A Kubernetes quantity as a plain number: `250m`, `64Mi`, `4`.
@@ -133,7 +198,8 @@ mod tests {
     }
 
     fn pod(node: &str, cpu: &str, phase: &str) -> Pod {
-        let container = json!({"name": "c", "resources": {"requests": {"cpu": cpu, "memory": "128Mi"}}});
+        let container =
+            json!({"name": "c", "resources": {"requests": {"cpu": cpu, "memory": "128Mi"}}});
         let pod = json!({"metadata": {"name": "p"}, "spec": {"nodeName": node, "containers": [container]}, "status": {"phase": phase}});
         serde_json::from_value(pod).expect("a pod")
     }
@@ -150,9 +216,15 @@ mod tests {
         #[case] more: i64,
         #[case] why: &str,
     ) {
-        let pods: Vec<Pod> = there.iter().map(|(node, cpu, phase)| pod(node, cpu, phase)).collect();
+        let pods: Vec<Pod> = there
+            .iter()
+            .map(|(node, cpu, phase)| pod(node, cpu, phase))
+            .collect();
         let size = requests(pod("", cpu, "Pending").spec.as_ref().expect("a spec"));
-        let nodes = [node("a", &json!({})), node("closed", &json!({"unschedulable": true}))];
+        let nodes = [
+            node("a", &json!({})),
+            node("closed", &json!({"unschedulable": true})),
+        ];
         assert_eq!(fits(&nodes, &pods, size), more, "{why}");
     }
 
@@ -161,7 +233,10 @@ mod tests {
         let found = say(Lang::En, ("filters", "filter-worker"), 3, 5, 7);
         assert_eq!(
             (found.ok, &*found.text),
-            (false, "the nodes take no more than 8 workers, and the pool may want 10")
+            (
+                false,
+                "the nodes take no more than 8 workers, and the pool may want 10"
+            )
         );
         assert!(say(Lang::En, ("filters", "filter-worker"), 3, 7, 7).ok);
     }

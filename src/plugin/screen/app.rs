@@ -149,7 +149,10 @@ impl App {
     pub fn tick(&mut self, now: Timestamp) {
         self.now = now;
         self.pools.settle();
-        self.notice = self.notice.take().filter(|notice| time(notice.at) + NOTICE > time(now));
+        self.notice = self
+            .notice
+            .take()
+            .filter(|notice| time(notice.at) + NOTICE > time(now));
     }
 
     /// From now on news are of this pool.
@@ -157,7 +160,11 @@ impl App {
         let key = Key::of(pool);
         if self.opened.as_ref().is_none_or(|opened| opened.key != key) {
             let (past, wishes) = (Past::new(pool, self.now), Wishes::new(pool).ok());
-            self.opened = Some(Opened { key: key.clone(), past, wishes });
+            self.opened = Some(Opened {
+                key: key.clone(),
+                past,
+                wishes,
+            });
         }
         self.pools.chosen = Some(key);
         (self.listing, self.frozen, self.scroll) = (false, None, 0);
@@ -171,7 +178,9 @@ impl App {
             News::Burst(tasks) => self.say(false, line::stress(*tasks)),
             _ => {}
         }
-        let Some(opened) = &mut self.opened else { return };
+        let Some(opened) = &mut self.opened else {
+            return;
+        };
         if let News::Pool(pool) = &news
             && let Ok(wishes) = Wishes::new(pool)
         {
@@ -202,7 +211,11 @@ impl App {
 
     /// Something is said for a while.
     pub fn say(&mut self, bad: bool, text: String) {
-        self.notice = Some(Notice { at: self.now, bad, text });
+        self.notice = Some(Notice {
+            at: self.now,
+            bad,
+            text,
+        });
     }
 
     /// What was said lately.
@@ -259,7 +272,11 @@ impl App {
             Action::Quit => return Some(Effect::Quit),
             Action::Help => self.mode = Mode::Help,
             Action::Language => {
-                self.out.lang = if self.out.lang == Lang::En { Lang::Es } else { Lang::En };
+                self.out.lang = if self.out.lang == Lang::En {
+                    Lang::Es
+                } else {
+                    Lang::En
+                };
             }
             Action::Filter => (self.listing, self.mode) = (true, Mode::Filter),
             Action::Pools => self.listing = true,
@@ -269,7 +286,11 @@ impl App {
             Action::Stress | Action::Scale | Action::Pause | Action::Resume => self.ask(action),
             Action::Open if self.listing => {
                 let chosen = self.pools.chosen.clone()?;
-                if self.opened.as_ref().is_none_or(|opened| opened.key != chosen) {
+                if self
+                    .opened
+                    .as_ref()
+                    .is_none_or(|opened| opened.key != chosen)
+                {
                     return Some(Effect::Open(chosen));
                 }
                 self.listing = false;
@@ -296,9 +317,14 @@ impl App {
                 self.frozen = begin.map(|begin| (begin, self.edge()));
             }
             Action::Last => self.frozen = None,
-            Action::Time(steps) => self.scrub(timestamp(time(self.at()) + Millis(self.step().0 * steps))),
+            Action::Time(steps) => {
+                self.scrub(timestamp(time(self.at()) + Millis(self.step().0 * steps)))
+            }
             Action::Decision(by) => {
-                let changes = self.opened.as_ref().map_or(&[][..], |opened| opened.past.changes(self.now));
+                let changes = self
+                    .opened
+                    .as_ref()
+                    .map_or(&[][..], |opened| opened.past.changes(self.now));
                 let at = self.at();
                 let next = match by {
                     1.. => changes.iter().find(|change| change.at > at),
@@ -327,8 +353,18 @@ impl App {
     /// Goes to `at`, if something is known of it; who goes beyond now follows again.
     fn scrub(&mut self, at: Timestamp) {
         let Some(opened) = &self.opened else { return };
-        let first = opened.past.changes(self.now).first().map(|change| change.at);
-        let begin = opened.past.begin().into_iter().chain(first).min().unwrap_or(self.now);
+        let first = opened
+            .past
+            .changes(self.now)
+            .first()
+            .map(|change| change.at);
+        let begin = opened
+            .past
+            .begin()
+            .into_iter()
+            .chain(first)
+            .min()
+            .unwrap_or(self.now);
         self.frozen = (at < self.now).then(|| (at.max(begin), self.edge()));
     }
 

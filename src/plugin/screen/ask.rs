@@ -42,7 +42,11 @@ impl App {
         if self.readonly {
             return self.say(
                 true,
-                tr!(self.out.lang, "--readonly: nothing is written", "--readonly: no se escribe nada"),
+                tr!(
+                    self.out.lang,
+                    "--readonly: nothing is written",
+                    "--readonly: no se escribe nada"
+                ),
             );
         }
         if self.subject().is_none() {
@@ -53,13 +57,20 @@ impl App {
             _ => String::new(),
         };
         let deed = (action == Action::Resume).then_some(Deed::Resume);
-        self.mode = Mode::Ask(Ask { action, text, wrong: None, deed });
+        self.mode = Mode::Ask(Ask {
+            action,
+            text,
+            wrong: None,
+            deed,
+        });
     }
 
     /// First what is typed, then `y` and nothing else.
     pub(super) fn answer(&mut self, key: KeyCode) -> Option<Effect> {
         let (lang, subject) = (self.out.lang, self.subject());
-        let Mode::Ask(ask) = &mut self.mode else { return None };
+        let Mode::Ask(ask) = &mut self.mode else {
+            return None;
+        };
         match (key, &ask.deed) {
             (KeyCode::Char('y' | 'Y' | 's' | 'S'), Some(deed)) => {
                 let effect = subject.map(|key| Effect::Do(key, deed.clone()));
@@ -86,16 +97,35 @@ fn deed(action: Action, text: &str, lang: Lang) -> Result<Deed, String> {
     match action {
         Action::Stress => match text.trim().parse() {
             Ok(tasks @ 1..=100_000) => Ok(Deed::Stress(tasks)),
-            _ => Err(tr!(lang, "a number from 1 to 100000", "un número de 1 a 100000")),
+            _ => Err(tr!(
+                lang,
+                "a number from 1 to 100000",
+                "un número de 1 a 100000"
+            )),
         },
         Action::Scale => {
-            let wrong = || tr!(lang, "such as 5, or 5 30m, or auto", "por ejemplo 5, o 5 30m, o auto");
-            let pin: Pin = words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
+            let wrong = || {
+                tr!(
+                    lang,
+                    "such as 5, or 5 30m, or auto",
+                    "por ejemplo 5, o 5 30m, o auto"
+                )
+            };
+            let pin: Pin = words
+                .next()
+                .and_then(|word| word.parse().ok())
+                .ok_or_else(wrong)?;
             Ok(Deed::Scale(pin, span(words.next()).map_err(|_| wrong())?))
         }
         Action::Pause => {
             let first = words.next();
-            let wrong = || tr!(lang, "such as 30m, then a reason", "por ejemplo 30m, y un motivo");
+            let wrong = || {
+                tr!(
+                    lang,
+                    "such as 30m, then a reason",
+                    "por ejemplo 30m, y un motivo"
+                )
+            };
             let span = span(first).map_err(|_| wrong())?;
             let reason = words.collect::<Vec<_>>().join(" ");
             Ok(Deed::Pause(span, (!reason.is_empty()).then_some(reason)))

@@ -54,22 +54,42 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
     }
     let lang = scene.out.lang;
     let width = area.width - LEFT - RIGHT;
-    let columns = scene.past.columns(scene.from, scene.to, usize::from(width), scene.now);
+    let columns = scene
+        .past
+        .columns(scene.from, scene.to, usize::from(width), scene.now);
     // Marks between the charts, clocks and time below them; the queue gets two fifths of the rest.
-    let lanes =
-        scene.pool.filter(|_| area.height >= ROOMY).map(|pool| Lanes::of(scene.past, pool, scene.now));
+    let lanes = scene
+        .pool
+        .filter(|_| area.height >= ROOMY)
+        .map(|pool| Lanes::of(scene.past, pool, scene.now));
     let free = area.height - 2 - if lanes.is_some() { 3 } else { 0 };
     let high = (free * 2 / 5).max(3);
     let plot = |row: u16, height: u16, top: u64| Plot {
-        area: Rect { x: area.x + LEFT, y: area.y + row, width, height },
+        area: Rect {
+            x: area.x + LEFT,
+            y: area.y + row,
+            width,
+            height,
+        },
         top,
     };
-    let whole =
-        scene.pool.and_then(|pool| pool.rules.iter().find(|rules| rules.of.is_none()).or(pool.rules.first()));
-    let up = whole.and_then(|rules| rules.up.queue_length).and_then(|limit| u64::try_from(limit).ok());
-    let down =
-        whole.and_then(|rules| rules.down.as_ref()?.queue_length).and_then(|limit| u64::try_from(limit).ok());
-    let most = columns.iter().filter_map(|column| column.ready).max().unwrap_or(0);
+    let whole = scene.pool.and_then(|pool| {
+        pool.rules
+            .iter()
+            .find(|rules| rules.of.is_none())
+            .or(pool.rules.first())
+    });
+    let up = whole
+        .and_then(|rules| rules.up.queue_length)
+        .and_then(|limit| u64::try_from(limit).ok());
+    let down = whole
+        .and_then(|rules| rules.down.as_ref()?.queue_length)
+        .and_then(|limit| u64::try_from(limit).ok());
+    let most = columns
+        .iter()
+        .filter_map(|column| column.ready)
+        .max()
+        .unwrap_or(0);
     let queue = plot(0, high, most.max(up.unwrap_or(0) * 4 / 3).max(4));
     queue.axis(buffer, tr!(lang, "Queue", "Cola"));
     queue.level(buffer, up, ">", Tone::Up);
@@ -82,14 +102,30 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
 
     let marks = below(area, high);
     let bounds = scene.pool.map(|pool| (pool.min, pool.max));
-    let wanted =
-        columns.iter().filter_map(|column| column.wanted).filter_map(|n| u64::try_from(n).ok()).max();
-    let peak = columns.iter().filter_map(|column| column.live).max().max(wanted).unwrap_or(0).max(3);
-    let max = bounds.and_then(|(_, max)| u64::try_from(max).ok()).filter(|max| *max <= peak * 4);
+    let wanted = columns
+        .iter()
+        .filter_map(|column| column.wanted)
+        .filter_map(|n| u64::try_from(n).ok())
+        .max();
+    let peak = columns
+        .iter()
+        .filter_map(|column| column.live)
+        .max()
+        .max(wanted)
+        .unwrap_or(0)
+        .max(3);
+    let max = bounds
+        .and_then(|(_, max)| u64::try_from(max).ok())
+        .filter(|max| *max <= peak * 4);
     let workers = plot(high + 1, free - high, peak.max(max.unwrap_or(0)));
     workers.axis(buffer, "Workers".to_owned());
     workers.level(buffer, max, "max", Tone::Dim);
-    workers.level(buffer, bounds.and_then(|(min, _)| u64::try_from(min).ok()), "min", Tone::Dim);
+    workers.level(
+        buffer,
+        bounds.and_then(|(min, _)| u64::try_from(min).ok()),
+        "min",
+        Tone::Dim,
+    );
     for (x, column) in columns.iter().enumerate() {
         workers.staff(buffer, x, column);
         workers.unknown(buffer, x, column);
@@ -97,16 +133,41 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
     scene.changes(buffer, marks, &[&queue, &workers]);
     if let Some(lanes) = lanes {
         let cooldown = |sign| tr!(lang, "cool {sign}", "pausa {sign}");
-        scene.lane(buffer, below(area, area.height - 4), &lanes.up, cooldown('▲'), Tone::Up);
-        scene.lane(buffer, below(area, area.height - 3), &lanes.down, cooldown('▼'), Tone::Down);
+        scene.lane(
+            buffer,
+            below(area, area.height - 4),
+            &lanes.up,
+            cooldown('▲'),
+            Tone::Up,
+        );
+        scene.lane(
+            buffer,
+            below(area, area.height - 3),
+            &lanes.down,
+            cooldown('▼'),
+            Tone::Down,
+        );
         let calm = tr!(lang, "idle", "calma");
-        scene.lane(buffer, below(area, area.height - 2), &lanes.idle, calm, Tone::Good);
+        scene.lane(
+            buffer,
+            below(area, area.height - 2),
+            &lanes.idle,
+            calm,
+            Tone::Good,
+        );
     }
     scene.axis(buffer, below(area, area.height - 1));
-    if let Some((at, x)) = scene.cursor.and_then(|at| Some((at, scene.column(at, width)?))) {
+    if let Some((at, x)) = scene
+        .cursor
+        .and_then(|at| Some((at, scene.column(at, width)?)))
+    {
         let clock = format!(" {} ", scene.out.clock(at));
         let left = (area.x + LEFT + x).saturating_sub(5).min(area.right() - 10);
-        let place = Rect { x: left, width: 10, ..below(area, area.height - 1) };
+        let place = Rect {
+            x: left,
+            width: 10,
+            ..below(area, area.height - 1)
+        };
         line(buffer, place, 0, vec![said(Tone::Chosen, clock)]);
         for plot in [&queue, &workers] {
             for y in plot.area.top()..plot.area.bottom() {
@@ -145,28 +206,58 @@ impl Plot {
     }
 
     fn axis(&self, buffer: &mut Buffer, name: String) {
-        let left = Rect { x: self.area.x - LEFT, width: LEFT - 1, ..self.area };
+        let left = Rect {
+            x: self.area.x - LEFT,
+            width: LEFT - 1,
+            ..self.area
+        };
         line(buffer, left, 1, vec![said(Tone::Bold, name)]);
         right(buffer, left, 0, vec![said(Tone::Dim, short(self.top))]);
-        right(buffer, left, self.area.height - 1, vec![said(Tone::Dim, "0")]);
+        right(
+            buffer,
+            left,
+            self.area.height - 1,
+            vec![said(Tone::Dim, "0")],
+        );
     }
 
     /// A line at `n` with its name to the right.
     fn level(&self, buffer: &mut Buffer, n: Option<u64>, name: &str, tone: Tone) {
-        let Some(n) = n.filter(|n| *n <= self.top && *n > 0) else { return };
+        let Some(n) = n.filter(|n| *n <= self.top && *n > 0) else {
+            return;
+        };
         let row = self.row(n);
         (0..usize::from(self.area.width)).for_each(|x| self.put(buffer, x, row, "╌", Tone::Dim));
-        let edge = Rect { x: self.area.right(), width: RIGHT, ..self.area };
-        let name = if name.len() > 1 { name.to_owned() } else { format!("{name}{}", short(n)) };
-        line(buffer, edge, self.area.height - 1 - row, vec![said(tone, name)]);
+        let edge = Rect {
+            x: self.area.right(),
+            width: RIGHT,
+            ..self.area
+        };
+        let name = if name.len() > 1 {
+            name.to_owned()
+        } else {
+            format!("{name}{}", short(n))
+        };
+        line(
+            buffer,
+            edge,
+            self.area.height - 1 - row,
+            vec![said(tone, name)],
+        );
     }
 
     /// The same line where bars cover it: it cuts through them.
     fn level_through(&self, buffer: &mut Buffer, n: Option<u64>) {
-        let Some(row) = n.filter(|n| *n <= self.top && *n > 0).map(|n| self.row(n)) else { return };
+        let Some(row) = n.filter(|n| *n <= self.top && *n > 0).map(|n| self.row(n)) else {
+            return;
+        };
         for x in 0..usize::from(self.area.width) {
-            if let Some(cell) = self.cell(buffer, x, row).filter(|cell| cell.symbol() == "█") {
-                cell.set_symbol("╌").set_style(Style::new().add_modifier(Modifier::REVERSED));
+            if let Some(cell) = self
+                .cell(buffer, x, row)
+                .filter(|cell| cell.symbol() == "█")
+            {
+                cell.set_symbol("╌")
+                    .set_style(Style::new().add_modifier(Modifier::REVERSED));
             }
         }
     }
@@ -193,11 +284,20 @@ impl Plot {
                     self.put(buffer, x, row, "░", Tone::Good);
                 }
             }
-            self.bar(buffer, x, column.busy.filter(|busy| *busy > 0 || live == 0), Tone::Good);
+            self.bar(
+                buffer,
+                x,
+                column.busy.filter(|busy| *busy > 0 || live == 0),
+                Tone::Good,
+            );
         }
-        let Some(wanted) = column.wanted.and_then(|n| u64::try_from(n).ok()) else { return };
+        let Some(wanted) = column.wanted.and_then(|n| u64::try_from(n).ok()) else {
+            return;
+        };
         let row = self.row(wanted);
-        let full = column.busy.is_some_and(|busy| self.row(busy) == row && busy > 0);
+        let full = column
+            .busy
+            .is_some_and(|busy| self.row(busy) == row && busy > 0);
         if !full || column.live.is_some_and(|live| live > wanted) {
             self.put(buffer, x, row, "━", Tone::Bold);
         }
@@ -215,17 +315,30 @@ impl Scene<'_> {
     fn column(&self, at: Timestamp, width: u16) -> Option<u16> {
         let (from, to, at) = (time(self.from).0, time(self.to).0, time(at).0);
         let x = (at - from) * i64::from(width) / (to - from).max(1);
-        u16::try_from(x).ok().filter(|x| at >= from && at <= to && *x <= width).map(|x| x.min(width - 1))
+        u16::try_from(x)
+            .ok()
+            .filter(|x| at >= from && at <= to && *x <= width)
+            .map(|x| x.min(width - 1))
     }
 
     /// The columns of which a part lies in one of `windows`.
     fn lane(&self, buffer: &mut Buffer, area: Rect, windows: &[Window], name: String, tone: Tone) {
         let width = area.width - LEFT - RIGHT;
-        right(buffer, Rect { width: LEFT - 1, ..area }, 0, vec![said(Tone::Dim, name)]);
+        right(
+            buffer,
+            Rect {
+                width: LEFT - 1,
+                ..area
+            },
+            0,
+            vec![said(Tone::Dim, name)],
+        );
         let (from, to) = (time(self.from).0, time(self.to).0);
         let edge = |x: u16| from + (to - from) * i64::from(x) / i64::from(width);
         for x in 0..width {
-            let shaded = windows.iter().any(|(start, end)| *start < edge(x + 1) && edge(x) < *end);
+            let shaded = windows
+                .iter()
+                .any(|(start, end)| *start < edge(x + 1) && edge(x) < *end);
             if shaded && let Some(cell) = buffer.cell_mut((area.x + LEFT + x, area.y)) {
                 cell.set_symbol("▒").set_style(tone.style());
             }
@@ -236,21 +349,39 @@ impl Scene<'_> {
     fn changes(&self, buffer: &mut Buffer, area: Rect, plots: &[&Plot]) {
         let width = area.width - LEFT - RIGHT;
         let all = self.past.changes(self.to);
-        let seen: Vec<_> =
-            all.iter().filter_map(|change| Some((self.column(change.at, width)?, change))).collect();
+        let seen: Vec<_> = all
+            .iter()
+            .filter_map(|change| Some((self.column(change.at, width)?, change)))
+            .collect();
         for (i, (x, change)) in seen.iter().enumerate() {
-            let (sign, tone) = if change.to > change.from { ("▲", Tone::Up) } else { ("▼", Tone::Down) };
+            let (sign, tone) = if change.to > change.from {
+                ("▲", Tone::Up)
+            } else {
+                ("▼", Tone::Down)
+            };
             let room = seen.get(i + 1).map_or(width + RIGHT, |(next, _)| *next) - x;
             let arrow = if self.ascii { "->" } else { "→" };
             let long = format!("{sign}{}{arrow}{}", change.from, change.to);
             let words = [long, format!("{sign}{}", change.to), sign.to_owned()];
-            let words = words.into_iter().find(|words| words.chars().count() < usize::from(room.max(2)));
-            let place = Rect { x: area.x + LEFT + x, width: room, ..area };
-            line(buffer, place, 0, vec![said(tone, words.unwrap_or_else(|| sign.to_owned()))]);
+            let words = words
+                .into_iter()
+                .find(|words| words.chars().count() < usize::from(room.max(2)));
+            let place = Rect {
+                x: area.x + LEFT + x,
+                width: room,
+                ..area
+            };
+            line(
+                buffer,
+                place,
+                0,
+                vec![said(tone, words.unwrap_or_else(|| sign.to_owned()))],
+            );
             for plot in plots {
                 for row in 0..plot.area.height {
                     let free = plot.cell(buffer, usize::from(*x), row).is_some_and(|cell| {
-                        matches!(cell.symbol(), " " | "╌") && !cell.modifier.contains(Modifier::REVERSED)
+                        matches!(cell.symbol(), " " | "╌")
+                            && !cell.modifier.contains(Modifier::REVERSED)
                     });
                     if free {
                         plot.put(buffer, usize::from(*x), row, "┊", tone);
@@ -266,15 +397,31 @@ impl Scene<'_> {
         let (from, to) = (time(self.from).0, time(self.to).0);
         let wanted = i64::from(width / 12).max(1);
         let steps = [15, 30, 60, 120, 300, 600, 900, 1800, 3600].map(|seconds| seconds * 1000);
-        let step = steps.into_iter().find(|step| (to - from) / step <= wanted).unwrap_or(3_600_000);
+        let step = steps
+            .into_iter()
+            .find(|step| (to - from) / step <= wanted)
+            .unwrap_or(3_600_000);
         let mut at = (from + step - 1) / step * step;
         while at <= to {
             let stamp = crate::api::timestamp(crate::decide::Time(at));
             let clock = self.out.clock(stamp);
-            let words = if step % 60_000 == 0 { clock[..5].to_owned() } else { clock };
+            let words = if step % 60_000 == 0 {
+                clock[..5].to_owned()
+            } else {
+                clock
+            };
             if let Some(x) = self.column(stamp, width) {
                 let x = (area.x + LEFT + x).saturating_sub(2).min(area.right() - 8);
-                line(buffer, Rect { x, width: 8, ..area }, 0, vec![said(Tone::Dim, words)]);
+                line(
+                    buffer,
+                    Rect {
+                        x,
+                        width: 8,
+                        ..area
+                    },
+                    0,
+                    vec![said(Tone::Dim, words)],
+                );
             }
             at += step;
         }

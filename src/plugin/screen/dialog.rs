@@ -16,9 +16,15 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     match &app.mode {
         Mode::Help => {
             let lines = help(lang, app.readonly);
-            let width = lines.iter().map(|(keys, _)| keys.chars().count()).max().unwrap_or(0);
-            let lines: Vec<_> =
-                lines.into_iter().map(|(keys, says)| format!("{keys:width$}  {says}")).collect();
+            let width = lines
+                .iter()
+                .map(|(keys, _)| keys.chars().count())
+                .max()
+                .unwrap_or(0);
+            let lines: Vec<_> = lines
+                .into_iter()
+                .map(|(keys, says)| format!("{keys:width$}  {says}"))
+                .collect();
             over(buffer, area, &tr!(lang, "Keys", "Teclas"), &lines);
         }
         Mode::Ask(ask) => over(buffer, area, "?", &question(app, ask)),
@@ -45,14 +51,25 @@ fn question(app: &App, ask: &Ask) -> Vec<String> {
         };
         let typed = format!("> {}█", ask.text);
         let keys = tr!(lang, "enter: go on · esc: no", "enter: seguir · esc: no");
-        return [Some(asked), Some(typed), ask.wrong.clone(), Some(keys)].into_iter().flatten().collect();
+        return [Some(asked), Some(typed), ask.wrong.clone(), Some(keys)]
+            .into_iter()
+            .flatten()
+            .collect();
     };
     let will = match deed {
         Deed::Stress(tasks) => {
-            tr!(lang, "Push {tasks} tasks into {name}?", "¿Enviar {tasks} tareas a {name}?")
+            tr!(
+                lang,
+                "Push {tasks} tasks into {name}?",
+                "¿Enviar {tasks} tareas a {name}?"
+            )
         }
         Deed::Scale(Pin::Auto, _) => {
-            tr!(lang, "Leave {name} to its rules again?", "¿Dejar {name} de nuevo a sus reglas?")
+            tr!(
+                lang,
+                "Leave {name} to its rules again?",
+                "¿Dejar {name} de nuevo a sus reglas?"
+            )
         }
         Deed::Scale(Pin::To(n), span) => match span.map(|span| span.0) {
             Some(span) => tr!(
@@ -67,7 +84,9 @@ fn question(app: &App, ask: &Ask) -> Vec<String> {
             ),
         },
         Deed::Pause(span, reason) => {
-            let reason = reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+            let reason = reason
+                .as_ref()
+                .map_or(String::new(), |reason| format!(" ({reason})"));
             match span.map(|span| span.0) {
                 Some(span) => tr!(
                     lang,
@@ -87,7 +106,11 @@ fn question(app: &App, ask: &Ask) -> Vec<String> {
             "¿Reanudar {name}: sus reglas deciden de nuevo?"
         ),
     };
-    vec![will, String::new(), tr!(lang, "y: yes · any other key: no", "s: sí · otra tecla: no")]
+    vec![
+        will,
+        String::new(),
+        tr!(lang, "y: yes · any other key: no", "s: sí · otra tecla: no"),
+    ]
 }
 
 /// A box in the middle.
@@ -95,16 +118,41 @@ fn over(buffer: &mut Buffer, area: Rect, title: &str, lines: &[String]) {
     let most = usize::from(area.width) - 6;
     let lines: Vec<String> = lines
         .iter()
-        .flat_map(|text| if text.chars().count() > most { wrap(text, most) } else { vec![text.clone()] })
+        .flat_map(|text| {
+            if text.chars().count() > most {
+                wrap(text, most)
+            } else {
+                vec![text.clone()]
+            }
+        })
         .collect();
-    let wide = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0).max(24) + 4;
+    let wide = lines
+        .iter()
+        .map(|line| line.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(24)
+        + 4;
     let width = u16::try_from(wide).unwrap_or(area.width).min(area.width);
-    let height = u16::try_from(lines.len() + 2).unwrap_or(area.height).min(area.height);
-    let place =
-        Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    let height = u16::try_from(lines.len() + 2)
+        .unwrap_or(area.height)
+        .min(area.height);
+    let place = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
     Clear.render(place, buffer);
-    Block::bordered().title(format!(" {title} ")).render(place, buffer);
-    let inner = Rect { x: place.x + 2, y: place.y + 1, width: width - 4, height: height - 2 };
+    Block::bordered()
+        .title(format!(" {title} "))
+        .render(place, buffer);
+    let inner = Rect {
+        x: place.x + 2,
+        y: place.y + 1,
+        width: width - 4,
+        height: height - 2,
+    };
     for (row, text) in (0..inner.height).zip(lines) {
         line(buffer, inner, row, vec![said(Tone::Plain, text)]);
     }

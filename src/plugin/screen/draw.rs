@@ -26,7 +26,11 @@ pub fn draw(frame: &mut Frame, app: &App) {
     let buffer = frame.buffer_mut();
     if area.width < LEAST.0 || area.height < LEAST.1 {
         let (w, h) = LEAST;
-        let words = tr!(app.out.lang, "{w}×{h} at least, please", "al menos {w}×{h}, por favor");
+        let words = tr!(
+            app.out.lang,
+            "{w}×{h} at least, please",
+            "al menos {w}×{h}, por favor"
+        );
         line(buffer, area, 0, vec![said(Tone::Bold, words)]);
     } else {
         whole(buffer, area, app);
@@ -41,18 +45,30 @@ pub fn draw(frame: &mut Frame, app: &App) {
 
 fn whole(buffer: &mut Buffer, area: Rect, app: &App) {
     let foot = 3 + SENTENCE;
-    let body = Rect { y: area.y + 1, height: area.height - 1 - foot, ..area };
+    let body = Rect {
+        y: area.y + 1,
+        height: area.height - 1 - foot,
+        ..area
+    };
     header(buffer, area, app);
     let decision = if app.listing {
         list::draw(buffer, body, app);
         let row = app.pools.chosen();
-        row.map(|row| (row.key.name.to_string(), row.decision.as_ref(), row.bounds, row.seen))
+        row.map(|row| {
+            (
+                row.key.name.to_string(),
+                row.decision.as_ref(),
+                row.bounds,
+                row.seen,
+            )
+        })
     } else {
         panes::draw(buffer, body, app);
         app.title().map(|(_, moment, name)| {
             let (spec, status) = (&moment.pool.spec, moment.status());
-            let seen =
-                status.is_some_and(|status| status.observed_generation >= moment.pool.metadata.generation);
+            let seen = status.is_some_and(|status| {
+                status.observed_generation >= moment.pool.metadata.generation
+            });
             let decision = status.and_then(|status| status.decision.as_ref());
             (name, decision, (spec.min_replicas, spec.max_replicas), seen)
         })
@@ -72,13 +88,21 @@ fn header(buffer: &mut Buffer, area: Rect, app: &App) {
     let when = match app.frozen {
         Some((at, _)) if !app.listing => {
             let ago = minutes(time(app.now) - time(at));
-            let words = tr!(lang, " ❚❚ {clock} ({ago} ago) ", " ❚❚ {clock} (hace {ago}) ");
+            let words = tr!(
+                lang,
+                " ❚❚ {clock} ({ago} ago) ",
+                " ❚❚ {clock} (hace {ago}) "
+            );
             said(Tone::Chosen, words)
         }
         _ => live(app),
     };
-    let room =
-        Rect { width: area.width.saturating_sub(u16::try_from(when.width()).unwrap_or(0) + 1), ..area };
+    let room = Rect {
+        width: area
+            .width
+            .saturating_sub(u16::try_from(when.width()).unwrap_or(0) + 1),
+        ..area
+    };
     right(buffer, area, 0, vec![when]);
     let [trouble, limit, well] = app.pools.totals();
     let spans = if let Some((opened, moment, name)) = app.title().filter(|_| !app.listing) {
@@ -88,26 +112,66 @@ fn header(buffer: &mut Buffer, area: Rect, app: &App) {
         let workers = if desired.is_none() || moment.replicas == desired {
             number(moment.replicas)
         } else {
-            spelled(app.look.ascii, format!("{} → {}", number(moment.replicas), number(desired)))
+            spelled(
+                app.look.ascii,
+                format!("{} → {}", number(moment.replicas), number(desired)),
+            )
         };
         let (min, max) = (moment.pool.spec.min_replicas, moment.pool.spec.max_replicas);
-        let bounds = if area.width < 100 { String::new() } else { format!(" ({min}–{max})") };
+        let bounds = if area.width < 100 {
+            String::new()
+        } else {
+            format!(" ({min}–{max})")
+        };
         let workers = format!("  {workers} workers{bounds}  ");
-        let reason = status.and_then(|status| status.decision.as_ref()).map_or("?", |it| &*it.reason);
-        let mut spans = vec![said(Tone::Dim, format!("{}/", opened.key.namespace)), said(Tone::Bold, name)];
+        let reason = status
+            .and_then(|status| status.decision.as_ref())
+            .map_or("?", |it| &*it.reason);
+        let mut spans = vec![
+            said(Tone::Dim, format!("{}/", opened.key.namespace)),
+            said(Tone::Bold, name),
+        ];
         spans.extend([said(Tone::Plain, workers), said(Tone::Bold, reason)]);
         if trouble > 0 {
-            let words = tr!(lang, "  ⚠ {trouble} in trouble (b)", "  ⚠ {trouble} con problemas (b)");
+            let words = tr!(
+                lang,
+                "  ⚠ {trouble} in trouble (b)",
+                "  ⚠ {trouble} con problemas (b)"
+            );
             spans.push(said(Tone::Bad, words));
         }
         spans
     } else {
         let all = trouble + limit + well;
         vec![
-            said(Tone::Bold, if all == 1 { "1 pool".to_owned() } else { format!("{all} pools") }),
-            said(Tone::Dim, if area.width < 100 { "  ".to_owned() } else { format!(" {}  ", app.place) }),
-            said(Tone::Bad, tr!(lang, "⚠ {trouble} in trouble  ", "⚠ {trouble} con problemas  ")),
-            said(Tone::Warn, tr!(lang, "▲ {limit} at a limit  ", "▲ {limit} en un límite  ")),
+            said(
+                Tone::Bold,
+                if all == 1 {
+                    "1 pool".to_owned()
+                } else {
+                    format!("{all} pools")
+                },
+            ),
+            said(
+                Tone::Dim,
+                if area.width < 100 {
+                    "  ".to_owned()
+                } else {
+                    format!(" {}  ", app.place)
+                },
+            ),
+            said(
+                Tone::Bad,
+                tr!(
+                    lang,
+                    "⚠ {trouble} in trouble  ",
+                    "⚠ {trouble} con problemas  "
+                ),
+            ),
+            said(
+                Tone::Warn,
+                tr!(lang, "▲ {limit} at a limit  ", "▲ {limit} en un límite  "),
+            ),
             said(Tone::Good, tr!(lang, "✓ {well} well", "✓ {well} bien")),
         ]
     };
@@ -119,17 +183,25 @@ fn live(app: &App) -> Span<'static> {
     let (lang, clock) = (app.out.lang, app.out.clock(app.now));
     let moment = app.moment().filter(|_| !app.listing);
     if app.listing && app.pools.trouble.is_some() {
-        return said(Tone::Bad, tr!(lang, "✖ not watched {clock}", "✖ sin seguimiento {clock}"));
+        return said(
+            Tone::Bad,
+            tr!(lang, "✖ not watched {clock}", "✖ sin seguimiento {clock}"),
+        );
     }
     match moment.filter(|moment| moment.facts(app.now).is_none() && moment.looked() != moment.at) {
-        _ if moment.is_some_and(|moment| moment.blind.is_some()) => {
-            said(Tone::Bad, tr!(lang, "✖ no facts {clock}", "✖ sin datos {clock}"))
-        }
+        _ if moment.is_some_and(|moment| moment.blind.is_some()) => said(
+            Tone::Bad,
+            tr!(lang, "✖ no facts {clock}", "✖ sin datos {clock}"),
+        ),
         Some(moment) => {
             let age = minutes(time(app.now) - time(moment.looked()));
             said(
                 Tone::Bad,
-                tr!(lang, "✖ no look for {age} {clock}", "✖ sin lectura desde hace {age} {clock}"),
+                tr!(
+                    lang,
+                    "✖ no look for {age} {clock}",
+                    "✖ sin lectura desde hace {age} {clock}"
+                ),
             )
         }
         None => said(Tone::Good, tr!(lang, "● live {clock}", "● en vivo {clock}")),
@@ -139,12 +211,27 @@ fn live(app: &App) -> Span<'static> {
 /// A line with the keys, or with what was said last.
 fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
-    line(buffer, area, 0, vec![said(Tone::Dim, "─".repeat(usize::from(area.width)))]);
-    let inner = Rect { x: area.x + 1, width: area.width - 2, height: 1, ..area };
+    line(
+        buffer,
+        area,
+        0,
+        vec![said(Tone::Dim, "─".repeat(usize::from(area.width)))],
+    );
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width - 2,
+        height: 1,
+        ..area
+    };
     if let Some(notice) = app.notice() {
         let tone = if notice.bad { Tone::Bad } else { Tone::Good };
         let sign = if notice.bad { "⚠" } else { "✓" };
-        return line(buffer, inner, 0, vec![said(tone, format!(" {sign} {} ", notice.text))]);
+        return line(
+            buffer,
+            inner,
+            0,
+            vec![said(tone, format!(" {sign} {} ", notice.text))],
+        );
     }
     if app.mode == Mode::Filter || !app.pools.filter.is_empty() && app.listing {
         let cursor = if app.mode == Mode::Filter { "█" } else { "" };
@@ -153,17 +240,28 @@ fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
             buffer,
             inner,
             0,
-            vec![said(Tone::Bold, words), said(Tone::Plain, format!("{}{cursor} ", app.pools.filter))],
+            vec![
+                said(Tone::Bold, words),
+                said(Tone::Plain, format!("{}{cursor} ", app.pools.filter)),
+            ],
         );
     }
     let writes = if app.readonly {
         tr!(lang, "read-only  ", "solo lectura  ")
     } else {
-        tr!(lang, "s stress  n number  p pause  ", "s estrés  n número  p pausa  ")
+        tr!(
+            lang,
+            "s stress  n number  p pause  ",
+            "s estrés  n número  p pausa  "
+        )
     };
     let narrow = area.width < 110;
     let moves = if app.listing {
-        tr!(lang, "↑↓ enter open  / filter  ", "↑↓ enter abrir  / filtrar  ")
+        tr!(
+            lang,
+            "↑↓ enter open  / filter  ",
+            "↑↓ enter abrir  / filtrar  "
+        )
     } else if narrow {
         tr!(lang, "←→ time  b pools  ", "←→ tiempo  b pools  ")
     } else {
@@ -173,7 +271,11 @@ fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
             "←→ tiempo  [ ] decisiones  espacio congelar  tab panel  b pools  "
         )
     };
-    let words = tr!(lang, " {moves}{writes}? help  q quit ", " {moves}{writes}? ayuda  q salir ");
+    let words = tr!(
+        lang,
+        " {moves}{writes}? help  q quit ",
+        " {moves}{writes}? ayuda  q salir "
+    );
     line(buffer, inner, 0, vec![said(Tone::Dim, words)]);
 }
 
@@ -208,21 +310,50 @@ fn footer(buffer: &mut Buffer, area: Rect, app: &App, (name, decision, bounds, s
     let mut lines = wrap(&words, usize::from(area.width)).into_iter();
     let first = lines.next().unwrap_or_default();
     // What does not fit into the last line is cut with a sign.
-    for (row, text) in [first, lines.collect::<Vec<_>>().join(" ")].into_iter().enumerate() {
-        line(buffer, area, u16::try_from(row).unwrap_or(0), vec![said(tone, text)]);
+    for (row, text) in [first, lines.collect::<Vec<_>>().join(" ")]
+        .into_iter()
+        .enumerate()
+    {
+        line(
+            buffer,
+            area,
+            u16::try_from(row).unwrap_or(0),
+            vec![said(tone, text)],
+        );
     }
     // Of a moment that the operator remembers nobody knows what would have come next.
-    let Some(ahead_of) = &decision.next else { return };
+    let Some(ahead_of) = &decision.next else {
+        return;
+    };
     let known = [ahead_of.up.is_some(), ahead_of.down.is_some()];
     let next = ahead(&app.out, decision, bounds, at, wide);
-    let width = next.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    for (((row, (label, says)), known), (sign, tone)) in
-        (SENTENCE..).zip(next).zip(known).zip([("▲", Tone::Up), ("▼", Tone::Down)])
+    let width = next
+        .iter()
+        .map(|(label, _)| label.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (((row, (label, says)), known), (sign, tone)) in (SENTENCE..)
+        .zip(next)
+        .zip(known)
+        .zip([("▲", Tone::Up), ("▼", Tone::Down)])
     {
         // The sign says which way, where there is no room for words.
-        let label = if wide || !known { format!("{label:width$}  ") } else { String::new() };
-        let spans = [(tone, format!("{sign} ")), (Tone::Dim, label), (Tone::Plain, spelled(ascii, says))];
-        line(buffer, area, row, spans.map(|(tone, text)| said(tone, text)).into());
+        let label = if wide || !known {
+            format!("{label:width$}  ")
+        } else {
+            String::new()
+        };
+        let spans = [
+            (tone, format!("{sign} ")),
+            (Tone::Dim, label),
+            (Tone::Plain, spelled(ascii, says)),
+        ];
+        line(
+            buffer,
+            area,
+            row,
+            spans.map(|(tone, text)| said(tone, text)).into(),
+        );
     }
 }
 

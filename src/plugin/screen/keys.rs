@@ -92,7 +92,10 @@ pub fn action(key: KeyEvent) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return (key.code == KeyCode::Char('c')).then_some(Action::Quit);
     }
-    BINDINGS.iter().find(|binding| binding.keys.contains(&key.code)).map(|binding| binding.action)
+    BINDINGS
+        .iter()
+        .find(|binding| binding.keys.contains(&key.code))
+        .map(|binding| binding.action)
 }
 
 /// The keys and what they do, a line each.
@@ -100,11 +103,15 @@ pub fn action(key: KeyEvent) -> Option<Action> {
 pub fn help(lang: Lang, readonly: bool) -> Vec<(String, String)> {
     let mut lines: Vec<(String, String)> = Vec::new();
     for Binding { keys, action } in BINDINGS {
-        let Some(says) = says(*action, lang, readonly) else { continue };
+        let Some(says) = says(*action, lang, readonly) else {
+            continue;
+        };
         let shown: Vec<String> = keys.iter().copied().map(name).collect();
         match lines.last_mut() {
             // Two directions of one thing share a line.
-            Some((before, same)) if *same == says => *before = format!("{before}  {}", shown.join(" ")),
+            Some((before, same)) if *same == says => {
+                *before = format!("{before}  {}", shown.join(" "))
+            }
             _ => lines.push((shown.join(" "), says)),
         }
     }
@@ -112,7 +119,10 @@ pub fn help(lang: Lang, readonly: bool) -> Vec<(String, String)> {
 }
 
 fn says(action: Action, lang: Lang, readonly: bool) -> Option<String> {
-    let writes = matches!(action, Action::Stress | Action::Scale | Action::Pause | Action::Resume);
+    let writes = matches!(
+        action,
+        Action::Stress | Action::Scale | Action::Pause | Action::Resume
+    );
     (!(readonly && writes)).then(|| match action {
         Action::Quit => tr!(lang, "quit (so does ctrl-c)", "salir (también ctrl-c)"),
         Action::Help => tr!(lang, "this help", "esta ayuda"),
@@ -123,28 +133,60 @@ fn says(action: Action, lang: Lang, readonly: bool) -> Option<String> {
         ),
         Action::Open => tr!(lang, "open the pool", "abrir el pool"),
         Action::Pools => tr!(lang, "all pools", "todos los pools"),
-        Action::Filter => tr!(lang, "filter: name, reason, !not", "filtrar: nombre, motivo, !no"),
+        Action::Filter => tr!(
+            lang,
+            "filter: name, reason, !not",
+            "filtrar: nombre, motivo, !no"
+        ),
         Action::Move(-1 | 1) => tr!(lang, "row, or scroll", "fila, o desplazar"),
         Action::Move(_) => tr!(lang, "ten rows", "diez filas"),
         Action::Time(_) => tr!(lang, "earlier, later", "antes, después"),
-        Action::Decision(_) => tr!(lang, "decision before, after", "decisión anterior, siguiente"),
+        Action::Decision(_) => tr!(
+            lang,
+            "decision before, after",
+            "decisión anterior, siguiente"
+        ),
         Action::Freeze => tr!(lang, "freeze and follow", "congelar y seguir"),
-        Action::First => tr!(lang, "first row, or the beginning", "primera fila, o el comienzo"),
+        Action::First => tr!(
+            lang,
+            "first row, or the beginning",
+            "primera fila, o el comienzo"
+        ),
         Action::Last => tr!(lang, "last row, or now", "última fila, o ahora"),
         Action::Range(_) => tr!(lang, "less or more time", "menos o más tiempo"),
         Action::Pane => {
-            tr!(lang, "workers, decision or history large", "workers, decisión o historial en grande")
+            tr!(
+                lang,
+                "workers, decision or history large",
+                "workers, decisión o historial en grande"
+            )
         }
         Action::Language => tr!(lang, "en español", "in English"),
-        Action::Stress => tr!(lang, "stress: push a burst of tasks", "stress: enviar una ráfaga de tareas"),
+        Action::Stress => tr!(
+            lang,
+            "stress: push a burst of tasks",
+            "stress: enviar una ráfaga de tareas"
+        ),
         Action::Scale => {
-            tr!(lang, "number: pin the workers, or auto", "número: fijar los workers, o auto")
+            tr!(
+                lang,
+                "number: pin the workers, or auto",
+                "número: fijar los workers, o auto"
+            )
         }
         Action::Pause => {
-            tr!(lang, "pause: change nothing for a while", "pausa: no cambiar nada por un tiempo")
+            tr!(
+                lang,
+                "pause: change nothing for a while",
+                "pausa: no cambiar nada por un tiempo"
+            )
         }
         Action::Resume => {
-            tr!(lang, "resume: the rules decide again", "reanudar: las reglas deciden de nuevo")
+            tr!(
+                lang,
+                "resume: the rules decide again",
+                "reanudar: las reglas deciden de nuevo"
+            )
         }
     })
 }
@@ -168,7 +210,11 @@ mod tests {
 
     #[test]
     fn no_key_means_two_things() {
-        let mut all: Vec<KeyCode> = BINDINGS.iter().flat_map(|binding| binding.keys).copied().collect();
+        let mut all: Vec<KeyCode> = BINDINGS
+            .iter()
+            .flat_map(|binding| binding.keys)
+            .copied()
+            .collect();
         let count = all.len();
         all.sort_by_key(|key| format!("{key:?}"));
         all.dedup();

@@ -24,18 +24,38 @@ impl Lanes {
     #[must_use]
     pub fn of(past: &Past, pool: &Pool, now: Timestamp) -> Self {
         let now = time(now).0;
-        let longest = |spans: &mut dyn Iterator<Item = Millis>| spans.map(|span| span.0).max().unwrap_or(0);
+        let longest =
+            |spans: &mut dyn Iterator<Item = Millis>| spans.map(|span| span.0).max().unwrap_or(0);
         let cooldown = longest(&mut pool.rules.iter().map(|rules| rules.up.cooldown));
-        let quiet = longest(&mut pool.rules.iter().filter_map(|rules| Some(rules.down.as_ref()?.cooldown)));
-        let ends = past.moments().skip(1).map(|moment| time(moment.at).0).chain([now]);
+        let quiet = longest(
+            &mut pool
+                .rules
+                .iter()
+                .filter_map(|rules| Some(rules.down.as_ref()?.cooldown)),
+        );
+        let ends = past
+            .moments()
+            .skip(1)
+            .map(|moment| time(moment.at).0)
+            .chain([now]);
         let mut lanes = Self::default();
         for (moment, end) in past.moments().zip(ends) {
-            let Some(memory) = moment.status().and_then(|status| status.memory.as_ref()) else { continue };
-            let MemoryStatus { last_up, last_change, idle_since, .. } = memory;
-            let started = |at: &Option<Timestamp>, span| at.map(|at| (time(at).0, time(at).0 + span));
+            let Some(memory) = moment.status().and_then(|status| status.memory.as_ref()) else {
+                continue;
+            };
+            let MemoryStatus {
+                last_up,
+                last_change,
+                idle_since,
+                ..
+            } = memory;
+            let started =
+                |at: &Option<Timestamp>, span| at.map(|at| (time(at).0, time(at).0 + span));
             lanes.up.extend(started(last_up, cooldown));
             lanes.down.extend(started(last_change, quiet));
-            lanes.idle.extend(idle_since.map(|since| (time(since).0, end)));
+            lanes
+                .idle
+                .extend(idle_since.map(|since| (time(since).0, end)));
         }
         for Change { at, from, to, .. } in past.changes(past.opened()) {
             let at = time(*at).0;
@@ -80,19 +100,32 @@ mod tests {
         stage.play(400);
         let opened = stage.app.opened.as_ref().expect("it is open");
         let pool = opened.wishes.as_ref().expect("it can work").pool();
-        let changes: Vec<_> =
-            opened.past.changes(at(400)).iter().map(|change| (change.to - change.from, change.at)).collect();
+        let changes: Vec<_> = opened
+            .past
+            .changes(at(400))
+            .iter()
+            .map(|change| (change.to - change.from, change.at))
+            .collect();
         let lanes = Lanes::of(&opened.past, pool, at(stage.second));
-        let begins =
-            |lane: &[Window], at| lane.iter().any(|(start, end)| (*start..*end).contains(&time(at).0));
+        let begins = |lane: &[Window], at| {
+            lane.iter()
+                .any(|(start, end)| (*start..*end).contains(&time(at).0))
+        };
         for (step, at) in changes {
-            assert!(begins(&lanes.down, at), "any change starts the pause before a scale-down");
+            assert!(
+                begins(&lanes.down, at),
+                "any change starts the pause before a scale-down"
+            );
             assert_eq!(
                 step > 0,
                 begins(&lanes.up, at),
                 "only a scale-up starts the pause before the next one"
             );
-            assert_eq!(step < 0, begins(&lanes.idle, at), "and none goes where it was not calm: {lanes:?}");
+            assert_eq!(
+                step < 0,
+                begins(&lanes.idle, at),
+                "and none goes where it was not calm: {lanes:?}"
+            );
         }
     }
 

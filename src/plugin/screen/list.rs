@@ -12,7 +12,15 @@ use ratatui::text::Span;
 /// Draws the rows around the cursor.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
-    title(buffer, area, &tr!(lang, "Pools, problems first", "Pools, primero los problemas"));
+    title(
+        buffer,
+        area,
+        &tr!(
+            lang,
+            "Pools, problems first",
+            "Pools, primero los problemas"
+        ),
+    );
     let area = below(area, 1);
     let names = [
         tr!(lang, "POOL", "GRUPO"),
@@ -26,11 +34,23 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     line(buffer, area, 0, vec![said(Tone::Dim, head)]);
     let area = below(area, 1);
     if app.pools.shown(0).next().is_none() {
-        let words = match (&app.pools.trouble, app.pools.whole, app.pools.filter.is_empty()) {
+        let words = match (
+            &app.pools.trouble,
+            app.pools.whole,
+            app.pools.filter.is_empty(),
+        ) {
             (Some(trouble), ..) => trouble.clone(),
-            (None, false, _) => tr!(lang, "waiting for the API server …", "esperando al servidor de API …"),
+            (None, false, _) => tr!(
+                lang,
+                "waiting for the API server …",
+                "esperando al servidor de API …"
+            ),
             (None, true, false) => {
-                tr!(lang, "No pool matches the filter.", "Ningún pool coincide con el filtro.")
+                tr!(
+                    lang,
+                    "No pool matches the filter.",
+                    "Ningún pool coincide con el filtro."
+                )
             }
             (None, true, true) => tr!(
                 lang,
@@ -51,7 +71,14 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         let y = u16::try_from(at).unwrap_or(0);
         line(buffer, area, y, pool(app, row, area.width));
         if skip + at == place {
-            buffer.set_style(Rect { y: area.y + y, height: 1, ..area }, Tone::Chosen.style());
+            buffer.set_style(
+                Rect {
+                    y: area.y + y,
+                    height: 1,
+                    ..area
+                },
+                Tone::Chosen.style(),
+            );
         }
     }
 }
@@ -60,22 +87,40 @@ fn pool(app: &App, row: &Row, width: u16) -> Vec<Span<'static>> {
     let number = |n: Option<i32>| n.map_or("?".to_owned(), |n| n.to_string());
     let workers = match (row.replicas, row.desired) {
         (now, wanted) if now == wanted || wanted.is_none() => number(now),
-        (now, wanted) => spelled(app.look.ascii, format!("{} → {}", number(now), number(wanted))),
+        (now, wanted) => spelled(
+            app.look.ascii,
+            format!("{} → {}", number(now), number(wanted)),
+        ),
     };
     let [queue, busy, wait] = row.cells.clone();
     let nobody = tr!(app.out.lang, "nobody works", "nadie trabaja");
     let reason = if row.nobody { &nobody } else { row.reason() };
     // That nothing happens is said in one word: a thousand sentences would hide the one that matters.
     let sentence = match &row.decision {
-        Some(decision) if decision.reason != "Steady" && width >= 100 => {
-            spelled(app.look.ascii, app.out.sentence(&decision.sentence, decision.at))
-        }
+        Some(decision) if decision.reason != "Steady" && width >= 100 => spelled(
+            app.look.ascii,
+            app.out.sentence(&decision.sentence, decision.at),
+        ),
         _ => String::new(),
     };
     let (sign, tone) = rank(row.rank);
-    let all =
-        cells(width, "", &[row.key.to_string(), queue, busy, workers, wait, reason.to_owned()], &sentence);
-    vec![said(tone, sign), said(Tone::Plain, all.chars().skip(1).collect::<String>())]
+    let all = cells(
+        width,
+        "",
+        &[
+            row.key.to_string(),
+            queue,
+            busy,
+            workers,
+            wait,
+            reason.to_owned(),
+        ],
+        &sentence,
+    );
+    vec![
+        said(tone, sign),
+        said(Tone::Plain, all.chars().skip(1).collect::<String>()),
+    ]
 }
 
 /// The columns, the first as wide as there is room.

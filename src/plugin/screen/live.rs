@@ -53,7 +53,13 @@ impl Ears {
         let (sender, listed) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::list(cluster.clone(), everywhere, sender));
-        Self { cluster: Some(cluster), feed: None, listed, outcomes: mpsc::unbounded_channel(), tasks }
+        Self {
+            cluster: Some(cluster),
+            feed: None,
+            listed,
+            outcomes: mpsc::unbounded_channel(),
+            tasks,
+        }
     }
 
     /// Listens to what happened once, and to nothing else.
@@ -61,14 +67,24 @@ impl Ears {
     pub fn replaying(app: &mut App, replay: Replay) -> Self {
         let (sender, listed) = mpsc::unbounded_channel();
         // The receiver is right here.
-        for news in [Listed::Begin, Listed::Pool(Box::new(replay.pool().clone())), Listed::Whole] {
+        for news in [
+            Listed::Begin,
+            Listed::Pool(Box::new(replay.pool().clone())),
+            Listed::Whole,
+        ] {
             let _ = sender.send(news);
         }
         app.tick(replay.now());
         app.open(replay.pool());
         app.remember(&Key::of(replay.pool()), Vec::new());
         let feed = Some(Feed::Replay(Box::new(replay)));
-        Self { cluster: None, feed, listed, outcomes: mpsc::unbounded_channel(), tasks: JoinSet::new() }
+        Self {
+            cluster: None,
+            feed,
+            listed,
+            outcomes: mpsc::unbounded_channel(),
+            tasks: JoinSet::new(),
+        }
     }
 
     /// The time by which all happens.
@@ -92,7 +108,11 @@ impl Ears {
         while let Ok(listed) = self.listed.try_recv() {
             app.list(listed);
         }
-        while let Some(Some(news)) = self.feed.as_mut().and_then(|feed| feed.next().now_or_never()) {
+        while let Some(Some(news)) = self
+            .feed
+            .as_mut()
+            .and_then(|feed| feed.next().now_or_never())
+        {
             app.hear(news, self.now());
         }
     }
@@ -111,7 +131,11 @@ impl Ears {
 
     /// Listens to this pool from now on; who is listened to already goes on.
     pub fn open(&mut self, app: &mut App, cluster: &Cluster, pool: &WorkerPool) {
-        if app.opened.as_ref().is_none_or(|opened| opened.key != Key::of(pool)) {
+        if app
+            .opened
+            .as_ref()
+            .is_none_or(|opened| opened.key != Key::of(pool))
+        {
             self.feed = Some(Feed::open(cluster, pool));
             let (cluster, key, sender) = (cluster.clone(), Key::of(pool), self.outcomes.0.clone());
             self.tasks.spawn(async move {
@@ -125,7 +149,9 @@ impl Ears {
 
     /// Begins what a key asked for.
     pub fn begin(&mut self, effect: Effect) {
-        let (sender, Some(cluster)) = (self.outcomes.0.clone(), &self.cluster) else { return };
+        let (sender, Some(cluster)) = (self.outcomes.0.clone(), &self.cluster) else {
+            return;
+        };
         let within = |key: &Key| cluster.within(&key.namespace);
         match effect {
             Effect::Quit => {}
@@ -134,7 +160,8 @@ impl Ears {
                 self.tasks.spawn(async move {
                     let pool = cluster.pool(Some(&key.name)).await;
                     // Nobody listens any more only when the program ends.
-                    let _ = sender.send(Outcome::Opened(Box::new(pool.map(|pool| (cluster, pool)))));
+                    let _ =
+                        sender.send(Outcome::Opened(Box::new(pool.map(|pool| (cluster, pool)))));
                 });
             }
             Effect::Do(key, deed) => {
@@ -166,23 +193,39 @@ async fn perform(cluster: &Cluster, name: &str, deed: Deed) -> anyhow::Result<bo
         Deed::Stress(tasks) => {
             let pool = cluster.pool(Some(name)).await?;
             let mut link = Link::new(cluster, &pool).await?;
-            push_burst(&mut link, &queue(&pool)?, Burst { tasks, task_seconds: TASK_SECONDS }).await?;
-            cluster.out.data_at(Timestamp::now(), &super::super::line::stress(tasks))?;
+            push_burst(
+                &mut link,
+                &queue(&pool)?,
+                Burst {
+                    tasks,
+                    task_seconds: TASK_SECONDS,
+                },
+            )
+            .await?;
+            cluster
+                .out
+                .data_at(Timestamp::now(), &super::super::line::stress(tasks))?;
             Ok(true)
         }
         Deed::Scale(pin, span) => Box::pin(scale::run(cluster, Some(name), pin, span)).await,
-        Deed::Pause(span, reason) => pause::pause(cluster, Some(name), pause::Terms { span, reason }).await,
+        Deed::Pause(span, reason) => {
+            pause::pause(cluster, Some(name), pause::Terms { span, reason }).await
+        }
         Deed::Resume => pause::resume(cluster, Some(name)).await,
     }
 }
 
 /// Shows the screen until a key or a signal ends it; the terminal is as it was afterwards, even after a panic.
 pub async fn run(mut ears: Ears, mut app: App) -> anyhow::Result<bool> {
-    guarded(async |terminal| show(terminal, &mut ears, &mut app).await).await.map(|()| true)
+    guarded(async |terminal| show(terminal, &mut ears, &mut app).await)
+        .await
+        .map(|()| true)
 }
 
 /// Takes the terminal and gives it back as it was.
-pub async fn guarded(show: impl AsyncFnOnce(DefaultTerminal) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub async fn guarded(
+    show: impl AsyncFnOnce(DefaultTerminal) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     // This sets the panic's hook, too.
     let terminal = ratatui::try_init().context("the terminal cannot be used")?;
     let ended = show(terminal).await;

@@ -78,11 +78,21 @@ pub async fn run(cluster: &Cluster, wanted: &Interactive) -> anyhow::Result<bool
     if let Some(pool) = pool.as_ref().filter(|_| wanted.auto_scale) {
         let name = pool.name_any();
         let free = json!({"spec": {"replicas": null, "suspend": false}});
-        Box::pin(change(cluster, &format!("leaving WorkerPool {name} to its rules"), &name, free)).await?;
+        Box::pin(change(
+            cluster,
+            &format!("leaving WorkerPool {name} to its rules"),
+            &name,
+            free,
+        ))
+        .await?;
     }
     let mut quiet = cluster.clone();
     quiet.out = out.keeping();
-    let namespace = if wanted.all_namespaces { "*" } else { &cluster.namespace };
+    let namespace = if wanted.all_namespaces {
+        "*"
+    } else {
+        &cluster.namespace
+    };
     let place = format!("{}/{namespace}", cluster.context);
     let mut app = App::new(out.clone(), look, wanted.readonly, place, Timestamp::now());
     let mut ears = Ears::new(quiet.clone(), wanted.all_namespaces);
@@ -120,5 +130,8 @@ fn look(out: &Out, wanted: &Interactive) -> anyhow::Result<Look> {
     }
     let poor = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term == "linux");
     let svg = wanted.output == snapshot::Form::Svg;
-    Ok(Look { ascii: wanted.ascii || poor && !wanted.snapshot, color: svg || out.color() })
+    Ok(Look {
+        ascii: wanted.ascii || poor && !wanted.snapshot,
+        color: svg || out.color(),
+    })
 }

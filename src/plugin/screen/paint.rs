@@ -63,33 +63,73 @@ pub fn line(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>
         return;
     }
     let cut = line.width() > usize::from(area.width);
-    let width = u16::try_from(line.width()).unwrap_or(u16::MAX).min(area.width);
-    buffer.set_style(Rect { y: area.y + row, height: 1, width, ..area }, Style::reset());
+    let width = u16::try_from(line.width())
+        .unwrap_or(u16::MAX)
+        .min(area.width);
+    buffer.set_style(
+        Rect {
+            y: area.y + row,
+            height: 1,
+            width,
+            ..area
+        },
+        Style::reset(),
+    );
     let end = buffer.set_line(area.x, area.y + row, &line, area.width).0;
-    if cut && let Some(cell) = buffer.cell_mut((end.clamp(area.x + 1, area.right()) - 1, area.y + row)) {
+    if cut
+        && let Some(cell) = buffer.cell_mut((end.clamp(area.x + 1, area.right()) - 1, area.y + row))
+    {
         cell.set_symbol("…");
     }
 }
 
 /// The same at the right end.
 pub fn right(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>) {
-    let width =
-        u16::try_from(spans.iter().map(Span::width).sum::<usize>()).unwrap_or(u16::MAX).min(area.width);
-    line(buffer, Rect { x: area.right() - width, width, ..area }, row, spans);
+    let width = u16::try_from(spans.iter().map(Span::width).sum::<usize>())
+        .unwrap_or(u16::MAX)
+        .min(area.width);
+    line(
+        buffer,
+        Rect {
+            x: area.right() - width,
+            width,
+            ..area
+        },
+        row,
+        spans,
+    );
 }
 
 /// A title over a pane, with a line to its end.
 pub fn title(buffer: &mut Buffer, area: Rect, text: &str) {
-    line(buffer, area, 0, vec![said(Tone::Dim, "─".repeat(usize::from(area.width)))]);
-    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    line(buffer, inner, 0, vec![said(Tone::Bold, format!(" {text} "))]);
+    line(
+        buffer,
+        area,
+        0,
+        vec![said(Tone::Dim, "─".repeat(usize::from(area.width)))],
+    );
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    };
+    line(
+        buffer,
+        inner,
+        0,
+        vec![said(Tone::Bold, format!(" {text} "))],
+    );
 }
 
 /// What is left of `area` below so many rows.
 #[must_use]
 pub fn below(area: Rect, rows: u16) -> Rect {
     let rows = rows.min(area.height);
-    Rect { y: area.y + rows, height: area.height - rows, ..area }
+    Rect {
+        y: area.y + rows,
+        height: area.height - rows,
+        ..area
+    }
 }
 
 /// Breaks a text into lines of at most `width`, between words.
@@ -149,14 +189,23 @@ pub fn without_signs(buffer: &mut Buffer) {
 /// Two signs where one would say something else.
 #[must_use]
 pub fn spelled(ascii: bool, text: String) -> String {
-    if ascii { text.replace('→', "->").replace('≤', "<=").replace('≥', ">=") } else { text }
+    if ascii {
+        text.replace('→', "->")
+            .replace('≤', "<=")
+            .replace('≥', ">=")
+    } else {
+        text
+    }
 }
 
 /// A frame as text, without what stands to the right of it.
 #[must_use]
 pub fn text(buffer: &Buffer) -> String {
     let lines = rows(buffer).map(|row| {
-        let line: String = row.into_iter().map(|(_, cell)| cell.symbol().to_owned()).collect();
+        let line: String = row
+            .into_iter()
+            .map(|(_, cell)| cell.symbol().to_owned())
+            .collect();
         line.trim_end().to_owned()
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -23,11 +23,22 @@ const LOWER: u16 = 13;
 /// Draws the pool that is open.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let lower = (area.height * 9 / 20).min(LOWER);
-    let upper = (area.height - lower).max(PANEL).min(area.height.saturating_sub(3));
+    let upper = (area.height - lower)
+        .max(PANEL)
+        .min(area.height.saturating_sub(3));
     let wide = if app.out.lang == Lang::Es { 37 } else { 31 };
-    let left = Rect { width: wide, height: upper, ..area };
+    let left = Rect {
+        width: wide,
+        height: upper,
+        ..area
+    };
     panel(buffer, left, app);
-    let charts = Rect { x: area.x + wide + 1, width: area.width - wide - 1, height: upper, ..area };
+    let charts = Rect {
+        x: area.x + wide + 1,
+        width: area.width - wide - 1,
+        height: upper,
+        ..area
+    };
     let Some(opened) = &app.opened else { return };
     let (from, to) = app.window();
     let scene = Scene {
@@ -52,7 +63,15 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let count = u16::try_from(all.len()).unwrap_or(1);
     for (i, draw) in (0..).zip(all) {
         let (start, end) = (lower.width * i / count, lower.width * (i + 1) / count);
-        draw(buffer, Rect { x: lower.x + start, width: end - start, ..lower }, app);
+        draw(
+            buffer,
+            Rect {
+                x: lower.x + start,
+                width: end - start,
+                ..lower
+            },
+            app,
+        );
     }
 }
 
@@ -61,9 +80,16 @@ fn panel(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(moment) = app.moment() else { return };
     let (lang, at) = (app.out.lang, app.at());
     let why = moment.blind.as_deref().unwrap_or("?");
-    let panel = Panel::new(&moment.pool, moment.facts(at).ok_or(why), moment.replicas, at);
+    let panel = Panel::new(
+        &moment.pool,
+        moment.facts(at).ok_or(why),
+        moment.replicas,
+        at,
+    );
     let short = |value: String| match value.split_once(" (") {
-        Some((word, rest)) if word == "?" || rest.starts_with(|letter: char| letter.is_uppercase()) => {
+        Some((word, rest))
+            if word == "?" || rest.starts_with(|letter: char| letter.is_uppercase()) =>
+        {
             word.to_owned()
         }
         _ => value,
@@ -87,20 +113,41 @@ fn panel(buffer: &mut Buffer, area: Rect, app: &App) {
         line(buffer, area, row, spans);
     }
     let between = u16::try_from(OLDEST + 1).unwrap_or(0);
-    line(buffer, area, between, vec![said(Tone::Dim, "─".repeat(usize::from(area.width) - 1))]);
+    line(
+        buffer,
+        area,
+        between,
+        vec![said(Tone::Dim, "─".repeat(usize::from(area.width) - 1))],
+    );
     let age = Millis((time(at) - time(moment.looked())).0.max(0));
     let age = minutes(Millis(age.0 / 1000 * 1000));
     let (tone, words) = match &moment.blind {
         Some(why) => (Tone::Bad, format!("? {why}")),
         None => (Tone::Dim, tr!(lang, "read {age} ago", "leído hace {age}")),
     };
-    let words = wrap(&words, usize::from(area.width) - 1).into_iter().map(|text| said(tone, text));
-    let empty = moment.facts(at).map_or(Vec::new(), |facts| drained(lang, facts));
+    let words = wrap(&words, usize::from(area.width) - 1)
+        .into_iter()
+        .map(|text| said(tone, text));
+    let empty = moment
+        .facts(at)
+        .map_or(Vec::new(), |facts| drained(lang, facts));
     let legend = [
-        tr!(lang, "█ busy  ░ idle  ━ wanted", "█ ocupado  ░ libre  ━ deseado"),
-        tr!(lang, "▲▼ decision  ╌ limit  ? unknown", "▲▼ decisión  ╌ umbral  ? sin datos"),
+        tr!(
+            lang,
+            "█ busy  ░ idle  ━ wanted",
+            "█ ocupado  ░ libre  ━ deseado"
+        ),
+        tr!(
+            lang,
+            "▲▼ decision  ╌ limit  ? unknown",
+            "▲▼ decisión  ╌ umbral  ? sin datos"
+        ),
     ];
-    let beside = empty.into_iter().chain([String::new()]).chain(legend).map(|text| said(Tone::Dim, text));
+    let beside = empty
+        .into_iter()
+        .chain([String::new()])
+        .chain(legend)
+        .map(|text| said(Tone::Dim, text));
     for (row, text) in (between + 4..area.height).zip(words.chain(beside)) {
         line(buffer, area, row, vec![text]);
     }
@@ -108,10 +155,18 @@ fn panel(buffer: &mut Buffer, area: Rect, app: &App) {
 
 /// How long the queue takes to be empty with the workers there are, and with one and two more.
 fn drained(lang: Lang, facts: &Facts) -> Vec<String> {
-    let known = facts.mean.zip(facts.live).filter(|(_, live)| *live > 0 && facts.ready > 0);
-    let Some((mean, live)) = known else { return Vec::new() };
+    let known = facts
+        .mean
+        .zip(facts.live)
+        .filter(|(_, live)| *live > 0 && facts.ready > 0);
+    let Some((mean, live)) = known else {
+        return Vec::new();
+    };
     let millis = |workers: u64| {
-        u64::try_from(mean.as_millis()).unwrap_or(u64::MAX).saturating_mul(facts.ready) / workers
+        u64::try_from(mean.as_millis())
+            .unwrap_or(u64::MAX)
+            .saturating_mul(facts.ready)
+            / workers
     };
     let line = |n: u64| {
         let span = minutes(Millis(i64::try_from(millis(n)).unwrap_or(i64::MAX)));
@@ -130,21 +185,44 @@ fn workers(buffer: &mut Buffer, area: Rect, app: &App) {
     let name = match moment.facts(at) {
         None => "Workers: ?".to_owned(),
         Some(_) if !staff.known => {
-            tr!(lang, "Workers: {wanted}, not told by name", "Workers: {wanted}, sin saber cuáles")
+            tr!(
+                lang,
+                "Workers: {wanted}, not told by name",
+                "Workers: {wanted}, sin saber cuáles"
+            )
         }
         Some(_) => {
-            tr!(lang, "Workers: {there} of {wanted} registered", "Workers: {there} de {wanted} registrados")
+            tr!(
+                lang,
+                "Workers: {there} of {wanted} registered",
+                "Workers: {there} de {wanted} registrados"
+            )
         }
     };
     title(buffer, area, &name);
-    let area = below(Rect { width: area.width.saturating_sub(2), ..area }, 1);
+    let area = below(
+        Rect {
+            width: area.width.saturating_sub(2),
+            ..area
+        },
+        1,
+    );
     let room = usize::from(area.height);
-    let skip = if app.pane == Pane::Workers { app.scroll.min(there.saturating_sub(room)) } else { 0 };
+    let skip = if app.pane == Pane::Workers {
+        app.scroll.min(there.saturating_sub(room))
+    } else {
+        0
+    };
     let more = there.saturating_sub(skip + room);
     for (row, worker) in (0..area.height).zip(staff.rows.iter().skip(skip)) {
         if more > 0 && row + 1 == area.height {
             let more = more + 1;
-            line(buffer, area, row, vec![said(Tone::Dim, tr!(lang, "… {more} more", "… {more} más"))]);
+            line(
+                buffer,
+                area,
+                row,
+                vec![said(Tone::Dim, tr!(lang, "… {more} more", "… {more} más"))],
+            );
             break;
         }
         let (sign, tone, word) = match worker.doing {
@@ -162,11 +240,22 @@ fn workers(buffer: &mut Buffer, area: Rect, app: &App) {
             None => String::new(),
         };
         let state = format!("{sign} {word:<8}{since:>7}{cpu:>5} ");
-        let name = usize::from(area.width).saturating_sub(state.chars().count() + 10).max(5);
+        let name = usize::from(area.width)
+            .saturating_sub(state.chars().count() + 10)
+            .max(5);
         let skip = worker.name.chars().count().saturating_sub(name);
         let short: String = worker.name.chars().skip(skip).collect();
-        line(buffer, area, row, vec![said(tone, state), said(Tone::Plain, short)]);
-        let goes_tone = if worker.goes.is_some_and(|n| n <= staff.step) { Tone::Down } else { Tone::Dim };
+        line(
+            buffer,
+            area,
+            row,
+            vec![said(tone, state), said(Tone::Plain, short)],
+        );
+        let goes_tone = if worker.goes.is_some_and(|n| n <= staff.step) {
+            Tone::Down
+        } else {
+            Tone::Dim
+        };
         right(buffer, area, row, vec![said(goes_tone, goes)]);
     }
 }
@@ -174,14 +263,27 @@ fn workers(buffer: &mut Buffer, area: Rect, app: &App) {
 /// How the number came about, a step a line.
 fn trail(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
-    title(buffer, area, &tr!(lang, "How it was decided", "Cómo se decidió"));
+    title(
+        buffer,
+        area,
+        &tr!(lang, "How it was decided", "Cómo se decidió"),
+    );
     let area = below(area, 1);
-    let Some(decision) = app.moment().and_then(|moment| moment.status()?.decision.as_ref()) else { return };
+    let Some(decision) = app
+        .moment()
+        .and_then(|moment| moment.status()?.decision.as_ref())
+    else {
+        return;
+    };
     let narrow = area.width < 60;
     let label = |step: &str| {
         if narrow {
-            let step = step.replace("scaleUp.", "▲ ").replace("scaleDown.", "▼ ").replace("Percent", "");
-            step.replace("stabilizationWindowSeconds", "window").replace("utilization", "util")
+            let step = step
+                .replace("scaleUp.", "▲ ")
+                .replace("scaleDown.", "▼ ")
+                .replace("Percent", "");
+            step.replace("stabilizationWindowSeconds", "window")
+                .replace("utilization", "util")
         } else {
             step.to_owned()
         }
@@ -189,19 +291,40 @@ fn trail(buffer: &mut Buffer, area: Rect, app: &App) {
     let steps: Vec<_> = decision
         .trail
         .iter()
-        .map(|step| (label(&step.step), spelled(app.look.ascii, app.out.step(&step.says, decision.at))))
+        .map(|step| {
+            (
+                label(&step.step),
+                spelled(app.look.ascii, app.out.step(&step.says, decision.at)),
+            )
+        })
         .collect();
-    let width = steps.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let skip = if app.pane == Pane::Trail { app.scroll.min(steps.len().saturating_sub(1)) } else { 0 };
+    let width = steps
+        .iter()
+        .map(|(label, _)| label.chars().count())
+        .max()
+        .unwrap_or(0);
+    let skip = if app.pane == Pane::Trail {
+        app.scroll.min(steps.len().saturating_sub(1))
+    } else {
+        0
+    };
     for (row, (label, says)) in (0..area.height).zip(steps.into_iter().skip(skip)) {
         let label = format!("{label:width$} ");
-        line(buffer, area, row, vec![said(Tone::Dim, label), said(Tone::Plain, says)]);
+        line(
+            buffer,
+            area,
+            row,
+            vec![said(Tone::Dim, label), said(Tone::Plain, says)],
+        );
     }
 }
 
 /// Half of the pushes that led to a change were answered within this, and the slowest one; in milliseconds.
 fn reactions(changes: &[Change]) -> Option<(i32, i32)> {
-    let mut all: Vec<i32> = changes.iter().filter_map(|change| change.reaction_millis).collect();
+    let mut all: Vec<i32> = changes
+        .iter()
+        .filter_map(|change| change.reaction_millis)
+        .collect();
     all.sort_unstable();
     Some((*all.get(all.len().saturating_sub(1) / 2)?, *all.last()?))
 }
@@ -209,7 +332,10 @@ fn reactions(changes: &[Change]) -> Option<(i32, i32)> {
 /// The changes, the newest first.
 fn history(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
-    let changes = app.opened.as_ref().map_or(&[][..], |opened| opened.past.changes(app.at()));
+    let changes = app
+        .opened
+        .as_ref()
+        .map_or(&[][..], |opened| opened.past.changes(app.at()));
     let title_of = match reactions(changes) {
         Some((half, worst)) => tr!(
             lang,
@@ -224,21 +350,43 @@ fn history(buffer: &mut Buffer, area: Rect, app: &App) {
         return;
     }
     if changes.is_empty() {
-        let none = tr!(lang, "The number has not changed yet.", "El número no ha cambiado todavía.");
+        let none = tr!(
+            lang,
+            "The number has not changed yet.",
+            "El número no ha cambiado todavía."
+        );
         return line(buffer, area, 0, vec![said(Tone::Dim, none)]);
     }
-    let skip = if app.pane == Pane::History { app.scroll.min(changes.len() - 1) } else { 0 };
+    let skip = if app.pane == Pane::History {
+        app.scroll.min(changes.len() - 1)
+    } else {
+        0
+    };
     for (row, change) in (0..area.height).zip(changes.iter().rev().skip(skip)) {
-        let (sign, tone) = if change.to > change.from { ("▲", Tone::Up) } else { ("▼", Tone::Down) };
+        let (sign, tone) = if change.to > change.from {
+            ("▲", Tone::Up)
+        } else {
+            ("▼", Tone::Down)
+        };
         let old = time(app.now) - time(change.at) > Millis::seconds(20 * 3600);
         let day = if old {
-            change.at.to_zoned(app.out.zone().clone()).strftime("%m-%d ").to_string()
+            change
+                .at
+                .to_zoned(app.out.zone().clone())
+                .strftime("%m-%d ")
+                .to_string()
         } else {
             String::new()
         };
         let spans = vec![
             said(Tone::Dim, format!("{day}{} ", app.out.clock(change.at))),
-            said(tone, spelled(app.look.ascii, format!("{sign} {} → {} ", change.from, change.to))),
+            said(
+                tone,
+                spelled(
+                    app.look.ascii,
+                    format!("{sign} {} → {} ", change.from, change.to),
+                ),
+            ),
             said(Tone::Plain, spelled(app.look.ascii, told(change, &app.out))),
         ];
         line(buffer, area, row, spans);

@@ -3,7 +3,9 @@
 use super::super::facts::Facts;
 use super::super::feed::News;
 use super::super::hour::Look;
-use crate::api::{Change, DecisionStatus, MemoryStatus, WorkerPool, WorkerPoolStatus, time, timestamp};
+use crate::api::{
+    Change, DecisionStatus, MemoryStatus, WorkerPool, WorkerPoolStatus, time, timestamp,
+};
 use crate::decide::Millis;
 use jiff::Timestamp;
 use std::collections::VecDeque;
@@ -91,8 +93,13 @@ impl Past {
 
     /// Takes in one piece of news.
     pub fn hear(&mut self, news: News, now: Timestamp) {
-        let Some(last) = self.moments.back() else { return };
-        let mut next = Moment { at: now, ..last.clone() };
+        let Some(last) = self.moments.back() else {
+            return;
+        };
+        let mut next = Moment {
+            at: now,
+            ..last.clone()
+        };
         match news {
             News::Pool(pool) => {
                 self.learn(&pool);
@@ -103,7 +110,9 @@ impl Past {
                 (next.looked, next.blind) = (now, None);
                 next.facts = Some(Arc::new(facts));
             }
-            News::Blind(why) => (next.looked, next.facts, next.blind) = (now, None, Some(why.into())),
+            News::Blind(why) => {
+                (next.looked, next.facts, next.blind) = (now, None, Some(why.into()))
+            }
             News::Trouble(_) | News::Burst(_) => return,
         }
         self.workers += count(&next);
@@ -114,18 +123,33 @@ impl Past {
     /// Puts what the operator remembers before what was seen here.
     pub fn remember(&mut self, looks: Vec<Look>) {
         self.remembered = true;
-        let Some(first) = self.moments.front() else { return };
+        let Some(first) = self.moments.front() else {
+            return;
+        };
         let (begin, pool) = (first.at, first.pool.clone());
         let mut before: Vec<Moment> = Vec::new();
         for look in looks.into_iter().filter(|look| look.at < begin) {
-            let same = before.last().filter(|last| last.says(&look)).map(|last| last.pool.clone());
+            let same = before
+                .last()
+                .filter(|last| last.says(&look))
+                .map(|last| last.pool.clone());
             let pool = same.unwrap_or_else(|| Arc::new(self.as_of(&look, &pool)));
             let blind = look.facts.is_none().then(|| "it could not be read".into());
             let (at, looked, facts) = (look.at, look.until.min(begin), look.facts.map(Arc::new));
-            before.push(Moment { at, looked, facts, blind, replicas: look.desired, pool });
+            before.push(Moment {
+                at,
+                looked,
+                facts,
+                blind,
+                replicas: look.desired,
+                pool,
+            });
         }
         self.named += before.len();
-        before.into_iter().rev().for_each(|moment| self.moments.push_front(moment));
+        before
+            .into_iter()
+            .rev()
+            .for_each(|moment| self.moments.push_front(moment));
     }
 
     /// The pool with the status that it had then, as far as it is known.
@@ -134,12 +158,24 @@ impl Past {
         let reach = timestamp(time(look.at) + Millis::seconds(1));
         let change = self.changes(reach).last();
         let decided = |to| {
-            let reason = look.reason.map_or("?", crate::decide::Reason::as_str).to_owned();
+            let reason = look
+                .reason
+                .map_or("?", crate::decide::Reason::as_str)
+                .to_owned();
             let change = change.filter(|change| change.to == to && change.reason == reason);
             let (at, from) = change.map_or((look.at, to), |change| (change.at, change.from));
             let sentence = change.map_or_else(|| reason.clone(), |change| change.sentence.clone());
             let (confidence, trail, next) = (1.0, Vec::new(), None);
-            DecisionStatus { reason, sentence, confidence, at, from, to, trail, next }
+            DecisionStatus {
+                reason,
+                sentence,
+                confidence,
+                at,
+                from,
+                to,
+                trail,
+                next,
+            }
         };
         let status = WorkerPoolStatus {
             observed_generation: pool.metadata.generation,
@@ -152,7 +188,10 @@ impl Past {
             }),
             ..WorkerPoolStatus::default()
         };
-        WorkerPool { status: Some(status), ..pool.clone() }
+        WorkerPool {
+            status: Some(status),
+            ..pool.clone()
+        }
     }
 
     /// Whether the operator was asked what it remembers.
@@ -170,7 +209,11 @@ impl Past {
     /// What was known at `at`.
     #[must_use]
     pub fn at(&self, at: Timestamp) -> Option<&Moment> {
-        self.moments.get(self.moments.partition_point(|moment| moment.at <= at).checked_sub(1)?)
+        self.moments.get(
+            self.moments
+                .partition_point(|moment| moment.at <= at)
+                .checked_sub(1)?,
+        )
     }
 
     /// All moments, the oldest first.
@@ -201,16 +244,27 @@ impl Past {
     pub fn columns(&self, from: Timestamp, to: Timestamp, n: usize, now: Timestamp) -> Vec<Column> {
         let (from, to, now) = (time(from).0, time(to).0, time(now).0);
         let edge = |i: usize| {
-            from + (to - from) * i64::try_from(i).unwrap_or(0) / i64::try_from(n.max(1)).unwrap_or(1)
+            from + (to - from) * i64::try_from(i).unwrap_or(0)
+                / i64::try_from(n.max(1)).unwrap_or(1)
         };
         let all = |i: usize| {
             let (start, end) = (edge(i), edge(i + 1));
-            let mut column = Column { wanted: self.wanted(end - 1), ..Column::default() };
+            let mut column = Column {
+                wanted: self.wanted(end - 1),
+                ..Column::default()
+            };
             if start > now {
                 return Column::default();
             }
-            let first = self.moments.partition_point(|moment| time(moment.at).0 <= start).saturating_sub(1);
-            let shown = self.moments.iter().skip(first).take_while(|moment| time(moment.at).0 < end);
+            let first = self
+                .moments
+                .partition_point(|moment| time(moment.at).0 <= start)
+                .saturating_sub(1);
+            let shown = self
+                .moments
+                .iter()
+                .skip(first)
+                .take_while(|moment| time(moment.at).0 < end);
             for moment in shown.filter(|moment| time(moment.looked).0 + PATIENCE.0 > start) {
                 match &moment.facts {
                     Some(facts) => {
@@ -229,12 +283,19 @@ impl Past {
 
     /// The number wanted at `at`: as the target had it, or before anybody looked as the changes tell.
     fn wanted(&self, at: i64) -> Option<i32> {
-        let next = self.moments.partition_point(|moment| time(moment.at).0 <= at);
+        let next = self
+            .moments
+            .partition_point(|moment| time(moment.at).0 <= at);
         if let Some(replicas) = next.checked_sub(1).and_then(|i| self.moments[i].replicas) {
             return Some(replicas);
         }
-        let next = self.changes.partition_point(|change| time(change.at).0 <= at);
-        match (next.checked_sub(1).map(|i| &self.changes[i]), self.changes.get(next)) {
+        let next = self
+            .changes
+            .partition_point(|change| time(change.at).0 <= at);
+        match (
+            next.checked_sub(1).map(|i| &self.changes[i]),
+            self.changes.get(next),
+        ) {
             (Some(before), _) => Some(before.to),
             (None, after) => after.map(|change| change.from),
         }
@@ -244,9 +305,13 @@ impl Past {
     fn learn(&mut self, pool: &WorkerPool) {
         let Some(status) = &pool.status else { return };
         let newest = self.changes.last().map(|change| change.at);
-        let fresh = status.history.iter().filter(|change| newest.is_none_or(|newest| change.at > newest));
+        let fresh = status
+            .history
+            .iter()
+            .filter(|change| newest.is_none_or(|newest| change.at > newest));
         self.changes.extend(fresh.cloned());
-        self.changes.drain(..self.changes.len().saturating_sub(CHANGES));
+        self.changes
+            .drain(..self.changes.len().saturating_sub(CHANGES));
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -272,7 +337,9 @@ impl Moment {
     /// The facts, if at `at` they are still true.
     #[must_use]
     pub fn facts(&self, at: Timestamp) -> Option<&Facts> {
-        self.facts.as_deref().filter(|_| time(self.looked) + PATIENCE > time(at))
+        self.facts
+            .as_deref()
+            .filter(|_| time(self.looked) + PATIENCE > time(at))
     }
 
     /// Whether its status, as one that was remembered, would be that of `look`.
@@ -284,7 +351,9 @@ impl Moment {
             .is_some_and(|memory| memory.idle_since.is_some());
         status.and_then(|status| status.replicas) == look.replicas
             && decision.map(|decision| (&*decision.reason, decision.to))
-                == look.desired.map(|to| (look.reason.map_or("?", crate::decide::Reason::as_str), to))
+                == look
+                    .desired
+                    .map(|to| (look.reason.map_or("?", crate::decide::Reason::as_str), to))
             && idle == look.idle
     }
 
@@ -330,14 +399,27 @@ mod tests {
         past.hear(News::Facts(Facts::told(0, 0, 3)), at(6));
         // Then nobody looks for a while: what was seen is true for 10 s.
         let columns = past.columns(at(-2), at(20), 11, at(20));
-        let seen: Vec<_> = columns.iter().map(|column| (column.ready, column.blind)).collect();
+        let seen: Vec<_> = columns
+            .iter()
+            .map(|column| (column.ready, column.blind))
+            .collect();
         let (none, blind) = ((None, false), (None, true));
         let (seven, zero) = ((Some(7), false), (Some(0), false));
-        assert_eq!(seen, [none, seven, seven, blind, zero, zero, zero, zero, zero, blind, blind]);
-        assert_eq!(columns[3].wanted, Some(3), "the target is known all the same");
+        assert_eq!(
+            seen,
+            [
+                none, seven, seven, blind, zero, zero, zero, zero, zero, blind, blind
+            ]
+        );
+        assert_eq!(
+            columns[3].wanted,
+            Some(3),
+            "the target is known all the same"
+        );
         assert!(
-            past.last()
-                .is_some_and(|moment| moment.facts(at(15)).is_some() && moment.facts(at(16)).is_none())
+            past.last().is_some_and(
+                |moment| moment.facts(at(15)).is_some() && moment.facts(at(16)).is_none()
+            )
         );
     }
 
@@ -346,17 +428,26 @@ mod tests {
         let mut past = Past::new(&pool(), at(0));
         let workers = vec![(0, Worker::default()); 1000];
         for second in 1..=200 {
-            let facts = Facts { workers: workers.clone(), ..Facts::told(1, 1, 1000) };
+            let facts = Facts {
+                workers: workers.clone(),
+                ..Facts::told(1, 1, 1000)
+            };
             past.hear(News::Facts(facts), at(second));
         }
         let named = |second| {
-            past.at(at(second)).and_then(|moment| moment.facts.as_ref()).map(|facts| facts.workers.len())
+            past.at(at(second))
+                .and_then(|moment| moment.facts.as_ref())
+                .map(|facts| facts.workers.len())
         };
         assert_eq!(
             [named(1), named(140), named(141), named(200)],
             [Some(0), Some(0), Some(1000), Some(1000)]
         );
-        assert_eq!(past.at(at(1)).and_then(|moment| moment.facts.as_ref()?.live), Some(1000));
+        assert_eq!(
+            past.at(at(1))
+                .and_then(|moment| moment.facts.as_ref()?.live),
+            Some(1000)
+        );
     }
 
     #[test]
@@ -371,13 +462,23 @@ mod tests {
         let mut past = Past::new(&pool(), at(100));
         past.hear(News::Facts(Facts::told(1, 1, 5)), at(101));
         // The last is what is seen here, too.
-        past.remember(vec![look(20, 40, 9, 3), look(40, 50, 0, 3), look(50, 98, 4, 5), look(100, 102, 1, 5)]);
+        past.remember(vec![
+            look(20, 40, 9, 3),
+            look(40, 50, 0, 3),
+            look(50, 98, 4, 5),
+            look(100, 102, 1, 5),
+        ]);
         let columns = past.columns(at(0), at(120), 12, at(110));
         let seen: Vec<_> = columns.iter().map(|column| column.ready).collect();
         assert_eq!(seen[..6], [None, None, Some(9), Some(9), None, Some(4)]);
-        assert_eq!((seen[9], seen[10], past.begin()), (Some(4), Some(1), Some(at(20))));
         assert_eq!(
-            past.at(at(60)).and_then(Moment::status).and_then(|status| status.desired_replicas),
+            (seen[9], seen[10], past.begin()),
+            (Some(4), Some(1), Some(at(20)))
+        );
+        assert_eq!(
+            past.at(at(60))
+                .and_then(Moment::status)
+                .and_then(|status| status.desired_replicas),
             Some(5)
         );
         assert!(past.at(at(45)).is_some_and(|moment| moment.blind.is_some()));

@@ -48,19 +48,36 @@ impl Row {
     #[must_use]
     pub fn new(pool: WorkerPool) -> Self {
         let key = Key::of(&pool);
-        let seen =
-            |status: &crate::api::WorkerPoolStatus| status.observed_generation >= pool.metadata.generation;
+        let seen = |status: &crate::api::WorkerPoolStatus| {
+            status.observed_generation >= pool.metadata.generation
+        };
         let seen = pool.status.as_ref().is_some_and(seen);
         let status = pool.status.unwrap_or_default();
         let display = status.display.unwrap_or_default();
         let metrics = status.metrics.unwrap_or_default();
-        let unknown = |cell: String| if cell.is_empty() { "?".to_owned() } else { cell };
-        let decision = status.decision.map(|decision| DecisionStatus { trail: Vec::new(), ..decision });
-        let oldest = metrics.oldest_at.value.zip(metrics.at).map(|(oldest, at)| (time(at).0 - oldest) / 1000);
+        let unknown = |cell: String| {
+            if cell.is_empty() {
+                "?".to_owned()
+            } else {
+                cell
+            }
+        };
+        let decision = status.decision.map(|decision| DecisionStatus {
+            trail: Vec::new(),
+            ..decision
+        });
+        let oldest = metrics
+            .oldest_at
+            .value
+            .zip(metrics.at)
+            .map(|(oldest, at)| (time(at).0 - oldest) / 1000);
         let nobody = metrics.ready.value.is_some_and(|ready| ready > 0)
             && metrics.live.value == Some(0)
             && oldest.is_some_and(|oldest| oldest > ALONE);
-        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let ready = status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == "Ready");
         let unwell = ready.is_some_and(|ready| ready.status == "False");
         let reason = decision.as_ref().map_or("", |decision| &*decision.reason);
         let rank = match Reason::ALL.iter().find(|known| known.as_str() == reason) {
@@ -81,7 +98,11 @@ impl Row {
         Self {
             rank,
             nobody,
-            cells: [unknown(display.queue), unknown(display.busy), unknown(display.wait)],
+            cells: [
+                unknown(display.queue),
+                unknown(display.busy),
+                unknown(display.wait),
+            ],
             replicas: status.replicas,
             desired: status.desired_replicas,
             bounds: (pool.spec.min_replicas, pool.spec.max_replicas),
@@ -95,7 +116,9 @@ impl Row {
     /// One word: why the number is what it is.
     #[must_use]
     pub fn reason(&self) -> &str {
-        self.decision.as_ref().map_or("?", |decision| &decision.reason)
+        self.decision
+            .as_ref()
+            .map_or("?", |decision| &decision.reason)
     }
 }
 
@@ -144,18 +167,28 @@ impl Pools {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        let before = self.chosen.as_ref().and_then(|key| self.shown.iter().position(|shown| shown == key));
+        let before = self
+            .chosen
+            .as_ref()
+            .and_then(|key| self.shown.iter().position(|shown| shown == key));
         let query = self.filter.to_lowercase();
         let matches = |row: &&Row| {
-            query.split_whitespace().filter(|word| *word != "!").all(|word| match word.strip_prefix('!') {
-                Some(word) => !row.words.contains(word),
-                None => row.words.contains(word),
-            })
+            query
+                .split_whitespace()
+                .filter(|word| *word != "!")
+                .all(|word| match word.strip_prefix('!') {
+                    Some(word) => !row.words.contains(word),
+                    None => row.words.contains(word),
+                })
         };
         let mut shown: Vec<&Row> = self.rows.values().filter(matches).collect();
         shown.sort_by(|a, b| (a.rank, &a.key.name, &a.key).cmp(&(b.rank, &b.key.name, &b.key)));
         self.shown = shown.into_iter().map(|row| row.key.clone()).collect();
-        if !self.chosen.as_ref().is_some_and(|key| self.shown.contains(key)) {
+        if !self
+            .chosen
+            .as_ref()
+            .is_some_and(|key| self.shown.contains(key))
+        {
             let at = before.unwrap_or(0).min(self.shown.len().saturating_sub(1));
             self.chosen = self.shown.get(at).cloned();
         }
@@ -169,19 +202,28 @@ impl Pools {
 
     /// Moves the cursor by so many rows.
     pub fn step(&mut self, by: isize) {
-        let to = self.place().saturating_add_signed(by).min(self.shown.len().saturating_sub(1));
+        let to = self
+            .place()
+            .saturating_add_signed(by)
+            .min(self.shown.len().saturating_sub(1));
         self.chosen = self.shown.get(to).cloned();
     }
 
     /// Where the cursor is.
     #[must_use]
     pub fn place(&self) -> usize {
-        self.chosen.as_ref().and_then(|key| self.shown.iter().position(|shown| shown == key)).unwrap_or(0)
+        self.chosen
+            .as_ref()
+            .and_then(|key| self.shown.iter().position(|shown| shown == key))
+            .unwrap_or(0)
     }
 
     /// The rows that are shown, from the `skip`th on.
     pub fn shown(&self, skip: usize) -> impl Iterator<Item = &Row> {
-        self.shown.iter().skip(skip).filter_map(|key| self.rows.get(key))
+        self.shown
+            .iter()
+            .skip(skip)
+            .filter_map(|key| self.rows.get(key))
     }
 
     /// The pool under the cursor.

@@ -30,7 +30,9 @@ pub enum Form {
 
 /// `80x24`
 pub fn size(text: &str) -> Result<(u16, u16), String> {
-    let parts = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    let parts = text
+        .split_once('x')
+        .and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
     parts
         .filter(|(w, h)| (20..=500).contains(w) && (5..=300).contains(h))
         .ok_or_else(|| "such as 80x24".to_owned())
@@ -46,7 +48,10 @@ pub async fn run(
     let end = Instant::now() + PATIENCE;
     while !is_complete(&app) && timeout_at(end, ears.hear(&mut app)).await.is_ok() {}
     app.tick(ears.now());
-    let blind = app.opened.as_ref().is_some_and(|_| app.moment().is_none_or(|moment| moment.facts.is_none()));
+    let blind = app
+        .opened
+        .as_ref()
+        .is_some_and(|_| app.moment().is_none_or(|moment| moment.facts.is_none()));
     let frame = |app: &App| frame(app, wanted.unwrap_or_else(room));
     match form {
         Form::Text => app.out.data(&text(&frame(&app)))?,
@@ -58,10 +63,13 @@ pub async fn run(
 
 /// Whether there is all to be shown that there will be.
 fn is_complete(app: &App) -> bool {
-    let looked = app
-        .moment()
-        .is_none_or(|moment| (moment.facts.is_some() || moment.blind.is_some()) && moment.replicas.is_some());
-    let remembered = app.opened.as_ref().is_none_or(|opened| opened.past.is_remembered());
+    let looked = app.moment().is_none_or(|moment| {
+        (moment.facts.is_some() || moment.blind.is_some()) && moment.replicas.is_some()
+    });
+    let remembered = app
+        .opened
+        .as_ref()
+        .is_none_or(|opened| opened.past.is_remembered());
     looked && remembered && (app.pools.whole || app.pools.trouble.is_some())
 }
 
@@ -80,7 +88,8 @@ pub fn frame(app: &App, (width, height): (u16, u16)) -> Buffer {
 fn room() -> (u16, u16) {
     let number = |name| std::env::var(name).ok()?.parse().ok();
     let told = number("COLUMNS").zip(number("LINES"));
-    told.or_else(|| ratatui::crossterm::terminal::size().ok()).unwrap_or((80, 24))
+    told.or_else(|| ratatui::crossterm::terminal::size().ok())
+        .unwrap_or((80, 24))
 }
 
 /// All that the screen says, for programs; `null` is unknown.
@@ -105,7 +114,12 @@ pub fn facts(app: &App) -> Value {
         return json!({"at": at, "pools": pools, "trouble": app.pools.trouble});
     };
     let why = moment.blind.as_deref().unwrap_or("not looked yet");
-    let panel = Panel::new(&moment.pool, moment.facts(at).ok_or(why), moment.replicas, at);
+    let panel = Panel::new(
+        &moment.pool,
+        moment.facts(at).ok_or(why),
+        moment.replicas,
+        at,
+    );
     let staff = Staff::new(moment, at);
     let workers: Vec<Value> = staff
         .rows

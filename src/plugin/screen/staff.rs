@@ -40,12 +40,19 @@ impl Staff {
     /// The workers that were registered at `moment`, seen at `at`.
     #[must_use]
     pub fn new(moment: &Moment, at: Timestamp) -> Self {
-        let Some(facts) = moment.facts(at) else { return Self::default() };
+        let Some(facts) = moment.facts(at) else {
+            return Self::default();
+        };
         let passed = (time(at) - time(moment.looked())).0.max(0);
         let seen = facts.staff();
         let turn = turn(moment, &seen);
         let row = |(worker, (_, told)): (&Worker, &(usize, snapshot::Worker))| {
-            let Says { doing, lasts, tasks, .. } = worker.says;
+            let Says {
+                doing,
+                lasts,
+                tasks,
+                ..
+            } = worker.says;
             let place = |pod| turn.iter().position(|name| name == pod);
             Member {
                 name: worker.pod.clone().unwrap_or_else(|| worker.id.clone()),
@@ -61,15 +68,24 @@ impl Staff {
             ((a.doing != Doing::Draining), &a.name).cmp(&((b.doing != Doing::Draining), &b.name))
         });
         let decision = moment.status().and_then(|status| status.decision.as_ref());
-        let down =
-            decision.and_then(|decision| Some(decision.to - decision.next.as_ref()?.down.as_ref()?.to));
+        let down = decision
+            .and_then(|decision| Some(decision.to - decision.next.as_ref()?.down.as_ref()?.to));
         let known = !rows.is_empty() || facts.live == Some(0);
-        Self { known, rows, step: down.and_then(|n| usize::try_from(n).ok()).unwrap_or(0) }
+        Self {
+            known,
+            rows,
+            step: down.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
+        }
     }
 }
 
 /// The pods in the order in which they would go, as far as the registry tells: each of them that registered is ready.
 fn turn(moment: &Moment, workers: &[Worker]) -> Vec<String> {
-    let order = Order::chosen(moment.pool.spec.scale_target_ref.order(), are_named(workers));
-    order.map(|order| in_turn(&[], workers, order, |_| false, |_| false)).unwrap_or_default()
+    let order = Order::chosen(
+        moment.pool.spec.scale_target_ref.order(),
+        are_named(workers),
+    );
+    order
+        .map(|order| in_turn(&[], workers, order, |_| false, |_| false))
+        .unwrap_or_default()
 }

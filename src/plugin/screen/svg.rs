@@ -15,7 +15,10 @@ const PAPER: &str = "#14181f";
 /// The frame as a picture.
 #[must_use]
 pub fn svg(buffer: &Buffer) -> String {
-    let (width, height) = (f64::from(buffer.area.width) * WIDTH, f64::from(buffer.area.height) * HEIGHT);
+    let (width, height) = (
+        f64::from(buffer.area.width) * WIDTH,
+        f64::from(buffer.area.height) * HEIGHT,
+    );
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"-8 -8 {w} {h}\" font-family=\"DejaVu Sans Mono, Menlo, Consolas, monospace\" font-size=\"15\">\n<rect x=\"-8\" y=\"-8\" width=\"{w}\" height=\"{h}\" fill=\"{PAPER}\"/>\n",
         w = width + 16.0,
@@ -32,7 +35,8 @@ pub fn svg(buffer: &Buffer) -> String {
                 Some((_, text, first, cells))
                     if same(first, cell)
                         && wide == 1
-                        && (plain(symbol) && plain(text) || text.ends_with(symbol) && !plain(symbol)) =>
+                        && (plain(symbol) && plain(text)
+                            || text.ends_with(symbol) && !plain(symbol)) =>
                 {
                     text.push_str(symbol);
                     *cells += 1;
@@ -59,13 +63,18 @@ fn same(a: &Cell, b: &Cell) -> bool {
 
 /// Letters, which a font draws as one run.
 fn plain(text: &str) -> bool {
-    text.chars().all(|sign| sign.is_ascii() || sign.is_alphabetic())
+    text.chars()
+        .all(|sign| sign.is_ascii() || sign.is_alphabetic())
 }
 
 fn draw(out: &mut String, top: f64, (x, text, cell, cells): &(u16, String, &Cell, usize)) {
     let left = f64::from(*x) * WIDTH;
     let width = f64::from(u32::try_from(*cells).unwrap_or(1)) * WIDTH;
-    let dim = if cell.modifier.contains(Modifier::DIM) { " opacity=\"0.6\"" } else { "" };
+    let dim = if cell.modifier.contains(Modifier::DIM) {
+        " opacity=\"0.6\""
+    } else {
+        ""
+    };
     let reversed = cell.modifier.contains(Modifier::REVERSED);
     let (mut ink, mut paper) = (color(cell.fg, INK), color(cell.bg, PAPER));
     if reversed {
@@ -89,14 +98,21 @@ fn draw(out: &mut String, top: f64, (x, text, cell, cells): &(u16, String, &Cell
         );
         return;
     }
-    let bold = if cell.modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+    let bold = if cell.modifier.contains(Modifier::BOLD) {
+        " font-weight=\"bold\""
+    } else {
+        ""
+    };
     // Some fonts have a plain form of a sign, which is not what terminals show.
     let emoji = if *cells > 1 && !plain(text) {
         " font-family=\"Noto Color Emoji, Apple Color Emoji, Segoe UI Emoji\""
     } else {
         ""
     };
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     let _ = writeln!(
         out,
         "<text x=\"{left}\" y=\"{}\" fill=\"{ink}\" textLength=\"{width}\" lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\"{bold}{dim}{emoji}>{escaped}</text>",

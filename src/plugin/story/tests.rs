@@ -53,7 +53,10 @@ fn answered(history: &[(i64, i32, i32, &str)]) -> News {
         }),
         ..WorkerPoolStatus::default()
     };
-    News::Pool(Box::new(WorkerPool { status: Some(status), ..pool() }))
+    News::Pool(Box::new(WorkerPool {
+        status: Some(status),
+        ..pool()
+    }))
 }
 
 fn facts(ready: u64, busy: u64, live: u64) -> News {
@@ -71,8 +74,14 @@ fn play(news: Vec<(i64, News)>) -> Vec<String> {
             story.hear(news, at(second));
         }
         for line in story.tell(at(second)) {
-            let aside = line.aside.map_or(String::new(), |aside| format!(" | {aside}"));
-            lines.push(format!("{} {}{aside}", line.at.as_second() - 1_000_000, line.text));
+            let aside = line
+                .aside
+                .map_or(String::new(), |aside| format!(" | {aside}"));
+            lines.push(format!(
+                "{} {}{aside}",
+                line.at.as_second() - 1_000_000,
+                line.text
+            ));
         }
     }
     lines
@@ -134,9 +143,15 @@ fn says_once_that_no_operator_answers() {
         (50, facts(24, 3, 3)),
         (60, facts(25, 3, 3)),
     ]);
-    let nobody: Vec<_> = lines.iter().filter(|line| line.contains("No operator answers")).collect();
+    let nobody: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains("No operator answers"))
+        .collect();
     assert_eq!(nobody.len(), 1, "{lines:?}");
-    assert!(nobody[0].starts_with("5 ") && nobody[0].contains("ask for 5 workers"), "{nobody:?}");
+    assert!(
+        nobody[0].starts_with("5 ") && nobody[0].contains("ask for 5 workers"),
+        "{nobody:?}"
+    );
 }
 
 #[test]
@@ -145,7 +160,10 @@ fn what_cannot_be_read_is_not_zero() {
         (0, answered(&[])),
         (0, News::Replicas(3)),
         (0, facts(0, 0, 3)),
-        (5, News::Blind("Redis redis:6379: connection refused".into())),
+        (
+            5,
+            News::Blind("Redis redis:6379: connection refused".into()),
+        ),
         (9, facts(0, 0, 3)),
     ]);
     assert_eq!(
@@ -159,10 +177,15 @@ fn what_cannot_be_read_is_not_zero() {
 
 #[test]
 fn what_it_says_itself_is_said_in_spanish_and_the_lines_stay() {
-    let mut story = Story::begin(pool()).expect("a pool that works").in_language(Lang::Es);
+    let mut story = Story::begin(pool())
+        .expect("a pool that works")
+        .in_language(Lang::Es);
     story.hear(News::Replicas(3), at(0));
     story.hear(News::Replicas(4), at(1));
     let line = story.tell(at(5)).remove(0);
     assert_eq!(line.text, "🔺 SCALING UP TO 4 WORKERS");
-    assert_eq!(line.aside.as_deref(), Some("no fue el operador: otro puso este número"));
+    assert_eq!(
+        line.aside.as_deref(),
+        Some("no fue el operador: otro puso este número")
+    );
 }

@@ -19,7 +19,10 @@ type Answer = Result<Json<Value>, Refusal>;
 
 /// The description of all this, as `OpenAPI` has it.
 pub async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"))
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        include_str!("openapi.json"),
+    )
 }
 
 /// Where a task is: `pending` (it waits or runs), `done` or `failed`.
@@ -32,8 +35,13 @@ pub async fn task(State(front): State<Arc<Front>>, Path(id): Path<String>) -> An
     }
     let seen = look(&front).await?;
     let running = runs(&front, &seen).await?;
-    if let Some((worker, _)) = running.iter().find(|(_, task)| task.as_deref() == Some(id.as_str())) {
-        return Ok(Json(json!({"id": id, "status": "pending", "worker": worker})));
+    if let Some((worker, _)) = running
+        .iter()
+        .find(|(_, task)| task.as_deref() == Some(id.as_str()))
+    {
+        return Ok(Json(
+            json!({"id": id, "status": "pending", "worker": worker}),
+        ));
     }
     // Between the two looks it may have ended.
     let (result, pushed): Known = front.link.query(&ask).await?;
@@ -55,25 +63,48 @@ pub async fn task(State(front): State<Arc<Front>>, Path(id): Path<String>) -> An
 
 /// Reads a result and forgets it, which makes room for others.
 pub async fn collect(State(front): State<Arc<Front>>, Path(id): Path<String>) -> Answer {
-    match front.link.call(&protocol::collect(&front.keys, &id)).await? {
+    match front
+        .link
+        .call(&protocol::collect(&front.keys, &id))
+        .await?
+    {
         Some(result) => {
-            let () = front.link.query(redis::pipe().del(front.keys.pushed(&id)).ignore()).await?;
+            let () = front
+                .link
+                .query(redis::pipe().del(front.keys.pushed(&id)).ignore())
+                .await?;
             Ok(Json(told(&id, &result)))
         }
-        None => Err(Refusal::new(StatusCode::NOT_FOUND, format!("the task {id:?} has no result"))
-            .hint("GET /api/tasks/<id> says where it is")),
+        None => Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            format!("the task {id:?} has no result"),
+        )
+        .hint("GET /api/tasks/<id> says where it is")),
     }
 }
 
 /// The image itself, where the batch asked for one.
-pub async fn image(State(front): State<Arc<Front>>, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let (result,): (Option<Vec<u8>>,) = front.link.query(redis::pipe().get(front.keys.result(&id))).await?;
+pub async fn image(
+    State(front): State<Arc<Front>>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let (result,): (Option<Vec<u8>>,) = front
+        .link
+        .query(redis::pipe().get(front.keys.result(&id)))
+        .await?;
     let result: Value = serde_json::from_slice(&result.unwrap_or_default()).unwrap_or_default();
     let image = &result["image"];
-    let file = image["base64"].as_str().and_then(|it| BASE64_STANDARD.decode(it).ok());
+    let file = image["base64"]
+        .as_str()
+        .and_then(|it| BASE64_STANDARD.decode(it).ok());
     let (Some(format), Some(file)) = (image["format"].as_str(), file) else {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, format!("the task {id:?} has no image"))
-            .hint(r#"wait until GET /api/tasks/<id> says "done"; the batch must have had an "output""#));
+        return Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            format!("the task {id:?} has no image"),
+        )
+        .hint(
+            r#"wait until GET /api/tasks/<id> says "done"; the batch must have had an "output""#,
+        ));
     };
     Ok(([(header::CONTENT_TYPE, format!("image/{format}"))], file).into_response())
 }
@@ -102,8 +133,14 @@ pub async fn workers(State(front): State<Arc<Front>>) -> Answer {
 /// The figures of the class: queue, workers, success.
 pub async fn metrics(State(front): State<Arc<Front>>) -> Answer {
     let seen = look(&front).await?;
-    let in_state = |state| seen.workers.iter().filter(|it| it.state == Some(state)).count();
-    let [idle, busy, draining] = [WorkerState::Idle, WorkerState::Busy, WorkerState::Draining].map(in_state);
+    let in_state = |state| {
+        seen.workers
+            .iter()
+            .filter(|it| it.state == Some(state))
+            .count()
+    };
+    let [idle, busy, draining] =
+        [WorkerState::Idle, WorkerState::Busy, WorkerState::Draining].map(in_state);
     let (done, failed) = (seen.processed.unwrap_or(0), seen.failed.unwrap_or(0));
     let cpu: Vec<f64> = seen.workers.iter().filter_map(|it| it.cpu).collect();
     let accounted = done + failed + seen.ready + seen.claimed;
@@ -129,7 +166,10 @@ pub async fn metrics(State(front): State<Arc<Front>>) -> Answer {
 
 async fn look(front: &Front) -> Result<Snapshot, Refusal> {
     let mut ask = redis::pipe();
-    let (answer,) = front.link.query(ask.add_command(snapshot::command_in_full(&front.keys))).await?;
+    let (answer,) = front
+        .link
+        .query(ask.add_command(snapshot::command_in_full(&front.keys)))
+        .await?;
     snapshot::parse(answer).map_err(|sentence| Refusal::new(StatusCode::BAD_GATEWAY, sentence))
 }
 
@@ -139,9 +179,17 @@ async fn runs(front: &Front, seen: &Snapshot) -> Result<Vec<(String, Option<Stri
     for worker in &seen.workers {
         ask.hget(front.keys.worker(&worker.id), "task");
     }
-    let tasks: Vec<Option<String>> =
-        if seen.workers.is_empty() { Vec::new() } else { front.link.query(&ask).await? };
-    Ok(seen.workers.iter().map(|it| it.id.clone()).zip(tasks).collect())
+    let tasks: Vec<Option<String>> = if seen.workers.is_empty() {
+        Vec::new()
+    } else {
+        front.link.query(&ask).await?
+    };
+    Ok(seen
+        .workers
+        .iter()
+        .map(|it| it.id.clone())
+        .zip(tasks)
+        .collect())
 }
 
 /// A result as it is told: the worker's own, or why there is none.

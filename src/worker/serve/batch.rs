@@ -40,30 +40,57 @@ pub async fn post(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    front.rates.take(from.ip(), Instant::now()).map_err(|wait| {
-        let error = format!("more than {} batches a second from {}", front.serve.rate, from.ip());
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, error)
-            .hint("put more images into each batch, or wait")
-            .retry_after(wait.as_secs() + 1)
-    })?;
-    let batch = tokio::time::timeout(ARRIVAL, read(&front, request)).await.map_err(|_| {
-        Refusal::new(StatusCode::REQUEST_TIMEOUT, format!("the request did not arrive within {ARRIVAL:?}"))
+    front
+        .rates
+        .take(from.ip(), Instant::now())
+        .map_err(|wait| {
+            let error = format!(
+                "more than {} batches a second from {}",
+                front.serve.rate,
+                from.ip()
+            );
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, error)
+                .hint("put more images into each batch, or wait")
+                .retry_after(wait.as_secs() + 1)
+        })?;
+    let batch = tokio::time::timeout(ARRIVAL, read(&front, request))
+        .await
+        .map_err(|_| {
+            Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the request did not arrive within {ARRIVAL:?}"),
+            )
             .hint("send fewer images in each batch")
-    })??;
+        })??;
     let most = usize::from(front.serve.max_images);
-    let bodies = tokio::task::spawn_blocking(move || bodies(batch, most)).await.map_err(|error| {
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the batch could not be checked: {error}"))
-    })??;
+    let bodies = tokio::task::spawn_blocking(move || bodies(batch, most))
+        .await
+        .map_err(|error| {
+            Refusal::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the batch could not be checked: {error}"),
+            )
+        })??;
     let tasks: Vec<Task> = bodies.into_iter().map(Task::new).collect();
 
     let mut remember = redis::pipe();
     for task in &tasks {
         let key = front.keys.pushed(&task.id);
-        remember.cmd("SET").arg(key).arg(task.at).arg("PX").arg(REMEMBERED.as_millis()).ignore();
+        remember
+            .cmd("SET")
+            .arg(key)
+            .arg(task.at)
+            .arg("PX")
+            .arg(REMEMBERED.as_millis())
+            .ignore();
     }
     // First: what was never pushed is known to nobody.
     let () = front.link.query(&remember).await?;
-    match front.link.call(&protocol::push_if_room(&front.keys, &tasks)?).await? {
+    match front
+        .link
+        .call(&protocol::push_if_room(&front.keys, &tasks)?)
+        .await?
+    {
         Push::Refused(why) => Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)
             .hint("DELETE /api/tasks/<id> collects a result and makes room")
             .retry_after(2)),
@@ -72,17 +99,25 @@ pub async fn post(
                 .iter()
                 .map(|task| json!({"id": task.id, "url": format!("/api/tasks/{}", task.id)}))
                 .collect();
-            Ok((StatusCode::ACCEPTED, Json(json!({"count": told.len(), "tasks": told}))))
+            Ok((
+                StatusCode::ACCEPTED,
+                Json(json!({"count": told.len(), "tasks": told})),
+            ))
         }
     }
 }
 
 async fn read(front: &Front, request: Request) -> Result<Batch, Refusal> {
-    let kind =
-        request.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let kind = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default();
     let too_large = |status: StatusCode, error: String| {
-        Refusal::new(status, error)
-            .hint(format!("a request may have {} MiB: send fewer or smaller images", front.serve.max_body))
+        Refusal::new(status, error).hint(format!(
+            "a request may have {} MiB: send fewer or smaller images",
+            front.serve.max_body
+        ))
     };
     if kind.starts_with("application/json") {
         let body = Bytes::from_request(request, &())
@@ -99,26 +134,41 @@ async fn read(front: &Front, request: Request) -> Result<Batch, Refusal> {
             .map_err(|error| Refusal::bad(error.body_text()).at("header Content-Type"))?;
         parts(form, &|error| too_large(error.status(), error.body_text())).await
     } else {
-        Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("a batch cannot be {kind:?}"))
-            .at("header Content-Type")
-            .hint("send application/json or multipart/form-data"))
+        Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("a batch cannot be {kind:?}"),
+        )
+        .at("header Content-Type")
+        .hint("send application/json or multipart/form-data"))
     }
 }
 
 /// A form's parts: `images`, files; `filters`, names with commas between; `delayMs` and `output`.
-async fn parts(mut form: Multipart, broken: &impl Fn(MultipartError) -> Refusal) -> Result<Batch, Refusal> {
-    let mut batch = Batch { images: Vec::new(), filters: Vec::new(), delay_ms: 0, output: None };
+async fn parts(
+    mut form: Multipart,
+    broken: &impl Fn(MultipartError) -> Refusal,
+) -> Result<Batch, Refusal> {
+    let mut batch = Batch {
+        images: Vec::new(),
+        filters: Vec::new(),
+        delay_ms: 0,
+        output: None,
+    };
     while let Some(part) = form.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
         if name == "images" {
             let file = part.bytes().await.map_err(broken)?;
-            batch.images.push(json!({"base64": BASE64_STANDARD.encode(file)}));
+            batch
+                .images
+                .push(json!({"base64": BASE64_STANDARD.encode(file)}));
             continue;
         }
         let text = part.text().await.map_err(broken)?;
         let wrong = |what: String| Refusal::bad(what).at(format!("part {name}"));
         match name.as_str() {
-            "filters" => batch.filters.extend(text.split(',').map(|it| it.trim().to_owned())),
+            "filters" => batch
+                .filters
+                .extend(text.split(',').map(|it| it.trim().to_owned())),
             "delayMs" => {
                 batch.delay_ms = text
                     .trim()
@@ -141,15 +191,26 @@ async fn parts(mut form: Multipart, broken: &impl Fn(MultipartError) -> Refusal)
 /// The body of each image's task; refuses the whole batch for whatever no worker could do.
 fn bodies(batch: Batch, most: usize) -> Result<Vec<Value>, Refusal> {
     if batch.images.is_empty() || batch.images.len() > most {
-        return Err(Refusal::bad(format!("{} images in a batch", batch.images.len()))
-            .at("images")
-            .hint(format!("send 1 to {most}")));
+        return Err(
+            Refusal::bad(format!("{} images in a batch", batch.images.len()))
+                .at("images")
+                .hint(format!("send 1 to {most}")),
+        );
     }
     filters::by_name(&batch.filters).map_err(|failure| Refusal::from(failure).at("filters"))?;
     if batch.delay_ms > MAX_DELAY_MS {
-        return Err(Refusal::bad(format!("{} ms are more than {MAX_DELAY_MS}", batch.delay_ms)).at("delayMs"));
+        return Err(Refusal::bad(format!(
+            "{} ms are more than {MAX_DELAY_MS}",
+            batch.delay_ms
+        ))
+        .at("delayMs"));
     }
-    let Batch { images, filters, delay_ms, output } = batch;
+    let Batch {
+        images,
+        filters,
+        delay_ms,
+        output,
+    } = batch;
     let body = |(n, image): (usize, Value)| {
         check(&image).map_err(|refusal| refusal.at(format!("images[{n}]")))?;
         let mut body = json!({"filters": filters, "image": image, "delayMs": delay_ms});
@@ -170,7 +231,9 @@ fn check(image: &Value) -> Result<(), Refusal> {
     match source {
         Source::Synthetic { width, height, .. } => Ok(image::check_size(width, height)?),
         Source::Base64(text) => Ok(image::probe(&image::bytes_of(&text)?)?),
-        Source::Key(_) => Err(Refusal::bad("keys of Redis are not read for whoever asks over HTTP")
-            .hint("send the file itself")),
+        Source::Key(_) => Err(Refusal::bad(
+            "keys of Redis are not read for whoever asks over HTTP",
+        )
+        .hint("send the file itself")),
     }
 }

@@ -66,14 +66,23 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(serve.listen).await.with_context(|| {
-        format!("cannot listen on {}: is the port taken? --listen chooses another", serve.listen)
+        format!(
+            "cannot listen on {}: is the port taken? --listen chooses another",
+            serve.listen
+        )
     })?;
     info!(listen = %listener.local_addr()?, queue = keys.ready(), "the front serves");
     let rates = Rates::new(serve.rate.into());
-    let app = router(Arc::new(Front { serve, keys, link: Link::new(client), rates }))
-        .into_make_service_with_connect_info::<SocketAddr>();
+    let app = router(Arc::new(Front {
+        serve,
+        keys,
+        link: Link::new(client),
+        rates,
+    }))
+    .into_make_service_with_connect_info::<SocketAddr>();
     let stopped = stop.clone();
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await });
+    let serving =
+        axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await });
     let late = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -101,12 +110,18 @@ fn router(front: Arc<Front>) -> Router {
         .nest("/api", api)
         .route("/healthz", get(|| async { "ok" }))
         .fallback(async |method: Method, uri: Uri| {
-            Refusal::new(StatusCode::NOT_FOUND, format!("there is no {method} {}", uri.path()))
-                .hint("GET /api/openapi.json describes all there is")
+            Refusal::new(
+                StatusCode::NOT_FOUND,
+                format!("there is no {method} {}", uri.path()),
+            )
+            .hint("GET /api/openapi.json describes all there is")
         })
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} takes no {method}", uri.path()))
-                .hint("GET /api/openapi.json describes all there is")
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("{} takes no {method}", uri.path()),
+            )
+            .hint("GET /api/openapi.json describes all there is")
         })
         .layer(DefaultBodyLimit::max(front.serve.max_bytes()))
         .with_state(front)

@@ -17,7 +17,10 @@ pub struct Rates {
 
 impl Rates {
     pub fn new(per_second: f64) -> Self {
-        Self { per_second, buckets: Mutex::default() }
+        Self {
+            per_second,
+            buckets: Mutex::default(),
+        }
     }
 
     /// Takes a token; where there is none, how long until there is one.

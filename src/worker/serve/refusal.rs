@@ -20,7 +20,13 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, error: error.into(), at: None, hint: None, retry_after: None }
+        Self {
+            status,
+            error: error.into(),
+            at: None,
+            hint: None,
+            retry_after: None,
+        }
     }
 
     /// What was sent cannot be served.
@@ -48,9 +54,12 @@ impl Refusal {
 
 impl From<RedisError> for Refusal {
     fn from(error: RedisError) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("Redis does not do what is asked: {error}"))
-            .hint("nothing is known to be lost; ask again, and look at Redis if it stays so")
-            .retry_after(2)
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("Redis does not do what is asked: {error}"),
+        )
+        .hint("nothing is known to be lost; ask again, and look at Redis if it stays so")
+        .retry_after(2)
     }
 }
 
@@ -65,7 +74,9 @@ impl IntoResponse for Refusal {
         let body = json!({"error": {"message": self.error, "at": self.at, "do": self.hint}});
         let mut response = (self.status, Json(body)).into_response();
         if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

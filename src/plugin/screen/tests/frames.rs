@@ -38,8 +38,14 @@ fn after_a_burst(lang: Lang, ascii: bool) -> Stage {
 fn a_class_sees_this() {
     let stage = after_a_burst(Lang::En, false);
     insta::assert_snapshot!(text(&frame(&stage.app, (80, 24))));
-    insta::assert_snapshot!("a_class_sees_this_wide", text(&frame(&stage.app, (140, 40))));
-    insta::assert_snapshot!("a_class_sees_this_huge", text(&frame(&stage.app, (200, 60))));
+    insta::assert_snapshot!(
+        "a_class_sees_this_wide",
+        text(&frame(&stage.app, (140, 40)))
+    );
+    insta::assert_snapshot!(
+        "a_class_sees_this_huge",
+        text(&frame(&stage.app, (200, 60)))
+    );
 }
 
 #[test]
@@ -56,7 +62,11 @@ fn with_ascii_alone() {
     insta::assert_snapshot!(seen);
     press(&mut stage.app, "?");
     let help = text(&frame(&stage.app, (80, 30)));
-    assert!(help.chars().all(|sign| sign.is_ascii() || "┌┐└┘ñ".contains(sign)), "{help}");
+    assert!(
+        help.chars()
+            .all(|sign| sign.is_ascii() || "┌┐└┘ñ".contains(sign)),
+        "{help}"
+    );
 }
 
 #[test]
@@ -165,5 +175,9 @@ fn picture(name: &str, app: &App, size: (u16, u16)) {
         std::fs::write(&path, &drawn).expect("it can be written");
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == drawn, "{} is out of date: UPDATE=1 cargo test --lib pictures", path.display());
+    assert!(
+        there == drawn,
+        "{} is out of date: UPDATE=1 cargo test --lib pictures",
+        path.display()
+    );
 }

@@ -12,13 +12,20 @@ const INSIDE: &str = "WORKERPOOL_TEST_INSIDE";
 #[test]
 fn a_panic_leaves_the_terminal_as_it_was_and_says_what_happened() {
     let mut command = CommandBuilder::new(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "plugin::screen::tests::panic::inside", "--nocapture"]);
+    command.args([
+        "--exact",
+        "plugin::screen::tests::panic::inside",
+        "--nocapture",
+    ]);
     command.env(INSIDE, "1");
     command.env("RUST_BACKTRACE", "0"); // its words would scroll off
     let mut terminal = Terminal::start(command, (100, 30));
     assert_eq!(terminal.end(), 101);
     terminal.shows("drawing went wrong");
-    assert!(terminal.has_sent(b"\x1b[?1049h"), "it was on another screen");
+    assert!(
+        terminal.has_sent(b"\x1b[?1049h"),
+        "it was on another screen"
+    );
 }
 
 #[test]
@@ -26,7 +33,9 @@ fn inside() {
     if std::env::var_os(INSIDE).is_none() {
         return;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
     let shown = runtime.block_on(guarded(async |mut terminal| {
         terminal.draw(|_| panic!("drawing went wrong"))?;
         Ok(())

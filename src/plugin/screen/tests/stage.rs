@@ -2,8 +2,8 @@
 
 use super::super::app::{App, Look};
 use crate::api::{
-    Change, DecisionStatus, Key, MemoryStatus, NextStatus, OutlookStatus, TrailStep, Wishes, WorkerPool,
-    WorkerPoolStatus, time, timestamp,
+    Change, DecisionStatus, Key, MemoryStatus, NextStatus, OutlookStatus, TrailStep, Wishes,
+    WorkerPool, WorkerPoolStatus, time, timestamp,
 };
 use crate::decide::{Decision, Memory, Next, Seen, decide, outlook};
 use crate::plugin::facts::Facts;
@@ -17,8 +17,9 @@ use std::time::Duration;
 
 /// A task takes so many seconds.
 const TASK: i64 = 8;
-const NAMES: [&str; 10] =
-    ["x7k2p", "b4j9s", "m2q8t", "z5v3c", "h6n4d", "c8w2r", "t3f7g", "k9d5x", "p2z6m", "v4s8b"];
+const NAMES: [&str; 10] = [
+    "x7k2p", "b4j9s", "m2q8t", "z5v3c", "h6n4d", "c8w2r", "t3f7g", "k9d5x", "p2z6m", "v4s8b",
+];
 
 /// Half past eight, and so many seconds.
 pub fn at(seconds: i64) -> Timestamp {
@@ -68,7 +69,10 @@ pub struct Stage {
 impl Stage {
     pub fn new(lang: Lang, ascii: bool) -> Self {
         let out = Out::in_zone(Color::Never, lang, TimeZone::UTC);
-        let look = Look { ascii, color: false };
+        let look = Look {
+            ascii,
+            color: false,
+        };
         let mut app = App::new(out, look, false, "class/default".into(), at(0));
         let pool = pool("filters");
         app.open(&pool);
@@ -112,10 +116,16 @@ impl Stage {
 
     fn hire(&mut self) {
         let wanted = usize::try_from(self.replicas).expect("few");
-        self.hands.retain(|hand| hand.until.is_some() || !hand.drains);
+        self.hands
+            .retain(|hand| hand.until.is_some() || !hand.drains);
         while self.hands.len() < wanted {
             let name = format!("filter-worker-5d4f8-{}", NAMES[self.hired % NAMES.len()]);
-            self.hands.push(Hand { name, until: None, since: self.second, drains: false });
+            self.hands.push(Hand {
+                name,
+                until: None,
+                since: self.second,
+                drains: false,
+            });
             self.hired += 1;
         }
         self.hands.truncate(wanted);
@@ -168,11 +178,24 @@ impl Stage {
                 reaction_millis: (to > from).then_some(9),
             });
         }
-        let next = |next: Next| NextStatus { to: next.to, at: next.at.map(timestamp), tasks: next.tasks };
+        let next = |next: Next| NextStatus {
+            to: next.to,
+            at: next.at.map(timestamp),
+            tasks: next.tasks,
+        };
         let ahead = outlook(self.wishes.pool(), seen, decision, time(when));
-        let trail = decision.trail.iter().map(|step| TrailStep { step: step.label(), says: step.says() });
-        let before = self.pool.status.as_ref().and_then(|status| status.decision.clone());
-        let since = before.filter(|before| before.sentence == sentence).map_or(when, |before| before.at);
+        let trail = decision.trail.iter().map(|step| TrailStep {
+            step: step.label(),
+            says: step.says(),
+        });
+        let before = self
+            .pool
+            .status
+            .as_ref()
+            .and_then(|status| status.decision.clone());
+        let since = before
+            .filter(|before| before.sentence == sentence)
+            .map_or(when, |before| before.at);
         self.pool.status = Some(WorkerPoolStatus {
             observed_generation: Some(1),
             replicas: Some(self.replicas),
@@ -187,7 +210,10 @@ impl Stage {
                 from: decision.from,
                 to: decision.replicas,
                 trail: trail.collect(),
-                next: Some(OutlookStatus { up: ahead.up.map(next), down: ahead.down.map(next) }),
+                next: Some(OutlookStatus {
+                    up: ahead.up.map(next),
+                    down: ahead.down.map(next),
+                }),
             }),
             ..WorkerPoolStatus::default()
         });
@@ -201,7 +227,9 @@ impl Stage {
             .hands
             .iter()
             .filter(|hand| !hand.drains)
-            .fold((0, 0), |(live, busy), hand| (live + 1, busy + u64::from(hand.until.is_some())));
+            .fold((0, 0), |(live, busy), hand| {
+                (live + 1, busy + u64::from(hand.until.is_some()))
+            });
         let clock = at(self.second).as_millisecond();
         let worker = |hand: &Hand| Worker {
             id: format!("{}.1", hand.name),
