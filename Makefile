@@ -49,7 +49,7 @@ demo-on-kind demo-on-cluster:
 demo-on-local:
 	@command -v redis-server >/dev/null || tests/cluster/install-tools test
 	@echo "── The programs (the first time about 2 min)"
-	@cargo build --locked --bins
+	@cargo build --locked
 	@$(BUILT)/debug/kubectl-workerpool demo --local
 	@echo; echo "It runs on: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
 
@@ -59,19 +59,19 @@ test: test-unit test-web test-cluster test-chart ## All tests, without a cluster
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
 	@tests/cluster/install-tools test
-	cargo test --locked --no-fail-fast
+	cargo test --locked --workspace --exclude e2e --no-fail-fast
 
 test-web: web ## The dashboard: its TypeScript, and the page in a real Chromium (3 min)
 	@tests/cluster/install-tools web
 	cd web && npm test
-	cargo build --locked --no-default-features --features operator --example dashboard
+	cargo build --locked --example dashboard
 	cd web && npm run browser
 
 test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
 	@# Compiled outside and run inside: no way leads out of the own cluster's network.
-	cargo test --locked --features e2e --test e2e --no-run
-	$(ON_CLUSTER) cargo test --locked --offline --features e2e --test e2e -- --test-threads=1 $(E2E)
+	cargo test --locked -p e2e --test e2e --no-run
+	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --test-threads=1 $(E2E)
 
 test-chart: ## The chart on a real cluster, in the orders that people install, upgrade and remove it (4 min)
 	@$(MAKE) $(ON)-load
@@ -83,37 +83,37 @@ cross: ## The programs built for Windows and tried in Wine, and type-checked for
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
 	@tests/cluster/install-tools test
-	FORCE=full cargo test --locked --no-default-features --features worker --test worker force -- --nocapture
+	FORCE=full cargo test --locked -p filter-worker --test worker force -- --nocapture
 
 bench: ## Reaction beside its floor, in one run on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
-	$(BENCH) --bench decide --bench reaction --no-run
-	$(ON_CLUSTER) $(BENCH) --bench decide --bench reaction --offline
+	$(BENCH) -p workerpool-operator --bench decide --bench reaction --no-run
+	$(ON_CLUSTER) $(BENCH) -p workerpool-operator --bench decide --bench reaction --offline
 
 waits: ## The same work simulated and done by real workers, waits side by side (6 min, the first time 10 more to compile)
 	@$(MAKE) $(ON)-load plugin
-	$(BENCH) --bench waits --no-run
-	$(ON_CLUSTER) $(BENCH) --bench waits --offline
+	$(BENCH) -p e2e --bench waits --no-run
+	$(ON_CLUSTER) $(BENCH) -p e2e --bench waits --offline
 
 mutants: ## Break decide in every way that cargo-mutants knows, and see each fail a test (30 min)
 	tests/mutants
 
 bench-worker: ## The protocol beside bare LPUSH + BLMOVE + LREM, the filters beside Pillow and OpenCV (3 min to compile)
 	@tests/cluster/install-tools test
-	cargo bench --locked --no-default-features --features worker --bench protocol --bench filters
+	cargo bench --locked -p filter-worker --bench protocol --bench filters
 
 bench-screen: ## The terminal screen in a real pseudo-terminal: LPUSH to the number; with 1,000 pools key to frame, decision to frame, memory (8 min to compile)
 	@tests/cluster/install-tools test
-	cargo bench --locked --bench screen
+	cargo bench --locked -p kubectl-workerpool --bench screen
 
 lint: ## Formatting, clippy and rustdoc, without a warning
 	cargo fmt --check
-	cargo clippy --locked --all-targets --all-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 ## Build it
-.PHONY: dist plugin krew images generate policies crd clean install-tools web
+.PHONY: dist plugin krew images generate policies clean install-tools web
 web: ## The dashboard's page, into web/dist, from where the operator takes it (10 s; needs Node.js 20.19 and npm)
 	cd web && npm ci --silent && npm run build
 
@@ -123,13 +123,13 @@ web/dist/index.html: web/index.html web/package-lock.json web/vite.config.ts $(w
 
 dist: web/dist/index.html ## Static Linux programs for the images, into dist/ (the first time about 7 min)
 	@echo "── Programs: static, for the images (the first time about 7 min, after a change 2)"
-	@$(CARGO) $(BUILD) --bins --target $(TARGET)
+	@$(CARGO) $(BUILD) --target $(TARGET)
 	$(call copy,$(ARCH),$(if $(filter Linux,$(OS)),$(BUILT),target/linux)/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
 plugin: dist ## kubectl-workerpool for this machine
 	@:
 ifneq ($(OS),Linux)
-	$(BUILD) --bin kubectl-workerpool
+	$(BUILD) -p kubectl-workerpool
 	$(call copy,host,$(BUILT)/release,kubectl-workerpool)
 endif
 	@ln -sf kubectl-workerpool "$(PLUGIN)/kubectl_complete-workerpool" # kubectl completes by it
@@ -141,13 +141,12 @@ images: dist ## The images of operator, worker and Redis, by Docker or else buil
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
 
 generate: ## Write anew what is generated: the CRD (crds/ and the chart's copy), the reference pages
-	UPDATE=1 cargo test --locked --test generated --test pages
+	UPDATE=1 cargo test --locked -p workerpool-operator --test repository generated
+	UPDATE=1 cargo test --locked -p kubectl-workerpool --test cli pages
 	manifests/render
 
 policies: ## Play every policy anew and write docs/policies.md with its pictures (1 min)
-	UPDATE=1 cargo test --locked --test policies
-
-crd: generate ## The same, by its other name
+	UPDATE=1 cargo test --locked -p sim --test policies
 
 install-tools: ## What demo and tests need and this machine lacks
 	@tests/cluster/install-tools $(ON)

@@ -1,24 +1,19 @@
 //! One call of `decide`: nanoseconds for pools at rest, in a burst and blind, by each policy, with a full memory.
-#![allow(
-    clippy::print_stdout,
-    clippy::expect_used,
-    reason = "a bench may fail loudly and talk"
-)]
 
+use api::{ScheduledSpec, WorkerPool};
+use decide::{Load, Memory, Metric, Millis, Observation, Time, decide, forecast};
 use std::hint::black_box;
 use std::time::Instant;
-use workerpool::api::{Wishes, WorkerPool};
-use workerpool::decide::{Fact, Load, Memory, Millis, Seen, Time, decide, outlook};
 
 const CALLS: u32 = 1_000_000;
 
-fn pool(rules: &str) -> Wishes {
+fn pool(rules: &str) -> ScheduledSpec {
     let object: WorkerPool = serde_json::from_str(&format!(
         r#"{{"apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {{"name": "x"}}, "spec": {{
             "scaleTargetRef": {{"name": "x"}}, "minReplicas": 3, "redis": {{"address": "redis://x"}}, "queues": [{{"name": "x"}}]{rules}}}}}"#,
     ))
     .expect("a pool");
-    Wishes::new(&object).expect("it can work")
+    ScheduledSpec::new(&object).expect("it can work")
 }
 
 fn measure(what: &str, calls: u32, call: impl Fn(u32)) {
@@ -37,16 +32,16 @@ fn measure(what: &str, calls: u32, call: impl Fn(u32)) {
 
 fn main() {
     let load = |ready, busy| Load {
-        ready: Fact::Known(ready),
-        in_flight: Fact::Known(busy),
-        live: Fact::Known(5),
-        busy: Fact::Known(busy),
-        cpu_sum: Fact::Known(50),
-        arrived: Fact::Known(1000),
-        processed: Fact::Known(900),
-        busy_millis: Fact::Known(1_800_000),
-        oldest_at: Fact::Known(0),
-        ..Load::NOT_TOLD
+        ready: Metric::Known(ready),
+        in_flight: Metric::Known(busy),
+        live: Metric::Known(5),
+        busy: Metric::Known(busy),
+        cpu_sum: Metric::Known(50),
+        arrived: Metric::Known(1000),
+        processed: Metric::Known(900),
+        busy_millis: Metric::Known(1_800_000),
+        oldest_at: Metric::Known(0),
+        ..Load::UNSUPPORTED
     };
     for (policy, rules) in [
         ("the class's rules", ""),
@@ -72,12 +67,12 @@ fn main() {
         for (case, load) in [
             ("at rest", load(0, 0)),
             ("in a burst", load(25, 5)),
-            ("blind", Load::MISSING),
+            ("blind", Load::UNAVAILABLE),
         ] {
-            let seen = Seen {
-                current: 5,
+            let seen = Observation {
+                replicas: 5,
                 queues: vec![load],
-                missing: None,
+                unavailable_reason: None,
             };
             measure(&format!("{policy}, {case}"), CALLS, |call| {
                 let now = Time(1000 + i64::from(call % 1000));
@@ -91,7 +86,7 @@ fn main() {
             let decision = decide(wishes.pool(), &seen, &memory, Time(1000));
             measure(&format!("  its outlook, {case}"), 10_000, |_| {
                 let now = Time(1000) + Millis(1);
-                black_box(outlook(
+                black_box(forecast(
                     black_box(wishes.pool()),
                     black_box(&seen),
                     &decision,

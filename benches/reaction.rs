@@ -3,16 +3,7 @@
 //! The floor is the bare path with nothing else in the way: LPUSH → tracking push → LLEN → one apply of /scale, on
 //! the same API server and the same Redis. Needs KUBECONFIG and redis-server; Deployments are paused, so that no pod
 //! ever runs.
-#![allow(
-    clippy::print_stdout,
-    clippy::expect_used,
-    clippy::unwrap_used,
-    dead_code,
-    reason = "a bench may fail loudly and talk"
-)]
 
-#[path = "../tests/support/redis.rs"]
-mod redis_server;
 mod shared;
 
 use anyhow::{Context, Result};
@@ -21,11 +12,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, Patch, PatchParams, WatchEvent, WatchParams};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
-use redis_server::RedisServer;
 use serde_json::json;
 use shared::{Operator, Times, deployment, fresh_namespace, pool};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+use testkit::redis::RedisServer;
 use tokio::sync::watch;
 
 const TRIALS: usize = 300;
@@ -36,7 +27,7 @@ const STEADY: Duration = Duration::from_secs(15);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    workerpool::telemetry::init(workerpool::telemetry::LogFormat::Text, "error");
+    telemetry::init(telemetry::LogFormat::Text, "error");
     let client = kube::Client::try_default().await?;
     fresh_namespace(&client).await?;
     let server = RedisServer::start();

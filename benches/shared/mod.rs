@@ -1,6 +1,7 @@
 //! What the benches share: a namespace with paused Deployments and pools, the operator as a process, percentiles.
 
 use anyhow::{Context, Result, ensure};
+use api::WorkerPool;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -9,7 +10,6 @@ use serde_json::json;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use workerpool::api::WorkerPool;
 
 pub const NAMESPACE: &str = "workerpool-bench";
 
@@ -55,7 +55,7 @@ impl Times {
 
 pub async fn fresh_namespace(client: &Client) -> Result<()> {
     remove_namespace(client).await?;
-    workerpool::controller::crd::apply(client.clone()).await?;
+    workerpool_operator::run::crd::apply(client.clone()).await?;
     let object = serde_json::from_value(json!({"metadata": {"name": NAMESPACE}}))?;
     Api::<Namespace>::all(client.clone())
         .create(&PostParams::default(), &object)
@@ -121,7 +121,7 @@ impl Operator {
     pub fn start() -> Result<Self> {
         let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let (listen, dashboard) = (free()?.to_string(), free()?.to_string());
-        let child = Command::new(env!("CARGO_BIN_EXE_workerpool-operator"))
+        let child = Command::new(testkit::operator())
             .args([
                 "--listen",
                 &listen,

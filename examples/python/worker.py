@@ -4,7 +4,7 @@ import redis
 from PIL import UnidentifiedImageError
 from filters import process
 
-LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).parents[2] / "src/protocol/lua"))
+LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).parents[2] / "crates/protocol/src/lua"))
 QUEUE, HOST = os.environ.get("QUEUE", "tasks"), socket.gethostname()
 NAME = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}")
 LEASE, RESULT, FENCE = 8_000, 3_600_000, 86_400_000  # milisegundos

@@ -4,7 +4,7 @@
 set -eu
 
 # The decisions on the facts of trace.jsonl, kept beside it. `./check.sh write` writes them anew.
-decisions() { kubectl workerpool simulate --pool pool.yaml --trace trace.jsonl | sed 's/,"trail":.*//'; }
+decisions() { kubectl workerpool simulate --pool pool.yaml --trace trace.jsonl | sed 's/,"steps":.*//'; }
 if [ "${1:-}" = write ]; then decisions > decisions.txt; fi
 decisions | diff decisions.txt -
 

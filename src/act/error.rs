@@ -9,7 +9,7 @@ pub enum Error {
     #[error("the API server did not answer within {} s", .0.as_secs())]
     Silent(Duration),
     /// The API server refused, or could not be reached.
-    #[error("{}", sentence(.0))]
+    #[error("{}", describe(.0))]
     Api(#[from] kube::Error),
 }
 
@@ -52,7 +52,7 @@ impl FailureKind {
     }
 }
 
-fn sentence(error: &kube::Error) -> String {
+fn describe(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),

@@ -1,7 +1,7 @@
 //! The marks by which a `ReplicaSet` takes exactly the pods that were chosen.
 
 use super::Error;
-use crate::decide::victims::{COST, MARK};
+use decide::victims::{DELETE_FIRST, POD_DELETION_COST};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
@@ -16,8 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub async fn mark(client: Client, namespace: &str, marks: &[(String, bool)]) -> Result<(), Error> {
     let api: Api<Pod> = Api::namespaced(client, namespace);
     for (pod, on) in marks {
-        let value = on.then(|| MARK.to_string());
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {COST: value}}}));
+        let value = on.then(|| DELETE_FIRST.to_string());
+        let patch = Patch::Merge(json!({"metadata": {"annotations": {POD_DELETION_COST: value}}}));
         let params = PatchParams::default();
         let write = api.patch_metadata(pod, &params, &patch);
         match tokio::time::timeout(DEADLINE, write)

@@ -6,7 +6,7 @@ mod marks;
 pub use error::{Error, FailureKind};
 pub use marks::mark;
 
-use crate::api::{FIELD_MANAGER, Key};
+use api::{FIELD_MANAGER, Key};
 use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;

@@ -3,11 +3,12 @@
 //! A push is a hint to look again; the poll at each pool's interval stays the truth, and everything works where
 //! tracking is refused. Every read has a deadline; failures back off with jitter and reach only this endpoint's pools.
 
-use super::pace::Pace;
-use super::{Address, Facts, Queue};
-use crate::api::Key;
-use crate::decide::QueueSeen;
-use crate::protocol::snapshot;
+use super::{Address, PollResult};
+use crate::observe::polling::PollSchedule;
+use api::Key;
+use decide::QueueMetrics;
+use protocol::snapshot;
+use queues::Queue;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Pipeline, PushInfo, PushKind, Value};
 use std::collections::HashMap;
@@ -38,12 +39,12 @@ pub enum Command {
 pub async fn run(
     address: Address,
     mut commands: UnboundedReceiver<Command>,
-    deliver: impl Fn(Vec<Facts>) + Send,
+    deliver: impl Fn(Vec<PollResult>) + Send,
 ) {
     let mut endpoint = Endpoint {
         address,
         pushes: tokio::sync::mpsc::unbounded_channel().1,
-        pace: Pace::new(Instant::now()),
+        pace: PollSchedule::new(Instant::now()),
         queues: HashMap::new(),
         wakes: HashMap::new(),
         dead: Vec::new(),
@@ -54,18 +55,18 @@ pub async fn run(
         },
     };
     loop {
-        let next = endpoint.next_look().map(tokio::time::Instant::from_std);
+        let next = endpoint.next_poll().map(tokio::time::Instant::from_std);
         tokio::select! {
             command = commands.recv() => match command {
                 Some(command) => endpoint.apply(command).await,
                 None => return,
             },
-            Some(info) = endpoint.pushes.recv() => endpoint.hear(info),
+            Some(info) = endpoint.pushes.recv() => endpoint.on_push(info),
             () = async { tokio::time::sleep_until(next.unwrap_or_else(tokio::time::Instant::now)).await }, if next.is_some() => {
                 // What has come in meanwhile belongs into the same pipeline.
                 while let Ok(command) = commands.try_recv() { endpoint.apply(command).await; }
-                while let Ok(info) = endpoint.pushes.try_recv() { endpoint.hear(info); }
-                let facts = endpoint.look().await;
+                while let Ok(info) = endpoint.pushes.try_recv() { endpoint.on_push(info); }
+                let facts = endpoint.poll().await;
                 if !facts.is_empty() { deliver(facts); }
                 endpoint.rescue().await;
             }
@@ -77,7 +78,7 @@ struct Endpoint {
     address: Address,
     /// Of the present connection alone: the last words of an older one must not end it.
     pushes: UnboundedReceiver<PushInfo>,
-    pace: Pace,
+    pace: PollSchedule,
     queues: HashMap<Key, Vec<Queue>>,
     /// Which pools a changed key wakes.
     wakes: HashMap<String, Vec<Key>>,
@@ -103,7 +104,7 @@ impl Endpoint {
     async fn apply(&mut self, command: Command) {
         match command {
             Command::Watch(pool, queues, interval) => {
-                self.forget(&pool);
+                self.remove(&pool);
                 for queue in &queues {
                     self.wakes
                         .entry(queue.wake_key().to_owned())
@@ -115,7 +116,7 @@ impl Endpoint {
             }
             Command::Look(pool) => self.pace.sooner(&pool, Instant::now()),
             Command::Drain(pool, workers, drain) => self.drain(&pool, workers, drain).await,
-            Command::Forget(pool) => self.forget(&pool),
+            Command::Forget(pool) => self.remove(&pool),
         }
     }
 
@@ -131,8 +132,9 @@ impl Endpoint {
                 continue;
             };
             // What is not done in time the next look finds again.
-            if let Ok(Err(error)) = tokio::time::timeout(DEADLINE, queue.rescue(connection)).await {
-                tracing::warn!(pool = %pool, "cannot rescue what dead workers hold: {}", sentence(&error));
+            if let Ok(Err(error)) = tokio::time::timeout(DEADLINE, rescue(queue, connection)).await
+            {
+                tracing::warn!(pool = %pool, "cannot rescue what dead workers hold: {}", describe(&error));
             }
         }
     }
@@ -147,7 +149,7 @@ impl Endpoint {
         let ask = async {
             for (queue, id) in workers {
                 if let Some(queue) = queues.get(queue) {
-                    queue.ask_to_drain(&id, drain).run(connection).await?;
+                    queue.request_drain(&id, drain).run(connection).await?;
                 }
             }
             redis::RedisResult::Ok(())
@@ -155,14 +157,14 @@ impl Endpoint {
         match tokio::time::timeout(DEADLINE, ask).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(pool = %pool, "cannot tell workers to drain: {}", sentence(&error));
+                tracing::warn!(pool = %pool, "cannot tell workers to drain: {}", describe(&error));
             }
             Err(_) => tracing::warn!(pool = %pool, "cannot tell workers to drain: no answer"),
         }
         self.pace.sooner(pool, Instant::now());
     }
 
-    fn next_look(&self) -> Option<Instant> {
+    fn next_poll(&self) -> Option<Instant> {
         let due = self.pace.next()?;
         match self.link {
             Link::Down { retry_at, .. } => Some(due.min(retry_at)),
@@ -170,7 +172,7 @@ impl Endpoint {
         }
     }
 
-    fn forget(&mut self, pool: &Key) {
+    fn remove(&mut self, pool: &Key) {
         self.pace.remove(pool);
         for queue in self.queues.remove(pool).unwrap_or_default() {
             if let Some(pools) = self.wakes.get_mut(queue.wake_key()) {
@@ -183,7 +185,7 @@ impl Endpoint {
     }
 
     /// A push from Redis, or the connection's own word that it is gone.
-    fn hear(&mut self, info: PushInfo) {
+    fn on_push(&mut self, info: PushInfo) {
         let now = Instant::now();
         match info.kind {
             PushKind::Invalidate => match info.data.into_iter().next() {
@@ -204,7 +206,7 @@ impl Endpoint {
             },
             PushKind::Disconnection => {
                 if matches!(self.link, Link::Up { .. }) {
-                    self.lose("the connection was closed", now);
+                    self.disconnect("the connection was closed", now);
                     self.pace.everything(now);
                 }
             }
@@ -212,7 +214,7 @@ impl Endpoint {
         }
     }
 
-    fn lose(&mut self, why: &str, now: Instant) {
+    fn disconnect(&mut self, why: &str, now: Instant) {
         let why = format!("Redis at {} does not answer: {why}", self.address);
         let (tries, before) = match &self.link {
             Link::Up { .. } => (0, ""),
@@ -234,7 +236,7 @@ impl Endpoint {
         };
     }
 
-    async fn look(&mut self) -> Vec<Facts> {
+    async fn poll(&mut self) -> Vec<PollResult> {
         let now = Instant::now();
         if let Link::Down { retry_at, .. } = self.link
             && retry_at <= now
@@ -250,7 +252,7 @@ impl Endpoint {
                 script_known,
             } = &mut self.link
             else {
-                return self.blind(due);
+                return self.unavailable(due);
             };
             let pipeline = pipeline(&due, &self.queues, *tracking, in_full || !*script_known);
             let read = connection.send_packed_commands(&pipeline, 0, pipeline.len());
@@ -260,10 +262,12 @@ impl Endpoint {
                 }
                 Ok(Ok(answers)) => {
                     *script_known = true;
-                    return self.facts(due, answers);
+                    return self.results(due, answers);
                 }
-                Ok(Err(error)) => self.lose(&sentence(&error), now),
-                Err(_) => self.lose(&format!("no answer within {} s", DEADLINE.as_secs()), now),
+                Ok(Err(error)) => self.disconnect(&describe(&error), now),
+                Err(_) => {
+                    self.disconnect(&format!("no answer within {} s", DEADLINE.as_secs()), now)
+                }
             }
         }
     }
@@ -291,7 +295,7 @@ impl Endpoint {
                         }
                         Ok((connection, tracking.is_ok()))
                     }
-                    Err(error) => Err(sentence(&error)),
+                    Err(error) => Err(describe(&error)),
                 }
             }
             Err(refusal) => Err(refusal),
@@ -307,30 +311,35 @@ impl Endpoint {
                 };
                 self.pace.everything(now);
             }
-            Err(why) => self.lose(&why, now),
+            Err(why) => self.disconnect(&why, now),
         }
     }
 
     /// Nothing could be read: each pool hears why.
-    fn blind(&self, due: Vec<(Key, Option<Instant>)>) -> Vec<Facts> {
+    fn unavailable(&self, due: Vec<(Key, Option<Instant>)>) -> Vec<PollResult> {
         let Link::Down { why, .. } = &self.link else {
             return Vec::new();
         };
         due.into_iter()
             .map(|(pool, woken)| {
-                let queues = vec![QueueSeen::MISSING; self.queues.get(&pool).map_or(1, Vec::len)];
-                Facts {
+                let queues =
+                    vec![QueueMetrics::UNAVAILABLE; self.queues.get(&pool).map_or(1, Vec::len)];
+                PollResult {
                     pool,
                     queues,
                     workers: Vec::new(),
-                    missing: Some(why.clone()),
-                    woken,
+                    unavailable_reason: Some(why.clone()),
+                    notified_at: woken,
                 }
             })
             .collect()
     }
 
-    fn facts(&mut self, due: Vec<(Key, Option<Instant>)>, answers: Vec<Value>) -> Vec<Facts> {
+    fn results(
+        &mut self,
+        due: Vec<(Key, Option<Instant>)>,
+        answers: Vec<Value>,
+    ) -> Vec<PollResult> {
         let looks = due
             .iter()
             .filter_map(|(pool, _)| self.queues.get(pool))
@@ -344,7 +353,7 @@ impl Endpoint {
                 continue;
             };
             let (mut missing, mut workers) = (None, Vec::new());
-            let queues: Vec<QueueSeen> = queues
+            let queues: Vec<QueueMetrics> = queues
                 .iter()
                 .enumerate()
                 .map(|(index, queue)| {
@@ -352,21 +361,21 @@ impl Endpoint {
                         Ok(look) => {
                             workers.extend(look.workers);
                             self.dead.extend(look.dead.then(|| (pool.clone(), index)));
-                            look.seen
+                            look.metrics
                         }
                         Err(why) => {
                             missing.get_or_insert(why);
-                            QueueSeen::MISSING
+                            QueueMetrics::UNAVAILABLE
                         }
                     }
                 })
                 .collect();
-            facts.push(Facts {
+            facts.push(PollResult {
                 pool,
                 queues,
                 workers,
-                missing,
-                woken,
+                unavailable_reason: missing,
+                notified_at: woken,
             });
         }
         facts
@@ -402,8 +411,27 @@ fn pipeline(
     pipeline
 }
 
+/// Makes ready again what dead workers hold, unless a worker has just looked for them.
+async fn rescue(queue: &Queue, connection: &mut MultiplexedConnection) -> redis::RedisResult<()> {
+    for id in queue.find_dead().run(connection).await? {
+        let mut left = 1;
+        while left > 0 {
+            let reaped = queue.reap(&id).run(connection).await?;
+            left = reaped.left;
+            tracing::info!(
+                queue = queue.wake_key(),
+                dead = id,
+                rescued = reaped.rescued,
+                failed = reaped.failed,
+                "rescued a dead worker's tasks"
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Why a connection failed, without an address or a password.
-fn sentence(error: &redis::RedisError) -> String {
+fn describe(error: &redis::RedisError) -> String {
     error.detail().map_or_else(
         || error.to_string(),
         |detail| format!("{}: {detail}", error.category()),

@@ -4,30 +4,28 @@
 
 mod address;
 pub mod endpoint;
-mod pace;
 pub mod pods;
-mod queue;
+mod polling;
 pub mod target;
 
 pub use address::Address;
-pub use queue::Queue;
 
-use crate::api::Key;
-use crate::decide::QueueSeen;
-use crate::decide::victims::Worker;
+use api::Key;
+use decide::QueueMetrics;
+use decide::victims::Worker;
 use std::time::Instant;
 
 /// What one look at a pool's queues found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Facts {
+pub struct PollResult {
     /// Whose.
     pub pool: Key,
     /// Its queues, in their order.
-    pub queues: Vec<QueueSeen>,
+    pub queues: Vec<QueueMetrics>,
     /// The workers that its queues name.
     pub workers: Vec<Worker>,
     /// Why facts are missing, where any are: one sentence without a full stop.
-    pub missing: Option<String>,
+    pub unavailable_reason: Option<String>,
     /// When Redis told of the change that led to this look; `None` when the poll did.
-    pub woken: Option<Instant>,
+    pub notified_at: Option<Instant>,
 }

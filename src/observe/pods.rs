@@ -1,6 +1,6 @@
 //! The pods of a target, listed when a scale-down needs them: no watch keeps all pods of a cluster in memory.
 
-use crate::decide::victims::{COST, Pod, Standing};
+use decide::victims::{POD_DELETION_COST, Pod, PodStage};
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::{ApiResource, Object};
@@ -56,11 +56,11 @@ fn pod(raw: &Raw) -> Pod {
         .iter()
         .any(|it| it.type_ == "Ready" && it.status == "True");
     let standing = match phase.as_str() {
-        _ if raw.spec.node_name.as_deref().unwrap_or_default().is_empty() => Standing::Unassigned,
-        "Running" if ready => Standing::Ready,
-        "Running" => Standing::NotReady,
+        _ if raw.spec.node_name.as_deref().unwrap_or_default().is_empty() => PodStage::Unassigned,
+        "Running" if ready => PodStage::Ready,
+        "Running" => PodStage::NotReady,
         // Unknown stands between the two there, and nobody sets it any more.
-        _ => Standing::Pending,
+        _ => PodStage::Pending,
     };
     let meta = &raw.metadata;
     let owners = meta.owner_references.iter().flatten();
@@ -70,12 +70,12 @@ fn pod(raw: &Raw) -> Pod {
     let cost = meta
         .annotations
         .as_ref()
-        .and_then(|all| all.get(COST)?.parse().ok());
+        .and_then(|all| all.get(POD_DELETION_COST)?.parse().ok());
     Pod {
         name: meta.name.clone().unwrap_or_default(),
         owner: owner.next_back().unwrap_or_default(),
-        standing,
-        leaving: meta.deletion_timestamp.is_some()
+        stage: standing,
+        terminating: meta.deletion_timestamp.is_some()
             || ["Succeeded", "Failed"].contains(&phase.as_str()),
         cost: cost.unwrap_or(0),
     }
@@ -87,23 +87,23 @@ mod tests {
     use serde_json::json;
 
     #[rstest::rstest]
-    #[case(json!({}), json!({"phase": "Pending"}), Standing::Unassigned)]
-    #[case(json!({"nodeName": "n"}), json!({"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}]}), Standing::Pending)]
-    #[case(json!({"nodeName": "n"}), json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}), Standing::NotReady)]
-    #[case(json!({"nodeName": "n"}), json!({"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]}), Standing::Ready)]
+    #[case(json!({}), json!({"phase": "Pending"}), PodStage::Unassigned)]
+    #[case(json!({"nodeName": "n"}), json!({"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}]}), PodStage::Pending)]
+    #[case(json!({"nodeName": "n"}), json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}), PodStage::NotReady)]
+    #[case(json!({"nodeName": "n"}), json!({"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]}), PodStage::Ready)]
     fn a_pod_stands_where_its_controller_sees_it(
         #[case] spec: serde_json::Value,
         #[case] status: serde_json::Value,
-        #[case] standing: Standing,
+        #[case] standing: PodStage,
     ) {
-        let raw = json!({"metadata": {"name": "w-1-x", "annotations": {COST: "-7"}, "ownerReferences": [
+        let raw = json!({"metadata": {"name": "w-1-x", "annotations": {POD_DELETION_COST: "-7"}, "ownerReferences": [
             {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "w-1", "uid": "u", "controller": true}]}, "spec": spec, "status": status});
         let seen = pod(&serde_json::from_value(raw).expect("a pod"));
         let wanted = Pod {
             name: "w-1-x".into(),
             owner: "ReplicaSet/w-1".into(),
-            standing,
-            leaving: false,
+            stage: standing,
+            terminating: false,
             cost: -7,
         };
         assert_eq!(seen, wanted);
@@ -121,7 +121,7 @@ mod tests {
         let raw =
             json!({"metadata": metadata, "spec": {"nodeName": "n"}, "status": {"phase": phase}});
         assert_eq!(
-            pod(&serde_json::from_value(raw).expect("a pod")).leaving,
+            pod(&serde_json::from_value(raw).expect("a pod")).terminating,
             leaving
         );
     }

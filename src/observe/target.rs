@@ -1,7 +1,7 @@
 //! The target as the API server has it: its scale, who wrote it, and who else wants to.
 
-use crate::api::{FIELD_MANAGER, Key, ScaleTargetRef};
-use crate::decide::Time;
+use api::{FIELD_MANAGER, Key, ScaleTargetRef};
+use decide::Time;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedFieldsEntry};
 use kube::core::{ApiResource, GroupVersionKind, Object, Selector};
 use serde::{Deserialize, Serialize};

@@ -1,41 +1,49 @@
 //! The five conditions, in HPA's words where HPA has one.
 
-use super::status::{Observed, Verdict};
-use crate::api::{Condition, timestamp};
-use crate::decide::{Reason, Time};
+use super::status::{Outcome, StatusInput};
+use api::{Condition, timestamp};
+use decide::{ReasonCode, Time};
 
 /// The conditions of one look; each keeps its `lastTransitionTime` while its status stays.
 #[must_use]
-pub fn conditions(observed: &Observed, before: &[Condition], now: Time) -> Vec<Condition> {
-    let Verdict {
-        reason, sentence, ..
-    } = &observed.verdict;
-    let known = observed.missing.is_none();
-    let missing = observed.missing.as_deref().unwrap_or("all facts are fresh");
+pub fn conditions(observed: &StatusInput, before: &[Condition], now: Time) -> Vec<Condition> {
+    let Outcome {
+        reason,
+        message: sentence,
+        ..
+    } = &observed.outcome;
+    let known = observed.unavailable_reason.is_none();
+    let missing = observed
+        .unavailable_reason
+        .as_deref()
+        .unwrap_or("all facts are fresh");
     let blocked = matches!(
         reason,
-        Reason::TargetMissing | Reason::TargetConflict | Reason::InvalidSpec | Reason::WriteFailed
+        ReasonCode::TargetMissing
+            | ReasonCode::TargetConflict
+            | ReasonCode::InvalidSpec
+            | ReasonCode::WriteFailed
     );
     let able = match reason {
-        Reason::TargetMissing => (false, "FailedGetScale"),
-        Reason::WriteFailed => (false, "FailedUpdateScale"),
-        Reason::TargetConflict => (false, "AmbiguousTarget"),
-        Reason::InvalidSpec => (false, "InvalidSpec"),
+        ReasonCode::TargetMissing => (false, "FailedGetScale"),
+        ReasonCode::WriteFailed => (false, "FailedUpdateScale"),
+        ReasonCode::TargetConflict => (false, "AmbiguousTarget"),
+        ReasonCode::InvalidSpec => (false, "InvalidSpec"),
         // HPA tells up from down here; the sentence does.
-        Reason::Stabilized => (true, "ScaleStabilized"),
+        ReasonCode::Stabilized => (true, "ScaleStabilized"),
         _ => (true, "ReadyForNewScale"),
     };
     let active = match reason {
-        Reason::Suspended => (false, "ScalingDisabled"),
-        Reason::DryRun => (false, "DryRun"),
+        ReasonCode::Suspended => (false, "ScalingDisabled"),
+        ReasonCode::DryRun => (false, "DryRun"),
         _ if blocked => (false, able.1),
         _ if known => (true, "ValidMetricFound"),
         _ => (false, "FailedGetExternalMetric"),
     };
     let limited = match reason {
-        Reason::AtMax | Reason::AboveMax => (true, "TooManyReplicas"),
-        Reason::BelowMin | Reason::Scheduled => (true, "TooFewReplicas"),
-        Reason::RateLimited => (true, "ScaleLimit"),
+        ReasonCode::AtMax | ReasonCode::TooManyReplicas => (true, "TooManyReplicas"),
+        ReasonCode::TooFewReplicas | ReasonCode::Scheduled => (true, "TooFewReplicas"),
+        ReasonCode::RateLimited => (true, "ScaleLimit"),
         _ => (false, "DesiredWithinRange"),
     };
     let ready = known && !blocked;

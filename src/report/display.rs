@@ -1,7 +1,7 @@
 //! The facts as kubectl's columns show them: unknown is `?`, what a queue system does not tell is `-`.
 
-use crate::api::Display;
-use crate::decide::{Fact, Load, Millis};
+use api::Display;
+use decide::{Load, Metric, Millis};
 
 /// The columns. `now` is the time of the look in milliseconds since 1970.
 #[must_use]
@@ -19,7 +19,7 @@ pub fn display(target: &str, load: &Load, now: i64) -> Display {
         }),
         success: join(
             load.processed,
-            load.failed.join(Fact::Known(0), i64::max),
+            load.failed.join(Metric::Known(0), i64::max),
             |done, failed| {
                 if done + failed == 0 {
                     "-".to_owned()
@@ -51,18 +51,18 @@ fn span(millis: i64) -> String {
     Millis(millis.max(0) / 1000 * 1000).to_string()
 }
 
-fn show(fact: Fact, how: impl Fn(i64) -> String) -> String {
+fn show(fact: Metric, how: impl Fn(i64) -> String) -> String {
     match fact {
-        Fact::Known(n) => how(n),
-        Fact::Missing => "?".to_owned(),
-        Fact::NotTold => "-".to_owned(),
+        Metric::Known(n) => how(n),
+        Metric::Unavailable => "?".to_owned(),
+        Metric::Unsupported => "-".to_owned(),
     }
 }
 
-fn join(a: Fact, b: Fact, how: impl Fn(i64, i64) -> String) -> String {
+fn join(a: Metric, b: Metric, how: impl Fn(i64, i64) -> String) -> String {
     match (a, b) {
-        (Fact::Known(a), Fact::Known(b)) => how(a, b),
-        (Fact::Missing, _) | (_, Fact::Missing) => "?".to_owned(),
+        (Metric::Known(a), Metric::Known(b)) => how(a, b),
+        (Metric::Unavailable, _) | (_, Metric::Unavailable) => "?".to_owned(),
         _ => "-".to_owned(),
     }
 }
@@ -74,14 +74,14 @@ mod tests {
     #[test]
     fn a_person_reads_the_state_at_one_glance() {
         let load = Load {
-            ready: Fact::Known(17),
-            live: Fact::Known(5),
-            busy: Fact::Known(4),
-            cpu_sum: Fact::Known(320),
-            oldest_at: Fact::Known(94_000),
-            processed: Fact::Known(10),
-            busy_millis: Fact::Known(100_000),
-            ..Load::NOT_TOLD
+            ready: Metric::Known(17),
+            live: Metric::Known(5),
+            busy: Metric::Known(4),
+            cpu_sum: Metric::Known(320),
+            oldest_at: Metric::Known(94_000),
+            processed: Metric::Known(10),
+            busy_millis: Metric::Known(100_000),
+            ..Load::UNSUPPORTED
         };
         let shown = display("Deployment/filter-worker", &load, 100_400);
         assert_eq!(
@@ -96,11 +96,11 @@ mod tests {
 
     #[test]
     fn unknown_is_a_question_mark_and_never_zero() {
-        let shown = display("Deployment/x", &Load::MISSING, 0);
+        let shown = display("Deployment/x", &Load::UNAVAILABLE, 0);
         assert_eq!(
             (&*shown.queue, &*shown.busy, &*shown.util, &*shown.eta),
             ("?", "?", "?", "-")
         );
-        assert_eq!(display("Deployment/x", &Load::NOT_TOLD, 0).busy, "-");
+        assert_eq!(display("Deployment/x", &Load::UNSUPPORTED, 0).busy, "-");
     }
 }

@@ -1,7 +1,7 @@
 //! One Kubernetes event per change of reason, with its sentence: each an object of its own, so that no series hides
 //! what the second one says.
 
-use crate::api::{FIELD_MANAGER, Key};
+use api::{FIELD_MANAGER, Key};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -11,7 +11,7 @@ use kube::api::{Api, ObjectMeta, PostParams};
 
 /// An event about a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct EventNote {
     /// Which.
     pub pool: Key,
     /// Its uid.
@@ -19,7 +19,7 @@ pub struct Note {
     /// One word of the closed list.
     pub reason: &'static str,
     /// The sentence.
-    pub sentence: String,
+    pub message: String,
     /// Whether a person should look.
     pub warning: bool,
 }
@@ -27,7 +27,7 @@ pub struct Note {
 /// Publishes `note`; `instance` tells this process from others.
 pub async fn publish(
     client: Client,
-    note: &Note,
+    note: &EventNote,
     instance: &str,
     now: Timestamp,
 ) -> Result<(), kube::Error> {
@@ -40,10 +40,10 @@ pub async fn publish(
         },
         action: Some("Scale".to_owned()),
         event_time: Some(MicroTime(now)),
-        note: Some(note.sentence.chars().take(1000).collect()),
+        note: Some(note.message.chars().take(1000).collect()),
         reason: Some(note.reason.to_owned()),
         regarding: Some(ObjectReference {
-            api_version: Some(format!("{}/{}", crate::api::GROUP, crate::api::VERSION)),
+            api_version: Some(format!("{}/{}", api::GROUP, api::VERSION)),
             kind: Some("WorkerPool".to_owned()),
             namespace: Some(namespace.to_string()),
             name: Some(name.to_string()),

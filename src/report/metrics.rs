@@ -1,8 +1,8 @@
 //! Prometheus metrics with closed label sets. Gauges are made from the pools that exist at the time of the scrape, so
 //! that a deleted pool leaves none behind.
 
-use crate::api::Key;
-use crate::decide::{Fact, Load, Reason};
+use api::Key;
+use decide::{Load, Metric, ReasonCode};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::Counter;
@@ -18,7 +18,7 @@ pub struct PoolGauges {
     /// Which.
     pub pool: Key,
     /// The facts of its last look.
-    pub load: Load,
+    pub total: Load,
     /// When that was.
     pub age: Option<Duration>,
     /// How long the oldest ready task has waited.
@@ -51,7 +51,7 @@ impl Metrics {
     }
 
     /// A decision of `pool` became `reason`.
-    pub fn decided(&self, pool: &Key, reason: Reason) {
+    pub fn decided(&self, pool: &Key, reason: ReasonCode) {
         let labels = [
             ("namespace", pool.namespace.to_string()),
             ("name", pool.name.to_string()),
@@ -102,7 +102,7 @@ impl Metrics {
         );
         if let Some(reaction) = &self.reaction {
             registry.register(
-                "reaction_seconds",
+                "scale_latency_seconds",
                 "From the push of Redis to the answered patch of the scale",
                 reaction.clone(),
             );
@@ -144,14 +144,14 @@ impl Pools {
         Ok(())
     }
 
-    fn fact(
+    fn metric(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
         about: (&str, &str),
-        which: impl Fn(&Load) -> Fact,
+        which: impl Fn(&Load) -> Metric,
     ) -> Result<(), std::fmt::Error> {
         self.family(encoder, about, |pool| {
-            which(&pool.load)
+            which(&pool.total)
                 .known()
                 .map(|n| (None, float(n)))
                 .into_iter()
@@ -175,12 +175,12 @@ impl EncodeLabelSet for LabelSlice<'_> {
 impl Collector for Pools {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let to = &mut encoder;
-        self.fact(
+        self.metric(
             to,
             ("ready_tasks", "Tasks that wait and could be taken now"),
             |load| load.ready,
         )?;
-        self.fact(
+        self.metric(
             to,
             ("in_flight_tasks", "Tasks that a worker holds"),
             |load| load.in_flight,
@@ -199,7 +199,8 @@ impl Collector for Pools {
             },
         )?;
         self.family(to, ("workers", "Workers with a lease, by state"), |pool| {
-            let (Some(live), Some(busy)) = (pool.load.live.known(), pool.load.busy.known()) else {
+            let (Some(live), Some(busy)) = (pool.total.live.known(), pool.total.busy.known())
+            else {
                 return Vec::new();
             };
             vec![
@@ -218,21 +219,25 @@ impl Collector for Pools {
                 known.collect()
             },
         )?;
-        self.family(to, ("facts_age_seconds", "Age of the last look"), |pool| {
-            pool.age
-                .map(|age| (None, age.as_secs_f64()))
-                .into_iter()
-                .collect()
-        })?;
+        self.family(
+            to,
+            ("metrics_age_seconds", "Age of the last look"),
+            |pool| {
+                pool.age
+                    .map(|age| (None, age.as_secs_f64()))
+                    .into_iter()
+                    .collect()
+            },
+        )?;
         self.family(
             to,
             (
-                "source_up",
+                "queue_up",
                 "Whether the facts could be read at the last look",
             ),
             |pool| vec![(None, f64::from(u8::from(pool.up)))],
         )?;
-        self.fact(
+        self.metric(
             to,
             (
                 "task_conservation_gap",
@@ -249,13 +254,13 @@ fn float(n: i64) -> f64 {
 }
 
 /// `arrived − done − waiting − in flight − failed`: zero while no task is lost.
-fn gap(load: &Load) -> Fact {
+fn gap(load: &Load) -> Metric {
     let all = [load.processed, load.ready, load.in_flight, load.failed];
     match (
         load.arrived,
-        all.into_iter().fold(Fact::NotTold, Fact::plus),
+        all.into_iter().fold(Metric::Unsupported, Metric::plus),
     ) {
-        (Fact::Known(arrived), Fact::Known(sum)) => Fact::Known(arrived - sum),
-        _ => Fact::NotTold,
+        (Metric::Known(arrived), Metric::Known(sum)) => Metric::Known(arrived - sum),
+        _ => Metric::Unsupported,
     }
 }

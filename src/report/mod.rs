@@ -6,6 +6,8 @@ pub mod events;
 pub mod metrics;
 pub mod status;
 
-pub use events::Note;
+pub use events::EventNote;
 pub use metrics::{Metrics, PoolGauges};
-pub use status::{Observed, Verdict, explain, next_status, remember, same_to_a_person};
+pub use status::{
+    Outcome, StatusInput, add_details, append_history, build_status, is_visibly_equal,
+};

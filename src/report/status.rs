@@ -2,11 +2,11 @@
 
 use super::conditions::conditions;
 use super::display::display;
-use crate::api::{
-    Change, DecisionStatus, Display, MemoryStatus, MetricStatus, MetricsStatus, NextStatus,
-    OutlookStatus, TrailStep, WorkerPoolStatus, timestamp,
+use api::{
+    Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus, MetricsStatus,
+    NextChangeStatus, StepStatus, WorkerPoolStatus, timestamp,
 };
-use crate::decide::{Fact, Load, Memory, Millis, Next, Outlook, Reason, Step, Time};
+use decide::{Forecast, Load, Memory, Metric, Millis, NextChange, ReasonCode, Step, Time};
 use jiff::Timestamp;
 
 /// How many changes `status.history` keeps.
@@ -16,11 +16,11 @@ const CPU_STEP: i64 = 5;
 
 /// What was decided, or what stood in the way of deciding.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
+pub struct Outcome {
     /// The word.
-    pub reason: Reason,
+    pub reason: ReasonCode,
     /// The sentence.
-    pub sentence: String,
+    pub message: String,
     /// Workers before.
     pub from: i32,
     /// Workers after.
@@ -30,28 +30,28 @@ pub struct Verdict {
     /// Whether `to` has just been written.
     pub written: bool,
     /// How long that took since the push that led to it.
-    pub reaction: Option<Millis>,
+    pub latency: Option<Millis>,
 }
 
-impl Verdict {
+impl Outcome {
     /// Nothing could be decided, and the number stays at `to`.
     #[must_use]
-    pub fn stay(reason: Reason, sentence: String, to: i32) -> Self {
+    pub fn blocked(reason: ReasonCode, sentence: String, to: i32) -> Self {
         Self {
             reason,
-            sentence,
+            message: sentence,
             from: to,
             to,
             confidence: 0,
             written: false,
-            reaction: None,
+            latency: None,
         }
     }
 }
 
 /// All that a status is made of.
 #[derive(Clone, Debug)]
-pub struct Observed {
+pub struct StatusInput {
     /// The generation of the spec.
     pub generation: Option<i64>,
     /// `Deployment/filter-worker`
@@ -61,31 +61,31 @@ pub struct Observed {
     /// The target's label selector.
     pub selector: String,
     /// The facts.
-    pub load: Load,
+    pub total: Load,
     /// Why facts are missing.
-    pub missing: Option<String>,
+    pub unavailable_reason: Option<String>,
     /// The decision.
-    pub verdict: Verdict,
+    pub outcome: Outcome,
 }
 
 /// The status after this look, without its history; instants and small noise stay as they were in `before`.
 #[must_use]
-pub fn next_status(
-    observed: &Observed,
+pub fn build_status(
+    observed: &StatusInput,
     memory: &Memory,
     before: &WorkerPoolStatus,
     now: Time,
 ) -> WorkerPoolStatus {
-    let Verdict {
+    let Outcome {
         reason,
-        sentence,
+        message: sentence,
         from,
         to,
         confidence,
         written,
         ..
-    } = &observed.verdict;
-    let mut load = observed.load;
+    } = &observed.outcome;
+    let mut load = observed.total;
     load.cpu_sum = calm_cpu(&load, before);
     let kept = before.decision.as_ref().filter(|old| {
         !written && old.reason == reason.as_str() && (old.to == *to || observed.replicas.is_none())
@@ -95,18 +95,18 @@ pub fn next_status(
         replicas: observed.replicas,
         desired_replicas: observed.replicas.map(|_| *to),
         selector: (!observed.selector.is_empty()).then(|| observed.selector.clone()),
-        metrics: Some(metrics(&load, observed.missing.as_deref(), now)),
+        metrics: Some(metrics(&load, observed.unavailable_reason.as_deref(), now)),
         decision: Some(DecisionStatus {
             reason: reason.to_string(),
-            sentence: sentence.clone(),
+            message: sentence.clone(),
             confidence: f64::from(*confidence) / 100.0,
             at: kept.map_or_else(|| timestamp(now), |old| old.at),
             from: *from,
             to: *to,
-            trail: Vec::new(),
+            steps: Vec::new(),
             next: None,
         }),
-        memory: Some(MemoryStatus::from(memory)),
+        internal: Some(MemoryStatus::from(memory)),
         history: Vec::new(),
         conditions: conditions(observed, &before.conditions, now),
         display: Some(display(&observed.target, &load, now.0)),
@@ -114,13 +114,13 @@ pub fn next_status(
 }
 
 /// Appends the change that `verdict` made; the oldest goes when there are more than 50.
-pub fn remember(history: &mut Vec<Change>, verdict: &Verdict, now: Time) {
-    let Verdict {
+pub fn append_history(history: &mut Vec<Change>, verdict: &Outcome, now: Time) {
+    let Outcome {
         reason,
-        sentence,
+        message: sentence,
         from,
         to,
-        reaction,
+        latency: reaction,
         ..
     } = verdict;
     history.push(Change {
@@ -128,30 +128,30 @@ pub fn remember(history: &mut Vec<Change>, verdict: &Verdict, now: Time) {
         from: *from,
         to: *to,
         reason: reason.to_string(),
-        sentence: sentence.clone(),
-        reaction_millis: reaction.and_then(|reaction| i32::try_from(reaction.0).ok()),
+        message: sentence.clone(),
+        latency_millis: reaction.and_then(|reaction| i32::try_from(reaction.0).ok()),
     });
     history.drain(..history.len().saturating_sub(HISTORY));
 }
 
 /// How the decision of `status` came about and what may come next, in words: made only for a status that is written.
-pub fn explain(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Outlook) {
+pub fn add_details(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Forecast) {
     let Some(decision) = &mut status.decision else {
         return;
     };
-    decision.trail = trail
+    decision.steps = trail
         .iter()
-        .map(|step| TrailStep {
-            step: step.label(),
-            says: step.says(),
+        .map(|step| StepStatus {
+            name: messages::step_name(step),
+            detail: messages::step_detail(step),
         })
         .collect();
-    let next = |next: Next| NextStatus {
+    let next = |next: NextChange| NextChangeStatus {
         to: next.to,
         at: next.at.map(timestamp),
         tasks: next.tasks,
     };
-    decision.next = Some(OutlookStatus {
+    decision.next = Some(ForecastStatus {
         up: outlook.up.map(next),
         down: outlook.down.map(next),
     });
@@ -160,7 +160,7 @@ pub fn explain(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Outlook) 
 /// Whether a person who looks at either sees the same. Ages in the columns, the time of the look, the trail and the
 /// memory go along with other changes and are none by themselves; the history grows only with a decision.
 #[must_use]
-pub fn same_to_a_person(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
+pub fn is_visibly_equal(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
     a.observed_generation == b.observed_generation
         && (a.replicas, a.desired_replicas, &a.selector)
             == (b.replicas, b.desired_replicas, &b.selector)
@@ -174,12 +174,12 @@ pub fn same_to_a_person(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
 fn told(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i32, i32)> {
     let DecisionStatus {
         reason,
-        sentence,
+        message: sentence,
         confidence,
         at,
         from,
         to,
-        trail: _,
+        steps: _,
         next: _,
     } = status.decision.as_ref()?;
     Some((reason, sentence, *confidence, *at, *from, *to))
@@ -200,7 +200,7 @@ fn facts(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
         task_millis,
         processed,
         failed,
-        oldest_at,
+        oldest_task_time: oldest_at,
         ..
     } = metrics;
     Some([
@@ -230,42 +230,42 @@ fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
     Some([target, queue, busy, util, cpu, success])
 }
 
-fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Fact {
+fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
     let old = before
         .metrics
         .as_ref()
         .and_then(|metrics| metrics.cpu_percent.value);
     match (load.cpu_sum, load.live, old) {
-        (Fact::Known(sum), Fact::Known(live), Some(old))
+        (Metric::Known(sum), Metric::Known(live), Some(old))
             if live > 0 && (sum / live - old).abs() < CPU_STEP =>
         {
-            Fact::Known(old * live)
+            Metric::Known(old * live)
         }
         (fact, ..) => fact,
     }
 }
 
 fn metrics(load: &Load, missing: Option<&str>, now: Time) -> MetricsStatus {
-    let metric = |fact: Fact| match fact {
-        Fact::Known(value) => MetricStatus {
+    let metric = |fact: Metric| match fact {
+        Metric::Known(value) => MetricStatus {
             value: Some(value),
-            missing: None,
+            unavailable: None,
         },
-        Fact::Missing => MetricStatus {
+        Metric::Unavailable => MetricStatus {
             value: None,
-            missing: Some(missing.unwrap_or("could not be read").to_owned()),
+            unavailable: Some(missing.unwrap_or("could not be read").to_owned()),
         },
-        Fact::NotTold => MetricStatus {
+        Metric::Unsupported => MetricStatus {
             value: None,
-            missing: Some("the queue does not tell it".to_owned()),
+            unavailable: Some("the queue does not report it".to_owned()),
         },
     };
-    let mean = |sum: Fact, of: Fact| match (sum, of) {
-        (Fact::Known(sum), Fact::Known(of)) => {
-            sum.checked_div(of).map_or(Fact::NotTold, Fact::Known)
-        }
-        (Fact::Missing, _) | (_, Fact::Missing) => Fact::Missing,
-        _ => Fact::NotTold,
+    let mean = |sum: Metric, of: Metric| match (sum, of) {
+        (Metric::Known(sum), Metric::Known(of)) => sum
+            .checked_div(of)
+            .map_or(Metric::Unsupported, Metric::Known),
+        (Metric::Unavailable, _) | (_, Metric::Unavailable) => Metric::Unavailable,
+        _ => Metric::Unsupported,
     };
     MetricsStatus {
         at: Some(timestamp(now)),
@@ -277,6 +277,6 @@ fn metrics(load: &Load, missing: Option<&str>, now: Time) -> MetricsStatus {
         task_millis: metric(mean(load.busy_millis, load.processed)),
         processed: metric(load.processed),
         failed: metric(load.failed),
-        oldest_at: metric(load.oldest_at),
+        oldest_task_time: metric(load.oldest_at),
     }
 }

@@ -1,6 +1,5 @@
 //! The chart without a cluster: what `helm template` gives for which values, and what it refuses.
 
-#![cfg(feature = "operator")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

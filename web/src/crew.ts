@@ -63,7 +63,7 @@ export class Crew {
   private due = 0;
 
   constructor(private readonly path: string, private readonly now: () => number, private readonly told: () => void) {
-    const head = [t("pod"), t("state"), t("since"), t("holds"), "CPU", t("order")];
+    const head = [t("pod"), t("state"), t("since"), t("met"), "CPU", t("order")];
     this.table = h("table", { role: "table" }, this.title,
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...head.map((name) => h("th", { scope: "col", role: "columnheader" }, name)))),
       this.body);
@@ -110,7 +110,7 @@ export class Crew {
 
   private row(): Row {
     const cell = (title: string) => h("td", { role: "cell", "data-title": title });
-    const cells = [h("th", { scope: "row", role: "rowheader" }), cell(t("state")), cell(t("since")), cell(t("holds")), cell("CPU"), cell(t("order"))];
+    const cells = [h("th", { scope: "row", role: "rowheader" }), cell(t("state")), cell(t("since")), cell(t("met")), cell("CPU"), cell(t("order"))];
     cells[1]!.append(h("span", { class: "shape", "aria-hidden": "true" }), h("b"));
     const line = this.body.appendChild(h("tr", { role: "row" }, ...cells));
     return { line, cells };

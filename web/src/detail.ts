@@ -115,7 +115,7 @@ export class Detail {
     if (this.retracing) return void (this.retracing = "again");
     this.retracing = "once";
     try {
-      const answer = await fetch(`${this.path}/trail`);
+      const answer = await fetch(`${this.path}/steps`);
       this.steps = ((await answer.json()) as Step[] | null) ?? [];
       this.telling();
     } catch {
@@ -141,7 +141,7 @@ export class Detail {
       for (const change of changed.words.includes(pool.id) ? pool.changes : []) {
         if (this.changes.some((old) => old.at === change.at)) continue;
         this.changes.push(change);
-        heard = sentence(change.sentence, Date.parse(change.at)).text;
+        heard = sentence(change.message, Date.parse(change.at)).text;
       }
     }
     this.paint();
@@ -279,7 +279,7 @@ export class Detail {
       `${fact(facts?.[READY])} ${t("waiting")}`,
       `${fact(facts?.[BUSY])}/${fact(facts?.[LIVE])} ${t("busy").toLowerCase()}${share !== null && share >= 0 ? ` (${share} %)` : ""}`,
       `${fact(facts?.[WANTED])} ${t("wanted")}`,
-      near ? sentence(near.sentence, Date.parse(near.at)).text
+      near ? sentence(near.message, Date.parse(near.at)).text
         : typeof reason === "number" ? reasonText(this.store.reasons[reason] ?? "") : t("unknown"),
     ].join(" · "));
   }
@@ -296,11 +296,11 @@ export class Detail {
     this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("ready")), key("wanted", t("wanted")),
       key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`), key("would", t("whatIf")));
     this.explanation.hidden = !this.steps.length;
-    this.trail.replaceChildren(...this.steps.map(({ step, says }) => h("li", {}, h("b", {}, step), " ", said(says, Date.parse(pool.decision!.at)))));
+    this.trail.replaceChildren(...this.steps.map(({ name, detail }) => h("li", {}, h("b", {}, name), " ", said(detail, Date.parse(pool.decision!.at)))));
     this.past.replaceChildren(...this.changes.slice().reverse().map((change) => {
-      const { text, known } = sentence(change.sentence, Date.parse(change.at));
+      const { text, known } = sentence(change.message, Date.parse(change.at));
       const up = change.to > change.from;
-      const fast = change.reactionMillis === undefined ? "" : `, ${change.reactionMillis} ms ${t("afterPush")}`;
+      const fast = change.latencyMillis === undefined ? "" : `, ${change.latencyMillis} ms ${t("afterPush")}`;
       return h("li", { class: up ? "up" : "down" },
         h("time", { datetime: change.at }, when(Date.parse(change.at), store.now)),
         h("b", {}, `${up ? "▲" : "▼"} ${change.from} → ${change.to}`), h("span", known ? {} : { lang: "en" }, text, fast));
@@ -328,7 +328,7 @@ export class Detail {
     if (pool.decision) parts.push(`${Math.round(pool.decision.confidence * 100)} % ${t("sure")}`);
     const last = this.changes.at(-1);
     if (last) parts.push(`${t("lastChange")}: ${last.from} → ${last.to} ${ago(now - Date.parse(last.at))}`);
-    const reactions = this.changes.flatMap(({ reactionMillis }) => reactionMillis ?? []).sort((a, b) => a - b);
+    const reactions = this.changes.flatMap(({ latencyMillis }) => latencyMillis ?? []).sort((a, b) => a - b);
     if (reactions.length) parts.push(`${t("reaction")} ${reactions[(reactions.length - 1) >> 1]} ms, ${t("atMost")} ${reactions.at(-1)} ms`);
     put(this.since, parts.join(" · "));
     const lines = upcoming(pool, now);

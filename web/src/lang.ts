@@ -170,14 +170,14 @@ const TEXT = {
 
 /** The closed list of reasons in people's words. */
 const REASONS: Record<string, readonly [string, string]> = {
-  Steady: ["steady", "estable"],
+  WithinThresholds: ["steady", "estable"],
   QueueTooLong: ["queue too long", "cola larga"],
   WorkersBusy: ["workers busy", "workers ocupados"],
-  CpuHigh: ["CPU high", "CPU alta"],
+  HighCPU: ["CPU high", "CPU alta"],
   TasksPerWorker: ["tasks per worker", "tareas por worker"],
   DrainWithin: ["drain in time", "vaciar a tiempo"],
   MaxWait: ["waited too long", "espera larga"],
-  Woken: ["woken", "despertado"],
+  ScaledFromZero: ["woken", "despertado"],
   FewerNeeded: ["fewer needed", "bastan menos"],
   NotIdle: ["not idle", "no inactivo"],
   Stabilized: ["stabilizing", "estabilizando"],
@@ -188,8 +188,8 @@ const REASONS: Record<string, readonly [string, string]> = {
   IdleWait: ["idle, waiting", "inactivo, esperando"],
   CoolingDown: ["cooling down", "enfriando"],
   AtMax: ["at maximum", "en el máximo"],
-  BelowMin: ["below minimum", "bajo el mínimo"],
-  AboveMax: ["above maximum", "sobre el máximo"],
+  TooFewReplicas: ["below minimum", "bajo el mínimo"],
+  TooManyReplicas: ["above maximum", "sobre el máximo"],
   BusyWorkers: ["busy workers kept", "ocupados, se quedan"],
   Unknown: ["no facts", "sin datos"],
   Fallback: ["fallback", "número de reserva"],

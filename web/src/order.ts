@@ -5,7 +5,7 @@ import { LIVE, READY, WAIT, type Pool } from "./store";
 export type Rank = 0 | 1 | 2;
 
 const TROUBLE = new Set(["Unknown", "Fallback", "TargetMissing", "TargetConflict", "WriteFailed", "InvalidSpec"]);
-const LIMIT = new Set(["AtMax", "AboveMax", "TargetChanged"]);
+const LIMIT = new Set(["AtMax", "TooManyReplicas", "TargetChanged"]);
 
 /** Seconds that a task may wait with nobody there to take it. */
 const ALONE = 30;

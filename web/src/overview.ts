@@ -144,7 +144,7 @@ export class Overview {
     put(row.word, word(pool));
     const said = why(pool, this.store.now);
     // That nothing happens is said in one word: five hundred sentences would hide the one that matters.
-    put(row.why, pool.decision?.reason === "Steady" && its === 2 ? "" : said.text);
+    put(row.why, pool.decision?.reason === "WithinThresholds" && its === 2 ? "" : said.text);
     row.why.lang = said.known ? "" : "en";
     this.facts(row);
     return moved;

@@ -8,10 +8,10 @@ export type Facts = Cell[];
 export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, WANTED = 7, IDLE = 8, REASON = 9;
 export const COLUMNS = 10;
 
-export interface Change { at: string; from: number; to: number; reason: string; sentence: string; reactionMillis?: number }
+export interface Change { at: string; from: number; to: number; reason: string; message: string; latencyMillis?: number }
 export interface Decision extends Change { confidence: number; next?: { up?: Next; down?: Next } }
 /** One step of a decision. */
-export interface Step { step: string; says: string }
+export interface Step { name: string; detail: string }
 export interface Rules {
   queueUp: Cell; queueDown: Cell; busyUp: Cell; busyDown: Cell; cpuUp: Cell;
   upStep: number; downStep: Cell; upCooldown: number; downCooldown: Cell; idleFor: Cell; maxWait?: Cell;

@@ -88,7 +88,7 @@ export class Track {
       const [from, to, reason] = [this.rows[i - 1]![WANTED], this.rows[i]![WANTED], this.rows[i - 1]![REASON]];
       if (typeof from !== "number" || typeof to !== "number" || from === to) continue;
       const at = new Date(this.times[i]!).toISOString();
-      all.push({ at, from, to, reason: reasons[reason ?? -1] ?? "", sentence: `${from} → ${to} workers` });
+      all.push({ at, from, to, reason: reasons[reason ?? -1] ?? "", message: `${from} → ${to} workers` });
     }
     return all;
   }

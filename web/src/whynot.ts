@@ -6,7 +6,7 @@ import type { Pool } from "./store";
 
 export interface Answer {
   decided: number;
-  because: { step: string; says: string }[];
+  because: { name: string; detail: string }[];
   change: { field: string; value: string }[] | null;
   tasks: number | null;
   soon: string | null;
@@ -100,7 +100,7 @@ export class WhyNot {
     const same = answer.decided === wanted;
     put(this.head, same ? `${wanted}: ${t("isDecided")}` : `${answer.decided} ${t("workers").toLowerCase()}, ${t("andNot")} ${wanted}, ${t("because")}`);
     const lines: [string, string, boolean][] = same ? [] : [
-      ...answer.because.map(({ step: name, says }): [string, string, boolean] => [name, step(says, Date.now()), false]),
+      ...answer.because.map(({ name, detail }): [string, string, boolean] => [name, step(detail, Date.now()), false]),
       ...ways(answer, wanted, this.name).map(([way, needs]): [string, string, boolean] => [way, needs, true]),
     ];
     this.list.replaceChildren(...lines.map(([term, words, way]) => {

@@ -8,14 +8,14 @@ import { BUSY, LIVE, PODS, READY, WANTED, type Pool } from "./store";
 export type Aim = "up" | "down" | "hold";
 
 export function aim(pool: Pool): { aim: Aim; to: number | null } {
-  const said = pool.pending ? ([pool.decision?.to ?? 0, pool.pending[0]] as const) : wants(pool.decision?.sentence ?? "");
+  const said = pool.pending ? ([pool.decision?.to ?? 0, pool.pending[0]] as const) : wants(pool.decision?.message ?? "");
   if (!said || said[0] === said[1]) return { aim: "hold", to: pool.desiredReplicas ?? null };
   return { aim: said[1] > said[0] ? "up" : "down", to: said[1] };
 }
 
 /** The sentence that counts now, and whether the reader's language has it. */
 export function why(pool: Pool, now: number): { text: string; known: boolean } {
-  const text = pool.pending?.[1] ?? pool.decision?.sentence ?? "";
+  const text = pool.pending?.[1] ?? pool.decision?.message ?? "";
   const said = sentence(text, pool.decision ? Date.parse(pool.decision.at) : now);
   if (!nobody(pool)) return said;
   return { ...said, text: `${fact(pool.facts?.[READY])} ${t("waiting")}, ${t("nobody")}: ${said.text}` };

@@ -10,7 +10,7 @@ const at = (seconds: number) => new Date(NOW + seconds * 1000).toISOString();
 function pool(more: object): Pool {
   return {
     bounds: [3, 10], desiredReplicas: 5, facts: [0, 0, 5, 0, 2, 0, 5, 5, 1, 0], memory: {},
-    rules: { upCooldown: 20_000, downCooldown: 30_000, idleFor: 45_000 }, decision: { reason: "Steady", at: at(-10) }, ...more,
+    rules: { upCooldown: 20_000, downCooldown: 30_000, idleFor: 45_000 }, decision: { reason: "WithinThresholds", at: at(-10) }, ...more,
   } as unknown as Pool;
 }
 const texts = (more: object) => upcoming(pool(more), NOW).map(({ title, text }) => `${title.replaceAll("\u00a0", " ")}: ${text}`);
@@ -21,7 +21,7 @@ test("the operator's own outlook is told as it is", () => {
   const next = { up: { to: 7, at: at(56), tasks: 0 }, down: { to: 3, tasks: -12 } };
   expect(texts({ decision: { reason: "CoolingDown", at: at(-4), next } })).toEqual([
     "Up 5 → 7: in 56 s, if it stays as it is", "Down 5 → 3: at once, if 12 fewer tasks wait"]);
-  expect(texts({ decision: { reason: "Steady", at: at(-4), next: { up: { to: 7, tasks: 9 } } } }))
+  expect(texts({ decision: { reason: "WithinThresholds", at: at(-4), next: { up: { to: 7, tasks: 9 } } } }))
     .toEqual(["Up 5 → 7: at once, if 9 more tasks wait"]);
 });
 
@@ -48,7 +48,7 @@ test("the trail keeps names and numbers, and says the time where the reader is",
   process.env.TZ = "Europe/Madrid";
   expect(step("7 → 5 until 09:15:56", NOW)).toBe("7 → 5 until 10:15:56");
   choose("es");
-  expect(step("20 ≥ 2, does not hold", NOW)).toBe("20 ≥ 2, no se cumple");
+  expect(step("20 ≥ 2, not met", NOW)).toBe("20 ≥ 2, no se cumple");
   choose("en");
   process.env.TZ = "UTC";
 });

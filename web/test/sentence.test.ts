@@ -11,7 +11,7 @@ beforeAll(() => { process.env.TZ = "Europe/Madrid"; });
 
 /** All sentences that the operator's own cases expect. */
 function cases(): string[] {
-  const files = readdirSync(join(ROOT, "tests/cases")).map((file) => readFileSync(join(ROOT, "tests/cases", file), "utf8"));
+  const files = readdirSync(join(ROOT, "crates/decide/tests/cases")).map((file) => readFileSync(join(ROOT, "crates/decide/tests/cases", file), "utf8"));
   const cells = files.flatMap((text) => text.split("\n")).filter((line) => line.startsWith("|"))
     .flatMap((line) => line.split("|").map((cell) => cell.trim().replace(/^`|`$/g, "")));
   return [...new Set(cells.filter((cell) => /\d+ workers/.test(cell)))];
@@ -29,15 +29,15 @@ test("every sentence of the operator's cases is said in Spanish", () => {
 });
 
 test("what a scale-down waits for is said in Spanish", () => {
-  const source = readFileSync(join(ROOT, "src/controller/plan.rs"), "utf8");
-  const all = [...source.matchAll(/"((?:waiting for|making sure|its pods) [^"]+)"/g)].map(([, said]) => said!.replace(/\{[^}]*\}/g, "x"));
+  const source = readFileSync(join(ROOT, "src/fleet/scale_down.rs"), "utf8");
+  const all = [...source.matchAll(/"((?:waiting for|checking that|cannot) [^"]+)"/g)].map(([, said]) => said!.replace(/\{[^}]*\}/g, "x"));
   expect(all.length).toBeGreaterThan(5);
   choose("es");
   for (const said of all) expect(sentence(`9 → 7 workers: ${said}`, NEAR).known, said).toBe(true);
 });
 
 test("every reason has words of its own in both languages", () => {
-  const source = readFileSync(join(ROOT, "src/decide/why.rs"), "utf8");
+  const source = readFileSync(join(ROOT, "crates/decide/src/reason.rs"), "utf8");
   const list = /reasons! \{([\s\S]*?)\n\}/.exec(source)![1]!;
   const names = [...list.matchAll(/^ {4}([A-Z]\w+),$/gm)].map(([, name]) => name!);
   expect(names.length).toBeGreaterThan(15);
@@ -48,9 +48,9 @@ test("every reason has words of its own in both languages", () => {
 });
 
 test("times are the reader's own, in both languages", () => {
-  const text = "17 tasks wait, more than 8: 5 → 7 workers at 09:16:58, when the cooldown ends";
+  const text = "17 tasks wait, more than 8: 5 → 7 workers at 09:16:58 (cooldown)";
   choose("en");
-  expect(sentence(text, NEAR).text).toBe("17 tasks wait, more than 8: 5\u00a0→\u00a07 workers at 10:16:58, when the cooldown ends");
+  expect(sentence(text, NEAR).text).toBe("17 tasks wait, more than 8: 5\u00a0→\u00a07 workers at 10:16:58 (cooldown)");
   choose("es-ES");
   expect(sentence(text, NEAR).text).toBe("17 tareas esperan, más de 8: 5\u00a0→\u00a07 workers a las 10:16:58, al acabar el cooldown");
 });
@@ -58,7 +58,7 @@ test("times are the reader's own, in both languages", () => {
 test.each([
   ["idle for 75s: 5 → 3 workers", "inactivo desde hace 1 min 15 s: 5\u00a0→\u00a03 workers"],
   ["dry run, not written: 1 task waits, more than 0: 3 → 5 workers", "simulación, sin escribir: 1 tarea espera, más de 0: 3\u00a0→\u00a05 workers"],
-  ["Redis does not answer (since 09:15:02): 4 workers stay, nothing is lowered blindly",
+  ["Redis does not answer (since 09:15:02): keeping 4 workers (never scales down without metrics)",
     "Redis does not answer (desde las 10:15:02): siguen 4 workers, no se reduce nada a ciegas"],
 ])("%s", (text, spanish) => {
   choose("es");
@@ -71,8 +71,8 @@ test("what is not known is said as it came", () => {
 });
 
 test("the number that a sentence speaks of", () => {
-  expect(wants("idle: 7 → 5 workers at 09:16:58, when the cooldown ends")).toEqual([7, 5]);
-  expect(wants("no rule asks for another number: 3 workers stay")).toBeNull();
+  expect(wants("idle: 7 → 5 workers at 09:16:58 (cooldown)")).toEqual([7, 5]);
+  expect(wants("within thresholds: keeping 3 workers")).toBeNull();
 });
 
 test("unknown is a question mark, and what is not told a dash; neither is zero", () => {

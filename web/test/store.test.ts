@@ -11,7 +11,7 @@ function row(id: number, name: string, more: Partial<Pool> = {}): Pool {
 }
 
 const facts = (ready: number | null): Facts => [ready, 0, 3, 0, 2, 0, 3, 3, 0, 0];
-const full = (...pools: Pool[]): Message => ({ full: true, now: NOW, reasons: ["Steady"], version: "1", pools });
+const full = (...pools: Pool[]): Message => ({ full: true, now: NOW, reasons: ["WithinThresholds"], version: "1", pools });
 
 test("a full state replaces all, and says what is gone", () => {
   const store = new Store();

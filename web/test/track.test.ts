@@ -45,7 +45,7 @@ test("decisions that the history has lost are seen in the facts", () => {
 
 test("a cooldown that begins in another makes it longer; only ups start the up cooldown", () => {
   const at = (seconds: number) => new Date(seconds * 1000).toISOString();
-  const change = (seconds: number, from: number, to: number): Change => ({ at: at(seconds), from, to, reason: "", sentence: "" });
+  const change = (seconds: number, from: number, to: number): Change => ({ at: at(seconds), from, to, reason: "", message: "" });
   const rules = { upCooldown: 20_000, downCooldown: 30_000 } as Rules;
   const all = [change(0, 3, 5), change(20, 5, 7), change(100, 7, 5)];
   expect(cooldowns(all, rules, false)).toEqual([{ from: 0, to: 50_000 }, { from: 100_000, to: 130_000 }]);

@@ -15,7 +15,7 @@ test("the ways to another number, as the command line says them", () => {
     ["For 9 now", "scaleUp.step: 4 and scaleUp.cooldown: 14s"],
     ["For 9 now", "12 more tasks"],
     ["For 9 soon", "nothing, if it stays as it is until 10:00:30"],
-    ["For 9 soon", "1 task fewer, if it stays so until 10:05:00"],
+    ["For 9 soon", "1 task fewer, if still idle until 10:05:00"],
     ["By hand", "kubectl workerpool scale filters 9"],
   ]);
   choose("es");

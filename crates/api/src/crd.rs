@@ -1,0 +1,82 @@
+//! The CustomResourceDefinition as it is installed.
+
+use super::WorkerPool;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use serde_json::Value;
+
+/// The CRD, made from the types of this module.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    WorkerPool::crd()
+}
+
+/// The same as YAML: what lies in crds/ and in the chart.
+#[must_use]
+pub fn crd_yaml() -> String {
+    let head = "# Generated from crates/api/src by `make generate`. Do not edit.\n";
+    // A definition made of plain maps, lists and strings always serialises.
+    head.to_owned() + &serde_saphyr::to_string(&crd()).unwrap_or_default()
+}
+
+/// The first field of `object` that a `WorkerPool` cannot have, as a path such as `spec.scaleUp.setp`: what the API
+/// server warns of, for those who read a file without one.
+#[must_use]
+pub fn unknown_field(object: &Value) -> Option<String> {
+    const ROOT: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+    if let Some(key) = object
+        .as_object()?
+        .keys()
+        .find(|key| !ROOT.contains(&key.as_str()))
+    {
+        return Some(key.clone());
+    }
+    let definition = serde_json::to_value(crd()).ok()?;
+    let schema = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec")?;
+    find_unknown_field(object.get("spec")?, schema).map(|path| format!("spec{path}"))
+}
+
+fn find_unknown_field(value: &Value, schema: &Value) -> Option<String> {
+    match value {
+        Value::Object(fields) => {
+            let known = schema.get("properties")?;
+            fields.iter().find_map(|(key, value)| match known.get(key) {
+                Some(schema) => {
+                    find_unknown_field(value, schema).map(|path| format!(".{key}{path}"))
+                }
+                None => Some(format!(".{key}")),
+            })
+        }
+        Value::Array(items) => {
+            let schema = schema.get("items")?;
+            let path = |(index, item)| {
+                find_unknown_field(item, schema).map(|path| format!("[{index}]{path}"))
+            };
+            items.iter().enumerate().find_map(path)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_typing_error_has_a_path() {
+        let field = |spec: Value| unknown_field(&json!({"kind": "WorkerPool", "spec": spec}));
+        assert_eq!(
+            field(json!({"scaleUp": {"setp": 2}})).as_deref(),
+            Some("spec.scaleUp.setp")
+        );
+        assert_eq!(
+            field(json!({"queues": [{"name": "a"}, {"nmae": "b"}]})).as_deref(),
+            Some("spec.queues[1].nmae")
+        );
+        let fine =
+            json!({"scaleUp": {"step": 2}, "behavior": {"scaleUp": {"tolerance": {"any": 1}}}});
+        assert_eq!(field(fine), None);
+        assert_eq!(unknown_field(&json!({"sepc": {}})).as_deref(), Some("sepc"));
+    }
+}

@@ -1,0 +1,379 @@
+//! `explain`: why the number is what it is and what would change it next, from the operator's own trail.
+
+use crate::cluster::Cluster;
+use crate::cluster::patch::wait_for_decision;
+use crate::text::class_format::minutes;
+use crate::text::lang::{Lang, tr};
+use crate::text::output::{Out, Style};
+use anyhow::bail;
+use api::{
+    DecisionStatus, MetricStatus, MetricsStatus, NextChangeStatus, WorkerPool, WorkerPoolStatus,
+    time,
+};
+use decide::Millis;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use serde_json::json;
+
+/// Explains the pool `name`; false while no operator has decided on it as it is now.
+pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
+    let mut pool = cluster.pool(name).await?;
+    // Who has just changed the spec need not ask twice.
+    if pool
+        .status
+        .as_ref()
+        .is_some_and(|status| status.observed_generation < pool.metadata.generation)
+        && wait_for_decision(cluster, &pool, &pool).await.is_some()
+    {
+        pool = cluster.pool(Some(&pool.name_any())).await?;
+    }
+    let (name, lang) = (pool.name_any(), cluster.out.lang);
+    let Some(status) = pool
+        .status
+        .clone()
+        .filter(|status| status.decision.is_some())
+    else {
+        bail!(tr!(
+            lang,
+            "{name}: no operator has decided on it yet; `kubectl workerpool check {name}` looks for what is missing",
+            "{name}: ningún operador ha decidido aún sobre él; `kubectl workerpool check {name}` busca lo que falta"
+        ));
+    };
+    let seen = status.observed_generation >= pool.metadata.generation;
+    let now = Timestamp::now();
+    if json {
+        let WorkerPoolStatus {
+            decision,
+            metrics,
+            history,
+            ..
+        } = &status;
+        let last = history.last();
+        cluster.out.json(&json!({
+            "pool": name, "namespace": pool.namespace(), "current": seen, "decision": decision, "metrics": metrics, "lastChange": last,
+        }))?;
+        return Ok(seen);
+    }
+    for line in lines(&pool, &status, now, &cluster.out) {
+        cluster.out.data(&line)?;
+    }
+    if !seen {
+        cluster.out.info(&tr!(
+            lang,
+            "The spec has changed since, and no operator has seen it: kubectl workerpool check {name}",
+            "El spec ha cambiado desde entonces y ningún operador lo ha visto: kubectl workerpool check {name}"
+        ));
+    }
+    Ok(seen)
+}
+
+/// The explanation, a line each.
+fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out) -> Vec<String> {
+    let Some(decision) = &status.decision else {
+        return Vec::new();
+    };
+    let lang = out.lang;
+    let mut rows = Vec::new();
+    if let Some(metrics) = &status.metrics {
+        rows.push((
+            tr!(lang, "what it saw", "lo que vio"),
+            metrics_line(lang, metrics, now),
+        ));
+    }
+    rows.extend(
+        decision
+            .steps
+            .iter()
+            .map(|step| (step.name.clone(), out.step(&step.detail, now))),
+    );
+    if let Some(change) = status.history.last() {
+        let ago = minutes(time(now) - time(change.at));
+        let change = format!("{} → {}", change.from, change.to);
+        rows.push((
+            tr!(lang, "last change", "último cambio"),
+            tr!(lang, "{change}, {ago} ago", "{change}, hace {ago}"),
+        ));
+    }
+    rows.extend(next_changes(
+        out,
+        decision,
+        (pool.spec.min_replicas, pool.spec.max_replicas),
+        now,
+        true,
+    ));
+    let drain = status
+        .metrics
+        .as_ref()
+        .and_then(|metrics| drain(lang, metrics));
+    rows.extend(drain.map(|drain| (tr!(lang, "empty in", "vacía en"), drain)));
+
+    let width = rows
+        .iter()
+        .map(|(label, _)| label.chars().count())
+        .max()
+        .unwrap_or(0);
+    let head = format!("{}: {}", pool.name_any(), head(decision, now, out));
+    let blank = String::new();
+    let rows = rows.into_iter().map(|(label, says)| {
+        let gap = " ".repeat(width - label.chars().count());
+        format!("  {}{gap}  {says}", out.styled(Style::Dim, &label))
+    });
+    [head, blank].into_iter().chain(rows).collect()
+}
+
+/// The next change in each direction, as far as the operator could tell; with the time of day where there is room for it.
+#[must_use]
+pub fn next_changes(
+    out: &Out,
+    decision: &DecisionStatus,
+    (min, max): (i32, i32),
+    now: Timestamp,
+    clock: bool,
+) -> [(String, String); 2] {
+    let (lang, to) = (out.lang, decision.to);
+    let next = decision.next.clone().unwrap_or_default();
+    let none = |bound: Option<String>| {
+        let none = tr!(lang, "none", "ninguno");
+        bound.map_or(none.clone(), |bound| format!("{none}: {bound}"))
+    };
+    let none_up =
+        none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
+    let none_down =
+        none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
+    let will = |next: Option<NextChangeStatus>, none| {
+        next.map_or(none, |next| next_change(out, to, &next, now, clock))
+    };
+    [
+        (
+            tr!(lang, "next up", "próxima subida"),
+            will(next.up, none_up),
+        ),
+        (
+            tr!(lang, "next down", "próxima bajada"),
+            will(next.down, none_down),
+        ),
+    ]
+}
+
+fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
+    let DecisionStatus {
+        reason,
+        message: sentence,
+        at,
+        ..
+    } = decision;
+    let (said, ago) = (out.message(sentence, now), minutes(time(now) - time(*at)));
+    tr!(
+        out.lang,
+        "{said}. {reason}, {ago} ago.",
+        "{said}. {reason}, hace {ago}."
+    )
+}
+
+/// The facts; what could not be read says why.
+pub fn metrics_line(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
+    let known = |metric: &MetricStatus, say: &dyn Fn(i64) -> String| metric.value.map(say);
+    let busy = metrics.live.value.zip(metrics.busy.value);
+    let mut parts: Vec<String> = [
+        known(&metrics.ready, &|n| tr!(lang, "{n} waiting", "{n} esperan")),
+        busy.map(|(live, busy)| {
+            tr!(
+                lang,
+                "{busy} of {live} workers busy",
+                "{busy} de {live} workers ocupados"
+            )
+        }),
+        known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
+        known(&metrics.task_millis, &|millis| {
+            let takes = short(millis);
+            tr!(lang, "a task takes {takes}", "una tarea tarda {takes}")
+        }),
+        known(&metrics.oldest_task_time, &|at| {
+            let waited = minutes(Millis(time(now).0 - at));
+            tr!(
+                lang,
+                "the oldest has waited {waited}",
+                "la más antigua espera desde hace {waited}"
+            )
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if let Some(why) = metrics
+        .ready
+        .unavailable
+        .as_ref()
+        .filter(|_| metrics.ready.value.is_none())
+    {
+        parts.push(tr!(lang, "unknown: {why}", "desconocido: {why}"));
+    }
+    parts.join(" · ")
+}
+
+/// `0.4s`, `8.1s`, `32s`
+fn short(millis: i64) -> String {
+    if millis < 10_000 {
+        format!("{}.{}s", millis / 1000, millis / 100 % 10)
+    } else {
+        minutes(Millis(millis))
+    }
+}
+
+/// A change that may come: what must be true, and when at the earliest.
+fn next_change(
+    out: &Out,
+    from: i32,
+    next: &NextChangeStatus,
+    now: Timestamp,
+    clock: bool,
+) -> String {
+    let (NextChangeStatus { to, at, tasks }, lang) = (next, out.lang);
+    let n = tasks.unsigned_abs();
+    let needs = match tasks {
+        0 => tr!(lang, "if it stays as it is", "si sigue como está"),
+        1 => tr!(lang, "if 1 more task waits", "si espera 1 tarea más"),
+        2.. => tr!(lang, "if {n} more tasks wait", "si esperan {n} tareas más"),
+        -1 => tr!(
+            lang,
+            "if there is 1 task fewer from now on",
+            "si hay 1 tarea menos desde ahora"
+        ),
+        _ => tr!(
+            lang,
+            "if there are {n} fewer tasks from now on",
+            "si hay {n} tareas menos desde ahora"
+        ),
+    };
+    let when = match at.filter(|at| *at > now) {
+        Some(at) => {
+            let span = minutes(time(at) - time(now));
+            let clock = if clock {
+                format!(" ({})", out.clock(at))
+            } else {
+                String::new()
+            };
+            tr!(
+                lang,
+                "in {span} at the earliest{clock}",
+                "dentro de {span} como pronto{clock}"
+            )
+        }
+        None => tr!(lang, "at once", "ya"),
+    };
+    format!("{from} → {to} {when}, {needs}")
+}
+
+/// How long the queue takes to be empty, with the workers there are and with one and two more.
+fn drain(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
+    let (ready, live) = (
+        metrics.ready.value.filter(|n| *n > 0)?,
+        metrics.live.value.filter(|n| *n > 0)?,
+    );
+    let mean = metrics.task_millis.value?;
+    let with = |workers: i64| {
+        let span = minutes(Millis(mean.saturating_mul(ready) / workers));
+        tr!(lang, "{span} with {workers}", "{span} con {workers}")
+    };
+    let [now, one_more, two_more] = [0, 1, 2].map(|more| with(live + more));
+    Some(tr!(
+        lang,
+        "about {now} workers · {one_more} · {two_more}",
+        "unos {now} workers · {one_more} · {two_more}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::output::Color;
+    use api::{ScheduledSpec, timestamp};
+    use decide::{Load, Memory, Metric, Observation, Time, decide, forecast};
+
+    /// The explanation of one look at the class's pool, as the operator would have written it.
+    fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
+        let pool: WorkerPool = serde_json::from_value(json!({
+            "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"},
+            "spec": {"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]},
+        }))
+        .expect("a pool");
+        let mut wishes = ScheduledSpec::new(&pool).expect("it can work");
+        let now = Time(1_700_000_000_000);
+        let (busy, mean) = (Metric::Known(live.min(ready)), 8100);
+        let (ready, live) = (Metric::Known(ready), Metric::Known(live));
+        let load = Load {
+            ready,
+            live,
+            busy,
+            in_flight: busy,
+            cpu_sum: Metric::Known(0),
+            ..Load::UNSUPPORTED
+        };
+        let seen = Observation {
+            replicas: 5,
+            queues: vec![load],
+            unavailable_reason: None,
+        };
+        let decision = decide(wishes.at(now), &seen, memory, now);
+        let next = |next: decide::NextChange| NextChangeStatus {
+            to: next.to,
+            at: next.at.map(timestamp),
+            tasks: next.tasks,
+        };
+        let outlook = forecast(wishes.pool(), &seen, &decision, now);
+        let metric = |fact: Metric| MetricStatus {
+            value: fact.known(),
+            unavailable: None,
+        };
+        let status = WorkerPoolStatus {
+            metrics: Some(MetricsStatus {
+                ready: metric(load.ready),
+                live: metric(load.live),
+                busy: metric(load.busy),
+                task_millis: metric(Metric::Known(mean)),
+                ..MetricsStatus::default()
+            }),
+            decision: Some(DecisionStatus {
+                reason: decision.reason.code().to_string(),
+                message: messages::message(&decision.reason, decision.from, decision.replicas),
+                confidence: 1.0,
+                at: timestamp(now),
+                from: decision.from,
+                to: decision.replicas,
+                steps: decision
+                    .steps
+                    .iter()
+                    .map(|step| api::StepStatus {
+                        name: messages::step_name(step),
+                        detail: messages::step_detail(step),
+                    })
+                    .collect(),
+                next: Some(api::ForecastStatus {
+                    up: outlook.up.map(next),
+                    down: outlook.down.map(next),
+                }),
+            }),
+            ..WorkerPoolStatus::default()
+        };
+        let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
+        lines(&pool, &status, timestamp(now + Millis::seconds(4)), &out).join("\n")
+    }
+
+    #[test]
+    fn a_burst_in_a_cooldown() {
+        let up = Some(Time(1_700_000_000_000 - 14_000));
+        let memory = Memory {
+            desired: Some(5),
+            last_up: up,
+            last_change: up,
+            ..Memory::default()
+        };
+        insta::assert_snapshot!(explained(Lang::En, 17, 5, &memory));
+        insta::assert_snapshot!("in_spanish", explained(Lang::Es, 17, 5, &memory));
+    }
+
+    #[test]
+    fn at_rest() {
+        insta::assert_snapshot!(explained(Lang::En, 0, 5, &Memory::default()));
+    }
+}

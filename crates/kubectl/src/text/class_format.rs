@@ -1,0 +1,189 @@
+//! The lines that the class knows: one place for their words and signs, the same in every language.
+
+use crate::cluster::facts::QueueSummary;
+use decide::{Millis, PoolSpec};
+use jiff::{Timestamp, tz::TimeZone};
+
+/// What a person reads first: fine up to the threshold for more workers, loaded above it.
+#[must_use]
+pub fn queue(facts: &QueueSummary, workers: Option<u64>, pool: &PoolSpec, stable: bool) -> String {
+    let util = facts.utilization();
+    let above = |value: Option<f64>, limit: Option<i64>| {
+        value
+            .zip(limit)
+            .is_some_and(|(value, limit)| value > percent(limit))
+    };
+    let loaded = pool.rules.iter().any(|rules| {
+        let up = &rules.up;
+        up.queue_length
+            .is_some_and(|limit| i64::try_from(facts.ready).is_ok_and(|ready| ready > limit))
+            || above(util, up.utilization)
+            || above(facts.cpu, up.cpu)
+    });
+    let sign = if loaded { "🟡" } else { "🟢" };
+    let util = util.map_or("     ?".into(), |util| format!("{util:>5.1}%"));
+    let end = if stable { " [STABLE]" } else { "" };
+    format!(
+        "{sign} Queue:{:<2} | Workers:{} | Util:{util}{end}",
+        facts.ready,
+        number(workers)
+    )
+}
+
+/// The queue line while nothing can be read.
+#[must_use]
+pub fn unreachable() -> &'static str {
+    "🔴 Queue:?  | Workers:? | Util:     ?"
+}
+
+/// A change of the number of workers; `idle` is how long it had been quiet, where that was the reason.
+#[must_use]
+pub fn scaling(from: i32, to: i32, idle: Option<Millis>) -> String {
+    if to > from {
+        return format!("🔺 SCALING UP TO {to} WORKERS");
+    }
+    let idle = idle.map_or(String::new(), |span| format!(" (idle {})", minutes(span)));
+    format!("🔻 SCALING DOWN TO {to} WORKERS{idle}")
+}
+
+/// A burst of work.
+#[must_use]
+pub fn stress(tasks: u32) -> String {
+    format!("🔥 STRESS TEST TRIGGERED ({tasks} tasks)")
+}
+
+/// A span as the class writes it: `45s`, `2min`, `1min15s`.
+#[must_use]
+pub fn minutes(span: Millis) -> String {
+    let seconds = (span.0.max(0) + 500) / 1000;
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds}s"),
+        (minutes, 0) => format!("{minutes}min"),
+        (minutes, seconds) => format!("{minutes}min{seconds}s"),
+    }
+}
+
+/// A number, or `?` for what is unknown.
+#[must_use]
+pub fn number(n: Option<u64>) -> String {
+    n.map_or("?".into(), |n| n.to_string())
+}
+
+/// Sentences hold times of day in UTC; the wall clock here may show others.
+#[must_use]
+pub fn local_times(sentence: &str, now: Timestamp, zone: &TimeZone) -> String {
+    let clock = |word: &str| {
+        let time: jiff::civil::Time = word.parse().ok().filter(|_| word.len() == 8)?;
+        let instant = now.to_zoned(TimeZone::UTC).with().time(time).build().ok()?;
+        Some(
+            instant
+                .with_time_zone(zone.clone())
+                .strftime("%H:%M:%S")
+                .to_string(),
+        )
+    };
+    let local = |word: &str| {
+        let bare = word.trim_matches(|sign: char| !sign.is_ascii_digit());
+        clock(bare).map_or_else(|| word.to_owned(), |time| word.replace(bare, &time))
+    };
+    sentence.split(' ').map(local).collect::<Vec<_>>().join(" ")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage")]
+fn percent(limit: i64) -> f64 {
+    limit as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use decide::{Rules, ScaleUp};
+
+    fn class() -> PoolSpec {
+        let up = ScaleUp {
+            queue_length: Some(8),
+            utilization: Some(80),
+            cpu: Some(75),
+            step: 2,
+            cooldown: Millis::seconds(60),
+        };
+        PoolSpec {
+            min: 3,
+            rules: vec![Rules {
+                up,
+                ..Rules::default()
+            }],
+            ..PoolSpec::default()
+        }
+    }
+
+    fn facts(ready: u64, busy: u64, live: u64) -> QueueSummary {
+        QueueSummary {
+            ready,
+            busy: Some(busy),
+            live: Some(live),
+            ..QueueSummary::default()
+        }
+    }
+
+    #[test]
+    fn the_class_knows_these_lines() {
+        let line = |ready, busy, live, stable| {
+            queue(&facts(ready, busy, live), Some(live), &class(), stable)
+        };
+        assert_eq!(
+            line(0, 0, 3, false),
+            "🟢 Queue:0  | Workers:3 | Util:  0.0%"
+        );
+        assert_eq!(
+            line(25, 3, 3, false),
+            "🟡 Queue:25 | Workers:3 | Util:100.0%"
+        );
+        assert_eq!(
+            line(8, 4, 5, false),
+            "🟢 Queue:8  | Workers:5 | Util: 80.0%",
+            "a threshold itself is not above it"
+        );
+        assert_eq!(
+            line(0, 0, 3, true),
+            "🟢 Queue:0  | Workers:3 | Util:  0.0% [STABLE]"
+        );
+        assert_eq!(unreachable(), "🔴 Queue:?  | Workers:? | Util:     ?");
+        assert_eq!(stress(25), "🔥 STRESS TEST TRIGGERED (25 tasks)");
+        assert_eq!(scaling(3, 5, None), "🔺 SCALING UP TO 5 WORKERS");
+        assert_eq!(
+            scaling(7, 5, Some(Millis::seconds(120))),
+            "🔻 SCALING DOWN TO 5 WORKERS (idle 2min)"
+        );
+        assert_eq!(scaling(7, 5, None), "🔻 SCALING DOWN TO 5 WORKERS");
+    }
+
+    #[test]
+    fn spans_are_short() {
+        let cases = [
+            (400, "0s"),
+            (45_000, "45s"),
+            (75_200, "1min15s"),
+            (120_000, "2min"),
+            (240_499, "4min"),
+        ];
+        for (millis, expected) in cases {
+            assert_eq!(minutes(Millis(millis)), expected);
+        }
+    }
+
+    #[test]
+    fn times_in_sentences_are_those_of_the_wall_clock() {
+        let now = "2026-11-27T08:16:30Z".parse().expect("a time");
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let said = local_times(
+            "idle since 08:14:05: 5 → 3 workers at 08:17:00, if 12 wait",
+            now,
+            &zone,
+        );
+        assert_eq!(
+            said,
+            "idle since 09:14:05: 5 → 3 workers at 09:17:00, if 12 wait"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! `explain` and `history`, of one pool and of all.
+
+use crate::commands::{POOLS, list, pool, run};
+use serde_json::{Value, json};
+use testkit::api_server::ApiServer;
+
+#[test]
+fn a_decision_is_explained_from_the_operator_s_own_trail() {
+    let mut decided = pool("filters", "redis://r");
+    decided["status"] = json!({
+        "observedGeneration": 2,
+        "metrics": {"ready": {"value": 17}, "live": {"value": 5}, "busy": {"value": 5}, "taskMillis": {"value": 8100}},
+        "decision": {
+            "reason": "CoolingDown", "message": "17 tasks wait, more than 8: 5 → 7 workers at 09:16:58 (cooldown)",
+            "confidence": 1.0, "at": "2026-11-27T09:16:02Z", "from": 5, "to": 5,
+            "steps": [{"name": "scaleUp.queueLength", "detail": "17 > 8 → 7"}, {"name": "scaleUp.cooldown", "detail": "7 → 5 until 09:16:58"}],
+            "next": {"up": {"to": 7, "at": "2026-11-27T09:16:58Z", "tasks": 0}},
+        },
+        "history": [
+            {"at": "2026-11-26T09:16:02Z", "from": 5, "to": 3, "reason": "Idle", "message": "idle for 5m: 5 → 3 workers"},
+            {"at": "2026-11-27T09:15:58Z", "from": 3, "to": 5, "reason": "QueueTooLong", "message": "25 tasks wait, more than 8: 3 → 5 workers"},
+        ],
+    });
+    let api = ApiServer::start([("GET", POOLS, 200, list(&[decided]))]);
+    let seen = run(&["explain"], Some(&api));
+    let row = |label: &str, says: &str| format!("\n  {label:19}  {says}");
+    assert!(seen.starts_with("exit 0\nfilters: 17 tasks wait, more than 8: 5 → 7 workers at 09:16:58 (cooldown). CoolingDown, "), "{seen}");
+    for row in [
+        row(
+            "what it saw",
+            "17 waiting · 5 of 5 workers busy · a task takes 8.1s",
+        ),
+        row("scaleUp.queueLength", "17 > 8 → 7"),
+        row("scaleUp.cooldown", "7 → 5 until 09:16:58"),
+        row("last change", "3 → 5, "),
+        row("next up", "5 → 7"),
+        row("next down", "none"),
+        row(
+            "empty in",
+            "about 28s with 5 workers · 23s with 6 · 20s with 7",
+        ),
+    ] {
+        assert!(seen.contains(&row), "{seen}");
+    }
+    let all: Value = serde_json::from_str(
+        run(&["explain", "-o", "json"], Some(&api))
+            .strip_prefix("exit 0\n")
+            .expect("fine"),
+    )
+    .expect("JSON");
+    assert_eq!(all["decision"]["steps"][0]["detail"], "17 > 8 → 7");
+    insta::assert_snapshot!(run(&["history", "--limit", "1", "-o", "json"], Some(&api)));
+    let history = run(&["history"], Some(&api));
+    let lines: Vec<&str> = history.lines().collect();
+    assert!(
+        lines[1].ends_with("09:16:02  5 → 3    Idle          idle for 5m: 5 → 3 workers"),
+        "{history}"
+    );
+    assert!(
+        lines[2].ends_with(
+            "09:15:58  3 → 5    QueueTooLong  25 tasks wait, more than 8: 3 → 5 workers"
+        ),
+        "{history}"
+    );
+}
+
+#[test]
+fn all_pools_of_all_namespaces_are_told_problems_first() {
+    let decided = |namespace: &str, name: &str, reason: &str, sentence: &str, hour: u8| {
+        let mut decided = pool(name, "redis://127.0.0.1:1");
+        decided["metadata"]["namespace"] = json!(namespace);
+        decided["status"] = json!({
+            "observedGeneration": 2, "replicas": 5,
+            "decision": {"reason": reason, "message": sentence, "confidence": 1.0, "at": "2026-11-27T09:16:00Z", "from": 5, "to": 5},
+            "history": [{"at": format!("2026-11-27T{hour:02}:15:58Z"), "from": 3, "to": 5, "reason": "QueueTooLong", "message": "25 tasks wait, more than 8: 3 → 5 workers"}],
+        });
+        decided
+    };
+    let pools = [
+        decided(
+            "shop",
+            "mails",
+            "WithinThresholds",
+            "within thresholds: keeping 5 workers",
+            9,
+        ),
+        decided("class", "filters", "Unknown", "no poll since 09:15:00", 8),
+    ];
+    let everywhere = "/apis/workerpool.dev/v1alpha1/workerpools";
+    let api = ApiServer::start([("GET", everywhere, 200, list(&pools))]);
+    let told = run(&["explain", "-A"], Some(&api));
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], "exit 1", "one is in trouble: {told}");
+    assert_eq!(
+        lines[1],
+        "⚠ class/filters    5  Unknown         no poll since 09:15:00"
+    );
+    assert_eq!(
+        lines[2],
+        "✓ shop/mails       5  WithinThresholds          within thresholds: keeping 5 workers"
+    );
+    let told: Value = serde_json::from_str(
+        run(&["explain", "-A", "-o", "json"], Some(&api))
+            .strip_prefix("exit 1\n")
+            .expect("one is in trouble"),
+    )
+    .expect("JSON");
+    assert_eq!(
+        (&told[0]["rank"], &told[1]["pool"]),
+        (&json!("trouble"), &json!("mails"))
+    );
+    let told = run(&["history", "-A", "--limit", "1"], Some(&api));
+    assert!(
+        told.contains("09:15:58  shop/mails  3 → 5    QueueTooLong") && told.lines().count() == 2,
+        "{told}"
+    );
+    assert!(run(&["explain", "-A", "filters"], Some(&api)).starts_with("exit 2"));
+}
+
+#[test]
+fn what_nobody_has_decided_is_not_explained() {
+    let api = ApiServer::start([("GET", POOLS, 200, list(&[pool("filters", "redis://r")]))]);
+    insta::assert_snapshot!(run(&["explain"], Some(&api)), @"
+    exit 1
+    ! error: filters: no operator has decided on it yet; `kubectl workerpool check filters` looks for what is missing
+    ");
+    insta::assert_snapshot!(run(&["history"], Some(&api)), @"
+    exit 0
+    ! The number has not changed yet. Why it is what it is: kubectl workerpool explain
+    ");
+}

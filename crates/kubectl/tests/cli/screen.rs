@@ -1,0 +1,219 @@
+//! `kubectl workerpool interactive` as people run it: in a real terminal, against a scripted API server and a real
+//! redis-server.
+#![cfg(unix)]
+
+use portable_pty::CommandBuilder;
+use serde_json::{Value, json};
+use std::process::Command;
+use tempfile::TempDir;
+use testkit::api_server::ApiServer;
+use testkit::pty::Terminal;
+use testkit::redis::RedisServer;
+
+const POOLS: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
+const TARGETS: &str = "/apis/apps/v1/namespaces/default/deployments";
+
+fn pool(redis: &RedisServer, status: &Value) -> Value {
+    json!({
+        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
+        "metadata": {"name": "filters", "namespace": "default", "generation": 1, "resourceVersion": "1"},
+        "spec": {
+            "scaleTargetRef": {"name": "filter-worker"}, "minReplicas": 3, "maxReplicas": 10,
+            "redis": {"address": redis.url()}, "queues": [{"name": "tasks"}],
+        },
+        "status": status,
+    })
+}
+
+fn decided(reason: &str, sentence: &str, to: i32) -> Value {
+    json!({
+        "observedGeneration": 1, "desiredReplicas": to,
+        "decision": {"reason": reason, "message": sentence, "confidence": 1.0, "at": "2026-11-27T08:30:00Z", "from": 3, "to": to},
+    })
+}
+
+fn list(kind: &str, api: &str, item: &Value) -> Value {
+    json!({"apiVersion": api, "kind": format!("{kind}List"), "metadata": {"resourceVersion": "1"}, "items": [item]})
+}
+
+fn target(replicas: i32) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "filter-worker", "namespace": "default", "resourceVersion": "1"}, "spec": {"replicas": replicas},
+    })
+}
+
+/// A cluster with one pool that is at rest.
+fn cluster(redis: &RedisServer) -> ApiServer {
+    let pool = pool(
+        redis,
+        &decided(
+            "WithinThresholds",
+            "within thresholds: keeping 3 workers",
+            3,
+        ),
+    );
+    ApiServer::streaming([
+        (
+            "GET",
+            POOLS,
+            200,
+            list("WorkerPool", "workerpool.dev/v1alpha1", &pool),
+        ),
+        (
+            "GET",
+            TARGETS,
+            200,
+            list("Deployment", "apps/v1", &target(3)),
+        ),
+    ])
+}
+
+/// The program in a terminal.
+fn screen(api: &ApiServer, args: &[&str]) -> (Terminal, TempDir) {
+    let home = tempfile::tempdir().expect("a directory");
+    let kubeconfig = home.path().join("config");
+    std::fs::write(&kubeconfig, api.kubeconfig()).expect("a kubeconfig");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
+    command.args(args);
+    command.env_clear();
+    command.env("KUBECONFIG", &kubeconfig);
+    command.env("HOME", home.path());
+    command.env("TERM", "xterm-256color");
+    (Terminal::start(command, (80, 24)), home)
+}
+
+#[test]
+fn keys_push_and_decisions_are_on_the_screen_and_q_leaves_the_terminal_as_it_was() {
+    let redis = RedisServer::start();
+    let api = cluster(&redis);
+    let (mut terminal, _home) = screen(&api, &["interactive"]);
+    terminal.until("another screen", vt100::Screen::alternate_screen);
+    terminal.shows("Queue Length: 0 tasks");
+    terminal.shows("Active Workers: 0");
+    terminal.shows("within thresholds: keeping 3 workers");
+    assert!(!terminal.is_cooked(), "keys come one by one");
+
+    terminal.press("s\r");
+    terminal.shows("Push 25 tasks into default/filters?");
+    terminal.press("y");
+    terminal.shows("STRESS TEST TRIGGERED (25 tasks)");
+    terminal.shows("Queue Length: 25 tasks");
+
+    // The pool that is open, and all pools.
+    api.watched(POOLS, 2);
+    api.watched(TARGETS, 1);
+    let status = decided(
+        "QueueTooLong",
+        "25 tasks wait, more than 8: 3 → 5 workers",
+        5,
+    );
+    api.tell(POOLS, "MODIFIED", &pool(&redis, &status));
+    terminal.shows("25 tasks wait, more than 8: 3 → 5 workers");
+    terminal.shows("QueueTooLong");
+    api.tell(TARGETS, "MODIFIED", &target(5));
+    terminal.shows("default/filters  5 workers");
+
+    terminal.press(" ");
+    terminal.shows("❚❚");
+    terminal.press("\x1b[D");
+    terminal.shows("s ago)");
+    terminal.press(" ");
+    terminal.shows("● live");
+    terminal.press("?");
+    terminal.shows("stress: push a burst of tasks");
+    terminal.press("x");
+    terminal.press("L");
+    terminal.shows("Longitud de la cola: 25 tareas");
+    terminal.press("b");
+    terminal.shows("Pools, primero los problemas");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn sigterm_leaves_the_terminal_as_it_was() {
+    let redis = RedisServer::start();
+    let api = cluster(&redis);
+    let (mut terminal, _home) = screen(&api, &["top", "filters", "--readonly"]);
+    terminal.shows("Queue Length: 0 tasks");
+    terminal.press("s");
+    terminal.shows("--readonly: nothing is written");
+    let killed = Command::new("kill")
+        .arg(terminal.id().to_string())
+        .status()
+        .expect("kill");
+    assert!(killed.success());
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn a_trace_is_played_on_the_same_screen_with_no_cluster() {
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
+    command.args(["interactive", "--replay", "--speed", "20"]);
+    command.env_clear();
+    command.env("TERM", "xterm-256color");
+    let mut terminal = Terminal::start(command, (100, 30));
+    terminal.shows("not told by name");
+    terminal.press("b");
+    terminal.shows("1 pool");
+    terminal.press("\r");
+    terminal.shows("▼7→5");
+    terminal.press("n");
+    terminal.shows("--readonly: nothing is written");
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use() {
+    let redis = RedisServer::start();
+    let api = cluster(&redis);
+    let home = tempfile::tempdir().expect("a directory");
+    let kubeconfig = home.path().join("config");
+    std::fs::write(&kubeconfig, api.kubeconfig()).expect("a kubeconfig");
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"))
+            .args(args)
+            .env_clear()
+            .envs([("KUBECONFIG", kubeconfig.as_path()), ("HOME", home.path())])
+            .env("COLUMNS", "100")
+            .env("LINES", "30")
+            .output()
+            .expect("the program runs");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, _, talk) = run(&["interactive"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        talk.contains("`kubectl workerpool monitor`") && talk.contains("--snapshot"),
+        "{talk}"
+    );
+    let (code, frame, _) = run(&["interactive", "--snapshot"]);
+    assert_eq!((code, frame.lines().count()), (Some(0), 30));
+    assert!(
+        frame.contains("📊 Queue Length: 0 tasks") && !frame.contains('\x1b'),
+        "{frame}"
+    );
+    let (code, picture, _) = run(&["interactive", "--snapshot", "-o", "svg", "--size", "80x24"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        picture.starts_with("<svg") && picture.contains("Queue Length"),
+        "{picture}"
+    );
+    let (code, facts, _) = run(&["interactive", "--snapshot", "-o", "json"]);
+    let facts: Value = serde_json::from_str(&facts).expect("JSON");
+    assert_eq!(
+        (code, &facts["metrics"]["queueLength"]),
+        (Some(0), &json!(0))
+    );
+    let (code, pools, _) = run(&["interactive", "--snapshot", "-o", "json", "-A"]);
+    let pools: Value = serde_json::from_str(&pools).expect("JSON");
+    assert_eq!(code, Some(0), "what cannot be watched is said: {pools}");
+    assert!(pools["trouble"].is_string(), "{pools}");
+}

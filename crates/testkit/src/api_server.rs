@@ -1,0 +1,227 @@
+//! A scripted API server: fixed answers by method and path, and a record of what was asked. It speaks plain HTTP on
+//! a port of its own, so that a whole program can be run against it.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+
+type Answers = Vec<(String, String, u16, Value)>;
+/// Who watches which path, and a bell for when somebody comes.
+type Watchers = Arc<(Mutex<Vec<(String, TcpStream)>>, Condvar)>;
+
+/// A running server; it ends with the value.
+pub struct ApiServer {
+    address: SocketAddr,
+    calls: Arc<Mutex<Vec<(String, Value)>>>,
+    closed: Arc<AtomicBool>,
+    watchers: Watchers,
+}
+
+impl ApiServer {
+    /// Answers `METHOD path` as told, and all else with 404.
+    pub fn start<const N: usize>(answers: [(&str, &str, u16, Value); N]) -> Self {
+        Self::serving(answers, false)
+    }
+
+    /// The same, and who watches hears what [`Self::tell`] says.
+    pub fn streaming<const N: usize>(answers: [(&str, &str, u16, Value); N]) -> Self {
+        Self::serving(answers, true)
+    }
+
+    fn serving<const N: usize>(answers: [(&str, &str, u16, Value); N], streams: bool) -> Self {
+        let answers: Answers = answers
+            .into_iter()
+            .map(|(method, path, code, body)| (method.into(), path.into(), code, body))
+            .collect();
+        let answers = Arc::new(answers);
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (calls, closed) = (
+            Arc::<Mutex<Vec<(String, Value)>>>::default(),
+            Arc::<AtomicBool>::default(),
+        );
+        let watchers = Watchers::default();
+        let (seen, end, all) = (calls.clone(), closed.clone(), watchers.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if end.load(Ordering::SeqCst) {
+                    return; // the port closes with the listener
+                }
+                let (answers, seen) = (answers.clone(), seen.clone());
+                let watchers = streams.then(|| all.clone());
+                thread::spawn(move || {
+                    serve(
+                        &stream.expect("a connection"),
+                        &answers,
+                        &seen,
+                        watchers.as_ref(),
+                    );
+                });
+            }
+        });
+        Self {
+            address,
+            calls,
+            closed,
+            watchers,
+        }
+    }
+
+    /// Waits until so many watch `path`.
+    pub fn watched(&self, path: &str, by: usize) {
+        let (watchers, bell) = &*self.watchers;
+        let few = |all: &mut Vec<(String, TcpStream)>| {
+            all.iter().filter(|(at, _)| at == path).count() < by
+        };
+        drop(
+            bell.wait_while(watchers.lock().expect("no panic"), few)
+                .expect("no panic"),
+        );
+    }
+
+    /// Tells everybody who watches `path` of a change.
+    pub fn tell(&self, path: &str, kind: &str, object: &Value) {
+        let line = format!("{}\n", serde_json::json!({"type": kind, "object": object}));
+        let chunk = format!("{:x}\r\n{line}\r\n", line.len());
+        let mut watchers = self.watchers.0.lock().expect("no panic");
+        // Who has gone away is forgotten.
+        watchers
+            .retain_mut(|(at, stream)| at != path || stream.write_all(chunk.as_bytes()).is_ok());
+    }
+
+    /// Closes the port: from now on connections are refused.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        while TcpStream::connect(self.address).is_ok() {
+            thread::yield_now();
+        }
+    }
+
+    /// `127.0.0.1:<port>`
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// A kubeconfig that leads here, with a context named `class`.
+    pub fn kubeconfig(&self) -> String {
+        format!(
+            "{{apiVersion: v1, kind: Config, current-context: class,
+             clusters: [{{name: c, cluster: {{server: 'http://{}'}}}}], users: [{{name: u, user: {{}}}}],
+             contexts: [{{name: class, context: {{cluster: c, user: u}}}}]}}",
+            self.address
+        )
+    }
+
+    /// The bodies of all requests with this method, in order.
+    pub fn bodies(&self, method: &str) -> Vec<Value> {
+        let calls = self.calls.lock().expect("no panic");
+        calls
+            .iter()
+            .filter(|(it, _)| it == method)
+            .map(|(_, body)| body.clone())
+            .collect()
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Serves one connection until the client closes it.
+fn serve(
+    mut stream: &TcpStream,
+    answers: &Answers,
+    calls: &Mutex<Vec<(String, Value)>>,
+    watchers: Option<&Watchers>,
+) {
+    let mut reader = BufReader::new(stream);
+    while let Some((method, target, body)) = read(&mut reader) {
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        if let Some(watchers) = watchers.filter(|_| query.contains("watch=true")) {
+            let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+            if stream.write_all(head.as_bytes()).is_ok() {
+                let stream = stream.try_clone().expect("a second handle");
+                watchers
+                    .0
+                    .lock()
+                    .expect("no panic")
+                    .push((path.to_owned(), stream));
+                watchers.1.notify_all();
+            }
+            return; // the connection belongs to the watch
+        }
+        calls.lock().expect("no panic").push((
+            method.clone(),
+            serde_json::from_slice(&body).unwrap_or(Value::Null),
+        ));
+        let missing = (404, r#"{"apiVersion":"v1","kind":"Status","status":"Failure","code":404,"reason":"NotFound","message":"not found"}"#.to_owned());
+        let found = answers
+            .iter()
+            .find(|(it, at, ..)| *it == method && *at == path);
+        let (code, body) = found.map_or(missing, |(_, _, code, body)| (*code, page(body, query)));
+        let head = format!(
+            "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        if stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(body.as_bytes()))
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// The part of a list that `query` asks for, as the real server gives long ones.
+fn page(body: &Value, query: &str) -> String {
+    let asked = |name| {
+        let value = query
+            .split('&')
+            .find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        value.and_then(|value| value.parse::<usize>().ok())
+    };
+    let (Some(limit), Some(items)) = (asked("limit"), body["items"].as_array()) else {
+        return body.to_string();
+    };
+    let (from, end) = (asked("continue").unwrap_or(0), items.len());
+    let items = &items[from.min(end)..(from + limit).min(end)];
+    let mut part = serde_json::json!({
+        "apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": body["metadata"], "items": items,
+    });
+    if from + limit < end {
+        part["metadata"]["continue"] = (from + limit).to_string().into();
+    }
+    part.to_string()
+}
+
+/// Method, path with query, and body of the next request.
+fn read(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
+    let mut first = String::new();
+    reader
+        .read_line(&mut first)
+        .ok()
+        .filter(|length| *length > 0)?;
+    let mut words = first.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.parse().ok()?;
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((method, path, body))
+}

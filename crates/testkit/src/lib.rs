@@ -1,0 +1,25 @@
+//! What tests and benchmarks need around the code they test: a real Redis, a real terminal, a scripted API server,
+//! a local cluster, and the three programs, freshly built.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "test code: it panics where a test would, and its names say what it does"
+)]
+
+pub mod api_server;
+pub mod local;
+mod programs;
+pub mod pty;
+pub mod redis;
+
+pub use programs::{kubectl, operator, worker};
+
+use std::path::Path;
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("this crate is two folders below the root")
+}

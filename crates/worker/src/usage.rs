@@ -1,0 +1,171 @@
+//! What this process uses: CPU as a share of its limit, and memory.
+
+use protocol::Usage;
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+
+/// The time that the mean is taken over.
+const WINDOW: Duration = Duration::from_secs(15);
+/// A mean over less says nothing: the system counts CPU in steps of 10 ms, and a start takes many of them at once.
+const MIN_SPAN: Duration = Duration::from_secs(1);
+
+/// Measures this process; each measurement continues the mean.
+pub struct Meter {
+    system: Option<(System, Pid)>,
+    /// CPUs that make 100 %.
+    cpus: f64,
+    /// When, and how many milliseconds of CPU had been used until then.
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl Meter {
+    pub fn new() -> Self {
+        let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        let machine = || {
+            f64::from(
+                u32::try_from(std::thread::available_parallelism().map_or(1, Into::into))
+                    .unwrap_or(1),
+            )
+        };
+        Self {
+            system: System::new().ok().zip(sysinfo::get_current_pid().ok()),
+            cpus: cpu_limit(&groups, Path::new("/sys/fs/cgroup")).unwrap_or_else(machine),
+            samples: VecDeque::new(),
+        }
+    }
+
+    /// Nothing where the system does not tell, and no CPU in the first second.
+    pub fn measure(&mut self) -> Usage {
+        let Some((system, pid)) = &mut self.system else {
+            return Usage::default();
+        };
+        let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[*pid]), true, wanted);
+        let Some(process) = system.process(*pid) else {
+            return Usage::default();
+        };
+        let (now, used, memory) = (
+            Instant::now(),
+            process.accumulated_cpu_time(),
+            process.memory(),
+        );
+        self.samples.push_back((now, used));
+        // The newest sample that is a window old stays, as the start of the mean.
+        while self
+            .samples
+            .get(1)
+            .is_some_and(|(at, _)| now - *at >= WINDOW)
+        {
+            self.samples.pop_front();
+        }
+        let (since, before) = self.samples.front().copied().unwrap_or((now, used));
+        let span = Some(now - since).filter(|span| *span >= MIN_SPAN);
+        let used = Duration::from_millis(used.saturating_sub(before)).as_secs_f64();
+        Usage {
+            cpu: span.map(|span| 100.0 * used / span.as_secs_f64() / self.cpus),
+            memory,
+        }
+    }
+}
+
+/// The CPUs that the control groups of `/proc/self/cgroup` (version 1 or 2, mounted at `root`) allow; `None`: no limit.
+fn cpu_limit(groups: &str, root: &Path) -> Option<f64> {
+    let read = |path: &Path, file: &str| fs::read_to_string(path.join(file)).ok();
+    let mut limits = Vec::new();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else {
+            continue;
+        };
+        let v1 = controllers.split(',').any(|it| it == "cpu");
+        if !v1 && !controllers.is_empty() {
+            continue;
+        }
+        let mount = if v1 {
+            root.join("cpu")
+        } else {
+            root.to_owned()
+        };
+        // A group is bound by those above it too. In a container its own is often mounted as the root.
+        for path in Path::new(path.trim_start_matches('/')).ancestors() {
+            let group = mount.join(path);
+            let text = if v1 {
+                let quota = read(&group, "cpu.cfs_quota_us").zip(read(&group, "cpu.cfs_period_us"));
+                quota.map(|(quota, period)| format!("{quota} {period}"))
+            } else {
+                read(&group, "cpu.max")
+            };
+            limits.extend(text.as_deref().and_then(quota));
+        }
+    }
+    limits.into_iter().reduce(f64::min)
+}
+
+/// Reads `<quota> <period>` in microseconds; `max` and -1 are no limit.
+fn quota(text: &str) -> Option<f64> {
+    let mut numbers = text.split_whitespace().map(str::parse::<f64>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(quota)), Some(Ok(period))) if quota > 0.0 && period > 0.0 => Some(quota / period),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(groups: &str, files: &[(&str, &str)]) -> Option<f64> {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        cpu_limit(groups, root.path())
+    }
+
+    #[test]
+    fn the_tightest_limit_of_version_2_counts() {
+        let files = [
+            ("pods/cpu.max", "150000 100000\n"),
+            ("pods/a/cpu.max", "max 100000\n"),
+        ];
+        assert_eq!(limit("0::/pods/a\n", &files), Some(1.5));
+        assert_eq!(limit("0::/\n", &[("cpu.max", "50000 100000\n")]), Some(0.5));
+    }
+
+    #[test]
+    fn version_1_is_read_too_and_garbage_is_no_limit() {
+        let of_v1 = |quota| {
+            [
+                ("cpu/a/cpu.cfs_quota_us", quota),
+                ("cpu/a/cpu.cfs_period_us", "100000\n"),
+            ]
+        };
+        let groups = "5:memory:/b\n4:cpu,cpuacct:/a\n";
+        assert_eq!(limit(groups, &of_v1("200000\n")), Some(2.0));
+        assert_eq!(limit(groups, &of_v1("-1\n")), None);
+        assert_eq!(limit("no groups\n::\n", &[("cpu.max", "x y")]), None);
+    }
+
+    #[test]
+    fn a_busy_process_shows() {
+        let mut meter = Meter::new();
+        let first = meter.measure();
+        assert!(first.memory > 1_000_000 && first.cpu.is_none(), "{first:?}");
+        assert_eq!(
+            meter.measure().cpu,
+            None,
+            "a moment later a single step would be hundreds of percent"
+        );
+        let until = Instant::now() + MIN_SPAN;
+        while Instant::now() < until {
+            std::hint::spin_loop();
+        }
+        let cpu = meter.measure().cpu.map_or(0.0, |cpu| cpu * meter.cpus);
+        assert!((10.0..6_400.0).contains(&cpu), "{cpu} % of a CPU");
+    }
+}

@@ -1,7 +1,0 @@
-//! The reference worker: see `workerpool-worker --help`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    workerpool::worker::cli::main()
-}

@@ -1,0 +1,48 @@
+//! Where a pool's facts come from: its queues, and the Redis that has them.
+
+use crate::observe::Address;
+use api::{SecretKeySelector, WorkerPool};
+use decide::Time;
+use kube::ResourceExt;
+use queues::Queue;
+
+/// Where a pool's Redis address comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Source {
+    pub queues: Vec<Queue>,
+    pub secret: Option<SecretKeySelector>,
+    /// Known at once without a Secret, after the first read with one.
+    pub address: Option<Address>,
+    pub read_at: Option<Time>,
+}
+
+impl Source {
+    /// Whether the same queues are found in the same place.
+    pub fn same_place(&self, other: &Self) -> bool {
+        self.queues == other.queues
+            && self.secret == other.secret
+            && (self.secret.is_some() || self.address == other.address)
+    }
+
+    pub fn new(object: &WorkerPool, in_cluster: bool) -> Self {
+        let redis = &object.spec.redis;
+        let namespace = object.namespace().unwrap_or_default();
+        Self {
+            queues: object
+                .spec
+                .queues
+                .iter()
+                .map(|queue| Queue::new(&queue.name, queue.system))
+                .collect(),
+            secret: redis
+                .address_from
+                .as_ref()
+                .map(|from| from.secret_key_ref.clone()),
+            address: redis
+                .address
+                .as_ref()
+                .map(|url| Address::new(url, &namespace, in_cluster)),
+            read_at: None,
+        }
+    }
+}

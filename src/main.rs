@@ -1,0 +1,25 @@
+//! The operator: arguments, crypto provider, run.
+
+use clap::Parser;
+use std::io::Write;
+use tokio_util::sync::CancellationToken;
+use workerpool_operator::run::{self, Settings, settings::Subcommand};
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> anyhow::Result<()> {
+    let settings = Settings::parse();
+    telemetry::init(settings.log_format, &settings.log);
+    match settings.command {
+        Some(Subcommand::Crd { apply: false }) => {
+            Ok(std::io::stdout().write_all(api::crd_yaml().as_bytes())?)
+        }
+        Some(Subcommand::Crd { apply: true }) => {
+            run::crd::apply(kube::Client::try_default().await?).await
+        }
+        None => {
+            let stop = CancellationToken::new();
+            tokio::spawn(telemetry::stop_on_signal(stop.clone()));
+            run::run(kube::Client::try_default().await?, &settings, stop).await
+        }
+    }
+}

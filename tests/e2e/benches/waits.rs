@@ -1,0 +1,227 @@
+//! One shape of work twice: played by the simulator, and done by real workers on the cluster that KUBECONFIG names; the
+//! waits side by side. It takes about 6 min, and needs the images localhost/…:dev on the cluster.
+
+use api::{ScheduledSpec, WorkerPool};
+use decide::{Memory, Millis};
+use e2e::world::{World, eventually};
+use protocol::{ImageTask, Keys, Source, Task, now_ms, push};
+use redis::{Client, Connection, Pipeline};
+use serde_json::{Value, json};
+use sim::{Polling, Random, Service, Summary, Telemetry, Work, play};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+const SEED: u64 = 1;
+/// Plays beside the real one: what chance alone does.
+const PLAYS: u64 = 40;
+const SERVICE: Service = Service { mean: 2.0, cv: 1.0 };
+/// The shape: an even flow, and a burst, twice; (tasks a second, seconds).
+const SHAPE: [(f64, f64); 5] = [
+    (0.5, 60.0),
+    (6.0, 20.0),
+    (0.5, 100.0),
+    (6.0, 20.0),
+    (0.5, 100.0),
+];
+
+/// Arrivals in microseconds since the beginning: Poisson within each part.
+fn arrivals(seed: u64) -> Vec<i64> {
+    let mut random = Random::new(seed, 7);
+    let (mut begin, mut all) = (0.0, Vec::new());
+    for (rate, span) in SHAPE {
+        let mut at = begin + random.gap() / rate;
+        while at < begin + span {
+            all.push(sim::micros(at));
+            at += random.gap() / rate;
+        }
+        begin += span;
+    }
+    all
+}
+
+/// Redis of the release by a port-forward; gone with the value.
+struct Forward {
+    child: Child,
+    url: String,
+    /// It speaks of each connection, and ends when nobody listens.
+    _words: BufReader<ChildStdout>,
+}
+
+impl Forward {
+    fn open(world: &World) -> Self {
+        let namespace = world.namespace.as_str();
+        let mut child = Command::new("kubectl")
+            .args(["-n", namespace, "port-forward", "deploy/redis", ":6379"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("kubectl");
+        let mut line = String::new();
+        let mut words = BufReader::new(child.stdout.take().expect("its words"));
+        words.read_line(&mut line).expect("a port");
+        let port = line
+            .split("127.0.0.1:")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next())
+            .expect("a port");
+        Self {
+            child,
+            url: format!("redis://127.0.0.1:{port}/"),
+            _words: words,
+        }
+    }
+
+    fn connect(&self) -> Connection {
+        Client::open(self.url.as_str())
+            .and_then(|client| client.get_connection())
+            .expect("Redis")
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits of the real tasks: when each was done, less its own time, less when it was pushed. In microseconds.
+fn real(world: &World) -> Vec<i64> {
+    let forward = Forward::open(world);
+    let mut redis = forward.connect();
+    let keys = Keys::new("tasks");
+    let mut random = Random::new(SEED, 2);
+    let (begin, mut pushed) = (now_ms(), Vec::new());
+    for at in arrivals(SEED) {
+        let delay = SERVICE.sample(&mut random) / 1000;
+        let due = begin + at / 1000;
+        std::thread::sleep(Duration::from_millis(
+            u64::try_from(due - now_ms()).unwrap_or(0),
+        ));
+        let image = Source::Synthetic {
+            width: 8,
+            height: 8,
+            seed: 1,
+        };
+        let task = Task::new(ImageTask {
+            filters: Vec::new(),
+            image,
+            delay_ms: u64::try_from(delay).unwrap_or(0),
+        });
+        push(&keys, std::slice::from_ref(&task))
+            .and_then(|push| push.query::<()>(&mut redis))
+            .expect("pushed");
+        pushed.push(task);
+    }
+    eventually("all tasks done", || match world.metric("processed") {
+        Some(done) if done == i64::try_from(pushed.len()).expect("few") => Ok(()),
+        other => Err(format!("{other:?} of {}", pushed.len())),
+    });
+    let mut redis = forward.connect();
+    let mut ask = Pipeline::new();
+    for task in &pushed {
+        ask.cmd("PTTL")
+            .arg(keys.result(&task.id))
+            .cmd("GET")
+            .arg(keys.result(&task.id));
+    }
+    let now = now_ms();
+    let answers: Vec<redis::Value> = ask.query(&mut redis).expect("the results");
+    let waits = pushed.iter().zip(answers.chunks(2)).map(|(task, answer)| {
+        let left: i64 = redis::from_redis_value(answer[0].clone()).expect("a time to live");
+        let result: String = redis::from_redis_value(answer[1].clone()).expect("a result");
+        let result: Value = serde_json::from_str(&result).expect("JSON");
+        let done = now - (3_600_000 - left);
+        ((done - result["millis"].as_i64().expect("its time") - task.at) * 1000).max(0)
+    });
+    waits.collect()
+}
+
+fn main() {
+    let world = World::install("waits", &json!({"maxReplicas": 20}));
+    let target = json!({"spec": {"minReplicas": 1, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}}});
+    world.kubectl(&[
+        "patch",
+        "wp",
+        "filters",
+        "--type",
+        "merge",
+        "-p",
+        &target.to_string(),
+    ]);
+    eventually("one worker", || {
+        if world.replicas() == 1 {
+            Ok(())
+        } else {
+            Err(world.replicas().to_string())
+        }
+    });
+    let pool: WorkerPool = serde_json::from_value(world.pool()).expect("the pool");
+    let changes = |world: &World| world.path().len();
+    let before = changes(&world);
+    let waits = real(&world);
+    let after = world.pool();
+    let startup = after["status"]["internal"]["startup"]["meanMillis"]
+        .as_i64()
+        .unwrap_or(5_000);
+    let slo = Millis::seconds(30);
+    let real = Summary::of_waits(
+        waits,
+        slo,
+        u64::try_from(changes(&world) - before).unwrap_or(0),
+    );
+
+    let mut wishes = ScheduledSpec::new(&pool).expect("it can work");
+    let mut played: Vec<Summary> = (SEED..=PLAYS)
+        .map(|seed| {
+            let work = Work {
+                begin: 0,
+                arrivals: arrivals(seed),
+                service: SERVICE,
+                startup: Millis(startup),
+                seed,
+                workers: 1,
+                memory: Memory::default(),
+                slo,
+            };
+            let looks = Polling::Push(Millis::seconds(2));
+            play(
+                &mut wishes,
+                &work,
+                looks,
+                Telemetry::Everything,
+                &mut |_| (),
+            )
+            .expect("it ends")
+        })
+        .collect();
+    let same = played.first().cloned().unwrap_or_default();
+    played.sort_by(|a, b| a.wait_p99.total_cmp(&b.wait_p99));
+    let row = |name: &str, summary: &Summary| {
+        let Summary {
+            tasks,
+            wait_p50,
+            wait_p99,
+            wait_max,
+            late_share,
+            changes,
+            ..
+        } = summary;
+        println!(
+            "| {name} | {tasks} | {wait_p50:.1} s | {wait_p99:.1} s | {wait_max:.1} s | {:.1} % | {changes} |",
+            late_share * 100.0
+        );
+    };
+    println!(
+        "drainWithin 30s; 0.5 tasks a second and bursts of 6; tasks of 2 s, cv 1; 1 to 20 workers that start in {startup} ms (measured)\n"
+    );
+    println!(
+        "| | tasks | wait p50 | p99 | longest | late | changes |\n|---|---|---|---|---|---|---|"
+    );
+    row("real workers, real cluster", &real);
+    row("the same tasks, simulated", &same);
+    let percent = |share: usize| &played[(played.len() - 1) * share / 100];
+    row(&format!("median of {PLAYS} plays by p99"), percent(50));
+    row("the 5 % with the shortest p99", percent(5));
+    row("the 5 % with the longest", percent(95));
+}

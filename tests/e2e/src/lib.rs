@@ -1,0 +1,11 @@
+//! A real cluster as tests see it: whichever KUBECONFIG names.
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "test code: it panics where a test would, and its names say what it does"
+)]
+
+pub mod world;

@@ -1,0 +1,330 @@
+//! One release of the chart in a namespace of its own, and the questions the tests ask of it.
+
+use serde_json::{Value, json};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything that should happen may take: pods start late on two busy cores.
+pub const PATIENCE: Duration = Duration::from_secs(150);
+
+/// An installed demo whose operator serves only its own namespace; gone with the value.
+pub struct World {
+    pub namespace: String,
+}
+
+fn run(program: &str, arguments: &[&str], input: Option<&str>) -> Output {
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.stdin(if input.is_some() {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    });
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+        std::io::Write::write_all(&mut stdin, input.as_bytes()).expect("standard input");
+    }
+    child.wait_with_output().expect("an end")
+}
+
+fn fine(program: &str, arguments: &[&str], input: Option<&str>) -> String {
+    let output = run(program, arguments, input);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "{program} {}: {error}",
+        arguments.join(" ")
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Asks again and again until `question` has an answer; what it last said instead is shown when it has none in time.
+pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match question() {
+            Ok(answer) => return answer,
+            Err(last) if Instant::now() > end => {
+                panic!("{what} did not happen in {PATIENCE:?}: {last}")
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+impl World {
+    /// Installs the chart with its demo; `spec` changes the pool. Waits until three workers are live.
+    pub fn install(name: &str, spec: &Value) -> Self {
+        Self::install_with(name, spec, 3)
+    }
+
+    /// The same, with `workers` that are waited for.
+    pub fn install_with(name: &str, spec: &Value, workers: i64) -> Self {
+        let namespace = format!("e2e-{name}");
+        let world = Self {
+            namespace: namespace.clone(),
+        };
+        world.remove();
+        // The demo's operator serves all namespaces and would be a second one in ours.
+        run(
+            "helm",
+            &[
+                "uninstall",
+                "workerpool",
+                "-n",
+                "default",
+                "--ignore-not-found",
+                "--wait",
+            ],
+            None,
+        );
+        let pool =
+            json!({"demo": {"pool": {"spec": spec}}, "watchNamespaces": [namespace]}).to_string();
+        let sets = "image.repository=localhost/workerpool-operator,image.tag=dev,crds.upgrade=false,\
+                    rbac.aggregateToUserRoles=false,demo.enabled=true,demo.worker.image.repository=localhost/workerpool-worker,\
+                    demo.worker.image.tag=dev,demo.redis.image.repository=localhost/redis,demo.redis.image.tag=dev";
+        fine("kubectl", &["create", "namespace", &namespace], None);
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
+        let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/workerpools.yaml");
+        fine(
+            "kubectl",
+            &["apply", "--server-side", "--force-conflicts", "-f", crd],
+            None,
+        );
+        let install = [
+            "install",
+            "wp",
+            chart,
+            "-n",
+            &namespace,
+            "--skip-crds",
+            "--set",
+            sets,
+            "-f",
+            "-",
+            "--wait",
+            "--timeout",
+            "150s",
+        ];
+        fine("helm", &install, Some(&pool));
+        eventually(
+            "all workers live",
+            || match world.pool()["status"]["metrics"]["live"]["value"].as_i64() {
+                Some(live) if live == workers => Ok(()),
+                other => Err(format!("{other:?}")),
+            },
+        );
+        world
+    }
+
+    fn remove(&self) {
+        run(
+            "helm",
+            &[
+                "uninstall",
+                "wp",
+                "-n",
+                &self.namespace,
+                "--ignore-not-found",
+                "--wait",
+            ],
+            None,
+        );
+        run(
+            "kubectl",
+            &[
+                "delete",
+                "namespace",
+                &self.namespace,
+                "--ignore-not-found",
+                "--wait",
+            ],
+            None,
+        );
+    }
+
+    /// A `kubectl` that has not begun.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("kubectl");
+        command
+            .args(["-n", &self.namespace])
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        fine(
+            "kubectl",
+            &[&["-n", &self.namespace], arguments].concat(),
+            None,
+        )
+    }
+
+    /// The plugin, as `kubectl workerpool`.
+    pub fn workerpool(&self, arguments: &[&str]) -> String {
+        fine(
+            "kubectl",
+            &[&["workerpool", "-n", &self.namespace], arguments].concat(),
+            None,
+        )
+    }
+
+    /// What `kubectl apply` of `yaml` answers: whether it was taken, and the words.
+    pub fn apply(&self, yaml: &str) -> (bool, String) {
+        let output = run(
+            "kubectl",
+            &["-n", &self.namespace, "apply", "-f", "-"],
+            Some(yaml),
+        );
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        serde_json::from_str(&self.kubectl(&[arguments, &["-o", "json"]].concat())).expect("JSON")
+    }
+
+    pub fn pool(&self) -> Value {
+        self.json(&["get", "workerpool", "filters"])
+    }
+
+    /// `spec.replicas` of the workers' Deployment.
+    pub fn replicas(&self) -> i64 {
+        self.json(&["get", "deployment", "filter-worker"])["spec"]["replicas"]
+            .as_i64()
+            .expect("replicas")
+    }
+
+    pub fn decision(&self) -> (String, String) {
+        let decision = &self.pool()["status"]["decision"];
+        let word = |field: &str| decision[field].as_str().unwrap_or_default().to_owned();
+        (word("reason"), word("message"))
+    }
+
+    /// The numbers of workers one after the other, with the reason of each change.
+    pub fn path(&self) -> Vec<(i64, i64, String)> {
+        let pool = self.pool();
+        let changes = pool["status"]["history"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let change = |change: &Value| {
+            let number = |field: &str| change[field].as_i64().unwrap_or(-1);
+            (
+                number("from"),
+                number("to"),
+                change["reason"].as_str().unwrap_or_default().to_owned(),
+            )
+        };
+        changes.iter().map(change).collect()
+    }
+
+    /// One of the metrics that the pool's status shows.
+    pub fn metric(&self, name: &str) -> Option<i64> {
+        self.pool()["status"]["metrics"][name]["value"].as_i64()
+    }
+
+    /// A command in the release's Redis.
+    pub fn redis(&self, arguments: &[&str]) -> String {
+        let exec = ["exec", "deploy/redis", "--", "redis-cli"];
+        self.kubectl(&[&exec[..], arguments].concat())
+            .trim()
+            .to_owned()
+    }
+
+    /// The operator's pod.
+    pub fn operator(&self) -> String {
+        let select = ["get", "pods", "-l", "app.kubernetes.io/component=operator"];
+        let pods = self.json(&select)["items"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        pods.first()
+            .and_then(|pod| pod["metadata"]["name"].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    pub fn scale(&self, deployment: &str, replicas: u32) {
+        self.kubectl(&[
+            "scale",
+            &format!("deployment/{deployment}"),
+            &format!("--replicas={replicas}"),
+        ]);
+        if replicas > 0 {
+            self.kubectl(&[
+                "rollout",
+                "status",
+                &format!("deployment/{deployment}"),
+                "--timeout=120s",
+            ]);
+        } else {
+            eventually("no pod left", || {
+                let status = &self.json(&["get", "deployment", deployment])["status"];
+                if status["replicas"].as_i64().unwrap_or(0) == 0 {
+                    Ok(())
+                } else {
+                    Err(status.to_string())
+                }
+            });
+        }
+    }
+
+    /// The operator's own counters, read through the API server's proxy.
+    pub fn operator_metric(&self, name: &str) -> f64 {
+        let path = format!(
+            "/api/v1/namespaces/{}/pods/{}:8080/proxy/metrics",
+            self.namespace,
+            self.operator()
+        );
+        let text = fine("kubectl", &["get", "--raw", &path], None);
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(name) && !line.starts_with('#'));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+            .unwrap_or(0.0)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let pods = run(
+                "kubectl",
+                &[
+                    "-n",
+                    &self.namespace,
+                    "get",
+                    "workerpools,deployments,pods,events",
+                    "-o",
+                    "wide",
+                ],
+                None,
+            );
+            let logs = run(
+                "kubectl",
+                &[
+                    "-n",
+                    &self.namespace,
+                    "logs",
+                    "-l",
+                    "app.kubernetes.io/component=operator",
+                    "--tail=50",
+                ],
+                None,
+            );
+            for output in [pods, logs] {
+                eprintln!("{}", String::from_utf8_lossy(&output.stdout));
+            }
+        }
+        self.remove();
+    }
+}

@@ -1,0 +1,49 @@
+//! A burst while there is no operator is answered as soon as there is one.
+
+use e2e::world::{World, eventually};
+use serde_json::{Value, json};
+
+#[test]
+fn a_burst_during_the_operators_absence_is_answered_at_its_return() {
+    let world = World::install("absence", &json!({}));
+    world.scale("wp-workerpool", 0);
+    world.workerpool(&["stress", "--tasks", "25", "--task-seconds", "5"]);
+    assert_eq!(world.replicas(), 3, "nobody is there to act");
+    world.scale("wp-workerpool", 1);
+    eventually("the answer", || {
+        if world.replicas() == 5 {
+            Ok(())
+        } else {
+            Err(format!("{:?}", world.path()))
+        }
+    });
+
+    // From the container's start to the change, by the cluster's own clocks.
+    let pods = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=operator"]);
+    let started =
+        &pods["items"][0]["status"]["containerStatuses"][0]["state"]["running"]["startedAt"];
+    let time = |value: &Value| {
+        value
+            .as_str()
+            .expect("a time")
+            .parse::<jiff::Timestamp>()
+            .expect("a time")
+    };
+    let change = eventually("the history", || {
+        let pool = world.pool();
+        let history = pool["status"]["history"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        history
+            .into_iter()
+            .rfind(|change| change["to"] == 5)
+            .ok_or_else(|| "no change to 5".to_owned())
+    });
+    let took = time(&change["at"])
+        .duration_since(time(started))
+        .as_secs_f64();
+    eprintln!(
+        "answered {took:.1} s after the operator's container started (its start is known to the second)"
+    );
+}

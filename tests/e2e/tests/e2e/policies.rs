@@ -1,0 +1,86 @@
+//! A target instead of steps: all that are wanted at once, down to none, and one task wakes the first.
+
+use e2e::world::{World, eventually};
+use serde_json::json;
+
+/// The last change of the number, as `from → to: reason`.
+fn last(world: &World) -> String {
+    let path = world.path();
+    path.last().map_or("none".to_owned(), |(from, to, reason)| {
+        format!("{from} → {to}: {reason}")
+    })
+}
+
+#[test]
+fn a_drain_target_takes_all_it_needs_at_once_goes_to_none_and_is_woken_by_one_task() {
+    let world = World::install("policies", &json!({"maxReplicas": 8}));
+    let target = json!({"spec": {"minReplicas": 0, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}}});
+    world.kubectl(&[
+        "patch",
+        "wp",
+        "filters",
+        "--type",
+        "merge",
+        "-p",
+        &target.to_string(),
+    ]);
+    eventually("no worker", || {
+        if world.replicas() == 0 {
+            Ok(())
+        } else {
+            Err(last(&world))
+        }
+    });
+    assert_eq!(last(&world), "3 → 0: FewerNeeded");
+    assert!(
+        world.workerpool(&["explain"]).contains("next up"),
+        "it says what would wake it"
+    );
+
+    world.workerpool(&["stress", "--tasks", "1", "--task-seconds", "2"]);
+    eventually("the first worker", || match last(&world).as_str() {
+        "0 → 1: DrainWithin" => Ok(()),
+        other => Err(other.to_owned()),
+    });
+    eventually("the task done", || match world.metric("processed") {
+        Some(1) => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+
+    // 60 tasks of 4 s within what 30 s leave: more than the maximum of 8, in one step.
+    world.workerpool(&["stress", "--tasks", "60", "--task-seconds", "4"]);
+    eventually("all at once", || {
+        let path = world.path();
+        let jump = path.iter().any(|(from, to, _)| *from <= 1 && *to >= 6);
+        if jump {
+            Ok(())
+        } else {
+            Err(format!("{path:?}"))
+        }
+    });
+    let explained = world.workerpool(&["explain"]);
+    assert!(
+        explained.contains("target.drainWithin") && explained.contains("within 30s → "),
+        "{explained}"
+    );
+    eventually("all tasks done, and none left", || {
+        match (world.metric("processed"), world.replicas()) {
+            (Some(61), 0) => Ok(()),
+            other => Err(format!("{other:?} {}", last(&world))),
+        }
+    });
+    let memory = &world.pool()["status"]["internal"];
+    assert!(
+        memory["rates"][0]["serviceMicros"].as_i64() > Some(1_000_000),
+        "{memory}"
+    );
+    assert!(
+        memory["startup"]["meanMillis"].as_i64() > Some(0),
+        "{memory}"
+    );
+    let history = world.workerpool(&["history"]);
+    assert!(
+        history.contains("0 → 1") && history.contains("tasks wait, to be finished within 30s"),
+        "{history}"
+    );
+}

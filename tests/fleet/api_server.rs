@@ -1,0 +1,186 @@
+//! A scripted API server: what exactly is written, and what each refusal is taken for.
+
+use api::Key;
+use decide::victims::PodStage;
+use http::{Request, Response, StatusCode};
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tower_test::mock::{self, Handle};
+use workerpool_operator::act;
+use workerpool_operator::act::{FailureKind, Scaled};
+use workerpool_operator::observe::{pods, target};
+use workerpool_operator::report::{EventNote, events};
+
+type Server = Handle<Request<Body>, Response<Body>>;
+
+fn scripted() -> (Client, Server) {
+    let (service, handle) = mock::pair::<Request<Body>, Response<Body>>();
+    (Client::new(service, "default"), handle)
+}
+
+/// Answers the one call that is expected; gives back its method, path with query, and body.
+async fn answer(mut server: Server, status: StatusCode, body: Value) -> (String, String, Value) {
+    let call = tokio::time::timeout(Duration::from_secs(5), server.next_request())
+        .await
+        .expect("a call");
+    let (request, respond) = call.expect("a call");
+    let (parts, sent) = request.into_parts();
+    let sent = sent.collect_bytes().await.expect("a body");
+    let response = Response::builder()
+        .status(status)
+        .body(Body::from(body.to_string().into_bytes()));
+    respond.send_response(response.expect("a response"));
+    let sent = if sent.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&sent).expect("JSON")
+    };
+    (
+        parts.method.to_string(),
+        parts.uri.path_and_query().expect("a path").to_string(),
+        sent,
+    )
+}
+
+async fn scale(
+    status: StatusCode,
+    body: Value,
+) -> (Result<Scaled, act::Error>, (String, String, Value)) {
+    let (client, server) = scripted();
+    let resource = target::resource("apps/v1", "Deployment");
+    let object = Key::new("shop", "worker");
+    tokio::join!(
+        act::scale(client, &resource, &object, 7),
+        answer(server, status, body)
+    )
+}
+
+fn refusal(code: u16, reason: &str, message: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code})
+}
+
+#[tokio::test]
+async fn a_scale_is_one_apply_of_the_subresource_and_nothing_else() {
+    let confirmed = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "worker", "resourceVersion": "42"}, "spec": {"replicas": 7}});
+    let (outcome, (method, path, body)) = scale(StatusCode::OK, confirmed).await;
+    assert_eq!(
+        outcome.expect("written"),
+        Scaled {
+            replicas: 7,
+            version: 42
+        }
+    );
+    assert_eq!(method, "PATCH");
+    assert!(
+        path.starts_with("/apis/apps/v1/namespaces/shop/deployments/worker/scale?"),
+        "{path}"
+    );
+    assert!(
+        path.contains("force=true") && path.contains("fieldManager=workerpool-operator"),
+        "{path}"
+    );
+    assert_eq!(
+        body,
+        json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "worker"}, "spec": {"replicas": 7}})
+    );
+}
+
+#[rstest::rstest]
+#[case(404, "NotFound", FailureKind::Missing)]
+#[case(403, "Forbidden", FailureKind::Lasting)]
+#[case(409, "Conflict", FailureKind::Passing)]
+#[case(500, "InternalError", FailureKind::Passing)]
+#[tokio::test]
+async fn a_refusal_has_a_kind_and_keeps_its_words(
+    #[case] code: u16,
+    #[case] reason: &str,
+    #[case] kind: FailureKind,
+) {
+    let status = StatusCode::from_u16(code).expect("a code");
+    let (outcome, _) = scale(status, refusal(code, reason, "the server's own words")).await;
+    let error = outcome.expect_err("refused");
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (kind, "the server's own words")
+    );
+    assert!(
+        kind.pause(1) >= Duration::from_millis(200) && kind.pause(50) <= Duration::from_secs(15)
+    );
+}
+
+#[tokio::test]
+async fn pods_are_listed_as_the_watch_cache_has_them() {
+    let (client, server) = scripted();
+    let pod = json!({"metadata": {"name": "w-1"}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
+    let list = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]});
+    let (pods, (method, path, _)) = tokio::join!(
+        pods::list(client, "shop", "app=w"),
+        answer(server, StatusCode::OK, list)
+    );
+    assert_eq!(pods.expect("a list")[0].stage, PodStage::NotReady);
+    assert_eq!(
+        (method.as_str(), path.split('?').next()),
+        ("GET", Some("/api/v1/namespaces/shop/pods"))
+    );
+    assert!(
+        path.contains("labelSelector=app%3Dw") && path.contains("resourceVersion=0"),
+        "{path}"
+    );
+}
+
+#[rstest::rstest]
+#[case(true, json!("-2147483648"))]
+#[case(false, json!(null))]
+#[tokio::test]
+async fn a_mark_is_one_annotation_and_nothing_else(#[case] on: bool, #[case] value: Value) {
+    let (client, server) = scripted();
+    let marks = [("w-1".to_owned(), on)];
+    let gone = refusal(404, "NotFound", "pods \"w-1\" not found");
+    let (outcome, (method, path, body)) = tokio::join!(
+        act::mark(client, "shop", &marks),
+        answer(server, StatusCode::NOT_FOUND, gone)
+    );
+    outcome.expect("a pod that is gone needs no mark");
+    assert_eq!(
+        (method.as_str(), path.split('?').next()),
+        ("PATCH", Some("/api/v1/namespaces/shop/pods/w-1"))
+    );
+    let annotation = "controller.kubernetes.io/pod-deletion-cost";
+    assert_eq!(
+        body,
+        json!({"metadata": {"annotations": {annotation: value}}})
+    );
+}
+
+#[tokio::test]
+async fn an_event_carries_the_sentence_and_is_of_its_own() {
+    let (client, server) = scripted();
+    let note = EventNote {
+        pool: Key::new("shop", "filters"),
+        uid: "uid".to_owned(),
+        reason: "QueueTooLong",
+        message: "17 tasks wait, more than 8: 5 → 7 workers".to_owned(),
+        warning: false,
+    };
+    let now = jiff::Timestamp::from_second(1_700_000_000).expect("a time");
+    let created = json!({"metadata": {"name": "x"}});
+    let (outcome, (method, path, body)) = tokio::join!(
+        events::publish(client, &note, "here", now),
+        answer(server, StatusCode::CREATED, created)
+    );
+    outcome.expect("published");
+    assert_eq!(
+        (method.as_str(), path.split('?').next()),
+        (
+            "POST",
+            Some("/apis/events.k8s.io/v1/namespaces/shop/events")
+        )
+    );
+    assert_eq!(
+        (&body["reason"], &body["type"], &body["regarding"]["uid"]),
+        (&json!("QueueTooLong"), &json!("Normal"), &json!("uid"))
+    );
+    assert_eq!(body["note"], json!(note.message));
+}

@@ -1,0 +1,331 @@
+//! A fleet on a stage: what happens to it is said in one call each, and what it asks for can be read.
+
+use api::{Key, WorkerPool};
+use decide::{Load, Metric, Millis, Time};
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use workerpool_operator::act;
+use workerpool_operator::fleet::Fleet;
+use workerpool_operator::fleet::event::{Command, Event, Watched};
+use workerpool_operator::observe::PollResult;
+use workerpool_operator::observe::target::{Target, TargetKey, Writer};
+use workerpool_operator::report::Metrics;
+
+/// A pool with the class's rules, created at `created` seconds, for Deployment/worker.
+pub fn pool(name: &str, created: i64) -> WorkerPool {
+    let created = jiff::Timestamp::from_second(created)
+        .expect("a time")
+        .to_string();
+    serde_json::from_value(json!({
+        "apiVersion": "workerpool.dev/v1alpha1",
+        "kind": "WorkerPool",
+        "metadata": {"name": name, "namespace": "default", "uid": format!("uid-{name}"), "generation": 1, "creationTimestamp": created},
+        "spec": {
+            "scaleTargetRef": {"name": "worker"}, "minReplicas": 3, "maxReplicas": 10,
+            "redis": {"address": "redis://127.0.0.1:6379/0"}, "queues": [{"name": "tasks"}],
+        },
+    }))
+    .expect("a pool")
+}
+
+/// The same with `more` in its spec instead of the class's rules.
+pub fn pool_with(more: &serde_json::Value) -> WorkerPool {
+    let mut object = serde_json::to_value(pool("a", 1)).expect("JSON");
+    let spec = object["spec"].as_object_mut().expect("a spec");
+    spec.extend(more.as_object().cloned().expect("an object"));
+    serde_json::from_value(object).expect("a pool")
+}
+
+pub fn load(ready: i64, live: i64, busy: i64) -> Load {
+    Load {
+        ready: Metric::Known(ready),
+        in_flight: Metric::Known(busy),
+        live: Metric::Known(live),
+        busy: Metric::Known(busy),
+        cpu_sum: Metric::Known(0),
+        ..Load::UNSUPPORTED
+    }
+}
+
+/// A target as `kubectl apply` made it.
+pub fn target(replicas: i32) -> Target {
+    Target {
+        desired: replicas,
+        replicas,
+        updated: replicas,
+        observed: true,
+        selector: "app=worker".to_owned(),
+        version: 1,
+        uid: "target".to_owned(),
+        writer: Some(Writer {
+            name: "kubectl-client-side-apply".to_owned(),
+            at: Some(Time(0)),
+        }),
+    }
+}
+
+/// A target whose number `manager` wrote at `at`, by the API server's clock of whole seconds.
+pub fn written_by(manager: &str, replicas: i32, version: u64, at: Time) -> Target {
+    let at = Time(at.0 / 1000 * 1000);
+    Target {
+        version,
+        writer: Some(Writer {
+            name: manager.to_owned(),
+            at: Some(at),
+        }),
+        ..target(replicas)
+    }
+}
+
+pub struct Stage {
+    fleet: Fleet,
+    metrics: Arc<Metrics>,
+    now: Time,
+    version: u64,
+    /// Reasons of all statuses written so far.
+    reported: Vec<String>,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        Self::at(Time(1_700_000_000_000))
+    }
+
+    pub fn at(now: Time) -> Self {
+        let metrics = Arc::new(Metrics::new());
+        Self {
+            fleet: Fleet::new(false, Arc::clone(&metrics)),
+            metrics,
+            now,
+            version: 1,
+            reported: Vec::new(),
+        }
+    }
+
+    /// One pool and its target, all first lists complete.
+    pub fn with(pool: &WorkerPool, target: Option<Target>) -> Self {
+        let mut stage = Self::new();
+        stage.pool(pool);
+        stage.target(target);
+        stage.synced();
+        stage
+    }
+
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    pub fn after(&mut self, millis: i64) {
+        self.now = self.now + Millis(millis);
+    }
+
+    fn on(&mut self, event: Event) -> Vec<Command> {
+        let mut commands = self.fleet.on(event, self.now);
+        // The API server takes statuses at once.
+        let written: Vec<Key> = commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::WriteStatus(key, status) => {
+                    self.reported.extend(
+                        status
+                            .decision
+                            .as_ref()
+                            .map(|decision| decision.reason.clone()),
+                    );
+                    Some(key.clone())
+                }
+                _ => None,
+            })
+            .collect();
+        for key in written {
+            commands.extend(self.on(Event::StatusWritten(key, true)));
+        }
+        commands
+    }
+
+    pub fn pool(&mut self, pool: &WorkerPool) -> Vec<Command> {
+        self.on(Event::Pool(Box::new(pool.clone())))
+    }
+
+    pub fn pool_gone(&mut self, name: &str) -> Vec<Command> {
+        self.on(Event::PoolDeleted(Key::new("default", name)))
+    }
+
+    pub fn target(&mut self, target: Option<Target>) -> Vec<Command> {
+        if let Some(target) = &target {
+            self.version = self.version.max(target.version);
+        }
+        let key = TargetKey {
+            group: "apps".into(),
+            kind: "Deployment".into(),
+            object: Key::new("default", "worker"),
+        };
+        self.on(Event::Target(key, target))
+    }
+
+    pub fn rival(&mut self, name: &str, there: bool) -> Vec<Command> {
+        let target = TargetKey {
+            group: "apps".into(),
+            kind: "Deployment".into(),
+            object: Key::new("default", "worker"),
+        };
+        self.on(Event::Autoscaler(
+            Key::new("default", name),
+            there.then_some(target),
+        ))
+    }
+
+    pub fn synced(&mut self) -> Vec<Command> {
+        let kinds = [
+            Watched::Pools,
+            Watched::Autoscalers,
+            Watched::Targets("apps/v1".into(), "Deployment".into()),
+        ];
+        kinds
+            .into_iter()
+            .flat_map(|kind| self.on(Event::Synced(kind)))
+            .collect()
+    }
+
+    pub fn unwatchable(&mut self, kind: &str, why: &str) -> Vec<Command> {
+        self.on(Event::WatchFailed(
+            Watched::Targets("apps/v1".into(), kind.into()),
+            why.into(),
+        ))
+    }
+
+    pub fn ready(&self) -> bool {
+        self.fleet.pending_watches().is_empty()
+    }
+
+    pub fn look(&mut self, load: Load) -> Vec<Command> {
+        self.look_of("a", load)
+    }
+
+    pub fn look_of(&mut self, pool: &str, load: Load) -> Vec<Command> {
+        let pool = Key::new("default", pool);
+        self.on(Event::Metrics(vec![PollResult {
+            pool,
+            queues: vec![load],
+            workers: vec![],
+            unavailable_reason: None,
+            notified_at: None,
+        }]))
+    }
+
+    pub fn blind(&mut self, why: &str) -> Vec<Command> {
+        let pool = Key::new("default", "a");
+        self.on(Event::Metrics(vec![PollResult {
+            pool,
+            queues: vec![Load::UNAVAILABLE],
+            workers: vec![],
+            unavailable_reason: Some(why.into()),
+            notified_at: None,
+        }]))
+    }
+
+    /// The API server confirms a scale.
+    pub fn scaled(&mut self, replicas: i32) -> Vec<Command> {
+        self.scaled_of("a", replicas)
+    }
+
+    pub fn scaled_of(&mut self, pool: &str, replicas: i32) -> Vec<Command> {
+        self.after(4);
+        self.version += 1;
+        let done = act::Scaled {
+            replicas,
+            version: self.version,
+        };
+        self.on(Event::Scaled(
+            Key::new("default", pool),
+            Ok(done),
+            Some(Millis(9)),
+        ))
+    }
+
+    pub fn scale_failed(&mut self, code: u16, message: &str) -> Vec<Command> {
+        let status = kube::core::Status {
+            code,
+            message: message.to_owned(),
+            ..Default::default()
+        };
+        let error = act::Error::Api(kube::Error::Api(Box::new(status)));
+        self.on(Event::Scaled(Key::new("default", "a"), Err(error), None))
+    }
+
+    /// Time passes, timer by timer.
+    pub fn tick_after(&mut self, millis: i64) -> Vec<Command> {
+        let end = self.now + Millis(millis);
+        let mut commands = Vec::new();
+        while let Some(next) = self.fleet.next_tick().filter(|at| *at <= end) {
+            self.now = self.now.max(next);
+            commands.extend(self.on(Event::Tick));
+        }
+        self.now = end;
+        commands
+    }
+
+    /// Until the statuses that are due are written.
+    pub fn settle(&mut self) {
+        self.tick_after(10_000);
+    }
+
+    pub fn scrape(&mut self) -> String {
+        let (answer, mut pools) = tokio::sync::oneshot::channel();
+        self.on(Event::Scrape(answer));
+        let pools = pools.try_recv().expect("an answer at once");
+        assert!(
+            pools
+                .iter()
+                .all(|pool| pool.age.is_some_and(|age| age < Duration::from_hours(1)))
+        );
+        self.metrics.encode(pools)
+    }
+
+    /// The reasons of all statuses written so far.
+    pub fn reported(&self) -> &[String] {
+        &self.reported
+    }
+}
+
+/// The numbers that `commands` write.
+pub fn scales(commands: &[Command]) -> Vec<i32> {
+    let scale = |command: &Command| {
+        if let Command::Scale(scale) = command {
+            Some(scale.replicas)
+        } else {
+            None
+        }
+    };
+    commands.iter().filter_map(scale).collect()
+}
+
+/// ReasonCode and sentence of the events that `commands` publish.
+pub fn told(commands: &[Command]) -> Vec<String> {
+    let note = |command: &Command| match command {
+        Command::EmitEvent(note) => Some(format!("{}: {}", note.reason, note.message)),
+        _ => None,
+    };
+    commands.iter().filter_map(note).collect()
+}
+
+/// The last status that `commands` write.
+pub fn status(commands: &[Command]) -> Option<&api::WorkerPoolStatus> {
+    commands.iter().rev().find_map(|command| match command {
+        Command::WriteStatus(_, status) => Some(&**status),
+        _ => None,
+    })
+}
+
+/// The reasons in the statuses that `commands` write.
+pub fn decisions(commands: &[Command]) -> Vec<String> {
+    let reason = |command: &Command| match command {
+        Command::WriteStatus(_, status) => status
+            .decision
+            .as_ref()
+            .map(|decision| decision.reason.clone()),
+        _ => None,
+    };
+    commands.iter().filter_map(reason).collect()
+}

@@ -1,0 +1,182 @@
+//! The layout that a reader relies on: who may depend on whom, small files that say what they are, one declaration
+//! for each main term, and a true map.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use testkit::root;
+
+/// Which packages of the workspace a package may depend on, outside of tests. Cargo enforces the rest: what is not a
+/// dependency cannot be named.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("decide", &[]),
+    ("protocol", &[]),
+    ("telemetry", &[]),
+    ("queues", &["decide", "protocol"]),
+    ("api", &["decide", "queues"]),
+    ("messages", &["decide"]),
+    ("sim", &["api", "decide", "messages", "queues"]),
+    ("worker", &["protocol"]),
+    ("filter-worker", &["protocol", "telemetry", "worker"]),
+    ("local", &["api", "decide", "queues", "telemetry"]),
+    (
+        "workerpool-operator",
+        &[
+            "api",
+            "decide",
+            "messages",
+            "protocol",
+            "queues",
+            "sim",
+            "telemetry",
+        ],
+    ),
+    (
+        "kubectl-workerpool",
+        &[
+            "api",
+            "decide",
+            "local",
+            "messages",
+            "protocol",
+            "queues",
+            "sim",
+            "telemetry",
+        ],
+    ),
+];
+
+/// Files longer than this are about more than one thing.
+const MAX_LINES: usize = 500;
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let all = paths.flat_map(|path| {
+        if path.is_dir() {
+            files(&path)
+        } else {
+            vec![path]
+        }
+    });
+    all.filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+        .collect()
+}
+
+/// Path below the root and text of each source file.
+fn sources(folders: &[&str]) -> BTreeMap<String, String> {
+    let all = folders
+        .iter()
+        .flat_map(|folder| files(&root().join(folder)));
+    all.map(|path| {
+        let name = path
+            .strip_prefix(root())
+            .expect("below the root")
+            .to_string_lossy()
+            .into_owned();
+        (name, fs::read_to_string(&path).expect("a text"))
+    })
+    .collect()
+}
+
+#[test]
+fn packages_depend_only_on_lower_ranks() {
+    let output = Command::new("cargo")
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    for (name, allowed) in MAY_USE {
+        let package = packages.iter().find(|package| package["name"] == *name);
+        let package = package.unwrap_or_else(|| panic!("no package {name}"));
+        let dependencies = package["dependencies"].as_array().expect("dependencies");
+        let ours: BTreeSet<&str> = dependencies
+            .iter()
+            .filter(|it| it["kind"].is_null() && it["path"].is_string())
+            .map(|it| it["name"].as_str().expect("a name"))
+            .collect();
+        for used in &ours {
+            assert!(allowed.contains(used), "{name} must not depend on {used}");
+        }
+        if *name == "decide" {
+            let required = dependencies
+                .iter()
+                .filter(|it| it["kind"].is_null() && it["optional"] == false);
+            assert_eq!(required.count(), 0, "decide has no dependency");
+        }
+    }
+}
+
+#[test]
+fn files_say_what_they_are_and_stay_small() {
+    for (name, text) in sources(&["src", "crates", "tests", "benches"]) {
+        assert!(text.starts_with("//! "), "{name} does not open with //!");
+        let lines = text.lines().count();
+        assert!(
+            lines <= MAX_LINES,
+            "{name} has {lines} lines, more than {MAX_LINES}"
+        );
+    }
+}
+
+#[test]
+fn main_terms_are_declared_once() {
+    let sources = sources(&["src", "crates"]);
+    for term in ["Observation", "Decision", "Reason", "WorkerRow"] {
+        let declares = |line: &str| {
+            ["struct", "enum", "type"].iter().any(|kind| {
+                let after = line.split_once(&format!("{kind} {term}"));
+                after.is_some_and(|(_, it)| {
+                    !it.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+                })
+            })
+        };
+        let places: Vec<&str> = sources
+            .iter()
+            .flat_map(|(name, text)| {
+                text.lines()
+                    .filter(|line| declares(line))
+                    .map(move |_| name.as_str())
+            })
+            .collect();
+        assert_eq!(places.len(), 1, "{term} is declared in {places:?}");
+    }
+}
+
+#[test]
+fn map_is_true_and_complete() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let named = map.split('`').skip(1).step_by(2);
+    let mut paths = BTreeSet::new();
+    for name in named.filter(|name| name.contains('/') && !name.contains([' ', '<', ':', '*'])) {
+        assert!(
+            root().join(name).exists(),
+            "ARCHITECTURE.md names {name}, which is not there"
+        );
+        paths.insert(name.trim_end_matches('/').to_owned());
+    }
+    for parent in ["src", "crates"] {
+        for entry in fs::read_dir(root().join(parent)).expect(parent) {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .strip_prefix(root())
+                .expect("below the root")
+                .to_string_lossy()
+                .into_owned();
+            assert!(
+                !path.is_dir() || paths.contains(&name),
+                "ARCHITECTURE.md does not name {name}"
+            );
+        }
+    }
+}
