@@ -1,5 +1,5 @@
-# `make` alone lists what there is. The cluster is kind where Docker answers, else on Linux as root the own one of
-# tests/cluster, else for the demo plain processes; ON=kind, ON=cluster or ON=local chooses.
+# `make` alone lists the targets. The cluster is kind where Docker answers; on Linux as root the one of tests/cluster;
+# otherwise, for the demo, plain processes. ON=kind, ON=cluster or ON=local chooses.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -15,31 +15,31 @@ PLUGIN := $(CURDIR)/dist/$(if $(filter Linux,$(OS)),$(ARCH),host)
 ON_CLUSTER = PATH="$(PLUGIN):$$PATH" tests/cluster/$(ON) exec
 IMAGES := operator worker redis
 BUILD := cargo build --release --locked
-# Linux programs come from this machine's cargo, elsewhere from a Rust container's.
+# On Linux this machine's cargo builds the Linux programs, elsewhere a Rust container does.
 TARGET := $(MACHINE)-unknown-linux-gnu
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 STATIC := -C target-feature=+crt-static
 CARGO := $(if $(filter Linux,$(OS)),env RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
   -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
-# The very programs of the images: nothing is compiled twice.
+# The same programs as in the images: nothing is compiled twice.
 BENCH = env RUSTFLAGS="$(STATIC)" cargo bench --locked --target $(TARGET)
-# Copies what changed and nothing else, so that images are built anew only then.
+# Copies only what changed, so that unchanged images are not rebuilt.
 copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
 
 .PHONY: help
-help: ## This list
+help: ## Print this list
 	@awk -F':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 ## See it
 .PHONY: demo
-demo: ## The whole story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (the first time about 15 min, then 4); ON=local needs none (2 min)
+demo: ## The story on a real cluster: 3 → 5 → 7 → 5 → 3 workers (the first time about 15 min, then 4); ON=local needs none (2 min)
 	@echo "── $(if $(CHOSEN),On $(ON)$(comma) as you chose.,$(WHY_$(ON)))"
 	@$(MAKE) demo-on-$(ON) ON=$(ON)
 
 comma := ,
 WHY_kind := Docker answers: on kind.
-WHY_cluster := Docker does not answer, and this is Linux with root: on a cluster of our own.
-WHY_local := Docker does not answer, and a cluster of our own needs Linux and root: on processes of this machine, without Kubernetes.
+WHY_cluster := Docker does not answer, and this is Linux as root: on the cluster of tests/cluster.
+WHY_local := Docker does not answer, and the cluster of tests/cluster needs Linux and root: on plain processes, without Kubernetes.
 
 .PHONY: demo-on-kind demo-on-cluster demo-on-local
 demo-on-kind demo-on-cluster:
@@ -51,13 +51,13 @@ demo-on-local:
 	@echo "── The programs (the first time about 2 min)"
 	@cargo build --locked
 	@$(BUILT)/debug/kubectl-workerpool demo --local
-	@echo; echo "It runs on: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
+	@echo; echo "It keeps running: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
 
 ## Test it
 .PHONY: test test-unit test-web test-cluster test-chart cross force bench bench-screen bench-worker waits mutants lint
-test: test-unit test-web test-cluster test-chart ## All tests, without a cluster and on one; installs what is missing (the first time about 30 min)
+test: test-unit test-web test-cluster test-chart ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
-test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 5 min)
+test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 8 min)
 	@tests/cluster/install-tools test
 	cargo test --locked --workspace --exclude e2e --no-fail-fast
 
@@ -69,34 +69,34 @@ test-web: web ## The dashboard: its TypeScript, and the page in a real Chromium 
 
 test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
-	@# Compiled outside and run inside: no way leads out of the own cluster's network.
+	@# Compiled outside, run inside: there is no route out of the cluster's network namespace.
 	cargo test --locked -p e2e --test e2e --no-run
 	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --test-threads=1 $(E2E)
 
-test-chart: ## The chart on a real cluster, in the orders that people install, upgrade and remove it (4 min)
+test-chart: ## The chart on a real cluster: install, upgrade and remove in the orders that users choose (4 min)
 	@$(MAKE) $(ON)-load
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
 
-cross: ## The programs built for Windows and tried in Wine, and type-checked for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
+cross: ## Build the programs for Windows and try them in Wine, type-check them for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
 	tests/cross
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
 	@tests/cluster/install-tools test
 	FORCE=full cargo test --locked -p filter-worker --test worker force -- --nocapture
 
-bench: ## Reaction beside its floor, in one run on a real API server and a real Redis (the first time 10 min to compile)
+bench: ## Reaction time beside its floor, in one run, on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(BENCH) -p workerpool-operator --bench decide --bench reaction --no-run
 	$(ON_CLUSTER) $(BENCH) -p workerpool-operator --bench decide --bench reaction --offline
 
-waits: ## The same work simulated and done by real workers, waits side by side (6 min, the first time 10 more to compile)
+waits: ## The same work simulated and with real workers: waiting times side by side (6 min, the first time 10 more to compile)
 	@$(MAKE) $(ON)-load plugin
 	$(BENCH) -p e2e --bench waits --no-run
 	$(ON_CLUSTER) $(BENCH) -p e2e --bench waits --offline
 
-mutants: ## Break decide in every way that cargo-mutants knows, and see each fail a test (30 min)
+mutants: ## Break decide and messages in every way that cargo-mutants knows; each must fail a test (30 min)
 	tests/mutants
 
 bench-worker: ## The protocol beside bare LPUSH + BLMOVE + LREM, the filters beside Pillow and OpenCV (3 min to compile)
@@ -114,19 +114,19 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 
 ## Build it
 .PHONY: dist plugin krew images generate policies clean install-tools web
-web: ## The dashboard's page, into web/dist, from where the operator takes it (10 s; needs Node.js 20.19 and npm)
+web: ## Build the dashboard's page into web/dist, which the operator embeds (10 s; needs Node.js 20.19 and npm)
 	cd web && npm ci --silent && npm run build
 
-# Without npm the operator is built all the same, and its page says what it lacks.
+# Without npm the operator builds all the same, and its page says what is missing.
 web/dist/index.html: web/index.html web/package-lock.json web/vite.config.ts $(wildcard web/src/* web/public/*)
 	@if command -v npm >/dev/null; then $(MAKE) web; else echo "── No npm here: the operator gets no dashboard (make web)"; fi
 
-dist: web/dist/index.html ## Static Linux programs for the images, into dist/ (the first time about 7 min)
+dist: web/dist/index.html ## Build static Linux programs for the images into dist/ (the first time about 7 min)
 	@echo "── Programs: static, for the images (the first time about 7 min, after a change 2)"
 	@$(CARGO) $(BUILD) --target $(TARGET)
 	$(call copy,$(ARCH),$(if $(filter Linux,$(OS)),$(BUILT),target/linux)/$(TARGET)/release,workerpool-operator workerpool-worker kubectl-workerpool)
 
-plugin: dist ## kubectl-workerpool for this machine
+plugin: dist ## Build kubectl-workerpool for this machine
 	@:
 ifneq ($(OS),Linux)
 	$(BUILD) -p kubectl-workerpool
@@ -134,46 +134,46 @@ ifneq ($(OS),Linux)
 endif
 	@ln -sf kubectl-workerpool "$(PLUGIN)/kubectl_complete-workerpool" # kubectl completes by it
 
-krew: plugin ## The plugin's archive and krew manifest, into dist/krew (URL=folder of the release)
+krew: plugin ## Pack the plugin and its krew manifest into dist/krew (URL=folder of the release)
 	@packaging/krew $(URL)
 
-images: dist ## The images of operator, worker and Redis, by Docker or else buildah
+images: dist ## Build the images of operator, worker and Redis, with Docker or buildah
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
 
-generate: ## Write anew what is generated: the CRD (crds/ and the chart's copy), the reference pages
+generate: ## Regenerate the CRD (crds/ and the chart's copy), plain manifests and reference pages
 	UPDATE=1 cargo test --locked -p workerpool-operator --test repository generated
 	UPDATE=1 cargo test --locked -p kubectl-workerpool --test cli pages
 	manifests/render
 
-policies: ## Play every policy anew and write docs/policies.md with its pictures (1 min)
+policies: ## Simulate every policy and regenerate docs/policies.md with its pictures (1 min)
 	UPDATE=1 cargo test --locked -p sim --test policies
 
-install-tools: ## What demo and tests need and this machine lacks
+install-tools: ## Install what demo and tests need
 	@tests/cluster/install-tools $(ON)
 
-clean: ## Remove what was built here (the clusters and their cache stay)
+clean: ## Remove what was built here (clusters and their cache stay)
 	cargo clean
 	rm -rf dist web/dist web/node_modules
 
 ## Run a cluster
 .PHONY: cluster-up cluster-load cluster-down kind-up kind-load kind-down
-cluster-up: ## Kubernetes without Docker, on Linux as root (the first time about 8 min to build it, then 6 s)
+cluster-up: ## Start Kubernetes without Docker, on Linux as root (the first time about 8 min to build it, then 6 s)
 	@tests/cluster/install-tools cluster
 	@tests/cluster/cluster up
 
-cluster-load: cluster-up dist ## Build the images and bring them into it
+cluster-load: cluster-up dist ## Build the images and load them into it
 	@echo "── Images: $(IMAGES) (10 s)"
 	@tests/cluster/images buildah $(IMAGES)
 	@tests/cluster/cluster load $(IMAGES:%=dist/images/%.tar)
 
-cluster-down: ## End it and remove all of it but the cache
+cluster-down: ## Stop it and remove everything but the cache
 	@tests/cluster/cluster down
 
-kind-up: ## kind, where Docker answers (30 s; KIND_IMAGE names another node image)
+kind-up: ## Create a kind cluster, where Docker answers (30 s; KIND_IMAGE names another node image)
 	@tests/cluster/install-tools kind
 	@tests/cluster/kind up
 
-kind-load: kind-up dist ## Build the images and bring them into it
+kind-load: kind-up dist ## Build the images and load them into it
 	@echo "── Images: $(IMAGES) (10 s)"
 	@tests/cluster/images docker $(IMAGES)
 	@tests/cluster/kind load localhost/workerpool-operator:dev localhost/workerpool-worker:dev localhost/redis:dev
