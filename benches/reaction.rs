@@ -2,6 +2,7 @@
 //!
 //! The floor is the minimal path: LPUSH → CLIENT TRACKING notification → LLEN → one apply of /scale, on the same API
 //! server and Redis. Needs KUBECONFIG and redis-server. The Deployments are paused, so that no pod runs.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod shared;
 

@@ -120,11 +120,11 @@ async fn worker_drains_on_request_and_continues() {
     assert_eq!(requested.queues[0].live, Metric::Known(0));
     // The worker learns of the request when it next claims a task.
     tokio::time::sleep(Duration::from_millis(2)).await;
-    let taken = take(&keys, &id, 0)
+    let claim = take(&keys, &id, 0)
         .run_blocking(&mut server.connect())
         .expect("an answer");
     assert_eq!(
-        taken,
+        claim,
         Take::Nothing {
             held: 0,
             drain: true
