@@ -1,4 +1,5 @@
-//! Puts the dashboard's files, as `make web` left them in web/dist, into the program. Without them it builds as well.
+//! Embeds the dashboard's files, which `make web` builds into web/dist, in the program. Without them it builds without
+//! a dashboard page.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
@@ -9,7 +10,7 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let dist = root.join("web/dist");
-    // A path that does not exist would make each build start anew; before dist there is web, without it nothing.
+    // A path that does not exist would cause a rebuild each time, so this names the first one that does.
     let watched = [dist.clone(), root.join("web"), root.join("build.rs")]
         .into_iter()
         .find(|path| path.exists());
@@ -20,7 +21,7 @@ fn main() -> io::Result<()> {
     let mut table = "static FILES: &[File] = &[\n".to_owned();
     for path in files(&dist)? {
         let gzip = format!("{}.gz", path.display());
-        let media = match path.extension().and_then(|ending| ending.to_str()) {
+        let media = match path.extension().and_then(|extension| extension.to_str()) {
             Some("html") => "text/html; charset=utf-8",
             Some("js") => "text/javascript; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
@@ -41,21 +42,20 @@ fn main() -> io::Result<()> {
     fs::write(out.join("assets.rs"), table + "];\n")
 }
 
+/// All files below `folder`, sorted; none if it does not exist.
 fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut all = Vec::new();
-    let entries = if folder.exists() {
-        Some(fs::read_dir(folder)?)
-    } else {
-        None
-    };
-    for entry in entries.into_iter().flatten() {
+    let mut paths = Vec::new();
+    if !folder.exists() {
+        return Ok(paths);
+    }
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            all.extend(files(&path)?)
+            paths.extend(files(&path)?);
         } else {
-            all.push(path)
+            paths.push(path);
         }
     }
-    all.sort();
-    Ok(all)
+    paths.sort();
+    Ok(paths)
 }

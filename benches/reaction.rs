@@ -1,8 +1,8 @@
-//! Reaction beside its floor, in one run: the time from LPUSH until a watch shows the new `spec.replicas`.
+//! Scale-up latency next to its floor, in one run: the time from LPUSH until a watch shows the new `spec.replicas`.
 //!
-//! The floor is the bare path with nothing else in the way: LPUSH → tracking push → LLEN → one apply of /scale, on
-//! the same API server and the same Redis. Needs KUBECONFIG and redis-server; Deployments are paused, so that no pod
-//! ever runs.
+//! The floor is the minimal path: LPUSH → CLIENT TRACKING notification → LLEN → one apply of /scale, on the same API
+//! server and Redis. Needs KUBECONFIG and redis-server. The Deployments are paused, so that no pod runs.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod shared;
 
@@ -20,9 +20,11 @@ use testkit::redis::RedisServer;
 use tokio::sync::watch;
 
 const TRIALS: usize = 300;
+/// The number of pools in the second measurement.
 const MANY: usize = 200;
-/// Between two trials: time for the pool to see its queue empty again.
-const REST: Duration = Duration::from_millis(100);
+/// The pause between two trials, in which the pool polls the empty queue.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long CPU use is measured while nothing changes.
 const STEADY: Duration = Duration::from_secs(15);
 
 #[tokio::main]
@@ -36,12 +38,12 @@ async fn main() -> Result<()> {
         .await?;
     let api: Api<Deployment> = Api::namespaced(client.clone(), shared::NAMESPACE);
     deployment(&client, "floor").await?;
-    let mut seen = watch_replicas(api.clone());
+    let mut replicas = watch_replicas(api.clone());
 
     println!("{TRIALS} trials each; milliseconds from LPUSH to …");
-    let (answered, floor) = floor(&server, &api, &mut redis, &mut seen).await?;
-    answered.print("floor: patch answered", None);
-    floor.print("floor: seen by a watch", None);
+    let (patched, floor) = floor(&server, &api, &mut redis, &mut replicas).await?;
+    patched.print("floor: patch confirmed", None);
+    floor.print("floor: shown by a watch", None);
 
     for pools in [1, MANY] {
         let names: Vec<String> = (0..pools).map(|n| format!("pool-{n}")).collect();
@@ -54,9 +56,9 @@ async fn main() -> Result<()> {
         let before = operator.usage()?;
         tokio::time::sleep(STEADY).await;
         let (cpu, memory) = operator.since(before)?;
-        let times = reaction(&names, &mut redis, &mut seen).await?;
+        let times = scale_latency(&names, &mut redis, &mut replicas).await?;
         times.print(
-            &format!("WorkerPool, {pools} pools: seen by a watch"),
+            &format!("WorkerPool, {pools} pools: shown by a watch"),
             Some(&floor),
         );
         println!(
@@ -67,49 +69,51 @@ async fn main() -> Result<()> {
     shared::remove_namespace(&client).await
 }
 
-type Seen = watch::Receiver<HashMap<String, i32>>;
+/// Replicas by Deployment.
+type Replicas = watch::Receiver<HashMap<String, i32>>;
 
-/// `spec.replicas` of all Deployments as a watch shows them.
-fn watch_replicas(api: Api<Deployment>) -> Seen {
-    let (show, seen) = watch::channel(HashMap::new());
+/// Watches `spec.replicas` of all Deployments.
+fn watch_replicas(api: Api<Deployment>) -> Replicas {
+    let (sender, receiver) = watch::channel(HashMap::new());
     tokio::spawn(async move {
         loop {
             let Ok(list) = api.list(&kube::api::ListParams::default()).await else {
                 continue;
             };
             let version = list.metadata.resource_version.unwrap_or_default();
-            let note = |object: &Deployment| {
+            let update = |object: &Deployment| {
                 let replicas = object
                     .spec
                     .as_ref()
                     .and_then(|spec| spec.replicas)
                     .unwrap_or(0);
                 let name = object.metadata.name.clone().unwrap_or_default();
-                show.send_if_modified(|all| all.insert(name, replicas) != Some(replicas));
+                sender.send_if_modified(|all| all.insert(name, replicas) != Some(replicas));
             };
-            list.items.iter().for_each(&note);
+            list.items.iter().for_each(&update);
             let Ok(changes) = api.watch(&WatchParams::default(), &version).await else {
                 continue;
             };
             let mut changes = std::pin::pin!(changes);
             while let Ok(Some(change)) = changes.try_next().await {
                 if let WatchEvent::Added(object) | WatchEvent::Modified(object) = change {
-                    note(&object);
+                    update(&object);
                 }
             }
         }
     });
-    seen
+    receiver
 }
 
+/// Measures the minimal path until the patch is confirmed, and until a watch shows it.
 async fn floor(
     server: &RedisServer,
     api: &Api<Deployment>,
     redis: &mut MultiplexedConnection,
-    seen: &mut Seen,
+    deployments: &mut Replicas,
 ) -> Result<(Times, Times)> {
-    let (push, mut pushed) = tokio::sync::mpsc::unbounded_channel();
-    let config = redis::AsyncConnectionConfig::new().set_push_sender(push);
+    let (sender, mut notifications) = tokio::sync::mpsc::unbounded_channel();
+    let config = redis::AsyncConnectionConfig::new().set_push_sender(sender);
     let url = format!("{}/?protocol=resp3", server.url());
     let mut reader = redis::Client::open(url)?
         .get_multiplexed_async_connection_with_config(&config)
@@ -119,20 +123,21 @@ async fn floor(
         .arg("ON")
         .exec_async(&mut reader)
         .await?;
-    let (mut answered, mut shown) = (Times::default(), Times::default());
+    let mut patched = Times::default();
+    let mut shown = Times::default();
     for trial in 0..TRIALS {
         redis.del::<_, ()>("floor").await?;
         reader.llen::<_, i64>("floor").await?;
-        tokio::time::sleep(REST).await;
-        while pushed.try_recv().is_ok() {}
+        tokio::time::sleep(PAUSE).await;
+        while notifications.try_recv().is_ok() {}
         let replicas = 1 + i32::try_from(trial % 2)?;
-        if seen.borrow().get("floor") == Some(&replicas) {
+        if deployments.borrow().get("floor") == Some(&replicas) {
             continue;
         }
         let start = Instant::now();
-        let mut other = redis.clone();
-        let sent = tokio::spawn(async move { other.lpush::<_, _, i64>("floor", "x").await });
-        pushed.recv().await;
+        let mut producer = redis.clone();
+        let push = tokio::spawn(async move { producer.lpush::<_, _, i64>("floor", "x").await });
+        notifications.recv().await;
         reader.llen::<_, i64>("floor").await?;
         let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "floor"}, "spec": {"replicas": replicas}});
         api.patch_scale(
@@ -141,44 +146,50 @@ async fn floor(
             &Patch::Apply(&scale),
         )
         .await?;
-        answered.add(start.elapsed());
-        wait(seen, |all| all.get("floor") == Some(&replicas)).await?;
+        patched.add(start.elapsed());
+        wait(deployments, |all| all.get("floor") == Some(&replicas)).await?;
         shown.add(start.elapsed());
-        sent.await??;
+        push.await??;
     }
-    Ok((answered, shown))
+    Ok((patched, shown))
 }
 
-async fn reaction(
+/// Measures the operator until a watch shows the new scale.
+async fn scale_latency(
     names: &[String],
     redis: &mut MultiplexedConnection,
-    seen: &mut Seen,
+    deployments: &mut Replicas,
 ) -> Result<Times> {
     let mut times = Times::default();
     for trial in 0..TRIALS {
-        // A stride that visits the pools in an order that is not theirs.
+        // A stride, so that the trials do not visit the pools in order.
         let name = &names[trial * 37 % names.len()];
         let queue = format!("wp:{{{name}}}:ready");
-        let before = seen.borrow().get(name).copied().unwrap_or(0);
+        let before = deployments.borrow().get(name).copied().unwrap_or(0);
         let start = Instant::now();
         redis
             .lpush::<_, _, i64>(&queue, r#"{"id":"x","at":0,"attempt":1,"body":{}}"#)
             .await?;
-        wait(seen, |all| all.get(name).is_some_and(|now| *now > before))
-            .await
-            .context(name.clone())?;
+        wait(deployments, |all| {
+            all.get(name).is_some_and(|now| *now > before)
+        })
+        .await
+        .context(name.clone())?;
         times.add(start.elapsed());
         redis.del::<_, ()>(&queue).await?;
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(times)
 }
 
-async fn wait(seen: &mut Seen, there: impl Fn(&HashMap<String, i32>) -> bool) -> Result<()> {
-    let wait = seen.wait_for(|all| there(all));
+async fn wait(
+    deployments: &mut Replicas,
+    condition: impl Fn(&HashMap<String, i32>) -> bool,
+) -> Result<()> {
+    let wait = deployments.wait_for(|all| condition(all));
     tokio::time::timeout(Duration::from_secs(10), wait)
         .await
-        .context("not within 10 s")?
+        .context("the scale did not change within 10 s")?
         .map(drop)
         .map_err(Into::into)
 }

@@ -1,7 +1,7 @@
 //! The `WorkerPool` operator: scales Redis workers.
 //!
 //! Data flows one way: `observe` → `decide` → `act` → `report`. `fleet` turns events into commands without IO;
-//! `run` connects it to the world; `dashboard` shows it.
+//! `run` connects it to Kubernetes and Redis; `dashboard` shows its state.
 
 pub mod act;
 pub mod dashboard;

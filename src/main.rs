@@ -1,4 +1,4 @@
-//! The operator: arguments, crypto provider, run.
+//! The operator program: parses arguments, starts logging, and runs the operator or a subcommand.
 
 use clap::Parser;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! What the benches share: a namespace with paused Deployments and pools, the operator as a process, percentiles.
+//! Shared by the benchmarks: a namespace with paused Deployments and pools, the operator as a process, percentiles.
 
 use anyhow::{Context, Result, ensure};
 use api::WorkerPool;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub const NAMESPACE: &str = "workerpool-bench";
 
-/// Sorted at the end, never thrown away.
+/// All measured times; none is discarded.
 #[derive(Clone, Debug, Default)]
 pub struct Times(Vec<Duration>);
 
@@ -22,7 +22,7 @@ impl Times {
         self.0.push(time);
     }
 
-    fn quantile(&self, share: f64) -> f64 {
+    fn quantile_millis(&self, quantile: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort();
         #[expect(
@@ -31,23 +31,25 @@ impl Times {
             clippy::cast_precision_loss,
             reason = "an index"
         )]
-        let index = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
+        let index = ((sorted.len() as f64 * quantile) as usize).min(sorted.len().saturating_sub(1));
         sorted
             .get(index)
             .map_or(0.0, |time| time.as_secs_f64() * 1000.0)
     }
 
-    pub fn print(&self, what: &str, floor: Option<&Self>) {
-        let (p50, p99, max) = (self.quantile(0.5), self.quantile(0.99), self.quantile(1.0));
+    pub fn print(&self, title: &str, floor: Option<&Self>) {
+        let p50 = self.quantile_millis(0.5);
+        let p99 = self.quantile_millis(0.99);
+        let max = self.quantile_millis(1.0);
         let ratio = floor.map_or(String::new(), |floor| {
             format!(
                 "   {:.2} × and {:.2} × the floor",
-                p50 / floor.quantile(0.5),
-                p99 / floor.quantile(0.99)
+                p50 / floor.quantile_millis(0.5),
+                p99 / floor.quantile_millis(0.99)
             )
         });
         println!(
-            "{what:45} p50 {p50:6.2}   p99 {p99:6.2}   max {max:6.2}   n {}{ratio}",
+            "{title:45} p50 {p50:6.2}   p99 {p99:6.2}   max {max:6.2}   n {}{ratio}",
             self.0.len()
         );
     }
@@ -65,11 +67,11 @@ pub async fn fresh_namespace(client: &Client) -> Result<()> {
 
 pub async fn remove_namespace(client: &Client) -> Result<()> {
     let api: Api<Namespace> = Api::all(client.clone());
-    let end = Instant::now() + Duration::from_mins(2);
+    let deadline = Instant::now() + Duration::from_mins(2);
     while api.get_opt(NAMESPACE).await?.is_some() {
         ensure!(
-            Instant::now() < end,
-            "the namespace {NAMESPACE} of an earlier run does not go away"
+            Instant::now() < deadline,
+            "the namespace {NAMESPACE} of an earlier run was not deleted in time"
         );
         let _ = api.delete(NAMESPACE, &DeleteParams::default()).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -77,7 +79,7 @@ pub async fn remove_namespace(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// A Deployment that never makes a pod.
+/// A paused Deployment, which never creates a pod.
 pub async fn deployment(client: &Client, name: &str) -> Result<()> {
     let object = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
@@ -94,7 +96,7 @@ pub async fn deployment(client: &Client, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A pool that adds a worker for any task and rests only on its queue: each push is one reaction.
+/// A pool that adds a worker for any waiting task, without a cooldown: each push causes one scale-up.
 pub async fn pool(client: &Client, name: &str, redis: &str) -> Result<()> {
     let object = json!({
         "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": name},
@@ -111,7 +113,7 @@ pub async fn pool(client: &Client, name: &str, redis: &str) -> Result<()> {
     Ok(())
 }
 
-/// The operator as a process of its own.
+/// The operator in a process of its own.
 pub struct Operator {
     child: Child,
     listen: String,
@@ -119,8 +121,10 @@ pub struct Operator {
 
 impl Operator {
     pub fn start() -> Result<Self> {
-        let free = || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let (listen, dashboard) = (free()?.to_string(), free()?.to_string());
+        let free_address =
+            || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let listen = free_address()?.to_string();
+        let dashboard = free_address()?.to_string();
         let child = Command::new(testkit::operator())
             .args([
                 "--listen",
@@ -137,29 +141,32 @@ impl Operator {
         Ok(Self { child, listen })
     }
 
-    /// Waits for readiness and a moment more, so that the first looks are over.
+    /// Waits for readiness and 8 s more, so that the first polls are over.
     pub async fn ready(&self) -> Result<()> {
-        let end = Instant::now() + Duration::from_mins(1);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             if let Ok(mut stream) = tokio::net::TcpStream::connect(&self.listen).await {
                 use tokio::io::{AsyncReadExt, AsyncWriteExt};
                 stream
                     .write_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                     .await?;
-                let mut answer = String::new();
-                stream.read_to_string(&mut answer).await?;
-                if answer.contains(" 200 ") {
+                let mut response = String::new();
+                stream.read_to_string(&mut response).await?;
+                if response.contains(" 200 ") {
                     break;
                 }
             }
-            ensure!(Instant::now() < end, "the operator does not become ready");
+            ensure!(
+                Instant::now() < deadline,
+                "the operator did not become ready"
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         tokio::time::sleep(Duration::from_secs(8)).await;
         Ok(())
     }
 
-    /// CPU time so far, and now.
+    /// The CPU time used so far, and the current time.
     pub fn usage(&self) -> Result<(Duration, Instant)> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let fields: Vec<&str> = stat
@@ -169,15 +176,15 @@ impl Operator {
             .split_whitespace()
             .collect();
         let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        // Linux counts in hundredths of a second.
+        // Linux counts in ticks of 10 ms.
         Ok((Duration::from_millis(ticks * 10), Instant::now()))
     }
 
-    /// mCPU since `before`, and resident MiB now.
+    /// The mean mCPU since `before`, and the current resident memory in MiB.
     pub fn since(&self, before: (Duration, Instant)) -> Result<(f64, f64)> {
-        let now = self.usage()?;
-        let cpu = now.0.saturating_sub(before.0).as_secs_f64()
-            / now.1.duration_since(before.1).as_secs_f64()
+        let (cpu_time, now) = self.usage()?;
+        let cpu = cpu_time.saturating_sub(before.0).as_secs_f64()
+            / now.duration_since(before.1).as_secs_f64()
             * 1000.0;
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let resident = status

@@ -1,10 +1,10 @@
-//! Act: the scale of a target, written as its field manager, and before fewer are asked for the marks on its pods.
+//! Act: writes the scale of a target as its field manager, and marks pods for removal before a scale-down.
 
+mod deletion_cost;
 mod error;
-mod marks;
 
+pub use deletion_cost::mark;
 pub use error::{Error, FailureKind};
-pub use marks::mark;
 
 use api::{FIELD_MANAGER, Key};
 use kube::Client;
@@ -13,19 +13,20 @@ use kube::core::ApiResource;
 use serde_json::json;
 use std::time::Duration;
 
-/// How long a write may take before it counts as failed. It is absolute, so that sending it again is safe.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a write may take before it counts as failed. The scale is absolute, so sending it again is safe.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A scale as the API server confirmed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scaled {
-    /// `spec.replicas` now.
+    /// The new `spec.replicas`.
     pub replicas: i32,
-    /// The version of the target that holds it.
+    /// The target's resource version with this scale.
     pub version: u64,
 }
 
-/// Sets `spec.replicas` of `object` by server-side apply of its scale, whoever owned the field before.
+/// Sets `spec.replicas` of `object` by server-side apply to its scale subresource, and takes the field from any
+/// other owner.
 pub async fn scale(
     client: Client,
     resource: &ApiResource,
@@ -40,15 +41,15 @@ pub async fn scale(
         "spec": {"replicas": replicas},
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let answer = tokio::time::timeout(
-        DEADLINE,
+    let confirmed = tokio::time::timeout(
+        TIMEOUT,
         api.patch_scale(&object.name, &params, &Patch::Apply(scale)),
     )
     .await
-    .map_err(|_| Error::Silent(DEADLINE))??;
+    .map_err(|_| Error::Timeout(TIMEOUT))??;
     Ok(Scaled {
-        replicas: answer.spec.and_then(|spec| spec.replicas).unwrap_or(0),
-        version: answer
+        replicas: confirmed.spec.and_then(|spec| spec.replicas).unwrap_or(0),
+        version: confirmed
             .metadata
             .resource_version
             .and_then(|version| version.parse().ok())

@@ -481,8 +481,9 @@ impl Fleet {
             }
             Err(error) => {
                 let tries = pool.retry.as_ref().map_or(0, |(tries, ..)| *tries) + 1;
-                let pause =
-                    Millis(i64::try_from(error.kind().pause(tries).as_millis()).unwrap_or(10_000));
+                let pause = Millis(
+                    i64::try_from(error.kind().backoff(tries).as_millis()).unwrap_or(10_000),
+                );
                 tracing::warn!(pool = %key, tries, "{error}");
                 pool.retry = Some((tries, error.to_string(), now + pause));
                 pool.memory = taken.decision.memory.rolled_back(&pool.memory);

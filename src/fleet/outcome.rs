@@ -208,14 +208,14 @@ fn emit_event(pool: &mut PoolState, verdict: &Outcome, todo: &mut Vec<Command>, 
             .as_ref()
             .is_some_and(|decision| decision.reason == reason.as_str());
         if !told {
-            metrics.decided(&pool.key, reason);
+            metrics.record_decision(&pool.key, reason);
         }
         return;
     }
     let before = pool.last_event_reason.replace(reason.to_string());
     let differs = before.as_deref() != Some(reason.as_str());
     if verdict.written || differs {
-        metrics.decided(&pool.key, reason);
+        metrics.record_decision(&pool.key, reason);
     }
     let ended = ReasonCode::ALL
         .iter()

@@ -1,4 +1,4 @@
-//! The address of a Redis: what may be connected to, and how to speak of it without its password.
+//! The address of a Redis server: how to connect to it, and how to print it without its password.
 
 use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
@@ -13,9 +13,8 @@ pub struct Address {
 }
 
 impl Address {
-    /// The address as the pool of `namespace` means it: inside a cluster a host without a dot is a Service of that
+    /// Resolves `url` for a pool of `namespace`: inside a cluster, a host without a dot is a Service of that
     /// namespace.
-    #[must_use]
     pub fn new(url: &str, namespace: &str, in_cluster: bool) -> Self {
         let qualified = in_cluster.then(|| qualify(url, namespace)).flatten();
         Self {
@@ -23,19 +22,21 @@ impl Address {
         }
     }
 
-    /// A client that speaks RESP3, or why there can be none.
+    /// A client that uses RESP3, or the message why the address is invalid.
     pub fn client(&self) -> Result<Client, String> {
-        let refuse = |error: redis::RedisError| format!("{self} is no usable address: {error}");
-        let info = self.url.as_str().into_connection_info().map_err(refuse)?;
+        let invalid =
+            |error: redis::RedisError| format!("{self} is not a valid Redis address: {error}");
+        let info = self.url.as_str().into_connection_info().map_err(invalid)?;
         let redis: RedisConnectionInfo = info
             .redis_settings()
             .clone()
             .set_protocol(ProtocolVersion::RESP3);
         let info: ConnectionInfo = info.set_redis_settings(redis);
-        Client::open(info).map_err(refuse)
+        Client::open(info).map_err(invalid)
     }
 }
 
+/// Appends `.NAMESPACE.svc` to a host that is a bare Service name; `None` for any other host.
 fn qualify(url: &str, namespace: &str) -> Option<String> {
     let info = url.into_connection_info().ok()?;
     let (ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. }) = info.addr() else {
@@ -44,15 +45,16 @@ fn qualify(url: &str, namespace: &str) -> Option<String> {
     if host.contains(['.', ':']) || host == "localhost" {
         return None;
     }
-    // The host stands behind the last @, or behind the scheme.
-    let start = url
-        .rfind('@')
-        .map_or_else(|| url.find("://").map(|at| at + 3), |at| Some(at + 1))?;
+    // The host follows the last @, or the scheme.
+    let start = url.rfind('@').map_or_else(
+        || url.find("://").map(|scheme| scheme + 3),
+        |at| Some(at + 1),
+    )?;
     let rest = url[start..].strip_prefix(host.as_str())?;
     Some(format!("{}{host}.{namespace}.svc{rest}", &url[..start]))
 }
 
-/// Without user and password.
+/// Prints the address without user and password.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.url.find("://"), self.url.rfind('@')) {
@@ -84,21 +86,21 @@ mod tests {
     #[case("redis://redis.other:6379", "redis://redis.other:6379")]
     #[case("redis://10.0.0.7:6379", "redis://10.0.0.7:6379")]
     #[case("redis://localhost:6379", "redis://localhost:6379")]
-    fn a_bare_host_is_a_service_of_the_pools_namespace(#[case] written: &str, #[case] meant: &str) {
-        assert_eq!(Address::new(written, "shop", true).url, meant);
-        assert_eq!(Address::new(written, "shop", false).url, written);
+    fn bare_host_is_a_service_of_the_pools_namespace(#[case] url: &str, #[case] resolved: &str) {
+        assert_eq!(Address::new(url, "shop", true).url, resolved);
+        assert_eq!(Address::new(url, "shop", false).url, url);
     }
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn password_is_never_printed() {
         let address = Address::new("redis://user:canary@redis:6379/0", "shop", true);
         assert_eq!(
             format!("{address} {address:?}").matches("canary").count(),
             0
         );
-        let refusal = Address::new("redis://user:canary@:x", "shop", true)
+        let error = Address::new("redis://user:canary@:x", "shop", true)
             .client()
             .err();
-        assert!(refusal.is_some_and(|text| !text.contains("canary")));
+        assert!(error.is_some_and(|text| !text.contains("canary")));
     }
 }

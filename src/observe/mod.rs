@@ -1,6 +1,6 @@
-//! Observe: the facts of the queues, by poll and by push, and the targets as the API server has them.
+//! Observe: reads the metrics of the queues, by polling and by notification, and the state of the targets.
 //!
-//! One task per Redis endpoint ([`endpoint`]) reads for all its pools; a silent Redis stalls nobody else's reads.
+//! One task per Redis endpoint ([`endpoint`]) reads for all its pools; an unresponsive Redis delays no other's reads.
 
 mod address;
 pub mod endpoint;
@@ -15,17 +15,17 @@ use decide::QueueMetrics;
 use decide::victims::Worker;
 use std::time::Instant;
 
-/// What one look at a pool's queues found.
+/// What one poll of a pool's queues found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PollResult {
-    /// Whose.
+    /// The pool that was polled.
     pub pool: Key,
-    /// Its queues, in their order.
+    /// The metrics of its queues, in the order of the spec.
     pub queues: Vec<QueueMetrics>,
-    /// The workers that its queues name.
+    /// The workers registered with its queues.
     pub workers: Vec<Worker>,
-    /// Why facts are missing, where any are: one sentence without a full stop.
+    /// Why a metric is unavailable, if any is: a message without a full stop.
     pub unavailable_reason: Option<String>,
-    /// When Redis told of the change that led to this look; `None` when the poll did.
+    /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.
     pub notified_at: Option<Instant>,
 }

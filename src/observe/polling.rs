@@ -1,15 +1,16 @@
-//! When to look at which pool next: at its interval on common ticks, or at once when Redis tells of a change.
+//! When to poll which pool next: at its interval on common ticks, or at once when Redis notifies of a change.
 
 use api::Key;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-/// Looks by interval fall on multiples of this, so that many pools share one pipeline.
+/// Polls at the interval fall on multiples of this, so that many pools share one pipeline.
 const TICK: Duration = Duration::from_millis(50);
-/// After a look that a push asked for, the next push is answered no sooner: a storm costs one read per this time.
+/// The minimum time between a poll and the next one that a notification triggers: a burst of notifications costs one
+/// read per this time.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The due times of all pools of one endpoint.
+/// When each pool of one endpoint is polled next.
 #[derive(Debug)]
 pub(super) struct PollSchedule {
     start: Instant,
@@ -17,16 +18,24 @@ pub(super) struct PollSchedule {
     pools: HashMap<Key, Entry>,
 }
 
+/// A poll to do now.
+#[derive(Debug, PartialEq)]
+pub(super) struct DuePoll {
+    pub pool: Key,
+    /// When Redis first notified of a change since the last poll; `None` for a poll at the interval.
+    pub notified_at: Option<Instant>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     interval: Duration,
     due: Instant,
-    looked: Option<Instant>,
-    woken: Option<Instant>,
+    polled_at: Option<Instant>,
+    notified_at: Option<Instant>,
 }
 
 impl PollSchedule {
-    pub(super) fn new(start: Instant) -> Self {
+    pub fn new(start: Instant) -> Self {
         Self {
             start,
             due: BTreeSet::new(),
@@ -34,8 +43,8 @@ impl PollSchedule {
         }
     }
 
-    /// A pool to look at, at once and from then on every `interval`.
-    pub(super) fn add(&mut self, pool: Key, interval: Duration, now: Instant) {
+    /// Schedules a pool at once and from then on every `interval`.
+    pub fn add(&mut self, pool: Key, interval: Duration, now: Instant) {
         self.remove(&pool);
         self.due.insert((now, pool.clone()));
         self.pools.insert(
@@ -43,32 +52,32 @@ impl PollSchedule {
             Entry {
                 interval,
                 due: now,
-                looked: None,
-                woken: None,
+                polled_at: None,
+                notified_at: None,
             },
         );
     }
 
-    pub(super) fn remove(&mut self, pool: &Key) {
+    pub fn remove(&mut self, pool: &Key) {
         if let Some(entry) = self.pools.remove(pool) {
             self.due.remove(&(entry.due, pool.clone()));
         }
     }
 
-    /// Redis told of a change.
-    pub(super) fn wake(&mut self, pool: &Key, now: Instant) {
+    /// Redis notified of a change.
+    pub fn notify(&mut self, pool: &Key, now: Instant) {
         let Some(entry) = self.pools.get_mut(pool) else {
             return;
         };
-        entry.woken.get_or_insert(now);
-        let soonest = entry
-            .looked
-            .map_or(now, |looked| (looked + MIN_INTERVAL).max(now));
-        self.sooner(pool, soonest);
+        entry.notified_at.get_or_insert(now);
+        let earliest = entry
+            .polled_at
+            .map_or(now, |polled_at| (polled_at + MIN_INTERVAL).max(now));
+        self.poll_by(pool, earliest);
     }
 
-    /// Somebody wants a fresh look.
-    pub(super) fn sooner(&mut self, pool: &Key, at: Instant) {
+    /// Schedules the next poll of `pool` no later than `at`.
+    pub fn poll_by(&mut self, pool: &Key, at: Instant) {
         let Some(entry) = self.pools.get_mut(pool) else {
             return;
         };
@@ -79,35 +88,35 @@ impl PollSchedule {
         }
     }
 
-    /// All pools at once: after a reconnection nothing that was known is sure.
-    pub(super) fn everything(&mut self, now: Instant) {
+    /// Schedules all pools now: after a reconnection all metrics are uncertain.
+    pub fn poll_all(&mut self, now: Instant) {
         let pools: Vec<Key> = self.pools.keys().cloned().collect();
         for pool in &pools {
-            self.sooner(pool, now);
+            self.poll_by(pool, now);
         }
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub fn next(&self) -> Option<Instant> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// The pools that are due, each with when it was woken; their next look is set.
-    pub(super) fn take_due(&mut self, now: Instant, most: usize) -> Vec<(Key, Option<Instant>)> {
-        let mut taken = Vec::new();
-        while taken.len() < most && self.due.first().is_some_and(|(due, _)| *due <= now) {
+    /// Takes at most `limit` polls that are due, and schedules the next poll of each of these pools.
+    pub fn take_due(&mut self, now: Instant, limit: usize) -> Vec<DuePoll> {
+        let mut polls = Vec::new();
+        while polls.len() < limit && self.due.first().is_some_and(|(due, _)| *due <= now) {
             let Some((_, pool)) = self.due.pop_first() else {
                 break;
             };
             let Some(entry) = self.pools.get_mut(&pool) else {
                 continue;
             };
-            let woken = entry.woken.take();
-            entry.looked = Some(now);
+            let notified_at = entry.notified_at.take();
+            entry.polled_at = Some(now);
             entry.due = tick_after(self.start, now, entry.interval);
             self.due.insert((entry.due, pool.clone()));
-            taken.push((pool, woken));
+            polls.push(DuePoll { pool, notified_at });
         }
-        taken
+        polls
     }
 }
 
@@ -125,49 +134,55 @@ fn tick_after(start: Instant, now: Instant, interval: Duration) -> Instant {
 mod tests {
     use super::*;
 
-    fn names(due: &[(Key, Option<Instant>)]) -> Vec<&str> {
-        due.iter().map(|(pool, _)| &*pool.name).collect()
+    fn names(polls: &[DuePoll]) -> Vec<&str> {
+        polls.iter().map(|poll| &*poll.pool.name).collect()
     }
 
     #[test]
-    fn looks_at_once_then_at_the_interval_on_a_common_tick() {
+    fn polls_at_once_then_at_the_interval_on_common_ticks() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut pace = PollSchedule::new(start);
-        pace.add(Key::new("n", "a"), Duration::from_secs(2), at(3));
-        pace.add(Key::new("n", "b"), Duration::from_secs(2), at(20));
-        assert_eq!(names(&pace.take_due(at(20), 9)), ["a", "b"]);
-        assert_eq!(pace.next(), Some(at(2050)), "both on the same tick");
-        assert!(pace.take_due(at(2049), 9).is_empty());
-        assert_eq!(names(&pace.take_due(at(2050), 9)), ["a", "b"]);
+        let mut schedule = PollSchedule::new(start);
+        schedule.add(Key::new("n", "a"), Duration::from_secs(2), at(3));
+        schedule.add(Key::new("n", "b"), Duration::from_secs(2), at(20));
+        assert_eq!(names(&schedule.take_due(at(20), 9)), ["a", "b"]);
+        assert_eq!(schedule.next(), Some(at(2050)), "both on the same tick");
+        assert!(schedule.take_due(at(2049), 9).is_empty());
+        assert_eq!(names(&schedule.take_due(at(2050), 9)), ["a", "b"]);
     }
 
     #[test]
-    fn a_push_is_answered_at_once_and_a_storm_every_ten_milliseconds() {
+    fn notifications_poll_at_once_but_at_most_every_10_ms() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let (mut pace, pool) = (PollSchedule::new(start), Key::new("n", "a"));
-        pace.add(pool.clone(), Duration::from_secs(2), start);
-        pace.take_due(start, 9);
-        pace.wake(&pool, at(500));
-        assert_eq!(pace.take_due(at(500), 9), [(pool.clone(), Some(at(500)))]);
-        pace.wake(&pool, at(501));
-        pace.wake(&pool, at(505));
-        assert_eq!(pace.next(), Some(at(510)));
+        let pool = Key::new("n", "a");
+        let poll = |notified_at| DuePoll {
+            pool: pool.clone(),
+            notified_at: Some(notified_at),
+        };
+        let mut schedule = PollSchedule::new(start);
+        schedule.add(pool.clone(), Duration::from_secs(2), start);
+        schedule.take_due(start, 9);
+        schedule.notify(&pool, at(500));
+        assert_eq!(schedule.take_due(at(500), 9), [poll(at(500))]);
+        schedule.notify(&pool, at(501));
+        schedule.notify(&pool, at(505));
+        assert_eq!(schedule.next(), Some(at(510)));
         assert_eq!(
-            pace.take_due(at(510), 9),
-            [(pool, Some(at(501)))],
-            "the first push of the storm counts"
+            schedule.take_due(at(510), 9),
+            [poll(at(501))],
+            "the first notification of the burst counts"
         );
     }
 
     #[test]
-    fn a_pool_that_is_gone_is_not_looked_at() {
-        let (start, pool) = (Instant::now(), Key::new("n", "a"));
-        let mut pace = PollSchedule::new(start);
-        pace.add(pool.clone(), Duration::from_secs(2), start);
-        pace.remove(&pool);
-        pace.wake(&pool, start);
-        assert!(pace.next().is_none() && pace.take_due(start, 9).is_empty());
+    fn removed_pool_is_not_polled() {
+        let start = Instant::now();
+        let pool = Key::new("n", "a");
+        let mut schedule = PollSchedule::new(start);
+        schedule.add(pool.clone(), Duration::from_secs(2), start);
+        schedule.remove(&pool);
+        schedule.notify(&pool, start);
+        assert!(schedule.next().is_none() && schedule.take_due(start, 9).is_empty());
     }
 }

@@ -1,4 +1,5 @@
-//! The target as the API server has it: its scale, who wrote it, and who else wants to.
+//! The scale target as the API server reports it: its replicas, the field manager that set them, and autoscalers
+//! that scale it too.
 
 use api::{FIELD_MANAGER, Key, ScaleTargetRef};
 use decide::Time;
@@ -6,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedField
 use kube::core::{ApiResource, GroupVersionKind, Object, Selector};
 use serde::{Deserialize, Serialize};
 
-/// Of a scalable object of the apps group, only what is used.
+/// The parts of a scalable object of the apps group that the operator uses.
 pub type Scalable = Object<ScalableSpec, ScalableStatus>;
 
 /// The used part of the spec.
@@ -26,58 +27,56 @@ pub struct ScalableStatus {
     observed_generation: Option<i64>,
 }
 
-/// What a pool needs to know of its target.
+/// What a pool uses of its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// `spec.replicas`.
     pub desired: i32,
     /// `status.replicas`: pods that exist.
     pub replicas: i32,
-    /// `status.updatedReplicas`: those of them that follow the present template.
+    /// `status.updatedReplicas`: pods that match the current template.
     pub updated: i32,
-    /// Its controller has seen it as it is now.
+    /// Whether `status.observedGeneration` is the current generation.
     pub observed: bool,
     /// The label selector of its pods.
     pub selector: String,
-    /// Its version; versions of one object only grow.
+    /// `metadata.resourceVersion`; it only grows.
     pub version: u64,
-    /// Changes when the object is deleted and made anew.
+    /// `metadata.uid`: it changes when the object is deleted and created again.
     pub uid: String,
-    /// Who wrote `spec.replicas` last; `None` when nobody is named.
+    /// The field manager that owns `spec.replicas`; `None` if none is recorded.
     pub writer: Option<Writer>,
 }
 
 /// A field manager that owns `spec.replicas`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
-    /// Its name, such as kubectl.
+    /// The manager's name, such as `kubectl`.
     pub name: String,
-    /// When it wrote, to the second.
+    /// When it wrote, with a resolution of one second.
     pub at: Option<Time>,
 }
 
 impl Writer {
     /// Whether it is this operator.
-    #[must_use]
     pub fn is_us(&self) -> bool {
         self.name == FIELD_MANAGER
     }
 }
 
-/// Which kind of object a pool scales, in which namespace and under which name.
+/// Identifies the object that a pool scales.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TargetKey {
-    /// Group, such as apps.
+    /// API group, such as `apps`.
     pub group: String,
-    /// Kind, such as Deployment.
+    /// Kind, such as `Deployment`.
     pub kind: String,
     /// Namespace and name.
     pub object: Key,
 }
 
 impl TargetKey {
-    /// The target of a pool of `namespace`.
-    #[must_use]
+    /// The target that a pool of `namespace` refers to.
     pub fn new(target: &ScaleTargetRef, namespace: &str) -> Self {
         let object = Key::new(namespace, &target.name);
         Self {
@@ -87,15 +86,13 @@ impl TargetKey {
         }
     }
 
-    /// As people write it: `Deployment/filter-worker`.
-    #[must_use]
+    /// Kind and name for a message: `Deployment/filter-worker`.
     pub fn display(&self) -> String {
         format!("{}/{}", self.kind, self.object.name)
     }
 }
 
-/// The API resource behind a reference; the plural is the kind in lower case with an s, as in all of apps.
-#[must_use]
+/// The API resource of this kind. Its plural is the kind in lower case plus `s`, which holds for the whole apps group.
 pub fn resource(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
@@ -110,7 +107,7 @@ impl From<&Scalable> for Target {
             .clone()
             .and_then(|selector| Selector::try_from(selector).ok());
         Self {
-            // What the API server fills in where a manifest leaves it out.
+            // The API server's default.
             desired: object.spec.replicas.unwrap_or(1),
             replicas: object.status.as_ref().map_or(0, |status| status.replicas),
             updated: object
@@ -137,7 +134,7 @@ impl From<&Scalable> for Target {
     }
 }
 
-/// The owner of `spec.replicas`; this operator where it is one of several.
+/// The owner of `spec.replicas`: this operator if it is one of several, otherwise the latest.
 fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
     let owns = |entry: &&ManagedFieldsEntry| {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
@@ -153,7 +150,7 @@ fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
     writers.max_by_key(|writer| (writer.is_us(), writer.at))
 }
 
-/// Of a `HorizontalPodAutoscaler`, only whom it scales.
+/// The parts of a `HorizontalPodAutoscaler` that the operator uses.
 pub type Autoscaler = Object<AutoscalerSpec, serde_json::Value>;
 
 /// The used part of its spec.
@@ -163,8 +160,7 @@ pub struct AutoscalerSpec {
     scale_target_ref: ScaleTargetRef,
 }
 
-/// Whom `autoscaler` scales.
-#[must_use]
+/// The target of `autoscaler`.
 pub fn scaled_by(autoscaler: &Autoscaler) -> TargetKey {
     let namespace = autoscaler.metadata.namespace.as_deref().unwrap_or_default();
     TargetKey::new(&autoscaler.spec.scale_target_ref, namespace)

@@ -1,119 +1,148 @@
-//! The five conditions, in HPA's words where HPA has one.
+//! The five conditions of a pool. Types and reasons are those of the `HorizontalPodAutoscaler` where it has them.
 
-use super::status::{Outcome, StatusInput};
+use super::status::StatusInput;
 use api::{Condition, timestamp};
 use decide::{ReasonCode, Time};
 
-/// The conditions of one look; each keeps its `lastTransitionTime` while its status stays.
-#[must_use]
-pub fn conditions(observed: &StatusInput, before: &[Condition], now: Time) -> Vec<Condition> {
-    let Outcome {
-        reason,
-        message: sentence,
-        ..
-    } = &observed.outcome;
-    let known = observed.unavailable_reason.is_none();
-    let missing = observed
-        .unavailable_reason
-        .as_deref()
-        .unwrap_or("all facts are fresh");
-    let blocked = matches!(
+/// A condition without its times.
+struct State<'a> {
+    type_: &'static str,
+    status: bool,
+    reason: &'a str,
+    message: &'a str,
+}
+
+/// The conditions after one reconcile; each keeps its `lastTransitionTime` while its status stays the same.
+pub fn conditions(input: &StatusInput, before: &[Condition], now: Time) -> Vec<Condition> {
+    let states = [
+        ready(input),
+        scaling_active(input),
+        able_to_scale(input),
+        scaling_limited(input),
+        metrics_fresh(input),
+    ];
+    states
+        .map(|state| {
+            let status = if state.status { "True" } else { "False" };
+            let unchanged = before
+                .iter()
+                .find(|old| old.type_ == state.type_ && old.status == status);
+            Condition {
+                type_: state.type_.to_owned(),
+                status: status.to_owned(),
+                reason: state.reason.to_owned(),
+                message: state.message.to_owned(),
+                last_transition_time: unchanged
+                    .map_or_else(|| timestamp(now), |old| old.last_transition_time),
+                observed_generation: input.generation,
+            }
+        })
+        .into()
+}
+
+fn is_blocked(reason: ReasonCode) -> bool {
+    matches!(
         reason,
         ReasonCode::TargetMissing
             | ReasonCode::TargetConflict
             | ReasonCode::InvalidSpec
             | ReasonCode::WriteFailed
-    );
-    let able = match reason {
+    )
+}
+
+/// What keeps the pool from scaling: the unavailable metric if there is one, otherwise the decision.
+fn problem(input: &StatusInput) -> &str {
+    input
+        .unavailable_reason
+        .as_deref()
+        .unwrap_or(&input.outcome.message)
+}
+
+fn ready(input: &StatusInput) -> State<'_> {
+    let reason = input.outcome.reason;
+    let (status, reason, message) = match input.unavailable_reason {
+        _ if is_blocked(reason) => (false, reason.as_str(), problem(input)),
+        Some(_) => (false, "MetricsUnavailable", problem(input)),
+        None => (true, "Scaling", "the pool scales its target"),
+    };
+    State {
+        type_: "Ready",
+        status,
+        reason,
+        message,
+    }
+}
+
+fn scaling_active(input: &StatusInput) -> State<'_> {
+    let (status, reason) = match input.outcome.reason {
+        ReasonCode::Suspended => (false, "ScalingDisabled"),
+        ReasonCode::DryRun => (false, "DryRun"),
+        reason if is_blocked(reason) => (false, able_to_scale(input).reason),
+        _ if input.unavailable_reason.is_none() => (true, "ValidMetricFound"),
+        _ => (false, "FailedGetExternalMetric"),
+    };
+    State {
+        type_: "ScalingActive",
+        status,
+        reason,
+        message: if status {
+            "the scaling rules are evaluated"
+        } else {
+            problem(input)
+        },
+    }
+}
+
+fn able_to_scale(input: &StatusInput) -> State<'_> {
+    let (status, reason) = match input.outcome.reason {
         ReasonCode::TargetMissing => (false, "FailedGetScale"),
         ReasonCode::WriteFailed => (false, "FailedUpdateScale"),
         ReasonCode::TargetConflict => (false, "AmbiguousTarget"),
         ReasonCode::InvalidSpec => (false, "InvalidSpec"),
-        // HPA tells up from down here; the sentence does.
+        // The autoscaler has one reason for each direction; here the message has the direction.
         ReasonCode::Stabilized => (true, "ScaleStabilized"),
         _ => (true, "ReadyForNewScale"),
     };
-    let active = match reason {
-        ReasonCode::Suspended => (false, "ScalingDisabled"),
-        ReasonCode::DryRun => (false, "DryRun"),
-        _ if blocked => (false, able.1),
-        _ if known => (true, "ValidMetricFound"),
-        _ => (false, "FailedGetExternalMetric"),
-    };
-    let limited = match reason {
+    State {
+        type_: "AbleToScale",
+        status,
+        reason,
+        message: if status {
+            "the operator can update the target's scale"
+        } else {
+            &input.outcome.message
+        },
+    }
+}
+
+fn scaling_limited(input: &StatusInput) -> State<'_> {
+    let (status, reason) = match input.outcome.reason {
         ReasonCode::AtMax | ReasonCode::TooManyReplicas => (true, "TooManyReplicas"),
         ReasonCode::TooFewReplicas | ReasonCode::Scheduled => (true, "TooFewReplicas"),
         ReasonCode::RateLimited => (true, "ScaleLimit"),
         _ => (false, "DesiredWithinRange"),
     };
-    let ready = known && !blocked;
-    let why_not = if blocked {
-        reason.as_str()
-    } else {
-        "FactsMissing"
-    };
-    let fresh = (
-        known,
-        if known {
-            "AllFactsRead"
+    State {
+        type_: "ScalingLimited",
+        status,
+        reason,
+        message: if status {
+            &input.outcome.message
         } else {
-            "FactsMissing"
+            "the desired replica count is within the bounds"
         },
-    );
-    let trouble = if known { sentence } else { missing };
-    let all = [
-        (
-            "Ready",
-            (ready, if ready { "Scaling" } else { why_not }),
-            if ready {
-                "the pool scales its target"
-            } else {
-                trouble
-            },
-        ),
-        (
-            "ScalingActive",
-            active,
-            if active.0 {
-                "the rules decide"
-            } else {
-                trouble
-            },
-        ),
-        (
-            "AbleToScale",
-            able,
-            if able.0 {
-                "the target's scale can be written"
-            } else {
-                sentence
-            },
-        ),
-        (
-            "ScalingLimited",
-            limited,
-            if limited.0 {
-                sentence
-            } else {
-                "the wanted number lies within the bounds"
-            },
-        ),
-        ("MetricsFresh", fresh, missing),
-    ];
-    let make = |(type_, (status, reason), message): (&str, (bool, &str), &str)| {
-        let status = if status { "True" } else { "False" };
-        let old = before
-            .iter()
-            .find(|old| old.type_ == type_ && old.status == status);
-        Condition {
-            type_: type_.to_owned(),
-            status: status.to_owned(),
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            last_transition_time: old
-                .map_or_else(|| timestamp(now), |old| old.last_transition_time),
-            observed_generation: observed.generation,
-        }
+    }
+}
+
+fn metrics_fresh(input: &StatusInput) -> State<'_> {
+    let (status, reason, message) = match &input.unavailable_reason {
+        None => (true, "AllMetricsRead", "all metrics are fresh"),
+        Some(unavailable) => (false, "MetricsUnavailable", unavailable.as_str()),
     };
-    all.map(make).into()
+    State {
+        type_: "MetricsFresh",
+        status,
+        reason,
+        message,
+    }
 }

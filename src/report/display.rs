@@ -1,10 +1,9 @@
-//! The facts as kubectl's columns show them: unknown is `?`, what a queue system does not tell is `-`.
+//! The metrics as `kubectl get` shows them in columns: `?` is unavailable, `-` is not supported by the queue system.
 
 use api::Display;
 use decide::{Load, Metric, Millis};
 
-/// The columns. `now` is the time of the look in milliseconds since 1970.
-#[must_use]
+/// The columns. `now` is the time of the poll in milliseconds since 1970.
 pub fn display(target: &str, load: &Load, now: i64) -> Display {
     Display {
         target: target.to_owned(),
@@ -20,11 +19,11 @@ pub fn display(target: &str, load: &Load, now: i64) -> Display {
         success: join(
             load.processed,
             load.failed.join(Metric::Known(0), i64::max),
-            |done, failed| {
-                if done + failed == 0 {
+            |processed, failed| {
+                if processed + failed == 0 {
                     "-".to_owned()
                 } else {
-                    format!("{}%", percent(done, done + failed))
+                    format!("{}%", percent(processed, processed + failed))
                 }
             },
         ),
@@ -32,17 +31,18 @@ pub fn display(target: &str, load: &Load, now: i64) -> Display {
     }
 }
 
-/// Milliseconds until the queue is empty with the workers there are, at the mean time of a task so far.
-#[must_use]
+/// Milliseconds until the queue is empty with the current workers, at the mean task duration so far.
 pub fn eta(load: &Load) -> Option<i64> {
-    let (done, spent) = (load.processed.known()?, load.busy_millis.known()?);
-    let (ready, live) = (load.ready.known()?, load.live.known()?);
-    let mean = spent.checked_div(done)?;
+    let ready = load.ready.known()?;
+    let live = load.live.known()?;
+    let mean = load
+        .busy_millis
+        .known()?
+        .checked_div(load.processed.known()?)?;
     (ready > 0 && live > 0).then(|| mean.saturating_mul(ready) / live)
 }
 
-/// Whole percent, rounded down; of nothing, nothing.
-#[must_use]
+/// `part` of `whole` in percent, rounded down; 0 if `whole` is 0.
 pub fn percent(part: i64, whole: i64) -> i64 {
     part.saturating_mul(100).checked_div(whole).unwrap_or(0)
 }
@@ -51,17 +51,17 @@ fn span(millis: i64) -> String {
     Millis(millis.max(0) / 1000 * 1000).to_string()
 }
 
-fn show(fact: Metric, how: impl Fn(i64) -> String) -> String {
-    match fact {
-        Metric::Known(n) => how(n),
+fn show(metric: Metric, format: impl Fn(i64) -> String) -> String {
+    match metric {
+        Metric::Known(n) => format(n),
         Metric::Unavailable => "?".to_owned(),
         Metric::Unsupported => "-".to_owned(),
     }
 }
 
-fn join(a: Metric, b: Metric, how: impl Fn(i64, i64) -> String) -> String {
+fn join(a: Metric, b: Metric, format: impl Fn(i64, i64) -> String) -> String {
     match (a, b) {
-        (Metric::Known(a), Metric::Known(b)) => how(a, b),
+        (Metric::Known(a), Metric::Known(b)) => format(a, b),
         (Metric::Unavailable, _) | (_, Metric::Unavailable) => "?".to_owned(),
         _ => "-".to_owned(),
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_reads_the_state_at_one_glance() {
+    fn columns_show_the_state_at_a_glance() {
         let load = Load {
             ready: Metric::Known(17),
             live: Metric::Known(5),
@@ -83,22 +83,32 @@ mod tests {
             busy_millis: Metric::Known(100_000),
             ..Load::UNSUPPORTED
         };
-        let shown = display("Deployment/filter-worker", &load, 100_400);
+        let columns = display("Deployment/filter-worker", &load, 100_400);
         assert_eq!(
-            (&*shown.queue, &*shown.busy, &*shown.util),
+            (&*columns.queue, &*columns.busy, &*columns.util),
             ("17", "4/5", "80%")
         );
         assert_eq!(
-            (&*shown.wait, &*shown.cpu, &*shown.success, &*shown.eta),
+            (
+                &*columns.wait,
+                &*columns.cpu,
+                &*columns.success,
+                &*columns.eta
+            ),
             ("6s", "64%", "100%", "34s")
         );
     }
 
     #[test]
-    fn unknown_is_a_question_mark_and_never_zero() {
-        let shown = display("Deployment/x", &Load::UNAVAILABLE, 0);
+    fn unavailable_is_a_question_mark_and_never_zero() {
+        let columns = display("Deployment/x", &Load::UNAVAILABLE, 0);
         assert_eq!(
-            (&*shown.queue, &*shown.busy, &*shown.util, &*shown.eta),
+            (
+                &*columns.queue,
+                &*columns.busy,
+                &*columns.util,
+                &*columns.eta
+            ),
             ("?", "?", "?", "-")
         );
         assert_eq!(display("Deployment/x", &Load::UNSUPPORTED, 0).busy, "-");

@@ -1,5 +1,5 @@
-//! One Kubernetes event per change of reason, with its sentence: each an object of its own, so that no series hides
-//! what the second one says.
+//! One Kubernetes event per change of reason, with the decision's message. Each is a separate object: an event series
+//! would show only the first message.
 
 use api::{FIELD_MANAGER, Key};
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -12,19 +12,19 @@ use kube::api::{Api, ObjectMeta, PostParams};
 /// An event about a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventNote {
-    /// Which.
+    /// The pool it is about.
     pub pool: Key,
-    /// Its uid.
+    /// The pool's `metadata.uid`.
     pub uid: String,
-    /// One word of the closed list.
+    /// A reason code of the closed list.
     pub reason: &'static str,
-    /// The sentence.
+    /// The decision's message.
     pub message: String,
-    /// Whether a person should look.
+    /// Whether its type is `Warning`, which asks for attention.
     pub warning: bool,
 }
 
-/// Publishes `note`; `instance` tells this process from others.
+/// Publishes `note`; `instance` identifies this process.
 pub async fn publish(
     client: Client,
     note: &EventNote,

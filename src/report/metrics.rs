@@ -1,5 +1,5 @@
-//! Prometheus metrics with closed label sets. Gauges are made from the pools that exist at the time of the scrape, so
-//! that a deleted pool leaves none behind.
+//! Prometheus metrics with closed label sets. Gauges are computed at the scrape from the pools that exist, so that a
+//! deleted pool leaves no series behind.
 
 use api::Key;
 use decide::{Load, Metric, ReasonCode};
@@ -12,46 +12,45 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::time::Duration;
 
-/// What one pool shows.
+/// The values of one pool's gauges.
 #[derive(Clone, Debug)]
 pub struct PoolGauges {
-    /// Which.
+    /// The pool.
     pub pool: Key,
-    /// The facts of its last look.
+    /// The metrics of all its queues together, from the last poll.
     pub total: Load,
-    /// When that was.
+    /// The time since that poll.
     pub age: Option<Duration>,
     /// How long the oldest ready task has waited.
     pub oldest_wait: Option<Duration>,
-    /// Whether its facts could be read.
+    /// Whether the last poll could read all metrics.
     pub up: bool,
-    /// desired, current, min and max replicas.
+    /// Replica counts by kind: desired, current, min and max.
     pub replicas: [(&'static str, Option<i32>); 4],
 }
 
-/// What is counted, whatever pools there are.
+/// The counters and the histogram of the operator.
 #[derive(Debug, Default)]
 pub struct Metrics {
     decisions: Family<[(&'static str, String); 3], Counter>,
     status_writes: Counter,
     events: Counter,
     scale_writes: Family<[(&'static str, &'static str); 1], Counter>,
-    reaction: Option<Histogram>,
+    scale_latency: Option<Histogram>,
 }
 
 impl Metrics {
-    /// All at zero.
-    #[must_use]
+    /// All metrics, at zero.
     pub fn new() -> Self {
         // 1 ms to 16 s.
         Self {
-            reaction: Some(Histogram::new(exponential_buckets(0.001, 2.0, 15))),
+            scale_latency: Some(Histogram::new(exponential_buckets(0.001, 2.0, 15))),
             ..Self::default()
         }
     }
 
-    /// A decision of `pool` became `reason`.
-    pub fn decided(&self, pool: &Key, reason: ReasonCode) {
+    /// Counts a new decision of `pool`, by `reason`.
+    pub fn record_decision(&self, pool: &Key, reason: ReasonCode) {
         let labels = [
             ("namespace", pool.namespace.to_string()),
             ("name", pool.name.to_string()),
@@ -60,51 +59,50 @@ impl Metrics {
         self.decisions.get_or_create(&labels).inc();
     }
 
-    /// A scale was written, or could not be; `reaction` is the time from Redis's push to the answered patch.
-    pub fn scaled(&self, ok: bool, reaction: Option<Duration>) {
+    /// Counts a scale patch; `latency` is the time from the Redis notification to the API server's response.
+    pub fn record_scale(&self, ok: bool, latency: Option<Duration>) {
         self.scale_writes
             .get_or_create(&[("result", if ok { "ok" } else { "error" })])
             .inc();
-        if let (Some(histogram), Some(reaction), true) = (&self.reaction, reaction, ok) {
-            histogram.observe(reaction.as_secs_f64());
+        if let (Some(histogram), Some(latency), true) = (&self.scale_latency, latency, ok) {
+            histogram.observe(latency.as_secs_f64());
         }
     }
 
-    /// A status was written.
-    pub fn status_written(&self) {
+    /// Counts a status patch.
+    pub fn record_status_write(&self) {
         self.status_writes.inc();
     }
 
-    /// An event was published.
-    pub fn event_published(&self) {
+    /// Counts a published event.
+    pub fn record_event(&self) {
         self.events.inc();
     }
 
-    /// The text that Prometheus reads.
-    #[must_use]
+    /// All metrics and the gauges of `pools`, in the `OpenMetrics` text format.
     pub fn encode(&self, pools: Vec<PoolGauges>) -> String {
         let mut registry = Registry::with_prefix("workerpool");
         registry.register(
             "decisions",
-            "Decisions that differ from the one before, by reason",
+            "Decisions that differ from the previous one, by reason",
             self.decisions.clone(),
         );
         registry.register(
             "status_writes",
-            "Statuses written",
+            "Status patches sent",
             self.status_writes.clone(),
         );
-        registry.register("events", "Events published", self.events.clone());
+        registry.register("events", "Kubernetes events published", self.events.clone());
         registry.register(
             "scale_writes",
-            "Scales written, by result",
+            "Scale patches sent, by result",
             self.scale_writes.clone(),
         );
-        if let Some(reaction) = &self.reaction {
+        if let Some(latency) = &self.scale_latency {
             registry.register(
                 "scale_latency_seconds",
-                "From the push of Redis to the answered patch of the scale",
-                reaction.clone(),
+                "Seconds from the Redis notification to the API server's response to the scale patch",
+                latency.clone(),
             );
         }
         registry.register_collector(Box::new(Pools(pools)));
@@ -116,52 +114,50 @@ impl Metrics {
     }
 }
 
+/// Writes the gauges of the pools.
 #[derive(Debug)]
 struct Pools(Vec<PoolGauges>);
 
-/// Namespace and name, and one more label for some.
-type Labels<'a> = Vec<(&'static str, &'a str)>;
+type Label = (&'static str, &'static str);
 
 impl Pools {
+    /// A gauge with one sample per pool, or none where `value` is absent.
+    fn gauge(
+        &self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        help: &str,
+        value: impl Fn(&PoolGauges) -> Option<f64>,
+    ) -> Result<(), std::fmt::Error> {
+        self.family(encoder, name, help, |pool| {
+            value(pool).map(|value| (None, value)).into_iter().collect()
+        })
+    }
+
+    /// A gauge with any number of samples per pool, which differ in one label.
     fn family(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
-        (name, help): (&str, &str),
-        values: impl Fn(&PoolGauges) -> Vec<(Option<(&'static str, &'static str)>, f64)>,
+        name: &str,
+        help: &str,
+        samples: impl Fn(&PoolGauges) -> Vec<(Option<Label>, f64)>,
     ) -> Result<(), std::fmt::Error> {
         let gauge = ConstGauge::new(0.0);
         let mut family = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
         for pool in &self.0 {
-            for (label, value) in values(pool) {
-                let mut labels: Labels<'_> = vec![
-                    ("namespace", &pool.pool.namespace),
-                    ("name", &pool.pool.name),
-                ];
+            for (label, value) in samples(pool) {
+                let Key { namespace, name } = &pool.pool;
+                let mut labels: Vec<(&str, &str)> = vec![("namespace", namespace), ("name", name)];
                 labels.extend(label);
                 ConstGauge::new(value).encode(family.encode_family(&LabelSlice(&labels))?)?;
             }
         }
         Ok(())
     }
-
-    fn metric(
-        &self,
-        encoder: &mut DescriptorEncoder<'_>,
-        about: (&str, &str),
-        which: impl Fn(&Load) -> Metric,
-    ) -> Result<(), std::fmt::Error> {
-        self.family(encoder, about, |pool| {
-            which(&pool.total)
-                .known()
-                .map(|n| (None, float(n)))
-                .into_iter()
-                .collect()
-        })
-    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
-struct LabelSlice<'a>(&'a [(&'static str, &'a str)]);
+struct LabelSlice<'a>(&'a [(&'a str, &'a str)]);
 
 impl EncodeLabelSet for LabelSlice<'_> {
     fn encode(
@@ -175,77 +171,55 @@ impl EncodeLabelSet for LabelSlice<'_> {
 impl Collector for Pools {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let to = &mut encoder;
-        self.metric(
-            to,
-            ("ready_tasks", "Tasks that wait and could be taken now"),
-            |load| load.ready,
-        )?;
-        self.metric(
-            to,
-            ("in_flight_tasks", "Tasks that a worker holds"),
-            |load| load.in_flight,
-        )?;
-        self.family(
-            to,
-            (
-                "oldest_wait_seconds",
-                "How long the oldest ready task has waited",
-            ),
-            |pool| {
-                pool.oldest_wait
-                    .map(|wait| (None, wait.as_secs_f64()))
-                    .into_iter()
-                    .collect()
-            },
-        )?;
-        self.family(to, ("workers", "Workers with a lease, by state"), |pool| {
-            let (Some(live), Some(busy)) = (pool.total.live.known(), pool.total.busy.known())
-            else {
-                return Vec::new();
-            };
-            vec![
-                (Some(("state", "busy")), float(busy)),
-                (Some(("state", "idle")), float(live - busy)),
-            ]
+        let help = "Tasks that are ready for a worker to claim";
+        self.gauge(to, "ready_tasks", help, |pool| count(pool.total.ready))?;
+        let help = "Tasks that workers hold";
+        self.gauge(to, "in_flight_tasks", help, |pool| {
+            count(pool.total.in_flight)
         })?;
-        self.family(
-            to,
-            ("replicas", "Replicas of the target, by kind"),
-            |pool| {
-                let known = pool
-                    .replicas
-                    .iter()
-                    .filter_map(|(kind, n)| Some((Some(("kind", *kind)), f64::from((*n)?))));
-                known.collect()
-            },
-        )?;
-        self.family(
-            to,
-            ("metrics_age_seconds", "Age of the last look"),
-            |pool| {
-                pool.age
-                    .map(|age| (None, age.as_secs_f64()))
-                    .into_iter()
-                    .collect()
-            },
-        )?;
-        self.family(
-            to,
-            (
-                "queue_up",
-                "Whether the facts could be read at the last look",
-            ),
-            |pool| vec![(None, f64::from(u8::from(pool.up)))],
-        )?;
-        self.metric(
-            to,
-            (
-                "task_conservation_gap",
-                "Tasks arrived less those done, waiting, in flight and failed",
-            ),
-            gap,
-        )
+        let help = "Seconds that the oldest ready task has waited";
+        self.gauge(to, "oldest_wait_seconds", help, |pool| {
+            pool.oldest_wait.map(|wait| wait.as_secs_f64())
+        })?;
+        let help = "Workers with a valid lease, by state";
+        self.family(to, "workers", help, worker_samples)?;
+        let help = "Replicas of the target, by kind";
+        self.family(to, "replicas", help, replica_samples)?;
+        let help = "Seconds since the last poll of the pool's queues";
+        self.gauge(to, "metrics_age_seconds", help, |pool| {
+            pool.age.map(|age| age.as_secs_f64())
+        })?;
+        let help = "Whether the last poll could read all metrics (1) or not (0)";
+        self.gauge(to, "queue_up", help, |pool| {
+            Some(f64::from(u8::from(pool.up)))
+        })?;
+        let help = "Tasks arrived minus those processed, ready, in flight and failed";
+        self.gauge(to, "task_conservation_gap", help, |pool| {
+            count(conservation_gap(&pool.total))
+        })
     }
+}
+
+fn worker_samples(pool: &PoolGauges) -> Vec<(Option<Label>, f64)> {
+    let (Some(live), Some(busy)) = (pool.total.live.known(), pool.total.busy.known()) else {
+        return Vec::new();
+    };
+    vec![
+        (Some(("state", "busy")), float(busy)),
+        (Some(("state", "idle")), float(live - busy)),
+    ]
+}
+
+fn replica_samples(pool: &PoolGauges) -> Vec<(Option<Label>, f64)> {
+    let known = pool
+        .replicas
+        .iter()
+        .filter_map(|(kind, n)| Some((Some(("kind", *kind)), f64::from((*n)?))));
+    known.collect()
+}
+
+fn count(metric: Metric) -> Option<f64> {
+    metric.known().map(float)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floats")]
@@ -253,12 +227,14 @@ fn float(n: i64) -> f64 {
     n as f64
 }
 
-/// `arrived − done − waiting − in flight − failed`: zero while no task is lost.
-fn gap(load: &Load) -> Metric {
-    let all = [load.processed, load.ready, load.in_flight, load.failed];
+/// `arrived − processed − ready − in flight − failed`: zero while no task is lost.
+fn conservation_gap(load: &Load) -> Metric {
+    let accounted = [load.processed, load.ready, load.in_flight, load.failed];
     match (
         load.arrived,
-        all.into_iter().fold(Metric::Unsupported, Metric::plus),
+        accounted
+            .into_iter()
+            .fold(Metric::Unsupported, Metric::plus),
     ) {
         (Metric::Known(arrived), Metric::Known(sum)) => Metric::Known(arrived - sum),
         _ => Metric::Unsupported,

@@ -1,4 +1,4 @@
-//! Report: one decision in three forms, the status, an event and metrics. It never undoes or delays an act.
+//! Report: a decision as status, event and metrics. Reporting never undoes or delays a scale.
 
 pub mod conditions;
 pub mod display;

@@ -1,4 +1,4 @@
-//! The status: made anew from each look, written only when a person would see a difference.
+//! The status of a pool: built after each reconcile, written only if a person would see a difference.
 
 use super::conditions::conditions;
 use super::display::display;
@@ -11,37 +11,36 @@ use jiff::Timestamp;
 
 /// How many changes `status.history` keeps.
 const HISTORY: usize = 50;
-/// CPU use moves all the time; a person sees a difference from this many percentage points on.
+/// CPU use changes all the time; a change below this many percentage points does not count as a difference.
 const CPU_STEP: i64 = 5;
 
-/// What was decided, or what stood in the way of deciding.
+/// A decision, or what prevented one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The word.
+    /// Why the replica count is what it is.
     pub reason: ReasonCode,
-    /// The sentence.
+    /// The same as a message for a person.
     pub message: String,
-    /// Workers before.
+    /// Replicas before.
     pub from: i32,
-    /// Workers after.
+    /// Replicas after.
     pub to: i32,
-    /// Share of the needed facts that were known, in percent.
+    /// Share of the required metrics that were known, in percent.
     pub confidence: u8,
     /// Whether `to` has just been written.
     pub written: bool,
-    /// How long that took since the push that led to it.
+    /// The time from the Redis notification to the confirmed scale.
     pub latency: Option<Millis>,
 }
 
 impl Outcome {
-    /// Nothing could be decided, and the number stays at `to`.
-    #[must_use]
-    pub fn blocked(reason: ReasonCode, sentence: String, to: i32) -> Self {
+    /// No decision was possible, and the target keeps its `replicas`.
+    pub fn blocked(reason: ReasonCode, message: String, replicas: i32) -> Self {
         Self {
             reason,
-            message: sentence,
-            from: to,
-            to,
+            message,
+            from: replicas,
+            to: replicas,
             confidence: 0,
             written: false,
             latency: None,
@@ -49,58 +48,58 @@ impl Outcome {
     }
 }
 
-/// All that a status is made of.
+/// The data that a status is built from.
 #[derive(Clone, Debug)]
 pub struct StatusInput {
-    /// The generation of the spec.
+    /// The pool's `metadata.generation`.
     pub generation: Option<i64>,
-    /// `Deployment/filter-worker`
+    /// Kind and name of the target: `Deployment/filter-worker`.
     pub target: String,
-    /// Pods of the target; `None` while it is missing.
+    /// The target's `status.replicas`; `None` while the target does not exist.
     pub replicas: Option<i32>,
     /// The target's label selector.
     pub selector: String,
-    /// The facts.
+    /// The metrics of all queues together.
     pub total: Load,
-    /// Why facts are missing.
+    /// Why a metric is unavailable, if any is.
     pub unavailable_reason: Option<String>,
     /// The decision.
     pub outcome: Outcome,
 }
 
-/// The status after this look, without its history; instants and small noise stay as they were in `before`.
-#[must_use]
+/// The status after a reconcile, without its history. The decision's time and a small change of CPU use stay as they
+/// were in `before`.
 pub fn build_status(
-    observed: &StatusInput,
+    input: &StatusInput,
     memory: &Memory,
     before: &WorkerPoolStatus,
     now: Time,
 ) -> WorkerPoolStatus {
     let Outcome {
         reason,
-        message: sentence,
+        message,
         from,
         to,
         confidence,
         written,
         ..
-    } = &observed.outcome;
-    let mut load = observed.total;
-    load.cpu_sum = calm_cpu(&load, before);
-    let kept = before.decision.as_ref().filter(|old| {
-        !written && old.reason == reason.as_str() && (old.to == *to || observed.replicas.is_none())
+    } = &input.outcome;
+    let mut load = input.total;
+    load.cpu_sum = smooth_cpu(&load, before);
+    let unchanged = before.decision.as_ref().filter(|old| {
+        !written && old.reason == reason.as_str() && (old.to == *to || input.replicas.is_none())
     });
     WorkerPoolStatus {
-        observed_generation: observed.generation,
-        replicas: observed.replicas,
-        desired_replicas: observed.replicas.map(|_| *to),
-        selector: (!observed.selector.is_empty()).then(|| observed.selector.clone()),
-        metrics: Some(metrics(&load, observed.unavailable_reason.as_deref(), now)),
+        observed_generation: input.generation,
+        replicas: input.replicas,
+        desired_replicas: input.replicas.map(|_| *to),
+        selector: (!input.selector.is_empty()).then(|| input.selector.clone()),
+        metrics: Some(metrics(&load, input.unavailable_reason.as_deref(), now)),
         decision: Some(DecisionStatus {
             reason: reason.to_string(),
-            message: sentence.clone(),
+            message: message.clone(),
             confidence: f64::from(*confidence) / 100.0,
-            at: kept.map_or_else(|| timestamp(now), |old| old.at),
+            at: unchanged.map_or_else(|| timestamp(now), |old| old.at),
             from: *from,
             to: *to,
             steps: Vec::new(),
@@ -108,38 +107,38 @@ pub fn build_status(
         }),
         internal: Some(MemoryStatus::from(memory)),
         history: Vec::new(),
-        conditions: conditions(observed, &before.conditions, now),
-        display: Some(display(&observed.target, &load, now.0)),
+        conditions: conditions(input, &before.conditions, now),
+        display: Some(display(&input.target, &load, now.0)),
     }
 }
 
-/// Appends the change that `verdict` made; the oldest goes when there are more than 50.
-pub fn append_history(history: &mut Vec<Change>, verdict: &Outcome, now: Time) {
+/// Appends the change that `outcome` made, and drops the oldest one above [`HISTORY`].
+pub fn append_history(history: &mut Vec<Change>, outcome: &Outcome, now: Time) {
     let Outcome {
         reason,
-        message: sentence,
+        message,
         from,
         to,
-        latency: reaction,
+        latency,
         ..
-    } = verdict;
+    } = outcome;
     history.push(Change {
         at: timestamp(now),
         from: *from,
         to: *to,
         reason: reason.to_string(),
-        message: sentence.clone(),
-        latency_millis: reaction.and_then(|reaction| i32::try_from(reaction.0).ok()),
+        message: message.clone(),
+        latency_millis: latency.and_then(|latency| i32::try_from(latency.0).ok()),
     });
     history.drain(..history.len().saturating_sub(HISTORY));
 }
 
-/// How the decision of `status` came about and what may come next, in words: made only for a status that is written.
-pub fn add_details(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Forecast) {
+/// Adds the steps of the decision and the forecast to `status`. They are built only for a status that is written.
+pub fn add_details(status: &mut WorkerPoolStatus, steps: &[Step], forecast: Forecast) {
     let Some(decision) = &mut status.decision else {
         return;
     };
-    decision.steps = trail
+    decision.steps = steps
         .iter()
         .map(|step| StepStatus {
             name: messages::step_name(step),
@@ -152,29 +151,28 @@ pub fn add_details(status: &mut WorkerPoolStatus, trail: &[Step], outlook: Forec
         tasks: next.tasks,
     };
     decision.next = Some(ForecastStatus {
-        up: outlook.up.map(next),
-        down: outlook.down.map(next),
+        up: forecast.up.map(next),
+        down: forecast.down.map(next),
     });
 }
 
-/// Whether a person who looks at either sees the same. Ages in the columns, the time of the look, the trail and the
-/// memory go along with other changes and are none by themselves; the history grows only with a decision.
-#[must_use]
+/// Whether a person sees no difference between the two. Durations in the columns, the time of the poll, the steps and
+/// the internal state alone make no difference; the history grows only with a decision.
 pub fn is_visibly_equal(a: &WorkerPoolStatus, b: &WorkerPoolStatus) -> bool {
     a.observed_generation == b.observed_generation
         && (a.replicas, a.desired_replicas, &a.selector)
             == (b.replicas, b.desired_replicas, &b.selector)
-        && told(a) == told(b)
+        && decision(a) == decision(b)
         && a.conditions == b.conditions
-        && facts(a) == facts(b)
+        && metric_values(a) == metric_values(b)
         && columns(a) == columns(b)
 }
 
-// By reference: this is asked at every look, and a decision's trail is long.
-fn told(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i32, i32)> {
+// By reference: every reconcile compares, and a decision has many steps.
+fn decision(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i32, i32)> {
     let DecisionStatus {
         reason,
-        message: sentence,
+        message,
         confidence,
         at,
         from,
@@ -182,10 +180,10 @@ fn told(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i32, i
         steps: _,
         next: _,
     } = status.decision.as_ref()?;
-    Some((reason, sentence, *confidence, *at, *from, *to))
+    Some((reason, message, *confidence, *at, *from, *to))
 }
 
-fn facts(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
+fn metric_values(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
     let metrics = status.metrics.as_ref()?;
     let MetricsStatus {
         at: _,
@@ -230,7 +228,8 @@ fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
     Some([target, queue, busy, util, cpu, success])
 }
 
-fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
+/// Keeps the CPU use of `before` unless it changed by at least [`CPU_STEP`].
+fn smooth_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
     let old = before
         .metrics
         .as_ref()
@@ -241,28 +240,28 @@ fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
         {
             Metric::Known(old * live)
         }
-        (fact, ..) => fact,
+        (sum, ..) => sum,
     }
 }
 
-fn metrics(load: &Load, missing: Option<&str>, now: Time) -> MetricsStatus {
-    let metric = |fact: Metric| match fact {
+fn metrics(load: &Load, unavailable_reason: Option<&str>, now: Time) -> MetricsStatus {
+    let metric = |metric: Metric| match metric {
         Metric::Known(value) => MetricStatus {
             value: Some(value),
             unavailable: None,
         },
         Metric::Unavailable => MetricStatus {
             value: None,
-            unavailable: Some(missing.unwrap_or("could not be read").to_owned()),
+            unavailable: Some(unavailable_reason.unwrap_or("could not be read").to_owned()),
         },
         Metric::Unsupported => MetricStatus {
             value: None,
             unavailable: Some("the queue does not report it".to_owned()),
         },
     };
-    let mean = |sum: Metric, of: Metric| match (sum, of) {
-        (Metric::Known(sum), Metric::Known(of)) => sum
-            .checked_div(of)
+    let mean = |sum: Metric, count: Metric| match (sum, count) {
+        (Metric::Known(sum), Metric::Known(count)) => sum
+            .checked_div(count)
             .map_or(Metric::Unsupported, Metric::Known),
         (Metric::Unavailable, _) | (_, Metric::Unavailable) => Metric::Unavailable,
         _ => Metric::Unsupported,

@@ -1,4 +1,4 @@
-//! `workerpool-operator crd --apply`: brings the cluster's CRD to this program's, as the chart's upgrade does.
+//! `workerpool-operator crd --apply`: applies this program's CRD to the cluster, as an upgrade of the chart does.
 
 use anyhow::{Context, bail};
 use api::crd;
@@ -7,10 +7,10 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use std::time::Duration;
 
-/// helm's own name: helm 4 applies a chart's CRDs server-side and yields to any other owner of their fields.
+/// Helm's field manager: helm 4 applies a chart's CRDs server-side and does not take fields from another manager.
 const FIELD_MANAGER: &str = "helm";
-/// How long the API server may take to serve what was applied.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// How long the API server may take to serve the applied CRD.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Applies the CRD and waits until it is served.
 pub async fn apply(client: Client) -> anyhow::Result<()> {
@@ -21,13 +21,13 @@ pub async fn apply(client: Client) -> anyhow::Result<()> {
     api.patch(&name, &params, &Patch::Apply(&crd))
         .await
         .with_context(|| format!("cannot apply the CRD {name}"))?;
-    let end = tokio::time::Instant::now() + DEADLINE;
-    while tokio::time::Instant::now() < end {
-        let found = api
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
+    while tokio::time::Instant::now() < deadline {
+        let current = api
             .get(&name)
             .await
             .with_context(|| format!("cannot read the CRD {name}"))?;
-        let conditions = found
+        let conditions = current
             .status
             .and_then(|status| status.conditions)
             .unwrap_or_default();
@@ -41,7 +41,7 @@ pub async fn apply(client: Client) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     bail!(
-        "{name} was applied but is not served after {} s: kubectl describe crd {name}",
-        DEADLINE.as_secs()
+        "{name} was applied but is not served after {} s; see `kubectl describe crd {name}`",
+        TIMEOUT.as_secs()
     )
 }

@@ -1,4 +1,4 @@
-//! Does what the fleet asks for, each thing on a task of its own, and sends back what came of it.
+//! The executor: runs the fleet's commands, each write on its own task, and sends their results back as events.
 
 use super::watches::{Events, Watches};
 use crate::act;
@@ -8,6 +8,7 @@ use crate::report::{EventNote, Metrics, events};
 use api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
 use decide::Millis;
 use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -18,28 +19,37 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::task::TaskTracker;
 
-/// Scales that are written at once: more would open connections, not save time.
-const SCALES: usize = 16;
-/// Statuses and events that are written at once, so that scales never wait behind them.
-const STATUS_WRITES: usize = 4;
-/// How long a report may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Concurrent scale patches: more would open connections and save no time.
+const MAX_SCALES: usize = 16;
+/// Concurrent status patches and event posts. They have their own limit, so that scales never wait for them.
+const MAX_REPORTS: usize = 4;
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The hands of the controller.
+/// Runs commands.
 pub(super) struct Executor {
     client: Client,
     events: Events,
     watches: Watches,
+    /// The targets' API versions and kinds that are watched already.
     watched: HashSet<(String, String)>,
-    endpoints: HashMap<Address, (UnboundedSender<endpoint::Command>, usize)>,
+    endpoints: HashMap<Address, Endpoint>,
     scales: Arc<Semaphore>,
-    /// What a scale-down prepares: no way up waits behind it.
+    /// For the preparation of scale-downs. It has its own limit, so that a scale-up never waits for it.
     drains: Arc<Semaphore>,
     reports: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    /// Identifies this process in Kubernetes events.
     instance: Arc<str>,
-    /// What is under way; a shutdown waits for it.
+    /// Requests in progress: a shutdown waits for them.
     tasks: TaskTracker,
+}
+
+/// The task of one Redis endpoint.
+struct Endpoint {
+    commands: UnboundedSender<endpoint::Command>,
+    /// How many pools it polls.
+    pools: usize,
 }
 
 impl Executor {
@@ -51,16 +61,16 @@ impl Executor {
             watches,
             watched: HashSet::new(),
             endpoints: HashMap::new(),
-            scales: Arc::new(Semaphore::new(SCALES)),
-            drains: Arc::new(Semaphore::new(SCALES)),
-            reports: Arc::new(Semaphore::new(STATUS_WRITES)),
+            scales: Arc::new(Semaphore::new(MAX_SCALES)),
+            drains: Arc::new(Semaphore::new(MAX_SCALES)),
+            reports: Arc::new(Semaphore::new(MAX_REPORTS)),
             metrics,
             instance: instance.into(),
             tasks: TaskTracker::new(),
         }
     }
 
-    /// Waits for the writes that are under way, and for the endpoints to do what they were told.
+    /// Waits for the requests in progress, and for the endpoints to run the commands they have received.
     pub async fn finish(mut self) {
         self.endpoints.clear();
         self.tasks.close();
@@ -75,25 +85,18 @@ impl Executor {
                 }
             }
             Command::Observe(address, pool, queues, interval) => {
-                let (endpoint, users) = self.endpoint(address);
-                *users += 1;
-                let _ = endpoint.send(endpoint::Command::Watch(pool, queues, interval));
+                self.endpoint(&address).pools += 1;
+                self.send(&address, endpoint::Command::Watch(pool, queues, interval));
             }
-            Command::Poll(address, pool) => {
-                if let Some((endpoint, _)) = self.endpoints.get(&address) {
-                    let _ = endpoint.send(endpoint::Command::Look(pool));
-                }
-            }
+            Command::Poll(address, pool) => self.send(&address, endpoint::Command::Poll(pool)),
             Command::Drain(address, pool, workers, drain) => {
-                if let Some((endpoint, _)) = self.endpoints.get(&address) {
-                    let _ = endpoint.send(endpoint::Command::Drain(pool, workers, drain));
-                }
+                self.send(&address, endpoint::Command::Drain(pool, workers, drain));
             }
             Command::StopObserving(address, pool) => {
-                if let Some((endpoint, users)) = self.endpoints.get_mut(&address) {
-                    let _ = endpoint.send(endpoint::Command::Forget(pool));
-                    *users -= 1;
-                    if *users == 0 {
+                self.send(&address, endpoint::Command::Unwatch(pool));
+                if let Some(endpoint) = self.endpoints.get_mut(&address) {
+                    endpoint.pools -= 1;
+                    if endpoint.pools == 0 {
                         self.endpoints.remove(&address);
                     }
                 }
@@ -107,75 +110,73 @@ impl Executor {
         }
     }
 
-    fn endpoint(&mut self, address: Address) -> &mut (UnboundedSender<endpoint::Command>, usize) {
-        self.endpoints.entry(address).or_insert_with_key(|address| {
-            let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
-            let events = self.events.clone();
-            self.tasks
-                .spawn(endpoint::run(address.clone(), inbox, move |facts| {
-                    let _ = events.send(Event::Metrics(facts));
-                }));
-            (commands, 0)
-        })
+    /// The endpoint at `address`, started if there is none yet.
+    fn endpoint(&mut self, address: &Address) -> &mut Endpoint {
+        self.endpoints
+            .entry(address.clone())
+            .or_insert_with_key(|address| {
+                let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+                let events = self.events.clone();
+                let deliver = move |results| {
+                    let _ = events.send(Event::Metrics(results));
+                };
+                self.tasks
+                    .spawn(endpoint::run(address.clone(), inbox, deliver));
+                Endpoint { commands, pools: 0 }
+            })
+    }
+
+    /// Sends `command` to the endpoint at `address`, if there is one.
+    fn send(&self, address: &Address, command: endpoint::Command) {
+        if let Some(endpoint) = self.endpoints.get(address) {
+            let _ = endpoint.commands.send(command);
+        }
+    }
+
+    /// Runs `request` on its own task once a permit is free, and sends the event it returns.
+    fn spawn<F>(&self, permits: &Arc<Semaphore>, request: impl FnOnce(Client) -> F + Send + 'static)
+    where
+        F: Future<Output = Event> + Send,
+    {
+        let client = self.client.clone();
+        let events = self.events.clone();
+        let permits = Arc::clone(permits);
+        self.tasks.spawn(async move {
+            let _permit = permits.acquire().await;
+            let event = request(client).await;
+            let _ = events.send(event);
+        });
     }
 
     fn list_pods(&self, pool: Key, selector: String) {
-        let (client, events, permits) = (
-            self.client.clone(),
-            self.events.clone(),
-            Arc::clone(&self.drains),
-        );
-        self.tasks.spawn(async move {
-            let _permit = permits.acquire().await;
+        self.spawn(&self.drains, move |client| async move {
             let pods = pods::list(client, &pool.namespace, &selector).await;
-            let _ = events.send(Event::Pods(pool, pods));
+            Event::Pods(pool, pods)
         });
     }
 
     fn mark(&self, pool: Key, marks: Vec<(String, bool)>) {
-        let (client, events, permits) = (
-            self.client.clone(),
-            self.events.clone(),
-            Arc::clone(&self.drains),
-        );
-        self.tasks.spawn(async move {
-            let _permit = permits.acquire().await;
-            let marked = act::mark(client, &pool.namespace, &marks).await;
-            let _ = events.send(Event::Marked(
-                pool,
-                marked.map_err(|error| error.to_string()),
-            ));
+        self.spawn(&self.drains, move |client| async move {
+            let result = act::mark(client, &pool.namespace, &marks).await;
+            Event::Marked(pool, result.map_err(|error| error.to_string()))
         });
     }
 
     fn scale(&self, scale: Scale) {
-        let (client, events) = (self.client.clone(), self.events.clone());
-        let (permits, metrics) = (Arc::clone(&self.scales), Arc::clone(&self.metrics));
-        self.tasks.spawn(async move {
-            let Scale {
-                pool,
-                api_version,
-                target,
-                replicas,
-                notified_at: woken,
-            } = scale;
-            let resource = target::resource(&api_version, &target.kind);
-            let _permit = permits.acquire().await;
-            let outcome = act::scale(client, &resource, &target.object, replicas).await;
-            let took = woken.map(|woken| woken.elapsed());
-            metrics.scaled(outcome.is_ok(), took);
-            let millis = took
-                .and_then(|took| i64::try_from(took.as_millis()).ok())
-                .map(Millis);
-            let _ = events.send(Event::Scaled(pool, outcome, millis));
+        let metrics = Arc::clone(&self.metrics);
+        self.spawn(&self.scales, move |client| async move {
+            let resource = target::resource(&scale.api_version, &scale.target.kind);
+            let result = act::scale(client, &resource, &scale.target.object, scale.replicas).await;
+            let latency = scale.notified_at.map(|notified_at| notified_at.elapsed());
+            metrics.record_scale(result.is_ok(), latency);
+            let millis = latency.and_then(|latency| i64::try_from(latency.as_millis()).ok());
+            Event::Scaled(scale.pool, result, millis.map(Millis))
         });
     }
 
     fn write_status(&self, pool: Key, status: Box<WorkerPoolStatus>) {
-        let (client, events) = (self.client.clone(), self.events.clone());
-        let (permits, metrics) = (Arc::clone(&self.reports), Arc::clone(&self.metrics));
-        self.tasks.spawn(async move {
-            let _permit = permits.acquire().await;
+        let metrics = Arc::clone(&self.metrics);
+        self.spawn(&self.reports, move |client| async move {
             let api: Api<WorkerPool> = Api::namespaced(client, &pool.namespace);
             let patch = Patch::Apply(json!({
                 "apiVersion": format!("{GROUP}/{VERSION}"),
@@ -185,7 +186,7 @@ impl Executor {
             }));
             let params = PatchParams::apply(FIELD_MANAGER).force();
             let write = api.patch_status(&pool.name, &params, &patch);
-            let ok = match tokio::time::timeout(DEADLINE, write).await {
+            let written = match tokio::time::timeout(TIMEOUT, write).await {
                 Ok(Ok(_)) => true,
                 Ok(Err(error)) => {
                     tracing::warn!(pool = %pool, "cannot write the status: {error}");
@@ -196,55 +197,68 @@ impl Executor {
                     false
                 }
             };
-            metrics.status_written();
-            let _ = events.send(Event::StatusWritten(pool, ok));
+            metrics.record_status_write();
+            Event::StatusWritten(pool, written)
         });
     }
 
     fn publish(&self, note: EventNote) {
-        let (client, permits) = (self.client.clone(), Arc::clone(&self.reports));
-        let (metrics, instance) = (Arc::clone(&self.metrics), Arc::clone(&self.instance));
+        let client = self.client.clone();
+        let permits = Arc::clone(&self.reports);
+        let metrics = Arc::clone(&self.metrics);
+        let instance = Arc::clone(&self.instance);
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
-            let publish = events::publish(
-                client,
-                &note,
-                &instance,
-                k8s_openapi::jiff::Timestamp::now(),
-            );
-            match tokio::time::timeout(DEADLINE, publish).await {
-                Ok(Ok(())) => metrics.event_published(),
+            let publish = events::publish(client, &note, &instance, Timestamp::now());
+            match tokio::time::timeout(TIMEOUT, publish).await {
+                Ok(Ok(())) => metrics.record_event(),
                 Ok(Err(error)) => {
-                    tracing::warn!(pool = %note.pool, "cannot publish an event: {error}")
+                    tracing::warn!(pool = %note.pool, "cannot publish an event: {error}");
                 }
                 Err(_) => tracing::warn!(pool = %note.pool, "cannot publish an event: no answer"),
             }
         });
     }
 
+    /// Reads a Redis address from a Secret.
     fn read_secret(&self, pool: Key, selector: SecretKeySelector) {
-        let (client, events) = (self.client.clone(), self.events.clone());
+        let client = self.client.clone();
+        let events = self.events.clone();
         self.tasks.spawn(async move {
-            let SecretKeySelector { name, key } = selector;
-            let api: Api<Secret> = Api::namespaced(client, &pool.namespace);
-            let answer = match tokio::time::timeout(DEADLINE, api.get(&name)).await {
-                Ok(Ok(secret)) => secret
-                    .data
-                    .and_then(|mut data| data.remove(&key))
-                    .and_then(|value| String::from_utf8(value.0).ok())
-                    .map(|url| url.trim().to_owned())
-                    .ok_or_else(|| format!("Secret {name} has no text under the key {key}: add it, or mend redis.addressFrom")),
-                Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
-                    Err(format!("Secret {name} does not exist in {}: create it, or mend redis.addressFrom", pool.namespace))
-                }
-                Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(format!(
-                    "the operator may not read Secret {name} in {namespace}: install it with rbac.secretNamespaces={{{namespace}}}",
-                    namespace = pool.namespace
-                )),
-                Ok(Err(error)) => Err(format!("Secret {name} cannot be read: {error}")),
-                Err(_) => Err(format!("Secret {name} cannot be read: the API server does not answer")),
-            };
-            let _ = events.send(Event::Secret(pool, answer));
+            let address = secret_value(client, &pool.namespace, selector).await;
+            let _ = events.send(Event::Secret(pool, address));
         });
+    }
+}
+
+/// The value of one key of a Secret. The error is a message for a person.
+async fn secret_value(
+    client: Client,
+    namespace: &str,
+    selector: SecretKeySelector,
+) -> Result<String, String> {
+    let SecretKeySelector { name, key } = selector;
+    let api: Api<Secret> = Api::namespaced(client, namespace);
+    match tokio::time::timeout(TIMEOUT, api.get(&name)).await {
+        Ok(Ok(secret)) => secret
+            .data
+            .and_then(|mut data| data.remove(&key))
+            .and_then(|value| String::from_utf8(value.0).ok())
+            .map(|value| value.trim().to_owned())
+            .ok_or_else(|| {
+                format!(
+                    "Secret {name} has no text in key {key}: add it, or fix spec.redis.addressFrom"
+                )
+            }),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(format!(
+            "Secret {name} does not exist in {namespace}: create it, or fix spec.redis.addressFrom"
+        )),
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(format!(
+            "the operator has no permission to read Secret {name} in {namespace}: install it with rbac.secretNamespaces={{{namespace}}}"
+        )),
+        Ok(Err(error)) => Err(format!("cannot read Secret {name}: {error}")),
+        Err(_) => Err(format!(
+            "cannot read Secret {name}: the API server does not answer"
+        )),
     }
 }

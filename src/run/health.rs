@@ -13,113 +13,119 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// The loop ticks at least this often; ten times as long without a beat is not alive.
+/// The longest time between two iterations of the event loop; after ten times as long without one, the operator is
+/// unhealthy.
 pub(super) const MAX_TICK: Duration = Duration::from_secs(3);
+/// How long the event loop may take to answer an HTTP request.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the loop shows of itself.
+/// What the HTTP handlers share.
 #[derive(Clone)]
 pub(super) struct HealthState {
     pub events: Events,
     pub metrics: Arc<Metrics>,
-    pub pulse: Arc<Mutex<Liveness>>,
+    pub liveness: Arc<Mutex<Liveness>>,
 }
 
-/// Written by the loop, read by the probes.
+/// The state of the event loop: the loop writes it, the probes read it.
 pub(super) struct Liveness {
-    pub beat: Instant,
-    /// What readiness still waits for.
-    pub awaited: Vec<String>,
-    /// Another operator leads: ready to take over, and there is no loop yet.
+    /// When the last iteration began.
+    pub last_tick: Instant,
+    /// Resources whose initial list is not complete yet.
+    pub pending: Vec<String>,
+    /// Another instance holds the lease: this one can take over, and its event loop has not started.
     pub standby: bool,
 }
 
 impl Liveness {
     pub fn start() -> Self {
         Self {
-            beat: Instant::now(),
-            awaited: vec!["the first lists".to_owned()],
+            last_tick: Instant::now(),
+            pending: vec!["all resources".to_owned()],
             standby: false,
         }
     }
 }
 
-pub(super) fn router(admin: HealthState) -> Router {
+pub(super) fn router(state: HealthState) -> Router {
     Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(admin)
+        .with_state(state)
 }
 
-async fn health(State(admin): State<HealthState>) -> impl IntoResponse {
-    let (age, standby) = admin.pulse.lock().map_or((Duration::MAX, false), |pulse| {
-        (pulse.beat.elapsed(), pulse.standby)
-    });
+async fn health(State(state): State<HealthState>) -> impl IntoResponse {
+    let (age, standby) = state
+        .liveness
+        .lock()
+        .map_or((Duration::MAX, false), |liveness| {
+            (liveness.last_tick.elapsed(), liveness.standby)
+        });
     if standby || age < MAX_TICK * 10 {
         (StatusCode::OK, "alive\n".to_owned())
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("the loop has not moved for {} s\n", age.as_secs()),
+            format!("event loop stalled for {} s\n", age.as_secs()),
         )
     }
 }
 
-async fn ready(State(admin): State<HealthState>) -> impl IntoResponse {
-    let (awaited, standby) = admin.pulse.lock().map_or_else(
-        |_| (vec!["the loop".to_owned()], false),
-        |pulse| (pulse.awaited.clone(), pulse.standby),
+async fn ready(State(state): State<HealthState>) -> impl IntoResponse {
+    let (pending, standby) = state.liveness.lock().map_or_else(
+        |_| (vec!["all resources".to_owned()], false),
+        |liveness| (liveness.pending.clone(), liveness.standby),
     );
     if standby {
         (
             StatusCode::OK,
-            "ready to take over: another operator leads\n".to_owned(),
+            "standing by: another instance holds the lease\n".to_owned(),
         )
-    } else if awaited.is_empty() {
+    } else if pending.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("waiting for the first list of: {}\n", awaited.join(", ")),
+            format!("waiting for the initial list of: {}\n", pending.join(", ")),
         )
     }
 }
 
-async fn metrics(State(admin): State<HealthState>) -> impl IntoResponse {
-    let (answer, pools) = oneshot::channel();
-    if admin.pulse.lock().is_ok_and(|pulse| pulse.standby) {
-        // No loop runs yet, and no pool is known.
-        let _ = answer.send(Vec::new());
+async fn metrics(State(state): State<HealthState>) -> impl IntoResponse {
+    let (sender, receiver) = oneshot::channel();
+    if state.liveness.lock().is_ok_and(|liveness| liveness.standby) {
+        // The event loop has not started, and there are no pools.
+        let _ = sender.send(Vec::new());
     } else {
-        let _ = admin.events.send(Event::Scrape(answer));
+        let _ = state.events.send(Event::Scrape(sender));
     }
-    match tokio::time::timeout(Duration::from_secs(5), pools).await {
+    match tokio::time::timeout(TIMEOUT, receiver).await {
         Ok(Ok(pools)) => {
-            let kind = [(
-                "content-type",
-                "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            )];
-            (StatusCode::OK, kind, admin.metrics.encode(pools)).into_response()
+            let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            (
+                StatusCode::OK,
+                [("content-type", content_type)],
+                state.metrics.encode(pools),
+            )
+                .into_response()
         }
         _ => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the loop does not answer\n",
+            "the event loop does not answer\n",
         )
             .into_response(),
     }
 }
 
-/// Asks the loop what the page shows.
+/// Queries the event loop for the dashboard.
 pub(super) fn ask(events: Events) -> Ask {
-    Arc::new(move |wanted| {
+    Arc::new(move |query| {
         let events = events.clone();
         Box::pin(async move {
-            let (answer, pools) = oneshot::channel();
-            events.send(Event::View(wanted, answer)).ok()?;
-            tokio::time::timeout(Duration::from_secs(5), pools)
-                .await
-                .ok()?
-                .ok()
+            let (sender, receiver) = oneshot::channel();
+            events.send(Event::View(query, sender)).ok()?;
+            tokio::time::timeout(TIMEOUT, receiver).await.ok()?.ok()
         })
     })
 }

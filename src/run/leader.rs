@@ -1,5 +1,5 @@
-//! Leader election by a Lease: one operator acts, the others stand by. Every write carries the version that was
-//! read, and who cannot renew stops by its own clock before anybody else may begin.
+//! Leader election with a Lease: one instance acts, the others stand by. Every write carries the resource version
+//! that was read. A leader that cannot renew steps down, by its own monotonic clock, before the lease can expire.
 
 use api::FIELD_MANAGER;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
@@ -10,13 +10,20 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// Who stands by takes over a lease that has not moved for so long.
-const LEASE: Duration = Duration::from_secs(15);
-/// Who leads stops when it could not renew for so long.
-const DEADLINE: Duration = Duration::from_secs(10);
-const RETRY: Duration = Duration::from_secs(2);
+/// A lease that has not changed for this long has expired: another instance may take it.
+const LEASE_DURATION: Duration = Duration::from_secs(15);
+/// A leader steps down if it could not renew the lease for this long.
+const RENEW_DEADLINE: Duration = Duration::from_secs(10);
+/// The time between two attempts to acquire or renew the lease, and the timeout of each.
+const RETRY_PERIOD: Duration = Duration::from_secs(2);
 
-/// A candidate.
+/// The last change of the lease that a candidate has observed.
+struct LastChange {
+    resource_version: Option<String>,
+    observed_at: Instant,
+}
+
+/// A candidate in the leader election.
 pub(super) struct Leader {
     api: Api<Lease>,
     identity: String,
@@ -31,108 +38,122 @@ impl Leader {
         }
     }
 
-    /// Waits until this process leads; answers the lease as it was written, or `None` when `stop` came first.
+    /// Waits until this process is the leader and returns the written lease, or `None` if `stop` came first.
     pub async fn acquire(&self, stop: &CancellationToken) -> Option<Lease> {
-        let mut seen: Option<(Option<String>, Instant)> = None;
-        let mut told = false;
+        let identity = &self.identity;
+        let mut last_change = None;
+        let mut standby_logged = false;
         while !stop.is_cancelled() {
-            match self.try_acquire(&mut seen).await {
+            match self.try_acquire(&mut last_change).await {
                 Ok(Some(lease)) => {
-                    tracing::info!(identity = self.identity, "leads");
+                    tracing::info!(identity, "acquired leadership");
                     return Some(lease);
                 }
-                Ok(None) if !told => {
+                Ok(None) if !standby_logged => {
                     tracing::info!(
-                        identity = self.identity,
-                        "stands by: another operator leads"
+                        identity,
+                        "standing by: the lease is held by another instance"
                     );
-                    told = true;
+                    standby_logged = true;
                 }
                 Ok(None) => {}
-                Err(error) => tracing::warn!("cannot take the lease, trying again: {error}"),
+                Err(error) => tracing::warn!("cannot acquire the lease, retrying: {error}"),
             }
-            let _ = tokio::time::timeout(RETRY, stop.cancelled()).await;
+            let _ = tokio::time::timeout(RETRY_PERIOD, stop.cancelled()).await;
         }
         None
     }
 
-    /// A lease is free when nobody holds it, or when it has not moved for [`LEASE`] by our own clock: other clocks
-    /// may be wrong.
+    /// Takes the lease if it has no holder, or if it has not changed for [`LEASE_DURATION`] by the local clock: the
+    /// clock of another instance may be wrong.
     async fn try_acquire(
         &self,
-        seen: &mut Option<(Option<String>, Instant)>,
+        last_change: &mut Option<LastChange>,
     ) -> Result<Option<Lease>, kube::Error> {
-        let Some(found) = self.api.get_opt(FIELD_MANAGER).await? else {
-            let lease = self.mine(Lease::default());
+        let Some(current) = self.api.get_opt(FIELD_MANAGER).await? else {
+            let lease = self.renewed(Lease::default());
             return self
                 .api
                 .create(&PostParams::default(), &lease)
                 .await
                 .map(Some);
         };
-        let version = found.metadata.resource_version.clone();
-        if seen.as_ref().is_none_or(|(before, _)| *before != version) {
-            *seen = Some((version, Instant::now()));
-        }
-        let holder = found
+        let resource_version = current.metadata.resource_version.clone();
+        let last_change = match last_change {
+            Some(last) if last.resource_version == resource_version => last,
+            other => other.insert(LastChange {
+                resource_version,
+                observed_at: Instant::now(),
+            }),
+        };
+        let holder = current
             .spec
             .as_ref()
             .and_then(|spec| spec.holder_identity.as_deref())
             .unwrap_or_default();
-        let still = seen
-            .as_ref()
-            .is_some_and(|(_, since)| since.elapsed() < LEASE);
-        if !holder.is_empty() && holder != self.identity && still {
+        let valid = last_change.observed_at.elapsed() < LEASE_DURATION;
+        if !holder.is_empty() && holder != self.identity && valid {
             return Ok(None);
         }
         self.api
-            .replace(FIELD_MANAGER, &PostParams::default(), &self.mine(found))
+            .replace(
+                FIELD_MANAGER,
+                &PostParams::default(),
+                &self.renewed(current),
+            )
             .await
             .map(Some)
     }
 
-    fn mine(&self, found: Lease) -> Lease {
+    /// `current` with this process as its holder, renewed now.
+    fn renewed(&self, current: Lease) -> Lease {
         let now = MicroTime(Timestamp::now());
-        let before = found.spec.unwrap_or_default();
-        let ours = before.holder_identity.as_deref() == Some(&self.identity);
+        let before = current.spec.unwrap_or_default();
+        let held = before.holder_identity.as_deref() == Some(&self.identity);
         Lease {
             metadata: ObjectMeta {
                 name: Some(FIELD_MANAGER.to_owned()),
-                ..found.metadata
+                ..current.metadata
             },
             spec: Some(LeaseSpec {
                 holder_identity: Some(self.identity.clone()),
-                lease_duration_seconds: i32::try_from(LEASE.as_secs()).ok(),
-                acquire_time: if ours {
+                lease_duration_seconds: i32::try_from(LEASE_DURATION.as_secs()).ok(),
+                acquire_time: if held {
                     before.acquire_time
                 } else {
                     Some(now.clone())
                 },
                 renew_time: Some(now),
-                lease_transitions: Some(before.lease_transitions.unwrap_or(0) + i32::from(!ours)),
+                lease_transitions: Some(before.lease_transitions.unwrap_or(0) + i32::from(!held)),
                 ..before
             }),
         }
     }
 
-    /// Renews until `stop`, then gives the lease back. Cancels `stop` itself once it may no longer be ours.
+    /// Renews the lease until `stop`, then releases it. Cancels `stop` itself once the lease may be lost.
     pub async fn hold(self, mut lease: Lease, stop: CancellationToken) {
-        let mut renewed = Instant::now();
-        while tokio::time::timeout(RETRY, stop.cancelled()).await.is_err() {
-            let asked = Instant::now();
-            let renewal = self.mine(lease.clone());
-            let params = PostParams::default();
+        let params = PostParams::default();
+        let mut renewed_at = Instant::now();
+        while tokio::time::timeout(RETRY_PERIOD, stop.cancelled())
+            .await
+            .is_err()
+        {
+            let sent_at = Instant::now();
+            let renewal = self.renewed(lease.clone());
             let write = self.api.replace(FIELD_MANAGER, &params, &renewal);
-            match tokio::time::timeout(RETRY, write).await {
-                Ok(Ok(written)) => (lease, renewed) = (written, asked),
+            match tokio::time::timeout(RETRY_PERIOD, write).await {
+                Ok(Ok(written)) => {
+                    lease = written;
+                    renewed_at = sent_at;
+                }
                 Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-                    tracing::error!("another operator took the lease: ending at once");
+                    tracing::error!("lost leadership: another instance took the lease; stopping");
                     return stop.cancel();
                 }
-                _ if renewed.elapsed() + RETRY > DEADLINE => {
+                _ if renewed_at.elapsed() + RETRY_PERIOD > RENEW_DEADLINE => {
                     tracing::error!(
-                        "the lease could not be renewed for {} s: ending at once",
-                        DEADLINE.as_secs()
+                        "lost leadership: cannot renew the lease for {} s; stopping",
+                        RENEW_DEADLINE.as_secs()
                     );
                     return stop.cancel();
                 }
@@ -142,8 +163,7 @@ impl Leader {
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = Some(String::new());
         }
-        let params = PostParams::default();
         let release = self.api.replace(FIELD_MANAGER, &params, &lease);
-        let _ = tokio::time::timeout(RETRY, release).await;
+        let _ = tokio::time::timeout(RETRY_PERIOD, release).await;
     }
 }

@@ -1,7 +1,8 @@
-//! The controller: one loop that hears events, asks the fleet, and has its commands done.
+//! Run: connects the fleet to the watches, the executor, the HTTP servers and the clock.
 
 mod clock;
 pub mod crd;
+mod event_loop;
 mod executor;
 mod health;
 mod leader;
@@ -11,123 +12,71 @@ mod watches;
 pub use clock::Clock;
 pub use settings::Settings;
 
-use crate::dashboard;
+use crate::dashboard::{self, DashboardStore};
 use crate::fleet::Fleet;
-use crate::fleet::event::{Event, Watched};
 use crate::report::Metrics;
 use anyhow::Context;
+use event_loop::EventLoop;
 use executor::Executor;
-use health::{HealthState, Liveness, MAX_TICK};
+use health::{HealthState, Liveness};
 use kube::Client;
 use leader::Leader;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watches::Watches;
 
-/// Events taken in before the pulse is felt again.
-const MAX_BATCH: usize = 256;
+type Server = JoinHandle<std::io::Result<()>>;
 
-/// Runs the operator until `stop`; then finishes the writes that are under way.
+/// Runs the operator until `stop`, then completes the writes in progress.
 pub async fn run(
     client: Client,
     settings: &Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let (events, mut inbox) = tokio::sync::mpsc::unbounded_channel();
-    let metrics = Arc::new(Metrics::new());
-    let pulse = Arc::new(Mutex::new(Liveness::start()));
-    let admin = HealthState {
+    let (events, inbox) = tokio::sync::mpsc::unbounded_channel();
+    let health = HealthState {
         events: events.clone(),
-        metrics: Arc::clone(&metrics),
-        pulse: Arc::clone(&pulse),
+        metrics: Arc::new(Metrics::new()),
+        liveness: Arc::new(Mutex::new(Liveness::start())),
     };
-    let board = Arc::new(dashboard::DashboardStore::default());
-    let mut servers = vec![serve(settings.listen, "--listen", health::router(admin), &stop).await?];
-    if let Some(address) = settings.dashboard {
-        let page = dashboard::router(
-            Arc::clone(&board),
-            health::ask(events.clone()),
-            stop.clone(),
-        );
-        servers.push(serve(address, "--dashboard", page, &stop).await?);
+    let store = Arc::new(DashboardStore::default());
+    let servers = start_servers(settings, &health, &store, &stop).await?;
+
+    let mut leadership = None;
+    if settings.leader_elect {
+        leadership = acquire_leadership(&client, settings, &health, &stop).await;
+        if leadership.is_none() {
+            return Ok(());
+        }
     }
 
-    let lease = if settings.leader_elect {
-        let leader = Leader::new(client.clone(), &settings.pod_namespace, identity());
-        pulse
-            .lock()
-            .map(|mut pulse| pulse.standby = true)
-            .unwrap_or_default();
-        match leader.acquire(&stop).await {
-            Some(lease) => Some(tokio::spawn(leader.hold(lease, stop.clone()))),
-            None => return Ok(()),
-        }
-    } else {
-        None
-    };
-    let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let namespaces = settings.namespaces.clone();
     let watches = Watches {
         client,
-        namespaces,
+        namespaces: settings.namespaces.clone(),
         events,
         stop: stop.clone(),
     };
     watches.start();
-    let clock = Clock::start();
-    let mut fleet = Fleet::new(in_cluster, Arc::clone(&metrics)).with_dashboard(board);
-    let mut hands = Executor::new(watches, metrics);
+    let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+    let metrics = health.metrics;
+    let mut event_loop = EventLoop {
+        fleet: Fleet::new(in_cluster, Arc::clone(&metrics)).with_dashboard(store),
+        executor: Executor::new(watches, metrics),
+        clock: Clock::start(),
+        inbox,
+        liveness: health.liveness,
+    };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), in_cluster, "started");
+    event_loop.run(&stop).await;
 
-    while !stop.is_cancelled() {
-        if let Ok(mut pulse) = pulse.lock() {
-            let awaited = fleet.pending_watches().iter().map(name).collect();
-            *pulse = Liveness {
-                beat: Instant::now(),
-                awaited,
-                standby: false,
-            };
-        }
-        let beat = Instant::now() + MAX_TICK;
-        let wake = fleet
-            .next_tick()
-            .map_or(beat, |at| clock.instant(at).min(beat));
-        let first = tokio::select! {
-            event = inbox.recv() => event.unwrap_or(Event::Tick),
-            () = tokio::time::sleep_until(wake.into()) => Event::Tick,
-            () = stop.cancelled() => break,
-        };
-        let mut event = Some(first);
-        for _ in 0..MAX_BATCH {
-            let Some(now) = event.take() else { break };
-            fleet
-                .on(now, clock.now())
-                .into_iter()
-                .for_each(|command| hands.execute(command));
-            event = inbox.try_recv().ok();
-        }
-        if let Some(last) = event {
-            fleet
-                .on(last, clock.now())
-                .into_iter()
-                .for_each(|command| hands.execute(command));
-        }
-    }
     tracing::info!("stopping");
-    // With an election another one follows, and has its own plans by now.
-    if lease.is_none() {
-        fleet
-            .stop()
-            .into_iter()
-            .for_each(|command| hands.execute(command));
-    }
-    hands.finish().await;
-    if let Some(lease) = lease {
-        lease.await?;
+    // With leader election another instance takes over, and may already have scale-downs of its own.
+    event_loop.shut_down(leadership.is_none()).await;
+    if let Some(leadership) = leadership {
+        leadership.await?;
     }
     for server in servers {
         server.await?.context("an HTTP server failed")?;
@@ -135,12 +84,28 @@ pub async fn run(
     Ok(())
 }
 
+async fn start_servers(
+    settings: &Settings,
+    health: &HealthState,
+    store: &Arc<DashboardStore>,
+    stop: &CancellationToken,
+) -> anyhow::Result<Vec<Server>> {
+    let router = health::router(health.clone());
+    let mut servers = vec![serve(settings.listen, "--listen", router, stop).await?];
+    if let Some(address) = settings.dashboard {
+        let ask = health::ask(health.events.clone());
+        let router = dashboard::router(Arc::clone(store), ask, stop.clone());
+        servers.push(serve(address, "--dashboard", router, stop).await?);
+    }
+    Ok(servers)
+}
+
 async fn serve(
     address: SocketAddr,
     flag: &str,
     router: axum::Router,
     stop: &CancellationToken,
-) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
+) -> anyhow::Result<Server> {
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}: choose another address with {flag}")
     })?;
@@ -149,7 +114,22 @@ async fn serve(
     Ok(tokio::spawn(server.into_future()))
 }
 
-/// Tells this process from the others that stand for election.
+/// Stands by until this process is the leader. Returns the task that holds the lease, or `None` if `stop` came first.
+async fn acquire_leadership(
+    client: &Client,
+    settings: &Settings,
+    health: &HealthState,
+    stop: &CancellationToken,
+) -> Option<JoinHandle<()>> {
+    if let Ok(mut liveness) = health.liveness.lock() {
+        liveness.standby = true;
+    }
+    let leader = Leader::new(client.clone(), &settings.pod_namespace, identity());
+    let lease = leader.acquire(stop).await?;
+    Some(tokio::spawn(leader.hold(lease, stop.clone())))
+}
+
+/// The name of this process in the leader election: the pod's name and a random suffix.
 fn identity() -> String {
     let host = std::env::var("POD_NAME").or_else(|_| std::env::var("HOSTNAME"));
     format!(
@@ -157,12 +137,4 @@ fn identity() -> String {
         host.as_deref().unwrap_or("workerpool-operator"),
         fastrand::u32(..)
     )
-}
-
-fn name(watched: &Watched) -> String {
-    match watched {
-        Watched::Pools => "workerpools".to_owned(),
-        Watched::Autoscalers => "horizontalpodautoscalers".to_owned(),
-        Watched::Targets(api_version, kind) => format!("{kind} of {api_version}"),
-    }
 }

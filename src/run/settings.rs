@@ -1,49 +1,46 @@
-//! What the operator is told at start: arguments, each also an environment variable.
-#![expect(
-    clippy::doc_markdown,
-    reason = "these texts are also what `--help` shows"
-)]
+//! The settings of the operator: command-line arguments, each also an environment variable.
+#![expect(clippy::doc_markdown, reason = "`--help` prints these texts")]
 
 use clap::Parser;
 use std::net::SocketAddr;
 use telemetry::LogFormat;
 
-/// Scales the workers of Redis queues: one WorkerPool each says which, when and why.
+/// Scales the workers of Redis queues as WorkerPool objects specify
 #[derive(Clone, Debug, Parser)]
 #[command(name = "workerpool-operator", version, about, long_about = None)]
 pub struct Settings {
-    /// What to do instead of running.
+    /// Runs a subcommand instead of the operator
     #[command(subcommand)]
     pub command: Option<Subcommand>,
-    /// Where health, readiness and Prometheus metrics are served
+    /// Address for health checks, readiness checks and Prometheus metrics
     #[arg(long, env = "WORKERPOOL_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
-    /// Where the read-only dashboard is served, such as 0.0.0.0:8000; nowhere when absent
+    /// Address for the read-only dashboard, such as 0.0.0.0:8000; if not set, there is no dashboard
     #[arg(long, env = "WORKERPOOL_DASHBOARD")]
     pub dashboard: Option<SocketAddr>,
-    /// Namespaces to serve, separated by commas; all when absent
+    /// Comma-separated namespaces to watch; if not set, all namespaces
     #[arg(long, env = "WORKERPOOL_NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
-    /// Act only while holding a Lease, so that a second operator can stand by
+    /// Use a Lease for leader election, so that a second replica can stand by
     #[arg(long, env = "WORKERPOOL_LEADER_ELECT")]
     pub leader_elect: bool,
-    /// Namespace of the Lease
+    /// Namespace of the leader-election Lease
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     pub pod_namespace: String,
-    /// How log lines look
+    /// Format of log lines
     #[arg(long, env = "WORKERPOOL_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
-    /// What is logged: error, warn, info, debug or trace, also per module (RUST_LOG wins)
+    /// Log level: error, warn, info, debug or trace, also per module; RUST_LOG takes precedence
     #[arg(long, env = "WORKERPOOL_LOG", default_value = "info")]
     pub log: String,
 }
 
-/// The other things the program can do.
+/// The subcommands of the program.
 #[derive(Clone, Debug, clap::Subcommand)]
 pub enum Subcommand {
     /// Print the CustomResourceDefinition as YAML, or apply it
     Crd {
-        /// Apply it to the cluster by server-side apply, as an upgrade does
+        /// Apply it to the cluster with server-side apply, as an upgrade does
         #[arg(long)]
         apply: bool,
     },

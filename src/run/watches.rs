@@ -1,4 +1,4 @@
-//! The watches as one stream of changes each: what is there, what is gone, and when the first list is complete.
+//! The watches: each is a stream of objects that exist, objects that were deleted, and the end of the initial list.
 
 use crate::fleet::event::{Event, Watched};
 use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
@@ -16,22 +16,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-/// A silent API server is noticed after this many seconds; kube's own limit is 295.
+/// A watch ends after this many seconds, so that an unresponsive API server is noticed; kube's default is 295.
 const WATCH_SECONDS: u32 = 30;
 
-/// Where events go.
+/// The sending side of the event loop's inbox.
 pub type Events = UnboundedSender<Event>;
 
 enum WatchChange<K> {
-    There(K),
-    Gone(Key),
-    Complete,
-    /// The watch failed, and why; it is tried again.
+    Applied(K),
+    Deleted(Key),
+    /// A list is complete.
+    Synced,
+    /// The watch failed with this message; it is retried.
     Failed(String),
 }
 
-/// Objects that were there before a relist and are missing in it are gone.
-fn changes<K>(api: Api<K>, what: String) -> impl Stream<Item = WatchChange<K>> + Send
+/// The changes of one resource. An object that a relist does not contain any more counts as deleted.
+fn changes<K>(api: Api<K>, resource: String) -> impl Stream<Item = WatchChange<K>> + Send
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
@@ -40,16 +41,16 @@ where
     watcher(api, watcher::Config::default().timeout(WATCH_SECONDS))
         .default_backoff()
         .flat_map(move |event| {
-            let seen = match event {
-                Err(error) => vec![WatchChange::Failed(describe(&error, &what))],
+            let changes = match event {
+                Err(error) => vec![WatchChange::Failed(describe(&error, &resource))],
                 Ok(event) => match event {
                     watcher::Event::Apply(object) => {
                         known.insert(key(&object));
-                        vec![WatchChange::There(object)]
+                        vec![WatchChange::Applied(object)]
                     }
                     watcher::Event::Delete(object) => {
                         known.remove(&key(&object));
-                        vec![WatchChange::Gone(key(&object))]
+                        vec![WatchChange::Deleted(key(&object))]
                     }
                     watcher::Event::Init => {
                         listed.clear();
@@ -57,32 +58,32 @@ where
                     }
                     watcher::Event::InitApply(object) => {
                         listed.insert(key(&object));
-                        vec![WatchChange::There(object)]
+                        vec![WatchChange::Applied(object)]
                     }
                     watcher::Event::InitDone => {
-                        let gone: Vec<WatchChange<K>> = known
+                        let deleted: Vec<WatchChange<K>> = known
                             .difference(&listed)
                             .cloned()
-                            .map(WatchChange::Gone)
+                            .map(WatchChange::Deleted)
                             .collect();
                         known = std::mem::take(&mut listed);
-                        gone.into_iter().chain([WatchChange::Complete]).collect()
+                        deleted.into_iter().chain([WatchChange::Synced]).collect()
                     }
                 },
             };
-            futures::stream::iter(seen)
+            futures::stream::iter(changes)
         })
 }
 
-fn describe(error: &watcher::Error, what: &str) -> String {
+fn describe(error: &watcher::Error, resource: &str) -> String {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 404 => {
-            let mend = if what == "workerpools" {
+            let fix = if resource == "workerpools" {
                 "kubectl apply --server-side -f crds/workerpools.yaml"
             } else {
                 "fix spec.scaleTargetRef"
             };
-            format!("the API server serves no {what}: {mend}")
+            format!("the API server does not serve {resource}: {fix}")
         }
         watcher::Error::InitialListFailed(kube::Error::Api(status)) => status.message.clone(),
         other => other.to_string(),
@@ -97,81 +98,89 @@ fn key<K: Resource>(object: &K) -> Key {
     )
 }
 
-/// Starts the watches: all namespaces, or the named ones.
+/// Starts the watches, in all namespaces or in the given ones.
 #[derive(Clone)]
 pub struct Watches {
-    /// The API server.
+    /// The client of the API server.
     pub client: Client,
-    /// Empty for all.
+    /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
-    /// Where changes go.
+    /// Receives the changes.
     pub events: Events,
-    /// Ends them all.
+    /// Ends all watches.
     pub stop: CancellationToken,
 }
 
 impl Watches {
-    /// Watches the pools and the autoscalers that could be in their way.
+    /// Watches the pools, and the autoscalers that could conflict with them.
     pub fn start(&self) {
         let pools = self.apis(|client, namespace| match namespace {
             Some(namespace) => Api::<DeserializeGuard<WorkerPool>>::namespaced(client, namespace),
             None => Api::all(client),
         });
-        self.watch(pools, "workerpools", &Watched::Pools, |seen| match seen {
-            WatchChange::There(DeserializeGuard(Ok(pool))) => Some(Event::Pool(Box::new(pool))),
-            WatchChange::There(DeserializeGuard(Err(error))) => {
-                let name = error.metadata.name.unwrap_or_default();
-                tracing::warn!(
-                    pool = name,
-                    "this WorkerPool cannot be read and is left alone: {}",
-                    error.error
-                );
-                None
-            }
-            WatchChange::Gone(key) => Some(Event::PoolDeleted(key)),
-            WatchChange::Complete | WatchChange::Failed(_) => None,
-        });
+        self.watch(
+            pools,
+            "workerpools",
+            &Watched::Pools,
+            |change| match change {
+                WatchChange::Applied(DeserializeGuard(Ok(pool))) => {
+                    Some(Event::Pool(Box::new(pool)))
+                }
+                WatchChange::Applied(DeserializeGuard(Err(error))) => {
+                    let name = error.metadata.name.unwrap_or_default();
+                    tracing::warn!(
+                        pool = name,
+                        "cannot parse this WorkerPool, ignoring it: {}",
+                        error.error
+                    );
+                    None
+                }
+                WatchChange::Deleted(key) => Some(Event::PoolDeleted(key)),
+                WatchChange::Synced | WatchChange::Failed(_) => None,
+            },
+        );
         let resource = target::resource("autoscaling/v2", "HorizontalPodAutoscaler");
         let autoscalers = self.apis(dynamic::<Autoscaler>(&resource));
         self.watch(
             autoscalers,
             &resource.plural,
             &Watched::Autoscalers,
-            |seen| match seen {
-                WatchChange::There(autoscaler) => Some(Event::Autoscaler(
+            |change| match change {
+                WatchChange::Applied(autoscaler) => Some(Event::Autoscaler(
                     key(&autoscaler),
                     Some(target::scaled_by(&autoscaler)),
                 )),
-                WatchChange::Gone(key) => Some(Event::Autoscaler(key, None)),
-                WatchChange::Complete | WatchChange::Failed(_) => None,
+                WatchChange::Deleted(key) => Some(Event::Autoscaler(key, None)),
+                WatchChange::Synced | WatchChange::Failed(_) => None,
             },
         );
     }
 
-    /// Watches one kind of target, which keeps its number in `spec.replicas` as all of apps do.
+    /// Watches one kind of target, which has `spec.replicas` like all scalable kinds of the apps group.
     pub fn targets(&self, api_version: &str, kind: &str) {
         let resource = target::resource(api_version, kind);
-        let (group, kind_name) = (resource.group.clone(), kind.to_owned());
+        let group = resource.group.clone();
+        let kind_name = kind.to_owned();
         let watched = Watched::Targets(api_version.to_owned(), kind.to_owned());
         let objects = self.apis(dynamic::<Scalable>(&resource));
-        self.watch(objects, &resource.plural, &watched, move |seen| {
-            let named = |object: Key| TargetKey {
+        self.watch(objects, &resource.plural, &watched, move |change| {
+            let target_key = |object: Key| TargetKey {
                 group: group.clone(),
                 kind: kind_name.clone(),
                 object,
             };
-            match seen {
-                WatchChange::There(object) => Some(Event::Target(
-                    named(key(&object)),
+            match change {
+                WatchChange::Applied(object) => Some(Event::Target(
+                    target_key(key(&object)),
                     Some(Target::from(&object)),
                 )),
-                WatchChange::Gone(object) => Some(Event::Target(named(object), None)),
-                WatchChange::Complete | WatchChange::Failed(_) => None,
+                WatchChange::Deleted(object) => Some(Event::Target(target_key(object), None)),
+                WatchChange::Synced | WatchChange::Failed(_) => None,
             }
         });
     }
 
-    /// One `Api` for all namespaces, or one for each of the named.
+    /// One `Api` for all namespaces, or one per given namespace.
     fn apis<K>(&self, api: impl Fn(Client, Option<&str>) -> Api<K>) -> Vec<Api<K>> {
         if self.namespaces.is_empty() {
             return vec![api(self.client.clone(), None)];
@@ -182,10 +191,11 @@ impl Watches {
             .collect()
     }
 
+    /// Sends each change as an event, and [`Event::Synced`] once the initial lists of all `apis` are complete.
     fn watch<K>(
         &self,
         apis: Vec<Api<K>>,
-        what: &str,
+        resource: &str,
         watched: &Watched,
         translate: impl Fn(WatchChange<K>) -> Option<Event> + Clone + Send + 'static,
     ) where
@@ -193,32 +203,35 @@ impl Watches {
     {
         let incomplete = Arc::new(AtomicUsize::new(apis.len()));
         for api in apis {
-            let (events, watched, translate) =
-                (self.events.clone(), watched.clone(), translate.clone());
-            let (incomplete, stop) = (Arc::clone(&incomplete), self.stop.clone());
-            let changes = changes(api, what.to_owned());
+            let events = self.events.clone();
+            let watched = watched.clone();
+            let translate = translate.clone();
+            let incomplete = Arc::clone(&incomplete);
+            let stop = self.stop.clone();
+            let changes = changes(api, resource.to_owned());
             tokio::spawn(stop.run_until_cancelled_owned(async move {
-                let mut first = true;
-                let mut said = String::new();
+                let mut initial = true;
+                let mut last_failure = String::new();
                 let mut changes = std::pin::pin!(changes);
-                while let Some(seen) = changes.next().await {
-                    if let WatchChange::Failed(why) = seen {
-                        if why != said {
-                            tracing::warn!("cannot watch, trying again: {why}");
-                            let _ = events.send(Event::WatchFailed(watched.clone(), why.clone()));
-                            said = why;
+                while let Some(change) = changes.next().await {
+                    if let WatchChange::Failed(failure) = change {
+                        if failure != last_failure {
+                            tracing::warn!("cannot watch, retrying: {failure}");
+                            let _ =
+                                events.send(Event::WatchFailed(watched.clone(), failure.clone()));
+                            last_failure = failure;
                         }
                         continue;
                     }
-                    let complete = matches!(seen, WatchChange::Complete);
-                    if let Some(event) = translate(seen)
+                    let synced = matches!(change, WatchChange::Synced);
+                    if let Some(event) = translate(change)
                         && events.send(event).is_err()
                     {
                         return;
                     }
-                    // The last of the namespaces completes the list.
-                    if complete
-                        && std::mem::take(&mut first)
+                    // The last of the namespaces completes the initial list.
+                    if synced
+                        && std::mem::take(&mut initial)
                         && incomplete.fetch_sub(1, Ordering::AcqRel) == 1
                     {
                         let _ = events.send(Event::Synced(watched.clone()));

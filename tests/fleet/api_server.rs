@@ -1,4 +1,4 @@
-//! A scripted API server: what exactly is written, and what each refusal is taken for.
+//! Against a scripted API server: the exact requests that the operator sends, and how it classifies errors.
 
 use api::Key;
 use decide::victims::PodStage;
@@ -8,24 +8,25 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tower_test::mock::{self, Handle};
-use workerpool_operator::act;
-use workerpool_operator::act::{FailureKind, Scaled};
+use workerpool_operator::act::{self, FailureKind, Scaled};
 use workerpool_operator::observe::{pods, target};
 use workerpool_operator::report::{EventNote, events};
 
 type Server = Handle<Request<Body>, Response<Body>>;
+/// Method, path with query, and body.
+type Call = (String, String, Value);
 
-fn scripted() -> (Client, Server) {
+fn scripted_server() -> (Client, Server) {
     let (service, handle) = mock::pair::<Request<Body>, Response<Body>>();
     (Client::new(service, "default"), handle)
 }
 
-/// Answers the one call that is expected; gives back its method, path with query, and body.
-async fn answer(mut server: Server, status: StatusCode, body: Value) -> (String, String, Value) {
-    let call = tokio::time::timeout(Duration::from_secs(5), server.next_request())
+/// Answers the one expected request, and returns it.
+async fn answer(mut server: Server, status: StatusCode, body: Value) -> Call {
+    let (request, respond) = tokio::time::timeout(Duration::from_secs(5), server.next_request())
         .await
-        .expect("a call");
-    let (request, respond) = call.expect("a call");
+        .expect("a request within 5 s")
+        .expect("a request");
     let (parts, sent) = request.into_parts();
     let sent = sent.collect_bytes().await.expect("a body");
     let response = Response::builder()
@@ -44,11 +45,8 @@ async fn answer(mut server: Server, status: StatusCode, body: Value) -> (String,
     )
 }
 
-async fn scale(
-    status: StatusCode,
-    body: Value,
-) -> (Result<Scaled, act::Error>, (String, String, Value)) {
-    let (client, server) = scripted();
+async fn scale(status: StatusCode, body: Value) -> (Result<Scaled, act::Error>, Call) {
+    let (client, server) = scripted_server();
     let resource = target::resource("apps/v1", "Deployment");
     let object = Key::new("shop", "worker");
     tokio::join!(
@@ -57,12 +55,12 @@ async fn scale(
     )
 }
 
-fn refusal(code: u16, reason: &str, message: &str) -> Value {
+fn error_status(code: u16, reason: &str, message: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code})
 }
 
 #[tokio::test]
-async fn a_scale_is_one_apply_of_the_subresource_and_nothing_else() {
+async fn scale_is_one_apply_of_the_subresource() {
     let confirmed = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "worker", "resourceVersion": "42"}, "spec": {"replicas": 7}});
     let (outcome, (method, path, body)) = scale(StatusCode::OK, confirmed).await;
     assert_eq!(
@@ -88,31 +86,32 @@ async fn a_scale_is_one_apply_of_the_subresource_and_nothing_else() {
 }
 
 #[rstest::rstest]
-#[case(404, "NotFound", FailureKind::Missing)]
-#[case(403, "Forbidden", FailureKind::Lasting)]
-#[case(409, "Conflict", FailureKind::Passing)]
-#[case(500, "InternalError", FailureKind::Passing)]
+#[case(404, "NotFound", FailureKind::NotFound)]
+#[case(403, "Forbidden", FailureKind::Permanent)]
+#[case(409, "Conflict", FailureKind::Transient)]
+#[case(500, "InternalError", FailureKind::Transient)]
 #[tokio::test]
-async fn a_refusal_has_a_kind_and_keeps_its_words(
+async fn api_error_has_a_kind_and_keeps_its_message(
     #[case] code: u16,
     #[case] reason: &str,
     #[case] kind: FailureKind,
 ) {
     let status = StatusCode::from_u16(code).expect("a code");
-    let (outcome, _) = scale(status, refusal(code, reason, "the server's own words")).await;
-    let error = outcome.expect_err("refused");
+    let (outcome, _) = scale(status, error_status(code, reason, "the server's message")).await;
+    let error = outcome.expect_err("an error");
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
-        (kind, "the server's own words")
+        (kind, "the server's message")
     );
     assert!(
-        kind.pause(1) >= Duration::from_millis(200) && kind.pause(50) <= Duration::from_secs(15)
+        kind.backoff(1) >= Duration::from_millis(200)
+            && kind.backoff(50) <= Duration::from_secs(15)
     );
 }
 
 #[tokio::test]
-async fn pods_are_listed_as_the_watch_cache_has_them() {
-    let (client, server) = scripted();
+async fn pods_are_listed_from_the_watch_cache() {
+    let (client, server) = scripted_server();
     let pod = json!({"metadata": {"name": "w-1"}, "spec": {"nodeName": "n"}, "status": {"phase": "Running"}});
     let list = json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]});
     let (pods, (method, path, _)) = tokio::join!(
@@ -134,15 +133,15 @@ async fn pods_are_listed_as_the_watch_cache_has_them() {
 #[case(true, json!("-2147483648"))]
 #[case(false, json!(null))]
 #[tokio::test]
-async fn a_mark_is_one_annotation_and_nothing_else(#[case] on: bool, #[case] value: Value) {
-    let (client, server) = scripted();
-    let marks = [("w-1".to_owned(), on)];
-    let gone = refusal(404, "NotFound", "pods \"w-1\" not found");
+async fn mark_patches_only_the_deletion_cost(#[case] marked: bool, #[case] value: Value) {
+    let (client, server) = scripted_server();
+    let marks = [("w-1".to_owned(), marked)];
+    let not_found = error_status(404, "NotFound", "pods \"w-1\" not found");
     let (outcome, (method, path, body)) = tokio::join!(
         act::mark(client, "shop", &marks),
-        answer(server, StatusCode::NOT_FOUND, gone)
+        answer(server, StatusCode::NOT_FOUND, not_found)
     );
-    outcome.expect("a pod that is gone needs no mark");
+    outcome.expect("a pod that no longer exists is skipped");
     assert_eq!(
         (method.as_str(), path.split('?').next()),
         ("PATCH", Some("/api/v1/namespaces/shop/pods/w-1"))
@@ -155,8 +154,8 @@ async fn a_mark_is_one_annotation_and_nothing_else(#[case] on: bool, #[case] val
 }
 
 #[tokio::test]
-async fn an_event_carries_the_sentence_and_is_of_its_own() {
-    let (client, server) = scripted();
+async fn event_is_a_separate_object_with_the_message() {
+    let (client, server) = scripted_server();
     let note = EventNote {
         pool: Key::new("shop", "filters"),
         uid: "uid".to_owned(),

@@ -1,12 +1,11 @@
-//! The endpoint against a real Redis: the push, the poll, and every way in which Redis can be away.
+//! The endpoint against a real Redis: notifications, polls, and each way in which Redis can be unavailable.
 
 use crate::stage::{Stage, pool_with, scales, target};
 use api::Key;
 use decide::Metric;
 use decide::victims::DrainState;
 use protocol::{Keys, Registration, Take, register, take};
-use queues::Queue;
-use queues::QueueSystem;
+use queues::{Queue, QueueSystem};
 use redis::Commands;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -18,51 +17,54 @@ use workerpool_operator::observe::{Address, PollResult};
 const LONG: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(100);
 
-struct Eye {
+/// A running endpoint.
+struct Endpoint {
     commands: UnboundedSender<Command>,
-    facts: UnboundedReceiver<PollResult>,
+    results: UnboundedReceiver<PollResult>,
 }
 
-impl Eye {
-    fn on(url: &str) -> Self {
+impl Endpoint {
+    fn start(url: &str) -> Self {
         let (commands, inbox) = unbounded_channel();
-        let (deliver, facts) = unbounded_channel();
+        let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
             Address::new(url, "default", false),
             inbox,
-            move |looks| {
-                for look in looks {
-                    let _ = deliver.send(look);
+            move |polled| {
+                for result in polled {
+                    let _ = deliver.send(result);
                 }
             },
         ));
-        Self { commands, facts }
+        Self { commands, results }
     }
 
     fn watch(&self, pool: &str, system: QueueSystem, interval: Duration) {
         let queue = Queue::new("tasks", system);
         let key = Key::new("default", pool);
-        self.commands
-            .send(Command::Watch(key, vec![queue], interval))
-            .expect("the endpoint runs");
+        self.send(Command::Watch(key, vec![queue], interval));
+    }
+
+    fn send(&self, command: Command) {
+        self.commands.send(command).expect("the endpoint runs");
     }
 
     async fn next(&mut self) -> PollResult {
-        tokio::time::timeout(Duration::from_secs(10), self.facts.recv())
+        tokio::time::timeout(Duration::from_secs(10), self.results.recv())
             .await
-            .expect("a look")
-            .expect("an endpoint")
+            .expect("a poll within 10 s")
+            .expect("the endpoint runs")
     }
 
-    /// The next look that is as wanted; those before it are passed over.
-    async fn until(&mut self, wanted: impl Fn(&PollResult) -> bool) -> PollResult {
-        let end = Instant::now() + Duration::from_secs(20);
+    /// The first poll result that `matches`; those before it are skipped.
+    async fn until(&mut self, matches: impl Fn(&PollResult) -> bool) -> PollResult {
+        let deadline = Instant::now() + Duration::from_secs(20);
         loop {
-            let facts = self.next().await;
-            if wanted(&facts) {
-                return facts;
+            let result = self.next().await;
+            if matches(&result) {
+                return result;
             }
-            assert!(Instant::now() < end, "the last look was {facts:?}");
+            assert!(Instant::now() < deadline, "the last poll: {result:?}");
         }
     }
 }
@@ -75,151 +77,150 @@ fn push(server: &RedisServer) {
 }
 
 #[tokio::test]
-async fn a_push_is_heard_without_waiting_for_the_interval() {
+async fn push_notifies_without_waiting_for_the_interval() {
     let server = RedisServer::start();
-    let mut eye = Eye::on(&server.url());
-    eye.watch("a", QueueSystem::WorkerPool, LONG);
-    assert_eq!(eye.next().await.queues[0].ready, Metric::Known(0));
-    for wanted in 1..=3 {
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::WorkerPool, LONG);
+    assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
+    for expected in 1..=3 {
         push(&server);
-        let look = eye.next().await;
+        let result = endpoint.next().await;
         assert_eq!(
-            (look.queues[0].ready, look.notified_at.is_some()),
-            (Metric::Known(wanted), true)
+            (result.queues[0].ready, result.notified_at.is_some()),
+            (Metric::Known(expected), true)
         );
-        assert_eq!(look.queues[0].oldest_at, Metric::Known(5));
+        assert_eq!(result.queues[0].oldest_at, Metric::Known(5));
     }
 }
 
 #[tokio::test]
-async fn a_worker_that_is_told_to_drain_is_seen_to_do_so_and_to_go_on() {
+async fn worker_drains_on_request_and_continues() {
     let server = RedisServer::start();
-    let (mut eye, keys) = (Eye::on(&server.url()), Keys::new("tasks"));
-    eye.watch("a", QueueSystem::WorkerPool, LONG);
-    let said = Registration {
+    let mut endpoint = Endpoint::start(&server.url());
+    let keys = Keys::new("tasks");
+    endpoint.watch("a", QueueSystem::WorkerPool, LONG);
+    let registration = Registration {
         name: "w".into(),
         pod: "pod".into(),
         host: "h".into(),
         version: "1".into(),
     };
-    let id = register(&keys, &said)
+    let id = register(&keys, &registration)
         .run_blocking(&mut server.connect())
         .expect("an id");
-    eye.next().await;
-    let ask = |drain| Command::Drain(Key::new("default", "a"), vec![(0, id.clone())], drain);
-    eye.commands.send(ask(true)).expect("the endpoint runs");
-    let asked = eye.next().await;
-    let worker = asked.workers.first().expect("a worker");
+    endpoint.next().await;
+    let request = |drain| Command::Drain(Key::new("default", "a"), vec![(0, id.clone())], drain);
+    endpoint.send(request(true));
+    let requested = endpoint.next().await;
+    let worker = requested.workers.first().expect("a worker");
     assert_eq!(
         (worker.pod.as_deref(), worker.busy, worker.drain),
         (Some("pod"), false, DrainState::Requested)
     );
-    assert_eq!(asked.queues[0].live, Metric::Known(0));
-    // It tries to claim, and is told.
+    assert_eq!(requested.queues[0].live, Metric::Known(0));
+    // The worker learns of the request when it next claims a task.
     tokio::time::sleep(Duration::from_millis(2)).await;
-    let taken = take(&keys, &id, 0)
+    let claim = take(&keys, &id, 0)
         .run_blocking(&mut server.connect())
         .expect("an answer");
     assert_eq!(
-        taken,
+        claim,
         Take::Nothing {
             held: 0,
             drain: true
         }
     );
-    eye.commands
-        .send(Command::Look(Key::new("default", "a")))
-        .expect("the endpoint runs");
-    assert_eq!(eye.next().await.workers[0].drain, DrainState::Drained);
-    eye.commands.send(ask(false)).expect("the endpoint runs");
-    let goes_on = eye.next().await;
+    endpoint.send(Command::Poll(Key::new("default", "a")));
+    assert_eq!(endpoint.next().await.workers[0].drain, DrainState::Drained);
+    endpoint.send(request(false));
+    let resumed = endpoint.next().await;
     assert_eq!(
-        (goes_on.workers[0].drain, goes_on.queues[0].live),
+        (resumed.workers[0].drain, resumed.queues[0].live),
         (DrainState::None, Metric::Known(1))
     );
 }
 
-/// A worker that has taken a task and died; `others` live.
-fn death(server: &RedisServer, others: bool) {
-    let (mut redis, keys) = (server.connect(), Keys::new("tasks"));
+/// Registers a worker that claims a task and then loses its lease; with `others`, another worker is live.
+fn lose_worker(server: &RedisServer, others: bool) {
+    let mut redis = server.connect();
+    let keys = Keys::new("tasks");
     let mut worker = |name: &str| {
-        let (name, host) = (name.to_owned(), "h".to_owned());
-        let said = Registration {
-            pod: name.clone(),
-            name,
-            host,
+        let registration = Registration {
+            pod: name.into(),
+            name: name.into(),
+            host: "h".into(),
             version: "1".into(),
         };
-        register(&keys, &said)
+        register(&keys, &registration)
             .run_blocking(&mut redis)
             .expect("an id")
     };
-    let dead = worker("dead");
+    let lost = worker("lost");
     if others {
         worker("other");
     }
     push(server);
-    take(&keys, &dead, 0)
+    take(&keys, &lost, 0)
         .run_blocking(&mut redis)
         .expect("a task");
-    let _: () = redis.del(keys.worker(&dead)).expect("its lease");
+    let _: () = redis.del(keys.worker(&lost)).expect("its lease");
 }
 
 #[tokio::test]
-async fn what_the_last_worker_held_when_it_was_killed_is_ready_again_and_wakes_a_pool_of_none() {
+async fn last_killed_workers_tasks_scale_from_zero() {
     let server = RedisServer::start();
-    let mut eye = Eye::on(&server.url());
-    death(&server, false);
-    // A worker that looked for the dead just before it died has the first turn.
+    let mut endpoint = Endpoint::start(&server.url());
+    lose_worker(&server, false);
+    // A worker searched for lost workers just before it died, so the operator waits.
     let _: () = server
         .connect()
         .pset_ex("wp:{tasks}:reaper", 1, 300)
-        .expect("its turn");
-    eye.watch("a", QueueSystem::WorkerPool, SHORT);
-    let first = eye.next().await;
+        .expect("the reaper lock");
+    endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
+    let first = endpoint.next().await;
     assert_eq!(
         (first.queues[0].ready, first.queues[0].in_flight),
         (Metric::Known(0), Metric::Known(1))
     );
-    let rescued = eye
-        .until(|look| look.queues[0].ready == Metric::Known(1))
+    let rescued = endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(1))
         .await;
     assert_eq!(
         (rescued.queues[0].in_flight, rescued.queues[0].live),
         (Metric::Known(0), Metric::Known(0))
     );
     let mut redis = server.connect();
-    let (dead, attempts): (i64, i64) = redis::pipe()
+    let (workers, attempts): (i64, i64) = redis::pipe()
         .scard("wp:{tasks}:workers")
         .hget("wp:{tasks}:attempts", "1")
         .query(&mut redis)
         .expect("an answer");
-    assert_eq!((dead, attempts), (0, 1));
+    assert_eq!((workers, attempts), (0, 1));
     let mut stage = Stage::with(&pool_with(&json!({"minReplicas": 0})), Some(target(0)));
     assert_eq!(scales(&stage.look(rescued.queues[0])), [1]);
 }
 
 #[tokio::test]
-async fn while_workers_look_for_the_dead_themselves_the_operator_leaves_it_to_them() {
+async fn operator_leaves_lost_workers_to_live_workers() {
     let server = RedisServer::start();
-    let mut eye = Eye::on(&server.url());
-    death(&server, true);
+    let mut endpoint = Endpoint::start(&server.url());
+    lose_worker(&server, true);
     let _: () = server
         .connect()
         .pset_ex("wp:{tasks}:reaper", 1, 450)
-        .expect("a worker's turn");
-    eye.watch("a", QueueSystem::WorkerPool, SHORT);
+        .expect("the reaper lock");
+    endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     for _ in 0..3 {
-        assert_eq!(eye.next().await.queues[0].in_flight, Metric::Known(1));
+        assert_eq!(endpoint.next().await.queues[0].in_flight, Metric::Known(1));
     }
 }
 
 #[tokio::test]
-async fn heartbeats_and_counters_wake_nobody_and_a_storm_is_a_few_reads() {
+async fn heartbeats_do_not_notify_and_bursts_cost_few_polls() {
     let server = RedisServer::start();
-    let mut eye = Eye::on(&server.url());
-    eye.watch("a", QueueSystem::WorkerPool, LONG);
-    eye.next().await;
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::WorkerPool, LONG);
+    endpoint.next().await;
     let mut redis = server.connect();
     for _ in 0..100 {
         let _: () = redis
@@ -233,25 +234,27 @@ async fn heartbeats_and_counters_wake_nobody_and_a_storm_is_a_few_reads() {
     for _ in 0..3000 {
         push(&server);
     }
-    let storm = start.elapsed();
-    eye.until(|look| look.queues[0].ready == Metric::Known(3000))
+    let burst = start.elapsed();
+    endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(3000))
         .await;
-    let mut looks = 1;
-    while eye.facts.try_recv().is_ok() {
-        looks += 1;
+    let mut polls = 1;
+    while endpoint.results.try_recv().is_ok() {
+        polls += 1;
     }
-    // One per 10 ms at most; those that were passed over came within the storm.
-    assert!(looks < 10, "{looks} looks after a storm of {storm:?}");
+    // At most one poll per 10 ms; the skipped ones came during the burst.
+    assert!(polls < 10, "{polls} polls after a burst of {burst:?}");
 }
 
 #[tokio::test]
-async fn an_emptied_redis_and_a_forgotten_script_are_noticed() {
+async fn flushed_data_and_flushed_scripts_are_noticed() {
     let server = RedisServer::start();
-    let mut eye = Eye::on(&server.url());
-    eye.watch("a", QueueSystem::WorkerPool, LONG);
-    eye.next().await;
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::WorkerPool, LONG);
+    endpoint.next().await;
     push(&server);
-    eye.until(|look| look.queues[0].ready == Metric::Known(1))
+    endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(1))
         .await;
     redis::cmd("SCRIPT")
         .arg("FLUSH")
@@ -260,95 +263,110 @@ async fn an_emptied_redis_and_a_forgotten_script_are_noticed() {
     redis::cmd("FLUSHALL")
         .exec(&mut server.connect())
         .expect("flush");
-    eye.until(|look| look.queues[0].ready == Metric::Known(0))
+    endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(0))
         .await;
     push(&server);
-    eye.until(|look| look.queues[0].ready == Metric::Known(1))
+    endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(1))
         .await;
 }
 
 #[tokio::test]
-async fn a_key_of_the_wrong_type_is_missing_and_named() {
+async fn wrong_key_type_makes_the_metric_unavailable() {
     let server = RedisServer::start();
     let _: () = server
         .connect()
         .set("wp:{tasks}:ready", "oops")
         .expect("a string");
-    let mut eye = Eye::on(&server.url());
-    eye.watch("a", QueueSystem::WorkerPool, SHORT);
-    let look = eye.next().await;
-    assert_eq!(look.queues[0].ready, Metric::Unavailable);
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
+    let result = endpoint.next().await;
+    assert_eq!(result.queues[0].ready, Metric::Unavailable);
     assert!(
-        look.unavailable_reason
-            .expect("a sentence")
+        result
+            .unavailable_reason
+            .expect("a reason")
             .contains("wp:{tasks}:ready")
     );
 }
 
 #[tokio::test]
-async fn where_redis_is_away_the_facts_are_missing_and_when_it_is_back_they_are_there() {
+async fn metrics_are_unavailable_only_while_redis_is_down() {
     let mut server = RedisServer::start();
-    let mut eye = Eye::on(&server.url());
-    eye.watch("a", QueueSystem::WorkerPool, LONG);
-    eye.next().await;
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::WorkerPool, LONG);
+    endpoint.next().await;
     server.stop();
-    let gone = eye.until(|look| look.unavailable_reason.is_some()).await;
+    let unavailable = endpoint
+        .until(|result| result.unavailable_reason.is_some())
+        .await;
     assert_eq!(
-        gone.queues[0].ready,
+        unavailable.queues[0].ready,
         Metric::Unavailable,
-        "at once, not at the next poll"
+        "at once, not at the next interval"
     );
     assert!(
-        gone.unavailable_reason
-            .expect("a sentence")
+        unavailable
+            .unavailable_reason
+            .expect("a reason")
             .contains("does not answer")
     );
     server.restart();
-    eye.until(|look| look.queues[0].ready == Metric::Known(0))
+    endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(0))
         .await;
     push(&server);
-    let look = eye
-        .until(|look| look.queues[0].ready == Metric::Known(1))
+    let result = endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(1))
         .await;
     assert!(
-        look.notified_at.is_some(),
-        "the push works on the new connection too"
+        result.notified_at.is_some(),
+        "notifications work on the new connection too"
     );
 }
 
 #[tokio::test]
-async fn a_silent_redis_has_a_deadline_and_stalls_no_other() {
-    let (silent, lively) = (RedisServer::start(), RedisServer::start());
-    let (mut one, mut other) = (Eye::on(&silent.url()), Eye::on(&lively.url()));
-    one.watch("a", QueueSystem::WorkerPool, SHORT);
-    other.watch("b", QueueSystem::WorkerPool, SHORT);
-    one.next().await;
-    other.next().await;
+async fn unresponsive_redis_times_out_and_delays_no_other() {
+    let paused_redis = RedisServer::start();
+    let live_redis = RedisServer::start();
+    let mut paused = Endpoint::start(&paused_redis.url());
+    let mut live = Endpoint::start(&live_redis.url());
+    paused.watch("a", QueueSystem::WorkerPool, SHORT);
+    live.watch("b", QueueSystem::WorkerPool, SHORT);
+    paused.next().await;
+    live.next().await;
     redis::cmd("CLIENT")
         .arg(&["PAUSE", "4000", "ALL"])
-        .exec(&mut silent.connect())
+        .exec(&mut paused_redis.connect())
         .expect("a pause");
     let start = Instant::now();
-    let gone = one.until(|look| look.unavailable_reason.is_some()).await;
+    let unavailable = paused
+        .until(|result| result.unavailable_reason.is_some())
+        .await;
     assert!(
-        gone.unavailable_reason
-            .expect("a sentence")
+        unavailable
+            .unavailable_reason
+            .expect("a reason")
             .contains("no answer within 1 s")
     );
-    let (mut looks, mut longest, mut last) = (0, Duration::ZERO, Instant::now());
+    let mut polls = 0;
+    let mut longest = Duration::ZERO;
+    let mut last = Instant::now();
     while start.elapsed() < Duration::from_secs(2) {
-        other.next().await;
-        (looks, longest, last) = (looks + 1, longest.max(last.elapsed()), Instant::now());
+        live.next().await;
+        polls += 1;
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
     }
-    assert!(
-        looks > 10,
-        "{looks} looks, the longest wait was {longest:?}"
-    );
-    one.until(|look| look.unavailable_reason.is_none()).await;
+    assert!(polls > 10, "{polls} polls, the longest gap was {longest:?}");
+    paused
+        .until(|result| result.unavailable_reason.is_none())
+        .await;
 }
 
 #[tokio::test]
-async fn without_the_right_to_track_the_poll_does_it() {
+async fn polls_without_permission_for_client_tracking() {
     let server = RedisServer::start();
     let rules = [
         "ACL",
@@ -364,57 +382,60 @@ async fn without_the_right_to_track_the_poll_does_it() {
         .arg(&rules[1..])
         .exec(&mut server.connect())
         .expect("a user");
-    let mut eye = Eye::on(&server.url().replace("redis://", "redis://poller:secret@"));
-    eye.watch("a", QueueSystem::WorkerPool, SHORT);
-    eye.until(|look| look.queues[0].ready == Metric::Known(0))
+    let mut endpoint = Endpoint::start(&server.url().replace("redis://", "redis://poller:secret@"));
+    endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
+    endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(0))
         .await;
     push(&server);
-    let look = eye
-        .until(|look| look.queues[0].ready == Metric::Known(1))
+    let result = endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(1))
         .await;
-    assert!(look.notified_at.is_none());
+    assert!(result.notified_at.is_none());
 }
 
 #[tokio::test]
-async fn a_refused_password_is_said_and_not_shown() {
+async fn rejected_password_is_reported_and_not_printed() {
     let server = RedisServer::start();
-    let mut eye = Eye::on(&server.url().replace("redis://", "redis://default:canary@"));
+    let mut endpoint =
+        Endpoint::start(&server.url().replace("redis://", "redis://default:canary@"));
     redis::cmd("CONFIG")
         .arg(&["SET", "requirepass", "other"])
         .exec(&mut server.connect())
         .expect("a password");
-    eye.watch("a", QueueSystem::WorkerPool, SHORT);
-    let look = eye.until(|look| look.unavailable_reason.is_some()).await;
+    endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
+    let result = endpoint
+        .until(|result| result.unavailable_reason.is_some())
+        .await;
     assert!(
-        look.unavailable_reason
-            .is_some_and(|sentence| !sentence.contains("canary"))
+        result
+            .unavailable_reason
+            .is_some_and(|reason| !reason.contains("canary"))
     );
 }
 
 #[tokio::test]
-async fn a_plain_list_and_a_pool_that_goes() {
+async fn polls_a_plain_list_and_stops_after_unwatch() {
     let server = RedisServer::start();
-    let mut eye = Eye::on(&server.url());
-    eye.watch("a", QueueSystem::List, LONG);
-    assert_eq!(eye.next().await.queues[0].ready, Metric::Known(0));
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::List, LONG);
+    assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
     let _: i64 = server
         .connect()
         .rpush("tasks", &["x", "y"])
         .expect("a push");
-    let look = eye.next().await;
+    let result = endpoint.next().await;
     assert_eq!(
-        (look.queues[0].ready, look.queues[0].busy),
+        (result.queues[0].ready, result.queues[0].busy),
         (Metric::Known(2), Metric::Unsupported)
     );
-    eye.commands
-        .send(Command::Forget(Key::new("default", "a")))
-        .expect("the endpoint runs");
-    eye.watch("b", QueueSystem::List, LONG);
-    assert_eq!(&*eye.next().await.pool.name, "b");
+    endpoint.send(Command::Unwatch(Key::new("default", "a")));
+    endpoint.watch("b", QueueSystem::List, LONG);
+    assert_eq!(&*endpoint.next().await.pool.name, "b");
     let _: i64 = server.connect().rpush("tasks", "z").expect("a push");
     assert_eq!(
-        &*eye.next().await.pool.name,
+        &*endpoint.next().await.pool.name,
         "b",
-        "nobody looks for the pool that went"
+        "the unwatched pool is not polled"
     );
 }

@@ -1,5 +1,5 @@
-//! The layout that a reader relies on: who may depend on whom, small files that say what they are, one declaration
-//! for each main term, and a true map.
+//! The layout of the code: the dependencies between packages, small files that open with a description, one
+//! declaration of each main term, and a correct map.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::root;
 
-/// Which packages of the workspace a package may depend on, outside of tests. Cargo enforces the rest: what is not a
-/// dependency cannot be named.
+/// The packages of the workspace that each package may depend on, outside of tests. Cargo enforces the rest: code can
+/// only use a declared dependency.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("decide", &[]),
     ("protocol", &[]),
@@ -47,7 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Files longer than this are about more than one thing.
+/// A longer file has more than one topic.
 const MAX_LINES: usize = 500;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -61,11 +61,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
             vec![path]
         }
     });
-    all.filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+    all.filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .collect()
 }
 
-/// Path below the root and text of each source file.
+/// The text of each source file by its path below the root.
 fn sources(folders: &[&str]) -> BTreeMap<String, String> {
     let all = folders
         .iter()
@@ -100,27 +100,27 @@ fn packages_depend_only_on_lower_ranks() {
         let package = packages.iter().find(|package| package["name"] == *name);
         let package = package.unwrap_or_else(|| panic!("no package {name}"));
         let dependencies = package["dependencies"].as_array().expect("dependencies");
-        let ours: BTreeSet<&str> = dependencies
+        let workspace: BTreeSet<&str> = dependencies
             .iter()
-            .filter(|it| it["kind"].is_null() && it["path"].is_string())
-            .map(|it| it["name"].as_str().expect("a name"))
+            .filter(|dependency| dependency["kind"].is_null() && dependency["path"].is_string())
+            .map(|dependency| dependency["name"].as_str().expect("a name"))
             .collect();
-        for used in &ours {
+        for used in &workspace {
             assert!(allowed.contains(used), "{name} must not depend on {used}");
         }
         if *name == "decide" {
-            let required = dependencies
-                .iter()
-                .filter(|it| it["kind"].is_null() && it["optional"] == false);
-            assert_eq!(required.count(), 0, "decide has no dependency");
+            let required = dependencies.iter().filter(|dependency| {
+                dependency["kind"].is_null() && dependency["optional"] == false
+            });
+            assert_eq!(required.count(), 0, "decide must have no dependencies");
         }
     }
 }
 
 #[test]
-fn files_say_what_they_are_and_stay_small() {
+fn files_open_with_a_description_and_stay_small() {
     for (name, text) in sources(&["src", "crates", "tests", "benches"]) {
-        assert!(text.starts_with("//! "), "{name} does not open with //!");
+        assert!(text.starts_with("//! "), "{name} must open with //!");
         let lines = text.lines().count();
         assert!(
             lines <= MAX_LINES,
@@ -136,12 +136,12 @@ fn main_terms_are_declared_once() {
         let declares = |line: &str| {
             ["struct", "enum", "type"].iter().any(|kind| {
                 let after = line.split_once(&format!("{kind} {term}"));
-                after.is_some_and(|(_, it)| {
-                    !it.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+                after.is_some_and(|(_, rest)| {
+                    !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
                 })
             })
         };
-        let places: Vec<&str> = sources
+        let files: Vec<&str> = sources
             .iter()
             .flat_map(|(name, text)| {
                 text.lines()
@@ -149,19 +149,19 @@ fn main_terms_are_declared_once() {
                     .map(move |_| name.as_str())
             })
             .collect();
-        assert_eq!(places.len(), 1, "{term} is declared in {places:?}");
+        assert_eq!(files.len(), 1, "{term} is declared in {files:?}");
     }
 }
 
 #[test]
-fn map_is_true_and_complete() {
+fn map_is_correct_and_complete() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let named = map.split('`').skip(1).step_by(2);
     let mut paths = BTreeSet::new();
     for name in named.filter(|name| name.contains('/') && !name.starts_with('/') && !name.contains([' ', '<', ':', '*'])) {
         assert!(
             root().join(name).exists(),
-            "ARCHITECTURE.md names {name}, which is not there"
+            "ARCHITECTURE.md names {name}, which does not exist"
         );
         paths.insert(name.trim_end_matches('/').to_owned());
     }

@@ -1,16 +1,13 @@
-//! The pages for those who come from an HPA or from KEDA: each pair of objects means the same, and every WorkerPool
-//! on any page can work.
+//! The documentation: on the pages about migration from HPA and KEDA each pair of objects behaves the same, and every
+//! WorkerPool on any page is valid.
 
 use api::{BehaviorSpec, ScheduleSpec, ScheduledSpec, WorkerPool};
 use decide::{PoolSpec, UnknownAction};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use testkit::root;
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The YAML blocks of a page that are whole objects.
+/// The YAML blocks of a page that are Kubernetes objects.
 fn objects(page: &Path) -> Vec<Value> {
     let text =
         std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
@@ -27,41 +24,43 @@ fn objects(page: &Path) -> Vec<Value> {
         .collect()
 }
 
-fn wishes(object: &Value) -> PoolSpec {
+/// The resolved spec of a WorkerPool.
+fn spec_of(object: &Value) -> PoolSpec {
     let pool: WorkerPool = serde_json::from_value(object.clone()).expect("a WorkerPool");
     ScheduledSpec::new(&pool)
-        .unwrap_or_else(|refusal| panic!("{refusal}\n{object:#}"))
+        .unwrap_or_else(|error| panic!("{error}\n{object:#}"))
         .pool()
         .clone()
 }
 
-/// What a WorkerPool must want to scale as `spec` of the field `name` does.
-fn number(spec: &Value, name: &str, default: i32) -> i32 {
+/// The integer field `name` of `spec`.
+fn integer(spec: &Value, name: &str, default: i32) -> i32 {
     spec[name]
         .as_i64()
         .map_or(default, |n| i32::try_from(n).expect("small"))
 }
 
 fn behavior(spec: &Value) -> Option<BehaviorSpec> {
-    (!spec.is_null()).then(|| serde_json::from_value(spec.clone()).expect("HPA's behavior is ours"))
+    (!spec.is_null())
+        .then(|| serde_json::from_value(spec.clone()).expect("a WorkerPool takes HPA's behavior"))
 }
 
-/// The same wishes but for what only one of the two can say.
-fn same_behavior(theirs: Option<BehaviorSpec>, ours: &Value) {
-    let spec = theirs.unwrap_or_default();
-    let alone = json!({
+/// Asserts that `pool` resolves to this behavior.
+fn assert_behavior(behavior: Option<BehaviorSpec>, pool: &Value) {
+    let behavior = behavior.unwrap_or_default();
+    let minimal = json!({
         "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "x"},
-        "spec": {"scaleTargetRef": {"name": "x"}, "redis": {"address": "redis://x"}, "queues": [{"name": "x"}], "behavior": spec},
+        "spec": {"scaleTargetRef": {"name": "x"}, "redis": {"address": "redis://x"}, "queues": [{"name": "x"}], "behavior": behavior},
     });
-    assert_eq!(wishes(&alone).behavior, wishes(ours).behavior);
+    assert_eq!(spec_of(&minimal).behavior, spec_of(pool).behavior);
 }
 
 #[test]
-fn an_hpa_and_the_pool_beside_it_want_the_same() {
+fn hpa_and_its_pool_behave_the_same() {
     let objects = objects(&root().join("docs/from-hpa.md"));
     assert_eq!(objects.len(), 4, "two pairs");
     for pair in objects.chunks(2) {
-        let (hpa, pool) = (&pair[0]["spec"], wishes(&pair[1]));
+        let (hpa, pool) = (&pair[0]["spec"], spec_of(&pair[1]));
         assert_eq!(
             (pair[0]["kind"].as_str(), pair[1]["kind"].as_str()),
             (Some("HorizontalPodAutoscaler"), Some("WorkerPool"))
@@ -69,22 +68,25 @@ fn an_hpa_and_the_pool_beside_it_want_the_same() {
         assert_eq!(hpa["scaleTargetRef"], pair[1]["spec"]["scaleTargetRef"]);
         assert_eq!(
             (pool.min, pool.max),
-            (number(hpa, "minReplicas", 1), number(hpa, "maxReplicas", 0))
+            (
+                integer(hpa, "minReplicas", 1),
+                integer(hpa, "maxReplicas", 0)
+            )
         );
         let average = hpa["metrics"][0]["external"]["target"]["averageValue"]
             .as_str()
             .expect("AverageValue");
         assert_eq!(pool.rules[0].target.tasks_per_worker, average.parse().ok());
-        same_behavior(behavior(&hpa["behavior"]), &pair[1]);
+        assert_behavior(behavior(&hpa["behavior"]), &pair[1]);
     }
 }
 
 #[test]
-fn a_scaled_object_and_the_pool_beside_it_want_the_same() {
+fn scaled_object_and_its_pool_behave_the_same() {
     let objects = objects(&root().join("docs/from-keda.md"));
     assert_eq!(objects.len(), 6, "three pairs");
     for pair in objects.chunks(2) {
-        let (scaled, pool) = (&pair[0]["spec"], wishes(&pair[1]));
+        let (scaled, pool) = (&pair[0]["spec"], spec_of(&pair[1]));
         assert_eq!(
             (pair[0]["kind"].as_str(), pair[1]["kind"].as_str()),
             (Some("ScaledObject"), Some("WorkerPool"))
@@ -92,8 +94,8 @@ fn a_scaled_object_and_the_pool_beside_it_want_the_same() {
         assert_eq!(
             (pool.min, pool.max),
             (
-                number(scaled, "minReplicaCount", 0),
-                number(scaled, "maxReplicaCount", 100)
+                integer(scaled, "minReplicaCount", 0),
+                integer(scaled, "maxReplicaCount", 100)
             )
         );
         let redis = &scaled["triggers"][0]["metadata"];
@@ -102,34 +104,34 @@ fn a_scaled_object_and_the_pool_beside_it_want_the_same() {
             redis["listLength"].as_str().and_then(|n| n.parse().ok())
         );
         assert_eq!(redis["listName"], pair[1]["spec"]["queues"][0]["name"]);
-        let theirs = behavior(&scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]);
-        match theirs {
+        let expected = behavior(&scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]);
+        match expected {
             None => assert_eq!(
                 pool.behavior, None,
-                "quicker than KEDA, and the page says so"
+                "faster than KEDA, as the page explains"
             ),
-            theirs => same_behavior(theirs, &pair[1]),
+            expected => assert_behavior(expected, &pair[1]),
         }
         let fallback = &scaled["fallback"]["replicas"];
-        let expected = fallback.as_i64().map_or(UnknownAction::Hold, |n| {
+        let unknown_action = fallback.as_i64().map_or(UnknownAction::Hold, |n| {
             UnknownAction::Fallback(i32::try_from(n).expect("small"))
         });
-        assert_eq!(pool.unknown_action, expected);
+        assert_eq!(pool.unknown_action, unknown_action);
         if let Some(cron) = scaled["triggers"]
             .get(1)
             .map(|trigger| &trigger["metadata"])
         {
-            let ours: ScheduleSpec =
+            let schedule: ScheduleSpec =
                 serde_json::from_value(pair[1]["spec"]["schedules"][0].clone())
                     .expect("a schedule");
-            assert_eq!(cron["start"].as_str(), Some(ours.cron.as_str()));
-            assert_eq!(cron["timezone"].as_str(), Some(ours.timezone.as_str()));
+            assert_eq!(cron["start"].as_str(), Some(schedule.cron.as_str()));
+            assert_eq!(cron["timezone"].as_str(), Some(schedule.timezone.as_str()));
             assert_eq!(
                 cron["desiredReplicas"].as_str(),
-                Some(ours.min_replicas.to_string().as_str())
+                Some(schedule.min_replicas.to_string().as_str())
             );
             assert_eq!(
-                (cron["end"].as_str(), ours.duration.to_string()),
+                (cron["end"].as_str(), schedule.duration.to_string()),
                 (Some("50 10 * * 5"), "2h".to_owned())
             );
         }
@@ -137,20 +139,20 @@ fn a_scaled_object_and_the_pool_beside_it_want_the_same() {
 }
 
 #[test]
-fn every_pool_on_every_page_can_work() {
+fn every_documented_pool_is_valid() {
     let docs = std::fs::read_dir(root().join("docs")).expect("docs");
     let mut pages: Vec<PathBuf> = docs.map(|entry| entry.expect("an entry").path()).collect();
     pages.push(root().join("README.md"));
     let mut pools = 0;
     for page in pages
         .iter()
-        .filter(|page| page.extension().is_some_and(|ending| ending == "md"))
+        .filter(|page| page.extension().is_some_and(|extension| extension == "md"))
     {
         for object in objects(page)
             .iter()
             .filter(|object| object["kind"] == "WorkerPool")
         {
-            wishes(object);
+            spec_of(object);
             pools += 1;
         }
     }

@@ -1,136 +1,141 @@
-//! The Grafana dashboard and the alert rules of the chart, as lists of queries over the operator's own metrics.
+//! The Grafana dashboard and the alert rules of the chart, generated from lists of queries over the operator's metrics.
 
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// One panel: its title, unit in Grafana's words, width of 24, what it shows, and its queries with their legends.
-pub struct Panel(
-    &'static str,
-    &'static str,
-    u8,
-    &'static str,
-    &'static [(&'static str, &'static str)],
-);
+/// A panel of the dashboard.
+pub struct Panel {
+    title: &'static str,
+    /// A unit id of Grafana.
+    unit: &'static str,
+    /// Of the dashboard's 24 columns.
+    width: u8,
+    description: &'static str,
+    /// Legends with their queries.
+    queries: &'static [(&'static str, &'static str)],
+}
 
-/// One alert: its name, for how long the query must hold, how bad it is, and what a person reads.
-pub struct Alert(
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-);
+/// An alert rule.
+pub struct Alert {
+    name: &'static str,
+    /// For how long the query must have a result before the alert fires.
+    hold: &'static str,
+    severity: &'static str,
+    summary: &'static str,
+    description: &'static str,
+    query: &'static str,
+}
 
-/// What the panels choose from by the variables of the dashboard.
-const CHOSEN: &str = r#"namespace=~"$namespace", name=~"$name""#;
+/// The label matchers for the pools selected in the dashboard; `SELECTED` stands for them in the queries.
+const SELECTED: &str = r#"namespace=~"$namespace", name=~"$name""#;
 
 pub const PANELS: &[Panel] = &[
-    Panel(
-        "Tasks waiting",
-        "short",
-        4,
-        "Tasks that a worker could take now, over the chosen pools.",
-        &[("", "sum(workerpool_ready_tasks{CHOSEN})")],
-    ),
-    Panel(
-        "Workers busy",
-        "percentunit",
-        4,
-        "Share of the live workers that hold a task.",
-        &[(
+    Panel {
+        title: "Tasks waiting",
+        unit: "short",
+        width: 4,
+        description: "Tasks that are ready for a worker, over the selected pools.",
+        queries: &[("", "sum(workerpool_ready_tasks{SELECTED})")],
+    },
+    Panel {
+        title: "Workers busy",
+        unit: "percentunit",
+        width: 4,
+        description: "Share of live workers that are running a task.",
+        queries: &[(
             "",
-            r#"sum(workerpool_workers{CHOSEN, state="busy"}) / sum(workerpool_workers{CHOSEN})"#,
+            r#"sum(workerpool_workers{SELECTED, state="busy"}) / sum(workerpool_workers{SELECTED})"#,
         )],
-    ),
-    Panel(
-        "Workers wanted",
-        "short",
-        4,
-        "What the operator wants, over the chosen pools.",
-        &[("", r#"sum(workerpool_replicas{CHOSEN, kind="desired"})"#)],
-    ),
-    Panel(
-        "Oldest wait",
-        "s",
-        4,
-        "How long the oldest task has waited.",
-        &[("", "max(workerpool_oldest_wait_seconds{CHOSEN})")],
-    ),
-    Panel(
-        "Pools without facts",
-        "short",
-        4,
-        "Pools whose queue could not be read at the last look: nothing is lowered there.",
-        &[("", "count(workerpool_queue_up{CHOSEN} == 0) or vector(0)")],
-    ),
-    Panel(
-        "Push to patch, p99",
-        "s",
-        4,
-        "From Redis's push to the answered patch of the scale, over the last hour.",
-        &[(
+    },
+    Panel {
+        title: "Desired replicas",
+        unit: "short",
+        width: 4,
+        description: "Replicas that the operator requests, over the selected pools.",
+        queries: &[("", r#"sum(workerpool_replicas{SELECTED, kind="desired"})"#)],
+    },
+    Panel {
+        title: "Oldest task",
+        unit: "s",
+        width: 4,
+        description: "How long the oldest waiting task has been in its queue.",
+        queries: &[("", "max(workerpool_oldest_wait_seconds{SELECTED})")],
+    },
+    Panel {
+        title: "Pools without metrics",
+        unit: "short",
+        width: 4,
+        description: "Pools whose queues could not be read at the last poll. The operator does not scale them down.",
+        queries: &[("", "count(workerpool_queue_up{SELECTED} == 0) or vector(0)")],
+    },
+    Panel {
+        title: "Scale latency, p99",
+        unit: "s",
+        width: 4,
+        description: "Time from the Redis notification to the API server's response to the scale patch, over the last hour.",
+        queries: &[(
             "",
             "histogram_quantile(0.99, sum by (le) (increase(workerpool_scale_latency_seconds_bucket[1h])))",
         )],
-    ),
-    Panel(
-        "Queue",
-        "short",
-        12,
-        "Tasks that wait and tasks that run.",
-        &[
+    },
+    Panel {
+        title: "Queue",
+        unit: "short",
+        width: 12,
+        description: "Tasks that wait and tasks that workers hold.",
+        queries: &[
             (
                 "{{namespace}}/{{name}} waiting",
-                "workerpool_ready_tasks{CHOSEN}",
+                "workerpool_ready_tasks{SELECTED}",
             ),
             (
                 "{{namespace}}/{{name}} running",
-                "workerpool_in_flight_tasks{CHOSEN}",
+                "workerpool_in_flight_tasks{SELECTED}",
             ),
         ],
-    ),
-    Panel(
-        "Workers",
-        "short",
-        12,
-        "What is wanted, what is there, and who is busy; between the least and the most.",
-        &[
+    },
+    Panel {
+        title: "Workers",
+        unit: "short",
+        width: 12,
+        description: "Desired and current replicas, their minimum and maximum, and the number of busy workers.",
+        queries: &[
             (
                 "{{namespace}}/{{name}} {{kind}}",
-                "workerpool_replicas{CHOSEN}",
+                "workerpool_replicas{SELECTED}",
             ),
             (
                 "{{namespace}}/{{name}} busy",
-                r#"workerpool_workers{CHOSEN, state="busy"}"#,
+                r#"workerpool_workers{SELECTED, state="busy"}"#,
             ),
         ],
-    ),
-    Panel(
-        "Wait of the oldest task",
-        "s",
-        12,
-        "It grows while nobody comes to take it.",
-        &[(
+    },
+    Panel {
+        title: "Wait time of the oldest task",
+        unit: "s",
+        width: 12,
+        description: "It grows while no worker claims the task.",
+        queries: &[(
             "{{namespace}}/{{name}}",
-            "workerpool_oldest_wait_seconds{CHOSEN}",
+            "workerpool_oldest_wait_seconds{SELECTED}",
         )],
-    ),
-    Panel(
-        "Decisions by reason",
-        "short",
-        12,
-        "How often each reason became the present one; docs/reasons.md has what they mean.",
-        &[(
+    },
+    Panel {
+        title: "Decisions by reason",
+        unit: "short",
+        width: 12,
+        description: "How often the decision changed to each reason; docs/reasons.md explains the reasons.",
+        queries: &[(
             "{{reason}}",
-            "sum by (reason) (increase(workerpool_decisions_total{CHOSEN}[$__rate_interval]))",
+            "sum by (reason) (increase(workerpool_decisions_total{SELECTED}[$__rate_interval]))",
         )],
-    ),
-    Panel(
-        "Push to patch",
-        "s",
-        12,
-        "From Redis's push to the answered patch of the scale.",
-        &[
+    },
+    Panel {
+        title: "Scale latency",
+        unit: "s",
+        width: 12,
+        description: "Time from the Redis notification to the API server's response to the scale patch.",
+        queries: &[
             (
                 "p50",
                 "histogram_quantile(0.5, sum by (le) (rate(workerpool_scale_latency_seconds_bucket[$__rate_interval])))",
@@ -140,13 +145,13 @@ pub const PANELS: &[Panel] = &[
                 "histogram_quantile(0.99, sum by (le) (rate(workerpool_scale_latency_seconds_bucket[$__rate_interval])))",
             ),
         ],
-    ),
-    Panel(
-        "Writes to the API server",
-        "ops",
-        12,
-        "Nothing is written where nothing changes.",
-        &[
+    },
+    Panel {
+        title: "Writes to the API server",
+        unit: "ops",
+        width: 12,
+        description: "The operator writes only on a change.",
+        queries: &[
             (
                 "scale {{result}}",
                 "sum by (result) (rate(workerpool_scale_writes_total[$__rate_interval]))",
@@ -160,183 +165,185 @@ pub const PANELS: &[Panel] = &[
                 "sum(rate(workerpool_events_total[$__rate_interval]))",
             ),
         ],
-    ),
-    Panel(
-        "Age of the facts",
-        "s",
-        12,
-        "How old the last look is.",
-        &[(
+    },
+    Panel {
+        title: "Age of the metrics",
+        unit: "s",
+        width: 12,
+        description: "Time since the last poll.",
+        queries: &[(
             "{{namespace}}/{{name}}",
-            "workerpool_metrics_age_seconds{CHOSEN}",
+            "workerpool_metrics_age_seconds{SELECTED}",
         )],
-    ),
-    Panel(
-        "Tasks unaccounted for",
-        "short",
-        12,
-        "Arrived less done, waiting, in flight and failed: zero while no task is lost.",
-        &[(
+    },
+    Panel {
+        title: "Tasks unaccounted for",
+        unit: "short",
+        width: 12,
+        description: "Tasks arrived minus those processed, ready, in flight and failed: zero while no task is lost.",
+        queries: &[(
             "{{namespace}}/{{name}}",
-            "workerpool_task_conservation_gap{CHOSEN}",
+            "workerpool_task_conservation_gap{SELECTED}",
         )],
-    ),
+    },
 ];
 
-pub const ALERTS: &[(Alert, &str)] = &[
-    (
-        Alert(
-            "WorkerPoolBlind",
-            "2m",
-            "warning",
-            "WorkerPool {{ $labels.namespace }}/{{ $labels.name }} cannot read its queue",
-            "Nothing is lowered without facts. `kubectl workerpool explain` says which fact is missing and why.",
-        ),
-        "workerpool_queue_up == 0",
-    ),
-    (
-        Alert(
-            "WorkerPoolAtMaximum",
-            "10m",
-            "warning",
-            "WorkerPool {{ $labels.namespace }}/{{ $labels.name }} is at maxReplicas and {{ $value }} tasks wait",
-            "Raise maxReplicas, or make the tasks shorter: `kubectl workerpool explain --why-not` tells what forbids more.",
-        ),
-        r#"workerpool_ready_tasks > 0 and on (namespace, name) workerpool_replicas{kind="desired"} >= ignoring (kind) workerpool_replicas{kind="max"}"#,
-    ),
-    (
-        Alert(
-            "WorkerPoolNotFollowed",
-            "10m",
-            "warning",
-            "WorkerPool {{ $labels.namespace }}/{{ $labels.name }} has not the workers that it wants",
-            "The number is written, and the pods do not come or go: quota, room on the nodes, or a rollout that hangs.",
-        ),
-        r#"workerpool_replicas{kind="desired"} != ignoring (kind) workerpool_replicas{kind="current"}"#,
-    ),
-    (
-        Alert(
-            "WorkerPoolNobodyWorks",
-            "5m",
-            "critical",
-            "WorkerPool {{ $labels.namespace }}/{{ $labels.name }}: {{ $value }} tasks wait and no worker is live",
-            "`kubectl workerpool check` names the first broken link.",
-        ),
-        "workerpool_ready_tasks > 0 and on (namespace, name) sum by (namespace, name) (workerpool_workers) == 0",
-    ),
-    (
-        Alert(
-            "WorkerPoolTasksLost",
-            "5m",
-            "critical",
-            "WorkerPool {{ $labels.namespace }}/{{ $labels.name }}: {{ $value }} tasks are unaccounted for",
-            "More tasks arrived than are done, waiting, in flight or failed: somebody deleted keys, or Redis lost what it had acknowledged.",
-        ),
-        "workerpool_task_conservation_gap > 0",
-    ),
-    (
-        Alert(
-            "WorkerPoolWritesFail",
-            "5m",
-            "critical",
-            "The operator's scale writes fail",
-            "Its rights, an admission webhook or the API server: the WorkerPool's own sentence names the error.",
-        ),
-        r#"increase(workerpool_scale_writes_total{result="error"}[5m]) > 0"#,
-    ),
-    (
-        Alert(
-            "WorkerPoolSlow",
-            "10m",
-            "warning",
-            "From push to patch takes {{ $value | humanizeDuration }} at p99",
-            "The API server or Redis answers slowly, or the operator has too little CPU.",
-        ),
-        "histogram_quantile(0.99, sum by (le) (rate(workerpool_scale_latency_seconds_bucket[10m]))) > 1",
-    ),
-    (
-        Alert(
-            "WorkerPoolOperatorGone",
-            "5m",
-            "critical",
-            "No WorkerPool operator is scraped",
-            "Nobody scales. `kubectl workerpool scale` works by hand all the same.",
-        ),
-        "absent(workerpool_status_writes_total)",
-    ),
+pub const ALERTS: &[Alert] = &[
+    Alert {
+        name: "WorkerPoolMetricsUnavailable",
+        hold: "2m",
+        severity: "warning",
+        summary: "WorkerPool {{ $labels.namespace }}/{{ $labels.name }} cannot read its queues",
+        description: "The operator does not scale down without metrics. `kubectl workerpool explain` names the unavailable metric and the cause.",
+        query: "workerpool_queue_up == 0",
+    },
+    Alert {
+        name: "WorkerPoolAtMaxReplicas",
+        hold: "10m",
+        severity: "warning",
+        summary: "WorkerPool {{ $labels.namespace }}/{{ $labels.name }} is at maxReplicas and {{ $value }} tasks wait",
+        description: "Raise maxReplicas, or make the tasks shorter. `kubectl workerpool explain --why-not` lists what prevents more workers.",
+        query: r#"workerpool_ready_tasks > 0 and on (namespace, name) workerpool_replicas{kind="desired"} >= ignoring (kind) workerpool_replicas{kind="max"}"#,
+    },
+    Alert {
+        name: "WorkerPoolReplicasMismatch",
+        hold: "10m",
+        severity: "warning",
+        summary: "WorkerPool {{ $labels.namespace }}/{{ $labels.name }} does not have its desired replicas",
+        description: "The scale is set, but pods are not created or removed. Check quotas, free capacity on the nodes, and rollouts.",
+        query: r#"workerpool_replicas{kind="desired"} != ignoring (kind) workerpool_replicas{kind="current"}"#,
+    },
+    Alert {
+        name: "WorkerPoolNoWorkers",
+        hold: "5m",
+        severity: "critical",
+        summary: "WorkerPool {{ $labels.namespace }}/{{ $labels.name }}: {{ $value }} tasks wait and no worker is live",
+        description: "`kubectl workerpool check` finds the first problem between Redis and the workers.",
+        query: "workerpool_ready_tasks > 0 and on (namespace, name) sum by (namespace, name) (workerpool_workers) == 0",
+    },
+    Alert {
+        name: "WorkerPoolTasksLost",
+        hold: "5m",
+        severity: "critical",
+        summary: "WorkerPool {{ $labels.namespace }}/{{ $labels.name }}: {{ $value }} tasks are unaccounted for",
+        description: "More tasks arrived than are processed, ready, in flight or failed: keys were deleted, or Redis lost acknowledged writes.",
+        query: "workerpool_task_conservation_gap > 0",
+    },
+    Alert {
+        name: "WorkerPoolScaleWritesFail",
+        hold: "5m",
+        severity: "critical",
+        summary: "The operator's scale writes fail",
+        description: "The cause may be RBAC, an admission webhook or the API server. The message in the WorkerPool's status has the error.",
+        query: r#"increase(workerpool_scale_writes_total{result="error"}[5m]) > 0"#,
+    },
+    Alert {
+        name: "WorkerPoolScaleLatencyHigh",
+        hold: "10m",
+        severity: "warning",
+        summary: "The scale latency is {{ $value | humanizeDuration }} at p99",
+        description: "The API server or Redis is slow, or the operator has too little CPU.",
+        query: "histogram_quantile(0.99, sum by (le) (rate(workerpool_scale_latency_seconds_bucket[10m]))) > 1",
+    },
+    Alert {
+        name: "WorkerPoolOperatorDown",
+        hold: "5m",
+        severity: "critical",
+        summary: "Prometheus scrapes no WorkerPool operator",
+        description: "No pool is scaled automatically. `kubectl workerpool scale` still works.",
+        query: "absent(workerpool_status_writes_total)",
+    },
 ];
 
-/// All queries, with the dashboard's variables filled in as Grafana does.
-#[allow(dead_code, reason = "only the test with a Prometheus asks them")]
+/// The queries of the panels and then of the alerts, with the dashboard's variables filled in as Grafana does.
 pub fn queries() -> Vec<String> {
     let panels = PANELS
         .iter()
-        .flat_map(|panel| panel.4)
-        .map(|(_, query)| (*query).to_owned());
-    let filled = |query: String| {
-        query
-            .replace("CHOSEN", r#"namespace=~".*", name=~".*""#)
-            .replace("$__rate_interval", "1m")
-    };
+        .flat_map(|panel| panel.queries)
+        .map(|(_, query)| *query);
+    let alerts = ALERTS.iter().map(|alert| alert.query);
     panels
-        .chain(ALERTS.iter().map(|(_, query)| (*query).to_owned()))
-        .map(filled)
+        .chain(alerts)
+        .map(|query| {
+            query
+                .replace("SELECTED", r#"namespace=~".*", name=~".*""#)
+                .replace("$__rate_interval", "1m")
+        })
         .collect()
 }
 
-/// The dashboard as Grafana reads it, from a file or its side-car.
+/// The dashboard as JSON that Grafana imports.
 pub fn dashboard() -> String {
-    let (mut x, mut y, mut row) = (0, 0, 4);
-    let panels: Vec<Value> = PANELS.iter().enumerate().map(|(id, Panel(title, unit, width, what, queries))| {
-        let (small, height) = (*width < 12, if *width < 12 { 4 } else { 8 });
-        if x + width > 24 || height != row {
-            (x, y, row) = (0, y + row, height);
+    let (mut x, mut y, mut row_height) = (0, 0, 4);
+    let mut panels = Vec::new();
+    for (index, panel) in PANELS.iter().enumerate() {
+        let height = if panel.width < 12 { 4 } else { 8 };
+        if x + panel.width > 24 || height != row_height {
+            x = 0;
+            y += row_height;
+            row_height = height;
         }
-        let at = json!({"x": x, "y": y, "w": width, "h": height});
-        x += width;
-        let targets: Vec<Value> = queries.iter().enumerate().map(|(i, (legend, query))| json!({
-            "refId": char::from(b'A' + u8::try_from(i).expect("few")).to_string(), "datasource": source(),
-            "expr": query.replace("CHOSEN", CHOSEN), "legendFormat": legend,
-        })).collect();
-        json!({
-            "id": id + 1, "type": if small { "stat" } else { "timeseries" }, "title": title, "description": what,
-            "datasource": source(), "gridPos": at, "targets": targets,
-            "fieldConfig": {"defaults": {"unit": unit, "min": 0, "noValue": "?", "custom": {"spanNulls": false, "fillOpacity": 10}}, "overrides": []},
-        })
-    }).collect();
-    let choice = |name: &str, query: &str| {
+        let position = json!({"x": x, "y": y, "w": panel.width, "h": height});
+        x += panel.width;
+        panels.push(panel_json(index + 1, panel, &position));
+    }
+    let variable = |name: &str, query: &str| {
         json!({
             "name": name, "type": "query", "datasource": source(), "query": {"query": query, "refId": name}, "refresh": 2,
             "includeAll": true, "allValue": ".*", "multi": true, "current": {"text": "All", "value": "$__all"},
         })
     };
-    let board = json!({
+    let dashboard = json!({
         "title": "WorkerPool", "uid": "workerpool", "schemaVersion": 39, "tags": ["workerpool"], "editable": true,
         "refresh": "10s", "time": {"from": "now-1h", "to": "now"}, "panels": panels,
         "templating": {"list": [
             {"name": "datasource", "type": "datasource", "query": "prometheus", "current": {}},
-            choice("namespace", "label_values(workerpool_queue_up, namespace)"),
-            choice("name", r#"label_values(workerpool_queue_up{namespace=~"$namespace"}, name)"#),
+            variable("namespace", "label_values(workerpool_queue_up, namespace)"),
+            variable("name", r#"label_values(workerpool_queue_up{namespace=~"$namespace"}, name)"#),
         ]},
     });
-    serde_json::to_string_pretty(&board).expect("JSON") + "\n"
+    serde_json::to_string_pretty(&dashboard).expect("JSON") + "\n"
+}
+
+fn panel_json(id: usize, panel: &Panel, position: &Value) -> Value {
+    let targets: Vec<Value> = (b'A'..)
+        .zip(panel.queries)
+        .map(|(letter, (legend, query))| {
+            json!({
+                "refId": char::from(letter).to_string(), "datasource": source(),
+                "expr": query.replace("SELECTED", SELECTED), "legendFormat": legend,
+            })
+        })
+        .collect();
+    json!({
+        "id": id, "type": if panel.width < 12 { "stat" } else { "timeseries" },
+        "title": panel.title, "description": panel.description,
+        "datasource": source(), "gridPos": position, "targets": targets,
+        "fieldConfig": {
+            "defaults": {"unit": panel.unit, "min": 0, "noValue": "?", "custom": {"spanNulls": false, "fillOpacity": 10}},
+            "overrides": [],
+        },
+    })
 }
 
 fn source() -> Value {
     json!({"type": "prometheus", "uid": "${datasource}"})
 }
 
-/// The alert rules as Prometheus reads them.
+/// The alert rules as YAML that Prometheus loads.
 pub fn alerts() -> String {
     let mut text = "groups:\n  - name: workerpool\n    rules:\n".to_owned();
-    for (Alert(name, hold, severity, summary, what), query) in ALERTS {
-        let quoted = |text: &str| serde_json::to_string(text).expect("text");
+    let quoted = |text: &str| serde_json::to_string(text).expect("JSON");
+    for alert in ALERTS {
         let _ = write!(
             text,
-            "      - alert: {name}\n        expr: {}\n        for: {hold}\n        labels: {{severity: {severity}}}\n        annotations:\n          summary: {}\n          description: {}\n",
-            quoted(query),
-            quoted(summary),
-            quoted(what)
+            "      - alert: {}\n        expr: {}\n        for: {}\n        labels: {{severity: {}}}\n        annotations:\n          summary: {}\n          description: {}\n",
+            alert.name,
+            quoted(alert.query),
+            alert.hold,
+            alert.severity,
+            quoted(alert.summary),
+            quoted(alert.description)
         );
     }
     text

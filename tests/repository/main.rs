@@ -1,4 +1,4 @@
-//! What the repository says of itself is true: the map, the pages, what is generated, alerts and dashboard.
+//! Tests of the repository itself: its layout, the documentation, generated files, and the alerts and dashboard.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! The chart's dashboard and alerts on a real Prometheus that scrapes a real operator: every query is understood and every
-//! panel shows something.
+//! The chart's dashboard and alerts against a real Prometheus that scrapes a real operator: every query is valid, every
+//! panel has data, and no alert fires without cause.
 
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};
@@ -32,13 +32,21 @@ impl Prometheus {
         std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
         let child = Command::new("prometheus")
-            .arg(format!("--config.file={}", folder.path().join("prometheus.yml").display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--config.file={}",
+                folder.path().join("prometheus.yml").display()
+            ))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address={address}"))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("prometheus: Debian's package has it, as tests/cluster/install-tools test installs it");
+            .expect(
+                "prometheus from Debian's package; `tests/cluster/install-tools test` installs it",
+            );
         Self {
             child,
             address,
@@ -47,28 +55,34 @@ impl Prometheus {
     }
 
     fn get(&self, path: &str) -> Option<Value> {
-        let (_, answer) = http(&self.address, "GET", path, "", "")?;
-        (answer["status"] != Value::Null).then_some(answer)
+        let (_, body) = http(&self.address, "GET", path, "", "")?;
+        (body["status"] != Value::Null).then_some(body)
     }
 
-    /// What the query finds now.
-    fn ask(&self, query: &str) -> Vec<Value> {
-        let form = format!("query={}", percent(query));
-        let kind = "application/x-www-form-urlencoded";
-        let (_, answer) = http(&self.address, "POST", "/api/v1/query", kind, &form).unwrap();
-        assert_eq!(answer["status"], "success", "{query}: {answer}");
-        answer["data"]["result"]
+    /// The current result of a query.
+    fn query(&self, query: &str) -> Vec<Value> {
+        let form = format!("query={}", percent_encode(query));
+        let content_type = "application/x-www-form-urlencoded";
+        let (_, body) = http(&self.address, "POST", "/api/v1/query", content_type, &form).unwrap();
+        assert_eq!(body["status"], "success", "{query}: {body}");
+        body["data"]["result"]
             .as_array()
             .cloned()
             .unwrap_or_default()
     }
+
+    /// Like `query`, but empty while Prometheus is still starting.
+    fn query_if_up(&self, query: &str) -> Vec<Value> {
+        let up =
+            http(&self.address, "GET", "/-/ready", "", "").is_some_and(|(code, _)| code == 200);
+        if up { self.query(query) } else { Vec::new() }
+    }
 }
 
-fn percent(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric();
+fn percent_encode(text: &str) -> String {
     text.bytes()
         .map(|byte| {
-            if plain(byte) {
+            if byte.is_ascii_alphanumeric() {
                 char::from(byte).to_string()
             } else {
                 format!("%{byte:02X}")
@@ -78,10 +92,10 @@ fn percent(text: &str) -> String {
 }
 
 #[test]
-fn every_panel_shows_something_and_no_alert_cries_for_nothing() {
+fn panels_have_data_and_no_alert_fires_without_cause() {
     let local = Local::new();
-    let said = local.run(&["stress", "--local", "--tasks", "40", "--task-seconds", "1"]);
-    assert!(said.starts_with("exit 0"), "{said}");
+    let output = local.run(&["stress", "--local", "--tasks", "40", "--task-seconds", "1"]);
+    assert!(output.starts_with("exit 0"), "{output}");
     let operator =
         local.get("apis/apps/v1/namespaces/workerpool-system/deployments/workerpool-operator");
     let container = &operator["spec"]["template"]["spec"]["containers"][0];
@@ -93,7 +107,7 @@ fn every_panel_shows_something_and_no_alert_cries_for_nothing() {
 
     let prometheus = Prometheus::scraping(listen);
     until("a scrape", || {
-        (!prometheus.ask_if_up("workerpool_queue_up").is_empty()).then_some(())
+        (!prometheus.query_if_up("workerpool_queue_up").is_empty()).then_some(())
     });
     let rules = until("the rules", || prometheus.get("/api/v1/rules"));
     let loaded = rules["data"]["groups"][0]["rules"]
@@ -103,23 +117,16 @@ fn every_panel_shows_something_and_no_alert_cries_for_nothing() {
     let queries = crate::grafana::queries();
     let (panels, alerts) = queries.split_at(queries.len() - loaded);
     for query in panels {
-        until(query, || (!prometheus.ask(query).is_empty()).then_some(()));
+        until(query, || {
+            (!prometheus.query(query).is_empty()).then_some(())
+        });
     }
     for query in alerts {
-        let found = prometheus.ask(query);
-        // What is not so yet, such as a number that the pods have not reached, is why an alert waits.
+        let result = prometheus.query(query);
+        // The pods may not have reached the desired replicas yet; the alert allows time for that.
         assert!(
-            found.is_empty() || query.contains("current"),
-            "{query}: {found:?}"
+            result.is_empty() || query.contains("current"),
+            "{query}: {result:?}"
         );
-    }
-}
-
-impl Prometheus {
-    /// The same while it may still be starting.
-    fn ask_if_up(&self, query: &str) -> Vec<Value> {
-        let up =
-            http(&self.address, "GET", "/-/ready", "", "").is_some_and(|(code, _)| code == 200);
-        if up { self.ask(query) } else { Vec::new() }
     }
 }

@@ -1,0 +1,100 @@
+//! The connection of an endpoint: open it, describe its failures, and back off between attempts.
+
+use super::{Address, TIMEOUT};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, PushInfo};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The longest pause between two attempts to connect.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+pub(super) enum Connection {
+    Up {
+        redis: MultiplexedConnection,
+        /// Whether Redis notifies of changed keys.
+        tracking: bool,
+        /// Whether Redis has cached the script that reads a queue.
+        script_known: bool,
+    },
+    Down {
+        retry_at: Instant,
+        attempts: u32,
+        /// Why, as a message; empty before the first attempt.
+        reason: String,
+    },
+}
+
+impl Connection {
+    /// A connection that has not been attempted yet.
+    pub fn closed(now: Instant) -> Self {
+        Self::Down {
+            retry_at: now,
+            attempts: 0,
+            reason: String::new(),
+        }
+    }
+
+    /// Connects and requests notifications, which go to `notifications`. The error is a message.
+    pub async fn open(
+        address: &Address,
+        notifications: UnboundedSender<PushInfo>,
+    ) -> Result<Self, String> {
+        let client = address.client()?;
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT * 2))
+            .set_push_sender(notifications);
+        let mut redis = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map_err(|error| describe(&error))?;
+        let tracking: Result<(), _> = redis::cmd("CLIENT")
+            .arg(&["TRACKING", "ON", "OPTIN"])
+            .query_async(&mut redis)
+            .await;
+        if let Err(error) = &tracking {
+            tracing::warn!(%address, "CLIENT TRACKING unavailable, falling back to polling: {error}");
+        }
+        let tracking = tracking.is_ok();
+        tracing::info!(%address, tracking, "connected to Redis");
+        Ok(Self::Up {
+            redis,
+            tracking,
+            script_known: false,
+        })
+    }
+
+    /// The state after a failure: the first retry is immediate; then the pause starts at 100 ms and doubles up to
+    /// [`MAX_BACKOFF`], and each is between half and the whole of that.
+    pub fn failed(&self, address: &Address, cause: &str, now: Instant) -> Self {
+        let reason = format!("Redis at {address} does not answer: {cause}");
+        let (attempts, last_reason) = match self {
+            Self::Up { .. } => (0, ""),
+            Self::Down {
+                attempts, reason, ..
+            } => (attempts + 1, reason.as_str()),
+        };
+        if last_reason != reason {
+            tracing::warn!(%address, "{reason}");
+        }
+        let pause = if attempts == 0 {
+            Duration::ZERO
+        } else {
+            (Duration::from_millis(50) * 2u32.saturating_pow(attempts.min(10))).min(MAX_BACKOFF)
+        };
+        Self::Down {
+            retry_at: now + pause.mul_f64(0.5 + fastrand::f64() / 2.0),
+            attempts,
+            reason,
+        }
+    }
+}
+
+/// Why a connection failed, without an address or a password.
+pub(super) fn describe(error: &redis::RedisError) -> String {
+    error.detail().map_or_else(
+        || error.to_string(),
+        |detail| format!("{}: {detail}", error.category()),
+    )
+}

@@ -1,0 +1,357 @@
+//! One Redis endpoint: a single RESP3 connection that reads for all its pools, with notifications by CLIENT TRACKING.
+//!
+//! A notification only moves the next poll forward. Each pool is also polled at its interval, so everything works
+//! where tracking is refused. Every read has a timeout; failures back off with jitter and affect only this endpoint's
+//! pools.
+
+mod connection;
+mod pipeline;
+
+use super::polling::{DuePoll, PollSchedule};
+use super::{Address, PollResult};
+use api::Key;
+use connection::{Connection, describe};
+use decide::QueueMetrics;
+use protocol::snapshot;
+use queues::Queue;
+use redis::aio::MultiplexedConnection;
+use redis::{PushInfo, PushKind, Value};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// How long a connection attempt or a read may take.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// The maximum number of pools in one pipeline: it bounds how long a command waits behind a read.
+const MAX_BATCH: usize = 500;
+
+/// What an endpoint does for a pool.
+#[derive(Debug)]
+pub enum Command {
+    /// Poll these queues from now on, at least once per interval.
+    Watch(Key, Vec<Queue>, Duration),
+    /// Poll this pool now.
+    Poll(Key),
+    /// Ask workers of the pool to stop claiming tasks (`true`) or to continue (`false`). A worker is the index of its
+    /// queue and its id.
+    Drain(Key, Vec<(usize, String)>, bool),
+    /// Stop polling this pool.
+    Unwatch(Key),
+}
+
+/// Runs one endpoint until `commands` closes: polls its pools and passes the results to `deliver`.
+pub async fn run(
+    address: Address,
+    mut commands: UnboundedReceiver<Command>,
+    deliver: impl Fn(Vec<PollResult>) + Send,
+) {
+    let mut endpoint = Endpoint {
+        address,
+        notifications: unbounded_channel().1,
+        schedule: PollSchedule::new(Instant::now()),
+        queues: HashMap::new(),
+        pools_by_key: HashMap::new(),
+        lost_workers: Vec::new(),
+        connection: Connection::closed(Instant::now()),
+    };
+    loop {
+        let poll_at = endpoint.next_poll();
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => endpoint.apply(command).await,
+                None => return,
+            },
+            Some(info) = endpoint.notifications.recv() => endpoint.on_notification(info),
+            () = sleep_until(poll_at) => {
+                // What arrived in the meantime goes into the same pipeline.
+                while let Ok(command) = commands.try_recv() {
+                    endpoint.apply(command).await;
+                }
+                while let Ok(info) = endpoint.notifications.try_recv() {
+                    endpoint.on_notification(info);
+                }
+                let results = endpoint.poll().await;
+                if !results.is_empty() {
+                    deliver(results);
+                }
+                endpoint.rescue_tasks().await;
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Endpoint {
+    address: Address,
+    /// From the current connection only: a late message of an earlier one must not end the current one.
+    notifications: UnboundedReceiver<PushInfo>,
+    schedule: PollSchedule,
+    queues: HashMap<Key, Vec<Queue>>,
+    /// The pools to poll when a Redis key changes.
+    pools_by_key: HashMap<String, Vec<Key>>,
+    /// The queues, as pool and index, in which the last poll found workers without a lease.
+    lost_workers: Vec<(Key, usize)>,
+    connection: Connection,
+}
+
+impl Endpoint {
+    async fn apply(&mut self, command: Command) {
+        match command {
+            Command::Watch(pool, queues, interval) => {
+                self.remove(&pool);
+                for queue in &queues {
+                    self.pools_by_key
+                        .entry(queue.wake_key().to_owned())
+                        .or_default()
+                        .push(pool.clone());
+                }
+                self.queues.insert(pool.clone(), queues);
+                self.schedule.add(pool, interval, Instant::now());
+            }
+            Command::Poll(pool) => self.schedule.poll_by(&pool, Instant::now()),
+            Command::Drain(pool, workers, drain) => {
+                self.request_drain(&pool, workers, drain).await;
+            }
+            Command::Unwatch(pool) => self.remove(&pool),
+        }
+    }
+
+    fn remove(&mut self, pool: &Key) {
+        self.schedule.remove(pool);
+        for queue in self.queues.remove(pool).unwrap_or_default() {
+            if let Some(pools) = self.pools_by_key.get_mut(queue.wake_key()) {
+                pools.retain(|other| other != pool);
+                if pools.is_empty() {
+                    self.pools_by_key.remove(queue.wake_key());
+                }
+            }
+        }
+    }
+
+    /// Asks workers of `pool` to drain or to continue. The poll that follows at once shows the effect; the caller
+    /// repeats a request that had none.
+    async fn request_drain(&mut self, pool: &Key, workers: Vec<(usize, String)>, drain: bool) {
+        let (Connection::Up { redis, .. }, Some(queues)) =
+            (&mut self.connection, self.queues.get(pool))
+        else {
+            return;
+        };
+        let request = async {
+            for (queue, id) in workers {
+                if let Some(queue) = queues.get(queue) {
+                    queue.request_drain(&id, drain).run(redis).await?;
+                }
+            }
+            redis::RedisResult::Ok(())
+        };
+        match tokio::time::timeout(TIMEOUT, request).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(pool = %pool, "cannot request drains: {}", describe(&error));
+            }
+            Err(_) => tracing::warn!(pool = %pool, "cannot request drains: no answer"),
+        }
+        self.schedule.poll_by(pool, Instant::now());
+    }
+
+    /// Makes the tasks of lost workers ready again. Workers do so too, but there may be none left.
+    async fn rescue_tasks(&mut self) {
+        for (pool, index) in std::mem::take(&mut self.lost_workers) {
+            let (Connection::Up { redis, .. }, Some(queues)) =
+                (&mut self.connection, self.queues.get(&pool))
+            else {
+                return;
+            };
+            let Some(queue) = queues.get(index) else {
+                continue;
+            };
+            // After a timeout the next poll finds the remaining tasks again.
+            if let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, rescue(queue, redis)).await {
+                tracing::warn!(pool = %pool, "cannot rescue the tasks of lost workers: {}", describe(&error));
+            }
+        }
+    }
+
+    fn next_poll(&self) -> Option<Instant> {
+        let due = self.schedule.next()?;
+        match self.connection {
+            Connection::Down { retry_at, .. } => Some(due.min(retry_at)),
+            Connection::Up { .. } => Some(due),
+        }
+    }
+
+    /// Handles a message that Redis pushed, or the client's own message that the connection was closed.
+    fn on_notification(&mut self, info: PushInfo) {
+        let now = Instant::now();
+        match info.kind {
+            PushKind::Invalidate => match info.data.into_iter().next() {
+                Some(Value::Array(keys)) => {
+                    for key in keys {
+                        let Value::BulkString(key) = key else {
+                            continue;
+                        };
+                        let pools = self.pools_by_key.get(&*String::from_utf8_lossy(&key));
+                        pools
+                            .into_iter()
+                            .flatten()
+                            .for_each(|pool| self.schedule.notify(pool, now));
+                    }
+                }
+                // FLUSHALL names no key.
+                _ => self.schedule.poll_all(now),
+            },
+            PushKind::Disconnection => {
+                if matches!(self.connection, Connection::Up { .. }) {
+                    self.disconnect("the connection was closed", now);
+                    self.schedule.poll_all(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn disconnect(&mut self, cause: &str, now: Instant) {
+        self.connection = self.connection.failed(&self.address, cause, now);
+    }
+
+    async fn connect(&mut self) {
+        let (sender, receiver) = unbounded_channel();
+        self.notifications = receiver;
+        let outcome = Connection::open(&self.address, sender).await;
+        let now = Instant::now();
+        match outcome {
+            Ok(connection) => {
+                self.connection = connection;
+                self.schedule.poll_all(now);
+            }
+            Err(cause) => self.disconnect(&cause, now),
+        }
+    }
+
+    /// Reads the pools that are due, and connects first where necessary.
+    async fn poll(&mut self) -> Vec<PollResult> {
+        let now = Instant::now();
+        if let Connection::Down { retry_at, .. } = self.connection
+            && retry_at <= now
+        {
+            self.connect().await;
+        }
+        let due = self.schedule.take_due(now, MAX_BATCH);
+        let mut resend_script = false;
+        loop {
+            let Connection::Up {
+                redis,
+                tracking,
+                script_known,
+            } = &mut self.connection
+            else {
+                return self.unavailable(due);
+            };
+            let in_full = resend_script || !*script_known;
+            let pipeline = pipeline::build(&due, &self.queues, *tracking, in_full);
+            let read = redis.send_packed_commands(&pipeline, 0, pipeline.len());
+            match tokio::time::timeout(TIMEOUT, read).await {
+                Ok(Ok(replies))
+                    if !resend_script && replies.iter().any(snapshot::is_unknown_script) =>
+                {
+                    resend_script = true;
+                }
+                Ok(Ok(replies)) => {
+                    *script_known = true;
+                    return self.results(due, replies);
+                }
+                Ok(Err(error)) => self.disconnect(&describe(&error), now),
+                Err(_) => {
+                    self.disconnect(&format!("no answer within {} s", TIMEOUT.as_secs()), now);
+                }
+            }
+        }
+    }
+
+    /// The results while Redis is unreachable: each pool gets the reason.
+    fn unavailable(&self, due: Vec<DuePoll>) -> Vec<PollResult> {
+        let Connection::Down { reason, .. } = &self.connection else {
+            return Vec::new();
+        };
+        due.into_iter()
+            .map(|DuePoll { pool, notified_at }| {
+                let count = self.queues.get(&pool).map_or(1, Vec::len);
+                PollResult {
+                    pool,
+                    queues: vec![QueueMetrics::UNAVAILABLE; count],
+                    workers: Vec::new(),
+                    unavailable_reason: Some(reason.clone()),
+                    notified_at,
+                }
+            })
+            .collect()
+    }
+
+    fn results(&mut self, due: Vec<DuePoll>, replies: Vec<Value>) -> Vec<PollResult> {
+        let queue_count: usize = due
+            .iter()
+            .filter_map(|poll| self.queues.get(&poll.pool))
+            .map(Vec::len)
+            .sum();
+        // The replies to the tracking commands come before those of the queues.
+        let first = replies.len().saturating_sub(queue_count);
+        let mut replies = replies.into_iter().skip(first);
+        let mut results = Vec::with_capacity(due.len());
+        for DuePoll { pool, notified_at } in due {
+            let Some(queues) = self.queues.get(&pool) else {
+                continue;
+            };
+            let mut unavailable_reason = None;
+            let mut workers = Vec::new();
+            let mut metrics = Vec::with_capacity(queues.len());
+            for (index, queue) in queues.iter().enumerate() {
+                match queue.parse(replies.next().unwrap_or(Value::Nil), index) {
+                    Ok(reading) => {
+                        workers.extend(reading.workers);
+                        if reading.dead {
+                            self.lost_workers.push((pool.clone(), index));
+                        }
+                        metrics.push(reading.metrics);
+                    }
+                    Err(reason) => {
+                        unavailable_reason.get_or_insert(reason);
+                        metrics.push(QueueMetrics::UNAVAILABLE);
+                    }
+                }
+            }
+            results.push(PollResult {
+                pool,
+                queues: metrics,
+                workers,
+                unavailable_reason,
+                notified_at,
+            });
+        }
+        results
+    }
+}
+
+/// Makes the tasks of lost workers of `queue` ready again, unless a worker has just searched for lost workers.
+async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::RedisResult<()> {
+    for id in queue.find_dead().run(redis).await? {
+        let mut left = 1;
+        while left > 0 {
+            let reaped = queue.reap(&id).run(redis).await?;
+            left = reaped.left;
+            tracing::info!(
+                queue = queue.wake_key(),
+                worker = id,
+                rescued = reaped.rescued,
+                failed = reaped.failed,
+                "rescued the tasks of a lost worker"
+            );
+        }
+    }
+    Ok(())
+}

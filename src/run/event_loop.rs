@@ -1,0 +1,83 @@
+//! The event loop: passes events to the fleet and its commands to the executor.
+
+use super::Clock;
+use super::executor::Executor;
+use super::health::{Liveness, MAX_TICK};
+use crate::fleet::Fleet;
+use crate::fleet::event::{Event, Watched};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_util::sync::CancellationToken;
+
+/// Maximum events handled per iteration before the liveness timestamp is updated.
+const MAX_BATCH: usize = 256;
+
+pub(super) struct EventLoop {
+    pub fleet: Fleet,
+    pub executor: Executor,
+    pub clock: Clock,
+    pub inbox: UnboundedReceiver<Event>,
+    pub liveness: Arc<Mutex<Liveness>>,
+}
+
+impl EventLoop {
+    /// Handles events until `stop`.
+    pub async fn run(&mut self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            self.update_liveness();
+            let max_tick = Instant::now() + MAX_TICK;
+            let tick = self
+                .fleet
+                .next_tick()
+                .map_or(max_tick, |at| self.clock.instant(at).min(max_tick));
+            let event = tokio::select! {
+                event = self.inbox.recv() => event.unwrap_or(Event::Tick),
+                () = tokio::time::sleep_until(tick.into()) => Event::Tick,
+                () = stop.cancelled() => break,
+            };
+            self.handle(event);
+            for _ in 0..MAX_BATCH {
+                let Ok(event) = self.inbox.try_recv() else {
+                    break;
+                };
+                self.handle(event);
+            }
+        }
+    }
+
+    /// Completes the writes in progress. With `abandon_drains`, draining workers are asked to continue first.
+    pub async fn shut_down(mut self, abandon_drains: bool) {
+        if abandon_drains {
+            for command in self.fleet.stop() {
+                self.executor.execute(command);
+            }
+        }
+        self.executor.finish().await;
+    }
+
+    fn handle(&mut self, event: Event) {
+        for command in self.fleet.on(event, self.clock.now()) {
+            self.executor.execute(command);
+        }
+    }
+
+    fn update_liveness(&self) {
+        if let Ok(mut liveness) = self.liveness.lock() {
+            *liveness = Liveness {
+                last_tick: Instant::now(),
+                pending: self.fleet.pending_watches().iter().map(name).collect(),
+                standby: false,
+            };
+        }
+    }
+}
+
+/// The resource name of a watch.
+fn name(watched: &Watched) -> String {
+    match watched {
+        Watched::Pools => "workerpools".to_owned(),
+        Watched::Autoscalers => "horizontalpodautoscalers".to_owned(),
+        Watched::Targets(api_version, kind) => format!("{kind} of {api_version}"),
+    }
+}
