@@ -1,11 +1,11 @@
 //! The facts as kubectl's columns show them: unknown is `?`, what a queue system does not tell is `-`.
 
 use api::Display;
-use decide::{Load, Metric, Millis};
+use decide::{Metric, Millis, QueueMetrics};
 
 /// The columns. `now` is the time of the look in milliseconds since 1970.
 #[must_use]
-pub fn display(target: &str, load: &Load, now: i64) -> Display {
+pub fn display(target: &str, load: &QueueMetrics, now: i64) -> Display {
     Display {
         target: target.to_owned(),
         queue: show(load.ready, |n| n.to_string()),
@@ -34,7 +34,7 @@ pub fn display(target: &str, load: &Load, now: i64) -> Display {
 
 /// Milliseconds until the queue is empty with the workers there are, at the mean time of a task so far.
 #[must_use]
-pub fn eta(load: &Load) -> Option<i64> {
+pub fn eta(load: &QueueMetrics) -> Option<i64> {
     let (done, spent) = (load.processed.known()?, load.busy_millis.known()?);
     let (ready, live) = (load.ready.known()?, load.live.known()?);
     let mean = spent.checked_div(done)?;
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_person_reads_the_state_at_one_glance() {
-        let load = Load {
+        let load = QueueMetrics {
             ready: Metric::Known(17),
             live: Metric::Known(5),
             busy: Metric::Known(4),
@@ -81,7 +81,7 @@ mod tests {
             oldest_at: Metric::Known(94_000),
             processed: Metric::Known(10),
             busy_millis: Metric::Known(100_000),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
         let shown = display("Deployment/filter-worker", &load, 100_400);
         assert_eq!(
@@ -96,11 +96,14 @@ mod tests {
 
     #[test]
     fn unknown_is_a_question_mark_and_never_zero() {
-        let shown = display("Deployment/x", &Load::UNAVAILABLE, 0);
+        let shown = display("Deployment/x", &QueueMetrics::UNAVAILABLE, 0);
         assert_eq!(
             (&*shown.queue, &*shown.busy, &*shown.util, &*shown.eta),
             ("?", "?", "?", "-")
         );
-        assert_eq!(display("Deployment/x", &Load::UNSUPPORTED, 0).busy, "-");
+        assert_eq!(
+            display("Deployment/x", &QueueMetrics::UNSUPPORTED, 0).busy,
+            "-"
+        );
     }
 }

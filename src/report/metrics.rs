@@ -2,7 +2,7 @@
 //! that a deleted pool leaves none behind.
 
 use api::Key;
-use decide::{Load, Metric, ReasonCode};
+use decide::{Metric, QueueMetrics, ReasonCode};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::Counter;
@@ -18,7 +18,7 @@ pub struct PoolGauges {
     /// Which.
     pub pool: Key,
     /// The facts of its last look.
-    pub total: Load,
+    pub total: QueueMetrics,
     /// When that was.
     pub age: Option<Duration>,
     /// How long the oldest ready task has waited.
@@ -148,7 +148,7 @@ impl Pools {
         &self,
         encoder: &mut DescriptorEncoder<'_>,
         about: (&str, &str),
-        which: impl Fn(&Load) -> Metric,
+        which: impl Fn(&QueueMetrics) -> Metric,
     ) -> Result<(), std::fmt::Error> {
         self.family(encoder, about, |pool| {
             which(&pool.total)
@@ -254,7 +254,7 @@ fn float(n: i64) -> f64 {
 }
 
 /// `arrived − done − waiting − in flight − failed`: zero while no task is lost.
-fn gap(load: &Load) -> Metric {
+fn gap(load: &QueueMetrics) -> Metric {
     let all = [load.processed, load.ready, load.in_flight, load.failed];
     match (
         load.arrived,

@@ -6,7 +6,7 @@ use api::{
     Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus, MetricsStatus,
     NextChangeStatus, StepStatus, WorkerPoolStatus, timestamp,
 };
-use decide::{Forecast, Load, Memory, Metric, Millis, NextChange, ReasonCode, Step, Time};
+use decide::{Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, ReasonCode, Step, Time};
 use jiff::Timestamp;
 
 /// How many changes `status.history` keeps.
@@ -61,7 +61,7 @@ pub struct StatusInput {
     /// The target's label selector.
     pub selector: String,
     /// The facts.
-    pub total: Load,
+    pub total: QueueMetrics,
     /// Why facts are missing.
     pub unavailable_reason: Option<String>,
     /// The decision.
@@ -230,7 +230,7 @@ fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
     Some([target, queue, busy, util, cpu, success])
 }
 
-fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
+fn calm_cpu(load: &QueueMetrics, before: &WorkerPoolStatus) -> Metric {
     let old = before
         .metrics
         .as_ref()
@@ -245,7 +245,7 @@ fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
     }
 }
 
-fn metrics(load: &Load, missing: Option<&str>, now: Time) -> MetricsStatus {
+fn metrics(load: &QueueMetrics, missing: Option<&str>, now: Time) -> MetricsStatus {
     let metric = |fact: Metric| match fact {
         Metric::Known(value) => MetricStatus {
             value: Some(value),
