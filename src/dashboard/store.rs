@@ -3,7 +3,7 @@
 
 use crate::dashboard::history::{History, Row, SPAN, UNKNOWN, UNSUPPORTED};
 use api::Key;
-use decide::{Load, Metric, Millis, ReasonCode, Time};
+use decide::{Metric, Millis, QueueMetrics, ReasonCode, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ const LIMIT: usize = 32 << 10;
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     /// The facts.
-    pub load: Load,
+    pub load: QueueMetrics,
     /// Pods of the target.
     pub replicas: Option<i32>,
     /// Workers wanted.
@@ -249,7 +249,7 @@ impl Sample {
             Metric::Unavailable => UNKNOWN,
             Metric::Unsupported => UNSUPPORTED,
         };
-        let Load {
+        let QueueMetrics {
             ready,
             in_flight,
             live,

@@ -4,7 +4,8 @@
 use crate::dashboard::history::{Row, UNKNOWN, UNSUPPORTED};
 use api::ScheduledSpec;
 use decide::{
-    Load, Memory, Metric, Millis, Observation, PoolSpec, Rules, ScaleDown, ScaleUp, Time, decide,
+    Memory, Metric, Millis, Observation, PoolSpec, QueueMetrics, Rules, ScaleDown, ScaleUp, Time,
+    decide,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -164,7 +165,7 @@ impl Query {
 }
 
 /// The facts of a row, of one queue that stands for all.
-fn load(row: &Row, at: i64) -> Load {
+fn load(row: &Row, at: i64) -> QueueMetrics {
     let fact = |cell: i32| match cell {
         UNKNOWN => Metric::Unavailable,
         UNSUPPORTED => Metric::Unsupported,
@@ -180,14 +181,14 @@ fn load(row: &Row, at: i64) -> Load {
         (Metric::Known(1..), Metric::Known(wait)) => Metric::Known(at - wait * 1000),
         _ => Metric::Unsupported,
     };
-    Load {
+    QueueMetrics {
         ready,
         in_flight,
         live,
         busy,
         cpu_sum,
         oldest_at,
-        ..Load::UNSUPPORTED
+        ..QueueMetrics::UNSUPPORTED
     }
 }
 

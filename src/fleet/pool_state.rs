@@ -14,8 +14,8 @@ use api::{
 };
 use decide::victims::{DrainState, VictimOrder, all_name_their_pod};
 use decide::{
-    Decision, Load, Memory, Metric, Millis, Observation, PoolSpec, QueueMetrics, Reason,
-    ReasonCode, Time, decide,
+    Decision, Memory, Metric, Millis, Observation, PoolSpec, QueueMetrics, Reason, ReasonCode,
+    Time, decide,
 };
 use kube::ResourceExt;
 use std::time::Instant;
@@ -427,8 +427,11 @@ impl PoolState {
 
     pub fn status_input(&self, target: Option<&Target>, verdict: Outcome) -> StatusInput {
         let (load, missing) = match &self.metrics {
-            Some(look) => (Load::sum(&look.queues), look.unavailable_reason.clone()),
-            None => (Load::UNAVAILABLE, Some("not read yet".to_owned())),
+            Some(look) => (
+                QueueMetrics::sum(&look.queues),
+                look.unavailable_reason.clone(),
+            ),
+            None => (QueueMetrics::UNAVAILABLE, Some("not read yet".to_owned())),
         };
         StatusInput {
             generation: self.generation,

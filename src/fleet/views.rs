@@ -8,7 +8,7 @@ use crate::fleet::pool_state::{PendingScale, PoolState};
 use crate::observe::target::Target;
 use crate::report::PoolGauges;
 use api::{Key, WorkerPoolStatus};
-use decide::{Load, ReasonCode, Time};
+use decide::{QueueMetrics, ReasonCode, Time};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,7 +63,9 @@ impl PoolState {
     pub fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
         let wishes = self.pool_spec();
         let look = self.metrics.as_ref();
-        let load = look.map_or(Load::UNAVAILABLE, |look| Load::sum(&look.queues));
+        let load = look.map_or(QueueMetrics::UNAVAILABLE, |look| {
+            QueueMetrics::sum(&look.queues)
+        });
         let since = |at: Time| Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
         PoolGauges {
             pool: self.key.clone(),
@@ -141,7 +143,9 @@ impl PoolState {
             load: self
                 .metrics
                 .as_ref()
-                .map_or(Load::UNAVAILABLE, |look| Load::sum(&look.queues)),
+                .map_or(QueueMetrics::UNAVAILABLE, |look| {
+                    QueueMetrics::sum(&look.queues)
+                }),
             replicas: target.map(|target| target.replicas),
             desired: target.map(|target| target.desired),
             idle: self.memory.idle_since.is_some(),

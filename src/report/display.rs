@@ -1,7 +1,7 @@
 //! The metrics as `kubectl get` shows them in columns: `?` is unavailable, `-` is not supported by the queue system.
 
 use api::Display;
-use decide::{Load, Metric, Millis};
+use decide::{Metric, Millis, QueueMetrics};
 
 /// The columns. `now` is the time of the poll in milliseconds since 1970.
 pub fn display(target: &str, load: &Load, now: i64) -> Display {
@@ -81,7 +81,7 @@ mod tests {
             oldest_at: Metric::Known(94_000),
             processed: Metric::Known(10),
             busy_millis: Metric::Known(100_000),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
         let columns = display("Deployment/filter-worker", &load, 100_400);
         assert_eq!(
@@ -111,6 +111,9 @@ mod tests {
             ),
             ("?", "?", "?", "-")
         );
-        assert_eq!(display("Deployment/x", &Load::UNSUPPORTED, 0).busy, "-");
+        assert_eq!(
+            display("Deployment/x", &QueueMetrics::UNSUPPORTED, 0).busy,
+            "-"
+        );
     }
 }

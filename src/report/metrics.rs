@@ -2,7 +2,7 @@
 //! deleted pool leaves no series behind.
 
 use api::Key;
-use decide::{Load, Metric, ReasonCode};
+use decide::{Metric, QueueMetrics, ReasonCode};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text};
 use prometheus_client::metrics::counter::Counter;

@@ -6,7 +6,7 @@ use api::{
     Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus, MetricsStatus,
     NextChangeStatus, StepStatus, WorkerPoolStatus, timestamp,
 };
-use decide::{Forecast, Load, Memory, Metric, Millis, NextChange, ReasonCode, Step, Time};
+use decide::{Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, ReasonCode, Step, Time};
 use jiff::Timestamp;
 
 /// How many changes `status.history` keeps.

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "the tests and the program use different parts")]
 
 use decide::victims::{Activity, DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
-use decide::{Load, Metric};
+use decide::{Metric, QueueMetrics};
 use std::collections::VecDeque;
 
 /// What its day is like.
@@ -147,15 +147,15 @@ impl Play {
         }
     }
 
-    pub fn load(&mut self) -> Load {
+    pub fn load(&mut self) -> QueueMetrics {
         if self.blind.is_some() {
-            return Load::UNAVAILABLE;
+            return QueueMetrics::UNAVAILABLE;
         }
         let number = |n: usize| Metric::Known(i64::try_from(n).expect("small"));
         if matches!(self.day, Day::List(_)) {
-            return Load {
+            return QueueMetrics {
                 ready: number(self.waiting.len()),
-                ..Load::UNSUPPORTED
+                ..QueueMetrics::UNSUPPORTED
             };
         }
         let live = self.hands.iter().filter(|hand| !hand.drains).count();
@@ -166,7 +166,7 @@ impl Play {
             .count();
         let cpu = i64::try_from(busy).expect("small") * self.random.i64(70..80)
             + i64::try_from(live).expect("small") * 2;
-        Load {
+        QueueMetrics {
             ready: number(self.waiting.len()),
             in_flight: number(
                 self.hands
@@ -184,7 +184,7 @@ impl Play {
             processed: Metric::Known(self.done),
             failed: Metric::Known(self.failed),
             busy_millis: Metric::Known(self.done * self.task),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         }
     }
 

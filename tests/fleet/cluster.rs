@@ -4,7 +4,7 @@
 pub use crate::pod::SimPod;
 use api::{Key, WorkerPool};
 use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
-use decide::{Load, Metric, Time};
+use decide::{Metric, QueueMetrics, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use workerpool_operator::act;
@@ -228,13 +228,13 @@ impl Cluster {
             .filter(|worker| worker.drain == DrainState::None)
             .collect();
         let count = |n: usize| Metric::Known(i64::try_from(n).unwrap_or(0));
-        let load = Load {
+        let load = QueueMetrics {
             ready: Metric::Known(self.waiting),
             in_flight: count(workers.iter().filter(|worker| worker.busy).count()),
             live: count(live.len()),
             busy: count(live.iter().filter(|worker| worker.busy).count()),
             cpu_sum: Metric::Known(0),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
         let pools: Vec<Key> = self.pools.iter().map(Key::of).collect();
         let facts = |pool| PollResult {

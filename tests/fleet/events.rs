@@ -1,7 +1,7 @@
 //! The controller without any IO: events in, commands out, in every order that hurts.
 
 use crate::stage::{Stage, decisions, load, pool, scales, status, target, told, written_by};
-use decide::{Load, Metric, Millis};
+use decide::{Metric, Millis, QueueMetrics};
 use workerpool_operator::fleet::event::Command;
 use workerpool_operator::observe::target::Target;
 
@@ -80,7 +80,7 @@ fn where_nothing_changes_nothing_is_written() {
     for look in 0..600 {
         stage.after(2_000);
         // CPU noise is no change that a person sees.
-        let commands = stage.look(Load {
+        let commands = stage.look(QueueMetrics {
             cpu_sum: Metric::Known(6 + look % 5),
             ..load(0, 3, 0)
         });

@@ -1,7 +1,7 @@
 //! A fleet on a stage: what happens to it is said in one call each, and what it asks for can be read.
 
 use api::{Key, WorkerPool};
-use decide::{Load, Metric, Millis, Time};
+use decide::{Metric, Millis, QueueMetrics, Time};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,14 +37,14 @@ pub fn pool_with(more: &serde_json::Value) -> WorkerPool {
     serde_json::from_value(object).expect("a pool")
 }
 
-pub fn load(ready: i64, live: i64, busy: i64) -> Load {
-    Load {
+pub fn load(ready: i64, live: i64, busy: i64) -> QueueMetrics {
+    QueueMetrics {
         ready: Metric::Known(ready),
         in_flight: Metric::Known(busy),
         live: Metric::Known(live),
         busy: Metric::Known(busy),
         cpu_sum: Metric::Known(0),
-        ..Load::UNSUPPORTED
+        ..QueueMetrics::UNSUPPORTED
     }
 }
 
@@ -199,11 +199,11 @@ impl Stage {
         self.fleet.pending_watches().is_empty()
     }
 
-    pub fn look(&mut self, load: Load) -> Vec<Command> {
+    pub fn look(&mut self, load: QueueMetrics) -> Vec<Command> {
         self.look_of("a", load)
     }
 
-    pub fn look_of(&mut self, pool: &str, load: Load) -> Vec<Command> {
+    pub fn look_of(&mut self, pool: &str, load: QueueMetrics) -> Vec<Command> {
         let pool = Key::new("default", pool);
         self.on(Event::Metrics(vec![PollResult {
             pool,
@@ -218,7 +218,7 @@ impl Stage {
         let pool = Key::new("default", "a");
         self.on(Event::Metrics(vec![PollResult {
             pool,
-            queues: vec![Load::UNAVAILABLE],
+            queues: vec![QueueMetrics::UNAVAILABLE],
             workers: vec![],
             unavailable_reason: Some(why.into()),
             notified_at: None,

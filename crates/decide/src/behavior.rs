@@ -1,90 +1,97 @@
 //! HPA v2's `behavior`: stabilization windows and rate policies, in HPA's order and with its rounding.
 //! Source: the API reference of `HorizontalPodAutoscalerBehavior` and the documentation of the horizontal pod autoscaler.
 
-use super::memory::Memory;
-use super::units::{Millis, Time};
-use crate::spec::{Behavior, PolicyKind, Scaling, Select};
+use crate::memory::Memory;
+use crate::spec::{Behavior, Policy, PolicyKind, Scaling, Select};
+use crate::units::{Millis, Time};
 use std::cmp::Ordering;
 
-/// Events kept; when there are more, the two oldest of one direction become one that counts as long as the later.
+/// The most scale events that are kept; the two oldest of one direction then become one that counts for as long as the later.
 const CAPACITY: usize = 32;
 
-/// The number nearest to `base` between the lowest answer of the up window and the highest of the down window, and
-/// when it may change by time alone; `raw` is this look's answer, which is recorded.
-pub(super) fn stabilize(
+/// The replicas nearest to `base` between the lowest recommendation of the up window and the highest of the down window,
+/// and when time alone may change that; records `recommended`, the recommendation for this observation.
+pub(crate) fn stabilize(
     behavior: &Behavior,
     memory: &mut Memory,
     base: i32,
-    raw: i32,
+    recommended: i32,
     now: Time,
 ) -> (i32, Option<Time>) {
-    let (up, down) = (behavior.up.window, behavior.down.window);
+    let up = behavior.up.window;
+    let down = behavior.down.window;
     let low = memory.recommendations.lowest(up, now);
     let high = memory.recommendations.highest(down, now);
     memory.recommendations.forget(down, up, now);
-    memory.recommendations.push(now, raw);
-    let least = low.map_or(raw, |(_, n)| n.min(raw));
-    let most = high.map_or(raw, |(_, n)| n.max(raw));
-    let settled = base.max(least).min(most);
-    let until = match raw.cmp(&settled) {
+    memory.recommendations.push(now, recommended);
+    let lowest = low.map_or(recommended, |(_, low)| low.min(recommended));
+    let highest = high.map_or(recommended, |(_, high)| high.max(recommended));
+    let stabilized = base.max(lowest).min(highest);
+    let until = match recommended.cmp(&stabilized) {
         Ordering::Greater => low.map(|(at, _)| at + up),
         Ordering::Less => high.map(|(at, _)| at + down),
         Ordering::Equal => None,
     };
-    (settled, until)
+    (stabilized, until)
 }
 
-/// The highest number that the policies allow now, and when they allow more.
-pub(super) fn up_limit(
+/// The most replicas that the policies allow now, and when they may allow more.
+pub(crate) fn up_limit(
     scaling: &Scaling,
     memory: &Memory,
     current: i32,
     now: Time,
 ) -> (i32, Option<Time>) {
-    let limit = limit(scaling, memory, now, |start, policy| match policy.kind {
-        PolicyKind::Pods => start.saturating_add(policy.value.into()),
-        // Rounded up, or one worker could never become two.
-        PolicyKind::Percent => (start * (100 + i64::from(policy.value)) + 99).div_euclid(100),
+    let limits = limits(scaling, memory, current, now, |start, policy| {
+        let value = i64::from(policy.value);
+        match policy.kind {
+            PolicyKind::Pods => start.saturating_add(value),
+            // Rounded up: otherwise one worker could never become two.
+            PolicyKind::Percent => (start * (100 + value) + 99).div_euclid(100),
+        }
     });
-    let Some((highest, lowest, until)) = limit.measured(current) else {
+    let Some(limits) = limits else {
         return (current, None);
     };
-    let number = if scaling.select == Select::Min {
-        lowest
+    let limit = if scaling.select == Select::Min {
+        limits.lowest
     } else {
-        highest
+        limits.highest
     };
-    (clip(number).max(current), until)
+    (to_replicas(limit).max(current), limits.until)
 }
 
-/// The lowest number that the policies allow now, and when they allow fewer.
-pub(super) fn down_limit(
+/// The fewest replicas that the policies allow now, and when they may allow fewer.
+pub(crate) fn down_limit(
     scaling: &Scaling,
     memory: &Memory,
     current: i32,
     now: Time,
 ) -> (i32, Option<Time>) {
-    let limit = limit(scaling, memory, now, |start, policy| match policy.kind {
-        PolicyKind::Pods => start.saturating_sub(policy.value.into()),
-        // Truncated towards zero.
-        PolicyKind::Percent => start * (100 - i64::from(policy.value)) / 100,
+    let limits = limits(scaling, memory, current, now, |start, policy| {
+        let value = i64::from(policy.value);
+        match policy.kind {
+            PolicyKind::Pods => start.saturating_sub(value),
+            // Rounded towards zero.
+            PolicyKind::Percent => start * (100 - value) / 100,
+        }
     });
-    let Some((highest, lowest, until)) = limit.measured(current) else {
+    let Some(limits) = limits else {
         return (current, None);
     };
-    let number = if scaling.select == Select::Min {
-        highest
+    let limit = if scaling.select == Select::Min {
+        limits.highest
     } else {
-        lowest
+        limits.lowest
     };
-    (clip(number).min(current), until)
+    (to_replicas(limit).min(current), limits.until)
 }
 
-/// Remembers a change for as long as the longest period; `behavior` is `None` where nobody will ask.
-pub(super) fn record(behavior: Option<&Behavior>, memory: &mut Memory, change: i32, now: Time) {
+/// Records a change for as long as the longest period of the policies; without `behavior` nothing reads it.
+pub(crate) fn record(behavior: Option<&Behavior>, memory: &mut Memory, change: i32, now: Time) {
     let policies = behavior
         .into_iter()
-        .flat_map(|both| both.up.policies.iter().chain(&both.down.policies));
+        .flat_map(|behavior| behavior.up.policies.iter().chain(&behavior.down.policies));
     let longest = policies
         .map(|policy| policy.period)
         .max()
@@ -108,63 +115,48 @@ pub(super) fn record(behavior: Option<&Behavior>, memory: &mut Memory, change: i
     }
 }
 
-/// What each policy proposes, and when the next event leaves a period.
-struct Limits<'a> {
-    scaling: &'a Scaling,
-    memory: &'a Memory,
+/// What the policies of one direction allow.
+struct Limits {
+    highest: i64,
+    lowest: i64,
+    /// When the next event leaves a period.
+    until: Option<Time>,
+}
+
+/// The limits of all policies, each from the replicas at the start of its period; `None` where nothing may change.
+fn limits(
+    scaling: &Scaling,
+    memory: &Memory,
+    current: i32,
     now: Time,
-    propose: fn(i64, &crate::spec::Policy) -> i64,
+    apply: fn(i64, &Policy) -> i64,
+) -> Option<Limits> {
+    if scaling.select == Select::Disabled {
+        return None;
+    }
+    let policies = &scaling.policies;
+    let limits = policies.iter().map(|policy| {
+        let start = i64::from(current) - change_within(policy.period, memory, now);
+        apply(start, policy)
+    });
+    let ends = policies.iter().flat_map(|policy| {
+        let events = memory.scale_events.iter();
+        events.map(|(at, _)| *at + policy.period)
+    });
+    Some(Limits {
+        highest: limits.clone().max()?,
+        lowest: limits.min()?,
+        until: ends.filter(|end| *end > now).min(),
+    })
 }
 
-fn limit<'a>(
-    scaling: &'a Scaling,
-    memory: &'a Memory,
-    now: Time,
-    propose: fn(i64, &crate::spec::Policy) -> i64,
-) -> Limits<'a> {
-    Limits {
-        scaling,
-        memory,
-        now,
-        propose,
-    }
+/// Workers added less workers removed within the last `period`.
+fn change_within(period: Millis, memory: &Memory, now: Time) -> i64 {
+    let events = memory.scale_events.iter();
+    let recent = events.filter(|(at, _)| now - *at < period);
+    recent.map(|(_, change)| i64::from(*change)).sum()
 }
 
-impl Limits<'_> {
-    /// The highest and the lowest proposal; `None` where nothing may move.
-    fn measured(&self, current: i32) -> Option<(i64, i64, Option<Time>)> {
-        if self.scaling.select == Select::Disabled || self.scaling.policies.is_empty() {
-            return None;
-        }
-        let proposals = self.scaling.policies.iter().map(|policy| {
-            let within = self.within(policy.period);
-            (self.propose)(i64::from(current) - within, policy)
-        });
-        let (highest, lowest) = proposals.fold((i64::MIN, i64::MAX), |(high, low), n| {
-            (high.max(n), low.min(n))
-        });
-        let ends = self.scaling.policies.iter().flat_map(|policy| {
-            let counted = self
-                .memory
-                .scale_events
-                .iter()
-                .map(|(at, _)| *at + policy.period);
-            counted.filter(|end| *end > self.now)
-        });
-        Some((highest, lowest, ends.min()))
-    }
-
-    /// Workers added less workers removed within the last `period`.
-    fn within(&self, period: Millis) -> i64 {
-        let recent = self
-            .memory
-            .scale_events
-            .iter()
-            .filter(|(at, _)| self.now - *at < period);
-        recent.map(|(_, change)| i64::from(*change)).sum()
-    }
-}
-
-fn clip(n: i64) -> i32 {
+fn to_replicas(n: i64) -> i32 {
     i32::try_from(n.max(0)).unwrap_or(i32::MAX)
 }

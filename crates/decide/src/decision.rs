@@ -1,30 +1,30 @@
-//! What a decision says: the number, the reason, each step that led there, and when to look again.
+//! A decision: the replica count, the reason, each step that led to it, and when to decide again.
 
-use super::memory::Memory;
-use super::units::{Millis, Time};
+use crate::memory::Memory;
 use crate::reason::Reason;
+use crate::units::{Millis, Time};
 use std::sync::Arc;
 
-/// The outcome of one look.
+/// The outcome of one evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// What `spec.replicas` should be now.
     pub replicas: i32,
-    /// What it was when we looked.
+    /// What `spec.replicas` was at the observation.
     pub from: i32,
     /// Why, from the closed list.
     pub reason: Reason,
     /// Every step in order, with its input and what it changed.
     pub steps: Vec<Step>,
-    /// Share of the facts asked for that were known, in percent.
+    /// The share of the required metrics that were known, in percent.
     pub confidence: u8,
-    /// The earliest instant at which time alone can change the answer.
+    /// The earliest instant at which time alone can change the decision.
     pub requeue_at: Option<Time>,
-    /// What the next call must be given, once `replicas` has been written.
+    /// The memory for the next decision, once `replicas` has been written.
     pub memory: Memory,
 }
 
-/// A rule that may ask for workers.
+/// A rule that may recommend a replica count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// `queueLength`, in tasks.
@@ -41,7 +41,7 @@ pub enum Rule {
     MaxWait,
 }
 
-/// What held a number back.
+/// What limited a recommendation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Constraint {
     /// `scaleUp.cooldown`.
@@ -54,112 +54,112 @@ pub enum Constraint {
     WindowDown,
     /// The policies of `behavior`.
     Policy,
-    /// The rest between two small changes of a target.
+    /// The cooldown between two small changes of a target.
     Dampening,
     /// The idle timer of a target.
     RecentlyBusy,
     /// `minReplicas`.
     Min,
-    /// A schedule.
+    /// An active schedule.
     Schedule,
     /// `maxReplicas`.
     Max,
     /// Workers that hold a task.
     Busy,
-    /// Facts that could not be read.
+    /// Metrics that could not be read.
     Unknown,
 }
 
-/// One step of the trail.
+/// One step of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// What follows is of this queue's own rules.
+    /// The next steps belong to the rules of this queue.
     Queue(Arc<str>),
-    /// Somebody else wrote `spec.replicas`; the rules start from what we last decided.
+    /// Another client changed `spec.replicas`; the rules start from the last decision.
     OutsideChange {
-        /// What it is now.
+        /// `spec.replicas` now.
         found: i32,
-        /// What we had decided.
-        ours: i32,
+        /// The replicas of the last decision.
+        desired: i32,
     },
-    /// A threshold of `scaleUp` compared with a fact; `answer` when it asks for more.
+    /// A threshold of `scaleUp`, compared with a metric.
     Up {
-        /// Which rule.
+        /// The rule.
         rule: Rule,
-        /// The fact, in the rule's unit, rounded down.
+        /// The metric, in the rule's unit, rounded down.
         value: i64,
-        /// The threshold that it must exceed.
+        /// The threshold that the metric must exceed.
         limit: i64,
-        /// The number it asks for.
-        answer: Option<i32>,
+        /// The recommended replicas, where the threshold is exceeded.
+        recommended: Option<i32>,
     },
-    /// A target's answer.
+    /// The recommendation of a target.
     Target {
-        /// Which rule.
+        /// The rule.
         rule: Rule,
-        /// The fact: tasks, ready tasks, or how long the oldest has waited, in milliseconds.
+        /// The metric: tasks, ready tasks, or how long the oldest task has waited, in milliseconds.
         value: i64,
         /// The target, in the rule's unit.
         limit: i64,
-        /// The number it asks for.
-        answer: i32,
+        /// The recommended replicas.
+        recommended: i32,
     },
-    /// A condition of `scaleDown` compared with a fact.
+    /// A condition of `scaleDown`, compared with a metric.
     Down {
-        /// Which rule.
+        /// The rule.
         rule: Rule,
-        /// The fact, in the rule's unit, rounded down.
+        /// The metric, in the rule's unit, rounded down.
         value: i64,
-        /// The threshold that it must stay under.
+        /// The threshold that the metric must stay below.
         limit: i64,
         /// Whether it does.
         met: bool,
     },
-    /// A rule without an answer because its fact is missing.
+    /// A rule without a result, because its metric could not be read.
     MetricUnavailable {
-        /// Which rule.
+        /// The rule.
         rule: Rule,
     },
-    /// A rule that this queue system cannot tell the fact for.
+    /// A rule without a result, because the queue system does not report its metric.
     MetricUnsupported {
-        /// Which rule.
+        /// The rule.
         rule: Rule,
     },
-    /// The idle timer of `scaleDown`; `answer` once it has run out.
+    /// The idle timer of `scaleDown`.
     IdleTimer {
-        /// How long all conditions have held.
+        /// How long all conditions have been met.
         idle: Millis,
-        /// How long they must.
+        /// How long they must be met.
         needed: Millis,
-        /// The number it asks for.
-        answer: Option<i32>,
+        /// The recommended replicas, once the timer has ended.
+        recommended: Option<i32>,
     },
     /// The pin took the place of the rules.
     Pinned {
-        /// The pin.
-        answer: i32,
-        /// When it ends by itself.
+        /// The pinned replicas.
+        replicas: i32,
+        /// When the pin ends automatically.
         until: Option<Time>,
     },
-    /// Facts have been missing for `onUnknown.after`.
+    /// Metrics have been unavailable for `onUnknown.after`.
     Fallback {
-        /// The number it asks for.
-        answer: i32,
+        /// The least replicas of the fallback.
+        replicas: i32,
     },
-    /// A limit changed the number.
+    /// A constraint changed the replica count.
     Constrained {
-        /// Which.
+        /// The constraint.
         by: Constraint,
-        /// What was asked for.
+        /// The replicas before.
         from: i32,
-        /// What is left of it.
+        /// The replicas after.
         to: i32,
-        /// When the limit ends by itself, where it does.
+        /// When the constraint ends automatically, where it does.
         until: Option<Time>,
     },
-    /// `suspend` or `dryRun`: nothing is written.
+    /// `dryRun`: nothing is written.
     NotWritten {
-        /// What would have been.
-        would: i32,
+        /// The replicas that would have been written.
+        replicas: i32,
     },
 }

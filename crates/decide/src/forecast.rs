@@ -1,94 +1,90 @@
-//! What would change the number next, and when at the earliest: found by asking `decide` itself.
+//! What would change the replica count next, and when at the earliest: found by calling [`decide`] for later instants
+//! and other backlogs.
 
-use super::decision::Decision;
-use super::units::{Millis, Time};
+use crate::decision::Decision;
 use crate::evaluate::decide;
-use crate::observation::{Load, Metric, Observation};
+use crate::observation::{Metric, Observation, QueueMetrics};
 use crate::spec::PoolSpec;
+use crate::units::{Millis, Time};
 
 /// The next change in one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NextChange {
-    /// Workers after it.
+    /// Replicas after the change.
     pub to: i32,
-    /// The earliest instant; `None` at once.
+    /// The earliest instant of the change; `None` for immediately.
     pub at: Option<Time>,
-    /// How many more tasks must wait then; below zero, how many fewer there must be; 0: if it stays as it is.
+    /// How many more tasks must wait for it; below zero, how many fewer there must be; 0 where time alone is enough.
     pub tasks: i64,
 }
 
-/// The next change in each direction; `None` where nothing that the queue does can bring it.
+/// The next change in each direction; `None` where no backlog brings one within a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Forecast {
-    /// Towards more workers.
+    /// The next scale-up.
     pub up: Option<NextChange>,
-    /// Towards fewer.
+    /// The next scale-down.
     pub down: Option<NextChange>,
 }
 
-/// How many times the future is asked, each time later than before.
+/// The most evaluations of one scenario, each later than the one before.
 const MAX_STEPS: u32 = 24;
 /// A backlog beyond which more tasks change nothing.
 const MAX_TASKS: i64 = 1 << 32;
-/// How long a wait still interests anybody.
+/// How far ahead to search.
 const HORIZON: Millis = Millis::seconds(24 * 3600);
 
-/// What may come after `decision`, which was taken on `seen` at `now`.
+/// What may follow `decision`, which was made from `observation` at `now`.
 #[must_use]
-pub fn forecast(pool: &PoolSpec, seen: &Observation, decision: &Decision, now: Time) -> Forecast {
-    let after = Scenario {
-        pool,
-        seen,
+pub fn forecast(
+    spec: &PoolSpec,
+    observation: &Observation,
+    decision: &Decision,
+    now: Time,
+) -> Forecast {
+    // Once the decision is written, the next evaluation starts from its replicas.
+    let written = Observation {
+        replicas: decision.replicas,
+        ..observation.clone()
+    };
+    let scenario = Scenario {
+        spec,
+        observation: &written,
         decision,
         now,
     };
-    if decision.replicas != decision.from {
-        // Once it is written the next look starts from it.
-        let seen = Observation {
-            replicas: decision.replicas,
-            ..seen.clone()
-        };
-        return Scenario {
-            seen: &seen,
-            ..after
-        }
-        .both();
+    Forecast {
+        up: scenario.next_change(1, MAX_TASKS),
+        down: scenario.next_change(-1, scenario.present_tasks()),
     }
-    after.both()
 }
 
 #[derive(Clone, Copy)]
 struct Scenario<'a> {
-    pool: &'a PoolSpec,
-    seen: &'a Observation,
+    spec: &'a PoolSpec,
+    observation: &'a Observation,
     decision: &'a Decision,
     now: Time,
 }
 
 impl Scenario<'_> {
-    fn both(self) -> Forecast {
-        Forecast {
-            up: self.next(1, MAX_TASKS),
-            down: self.next(-1, self.present()),
-        }
-    }
-
-    /// The next change in the direction of `sign`: by time alone, else by the fewest tasks more or less, of `most`.
-    fn next(self, sign: i64, most: i64) -> Option<NextChange> {
-        if let Some((at, to)) = self.wait(0, sign) {
+    /// The next change in the direction of `sign`: by time alone, else by the fewest tasks more or fewer, up to `most`.
+    fn next_change(self, sign: i64, most: i64) -> Option<NextChange> {
+        if let Some((at, to)) = self.first_change(0, sign) {
             return Some(NextChange { to, at, tasks: 0 });
         }
-        let (at, _) = self.wait(sign * most, sign)?;
-        // The fewest that will do at that time: more never do less.
-        let (mut less, mut enough) = (0, most);
+        let (at, _) = self.first_change(sign * most, sign)?;
+        // The fewest tasks that bring the change at that time; a larger difference never brings it later.
+        let mut too_few = 0;
+        let mut enough = most;
         for _ in 0..i64::BITS {
-            let middle = i64::midpoint(less, enough);
-            match self.wait(sign * middle, sign) {
-                Some((then, _)) if then <= at => enough = middle,
-                _ => less = middle,
+            let middle = i64::midpoint(too_few, enough);
+            match self.first_change(sign * middle, sign) {
+                Some((changes_at, _)) if changes_at <= at => enough = middle,
+                _ => too_few = middle,
             }
         }
-        let (at, to) = self.wait(sign * enough, sign)?;
+        let (at, to) = self.first_change(sign * enough, sign)?;
         Some(NextChange {
             to,
             at,
@@ -96,30 +92,33 @@ impl Scenario<'_> {
         })
     }
 
-    /// Tasks that wait or run.
-    fn present(self) -> i64 {
-        let load = self.seen.total();
-        load.ready.plus(load.in_flight).known().unwrap_or(0)
+    /// Tasks that are ready or in flight.
+    fn present_tasks(self) -> i64 {
+        let total = self.observation.total();
+        total.ready.plus(total.in_flight).known().unwrap_or(0)
     }
 
-    /// When the number changes in the direction of `sign`, if from now on `more` tasks wait than do.
-    fn wait(self, more: i64, sign: i64) -> Option<(Option<Time>, i32)> {
-        let seen = Observation {
-            queues: with_backlog(&self.seen.queues, more),
-            ..self.seen.clone()
+    /// When the replica count first changes if the backlog differs by `more` tasks from now on, and to what; `None` where
+    /// it changes in the other direction or not at all.
+    fn first_change(self, more: i64, sign: i64) -> Option<(Option<Time>, i32)> {
+        let observation = Observation {
+            queues: with_backlog(&self.observation.queues, more),
+            ..self.observation.clone()
         };
-        let (mut memory, mut at) = (self.decision.memory.clone(), self.now);
+        let mut memory = self.decision.memory.clone();
+        let mut at = self.now;
         for _ in 0..MAX_STEPS {
-            let look = decide(self.pool, &seen, &memory, at);
-            let change = i64::from(look.replicas) - i64::from(seen.replicas);
+            let decision = decide(self.spec, &observation, &memory, at);
+            let change = i64::from(decision.replicas) - i64::from(observation.replicas);
             if change != 0 {
-                return (change.signum() == sign)
-                    .then_some(((at > self.now).then_some(at), look.replicas));
+                let later = (at > self.now).then_some(at);
+                return (change.signum() == sign).then_some((later, decision.replicas));
             }
-            // Rates fade a little each second: the further ahead, the larger the strides.
-            let fades = look.memory.rates.iter().any(|rates| rates.arrival > 0);
+            // Rates fade a little each second: the further ahead, the longer the strides.
+            let fades = decision.memory.rates.iter().any(|rates| rates.arrival > 0);
             let stride = Millis(if fades { (at - self.now).0 / 4 } else { 0 });
-            (memory, at) = (look.memory, look.requeue_at?.max(at + stride));
+            memory = decision.memory;
+            at = decision.requeue_at?.max(at + stride);
             if at - self.now > HORIZON {
                 return None;
             }
@@ -128,22 +127,23 @@ impl Scenario<'_> {
     }
 }
 
-/// The queues with `more` tasks, all of them waiting in the first queue; below zero they go from the waiting first, then
-/// from the running.
-#[must_use]
-pub fn with_backlog(queues: &[Load], more: i64) -> Vec<Load> {
+/// The queues with `more` ready tasks in the first queue; below zero, without as many tasks: in each queue the ready ones
+/// first, then those in flight.
+pub fn with_backlog(queues: &[QueueMetrics], more: i64) -> Vec<QueueMetrics> {
     let mut queues = queues.to_vec();
-    let mut left = -more;
+    let mut remaining = -more;
     for queue in &mut queues {
-        for (fact, works) in [(&mut queue.ready, false), (&mut queue.in_flight, true)] {
-            let Metric::Known(n) = fact else { continue };
-            let gone = left.min(*n);
-            *n -= gone;
-            left -= gone;
+        for (metric, in_flight) in [(&mut queue.ready, false), (&mut queue.in_flight, true)] {
+            let Metric::Known(tasks) = metric else {
+                continue;
+            };
+            let removed = remaining.min(*tasks);
+            *tasks -= removed;
+            remaining -= removed;
             if let Metric::Known(busy) = &mut queue.busy
-                && works
+                && in_flight
             {
-                *busy = (*busy - gone).max(0);
+                *busy = (*busy - removed).max(0);
             }
         }
     }

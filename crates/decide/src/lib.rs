@@ -1,18 +1,16 @@
-//! The decision: one pure function from wishes, facts, memory and the time to a number of workers and why.
+//! The scaling decision: one pure function from a pool's spec, an observation, the memory and the time to a replica
+//! count and its reason.
 //!
-//! It knows no Kubernetes, no Redis, no runtime, no clock and no environment, and it cannot fail. It builds alone:
-//! `rustc --edition 2024 --crate-type lib --emit metadata crates/decide/src/lib.rs` proves that it has no dependency.
+//! [`decide`] does no I/O, reads no clock and no environment, needs no async runtime, and cannot fail. The crate has no
+//! dependency, which `rustc --edition 2024 --crate-type lib --emit metadata crates/decide/src/lib.rs` shows.
 #![deny(clippy::disallowed_methods)]
 
 mod behavior;
-mod bounds;
-mod combine;
-mod cooldown;
+mod constraints;
 mod dampening;
 mod decision;
 mod evaluate;
 mod forecast;
-mod idle;
 mod memory;
 mod observation;
 mod rates;
@@ -30,7 +28,7 @@ pub use decision::{Constraint, Decision, Rule, Step};
 pub use evaluate::decide;
 pub use forecast::{Forecast, NextChange, forecast, with_backlog};
 pub use memory::Memory;
-pub use observation::{Load, Metric, Observation, QueueMetrics};
+pub use observation::{Metric, Observation, QueueMetrics};
 pub use rates::Rates;
 pub use reason::{Reason, ReasonCode, Trigger};
 pub use spec::{

@@ -1,28 +1,28 @@
-//! What the next decision must remember: a small value, kept in the pool's status.
+//! What the next decision must know of the past: a small value that is stored in the pool's status.
 
-use super::rates::Rates;
-use super::units::Time;
-use super::window::Window;
 use crate::dampening::Startup;
+use crate::rates::Rates;
+use crate::units::Time;
+use crate::window::Window;
 
-/// Everything `decide` knows of the past. Instants that lie in the future (a clock was set back) count as now.
+/// Everything that `decide` knows of the past. Instants in the future, which a clock that was set back leaves, count as now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// The number last decided: what `spec.replicas` of the target should still be.
+    /// The replicas of the last decision: what `spec.replicas` of the target should still be.
     pub desired: Option<i32>,
-    /// When a rule last raised the number: what the up cooldown counts from.
+    /// When a rule last scaled up: the start of the cooldown of `scaleUp`.
     pub last_up: Option<Time>,
-    /// When the number last changed, whoever asked: what the down cooldown counts from.
+    /// When the replica count last changed for any reason: the start of the cooldown of `scaleDown`.
     pub last_change: Option<Time>,
-    /// Since when every look has met the conditions of `scaleDown`; moved on by the time that facts were missing.
+    /// Since when every observation has met the conditions of `scaleDown`; later by the time that metrics were unavailable.
     pub idle_since: Option<Time>,
-    /// Since when facts have been missing.
+    /// Since when required metrics have been unavailable.
     pub unknown_since: Option<Time>,
-    /// The answers of the looks within `behavior`'s stabilization windows, as many as can still matter.
+    /// The recommendations within the stabilization windows of `behavior`, as many as can still matter.
     pub recommendations: Window,
-    /// The changes within the longest period of `behavior`'s policies, oldest first, with their sign.
+    /// The changes within the longest period of the policies of `behavior`, oldest first, with their sign.
     pub scale_events: Vec<(Time, i32)>,
-    /// The largest numbers of busy workers of late: what the idle timer of targets keeps.
+    /// The highest recent numbers of needed workers: what the idle timer of targets retains.
     pub busy: Window,
     /// Arrival rate and service time of each queue, where a target needs them.
     pub rates: Vec<Rates>,
@@ -31,13 +31,14 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The same when the number that came with `self` was written at `at`: cooldowns count from the write, not from
-    /// the decision that asked for it.
+    /// The memory after the replicas that were decided with it were written at `at`: cooldowns start at the write, not
+    /// at the decision.
     #[must_use]
     pub fn committed(mut self, before: &Self, at: Time) -> Self {
-        let moved = |new: Option<Time>, old: Option<Time>| if new == old { old } else { Some(at) };
-        self.last_up = moved(self.last_up, before.last_up);
-        self.last_change = moved(self.last_change, before.last_change);
+        let at_write =
+            |new: Option<Time>, old: Option<Time>| if new == old { old } else { Some(at) };
+        self.last_up = at_write(self.last_up, before.last_up);
+        self.last_change = at_write(self.last_change, before.last_change);
         if self.scale_events != before.scale_events
             && let Some((event, _)) = self
                 .scale_events
@@ -49,7 +50,7 @@ impl Memory {
         self
     }
 
-    /// What stays true when the number that came with `self` could not be written: the looks, not the change.
+    /// The memory after the replicas that were decided with it could not be written: the observation, without the change.
     #[must_use]
     pub fn rolled_back(self, before: &Self) -> Self {
         Self {
@@ -62,9 +63,9 @@ impl Memory {
         }
     }
 
-    /// The memory of a process that starts now with `current` workers. What the one before it saw after its last
-    /// words is lost, so that the present number counts as wanted until now (as HPA has it): no window is shorter
-    /// than it would have been.
+    /// The memory of a process that starts now with `current` replicas. What the previous process observed after it last
+    /// stored its memory is lost; therefore, as in HPA, the present replicas count as recommended until now, and no window
+    /// is shorter than it would have been.
     #[must_use]
     pub fn restored(mut self, current: i32, now: Time) -> Self {
         self.recommendations.push(now, current);
@@ -72,7 +73,7 @@ impl Memory {
         self
     }
 
-    /// The same memory with no instant after `now`.
+    /// The memory with no instant after `now`.
     #[must_use]
     pub fn clamped_to(&self, now: Time) -> Self {
         let mut memory = self.clone();
@@ -86,14 +87,12 @@ impl Memory {
         }
         memory.recommendations.clamp_to(now);
         memory.busy.clamp_to(now);
-        memory
-            .scale_events
-            .iter_mut()
-            .for_each(|(at, _)| *at = (*at).min(now));
-        memory
-            .rates
-            .iter_mut()
-            .for_each(|rates| rates.clamp_to(now));
+        for (at, _) in &mut memory.scale_events {
+            *at = (*at).min(now);
+        }
+        for rates in &mut memory.rates {
+            rates.clamp_to(now);
+        }
         memory.startup.clamp_to(now);
         memory
     }

@@ -1,28 +1,54 @@
-//! The facts of one look. Unknown is never zero, and what a queue system does not tell is not unknown.
+//! The metrics of one observation. Unavailable is never zero, and what a queue system does not report is not unavailable.
 
-/// One number that was asked for.
+/// One value that a queue may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Read, and true at the time of the look.
+    /// The value at the time of the observation.
     Known(i64),
-    /// It exists but could not be read this time: nothing may be lowered without it.
+    /// The value exists but could not be read this time: no scale-down without it.
     Unavailable,
-    /// This queue system has no such number: rules go on without it.
+    /// The queue system does not report this value: rules work without it.
     Unsupported,
 }
 
-/// What one queue tells.
+impl Metric {
+    /// The value, where it is known.
+    pub fn known(self) -> Option<i64> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unavailable | Self::Unsupported => None,
+        }
+    }
+
+    /// Combines two values: unavailable where either is unavailable; an unsupported value is left out.
+    #[must_use]
+    pub fn join(self, other: Self, combine: fn(i64, i64) -> i64) -> Self {
+        match (self, other) {
+            (Self::Unavailable, _) | (_, Self::Unavailable) => Self::Unavailable,
+            (Self::Unsupported, metric) | (metric, Self::Unsupported) => metric,
+            (Self::Known(a), Self::Known(b)) => Self::Known(combine(a, b)),
+        }
+    }
+
+    /// The sum, by the rules of [`Metric::join`].
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.join(other, i64::saturating_add)
+    }
+}
+
+/// The metrics of one queue, or their sum over several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueMetrics {
-    /// Tasks that wait and could be taken now.
+    /// Tasks that wait and could be claimed now.
     pub ready: Metric,
-    /// Delayed and scheduled tasks that will be ready within the look-ahead: at zero workers nobody else promotes them.
+    /// Delayed and scheduled tasks that will be ready within the look-ahead: with zero workers, nothing else promotes them.
     pub due: Metric,
     /// Tasks that a worker holds.
     pub in_flight: Metric,
-    /// Workers whose lease lives and that take tasks.
+    /// Workers with a valid lease that claim tasks.
     pub live: Metric,
-    /// Those of them that hold a task.
+    /// Live workers that hold a task.
     pub busy: Metric,
     /// Sum of the live workers' CPU use, each in percent of its limit.
     pub cpu_sum: Metric,
@@ -32,80 +58,76 @@ pub struct QueueMetrics {
     pub arrived: Metric,
     /// Tasks ever completed.
     pub processed: Metric,
-    /// Tasks that failed for good.
+    /// Tasks that failed permanently.
     pub failed: Metric,
     /// Time spent on all completed tasks, in milliseconds.
     pub busy_millis: Metric,
 }
 
 impl QueueMetrics {
-    /// A queue about which nothing could be read.
+    /// A queue of which no metric could be read.
     pub const UNAVAILABLE: Self = Self::all(Metric::Unavailable);
-    /// A queue system that tells nothing: the start of a sum, and of systems that tell little.
+    /// A queue system that reports nothing: the start of a sum, and of systems that report few metrics.
     pub const UNSUPPORTED: Self = Self::all(Metric::Unsupported);
 
-    const fn all(fact: Metric) -> Self {
+    const fn all(metric: Metric) -> Self {
         Self {
-            ready: fact,
-            due: fact,
-            in_flight: fact,
-            live: fact,
-            busy: fact,
-            cpu_sum: fact,
-            oldest_at: fact,
-            arrived: fact,
-            processed: fact,
-            failed: fact,
-            busy_millis: fact,
+            ready: metric,
+            due: metric,
+            in_flight: metric,
+            live: metric,
+            busy: metric,
+            cpu_sum: metric,
+            oldest_at: metric,
+            arrived: metric,
+            processed: metric,
+            failed: metric,
+            busy_millis: metric,
         }
+    }
+
+    /// The sum over several queues, with the oldest of their oldest tasks; [`QueueMetrics::UNSUPPORTED`] for no queue.
+    pub fn sum<'a>(queues: impl IntoIterator<Item = &'a Self>) -> Self {
+        queues
+            .into_iter()
+            .fold(Self::UNSUPPORTED, |sum, queue| Self {
+                ready: sum.ready.plus(queue.ready),
+                due: sum.due.plus(queue.due),
+                in_flight: sum.in_flight.plus(queue.in_flight),
+                live: sum.live.plus(queue.live),
+                busy: sum.busy.plus(queue.busy),
+                cpu_sum: sum.cpu_sum.plus(queue.cpu_sum),
+                oldest_at: sum.oldest_at.join(queue.oldest_at, i64::min),
+                arrived: sum.arrived.plus(queue.arrived),
+                processed: sum.processed.plus(queue.processed),
+                failed: sum.failed.plus(queue.failed),
+                busy_millis: sum.busy_millis.plus(queue.busy_millis),
+            })
+    }
+
+    /// Tasks that are ready, due or in flight: while there are any, the rules do not scale to zero.
+    pub(crate) fn work(&self) -> i64 {
+        [self.ready, self.due, self.in_flight]
+            .into_iter()
+            .filter_map(Metric::known)
+            .fold(0, i64::saturating_add)
     }
 }
 
-/// The sum over a pool's queues.
-pub type Load = QueueMetrics;
-
-/// Everything that one decision may use.
+/// What one read of a pool's queues found, with the replicas of its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// `spec.replicas` of the target.
     pub replicas: i32,
-    /// The queues of the pool, in its order.
+    /// The metrics of the pool's queues, in the order of its spec.
     pub queues: Vec<QueueMetrics>,
-    /// Why facts are missing, where any are: one sentence without a full stop.
+    /// Why metrics are unavailable, where any are: one sentence without a full stop.
     pub unavailable_reason: Option<String>,
 }
 
 impl Observation {
     /// The sum over all queues.
-    #[must_use]
-    pub fn total(&self) -> Load {
-        Load::sum(&self.queues)
-    }
-}
-
-impl Metric {
-    /// The number, where it is known.
-    #[must_use]
-    pub fn known(self) -> Option<i64> {
-        match self {
-            Self::Known(n) => Some(n),
-            Self::Unavailable | Self::Unsupported => None,
-        }
-    }
-
-    /// One missing part makes the whole missing; parts that are not told are left out of it.
-    #[must_use]
-    pub fn join(self, other: Self, how: fn(i64, i64) -> i64) -> Self {
-        match (self, other) {
-            (Self::Unavailable, _) | (_, Self::Unavailable) => Self::Unavailable,
-            (Self::Unsupported, fact) | (fact, Self::Unsupported) => fact,
-            (Self::Known(a), Self::Known(b)) => Self::Known(how(a, b)),
-        }
-    }
-
-    /// The sum.
-    #[must_use]
-    pub fn plus(self, other: Self) -> Self {
-        self.join(other, i64::saturating_add)
+    pub fn total(&self) -> QueueMetrics {
+        QueueMetrics::sum(&self.queues)
     }
 }

@@ -1,121 +1,134 @@
-//! How fast work arrives and how long a task takes, measured from a queue's counters.
+//! How fast tasks arrive and how long one takes, measured from a queue's counters.
 
-use super::units::{Millis, Time};
-use crate::observation::QueueMetrics;
+use crate::observation::{Metric, QueueMetrics};
+use crate::units::{Millis, Time};
 
-/// What has been measured of one queue. Fixed point: no floats, so that every machine decides the same.
+/// What has been measured of one queue. Fixed point, no floats, so that every machine decides the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
-    /// When the counters were last taken in; `None` before the first time.
+    /// When the counters were last recorded; `None` before the first time.
     pub at: Option<Time>,
-    /// Since when they have been watched.
+    /// When the counters were first recorded.
     pub since: Time,
-    /// Tasks ever arrived, by then.
+    /// Tasks ever arrived, as last recorded.
     pub arrived: i64,
-    /// Tasks ever completed, by then.
+    /// Tasks ever completed, as last recorded.
     pub processed: i64,
-    /// Milliseconds spent on them, by then.
+    /// Milliseconds spent on them, as last recorded.
     pub millis: i64,
-    /// Arrivals, in millionths of a task per second.
+    /// Arrival rate, in millionths of a task per second.
     pub arrival: i64,
-    /// Mean time of a task, in microseconds; 0 while unknown.
+    /// Mean service time of a task, in microseconds; 0 while unknown.
     pub service: i64,
-    /// Tasks that this mean was made of, as far as that matters.
+    /// How many tasks the mean service time stands for, at most 19.
     pub samples: i64,
 }
 
-/// The time constant of the arrival rate: at least this, ...
-const LEAST: i64 = 60_000;
+/// The time constant of the arrival rate: at least this, in milliseconds, ...
+const MIN_TIME_CONSTANT: i64 = 60_000;
 /// ... at most this, ...
-const MOST: i64 = 300_000;
+const MAX_TIME_CONSTANT: i64 = 300_000;
 /// ... and between them the time in which this many tasks arrive.
-const TASKS: i64 = 40;
-/// A young mean is one over at least this time, or the first burst would look like a steady storm.
-const YOUNG: i64 = 10_000;
-/// Where nothing was counted, time moves the rate in steps of this, so that two looks in a row agree.
-pub(super) const STEP: Millis = Millis(1000);
-/// A task counts at least one part in this many.
-const MEMORY: i64 = 19;
-/// A mean sample counts as at most this many times the present mean.
-const CAP: i64 = 20;
+const TIME_CONSTANT_TASKS: i64 = 40;
+/// The shortest time, in milliseconds, that a new mean covers: a shorter one would take the first burst for a steady rate.
+const MIN_AGE: i64 = 10_000;
+/// Without new counts, time changes the rate in steps of this, so that two observations in a row agree.
+pub(crate) const STEP: Millis = Millis(1000);
+/// The mean of the service time weighs as much as this many tasks at most: a new task counts at least 1 in 20.
+const MAX_SAMPLES: i64 = 19;
+/// A new service time counts as at most this many times the present mean.
+const MAX_OUTLIER: i64 = 20;
 
 impl Rates {
-    /// Takes in the counters of a look.
-    pub fn learn(&mut self, seen: &QueueMetrics, now: Time) {
-        let Some(arrived) = arrived(seen) else { return };
-        let processed = seen.processed.known().unwrap_or(0);
-        let millis = seen.busy_millis.known().unwrap_or(0);
-        let before = *self;
-        let Some(at) = before.at else {
-            *self = Self {
-                at: Some(now),
-                since: now,
-                arrived,
-                processed,
-                millis,
-                ..Self::default()
-            };
-            if processed > 0 && millis > 0 {
-                self.service = millis.saturating_mul(1000) / processed;
-                self.samples = processed.min(MEMORY);
-            }
+    /// Records the counters of an observation.
+    pub fn learn(&mut self, queue: &QueueMetrics, now: Time) {
+        let Some(arrived) = arrived(queue) else {
             return;
         };
-        let (came, done, spent) = (
-            arrived - before.arrived,
-            processed - before.processed,
-            millis - before.millis,
-        );
-        if came == 0 && done == 0 && now - at < STEP {
+        let processed = queue.processed.known().unwrap_or(0);
+        let millis = queue.busy_millis.known().unwrap_or(0);
+        let before = *self;
+        let Some(at) = before.at else {
+            *self = Self::first(arrived, processed, millis, now);
+            return;
+        };
+        let arrivals = arrived - before.arrived;
+        let completed = processed - before.processed;
+        let spent = millis - before.millis;
+        if arrivals == 0 && completed == 0 && now - at < STEP {
             return;
         }
-        (self.at, self.arrived, self.processed, self.millis) =
-            (Some(now), arrived, processed, millis);
-        // A counter that falls was reset: no negative rate, and no spike.
-        if came >= 0 {
-            self.arrival = arrival(before.arrival, came, (now - at).0, (at - before.since).0);
+        self.at = Some(now);
+        self.arrived = arrived;
+        self.processed = processed;
+        self.millis = millis;
+        // A counter that decreases was reset: no negative rate, and no spike.
+        if arrivals >= 0 {
+            let age = at - before.since;
+            self.arrival = arrival_rate(before.arrival, arrivals, now - at, age);
         }
-        if done > 0 && spent >= 0 {
-            let mean = spent.saturating_mul(1000) / done;
-            let mean = if self.service > 0 {
-                mean.min(self.service.saturating_mul(CAP))
-            } else {
-                mean
-            };
-            let weight = self.samples.min(MEMORY);
-            let sum =
-                i128::from(self.service) * i128::from(weight) + i128::from(mean) * i128::from(done);
-            self.service = i64::try_from(sum / i128::from(weight + done)).unwrap_or(i64::MAX);
-            self.samples = (weight + done).min(MEMORY);
+        if completed > 0 && spent >= 0 {
+            self.add_service_times(completed, spent);
         }
     }
 
-    pub(super) fn clamp_to(&mut self, now: Time) {
+    /// The first record: the mean service time of all earlier tasks, and no arrival rate yet.
+    fn first(arrived: i64, processed: i64, millis: i64, now: Time) -> Self {
+        let mut rates = Self {
+            at: Some(now),
+            since: now,
+            arrived,
+            processed,
+            millis,
+            ..Self::default()
+        };
+        if processed > 0 && millis > 0 {
+            rates.service = millis.saturating_mul(1000) / processed;
+            rates.samples = processed.min(MAX_SAMPLES);
+        }
+        rates
+    }
+
+    fn add_service_times(&mut self, completed: i64, spent: i64) {
+        let mut mean = spent.saturating_mul(1000) / completed;
+        if self.service > 0 {
+            mean = mean.min(self.service.saturating_mul(MAX_OUTLIER));
+        }
+        let weight = self.samples.min(MAX_SAMPLES);
+        let sum = i128::from(self.service) * i128::from(weight)
+            + i128::from(mean) * i128::from(completed);
+        self.service = i64::try_from(sum / i128::from(weight + completed)).unwrap_or(i64::MAX);
+        self.samples = (weight + completed).min(MAX_SAMPLES);
+    }
+
+    pub(crate) fn clamp_to(&mut self, now: Time) {
         self.at = self.at.map(|at| at.min(now));
         self.since = self.since.min(now);
     }
 }
 
-/// Tasks ever arrived: counted by the producers, or else what there is and what there was.
-fn arrived(seen: &QueueMetrics) -> Option<i64> {
-    let sum = [seen.in_flight, seen.processed, seen.failed]
+/// Tasks ever arrived: as counted by the producers, else the tasks that exist and those that have ended.
+fn arrived(queue: &QueueMetrics) -> Option<i64> {
+    let sum = [queue.in_flight, queue.processed, queue.failed]
         .into_iter()
-        .fold(seen.ready, super::Metric::plus);
-    seen.arrived
+        .fold(queue.ready, Metric::plus);
+    queue
+        .arrived
         .known()
-        .or_else(|| seen.processed.known().and(sum.known()))
+        .or_else(|| queue.processed.known().and(sum.known()))
 }
 
-/// The mean after `came` tasks in `span` ms: `old` fades with a time constant that grows where little arrives.
-fn arrival(old: i64, came: i64, span: i64, age: i64) -> i64 {
-    let by_rate = (TASKS * 1_000_000_000).checked_div(old).unwrap_or(MOST);
-    let constant = by_rate.clamp(LEAST, MOST).min(age.max(YOUNG));
-    let (old, came, span, constant) = (
-        i128::from(old),
-        i128::from(came),
-        i128::from(span),
-        i128::from(constant),
-    );
-    let new = (old * constant + came * 1_000_000_000) / (constant + span).max(1);
+/// The arrival rate after `arrivals` in `span`: the old rate fades with a time constant that is longer where few arrive,
+/// and never longer than the `age` of the measurement.
+fn arrival_rate(old: i64, arrivals: i64, span: Millis, age: Millis) -> i64 {
+    let by_rate = (TIME_CONSTANT_TASKS * 1_000_000_000)
+        .checked_div(old)
+        .unwrap_or(MAX_TIME_CONSTANT);
+    let constant = by_rate
+        .clamp(MIN_TIME_CONSTANT, MAX_TIME_CONSTANT)
+        .min(age.0.max(MIN_AGE));
+    let constant = i128::from(constant);
+    let sum = i128::from(old) * constant + i128::from(arrivals) * 1_000_000_000;
+    let new = sum / (constant + i128::from(span.0)).max(1);
     i64::try_from(new).unwrap_or(i64::MAX)
 }

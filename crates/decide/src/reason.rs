@@ -1,29 +1,27 @@
-//! The closed list of reasons, each with its one sentence: status, events, metrics and every screen use these words.
+//! Why a decision came out as it did: a closed list of reason codes, and each reason with its data.
 
-use super::decision::Rule;
-use super::units::{Millis, Time};
+use crate::decision::Rule;
 use crate::spec::Suspend;
+use crate::units::{Millis, Time};
 use std::fmt;
 use std::sync::Arc;
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
-        /// Why the number is what it is. One word each, CamelCase, as Kubernetes writes reasons.
+        /// The closed list of reasons, each one word in CamelCase, as in Kubernetes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ReasonCode { $($(#[doc = $doc])+ $name),+ }
 
         impl ReasonCode {
-            /// All of them, in the order of the documentation.
+            /// All reasons, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The word that people and machines see.
-            #[must_use]
+            /// The word in status, events and metrics.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),+ }
             }
 
             /// What it means, for the reference documentation.
-            #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$name => concat!($($doc),+).trim_ascii()),+ }
             }
@@ -32,7 +30,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// No rule asks for another number.
+    /// No rule recommends a different replica count.
     WithinThresholds,
     /// More tasks wait than `scaleUp.queueLength`: workers were added.
     QueueTooLong,
@@ -42,49 +40,49 @@ reasons! {
     HighCPU,
     /// There are more tasks than `target.tasksPerWorker` for each worker: workers were added.
     TasksPerWorker,
-    /// More workers are needed to finish what waits and what arrives within `target.drainWithin`: workers were added.
+    /// More workers are needed to finish waiting and arriving tasks within `target.drainWithin`: workers were added.
     DrainWithin,
     /// The oldest task would wait longer than `target.maxWait`: workers were added.
     MaxWait,
     /// A task waits and there was no worker: the first one was added.
     ScaledFromZero,
-    /// All conditions of `scaleDown` held for `idleFor`: workers were removed.
+    /// All conditions of `scaleDown` were met for `idleFor`: workers were removed.
     Idle,
     /// Fewer workers are enough for the target: workers were removed.
     FewerNeeded,
     /// Fewer workers are enough, but not for long enough yet: `idleFor`, or the idle timer of a target, is running.
     IdleWait,
-    /// Fewer workers are enough for the target, but the conditions of `scaleDown` do not hold.
+    /// Fewer workers are enough for the target, but the conditions of `scaleDown` are not met.
     NotIdle,
-    /// A rule asks for another number, and a cooldown is running.
+    /// A rule recommends a different replica count, and a cooldown is running.
     CoolingDown,
-    /// A rule asks for another number, but did not for the whole of a stabilization window of `behavior`.
+    /// A rule recommends a different replica count, but not yet for a whole stabilization window of `behavior`.
     Stabilized,
-    /// A rule asks for another number, and the policies of `behavior` allow less of a change for now.
+    /// A rule recommends a different replica count, and the policies of `behavior` allow a smaller change for now.
     RateLimited,
-    /// A rule asks for more than `maxReplicas`.
+    /// A rule recommends more workers than `maxReplicas`.
     AtMax,
-    /// A schedule is active and asks for at least so many workers.
+    /// An active schedule requires more workers than the rules recommend.
     Scheduled,
-    /// The number was below `minReplicas`.
+    /// There were fewer replicas than `minReplicas`.
     TooFewReplicas,
-    /// The number was above `maxReplicas`.
+    /// There were more replicas than `maxReplicas`.
     TooManyReplicas,
-    /// Fewer are wanted, but these workers hold tasks.
+    /// Fewer workers are enough, but the others hold tasks.
     BusyWorkers,
-    /// Fewer are wanted: those that will go take no more tasks, and they are removed when they have finished theirs.
+    /// Fewer workers are enough: the selected workers claim no more tasks, and are removed once they have finished theirs.
     ScalingDown,
-    /// A fact that a rule needs cannot be read: nothing is lowered.
+    /// A metric that a rule needs cannot be read: no scale-down.
     Unknown,
-    /// Facts have been missing for `onUnknown.after`: at least `onUnknown.replicas` run.
+    /// Metrics have been unavailable for `onUnknown.after`: at least `onUnknown.replicas` run.
     Fallback,
-    /// `spec.replicas` holds the number.
+    /// `spec.replicas` sets the replica count.
     Pinned,
     /// `spec.suspend` is set: nothing is changed.
     Suspended,
     /// `spec.dryRun` is set: nothing is written.
     DryRun,
-    /// Somebody else changed the target's replicas; they were set back.
+    /// Another client changed the target's replicas; they were set back.
     TargetChanged,
     /// The target does not exist.
     TargetMissing,
@@ -92,7 +90,7 @@ reasons! {
     TargetConflict,
     /// The target's scale could not be written.
     WriteFailed,
-    /// The pool's own specification cannot work.
+    /// The pool's spec is not valid.
     InvalidSpec,
 }
 
@@ -102,16 +100,16 @@ impl fmt::Display for ReasonCode {
     }
 }
 
-/// The rule that spoke, with its numbers.
+/// The rule that decided, with its metric and its threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigger {
-    /// Which rule.
+    /// The rule.
     pub rule: Rule,
-    /// The fact, in the rule's unit.
+    /// The metric, in the rule's unit.
     pub value: i64,
     /// The threshold or target, in the rule's unit.
     pub threshold: i64,
-    /// The queue, where the rule is its own.
+    /// The name of the queue, where the rule belongs to one queue.
     pub queue: Option<Arc<str>>,
 }
 
@@ -128,133 +126,132 @@ impl Trigger {
     }
 }
 
-/// A reason with what its sentence needs. It holds instants, never ages: a sentence stays true until it changes.
+/// A reason with the data of its message. It contains instants, never ages: the message stays true until the reason changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// [`ReasonCode::WithinThresholds`]
+    /// [`ReasonCode::WithinThresholds`].
     WithinThresholds,
-    /// The reason of the rule: [`ReasonCode::QueueTooLong`] to [`ReasonCode::MaxWait`]
+    /// The reason of the rule: [`ReasonCode::QueueTooLong`] to [`ReasonCode::MaxWait`].
     ScaleUp(Trigger),
-    /// [`ReasonCode::ScaledFromZero`] with how many tasks wait
+    /// [`ReasonCode::ScaledFromZero`], with the number of tasks that wait.
     ScaledFromZero(i64),
-    /// [`ReasonCode::Idle`]
+    /// [`ReasonCode::Idle`], with how long.
     Idle(Millis),
-    /// [`ReasonCode::IdleWait`]
+    /// [`ReasonCode::IdleWait`] by the timer of `scaleDown`.
     IdleWait {
-        /// Since when all conditions hold.
+        /// Since when all conditions are met.
         since: Time,
-        /// When the next step down is due.
+        /// When the next scale-down is due.
         until: Time,
-        /// What it will be.
-        wants: i32,
+        /// The replicas after it.
+        recommended: i32,
     },
-    /// [`ReasonCode::CoolingDown`] after a scale-up
+    /// [`ReasonCode::CoolingDown`] before a scale-up.
     ScaleUpCooldown {
-        /// The rule that asks for more.
-        cause: Trigger,
-        /// When it may.
+        /// The rule that recommends more.
+        trigger: Trigger,
+        /// When the cooldown ends.
         until: Time,
-        /// What it asks for.
-        wants: i32,
+        /// The recommended replicas.
+        recommended: i32,
     },
-    /// [`ReasonCode::CoolingDown`] before a scale-down
+    /// [`ReasonCode::CoolingDown`] before a scale-down.
     ScaleDownCooldown {
-        /// When it may.
+        /// When the cooldown ends.
         until: Time,
-        /// What it asks for.
-        wants: i32,
+        /// The recommended replicas.
+        recommended: i32,
     },
-    /// [`ReasonCode::FewerNeeded`]
+    /// [`ReasonCode::FewerNeeded`], with the target.
     FewerNeeded(Trigger),
-    /// [`ReasonCode::NotIdle`] with how many would be enough
+    /// [`ReasonCode::NotIdle`].
     NotIdle {
-        /// How many workers would be enough.
-        wants: i32,
+        /// The replicas that are enough for the target.
+        recommended: i32,
     },
-    /// [`ReasonCode::IdleWait`] where a target keeps workers that were busy of late
+    /// [`ReasonCode::IdleWait`] where a target retains workers that were busy recently.
     RecentlyBusy {
         /// The earliest instant of a change.
         until: Time,
-        /// How many workers are enough.
-        wants: i32,
+        /// The replicas that are enough for the target.
+        recommended: i32,
     },
-    /// [`ReasonCode::CoolingDown`] between two small changes of a target
-    Pacing {
-        /// When it may.
+    /// [`ReasonCode::CoolingDown`] between two small changes of a target.
+    Dampened {
+        /// When the cooldown ends.
         until: Time,
-        /// What it asks for.
-        wants: i32,
+        /// The recommended replicas.
+        recommended: i32,
     },
-    /// [`ReasonCode::Stabilized`]
+    /// [`ReasonCode::Stabilized`].
     Stabilized {
-        /// What is asked for now.
-        wants: i32,
-        /// When the answer that holds it leaves the window.
+        /// The recommended replicas.
+        recommended: i32,
+        /// When the recommendation that holds it leaves the window.
         until: Option<Time>,
     },
-    /// [`ReasonCode::RateLimited`]
+    /// [`ReasonCode::RateLimited`].
     RateLimited {
-        /// What is asked for.
-        wants: i32,
-        /// When the policies allow more.
+        /// The recommended replicas.
+        recommended: i32,
+        /// When the policies may allow more of a change.
         until: Option<Time>,
     },
-    /// [`ReasonCode::Scheduled`]
+    /// [`ReasonCode::Scheduled`].
     Scheduled {
-        /// The schedule.
+        /// The name of the schedule.
         name: Arc<str>,
-        /// Its end.
+        /// The end of its window.
         until: Time,
-        /// Its least number of workers.
-        least: i32,
+        /// Its minimum replicas.
+        min: i32,
     },
-    /// [`ReasonCode::AtMax`]
+    /// [`ReasonCode::AtMax`], with the rule that recommends more.
     AtMax(Trigger),
-    /// [`ReasonCode::TooFewReplicas`]
+    /// [`ReasonCode::TooFewReplicas`], with the minimum.
     TooFewReplicas(i32),
-    /// [`ReasonCode::TooManyReplicas`]
+    /// [`ReasonCode::TooManyReplicas`], with the maximum.
     TooManyReplicas(i32),
-    /// [`ReasonCode::BusyWorkers`]
+    /// [`ReasonCode::BusyWorkers`].
     BusyWorkers {
-        /// How many hold tasks.
+        /// How many workers hold tasks.
         busy: i32,
-        /// What was asked for.
-        wants: i32,
+        /// The recommended replicas.
+        recommended: i32,
     },
-    /// [`ReasonCode::Unknown`] with the sentence of the place that failed and since when
+    /// [`ReasonCode::Unknown`], with what failed and since when.
     Unknown(String, Time),
-    /// [`ReasonCode::Fallback`] with since when facts are missing
+    /// [`ReasonCode::Fallback`], with since when metrics are unavailable.
     Fallback(Time),
-    /// [`ReasonCode::Pinned`] and when it ends by itself
+    /// [`ReasonCode::Pinned`], with when the pin ends automatically.
     Pinned(Option<Time>),
-    /// [`ReasonCode::Suspended`], by whom and until when
+    /// [`ReasonCode::Suspended`], with by whom and until when.
     Suspended(Suspend),
-    /// [`ReasonCode::DryRun`] with what would have been
+    /// [`ReasonCode::DryRun`], with the decision that was not written.
     DryRun {
-        /// The number that would have been written.
-        would: i32,
+        /// The replicas that would have been written.
+        replicas: i32,
         /// Why.
-        why: Box<Reason>,
+        reason: Box<Reason>,
     },
-    /// [`ReasonCode::TargetChanged`] with what was found
+    /// [`ReasonCode::TargetChanged`], with the replicas that another client set.
     TargetChanged(i32),
 }
 
 impl Reason {
-    /// The word of the closed list.
-    #[must_use]
+    /// The reason's code in the closed list.
     pub fn code(&self) -> ReasonCode {
         match self {
             Self::WithinThresholds => ReasonCode::WithinThresholds,
-            Self::ScaleUp(cause) => cause.code(),
-            Self::Idle(_) => ReasonCode::Idle,
+            Self::ScaleUp(trigger) => trigger.code(),
             Self::ScaledFromZero(_) => ReasonCode::ScaledFromZero,
+            Self::Idle(_) => ReasonCode::Idle,
             Self::FewerNeeded(_) => ReasonCode::FewerNeeded,
             Self::NotIdle { .. } => ReasonCode::NotIdle,
             Self::IdleWait { .. } | Self::RecentlyBusy { .. } => ReasonCode::IdleWait,
-            Self::ScaleUpCooldown { .. } | Self::ScaleDownCooldown { .. } | Self::Pacing { .. } => {
-                ReasonCode::CoolingDown
-            }
+            Self::ScaleUpCooldown { .. }
+            | Self::ScaleDownCooldown { .. }
+            | Self::Dampened { .. } => ReasonCode::CoolingDown,
             Self::Stabilized { .. } => ReasonCode::Stabilized,
             Self::RateLimited { .. } => ReasonCode::RateLimited,
             Self::Scheduled { .. } => ReasonCode::Scheduled,

@@ -1,54 +1,55 @@
-//! What each set of rules answers at one look, and what the sets come to together: of all answers the largest.
+//! What each set of rules recommends for one observation, and what the sets recommend together: the highest replica count.
 
-use super::cooldown;
-use super::decision::Step;
-use super::memory::Memory;
-use super::rules::{self, Conditions};
-use super::target::TargetInput;
-use super::units::Time;
-use crate::observation::{Load, Metric, Observation};
+use crate::constraints::cooldown_end;
+use crate::decision::Step;
+use crate::memory::Memory;
+use crate::observation::{Metric, Observation, QueueMetrics};
 use crate::reason::Trigger;
-use crate::spec::{PoolSpec, Rules, ScaleDown};
+use crate::rules::{self, Conditions};
+use crate::spec::{PoolSpec, Rules, ScaleDown, Target};
+use crate::target::TargetInput;
+use crate::units::Time;
 
-/// A wish for more workers.
+/// A recommended scale-up.
 #[derive(Clone, Debug)]
-pub(super) struct Recommendation {
+pub(crate) struct Recommendation {
     pub replicas: i32,
     pub trigger: Trigger,
-    /// Whether a small rise has to wait.
+    /// Whether a small scale-up has a cooldown.
     pub dampened: bool,
-    /// When the rule may have its way; `None` now.
+    /// When the cooldown of the rule ends; `None` where it is not running.
     pub until: Option<Time>,
 }
 
-/// All answers of one look.
+/// All recommendations for one observation.
 #[derive(Debug)]
-pub(super) struct Recommendations {
-    /// The largest wish for more that is free, and the largest whose cooldown runs.
+pub(crate) struct Recommendations {
+    /// The highest scale-up that is not in a cooldown.
     pub allowed: Option<Recommendation>,
+    /// The highest scale-up that is in a cooldown.
     pub in_cooldown: Option<Recommendation>,
-    /// When the first of all cooldowns that hold a wish back ends.
+    /// When the first of the cooldowns ends that hold back a scale-up.
     pub cooldown_ends: Option<Time>,
-    /// The number on which all sets agree that it is enough; at least the present one where one of them wants to stay.
+    /// The replicas that are enough for all sets of rules; the present ones where a set allows no scale-down.
     pub scale_down_to: i32,
-    /// The target that says so; `None`: the conditions of `scaleDown`.
+    /// The target that recommends `scale_down_to`; `None` where the conditions of `scaleDown` do.
     pub scale_down_trigger: Option<Trigger>,
-    /// The strictest of all `scaleDown`s.
+    /// The strictest combination of all `scaleDown`s.
     pub down: Option<ScaleDown>,
-    /// What the conditions of all of them say.
+    /// Whether the conditions of all of them are met.
     pub conditions: Conditions,
 }
 
-/// Asks every set; `memory` has learned from this look already.
-pub(super) fn recommend(
-    pool: &PoolSpec,
-    seen: &Observation,
+/// Evaluates every set of rules. `memory` already includes this observation.
+pub(crate) fn recommend(
+    spec: &PoolSpec,
+    observation: &Observation,
     memory: &Memory,
     base: i32,
     now: Time,
-    trail: &mut Vec<Step>,
+    steps: &mut Vec<Step>,
 ) -> Recommendations {
-    let mut all = Recommendations {
+    let mut recommendations = Recommendations {
         allowed: None,
         in_cooldown: None,
         cooldown_ends: None,
@@ -57,171 +58,170 @@ pub(super) fn recommend(
         down: None,
         conditions: Conditions::Met,
     };
-    for set in &pool.rules {
-        if let Some(queue) = &set.queue {
-            trail.push(Step::Queue(queue.clone()));
+    for rules in &spec.rules {
+        if let Some(queue) = &rules.queue {
+            steps.push(Step::Queue(queue.clone()));
         }
-        let queues = queues(pool, set, seen, memory, base, now);
-        all.add(set, &queues, memory, trail);
+        let input = target_input(spec, rules, observation, memory, base, now);
+        recommendations.add(rules, &input, memory, steps);
     }
-    all.scale_down_to = all.scale_down_to.min(base);
-    all
+    recommendations.scale_down_to = recommendations.scale_down_to.min(base);
+    recommendations
 }
 
-/// The facts that the rules and the busy floor need, each with whether it is.
-pub(super) fn needed(pool: &PoolSpec, seen: &Observation) -> impl Iterator<Item = Metric> {
-    let sets = pool.rules.iter().flat_map(|set| {
-        let load = sum(set, seen);
-        let down = set.down.as_ref();
-        let target = set.target != super::Target::default();
-        let ready = target
-            || set
-                .up
-                .queue_length
-                .or_else(|| down.and_then(|down| down.queue_length))
-                .is_some();
+/// The metrics that the rules and the busy floor need.
+pub(crate) fn required_metrics(
+    spec: &PoolSpec,
+    observation: &Observation,
+) -> impl Iterator<Item = Metric> {
+    let by_rules = spec.rules.iter().flat_map(|rules| {
+        let total = total(rules, observation);
+        let target = rules.target != Target::default();
+        let down = rules.down.as_ref().and_then(|down| down.queue_length);
+        let ready = target || rules.up.queue_length.or(down).is_some();
         [
-            (ready, load.ready),
-            (target, load.in_flight),
-            (set.up.cpu.is_some(), load.cpu_sum),
+            ready.then_some(total.ready),
+            target.then_some(total.in_flight),
+            rules.up.cpu.and(Some(total.cpu_sum)),
         ]
     });
-    let sets = sets.filter_map(|(used, fact)| used.then_some(fact));
-    let all = seen.total();
-    sets.chain([all.busy, all.live])
+    let total = observation.total();
+    by_rules.flatten().chain([total.busy, total.live])
 }
 
-fn sum(set: &Rules, seen: &Observation) -> Load {
-    Load::sum(
-        set.queues
-            .iter()
-            .filter_map(|queue| seen.queues.get(*queue)),
-    )
+/// The sum over the queues of a set of rules.
+fn total(rules: &Rules, observation: &Observation) -> QueueMetrics {
+    let queues = rules.queues.iter();
+    QueueMetrics::sum(queues.filter_map(|queue| observation.queues.get(*queue)))
 }
 
-fn queues<'a>(
-    pool: &'a PoolSpec,
-    set: &Rules,
-    seen: &Observation,
+fn target_input<'a>(
+    spec: &'a PoolSpec,
+    rules: &Rules,
+    observation: &Observation,
     memory: &Memory,
     base: i32,
     now: Time,
 ) -> TargetInput<'a> {
     let rates = |queue: usize| memory.rates.get(queue).copied().unwrap_or_default();
-    let parts = if set.target.drain_within.or(set.target.max_wait).is_some() {
-        set.queues
+    let queues = if rules
+        .target
+        .drain_within
+        .or(rules.target.max_wait)
+        .is_some()
+    {
+        rules
+            .queues
             .iter()
-            .filter_map(|queue| Some((*seen.queues.get(*queue)?, rates(*queue))))
+            .filter_map(|queue| Some((*observation.queues.get(*queue)?, rates(*queue))))
             .collect()
     } else {
         Vec::new()
     };
-    // A worker that is still starting counts: what is late by now waits for it.
-    let starting = memory
-        .last_change
-        .is_some_and(|last| now - last < memory.startup.span());
     TargetInput {
-        total: sum(set, seen),
-        queues: parts,
+        total: total(rules, observation),
+        queues,
         startup: memory.startup.span(),
-        starting,
+        // A task that is late by now waits for a worker that is still starting.
+        starting: memory
+            .last_change
+            .is_some_and(|last| now - last < memory.startup.span()),
         base,
-        behavior: pool.behavior.as_ref(),
+        behavior: spec.behavior.as_ref(),
         now,
     }
 }
 
 impl Recommendations {
+    /// Adds what one set of rules recommends.
     fn add(
         &mut self,
-        set: &Rules,
-        queues: &TargetInput<'_>,
+        rules: &Rules,
+        input: &TargetInput<'_>,
         memory: &Memory,
-        trail: &mut Vec<Step>,
+        steps: &mut Vec<Step>,
     ) {
-        let (base, now) = (queues.base, queues.now);
-        let named = |cause: Trigger| Trigger {
-            queue: set.queue.clone(),
-            ..cause
+        let (base, now) = (input.base, input.now);
+        let of_queue = |trigger: Trigger| Trigger {
+            queue: rules.queue.clone(),
+            ..trigger
         };
-        if let Some((number, cause)) = rules::up(&set.up, &queues.total, base, trail) {
-            let cooling = cooldown::ends(memory.last_up, set.up.cooldown, now);
-            self.propose(Recommendation {
-                replicas: number,
-                trigger: named(cause),
+        if let Some((replicas, trigger)) = rules::scale_up(&rules.up, &input.total, base, steps) {
+            self.add_scale_up(Recommendation {
+                replicas,
+                trigger: of_queue(trigger),
                 dampened: false,
-                until: cooling,
+                until: cooldown_end(memory.last_up, rules.up.cooldown, now),
             });
         }
-        let target = queues.recommend(&set.target, trail);
-        let held = set
-            .down
-            .as_ref()
-            .map(|down| rules::down(down, &queues.total, trail));
+        let target = input.recommend(&rules.target, steps);
+        let down = rules.down.as_ref();
+        let conditions = down.map(|down| rules::scale_down(down, &input.total, steps));
+        let step_down = down.map(|down| base.saturating_sub(down.step));
         let mut enough = base;
-        if let Some(answer) = target {
-            let (number, cause) = (answer.replicas, named(answer.trigger));
-            if number > base {
-                self.propose(Recommendation {
-                    replicas: number,
-                    trigger: cause,
-                    dampened: answer.dampened,
+        let mut trigger = None;
+        if let Some(target) = target {
+            let of_target = of_queue(target.trigger);
+            if target.replicas > base {
+                self.add_scale_up(Recommendation {
+                    replicas: target.replicas,
+                    trigger: of_target,
+                    dampened: target.dampened,
                     until: None,
                 });
             } else {
-                let floor = set
-                    .down
-                    .as_ref()
-                    .map_or(i32::MIN, |down| base.saturating_sub(down.step));
-                enough = number.max(floor);
-                if enough > self.scale_down_to {
-                    self.scale_down_trigger = Some(cause);
-                }
+                enough = target.replicas.max(step_down.unwrap_or(i32::MIN));
+                trigger = Some(of_target);
             }
-        } else if let (Some(down), Some(Conditions::Met)) = (&set.down, held) {
-            enough = base.saturating_sub(down.step);
-            if enough > self.scale_down_to {
-                self.scale_down_trigger = None;
-            }
+        } else if let (Some(step_down), Some(Conditions::Met)) = (step_down, conditions) {
+            enough = step_down;
         }
-        self.scale_down_to = self.scale_down_to.max(enough);
-        if let (Some(down), Some(held)) = (&set.down, held) {
-            self.conditions = self.conditions.max(held);
-            self.down = Some(match self.down.take() {
-                None => down.clone(),
-                Some(other) => ScaleDown {
-                    idle_for: down.idle_for.max(other.idle_for),
-                    cooldown: down.cooldown.max(other.cooldown),
-                    ..other
-                },
-            });
+        if enough > self.scale_down_to {
+            self.scale_down_to = enough;
+            self.scale_down_trigger = trigger;
+        }
+        if let (Some(down), Some(conditions)) = (down, conditions) {
+            self.add_scale_down(down, conditions);
         }
     }
 
-    fn propose(&mut self, wanted: Recommendation) {
-        self.cooldown_ends = [self.cooldown_ends, wanted.until]
+    fn add_scale_up(&mut self, recommendation: Recommendation) {
+        self.cooldown_ends = self
+            .cooldown_ends
             .into_iter()
-            .flatten()
+            .chain(recommendation.until)
             .min();
-        let best = if wanted.until.is_some() {
+        let highest = if recommendation.until.is_some() {
             &mut self.in_cooldown
         } else {
             &mut self.allowed
         };
-        if best
+        if highest
             .as_ref()
-            .is_none_or(|best| wanted.replicas > best.replicas)
+            .is_none_or(|highest| recommendation.replicas > highest.replicas)
         {
-            *best = Some(wanted);
+            *highest = Some(recommendation);
         }
     }
 
-    /// The largest wish for more, free or not.
+    fn add_scale_down(&mut self, down: &ScaleDown, conditions: Conditions) {
+        self.conditions = self.conditions.max(conditions);
+        self.down = Some(match self.down.take() {
+            None => down.clone(),
+            Some(other) => ScaleDown {
+                idle_for: down.idle_for.max(other.idle_for),
+                cooldown: down.cooldown.max(other.cooldown),
+                ..other
+            },
+        });
+    }
+
+    /// The highest recommended scale-up, in a cooldown or not.
     pub fn highest(&self) -> Option<i32> {
         self.allowed
             .iter()
             .chain(&self.in_cooldown)
-            .map(|wanted| wanted.replicas)
+            .map(|recommendation| recommendation.replicas)
             .max()
     }
 }

@@ -1,24 +1,44 @@
-//! The thresholds of `scaleUp` (any one of them is enough) and the conditions of `scaleDown` (all of them must hold).
+//! The thresholds of `scaleUp`, of which one is enough, and the conditions of `scaleDown`, which must all be met.
 
-use super::decision::{Rule, Step};
-use crate::observation::{Load, Metric};
+use crate::decision::{Rule, Step};
+use crate::observation::{Metric, QueueMetrics};
 use crate::reason::Trigger;
 use crate::spec::{ScaleDown, ScaleUp};
 
-/// The value of a rule: a share of live workers, a mean over them, or a number. `Err` with the step that says why
-/// there is nothing to compare; else (value rounded down, part, whole).
-fn read(rule: Rule, load: &Load) -> Result<(i64, i64, i64), Step> {
+/// The metric of a rule: a share of the live workers, a mean over them, or a number of tasks.
+struct Ratio {
+    part: i64,
+    whole: i64,
+}
+
+impl Ratio {
+    /// The value as it is shown, rounded down. Comparisons are exact.
+    fn value(&self) -> i64 {
+        self.part / self.whole
+    }
+
+    fn is_above(&self, limit: i64) -> bool {
+        self.part > limit.saturating_mul(self.whole)
+    }
+
+    fn is_below(&self, limit: i64) -> bool {
+        self.part < limit.saturating_mul(self.whole)
+    }
+}
+
+/// The metric of a rule, or the step that says why there is nothing to compare.
+fn read(rule: Rule, total: &QueueMetrics) -> Result<Ratio, Step> {
     let (part, whole, scale) = match rule {
-        Rule::Utilization => (load.busy, load.live, 100),
-        Rule::Cpu => (load.cpu_sum, load.live, 1),
-        _ => (load.ready, Metric::Known(1), 1),
+        Rule::Utilization => (total.busy, total.live, 100),
+        Rule::Cpu => (total.cpu_sum, total.live, 1),
+        _ => (total.ready, Metric::Known(1), 1),
     };
     match (part, whole) {
-        (Metric::Known(part), Metric::Known(whole)) => {
-            // No live worker: nobody is busy, and nobody uses CPU.
-            let (part, whole) = (part.saturating_mul(scale), whole.max(1));
-            Ok((part / whole, part, whole))
-        }
+        (Metric::Known(part), Metric::Known(whole)) => Ok(Ratio {
+            part: part.saturating_mul(scale),
+            // Without a live worker, none is busy and none uses CPU.
+            whole: whole.max(1),
+        }),
         (Metric::Unavailable, _) | (_, Metric::Unavailable) => {
             Err(Step::MetricUnavailable { rule })
         }
@@ -26,14 +46,14 @@ fn read(rule: Rule, load: &Load) -> Result<(i64, i64, i64), Step> {
     }
 }
 
-/// The first threshold that asks for more than `base`, and the number; every comparison goes into the trail.
-pub(super) fn up(
+/// The first threshold that is exceeded, with the replicas that it recommends; every comparison becomes a step.
+pub(crate) fn scale_up(
     rules: &ScaleUp,
-    load: &Load,
+    total: &QueueMetrics,
     base: i32,
-    trail: &mut Vec<Step>,
+    steps: &mut Vec<Step>,
 ) -> Option<(i32, Trigger)> {
-    let mut wish = None;
+    let mut first = None;
     let limits = [
         (Rule::QueueLength, rules.queue_length),
         (Rule::Utilization, rules.utilization),
@@ -41,59 +61,59 @@ pub(super) fn up(
     ];
     for (rule, limit) in limits {
         let Some(limit) = limit else { continue };
-        match read(rule, load) {
-            Ok((value, part, whole)) => {
-                let exceeded = part > limit.saturating_mul(whole);
-                let answer = exceeded.then(|| base.saturating_add(rules.step));
-                trail.push(Step::Up {
+        match read(rule, total) {
+            Ok(metric) => {
+                let value = metric.value();
+                let recommended = metric
+                    .is_above(limit)
+                    .then(|| base.saturating_add(rules.step));
+                steps.push(Step::Up {
                     rule,
                     value,
                     limit,
-                    answer,
+                    recommended,
                 });
-                if wish.is_none() {
-                    wish = answer.map(|number| {
-                        (
-                            number,
-                            Trigger {
-                                rule,
-                                value,
-                                threshold: limit,
-                                queue: None,
-                            },
-                        )
-                    });
-                }
+                let trigger = Trigger {
+                    rule,
+                    value,
+                    threshold: limit,
+                    queue: None,
+                };
+                first = first.or(recommended.map(|replicas| (replicas, trigger)));
             }
-            Err(step) => trail.push(step),
+            Err(step) => steps.push(step),
         }
     }
-    wish
+    first
 }
 
-/// What the conditions of `scaleDown` say at one look.
+/// Whether the conditions of `scaleDown` are met in one observation; ordered from met to unmet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Conditions {
+pub(crate) enum Conditions {
     Met,
-    /// None is broken as far as is known, but not all are known.
+    /// No condition is known to be unmet, but not all are known.
     Unknown,
     Unmet,
 }
 
-/// Whether the conditions hold; every comparison goes into the trail.
-pub(super) fn down(rules: &ScaleDown, load: &Load, trail: &mut Vec<Step>) -> Conditions {
-    let mut held = Conditions::Met;
+/// Whether the conditions of `scaleDown` are met; every comparison becomes a step.
+pub(crate) fn scale_down(
+    rules: &ScaleDown,
+    total: &QueueMetrics,
+    steps: &mut Vec<Step>,
+) -> Conditions {
+    let mut conditions = Conditions::Met;
     for (rule, limit) in [
         (Rule::QueueLength, rules.queue_length),
         (Rule::Utilization, rules.utilization),
     ] {
         let Some(limit) = limit else { continue };
-        let now = match read(rule, load) {
-            Ok((value, part, whole)) => {
-                let met = part < limit.saturating_mul(whole);
-                trail.push(Step::Down {
+        let condition = match read(rule, total) {
+            Ok(metric) => {
+                let met = metric.is_below(limit);
+                steps.push(Step::Down {
                     rule,
-                    value,
+                    value: metric.value(),
                     limit,
                     met,
                 });
@@ -104,23 +124,23 @@ pub(super) fn down(rules: &ScaleDown, load: &Load, trail: &mut Vec<Step>) -> Con
                 }
             }
             Err(step) => {
-                let held = if matches!(step, Step::MetricUnsupported { .. }) {
+                let condition = if matches!(step, Step::MetricUnsupported { .. }) {
                     Conditions::Met
                 } else {
                     Conditions::Unknown
                 };
-                // Of the same queues scaleUp may have said it already.
-                let mut here = trail
+                // scaleUp may have recorded the same for the same queues.
+                let mut steps_of_rules = steps
                     .iter()
                     .rev()
                     .take_while(|step| !matches!(step, Step::Queue(_)));
-                if !here.any(|said| *said == step) {
-                    trail.push(step);
+                if !steps_of_rules.any(|recorded| *recorded == step) {
+                    steps.push(step);
                 }
-                held
+                condition
             }
         };
-        held = held.max(now);
+        conditions = conditions.max(condition);
     }
-    held
+    conditions
 }

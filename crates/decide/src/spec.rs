@@ -1,37 +1,37 @@
-//! The wishes of one pool, already validated: what `decide` may rely on.
+//! The resolved spec of one pool, already validated: what `decide` may rely on.
 
-use super::units::{Millis, Time};
+use crate::units::{Millis, Time};
 use std::sync::Arc;
 
-/// What the user wants of one pool. Built from a `WorkerPool` by `api::convert`, which refuses what cannot work.
+/// The resolved spec of one pool. Built from a `WorkerPool` by `api::convert`, which rejects what cannot work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolSpec {
-    /// Fewest workers, from 0.
+    /// The minimum replicas, from 0.
     pub min: i32,
-    /// Most workers, at least `min`.
+    /// The maximum replicas, at least `min`.
     pub max: i32,
-    /// The manual pin: takes the place of the rules.
+    /// The manual pin, which takes the place of the rules.
     pub pin: Option<Pin>,
-    /// The rules, at least one set; of all answers the largest wins.
+    /// The sets of rules, at least one; the highest recommendation wins.
     pub rules: Vec<Rules>,
-    /// HPA's behavior; `None`: up at once and in one step, down by the idle timer.
+    /// HPA's behavior; without it, a scale-up takes one step and a scale-down follows the idle timer.
     pub behavior: Option<Behavior>,
-    /// The present or next window of each schedule.
+    /// The current or next window of each schedule.
     pub schedules: Vec<Schedule>,
-    /// How long facts may be missing before `unknown_action` and before idle time is forgotten.
+    /// How long metrics may be unavailable before `unknown_action` applies and idle time is forgotten.
     pub unknown_after: Millis,
     /// What happens then.
     pub unknown_action: UnknownAction,
-    /// Change nothing, whatever the facts.
+    /// Change nothing, regardless of load.
     pub suspend: Option<Suspend>,
-    /// Decide and report, write nothing.
+    /// Decide and report, but write nothing.
     pub dry_run: bool,
-    /// Those that go are waited for until they hold no task, so that no busy worker need hold the number up.
+    /// Whether a scale-down waits until the selected workers hold no task; then busy workers do not limit the decision.
     pub drains: bool,
 }
 
 impl Default for PoolSpec {
-    /// 1 to 10 workers and no rule at all.
+    /// 1 to 10 replicas, and no rule.
     fn default() -> Self {
         Self {
             min: 1,
@@ -51,89 +51,87 @@ impl Default for PoolSpec {
 
 impl PoolSpec {
     /// Whether any set of rules has a target.
-    #[must_use]
     pub fn has_target(&self) -> bool {
         self.rules
             .iter()
             .any(|rules| rules.target != Target::default())
     }
 
-    /// Whether looks that find the same facts again still count: they feed windows, rates and the idle timer of targets.
-    #[must_use]
+    /// Whether an observation with unchanged metrics still matters: it feeds windows, rates and the idle timer of targets.
     pub fn needs_every_observation(&self) -> bool {
         self.behavior.is_some() || self.has_target()
     }
 }
 
-/// A number chosen by hand.
+/// A manually chosen replica count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pin {
-    /// Within 0..=`max`.
+    /// The replicas, from 0 to `max`.
     pub replicas: i32,
-    /// From when on the rules decide again.
+    /// When it ends automatically.
     pub until: Option<Time>,
 }
 
-/// A pool that is left as it is.
+/// A suspension: the pool is not changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suspend {
-    /// Who wants it and what for, as the sentence has it: `by ana (exam)`.
+    /// Who suspended the pool and why, as part of the message: `by ana (exam)`.
     pub by: Option<Arc<str>>,
-    /// From when on the rules decide again.
+    /// When it ends automatically.
     pub until: Option<Time>,
 }
 
-/// Rules and the queues whose sum they look at.
+/// A set of rules, and the queues whose sum they are evaluated on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// The queue, where these rules are its own.
+    /// The name of the queue, where the rules belong to one queue.
     pub queue: Option<Arc<str>>,
-    /// Which queues of [`super::Seen::queues`].
+    /// Indexes into [`Observation::queues`](crate::Observation::queues).
     pub queues: Vec<usize>,
-    /// Thresholds for more workers.
+    /// Thresholds for a scale-up.
     pub up: ScaleUp,
-    /// Conditions for fewer; `None` without a target never removes any.
+    /// Conditions for a scale-down; without them and without a target, the rules never scale down.
     pub down: Option<ScaleDown>,
     /// Proportional rules.
     pub target: Target,
 }
 
-/// Any one of the thresholds is enough. The class's values are the defaults of the API.
+/// The thresholds of `scaleUp`: one that is exceeded is enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScaleUp {
     /// More than this many ready tasks.
     pub queue_length: Option<i64>,
-    /// More than this percentage of live workers busy.
+    /// More than this percentage of the live workers busy.
     pub utilization: Option<i64>,
-    /// More than this mean CPU percentage over live workers.
+    /// More than this mean CPU use of the live workers, in percent.
     pub cpu: Option<i64>,
-    /// Workers added at once, from 1.
+    /// Workers added in one step, from 1.
     pub step: i32,
-    /// Time since the last scale-up before the next.
+    /// The least time since the last scale-up by a rule.
     pub cooldown: Millis,
 }
 
-/// All of the conditions must hold, without a break, for `idle_for`.
+/// The conditions of `scaleDown`: all must be met without a break for `idle_for`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScaleDown {
     /// Fewer than this many ready tasks.
     pub queue_length: Option<i64>,
-    /// Less than this percentage of live workers busy.
+    /// Less than this percentage of the live workers busy.
     pub utilization: Option<i64>,
-    /// How long the conditions must have held at every look.
+    /// How long every observation must have met the conditions.
     pub idle_for: Millis,
-    /// Workers removed at once, from 1.
+    /// Workers removed in one step, from 1.
     pub step: i32,
-    /// Time since the last change in either direction.
+    /// The least time since the last change in either direction.
     pub cooldown: Millis,
 }
 
-/// Proportional rules: each one answers with the number it needs, and the largest wins.
+/// Proportional rules: the highest recommendation wins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Target {
-    /// This many ready or running tasks for each worker, from 1.
+    /// This many ready, due and in-flight tasks for each worker, from 1.
     pub tasks_per_worker: Option<i64>,
-    /// All that waits and arrives is to be done within this time.
+    /// Waiting and arriving tasks are to be finished within this time.
     pub drain_within: Option<Millis>,
     /// No ready task is to wait longer than this.
     pub max_wait: Option<Millis>,
@@ -142,44 +140,44 @@ pub struct Target {
 /// HPA v2's `behavior`, with its defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behavior {
-    /// Towards more workers.
+    /// The behavior of scale-ups.
     pub up: Scaling,
-    /// Towards fewer.
+    /// The behavior of scale-downs.
     pub down: Scaling,
 }
 
-/// How fast the number may move in one direction.
+/// How fast the replica count may change in one direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scaling {
     /// `stabilizationWindowSeconds`.
     pub window: Millis,
     /// `selectPolicy`.
     pub select: Select,
-    /// The policies; with none of them nothing moves.
+    /// The policies; without any, nothing changes in this direction.
     pub policies: Vec<Policy>,
-    /// How far off a target may be, in millionths, before it asks for a change.
+    /// How far the load may be from a target, in millionths of it, without a change.
     pub tolerance: i64,
 }
 
-/// `selectPolicy`: of several policies, the one that counts.
+/// `selectPolicy`: which of several policies applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Select {
     /// The one that allows the largest change.
     Max,
-    /// The one that allows the smallest.
+    /// The one that allows the smallest change.
     Min,
-    /// None: nothing moves in this direction.
+    /// None: nothing changes in this direction.
     Disabled,
 }
 
-/// At most this much change within a period.
+/// The largest change within a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// What `value` counts.
     pub kind: PolicyKind,
-    /// From 1.
+    /// The largest change, from 1.
     pub value: i32,
-    /// The period.
+    /// The period, which ends now.
     pub period: Millis,
 }
 
@@ -192,24 +190,24 @@ pub enum PolicyKind {
     Percent,
 }
 
-/// A window in which more workers are the least.
+/// A time window with a higher minimum.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Its name.
+    /// The name of the schedule.
     pub name: Arc<str>,
-    /// Fewest workers while it lasts.
+    /// The minimum replicas while the window is active.
     pub min: i32,
-    /// Its beginning, the first instant inside.
+    /// The first instant of the window.
     pub from: Time,
-    /// Its end, the first instant outside.
+    /// The first instant after the window.
     pub until: Time,
 }
 
-/// What to do once facts have been missing for long.
+/// What to do once metrics have been unavailable for `unknown_after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownAction {
-    /// Stay where we are.
+    /// Keep the present replicas.
     Hold,
-    /// At least this many, never fewer than now.
+    /// At least this many replicas, and no scale-down.
     Fallback(i32),
 }

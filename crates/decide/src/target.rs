@@ -1,165 +1,147 @@
-//! `target`: how many workers a proportional rule needs. What the rules of drain time must reach is in docs/policies.md.
+//! `target`: how many workers a proportional rule needs. docs/policies.md says what the drain rules must achieve.
 
-use super::decision::{Rule, Step};
-use super::memory::Memory;
-use super::rates::Rates;
-use super::units::{Millis, Time};
-use crate::observation::{Load, Metric};
+use crate::decision::{Rule, Step};
+use crate::memory::Memory;
+use crate::observation::{Metric, Observation, QueueMetrics};
+use crate::rates::{self, Rates};
 use crate::reason::Trigger;
-use crate::spec::{Behavior, Target};
+use crate::spec::{Behavior, PoolSpec, Rules, Target};
+use crate::units::{Millis, Time};
 
-/// What the rules of one set look at.
-pub(super) struct TargetInput<'a> {
-    /// The sum.
-    pub total: Load,
-    /// Each queue with what was measured of it.
-    pub queues: Vec<(Load, Rates)>,
+/// What the targets of one set of rules are evaluated on.
+pub(crate) struct TargetInput<'a> {
+    /// The sum over the queues of the rules.
+    pub total: QueueMetrics,
+    /// Each queue with its measured rates.
+    pub queues: Vec<(QueueMetrics, Rates)>,
     /// How long a worker takes to start.
     pub startup: Millis,
-    /// Whether workers of the last rise may still be starting.
+    /// Whether workers of the last change may still be starting.
     pub starting: bool,
-    /// The number that an answer would change.
+    /// The replicas that a recommendation would change.
     pub base: i32,
     pub behavior: Option<&'a Behavior>,
     pub now: Time,
 }
 
-/// An answer of a target.
+/// The recommendation of a target.
 #[derive(Clone, Debug)]
-pub(super) struct TargetRecommendation {
+pub(crate) struct TargetRecommendation {
     pub replicas: i32,
     pub trigger: Trigger,
-    /// Whether a small rise has to wait: the drain rules follow a noisy rate.
+    /// Whether a small scale-up has a cooldown: the drain rules follow a noisy rate.
     pub dampened: bool,
 }
 
 const MILLION: i128 = 1_000_000;
 
 impl TargetInput<'_> {
-    /// The largest answer of the set's targets; every one of them goes into the trail.
+    /// The highest recommendation of the targets; every recommendation becomes a step.
     pub fn recommend(
         &self,
         target: &Target,
-        trail: &mut Vec<Step>,
+        steps: &mut Vec<Step>,
     ) -> Option<TargetRecommendation> {
-        let (waiting, present) = self.tasks();
         let rules = [
             (Rule::TasksPerWorker, target.tasks_per_worker),
             (Rule::DrainWithin, target.drain_within.map(|span| span.0)),
             (Rule::MaxWait, target.max_wait.map(|span| span.0)),
         ];
-        let mut best: Option<TargetRecommendation> = None;
+        let mut highest: Option<TargetRecommendation> = None;
         for (rule, limit) in rules {
             let Some(limit) = limit else { continue };
-            // Only tasksPerWorker makes do without the number of running tasks.
-            let facts = if rule == Rule::TasksPerWorker {
-                waiting.plus(present)
-            } else {
-                join(waiting, present)
-            };
-            let answer = match (facts, rule) {
-                (Metric::Unavailable, _) => Err(Step::MetricUnavailable { rule }),
-                (Metric::Unsupported, _) => Err(Step::MetricUnsupported { rule }),
-                (Metric::Known(_), Rule::TasksPerWorker) => Ok(self.per_worker(limit)),
-                (Metric::Known(_), _) => Ok(self.within(rule, limit)),
-            };
-            match answer {
-                Ok(answer) => {
-                    let Trigger {
-                        value,
-                        threshold: limit,
-                        ..
-                    } = answer.trigger;
-                    trail.push(Step::Target {
+            match self.evaluate(rule, limit) {
+                Ok(recommendation) => {
+                    steps.push(Step::Target {
                         rule,
-                        value,
+                        value: recommendation.trigger.value,
                         limit,
-                        answer: answer.replicas,
+                        recommended: recommendation.replicas,
                     });
-                    if best
+                    if highest
                         .as_ref()
-                        .is_none_or(|best| answer.replicas > best.replicas)
+                        .is_none_or(|highest| recommendation.replicas > highest.replicas)
                     {
-                        best = Some(answer);
+                        highest = Some(recommendation);
                     }
                 }
-                Err(step) => trail.push(step),
+                Err(step) => steps.push(step),
             }
         }
-        best
+        highest
     }
 
-    /// Tasks that wait or will within the look-ahead, and tasks that run.
-    fn tasks(&self) -> (Metric, Metric) {
-        (self.total.ready.plus(self.total.due), self.total.in_flight)
+    /// The recommendation of one rule, or the step that says why there is none.
+    fn evaluate(&self, rule: Rule, limit: i64) -> Result<TargetRecommendation, Step> {
+        let waiting = self.waiting();
+        let running = self.total.in_flight;
+        // Only tasksPerWorker works without the number of tasks in flight.
+        let tasks = if rule == Rule::TasksPerWorker {
+            waiting.plus(running)
+        } else {
+            both(waiting, running)
+        };
+        match (tasks, rule) {
+            (Metric::Unavailable, _) => Err(Step::MetricUnavailable { rule }),
+            (Metric::Unsupported, _) => Err(Step::MetricUnsupported { rule }),
+            (Metric::Known(tasks), Rule::TasksPerWorker) => Ok(self.per_worker(tasks, limit)),
+            (Metric::Known(tasks), _) => Ok(self.within(rule, tasks, limit)),
+        }
     }
 
-    /// `ceil(tasks / limit)`; with `behavior` nothing changes within its tolerance (HPA's `AverageValue` of an external metric).
-    fn per_worker(&self, limit: i64) -> TargetRecommendation {
-        let (waiting, running) = self.tasks();
-        let tasks = waiting.plus(running).known().unwrap_or(0);
-        let wanted = ceil(tasks.into(), limit.into());
-        let (ratio, one) = (
-            i128::from(tasks) * MILLION,
-            i128::from(limit) * i128::from(self.base),
-        );
-        let calm = self.behavior.is_some_and(|behavior| {
-            ratio >= one * (MILLION - i128::from(behavior.down.tolerance))
-                && ratio <= one * (MILLION + i128::from(behavior.up.tolerance))
+    /// Tasks that are ready or due.
+    fn waiting(&self) -> Metric {
+        self.total.ready.plus(self.total.due)
+    }
+
+    /// `ceil(tasks / limit)`; with `behavior`, nothing changes within its tolerance (HPA's `AverageValue` of an external metric).
+    fn per_worker(&self, tasks: i64, limit: i64) -> TargetRecommendation {
+        let actual = i128::from(tasks) * MILLION;
+        let expected = i128::from(limit) * i128::from(self.base);
+        let within_tolerance = self.behavior.is_some_and(|behavior| {
+            actual >= expected * (MILLION - i128::from(behavior.down.tolerance))
+                && actual <= expected * (MILLION + i128::from(behavior.up.tolerance))
         });
-        let number = if calm { self.base } else { wanted };
-        let cause = Trigger {
-            rule: Rule::TasksPerWorker,
-            value: tasks,
-            threshold: limit,
-            queue: None,
+        let replicas = if within_tolerance {
+            self.base
+        } else {
+            divide_rounding_up(tasks.into(), limit.into())
         };
         TargetRecommendation {
-            replicas: number,
-            trigger: cause,
+            replicas,
+            trigger: Trigger {
+                rule: Rule::TasksPerWorker,
+                value: tasks,
+                threshold: limit,
+                queue: None,
+            },
             dampened: false,
         }
     }
 
-    /// Workers for what arrives (rate × service time) and for what waits (all of it within what is left of `limit` once
-    /// a worker has started), never more than there are tasks.
-    fn within(&self, rule: Rule, limit: i64) -> TargetRecommendation {
-        let (waiting, running) = self.tasks();
-        let (waiting, running) = (waiting.known().unwrap_or(0), running.known().unwrap_or(0));
-        let present = waiting.saturating_add(running);
-        let left = (limit - self.startup.0).max(limit / 5).max(1);
-        let mut millionths: i128 = 0;
-        for (load, rates) in &self.queues {
-            // A guess until a task has been seen from start to end.
-            let service = if rates.service > 0 {
-                rates.service
-            } else {
-                limit.saturating_mul(1000) / 6
-            };
-            let backlog = load.ready.plus(load.due).known().unwrap_or(0);
-            let (service, backlog) = (i128::from(service), i128::from(backlog));
-            millionths += i128::from(rates.arrival) * service / MILLION
-                + backlog * service * 1000 / i128::from(left);
-        }
+    /// Workers for what arrives (arrival rate × service time) and for what waits (all of it within what remains of `limit`
+    /// after a worker has started), never more than `tasks`.
+    fn within(&self, rule: Rule, tasks: i64, limit: i64) -> TargetRecommendation {
+        let waiting = self.waiting().known().unwrap_or(0);
         let oldest = self.total.oldest_at.known().filter(|_| waiting > 0);
         let waited = oldest.map_or(0, |at| (self.now.0 - at).max(0));
         let late = waited.saturating_mul(10) > limit.saturating_mul(7);
-        let mut number = ceil(millionths, MILLION).max(i32::from(present > 0));
+        let mut replicas =
+            divide_rounding_up(self.needed_millionths(limit), MILLION).max(i32::from(tasks > 0));
         if late {
             let least = match rule {
                 Rule::MaxWait => self.base.saturating_add(i32::from(!self.starting)),
-                _ => clip(present.into()),
+                _ => to_replicas(tasks.into()),
             };
-            number = number.max(least);
+            replicas = replicas.max(least);
         }
-        number = number.min(clip(present.into()));
         let value = if rule == Rule::MaxWait {
             waited
         } else {
             waiting
         };
         TargetRecommendation {
-            replicas: number,
+            replicas: replicas.min(to_replicas(tasks.into())),
             trigger: Trigger {
                 rule,
                 value,
@@ -169,20 +151,88 @@ impl TargetInput<'_> {
             dampened: !late,
         }
     }
+
+    /// The workers that the queues need to drain within `limit` milliseconds, in millionths of a worker.
+    fn needed_millionths(&self, limit: i64) -> i128 {
+        let remaining = (limit - self.startup.0).max(limit / 5).max(1);
+        let mut millionths = 0;
+        for (queue, rates) in &self.queues {
+            // A guess until a task has been measured.
+            let service = if rates.service > 0 {
+                rates.service
+            } else {
+                limit.saturating_mul(1000) / 6
+            };
+            let service = i128::from(service);
+            let backlog = i128::from(queue.ready.plus(queue.due).known().unwrap_or(0));
+            millionths += i128::from(rates.arrival) * service / MILLION
+                + backlog * service * 1000 / i128::from(remaining);
+        }
+        millionths
+    }
 }
 
-/// The rates of each queue after this look.
-pub(super) fn learn(memory: &mut Memory, queues: &[Load], now: Time) {
+/// Records the rates of each queue.
+pub(crate) fn learn(memory: &mut Memory, queues: &[QueueMetrics], now: Time) {
     if memory.rates.len() != queues.len() {
         memory.rates = vec![Rates::default(); queues.len()];
     }
-    for (rates, seen) in memory.rates.iter_mut().zip(queues) {
-        rates.learn(seen, now);
+    for (rates, queue) in memory.rates.iter_mut().zip(queues) {
+        rates.learn(queue, now);
     }
 }
 
-/// Known where both are, and not told where one is not.
-fn join(a: Metric, b: Metric) -> Metric {
+/// When the recommendation of a drain rule may change by time alone: a measured rate fades, a waiting task becomes late,
+/// or a worker has started.
+pub(crate) fn requeue_at(
+    spec: &PoolSpec,
+    observation: &Observation,
+    memory: &Memory,
+    now: Time,
+) -> Option<Time> {
+    let times = spec
+        .rules
+        .iter()
+        .map(|rules| requeue_rules_at(rules, observation, memory, now));
+    times.flatten().min()
+}
+
+fn requeue_rules_at(
+    rules: &Rules,
+    observation: &Observation,
+    memory: &Memory,
+    now: Time,
+) -> Option<Time> {
+    let limits: Vec<Millis> = [rules.target.drain_within, rules.target.max_wait]
+        .into_iter()
+        .flatten()
+        .collect();
+    if limits.is_empty() {
+        return None;
+    }
+    let mut measured = rules
+        .queues
+        .iter()
+        .filter_map(|queue| memory.rates.get(*queue));
+    let fades = measured.any(|rates| rates.arrival > 0);
+    let faded = fades.then(|| now + rates::STEP);
+    let oldest = rules
+        .queues
+        .iter()
+        .filter_map(|queue| observation.queues.get(*queue)?.oldest_at.known())
+        .min();
+    let started = oldest
+        .and(memory.last_change)
+        .map(|last| last + memory.startup.span());
+    let late = limits
+        .into_iter()
+        .filter_map(|limit| Some(Time(oldest? + limit.0 * 7 / 10 + 1)));
+    let later = late.chain(started).filter(|at| *at > now);
+    later.chain(faded).min()
+}
+
+/// The sum of two values that are both needed: unsupported where either is unsupported.
+fn both(a: Metric, b: Metric) -> Metric {
     match (a, b) {
         (Metric::Unavailable, _) | (_, Metric::Unavailable) => Metric::Unavailable,
         (Metric::Unsupported, _) | (_, Metric::Unsupported) => Metric::Unsupported,
@@ -190,10 +240,10 @@ fn join(a: Metric, b: Metric) -> Metric {
     }
 }
 
-fn ceil(part: i128, whole: i128) -> i32 {
-    clip((part + whole - 1) / whole.max(1))
+fn divide_rounding_up(part: i128, whole: i128) -> i32 {
+    to_replicas((part + whole - 1) / whole.max(1))
 }
 
-fn clip(n: i128) -> i32 {
+fn to_replicas(n: i128) -> i32 {
     i32::try_from(n.max(0)).unwrap_or(i32::MAX)
 }

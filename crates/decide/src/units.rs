@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 
-/// A span in milliseconds.
+/// A span of time in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millis(pub i64);
 
@@ -13,7 +13,6 @@ pub struct Time(pub i64);
 
 impl Millis {
     /// A span of whole seconds.
-    #[must_use]
     pub const fn seconds(n: i64) -> Self {
         Self(n.saturating_mul(1000))
     }
@@ -33,7 +32,7 @@ impl Sub for Time {
     }
 }
 
-/// As people say it, and as the API takes it: `45s`, `5m`, `1h30m`, `250ms`.
+/// As the API accepts it: `45s`, `5m`, `1h30m`, `250ms`.
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.0.max(0);
@@ -51,7 +50,7 @@ impl fmt::Display for Millis {
     }
 }
 
-/// The time of day in UTC, `09:16:05`: sentences hold instants, so that they stay true while nobody rewrites them.
+/// The time of day in UTC, `09:16:05`. Messages contain instants instead of ages: they stay true without being rewritten.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let second = self.0.div_euclid(1000).rem_euclid(86_400);

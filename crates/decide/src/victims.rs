@@ -1,88 +1,90 @@
-//! Who goes when a number goes down. A controller has its own order, and nobody can overrule it: the choice is made
-//! so that what it would take anyway is what was chosen.
+//! Which pods a scale-down removes. A target's own controller has its own order, which cannot be overruled: the selection
+//! is made so that the controller removes exactly the selected pods.
 
-/// The annotation by which a `ReplicaSet` chooses: the lowest cost goes first.
+use std::cmp::Reverse;
+
+/// The annotation that a `ReplicaSet` orders its pods by: the lowest cost is removed first.
 pub const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
-/// The cost of a pod that should go: nothing is cheaper.
+/// The cost of a selected pod: no cost is lower.
 pub const DELETE_FIRST: i32 = i32::MIN;
 
 /// A pod of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pod {
-    /// Its name.
+    /// The pod's name.
     pub name: String,
-    /// Kind and name of the object that made it, such as `ReplicaSet/worker-5d4f`.
+    /// Kind and name of its owner, such as `ReplicaSet/worker-5d4f`.
     pub owner: String,
-    /// How far it has come.
+    /// How far its start has come.
     pub stage: PodStage,
-    /// It is being deleted, or has ended: its controller counts it no more.
+    /// Whether it is being deleted or has ended: its controller no longer counts it.
     pub terminating: bool,
-    /// Its [`COST`].
+    /// Its [`POD_DELETION_COST`].
     pub cost: i32,
 }
 
-/// How far a pod has come, in the order in which a `ReplicaSet` takes them, before it looks at any cost.
+/// How far the start of a pod has come, in the order in which a `ReplicaSet` removes pods, before any cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PodStage {
-    /// On no node.
+    /// Assigned to no node.
     Unassigned,
-    /// On a node, not started.
+    /// Assigned to a node, not started.
     Pending,
-    /// It runs and is not ready.
+    /// Running and not ready.
     NotReady,
-    /// It is ready.
+    /// Running and ready.
     Ready,
 }
 
-/// A worker as its queue tells of it.
+/// A worker as its queue reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
-    /// Which queue of the pool.
+    /// The index of its queue in the pool.
     pub queue: usize,
-    /// Its id there.
+    /// Its id in the queue.
     pub id: String,
-    /// Its pod, where it says so.
+    /// The name of its pod, where the worker reports it.
     pub pod: Option<String>,
     /// Whether it holds a task.
     pub busy: bool,
-    /// Whether it was told to take no more.
+    /// Whether it was asked to claim no more tasks.
     pub drain: DrainState,
-    /// Since when it has been so, in milliseconds by the queue's clock.
+    /// Since when it has been busy or idle, in milliseconds by the queue's clock.
     pub since: i64,
-    /// What else it tells: for people, and no part of the choice.
+    /// What else it reports, for people; not used for the selection.
     pub report: WorkerReport,
 }
 
-/// What a worker says of itself; `None` is unknown.
+/// What a worker reports about itself; `None` is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WorkerReport {
     /// What it does.
     pub activity: Activity,
-    /// For how long, in milliseconds at the look.
+    /// For how long, in milliseconds at the observation.
     pub since_millis: Option<i64>,
-    /// CPU in percent.
+    /// CPU use in percent.
     pub cpu: Option<i32>,
-    /// Tasks that it holds.
+    /// How many tasks it holds.
     pub tasks: u64,
 }
 
-/// What a worker does, as people are told.
+/// What a worker does, as it is shown to people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activity {
     /// Runs a task.
     Busy,
-    /// Waits for one.
+    /// Waits for a task.
     Idle,
-    /// Takes no more.
+    /// Claims no more tasks.
     Draining,
-    /// It lives, could take tasks and does not.
+    /// Lives and could claim tasks, but does not.
     Stalled,
-    /// It does not say.
+    /// Not reported.
     #[default]
     Unknown,
 }
 
-/// Whether all of `workers` say which pod is theirs; `None` where there are none.
+/// Whether all of `workers` report the name of their pod; `None` where there are no workers.
 pub fn all_name_their_pod<'a>(workers: impl IntoIterator<Item = &'a Worker>) -> Option<bool> {
     workers
         .into_iter()
@@ -90,29 +92,28 @@ pub fn all_name_their_pod<'a>(workers: impl IntoIterator<Item = &'a Worker>) -> 
         .reduce(|all, one| all && one)
 }
 
-/// How far a worker is on its way out.
+/// How far the drain of a worker has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DrainState {
-    /// It takes tasks.
+    /// It claims tasks.
     None,
-    /// It was told to take no more, and holds one or may still bring one.
+    /// It was asked to claim no more tasks, and holds one or may still receive one.
     Requested,
-    /// It holds nothing and will take nothing more.
+    /// It holds no task and will claim none.
     Drained,
 }
 
-/// How a target's own controller chooses.
+/// In which order a target's own controller removes pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VictimOrder {
-    /// By standing, then by cost: a `ReplicaSet`, and a Deployment through it.
+    /// By stage, then by cost: a `ReplicaSet`, and a Deployment through it.
     Cost,
-    /// The highest ordinal goes: a `StatefulSet`.
+    /// The highest ordinal first: a `StatefulSet`.
     Ordinal,
 }
 
 impl VictimOrder {
-    /// How the controller of a `kind` of the API group `group` chooses; `None` where nobody knows.
-    #[must_use]
+    /// The order of the controller of a `kind` in the API group `group`; `None` where it is not known.
     pub fn of(group: &str, kind: &str) -> Option<Self> {
         match (group, kind) {
             ("apps", "Deployment" | "ReplicaSet") => Some(Self::Cost),
@@ -121,83 +122,79 @@ impl VictimOrder {
         }
     }
 
-    /// The same where who goes is ours to choose: it is known which pods are busy, and which of them would go.
-    #[must_use]
-    pub fn if_selectable(order: Option<Self>, named: Option<bool>) -> Option<Self> {
-        order.filter(|_| named == Some(true))
+    /// `order`, where the pods to remove can be selected: all workers must name their pod, so that it is known which pods
+    /// are busy.
+    pub fn if_selectable(order: Option<Self>, all_named: Option<bool>) -> Option<Self> {
+        order.filter(|_| all_named == Some(true))
     }
 }
 
-/// The pods of `workers` in the order in which they would go, each taken for ready where `pods` does not list it.
-#[must_use]
+/// The pods of `workers`, and the other `pods`, in the order in which they would be removed. A pod that `pods` does not list
+/// counts as ready; terminating pods are left out.
 pub fn removal_order(
     pods: &[Pod],
     workers: &[Worker],
     order: VictimOrder,
-    kept: impl Fn(&str) -> bool,
-    late: impl Fn(&str) -> bool,
+    preselected: impl Fn(&str) -> bool,
+    timed_out: impl Fn(&str) -> bool,
 ) -> Vec<String> {
     let mut all: Vec<Pod> = pods
         .iter()
         .filter(|pod| !pod.terminating)
         .cloned()
         .collect();
-    for name in workers.iter().filter_map(|worker| worker.pod.clone()) {
-        if !pods.iter().any(|pod| pod.name == name) && !all.iter().any(|pod| pod.name == name) {
-            let (owner, standing) = (String::new(), PodStage::Ready);
+    for name in workers.iter().filter_map(|worker| worker.pod.as_ref()) {
+        if !pods.iter().chain(&all).any(|pod| pod.name == *name) {
             all.push(Pod {
-                name,
-                owner,
-                stage: standing,
+                name: name.clone(),
+                owner: String::new(),
+                stage: PodStage::Ready,
                 terminating: false,
                 cost: 0,
             });
         }
     }
-    select_victims(
-        &all.iter().collect::<Vec<_>>(),
-        workers,
-        all.len(),
-        order,
-        kept,
-        late,
-    )
+    let all: Vec<&Pod> = all.iter().collect();
+    select_victims(&all, workers, all.len(), order, preselected, timed_out)
 }
 
-/// The names of the `count` pods of `pods` that should go. By [`Order::Cost`]: what has not started before what has,
-/// who was `late` last, who was `kept` from an earlier choice or drains already first, then who holds no task before
-/// who holds one, and the longest in that state first: of the idle the longest idle, of the busy who will most likely
-/// finish next.
-#[must_use]
+/// The names of the `count` pods of `pods` to remove. With [`VictimOrder::Cost`]:
+///
+/// 1. Pods that have not started, by stage.
+/// 2. Pods that were `preselected` or already drain, except those whose drain has `timed_out`, which come last.
+/// 3. Idle pods before busy ones, and the longest in that state first: of the busy ones, the most likely to finish next.
 pub fn select_victims(
     pods: &[&Pod],
     workers: &[Worker],
     count: usize,
     order: VictimOrder,
-    kept: impl Fn(&str) -> bool,
-    late: impl Fn(&str) -> bool,
+    preselected: impl Fn(&str) -> bool,
+    timed_out: impl Fn(&str) -> bool,
 ) -> Vec<String> {
-    let mut all: Vec<&Pod> = pods.to_vec();
+    let ordinal = |pod: &Pod| {
+        let (_, ordinal) = pod.name.rsplit_once('-')?;
+        ordinal.parse::<u32>().ok()
+    };
+    let rank = |pod: &Pod| {
+        let workers_in_pod = || {
+            workers
+                .iter()
+                .filter(|worker| worker.pod.as_deref() == Some(&*pod.name))
+        };
+        let timed_out = timed_out(&pod.name);
+        let drains = preselected(&pod.name)
+            || workers_in_pod().any(|worker| worker.drain != DrainState::None);
+        // Of several workers in one pod, a busy one counts, and the one with the latest change.
+        let state = workers_in_pod()
+            .map(|worker| (worker.busy, worker.since))
+            .max();
+        let stays = timed_out || !drains;
+        (pod.stage, timed_out, stays, state, pod.name.clone())
+    };
+    let mut all = pods.to_vec();
     match order {
-        VictimOrder::Ordinal => all.sort_by_key(|pod| {
-            std::cmp::Reverse(
-                pod.name
-                    .rsplit_once('-')
-                    .and_then(|(_, ordinal)| ordinal.parse::<u32>().ok()),
-            )
-        }),
-        VictimOrder::Cost => all.sort_by_cached_key(|pod| {
-            let mine = || {
-                workers
-                    .iter()
-                    .filter(|worker| worker.pod.as_deref() == Some(&*pod.name))
-            };
-            let late = late(&pod.name);
-            let leaves = kept(&pod.name) || mine().any(|worker| worker.drain != DrainState::None);
-            // Of several workers in one pod the busiest counts, and the one that became so last.
-            let state = mine().map(|worker| (worker.busy, worker.since)).max();
-            (pod.stage, late, late || !leaves, state, pod.name.clone())
-        }),
+        VictimOrder::Ordinal => all.sort_by_key(|pod| Reverse(ordinal(pod))),
+        VictimOrder::Cost => all.sort_by_cached_key(|pod| rank(pod)),
     }
     all.into_iter()
         .take(count)

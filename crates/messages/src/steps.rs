@@ -1,8 +1,8 @@
-//! The steps of a decision as people read them: a label and what it says.
+//! The steps of a decision as text: a name and a detail.
 
 use decide::{Constraint, Millis, Rule, Step, Time};
 
-/// The field that has the rule's threshold.
+/// The field of the spec that has the rule's threshold.
 pub fn field(rule: Rule) -> &'static str {
     match rule {
         Rule::QueueLength => "queueLength",
@@ -14,17 +14,9 @@ pub fn field(rule: Rule) -> &'static str {
     }
 }
 
-fn unit(rule: Rule) -> &'static str {
-    if matches!(rule, Rule::Utilization | Rule::Cpu) {
-        " %"
-    } else {
-        ""
-    }
-}
-
-/// The field, or the thing, that held a number back.
-pub fn constraint(limit: Constraint) -> &'static str {
-    match limit {
+/// The field of the spec, or the condition, that is the constraint.
+pub fn constraint(constraint: Constraint) -> &'static str {
+    match constraint {
         Constraint::CooldownUp => "scaleUp.cooldown",
         Constraint::CooldownDown => "scaleDown.cooldown",
         Constraint::WindowUp => "behavior.scaleUp.stabilizationWindowSeconds",
@@ -40,7 +32,7 @@ pub fn constraint(limit: Constraint) -> &'static str {
     }
 }
 
-/// Which step it is.
+/// The name of the step: the field of the spec that it belongs to, where there is one.
 pub fn step_name(step: &Step) -> String {
     match step {
         Step::Queue(_) => "queue".to_owned(),
@@ -58,87 +50,84 @@ pub fn step_name(step: &Step) -> String {
     }
 }
 
-/// Its input and what it changed.
+/// What the step compared and what it changed.
 pub fn step_detail(step: &Step) -> String {
     match step {
         Step::Queue(name) => name.to_string(),
-        Step::OutsideChange { found, ours } => {
-            format!("{found}, set by another client; ours is {ours}")
+        Step::OutsideChange { found, desired } => {
+            format!("{found}, set by another client; ours is {desired}")
         }
         Step::Up {
             rule,
             value,
             limit,
-            answer,
+            recommended,
         } => {
             let unit = unit(*rule);
-            match answer {
-                Some(answer) => format!("{value}{unit} > {limit}{unit} → {answer}"),
+            match recommended {
+                Some(recommended) => format!("{value}{unit} > {limit}{unit} → {recommended}"),
                 // A share is shown rounded down, and compared exactly.
                 None => format!("{value}{unit} ≤ {limit}{unit}"),
             }
         }
         Step::Target {
-            rule: Rule::TasksPerWorker,
+            rule,
             value,
             limit,
-            answer,
-        } => {
-            format!("{value} ÷ {limit} → {answer}")
-        }
-        Step::Target {
-            rule: Rule::MaxWait,
-            value,
-            limit,
-            answer,
-        } => {
-            format!(
-                "oldest {} of {} → {answer}",
-                seconds(Millis(*value)),
-                Millis(*limit)
-            )
-        }
-        Step::Target {
-            value,
-            limit,
-            answer,
-            ..
-        } => {
-            format!("{value} waiting, within {} → {answer}", Millis(*limit))
-        }
+            recommended,
+        } => format!("{} → {recommended}", target(*rule, *value, *limit)),
         Step::Down {
             rule,
             value,
             limit,
             met,
         } => {
-            let (unit, sign) = (unit(*rule), if *met { "<" } else { "≥" });
-            let word = if *met { "met" } else { "not met" };
-            format!("{value}{unit} {sign} {limit}{unit}, {word}")
+            let unit = unit(*rule);
+            let comparison = if *met { "<" } else { "≥" };
+            let outcome = if *met { "met" } else { "not met" };
+            format!("{value}{unit} {comparison} {limit}{unit}, {outcome}")
         }
         Step::MetricUnavailable { .. } => "not known".to_owned(),
         Step::MetricUnsupported { .. } => "not reported by this queue system".to_owned(),
         Step::IdleTimer {
             idle,
             needed,
-            answer,
+            recommended,
         } => {
-            let answer = answer.map_or(String::new(), |answer| format!(" → {answer}"));
-            format!("idle for {} of {needed}{answer}", seconds(*idle))
+            let recommended = recommended.map_or(String::new(), |to| format!(" → {to}"));
+            format!("idle for {} of {needed}{recommended}", whole_seconds(*idle))
         }
-        Step::Pinned { answer, until } => format!("{answer}{}", till(*until)),
-        Step::Fallback { answer } => format!("at least {answer}"),
+        Step::Pinned { replicas, until } => format!("{replicas}{}", until_suffix(*until)),
+        Step::Fallback { replicas } => format!("at least {replicas}"),
         Step::Constrained {
             from, to, until, ..
-        } => format!("{from} → {to}{}", till(*until)),
-        Step::NotWritten { would } => format!("{would}, not written"),
+        } => format!("{from} → {to}{}", until_suffix(*until)),
+        Step::NotWritten { replicas } => format!("{replicas}, not written"),
     }
 }
 
-fn seconds(span: Millis) -> Millis {
+/// A metric and its target.
+fn target(rule: Rule, value: i64, limit: i64) -> String {
+    let span = Millis(limit);
+    match rule {
+        Rule::TasksPerWorker => format!("{value} ÷ {limit}"),
+        Rule::MaxWait => format!("oldest {} of {span}", whole_seconds(Millis(value))),
+        _ => format!("{value} waiting, within {span}"),
+    }
+}
+
+fn unit(rule: Rule) -> &'static str {
+    if matches!(rule, Rule::Utilization | Rule::Cpu) {
+        " %"
+    } else {
+        ""
+    }
+}
+
+pub(crate) fn whole_seconds(span: Millis) -> Millis {
     Millis(span.0 / 1000 * 1000)
 }
 
-fn till(until: Option<Time>) -> String {
+pub(crate) fn until_suffix(until: Option<Time>) -> String {
     until.map_or(String::new(), |until| format!(" until {until}"))
 }

@@ -1,7 +1,7 @@
 //! What happened over time, in bounded space: what a table or a plot is made of.
 
 use super::{Moment, Summary, TraceLine};
-use decide::{Decision, Load, Time};
+use decide::{Decision, QueueMetrics, Time};
 
 /// A stretch of time: the most that waited in it, and the workers at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl Run {
 
     /// Takes in a look of a replay.
     pub fn line(&mut self, line: &TraceLine, decision: &Decision) {
-        let load = Load::sum(&line.queues);
+        let load = QueueMetrics::sum(&line.queues);
         let (ready, busy, live) = (load.ready.known(), load.busy.known(), load.live.known());
         self.add(
             Point {

@@ -1,31 +1,31 @@
-//! What holds for every pool, every look and every past.
+//! Properties that hold for every spec, every observation and every memory.
 
 use super::cells::NOW;
 use decide::{
-    Behavior, Load, Memory, Metric, Millis, Observation, Pin, Policy, PolicyKind, PoolSpec, Rates,
-    ReasonCode, Rules, ScaleDown, ScaleUp, Scaling, Schedule, Select, Startup, Suspend, Target,
-    Time, UnknownAction, Window, decide, forecast,
+    Behavior, Decision, Memory, Metric, Millis, Observation, Pin, Policy, PolicyKind, PoolSpec,
+    QueueMetrics, Rates, ReasonCode, Rules, ScaleDown, ScaleUp, Scaling, Schedule, Select, Startup,
+    Suspend, Target, Time, UnknownAction, Window, decide, forecast,
 };
 use proptest::collection::vec;
 use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-fn fact(most: i64) -> impl Strategy<Value = Metric> {
-    prop_oneof![8 => (0..=most).prop_map(Metric::Known), 1 => Just(Metric::Unavailable), 1 => Just(Metric::Unsupported)]
+fn metric(max: i64) -> impl Strategy<Value = Metric> {
+    prop_oneof![8 => (0..=max).prop_map(Metric::Known), 1 => Just(Metric::Unavailable), 1 => Just(Metric::Unsupported)]
 }
 
-fn seconds(most: i64) -> impl Strategy<Value = Millis> {
-    (0..=most).prop_map(Millis::seconds)
+fn seconds(max: i64) -> impl Strategy<Value = Millis> {
+    (0..=max).prop_map(Millis::seconds)
 }
 
 prop_compose! {
     fn thresholds()(
         queue_length in of(0..30i64), utilization in of(0..100i64), cpu in of(0..100i64), step in 1..5i32, cooldown in seconds(200),
-        below in of(1..30i64), under in of(1..100i64), idle_for in seconds(400), down_step in 1..5i32, down_cooldown in seconds(400),
+        down_queue_length in of(1..30i64), down_utilization in of(1..100i64), idle_for in seconds(400), down_step in 1..5i32, down_cooldown in seconds(400),
         no_down in proptest::bool::weighted(0.1),
     ) -> (ScaleUp, Option<ScaleDown>) {
-        let down = ScaleDown { queue_length: below, utilization: under, idle_for, step: down_step, cooldown: down_cooldown };
+        let down = ScaleDown { queue_length: down_queue_length, utilization: down_utilization, idle_for, step: down_step, cooldown: down_cooldown };
         (ScaleUp { queue_length, utilization, cpu, step, cooldown }, (!no_down).then_some(down))
     }
 }
@@ -39,24 +39,24 @@ prop_compose! {
 /// The rules of one queue: thresholds, a target, or both.
 fn rules(queue: usize) -> impl Strategy<Value = Rules> {
     (thresholds(), targets(), 0..4u8).prop_map(move |((up, down), target, kind)| {
-        let of = (queue > 0).then(|| "other".into());
+        let name = (queue > 0).then(|| "other".into());
         let queues = vec![queue];
         match kind {
             0 => Rules {
-                queue: of,
+                queue: name,
                 queues,
                 target,
                 ..Rules::default()
             },
             1 => Rules {
-                queue: of,
+                queue: name,
                 queues,
                 up,
                 down,
                 target,
             },
             _ => Rules {
-                queue: of,
+                queue: name,
                 queues,
                 up,
                 down,
@@ -84,10 +84,10 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn pools()(
+    fn specs()(
         min in 0..12i32, more in 0..12i32, pin in weighted(0.1, (0..24i32, of(-60..60i64))),
         first in rules(0), second in weighted(0.3, rules(1)), behavior in weighted(0.3, (scaling(), scaling())),
-        schedules in vec(schedules(), 0..2), after in seconds(60), fallback in of(0..20i32),
+        schedules in vec(schedules(), 0..2), unknown_after in seconds(60), fallback in of(0..20i32),
         suspend in weighted(0.1, of(-60..60i64)), dry_run in proptest::bool::weighted(0.1),
     ) -> PoolSpec {
         let max = (min + more).max(1);
@@ -96,103 +96,101 @@ prop_compose! {
             pin: pin.map(|(pin, until)| Pin { replicas: pin.min(max), until: until.map(|span| NOW + Millis::seconds(span)) }),
             rules: std::iter::once(first).chain(second).collect(),
             behavior: behavior.map(|(up, down)| Behavior { up, down }),
-            schedules, unknown_after: after, dry_run, drains: false,
+            schedules, unknown_after, dry_run, drains: false,
             suspend: suspend.map(|until| Suspend { by: None, until: until.map(|span| NOW + Millis::seconds(span)) }),
             unknown_action: fallback.map_or(UnknownAction::Hold, UnknownAction::Fallback),
         }
     }
 }
 
-fn suspended(pool: &PoolSpec) -> bool {
-    pool.suspend
+fn suspended(spec: &PoolSpec) -> bool {
+    spec.suspend
         .as_ref()
         .is_some_and(|suspend| suspend.until.is_none_or(|until| NOW < until))
 }
 
 prop_compose! {
-    fn loads()(
-        ready in fact(60), due in prop_oneof![4 => Just(Metric::Unsupported), 1 => fact(9)], in_flight in fact(30), live in fact(30), busy in fact(30),
-        cpu_sum in fact(3000), waits in fact(60_000), processed in fact(500), arrived in fact(900),
-    ) -> Load {
-        let oldest_at = match waits { Metric::Known(span) => Metric::Known(NOW.0 - span), other => other };
+    fn queues()(
+        ready in metric(60), due in prop_oneof![4 => Just(Metric::Unsupported), 1 => metric(9)], in_flight in metric(30), live in metric(30), busy in metric(30),
+        cpu_sum in metric(3000), waited in metric(60_000), processed in metric(500), arrived in metric(900),
+    ) -> QueueMetrics {
+        let oldest_at = match waited { Metric::Known(span) => Metric::Known(NOW.0 - span), other => other };
         let busy_millis = match processed { Metric::Known(n) => Metric::Known(n * 2000), other => other };
-        Load { ready, due, in_flight, live, busy, cpu_sum, oldest_at, processed, arrived, busy_millis, ..Load::UNSUPPORTED }
+        QueueMetrics { ready, due, in_flight, live, busy, cpu_sum, oldest_at, processed, arrived, busy_millis, ..QueueMetrics::UNSUPPORTED }
     }
 }
 
 prop_compose! {
-    fn observations()(replicas in 0..30i32, queues in vec(loads(), 2)) -> Observation {
+    fn observations()(replicas in 0..30i32, queues in vec(queues(), 2)) -> Observation {
         Observation { replicas, queues, unavailable_reason: None }
     }
 }
 
-fn past() -> impl Strategy<Value = Option<Time>> {
+fn past_or_future() -> impl Strategy<Value = Option<Time>> {
     of((-600_000..600_000i64).prop_map(|ago| Time(NOW.0 - ago)))
 }
 
-fn samples(numbers: std::ops::Range<i32>) -> impl Strategy<Value = Vec<(Time, i32)>> {
-    vec((0..600_000i64, numbers), 0..8).prop_map(|all| {
-        let mut all: Vec<_> = all
+fn samples(values: std::ops::Range<i32>) -> impl Strategy<Value = Vec<(Time, i32)>> {
+    vec((0..600_000i64, values), 0..8).prop_map(|samples| {
+        let mut samples: Vec<_> = samples
             .into_iter()
-            .map(|(ago, number)| (Time(NOW.0 - ago), number))
+            .map(|(ago, value)| (Time(NOW.0 - ago), value))
             .collect();
-        all.sort_unstable();
-        all
+        samples.sort_unstable();
+        samples
     })
 }
 
 prop_compose! {
-    fn rates()(at in past(), age in 0..600_000i64, arrived in 0..900i64, processed in 0..500i64, millis in 0..900_000i64, arrival in 0..40_000_000i64, service in 0..20_000_000i64, samples in 0..19i64) -> Rates {
+    fn rates()(at in past_or_future(), age in 0..600_000i64, arrived in 0..900i64, processed in 0..500i64, millis in 0..900_000i64, arrival in 0..40_000_000i64, service in 0..20_000_000i64, samples in 0..19i64) -> Rates {
         Rates { at, since: at.map_or(Time(0), |at| Time(at.0 - age)), arrived, processed, millis, arrival, service, samples }
     }
 }
 
 prop_compose! {
     fn memories()(
-        desired in of(0..30i32), last_up in past(), last_change in past(), idle_since in past(), unknown_since in past(),
+        desired in of(0..30i32), last_up in past_or_future(), last_change in past_or_future(), idle_since in past_or_future(), unknown_since in past_or_future(),
         recommendations in samples(0..30), scale_events in samples(-9..9), busy in samples(0..30), rates in vec(rates(), 2),
-        pending in past(), to in 0..30i32, mean in of(0..60_000i64),
+        pending in past_or_future(), expected in 0..30i32, mean in of(0..60_000i64),
     ) -> Memory {
         Memory {
             desired, last_up, last_change, idle_since, unknown_since, scale_events, rates,
             recommendations: recommendations.into_iter().collect::<Window>(),
             busy: busy.into_iter().collect::<Window>(),
-            startup: Startup { pending: pending.map(|at| (at, to)), mean: mean.map(Millis) },
+            startup: Startup { pending: pending.map(|at| (at, expected)), mean: mean.map(Millis) },
         }
     }
 }
 
-fn blind(pool: &PoolSpec, seen: &Observation) -> bool {
-    let all = seen.total();
-    let sets = pool.rules.iter().flat_map(|rules| {
-        let load = seen.queues[rules.queues[0]];
+/// Whether a metric that the rules or the busy floor need is unavailable.
+fn metrics_unavailable(spec: &PoolSpec, observation: &Observation) -> bool {
+    let by_rules = spec.rules.iter().flat_map(|rules| {
+        let queue = observation.queues[rules.queues[0]];
         let target = rules.target != Target::default();
         let down = rules.down.as_ref().and_then(|down| down.queue_length);
         let ready = target || rules.up.queue_length.is_some() || down.is_some();
         [
-            (ready, load.ready),
-            (target, load.in_flight),
-            (rules.up.cpu.is_some(), load.cpu_sum),
+            (ready, queue.ready),
+            (target, queue.in_flight),
+            (rules.up.cpu.is_some(), queue.cpu_sum),
         ]
     });
-    sets.chain([(true, all.busy), (true, all.live)])
-        .any(|(used, fact)| used && fact == Metric::Unavailable)
+    let total = observation.total();
+    by_rules
+        .chain([(true, total.busy), (true, total.live)])
+        .any(|(needed, metric)| needed && metric == Metric::Unavailable)
 }
 
-/// The pin that is obeyed now.
-fn pin(pool: &PoolSpec) -> Option<i32> {
-    pool.pin
+/// The replicas of an active pin.
+fn pinned(spec: &PoolSpec) -> Option<i32> {
+    spec.pin
         .filter(|pin| pin.until.is_none_or(|until| NOW < until))
         .map(|pin| pin.replicas)
 }
 
-/// The same cases each time, so that a run says the same twice; `LAWS_SEED=n` tries others, `LAWS_CASES=n` so many.
+/// The same cases in each run; `LAWS_SEED=n` tries others, `LAWS_CASES=n` sets how many.
 fn config() -> ProptestConfig {
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|number| number.parse().ok())
-    };
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
     let seed = number("LAWS_SEED").unwrap_or(1);
     ProptestConfig {
         cases: number("LAWS_CASES")
@@ -204,136 +202,166 @@ fn config() -> ProptestConfig {
     }
 }
 
+/// What the rules start from.
+fn base(spec: &PoolSpec, observation: &Observation, memory: &Memory) -> i32 {
+    let writes = !suspended(spec) && !spec.dry_run;
+    memory
+        .desired
+        .filter(|_| writes)
+        .unwrap_or(observation.replicas)
+}
+
+/// Whether the thresholds cannot flap: admission rejects those that overlap.
+fn thresholds_are_apart(rules: &Rules) -> bool {
+    let apart =
+        |up: Option<i64>, down: Option<i64>| up.zip(down).is_some_and(|(up, down)| up >= down);
+    rules.down.as_ref().is_none_or(|down| {
+        apart(rules.up.queue_length, down.queue_length)
+            || apart(rules.up.utilization, down.utilization)
+    })
+}
+
+/// Whether the rules decided.
+fn is_by_rule(decision: &Decision) -> bool {
+    !matches!(
+        decision.reason.code(),
+        ReasonCode::TooFewReplicas
+            | ReasonCode::TooManyReplicas
+            | ReasonCode::Scheduled
+            | ReasonCode::Pinned
+            | ReasonCode::Suspended
+            | ReasonCode::DryRun
+            | ReasonCode::Fallback
+            | ReasonCode::ScaledFromZero
+            | ReasonCode::TargetChanged
+            | ReasonCode::Unknown
+            | ReasonCode::BusyWorkers
+    )
+}
+
 proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_same_question_has_the_same_answer(pool in pools(), seen in observations(), memory in memories()) {
-        prop_assert_eq!(decide(&pool, &seen, &memory, NOW), decide(&pool, &seen, &memory, NOW));
+    fn same_arguments_give_the_same_decision(spec in specs(), observation in observations(), memory in memories()) {
+        prop_assert_eq!(decide(&spec, &observation, &memory, NOW), decide(&spec, &observation, &memory, NOW));
     }
 
     #[test]
-    fn unknown_facts_never_lower(pool in pools(), seen in observations(), memory in memories()) {
-        let decision = decide(&pool, &seen, &memory, NOW);
-        prop_assert!(!blind(&pool, &seen) || decision.replicas >= seen.replicas, "{decision:?}");
+    fn no_scale_down_without_metrics(spec in specs(), observation in observations(), memory in memories()) {
+        let decision = decide(&spec, &observation, &memory, NOW);
+        prop_assert!(!metrics_unavailable(&spec, &observation) || decision.replicas >= observation.replicas, "{decision:?}");
     }
 
     #[test]
-    fn bounds_hold_but_for_the_busy_the_unknown_and_the_overrides(pool in pools(), seen in observations(), memory in memories()) {
-        let decision = decide(&pool, &seen, &memory, NOW);
-        if suspended(&pool) || pool.dry_run {
-            prop_assert_eq!(decision.replicas, seen.replicas);
-        } else if let Some(pin) = pin(&pool) {
-            prop_assert!(decision.replicas == pin || decision.replicas > pin && decision.replicas <= seen.replicas);
+    fn bounds_hold_except_busy_unknown_and_overrides(spec in specs(), observation in observations(), memory in memories()) {
+        let decision = decide(&spec, &observation, &memory, NOW);
+        if suspended(&spec) || spec.dry_run {
+            prop_assert_eq!(decision.replicas, observation.replicas);
+        } else if let Some(pinned) = pinned(&spec) {
+            prop_assert!(decision.replicas == pinned || decision.replicas > pinned && decision.replicas <= observation.replicas);
         } else {
-            prop_assert!(decision.replicas >= pool.min, "{decision:?}");
-            let above = matches!(decision.reason.code(), ReasonCode::BusyWorkers | ReasonCode::Unknown) && decision.replicas <= seen.replicas;
-            prop_assert!(decision.replicas <= pool.max || above, "{decision:?}");
+            prop_assert!(decision.replicas >= spec.min, "{decision:?}");
+            let above = matches!(decision.reason.code(), ReasonCode::BusyWorkers | ReasonCode::Unknown) && decision.replicas <= observation.replicas;
+            prop_assert!(decision.replicas <= spec.max || above, "{decision:?}");
         }
     }
 
     #[test]
-    fn busy_workers_stay(pool in pools(), seen in observations(), memory in memories()) {
-        let decision = decide(&pool, &seen, &memory, NOW);
-        if let Metric::Known(busy) = seen.total().busy {
-            prop_assert!(i64::from(decision.replicas) >= busy.min(seen.replicas.into()), "{decision:?}");
+    fn busy_workers_are_not_removed(spec in specs(), observation in observations(), memory in memories()) {
+        let decision = decide(&spec, &observation, &memory, NOW);
+        if let Metric::Known(busy) = observation.total().busy {
+            prop_assert!(i64::from(decision.replicas) >= busy.min(observation.replicas.into()), "{decision:?}");
         }
     }
 
     #[test]
-    fn more_tasks_never_give_fewer_workers(pool in pools(), seen in observations(), memory in memories(), more in 1..50i64, queue in 0..2usize) {
-        let Metric::Known(ready) = seen.queues[queue].ready else { return Ok(()) };
-        let mut longer = seen.clone();
-        longer.queues[queue].ready = Metric::Known(ready + more);
-        let (one, other) = (decide(&pool, &seen, &memory, NOW), decide(&pool, &longer, &memory, NOW));
-        prop_assert!(other.replicas >= one.replicas, "{one:?}\n{other:?}");
+    fn more_tasks_never_give_fewer_replicas(spec in specs(), observation in observations(), memory in memories(), more in 1..50i64, queue in 0..2usize) {
+        let Metric::Known(ready) = observation.queues[queue].ready else { return Ok(()) };
+        let mut with_more = observation.clone();
+        with_more.queues[queue].ready = Metric::Known(ready + more);
+        let fewer = decide(&spec, &observation, &memory, NOW);
+        let more = decide(&spec, &with_more, &memory, NOW);
+        prop_assert!(more.replicas >= fewer.replicas, "{fewer:?}\n{more:?}");
     }
 
     #[test]
-    fn a_cooldown_is_kept_to_the_millisecond(pool in pools(), seen in observations(), memory in memories()) {
-        let decision = decide(&pool, &seen, &memory, NOW);
-        let base = memory.desired.filter(|_| !suspended(&pool) && !pool.dry_run).unwrap_or(seen.replicas);
+    fn cooldowns_hold_to_the_millisecond(spec in specs(), observation in observations(), memory in memories()) {
+        let decision = decide(&spec, &observation, &memory, NOW);
+        let base = base(&spec, &observation, &memory);
         let since = |at: Option<Time>| at.map_or(Millis(i64::MAX), |at| NOW - at.min(NOW));
         let by_threshold = matches!(decision.reason.code(), ReasonCode::QueueTooLong | ReasonCode::WorkersBusy | ReasonCode::HighCPU);
         if by_threshold && decision.replicas > base {
-            let shortest = pool.rules.iter().map(|rules| rules.up.cooldown).min().expect("rules");
+            let shortest = spec.rules.iter().map(|rules| rules.up.cooldown).min().expect("rules");
             prop_assert!(since(memory.last_up) >= shortest, "{decision:?}");
         }
         if matches!(decision.reason.code(), ReasonCode::Idle | ReasonCode::FewerNeeded) {
-            for down in pool.rules.iter().filter_map(|rules| rules.down.as_ref()) {
+            for down in spec.rules.iter().filter_map(|rules| rules.down.as_ref()) {
                 prop_assert!(since(memory.last_change) >= down.cooldown && since(memory.idle_since) >= down.idle_for);
             }
         }
     }
 
     #[test]
-    fn the_policies_and_windows_of_behavior_hold(pool in pools(), seen in observations(), memory in memories()) {
-        let Some(behavior) = &pool.behavior else { return Ok(()) };
-        let decision = decide(&pool, &seen, &memory, NOW);
-        let base = memory.desired.filter(|_| !suspended(&pool) && !pool.dry_run).unwrap_or(seen.replicas);
-        let (up, down) = (&behavior.up, &behavior.down);
-        let by_rule = !matches!(decision.reason.code(), ReasonCode::TooFewReplicas | ReasonCode::TooManyReplicas | ReasonCode::Scheduled | ReasonCode::Pinned | ReasonCode::Suspended | ReasonCode::DryRun | ReasonCode::Fallback | ReasonCode::ScaledFromZero | ReasonCode::TargetChanged | ReasonCode::Unknown | ReasonCode::BusyWorkers);
+    fn policies_and_windows_of_behavior_hold(spec in specs(), observation in observations(), memory in memories()) {
+        let Some(behavior) = &spec.behavior else { return Ok(()) };
+        let decision = decide(&spec, &observation, &memory, NOW);
+        let base = base(&spec, &observation, &memory);
         let change = decision.replicas - base;
-        if !by_rule || change == 0 { return Ok(()) }
-        let side = if change > 0 { up } else { down };
-        prop_assert!(side.select != Select::Disabled, "{decision:?}");
+        if !is_by_rule(&decision) || change == 0 { return Ok(()) }
+        let scaling = if change > 0 { &behavior.up } else { &behavior.down };
+        prop_assert!(scaling.select != Select::Disabled, "{decision:?}");
         if change > 0 {
-            let lowest = memory.recommendations.lowest(up.window, NOW).map_or(i32::MAX, |(_, lowest)| lowest.max(base));
+            let lowest = memory.recommendations.lowest(scaling.window, NOW).map_or(i32::MAX, |(_, lowest)| lowest.max(base));
             prop_assert!(decision.replicas <= lowest, "{decision:?}");
         } else {
-            let highest = memory.recommendations.highest(down.window, NOW).map_or(0, |(_, highest)| highest.min(base));
+            let highest = memory.recommendations.highest(scaling.window, NOW).map_or(0, |(_, highest)| highest.min(base));
             prop_assert!(decision.replicas >= highest, "{decision:?}");
         }
     }
 
     #[test]
-    fn time_alone_changes_nothing_before_look_again(pool in pools(), seen in observations(), memory in memories(), part in 1..1000i64) {
-        let first = decide(&pool, &seen, &memory, NOW);
-        // A step that somebody else had already taken is a change without a write; the next look starts from it.
-        let steady = first.replicas == seen.replicas && first.memory.last_change != Some(NOW);
-        let Some(again) = first.requeue_at.filter(|_| steady) else { return Ok(()) };
-        prop_assert!(again > NOW);
-        let between = Time(NOW.0 + (again - NOW).0 * part / 1000);
-        if between < again {
-            let second = decide(&pool, &seen, &first.memory, between);
+    fn time_alone_changes_nothing_before_requeue_at(spec in specs(), observation in observations(), memory in memories(), part in 1..1000i64) {
+        let first = decide(&spec, &observation, &memory, NOW);
+        // A change that another client has already made is not written; the next evaluation starts from it.
+        let unchanged = first.replicas == observation.replicas && first.memory.last_change != Some(NOW);
+        let Some(requeue_at) = first.requeue_at.filter(|_| unchanged) else { return Ok(()) };
+        prop_assert!(requeue_at > NOW);
+        let between = Time(NOW.0 + (requeue_at - NOW).0 * part / 1000);
+        if between < requeue_at {
+            let second = decide(&spec, &observation, &first.memory, between);
             prop_assert_eq!(second.replicas, first.replicas, "{:?}", second);
         }
     }
 
     #[test]
-    fn a_constant_load_does_not_flap(pool in pools(), seen in observations(), memory in memories()) {
-        // The same facts again and again: once down, never up again, and the other way round.
-        // What admission refuses would flap: thresholds that overlap. A schedule and a pin that ends come and go by themselves.
-        let sound = pool.rules.iter().all(|rules| {
-            let down = rules.down.as_ref();
-            let apart = |up: Option<i64>, down: Option<i64>| up.zip(down).is_some_and(|(up, down)| up >= down);
-            down.is_none() || apart(rules.up.queue_length, down.and_then(|down| down.queue_length))
-                || apart(rules.up.utilization, down.and_then(|down| down.utilization))
-        });
-        // The facts of a tasks-per-worker target do not depend on the number of workers; a measured rate fades, and what waits grows old.
-        let ages = pool.rules.iter().any(|rules| rules.target.drain_within.or(rules.target.max_wait).is_some());
-        if !sound || ages || !pool.schedules.is_empty() || pool.pin.is_some() {
+    fn a_constant_load_does_not_flap(spec in specs(), observation in observations(), memory in memories()) {
+        // The load of a tasks-per-worker target does not depend on the replicas. A measured rate fades and waiting tasks
+        // get older; schedules and pins begin and end.
+        let drains = spec.rules.iter().any(|rules| rules.target.drain_within.or(rules.target.max_wait).is_some());
+        let flaps = !spec.rules.iter().all(thresholds_are_apart);
+        if flaps || drains || !spec.schedules.is_empty() || spec.pin.is_some() {
             return Ok(());
         }
-        let (mut seen, mut memory, mut directions) = (seen, memory, Vec::new());
+        let (mut observation, mut memory) = (observation, memory);
+        let mut directions = Vec::new();
         for minute in 0..40 {
-            let decision = decide(&pool, &seen, &memory, Time(NOW.0 + minute * 60_000));
-            if decision.replicas != seen.replicas && minute > 0 {
-                directions.push(decision.replicas > seen.replicas);
+            let decision = decide(&spec, &observation, &memory, Time(NOW.0 + minute * 60_000));
+            if decision.replicas != observation.replicas && minute > 0 {
+                directions.push(decision.replicas > observation.replicas);
             }
-            (seen.replicas, memory) = (decision.replicas, decision.memory);
+            (observation.replicas, memory) = (decision.replicas, decision.memory);
         }
         directions.dedup();
         prop_assert!(directions.len() <= 1, "{directions:?}");
     }
 
     #[test]
-    fn the_past_stays_small(pool in pools(), seen in vec(observations(), 1..4), memory in memories(), every in 1..20_000i64) {
+    fn the_memory_stays_small(spec in specs(), observations in vec(observations(), 1..4), memory in memories(), every in 1..20_000i64) {
         let mut memory = memory;
-        for look in 0..300 {
-            let seen = &seen[look % seen.len()];
-            let at = NOW + Millis(every * i64::try_from(look).expect("few"));
-            memory = decide(&pool, seen, &memory, at).memory;
+        for (observation, index) in observations.iter().cycle().zip(0..300) {
+            let at = NOW + Millis(every * index);
+            memory = decide(&spec, observation, &memory, at).memory;
         }
         prop_assert!(memory.recommendations.samples().len() <= 66, "{memory:?}");
         prop_assert!(memory.busy.samples().len() <= 33 && memory.scale_events.len() <= 33, "{memory:?}");
@@ -341,27 +369,27 @@ proptest! {
     }
 
     #[test]
-    fn what_the_outlook_says_comes_true(pool in pools(), seen in observations(), memory in memories()) {
-        let decision = decide(&pool, &seen, &memory, NOW);
-        let outlook = forecast(&pool, &seen, &decision, NOW);
+    fn forecasts_are_consistent(spec in specs(), observation in observations(), memory in memories()) {
+        let decision = decide(&spec, &observation, &memory, NOW);
+        let forecast = forecast(&spec, &observation, &decision, NOW);
         let current = decision.replicas;
-        if let Some(next) = outlook.up {
+        if let Some(next) = forecast.up {
             prop_assert!(next.to > current && next.at.is_none_or(|at| at > NOW) && next.tasks >= 0, "{next:?}");
-            // What needs no more tasks and no time has just been decided.
-            let moved = decision.from != current || decision.memory.last_change == Some(NOW);
-            prop_assert!(moved || next.at.is_some() || next.tasks > 0, "{next:?} {decision:?}");
+            // A change that needs neither more tasks nor time has just been decided.
+            let changed = decision.from != current || decision.memory.last_change == Some(NOW);
+            prop_assert!(changed || next.at.is_some() || next.tasks > 0, "{next:?} {decision:?}");
         }
-        if let Some(next) = outlook.down {
+        if let Some(next) = forecast.down {
             prop_assert!(next.to < current && next.at.is_none_or(|at| at > NOW) && next.tasks <= 0, "{next:?}");
         }
-        prop_assert!(current < pool.max || outlook.up.is_none() || pool.pin.is_some() || current > pool.max || pool.dry_run || suspended(&pool), "{outlook:?}");
+        prop_assert!(current < spec.max || forecast.up.is_none() || spec.pin.is_some() || current > spec.max || spec.dry_run || suspended(&spec), "{forecast:?}");
     }
 
     #[test]
-    fn every_sentence_is_one_line_without_a_full_stop(pool in pools(), seen in observations(), memory in memories()) {
-        let decision = decide(&pool, &seen, &memory, NOW);
-        let sentence = messages::message(&decision.reason, decision.from, decision.replicas);
-        prop_assert!(!sentence.is_empty() && !sentence.contains('\n') && !sentence.ends_with('.'), "{sentence}");
+    fn every_message_is_one_line_without_a_full_stop(spec in specs(), observation in observations(), memory in memories()) {
+        let decision = decide(&spec, &observation, &memory, NOW);
+        let message = messages::message(&decision.reason, decision.from, decision.replicas);
+        prop_assert!(!message.is_empty() && !message.contains('\n') && !message.ends_with('.'), "{message}");
         prop_assert!(decision.confidence <= 100 && decision.steps.len() <= 32);
     }
 }

@@ -1,6 +1,9 @@
-//! The decision: tables of cases, HPA's behaviour over time, and laws that hold for every pool, look and past. They use
-//! nothing but `decide`, so that tests/mutants can run them beside it alone.
-#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
+//! Tests of `decide`: tables of cases, HPA's behavior over time, and properties that hold for every spec, observation and
+//! memory. They need only `decide` and `messages`, so that tests/mutants can run them without the rest of the workspace.
+#![allow(
+    clippy::expect_used,
+    reason = "helpers outside of #[test] functions may panic too"
+)]
 
 mod cells;
 mod forecast;
@@ -8,6 +11,7 @@ mod hpa;
 mod laws;
 mod measured;
 mod memory;
+mod row;
 mod steps;
 mod tables;
 mod victims;

@@ -1,9 +1,7 @@
-//! What is remembered of a write, of a failed one, and of many changes.
+//! The memory after a write, after a failed write, and after many changes.
 
-use super::cells::{NOW, behavior};
-use decide::{
-    Load, Memory, Metric, Millis, Observation, PoolSpec, Rules, Startup, Target, Time, decide,
-};
+use super::cells::{NOW, behavior, observe, tasks_per_worker, threshold_spec};
+use decide::{Memory, Metric, Millis, PoolSpec, QueueMetrics, Startup, Time, decide};
 
 fn at(seconds: i64) -> Time {
     NOW + Millis::seconds(seconds)
@@ -24,7 +22,7 @@ fn before() -> Memory {
     }
 }
 
-/// What a decision at 0 makes of it.
+/// The memory after a decision at 0 that starts from [`before`].
 fn after() -> Memory {
     Memory {
         desired: Some(5),
@@ -42,31 +40,29 @@ fn after() -> Memory {
 
 #[test]
 fn a_change_counts_from_its_write() {
-    let written = after().committed(&before(), at(2));
     let expected = Memory {
         last_up: Some(at(2)),
         last_change: Some(at(2)),
         scale_events: vec![(at(-90), 1), (at(2), 2)],
         ..after()
     };
-    assert_eq!(written, expected);
+    assert_eq!(after().committed(&before(), at(2)), expected);
 }
 
 #[test]
-fn what_did_not_change_keeps_its_time() {
+fn a_write_keeps_what_did_not_change() {
     assert_eq!(before().committed(&before(), at(2)), before());
-    let down = Memory {
+    let scale_down = Memory {
         last_up: before().last_up,
         ..after()
     };
     assert_eq!(
-        down.committed(&before(), at(2)).last_up,
+        scale_down.committed(&before(), at(2)).last_up,
         Some(at(-100)),
-        "a fall is no rise"
+        "a scale-down is not a scale-up"
     );
-    let late = after().committed(&before(), at(-1));
     assert_eq!(
-        late.scale_events,
+        after().committed(&before(), at(-1)).scale_events,
         after().scale_events,
         "a write is not before its decision"
     );
@@ -74,139 +70,109 @@ fn what_did_not_change_keeps_its_time() {
 
 #[test]
 fn a_failed_write_changed_nothing() {
-    assert_eq!(
-        after().rolled_back(&before()),
-        Memory {
-            idle_since: None,
-            ..before()
-        }
-    );
+    let expected = Memory {
+        idle_since: None,
+        ..before()
+    };
+    assert_eq!(after().rolled_back(&before()), expected);
 }
 
-fn pool(text: Option<&str>) -> PoolSpec {
-    let target = Target {
-        tasks_per_worker: Some(1),
-        ..Target::default()
-    };
-    let rules = vec![Rules {
-        queues: vec![0],
-        target,
-        ..Rules::default()
-    }];
+fn spec(cell: Option<&str>) -> PoolSpec {
     PoolSpec {
         max: 10_000,
-        rules,
-        behavior: text.map(behavior),
-        ..PoolSpec::default()
+        behavior: cell.map(behavior),
+        ..tasks_per_worker(1)
     }
 }
 
-/// The memory after one look at so many tasks, each a second later than the last.
-fn play(pool: &PoolSpec, tasks: impl IntoIterator<Item = i64>) -> Memory {
-    let (mut current, mut memory) = (1, Memory::default());
+/// The memory after an observation of each number of tasks, one second apart.
+fn memory_after(spec: &PoolSpec, tasks: impl IntoIterator<Item = i64>) -> Memory {
+    let mut replicas = 1;
+    let mut memory = Memory::default();
     for (second, tasks) in (0..).zip(tasks) {
-        let load = Load {
+        let queue = QueueMetrics {
             ready: Metric::Known(tasks),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
-        let decision = decide(
-            pool,
-            &Observation {
-                replicas: current,
-                queues: vec![load],
-                unavailable_reason: None,
-            },
-            &memory,
-            at(second),
-        );
-        (current, memory) = (decision.replicas, decision.memory);
+        let decision = decide(spec, &observe(replicas, queue), &memory, at(second));
+        replicas = decision.replicas;
+        memory = decision.memory;
     }
     memory
 }
 
 #[test]
-fn only_policies_need_the_changes() {
-    assert_eq!(play(&pool(None), [4]).scale_events, []);
-    let quick = "up t0 10000p/60; down t0 w0 10000p/30";
+fn only_policies_need_scale_events() {
+    assert_eq!(memory_after(&spec(None), [4]).scale_events, []);
+    let unlimited = spec(Some("up t0 10000p/60; down t0 w0 10000p/30"));
     assert_eq!(
-        play(&pool(Some(quick)), [4, 4, 2]).scale_events,
+        memory_after(&unlimited, [4, 4, 2]).scale_events,
         [(at(0), 3), (at(2), -2)]
     );
-    let much_later: Vec<i64> = [4].into_iter().chain([4; 61]).collect();
+    assert_eq!(memory_after(&unlimited, [4; 60]).scale_events.len(), 1);
     assert_eq!(
-        play(&pool(Some(quick)), much_later).scale_events,
+        memory_after(&unlimited, [4; 62]).scale_events,
         [],
         "older than the longest period"
     );
-    assert_eq!(play(&pool(Some(quick)), [4; 60]).scale_events.len(), 1);
 }
 
 #[test]
-fn thresholds_alone_measure_nothing_and_need_no_second_look() {
-    let class = PoolSpec {
-        rules: vec![super::cells::class()],
-        ..PoolSpec::default()
+fn thresholds_alone_measure_nothing() {
+    let thresholds = PoolSpec {
+        min: 1,
+        ..threshold_spec()
     };
-    let memory = play(&class, [4, 4]);
-    assert_eq!(
-        (
-            memory.rates.len(),
-            memory.busy.samples().len(),
-            memory.startup
-        ),
-        (0, 0, Startup::default())
-    );
-    assert!(!class.has_target() && !class.needs_every_observation());
-    assert!(pool(None).has_target() && pool(None).needs_every_observation());
-    let both = PoolSpec {
+    let memory = memory_after(&thresholds, [4, 4]);
+    assert_eq!(memory.rates, []);
+    assert_eq!(memory.busy.samples(), []);
+    assert_eq!(memory.startup, Startup::default());
+}
+
+#[test]
+fn targets_and_behavior_need_every_observation() {
+    let thresholds = threshold_spec();
+    assert!(!thresholds.has_target() && !thresholds.needs_every_observation());
+    let target = spec(None);
+    assert!(target.has_target() && target.needs_every_observation());
+    let with_behavior = PoolSpec {
         behavior: Some(behavior("hpa")),
-        ..class
+        ..thresholds
     };
     assert!(
-        !both.has_target() && both.needs_every_observation(),
-        "its windows count every look"
+        !with_behavior.has_target() && with_behavior.needs_every_observation(),
+        "its windows count every observation"
     );
 }
 
 #[test]
-fn many_changes_become_one_that_counts_as_long_as_the_later() {
-    let quick = pool(Some("up t0 10000p/600; down t0 w0 10000p/600"));
-    let up = |n: i64| 2..2 + n;
-    assert_eq!(play(&quick, up(32)).scale_events.len(), 32);
-    let events = play(&quick, up(33)).scale_events;
-    assert_eq!(
-        (events.len(), events[0]),
-        (32, (at(1), 2)),
-        "the two oldest"
-    );
-    // Up, down, up: what was removed is not added up with what was added.
-    let events = play(&quick, [9, 5].into_iter().chain(6..37)).scale_events;
+fn the_oldest_of_many_changes_become_one() {
+    let unlimited = spec(Some("up t0 10000p/600; down t0 w0 10000p/600"));
+    let increasing = |n: i64| 2..2 + n;
+    let events = memory_after(&unlimited, increasing(32)).scale_events;
     assert_eq!(events.len(), 32);
-    assert_eq!((events[0], events[1]), ((at(1), -4), (at(2), 9)));
-    assert_eq!(
-        events.iter().map(|(_, change)| change).sum::<i32>(),
-        35,
-        "none is lost"
-    );
+    let events = memory_after(&unlimited, increasing(33)).scale_events;
+    assert_eq!(events.len(), 32);
+    assert_eq!(events[0], (at(1), 2), "the two oldest, as old as the later");
+    // Up, down, up: replicas that were removed are not added to those that were added.
+    let events = memory_after(&unlimited, [9, 5].into_iter().chain(6..37)).scale_events;
+    assert_eq!(events.len(), 32);
+    assert_eq!(events[..2], [(at(1), -4), (at(2), 9)]);
+    let sum: i32 = events.iter().map(|(_, change)| change).sum();
+    assert_eq!(sum, 35, "no change is lost");
 }
 
 #[test]
-fn samples_of_the_future_are_of_now() {
-    let later = [(at(3600), 9)];
+fn samples_in_the_future_count_as_now() {
+    let future = [(at(3600), 9)];
     let memory = Memory {
-        recommendations: later.into_iter().collect(),
-        busy: later.into_iter().collect(),
-        scale_events: later.to_vec(),
+        recommendations: future.into_iter().collect(),
+        busy: future.into_iter().collect(),
+        scale_events: future.to_vec(),
         ..Memory::default()
     };
-    let past = memory.clamped_to(NOW);
-    assert_eq!(
-        past.recommendations.samples(),
-        [(NOW, 9)],
-        "the clock was set back"
-    );
-    assert_eq!(
-        (past.busy.samples(), past.scale_events),
-        (vec![(NOW, 9)], vec![(NOW, 9)])
-    );
+    let clamped = memory.clamped_to(NOW);
+    assert_eq!(clamped.recommendations.samples(), [(NOW, 9)]);
+    assert_eq!(clamped.busy.samples(), [(NOW, 9)]);
+    assert_eq!(clamped.scale_events, [(NOW, 9)]);
 }

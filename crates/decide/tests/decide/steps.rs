@@ -1,446 +1,397 @@
-//! What a decision leaves behind beside its number: the trail, the memory, when to look again, and how sure it is.
+//! The rest of a decision: its steps, the memory, when to decide again, and the confidence.
 
-use super::cells::{NOW, behavior, class, seen};
+use super::cells::{
+    NOW, ago, behavior, drain_within, observation, observe, target_spec, tasks_per_worker,
+    threshold_spec,
+};
 use decide::{
-    Constraint, Decision, Load, Memory, Metric, Millis, Observation, Pin, PoolSpec, Rates,
-    ReasonCode, Rule, Rules, Startup, Step, Suspend, Target, Time, UnknownAction, decide,
+    Constraint, Decision, Memory, Metric, Millis, Observation, Pin, PoolSpec, QueueMetrics, Rates,
+    ReasonCode, Rule, Rules, Startup, Step, Suspend, Target, UnknownAction, decide,
 };
 
-fn with(seen: &Observation, change: impl Fn(&mut Load)) -> Observation {
-    let mut seen = seen.clone();
-    change(&mut seen.queues[0]);
-    seen
+/// The observation with a change to its queue.
+fn with(observation: &Observation, change: impl Fn(&mut QueueMetrics)) -> Observation {
+    let mut observation = observation.clone();
+    change(&mut observation.queues[0]);
+    observation
 }
 
-fn pool() -> PoolSpec {
+fn without_memory(spec: &PoolSpec, observation: &Observation) -> Decision {
+    decide(spec, observation, &Memory::default(), NOW)
+}
+
+fn pinned(replicas: i32) -> PoolSpec {
     PoolSpec {
-        min: 3,
-        rules: vec![class()],
-        ..PoolSpec::default()
-    }
-}
-
-fn target(target: Target) -> PoolSpec {
-    PoolSpec {
-        max: 60,
-        rules: vec![Rules {
-            queues: vec![0],
-            target,
-            ..Rules::default()
-        }],
-        ..PoolSpec::default()
-    }
-}
-
-fn look(pool: &PoolSpec, seen: &Observation) -> Decision {
-    decide(pool, seen, &Memory::default(), NOW)
-}
-
-fn ago(seconds: i64) -> Time {
-    Time(NOW.0 - seconds * 1000)
-}
-
-#[test]
-fn a_missing_fact_is_no_answer_and_not_untold() {
-    let trail = look(
-        &pool(),
-        &with(&seen(3, 0, 0), |load| load.ready = Metric::Unavailable),
-    )
-    .steps;
-    assert_eq!(
-        trail[0],
-        Step::MetricUnavailable {
-            rule: Rule::QueueLength
-        }
-    );
-    let said = trail
-        .iter()
-        .filter(|step| matches!(step, Step::MetricUnavailable { .. }))
-        .count();
-    assert_eq!(said, 1, "once, though scaleDown misses it, too: {trail:?}");
-    let trail = look(
-        &pool(),
-        &with(&seen(3, 0, 0), |load| load.cpu_sum = Metric::Unsupported),
-    )
-    .steps;
-    assert!(
-        trail.contains(&Step::MetricUnsupported { rule: Rule::Cpu }),
-        "{trail:?}"
-    );
-}
-
-#[test]
-fn an_override_hides_what_the_rules_would_say() {
-    assert_eq!(
-        look(
-            &PoolSpec {
-                suspend: Some(Suspend::default()),
-                ..pool()
-            },
-            &seen(3, 25, 3)
-        )
-        .steps,
-        []
-    );
-    let pinned = PoolSpec {
         pin: Some(Pin {
-            replicas: 3,
+            replicas,
             until: None,
         }),
-        ..pool()
+        ..threshold_spec()
+    }
+}
+
+fn suspended() -> PoolSpec {
+    PoolSpec {
+        suspend: Some(Suspend::default()),
+        ..threshold_spec()
+    }
+}
+
+fn with_behavior(cell: &str) -> PoolSpec {
+    PoolSpec {
+        behavior: Some(behavior(cell)),
+        ..tasks_per_worker(1)
+    }
+}
+
+#[test]
+fn an_unavailable_metric_is_one_step() {
+    let observation = with(&observation(3, 0, 0), |queue| {
+        queue.ready = Metric::Unavailable;
+    });
+    let steps = without_memory(&threshold_spec(), &observation).steps;
+    let unavailable = Step::MetricUnavailable {
+        rule: Rule::QueueLength,
     };
+    assert_eq!(steps[0], unavailable);
+    let count = steps.iter().filter(|step| **step == unavailable).count();
+    assert_eq!(count, 1, "once, although scaleDown needs it too: {steps:?}");
+}
+
+#[test]
+fn an_unsupported_metric_is_a_step_of_its_own() {
+    let observation = with(&observation(3, 0, 0), |queue| {
+        queue.cpu_sum = Metric::Unsupported;
+    });
+    let steps = without_memory(&threshold_spec(), &observation).steps;
+    let unsupported = Step::MetricUnsupported { rule: Rule::Cpu };
+    assert!(steps.contains(&unsupported), "{steps:?}");
+}
+
+#[test]
+fn an_override_hides_the_steps_of_the_rules() {
+    let burst = observation(3, 25, 3);
+    assert_eq!(without_memory(&suspended(), &burst).steps, []);
     assert_eq!(
-        look(&pinned, &seen(3, 25, 3)).steps,
+        without_memory(&pinned(3), &burst).steps,
         [Step::Pinned {
-            answer: 3,
+            replicas: 3,
             until: None
         }]
     );
 }
 
 #[test]
-fn somebody_else_s_change_is_one_only_where_we_write() {
+fn an_outside_change_needs_a_pool_that_is_written() {
     let memory = Memory {
         desired: Some(7),
         ..Memory::default()
     };
-    for pool in [
-        PoolSpec {
-            suspend: Some(Suspend::default()),
-            ..pool()
-        },
-        PoolSpec {
-            dry_run: true,
-            ..pool()
-        },
-    ] {
-        let after = decide(&pool, &seen(4, 0, 0), &memory, NOW);
+    let is_outside_change = |step: &Step| matches!(step, Step::OutsideChange { .. });
+    let dry_run = PoolSpec {
+        dry_run: true,
+        ..threshold_spec()
+    };
+    for spec in [suspended(), dry_run] {
+        let decision = decide(&spec, &observation(4, 0, 0), &memory, NOW);
         assert!(
-            !after
-                .steps
-                .iter()
-                .any(|step| matches!(step, Step::OutsideChange { .. })),
-            "{after:?}"
+            !decision.steps.iter().any(is_outside_change),
+            "{decision:?}"
         );
-        assert_eq!(
-            (after.memory.desired, after.memory.last_change),
-            (Some(4), None)
-        );
+        assert_eq!(decision.memory.desired, Some(4));
+        assert_eq!(decision.memory.last_change, None);
     }
-    let found = decide(&pool(), &seen(4, 0, 0), &memory, NOW).steps;
-    assert_eq!(found[0], Step::OutsideChange { found: 4, ours: 7 });
-    let same = decide(&pool(), &seen(7, 0, 0), &memory, NOW).steps;
-    assert!(
-        !same
-            .iter()
-            .any(|step| matches!(step, Step::OutsideChange { .. })),
-        "{same:?}"
+    let changed = decide(&threshold_spec(), &observation(4, 0, 0), &memory, NOW).steps;
+    assert_eq!(
+        changed[0],
+        Step::OutsideChange {
+            found: 4,
+            desired: 7
+        }
     );
+    let unchanged = decide(&threshold_spec(), &observation(7, 0, 0), &memory, NOW).steps;
+    assert!(!unchanged.iter().any(is_outside_change), "{unchanged:?}");
 }
 
 #[test]
-fn what_becomes_ours() {
-    let desired = |pool: &PoolSpec, seen: &Observation, ours: Option<i32>| {
-        let memory = decide(
-            pool,
-            seen,
-            &Memory {
-                desired: ours,
-                ..Memory::default()
-            },
-            NOW,
-        )
-        .memory;
+fn only_decided_replicas_become_desired() {
+    let remembered = |spec: &PoolSpec, observation: &Observation, desired: Option<i32>| {
+        let before = Memory {
+            desired,
+            ..Memory::default()
+        };
+        let memory = decide(spec, observation, &before, NOW).memory;
         (memory.desired, memory.last_up, memory.last_change)
     };
+    let thresholds = threshold_spec();
     let now = Some(NOW);
     assert_eq!(
-        desired(&pool(), &seen(7, 20, 2), Some(5)),
+        remembered(&thresholds, &observation(7, 20, 2), Some(5)),
         (Some(7), now, now),
-        "they took our step for us"
+        "another client has already set what the rule recommends"
     );
-    let blind = with(&seen(9, 0, 0), |load| load.ready = Metric::Unavailable);
+    let unavailable = with(&observation(9, 0, 0), |queue| {
+        queue.ready = Metric::Unavailable;
+    });
     assert_eq!(
-        desired(&pool(), &blind, Some(5)),
+        remembered(&thresholds, &unavailable, Some(5)),
         (Some(5), None, None),
-        "held, and not ours"
+        "not lowered, but not decided either"
     );
-    let pinned = PoolSpec {
-        pin: Some(Pin {
-            replicas: 2,
-            until: None,
-        }),
-        ..pool()
-    };
     assert_eq!(
-        desired(&pinned, &seen(7, 0, 5), None),
+        remembered(&pinned(2), &observation(7, 0, 5), None),
         (Some(5), None, now),
-        "down to the busy"
+        "down to the number of busy workers"
     );
     assert_eq!(
-        desired(&pool(), &seen(1, 0, 0), None),
+        remembered(&thresholds, &observation(1, 0, 0), None),
         (Some(3), None, now),
-        "a bound starts no up cooldown"
+        "a bound starts no cooldown of scaleUp"
     );
 }
 
 #[test]
-fn a_blind_look_is_no_recommendation() {
-    let per_worker = target(Target {
-        tasks_per_worker: Some(1),
-        ..Target::default()
-    });
-    let pool = PoolSpec {
-        behavior: Some(behavior("hpa")),
-        ..per_worker
+fn without_metrics_there_is_no_recommendation() {
+    let recorded = |observation: &Observation| {
+        let memory = without_memory(&with_behavior("hpa"), observation).memory;
+        memory.recommendations.samples()
     };
-    let recorded = |seen: &Observation| look(&pool, seen).memory.recommendations.samples();
-    assert_eq!(recorded(&seen(4, 4, 0)), [(NOW, 4)]);
-    assert_eq!(
-        recorded(&with(&seen(4, 4, 0), |load| load.in_flight = Metric::Unavailable)),
-        []
-    );
+    let known = observation(4, 4, 0);
+    assert_eq!(recorded(&known), [(NOW, 4)]);
+    let unavailable = with(&known, |queue| queue.in_flight = Metric::Unavailable);
+    assert_eq!(recorded(&unavailable), []);
 }
 
 #[test]
-fn a_blind_rise_keeps_the_window() {
-    let per_worker = target(Target {
-        tasks_per_worker: Some(1),
-        ..Target::default()
-    });
-    let pool = PoolSpec {
-        behavior: Some(behavior("up w60")),
-        ..per_worker
-    };
+fn a_scale_up_without_metrics_keeps_the_window() {
+    let spec = with_behavior("up w60");
     let memory = Memory {
         recommendations: [(ago(10), 4)].into_iter().collect(),
         ..Memory::default()
     };
-    let blind = with(&seen(4, 9, 0), |load| load.busy = Metric::Unavailable);
+    let unavailable = with(&observation(4, 9, 0), |queue| {
+        queue.busy = Metric::Unavailable;
+    });
     assert_eq!(
-        decide(&pool, &blind, &memory, NOW).replicas,
+        decide(&spec, &unavailable, &memory, NOW).replicas,
         4,
-        "9 were not wanted 10 s ago"
+        "9 were not recommended 10 s ago"
     );
-    assert_eq!(look(&pool, &blind).replicas, 8, "as far as the policies go");
+    assert_eq!(
+        without_memory(&spec, &unavailable).replicas,
+        8,
+        "limited by the policies only"
+    );
 }
 
 #[test]
-fn a_window_that_holds_is_in_the_trail_by_its_name() {
-    let per_worker = target(Target {
-        tasks_per_worker: Some(1),
-        ..Target::default()
-    });
-    let pool = PoolSpec {
-        behavior: Some(behavior("up w60")),
-        ..per_worker
+fn a_stabilization_window_is_a_step() {
+    let spec = with_behavior("up w60");
+    let memory = Memory {
+        recommendations: [(ago(10), 4)].into_iter().collect(),
+        ..Memory::default()
     };
-    let held = |tasks: i64| {
-        let recommendations = [(ago(10), 4)].into_iter().collect();
-        let memory = Memory {
-            recommendations,
-            ..Memory::default()
-        };
-        decide(&pool, &seen(4, tasks, 0), &memory, NOW).steps[1].clone()
+    let second_step = |tasks: i64| {
+        let decision = decide(&spec, &observation(4, tasks, 0), &memory, NOW);
+        decision.steps[1].clone()
     };
-    let until = Some(ago(-50));
     assert_eq!(
-        held(9),
+        second_step(9),
         Step::Constrained {
             by: Constraint::WindowUp,
             from: 9,
             to: 4,
-            until
+            until: Some(ago(-50))
         }
     );
-    let until = Some(ago(-290));
     assert_eq!(
-        held(2),
+        second_step(2),
         Step::Constrained {
             by: Constraint::WindowDown,
             from: 2,
             to: 4,
-            until
+            until: Some(ago(-290))
         }
     );
 }
 
 #[test]
-fn a_rule_that_may_not_have_its_way_is_no_word_against_the_fallback() {
-    let per_worker = target(Target {
-        tasks_per_worker: Some(1),
-        ..Target::default()
-    });
-    let fallback = UnknownAction::Fallback(3);
-    let pool = PoolSpec {
-        behavior: Some(behavior("up off")),
-        unknown_action: fallback,
-        ..per_worker
+fn a_disabled_scale_up_does_not_replace_the_fallback() {
+    let spec = PoolSpec {
+        unknown_action: UnknownAction::Fallback(3),
+        ..with_behavior("up off")
     };
-    let blind = with(&seen(5, 100, 0), |load| load.busy = Metric::Unavailable);
+    let unavailable = with(&observation(5, 100, 0), |queue| {
+        queue.busy = Metric::Unavailable;
+    });
     let memory = Memory {
         unknown_since: Some(ago(99)),
         ..Memory::default()
     };
-    assert_eq!(
-        decide(&pool, &blind, &memory, NOW).reason.code(),
-        ReasonCode::Fallback
-    );
+    let decision = decide(&spec, &unavailable, &memory, NOW);
+    assert_eq!(decision.reason.code(), ReasonCode::Fallback);
 }
 
 #[test]
-fn those_that_were_busy_are_in_the_trail_where_they_hold_some() {
-    let pool = target(Target {
-        tasks_per_worker: Some(5),
-        ..Target::default()
-    });
-    let after = |busy: i32| {
+fn recently_busy_workers_are_a_step_where_they_stay() {
+    let steps_after = |busy: i32| {
         let memory = Memory {
             busy: [(ago(10), busy)].into_iter().collect(),
             ..Memory::default()
         };
-        decide(&pool, &seen(9, 10, 0), &memory, NOW).steps
+        decide(&tasks_per_worker(5), &observation(9, 10, 0), &memory, NOW).steps
     };
-    let until = Some(ago(-20));
     assert_eq!(
-        after(6)[1],
+        steps_after(6)[1],
         Step::Constrained {
             by: Constraint::RecentlyBusy,
             from: 2,
             to: 6,
-            until
+            until: Some(ago(-20))
         }
     );
-    assert_eq!(after(2).len(), 1, "as many as are enough hold nothing");
+    assert_eq!(steps_after(2).len(), 1, "no more than are enough");
+}
+
+/// In how many milliseconds to decide again, where the oldest task has waited for `waited` milliseconds.
+fn requeue_in(spec: &PoolSpec, waited: Option<i64>, memory: &Memory) -> Option<i64> {
+    let ready = i64::from(waited.is_some());
+    let observation = with(&observation(1, ready, 1), |queue| {
+        queue.oldest_at =
+            waited.map_or(Metric::Unsupported, |millis| Metric::Known(NOW.0 - millis));
+    });
+    let decision = decide(spec, &observation, memory, NOW);
+    decision.requeue_at.map(|at| (at - NOW).0)
+}
+
+/// Without a change to wait for.
+fn settled() -> Memory {
+    Memory {
+        busy: [(ago(99), 1)].into_iter().collect(),
+        ..Memory::default()
+    }
 }
 
 #[test]
-fn a_drain_rule_looks_again_as_its_facts_age() {
-    let drain = |drain: Option<i64>, wait: Option<i64>| {
-        let span = |seconds: Option<i64>| seconds.map(Millis::seconds);
-        target(Target {
-            drain_within: span(drain),
-            max_wait: span(wait),
-            ..Target::default()
-        })
+fn a_drain_rule_is_requeued_while_rates_fade() {
+    let fading = Memory {
+        rates: vec![Rates {
+            arrival: 1,
+            ..Rates::default()
+        }],
+        ..settled()
     };
-    let again = |pool: &PoolSpec, waited: Option<i64>, memory: &Memory| {
-        let seen = with(&seen(1, waited.map_or(0, |_| 1), 1), |load| {
-            load.oldest_at =
-                waited.map_or(Metric::Unsupported, |millis| Metric::Known(NOW.0 - millis));
-        });
-        decide(pool, &seen, memory, NOW)
-            .requeue_at
-            .map(|at| (at - NOW).0)
-    };
-    let calm = Memory {
-        busy: [(ago(99), 1)].into_iter().collect(),
-        ..Memory::default()
-    };
-    let flows = Rates {
-        arrival: 1,
-        ..Rates::default()
-    };
-    let flowing = Memory {
-        rates: vec![flows],
-        ..calm.clone()
-    };
+    assert_eq!(requeue_in(&drain_within(30), None, &fading), Some(1000));
+    assert_eq!(requeue_in(&drain_within(30), None, &settled()), None);
     assert_eq!(
-        again(&drain(Some(30), None), None, &flowing),
-        Some(1000),
-        "a rate fades each second"
-    );
-    assert_eq!(again(&drain(Some(30), None), None, &calm), None);
-    let per_worker = target(Target {
-        tasks_per_worker: Some(9),
-        ..Target::default()
-    });
-    assert_eq!(
-        again(&per_worker, None, &flowing),
+        requeue_in(&tasks_per_worker(9), None, &fading),
         None,
-        "nobody asks for the rate"
+        "tasksPerWorker needs no rate"
     );
+}
+
+#[test]
+fn a_drain_rule_is_requeued_as_tasks_get_older() {
     assert_eq!(
-        again(&drain(Some(30), None), Some(1000), &calm),
+        requeue_in(&drain_within(30), Some(1000), &settled()),
         Some(20_001),
         "late after 0.7 T"
     );
+    let both = target_spec(Target {
+        drain_within: Some(Millis::seconds(30)),
+        max_wait: Some(Millis::seconds(10)),
+        ..Target::default()
+    });
     assert_eq!(
-        again(&drain(Some(30), Some(10)), Some(1000), &calm),
+        requeue_in(&both, Some(1000), &settled()),
         Some(6_001),
-        "the sooner of two"
+        "the earlier of two"
     );
     assert_eq!(
-        again(&drain(Some(30), None), Some(21_001), &calm),
-        None,
-        "late by now"
+        requeue_in(&both, Some(7_001), &settled()),
+        Some(14_000),
+        "the other one, once the earlier is late"
     );
-    let mean = Some(Millis::seconds(4));
+    assert_eq!(
+        requeue_in(&drain_within(30), Some(21_001), &settled()),
+        None,
+        "already late"
+    );
     let starting = Memory {
         last_change: Some(ago(1)),
         startup: Startup {
             pending: None,
-            mean,
+            mean: Some(Millis::seconds(4)),
         },
-        ..calm.clone()
+        ..settled()
     };
     assert_eq!(
-        again(&drain(Some(30), None), Some(1000), &starting),
+        requeue_in(&drain_within(30), Some(1000), &starting),
         Some(3_000),
         "a worker has started"
     );
 }
 
 #[test]
-fn a_task_that_runs_needs_one_worker_and_one_that_waited_before_needs_none() {
-    let drain = target(Target {
-        drain_within: Some(Millis::seconds(30)),
-        ..Target::default()
-    });
-    let answer = |seen: &Observation| match look(&drain, seen).steps[0] {
-        Step::Target { answer, .. } => answer,
-        ref other => panic!("{other:?}"),
+fn a_running_task_needs_one_worker() {
+    let recommended = |observation: &Observation| {
+        let decision = without_memory(&drain_within(30), observation);
+        match decision.steps[0] {
+            Step::Target { recommended, .. } => recommended,
+            ref other => panic!("{other:?}"),
+        }
     };
-    assert_eq!(answer(&seen(3, 0, 1)), 1);
-    assert_eq!(answer(&seen(3, 0, 0)), 0);
-    let stale = |load: &mut Load| load.oldest_at = Metric::Known(NOW.0 - 100_000);
+    assert_eq!(recommended(&observation(3, 0, 1)), 1);
+    assert_eq!(recommended(&observation(3, 0, 0)), 0);
+    let outdated = with(&observation(3, 0, 6), |queue| {
+        queue.oldest_at = Metric::Known(NOW.0 - 100_000);
+    });
     assert_eq!(
-        answer(&with(&seen(3, 0, 6), stale)),
+        recommended(&outdated),
         1,
-        "nothing waits, and nothing is late"
+        "no task waits, and therefore none is late"
     );
 }
 
 #[test]
-fn confidence_is_the_share_of_the_facts_asked_for_that_were_known() {
-    let sure = |change: &dyn Fn(&mut Load)| look(&pool(), &with(&seen(3, 0, 0), change)).confidence;
-    assert_eq!(sure(&|_| ()), 100);
+fn confidence_is_the_share_of_known_metrics() {
+    let confidence = |change: &dyn Fn(&mut QueueMetrics)| {
+        let observation = with(&observation(3, 0, 0), change);
+        without_memory(&threshold_spec(), &observation).confidence
+    };
+    assert_eq!(confidence(&|_| ()), 100);
     assert_eq!(
-        sure(&|load| load.cpu_sum = Metric::Unavailable),
+        confidence(&|queue| queue.cpu_sum = Metric::Unavailable),
         75,
         "three of ready, CPU, busy and live"
     );
     assert_eq!(
-        sure(&|load| (load.cpu_sum, load.busy) = (Metric::Unavailable, Metric::Unavailable)),
+        confidence(&|queue| {
+            queue.cpu_sum = Metric::Unavailable;
+            queue.busy = Metric::Unavailable;
+        }),
         50
     );
     assert_eq!(
-        sure(&|load| load.cpu_sum = Metric::Unsupported),
+        confidence(&|queue| queue.cpu_sum = Metric::Unsupported),
         100,
-        "what is not told is not asked for"
+        "an unsupported metric is not required"
     );
     assert_eq!(
-        sure(&|load| (load.cpu_sum, load.busy) = (Metric::Unsupported, Metric::Unavailable)),
+        confidence(&|queue| {
+            queue.cpu_sum = Metric::Unsupported;
+            queue.busy = Metric::Unavailable;
+        }),
         66
     );
-    let nothing = PoolSpec {
+    let no_rules = PoolSpec {
         rules: vec![Rules::default()],
         ..PoolSpec::default()
     };
-    let untold = Observation {
-        replicas: 3,
-        queues: vec![Load::UNSUPPORTED],
-        unavailable_reason: None,
-    };
-    assert_eq!(look(&nothing, &untold).confidence, 100, "of nothing, all");
+    let unsupported = observe(3, QueueMetrics::UNSUPPORTED);
+    assert_eq!(
+        without_memory(&no_rules, &unsupported).confidence,
+        100,
+        "no metric is required"
+    );
 }

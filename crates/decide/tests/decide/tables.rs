@@ -1,101 +1,129 @@
-//! Cases of `decide` as people read them: Markdown tables in tests/cases, one row a case.
+//! The cases of `decide`: Markdown tables in tests/cases, one row per case.
 
-use super::cells::{NOW, Row};
+use super::cells::NOW;
+use super::row::Row;
 use decide::{Decision, ReasonCode, decide};
 use std::collections::BTreeSet;
+use std::path::Path;
 
-/// Every row of every table, with its file and its decision.
-fn rows() -> Vec<(String, Row, Decision)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut rows = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("tests/cases") {
+/// A row of a table, with the decision.
+struct Case {
+    /// The file and the line.
+    location: String,
+    row: Row,
+    decision: Decision,
+}
+
+/// Every row of every table.
+fn cases() -> Vec<Case> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("tests/cases") {
         let path = entry.expect("a file").path();
-        let file = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        if file == "README.md" {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        if name != "README.md" {
+            let text = std::fs::read_to_string(&path).expect("a text");
+            add_cases(&mut cases, &name, &text);
+        }
+    }
+    cases
+}
+
+fn add_cases(cases: &mut Vec<Case>, file: &str, text: &str) {
+    let mut columns: Option<Vec<&str>> = None;
+    for line in text.lines() {
+        let row = line
+            .strip_prefix('|')
+            .and_then(|line| line.strip_suffix('|'));
+        let Some(row) = row else {
+            columns = None;
+            continue;
+        };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let Some(columns) = &columns else {
+            columns = Some(cells);
+            continue;
+        };
+        if cells.iter().all(|cell| cell.starts_with("---")) {
             continue;
         }
-        let text = std::fs::read_to_string(&path).expect("a text");
-        let mut head: Option<Vec<&str>> = None;
-        for line in text.lines() {
-            let Some(cells) = line
-                .strip_prefix('|')
-                .and_then(|line| line.strip_suffix('|'))
-            else {
-                head = None;
-                continue;
-            };
-            let cells: Vec<&str> = cells.split('|').map(str::trim).collect();
-            match &head {
-                None => head = Some(cells),
-                Some(_)
-                    if cells.iter().all(|cell| cell.chars().all(|c| c == '-'))
-                        && cells[0].len() > 1 => {}
-                Some(head) => {
-                    assert_eq!(cells.len(), head.len(), "{file}: {line}");
-                    let row = Row::read(&file, head, &cells);
-                    let decision = decide(&row.pool, &row.seen, &row.memory, NOW);
-                    rows.push((format!("{file}: {line}"), row, decision));
-                }
-            }
-        }
+        let location = format!("{file}: {line}");
+        assert_eq!(cells.len(), columns.len(), "{location}");
+        let row = Row::read(columns, &cells);
+        assert!(row.expected.replicas.is_some(), "no column →: {location}");
+        let decision = decide(&row.spec, &row.observation, &row.memory, NOW);
+        cases.push(Case {
+            location,
+            row,
+            decision,
+        });
     }
-    rows
 }
 
-#[test]
-fn the_tables() {
-    let rows = rows();
-    let mut wrong = Vec::new();
-    for (place, row, decision) in &rows {
+impl Case {
+    fn message(&self) -> String {
+        let Decision {
+            reason,
+            from,
+            replicas,
+            ..
+        } = &self.decision;
+        messages::message(reason, *from, *replicas)
+    }
+
+    /// What the decision is, where it is not what the row expects.
+    fn failure(&self) -> Option<String> {
+        let decision = &self.decision;
+        let expected = &self.row.expected;
         let reason = decision.reason.code().as_str();
-        let sentence = messages::message(&decision.reason, decision.from, decision.replicas);
-        let fine = decision.replicas == row.to
-            && row.reason.as_deref().is_none_or(|wanted| wanted == reason)
-            && row
-                .sentence
+        let message = self.message();
+        let as_expected = expected.replicas == Some(decision.replicas)
+            && expected.reason.as_ref().is_none_or(|text| text == reason)
+            && expected
+                .message
                 .as_ref()
-                .is_none_or(|wanted| *wanted == sentence)
-            && row.again.is_none_or(|again| decision.requeue_at == again);
-        if !fine {
-            let again = decision.requeue_at.map(|at| (at - NOW).0);
-            let trail: Vec<_> = decision
-                .steps
-                .iter()
-                .map(|step| {
-                    format!(
-                        "{}: {}",
-                        messages::step_name(step),
-                        messages::step_detail(step)
-                    )
-                })
-                .collect();
-            wrong.push(format!(
-                "{place}\n  is {} {reason}, {sentence}, again in {again:?} ms\n  {trail:?}",
-                decision.replicas
-            ));
+                .is_none_or(|text| *text == message)
+            && expected
+                .requeue_at
+                .is_none_or(|at| decision.requeue_at == at);
+        if as_expected {
+            return None;
         }
+        let requeue_in = decision.requeue_at.map(|at| (at - NOW).0);
+        let steps: Vec<_> = decision
+            .steps
+            .iter()
+            .map(|step| (messages::step_name(step), messages::step_detail(step)))
+            .collect();
+        Some(format!(
+            "{}\n  is {} {reason}, {message}, requeue in {requeue_in:?} ms\n  {steps:?}",
+            self.location, decision.replicas
+        ))
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} are wrong:\n{}",
-        wrong.len(),
-        rows.len(),
-        wrong.join("\n")
-    );
-    assert!(rows.len() > 200, "only {} cases were found", rows.len());
 }
 
 #[test]
-fn every_reason_that_a_decision_can_have_is_in_a_table_with_its_sentence() {
-    let told: BTreeSet<ReasonCode> = rows()
+fn every_row_of_every_table_holds() {
+    let cases = cases();
+    let failures: Vec<String> = cases.iter().filter_map(Case::failure).collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases fail:\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n")
+    );
+    assert!(cases.len() > 200, "found only {} cases", cases.len());
+}
+
+#[test]
+fn every_reason_of_a_decision_has_a_message_in_a_table() {
+    let covered: BTreeSet<ReasonCode> = cases()
         .into_iter()
-        .filter(|(_, row, _)| row.sentence.is_some())
-        .map(|(_, _, decision)| decision.reason.code())
+        .filter(|case| case.row.expected.message.is_some())
+        .map(|case| case.decision.reason.code())
         .collect();
-    // What stands in the way of a decision is the controller's to say: tests/fleet.rs.
+    // These come from the controller, not from a decision: tests/fleet.
     let others = [
         ReasonCode::ScalingDown,
         ReasonCode::TargetMissing,
@@ -105,10 +133,7 @@ fn every_reason_that_a_decision_can_have_is_in_a_table_with_its_sentence() {
     ];
     let missing: Vec<_> = ReasonCode::ALL
         .iter()
-        .filter(|reason| !told.contains(reason) && !others.contains(reason))
+        .filter(|reason| !covered.contains(reason) && !others.contains(reason))
         .collect();
-    assert!(
-        missing.is_empty(),
-        "no table has a sentence for {missing:?}"
-    );
+    assert!(missing.is_empty(), "no table has a message of {missing:?}");
 }

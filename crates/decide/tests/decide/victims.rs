@@ -1,231 +1,159 @@
-//! Who goes when a number goes down: a table.
+//! Which pods a scale-down removes.
 
 use decide::victims::{
     DrainState, Pod, PodStage, VictimOrder, Worker, WorkerReport, all_name_their_pod,
     removal_order, select_victims,
 };
+use rstest::rstest;
 
-/// `name standing worker`: standing is `-` unassigned, `p` pending, `n` not ready, `r` ready; worker is `.` none,
-/// `i` idle or `b` busy with since when, `d` behind it for one that drains; a `!` behind the name for a late one,
-/// a `*` for one kept.
-fn chosen(pods: &str, count: usize, order: VictimOrder) -> String {
-    let (mut all, mut workers, mut marks) = (Vec::new(), Vec::new(), Vec::new());
-    for line in pods.split(", ") {
-        let [name, standing, worker] = line.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("{line}")
+fn pod(name: &str, stage: PodStage) -> Pod {
+    Pod {
+        name: name.to_owned(),
+        owner: "ReplicaSet/w".to_owned(),
+        stage,
+        terminating: false,
+        cost: 0,
+    }
+}
+
+/// A worker that has been busy or idle `since` then.
+fn worker(pod: &str, busy: bool, since: i64) -> Worker {
+    Worker {
+        queue: 0,
+        id: format!("{pod}.{busy}"),
+        pod: Some(pod.to_owned()),
+        busy,
+        drain: DrainState::None,
+        since,
+        report: WorkerReport::default(),
+    }
+}
+
+/// The selected pods of `name stage worker, …`: the stage is `-` unassigned, `p` pending, `n` not ready or `r` ready; the
+/// worker is `.` for none, or `i` idle or `b` busy with since when, and then `d` where it drains. `!` after the name: its
+/// drain timed out; `*`: it was selected before.
+fn selected(pods: &str, count: usize, order: VictimOrder) -> String {
+    let mut all = Vec::new();
+    let mut workers = Vec::new();
+    let mut preselected = Vec::new();
+    let mut timed_out = Vec::new();
+    for pod_text in pods.split(", ") {
+        let [marked_name, stage, state] = pod_text.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{pod_text}")
         };
-        let plain = name.trim_end_matches(['!', '*']);
-        marks.push((plain.to_owned(), name.ends_with('*'), name.ends_with('!')));
-        let standing = match standing {
+        let name = marked_name.trim_end_matches(['!', '*']);
+        if marked_name.ends_with('*') {
+            preselected.push(name);
+        }
+        if marked_name.ends_with('!') {
+            timed_out.push(name);
+        }
+        let stage = match stage {
             "-" => PodStage::Unassigned,
             "p" => PodStage::Pending,
             "n" => PodStage::NotReady,
             _ => PodStage::Ready,
         };
-        let owner = "ReplicaSet/w".to_owned();
-        all.push(Pod {
-            name: plain.to_owned(),
-            owner,
-            stage: standing,
-            terminating: false,
-            cost: 0,
-        });
-        let drain = if worker.ends_with('d') {
-            DrainState::Requested
-        } else {
-            DrainState::None
-        };
-        let since = worker.trim_matches(char::is_alphabetic).parse();
-        if let Ok(since) = since {
-            let (busy, pod) = (worker.starts_with('b'), Some(plain.to_owned()));
-            let (id, says) = (plain.to_owned(), WorkerReport::default());
-            workers.push(Worker {
-                queue: 0,
-                id,
-                pod,
-                busy,
-                drain,
-                since,
-                report: says,
-            });
+        all.push(pod(name, stage));
+        if let Ok(since) = state.trim_matches(char::is_alphabetic).parse() {
+            let mut worker = worker(name, state.starts_with('b'), since);
+            if state.ends_with('d') {
+                worker.drain = DrainState::Requested;
+            }
+            workers.push(worker);
         }
     }
-    let is = |name: &str, late: bool| {
-        marks
-            .iter()
-            .any(|(pod, kept, was)| pod == name && if late { *was } else { *kept })
-    };
     let pods: Vec<&Pod> = all.iter().collect();
     select_victims(
         &pods,
         &workers,
         count,
         order,
-        |name| is(name, false),
-        |name| is(name, true),
+        |pod| preselected.contains(&pod),
+        |pod| timed_out.contains(&pod),
     )
     .join(" ")
 }
 
-#[rstest::rstest]
-#[case("the longest idle", "a r i3, b r i1, c r i2", 2, "b c")]
-#[case("idle before busy, however long", "a r b1, b r i9, c r b2", 1, "b")]
-#[case("of the busy the longest busy", "a r b5, b r b2, c r b9", 1, "b")]
-#[case(
-    "what has not started goes first",
-    "a r i1, b p ., c - ., d n .",
-    3,
-    "c b d"
-)]
-#[case(
-    "a busy pod that is not ready goes before an idle one that is: its controller would take it",
-    "a r i1, b n b9",
-    1,
-    "b"
-)]
-#[case("who never registered before who is idle", "a r i1, b r .", 1, "b")]
-#[case("who was chosen before stays chosen", "a r i1, b* r b9", 1, "b")]
-#[case("who drains already is no new choice", "a r i1, b r b9d", 1, "b")]
-#[case("who was late is the last choice", "a r b9, b! r b1, c r b5", 1, "c")]
-#[case("and late even while it still drains", "a r b9, b! r b1d", 1, "a")]
-#[case(
-    "when all were late the longest busy has another turn",
-    "a! r b9, b! r b1",
-    1,
-    "b"
-)]
-#[case(
-    "and who still drains has no better one",
-    "a! r b2, b! r b9d, c! r b3",
-    1,
-    "a"
-)]
-#[case("all of them", "a r b9, b r i1", 5, "b a")]
-#[case("none", "a r i1", 0, "")]
-fn a_replica_set(
-    #[case] what: &str,
-    #[case] pods: &str,
-    #[case] count: usize,
-    #[case] wanted: &str,
-) {
-    assert_eq!(chosen(pods, count, VictimOrder::Cost), wanted, "{what}");
+#[rstest]
+#[case::the_longest_idle("a r i3, b r i1, c r i2", 2, "b c")]
+#[case::idle_before_busy("a r b1, b r i9, c r b2", 1, "b")]
+#[case::of_the_busy_the_longest_busy("a r b5, b r b2, c r b9", 1, "b")]
+#[case::not_started_first("a r i1, b p ., c - ., d n .", 3, "c b d")]
+// Its controller would remove it first.
+#[case::busy_and_not_ready_before_idle_and_ready("a r i1, b n b9", 1, "b")]
+#[case::never_registered_before_idle("a r i1, b r .", 1, "b")]
+#[case::selected_before_stays_selected("a r i1, b* r b9", 1, "b")]
+#[case::already_draining("a r i1, b r b9d", 1, "b")]
+#[case::timed_out_last("a r b9, b! r b1, c r b5", 1, "c")]
+#[case::timed_out_last_even_while_draining("a r b9, b! r b1d", 1, "a")]
+#[case::all_timed_out_the_longest_busy("a! r b9, b! r b1", 1, "b")]
+#[case::all_timed_out_draining_is_no_advantage("a! r b2, b! r b9d, c! r b3", 1, "a")]
+#[case::all("a r b9, b r i1", 5, "b a")]
+#[case::none("a r i1", 0, "")]
+fn victims_of_a_replica_set(#[case] pods: &str, #[case] count: usize, #[case] expected: &str) {
+    assert_eq!(selected(pods, count, VictimOrder::Cost), expected);
 }
 
-#[rstest::rstest]
-#[case(
-    "the highest ordinal by number, not by letter, idle or busy",
-    "w-9 r i1, w-10 r b5, w-2 p .",
-    2,
-    "w-10 w-9"
-)]
-#[case("late or not: nobody else can go", "w-0 r i1, w-1! r b1", 1, "w-1")]
-fn a_stateful_set(
-    #[case] what: &str,
-    #[case] pods: &str,
-    #[case] count: usize,
-    #[case] wanted: &str,
-) {
-    assert_eq!(chosen(pods, count, VictimOrder::Ordinal), wanted, "{what}");
+#[rstest]
+#[case::the_highest_ordinal_as_a_number("w-9 r i1, w-10 r b5, w-2 p .", 2, "w-10 w-9")]
+#[case::even_if_timed_out("w-0 r i1, w-1! r b1", 1, "w-1")]
+fn victims_of_a_stateful_set(#[case] pods: &str, #[case] count: usize, #[case] expected: &str) {
+    assert_eq!(selected(pods, count, VictimOrder::Ordinal), expected);
 }
 
 #[test]
 fn of_two_workers_in_one_pod_the_busy_one_counts() {
-    let pod = |name: &str| Pod {
-        name: name.to_owned(),
-        owner: String::new(),
-        stage: PodStage::Ready,
-        terminating: false,
-        cost: 0,
-    };
-    let worker = |pod: &str, busy: bool| Worker {
-        queue: 0,
-        id: format!("{pod}{busy}"),
-        pod: Some(pod.to_owned()),
-        busy,
-        drain: DrainState::None,
-        since: 1,
-        report: WorkerReport::default(),
-    };
-    let (a, b) = (pod("a"), pod("b"));
-    let workers = [worker("a", false), worker("a", true), worker("b", false)];
-    assert_eq!(
-        select_victims(
-            &[&a, &b],
-            &workers,
-            1,
-            VictimOrder::Cost,
-            |_| false,
-            |_| false
-        ),
-        ["b"]
+    let a = pod("a", PodStage::Ready);
+    let b = pod("b", PodStage::Ready);
+    let workers = [
+        worker("a", false, 1),
+        worker("a", true, 1),
+        worker("b", false, 1),
+    ];
+    let selected = select_victims(
+        &[&a, &b],
+        &workers,
+        1,
+        VictimOrder::Cost,
+        |_| false,
+        |_| false,
     );
+    assert_eq!(selected, ["b"]);
 }
 
-#[rstest::rstest]
+#[rstest]
 #[case("apps", "Deployment", Some(VictimOrder::Cost))]
 #[case("apps", "ReplicaSet", Some(VictimOrder::Cost))]
 #[case("apps", "StatefulSet", Some(VictimOrder::Ordinal))]
 #[case("argoproj.io", "Rollout", None)]
 #[case("example.com", "Deployment", None)]
-fn only_where_it_is_known_who_would_go_and_who_is_who_the_choice_is_ours(
+fn selectable_with_a_known_order_and_named_pods(
     #[case] group: &str,
     #[case] kind: &str,
-    #[case] wanted: Option<VictimOrder>,
+    #[case] expected: Option<VictimOrder>,
 ) {
     let order = VictimOrder::of(group, kind);
-    assert_eq!(
-        (order, VictimOrder::if_selectable(order, Some(true))),
-        (wanted, wanted)
-    );
-    let worker = |pod: Option<&str>| Worker {
-        queue: 0,
-        id: "w.1".to_owned(),
-        pod: pod.map(str::to_owned),
-        busy: false,
-        drain: DrainState::None,
-        since: 1,
-        report: WorkerReport::default(),
+    assert_eq!(order, expected);
+    let selectable =
+        |workers: &[Worker]| VictimOrder::if_selectable(order, all_name_their_pod(workers));
+    let unnamed = Worker {
+        pod: None,
+        ..worker("b", false, 1)
     };
-    assert_eq!(
-        VictimOrder::if_selectable(order, all_name_their_pod(&[])),
-        None
-    );
-    assert_eq!(
-        VictimOrder::if_selectable(
-            order,
-            all_name_their_pod(&[worker(Some("a")), worker(None)])
-        ),
-        None
-    );
+    assert_eq!(selectable(&[worker("a", false, 1)]), expected);
+    assert_eq!(selectable(&[]), None);
+    assert_eq!(selectable(&[worker("a", false, 1), unnamed]), None);
 }
 
 #[test]
-fn in_turn_stand_all_that_work_and_all_that_are_listed_but_those_that_leave() {
-    let pod = |name: &str, standing, leaving| {
-        let (name, owner) = (name.to_owned(), String::new());
-        Pod {
-            name,
-            owner,
-            stage: standing,
-            terminating: leaving,
-            cost: 0,
-        }
-    };
-    let worker = |name: &str, busy, since| Worker {
-        queue: 0,
-        id: format!("{name}.1"),
-        pod: Some(name.to_owned()),
-        busy,
-        drain: DrainState::None,
-        since,
-        report: WorkerReport::default(),
-    };
+fn removal_order_has_unlisted_but_not_terminating_pods() {
     let workers = [
         worker("busy", true, 1),
         worker("short", false, 9),
         worker("long", false, 3),
     ];
-    let turn = |pods: &[Pod]| {
+    let order = |pods: &[Pod]| {
         removal_order(
             pods,
             &workers,
@@ -235,10 +163,11 @@ fn in_turn_stand_all_that_work_and_all_that_are_listed_but_those_that_leave() {
         )
         .join(" ")
     };
-    assert_eq!(turn(&[]), "short busy long");
-    let pods = [
-        pod("new", PodStage::Pending, false),
-        pod("busy", PodStage::Ready, true),
-    ];
-    assert_eq!(turn(&pods), "new short long");
+    assert_eq!(order(&[]), "short busy long");
+    let terminating = Pod {
+        terminating: true,
+        ..pod("busy", PodStage::Ready)
+    };
+    let pods = [pod("new", PodStage::Pending), terminating];
+    assert_eq!(order(&pods), "new short long");
 }

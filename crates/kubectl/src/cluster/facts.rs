@@ -1,7 +1,7 @@
 //! What the queues of a pool tell at one instant, summed; unknown is `None`, never zero.
 
 use api::QueueSpec;
-use decide::{Load, Metric, QueueMetrics, Time, victims};
+use decide::{Metric, QueueMetrics, Time, victims};
 use protocol::snapshot::{State, Worker};
 use protocol::{Keys, Snapshot, snapshot};
 use queues::QueueSystem;
@@ -157,7 +157,7 @@ impl QueueSummary {
     /// The facts of a look at `at` that was written down.
     #[must_use]
     pub fn recorded(queues: &[QueueMetrics], at: Time) -> Self {
-        let load = Load::sum(queues);
+        let load = QueueMetrics::sum(queues);
         let count = |fact: Metric| fact.known().and_then(|n| u64::try_from(n).ok());
         let known = |fact: Metric| fact.known().map_or(0.0, |n| approximate(n.unsigned_abs()));
         let (live, processed) = (count(load.live), count(load.processed));

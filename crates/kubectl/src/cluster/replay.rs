@@ -8,7 +8,7 @@ use api::{
     Change, DecisionStatus, MemoryStatus, ScheduledSpec, WorkerPool, WorkerPoolStatus, timestamp,
     unknown_field,
 };
-use decide::{Decision, Load, Memory, Metric, Observation, Time, decide};
+use decide::{Decision, Memory, Metric, Observation, QueueMetrics, Time, decide};
 use jiff::{SignedDuration, Timestamp};
 use sim::{DecisionLine, TraceLine, start};
 use std::collections::VecDeque;
@@ -176,7 +176,7 @@ impl Replay {
             replicas,
             missing,
         } = line;
-        let load = Load::sum(&queues);
+        let load = QueueMetrics::sum(&queues);
         let arrived = match load.arrived {
             Metric::Known(n) => Some(n),
             _ => load

@@ -288,7 +288,7 @@ mod tests {
     use super::*;
     use crate::text::output::Color;
     use api::{ScheduledSpec, timestamp};
-    use decide::{Load, Memory, Metric, Observation, Time, decide, forecast};
+    use decide::{Memory, Metric, Observation, QueueMetrics, Time, decide, forecast};
 
     /// The explanation of one look at the class's pool, as the operator would have written it.
     fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
@@ -301,13 +301,13 @@ mod tests {
         let now = Time(1_700_000_000_000);
         let (busy, mean) = (Metric::Known(live.min(ready)), 8100);
         let (ready, live) = (Metric::Known(ready), Metric::Known(live));
-        let load = Load {
+        let load = QueueMetrics {
             ready,
             live,
             busy,
             in_flight: busy,
             cpu_sum: Metric::Known(0),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
         let seen = Observation {
             replicas: 5,

@@ -1,7 +1,8 @@
 //! What of a policy could be written differently, each field with the value nearest to the present one that could matter.
 
 use decide::{
-    Load, Memory, Metric, Millis, Observation, Pin, PoolSpec, Rules, ScaleDown, Target, Time,
+    Memory, Metric, Millis, Observation, Pin, PoolSpec, QueueMetrics, Rules, ScaleDown, Target,
+    Time,
 };
 
 /// A field that could be written differently.
@@ -78,7 +79,7 @@ pub(super) fn edits(
                 .iter()
                 .filter_map(|queue| seen.queues.get(*queue))
         };
-        let load = Load::sum(queues());
+        let load = QueueMetrics::sum(queues());
         let facts = Facts {
             ready: load.ready.known(),
             tasks: load.ready.plus(load.in_flight).known(),

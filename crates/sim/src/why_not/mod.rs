@@ -148,11 +148,11 @@ fn forbids(pool: &PoolSpec, decision: &Decision, wanted: i32) -> Vec<(String, St
         let first = pool.rules.first();
         let step = trail.iter().find_map(|step| match step {
             Step::Up {
-                answer: Some(answer),
+                recommended: Some(answer),
                 ..
             } if up && short(*answer) => first.map(|set| bound("scaleUp.step", set.up.step)),
             Step::IdleTimer {
-                answer: Some(answer),
+                recommended: Some(answer),
                 ..
             } if !up && short(*answer) => first
                 .and_then(|set| set.down.as_ref())
@@ -181,15 +181,15 @@ fn rules(trail: &[Step], up: bool, short: impl Fn(i32) -> bool) -> Vec<(String, 
         matches!(
             step,
             Step::Up {
-                answer: Some(_),
+                recommended: Some(_),
                 ..
             }
         )
     });
     let counts = |step: &&Step| match step {
-        Step::Up { answer, .. } => answer.is_some() || up && !asks,
+        Step::Up { recommended, .. } => recommended.is_some() || up && !asks,
         Step::Down { met, .. } => !up && !met,
-        Step::IdleTimer { answer, .. } => !up && answer.is_none_or(&short),
+        Step::IdleTimer { recommended, .. } => !up && recommended.is_none_or(&short),
         Step::Target { .. } | Step::MetricUnavailable { .. } => true,
         _ => false,
     };
@@ -277,7 +277,7 @@ fn soon(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use decide::{Load, Metric, Pin, Rules, ScaleDown, ScaleUp};
+    use decide::{Metric, Pin, QueueMetrics, Rules, ScaleDown, ScaleUp};
 
     const NOW: Time = Time(1_000_000_000);
 
@@ -314,13 +314,13 @@ mod tests {
     fn seen(current: i32, ready: i64, busy: i64) -> Observation {
         let live = Metric::Known(i64::from(current));
         let (ready, busy) = (Metric::Known(ready), Metric::Known(busy));
-        let load = Load {
+        let load = QueueMetrics {
             ready,
             busy,
             live,
             in_flight: busy,
             cpu_sum: Metric::Known(0),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
         Observation {
             replicas: current,
