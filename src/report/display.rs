@@ -4,7 +4,7 @@ use api::Display;
 use decide::{Metric, Millis, QueueMetrics};
 
 /// The columns. `now` is the time of the poll in milliseconds since 1970.
-pub fn display(target: &str, load: &Load, now: i64) -> Display {
+pub fn display(target: &str, load: &QueueMetrics, now: i64) -> Display {
     Display {
         target: target.to_owned(),
         queue: show(load.ready, |n| n.to_string()),
@@ -32,7 +32,7 @@ pub fn display(target: &str, load: &Load, now: i64) -> Display {
 }
 
 /// Milliseconds until the queue is empty with the current workers, at the mean task duration so far.
-pub fn eta(load: &Load) -> Option<i64> {
+pub fn eta(load: &QueueMetrics) -> Option<i64> {
     let ready = load.ready.known()?;
     let live = load.live.known()?;
     let mean = load
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn columns_show_the_state_at_a_glance() {
-        let load = Load {
+        let load = QueueMetrics {
             ready: Metric::Known(17),
             live: Metric::Known(5),
             busy: Metric::Known(4),
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn unavailable_is_a_question_mark_and_never_zero() {
-        let columns = display("Deployment/x", &Load::UNAVAILABLE, 0);
+        let columns = display("Deployment/x", &QueueMetrics::UNAVAILABLE, 0);
         assert_eq!(
             (
                 &*columns.queue,

@@ -18,7 +18,7 @@ pub struct PoolGauges {
     /// The pool.
     pub pool: Key,
     /// The metrics of all its queues together, from the last poll.
-    pub total: Load,
+    pub total: QueueMetrics,
     /// The time since that poll.
     pub age: Option<Duration>,
     /// How long the oldest ready task has waited.
@@ -228,7 +228,7 @@ fn float(n: i64) -> f64 {
 }
 
 /// `arrived − processed − ready − in flight − failed`: zero while no task is lost.
-fn conservation_gap(load: &Load) -> Metric {
+fn conservation_gap(load: &QueueMetrics) -> Metric {
     let accounted = [load.processed, load.ready, load.in_flight, load.failed];
     match (
         load.arrived,

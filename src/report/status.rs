@@ -60,7 +60,7 @@ pub struct StatusInput {
     /// The target's label selector.
     pub selector: String,
     /// The metrics of all queues together.
-    pub total: Load,
+    pub total: QueueMetrics,
     /// Why a metric is unavailable, if any is.
     pub unavailable_reason: Option<String>,
     /// The decision.
@@ -229,7 +229,7 @@ fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
 }
 
 /// Keeps the CPU use of `before` unless it changed by at least [`CPU_STEP`].
-fn smooth_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
+fn smooth_cpu(load: &QueueMetrics, before: &WorkerPoolStatus) -> Metric {
     let old = before
         .metrics
         .as_ref()
@@ -244,7 +244,7 @@ fn smooth_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
     }
 }
 
-fn metrics(load: &Load, unavailable_reason: Option<&str>, now: Time) -> MetricsStatus {
+fn metrics(load: &QueueMetrics, unavailable_reason: Option<&str>, now: Time) -> MetricsStatus {
     let metric = |metric: Metric| match metric {
         Metric::Known(value) => MetricStatus {
             value: Some(value),

@@ -19,13 +19,13 @@ fn scale_downs() -> usize {
         .unwrap_or(10)
 }
 
-struct Load<'a> {
+struct QueueMetrics<'a> {
     world: &'a World,
     /// What was said while somebody was awaited.
     said: BTreeSet<String>,
 }
 
-impl Load<'_> {
+impl QueueMetrics<'_> {
     /// Goes from six workers that all work to four, and back, by `scale`.
     fn down_and_up(&mut self, scale: &dyn Fn(u32)) {
         for (count, what) in [(4, "four workers"), (6, "six workers, all of them busy")] {
@@ -90,7 +90,7 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
 
     let mut witness = Witness::new(&world);
-    let mut load = Load {
+    let mut load = QueueMetrics {
         world: &world,
         said: BTreeSet::new(),
     };
