@@ -4,7 +4,7 @@ use super::conditions::conditions;
 use super::display::display;
 use api::{
     Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus, MetricsStatus,
-    NextChangeStatus, StepStatus, WorkerPoolStatus, timestamp,
+    NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus, timestamp,
 };
 use decide::{Forecast, Load, Memory, Metric, Millis, NextChange, ReasonCode, Step, Time};
 use jiff::Timestamp;
@@ -185,7 +185,7 @@ fn told(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i32, i
     Some((reason, sentence, *confidence, *at, *from, *to))
 }
 
-fn facts(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
+fn facts(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 8], &TimeMetricStatus)> {
     let metrics = status.metrics.as_ref()?;
     let MetricsStatus {
         at: _,
@@ -200,10 +200,10 @@ fn facts(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
         task_millis,
         processed,
         failed,
-        oldest_task_time: oldest_at,
+        oldest_task_time,
         ..
     } = metrics;
-    Some([
+    let numbers = [
         ready,
         in_flight,
         live,
@@ -212,8 +212,8 @@ fn facts(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
         task_millis,
         processed,
         failed,
-        oldest_at,
-    ])
+    ];
+    Some((numbers, oldest_task_time))
 }
 
 fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
@@ -242,6 +242,21 @@ fn calm_cpu(load: &Load, before: &WorkerPoolStatus) -> Metric {
             Metric::Known(old * live)
         }
         (fact, ..) => fact,
+    }
+}
+
+/// `millis` since 1970 as a timestamp; `unavailable` is the reason if they are unknown.
+fn time_metric(millis: Metric, unavailable: Option<String>) -> TimeMetricStatus {
+    let value = millis
+        .known()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    TimeMetricStatus {
+        value,
+        unavailable: unavailable.or_else(|| {
+            value
+                .is_none()
+                .then(|| "the task has no valid time".to_owned())
+        }),
     }
 }
 
@@ -277,6 +292,6 @@ fn metrics(load: &Load, missing: Option<&str>, now: Time) -> MetricsStatus {
         task_millis: metric(mean(load.busy_millis, load.processed)),
         processed: metric(load.processed),
         failed: metric(load.failed),
-        oldest_task_time: metric(load.oldest_at),
+        oldest_task_time: time_metric(load.oldest_at, metric(load.oldest_at).unavailable),
     }
 }
