@@ -24,8 +24,8 @@ pub const SUSPEND_REASON: &str = "workerpool.dev/suspend-reason";
 /// Maximum length of an annotation in a message, in characters.
 const MAX_ANNOTATION: usize = 120;
 
-/// Why a spec is invalid. Admission rejects the same specs; this is for what it cannot check, and for files that are read
-/// without an API server.
+/// Why a spec is invalid. Admission rejects the same specs; this is for what it cannot check, and for files that are
+/// read without an API server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSpec(pub String);

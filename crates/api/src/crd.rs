@@ -17,8 +17,8 @@ pub fn crd_yaml() -> String {
     head.to_owned() + &serde_saphyr::to_string(&crd()).unwrap_or_default()
 }
 
-/// The first unknown field of `object`, as a path such as `spec.scaleUp.setp`. The API server warns about it; this is for
-/// files that are read without an API server.
+/// The first unknown field of `object`, as a path such as `spec.scaleUp.setp`. The API server warns about it; this is
+/// for files that are read without an API server.
 pub fn unknown_field(object: &Value) -> Option<String> {
     const ROOT: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     if let Some(key) = object

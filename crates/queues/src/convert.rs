@@ -12,8 +12,8 @@ fn supported<T>(value: Option<T>, metric: impl Fn(T) -> Metric) -> Metric {
     value.map_or(Metric::Unsupported, metric)
 }
 
-/// The metrics of a queue. A draining worker claims no more tasks, so it counts as neither live nor busy; the tasks that it
-/// holds are in flight.
+/// The metrics of a queue. A draining worker claims no more tasks, so it counts as neither live nor busy; the tasks
+/// that it holds are in flight.
 pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
     let live: Vec<&Worker> = snapshot
         .workers
@@ -39,12 +39,12 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
     }
 }
 
-/// How long a blocking claim that was waiting when its worker was asked to drain can still return a task, in milliseconds
-/// (docs/worker-protocol.md).
+/// How long a blocking claim that was waiting when its worker was asked to drain can still return a task, in
+/// milliseconds (docs/worker-protocol.md).
 const PENDING_CLAIM: i64 = 2_000;
 
-/// A worker as the victim selection needs it, at `time` (milliseconds since 1970); `queue` is the queue's position in its
-/// pool.
+/// A worker as the victim selection needs it, at `time` (milliseconds since 1970); `queue` is the queue's position in
+/// its pool.
 pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
     let since = worker.since.unwrap_or(time);
     let attempted = worker.claim_at.is_some_and(|at| at > since);
@@ -89,8 +89,8 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
     }
 }
 
-/// The mean CPU of the workers that report it, times the number of live workers: a worker that does not report it does not
-/// change the mean.
+/// The mean CPU of the workers that report it, times the number of live workers: a worker that does not report it
+/// does not change the mean.
 fn cpu_sum(live: &[&Worker]) -> Metric {
     if live.is_empty() {
         return Metric::Known(0);

@@ -13,8 +13,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging at `level` (the syntax of `RUST_LOG`, which takes precedence if set) and installs ring as the TLS crypto
-/// provider; without one the first TLS connection panics.
+/// Starts logging at `level` (the syntax of `RUST_LOG`, which takes precedence if set) and installs ring as the TLS
+/// crypto provider; without one the first TLS connection panics.
 pub fn init(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     // Colors only on a terminal, so that stored logs stay searchable.
