@@ -256,7 +256,7 @@ impl PoolState {
         let Ok(wishes) = &mut self.spec else {
             return ReconcileResult::Wait;
         };
-        wishes.drains(drains);
+        wishes.set_drains(drains);
         let decision = decide(wishes.at(now), &seen, &self.memory, now);
         ReconcileResult::Decided(Box::new(Evaluated {
             decision,

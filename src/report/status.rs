@@ -4,7 +4,7 @@ use super::conditions::conditions;
 use super::display::display;
 use api::{
     Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus, MetricsStatus,
-    NextChangeStatus, StepStatus, WorkerPoolStatus, timestamp,
+    NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus, timestamp,
 };
 use decide::{Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, ReasonCode, Step, Time};
 use jiff::Timestamp;
@@ -198,10 +198,10 @@ fn metric_values(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
         task_millis,
         processed,
         failed,
-        oldest_task_time: oldest_at,
+        oldest_task_time,
         ..
     } = metrics;
-    Some([
+    let numbers = [
         ready,
         in_flight,
         live,
@@ -210,8 +210,8 @@ fn metric_values(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
         task_millis,
         processed,
         failed,
-        oldest_at,
-    ])
+    ];
+    Some((numbers, oldest_task_time))
 }
 
 fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
@@ -276,6 +276,6 @@ fn metrics(load: &QueueMetrics, unavailable_reason: Option<&str>, now: Time) -> 
         task_millis: metric(mean(load.busy_millis, load.processed)),
         processed: metric(load.processed),
         failed: metric(load.failed),
-        oldest_task_time: metric(load.oldest_at),
+        oldest_task_time: time_metric(load.oldest_at, metric(load.oldest_at).unavailable),
     }
 }

@@ -1,4 +1,4 @@
-//! The rendered network policies, evaluated as a network plugin would, give exactly the flows of `flows.md`.
+//! The rendered network policies, evaluated like a network plugin does, allow exactly the connections in `flows.md`.
 
 use serde_json::{Map, Value, json};
 
@@ -6,15 +6,15 @@ use crate::pods::{Pod, pods};
 use crate::{NAMESPACE, at, cells, list, name, read, render};
 
 #[test]
-fn flows_are_exactly_those_of_the_table() {
+fn allowed_connections_are_those_in_the_table() {
     let objects = render("demo.enabled=true");
     let table = read("tests/chart/flows.md");
     let mut rows = table.lines().filter_map(cells);
-    let targets = rows.next().unwrap();
-    let mut wrong = Vec::new();
+    let destinations = rows.next().unwrap();
+    let mut differences = Vec::new();
     for row in rows {
-        for (target, expected) in targets.iter().zip(&row).skip(1) {
-            let (to, port) = target.split_once(':').unwrap();
+        for (destination, expected) in destinations.iter().zip(&row).skip(1) {
+            let (to, port) = destination.split_once(':').unwrap();
             let allowed = allowed(
                 &objects,
                 &peer(&objects, row[0]),
@@ -22,27 +22,27 @@ fn flows_are_exactly_those_of_the_table() {
                 port.parse().unwrap(),
             );
             if allowed != (*expected == "yes") {
-                wrong.push(format!(
-                    "{} → {target}: {allowed}, {expected} expected",
+                differences.push(format!(
+                    "{} → {destination}: {allowed}, expected {expected}",
                     row[0]
                 ));
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
-fn a_dashboard_that_is_off_has_no_open_port() {
+fn disabled_dashboard_has_no_open_port() {
     let objects = render("dashboard.enabled=false");
     let operator = peer(&objects, "operator");
-    let outside = peer(&objects, "outside");
-    assert!(!allowed(&objects, &outside, &operator, 8000));
-    assert!(allowed(&objects, &outside, &operator, 8080));
+    let external = peer(&objects, "external");
+    assert!(!allowed(&objects, &external, &operator, 8000));
+    assert!(allowed(&objects, &external, &operator, 8080));
 }
 
 #[test]
-fn policies_can_be_left_out() {
+fn network_policies_can_be_disabled() {
     let objects = render("demo.enabled=true,networkPolicy.enabled=false");
     assert!(
         objects
@@ -51,16 +51,17 @@ fn policies_can_be_left_out() {
     );
 }
 
-/// One end of a connection: a namespace and a pod, or none of both from outside.
+/// One end of a connection. Outside of the cluster there is no pod, and the namespace has no meaning.
 struct Peer {
     namespace: &'static str,
     pod: Option<Pod>,
 }
 
-fn peer(objects: &[Value], word: &str) -> Peer {
-    let (component, namespace) = word
+/// The peer in a cell of the table, such as `worker` or `worker@away`.
+fn peer(objects: &[Value], cell: &str) -> Peer {
+    let (component, namespace) = cell
         .strip_suffix("@away")
-        .map_or((word, NAMESPACE), |component| (component, "away"));
+        .map_or((cell, NAMESPACE), |component| (component, "away"));
     let rendered = pods(objects);
     let find = |component: &str| {
         rendered
@@ -69,13 +70,15 @@ fn peer(objects: &[Value], word: &str) -> Peer {
             .cloned()
     };
     let pod = match component {
-        "outside" => None,
-        "stranger" => Some(Pod {
+        "external" => None,
+        "unlabeled" => Some(Pod {
             labels: Map::new(),
             spec: json!({}),
             owner: String::new(),
         }),
-        component => Some(find(component).unwrap_or_else(|| panic!("no pod of {component}"))),
+        component => {
+            Some(find(component).unwrap_or_else(|| panic!("no pod of the component {component}")))
+        }
     };
     Peer { namespace, pod }
 }
@@ -107,21 +110,22 @@ fn allowed(objects: &[Value], from: &Peer, to: &Peer, port: u64) -> bool {
                 (ports.is_empty()
                     || ports
                         .iter()
-                        .any(|wanted| pod.port(&wanted["port"]) == Some(port)))
-                    && (peers.is_empty() || peers.iter().any(|wanted| matches(wanted, from)))
+                        .any(|rule| pod.port(&rule["port"]) == Some(port)))
+                    && (peers.is_empty() || peers.iter().any(|peer| matches(peer, from)))
             })
 }
 
-fn matches(wanted: &Value, from: &Peer) -> bool {
+/// Whether `from` is among the pods of an ingress rule's peer.
+fn matches(peer: &Value, from: &Peer) -> bool {
     let Some(pod) = &from.pod else { return false };
-    let namespace = match wanted.get("namespaceSelector") {
+    let namespace = match peer.get("namespaceSelector") {
         None => from.namespace == NAMESPACE,
         Some(selector) => {
             at(selector, "/matchLabels/kubernetes.io~1metadata.name") == from.namespace
         }
     };
     namespace
-        && wanted
+        && peer
             .get("podSelector")
             .is_none_or(|selector| pod.selected_by(selector))
 }

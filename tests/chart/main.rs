@@ -1,9 +1,9 @@
-//! The chart without a cluster: what `helm template` gives for which values, and what it refuses.
+//! The chart without a cluster: the output of `helm template` for different values, and the values that it rejects.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test ends where its ground is missing"
+    reason = "a test ends where its precondition fails"
 )]
 
 mod flows;
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 /// The release's namespace in all of these tests.
 const NAMESPACE: &str = "shop";
-/// All that the chart can bring.
+/// Values that enable all objects of the chart.
 const EVERYTHING: &str = "demo.enabled=true,metrics.serviceMonitor.enabled=true";
 
 fn root() -> &'static Path {
@@ -35,8 +35,8 @@ fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// What a program says, or what it complains of. The test cluster's own programs come last, so that a helm of
-/// the user's wins.
+/// The output of a program, or its error output. The test cluster's programs come last on the PATH, so that the
+/// user's helm takes precedence.
 fn run(program: impl AsRef<OsStr>, args: &[&str]) -> Result<String, String> {
     let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
     let cache = env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
@@ -52,7 +52,7 @@ fn run(program: impl AsRef<OsStr>, args: &[&str]) -> Result<String, String> {
         .output();
     let output = output.unwrap_or_else(|error| {
         panic!(
-            "{}: {error}. helm 3 is needed: make install-tools brings it",
+            "{}: {error}. Helm 3 is required: make install-tools installs it",
             program.display()
         )
     });
@@ -64,8 +64,8 @@ fn run(program: impl AsRef<OsStr>, args: &[&str]) -> Result<String, String> {
         .ok_or_else(|| text(&output.stderr) + &text(&output.stdout))
 }
 
-fn helm(verb: &[&str], set: &str) -> Result<String, String> {
-    let place = [
+fn helm(command: &[&str], set: &str) -> Result<String, String> {
+    let arguments = [
         "charts/workerpool",
         "--namespace",
         NAMESPACE,
@@ -74,10 +74,10 @@ fn helm(verb: &[&str], set: &str) -> Result<String, String> {
         "--set",
         set,
     ];
-    run("helm", &[verb, &place].concat())
+    run("helm", &[command, &arguments].concat())
 }
 
-/// The objects that a release named `workerpool` has with these values.
+/// The objects of a release named `workerpool` with these values.
 fn render(set: &str) -> Vec<Value> {
     let text =
         helm(&["template", "workerpool"], set).unwrap_or_else(|error| panic!("{set}: {error}"));
@@ -88,7 +88,7 @@ fn render(set: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The string at a JSON pointer, empty where there is none.
+/// The string at a JSON pointer; empty if there is none.
 fn at<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object
         .pointer(pointer)
@@ -108,7 +108,7 @@ fn name(object: &Value) -> String {
     format!("{}/{}", at(object, "/kind"), at(object, "/metadata/name"))
 }
 
-/// The cells of a Markdown table's line; none for its rule and for other lines.
+/// The cells of a row of a Markdown table; `None` for its delimiter row and for other lines.
 fn cells(line: &str) -> Option<Vec<&str>> {
     let inner = line.strip_prefix("| ")?.strip_suffix('|')?;
     Some(
@@ -127,19 +127,19 @@ fn lint_is_clean() {
 }
 
 #[test]
-fn versions_are_one() {
+fn chart_and_crate_have_the_same_version() {
     let chart = yaml("charts/workerpool/Chart.yaml");
     assert_eq!(at(&chart, "/version"), env!("CARGO_PKG_VERSION"));
     assert_eq!(at(&chart, "/appVersion"), env!("CARGO_PKG_VERSION"));
 }
 
 #[test]
-fn the_manifests_are_the_rendered_chart() {
+fn manifests_are_rendered_from_the_chart() {
     run(root().join("manifests/render"), &["--check"]).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]
-fn the_pools_of_the_manifests_are_the_presets() {
+fn manifests_have_the_same_pools_as_the_presets() {
     for preset in ["class", "demo"] {
         let objects = render(&format!("demo.enabled=true,demo.pool.preset={preset}"));
         let pool = objects

@@ -1,15 +1,15 @@
-//! Every pod of the chart: restricted, bounded, labelled, and found by exactly the selectors that mean it.
+//! The pods of the chart: their security context, resources and labels, and the selectors that select them.
 
 use serde_json::{Map, Value, json};
 
 use crate::{EVERYTHING, NAMESPACE, at, list, name, render};
 
-/// A pod that an object of the chart makes.
+/// A pod that is created by an object of the chart.
 #[derive(Clone)]
 pub struct Pod {
     pub labels: Map<String, Value>,
     pub spec: Value,
-    /// `Kind/name` of what makes it.
+    /// `Kind/name` of the object that creates it.
     pub owner: String,
 }
 
@@ -24,7 +24,7 @@ impl Pod {
     pub fn selected_by(&self, selector: &Value) -> bool {
         assert!(
             selector.get("matchExpressions").is_none(),
-            "matchExpressions are not evaluated here"
+            "this test does not evaluate matchExpressions"
         );
         let labels = selector.get("matchLabels").and_then(Value::as_object);
         labels.is_none_or(|labels| {
@@ -34,7 +34,7 @@ impl Pod {
         })
     }
 
-    /// The number of a port that is named or given as a number.
+    /// The number of a port that is given by name or number.
     pub fn port(&self, port: &Value) -> Option<u64> {
         let ports = list(&self.spec, "/containers/0/ports").iter();
         port.as_u64().or_else(|| {
@@ -63,7 +63,7 @@ pub fn pods(objects: &[Value]) -> Vec<Pod> {
 }
 
 #[test]
-fn every_container_is_restricted_and_bounded() {
+fn containers_are_restricted_and_have_limits() {
     let pods = pods(&render(EVERYTHING));
     let owners: Vec<_> = pods.iter().map(Pod::component).collect();
     for component in ["operator", "redis", "worker", "front", "crd", "test"] {
@@ -115,7 +115,7 @@ fn every_container_is_restricted_and_bounded() {
 }
 
 #[test]
-fn only_those_who_call_the_api_server_have_a_token() {
+fn only_pods_that_call_the_api_server_have_a_token() {
     for pod in pods(&render(EVERYTHING)) {
         let calls = matches!(pod.component(), "operator" | "crd");
         let token = pod.spec["automountServiceAccountToken"] != false;
@@ -129,9 +129,9 @@ fn only_those_who_call_the_api_server_have_a_token() {
     }
 }
 
-/// Which pods each selector means, by its object.
+/// The component that each selector selects, by its object.
 #[test]
-fn selectors_select_what_they_mean() {
+fn selectors_select_their_component() {
     let objects = render(&format!(
         "{EVERYTHING},metrics.serviceMonitor.enabled=false,metrics.podMonitor.enabled=true"
     ));
@@ -187,19 +187,19 @@ fn selectors_select_what_they_mean() {
 }
 
 #[test]
-fn the_service_monitor_scrapes_the_metrics_service_alone() {
+fn service_monitor_scrapes_only_the_metrics_service() {
     let objects = render(EVERYTHING);
     let monitor = objects
         .iter()
         .find(|object| object["kind"] == "ServiceMonitor")
         .unwrap();
-    let wanted = monitor["spec"]["selector"]["matchLabels"]
+    let selector = monitor["spec"]["selector"]["matchLabels"]
         .as_object()
         .unwrap();
     let services = objects.iter().filter(|object| object["kind"] == "Service");
     let found: Vec<_> = services
         .filter(|service| {
-            wanted
+            selector
                 .iter()
                 .all(|(key, value)| service["metadata"]["labels"][key] == *value)
         })
@@ -209,7 +209,7 @@ fn the_service_monitor_scrapes_the_metrics_service_alone() {
 }
 
 #[test]
-fn every_object_has_the_standard_labels_and_its_place() {
+fn objects_have_standard_labels_and_a_namespace() {
     const CLUSTER: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
     for object in render(EVERYTHING) {
         let labels = &object["metadata"]["labels"];
@@ -226,23 +226,23 @@ fn every_object_has_the_standard_labels_and_its_place() {
         ] {
             assert_eq!(labels[key], value, "{}: {key}", name(&object));
         }
-        let place = if CLUSTER.contains(&at(&object, "/kind")) {
+        let namespace = if CLUSTER.contains(&at(&object, "/kind")) {
             ""
         } else {
             NAMESPACE
         };
         assert_eq!(
             at(&object, "/metadata/namespace"),
-            place,
+            namespace,
             "{}",
             name(&object)
         );
     }
 }
 
-/// A chart's new version must not restart Redis or busy workers, and must not touch their number.
+/// A new version of the chart must not restart Redis or busy workers, and must not set the number of workers.
 #[test]
-fn an_upgrade_leaves_redis_and_workers_alone() {
+fn upgrade_does_not_change_redis_and_workers() {
     let objects = render("demo.enabled=true");
     for pod in pods(&objects)
         .iter()
@@ -266,7 +266,7 @@ fn an_upgrade_leaves_redis_and_workers_alone() {
 }
 
 #[test]
-fn two_operators_never_write_at_once() {
+fn two_operators_never_write_at_the_same_time() {
     let strategy = |set: &str| {
         let objects = render(set);
         let operator = objects

@@ -1,4 +1,4 @@
-//! The rights that the chart gives are those of `rbac.md`, no verb more and none less.
+//! The permissions that the chart grants are exactly those in `rbac.md`.
 
 use std::collections::BTreeSet;
 
@@ -6,23 +6,23 @@ use serde_json::Value;
 
 use crate::{NAMESPACE, at, cells, list, name, read, render};
 
-/// Who, where, group, resource, name, verb.
-type Right = [String; 6];
+/// Subject, scope, group, resource, resource name, verb.
+type Permission = [String; 6];
 
 #[test]
-fn rights_are_exactly_those_of_the_table() {
+fn permissions_are_those_in_the_table() {
     let table = read("tests/chart/rbac.md");
     for section in table.split("\n## ").skip(1) {
         let (set, rows) = section.split_once('\n').unwrap();
-        let wanted: BTreeSet<Right> = rows
+        let expected: BTreeSet<Permission> = rows
             .lines()
             .filter_map(cells)
             .skip(1)
             .flat_map(|row| product(&row))
             .collect();
-        let given = rights(&render(if set == "(defaults)" { "" } else { set }));
-        let missing: Vec<_> = wanted.difference(&given).collect();
-        let surplus: Vec<_> = given.difference(&wanted).collect();
+        let granted = permissions(&render(if set == "(defaults)" { "" } else { set }));
+        let missing: Vec<_> = expected.difference(&granted).collect();
+        let surplus: Vec<_> = granted.difference(&expected).collect();
         assert!(
             missing.is_empty() && surplus.is_empty(),
             "{set}\nmissing: {missing:#?}\nsurplus: {surplus:#?}"
@@ -30,34 +30,35 @@ fn rights_are_exactly_those_of_the_table() {
     }
 }
 
-/// A table's row, where cells hold several words, as single rights.
-fn product(row: &[&str]) -> Vec<Right> {
-    row.iter()
-        .enumerate()
-        .fold(vec![Right::default()], |rights, (column, cell)| {
+/// The single permissions of a row whose cells have several words each.
+fn product(row: &[&str]) -> Vec<Permission> {
+    row.iter().enumerate().fold(
+        vec![Permission::default()],
+        |permissions, (column, cell)| {
             let words: Vec<_> = if cell.is_empty() {
                 vec![""]
             } else {
                 cell.split(' ').collect()
             };
-            let with = |right: &Right, word: &str| {
-                let mut right = right.clone();
-                word.clone_into(&mut right[column]);
-                right
+            let with = |permission: &Permission, word: &str| {
+                let mut permission = permission.clone();
+                word.clone_into(&mut permission[column]);
+                permission
             };
-            rights
+            permissions
                 .iter()
-                .flat_map(|right| {
+                .flat_map(|permission| {
                     words
                         .iter()
-                        .map(|word| with(right, word))
+                        .map(|word| with(permission, word))
                         .collect::<Vec<_>>()
                 })
                 .collect()
-        })
+        },
+    )
 }
 
-fn rights(objects: &[Value]) -> BTreeSet<Right> {
+fn permissions(objects: &[Value]) -> BTreeSet<Permission> {
     let roles = objects
         .iter()
         .filter(|object| matches!(at(object, "/kind"), "Role" | "ClusterRole"));
@@ -65,28 +66,28 @@ fn rights(objects: &[Value]) -> BTreeSet<Right> {
         .flat_map(|role| {
             list(role, "/rules")
                 .iter()
-                .flat_map(|granted| rights_of(role, granted, objects))
+                .flat_map(|rule| permissions_of(role, rule, objects))
         })
         .collect()
 }
 
-fn rights_of(role: &Value, granted: &Value, objects: &[Value]) -> Vec<Right> {
+fn permissions_of(role: &Value, rule: &Value, objects: &[Value]) -> Vec<Permission> {
     let words = |key: &str| {
-        let words = list(granted, key).iter().filter_map(Value::as_str);
+        let words = list(rule, key).iter().filter_map(Value::as_str);
         words
             .map(|word| if word.is_empty() { "core" } else { word })
             .collect::<Vec<_>>()
             .join(" ")
     };
-    let place = if at(role, "/kind") == "Role" {
+    let scope = if at(role, "/kind") == "Role" {
         at(role, "/metadata/namespace")
     } else {
         "cluster"
     };
-    let who = holder(role, objects);
+    let subject = subject(role, objects);
     product(&[
-        &who,
-        place,
+        &subject,
+        scope,
         &words("/apiGroups"),
         &words("/resources"),
         &words("/resourceNames"),
@@ -94,19 +95,19 @@ fn rights_of(role: &Value, granted: &Value, objects: &[Value]) -> Vec<Right> {
     ])
 }
 
-/// The one account that a role is bound to, or the user roles that it is added to.
-fn holder(role: &Value, objects: &[Value]) -> String {
-    let added = ["view", "edit", "admin"].into_iter().filter(|to| {
+/// The service account to which a role is bound, or the user roles to which it is aggregated.
+fn subject(role: &Value, objects: &[Value]) -> String {
+    let user_roles = ["view", "edit", "admin"].into_iter().filter(|to| {
         role["metadata"]["labels"][format!("rbac.authorization.k8s.io/aggregate-to-{to}")] == "true"
     });
-    let added = added.collect::<Vec<_>>().join("+");
+    let user_roles = user_roles.collect::<Vec<_>>().join("+");
     let bindings: Vec<_> = objects
         .iter()
         .filter(|object| at(object, "/kind") == format!("{}Binding", at(role, "/kind")))
         .filter(|binding| binding["roleRef"]["name"] == role["metadata"]["name"])
         .filter(|binding| binding["metadata"]["namespace"] == role["metadata"]["namespace"])
         .collect();
-    match (added.as_str(), &bindings[..]) {
+    match (user_roles.as_str(), &bindings[..]) {
         ("", [binding]) => {
             assert_eq!(
                 binding["roleRef"]["kind"],
@@ -115,7 +116,7 @@ fn holder(role: &Value, objects: &[Value]) -> String {
                 name(binding)
             );
             let [subject] = list(binding, "/subjects") else {
-                panic!("{}: one subject", name(binding))
+                panic!("{}: expected one subject", name(binding))
             };
             assert_eq!(
                 (at(subject, "/kind"), at(subject, "/namespace")),
@@ -123,9 +124,9 @@ fn holder(role: &Value, objects: &[Value]) -> String {
             );
             at(subject, "/name").to_owned()
         }
-        (added, []) if !added.is_empty() => added.to_owned(),
+        (user_roles, []) if !user_roles.is_empty() => user_roles.to_owned(),
         _ => panic!(
-            "{} is bound {} times and added to {added:?}",
+            "{} has {} bindings and is aggregated to {user_roles:?}",
             name(role),
             bindings.len()
         ),

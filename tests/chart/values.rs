@@ -1,4 +1,4 @@
-//! Good values are taken, bad ones refused with what to write instead; and each value is documented.
+//! Valid values are accepted, invalid ones are rejected with what to set instead, and all values are documented.
 
 use std::collections::BTreeSet;
 
@@ -7,53 +7,53 @@ use serde_json::Value;
 use crate::{cells, helm, read, yaml};
 
 #[test]
-fn values_are_taken_or_refused_with_advice() {
+fn values_are_accepted_or_rejected_with_advice() {
     let table = read("tests/chart/values.md").replace(r"\|", "\u{1}");
-    let mut wrong = Vec::new();
+    let mut differences = Vec::new();
     for row in table.lines().filter_map(cells) {
-        let [set, verdict @ ("taken" | "refused"), expected] = row[..] else {
+        let [set, outcome @ ("accepted" | "rejected"), expected] = row[..] else {
             continue;
         };
-        let outcome = helm(&["template", "workerpool"], &set.replace('\u{1}', "|"));
-        let (said, is) = match &outcome {
-            Ok(text) => (text, "taken"),
-            Err(text) => (text, "refused"),
+        let result = helm(&["template", "workerpool"], &set.replace('\u{1}', "|"));
+        let (output, actual) = match &result {
+            Ok(text) => (text, "accepted"),
+            Err(text) => (text, "rejected"),
         };
-        if is != verdict || !said.contains(expected) {
-            let said = if outcome.is_ok() { "" } else { said };
-            wrong.push(format!(
-                "{set}: must be {verdict} with {expected:?}, is {is} {said}"
+        if actual != outcome || !output.contains(expected) {
+            let error = if result.is_ok() { "" } else { output };
+            differences.push(format!(
+                "{set}: expected {outcome} with {expected:?}, but it is {actual} {error}"
             ));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// Every object of the schema that names its properties is closed, and names exactly those of values.yaml.
+/// Every object of the schema with properties is closed, and the README's table has exactly the values of values.yaml.
 #[test]
-fn the_schema_is_closed_and_complete() {
+fn schema_is_closed_and_readme_is_complete() {
     let schema: Value =
         serde_json::from_str(&read("charts/workerpool/values.schema.json")).unwrap();
     let mut open = Vec::new();
-    closed(&schema, "", &mut open);
+    find_open_objects(&schema, "", &mut open);
     assert!(open.is_empty(), "open objects: {open:?}");
 
-    let mut of_values = BTreeSet::new();
-    leaves(&yaml("charts/workerpool/values.yaml"), "", &mut of_values);
+    let mut values = BTreeSet::new();
+    leaves(&yaml("charts/workerpool/values.yaml"), "", &mut values);
     let readme = read("charts/workerpool/README.md");
-    let of_readme: BTreeSet<_> = readme
+    let documented: BTreeSet<_> = readme
         .lines()
         .filter_map(cells)
         .skip(1)
         .map(|row| row[0].to_owned())
         .collect();
     assert_eq!(
-        of_readme, of_values,
-        "the README's table has one line a value"
+        documented, values,
+        "the README's table has one row for each value"
     );
 }
 
-fn closed(schema: &Value, path: &str, open: &mut Vec<String>) {
+fn find_open_objects(schema: &Value, path: &str, open: &mut Vec<String>) {
     let Some(object) = schema.as_object() else {
         return;
     };
@@ -63,15 +63,17 @@ fn closed(schema: &Value, path: &str, open: &mut Vec<String>) {
         open.push(path.to_owned());
     }
     for (key, value) in object {
-        closed(value, &format!("{path}/{key}"), open);
+        find_open_objects(value, &format!("{path}/{key}"), open);
     }
 }
 
-/// What a person sets as one thing: scalars, lists, and maps whose keys are the user's or Kubernetes's own.
+/// The values that are set as a whole: scalars, lists, and maps whose keys are free or defined by Kubernetes.
 fn leaves(value: &Value, path: &str, out: &mut BTreeSet<String>) {
-    const WHOLE: [&str; 3] = ["resources", "Probe", "ecurityContext"];
+    const SET_AS_A_WHOLE: [&str; 3] = ["resources", "Probe", "ecurityContext"];
     match value.as_object() {
-        Some(object) if !object.is_empty() && !WHOLE.iter().any(|end| path.ends_with(end)) => {
+        Some(object)
+            if !object.is_empty() && !SET_AS_A_WHOLE.iter().any(|end| path.ends_with(end)) =>
+        {
             for (key, value) in object {
                 let path = if path.is_empty() {
                     key.clone()

@@ -1,4 +1,4 @@
-{{/* Names leave room for the longest suffix within the 63 letters of a Service. */}}
+{{/* Names leave room for the longest suffix within the 63 characters of a Service name. */}}
 {{- define "workerpool.name" -}}
 {{- .Values.nameOverride | default .Chart.Name | trunc 50 | trimSuffix "-" }}
 {{- end }}
@@ -14,7 +14,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Objects without a namespace carry the release's, so that two releases of one name can live side by side. */}}
+{{/* Cluster-scoped objects have the release's namespace in their name, so that two releases can have the same name. */}}
 {{- define "workerpool.clusterName" -}}
 {{- printf "%s-%s" (include "workerpool.fullname" .) .Release.Namespace }}
 {{- end }}
@@ -23,7 +23,7 @@
 {{- .Values.serviceAccount.name | default (include "workerpool.fullname" .) }}
 {{- end }}
 
-{{/* (list $ "component"). Pods carry these alone: a version among their labels would restart Redis and workers at each upgrade. */}}
+{{/* (list $ "component"). Pods have only these labels: a version label would restart Redis and workers at each upgrade. */}}
 {{- define "workerpool.selector" -}}
 {{- $root := index . 0 -}}
 app.kubernetes.io/name: {{ include "workerpool.name" $root }}
@@ -40,7 +40,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 app.kubernetes.io/part-of: workerpool
 {{- end }}
 
-{{/* metadata of a namespaced object: (list $ "component" "name"). */}}
+{{/* The metadata of a namespaced object: (list $ "component" "name"). */}}
 {{- define "workerpool.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ index . 2 }}
@@ -56,7 +56,7 @@ image: {{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else 
 imagePullPolicy: {{ $image.pullPolicy }}
 {{- end }}
 
-{{/* What every pod of the chart has. */}}
+{{/* The common spec of every pod of the chart. */}}
 {{- define "workerpool.pod" -}}
 enableServiceLinks: false
 securityContext:
@@ -77,7 +77,7 @@ securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
 {{- end }}
 
-{{/* How workers and the test find the demo's queue. */}}
+{{/* The environment by which workers and the test find the demo's queue. */}}
 {{- define "workerpool.demoEnv" -}}
 - {name: REDIS_URL, value: "redis://redis:6379/0"}
 - {name: QUEUE, value: tasks}

@@ -1,4 +1,4 @@
-//! The bridge between the API and `decide`: spec → `Pool`. The only place that knows both, with `remember` for the memory.
+//! Converts a `WorkerPool` into `decide`'s `PoolSpec`. With `restore.rs`, the only code that knows both sides.
 
 use super::{
     OnUnknownAction, QueueSpec, ScaleDownSpec, ScaleUpSpec, Schedules, TargetSpec, WorkerPool,
@@ -12,60 +12,60 @@ use kube::ResourceExt;
 use queues::QueueSystem;
 use std::sync::Arc;
 
-/// Until when `spec.replicas` pins the number: an instant, RFC 3339. Absent: until it is removed.
+/// When the pin of `spec.replicas` ends (RFC 3339). Absent: when `spec.replicas` is removed.
 pub const PIN_UNTIL: &str = "workerpool.dev/pin-until";
-/// Until when `spec.suspend` holds the number: an instant, RFC 3339. Absent: until it is removed.
+/// When `spec.suspend` ends (RFC 3339). Absent: when `spec.suspend` is removed.
 pub const SUSPEND_UNTIL: &str = "workerpool.dev/suspend-until";
-/// Who suspended the pool.
+/// The person or program that suspended the pool.
 pub const SUSPENDED_BY: &str = "workerpool.dev/suspended-by";
-/// What for.
+/// The reason for the suspension.
 pub const SUSPEND_REASON: &str = "workerpool.dev/suspend-reason";
 
-/// The longest that a person's note may be, in characters: it becomes part of sentences.
+/// Maximum length of an annotation in a message, in characters.
 const MAX_ANNOTATION: usize = 120;
 
-/// Why a spec cannot work. Admission refuses the same; this is for what it cannot check, and for a file of a simulation.
+/// Why a spec is invalid. Admission rejects the same specs; this is for what it cannot check, and for files that are
+/// read without an API server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidSpec(pub String);
 
-/// What a pool wants, at any time.
+/// The resolved spec of a pool, with its schedules at any time.
 #[derive(Clone, Debug)]
 pub struct ScheduledSpec {
     spec: PoolSpec,
     schedules: Schedules,
-    /// When the windows of the schedules are looked up anew.
+    /// When the windows of the schedules must be computed again.
     stale_at: Option<Time>,
 }
 
 impl ScheduledSpec {
-    /// Reads `object`, with the class's values where it leaves rules out.
+    /// Resolves `object`, with the defaults for absent rules.
     pub fn new(object: &WorkerPool) -> Result<Self, InvalidSpec> {
         let schedules = Schedules::new(&object.spec.schedules)?;
-        let mut pool = pool(&object.spec)?;
-        if let Some(pin) = &mut pool.pin {
-            pin.until = instant(object, PIN_UNTIL)?;
+        let mut spec = pool_spec(&object.spec)?;
+        if let Some(pin) = &mut spec.pin {
+            pin.until = time_annotation(object, PIN_UNTIL)?;
         }
-        if let Some(suspend) = &mut pool.suspend {
+        if let Some(suspend) = &mut spec.suspend {
             *suspend = Suspend {
                 by: suspended_by(object),
-                until: instant(object, SUSPEND_UNTIL)?,
+                until: time_annotation(object, SUSPEND_UNTIL)?,
             };
         }
         Ok(Self {
-            spec: pool,
+            spec,
             schedules,
             stale_at: Some(Time(i64::MIN)),
         })
     }
 
-    /// From now on those that go are waited for until they hold no task, or not.
-    pub fn drains(&mut self, drains: bool) {
+    /// Sets whether a scale-down waits until the selected workers are idle.
+    pub fn set_drains(&mut self, drains: bool) {
         self.spec.drains = drains;
     }
 
-    /// The same with `change`, at any time.
-    #[must_use]
+    /// A copy with `change` applied.
     pub fn with(&self, change: impl FnOnce(&mut PoolSpec)) -> Self {
         let mut other = Self {
             stale_at: Some(Time(i64::MIN)),
@@ -75,7 +75,7 @@ impl ScheduledSpec {
         other
     }
 
-    /// What it wants at `now`.
+    /// The spec with the schedule windows at `now`.
     pub fn at(&mut self, now: Time) -> &PoolSpec {
         if self.stale_at.is_some_and(|at| at <= now) {
             self.spec.schedules = self.schedules.windows(now);
@@ -84,27 +84,26 @@ impl ScheduledSpec {
         &self.spec
     }
 
-    /// The same, without a look at the calendar.
-    #[must_use]
+    /// The spec with the schedule windows of the last call of [`Self::at`].
     pub fn pool(&self) -> &PoolSpec {
         &self.spec
     }
 }
 
-/// An annotation that holds an instant.
-fn instant(object: &WorkerPool, name: &str) -> Result<Option<Time>, InvalidSpec> {
+/// The time in the annotation `name`.
+fn time_annotation(object: &WorkerPool, name: &str) -> Result<Option<Time>, InvalidSpec> {
     let text = object.annotations().get(name);
     let parsed = text.map(|text| {
         text.parse::<Timestamp>().map(time).map_err(|_| {
             InvalidSpec(format!(
-                "annotation {name} `{text}` is no time: write such as 2026-11-27T10:50:00Z, or remove it"
+                "annotation {name} `{text}` is not a time: use RFC 3339, such as 2026-11-27T10:50:00Z, or remove it"
             ))
         })
     });
     parsed.transpose()
 }
 
-/// `by ana (exam)`, of what people wrote, on one line.
+/// `by ana (exam)`, from the annotations, on one line.
 fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
     let text = |name: &str| {
         let text = object
@@ -115,7 +114,7 @@ fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
             .join(" ");
         (!text.is_empty()).then(|| {
             text.chars()
-                .filter(|sign| !sign.is_control())
+                .filter(|character| !character.is_control())
                 .take(MAX_ANNOTATION)
                 .collect::<String>()
         })
@@ -128,18 +127,18 @@ fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
     }
 }
 
-fn pool(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {
+fn pool_spec(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {
     let (min, max) = (spec.min_replicas, spec.max_replicas);
-    let refuse = |text: String| Err(InvalidSpec(text));
+    let invalid = |text: String| Err(InvalidSpec(text));
     if min < 0 || min > max {
-        return refuse(format!(
+        return invalid(format!(
             "minReplicas {min} must lie between 0 and maxReplicas {max}: lower one or raise the other"
         ));
     }
     if let Some(pin) = spec.replicas
         && !(0..=max).contains(&pin)
     {
-        return refuse(format!(
+        return invalid(format!(
             "replicas {pin} must lie between 0 and maxReplicas {max}: pin less, or raise maxReplicas"
         ));
     }
@@ -148,7 +147,7 @@ fn pool(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {
         .iter()
         .find(|schedule| !(0..=max).contains(&schedule.min_replicas))
     {
-        return refuse(format!(
+        return invalid(format!(
             "schedule {}: minReplicas {} must lie between 0 and maxReplicas {max}: lower it, or raise maxReplicas",
             schedule.name, schedule.min_replicas
         ));
@@ -157,7 +156,7 @@ fn pool(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {
         (OnUnknownAction::Hold, _) => UnknownAction::Hold,
         (OnUnknownAction::Fallback, Some(n)) => UnknownAction::Fallback(n),
         (OnUnknownAction::Fallback, None) => {
-            return refuse("onUnknown.action Fallback needs onUnknown.replicas".to_owned());
+            return invalid("onUnknown.action Fallback needs onUnknown.replicas".to_owned());
         }
     };
     Ok(PoolSpec {
@@ -171,7 +170,7 @@ fn pool(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {
         behavior: spec
             .behavior
             .as_ref()
-            .map(super::BehaviorSpec::filled)
+            .map(super::BehaviorSpec::resolve)
             .transpose()?,
         schedules: Vec::new(),
         unknown_after: spec.on_unknown.after.0,
@@ -182,81 +181,85 @@ fn pool(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {
     })
 }
 
-/// One set for each queue that has rules of its own, and one for the sum of the others.
+/// One set of rules for each queue that has its own, and one for the sum of the other queues.
 fn rules(spec: &WorkerPoolSpec) -> Result<Vec<Rules>, InvalidSpec> {
     if spec.queues.is_empty() {
         return Err(InvalidSpec(
             "queues is empty: name at least one queue".to_owned(),
         ));
     }
-    let (alone, together): (Vec<_>, Vec<_>) = spec
+    let (separate, summed): (Vec<_>, Vec<_>) = spec
         .queues
         .iter()
         .enumerate()
         .partition(|(_, queue)| queue.has_rules());
-    let pools = (!together.is_empty()).then_some(RuleSet {
+    let pool_rules = (!summed.is_empty()).then_some(RuleSet {
         queue: None,
-        queues: together,
+        queues: summed,
         up: spec.scale_up.as_ref(),
         down: spec.scale_down.as_ref(),
         target: spec.target.as_ref(),
-        target_is_own: true,
+        target_is_explicit: true,
     });
-    let own = alone.into_iter().map(|(index, queue)| RuleSet {
+    let queue_rules = separate.into_iter().map(|(index, queue)| RuleSet {
         queue: Some(queue.name.as_str()),
         queues: vec![(index, queue)],
         up: queue.scale_up.as_ref().or(spec.scale_up.as_ref()),
         down: queue.scale_down.as_ref().or(spec.scale_down.as_ref()),
         target: queue.target.as_ref().or(spec.target.as_ref()),
-        target_is_own: queue.target.is_some(),
+        target_is_explicit: queue.target.is_some(),
     });
-    pools.into_iter().chain(own).map(RuleSet::rules).collect()
+    pool_rules
+        .into_iter()
+        .chain(queue_rules)
+        .map(RuleSet::rules)
+        .collect()
 }
 
-/// What one set of rules is made of.
+/// The blocks of the API that make one set of rules.
 struct RuleSet<'a> {
     queue: Option<&'a str>,
     queues: Vec<(usize, &'a QueueSpec)>,
     up: Option<&'a ScaleUpSpec>,
     down: Option<&'a ScaleDownSpec>,
     target: Option<&'a TargetSpec>,
-    /// Whether `target` was written for these queues.
-    target_is_own: bool,
+    /// Whether `target` was set for exactly these queues.
+    target_is_explicit: bool,
 }
 
 impl RuleSet<'_> {
     fn rules(self) -> Result<Rules, InvalidSpec> {
-        let told = self
+        let has_workers = self
             .queues
             .iter()
             .any(|(_, queue)| queue.system != QueueSystem::List);
-        let place = self
+        let prefix = self
             .queue
             .map_or(String::new(), |queue| format!("queue {queue}: "));
-        let refuse = |text: String| Err(InvalidSpec(format!("{place}{text}")));
-        // Beside a target nothing is added that nobody wrote.
-        let class = self.target.is_none();
+        let invalid = |text: String| Err(InvalidSpec(format!("{prefix}{text}")));
+        // With a target, absent blocks have no defaults.
+        let use_defaults = self.target.is_none();
         let up = self
             .up
             .cloned()
-            .or_else(|| class.then(ScaleUpSpec::defaults));
+            .or_else(|| use_defaults.then(ScaleUpSpec::defaults));
         let down = self
             .down
             .cloned()
-            .or_else(|| class.then(ScaleDownSpec::defaults));
+            .or_else(|| use_defaults.then(ScaleDownSpec::defaults));
         if let (Some(up), Some(down)) = (&up, &down)
             && let (Some(above), Some(below)) = (up.queue_length, down.queue_length)
             && above <= below
         {
-            return refuse(format!(
-                "scaleUp.queueLength {above} must be greater than scaleDown.queueLength {below}, or it would go up and down at once"
+            return invalid(format!(
+                "scaleUp.queueLength {above} must be greater than scaleDown.queueLength {below}, otherwise the pool would flap"
             ));
         }
         let target = self.target.cloned().unwrap_or_default();
         let timed = target.drain_within.or(target.max_wait).is_some();
-        if !told && timed && self.target_is_own {
-            return refuse(
-                "target.drainWithin and maxWait need a queue that says how long tasks take and wait, and a List tells its length alone: use target.tasksPerWorker".to_owned(),
+        if !has_workers && timed && self.target_is_explicit {
+            return invalid(
+                "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, but a List reports only its length: use target.tasksPerWorker".to_owned(),
             );
         }
         let number = |n: Option<i32>| n.map(i64::from);
@@ -265,14 +268,14 @@ impl RuleSet<'_> {
             queues: self.queues.iter().map(|(index, _)| *index).collect(),
             up: up.map_or_else(ScaleUp::default, |up| ScaleUp {
                 queue_length: number(up.queue_length),
-                utilization: number(up.utilization_percent).filter(|_| told),
-                cpu: number(up.cpu_percent).filter(|_| told),
+                utilization: number(up.utilization_percent).filter(|_| has_workers),
+                cpu: number(up.cpu_percent).filter(|_| has_workers),
                 step: up.step.max(1),
                 cooldown: up.cooldown.0,
             }),
             down: down.map(|down| ScaleDown {
                 queue_length: number(down.queue_length),
-                utilization: number(down.utilization_percent).filter(|_| told),
+                utilization: number(down.utilization_percent).filter(|_| has_workers),
                 idle_for: down.idle_for.0,
                 step: down.step.max(1),
                 cooldown: down.cooldown.0,
@@ -281,31 +284,28 @@ impl RuleSet<'_> {
                 tasks_per_worker: number(target.tasks_per_worker.map(|n| n.max(1))),
                 drain_within: target
                     .drain_within
-                    .map(|span| span.0.max(Millis::seconds(1)))
-                    .filter(|_| told),
+                    .map(|duration| duration.0.max(Millis::seconds(1)))
+                    .filter(|_| has_workers),
                 max_wait: target
                     .max_wait
-                    .map(|span| span.0.max(Millis::seconds(1)))
-                    .filter(|_| told),
+                    .map(|duration| duration.0.max(Millis::seconds(1)))
+                    .filter(|_| has_workers),
             },
         })
     }
 }
 
-/// An instant of `decide` as the API writes it.
-#[must_use]
+/// A time of `decide` as a timestamp of the API; 1970 if out of range.
 pub fn timestamp(at: Time) -> Timestamp {
     Timestamp::from_millisecond(at.0).unwrap_or_default()
 }
 
-/// An instant of the API as `decide` counts it.
-#[must_use]
+/// A timestamp of the API as a time of `decide`.
 pub fn time(at: Timestamp) -> Time {
     Time(at.as_millisecond())
 }
 
-/// How often the facts are read: at least every hour, at most every 100 ms.
-#[must_use]
+/// The poll interval, limited to between 100 ms and 1 h.
 pub fn interval(spec: &WorkerPoolSpec) -> Millis {
     Millis(spec.interval.0.0.clamp(100, 3_600_000))
 }

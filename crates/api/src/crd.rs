@@ -5,23 +5,20 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-/// The CRD, made from the types of this module.
-#[must_use]
+/// The CRD, generated from the types of this package.
 pub fn crd() -> CustomResourceDefinition {
     WorkerPool::crd()
 }
 
-/// The same as YAML: what lies in crds/ and in the chart.
-#[must_use]
+/// The CRD as YAML: the content of crds/workerpools.yaml and of the chart's copy.
 pub fn crd_yaml() -> String {
     let head = "# Generated from crates/api/src by `make generate`. Do not edit.\n";
-    // A definition made of plain maps, lists and strings always serialises.
+    // A definition of plain maps, lists and strings always serializes.
     head.to_owned() + &serde_saphyr::to_string(&crd()).unwrap_or_default()
 }
 
-/// The first field of `object` that a `WorkerPool` cannot have, as a path such as `spec.scaleUp.setp`: what the API
-/// server warns of, for those who read a file without one.
-#[must_use]
+/// The first unknown field of `object`, as a path such as `spec.scaleUp.setp`. The API server warns about it; this is
+/// for files that are read without an API server.
 pub fn unknown_field(object: &Value) -> Option<String> {
     const ROOT: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     if let Some(key) = object
@@ -64,7 +61,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_typing_error_has_a_path() {
+    fn unknown_field_has_a_path() {
         let field = |spec: Value| unknown_field(&json!({"kind": "WorkerPool", "spec": spec}));
         assert_eq!(
             field(json!({"scaleUp": {"setp": 2}})).as_deref(),
@@ -74,9 +71,9 @@ mod tests {
             field(json!({"queues": [{"name": "a"}, {"nmae": "b"}]})).as_deref(),
             Some("spec.queues[1].nmae")
         );
-        let fine =
+        let valid =
             json!({"scaleUp": {"step": 2}, "behavior": {"scaleUp": {"tolerance": {"any": 1}}}});
-        assert_eq!(field(fine), None);
+        assert_eq!(field(valid), None);
         assert_eq!(unknown_field(&json!({"sepc": {}})).as_deref(), Some("sepc"));
     }
 }

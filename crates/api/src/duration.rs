@@ -1,4 +1,4 @@
-//! Durations as people write them in YAML: `45s`, `5m`, `1h30m`.
+//! Durations in Go's syntax, as in YAML and in flags: `45s`, `5m`, `1h30m`.
 
 use decide::Millis;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -7,57 +7,56 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// A span of time, a Go-style string in the API. The admission rule is [`Duration::PATTERN`].
+/// A duration in whole milliseconds; in the API a Go-style string that matches [`Duration::PATTERN`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(pub Millis);
 
-/// What is wrong with a duration.
+/// The text is not a duration.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is not a duration: write numbers with units ms, s, m or h, like 45s, 5m or 1h30m")]
-pub struct NotADuration(String);
+pub struct ParseDurationError(String);
 
 impl Duration {
-    /// What the API server accepts.
+    /// The pattern that the API server enforces.
     pub const PATTERN: &str = "^([0-9]+(ms|s|m|h))+$";
 
-    /// A span of whole seconds.
-    #[must_use]
+    /// A duration of `n` seconds.
     pub const fn seconds(n: i64) -> Self {
         Self(Millis::seconds(n))
     }
 
-    /// As tokio's timers take it.
-    #[must_use]
+    /// The same as a standard duration; zero if negative.
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_millis(self.0.0.max(0).unsigned_abs())
     }
 }
 
 impl FromStr for Duration {
-    type Err = NotADuration;
+    type Err = ParseDurationError;
 
-    fn from_str(text: &str) -> Result<Self, NotADuration> {
-        let refuse = || NotADuration(text.to_owned());
-        let (mut rest, mut total) = (text, 0i64);
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || ParseDurationError(text.to_owned());
+        let mut rest = text;
+        let mut total = 0i64;
         while !rest.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let number: i64 = rest[..digits].parse().map_err(|_| refuse())?;
+            let number: i64 = rest[..digits].parse().map_err(|_| invalid())?;
             rest = &rest[digits..];
             let (unit, length) = match rest {
                 _ if rest.starts_with("ms") => (1, 2),
                 _ if rest.starts_with('s') => (1000, 1),
                 _ if rest.starts_with('m') => (60_000, 1),
                 _ if rest.starts_with('h') => (3_600_000, 1),
-                _ => return Err(refuse()),
+                _ => return Err(invalid()),
             };
             total = number
                 .checked_mul(unit)
                 .and_then(|part| total.checked_add(part))
-                .ok_or_else(refuse)?;
+                .ok_or_else(invalid)?;
             rest = &rest[length..];
         }
         if text.is_empty() {
-            Err(refuse())
+            Err(invalid())
         } else {
             Ok(Self(Millis(total)))
         }
@@ -104,7 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn reads_what_people_write() {
+    fn parses_go_syntax() {
         for (text, millis) in [
             ("0s", 0),
             ("250ms", 250),
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_the_rest_with_advice() {
+    fn rejects_other_text_with_an_example() {
         for text in [
             "",
             "5",
@@ -128,14 +127,14 @@ mod tests {
             "5 s",
             "9999999999999999h",
         ] {
-            let refusal = text.parse::<Duration>().expect_err(text);
-            assert!(refusal.to_string().contains("like 45s"), "{refusal}");
+            let error = text.parse::<Duration>().expect_err(text);
+            assert!(error.to_string().contains("like 45s"), "{error}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_it_prints_it_reads(millis in 0i64..1_000_000_000_000) {
+        fn round_trips(millis in 0i64..1_000_000_000_000) {
             let duration = Duration(Millis(millis));
             prop_assert_eq!(duration.to_string().parse(), Ok(duration));
         }

@@ -1,22 +1,21 @@
-//! The name of a pool, cheap to copy.
+//! The namespace and name of a pool, cheap to clone.
 
 use super::WorkerPool;
 use kube::ResourceExt;
 use std::fmt;
 use std::sync::Arc;
 
-/// Namespace and name of a `WorkerPool`, or of an object beside it.
+/// Namespace and name of a `WorkerPool`, or of another object in its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
-    /// The namespace.
+    /// The namespace of the object.
     pub namespace: Arc<str>,
-    /// The name.
+    /// The name within the namespace.
     pub name: Arc<str>,
 }
 
 impl Key {
     /// The key of `name` in `namespace`.
-    #[must_use]
     pub fn new(namespace: &str, name: &str) -> Self {
         Self {
             namespace: namespace.into(),
@@ -24,8 +23,7 @@ impl Key {
         }
     }
 
-    /// The key of a pool.
-    #[must_use]
+    /// The key of `pool`.
     pub fn of(pool: &WorkerPool) -> Self {
         Self::new(&pool.namespace().unwrap_or_default(), &pool.name_any())
     }

@@ -1,7 +1,8 @@
-//! The Kubernetes API `workerpool.dev/v1alpha1`: the `WorkerPool` resource and the bridge to `decide`'s values.
+//! The Kubernetes API `workerpool.dev/v1alpha1`: the `WorkerPool` resource, and its conversion to and from `decide`'s
+//! types.
 #![expect(
     clippy::doc_markdown,
-    reason = "these texts are also what `kubectl explain` shows, where backticks are noise"
+    reason = "`kubectl explain` shows these texts, where backticks would be noise"
 )]
 
 mod behavior;
@@ -10,7 +11,9 @@ mod crd;
 mod duration;
 mod key;
 mod memory;
+mod quantity;
 mod restore;
+mod rules;
 mod schedule;
 mod source;
 mod status;
@@ -24,24 +27,24 @@ pub use convert::{
     time, timestamp,
 };
 pub use crd::{crd, crd_yaml, unknown_field};
-pub use duration::Duration;
+pub use duration::{Duration, ParseDurationError};
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
 pub use schedule::{ScheduleSpec, Schedules};
 pub use source::{QueueSpec, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{
     Change, Condition, DecisionStatus, Display, ForecastStatus, MetricStatus, MetricsStatus,
-    NextChangeStatus, StepStatus, WorkerPoolStatus,
+    NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,
 };
 pub use target::TargetSpec;
 pub use thresholds::{DrainSpec, OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};
 pub use workerpool::{ScaleTargetRef, WorkerPool, WorkerPoolSpec};
 
-/// The API group.
+/// The API group of the resource.
 pub const GROUP: &str = "workerpool.dev";
-/// The version served and stored.
+/// The API version that is served and stored.
 pub const VERSION: &str = "v1alpha1";
-/// The name under which the operator owns fields, by server-side apply.
+/// The operator's field manager for server-side apply.
 pub const FIELD_MANAGER: &str = "workerpool-operator";
-/// The demo's pool, as people apply it.
+/// The manifest of the demo's pool.
 pub const DEMO: &str = include_str!("../../../manifests/demo.yaml");

@@ -1,5 +1,6 @@
-//! `Memory` as the status keeps it, and back.
+//! Converts `decide`'s `Memory` to `status.internal` and back.
 
+use super::quantity::{format_millionths, parse_millionths};
 use super::{
     MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus, time, timestamp,
 };
@@ -63,15 +64,16 @@ impl From<&Memory> for MemoryStatus {
 fn window(samples: &[Recommendation]) -> Window {
     let mut samples: Vec<(Time, i32)> = samples
         .iter()
-        .map(|one| (time(one.at), one.replicas))
+        .map(|sample| (time(sample.at), sample.replicas))
         .collect();
     samples.sort_unstable();
     samples.into_iter().collect()
 }
 
 fn samples(window: &Window) -> Vec<Recommendation> {
-    let samples = window.samples().into_iter();
-    samples
+    window
+        .samples()
+        .into_iter()
         .map(|(at, replicas)| Recommendation {
             at: timestamp(at),
             replicas,
@@ -87,7 +89,7 @@ impl From<&RatesStatus> for Rates {
             arrived: status.arrived,
             processed: status.processed,
             millis: status.millis,
-            arrival: status.arrivals_per_million_seconds,
+            arrival: parse_millionths(&status.arrivals_per_second).unwrap_or(0),
             service: status.service_micros,
             samples: status.samples,
         }
@@ -102,7 +104,7 @@ impl From<&Rates> for RatesStatus {
             arrived: rates.arrived,
             processed: rates.processed,
             millis: rates.millis,
-            arrivals_per_million_seconds: rates.arrival,
+            arrivals_per_second: format_millionths(rates.arrival),
             service_micros: rates.service,
             samples: rates.samples,
         }
@@ -114,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_survives_the_status() {
+    fn memory_survives_a_round_trip_through_the_status() {
         let at = |seconds: i64| Time(1_700_000_000_123 + seconds * 1000);
         let memory = Memory {
             desired: Some(7),
@@ -131,7 +133,7 @@ mod tests {
                 arrived: 100,
                 processed: 90,
                 millis: 180_000,
-                arrival: 4_000_000,
+                arrival: 4_333_333,
                 service: 2_000_000,
                 samples: 19,
             }],
@@ -140,11 +142,11 @@ mod tests {
                 mean: Some(Millis(4_321)),
             },
         };
-        let text = serde_json::to_string(&MemoryStatus::from(&memory)).expect("it serialises");
+        let text = serde_json::to_string(&MemoryStatus::from(&memory)).expect("it serializes");
         let read: MemoryStatus = serde_json::from_str(&text).expect("it parses");
         assert_eq!(Memory::from(&read), memory);
         let empty = MemoryStatus::from(&Memory::default());
-        assert_eq!(serde_json::to_string(&empty).expect("it serialises"), "{}");
+        assert_eq!(serde_json::to_string(&empty).expect("it serializes"), "{}");
         assert_eq!(Memory::from(&empty), Memory::default());
     }
 }

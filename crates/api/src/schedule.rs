@@ -1,6 +1,6 @@
-//! `schedules`: windows by the calendar in which more workers are the least.
+//! `schedules`: recurring windows with a higher minReplicas.
 
-use super::{Duration, InvalidSpec, time};
+use super::{Duration, InvalidSpec, rules, time};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use decide::{Millis, Time};
@@ -10,24 +10,24 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A window by the calendar in which minReplicas is higher. Where several are active the largest counts.
+/// A recurring window in which minReplicas is higher. If several windows are active, the largest minReplicas applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleSpec {
-    /// Its name, as sentences call it.
+    /// Name of the schedule, for messages.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
-    /// When it begins: minute, hour, day of month, month, day of week, such as "50 8 * * 5" (Fridays at 8:50).
+    /// When the window begins: minute, hour, day of month, month, day of week, such as "50 8 * * 5" (Fridays at 8:50).
     #[schemars(length(min = 9, max = 120))]
-    #[x_kube(validation = Rule::new("self.matches('^ *[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ *$')").message("a schedule's cron has five fields (minute, hour, day of month, month, day of week), such as '50 8 * * 5' for Fridays at 8:50"))]
+    #[x_kube(validation = rules::CRON_HAS_FIVE_FIELDS)]
     pub cron: String,
-    /// How long it lasts, such as 2h. At most 168h.
+    /// How long the window lasts, such as 2h. At most 168h.
     pub duration: Duration,
-    /// The time zone of cron, by its IANA name, such as Europe/Madrid. A time that the clock skips begins at the next that exists; one that comes twice counts once. Default: UTC.
+    /// The IANA time zone of cron, such as Europe/Madrid. If daylight saving time skips the start, the window begins at the next existing time; if it repeats the start, the window begins once. Default: UTC.
     #[serde(default = "utc")]
     #[schemars(length(min = 1, max = 64))]
     pub timezone: String,
-    /// Fewest workers while it lasts.
+    /// Minimum number of workers during the window.
     #[schemars(range(min = 0, max = 100_000))]
     pub min_replicas: i32,
 }
@@ -36,17 +36,17 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// The longest window: a week.
-const LONGEST: Millis = Millis::seconds(7 * 24 * 3600);
-/// Windows that overlap are one; after so many of them in a row its end is looked up anew when it comes.
-const OVERLAPS: usize = 16;
+/// The maximum duration of a window: a week.
+const MAX_DURATION: Millis = Millis::seconds(7 * 24 * 3600);
+/// Overlapping windows are merged; after this many in a row, the rest is computed when the merged window ends.
+const MAX_MERGED: usize = 16;
 
-/// Schedules that can be asked what is active.
+/// Parsed schedules.
 #[derive(Clone, Debug, Default)]
-pub struct Schedules(Vec<Parsed>);
+pub struct Schedules(Vec<Schedule>);
 
 #[derive(Clone, Debug)]
-struct Parsed {
+struct Schedule {
     name: Arc<str>,
     cron: Cron,
     zone: TimeZone,
@@ -55,17 +55,16 @@ struct Parsed {
 }
 
 impl Schedules {
-    /// Reads the specs; the first that cannot work is refused with what to write instead.
+    /// Parses the specs; the error names the first invalid one and what to write instead.
     pub fn new(specs: &[ScheduleSpec]) -> Result<Self, InvalidSpec> {
         specs
             .iter()
-            .map(Parsed::new)
+            .map(Schedule::new)
             .collect::<Result<_, _>>()
             .map(Self)
     }
 
-    /// For each schedule the window that is active at `now`, or else the next one.
-    #[must_use]
+    /// For each schedule the window that is active at `now`, otherwise the next one.
     pub fn windows(&self, now: Time) -> Vec<decide::Schedule> {
         self.0
             .iter()
@@ -74,7 +73,7 @@ impl Schedules {
     }
 }
 
-impl Parsed {
+impl Schedule {
     fn new(spec: &ScheduleSpec) -> Result<Self, InvalidSpec> {
         let ScheduleSpec {
             name,
@@ -83,23 +82,23 @@ impl Parsed {
             timezone,
             min_replicas,
         } = spec;
-        let refuse = |what: String| InvalidSpec(format!("schedule {name}: {what}"));
+        let invalid = |what: String| InvalidSpec(format!("schedule {name}: {what}"));
         let parser = CronParser::builder()
             .seconds(Seconds::Disallowed)
             .year(Year::Disallowed)
             .build();
         let parsed = parser.parse(cron).map_err(|error| {
-            refuse(format!(
-                "cron `{cron}` cannot be read ({error}): write five fields, such as `50 8 * * 5`"
+            invalid(format!(
+                "cron `{cron}` is invalid ({error}): use five fields, such as `50 8 * * 5`"
             ))
         })?;
         let zone = TimeZone::get(timezone).map_err(|_| {
-            refuse(format!(
-                "time zone {timezone} is not known: write one such as Europe/Madrid"
+            invalid(format!(
+                "time zone {timezone} is unknown: use an IANA name such as Europe/Madrid"
             ))
         })?;
-        if duration.0 <= Millis(0) || duration.0 > LONGEST {
-            return Err(refuse(format!(
+        if duration.0 <= Millis(0) || duration.0 > MAX_DURATION {
+            return Err(invalid(format!(
                 "duration {duration} must be more than 0s and at most 168h"
             )));
         }
@@ -112,28 +111,39 @@ impl Parsed {
         })
     }
 
+    /// The window that is active at `now`, otherwise the next one.
     fn window(&self, now: Time) -> Option<decide::Schedule> {
-        let here = Timestamp::from_millisecond(now.0)
+        let local_now = Timestamp::from_millisecond(now.0)
             .ok()?
             .to_zoned(self.zone.clone());
-        let at = |zoned: Zoned| time(zoned.timestamp());
-        // One that began long ago may have been prolonged by each that began before its end.
-        let last = self.cron.find_previous_occurrence(&here, true).ok().map(at);
+        let instant = |zoned: Zoned| time(zoned.timestamp());
+        // An earlier window may have been extended by each window that began before its end.
+        let last = self
+            .cron
+            .find_previous_occurrence(&local_now, true)
+            .ok()
+            .map(instant);
         let active = last.filter(|from| *from + self.duration > now);
-        let from = active.or_else(|| self.cron.find_next_occurrence(&here, false).ok().map(at))?;
+        let from = active.or_else(|| {
+            self.cron
+                .find_next_occurrence(&local_now, false)
+                .ok()
+                .map(instant)
+        })?;
         let mut until = from + self.duration;
         let mut start = Timestamp::from_millisecond(from.0)
             .ok()?
             .to_zoned(self.zone.clone());
-        for _ in 0..OVERLAPS {
+        for _ in 0..MAX_MERGED {
             let Ok(next) = self.cron.find_next_occurrence(&start, false) else {
                 break;
             };
-            let begins = at(next.clone());
-            if begins > until {
+            let next_from = instant(next.clone());
+            if next_from > until {
                 break;
             }
-            (start, until) = (next, begins + self.duration);
+            start = next;
+            until = next_from + self.duration;
         }
         Some(decide::Schedule {
             name: Arc::clone(&self.name),
@@ -158,24 +168,24 @@ mod tests {
         }])
     }
 
-    /// The window as text, seen from `now`.
+    /// The first window at `now`, as text.
     fn window(cron: &str, duration: &str, timezone: &str, now: &str) -> String {
         let now = time(now.parse().expect("a time"));
         let windows = schedule(cron, duration, timezone)
-            .expect("it can work")
+            .expect("a valid schedule")
             .windows(now);
-        let text = |at: Time| {
+        let format = |at: Time| {
             Timestamp::from_millisecond(at.0)
                 .expect("a time")
                 .to_string()
         };
         windows.first().map_or("none".to_owned(), |found| {
-            format!("{} {}", text(found.from), text(found.until))
+            format!("{} {}", format(found.from), format(found.until))
         })
     }
 
     #[test]
-    fn the_calendar_of_madrid() {
+    fn follows_the_clock_of_its_time_zone() {
         let class = |now| window("50 8 * * 5", "2h", "Europe/Madrid", now);
         let friday = "2026-11-27T07:50:00Z 2026-11-27T09:50:00Z";
         assert_eq!(class("2026-11-24T00:00:00Z"), friday, "the next one");
@@ -194,13 +204,13 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_the_clock_skips_begins_at_the_next_that_exists() {
+    fn skipped_local_time_begins_at_the_next_existing() {
         let found = window("30 2 29 3 *", "1h", "Europe/Madrid", "2026-03-28T12:00:00Z");
         assert_eq!(found, "2026-03-29T01:00:00Z 2026-03-29T02:00:00Z");
     }
 
     #[test]
-    fn a_time_that_comes_twice_counts_once_and_a_duration_is_real_time() {
+    fn repeated_local_time_counts_once() {
         let found = window(
             "30 2 25 10 *",
             "3h",
@@ -211,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_that_overlap_or_touch_are_one() {
+    fn overlapping_and_adjacent_windows_are_merged() {
         let found = window("0 8-10 * * *", "90m", "UTC", "2026-11-24T09:10:00Z");
         assert_eq!(found, "2026-11-24T09:00:00Z 2026-11-24T11:30:00Z");
         let found = window("0 8,9 * * *", "1h", "UTC", "2026-11-24T08:10:00Z");
@@ -219,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused_with_advice() {
-        for (cron, duration, zone, says) in [
+    fn invalid_schedules_are_rejected_with_advice() {
+        for (cron, duration, zone, expected) in [
             ("50 8 * *", "2h", "UTC", "five fields"),
             ("61 8 * * 5", "2h", "UTC", "five fields"),
             ("0 50 8 * * 5", "2h", "UTC", "five fields"),
@@ -228,10 +238,10 @@ mod tests {
             ("50 8 * * 5", "0s", "UTC", "more than 0s"),
             ("50 8 * * 5", "169h", "UTC", "168h"),
         ] {
-            let refusal = schedule(cron, duration, zone).expect_err(cron).to_string();
+            let error = schedule(cron, duration, zone).expect_err(cron).to_string();
             assert!(
-                refusal.starts_with("schedule class: ") && refusal.contains(says),
-                "{refusal}"
+                error.starts_with("schedule class: ") && error.contains(expected),
+                "{error}"
             );
         }
     }

@@ -1,33 +1,30 @@
-//! Where the work waits: the Redis, the queues in it and the system that wrote them.
+//! The Redis with the queues, and the queues in it.
 
-use super::{ScaleDownSpec, ScaleUpSpec, TargetSpec};
+use super::{ScaleDownSpec, ScaleUpSpec, TargetSpec, rules};
 use kube::KubeSchema;
 use queues::QueueSystem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The Redis that holds the queues. Exactly one of `address` and `addressFrom`.
+/// The Redis that holds the queues. Set exactly one of address and addressFrom.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.address) != has(self.addressFrom)")
-        .message("redis needs exactly one of address (redis://host:6379/0) and addressFrom.secretKeyRef: keep one and remove the other")
-)]
+#[x_kube(validation = rules::ONE_REDIS_ADDRESS)]
 pub struct RedisSpec {
-    /// redis:// or rediss:// (TLS) with host, port and database number, such as redis://redis:6379/0. A host without a dot is a Service in the pool's own namespace. An address with a password belongs into a Secret: use addressFrom.
+    /// redis:// or rediss:// (TLS) with host, port and database number, such as redis://redis:6379/0. A host without a dot is a Service in the pool's namespace. If the address contains a password, store it in a Secret and use addressFrom.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^rediss?://[^ ]+$"), length(max = 512))]
     pub address: Option<String>,
-    /// The address from a Secret of the pool's own namespace; a changed Secret takes effect without a restart.
+    /// The address, from a Secret in the pool's namespace. Changes of the Secret take effect without a restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address_from: Option<SecretKeyRef>,
 }
 
-/// A reference to a value elsewhere.
+/// A reference to one key of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
-    /// One key of a Secret in the pool's own namespace.
+    /// The key of a Secret in the pool's namespace.
     pub secret_key_ref: SecretKeySelector,
 }
 
@@ -43,34 +40,30 @@ pub struct SecretKeySelector {
     pub key: String,
 }
 
-/// One queue that feeds the target. One that has scaleUp, scaleDown or target is looked at by itself: blocks that it leaves out are the pool's.
+/// A queue that feeds the target. A queue with scaleUp, scaleDown or target is evaluated separately; absent blocks are inherited from the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("self.system != 'List' || !(has(self.scaleUp) && (has(self.scaleUp.utilizationPercent) || has(self.scaleUp.cpuPercent)) || has(self.scaleDown) && has(self.scaleDown.utilizationPercent) || has(self.target) && (has(self.target.drainWithin) || has(self.target.maxWait)))")
-        .message("a List tells its length alone: for its own rules use queueLength and target.tasksPerWorker, or a queue of system WorkerPool")
-)]
+#[x_kube(validation = rules::LIST_QUEUE_RULES)]
 pub struct QueueSpec {
-    /// Name of the queue as its workers know it; for system List, the key of the list.
+    /// Name of the queue, as in the workers' configuration; for system List, the key of the list.
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
-    /// What wrote the queue. WorkerPool is the reference protocol (docs/worker-protocol.md) and tells everything; List is any Redis list and tells its length alone. Default: WorkerPool.
+    /// The queue system. WorkerPool is the reference protocol (docs/worker-protocol.md), which reports all metrics; List is any Redis list, which reports only its length. Default: WorkerPool.
     #[serde(default)]
     pub system: QueueSystem,
-    /// When to add workers for this queue. Absent: the pool's scaleUp.
+    /// When to add workers for this queue. Default: the pool's scaleUp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up: Option<ScaleUpSpec>,
-    /// When this queue needs fewer workers. Absent: the pool's scaleDown.
+    /// When this queue needs fewer workers. Default: the pool's scaleDown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down: Option<ScaleDownSpec>,
-    /// How many workers this queue needs in proportion to its work. Absent: the pool's target.
+    /// How many workers this queue needs in proportion to its work. Default: the pool's target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetSpec>,
 }
 
 impl QueueSpec {
-    /// Whether it is looked at by itself.
-    #[must_use]
+    /// Whether the queue is evaluated separately.
     pub fn has_rules(&self) -> bool {
         self.scale_up.is_some() || self.scale_down.is_some() || self.target.is_some()
     }

@@ -1,33 +1,34 @@
-//! The status of a `WorkerPool`: instants, never ages or countdowns, so that it changes only when something does.
+//! The status of a `WorkerPool`. It contains timestamps, never ages or countdowns, so that it changes only when
+//! something happens.
 
 use super::MemoryStatus;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the operator saw, decided and remembers.
+/// What the operator observed and decided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct WorkerPoolStatus {
-    /// The generation of the spec that this status is about.
+    /// The generation of the spec that this status describes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Pods of the target now.
+    /// Current number of pods of the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// Workers wanted.
+    /// Desired number of workers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_replicas: Option<i32>,
     /// The target's label selector, for the scale subresource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// The facts of the last look that changed anything.
+    /// The metrics of the last poll that changed the status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<MetricsStatus>,
     /// The last decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<DecisionStatus>,
-    /// What the next decision must know of the past.
+    /// Internal state of the operator. Not for users; may change at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub internal: Option<MemoryStatus>,
     /// The last 50 changes, newest last.
@@ -38,71 +39,83 @@ pub struct WorkerPoolStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
-    /// The facts as kubectl's columns show them.
+    /// The metrics as text, for kubectl's columns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display: Option<Display>,
 }
 
-/// The facts, summed over the pool's queues.
+/// The metrics, summed over the pool's queues.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricsStatus {
-    /// When they were read.
+    /// When the metrics were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// Tasks that wait and could be taken now.
+    /// Tasks that wait for a worker.
     pub ready: MetricStatus,
-    /// Tasks that a worker holds.
+    /// Tasks that workers have claimed and not finished.
     pub in_flight: MetricStatus,
-    /// Workers whose lease lives and that take tasks.
+    /// Workers with a lease that accept tasks.
     pub live: MetricStatus,
-    /// Those of them that hold a task.
+    /// Live workers that hold a task.
     pub busy: MetricStatus,
-    /// Mean CPU use of the live workers, in percent.
+    /// Mean CPU utilization of the live workers, in percent.
     pub cpu_percent: MetricStatus,
-    /// Mean time of a task, in milliseconds.
+    /// Mean duration of a task, in milliseconds.
     pub task_millis: MetricStatus,
-    /// Tasks that were completed.
+    /// Number of tasks that were completed.
     pub processed: MetricStatus,
-    /// Tasks that failed for good.
+    /// Number of tasks that failed permanently.
     pub failed: MetricStatus,
-    /// When the oldest ready task was pushed, in milliseconds since 1970.
-    pub oldest_task_time: MetricStatus,
+    /// When the oldest ready task was pushed.
+    pub oldest_task_time: TimeMetricStatus,
 }
 
-/// One fact: its value, or why there is none.
+/// A metric: its value, or why it is unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MetricStatus {
-    /// The number.
+    /// The value, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<i64>,
-    /// Why there is none.
+    /// Why the value is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
 }
 
-/// A decision in words.
+/// A metric that is a time: its value, or why it is unavailable.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TimeMetricStatus {
+    /// The time, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Timestamp>,
+    /// Why the time is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unavailable: Option<String>,
+}
+
+/// A decision and its explanation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionStatus {
-    /// One word of the closed list in docs/reasons.md.
+    /// Machine-readable reason, one of the list in docs/reasons.md.
     pub reason: String,
-    /// Why, in one sentence.
+    /// Human-readable reason.
     pub message: String,
-    /// Share of the needed facts that were known, 0 to 1.
+    /// Share of the required metrics that were known, 0 to 1.
     pub confidence: f64,
-    /// When this became the decision.
+    /// When this decision was first made.
     pub at: Timestamp,
     /// Workers before.
     pub from: i32,
     /// Workers after.
     pub to: i32,
-    /// Every step that led there, in order.
+    /// The steps of the decision, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 512))]
     pub steps: Vec<StepStatus>,
-    /// What would change the number next.
+    /// What would change the replica count next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<ForecastStatus>,
 }
@@ -110,55 +123,55 @@ pub struct DecisionStatus {
 /// One step of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepStatus {
-    /// The field or thing that spoke.
+    /// The field or input of the step.
     pub name: String,
-    /// Its input and what it changed.
+    /// Its input and its effect.
     pub detail: String,
 }
 
-/// The next change in each direction; absent where nothing that the queue does can bring it.
+/// The next change in each direction; absent if no change of the queue can cause it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ForecastStatus {
-    /// Towards more workers.
+    /// The next scale-up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<NextChangeStatus>,
-    /// Towards fewer.
+    /// The next scale-down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down: Option<NextChangeStatus>,
 }
 
-/// A change that may come.
+/// A possible change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NextChangeStatus {
-    /// Workers after it.
+    /// Workers after the change.
     pub to: i32,
-    /// The earliest instant; absent: at once.
+    /// The earliest time; absent: immediately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// How many more tasks must wait for it; below zero, how many fewer there must be; 0: if it stays as it is.
+    /// How many more ready tasks would cause the change; negative: how many fewer; 0: none, if the queue stays as it is.
     pub tasks: i64,
 }
 
-/// One change of the number of workers.
+/// One change of the replica count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// When.
+    /// When the change was made.
     pub at: Timestamp,
     /// Workers before.
     pub from: i32,
     /// Workers after.
     pub to: i32,
-    /// One word of the closed list.
+    /// Machine-readable reason, one of the list in docs/reasons.md.
     pub reason: String,
-    /// Why, in one sentence.
+    /// Human-readable reason.
     pub message: String,
-    /// From the push that Redis told of to the answer of the API server, in milliseconds, where a push led to it.
+    /// Milliseconds from the Redis notification to the API server's response, if a notification caused the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_millis: Option<i32>,
 }
 
-/// A condition, as Kubernetes has them.
+/// A condition, as in other Kubernetes objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
@@ -167,35 +180,35 @@ pub struct Condition {
     pub type_: String,
     /// True, False or Unknown.
     pub status: String,
-    /// One word.
+    /// Machine-readable reason for the status.
     pub reason: String,
-    /// One sentence.
+    /// Human-readable explanation.
     pub message: String,
     /// When the status last changed.
     pub last_transition_time: Timestamp,
-    /// The generation of the spec that it is about.
+    /// The generation of the spec that the condition describes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
 
-/// Strings for kubectl's columns: a column can neither join fields nor print `?` for a number.
+/// Text for kubectl's columns, which can neither combine fields nor print ? for an unknown number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Display {
-    /// `Deployment/filter-worker`
+    /// The scale target, such as Deployment/filter-worker.
     pub target: String,
-    /// `17`, or `?`
+    /// Ready tasks, such as 17, or ?.
     pub queue: String,
-    /// `3/4`, or `?`; `-` when the queue system does not tell
+    /// Busy and live workers, such as 3/4, or ?; - if the queue system does not report them.
     pub busy: String,
-    /// `75%`
+    /// Share of busy workers, such as 75%.
     pub util: String,
-    /// `6s`
+    /// Age of the oldest ready task, such as 6s.
     pub wait: String,
-    /// `64%`
+    /// Mean CPU utilization, such as 64%.
     pub cpu: String,
-    /// `98%`
+    /// Share of tasks that succeeded, such as 98%.
     pub success: String,
-    /// `41s`
+    /// Time until the queue is empty, such as 41s.
     pub eta: String,
 }

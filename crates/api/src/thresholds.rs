@@ -1,131 +1,120 @@
-//! When to add workers, when to remove them, and what to do without facts.
+//! When to add workers, when to remove them, and what to do when metrics are unavailable.
 
-use super::Duration;
+use super::{Duration, rules};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// When to add workers: any one of the thresholds is enough.
+/// When to add workers: if any threshold is exceeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.queueLength) || has(self.utilizationPercent) || has(self.cpuPercent)")
-        .message("scaleUp without a threshold would never add a worker: set queueLength, utilizationPercent or cpuPercent (the class uses 8, 80 and 75), or leave scaleUp out to get all three")
-)]
+#[x_kube(validation = rules::SCALE_UP_NOT_EMPTY)]
 pub struct ScaleUpSpec {
-    /// More than this many ready tasks. Not used when absent.
+    /// Scale up above this many ready tasks. Not used when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub queue_length: Option<i32>,
-    /// More than this percentage of the live workers busy. Not used when absent.
+    /// Scale up when more than this percentage of the live workers is busy. Not used when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub utilization_percent: Option<i32>,
-    /// More than this mean CPU use over the live workers, in percent of each one's limit. Not used when absent.
+    /// Scale up above this mean CPU utilization of the live workers, in percent of their CPU limits. Not used when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub cpu_percent: Option<i32>,
-    /// Workers added at once. Default: 2.
+    /// How many workers to add at once. Default: 2.
     #[serde(default = "step")]
     #[schemars(range(min = 1, max = 100_000))]
     pub step: i32,
-    /// Time since the last scale-up before the next, such as 60s. Default: 60s.
-    #[serde(default = "up_cooldown")]
+    /// Minimum time between two scale-ups, such as 60s. Default: 60s.
+    #[serde(default = "scale_up_cooldown")]
     pub cooldown: Duration,
 }
 
-/// When to remove workers: all conditions must hold, without a break, for idleFor.
+/// When to remove workers: if all conditions are met for idleFor without interruption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.queueLength) || has(self.utilizationPercent)")
-        .message("scaleDown without a condition would remove workers at any time: set queueLength or utilizationPercent (the class uses 2 and 30), or leave scaleDown out to get both")
-)]
+#[x_kube(validation = rules::SCALE_DOWN_NOT_EMPTY)]
 pub struct ScaleDownSpec {
-    /// Fewer than this many ready tasks. Not used when absent.
+    /// Scale down below this many ready tasks. Not used when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub queue_length: Option<i32>,
-    /// Less than this percentage of the live workers busy. Not used when absent.
+    /// Scale down when less than this percentage of the live workers is busy. Not used when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub utilization_percent: Option<i32>,
-    /// How long all conditions must have held at every look, such as 5m. Default: 5m.
+    /// How long all conditions must be met, at every poll, such as 5m. Default: 5m.
     #[serde(default = "idle_for")]
     pub idle_for: Duration,
-    /// Workers removed at once. Default: 2.
+    /// How many workers to remove at once. Default: 2.
     #[serde(default = "step")]
     #[schemars(range(min = 1, max = 100_000))]
     pub step: i32,
-    /// Time since the last change in either direction, such as 180s. Default: 180s.
-    #[serde(default = "down_cooldown")]
+    /// Minimum time since the last change in either direction, such as 180s. Default: 180s.
+    #[serde(default = "scale_down_cooldown")]
     pub cooldown: Duration,
 }
 
-/// What to do when facts cannot be read. Nothing is ever lowered without them.
+/// What to do when metrics are unavailable. The operator never scales down without metrics.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("self.action != 'Fallback' || has(self.replicas)")
-        .message("onUnknown.action Fallback needs onUnknown.replicas: how many workers at least while nothing can be read")
-)]
+#[x_kube(validation = rules::FALLBACK_NEEDS_REPLICAS)]
 pub struct OnUnknown {
-    /// How long facts may be missing before the action, and before idle time is forgotten. Default: 30s.
+    /// How long metrics may be unavailable before the action applies and the idle time starts again from zero. Default: 30s.
     #[serde(default = "unknown_after")]
     pub after: Duration,
-    /// Hold stays at the present number; Fallback goes to at least replicas, never fewer than now. Default: Hold.
+    /// Hold keeps the current replica count; Fallback scales up to replicas if there are fewer, and never scales down. Default: Hold.
     #[serde(default)]
     pub action: OnUnknownAction,
-    /// For Fallback: at least this many workers.
+    /// The minimum number of workers for Fallback.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_000))]
     pub replicas: Option<i32>,
 }
 
-/// What to do once facts have been missing for long.
+/// What to do when metrics have been unavailable for a while.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum OnUnknownAction {
-    /// Stay.
+    /// Keep the current replica count.
     #[default]
     Hold,
-    /// At least `replicas`.
+    /// Run at least `replicas` workers.
     Fallback,
 }
 
-/// How a scale-down treats the workers that will go: they are told to take no more tasks, and they are removed once they hold none.
+/// How workers are removed. The operator asks the selected workers to stop claiming tasks and removes them when they are idle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DrainSpec {
-    /// How long a busy worker may keep a scale-down waiting, such as 30s; then it goes on as before and the next-best goes instead. No task is cut short, however long it takes. Default: 30s.
+    /// How long a scale-down waits for a busy worker, such as 30s. After that the worker claims tasks again and another worker is selected. No running task is ever interrupted. Default: 30s.
     #[serde(default = "drain_timeout")]
-    #[x_kube(validation = Rule::new("!self.matches('^(0+(ms|s|m|h))+$')").message("drain.timeout must not be 0, or no busy worker could ever finish: write such as 30s, about as long as a task takes"))]
+    #[x_kube(validation = rules::DRAIN_TIMEOUT_NOT_ZERO)]
     pub timeout: Duration,
 }
 
 impl ScaleUpSpec {
-    /// The class's thresholds: what an absent block means.
-    #[must_use]
+    /// The thresholds when the block is absent.
     pub fn defaults() -> Self {
         Self {
             queue_length: Some(8),
             utilization_percent: Some(80),
             cpu_percent: Some(75),
             step: step(),
-            cooldown: up_cooldown(),
+            cooldown: scale_up_cooldown(),
         }
     }
 }
 
 impl ScaleDownSpec {
-    /// The class's conditions: what an absent block means.
-    #[must_use]
+    /// The conditions when the block is absent.
     pub fn defaults() -> Self {
         Self {
             queue_length: Some(2),
             utilization_percent: Some(30),
             idle_for: idle_for(),
             step: step(),
-            cooldown: down_cooldown(),
+            cooldown: scale_down_cooldown(),
         }
     }
 }
@@ -151,10 +140,10 @@ impl Default for DrainSpec {
 fn step() -> i32 {
     2
 }
-fn up_cooldown() -> Duration {
+fn scale_up_cooldown() -> Duration {
     Duration::seconds(60)
 }
-fn down_cooldown() -> Duration {
+fn scale_down_cooldown() -> Duration {
     Duration::seconds(180)
 }
 fn idle_for() -> Duration {

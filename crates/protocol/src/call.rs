@@ -1,11 +1,11 @@
-//! One script with its keys and arguments, and the type of its answer.
+//! A Lua script with its keys and arguments, and the type of its reply.
 
 use redis::{
     Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, Script, ServerErrorKind, ToRedisArgs,
 };
 use std::marker::PhantomData;
 
-/// A worker's script: `common.lua` and the files named.
+/// A worker's script: `common.lua` followed by the named files.
 macro_rules! script {
     ($($file:literal),+) => {
         LazyLock::new(|| Script::new(concat!(include_str!("lua/common.lua"), $(include_str!($file)),+)))
@@ -13,13 +13,14 @@ macro_rules! script {
 }
 pub(super) use script;
 
-/// A script ready to run, whose answer is a `T`.
+/// A script with its keys and arguments, whose reply is a `T`.
+#[must_use = "a script call does nothing until it is run"]
 #[derive(Debug)]
 pub struct ScriptCall<T> {
     script: &'static Script,
     keys: Vec<String>,
     args: Vec<Vec<u8>>,
-    answer: PhantomData<fn() -> T>,
+    reply: PhantomData<fn() -> T>,
 }
 
 impl<T: FromRedisValue> ScriptCall<T> {
@@ -28,7 +29,7 @@ impl<T: FromRedisValue> ScriptCall<T> {
             script,
             keys: keys.into(),
             args: Vec::new(),
-            answer: PhantomData,
+            reply: PhantomData,
         }
     }
 
@@ -51,25 +52,25 @@ impl<T: FromRedisValue> ScriptCall<T> {
         self.script.load_async(connection).await.map(drop)
     }
 
-    /// Runs the script; loads it first where the server does not know it.
+    /// Runs the script, and loads it first if the server does not have it cached.
     pub async fn run(&self, connection: &mut impl redis::aio::ConnectionLike) -> RedisResult<T> {
         match self.command().query_async(connection).await {
             Err(error) if unknown_script(&error) => {
                 self.load(connection).await?;
                 self.command().query_async(connection).await
             }
-            answer => answer,
+            reply => reply,
         }
     }
 
-    /// [`Self::run`] for a thread without a runtime.
+    /// [`Self::run`] for a thread without an async runtime.
     pub fn run_blocking(&self, connection: &mut dyn redis::ConnectionLike) -> RedisResult<T> {
         match self.command().query(connection) {
             Err(error) if unknown_script(&error) => {
                 self.script.load(connection)?;
                 self.command().query(connection)
             }
-            answer => answer,
+            reply => reply,
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What a worker does with one task: claim it, then finish it in one of three ways. Each way out begins by removing
-//! the exact element from the worker's own claimed list and goes on only when that removed it: who was reaped in the
-//! meantime is told so and changes nothing.
+//! What a worker does with one task: claim it, then finish it in one of three ways: acknowledge, fail or hand back.
+//! Each first removes the exact element from the worker's own claimed list and continues only if that removed one. A
+//! worker that was reaped in the meantime gets [`Ending::Late`] and changes nothing.
 
 use super::call::script;
 use super::{Keys, MAX_ATTEMPTS, RESULT_TTL, ScriptCall, millis};
@@ -14,19 +14,20 @@ static ACK: LazyLock<Script> = script!("lua/taking.lua", "lua/ack.lua");
 static FAIL: LazyLock<Script> = script!("lua/failure.lua", "lua/fail.lua");
 static HAND_BACK: LazyLock<Script> = script!("lua/hand_back.lua");
 
-/// What an attempt to take the next task brought.
+/// The result of an attempt to take the next task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Take {
     /// The exact bytes of the next task.
     Task(Vec<u8>),
-    /// None.
+    /// There is no task for this worker.
     Nothing {
-        /// Tasks the worker holds by the server's count. More than it knows of: it must read its claimed list.
+        /// Number of tasks that the worker holds. If it is more than the worker knows of, it must read its claimed
+        /// list.
         held: usize,
-        /// It was asked to take nothing more.
+        /// Whether the worker was asked to drain.
         drain: bool,
     },
-    /// The worker has no lease: it must register anew.
+    /// The worker has no lease and must register again.
     Lost,
 }
 
@@ -41,42 +42,40 @@ impl FromRedisValue for Take {
     }
 }
 
-/// What became of a task whose work ended.
+/// The result of finishing a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It is done and counted.
+    /// The task is done and counted.
     Done,
-    /// It waits for its next attempt; so many ended badly.
+    /// The task waits for its next attempt, after this many failed attempts.
     Retry(u32),
-    /// It was given up after so many attempts.
+    /// The task failed permanently, after this many attempts.
     Failed(u32),
-    /// The worker no longer held it: somebody else runs it or has run it, and nothing was changed.
+    /// The worker no longer held the task: another worker runs it or has run it. Nothing was changed.
     Late,
 }
 
 impl FromRedisValue for Ending {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        let (word, attempts) = redis::from_redis_value::<(String, u32)>(value)?;
-        match word.as_str() {
+        let (ending, attempts) = redis::from_redis_value::<(String, u32)>(value)?;
+        match ending.as_str() {
             "done" => Ok(Self::Done),
             "retry" => Ok(Self::Retry(attempts)),
             "failed" => Ok(Self::Failed(attempts)),
             "late" => Ok(Self::Late),
-            _ => Err(format!("a task cannot end as {word:?}").into()),
+            _ => Err(format!("unknown result of a task: {ending:?}").into()),
         }
     }
 }
 
-/// Takes the next task for `id`, which knows of `known` tasks that it holds, and notes the attempt. It does not wait:
-/// where nothing is ready, wait with [`blocking_move`].
-#[must_use]
+/// Takes the next task for the worker `id` and records the attempt. `known` is the number of tasks that the worker
+/// knows it holds. It does not block: if nothing is ready, wait with [`blocking_move`].
 pub fn take(keys: &Keys, id: &str, known: usize) -> ScriptCall<Take> {
     ScriptCall::new(&TAKE, [keys.worker(id), keys.claimed(id), keys.ready()]).arg(known)
 }
 
-/// `BLMOVE` of the next task, waiting up to `timeout`; [`claimed`] follows when it brought one. It answers `WRONGTYPE` and moves nothing
-/// once the fence of `id` is up.
-#[must_use]
+/// `BLMOVE` of the next task, blocking up to `timeout`; call [`claimed`] after it returned a task. Once the fence of
+/// `id` exists, it returns `WRONGTYPE` and moves nothing.
 pub fn blocking_move(keys: &Keys, id: &str, timeout: Duration) -> Cmd {
     let mut command = redis::cmd("BLMOVE");
     command
@@ -88,36 +87,34 @@ pub fn blocking_move(keys: &Keys, id: &str, timeout: Duration) -> Cmd {
     command
 }
 
-/// Notes that `id` has claimed by [`blocking_move`]; answers whether it has a lease. Else the task must be handed back.
-#[must_use]
+/// Records that `id` has claimed a task by [`blocking_move`]. Returns whether it may keep the task: it has a lease
+/// and was not asked to drain. Otherwise it must hand the task back.
 pub fn claimed(keys: &Keys, id: &str) -> ScriptCall<bool> {
     ScriptCall::new(&CLAIMED, [keys.worker(id), keys.claimed(id)])
 }
 
-/// What a worker says of a task that went well.
+/// A task that succeeded.
 #[derive(Clone, Copy, Debug)]
 pub struct Completion<'a> {
-    /// The task's id.
+    /// The id of the task.
     pub task: &'a str,
-    /// Its exact bytes.
+    /// The exact bytes of the task.
     pub element: &'a [u8],
-    /// What its submitter reads.
+    /// The result for the submitter.
     pub result: &'a [u8],
-    /// How long that can be read; zero: it is not kept.
+    /// How long the result is kept; zero: not at all.
     pub keep: Duration,
-    /// What counts as work done.
+    /// How long the work took.
     pub took: Duration,
 }
 
-/// Finishes a task that went well. Answers [`Ending::Done`] or [`Ending::Late`].
-#[must_use]
+/// Finishes a task that succeeded. Returns [`Ending::Done`] or [`Ending::Late`].
 pub fn ack(keys: &Keys, id: &str, done: Completion) -> ScriptCall<Ending> {
     acknowledge(keys, id, done)
 }
 
-/// [`ack`] and [`take`] in one: `known` tasks besides this one are held. That the ready key is no list is left for
-/// [`take`] to say.
-#[must_use]
+/// [`ack`] and [`take`] in one script; `known` is the number of other tasks that the worker knows it holds. It does not
+/// report a ready key that is not a list; [`take`] does.
 pub fn ack_and_take(
     keys: &Keys,
     id: &str,
@@ -145,15 +142,14 @@ fn acknowledge<T: FromRedisValue>(keys: &Keys, id: &str, done: Completion) -> Sc
         .arg(millis(done.took))
 }
 
-/// Finishes a task that went wrong. It waits again at the far end, behind all others, until its fifth bad attempt;
-/// then, or at once where `hopeless`, it goes to the failed list and its result is the error.
-#[must_use]
+/// Finishes a task that failed. The task returns to the queue behind all others. After the fifth failed attempt, or
+/// immediately if `permanent`, it moves to the failed list and its result is the error.
 pub fn fail(
     keys: &Keys,
     id: &str,
     element: &[u8],
     error: &str,
-    hopeless: bool,
+    permanent: bool,
 ) -> ScriptCall<Ending> {
     let names = [
         keys.claimed(id),
@@ -165,7 +161,7 @@ pub fn fail(
         keys.result(""),
         keys.unread(),
     ];
-    let max_attempts = if hopeless { 1 } else { MAX_ATTEMPTS };
+    let max_attempts = if permanent { 1 } else { MAX_ATTEMPTS };
     ScriptCall::new(&FAIL, names)
         .arg(element)
         .arg(error)
@@ -173,8 +169,7 @@ pub fn fail(
         .arg(millis(RESULT_TTL))
 }
 
-/// Gives a task back untouched, to be the next out; no attempt is counted. Answers whether `id` still held it.
-#[must_use]
+/// Returns a task unprocessed to the head of the queue; no attempt is counted. Returns whether `id` still held it.
 pub fn hand_back(keys: &Keys, id: &str, element: &[u8]) -> ScriptCall<bool> {
     ScriptCall::new(
         &HAND_BACK,

@@ -1,14 +1,13 @@
-//! The names of a queue's keys. The queue's name stands in braces, so that all of them share one cluster slot.
+//! The names of a queue's keys. The queue's name is in braces, so that all keys are in the same cluster slot.
 
-/// Names the keys of one queue.
+/// The names of the keys of one queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Keys {
     prefix: String,
 }
 
 impl Keys {
-    /// The keys of the queue `queue`. The name must not be empty: Redis takes `{}` for no hash tag at all.
-    #[must_use]
+    /// The keys of the queue `queue`. The name must not be empty, because Redis ignores `{}` as a hash tag.
     pub fn new(queue: &str) -> Self {
         Self {
             prefix: format!("wp:{{{queue}}}:"),
@@ -19,80 +18,67 @@ impl Keys {
         format!("{}{name}", self.prefix)
     }
 
-    /// List of tasks that wait: pushed on the left, taken from the right.
-    #[must_use]
+    /// List of ready tasks: pushed on the left, taken from the right.
     pub fn ready(&self) -> String {
         self.key("ready")
     }
 
-    /// List of tasks that the worker `id` has taken and not finished; a string (the fence) once its lease is over.
-    #[must_use]
+    /// List of tasks that the worker `id` has claimed and not finished; a string (the fence) after its lease has ended.
     pub fn claimed(&self, id: &str) -> String {
         self.key(&format!("claimed:{id}"))
     }
 
-    /// Set of the ids of registered workers, dead ones included until they are reaped.
-    #[must_use]
+    /// Set of the ids of the registered workers, including dead ones until they are reaped.
     pub fn workers(&self) -> String {
         self.key("workers")
     }
 
-    /// Hash of what the worker `id` says of itself; its time to live is the lease.
-    #[must_use]
+    /// Hash with the state of the worker `id`; its TTL is the lease.
     pub fn worker(&self, id: &str) -> String {
         self.key(&format!("worker:{id}"))
     }
 
-    /// Hash of counters: arrived, processed, failed (tasks), millis (milliseconds of work done).
-    #[must_use]
+    /// Hash of counters: arrived, processed, failed (tasks), millis (milliseconds of work on processed tasks).
     pub fn stats(&self) -> String {
         self.key("stats")
     }
 
-    /// Hash by task id: how many attempts ended badly.
-    #[must_use]
+    /// Hash of the number of failed attempts by task id.
     pub fn attempts(&self) -> String {
         self.key("attempts")
     }
 
-    /// Counter of registrations.
-    #[must_use]
+    /// Counter of worker registrations.
     pub fn generation(&self) -> String {
         self.key("generation")
     }
 
-    /// List of tasks that were given up, each with its error and attempts, newest on the left.
-    #[must_use]
+    /// List of permanently failed tasks, each with its error and attempts, newest on the left.
     pub fn failed(&self) -> String {
         self.key("failed")
     }
 
-    /// String: the result of the task `task`, for an hour.
-    #[must_use]
+    /// String: the result of the task `task`; by default for an hour.
     pub fn result(&self, task: &str) -> String {
         self.key(&format!("results:{task}"))
     }
 
     /// String: when the HTTP front pushed the task `task`, for a day.
-    #[must_use]
     pub fn pushed(&self, task: &str) -> String {
         self.key(&format!("pushed:{task}"))
     }
 
-    /// Hash: by the minute in which they end, how many results nobody has collected.
-    #[must_use]
+    /// Hash of the number of uncollected results by the minute in which they expire.
     pub fn unread(&self) -> String {
         self.key("unread")
     }
 
-    /// String: why nothing may be pushed, or empty; for a second.
-    #[must_use]
+    /// String: why pushes are refused, or empty; cached for a second.
     pub fn pressure(&self) -> String {
         self.key("pressure")
     }
 
-    /// String that lets one look for the dead a second through.
-    #[must_use]
+    /// String that limits how often dead workers are looked up.
     pub fn reaper(&self) -> String {
         self.key("reaper")
     }

@@ -1,4 +1,4 @@
-//! Registration, heartbeat and departure of a worker.
+//! Registration, heartbeat, draining and deregistration of a worker.
 
 use super::call::script;
 use super::{DRAIN, FENCE_TTL, Keys, LEASE, ScriptCall, millis};
@@ -10,30 +10,30 @@ static HEARTBEAT: LazyLock<Script> = script!("lua/heartbeat.lua");
 static DEREGISTER: LazyLock<Script> = script!("lua/deregister.lua");
 static DRAIN_SCRIPT: LazyLock<Script> = script!("lua/drain.lua");
 
-/// What a worker says of itself once.
+/// What a worker reports when it registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// The first half of its id.
+    /// The first part of the worker's id.
     pub name: String,
-    /// The pod it runs in, or its name where there is none.
+    /// The pod in which it runs, or its name outside of Kubernetes.
     pub pod: String,
-    /// The machine it runs on.
+    /// The host on which it runs.
     pub host: String,
-    /// Its program's version.
+    /// The version of the worker's program.
     pub version: String,
 }
 
-/// What a worker uses.
+/// The resource usage of a worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Mean of the last 15 s, in percent of its CPU limit, or of the machine where it has none; `None`: not known yet.
+    /// Mean CPU of the last 15 s, in percent of the CPU limit, or of the host if there is no limit; `None` while
+    /// unknown.
     pub cpu: Option<f64>,
     /// Resident memory in bytes.
     pub memory: u64,
 }
 
-/// Registers a worker under a new generation and starts its lease; answers its id, `<name>.<generation>`.
-#[must_use]
+/// Registers a worker under a new generation and starts its lease. Returns its id, `<name>.<generation>`.
 pub fn register(keys: &Keys, worker: &Registration) -> ScriptCall<String> {
     ScriptCall::new(
         &REGISTER,
@@ -51,8 +51,7 @@ pub fn register(keys: &Keys, worker: &Registration) -> ScriptCall<String> {
     .arg(&worker.version)
 }
 
-/// Renews the lease of `id`, only if it still has one; answers whether it had. `task` is one that it runs, if any.
-#[must_use]
+/// Renews the lease of `id` if it still has one, and returns whether it had. `task` is a task that it runs, or empty.
 pub fn heartbeat(keys: &Keys, id: &str, usage: Usage, task: &str) -> ScriptCall<bool> {
     ScriptCall::new(
         &HEARTBEAT,
@@ -65,8 +64,7 @@ pub fn heartbeat(keys: &Keys, id: &str, usage: Usage, task: &str) -> ScriptCall<
     .arg(task)
 }
 
-/// Takes `id` out of the registry if it holds no task, and puts up its fence; answers how many it still holds.
-#[must_use]
+/// Removes `id` from the registry and creates its fence, if it holds no task. Returns how many tasks it still holds.
 pub fn deregister(keys: &Keys, id: &str) -> ScriptCall<u64> {
     ScriptCall::new(
         &DEREGISTER,
@@ -76,18 +74,17 @@ pub fn deregister(keys: &Keys, id: &str) -> ScriptCall<u64> {
     .arg(millis(FENCE_TTL))
 }
 
-/// Asks the worker `id` to take nothing more for [`DRAIN`] from now, or (`false`) to go on; answers whether it lives.
-/// Its state says `draining` at once. Wait until it has said so for longer than its claim may block (2 s) and holds
-/// nothing: a claim that was waiting when it was asked may still bring one task, which it hands back.
-#[must_use]
+/// Asks the worker `id` to stop claiming tasks for [`DRAIN`] from now, or (`false`) withdraws that request. Returns
+/// whether it has a lease. Its state is `draining` immediately. Wait until it has been so for longer than a claim can
+/// block (2 s) and it holds nothing: a claim that was waiting at the time of the request can still return a task,
+/// which it hands back.
 pub fn request_drain(keys: &Keys, id: &str, drain: bool) -> ScriptCall<bool> {
     ScriptCall::new(&DRAIN_SCRIPT, [keys.worker(id), keys.claimed(id)])
         .arg(u8::from(drain))
         .arg(millis(DRAIN))
 }
 
-/// The worker `id` itself takes nothing more, for good.
-#[must_use]
+/// Drains the worker `id` permanently, at its own request. Returns whether it has a lease.
 pub fn drain(keys: &Keys, id: &str) -> ScriptCall<bool> {
     ScriptCall::new(&DRAIN_SCRIPT, [keys.worker(id), keys.claimed(id)]).arg(1)
 }

@@ -1,8 +1,9 @@
-//! The reference protocol, version 1: its keys, its elements and its scripts (docs/worker-protocol.md says what
-//! each means, so that any language can join). No policy and no loop lives here: the worker, the operator and the
-//! plugin call these.
+//! The reference protocol, version 1: its keys, elements and scripts. docs/worker-protocol.md specifies it, so that
+//! workers can be written in any language. There is no policy and no loop here; the worker, the operator and the
+//! plugin call these functions.
 //!
-//! Each script is a [`Call`], which any connection of the `redis` crate can run; [`snapshot`] is the read-only look.
+//! Each script is a [`ScriptCall`], which any connection of the `redis` crate can run; [`snapshot`] is the read-only
+//! read of a queue.
 
 use std::time::Duration;
 
@@ -30,22 +31,22 @@ pub use task::{Task, now_ms, push};
 
 /// How often a worker renews its lease.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How long a worker lives without a heartbeat.
+/// How long a worker keeps its lease without a heartbeat.
 pub const LEASE: Duration = Duration::from_secs(8);
-/// A worker that has room and has not tried to claim for this long is deaf.
+/// A worker with a free slot that has not tried to claim for this long is stalled.
 pub const STALLED: Duration = Duration::from_secs(20);
-/// How long a worker drains unless it is asked again, so that nobody stays away from work for somebody who is gone.
+/// How long a drain request is valid unless it is renewed, so that no worker stays idle when the operator is gone.
 pub const DRAIN: Duration = Duration::from_mins(1);
-/// How often the dead are looked for, by whichever worker comes first.
+/// How often dead workers are looked up, by all workers together.
 pub const REAP: Duration = Duration::from_millis(500);
-/// How long results can be read.
+/// How long results are kept by default.
 pub const RESULT_TTL: Duration = Duration::from_hours(1);
-/// How long the fence of a generation that ended stands where its claimed list was.
+/// How long the fence of an ended generation is kept in place of its claimed list.
 pub const FENCE_TTL: Duration = Duration::from_hours(24);
-/// A task that ended badly this many times, by an error or by the death of its worker, goes to the failed list.
+/// After this many failed attempts, by an error or by the death of its worker, a task moves to the failed list.
 pub const MAX_ATTEMPTS: u32 = 5;
 
-/// A duration as the protocol writes it.
+/// A duration in milliseconds, as in the protocol.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

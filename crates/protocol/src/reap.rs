@@ -1,4 +1,4 @@
-//! The rescue of what the dead held.
+//! Returns the tasks of dead workers to the queue.
 
 use super::call::script;
 use super::{FENCE_TTL, Keys, LEASE, MAX_ATTEMPTS, REAP, RESULT_TTL, ScriptCall, millis};
@@ -9,17 +9,18 @@ use std::time::Duration;
 static DEAD: LazyLock<Script> = script!("lua/dead.lua");
 static RESCUE: LazyLock<Script> = script!("lua/failure.lua", "lua/reap.lua");
 
-/// Elements that one run of the script moves at most, so that a list of a million blocks Redis for milliseconds only.
+/// Maximum elements that one run of the script moves, so that a list of a million does not block Redis for more than
+/// milliseconds.
 const BATCH: usize = 500;
 
-/// What one run did.
+/// The result of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
     /// Tasks that are ready again.
     pub rescued: usize,
-    /// Tasks that were given up, because this was their fifth bad attempt.
+    /// Tasks that failed permanently, because this was their fifth failed attempt.
     pub failed: usize,
-    /// Tasks that the dead worker still holds: run it again.
+    /// Tasks that the dead worker still holds; if not 0, run it again.
     pub left: usize,
 }
 
@@ -34,20 +35,18 @@ impl FromRedisValue for Reaped {
     }
 }
 
-/// Finds the workers whose lease is over: members of the set whose hash is gone. Of all that ask, two a second get
-/// an answer and the others an empty one; [`Duration::ZERO`] as `pace` asks out of turn.
-#[must_use]
-pub fn dead(keys: &Keys, pace: Duration) -> ScriptCall<Vec<String>> {
-    // A little less than the period, so that who comes each time is not refused every other.
-    let pace = pace.min(REAP) * 9 / 10;
+/// Finds the workers whose lease has ended: ids in the set without a hash. Of all callers, one per `interval` gets the
+/// result and the others an empty one; [`Duration::ZERO`] disables that limit.
+pub fn dead(keys: &Keys, interval: Duration) -> ScriptCall<Vec<String>> {
+    // A little less than the interval, so that a caller with exactly this interval is not refused every other time.
+    let interval = interval.min(REAP) * 9 / 10;
     ScriptCall::new(&DEAD, [keys.workers(), keys.reaper(), keys.worker("")])
-        .arg(millis(pace))
+        .arg(millis(interval))
         .arg(millis(LEASE))
 }
 
-/// Makes the tasks of `id` the next out, the oldest claim first, and counts the attempt; puts up the fence of `id`
-/// once it holds nothing. Does nothing where `id` has a lease.
-#[must_use]
+/// Returns the tasks of `id` to the head of the queue, the oldest claim first, and counts a failed attempt for each.
+/// Creates the fence of `id` once it holds nothing. Does nothing if `id` has a lease.
 pub fn reap(keys: &Keys, id: &str) -> ScriptCall<Reaped> {
     let names = [
         keys.workers(),

@@ -1,4 +1,4 @@
-//! One atomic, read-only look at a queue: all that the operator needs, as one command for its pipelines.
+//! One atomic, read-only snapshot of a queue: everything that the operator needs, in one command for its pipelines.
 
 use super::{Keys, STALLED};
 use redis::{Cmd, Script, Value};
@@ -8,41 +8,42 @@ use std::time::Duration;
 static SNAPSHOT: LazyLock<Script> = LazyLock::new(|| Script::new(SOURCE));
 const SOURCE: &str = include_str!("lua/snapshot.lua");
 
-/// More members than this in the set of workers is not a registry: the look refuses rather than block Redis.
+/// With more members than this, the set of workers is not a registry: the script refuses to read it rather than block
+/// Redis.
 const MAX_WORKERS: u32 = 10_000;
 
-/// A queue at one instant. A counter that is missing or is no number is `None`: unknown is never zero.
+/// A queue at one time. A counter that is absent or not a number is `None`: unknown is never zero.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// The server's clock, in milliseconds since 1970; so are all instants.
+    /// The server's clock, in milliseconds since 1970, like all times.
     pub time: i64,
-    /// Tasks that wait.
+    /// Number of ready tasks.
     pub ready: u64,
-    /// When the next task out was pushed, by its producer's clock; `None` with nothing ready, or unreadable.
+    /// When the next task was pushed, by the producer's clock; `None` if nothing is ready or the task has no readable
+    /// time.
     pub oldest_at: Option<i64>,
-    /// Tasks in flight: all claimed lists, those of the dead included.
+    /// Tasks in flight: the length of all claimed lists, including those of dead workers.
     pub claimed: u64,
     /// Length of the failed list.
     pub failed_listed: u64,
-    /// Tasks ever pushed and counted.
+    /// Counter of pushed tasks.
     pub arrived: Option<u64>,
-    /// Tasks ever done.
+    /// Counter of processed tasks.
     pub processed: Option<u64>,
-    /// Tasks ever given up.
+    /// Counter of permanently failed tasks.
     pub failed: Option<u64>,
-    /// Milliseconds of work in `processed`.
+    /// Milliseconds of work on the processed tasks.
     pub millis: Option<u64>,
-    /// Workers whose lease is over and whose tasks nobody has rescued yet.
+    /// Number of workers whose lease has ended and that are not yet reaped.
     pub dead: u64,
-    /// Tasks that the dead hold.
+    /// Tasks that dead workers hold.
     pub dead_claimed: u64,
-    /// Workers with a lease, in no order.
+    /// Workers with a lease, in no particular order.
     pub workers: Vec<Worker>,
 }
 
 impl Snapshot {
-    /// How long the next task out has waited; zero where its producer's clock is ahead.
-    #[must_use]
+    /// How long the next task has waited; zero if the producer's clock is ahead.
     pub fn oldest_age(&self) -> Option<Duration> {
         self.oldest_at.map(|at| {
             Duration::from_millis(u64::try_from(self.time.saturating_sub(at)).unwrap_or(0))
@@ -50,58 +51,55 @@ impl Snapshot {
     }
 }
 
-/// A worker with a lease, as it says of itself; what it does not say, or says as nonsense, is `None`.
+/// A worker with a lease. A field that it does not report, or that is not valid, is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Worker {
     /// `<name>.<generation>`.
     pub id: String,
-    /// Tasks it holds, by the server's count.
+    /// Number of tasks that it holds.
     pub claimed: u64,
-    /// Its pod's name.
+    /// Name of its pod.
     pub pod: Option<String>,
-    /// What it does.
+    /// Its current state.
     pub state: Option<State>,
-    /// Since when it has been in this state.
+    /// When it entered this state.
     pub since: Option<i64>,
     /// Mean CPU of 15 s in percent of its limit; finite and not negative.
     pub cpu: Option<f64>,
-    /// Resident bytes.
+    /// Resident memory in bytes.
     pub memory: Option<u64>,
-    /// Its last attempt to claim while it was idle or drained.
+    /// Its last attempt to claim while it was idle or draining.
     pub claim_at: Option<i64>,
 }
 
 impl Worker {
-    /// Whether at `time` it lives and takes no work though it could: an idle worker tries to claim every second. It
-    /// holds nothing; whoever runs it should start it anew.
-    #[must_use]
+    /// Whether at `time` it has a lease but claims no tasks although it is idle: an idle worker tries to claim every
+    /// second. It holds no task and should be restarted.
     pub fn is_stalled(&self, time: i64) -> bool {
-        let patience = i64::try_from(STALLED.as_millis()).unwrap_or(i64::MAX);
-        let last = self.claim_at.max(self.since); // busy workers do not move `claim_at`
-        self.state == Some(State::Idle) && last.is_some_and(|at| time - at > patience)
+        let max_age = i64::try_from(STALLED.as_millis()).unwrap_or(i64::MAX);
+        let last = self.claim_at.max(self.since); // a busy worker does not update `claim_at`
+        self.state == Some(State::Idle) && last.is_some_and(|at| time - at > max_age)
     }
 }
 
-/// What a worker does.
+/// The state of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Waits for a task.
+    /// It waits for a task.
     Idle,
-    /// Runs one.
+    /// It runs a task.
     Busy,
-    /// Takes nothing more, and may still run one.
+    /// It claims no more tasks, and may still run one.
     Draining,
 }
 
-/// The look as `EVALSHA_RO` (Redis 7.0): the shorter one, for every tick. Where the server answers `NOSCRIPT`, send
-/// [`command_in_full`], after which it knows the script.
-#[must_use]
+/// The snapshot by `EVALSHA_RO` (Redis 7.0), the shorter command for every poll. If the server replies `NOSCRIPT`, send
+/// [`command_in_full`], after which it has the script cached.
 pub fn command(keys: &Keys) -> Cmd {
     arguments(redis::cmd("EVALSHA_RO").arg(SNAPSHOT.get_hash()), keys)
 }
 
-/// The look as `EVAL_RO`, which needs nothing of the server but Redis 7.0.
-#[must_use]
+/// The snapshot by `EVAL_RO` (Redis 7.0), which includes the script.
 pub fn command_in_full(keys: &Keys) -> Cmd {
     arguments(redis::cmd("EVAL_RO").arg(SOURCE), keys)
 }
@@ -118,26 +116,32 @@ fn arguments(command: &mut Cmd, keys: &Keys) -> Cmd {
     command.arg(names.len()).arg(&names).arg(MAX_WORKERS).take()
 }
 
-/// Whether an answer says that the server does not know the script.
-#[must_use]
-pub fn is_unknown_script(answer: &Value) -> bool {
-    matches!(answer, Value::ServerError(error) if error.code() == "NOSCRIPT")
+/// Whether the reply is the error that the server does not have the script cached.
+pub fn is_unknown_script(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(error) if error.code() == "NOSCRIPT")
 }
 
-/// Reads the answer to either command. Fails with a sentence when a key has the wrong type (it names the key), when
-/// the server refused, or when the answer has not the script's form.
-pub fn parse(answer: Value) -> Result<Snapshot, String> {
-    let fields = match answer {
+/// Parses the reply to either command. The error is a message: a key has the wrong type (it names the key), the server
+/// refused the command, or the reply does not have the script's form.
+pub fn parse(reply: Value) -> Result<Snapshot, String> {
+    let fields = match reply {
         Value::Array(fields) => fields,
-        Value::ServerError(error) => return Err(format!("Redis refused the look: {error}")),
-        other => return Err(format!("the look answered no list but {}", kind(&other))),
+        Value::ServerError(error) => {
+            return Err(format!("Redis refused the snapshot script: {error}"));
+        }
+        other => {
+            return Err(format!(
+                "the snapshot script returned {} instead of a list",
+                kind(&other)
+            ));
+        }
     };
     let mut fields = fields.into_iter();
     let mut next = || fields.next().unwrap_or(Value::Nil);
     if number::<i64>(&next()) != Some(1) {
-        return Err(
-            text(next()).unwrap_or_else(|| "the look answered neither facts nor a sentence".into())
-        );
+        return Err(text(next()).unwrap_or_else(|| {
+            "the snapshot script returned neither metrics nor a message".into()
+        }));
     }
     let snapshot = Snapshot {
         time: required(&next(), "time")?,
@@ -155,24 +159,24 @@ pub fn parse(answer: Value) -> Result<Snapshot, String> {
         failed: counter(2),
         millis: counter(3),
         dead: required(&next(), "dead")?,
-        dead_claimed: required(&next(), "claimed by the dead")?,
+        dead_claimed: required(&next(), "claimed by dead workers")?,
         workers: list(next()).into_iter().filter_map(worker).collect(),
         ..snapshot
     })
 }
 
-/// `None` only where not even the id can be read.
+/// `None` only if its id or its number of tasks cannot be read.
 fn worker(value: Value) -> Option<Worker> {
     let mut fields = list(value).into_iter();
     let id = text(fields.next()?)?;
     let claimed = number(&fields.next()?)?;
-    let mut said = list(fields.next()?).into_iter();
-    let mut next = || said.next().unwrap_or(Value::Nil);
+    let mut reported = list(fields.next()?).into_iter();
+    let mut next = || reported.next().unwrap_or(Value::Nil);
     Some(Worker {
         id,
         claimed,
         pod: text(next()),
-        state: text(next()).and_then(|word| match word.as_str() {
+        state: text(next()).and_then(|state| match state.as_str() {
             "idle" => Some(State::Idle),
             "busy" => Some(State::Busy),
             "draining" => Some(State::Draining),
@@ -185,8 +189,13 @@ fn worker(value: Value) -> Option<Worker> {
     })
 }
 
-fn required<T: std::str::FromStr>(value: &Value, what: &str) -> Result<T, String> {
-    number(value).ok_or_else(|| format!("the look has no number for {what} but {}", kind(value)))
+fn required<T: std::str::FromStr>(value: &Value, field: &str) -> Result<T, String> {
+    number(value).ok_or_else(|| {
+        format!(
+            "the snapshot script returned {} instead of a number for {field}",
+            kind(value)
+        )
+    })
 }
 
 fn number<T: std::str::FromStr>(value: &Value) -> Option<T> {
@@ -213,7 +222,7 @@ fn list(value: Value) -> Vec<Value> {
     }
 }
 
-/// A value's kind, for sentences: what it holds may be anything and is not repeated.
+/// The kind of a value, for messages: its content can be anything and is not repeated.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Nil => "nothing",

@@ -1,4 +1,4 @@
-//! What producers do: push tasks unless too much lies unread, and collect results.
+//! What producers do: push tasks unless too many results are uncollected, and collect results.
 
 use super::call::ScriptCall;
 use super::{Keys, Task};
@@ -9,17 +9,17 @@ use std::sync::LazyLock;
 static PUSH: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/push.lua")));
 static COLLECT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/collect.lua")));
 
-/// From so many results on that nobody has collected, nothing more is pushed.
+/// Pushes are refused from this many uncollected results on.
 pub const MAX_UNREAD: u32 = 100_000;
-/// From this share of `maxmemory` on, in percent, nothing more is pushed.
+/// Pushes are refused from this memory use on, in percent of `maxmemory`.
 pub const MAX_MEMORY: u32 = 80;
 
-/// What became of a push.
+/// The result of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Push {
-    /// All are ready and count as arrived.
+    /// All tasks are ready and counted as arrived.
     Done,
-    /// None is; why, and what to do.
+    /// No task was pushed; the message says why and what to do.
     Refused(String),
 }
 
@@ -27,14 +27,14 @@ impl FromRedisValue for Push {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
         match value {
             Value::Int(_) => Ok(Self::Done),
-            sentence => Ok(Self::Refused(redis::from_redis_value(sentence)?)),
+            message => Ok(Self::Refused(redis::from_redis_value(message)?)),
         }
     }
 }
 
-/// Pushes `tasks`, the first of them next out, all or none: none while results or memory are full ([`MAX_UNREAD`],
-/// [`MAX_MEMORY`]). Unlike [`super::push`] it must not be repeated when its answer was lost. Fails only when a body cannot be
-/// written as JSON.
+/// Pushes all of `tasks`, in the order in which they are taken, or none: none while there are too many results or too
+/// little memory ([`MAX_UNREAD`], [`MAX_MEMORY`]). Do not repeat it when the reply was lost. The only error is a body
+/// that cannot be serialized.
 pub fn push_if_room<B: Serialize>(
     keys: &Keys,
     tasks: &[Task<B>],
@@ -42,7 +42,7 @@ pub fn push_if_room<B: Serialize>(
     push_within(keys, tasks, MAX_UNREAD, MAX_MEMORY)
 }
 
-/// [`push_if_room`] with limits of the caller's own.
+/// [`push_if_room`] with other limits.
 pub fn push_within<B: Serialize>(
     keys: &Keys,
     tasks: &[Task<B>],
@@ -59,8 +59,7 @@ pub fn push_within<B: Serialize>(
     Ok(call)
 }
 
-/// Reads the result of `task` and forgets it; `None` where there is none yet, or any more.
-#[must_use]
+/// Reads and deletes the result of `task`; `None` if there is none yet, or no longer.
 pub fn collect(keys: &Keys, task: &str) -> ScriptCall<Option<Vec<u8>>> {
     ScriptCall::new(&COLLECT, [keys.result(task), keys.unread()])
 }

@@ -1,4 +1,4 @@
-//! The element of the ready list, and how it gets there.
+//! The element of the ready list, and the transaction that pushes it.
 
 use super::Keys;
 use redis::{Pipeline, RedisError};
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One task. Its JSON is written once, by the producer, and never changes on its way: workers move it byte by byte.
+/// One task. The producer serializes it once and it never changes: workers move its exact bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task<B = Value> {
-    /// Unique in the queue; the result is found by it.
+    /// Unique in the queue; the result is stored under it.
     pub id: String,
     /// When it was pushed, in milliseconds since 1970 by the producer's clock.
     pub at: i64,
-    /// From 1, as the producer counts its own submissions; what happens afterwards is counted in the queue.
+    /// The producer's own count of submissions, from 1; failed attempts are counted in the queue.
     #[serde(default = "one")]
     pub attempt: u32,
-    /// How long the result can be read, in milliseconds; 0: it is not kept, `None`: [`super::RESULT_TTL`].
+    /// How long the result is kept, in milliseconds; 0: not at all, `None`: [`super::RESULT_TTL`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<u64>,
-    /// What to do; the queue's own affair.
+    /// The work to do; its form is up to producer and worker.
     pub body: B,
 }
 
@@ -28,7 +28,7 @@ fn one() -> u32 {
 }
 
 impl<B> Task<B> {
-    /// A first submission, now, under a random id of 32 hexadecimal digits.
+    /// A first submission at the current time, with a random id of 32 hexadecimal digits.
     pub fn new(body: B) -> Self {
         Self {
             id: format!("{:032x}", fastrand::u128(..)),
@@ -40,8 +40,7 @@ impl<B> Task<B> {
     }
 }
 
-/// The time of this machine in milliseconds since 1970.
-#[must_use]
+/// The time of this host in milliseconds since 1970.
 pub fn now_ms() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -49,8 +48,8 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The transaction that pushes `tasks`, the first of them next out, and counts them as arrived. Fails only when a
-/// body cannot be written as JSON.
+/// The transaction that pushes `tasks`, in the order in which they are taken, and counts them as arrived. The only
+/// error is a body that cannot be serialized.
 pub fn push<B: Serialize>(keys: &Keys, tasks: &[Task<B>]) -> Result<Pipeline, RedisError> {
     let mut pipeline = redis::pipe();
     pipeline.atomic();

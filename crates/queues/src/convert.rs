@@ -1,7 +1,6 @@
-//! What a look at a queue tells the decision.
+//! Converts a snapshot of the reference protocol into `decide`'s types.
 
-use decide::victims;
-use decide::victims::{Activity, DrainState, WorkerReport};
+use decide::victims::{self, Activity, DrainState, WorkerReport};
 use decide::{Metric, QueueMetrics};
 use protocol::snapshot::{Snapshot, State, Worker};
 
@@ -9,13 +8,14 @@ fn count(n: u64) -> Metric {
     Metric::Known(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-fn supported<T>(value: Option<T>, fact: impl Fn(T) -> Metric) -> Metric {
-    value.map_or(Metric::Unsupported, fact)
+fn supported<T>(value: Option<T>, metric: impl Fn(T) -> Metric) -> Metric {
+    value.map_or(Metric::Unsupported, metric)
 }
 
-/// A worker that drains takes no tasks any more, so that it is neither live nor busy here: what it holds is in flight.
-pub fn queue_metrics(seen: &Snapshot) -> QueueMetrics {
-    let live: Vec<&Worker> = seen
+/// The metrics of a queue. A draining worker claims no more tasks, so it counts as neither live nor busy; the tasks
+/// that it holds are in flight.
+pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
+    let live: Vec<&Worker> = snapshot
         .workers
         .iter()
         .filter(|worker| worker.state != Some(State::Draining))
@@ -25,30 +25,32 @@ pub fn queue_metrics(seen: &Snapshot) -> QueueMetrics {
         .filter(|worker| worker.claimed > 0 || worker.state == Some(State::Busy))
         .count();
     QueueMetrics {
-        ready: count(seen.ready),
+        ready: count(snapshot.ready),
         due: Metric::Unsupported,
-        in_flight: count(seen.claimed),
+        in_flight: count(snapshot.claimed),
         live: count(live.len() as u64),
         busy: count(busy as u64),
         cpu_sum: cpu_sum(&live),
-        oldest_at: supported(seen.oldest_at, Metric::Known),
-        arrived: supported(seen.arrived, count),
-        processed: supported(seen.processed, count),
-        failed: supported(seen.failed, count),
-        busy_millis: supported(seen.millis, count),
+        oldest_at: supported(snapshot.oldest_at, Metric::Known),
+        arrived: supported(snapshot.arrived, count),
+        processed: supported(snapshot.processed, count),
+        failed: supported(snapshot.failed, count),
+        busy_millis: supported(snapshot.millis, count),
     }
 }
 
-/// How long a claim that was waiting when its worker was told to drain may still bring a task (docs/worker-protocol.md).
-const LAST_CLAIM: i64 = 2_000;
+/// How long a blocking claim that was waiting when its worker was asked to drain can still return a task, in
+/// milliseconds (docs/worker-protocol.md).
+const PENDING_CLAIM: i64 = 2_000;
 
-/// The same as those who choose who goes take it: seen at `time`, in queue number `queue` of its pool.
+/// A worker as the victim selection needs it, at `time` (milliseconds since 1970); `queue` is the queue's position in
+/// its pool.
 pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
     let since = worker.since.unwrap_or(time);
     let attempted = worker.claim_at.is_some_and(|at| at > since);
     let drain = match worker.state {
         Some(State::Draining)
-            if worker.claimed == 0 && (attempted || time - since >= LAST_CLAIM) =>
+            if worker.claimed == 0 && (attempted || time - since >= PENDING_CLAIM) =>
         {
             DrainState::Drained
         }
@@ -56,7 +58,7 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
         _ => DrainState::None,
     };
     let busy = worker.claimed > 0 || worker.state == Some(State::Busy);
-    let doing = match worker.state {
+    let activity = match worker.state {
         _ if worker.is_stalled(time) => Activity::Stalled,
         Some(State::Draining) => Activity::Draining,
         _ if busy => Activity::Busy,
@@ -65,13 +67,13 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
     };
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a percentage; far beyond it the most there is"
+        reason = "a percentage; larger values saturate"
     )]
     let cpu = worker.cpu.map(|cpu| cpu.round() as i32);
-    let lasts = worker.since.map(|since| (time - since).max(0));
-    let says = WorkerReport {
-        activity: doing,
-        since_millis: lasts,
+    let since_millis = worker.since.map(|since| (time - since).max(0));
+    let report = WorkerReport {
+        activity,
+        since_millis,
         cpu,
         tasks: worker.claimed,
     };
@@ -83,20 +85,21 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
         busy,
         drain,
         since,
-        report: says,
+        report,
     }
 }
 
-/// The mean of those that tell, times all: who does not tell neither raises nor lowers it.
+/// The mean CPU of the workers that report it, times the number of live workers: a worker that does not report it
+/// does not change the mean.
 fn cpu_sum(live: &[&Worker]) -> Metric {
     if live.is_empty() {
         return Metric::Known(0);
     }
-    let (sum, tell) = live
+    let (sum, reporting) = live
         .iter()
         .filter_map(|worker| worker.cpu)
         .fold((0.0, 0u32), |(sum, n), cpu| (sum + cpu, n + 1));
-    if tell == 0 {
+    if reporting == 0 {
         return Metric::Unsupported;
     }
     #[expect(
@@ -104,7 +107,7 @@ fn cpu_sum(live: &[&Worker]) -> Metric {
         clippy::cast_precision_loss,
         reason = "percentages of a few workers"
     )]
-    Metric::Known((sum / f64::from(tell) * live.len() as f64).round() as i64)
+    Metric::Known((sum / f64::from(reporting) * live.len() as f64).round() as i64)
 }
 
 #[cfg(test)]
@@ -122,61 +125,60 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case("it was told this instant", 0, 5_000, 5_000, DrainState::Requested)]
-    #[case("a claim may be waiting", 0, 4_500, 6_999, DrainState::Requested)]
-    #[case("none can be waiting any more", 0, 4_500, 7_000, DrainState::Drained)]
+    #[case("it was asked just now", 0, 5_000, 5_000, DrainState::Requested)]
+    #[case("a claim may still be waiting", 0, 4_500, 6_999, DrainState::Requested)]
+    #[case("no claim can still be waiting", 0, 4_500, 7_000, DrainState::Drained)]
     #[case(
-        "it has tried since, and was refused",
+        "it has tried to claim since, and got nothing",
         0,
         5_001,
         5_002,
         DrainState::Drained
     )]
     #[case("it holds a task", 1, 5_001, 60_000, DrainState::Requested)]
-    fn a_worker_is_empty_for_good_when_no_claim_can_be_waiting(
-        #[case] what: &str,
+    fn worker_is_drained_when_no_claim_can_be_waiting(
+        #[case] case: &str,
         #[case] claimed: u64,
         #[case] claim_at: i64,
         #[case] time: i64,
-        #[case] wanted: DrainState,
+        #[case] expected: DrainState,
     ) {
-        let (since, claim_at) = (Some(5_000), Some(claim_at));
         let worker = Worker {
-            since,
-            claim_at,
+            since: Some(5_000),
+            claim_at: Some(claim_at),
             ..worker(State::Draining, claimed, None)
         };
-        assert_eq!(super::worker(&worker, time, 0).drain, wanted, "{what}");
+        assert_eq!(super::worker(&worker, time, 0).drain, expected, "{case}");
     }
 
     #[test]
-    fn what_a_worker_does_not_say_is_unknown() {
+    fn unreported_worker_fields_are_unknown() {
         let silent = Worker {
             pod: Some(String::new()),
             ..Worker::default()
         };
         let silent = super::worker(&silent, 60_000, 0);
         assert_eq!((silent.report, silent.pod), (WorkerReport::default(), None));
-        let deaf = Worker {
+        let stalled = Worker {
             since: Some(1_000),
             claim_at: Some(2_000),
             ..worker(State::Idle, 0, Some(3.6))
         };
         let WorkerReport {
-            activity: doing,
-            since_millis: lasts,
+            activity,
+            since_millis,
             cpu,
             tasks,
-        } = super::worker(&deaf, 60_000, 0).report;
+        } = super::worker(&stalled, 60_000, 0).report;
         assert_eq!(
-            (doing, lasts, cpu, tasks),
+            (activity, since_millis, cpu, tasks),
             (Activity::Stalled, Some(59_000), Some(4), 0)
         );
     }
 
     #[test]
     fn draining_workers_are_in_flight_but_not_live() {
-        let seen = queue_metrics(&Snapshot {
+        let metrics = queue_metrics(&Snapshot {
             claimed: 2,
             workers: vec![
                 worker(State::Busy, 1, Some(90.0)),
@@ -186,18 +188,18 @@ mod tests {
             ..Snapshot::default()
         });
         assert_eq!(
-            (seen.in_flight, seen.live, seen.busy),
+            (metrics.in_flight, metrics.live, metrics.busy),
             (Metric::Known(2), Metric::Known(2), Metric::Known(1))
         );
         assert_eq!(
-            seen.cpu_sum,
+            metrics.cpu_sum,
             Metric::Known(180),
-            "the one that tells stands for both"
+            "the mean of the worker that reports it applies to both"
         );
     }
 
     #[test]
-    fn a_counter_that_is_not_there_is_not_zero() {
+    fn absent_counter_is_not_zero() {
         assert_eq!(
             queue_metrics(&Snapshot::default()).processed,
             Metric::Unsupported

@@ -1,4 +1,4 @@
-//! What the keys of each queue system mean: the commands that read a queue, and what their replies say. No IO.
+//! The queue systems: the Redis commands that read a queue of each, and the parsing of their replies. No IO.
 
 mod convert;
 mod queue;

@@ -1,4 +1,4 @@
-//! One queue: the command that looks at it and what the answer means, per queue system. Parsing does no IO.
+//! One queue: the command that reads it and the parsing of the reply, for each queue system.
 
 use crate::{QueueSystem, convert};
 use decide::victims::Worker;
@@ -12,9 +12,9 @@ use redis::{Cmd, Value};
 pub struct Queue {
     system: QueueSystem,
     keys: Keys,
-    /// The key whose change means that work arrived or went.
+    /// The key that changes when tasks arrive or are claimed.
     wake_key: String,
-    /// The look, made once.
+    /// The command that reads the queue, built once.
     read: Cmd,
 }
 
@@ -32,7 +32,7 @@ impl Queue {
             QueueSystem::WorkerPool => keys.ready(),
             QueueSystem::List => name.to_owned(),
         };
-        let look = match system {
+        let read = match system {
             QueueSystem::WorkerPool => snapshot::command(&keys),
             QueueSystem::List => redis::cmd("LLEN").arg(&wake_key).take(),
         };
@@ -40,15 +40,16 @@ impl Queue {
             system,
             keys,
             wake_key,
-            read: look,
+            read,
         }
     }
 
+    /// The key whose change wakes the operator.
     pub fn wake_key(&self) -> &str {
         &self.wake_key
     }
 
-    /// The look; `in_full` for a server that does not know our script yet.
+    /// The command that reads the queue; `in_full` includes the script, for a server that does not have it cached.
     pub fn command(&self, in_full: bool) -> Cmd {
         if in_full && self.has_script() {
             snapshot::command_in_full(&self.keys)
@@ -57,29 +58,30 @@ impl Queue {
         }
     }
 
+    /// Whether the queue is read by a script.
     pub fn has_script(&self) -> bool {
         self.system == QueueSystem::WorkerPool
     }
 
-    /// Tells the worker `id` to take no more, or to go on.
+    /// Asks the worker `id` to stop claiming tasks, or withdraws that request.
     pub fn request_drain(&self, id: &str, drain: bool) -> ScriptCall<bool> {
         request_drain(&self.keys, id, drain)
     }
 
-    /// Finds the dead workers, unless another has just looked for them.
+    /// Finds the dead workers, unless they have just been looked up.
     pub fn find_dead(&self) -> ScriptCall<Vec<String>> {
         dead(&self.keys, REAP)
     }
 
-    /// Makes ready again a part of what the dead worker `id` holds.
+    /// Returns a batch of the tasks of the dead worker `id` to the queue.
     pub fn reap(&self, id: &str) -> ScriptCall<Reaped> {
         reap(&self.keys, id)
     }
 
-    /// What the answer tells, with workers as those of queue number `index`; or one sentence that says why it tells nothing.
-    pub fn parse(&self, answer: Value, index: usize) -> Result<Reading, String> {
+    /// Parses the reply to [`Self::command`]; `index` is the queue's position in its pool. The error is a message.
+    pub fn parse(&self, reply: Value, index: usize) -> Result<Reading, String> {
         match self.system {
-            QueueSystem::WorkerPool => snapshot::parse(answer).map(|snapshot| Reading {
+            QueueSystem::WorkerPool => snapshot::parse(reply).map(|snapshot| Reading {
                 metrics: convert::queue_metrics(&snapshot),
                 dead: snapshot.dead > 0,
                 workers: snapshot
@@ -88,34 +90,32 @@ impl Queue {
                     .map(|worker| convert::worker(worker, snapshot.time, index))
                     .collect(),
             }),
-            QueueSystem::List => match answer {
-                Value::Int(length) => {
-                    let seen = QueueMetrics {
+            QueueSystem::List => match reply {
+                Value::Int(length) => Ok(Reading {
+                    metrics: QueueMetrics {
                         ready: Metric::Known(length),
                         ..QueueMetrics::UNSUPPORTED
-                    };
-                    Ok(Reading {
-                        metrics: seen,
-                        workers: Vec::new(),
-                        dead: false,
-                    })
-                }
+                    },
+                    workers: Vec::new(),
+                    dead: false,
+                }),
                 Value::ServerError(error) => {
-                    Err(format!("the key {} cannot be read: {error}", self.wake_key))
+                    Err(format!("cannot read the key {}: {error}", self.wake_key))
                 }
-                _ => Err(format!("LLEN {} answered no number", self.wake_key)),
+                _ => Err(format!("LLEN {} did not return a number", self.wake_key)),
             },
         }
     }
 }
 
-/// What one look at a queue found.
+/// The result of one read of a queue.
 #[derive(Debug)]
 pub struct Reading {
+    /// The metrics of the queue.
     pub metrics: QueueMetrics,
-    /// The workers that it names.
+    /// The workers in its registry.
     pub workers: Vec<Worker>,
-    /// Whether there are dead ones whom nobody has rescued yet.
+    /// Whether dead workers still hold tasks or are still registered.
     pub dead: bool,
 }
 
@@ -124,16 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_tells_its_length_alone_and_garbage_is_no_length() {
+    fn list_reports_only_its_length() {
         let list = Queue::new("jobs", QueueSystem::List);
         let Reading {
-            metrics: seen,
-            workers,
-            ..
+            metrics, workers, ..
         } = list.parse(Value::Int(7), 0).expect("a length");
         assert_eq!(workers, []);
         assert_eq!(
-            (seen.ready, seen.busy),
+            (metrics.ready, metrics.busy),
             (Metric::Known(7), Metric::Unsupported)
         );
         assert!(

@@ -1,14 +1,14 @@
-//! The queue systems there are.
+//! The supported queue systems.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A queue system and with it the keys and facts of its queues.
+/// A queue system. It determines the keys and the metrics of its queues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum QueueSystem {
-    /// The reference protocol.
+    /// The reference protocol, which reports all metrics.
     #[default]
     WorkerPool,
-    /// A plain list.
+    /// Any Redis list, which reports only its length.
     List,
 }

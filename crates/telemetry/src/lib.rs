@@ -1,29 +1,29 @@
-//! Logs on standard error, as text or as JSON lines, and the one crypto provider of the process.
+//! Process set-up that all binaries share: logging on standard error, the TLS crypto provider and stop signals.
 
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Human-readable text.
     #[default]
     Text,
-    /// One JSON object a line, a field per fact.
+    /// One JSON object per line.
     Json,
 }
 
-/// Starts logging at `level` (the syntax of `RUST_LOG`, which wins where it is set) and installs ring as the
-/// provider of TLS: without it the first TLS connection panics.
+/// Starts logging at `level` (the syntax of `RUST_LOG`, which takes precedence if set) and installs ring as the TLS
+/// crypto provider; without one the first TLS connection panics.
 pub fn init(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    // Colours are for terminals: a log that is kept or searched has none.
+    // Colors only on a terminal, so that stored logs stay searchable.
     let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(ansi);
-    // A second call (in tests) finds both installed already, which is as good.
+    // A second call (in tests) fails because both are already installed, which is fine.
     let _ = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder
@@ -35,11 +35,11 @@ pub fn init(format: LogFormat, level: &str) {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// The variable with the path of a file that asks this program to end: what Windows has in place of a SIGTERM reaches
-/// nobody without a window or a console in common.
+/// The environment variable with the path of a file whose creation asks this program to stop. For Windows, where a
+/// process without a shared window or console cannot be sent a signal.
 pub const END_FILE: &str = "WORKERPOOL_END_FILE";
 
-/// Cancels `stop` on SIGTERM or Ctrl-C, so that what runs can end cleanly.
+/// Cancels `stop` on SIGTERM or Ctrl-C, so that running work can end cleanly.
 pub async fn stop_on_signal(stop: tokio_util::sync::CancellationToken) {
     #[cfg(unix)]
     {
@@ -55,14 +55,14 @@ pub async fn stop_on_signal(stop: tokio_util::sync::CancellationToken) {
     #[cfg(not(unix))]
     tokio::select! {
         Ok(()) = tokio::signal::ctrl_c() => {}
-        () = asked() => {}
+        () = end_file_created() => {}
     }
     stop.cancel();
 }
 
-/// Until somebody makes the file of [`END_FILE`].
+/// Waits until the file of [`END_FILE`] exists.
 #[cfg(not(unix))]
-async fn asked() {
+async fn end_file_created() {
     let Some(file) = std::env::var_os(END_FILE) else {
         return std::future::pending().await;
     };

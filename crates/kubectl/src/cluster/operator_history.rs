@@ -5,7 +5,7 @@ use super::facts::QueueSummary;
 use crate::cluster::Cluster;
 use crate::commands::dashboard;
 use anyhow::{Context, bail};
-use api::{Key, MetricStatus, MetricsStatus, timestamp};
+use api::{Key, MetricStatus, MetricsStatus, TimeMetricStatus, timestamp};
 use decide::{ReasonCode, Time};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -157,8 +157,8 @@ impl HistoryPoint {
                 value: facts.cpu.map(|cpu| cpu as i64),
                 unavailable: None,
             },
-            oldest_task_time: MetricStatus {
-                value: age.map(|age| self.at.as_millisecond() - age),
+            oldest_task_time: TimeMetricStatus {
+                value: age.map(|age| timestamp(Time(self.at.as_millisecond() - age))),
                 unavailable: None,
             },
             ..MetricsStatus::default()
@@ -193,7 +193,10 @@ mod tests {
             (seen.desired, seen.idle, seen.reason),
             (Some(5), true, Some(ReasonCode::QueueTooLong))
         );
-        assert_eq!(seen.metrics().oldest_task_time.value, Some(-7_000));
+        assert_eq!(
+            seen.metrics().oldest_task_time.value,
+            Some(timestamp(Time(-7_000)))
+        );
         let blind = look((0, 9_000), &row(None), false);
         assert_eq!(
             (blind.facts.clone(), blind.reason),

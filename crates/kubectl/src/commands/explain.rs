@@ -188,8 +188,8 @@ pub fn metrics_line(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> Stri
             let takes = short(millis);
             tr!(lang, "a task takes {takes}", "una tarea tarda {takes}")
         }),
-        known(&metrics.oldest_task_time, &|at| {
-            let waited = minutes(Millis(time(now).0 - at));
+        metrics.oldest_task_time.value.map(|at| {
+            let waited = minutes(time(now) - time(at));
             tr!(
                 lang,
                 "the oldest has waited {waited}",

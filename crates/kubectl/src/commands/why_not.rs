@@ -37,7 +37,7 @@ pub async fn run(
     let mut wishes = ScheduledSpec::new(&pool)?;
     // Where the operator chooses who goes, no busy worker holds the number up.
     let order = pool.spec.scale_target_ref.order();
-    wishes.drains(
+    wishes.set_drains(
         VictimOrder::if_selectable(order, all_name_their_pod(&facts.workers_of_pods())).is_some(),
     );
     let memory = pool

@@ -69,7 +69,7 @@ impl Row {
             .oldest_task_time
             .value
             .zip(metrics.at)
-            .map(|(oldest, at)| (time(at).0 - oldest) / 1000);
+            .map(|(oldest, at)| (time(at).0 - time(oldest).0) / 1000);
         let nobody = metrics.ready.value.is_some_and(|ready| ready > 0)
             && metrics.live.value == Some(0)
             && oldest.is_some_and(|oldest| oldest > ALONE);

@@ -1,6 +1,6 @@
 -- KEYS: claimed, worker, stats, attempts, result, unread, ready.
--- ARGV: element, task, result, how long it is kept, milliseconds of work; and to take the next task at once, how many
--- others the caller knows it holds. Returns {done or late, 0}; where asked {that, what take returns}.
+-- ARGV: element, task id, result, milliseconds to keep it, milliseconds of work; to also take the next task, the number of
+-- other tasks that the caller knows it holds. Returns {done or late, 0}, or with the last argument {that, the reply of take}.
 local word = 'late'
 if release(KEYS[1], ARGV[1]) then
   word = 'done'

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Shared by all scripts of workers, and first in each: a Redis that is full refuses producers, not those who empty it.
+-- The start of every worker script. allow-oom: a full Redis refuses producers, but not the workers that empty it.
 local clock
 local function now()
   if not clock then
@@ -9,7 +9,7 @@ local function now()
   return clock
 end
 
--- Sets the state that follows from the worker's own claims, and since when; false where it has no lease.
+-- Updates the worker's state from its claims, and the time of the change; false if it has no lease.
 local function settle(worker, claimed)
   local was = redis.call('HMGET', worker, 'state', 'drain')
   if not was[1] then return false end
@@ -20,12 +20,12 @@ local function settle(worker, claimed)
   return true
 end
 
--- Takes the element out of the worker's claims; false where it is not there, or a fence is.
+-- Removes the element from the worker's claims; false if it is not there, or if there is a fence.
 local function release(claimed, element)
   return redis.pcall('LREM', claimed, 1, element) == 1
 end
 
--- Stores a result for so many milliseconds, 0: not at all, and counts it in the minute it ends in.
+-- Stores a result for `time` milliseconds (0: not at all) and counts it in the minute in which it expires.
 local function keep(result, unread, text, time)
   if time == '0' then return end
   redis.call('SET', result, text, 'PX', time)

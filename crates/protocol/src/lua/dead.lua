@@ -1,6 +1,6 @@
--- KEYS: workers, reaper, prefix of the hash. ARGV: time until the next look, 0: out of turn; lease.
--- No time to live is ever longer than it was set: that is the server's clock having gone back, or a hash that
--- somebody wrote to after its end. Both would let the dead live on.
+-- KEYS: workers, reaper, prefix of the hash. ARGV: minimum milliseconds between two lookups, 0: no limit; lease.
+-- A TTL that is longer than the lease means that the server's clock went back, or that a hash was written to after it
+-- expired. Either would keep a dead worker registered, so the TTL is reset.
 if ARGV[1] ~= '0' and not redis.call('SET', KEYS[2], 1, 'NX', 'PX', ARGV[1]) then
   if redis.call('PTTL', KEYS[2]) <= tonumber(ARGV[1]) then return {} end
   redis.call('SET', KEYS[2], 1, 'PX', ARGV[1])

@@ -1,4 +1,4 @@
--- KEYS: workers, worker, claimed. ARGV: id, time the fence stands.
+-- KEYS: workers, worker, claimed. ARGV: id, milliseconds to keep the fence. Returns how many tasks the worker still holds.
 if redis.call('TYPE', KEYS[3]).ok == 'list' then return redis.call('LLEN', KEYS[3]) end
 redis.call('SREM', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])

@@ -1,6 +1,6 @@
--- Shared by the scripts that count a bad attempt.
+-- Shared by the scripts that count a failed attempt.
 local function task_of(element)
-  -- A large element is not parsed: that would hold up Redis. It must begin with its id, and end like an object.
+  -- A large element is not parsed, because that would block Redis. It must begin with its id and end like an object.
   if #element > 65536 then
     local id = string.match(element, '^%s*{%s*"id"%s*:%s*"([^"\\]*)"')
     if id and string.match(element, '}%s*$') then return id, true end
@@ -11,7 +11,8 @@ local function task_of(element)
   return redis.sha1hex(element), false -- not a task: counted under its hash
 end
 
--- Counts one bad attempt. True: that was the last, and the element (which the caller removes) is on the failed list.
+-- Counts a failed attempt. True if it was the last: then the element is on the failed list, and the caller removes it from
+-- the claims.
 local function count_failure(element, attempts, stats, failed, results, unread, why, max, time)
   local id, readable = task_of(element)
   local n = redis.call('HINCRBY', attempts, id, 1)

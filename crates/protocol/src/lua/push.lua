@@ -1,5 +1,5 @@
--- KEYS: ready, stats, unread, pressure. ARGV: most unread results, most of maxmemory in percent, elements.
--- Returns 1 when all are pushed, or a sentence when none is: the queue's results or Redis's memory are full.
+-- KEYS: ready, stats, unread, pressure. ARGV: maximum uncollected results, maximum percent of maxmemory, elements.
+-- Returns 1 if all are pushed, or a message if none is: there are too many results, or too little memory.
 local function pressure()
   local t = redis.call('TIME')
   local unread, minute = 0, math.floor(t[1] / 60)
@@ -23,7 +23,7 @@ local function pressure()
   return ''
 end
 
-local full = redis.call('GET', KEYS[4]) -- asked anew each second
+local full = redis.call('GET', KEYS[4]) -- computed again each second
 if not full then
   full = pressure()
   redis.pcall('SET', KEYS[4], full, 'PX', 1000)
@@ -31,7 +31,7 @@ end
 if full ~= '' then return full end
 for i = 3, #ARGV do
   local pushed = redis.pcall('LPUSH', KEYS[1], ARGV[i])
-  if type(pushed) == 'table' then return pushed.err end -- full to the brim, or no list: so says the first, or none
+  if type(pushed) == 'table' then return pushed.err end -- no memory, or not a list: the first push fails, or none does
 end
 redis.call('HINCRBY', KEYS[2], 'arrived', #ARGV - 2)
 return 1

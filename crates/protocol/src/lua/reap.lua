@@ -1,11 +1,11 @@
 -- KEYS: workers, worker, claimed, ready, attempts, stats, failed, prefix of results, unread.
--- ARGV: id, most elements, most attempts, how long an error is kept, time the fence stands.
+-- ARGV: id, maximum elements, maximum attempts, milliseconds to keep an error, milliseconds to keep the fence.
 -- Returns rescued, failed, left.
 if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then return {0, 0, 0} end
 local rescued, failed, left = 0, 0, 0
 if redis.call('TYPE', KEYS[3]).ok == 'list' then
   for _ = 1, tonumber(ARGV[2]) do
-    local element = redis.call('LINDEX', KEYS[3], 0) -- the newest claim first: the oldest ends up next out
+    local element = redis.call('LINDEX', KEYS[3], 0) -- the newest claim first, so that the oldest ends up at the head
     if not element then break end
     local why = 'its worker died: ' .. ARGV[1]
     if count_failure(element, KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], why, ARGV[3], ARGV[4]) then
@@ -20,6 +20,6 @@ if redis.call('TYPE', KEYS[3]).ok == 'list' then
 end
 if left == 0 then
   redis.call('SREM', KEYS[1], ARGV[1])
-  redis.call('SET', KEYS[3], 'gone', 'PX', ARGV[5]) -- the fence: a late BLMOVE into it moves nothing
+  redis.call('SET', KEYS[3], 'gone', 'PX', ARGV[5]) -- the fence: a late BLMOVE into this key moves nothing
 end
 return {rescued, failed, left}

@@ -1,6 +1,7 @@
 -- KEYS: generation, workers, prefix of the hash, prefix of the claimed list. ARGV: name, lease, pod, host, version.
+-- Returns the id.
 local id, worker
-repeat -- past ids that are taken, should the counter have been lost
+repeat -- skip ids that are in use, in case the counter was lost
   id = ARGV[1] .. '.' .. redis.call('INCR', KEYS[1])
   worker = KEYS[3] .. id
 until redis.call('EXISTS', worker, KEYS[4] .. id) == 0

@@ -1,6 +1,6 @@
--- KEYS: ready, workers, stats, failed, prefix of the hash, prefix of the claimed list. ARGV: most workers.
+-- KEYS: ready, workers, stats, failed, prefix of the hash, prefix of the claimed list. ARGV: maximum workers.
 -- Reads only. Returns {1, time, ready, oldest, claimed, failed, {counters}, dead, dead_claimed, {{worker}, ...}},
--- or {0, sentence} where a key is not what it should be.
+-- or {0, message} if a key has the wrong type or the set of workers is too large.
 local function look()
   local function read(command, key, ...)
     local answer = redis.pcall(command, key, ...)
@@ -10,7 +10,7 @@ local function look()
     return answer
   end
 
-  -- The next task out is read without its body: `at` before it, or after it with nothing nested behind.
+  -- The next task is read without its body: `at` is before the body, or after it with nothing nested behind.
   local next_out, oldest = read('LINDEX', KEYS[1], -1), false
   if next_out then
     local head = string.sub(next_out, 1, 512)

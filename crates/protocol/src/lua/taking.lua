@@ -3,7 +3,7 @@ local function take_next(worker, claimed, ready, known)
   local was = redis.call('HMGET', worker, 'state', 'drain')
   if not was[1] then return 0, 0, 0, false end
   local held, element = redis.call('LLEN', claimed), false
-  -- Who holds more than it knows of must find out first what that is.
+  -- A worker that holds more tasks than it knows of must first read its claims.
   if not was[2] and held <= tonumber(known) then element = redis.pcall('LMOVE', ready, claimed, 'RIGHT', 'LEFT') end
   if type(element) ~= 'string' then
     redis.call('HSET', worker, 'claim_at', now())

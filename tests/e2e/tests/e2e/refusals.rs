@@ -18,7 +18,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "thresholds that overlap",
         r#"{"scaleUp": {"queueLength": 2}, "scaleDown": {"queueLength": 5}}"#,
-        "scaleUp.queueLength 2 must be greater than scaleDown.queueLength 5, or it would go up and down at once. The class uses 8 and 2.",
+        "scaleUp.queueLength 2 must be greater than scaleDown.queueLength 5, otherwise the pool would flap. Defaults: 8 and 2.",
     ),
     (
         "a threshold that overlaps the default",
@@ -53,12 +53,12 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "utilization of a list",
         r#"{"queues": [{"name": "jobs", "system": "List"}], "scaleUp": {"utilizationPercent": 80}}"#,
-        "a List tells its length alone: use queueLength",
+        "a List reports only its length: use queueLength",
     ),
     (
         "idle share of a list",
         r#"{"queues": [{"name": "jobs", "system": "List"}], "scaleDown": {"utilizationPercent": 30}}"#,
-        "scaleDown.utilizationPercent needs workers that say what they do",
+        "scaleDown.utilizationPercent needs workers that report their state",
     ),
     (
         "a fallback without a number",

@@ -1,0 +1,146 @@
+//! The admission rules: CEL expressions that the API server evaluates for every `WorkerPool`, with their messages. A
+//! message names the field, says what is wrong and what to write instead.
+
+use kube::core::{Message, Rule};
+
+/// One `x-kubernetes-validations` entry.
+#[derive(Clone, Copy)]
+pub(super) struct AdmissionRule {
+    expression: &'static str,
+    message: &'static str,
+    /// Whether `message` is a CEL expression, which can include the values of the object.
+    computed: bool,
+}
+
+impl AdmissionRule {
+    const fn new(expression: &'static str, message: &'static str) -> Self {
+        Self {
+            expression,
+            message,
+            computed: false,
+        }
+    }
+
+    const fn computed(expression: &'static str, message: &'static str) -> Self {
+        Self {
+            expression,
+            message,
+            computed: true,
+        }
+    }
+}
+
+impl From<AdmissionRule> for Rule {
+    fn from(rule: AdmissionRule) -> Self {
+        let text = rule.message.trim_end().to_owned();
+        Rule::new(rule.expression.trim_end()).message(if rule.computed {
+            Message::Expression(text)
+        } else {
+            Message::Message(text)
+        })
+    }
+}
+
+// The pool.
+
+pub(super) const MIN_AT_MOST_MAX: AdmissionRule = AdmissionRule::computed(
+    "self.minReplicas <= self.maxReplicas",
+    "'minReplicas %d is above maxReplicas %d: lower minReplicas or raise maxReplicas'.format([self.minReplicas, self.maxReplicas])",
+);
+
+pub(super) const PIN_AT_MOST_MAX: AdmissionRule = AdmissionRule::computed(
+    "!has(self.replicas) || self.replicas <= self.maxReplicas",
+    "'replicas %d is above maxReplicas %d: pin at most %d, or raise maxReplicas'.format([self.replicas, self.maxReplicas, self.maxReplicas])",
+);
+
+pub(super) const SCHEDULES_AT_MOST_MAX: AdmissionRule = AdmissionRule::computed(
+    "!has(self.schedules) || self.schedules.all(s, s.minReplicas <= self.maxReplicas)",
+    "'a schedule has minReplicas above maxReplicas %d: lower it, or raise maxReplicas'.format([self.maxReplicas])",
+);
+
+/// An absent threshold cannot conflict; an absent block without a target has the defaults.
+pub(super) const QUEUE_LENGTH_GAP: AdmissionRule = AdmissionRule::computed(
+    include_str!("queue_length_gap.cel"),
+    include_str!("queue_length_gap.message.cel"),
+);
+
+/// The same for the share of busy workers.
+pub(super) const UTILIZATION_GAP: AdmissionRule = AdmissionRule::computed(
+    include_str!("utilization_gap.cel"),
+    include_str!("utilization_gap.message.cel"),
+);
+
+pub(super) const SCALE_UP_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
+    "!has(self.scaleUp) || !(has(self.scaleUp.utilizationPercent) || has(self.scaleUp.cpuPercent)) || self.queues.exists(q, q.system != 'List')",
+    "scaleUp.utilizationPercent and cpuPercent need workers that report their state, but a List reports only its length: use queueLength, or a queue of system WorkerPool",
+);
+
+pub(super) const SCALE_DOWN_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
+    "!has(self.scaleDown) || !has(self.scaleDown.utilizationPercent) || self.queues.exists(q, q.system != 'List')",
+    "scaleDown.utilizationPercent needs workers that report their state, but a List reports only its length: use queueLength, or a queue of system WorkerPool",
+);
+
+pub(super) const TARGET_NEEDS_TIMES: AdmissionRule = AdmissionRule::new(
+    "!has(self.target) || !(has(self.target.drainWithin) || has(self.target.maxWait)) || self.queues.exists(q, q.system != 'List')",
+    "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, but a List reports only its length: use target.tasksPerWorker",
+);
+
+pub(super) const INTERVAL_MINIMUM: AdmissionRule = AdmissionRule::new(
+    "!self.matches('^0*[0-9]?[0-9]ms$') && !self.matches('^0+(s|m|h)$')",
+    "interval must be at least 100ms, such as 2s: the operator reacts to new tasks at once, whatever the interval",
+);
+
+// Its parts.
+
+pub(super) const ONE_REDIS_ADDRESS: AdmissionRule = AdmissionRule::new(
+    "has(self.address) != has(self.addressFrom)",
+    "redis needs exactly one of address (redis://host:6379/0) and addressFrom.secretKeyRef: keep one and remove the other",
+);
+
+pub(super) const LIST_QUEUE_RULES: AdmissionRule = AdmissionRule::new(
+    include_str!("list_queue_rules.cel"),
+    "a List reports only its length: for rules of its own use queueLength and target.tasksPerWorker, or a queue of system WorkerPool",
+);
+
+pub(super) const SCALE_UP_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
+    "has(self.queueLength) || has(self.utilizationPercent) || has(self.cpuPercent)",
+    "scaleUp without a threshold would never add a worker: set queueLength, utilizationPercent or cpuPercent (defaults: 8, 80 and 75), or omit scaleUp to get all three",
+);
+
+pub(super) const SCALE_DOWN_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
+    "has(self.queueLength) || has(self.utilizationPercent)",
+    "scaleDown without a condition would remove workers at any time: set queueLength or utilizationPercent (defaults: 2 and 30), or omit scaleDown to get both",
+);
+
+pub(super) const FALLBACK_NEEDS_REPLICAS: AdmissionRule = AdmissionRule::new(
+    "self.action != 'Fallback' || has(self.replicas)",
+    "onUnknown.action Fallback needs onUnknown.replicas: the minimum number of workers while metrics are unavailable",
+);
+
+pub(super) const DRAIN_TIMEOUT_NOT_ZERO: AdmissionRule = AdmissionRule::new(
+    "!self.matches('^(0+(ms|s|m|h))+$')",
+    "drain.timeout must not be 0, otherwise no busy worker could finish its task: use about the duration of a task, such as 30s",
+);
+
+pub(super) const TARGET_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
+    "has(self.tasksPerWorker) || has(self.drainWithin) || has(self.maxWait)",
+    "target is empty: set tasksPerWorker (such as 5), drainWithin (such as 30s) or maxWait (such as 10s), or omit target",
+);
+
+const AT_LEAST_ONE_SECOND: &str =
+    "!self.matches('^([0-9]+ms)+$') && !self.matches('^(0+(ms|s|m|h))+$')";
+
+pub(super) const DRAIN_WITHIN_MINIMUM: AdmissionRule = AdmissionRule::new(
+    AT_LEAST_ONE_SECOND,
+    "target.drainWithin must be at least 1s, such as 30s: a worker needs time to start",
+);
+
+pub(super) const MAX_WAIT_MINIMUM: AdmissionRule = AdmissionRule::new(
+    AT_LEAST_ONE_SECOND,
+    "target.maxWait must be at least 1s, such as 10s: a worker needs time to start",
+);
+
+pub(super) const CRON_HAS_FIVE_FIELDS: AdmissionRule = AdmissionRule::new(
+    "self.matches('^ *[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ +[^ ]+ *$')",
+    "a schedule's cron has five fields (minute, hour, day of month, month, day of week), such as '50 8 * * 5' for Fridays at 8:50",
+);

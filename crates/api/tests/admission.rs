@@ -1,0 +1,116 @@
+//! The admission rules reject an invalid spec with a message that says what to write instead, and accept a valid one.
+
+#![allow(
+    clippy::expect_used,
+    reason = "a test ends where its precondition fails"
+)]
+
+use api::crd;
+use kube::core::cel::Validator;
+use serde_json::{Value, json};
+
+/// The messages of the rules that `patch`, merged into a valid spec, violates.
+fn violations(patch: Value) -> Vec<String> {
+    let mut object = json!({"spec": {
+        "scaleTargetRef": {"name": "filter-worker"},
+        "minReplicas": 1,
+        "maxReplicas": 10,
+        "interval": "2s",
+        "redis": {"address": "redis://redis:6379/0"},
+        "queues": [{"name": "tasks", "system": "WorkerPool"}],
+        "onUnknown": {"action": "Hold"},
+        "drain": {"timeout": "30s"},
+    }});
+    let Value::Object(fields) = patch else {
+        panic!("a patch is an object");
+    };
+    for (field, value) in fields {
+        object["spec"][field] = value;
+    }
+    let schema = serde_json::to_value(crd()).expect("the CRD serializes")
+        ["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        .take();
+    let errors = Validator::new()
+        .validate(&schema, &object, None)
+        .err()
+        .map_or_else(Vec::new, |errors| errors.into_vec());
+    errors.into_iter().map(|error| error.message).collect()
+}
+
+#[rstest::rstest]
+#[case(json!({}))]
+#[case(json!({"replicas": 10, "target": {"tasksPerWorker": 5}}))]
+#[case(json!({"scaleUp": {"queueLength": 20}, "scaleDown": {"utilizationPercent": 10}}))]
+#[case(json!({"target": {"maxWait": "10s"}, "scaleDown": {"queueLength": 20}}))]
+#[case(json!({"queues": [{"name": "a", "system": "List", "scaleUp": {"queueLength": 9}}]}))]
+#[case(json!({"schedules": [{"name": "a", "cron": "50 8 * * 5", "minReplicas": 10}]}))]
+fn valid_specs_are_accepted(#[case] patch: Value) {
+    assert_eq!(violations(patch), [] as [&str; 0]);
+}
+
+#[rstest::rstest]
+#[case(
+    json!({"minReplicas": 11}),
+    "minReplicas 11 is above maxReplicas 10: lower minReplicas or raise maxReplicas"
+)]
+#[case(
+    json!({"replicas": 11}),
+    "replicas 11 is above maxReplicas 10: pin at most 10, or raise maxReplicas"
+)]
+#[case(
+    json!({"scaleUp": {"queueLength": 2}, "scaleDown": {"queueLength": 5}}),
+    "scaleUp.queueLength 2 must be greater than scaleDown.queueLength 5, otherwise the pool would flap. Defaults: 8 and 2."
+)]
+#[case(
+    json!({"scaleDown": {"queueLength": 20}}),
+    "scaleUp.queueLength 8 must be greater than scaleDown.queueLength 20, otherwise the pool would flap. Defaults: 8 and 2."
+)]
+#[case(
+    json!({"scaleUp": {"utilizationPercent": 30}, "scaleDown": {"utilizationPercent": 30}}),
+    "scaleUp.utilizationPercent 30 must be greater than scaleDown.utilizationPercent 30, otherwise the pool would flap. Defaults: 80 and 30."
+)]
+#[case(
+    json!({"schedules": [{"name": "a", "cron": "50 8 * * 5", "minReplicas": 11}]}),
+    "a schedule has minReplicas above maxReplicas 10: lower it, or raise maxReplicas"
+)]
+#[case(json!({"interval": "99ms"}), "interval must be at least 100ms")]
+#[case(json!({"redis": {}}), "redis needs exactly one of address")]
+#[case(json!({"scaleUp": {"step": 3}}), "scaleUp without a threshold")]
+#[case(json!({"scaleDown": {"step": 3}}), "scaleDown without a condition")]
+#[case(json!({"target": {}}), "target is empty")]
+#[case(json!({"target": {"maxWait": "999ms"}}), "target.maxWait must be at least 1s")]
+#[case(json!({"target": {"drainWithin": "0s"}}), "target.drainWithin must be at least 1s")]
+#[case(json!({"drain": {"timeout": "0m"}}), "drain.timeout must not be 0")]
+#[case(json!({"onUnknown": {"action": "Fallback"}}), "onUnknown.action Fallback needs")]
+#[case(
+    json!({"schedules": [{"name": "a", "cron": "50 8 * *", "minReplicas": 5}]}),
+    "a schedule's cron has five fields"
+)]
+fn invalid_specs_are_rejected_with_advice(#[case] patch: Value, #[case] message: &str) {
+    assert_one(&violations(patch), message);
+}
+
+#[rstest::rstest]
+#[case(json!({"scaleUp": {"cpuPercent": 80}}), "scaleUp.utilizationPercent and cpuPercent need workers")]
+#[case(json!({"scaleDown": {"utilizationPercent": 30}}), "scaleDown.utilizationPercent needs workers")]
+#[case(json!({"target": {"maxWait": "10s"}}), "target.drainWithin and maxWait need a queue")]
+fn lists_reject_rules_for_metrics_they_lack(#[case] rules: Value, #[case] message: &str) {
+    let mut pool = rules.clone();
+    pool["queues"] = json!([{"name": "jobs", "system": "List"}]);
+    assert_one(&violations(pool), message);
+    let mut queue = rules;
+    queue["name"] = json!("jobs");
+    queue["system"] = json!("List");
+    let queues = json!([{"name": "tasks", "system": "WorkerPool"}, queue]);
+    assert_one(
+        &violations(json!({"queues": queues})),
+        "a List reports only its length",
+    );
+}
+
+fn assert_one(violations: &[String], message: &str) {
+    let [violation] = violations else {
+        panic!("expected one violation, got {violations:?}");
+    };
+    assert!(violation.contains(message), "{violation}");
+}
