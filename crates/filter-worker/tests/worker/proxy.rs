@@ -94,8 +94,8 @@ struct ProxyState {
     pid: u32,
     armed: Option<(FaultPoint, Fault)>,
     armed_at: Option<Instant>,
-    /// The next reply triggers the fault.
-    awaiting_reply: bool,
+    /// The connection whose next reply triggers the fault, because the request of the point went over it.
+    awaiting_reply: Option<usize>,
     injected: Option<(FaultPoint, Fault)>,
     paused: bool,
     /// The number of connections so far.
@@ -198,12 +198,10 @@ impl FaultProxy {
 }
 
 impl ProxyState {
-    /// Injects the armed fault.
-    fn inject(&mut self) {
-        self.awaiting_reply = false;
-        let Some((point, fault)) = self.armed.take() else {
-            return;
-        };
+    /// Injects the armed fault, and returns it.
+    fn inject(&mut self) -> Option<Fault> {
+        self.awaiting_reply = None;
+        let (point, fault) = self.armed.take()?;
         signal(
             self.pid,
             match fault {
@@ -213,25 +211,24 @@ impl ProxyState {
         );
         self.injected = Some((point, fault));
         self.paused = fault == Fault::Pause;
+        Some(fault)
     }
 
-    /// Injects the armed fault if `bytes` are at its point.
-    fn inject_at(&mut self, bytes: &[u8], is_request: bool) {
-        let Some((point, _)) = self.armed else {
-            return;
-        };
+    /// Injects the armed fault if `bytes` are at its point, and returns it.
+    fn inject_at(&mut self, connection: usize, bytes: &[u8], is_request: bool) -> Option<Fault> {
+        let (point, _) = self.armed?;
         if is_request && point.matches_request(bytes) {
-            if point.is_after_request() {
-                self.awaiting_reply = true;
-            } else {
-                self.inject();
+            if !point.is_after_request() {
+                return self.inject();
             }
+            self.awaiting_reply = Some(connection);
         } else if !is_request
-            && (self.awaiting_reply
+            && (self.awaiting_reply == Some(connection)
                 || point == FaultPoint::AfterClaim && contains(bytes, "{\"id\""))
         {
-            self.inject();
+            return self.inject();
         }
+        None
     }
 }
 
@@ -255,7 +252,8 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, server: TcpStream) {
     }
 }
 
-/// Forwards one direction until an end closes. Bytes at which the worker is paused wait until it resumes.
+/// Forwards one direction until an end closes. Bytes at which the worker is paused wait until it resumes; bytes at
+/// which it is killed are dropped.
 fn forward(
     shared: &Shared,
     connection: usize,
@@ -271,7 +269,9 @@ fn forward(
         }
         let bytes = &buffer[..n];
         let mut state = shared.state.lock().unwrap();
-        state.inject_at(bytes, is_request);
+        if state.inject_at(connection, bytes, is_request) == Some(Fault::Kill) {
+            return Ok(());
+        }
         while state.paused {
             state = shared.changed.wait(state).unwrap();
         }
