@@ -1,5 +1,10 @@
 //! Compares the filters with those of Pillow and `OpenCV`: the same image size, one thread, the median of some calls.
 //! Needs python3 with venv and pip; installs both libraries into a virtual environment below target.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints its measurements and panics on errors"
+)]
 
 use ::image::DynamicImage;
 use filter_worker::{filters, image};

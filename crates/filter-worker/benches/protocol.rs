@@ -1,5 +1,10 @@
 //! The cost of the protocol in Redis, compared with bare LPUSH + BLMOVE + LREM: tasks per second of the server's CPU
 //! time. The variants run in turns within one run. Needs redis-server.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints its measurements and panics on errors"
+)]
 
 use futures::FutureExt;
 use futures::future::BoxFuture;

@@ -46,7 +46,9 @@ fn build(directory: &Path) {
     if name(directory).as_deref() == Some("release") {
         command.arg("--release");
     }
-    let mut target = directory.parent().expect("a profile is in a target directory");
+    let mut target = directory
+        .parent()
+        .expect("a profile is in a target directory");
     if let Some(triple) = name(target).filter(|name| name.matches('-').count() >= 2) {
         command.args(["--target", &triple]);
         target = target.parent().expect("a triple is in a target directory");

@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// A shared connection to Redis that reconnects after each error.
 pub struct Connection {
     client: redis::Client,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    shared: Mutex<Option<MultiplexedConnection>>,
     state: ConnectionState,
 }
 
@@ -23,7 +23,7 @@ impl Connection {
     pub fn new(client: redis::Client) -> Self {
         Self {
             client,
-            connection: Mutex::default(),
+            shared: Mutex::default(),
             state: ConnectionState::new("calls"),
         }
     }
@@ -40,7 +40,7 @@ impl Connection {
 
     /// The shared connection; connects first if necessary.
     pub(crate) async fn shared(&self) -> RedisResult<MultiplexedConnection> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.shared.lock().await;
         if let Some(connection) = &*connection {
             return Ok(connection.clone());
         }
@@ -68,7 +68,7 @@ impl Connection {
 
     async fn on_reply<T>(&self, reply: RedisResult<T>) -> RedisResult<T> {
         if reply.is_err() {
-            self.connection.lock().await.take(); // after any error the next call uses a new connection
+            self.shared.lock().await.take(); // after any error the next call uses a new connection
         }
         self.state.update(reply.as_ref().err());
         reply
