@@ -8,7 +8,7 @@ LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).paren
 QUEUE, HOST = os.environ.get("QUEUE", "tasks"), socket.gethostname()
 NAME = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}")
 LEASE, RESULT, FENCE = 8_000, 3_600_000, 86_400_000  # milisegundos
-HOPELESS = (ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError)  # otro intento acabaría igual
+PERMANENT = (ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError)  # otro intento acabaría igual
 r = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=3)
 stop, me, doing = threading.Event(), "", ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
 
@@ -51,7 +51,7 @@ def next_task():
         else:
             return element
 
-def insist(call, *args, **whose):
+def retry_forever(call, *args, **whose):
     """Lo que termina una tarea se repite hasta que Redis conteste; dos veces no hace daño."""
     while True:
         try:
@@ -68,13 +68,13 @@ def work(element):
         doing = task["id"]
         result = {"id": task["id"], "worker": me, **process(task["body"], r.get)}
     except Exception as error:
-        insist(fail, element, f"{type(error).__name__}: {error}", 1 if isinstance(error, HOPELESS) else 5, RESULT)
+        retry_forever(fail, element, f"{type(error).__name__}: {error}", 1 if isinstance(error, PERMANENT) else 5, RESULT)
     else:
         took = result["millis"] = round((time.monotonic() - started) * 1000)
-        insist(ack, element, task["id"], json.dumps(result), task.get("keep", RESULT), took, task=task["id"])
+        retry_forever(ack, element, task["id"], json.dumps(result), task.get("keep", RESULT), took, task=task["id"])
 
 def keep_alive():
-    """En un hilo aparte, que ninguna tarea para: renueva nuestro arriendo y rescata lo que los muertos tenían."""
+    """En un hilo aparte, que ninguna tarea puede frenar: renueva nuestro arriendo y rescata lo que tenían los muertos."""
     cpu = spent = 0
     while not time.sleep(1):
         cpu += (100 * (time.process_time() - spent) / os.cpu_count() - cpu) / 15  # la media de unos 15 s
@@ -99,5 +99,5 @@ if __name__ == "__main__":
         except redis.RedisError:
             r.connection_pool.disconnect()
             stop.wait(1)
-    while me and insist(deregister, me, FENCE):
-        insist(hand_back, r.lindex(key("claimed:"), 0))
+    while me and retry_forever(deregister, me, FENCE):
+        retry_forever(hand_back, r.lindex(key("claimed:"), 0))

@@ -1,16 +1,22 @@
-//! The filters beside Pillow's and `OpenCV`'s, on the same picture in one run, each on one thread: the median of some
-//! calls. Needs python3 with venv and pip; both libraries come into an environment below target.
+//! Compares the filters with those of Pillow and `OpenCV`: the same image size, one thread, the median of some calls.
+//! Needs python3 with venv and pip; installs both libraries into a virtual environment below target.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints its measurements and panics on errors"
+)]
 
+use ::image::DynamicImage;
 use filter_worker::{filters, image};
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 const CALLS: usize = 15;
 const SIZE: (u32, u32) = (1_920, 1_080);
-const PYTHON: &str = r#"
+const SCRIPT: &str = r#"
 import json, os, random, statistics, sys, time
 sys.path.insert(0, "examples/python")
 import cv2, numpy
@@ -41,13 +47,47 @@ print(json.dumps({name: [median(FILTERS[name], image), median(opencv[name], arra
 "#;
 
 fn main() {
+    let python = install_python();
+    let image = image::synthetic(SIZE.0, SIZE.1, 1).unwrap();
+    let args = [CALLS.to_string(), SIZE.0.to_string(), SIZE.1.to_string()];
+    let output = run(Command::new(&python).args(["-c", SCRIPT]).args(args));
+    let python_times: HashMap<String, [f64; 2]> = serde_json::from_slice(&output).unwrap();
+    println!(
+        "{} x {} pixels, medians of {CALLS} calls in ms:",
+        SIZE.0, SIZE.1
+    );
+    for (name, filter) in filters::FILTERS {
+        let time = median_ms(filter, &image);
+        let [pillow, opencv] = python_times[name];
+        println!(
+            "{name:11} {time:7.2}   Pillow {pillow:7.2} ({:5.2} ×)   OpenCV {opencv:7.2} ({:5.2} ×)",
+            pillow / time,
+            opencv / time
+        );
+    }
+}
+
+fn median_ms(filter: filters::Filter, image: &DynamicImage) -> f64 {
+    let mut times: Vec<f64> = (0..CALLS)
+        .map(|_| {
+            let start = Instant::now();
+            black_box(filter(black_box(image)).unwrap());
+            start.elapsed().as_secs_f64() * 1_000.0
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[CALLS / 2]
+}
+
+/// The path of a Python interpreter with both libraries.
+fn install_python() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-bench");
     let python = home.join("bin/python");
     if !home.join("ready").exists() {
         run(Command::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(&home));
-        let wanted = [
+        let install = [
             "-m",
             "pip",
             "install",
@@ -56,42 +96,13 @@ fn main() {
             "-r",
             "examples/python/requirements.txt",
         ];
-        run(Command::new(&python).args(wanted));
+        run(Command::new(&python).args(install));
         std::fs::write(home.join("ready"), "").unwrap();
     }
-    let picture = image::synthetic(SIZE.0, SIZE.1, 1).unwrap();
-    let ours: Vec<(&str, f64)> = filters::FILTERS
-        .into_iter()
-        .map(|(name, filter)| {
-            let mut millis: Vec<f64> = (0..CALLS)
-                .map(|_| {
-                    let start = Instant::now();
-                    black_box(filter(black_box(&picture)).unwrap());
-                    start.elapsed().as_secs_f64() * 1_000.0
-                })
-                .collect();
-            millis.sort_by(f64::total_cmp);
-            (name, millis[CALLS / 2])
-        })
-        .collect();
-    let args = [CALLS.to_string(), SIZE.0.to_string(), SIZE.1.to_string()];
-    let theirs = run(Command::new(&python).args(["-c", PYTHON]).args(args));
-    let theirs: HashMap<String, [f64; 2]> = serde_json::from_slice(&theirs).unwrap();
-    println!(
-        "{} x {} pixels, medians of {CALLS} calls in ms:",
-        SIZE.0, SIZE.1
-    );
-    for (name, ours) in ours {
-        let [pillow, opencv] = theirs[name];
-        println!(
-            "{name:11} {ours:7.2}   Pillow {pillow:7.2} ({:5.2} ×)   OpenCV {opencv:7.2} ({:5.2} ×)",
-            pillow / ours,
-            opencv / ours
-        );
-    }
+    python
 }
 
-/// What it prints; ends the bench where it fails.
+/// Runs a command and returns its output; panics if it fails.
 fn run(command: &mut Command) -> Vec<u8> {
     let output = command.current_dir(testkit::root()).output().unwrap();
     assert!(

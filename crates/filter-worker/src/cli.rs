@@ -1,24 +1,23 @@
-//! The arguments of `workerpool-worker`, and what they start.
+//! The command line of `workerpool-worker`.
 
 use super::task::Filters;
 use super::{serve, submit};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
-use protocol::{Keys, Registration};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use telemetry::LogFormat;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
-use worker::{Settings, health};
+use worker::{Keys, Registration, Settings, check_health};
 
-/// Runs the tasks of a Redis queue, as `WorkerPool`'s reference worker
+/// Run image tasks from a Redis queue: the reference worker of `WorkerPool`
 #[derive(Debug, Parser)]
 #[command(name = "workerpool-worker", version)]
 struct Args {
-    /// The Redis with the queue: `redis://` or `rediss://`
+    /// URL of the Redis server with the queue: `redis://` or `rediss://`
     #[arg(
         long,
         env = "REDIS_URL",
@@ -27,25 +26,25 @@ struct Args {
         global = true
     )]
     redis: String,
-    /// The queue's name
+    /// Name of the queue
     #[arg(long, env = "QUEUE", default_value = "tasks", value_parser = NonEmptyStringValueParser::new(), global = true)]
     queue: String,
-    /// The worker's name; without it the pod's, or host and process
+    /// Name of the worker; default: the host name and the process id
     #[arg(long, env = "POD_NAME")]
     name: Option<String>,
-    /// Tasks to run at once
+    /// Maximum number of tasks to run at once
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     concurrency: u16,
-    /// How long running tasks may take to finish after SIGTERM; what has not is handed back
+    /// How long running tasks may take to finish after SIGTERM; the worker hands back the rest
     #[arg(long, default_value = "25s", value_parser = duration)]
     grace: Duration,
-    /// The look of log lines
+    /// Format of log lines
     #[arg(long, value_enum, default_value_t, global = true)]
     log_format: LogFormat,
-    /// What is logged, in the syntax of `RUST_LOG`
+    /// Log filter, in the syntax of `RUST_LOG`
     #[arg(long, env = "LOG", default_value = "info", global = true)]
     log: String,
-    /// Where the worker notes that it lives, and the probe looks
+    /// File that the worker writes at each heartbeat and that `health` reads
     #[arg(long, env = "WORKERPOOL_HEALTH_FILE", default_value_os_t = default_health_file(), global = true)]
     health_file: PathBuf,
     #[command(subcommand)]
@@ -54,11 +53,11 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Push image tasks; print their ids, or with --wait their results
+    /// Push image tasks and print their ids, or their results with --wait
     Submit(submit::Submit),
-    /// Serve the class's HTTP API: batches in, results and status out; GET /api/openapi.json describes it
+    /// Serve the HTTP API for batches of images; GET /api/openapi.json describes it
     Serve(serve::Serve),
-    /// Exit 0 if the worker beside this process is alive and takes work, whatever its load; else say why not
+    /// Liveness probe: exit 0 if the worker on this host is alive, else print the reason and exit 1
     Health,
 }
 
@@ -66,7 +65,7 @@ fn default_health_file() -> PathBuf {
     std::env::temp_dir().join("workerpool-worker.json")
 }
 
-/// Reads a duration like 25s, 1m30s or 500ms.
+/// Parses a duration like 25s, 1m30s or 500ms.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let parsed = text
         .parse::<jiff::SignedDuration>()
@@ -74,20 +73,19 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(parsed).map_err(|error| error.to_string())
 }
 
-/// The whole program: reads the arguments, runs what they ask for, says on standard error why it failed.
-#[must_use]
+/// Parses the arguments, runs the command, and logs the error if it fails.
 pub fn main() -> ExitCode {
     let args = Args::parse();
     telemetry::init(args.log_format, &args.log);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            error!(%error, "no runtime");
+            error!(%error, "cannot start the async runtime");
             return ExitCode::FAILURE;
         }
     };
     let outcome = runtime.block_on(run(args));
-    runtime.shutdown_background(); // a filter that still runs was handed back: nobody waits for it
+    runtime.shutdown_background(); // do not wait for a filter that still runs: its task was handed back
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -99,9 +97,9 @@ pub fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Command::Health) = args.command {
-        return health::check(&args.health_file).map_err(anyhow::Error::msg);
+        return check_health(&args.health_file).map_err(anyhow::Error::msg);
     }
-    let client = redis::Client::open(args.redis).context("--redis is no address of a Redis")?;
+    let client = redis::Client::open(args.redis).context("--redis is not a Redis URL")?;
     let keys = Keys::new(&args.queue);
     if let Some(Command::Submit(submit)) = args.command {
         return submit::run(&client, &keys, submit).await;

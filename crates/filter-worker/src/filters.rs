@@ -5,10 +5,10 @@ use image::{DynamicImage, GrayImage};
 use std::borrow::Cow;
 use worker::Failure;
 
-/// A filter takes an image and gives one.
+/// Turns one image into another.
 pub type Filter = fn(&DynamicImage) -> Result<DynamicImage, Failure>;
 
-/// All there are.
+/// All filters with their names.
 pub const FILTERS: [(&str, Filter); 10] = [
     ("resize", resize),
     ("blur", |image| Ok(image.blur(2.0))),
@@ -24,7 +24,7 @@ pub const FILTERS: [(&str, Filter); 10] = [
     ("thumbnail", |image| Ok(image.thumbnail(128, 128))),
 ];
 
-/// The filters of these names; fails, naming all there are, at the first that is none.
+/// Returns the filters with these names. Fails at the first unknown name, with a list of all filters.
 pub fn by_name(names: &[String]) -> Result<Vec<Filter>, Failure> {
     let find = |name: &String| {
         FILTERS
@@ -33,7 +33,7 @@ pub fn by_name(names: &[String]) -> Result<Vec<Filter>, Failure> {
             .map(|(_, filter)| *filter)
             .ok_or_else(|| {
                 let known = FILTERS.map(|(name, _)| name).join(", ");
-                Failure::hopeless(format!("there is no filter {name:?}; there are: {known}"))
+                Failure::permanent(format!("unknown filter {name:?}; available: {known}"))
             })
     };
     names.iter().map(find).collect()
@@ -46,16 +46,16 @@ fn resize(image: &DynamicImage) -> Result<DynamicImage, Failure> {
     let resized = Resizer::new().resize(image, &mut half, None);
     resized
         .map(|()| half)
-        .map_err(|error| Failure::hopeless(format!("cannot resize: {error}")))
+        .map_err(|error| Failure::permanent(format!("cannot resize: {error}")))
 }
 
-/// Each value of each channel changed alike.
+/// Applies `change` to each value of each channel.
 fn each_value(image: &DynamicImage, change: impl Fn(u8) -> u8) -> DynamicImage {
     let mut image = image.clone();
     let values: &mut [u8] = match &mut image {
         DynamicImage::ImageLuma8(gray) => gray,
         DynamicImage::ImageRgb8(rgb) => rgb,
-        _ => &mut [], // nobody here makes another
+        _ => &mut [], // this crate makes only these two kinds
     };
     for value in values {
         *value = change(*value);
@@ -63,16 +63,18 @@ fn each_value(image: &DynamicImage, change: impl Fn(u8) -> u8) -> DynamicImage {
     image
 }
 
-/// 1.44 times as far from the middle.
+/// Moves each value to 1.44 times its distance from the middle.
 fn contrast(image: &DynamicImage) -> DynamicImage {
     let table: [u8; 256] = std::array::from_fn(|value| {
-        let far = i32::try_from(value).unwrap_or_default() * 2 - 255;
-        (far * 144 / 200 + 128).clamp(0, 255).to_le_bytes()[0]
+        let doubled_distance = i32::try_from(value).unwrap_or_default() * 2 - 255;
+        (doubled_distance * 144 / 200 + 128)
+            .clamp(0, 255)
+            .to_le_bytes()[0]
     });
     each_value(image, |value| table[usize::from(value)])
 }
 
-/// The luminance of Rec. 709, in 1/65,536.
+/// The luminance of Rec. 709, with weights in 1/65,536.
 fn gray(image: &DynamicImage) -> GrayImage {
     if let DynamicImage::ImageLuma8(gray) = image {
         return gray.clone();
@@ -88,16 +90,16 @@ fn gray(image: &DynamicImage) -> GrayImage {
     GrayImage::from_raw(image.width(), image.height(), values).unwrap_or_default()
 }
 
-/// Eight times each pixel less its neighbours; the outermost have not all of them, and stay black.
+/// Eight times each pixel minus its eight neighbours. Pixels at the border lack neighbours and stay black.
 fn edges(gray: &GrayImage) -> GrayImage {
     let mut edges = GrayImage::new(gray.width(), gray.height());
     let width = gray.width() as usize;
     let rows: Vec<&[u8]> = gray.chunks_exact(width.max(1)).collect();
-    for (three, out) in rows
+    for (rows, out) in rows
         .windows(3)
         .zip(edges.chunks_exact_mut(width.max(1)).skip(1))
     {
-        let [above, here, below] = [three[0], three[1], three[2]];
+        let [above, here, below] = [rows[0], rows[1], rows[2]];
         for x in 1..width.saturating_sub(1) {
             let sum =
                 |row: &[u8]| i32::from(row[x - 1]) + i32::from(row[x]) + i32::from(row[x + 1]);
@@ -109,7 +111,7 @@ fn edges(gray: &GrayImage) -> GrayImage {
 }
 
 fn sepia(image: &DynamicImage) -> DynamicImage {
-    // In 1/65,536, so that whole numbers do.
+    // In 1/65,536, for integer arithmetic.
     const TONES: [[u32; 3]; 3] = [
         [25_756, 50_397, 12_386],
         [22_872, 44_958, 11_010],
@@ -118,8 +120,8 @@ fn sepia(image: &DynamicImage) -> DynamicImage {
     let mut image = image.to_rgb8();
     for pixel in image.chunks_exact_mut(3) {
         let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
-        for (value, [of_red, of_green, of_blue]) in pixel.iter_mut().zip(TONES) {
-            *value = ((of_red * red + of_green * green + of_blue * blue) >> 16)
+        for (value, [red_weight, green_weight, blue_weight]) in pixel.iter_mut().zip(TONES) {
+            *value = ((red_weight * red + green_weight * green + blue_weight * blue) >> 16)
                 .min(255)
                 .to_le_bytes()[0];
         }
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_filter_changes_the_picture_and_keeps_to_its_size() {
+    fn each_filter_changes_the_image_to_the_right_size() {
         let image = synthetic(301, 200, 1).unwrap();
         for (name, filter) in FILTERS {
             let filtered = filter(&image).unwrap();
@@ -149,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_picture_comes_out_as_it_must() {
+    fn known_pixels_give_known_results() {
         let pixels = vec![0, 0, 0, 255, 255, 255, 100, 150, 200];
         let image = DynamicImage::from(image::RgbImage::from_raw(3, 1, pixels).unwrap());
         let filtered = |name: &str| {
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn all_filters_work_one_after_another_and_on_one_pixel() {
+    fn all_pairs_of_filters_work_even_on_one_pixel() {
         for image in [synthetic(40, 30, 1).unwrap(), synthetic(1, 1, 1).unwrap()] {
             for (_, first) in FILTERS {
                 FILTERS
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_is_none_is_answered_with_those_that_are() {
+    fn an_unknown_filter_is_refused_with_a_list() {
         let Err(failure) = by_name(&["blur".into(), "vignette".into()]) else {
             panic!("accepted")
         };
@@ -190,7 +192,7 @@ mod tests {
         assert!(
             failure
                 .error
-                .contains("\"vignette\"; there are: resize, blur, sharpen"),
+                .contains("\"vignette\"; available: resize, blur, sharpen"),
             "{}",
             failure.error
         );

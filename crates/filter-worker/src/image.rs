@@ -1,4 +1,4 @@
-//! Images in and out, with limits on what is decoded: by the header, before memory is taken for a single pixel.
+//! Decodes and encodes images. Size limits are checked in the file's header, before any pixel is decoded.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use std::io::Cursor;
 use worker::Failure;
 
-/// Most pixels of an image: 40 megapixels are 120 MB in memory.
+/// Maximum number of pixels: 40 megapixels take 120 MB of memory.
 const MAX_PIXELS: u64 = 40_000_000;
-/// Longest side.
+/// Longest side, in pixels.
 const MAX_SIDE: u32 = 20_000;
-/// Largest file.
+/// Largest file, in bytes.
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// What an image can be written as.
+/// The file formats for results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Without loss.
+    /// Lossless.
     Png,
-    /// With losses that the eye forgives.
+    /// Lossy.
     Jpeg,
-    /// Without loss.
+    /// Lossless.
     Webp,
 }
 
@@ -36,22 +36,22 @@ impl From<Format> for ImageFormat {
     }
 }
 
-/// Refuses what cannot reasonably be worked on, before any memory is taken for it.
+/// Refuses an image that is empty or too large, before memory is allocated for it.
 pub fn check_size(width: u32, height: u32) -> Result<(), Failure> {
     if width == 0 || height == 0 || width.max(height) > MAX_SIDE {
-        return Err(Failure::hopeless(format!(
-            "{width} x {height}: each side must have 1 to {MAX_SIDE} pixels"
+        return Err(Failure::permanent(format!(
+            "{width} x {height}: each side must be 1 to {MAX_SIDE} pixels long"
         )));
     }
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(Failure::hopeless(format!(
-            "{width} x {height} is more than {MAX_PIXELS} pixels"
+        return Err(Failure::permanent(format!(
+            "{width} x {height}: more than {MAX_PIXELS} pixels"
         )));
     }
     Ok(())
 }
 
-/// The same seed and size give the same image.
+/// Makes an image of random pixels. The same seed and size give the same image.
 pub fn synthetic(width: u32, height: u32, seed: u64) -> Result<DynamicImage, Failure> {
     check_size(width, height)?;
     let mut image = RgbImage::new(width, height);
@@ -59,39 +59,40 @@ pub fn synthetic(width: u32, height: u32, seed: u64) -> Result<DynamicImage, Fai
     Ok(image.into())
 }
 
-/// The file given in base64.
-pub fn bytes_of(text: &str) -> Result<Vec<u8>, Failure> {
-    if text.len() / 4 * 3 > MAX_BYTES {
-        return Err(Failure::hopeless(format!(
-            "the file has more than {MAX_BYTES} bytes"
-        )));
-    }
+/// Decodes a file from base64.
+pub fn from_base64(text: &str) -> Result<Vec<u8>, Failure> {
+    check_length(text.len() / 4 * 3)?;
     BASE64_STANDARD
         .decode(text)
-        .map_err(|error| Failure::hopeless(format!("no base64: {error}")))
+        .map_err(|error| Failure::permanent(format!("invalid base64: {error}")))
 }
 
-fn broken(error: &dyn std::fmt::Display) -> Failure {
-    Failure::hopeless(format!("the image cannot be read: {error}"))
-}
-
-/// A file of one of the three formats, by its first bytes.
-fn open(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, Failure> {
-    if bytes.len() > MAX_BYTES {
-        return Err(Failure::hopeless(format!(
-            "the file has more than {MAX_BYTES} bytes"
+fn check_length(bytes: usize) -> Result<(), Failure> {
+    if bytes > MAX_BYTES {
+        return Err(Failure::permanent(format!(
+            "the file is larger than {MAX_BYTES} bytes"
         )));
     }
-    ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|error| broken(&error))
+    Ok(())
 }
 
-/// Refuses a file that is no PNG, JPEG or WebP, or whose header names an absurd size; looks at nothing else.
+fn unreadable(error: &dyn std::fmt::Display) -> Failure {
+    Failure::permanent(format!("cannot read the image: {error}"))
+}
+
+/// Opens a file. Its first bytes give the format.
+fn open(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, Failure> {
+    check_length(bytes.len())?;
+    ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|error| unreadable(&error))
+}
+
+/// Refuses a file that is not PNG, JPEG or WebP, or that is too large according to its header. Reads only the header.
 pub fn probe(bytes: &[u8]) -> Result<(), Failure> {
     let (width, height) = open(bytes)?
         .into_dimensions()
-        .map_err(|error| broken(&error))?;
+        .map_err(|error| unreadable(&error))?;
     check_size(width, height)
 }
 
@@ -99,32 +100,30 @@ pub fn probe(bytes: &[u8]) -> Result<(), Failure> {
 pub fn from_file(bytes: &[u8]) -> Result<DynamicImage, Failure> {
     probe(bytes)?;
     let mut limits = Limits::default();
-    (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
     let mut reader = open(bytes)?;
     reader.limits(limits);
-    let image = reader.decode().map_err(|error| broken(&error))?;
+    let image = reader.decode().map_err(|error| unreadable(&error))?;
     Ok(image.to_rgb8().into())
 }
 
-/// The file of an image.
+/// Encodes an image as a file.
 pub fn to_file(image: &DynamicImage, format: Format) -> Result<Vec<u8>, Failure> {
     let mut file = Cursor::new(Vec::new());
     let written = image.write_to(&mut file, format.into());
     written.map_err(|error| {
-        Failure::hopeless(format!(
-            "the image cannot be written as {format:?}: {error}"
-        ))
+        Failure::permanent(format!("cannot encode the image as {format:?}: {error}"))
     })?;
     Ok(file.into_inner())
 }
 
-/// The 64-bit FNV-1a hash of the pixels, in 16 hexadecimal digits: the same on each machine.
-#[must_use]
+/// The 64-bit FNV-1a hash of the pixels, in 16 hexadecimal digits. It is the same on every platform.
 pub fn checksum(image: &DynamicImage) -> String {
-    let mix = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     format!(
         "{:016x}",
-        image.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, mix)
+        image.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step)
     )
 }
 
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_each_format_comes_back_in_its_size() {
+    fn each_format_survives_a_round_trip() {
         let image = synthetic(7, 5, 1).unwrap();
         for format in [Format::Png, Format::Jpeg, Format::Webp] {
             for image in [image.clone(), image.grayscale()] {
@@ -149,15 +148,16 @@ mod tests {
         }
         let text = BASE64_STANDARD.encode(png(7, 5));
         assert_eq!(
-            checksum(&from_file(&bytes_of(&text).unwrap()).unwrap()),
+            checksum(&from_file(&from_base64(&text).unwrap()).unwrap()),
             checksum(&image)
         );
         assert_ne!(checksum(&image), checksum(&synthetic(7, 5, 2).unwrap()));
     }
 
-    /// Files that say they are 30,000 x 30,000 and have not the pixels: only who reads the header alone tells their size.
+    /// Files whose header says 30,000 x 30,000 and that contain no pixels: only code that stops at the header can name
+    /// their size.
     #[test]
-    fn a_bomb_of_each_format_is_refused_by_its_header() {
+    fn a_bomb_of_each_format_fails_at_its_header() {
         let side = 30_000_u16.to_be_bytes();
         let mut png = png(7, 5);
         png.truncate(33);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn absurd_sizes_are_refused() {
+    fn invalid_sizes_are_refused() {
         for (width, height) in [
             (0, 5),
             (5, 0),
@@ -217,22 +217,22 @@ mod tests {
     #[test]
     fn garbage_is_refused_with_a_reason() {
         assert!(
-            bytes_of("no base64!")
+            from_base64("not base64!")
                 .unwrap_err()
                 .error
-                .contains("no base64")
+                .contains("invalid base64")
         );
         assert!(
             from_file(b"GIF89a")
                 .unwrap_err()
                 .error
-                .contains("cannot be read")
+                .contains("cannot read the image")
         );
         assert!(
             from_file(&png(9, 9)[..40])
                 .unwrap_err()
                 .error
-                .contains("cannot be read")
+                .contains("cannot read the image")
         );
     }
 

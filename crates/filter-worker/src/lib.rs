@@ -1,4 +1,5 @@
-//! The reference worker: image filters on the worker library, and the HTTP front of the class.
+//! The reference worker: image filters on top of the `worker` library, a producer for the command line, and an HTTP
+//! front for batches of images.
 
 pub mod cli;
 pub mod filters;

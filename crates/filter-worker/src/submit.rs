@@ -1,23 +1,26 @@
-//! Pushes tasks and, where asked, waits for their results: the smallest producer, and what `helm test` runs.
+//! Pushes image tasks and optionally waits for their results: a minimal producer, also used by `helm test`.
 
 use anyhow::{Context, bail};
 use protocol::{ImageTask, Keys, Push, Source, Task};
 use redis::AsyncCommands;
+use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How often results are asked for.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Time between two reads of the results.
+const POLL: Duration = Duration::from_millis(100);
+/// Maximum number of tasks or results in one call to Redis.
+const CHUNK: usize = 1_000;
 
-/// What to push.
+/// Which tasks to push.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Submit {
-    /// Wait for the results and print them, one JSON object a line; exit 1 when a task fails
+    /// Wait for the results and print them, one JSON object a line; exit 1 if a task fails
     #[arg(long)]
     wait: bool,
-    /// With --wait: how long to wait for all of them, like 90s or 2m; then exit 1
+    /// With --wait: how long to wait for all results, like 90s or 2m; then exit 1
     #[arg(long, default_value = "60s", value_parser = super::cli::duration)]
     timeout: Duration,
     /// Filters to apply, in this order
@@ -31,13 +34,50 @@ pub struct Submit {
     count: u64,
 }
 
-/// Pushes, and waits where asked. Fails when Redis does, when a task failed, or when time is up.
+/// Pushes the tasks. Fails when Redis does, when a task fails, or when the results do not arrive in time.
 pub async fn run(client: &redis::Client, keys: &Keys, submit: Submit) -> anyhow::Result<()> {
     let mut redis = client
         .get_multiplexed_async_connection()
         .await
-        .context("cannot reach Redis")?;
+        .context("cannot connect to Redis")?;
     let deadline = Instant::now() + submit.timeout;
+    let ids = push(&mut redis, keys, &submit).await?;
+    if !submit.wait {
+        let mut out = std::io::stdout();
+        for id in ids {
+            writeln!(out, "{id}")?;
+        }
+        return Ok(());
+    }
+    let mut pending = ids;
+    let mut failed = 0;
+    loop {
+        failed += print_results(&mut redis, keys, &mut pending).await?;
+        if pending.is_empty() {
+            break;
+        }
+        if Instant::now() > deadline {
+            bail!(
+                "{} of {} tasks had no result within {:?}",
+                pending.len(),
+                submit.count,
+                submit.timeout
+            );
+        }
+        sleep(POLL).await;
+    }
+    if failed > 0 {
+        bail!("{failed} of {} tasks failed", submit.count);
+    }
+    Ok(())
+}
+
+/// Pushes all tasks and returns their ids.
+async fn push(
+    redis: &mut MultiplexedConnection,
+    keys: &Keys,
+    submit: &Submit,
+) -> anyhow::Result<Vec<String>> {
     let body = |seed| ImageTask {
         filters: submit.filters.clone(),
         image: Source::Synthetic {
@@ -50,59 +90,42 @@ pub async fn run(client: &redis::Client, keys: &Keys, submit: Submit) -> anyhow:
     let tasks: Vec<_> = (1..=submit.count)
         .map(|seed| Task::new(body(seed)))
         .collect();
-    for part in tasks.chunks(1_000) {
-        let push = protocol::push_if_room(keys, part)?
-            .run(&mut redis)
+    for chunk in tasks.chunks(CHUNK) {
+        let push = protocol::push_if_room(keys, chunk)?
+            .run(redis)
             .await
-            .context("cannot push")?;
-        if let Push::Refused(why) = push {
-            bail!("the queue takes nothing more: {why}");
+            .context("cannot push the tasks")?;
+        if let Push::Refused(reason) = push {
+            bail!("the queue is full: {reason}");
         }
     }
-    let mut missing: Vec<String> = tasks.into_iter().map(|it| it.id).collect();
+    Ok(tasks.into_iter().map(|it| it.id).collect())
+}
+
+/// Prints the results that are ready and removes their tasks from `pending`. Returns how many of them failed.
+async fn print_results(
+    redis: &mut MultiplexedConnection,
+    keys: &Keys,
+    pending: &mut Vec<String>,
+) -> anyhow::Result<usize> {
     let mut out = std::io::stdout();
-    if !submit.wait {
-        for id in missing {
-            writeln!(out, "{id}")?;
-        }
-        return Ok(());
-    }
     let mut failed = 0;
-    while !missing.is_empty() {
-        let mut still = Vec::new();
-        for part in missing.chunks(1_000) {
-            let names: Vec<String> = part.iter().map(|id| keys.result(id)).collect();
-            let results: Vec<Option<String>> =
-                redis.mget(names).await.context("cannot read the results")?;
-            for (id, result) in part.iter().zip(results) {
-                let Some(result) = result else {
-                    still.push(id.clone());
-                    continue;
-                };
-                writeln!(out, "{result}")?;
-                let error = serde_json::from_str::<Value>(&result)
-                    .is_ok_and(|it| it.get("error").is_some());
-                failed += u64::from(error);
-            }
+    let mut still_pending = Vec::new();
+    for chunk in pending.chunks(CHUNK) {
+        let names: Vec<String> = chunk.iter().map(|id| keys.result(id)).collect();
+        let results: Vec<Option<String>> =
+            redis.mget(names).await.context("cannot read the results")?;
+        for (id, result) in chunk.iter().zip(results) {
+            let Some(result) = result else {
+                still_pending.push(id.clone());
+                continue;
+            };
+            writeln!(out, "{result}")?;
+            let error =
+                serde_json::from_str::<Value>(&result).is_ok_and(|it| it.get("error").is_some());
+            failed += usize::from(error);
         }
-        missing = still;
-        if Instant::now() > deadline && !missing.is_empty() {
-            bail!(
-                "{} of {} tasks had no result within {:?}",
-                missing.len(),
-                submit.count,
-                submit.timeout
-            );
-        }
-        sleep(if missing.is_empty() {
-            Duration::ZERO
-        } else {
-            PAUSE
-        })
-        .await;
     }
-    if failed > 0 {
-        bail!("{failed} of {} tasks failed", submit.count);
-    }
-    Ok(())
+    *pending = still_pending;
+    Ok(failed)
 }

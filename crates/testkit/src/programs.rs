@@ -1,5 +1,5 @@
-//! The three programs, built with the profile of the test that asks for them. `CARGO_BIN_EXE_*` exists only within
-//! the package of a program.
+//! Builds the three programs, in the profile of the running test, and returns their paths. Cargo sets
+//! `CARGO_BIN_EXE_*` only within the package of a program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,20 +21,20 @@ pub fn kubectl() -> PathBuf {
 }
 
 fn program(name: &str) -> PathBuf {
-    FOLDER.join(name)
+    DIRECTORY.join(name)
 }
 
-/// Where the programs are once they are built: `<target>[/<triple>]/<debug or release>`, above the `deps` of the
-/// running test.
-static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+/// The directory of the built programs: `<target>[/<triple>]/<debug or release>`, the parent of the running test's
+/// `deps`.
+static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let deps = test.parent().expect("a test lies in a folder");
-    let folder = deps.parent().expect("that folder is <profile>/deps");
-    build(folder);
-    folder.to_owned()
+    let deps = test.parent().expect("the test has a parent directory");
+    let directory = deps.parent().expect("the parent is <profile>/deps");
+    build(directory);
+    directory.to_owned()
 });
 
-fn build(folder: &Path) {
+fn build(directory: &Path) {
     let name = |path: &Path| {
         path.file_name()
             .map(|name| name.to_string_lossy().into_owned())
@@ -43,17 +43,19 @@ fn build(folder: &Path) {
     let mut command = Command::new(cargo);
     command.current_dir(crate::root());
     command.args(["build", "--quiet", "--locked", "--offline", "--bins"]);
-    if name(folder).as_deref() == Some("release") {
+    if name(directory).as_deref() == Some("release") {
         command.arg("--release");
     }
-    let mut target = folder.parent().expect("a profile lies in a target folder");
+    let mut target = directory
+        .parent()
+        .expect("a profile is in a target directory");
     if let Some(triple) = name(target).filter(|name| name.matches('-').count() >= 2) {
         command.args(["--target", &triple]);
-        target = target.parent().expect("a triple lies in a target folder");
+        target = target.parent().expect("a triple is in a target directory");
     }
     let status = command.arg("--target-dir").arg(target).status();
     assert!(
         status.expect("cargo runs").success(),
-        "the programs do not build"
+        "the programs must build"
     );
 }

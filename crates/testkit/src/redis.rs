@@ -1,22 +1,22 @@
-//! A real redis-server of a test's own: on a free port, without persistence, gone with the value.
+//! A real redis-server for one test: on a free port, without persistence, stopped when dropped.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A running (or stopped) server that always comes back on the same port.
+/// A redis-server process. After a stop it restarts on the same port.
 pub struct RedisServer {
     port: u16,
     child: Option<Child>,
-    /// Where a replica writes what it was sent; each start has an empty one.
-    folder: TempDir,
+    /// Working directory, where a replica stores what it receives. Each start creates an empty one.
+    directory: TempDir,
 }
 
 impl RedisServer {
-    /// Starts a `redis-server` found on the path.
+    /// Starts the `redis-server` from `PATH`.
     pub fn start() -> Self {
-        // Another program may take the free port before the server does; then a next one is tried.
+        // Another program may take the free port before the server does: then try another port.
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0")
                 .and_then(|it| it.local_addr())
@@ -25,7 +25,7 @@ impl RedisServer {
             let mut server = Self {
                 port,
                 child: None,
-                folder: tempfile::tempdir().unwrap(),
+                directory: tempfile::tempdir().unwrap(),
             };
             if server.try_start() {
                 return server;
@@ -39,7 +39,7 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Ends the server at once; what it held is gone.
+    /// Kills the server. Its data is lost.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -47,17 +47,17 @@ impl RedisServer {
         }
     }
 
-    /// Stops it where it runs, and starts an empty one on the same port.
+    /// Stops the server if it runs, and starts an empty one on the same port.
     pub fn restart(&mut self) {
         self.stop();
         assert!(
             self.try_start(),
-            "redis-server did not start again on port {}",
+            "redis-server did not restart on port {}",
             self.port
         );
     }
 
-    /// A connection without a runtime.
+    /// A blocking connection.
     pub fn connect(&self) -> redis::Connection {
         self.client().get_connection().unwrap()
     }
@@ -67,8 +67,7 @@ impl RedisServer {
         redis::Client::open(self.url()).unwrap()
     }
 
-    /// What the main thread of the running server has used of the CPU (Linux).
-    #[allow(dead_code, reason = "not each test asks")]
+    /// The CPU time that the main thread of the running server has used (Linux).
     pub fn cpu(&self) -> Duration {
         let pid = self.child.as_ref().unwrap().id();
         let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
@@ -88,28 +87,28 @@ impl RedisServer {
             "no",
             "--dir",
         ];
-        self.folder = tempfile::tempdir().unwrap();
+        self.directory = tempfile::tempdir().unwrap();
         let mut child = Command::new("redis-server")
             .args(args)
-            .arg(self.folder.path())
+            .arg(self.directory.path())
             .stdout(Stdio::null())
             .spawn()
-            .expect("redis-server must be on the path");
+            .expect("redis-server must be in PATH");
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline {
-            let alive = child.try_wait().unwrap().is_none();
-            // Its own answer: two servers may have been given one port, and the second has not ended yet.
-            let mine = format!("process_id:{}\r\n", child.id());
+            let running = child.try_wait().unwrap().is_none();
+            // Two servers may have got the same port, and ours may be about to exit: check which one replies.
+            let process_id = format!("process_id:{}\r\n", child.id());
             let info = redis::cmd("INFO");
-            let answer = self
+            let reply = self
                 .client()
                 .get_connection()
                 .and_then(|mut it| info.query::<String>(&mut it));
-            if alive && answer.is_ok_and(|it| it.contains(&mine)) {
+            if running && reply.is_ok_and(|it| it.contains(&process_id)) {
                 self.child = Some(child);
                 return true;
             }
-            if !alive {
+            if !running {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(10));

@@ -1,6 +1,6 @@
-//! The slots: each takes a task, runs it, and tells how it ended in the same trip that takes the next.
+//! The slots. Each takes a task and runs it, and acknowledges it in the same round trip that takes the next task.
 //!
-//! They claim in turns, one at a time for the process, so that a claim nobody knows of is noticed.
+//! The slots of a process claim one at a time, so that the worker notices a claim whose reply was lost.
 
 use super::finish::{self, FinishedTask};
 use super::{Held, Worker};
@@ -15,68 +15,74 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// How long one claim waits for a task: the delay of a stop at worst, and the freshness of `claim_at`.
+/// How long one claim waits for a task. It bounds the delay of a stop and the age of the `claim_at` field.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// What only the slot has whose turn it is to claim.
-struct Turn {
+/// What a slot needs to claim. The slots share one behind a lock, so that only one claims at a time.
+struct Claimer {
     /// For the command that blocks.
     connection: Option<MultiplexedConnection>,
     state: ConnectionState,
     backoff: Backoff,
 }
 
-/// What one attempt brought.
+/// The outcome of one attempt to claim.
 enum Claim {
-    /// A task; `true`: its worker's hash says so already.
-    Task(Held, bool),
+    Task {
+        element: Vec<u8>,
+        /// The claim has already set the worker's state in Redis.
+        marked_busy: bool,
+    },
     Nothing,
-    /// Asked to take nothing more.
+    /// The worker was asked to drain and must take nothing.
     Drain,
-    /// The lease is gone.
+    /// The lease has expired.
     Lost,
 }
 
-/// Starts the slots; each ends by itself after `stop`, when what it runs is done.
+/// Starts the slots. Each ends after `stop`, as soon as its running task is finished.
 pub fn start(worker: &Arc<Worker>, stop: &CancellationToken) -> JoinSet<()> {
-    let turn = Turn {
+    let claimer = Claimer {
         connection: None,
         state: ConnectionState::new("claims"),
         backoff: Backoff::default(),
     };
-    let turn = Arc::new(Mutex::new(turn));
-    let slot = |_| slot(Arc::clone(worker), Arc::clone(&turn), stop.clone());
+    let claimer = Arc::new(Mutex::new(claimer));
+    let slot = |_| slot(Arc::clone(worker), Arc::clone(&claimer), stop.clone());
     (0..worker.settings.concurrency).map(slot).collect()
 }
 
-async fn slot(worker: Arc<Worker>, turn: Arc<Mutex<Turn>>, stop: CancellationToken) {
-    let mut ended: Option<FinishedTask> = None;
+async fn slot(worker: Arc<Worker>, claimer: Arc<Mutex<Claimer>>, stop: CancellationToken) {
+    let mut finished: Option<FinishedTask> = None;
     while !stop.is_cancelled() {
-        let mut turn = if let Ok(turn) = turn.try_lock() {
-            turn
+        let mut claimer = if let Ok(claimer) = claimer.try_lock() {
+            claimer
         } else {
-            // Nobody waits with what it has to say until it is its turn.
-            tell(&worker, ended.take()).await;
-            tokio::select! { turn = turn.lock() => turn, () = stop.cancelled() => break }
+            // Acknowledge now: the wait for the lock may be long.
+            acknowledge(&worker, finished.take()).await;
+            tokio::select! { claimer = claimer.lock() => claimer, () = stop.cancelled() => break }
         };
-        let claim = turn.claim(&worker, &stop, &mut ended).await;
+        let claim = claimer.claim(&worker, &stop, &mut finished).await;
         if worker.held().len() >= worker.settings.concurrency {
             worker.liveness.mark_idle();
         }
-        drop(turn);
-        tell(&worker, ended.take()).await; // where the trip failed
-        if let Some((held, noted)) = claim {
-            ended = finish::run(&worker, held, noted).await;
+        drop(claimer);
+        acknowledge(&worker, finished.take()).await; // if the call that takes the next task failed
+        if let Some((held, marked_busy)) = claim {
+            finished = finish::run(&worker, held, marked_busy).await;
         }
     }
-    tell(&worker, ended).await;
+    acknowledge(&worker, finished).await;
 }
 
-async fn tell(worker: &Worker, ended: Option<FinishedTask>) {
-    if let Some(ended) = ended {
+async fn acknowledge(worker: &Worker, finished: Option<FinishedTask>) {
+    if let Some(finished) = finished {
         worker.liveness.mark_idle();
-        let ending = worker.connection.retry_forever(&ended.call(worker)).await;
-        ended.finish(worker, ending);
+        let ending = worker
+            .connection
+            .retry_forever(&finished.call(worker))
+            .await;
+        finished.finish(worker, ending);
     }
 }
 
@@ -84,32 +90,37 @@ async fn pause(stop: &CancellationToken, time: Duration) {
     let _ = tokio::time::timeout(time, stop.cancelled()).await;
 }
 
-impl Turn {
-    /// A task, or `None` after the pause that fits why there is none.
+impl Claimer {
+    /// Claims a task; returns it and whether the worker's state in Redis is set. Without a task it returns `None`,
+    /// after a pause that fits the reason.
     async fn claim(
         &mut self,
         worker: &Worker,
         stop: &CancellationToken,
-        ended: &mut Option<FinishedTask>,
+        finished: &mut Option<FinishedTask>,
     ) -> Option<(Held, bool)> {
         worker.liveness.mark_attempt();
-        let Some(id) = worker.lease.id() else {
-            worker.lease.other_than(None, WAIT).await;
+        let Some(worker_id) = worker.lease.id() else {
+            worker.lease.wait_for_change(None, WAIT).await;
             return None;
         };
-        let claim = self.attempt(worker, &id, ended).await;
-        self.state.note(claim.as_ref().err());
+        let claim = self.try_claim(worker, &worker_id, finished).await;
+        self.state.update(claim.as_ref().err());
         if claim.is_ok() {
             self.backoff = Backoff::default();
         }
         match claim {
-            Ok(Claim::Task(held, noted)) => {
+            Ok(Claim::Task {
+                element,
+                marked_busy,
+            }) => {
+                let held = Held { worker_id, element };
                 worker.held().push(held.clone());
-                return Some((held, noted));
+                return Some((held, marked_busy));
             }
             Ok(Claim::Nothing) => {}
             Ok(Claim::Drain) => pause(stop, WAIT / 2).await,
-            Ok(Claim::Lost) => worker.lease.other_than(Some(&id), WAIT).await,
+            Ok(Claim::Lost) => worker.lease.wait_for_change(Some(&worker_id), WAIT).await,
             Err(_) => {
                 self.connection = None;
                 pause(stop, self.backoff.next()).await;
@@ -118,61 +129,48 @@ impl Turn {
         None
     }
 
-    /// One attempt. It is never abandoned half-way: what it takes, somebody must know of.
-    async fn attempt(
+    /// One attempt to claim. It is never cancelled half-way: then nothing would know of the task that it claimed.
+    async fn try_claim(
         &mut self,
         worker: &Worker,
         id: &str,
-        ended: &mut Option<FinishedTask>,
+        finished: &mut Option<FinishedTask>,
     ) -> RedisResult<Claim> {
-        // Known before the server is asked: meanwhile they can only become fewer. What has ended is told first.
-        let known: Vec<Held> = worker
+        // Read before the call to Redis: during the call, tasks can only leave this list.
+        let held: Vec<Held> = worker
             .held()
             .iter()
-            .filter(|it| it.by == id)
+            .filter(|it| it.worker_id == id)
             .cloned()
             .collect();
-        let running = known.len() - usize::from(ended.as_ref().is_some_and(|it| it.held.by == id));
-        // In one trip, where the last task was claimed under this id and went well.
-        let next = match ended.as_ref().filter(|it| it.held.by == id) {
-            Some(task) => task.call_and_take(worker, running),
-            None => None,
-        };
-        let taken = if let Some(next) = next {
-            let (ending, taken) = worker.connection.call(&next).await?;
-            if let Some(task) = ended.take() {
-                task.finish(worker, ending);
-            }
-            taken
-        } else {
-            tell(worker, ended.take()).await;
-            worker
-                .connection
-                .call(&protocol::take(worker.keys(), id, running))
-                .await?
-        };
-        let mine = |element, noted| {
-            Ok(Claim::Task(
-                Held {
-                    by: id.to_owned(),
-                    element,
-                },
-                noted,
-            ))
-        };
-        match taken {
+        let finished_here = finished.as_ref().is_some_and(|it| it.held.worker_id == id);
+        let running = held.len() - usize::from(finished_here);
+        match take(worker, id, running, finished).await? {
             Take::Lost => return Ok(Claim::Lost),
-            Take::Task(element) => return mine(element, true),
-            Take::Nothing { held, .. } if held > running => {
-                let Some(element) = stranger(worker, id, &known).await? else {
+            Take::Task(element) => {
+                return Ok(Claim::Task {
+                    element,
+                    marked_busy: true,
+                });
+            }
+            Take::Nothing { held: count, .. } if count > running => {
+                let Some(element) = recover_lost_claim(worker, id, &held).await? else {
                     return Ok(Claim::Nothing);
                 };
-                info!("took up a claim whose answer was lost");
-                return mine(element, false);
+                info!("recovered a claim whose reply was lost");
+                return Ok(Claim::Task {
+                    element,
+                    marked_busy: false,
+                });
             }
             Take::Nothing { drain: true, .. } => return Ok(Claim::Drain),
             Take::Nothing { .. } => {}
         }
+        self.wait_for_task(worker, id).await
+    }
+
+    /// Blocks until a task is ready, for at most [`WAIT`].
+    async fn wait_for_task(&mut self, worker: &Worker, id: &str) -> RedisResult<Claim> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(worker.connection.connect(WAIT).await?),
@@ -181,21 +179,51 @@ impl Turn {
             .query_async::<Option<Vec<u8>>>(connection)
             .await
         {
-            Ok(Some(element)) => mine(element, false),
+            Ok(Some(element)) => Ok(Claim::Task {
+                element,
+                marked_busy: false,
+            }),
             Ok(None) => Ok(Claim::Nothing),
-            // The fence, where the lease ended between the two commands: the next take says so.
+            // The fence: the lease ended between the two commands. The next take reports it.
             Err(error) if error.code() == Some("WRONGTYPE") => Ok(Claim::Nothing),
             Err(error) => Err(error),
         }
     }
 }
 
-/// An element that the server counts as ours and that nobody here works on: its claim was answered into a connection
-/// that had broken.
-async fn stranger(worker: &Worker, id: &str, known: &[Held]) -> RedisResult<Option<Vec<u8>>> {
+/// Acknowledges the finished task and takes the next one without blocking: in one round trip if the finished task
+/// succeeded and was claimed under the same `id`, else in two.
+async fn take(
+    worker: &Worker,
+    id: &str,
+    running: usize,
+    finished: &mut Option<FinishedTask>,
+) -> RedisResult<Take> {
+    let combined = finished
+        .as_ref()
+        .filter(|it| it.held.worker_id == id)
+        .and_then(|it| it.call_and_take(worker, running));
+    let Some(combined) = combined else {
+        acknowledge(worker, finished.take()).await;
+        let take = protocol::take(worker.keys(), id, running);
+        return worker.connection.call(&take).await;
+    };
+    let (ending, take) = worker.connection.call(&combined).await?;
+    if let Some(task) = finished.take() {
+        task.finish(worker, ending);
+    }
+    Ok(take)
+}
+
+/// An element in our claimed list that no slot works on: the reply to its claim was lost with a broken connection.
+async fn recover_lost_claim(
+    worker: &Worker,
+    id: &str,
+    held: &[Held],
+) -> RedisResult<Option<Vec<u8>>> {
     let mut connection = worker.connection.shared().await?;
     let mut elements: Vec<Vec<u8>> = connection.lrange(worker.keys().claimed(id), 0, -1).await?;
-    for task in known {
+    for task in held {
         if let Some(i) = elements.iter().position(|it| *it == task.element) {
             elements.swap_remove(i);
         }

@@ -1,4 +1,4 @@
-//! The worker's connections: one shared for short calls, and how each is made, dropped and tried again.
+//! The worker's connections to Redis: a shared one for short calls, timeouts, and retries.
 
 use protocol::ScriptCall;
 use redis::aio::MultiplexedConnection;
@@ -8,27 +8,28 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-/// Longest wait for a connection, and for an answer beyond the time a command may block.
+/// Longest wait for a connection, and for a reply beyond the time that a command may block.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection that comes back by itself.
+/// A shared connection to Redis that reconnects after each error.
 pub struct Connection {
     client: redis::Client,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    shared: Mutex<Option<MultiplexedConnection>>,
     state: ConnectionState,
 }
 
 impl Connection {
+    /// Connects with the first call, not here.
     pub fn new(client: redis::Client) -> Self {
         Self {
             client,
-            connection: Mutex::default(),
+            shared: Mutex::default(),
             state: ConnectionState::new("calls"),
         }
     }
 
-    /// A connection of the caller's own, for commands that block up to `blocking`.
-    pub async fn connect(&self, blocking: Duration) -> RedisResult<MultiplexedConnection> {
+    /// A new connection that is not shared, for commands that block up to `blocking`.
+    pub(crate) async fn connect(&self, blocking: Duration) -> RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(blocking + TIMEOUT));
@@ -37,81 +38,81 @@ impl Connection {
             .await
     }
 
-    /// The shared connection, made where there is none.
-    pub async fn shared(&self) -> RedisResult<MultiplexedConnection> {
-        let mut connection = self.connection.lock().await;
+    /// The shared connection; connects first if necessary.
+    pub(crate) async fn shared(&self) -> RedisResult<MultiplexedConnection> {
+        let mut connection = self.shared.lock().await;
         if let Some(connection) = &*connection {
             return Ok(connection.clone());
         }
-        let made = self.connect(Duration::ZERO).await?;
-        Ok(connection.insert(made).clone())
+        let new = self.connect(Duration::ZERO).await?;
+        Ok(connection.insert(new).clone())
     }
 
-    /// Runs a script once.
+    /// Runs a script once, without a retry.
     pub async fn call<T: FromRedisValue>(&self, call: &ScriptCall<T>) -> RedisResult<T> {
-        let answer = match self.shared().await {
+        let reply = match self.shared().await {
             Ok(mut connection) => call.run(&mut connection).await,
             Err(error) => Err(error),
         };
-        self.on_reply(answer).await
+        self.on_reply(reply).await
     }
 
-    async fn on_reply<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
-        if answer.is_err() {
-            self.connection.lock().await.take(); // whatever the error, the next call has a new connection
-        }
-        self.state.note(answer.as_ref().err());
-        answer
-    }
-
-    /// Sends commands in one trip, once.
+    /// Sends commands in one round trip, without a retry.
     pub async fn query<T: FromRedisValue>(&self, commands: &Pipeline) -> RedisResult<T> {
-        let answer = match self.shared().await {
+        let reply = match self.shared().await {
             Ok(mut connection) => commands.query_async(&mut connection).await,
             Err(error) => Err(error),
         };
-        self.on_reply(answer).await
+        self.on_reply(reply).await
     }
 
-    /// Runs a script until Redis has answered it, for as long as it takes.
-    pub async fn retry_forever<T: FromRedisValue>(&self, call: &ScriptCall<T>) -> T {
+    async fn on_reply<T>(&self, reply: RedisResult<T>) -> RedisResult<T> {
+        if reply.is_err() {
+            self.shared.lock().await.take(); // after any error the next call uses a new connection
+        }
+        self.state.update(reply.as_ref().err());
+        reply
+    }
+
+    /// Runs a script until Redis replies, however long that takes.
+    pub(crate) async fn retry_forever<T: FromRedisValue>(&self, call: &ScriptCall<T>) -> T {
         let mut backoff = Backoff::default();
         loop {
             match self.call(call).await {
-                Ok(answer) => return answer,
+                Ok(reply) => return reply,
                 Err(_) => tokio::time::sleep(backoff.next()).await,
             }
         }
     }
 }
 
-/// Whether Redis does what one part of the worker asks; logged once per change.
+/// Whether the calls of one part of the worker succeed. Logs each change once.
 pub struct ConnectionState {
     part: &'static str,
-    away: AtomicBool,
+    failing: AtomicBool,
 }
 
 impl ConnectionState {
     pub fn new(part: &'static str) -> Self {
         Self {
             part,
-            away: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
         }
     }
 
-    pub fn note(&self, error: Option<&RedisError>) {
-        let was_away = self.away.swap(error.is_some(), Ordering::Relaxed);
+    pub fn update(&self, error: Option<&RedisError>) {
+        let was_failing = self.failing.swap(error.is_some(), Ordering::Relaxed);
         match error {
-            Some(error) if !was_away => {
-                warn!(part = self.part, %error, "Redis does not do what is asked; the worker tries again");
+            Some(error) if !was_failing => {
+                warn!(part = self.part, %error, "calls to Redis fail; the worker retries");
             }
-            None if was_away => info!(part = self.part, "Redis answers again"),
+            None if was_failing => info!(part = self.part, "calls to Redis succeed again"),
             _ => {}
         }
     }
 }
 
-/// Pauses that double from 0.1 s up to 3 s, each between half and all of that.
+/// Pauses that double from 0.1 s up to 3 s, with a jitter that shortens each by up to a half.
 #[derive(Default)]
 pub struct Backoff {
     tries: u32,

@@ -1,4 +1,4 @@
-//! The orderly end: finish what runs while the grace lasts, hand back the rest, leave the registry.
+//! The orderly shutdown: finish running tasks within the grace period, hand back the rest, deregister.
 
 use super::{Held, Worker};
 use redis::{AsyncCommands, RedisResult};
@@ -8,15 +8,16 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-/// For all that is said to Redis after the grace. If it is away the lease runs out, and others rescue the tasks.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// Longest time for all calls to Redis after the grace period. If Redis is unavailable, the lease expires and other
+/// workers reclaim the tasks.
+const DEREGISTER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Ends the worker, whose `slots` take nothing more.
+/// Shuts the worker down. Its `slots` have stopped claiming.
 pub async fn run(worker: &Arc<Worker>, mut slots: JoinSet<()>) {
     worker.liveness.mark_idle();
     let running = worker.held().len();
-    info!(running, "draining: nothing more is taken");
-    let work = async {
+    info!(running, "draining: the worker takes no more tasks");
+    let finish_running = async {
         if let Some(id) = worker.lease.id() {
             let _ = worker
                 .connection
@@ -25,27 +26,33 @@ pub async fn run(worker: &Arc<Worker>, mut slots: JoinSet<()>) {
         }
         while slots.join_next().await.is_some() {}
     };
-    if timeout(worker.settings.grace, work).await.is_err() {
-        warn!("the grace is over; what still runs is handed back");
+    if timeout(worker.settings.grace, finish_running)
+        .await
+        .is_err()
+    {
+        warn!("the grace period is over: handing back the tasks that still run");
     }
     slots.shutdown().await;
 
-    // The thread must be gone before the registration is, or it would register anew.
-    let heart = Arc::clone(worker);
-    let _ = tokio::task::spawn_blocking(move || heart.lease.stop()).await;
-    if !matches!(timeout(FAREWELL, leave(worker)).await, Ok(Ok(()))) {
+    // The heartbeat thread must end before the worker deregisters, or it would register again.
+    let stopping = Arc::clone(worker);
+    let _ = tokio::task::spawn_blocking(move || stopping.lease.stop()).await;
+    if !matches!(
+        timeout(DEREGISTER_TIMEOUT, deregister(worker)).await,
+        Ok(Ok(()))
+    ) {
         warn!(
-            "Redis did not hear the farewell: the lease will run out and others rescue what is left"
+            "could not deregister: the lease will expire and other workers will reclaim the remaining tasks"
         );
     }
 }
 
-async fn leave(worker: &Worker) -> RedisResult<()> {
-    let left = std::mem::take(&mut *worker.held());
-    for Held { by, element } in left {
+async fn deregister(worker: &Worker) -> RedisResult<()> {
+    let unfinished = std::mem::take(&mut *worker.held());
+    for Held { worker_id, element } in unfinished {
         worker
             .connection
-            .call(&protocol::hand_back(worker.keys(), &by, &element))
+            .call(&protocol::hand_back(worker.keys(), &worker_id, &element))
             .await?;
     }
     let Some(id) = worker.lease.id() else {
@@ -57,7 +64,7 @@ async fn leave(worker: &Worker) -> RedisResult<()> {
         .await?
         > 0
     {
-        // Claims whose answer was lost.
+        // What is left are claims whose reply was lost.
         let mut connection = worker.connection.shared().await?;
         let elements: Vec<Vec<u8>> = connection.lrange(worker.keys().claimed(&id), 0, 99).await?;
         for element in elements {

@@ -1,4 +1,4 @@
-//! One claimed task from its first look until its end can be told.
+//! One claimed task, from its claim to the acknowledgement.
 
 use super::{Held, Worker};
 use crate::{Context, Failure};
@@ -6,135 +6,111 @@ use protocol::{Completion, Ending, RESULT_TTL, ScriptCall, Take, Task};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
-/// A task whose work has ended, and how.
+/// A task whose work has ended and that Redis has not acknowledged yet.
 pub struct FinishedTask {
-    /// What the worker holds until Redis has been told.
     pub held: Held,
-    task: String,
+    task_id: String,
     outcome: Result<Vec<u8>, Failure>,
-    keep: Duration,
-    took: Duration,
+    result_ttl: Duration,
+    duration: Duration,
 }
 
-/// Runs the task; `noted`: the worker's hash says so already. `None` where it turned out not to be ours.
-pub async fn run(worker: &Worker, held: Held, noted: bool) -> Option<FinishedTask> {
-    let parsed = serde_json::from_slice::<Task>(&held.element);
-    let name = parsed
-        .as_ref()
-        .map_or_else(|_| String::new(), |it| it.id.clone());
-    if !noted
+/// Runs a task. `marked_busy`: the claim has already set the worker's state in Redis. Returns `None` if the worker
+/// may not run the task and has handed it back.
+pub async fn run(worker: &Worker, held: Held, marked_busy: bool) -> Option<FinishedTask> {
+    if !marked_busy
         && let Ok(false) = worker
             .connection
-            .call(&protocol::claimed(worker.keys(), &held.by))
+            .call(&protocol::claimed(worker.keys(), &held.worker_id))
             .await
     {
-        // The lease ended while the claim was under way, and the task may have been taken already.
-        worker
-            .connection
-            .retry_forever(&protocol::hand_back(worker.keys(), &held.by, &held.element))
-            .await;
+        // The lease ended during the claim. Another worker may have the task already.
+        let hand_back = protocol::hand_back(worker.keys(), &held.worker_id, &held.element);
+        worker.connection.retry_forever(&hand_back).await;
         worker.remove_held(&held);
         return None;
-    } // without an answer the work goes on: it is ours until somebody reaps it
+    } // without a reply the work starts: the task is ours until another worker reaps it
 
-    worker.liveness.mark_running(&name);
+    let parsed = serde_json::from_slice::<Task>(&held.element);
+    let (task_id, keep) = match &parsed {
+        Ok(task) => (task.id.clone(), task.keep),
+        Err(_) => (String::new(), None),
+    };
+    worker.liveness.mark_running(&task_id);
     let started = Instant::now();
-    let keep = parsed
-        .as_ref()
-        .ok()
-        .and_then(|it| it.keep)
-        .map_or(RESULT_TTL, Duration::from_millis);
     let outcome = match parsed {
-        Ok(task) => worker
-            .handler
-            .run(
-                Context {
-                    worker: &held.by,
-                    shared: worker,
-                },
-                task,
-            )
-            .await
-            .map(|it| it.to_string().into_bytes()),
-        Err(error) => Err(Failure::hopeless(format!(
-            "the element is no task: {error}"
+        Ok(task) => {
+            let context = Context {
+                worker_id: &held.worker_id,
+                worker,
+            };
+            let result = worker.handler.run_boxed(context, task).await;
+            result.map(|it| it.to_string().into_bytes())
+        }
+        Err(error) => Err(Failure::permanent(format!(
+            "the queue element is not a task: {error}"
         ))),
     };
     Some(FinishedTask {
         held,
-        task: name,
+        task_id,
         outcome,
-        keep,
-        took: started.elapsed(),
+        result_ttl: keep.map_or(RESULT_TTL, Duration::from_millis),
+        duration: started.elapsed(),
     })
 }
 
 impl FinishedTask {
-    /// What tells Redis.
+    /// The call that acknowledges the task or reports its failure.
     pub fn call(&self, worker: &Worker) -> ScriptCall<Ending> {
-        let Held { by, element } = &self.held;
-        match self.done() {
-            Ok(done) => protocol::ack(worker.keys(), by, done),
-            Err(failure) => protocol::fail(
-                worker.keys(),
-                by,
-                element,
-                &failure.error,
-                failure.permanent,
-            ),
+        let Held { worker_id, element } = &self.held;
+        match self.completion() {
+            Ok(completion) => protocol::ack(worker.keys(), worker_id, completion),
+            Err(Failure { error, permanent }) => {
+                protocol::fail(worker.keys(), worker_id, element, error, *permanent)
+            }
         }
     }
 
-    /// What tells Redis and takes the next task, where it went well; `known` others are held.
+    /// The call that acknowledges the task and takes the next one, if the task succeeded. The worker holds `running`
+    /// other tasks.
     pub fn call_and_take(
         &self,
         worker: &Worker,
-        known: usize,
+        running: usize,
     ) -> Option<ScriptCall<(Ending, Take)>> {
+        let completion = self.completion().ok()?;
         Some(protocol::ack_and_take(
             worker.keys(),
-            &self.held.by,
-            self.done().ok()?,
-            known,
+            &self.held.worker_id,
+            completion,
+            running,
         ))
     }
 
-    fn done(&self) -> Result<Completion<'_>, &Failure> {
-        let result = self.outcome.as_ref()?;
-        let (task, element) = (&self.task, &self.held.element);
+    fn completion(&self) -> Result<Completion<'_>, &Failure> {
         Ok(Completion {
-            task,
-            element,
-            result,
-            keep: self.keep,
-            took: self.took,
+            task: &self.task_id,
+            element: &self.held.element,
+            result: self.outcome.as_ref()?,
+            keep: self.result_ttl,
+            took: self.duration,
         })
     }
 
-    /// Redis has been told, and answered.
+    /// Redis has replied: removes the task from the held ones and logs how it ended.
     pub fn finish(self, worker: &Worker, ending: Ending) {
         worker.remove_held(&self.held);
-        let (task, millis) = (
-            self.task,
-            u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
-        );
+        let task = self.task_id;
+        let millis = u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX);
         match (ending, self.outcome) {
             (Ending::Late, _) => {
-                warn!(
-                    task,
-                    millis, "too late: the task had been given to another worker"
-                );
+                warn!(task, millis, "too late: another worker has taken the task");
             }
-            (Ending::Retry(attempts), Err(failure)) => {
-                warn!(
-                    task,
-                    attempts,
-                    millis,
-                    error = failure.error,
-                    "failed, and will be tried again"
-                );
+            (Ending::Retry(attempts), Err(Failure { error, .. })) => {
+                warn!(task, attempts, millis, error, "failed; will be retried");
             }
-            (_, Err(failure)) => warn!(task, millis, error = failure.error, "failed for good"),
+            (_, Err(Failure { error, .. })) => warn!(task, millis, error, "failed permanently"),
             (_, Ok(_)) => info!(task, millis, "done"),
         }
     }

@@ -1,4 +1,4 @@
-//! What a program does with a task: the one thing that a worker leaves to its user.
+//! The work of one task: the only part of a worker that its user writes.
 
 use crate::Worker;
 use futures::future::BoxFuture;
@@ -7,49 +7,75 @@ use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 
-/// Runs tasks. Each run may be repeated: a worker can die after the work and before Redis has heard of it.
+/// Runs tasks.
+///
+/// A task may run more than once: a worker can die after the work and before Redis has the acknowledgement. A second
+/// run must do no harm.
 pub trait Handler: Send + Sync + 'static {
-    /// Runs one task and returns the result that its submitter reads.
-    fn run<'a>(&'a self, context: Context<'a>, task: Task)
-    -> BoxFuture<'a, Result<Value, Failure>>;
+    /// Runs one task and returns the result for its producer. Implement it as an `async fn`; move work that blocks
+    /// the thread to `tokio::task::spawn_blocking`.
+    fn run(
+        &self,
+        context: Context<'_>,
+        task: Task,
+    ) -> impl Future<Output = Result<Value, Failure>> + Send;
 }
 
-/// What a running task may use.
-pub struct Context<'a> {
-    /// The id of the worker that runs the task.
-    pub worker: &'a str,
-    pub(crate) shared: &'a Worker,
+/// [`Handler`] as a trait object can have it: with a boxed future.
+pub(crate) trait DynHandler: Send + Sync {
+    fn run_boxed<'a>(
+        &'a self,
+        context: Context<'a>,
+        task: Task,
+    ) -> BoxFuture<'a, Result<Value, Failure>>;
 }
 
-impl Context<'_> {
-    /// The worker's shared connection to its Redis, for short commands.
-    pub async fn redis(&self) -> RedisResult<MultiplexedConnection> {
-        self.shared.connection.shared().await
+impl<H: Handler> DynHandler for H {
+    fn run_boxed<'a>(
+        &'a self,
+        context: Context<'a>,
+        task: Task,
+    ) -> BoxFuture<'a, Result<Value, Failure>> {
+        Box::pin(self.run(context, task))
     }
 }
 
-/// Why a task went wrong.
+/// What a running task may use of its worker.
+pub struct Context<'a> {
+    /// The id of the worker that runs the task.
+    pub worker_id: &'a str,
+    pub(crate) worker: &'a Worker,
+}
+
+impl Context<'_> {
+    /// The worker's shared connection to its Redis server, for commands that do not block.
+    pub async fn redis(&self) -> RedisResult<MultiplexedConnection> {
+        self.worker.connection.shared().await
+    }
+}
+
+/// Why a task failed.
 #[derive(Debug)]
 pub struct Failure {
-    /// A sentence for whoever submitted it.
+    /// The message for the producer of the task.
     pub error: String,
-    /// Another attempt would end the same way.
+    /// A retry would fail in the same way.
     pub permanent: bool,
 }
 
 impl Failure {
-    /// One that no other attempt can mend.
-    pub fn hopeless(error: String) -> Self {
+    /// A failure that no retry can fix: the task fails at once.
+    pub fn permanent(error: impl Into<String>) -> Self {
         Self {
-            error,
+            error: error.into(),
             permanent: true,
         }
     }
 
-    /// One that another attempt may not have.
-    pub fn transient(error: String) -> Self {
+    /// A failure that a retry may avoid: the task runs again, up to five times in all.
+    pub fn transient(error: impl Into<String>) -> Self {
         Self {
-            error,
+            error: error.into(),
             permanent: false,
         }
     }

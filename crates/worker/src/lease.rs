@@ -1,8 +1,8 @@
-//! Registration and heartbeat, on a thread and a connection of their own: no task can hold them up, and nothing else
-//! registers. When the lease is lost the thread registers anew, under the next generation.
+//! Registration and heartbeat, on a thread and a connection of their own, so that no task can delay them. Only this
+//! thread registers. When the lease is lost, it registers again under a new generation.
 
 use super::Settings;
-use super::health::{Liveness, Silence};
+use super::health::{Liveness, StallDetector};
 use super::usage::Meter;
 use crate::connection::{Backoff, ConnectionState};
 use protocol::{HEARTBEAT, STALLED};
@@ -14,27 +14,28 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{error, info};
 
-/// Longest wait for a connection or an answer: well within the lease.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for a connection or a reply: much shorter than the lease.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The worker's hold on its place in the registry.
+/// The handle of the heartbeat thread.
 pub struct Lease {
     id: watch::Receiver<Option<String>>,
+    /// Dropped to end the thread.
     wake: Mutex<Option<Sender<()>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Lease {
-    /// Starts the thread, which registers as soon as Redis lets it. Fails when the system has no thread left.
-    pub fn start(settings: &Settings, pulse: Arc<Liveness>) -> std::io::Result<Self> {
-        let (ids, id) = watch::channel(None);
+    /// Starts the thread, which registers as soon as Redis is available. Fails when the system cannot start a thread.
+    pub fn start(settings: &Settings, liveness: Arc<Liveness>) -> std::io::Result<Self> {
+        let (id_sender, id) = watch::channel(None);
         let (wake, woken) = channel();
         let settings = settings.clone();
-        let beat = move || {
-            Heart {
+        let heartbeat = move || {
+            HeartbeatThread {
                 settings,
-                pulse,
-                ids,
+                liveness,
+                id: id_sender,
                 connection: None,
                 state: ConnectionState::new("heartbeat"),
             }
@@ -42,7 +43,7 @@ impl Lease {
         };
         let thread = std::thread::Builder::new()
             .name("heartbeat".into())
-            .spawn(beat)?;
+            .spawn(heartbeat)?;
         Ok(Self {
             id,
             wake: Mutex::new(Some(wake)),
@@ -50,26 +51,21 @@ impl Lease {
         })
     }
 
-    /// The present id; `None` before the first registration.
+    /// The current worker id; `None` before the first registration.
     pub fn id(&self) -> Option<String> {
         self.id.borrow().clone()
     }
 
-    /// Waits up to `patience` for an id other than `old`.
-    pub async fn other_than(&self, old: Option<&str>, patience: Duration) {
-        self.beat_now();
-        let mut id = self.id.clone();
-        let _ = tokio::time::timeout(patience, id.wait_for(|it| it.as_deref() != old)).await;
-    }
-
-    /// Has the thread look at the lease at once.
-    fn beat_now(&self) {
+    /// Renews the lease now, and waits up to `timeout` for an id other than `old`.
+    pub async fn wait_for_change(&self, old: Option<&str>, timeout: Duration) {
         if let Some(wake) = &*self.wake.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = wake.send(());
         }
+        let mut id = self.id.clone();
+        let _ = tokio::time::timeout(timeout, id.wait_for(|it| it.as_deref() != old)).await;
     }
 
-    /// Ends the thread and waits for it, at most for what one call to Redis takes.
+    /// Ends the thread and waits for it, at most for the duration of one call to Redis.
     pub fn stop(&self) {
         self.wake
             .lock()
@@ -87,32 +83,32 @@ impl Lease {
 }
 
 /// What the thread owns.
-struct Heart {
+struct HeartbeatThread {
     settings: Settings,
-    pulse: Arc<Liveness>,
-    ids: watch::Sender<Option<String>>,
+    liveness: Arc<Liveness>,
+    id: watch::Sender<Option<String>>,
     connection: Option<redis::Connection>,
     state: ConnectionState,
 }
 
-impl Heart {
+impl HeartbeatThread {
     fn run(mut self, woken: &Receiver<()>) {
         let mut meter = Meter::new();
         let mut backoff = Backoff::default();
-        let mut silence = Silence::new(Instant::now());
+        let mut stall = StallDetector::new(Instant::now());
         loop {
-            if silence.look(&self.pulse, Instant::now()) >= STALLED {
-                // Whatever holds up the loops would hold up an orderly end too. The lease runs out, others rescue
-                // what is held, and whoever started this process starts it anew.
+            if stall.update(&self.liveness, Instant::now()) >= STALLED {
+                // Whatever blocks the claim loop would block an orderly shutdown too. The lease expires, other
+                // workers reclaim the tasks, and Kubernetes restarts the process.
                 error!(
-                    "there was room and nothing was claimed for {STALLED:?}: this worker is deaf and ends itself"
+                    "stalled: a slot was free and the worker did not try to claim for {STALLED:?}; exiting"
                 );
                 std::process::exit(1);
             }
-            let beat = self.beat(meter.measure());
-            self.state.note(beat.as_ref().err());
-            self.pulse.write_heartbeat(&self.settings.health_file);
-            let pause = if beat.is_ok() {
+            let renewed = self.renew(meter.measure());
+            self.state.update(renewed.as_ref().err());
+            self.liveness.write_heartbeat(&self.settings.health_file);
+            let pause = if renewed.is_ok() {
                 backoff = Backoff::default();
                 HEARTBEAT
             } else {
@@ -126,8 +122,8 @@ impl Heart {
         }
     }
 
-    /// Renews the lease, or registers where there is none.
-    fn beat(&mut self, usage: protocol::Usage) -> RedisResult<()> {
+    /// Renews the lease, or registers if there is none.
+    fn renew(&mut self, usage: protocol::Usage) -> RedisResult<()> {
         let Settings {
             client,
             keys,
@@ -137,13 +133,14 @@ impl Heart {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
-                let connection = client.get_connection_with_timeout(PATIENCE)?;
-                connection.set_read_timeout(Some(PATIENCE))?;
-                connection.set_write_timeout(Some(PATIENCE))?;
+                let connection = client.get_connection_with_timeout(TIMEOUT)?;
+                connection.set_read_timeout(Some(TIMEOUT))?;
+                connection.set_write_timeout(Some(TIMEOUT))?;
                 none.insert(connection)
             }
         };
-        let (old, task) = (self.ids.borrow().clone(), self.pulse.task());
+        let old = self.id.borrow().clone();
+        let task = self.liveness.task();
         if let Some(id) = &old
             && protocol::heartbeat(keys, id, usage, &task).run_blocking(connection)?
         {
@@ -153,9 +150,9 @@ impl Heart {
         protocol::heartbeat(keys, &id, usage, &task).run_blocking(connection)?;
         match old {
             None => info!(id, "registered"),
-            Some(old) => info!(id, old, "the lease was lost; registered anew"),
+            Some(old) => info!(id, old, "the lease was lost; registered again"),
         }
-        self.ids.send_replace(Some(id));
+        self.id.send_replace(Some(id));
         Ok(())
     }
 }

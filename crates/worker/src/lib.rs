@@ -1,44 +1,87 @@
-//! A worker of the reference protocol: takes tasks of one queue, runs them, and loses none, whatever ends it.
+//! A worker of the reference protocol: it takes tasks from one Redis queue, runs them and loses none, even when it is
+//! killed at any point.
 //!
-//! `lease` alone registers and renews, on a thread of its own; `claim` takes tasks; a [`Handler`] runs them;
-//! `finish` reports how they ended; `reap` rescues what other workers left behind; `drain` ends it all in order.
+//! Implement [`Handler`] for the work of one task, fill in [`Settings`], and call [`run`]:
+//!
+//! ```no_run
+//! use serde_json::{Value, json};
+//! use tokio_util::sync::CancellationToken;
+//! use worker::{Context, Failure, Handler, Keys, Registration, Settings, Task};
+//!
+//! struct Square;
+//!
+//! impl Handler for Square {
+//!     async fn run(&self, context: Context<'_>, task: Task) -> Result<Value, Failure> {
+//!         let Some(number) = task.body["number"].as_f64() else {
+//!             return Err(Failure::permanent("the body has no number"));
+//!         };
+//!         Ok(json!({"square": number * number, "worker": context.worker_id}))
+//!     }
+//! }
+//!
+//! # async fn example() -> anyhow::Result<()> {
+//! let settings = Settings {
+//!     client: redis::Client::open("redis://127.0.0.1:6379")?,
+//!     keys: Keys::new("squares"),
+//!     registration: Registration {
+//!         name: "square-1".into(),
+//!         pod: "square-1".into(),
+//!         host: "node-1".into(),
+//!         version: "1.0.0".into(),
+//!     },
+//!     concurrency: 4,
+//!     grace: std::time::Duration::from_secs(25),
+//!     health_file: "/tmp/square-worker.json".into(),
+//! };
+//! let stop = CancellationToken::new(); // cancel it on SIGTERM
+//! worker::run(settings, Square, stop).await
+//! # }
+//! ```
+//!
+//! A liveness probe in another process calls [`check_health`] with the same health file.
+//!
+//! The modules: `lease` registers the worker and renews its lease, on a thread of its own; `claim` takes tasks; a
+//! [`Handler`] runs them; `finish` reports how they ended; `reap` reclaims the tasks of dead workers; `drain` shuts
+//! the worker down in order.
 
 mod claim;
 mod connection;
 mod drain;
 mod finish;
 mod handler;
-pub mod health;
+mod health;
 mod lease;
 mod reap;
 mod usage;
 
 pub use connection::Connection;
 pub use handler::{Context, Failure, Handler};
+pub use health::check_health;
+pub use protocol::{Keys, Registration, Task};
 
+use handler::DynHandler;
 use health::Liveness;
 use lease::Lease;
-use protocol::{Keys, Registration};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-/// What a worker must know.
+/// The configuration of a worker.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The Redis with the queue.
+    /// The Redis server with the queue.
     pub client: redis::Client,
-    /// The queue.
+    /// The Redis keys of the queue.
     pub keys: Keys,
-    /// How it registers.
+    /// How the worker appears in the registry.
     pub registration: Registration,
-    /// Tasks that it runs at once.
+    /// Maximum number of tasks that run at once: its slots.
     pub concurrency: usize,
-    /// How long a running task may take to finish after the signal to stop.
+    /// How long running tasks may take to finish after the stop signal. The worker then hands back the rest.
     pub grace: Duration,
-    /// Where it notes that it lives.
+    /// The file that the worker writes at each heartbeat, for [`check_health`].
     pub health_file: PathBuf,
 }
 
@@ -49,15 +92,15 @@ struct Worker {
     lease: Lease,
     liveness: Arc<Liveness>,
     held: Mutex<Vec<Held>>,
-    handler: Box<dyn Handler>,
+    handler: Box<dyn DynHandler>,
 }
 
 /// A task that this process works on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Held {
-    /// The id it was claimed under, which need not be the present one.
-    by: String,
-    /// Its exact bytes.
+    /// The worker id that claimed it. After a lost lease it differs from the current id.
+    worker_id: String,
+    /// The exact bytes of its queue element.
     element: Vec<u8>,
 }
 
@@ -70,7 +113,7 @@ impl Worker {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets one task, once.
+    /// Removes one entry that equals `task`.
     fn remove_held(&self, task: &Held) {
         let mut held = self.held();
         if let Some(i) = held.iter().position(|it| it == task) {
@@ -79,19 +122,22 @@ impl Worker {
     }
 }
 
-/// Works until `stop`, then drains. Redis may be away at any time, at the start too: it tries again.
-/// Fails only when its heartbeat thread cannot be started.
+/// Runs tasks until `stop` is cancelled, then drains. Redis may be unavailable at any time, also at the start: the
+/// worker retries. Fails only when the system cannot start the heartbeat thread.
+///
+/// When the claim loop stalls, the worker exits the process with status 1: its lease expires, other workers reclaim
+/// its tasks, and Kubernetes restarts the container.
 pub async fn run(
     settings: Settings,
     handler: impl Handler,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let pulse = Arc::new(Liveness::default());
-    pulse.mark_attempt();
+    let liveness = Arc::new(Liveness::default());
+    liveness.mark_attempt();
     let worker = Arc::new(Worker {
-        lease: Lease::start(&settings, Arc::clone(&pulse))?,
+        lease: Lease::start(&settings, Arc::clone(&liveness))?,
         connection: Connection::new(settings.client.clone()),
-        liveness: pulse,
+        liveness,
         held: Mutex::default(),
         handler: Box::new(handler),
         settings,
@@ -105,7 +151,7 @@ pub async fn run(
     info!(
         redis = address,
         concurrency = worker.settings.concurrency,
-        "the worker starts"
+        "starting the worker"
     );
     let reaper = tokio::spawn(reap::run(Arc::clone(&worker)));
     let slots = claim::start(&worker, &stop);

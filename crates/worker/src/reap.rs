@@ -1,4 +1,4 @@
-//! The rescue of what dead workers held, by whichever worker comes first.
+//! Reclaims the tasks of dead workers. Every worker runs this; the first to ask in each period does the work.
 
 use super::Worker;
 use protocol::REAP;
@@ -6,15 +6,15 @@ use redis::RedisResult;
 use std::sync::Arc;
 use tracing::info;
 
-/// Looks twice a second; while Redis is away there is nothing to do but to look again.
+/// Looks for dead workers twice a second. On an error it only waits for the next turn.
 pub async fn run(worker: Arc<Worker>) {
     loop {
         tokio::time::sleep(REAP.mul_f64(0.9 + fastrand::f64() / 5.0)).await;
-        let _ = look(&worker).await;
+        let _ = reap_dead_workers(&worker).await;
     }
 }
 
-async fn look(worker: &Worker) -> RedisResult<()> {
+async fn reap_dead_workers(worker: &Worker) -> RedisResult<()> {
     for id in worker
         .connection
         .call(&protocol::dead(worker.keys(), REAP))
@@ -28,7 +28,7 @@ async fn look(worker: &Worker) -> RedisResult<()> {
                     dead = id,
                     rescued = reaped.rescued,
                     failed = reaped.failed,
-                    "rescued a dead worker's tasks"
+                    "reclaimed the tasks of a dead worker"
                 );
             }
             if reaped.left == 0 {

@@ -1,4 +1,4 @@
-//! What this process uses: CPU as a share of its limit, and memory.
+//! The resource usage of this process: CPU in percent of its limit, and memory.
 
 use protocol::Usage;
 use std::collections::VecDeque;
@@ -7,24 +7,24 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// The time that the mean is taken over.
+/// The mean covers this much time.
 const WINDOW: Duration = Duration::from_secs(15);
-/// A mean over less says nothing: the system counts CPU in steps of 10 ms, and a start takes many of them at once.
+/// A mean over less time is meaningless: the kernel counts CPU in ticks of 10 ms, and a start uses many at once.
 const MIN_SPAN: Duration = Duration::from_secs(1);
 
-/// Measures this process; each measurement continues the mean.
+/// Measures this process and keeps the mean of its CPU usage.
 pub struct Meter {
     system: Option<(System, Pid)>,
-    /// CPUs that make 100 %.
+    /// The CPUs that make 100 %: the limit of the container, or all of the host.
     cpus: f64,
-    /// When, and how many milliseconds of CPU had been used until then.
+    /// A time, and the CPU that the process had used until then, in milliseconds.
     samples: VecDeque<(Instant, u64)>,
 }
 
 impl Meter {
     pub fn new() -> Self {
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let machine = || {
+        let host_cpus = || {
             f64::from(
                 u32::try_from(std::thread::available_parallelism().map_or(1, Into::into))
                     .unwrap_or(1),
@@ -32,28 +32,26 @@ impl Meter {
         };
         Self {
             system: System::new().ok().zip(sysinfo::get_current_pid().ok()),
-            cpus: cpu_limit(&groups, Path::new("/sys/fs/cgroup")).unwrap_or_else(machine),
+            cpus: cpu_limit(&groups, Path::new("/sys/fs/cgroup")).unwrap_or_else(host_cpus),
             samples: VecDeque::new(),
         }
     }
 
-    /// Nothing where the system does not tell, and no CPU in the first second.
+    /// Returns zero memory and no CPU if the system does not report them, and no CPU in the first second.
     pub fn measure(&mut self) -> Usage {
         let Some((system, pid)) = &mut self.system else {
             return Usage::default();
         };
-        let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
-        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[*pid]), true, wanted);
+        let refresh = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        system.refresh_processes_specifics(ProcessesToUpdate::Some(&[*pid]), true, refresh);
         let Some(process) = system.process(*pid) else {
             return Usage::default();
         };
-        let (now, used, memory) = (
-            Instant::now(),
-            process.accumulated_cpu_time(),
-            process.memory(),
-        );
+        let now = Instant::now();
+        let used = process.accumulated_cpu_time();
+        let memory = process.memory();
         self.samples.push_back((now, used));
-        // The newest sample that is a window old stays, as the start of the mean.
+        // Keep the newest sample that is at least a window old, as the start of the mean.
         while self
             .samples
             .get(1)
@@ -71,7 +69,7 @@ impl Meter {
     }
 }
 
-/// The CPUs that the control groups of `/proc/self/cgroup` (version 1 or 2, mounted at `root`) allow; `None`: no limit.
+/// The CPU limit of the control groups in `/proc/self/cgroup` (version 1 or 2, mounted at `root`); `None`: no limit.
 fn cpu_limit(groups: &str, root: &Path) -> Option<f64> {
     let read = |path: &Path, file: &str| fs::read_to_string(path.join(file)).ok();
     let mut limits = Vec::new();
@@ -89,7 +87,7 @@ fn cpu_limit(groups: &str, root: &Path) -> Option<f64> {
         } else {
             root.to_owned()
         };
-        // A group is bound by those above it too. In a container its own is often mounted as the root.
+        // The limits of the parent groups apply too. In a container the own group is often mounted as the root.
         for path in Path::new(path.trim_start_matches('/')).ancestors() {
             let group = mount.join(path);
             let text = if v1 {
@@ -104,7 +102,7 @@ fn cpu_limit(groups: &str, root: &Path) -> Option<f64> {
     limits.into_iter().reduce(f64::min)
 }
 
-/// Reads `<quota> <period>` in microseconds; `max` and -1 are no limit.
+/// Parses `<quota> <period>` in microseconds; `max` and -1 mean no limit.
 fn quota(text: &str) -> Option<f64> {
     let mut numbers = text.split_whitespace().map(str::parse::<f64>);
     match (numbers.next(), numbers.next()) {
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tightest_limit_of_version_2_counts() {
+    fn the_lowest_cgroup_v2_limit_applies() {
         let files = [
             ("pods/cpu.max", "150000 100000\n"),
             ("pods/a/cpu.max", "max 100000\n"),
@@ -138,28 +136,28 @@ mod tests {
     }
 
     #[test]
-    fn version_1_is_read_too_and_garbage_is_no_limit() {
-        let of_v1 = |quota| {
+    fn cgroup_v1_is_supported_and_garbage_is_no_limit() {
+        let v1_files = |quota| {
             [
                 ("cpu/a/cpu.cfs_quota_us", quota),
                 ("cpu/a/cpu.cfs_period_us", "100000\n"),
             ]
         };
         let groups = "5:memory:/b\n4:cpu,cpuacct:/a\n";
-        assert_eq!(limit(groups, &of_v1("200000\n")), Some(2.0));
-        assert_eq!(limit(groups, &of_v1("-1\n")), None);
+        assert_eq!(limit(groups, &v1_files("200000\n")), Some(2.0));
+        assert_eq!(limit(groups, &v1_files("-1\n")), None);
         assert_eq!(limit("no groups\n::\n", &[("cpu.max", "x y")]), None);
     }
 
     #[test]
-    fn a_busy_process_shows() {
+    fn a_busy_process_reports_cpu() {
         let mut meter = Meter::new();
         let first = meter.measure();
         assert!(first.memory > 1_000_000 && first.cpu.is_none(), "{first:?}");
         assert_eq!(
             meter.measure().cpu,
             None,
-            "a moment later a single step would be hundreds of percent"
+            "so soon, a single tick would be hundreds of percent"
         );
         let until = Instant::now() + MIN_SPAN;
         while Instant::now() < until {

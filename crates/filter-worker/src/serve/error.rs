@@ -1,4 +1,4 @@
-//! Why a request is not served: what is wrong, where, and what to do.
+//! Error responses: what is wrong, where in the request, and how to fix it.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,47 +7,50 @@ use redis::RedisError;
 use serde_json::json;
 use worker::Failure;
 
-/// An answer other than the one that was asked for.
+/// An error response.
 #[derive(Debug)]
 pub struct HttpError {
     status: StatusCode,
-    error: String,
+    message: String,
     at: Option<String>,
     hint: Option<String>,
-    /// Seconds after which it is worth another try.
-    retry_after: Option<u64>,
+    retry_after_seconds: Option<u64>,
 }
 
 impl HttpError {
-    pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
         Self {
             status,
-            error: error.into(),
+            message: message.into(),
             at: None,
             hint: None,
-            retry_after: None,
+            retry_after_seconds: None,
         }
     }
 
-    /// What was sent cannot be served.
-    pub fn bad(error: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, error)
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// Where in the request it is.
-    pub fn at(mut self, place: impl Into<String>) -> Self {
-        self.at = Some(place.into());
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    /// Where in the request the error is.
+    pub fn at(mut self, location: impl Into<String>) -> Self {
+        self.at = Some(location.into());
         self
     }
 
-    /// What to do.
+    /// How to fix the error.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
+    /// The request may succeed after this time.
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+        self.retry_after_seconds = Some(seconds);
         self
     }
 }
@@ -56,24 +59,24 @@ impl From<RedisError> for HttpError {
     fn from(error: RedisError) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            format!("Redis does not do what is asked: {error}"),
+            format!("the call to Redis failed: {error}"),
         )
-        .hint("nothing is known to be lost; ask again, and look at Redis if still idle")
+        .hint("try again; if the error stays, check that Redis is running and reachable")
         .retry_after(2)
     }
 }
 
 impl From<Failure> for HttpError {
     fn from(failure: Failure) -> Self {
-        Self::bad(failure.error)
+        Self::bad_request(failure.error)
     }
 }
 
 impl IntoResponse for HttpError {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"message": self.error, "at": self.at, "do": self.hint}});
+        let body = json!({"error": {"message": self.message, "at": self.at, "hint": self.hint}});
         let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.retry_after_seconds {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));

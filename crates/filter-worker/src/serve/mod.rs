@@ -1,7 +1,8 @@
-//! The class's HTTP front: takes batches of images over HTTP, makes tasks of them, and tells what became of each.
+//! The HTTP front: accepts batches of images over HTTP, pushes a task for each image, and reports on tasks, workers
+//! and the queue.
 //!
-//! `batch` reads and checks what is sent, `answers` what is told, `refusal` says what is wrong, `rate` how often is
-//! too often. Nothing is kept here: what the front knows of a task lies in Redis beside it.
+//! `batch` reads, checks and pushes batches; `responses` answers queries; `error` builds error responses; `rate` limits
+//! requests. The front has no state of its own: what it knows about a task is in Redis.
 
 mod batch;
 mod error;
@@ -14,32 +15,31 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{get, post};
 use error::HttpError;
-use protocol::Keys;
-use rate::Rates;
+use rate::RateLimiter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use worker::Connection;
+use worker::{Connection, Keys};
 
-/// How long requests under way may take to end after the signal to stop.
+/// How long open requests may take to finish after the stop signal.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Where it listens, and how much it takes.
+/// The address and the limits of the server.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Serve {
-    /// Where it listens
+    /// Address and port to listen on
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8000")]
     listen: SocketAddr,
-    /// Largest request, in MiB
+    /// Maximum size of a request, in MiB
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
     max_body: u16,
-    /// Most images in one batch
+    /// Maximum number of images in one batch
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     max_images: u16,
-    /// Batches that one address may send in a second, and twice as many at once
+    /// Batches per second from one address, with bursts of twice as many
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     rate: u16,
 }
@@ -50,15 +50,15 @@ impl Serve {
     }
 }
 
-/// What every request may use.
+/// What all request handlers share.
 struct Front {
     serve: Serve,
     keys: Keys,
-    link: Connection,
-    rates: Rates,
+    redis: Connection,
+    limiter: RateLimiter,
 }
 
-/// Serves until `stop`. Redis may be away at any time: then the answer says so.
+/// Serves until `stop` is cancelled. Without Redis, requests fail with status 503.
 pub async fn run(
     client: redis::Client,
     keys: Keys,
@@ -67,29 +67,29 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind(serve.listen).await.with_context(|| {
         format!(
-            "cannot listen on {}: is the port taken? --listen chooses another",
+            "cannot listen on {}: if the port is in use, choose another with --listen",
             serve.listen
         )
     })?;
-    info!(listen = %listener.local_addr()?, queue = keys.ready(), "the front serves");
-    let rates = Rates::new(serve.rate.into());
+    info!(listen = %listener.local_addr()?, queue = keys.ready(), "the front is serving");
+    let limiter = RateLimiter::new(serve.rate.into());
     let app = router(Arc::new(Front {
         serve,
         keys,
-        link: Connection::new(client),
-        rates,
+        redis: Connection::new(client),
+        limiter,
     }))
     .into_make_service_with_connect_info::<SocketAddr>();
     let stopped = stop.clone();
     let serving =
         axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await });
-    let late = async {
+    let grace_over = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
         served = async { serving.await } => served?,
-        () = late => warn!("requests were still under way when the grace was over"),
+        () = grace_over => warn!("the grace period is over: dropping the open requests"),
     }
     info!("the front has stopped");
     Ok(())
@@ -113,18 +113,15 @@ fn router(front: Arc<Front>) -> Router {
         .nest("/api", api)
         .route("/healthz", get(|| async { "ok" }))
         .fallback(async |method: Method, uri: Uri| {
-            HttpError::new(
-                StatusCode::NOT_FOUND,
-                format!("there is no {method} {}", uri.path()),
-            )
-            .hint("GET /api/openapi.json describes all there is")
+            HttpError::not_found(format!("no such endpoint: {method} {}", uri.path()))
+                .hint("GET /api/openapi.json describes all endpoints")
         })
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
             HttpError::new(
                 StatusCode::METHOD_NOT_ALLOWED,
-                format!("{} takes no {method}", uri.path()),
+                format!("{} does not support {method}", uri.path()),
             )
-            .hint("GET /api/openapi.json describes all there is")
+            .hint("GET /api/openapi.json describes all endpoints")
         })
         .layer(DefaultBodyLimit::max(front.serve.max_bytes()))
         .with_state(front)

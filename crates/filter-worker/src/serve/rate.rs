@@ -1,21 +1,21 @@
-//! How often one address may ask: a bucket each, which fills with time.
+//! A rate limit for each client address, as a token bucket.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Addresses remembered at most: past that, those that have not asked for long are forgotten.
-const MOST: usize = 10_000;
+/// From this many addresses on, the limiter forgets those whose bucket is full again.
+const MAX_ADDRESSES: usize = 10_000;
 
-/// A bucket for each address.
-pub struct Rates {
+/// A token bucket for each address.
+pub struct RateLimiter {
     per_second: f64,
-    /// Tokens left, and when they were.
+    /// The tokens that were left, and the time of that count.
     buckets: Mutex<HashMap<IpAddr, (f64, Instant)>>,
 }
 
-impl Rates {
+impl RateLimiter {
     pub fn new(per_second: f64) -> Self {
         Self {
             per_second,
@@ -23,21 +23,24 @@ impl Rates {
         }
     }
 
-    /// Takes a token; where there is none, how long until there is one.
+    /// Takes a token. If there is none, returns how long it takes until there is one.
     pub fn take(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
-        let full = 2.0 * self.per_second;
-        let filled = |(left, at): (f64, Instant)| {
-            (left + now.saturating_duration_since(at).as_secs_f64() * self.per_second).min(full)
+        let capacity = 2.0 * self.per_second;
+        let tokens_now = |(tokens, at): (f64, Instant)| {
+            (tokens + now.saturating_duration_since(at).as_secs_f64() * self.per_second)
+                .min(capacity)
         };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MOST {
-            buckets.retain(|_, bucket| filled(*bucket) < full);
+        if buckets.len() >= MAX_ADDRESSES {
+            buckets.retain(|_, bucket| tokens_now(*bucket) < capacity);
         }
-        let left = buckets.get(&address).map_or(full, |bucket| filled(*bucket));
-        if left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - left) / self.per_second));
+        let tokens = buckets
+            .get(&address)
+            .map_or(capacity, |bucket| tokens_now(*bucket));
+        if tokens < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - tokens) / self.per_second));
         }
-        buckets.insert(address, (left - 1.0, now));
+        buckets.insert(address, (tokens - 1.0, now));
         Ok(())
     }
 }
@@ -47,25 +50,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_empties_fills_with_time_and_is_nobody_elses() {
-        let (rates, start) = (Rates::new(2.0), Instant::now());
+    fn each_address_has_a_bucket_that_refills() {
+        let limiter = RateLimiter::new(2.0);
+        let start = Instant::now();
         let [one, other] = [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
-        let taken = (0..10).filter(|_| rates.take(one, start).is_ok()).count();
-        assert_eq!(taken, 4, "twice the rate at once");
-        let wait = rates.take(one, start).unwrap_err();
+        let accepted = (0..10).filter(|_| limiter.take(one, start).is_ok()).count();
+        assert_eq!(accepted, 4, "a burst of twice the rate");
+        let wait = limiter.take(one, start).unwrap_err();
         assert_eq!(wait, Duration::from_millis(500));
-        assert!(rates.take(other, start).is_ok());
-        assert!(rates.take(one, start + wait).is_ok());
-        assert!(rates.take(one, start + wait).is_err());
+        assert!(limiter.take(other, start).is_ok());
+        assert!(limiter.take(one, start + wait).is_ok());
+        assert!(limiter.take(one, start + wait).is_err());
     }
 
     #[test]
-    fn those_who_are_quiet_are_forgotten() {
-        let (rates, start) = (Rates::new(1.0), Instant::now());
+    fn quiet_addresses_are_forgotten() {
+        let limiter = RateLimiter::new(1.0);
+        let start = Instant::now();
         for n in 0..20_000_u32 {
             let at = start + Duration::from_millis(n.into());
-            assert!(rates.take(IpAddr::from(n.to_be_bytes()), at).is_ok());
+            assert!(limiter.take(IpAddr::from(n.to_be_bytes()), at).is_ok());
         }
-        assert!(rates.buckets.lock().unwrap().len() <= MOST);
+        assert!(limiter.buckets.lock().unwrap().len() <= MAX_ADDRESSES);
     }
 }

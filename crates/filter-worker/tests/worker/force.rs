@@ -1,26 +1,26 @@
-//! Proof by force: Rust and Python workers in one queue, killed and paused at each step, and not one task lost;
-//! beside them workers that take their tasks by a bare BRPOP and must lose some, so that losses are known to show.
+//! The proof that no task is lost: Rust and Python workers share a queue and are killed and paused at each point of the
+//! protocol. As a control, the same faults hit workers that claim with a bare BRPOP; they must lose tasks, or the test
+//! could not detect a loss.
 //!
-//! `FORCE=full` (`make force`) is the whole proof of some minutes; without it a short one.
+//! `FORCE=full` (`make force`) runs the full proof of some minutes; without it a short one.
 
-#![expect(clippy::print_stdout, reason = "its figures are what it is for")]
+#![expect(clippy::print_stdout, reason = "it reports its measurements")]
 
-use crate::process::{Kind, PATIENCE, Process, Yard};
-use crate::wire::{Blow, Step, Wire};
-use protocol::Task;
+use crate::process::{Harness, Language, Process, TIMEOUT, until};
+use crate::proxy::{Fault, FaultPoint, FaultProxy};
+use protocol::{Snapshot, Task};
 use redis::Commands;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// How much of it.
 struct Size {
     tasks: usize,
     delay_ms: u64,
     kills: usize,
     pauses: usize,
-    /// From one blow to the next.
-    peace: Duration,
+    fault_interval: Duration,
 }
 
 static SIZE: LazyLock<Size> = LazyLock::new(|| {
@@ -30,7 +30,7 @@ static SIZE: LazyLock<Size> = LazyLock::new(|| {
             delay_ms: 300,
             kills: 60,
             pauses: 20,
-            peace: Duration::from_millis(2_500),
+            fault_interval: Duration::from_millis(2_500),
         }
     } else {
         Size {
@@ -38,403 +38,461 @@ static SIZE: LazyLock<Size> = LazyLock::new(|| {
             delay_ms: 200,
             kills: 10,
             pauses: 4,
-            peace: Duration::from_millis(1_200),
+            fault_interval: Duration::from_millis(1_200),
         }
     }
 });
-const KINDS: [Kind; 6] = [
-    Kind::Rust,
-    Kind::Python,
-    Kind::Rust,
-    Kind::Python,
-    Kind::Rust,
-    Kind::Python,
+const LANGUAGES: [Language; 6] = [
+    Language::Rust,
+    Language::Python,
+    Language::Rust,
+    Language::Python,
+    Language::Rust,
+    Language::Python,
 ];
 /// In turn, kills and pauses at each.
-const STEPS: [Step; 5] = [
-    Step::AnyMoment,
-    Step::BeforeClaim,
-    Step::AfterClaim,
-    Step::BeforeAck,
-    Step::AfterAck,
+const POINTS: [FaultPoint; 5] = [
+    FaultPoint::AnyMoment,
+    FaultPoint::BeforeClaim,
+    FaultPoint::AfterClaim,
+    FaultPoint::BeforeAck,
+    FaultPoint::AfterAck,
 ];
-/// Well past the lease of 8 s.
+/// Longer than the lease of 8 s.
 const PAUSE: Duration = Duration::from_secs(10);
-/// So many tasks must wait while blows fall: the last ones, hunted from worker to worker, would be given up as poison.
-const PREY: u64 = 20;
-/// From one blow to whoever rescues to the next, from one flush of scripts and cut of connections to the next.
-const LONG_PEACE: Duration = Duration::from_secs(9);
+/// Faults need this many waiting tasks. The last tasks would be hit again and again until their fifth attempt.
+const MIN_READY: u64 = 20;
+/// Between two kills of a reaping worker, and between two resets of all scripts and connections.
+const LONG_INTERVAL: Duration = Duration::from_secs(9);
 
-/// One worker's place: when it is killed its successor starts there, as a Deployment would do.
-struct Place {
-    kind: Kind,
-    wire: Wire,
+/// One of the workers. When it is killed, a successor with the same name starts, as in a Deployment.
+struct Replica {
+    language: Language,
+    proxy: FaultProxy,
     process: Process,
-    /// Since when it has been paused.
-    paused: Option<Instant>,
+    paused_at: Option<Instant>,
 }
 
-/// A task whose worker was killed: who that was, when, and since then how long until its lease ended and its task was
-/// ready again.
+/// A task that a killed worker held.
 struct Orphan {
-    worker: String,
-    killed: Instant,
-    ended: Option<Duration>,
-    ready: Option<Duration>,
+    worker_id: String,
+    killed_at: Instant,
+    /// From the kill to the end of the worker's lease.
+    lease_end: Option<Duration>,
+    /// From the kill until the task was no longer in the worker's claimed list.
+    released: Option<Duration>,
 }
 
-/// All workers, and what has become of them.
-struct Crew {
-    yard: Yard,
-    places: Vec<Place>,
-    blows: BTreeMap<(Blow, Step, Kind), usize>,
-    /// Who has run each task.
+impl Orphan {
+    /// Called when the task has run again.
+    fn rescue_times(self) -> [Duration; 3] {
+        let next_run = self.killed_at.elapsed();
+        [
+            self.lease_end.unwrap_or(next_run),
+            self.released.unwrap_or(next_run),
+            next_run,
+        ]
+    }
+}
+
+/// All workers, and what has been observed of them.
+struct ChaosRun {
+    harness: Harness,
+    replicas: Vec<Replica>,
+    pushed: usize,
+    faults: BTreeMap<(Fault, FaultPoint, Language), usize>,
+    /// The worker ids that have run each task.
     runs: BTreeMap<String, BTreeSet<String>>,
-    /// Tasks that a killed worker held.
     orphans: BTreeMap<String, Orphan>,
-    /// From each kill to the end of the lease, to the rescue and to the next run of what it held.
+    /// Orphans whose acknowledgement was under way at the kill and still reached Redis.
+    acknowledged: usize,
+    /// From each kill to the end of the lease, until the task was ready again, and to its next run.
     rescues: Vec<[Duration; 3]>,
 }
 
-impl Crew {
-    fn new(kinds: [Kind; 6]) -> Self {
-        let yard = Yard::new();
-        let place = |(n, kind)| {
-            let wire = Wire::to(yard.address());
-            let process = yard.worker_on(&wire, kind, &format!("w{n}"));
-            Place {
-                kind,
-                wire,
+impl ChaosRun {
+    fn new(languages: [Language; 6]) -> Self {
+        let harness = Harness::new();
+        let replica = |(n, language)| {
+            let proxy = FaultProxy::to(harness.address());
+            let process = harness.start_behind(&proxy, language, &format!("w{n}"));
+            Replica {
+                language,
+                proxy,
                 process,
-                paused: None,
+                paused_at: None,
             }
         };
-        let places = kinds.into_iter().enumerate().map(place).collect();
-        let (blows, runs, orphans) = Default::default();
+        let replicas = languages.into_iter().enumerate().map(replica).collect();
         Self {
-            yard,
-            places,
-            blows,
-            runs,
-            orphans,
+            harness,
+            replicas,
+            pushed: 0,
+            faults: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            acknowledged: 0,
             rescues: Vec::new(),
         }
     }
 
-    fn count(&self, blow: Blow) -> usize {
-        self.blows
-            .iter()
-            .filter(|((it, ..), _)| *it == blow)
-            .map(|(_, n)| n)
-            .sum()
+    fn push(&mut self, count: usize) {
+        let ids = self.pushed..self.pushed + count;
+        self.harness.push(ids.map(|n| n.to_string()), SIZE.delay_ms);
+        self.pushed += count;
     }
 
-    /// The tasks that each worker holds. A list that was reaped meanwhile is a fence, and holds none.
+    fn count(&self, fault: Fault) -> usize {
+        let counts = self.faults.iter().filter(|((it, ..), _)| *it == fault);
+        counts.map(|(_, n)| n).sum()
+    }
+
+    fn has_enough_faults(&self) -> bool {
+        let has_kill_at = |point| {
+            self.faults
+                .keys()
+                .any(|(fault, at, _)| (*fault, *at) == (Fault::Kill, point))
+        };
+        self.count(Fault::Kill) >= SIZE.kills
+            && self.count(Fault::Pause) >= SIZE.pauses
+            && POINTS
+                .into_iter()
+                .chain([FaultPoint::InReap])
+                .all(has_kill_at)
+    }
+
+    /// The tasks that each registered worker holds. A fence in place of a claimed list holds none.
     fn held(&mut self) -> Vec<(String, Vec<String>)> {
-        let ids: Vec<String> = self.yard.redis.smembers(self.yard.keys.workers()).unwrap();
+        let harness = &mut self.harness;
+        let ids: Vec<String> = harness.redis.smembers(harness.keys.workers()).unwrap();
         let held = |id: String| {
-            let list = self.yard.redis.lrange(self.yard.keys.claimed(&id), 0, -1);
-            let tasks: Vec<String> = list.unwrap_or_default();
-            (
-                id,
-                tasks
-                    .iter()
-                    .map(|it| serde_json::from_str::<Task>(it).unwrap().id)
-                    .collect(),
-            )
+            let elements = harness.redis.lrange(harness.keys.claimed(&id), 0, -1);
+            let elements: Vec<String> = elements.unwrap_or_default();
+            let task_id = |it: &String| serde_json::from_str::<Task>(it).unwrap().id;
+            (id, elements.iter().map(task_id).collect())
         };
         ids.into_iter().map(held).collect()
     }
 
-    /// Sees who runs what.
-    fn watch(&mut self) {
+    /// Records which worker runs which task, and what has become of the orphans.
+    fn observe(&mut self) {
         let held = self.held();
         let holds = |worker: &str, task: &String| {
             held.iter()
                 .any(|(id, tasks)| id == worker && tasks.contains(task))
         };
+        let Harness { redis, keys, .. } = &mut self.harness;
         for (task, orphan) in &mut self.orphans {
-            let since = orphan.killed.elapsed();
-            if orphan.ended.is_none()
-                && !self
-                    .yard
-                    .redis
-                    .exists::<_, bool>(self.yard.keys.worker(&orphan.worker))
+            let since_kill = orphan.killed_at.elapsed();
+            if orphan.lease_end.is_none()
+                && !redis
+                    .exists::<_, bool>(keys.worker(&orphan.worker_id))
                     .unwrap()
             {
-                orphan.ended = Some(since);
+                orphan.lease_end = Some(since_kill);
             }
-            if !holds(&orphan.worker, task) {
-                orphan.ready.get_or_insert(since);
+            if !holds(&orphan.worker_id, task) {
+                orphan.released.get_or_insert(since_kill);
             }
         }
-        for (id, tasks) in held {
+        for (worker_id, tasks) in held {
             for task in tasks {
-                if self
-                    .orphans
-                    .get(&task)
-                    .is_some_and(|orphan| orphan.worker != id)
-                {
-                    let Orphan {
-                        killed,
-                        ended,
-                        ready,
-                        ..
-                    } = self.orphans.remove(&task).unwrap();
-                    self.rescues
-                        .push([ended, ready, None].map(|phase| phase.unwrap_or(killed.elapsed())));
-                }
-                self.runs.entry(task).or_default().insert(id.clone());
+                self.on_run(&task, &worker_id);
+            }
+        }
+        self.observe_results();
+    }
+
+    /// A worker runs a task, or has run it.
+    fn on_run(&mut self, task: &str, worker_id: &str) {
+        let orphan = self.orphans.get(task);
+        if orphan.is_some_and(|it| it.worker_id != worker_id) {
+            let orphan = self.orphans.remove(task).unwrap();
+            self.rescues.push(orphan.rescue_times());
+        }
+        let workers = self.runs.entry(task.to_owned()).or_default();
+        workers.insert(worker_id.to_owned());
+    }
+
+    /// Settles the orphans that have a result. Redis accepts a result only from the worker that holds the task, and
+    /// the result names that worker. If it is the killed worker, its acknowledgement was under way at the kill and
+    /// arrived afterwards: the task is done and must not run again. If it is another worker, the task has run again,
+    /// too quickly to be seen in that worker's claimed list.
+    fn observe_results(&mut self) {
+        let released = self.orphans.iter().filter(|(_, it)| it.released.is_some());
+        let tasks: Vec<String> = released.map(|(task, _)| task.clone()).collect();
+        for task in tasks {
+            let Some(result) = self.result(&task) else {
+                continue;
+            };
+            let worker_id = result["worker"].as_str().unwrap();
+            if self.orphans[&task].worker_id == worker_id {
+                self.orphans.remove(&task);
+                self.acknowledged += 1;
+            } else {
+                self.on_run(&task, worker_id);
             }
         }
     }
 
-    /// Sets a trap for one worker at random that is neither paused nor waits for its own.
-    fn strike(&mut self) {
-        let n: usize = self.blows.values().sum();
-        let place = &self.places[fastrand::usize(..self.places.len())];
-        if place.paused.is_some() || place.wire.is_armed() {
+    fn result(&mut self, task: &str) -> Option<Value> {
+        let harness = &mut self.harness;
+        let result: Option<String> = harness.redis.get(harness.keys.result(task)).unwrap();
+        result.map(|it| serde_json::from_str(&it).unwrap())
+    }
+
+    /// Arms the next fault for a random worker, unless that one is paused or armed already.
+    fn arm_fault(&mut self) {
+        let n: usize = self.faults.values().sum();
+        let replica = &self.replicas[fastrand::usize(..self.replicas.len())];
+        if replica.paused_at.is_some() || replica.proxy.is_armed() {
             return;
         }
-        let pausable = self.places.iter().filter(|it| it.paused.is_some()).count() < 2;
-        let blow = if n % 3 == 2 && pausable {
-            Blow::Pause
+        let paused = self.replicas.iter().filter(|it| it.paused_at.is_some());
+        let fault = if n % 3 == 2 && paused.count() < 2 {
+            Fault::Pause
         } else {
-            Blow::Kill
+            Fault::Kill
         };
-        place.wire.arm(STEPS[n % STEPS.len()], blow);
+        replica.proxy.arm(POINTS[n % POINTS.len()], fault);
     }
 
-    /// Sees which traps have sprung, and puts a successor where a worker was killed.
-    fn tend(&mut self) {
-        for n in 0..self.places.len() {
-            if self.places[n].paused.is_some_and(|it| it.elapsed() > PAUSE) {
-                self.places[n].wire.resume();
-                self.places[n].paused = None;
+    fn disarm_all(&self) {
+        self.replicas.iter().for_each(|it| it.proxy.disarm());
+    }
+
+    /// Records the injected faults, resumes paused workers, and starts a successor for each killed worker.
+    fn handle_faults(&mut self) {
+        for n in 0..self.replicas.len() {
+            let replica = &mut self.replicas[n];
+            if replica.paused_at.is_some_and(|it| it.elapsed() > PAUSE) {
+                replica.proxy.resume();
+                replica.paused_at = None;
             }
-            let Some((step, blow)) = self.places[n].wire.sprung() else {
+            let Some((point, fault)) = replica.proxy.take_injected() else {
                 continue;
             };
             *self
-                .blows
-                .entry((blow, step, self.places[n].kind))
+                .faults
+                .entry((fault, point, replica.language))
                 .or_default() += 1;
-            if step == Step::InReap {
-                self.places.iter().for_each(|it| it.wire.disarm());
+            match fault {
+                Fault::Pause => replica.paused_at = Some(Instant::now()),
+                Fault::Kill => self.replace_killed(n),
             }
-            if blow == Blow::Pause {
-                self.places[n].paused = Some(Instant::now());
-                continue;
+            if point == FaultPoint::InReap {
+                self.disarm_all();
             }
-            let killed = Instant::now();
-            self.places[n].process.kill(); // is dead already, and is waited for
-            let name = self.places[n].process.name.clone();
-            for (id, tasks) in self.held() {
-                if id.rsplit_once('.').is_some_and(|(it, _)| it == name) {
-                    for task in tasks {
-                        self.runs
-                            .entry(task.clone())
-                            .or_default()
-                            .insert(id.clone());
-                        let orphan = Orphan {
-                            worker: id.clone(),
-                            killed,
-                            ended: None,
-                            ready: None,
-                        };
-                        self.orphans.entry(task).or_insert(orphan);
-                    }
-                }
-            }
-            let place = &mut self.places[n];
-            place.process = self.yard.worker_on(&place.wire, place.kind, &name);
         }
     }
 
-    fn print_blows(&self) {
-        for ((blow, step, kind), n) in &self.blows {
+    fn replace_killed(&mut self, n: usize) {
+        let killed_at = Instant::now();
+        self.replicas[n].process.kill(); // it is dead already; this waits for it
+        let name = self.replicas[n].process.name.clone();
+        for (worker_id, tasks) in self.held() {
+            if worker_id.rsplit_once('.').is_none_or(|(it, _)| it != name) {
+                continue;
+            }
+            for task in tasks {
+                let workers = self.runs.entry(task.clone()).or_default();
+                workers.insert(worker_id.clone());
+                self.orphans.entry(task).or_insert(Orphan {
+                    worker_id: worker_id.clone(),
+                    killed_at,
+                    lease_end: None,
+                    released: None,
+                });
+            }
+        }
+        let replica = &mut self.replicas[n];
+        replica.process = self
+            .harness
+            .start_behind(&replica.proxy, replica.language, &name);
+    }
+
+    /// Each task is done exactly once, and each orphan has run again or was acknowledged.
+    fn assert_nothing_is_lost(&mut self) {
+        let snapshot = self.harness.snapshot();
+        assert_eq!(
+            (
+                snapshot.arrived,
+                snapshot.failed,
+                snapshot.ready,
+                snapshot.claimed
+            ),
+            (Some(self.pushed as u64), None, 0, 0)
+        );
+        for n in 0..self.pushed {
+            let result = self.result(&n.to_string());
+            assert!(
+                result.is_some_and(|it| it.get("error").is_none()),
+                "task {n} counts as done and has no result"
+            );
+        }
+        let unsettled: Vec<&String> = self.orphans.keys().collect();
+        assert!(
+            unsettled.is_empty(),
+            "held by a killed worker, and neither run again nor acknowledged: {unsettled:?}"
+        );
+    }
+
+    /// The time of one phase of the rescues: at this percentile.
+    fn rescue_time(&self, phase: usize, percentile: usize) -> Duration {
+        let mut times: Vec<_> = self.rescues.iter().map(|it| it[phase]).collect();
+        times.sort();
+        times[(times.len() * percentile / 100).min(times.len() - 1)]
+    }
+
+    fn print_report(&self, elapsed: Duration, snapshots: usize) {
+        let again = self.runs.values().map(|it| it.len().saturating_sub(1));
+        println!(
+            "{} tasks, 3 Rust and 3 Python workers, {} kills, {} pauses of {PAUSE:?}, {snapshots} snapshots in \
+             {elapsed:.0?}: 0 lost, {} started again, {} acknowledged after the kill; for {} rescued tasks, p50, p99 \
+             and worst from the kill to",
+            self.pushed,
+            self.count(Fault::Kill),
+            self.count(Fault::Pause),
+            again.sum::<usize>(),
+            self.acknowledged,
+            self.rescues.len()
+        );
+        let phases = ["the end of the lease", "ready again", "the next run"];
+        for (phase, name) in phases.into_iter().enumerate() {
+            println!(
+                "  {name:21}{:6.1?}{:7.1?}{:7.1?}",
+                self.rescue_time(phase, 50),
+                self.rescue_time(phase, 99),
+                self.rescue_time(phase, 100)
+            );
+        }
+        for ((fault, point, language), n) in &self.faults {
             println!(
                 "  {:7}{:14}{:8}{n:4}",
-                format!("{blow:?}"),
-                format!("{step:?}"),
-                format!("{kind:?}")
+                format!("{fault:?}"),
+                format!("{point:?}"),
+                format!("{language:?}")
             );
         }
     }
 }
 
-#[test]
-fn no_task_is_lost_whoever_is_killed_or_paused_wherever() {
-    let mut crew = Crew::new(KINDS);
-    let started = Instant::now();
-    crew.yard
-        .push((0..SIZE.tasks).map(|n| n.to_string()), SIZE.delay_ms);
-    let (mut pushed, mut looks) = (SIZE.tasks, 0);
-    let (mut next_blow, mut next_reap, mut next_cut) = (
-        started + SIZE.peace,
-        started + LONG_PEACE,
-        started + LONG_PEACE,
-    );
-    let deadline = started
-        + Duration::from_millis(SIZE.delay_ms) * u32::try_from(SIZE.tasks).unwrap()
-        + 4 * PATIENCE;
-    loop {
-        let seen = crew.yard.look(); // checks that nothing is out of sight
-        looks += 1;
-        crew.watch();
-        crew.tend();
-        let killed = |step| {
-            KINDS
-                .iter()
-                .any(|kind| crew.blows.contains_key(&(Blow::Kill, step, *kind)))
-        };
-        let enough = crew.count(Blow::Kill) >= SIZE.kills
-            && crew.count(Blow::Pause) >= SIZE.pauses
-            && STEPS.into_iter().chain([Step::InReap]).all(killed);
-        if seen.processed == Some(pushed as u64) {
-            if enough {
-                break;
-            }
-            crew.yard
-                .push((pushed..pushed + 100).map(|n| n.to_string()), SIZE.delay_ms);
-            pushed += 100;
+/// When the next faults are due.
+struct Schedule {
+    fault: Instant,
+    reap_kill: Instant,
+    reset: Instant,
+}
+
+impl Schedule {
+    fn new(now: Instant) -> Self {
+        Self {
+            fault: now + SIZE.fault_interval,
+            reap_kill: now + LONG_INTERVAL,
+            reset: now + LONG_INTERVAL,
         }
-        assert_eq!(
-            seen.failed, None,
-            "a task was given up: {seen:?}, {:?}",
-            crew.blows
-        );
-        assert!(Instant::now() < deadline, "{seen:?}, {:?}", crew.blows);
-        let now = Instant::now();
-        if seen.ready < PREY {
-            crew.places.iter().for_each(|it| it.wire.disarm());
-        } else if now >= next_blow {
-            crew.strike();
-            next_blow = now + SIZE.peace.mul_f64(0.5 + fastrand::f64());
-        }
-        if now >= next_reap
-            && seen.ready >= PREY
-            && crew.places.iter().all(|it| !it.wire.is_armed())
-        {
-            let running = crew.places.iter().filter(|it| it.paused.is_none());
-            running.for_each(|it| it.wire.arm(Step::InReap, Blow::Kill));
-            (next_reap, next_blow) = (now + LONG_PEACE, now + 2 * SIZE.peace);
-        }
-        if now >= next_cut {
-            // NOSCRIPT for everybody, and every connection broken, whatever is under way in it.
-            redis::cmd("SCRIPT")
-                .arg("FLUSH")
-                .exec(&mut crew.yard.redis)
-                .unwrap();
-            let cut = ["KILL", "TYPE", "normal", "SKIPME", "yes"];
-            redis::cmd("CLIENT")
-                .arg(&cut)
-                .exec(&mut crew.yard.redis)
-                .unwrap();
-            next_cut = now + LONG_PEACE;
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
 
-    let seen = crew.yard.look();
-    assert_eq!(
-        (seen.arrived, seen.failed, seen.ready, seen.claimed),
-        (Some(pushed as u64), None, 0, 0)
-    );
-    for n in 0..pushed {
-        let result: Option<String> = crew
-            .yard
-            .redis
-            .get(crew.yard.keys.result(&n.to_string()))
-            .unwrap();
-        assert!(
-            result.is_some_and(|it| !it.contains("error")),
-            "task {n} is counted and has no result"
-        );
+    fn inject(&mut self, run: &mut ChaosRun, snapshot: &Snapshot) {
+        let now = Instant::now();
+        let enough_ready = snapshot.ready >= MIN_READY;
+        if !enough_ready {
+            run.disarm_all();
+        } else if now >= self.fault {
+            run.arm_fault();
+            self.fault = now + SIZE.fault_interval.mul_f64(0.5 + fastrand::f64());
+        }
+        let none_armed = run.replicas.iter().all(|it| !it.proxy.is_armed());
+        if now >= self.reap_kill && enough_ready && none_armed {
+            let running = run.replicas.iter().filter(|it| it.paused_at.is_none());
+            running.for_each(|it| it.proxy.arm(FaultPoint::InReap, Fault::Kill));
+            self.reap_kill = now + LONG_INTERVAL;
+            self.fault = now + 2 * SIZE.fault_interval;
+        }
+        if now >= self.reset {
+            // Every worker gets NOSCRIPT and loses its connections, whatever it is doing.
+            redis::cmd("SCRIPT")
+                .arg("FLUSH")
+                .exec(&mut run.harness.redis)
+                .unwrap();
+            run.harness.close_connections();
+            self.reset = now + LONG_INTERVAL;
+        }
     }
-    let again: usize = crew
-        .runs
-        .values()
-        .map(|runs| runs.len().saturating_sub(1))
-        .sum();
-    let at = |phase: usize, share: usize| {
-        let mut all: Vec<_> = crew.rescues.iter().map(|phases| phases[phase]).collect();
-        all.sort();
-        all[(all.len() * share / 100).min(all.len() - 1)]
-    };
-    println!(
-        "{pushed} tasks, 3 Rust and 3 Python workers, {} kills, {} pauses of {PAUSE:?}, {looks} looks in {:.0?}: \
-         0 lost, {again} started again; of {} tasks of the killed, p50, p99 and worst from the kill to",
-        crew.count(Blow::Kill),
-        crew.count(Blow::Pause),
-        started.elapsed(),
-        crew.rescues.len()
-    );
-    for (phase, what) in ["the end of the lease", "ready again", "the next run"]
-        .into_iter()
-        .enumerate()
-    {
-        println!(
-            "  {what:21}{:6.1?}{:7.1?}{:7.1?}",
-            at(phase, 50),
-            at(phase, 99),
-            at(phase, 100)
-        );
-    }
-    crew.print_blows();
-    let left: Vec<&String> = crew.orphans.keys().collect();
-    assert!(left.is_empty(), "each orphan has run again: {left:?}");
-    assert!(at(2, 100) < PATIENCE, "{:?}", at(2, 100));
 }
 
 #[test]
-fn the_same_force_makes_bare_workers_lose_tasks() {
-    let mut crew = Crew::new([Kind::Bare; 6]);
-    crew.yard
-        .push((0..SIZE.tasks / 4).map(|n| n.to_string()), SIZE.delay_ms);
-    let mut next_blow = Instant::now() + SIZE.peace;
-    let deadline = Instant::now() + 8 * PATIENCE;
-    while crew
-        .yard
-        .redis
-        .llen::<_, u64>(crew.yard.keys.ready())
-        .unwrap()
-        > 0
-    {
-        assert!(Instant::now() < deadline, "the queue is never empty");
-        crew.tend();
-        if Instant::now() >= next_blow {
-            let n = crew.blows.values().sum::<usize>() % 6;
-            if !crew.places[n].wire.is_armed() {
-                crew.places[n]
-                    .wire
-                    .arm(STEPS[fastrand::usize(..STEPS.len())], Blow::Kill);
+fn no_task_is_lost_under_kills_and_pauses() {
+    let mut run = ChaosRun::new(LANGUAGES);
+    let started = Instant::now();
+    run.push(SIZE.tasks);
+    let mut schedule = Schedule::new(started);
+    let deadline = started
+        + Duration::from_millis(SIZE.delay_ms) * u32::try_from(SIZE.tasks).unwrap()
+        + 4 * TIMEOUT;
+    let mut snapshots = 0;
+    loop {
+        let snapshot = run.harness.snapshot();
+        snapshots += 1;
+        run.observe();
+        run.handle_faults();
+        if snapshot.processed == Some(run.pushed as u64) {
+            if run.has_enough_faults() {
+                break;
             }
-            next_blow = Instant::now() + SIZE.peace / 2;
+            run.push(100);
+        }
+        let faults = &run.faults;
+        assert_eq!(
+            snapshot.failed, None,
+            "a task was given up: {snapshot:?}, {faults:?}"
+        );
+        assert!(Instant::now() < deadline, "{snapshot:?}, {faults:?}");
+        schedule.inject(&mut run, &snapshot);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.assert_nothing_is_lost();
+    run.print_report(started.elapsed(), snapshots);
+    assert!(run.rescue_time(2, 100) < TIMEOUT);
+}
+
+#[test]
+fn the_same_faults_make_bare_workers_lose_tasks() {
+    let mut run = ChaosRun::new([Language::BarePython; 6]);
+    run.push(SIZE.tasks / 4);
+    let mut next_fault = Instant::now() + SIZE.fault_interval;
+    let deadline = Instant::now() + 8 * TIMEOUT;
+    let ready = |run: &mut ChaosRun| -> u64 {
+        let key = run.harness.keys.ready();
+        run.harness.redis.llen(key).unwrap()
+    };
+    while ready(&mut run) > 0 {
+        assert!(Instant::now() < deadline, "the queue never gets empty");
+        run.handle_faults();
+        if Instant::now() >= next_fault {
+            let proxy = &run.replicas[run.count(Fault::Kill) % 6].proxy;
+            if !proxy.is_armed() {
+                proxy.arm(POINTS[fastrand::usize(..POINTS.len())], Fault::Kill);
+            }
+            next_fault = Instant::now() + SIZE.fault_interval / 2;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    crew.places.iter().for_each(|it| it.wire.disarm());
-    crate::process::until("all to wait for more", || {
-        crew.tend();
-        let info: String = redis::cmd("INFO")
-            .arg("clients")
-            .query(&mut crew.yard.redis)
-            .unwrap();
-        info.contains("blocked_clients:6\r\n").then_some(())
+    run.disarm_all();
+    until("all workers to be idle", || {
+        run.handle_faults();
+        (run.harness.blocked_clients() == 6).then_some(())
     });
-    let names = (0..SIZE.tasks / 4)
-        .map(|n| crew.yard.keys.result(&n.to_string()))
-        .collect::<Vec<_>>();
-    let results: Vec<Option<String>> = crew.yard.redis.mget(names).unwrap();
+    let results = (0..run.pushed).map(|n| run.result(&n.to_string()));
+    let results: Vec<Option<Value>> = results.collect();
     let lost = results.iter().filter(|it| it.is_none()).count();
-    let kills = crew.count(Blow::Kill);
+    let kills = run.count(Fault::Kill);
     println!(
         "control: {} tasks, 6 bare workers, {kills} kills: {lost} lost",
-        SIZE.tasks / 4
+        run.pushed
     );
     assert!(
         lost > 0,
-        "{kills} kills and nothing lost: losses would not be seen"
+        "{kills} kills and no loss: the test could not detect a loss"
     );
 }

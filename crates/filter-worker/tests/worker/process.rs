@@ -1,9 +1,8 @@
-//! Real worker processes, and a queue to watch them by.
+//! Real worker processes on a queue of their own.
 
+use crate::proxy::{self, FaultProxy};
 use crate::python::PYTHON;
-use crate::wire::{self, Wire};
-use protocol::snapshot;
-use protocol::snapshot::{Snapshot, command_in_full};
+use protocol::snapshot::{self, Snapshot, command_in_full};
 use protocol::{Keys, Task};
 use redis::{Commands, Connection};
 use serde_json::{Value, json};
@@ -13,29 +12,29 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use testkit::redis::RedisServer;
 
-/// Longest wait for anything; only a broken worker gets there.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for anything. Only a broken worker takes this long.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Looks every few milliseconds until `look` gives a value; panics when it never does.
+/// Polls every few milliseconds until `poll` returns a value; panics after [`TIMEOUT`].
 #[track_caller]
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        if let Some(value) = look() {
+        if let Some(value) = poll() {
             return value;
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        assert!(Instant::now() < deadline, "waited {TIMEOUT:?} for {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// What a worker is written in.
+/// The implementations of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum Language {
     Rust,
     Python,
-    /// The control: takes a task off the list, and nobody else knows that it has it.
-    Bare,
+    /// The control group: it removes a task from the list, and then nothing in Redis knows of the task.
+    BarePython,
 }
 
 const BARE: &str = r#"
@@ -47,76 +46,73 @@ while True:
     r.set("wp:{tasks}:results:" + task["id"], "{}")
 "#;
 
-/// A queue on a server of its own.
-pub struct Yard {
+/// A queue on a Redis server of its own, for real worker processes.
+pub struct Harness {
     pub server: RedisServer,
     pub redis: Connection,
     pub keys: Keys,
-    folder: TempDir,
+    health_files: TempDir,
 }
 
-impl Yard {
+impl Harness {
     pub fn new() -> Self {
         let server = RedisServer::start();
         Self {
             redis: server.connect(),
             server,
             keys: Keys::new("tasks"),
-            folder: tempfile::tempdir().expect("a folder"),
+            health_files: tempfile::tempdir().expect("a folder"),
         }
     }
 
-    /// `workerpool-worker` with the address of this queue.
-    pub fn program(&self, name: &str) -> Command {
+    /// A `workerpool-worker` command for this queue.
+    pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workerpool-worker"));
         command
             .env("REDIS_URL", self.server.url())
             .args(["--queue", "tasks", "--health-file"]);
         command
-            .arg(self.folder.path().join(format!("{name}.json")))
+            .arg(self.health_files.path().join(format!("{name}.json")))
             .stderr(Stdio::null());
         command
     }
 
-    /// A running worker.
-    pub fn worker(&self, name: &str, args: &[&str]) -> Process {
-        Process::start(name, self.program(name).args(["--name", name]).args(args))
+    /// Starts a Rust worker.
+    pub fn start(&self, name: &str, args: &[&str]) -> Process {
+        Process::start(name, self.command(name).args(["--name", name]).args(args))
     }
 
-    /// A running worker of this kind on a wire.
-    pub fn worker_on(&self, wire: &Wire, kind: Kind, name: &str) -> Process {
+    /// Starts a worker behind a proxy.
+    pub fn start_behind(&self, proxy: &FaultProxy, language: Language, name: &str) -> Process {
         let python = |args: &[&str]| {
             let mut command = Command::new(&*PYTHON);
             command.args(args).current_dir(testkit::root());
             command
         };
-        let mut command = match kind {
-            Kind::Rust => self.program(name),
-            Kind::Python => python(&["examples/python/worker.py"]),
-            Kind::Bare => python(&["-c", BARE]),
+        let mut command = match language {
+            Language::Rust => self.command(name),
+            Language::Python => python(&["examples/python/worker.py"]),
+            Language::BarePython => python(&["-c", BARE]),
         };
-        command.env("REDIS_URL", &wire.url).env("POD_NAME", name);
+        command.env("REDIS_URL", &proxy.url).env("POD_NAME", name);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let process = Process::start(name, &mut command);
-        wire.belongs_to(process.id());
+        proxy.set_process(process.id());
         process
     }
 
-    /// The server's address.
+    /// The address of the Redis server.
     pub fn address(&self) -> SocketAddr {
-        self.server
-            .url()
-            .trim_start_matches("redis://")
-            .parse()
-            .unwrap()
+        let url = self.server.url();
+        url.trim_start_matches("redis://").parse().unwrap()
     }
 
-    /// What a subcommand says.
-    pub fn run(&self, name: &str, args: &[&str]) -> Output {
-        self.program(name).args(args).output().unwrap()
+    /// Runs a subcommand to its end.
+    pub fn output(&self, name: &str, args: &[&str]) -> Output {
+        self.command(name).args(args).output().unwrap()
     }
 
-    /// Pushes tasks that wait `delay_ms` and do next to nothing else.
+    /// Pushes tasks that wait `delay_ms` and do almost nothing else.
     pub fn push(&mut self, ids: impl IntoIterator<Item = String>, delay_ms: u64) {
         let body = json!({"filters": [], "image": {"synthetic": {"width": 8, "height": 8}}, "delayMs": delay_ms});
         let tasks: Vec<_> = ids
@@ -126,33 +122,39 @@ impl Yard {
                 ..Task::new(body.clone())
             })
             .collect();
-        protocol::push(&self.keys, &tasks)
+        self.push_tasks(&tasks);
+    }
+
+    pub fn push_tasks(&mut self, tasks: &[Task]) {
+        protocol::push(&self.keys, tasks)
             .unwrap()
             .exec(&mut self.redis)
             .unwrap();
     }
 
-    /// The operator's look; each one checks that no task is out of sight.
+    /// The operator's snapshot of the queue. Checks each time that every task is accounted for.
     #[track_caller]
-    pub fn look(&mut self) -> Snapshot {
-        let seen =
-            snapshot::parse(command_in_full(&self.keys).query(&mut self.redis).unwrap()).unwrap();
-        let accounted =
-            seen.processed.unwrap_or(0) + seen.failed.unwrap_or(0) + seen.ready + seen.claimed;
+    pub fn snapshot(&mut self) -> Snapshot {
+        let reply = command_in_full(&self.keys).query(&mut self.redis).unwrap();
+        let snapshot = snapshot::parse(reply).unwrap();
+        let accounted = snapshot.processed.unwrap_or(0)
+            + snapshot.failed.unwrap_or(0)
+            + snapshot.ready
+            + snapshot.claimed;
         assert_eq!(
-            seen.arrived.unwrap_or(0),
+            snapshot.arrived.unwrap_or(0),
             accounted,
-            "arrived = done + failed + waiting + in flight: {seen:?}"
+            "arrived = done + failed + waiting + in flight: {snapshot:?}"
         );
-        seen
+        snapshot
     }
 
     #[track_caller]
-    pub fn until(&mut self, what: &str, mut true_of: impl FnMut(&Snapshot) -> bool) -> Snapshot {
-        until(what, || Some(self.look()).filter(&mut true_of))
+    pub fn until(&mut self, what: &str, mut condition: impl FnMut(&Snapshot) -> bool) -> Snapshot {
+        until(what, || Some(self.snapshot()).filter(&mut condition))
     }
 
-    /// The result of a task, once there is one.
+    /// Waits for the result of a task.
     #[track_caller]
     pub fn result(&mut self, id: &str) -> Value {
         let key = self.keys.result(id);
@@ -161,9 +163,29 @@ impl Yard {
         });
         serde_json::from_str(&text).unwrap()
     }
+
+    /// The number of connections that wait in a blocking command.
+    pub fn blocked_clients(&mut self) -> usize {
+        let info: String = redis::cmd("INFO")
+            .arg("clients")
+            .query(&mut self.redis)
+            .unwrap();
+        let count = info
+            .lines()
+            .find_map(|it| it.strip_prefix("blocked_clients:"));
+        count.unwrap().parse().unwrap()
+    }
+
+    /// Closes all connections of other clients.
+    pub fn close_connections(&mut self) {
+        redis::cmd("CLIENT")
+            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .exec(&mut self.redis)
+            .unwrap();
+    }
 }
 
-/// A worker process; killed with the value.
+/// A worker process; killed when dropped.
 pub struct Process {
     pub name: String,
     child: Child,
@@ -188,12 +210,12 @@ impl Process {
 
     /// Sends `TERM`, `STOP` or `CONT`.
     pub fn signal(&self, signal: &str) {
-        wire::signal(self.id(), signal);
+        proxy::signal(self.id(), signal);
     }
 
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
-        until("the worker to end", || self.child.try_wait().unwrap())
+        until("the process to exit", || self.child.try_wait().unwrap())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A Python with what examples/python needs, in an environment of its own below target.
+//! A Python interpreter with the packages of examples/python, in a virtual environment below target.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,19 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// Made at the first use on a machine, which takes the packages from the index that pip knows.
+/// The interpreter. The first use on a machine creates the environment and installs the packages with pip.
 pub static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
-    let wanted = testkit::root().join("examples/python/requirements.txt");
+    let requirements = testkit::root().join("examples/python/requirements.txt");
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
-    let (python, made) = (home.join("bin/python"), home.join("made-from.txt"));
-    if fs::read(&made).ok() != fs::read(&wanted).ok() {
+    let python = home.join("bin/python");
+    let installed = home.join("installed-requirements.txt");
+    if fs::read(&installed).ok() != fs::read(&requirements).ok() {
         run("python3", ["-m", "venv", "--clear"].map(OsStr::new), &home);
         run(
             &python,
             ["-m", "pip", "install", "--quiet", "-r"].map(OsStr::new),
-            &wanted,
+            &requirements,
         );
-        fs::copy(&wanted, &made).unwrap();
+        fs::copy(&requirements, &installed).unwrap();
     }
     python
 });

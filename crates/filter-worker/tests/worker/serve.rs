@@ -1,6 +1,6 @@
 //! The HTTP front as a process, over real HTTP, on a real Redis, with a real worker.
 
-use crate::process::{PATIENCE, Process, Yard, until};
+use crate::process::{Harness, Process, TIMEOUT, until};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::{ImageFormat, RgbImage};
@@ -10,81 +10,81 @@ use serde_json::{Value, json};
 use std::io::{Cursor, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
-/// A front, and who asks it.
+/// A running front, with a client.
 struct Front {
-    yard: Yard,
+    harness: Harness,
     process: Process,
     address: SocketAddr,
 }
 
-struct Answer {
+struct Response {
     status: u16,
     head: String,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// Message, place and hint of a refusal.
-    fn refusal(&self) -> String {
+    /// Message, location and hint of an error response.
+    fn error(&self) -> String {
         let error = &self.json()["error"];
-        format!("{} | {} | {}", error["message"], error["at"], error["do"])
+        format!("{} | {} | {}", error["message"], error["at"], error["hint"])
     }
 }
 
 impl Front {
     fn start(args: &[&str]) -> Self {
-        let yard = Yard::new();
+        let harness = Harness::new();
         let address = TcpListener::bind("127.0.0.1:0")
             .unwrap()
             .local_addr()
             .unwrap();
         let listen = address.to_string();
         let args = [&["serve", "--listen", &listen], args].concat();
-        let process = Process::start("front", yard.program("front").args(args));
+        let process = Process::start("front", harness.command("front").args(args));
         until("the front", || TcpStream::connect(address).ok());
         Self {
-            yard,
+            harness,
             process,
             address,
         }
     }
 
-    fn ask(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
+    fn request(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Response {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: front\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
-        let _ = stream.write_all(body); // who refuses by the head need not read the rest
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        let end = answer
+        let _ = stream.write_all(body); // the server may refuse after the head and close
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response);
+        let end = response
             .windows(4)
             .position(|it| it == b"\r\n\r\n")
-            .expect("an answer with a head");
-        let head = String::from_utf8(answer[..end].to_vec())
+            .expect("a response with a head");
+        let head = String::from_utf8(response[..end].to_vec())
             .unwrap()
             .to_lowercase();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer {
+        Response {
             status,
             head,
-            body: answer[end + 4..].to_vec(),
+            body: response[end + 4..].to_vec(),
         }
     }
 
-    fn get(&self, path: &str) -> Answer {
-        self.ask("GET", path, "text/plain", b"")
+    fn get(&self, path: &str) -> Response {
+        self.request("GET", path, "text/plain", b"")
     }
 
-    fn post(&self, batch: &Value) -> Answer {
-        self.ask(
+    fn post(&self, batch: &Value) -> Response {
+        self.request(
             "POST",
             "/api/process-batch/distributed/",
             "application/json",
@@ -92,19 +92,19 @@ impl Front {
         )
     }
 
-    /// Where the front says that the tasks of a batch are.
-    fn urls(answer: &Answer) -> Vec<String> {
-        assert_eq!(answer.status, 202, "{}", answer.refusal());
-        let tasks = answer.json()["tasks"].as_array().unwrap().clone();
+    /// The URLs of a batch's tasks.
+    fn urls(response: &Response) -> Vec<String> {
+        assert_eq!(response.status, 202, "{}", response.error());
+        let tasks = response.json()["tasks"].as_array().unwrap().clone();
         tasks
             .iter()
             .map(|it| it["url"].as_str().unwrap().to_owned())
             .collect()
     }
 
-    /// A task once it is no longer pending.
+    /// Waits until a task is no longer pending.
     #[track_caller]
-    fn ended(&self, url: &str) -> Value {
+    fn wait_for(&self, url: &str) -> Value {
         until("the task to end", || {
             Some(self.get(url).json()).filter(|it| it["status"] != "pending")
         })
@@ -124,13 +124,13 @@ fn small() -> Value {
 }
 
 #[test]
-fn a_json_batch_is_filtered_and_its_images_can_be_fetched() {
+fn a_json_batch_is_filtered_with_images_to_download() {
     let front = Front::start(&[]);
-    let _worker = front.yard.worker("w", &[]);
+    let _worker = front.harness.start("w", &[]);
     let png = BASE64_STANDARD.encode(file(ImageFormat::Png));
     let batch = json!({"images": [{"base64": png}, small()], "filters": ["rotate", "sepia"], "output": "webp"});
     let urls = Front::urls(&front.post(&batch));
-    let [first, second] = [front.ended(&urls[0]), front.ended(&urls[1])];
+    let [first, second] = [front.wait_for(&urls[0]), front.wait_for(&urls[1])];
     assert_eq!(
         (&first["status"], &second["status"]),
         (&json!("done"), &json!("done")),
@@ -151,9 +151,9 @@ fn a_json_batch_is_filtered_and_its_images_can_be_fetched() {
 }
 
 #[test]
-fn a_form_with_files_of_each_format_is_filtered() {
+fn a_form_with_each_file_format_is_filtered() {
     let front = Front::start(&[]);
-    let _worker = front.yard.worker("w", &[]);
+    let _worker = front.harness.start("w", &[]);
     let mut form = Vec::new();
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
         form.extend(
@@ -166,10 +166,11 @@ fn a_form_with_files_of_each_format_is_filtered() {
         b"--edge\r\nContent-Disposition: form-data; name=\"filters\"\r\n\r\nblur, resize\r\n--edge--\r\n",
     );
     let path = "/api/process-batch/distributed";
-    let urls = Front::urls(&front.ask("POST", path, "multipart/form-data; boundary=edge", &form));
+    let urls =
+        Front::urls(&front.request("POST", path, "multipart/form-data; boundary=edge", &form));
     assert_eq!(urls.len(), 3);
     for url in urls {
-        let task = front.ended(&url);
+        let task = front.wait_for(&url);
         assert_eq!(
             (&task["result"]["width"], &task["result"]["height"]),
             (&json!(30), &json!(20)),
@@ -178,13 +179,13 @@ fn a_form_with_files_of_each_format_is_filtered() {
         assert_eq!(
             front.get(&format!("{url}/image")).status,
             404,
-            "nobody asked for an output"
+            "the batch had no output"
         );
     }
 }
 
 #[test]
-fn a_task_can_be_followed_from_the_queue_to_its_collection() {
+fn a_task_can_be_followed_until_it_is_collected() {
     let mut front = Front::start(&[]);
     let url =
         &Front::urls(&front.post(&json!({"images": [small()], "filters": [], "delayMs": 5_000})))
@@ -194,23 +195,23 @@ fn a_task_can_be_followed_from_the_queue_to_its_collection() {
     assert_eq!(
         (
             &metrics["queue"]["waiting"],
-            &metrics["tasks"]["outOfSight"]
+            &metrics["tasks"]["unaccounted"]
         ),
         (&json!(1), &json!(0))
     );
     assert_eq!(
         metrics["workers"]["utilizationPercent"],
         Value::Null,
-        "of no workers"
+        "there are no workers"
     );
-    let _worker = front.yard.worker("w", &[]);
-    until("its worker to be told", || {
+    let _worker = front.harness.start("w", &[]);
+    until("the worker of the task", || {
         (front.get(url).json()["worker"] == "w.1").then_some(())
     });
     let workers = front.get("/api/workers/status/").json();
     let worker = &workers["workers"][0];
     assert_eq!(
-        (&workers["live"], &worker["state"], &worker["deaf"]),
+        (&workers["live"], &worker["state"], &worker["stalled"]),
         (&json!(1), &json!("busy"), &json!(false))
     );
     assert!(url.ends_with(worker["task"].as_str().unwrap()));
@@ -218,35 +219,45 @@ fn a_task_can_be_followed_from_the_queue_to_its_collection() {
         front.get("/api/metrics/").json()["workers"]["utilizationPercent"],
         100
     );
-    assert_eq!(front.ended(url)["status"], "done");
+    assert_eq!(front.wait_for(url)["status"], "done");
     assert_eq!(
         front.get("/api/metrics/").json()["tasks"]["successPercent"],
         100
     );
     let unread = |front: &mut Front| -> Vec<i64> {
-        front.yard.redis.hvals(front.yard.keys.unread()).unwrap()
+        front
+            .harness
+            .redis
+            .hvals(front.harness.keys.unread())
+            .unwrap()
     };
     assert_eq!(unread(&mut front).iter().sum::<i64>(), 1);
-    assert_eq!(front.ask("DELETE", url, "", b"").json()["status"], "done");
+    assert_eq!(
+        front.request("DELETE", url, "", b"").json()["status"],
+        "done"
+    );
     assert_eq!(unread(&mut front).iter().sum::<i64>(), 0);
     assert_eq!(front.get(url).status, 404, "{}", front.get(url).json());
-    assert_eq!(front.ask("DELETE", url, "", b"").status, 404);
+    assert_eq!(front.request("DELETE", url, "", b"").status, 404);
 }
 
 #[test]
-fn an_error_of_a_worker_can_be_read() {
+fn a_failed_task_has_the_error_of_its_worker() {
     let front = Front::start(&[]);
-    let _worker = front.yard.worker("w", &[]);
+    let _worker = front.harness.start("w", &[]);
     let mut png = file(ImageFormat::Png);
-    png.truncate(60); // a good header, and nothing behind it
+    png.truncate(60); // a valid header and no pixels
     let batch = json!({"images": [{"base64": BASE64_STANDARD.encode(png)}], "filters": []});
-    let task = front.ended(&Front::urls(&front.post(&batch))[0]);
+    let task = front.wait_for(&Front::urls(&front.post(&batch))[0]);
     assert_eq!(
         (&task["status"], &task["attempts"]),
         (&json!("failed"), &json!(1))
     );
     assert!(
-        task["error"].as_str().unwrap().contains("cannot be read"),
+        task["error"]
+            .as_str()
+            .unwrap()
+            .contains("cannot read the image"),
         "{task}"
     );
 }
@@ -266,7 +277,7 @@ fn an_error_of_a_worker_can_be_read() {
 )]
 #[case::filter(
     r#"{"images": [1], "filters": ["vignette"]}"#,
-    "there are: resize, blur",
+    "available: resize, blur",
     400
 )]
 #[case::no_image(
@@ -276,12 +287,12 @@ fn an_error_of_a_worker_can_be_read() {
 )]
 #[case::second(
     r#"{"images": [{"synthetic": {"width": 1, "height": 1}}, {"base64": "!"}], "filters": []}"#,
-    "no base64: Invalid symbol 33, offset 0. | images[1]",
+    "invalid base64: Invalid symbol 33, offset 0. | images[1]",
     400
 )]
 #[case::text(
     r#"{"images": [{"base64": "aGVsbG8="}], "filters": []}"#,
-    "the image cannot be read",
+    "cannot read the image",
     400
 )]
 #[case::bomb(
@@ -291,7 +302,7 @@ fn an_error_of_a_worker_can_be_read() {
 )]
 #[case::key(
     r#"{"images": [{"key": "secret"}], "filters": []}"#,
-    "not read for whoever asks",
+    "cannot be a Redis key",
     400
 )]
 #[case::delay(
@@ -304,40 +315,43 @@ fn an_error_of_a_worker_can_be_read() {
     "unknown field `delay`",
     400
 )]
-fn what_is_wrong_is_said_and_nothing_is_pushed(
+fn an_invalid_batch_is_refused_and_nothing_is_pushed(
     #[case] batch: &str,
-    #[case] said: &str,
+    #[case] message: &str,
     #[case] status: u16,
 ) {
     let mut front = Front::start(&["--max-images", "3"]);
     let path = "/api/process-batch/distributed/";
-    let answer = front.ask("POST", path, "application/json", batch.as_bytes());
-    let refusal = answer.refusal().replace(['"', '\\'], "");
-    assert!(refusal.contains(said), "{refusal}");
-    assert_eq!((answer.status, front.yard.look().ready), (status, 0));
+    let response = front.request("POST", path, "application/json", batch.as_bytes());
+    let error = response.error().replace(['"', '\\'], "");
+    assert!(error.contains(message), "{error}");
+    assert_eq!(
+        (response.status, front.harness.snapshot().ready),
+        (status, 0)
+    );
 }
 
 #[test]
-fn too_much_and_too_often_and_the_wrong_door_are_refused() {
+fn limits_and_unknown_endpoints_are_refused() {
     let front = Front::start(&["--max-body", "1", "--rate", "3"]);
     let path = "/api/process-batch/distributed/";
     let large = vec![b' '; 2 << 20];
-    let answer = front.ask("POST", path, "application/json", &large);
+    let response = front.request("POST", path, "application/json", &large);
     assert!(
-        answer.status == 413 && answer.refusal().contains("1 MiB"),
+        response.status == 413 && response.error().contains("1 MiB"),
         "{} {}",
-        answer.status,
-        answer.refusal()
+        response.status,
+        response.error()
     );
-    let answer = front.ask("POST", path, "text/csv", b"a,b");
+    let response = front.request("POST", path, "text/csv", b"a,b");
     assert!(
-        answer.status == 415 && answer.refusal().contains("header Content-Type"),
+        response.status == 415 && response.error().contains("header Content-Type"),
         "{}",
-        answer.refusal()
+        response.error()
     );
     assert_eq!(front.get(path).status, 405);
-    assert!(front.get("/api/nothing").refusal().contains("openapi.json"));
-    assert_eq!(front.get("/api/tasks/unheard-of").status, 404);
+    assert!(front.get("/api/nothing").error().contains("openapi.json"));
+    assert_eq!(front.get("/api/tasks/unknown").status, 404);
 
     let refused = until("the limit", || {
         Some(front.post(&json!({}))).filter(|it| it.status == 429)
@@ -345,56 +359,55 @@ fn too_much_and_too_often_and_the_wrong_door_are_refused() {
     assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
     assert!(
         refused
-            .refusal()
-            .contains("more than 3 batches a second from 127.0.0.1"),
+            .error()
+            .contains("more than 3 batches per second from 127.0.0.1"),
         "{}",
-        refused.refusal()
+        refused.error()
     );
 }
 
 #[test]
-fn an_absent_redis_and_a_full_queue_are_told_and_waited_out() {
+fn requests_fail_while_redis_is_full_or_down() {
     let mut front = Front::start(&["--rate", "1000"]);
     let batch = json!({"images": [small()], "filters": []});
-    let soon = ((protocol_minute() + 30).to_string(), 100_000);
+    let in_half_an_hour = protocol::now_ms() / 60_000 + 30;
     let _: () = front
-        .yard
+        .harness
         .redis
-        .hset(front.yard.keys.unread(), soon.0, soon.1)
+        .hset(front.harness.keys.unread(), in_half_an_hour, 100_000)
         .unwrap();
     let full = front.post(&batch);
     assert!(
-        full.status == 503 && full.refusal().contains("100000 results wait to be read"),
+        full.status == 503 && full.error().contains("100000 results wait to be read"),
         "{}",
-        full.refusal()
+        full.error()
     );
-    assert_eq!(front.yard.look().ready, 0);
-    let _: () = front.yard.redis.del(front.yard.keys.unread()).unwrap();
+    assert_eq!(front.harness.snapshot().ready, 0);
+    let _: () = front
+        .harness
+        .redis
+        .del(front.harness.keys.unread())
+        .unwrap();
     until("room", || {
         Some(front.post(&batch)).filter(|it| it.status == 202)
     });
 
-    front.yard.server.stop();
-    let away = front.post(&batch);
+    front.harness.server.stop();
+    let down = front.post(&batch);
     assert!(
-        away.status == 503 && away.head.contains("retry-after"),
+        down.status == 503 && down.head.contains("retry-after"),
         "{} {}",
-        away.status,
-        away.refusal()
+        down.status,
+        down.error()
     );
-    front.yard.server.restart();
+    front.harness.server.restart();
     until("Redis", || {
         Some(front.post(&batch)).filter(|it| it.status == 202)
     });
 }
 
-/// This minute since 1970.
-fn protocol_minute() -> i64 {
-    protocol::now_ms() / 60_000
-}
-
 #[test]
-fn each_path_that_is_described_is_there() {
+fn the_api_description_matches_the_server() {
     let front = Front::start(&[]);
     let described = front.get("/api/openapi.json").json();
     let paths = described["paths"].as_object().unwrap();
@@ -406,7 +419,7 @@ fn each_path_that_is_described_is_there() {
             .keys()
             .filter(|it| *it != "parameters")
         {
-            let answer = front.ask(
+            let response = front.request(
                 &method.to_uppercase(),
                 &path.replace("{id}", "x"),
                 "text/plain",
@@ -414,25 +427,25 @@ fn each_path_that_is_described_is_there() {
             );
             let responses = methods[method]["responses"].as_object().unwrap();
             assert!(
-                responses.contains_key(&answer.status.to_string()),
+                responses.contains_key(&response.status.to_string()),
                 "{method} {path}: {}",
-                answer.status
+                response.status
             );
             assert!(
-                !answer.refusal().contains("there is no GET"),
+                !response.error().contains("no such endpoint"),
                 "{method} {path}"
             );
         }
     }
     let names =
         &described["components"]["schemas"]["Batch"]["properties"]["filters"]["items"]["enum"];
-    let refusal = front
+    let error = front
         .post(&json!({"images": [small()], "filters": ["none"]}))
-        .refusal();
+        .error();
     for name in names.as_array().unwrap() {
         assert!(
-            refusal.contains(name.as_str().unwrap()),
-            "{name} is described and not there"
+            error.contains(name.as_str().unwrap()),
+            "{name} is described and does not exist"
         );
     }
 }
@@ -452,13 +465,13 @@ fn sigterm_lets_a_request_finish() {
         (front.get("/healthz").status == 200).then_some(())
     });
     front.process.signal("TERM");
-    until("the door to close", || {
+    until("the port to close", || {
         TcpStream::connect(front.address).is_err().then_some(())
     });
     stream.write_all(&batch.as_bytes()[5..]).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 202"), "{response}");
     assert!(front.process.wait().success());
-    assert_eq!(front.yard.look().ready, 1);
+    assert_eq!(front.harness.snapshot().ready, 1);
 }

@@ -1,14 +1,13 @@
-//! The operator's look: exact where all is well, and a sentence or a `None` where it is not.
+//! The operator's snapshot of a queue: exact values, and `None` or an error message for what cannot be read.
 
-use crate::protocol::Queue;
+use crate::queue::Queue;
 use proptest::prelude::*;
-use protocol::snapshot;
-use protocol::snapshot::{Snapshot, State, command, command_in_full, is_unknown_script};
+use protocol::snapshot::{self, Snapshot, State, command, command_in_full, is_unknown_script};
 use protocol::{Keys, now_ms};
 use redis::{Commands, Value};
 use rstest::rstest;
 
-fn look(queue: &mut Queue) -> Result<Snapshot, String> {
+fn read(queue: &mut Queue) -> Result<Snapshot, String> {
     snapshot::parse(
         command_in_full(&queue.keys)
             .query(&mut queue.redis)
@@ -17,27 +16,31 @@ fn look(queue: &mut Queue) -> Result<Snapshot, String> {
 }
 
 #[test]
-fn an_empty_queue_has_zeros_where_it_knows_and_none_where_it_does_not() {
+fn an_empty_queue_has_zeros_and_unknown_counters() {
     let mut queue = Queue::new();
-    let seen = look(&mut queue).unwrap();
-    assert!((seen.time - now_ms()).abs() < 5_000, "{}", seen.time);
+    let snapshot = read(&mut queue).unwrap();
+    assert!(
+        (snapshot.time - now_ms()).abs() < 5_000,
+        "{}",
+        snapshot.time
+    );
     assert_eq!(
-        seen,
+        snapshot,
         Snapshot {
-            time: seen.time,
+            time: snapshot.time,
             ..Snapshot::default()
         }
     );
-    assert_eq!(seen.oldest_age(), None);
+    assert_eq!(snapshot.oldest_age(), None);
 }
 
 #[test]
-fn a_queue_at_work_is_seen_whole() {
+fn a_busy_queue_is_read_completely() {
     let mut queue = Queue::new();
     let [busy, idle, dead] = [
-        queue.worker("busy"),
-        queue.worker("idle"),
-        queue.worker("dead"),
+        queue.register("busy"),
+        queue.register("idle"),
+        queue.register("dead"),
     ];
     queue.push(&["a", "b", "c", "d", "e", "f"]);
     let done = queue.must_claim(&busy);
@@ -45,18 +48,26 @@ fn a_queue_at_work_is_seen_whole() {
     queue.must_claim(&busy);
     queue.must_claim(&dead);
     queue.must_claim(&dead);
-    let hopeless = queue.must_claim(&idle);
-    queue.fail(&idle, &hopeless, true);
-    queue.lose_lease(&dead);
+    let invalid = queue.must_claim(&idle);
+    queue.fail(&idle, &invalid, true);
+    queue.expire_lease(&dead);
 
-    let mut seen = look(&mut queue).unwrap();
-    seen.workers.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!((seen.ready, seen.claimed, seen.failed_listed), (1, 3, 1));
-    assert_eq!((seen.dead, seen.dead_claimed), (1, 2));
-    let counters = (seen.arrived, seen.processed, seen.failed, seen.millis);
+    let mut snapshot = read(&mut queue).unwrap();
+    snapshot.workers.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!(
+        (snapshot.ready, snapshot.claimed, snapshot.failed_listed),
+        (1, 3, 1)
+    );
+    assert_eq!((snapshot.dead, snapshot.dead_claimed), (1, 2));
+    let counters = (
+        snapshot.arrived,
+        snapshot.processed,
+        snapshot.failed,
+        snapshot.millis,
+    );
     assert_eq!(counters, (Some(6), Some(1), Some(1), Some(40)));
-    assert!(seen.oldest_age().unwrap().as_secs() < 5);
-    let workers: Vec<_> = seen
+    assert!(snapshot.oldest_age().unwrap().as_secs() < 5);
+    let workers: Vec<_> = snapshot
         .workers
         .iter()
         .map(|it| (it.id.as_str(), it.state, it.claimed))
@@ -68,22 +79,22 @@ fn a_queue_at_work_is_seen_whole() {
             (idle.as_str(), Some(State::Idle), 0)
         ]
     );
-    let worker = &seen.workers[0];
+    let worker = &snapshot.workers[0];
     assert_eq!(
         (worker.pod.as_deref(), worker.cpu, worker.memory),
         (Some("pod-of-busy"), Some(0.0), Some(0))
     );
-    assert!((seen.time - worker.since.unwrap()) < 5_000 && worker.claim_at >= worker.since);
+    assert!((snapshot.time - worker.since.unwrap()) < 5_000 && worker.claim_at >= worker.since);
 }
 
 #[test]
-fn the_short_command_works_once_the_server_knows_the_script() {
+fn the_short_command_works_once_the_script_is_loaded() {
     let mut queue = Queue::new();
     let [short, full] = [
         command(&Keys::new("tasks")),
         command_in_full(&Keys::new("tasks")),
     ];
-    let mut ask = |command: &redis::Cmd| {
+    let mut run = |command: &redis::Cmd| {
         let mut pipeline = redis::pipe();
         pipeline.add_command(command.clone()).ignore_errors();
         pipeline
@@ -91,9 +102,9 @@ fn the_short_command_works_once_the_server_knows_the_script() {
             .unwrap()
             .remove(0)
     };
-    assert_eq!(ask(&short).unwrap_err().code(), Some("NOSCRIPT"));
-    assert!(snapshot::parse(ask(&full).unwrap()).is_ok());
-    assert!(snapshot::parse(ask(&short).unwrap()).is_ok());
+    assert_eq!(run(&short).unwrap_err().code(), Some("NOSCRIPT"));
+    assert!(snapshot::parse(run(&full).unwrap()).is_ok());
+    assert!(snapshot::parse(run(&short).unwrap()).is_ok());
     assert!(!is_unknown_script(&Value::Nil));
 }
 
@@ -108,30 +119,30 @@ fn the_short_command_works_once_the_server_knows_the_script() {
 #[case::too_large(r#"{"id":"x","at":99999999999999999999,"body":0}"#, None)]
 #[case::no_json("hello", None)]
 #[case::empty("", None)]
-fn the_oldest_is_read_without_the_body(#[case] element: &str, #[case] at: Option<i64>) {
+fn the_oldest_task_time_is_read_without_the_body(#[case] element: &str, #[case] at: Option<i64>) {
     let mut queue = Queue::new();
     let _: () = queue.redis.rpush(queue.keys.ready(), element).unwrap();
-    assert_eq!(look(&mut queue).unwrap().oldest_at, at);
+    assert_eq!(read(&mut queue).unwrap().oldest_at, at);
     let long = element.replace(
         r#""body":{"#,
         &format!(r#""body":{{"pad":"{}","#, "x".repeat(100_000)),
     );
     let _: () = queue.redis.rpush(queue.keys.ready(), long).unwrap();
-    assert_eq!(look(&mut queue).unwrap().oldest_at, at);
+    assert_eq!(read(&mut queue).unwrap().oldest_at, at);
 }
 
 #[test]
-fn a_producers_clock_ahead_of_the_server_makes_no_negative_age() {
-    let seen = Snapshot {
+fn a_producer_clock_ahead_gives_no_negative_age() {
+    let snapshot = Snapshot {
         time: 1_000,
         oldest_at: Some(9_000),
         ..Snapshot::default()
     };
-    assert_eq!(seen.oldest_age().unwrap().as_millis(), 0);
+    assert_eq!(snapshot.oldest_age().unwrap().as_millis(), 0);
 }
 
 #[test]
-fn a_key_of_the_wrong_type_is_named() {
+fn the_error_names_a_key_of_the_wrong_type() {
     let keys = Keys::new("tasks");
     for key in [
         keys.ready(),
@@ -141,26 +152,26 @@ fn a_key_of_the_wrong_type_is_named() {
         keys.claimed("w.1"),
     ] {
         let mut queue = Queue::new();
-        queue.worker("w");
+        queue.register("w");
         let _: () = redis::cmd("DEL").arg(&key).query(&mut queue.redis).unwrap();
         let _: () = queue.redis.set(&key, "text").unwrap();
-        let sentence = look(&mut queue).unwrap_err();
+        let message = read(&mut queue).unwrap_err();
         assert!(
-            sentence.contains(&key) && sentence.contains("wrong kind"),
-            "{sentence}"
+            message.contains(&key) && message.contains("wrong kind"),
+            "{message}"
         );
     }
 }
 
 #[test]
-fn nonsense_in_a_hash_is_unknown_and_spoils_nothing_else() {
+fn an_invalid_hash_value_is_unknown() {
     let mut queue = Queue::new();
-    let [liar, odd, _] = [
-        queue.worker("liar"),
-        queue.worker("odd"),
-        queue.worker("fine"),
+    let [invalid, text, _] = [
+        queue.register("invalid"),
+        queue.register("text"),
+        queue.register("valid"),
     ];
-    let lies = [
+    let fields = [
         ("state", "asleep"),
         ("since", "yesterday"),
         ("cpu", "NaN"),
@@ -169,9 +180,12 @@ fn nonsense_in_a_hash_is_unknown_and_spoils_nothing_else() {
     ];
     let _: () = queue
         .redis
-        .hset_multiple(queue.keys.worker(&liar), &lies)
+        .hset_multiple(queue.keys.worker(&invalid), &fields)
         .unwrap();
-    let _: () = queue.redis.set(queue.keys.worker(&odd), "no hash").unwrap();
+    let _: () = queue
+        .redis
+        .set(queue.keys.worker(&text), "not a hash")
+        .unwrap();
     let _: () = queue
         .redis
         .hset_multiple(
@@ -179,26 +193,28 @@ fn nonsense_in_a_hash_is_unknown_and_spoils_nothing_else() {
             &[("arrived", "many"), ("processed", "-1")],
         )
         .unwrap();
-    let mut seen = look(&mut queue).unwrap();
-    seen.workers.sort_by(|a, b| a.id.cmp(&b.id));
-    assert_eq!((seen.arrived, seen.processed), (None, None));
-    let [fine, liar, odd] = seen.workers.as_slice() else {
-        panic!("{:?}", seen.workers)
+    let mut snapshot = read(&mut queue).unwrap();
+    snapshot.workers.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!((snapshot.arrived, snapshot.processed), (None, None));
+    let [invalid, text, valid] = snapshot.workers.as_slice() else {
+        panic!("{:?}", snapshot.workers)
     };
-    assert_eq!(fine.state, Some(State::Idle));
+    assert_eq!(valid.state, Some(State::Idle));
+    assert_eq!((invalid.state, invalid.since), (None, None));
+    assert_eq!((invalid.cpu, invalid.memory), (None, None));
+    assert_eq!(invalid.claim_at, None);
     assert_eq!(
-        (liar.state, liar.since, liar.cpu, liar.memory, liar.claim_at),
-        (None, None, None, None, None)
+        (text.state, text.pod.as_ref(), text.claimed),
+        (None, None, 0)
     );
-    assert_eq!((odd.state, odd.pod.as_ref(), odd.claimed), (None, None, 0));
 }
 
 #[test]
-fn a_set_too_large_to_be_a_registry_is_refused() {
+fn a_registry_that_is_too_large_is_refused() {
     let mut queue = Queue::new();
     let many: Vec<u32> = (0..=10_000).collect();
     let _: () = queue.redis.sadd(queue.keys.workers(), many).unwrap();
-    assert!(look(&mut queue).unwrap_err().contains("10001 members"));
+    assert!(read(&mut queue).unwrap_err().contains("10001 members"));
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
@@ -220,8 +236,8 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_answer_makes_it_panic(answer in any_value(), rest in prop::collection::vec(any_value(), 0..12)) {
-        let _ = snapshot::parse(answer);
+    fn no_reply_makes_the_parser_panic(reply in any_value(), rest in prop::collection::vec(any_value(), 0..12)) {
+        let _ = snapshot::parse(reply);
         let _ = snapshot::parse(Value::Array([vec![Value::Int(1)], rest].concat()));
     }
 }

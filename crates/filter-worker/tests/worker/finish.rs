@@ -1,0 +1,116 @@
+//! The scripts that end a task: acknowledge, fail, hand back.
+
+use crate::queue::{Queue, task_id};
+use protocol::{Completion, Ending, Take};
+use redis::Commands;
+use serde_json::json;
+use std::time::Duration;
+
+#[test]
+fn ack_and_take_needs_one_round_trip() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    queue.push(&["a", "b"]);
+    let first = queue.must_claim(&worker);
+    let mut ack_and_take = |element: &[u8]| {
+        let completion = Completion {
+            task: &task_id(element),
+            element,
+            result: b"{}",
+            keep: Duration::ZERO,
+            took: Duration::from_millis(40),
+        };
+        queue.run(&protocol::ack_and_take(&queue.keys, &worker, completion, 0))
+    };
+    let nothing = |held| Take::Nothing { held, drain: false };
+    let (Ending::Done, Take::Task(second)) = ack_and_take(&first) else {
+        panic!("not done, or no task")
+    };
+    assert_eq!(task_id(&second), "b");
+    assert_eq!(
+        ack_and_take(&first),
+        (Ending::Late, nothing(1)),
+        "the worker does not know of b"
+    );
+    assert_eq!(ack_and_take(&second), (Ending::Done, nothing(0)));
+    assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
+    assert_eq!(queue.stat("processed"), Some(2));
+    assert!(!queue.exists(queue.keys.result("a")), "kept for no time");
+    assert!(!queue.exists(queue.keys.unread()));
+}
+
+#[test]
+fn an_ack_stores_the_result_and_clears_the_attempts() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    queue.push(&["a"]);
+    let element = queue.must_claim(&worker);
+    assert_eq!(queue.fail(&worker, &element, false), Ending::Retry(1));
+    let element = queue.must_claim(&worker);
+    assert_eq!(queue.ack(&worker, &element), Ending::Done);
+    assert_eq!(
+        (
+            queue.stat("processed"),
+            queue.stat("millis"),
+            queue.stat("failed")
+        ),
+        (Some(1), Some(40), None)
+    );
+    let result: String = queue.redis.get(queue.keys.result("a")).unwrap();
+    assert_eq!(result, "{\"ok\":1}");
+    let ttl: i64 = queue.redis.pttl(queue.keys.result("a")).unwrap();
+    assert!(ttl > 3_590_000, "{ttl}");
+    assert!(!queue.exists(queue.keys.attempts()));
+    assert_eq!(
+        queue.ack(&worker, &element),
+        Ending::Late,
+        "nothing counts twice"
+    );
+    assert_eq!(queue.stat("processed"), Some(1));
+}
+
+#[test]
+fn a_failed_task_is_retried_last_until_its_fifth_run() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    queue.push(&["poison", "b"]);
+    let poison = queue.must_claim(&worker);
+    assert_eq!(queue.fail(&worker, &poison, false), Ending::Retry(1));
+    assert_eq!(queue.ready_ids(), ["poison", "b"], "b is next");
+    let b = queue.must_claim(&worker);
+    queue.ack(&worker, &b);
+    for n in 2..=4 {
+        queue.must_claim(&worker);
+        assert_eq!(queue.fail(&worker, &poison, false), Ending::Retry(n));
+    }
+    queue.must_claim(&worker);
+    assert_eq!(queue.fail(&worker, &poison, false), Ending::Failed(5));
+    queue.assert_failed("poison", &json!({"error": "it \"broke\"", "attempts": 5}));
+    assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
+}
+
+#[test]
+fn a_permanent_failure_is_not_retried() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    queue.push(&["a"]);
+    let element = queue.must_claim(&worker);
+    assert_eq!(queue.fail(&worker, &element, true), Ending::Failed(1));
+    queue.assert_failed("a", &json!({"error": "it \"broke\"", "attempts": 1}));
+}
+
+#[test]
+fn a_task_handed_back_is_next_and_counts_no_attempt() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    queue.push(&["a", "b"]);
+    let element = queue.must_claim(&worker);
+    assert_eq!(queue.deregister(&worker), 1, "refused: it holds a task");
+    assert!(queue.exists(queue.keys.worker(&worker)));
+    assert!(queue.hand_back(&worker, &element));
+    assert_eq!(queue.ready_ids(), ["b", "a"]);
+    assert!(!queue.exists(queue.keys.attempts()));
+    assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
+    assert_eq!(queue.deregister(&worker), 0);
+    assert!(!queue.exists(queue.keys.worker(&worker)));
+}

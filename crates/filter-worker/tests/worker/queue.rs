@@ -1,0 +1,154 @@
+//! A queue on a Redis server of its own, and methods to act as its workers, one script at a time.
+
+use protocol::{Completion, Ending, Keys, Reaped, Registration, ScriptCall, Take, Task};
+use redis::{Commands, Connection, FromRedisValue, RedisResult};
+use serde_json::{Value, json};
+use std::time::Duration;
+use testkit::redis::RedisServer;
+
+pub struct Queue {
+    _server: RedisServer,
+    pub redis: Connection,
+    pub keys: Keys,
+}
+
+impl Queue {
+    pub fn new() -> Self {
+        let server = RedisServer::start();
+        Self {
+            redis: server.connect(),
+            _server: server,
+            keys: Keys::new("tasks"),
+        }
+    }
+
+    pub fn run<T: FromRedisValue>(&mut self, call: &ScriptCall<T>) -> T {
+        call.run_blocking(&mut self.redis).unwrap()
+    }
+
+    /// Registers a worker and returns its id.
+    pub fn register(&mut self, name: &str) -> String {
+        let worker = Registration {
+            name: name.into(),
+            pod: format!("pod-of-{name}"),
+            host: "node-7".into(),
+            version: "1.2.3".into(),
+        };
+        self.run(&protocol::register(&self.keys, &worker))
+    }
+
+    pub fn push(&mut self, ids: &[&str]) {
+        let tasks: Vec<_> = ids
+            .iter()
+            .map(|id| Task {
+                id: (*id).into(),
+                ..Task::new(json!({}))
+            })
+            .collect();
+        protocol::push(&self.keys, &tasks)
+            .unwrap()
+            .exec(&mut self.redis)
+            .unwrap();
+    }
+
+    /// The element that `worker` claims, if there is one.
+    pub fn claim(&mut self, worker: &str) -> RedisResult<Option<Vec<u8>>> {
+        protocol::blocking_move(&self.keys, worker, Duration::from_millis(10))
+            .query(&mut self.redis)
+    }
+
+    pub fn must_claim(&mut self, worker: &str) -> Vec<u8> {
+        let element = self.claim(worker).unwrap().expect("a task to claim");
+        assert!(self.run(&protocol::claimed(&self.keys, worker)));
+        element
+    }
+
+    pub fn take(&mut self, worker: &str, known: usize) -> Take {
+        self.run(&protocol::take(&self.keys, worker, known))
+    }
+
+    pub fn ack(&mut self, worker: &str, element: &[u8]) -> Ending {
+        let completion = Completion {
+            task: &task_id(element),
+            element,
+            result: b"{\"ok\":1}",
+            keep: protocol::RESULT_TTL,
+            took: Duration::from_millis(40),
+        };
+        self.run(&protocol::ack(&self.keys, worker, completion))
+    }
+
+    pub fn fail(&mut self, worker: &str, element: &[u8], permanent: bool) -> Ending {
+        let error = "it \"broke\"";
+        self.run(&protocol::fail(
+            &self.keys, worker, element, error, permanent,
+        ))
+    }
+
+    pub fn hand_back(&mut self, worker: &str, element: &[u8]) -> bool {
+        self.run(&protocol::hand_back(&self.keys, worker, element))
+    }
+
+    pub fn deregister(&mut self, worker: &str) -> u64 {
+        self.run(&protocol::deregister(&self.keys, worker))
+    }
+
+    /// Expires a lease at once.
+    pub fn expire_lease(&mut self, worker: &str) {
+        let _: () = self.redis.del(self.keys.worker(worker)).unwrap();
+    }
+
+    pub fn reap(&mut self, worker: &str) -> Reaped {
+        self.run(&protocol::reap(&self.keys, worker))
+    }
+
+    pub fn exists(&mut self, key: String) -> bool {
+        self.redis.exists(key).unwrap()
+    }
+
+    pub fn list(&mut self, key: &str) -> Vec<String> {
+        self.redis.lrange(key, 0, -1).unwrap()
+    }
+
+    /// The ids of the waiting tasks; the last is the next out.
+    pub fn ready_ids(&mut self) -> Vec<String> {
+        let key = self.keys.ready();
+        self.list(&key)
+            .iter()
+            .map(|it| task_id(it.as_bytes()))
+            .collect()
+    }
+
+    /// A field of a worker's hash.
+    pub fn field(&mut self, worker: &str, field: &str) -> Option<String> {
+        self.redis.hget(self.keys.worker(worker), field).unwrap()
+    }
+
+    /// A counter of the queue.
+    pub fn stat(&mut self, field: &str) -> Option<u64> {
+        self.redis.hget(self.keys.stats(), field).unwrap()
+    }
+
+    /// Checks that the task `id` is the only one that failed: in the failed list, in its result and in the counters.
+    #[track_caller]
+    pub fn assert_failed(&mut self, id: &str, result: &Value) {
+        let key = self.keys.failed();
+        let entries = self.list(&key);
+        assert_eq!(entries.len(), 1);
+        let mut entry: Value = serde_json::from_str(&entries[0]).unwrap();
+        let task = entry.as_object_mut().unwrap().remove("task").unwrap();
+        assert_eq!(task["id"], id);
+        assert_eq!(&entry, result);
+        let stored: String = self.redis.get(self.keys.result(id)).unwrap();
+        assert_eq!(&serde_json::from_str::<Value>(&stored).unwrap(), result);
+        assert_eq!(self.stat("failed"), Some(1));
+        assert_eq!(self.ready_ids(), [""; 0]);
+        assert!(!self.exists(self.keys.attempts()));
+    }
+}
+
+pub fn task_id(element: &[u8]) -> String {
+    serde_json::from_slice::<Task>(element)
+        .map(|it| it.id)
+        .unwrap_or_default()
+}
