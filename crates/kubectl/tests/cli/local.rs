@@ -353,7 +353,7 @@ fn whoever_is_killed_nothing_is_lost() {
         said.contains("exit 0") && said.contains("Started a local cluster"),
         "{said}"
     );
-    let sorted = |mut all: Vec<local::Found>| {
+    let sorted = |mut all: Vec<local::PodProcess>| {
         all.sort_by_key(|it| it.pid);
         all
     };
