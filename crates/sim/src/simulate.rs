@@ -1,196 +1,198 @@
-//! The queue played: tasks arrive, workers start, take them and finish, and the real `decide` looks on as it does in
-//! the operator. A discrete-event simulation: its cost is that of its events, not of its time.
+//! Simulates a queue: tasks arrive, workers start, take tasks and finish them, and the real `decide` scales them as in
+//! the operator. A discrete-event simulation: its cost depends on the number of events, not on the simulated time.
 
-use super::random::{Random, Service};
-use super::summary::Summary;
+use crate::random::{Random, Service};
+use crate::summary::Summary;
 use api::ScheduledSpec;
 use decide::{Decision, Memory, Metric, Millis, Observation, QueueMetrics, Time, decide};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// The work, and what does it.
+/// The tasks, and the workers at the start.
 #[derive(Clone, Debug)]
-pub struct Work {
-    /// When the play begins, in microseconds since 1970.
-    pub begin: i64,
-    /// When each task arrives, in microseconds since 1970, in order.
+pub struct Workload {
+    /// Start of the simulation, in microseconds since 1970.
+    pub start: i64,
+    /// Arrival time of each task, in microseconds since 1970, in ascending order.
     pub arrivals: Vec<i64>,
-    /// How long one takes.
+    /// Distribution of the service time.
     pub service: Service,
-    /// How long a new worker takes until it can take its first task: a fixed time, a random one would flatter.
+    /// How long a new worker takes until it can take its first task. A fixed time: a random one would flatter.
     pub startup: Millis,
-    /// What chance begins with.
+    /// Seed of the random numbers.
     pub seed: u64,
-    /// Workers at the beginning, all of them started.
+    /// Workers at the start, all of them started.
     pub workers: i32,
-    /// What had been remembered by then.
+    /// Memory of the pool at the start.
     pub memory: Memory,
-    /// A task that waited longer is late.
+    /// A task that waits longer than this is late.
     pub slo: Millis,
 }
 
-/// When the facts are looked at.
+/// When the queue is polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polling {
-    /// As the operator does: woken by each change of what is ready, and otherwise after this time.
+    /// As by the operator: on each change of the ready tasks, and otherwise after this interval.
     Push(Millis),
-    /// Each so often and not in between, as the HPA does.
+    /// As by the HPA: at this interval only.
     Every(Millis),
 }
 
-/// What a queue tells.
+/// Which metrics the queue reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Telemetry {
-    /// All that the reference protocol does, but for the CPU.
+    /// All metrics of the reference protocol except the CPU.
     Everything,
-    /// The number of waiting tasks alone, as a plain list.
+    /// The number of waiting tasks only, as of a plain list.
     Length,
 }
 
-/// One look, as it is handed to whoever watches.
+/// One poll of a simulation.
 #[derive(Debug)]
-pub struct Moment<'a> {
-    /// When.
+pub struct Poll<'a> {
+    /// Time of the poll.
     pub at: Time,
-    /// Tasks that waited.
+    /// Waiting tasks.
     pub ready: usize,
-    /// Workers that held a task.
+    /// Workers that hold a task.
     pub busy: usize,
-    /// Workers that could take one.
+    /// Workers that have started.
     pub live: usize,
-    /// What came of it.
+    /// The decision on it.
     pub decision: &'a Decision,
 }
 
-/// After a wake-up the next comes no sooner; as the operator has it.
-const STORM: i64 = 10_000;
-/// Nothing moves for this long with tasks waiting: they never will.
-const STUCK: i64 = 24 * 3600 * 1_000_000;
-/// A play is bounded.
-const LOOKS: u64 = 50_000_000;
+/// The minimum time between two polls caused by changes, in microseconds; the operator has the same.
+const MIN_POLL_GAP: i64 = 10_000;
+/// When tasks wait and nothing happens for this long, in microseconds, they will wait forever.
+const STUCK_AFTER: i64 = 24 * 3600 * 1_000_000;
+/// The maximum number of polls of a simulation.
+const MAX_POLLS: u64 = 50_000_000;
 
-/// Plays `work` to its end.
+/// Simulates `workload` until all tasks are done.
 ///
 /// # Errors
-/// With a sentence, when tasks are left that no worker will ever take.
-pub fn play(
-    wishes: &mut ScheduledSpec,
-    work: &Work,
-    looks: Polling,
-    tells: Telemetry,
-    watch: &mut dyn FnMut(&Moment<'_>),
+/// With a message, when tasks are left that no worker will ever take.
+pub fn simulate(
+    spec: &mut ScheduledSpec,
+    workload: &Workload,
+    polling: Polling,
+    telemetry: Telemetry,
+    on_poll: &mut dyn FnMut(&Poll<'_>),
 ) -> Result<Summary, String> {
-    let mut stage = Stage::new(work);
-    let every = match looks {
-        Polling::Push(every) | Polling::Every(every) => every.0.max(1) * 1000,
+    let mut simulation = Simulation::new(workload);
+    let mut memory = workload.memory.clone();
+    let interval = match polling {
+        Polling::Push(interval) | Polling::Every(interval) => interval.0.max(1) * 1000,
     };
-    let mut memory = work.memory.clone();
-    // The first look, the next by the clock, the one that the last decision asked for, and the one that was woken.
-    let (mut due, mut last, mut count) = (work.begin, i64::MIN / 2, 0u64);
-    while !stage.is_done() {
-        if stage.changed && matches!(looks, Polling::Push(_)) {
-            due = due.min((last + STORM).max(stage.now));
+    let mut next_poll = workload.start;
+    let mut last_poll = i64::MIN / 2;
+    let mut polls = 0u64;
+    while !simulation.is_done() {
+        if simulation.changed && matches!(polling, Polling::Push(_)) {
+            next_poll = next_poll.min((last_poll + MIN_POLL_GAP).max(simulation.now));
         }
-        if stage.next().is_some_and(|event| event <= due) {
-            stage.step();
+        if simulation
+            .next_event()
+            .is_some_and(|event| event <= next_poll)
+        {
+            simulation.step();
             continue;
         }
-        stage.advance(due);
-        let at = Time(due.div_euclid(1000));
-        let seen = Observation {
-            replicas: stage.replicas,
-            queues: vec![stage.told(tells)],
-            unavailable_reason: None,
-        };
-        let decision = decide(wishes.at(at), &seen, &memory, at);
-        watch(&Moment {
+        simulation.advance(next_poll);
+        let at = Time(next_poll.div_euclid(1000));
+        let observation = simulation.observe(telemetry);
+        let decision = decide(spec.at(at), &observation, &memory, at);
+        on_poll(&Poll {
             at,
-            ready: stage.ready.len(),
-            busy: stage.busy.len(),
-            live: stage.live,
+            ready: simulation.ready.len(),
+            busy: simulation.busy.len(),
+            live: simulation.live,
             decision: &decision,
         });
-        stage.scale(decision.replicas);
-        stage.changed = false;
-        last = due;
-        due += every;
-        if let (Polling::Push(_), Some(again)) = (looks, decision.requeue_at) {
-            due = due.min((again.0 * 1000).max(last + 1000));
+        simulation.scale(decision.replicas);
+        simulation.changed = false;
+        last_poll = next_poll;
+        next_poll += interval;
+        if let (Polling::Push(_), Some(requeue_at)) = (polling, decision.requeue_at) {
+            next_poll = next_poll.min((requeue_at.0 * 1000).max(last_poll + 1000));
         }
         memory = decision.memory;
-        count += 1;
-        if count > LOOKS || last - stage.moved > STUCK {
+        polls += 1;
+        if polls > MAX_POLLS || last_poll - simulation.last_event > STUCK_AFTER {
+            let replicas = simulation.replicas;
             return Err(format!(
-                "{} tasks are never taken: the pool stays at {} workers ({})",
-                stage.ready.len(),
-                stage.replicas,
-                messages::message(&decision.reason, stage.replicas, stage.replicas)
+                "{} tasks are never processed: the pool stays at {replicas} workers ({})",
+                simulation.ready.len(),
+                messages::message(&decision.reason, replicas, replicas)
             ));
         }
     }
-    Ok(stage.summary(work.slo))
+    Ok(simulation.summary(workload.slo))
 }
 
-/// Queue and workers. Instants and spans are in microseconds.
-struct Stage<'a> {
-    work: &'a Work,
-    services: Random,
+/// The queue and the workers. Times and durations are in microseconds.
+struct Simulation<'a> {
+    workload: &'a Workload,
+    service_times: Random,
     now: i64,
-    /// When a task or a worker last came, was taken or went.
-    moved: i64,
+    /// When a task or a worker last arrived, started or finished.
+    last_event: i64,
     arrived: usize,
+    /// Arrival times of the waiting tasks.
     ready: VecDeque<i64>,
-    /// When each busy worker will be done, and how long that task took.
+    /// Of each busy worker, when it finishes, and how long its task takes.
     busy: BinaryHeap<Reverse<(i64, i64)>>,
-    /// When each new worker will be there, the soonest first.
+    /// When each new worker has started, the earliest first.
     starting: VecDeque<i64>,
-    /// Workers that are there, busy ones and those that leave included.
+    /// Workers that have started, including busy and terminating ones.
     live: usize,
-    /// Workers that leave as soon as their task is done.
-    leaving: usize,
+    /// Workers that end as soon as their task is done.
+    terminating: usize,
     replicas: i32,
-    done: i64,
-    spent: i64,
+    completed: i64,
+    /// The service times of the completed tasks.
+    service_time: i64,
     waits: Vec<i64>,
     changes: u64,
-    /// The area under the number of workers.
-    paid: i64,
-    /// Whether what is ready has changed since the last look.
+    /// The lifetimes of all workers.
+    worker_time: i64,
+    /// Whether the ready tasks have changed since the last poll.
     changed: bool,
 }
 
-impl<'a> Stage<'a> {
-    fn new(work: &'a Work) -> Self {
+impl<'a> Simulation<'a> {
+    fn new(workload: &'a Workload) -> Self {
         Self {
-            work,
-            services: Random::new(work.seed, 2),
-            now: work.begin,
-            moved: work.begin,
+            workload,
+            service_times: Random::new(workload.seed, 2),
+            now: workload.start,
+            last_event: workload.start,
             arrived: 0,
             ready: VecDeque::new(),
             busy: BinaryHeap::new(),
             starting: VecDeque::new(),
-            live: usize::try_from(work.workers).unwrap_or(0),
-            leaving: 0,
-            replicas: work.workers.max(0),
-            done: 0,
-            spent: 0,
-            waits: Vec::with_capacity(work.arrivals.len()),
+            live: usize::try_from(workload.workers).unwrap_or(0),
+            terminating: 0,
+            replicas: workload.workers.max(0),
+            completed: 0,
+            service_time: 0,
+            waits: Vec::with_capacity(workload.arrivals.len()),
             changes: 0,
-            paid: 0,
+            worker_time: 0,
             changed: false,
         }
     }
 
     fn is_done(&self) -> bool {
-        self.waits.len() == self.work.arrivals.len() && self.busy.is_empty()
+        self.waits.len() == self.workload.arrivals.len() && self.busy.is_empty()
     }
 
-    /// When something happens next without anybody deciding.
-    fn next(&self) -> Option<i64> {
-        let arrival = self.work.arrivals.get(self.arrived).copied();
-        let done = self.busy.peek().map(|Reverse((at, _))| *at);
-        [arrival, done, self.starting.front().copied()]
+    /// When a task next arrives or finishes, or a worker has started.
+    fn next_event(&self) -> Option<i64> {
+        let arrival = self.workload.arrivals.get(self.arrived).copied();
+        let finish = self.busy.peek().map(|Reverse((at, _))| *at);
+        [arrival, finish, self.starting.front().copied()]
             .into_iter()
             .flatten()
             .min()
@@ -198,31 +200,31 @@ impl<'a> Stage<'a> {
 
     fn advance(&mut self, to: i64) {
         let workers = self.live + self.starting.len();
-        self.paid += (to - self.now)
+        self.worker_time += (to - self.now)
             .max(0)
             .saturating_mul(i64::try_from(workers).unwrap_or(i64::MAX));
         self.now = self.now.max(to);
     }
 
-    /// The next of the events.
+    /// Advances to the next event.
     fn step(&mut self) {
-        let Some(at) = self.next() else { return };
+        let Some(at) = self.next_event() else { return };
         self.advance(at);
-        self.moved = at;
+        self.last_event = at;
         if self.starting.front() == Some(&at) {
             self.starting.pop_front();
             self.live += 1;
-        } else if let Some(Reverse((_, took))) = self
+        } else if let Some(Reverse((_, service_time))) = self
             .busy
             .peek()
             .copied()
-            .filter(|Reverse((end, _))| *end == at)
+            .filter(|Reverse((finish, _))| *finish == at)
         {
             self.busy.pop();
-            self.done += 1;
-            self.spent += took;
-            if self.leaving > 0 {
-                self.leaving -= 1;
+            self.completed += 1;
+            self.service_time += service_time;
+            if self.terminating > 0 {
+                self.terminating -= 1;
                 self.live -= 1;
             }
         } else {
@@ -230,21 +232,34 @@ impl<'a> Stage<'a> {
             self.arrived += 1;
             self.changed = true;
         }
+        self.assign_tasks();
+    }
+
+    /// Gives waiting tasks to idle workers.
+    fn assign_tasks(&mut self) {
         while self.busy.len() < self.live
-            && let Some(pushed) = self.ready.pop_front()
+            && let Some(arrival) = self.ready.pop_front()
         {
-            self.waits.push(self.now - pushed);
-            let took = self.work.service.sample(&mut self.services);
-            self.busy.push(Reverse((self.now + took, took)));
+            self.waits.push(self.now - arrival);
+            let service_time = self.workload.service.sample(&mut self.service_times);
+            self.busy
+                .push(Reverse((self.now + service_time, service_time)));
             self.changed = true;
         }
     }
 
-    /// What the queue tells of itself now.
-    fn told(&self, tells: Telemetry) -> QueueMetrics {
+    fn observe(&self, telemetry: Telemetry) -> Observation {
+        Observation {
+            replicas: self.replicas,
+            queues: vec![self.metrics(telemetry)],
+            unavailable_reason: None,
+        }
+    }
+
+    fn metrics(&self, telemetry: Telemetry) -> QueueMetrics {
         let count = |n: usize| Metric::Known(i64::try_from(n).unwrap_or(i64::MAX));
         let ready = count(self.ready.len());
-        if tells == Telemetry::Length {
+        if telemetry == Telemetry::Length {
             return QueueMetrics {
                 ready,
                 ..QueueMetrics::UNSUPPORTED
@@ -253,21 +268,21 @@ impl<'a> Stage<'a> {
         QueueMetrics {
             ready,
             in_flight: count(self.busy.len()),
-            live: count(self.live - self.leaving),
-            busy: count(self.busy.len() - self.leaving),
+            live: count(self.live - self.terminating),
+            busy: count(self.busy.len() - self.terminating),
             oldest_at: self
                 .ready
                 .front()
                 .map_or(Metric::Unsupported, |at| Metric::Known(at.div_euclid(1000))),
             arrived: count(self.arrived),
-            processed: Metric::Known(self.done),
+            processed: Metric::Known(self.completed),
             failed: Metric::Known(0),
-            busy_millis: Metric::Known(self.spent / 1000),
+            busy_millis: Metric::Known(self.service_time / 1000),
             ..QueueMetrics::UNSUPPORTED
         }
     }
 
-    /// Starts workers or lets some go: those that start first, then idle ones; a busy one finishes its task.
+    /// Starts workers, or removes some: first those that are starting, then idle ones; a busy one finishes its task.
     fn scale(&mut self, replicas: i32) {
         let change = replicas - self.replicas;
         if change == 0 {
@@ -275,21 +290,28 @@ impl<'a> Stage<'a> {
         }
         self.changes += 1;
         self.replicas = replicas;
-        let mut left = usize::try_from(change.unsigned_abs()).unwrap_or(0);
+        let mut remaining = usize::try_from(change.unsigned_abs()).unwrap_or(0);
         if change > 0 {
-            let there = self.now + self.work.startup.0 * 1000;
-            self.starting.extend(std::iter::repeat_n(there, left));
+            let started_at = self.now + self.workload.startup.0 * 1000;
+            self.starting
+                .extend(std::iter::repeat_n(started_at, remaining));
             return;
         }
-        while left > 0 && self.starting.pop_back().is_some() {
-            left -= 1;
+        while remaining > 0 && self.starting.pop_back().is_some() {
+            remaining -= 1;
         }
-        let idle = left.min(self.live - self.busy.len());
+        let idle = remaining.min(self.live - self.busy.len());
         self.live -= idle;
-        self.leaving += left - idle;
+        self.terminating += remaining - idle;
     }
 
     fn summary(self, slo: Millis) -> Summary {
-        Summary::new(self.waits, slo, self.paid, self.spent, self.changes)
+        Summary::new(
+            self.waits,
+            slo,
+            self.worker_time,
+            self.service_time,
+            self.changes,
+        )
     }
 }

@@ -1,51 +1,80 @@
-//! What of a policy could be written differently, each field with the value nearest to the present one that could matter.
+//! The fields of a policy that could change, each with the value nearest to the current one that could have an effect.
 
 use decide::{
     Load, Memory, Metric, Millis, Observation, Pin, PoolSpec, Rules, ScaleDown, Target, Time,
 };
 
-/// A field that could be written differently.
-pub(super) struct Edit {
+/// A field of the policy and another value for it.
+pub struct Edit {
     pub field: String,
     pub value: String,
-    pub write: Box<dyn Fn(&mut PoolSpec)>,
+    pub apply: Box<dyn Fn(&mut PoolSpec)>,
 }
 
-/// The fields of `pool` that could bring `wanted`, the plainest first.
-pub(super) fn edits(
+/// The edits of `pool` that could give `wanted` replicas, the simplest first.
+pub fn edits(
     pool: &PoolSpec,
-    seen: &Observation,
+    observation: &Observation,
     memory: &Memory,
     now: Time,
     wanted: i32,
     up: bool,
 ) -> Vec<Edit> {
-    let mut all: Vec<Edit> = Vec::new();
-    let mut add = |field: String, value: String, write: Box<dyn Fn(&mut PoolSpec)>| {
-        all.push(Edit {
-            field,
+    let mut edits = pool_edits(pool, wanted, up);
+    for (index, rules) in pool.rules.iter().enumerate() {
+        let prefix = rules
+            .queue
+            .as_ref()
+            .map_or(String::new(), |queue| format!("queue {queue}: "));
+        let inputs = RuleInputs::new(rules, observation, memory, now, wanted);
+        let mut add = |field: &str, value: String, apply: Box<dyn Fn(&mut Rules)>| {
+            edits.push(Edit {
+                field: format!("{prefix}{field}"),
+                value,
+                apply: Box::new(move |pool| {
+                    pool.rules.get_mut(index).into_iter().for_each(&apply);
+                }),
+            });
+        };
+        target_edits(rules.target, &inputs, wanted, &mut add);
+        if up {
+            scale_up_edits(rules, &inputs, &mut add);
+        } else {
+            scale_down_edits(rules, &inputs, &mut add);
+        }
+    }
+    edits.extend(behavior_edit(pool, up));
+    edits
+}
+
+/// The edits of the fields that belong to the whole pool.
+fn pool_edits(pool: &PoolSpec, wanted: i32, up: bool) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    let mut add = |field: &str, value: String, apply: Box<dyn Fn(&mut PoolSpec)>| {
+        edits.push(Edit {
+            field: field.to_owned(),
             value,
-            write,
+            apply,
         });
     };
     if pool.suspend.is_some() {
         add(
-            "suspend".into(),
-            "false".into(),
+            "suspend",
+            "false".to_owned(),
             Box::new(|pool| pool.suspend = None),
         );
     }
     if pool.dry_run {
         add(
-            "dryRun".into(),
-            "false".into(),
+            "dryRun",
+            "false".to_owned(),
             Box::new(|pool| pool.dry_run = false),
         );
     }
     if pool.pin.is_some() {
         add(
-            "replicas".into(),
-            format!("{wanted}"),
+            "replicas",
+            wanted.to_string(),
             Box::new(move |pool| {
                 pool.pin = pool.pin.map(|pin| Pin {
                     replicas: wanted,
@@ -56,149 +85,142 @@ pub(super) fn edits(
     }
     if up && wanted > pool.max {
         add(
-            "maxReplicas".into(),
+            "maxReplicas",
             wanted.to_string(),
             Box::new(move |pool| pool.max = wanted),
         );
     }
     if !up && wanted < pool.min {
         add(
-            "minReplicas".into(),
+            "minReplicas",
             wanted.to_string(),
             Box::new(move |pool| pool.min = wanted),
         );
     }
-    for (index, set) in pool.rules.iter().enumerate() {
-        let prefix = set
-            .queue
-            .as_ref()
-            .map_or(String::new(), |queue| format!("queue {queue}: "));
-        let queues = || {
-            set.queues
-                .iter()
-                .filter_map(|queue| seen.queues.get(*queue))
-        };
-        let load = Load::sum(queues());
-        let facts = Facts {
-            ready: load.ready.known(),
-            tasks: load.ready.plus(load.in_flight).known(),
-            busy: percent(load.busy, load.live),
-            cpu: load
-                .cpu_sum
-                .known()
-                .zip(load.live.known())
-                .and_then(|(sum, live)| sum.checked_div(live)),
-            step: wanted.abs_diff(seen.replicas).cast_signed(),
-            since_up: memory.last_up.map(|at| now - at),
-            since_change: memory.last_change.map(|at| now - at),
-            idle: memory.idle_since.map_or(Millis(0), |at| now - at),
-        };
-        let mut set_add = |field: &str, value: String, write: Box<dyn Fn(&mut Rules)>| {
-            add(
-                format!("{prefix}{field}"),
-                value,
-                Box::new(move |pool| pool.rules.get_mut(index).into_iter().for_each(&write)),
-            );
-        };
-        targets(set.target, &facts, wanted, &mut set_add);
-        if up {
-            more(set, &facts, &mut set_add)
-        } else {
-            fewer(set, &facts, &mut set_add)
-        }
-    }
-    if let Some(behavior) = &pool.behavior {
-        let (field, window) = if up {
-            ("scaleUp", behavior.up.window)
-        } else {
-            ("scaleDown", behavior.down.window)
-        };
-        if window > Millis(0) {
-            add(
-                format!("behavior.{field}.stabilizationWindowSeconds"),
-                "0".into(),
-                Box::new(move |pool| {
-                    let Some(behavior) = &mut pool.behavior else {
-                        return;
-                    };
-                    if up {
-                        behavior.up.window = Millis(0)
-                    } else {
-                        behavior.down.window = Millis(0)
-                    }
-                }),
-            );
-        }
-    }
-    all
+    edits
 }
 
-/// What one set of rules looks at, in the units of its fields.
-struct Facts {
+/// The edit that removes the stabilization window, if there is one.
+fn behavior_edit(pool: &PoolSpec, up: bool) -> Option<Edit> {
+    let behavior = pool.behavior.as_ref()?;
+    let (direction, window) = if up {
+        ("scaleUp", behavior.up.window)
+    } else {
+        ("scaleDown", behavior.down.window)
+    };
+    (window > Millis(0)).then(|| Edit {
+        field: format!("behavior.{direction}.stabilizationWindowSeconds"),
+        value: "0".to_owned(),
+        apply: Box::new(move |pool| {
+            let Some(behavior) = &mut pool.behavior else {
+                return;
+            };
+            let scaling = if up {
+                &mut behavior.up
+            } else {
+                &mut behavior.down
+            };
+            scaling.window = Millis(0);
+        }),
+    })
+}
+
+/// The inputs of one set of rules, in the units of its fields.
+struct RuleInputs {
     ready: Option<i64>,
+    /// Waiting tasks and tasks in flight.
     tasks: Option<i64>,
-    busy: Option<i64>,
+    utilization: Option<i64>,
     cpu: Option<i64>,
+    /// The difference between the current and the other number of replicas.
     step: i32,
     since_up: Option<Millis>,
     since_change: Option<Millis>,
     idle: Millis,
 }
 
+impl RuleInputs {
+    fn new(
+        rules: &Rules,
+        observation: &Observation,
+        memory: &Memory,
+        now: Time,
+        wanted: i32,
+    ) -> Self {
+        let queues = rules
+            .queues
+            .iter()
+            .filter_map(|queue| observation.queues.get(*queue));
+        let load = Load::sum(queues);
+        let cpu = load.cpu_sum.known().zip(load.live.known());
+        Self {
+            ready: load.ready.known(),
+            tasks: load.ready.plus(load.in_flight).known(),
+            utilization: percent(load.busy, load.live),
+            cpu: cpu.and_then(|(sum, live)| sum.checked_div(live)),
+            step: wanted.abs_diff(observation.replicas).cast_signed(),
+            since_up: memory.last_up.map(|at| now - at),
+            since_change: memory.last_change.map(|at| now - at),
+            idle: memory.idle_since.map_or(Millis(0), |at| now - at),
+        }
+    }
+}
+
+/// Adds an edit of a field with a value.
 type Add<'a> = &'a mut dyn FnMut(&str, String, Box<dyn Fn(&mut Rules)>);
 
-fn targets(target: Target, facts: &Facts, wanted: i32, add: Add<'_>) {
-    if let (Some(_), Some(tasks)) = (target.tasks_per_worker, facts.tasks) {
+fn target_edits(target: Target, inputs: &RuleInputs, wanted: i32, add: Add<'_>) {
+    if let (Some(_), Some(tasks)) = (target.tasks_per_worker, inputs.tasks) {
         let value = (tasks + i64::from(wanted) - 1) / i64::from(wanted.max(1));
         add(
             "target.tasksPerWorker",
             value.to_string(),
-            Box::new(move |set| set.target.tasks_per_worker = Some(value.max(1))),
+            Box::new(move |rules| rules.target.tasks_per_worker = Some(value.max(1))),
         );
     }
-    // Seconds to minutes, in steps that people would write.
+    // Round values from seconds to half an hour.
     for seconds in [
         1, 2, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900, 1800,
     ] {
-        let span = Millis::seconds(seconds);
+        let duration = Millis::seconds(seconds);
         if target.drain_within.is_some() {
             add(
                 "target.drainWithin",
-                span.to_string(),
-                Box::new(move |set| set.target.drain_within = Some(span)),
+                duration.to_string(),
+                Box::new(move |rules| rules.target.drain_within = Some(duration)),
             );
         }
         if target.max_wait.is_some() {
             add(
                 "target.maxWait",
-                span.to_string(),
-                Box::new(move |set| set.target.max_wait = Some(span)),
+                duration.to_string(),
+                Box::new(move |rules| rules.target.max_wait = Some(duration)),
             );
         }
     }
 }
 
-fn more(set: &Rules, facts: &Facts, add: Add<'_>) {
-    let step = facts.step;
-    if set.up.step < step {
+fn scale_up_edits(rules: &Rules, inputs: &RuleInputs, add: Add<'_>) {
+    let step = inputs.step;
+    if rules.up.step < step {
         add(
             "scaleUp.step",
             step.to_string(),
-            Box::new(move |set| set.up.step = step),
+            Box::new(move |rules| rules.up.step = step),
         );
     }
-    if let Some(since) = facts
+    if let Some(since) = inputs
         .since_up
-        .filter(|since| *since < set.up.cooldown)
-        .map(whole)
+        .filter(|since| *since < rules.up.cooldown)
+        .map(whole_seconds)
     {
         add(
             "scaleUp.cooldown",
             since.to_string(),
-            Box::new(move |set| set.up.cooldown = since),
+            Box::new(move |rules| rules.up.cooldown = since),
         );
     }
-    if let Some(limit) = facts
+    if let Some(limit) = inputs
         .ready
         .filter(|ready| *ready > 0)
         .map(|ready| ready - 1)
@@ -206,54 +228,58 @@ fn more(set: &Rules, facts: &Facts, add: Add<'_>) {
         add(
             "scaleUp.queueLength",
             limit.to_string(),
-            Box::new(move |set| set.up.queue_length = Some(limit)),
+            Box::new(move |rules| rules.up.queue_length = Some(limit)),
         );
     }
-    if let Some(limit) = facts.busy.filter(|busy| *busy > 0).map(|busy| busy - 1) {
+    if let Some(limit) = inputs
+        .utilization
+        .filter(|busy| *busy > 0)
+        .map(|busy| busy - 1)
+    {
         add(
             "scaleUp.utilizationPercent",
             limit.to_string(),
-            Box::new(move |set| set.up.utilization = Some(limit)),
+            Box::new(move |rules| rules.up.utilization = Some(limit)),
         );
     }
-    if let Some(limit) = facts.cpu.filter(|cpu| *cpu > 0).map(|cpu| cpu - 1) {
+    if let Some(limit) = inputs.cpu.filter(|cpu| *cpu > 0).map(|cpu| cpu - 1) {
         add(
             "scaleUp.cpuPercent",
             limit.to_string(),
-            Box::new(move |set| set.up.cpu = Some(limit)),
+            Box::new(move |rules| rules.up.cpu = Some(limit)),
         );
     }
 }
 
-fn fewer(set: &Rules, facts: &Facts, add: Add<'_>) {
-    // A threshold that still asks for more must be above its fact.
-    if let (Some(limit), Some(ready)) = (set.up.queue_length, facts.ready)
+fn scale_down_edits(rules: &Rules, inputs: &RuleInputs, add: Add<'_>) {
+    // A scale-up threshold that is exceeded must rise to the current value first.
+    if let (Some(limit), Some(ready)) = (rules.up.queue_length, inputs.ready)
         && ready > limit
     {
         add(
             "scaleUp.queueLength",
             ready.to_string(),
-            Box::new(move |set| set.up.queue_length = Some(ready)),
+            Box::new(move |rules| rules.up.queue_length = Some(ready)),
         );
     }
-    if let (Some(limit), Some(busy)) = (set.up.utilization, facts.busy)
+    if let (Some(limit), Some(busy)) = (rules.up.utilization, inputs.utilization)
         && busy > limit
     {
         add(
             "scaleUp.utilizationPercent",
             busy.to_string(),
-            Box::new(move |set| set.up.utilization = Some(busy)),
+            Box::new(move |rules| rules.up.utilization = Some(busy)),
         );
     }
-    let Some(down) = &set.down else { return };
-    let mut add = |field: &str, value: String, write: Box<dyn Fn(&mut ScaleDown)>| {
+    let Some(down) = &rules.down else { return };
+    let mut add = |field: &str, value: String, apply: Box<dyn Fn(&mut ScaleDown)>| {
         add(
             field,
             value,
-            Box::new(move |set| set.down.iter_mut().for_each(&write)),
+            Box::new(move |rules| rules.down.iter_mut().for_each(&apply)),
         );
     };
-    let (step, idle) = (facts.step, whole(facts.idle));
+    let (step, idle) = (inputs.step, whole_seconds(inputs.idle));
     if down.step < step {
         add(
             "scaleDown.step",
@@ -268,10 +294,10 @@ fn fewer(set: &Rules, facts: &Facts, add: Add<'_>) {
             Box::new(move |down| down.idle_for = idle),
         );
     }
-    if let Some(since) = facts
+    if let Some(since) = inputs
         .since_change
         .filter(|since| *since < down.cooldown)
-        .map(whole)
+        .map(whole_seconds)
     {
         add(
             "scaleDown.cooldown",
@@ -279,7 +305,7 @@ fn fewer(set: &Rules, facts: &Facts, add: Add<'_>) {
             Box::new(move |down| down.cooldown = since),
         );
     }
-    if let (Some(limit), Some(ready)) = (down.queue_length, facts.ready)
+    if let (Some(limit), Some(ready)) = (down.queue_length, inputs.ready)
         && ready >= limit
     {
         add(
@@ -288,7 +314,7 @@ fn fewer(set: &Rules, facts: &Facts, add: Add<'_>) {
             Box::new(move |down| down.queue_length = Some(ready + 1)),
         );
     }
-    if let (Some(limit), Some(busy)) = (down.utilization, facts.busy)
+    if let (Some(limit), Some(busy)) = (down.utilization, inputs.utilization)
         && busy >= limit
     {
         add(
@@ -304,7 +330,7 @@ fn percent(part: Metric, whole: Metric) -> Option<i64> {
     (part * 100).checked_div(whole)
 }
 
-/// Whole seconds, rounded down, as people write them.
-fn whole(span: Millis) -> Millis {
-    Millis(span.0 / 1000 * 1000)
+/// Rounds down to whole seconds.
+fn whole_seconds(duration: Millis) -> Millis {
+    Millis(duration.0 / 1000 * 1000)
 }

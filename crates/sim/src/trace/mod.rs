@@ -1,350 +1,183 @@
-//! One line of a trace: the facts of an instant as JSON. Written by `record`, read by `simulate`; the same words both ways.
+//! The lines of a trace: the metrics of one poll as JSON. `record` writes them, `simulate` reads them.
 
-use decide::{Metric, QueueMetrics, Time};
-use serde_json::{Map, Number, Value, json};
+mod arrivals;
+mod metrics;
+mod syntax;
 
-/// The facts of one look.
+pub use arrivals::parse_arrivals;
+pub(crate) use syntax::seconds;
+
+use decide::{QueueMetrics, Time};
+use metrics::{parse_metrics, write_metrics};
+use serde_json::{Map, Value, json};
+use syntax::{check_order, numbered_lines, parse_object, take_time};
+
+/// The metrics of one poll.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceLine {
-    /// When they were read.
+    /// Time of the poll.
     pub at: Time,
-    /// One for each queue of the pool.
+    /// The metrics of each queue of the pool.
     pub queues: Vec<QueueMetrics>,
-    /// `spec.replicas` of the target; `None`: what was decided last.
+    /// `spec.replicas` of the target; `None`: the replicas of the previous decision.
     pub replicas: Option<i32>,
-    /// Which facts could not be read, in words.
-    pub missing: Option<String>,
+    /// Which metrics are unavailable, as text.
+    pub unavailable_reason: Option<String>,
 }
 
-/// Counts: the key, and where the fact lies.
-type Count = (&'static str, fn(&mut QueueMetrics) -> &mut Metric);
-const COUNTS: [Count; 9] = [
-    ("ready", |seen| &mut seen.ready),
-    ("due", |seen| &mut seen.due),
-    ("inFlight", |seen| &mut seen.in_flight),
-    ("live", |seen| &mut seen.live),
-    ("busy", |seen| &mut seen.busy),
-    ("arrived", |seen| &mut seen.arrived),
-    ("completed", |seen| &mut seen.processed),
-    ("failed", |seen| &mut seen.failed),
-    ("busyMillis", |seen| &mut seen.busy_millis),
-];
-const KEYS: &str = "t, ready, due, inFlight, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
-/// Tasks that one play may have.
-const TASKS: usize = 5_000_000;
-
 impl TraceLine {
-    /// Reads a line for a pool with these queues.
+    /// Parses a line for a pool with the queues `names`.
     ///
     /// # Errors
-    /// What is wrong with it, and what to write instead.
-    pub fn read(text: &str, names: &[&str]) -> Result<Self, String> {
-        let mut map = object(text)?;
-        let at = instant(&mut map)?;
-        let replicas = match map.remove("replicas") {
-            None => None,
-            Some(value) => {
-                Some(value.as_i64().and_then(|n| i32::try_from(n).ok()).filter(|n| *n >= 0).ok_or(
-                    "replicas must be a whole number from 0; leave it out and what was decided last applies",
-                )?)
-            }
-        };
-        let mut missing = Vec::new();
-        let queues = match (map.remove("queues"), names) {
-            (None, [_]) => vec![queue(map, at, "", &mut missing)?],
+    /// What is wrong with the line, and what to write instead.
+    pub fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
+        let mut fields = parse_object(text)?;
+        let at = take_time(&mut fields)?;
+        let replicas = fields.remove("replicas").map(parse_replicas).transpose()?;
+        let mut unavailable = Vec::new();
+        let queues = match (fields.remove("queues"), names) {
+            (None, [_]) => vec![parse_metrics(fields, at, "", &mut unavailable)?],
             (None, _) => {
-                let all = names
+                let example = names
                     .iter()
                     .map(|name| format!("\"{name}\": {{…}}"))
                     .collect::<Vec<_>>()
                     .join(", ");
                 return Err(format!(
-                    "the pool has {} queues: write {{\"t\": …, \"queues\": {{{all}}}}}",
+                    "the pool has {} queues: write {{\"t\": …, \"queues\": {{{example}}}}}",
                     names.len()
                 ));
             }
-            (Some(Value::Object(mut queues)), _) => {
-                if let Some(key) = map.keys().next() {
+            (Some(Value::Object(queues)), _) => {
+                if let Some(key) = fields.keys().next() {
                     return Err(format!(
-                        "{key} stands beside queues: write it inside the queue that it is of"
+                        "{key} stands beside queues: write it inside the queue that it belongs to"
                     ));
                 }
-                let mut seen = Vec::new();
-                for name in names {
-                    seen.push(match queues.remove(*name) {
-                        None => QueueMetrics::UNSUPPORTED,
-                        Some(Value::Null) => {
-                            missing.push(format!("queue {name}"));
-                            QueueMetrics::UNAVAILABLE
-                        }
-                        Some(Value::Object(map)) => {
-                            queue(map, at, &format!("{name}: "), &mut missing)?
-                        }
-                        Some(_) => {
-                            return Err(format!(
-                                "queue {name} must be an object of facts, or null"
-                            ));
-                        }
-                    });
-                }
-                if let Some(other) = queues.keys().next() {
-                    return Err(format!(
-                        "the pool has no queue {other}: it has {}",
-                        names.join(", ")
-                    ));
-                }
-                seen
+                parse_queues(queues, names, at, &mut unavailable)?
             }
             (Some(_), _) => {
                 return Err("queues must be an object: {\"name\": {\"ready\": 3}}".to_owned());
             }
         };
-        let missing =
-            (!missing.is_empty()).then(|| format!("{} could not be read", missing.join(", ")));
+        let unavailable_reason = (!unavailable.is_empty())
+            .then(|| format!("{} could not be read", unavailable.join(", ")));
         Ok(Self {
             at,
             queues,
             replicas,
-            missing,
+            unavailable_reason,
         })
     }
 
-    /// The line that reads as `self` again.
-    #[must_use]
+    /// Formats the line so that [`Self::parse`] returns `self` again.
     pub fn write(&self, names: &[&str]) -> String {
-        let facts = match self.queues.as_slice() {
-            [seen] => facts(*seen, self.at),
-            all => {
-                let queues = names
+        let metrics = match self.queues.as_slice() {
+            [queue] => write_metrics(*queue, self.at),
+            queues => {
+                let queues: Vec<String> = names
                     .iter()
-                    .zip(all)
-                    .map(|(name, seen)| (*name, facts(*seen, self.at)));
-                let queues = queues.map(|(name, facts)| format!("{}:{{{facts}}}", json!(name)));
-                format!("\"queues\":{{{}}}", queues.collect::<Vec<_>>().join(","))
+                    .zip(queues)
+                    .map(|(name, queue)| {
+                        format!("{}:{{{}}}", json!(name), write_metrics(*queue, self.at))
+                    })
+                    .collect();
+                format!("\"queues\":{{{}}}", queues.join(","))
             }
         };
-        let replicas = self
-            .replicas
-            .map(|replicas| format!("\"replicas\":{replicas}"));
-        let all = [
+        let fields = [
             Some(format!("\"t\":{}", seconds(self.at.0))),
-            Some(facts).filter(|facts| !facts.is_empty()),
-            replicas,
+            Some(metrics).filter(|metrics| !metrics.is_empty()),
+            self.replicas
+                .map(|replicas| format!("\"replicas\":{replicas}")),
         ];
-        format!(
-            "{{{}}}",
-            all.into_iter().flatten().collect::<Vec<_>>().join(",")
-        )
+        let fields: Vec<String> = fields.into_iter().flatten().collect();
+        format!("{{{}}}", fields.join(","))
     }
 }
 
-/// Every line of a trace. `t` must not go backwards.
+/// Parses the lines of a trace. `t` must not decrease.
 ///
 /// # Errors
-/// The number of the first line that cannot be read, and what to write instead.
-pub fn trace(text: &str, names: &[&str]) -> Result<Vec<TraceLine>, String> {
-    let mut all: Vec<TraceLine> = Vec::new();
-    for (number, text) in lines(text) {
+/// The number of the first line that is invalid, and what to write instead.
+pub fn parse_trace(text: &str, names: &[&str]) -> Result<Vec<TraceLine>, String> {
+    let mut lines: Vec<TraceLine> = Vec::new();
+    for (number, text) in numbered_lines(text) {
         let line =
-            TraceLine::read(text, names).map_err(|error| format!("line {number}: {error}"))?;
-        forward(number, all.last().map(|line| line.at), line.at)?;
-        all.push(line);
+            TraceLine::parse(text, names).map_err(|error| format!("line {number}: {error}"))?;
+        check_order(number, lines.last().map(|line| line.at), line.at)?;
+        lines.push(line);
     }
-    if all.is_empty() {
-        Err(
-            "there is no line: write one for each look, such as {\"t\": 0, \"ready\": 3}"
+    if lines.is_empty() {
+        return Err(
+            "the trace is empty: write a line for each poll, such as {\"t\": 0, \"ready\": 3}"
                 .to_owned(),
-        )
-    } else {
-        Ok(all)
+        );
     }
+    Ok(lines)
 }
 
-/// When the play begins and when each task arrives, in microseconds, of lines such as `{"t": 12.5, "n": 3}`.
-///
-/// # Errors
-/// The number of the first line that cannot be read, and what to write instead.
-pub fn arrivals(text: &str) -> Result<(i64, Vec<i64>), String> {
-    let (mut all, mut begin, mut last) = (Vec::new(), None, None);
-    for (number, text) in lines(text) {
-        let refuse = |what: &str| format!("line {number}: {what}");
-        let mut map = object(text).map_err(|error| refuse(&error))?;
-        let at = instant(&mut map).map_err(|error| refuse(&error))?;
-        let tasks = map
-            .remove("n")
-            .as_ref()
-            .and_then(Value::as_u64)
-            .and_then(|n| usize::try_from(n).ok());
-        let tasks = tasks.ok_or_else(|| {
-            refuse("n, how many tasks arrive at t, must be a whole number from 0")
-        })?;
-        if let Some(key) = map.keys().next() {
-            return Err(refuse(&format!(
-                "there is no {key}: a line of arrivals is {{\"t\": seconds, \"n\": tasks}}"
-            )));
-        }
-        forward(number, last, at)?;
-        if all.len().saturating_add(tasks) > TASKS {
-            return Err(refuse(&format!(
-                "more than {TASKS} tasks: play a part of them"
-            )));
-        }
-        last = Some(at);
-        begin = begin.or(last);
-        all.extend(std::iter::repeat_n(at.0 * 1000, tasks));
-    }
-    let begin = begin.ok_or(
-        "there is no line: write when how many tasks arrive, such as {\"t\": 0, \"n\": 3}",
-    )?;
-    Ok((begin.0 * 1000, all))
+fn parse_replicas(value: Value) -> Result<i32, String> {
+    value
+        .as_i64()
+        .and_then(|n| i32::try_from(n).ok())
+        .filter(|n| *n >= 0)
+        .ok_or_else(|| {
+            "replicas must be a whole number from 0; without it, those of the previous decision apply"
+                .to_owned()
+        })
 }
 
-fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    text.lines()
-        .enumerate()
-        .filter(|(_, text)| !text.trim().is_empty())
-        .map(|(index, text)| (index + 1, text))
-}
-
-fn forward(number: usize, before: Option<Time>, at: Time) -> Result<(), String> {
-    match before {
-        Some(before) if at < before => Err(format!(
-            "line {number}: t goes back from {} to {}: sort the lines by t",
-            seconds(before.0),
-            seconds(at.0)
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn object(text: &str) -> Result<Map<String, Value>, String> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(map)) => Ok(map),
-        Ok(_) => Err("this is no object: write one such as {\"t\": 0, \"ready\": 3}".to_owned()),
-        Err(error) => Err(format!(
-            "this is no JSON ({error}): write one object a line, such as {{\"t\": 0, \"ready\": 3}}"
-        )),
-    }
-}
-
-fn instant(map: &mut Map<String, Value>) -> Result<Time, String> {
-    let value = map
-        .remove("t")
-        .ok_or("t is missing: write when it was, in seconds from 0 or since 1970")?;
-    let t = value.as_f64().filter(|t| (0.0..1e11).contains(t));
-    t.map(|t| Time(millis(t)))
-        .ok_or_else(|| format!("t is {value}: write seconds, from 0 or since 1970"))
-}
-
-/// The facts in `map`; absent is not told, null could not be read.
-fn queue(
-    mut map: Map<String, Value>,
+fn parse_queues(
+    mut queues: Map<String, Value>,
+    names: &[&str],
     at: Time,
-    of: &str,
-    missing: &mut Vec<String>,
-) -> Result<QueueMetrics, String> {
-    let mut seen = QueueMetrics::UNSUPPORTED;
-    let mut number = |key: &str, whole: bool| match map.remove(key) {
-        None => Ok(None),
-        Some(Value::Null) => {
-            missing.push(format!("{of}{key}"));
-            Ok(Some(None))
-        }
-        Some(value) => {
-            let fine = value
-                .as_f64()
-                .filter(|n| (0.0..1e15).contains(n) && (!whole || n.fract() == 0.0));
-            fine.map(|n| Some(Some(n))).ok_or_else(|| {
-                let whole = if whole { "whole " } else { "" };
-                format!(
-                    "{of}{key} is {value}: write a {whole}number from 0, or null where it could not be read"
-                )
-            })
-        }
-    };
-    let fact = |told: Option<Option<f64>>, scale: f64| match told {
-        None => Metric::Unsupported,
-        Some(None) => Metric::Unavailable,
-        Some(Some(n)) => Metric::Known(millis(n * scale / 1000.0)),
-    };
-    for (key, place) in COUNTS {
-        *place(&mut seen) = fact(number(key, true)?, 1.0);
+    unavailable: &mut Vec<String>,
+) -> Result<Vec<QueueMetrics>, String> {
+    let mut metrics = Vec::new();
+    for name in names {
+        metrics.push(match queues.remove(*name) {
+            None => QueueMetrics::UNSUPPORTED,
+            Some(Value::Null) => {
+                unavailable.push(format!("queue {name}"));
+                QueueMetrics::UNAVAILABLE
+            }
+            Some(Value::Object(fields)) => {
+                parse_metrics(fields, at, &format!("{name}: "), unavailable)?
+            }
+            Some(_) => {
+                return Err(format!(
+                    "queue {name} must be an object of metrics, or null"
+                ));
+            }
+        });
     }
-    // `cpu` is the mean over the live workers, `decide` takes the sum.
-    let cpu = fact(number("cpu", false)?, 1000.0);
-    seen.cpu_sum = match (cpu, seen.live) {
-        (Metric::Known(_), Metric::Unavailable) => Metric::Unavailable,
-        (Metric::Known(cpu), Metric::Known(live)) => Metric::Known((cpu * live + 500) / 1000),
-        (Metric::Known(_), Metric::Unsupported) => Metric::Unsupported,
-        (fact, _) => fact,
-    };
-    seen.oldest_at = match fact(number("oldest", false)?, 1000.0) {
-        Metric::Known(age) => Metric::Known(at.0 - age),
-        fact => fact,
-    };
-    match map.keys().next() {
-        Some(key) => Err(format!(
-            "there is no fact {of}{key}: a line may have {KEYS}"
+    match queues.keys().next() {
+        Some(other) => Err(format!(
+            "the pool has no queue {other}: it has {}",
+            names.join(", ")
         )),
-        None => Ok(seen),
+        None => Ok(metrics),
     }
-}
-
-/// The facts of a queue as they stand in a line, in the order of [`KEYS`].
-#[expect(clippy::cast_precision_loss, reason = "percentages")]
-fn facts(mut seen: QueueMetrics, at: Time) -> String {
-    let value = |fact: Metric, number: &dyn Fn(i64) -> Value| match fact {
-        Metric::Known(n) => Some(number(n)),
-        Metric::Unavailable => Some(Value::Null),
-        Metric::Unsupported => None,
-    };
-    let live = seen.live.known().unwrap_or(0).max(1);
-    let cpu = value(seen.cpu_sum, &|sum| float(sum as f64 / live as f64));
-    let oldest = value(seen.oldest_at, &|then| seconds((at.0 - then).max(0)));
-    let counts = COUNTS.map(|(key, place)| (key, value(*place(&mut seen), &Value::from)));
-    let all = counts.into_iter().chain([("cpu", cpu), ("oldest", oldest)]);
-    let all = all.filter_map(|(key, value)| Some(format!("\"{key}\":{}", value?)));
-    all.collect::<Vec<_>>().join(",")
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a cast that saturates, of numbers that were checked"
-)]
-fn millis(seconds: f64) -> i64 {
-    (seconds * 1000.0).round() as i64
-}
-
-/// Milliseconds as seconds: whole ones without a point.
-#[expect(clippy::cast_precision_loss, reason = "times far below 2^52")]
-pub(super) fn seconds(millis: i64) -> Value {
-    if millis % 1000 == 0 {
-        json!(millis / 1000)
-    } else {
-        float(millis as f64 / 1000.0)
-    }
-}
-
-fn float(n: f64) -> Value {
-    Number::from_f64((n * 1000.0).round() / 1000.0).map_or(Value::Null, Value::Number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use decide::Metric;
 
     #[test]
-    fn absent_is_not_told_and_null_could_not_be_read() {
-        let line = TraceLine::read(
+    fn absent_is_unsupported_and_null_is_unavailable() {
+        let line = TraceLine::parse(
             r#"{"t": 2.5, "ready": 3, "busy": null, "live": 4, "cpu": 50.5, "oldest": 1.5}"#,
             &["q"],
         );
         let line = line.expect("a line");
-        let [seen] = line.queues.as_slice() else {
+        let [queue] = line.queues.as_slice() else {
             panic!("one queue")
         };
         assert_eq!(
-            (line.at, seen.ready, seen.busy, seen.in_flight),
+            (line.at, queue.ready, queue.busy, queue.in_flight),
             (
                 Time(2500),
                 Metric::Known(3),
@@ -353,14 +186,17 @@ mod tests {
             )
         );
         assert_eq!(
-            (seen.cpu_sum, seen.oldest_at),
+            (queue.cpu_sum, queue.oldest_at),
             (Metric::Known(202), Metric::Known(1000))
         );
-        assert_eq!(line.missing.as_deref(), Some("busy could not be read"));
+        assert_eq!(
+            line.unavailable_reason.as_deref(),
+            Some("busy could not be read")
+        );
     }
 
     #[test]
-    fn what_is_written_reads_the_same() {
+    fn written_lines_parse_to_the_same() {
         for (text, names) in [
             (
                 r#"{"t":1764000000.5,"arrived":9,"busy":1,"busyMillis":7,"completed":2,"cpu":12.5,"due":0,"failed":0,"inFlight":1,"live":2,"oldest":1.25,"ready":6,"replicas":2}"#,
@@ -371,18 +207,18 @@ mod tests {
                 &["a", "b"],
             ),
         ] {
-            let line = TraceLine::read(text, names).expect("a line");
-            let again = TraceLine::read(&line.write(names), names).expect("a line");
+            let line = TraceLine::parse(text, names).expect("a line");
+            let again = TraceLine::parse(&line.write(names), names).expect("a line");
             assert_eq!(line, again, "{}", line.write(names));
         }
     }
 
     #[test]
-    fn what_cannot_be_read_is_refused_with_its_line_and_what_to_write() {
-        for (text, said) in [
-            ("{\"t\": 0}\n\nnonsense", "line 3: this is no JSON"),
-            ("[1]", "line 1: this is no object"),
-            ("{\"ready\": 1}", "line 1: t is missing: write when it was"),
+    fn invalid_lines_are_rejected_with_their_number() {
+        for (text, expected) in [
+            ("{\"t\": 0}\n\nnonsense", "line 3: not valid JSON"),
+            ("[1]", "line 1: not an object"),
+            ("{\"ready\": 1}", "line 1: t is missing: write the time"),
             ("{\"t\": \"now\"}", "line 1: t is \"now\": write seconds"),
             ("{\"t\": -1}", "line 1: t is -1: write seconds"),
             (
@@ -399,11 +235,11 @@ mod tests {
             ),
             (
                 "{\"t\": 0, \"redy\": 1}",
-                "line 1: there is no fact redy: a line may have t, ready",
+                "line 1: unknown field redy: a line may have t, ready",
             ),
             (
                 "{\"t\": 0, \"replicas\": null}",
-                "line 1: replicas must be a whole number from 0; leave it out",
+                "line 1: replicas must be a whole number from 0; without it",
             ),
             (
                 "{\"t\": 0, \"queues\": {\"other\": {}}}",
@@ -411,18 +247,18 @@ mod tests {
             ),
             (
                 "{\"t\": 0, \"queues\": {\"q\": 5}}",
-                "line 1: queue q must be an object of facts, or null",
+                "line 1: queue q must be an object of metrics, or null",
             ),
             (
                 "{\"t\": 0, \"ready\": 1, \"queues\": {}}",
                 "line 1: ready stands beside queues",
             ),
-            ("", "there is no line: write one for each look"),
+            ("", "the trace is empty: write a line for each poll"),
         ] {
-            let error = trace(text, &["q"]).expect_err(text);
-            assert!(error.starts_with(said), "{text}: {error}");
+            let error = parse_trace(text, &["q"]).expect_err(text);
+            assert!(error.starts_with(expected), "{text}: {error}");
         }
-        let error = trace("{\"t\": 0, \"ready\": 1}", &["a", "b"]).expect_err("two queues");
+        let error = parse_trace("{\"t\": 0, \"ready\": 1}", &["a", "b"]).expect_err("two queues");
         assert_eq!(
             error,
             "line 1: the pool has 2 queues: write {\"t\": …, \"queues\": {\"a\": {…}, \"b\": {…}}}"
@@ -430,38 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn looks_may_share_an_instant_and_lines_may_be_empty() {
-        let lines = trace("{\"t\": 5}\n\n{\"t\": 5, \"ready\": 1}\n", &["q"]).expect("a trace");
+    fn times_may_repeat_and_lines_may_be_empty() {
+        let lines =
+            parse_trace("{\"t\": 5}\n\n{\"t\": 5, \"ready\": 1}\n", &["q"]).expect("a trace");
         assert_eq!(
             lines.iter().map(|line| line.at).collect::<Vec<_>>(),
             [Time(5000), Time(5000)]
         );
-    }
-
-    #[test]
-    fn arrivals_are_counted_or_refused() {
-        assert_eq!(
-            arrivals("{\"t\": 1, \"n\": 2}\n{\"t\": 1.5, \"n\": 1}"),
-            Ok((1_000_000, vec![1_000_000, 1_000_000, 1_500_000]))
-        );
-        for (text, said) in [
-            (
-                "{\"t\": 1}",
-                "line 1: n, how many tasks arrive at t, must be",
-            ),
-            (
-                "{\"t\": 1, \"n\": 1}\n{\"t\": 0, \"n\": 1}",
-                "line 2: t goes back",
-            ),
-            ("{\"t\": 1, \"n\": 1, \"m\": 2}", "line 1: there is no m"),
-            (
-                "{\"t\": 1, \"n\": 6000000}",
-                "line 1: more than 5000000 tasks",
-            ),
-            ("", "there is no line"),
-        ] {
-            let error = arrivals(text).expect_err(text);
-            assert!(error.starts_with(said), "{text}: {error}");
-        }
     }
 }
