@@ -206,8 +206,8 @@ pub enum Command {
         listen: std::net::SocketAddr,
     },
     /// What runs behind --local
-    #[command(name = local::COMMAND, hide = true)]
-    LocalCluster(local::Settings),
+    #[command(name = local::SUPERVISOR_COMMAND, hide = true)]
+    LocalCluster(local::SupervisorArgs),
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]

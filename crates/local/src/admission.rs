@@ -1,12 +1,12 @@
-//! Admission: what an object must be before it is stored, and the defaults that are filled in.
+//! Admission: validates an object before it is stored, and fills in its defaults.
 
-use super::kind::{DEPLOYMENTS, Kind, POOLS};
 use crate::error::ApiError;
+use crate::kind::{DEPLOYMENTS, Kind, POOLS};
 use api::{ScheduledSpec, WorkerPool};
 use serde_json::{Value, json};
 
-/// The object as it may be stored. A `WorkerPool` that can never work is refused in the words that the operator would
-/// use; the rules of the schema that the cluster checks besides (patterns, ranges, CEL) are not all checked here.
+/// The object as it is stored. Rejects a `WorkerPool` that can never work, with the operator's own message. A real
+/// cluster also enforces the rules of the schema (patterns, ranges, CEL); not all of them are checked here.
 pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, ApiError> {
     object["apiVersion"] = json!(kind.api_version());
     object["kind"] = json!(kind.name);
@@ -20,16 +20,16 @@ pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, ApiError> 
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    let refuse = |said: &str| ApiError::invalid(kind.name, &name, said);
+    let invalid = |message: &str| ApiError::invalid(kind.name, &name, message);
     if let Some(field) = api::unknown_field(&object) {
-        return Err(refuse(&format!(
-            "there is no field {field}: see docs or `kubectl explain wp.spec` on a cluster"
+        return Err(invalid(&format!(
+            "unknown field {field}: see the documentation, or `kubectl explain wp.spec` on a cluster"
         )));
     }
     let pool: WorkerPool =
-        serde_json::from_value(object.clone()).map_err(|error| refuse(&error.to_string()))?;
-    ScheduledSpec::new(&pool).map_err(|refusal| refuse(&refusal.0))?;
+        serde_json::from_value(object.clone()).map_err(|error| invalid(&error.to_string()))?;
+    ScheduledSpec::new(&pool).map_err(|error| invalid(&error.0))?;
     object["spec"] =
-        serde_json::to_value(&pool.spec).map_err(|error| refuse(&error.to_string()))?;
+        serde_json::to_value(&pool.spec).map_err(|error| invalid(&error.to_string()))?;
     Ok(object)
 }

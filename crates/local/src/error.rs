@@ -1,19 +1,20 @@
-//! What the API server says when it refuses.
+//! The errors of the API server.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// A refusal with its code, word and sentence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An error as the API server returns it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct ApiError {
     pub code: u16,
     pub reason: &'static str,
     pub message: String,
-    /// The sentence of an admission rule.
+    /// The message of the admission rule that failed.
     pub cause: Option<String>,
-    /// Which object it is of.
+    /// Kind and name of the object that was rejected.
     pub object: Option<(String, String)>,
 }
 
@@ -28,15 +29,15 @@ impl ApiError {
         }
     }
 
-    pub fn missing(plural: &str, name: &str) -> Self {
+    pub fn not_found(plural: &str, name: &str) -> Self {
         Self::new(404, "NotFound", format!("{plural} \"{name}\" not found"))
     }
 
-    /// As admission words it.
-    pub fn invalid(kind: &str, name: &str, said: &str) -> Self {
-        let message = format!("{kind} \"{name}\" is invalid: spec: {said}");
+    /// The format of a real API server's admission errors.
+    pub fn invalid(kind: &str, name: &str, cause: &str) -> Self {
+        let message = format!("{kind} \"{name}\" is invalid: spec: {cause}");
         Self {
-            cause: Some(said.to_owned()),
+            cause: Some(cause.to_owned()),
             object: Some((kind.to_owned(), name.to_owned())),
             ..Self::new(422, "Invalid", message)
         }
@@ -44,10 +45,19 @@ impl ApiError {
 
     pub fn status(&self) -> Value {
         let (kind, name) = self.object.clone().unwrap_or_default();
-        let causes = self.cause.iter().map(|said| json!({"reason": "FieldValueInvalid", "field": "spec", "message": format!("Invalid value: {said}")}));
+        let causes: Vec<Value> = self
+            .cause
+            .iter()
+            .map(|cause| {
+                json!({
+                    "reason": "FieldValueInvalid", "field": "spec", "message": format!("Invalid value: {cause}"),
+                })
+            })
+            .collect();
         json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": self.code, "reason": self.reason,
-            "message": self.message, "details": {"kind": kind, "name": name, "causes": causes.collect::<Vec<_>>()},
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": self.code,
+            "reason": self.reason, "message": self.message,
+            "details": {"kind": kind, "name": name, "causes": causes},
         })
     }
 }

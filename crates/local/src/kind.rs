@@ -1,4 +1,4 @@
-//! Which kinds of object the stand-in serves, and what the path of a request names.
+//! The kinds of objects that the stand-in API server has, and the paths of its requests.
 
 use crate::error::ApiError;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ pub struct Kind {
     pub group: &'static str,
     pub version: &'static str,
     pub plural: &'static str,
-    /// As objects say it: `Pod`.
+    /// The value of an object's `kind` field, such as `Pod`.
     pub name: &'static str,
     pub short: &'static str,
     pub namespaced: bool,
@@ -51,8 +51,8 @@ pub static EVENTS: Kind = Kind {
     short: "ev",
     ..kind("events.k8s.io", "v1", "events", "Event")
 };
-/// The same events as older programs know them.
-pub static OLD_EVENTS: Kind = Kind {
+/// The same events in the core group, for older programs.
+pub static CORE_EVENTS: Kind = Kind {
     short: "ev",
     ..kind("", "v1", "events", "Event")
 };
@@ -70,10 +70,10 @@ static KINDS: [&Kind; 12] = [
     &POOLS,
     &DEPLOYMENTS,
     &PODS,
-    &OLD_EVENTS,
+    &CORE_EVENTS,
     &EVENTS,
     &DEFINITIONS,
-    // There are none of these, and whoever asks is told so.
+    // Clients ask for these kinds, of which there are no objects.
     &kind("", "v1", "services", "Service"),
     &kind("", "v1", "secrets", "Secret"),
     &kind("apps", "v1", "replicasets", "ReplicaSet"),
@@ -103,13 +103,13 @@ impl Kind {
         }
     }
 
-    /// Where its objects are kept.
-    pub fn store(&'static self) -> &'static Self {
-        if self == &OLD_EVENTS { &EVENTS } else { self }
+    /// The kind under which its objects are stored.
+    pub fn stored_as(&'static self) -> &'static Self {
+        if self == &CORE_EVENTS { &EVENTS } else { self }
     }
 }
 
-/// Which object.
+/// Identifies one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id {
     pub plural: &'static str,
@@ -120,55 +120,55 @@ pub struct Id {
 impl Id {
     pub fn new(kind: &'static Kind, namespace: &str, name: &str) -> Self {
         Self {
-            plural: kind.store().plural,
+            plural: kind.stored_as().plural,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         }
     }
 }
 
-/// What a path names: all of a kind, those of a namespace, one, or a part of one.
+/// The path of a request: all objects of a kind, those of a namespace, one object, or a subresource.
 #[derive(Debug)]
 pub struct Path {
     pub kind: &'static Kind,
     pub namespace: String,
     pub name: Option<String>,
-    pub part: Option<String>,
+    pub subresource: Option<String>,
 }
 
 impl Path {
-    /// Reads what follows `/api` or `/apis`.
-    pub fn read(path: &str) -> Result<Self, ApiError> {
-        let unknown = || {
+    /// Parses a path that begins with `api` or `apis`.
+    pub fn parse(path: &str) -> Result<Self, ApiError> {
+        let not_found = || {
             ApiError::new(
                 404,
                 "NotFound",
                 "the server could not find the requested resource",
             )
         };
-        let mut words = path.split('/').filter(|word| !word.is_empty());
-        let (group, version) = match words.next() {
-            Some("api") => ("", words.next().ok_or_else(unknown)?),
+        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+        let (group, version) = match segments.next() {
+            Some("api") => ("", segments.next().ok_or_else(not_found)?),
             Some("apis") => (
-                words.next().ok_or_else(unknown)?,
-                words.next().ok_or_else(unknown)?,
+                segments.next().ok_or_else(not_found)?,
+                segments.next().ok_or_else(not_found)?,
             ),
-            _ => return Err(unknown()),
+            _ => return Err(not_found()),
         };
-        let words: Vec<&str> = words.collect();
-        let (namespace, rest) = match words.as_slice() {
+        let segments: Vec<&str> = segments.collect();
+        let (namespace, rest) = match segments.as_slice() {
             ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (*namespace, rest),
             rest => ("", rest),
         };
-        let plural = rest.first().ok_or_else(unknown)?;
+        let plural = rest.first().ok_or_else(not_found)?;
         let kind = KINDS
             .iter()
             .find(|kind| (kind.group, kind.version, kind.plural) == (group, version, plural));
         Ok(Self {
-            kind: kind.ok_or_else(unknown)?,
+            kind: kind.ok_or_else(not_found)?,
             namespace: namespace.to_owned(),
             name: rest.get(1).map(|name| (*name).to_owned()),
-            part: rest.get(2).map(|part| (*part).to_owned()),
+            subresource: rest.get(2).map(|name| (*name).to_owned()),
         })
     }
 
@@ -177,24 +177,28 @@ impl Path {
     }
 }
 
-/// What the API server tells of itself, by which kubectl finds the kinds.
+/// The discovery documents, by which kubectl finds the kinds. `None` for any other path.
 pub fn discovery(path: &str) -> Option<Value> {
-    let words: Vec<&str> = path.split('/').filter(|word| !word.is_empty()).collect();
+    let segments: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     let groups = KINDS.iter().map(|kind| (kind.group, kind.version));
-    match words.as_slice() {
+    match segments.as_slice() {
         ["api"] => Some(json!({"kind": "APIVersions", "versions": ["v1"]})),
         ["apis"] => {
-            let mut all: Vec<_> = groups.filter(|(group, _)| !group.is_empty()).collect();
-            all.sort_unstable();
-            all.dedup();
-            let all = all.into_iter().map(|(group, version)| {
-                let version =
-                    json!({"groupVersion": format!("{group}/{version}"), "version": version});
-                json!({"name": group, "versions": [version], "preferredVersion": version})
-            });
-            Some(
-                json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": all.collect::<Vec<_>>()}),
-            )
+            let mut groups: Vec<_> = groups.filter(|(group, _)| !group.is_empty()).collect();
+            groups.sort_unstable();
+            groups.dedup();
+            let groups: Vec<Value> = groups
+                .into_iter()
+                .map(|(group, version)| {
+                    let version =
+                        json!({"groupVersion": format!("{group}/{version}"), "version": version});
+                    json!({"name": group, "versions": [version], "preferredVersion": version})
+                })
+                .collect();
+            Some(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         ["api", version] => resources("", version),
         ["apis", group, version] => resources(group, version),
@@ -203,17 +207,17 @@ pub fn discovery(path: &str) -> Option<Value> {
 }
 
 fn resources(group: &str, version: &str) -> Option<Value> {
-    let mut all = Vec::new();
+    let mut resources = Vec::new();
     for kind in KINDS
         .iter()
         .filter(|kind| (kind.group, kind.version) == (group, version))
     {
-        all.push(json!({
+        resources.push(json!({
             "name": kind.plural, "singularName": kind.name.to_lowercase(), "namespaced": kind.namespaced, "kind": kind.name,
             "shortNames": [kind.short], "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
         }));
         if kind.scale {
-            all.push(json!({
+            resources.push(json!({
                 "name": format!("{}/scale", kind.plural), "singularName": "", "namespaced": true, "group": "autoscaling",
                 "version": "v1", "kind": "Scale", "verbs": ["get", "patch", "update"],
             }));
@@ -224,7 +228,7 @@ fn resources(group: &str, version: &str) -> Option<Value> {
     } else {
         format!("{group}/{version}")
     };
-    (!all.is_empty()).then(
-        || json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": all}),
+    (!resources.is_empty()).then(
+        || json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources}),
     )
 }

@@ -1,15 +1,14 @@
-//! Keeps as many pods as each Deployment wants: the parts of a Deployment's controller, a `ReplicaSet`'s and a kubelet
-//! that a class can see.
+//! Runs as many pods as each Deployment asks for. It stands in for the Deployment controller, the `ReplicaSet`
+//! controller and the kubelet, as far as the operator and the commands can tell.
 
-use super::kind::{DEPLOYMENTS, Id, PODS};
-use super::pod::{self, Ground};
-use super::process::Found;
-use super::server::mark_deleted;
-use super::store::{Store, second};
-use super::table::ready;
-use crate::managed_fields;
-use crate::managed_fields::Writer;
+use crate::kind::{DEPLOYMENTS, Id, PODS};
+use crate::managed_fields::{self, Writer};
+use crate::pod::{self, Context};
+use crate::process::PodProcess;
 use crate::state_dir::StateDir;
+use crate::store::{Store, timestamp};
+use crate::table::is_ready;
+use crate::writes::delete_pod;
 use decide::victims::POD_DELETION_COST;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,63 +19,66 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Letters and digits of a pod's name, as Kubernetes has them.
-const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+/// The characters of the random suffix of a pod's name, the same as in Kubernetes.
+const SUFFIX_CHARACTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
-/// When a pod was made, to the millisecond: its creation time knows seconds alone.
-const BORN: &str = "workerpool.dev/born";
+/// The annotation with a pod's creation time in milliseconds; `creationTimestamp` has only seconds.
+const CREATED_MILLIS: &str = "workerpool.dev/created-millis";
 
 /// The controller and its pods.
 pub struct Kubelet {
-    ground: Ground,
-    /// Tells each pod to go.
+    context: Context,
+    /// By pod name, the token that stops the pod.
     pods: HashMap<String, CancellationToken>,
-    /// What an earlier supervisor left running, by pod.
-    left: HashMap<String, u32>,
+    /// By pod name, the process that an earlier supervisor left running.
+    leftover: HashMap<String, u32>,
     tasks: TaskTracker,
 }
 
 impl Kubelet {
-    pub fn new(store: Arc<Store>, folder: StateDir, left: Vec<Found>) -> Self {
-        let left = left.into_iter().map(|it| (it.pod, it.pid)).collect();
+    pub fn new(store: Arc<Store>, state_dir: StateDir, leftover: Vec<PodProcess>) -> Self {
+        let leftover = leftover
+            .into_iter()
+            .map(|process| (process.pod, process.pid))
+            .collect();
         Self {
-            ground: Ground { store, folder },
+            context: Context { store, state_dir },
             pods: HashMap::new(),
-            left,
+            leftover,
             tasks: TaskTracker::new(),
         }
     }
 
-    /// Works until `stop`, which stops no pod.
+    /// Reconciles until `stop`, which stops no pod.
     pub async fn run(&mut self, stop: &CancellationToken) {
-        let mut changed = self.ground.store.subscribe();
+        let mut changes = self.context.store.subscribe();
         while !stop.is_cancelled() {
-            changed.borrow_and_update();
+            changes.borrow_and_update();
             self.reconcile();
             tokio::select! {
-                _ = changed.changed() => {}
+                _ = changes.changed() => {}
                 () = stop.cancelled() => {}
             }
         }
     }
 
-    /// Ends all pods: first those that work, then Redis, within `grace` seconds each.
-    pub async fn end(mut self, grace: i64) {
-        let mut changed = self.ground.store.subscribe();
-        for last in [false, true] {
+    /// Stops all pods with a grace period of `grace` seconds each: Redis last, because the others use it.
+    pub async fn stop_pods(mut self, grace: i64) {
+        let mut changes = self.context.store.subscribe();
+        for include_redis in [false, true] {
             loop {
-                changed.borrow_and_update();
-                let (_, pods) = self.ground.store.list(&PODS, "");
-                let mut going = pods
+                changes.borrow_and_update();
+                let (_, pods) = self.context.store.list(&PODS, "");
+                let mut remaining = pods
                     .iter()
-                    .filter(|pod| last || owner(pod) != "redis")
+                    .filter(|pod| include_redis || owner(pod) != "redis")
                     .peekable();
-                if going.peek().is_none() {
+                if remaining.peek().is_none() {
                     break;
                 }
-                going.for_each(|pod| self.delete(pod, Some(grace)));
-                self.attend();
-                let _ = changed.changed().await;
+                remaining.for_each(|pod| self.delete(pod, Some(grace)));
+                self.sync_pods();
+                let _ = changes.changed().await;
             }
         }
         self.tasks.close();
@@ -84,163 +86,189 @@ impl Kubelet {
     }
 
     fn reconcile(&mut self) {
-        let (_, deployments) = self.ground.store.list(&DEPLOYMENTS, "");
-        let (_, pods) = self.ground.store.list(&PODS, "");
+        let (_, deployments) = self.context.store.list(&DEPLOYMENTS, "");
+        let (_, pods) = self.context.store.list(&PODS, "");
         for deployment in &deployments {
-            let of = |pod: &&Arc<Value>| {
-                owner(pod) == deployment["metadata"]["name"]
-                    && pod["metadata"]["namespace"] == deployment["metadata"]["namespace"]
-            };
-            self.scale(deployment, &pods.iter().filter(of).collect::<Vec<_>>());
+            let pods: Vec<&Arc<Value>> = pods
+                .iter()
+                .filter(|pod| {
+                    owner(pod) == deployment["metadata"]["name"]
+                        && pod["metadata"]["namespace"] == deployment["metadata"]["namespace"]
+                })
+                .collect();
+            self.scale(deployment, &pods);
+            self.update_status(deployment, &pods);
         }
-        let known = |pod: &&Arc<Value>| {
+        let has_owner = |pod: &Value| {
             deployments
                 .iter()
-                .any(|it| owner(pod) == it["metadata"]["name"])
+                .any(|deployment| owner(pod) == deployment["metadata"]["name"])
         };
         pods.iter()
-            .filter(|pod| !known(pod))
+            .filter(|pod| !has_owner(pod))
             .for_each(|pod| self.delete(pod, None));
-        self.attend();
+        self.sync_pods();
     }
 
-    /// Starts what is new, and tells to go what must.
-    fn attend(&mut self) {
-        let (_, pods) = self.ground.store.list(&PODS, "");
+    /// Starts a task for each new pod, and stops the tasks of deleted ones.
+    fn sync_pods(&mut self) {
+        let (_, pods) = self.context.store.list(&PODS, "");
         for pod in &pods {
-            let (name, namespace) = (text(pod, "name"), text(pod, "namespace"));
-            let going = !pod["metadata"]["deletionTimestamp"].is_null();
-            let left = self.left.remove(name);
-            let told = self.pods.entry(name.to_owned()).or_insert_with(|| {
-                let told = CancellationToken::new();
-                let (ground, id) = (self.ground.clone(), Id::new(&PODS, namespace, name));
-                self.tasks.spawn(pod::run(ground, id, told.clone(), left));
-                told
+            let name = meta(pod, "name");
+            let leftover = self.leftover.remove(name);
+            let stop = self.pods.entry(name.to_owned()).or_insert_with(|| {
+                let stop = CancellationToken::new();
+                let id = Id::new(&PODS, meta(pod, "namespace"), name);
+                let context = self.context.clone();
+                self.tasks
+                    .spawn(pod::run(context, id, stop.clone(), leftover));
+                stop
             });
-            if going {
-                told.cancel();
+            if !pod["metadata"]["deletionTimestamp"].is_null() {
+                stop.cancel();
             }
         }
         self.pods
-            .retain(|name, _| pods.iter().any(|pod| text(pod, "name") == name));
+            .retain(|name, _| pods.iter().any(|pod| meta(pod, "name") == name));
     }
 
+    /// Creates or deletes pods until there are as many as the Deployment asks for. When there are, replaces a pod of
+    /// an earlier template, one at a time.
     fn scale(&self, deployment: &Value, pods: &[&Arc<Value>]) {
-        let (name, namespace) = (text(deployment, "name"), text(deployment, "namespace"));
-        let wanted =
-            usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
-        let hash = hash(&deployment["spec"]["template"]);
-        let mut staying: Vec<&Arc<Value>> = pods
-            .iter()
-            .copied()
-            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
-            .collect();
-        let new = |pod: &&&Arc<Value>| pod["metadata"]["labels"]["pod-template-hash"] == *hash;
-        (staying.len()..wanted).for_each(|_| self.create(deployment, &hash));
-        if staying.len() > wanted {
-            rank(&mut staying);
-            staying
+        let replicas = replicas(deployment);
+        let hash = template_hash(deployment);
+        let mut active: Vec<&Arc<Value>> =
+            pods.iter().copied().filter(|pod| is_active(pod)).collect();
+        (active.len()..replicas).for_each(|_| self.create(deployment, &hash));
+        if active.len() > replicas {
+            sort_by_deletion_order(&mut active);
+            active
                 .iter()
-                .take(staying.len() - wanted)
+                .take(active.len() - replicas)
                 .for_each(|pod| self.delete(pod, None));
-        } else if let Some(old) = staying.iter().find(|pod| !new(pod)) {
-            // A changed template: one after the other.
-            if staying.len() == wanted && staying.iter().all(|pod| ready(pod)) {
-                self.delete(old, None);
-            }
+        } else if active.len() == replicas
+            && active.iter().all(|pod| is_ready(pod))
+            && let Some(outdated) = active.iter().find(|pod| !has_template(pod, &hash))
+        {
+            self.delete(outdated, None);
         }
-        let there = |which: &dyn Fn(&Value) -> bool| {
+    }
+
+    fn update_status(&self, deployment: &Value, pods: &[&Arc<Value>]) {
+        let replicas = replicas(deployment);
+        let hash = template_hash(deployment);
+        let count = |condition: &dyn Fn(&Value) -> bool| {
             pods.iter()
-                .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null() && which(pod))
+                .filter(|pod| is_active(pod) && condition(pod))
                 .count()
         };
-        let (all, well) = (there(&|_| true), there(&ready));
-        let updated = there(&|pod| pod["metadata"]["labels"]["pod-template-hash"] == *hash);
+        let ready = count(&is_ready);
+        let available = if ready >= replicas { "True" } else { "False" };
         let status = json!({
-            "observedGeneration": deployment["metadata"]["generation"], "replicas": all, "updatedReplicas": updated, "readyReplicas": well,
-            "availableReplicas": well, "conditions": [{"type": "Available", "status": if well >= wanted { "True" } else { "False" }}],
+            "observedGeneration": deployment["metadata"]["generation"],
+            "replicas": count(&|_| true),
+            "updatedReplicas": count(&|pod| has_template(pod, &hash)),
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "conditions": [{"type": "Available", "status": available}],
         });
-        let _ = self
-            .ground
-            .store
-            .write(&Id::new(&DEPLOYMENTS, namespace, name), |now| {
-                let mut now = now.cloned().unwrap_or_else(|| deployment.clone());
-                now["status"] = status;
-                Ok(now)
-            });
+        let id = Id::new(
+            &DEPLOYMENTS,
+            meta(deployment, "namespace"),
+            meta(deployment, "name"),
+        );
+        let _ = self.context.store.write(&id, |current| {
+            let mut deployment = current.unwrap_or(deployment).clone();
+            deployment["status"] = status;
+            Ok(deployment)
+        });
     }
 
     fn create(&self, deployment: &Value, hash: &str) {
-        let (name, namespace) = (text(deployment, "name"), text(deployment, "namespace"));
         let template = &deployment["spec"]["template"];
-        let set = format!("{name}-{hash}");
-        let tail: String = (0..5)
-            .map(|_| char::from(LETTERS[fastrand::usize(..LETTERS.len())]))
+        let replica_set = format!("{}-{hash}", meta(deployment, "name"));
+        let suffix: String = (0..5)
+            .map(|_| char::from(SUFFIX_CHARACTERS[fastrand::usize(..SUFFIX_CHARACTERS.len())]))
             .collect();
+        let now = Timestamp::now();
         let mut pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"],
-            "status": {"phase": "Pending", "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": second(Timestamp::now())}]},
+            "status": {
+                "phase": "Pending",
+                "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": timestamp(now)}],
+            },
         });
         pod["spec"]["nodeName"] = json!("here");
-        let meta = &mut pod["metadata"];
-        meta["labels"]["pod-template-hash"] = json!(hash);
-        meta["annotations"][BORN] = json!(Timestamp::now().as_millisecond().to_string());
-        meta["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": set, "uid": deployment["metadata"]["uid"], "controller": true}]);
-        let id = Id::new(&PODS, namespace, &format!("{set}-{tail}"));
-        let _ = self.ground.store.write(&id, |_| {
-            managed_fields::updated(
-                &json!({}),
-                &mut pod,
-                Writer {
-                    manager: "workerpool-local",
-                    part: "",
-                    api_version: "v1",
-                },
-            );
+        let pod_meta = &mut pod["metadata"];
+        pod_meta["labels"]["pod-template-hash"] = json!(hash);
+        pod_meta["annotations"][CREATED_MILLIS] = json!(now.as_millisecond().to_string());
+        pod_meta["ownerReferences"] = json!([{
+            "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": replica_set,
+            "uid": deployment["metadata"]["uid"], "controller": true,
+        }]);
+        let id = Id::new(
+            &PODS,
+            meta(deployment, "namespace"),
+            &format!("{replica_set}-{suffix}"),
+        );
+        let _ = self.context.store.write(&id, |_| {
+            let writer = Writer::new("workerpool-local", "v1");
+            managed_fields::record_update(&json!({}), &mut pod, writer);
             Ok(pod)
         });
     }
 
     fn delete(&self, pod: &Value, grace: Option<i64>) {
-        let id = Id::new(&PODS, text(pod, "namespace"), text(pod, "name"));
-        let missing = || crate::error::ApiError::missing("pods", &id.name);
-        let _ = self
-            .ground
-            .store
-            .write(&id, |pod| Ok(mark_deleted(pod.ok_or_else(missing)?, grace)));
+        let id = Id::new(&PODS, meta(pod, "namespace"), meta(pod, "name"));
+        let _ = delete_pod(&self.context.store, &id, grace);
     }
 }
 
-/// Who goes first, as a `ReplicaSet` has it: who is not ready, then the cheapest, then the youngest.
-fn rank(pods: &mut [&Arc<Value>]) {
-    fn number<T: std::str::FromStr + Default>(pod: &Value, key: &str) -> T {
+/// Sorts pods in the order in which a `ReplicaSet` deletes them: those that are not ready, then by ascending deletion
+/// cost, then the newest first.
+fn sort_by_deletion_order(pods: &mut [&Arc<Value>]) {
+    fn annotation<T: std::str::FromStr + Default>(pod: &Value, key: &str) -> T {
         let text = pod["metadata"]["annotations"][key].as_str();
         text.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
     pods.sort_by_key(|pod| {
         (
-            ready(pod),
-            number::<i32>(pod, POD_DELETION_COST),
-            Reverse(number::<u64>(pod, BORN)),
+            is_ready(pod),
+            annotation::<i32>(pod, POD_DELETION_COST),
+            Reverse(annotation::<u64>(pod, CREATED_MILLIS)),
         )
     });
 }
 
-/// The Deployment of a pod: its `ReplicaSet`'s name without the hash.
+/// The Deployment of a pod: the name of its `ReplicaSet` without the hash.
 fn owner(pod: &Value) -> &str {
-    let set = pod["metadata"]["ownerReferences"][0]["name"]
+    let replica_set = pod["metadata"]["ownerReferences"][0]["name"]
         .as_str()
         .unwrap_or_default();
-    set.rsplit_once('-').map_or(set, |(name, _)| name)
+    replica_set
+        .rsplit_once('-')
+        .map_or(replica_set, |(name, _)| name)
 }
 
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+fn is_active(pod: &Value) -> bool {
+    pod["metadata"]["deletionTimestamp"].is_null()
+}
+
+fn has_template(pod: &Value, hash: &str) -> bool {
+    pod["metadata"]["labels"]["pod-template-hash"] == *hash
+}
+
+fn replicas(deployment: &Value) -> usize {
+    usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0)
+}
+
+fn meta<'a>(object: &'a Value, key: &str) -> &'a str {
     object["metadata"][key].as_str().unwrap_or_default()
 }
 
-fn hash(template: &Value) -> String {
+fn template_hash(deployment: &Value) -> String {
     let mut hasher = DefaultHasher::new();
-    template.to_string().hash(&mut hasher);
+    deployment["spec"]["template"].to_string().hash(&mut hasher);
     format!("{:010x}", hasher.finish() & 0xff_ffff_ffff)
 }
 
@@ -249,13 +277,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_goes_first_is_a_replica_set_s_choice() {
-        let pod = |name: &str, ready: bool, cost: &str, born: u64| {
+    fn pods_are_deleted_in_the_order_of_a_replica_set() {
+        let pod = |name: &str, ready: bool, cost: &str, created: u64| {
             let ready = json!([{"type": "Ready", "status": if ready { "True" } else { "False" }}]);
-            let marks = json!({POD_DELETION_COST: cost, BORN: born.to_string()});
-            Arc::new(
-                json!({"metadata": {"name": name, "annotations": marks}, "status": {"conditions": ready}}),
-            )
+            let annotations = json!({POD_DELETION_COST: cost, CREATED_MILLIS: created.to_string()});
+            Arc::new(json!({
+                "metadata": {"name": name, "annotations": annotations}, "status": {"conditions": ready},
+            }))
         };
         let all = [
             pod("old", true, "0", 1),
@@ -264,8 +292,8 @@ mod tests {
             pod("starting", false, "9", 1),
         ];
         let mut pods: Vec<&Arc<Value>> = all.iter().collect();
-        rank(&mut pods);
-        let names: Vec<&str> = pods.iter().map(|pod| text(pod, "name")).collect();
+        sort_by_deletion_order(&mut pods);
+        let names: Vec<&str> = pods.iter().map(|pod| meta(pod, "name")).collect();
         assert_eq!(names, ["starting", "marked", "young", "old"]);
     }
 }

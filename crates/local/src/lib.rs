@@ -1,10 +1,13 @@
-//! A cluster without Kubernetes: a stand-in API server on loopback, workers as plain processes, the real operator and
-//! a Redis, for a class whose machines have no Docker.
+//! A cluster without Kubernetes for machines without Docker: a stand-in API server on loopback, pods as plain
+//! processes, the real operator, and Redis.
 //!
-//! `start` finds or starts the `supervisor`, which runs `server` (over `store`, `managed`, `watching`, `table`) and
-//! `kubelet` (over `pod` and `process`); `folder` is what outlives a process.
+//! A command calls [`ensure`], which finds the local cluster of the user or starts its `supervisor`. The supervisor
+//! runs `server` (over `store`, `managed_fields`, `watch` and `table`) and `kubelet` (over `pod` and `process`).
+//! `state_dir` holds everything that outlives a process.
 
 mod admission;
+mod cluster;
+mod cluster_info;
 mod error;
 mod kind;
 mod kubelet;
@@ -15,17 +18,18 @@ mod objects;
 mod pod;
 mod process;
 mod programs;
+mod scale;
 mod select;
 mod server;
-mod start;
 mod state_dir;
 mod store;
 mod supervisor;
 mod table;
 mod watch;
+mod writes;
 
-pub use process::{Found, all as processes};
-pub use programs::{ours, redis};
-pub use start::{COMMAND, Wanted, ensure, stop};
-pub use state_dir::{ClusterInfo, StateDir};
-pub use supervisor::{DASHBOARD, Settings, run};
+pub use cluster::{LocalCluster, StartOptions, cluster_info, ensure, stop};
+pub use cluster_info::ClusterInfo;
+pub use process::{PodProcess, processes};
+pub use programs::{find_program, find_redis};
+pub use supervisor::{DASHBOARD_PORT, SUPERVISOR_COMMAND, SupervisorArgs, run_supervisor};

@@ -1,5 +1,5 @@
-//! The listener of the stand-in API server on Windows, which hands connections on to every worker that starts: those of
-//! a supervisor that was killed would stay open there, and its clients would wait for it for ever.
+//! The listener of the stand-in API server on Windows. Windows passes open connections to every worker that starts;
+//! those of a killed supervisor would stay open there, and its clients would wait forever.
 
 use axum::serve::Listener;
 use filedescriptor::{AsRawSocketDescriptor, POLLIN, poll, pollfd};
@@ -9,26 +9,26 @@ use std::sync::{Mutex, PoisonError};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// Held by who starts a process, and by who accepts a connection until it is one that is not inherited.
-pub static ALONE: Mutex<()> = Mutex::new(());
+/// Held while a process starts, and from the moment that a connection is accepted until it cannot be inherited.
+pub static SPAWN_LOCK: Mutex<()> = Mutex::new(());
 
-/// Accepts connections that no child inherits.
-pub struct Own(
-    mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
-    SocketAddr,
-);
+/// Accepts connections that no child process inherits.
+pub struct PrivateListener {
+    connections: mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
+    address: SocketAddr,
+}
 
-impl Own {
+impl PrivateListener {
     /// Accepts on a thread, which ends with the process.
     pub fn new(listener: TcpListener) -> io::Result<Self> {
-        let (told, accepted) = mpsc::channel(1);
-        let here = listener.local_addr()?;
+        let (sender, connections) = mpsc::channel(1);
+        let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         std::thread::spawn(move || {
             loop {
                 match accept(&listener) {
-                    Ok(it) => {
-                        if told.blocking_send(it).is_err() {
+                    Ok(connection) => {
+                        if sender.blocking_send(connection).is_err() {
                             return;
                         }
                     }
@@ -36,36 +36,39 @@ impl Own {
                 }
             }
         });
-        Ok(Self(accepted, here))
+        Ok(Self {
+            connections,
+            address,
+        })
     }
 }
 
-/// A connection, replaced by a copy, which is never inherited.
+/// Accepts a connection and replaces it by a copy, which is never inherited.
 fn accept(listener: &TcpListener) -> io::Result<(std::net::TcpStream, SocketAddr)> {
-    // Waited for before the lock is taken: no start waits for a caller.
-    let mut there = [pollfd {
+    // Wait before taking the lock, so that no process start waits for a client.
+    let mut descriptors = [pollfd {
         fd: listener.as_socket_descriptor(),
         events: POLLIN,
         revents: 0,
     }];
-    poll(&mut there, None).map_err(io::Error::other)?;
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let (stream, from) = listener.accept()?;
+    poll(&mut descriptors, None).map_err(io::Error::other)?;
+    let _lock = SPAWN_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let (stream, peer) = listener.accept()?;
     let copy = stream.try_clone()?;
     copy.set_nonblocking(true)?;
-    Ok((copy, from))
+    Ok((copy, peer))
 }
 
-impl Listener for Own {
+impl Listener for PrivateListener {
     type Io = TcpStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (TcpStream, SocketAddr) {
         loop {
-            match self.0.recv().await {
-                Some((stream, from)) => {
+            match self.connections.recv().await {
+                Some((stream, peer)) => {
                     if let Ok(stream) = TcpStream::from_std(stream) {
-                        return (stream, from);
+                        return (stream, peer);
                     }
                 }
                 None => std::future::pending().await,
@@ -74,6 +77,6 @@ impl Listener for Own {
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.1)
+        Ok(self.address)
     }
 }

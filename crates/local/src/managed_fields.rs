@@ -1,25 +1,36 @@
-//! Who wrote which field: `metadata.managedFields`, and the patches that change an object.
+//! Field ownership: `metadata.managedFields`, and the patches that change an object.
 
-use super::store::second;
 use crate::error::ApiError;
+use crate::store::timestamp;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// Who writes, and through which part of the object.
+/// The manager that writes, and the subresource that it writes through.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer<'a> {
     pub manager: &'a str,
-    pub part: &'a str,
+    /// Empty for the object itself.
+    pub subresource: &'a str,
     pub api_version: &'a str,
 }
 
-/// Merges `patch` into `object`: null removes.
+impl<'a> Writer<'a> {
+    pub fn new(manager: &'a str, api_version: &'a str) -> Self {
+        Self {
+            manager,
+            subresource: "",
+            api_version,
+        }
+    }
+}
+
+/// Applies a JSON merge patch: null removes a field.
 pub fn merge(object: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *object = patch.clone();
         return;
     };
-    let fields = map(object);
+    let fields = fields_mut(object);
     for (key, value) in patch {
         if value.is_null() {
             fields.remove(key);
@@ -29,11 +40,11 @@ pub fn merge(object: &mut Value, patch: &Value) {
     }
 }
 
-/// The same for kubectl's strategic patches: elements of a list that have a name are merged by it.
+/// Applies a strategic merge patch of kubectl: list items that have a name are merged by it.
 pub fn merge_by_name(object: &mut Value, patch: &Value) {
     match patch {
         Value::Object(patch) => {
-            let fields = map(object);
+            let fields = fields_mut(object);
             for (key, value) in patch.iter().filter(|(key, _)| !key.starts_with('$')) {
                 if value.is_null() {
                     fields.remove(key);
@@ -48,13 +59,15 @@ pub fn merge_by_name(object: &mut Value, patch: &Value) {
             if !object.is_array() {
                 *object = json!([]);
             }
-            let Value::Array(there) = object else { return };
+            let Value::Array(existing) = object else {
+                return;
+            };
             for item in items {
-                let same = there.iter().position(|it| it["name"] == item["name"]);
-                match same {
-                    Some(at) if item["$patch"] == "delete" => drop(there.remove(at)),
-                    Some(at) => merge_by_name(&mut there[at], item),
-                    None => there.push(item.clone()),
+                let position = existing.iter().position(|it| it["name"] == item["name"]);
+                match position {
+                    Some(index) if item["$patch"] == "delete" => drop(existing.remove(index)),
+                    Some(index) => merge_by_name(&mut existing[index], item),
+                    None => existing.push(item.clone()),
                 }
             }
         }
@@ -62,103 +75,96 @@ pub fn merge_by_name(object: &mut Value, patch: &Value) {
     }
 }
 
-fn map(value: &mut Value) -> &mut Map<String, Value> {
+fn fields_mut(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = json!({});
     }
     match value {
-        Value::Object(map) => map,
+        Value::Object(fields) => fields,
         _ => unreachable!("made an object above"),
     }
 }
 
-/// Notes that `writer` has made `new` of `old` by an update: what changed is its own from now on.
-pub fn updated(old: &Value, new: &mut Value, writer: Writer<'_>) {
-    let changed = changed(&owned(old), &owned(new));
+/// Records that `writer` updated `old` to `new`: it now owns every changed field.
+pub fn record_update(old: &Value, new: &mut Value, writer: Writer<'_>) {
+    let changed = changed_fields(&ownable(old), &ownable(new));
     if changed == json!({}) {
         return;
     }
     let mut entries = entries(old);
-    let own = |entry: &Value| is(entry, writer, "Update");
+    let is_own = |entry: &Value| belongs_to(entry, writer, "Update");
     entries
         .iter_mut()
-        .filter(|entry| !own(entry))
+        .filter(|entry| !is_own(entry))
         .for_each(|entry| subtract(&mut entry["fieldsV1"], &changed));
-    match entries.iter_mut().find(|entry| own(entry)) {
+    match entries.iter_mut().find(|entry| is_own(entry)) {
         Some(entry) => {
             merge(&mut entry["fieldsV1"], &changed);
-            entry["time"] = json!(second(Timestamp::now()));
+            entry["time"] = json!(timestamp(Timestamp::now()));
         }
-        None => entries.push(entry(writer, "Update", &changed)),
+        None => entries.push(new_entry(writer, "Update", &changed)),
     }
-    keep(new, entries);
+    set_entries(new, entries);
 }
 
-/// Applies `config` server-side: what it says becomes `writer`'s, and what `writer` no longer says goes.
+/// Server-side apply: `writer` owns the fields of `config`, and the fields that it applied before and that `config`
+/// no longer has are removed.
 pub fn apply(
     old: &Value,
     config: &Value,
     writer: Writer<'_>,
     force: bool,
 ) -> Result<Value, ApiError> {
-    let (said, mut new) = (fields(&owned(config)), old.clone());
-    let (mine, mut entries): (Vec<Value>, Vec<Value>) = entries(old)
+    let applied = field_tree(&ownable(config));
+    let mut new = old.clone();
+    let (own, mut others): (Vec<Value>, Vec<Value>) = entries(old)
         .into_iter()
-        .partition(|entry| is(entry, writer, "Apply"));
-    let mine = mine.into_iter().next();
-    if let Some(mine) = &mine {
-        let mut dropped = mine["fieldsV1"].clone();
-        subtract(&mut dropped, &said);
-        for other in &entries {
+        .partition(|entry| belongs_to(entry, writer, "Apply"));
+    let own = own.into_iter().next();
+    if let Some(own) = &own {
+        let mut dropped = own["fieldsV1"].clone();
+        subtract(&mut dropped, &applied);
+        for other in &others {
             subtract(&mut dropped, &other["fieldsV1"]);
         }
         remove(&mut new, &dropped);
     }
     merge(&mut new, config);
-    let changed = changed(&owned(old), &owned(&new));
-    if let Some(other) = entries
+    let changed = changed_fields(&ownable(old), &ownable(&new));
+    let conflict = others
         .iter()
-        .find(|entry| meets(&entry["fieldsV1"], &changed))
-        .filter(|_| !force)
-    {
-        let said = format!(
+        .find(|entry| overlaps(&entry["fieldsV1"], &changed));
+    if let Some(other) = conflict.filter(|_| !force) {
+        let message = format!(
             "Apply failed with a conflict with {}: use --force-conflicts",
             other["manager"]
         );
-        return Err(ApiError::new(409, "Conflict", said));
+        return Err(ApiError::new(409, "Conflict", message));
     }
-    for entry in &mut entries {
+    for entry in &mut others {
         subtract(&mut entry["fieldsV1"], &changed);
     }
-    let same = mine.filter(|mine| mine["fieldsV1"] == said && changed == json!({}));
-    entries.push(same.unwrap_or_else(|| entry(writer, "Apply", &said)));
-    keep(&mut new, entries);
+    let unchanged = own.filter(|own| own["fieldsV1"] == applied && changed == json!({}));
+    others.push(unchanged.unwrap_or_else(|| new_entry(writer, "Apply", &applied)));
+    set_entries(&mut new, others);
     Ok(new)
 }
 
-fn entry(
-    Writer {
-        manager,
-        part,
-        api_version,
-    }: Writer<'_>,
-    operation: &str,
-    fields: &Value,
-) -> Value {
+fn new_entry(writer: Writer<'_>, operation: &str, fields: &Value) -> Value {
     let mut entry = json!({
-        "manager": manager, "operation": operation, "apiVersion": api_version, "time": second(Timestamp::now()),
-        "fieldsType": "FieldsV1", "fieldsV1": fields,
+        "manager": writer.manager, "operation": operation, "apiVersion": writer.api_version,
+        "time": timestamp(Timestamp::now()), "fieldsType": "FieldsV1", "fieldsV1": fields,
     });
-    if !part.is_empty() {
-        entry["subresource"] = json!(part);
+    if !writer.subresource.is_empty() {
+        entry["subresource"] = json!(writer.subresource);
     }
     entry
 }
 
-fn is(entry: &Value, writer: Writer<'_>, operation: &str) -> bool {
+fn belongs_to(entry: &Value, writer: Writer<'_>, operation: &str) -> bool {
     entry["manager"] == writer.manager
         && entry["operation"] == operation
-        && entry["subresource"].as_str().unwrap_or_default() == writer.part
+        && entry["subresource"].as_str().unwrap_or_default() == writer.subresource
 }
 
 fn entries(object: &Value) -> Vec<Value> {
@@ -168,89 +174,88 @@ fn entries(object: &Value) -> Vec<Value> {
         .unwrap_or_default()
 }
 
-fn keep(object: &mut Value, mut entries: Vec<Value>) {
+fn set_entries(object: &mut Value, mut entries: Vec<Value>) {
     entries.retain(|entry| entry["fieldsV1"] != json!({}));
     object["metadata"]["managedFields"] = json!(entries);
 }
 
-/// The part of an object that has owners.
-fn owned(object: &Value) -> Value {
-    let mut all = object.as_object().cloned().unwrap_or_default();
-    all.retain(|key, _| !["apiVersion", "kind", "metadata"].contains(&key.as_str()));
+/// The part of an object whose fields have owners.
+fn ownable(object: &Value) -> Value {
+    let mut fields = object.as_object().cloned().unwrap_or_default();
+    fields.retain(|key, _| !["apiVersion", "kind", "metadata"].contains(&key.as_str()));
     let mut meta = object["metadata"].as_object().cloned().unwrap_or_default();
     meta.retain(|key, _| ["labels", "annotations"].contains(&key.as_str()));
     if !meta.is_empty() {
-        all.insert("metadata".into(), meta.into());
+        fields.insert("metadata".into(), meta.into());
     }
-    all.into()
+    fields.into()
 }
 
-/// The fields of a value as a tree; a list is one field. An object without any is there all the same.
-fn fields(value: &Value) -> Value {
-    let Value::Object(map) = value else {
+/// The fields of a value as a `FieldsV1` tree. A list is one field, and so is an object without fields.
+fn field_tree(value: &Value) -> Value {
+    let Value::Object(fields) = value else {
         return json!({});
     };
-    if map.is_empty() {
+    if fields.is_empty() {
         return json!({".": {}});
     }
-    map.iter()
+    fields
+        .iter()
         .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (format!("f:{key}"), fields(value)))
+        .map(|(key, value)| (format!("f:{key}"), field_tree(value)))
         .collect::<Map<_, _>>()
         .into()
 }
 
-/// The fields whose values differ.
-fn changed(old: &Value, new: &Value) -> Value {
+/// The fields whose values differ, as a `FieldsV1` tree.
+fn changed_fields(old: &Value, new: &Value) -> Value {
+    let empty = Map::new();
+    let old = old.as_object().unwrap_or(&empty);
+    let new = new.as_object().unwrap_or(&empty);
     let mut tree = Map::new();
-    let (empty, mut keys) = (Map::new(), Vec::new());
-    let (old, new) = (
-        old.as_object().unwrap_or(&empty),
-        new.as_object().unwrap_or(&empty),
-    );
-    keys.extend(old.keys().chain(new.keys()));
-    for key in keys {
-        let (before, after) = (
-            old.get(key).unwrap_or(&Value::Null),
-            new.get(key).unwrap_or(&Value::Null),
-        );
-        let both = before.is_object() || after.is_object();
-        match changed(before, after) {
-            _ if before == after => {}
-            below if both && below != json!({}) => drop(tree.insert(format!("f:{key}"), below)),
-            _ => drop(tree.insert(format!("f:{key}"), json!({}))),
+    for key in old.keys().chain(new.keys()) {
+        let before = old.get(key).unwrap_or(&Value::Null);
+        let after = new.get(key).unwrap_or(&Value::Null);
+        if before == after {
+            continue;
         }
+        let nested = if before.is_object() || after.is_object() {
+            changed_fields(before, after)
+        } else {
+            json!({})
+        };
+        tree.insert(format!("f:{key}"), nested);
     }
     tree.into()
 }
 
-/// Takes the leaves of `other` out of `tree`.
+/// Removes the leaves of `other` from `tree`.
 fn subtract(tree: &mut Value, other: &Value) {
     let (Some(tree), Some(other)) = (tree.as_object_mut(), other.as_object()) else {
         return;
     };
-    for (key, below) in other {
-        let Some(mine) = tree.get_mut(key) else {
+    for (key, nested) in other {
+        let Some(own) = tree.get_mut(key) else {
             continue;
         };
-        if *below != json!({}) {
-            subtract(mine, below);
+        if *nested != json!({}) {
+            subtract(own, nested);
         }
-        if *below == json!({}) || *mine == json!({}) {
+        if *nested == json!({}) || *own == json!({}) {
             tree.remove(key);
         }
     }
 }
 
 /// Whether the trees share a leaf.
-fn meets(tree: &Value, other: &Value) -> bool {
+fn overlaps(tree: &Value, other: &Value) -> bool {
     let (Some(tree), Some(other)) = (tree.as_object(), other.as_object()) else {
         return false;
     };
-    tree.iter().any(|(key, mine)| {
-        other
-            .get(key)
-            .is_some_and(|below| *mine == json!({}) || *below == json!({}) || meets(mine, below))
+    tree.iter().any(|(key, own)| {
+        other.get(key).is_some_and(|nested| {
+            *own == json!({}) || *nested == json!({}) || overlaps(own, nested)
+        })
     })
 }
 
@@ -259,12 +264,12 @@ fn remove(object: &mut Value, tree: &Value) {
     let (Some(object), Some(tree)) = (object.as_object_mut(), tree.as_object()) else {
         return;
     };
-    for (key, below) in tree {
+    for (key, nested) in tree {
         let key = key.trim_start_matches("f:");
-        if *below == json!({}) {
+        if *nested == json!({}) {
             object.remove(key);
         } else if let Some(value) = object.get_mut(key) {
-            remove(value, below);
+            remove(value, nested);
             if *value == json!({}) {
                 object.remove(key);
             }
@@ -278,62 +283,62 @@ mod tests {
 
     const OPERATOR: Writer<'_> = Writer {
         manager: "workerpool-operator",
-        part: "scale",
+        subresource: "scale",
         api_version: "apps/v1",
     };
     const KUBECTL: Writer<'_> = Writer {
         manager: "kubectl",
-        part: "scale",
+        subresource: "scale",
         api_version: "apps/v1",
     };
 
-    fn owners(object: &Value) -> Vec<(&str, &str)> {
-        let of = |entry: &'_ Value| entry["fieldsV1"].pointer("/f:spec/f:replicas").is_some();
-        let all = object["metadata"]["managedFields"]
+    /// Manager and operation of every entry that owns `spec.replicas`.
+    fn replica_owners(object: &Value) -> Vec<(&str, &str)> {
+        object["metadata"]["managedFields"]
             .as_array()
             .map(Vec::as_slice)
-            .unwrap_or_default();
-        all.iter()
-            .filter(|entry| of(entry))
-            .filter_map(|it| it["manager"].as_str().zip(it["operation"].as_str()))
+            .unwrap_or_default()
+            .iter()
+            .filter(|entry| entry["fieldsV1"].pointer("/f:spec/f:replicas").is_some())
+            .filter_map(|entry| entry["manager"].as_str().zip(entry["operation"].as_str()))
             .collect()
     }
 
     #[test]
-    fn a_number_belongs_to_who_wrote_it_last() {
-        let made =
+    fn last_writer_owns_the_replicas() {
+        let deployment =
             json!({"metadata": {"name": "w"}, "spec": {"replicas": 3, "selector": {"a": 1}}});
-        let config = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "w"}, "spec": {"replicas": 5}});
-        let scaled =
-            apply(&made, &json!({"spec": config["spec"]}), OPERATOR, true).expect("by force");
+        let config = json!({"spec": {"replicas": 5}});
+        let scaled = apply(&deployment, &config, OPERATOR, true).expect("forced");
         assert_eq!(
-            (&scaled["spec"]["replicas"], owners(&scaled)),
+            (&scaled["spec"]["replicas"], replica_owners(&scaled)),
             (&json!(5), vec![("workerpool-operator", "Apply")])
         );
         assert_eq!(scaled["spec"]["selector"], json!({"a": 1}));
-        let again =
-            apply(&scaled, &json!({"spec": {"replicas": 5}}), OPERATOR, true).expect("the same");
+        let again = apply(&scaled, &config, OPERATOR, true).expect("unchanged");
         assert_eq!(
             again, scaled,
-            "what changes nothing writes nothing, the time neither"
+            "applying the same again changes nothing, not even the time"
         );
 
-        let mut by_hand = scaled.clone();
-        merge(&mut by_hand, &json!({"spec": {"replicas": 2}}));
-        updated(&scaled, &mut by_hand, KUBECTL);
-        assert_eq!(owners(&by_hand), [("kubectl", "Update")]);
-        let refused = apply(&by_hand, &json!({"spec": {"replicas": 5}}), OPERATOR, false);
-        assert_eq!(refused.map_err(|refusal| refusal.code), Err(409));
-        let back =
-            apply(&by_hand, &json!({"spec": {"replicas": 5}}), OPERATOR, true).expect("by force");
-        assert_eq!(owners(&back), [("workerpool-operator", "Apply")]);
+        let mut manual = scaled.clone();
+        merge(&mut manual, &json!({"spec": {"replicas": 2}}));
+        record_update(&scaled, &mut manual, KUBECTL);
+        assert_eq!(replica_owners(&manual), [("kubectl", "Update")]);
+        let refused = apply(&manual, &config, OPERATOR, false);
+        assert_eq!(refused.map_err(|error| error.code), Err(409));
+        let taken_back = apply(&manual, &config, OPERATOR, true).expect("forced");
+        assert_eq!(
+            replica_owners(&taken_back),
+            [("workerpool-operator", "Apply")]
+        );
     }
 
     #[test]
-    fn what_an_applier_no_longer_says_goes() {
+    fn apply_removes_fields_that_the_manager_dropped() {
         let status = |status: Value| json!({"status": status});
         let writer = Writer {
-            part: "status",
+            subresource: "status",
             ..OPERATOR
         };
         let first = apply(
@@ -356,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_of_a_list_are_merged_by_their_name() {
+    fn strategic_merge_matches_list_items_by_name() {
         let mut object = json!({"containers": [{"name": "w", "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}]});
         let patch = json!({"containers": [{"name": "w", "env": [{"name": "B", "value": "3"}, {"name": "A", "$patch": "delete"}]}],
             "$setElementOrder/containers": [{"name": "w"}]});

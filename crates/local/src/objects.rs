@@ -1,34 +1,35 @@
-//! What a local cluster starts with: the pool of manifests/demo.yaml, and the Deployments behind it, whose containers
-//! are plain processes.
+//! The objects that a local cluster starts with: the pool of manifests/demo.yaml or of a file, and the Deployments
+//! behind it, whose containers are plain processes.
 
-use super::programs::{self, Programs};
-use crate::state_dir::{ClusterInfo, StateDir};
+use crate::cluster_info::ClusterInfo;
+use crate::programs::{Programs, find_redis};
+use crate::state_dir::StateDir;
 use anyhow::{Context, bail};
 use api::WorkerPool;
 use queues::QueueSystem;
 use serde_json::{Value, json};
 
-/// Where pool and workers live.
+/// The namespace of the pool and the workers.
 pub const NAMESPACE: &str = "default";
-/// Where the operator lives.
-pub const SYSTEM: &str = "workerpool-system";
+/// The namespace of the operator.
+pub const SYSTEM_NAMESPACE: &str = "workerpool-system";
 
-/// A pool as it is to be created: without status, in the one namespace, with the Redis that there is.
+/// The pool to create from `yaml`: without status, in the one namespace, with the cluster's Redis.
 pub fn pool(yaml: &str, redis: &str) -> anyhow::Result<(WorkerPool, Value)> {
-    let mut object: Value = serde_saphyr::from_str(yaml).context("the pool is no YAML")?;
+    let mut object: Value = serde_saphyr::from_str(yaml).context("the pool is not valid YAML")?;
     if object["kind"] != "WorkerPool" {
-        bail!("the file with the pool must hold one WorkerPool and nothing else");
+        bail!("the file must hold one WorkerPool and nothing else");
     }
     object["spec"]["redis"] = json!({"address": redis});
     object["metadata"]["namespace"] = json!(NAMESPACE);
-    if let Some(whole) = object.as_object_mut() {
-        whole.remove("status");
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
     }
     let pool: WorkerPool =
-        serde_json::from_value(object.clone()).context("the pool cannot be read")?;
+        serde_json::from_value(object.clone()).context("the pool is not a valid WorkerPool")?;
     if pool.spec.scale_target_ref.kind != "Deployment" {
         bail!(
-            "a local cluster runs Deployments alone: scaleTargetRef names a {}",
+            "a local cluster supports only Deployments: scaleTargetRef names a {}",
             pool.spec.scale_target_ref.kind
         );
     }
@@ -38,16 +39,17 @@ pub fn pool(yaml: &str, redis: &str) -> anyhow::Result<(WorkerPool, Value)> {
 
 /// The queue that the workers of `pool` read.
 pub fn queue(pool: &WorkerPool) -> anyhow::Result<String> {
-    let mut queues = pool.spec.queues.iter();
-    let queue = queues.find(|queue| queue.system == QueueSystem::WorkerPool);
-    Ok(queue
-        .context("the pool has no queue of system WorkerPool, which is all that the workers here can read")?
-        .name
-        .clone())
+    let queue = pool
+        .spec
+        .queues
+        .iter()
+        .find(|queue| queue.system == QueueSystem::WorkerPool)
+        .context("the pool has no queue of system WorkerPool: the workers here read no other")?;
+    Ok(queue.name.clone())
 }
 
-/// What differs between the Deployments.
-struct Program<'a> {
+/// The values in which the Deployments differ.
+struct DeploymentSpec<'a> {
     namespace: &'a str,
     name: &'a str,
     component: &'a str,
@@ -55,32 +57,38 @@ struct Program<'a> {
     command: Vec<String>,
     env: Value,
     probe: Value,
-    grace: u32,
+    grace_seconds: u32,
 }
 
-fn deployment(it: &Program<'_>) -> Value {
-    let labels = json!({"app.kubernetes.io/name": "workerpool", "app.kubernetes.io/instance": "local", "app.kubernetes.io/component": it.component});
-    let mut own = labels.clone();
-    own["app.kubernetes.io/version"] = json!(env!("CARGO_PKG_VERSION"));
+fn deployment(spec: &DeploymentSpec<'_>) -> Value {
+    let selector = json!({
+        "app.kubernetes.io/name": "workerpool", "app.kubernetes.io/instance": "local",
+        "app.kubernetes.io/component": spec.component,
+    });
+    let mut labels = selector.clone();
+    labels["app.kubernetes.io/version"] = json!(env!("CARGO_PKG_VERSION"));
+    let container = json!({
+        "name": spec.component, "image": "local", "command": spec.command, "env": spec.env,
+        "readinessProbe": spec.probe,
+    });
     json!({
-        "metadata": {"name": it.name, "namespace": it.namespace, "labels": own},
+        "metadata": {"name": spec.name, "namespace": spec.namespace, "labels": labels},
         "spec": {
-            "replicas": it.replicas, "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {
-                "terminationGracePeriodSeconds": it.grace,
-                "containers": [{"name": it.component, "image": "local", "command": it.command, "env": it.env, "readinessProbe": it.probe}],
-            }},
+            "replicas": spec.replicas,
+            "selector": {"matchLabels": selector},
+            "template": {
+                "metadata": {"labels": selector},
+                "spec": {"terminationGracePeriodSeconds": spec.grace_seconds, "containers": [container]},
+            },
         },
     })
 }
 
-/// Redis without persistence, for this machine alone.
-pub fn redis(folder: &StateDir, port: u16) -> anyhow::Result<Value> {
-    let (program, data) = (
-        programs::redis()?.display().to_string(),
-        folder.file("redis").display().to_string(),
-    );
-    // Its title would take the place of its environment, by which it is known.
+/// Redis without persistence, on loopback only.
+pub fn redis(state_dir: &StateDir, port: u16) -> anyhow::Result<Value> {
+    let program = find_redis()?.display().to_string();
+    let data = state_dir.file("redis").display().to_string();
+    // A process title would overwrite the environment, which identifies the process.
     let args = [
         "--bind",
         "127.0.0.1",
@@ -96,7 +104,7 @@ pub fn redis(folder: &StateDir, port: u16) -> anyhow::Result<Value> {
     let command = [program, "--port".into(), port.to_string()]
         .into_iter()
         .chain(args.map(str::to_owned));
-    Ok(deployment(&Program {
+    Ok(deployment(&DeploymentSpec {
         namespace: NAMESPACE,
         name: "redis",
         component: "redis",
@@ -104,45 +112,45 @@ pub fn redis(folder: &StateDir, port: u16) -> anyhow::Result<Value> {
         command: command.collect(),
         env: json!([]),
         probe: json!({"tcpSocket": {"port": port}}),
-        grace: 5,
+        grace_seconds: 5,
     }))
 }
 
 /// The operator, with its dashboard.
 pub fn operator(
-    folder: &StateDir,
+    state_dir: &StateDir,
     programs: &Programs,
-    record: &ClusterInfo,
-    health: u16,
+    info: &ClusterInfo,
+    health_port: u16,
 ) -> Value {
     let command = [
         programs.operator.display().to_string(),
-        format!("--listen=127.0.0.1:{health}"),
-        format!("--dashboard=127.0.0.1:{}", record.dashboard),
+        format!("--listen=127.0.0.1:{health_port}"),
+        format!("--dashboard=127.0.0.1:{}", info.dashboard),
     ];
-    deployment(&Program {
-        namespace: SYSTEM,
+    deployment(&DeploymentSpec {
+        namespace: SYSTEM_NAMESPACE,
         name: "workerpool-operator",
         component: "operator",
         replicas: 1,
         command: command.to_vec(),
-        env: json!([{"name": "KUBECONFIG", "value": folder.file("operator.kubeconfig")}]),
-        probe: json!({"httpGet": {"port": health, "path": "/readyz"}}),
-        grace: 10,
+        env: json!([{"name": "KUBECONFIG", "value": state_dir.file("operator.kubeconfig")}]),
+        probe: json!({"httpGet": {"port": health_port, "path": "/readyz"}}),
+        grace_seconds: 10,
     })
 }
 
 /// The workers of `pool`.
-pub fn workers(programs: &Programs, record: &ClusterInfo, pool: &WorkerPool) -> Value {
-    deployment(&Program {
+pub fn workers(programs: &Programs, info: &ClusterInfo, pool: &WorkerPool) -> Value {
+    deployment(&DeploymentSpec {
         namespace: NAMESPACE,
         name: &pool.spec.scale_target_ref.name,
         component: "worker",
         replicas: pool.spec.min_replicas,
         command: vec![programs.worker.display().to_string()],
-        env: json!([{"name": "REDIS_URL", "value": record.redis}, {"name": "QUEUE", "value": record.queue}]),
-        // The file that the worker's own probe reads.
+        env: json!([{"name": "REDIS_URL", "value": info.redis}, {"name": "QUEUE", "value": info.queue}]),
+        // Checked through the worker's health file, which this command also reads.
         probe: json!({"exec": {"command": ["workerpool-worker", "health"]}}),
-        grace: 30,
+        grace_seconds: 30,
     })
 }

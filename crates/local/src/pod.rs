@@ -1,10 +1,11 @@
-//! One pod: a process that is started, looked after, started anew when it ends, and told to go when the pod must.
+//! One pod: starts its process, probes it, restarts it when it ends, and stops it when the pod is deleted.
 
-use super::kind::Id;
-use super::process::{self, MARK, POD};
-use super::store::{Store, second};
 use crate::error::ApiError;
+use crate::kind::Id;
+use crate::process::{self, POD_VARIABLE, STATE_DIR_VARIABLE};
 use crate::state_dir::StateDir;
+use crate::store::{Store, timestamp};
+use crate::table::is_ready;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
@@ -18,261 +19,288 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How often a pod is probed until it is ready, and from then on.
-const SOON: Duration = Duration::from_millis(25);
-const LATER: Duration = Duration::from_secs(2);
-/// A worker notes every 2 s that it lives; the probe of the program itself allows as much.
-const FRESH: Duration = Duration::from_secs(15);
-/// One that is not ready for so long is started anew.
-const LONG: Duration = Duration::from_secs(20);
-/// Pauses before a start: doubled from the first, and the first again after a run that was long.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+/// How often to probe a pod that is not ready.
+const STARTUP_PROBE: Duration = Duration::from_millis(25);
+/// How often to probe a pod that is ready, and how long a probe may take.
+const PROBE: Duration = Duration::from_secs(2);
+/// The maximum age of a worker's health file, which it writes every 2 s; `workerpool-worker health` allows the same.
+const HEALTH_MAX_AGE: Duration = Duration::from_secs(15);
+/// A pod that is not ready for this long is restarted.
+const NOT_READY_TIMEOUT: Duration = Duration::from_secs(20);
+/// The delay before a restart starts at the minimum and doubles up to the maximum; a long run resets it.
+const MIN_BACK_OFF: Duration = Duration::from_millis(100);
+const MAX_BACK_OFF: Duration = Duration::from_secs(10);
 
-/// How a pod is, in one word.
+/// The reasons that a pod's status shows.
 const READY: &str = "Ready";
 const CRASHED: &str = "CrashLoopBackOff";
 pub const NOT_READY: &str = "ContainersNotReady";
 
 /// What all pods share.
 #[derive(Clone)]
-pub struct Ground {
+pub struct Context {
     pub store: Arc<Store>,
-    pub folder: StateDir,
+    pub state_dir: StateDir,
 }
 
-/// The process of a pod: our child, or one that an earlier supervisor left behind.
+impl Context {
+    fn health_file(&self, id: &Id) -> PathBuf {
+        let name = format!("{}.json", id.name);
+        self.state_dir.file("health").join(name)
+    }
+
+    fn end_file(&self, id: &Id) -> PathBuf {
+        let name = format!("{}.end", id.name);
+        self.state_dir.file("health").join(name)
+    }
+
+    fn log_file(&self, id: &Id) -> PathBuf {
+        let name = format!("{}.log", id.name);
+        self.state_dir.file("logs").join(name)
+    }
+}
+
+/// The process of a pod.
 enum Process {
     Child(Box<Child>),
+    /// The process ID of a process that an earlier supervisor started.
     Adopted(u32),
 }
 
-/// Keeps the process of the pod `id` running until `go`; then ends it and removes the pod.
-pub async fn run(ground: Ground, id: Id, go: CancellationToken, mut adopted: Option<u32>) {
-    let mut pause = BACK_OFF.0;
-    while !go.is_cancelled() {
-        let Some(pod) = ground.store.get(&id) else {
+impl Process {
+    fn pid(&self) -> u32 {
+        match self {
+            Self::Child(child) => child.id().unwrap_or(0),
+            Self::Adopted(pid) => *pid,
+        }
+    }
+
+    /// Waits until the process has ended, and returns how it ended.
+    async fn wait(&mut self, context: &Context) -> String {
+        match self {
+            Self::Child(child) => match child.wait().await {
+                Ok(status) => format!("process ended: {status}"),
+                Err(error) => format!("cannot wait for the process: {error}"),
+            },
+            Self::Adopted(pid) => {
+                process::wait_for_exit(*pid, context.state_dir.path()).await;
+                "process ended".to_owned()
+            }
+        }
+    }
+}
+
+/// Keeps the process of the pod `id` running until `stop`; then stops it and removes the pod.
+pub async fn run(context: Context, id: Id, stop: CancellationToken, mut adopted: Option<u32>) {
+    let mut back_off = MIN_BACK_OFF;
+    while !stop.is_cancelled() {
+        let Some(pod) = context.store.get(&id) else {
             break;
         };
-        let begun = Instant::now();
+        let started = Instant::now();
         let process = match adopted.take() {
             Some(pid) => Ok(Process::Adopted(pid)),
-            None => start(&ground, &id, &pod).map(|child| Process::Child(Box::new(child))),
+            None => start(&context, &id, &pod).map(|child| Process::Child(Box::new(child))),
         };
-        let why = match process {
-            Ok(process) => {
-                let Some(why) = attend(&ground, &id, &pod, process, &go).await else {
+        let reason = match process {
+            Ok(mut process) => {
+                let ended = supervise(&context, &id, &pod, &mut process, &stop).await;
+                let Some(reason) = ended else {
+                    terminate(&context, &id, &mut process).await;
                     break;
                 };
-                why
+                reason
             }
             Err(error) => format!("cannot start: {error}"),
         };
-        tracing::warn!(pod = id.name, "{why}");
-        report(&ground.store, &id, None, CRASHED);
-        if begun.elapsed() > 2 * BACK_OFF.1 {
-            pause = BACK_OFF.0;
+        tracing::warn!(pod = id.name, "{reason}");
+        write_status(&context.store, &id, None, CRASHED);
+        if started.elapsed() > 2 * MAX_BACK_OFF {
+            back_off = MIN_BACK_OFF;
         }
-        let _ = timeout(pause, go.cancelled()).await;
-        pause = (pause * 2).min(BACK_OFF.1);
+        let _ = timeout(back_off, stop.cancelled()).await;
+        back_off = (back_off * 2).min(MAX_BACK_OFF);
     }
-    let files = [
-        health(&ground, &id),
-        end_file(&ground, &id),
-        log(&ground, &id),
-    ];
-    for file in files {
+    for file in [
+        context.health_file(&id),
+        context.end_file(&id),
+        context.log_file(&id),
+    ] {
         let _ = std::fs::remove_file(file);
     }
-    ground.store.delete(&id);
+    context.store.delete(&id);
 }
 
-fn start(ground: &Ground, id: &Id, pod: &Value) -> std::io::Result<Child> {
+fn start(context: &Context, id: &Id, pod: &Value) -> std::io::Result<Child> {
     let container = &pod["spec"]["containers"][0];
-    let words = |key: &str| container[key].as_array().cloned().unwrap_or_default();
-    let words: Vec<String> = words("command")
+    let list = |key: &str| container[key].as_array().cloned().unwrap_or_default();
+    let command: Vec<String> = list("command")
         .iter()
-        .chain(&words("args"))
+        .chain(&list("args"))
         .map(text)
         .collect();
-    let Some((program, args)) = words.split_first() else {
+    let Some((program, args)) = command.split_first() else {
         return Err(std::io::Error::other("the container has no command"));
     };
     let log = OpenOptions::new()
         .create(true)
         .append(true)
-        .open(log(ground, id))?;
-    let variables = container["env"].as_array().cloned().unwrap_or_default();
-    #[cfg(windows)] // A connection that is accepted meanwhile would be handed on.
-    let _alone = super::listener::ALONE
+        .open(context.log_file(id))?;
+    let variables = list("env");
+    #[cfg(windows)] // The process would inherit a connection that is being accepted.
+    let _lock = crate::listener::SPAWN_LOCK
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
     Command::new(program)
         .args(args)
-        .env_remove("KUBERNETES_SERVICE_HOST") // it is not in that cluster, even where this program is
+        // This program may run in a pod of a real cluster; its processes must not use that cluster.
+        .env_remove("KUBERNETES_SERVICE_HOST")
         .envs(
             variables
                 .iter()
-                .map(|it| (text(&it["name"]), text(&it["value"]))),
+                .map(|variable| (text(&variable["name"]), text(&variable["value"]))),
         )
-        .env(POD, &id.name)
-        .env("WORKERPOOL_HEALTH_FILE", health(ground, id))
-        .env(END_FILE, end_file(ground, id))
-        .env(MARK, ground.folder.path())
-        .current_dir(ground.folder.parent())
+        .env(POD_VARIABLE, &id.name)
+        .env("WORKERPOOL_HEALTH_FILE", context.health_file(id))
+        .env(END_FILE, context.end_file(id))
+        .env(STATE_DIR_VARIABLE, context.state_dir.path())
+        .current_dir(context.state_dir.parent())
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()
 }
 
-/// Until the process ends, which is said; `None` when it was told to go and has gone.
-async fn attend(
-    ground: &Ground,
+/// Probes the process until it ends or `stop` is cancelled. Returns how the process ended, or `None` on `stop`.
+async fn supervise(
+    context: &Context,
     id: &Id,
     pod: &Value,
-    mut process: Process,
-    go: &CancellationToken,
+    process: &mut Process,
+    stop: &CancellationToken,
 ) -> Option<String> {
-    let folder = ground.folder.path();
     let probe = &pod["spec"]["containers"][0]["readinessProbe"];
-    let (mut ready, mut well) = (false, Instant::now());
-    let pid = match &process {
-        Process::Child(child) => child.id().unwrap_or(0),
-        Process::Adopted(pid) => *pid,
-    };
-    report(&ground.store, id, Some(pid), NOT_READY);
+    let pid = process.pid();
+    let mut ready = false;
+    let mut last_ready = Instant::now();
+    write_status(&context.store, id, Some(pid), NOT_READY);
     loop {
         tokio::select! {
-            why = end(&mut process, ground) => return Some(why),
-            () = go.cancelled() => break,
-            () = sleep(if ready { LATER } else { SOON }) => {
-                let now = answers(probe, &health(ground, id)).await;
-                if now != ready {
-                    ready = now;
-                    report(&ground.store, id, Some(pid), if ready { READY } else { NOT_READY });
+            reason = process.wait(context) => return Some(reason),
+            () = stop.cancelled() => return None,
+            () = sleep(if ready { PROBE } else { STARTUP_PROBE }) => {
+                let succeeded = probe_succeeds(probe, &context.health_file(id)).await;
+                if succeeded != ready {
+                    ready = succeeded;
+                    let reason = if ready { READY } else { NOT_READY };
+                    write_status(&context.store, id, Some(pid), reason);
                 }
                 if ready {
-                    well = Instant::now();
-                } else if well.elapsed() > LONG {
-                    tracing::warn!(pod = id.name, "not ready for {} s: it is ended", LONG.as_secs());
-                    process::kill(pid, folder);
+                    last_ready = Instant::now();
+                } else if last_ready.elapsed() > NOT_READY_TIMEOUT {
+                    let seconds = NOT_READY_TIMEOUT.as_secs();
+                    tracing::warn!(pod = id.name, "not ready for {seconds} s: killing it");
+                    process::kill(pid, context.state_dir.path());
                 }
             }
         }
     }
-    let meta = ground
-        .store
-        .get(id)
-        .map(|pod| pod["metadata"].clone())
-        .unwrap_or_default();
-    let grace = Duration::from_secs(meta["deletionGracePeriodSeconds"].as_u64().unwrap_or(30));
-    report(&ground.store, id, Some(pid), "Terminating");
-    process::terminate(pid, folder);
-    if timeout(grace, end(&mut process, ground)).await.is_err() {
-        process::kill(pid, folder);
-        end(&mut process, ground).await;
-    }
-    None
 }
 
-async fn end(process: &mut Process, ground: &Ground) -> String {
-    match process {
-        Process::Child(child) => match child.wait().await {
-            Ok(status) => format!("it ended: {status}"),
-            Err(error) => format!("it was lost: {error}"),
-        },
-        Process::Adopted(pid) => {
-            process::ended(*pid, ground.folder.path()).await;
-            "it ended".to_owned()
-        }
+/// Asks the process to end, and kills it after the pod's grace period.
+async fn terminate(context: &Context, id: &Id, process: &mut Process) {
+    let pid = process.pid();
+    let pod = context.store.get(id);
+    let grace = pod
+        .and_then(|pod| pod["metadata"]["deletionGracePeriodSeconds"].as_u64())
+        .unwrap_or(30);
+    write_status(&context.store, id, Some(pid), "Terminating");
+    process::terminate(pid, context.state_dir.path());
+    let grace = Duration::from_secs(grace);
+    if timeout(grace, process.wait(context)).await.is_err() {
+        process::kill(pid, context.state_dir.path());
+        process.wait(context).await;
     }
 }
 
-/// Whether the pod answers its probe.
-async fn answers(probe: &Value, health: &std::path::Path) -> bool {
+async fn probe_succeeds(probe: &Value, health_file: &std::path::Path) -> bool {
     let port = |kind: &str| {
         probe[kind]["port"]
             .as_u64()
             .and_then(|port| u16::try_from(port).ok())
     };
     if let Some(port) = port("httpGet") {
-        return timeout(LATER, ok(port, &text(&probe["httpGet"]["path"])))
-            .await
-            .is_ok_and(|ok| ok.is_ok_and(|ok| ok));
+        let path = text(&probe["httpGet"]["path"]);
+        return matches!(timeout(PROBE, http_get(port, &path)).await, Ok(Ok(true)));
     }
     if let Some(port) = port("tcpSocket") {
-        return timeout(LATER, TcpStream::connect(("127.0.0.1", port)))
-            .await
-            .is_ok_and(|it| it.is_ok());
+        let connection = TcpStream::connect(("127.0.0.1", port));
+        return matches!(timeout(PROBE, connection).await, Ok(Ok(_)));
     }
-    let written = std::fs::metadata(health).and_then(|file| file.modified());
-    written.is_ok_and(|at| {
+    let modified = std::fs::metadata(health_file).and_then(|file| file.modified());
+    modified.is_ok_and(|at| {
         SystemTime::now()
             .duration_since(at)
-            .is_ok_and(|age| age < FRESH)
+            .is_ok_and(|age| age < HEALTH_MAX_AGE)
     })
 }
 
-/// Whether `GET path` is answered by 200.
-async fn ok(port: u16, path: &str) -> std::io::Result<bool> {
+/// Whether the response to `GET path` has status 200.
+async fn http_get(port: u16, path: &str) -> std::io::Result<bool> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream
-        .write_all(
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
-                .as_bytes(),
-        )
-        .await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).await?;
     Ok(&head == b"HTTP/1.1 200")
 }
 
-/// Writes how the pod is: its process, and in one word whether it is ready or why not.
-pub fn report(store: &Store, id: &Id, pid: Option<u32>, word: &str) {
+/// Writes the status of a pod: its process, and `READY` or the reason why it is not ready.
+pub fn write_status(store: &Store, id: &Id, pid: Option<u32>, reason: &str) {
     let _ = store.write(id, |pod| {
-        let mut pod = pod.cloned().ok_or_else(|| ApiError::missing("pods", &id.name))?;
-        let is = word == READY;
-        let (was, since) = (super::table::ready(&pod), &pod["status"]["conditions"][0]["lastTransitionTime"]);
-        let since = if was == is && since.is_string() { since.clone() } else { json!(second(Timestamp::now())) };
-        let crashes = pod["status"]["containerStatuses"][0]["restartCount"].as_u64().unwrap_or(0) + u64::from(word == CRASHED);
-        let begun = &pod["metadata"]["creationTimestamp"];
-        let state = match pid {
-            Some(_) => json!({"running": {"startedAt": begun}}),
-            None => json!({"waiting": {"reason": word}}),
-        };
-        let mut ready = json!({"type": "Ready", "status": if is { "True" } else { "False" }, "lastTransitionTime": since});
-        if !is {
-            ready["reason"] = json!(word);
-        }
-        let container = json!({
-            "name": pod["spec"]["containers"][0]["name"], "image": "local", "imageID": "", "ready": is, "started": pid.is_some(),
-            "restartCount": crashes, "state": state, "containerID": pid.map(|pid| format!("process://{pid}")),
-        });
-        pod["status"] = json!({
-            "phase": "Running", "podIP": "127.0.0.1", "hostIP": "127.0.0.1", "startTime": begun,
-            "conditions": [ready, {"type": "PodScheduled", "status": "True"}], "containerStatuses": [container],
-        });
+        let mut pod = pod
+            .cloned()
+            .ok_or_else(|| ApiError::not_found("pods", &id.name))?;
+        let status = status(&pod, pid, reason);
+        pod["status"] = status;
         Ok(pod)
     });
 }
 
-fn health(ground: &Ground, id: &Id) -> PathBuf {
-    ground
-        .folder
-        .file("health")
-        .join(format!("{}.json", id.name))
-}
-
-fn end_file(ground: &Ground, id: &Id) -> PathBuf {
-    ground
-        .folder
-        .file("health")
-        .join(format!("{}.end", id.name))
-}
-
-fn log(ground: &Ground, id: &Id) -> PathBuf {
-    ground.folder.file("logs").join(format!("{}.log", id.name))
+fn status(pod: &Value, pid: Option<u32>, reason: &str) -> Value {
+    let ready = reason == READY;
+    let previous = &pod["status"];
+    let last_transition = &previous["conditions"][0]["lastTransitionTime"];
+    let last_transition = if is_ready(pod) == ready && last_transition.is_string() {
+        last_transition.clone()
+    } else {
+        json!(timestamp(Timestamp::now()))
+    };
+    let mut condition = json!({
+        "type": "Ready", "status": if ready { "True" } else { "False" }, "lastTransitionTime": last_transition,
+    });
+    if !ready {
+        condition["reason"] = json!(reason);
+    }
+    let restarts = previous["containerStatuses"][0]["restartCount"]
+        .as_u64()
+        .unwrap_or(0)
+        + u64::from(reason == CRASHED);
+    let created = &pod["metadata"]["creationTimestamp"];
+    let state = match pid {
+        Some(_) => json!({"running": {"startedAt": created}}),
+        None => json!({"waiting": {"reason": reason}}),
+    };
+    let container = json!({
+        "name": pod["spec"]["containers"][0]["name"], "image": "local", "imageID": "", "ready": ready,
+        "started": pid.is_some(), "restartCount": restarts, "state": state,
+        "containerID": pid.map(|pid| format!("process://{pid}")),
+    });
+    json!({
+        "phase": "Running", "podIP": "127.0.0.1", "hostIP": "127.0.0.1", "startTime": created,
+        "conditions": [condition, {"type": "PodScheduled", "status": "True"}], "containerStatuses": [container],
+    })
 }
 
 fn text(value: &Value) -> String {

@@ -1,5 +1,5 @@
-//! The processes of a local cluster. Each carries in its environment the folder it belongs to, by which it is known
-//! even when whoever started it is gone; a stranger's process, whatever its number, is never touched.
+//! The processes of a local cluster. Each has the path of its state directory in its environment, which identifies it
+//! even after its parent has died; no other process is ever touched, even one that reuses a process ID.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -7,107 +7,119 @@ use std::time::Duration;
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, Signal, System, UpdateKind};
 use telemetry::END_FILE;
 
-/// The variable that marks a process.
-pub const MARK: &str = "WORKERPOOL_LOCAL";
-/// The variable with the name of its pod.
-pub const POD: &str = "POD_NAME";
-/// How often a process that is nobody's child is looked for.
-const LOOK: Duration = Duration::from_millis(250);
+/// The environment variable with the path of the state directory.
+pub const STATE_DIR_VARIABLE: &str = "WORKERPOOL_LOCAL";
+/// The environment variable with the name of the pod.
+pub const POD_VARIABLE: &str = "POD_NAME";
+/// How often to check whether a process that is not a child has ended.
+const EXIT_POLL: Duration = Duration::from_millis(250);
 
-/// A process that was found.
+/// A process of a local cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Its number.
+pub struct PodProcess {
+    /// Process ID.
     pub pid: u32,
-    /// Whose it is.
+    /// Name of the pod that it runs.
     pub pod: String,
 }
 
-/// All processes of the cluster in `folder`.
-#[must_use]
-pub fn all(folder: &Path) -> Vec<Found> {
-    look(ProcessesToUpdate::All).map_or(Vec::new(), |system| {
-        let ours = system
+/// All processes of the cluster in `state_dir`.
+pub fn processes(state_dir: &Path) -> Vec<PodProcess> {
+    refresh(ProcessesToUpdate::All).map_or(Vec::new(), |system| {
+        system
             .processes()
             .values()
-            .filter(|it| it.thread_kind().is_none() && is_of(it, folder));
-        ours.map(|it| Found {
-            pid: it.pid().as_u32(),
-            pod: variable(it, POD).unwrap_or_default(),
-        })
-        .collect()
+            .filter(|process| process.thread_kind().is_none() && belongs_to(process, state_dir))
+            .map(|process| PodProcess {
+                pid: process.pid().as_u32(),
+                pod: variable(process, POD_VARIABLE).unwrap_or_default(),
+            })
+            .collect()
     })
 }
 
-/// Whether the process lives and is one of ours.
-pub fn lives(pid: u32, folder: &Path) -> bool {
-    with(pid, folder, |_| ()).is_some()
+/// Whether the process runs and belongs to the cluster.
+pub fn is_running(pid: u32, state_dir: &Path) -> bool {
+    with_process(pid, state_dir, |_| ()).is_some()
 }
 
-/// Asks a process of ours to end: by SIGTERM, where there is none by the file that it looks for, else ends it.
-pub fn terminate(pid: u32, folder: &Path) {
-    let ask =
-        |it: &Process| variable(it, END_FILE).is_some_and(|file| std::fs::write(file, "").is_ok());
-    with(pid, folder, |it| {
-        it.kill_with(Signal::Term)
-            .unwrap_or_else(|| ask(it) || it.kill())
+/// Asks a process of the cluster to end: by SIGTERM, or, on systems without it, by the file that it watches for. A
+/// process that watches for none is killed.
+pub fn terminate(pid: u32, state_dir: &Path) {
+    let write_end_file = |process: &Process| {
+        variable(process, END_FILE).is_some_and(|file| std::fs::write(file, "").is_ok())
+    };
+    with_process(pid, state_dir, |process| {
+        process
+            .kill_with(Signal::Term)
+            .unwrap_or_else(|| write_end_file(process) || process.kill())
     });
 }
 
-/// Ends a process of ours.
-pub fn kill(pid: u32, folder: &Path) {
-    with(pid, folder, Process::kill);
+/// Kills a process of the cluster.
+pub fn kill(pid: u32, state_dir: &Path) {
+    with_process(pid, state_dir, Process::kill);
 }
 
-/// Waits until a process of ours has ended.
-pub async fn ended(pid: u32, folder: &Path) {
-    while lives(pid, folder) {
-        tokio::time::sleep(LOOK).await;
+/// Waits until a process of the cluster has ended.
+pub async fn wait_for_exit(pid: u32, state_dir: &Path) {
+    while is_running(pid, state_dir) {
+        tokio::time::sleep(EXIT_POLL).await;
     }
 }
 
-/// Ends all of `processes`: asks, waits, and insists.
-pub async fn end(processes: &[Found], folder: &Path, grace: Duration) {
-    for it in processes {
-        terminate(it.pid, folder);
+/// Asks all of `processes` to end, and kills those that still run after `grace`.
+pub async fn terminate_all(processes: &[PodProcess], state_dir: &Path, grace: Duration) {
+    for process in processes {
+        terminate(process.pid, state_dir);
     }
-    let ends = async {
-        for it in processes {
-            ended(it.pid, folder).await;
+    let exits = async {
+        for process in processes {
+            wait_for_exit(process.pid, state_dir).await;
         }
     };
-    if tokio::time::timeout(grace, ends).await.is_err() {
-        for it in processes {
-            kill(it.pid, folder);
-            ended(it.pid, folder).await;
+    if tokio::time::timeout(grace, exits).await.is_err() {
+        for process in processes {
+            kill(process.pid, state_dir);
+            wait_for_exit(process.pid, state_dir).await;
         }
     }
 }
 
-fn look(which: ProcessesToUpdate<'_>) -> Option<System> {
+fn refresh(which: ProcessesToUpdate<'_>) -> Option<System> {
     let mut system = System::new().ok()?;
-    let wanted = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
-    system.refresh_processes_specifics(which, true, wanted);
+    let environment = ProcessRefreshKind::nothing().with_environ(UpdateKind::Always);
+    system.refresh_processes_specifics(which, true, environment);
     Some(system)
 }
 
-fn with<T>(pid: u32, folder: &Path, act: impl FnOnce(&Process) -> T) -> Option<T> {
+/// Calls `action` with the process if it belongs to the cluster.
+fn with_process<T>(pid: u32, state_dir: &Path, action: impl FnOnce(&Process) -> T) -> Option<T> {
     let pid = Pid::from_u32(pid);
-    let system = look(ProcessesToUpdate::Some(&[pid]))?;
-    system.process(pid).filter(|it| is_of(it, folder)).map(act)
+    let system = refresh(ProcessesToUpdate::Some(&[pid]))?;
+    system
+        .process(pid)
+        .filter(|process| belongs_to(process, state_dir))
+        .map(action)
 }
 
-/// One that has ended and waits for its parent to notice has no environment any more.
-fn is_of(process: &Process, folder: &Path) -> bool {
-    let mark: OsString = [MARK.as_ref(), "=".as_ref(), folder.as_os_str()]
-        .into_iter()
-        .collect();
-    process.environ().contains(&mark)
+/// Whether the process belongs to the cluster. A zombie has no environment any more, so it never does.
+fn belongs_to(process: &Process, state_dir: &Path) -> bool {
+    let entry: OsString = [
+        STATE_DIR_VARIABLE.as_ref(),
+        "=".as_ref(),
+        state_dir.as_os_str(),
+    ]
+    .into_iter()
+    .collect();
+    process.environ().contains(&entry)
 }
 
 fn variable(process: &Process, name: &str) -> Option<String> {
-    let all = process.environ().iter().filter_map(|it| it.to_str());
-    all.filter_map(|it| it.split_once('='))
+    process
+        .environ()
+        .iter()
+        .filter_map(|entry| entry.to_str()?.split_once('='))
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value.to_owned())
 }

@@ -1,10 +1,10 @@
-//! The programs that a local cluster runs: beside this one, or on the path.
+//! The programs that a local cluster runs: in the directory of this program, or on the path.
 
 use anyhow::{Context, bail};
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 
-/// Where the programs are.
+/// The paths of the project's programs.
 #[derive(Clone, Debug)]
 pub struct Programs {
     pub operator: PathBuf,
@@ -12,44 +12,43 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// Finds the two that are ours.
     pub fn find() -> anyhow::Result<Self> {
         Ok(Self {
-            operator: ours("workerpool-operator")?,
-            worker: ours("workerpool-worker")?,
+            operator: find_program("workerpool-operator")?,
+            worker: find_program("workerpool-worker")?,
         })
     }
 }
 
-/// A program of ours, or how to get it.
-pub fn ours(name: &str) -> anyhow::Result<PathBuf> {
-    let me = std::env::current_exe().context("this program does not know where it lies")?;
-    let beside = me
+/// The path of a program of this project. The error says how to build it.
+pub fn find_program(name: &str) -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("cannot find the path of this program")?;
+    let sibling = this
         .canonicalize()
-        .unwrap_or(me)
+        .unwrap_or(this)
         .with_file_name(format!("{name}{EXE_SUFFIX}"));
-    if beside.is_file() {
-        return Ok(beside);
+    if sibling.is_file() {
+        return Ok(sibling);
     }
-    let Some(found) = on_path(name) else {
+    let Some(found) = find_in_path(name) else {
         bail!(
             "{name} is neither beside this program ({}) nor on the path: `cargo build --release --locked` builds it into target/release",
-            beside.parent().unwrap_or(Path::new(".")).display()
+            sibling.parent().unwrap_or(Path::new(".")).display()
         )
     };
     Ok(found)
 }
 
-/// `redis-server`, or how to get it.
-pub fn redis() -> anyhow::Result<PathBuf> {
-    on_path("redis-server").context(
-        "redis-server is not on the path: `apt-get install redis-server`, `brew install redis`; or name a Redis that runs: --redis redis://HOST:6379",
+/// The path of `redis-server`. The error says how to install it.
+pub fn find_redis() -> anyhow::Result<PathBuf> {
+    find_in_path("redis-server").context(
+        "redis-server is not on the path: `apt-get install redis-server`, `brew install redis`; or use a running Redis: --redis redis://HOST:6379",
     )
 }
 
-fn on_path(name: &str) -> Option<PathBuf> {
+fn find_in_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
-        .map(|folder| folder.join(format!("{name}{EXE_SUFFIX}")))
+        .map(|directory| directory.join(format!("{name}{EXE_SUFFIX}")))
         .find(|file| file.is_file())
 }

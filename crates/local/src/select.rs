@@ -1,68 +1,76 @@
-//! Which objects a list or a watch is about: labels and fields.
+//! Label and field selectors of a list or a watch.
 
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// What a request asks for beside its path.
+/// The query parameters of a request.
 pub type Query = HashMap<String, String>;
 
-/// The conditions of a list or a watch.
+/// Whether a query parameter is set to true.
+pub fn is_true(query: &Query, key: &str) -> bool {
+    query
+        .get(key)
+        .is_some_and(|value| value == "true" || value == "1")
+}
+
+/// The selectors of a list or a watch.
 #[derive(Clone, Debug)]
-pub struct Selector {
-    /// Path of the field, what it must be or must not be.
-    wanted: Vec<(Vec<String>, bool, String)>,
+pub struct Selector(Vec<Requirement>);
+
+/// One field that must equal a value, or must not.
+#[derive(Clone, Debug)]
+struct Requirement {
+    path: Vec<String>,
+    equals: bool,
+    value: String,
 }
 
 impl Selector {
-    /// Equality is all that is understood: `a=b`, `a==b`, `a!=b`, separated by commas.
+    /// Supports equality only: `a=b`, `a==b` and `a!=b`, separated by commas.
     pub fn new(query: &Query) -> Self {
-        let parts = |key: &str| {
-            let text = query.get(key).cloned().unwrap_or_default();
-            text.split(',')
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
+        let terms = |key: &str| {
+            query
+                .get(key)
+                .map(String::as_str)
+                .unwrap_or_default()
+                .split(',')
+                .filter(|term| !term.is_empty())
         };
-        let label = |part: &String| {
-            let (key, is, value) = split(part);
-            (
-                ["metadata", "labels", key].map(str::to_owned).to_vec(),
-                is,
-                value.to_owned(),
-            )
-        };
-        let field = |part: &String| {
-            let (key, is, value) = split(part);
-            (
-                key.split('.').map(str::to_owned).collect(),
-                is,
-                value.to_owned(),
-            )
-        };
-        let (labels, fields) = (parts("labelSelector"), parts("fieldSelector"));
-        Self {
-            wanted: labels
-                .iter()
-                .map(label)
-                .chain(fields.iter().map(field))
-                .collect(),
-        }
+        let labels = terms("labelSelector").map(|term| {
+            Requirement::parse(term, |key| {
+                ["metadata", "labels", key].map(str::to_owned).to_vec()
+            })
+        });
+        let fields = terms("fieldSelector").map(|term| {
+            Requirement::parse(term, |key| key.split('.').map(str::to_owned).collect())
+        });
+        Self(labels.chain(fields).collect())
     }
 
-    pub fn takes(&self, object: &Value) -> bool {
-        self.wanted.iter().all(|(path, is, value)| {
-            let found = path
+    pub fn matches(&self, object: &Value) -> bool {
+        self.0.iter().all(|requirement| {
+            let found = requirement
+                .path
                 .iter()
                 .fold(object, |object, key| &object[key.as_str()]);
-            (found.as_str().unwrap_or_default() == value) == *is
+            (found.as_str().unwrap_or_default() == requirement.value) == requirement.equals
         })
     }
 }
 
-fn split(part: &str) -> (&str, bool, &str) {
-    if let Some((key, value)) = part.split_once("!=") {
-        return (key, false, value);
+impl Requirement {
+    fn parse(term: &str, path: impl Fn(&str) -> Vec<String>) -> Self {
+        let (key, equals, value) = match term.split_once("!=") {
+            Some((key, value)) => (key, false, value),
+            None => {
+                let (key, value) = term.split_once('=').unwrap_or((term, ""));
+                (key, true, value.trim_start_matches('='))
+            }
+        };
+        Self {
+            path: path(key),
+            equals,
+            value: value.to_owned(),
+        }
     }
-    let (key, value) = part.split_once('=').unwrap_or((part, ""));
-    (key, true, value.trim_start_matches('='))
 }

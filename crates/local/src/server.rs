@@ -1,96 +1,104 @@
-//! The stand-in API server: who asks, for what, and which verb answers.
+//! The stand-in API server: authenticates a request, and routes it by path and verb.
 
-use super::kind::{DEFINITIONS, Id, Kind, OLD_EVENTS, PODS, Path, discovery};
-use super::select::{Query, Selector};
-use super::store::{Store, second};
-use super::table;
-use crate::admission::admit;
 use crate::error::ApiError;
-use crate::managed_fields;
-use crate::managed_fields::Writer;
-use crate::watch::{Show, watch};
+use crate::kind::{CORE_EVENTS, DEFINITIONS, Kind, Path, discovery};
+use crate::scale::scale_of;
+use crate::select::{Query, Selector, is_true};
+use crate::store::Store;
+use crate::table;
+use crate::watch::{Render, watch};
+use crate::writes::{WriteRequest, delete};
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// The largest request.
-const MOST: usize = 4 << 20;
+/// The largest request body, in bytes.
+const MAX_BODY: usize = 4 << 20;
 
-/// All that a request needs.
+/// What a client puts before the path of its requests.
+#[derive(Clone)]
+pub struct Secrets {
+    /// For people's commands. A client without it gets nothing, even if it finds the port.
+    pub user: String,
+    /// For the operator, whose requests do not keep the cluster running.
+    pub operator: String,
+}
+
 pub struct Server {
-    pub store: Arc<Store>,
-    /// Begins the path of each request of people; who does not know it gets nothing, whatever port he finds.
-    pub secret: String,
-    /// The same for the operator, whose requests keep nobody awake.
-    pub operator_secret: String,
-    /// Where the pods' logs lie.
-    pub logs: PathBuf,
-    /// Ends it all.
-    pub stop: CancellationToken,
-    asked: Mutex<(Instant, usize)>,
+    store: Arc<Store>,
+    secrets: Secrets,
+    /// Directory of the pods' logs.
+    logs: PathBuf,
+    /// Stops the cluster.
+    stop: CancellationToken,
+    activity: Mutex<Activity>,
 }
 
-/// What is asked of one object.
-struct Call<'a> {
-    path: &'a Path,
-    manager: String,
-    force: bool,
-    kind: &'a str,
-    body: Value,
+/// The requests from people.
+struct Activity {
+    active: usize,
+    last_ended: Instant,
 }
 
-/// A request of a person that is under way.
-struct Guest<'a>(&'a Server);
+/// A request from a person, until it is dropped.
+struct ActiveRequest<'a>(&'a Server);
 
-impl Drop for Guest<'_> {
+impl Drop for ActiveRequest<'_> {
     fn drop(&mut self) {
-        let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        *asked = (Instant::now(), asked.1 - 1);
+        let mut activity = self.0.activity();
+        activity.active -= 1;
+        activity.last_ended = Instant::now();
     }
 }
 
 impl Server {
     pub fn new(
         store: Arc<Store>,
-        secrets: (String, String),
+        secrets: Secrets,
         logs: PathBuf,
         stop: CancellationToken,
     ) -> Self {
-        let asked = Mutex::new((Instant::now(), 0));
+        let activity = Activity {
+            active: 0,
+            last_ended: Instant::now(),
+        };
         Self {
             store,
-            secret: secrets.0,
-            operator_secret: secrets.1,
+            secrets,
             logs,
             stop,
-            asked,
+            activity: Mutex::new(activity),
         }
     }
 
-    /// How long nobody has asked for anything.
+    fn activity(&self) -> MutexGuard<'_, Activity> {
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long there has been no request from a person.
     pub fn idle(&self) -> Duration {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.1 > 0 {
+        let activity = self.activity();
+        if activity.active > 0 {
             Duration::ZERO
         } else {
-            asked.0.elapsed()
+            activity.last_ended.elapsed()
         }
     }
 
-    fn guest(&self) -> Guest<'_> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).1 += 1;
-        Guest(self)
+    fn begin_request(&self) -> ActiveRequest<'_> {
+        self.activity().active += 1;
+        ActiveRequest(self)
     }
 
-    async fn call(self: &Arc<Self>, request: Request) -> Result<Response, ApiError> {
+    async fn respond(self: &Arc<Self>, request: Request) -> Result<Response, ApiError> {
         let (head, body) = request.into_parts();
         let (secret, path) = head
             .uri
@@ -98,61 +106,66 @@ impl Server {
             .trim_start_matches('/')
             .split_once('/')
             .unwrap_or_default();
-        let mine = secret == self.secret;
-        if !mine && secret != self.operator_secret {
+        let from_user = secret == self.secrets.user;
+        if !from_user && secret != self.secrets.operator {
             return Err(ApiError::new(401, "Unauthorized", "Unauthorized"));
         }
-        let _guest = mine.then(|| self.guest());
+        let _active = from_user.then(|| self.begin_request());
         let query = axum::extract::Query::<Query>::try_from_uri(&head.uri)
             .map(|query| query.0)
             .unwrap_or_default();
-        let bytes = to_bytes(body, MOST).await.map_err(|error| bad(&error))?;
-        if let Some(answer) = self.fixed(&head.method, path, &bytes) {
-            return Ok(answer);
+        let body = to_bytes(body, MAX_BODY)
+            .await
+            .map_err(|error| bad_request(&error))?;
+        if let Some(response) = self.fixed_response(&head.method, path, &body) {
+            return Ok(response);
         }
-        let path = Path::read(path)?;
-        let text = |name: header::HeaderName| {
-            head.headers
-                .get(name)
-                .and_then(|it| it.to_str().ok())
-                .unwrap_or_default()
-        };
-        let table = text(header::ACCEPT).contains("as=Table");
+        let path = Path::parse(path)?;
         if head.method == Method::GET {
-            return self.read(&path, &query, table).await;
+            let as_table = header_text(&head.headers, &header::ACCEPT).contains("as=Table");
+            return self.read(&path, &query, as_table).await;
         }
-        let kind = text(header::CONTENT_TYPE)
+        self.write(&head, &path, &query, &body)
+    }
+
+    fn write(
+        &self,
+        head: &Parts,
+        path: &Path,
+        query: &Query,
+        body: &[u8],
+    ) -> Result<Response, ApiError> {
+        let content_type = header_text(&head.headers, &header::CONTENT_TYPE)
             .split(';')
             .next()
             .unwrap_or_default();
-        let body = if bytes.is_empty() {
+        let body = if body.is_empty() {
             json!({})
         } else {
-            parse(&bytes)?
+            parse(body)?
         };
-        let call = Call {
-            path: &path,
-            manager: manager(&query, &head.headers),
+        let request = WriteRequest {
+            path,
+            manager: field_manager(query, &head.headers),
             force: query.contains_key("force"),
-            kind,
+            content_type,
             body,
         };
-        match (head.method, &path.name) {
-            (Method::POST, None) => {
-                Ok((StatusCode::CREATED, Json(&*self.create(call)?)).into_response())
+        match (&head.method, &path.name) {
+            (&Method::POST, None) => {
+                let object = request.create(&self.store)?;
+                Ok((StatusCode::CREATED, Json(&*object)).into_response())
             }
-            (Method::PUT | Method::PATCH, Some(name)) => {
-                let object = self.change(&call, &path.id(name))?;
-                let scale = path.part.as_deref() == Some("scale");
-                Ok(Json(if scale {
-                    scale_of(&object)?
-                } else {
-                    (*object).clone()
-                })
-                .into_response())
+            (&Method::PUT | &Method::PATCH, Some(name)) => {
+                let object = request.change(&self.store, &path.id(name))?;
+                if path.subresource.as_deref() == Some("scale") {
+                    return Ok(Json(scale_of(&object)?).into_response());
+                }
+                Ok(Json(&*object).into_response())
             }
-            (Method::DELETE, Some(name)) => {
-                Ok(Json(self.delete(&path.id(name), path.kind, &call.body)?).into_response())
+            (&Method::DELETE, Some(name)) => {
+                let object = delete(&self.store, &path.id(name), path.kind, &request.body)?;
+                Ok(Json(object).into_response())
             }
             _ => Err(ApiError::new(
                 405,
@@ -162,17 +175,16 @@ impl Server {
         }
     }
 
-    /// What is always the same.
-    fn fixed(&self, method: &Method, path: &str, body: &[u8]) -> Option<Response> {
-        let yes =
-            |user: &str| json!({"allowed": true, "userInfo": {"username": user, "groups": []}});
+    /// The responses that do not depend on the stored objects.
+    fn fixed_response(&self, method: &Method, path: &str, body: &[u8]) -> Option<Response> {
         Some(match (method.as_str(), path) {
-            ("GET", "version") => {
-                let version = format!("v1.35.0-local+workerpool{}", env!("CARGO_PKG_VERSION"));
-                Json(json!({"major": "1", "minor": "35", "gitVersion": version, "platform": std::env::consts::OS,
-                    "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": ""}))
-                .into_response()
-            }
+            ("GET", "version") => Json(json!({
+                "major": "1", "minor": "35",
+                "gitVersion": format!("v1.35.0-local+workerpool{}", env!("CARGO_PKG_VERSION")),
+                "platform": std::env::consts::OS,
+                "gitCommit": "", "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "",
+            }))
+            .into_response(),
             ("GET", "healthz" | "readyz" | "livez") => "ok".into_response(),
             ("POST", "stop") => {
                 self.stop.cancel();
@@ -184,7 +196,8 @@ impl Server {
                 | "apis/authentication.k8s.io/v1/selfsubjectreviews",
             ) => {
                 let mut review = parse(body).ok()?;
-                review["status"] = yes("you");
+                review["status"] =
+                    json!({"allowed": true, "userInfo": {"username": "you", "groups": []}});
                 (StatusCode::CREATED, Json(review)).into_response()
             }
             ("GET", path) => Json(discovery(path)?).into_response(),
@@ -192,46 +205,64 @@ impl Server {
         })
     }
 
-    async fn read(&self, path: &Path, query: &Query, table: bool) -> Result<Response, ApiError> {
+    async fn read(&self, path: &Path, query: &Query, as_table: bool) -> Result<Response, ApiError> {
         let kind = path.kind;
-        let show: Show = Arc::new(move |object| shown(kind, object));
         let Some(name) = &path.name else {
-            if query
-                .get("watch")
-                .is_some_and(|it| it == "true" || it == "1")
-            {
-                let show: Show = if table {
-                    Arc::new(move |it| table::table(kind, &[shown(kind, it)], 0))
-                } else {
-                    show
-                };
-                let body = watch(&self.store, path, query, show);
-                return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
-            }
-            let selector = Selector::new(query);
-            let (version, objects) = self.store.list(kind, &path.namespace);
-            let items: Vec<Value> = objects
-                .iter()
-                .map(|it| show(it))
-                .filter(|it| selector.takes(it))
-                .collect();
-            return Ok(Json(if table { table::table(kind, &items, version) } else { json!({
-                "kind": format!("{}List", kind.name), "apiVersion": kind.api_version(), "metadata": {"resourceVersion": version.to_string()}, "items": items,
-            })}).into_response());
+            return Ok(if is_true(query, "watch") {
+                self.watch(path, query, as_table)
+            } else {
+                self.list(path, query, as_table)
+            });
         };
-        let missing = || ApiError::missing(kind.plural, name);
+        let not_found = || ApiError::not_found(kind.plural, name);
         let object = definition(path, name)
             .or_else(|| self.store.get(&path.id(name)))
-            .ok_or_else(missing)?;
-        match path.part.as_deref() {
-            None | Some("status") if table => {
-                Ok(Json(table::table(kind, &[show(&object)], 0)).into_response())
+            .ok_or_else(not_found)?;
+        match path.subresource.as_deref() {
+            None | Some("status") => {
+                let object = render(kind, &object);
+                Ok(Json(if as_table {
+                    table::table(kind, &[object], 0)
+                } else {
+                    object
+                })
+                .into_response())
             }
-            None | Some("status") => Ok(Json(show(&object)).into_response()),
             Some("scale") => Ok(Json(scale_of(&object)?).into_response()),
             Some("log") => self.log(name, query).await,
-            Some(_) => Err(missing()),
+            Some(_) => Err(not_found()),
         }
+    }
+
+    fn watch(&self, path: &Path, query: &Query, as_table: bool) -> Response {
+        let kind = path.kind;
+        let render: Render = if as_table {
+            Arc::new(move |object| table::table(kind, &[render(kind, object)], 0))
+        } else {
+            Arc::new(move |object| render(kind, object))
+        };
+        let body = watch(&self.store, path, query, render);
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    }
+
+    fn list(&self, path: &Path, query: &Query, as_table: bool) -> Response {
+        let kind = path.kind;
+        let selector = Selector::new(query);
+        let (version, objects) = self.store.list(kind, &path.namespace);
+        let items: Vec<Value> = objects
+            .iter()
+            .map(|object| render(kind, object))
+            .filter(|object| selector.matches(object))
+            .collect();
+        Json(if as_table {
+            table::table(kind, &items, version)
+        } else {
+            json!({
+                "kind": format!("{}List", kind.name), "apiVersion": kind.api_version(),
+                "metadata": {"resourceVersion": version.to_string()}, "items": items,
+            })
+        })
+        .into_response()
     }
 
     async fn log(&self, pod: &str, query: &Query) -> Result<Response, ApiError> {
@@ -245,168 +276,44 @@ impl Server {
         let lines = &lines[lines.len().saturating_sub(tail)..];
         Ok((lines.join("\n") + "\n").into_response())
     }
-
-    fn create(
-        &self,
-        Call {
-            path,
-            manager,
-            body,
-            ..
-        }: Call<'_>,
-    ) -> Result<Arc<Value>, ApiError> {
-        let text = |key: &str| body["metadata"][key].as_str().map(str::to_owned);
-        let name = text("name").or_else(|| {
-            text("generateName").map(|stem| format!("{stem}{:05x}", fastrand::u32(..)))
-        });
-        let name = name.ok_or_else(|| bad(&"metadata.name is missing"))?;
-        let api_version = path.kind.api_version();
-        self.store.write(&path.id(&name), |old| {
-            if old.is_some() {
-                return Err(ApiError::new(
-                    409,
-                    "AlreadyExists",
-                    format!("{} \"{name}\" already exists", path.kind.plural),
-                ));
-            }
-            let mut object = admit(path.kind, body)?;
-            let writer = Writer {
-                manager: &manager,
-                part: "",
-                api_version: &api_version,
-            };
-            managed_fields::updated(&json!({}), &mut object, writer);
-            Ok(object)
-        })
-    }
-
-    fn change(&self, call: &Call<'_>, id: &Id) -> Result<Arc<Value>, ApiError> {
-        let Call {
-            path: Path { kind, part, .. },
-            manager,
-            force,
-            kind: content,
-            body,
-        } = call;
-        let part = part.as_deref().unwrap_or_default();
-        let api_version = kind.api_version();
-        let writer = Writer {
-            manager,
-            part,
-            api_version: &api_version,
-        };
-        // Each part of an object is written by its own path, and the others stay as they are.
-        let mut patch = match part {
-            "" => body.clone(),
-            "scale" => json!({"spec": {"replicas": body["spec"]["replicas"]}}),
-            _ => json!({"status": body["status"]}),
-        };
-        if let Some(whole) = patch.as_object_mut().filter(|_| part.is_empty()) {
-            whole.remove("status");
-        }
-        if let Some(meta) = patch.get_mut("metadata").and_then(Value::as_object_mut) {
-            meta.retain(|key, _| {
-                !["managedFields", "creationTimestamp", "uid", "generation"].contains(&key.as_str())
-            });
-        }
-        self.store.write(id, |old| {
-            let applies = *content == "application/apply-patch+yaml";
-            let fresh = json!({"metadata": {"name": id.name}});
-            let old = match old {
-                Some(old) => old,
-                None if applies && part.is_empty() => &fresh,
-                None => return Err(ApiError::missing(kind.plural, &id.name)),
-            };
-            let mut new = old.clone();
-            match *content {
-                "application/apply-patch+yaml" => {
-                    return admit(kind, managed_fields::apply(old, &patch, writer, *force)?);
-                }
-                "application/strategic-merge-patch+json" => {
-                    managed_fields::merge_by_name(&mut new, &patch)
-                }
-                "application/json" if part.is_empty() => {
-                    new = patch;
-                    new["status"] = old["status"].clone();
-                    new["metadata"]["managedFields"] = old["metadata"]["managedFields"].clone();
-                }
-                "application/merge-patch+json" | "application/json" => {
-                    managed_fields::merge(&mut new, &patch)
-                }
-                other => {
-                    return Err(ApiError::new(
-                        415,
-                        "UnsupportedMediaType",
-                        format!("a local cluster takes no {other}"),
-                    ));
-                }
-            }
-            let mut new = admit(kind, new)?;
-            managed_fields::updated(old, &mut new, writer);
-            Ok(new)
-        })
-    }
-
-    fn delete(&self, id: &Id, kind: &'static Kind, options: &Value) -> Result<Value, ApiError> {
-        let missing = || ApiError::missing(kind.plural, &id.name);
-        if *kind != PODS {
-            return self
-                .store
-                .delete(id)
-                .map(|object| (*object).clone())
-                .ok_or_else(missing);
-        }
-        // A pod goes when its process has.
-        let grace = options["gracePeriodSeconds"].as_i64();
-        self.store
-            .write(id, |pod| Ok(mark_deleted(pod.ok_or_else(missing)?, grace)))
-            .map(|pod| (*pod).clone())
-    }
 }
 
-/// A pod that was told to go, within `grace` seconds or the time that it says itself.
-pub fn mark_deleted(pod: &Value, grace: Option<i64>) -> Value {
-    let mut pod = pod.clone();
-    let own = pod["spec"]["terminationGracePeriodSeconds"]
-        .as_i64()
-        .unwrap_or(30);
-    let grace = grace.unwrap_or(own).max(0);
-    if pod["metadata"]["deletionTimestamp"].is_null() || grace < own {
-        pod["metadata"]["deletionTimestamp"] =
-            json!(second(Timestamp::now() + SignedDuration::from_secs(grace)));
-        pod["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
-    }
-    pod
+/// The axum handler of every request.
+pub async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    server.respond(request).await.into_response()
 }
 
-/// The one definition there is, which nobody can change.
+/// The CRD of `WorkerPool`, which is the only definition and is read-only.
 fn definition(path: &Path, name: &str) -> Option<Arc<Value>> {
-    let ours = *path.kind == DEFINITIONS && name == format!("workerpools.{}", api::GROUP);
-    ours.then(|| serde_json::to_value(api::crd()).ok().map(Arc::new))
+    let is_crd = *path.kind == DEFINITIONS && name == format!("workerpools.{}", api::GROUP);
+    is_crd
+        .then(|| serde_json::to_value(api::crd()).ok().map(Arc::new))
         .flatten()
-}
-
-/// Answers one request.
-pub async fn answer(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
-    server.call(request).await.into_response()
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
     serde_json::from_slice(bytes)
         .or_else(|_| serde_saphyr::from_slice(bytes))
-        .map_err(|error| bad(&error))
+        .map_err(|error| bad_request(&error))
 }
 
-fn bad(error: &dyn std::fmt::Display) -> ApiError {
+fn bad_request(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::new(400, "BadRequest", error.to_string())
 }
 
-/// The name under which fields are owned: as said, else the program's.
-fn manager(query: &Query, headers: &HeaderMap) -> String {
+fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+/// The manager that owns the written fields: the query parameter, or else the name of the client program.
+fn field_manager(query: &Query, headers: &HeaderMap) -> String {
     let program = headers
         .get(header::USER_AGENT)
-        .and_then(|it| it.to_str().ok())
-        .and_then(|it| it.split('/').next());
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split('/').next());
     query
         .get("fieldManager")
         .map(String::as_str)
@@ -415,46 +322,19 @@ fn manager(query: &Query, headers: &HeaderMap) -> String {
         .to_owned()
 }
 
-/// The scale of an object.
-fn scale_of(object: &Value) -> Result<Value, ApiError> {
-    let replicas = object["spec"]["replicas"].as_i64();
-    let replicas = replicas.ok_or_else(|| {
-        ApiError::new(
-            500,
-            "InternalError",
-            "Internal error occurred: the spec replicas field \".spec.replicas\" does not exist",
-        )
-    })?;
-    let labels = object["spec"]["selector"]["matchLabels"].as_object();
-    let labels = labels.map(|all| {
-        all.iter()
-            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
-            .collect::<Vec<_>>()
-            .join(",")
-    });
-    let selector = labels.or_else(|| object["status"]["selector"].as_str().map(str::to_owned));
-    let meta = &object["metadata"];
-    Ok(json!({
-        "kind": "Scale", "apiVersion": "autoscaling/v1",
-        "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"], "resourceVersion": meta["resourceVersion"], "creationTimestamp": meta["creationTimestamp"]},
-        "spec": {"replicas": replicas}, "status": {"replicas": object["status"]["replicas"].as_i64().unwrap_or(0), "selector": selector},
-    }))
-}
-
-/// The object as who asked knows its kind.
-fn shown(kind: &'static Kind, object: &Value) -> Value {
+/// The object in the version of its kind that the client asked for: core events have other fields than those of
+/// `events.k8s.io`, which are stored.
+fn render(kind: &'static Kind, object: &Value) -> Value {
     let mut object = object.clone();
     object["apiVersion"] = json!(kind.api_version());
     object["kind"] = json!(kind.name);
-    if *kind == OLD_EVENTS {
-        let at = object["eventTime"].clone();
+    if *kind == CORE_EVENTS {
         object["involvedObject"] = object["regarding"].take();
         object["message"] = object["note"].take();
         object["source"] = json!({"component": object["reportingController"]});
         object["reportingComponent"] = object["reportingController"].clone();
         object["firstTimestamp"] = object["metadata"]["creationTimestamp"].clone();
         object["lastTimestamp"] = object["firstTimestamp"].clone();
-        object["eventTime"] = at;
         object["count"] = json!(1);
     }
     object

@@ -1,7 +1,7 @@
-//! The objects, each change numbered, and the last changes for those who watch. What etcd is to a cluster.
+//! The objects and their latest changes, numbered by resource version: the stand-in for etcd.
 
-use super::kind::{Id, Kind};
 use crate::error::ApiError;
+use crate::kind::{Id, Kind};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Changes that are remembered. Who was away for longer lists anew.
-const LOG: usize = 2_000;
-/// Events that are kept; the oldest go.
-const EVENTS: usize = 300;
+/// How many changes a watch can resume over; a client that missed more has to list again.
+const MAX_CHANGES: usize = 2_000;
+/// How many events are kept; the oldest are removed first.
+const MAX_EVENTS: usize = 300;
 
 /// One change of one object.
 #[derive(Clone, Debug)]
@@ -20,17 +20,17 @@ pub struct Change {
     pub version: u64,
     pub id: Id,
     /// `ADDED`, `MODIFIED` or `DELETED`.
-    pub verb: &'static str,
+    pub event: &'static str,
     pub object: Arc<Value>,
 }
 
 #[derive(Debug)]
 struct Inner {
     objects: BTreeMap<Id, Arc<Value>>,
-    log: VecDeque<Change>,
+    changes: VecDeque<Change>,
     version: u64,
-    /// The version before the oldest change of `log`.
-    since: u64,
+    /// The version before the oldest of `changes`.
+    oldest_version: u64,
 }
 
 /// All objects.
@@ -40,35 +40,36 @@ pub struct Store {
     version: watch::Sender<u64>,
 }
 
-/// The store as it lies in a file.
+/// The content of a store as it is saved in a file.
 #[derive(Default, Serialize, Deserialize)]
-pub struct Saved {
+pub struct SavedObjects {
     version: u64,
     objects: Vec<(String, Value)>,
 }
 
-impl Saved {
-    /// The names of its pods.
-    pub fn pods(&self) -> Vec<String> {
-        let pods = self.objects.iter().filter(|(plural, _)| plural == "pods");
-        pods.filter_map(|(_, pod)| pod["metadata"]["name"].as_str().map(str::to_owned))
+impl SavedObjects {
+    pub fn pod_names(&self) -> Vec<String> {
+        self.objects
+            .iter()
+            .filter(|(plural, _)| plural == "pods")
+            .filter_map(|(_, pod)| pod["metadata"]["name"].as_str().map(str::to_owned))
             .collect()
     }
 }
 
 impl Store {
-    pub fn new(saved: Saved, kinds: &[&'static Kind]) -> Self {
+    pub fn new(saved: SavedObjects, kinds: &[&'static Kind]) -> Self {
         let objects = saved.objects.into_iter().filter_map(|(plural, object)| {
             let kind = kinds.iter().find(|kind| kind.plural == plural)?;
-            Some((id(kind, &object), Arc::new(object)))
+            Some((id_of(kind, &object), Arc::new(object)))
         });
-        // Versions count on, so that a watch from before finds that it has to list anew.
+        // Versions continue, so that a client with an older watch learns that it has to list again.
         let version = saved.version.max(1);
         let inner = Inner {
             objects: objects.collect(),
-            log: VecDeque::new(),
+            changes: VecDeque::new(),
             version,
-            since: version,
+            oldest_version: version,
         };
         Self {
             inner: Mutex::new(inner),
@@ -76,51 +77,53 @@ impl Store {
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells when something has changed.
+    /// Notifies of every change, with the new version.
     pub fn subscribe(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
 
-    pub fn save(&self) -> Saved {
-        let inner = self.inner();
+    pub fn save(&self) -> SavedObjects {
+        let inner = self.lock();
         let objects = inner
             .objects
             .iter()
             .map(|(id, object)| (id.plural.to_owned(), (**object).clone()));
-        Saved {
+        SavedObjects {
             version: inner.version,
             objects: objects.collect(),
         }
     }
 
     pub fn get(&self, id: &Id) -> Option<Arc<Value>> {
-        self.inner().objects.get(id).cloned()
+        self.lock().objects.get(id).cloned()
     }
 
-    /// The objects of a kind, in one namespace or in all, and the version of the whole.
+    /// The version of the store, and the objects of a kind in one namespace, or in all if `namespace` is empty.
     pub fn list(&self, kind: &'static Kind, namespace: &str) -> (u64, Vec<Arc<Value>>) {
-        let (inner, plural) = (self.inner(), kind.store().plural);
-        let wanted =
-            |id: &Id| id.plural == plural && (namespace.is_empty() || id.namespace == namespace);
-        let found = inner
+        let plural = kind.stored_as().plural;
+        let inner = self.lock();
+        let objects = inner
             .objects
             .iter()
-            .filter(|(id, _)| wanted(id))
-            .map(|(_, object)| Arc::clone(object));
-        (inner.version, found.collect())
+            .filter(|(id, _)| {
+                id.plural == plural && (namespace.is_empty() || id.namespace == namespace)
+            })
+            .map(|(_, object)| Arc::clone(object))
+            .collect();
+        (inner.version, objects)
     }
 
-    /// The changes after `version`; `None` when they are no longer known.
-    pub fn since(&self, version: u64) -> Option<Vec<Change>> {
-        let inner = self.inner();
-        let known = version >= inner.since && version <= inner.version;
-        known.then(|| {
+    /// The changes after `version`; `None` when the store no longer has them.
+    pub fn changes_since(&self, version: u64) -> Option<Vec<Change>> {
+        let inner = self.lock();
+        let available = version >= inner.oldest_version && version <= inner.version;
+        available.then(|| {
             inner
-                .log
+                .changes
                 .iter()
                 .filter(|change| change.version > version)
                 .cloned()
@@ -128,28 +131,31 @@ impl Store {
         })
     }
 
-    /// Makes of the object what `next` says, which sees the present one. Where nothing changes nothing is written.
+    /// Replaces the object by what `update` makes of the present one. Writes nothing when they are equal.
     pub fn write(
         &self,
         id: &Id,
-        next: impl FnOnce(Option<&Value>) -> Result<Value, ApiError>,
+        update: impl FnOnce(Option<&Value>) -> Result<Value, ApiError>,
     ) -> Result<Arc<Value>, ApiError> {
-        let mut inner = self.inner();
+        let mut inner = self.lock();
         let old = inner.objects.get(id).cloned();
-        let mut object = next(old.as_deref())?;
+        let mut object = update(old.as_deref())?;
         let meta = &mut object["metadata"];
         let sent = meta["resourceVersion"].clone();
         if let Some(before) = old.as_deref().map(|old| &old["metadata"]) {
             if sent.is_string() && sent != before["resourceVersion"] {
-                let said = "the object has been modified; please apply your changes to the latest version and try again";
-                return Err(ApiError::new(409, "Conflict", said));
+                return Err(ApiError::new(
+                    409,
+                    "Conflict",
+                    "the object has been modified; please apply your changes to the latest version and try again",
+                ));
             }
             for key in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
                 meta[key] = before[key].clone();
             }
         } else {
             meta["uid"] = json!(uid());
-            meta["creationTimestamp"] = json!(second(Timestamp::now()));
+            meta["creationTimestamp"] = json!(timestamp(Timestamp::now()));
             meta["generation"] = json!(1);
         }
         if !id.namespace.is_empty() {
@@ -163,22 +169,28 @@ impl Store {
             object["metadata"]["generation"] =
                 json!(old["metadata"]["generation"].as_u64().unwrap_or(0) + 1);
         }
-        let verb = if old.is_some() { "MODIFIED" } else { "ADDED" };
-        Ok(self.put(&mut inner, id, verb, object))
+        let event = if old.is_some() { "MODIFIED" } else { "ADDED" };
+        Ok(self.put(&mut inner, id, event, object))
     }
 
     pub fn delete(&self, id: &Id) -> Option<Arc<Value>> {
-        let mut inner = self.inner();
+        let mut inner = self.lock();
         let object = inner.objects.get(id)?;
         let object = (**object).clone();
         Some(self.put(&mut inner, id, "DELETED", object))
     }
 
-    fn put(&self, inner: &mut Inner, id: &Id, verb: &'static str, mut object: Value) -> Arc<Value> {
+    fn put(
+        &self,
+        inner: &mut Inner,
+        id: &Id,
+        event: &'static str,
+        mut object: Value,
+    ) -> Arc<Value> {
         inner.version += 1;
         object["metadata"]["resourceVersion"] = json!(inner.version.to_string());
         let object = Arc::new(object);
-        if verb == "DELETED" {
+        if event == "DELETED" {
             inner.objects.remove(id);
         } else {
             inner.objects.insert(id.clone(), Arc::clone(&object));
@@ -186,53 +198,57 @@ impl Store {
         let change = Change {
             version: inner.version,
             id: id.clone(),
-            verb,
+            event,
             object: Arc::clone(&object),
         };
-        inner.log.push_back(change);
-        while inner.log.len() > LOG {
-            inner.since = inner
-                .log
+        inner.changes.push_back(change);
+        while inner.changes.len() > MAX_CHANGES {
+            inner.oldest_version = inner
+                .changes
                 .pop_front()
-                .map_or(inner.since, |change| change.version);
+                .map_or(inner.oldest_version, |change| change.version);
         }
-        if verb == "ADDED" && id.plural == "events" {
-            let mut events: Vec<(&Id, &Arc<Value>)> = inner
-                .objects
-                .iter()
-                .filter(|(id, _)| id.plural == "events")
-                .collect();
-            events.sort_by_key(|(_, event)| number(&event["metadata"]["resourceVersion"]));
-            let late = events.len().saturating_sub(EVENTS);
-            for id in events
-                .into_iter()
-                .take(late)
-                .map(|(id, _)| id.clone())
-                .collect::<Vec<_>>()
-            {
-                inner.objects.remove(&id);
-            }
+        if event == "ADDED" && id.plural == "events" {
+            remove_oldest_events(&mut inner.objects);
         }
         self.version.send_replace(inner.version);
         object
     }
 }
 
-/// A version, which is a number in a text.
-pub fn number(version: &Value) -> u64 {
+fn remove_oldest_events(objects: &mut BTreeMap<Id, Arc<Value>>) {
+    let mut events: Vec<(u64, Id)> = objects
+        .iter()
+        .filter(|(id, _)| id.plural == "events")
+        .map(|(id, event)| {
+            (
+                version_number(&event["metadata"]["resourceVersion"]),
+                id.clone(),
+            )
+        })
+        .collect();
+    events.sort_by_key(|(version, _)| *version);
+    let excess = events.len().saturating_sub(MAX_EVENTS);
+    for (_, id) in events.into_iter().take(excess) {
+        objects.remove(&id);
+    }
+}
+
+/// A resource version, which is a number in a string.
+fn version_number(version: &Value) -> u64 {
     version
         .as_str()
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
 }
 
-/// An instant as the API server writes it: to the second.
-pub fn second(at: Timestamp) -> String {
+/// A timestamp as the API server writes it, to the second.
+pub fn timestamp(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// What to call an object of `kind`.
-pub fn id(kind: &'static Kind, object: &Value) -> Id {
+/// The identity of an object of `kind`.
+pub fn id_of(kind: &'static Kind, object: &Value) -> Id {
     let text = |key: &str| {
         object["metadata"][key]
             .as_str()

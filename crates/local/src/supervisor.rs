@@ -1,32 +1,48 @@
-//! The process behind a local cluster: it serves the API, keeps the pods, and ends when nobody needs it.
+//! The process behind a local cluster: it serves the API, runs the pods, and ends when the cluster is idle.
 
-use super::kind::{DEPLOYMENTS, EVENTS, Id, Kind, PODS, POOLS};
-use super::kubelet::Kubelet;
-use super::objects::{self, NAMESPACE, SYSTEM};
-use super::pod;
-use super::process::{self, Found};
-use super::programs::Programs;
-use super::server::{Server, answer};
-use super::store::{Saved, Store, id};
-use super::table::ready;
-use crate::managed_fields;
-use crate::managed_fields::Writer;
-use crate::state_dir::{ClusterInfo, StateDir};
+use crate::admission::admit;
+use crate::cluster_info::ClusterInfo;
+use crate::error::ApiError;
+use crate::kind::{DEPLOYMENTS, EVENTS, Id, Kind, PODS, POOLS};
+use crate::kubelet::Kubelet;
+use crate::managed_fields::{self, Writer};
+use crate::objects::{self, NAMESPACE, SYSTEM_NAMESPACE};
+use crate::pod;
+use crate::process::{PodProcess, processes, terminate_all};
+use crate::programs::Programs;
+use crate::server::{Secrets, Server, handle};
+use crate::state_dir::StateDir;
+use crate::store::{SavedObjects, Store, id_of};
+use crate::table::is_ready;
 use anyhow::{Context, bail};
+use api::WorkerPool;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// What a new cluster is to be.
+/// The name of the hidden command that runs the supervisor.
+pub const SUPERVISOR_COMMAND: &str = "local-cluster";
+/// The port of the dashboard, unless another program uses it.
+pub const DASHBOARD_PORT: u16 = 8000;
+/// The kinds whose objects are stored.
+const STORED_KINDS: [&Kind; 4] = [&POOLS, &DEPLOYMENTS, &PODS, &EVENTS];
+/// How long the whole cluster may take to become ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often to save the objects and to check whether the cluster is still needed.
+const SAVE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The arguments of the supervisor's command.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Settings {
-    /// The folder that holds it
+pub struct SupervisorArgs {
+    /// The state directory of the cluster
     #[arg(long)]
-    pub folder: std::path::PathBuf,
+    pub state_dir: PathBuf,
     /// The Redis to use instead of one of its own
     #[arg(long)]
     pub redis: Option<String>,
@@ -35,214 +51,242 @@ pub struct Settings {
     pub idle: u64,
 }
 
-const KEPT: [&Kind; 4] = [&POOLS, &DEPLOYMENTS, &PODS, &EVENTS];
-/// Where the dashboard is served when nobody else serves there.
-pub const DASHBOARD: u16 = 8000;
-/// The longest that all may take to be ready.
-const READY: Duration = Duration::from_secs(20);
-/// How often the folder is looked after.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// Runs a local cluster. Its first line on standard output says that it is ready, or why it is not.
-pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    let outcome = Box::pin(supervise(settings)).await;
+/// Runs a local cluster until it is stopped or idle. Its first line on standard output is `ready`, or the reason why
+/// the cluster is not ready.
+pub async fn run_supervisor(args: SupervisorArgs) -> anyhow::Result<()> {
+    let outcome = supervise(args).await;
     if let Err(error) = &outcome {
-        tell(&format!("{error:#}"));
+        print_line(&format!("{error:#}"));
     }
     outcome
 }
 
-/// Somebody who waits for this line may have gone.
-fn tell(line: &str) {
+/// Prints the line that [`crate::ensure`] waits for; an error is ignored, because that command may have ended.
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{}", line.replace('\n', " "));
 }
 
-async fn supervise(settings: Settings) -> anyhow::Result<()> {
-    let folder = StateDir::at(settings.folder);
-    folder.make()?;
-    let Some(life) = folder.live()? else {
+async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
+    let state_dir = StateDir::at(args.state_dir);
+    state_dir.create()?;
+    let Some(running_lock) = state_dir.try_lock()? else {
         bail!(
-            "a local cluster lives in {} already",
-            folder.path().display()
+            "a local cluster is already running in {}",
+            state_dir.path().display()
         )
     };
     let programs = Programs::find()?;
     let stop = CancellationToken::new();
     tokio::spawn(telemetry::stop_on_signal(stop.clone()));
-    #[cfg(unix)] // The terminal that started it may close.
+    #[cfg(unix)] // The terminal that started the supervisor may close.
     let _hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
 
-    let before = folder
-        .record()
-        .filter(|it| it.version == env!("CARGO_PKG_VERSION"));
-    let before = before.filter(|it| {
-        settings
-            .redis
-            .as_ref()
-            .is_none_or(|redis| *redis == it.redis)
-    });
-    let (saved, left) = leftovers(&folder, before.is_some()).await;
-    let fresh = saved.is_none();
-    let store = Arc::new(Store::new(saved.unwrap_or_default(), &KEPT));
-    // What was ready then need not be now.
-    for pod in store.list(&PODS, "").1 {
-        pod::report(&store, &id(&PODS, &pod), None, pod::NOT_READY);
-    }
-    let yaml =
-        std::fs::read_to_string(folder.file("pool.yaml")).unwrap_or_else(|_| api::DEMO.to_owned());
-
-    let listener = before
-        .as_ref()
-        .and_then(|it| TcpListener::bind((Ipv4Addr::LOCALHOST, it.port)).ok());
-    let listener = listener.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)?;
-    let port = listener.local_addr()?.port();
-    let mut record = match before.filter(|_| !fresh) {
-        Some(record) => ClusterInfo {
-            port,
-            pid: std::process::id(),
-            ..record
-        },
-        None => record(settings.redis, port)?,
+    let prepared = Prepared::new(&state_dir, args.redis).await?;
+    let Prepared {
+        store,
+        listener,
+        leftover,
+        contents,
+    } = prepared;
+    let info = &contents.info;
+    let secrets = Secrets {
+        user: info.secret.clone(),
+        operator: info.operator_secret.clone(),
     };
-    let (pool, object) = objects::pool(&yaml, &record.redis)?;
-    record.pool = kube::ResourceExt::name_any(&pool);
-    record.queue = objects::queue(&pool)?;
-    folder.keep(&record)?;
-
-    let secrets = (record.secret.clone(), record.operator_secret.clone());
-    let server = Arc::new(Server::new(
+    let server = Server::new(
         Arc::clone(&store),
         secrets,
-        folder.file("logs"),
+        state_dir.file("logs"),
         stop.clone(),
-    ));
+    );
+    let server = Arc::new(server);
+    let server_task = serve(Arc::clone(&server), listener)?;
+    let mut kubelet = Kubelet::new(Arc::clone(&store), state_dir.clone(), leftover);
+    let stop_kubelet = CancellationToken::new();
+    let mut kubelet_task = {
+        let stop = stop_kubelet.clone();
+        tokio::spawn(async move {
+            kubelet.run(&stop).await;
+            kubelet
+        })
+    };
+    let deadline = Instant::now() + READY_TIMEOUT;
+    if contents.is_new {
+        contents
+            .create(&store, &state_dir, &programs, deadline)
+            .await?;
+    }
+    let first_decision = wait_until(&store, deadline, |store| is_settled(store, info)).await;
+    print_line(&match first_decision {
+        Ok(()) => "ready".to_owned(),
+        Err(_) => pending_message(&store, &state_dir),
+    });
+
+    let idle = Duration::from_secs(args.idle);
+    let is_needed =
+        || !stop.is_cancelled() && server.idle() < idle && state_dir.file("cluster.json").exists();
+    save_while(is_needed, &store, &state_dir, &stop, &mut kubelet_task).await?;
+    tracing::info!("ending");
+    stop_kubelet.cancel();
+    // Tasks in the cluster's own Redis end with it; on an external Redis the workers finish what they have begun.
+    let grace = if info.own_redis { 1 } else { 30 };
+    kubelet_task.await?.stop_pods(grace).await;
+    server_task.abort();
+    // A `stop` command that waits for the end of this process removes the directory itself: not every system can
+    // remove files that this process has open.
+    let lock_file = state_dir.lock_file();
+    if lock_file.as_ref().is_ok_and(|file| file.try_lock().is_ok()) {
+        let _ = state_dir.remove();
+    }
+    // Held until the process has ended.
+    std::mem::forget(running_lock);
+    Ok(())
+}
+
+/// Saves the objects whenever they change, for as long as the cluster is needed.
+async fn save_while(
+    is_needed: impl Fn() -> bool,
+    store: &Store,
+    state_dir: &StateDir,
+    stop: &CancellationToken,
+    kubelet_task: &mut JoinHandle<Kubelet>,
+) -> anyhow::Result<()> {
+    let mut ticks = interval(SAVE_INTERVAL);
+    let mut saved_version = 0;
+    while is_needed() {
+        let version = *store.subscribe().borrow();
+        if version != saved_version && state_dir.save_objects(&store.save()).is_ok() {
+            saved_version = version;
+        }
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => {}
+            // The kubelet ends only when it is stopped, which happens later.
+            ended = &mut *kubelet_task => bail!("the kubelet task has failed: {:?}", ended.err()),
+        }
+    }
+    Ok(())
+}
+
+fn serve(
+    server: Arc<Server>,
+    listener: TcpListener,
+) -> anyhow::Result<JoinHandle<std::io::Result<()>>> {
     #[cfg(windows)]
-    let listener = super::listener::Own::new(listener)?;
+    let listener = crate::listener::PrivateListener::new(listener)?;
     #[cfg(not(windows))]
     let listener = listener
         .set_nonblocking(true)
         .and_then(|()| tokio::net::TcpListener::from_std(listener))?;
-    let router = axum::Router::new()
-        .fallback(answer)
-        .with_state(Arc::clone(&server));
-    let serving = tokio::spawn(axum::serve(listener, router).into_future());
-    let mut kubelet = Kubelet::new(Arc::clone(&store), folder.clone(), left);
-    let care = CancellationToken::new();
-    let mut caring = {
-        let care = care.clone();
-        tokio::spawn(async move {
-            kubelet.run(&care).await;
-            kubelet
+    let router = axum::Router::new().fallback(handle).with_state(server);
+    Ok(tokio::spawn(axum::serve(listener, router).into_future()))
+}
+
+/// What the supervisor has before it serves: restored from the state directory where possible.
+struct Prepared {
+    store: Arc<Store>,
+    listener: TcpListener,
+    /// Processes of an earlier supervisor that continue as pods.
+    leftover: Vec<PodProcess>,
+    contents: Contents,
+}
+
+/// What the cluster consists of.
+struct Contents {
+    info: ClusterInfo,
+    pool: WorkerPool,
+    pool_object: Value,
+    /// Whether the objects have yet to be created.
+    is_new: bool,
+}
+
+impl Prepared {
+    async fn new(state_dir: &StateDir, redis: Option<String>) -> anyhow::Result<Self> {
+        let previous = state_dir.cluster_info().filter(|info| {
+            info.version == env!("CARGO_PKG_VERSION")
+                && redis.as_ref().is_none_or(|redis| *redis == info.redis)
+        });
+        let (saved, leftover) = restore(state_dir, previous.is_some()).await;
+        let is_new = saved.is_none();
+        let store = Arc::new(Store::new(saved.unwrap_or_default(), &STORED_KINDS));
+        // A pod that was ready when the objects were saved may not be ready now.
+        for pod in store.list(&PODS, "").1 {
+            pod::write_status(&store, &id_of(&PODS, &pod), None, pod::NOT_READY);
+        }
+        let yaml = std::fs::read_to_string(state_dir.file("pool.yaml"))
+            .unwrap_or_else(|_| api::DEMO.to_owned());
+
+        // Listen on the previous port if possible, so that existing clients find the API server again.
+        let listener = previous
+            .as_ref()
+            .and_then(|info| TcpListener::bind((Ipv4Addr::LOCALHOST, info.port)).ok());
+        let listener = listener.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)?;
+        let port = listener.local_addr()?.port();
+        let mut info = match previous.filter(|_| !is_new) {
+            Some(info) => ClusterInfo {
+                port,
+                pid: std::process::id(),
+                ..info
+            },
+            None => new_cluster_info(redis, port)?,
+        };
+        let (pool, pool_object) = objects::pool(&yaml, &info.redis)?;
+        info.pool = kube::ResourceExt::name_any(&pool);
+        info.queue = objects::queue(&pool)?;
+        state_dir.write_cluster_info(&info)?;
+        Ok(Self {
+            store,
+            listener,
+            leftover,
+            contents: Contents {
+                info,
+                pool,
+                pool_object,
+                is_new,
+            },
         })
-    };
-    let deadline = Instant::now() + READY;
-    if fresh {
-        if record.own_redis {
-            create(
-                &store,
-                &DEPLOYMENTS,
-                objects::redis(&folder, port_of(&record.redis))?,
-            )?;
-            until(&store, deadline, |store| running(store, "redis"))
-                .await
-                .context("Redis did not start")?;
-        }
-        create(
-            &store,
-            &POOLS,
-            crate::admission::admit(&POOLS, object)
-                .map_err(|refusal| anyhow::anyhow!(refusal.message))?,
-        )?;
-        create(
-            &store,
-            &DEPLOYMENTS,
-            objects::workers(&programs, &record, &pool),
-        )?;
-        create(
-            &store,
-            &DEPLOYMENTS,
-            objects::operator(&folder, &programs, &record, free_port()?),
-        )?;
     }
-    let decided = |store: &Store| {
-        let pool = store.get(&Id::new(&POOLS, NAMESPACE, &record.pool));
-        let seen = pool
-            .is_some_and(|it| it["status"]["observedGeneration"] == it["metadata"]["generation"]);
-        seen && store.list(&PODS, "").1.iter().all(|pod| ready(pod))
-    };
-    match until(&store, deadline, decided).await {
-        Ok(()) => tell("ready"),
-        Err(_) => tell(&late(&store, &folder)),
-    }
-    let idle = Duration::from_secs(settings.idle);
-    let mut looks = interval(LOOK);
-    let mut kept = 0;
-    while !stop.is_cancelled() && server.idle() < idle && folder.file("cluster.json").exists() {
-        let now = *store.subscribe().borrow();
-        if now != kept && folder.save(&store.save()).is_ok() {
-            kept = now;
-        }
-        tokio::select! {
-            _ = looks.tick() => {}
-            () = stop.cancelled() => {}
-            // It ends only when told to, and is told below.
-            lost = &mut caring => bail!("the pods are no longer looked after: {:?}", lost.err()),
-        }
-    }
-    tracing::info!("ending");
-    care.cancel();
-    // In a Redis of its own nothing outlives it anyway; elsewhere workers finish what they began.
-    caring
-        .await?
-        .end(if record.own_redis { 1 } else { 30 })
-        .await;
-    serving.abort();
-    // A `stop` that waits removes the folder itself, when this process is gone: not before can each file that it has
-    // open be removed on every system.
-    let latch = folder.latch();
-    if latch.as_ref().is_ok_and(|it| it.try_lock().is_ok()) {
-        let _ = folder.remove();
-    }
-    std::mem::forget(life);
-    Ok(())
 }
 
-/// What an earlier supervisor left: its objects and processes, which go on where they are known; else they are ended.
-async fn leftovers(folder: &StateDir, known: bool) -> (Option<Saved>, Vec<Found>) {
-    let saved = folder.saved().filter(|_| known);
-    let pods = saved.as_ref().map(Saved::pods).unwrap_or_default();
-    let (left, strange): (Vec<Found>, Vec<Found>) = process::all(folder.path())
+/// What an earlier supervisor left: its objects and their processes, if `reusable`. All other processes are stopped.
+async fn restore(state_dir: &StateDir, reusable: bool) -> (Option<SavedObjects>, Vec<PodProcess>) {
+    let saved = state_dir.load_objects().filter(|_| reusable);
+    let pods = saved
+        .as_ref()
+        .map(SavedObjects::pod_names)
+        .unwrap_or_default();
+    let (leftover, unknown): (Vec<PodProcess>, Vec<PodProcess>) = processes(state_dir.path())
         .into_iter()
-        .partition(|it| pods.contains(&it.pod));
-    process::end(&strange, folder.path(), Duration::from_secs(2)).await;
-    (saved, left)
+        .partition(|process| pods.contains(&process.pod));
+    terminate_all(&unknown, state_dir.path(), Duration::from_secs(2)).await;
+    (saved, leftover)
 }
 
-fn record(redis: Option<String>, port: u16) -> anyhow::Result<ClusterInfo> {
-    let own = || Ok::<_, anyhow::Error>(format!("redis://127.0.0.1:{}/0", free_port()?));
-    let dashboard = TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD))
-        .map(|_| DASHBOARD)
+fn new_cluster_info(redis: Option<String>, port: u16) -> anyhow::Result<ClusterInfo> {
+    let own_redis = || Ok::<_, anyhow::Error>(format!("redis://127.0.0.1:{}/0", free_port()?));
+    let dashboard = TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD_PORT))
+        .map(|_| DASHBOARD_PORT)
         .or_else(|_| free_port())?;
     Ok(ClusterInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),
         port,
-        secret: secret()?,
-        operator_secret: secret()?,
+        secret: random_secret()?,
+        operator_secret: random_secret()?,
         own_redis: redis.is_none(),
-        redis: redis.map_or_else(own, Ok)?,
+        redis: redis.map_or_else(own_redis, Ok)?,
         dashboard,
         pool: String::new(),
         queue: String::new(),
     })
 }
 
-fn secret() -> anyhow::Result<String> {
+fn random_secret() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     let random = rustls::crypto::ring::default_provider().secure_random;
     random
         .fill(&mut bytes)
-        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+        .map_err(|_| anyhow::anyhow!("the system provides no random numbers"))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
@@ -255,75 +299,98 @@ fn free_port() -> std::io::Result<u16> {
 fn port_of(redis: &str) -> u16 {
     redis
         .rsplit_once(':')
-        .and_then(|(_, tail)| tail.split('/').next()?.parse().ok())
+        .and_then(|(_, rest)| rest.split('/').next()?.parse().ok())
         .unwrap_or(6379)
 }
 
-fn create(store: &Store, kind: &'static Kind, object: Value) -> anyhow::Result<()> {
-    let id = id(kind, &object);
-    let mut object = crate::admission::admit(kind, object)
-        .map_err(|refusal| anyhow::anyhow!(refusal.message))?;
-    let api_version = kind.api_version();
-    managed_fields::updated(
-        &json!({}),
-        &mut object,
-        Writer {
-            manager: "kubectl-workerpool",
-            part: "",
-            api_version: &api_version,
-        },
-    );
-    store
-        .write(&id, |_| Ok(object))
-        .map(drop)
-        .map_err(|refusal| anyhow::anyhow!(refusal.message))
+impl Contents {
+    /// Creates the objects of a new cluster: Redis first, and the rest when it is ready.
+    async fn create(
+        &self,
+        store: &Store,
+        state_dir: &StateDir,
+        programs: &Programs,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
+        let info = &self.info;
+        if info.own_redis {
+            let redis = objects::redis(state_dir, port_of(&info.redis))?;
+            create(store, &DEPLOYMENTS, redis)?;
+            wait_until(store, deadline, |store| has_ready_pod(store, "redis"))
+                .await
+                .context("Redis did not start")?;
+        }
+        create(store, &POOLS, self.pool_object.clone())?;
+        let workers = objects::workers(programs, info, &self.pool);
+        create(store, &DEPLOYMENTS, workers)?;
+        let operator = objects::operator(state_dir, programs, info, free_port()?);
+        create(store, &DEPLOYMENTS, operator)?;
+        Ok(())
+    }
 }
 
-/// Waits until `done`, as the store changes.
-async fn until(
+fn create(store: &Store, kind: &'static Kind, object: Value) -> Result<(), ApiError> {
+    let id = id_of(kind, &object);
+    let mut object = admit(kind, object)?;
+    let api_version = kind.api_version();
+    let writer = Writer::new("kubectl-workerpool", &api_version);
+    managed_fields::record_update(&json!({}), &mut object, writer);
+    store.write(&id, |_| Ok(object)).map(drop)
+}
+
+/// Waits until `condition` holds, and checks it on every change of the store.
+async fn wait_until(
     store: &Store,
     deadline: Instant,
-    done: impl Fn(&Store) -> bool,
+    condition: impl Fn(&Store) -> bool,
 ) -> anyhow::Result<()> {
-    let mut changed = store.subscribe();
-    while !done(store) {
+    let mut changes = store.subscribe();
+    while !condition(store) {
         timeout(
             deadline.saturating_duration_since(Instant::now()),
-            changed.changed(),
+            changes.changed(),
         )
         .await
-        .context("it took too long")??;
+        .context("timed out")??;
     }
     Ok(())
 }
 
-fn running(store: &Store, deployment: &str) -> bool {
-    let found = [NAMESPACE, SYSTEM]
+fn has_ready_pod(store: &Store, deployment: &str) -> bool {
+    let found = [NAMESPACE, SYSTEM_NAMESPACE]
         .iter()
-        .find_map(|it| store.get(&Id::new(&DEPLOYMENTS, it, deployment)));
-    found.is_some_and(|it| {
-        it["status"]["readyReplicas"]
+        .find_map(|namespace| store.get(&Id::new(&DEPLOYMENTS, namespace, deployment)));
+    found.is_some_and(|deployment| {
+        deployment["status"]["readyReplicas"]
             .as_i64()
             .is_some_and(|ready| ready > 0)
     })
 }
 
-/// What is not ready, and where to look.
-fn late(store: &Store, folder: &StateDir) -> String {
+/// Whether all pods are ready and the operator has decided on the pool.
+fn is_settled(store: &Store, info: &ClusterInfo) -> bool {
+    let pool = store.get(&Id::new(&POOLS, NAMESPACE, &info.pool));
+    let observed = pool
+        .is_some_and(|pool| pool["status"]["observedGeneration"] == pool["metadata"]["generation"]);
+    observed && store.list(&PODS, "").1.iter().all(|pod| is_ready(pod))
+}
+
+/// What the cluster still waits for, and which logs to read.
+fn pending_message(store: &Store, state_dir: &StateDir) -> String {
     let (_, pods) = store.list(&PODS, "");
-    let waits: Vec<&str> = pods
+    let pending: Vec<&str> = pods
         .iter()
-        .filter(|it| !ready(it))
-        .filter_map(|it| it["metadata"]["name"].as_str())
+        .filter(|pod| !is_ready(pod))
+        .filter_map(|pod| pod["metadata"]["name"].as_str())
         .collect();
-    let who = if waits.is_empty() {
+    let pending = if pending.is_empty() {
         "the operator's first decision".to_owned()
     } else {
-        waits.join(", ")
+        pending.join(", ")
     };
     format!(
-        "still waiting for {who} after {} s: see {}",
-        READY.as_secs(),
-        folder.file("logs").display()
+        "still waiting for {pending} after {} s: see {}",
+        READY_TIMEOUT.as_secs(),
+        state_dir.file("logs").display()
     )
 }

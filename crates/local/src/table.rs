@@ -1,10 +1,10 @@
-//! Tables, as kubectl prints them: the columns of each kind.
+//! The tables that kubectl prints, with the columns of each kind.
 
-use super::kind::{DEPLOYMENTS, Kind, OLD_EVENTS, PODS, POOLS};
+use crate::kind::{CORE_EVENTS, DEPLOYMENTS, Kind, PODS, POOLS};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// Name, type, and where in the object the cell lies.
+/// A column of a table; `cell` takes its value from an object.
 struct Column {
     name: String,
     format: String,
@@ -21,11 +21,11 @@ fn column(name: &str, cell: impl Fn(&Value) -> Value + 'static) -> Column {
     }
 }
 
-fn at(path: &'static str) -> impl Fn(&Value) -> Value {
+fn field(path: &'static str) -> impl Fn(&Value) -> Value {
     move |object| object.pointer(path).cloned().unwrap_or(Value::Null)
 }
 
-/// `items` as the table that kubectl prints.
+/// `items` as a `Table` object.
 pub fn table(kind: &'static Kind, items: &[Value], version: u64) -> Value {
     let columns = columns(kind);
     let definitions = columns.iter().map(|it| {
@@ -48,16 +48,31 @@ pub fn table(kind: &'static Kind, items: &[Value], version: u64) -> Value {
 }
 
 fn columns(kind: &'static Kind) -> Vec<Column> {
-    let mut all = vec![column("Name", at("/metadata/name"))];
+    if *kind == CORE_EVENTS {
+        return event_columns();
+    }
+    let mut columns = vec![column("Name", field("/metadata/name"))];
     if *kind == POOLS {
-        all.extend(of_pools());
-        return all;
+        columns.extend(pool_columns()); // they include the age
+        return columns;
     }
     if *kind == PODS {
-        all.push(column("Ready", |pod| {
-            json!(if ready(pod) { "1/1" } else { "0/1" })
-        }));
-        all.push(column("Status", |pod| {
+        columns.extend(pod_columns());
+    } else if *kind == DEPLOYMENTS {
+        columns.extend(deployment_columns());
+    }
+    columns.push(column("Age", |object| {
+        age(&object["metadata"]["creationTimestamp"])
+    }));
+    columns
+}
+
+fn pod_columns() -> [Column; 3] {
+    [
+        column("Ready", |pod| {
+            json!(if is_ready(pod) { "1/1" } else { "0/1" })
+        }),
+        column("Status", |pod| {
             let waiting = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
             if pod["metadata"]["deletionTimestamp"].is_string() {
                 json!("Terminating")
@@ -66,78 +81,81 @@ fn columns(kind: &'static Kind) -> Vec<Column> {
             } else {
                 pod["status"]["phase"].clone()
             }
-        }));
-        all.push(column(
+        }),
+        column(
             "Restarts",
-            at("/status/containerStatuses/0/restartCount"),
-        ));
-    } else if *kind == DEPLOYMENTS {
-        let number = |object: &Value, key: &str| object["status"][key].as_i64().unwrap_or(0);
-        all.push(column("Ready", move |it| {
-            json!(format!(
-                "{}/{}",
-                number(it, "readyReplicas"),
-                it["spec"]["replicas"]
-            ))
-        }));
-        all.push(column("Up-to-date", move |it| {
-            json!(number(it, "updatedReplicas"))
-        }));
-        all.push(column("Available", move |it| {
-            json!(number(it, "availableReplicas"))
-        }));
-    } else if *kind == OLD_EVENTS {
-        all = vec![
-            column("Last Seen", |it| age(&it["lastTimestamp"])),
-            column("Type", at("/type")),
-            column("Reason", at("/reason")),
-            column("Object", |it| {
-                let of = |key: &str| {
-                    it["involvedObject"][key]
-                        .as_str()
-                        .unwrap_or_default()
-                        .to_lowercase()
-                };
-                json!(format!("{}/{}", of("kind"), of("name")))
-            }),
-            column("Message", at("/message")),
-        ];
-        return all;
-    }
-    all.push(column("Age", |it| {
-        age(&it["metadata"]["creationTimestamp"])
-    }));
-    all
+            field("/status/containerStatuses/0/restartCount"),
+        ),
+    ]
 }
 
-/// The printer columns of the definition, so that they are said once.
-fn of_pools() -> Vec<Column> {
+fn deployment_columns() -> [Column; 3] {
+    let count = |object: &Value, key: &str| object["status"][key].as_i64().unwrap_or(0);
+    [
+        column("Ready", move |deployment| {
+            json!(format!(
+                "{}/{}",
+                count(deployment, "readyReplicas"),
+                deployment["spec"]["replicas"]
+            ))
+        }),
+        column("Up-to-date", move |deployment| {
+            json!(count(deployment, "updatedReplicas"))
+        }),
+        column("Available", move |deployment| {
+            json!(count(deployment, "availableReplicas"))
+        }),
+    ]
+}
+
+fn event_columns() -> Vec<Column> {
+    vec![
+        column("Last Seen", |event| age(&event["lastTimestamp"])),
+        column("Type", field("/type")),
+        column("Reason", field("/reason")),
+        column("Object", |event| {
+            let involved = |key: &str| {
+                event["involvedObject"][key]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_lowercase()
+            };
+            json!(format!("{}/{}", involved("kind"), involved("name")))
+        }),
+        column("Message", field("/message")),
+    ]
+}
+
+/// The printer columns of the CRD, so that they are defined once.
+fn pool_columns() -> Vec<Column> {
     let definition = serde_json::to_value(api::crd()).unwrap_or_default();
     let columns = definition["spec"]["versions"][0]["additionalPrinterColumns"]
         .as_array()
         .cloned()
         .unwrap_or_default();
     let text = |column: &Value, key: &str| column[key].as_str().unwrap_or_default().to_owned();
-    let of = |it: Value| {
-        let (path, date) = (
-            text(&it, "jsonPath").replace('.', "/"),
-            it["type"] == "date",
-        );
-        Column {
-            name: text(&it, "name"),
-            format: text(&it, "type"),
-            wide: it["priority"].as_i64().is_some_and(|priority| priority > 0),
-            cell: Box::new(move |object| {
-                let found = object.pointer(&path).cloned().unwrap_or(Value::Null);
-                if date { age(&found) } else { found }
-            }),
-        }
-    };
-    columns.into_iter().map(of).collect()
+    columns
+        .into_iter()
+        .map(|column| {
+            let path = text(&column, "jsonPath").replace('.', "/");
+            let is_date = column["type"] == "date";
+            Column {
+                name: text(&column, "name"),
+                format: text(&column, "type"),
+                wide: column["priority"]
+                    .as_i64()
+                    .is_some_and(|priority| priority > 0),
+                cell: Box::new(move |object| {
+                    let found = object.pointer(&path).cloned().unwrap_or(Value::Null);
+                    if is_date { age(&found) } else { found }
+                }),
+            }
+        })
+        .collect()
 }
 
-/// Whether a pod is ready.
-pub fn ready(pod: &Value) -> bool {
+/// Whether the condition `Ready` of a pod is true.
+pub fn is_ready(pod: &Value) -> bool {
     let conditions = pod["status"]["conditions"].as_array();
     conditions.is_some_and(|all| {
         all.iter()

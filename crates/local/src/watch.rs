@@ -1,9 +1,9 @@
-//! A watch: a line of JSON for each change, until its time is over.
+//! Watches: a stream with a line of JSON for each change, until its timeout.
 
-use super::kind::{Kind, Path};
-use super::select::{Query, Selector};
-use super::store::{Change, Store};
 use crate::error::ApiError;
+use crate::kind::{Kind, Path};
+use crate::select::{Query, Selector, is_true};
+use crate::store::{Change, Store};
 use axum::body::{Body, Bytes};
 use futures::stream;
 use serde_json::{Value, json};
@@ -14,53 +14,43 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// How an object is shown to who asked.
-pub type Show = Arc<dyn Fn(&Value) -> Value + Send + Sync>;
+/// Converts a stored object to the form that the client asked for.
+pub type Render = Arc<dyn Fn(&Value) -> Value + Send + Sync>;
 
 struct Watch {
     store: Arc<Store>,
     kind: &'static Kind,
     namespace: String,
     selector: Selector,
-    show: Show,
-    seen: u64,
-    changed: watch::Receiver<u64>,
-    end: Instant,
-    bookmarks: bool,
-    due: VecDeque<Value>,
-    over: bool,
+    render: Render,
+    /// The version up to which the client has every change.
+    version: u64,
+    changes: watch::Receiver<u64>,
+    deadline: Instant,
+    sends_bookmarks: bool,
+    queue: VecDeque<Value>,
+    finished: bool,
 }
 
-/// The body of a watch on what `path` names.
-pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Body {
-    let is = |key: &str| {
-        query
-            .get(key)
-            .is_some_and(|value| value == "true" || value == "1")
-    };
-    let seconds = query
-        .get("timeoutSeconds")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(300);
-    let from = query
-        .get("resourceVersion")
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0);
+/// The body of the response to a watch on the objects of `path`.
+pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, render: Render) -> Body {
+    let number = |key: &str| query.get(key).and_then(|text| text.parse::<u64>().ok());
+    let timeout = Duration::from_secs(number("timeoutSeconds").unwrap_or(300));
     let selector = Selector::new(query);
-    let changed = store.subscribe();
-    let mut due = VecDeque::new();
-    let mut seen = from;
-    if from == 0 {
-        let (version, objects) = store.list(path.kind, &path.namespace);
-        due.extend(
+    let changes = store.subscribe();
+    let mut queue = VecDeque::new();
+    let mut version = number("resourceVersion").unwrap_or(0);
+    if version == 0 {
+        let (current, objects) = store.list(path.kind, &path.namespace);
+        version = current;
+        queue.extend(
             objects
                 .iter()
-                .filter(|it| selector.takes(it))
-                .map(|it| json!({"type": "ADDED", "object": show(it)})),
+                .filter(|object| selector.matches(object))
+                .map(|object| json!({"type": "ADDED", "object": render(object)})),
         );
-        seen = version;
-        if is("sendInitialEvents") {
-            due.push_back(bookmark(path.kind, version, true));
+        if is_true(query, "sendInitialEvents") {
+            queue.push_back(bookmark(path.kind, version, true));
         }
     }
     let watch = Watch {
@@ -68,13 +58,13 @@ pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Body
         kind: path.kind,
         namespace: path.namespace.clone(),
         selector,
-        show,
-        seen,
-        changed,
-        end: Instant::now() + Duration::from_secs(seconds),
-        bookmarks: is("allowWatchBookmarks"),
-        due,
-        over: false,
+        render,
+        version,
+        changes,
+        deadline: Instant::now() + timeout,
+        sends_bookmarks: is_true(query, "allowWatchBookmarks"),
+        queue,
+        finished: false,
     };
     let lines = stream::unfold(watch, |mut watch| async {
         let line = watch.next().await?;
@@ -83,45 +73,60 @@ pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, show: Show) -> Body
     Body::from_stream(lines)
 }
 
-fn bookmark(kind: &Kind, version: u64, complete: bool) -> Value {
+fn bookmark(kind: &Kind, version: u64, ends_initial_events: bool) -> Value {
     let mut meta = json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
-    if complete {
+    if ends_initial_events {
         meta["annotations"] = json!({"k8s.io/initial-events-end": "true"});
     }
-    json!({"type": "BOOKMARK", "object": {"apiVersion": kind.api_version(), "kind": kind.name, "metadata": meta}})
+    json!({
+        "type": "BOOKMARK",
+        "object": {"apiVersion": kind.api_version(), "kind": kind.name, "metadata": meta},
+    })
 }
 
 impl Watch {
     async fn next(&mut self) -> Option<Value> {
         loop {
-            if let Some(line) = self.due.pop_front() {
+            if let Some(line) = self.queue.pop_front() {
                 return Some(line);
             }
-            if self.over {
+            if self.finished {
                 return None;
             }
-            self.changed.borrow_and_update();
-            let Some(changes) = self.store.since(self.seen) else {
-                // Said in the stream, as a cluster does: who is refused the watch itself asks for the same again for ever.
-                self.over = true;
-                let said = ApiError::new(410, "Expired", "too old resource version");
-                return Some(json!({"type": "ERROR", "object": said.status()}));
+            self.changes.borrow_and_update();
+            let Some(changes) = self.store.changes_since(self.version) else {
+                // Sent in the stream, as a cluster does: a client whose watch request itself is refused repeats the
+                // same request forever.
+                self.finished = true;
+                let error = ApiError::new(410, "Expired", "too old resource version");
+                return Some(json!({"type": "ERROR", "object": error.status()}));
             };
-            self.seen = changes.last().map_or(self.seen, |change| change.version);
-            let wanted = |change: &&Change| {
-                change.id.plural == self.kind.store().plural
-                    && (self.namespace.is_empty() || change.id.namespace == self.namespace)
-                    && self.selector.takes(&change.object)
-            };
-            let line = |change: &Change| json!({"type": change.verb, "object": (self.show)(&change.object)});
-            let lines: Vec<Value> = changes.iter().filter(wanted).map(line).collect();
-            self.due.extend(lines);
-            if self.due.is_empty() && timeout_at(self.end, self.changed.changed()).await.is_err() {
-                self.over = true;
-                if self.bookmarks {
-                    self.due.push_back(bookmark(self.kind, self.seen, false));
+            self.version = changes.last().map_or(self.version, |change| change.version);
+            let lines: Vec<Value> = changes
+                .iter()
+                .filter(|change| self.includes(change))
+                .map(
+                    |change| json!({"type": change.event, "object": (self.render)(&change.object)}),
+                )
+                .collect();
+            self.queue.extend(lines);
+            if self.queue.is_empty()
+                && timeout_at(self.deadline, self.changes.changed())
+                    .await
+                    .is_err()
+            {
+                self.finished = true;
+                if self.sends_bookmarks {
+                    self.queue
+                        .push_back(bookmark(self.kind, self.version, false));
                 }
             }
         }
+    }
+
+    fn includes(&self, change: &Change) -> bool {
+        change.id.plural == self.kind.stored_as().plural
+            && (self.namespace.is_empty() || change.id.namespace == self.namespace)
+            && self.selector.matches(&change.object)
     }
 }

@@ -1,12 +1,12 @@
-//! Chance from a seed: the same seed gives the same play on every machine and in every year.
+//! Random numbers from a seed: the same seed gives the same simulation on every machine and in every version.
 
-/// A small generator (`SplitMix64`): fast, and its whole state is one number.
+/// A small random number generator (`SplitMix64`): fast, and its whole state is one number.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The stream of `seed`; `stream` tells apart what must not depend on each other, such as arrivals and services.
-    #[must_use]
+    /// Stream number `stream` of `seed`. Quantities that must not depend on each other, such as arrival and service times,
+    /// use different streams.
     pub fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(
             seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15),
@@ -23,36 +23,35 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Evenly between 0 and 1, neither of them included.
+    /// Uniform between 0 and 1, both excluded.
     #[expect(clippy::cast_precision_loss, reason = "52 bits fit")]
-    pub fn even(&mut self) -> f64 {
+    pub fn uniform(&mut self) -> f64 {
         ((self.bits() >> 12) as f64 + 0.5) / (1u64 << 52) as f64
     }
 
-    /// Exponential with mean 1: the time between two arrivals that know nothing of each other.
-    pub fn gap(&mut self) -> f64 {
-        -self.even().ln()
+    /// Exponential with mean 1: the time between two arrivals that are independent of each other.
+    pub fn exponential(&mut self) -> f64 {
+        -self.uniform().ln()
     }
 
-    /// Normal with mean 0 and deviation 1 (Box and Muller).
+    /// Normal with mean 0 and standard deviation 1 (Box-Muller).
     pub fn normal(&mut self) -> f64 {
-        let radius = (2.0 * self.gap()).sqrt();
-        radius * (std::f64::consts::TAU * self.even()).cos()
+        let radius = (2.0 * self.exponential()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 }
 
-/// How long tasks take: lognormal, or all the same where they do not vary.
+/// Distribution of the service time: lognormal, or constant if `cv` is 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Service {
     /// Mean in seconds.
     pub mean: f64,
-    /// Standard deviation as a share of the mean.
+    /// Coefficient of variation: the standard deviation divided by the mean.
     pub cv: f64,
 }
 
 impl Service {
-    /// One task, in microseconds.
-    #[must_use]
+    /// The service time of one task, in microseconds.
     pub fn sample(self, random: &mut Random) -> i64 {
         let variance = (1.0 + self.cv * self.cv).ln();
         let factor = (variance.sqrt() * random.normal() - variance / 2.0).exp();
@@ -60,11 +59,10 @@ impl Service {
     }
 }
 
-/// Seconds as whole microseconds.
-#[must_use]
+/// Converts seconds to whole microseconds.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "a cast that saturates, of times far below 2^63"
+    reason = "the cast saturates, and times are far below 2^63"
 )]
 pub fn micros(seconds: f64) -> i64 {
     (seconds * 1e6).round() as i64
@@ -75,9 +73,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tasks_have_the_mean_and_the_spread_that_were_asked_for() {
+    fn service_times_have_the_given_mean_and_cv() {
         for cv in [0.0, 0.5, 1.0, 2.0] {
-            let (mut random, service) = (Random::new(1, 1), Service { mean: 2.0, cv });
+            let mut random = Random::new(1, 1);
+            let service = Service { mean: 2.0, cv };
             let n = 400_000;
             #[expect(clippy::cast_precision_loss, reason = "small")]
             let samples: Vec<f64> = (0..n)

@@ -1,6 +1,6 @@
-//! Facts replayed as they were: one decision for each line of a trace.
+//! Replays a trace: one decision for each line.
 
-use super::TraceLine;
+use crate::TraceLine;
 use crate::trace::seconds;
 use api::{ScheduledSpec, StepStatus, WorkerPool};
 use decide::{Decision, Memory, Observation, Time, decide};
@@ -10,81 +10,68 @@ use serde_json::Value;
 /// A decision as it is printed.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct DecisionLine {
-    /// Whose it is, where there are several.
+    /// Name of the pool, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
-    /// When, in seconds.
+    /// Time in seconds.
     pub t: Value,
-    /// Workers that there should be.
+    /// Desired replicas.
     pub desired: i32,
-    /// Why, in one word.
+    /// Reason code.
     pub reason: &'static str,
-    /// Why, in one sentence.
+    /// Message of the decision.
     pub message: String,
-    /// Each step that led there.
+    /// Steps that led to the decision.
     pub steps: Vec<StepStatus>,
 }
 
 impl DecisionLine {
-    /// The words of `decision`, which was taken at `at`.
-    #[must_use]
+    /// The line for the decision of `pool` at `at`.
     pub fn new(pool: Option<&str>, at: Time, decision: &Decision) -> Self {
-        let Decision {
-            replicas,
-            from,
-            reason: why,
-            steps: trail,
-            ..
-        } = decision;
+        let steps = decision.steps.iter().map(|step| StepStatus {
+            name: messages::step_name(step),
+            detail: messages::step_detail(step),
+        });
         Self {
             pool: pool.map(str::to_owned),
             t: seconds(at.0),
-            desired: *replicas,
-            reason: why.code().as_str(),
-            message: messages::message(why, *from, *replicas),
-            steps: trail
-                .iter()
-                .map(|step| StepStatus {
-                    name: messages::step_name(step),
-                    detail: messages::step_detail(step),
-                })
-                .collect(),
+            desired: decision.replicas,
+            reason: decision.reason.code().as_str(),
+            message: messages::message(&decision.reason, decision.from, decision.replicas),
+            steps: steps.collect(),
         }
     }
 }
 
-/// Where a pool starts from: its workers (`status.replicas`, else `minReplicas`) and what it remembers.
-#[must_use]
-pub fn start(pool: &WorkerPool) -> (i32, Memory) {
+/// The state that a pool starts from: its workers (`status.replicas`, or else `minReplicas`) and its memory.
+pub fn initial_state(pool: &WorkerPool) -> (i32, Memory) {
     let status = pool.status.as_ref();
     let workers = status
         .and_then(|status| status.replicas)
         .unwrap_or(pool.spec.min_replicas);
-    (
-        workers,
-        status
-            .and_then(|status| status.internal.as_ref())
-            .map(Memory::from)
-            .unwrap_or_default(),
-    )
+    let memory = status
+        .and_then(|status| status.internal.as_ref())
+        .map(Memory::from)
+        .unwrap_or_default();
+    (workers, memory)
 }
 
-/// Decides on each of `lines`. A line without `replicas` finds what was decided last, from `(workers, memory)` on.
+/// Decides on each of `lines`, starting from `(workers, memory)`. A line without `replicas` has those of the previous
+/// decision.
 pub fn replay(
-    wishes: &mut ScheduledSpec,
+    spec: &mut ScheduledSpec,
     (mut workers, mut memory): (i32, Memory),
     lines: &[TraceLine],
-    watch: &mut dyn FnMut(&TraceLine, &Decision),
+    on_decision: &mut dyn FnMut(&TraceLine, &Decision),
 ) {
     for line in lines {
-        let current = line.replicas.unwrap_or(workers);
-        let seen = Observation {
-            replicas: current,
+        let observation = Observation {
+            replicas: line.replicas.unwrap_or(workers),
             queues: line.queues.clone(),
-            unavailable_reason: line.missing.clone(),
+            unavailable_reason: line.unavailable_reason.clone(),
         };
-        let decision = decide(wishes.at(line.at), &seen, &memory, line.at);
-        watch(line, &decision);
+        let decision = decide(spec.at(line.at), &observation, &memory, line.at);
+        on_decision(line, &decision);
         workers = decision.replicas;
         memory = decision.memory;
     }

@@ -1,141 +1,131 @@
-//! What happened over time, in bounded space: what a table or a plot is made of.
+//! What happened over time, in bounded space: the data of a table or a plot.
 
-use super::{Moment, Summary, TraceLine};
-use decide::{Decision, QueueMetrics, Time};
+use crate::{Poll, Summary, TraceLine};
+use decide::{Decision, Load, Time};
 
-/// A stretch of time: the most that waited in it, and the workers at its end.
+/// An interval of a run: the longest queue in it, and the workers at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Point {
-    /// Its first look.
+    /// Time of its first poll.
     pub at: Time,
-    /// Tasks that waited; `None` where nobody knows.
+    /// Waiting tasks; `None` where unknown.
     pub ready: Option<i64>,
-    /// Workers that held a task.
+    /// Workers that hold a task.
     pub busy: Option<i64>,
-    /// Workers that could take one.
+    /// Workers that can take a task.
     pub live: Option<i64>,
-    /// Workers wanted.
-    pub wanted: i32,
+    /// Desired replicas.
+    pub desired: i32,
 }
 
 /// A change of the number of workers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// When.
+pub struct Change {
+    /// Time of the decision.
     pub at: Time,
-    /// Tasks that waited then.
+    /// Waiting tasks at that time; `None` where unknown.
     pub ready: Option<i64>,
     /// Workers before.
     pub from: i32,
     /// Workers after.
     pub to: i32,
-    /// Why, in one word.
+    /// Reason code.
     pub reason: &'static str,
-    /// Why, in one sentence.
-    pub sentence: String,
+    /// Message of the decision.
+    pub message: String,
 }
 
 /// One run of one policy.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
-    /// What to call it.
+    /// Title of the run.
     pub name: String,
-    /// The stretches, the first one first.
+    /// Intervals, the earliest first.
     pub points: Vec<Point>,
-    /// The changes, as many as a reader bears.
-    pub marks: Vec<Mark>,
-    /// How many there were.
-    pub changes: usize,
-    /// What it came to, where a queue was played.
+    /// The first changes, at most 2000.
+    pub changes: Vec<Change>,
+    /// The number of all changes.
+    pub change_count: usize,
+    /// Figures of the whole run, if it is a simulation.
     pub summary: Option<Summary>,
-    /// Length of a stretch in milliseconds.
-    stretch: i64,
+    /// Length of an interval in milliseconds.
+    interval: i64,
 }
 
-/// Stretches kept: more than a plot has pixels. When there are more, each two become one.
-const POINTS: usize = 2000;
-const MARKS: usize = 2000;
+/// The maximum number of intervals, more than a plot has pixels. Beyond it, every two become one.
+const MAX_POINTS: usize = 2000;
+const MAX_CHANGES: usize = 2000;
 
 impl Run {
-    /// An empty one.
-    #[must_use]
+    /// An empty run.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            stretch: 1,
+            interval: 1,
             ..Self::default()
         }
     }
 
-    /// Takes in a look of a replay.
-    pub fn line(&mut self, line: &TraceLine, decision: &Decision) {
-        let load = QueueMetrics::sum(&line.queues);
-        let (ready, busy, live) = (load.ready.known(), load.busy.known(), load.live.known());
-        self.add(
-            Point {
-                at: line.at,
-                ready,
-                busy,
-                live,
-                wanted: decision.replicas,
-            },
-            decision,
-        );
+    /// Adds the decision on a line of a trace.
+    pub fn record_line(&mut self, line: &TraceLine, decision: &Decision) {
+        let load = Load::sum(&line.queues);
+        let point = Point {
+            at: line.at,
+            ready: load.ready.known(),
+            busy: load.busy.known(),
+            live: load.live.known(),
+            desired: decision.replicas,
+        };
+        self.record(point, decision);
     }
 
-    /// Takes in a look of a play.
-    pub fn moment(&mut self, moment: &Moment<'_>) {
+    /// Adds the decision on a poll of a simulation.
+    pub fn record_poll(&mut self, poll: &Poll<'_>) {
         let count = |n: usize| i64::try_from(n).ok();
-        let (ready, busy, live) = (count(moment.ready), count(moment.busy), count(moment.live));
-        let wanted = moment.decision.replicas;
-        self.add(
-            Point {
-                at: moment.at,
-                ready,
-                busy,
-                live,
-                wanted,
-            },
-            moment.decision,
-        );
+        let point = Point {
+            at: poll.at,
+            ready: count(poll.ready),
+            busy: count(poll.busy),
+            live: count(poll.live),
+            desired: poll.decision.replicas,
+        };
+        self.record(point, poll.decision);
     }
 
-    fn add(&mut self, point: Point, decision: &Decision) {
-        self.push(point);
-        if self.points.len() > POINTS {
-            self.stretch *= 2;
-            for point in std::mem::take(&mut self.points) {
-                self.push(point);
-            }
-        }
-        let Decision {
-            from,
-            replicas: to,
-            reason: why,
-            ..
-        } = decision;
+    fn record(&mut self, point: Point, decision: &Decision) {
+        self.add_point(point);
+        let (from, to) = (decision.from, decision.replicas);
         if from == to {
             return;
         }
-        self.changes += 1;
-        if self.marks.len() < MARKS {
-            let (reason, sentence) = (why.code().as_str(), messages::message(why, *from, *to));
-            self.marks.push(Mark {
+        self.change_count += 1;
+        if self.changes.len() < MAX_CHANGES {
+            self.changes.push(Change {
                 at: point.at,
                 ready: point.ready,
-                from: *from,
-                to: *to,
-                reason,
-                sentence,
+                from,
+                to,
+                reason: decision.reason.code().as_str(),
+                message: messages::message(&decision.reason, from, to),
             });
         }
     }
 
-    fn push(&mut self, point: Point) {
+    fn add_point(&mut self, point: Point) {
+        self.merge_point(point);
+        if self.points.len() > MAX_POINTS {
+            self.interval *= 2;
+            for point in std::mem::take(&mut self.points) {
+                self.merge_point(point);
+            }
+        }
+    }
+
+    /// Adds a point, or merges it into the last one if it lies in the same interval.
+    fn merge_point(&mut self, point: Point) {
+        let index = |at: Time| at.0.div_euclid(self.interval);
         match self.points.last_mut() {
-            Some(last)
-                if last.at.0.div_euclid(self.stretch) == point.at.0.div_euclid(self.stretch) =>
-            {
+            Some(last) if index(last.at) == index(point.at) => {
                 *last = Point {
                     at: last.at,
                     ready: last.ready.max(point.ready),
@@ -152,36 +142,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stays_small_and_keeps_the_peak_and_the_end() {
-        let mut course = Run::new("x");
+    fn run_is_bounded_and_keeps_peak_and_end() {
+        let mut run = Run::new("x");
         for i in 0..100_000i32 {
-            let ready = Some(if i == 4321 { 999 } else { 1 });
-            course.push(Point {
+            run.add_point(Point {
                 at: Time(i64::from(i) * 10),
-                ready,
-                wanted: i,
+                ready: Some(if i == 4321 { 999 } else { 1 }),
+                desired: i,
                 ..Point::default()
             });
-            if course.points.len() > POINTS {
-                course.stretch *= 2;
-                for point in std::mem::take(&mut course.points) {
-                    course.push(point);
-                }
-            }
         }
+        let points = &run.points;
         assert!(
-            (POINTS / 2..=POINTS).contains(&course.points.len()),
+            (MAX_POINTS / 2..=MAX_POINTS).contains(&points.len()),
             "{}",
-            course.points.len()
+            points.len()
         );
-        assert_eq!(
-            course
-                .points
-                .iter()
-                .filter(|point| point.ready == Some(999))
-                .count(),
-            1
-        );
-        assert_eq!(course.points.last().map(|point| point.wanted), Some(99_999));
+        let peaks = points.iter().filter(|point| point.ready == Some(999));
+        assert_eq!(peaks.count(), 1);
+        assert_eq!(points.last().map(|point| point.desired), Some(99_999));
     }
 }

@@ -1,11 +1,11 @@
-//! Arrivals: the named shapes, and the random arrivals that follow one.
+//! Named arrival rates over time, and random arrivals that follow them.
 
-use super::random::{Random, micros};
+use crate::random::{Random, micros};
 use std::f64::consts::TAU;
 use std::fmt;
 use std::str::FromStr;
 
-/// How many tasks arrive a second, as time goes on. Each lasts an hour.
+/// How many tasks arrive per second over the course of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// 4 a second.
@@ -14,13 +14,13 @@ pub enum Shape {
     Sine,
     /// 1 a second, and 31 a second for 30 s every 30 minutes.
     Burst,
-    /// 0.5 to 10 a second within 30 minutes, and then anew.
+    /// 0.5 to 10 a second within 30 minutes, and then again.
     Ramp,
     /// 1 and 7 a second, 5 minutes each.
     Square,
     /// 2 a second, and 20 a second for 10 s every 5 minutes.
     Spikes,
-    /// 10 a second and ever fewer: a third after 11 minutes, down to 0.5.
+    /// From 10 a second down to 0.5: a third of it after 11 minutes.
     Decay,
     /// 2, 5, 9 and 4 a second, 5 minutes each.
     Stairs,
@@ -30,11 +30,11 @@ pub enum Shape {
     Rush,
 }
 
-/// How long a shape lasts, in seconds.
-pub const SPAN: f64 = 3600.0;
+/// Length of a shape in seconds.
+pub const SPAN_SECONDS: f64 = 3600.0;
 
 impl Shape {
-    /// All of them. The first seven were looked at when the rules were tuned.
+    /// All shapes. The first seven were used to tune the rules.
     pub const ALL: [Self; 10] = [
         Self::Steady,
         Self::Sine,
@@ -47,11 +47,10 @@ impl Shape {
         Self::Waves,
         Self::Rush,
     ];
-    /// Nobody looked at these before the rules were settled.
+    /// The shapes that were not used until the rules were final.
     pub const HELD_OUT: [Self; 3] = [Self::Stairs, Self::Waves, Self::Rush];
 
-    /// Its name.
-    #[must_use]
+    /// The name of the shape.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Steady => "steady",
@@ -67,29 +66,30 @@ impl Shape {
         }
     }
 
-    /// Tasks a second at `t` seconds.
+    /// Tasks per second at `t` seconds.
     fn rate(self, t: f64) -> f64 {
-        let within = |every: f64, from: f64, long: f64| (from..from + long).contains(&(t % every));
-        let either = |yes: bool, then: f64, otherwise: f64| if yes { then } else { otherwise };
+        let within =
+            |period: f64, start: f64, length: f64| (start..start + length).contains(&(t % period));
+        let select = |condition: bool, yes: f64, no: f64| if condition { yes } else { no };
         match self {
             Self::Steady => 4.0,
             Self::Sine => 4.0 + 3.5 * (TAU * t / 1200.0).sin(),
-            Self::Burst => either(within(1800.0, 900.0, 30.0), 31.0, 1.0),
+            Self::Burst => select(within(1800.0, 900.0, 30.0), 31.0, 1.0),
             Self::Ramp => 0.5 + 9.5 * (t % 1800.0) / 1800.0,
-            Self::Square => either(within(600.0, 0.0, 300.0), 1.0, 7.0),
-            Self::Spikes => either(within(300.0, 100.0, 10.0), 20.0, 2.0),
+            Self::Square => select(within(600.0, 0.0, 300.0), 1.0, 7.0),
+            Self::Spikes => select(within(300.0, 100.0, 10.0), 20.0, 2.0),
             Self::Decay => 0.5 + 9.5 * (-t / 600.0).exp(),
             Self::Stairs if within(1200.0, 0.0, 600.0) => {
-                either(within(1200.0, 0.0, 300.0), 2.0, 5.0)
+                select(within(1200.0, 0.0, 300.0), 2.0, 5.0)
             }
-            Self::Stairs => either(within(1200.0, 600.0, 300.0), 9.0, 4.0),
+            Self::Stairs => select(within(1200.0, 600.0, 300.0), 9.0, 4.0),
             Self::Waves => 3.0 + 2.5 * (TAU * t / 300.0).sin(),
-            Self::Rush => either(within(1200.0, 300.0, 120.0), 12.0, 0.5),
+            Self::Rush => select(within(1200.0, 300.0, 120.0), 12.0, 0.5),
         }
     }
 
-    /// More than its rate ever is.
-    const fn most(self) -> f64 {
+    /// The maximum of the rate.
+    const fn max_rate(self) -> f64 {
         match self {
             Self::Steady => 4.0,
             Self::Sine => 7.5,
@@ -103,17 +103,18 @@ impl Shape {
         }
     }
 
-    /// The instants at which tasks arrive, in microseconds from 0: a Poisson process, thinned to the shape's rate.
-    #[must_use]
+    /// The times at which tasks arrive, in microseconds from 0: a Poisson process, thinned to the shape's rate.
     pub fn arrivals(self, seed: u64) -> Vec<i64> {
-        let (mut random, mut t, mut all) = (Random::new(seed, 1), 0.0, Vec::new());
+        let mut random = Random::new(seed, 1);
+        let mut t = 0.0;
+        let mut arrivals = Vec::new();
         loop {
-            t += random.gap() / self.most();
-            if t >= SPAN {
-                return all;
+            t += random.exponential() / self.max_rate();
+            if t >= SPAN_SECONDS {
+                return arrivals;
             }
-            if random.even() * self.most() < self.rate(t) {
-                all.push(micros(t));
+            if random.uniform() * self.max_rate() < self.rate(t) {
+                arrivals.push(micros(t));
             }
         }
     }
@@ -134,7 +135,7 @@ impl FromStr for Shape {
             .find(|shape| shape.as_str() == name)
             .ok_or_else(|| {
                 let all = Self::ALL.map(Self::as_str).join(", ");
-                format!("there is no shape {name}: write one of {all}")
+                format!("unknown shape {name}: use one of {all}")
             })
     }
 }
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shape_has_the_tasks_that_its_words_say() {
+    fn shapes_have_the_documented_number_of_tasks() {
         let expected = [
             (Shape::Steady, 14_400),
             (Shape::Sine, 14_400),
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_arrivals() {
+    fn same_seed_gives_same_arrivals() {
         assert_eq!(Shape::Sine.arrivals(7), Shape::Sine.arrivals(7));
         assert_ne!(Shape::Sine.arrivals(7), Shape::Sine.arrivals(8));
     }

@@ -1,53 +1,52 @@
-//! What a play came to: waits in seconds, shares from 0 to 1, hours in hours.
+//! The figures of a simulation: waits in seconds, shares from 0 to 1, times of workers in hours.
 
 use decide::Millis;
 use serde::Serialize;
 
-/// The figures of one play.
+/// The figures of one simulation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Tasks that arrived, all of them done.
+    /// Number of tasks, all of them done.
     pub tasks: usize,
-    /// Half of them waited no longer.
+    /// Median wait in seconds.
     pub wait_p50: f64,
-    /// 99 of 100 waited no longer.
+    /// 99th percentile of the wait in seconds.
     pub wait_p99: f64,
-    /// The longest wait.
+    /// Longest wait in seconds.
     pub wait_max: f64,
-    /// The share that waited longer than was wanted.
+    /// Share of the tasks that waited longer than the SLO.
     pub late_share: f64,
-    /// Hours of all workers, those that were still starting included.
+    /// Hours of all workers, including the time that they take to start.
     pub worker_hours: f64,
-    /// The sum of the tasks' own times.
+    /// Sum of the service times in hours.
     pub busy_hours: f64,
-    /// How many times the number of workers was changed.
+    /// Changes of the number of workers.
     pub changes: u64,
 }
 
-const HOUR: f64 = 3600.0 * 1e6;
+const MICROS_PER_HOUR: f64 = 3600.0 * 1e6;
 
 #[expect(
     clippy::cast_precision_loss,
     reason = "times and counts far below 2^52"
 )]
 impl Summary {
-    /// Of waits in microseconds alone, as real workers have them; the hours are not known.
-    #[must_use]
+    /// The figures of measured waits in microseconds; the hours are unknown and 0.
     pub fn of_waits(waits: Vec<i64>, slo: Millis, changes: u64) -> Self {
         Self::new(waits, slo, 0, 0, changes)
     }
 
-    /// From waits and areas in microseconds.
-    pub(super) fn new(
+    /// The figures of waits, lifetimes of workers and service times, all in microseconds.
+    pub(crate) fn new(
         mut waits: Vec<i64>,
         slo: Millis,
-        paid: i64,
-        spent: i64,
+        worker_time: i64,
+        service_time: i64,
         changes: u64,
     ) -> Self {
         waits.sort_unstable();
-        // The smallest wait that this share of all tasks did not exceed.
+        // The shortest wait that this percentage of all tasks did not exceed.
         let quantile = |percent: usize| {
             let rank = (waits.len() * percent).div_ceil(100).max(1) - 1;
             seconds(waits.get(rank).copied().unwrap_or(0))
@@ -59,26 +58,24 @@ impl Summary {
             wait_p99: quantile(99),
             wait_max: quantile(100),
             late_share: rounded(late as f64 / waits.len().max(1) as f64, 1e6),
-            worker_hours: rounded(paid as f64 / HOUR, 1e4),
-            busy_hours: rounded(spent as f64 / HOUR, 1e4),
+            worker_hours: rounded(worker_time as f64 / MICROS_PER_HOUR, 1e4),
+            busy_hours: rounded(service_time as f64 / MICROS_PER_HOUR, 1e4),
             changes,
         }
     }
 
-    /// Worker-hours for each hour of work.
-    #[must_use]
+    /// Worker-hours per busy hour.
     pub fn factor(&self) -> f64 {
         self.worker_hours / self.busy_hours.max(f64::MIN_POSITIVE)
     }
 
-    /// Tasks that were late.
-    #[must_use]
-    pub fn late(&self) -> f64 {
+    /// Number of tasks that were late.
+    pub fn late_tasks(&self) -> f64 {
         self.late_share * self.tasks as f64
     }
 }
 
-/// Microseconds in seconds, to the millisecond.
+/// Converts microseconds to seconds, rounded to the millisecond.
 #[expect(clippy::cast_precision_loss, reason = "times far below 2^52")]
 fn seconds(micros: i64) -> f64 {
     rounded(micros as f64 / 1e6, 1e3)
@@ -93,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_waits_that_happened() {
+    fn quantiles_are_actual_waits() {
         let waits: Vec<i64> = (1..=200).rev().map(|n| n * 1_000_000).collect();
         let summary = Summary::new(waits, Millis::seconds(150), 7_200_000_000, 3_600_000_000, 3);
         assert_eq!(
@@ -107,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn no_task_has_no_wait() {
+    fn summary_of_no_tasks_is_zero() {
         let summary = Summary::new(Vec::new(), Millis(0), 0, 0, 0);
         assert_eq!(
             (summary.tasks, summary.wait_p50, summary.late_share),

@@ -1,15 +1,14 @@
-//! A run, or two side by side, as text.
+//! One run, or two side by side, as text.
 
-use super::{Run, Summary};
+use crate::{Run, Summary};
 use decide::Time;
 use std::fmt::Write;
 
-/// From this on (2001) an instant is one of the calendar; before, `t` began at 0.
-pub(super) const CALENDAR: i64 = 1_000_000_000_000;
+/// Times from here on (2001) are calendar times; earlier ones count from 0.
+pub(crate) const CALENDAR: i64 = 1_000_000_000_000;
 
-/// An instant as people read it: a time of day in UTC, or what has passed since 0.
-#[must_use]
-pub(super) fn clock(at: Time) -> String {
+/// Formats a time: the time of day in UTC, or the time since 0.
+pub(crate) fn clock(at: Time) -> String {
     if at.0 >= CALENDAR {
         return at.to_string();
     }
@@ -24,76 +23,79 @@ pub(super) fn clock(at: Time) -> String {
     }
 }
 
-/// Every change of one run, and what it came to.
-#[must_use]
-pub fn table(course: &Run) -> String {
-    let head = ["T", "QUEUE", "WORKERS", "DECISION", "WHY"].map(str::to_owned);
-    let rows = course.marks.iter().map(|mark| {
-        let queue = mark.ready.map_or("?".to_owned(), |ready| ready.to_string());
+/// The changes of a run and its summary.
+pub fn table(run: &Run) -> String {
+    let header = ["T", "QUEUE", "WORKERS", "DECISION", "WHY"].map(str::to_owned);
+    let rows = run.changes.iter().map(|change| {
+        let queue = change
+            .ready
+            .map_or("?".to_owned(), |ready| ready.to_string());
         [
-            clock(mark.at),
+            clock(change.at),
             queue,
-            format!("{} → {}", mark.from, mark.to),
-            mark.reason.to_owned(),
-            mark.sentence.clone(),
+            format!("{} → {}", change.from, change.to),
+            change.reason.to_owned(),
+            change.message.clone(),
         ]
     });
-    let mut text = aligned(std::iter::once(head).chain(rows));
-    if course.marks.is_empty() {
+    let mut text = align(std::iter::once(header).chain(rows));
+    if run.changes.is_empty() {
         "the number of workers never changes\n".clone_into(&mut text);
     }
-    if course.changes > course.marks.len() {
-        let _ = writeln!(text, "… and {} more", course.changes - course.marks.len());
+    if run.change_count > run.changes.len() {
+        let more = run.change_count - run.changes.len();
+        let _ = writeln!(text, "… and {more} more");
     }
-    if let Some(summary) = &course.summary {
+    if let Some(summary) = &run.summary {
         text.push('\n');
-        text += &aligned(figures(summary).map(|(what, value)| [what.to_owned(), value]));
+        text += &align(figures(summary).map(|(label, value)| [label.to_owned(), value]));
     }
     text
 }
 
-/// Two runs of the same work, figure by figure.
-#[must_use]
+/// The figures of two runs of the same work, side by side.
 pub fn compare(one: &Run, other: &Run) -> String {
-    let head = [String::new(), one.name.clone(), other.name.clone()];
-    let most = |course: &Run| {
-        course
-            .points
+    let header = [String::new(), one.name.clone(), other.name.clone()];
+    let max_workers = |run: &Run| {
+        run.points
             .iter()
-            .map(|point| point.wanted)
+            .map(|point| point.desired)
             .max()
             .unwrap_or(0)
             .to_string()
     };
     let mut rows = vec![
-        head,
+        header,
         [
             "changes".to_owned(),
-            one.changes.to_string(),
-            other.changes.to_string(),
+            one.change_count.to_string(),
+            other.change_count.to_string(),
         ],
-        ["most workers".to_owned(), most(one), most(other)],
+        [
+            "most workers".to_owned(),
+            max_workers(one),
+            max_workers(other),
+        ],
     ];
     if let (Some(a), Some(b)) = (&one.summary, &other.summary) {
         let both = figures(a)
             .into_iter()
             .zip(figures(b))
-            .filter(|((what, _), _)| *what != "changes");
-        rows.extend(both.map(|((what, a), (_, b))| [what.to_owned(), a, b]));
+            .filter(|((label, _), _)| *label != "changes");
+        rows.extend(both.map(|((label, a), (_, b))| [label.to_owned(), a, b]));
     }
     let mut reasons: Vec<&str> = one
-        .marks
+        .changes
         .iter()
-        .chain(&other.marks)
-        .map(|mark| mark.reason)
+        .chain(&other.changes)
+        .map(|change| change.reason)
         .collect();
     reasons.sort_unstable();
     reasons.dedup();
-    let count = |course: &Run, reason: &str| {
-        course
-            .marks
+    let count = |run: &Run, reason: &str| {
+        run.changes
             .iter()
-            .filter(|mark| mark.reason == reason)
+            .filter(|change| change.reason == reason)
             .count()
             .to_string()
     };
@@ -102,7 +104,7 @@ pub fn compare(one: &Run, other: &Run) -> String {
             .into_iter()
             .map(|reason| [reason.to_owned(), count(one, reason), count(other, reason)]),
     );
-    aligned(rows)
+    align(rows)
 }
 
 fn figures(summary: &Summary) -> [(&'static str, String); 8] {
@@ -118,8 +120,8 @@ fn figures(summary: &Summary) -> [(&'static str, String); 8] {
     ]
 }
 
-/// Columns as wide as they need to be, the last one as it is.
-fn aligned<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
+/// Aligns the columns, without trailing spaces.
+fn align<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.into_iter().collect();
     let width = |column: usize| {
         rows.iter()

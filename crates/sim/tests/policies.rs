@@ -1,63 +1,63 @@
-//! Every policy on the same work, played with the operator's own `decide`: what `drainWithin` must reach, and the
+//! Simulates every policy on the same work with the operator's own `decide`: checks the goals of `drainWithin`, and the
 //! table of docs/policies.md with its pictures. `UPDATE=1` rewrites them.
-#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
+#![allow(clippy::expect_used, reason = "a test may panic")]
 
 use api::{ScheduledSpec, WorkerPool};
 use decide::{Memory, Millis};
-use sim::{Polling, Run, Service, Shape, Summary, Telemetry, Work, play};
+use sim::{Polling, Run, Service, Shape, Summary, Telemetry, Workload, simulate};
 use std::fmt::Write;
 use std::sync::LazyLock;
 
 const SEEDS: u64 = 2;
-const WOKEN: Polling = Polling::Push(Millis::seconds(2));
-/// The HPA looks every 15 s and is not woken.
+const OPERATOR: Polling = Polling::Push(Millis::seconds(2));
+/// The HPA polls every 15 s, and reacts to nothing in between.
 const HPA: Polling = Polling::Every(Millis::seconds(15));
 
-/// A policy: what people call it, its part of the spec, and how it looks.
+/// A policy: its name, its part of the spec, and how it sees the queue.
 struct Policy {
     name: &'static str,
     spec: &'static str,
-    looks: Polling,
-    tells: Telemetry,
+    polling: Polling,
+    telemetry: Telemetry,
 }
 
 const POLICIES: [Policy; 5] = [
     Policy {
-        name: "the class's thresholds",
+        name: "default thresholds",
         spec: "queues: [{name: tasks}]\nscaleUp: {queueLength: 8, utilizationPercent: 80, step: 2, cooldown: 60s}\nscaleDown: {queueLength: 2, utilizationPercent: 30, idleFor: 5m, step: 2, cooldown: 180s}",
-        looks: WOKEN,
-        tells: Telemetry::Everything,
+        polling: OPERATOR,
+        telemetry: Telemetry::Everything,
     },
     Policy {
         name: "HPA, 5 ready tasks a worker",
         spec: "queues: [{name: tasks, system: List}]\ntarget: {tasksPerWorker: 5}\nbehavior: {}",
-        looks: HPA,
-        tells: Telemetry::Length,
+        polling: HPA,
+        telemetry: Telemetry::Length,
     },
     Policy {
         name: "HPA, 1 ready or running task a worker",
         spec: "queues: [{name: tasks}]\ntarget: {tasksPerWorker: 1}\nbehavior: {}",
-        looks: HPA,
-        tells: Telemetry::Everything,
+        polling: HPA,
+        telemetry: Telemetry::Everything,
     },
     Policy {
         name: "a worker per task, kept 20 s",
         spec: "queues: [{name: tasks}]\ntarget: {tasksPerWorker: 1}",
-        looks: WOKEN,
-        tells: Telemetry::Everything,
+        polling: OPERATOR,
+        telemetry: Telemetry::Everything,
     },
     Policy {
         name: "**drain within 30 s**",
         spec: "queues: [{name: tasks}]\ntarget: {drainWithin: 30s}",
-        looks: WOKEN,
-        tells: Telemetry::Everything,
+        polling: OPERATOR,
+        telemetry: Telemetry::Everything,
     },
 ];
-const CLASS: usize = 0;
+const THRESHOLDS: usize = 0;
 const HPA_READY: usize = 1;
 const DRAIN: usize = 4;
 
-/// Mean task in seconds, its spread, and how long a worker takes to start.
+/// Mean and coefficient of variation of the service time, and the startup time of a worker, in seconds.
 const SETTINGS: [(f64, f64, i64); 3] = [(2.0, 1.0, 5), (5.0, 2.0, 10), (2.0, 1.0, 30)];
 
 fn run(policy: &Policy, shape: Shape, seed: u64, (mean, cv, startup): (f64, f64, i64)) -> Run {
@@ -67,8 +67,8 @@ fn run(policy: &Policy, shape: Shape, seed: u64, (mean, cv, startup): (f64, f64,
         policy.spec.replace('\n', ", ")
     );
     let pool: WorkerPool = serde_saphyr::from_str(&pool).expect("a pool");
-    let work = Work {
-        begin: 0,
+    let workload = Workload {
+        start: 0,
         arrivals: shape.arrivals(seed),
         service: Service { mean, cv },
         startup: Millis::seconds(startup),
@@ -77,24 +77,24 @@ fn run(policy: &Policy, shape: Shape, seed: u64, (mean, cv, startup): (f64, f64,
         memory: Memory::default(),
         slo: Millis::seconds(30),
     };
-    let mut course = Run::new(policy.name.trim_matches('*'));
-    let mut wishes = ScheduledSpec::new(&pool).expect("it can work");
-    let summary = play(
-        &mut wishes,
-        &work,
-        policy.looks,
-        policy.tells,
-        &mut |moment| course.moment(moment),
+    let mut run = Run::new(policy.name.trim_matches('*'));
+    let mut spec = ScheduledSpec::new(&pool).expect("a valid policy");
+    let summary = simulate(
+        &mut spec,
+        &workload,
+        policy.polling,
+        policy.telemetry,
+        &mut |poll| run.record_poll(poll),
     );
-    course.summary = Some(summary.expect("all tasks are done"));
-    course
+    run.summary = Some(summary.expect("all tasks are done"));
+    run
 }
 
-/// The plays of one policy in one setting: for each shape, the summaries of all seeds.
-type Plays = Vec<(Shape, Vec<Summary>)>;
+/// The results of one policy in one setting: for each shape, the summaries of all seeds.
+type Results = Vec<(Shape, Vec<Summary>)>;
 
-/// All plays, by policy and by setting.
-static ALL: LazyLock<Vec<Vec<Plays>>> = LazyLock::new(|| {
+/// The results of all policies, by policy and by setting.
+static ALL: LazyLock<Vec<Vec<Results>>> = LazyLock::new(|| {
     std::thread::scope(|scope| {
         let policies = POLICIES.iter().map(|policy| {
             scope.spawn(|| {
@@ -115,12 +115,12 @@ static ALL: LazyLock<Vec<Vec<Plays>>> = LazyLock::new(|| {
         let policies: Vec<_> = policies.collect();
         policies
             .into_iter()
-            .map(|policy| policy.join().expect("it plays"))
+            .map(|policy| policy.join().expect("no panic"))
             .collect()
     })
 });
 
-/// What some plays come to.
+/// The figures of some results.
 struct Figures {
     factor: f64,
     late: f64,
@@ -129,19 +129,19 @@ struct Figures {
 }
 
 impl Figures {
-    /// Over the shapes that are asked for: hours over hours, tasks over tasks, the worst 99th percentile of any play.
+    /// Over the given shapes: hours over hours, tasks over tasks, and the highest 99th percentile of any simulation.
     #[expect(clippy::cast_precision_loss, reason = "counts")]
-    fn of(plays: &Plays, shapes: impl Fn(Shape) -> bool) -> Self {
-        let all: Vec<&Summary> = plays
+    fn new(results: &Results, includes: impl Fn(Shape) -> bool) -> Self {
+        let all: Vec<&Summary> = results
             .iter()
-            .filter(|(shape, _)| shapes(*shape))
+            .filter(|(shape, _)| includes(*shape))
             .flat_map(|(_, all)| all)
             .collect();
         let sum =
             |value: fn(&Summary) -> f64| all.iter().map(|summary| value(summary)).sum::<f64>();
         Self {
             factor: sum(|summary| summary.worker_hours) / sum(|summary| summary.busy_hours),
-            late: sum(Summary::late) / sum(|summary| summary.tasks as f64),
+            late: sum(Summary::late_tasks) / sum(|summary| summary.tasks as f64),
             p99: all
                 .iter()
                 .map(|summary| summary.wait_p99)
@@ -161,35 +161,35 @@ impl Figures {
     }
 }
 
-fn named(shape: Shape) -> bool {
+fn is_named(shape: Shape) -> bool {
     [Shape::Steady, Shape::Sine, Shape::Burst, Shape::Ramp].contains(&shape)
 }
 
 #[test]
-fn drain_within_reaches_its_goal_on_shapes_that_it_was_not_tuned_on_too() {
+fn drain_within_reaches_its_goals_on_all_shapes() {
     let [fast, heavy, slow] = &ALL[DRAIN][..] else {
         panic!("three settings")
     };
-    for (which, shapes) in [
+    for (which, includes) in [
         ("all", &(|_| true) as &dyn Fn(Shape) -> bool),
         ("held out", &|shape| Shape::HELD_OUT.contains(&shape)),
-        ("named", &named),
+        ("named", &is_named),
     ] {
-        let found = Figures::of(fast, shapes);
+        let found = Figures::new(fast, includes);
         assert!(
             found.factor <= 1.6 && found.late == 0.0 && found.p99 <= 30.0,
             "{which}: {}",
             found.cell()
         );
-        let found = Figures::of(heavy, shapes);
-        let late = if which == "named" { 0.018 } else { 0.011 }; // 60 workers cannot do the burst in time, whatever the rule
+        let found = Figures::new(heavy, includes);
+        let late = if which == "named" { 0.018 } else { 0.011 }; // no rule can process the burst in time with 60 workers
         assert!(
             found.factor <= 1.39 && found.late <= late && found.p99 <= 53.0,
             "{which}, heavy tails: {}",
             found.cell()
         );
     }
-    let found = Figures::of(slow, named);
+    let found = Figures::new(slow, is_named);
     assert!(
         found.factor <= 1.76 && found.late <= 0.027 && found.p99 <= 35.0,
         "slow starts: {}",
@@ -198,11 +198,11 @@ fn drain_within_reaches_its_goal_on_shapes_that_it_was_not_tuned_on_too() {
 }
 
 #[test]
-fn it_is_better_at_both_ends_than_thresholds_and_than_the_hpa() {
+fn drain_within_beats_thresholds_and_the_hpa() {
     for setting in 0..SETTINGS.len() {
-        let ours = Figures::of(&ALL[DRAIN][setting], |_| true);
-        for other in [CLASS, HPA_READY] {
-            let theirs = Figures::of(&ALL[other][setting], |_| true);
+        let ours = Figures::new(&ALL[DRAIN][setting], |_| true);
+        for other in [THRESHOLDS, HPA_READY] {
+            let theirs = Figures::new(&ALL[other][setting], |_| true);
             let name = POLICIES[other].name;
             assert!(
                 ours.factor < theirs.factor && ours.late < theirs.late && ours.p99 < theirs.p99,
@@ -213,27 +213,28 @@ fn it_is_better_at_both_ends_than_thresholds_and_than_the_hpa() {
     }
 }
 
-fn current(path: &str, wanted: &str) {
+/// Checks that a generated file is current, or updates it.
+fn check_generated(path: &str, expected: &str) {
     let file = testkit::root().join(path);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::create_dir_all(file.parent().expect("a folder")).expect(path);
-        std::fs::write(&file, wanted).expect(path);
+        std::fs::write(&file, expected).expect(path);
     }
     let found = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
-        found == wanted,
-        "{path} is not what the source says: run `make policies` and commit it"
+        found == expected,
+        "{path} is not up to date: run `make policies` and commit it"
     );
 }
 
 #[test]
-fn the_table_and_its_pictures_are_current() {
+fn policies_page_and_pictures_are_current() {
     let mut page = include_str!("policies/head.md").to_owned();
     page += "\n| policy | S 2 s, cv 1, D 5 s | S 5 s, cv 2, D 10 s | S 2 s, cv 1, D 30 s |\n|---|---|---|---|\n";
-    for (policy, plays) in POLICIES.iter().zip(ALL.iter()) {
-        let cells: Vec<String> = plays
+    for (policy, results) in POLICIES.iter().zip(ALL.iter()) {
+        let cells: Vec<String> = results
             .iter()
-            .map(|plays| Figures::of(plays, |_| true).cell())
+            .map(|results| Figures::new(results, |_| true).cell())
             .collect();
         let bold = if policy.name.starts_with("**") {
             "**"
@@ -247,12 +248,12 @@ fn the_table_and_its_pictures_are_current() {
             cells.join(&format!("{bold} | {bold}"))
         );
     }
-    page += "\nThe last line by shape; the three in *italics* were held out: nobody looked at them before the rule was settled.\n\n\
+    page += "\nThe last row by shape. The three shapes in *italics* were held out: they were not used until the rule was final.\n\n\
              | shape | S 2 s, cv 1, D 5 s | S 5 s, cv 2, D 10 s | S 2 s, cv 1, D 30 s |\n|---|---|---|---|\n";
     for shape in Shape::ALL {
         let cells: Vec<String> = ALL[DRAIN]
             .iter()
-            .map(|plays| Figures::of(plays, |other| other == shape).cell())
+            .map(|results| Figures::new(results, |other| other == shape).cell())
             .collect();
         let mark = if Shape::HELD_OUT.contains(&shape) {
             "*"
@@ -271,10 +272,10 @@ fn the_table_and_its_pictures_are_current() {
         );
     }
     page += "\nGenerated by `make policies` from crates/sim/tests/policies.rs.\n";
-    current("docs/policies.md", &page);
+    check_generated("docs/policies.md", &page);
 
     let picture = |policy: usize, shape| run(&POLICIES[policy], shape, 1, SETTINGS[0]);
-    current(
+    check_generated(
         "docs/img/drain-within.svg",
         &sim::plot(&[&picture(DRAIN, Shape::Burst)]),
     );
@@ -282,12 +283,15 @@ fn the_table_and_its_pictures_are_current() {
         picture(DRAIN, Shape::Burst),
         picture(HPA_READY, Shape::Burst),
     ];
-    current(
+    check_generated(
         "docs/img/drain-within-and-hpa.svg",
         &sim::plot(&both.each_ref()),
     );
-    let both = [picture(DRAIN, Shape::Sine), picture(CLASS, Shape::Sine)];
-    current(
+    let both = [
+        picture(DRAIN, Shape::Sine),
+        picture(THRESHOLDS, Shape::Sine),
+    ];
+    check_generated(
         "docs/img/drain-within-and-thresholds.svg",
         &sim::plot(&both.each_ref()),
     );

@@ -1,5 +1,5 @@
-//! A scripted API server: fixed answers by method and path, and a record of what was asked. It speaks plain HTTP on
-//! a port of its own, so that a whole program can be run against it.
+//! A scripted API server: fixed responses by method and path, and a record of the requests. It serves plain HTTP on a
+//! port of its own, so that whole programs can run against it.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -8,55 +8,56 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
-type Answers = Vec<(String, String, u16, Value)>;
-/// Who watches which path, and a bell for when somebody comes.
+/// Method, path, status code and body of each response.
+type Responses = Vec<(String, String, u16, Value)>;
+/// The watched paths with their connections, and a signal for new ones.
 type Watchers = Arc<(Mutex<Vec<(String, TcpStream)>>, Condvar)>;
 
-/// A running server; it ends with the value.
+/// A running server, which stops when dropped.
 pub struct ApiServer {
     address: SocketAddr,
-    calls: Arc<Mutex<Vec<(String, Value)>>>,
+    requests: Arc<Mutex<Vec<(String, Value)>>>,
     closed: Arc<AtomicBool>,
     watchers: Watchers,
 }
 
 impl ApiServer {
-    /// Answers `METHOD path` as told, and all else with 404.
-    pub fn start<const N: usize>(answers: [(&str, &str, u16, Value); N]) -> Self {
-        Self::serving(answers, false)
+    /// Serves `(method, path, code, body)`, and 404 for everything else.
+    pub fn start<const N: usize>(responses: [(&str, &str, u16, Value); N]) -> Self {
+        Self::serving(responses, false)
     }
 
-    /// The same, and who watches hears what [`Self::tell`] says.
-    pub fn streaming<const N: usize>(answers: [(&str, &str, u16, Value); N]) -> Self {
-        Self::serving(answers, true)
+    /// The same with watches, which receive the events of [`Self::send_event`].
+    pub fn streaming<const N: usize>(responses: [(&str, &str, u16, Value); N]) -> Self {
+        Self::serving(responses, true)
     }
 
-    fn serving<const N: usize>(answers: [(&str, &str, u16, Value); N], streams: bool) -> Self {
-        let answers: Answers = answers
+    fn serving<const N: usize>(responses: [(&str, &str, u16, Value); N], streams: bool) -> Self {
+        let responses: Responses = responses
             .into_iter()
             .map(|(method, path, code, body)| (method.into(), path.into(), code, body))
             .collect();
-        let answers = Arc::new(answers);
+        let responses = Arc::new(responses);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (calls, closed) = (
+        let (requests, closed) = (
             Arc::<Mutex<Vec<(String, Value)>>>::default(),
             Arc::<AtomicBool>::default(),
         );
         let watchers = Watchers::default();
-        let (seen, end, all) = (calls.clone(), closed.clone(), watchers.clone());
+        let (recorded, end, all) = (requests.clone(), closed.clone(), watchers.clone());
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if end.load(Ordering::SeqCst) {
                     return; // the port closes with the listener
                 }
-                let (answers, seen) = (answers.clone(), seen.clone());
+                let (responses, recorded) = (responses.clone(), recorded.clone());
                 let watchers = streams.then(|| all.clone());
                 thread::spawn(move || {
                     serve(
                         &stream.expect("a connection"),
-                        &answers,
-                        &seen,
+                        &responses,
+                        &recorded,
                         watchers.as_ref(),
                     );
                 });
@@ -64,30 +65,31 @@ impl ApiServer {
         });
         Self {
             address,
-            calls,
+            requests,
             closed,
             watchers,
         }
     }
 
-    /// Waits until so many watch `path`.
-    pub fn watched(&self, path: &str, by: usize) {
-        let (watchers, bell) = &*self.watchers;
-        let few = |all: &mut Vec<(String, TcpStream)>| {
-            all.iter().filter(|(at, _)| at == path).count() < by
+    /// Waits until `count` clients watch `path`.
+    pub fn wait_for_watchers(&self, path: &str, count: usize) {
+        let (watchers, arrival) = &*self.watchers;
+        let too_few = |all: &mut Vec<(String, TcpStream)>| {
+            all.iter().filter(|(at, _)| at == path).count() < count
         };
         drop(
-            bell.wait_while(watchers.lock().expect("no panic"), few)
+            arrival
+                .wait_while(watchers.lock().expect("no panic"), too_few)
                 .expect("no panic"),
         );
     }
 
-    /// Tells everybody who watches `path` of a change.
-    pub fn tell(&self, path: &str, kind: &str, object: &Value) {
+    /// Sends an event to all clients that watch `path`.
+    pub fn send_event(&self, path: &str, kind: &str, object: &Value) {
         let line = format!("{}\n", serde_json::json!({"type": kind, "object": object}));
         let chunk = format!("{:x}\r\n{line}\r\n", line.len());
         let mut watchers = self.watchers.0.lock().expect("no panic");
-        // Who has gone away is forgotten.
+        // Closed connections are removed.
         watchers
             .retain_mut(|(at, stream)| at != path || stream.write_all(chunk.as_bytes()).is_ok());
     }
@@ -105,7 +107,7 @@ impl ApiServer {
         self.address.to_string()
     }
 
-    /// A kubeconfig that leads here, with a context named `class`.
+    /// A kubeconfig for this server, with a context named `class`.
     pub fn kubeconfig(&self) -> String {
         format!(
             "{{apiVersion: v1, kind: Config, current-context: class,
@@ -117,8 +119,8 @@ impl ApiServer {
 
     /// The bodies of all requests with this method, in order.
     pub fn bodies(&self, method: &str) -> Vec<Value> {
-        let calls = self.calls.lock().expect("no panic");
-        calls
+        let requests = self.requests.lock().expect("no panic");
+        requests
             .iter()
             .filter(|(it, _)| it == method)
             .map(|(_, body)| body.clone())
@@ -135,8 +137,8 @@ impl Drop for ApiServer {
 /// Serves one connection until the client closes it.
 fn serve(
     mut stream: &TcpStream,
-    answers: &Answers,
-    calls: &Mutex<Vec<(String, Value)>>,
+    responses: &Responses,
+    requests: &Mutex<Vec<(String, Value)>>,
     watchers: Option<&Watchers>,
 ) {
     let mut reader = BufReader::new(stream);
@@ -153,14 +155,14 @@ fn serve(
                     .push((path.to_owned(), stream));
                 watchers.1.notify_all();
             }
-            return; // the connection belongs to the watch
+            return; // the connection now belongs to the watch
         }
-        calls.lock().expect("no panic").push((
+        requests.lock().expect("no panic").push((
             method.clone(),
             serde_json::from_slice(&body).unwrap_or(Value::Null),
         ));
         let missing = (404, r#"{"apiVersion":"v1","kind":"Status","status":"Failure","code":404,"reason":"NotFound","message":"not found"}"#.to_owned());
-        let found = answers
+        let found = responses
             .iter()
             .find(|(it, at, ..)| *it == method && *at == path);
         let (code, body) = found.map_or(missing, |(_, _, code, body)| (*code, page(body, query)));
@@ -178,18 +180,18 @@ fn serve(
     }
 }
 
-/// The part of a list that `query` asks for, as the real server gives long ones.
+/// The page of a list that `query` asks for, as a real server paginates.
 fn page(body: &Value, query: &str) -> String {
-    let asked = |name| {
+    let parameter = |name| {
         let value = query
             .split('&')
             .find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         value.and_then(|value| value.parse::<usize>().ok())
     };
-    let (Some(limit), Some(items)) = (asked("limit"), body["items"].as_array()) else {
+    let (Some(limit), Some(items)) = (parameter("limit"), body["items"].as_array()) else {
         return body.to_string();
     };
-    let (from, end) = (asked("continue").unwrap_or(0), items.len());
+    let (from, end) = (parameter("continue").unwrap_or(0), items.len());
     let items = &items[from.min(end)..(from + limit).min(end)];
     let mut part = serde_json::json!({
         "apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": body["metadata"], "items": items,
@@ -207,8 +209,9 @@ fn read(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
         .read_line(&mut first)
         .ok()
         .filter(|length| *length > 0)?;
-    let mut words = first.split(' ');
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut parts = first.split(' ');
+    let method = parts.next()?.to_owned();
+    let path = parts.next()?.to_owned();
     let mut length = 0;
     loop {
         let mut line = String::new();

@@ -1,11 +1,11 @@
-//! What tests and benchmarks need around the code they test: a real Redis, a real terminal, a scripted API server,
-//! a local cluster, and the three programs, freshly built.
+//! The environment of tests and benchmarks: a real Redis, a real terminal, a scripted API server, a local cluster, and
+//! the three programs, freshly built.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::missing_panics_doc,
     missing_docs,
-    reason = "test code: it panics where a test would, and its names say what it does"
+    reason = "test code: it panics as a test does, and its names document it"
 )]
 
 pub mod api_server;

@@ -1,4 +1,4 @@
-//! A local cluster of a test's own, and how to look into it.
+//! A local cluster for one test, and access to its state.
 
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -8,10 +8,10 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Its state lies in a folder of its own; it ends with the value.
+/// A local cluster with a state directory of its own. It stops when dropped.
 pub struct Local(TempDir);
 
-/// A pod as the API tells of it.
+/// A pod as the API reports it.
 #[derive(Clone, Debug)]
 pub struct Pod {
     pub name: String,
@@ -29,11 +29,11 @@ impl Local {
         self.0.path()
     }
 
-    pub fn folder(&self) -> PathBuf {
+    pub fn state_dir(&self) -> PathBuf {
         self.home().join("workerpool/local")
     }
 
-    /// The program, to be run on this cluster.
+    /// The plugin, to run on this cluster.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(crate::kubectl());
         command
@@ -45,23 +45,24 @@ impl Local {
         command
     }
 
-    /// All that a person sees of it.
+    /// Runs the plugin, and returns its [`transcript`].
     pub fn run(&self, args: &[&str]) -> String {
-        told(&self.command(args).output().unwrap())
+        transcript(&self.command(args).output().unwrap())
     }
 
-    pub fn record(&self) -> Value {
-        serde_json::from_slice(&std::fs::read(self.folder().join("cluster.json")).unwrap()).unwrap()
+    pub fn cluster_info(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.state_dir().join("cluster.json")).unwrap())
+            .unwrap()
     }
 
-    fn ask(&self, method: &str, path: &str, kind: &str, body: &str) -> Value {
-        let record = self.record();
-        let path = format!("/{}/{path}", record["secret"].as_str().unwrap());
+    fn request(&self, method: &str, path: &str, content_type: &str, body: &str) -> Value {
+        let info = self.cluster_info();
+        let path = format!("/{}/{path}", info["secret"].as_str().unwrap());
         http(
-            &format!("127.0.0.1:{}", record["port"]),
+            &format!("127.0.0.1:{}", info["port"]),
             method,
             &path,
-            kind,
+            content_type,
             body,
         )
         .unwrap()
@@ -69,11 +70,11 @@ impl Local {
     }
 
     pub fn get(&self, path: &str) -> Value {
-        self.ask("GET", path, "", "")
+        self.request("GET", path, "", "")
     }
 
     pub fn patch(&self, path: &str, patch: &Value) -> Value {
-        self.ask(
+        self.request(
             "PATCH",
             path,
             "application/merge-patch+json",
@@ -81,12 +82,12 @@ impl Local {
         )
     }
 
-    /// The pods of a component that stay.
+    /// The pods of a component that are not terminating.
     pub fn pods(&self, component: &str) -> Vec<Pod> {
         let list = self.get(&format!(
             "api/v1/pods?labelSelector=app.kubernetes.io/component%3D{component}"
         ));
-        let staying = list["items"]
+        let active = list["items"]
             .as_array()
             .unwrap()
             .iter()
@@ -105,7 +106,7 @@ impl Local {
                 restarts: container["restartCount"].as_u64()?,
             })
         };
-        staying.filter_map(pod).collect()
+        active.filter_map(pod).collect()
     }
 }
 
@@ -115,9 +116,10 @@ impl Drop for Local {
     }
 }
 
-pub fn told(output: &Output) -> String {
+/// Exit code, standard output, and standard error with `! ` before each line.
+pub fn transcript(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let talk: Vec<String> = text(&output.stderr)
+    let errors: Vec<String> = text(&output.stderr)
         .lines()
         .map(|line| format!("! {line}"))
         .collect();
@@ -125,20 +127,20 @@ pub fn told(output: &Output) -> String {
         "exit {}\n{}{}",
         output.status.code().unwrap(),
         text(&output.stdout),
-        talk.join("\n")
+        errors.join("\n")
     )
     .trim_end()
     .to_owned()
 }
 
-/// Waits until `look` finds something.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+/// Waits until `poll` returns something.
+pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + Duration::from_mins(1);
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = poll() {
             return found;
         }
-        assert!(Instant::now() < end, "waited for {what}");
+        assert!(Instant::now() < end, "timed out waiting for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -161,20 +163,20 @@ pub fn signal(pid: u32, name: &str) {
     );
 }
 
-/// Code and JSON of an answer, where there is one. HTTP/1.0 sends it in one piece.
+/// Status code and JSON of the response, if there is one. HTTP/1.0, so that it is not chunked.
 pub fn http(
     address: &str,
     method: &str,
     path: &str,
-    kind: &str,
+    content_type: &str,
     body: &str,
 ) -> Option<(u16, Value)> {
     let mut stream = TcpStream::connect(address).ok()?;
     let length = body.len();
-    write!(stream, "{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).ok()?;
+    let (head, body) = response.split_once("\r\n\r\n")?;
     Some((
         head.get(9..12)?.parse().ok()?,
         serde_json::from_str(body).unwrap_or(Value::Null),

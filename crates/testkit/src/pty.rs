@@ -1,4 +1,4 @@
-//! A program in a real pseudo-terminal, and what a terminal would show of it.
+//! A program in a real pseudo-terminal, and the screen that it draws.
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 use std::io::{Read, Write};
@@ -6,13 +6,13 @@ use std::num::NonZero;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// How long anything that should happen may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait for anything that should happen.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A terminal with a program in it; the program ends with the value.
+/// A terminal with a program in it. The program is killed when the terminal is dropped.
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
-    /// Kept, or the settings of the terminal would go with its last user.
+    /// Kept open, because the terminal's settings are lost with its last user.
     _slave: Box<dyn SlavePty + Send>,
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
@@ -22,7 +22,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the program in a terminal of so many columns and rows.
+    /// Starts the program in a terminal of `cols` columns and `rows` rows.
     pub fn start(command: CommandBuilder, (cols, rows): (u16, u16)) -> Self {
         let size = PtySize {
             rows,
@@ -58,51 +58,51 @@ impl Terminal {
         }
     }
 
-    /// Types.
+    /// Types `keys`.
     pub fn press(&mut self, keys: &str) {
         self.writer
             .write_all(keys.as_bytes())
             .and_then(|()| self.writer.flush())
-            .expect("it is there");
+            .expect("the terminal is open");
     }
 
-    /// What is on the screen.
+    /// The text on the screen.
     pub fn text(&self) -> String {
         self.parser.screen().contents()
     }
 
-    /// Waits until the screen is as wanted, and says when the bytes came that made it so.
-    pub fn until(&mut self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) -> Instant {
-        let end = Instant::now() + PATIENCE;
-        let mut at = Instant::now();
-        while !holds(self.parser.screen()) {
-            let left = end.saturating_duration_since(Instant::now());
-            let Ok((when, bytes)) = self.bytes.recv_timeout(left) else {
+    /// Waits until `condition` holds for the screen. Returns when the bytes arrived that made it hold.
+    pub fn until(&mut self, what: &str, condition: impl Fn(&vt100::Screen) -> bool) -> Instant {
+        let end = Instant::now() + TIMEOUT;
+        let mut arrived = Instant::now();
+        while !condition(self.parser.screen()) {
+            let remaining = end.saturating_duration_since(Instant::now());
+            let Ok((when, bytes)) = self.bytes.recv_timeout(remaining) else {
                 panic!("{what}: not on the screen:\n{}", self.text());
             };
-            at = when;
+            arrived = when;
             self.parser.process(&bytes);
             self.sent.extend(bytes);
         }
-        at
+        arrived
     }
 
-    /// Waits until these words are on the screen.
-    pub fn shows(&mut self, words: &str) -> Instant {
-        self.until(words, |screen| screen.contents().contains(words))
+    /// Waits until `text` is on the screen. Returns when its last bytes arrived.
+    pub fn shows(&mut self, text: &str) -> Instant {
+        self.until(text, |screen| screen.contents().contains(text))
     }
 
-    /// Whether the program has sent these bytes, whatever came after them.
+    /// Whether the program has ever sent these bytes.
     pub fn has_sent(&self, bytes: &[u8]) -> bool {
         self.sent.windows(bytes.len()).any(|part| part == bytes)
     }
 
-    /// The program's id.
+    /// The process ID of the program.
     pub fn id(&self) -> u32 {
         self.child.process_id().expect("an id")
     }
 
-    /// Whether lines are edited and shown by the terminal itself, as a shell needs it.
+    /// Whether the terminal itself edits and echoes lines, as a shell needs it.
     pub fn is_cooked(&self) -> bool {
         let flags = format!(
             "{:?}",
@@ -111,13 +111,13 @@ impl Terminal {
         flags.contains("ICANON") && flags.contains("ECHO")
     }
 
-    /// Waits for the end, and until the terminal is as a shell needs it; gives the exit code.
+    /// Waits until the program has ended and the terminal is as a shell needs it. Returns the exit code.
     pub fn end(&mut self) -> u32 {
         let code = self.child.wait().expect("an end").exit_code();
         self.until("the main screen and a cursor", |screen| {
             !screen.alternate_screen() && !screen.hide_cursor()
         });
-        assert!(self.is_cooked(), "the terminal stays raw");
+        assert!(self.is_cooked(), "the terminal is still in raw mode");
         code
     }
 }

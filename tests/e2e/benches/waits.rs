@@ -1,5 +1,5 @@
-//! One shape of work twice: played by the simulator, and done by real workers on the cluster that KUBECONFIG names; the
-//! waits side by side. It takes about 6 min, and needs the images localhost/…:dev on the cluster.
+//! Compares the waits of the same work in the simulator and with real workers on the cluster that KUBECONFIG names. It
+//! takes about 6 min, and needs the images localhost/…:dev on the cluster.
 
 use api::{ScheduledSpec, WorkerPool};
 use decide::{Memory, Millis};
@@ -7,16 +7,16 @@ use e2e::world::{World, eventually};
 use protocol::{ImageTask, Keys, Source, Task, now_ms, push};
 use redis::{Client, Connection, Pipeline};
 use serde_json::{Value, json};
-use sim::{Polling, Random, Service, Summary, Telemetry, Work, play};
+use sim::{Polling, Random, Service, Summary, Telemetry, Workload, simulate};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 const SEED: u64 = 1;
-/// Plays beside the real one: what chance alone does.
-const PLAYS: u64 = 40;
+/// How many simulations with different seeds show the effect of chance.
+const SIMULATIONS: u64 = 40;
 const SERVICE: Service = Service { mean: 2.0, cv: 1.0 };
-/// The shape: an even flow, and a burst, twice; (tasks a second, seconds).
+/// Steady arrivals and a burst, twice: (tasks per second, seconds).
 const SHAPE: [(f64, f64); 5] = [
     (0.5, 60.0),
     (6.0, 20.0),
@@ -25,30 +25,31 @@ const SHAPE: [(f64, f64); 5] = [
     (0.5, 100.0),
 ];
 
-/// Arrivals in microseconds since the beginning: Poisson within each part.
+/// Arrival times in microseconds from the start: a Poisson process in each part.
 fn arrivals(seed: u64) -> Vec<i64> {
     let mut random = Random::new(seed, 7);
-    let (mut begin, mut all) = (0.0, Vec::new());
-    for (rate, span) in SHAPE {
-        let mut at = begin + random.gap() / rate;
-        while at < begin + span {
-            all.push(sim::micros(at));
-            at += random.gap() / rate;
+    let mut start = 0.0;
+    let mut arrivals = Vec::new();
+    for (rate, duration) in SHAPE {
+        let mut at = start + random.exponential() / rate;
+        while at < start + duration {
+            arrivals.push(sim::micros(at));
+            at += random.exponential() / rate;
         }
-        begin += span;
+        start += duration;
     }
-    all
+    arrivals
 }
 
-/// Redis of the release by a port-forward; gone with the value.
-struct Forward {
+/// A port-forward to the release's Redis, which ends when dropped.
+struct PortForward {
     child: Child,
     url: String,
-    /// It speaks of each connection, and ends when nobody listens.
-    _words: BufReader<ChildStdout>,
+    /// kubectl prints each connection, and ends when its output is closed.
+    _output: BufReader<ChildStdout>,
 }
 
-impl Forward {
+impl PortForward {
     fn open(world: &World) -> Self {
         let namespace = world.namespace.as_str();
         let mut child = Command::new("kubectl")
@@ -57,8 +58,8 @@ impl Forward {
             .spawn()
             .expect("kubectl");
         let mut line = String::new();
-        let mut words = BufReader::new(child.stdout.take().expect("its words"));
-        words.read_line(&mut line).expect("a port");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        output.read_line(&mut line).expect("a port");
         let port = line
             .split("127.0.0.1:")
             .nth(1)
@@ -67,7 +68,7 @@ impl Forward {
         Self {
             child,
             url: format!("redis://127.0.0.1:{port}/"),
-            _words: words,
+            _output: output,
         }
     }
 
@@ -78,16 +79,17 @@ impl Forward {
     }
 }
 
-impl Drop for Forward {
+impl Drop for PortForward {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Waits of the real tasks: when each was done, less its own time, less when it was pushed. In microseconds.
-fn real(world: &World) -> Vec<i64> {
-    let forward = Forward::open(world);
+/// The waits of the real tasks in microseconds: the time when each was done, less its service time, less the time when it
+/// was pushed.
+fn measured_waits(world: &World) -> Vec<i64> {
+    let forward = PortForward::open(world);
     let mut redis = forward.connect();
     let keys = Keys::new("tasks");
     let mut random = Random::new(SEED, 2);
@@ -159,7 +161,7 @@ fn main() {
     let pool: WorkerPool = serde_json::from_value(world.pool()).expect("the pool");
     let changes = |world: &World| world.path().len();
     let before = changes(&world);
-    let waits = real(&world);
+    let waits = measured_waits(&world);
     let after = world.pool();
     let startup = after["status"]["internal"]["startup"]["meanMillis"]
         .as_i64()
@@ -171,11 +173,11 @@ fn main() {
         u64::try_from(changes(&world) - before).unwrap_or(0),
     );
 
-    let mut wishes = ScheduledSpec::new(&pool).expect("it can work");
-    let mut played: Vec<Summary> = (SEED..=PLAYS)
+    let mut spec = ScheduledSpec::new(&pool).expect("a valid pool");
+    let mut simulated: Vec<Summary> = (SEED..=SIMULATIONS)
         .map(|seed| {
-            let work = Work {
-                begin: 0,
+            let workload = Workload {
+                start: 0,
                 arrivals: arrivals(seed),
                 service: SERVICE,
                 startup: Millis(startup),
@@ -184,19 +186,18 @@ fn main() {
                 memory: Memory::default(),
                 slo,
             };
-            let looks = Polling::Push(Millis::seconds(2));
-            play(
-                &mut wishes,
-                &work,
-                looks,
+            simulate(
+                &mut spec,
+                &workload,
+                Polling::Push(Millis::seconds(2)),
                 Telemetry::Everything,
                 &mut |_| (),
             )
-            .expect("it ends")
+            .expect("all tasks are done")
         })
         .collect();
-    let same = played.first().cloned().unwrap_or_default();
-    played.sort_by(|a, b| a.wait_p99.total_cmp(&b.wait_p99));
+    let same = simulated.first().cloned().unwrap_or_default();
+    simulated.sort_by(|a, b| a.wait_p99.total_cmp(&b.wait_p99));
     let row = |name: &str, summary: &Summary| {
         let Summary {
             tasks,
@@ -220,8 +221,11 @@ fn main() {
     );
     row("real workers, real cluster", &real);
     row("the same tasks, simulated", &same);
-    let percent = |share: usize| &played[(played.len() - 1) * share / 100];
-    row(&format!("median of {PLAYS} plays by p99"), percent(50));
-    row("the 5 % with the shortest p99", percent(5));
-    row("the 5 % with the longest", percent(95));
+    let percent = |share: usize| &simulated[(simulated.len() - 1) * share / 100];
+    row(
+        &format!("median of {SIMULATIONS} simulations by p99"),
+        percent(50),
+    );
+    row("5th percentile by p99", percent(5));
+    row("95th percentile by p99", percent(95));
 }

@@ -1,4 +1,4 @@
-//! A real cluster as tests see it: whichever KUBECONFIG names.
+//! The cluster that KUBECONFIG names, as the tests use it.
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,

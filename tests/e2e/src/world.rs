@@ -1,13 +1,13 @@
-//! One release of the chart in a namespace of its own, and the questions the tests ask of it.
+//! One release of the chart in a namespace of its own, and what the tests read from it.
 
 use serde_json::{Value, json};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything that should happen may take: pods start late on two busy cores.
-pub const PATIENCE: Duration = Duration::from_secs(150);
+/// How long to wait for anything that should happen: pods start slowly on two busy cores.
+pub const TIMEOUT: Duration = Duration::from_secs(150);
 
-/// An installed demo whose operator serves only its own namespace; gone with the value.
+/// An installed demo whose operator serves only its own namespace. It is removed when dropped.
 pub struct World {
     pub namespace: String,
 }
@@ -29,10 +29,10 @@ fn run(program: &str, arguments: &[&str], input: Option<&str>) -> Output {
     if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
         std::io::Write::write_all(&mut stdin, input.as_bytes()).expect("standard input");
     }
-    child.wait_with_output().expect("an end")
+    child.wait_with_output().expect("the program ends")
 }
 
-fn fine(program: &str, arguments: &[&str], input: Option<&str>) -> String {
+fn run_ok(program: &str, arguments: &[&str], input: Option<&str>) -> String {
     let output = run(program, arguments, input);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -43,14 +43,14 @@ fn fine(program: &str, arguments: &[&str], input: Option<&str>) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Asks again and again until `question` has an answer; what it last said instead is shown when it has none in time.
-pub fn eventually<T>(what: &str, mut question: impl FnMut() -> Result<T, String>) -> T {
-    let end = Instant::now() + PATIENCE;
+/// Repeats `check` until it succeeds, and panics with its last error after [`TIMEOUT`].
+pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + TIMEOUT;
     loop {
-        match question() {
-            Ok(answer) => return answer,
+        match check() {
+            Ok(found) => return found,
             Err(last) if Instant::now() > end => {
-                panic!("{what} did not happen in {PATIENCE:?}: {last}")
+                panic!("{what} did not happen in {TIMEOUT:?}: {last}")
             }
             Err(_) => std::thread::sleep(Duration::from_millis(100)),
         }
@@ -63,14 +63,14 @@ impl World {
         Self::install_with(name, spec, 3)
     }
 
-    /// The same, with `workers` that are waited for.
+    /// Installs the chart, and waits until `workers` workers are live.
     pub fn install_with(name: &str, spec: &Value, workers: i64) -> Self {
         let namespace = format!("e2e-{name}");
         let world = Self {
             namespace: namespace.clone(),
         };
         world.remove();
-        // The demo's operator serves all namespaces and would be a second one in ours.
+        // The demo's operator serves all namespaces, and would be a second one in this namespace.
         run(
             "helm",
             &[
@@ -88,10 +88,10 @@ impl World {
         let sets = "image.repository=localhost/workerpool-operator,image.tag=dev,crds.upgrade=false,\
                     rbac.aggregateToUserRoles=false,demo.enabled=true,demo.worker.image.repository=localhost/workerpool-worker,\
                     demo.worker.image.tag=dev,demo.redis.image.repository=localhost/redis,demo.redis.image.tag=dev";
-        fine("kubectl", &["create", "namespace", &namespace], None);
+        run_ok("kubectl", &["create", "namespace", &namespace], None);
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
         let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/workerpools.yaml");
-        fine(
+        run_ok(
             "kubectl",
             &["apply", "--server-side", "--force-conflicts", "-f", crd],
             None,
@@ -111,7 +111,7 @@ impl World {
             "--timeout",
             "150s",
         ];
-        fine("helm", &install, Some(&pool));
+        run_ok("helm", &install, Some(&pool));
         eventually(
             "all workers live",
             || match world.pool()["status"]["metrics"]["live"]["value"].as_i64() {
@@ -148,7 +148,7 @@ impl World {
         );
     }
 
-    /// A `kubectl` that has not begun.
+    /// A `kubectl` command that has not started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("kubectl");
         command
@@ -159,7 +159,7 @@ impl World {
     }
 
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        fine(
+        run_ok(
             "kubectl",
             &[&["-n", &self.namespace], arguments].concat(),
             None,
@@ -168,14 +168,14 @@ impl World {
 
     /// The plugin, as `kubectl workerpool`.
     pub fn workerpool(&self, arguments: &[&str]) -> String {
-        fine(
+        run_ok(
             "kubectl",
             &[&["workerpool", "-n", &self.namespace], arguments].concat(),
             None,
         )
     }
 
-    /// What `kubectl apply` of `yaml` answers: whether it was taken, and the words.
+    /// Runs `kubectl apply` of `yaml`: whether it succeeded, and its error output.
     pub fn apply(&self, yaml: &str) -> (bool, String) {
         let output = run(
             "kubectl",
@@ -203,13 +203,14 @@ impl World {
             .expect("replicas")
     }
 
+    /// Reason and message of the last decision.
     pub fn decision(&self) -> (String, String) {
         let decision = &self.pool()["status"]["decision"];
-        let word = |field: &str| decision[field].as_str().unwrap_or_default().to_owned();
-        (word("reason"), word("message"))
+        let text = |field: &str| decision[field].as_str().unwrap_or_default().to_owned();
+        (text("reason"), text("message"))
     }
 
-    /// The numbers of workers one after the other, with the reason of each change.
+    /// The changes of the replicas in order: from, to and reason.
     pub fn path(&self) -> Vec<(i64, i64, String)> {
         let pool = self.pool();
         let changes = pool["status"]["history"]
@@ -227,12 +228,12 @@ impl World {
         changes.iter().map(change).collect()
     }
 
-    /// One of the metrics that the pool's status shows.
+    /// One of the metrics in the pool's status.
     pub fn metric(&self, name: &str) -> Option<i64> {
         self.pool()["status"]["metrics"][name]["value"].as_i64()
     }
 
-    /// A command in the release's Redis.
+    /// Runs a command in the release's Redis.
     pub fn redis(&self, arguments: &[&str]) -> String {
         let exec = ["exec", "deploy/redis", "--", "redis-cli"];
         self.kubectl(&[&exec[..], arguments].concat())
@@ -240,7 +241,7 @@ impl World {
             .to_owned()
     }
 
-    /// The operator's pod.
+    /// Name of the operator's pod.
     pub fn operator(&self) -> String {
         let select = ["get", "pods", "-l", "app.kubernetes.io/component=operator"];
         let pods = self.json(&select)["items"]
@@ -278,14 +279,14 @@ impl World {
         }
     }
 
-    /// The operator's own counters, read through the API server's proxy.
+    /// A Prometheus metric of the operator, read through the API server's proxy.
     pub fn operator_metric(&self, name: &str) -> f64 {
         let path = format!(
             "/api/v1/namespaces/{}/pods/{}:8080/proxy/metrics",
             self.namespace,
             self.operator()
         );
-        let text = fine("kubectl", &["get", "--raw", &path], None);
+        let text = run_ok("kubectl", &["get", "--raw", &path], None);
         let line = text
             .lines()
             .find(|line| line.starts_with(name) && !line.starts_with('#'));

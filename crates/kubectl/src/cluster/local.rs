@@ -5,7 +5,7 @@ use crate::cluster::{Cluster, ClusterArgs};
 use crate::text::lang::tr;
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
-use local::{ClusterInfo, StateDir, Wanted};
+use local::{ClusterInfo, LocalCluster, StartOptions};
 use std::path::PathBuf;
 
 /// Whether to work on the local cluster, and what it is to be when it is started.
@@ -36,9 +36,9 @@ impl Local {
             }
             return Cluster::open(place, out).await;
         }
-        let (folder, _) = self.ensure(out).await?;
+        let cluster = self.ensure(out).await?;
         let place = ClusterArgs {
-            kubeconfig: Some(folder.kubeconfig()),
+            kubeconfig: Some(cluster.kubeconfig),
             ..ClusterArgs::default()
         };
         let server = tr!(lang, "of the local cluster", "del clúster local");
@@ -50,18 +50,18 @@ impl Local {
     }
 
     /// Finds the local cluster or starts it, and says so in one line.
-    async fn ensure(&self, out: &Out) -> anyhow::Result<(StateDir, ClusterInfo)> {
-        let wanted = Wanted {
+    async fn ensure(&self, out: &Out) -> anyhow::Result<LocalCluster> {
+        let options = StartOptions {
             redis: self.redis.clone(),
-            pool: self.pool_file.clone(),
+            pool_file: self.pool_file.clone(),
         };
-        let (folder, record, new) = local::ensure(&wanted).await?;
-        if new {
+        let cluster = local::ensure(&options).await?;
+        if cluster.started {
             let ClusterInfo {
                 redis, dashboard, ..
-            } = &record;
+            } = &cluster.info;
             let lang = out.lang;
-            let taken = if *dashboard == local::DASHBOARD {
+            let taken = if *dashboard == local::DASHBOARD_PORT {
                 String::new()
             } else {
                 tr!(lang, " (8000 is taken)", " (el 8000 está ocupado)")
@@ -72,7 +72,7 @@ impl Local {
                 "Arrancado un clúster local: Redis en {redis}, panel en http://127.0.0.1:{dashboard}{taken}. Termina tras 2 h sin órdenes, o con `kubectl workerpool stop --local`."
             ));
         }
-        Ok((folder, record))
+        Ok(cluster)
     }
 }
 
@@ -81,7 +81,7 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
     let lang = out.lang;
     match command {
         Command::LocalCluster(settings) => {
-            let told = Box::pin(local::run(settings.clone())).await;
+            let told = Box::pin(local::run_supervisor(settings.clone())).await;
             Some(told.map(|()| true))
         }
         Command::Stop | Command::Serve { .. } if !local.wanted => Some(Err(anyhow!(tr!(
@@ -113,8 +113,8 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
 /// Runs the class's HTTP front in the foreground.
 async fn serve(local: &Local, listen: std::net::SocketAddr, out: &Out) -> anyhow::Result<bool> {
     let lang = out.lang;
-    let program = local::ours("workerpool-worker")?;
-    let (_, record) = local.ensure(out).await?;
+    let program = local::find_program("workerpool-worker")?;
+    let record = local.ensure(out).await?.info;
     let mut front = tokio::process::Command::new(program);
     front.args([
         "--redis",

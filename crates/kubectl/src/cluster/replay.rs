@@ -10,7 +10,7 @@ use api::{
 };
 use decide::{Decision, Memory, Metric, Observation, QueueMetrics, Time, decide};
 use jiff::{SignedDuration, Timestamp};
-use sim::{DecisionLine, TraceLine, start};
+use sim::{DecisionLine, TraceLine, initial_state};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -100,11 +100,11 @@ impl Replay {
             .iter()
             .map(|queue| queue.name.as_str())
             .collect();
-        let lines: VecDeque<TraceLine> = sim::trace(trace, &names)
+        let lines: VecDeque<TraceLine> = sim::parse_trace(trace, &names)
             .map_err(|wrong| anyhow!(wrong))?
             .into();
         let first = lines.front().context("the trace is empty")?.at;
-        let (workers, memory) = start(&pool);
+        let (workers, memory) = initial_state(&pool);
         pool.metadata.generation = Some(1);
         pool.status = None;
         let (arrived, asked) = (None, None);
@@ -174,7 +174,7 @@ impl Replay {
             at,
             queues,
             replicas,
-            missing,
+            unavailable_reason,
         } = line;
         let load = QueueMetrics::sum(&queues);
         let arrived = match load.arrived {
@@ -193,7 +193,7 @@ impl Replay {
         let mut seen = Observation {
             replicas: self.workers,
             queues,
-            unavailable_reason: missing,
+            unavailable_reason,
         };
         let mut decision = decide(self.wishes.at(at), &seen, &self.memory, at);
         let mut asked = (decision.replicas != self.workers)

@@ -228,7 +228,7 @@ impl Tunnel {
 
 /// Where the local operator serves its page.
 fn local_port() -> anyhow::Result<u16> {
-    let record = local::StateDir::of_user()?.record();
+    let record = local::cluster_info()?;
     Ok(record
         .context("there is no local cluster any more")?
         .dashboard)

@@ -49,7 +49,7 @@ pub async fn run(
                 at: api::time(Timestamp::now()),
                 queues,
                 replicas,
-                missing: None,
+                unavailable_reason: None,
             };
             cluster.out.data(&line.write(&names))?;
         }

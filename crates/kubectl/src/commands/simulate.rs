@@ -5,7 +5,7 @@ use anyhow::{Context, anyhow, bail};
 use api::{Duration, ScheduledSpec, WorkerPool};
 use decide::Millis;
 use kube::ResourceExt;
-use sim::{DecisionLine, Polling, Run, Service, Shape, Telemetry, Work};
+use sim::{DecisionLine, Polling, Run, Service, Shape, Telemetry, Workload};
 use std::path::{Path, PathBuf};
 
 /// How the outcome is shown.
@@ -134,15 +134,15 @@ fn replay(
         .iter()
         .map(|queue| queue.name.as_str())
         .collect();
-    let lines =
-        sim::trace(&read(trace)?, &names).map_err(|error| anyhow!("{}: {error}", called(trace)))?;
+    let lines = sim::parse_trace(&read(trace)?, &names)
+        .map_err(|error| anyhow!("{}: {error}", called(trace)))?;
     let mut printed = Ok(());
     sim::replay(
         &mut scheduled_spec(pool, path)?,
-        sim::start(pool),
+        sim::initial_state(pool),
         &lines,
         &mut |line, decision| {
-            course.line(line, decision);
+            course.record_line(line, decision);
             if printed.is_ok() {
                 printed = print(DecisionLine::new(label, line.at, decision));
             }
@@ -177,14 +177,14 @@ fn play(
         )
     } else {
         let path = Path::new(source);
-        sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", called(path)))?
+        sim::parse_arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", called(path)))?
     };
     let target = pool.spec.target.as_ref();
     let within = target.and_then(|target| target.drain_within.or(target.max_wait));
-    let (workers, memory) = sim::start(pool);
+    let (workers, memory) = sim::initial_state(pool);
     let mean = args.service_time.unwrap_or_default().to_std().as_secs_f64();
-    let work = Work {
-        begin,
+    let work = Workload {
+        start: begin,
         arrivals,
         service: Service {
             mean,
@@ -206,13 +206,13 @@ fn play(
         Telemetry::Everything
     };
     let mut printed = Ok(());
-    let summary = sim::play(
+    let summary = sim::simulate(
         &mut scheduled_spec(pool, path)?,
         &work,
         looks,
         tells,
         &mut |moment| {
-            course.moment(moment);
+            course.record_poll(moment);
             if printed.is_ok() && moment.decision.replicas != moment.decision.from {
                 printed = print(DecisionLine::new(label, moment.at, moment.decision));
             }

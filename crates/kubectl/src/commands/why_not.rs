@@ -87,7 +87,7 @@ fn lines(
             change,
             tasks,
             soon,
-            work,
+            later: work,
         },
         lang,
     ) = (found, out.lang);

@@ -41,7 +41,7 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
         check.starts_with("exit 0\n") && check.matches("✔ ").count() == 11,
         "{check}"
     );
-    let pods = processes(&local.folder());
+    let pods = processes(&local.state_dir());
     let whose = |name: &str| pods.iter().filter(|it| it.pod.starts_with(name)).count();
     assert_eq!(
         (
@@ -53,13 +53,13 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
         (5, 3, 1, 1)
     );
 
-    let supervisor = local.record()["pid"].clone();
+    let supervisor = local.cluster_info()["pid"].clone();
     assert_eq!(
         local.run(&["stop", "--local"]),
         "exit 0\n! The local cluster has ended."
     );
     assert_eq!(
-        (processes(&local.folder()), local.folder().exists()),
+        (processes(&local.state_dir()), local.state_dir().exists()),
         (Vec::new(), false)
     );
     assert!(
@@ -335,15 +335,15 @@ fn whoever_is_killed_nothing_is_lost() {
             .find(|it| it.pid != operator.pid && it.ready)
     });
     // The supervisor: the next command starts another, which takes up what runs, to the process.
-    let before = processes(&local.folder());
+    let before = processes(&local.state_dir());
     until("the objects on disk", || {
-        let saved = std::fs::read_to_string(local.folder().join("objects.json")).ok()?;
+        let saved = std::fs::read_to_string(local.state_dir().join("objects.json")).ok()?;
         before
             .iter()
             .all(|it| saved.contains(&it.pod))
             .then_some(())
     });
-    let supervisor = u32::try_from(local.record()["pid"].as_u64().unwrap()).unwrap();
+    let supervisor = u32::try_from(local.cluster_info()["pid"].as_u64().unwrap()).unwrap();
     testkit::local::signal(supervisor, "KILL");
     until("its end", || {
         (!std::path::Path::new(&format!("/proc/{supervisor}/exe")).exists()).then_some(())
@@ -353,11 +353,11 @@ fn whoever_is_killed_nothing_is_lost() {
         said.contains("exit 0") && said.contains("Started a local cluster"),
         "{said}"
     );
-    let sorted = |mut all: Vec<local::Found>| {
+    let sorted = |mut all: Vec<local::PodProcess>| {
         all.sort_by_key(|it| it.pid);
         all
     };
-    assert_eq!(sorted(processes(&local.folder())), sorted(before));
+    assert_eq!(sorted(processes(&local.state_dir())), sorted(before));
     until("all tasks", || {
         let panel: Value = serde_json::from_str(
             local
@@ -375,7 +375,7 @@ fn whoever_is_killed_nothing_is_lost() {
     });
     // What it took up it also ends.
     local.run(&["stop", "--local"]);
-    assert_eq!(processes(&local.folder()), Vec::new());
+    assert_eq!(processes(&local.state_dir()), Vec::new());
 }
 
 #[test]
@@ -403,7 +403,7 @@ fn who_is_in_the_middle_of_a_task_finishes_it_before_the_end() {
             .arg("processed")
             .query(&mut redis)
             .unwrap();
-        assert_eq!((done, local.folder().exists()), (3 * round, false));
+        assert_eq!((done, local.state_dir().exists()), (3 * round, false));
     }
 }
 
@@ -412,12 +412,12 @@ fn a_stranger_s_process_is_never_touched() {
     let (local, other) = (Local::new(), Local::new());
     let mut stranger = std::process::Command::new("sleep")
         .arg("600")
-        .env("WORKERPOOL_LOCAL", other.folder())
+        .env("WORKERPOOL_LOCAL", other.state_dir())
         .spawn()
         .unwrap();
     let mut leftover = std::process::Command::new("sleep")
         .arg("600")
-        .env("WORKERPOOL_LOCAL", local.folder())
+        .env("WORKERPOOL_LOCAL", local.state_dir())
         .spawn()
         .unwrap();
     local.run(&["metrics", "--local"]);
@@ -438,7 +438,7 @@ fn a_stranger_s_process_is_never_touched() {
 fn it_ends_by_itself() {
     let gone = |local: &Local| {
         until("the end of all", || {
-            processes(&local.folder()).is_empty().then_some(())
+            processes(&local.state_dir()).is_empty().then_some(())
         });
     };
     let unused = Local::new();
@@ -453,12 +453,12 @@ fn it_ends_by_itself() {
     );
     gone(&unused);
     until("its folder's end", || {
-        (!unused.folder().exists()).then_some(())
+        (!unused.state_dir().exists()).then_some(())
     });
 
     let removed = Local::new();
     removed.run(&["metrics", "--local"]);
-    std::fs::remove_dir_all(removed.folder()).unwrap();
+    std::fs::remove_dir_all(removed.state_dir()).unwrap();
     gone(&removed);
 }
 
@@ -467,7 +467,7 @@ fn what_cannot_start_says_why() {
     let local = Local::new();
     let empty = tempfile::tempdir().unwrap();
     let mut command = local.command(&["metrics", "--local"]);
-    let said = testkit::local::told(&command.env("PATH", empty.path()).output().unwrap());
+    let said = testkit::local::transcript(&command.env("PATH", empty.path()).output().unwrap());
     assert!(
         said.contains("exit 1\n")
             && said.contains("redis-server is not on the path: `apt-get install redis-server`"),
@@ -476,7 +476,7 @@ fn what_cannot_start_says_why() {
     let alone = empty.path().join("kubectl-workerpool");
     std::fs::copy(env!("CARGO_BIN_EXE_kubectl-workerpool"), &alone).unwrap();
     let mut command = std::process::Command::new(&alone);
-    let said = testkit::local::told(
+    let said = testkit::local::transcript(
         &command
             .args(["metrics", "--local"])
             .env("XDG_STATE_HOME", local.home())

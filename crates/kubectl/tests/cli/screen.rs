@@ -101,17 +101,17 @@ fn keys_push_and_decisions_are_on_the_screen_and_q_leaves_the_terminal_as_it_was
     terminal.shows("Queue Length: 25 tasks");
 
     // The pool that is open, and all pools.
-    api.watched(POOLS, 2);
-    api.watched(TARGETS, 1);
+    api.wait_for_watchers(POOLS, 2);
+    api.wait_for_watchers(TARGETS, 1);
     let status = decided(
         "QueueTooLong",
         "25 tasks wait, more than 8: 3 → 5 workers",
         5,
     );
-    api.tell(POOLS, "MODIFIED", &pool(&redis, &status));
+    api.send_event(POOLS, "MODIFIED", &pool(&redis, &status));
     terminal.shows("25 tasks wait, more than 8: 3 → 5 workers");
     terminal.shows("QueueTooLong");
-    api.tell(TARGETS, "MODIFIED", &target(5));
+    api.send_event(TARGETS, "MODIFIED", &target(5));
     terminal.shows("default/filters  5 workers");
 
     terminal.press(" ");

@@ -326,7 +326,7 @@ fn two_policies_stand_side_by_side() {
     for said in [
         "filters (wp.yaml)",
         "class (class.yaml)",
-        "tasks that wait",
+        "waiting tasks",
         "DrainWithin",
         "WorkersBusy",
         "10 min",
@@ -353,7 +353,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         (
             &*fine,
             "{\"t\": 0}\n{\"t\": 1, \"redy\": 4}",
-            "exit 1\n! error: t.jsonl: line 2: there is no fact redy: a line may have t, ready,",
+            "exit 1\n! error: t.jsonl: line 2: unknown field redy: a line may have t, ready,",
         ),
         (
             &fine,

@@ -1,4 +1,4 @@
-// Command kubectl alone, for machines where all of kube does not compile (macOS).
+// Command kubectl is kubectl alone, for systems where the rest of kube does not compile (macOS).
 package main
 
 import (

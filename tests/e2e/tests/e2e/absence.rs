@@ -1,16 +1,16 @@
-//! A burst while there is no operator is answered as soon as there is one.
+//! A burst that arrives while no operator runs scales the pool up as soon as one starts.
 
 use e2e::world::{World, eventually};
 use serde_json::{Value, json};
 
 #[test]
-fn a_burst_during_the_operators_absence_is_answered_at_its_return() {
+fn burst_without_an_operator_scales_up_when_it_starts() {
     let world = World::install("absence", &json!({}));
     world.scale("wp-workerpool", 0);
     world.workerpool(&["stress", "--tasks", "25", "--task-seconds", "5"]);
-    assert_eq!(world.replicas(), 3, "nobody is there to act");
+    assert_eq!(world.replicas(), 3, "no operator runs");
     world.scale("wp-workerpool", 1);
-    eventually("the answer", || {
+    eventually("the scale-up", || {
         if world.replicas() == 5 {
             Ok(())
         } else {
@@ -18,7 +18,7 @@ fn a_burst_during_the_operators_absence_is_answered_at_its_return() {
         }
     });
 
-    // From the container's start to the change, by the cluster's own clocks.
+    // Measured from the container's start to the change, by the cluster's own clocks.
     let pods = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=operator"]);
     let started =
         &pods["items"][0]["status"]["containerStatuses"][0]["state"]["running"]["startedAt"];
@@ -29,7 +29,7 @@ fn a_burst_during_the_operators_absence_is_answered_at_its_return() {
             .parse::<jiff::Timestamp>()
             .expect("a time")
     };
-    let change = eventually("the history", || {
+    let change = eventually("a change to 5 in the history", || {
         let pool = world.pool();
         let history = pool["status"]["history"]
             .as_array()
@@ -44,6 +44,6 @@ fn a_burst_during_the_operators_absence_is_answered_at_its_return() {
         .duration_since(time(started))
         .as_secs_f64();
     eprintln!(
-        "answered {took:.1} s after the operator's container started (its start is known to the second)"
+        "scaled up {took:.1} s after the operator's container started (its start is known to the second)"
     );
 }

@@ -1,5 +1,5 @@
-//! The class's pages are true: every command of docs/es is run, in the order in which they stand there. A block that is
-//! marked `preparar` sets a machine up, which the demo and the CI do; of it the files and targets that it names exist.
+//! Runs every command of the class's pages in docs/es, in their order. A block that is marked `preparar` sets up a
+//! machine, which the demo and the CI do; of it the test checks only that the named files and targets exist.
 
 use e2e::world::{World, eventually};
 use serde_json::json;
@@ -7,20 +7,21 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-/// What runs until somebody ends it is ended after so many seconds.
-const GLANCE: &str = "6";
+/// A command that runs until it is interrupted is interrupted after this many seconds.
+const INTERRUPT_AFTER: &str = "6";
 
-/// A line of a block, and what the block is marked with.
+/// A line of a code block, and the mark of the block.
 #[derive(Debug)]
-struct Order {
+struct DocCommand {
     page: &'static str,
     mark: String,
     line: String,
 }
 
-fn orders(page: &'static str) -> Vec<Order> {
+fn commands(page: &'static str) -> Vec<DocCommand> {
     let text = std::fs::read_to_string(Path::new(ROOT).join("docs/es").join(page)).expect(page);
-    let (mut all, mut block) = (Vec::new(), None);
+    let mut all = Vec::new();
+    let mut block = None;
     for line in text.lines() {
         match (line.strip_prefix("```"), &block) {
             (Some(_), Some(_)) => block = None,
@@ -32,7 +33,7 @@ fn orders(page: &'static str) -> Vec<Order> {
                     .unwrap_or_default()
                     .trim()
                     .to_owned();
-                all.push(Order {
+                all.push(DocCommand {
                     page,
                     mark: mark.trim_start_matches("sh").trim().to_owned(),
                     line,
@@ -44,7 +45,7 @@ fn orders(page: &'static str) -> Vec<Order> {
     all
 }
 
-/// Whether it goes on until it is interrupted.
+/// Whether the command runs until it is interrupted.
 fn is_endless(line: &str) -> bool {
     line.ends_with(" -w")
         || ["interactive", "dashboard"]
@@ -52,10 +53,10 @@ fn is_endless(line: &str) -> bool {
             .any(|word| line.contains(&format!("workerpool {word}")))
 }
 
-/// Whether it only looks, at what may still be on its way.
-fn is_look(line: &str) -> bool {
+/// Whether the command only reads state, which may not have changed yet.
+fn is_read_only(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let looks = [
+    let verbs = [
         "get", "describe", "logs", "exec", "explain", "check", "metrics", "history",
     ];
     let verb = if words.get(1) == Some(&"workerpool") {
@@ -63,33 +64,33 @@ fn is_look(line: &str) -> bool {
     } else {
         words.get(1)
     };
-    !is_endless(line) && words[0] == "kubectl" && verb.is_some_and(|verb| looks.contains(verb))
+    !is_endless(line) && words[0] == "kubectl" && verb.is_some_and(|verb| verbs.contains(verb))
 }
 
-struct Room {
+/// A shell whose current namespace is the one of the release.
+struct Shell {
     home: tempfile::TempDir,
 }
 
-impl Room {
-    /// A home of its own, where the class's namespace is the usual one.
-    fn enter(world: &World) -> Self {
-        let room = Self {
+impl Shell {
+    fn new(world: &World) -> Self {
+        let shell = Self {
             home: tempfile::tempdir().expect("a folder"),
         };
         let config = std::env::var("KUBECONFIG").expect("KUBECONFIG");
-        std::fs::copy(config, room.home.path().join("config")).expect("a copy");
-        room.fine(&format!(
+        std::fs::copy(config, shell.home.path().join("config")).expect("a copy");
+        shell.run_ok(&format!(
             "kubectl config set-context --current --namespace={}",
             world.namespace
         ));
-        room
+        shell
     }
 
     fn run(&self, line: &str) -> Output {
         let line = if is_endless(line) {
-            // They want a terminal.
+            // These commands need a terminal.
             format!(
-                "timeout {GLANCE} script -qec '{line}' /dev/null </dev/null; code=$?; [ $code = 124 ] || exit $code"
+                "timeout {INTERRUPT_AFTER} script -qec '{line}' /dev/null </dev/null; code=$?; [ $code = 124 ] || exit $code"
             )
         } else {
             line.to_owned()
@@ -104,17 +105,17 @@ impl Room {
             .expect("a shell")
     }
 
-    fn fine(&self, line: &str) {
+    fn run_ok(&self, line: &str) {
         let output = self.run(line);
-        let said = [output.stdout, output.stderr]
+        let text = [output.stdout, output.stderr]
             .map(|text| String::from_utf8_lossy(&text).into_owned())
             .concat();
-        assert!(output.status.success(), "{line}: {}\n{said}", output.status);
+        assert!(output.status.success(), "{line}: {}\n{text}", output.status);
     }
 }
 
-/// The files and the targets of make that a line names are there.
-fn is_ready(line: &str) {
+/// Checks that the files and the make targets of a line exist.
+fn check_names(line: &str) {
     let mut words = line.split_whitespace();
     if words.next() == Some("make") {
         let target = words.next().expect("a target");
@@ -138,50 +139,47 @@ fn is_ready(line: &str) {
 }
 
 #[test]
-fn every_command_of_the_class_does_what_it_should() {
+fn every_command_of_the_pages_works() {
     let world = World::install("class", &json!({}));
-    let room = Room::enter(&world);
-    let all: Vec<Order> = ["guia-instructor.md", "alumno.md", "problemas.md"]
+    let shell = Shell::new(&world);
+    let all: Vec<DocCommand> = ["guia-instructor.md", "alumno.md", "problemas.md"]
         .into_iter()
-        .flat_map(orders)
+        .flat_map(commands)
         .collect();
     assert!(all.len() > 70, "{} commands", all.len());
-    for Order { page, mark, line } in &all {
+    for DocCommand { page, mark, line } in &all {
         eprintln!("{page} {mark}: {line}");
         match mark.as_str() {
-            "preparar" => is_ready(line),
-            "" if is_look(line) => {
-                // Who looks too early looks again: pods take their time to come.
+            "preparar" => check_names(line),
+            "" if is_read_only(line) => {
+                // Repeated, because pods take time to start.
                 eventually(line, || {
-                    let output = room.run(line);
-                    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                    let output = shell.run(line);
+                    let error = String::from_utf8_lossy(&output.stderr).into_owned();
                     if output.status.success() {
                         Ok(())
                     } else {
-                        Err(said)
+                        Err(error)
                     }
                 });
             }
-            "falla" => assert!(
-                !room.run(line).status.success(),
-                "{line}: it should be refused"
-            ),
-            _ => room.fine(line),
+            "falla" => assert!(!shell.run(line).status.success(), "{line}: it should fail"),
+            _ => shell.run_ok(line),
         }
     }
-    let left = || {
+    let remaining = || {
         (
             world.redis(&["llen", "wp:{tasks}:ready"]),
             world.metric("busy"),
         )
     };
     eventually("the end of all tasks", || {
-        if left() == ("0".to_owned(), Some(0)) {
+        if remaining() == ("0".to_owned(), Some(0)) {
             Ok(())
         } else {
-            Err(format!("{:?}", left()))
+            Err(format!("{:?}", remaining()))
         }
     });
     let failed = world.redis(&["llen", "wp:{tasks}:failed"]);
-    assert_eq!(failed, "0", "no task failed, though workers were killed");
+    assert_eq!(failed, "0", "no task failed, although workers were killed");
 }

@@ -1,4 +1,4 @@
-//! `kubectl workerpool dashboard` leads to the operator's page, and to the next operator's when the pod is gone.
+//! `kubectl workerpool dashboard` forwards to the operator's page, and to the next operator's after the pod is deleted.
 
 use e2e::world::{World, eventually};
 use serde_json::{Value, json};
@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+/// A process that is killed when dropped.
 struct Running(Child);
 
 impl Drop for Running {
@@ -16,27 +17,27 @@ impl Drop for Running {
     }
 }
 
-/// The pools that the page at `port` of this machine knows.
+/// The pools that the dashboard at local port `port` serves.
 fn pools(port: &str) -> Result<Value, String> {
-    let wrong = |error: std::io::Error| error.to_string();
-    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).map_err(wrong)?;
+    let describe = |error: std::io::Error| error.to_string();
+    let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).map_err(describe)?;
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
-        .map_err(wrong)?;
+        .map_err(describe)?;
     stream
         .write_all(b"GET /api/pools HTTP/1.0\r\nhost: localhost\r\n\r\n")
-        .map_err(wrong)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).map_err(wrong)?;
-    let body = answer
+        .map_err(describe)?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).map_err(describe)?;
+    let body = response
         .split_once("\r\n\r\n")
-        .filter(|_| answer.contains(" 200 "));
+        .filter(|_| response.contains(" 200 "));
     body.and_then(|(_, body)| serde_json::from_str(body).ok())
-        .ok_or(answer)
+        .ok_or(response)
 }
 
 #[test]
-fn the_dashboard_comes_back_with_the_next_operator() {
+fn dashboard_reconnects_to_the_next_operator() {
     let world = World::install("dashboard", &json!({}));
     let mut child = Command::new("kubectl")
         .args([
@@ -82,6 +83,6 @@ fn the_dashboard_comes_back_with_the_next_operator() {
     assert_eq!(again[0]["name"], "filters");
     assert!(
         operators().iter().all(|pod| !old.contains(pod)),
-        "another pod answers"
+        "the page comes from a new pod"
     );
 }

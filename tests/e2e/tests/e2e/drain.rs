@@ -1,5 +1,5 @@
-//! Scale-downs under load, with tasks that take longer than a pod's grace: none is interrupted, and a bare
-//! `kubectl scale` beside it interrupts most of them, so that the test is known to see it.
+//! Scale-downs under load, with tasks that take longer than a pod's grace period, interrupt none of them. A plain
+//! `kubectl scale` on the same load interrupts most of them, which proves that the test detects it.
 
 use crate::witness::Witness;
 use e2e::world::{World, eventually};
@@ -7,11 +7,11 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// Longer than [`GRACE`], so that a pod that is taken with a task is killed with it.
+/// Longer than [`GRACE`], so that a pod that is deleted while it holds a task is killed with it.
 const TASK_SECONDS: &str = "6";
 const GRACE: u32 = 2;
 
-/// How many scale-downs; `SCALE_DOWNS` asks for another number.
+/// How many scale-downs to run; the environment variable `SCALE_DOWNS` overrides it.
 fn scale_downs() -> usize {
     std::env::var("SCALE_DOWNS")
         .ok()
@@ -21,43 +21,44 @@ fn scale_downs() -> usize {
 
 struct QueueMetrics<'a> {
     world: &'a World,
-    /// What was said while somebody was awaited.
-    said: BTreeSet<String>,
+    /// The messages of the decisions that waited for workers.
+    messages: BTreeSet<String>,
 }
 
-impl QueueMetrics<'_> {
-    /// Goes from six workers that all work to four, and back, by `scale`.
+impl Load<'_> {
+    /// Scales from six busy workers to four and back with `scale`.
     fn down_and_up(&mut self, scale: &dyn Fn(u32)) {
         for (count, what) in [(4, "four workers"), (6, "six workers, all of them busy")] {
             scale(count);
             eventually(what, || {
-                let (reason, sentence) = self.world.decision();
+                let (reason, message) = self.world.decision();
                 if reason == "ScalingDown" {
-                    self.said.insert(sentence);
+                    self.messages.insert(message);
                 }
                 let busy = self.world.redis(&["EVAL", BUSY, "1", "wp:{tasks}:workers"]);
-                let there =
+                let status =
                     self.world.json(&["get", "deployment", "filter-worker"])["status"].clone();
-                let wanted = (count.to_string(), json!(count));
-                let is = (busy, there["replicas"].clone());
-                if is == wanted {
+                let expected = (count.to_string(), json!(count));
+                let found = (busy, status["replicas"].clone());
+                if found == expected {
                     Ok(())
                 } else {
-                    Err(format!("{is:?}"))
+                    Err(format!("{found:?}"))
                 }
             });
         }
     }
 }
 
+/// The grace periods of all pods.
 const GRACES: &str = "jsonpath={.items[*].spec.terminationGracePeriodSeconds}";
 
-/// Workers with a lease that hold a task.
+/// Counts the workers with a lease that hold a task.
 const BUSY: &str = "local n = 0 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do \
                     if redis.call('HGET', 'wp:{tasks}:worker:' .. id, 'state') == 'busy' then n = n + 1 end end return n";
 
 #[test]
-fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
+fn scale_downs_interrupt_no_task() {
     let spec = json!({"minReplicas": 1, "maxReplicas": 8, "replicas": 6});
     let world = World::install_with("drain", &spec, 6);
     let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": GRACE}}}});
@@ -68,7 +69,7 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
         "-p",
         &grace.to_string(),
     ]);
-    // Those of before may end slowly, and would take tasks with them.
+    // The previous pods may end slowly, and would interrupt tasks.
     eventually("six workers with the short grace and no other", || {
         let pods = world.kubectl(&[
             "get",
@@ -85,32 +86,32 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
         }
     });
     let count = scale_downs();
-    // More than they can do meanwhile: all of them always have something to do.
+    // More than the workers can process meanwhile, so that all of them are always busy.
     let tasks = (count * 40).max(300).to_string();
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
 
     let mut witness = Witness::new(&world);
     let mut load = QueueMetrics {
         world: &world,
-        said: BTreeSet::new(),
+        messages: BTreeSet::new(),
     };
     let pin =
         |count: u32| drop(world.kubectl(&["scale", "wp/filters", &format!("--replicas={count}")]));
     let start = Instant::now();
     (0..count).for_each(|_| load.down_and_up(&pin));
     let took = start.elapsed().as_secs();
-    let asked = witness.report(&format!(
+    let drained = witness.report(&format!(
         "{count} scale-downs of 6 → 4 under load in {took} s"
     ));
     assert!(
-        load.said
+        load.messages
             .iter()
-            .any(|said| said.starts_with("6 → 4 workers: waiting for filter-worker-")),
+            .any(|message| message.starts_with("6 → 4 workers: waiting for filter-worker-")),
         "{:?}",
-        load.said
+        load.messages
     );
 
-    // Nothing is left behind: no mark on a pod, nobody who drains.
+    // Nothing is left behind: no pod is marked, and no worker drains.
     eventually("no mark and no drain left", || {
         let pods = world.kubectl(&[
             "get",
@@ -126,7 +127,7 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
         }
     });
 
-    // The operator is killed in the middle of some; the next one ends them.
+    // The operator is killed during some scale-downs; the next one completes them.
     for pause in [0, 700, 1_500] {
         pin(4);
         std::thread::sleep(Duration::from_millis(pause));
@@ -141,7 +142,7 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
     }
     let killed = witness.report("3 more, the operator killed in each");
 
-    // The control: the same load, and nobody who asks first.
+    // The control: the same load, and scale-downs without a drain.
     world.kubectl(&[
         "patch",
         "wp",
@@ -151,11 +152,11 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
         "-p",
         r#"{"spec": {"suspend": true}}"#,
     ]);
-    eventually("a pool that is suspended", || match world.decision() {
+    eventually("a suspended pool", || match world.decision() {
         (reason, _) if reason == "Suspended" => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    let bare = |count: u32| {
+    let scale_plainly = |count: u32| {
         drop(world.kubectl(&[
             "scale",
             "deployment/filter-worker",
@@ -163,17 +164,17 @@ fn asking_first_spares_the_tasks_that_a_bare_scale_down_interrupts() {
         ]));
     };
     let control = count.clamp(4, 20) / 2;
-    (0..control).for_each(|_| load.down_and_up(&bare));
-    let bare = witness.report(&format!("{control} bare ones"));
+    (0..control).for_each(|_| load.down_and_up(&scale_plainly));
+    let plain = witness.report(&format!("{control} plain scale-downs"));
     assert!(
-        bare.interrupted > 0,
-        "the control must show interruptions, or this test is blind"
+        plain.interrupted > 0,
+        "the control must show interruptions, or this test proves nothing"
     );
-    for report in [asked, killed] {
+    for report in [drained, killed] {
         assert_eq!((report.unmarked, report.interrupted), (0, 0), "{report:?}");
     }
 }
 
-/// Workers with a lease that drain.
+/// Counts the workers with a lease that drain.
 const DRAINS: &str = "local n = 0 for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do \
                       n = n + redis.call('HEXISTS', 'wp:{tasks}:worker:' .. id, 'drain') end return n";

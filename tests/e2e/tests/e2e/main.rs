@@ -1,9 +1,9 @@
-//! End to end, on whichever cluster KUBECONFIG names: chart, operator, workers, plugin and Redis as a stranger has
-//! them. Nothing here knows whether that is kind or tests/cluster; the images localhost/…:dev are on its nodes.
+//! End-to-end tests on the cluster that KUBECONFIG names: chart, operator, workers, plugin and Redis as users install
+//! them. Nothing here depends on whether that is kind or tests/cluster; its nodes need the images localhost/…:dev.
 #![allow(
     clippy::expect_used,
     clippy::print_stderr,
-    reason = "a test may fail loudly and talk"
+    reason = "a test may panic and print"
 )]
 
 mod absence;

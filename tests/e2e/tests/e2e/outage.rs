@@ -1,12 +1,12 @@
-//! Redis goes and comes back: while it is away nothing moves, and the reason is said.
+//! Redis goes down and comes back: meanwhile nothing is scaled, and the status names the reason.
 
 use e2e::world::{World, eventually};
 use serde_json::json;
 use std::time::{Duration, Instant};
 
 #[test]
-fn while_redis_is_away_nothing_moves() {
-    // Idle after 10 s: a pool that took an unreadable queue for an empty one would shrink within this test.
+fn nothing_is_scaled_while_redis_is_down() {
+    // Idle after 10 s: a pool that treated an unreadable queue as an empty one would scale down within this test.
     let world = World::install(
         "outage",
         &json!({"scaleDown": {"queueLength": 2, "utilizationPercent": 30, "idleFor": "10s", "step": 2, "cooldown": "1s"}}),
@@ -18,30 +18,30 @@ fn while_redis_is_away_nothing_moves() {
     });
     world.scale("redis", 0);
     eventually("the reason", || match world.decision() {
-        (reason, sentence) if reason == "Pinned" || sentence.contains("does not answer") => Ok(()),
+        (reason, message) if reason == "Pinned" || message.contains("does not answer") => Ok(()),
         other => Err(format!("{other:?}")),
     });
     world.workerpool(&["scale", "auto"]);
     eventually("unknown metrics", || match world.decision() {
-        (reason, sentence)
-            if reason == "Unknown" && sentence.contains("never scales down without metrics") =>
+        (reason, message)
+            if reason == "Unknown" && message.contains("never scales down without metrics") =>
         {
             Ok(())
         }
         other => Err(format!("{other:?}")),
     });
-    let until = Instant::now() + Duration::from_secs(25);
-    while Instant::now() < until {
+    let end = Instant::now() + Duration::from_secs(25);
+    while Instant::now() < end {
         assert_eq!(world.replicas(), 7, "{:?}", world.decision());
         std::thread::sleep(Duration::from_millis(500));
     }
-    let ready = world.pool()["status"]["conditions"].clone();
-    let fresh = ready
+    let conditions = world.pool()["status"]["conditions"].clone();
+    let fresh = conditions
         .as_array()
         .expect("conditions")
         .iter()
-        .find(|one| one["type"] == "MetricsFresh")
-        .expect("one");
+        .find(|condition| condition["type"] == "MetricsFresh")
+        .expect("the condition");
     assert_eq!(fresh["status"], "False", "{fresh}");
     assert_eq!(
         world.kubectl(&[
@@ -55,7 +55,7 @@ fn while_redis_is_away_nothing_moves() {
     );
 
     world.scale("redis", 1);
-    eventually("facts again, and then the way down", || {
+    eventually("metrics again, and then the scale-down", || {
         match world.replicas() {
             3 => Ok(()),
             other => Err(format!("{other}: {:?}", world.decision())),

@@ -1,10 +1,10 @@
-//! A target instead of steps: all that are wanted at once, down to none, and one task wakes the first.
+//! A target instead of thresholds: scales to all needed workers in one step, to zero, and from zero for one task.
 
 use e2e::world::{World, eventually};
 use serde_json::json;
 
-/// The last change of the number, as `from → to: reason`.
-fn last(world: &World) -> String {
+/// The last change of the replicas, as `from → to: reason`.
+fn last_change(world: &World) -> String {
     let path = world.path();
     path.last().map_or("none".to_owned(), |(from, to, reason)| {
         format!("{from} → {to}: {reason}")
@@ -12,7 +12,7 @@ fn last(world: &World) -> String {
 }
 
 #[test]
-fn a_drain_target_takes_all_it_needs_at_once_goes_to_none_and_is_woken_by_one_task() {
+fn drain_target_scales_up_at_once_and_from_zero() {
     let world = World::install("policies", &json!({"maxReplicas": 8}));
     let target = json!({"spec": {"minReplicas": 0, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}}});
     world.kubectl(&[
@@ -28,17 +28,17 @@ fn a_drain_target_takes_all_it_needs_at_once_goes_to_none_and_is_woken_by_one_ta
         if world.replicas() == 0 {
             Ok(())
         } else {
-            Err(last(&world))
+            Err(last_change(&world))
         }
     });
-    assert_eq!(last(&world), "3 → 0: FewerNeeded");
+    assert_eq!(last_change(&world), "3 → 0: FewerNeeded");
     assert!(
         world.workerpool(&["explain"]).contains("next up"),
-        "it says what would wake it"
+        "explain names what would scale it up"
     );
 
     world.workerpool(&["stress", "--tasks", "1", "--task-seconds", "2"]);
-    eventually("the first worker", || match last(&world).as_str() {
+    eventually("the first worker", || match last_change(&world).as_str() {
         "0 → 1: DrainWithin" => Ok(()),
         other => Err(other.to_owned()),
     });
@@ -47,9 +47,9 @@ fn a_drain_target_takes_all_it_needs_at_once_goes_to_none_and_is_woken_by_one_ta
         other => Err(format!("{other:?}")),
     });
 
-    // 60 tasks of 4 s within what 30 s leave: more than the maximum of 8, in one step.
+    // 60 tasks of 4 s within 30 s need more than the maximum of 8, in one step.
     world.workerpool(&["stress", "--tasks", "60", "--task-seconds", "4"]);
-    eventually("all at once", || {
+    eventually("all workers at once", || {
         let path = world.path();
         let jump = path.iter().any(|(from, to, _)| *from <= 1 && *to >= 6);
         if jump {
@@ -63,10 +63,10 @@ fn a_drain_target_takes_all_it_needs_at_once_goes_to_none_and_is_woken_by_one_ta
         explained.contains("target.drainWithin") && explained.contains("within 30s → "),
         "{explained}"
     );
-    eventually("all tasks done, and none left", || {
+    eventually("all tasks done, and no worker", || {
         match (world.metric("processed"), world.replicas()) {
             (Some(61), 0) => Ok(()),
-            other => Err(format!("{other:?} {}", last(&world))),
+            other => Err(format!("{other:?} {}", last_change(&world))),
         }
     });
     let memory = &world.pool()["status"]["internal"];

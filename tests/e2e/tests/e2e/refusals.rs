@@ -1,9 +1,9 @@
-//! Bad `WorkerPool`s are refused whole, each with a message that says what to write instead.
+//! Invalid `WorkerPool`s are rejected, each with a message that says what to write instead.
 
 use e2e::world::World;
 use serde_json::json;
 
-/// What a change of a good spec makes bad, and words of the answer.
+/// A name, a change that makes a valid spec invalid, and a part of the error message.
 const CASES: &[(&str, &str, &str)] = &[
     (
         "min above max",
@@ -101,16 +101,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "unknown field \"spec.maxReplica\"",
     ),
     (
-        "fewer than none",
+        "a negative minimum",
         r#"{"minReplicas": -1}"#,
         "spec.minReplicas in body should be greater than or equal to 0",
     ),
 ];
 
 #[test]
-fn bad_pools_are_refused_with_advice() {
+fn invalid_pools_are_rejected_with_advice() {
     let world = World::install("refusals", &json!({}));
-    for (case, change, words) in CASES {
+    for (case, change, expected) in CASES {
         let mut spec = json!({
             "scaleTargetRef": {"name": "other"}, "maxReplicas": 10,
             "redis": {"address": "redis://redis:6379/0"}, "queues": [{"name": "tasks"}],
@@ -120,14 +120,14 @@ fn bad_pools_are_refused_with_advice() {
             spec[field] = value.clone();
         }
         let pool = json!({"apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "bad"}, "spec": spec});
-        let (taken, answer) = world.apply(&pool.to_string());
-        assert!(!taken && answer.contains(words), "{case}: {answer}");
+        let (accepted, error) = world.apply(&pool.to_string());
+        assert!(!accepted && error.contains(expected), "{case}: {error}");
     }
     assert!(
         !world
             .kubectl(&["get", "workerpools", "-o", "name"])
             .contains("bad"),
-        "nothing was taken"
+        "no invalid pool was created"
     );
     let smallest = json!({
         "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "smallest"},

@@ -1,11 +1,11 @@
-//! The story: a burst, 3 → 5 → 7, the drain, and back to 3, with the operator and a worker killed on the way.
+//! The demo's story: a burst, 3 → 5 → 7 workers, and back to 3, while the operator and a worker are killed.
 
 use e2e::world::{World, eventually};
 use serde_json::json;
 
 #[test]
-fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_killed() {
-    // The class's rules in shorter times; at most 7, so that a slow machine tells the same story.
+fn burst_scales_up_and_down_despite_killed_pods() {
+    // The default rules with shorter times; at most 7 workers, so that a slow machine has the same changes.
     let world = World::install(
         "story",
         &json!({
@@ -14,13 +14,13 @@ fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_
             "scaleDown": {"queueLength": 2, "utilizationPercent": 30, "idleFor": "15s", "step": 2, "cooldown": "8s"},
         }),
     );
-    // The class's front knows them too.
+    // The HTTP front end reports them too.
     let front = format!(
         "/api/v1/namespaces/{}/services/filter-front:8001/proxy/api/workers/status",
         world.namespace
     );
-    let told = world.kubectl(&["get", "--raw", &front]);
-    assert!(told.contains(r#""live":3"#), "{told}");
+    let status = world.kubectl(&["get", "--raw", &front]);
+    assert!(status.contains(r#""live":3"#), "{status}");
     world.workerpool(&["stress", "--tasks", "30", "--task-seconds", "4"]);
     eventually("the first step", || {
         if world.replicas() == 5 {
@@ -37,14 +37,14 @@ fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_
         "--force",
         "--grace-period=0",
     ]);
-    let busy = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=worker"]);
-    let victim = busy["items"][0]["metadata"]["name"]
+    let workers = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=worker"]);
+    let victim = workers["items"][0]["metadata"]["name"]
         .as_str()
         .expect("a worker")
         .to_owned();
     world.kubectl(&["delete", "pod", &victim, "--force", "--grace-period=0"]);
 
-    eventually("the way back to three", || {
+    eventually("three workers again", || {
         let path = world.path();
         if path.last().is_some_and(|(_, to, _)| *to == 3) {
             Ok(())
@@ -53,12 +53,12 @@ fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_
         }
     });
     let path = world.path();
-    let numbers: Vec<i64> = path
+    let replicas: Vec<i64> = path
         .iter()
         .map(|(_, to, _)| *to)
         .skip_while(|to| *to != 5)
         .collect();
-    assert_eq!(numbers, [5, 7, 5, 3], "{path:?}");
+    assert_eq!(replicas, [5, 7, 5, 3], "{path:?}");
     assert!(
         path.iter()
             .any(|(from, to, reason)| (*from, *to) == (3, 5) && reason == "QueueTooLong"),
@@ -72,7 +72,7 @@ fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_
         "{path:?}"
     );
 
-    // The cooldown was kept across the restart.
+    // The cooldown survived the restart of the operator.
     let history = world.pool()["status"]["history"].clone();
     let at = |from: i64, to: i64| {
         let changes = history.as_array().expect("a history");
@@ -86,13 +86,13 @@ fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_
             .parse::<jiff::Timestamp>()
             .expect("a time")
     };
-    let apart = at(5, 7).duration_since(at(3, 5)).as_secs_f64();
+    let elapsed = at(5, 7).duration_since(at(3, 5)).as_secs_f64();
     assert!(
-        apart >= 12.0,
-        "the second step came {apart} s after the first, before the cooldown of 12 s ended"
+        elapsed >= 12.0,
+        "the second step came {elapsed} s after the first, within the cooldown of 12 s"
     );
 
-    // No task was lost, though a worker was killed with one in its hands.
+    // No task was lost, although a worker was killed while it held one.
     eventually("all tasks done", || {
         match world.redis(&[
             "HMGET",
@@ -119,21 +119,21 @@ fn a_burst_takes_three_workers_to_seven_and_back_though_operator_and_worker_are_
         "-o",
         "jsonpath={.items[*].message}",
     ]);
-    for sentence in [
+    for message in [
         "3 → 5 workers",
         "5 → 7 workers",
         "7 → 5 workers",
         "5 → 3 workers",
     ] {
         assert!(
-            events.contains(sentence),
-            "no event says {sentence}: {events}"
+            events.contains(message),
+            "no event contains {message}: {events}"
         );
     }
 }
 
 #[test]
-fn a_pin_by_the_plugin_or_by_kubectl_scale_is_obeyed_and_taken_away() {
+fn pins_by_plugin_and_kubectl_scale_are_applied() {
     let world = World::install("pin", &json!({}));
     world.workerpool(&["scale", "6"]);
     eventually("six workers", || {
@@ -158,16 +158,15 @@ fn a_pin_by_the_plugin_or_by_kubectl_scale_is_obeyed_and_taken_away() {
         other => Err(other.to_owned()),
     });
 
-    // Plan B: without an operator the plugin scales the Deployment itself and says so.
+    // Without an operator the plugin scales the Deployment directly.
     world.scale("wp-workerpool", 0);
-    let said = world.workerpool(&["scale", "5"]);
-    assert_eq!(world.replicas(), 5, "{said}");
+    let output = world.workerpool(&["scale", "5"]);
+    assert_eq!(world.replicas(), 5, "{output}");
     world.scale("wp-workerpool", 1);
-    eventually(
-        "the pin, kept by the operator that is back",
-        || match world.decision() {
+    eventually("the pin, applied by the new operator", || {
+        match world.decision() {
             (reason, _) if reason == "Pinned" && world.replicas() == 5 => Ok(()),
             other => Err(format!("{other:?}")),
-        },
-    );
+        }
+    });
 }

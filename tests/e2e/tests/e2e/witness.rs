@@ -1,5 +1,5 @@
-//! Sees who was marked, who was removed and what became of each task, so that of every task that a worker lost it is
-//! known why: its pod was removed under it, or something else befell the worker.
+//! Records which pods were marked and deleted and what became of each task, to tell why a worker lost a task: its pod was
+//! deleted while it ran, or the worker failed in another way.
 
 use e2e::world::World;
 use serde_json::{Deserializer, Value};
@@ -9,39 +9,41 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Asked ten times a second: who holds which tasks for which pod, and how many attempts of each ended badly.
-const ASK: &str = "local seen = {} for _, id in ipairs(redis.call('SMEMBERS', 'wp:{tasks}:workers')) do \
+/// Run ten times a second: which worker of which pod holds which tasks, and the failed attempts of each task.
+const QUERY: &str = "local seen = {} for _, id in ipairs(redis.call('SMEMBERS', 'wp:{tasks}:workers')) do \
     local pod, held = redis.call('HGET', 'wp:{tasks}:worker:' .. id, 'pod'), {} \
     for i, task in ipairs(redis.call('LRANGE', 'wp:{tasks}:claimed:' .. id, 0, -1)) do held[i] = cjson.decode(task).id end \
     seen[#seen + 1] = {id, pod, table.concat(held, ' ')} end \
     return cjson.encode({seen, table.concat(redis.call('HGETALL', 'wp:{tasks}:attempts'), ' ')})";
 
-/// What was seen since the last report.
+/// What was recorded since the last report.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Pods that were removed, and how many of them bore no mark.
+    /// Deleted pods.
     pub removed: usize,
+    /// Deleted pods without a mark.
     pub unmarked: usize,
-    /// Tasks whose worker's pod was removed while it ran them.
+    /// Tasks whose worker's pod was deleted while it ran them.
     pub interrupted: usize,
-    /// Tasks that a worker lost whose pod was not removed: a lease that ended, a container that started again.
+    /// Tasks that a worker lost whose pod was not deleted: an expired lease, or a restarted container.
     pub lost: usize,
 }
 
-/// Two streams, of pods and of the queue; ended with the value.
+/// Two streams, of pods and of the queue, which end when dropped.
 pub struct Witness {
     streams: Vec<Child>,
-    story: Arc<Mutex<Story>>,
+    record: Arc<Mutex<Record>>,
 }
 
-struct Story {
+struct Record {
     start: Instant,
     lines: Vec<String>,
     pods: BTreeMap<String, Pod>,
-    /// Pods by worker.
+    /// The pod of each worker.
     workers: BTreeMap<String, String>,
-    /// Who held each task last, and how many of its attempts ended badly.
+    /// The last worker of each task.
     holders: BTreeMap<String, String>,
+    /// The failed attempts of each task.
     attempts: BTreeMap<String, u64>,
     report: Report,
 }
@@ -49,14 +51,14 @@ struct Story {
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Pod {
     marked: bool,
-    leaving: bool,
+    terminating: bool,
     ready: bool,
     restarts: u64,
 }
 
 impl Witness {
     pub fn new(world: &World) -> Self {
-        let story = Story {
+        let record = Record {
             start: Instant::now(),
             lines: Vec::new(),
             pods: BTreeMap::new(),
@@ -67,7 +69,7 @@ impl Witness {
         };
         let mut witness = Self {
             streams: Vec::new(),
-            story: Arc::new(Mutex::new(story)),
+            record: Arc::new(Mutex::new(record)),
         };
         let select = "app.kubernetes.io/component=worker";
         let pods = [
@@ -80,8 +82,8 @@ impl Witness {
             "--watch",
             "--output-watch-events",
         ];
-        witness.follow(world, &pods, Story::pod);
-        let ask = [
+        witness.follow(world, &pods, Record::on_pod);
+        let query = [
             "exec",
             "deploy/redis",
             "--",
@@ -91,10 +93,10 @@ impl Witness {
             "-i",
             "0.1",
             "EVAL",
-            ASK,
+            QUERY,
             "0",
         ];
-        witness.follow(world, &ask, Story::look);
+        witness.follow(world, &query, Record::on_query);
         witness
     }
 
@@ -102,7 +104,7 @@ impl Witness {
         &mut self,
         world: &World,
         arguments: &[&str],
-        take: impl Fn(&mut Story, &Value) + Send + 'static,
+        handle: impl Fn(&mut Record, &Value) + Send + 'static,
     ) {
         let mut stream = world
             .command(arguments)
@@ -110,14 +112,14 @@ impl Witness {
             .spawn()
             .expect("kubectl");
         let output = BufReader::new(stream.stdout.take().expect("its output"));
-        let story = Arc::clone(&self.story);
+        let record = Arc::clone(&self.record);
         std::thread::spawn(move || {
             for value in Deserializer::from_reader(output)
                 .into_iter::<Value>()
                 .map_while(Result::ok)
             {
-                take(
-                    &mut story.lock().unwrap_or_else(PoisonError::into_inner),
+                handle(
+                    &mut record.lock().unwrap_or_else(PoisonError::into_inner),
                     &value,
                 );
             }
@@ -125,23 +127,23 @@ impl Witness {
         self.streams.push(stream);
     }
 
-    fn story(&self) -> MutexGuard<'_, Story> {
-        self.story.lock().unwrap_or_else(PoisonError::into_inner)
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was seen since the last one. A worker that was killed is known to be dead after 8 s, and its task is ready
-    /// again a second later: that long it waits. What was lost is told in full.
+    /// Returns what was recorded since the last report. Waits first, because a killed worker is known to be dead after 8 s,
+    /// and its task is ready again a second later. If a task was lost, prints the whole record.
     pub fn report(&mut self, what: &str) -> Report {
         let ended = self
             .streams
             .iter_mut()
             .any(|stream| stream.try_wait().is_ok_and(|end| end.is_some()));
-        assert!(!ended, "a stream has ended, and nothing was seen since");
+        assert!(!ended, "a stream has ended, so the record is incomplete");
         std::thread::sleep(Duration::from_secs(12));
-        let mut story = self.story();
+        let mut record = self.record();
         let (report, lines) = (
-            std::mem::take(&mut story.report),
-            std::mem::take(&mut story.lines),
+            std::mem::take(&mut record.report),
+            std::mem::take(&mut record.lines),
         );
         eprintln!("{what}: {report:?}");
         if report.interrupted + report.lost > 0 || std::env::var_os("WITNESS").is_some() {
@@ -151,14 +153,15 @@ impl Witness {
     }
 }
 
-impl Story {
+impl Record {
     fn note(&mut self, line: &str) {
         let line = format!("{:8.1} s {line}", self.start.elapsed().as_secs_f64());
         self.lines.push(line);
     }
 
-    fn pod(&mut self, event: &Value) {
-        let (pod, gone) = (&event["object"], event["type"] == "DELETED");
+    fn on_pod(&mut self, event: &Value) {
+        let pod = &event["object"];
+        let deleted = event["type"] == "DELETED";
         let name = pod["metadata"]["name"]
             .as_str()
             .unwrap_or_default()
@@ -167,11 +170,11 @@ impl Story {
             .as_array()
             .cloned()
             .unwrap_or_default();
-        let is = Pod {
+        let now = Pod {
             marked: pod["metadata"]["annotations"]
                 .get("controller.kubernetes.io/pod-deletion-cost")
                 .is_some(),
-            leaving: gone || pod["metadata"].get("deletionTimestamp").is_some(),
+            terminating: deleted || pod["metadata"].get("deletionTimestamp").is_some(),
             ready: conditions
                 .iter()
                 .any(|it| it["type"] == "Ready" && it["status"] == "True"),
@@ -179,18 +182,18 @@ impl Story {
                 .as_u64()
                 .unwrap_or(0),
         };
-        // One that was leaving when we began to watch is none of ours.
-        let was = self.pods.insert(name.clone(), is.clone()).unwrap_or(Pod {
-            leaving: is.leaving,
+        // A pod that was already terminating at the start does not count.
+        let before = self.pods.insert(name.clone(), now.clone()).unwrap_or(Pod {
+            terminating: now.terminating,
             ..Pod::default()
         });
-        if was == is {
+        if before == now {
             return;
         }
-        self.note(&format!("{name} {is:?}"));
-        if is.leaving && !was.leaving {
+        self.note(&format!("{name} {now:?}"));
+        if now.terminating && !before.terminating {
             self.report.removed += 1;
-            self.report.unmarked += usize::from(!is.marked);
+            self.report.unmarked += usize::from(!now.marked);
             let of_it = |worker: &&String| self.workers.get(*worker) == Some(&name);
             let held: Vec<&String> = self
                 .holders
@@ -198,12 +201,12 @@ impl Story {
                 .filter(|(_, it)| of_it(it))
                 .map(|(task, _)| task)
                 .collect();
-            let held = format!("{name} goes, marked: {}, held: {held:?}", is.marked);
+            let held = format!("{name} is deleted, marked: {}, held: {held:?}", now.marked);
             self.note(&held);
         }
     }
 
-    fn look(&mut self, seen: &Value) {
+    fn on_query(&mut self, result: &Value) {
         let words = |value: &Value| -> Vec<String> {
             value
                 .as_str()
@@ -212,18 +215,18 @@ impl Story {
                 .map(str::to_owned)
                 .collect()
         };
-        // Before the claims of this look: the task may have another holder by now.
-        for pair in words(&seen[1]).chunks_exact(2) {
+        // Before the claims of this result are recorded, because the task may have another holder by now.
+        for pair in words(&result[1]).chunks_exact(2) {
             let (task, attempts) = (&pair[0], pair[1].parse().unwrap_or(0));
             if self.attempts.insert(task.clone(), attempts).unwrap_or(0) < attempts {
-                let by = self.holders.get(task).cloned().unwrap_or_default();
-                self.note(&format!("{by} lost {task}, {attempts} bad attempts"));
-                let gone = self
+                let worker = self.holders.get(task).cloned().unwrap_or_default();
+                self.note(&format!("{worker} lost {task}, {attempts} failed attempts"));
+                let deleted = self
                     .workers
-                    .get(&by)
+                    .get(&worker)
                     .and_then(|pod| self.pods.get(pod))
-                    .is_some_and(|it| it.leaving);
-                *(if gone {
+                    .is_some_and(|it| it.terminating);
+                *(if deleted {
                     &mut self.report.interrupted
                 } else {
                     &mut self.report.lost
@@ -231,7 +234,7 @@ impl Story {
             }
         }
         let mut held = BTreeMap::new();
-        for worker in seen[0].as_array().into_iter().flatten() {
+        for worker in result[0].as_array().into_iter().flatten() {
             let id = worker[0].as_str().unwrap_or_default();
             if let Some(pod) = worker[1].as_str() {
                 self.workers.insert(id.to_owned(), pod.to_owned());

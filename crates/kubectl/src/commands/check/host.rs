@@ -65,12 +65,15 @@ async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
 
 /// The programs and the ports of the cluster on this machine.
 async fn local(cluster: &Cluster) -> Vec<Finding> {
-    use ::local::{DASHBOARD, StateDir, ours, redis};
+    use ::local::{DASHBOARD_PORT, cluster_info, find_program, find_redis};
     let lang = cluster.out.lang;
     let place = |path: std::path::PathBuf| path.display().to_string();
-    let programs = [ours("workerpool-operator"), ours("workerpool-worker")]
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>();
+    let programs = [
+        find_program("workerpool-operator"),
+        find_program("workerpool-worker"),
+    ]
+    .into_iter()
+    .collect::<Result<Vec<_>, _>>();
     let mut all = vec![match programs {
         Ok(paths) => ok(
             "programs",
@@ -82,11 +85,11 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             "cargo build --release --locked",
         ),
     }];
-    let Some(record) = StateDir::of_user().ok().and_then(|folder| folder.record()) else {
+    let Some(record) = cluster_info().ok().flatten() else {
         return all;
     };
     if record.own_redis {
-        all.push(match redis() {
+        all.push(match find_redis() {
             Ok(path) => ok("redis-server", place(path)),
             Err(error) => fail(
                 "redis-server",
@@ -99,7 +102,7 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
     let answers = timeout(TIMEOUT, tokio::net::TcpStream::connect(("127.0.0.1", port)))
         .await
         .is_ok_and(|it| it.is_ok());
-    let taken = if port == DASHBOARD {
+    let taken = if port == DASHBOARD_PORT {
         String::new()
     } else {
         tr!(

@@ -1,0 +1,242 @@
+//! The local cluster as a command sees it: [`ensure`] finds or starts it, [`stop`] ends it.
+
+use crate::cluster_info::ClusterInfo;
+use crate::objects;
+use crate::process::{processes, terminate_all};
+use crate::state_dir::StateDir;
+use crate::supervisor::SUPERVISOR_COMMAND;
+use anyhow::{Context, bail};
+use std::fs::{self, File, OpenOptions};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
+
+/// How long a start may take: a little longer than the supervisor itself waits.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an end may take: workers on an external Redis finish the tasks that they have begun.
+const STOP_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long the API server of a running cluster may take to answer.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to start a local cluster when none is running.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    /// URL of the Redis to use; without it the cluster starts a Redis of its own.
+    pub redis: Option<String>,
+    /// File with the `WorkerPool` to create; without it the cluster creates the demo's.
+    pub pool_file: Option<PathBuf>,
+}
+
+/// A running local cluster.
+#[derive(Clone, Debug)]
+pub struct LocalCluster {
+    /// Addresses and names of the cluster.
+    pub info: ClusterInfo,
+    /// The kubeconfig with which clients reach it.
+    pub kubeconfig: PathBuf,
+    /// Whether this call started it.
+    pub started: bool,
+}
+
+/// Finds the local cluster of this user, or starts one.
+pub async fn ensure(options: &StartOptions) -> anyhow::Result<LocalCluster> {
+    let state_dir = StateDir::of_user()?;
+    let pool_yaml = options
+        .pool_file
+        .as_ref()
+        .map(|path| {
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+        })
+        .transpose()?;
+    let lock = acquire_lock(&state_dir).await?;
+    if let Some(info) = state_dir.running()? {
+        check_running(&state_dir, &info, options, pool_yaml.as_ref()).await?;
+        return Ok(LocalCluster {
+            info,
+            kubeconfig: state_dir.kubeconfig(),
+            started: false,
+        });
+    }
+    state_dir.create()?;
+    match &pool_yaml {
+        Some(yaml) => {
+            // Reject an invalid pool before anything starts.
+            objects::pool(yaml, "redis://127.0.0.1:6379/0")?;
+            state_dir.write("pool.yaml", yaml.as_bytes())?;
+            // Another pool is another cluster.
+            let _ = fs::remove_file(state_dir.file("objects.json"));
+        }
+        None => drop(fs::remove_file(state_dir.file("pool.yaml"))),
+    }
+    let first_line = spawn_supervisor(&state_dir, options).await?;
+    let info = state_dir.running()?;
+    drop(lock);
+    match info {
+        Some(info) if first_line == "ready" => Ok(LocalCluster {
+            info,
+            kubeconfig: state_dir.kubeconfig(),
+            started: true,
+        }),
+        _ => bail!("the local cluster did not start: {first_line}"),
+    }
+}
+
+/// The local cluster of this user, running or not; `None` when there is none.
+pub fn cluster_info() -> anyhow::Result<Option<ClusterInfo>> {
+    Ok(StateDir::of_user()?.cluster_info())
+}
+
+/// Ends the local cluster of this user and every process of an earlier one. Returns whether there was anything to end.
+pub async fn stop() -> anyhow::Result<bool> {
+    let state_dir = StateDir::of_user()?;
+    if !state_dir.path().exists() {
+        return Ok(false);
+    }
+    let _lock = acquire_lock(&state_dir).await?;
+    let running = state_dir.running()?;
+    if let Some(info) = &running {
+        request(info, "POST", "stop")
+            .await
+            .context("the local cluster does not answer")?;
+        let exited = async {
+            while state_dir.running()?.is_some() {
+                sleep(Duration::from_millis(20)).await;
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        timeout(STOP_TIMEOUT, exited)
+            .await
+            .with_context(|| format!("process {} did not end", info.pid))??;
+    }
+    let leftover = processes(state_dir.path());
+    terminate_all(&leftover, state_dir.path(), Duration::from_secs(2)).await;
+    state_dir.remove()?;
+    Ok(running.is_some() || !leftover.is_empty())
+}
+
+/// Fails when the running cluster differs from `options` or does not answer.
+async fn check_running(
+    state_dir: &StateDir,
+    info: &ClusterInfo,
+    options: &StartOptions,
+    pool_yaml: Option<&String>,
+) -> anyhow::Result<()> {
+    let conflict = |what: &str| {
+        format!(
+            "a local cluster with another {what} is already running; stop it first: kubectl workerpool stop --local"
+        )
+    };
+    if options
+        .redis
+        .as_ref()
+        .is_some_and(|redis| *redis != info.redis)
+    {
+        bail!(conflict("Redis"));
+    }
+    if pool_yaml.is_some_and(|yaml| {
+        fs::read_to_string(state_dir.file("pool.yaml"))
+            .ok()
+            .as_ref()
+            != Some(yaml)
+    }) {
+        bail!(conflict("pool"));
+    }
+    let answer = timeout(READY_TIMEOUT, request(info, "GET", "readyz")).await;
+    if !matches!(answer, Ok(Ok(200))) {
+        bail!(
+            "the local cluster (process {}) does not answer; end that process, or see {}",
+            info.pid,
+            state_dir.file("cluster.log").display()
+        );
+    }
+    Ok(())
+}
+
+/// Waits until no other command starts or stops the cluster.
+async fn acquire_lock(state_dir: &StateDir) -> anyhow::Result<File> {
+    let parent = state_dir.parent();
+    fs::create_dir_all(parent)
+        .with_context(|| format!("cannot create the directory {}", parent.display()))?;
+    let lock_file = state_dir.lock_file()?;
+    tokio::task::spawn_blocking(move || Ok(lock_file.lock().map(|()| lock_file)?)).await?
+}
+
+/// Starts the supervisor as a background process, and returns its first line of output.
+async fn spawn_supervisor(state_dir: &StateDir, options: &StartOptions) -> anyhow::Result<String> {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(state_dir.file("cluster.log"))?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command
+        .arg(SUPERVISOR_COMMAND)
+        .arg("--state-dir")
+        .arg(state_dir.path())
+        .current_dir(state_dir.parent());
+    if let Some(redis) = &options.redis {
+        command.arg("--redis").arg(redis);
+    }
+    if let Some(idle) = std::env::var_os("WORKERPOOL_LOCAL_IDLE") {
+        command.arg("--idle").arg(idle);
+    }
+    #[cfg(unix)] // Ctrl-C in this terminal must not reach the supervisor.
+    command.process_group(0);
+    #[cfg(windows)]
+    detach(&mut command);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("the supervisor has no standard output")?;
+    let line = timeout(START_TIMEOUT, BufReader::new(stdout).lines().next_line()).await;
+    match line {
+        Ok(Ok(Some(line))) => Ok(line),
+        Ok(_) => Ok(format!(
+            "the supervisor ended without a message: see {}",
+            state_dir.file("cluster.log").display()
+        )),
+        Err(_) => Ok(format!(
+            "no message from the supervisor within {} s",
+            START_TIMEOUT.as_secs()
+        )),
+    }
+}
+
+/// Gives `command` a console of its own, without a window: Ctrl-C here must not reach it, and this window may close.
+/// The standard streams of this process become non-inheritable, because Windows passes them to every child, and a
+/// program that reads them would wait until that child ends.
+#[cfg(windows)]
+fn detach(command: &mut Command) {
+    use filedescriptor::{FileDescriptor, StdioDescriptor};
+    use std::io;
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    command.creation_flags(CREATE_NO_WINDOW);
+    // Each stream is replaced by a copy that no child inherits; the call returns the old one, which is closed here.
+    let _ = FileDescriptor::redirect_stdio(&io::stdin(), StdioDescriptor::Stdin);
+    let _ = FileDescriptor::redirect_stdio(&io::stdout(), StdioDescriptor::Stdout);
+    let _ = FileDescriptor::redirect_stdio(&io::stderr(), StdioDescriptor::Stderr);
+}
+
+/// Sends a request without a body to the API server, and returns the status code of the response.
+async fn request(info: &ClusterInfo, method: &str, path: &str) -> anyhow::Result<u16> {
+    let mut stream = TcpStream::connect(("127.0.0.1", info.port)).await?;
+    let request = format!(
+        "{method} /{}/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        info.secret
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await?;
+    std::str::from_utf8(&head[9..])
+        .ok()
+        .and_then(|code| code.parse().ok())
+        .context("the response is not HTTP")
+}

@@ -1,0 +1,101 @@
+//! The steps of a decision that prevent another number of workers.
+
+use decide::{Decision, PoolSpec, Reason, Step};
+
+/// Name and detail of a step.
+type Labels = (String, String);
+
+/// The constraints that keep the replicas from `wanted`. Where they alone do not, also the results of the rules and the
+/// size of a step.
+pub fn blockers(pool: &PoolSpec, decision: &Decision, wanted: i32) -> Vec<Labels> {
+    let up = wanted > decision.replicas;
+    let falls_short = |replicas: i32| {
+        if up {
+            replicas < wanted
+        } else {
+            replicas > wanted
+        }
+    };
+    let steps = &decision.steps;
+    if let Reason::Suspended(_) = decision.reason {
+        return vec![("suspend".to_owned(), "true".to_owned())];
+    }
+    let pin = steps
+        .iter()
+        .find(|step| matches!(step, Step::Pinned { .. }));
+    if let Some(pin) = pin {
+        return vec![labels(pin)];
+    }
+    let mut blockers = Vec::new();
+    let only_constrained = steps
+        .iter()
+        .any(|step| matches!(step, Step::Constrained { from, .. } if !falls_short(*from)));
+    if !only_constrained {
+        blockers.extend(rules(steps, up, falls_short));
+        blockers.extend(step_size(pool, steps, up, falls_short));
+    }
+    let constraints = steps.iter().filter(|step| match step {
+        Step::Constrained { to, .. } => falls_short(*to),
+        Step::NotWritten { .. } | Step::Fallback { .. } => true,
+        _ => false,
+    });
+    blockers.extend(constraints.map(labels));
+    if wanted > pool.max {
+        blockers.push(field("maxReplicas", pool.max));
+    } else if wanted < pool.min {
+        blockers.push(field("minReplicas", pool.min));
+    }
+    blockers
+}
+
+/// The size of a step, when a threshold has asked for one: it moves the replicas by one step and no more.
+fn step_size(
+    pool: &PoolSpec,
+    steps: &[Step],
+    up: bool,
+    falls_short: impl Fn(i32) -> bool,
+) -> Option<Labels> {
+    let rules = pool.rules.first();
+    steps.iter().find_map(|step| match step {
+        Step::Up {
+            answer: Some(answer),
+            ..
+        } if up && falls_short(*answer) => rules.map(|rules| field("scaleUp.step", rules.up.step)),
+        Step::IdleTimer {
+            answer: Some(answer),
+            ..
+        } if !up && falls_short(*answer) => rules
+            .and_then(|rules| rules.down.as_ref())
+            .map(|down| field("scaleDown.step", down.step)),
+        _ => None,
+    })
+}
+
+/// The results of the rules: of those that ask for a change, or where none does, of all.
+fn rules(steps: &[Step], up: bool, falls_short: impl Fn(i32) -> bool) -> Vec<Labels> {
+    let asks_for_more = steps.iter().any(|step| {
+        matches!(
+            step,
+            Step::Up {
+                answer: Some(_),
+                ..
+            }
+        )
+    });
+    let is_relevant = |step: &&Step| match step {
+        Step::Up { answer, .. } => answer.is_some() || up && !asks_for_more,
+        Step::Down { met, .. } => !up && !met,
+        Step::IdleTimer { answer, .. } => !up && answer.is_none_or(&falls_short),
+        Step::Target { .. } | Step::MetricUnavailable { .. } => true,
+        _ => false,
+    };
+    steps.iter().filter(is_relevant).map(labels).collect()
+}
+
+fn labels(step: &Step) -> Labels {
+    (messages::step_name(step), messages::step_detail(step))
+}
+
+fn field(name: &str, value: i32) -> Labels {
+    (name.to_owned(), value.to_string())
+}
