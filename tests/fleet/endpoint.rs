@@ -196,7 +196,7 @@ async fn what_the_last_worker_held_when_it_was_killed_is_ready_again_and_wakes_a
         .expect("an answer");
     assert_eq!((dead, attempts), (0, 1));
     let mut stage = Stage::with(&pool_with(&json!({"minReplicas": 0})), Some(target(0)));
-    assert_eq!(scales(&stage.look(rescued.queues[0])), [1]);
+    assert_eq!(scales(&stage.poll(rescued.queues[0])), [1]);
 }
 
 #[tokio::test]
