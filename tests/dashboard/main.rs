@@ -232,7 +232,7 @@ async fn unknown_is_null_and_never_zero() {
 }
 
 #[tokio::test]
-async fn deletions_are_sent_and_quiet_streams_get_heartbeats() {
+async fn deletions_are_sent_and_idle_streams_heartbeat() {
     let site = site().await;
     let mut viewer = site.viewer().await;
     let full = viewer.next(|_| true).await;

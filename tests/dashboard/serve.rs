@@ -112,48 +112,53 @@ fn fill(feed: &mut Feed, pools: u64) {
             Some(name) => (*name).to_owned(),
             None => format!("{}-{i}", names[usize::try_from(i % 8).expect("few")]),
         };
-        let rate = 20 + i64::try_from(i * 37 % 90).expect("few");
-        let (spec, workload, task, workers) = match i {
-            2 => (json!({}), Workload::Steady(60), 4_000, Some(4)),
-            3 => (
-                json!({"maxReplicas": 6}),
-                Workload::Steady(260),
-                4_000,
-                Some(5),
-            ),
-            4 => (json!({"replicas": 5}), Workload::Steady(30), 4_000, Some(5)),
-            5 => (
-                json!({"suspend": true}),
-                Workload::Steady(90),
-                4_000,
-                Some(4),
-            ),
-            6 => (json!({}), Workload::Quiet, 4_000, None),
-            7 => (
-                json!({"minReplicas": 0}),
-                Workload::Bursts(3, 600),
-                4_000,
-                Some(0),
-            ),
-            8 => (
-                json!({
-                    "queues": [{"name": "jobs", "system": "List"}],
-                    "scaleUp": {"queueLength": 8, "step": 2, "cooldown": "20s"},
-                    "scaleDown": {"queueLength": 2, "idleFor": "45s", "step": 2, "cooldown": "30s"},
-                }),
-                Workload::List(60),
-                4_000,
-                Some(4),
-            ),
-            _ if i % 3 == 0 => (
-                json!({}),
-                Workload::Bursts(12 + rate / 4, 120 + rate),
-                6_000,
-                Some(3),
-            ),
-            _ if i % 7 == 0 => (json!({}), Workload::Quiet, 4_000, Some(3)),
-            _ => (json!({}), Workload::Steady(rate), 4_000, Some(3)),
-        };
+        let (spec, workload, task, workers) = example(i);
         feed.add(&pool(&name, &spec), workload, task, workers);
+    }
+}
+
+/// The spec of pool `i`, its workload, the milliseconds per task, and its workers.
+fn example(i: u64) -> (serde_json::Value, Workload, i64, Option<i32>) {
+    let rate = 20 + i64::try_from(i * 37 % 90).expect("few");
+    match i {
+        2 => (json!({}), Workload::Steady(60), 4_000, Some(4)),
+        3 => (
+            json!({"maxReplicas": 6}),
+            Workload::Steady(260),
+            4_000,
+            Some(5),
+        ),
+        4 => (json!({"replicas": 5}), Workload::Steady(30), 4_000, Some(5)),
+        5 => (
+            json!({"suspend": true}),
+            Workload::Steady(90),
+            4_000,
+            Some(4),
+        ),
+        6 => (json!({}), Workload::Quiet, 4_000, None),
+        7 => (
+            json!({"minReplicas": 0}),
+            Workload::Bursts(3, 600),
+            4_000,
+            Some(0),
+        ),
+        8 => (
+            json!({
+                "queues": [{"name": "jobs", "system": "List"}],
+                "scaleUp": {"queueLength": 8, "step": 2, "cooldown": "20s"},
+                "scaleDown": {"queueLength": 2, "idleFor": "45s", "step": 2, "cooldown": "30s"},
+            }),
+            Workload::List(60),
+            4_000,
+            Some(4),
+        ),
+        _ if i % 3 == 0 => (
+            json!({}),
+            Workload::Bursts(12 + rate / 4, 120 + rate),
+            6_000,
+            Some(3),
+        ),
+        _ if i % 7 == 0 => (json!({}), Workload::Quiet, 4_000, Some(3)),
+        _ => (json!({}), Workload::Steady(rate), 4_000, Some(3)),
     }
 }

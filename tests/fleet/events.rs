@@ -119,7 +119,7 @@ fn a_crash_before_the_status_shortens_no_cooldown() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.poll(load(25, 3, 3));
     stage.scaled(5);
-    // The status was never written; the target knows who wrote it and when.
+    // The status was never written; the target shows its last writer and the time.
     let mut next = Stage::at(stage.now() + Millis(10_000));
     next.pool(&pool("a", 1));
     next.target(Some(written_by("workerpool-operator", 5, 2, stage.now())));
