@@ -1,4 +1,5 @@
-//! The page's files, as Vite built them, inside the program; without them a page that says how to build it.
+//! The page's files as Vite built them, embedded in the program. A build without them serves a page that explains how
+//! to build them.
 
 use axum::body::Bytes;
 use axum::http::header::{
@@ -7,7 +8,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// One file: its path, its media type, the tag of its content, its bytes, and the same compressed.
+/// One file: its URL path, media type, ETag, content, and compressed content.
 struct File {
     path: &'static str,
     media: &'static str,
@@ -18,66 +19,66 @@ struct File {
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-const UNBUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>WorkerPool</title>
+const NOT_BUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>WorkerPool</title>
 <h1>This program was built without its dashboard</h1>
-<p>To have it: <code>make web</code>, which needs Node.js and npm, then build the program again.</p>
-<p>The same facts as JSON: <a href=/api/pools>/api/pools</a>, and without a browser: <code>kubectl get wp -w</code></p></html>
+<p>To include it, run <code>make web</code> (needs Node.js and npm) and build the program again.</p>
+<p>The same data as JSON: <a href=/api/pools>/api/pools</a>. Without a browser: <code>kubectl get wp -w</code></p></html>
 ";
 
-/// The file at `path`, as this browser takes it.
-pub(super) fn serve(path: &str, asked: &HeaderMap) -> Response {
-    let wanted = if path == "/" { "/index.html" } else { path };
-    let Some(file) = FILES.iter().find(|file| file.path == wanted) else {
-        return if path == "/" {
-            (
-                [
-                    (CONTENT_TYPE, "text/html; charset=utf-8"),
-                    (CACHE_CONTROL, "no-store"),
-                ],
-                UNBUILT,
-            )
-                .into_response()
-        } else {
-            (
-                StatusCode::NOT_FOUND,
-                "there is nothing here; the page is at /\n",
-            )
-                .into_response()
-        };
+/// The file at `path`, compressed if the request headers allow it.
+pub(super) fn serve(path: &str, headers: &HeaderMap) -> Response {
+    let file_path = if path == "/" { "/index.html" } else { path };
+    let Some(file) = FILES.iter().find(|file| file.path == file_path) else {
+        return not_found(path);
     };
     // Vite puts a hash of the content into the names below /assets.
-    let keep = if wanted.starts_with("/assets/") {
+    let cache_control = if file_path.starts_with("/assets/") {
         "max-age=31536000, immutable"
     } else {
         "no-cache"
     };
-    let same = [
+    let common = [
         (ETAG, file.tag),
-        (CACHE_CONTROL, keep),
+        (CACHE_CONTROL, cache_control),
         (VARY, "accept-encoding"),
     ];
-    let has = |name, what: &str| {
-        asked
+    let contains = |name, text: &str| {
+        headers
             .get(name)
             .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.contains(what))
+            .is_some_and(|value| value.contains(text))
     };
-    if has(IF_NONE_MATCH, file.tag) {
-        (StatusCode::NOT_MODIFIED, same).into_response()
-    } else if has(ACCEPT_ENCODING, "gzip") {
+    if contains(IF_NONE_MATCH, file.tag) {
+        (StatusCode::NOT_MODIFIED, common).into_response()
+    } else if contains(ACCEPT_ENCODING, "gzip") {
         let body = Bytes::from_static(file.gzip);
         (
-            same,
+            common,
             [(CONTENT_TYPE, file.media), (CONTENT_ENCODING, "gzip")],
             body,
         )
             .into_response()
     } else {
         (
-            same,
+            common,
             [(CONTENT_TYPE, file.media)],
             Bytes::from_static(file.plain),
         )
             .into_response()
+    }
+}
+
+fn not_found(path: &str) -> Response {
+    if path == "/" {
+        (
+            [
+                (CONTENT_TYPE, "text/html; charset=utf-8"),
+                (CACHE_CONTROL, "no-store"),
+            ],
+            NOT_BUILT,
+        )
+            .into_response()
+    } else {
+        (StatusCode::NOT_FOUND, "not found; the dashboard is at /\n").into_response()
     }
 }

@@ -1,26 +1,26 @@
-//! The last hour of one pool's facts, in memory: only what changed, as differences in as few bytes as they need. A
-//! quiet pool costs some 200 bytes, a pool where everything changes every two seconds about 15 KiB.
+//! The last hour of one pool's metrics, in memory. It stores only changes, as variable-length differences: a quiet pool
+//! takes about 200 bytes, a pool where everything changes every two seconds about 15 KiB.
 
 use std::collections::VecDeque;
 
-/// How far back it goes.
+/// How far back the history goes, in milliseconds.
 pub const SPAN: i64 = 3_600_000;
-/// Looks that follow each other closer than this count as one; the last of them stays.
+/// Rows that arrive within this many milliseconds after a stored row replace each other; the last one is kept.
 const SPACING: i64 = 1_000;
-/// Bytes after which a new chunk begins: the unit in which old facts are dropped.
+/// Bytes after which a new chunk begins. Old rows are dropped by whole chunks.
 const CHUNK: usize = 512;
-/// Times are kept in steps of so many milliseconds: two seconds fit in one byte.
-const GRAIN: i64 = 100;
+/// The resolution of stored times, in milliseconds: two seconds fit in one byte.
+const RESOLUTION: i64 = 100;
 
-/// A fact that could not be read.
+/// A value that could not be read.
 pub const UNKNOWN: i32 = -2;
-/// A fact that this queue system does not tell.
+/// A value that this queue system does not report.
 pub const UNSUPPORTED: i32 = -1;
-/// The facts of one look: ready, in flight, live, busy, CPU in percent, seconds that the oldest waits, pods, wanted,
-/// idle (0 or 1), and the reason's place in the closed list.
+/// One sample: ready, in flight, live, busy, CPU in percent, wait of the oldest task in seconds, pods, desired replicas,
+/// idle (0 or 1), and the index of the reason in `ReasonCode::ALL`.
 pub type Row = [i32; 10];
 
-/// Changes that follow each other, from a row that stands by itself.
+/// Consecutive changes: the first row in full, the rest as differences.
 #[derive(Debug)]
 struct Chunk {
     start: i64,
@@ -28,34 +28,35 @@ struct Chunk {
     rest: Vec<u8>,
 }
 
-/// Rows by time; each holds until the next.
+/// Rows by time; each is valid until the next.
 #[derive(Debug, Default)]
 pub struct History {
     chunks: VecDeque<Chunk>,
-    /// The newest row that the chunks hold.
+    /// The newest row in the chunks.
     last: Option<(i64, Row)>,
-    /// A newer one that may still be replaced.
+    /// A newer row that may still be replaced.
     newest: Option<(i64, Row)>,
-    looked: i64,
+    /// When the newest sample was taken, even if it changed nothing.
+    sampled_at: i64,
 }
 
 impl History {
-    /// Takes in a look at `now`. Where none came for longer than `patience`, nothing is known of the time between.
-    pub fn push(&mut self, now: i64, row: Row, patience: i64) {
-        let now = now / GRAIN * GRAIN;
-        let silent = self.last.is_some() && now - self.looked > patience;
-        if silent {
-            self.keep((self.looked + patience) / GRAIN * GRAIN, [UNKNOWN; 10]);
+    /// Adds a sample taken at `now`. A gap longer than `max_age` milliseconds since the last sample is unknown.
+    pub fn push(&mut self, now: i64, row: Row, max_age: i64) {
+        let now = now / RESOLUTION * RESOLUTION;
+        if self.last.is_some() && now - self.sampled_at > max_age {
+            let gap_start = (self.sampled_at + max_age) / RESOLUTION * RESOLUTION;
+            self.store(gap_start, [UNKNOWN; 10]);
         }
-        self.looked = now;
+        self.sampled_at = now;
         if self.last.is_some_and(|(at, _)| now - at < SPACING) {
             self.newest = Some((now, row));
         } else {
-            self.keep(now, row);
+            self.store(now, row);
         }
     }
 
-    /// Drops what is older than an hour, and the oldest beyond `limit` bytes.
+    /// Drops rows older than one hour, and the oldest rows while the history takes more than `limit` bytes.
     pub fn trim(&mut self, now: i64, limit: usize) {
         while self
             .chunks
@@ -66,7 +67,7 @@ impl History {
         }
     }
 
-    /// What it takes in memory.
+    /// Its size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.chunks
             .iter()
@@ -74,12 +75,14 @@ impl History {
             .sum()
     }
 
-    /// The newest look: when it was, and the row.
+    /// The newest sample: its time and its row.
     pub fn latest(&self) -> Option<(i64, Row)> {
-        self.newest.or(self.last).map(|(_, row)| (self.looked, row))
+        self.newest
+            .or(self.last)
+            .map(|(_, row)| (self.sampled_at, row))
     }
 
-    /// All changes since `from`, the first moved there.
+    /// All changes since `from`. The first row is the one that was valid at `from`, with that time.
     pub fn since(&self, from: i64) -> Vec<(i64, Row)> {
         let mut rows: Vec<(i64, Row)> = Vec::new();
         let first = self
@@ -101,7 +104,7 @@ impl History {
         rows
     }
 
-    fn keep(&mut self, now: i64, row: Row) {
+    fn store(&mut self, now: i64, row: Row) {
         if let Some((at, newest)) = self.newest.take() {
             self.append(at, newest);
         }
@@ -114,7 +117,7 @@ impl History {
         }
         match (self.chunks.back_mut(), self.last) {
             (Some(chunk), Some((at, last))) if chunk.rest.len() < CHUNK => {
-                write(&mut chunk.rest, (now - at) / GRAIN);
+                write(&mut chunk.rest, (now - at) / RESOLUTION);
                 let mask =
                     (0..row.len()).fold(0, |mask, i| mask | i64::from(row[i] != last[i]) << i);
                 write(&mut chunk.rest, mask);
@@ -141,7 +144,7 @@ impl Chunk {
     fn rows(&self) -> impl Iterator<Item = (i64, Row)> {
         let (mut at, mut row, mut bytes) = (self.start, self.first, self.rest.iter());
         let rest = std::iter::from_fn(move || {
-            at += read(&mut bytes)? * GRAIN;
+            at += read(&mut bytes)? * RESOLUTION;
             let mask = read(&mut bytes)?;
             for (_, cell) in row
                 .iter_mut()
@@ -156,7 +159,7 @@ impl Chunk {
     }
 }
 
-/// Seven bits a byte, small numbers of either sign first.
+/// Zigzag encoding, seven bits per byte: small numbers of either sign take one byte.
 fn write(to: &mut Vec<u8>, n: i64) {
     let mut rest = (n << 1 ^ n >> 63).cast_unsigned();
     while rest > 0x7f {
@@ -187,8 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_in_comes_out_whatever_the_numbers() {
-        let mut trace = History::default();
+    fn rows_round_trip_for_all_values() {
+        let mut history = History::default();
         let numbers = [
             0,
             1,
@@ -208,66 +211,69 @@ mod tests {
             let row = std::array::from_fn(|column| {
                 numbers[(turn * (column + 1) + turn / 7) % numbers.len()]
             });
-            trace.push(at, row, 9_000);
+            history.push(at, row, 9_000);
             if all.last().is_none_or(|(_, last)| *last != row) {
                 all.push((at, row));
             }
         }
-        assert_eq!(trace.since(0), all);
+        assert_eq!(history.since(0), all);
     }
 
     #[test]
-    fn what_does_not_change_costs_nothing_and_still_counts_as_looked_at() {
-        let mut trace = History::default();
-        (0..1_800).for_each(|i| trace.push(i * 2_000, row(4), 9_000));
-        assert_eq!(trace.since(0), [(0, row(4))]);
-        assert_eq!(trace.latest(), Some((3_598_000, row(4))));
-        assert!(trace.bytes() < 200, "{} bytes", trace.bytes());
+    fn unchanged_rows_take_no_space_but_move_latest() {
+        let mut history = History::default();
+        (0..1_800).for_each(|i| history.push(i * 2_000, row(4), 9_000));
+        assert_eq!(history.since(0), [(0, row(4))]);
+        assert_eq!(history.latest(), Some((3_598_000, row(4))));
+        assert!(history.bytes() < 200, "{} bytes", history.bytes());
     }
 
     #[test]
-    fn a_busy_hour_takes_some_15_kib_and_nothing_older_stays() {
-        let mut trace = History::default();
+    fn a_busy_hour_takes_15_kib_and_older_rows_go() {
+        let mut history = History::default();
         for i in 0..5_400 {
             let n = i32::try_from(i * 7 % 23).expect("small");
-            trace.push(
+            history.push(
                 i * 2_000,
                 [n, n % 5, 5, n % 5, 60 + n, n / 2, 5, 5, 0, n % 3],
                 9_000,
             );
-            trace.trim(i * 2_000, 1 << 20);
+            history.trim(i * 2_000, 1 << 20);
         }
-        assert!(trace.bytes() < 20_000, "{} bytes", trace.bytes());
-        let first = trace.since(5_400 * 2_000 - SPAN).first().map(|(at, _)| *at);
+        assert!(history.bytes() < 20_000, "{} bytes", history.bytes());
+        let first = history
+            .since(5_400 * 2_000 - SPAN)
+            .first()
+            .map(|(at, _)| *at);
         assert_eq!(first, Some(5_400 * 2_000 - SPAN));
-        trace.trim(5_400 * 2_000, 2_000);
+        history.trim(5_400 * 2_000, 2_000);
         assert!(
-            trace.bytes() < 2_000 + 2 * CHUNK + 100,
+            history.bytes() < 2_000 + 2 * CHUNK + 100,
             "{} bytes",
-            trace.bytes()
+            history.bytes()
         );
-        assert!(!trace.since(0).is_empty());
+        assert!(!history.since(0).is_empty());
     }
 
     #[test]
-    fn a_storm_of_looks_is_one_a_second_and_its_last_word_counts() {
-        let mut trace = History::default();
-        (0..300).for_each(|i| trace.push(i * 10, row(i32::try_from(i).expect("small")), 9_000));
-        assert_eq!(trace.latest().map(|(_, row)| row[0]), Some(299));
+    fn a_burst_stores_one_row_per_second_the_last_one() {
+        let mut history = History::default();
+        (0..300).for_each(|i| history.push(i * 10, row(i32::try_from(i).expect("small")), 9_000));
+        assert_eq!(history.latest().map(|(_, row)| row[0]), Some(299));
         assert_eq!(
-            trace.since(0).last().map(|(at, row)| (*at, row[0])),
+            history.since(0).last().map(|(at, row)| (*at, row[0])),
             Some((2_900, 299))
         );
-        assert!(trace.since(0).len() <= 7, "{:?}", trace.since(0));
+        assert!(history.since(0).len() <= 7, "{:?}", history.since(0));
     }
 
     #[test]
-    fn the_time_in_which_nobody_looked_is_unknown() {
-        let mut trace = History::default();
-        trace.push(0, row(4), 9_000);
-        trace.push(60_000, row(4), 9_000);
+    fn gaps_between_samples_are_unknown() {
+        let mut history = History::default();
+        history.push(0, row(4), 9_000);
+        history.push(60_000, row(4), 9_000);
         assert_eq!(
-            trace.since(0),
+            history.since(0),
             [(0, row(4)), (9_000, [UNKNOWN; 10]), (60_000, row(4))]
         );
     }

@@ -1,16 +1,18 @@
-//! The read-only dashboard: a page, one stream of what changes, and the same facts as JSON. It knows no Kubernetes and
-//! no Redis: who serves it hands in what to show.
+//! The read-only dashboard: a page, one stream of changes, and the same data as JSON. It depends on neither Kubernetes
+//! nor Redis: its caller passes in the function that returns the pools.
 
 mod assets;
 mod history;
 mod store;
 mod stream;
+mod summary;
 mod what_if;
 mod wire_format;
 mod workers;
 
 pub use store::{DashboardStore, Sample};
-pub use wire_format::{Rules, summary};
+pub use summary::summary;
+pub use wire_format::Rules;
 pub use workers::{WorkerRow, Workers};
 
 use api::{Key, ScheduledSpec, WorkerPoolStatus};
@@ -40,64 +42,69 @@ pub struct PoolView {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// `spec.minReplicas` and `spec.maxReplicas`; `None` while its spec cannot work.
+    /// `spec.minReplicas` and `spec.maxReplicas`; `None` while its spec is invalid.
     pub bounds: Option<(i32, i32)>,
-    /// Its rules; `None` while its spec cannot work.
+    /// Its rules; `None` while its spec is invalid.
     pub rules: Option<Rules>,
-    /// A number that is decided and being written, and the sentence that says why.
+    /// The replica count that is being written to the target, and the message that explains it.
     pub pending: Option<(i32, String)>,
-    /// What its status says, or is about to say.
+    /// The newest status, whether it is written already or not.
     pub status: WorkerPoolStatus,
-    /// What only its own page needs.
+    /// The data that only the pool's page needs.
     #[serde(skip)]
     pub detail: Option<Box<Detail>>,
 }
 
-/// One pool from inside: all that a decision on it is taken on, and who works.
+/// The input of a pool's decision, and its workers.
 #[derive(Clone, Debug)]
 pub struct Detail {
-    /// Its spec; `None` while that cannot work.
+    /// Its spec; `None` while the spec is invalid.
     pub spec: Option<ScheduledSpec>,
-    /// What was seen; `None` before the first look, or without a target.
+    /// Its observation; `None` before the first poll, or without a target.
     pub observation: Option<Observation>,
-    /// What was remembered.
+    /// What earlier decisions remembered.
     pub memory: Memory,
     /// Its workers.
     pub workers: Workers,
 }
 
-/// Which pools, and how much of each.
+/// Which pools, and how much data of each.
 #[derive(Debug)]
 pub enum ViewQuery {
-    /// All of them.
+    /// All pools, with their full status.
     All,
-    /// These, and of what is said of each only what the stream tells: most of a status is history.
+    /// These pools, with only what the stream sends: most of a status is history.
     Summary(Vec<Key>),
-    /// One from inside: its page is open.
+    /// One pool with its detail, for its page.
     Detail(Key),
 }
 
-/// Asks for pools; `None` when there is no answer.
+/// Returns the pools of a query; `None` without an answer from the operator.
 pub type Ask = Arc<dyn Fn(ViewQuery) -> BoxFuture<'static, Option<Vec<PoolView>>> + Send + Sync>;
 
-/// Our own files and nothing else, and no text that could become markup.
+/// Allows only our own files, and no text that could become markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// The most workers that somebody can ask about; admission allows no more.
-const MOST: i32 = 100_000;
+/// The highest replica count in a question; admission allows no higher one.
+const MAX_REPLICAS: i32 = 100_000;
 
-/// What the routes share.
+/// The state that all routes share.
 #[derive(Clone)]
 struct Site {
-    board: Arc<DashboardStore>,
+    store: Arc<DashboardStore>,
     ask: Ask,
-    hub: Broadcaster,
+    broadcaster: Broadcaster,
 }
 
-/// The page, its stream at `/api/stream`, and its facts at `/api/pools`. Streams end with `stop`.
-pub fn router(board: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> Router {
-    let hub = Broadcaster::start(board.clone(), ask.clone(), stop);
+/// The page, its stream at `/api/stream`, and its data at `/api/pools`. The streams end when `stop` is cancelled.
+pub fn router(store: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> Router {
+    let broadcaster = Broadcaster::start(store.clone(), ask.clone(), stop);
+    let site = Site {
+        store,
+        ask,
+        broadcaster,
+    };
     Router::new()
         .route("/api/stream", get(stream))
         .route("/api/pools", get(pools))
@@ -105,27 +112,28 @@ pub fn router(board: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> 
         .route("/api/pools/{namespace}/{name}/steps", get(steps))
         .route("/api/pools/{namespace}/{name}/workers", get(workers))
         .route("/api/pools/{namespace}/{name}/what-if", get(what_if))
-        .route("/api/pools/{namespace}/{name}/why-not", get(why_it_is_not))
-        .fallback_service(get(|uri: Uri, asked: HeaderMap| async move {
-            assets::serve(uri.path(), &asked)
+        .route("/api/pools/{namespace}/{name}/why-not", get(counterfactual))
+        .fallback_service(get(|uri: Uri, headers: HeaderMap| async move {
+            assets::serve(uri.path(), &headers)
         }))
-        .layer(map_response(guarded))
-        .with_state(Site { board, ask, hub })
+        .layer(map_response(add_security_headers))
+        .with_state(site)
 }
 
 async fn stream(State(site): State<Site>) -> Response {
-    let quick = (HeaderName::from_static("x-accel-buffering"), "no");
-    match site.hub.subscribe().await {
+    // Tells nginx not to buffer the stream.
+    let no_buffering = (HeaderName::from_static("x-accel-buffering"), "no");
+    match site.broadcaster.subscribe().await {
         Some(body) => (
             [
                 (CONTENT_TYPE, "text/event-stream"),
                 (CACHE_CONTROL, "no-store"),
-                quick,
+                no_buffering,
             ],
             body,
         )
             .into_response(),
-        None => silent(),
+        None => unavailable(),
     }
 }
 
@@ -135,17 +143,17 @@ async fn pools(State(site): State<Site>) -> Response {
         .and_then(|pools| serde_json::to_string(&pools).ok())
     {
         Some(text) => json(text),
-        None => silent(),
+        None => unavailable(),
     }
 }
 
 impl Site {
-    /// The pool that a path names, or what to answer instead.
+    /// The pool that a path names, or the error response.
     async fn pool(&self, (namespace, name): &(String, String)) -> Result<PoolView, Response> {
         let views = (self.ask)(ViewQuery::Detail(Key::new(namespace, name)))
             .await
-            .ok_or_else(silent)?;
-        views.into_iter().next().ok_or_else(missing)
+            .ok_or_else(unavailable)?;
+        views.into_iter().next().ok_or_else(not_found)
     }
 }
 
@@ -154,9 +162,9 @@ async fn pool(
     Path(path): Path<(String, String)>,
 ) -> Result<Response, Response> {
     let view = site.pool(&path).await?;
-    wire_format::pool(&site.board, &view)
+    wire_format::pool(&site.store, &view)
         .map(json)
-        .ok_or_else(missing)
+        .ok_or_else(not_found)
 }
 
 async fn steps(
@@ -172,67 +180,68 @@ async fn steps(
     Ok(json(serde_json::to_string(&steps).unwrap_or_default()))
 }
 
-/// Who works and who would go next, as the operator has it in memory.
+/// The workers and the order of their removal, from the operator's memory.
 async fn workers(
     State(site): State<Site>,
     Path(path): Path<(String, String)>,
 ) -> Result<Response, Response> {
-    let staff = site.pool(&path).await?.detail.ok_or_else(missing)?.workers;
-    Ok(json(serde_json::to_string(&staff).unwrap_or_default()))
+    let detail = site.pool(&path).await?.detail.ok_or_else(not_found)?;
+    let workers = serde_json::to_string(&detail.workers);
+    Ok(json(workers.unwrap_or_default()))
 }
 
-/// The last hour under other rules. It is a few milliseconds of work, bounded, and changes nothing.
+/// Replays the last hour with other rules. It changes nothing, and takes a bounded time of a few milliseconds.
 async fn what_if(
     State(site): State<Site>,
     Path(path): Path<(String, String)>,
-    Query(wish): Query<what_if::Query>,
+    Query(overrides): Query<what_if::Query>,
 ) -> Result<Response, Response> {
     let view = site.pool(&path).await?;
-    let known = site
-        .board
+    let series = site
+        .store
         .series(&view.key(), history::SPAN)
-        .ok_or_else(missing)?;
-    let wishes = view.detail.and_then(|inside| inside.spec);
+        .ok_or_else(not_found)?;
+    let spec = view.detail.and_then(|detail| detail.spec);
     let replay =
-        wishes.and_then(|wishes| what_if::replay(&wishes, &known.trace, site.board.now(), &wish));
-    let unfit = || {
-        let why = "this pool's rules need more than the last hour's facts\n";
-        (StatusCode::UNPROCESSABLE_ENTITY, why).into_response()
+        spec.and_then(|spec| what_if::replay(&spec, &series.samples, site.store.now(), &overrides));
+    let unprocessable = || {
+        let message = "cannot replay this pool: its rules need more data than the history has\n";
+        (StatusCode::UNPROCESSABLE_ENTITY, message).into_response()
     };
     Ok(json(
-        serde_json::to_string(&replay.ok_or_else(unfit)?).unwrap_or_default(),
+        serde_json::to_string(&replay.ok_or_else(unprocessable)?).unwrap_or_default(),
     ))
 }
 
-/// A number of workers that somebody asks about.
+/// The replica count in a why-not question.
 #[derive(Deserialize)]
-struct Other {
+struct WhyNotQuery {
     workers: i32,
 }
 
-/// What forbids another number, as bounded as a replay; `null` where the spec cannot work, or its target or its facts are
-/// not known.
-async fn why_it_is_not(
+/// What prevents another replica count, with the same time bound as a replay; `null` if the spec is invalid, or if the
+/// target or the metrics are not known.
+async fn counterfactual(
     State(site): State<Site>,
     Path(path): Path<(String, String)>,
-    Query(Other { workers }): Query<Other>,
+    Query(WhyNotQuery { workers }): Query<WhyNotQuery>,
 ) -> Result<Response, Response> {
-    let inside = site.pool(&path).await?.detail.ok_or_else(missing)?;
-    let now = Time(site.board.now());
-    let found = inside
+    let detail = site.pool(&path).await?.detail.ok_or_else(not_found)?;
+    let now = Time(site.store.now());
+    let answer = detail
         .spec
-        .zip(inside.observation)
-        .map(|(mut wishes, seen)| {
+        .zip(detail.observation)
+        .map(|(mut spec, observation)| {
             why_not(
-                wishes.at(now),
-                &seen,
-                &inside.memory,
+                spec.at(now),
+                &observation,
+                &detail.memory,
                 now,
-                workers.clamp(0, MOST),
+                workers.clamp(0, MAX_REPLICAS),
             )
             .json()
         });
-    Ok(json(found.unwrap_or_default().to_string()))
+    Ok(json(answer.unwrap_or_default().to_string()))
 }
 
 fn json(text: String) -> Response {
@@ -246,11 +255,11 @@ fn json(text: String) -> Response {
         .into_response()
 }
 
-fn missing() -> Response {
-    (StatusCode::NOT_FOUND, "there is no such WorkerPool\n").into_response()
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "WorkerPool not found\n").into_response()
 }
 
-fn silent() -> Response {
+fn unavailable() -> Response {
     (
         StatusCode::SERVICE_UNAVAILABLE,
         "the operator does not answer\n",
@@ -258,15 +267,15 @@ fn silent() -> Response {
         .into_response()
 }
 
-/// What every answer says to a browser.
-async fn guarded(mut response: Response) -> Response {
-    let all = [
+/// Adds the security headers to every response.
+async fn add_security_headers(mut response: Response) -> Response {
+    let headers = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
     ];
     response
         .headers_mut()
-        .extend(all.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        .extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
 }

@@ -1,5 +1,5 @@
-//! Where the fleet leaves what it saw, and what has changed since viewers were last told. It costs one lock and a
-//! comparison a look; without viewers nothing is gathered or encoded.
+//! The metrics of all pools for the dashboard, and what has changed since the last message to the viewers. A sample
+//! costs one lock and one comparison; without viewers no changes are collected and nothing is encoded.
 
 use crate::dashboard::history::{History, Row, SPAN, UNKNOWN, UNSUPPORTED};
 use api::Key;
@@ -9,29 +9,29 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Notify;
 
-/// What the traces of all pools may take together; with very many pools each remembers less than an hour.
-const BUDGET: usize = 12 << 20;
-/// What one may take: an hour in which everything changes every second.
-const LIMIT: usize = 32 << 10;
+/// The most bytes for the histories of all pools; with very many pools each one covers less than an hour.
+const TOTAL_BYTES: usize = 12 << 20;
+/// The most bytes for one history: an hour in which everything changes every second.
+const POOL_BYTES: usize = 32 << 10;
 
-/// One look, as the charts show it.
+/// The result of one poll, as the charts show it.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// The facts.
-    pub load: QueueMetrics,
-    /// Pods of the target.
+    /// The metrics of all queues together.
+    pub load: Load,
+    /// `status.replicas` of the target.
     pub replicas: Option<i32>,
-    /// Workers wanted.
+    /// `spec.replicas` of the target.
     pub desired: Option<i32>,
-    /// Whether the conditions of `scaleDown` hold.
+    /// Whether the conditions of `scaleDown` are met.
     pub idle: bool,
-    /// The reason of the present decision.
+    /// The reason of the current decision.
     pub reason: Option<ReasonCode>,
-    /// How long this stays true without another look.
-    pub patience: Millis,
+    /// How long the sample stays valid without a newer one.
+    pub max_age: Millis,
 }
 
-/// The facts and changes of all pools. The fleet writes; the pages' streams read.
+/// The metrics and changes of all pools. The fleet writes; the streams to the pages read.
 #[derive(Debug)]
 pub struct DashboardStore {
     inner: Mutex<Inner>,
@@ -41,54 +41,54 @@ pub struct DashboardStore {
 #[derive(Debug)]
 struct Inner {
     pools: HashMap<Key, Entry>,
-    ids: u32,
-    /// The fleet's time, and when it was told.
+    last_id: u32,
+    /// The fleet's time in milliseconds since 1970, and when the fleet reported it.
     clock: (i64, Instant),
-    watched: bool,
-    news: Changes,
+    has_viewers: bool,
+    changes: Changes,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
     id: u32,
-    trace: History,
+    history: History,
     /// The row that the viewers have.
-    told: Option<Row>,
+    sent: Option<Row>,
 }
 
-/// What viewers have not been told yet.
+/// What has not been sent to the viewers yet.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// A decision is among them.
+    /// Whether a decision is among the changes.
     pub urgent: bool,
-    /// Pools with something new to say, by number.
+    /// Pools whose view may have changed, by ID.
     pub touched: BTreeMap<u32, Key>,
-    /// Pools with other facts.
-    pub facts: BTreeMap<u32, Row>,
-    /// Pools that were looked at and had the same facts.
-    pub same: BTreeSet<u32>,
-    /// Pools that are gone.
-    pub gone: BTreeSet<u32>,
+    /// Pools with changed metrics, by ID.
+    pub metrics: BTreeMap<u32, Row>,
+    /// IDs of pools that were polled and have the same metrics as before.
+    pub unchanged: BTreeSet<u32>,
+    /// IDs of deleted pools.
+    pub deleted: BTreeSet<u32>,
 }
 
 impl Changes {
     fn is_empty(&self) -> bool {
         self.touched.is_empty()
-            && self.facts.is_empty()
-            && self.same.is_empty()
-            && self.gone.is_empty()
+            && self.metrics.is_empty()
+            && self.unchanged.is_empty()
+            && self.deleted.is_empty()
     }
 }
 
-/// One pool as the board has it.
+/// The stored data of one pool.
 #[derive(Debug)]
 pub(super) struct PoolSeries {
-    /// Its number in all messages.
+    /// Its ID in all messages.
     pub id: u32,
-    /// The newest look.
+    /// The time and row of the newest sample.
     pub latest: Option<(i64, Row)>,
     /// The changes, the oldest first.
-    pub trace: Vec<(i64, Row)>,
+    pub samples: Vec<(i64, Row)>,
 }
 
 impl Default for DashboardStore {
@@ -97,15 +97,13 @@ impl Default for DashboardStore {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_millis();
-        let clock = (i64::try_from(wall).unwrap_or_default(), Instant::now());
-        let (pools, take_changes) = (HashMap::new(), Changes::default());
         Self {
             inner: Mutex::new(Inner {
-                pools,
-                ids: 0,
-                clock,
-                watched: false,
-                news: take_changes,
+                pools: HashMap::new(),
+                last_id: 0,
+                clock: (i64::try_from(wall).unwrap_or_default(), Instant::now()),
+                has_viewers: false,
+                changes: Changes::default(),
             }),
             changed: Notify::new(),
         }
@@ -114,42 +112,43 @@ impl Default for DashboardStore {
 
 /// For the fleet.
 impl DashboardStore {
-    /// A pool was looked at.
+    /// Adds a sample of a pool.
     pub fn record(&self, key: &Key, sample: &Sample, now: Time) {
         let mut inner = self.lock();
         inner.clock = (now.0, Instant::now());
-        let limit = (BUDGET / inner.pools.len().max(1)).min(LIMIT);
+        let limit = (TOTAL_BYTES / inner.pools.len().max(1)).min(POOL_BYTES);
         let entry = inner.entry(key);
         let row = sample.row(now.0);
-        entry.trace.push(now.0, row, sample.patience.0);
-        entry.trace.trim(now.0, limit);
-        let (id, same) = (entry.id, entry.told == Some(row));
-        if !inner.watched {
+        entry.history.push(now.0, row, sample.max_age.0);
+        entry.history.trim(now.0, limit);
+        let id = entry.id;
+        let unchanged = entry.sent == Some(row);
+        if !inner.has_viewers {
             return;
         }
-        let first = inner.news.is_empty();
-        if same {
-            inner.news.same.insert(id);
+        let first = inner.changes.is_empty();
+        if unchanged {
+            inner.changes.unchanged.insert(id);
         } else {
-            inner.entry(key).told = Some(row);
-            inner.news.facts.insert(id, row);
+            inner.entry(key).sent = Some(row);
+            inner.changes.metrics.insert(id, row);
         }
         drop(inner);
-        // Who was told and has not come yet need not be told again.
+        // One notification is enough until the reader takes the changes.
         if first {
             self.changed.notify_one();
         }
     }
 
-    /// A pool may have something new to say; a decision is `urgent` and waits for nothing.
+    /// Notes that the view of a pool may have changed. A decision is `urgent`: it is sent without delay.
     pub fn touch(&self, key: &Key, urgent: bool, now: Time) {
         let mut inner = self.lock();
         inner.clock = (now.0, Instant::now());
         let id = inner.entry(key).id;
-        if inner.watched {
-            let first = inner.news.is_empty();
-            inner.news.touched.insert(id, key.clone());
-            inner.news.urgent |= urgent;
+        if inner.has_viewers {
+            let first = inner.changes.is_empty();
+            inner.changes.touched.insert(id, key.clone());
+            inner.changes.urgent |= urgent;
             drop(inner);
             if first || urgent {
                 self.changed.notify_one();
@@ -157,14 +156,14 @@ impl DashboardStore {
         }
     }
 
-    /// A pool is gone.
+    /// Removes a deleted pool.
     pub fn remove(&self, key: &Key) {
         let mut inner = self.lock();
         if let Some(Entry { id, .. }) = inner.pools.remove(key)
-            && inner.watched
+            && inner.has_viewers
         {
-            inner.news.touched.remove(&id);
-            inner.news.gone.insert(id);
+            inner.changes.touched.remove(&id);
+            inner.changes.deleted.insert(id);
             drop(inner);
             self.changed.notify_one();
         }
@@ -173,50 +172,50 @@ impl DashboardStore {
 
 /// For the streams.
 impl DashboardStore {
-    /// Gather news from now on, or no more.
-    pub(super) fn watch(&self, watched: bool) {
+    /// Starts or stops the collection of changes.
+    pub(super) fn set_has_viewers(&self, has_viewers: bool) {
         let mut inner = self.lock();
-        if inner.watched != watched {
-            inner.watched = watched;
-            inner.news = Changes::default();
+        if inner.has_viewers != has_viewers {
+            inner.has_viewers = has_viewers;
+            inner.changes = Changes::default();
         }
     }
 
-    /// Ends when there are news.
+    /// Returns when there are changes.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Whether the news hold a decision.
-    pub(super) fn urgent(&self) -> bool {
-        self.lock().news.urgent
+    /// Whether a decision is among the changes.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.lock().changes.urgent
     }
 
-    /// The news since the last call.
-    pub(super) fn news(&self) -> Changes {
-        std::mem::take(&mut self.lock().news)
+    /// The changes since the last call.
+    pub(super) fn take_changes(&self) -> Changes {
+        std::mem::take(&mut self.lock().changes)
     }
 
     /// The fleet's time, in milliseconds since 1970.
     pub(super) fn now(&self) -> i64 {
-        let (told, since) = self.lock().clock;
-        told + i64::try_from(since.elapsed().as_millis()).unwrap_or_default()
+        let (reported, since) = self.lock().clock;
+        reported + i64::try_from(since.elapsed().as_millis()).unwrap_or_default()
     }
 
-    /// A pool's number in all messages.
+    /// The ID of a pool in all messages.
     pub(super) fn id(&self, key: &Key) -> Option<u32> {
         self.lock().pools.get(key).map(|entry| entry.id)
     }
 
-    /// What is known of a pool, with its changes since `span` milliseconds ago.
+    /// The stored data of a pool, with its changes of the last `span` milliseconds.
     pub(super) fn series(&self, key: &Key, span: i64) -> Option<PoolSeries> {
         let now = self.now();
         let inner = self.lock();
-        let Entry { id, trace, .. } = inner.pools.get(key)?;
+        let Entry { id, history, .. } = inner.pools.get(key)?;
         Some(PoolSeries {
             id: *id,
-            latest: trace.latest(),
-            trace: trace.since(now - span.min(SPAN)),
+            latest: history.latest(),
+            samples: history.since(now - span.min(SPAN)),
         })
     }
 
@@ -228,11 +227,11 @@ impl DashboardStore {
 impl Inner {
     fn entry(&mut self, key: &Key) -> &mut Entry {
         if !self.pools.contains_key(key) {
-            self.ids += 1;
+            self.last_id += 1;
             self.pools.insert(
                 key.clone(),
                 Entry {
-                    id: self.ids,
+                    id: self.last_id,
                     ..Entry::default()
                 },
             );
@@ -243,9 +242,9 @@ impl Inner {
 
 impl Sample {
     fn row(&self, now: i64) -> Row {
-        let number = |n: i64| i32::try_from(n.max(0)).unwrap_or(i32::MAX);
-        let cell = |fact: Metric, shown: &dyn Fn(i64) -> i64| match fact {
-            Metric::Known(n) => number(shown(n)),
+        let clamp = |n: i64| i32::try_from(n.max(0)).unwrap_or(i32::MAX);
+        let cell = |metric: Metric, convert: &dyn Fn(i64) -> i64| match metric {
+            Metric::Known(n) => clamp(convert(n)),
             Metric::Unavailable => UNKNOWN,
             Metric::Unsupported => UNSUPPORTED,
         };
@@ -259,16 +258,16 @@ impl Sample {
             ..
         } = self.load;
         let cpu = cpu_sum.join(live, |sum, live| sum.checked_div(live).unwrap_or(-1));
-        // Nobody works, so nobody uses a CPU: that is not 0 %.
+        // Without workers there is no CPU usage to report, which is not the same as 0 %.
         let cpu = if live == Metric::Known(0) {
             UNSUPPORTED
         } else {
             cell(cpu, &|n| n)
         };
-        // An empty queue has no oldest task: nothing waits.
+        // An empty queue has no oldest task, so no task waits.
         let wait = match oldest_at {
             Metric::Unsupported if ready == Metric::Known(0) => 0,
-            fact => cell(fact, &|at| (now - at) / 1000),
+            metric => cell(metric, &|at| (now - at) / 1000),
         };
         [
             cell(ready, &|n| n),

@@ -1,5 +1,5 @@
-//! One stream of server-sent events for all pages: each hears the full state first and then what changes, at once.
-//! One task encodes each message once; the hundredth viewer costs a copy of a pointer.
+//! One stream of server-sent events for all pages: each viewer gets the full state first and then every change at once.
+//! One task encodes each message once, so each further viewer costs one copy of a pointer per message.
 
 use super::{Ask, ViewQuery};
 use crate::dashboard::store::DashboardStore;
@@ -14,171 +14,181 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A page that has heard nothing for three of these says that the stream is broken.
+/// The pause without messages after which a heartbeat is sent. A page that gets nothing for three of these reports a
+/// broken stream.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// The first news go out at once, the next not sooner than this after them, unless a number was decided: a storm of
-/// looks is 10 messages a second.
-const QUIET: Duration = Duration::from_millis(100);
-/// The full state is made anew for a viewer when it is older than this; a younger one is sent with what came since.
-const FRESH: Duration = Duration::from_secs(1);
-/// Messages that a slow viewer may be behind before its stream ends. It comes back by itself, with the full state.
-const BEHIND: usize = 32;
-/// Viewers at once.
+/// The first changes are sent at once, the next ones not sooner than this after them, unless a decision was made: a
+/// burst of polls causes at most 10 messages a second.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+/// The full state is encoded again for a viewer if it is older than this. A younger one is sent together with the
+/// messages since.
+const FULL_STATE_MAX_AGE: Duration = Duration::from_secs(1);
+/// The number of messages that a slow viewer may lag behind before its stream ends. The page then reconnects
+/// automatically and gets the full state.
+const MAX_LAG: usize = 32;
+/// The most viewers at one time.
 const MAX_VIEWERS: usize = 500;
 
-/// What a viewer starts with, and what it hears from then on.
+/// The first messages for a viewer, and the channel with all later ones.
 struct Subscription {
-    first: Vec<Bytes>,
-    next: broadcast::Receiver<Bytes>,
+    initial: Vec<Bytes>,
+    updates: broadcast::Receiver<Bytes>,
 }
 
-/// Where viewers ask for a seat.
+/// The answer to a viewer: `None` without an answer from the operator, or with too many viewers.
+type Reply = oneshot::Sender<Option<Subscription>>;
+
+/// Registers viewers with the broadcast task.
 #[derive(Clone)]
 pub(super) struct Broadcaster {
-    seats: mpsc::Sender<oneshot::Sender<Option<Subscription>>>,
+    requests: mpsc::Sender<Reply>,
 }
 
 impl Broadcaster {
-    /// Starts the one task.
-    pub fn start(board: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> Self {
-        let (seats, asked) = mpsc::channel(MAX_VIEWERS);
+    /// Starts the broadcast task.
+    pub fn start(store: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> Self {
+        let (requests, viewers) = mpsc::channel(MAX_VIEWERS);
         tokio::spawn(async move {
-            let (sender, _) = broadcast::channel(BEHIND);
-            let hall = BroadcastTask {
-                board,
+            let (sender, _) = broadcast::channel(MAX_LAG);
+            let task = BroadcastTask {
+                store,
                 ask,
                 sender,
-                told: HashMap::new(),
-                full: None,
+                sent: HashMap::new(),
+                full_state: None,
             };
-            stop.run_until_cancelled(hall.serve(asked)).await;
+            stop.run_until_cancelled(task.serve(viewers)).await;
         });
-        Self { seats }
+        Self { requests }
     }
 
-    /// The body of one stream, or `None` when there is no answer or no room. It ends with the one task.
+    /// The body of one stream, or `None` without an answer or with too many viewers. It ends with the broadcast task.
     pub async fn subscribe(&self) -> Option<Body> {
-        let (answer, seat) = oneshot::channel();
-        self.seats.try_send(answer).ok()?;
-        let Subscription { first, next } = seat.await.ok()??;
-        let first = stream::iter(first.into_iter().map(Ok::<_, Infallible>));
-        Some(Body::from_stream(first.chain(follow(next))))
+        let (reply, subscription) = oneshot::channel();
+        self.requests.try_send(reply).ok()?;
+        let Subscription { initial, updates } = subscription.await.ok()??;
+        let initial = stream::iter(initial.into_iter().map(Ok::<_, Infallible>));
+        Some(Body::from_stream(initial.chain(follow(updates))))
     }
 }
 
-fn follow(next: broadcast::Receiver<Bytes>) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold(next, |mut next| async {
-        next.recv().await.ok().map(|message| (Ok(message), next))
+fn follow(updates: broadcast::Receiver<Bytes>) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(updates, |mut updates| async {
+        updates
+            .recv()
+            .await
+            .ok()
+            .map(|message| (Ok(message), updates))
     })
 }
 
-/// The one task's own.
 struct BroadcastTask {
-    board: Arc<DashboardStore>,
+    store: Arc<DashboardStore>,
     ask: Ask,
     sender: broadcast::Sender<Bytes>,
-    /// What was last said of each pool.
-    told: HashMap<u32, wire_format::SentHashes>,
-    /// The last full state, when it was made, and all that was said since.
-    full: Option<(Instant, Vec<Bytes>)>,
+    /// Hashes of what was last sent for each pool, by ID.
+    sent: HashMap<u32, wire_format::SentHashes>,
+    /// When the last full state was encoded; and its message, with all later ones.
+    full_state: Option<(Instant, Vec<Bytes>)>,
 }
 
 impl BroadcastTask {
-    async fn serve(mut self, mut asked: mpsc::Receiver<oneshot::Sender<Option<Subscription>>>) {
-        let (mut news, mut quiet_until, mut beat) =
-            (false, Instant::now(), Instant::now() + HEARTBEAT);
+    async fn serve(mut self, mut viewers: mpsc::Receiver<Reply>) {
+        let mut has_changes = false;
+        let mut send_at = Instant::now();
+        let mut heartbeat_at = Instant::now() + HEARTBEAT;
         loop {
             if self.sender.receiver_count() == 0 {
-                self.rest();
-                let Some(viewer) = asked.recv().await else {
+                self.pause();
+                let Some(viewer) = viewers.recv().await else {
                     return;
                 };
                 self.subscribe(viewer).await;
-                (news, beat) = (false, Instant::now() + HEARTBEAT);
+                has_changes = false;
+                heartbeat_at = Instant::now() + HEARTBEAT;
             }
             tokio::select! {
-                viewer = asked.recv() => match viewer {
+                viewer = viewers.recv() => match viewer {
                     Some(viewer) => self.subscribe(viewer).await,
                     None => return,
                 },
-                () = self.board.changed() => {
-                    news = true;
-                    if self.board.urgent() {
-                        quiet_until = Instant::now();
+                () = self.store.changed() => {
+                    has_changes = true;
+                    if self.store.is_urgent() {
+                        send_at = Instant::now();
                     }
                 }
-                () = tokio::time::sleep_until(quiet_until), if news => {
-                    (news, quiet_until) = (false, Instant::now() + QUIET);
+                () = tokio::time::sleep_until(send_at), if has_changes => {
+                    has_changes = false;
+                    send_at = Instant::now() + MIN_INTERVAL;
                     if self.broadcast_changes().await {
-                        beat = Instant::now() + HEARTBEAT;
+                        heartbeat_at = Instant::now() + HEARTBEAT;
                     }
                 }
-                () = tokio::time::sleep_until(beat) => {
-                    beat = Instant::now() + HEARTBEAT;
-                    self.broadcast(&wire_format::heartbeat(&self.board));
+                () = tokio::time::sleep_until(heartbeat_at) => {
+                    heartbeat_at = Instant::now() + HEARTBEAT;
+                    self.broadcast(&wire_format::heartbeat(&self.store));
                 }
             }
         }
     }
 
-    /// Nobody looks: nothing is gathered and nothing kept.
-    fn rest(&mut self) {
-        self.board.watch(false);
-        self.told = HashMap::new();
-        self.full = None;
+    /// Without viewers it collects and keeps nothing.
+    fn pause(&mut self) {
+        self.store.set_has_viewers(false);
+        self.sent = HashMap::new();
+        self.full_state = None;
     }
 
-    async fn subscribe(&mut self, viewer: oneshot::Sender<Option<Subscription>>) {
+    async fn subscribe(&mut self, viewer: Reply) {
         if self.sender.receiver_count() >= MAX_VIEWERS {
             let _ = viewer.send(None);
             return;
         }
-        let fresh = self
-            .full
+        let is_fresh = self
+            .full_state
             .as_ref()
-            .is_some_and(|(made, _)| made.elapsed() < FRESH);
-        if !fresh {
-            // Watched before it is asked: what changes meanwhile is said after it.
-            self.board.watch(true);
+            .is_some_and(|(encoded_at, _)| encoded_at.elapsed() < FULL_STATE_MAX_AGE);
+        if !is_fresh {
+            // Start to collect before asking: changes that happen meanwhile are sent after the full state.
+            self.store.set_has_viewers(true);
             let Some(views) = (self.ask)(ViewQuery::All).await else {
                 let _ = viewer.send(None);
                 return;
             };
-            self.full = Some((
-                Instant::now(),
-                vec![message(&wire_format::full(&self.board, &views))],
-            ));
-            // What was said before it to others is no longer what all have heard last.
-            self.told.clear();
+            let full = message(&wire_format::full(&self.store, &views));
+            self.full_state = Some((Instant::now(), vec![full]));
+            // The new viewer does not have what was sent to the others before.
+            self.sent.clear();
         }
-        let first = self
-            .full
+        let initial = self
+            .full_state
             .iter()
-            .flat_map(|(_, said)| said.iter().cloned())
+            .flat_map(|(_, messages)| messages.iter().cloned())
             .collect();
-        // Who asked may be gone; the seat goes with it.
+        // If the viewer is already gone, its subscription is dropped here.
         let _ = viewer.send(Some(Subscription {
-            first,
-            next: self.sender.subscribe(),
+            initial,
+            updates: self.sender.subscribe(),
         }));
     }
 
-    /// Tells all viewers what changed, and whether anything did.
+    /// Sends the changes to all viewers. Returns whether there was anything to send.
     async fn broadcast_changes(&mut self) -> bool {
-        let news = self.board.news();
-        let keys: Vec<_> = news.touched.values().cloned().collect();
+        let changes = self.store.take_changes();
+        let keys: Vec<_> = changes.touched.values().cloned().collect();
         let views = if keys.is_empty() {
             Some(Vec::new())
         } else {
             (self.ask)(ViewQuery::Summary(keys)).await
         };
-        let said = wire_format::delta(
-            &self.board,
-            &news,
+        let delta = wire_format::delta(
+            &self.store,
+            &changes,
             &views.unwrap_or_default(),
-            &mut self.told,
+            &mut self.sent,
         );
-        said.is_some_and(|text| {
+        delta.is_some_and(|text| {
             self.broadcast(&text);
             true
         })
@@ -186,13 +196,13 @@ impl BroadcastTask {
 
     fn broadcast(&mut self, text: &str) {
         let message = message(text);
-        if let Some((made, said)) = &mut self.full {
-            said.push(message.clone());
-            if made.elapsed() >= FRESH {
-                self.full = None;
+        if let Some((encoded_at, messages)) = &mut self.full_state {
+            messages.push(message.clone());
+            if encoded_at.elapsed() >= FULL_STATE_MAX_AGE {
+                self.full_state = None;
             }
         }
-        // The last viewer may just have left.
+        // Sending fails if the last viewer has just left.
         let _ = self.sender.send(message);
     }
 }

@@ -1,5 +1,5 @@
-//! What if: the last hour's facts decided on again under other rules, by `decide` itself. The facts stay as they were: the
-//! queue does not answer to workers that were not there.
+//! What if: the last hour decided again with other rules, by `decide` itself. The metrics stay as they were: the replay
+//! does not model how additional workers would have changed the queue.
 
 use crate::dashboard::history::{Row, UNKNOWN, UNSUPPORTED};
 use api::ScheduledSpec;
@@ -9,10 +9,10 @@ use decide::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Looks are this far apart, as those of the operator.
+/// Milliseconds between two decisions, as with the operator's polls.
 const INTERVAL: i64 = 2_000;
 
-/// Other rules; times in seconds. What is absent stays as it is.
+/// Rules that replace those of the pool; times in seconds. An absent rule stays as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Query {
@@ -30,97 +30,102 @@ pub(super) struct Query {
     max: Option<i32>,
 }
 
-/// What would have been, beside what was.
+/// The simulated hour beside the actual one.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Replay {
-    /// When the wanted number would have changed, and to what.
-    wanted: Vec<(i64, i32)>,
-    would: Sum,
-    was: Sum,
-    /// What to write into the pool.
+    /// When the desired replicas would have changed, and to what.
+    desired_replicas: Vec<(i64, i32)>,
+    simulated: Usage,
+    actual: Usage,
+    /// The change of the spec that sets these rules.
     yaml: String,
 }
 
-/// What an hour of workers came to.
+/// The workers of one hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Sum {
-    /// Told in whole seconds: rounded once, not at each look.
+struct Usage {
+    /// Serialized as whole seconds: the sum is rounded once, not each of its terms.
     #[serde(rename = "workerSeconds", serialize_with = "whole_seconds")]
     worker_millis: i64,
-    most: i32,
+    peak: i32,
 }
 
-/// Replays `trace` until `now`; `None` where the pool's rules need more than the trace has.
+/// Replays `samples` until `now`; `None` if the pool's rules need more data than the samples have.
 pub(super) fn replay(
     before: &ScheduledSpec,
-    trace: &[(i64, Row)],
+    samples: &[(i64, Row)],
     now: i64,
-    wish: &Query,
+    overrides: &Query,
 ) -> Option<Replay> {
-    // The trace has the sum of the queues, and no counters from which rates could be learned.
-    let beyond = |set: &Rules| {
+    // The samples have the sum of all queues, and no counters from which to derive rates.
+    let needs_more = |set: &Rules| {
         set.queue.is_some() || set.target.drain_within.or(set.target.max_wait).is_some()
     };
-    if before.pool().rules.iter().any(beyond) {
+    if before.pool().rules.iter().any(needs_more) {
         return None;
     }
-    let mut wishes = before.with(|pool| wish.apply(pool));
-    let (mut memory, mut wanted, mut would) = (Memory::default(), Vec::new(), Sum::default());
-    let mut was = Sum::default();
+    let mut spec = before.with(|pool| overrides.apply(pool));
+    let mut memory = Memory::default();
+    let mut desired_replicas = Vec::new();
+    let mut simulated = Usage::default();
+    let mut actual = Usage::default();
     let mut current: Option<i32> = None;
-    let ends = trace.iter().skip(1).map(|(at, _)| *at).chain([now]);
-    for ((start, row), end) in trace.iter().zip(ends) {
-        was.add(row[7], end - start);
+    let ends = samples.iter().skip(1).map(|(at, _)| *at).chain([now]);
+    for ((start, row), end) in samples.iter().zip(ends) {
+        actual.add(row[7], end - start);
         let mut at = *start;
         while at < end {
-            let from = current.unwrap_or(if row[7] >= 0 {
-                row[7]
-            } else {
-                wishes.pool().min
-            });
-            let seen = Observation {
+            let from = current.unwrap_or(if row[7] >= 0 { row[7] } else { spec.pool().min });
+            let observation = Observation {
                 replicas: from,
                 queues: vec![load(row, at)],
                 unavailable_reason: None,
             };
-            let decision = decide(wishes.at(Time(at)), &seen, &memory, Time(at));
+            let decision = decide(spec.at(Time(at)), &observation, &memory, Time(at));
             if current != Some(decision.replicas) {
-                wanted.push((at, decision.replicas));
+                desired_replicas.push((at, decision.replicas));
             }
             let next = (at + INTERVAL).min(end);
-            would.add(decision.replicas, next - at);
-            (current, memory, at) = (Some(decision.replicas), decision.memory, next);
+            simulated.add(decision.replicas, next - at);
+            current = Some(decision.replicas);
+            memory = decision.memory;
+            at = next;
         }
     }
     Some(Replay {
-        wanted,
-        would,
-        was,
-        yaml: yaml(before.pool(), wishes.pool()),
+        desired_replicas,
+        simulated,
+        actual,
+        yaml: yaml(before.pool(), spec.pool()),
     })
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn whole_seconds<S: Serializer>(millis: &i64, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_i64(millis / 1000)
 }
 
-impl Sum {
+impl Usage {
     fn add(&mut self, workers: i32, millis: i64) {
         if workers < 0 {
             return;
         }
         self.worker_millis += i64::from(workers) * millis;
-        self.most = self.most.max(workers);
+        self.peak = self.peak.max(workers);
     }
 }
 
 impl Query {
-    /// Rules out of any range that admission allows are drawn into it.
+    /// Clamps each rule to the range that admission allows.
     fn apply(&self, pool: &mut PoolSpec) {
-        (pool.pin, pool.suspend, pool.dry_run) = (None, None, false);
+        pool.pin = None;
+        pool.suspend = None;
+        pool.dry_run = false;
         if let Some(max) = self.max {
             pool.max = max.clamp(1, 100_000);
         }
@@ -128,50 +133,47 @@ impl Query {
         let Some(set) = pool.rules.first_mut() else {
             return;
         };
-        let seconds = |span: i64| Millis::seconds(span.clamp(0, 86_400));
-        let put = |field: &mut Option<i64>, wish: Option<i64>, most: i64| {
-            if let Some(limit) = wish {
-                *field = Some(limit.clamp(0, most));
-            }
-        };
-        let ScaleUp {
-            queue_length,
-            utilization,
-            cpu,
-            step,
-            cooldown,
-        } = &mut set.up;
-        put(queue_length, self.queue_up, i64::from(i32::MAX));
-        put(utilization, self.busy_up, 100);
-        put(cpu, self.cpu_up, 100_000);
-        *step = self.up_step.unwrap_or(*step).clamp(1, 100_000);
-        *cooldown = self.up_cooldown.map_or(*cooldown, seconds);
-        let Some(ScaleDown {
-            queue_length,
-            utilization,
-            step,
-            cooldown,
-            idle_for,
-        }) = &mut set.down
-        else {
-            return;
-        };
-        put(queue_length, self.queue_down, i64::from(i32::MAX));
-        put(utilization, self.busy_down, 100);
-        *step = self.down_step.unwrap_or(*step).clamp(1, 100_000);
-        *cooldown = self.down_cooldown.map_or(*cooldown, seconds);
-        *idle_for = self.idle_for.map_or(*idle_for, seconds);
+        self.apply_up(&mut set.up);
+        if let Some(down) = &mut set.down {
+            self.apply_down(down);
+        }
+    }
+
+    fn apply_up(&self, up: &mut ScaleUp) {
+        set_limit(&mut up.queue_length, self.queue_up, i64::from(i32::MAX));
+        set_limit(&mut up.utilization, self.busy_up, 100);
+        set_limit(&mut up.cpu, self.cpu_up, 100_000);
+        up.step = self.up_step.unwrap_or(up.step).clamp(1, 100_000);
+        up.cooldown = self.up_cooldown.map_or(up.cooldown, seconds);
+    }
+
+    fn apply_down(&self, down: &mut ScaleDown) {
+        set_limit(&mut down.queue_length, self.queue_down, i64::from(i32::MAX));
+        set_limit(&mut down.utilization, self.busy_down, 100);
+        down.step = self.down_step.unwrap_or(down.step).clamp(1, 100_000);
+        down.cooldown = self.down_cooldown.map_or(down.cooldown, seconds);
+        down.idle_for = self.idle_for.map_or(down.idle_for, seconds);
     }
 }
 
-/// The facts of a row, of one queue that stands for all.
-fn load(row: &Row, at: i64) -> QueueMetrics {
-    let fact = |cell: i32| match cell {
+fn set_limit(field: &mut Option<i64>, limit: Option<i64>, highest: i64) {
+    if let Some(limit) = limit {
+        *field = Some(limit.clamp(0, highest));
+    }
+}
+
+fn seconds(span: i64) -> Millis {
+    Millis::seconds(span.clamp(0, 86_400))
+}
+
+/// The metrics of a row, as those of one queue that stands for all queues.
+fn load(row: &Row, at: i64) -> Load {
+    let metric = |cell: i32| match cell {
         UNKNOWN => Metric::Unavailable,
         UNSUPPORTED => Metric::Unsupported,
         n => Metric::Known(n.into()),
     };
-    let [ready, in_flight, live, busy, cpu, wait, ..] = row.map(fact);
+    let [ready, in_flight, live, busy, cpu, wait, ..] = row.map(metric);
     let cpu_sum = if live == Metric::Known(0) {
         Metric::Known(0)
     } else {
@@ -192,65 +194,57 @@ fn load(row: &Row, at: i64) -> QueueMetrics {
     }
 }
 
-/// What of the spec would have to be written. A block is written whole: inside one that is there, what is absent is unused.
+/// The fields of the spec that differ. A block is written in full: a field that is absent in a present block is not
+/// used, it gets no default.
 fn yaml(before: &PoolSpec, after: &PoolSpec) -> String {
-    let mut all = vec!["spec:\n".to_owned()];
-    let mut line = |field: &str, value: String| all.push(format!("  {field}: {value}\n"));
+    let mut lines = vec!["spec:\n".to_owned()];
+    let mut add = |field: &str, value: String| lines.push(format!("  {field}: {value}\n"));
     if after.min != before.min {
-        line("minReplicas", after.min.to_string());
+        add("minReplicas", after.min.to_string());
     }
     if after.max != before.max {
-        line("maxReplicas", after.max.to_string());
+        add("maxReplicas", after.max.to_string());
     }
     let [Some(old), Some(new)] = [before, after].map(|pool| pool.rules.first()) else {
-        return all.concat();
+        return lines.concat();
     };
-    let fields = |all: &[(&str, Option<String>)]| {
-        let all = all
-            .iter()
-            .filter_map(|(field, value)| Some(format!("{field}: {}", value.as_ref()?)));
-        format!("{{{}}}", all.collect::<Vec<_>>().join(", "))
-    };
-    let number = |n: Option<i64>| n.map(|n| n.to_string());
     if new.up != old.up {
-        let ScaleUp {
-            queue_length,
-            utilization,
-            cpu,
-            step,
-            cooldown,
-        } = &new.up;
-        line(
-            "scaleUp",
-            fields(&[
-                ("queueLength", number(*queue_length)),
-                ("utilizationPercent", number(*utilization)),
-                ("cpuPercent", number(*cpu)),
-                ("step", Some(step.to_string())),
-                ("cooldown", Some(cooldown.to_string())),
-            ]),
-        );
+        add("scaleUp", up_block(&new.up));
     }
-    if let Some(ScaleDown {
-        queue_length,
-        utilization,
-        step,
-        cooldown,
-        idle_for,
-    }) = new.down.as_ref().filter(|_| new.down != old.down)
-    {
-        line(
-            "scaleDown",
-            fields(&[
-                ("queueLength", number(*queue_length)),
-                ("utilizationPercent", number(*utilization)),
-                ("idleFor", Some(idle_for.to_string())),
-                ("step", Some(step.to_string())),
-                ("cooldown", Some(cooldown.to_string())),
-            ]),
-        );
+    if let Some(down) = new.down.as_ref().filter(|_| new.down != old.down) {
+        add("scaleDown", down_block(down));
     }
-    all.concat()
+    lines.concat()
+}
+
+fn up_block(up: &ScaleUp) -> String {
+    flow_mapping(&[
+        ("queueLength", up.queue_length.map(|n| n.to_string())),
+        ("utilizationPercent", up.utilization.map(|n| n.to_string())),
+        ("cpuPercent", up.cpu.map(|n| n.to_string())),
+        ("step", Some(up.step.to_string())),
+        ("cooldown", Some(up.cooldown.to_string())),
+    ])
+}
+
+fn down_block(down: &ScaleDown) -> String {
+    flow_mapping(&[
+        ("queueLength", down.queue_length.map(|n| n.to_string())),
+        (
+            "utilizationPercent",
+            down.utilization.map(|n| n.to_string()),
+        ),
+        ("idleFor", Some(down.idle_for.to_string())),
+        ("step", Some(down.step.to_string())),
+        ("cooldown", Some(down.cooldown.to_string())),
+    ])
+}
+
+fn flow_mapping(fields: &[(&str, Option<String>)]) -> String {
+    let fields = fields
+        .iter()
+        .filter_map(|(field, value)| Some(format!("{field}: {}", value.as_ref()?)));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
 }
 
 #[cfg(test)]
@@ -259,16 +253,16 @@ mod tests {
     use api::WorkerPool;
     use serde_json::json;
 
-    fn wishes(spec: &serde_json::Value) -> ScheduledSpec {
-        let mut whole = json!({"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]});
+    fn scheduled_spec(spec: &serde_json::Value) -> ScheduledSpec {
+        let mut full_spec = json!({"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]});
         for (field, value) in spec.as_object().expect("fields") {
-            whole[field] = value.clone();
+            full_spec[field] = value.clone();
         }
         let pool: WorkerPool = serde_json::from_value(json!({
-            "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"}, "spec": whole,
+            "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"}, "spec": full_spec,
         }))
         .expect("a pool");
-        ScheduledSpec::new(&pool).expect("it can work")
+        ScheduledSpec::new(&pool).expect("a valid spec")
     }
 
     fn row(ready: i32, busy: i32, workers: i32) -> Row {
@@ -286,27 +280,27 @@ mod tests {
 
     const END: i64 = 3_600_000;
 
-    fn wanted(wishes: &ScheduledSpec, wish: &Query) -> Vec<(i64, i32)> {
-        let replay = replay(wishes, &hour(), END, wish).expect("a replay");
+    fn desired(spec: &ScheduledSpec, overrides: &Query) -> Vec<(i64, i32)> {
+        let replay = replay(spec, &hour(), END, overrides).expect("a replay");
         replay
-            .wanted
+            .desired_replicas
             .into_iter()
             .map(|(at, to)| (at / 1000, to))
             .collect()
     }
 
     #[test]
-    fn other_thresholds_give_another_hour() {
-        let wishes = wishes(&json!({}));
-        let as_it_is = wanted(&wishes, &Query::default());
-        assert_eq!(as_it_is, [(0, 3), (60, 5), (120, 7), (480, 5), (660, 3)]);
-        let tall = Query {
+    fn other_thresholds_change_the_desired_replicas() {
+        let spec = scheduled_spec(&json!({}));
+        let unchanged = desired(&spec, &Query::default());
+        assert_eq!(unchanged, [(0, 3), (60, 5), (120, 7), (480, 5), (660, 3)]);
+        let high_thresholds = Query {
             queue_up: Some(30),
             busy_up: Some(100),
             ..Query::default()
         };
-        assert_eq!(wanted(&wishes, &tall), [(0, 3)]);
-        let eager = Query {
+        assert_eq!(desired(&spec, &high_thresholds), [(0, 3)]);
+        let fast = Query {
             up_step: Some(4),
             up_cooldown: Some(0),
             max: Some(8),
@@ -314,31 +308,34 @@ mod tests {
             down_cooldown: Some(0),
             ..Query::default()
         };
-        assert_eq!(wanted(&wishes, &eager)[..3], [(0, 3), (60, 7), (62, 8)]);
+        assert_eq!(desired(&spec, &fast)[..3], [(0, 3), (60, 7), (62, 8)]);
     }
 
     #[test]
-    fn sums_stand_beside_what_was_and_the_yaml_is_whole() {
-        let wishes = wishes(&json!({}));
-        let wish = Query {
+    fn usage_is_compared_and_the_yaml_block_is_full() {
+        let spec = scheduled_spec(&json!({}));
+        let overrides = Query {
             queue_up: Some(30),
             busy_up: Some(100),
             min: Some(2),
             ..Query::default()
         };
         let Replay {
-            would, was, yaml, ..
-        } = replay(&wishes, &hour(), END, &wish).expect("a replay");
+            simulated,
+            actual,
+            yaml,
+            ..
+        } = replay(&spec, &hour(), END, &overrides).expect("a replay");
         assert_eq!(
-            was,
-            Sum {
+            actual,
+            Usage {
                 worker_millis: (3 * 180 + 7 * 3420) * 1000,
-                most: 7
+                peak: 7
             }
         );
         assert!(
-            would.worker_millis < was.worker_millis && would.most == 3,
-            "{would:?}"
+            simulated.worker_millis < actual.worker_millis && simulated.peak == 3,
+            "{simulated:?}"
         );
         assert_eq!(
             yaml,
@@ -347,17 +344,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_unknown_stays_unknown_and_lowers_nothing() {
-        let wishes =
-            wishes(&json!({"scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "0s"}}));
-        let trace = [(0, row(0, 0, 5)), (4_000, [UNKNOWN; 10])];
-        let replay = replay(&wishes, &trace, END, &Query::default()).expect("a replay");
-        assert_eq!(replay.wanted, [(0, 5)]);
+    fn unknown_metrics_never_scale_down() {
+        let spec = scheduled_spec(
+            &json!({"scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "0s"}}),
+        );
+        let samples = [(0, row(0, 0, 5)), (4_000, [UNKNOWN; 10])];
+        let replay = replay(&spec, &samples, END, &Query::default()).expect("a replay");
+        assert_eq!(replay.desired_replicas, [(0, 5)]);
     }
 
     #[test]
-    fn rules_that_need_more_than_the_trace_has_are_not_guessed() {
-        let drains = wishes(&json!({"target": {"drainWithin": "30s"}}));
+    fn rules_that_need_more_data_are_not_replayed() {
+        let drains = scheduled_spec(&json!({"target": {"drainWithin": "30s"}}));
         assert!(replay(&drains, &hour(), END, &Query::default()).is_none());
     }
 }

@@ -1,46 +1,46 @@
-//! The workers of one pool, for its own page: who does what, and who would go next. What is not known is `null`.
+//! The workers of one pool, for the pool's page: the state of each, and the order of removal. An unknown value is `null`.
 
 use serde::Serialize;
 
-/// All of them.
+/// All workers of one pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workers {
-    /// When the registry was read, in milliseconds since 1970; `None` before the first look after somebody asked.
-    pub looked: Option<i64>,
-    /// Why it could not be read since.
-    pub missing: Option<String>,
-    /// Whether the queues name their workers at all.
-    pub told: bool,
-    /// Whether the operator chooses who goes.
-    pub chosen: bool,
-    /// Pods that the target has.
+    /// When the registry was read, in milliseconds since 1970; `None` before the first poll after a page asked.
+    pub read_at: Option<i64>,
+    /// Why the registry could not be read since then.
+    pub unavailable_reason: Option<String>,
+    /// Whether the queue system reports its workers.
+    pub supported: bool,
+    /// Whether the operator can select the workers to remove.
+    pub selectable: bool,
+    /// `status.replicas` of the target.
     pub pods: Option<i32>,
-    /// The workers, those that go first in front.
+    /// The workers in the order of removal, at most 200.
     pub rows: Vec<WorkerRow>,
-    /// How many more there are.
+    /// The number of workers that `rows` leaves out.
     pub more: usize,
 }
 
-/// One of them.
+/// One worker.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkerRow {
-    /// Its pod, or else its own name.
+    /// The name of its pod, or the worker's ID if it reports no pod.
     pub name: String,
-    /// `busy`, `idle`, `draining`, `deaf`, `leaving` (its pod is being deleted), `podless` (it is registered and its pod
-    /// is gone) or `unregistered` (a pod without a worker).
+    /// `busy`, `idle`, `draining`, `stalled`, `terminating` (its pod is being deleted), `podless` (registered, but its
+    /// pod is gone) or `unregistered` (a pod without a registered worker).
     pub state: Option<&'static str>,
-    /// Since when, in milliseconds since 1970.
+    /// When this state began, in milliseconds since 1970.
     pub since: Option<i64>,
     /// CPU in percent.
     pub cpu: Option<i32>,
-    /// Tasks that it holds.
+    /// The number of tasks it holds.
     pub tasks: Option<u64>,
-    /// Its place in the order in which they go, from 1.
-    pub goes: Option<usize>,
-    /// Since when it has been chosen to go, in milliseconds since 1970.
-    pub chosen: Option<i64>,
-    /// Whether it was chosen and let go again, because it was busy for too long.
-    pub late: bool,
+    /// Its position in the order of removal, from 1.
+    pub removal_order: Option<usize>,
+    /// When it was selected for removal, in milliseconds since 1970.
+    pub selected_at: Option<i64>,
+    /// Whether it was selected and then released because it did not drain within `spec.drain.timeout`.
+    pub timed_out: bool,
 }

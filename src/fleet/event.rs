@@ -1,4 +1,4 @@
-//! What the fleet hears and what it asks for.
+//! The input and output of the fleet: events and commands.
 
 use crate::act;
 use crate::dashboard::{PoolView, ViewQuery};
@@ -12,38 +12,38 @@ use queues::Queue;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// Something happened.
+/// Something that happened.
 #[derive(Debug)]
 pub enum Event {
-    /// A pool is new or changed.
+    /// A pool was created or changed.
     Pool(Box<WorkerPool>),
-    /// A pool is gone.
+    /// A pool was deleted.
     PoolDeleted(Key),
-    /// A target is new or changed, or gone.
+    /// A target was created or changed; `None` if it was deleted.
     Target(TargetKey, Option<Target>),
-    /// A `HorizontalPodAutoscaler` scales a target, or is gone.
+    /// A `HorizontalPodAutoscaler` scales a target; `None` if it was deleted.
     Autoscaler(Key, Option<TargetKey>),
-    /// The first list of one watch is complete.
+    /// The initial list of one watch is complete.
     Synced(Watched),
-    /// A watch fails, and why; it is tried again.
+    /// A watch fails, with this error; it is retried.
     WatchFailed(Watched, String),
-    /// Looks at queues.
+    /// The results of polls.
     Metrics(Vec<PollResult>),
-    /// The answer to a [`Command::Scale`], and how long it came after the push that led to it.
+    /// The result of a [`Command::Scale`], and the time from the Redis notification that led to it.
     Scaled(Key, Result<act::Scaled, act::Error>, Option<Millis>),
-    /// The answer to a [`Command::ListPods`], or why there is none.
+    /// The result of a [`Command::ListPods`].
     Pods(Key, Result<Vec<Pod>, String>),
-    /// The answer to a [`Command::Mark`].
+    /// The result of a [`Command::Mark`].
     Marked(Key, Result<(), String>),
-    /// The answer to a [`Command::WriteStatus`]: whether it was written.
+    /// The result of a [`Command::WriteStatus`]: whether the status was written.
     StatusWritten(Key, bool),
-    /// The answer to a [`Command::ReadSecret`].
+    /// The result of a [`Command::ReadSecret`].
     Secret(Key, Result<String, String>),
-    /// Somebody wants all gauges.
+    /// A scrape asks for all gauges.
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
-    /// Somebody looks at these pools, or at all of them.
+    /// The dashboard asks for pools.
     View(ViewQuery, oneshot::Sender<Vec<PoolView>>),
-    /// A timer ran out.
+    /// A timer expired.
     Tick,
 }
 
@@ -58,22 +58,22 @@ pub enum Watched {
     Targets(String, String),
 }
 
-/// Something to do. Each is done on the side; what comes of it is an [`Event`].
+/// Something to do. Commands run concurrently; the result of each is an [`Event`].
 #[derive(Debug)]
 pub enum Command {
-    /// Watch this kind of target, if nobody does yet.
+    /// Watch this kind of target, unless it is watched already.
     WatchTargets(String, String),
-    /// Look at these queues from now on.
+    /// Start to poll these queues, at this interval.
     Observe(Address, Key, Vec<Queue>, Duration),
-    /// Look at this pool's queues at once.
+    /// Poll this pool's queues now.
     Poll(Address, Key),
-    /// Tell workers, each by its queue's number and its id, to take no more tasks (`true`) or to go on.
+    /// Request workers, each by the index of its queue and its ID, to drain (`true`) or to resume.
     Drain(Address, Key, Vec<(usize, String)>, bool),
-    /// Look no more.
+    /// Stop polling the pool's queues.
     StopObserving(Address, Key),
-    /// List the pods of the pool's namespace that a selector selects.
+    /// List the pods of the pool's namespace that match a label selector.
     ListPods(Key, String),
-    /// Mark pods of the pool's namespace as those to go (`true`), or take the mark away.
+    /// Mark pods of the pool's namespace for deletion first (`true`), or unmark them.
     Mark(Key, Vec<(String, bool)>),
     /// Read the address of a pool's Redis.
     ReadSecret(Key, SecretKeySelector),
@@ -88,14 +88,14 @@ pub enum Command {
 /// A scale to write.
 #[derive(Debug)]
 pub struct Scale {
-    /// For which pool.
+    /// The pool that scales.
     pub pool: Key,
     /// The target's apiVersion.
     pub api_version: String,
     /// The target.
     pub target: TargetKey,
-    /// The number.
+    /// The new `spec.replicas`.
     pub replicas: i32,
-    /// When Redis told of the change that led to it.
+    /// When the Redis notification that led to it arrived.
     pub notified_at: Option<Instant>,
 }

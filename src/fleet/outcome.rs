@@ -1,26 +1,26 @@
-//! What becomes of a decision: a scale to write, a status to write, an event to publish.
+//! The outcome of a decision: a scale to write, a status to write, an event to publish.
 
-use super::drain;
 use super::event::{Command, Scale};
-use crate::fleet::pool_state::{Evaluated, PendingScale, PendingStatus, PoolState};
+use super::scale_down;
+use crate::fleet::evaluation::Evaluated;
+use crate::fleet::pool_state::{PendingScale, PendingStatus, PoolState};
 use crate::observe::target::Target;
 use crate::report::{
     EventNote, Metrics, Outcome, add_details, append_history, build_status, is_visibly_equal,
 };
 use api::WorkerPoolStatus;
-use decide::{Millis, Reason, ReasonCode, Time, forecast};
+use decide::{Decision, Millis, Reason, ReasonCode, Time, forecast};
 
-/// A pause longer than this after a write that failed is too long for those who were to go to stay away from work.
+/// The longest pause after a failed write during which the victims stay drained.
 const MAX_DRAIN_PAUSE: Millis = Millis::seconds(5);
-/// Statuses written per second over all pools; pools that scale are written at once and not counted.
+/// Status writes per second for all pools together. Those of pools that scale are written at once and not counted.
 const STATUS_RATE: u32 = 50;
-
-/// The soonest a status that could not be written now is tried again.
+/// The shortest pause before a status that could not be written is tried again.
 const STATUS_RETRY: Millis = Millis(100);
-/// How often an address from a Secret is read anew.
+/// How often an address is read again from its Secret.
 pub(super) const SECRET_PERIOD: Millis = Millis::seconds(10);
 
-/// Status writes left in the present second.
+/// The status writes of the current second.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     second: i64,
@@ -40,75 +40,24 @@ impl Budget {
     }
 }
 
-/// Asks for the write that `decision` needs, or reports it where it needs none.
+/// Requests the write that the decision needs, or records the decision if it needs none or must wait.
 pub(super) fn apply_decision(
     pool: &mut PoolState,
     target: Option<&Target>,
-    taken: Box<Evaluated>,
+    evaluated: Box<Evaluated>,
     now: Time,
-    todo: &mut Vec<Command>,
+    commands: &mut Vec<Command>,
     metrics: &Metrics,
 ) {
-    let decision = &taken.decision;
+    let decision = &evaluated.decision;
     pool.requeue_at = decision.requeue_at;
-    let mut verdict = pool.outcome(decision, target);
-    let waits = pool.retry.as_ref().is_some_and(|(_, _, at)| *at > now);
-    if let Some(target) = target {
-        if decision.replicas >= decision.from || !pool.can_select_victims() {
-            drain::end(pool, target, now, todo);
-        } else if waits {
-            if pool
-                .retry
-                .as_ref()
-                .is_some_and(|(_, _, at)| *at - now > MAX_DRAIN_PAUSE)
-            {
-                drain::end(pool, target, now, todo);
-            }
-        } else if let Some(awaited) = drain::down(pool, target, decision.replicas, now, todo) {
-            pool.memory = decision.memory.clone().rolled_back(&pool.memory);
-            let sentence = format!(
-                "{} → {} workers: {awaited}",
-                decision.from, decision.replicas
-            );
-            let verdict = Outcome {
-                reason: ReasonCode::ScalingDown,
-                message: sentence,
-                ..verdict
-            };
-            return record(
-                pool,
-                Some(target),
-                verdict,
-                Some(&taken),
-                now,
-                todo,
-                metrics,
-            );
-        }
-        if decision.replicas < decision.from && pool.is_unguarded(&taken.observation) {
-            verdict.message += "; nothing tells which of its pods are busy: terminationGracePeriodSeconds is all that protects a running task";
-        }
-    }
-    if decision.replicas == decision.from {
-        pool.retry = None;
-        pool.memory.clone_from(&decision.memory);
-        return record(pool, target, verdict, Some(&taken), now, todo, metrics);
-    }
-    if let Some((_, why, at)) = &pool.retry
-        && *at > now
-    {
-        let sentence = format!("{}; write failed: {why}", verdict.message);
-        pool.memory = decision.memory.clone().rolled_back(&pool.memory);
-        let verdict = Outcome {
-            reason: ReasonCode::WriteFailed,
-            message: sentence,
-            to: decision.from,
-            ..verdict
-        };
-        return record(pool, target, verdict, Some(&taken), now, todo, metrics);
+    let mut outcome = pool.outcome(decision, target);
+    if !can_write(pool, target, &evaluated, &mut outcome, now, commands) {
+        let evaluated = Some(&*evaluated);
+        return record(pool, target, outcome, evaluated, now, commands, metrics);
     }
     if matches!(decision.reason, Reason::TargetChanged(_)) {
-        // Against a writer that never rests we write once per interval, not as often as it does.
+        // If another client keeps writing, we set it back once per interval, not as often as it writes.
         if pool
             .last_enforced_at
             .is_some_and(|at| at + pool.interval.0 > now)
@@ -117,63 +66,118 @@ pub(super) fn apply_decision(
         }
         pool.last_enforced_at = Some(now);
     }
-    todo.push(Command::Scale(Scale {
+    commands.push(Command::Scale(Scale {
         pool: pool.key.clone(),
         api_version: pool.api_version.clone(),
         target: pool.target.clone(),
         replicas: decision.replicas,
-        notified_at: pool.metrics.as_ref().and_then(|look| look.notified_at),
+        notified_at: pool.metrics.as_ref().and_then(|polled| polled.notified_at),
     }));
-    pool.pending_scale = Some(PendingScale {
-        evaluated: taken,
-        outcome: verdict,
-    });
+    pool.pending_scale = Some(PendingScale { evaluated, outcome });
 }
 
-/// Reports a verdict. One that has just been written goes into the history, and its status waits for nothing.
+/// Whether the decision needs a write that can be requested now. If not, the memory is updated here, and `outcome` gets
+/// the reason.
+fn can_write(
+    pool: &mut PoolState,
+    target: Option<&Target>,
+    evaluated: &Evaluated,
+    outcome: &mut Outcome,
+    now: Time,
+    commands: &mut Vec<Command>,
+) -> bool {
+    let decision = &evaluated.decision;
+    if let Some(target) = target {
+        if let Some(waiting_for) = prepare_scale(pool, target, decision, now, commands) {
+            outcome.reason = ReasonCode::ScalingDown;
+            outcome.message = format!(
+                "{} → {} workers: {waiting_for}",
+                decision.from, decision.replicas
+            );
+            pool.memory = decision.memory.clone().rolled_back(&pool.memory);
+            return false;
+        }
+        if decision.replicas < decision.from && pool.is_unguarded(&evaluated.observation) {
+            outcome.message += "; the operator cannot tell which pods are busy: only terminationGracePeriodSeconds protects running tasks";
+        }
+    }
+    if decision.replicas == decision.from {
+        pool.retry = None;
+        pool.memory.clone_from(&decision.memory);
+        return false;
+    }
+    if let Some(retry) = pool.retry.as_ref().filter(|retry| retry.at > now) {
+        outcome.reason = ReasonCode::WriteFailed;
+        outcome.message = format!("{}; write failed: {}", outcome.message, retry.error);
+        outcome.to = decision.from;
+        pool.memory = decision.memory.clone().rolled_back(&pool.memory);
+        return false;
+    }
+    true
+}
+
+/// Prepares or reverts a scale-down, as the decision needs it. Returns what the scale has to wait for, if anything.
+fn prepare_scale(
+    pool: &mut PoolState,
+    target: &Target,
+    decision: &Decision,
+    now: Time,
+    commands: &mut Vec<Command>,
+) -> Option<String> {
+    if decision.replicas >= decision.from || !pool.can_select_victims() {
+        scale_down::revert(pool, target, now, commands);
+        return None;
+    }
+    if let Some(retry) = pool.retry.as_ref().filter(|retry| retry.at > now) {
+        if retry.at - now > MAX_DRAIN_PAUSE {
+            scale_down::revert(pool, target, now, commands);
+        }
+        return None;
+    }
+    scale_down::prepare(pool, target, decision.replicas, now, commands)
+}
+
+/// Records an outcome: publishes its event and prepares its status. An outcome that has just been written is added to the
+/// history, and its status is urgent.
 pub(super) fn record(
     pool: &mut PoolState,
     target: Option<&Target>,
-    verdict: Outcome,
-    taken: Option<&Evaluated>,
+    outcome: Outcome,
+    evaluated: Option<&Evaluated>,
     now: Time,
-    todo: &mut Vec<Command>,
+    commands: &mut Vec<Command>,
     metrics: &Metrics,
 ) {
-    let written = verdict.written;
+    let written = outcome.written;
     if written {
-        append_history(&mut pool.history, &verdict, now);
+        append_history(&mut pool.history, &outcome, now);
     }
-    emit_event(pool, &verdict, todo, metrics);
+    emit_event(pool, &outcome, commands, metrics);
     let status = build_status(
-        &pool.status_input(target, verdict),
+        &pool.status_input(target, outcome),
         &pool.memory,
         latest_status(pool),
         now,
     );
-    let urgent = written
-        || pool
-            .pending_status
-            .take()
-            .is_some_and(|unwritten| unwritten.urgent);
+    let pending = pool.pending_status.take();
+    let urgent = written || pending.is_some_and(|pending| pending.urgent);
     if urgent || !is_visibly_equal(&pool.status, &status) {
-        let taken = taken.map(|taken| (Box::new(taken.clone()), now));
         pool.pending_status = Some(PendingStatus {
             status,
-            evaluated: taken,
+            evaluated: evaluated.map(|evaluated| (Box::new(evaluated.clone()), now)),
             urgent,
         });
     }
 }
 
-/// The newest status there is: what is on its way to the API server, or what it has.
-fn latest_status(pool: &PoolState) -> &WorkerPoolStatus {
+/// The newest status: the pending one, or the one that the API server has.
+pub(super) fn latest_status(pool: &PoolState) -> &WorkerPoolStatus {
     pool.pending_status
         .as_ref()
-        .map_or(&pool.status, |unwritten| &unwritten.status)
+        .map_or(&pool.status, |pending| &pending.status)
 }
 
-/// Reasons that are states a person should hear of when they begin and when they end, though no number changes.
+/// Whether the beginning and the end of this state are worth an event although the replica count does not change.
 fn is_notable(reason: ReasonCode) -> bool {
     matches!(
         reason,
@@ -198,96 +202,106 @@ fn is_warning(reason: ReasonCode) -> bool {
             )
 }
 
-/// One event per change of the number, and one when a state worth telling begins or ends.
-fn emit_event(pool: &mut PoolState, verdict: &Outcome, todo: &mut Vec<Command>, metrics: &Metrics) {
-    let reason = verdict.reason;
+/// Publishes one event per change of the replica count, and one when a notable state begins or ends.
+fn emit_event(
+    pool: &mut PoolState,
+    outcome: &Outcome,
+    commands: &mut Vec<Command>,
+    metrics: &Metrics,
+) {
+    let reason = outcome.reason;
     if reason == ReasonCode::ScalingDown {
-        // The way to a number is no event of its own, and ends nothing.
-        let told = latest_status(pool)
+        // The preparation of a scale is no event of its own, and it ends no state.
+        let is_known = latest_status(pool)
             .decision
             .as_ref()
             .is_some_and(|decision| decision.reason == reason.as_str());
-        if !told {
-            metrics.record_decision(&pool.key, reason);
+        if !is_known {
+            metrics.decided(&pool.key, reason);
         }
         return;
     }
     let before = pool.last_event_reason.replace(reason.to_string());
-    let differs = before.as_deref() != Some(reason.as_str());
-    if verdict.written || differs {
-        metrics.record_decision(&pool.key, reason);
+    let has_changed = before.as_deref() != Some(reason.as_str());
+    if outcome.written || has_changed {
+        metrics.decided(&pool.key, reason);
     }
     let ended = ReasonCode::ALL
         .iter()
         .any(|old| before.as_deref() == Some(old.as_str()) && is_notable(*old));
-    if verdict.written || differs && (is_notable(reason) || ended) {
-        todo.push(Command::EmitEvent(EventNote {
+    if outcome.written || has_changed && (is_notable(reason) || ended) {
+        commands.push(Command::EmitEvent(EventNote {
             pool: pool.key.clone(),
             uid: pool.uid.clone(),
             reason: reason.as_str(),
-            message: verdict.message.clone(),
+            message: outcome.message.clone(),
             warning: is_warning(reason),
         }));
     }
 }
 
-/// When the status that waits may be written. Whoever has changed the spec waits for its answer.
+/// When the pending status may be written. The first status for a new generation of the spec is written at once: the
+/// user waits for it.
 pub(super) fn status_due(pool: &PoolState) -> Time {
-    let asked = pool.status.observed_generation;
-    let now = |it: &PendingStatus| it.urgent || it.status.observed_generation != asked;
+    let written = pool.status.observed_generation;
+    let is_urgent =
+        |pending: &PendingStatus| pending.urgent || pending.status.observed_generation != written;
     match pool.status_written_at {
-        Some(at) if !pool.pending_status.as_ref().is_some_and(now) => at + pool.interval.0,
+        Some(at) if !pool.pending_status.as_ref().is_some_and(is_urgent) => at + pool.interval.0,
         _ => Time::default(),
     }
 }
 
-/// Writes the status that waits, where its time has come and the budget allows.
+/// Writes the pending status if it is due and the budget allows it.
 pub(super) fn write_status(
     pool: &mut PoolState,
     budget: &mut Budget,
     now: Time,
-    todo: &mut Vec<Command>,
+    commands: &mut Vec<Command>,
 ) {
     if pool.status_in_flight || status_due(pool) > now {
         return;
     }
     let due = pool
         .pending_status
-        .take_if(|unwritten| unwritten.urgent || budget.take(now));
-    let Some(unwritten) = due else { return };
-    let status = with_details(pool, unwritten.status, unwritten.evaluated.as_ref());
-    let whole = WorkerPoolStatus {
+        .take_if(|pending| pending.urgent || budget.take(now));
+    let Some(pending) = due else { return };
+    let status = with_details(pool, pending.status, pending.evaluated.as_ref());
+    let with_history = WorkerPoolStatus {
         history: pool.history.clone(),
         ..status.clone()
     };
     pool.status = status;
     pool.status_in_flight = true;
     pool.status_written_at = Some(now);
-    todo.push(Command::WriteStatus(pool.key.clone(), Box::new(whole)));
+    commands.push(Command::WriteStatus(
+        pool.key.clone(),
+        Box::new(with_history),
+    ));
 }
 
-/// The status with the steps of its decision and with what may come next. In a burst most are replaced before anybody
-/// reads them, and the outlook asks `decide` many times over.
+/// Adds the steps of the decision and its forecast to the status. They are added late, because in a burst most statuses
+/// are replaced before they are written, and the forecast calls `decide` many times.
 pub(super) fn with_details(
     pool: &PoolState,
     mut status: WorkerPoolStatus,
-    taken: Option<&(Box<Evaluated>, Time)>,
+    evaluated: Option<&(Box<Evaluated>, Time)>,
 ) -> WorkerPoolStatus {
-    if let (Some((taken, at)), Some(wishes)) = (taken, pool.pool_spec()) {
+    if let (Some((evaluated, at)), Some(spec)) = (evaluated, pool.pool_spec()) {
         let Evaluated {
             decision,
-            observation: seen,
-        } = &**taken;
+            observation,
+        } = &**evaluated;
         add_details(
             &mut status,
             &decision.steps,
-            forecast(wishes, seen, decision, *at),
+            forecast(spec, observation, decision, *at),
         );
     }
     status
 }
 
-/// When the fleet must attend to `pool` by itself.
+/// When the fleet must reconcile `pool` next without an event.
 pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
     let status = pool
         .pending_status
@@ -303,13 +317,13 @@ pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
     let retry = pool
         .retry
         .as_ref()
-        .map(|(_, _, at)| *at)
+        .map(|retry| retry.at)
         .filter(|at| *at > now);
-    let assert = pool
+    let enforcement = pool
         .last_enforced_at
         .map(|at| at + pool.interval.0)
         .filter(|at| *at > now);
-    [pool.requeue_at, status, secret, retry, assert]
+    [pool.requeue_at, status, secret, retry, enforcement]
         .into_iter()
         .flatten()
         .min()

@@ -1,4 +1,4 @@
-//! Where a pool's facts come from: its queues, and the Redis that has them.
+//! The source of a pool's metrics: its queues, and the Redis that holds them.
 
 use crate::observe::Address;
 use api::{SecretKeySelector, WorkerPool};
@@ -6,19 +6,20 @@ use decide::Time;
 use kube::ResourceExt;
 use queues::Queue;
 
-/// Where a pool's Redis address comes from.
+/// The queues of a pool, and where the address of their Redis comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Source {
     pub queues: Vec<Queue>,
     pub secret: Option<SecretKeySelector>,
     /// Known at once without a Secret, after the first read with one.
     pub address: Option<Address>,
+    /// When the Secret was last read, or its reading last failed.
     pub read_at: Option<Time>,
 }
 
 impl Source {
-    /// Whether the same queues are found in the same place.
-    pub fn same_place(&self, other: &Self) -> bool {
+    /// Whether both have the same queues on the same Redis.
+    pub fn has_same_queues(&self, other: &Self) -> bool {
         self.queues == other.queues
             && self.secret == other.secret
             && (self.secret.is_some() || self.address == other.address)

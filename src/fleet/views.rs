@@ -1,43 +1,42 @@
-//! What others see of the fleet: gauges for a scrape, views and looks for the dashboard.
+//! The views of the fleet: gauges for a scrape, pools and samples for the dashboard.
 
 use super::Fleet;
 use crate::dashboard;
 use crate::dashboard::{DashboardStore, Detail, PoolView, Sample, ViewQuery};
-use crate::fleet::outcome::with_details;
-use crate::fleet::pool_state::{PendingScale, PoolState};
+use crate::fleet::outcome::{latest_status, with_details};
+use crate::fleet::pool_state::PoolState;
 use crate::observe::target::Target;
 use crate::report::PoolGauges;
 use api::{Key, WorkerPoolStatus};
-use decide::{QueueMetrics, ReasonCode, Time};
+use decide::{ReasonCode, Time};
 use std::sync::Arc;
 use std::time::Duration;
 
 impl Fleet {
-    /// The same, and what it sees goes on `board`.
+    /// Records each poll and each change in `store`.
     #[must_use]
-    pub fn with_dashboard(mut self, board: Arc<DashboardStore>) -> Self {
-        self.dashboard = board;
+    pub fn with_dashboard(mut self, store: Arc<DashboardStore>) -> Self {
+        self.dashboard = store;
         self
     }
 
     pub(super) fn gauges(&self, now: Time) -> Vec<PoolGauges> {
-        let mut all: Vec<PoolGauges> = self
+        let mut gauges: Vec<PoolGauges> = self
             .pools
             .values()
             .map(|pool| pool.gauges(self.targets.get(&pool.target), now))
             .collect();
-        all.sort_by(|a, b| a.pool.cmp(&b.pool));
-        all
+        gauges.sort_by(|a, b| a.pool.cmp(&b.pool));
+        gauges
     }
 
-    /// These pools, or all of them.
-    pub(super) fn views(&mut self, wanted: ViewQuery, now: Time) -> Vec<PoolView> {
-        match wanted {
-            ViewQuery::All => self.pools.values().map(|pool| pool.view(false)).collect(),
+    pub(super) fn views(&mut self, query: ViewQuery, now: Time) -> Vec<PoolView> {
+        match query {
+            ViewQuery::All => self.pools.values().map(PoolState::view).collect(),
             ViewQuery::Summary(keys) => keys
                 .iter()
                 .filter_map(|key| self.pools.get(key))
-                .map(|pool| pool.view(true))
+                .map(PoolState::view_summary)
                 .collect(),
             ViewQuery::Detail(key) => {
                 let Some(pool) = self.pools.get_mut(&key) else {
@@ -49,7 +48,7 @@ impl Fleet {
         }
     }
 
-    /// Puts the newest look of a pool on the board.
+    /// Adds a sample of the last poll to the dashboard.
     pub(super) fn publish_view(&self, key: &Key, now: Time) {
         if let Some(pool) = self.pools.get(key) {
             self.dashboard
@@ -58,102 +57,95 @@ impl Fleet {
     }
 }
 
-/// What others see of a pool.
 impl PoolState {
-    pub fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
-        let wishes = self.pool_spec();
-        let look = self.metrics.as_ref();
-        let load = look.map_or(QueueMetrics::UNAVAILABLE, |look| {
-            QueueMetrics::sum(&look.queues)
-        });
+    fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
+        let spec = self.pool_spec();
+        let metrics = self.metrics.as_ref();
+        let total = self.total();
         let since = |at: Time| Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
         PoolGauges {
             pool: self.key.clone(),
-            total: load,
-            age: look.map(|look| since(look.at)),
-            oldest_wait: load.oldest_at.known().map(|at| since(Time(at))),
-            up: look.is_some_and(|look| look.unavailable_reason.is_none()),
+            total,
+            age: metrics.map(|metrics| since(metrics.at)),
+            oldest_wait: total.oldest_at.known().map(|at| since(Time(at))),
+            up: metrics.is_some_and(|metrics| metrics.unavailable_reason.is_none()),
             replicas: [
                 ("desired", target.map(|target| target.desired)),
                 ("current", target.map(|target| target.replicas)),
-                ("min", wishes.map(|pool| pool.min)),
-                ("max", wishes.map(|pool| pool.max)),
+                ("min", spec.map(|spec| spec.min)),
+                ("max", spec.map(|spec| spec.max)),
             ],
         }
     }
 
-    /// Most looks change little of it and nothing of its past: where only the stream asks, that is not copied.
-    pub fn view(&self, brief: bool) -> PoolView {
-        let newest = self.pending_status.as_ref();
-        let newest = newest.map(|it| with_details(self, it.status.clone(), it.evaluated.as_ref()));
-        let status = match (brief, newest) {
-            (true, newest) => {
-                dashboard::summary(newest.as_ref().unwrap_or(&self.status), &self.history)
-            }
-            (false, newest) => {
-                let newest = newest.unwrap_or_else(|| self.status.clone());
-                WorkerPoolStatus {
-                    history: self.history.clone(),
-                    ..newest
-                }
-            }
-        };
+    fn view(&self) -> PoolView {
+        let status = self
+            .pending_status_with_details()
+            .unwrap_or_else(|| self.status.clone());
+        self.view_of(WorkerPoolStatus {
+            history: self.history.clone(),
+            ..status
+        })
+    }
+
+    /// The view with only what the stream sends. Most polls change little of a status and nothing of its history, so the
+    /// rest is not copied.
+    fn view_summary(&self) -> PoolView {
+        let pending = self.pending_status_with_details();
+        let status = pending.as_ref().unwrap_or(&self.status);
+        self.view_of(dashboard::summary(status, &self.history))
+    }
+
+    fn pending_status_with_details(&self) -> Option<WorkerPoolStatus> {
+        let pending = self.pending_status.as_ref()?;
+        let status = pending.status.clone();
+        Some(with_details(self, status, pending.evaluated.as_ref()))
+    }
+
+    fn view_of(&self, status: WorkerPoolStatus) -> PoolView {
+        let spec = self.pool_spec();
         PoolView {
             namespace: self.key.namespace.to_string(),
             name: self.key.name.to_string(),
-            bounds: self.pool_spec().map(|pool| (pool.min, pool.max)),
-            rules: self.pool_spec().map(Into::into),
-            pending: self.pending_scale.as_ref().map(
-                |PendingScale {
-                     outcome: verdict, ..
-                 }| (verdict.to, verdict.message.clone()),
-            ),
+            bounds: spec.map(|spec| (spec.min, spec.max)),
+            rules: spec.map(Into::into),
+            pending: self
+                .pending_scale
+                .as_ref()
+                .map(|pending| (pending.outcome.to, pending.outcome.message.clone())),
             status,
             detail: None,
         }
     }
 
     fn view_detail(&self, target: Option<&Target>, now: Time) -> PoolView {
-        let inside = Detail {
+        let detail = Detail {
             spec: self.spec.clone().ok(),
             observation: target.and_then(|target| self.observation(target, now)),
             memory: self.memory.clone(),
             workers: self.workers(target, now),
         };
         PoolView {
-            detail: Some(Box::new(inside)),
-            ..self.view(false)
+            detail: Some(Box::new(detail)),
+            ..self.view()
         }
     }
 
-    /// What its status says, or is about to say.
-    fn newest(&self) -> &WorkerPoolStatus {
-        self.pending_status
-            .as_ref()
-            .map_or(&self.status, |unwritten| &unwritten.status)
-    }
-
-    pub fn sample(&self, target: Option<&Target>) -> Sample {
-        let reason = self
-            .newest()
+    fn sample(&self, target: Option<&Target>) -> Sample {
+        let reason = latest_status(self)
             .decision
             .as_ref()
             .map(|decision| decision.reason.as_str());
         Sample {
-            load: self
-                .metrics
-                .as_ref()
-                .map_or(QueueMetrics::UNAVAILABLE, |look| {
-                    QueueMetrics::sum(&look.queues)
-                }),
+            load: self.total(),
             replicas: target.map(|target| target.replicas),
             desired: target.map(|target| target.desired),
             idle: self.memory.idle_since.is_some(),
             reason: ReasonCode::ALL
                 .iter()
                 .copied()
-                .find(|known| Some(known.as_str()) == reason),
-            patience: self.stale_after(),
+                .find(|code| Some(code.as_str()) == reason),
+            max_age: self.stale_after(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which first lists are complete: before, something that exists could seem missing.
+//! Which initial lists are complete. Before that, an object that exists could seem to be missing.
 
 use super::event::Watched;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,60 +6,60 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The state of all watches.
 #[derive(Debug)]
 pub(super) struct WatchSync {
-    wanted: BTreeSet<Watched>,
+    required: BTreeSet<Watched>,
     complete: BTreeSet<Watched>,
     failed: BTreeMap<Watched, String>,
 }
 
-/// Whether a kind of target can be seen.
+/// The state of the watch of one kind of target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SyncState {
     Synced,
     Pending,
-    /// Its watch fails, and why.
+    /// The watch fails, with this error.
     Failed(String),
 }
 
 impl WatchSync {
     pub fn new() -> Self {
-        let wanted = BTreeSet::from([Watched::Pools, Watched::Autoscalers]);
         Self {
-            wanted,
+            required: BTreeSet::from([Watched::Pools, Watched::Autoscalers]),
             complete: BTreeSet::new(),
             failed: BTreeMap::new(),
         }
     }
 
     pub fn add(&mut self, watched: Watched) {
-        self.wanted.insert(watched);
+        self.required.insert(watched);
     }
 
-    pub fn complete(&mut self, watched: Watched) {
+    pub fn on_synced(&mut self, watched: Watched) {
         self.failed.remove(&watched);
         self.complete.insert(watched);
     }
 
-    pub fn failed(&mut self, watched: Watched, why: String) {
-        self.failed.insert(watched, why);
+    pub fn on_failed(&mut self, watched: Watched, error: String) {
+        self.failed.insert(watched, error);
     }
 
-    /// What the operator as a whole still waits for. A kind that somebody's typing error names is not waited for.
+    /// The initial lists that the operator still waits for. It does not wait for a kind of target whose watch fails: the
+    /// kind may be a typing error.
     pub fn pending(&self) -> Vec<Watched> {
-        let hopeless = |watched: &Watched| {
+        let is_failed_target = |watched: &Watched| {
             matches!(watched, Watched::Targets(..)) && self.failed.contains_key(watched)
         };
-        self.wanted
+        self.required
             .iter()
-            .filter(|one| !self.complete.contains(*one) && !hopeless(one))
+            .filter(|watched| !self.complete.contains(*watched) && !is_failed_target(watched))
             .cloned()
             .collect()
     }
 
-    /// Whether a pool whose target is of `kind` can be judged.
+    /// Whether a pool whose target is of this kind can be reconciled.
     pub fn state(&self, kind: &Watched) -> SyncState {
         if ![&Watched::Pools, &Watched::Autoscalers]
             .into_iter()
-            .all(|one| self.complete.contains(one))
+            .all(|watched| self.complete.contains(watched))
         {
             SyncState::Pending
         } else if self.complete.contains(kind) {
@@ -67,7 +67,7 @@ impl WatchSync {
         } else {
             self.failed
                 .get(kind)
-                .map_or(SyncState::Pending, |why| SyncState::Failed(why.clone()))
+                .map_or(SyncState::Pending, |error| SyncState::Failed(error.clone()))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The workers of a pool whose page is open. Nobody else's are kept, and nothing is read for a viewer: what the next
-//! look finds is shown.
+//! The workers of a pool whose page is open. The fleet keeps the workers of no other pool, and never polls for a viewer:
+//! the page shows what the next poll finds.
 
 use crate::dashboard::{WorkerRow, Workers};
 use crate::fleet::pool_state::PoolState;
@@ -8,152 +8,190 @@ use crate::observe::target::Target;
 use decide::victims::{Activity, Pod, VictimOrder, Worker, WorkerReport, removal_order};
 use decide::{Metric, Time};
 
-/// Rows of one page: who wants more of them has other tools.
+/// The most rows for one page.
 const MAX_ROWS: usize = 200;
 
-/// What the last look found, while somebody wants to know.
+/// The workers that the last poll found, kept while a page asks for them.
 #[derive(Debug)]
 pub(super) struct WorkerCache {
-    until: Time,
-    look: Option<(Time, Vec<Worker>)>,
+    expires_at: Time,
+    last_poll: Option<(Time, Vec<Worker>)>,
 }
 
 impl PoolState {
-    /// A look that could be read found these workers.
+    /// Keeps the workers that a successful poll found, if a page asks for them.
     pub fn update_workers(&mut self, workers: &[Worker], now: Time) {
-        self.worker_cache.take_if(|kept| kept.until < now);
-        if let Some(kept) = &mut self.worker_cache {
-            kept.look = Some((now, workers.to_vec()));
+        self.worker_cache.take_if(|cache| cache.expires_at < now);
+        if let Some(cache) = &mut self.worker_cache {
+            cache.last_poll = Some((now, workers.to_vec()));
         }
     }
 
-    /// Somebody asks: from now on they are kept, until two looks have come and nobody has asked again.
+    /// Starts to keep the workers. Without another call it ends after about two polls.
     pub fn subscribe_workers(&mut self, now: Time) {
-        let look = self.worker_cache.take().and_then(|kept| kept.look);
+        let last_poll = self.worker_cache.take().and_then(|cache| cache.last_poll);
         self.worker_cache = Some(Box::new(WorkerCache {
-            until: now + self.stale_after(),
-            look,
+            expires_at: now + self.stale_after(),
+            last_poll,
         }));
     }
 
-    /// Who works, as far as it is known without another look.
+    /// The workers, as far as they are known without another poll.
     pub fn workers(&self, target: Option<&Target>, now: Time) -> Workers {
-        let (facts, plan) = (self.metrics.as_ref(), self.scale_down.as_deref());
-        let planned = plan.and_then(|plan| Some((plan.looked_at?, plan.workers.as_slice())));
-        let kept = self
-            .worker_cache
-            .as_ref()
-            .and_then(|kept| kept.look.as_ref());
-        let newest = planned.or(kept.map(|(at, workers)| (*at, workers.as_slice())));
-        let mut members = newest.map_or_else(Vec::new, |(looked, workers)| {
-            let pods = plan.map_or_else(Vec::new, |plan| self.pods(plan, target, now));
-            self.rows(workers, looked, plan, &pods)
+        let metrics = self.metrics.as_ref();
+        let scale_down = self.scale_down.as_deref();
+        let newest = scale_down
+            .and_then(|scale_down| Some((scale_down.polled_at?, scale_down.workers.as_slice())))
+            .or_else(|| {
+                let (at, workers) = self.worker_cache.as_ref()?.last_poll.as_ref()?;
+                Some((*at, workers.as_slice()))
+            });
+        let mut rows = newest.map_or_else(Vec::new, |(polled_at, workers)| {
+            let pods = scale_down.map_or_else(Vec::new, |it| self.target_pods(it, target, now));
+            let order = VictimOrder::if_selectable(self.victim_order(), self.pods_known);
+            Rows::new(workers, polled_at, scale_down, &pods, order).build()
         });
-        let more = members.len().saturating_sub(MAX_ROWS);
-        members.truncate(MAX_ROWS);
+        let more = rows.len().saturating_sub(MAX_ROWS);
+        rows.truncate(MAX_ROWS);
         Workers {
-            looked: newest.map(|(at, _)| at.0),
-            missing: facts.and_then(|look| look.unavailable_reason.clone()),
-            told: facts.is_none_or(|look| {
-                look.queues
+            read_at: newest.map(|(at, _)| at.0),
+            unavailable_reason: metrics.and_then(|metrics| metrics.unavailable_reason.clone()),
+            supported: metrics.is_none_or(|metrics| {
+                metrics
+                    .queues
                     .iter()
                     .any(|queue| queue.live != Metric::Unsupported)
             }),
-            chosen: self.can_select_victims(),
+            selectable: self.can_select_victims(),
             pods: target.map(|target| target.replicas),
-            rows: members,
+            rows,
             more,
         }
     }
 
-    /// The pods of its target that a plan has listed, those on their way out included.
-    fn pods(&self, plan: &ScaleDown, target: Option<&Target>, now: Time) -> Vec<Pod> {
-        let Some(ground) = target.and_then(|target| self.scale_down_context(target, now)) else {
+    /// The pods of the target that a scale-down has listed, including terminating ones.
+    fn target_pods(&self, scale_down: &ScaleDown, target: Option<&Target>, now: Time) -> Vec<Pod> {
+        let Some(context) = target.and_then(|target| self.scale_down_context(target, now)) else {
             return Vec::new();
         };
-        plan.pods
+        scale_down
+            .pods
             .iter()
-            .filter(|pod| pod.terminating || ground.owns(pod))
+            .filter(|pod| pod.terminating || context.owns(pod))
             .cloned()
             .collect()
     }
+}
 
-    fn rows(
-        &self,
-        workers: &[Worker],
-        looked: Time,
-        plan: Option<&ScaleDown>,
-        pods: &[Pod],
-    ) -> Vec<WorkerRow> {
-        let chosen = |pod: &str| {
-            plan.and_then(|plan| plan.victims.get(pod))
-                .map(|since| since.0)
+/// The input for the rows of one pool.
+struct Rows<'a> {
+    workers: &'a [Worker],
+    polled_at: Time,
+    scale_down: Option<&'a ScaleDown>,
+    pods: &'a [Pod],
+    /// Pod names in the order of removal; empty if the operator cannot select victims.
+    order: Vec<String>,
+    /// Whether the pods were listed after the poll. An older list does not have the pods of new workers.
+    list_is_newer: bool,
+}
+
+impl<'a> Rows<'a> {
+    fn new(
+        workers: &'a [Worker],
+        polled_at: Time,
+        scale_down: Option<&'a ScaleDown>,
+        pods: &'a [Pod],
+        order: Option<VictimOrder>,
+    ) -> Self {
+        let is_victim = |pod: &str| scale_down.is_some_and(|it| it.victims.contains_key(pod));
+        let has_timed_out = |pod: &str| scale_down.is_some_and(|it| it.timed_out.contains(pod));
+        let order =
+            order.map(|order| removal_order(pods, workers, order, is_victim, has_timed_out));
+        Self {
+            workers,
+            polled_at,
+            scale_down,
+            pods,
+            order: order.unwrap_or_default(),
+            list_is_newer: scale_down
+                .and_then(|scale_down| scale_down.listed_at)
+                .is_some_and(|at| at >= polled_at),
+        }
+    }
+
+    /// All workers, and the pods without a worker, in the order of removal.
+    fn build(&self) -> Vec<WorkerRow> {
+        let is_unregistered = |pod: &&Pod| {
+            !pod.terminating
+                && self
+                    .workers
+                    .iter()
+                    .all(|worker| worker.pod.as_ref() != Some(&pod.name))
         };
-        let late = |pod: &str| plan.is_some_and(|plan| plan.late.contains(pod));
-        let order = VictimOrder::if_selectable(self.victim_order(), self.pods_known);
-        let turn = order
-            .map(|order| removal_order(pods, workers, order, |pod| chosen(pod).is_some(), late));
-        let place = |pod: &str| {
-            turn.iter()
-                .flatten()
-                .position(|name| name == pod)
-                .map(|n| n + 1)
+        let unregistered = self.pods.iter().filter(is_unregistered);
+        let mut rows: Vec<WorkerRow> = self
+            .workers
+            .iter()
+            .map(|worker| self.registered(worker))
+            .chain(unregistered.map(|pod| WorkerRow {
+                state: Some("unregistered"),
+                ..self.row(&pod.name, Some(&pod.name))
+            }))
+            .collect();
+        rows.sort_by_cached_key(|row| (row.removal_order.unwrap_or(usize::MAX), row.name.clone()));
+        rows
+    }
+
+    fn registered(&self, worker: &Worker) -> WorkerRow {
+        let WorkerReport {
+            activity,
+            since_millis,
+            cpu,
+            tasks,
+        } = worker.report;
+        let pod = worker.pod.as_deref();
+        let listed = self.pods.iter().find(|listed| Some(&*listed.name) == pod);
+        let state = match listed {
+            Some(pod) if pod.terminating => Some("terminating"),
+            None if self.list_is_newer && pod.is_some() => Some("podless"),
+            _ => state(activity),
         };
-        // A list of pods that is older than the look does not know whom the look found since.
-        let listed = plan
-            .and_then(|plan| plan.listed_at)
-            .is_some_and(|at| at >= looked);
-        let row = |worker: &Worker| {
-            let WorkerReport {
-                activity: doing,
-                since_millis: lasts,
-                cpu,
-                tasks,
-            } = worker.report;
-            let pod = worker.pod.as_deref();
-            let listing = pods.iter().find(|it| Some(&*it.name) == pod);
-            let state = match listing {
-                Some(pod) if pod.terminating => Some("leaving"),
-                None if listed && pod.is_some() => Some("podless"),
-                _ => word(doing),
-            };
-            WorkerRow {
-                name: pod.unwrap_or(&worker.id).to_owned(),
-                state,
-                since: lasts.map(|lasts| looked.0 - lasts),
-                cpu,
-                tasks: Some(tasks).filter(|_| doing != Activity::Unknown || tasks > 0),
-                goes: pod.and_then(place),
-                chosen: pod.and_then(chosen),
-                late: pod.is_some_and(late),
-            }
-        };
-        let mut all: Vec<WorkerRow> = workers.iter().map(row).collect();
-        let alone = |pod: &&Pod| {
-            !pod.terminating && workers.iter().all(|it| it.pod.as_ref() != Some(&pod.name))
-        };
-        all.extend(pods.iter().filter(alone).map(|pod| WorkerRow {
-            name: pod.name.clone(),
-            state: Some("unregistered"),
+        WorkerRow {
+            state,
+            since: since_millis.map(|millis| self.polled_at.0 - millis),
+            cpu,
+            tasks: Some(tasks).filter(|_| activity != Activity::Unknown || tasks > 0),
+            ..self.row(pod.unwrap_or(&worker.id), pod)
+        }
+    }
+
+    /// A row with the data of its pod only.
+    fn row(&self, name: &str, pod: Option<&str>) -> WorkerRow {
+        let scale_down = self.scale_down.zip(pod);
+        WorkerRow {
+            name: name.to_owned(),
+            state: None,
             since: None,
             cpu: None,
             tasks: None,
-            goes: place(&pod.name),
-            chosen: chosen(&pod.name),
-            late: late(&pod.name),
-        }));
-        all.sort_by_cached_key(|member| (member.goes.unwrap_or(usize::MAX), member.name.clone()));
-        all
+            removal_order: pod
+                .and_then(|pod| self.order.iter().position(|name| name == pod))
+                .map(|index| index + 1),
+            selected_at: scale_down
+                .and_then(|(scale_down, pod)| scale_down.victims.get(pod))
+                .map(|since| since.0),
+            timed_out: scale_down.is_some_and(|(it, pod)| it.timed_out.contains(pod)),
+        }
     }
 }
 
-/// As the page knows it.
-fn word(doing: Activity) -> Option<&'static str> {
-    match doing {
+/// The name of an activity in the JSON.
+fn state(activity: Activity) -> Option<&'static str> {
+    match activity {
         Activity::Busy => Some("busy"),
         Activity::Idle => Some("idle"),
         Activity::Draining => Some("draining"),
-        Activity::Stalled => Some("deaf"),
+        Activity::Stalled => Some("stalled"),
         Activity::Unknown => None,
     }
 }

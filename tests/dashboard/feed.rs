@@ -1,6 +1,7 @@
-//! The real fleet and the real routes without a cluster and without Redis: queues are played, decisions are not.
+//! The real fleet and the real routes without a cluster and without Redis: the queues are simulated, the decisions are
+//! real.
 
-use super::play::{Day, Play};
+use super::sim_queue::{SimQueue, Workload};
 use api::{Key, WorkerPool};
 use decide::{Millis, Time};
 use serde_json::json;
@@ -16,99 +17,106 @@ use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::target::{Target, TargetKey};
 use workerpool_operator::report::Metrics;
 
-/// How often each pool is looked at without being woken.
+/// The polling interval of each pool, in milliseconds.
 const INTERVAL: i64 = 2_000;
 
-/// Something a test does.
+/// An action of a test.
 #[derive(Debug)]
-pub enum Deed {
-    /// Tasks are pushed.
+pub enum Action {
+    /// Push tasks to a pool's queue.
     Push(String, i64),
-    /// The facts of a pool cannot be read from now on, and why; or they can again.
-    Blind(String, Option<String>),
-    /// A worker of a pool falls silent.
-    Deafen(String),
-    /// A pool is deleted.
+    /// Let polls of a pool fail with an error, or succeed again.
+    Fail(String, Option<String>),
+    /// Stall an idle worker of a pool.
+    Stall(String),
+    /// Delete a pool.
     Delete(String),
 }
 
 pub struct Feed {
     fleet: Fleet,
-    plays: BTreeMap<Key, (Play, i64, u64)>,
-    /// Answers that are under way.
-    later: Vec<(i64, Event)>,
+    pools: BTreeMap<Key, SimPool>,
+    /// Events that are still to come, and when.
+    delayed: Vec<(i64, Event)>,
     offset: i64,
     start: Instant,
-    /// Called when the fleet asks for a scale, before anybody else hears of it.
-    pub decided: Told,
+    /// Called with each scale that the fleet asks for, before it is written.
+    pub on_scale: ScaleCallback,
 }
 
-pub type Told = Box<dyn Fn(&Key, i32) + Send>;
+pub type ScaleCallback = Box<dyn Fn(&Key, i32) + Send>;
 
-/// The class's pool under `name`, with its own rules in `spec`.
+/// A simulated queue, when it is polled next, and the version of its target.
+struct SimPool {
+    queue: SimQueue,
+    poll_at: i64,
+    version: u64,
+}
+
+/// A pool with the given name, and with the fields of `spec` in place of the defaults.
 pub fn pool(name: &str, spec: &serde_json::Value) -> WorkerPool {
-    let mut whole = json!({
+    let mut full_spec = json!({
         "scaleTargetRef": {"name": format!("{name}-worker")}, "minReplicas": 3, "maxReplicas": 10,
         "redis": {"address": "redis://redis:6379/0"}, "queues": [{"name": "tasks"}],
         "scaleUp": {"queueLength": 8, "utilizationPercent": 80, "cpuPercent": 90, "step": 2, "cooldown": "20s"},
         "scaleDown": {"queueLength": 2, "utilizationPercent": 30, "idleFor": "45s", "step": 2, "cooldown": "30s"},
     });
     for (field, value) in spec.as_object().into_iter().flatten() {
-        whole[field] = value.clone();
+        full_spec[field] = value.clone();
     }
     serde_json::from_value(json!({
         "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
         "metadata": {"name": name, "namespace": "shop", "uid": name, "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"},
-        "spec": whole,
+        "spec": full_spec,
     }))
     .expect("a pool")
 }
 
+fn wall_clock() -> i64 {
+    let elapsed = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
+    i64::try_from(elapsed.as_millis()).expect("in range")
+}
+
 impl Feed {
-    pub fn new(board: Arc<DashboardStore>, past: Duration) -> Self {
+    pub fn new(store: Arc<DashboardStore>, past: Duration) -> Self {
         let past = i64::try_from(past.as_millis()).expect("short");
-        let wall = SystemTime::UNIX_EPOCH
-            .elapsed()
-            .expect("after 1970")
-            .as_millis();
-        let offset = i64::try_from(wall).expect("soon") - past;
         Self {
-            fleet: Fleet::new(false, Arc::new(Metrics::new())).with_dashboard(board),
-            plays: BTreeMap::new(),
-            later: Vec::new(),
-            offset,
+            fleet: Fleet::new(false, Arc::new(Metrics::new())).with_dashboard(store),
+            pools: BTreeMap::new(),
+            delayed: Vec::new(),
+            offset: wall_clock() - past,
             start: Instant::now(),
-            decided: Box::new(|_, _| ()),
+            on_scale: Box::new(|_, _| ()),
         }
     }
 
-    /// A pool with its target, `None` where that does not exist.
-    pub fn add(&mut self, pool: &WorkerPool, day: Day, task: i64, workers: Option<i32>) {
+    /// Adds a pool and its target with this many workers; `None` for a target that does not exist.
+    pub fn add(&mut self, pool: &WorkerPool, workload: Workload, task: i64, workers: Option<i32>) {
         let key = Key::of(pool);
-        let seed = u64::try_from(self.plays.len()).expect("few");
-        let play = Play::new(
+        let seed = u64::try_from(self.pools.len()).expect("few");
+        let queue = SimQueue::new(
             &key.name,
-            day,
+            workload,
             task,
             workers.unwrap_or(0),
             self.offset,
             seed,
         );
-        self.plays.insert(
+        self.pools.insert(
             key.clone(),
-            (
-                play,
-                self.offset + i64::try_from(seed % 20).expect("few") * 100,
-                1,
-            ),
+            SimPool {
+                queue,
+                poll_at: self.offset + i64::try_from(seed % 20).expect("few") * 100,
+                version: 1,
+            },
         );
         self.on(Event::Pool(Box::new(pool.clone())), self.offset);
         if let Some(workers) = workers {
-            self.target(&key, workers, self.offset);
+            self.set_target(&key, workers, self.offset);
         }
     }
 
-    /// The first lists are complete, and the past is played until now.
+    /// Completes the initial lists, and simulates the past until now.
     pub fn begin(&mut self, step: i64) {
         let kinds = [
             Watched::Pools,
@@ -119,37 +127,29 @@ impl Feed {
             self.on(Event::Synced(kind), self.offset);
         }
         let mut at = self.offset;
-        let wall = |()| {
-            i64::try_from(
-                SystemTime::UNIX_EPOCH
-                    .elapsed()
-                    .expect("after 1970")
-                    .as_millis(),
-            )
-            .expect("soon")
-        };
-        while at < wall(()) - step {
+        while at < wall_clock() - step {
             at += step;
             self.step(at);
         }
-        (self.offset, self.start) = (wall(()), Instant::now());
+        self.offset = wall_clock();
+        self.start = Instant::now();
     }
 
-    /// Plays on until nobody asks any more.
+    /// Runs until the sender of `inbox` is dropped.
     pub async fn run(
         mut self,
         mut inbox: UnboundedReceiver<Event>,
-        mut deeds: UnboundedReceiver<Deed>,
+        mut actions: UnboundedReceiver<Action>,
     ) {
-        let mut beat = tokio::time::interval(Duration::from_millis(20));
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
         loop {
             tokio::select! {
                 event = inbox.recv() => match event {
                     Some(event) => self.on(event, self.now()),
                     None => return,
                 },
-                Some(deed) = deeds.recv() => self.perform(deed),
-                _ = beat.tick() => self.step(self.now()),
+                Some(action) = actions.recv() => self.perform(action),
+                _ = ticks.tick() => self.step(self.now()),
             }
         }
     }
@@ -158,86 +158,79 @@ impl Feed {
         self.offset + i64::try_from(self.start.elapsed().as_millis()).expect("short")
     }
 
-    pub fn perform(&mut self, deed: Deed) {
+    pub fn perform(&mut self, action: Action) {
         let now = self.now();
-        let key = |name: &str| Key::new("shop", name);
-        match deed {
-            Deed::Push(name, tasks) => {
-                if let Some((play, ..)) = self.plays.get_mut(&key(&name)) {
-                    play.push(tasks, now);
-                    play.step(now);
-                }
-                self.look(&key(&name), now);
+        match action {
+            Action::Push(name, tasks) => self.change_queue(&name, now, |queue| {
+                queue.push(tasks, now);
+                queue.step(now);
+            }),
+            Action::Fail(name, error) => {
+                self.change_queue(&name, now, |queue| queue.error = error);
             }
-            Deed::Blind(name, why) => {
-                if let Some((play, ..)) = self.plays.get_mut(&key(&name)) {
-                    play.blind = why;
-                }
-                self.look(&key(&name), now);
-            }
-            Deed::Deafen(name) => {
-                if let Some((play, ..)) = self.plays.get_mut(&key(&name)) {
-                    play.deafen(now);
-                }
-                self.look(&key(&name), now);
-            }
-            Deed::Delete(name) => {
-                self.plays.remove(&key(&name));
-                self.on(Event::PoolDeleted(key(&name)), now);
+            Action::Stall(name) => self.change_queue(&name, now, |queue| queue.stall(now)),
+            Action::Delete(name) => {
+                let key = Key::new("shop", &name);
+                self.pools.remove(&key);
+                self.on(Event::PoolDeleted(key), now);
             }
         }
     }
 
+    fn change_queue(&mut self, name: &str, now: i64, change: impl FnOnce(&mut SimQueue)) {
+        let key = Key::new("shop", name);
+        if let Some(pool) = self.pools.get_mut(&key) {
+            change(&mut pool.queue);
+        }
+        self.poll(&key, now);
+    }
+
     fn step(&mut self, now: i64) {
-        let (due, later) = std::mem::take(&mut self.later)
+        let (due, delayed) = std::mem::take(&mut self.delayed)
             .into_iter()
             .partition(|(at, _)| *at <= now);
-        self.later = later;
+        self.delayed = delayed;
         for (_, event) in due {
             if let Event::Scaled(key, Ok(done), _) = &event {
-                self.target(&key.clone(), done.replicas, now);
+                self.set_target(&key.clone(), done.replicas, now);
             }
             self.on(event, now);
         }
-        self.plays
-            .values_mut()
-            .for_each(|(play, ..)| play.step(now));
-        let due: Vec<Key> = self
-            .plays
-            .iter()
-            .filter(|(_, (_, at, _))| *at <= now)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in due {
-            if let Some((_, at, _)) = self.plays.get_mut(&key) {
-                *at = now + INTERVAL;
+        let mut due = Vec::new();
+        for (key, pool) in &mut self.pools {
+            pool.queue.step(now);
+            if pool.poll_at <= now {
+                pool.poll_at = now + INTERVAL;
+                due.push(key.clone());
             }
-            self.look(&key, now);
+        }
+        for key in due {
+            self.poll(&key, now);
         }
         if self.fleet.next_tick().is_some_and(|at| at.0 <= now) {
             self.on(Event::Tick, now);
         }
     }
 
-    fn look(&mut self, key: &Key, now: i64) {
-        let Some((play, ..)) = self.plays.get_mut(key) else {
+    fn poll(&mut self, key: &Key, now: i64) {
+        let Some(SimPool { queue, .. }) = self.pools.get_mut(key) else {
             return;
         };
-        let facts = PollResult {
+        let result = PollResult {
             pool: key.clone(),
-            queues: vec![play.load()],
-            workers: play.workers(now),
-            unavailable_reason: play.blind.clone(),
+            queues: vec![queue.load()],
+            workers: queue.workers(now),
+            unavailable_reason: queue.error.clone(),
             notified_at: None,
         };
-        self.on(Event::Metrics(vec![facts]), now);
+        self.on(Event::Metrics(vec![result]), now);
     }
 
-    fn target(&mut self, pool: &Key, replicas: i32, now: i64) {
-        let Some((play, _, version)) = self.plays.get_mut(pool) else {
+    fn set_target(&mut self, pool: &Key, replicas: i32, now: i64) {
+        let Some(SimPool { queue, version, .. }) = self.pools.get_mut(pool) else {
             return;
         };
-        play.scale(replicas, now);
+        queue.scale(replicas, now);
         *version += 1;
         let target = Target {
             desired: replicas,
@@ -262,42 +255,42 @@ impl Feed {
         for command in self.fleet.on(event, Time(now)) {
             match command {
                 Command::Scale(scale) => {
-                    (self.decided)(&scale.pool, scale.replicas);
+                    (self.on_scale)(&scale.pool, scale.replicas);
                     let version = self
-                        .plays
+                        .pools
                         .get(&scale.pool)
-                        .map_or(1, |(_, _, version)| version + 1);
+                        .map_or(1, |pool| pool.version + 1);
                     let done = Scaled {
                         replicas: scale.replicas,
                         version,
                     };
-                    // As long as an API server takes.
-                    self.later.push((
+                    // An API server takes about 5 ms.
+                    self.delayed.push((
                         now + 5,
                         Event::Scaled(scale.pool, Ok(done), Some(Millis(5))),
                     ));
                 }
                 Command::WriteStatus(key, _) => {
-                    self.later.push((now, Event::StatusWritten(key, true)))
+                    self.delayed.push((now, Event::StatusWritten(key, true)));
                 }
-                Command::Poll(_, key) => self.look(&key, now),
+                Command::Poll(_, key) => self.poll(&key, now),
                 Command::Drain(_, key, ids, drain) => {
-                    if let Some((play, ..)) = self.plays.get_mut(&key) {
-                        play.drain(&ids, drain, now);
+                    if let Some(pool) = self.pools.get_mut(&key) {
+                        pool.queue.drain(&ids, drain, now);
                     }
-                    self.look(&key, now);
+                    self.poll(&key, now);
                 }
                 Command::ListPods(key, _) => {
                     let pods = self
-                        .plays
+                        .pools
                         .get(&key)
-                        .map(|(play, ..)| play.pods())
+                        .map(|pool| pool.queue.pods())
                         .unwrap_or_default();
                     self.on(Event::Pods(key, Ok(pods)), now);
                 }
                 Command::Mark(key, marks) => {
-                    if let Some((play, ..)) = self.plays.get_mut(&key) {
-                        play.mark(&marks);
+                    if let Some(pool) = self.pools.get_mut(&key) {
+                        pool.queue.mark(&marks);
                     }
                     self.on(Event::Marked(key, Ok(())), now);
                 }
@@ -307,13 +300,13 @@ impl Feed {
     }
 }
 
-/// How the routes ask the feed.
+/// Connects the routes to a feed: the function for the routes, the receiver for [`Feed::run`], and a sender of events.
 pub fn ask() -> (Ask, UnboundedReceiver<Event>, UnboundedSender<Event>) {
     let (events, inbox) = unbounded_channel();
     let sender = events.clone();
-    let ask: Ask = Arc::new(move |wanted| {
+    let ask: Ask = Arc::new(move |query| {
         let (answer, views) = tokio::sync::oneshot::channel();
-        let sent = sender.send(Event::View(wanted, answer));
+        let sent = sender.send(Event::View(query, answer));
         Box::pin(async move {
             sent.ok()?;
             views.await.ok()

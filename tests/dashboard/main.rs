@@ -1,68 +1,68 @@
 //! The dashboard's routes and its stream, over real HTTP and with the real fleet.
-#![allow(clippy::expect_used, reason = "a test may fail loudly and talk")]
+#![allow(clippy::expect_used, reason = "a test may panic")]
 
 mod feed;
 mod one_pool;
-mod play;
+mod sim_queue;
 
-use feed::{Deed, Feed, ask, pool};
-use play::Day;
+use feed::{Action, Feed, ask, pool};
 use serde_json::{Value, json};
+use sim_queue::Workload;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
-use workerpool_operator::dashboard;
-use workerpool_operator::dashboard::DashboardStore;
+use workerpool_operator::dashboard::{self, DashboardStore};
 
-/// How long a test waits for what must come.
+/// How long a test waits for an expected event.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 struct Site {
     port: u16,
-    deeds: UnboundedSender<Deed>,
+    actions: UnboundedSender<Action>,
     stop: CancellationToken,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
-/// Two pools, `filters` and `mail`, of which nothing happens by itself.
+/// A site with two pools, `filters` and `mail`, without arriving tasks.
 async fn site() -> Site {
-    site_of(|feed| {
+    site_with(|feed| {
         for name in ["filters", "mail"] {
-            feed.add(&pool(name, &json!({})), Day::Quiet, 3_600_000, Some(3));
+            feed.add(&pool(name, &json!({})), Workload::Quiet, 3_600_000, Some(3));
         }
     })
     .await
 }
 
-/// The pools that `fill` puts there, with a minute behind them.
-async fn site_of(fill: impl FnOnce(&mut Feed)) -> Site {
-    let board = Arc::new(DashboardStore::default());
-    let mut feed = Feed::new(board.clone(), Duration::from_mins(1));
+/// A site with the pools that `fill` adds, with a minute of history.
+async fn site_with(fill: impl FnOnce(&mut Feed)) -> Site {
+    let store = Arc::new(DashboardStore::default());
+    let mut feed = Feed::new(store.clone(), Duration::from_mins(1));
     fill(&mut feed);
     feed.begin(500);
-    let ((ask, inbox, _), stop) = (ask(), CancellationToken::new());
-    let router = dashboard::router(board, ask, stop.clone());
+    let (ask, inbox, _) = ask();
+    let stop = CancellationToken::new();
+    let router = dashboard::router(store, ask, stop.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");
     let port = listener.local_addr().expect("an address").port();
-    let (deeds, inbox_of_deeds) = tokio::sync::mpsc::unbounded_channel();
-    tokio::spawn(feed.run(inbox, inbox_of_deeds));
+    let (actions, action_inbox) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(feed.run(inbox, action_inbox));
     let serve =
         axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     Site {
         port,
-        deeds,
+        actions,
         stop,
         server: tokio::spawn(serve.into_future()),
     }
 }
 
 impl Site {
-    /// Status line with headers in lower case, and the body as it comes.
+    /// The status line and headers in lower case, and a reader of the body.
     async fn open(&self, path: &str, headers: &str) -> (String, BufReader<TcpStream>) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))
             .await
@@ -97,6 +97,10 @@ impl Site {
         serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {head}"))
     }
 
+    fn act(&self, action: Action) {
+        self.actions.send(action).expect("the feed runs");
+    }
+
     async fn viewer(&self) -> Viewer {
         let (head, reader) = self.open("/api/stream", "").await;
         assert!(
@@ -110,8 +114,8 @@ impl Site {
 struct Viewer(BufReader<TcpStream>);
 
 impl Viewer {
-    /// The next message that `wanted` takes.
-    async fn next(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    /// The next message that meets a condition.
+    async fn next(&mut self, matches: impl Fn(&Value) -> bool) -> Value {
         let found = async {
             loop {
                 let mut line = String::new();
@@ -122,7 +126,7 @@ impl Viewer {
                 );
                 if let Some(data) = line.strip_prefix("data: ") {
                     let message = serde_json::from_str(data).expect("JSON");
-                    if wanted(&message) {
+                    if matches(&message) {
                         return message;
                     }
                 }
@@ -130,7 +134,7 @@ impl Viewer {
         };
         tokio::time::timeout(DEADLINE, found)
             .await
-            .expect("what is awaited comes in time")
+            .expect("the message arrives in time")
     }
 }
 
@@ -142,7 +146,7 @@ fn row<'a>(message: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 #[tokio::test]
-async fn a_viewer_hears_the_full_state_first_and_then_each_decision() {
+async fn viewers_get_the_full_state_then_each_decision() {
     let site = site().await;
     let mut viewer = site.viewer().await;
     let full = viewer.next(|_| true).await;
@@ -156,14 +160,12 @@ async fn a_viewer_hears_the_full_state_first_and_then_each_decision() {
         (&json!([3, 10]), &json!(8))
     );
     assert_eq!(
-        (&filters["facts"][0], &filters["facts"][2]),
+        (&filters["metrics"][0], &filters["metrics"][2]),
         (&json!(0), &json!(3))
     );
-    assert_eq!(filters["spark"].as_array().map(Vec::len), Some(60));
+    assert_eq!(filters["sparkline"].as_array().map(Vec::len), Some(60));
 
-    site.deeds
-        .send(Deed::Push("filters".into(), 30))
-        .expect("played");
+    site.act(Action::Push("filters".into(), 30));
     let decided = viewer
         .next(|message| row(message, "filters").is_some_and(|row| row["decision"]["to"] == 5))
         .await;
@@ -173,75 +175,71 @@ async fn a_viewer_hears_the_full_state_first_and_then_each_decision() {
         (&json!("QueueTooLong"), &json!(5))
     );
     assert!(row(&decided, "mail").is_none(), "nothing happened to mail");
-    // The trail is long and for one page: it is asked for and not told to all.
+    // The steps are long and only the pool's page needs them: it asks for them, the stream does not send them.
     assert!(row(&decided, "filters").expect("filters")["decision"]["steps"].is_null());
-    let trail = site.json("/api/pools/shop/filters/steps").await;
-    assert_eq!(trail[0]["name"], "scaleUp.queueLength", "{trail}");
+    let steps = site.json("/api/pools/shop/filters/steps").await;
+    assert_eq!(steps[0]["name"], "scaleUp.queueLength", "{steps}");
 }
 
 #[tokio::test]
-async fn what_is_being_written_is_said_before_it_is_written() {
+async fn a_pending_scale_is_sent_before_it_is_written() {
     let site = site().await;
     let mut viewer = site.viewer().await;
-    site.deeds
-        .send(Deed::Push("filters".into(), 30))
-        .expect("played");
-    let said = |message: &Value| row(message, "filters").is_some_and(|row| row["pending"][0] == 5);
+    site.act(Action::Push("filters".into(), 30));
+    let is_pending =
+        |message: &Value| row(message, "filters").is_some_and(|row| row["pending"][0] == 5);
     let early = viewer
         .next(|message| {
-            said(message) || row(message, "filters").is_some_and(|row| row["decision"]["to"] == 5)
+            is_pending(message)
+                || row(message, "filters").is_some_and(|row| row["decision"]["to"] == 5)
         })
         .await;
-    assert!(said(&early), "{early}");
+    assert!(is_pending(&early), "{early}");
 }
 
 #[tokio::test]
 async fn unknown_is_null_and_never_zero() {
     let site = site().await;
     let mut viewer = site.viewer().await;
-    site.deeds
-        .send(Deed::Blind(
-            "mail".into(),
-            Some("connection refused".into()),
-        ))
-        .expect("played");
+    site.act(Action::Fail(
+        "mail".into(),
+        Some("connection refused".into()),
+    ));
     let id = row(
         &viewer.next(|message| message["full"] == true).await,
         "mail",
     )
     .expect("mail")["id"]
         .clone();
-    let of = |message: &Value| {
-        message["facts"]
+    let metrics_of = |message: &Value| {
+        message["metrics"]
             .as_array()
             .into_iter()
             .flatten()
-            .find(|facts| facts[0] == id)
+            .find(|metrics| metrics[0] == id)
             .cloned()
     };
-    let blind = viewer
-        .next(|message| of(message).is_some_and(|facts| facts[1][0].is_null()))
+    let failed = viewer
+        .next(|message| metrics_of(message).is_some_and(|metrics| metrics[1][0].is_null()))
         .await;
-    assert_eq!(of(&blind).expect("facts")[1][3], Value::Null);
+    assert_eq!(metrics_of(&failed).expect("metrics")[1][3], Value::Null);
     let pool = site.json("/api/pools/shop/mail").await;
-    let trace = pool["trace"].as_array().expect("a trace");
+    let samples = pool["samples"].as_array().expect("samples");
     assert_eq!(
-        (&trace[0][1][0], &trace.last().expect("an end")[1][0]),
+        (&samples[0][1][0], &samples.last().expect("a sample")[1][0]),
         (&json!(0), &Value::Null)
     );
 }
 
 #[tokio::test]
-async fn a_deleted_pool_leaves_the_screen_and_a_quiet_stream_still_beats() {
+async fn deletions_are_sent_and_idle_streams_heartbeat() {
     let site = site().await;
     let mut viewer = site.viewer().await;
     let full = viewer.next(|_| true).await;
     let id = row(&full, "mail").expect("mail")["id"].clone();
-    site.deeds
-        .send(Deed::Delete("mail".into()))
-        .expect("played");
+    site.act(Action::Delete("mail".into()));
     assert_eq!(
-        viewer.next(|message| message["gone"].is_array()).await["gone"],
+        viewer.next(|message| message["deleted"].is_array()).await["deleted"],
         json!([id])
     );
     viewer
@@ -260,13 +258,11 @@ async fn a_deleted_pool_leaves_the_screen_and_a_quiet_stream_still_beats() {
 }
 
 #[tokio::test]
-async fn all_viewers_hear_the_same_words_and_late_ones_miss_nothing() {
+async fn all_viewers_get_the_same_and_miss_nothing() {
     let site = site().await;
     let mut early = site.viewer().await;
     early.next(|message| message["full"] == true).await;
-    site.deeds
-        .send(Deed::Push("filters".into(), 30))
-        .expect("played");
+    site.act(Action::Push("filters".into(), 30));
     let decided =
         |message: &Value| row(message, "filters").is_some_and(|row| row["decision"]["to"] == 5);
     early.next(decided).await;
@@ -277,26 +273,24 @@ async fn all_viewers_hear_the_same_words_and_late_ones_miss_nothing() {
     for viewer in &mut many {
         assert_eq!(viewer.next(|_| true).await["full"], true);
     }
-    site.deeds
-        .send(Deed::Blind("filters".into(), Some("gone".into())))
-        .expect("played");
+    site.act(Action::Fail("filters".into(), Some("gone".into())));
     let unknown = |message: &Value| {
         row(message, "filters").is_some_and(|row| row["decision"]["reason"] == "Unknown")
     };
-    let heard = early.next(unknown).await;
+    let expected = early.next(unknown).await;
     for viewer in &mut many {
-        assert_eq!(viewer.next(unknown).await, heard);
+        assert_eq!(viewer.next(unknown).await, expected);
     }
 }
 
 #[tokio::test]
-async fn the_hour_is_decided_on_again_by_other_rules() {
+async fn what_if_replays_the_hour_with_other_rules() {
     let site = site().await;
     let ask = |query: &str| format!("/api/pools/shop/filters/what-if?{query}");
     let same = site.json(&ask("")).await;
-    assert_eq!(same["would"]["most"], 3, "{same}");
+    assert_eq!(same["simulated"]["peak"], 3, "{same}");
     let more = site.json(&ask("min=5&upCooldown=30")).await;
-    assert_eq!(more["would"]["most"], 5, "{more}");
+    assert_eq!(more["simulated"]["peak"], 5, "{more}");
     assert!(
         more["yaml"]
             .as_str()
@@ -304,27 +298,27 @@ async fn the_hour_is_decided_on_again_by_other_rules() {
         "{more}"
     );
     let last = |replay: &Value| {
-        replay["wanted"]
+        replay["desiredReplicas"]
             .as_array()
             .and_then(|all| all.last())
             .map(|step| step[1].clone())
     };
     assert_eq!((last(&same), last(&more)), (Some(json!(3)), Some(json!(5))));
-    for (path, refusal) in [
+    for (path, status) in [
         (ask("queueUp=many"), "400"),
         (ask("password=x"), "400"),
-        ("/api/pools/shop/nobody/what-if".to_owned(), "404"),
+        ("/api/pools/shop/absent/what-if".to_owned(), "404"),
     ] {
         let (head, _) = site.get(&path, "").await;
         assert!(
-            head.starts_with(&format!("http/1.1 {refusal}")),
+            head.starts_with(&format!("http/1.1 {status}")),
             "{path}: {head}"
         );
     }
 }
 
 #[tokio::test]
-async fn the_operator_ends_though_somebody_still_looks() {
+async fn shutdown_does_not_wait_for_viewers() {
     let site = site().await;
     let mut viewer = site.viewer().await;
     viewer.next(|_| true).await;
@@ -333,11 +327,11 @@ async fn the_operator_ends_though_somebody_still_looks() {
         .await
         .expect("it ends")
         .expect("no panic")
-        .expect("well");
+        .expect("no error");
 }
 
 #[tokio::test]
-async fn every_answer_forbids_what_the_page_does_not_need() {
+async fn every_response_has_the_security_headers() {
     let site = site().await;
     for path in ["/", "/api/pools", "/api/stream", "/nowhere"] {
         let (head, _) = site.open(path, "").await;
@@ -361,7 +355,7 @@ async fn every_answer_forbids_what_the_page_does_not_need() {
 }
 
 #[tokio::test]
-async fn files_come_compressed_and_once() {
+async fn files_are_compressed_and_cached() {
     let site = site().await;
     let (head, page) = site.get("/", "").await;
     let page = String::from_utf8(page).expect("text");

@@ -1,138 +1,134 @@
-//! What only the page of one pool asks for: its workers, and why it has not another number of them.
+//! The routes for the page of one pool: its workers, and what prevents another replica count.
 
-use super::feed::{Deed, pool};
-use super::play::Day;
-use super::{Site, row, site, site_of};
+use super::feed::{Action, pool};
+use super::sim_queue::Workload;
+use super::{Site, row, site, site_with};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Asks for the workers of `filters` until they are as `wanted`.
-async fn staff(site: &Site, wanted: impl Fn(&Value) -> bool) -> Value {
+/// Asks for the workers of `filters` until they meet a condition.
+async fn workers(site: &Site, matches: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..400 {
-        let staff = site.json("/api/pools/shop/filters/workers").await;
-        if wanted(&staff) {
-            return staff;
+        let workers = site.json("/api/pools/shop/filters/workers").await;
+        if matches(&workers) {
+            return workers;
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
     panic!(
-        "not so in time: {}",
+        "condition not met in time: {}",
         site.json("/api/pools/shop/filters/workers").await
     );
 }
 
-fn states(staff: &Value) -> Vec<&str> {
-    let members = staff["members"].as_array().into_iter().flatten();
-    members
-        .filter_map(|member| member["state"].as_str())
-        .collect()
+fn states(workers: &Value) -> Vec<&str> {
+    let rows = workers["rows"].as_array().into_iter().flatten();
+    rows.filter_map(|row| row["state"].as_str()).collect()
 }
 
 #[tokio::test]
-async fn who_works_is_known_from_the_next_look_after_somebody_asks() {
+async fn workers_are_known_from_the_poll_after_a_request() {
     let site = site().await;
     let first = site.json("/api/pools/shop/filters/workers").await;
     assert_eq!(
-        (&first["looked"], &first["members"]),
+        (&first["readAt"], &first["rows"]),
         (&Value::Null, &json!([])),
-        "nobody's workers were kept"
+        "workers are not kept before a page asks"
     );
-    assert_eq!((&first["told"], &first["pods"]), (&json!(true), &json!(3)));
+    assert_eq!(
+        (&first["supported"], &first["pods"]),
+        (&json!(true), &json!(3))
+    );
 
-    let idle = staff(&site, |staff| !staff["looked"].is_null()).await;
+    let idle = workers(&site, |workers| !workers["readAt"].is_null()).await;
     assert_eq!(states(&idle), ["idle", "idle", "idle"], "{idle}");
-    let places: Vec<_> = idle["members"]
+    let order: Vec<_> = idle["rows"]
         .as_array()
         .into_iter()
         .flatten()
-        .map(|it| &it["goes"])
+        .map(|row| &row["removalOrder"])
         .collect();
-    assert_eq!(places, [&json!(1), &json!(2), &json!(3)], "{idle}");
+    assert_eq!(order, [&json!(1), &json!(2), &json!(3)], "{idle}");
 
-    site.deeds
-        .send(Deed::Push("filters".into(), 1))
-        .expect("played");
-    let busy = staff(&site, |staff| states(staff).contains(&"busy")).await;
-    let last = &busy["members"][2];
+    site.act(Action::Push("filters".into(), 1));
+    let busy = workers(&site, |workers| states(workers).contains(&"busy")).await;
+    let last = &busy["rows"][2];
     assert_eq!(
         (&last["state"], &last["tasks"]),
         (&json!("busy"), &json!(1)),
-        "who is busy goes last: {busy}"
+        "busy workers are removed last: {busy}"
     );
-    assert!(last["since"].as_i64() >= idle["looked"].as_i64(), "{busy}");
+    assert!(last["since"].as_i64() >= idle["readAt"].as_i64(), "{busy}");
 
-    site.deeds
-        .send(Deed::Deafen("filters".into()))
-        .expect("played");
-    staff(&site, |staff| states(staff).contains(&"deaf")).await;
-    // What could not be read since is said, and the last that was known stays with its time.
-    site.deeds
-        .send(Deed::Blind(
-            "filters".into(),
-            Some("connection refused".into()),
-        ))
-        .expect("played");
-    let blind = staff(&site, |staff| !staff["missing"].is_null()).await;
+    site.act(Action::Stall("filters".into()));
+    workers(&site, |workers| states(workers).contains(&"stalled")).await;
+    // After a failed poll the reason is reported, and the last known workers stay.
+    site.act(Action::Fail(
+        "filters".into(),
+        Some("connection refused".into()),
+    ));
+    let failed = workers(&site, |workers| !workers["unavailableReason"].is_null()).await;
     assert_eq!(
-        (&blind["missing"], states(&blind).len()),
+        (&failed["unavailableReason"], states(&failed).len()),
         (&json!("connection refused"), 3),
-        "{blind}"
+        "{failed}"
     );
 }
 
 #[tokio::test]
-async fn who_is_on_its_way_out_is_told_and_who_was_let_go_again() {
-    // Five are busy for an hour, and two of them should go: a minute later two were waited for in vain.
+async fn selected_and_timed_out_workers_are_reported() {
+    // Five workers are busy for an hour, and two should be removed: a minute later two others have timed out.
     let spec = json!({
         "scaleUp": {"queueLength": 8, "step": 2, "cooldown": "20s"},
         "scaleDown": {"queueLength": 2, "idleFor": "10s", "step": 2, "cooldown": "0s"},
     });
-    let site = site_of(|feed| {
-        feed.add(&pool("filters", &spec), Day::Quiet, 3_600_000, Some(5));
-        feed.perform(Deed::Push("filters".into(), 5));
+    let site = site_with(|feed| {
+        feed.add(&pool("filters", &spec), Workload::Quiet, 3_600_000, Some(5));
+        feed.perform(Action::Push("filters".into(), 5));
     })
     .await;
-    let staff = staff(&site, |staff| states(staff).contains(&"draining")).await;
-    let all = staff["members"].as_array().expect("members");
-    let chosen: Vec<bool> = all.iter().map(|member| member["chosen"].is_i64()).collect();
-    assert_eq!(chosen, [true, true, false, false, false], "{staff}");
+    let workers = workers(&site, |workers| states(workers).contains(&"draining")).await;
+    let rows = workers["rows"].as_array().expect("rows");
+    let selected: Vec<bool> = rows.iter().map(|row| row["selectedAt"].is_i64()).collect();
+    assert_eq!(selected, [true, true, false, false, false], "{workers}");
     assert_eq!(
-        states(&staff),
+        states(&workers),
         ["draining", "draining", "busy", "busy", "busy"],
-        "{staff}"
+        "{workers}"
     );
-    assert!(all.iter().all(|member| member["tasks"] == 1), "{staff}");
+    assert!(rows.iter().all(|row| row["tasks"] == 1), "{workers}");
     assert_eq!(
-        all.iter().filter(|member| member["late"] == true).count(),
+        rows.iter().filter(|row| row["timedOut"] == true).count(),
         2,
-        "{staff}"
+        "{workers}"
     );
 }
 
 #[tokio::test]
-async fn a_queue_that_names_nobody_is_said_to_name_nobody() {
+async fn a_list_is_reported_as_not_supporting_workers() {
     let spec =
         json!({"queues": [{"name": "jobs", "system": "List"}], "scaleUp": {"queueLength": 8}});
     let site =
-        site_of(|feed| feed.add(&pool("filters", &spec), Day::List(1), 4_000, Some(3))).await;
-    let staff = staff(&site, |staff| staff["told"] == false).await;
+        site_with(|feed| feed.add(&pool("filters", &spec), Workload::List(1), 4_000, Some(3)))
+            .await;
+    let workers = workers(&site, |workers| workers["supported"] == false).await;
     assert_eq!(
-        (&staff["pods"], &staff["members"], &staff["chosen"]),
+        (&workers["pods"], &workers["rows"], &workers["selectable"]),
         (&json!(3), &json!([]), &json!(false))
     );
 }
 
 #[tokio::test]
-async fn a_viewer_of_all_pools_costs_no_list_of_workers() {
+async fn the_overview_keeps_no_workers() {
     let site = site().await;
     let mut viewer = site.viewer().await;
-    viewer.next(|message| message["same"].is_array()).await;
+    viewer.next(|message| message["unchanged"].is_array()).await;
     let first = site.json("/api/pools/shop/mail/workers").await;
-    assert_eq!(first["looked"], Value::Null, "{first}");
+    assert_eq!(first["readAt"], Value::Null, "{first}");
 }
 
 #[tokio::test]
-async fn why_not_another_number_has_the_answer_of_the_command_line() {
+async fn why_not_answers_as_the_command_line_does() {
     let site = site().await;
     let ask = |workers: &str| format!("/api/pools/shop/filters/why-not?workers={workers}");
     let more = site.json(&ask("5")).await;
@@ -159,28 +155,29 @@ async fn why_not_another_number_has_the_answer_of_the_command_line() {
         "{same}"
     );
     let site =
-        site_of(|feed| feed.add(&pool("filters", &json!({})), Day::Quiet, 4_000, None)).await;
+        site_with(|feed| feed.add(&pool("filters", &json!({})), Workload::Quiet, 4_000, None))
+            .await;
     assert_eq!(
         site.json(&ask("5")).await,
         Value::Null,
-        "without a target nobody knows"
+        "unknown without a target"
     );
-    for (path, refusal) in [
+    for (path, status) in [
         (ask("many"), "400"),
         (ask(""), "400"),
-        ("/api/pools/shop/nobody/why-not?workers=3".to_owned(), "404"),
-        ("/api/pools/shop/nobody/workers".to_owned(), "404"),
+        ("/api/pools/shop/absent/why-not?workers=3".to_owned(), "404"),
+        ("/api/pools/shop/absent/workers".to_owned(), "404"),
     ] {
         let (head, _) = site.get(&path, "").await;
         assert!(
-            head.starts_with(&format!("http/1.1 {refusal}")),
+            head.starts_with(&format!("http/1.1 {status}")),
             "{path}: {head}"
         );
     }
 }
 
 #[tokio::test]
-async fn what_seldom_changes_is_not_said_again_and_never_missed() {
+async fn frames_are_sent_only_when_they_change() {
     let site = site().await;
     let mut viewer = site.viewer().await;
     let id = row(&viewer.next(|_| true).await, "filters").expect("filters")["id"].clone();
@@ -192,28 +189,25 @@ async fn what_seldom_changes_is_not_said_again_and_never_missed() {
             .find(|pool| pool["id"] == id)
             .cloned()
     };
-    site.deeds
-        .send(Deed::Push("filters".into(), 30))
-        .expect("played");
+    site.act(Action::Push("filters".into(), 30));
     let decided = |message: &Value| of(message).is_some_and(|row| row["decision"]["to"] == 5);
     let changed = of(&viewer.next(decided).await).expect("filters");
     assert_eq!(
         changed["changes"].as_array().map(Vec::len),
         Some(1),
-        "the change is in the frame: {changed}"
+        "the frame has the change: {changed}"
     );
-    // A sentence with another number of tasks: words alone.
-    site.deeds
-        .send(Deed::Push("filters".into(), 5))
-        .expect("played");
-    let words = |message: &Value| of(message).is_some_and(|row| row["rules"].is_null());
-    let words = of(&viewer.next(words).await).expect("filters");
+    // A message with another number of tasks: only the row without its frame.
+    site.act(Action::Push("filters".into(), 5));
+    let has_no_frame = |message: &Value| of(message).is_some_and(|row| row["rules"].is_null());
+    let row = of(&viewer.next(has_no_frame).await).expect("filters");
     assert_eq!(
-        (&words["changes"], &words["bounds"], &words["internal"]),
+        (&row["changes"], &row["bounds"], &row["timers"]),
         (&Value::Null, &Value::Null, &Value::Null)
     );
-    assert!(words["decision"]["message"].is_string(), "{words}");
-    // Who comes now hears the frame too, in the full state or since.
-    let has = |message: &Value| of(message).is_some_and(|row| row["changes"] == changed["changes"]);
-    site.viewer().await.next(has).await;
+    assert!(row["decision"]["message"].is_string(), "{row}");
+    // A new viewer gets the frame too, in the full state or in a later message.
+    let has_changes =
+        |message: &Value| of(message).is_some_and(|row| row["changes"] == changed["changes"]);
+    site.viewer().await.next(has_changes).await;
 }

@@ -1,5 +1,5 @@
-//! A cluster and a queue in memory, and a fleet that works on them: its commands are done one by one, and the operator
-//! can be killed before or after any of them.
+//! A simulated cluster and queue, and a fleet that works on them. The commands of the fleet are executed one by one, and
+//! the operator can be killed before or after any of them.
 
 pub use crate::pod::SimPod;
 use api::{Key, WorkerPool};
@@ -14,6 +14,7 @@ use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
 use workerpool_operator::report::Metrics;
 
+/// Milliseconds per step of the simulation.
 const STEP: i64 = 50;
 
 pub struct Cluster {
@@ -22,35 +23,41 @@ pub struct Cluster {
     pub desired: i32,
     pub updated: Option<i32>,
     written_at: i64,
-    numbers: Vec<(i64, i32)>,
-    follows: i32, // one number after the other
+    /// Written replica counts that the controller has not seen yet, and when they were written.
+    unseen_counts: Vec<(i64, i32)>,
+    /// The replica count that the controller works towards. It sees the written ones one after the other.
+    observed: i32,
     version: u64,
-    ours: bool,
+    written_by_us: bool,
+    /// Tasks in the queue.
     pub waiting: i64,
-    /// How long a controller takes to see what was written.
+    /// How long the controller takes to see a replica count.
     pub lag: i64,
-    /// How long the API server takes to write a mark; the controller hears of it so much later, too.
+    /// How long the API server takes to write a mark. The controller sees it later by the same time.
     pub slow: i64,
-    later: Vec<(i64, Command)>,
-    /// How long a task takes.
+    delayed: Vec<(i64, Command)>,
+    /// Milliseconds per task.
     pub task: i64,
-    /// Pods that were taken while they held a task, and all that were taken, in order.
+    /// Pods that ended while they held a task.
     pub interrupted: Vec<String>,
-    pub taken: Vec<String>,
+    /// Pods that the controller deleted, in order.
+    pub deleted: Vec<String>,
     pub pools: Vec<WorkerPool>,
     statuses: BTreeMap<Key, api::WorkerPoolStatus>,
     fleet: Fleet,
-    todo: VecDeque<Command>,
+    commands: VecDeque<Command>,
     now: i64,
-    polled: i64,
-    /// Commands done so far, and the one at which the operator dies, before or after it.
-    pub done: usize,
+    polled_at: i64,
+    /// The number of commands executed so far.
+    pub executed: usize,
+    /// The index of the command at which the operator is killed, before (`false`) or after it.
     pub kill: Option<(usize, bool)>,
-    /// What fails: "list", "mark", "scale", "drain".
+    /// The kind of command that fails: "list", "mark", "scale", "drain".
     pub broken: Option<&'static str>,
-    pub sentences: Vec<String>,
+    /// The reasons and messages of all written statuses.
+    pub messages: Vec<String>,
     pub log: Vec<String>,
-    made: u32,
+    pods_created: u32,
 }
 
 impl Cluster {
@@ -61,31 +68,31 @@ impl Cluster {
             desired: replicas,
             updated: None,
             written_at: 0,
-            numbers: vec![],
-            follows: replicas,
+            unseen_counts: vec![],
+            observed: replicas,
             version: 1,
-            ours: false,
+            written_by_us: false,
             waiting: 0,
             lag: 300,
             slow: 0,
-            later: vec![],
+            delayed: vec![],
             task: 4_000,
             interrupted: vec![],
-            taken: vec![],
+            deleted: vec![],
             pools,
             statuses: BTreeMap::new(),
             fleet: Fleet::new(false, Arc::new(Metrics::new())),
-            todo: VecDeque::new(),
+            commands: VecDeque::new(),
             now: 1_700_000_000_000,
-            polled: 0,
-            done: 0,
+            polled_at: 0,
+            executed: 0,
             kill: None,
             broken: None,
-            sentences: vec![],
+            messages: vec![],
             log: vec![],
-            made: 0,
+            pods_created: 0,
         };
-        (0..replicas).for_each(|_| cluster.make(PodStage::Ready));
+        (0..replicas).for_each(|_| cluster.create_pod(PodStage::Ready));
         cluster
     }
 
@@ -106,47 +113,47 @@ impl Cluster {
         self
     }
 
-    pub fn make(&mut self, standing: PodStage) {
-        let name = format!("p{:02}", self.made);
-        self.made += 1;
+    pub fn create_pod(&mut self, stage: PodStage) {
+        let name = format!("p{:02}", self.pods_created);
+        self.pods_created += 1;
         let pod = SimPod {
-            standing,
+            stage,
             owner: "ReplicaSet/worker-5d4f".into(),
             cost: 0,
             cost_at: 0,
             gone_at: None,
-            life: 0,
-            registered: standing >= PodStage::NotReady,
+            restarts: 0,
+            registered: stage >= PodStage::NotReady,
             busy_until: None,
             drain_since: None,
             drain_ends: 0,
-            // The first is the longest idle.
-            since: self.now + i64::from(self.made),
+            // The first pod is the longest idle.
+            since: self.now + i64::from(self.pods_created),
         };
         self.pods.insert(name, pod);
     }
 
-    /// A new operator: it knows what the API server has and nothing else.
+    /// Starts a new operator, which knows only what the API server has.
     pub fn start(&mut self) {
         self.fleet = Fleet::new(false, Arc::new(Metrics::new()));
-        self.todo.clear();
+        self.commands.clear();
         for mut pool in self.pools.clone() {
             pool.status = self.statuses.get(&Key::of(&pool)).cloned();
-            self.tell(Event::Pool(Box::new(pool)));
+            self.send(Event::Pool(Box::new(pool)));
         }
-        self.tell_target();
+        self.send_target();
         let kind = Watched::Targets("apps/v1".into(), self.kind.into());
         for watched in [Watched::Pools, Watched::Autoscalers, kind] {
-            self.tell(Event::Synced(watched));
+            self.send(Event::Synced(watched));
         }
-        self.look();
+        self.poll();
     }
 
-    /// It ends in order, and nobody follows.
+    /// Stops the operator gracefully, and starts no other one.
     pub fn stop(&mut self) {
         let commands = self.fleet.stop();
         self.fleet = Fleet::new(false, Arc::new(Metrics::new()));
-        self.todo.extend(commands);
+        self.commands.extend(commands);
     }
 
     pub fn set_pool(&mut self, index: usize, mut pool: WorkerPool) {
@@ -156,26 +163,26 @@ impl Cluster {
             .map(|generation| generation + 1);
         self.pools[index] = pool.clone();
         pool.status = self.statuses.get(&Key::of(&pool)).cloned();
-        self.tell(Event::Pool(Box::new(pool)));
+        self.send(Event::Pool(Box::new(pool)));
     }
 
-    pub fn tell(&mut self, event: Event) {
+    pub fn send(&mut self, event: Event) {
         let commands = self.fleet.on(event, Time(self.now));
-        self.todo.extend(commands);
+        self.commands.extend(commands);
     }
 
-    pub fn tell_target(&mut self) {
-        let there = i32::try_from(self.staying().len()).unwrap_or(0);
+    pub fn send_target(&mut self) {
+        let replicas = i32::try_from(self.active_pods().len()).unwrap_or(0);
         let at = Some(Time(self.written_at / 1000 * 1000));
-        let writer = self.ours.then(|| Writer {
+        let writer = self.written_by_us.then(|| Writer {
             name: "workerpool-operator".into(),
             at,
         });
         let target = Target {
             desired: self.desired,
-            replicas: there,
-            updated: self.updated.unwrap_or(there),
-            observed: self.numbers.is_empty(),
+            replicas,
+            updated: self.updated.unwrap_or(replicas),
+            observed: self.unseen_counts.is_empty(),
             selector: "app=worker".into(),
             version: self.version,
             uid: "target".into(),
@@ -186,10 +193,15 @@ impl Cluster {
             kind: self.kind.into(),
             object: Key::new("default", "worker"),
         };
-        self.tell(Event::Target(key, Some(target)));
+        self.send(Event::Target(key, Some(target)));
     }
 
-    fn staying(&self) -> Vec<&String> {
+    /// The pod named `name`.
+    pub fn pod(&mut self, name: &str) -> &mut SimPod {
+        self.pods.get_mut(name).expect("the pod exists")
+    }
+
+    fn active_pods(&self) -> Vec<&String> {
         self.pods
             .iter()
             .filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none())
@@ -200,7 +212,7 @@ impl Cluster {
     fn workers(&self) -> Vec<Worker> {
         let worker = |(name, pod): (&String, &SimPod)| Worker {
             queue: 0,
-            id: format!("{name}.{}", pod.life),
+            id: format!("{name}.{}", pod.restarts),
             pod: Some(name.clone()),
             busy: pod.busy_until.is_some(),
             drain: match pod.drain_since {
@@ -220,8 +232,8 @@ impl Cluster {
             .collect()
     }
 
-    pub fn look(&mut self) {
-        self.polled = self.now;
+    pub fn poll(&mut self) {
+        self.polled_at = self.now;
         let workers = self.workers();
         let live: Vec<&Worker> = workers
             .iter()
@@ -237,134 +249,105 @@ impl Cluster {
             ..QueueMetrics::UNSUPPORTED
         };
         let pools: Vec<Key> = self.pools.iter().map(Key::of).collect();
-        let facts = |pool| PollResult {
+        let result = |pool| PollResult {
             pool,
             queues: vec![load],
             workers: workers.clone(),
             unavailable_reason: None,
             notified_at: None,
         };
-        self.tell(Event::Metrics(pools.into_iter().map(facts).collect()));
+        self.send(Event::Metrics(pools.into_iter().map(result).collect()));
     }
 
-    /// Time passes.
+    /// Lets time pass.
     pub fn run(&mut self, millis: i64) {
         let end = self.now + millis;
         while self.now < end {
-            self.settle();
+            self.execute_all();
             self.now += STEP;
-            self.world_turns();
+            self.step();
             let now = self.now;
             for (_, command) in self
-                .later
+                .delayed
                 .extract_if(.., |(at, _)| *at <= now)
                 .collect::<Vec<_>>()
             {
-                if let Some(event) = self.perform(command) {
-                    self.tell(event);
+                if let Some(event) = self.execute(command) {
+                    self.send(event);
                 }
             }
             if self.fleet.next_tick().is_some_and(|at| at.0 <= self.now) {
-                self.tell(Event::Tick);
+                self.send(Event::Tick);
             }
-            if self.now - self.polled >= 2_000 {
-                self.look();
+            if self.now - self.polled_at >= 2_000 {
+                self.poll();
             }
         }
-        self.settle();
+        self.execute_all();
     }
 
-    fn settle(&mut self) {
-        let mut most = 10_000;
-        while let Some(command) = self.todo.pop_front() {
-            most -= 1;
-            assert!(most > 0, "it never rests: {command:?}");
-            let dies = self
-                .kill
-                .filter(|(at, _)| *at == self.done && !matches!(command, Command::EmitEvent(_)));
+    /// Executes commands until none is left.
+    fn execute_all(&mut self) {
+        let mut limit = 10_000;
+        while let Some(command) = self.commands.pop_front() {
+            limit -= 1;
+            assert!(limit > 0, "commands without end: {command:?}");
+            let killed = self.kill.filter(|(at, _)| {
+                *at == self.executed && !matches!(command, Command::EmitEvent(_))
+            });
             if self.slow > 0 && matches!(command, Command::Mark(..)) {
-                self.later.push((self.now + self.slow, command));
-            } else if let Some((_, after)) = dies {
+                self.delayed.push((self.now + self.slow, command));
+            } else if let Some((_, after)) = killed {
                 self.kill = None;
-                drop(after.then(|| self.perform(command)));
+                drop(after.then(|| self.execute(command)));
                 self.log.push("killed".into());
                 self.start();
-            } else if let Some(event) = self.perform(command) {
-                self.tell(event);
+            } else if let Some(event) = self.execute(command) {
+                self.send(event);
             }
         }
     }
 
-    fn perform(&mut self, command: Command) -> Option<Event> {
-        self.done += usize::from(!matches!(command, Command::EmitEvent(_)));
-        let broken = |what| self.broken == Some(what);
-        let forbidden = |what: &str| format!("{what} is forbidden");
+    fn execute(&mut self, command: Command) -> Option<Event> {
+        self.executed += usize::from(!matches!(command, Command::EmitEvent(_)));
+        let is_broken = |what| self.broken == Some(what);
         match command {
-            Command::Poll(..) => self.look(),
-            Command::ListPods(pool, _) if broken("list") => {
-                return Some(Event::Pods(pool, Err(forbidden("list"))));
-            }
+            Command::Poll(..) => self.poll(),
             Command::ListPods(pool, _) => {
-                let pod = |(name, pod): (&String, &SimPod)| Pod {
-                    name: name.clone(),
-                    owner: pod.owner.clone(),
-                    stage: pod.standing,
-                    terminating: pod.gone_at.is_some(),
-                    cost: pod.cost,
+                let pods = if is_broken("list") {
+                    Err("list is forbidden".to_owned())
+                } else {
+                    Ok(self.list_pods())
                 };
-                return Some(Event::Pods(pool, Ok(self.pods.iter().map(pod).collect())));
+                return Some(Event::Pods(pool, pods));
             }
-            Command::Mark(pool, _) if broken("mark") => {
-                return Some(Event::Marked(pool, Err(forbidden("patch"))));
+            Command::Mark(pool, _) if is_broken("mark") => {
+                return Some(Event::Marked(pool, Err("patch is forbidden".to_owned())));
             }
             Command::Mark(pool, marks) => {
-                self.log.push(format!("mark {marks:?}"));
-                for (name, mark) in marks {
-                    if let Some(pod) = self.pods.get_mut(&name) {
-                        (pod.cost, pod.cost_at) = (if mark { DELETE_FIRST } else { 0 }, self.now);
-                    }
-                }
+                self.mark(marks);
                 return Some(Event::Marked(pool, Ok(())));
             }
-            Command::Drain(_, _, workers, drain) if !broken("drain") => {
-                self.log.push(format!("drain {drain} {workers:?}"));
-                for (_, id) in workers {
-                    let name = id.split('.').next().unwrap_or_default();
-                    if let Some(pod) = self
-                        .pods
-                        .get_mut(name)
-                        .filter(|pod| format!("{name}.{}", pod.life) == id)
-                    {
-                        pod.drain_since = drain.then(|| pod.drain_since.unwrap_or(self.now));
-                        pod.drain_ends = self.now + 60_000;
-                    }
-                }
-                self.look();
+            Command::Drain(_, _, workers, drain) if !is_broken("drain") => {
+                self.drain(workers, drain);
+                self.poll();
             }
-            Command::Scale(scale) if broken("scale") => {
+            Command::Scale(scale) if is_broken("scale") => {
                 let status = kube::core::Status {
                     code: 403,
-                    message: forbidden("scale"),
+                    message: "scale is forbidden".to_owned(),
                     ..Default::default()
                 };
                 let error = act::Error::Api(kube::Error::Api(Box::new(status)));
                 return Some(Event::Scaled(scale.pool, Err(error), None));
             }
             Command::Scale(scale) => {
-                self.log.push(format!("scale {}", scale.replicas));
-                (self.desired, self.written_at, self.ours) = (scale.replicas, self.now, true);
-                self.numbers.push((self.now, self.desired));
-                self.version += 1;
-                let done = act::Scaled {
-                    replicas: self.desired,
-                    version: self.version,
-                };
-                self.tell_target();
-                return Some(Event::Scaled(scale.pool, Ok(done), None));
+                let scaled = self.scale(scale.replicas);
+                return Some(Event::Scaled(scale.pool, Ok(scaled), None));
             }
             Command::WriteStatus(key, status) => {
                 let decision = status.decision.iter();
-                self.sentences
+                self.messages
                     .extend(decision.map(|it| format!("{}: {}", it.reason, it.message)));
                 self.statuses.insert(key.clone(), *status);
                 return Some(Event::StatusWritten(key, true));
@@ -374,82 +357,148 @@ impl Cluster {
         None
     }
 
-    /// Workers claim and finish, pods end, the controller removes and makes.
-    fn world_turns(&mut self) {
+    fn list_pods(&self) -> Vec<Pod> {
+        let pod = |(name, pod): (&String, &SimPod)| Pod {
+            name: name.clone(),
+            owner: pod.owner.clone(),
+            stage: pod.stage,
+            terminating: pod.gone_at.is_some(),
+            cost: pod.cost,
+        };
+        self.pods.iter().map(pod).collect()
+    }
+
+    fn mark(&mut self, marks: Vec<(String, bool)>) {
+        self.log.push(format!("mark {marks:?}"));
+        for (name, mark) in marks {
+            if let Some(pod) = self.pods.get_mut(&name) {
+                pod.cost = if mark { DELETE_FIRST } else { 0 };
+                pod.cost_at = self.now;
+            }
+        }
+    }
+
+    fn drain(&mut self, workers: Vec<(usize, String)>, drain: bool) {
+        self.log.push(format!("drain {drain} {workers:?}"));
+        for (_, id) in workers {
+            let name = id.split('.').next().unwrap_or_default();
+            if let Some(pod) = self
+                .pods
+                .get_mut(name)
+                .filter(|pod| format!("{name}.{}", pod.restarts) == id)
+            {
+                pod.drain_since = drain.then(|| pod.drain_since.unwrap_or(self.now));
+                pod.drain_ends = self.now + 60_000;
+            }
+        }
+    }
+
+    fn scale(&mut self, replicas: i32) -> act::Scaled {
+        self.log.push(format!("scale {replicas}"));
+        self.desired = replicas;
+        self.written_at = self.now;
+        self.written_by_us = true;
+        self.unseen_counts.push((self.now, replicas));
+        self.version += 1;
+        let version = self.version;
+        self.send_target();
+        act::Scaled { replicas, version }
+    }
+
+    /// Workers claim and finish tasks, pods end, and the controller deletes and creates pods.
+    fn step(&mut self) {
+        self.step_workers();
+        self.end_pods();
+        self.step_controller();
+    }
+
+    fn step_workers(&mut self) {
         let (now, task) = (self.now, self.task);
         for pod in self.pods.values_mut().filter(|pod| pod.registered) {
             pod.drain_since = pod.drain_since.filter(|_| now < pod.drain_ends);
             if pod.busy_until.is_some_and(|until| until <= now) {
                 (pod.busy_until, pod.since) = (None, now);
             }
-            // A claim that was waiting may still bring one task, and who is deleted is told late.
-            let open = pod.drain_since.is_none_or(|since| now - since < 1_000)
+            // A claim that is waiting may still return one task, and a deleted pod gets its signal late.
+            let claims = pod.drain_since.is_none_or(|since| now - since < 1_000)
                 && pod.gone_at.is_none_or(|at| at - now > 500);
-            if open && pod.busy_until.is_none() && self.waiting > 0 {
+            if claims && pod.busy_until.is_none() && self.waiting > 0 {
                 self.waiting -= 1;
                 (pod.busy_until, pod.since) = (Some(now + task), now);
             }
         }
+    }
+
+    fn end_pods(&mut self) {
+        let now = self.now;
         let gone = self
             .pods
             .extract_if(.., |_, pod| pod.gone_at.is_some_and(|at| at <= now));
-        let killed = gone
+        let interrupted = gone
             .filter(|(_, pod)| pod.busy_until.is_some())
             .map(|(name, _)| name);
-        self.interrupted.extend(killed);
-        let next = self.numbers.first().copied();
-        if let Some((_, number)) = next.filter(|(at, _)| now - at >= self.lag) {
-            self.follows = number;
-            self.numbers.remove(0);
+        self.interrupted.extend(interrupted);
+    }
+
+    fn step_controller(&mut self) {
+        let now = self.now;
+        let next = self.unseen_counts.first().copied();
+        if let Some((_, count)) = next.filter(|(at, _)| now - at >= self.lag) {
+            self.observed = count;
+            self.unseen_counts.remove(0);
             self.version += 1;
-            self.tell_target();
+            self.send_target();
         } else if next.is_none() {
-            self.follows = self.desired;
+            self.observed = self.desired;
         }
+        let order = self.deletion_order();
+        let count = i32::try_from(order.len()).unwrap_or(0);
+        let surplus = usize::try_from(count - self.observed).unwrap_or(0);
+        for name in order.into_iter().take(surplus) {
+            self.pod(&name).gone_at = Some(now + 1_000);
+            self.deleted.push(name);
+        }
+        (count..self.observed).for_each(|_| self.create_pod(PodStage::Ready));
+        if count != self.observed {
+            self.version += 1;
+            self.send_target();
+        }
+    }
+
+    /// The active pods in the order in which the controller would delete them.
+    fn deletion_order(&self) -> Vec<String> {
         let mut order: Vec<(PodStage, i32, i64, String)> = Vec::new();
         for (name, pod) in self
             .pods
             .iter()
             .filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none())
         {
-            // Of equals the youngest goes.
+            // Among equals the controller deletes the youngest.
             let ordinal = name
                 .rsplit_once('-')
                 .and_then(|(_, number)| number.parse::<i64>().ok());
             match ordinal {
                 Some(number) => order.push((PodStage::Ready, 0, -number, name.clone())),
                 None => order.push((
-                    pod.standing,
-                    pod.cost_seen(now, self.slow),
-                    -i64::from(pod.life),
+                    pod.stage,
+                    pod.observed_cost(self.now, self.slow),
+                    -i64::from(pod.restarts),
                     name.clone(),
                 )),
             }
         }
         order.sort();
-        let there = i32::try_from(order.len()).unwrap_or(0);
-        let surplus = usize::try_from(there - self.follows).unwrap_or(0);
-        for (.., name) in order.into_iter().take(surplus) {
-            if let Some(pod) = self.pods.get_mut(&name) {
-                pod.gone_at = Some(now + 1_000);
-                self.taken.push(name);
-            }
-        }
-        (there..self.follows).for_each(|_| self.make(PodStage::Ready));
-        if there != self.follows {
-            self.version += 1;
-            self.tell_target();
-        }
+        order.into_iter().map(|(.., name)| name).collect()
     }
 
-    /// What a plan must not leave behind: workers that drain and marks, on pods that stay.
-    pub fn left_over(&self) -> Vec<&String> {
-        let left = |(_, pod): &(&String, &SimPod)| {
+    /// What a scale-down must not leave behind: active pods whose worker drains or that are marked.
+    pub fn leftovers(&self) -> Vec<&String> {
+        let is_left = |(_, pod): &(&String, &SimPod)| {
             pod.gone_at.is_none() && (pod.drain_since.is_some() || pod.cost == DELETE_FIRST)
         };
         self.pods
             .iter()
-            .filter(left)
+            .filter(is_left)
             .map(|(name, _)| name)
             .collect()
     }

@@ -197,7 +197,7 @@ async fn last_killed_workers_tasks_scale_from_zero() {
         .expect("an answer");
     assert_eq!((workers, attempts), (0, 1));
     let mut stage = Stage::with(&pool_with(&json!({"minReplicas": 0})), Some(target(0)));
-    assert_eq!(scales(&stage.look(rescued.queues[0])), [1]);
+    assert_eq!(scales(&stage.poll(rescued.queues[0])), [1]);
 }
 
 #[tokio::test]

@@ -1,32 +1,32 @@
-//! The controller without any IO: events in, commands out, in every order that hurts.
+//! The fleet without IO: events in, commands out, in every critical order.
 
-use crate::stage::{Stage, decisions, load, pool, scales, status, target, told, written_by};
-use decide::{Metric, Millis, QueueMetrics};
+use crate::stage::{Stage, decisions, events, load, pool, scales, status, target, written_by};
+use decide::{Load, Metric, Millis};
 use workerpool_operator::fleet::event::Command;
 use workerpool_operator::observe::target::Target;
 
 #[test]
 fn a_burst_is_one_scale_one_event_and_one_status() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    let calm = stage.look(load(0, 3, 0));
-    assert_eq!(scales(&calm), [0; 0]);
-    let burst = stage.look(load(25, 3, 3));
+    let idle = stage.poll(load(0, 3, 0));
+    assert_eq!(scales(&idle), [0; 0]);
+    let burst = stage.poll(load(25, 3, 3));
     assert_eq!(scales(&burst), [5]);
     let done = stage.scaled(5);
     assert_eq!(
-        told(&done),
+        events(&done),
         ["QueueTooLong: 25 tasks wait, more than 8: 3 → 5 workers"]
     );
     assert_eq!(
         decisions(&done),
         ["QueueTooLong"],
-        "at once, whatever the interval"
+        "at once, regardless of the interval"
     );
-    let reaction =
+    let latency =
         |done: &[Command]| status(done).and_then(|status| status.history.last()?.latency_millis);
-    assert_eq!(reaction(&done), Some(9), "from the push to the answer");
-    stage.after(500);
-    let again = stage.look(load(20, 5, 5));
+    assert_eq!(latency(&done), Some(9), "from the push to the response");
+    stage.advance(500);
+    let again = stage.poll(load(20, 5, 5));
     assert_eq!(scales(&again), [0; 0], "cooling down");
     assert_eq!(
         decisions(&again),
@@ -38,50 +38,50 @@ fn a_burst_is_one_scale_one_event_and_one_status() {
 }
 
 #[test]
-fn who_changes_the_spec_is_answered_at_once() {
+fn a_spec_change_gets_its_status_at_once() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     assert_eq!(decisions(&stage.scaled(5)), ["QueueTooLong"]);
-    stage.after(100);
+    stage.advance(100);
     let mut pinned = pool("a", 1);
     (pinned.metadata.generation, pinned.spec.replicas) = (Some(2), Some(5));
     let mut done = stage.pool(&pinned);
-    done.extend(stage.look(load(20, 5, 5)));
+    done.extend(stage.poll(load(20, 5, 5)));
     assert_eq!(decisions(&done), ["Pinned"], "the interval is not over");
 }
 
 #[test]
-fn the_cooldown_ends_at_its_instant_not_at_the_next_poll() {
+fn a_poll_is_due_when_the_cooldown_ends() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     stage.scaled(5);
-    stage.look(load(20, 5, 5));
+    stage.poll(load(20, 5, 5));
     let early = stage.tick_after(59_000);
     assert!(
         !early
             .iter()
             .any(|command| matches!(command, Command::Poll(..)))
     );
-    let ripe = stage.tick_after(1_000);
+    let due = stage.tick_after(1_000);
     assert!(
-        ripe.iter()
+        due.iter()
             .any(|command| matches!(command, Command::Poll(..))),
-        "{ripe:?}"
+        "{due:?}"
     );
-    let looked = stage.look(load(20, 5, 5));
-    assert_eq!(scales(&looked), [7]);
+    let polled = stage.poll(load(20, 5, 5));
+    assert_eq!(scales(&polled), [7]);
 }
 
 #[test]
-fn where_nothing_changes_nothing_is_written() {
+fn nothing_is_written_without_a_change() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(0, 3, 0));
-    stage.settle();
-    for look in 0..600 {
-        stage.after(2_000);
-        // CPU noise is no change that a person sees.
-        let commands = stage.look(QueueMetrics {
-            cpu_sum: Metric::Known(6 + look % 5),
+    stage.poll(load(0, 3, 0));
+    stage.write_statuses();
+    for i in 0..600 {
+        stage.advance(2_000);
+        // CPU noise is no visible change.
+        let commands = stage.poll(Load {
+            cpu_sum: Metric::Known(6 + i % 5),
             ..load(0, 3, 0)
         });
         assert!(commands.is_empty(), "{commands:?}");
@@ -96,65 +96,65 @@ fn where_nothing_changes_nothing_is_written() {
 }
 
 #[test]
-fn nothing_is_done_before_all_first_lists_are_complete() {
+fn nothing_is_done_before_the_initial_lists() {
     let mut stage = Stage::new();
     stage.pool(&pool("a", 1));
-    let early = stage.look(load(25, 3, 3));
+    let early = stage.poll(load(25, 3, 3));
     assert_eq!(
         (scales(&early), decisions(&early).len()),
         (Vec::<i32>::new(), 0),
-        "the target may just not be listed yet"
+        "the target may not be listed yet"
     );
     stage.target(Some(target(3)));
     let ready = stage.synced();
     assert_eq!(
         scales(&ready),
         [5],
-        "and then at once: a burst during our absence is answered"
+        "and then at once: a burst before the start counts"
     );
 }
 
 #[test]
-fn a_crash_between_scale_and_status_shortens_no_cooldown() {
+fn a_crash_before_the_status_shortens_no_cooldown() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     stage.scaled(5);
-    // The status was never written; the target knows who wrote it and when.
+    // The status was never written; the target shows its last writer and the time.
     let mut next = Stage::at(stage.now() + Millis(10_000));
     next.pool(&pool("a", 1));
     next.target(Some(written_by("workerpool-operator", 5, 2, stage.now())));
     next.synced();
-    let look = next.look(load(25, 5, 5));
+    let polled = next.poll(load(25, 5, 5));
     assert_eq!(
-        scales(&look),
+        scales(&polled),
         [0; 0],
         "the cooldown of 60 s has 50 s to run"
     );
-    next.after(51_000);
-    let free = next.look(load(25, 5, 5));
+    next.advance(51_000);
+    let free = next.poll(load(25, 5, 5));
     assert_eq!(scales(&free), [7]);
 }
 
 #[test]
-fn a_slow_write_brings_the_next_step_no_nearer() {
+fn the_cooldown_counts_from_the_write() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
-    stage.after(3_000);
+    stage.poll(load(25, 3, 3));
+    stage.advance(3_000);
     stage.scaled(5);
-    stage.after(58_000);
-    let early = stage.look(load(20, 5, 5));
+    stage.advance(58_000);
+    let early = stage.poll(load(20, 5, 5));
     assert_eq!(
         scales(&early),
         [0; 0],
         "61 s after the decision, 58 s after the write"
     );
-    stage.after(2_000);
-    let free = stage.look(load(20, 5, 5));
+    stage.advance(2_000);
+    let free = stage.poll(load(20, 5, 5));
     assert_eq!(scales(&free), [7]);
 }
 
 #[test]
-fn a_kind_that_does_not_exist_is_said_and_holds_nobody_up() {
+fn an_unknown_target_kind_blocks_only_its_pool() {
     let mut stage = Stage::new();
     stage.pool(&pool("a", 1));
     let mut typo = pool("typo", 2);
@@ -162,176 +162,178 @@ fn a_kind_that_does_not_exist_is_said_and_holds_nobody_up() {
     stage.pool(&typo);
     stage.target(Some(target(3)));
     stage.synced();
-    let said = told(&stage.unwatchable(
+    let published = events(&stage.watch_failed(
         "Deploymnt",
         "the API server serves no deploymnts: fix spec.scaleTargetRef",
     ));
     assert_eq!(
-        said,
+        published,
         ["TargetMissing: the API server serves no deploymnts: fix spec.scaleTargetRef"]
     );
-    assert!(stage.ready(), "the others do not wait for it");
-    let burst = stage.look(load(25, 3, 3));
+    assert!(stage.is_ready(), "the other pools do not wait for it");
+    let burst = stage.poll(load(25, 3, 3));
     assert_eq!(scales(&burst), [5]);
 }
 
 #[test]
-fn a_late_watch_event_makes_no_second_step() {
+fn a_late_watch_event_causes_no_second_scale() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     stage.scaled(5);
     let late = stage.target(Some(target(3)));
     assert_eq!(scales(&late), [0; 0], "older than our own write");
-    let look = stage.look(load(25, 3, 3));
-    assert_eq!(scales(&look), [0; 0]);
+    let polled = stage.poll(load(25, 3, 3));
+    assert_eq!(scales(&polled), [0; 0]);
 }
 
 #[test]
-fn another_writer_is_set_back_once_per_interval_and_named() {
+fn another_writer_is_set_back_once_per_interval() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     stage.scaled(5);
-    let meddled = stage.target(Some(written_by("kubectl-edit", 2, 10, stage.now())));
-    assert_eq!(scales(&meddled), [5]);
+    let changed = stage.target(Some(written_by("kubectl-edit", 2, 10, stage.now())));
+    assert_eq!(scales(&changed), [5]);
     let done = stage.scaled(5);
-    let words = told(&done);
+    let published = events(&done);
     assert!(
-        words[0]
+        published[0]
             .starts_with("TargetChanged: kubectl-edit set Deployment/worker to 2: set back to 5"),
-        "{words:?}"
+        "{published:?}"
     );
-    stage.after(100);
+    stage.advance(100);
     let again = stage.target(Some(written_by("kubectl-edit", 2, 20, stage.now())));
-    assert_eq!(scales(&again), [0; 0], "no fight");
+    assert_eq!(scales(&again), [0; 0], "not as often as the other client");
     let next = stage.tick_after(2_000);
     assert_eq!(scales(&next), [5]);
 }
 
 #[test]
-fn of_two_pools_with_one_target_the_older_writes() {
-    let mut stage = Stage::with(&pool("young", 20), Some(target(3)));
-    let conflict = stage.pool(&pool("old", 10));
-    assert_eq!(told(&conflict).len(), 1, "{conflict:?}");
+fn only_the_oldest_pool_of_a_target_scales_it() {
+    let mut stage = Stage::with(&pool("younger", 20), Some(target(3)));
+    let conflict = stage.pool(&pool("older", 10));
+    assert_eq!(events(&conflict).len(), 1, "{conflict:?}");
     assert!(
-        told(&conflict)[0].contains("the older WorkerPool old scales Deployment/worker already")
+        events(&conflict)[0]
+            .contains("the older WorkerPool older already scales Deployment/worker")
     );
-    let young = stage.look_of("young", load(25, 3, 3));
-    assert_eq!(scales(&young), [0; 0]);
-    let old = stage.look_of("old", load(25, 3, 3));
-    assert_eq!(scales(&old), [5]);
-    stage.scaled_of("old", 5);
-    let alone = stage.pool_gone("old");
+    let younger = stage.poll_of("younger", load(25, 3, 3));
+    assert_eq!(scales(&younger), [0; 0]);
+    let older = stage.poll_of("older", load(25, 3, 3));
+    assert_eq!(scales(&older), [5]);
+    stage.scaled_of("older", 5);
+    let alone = stage.delete_pool("older");
     assert_eq!(
         scales(&alone),
         [7],
-        "the other takes over with what it has seen"
+        "the other pool takes over with its last poll"
     );
 }
 
 #[test]
-fn beside_an_autoscaler_none_of_ours_writes() {
+fn no_pool_scales_the_target_of_an_autoscaler() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.rival("worker-hpa", true);
-    let burst = stage.look(load(25, 3, 3));
+    stage.set_autoscaler("worker-hpa", true);
+    let burst = stage.poll(load(25, 3, 3));
     assert_eq!(scales(&burst), [0; 0]);
-    let free = stage.rival("worker-hpa", false);
+    let free = stage.set_autoscaler("worker-hpa", false);
     assert_eq!(scales(&free), [5]);
 }
 
 #[test]
-fn a_target_that_is_missing_is_named_and_one_that_comes_is_scaled() {
+fn a_missing_target_is_reported_and_a_new_one_scaled() {
     let mut stage = Stage::with(&pool("a", 1), None);
-    let missing = stage.look(load(25, 3, 3));
-    let told = told(&missing).len()
+    let missing = stage.poll(load(25, 3, 3));
+    let reports = events(&missing).len()
         + stage
-            .reported()
+            .reported_reasons()
             .iter()
             .filter(|reason| *reason == "TargetMissing")
             .count();
-    assert!(told > 0, "{missing:?}");
-    let come = stage.target(Some(target(3)));
-    assert_eq!(scales(&come), [5]);
+    assert!(reports > 0, "{missing:?}");
+    let created = stage.target(Some(target(3)));
+    assert_eq!(scales(&created), [5]);
 }
 
 #[test]
-fn without_facts_nothing_moves_and_both_ends_are_told() {
+fn without_metrics_nothing_scales_until_they_return() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(7)));
-    stage.look(load(0, 7, 0));
-    let away = stage.blind("Redis at redis://redis:6379 does not answer: connection refused");
+    stage.poll(load(0, 7, 0));
+    let failed =
+        stage.poll_failed("Redis at redis://redis:6379 does not answer: connection refused");
     assert!(
-        told(&away)[0].contains("never scales down without metrics"),
-        "{away:?}"
+        events(&failed)[0].contains("never scales down without metrics"),
+        "{failed:?}"
     );
     for _ in 0..300 {
-        stage.after(2_000);
-        let look = stage.blind("Redis at redis://redis:6379 does not answer: connection refused");
-        assert_eq!((scales(&look), told(&look).len()), (Vec::<i32>::new(), 0));
+        stage.advance(2_000);
+        let again =
+            stage.poll_failed("Redis at redis://redis:6379 does not answer: connection refused");
+        assert_eq!(
+            (scales(&again), events(&again).len()),
+            (Vec::<i32>::new(), 0)
+        );
     }
-    let back = stage.look(load(0, 7, 0));
-    assert_eq!(scales(&back), [0; 0], "the idle time starts anew");
-    assert_eq!(told(&back).len(), 1);
+    let recovered = stage.poll(load(0, 7, 0));
+    assert_eq!(scales(&recovered), [0; 0], "the idle time starts again");
+    assert_eq!(events(&recovered).len(), 1);
 }
 
 #[test]
-fn a_write_that_fails_is_said_and_tried_again_with_a_pause() {
+fn a_failed_write_is_reported_and_retried_later() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     let refused = stage.scale_failed(403, "deployments/scale is forbidden");
     assert!(
-        told(&refused)[0].contains("it could not be written: deployments/scale is forbidden"),
+        events(&refused)[0].contains("write failed: deployments/scale is forbidden"),
         "{refused:?}"
     );
-    let look = stage.look(load(25, 3, 3));
-    assert_eq!(scales(&look), [0; 0], "not at every look");
+    let polled = stage.poll(load(25, 3, 3));
+    assert_eq!(scales(&polled), [0; 0], "not at every poll");
     let mut retries = Vec::new();
     for _ in 0..8 {
         retries.extend(stage.tick_after(2_000));
-        retries.extend(stage.look(load(25, 3, 3)));
+        retries.extend(stage.poll(load(25, 3, 3)));
     }
-    assert_eq!(
-        scales(&retries),
-        [5],
-        "no cooldown was started by a number that was never written"
-    );
+    assert_eq!(scales(&retries), [5], "a failed write starts no cooldown");
 }
 
 #[test]
-fn nobody_acts_on_facts_that_nobody_read_again() {
+fn stale_metrics_cause_no_scale() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(7)));
-    stage.look(load(0, 7, 0));
+    stage.poll(load(0, 7, 0));
     let long_after = stage.tick_after(400_000);
-    let woken = stage.target(Some(Target {
+    let changed = stage.target(Some(Target {
         version: 9,
         ..target(7)
     }));
     assert_eq!(
-        (scales(&long_after), scales(&woken)),
+        (scales(&long_after), scales(&changed)),
         (vec![], vec![]),
-        "idle for 5 min, but unseen"
+        "idle for 5 min, but without a poll"
     );
 }
 
 #[test]
-fn a_pool_that_is_made_anew_under_the_same_name_has_no_past() {
+fn a_pool_that_is_created_again_has_no_memory() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     stage.scaled(5);
     let mut other = pool("a", 99);
     other.metadata.uid = Some("another".to_owned());
     stage.pool(&other);
-    let look = stage.look(load(25, 5, 5));
-    assert_eq!(scales(&look), [7], "its own cooldown has not begun");
+    let polled = stage.poll(load(25, 5, 5));
+    assert_eq!(scales(&polled), [7], "its own cooldown has not begun");
 }
 
 #[test]
-fn metrics_go_with_their_pool() {
+fn metrics_are_deleted_with_their_pool() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(4, 3, 3));
+    stage.poll(load(4, 3, 3));
     assert!(
         stage
             .scrape()
             .contains(r#"workerpool_ready_tasks{namespace="default",name="a"} 4"#)
     );
-    stage.pool_gone("a");
+    stage.delete_pool("a");
     assert!(!stage.scrape().contains("workerpool_ready_tasks{"));
 }

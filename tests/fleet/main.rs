@@ -1,9 +1,9 @@
-//! The fleet without IO: events in, commands out; and the seams to Redis and the API server.
+//! The fleet without IO: events in, commands out; and the interfaces to Redis and the API server.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stderr,
-    reason = "a test fails loudly"
+    reason = "a test may panic and print"
 )]
 
 mod api_server;

@@ -1,21 +1,22 @@
-//! A pod in memory, and what its controller knows of it.
+//! A simulated pod, and what its controller knows of it.
 
 use decide::victims::{DELETE_FIRST, PodStage};
 
-/// How long it may take to see a mark: longer than the number, though that is written later.
+/// How long the controller may take to see a mark: longer than it takes to see the replica count, which is written later.
 const MARK_LAG: i64 = 900;
 
 #[derive(Clone, Debug)]
 pub struct SimPod {
-    pub standing: PodStage,
+    pub stage: PodStage,
     pub owner: String,
     pub cost: i32,
     pub cost_at: i64,
+    /// When the pod is gone, if it is terminating.
     pub gone_at: Option<i64>,
-    pub life: u32,
-    /// A worker runs in it and is registered.
+    pub restarts: u32,
+    /// Whether a worker runs in it and is registered.
     pub registered: bool,
-    /// Until when it holds a task.
+    /// When its task ends.
     pub busy_until: Option<i64>,
     pub drain_since: Option<i64>,
     pub drain_ends: i64,
@@ -23,16 +24,16 @@ pub struct SimPod {
 }
 
 impl SimPod {
-    /// The cost that the controller knows of, `late` more than usually.
-    pub fn cost_seen(&self, now: i64, late: i64) -> i32 {
-        match now - self.cost_at < MARK_LAG + late {
+    /// The cost that the controller knows, with an additional delay of `slow` milliseconds.
+    pub fn observed_cost(&self, now: i64, slow: i64) -> i32 {
+        match now - self.cost_at < MARK_LAG + slow {
             true if self.cost == DELETE_FIRST => 0,
             true => DELETE_FIRST,
             false => self.cost,
         }
     }
 
-    /// Of the target, not of another one with the same labels or the same queue.
+    /// Whether it belongs to the target, and not to another one with the same labels or the same queue.
     pub fn is_ours(&self) -> bool {
         ["worker", "worker-5d4f", "worker-77aa"]
             .contains(&self.owner.split_once('/').map_or("", |(_, name)| name))

@@ -1,5 +1,5 @@
-//! The controller without any IO, for what the class's rules do not need: targets, windows, schedules, pins that end,
-//! several queues, and the explanation in the status.
+//! The fleet without IO, for what the default rules do not use: targets, windows, schedules, pins that end, several
+//! queues, and the explanation in the status.
 
 use crate::stage::{Stage, load, pool, pool_with, scales, status, target, written_by};
 use api::WorkerPool;
@@ -15,7 +15,7 @@ fn at(text: &str) -> Time {
     )
 }
 
-fn begin(pool: &WorkerPool, now: &str, replicas: i32) -> Stage {
+fn start(pool: &WorkerPool, now: &str, replicas: i32) -> Stage {
     let mut stage = Stage::at(at(now));
     stage.pool(pool);
     stage.target(Some(target(replicas)));
@@ -24,33 +24,33 @@ fn begin(pool: &WorkerPool, now: &str, replicas: i32) -> Stage {
 }
 
 #[test]
-fn a_status_explains_itself_and_says_what_comes_next() {
+fn a_status_has_its_steps_and_its_forecast() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    stage.look(load(25, 3, 3));
+    stage.poll(load(25, 3, 3));
     let done = stage.scaled(5);
     let decision = status(&done)
         .and_then(|status| status.decision.clone())
         .expect("a decision");
-    let says: Vec<String> = decision
+    let steps: Vec<String> = decision
         .steps
         .iter()
         .map(|step| format!("{}: {}", step.name, step.detail))
         .collect();
-    assert_eq!(says[0], "scaleUp.queueLength: 25 > 8 → 5");
+    assert_eq!(steps[0], "scaleUp.queueLength: 25 > 8 → 5");
     let up = decision
         .next
         .and_then(|next| next.up)
-        .expect("more is wanted");
+        .expect("a next scale-up");
     assert_eq!((up.to, up.tasks), (7, 0));
     assert!(up.at.is_some(), "when the cooldown ends");
 }
 
 #[test]
-fn a_schedule_begins_and_ends_by_itself() {
+fn a_schedule_begins_and_ends_on_time() {
     let spec = json!({"schedules": [{"name": "class", "cron": "50 8 * * 5", "duration": "2h", "timezone": "Europe/Madrid", "minReplicas": 5}],
         "scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "10s", "step": 9}});
-    let mut stage = begin(&pool_with(&spec), "2026-11-27T07:49:00Z", 3);
-    assert_eq!(scales(&stage.look(load(0, 3, 0))), [0; 0]);
+    let mut stage = start(&pool_with(&spec), "2026-11-27T07:49:00Z", 3);
+    assert_eq!(scales(&stage.poll(load(0, 3, 0))), [0; 0]);
     let early = stage.tick_after(59_000);
     assert!(
         !early
@@ -63,32 +63,32 @@ fn a_schedule_begins_and_ends_by_itself() {
         begins
             .iter()
             .any(|command| matches!(command, Command::Poll(..))),
-        "it looks at 8:50 in Madrid"
+        "it polls at 8:50 in Madrid"
     );
-    assert_eq!(scales(&stage.look(load(0, 3, 0))), [5]);
+    assert_eq!(scales(&stage.poll(load(0, 3, 0))), [5]);
     stage.scaled(5);
-    stage.look(load(0, 5, 0));
+    stage.poll(load(0, 5, 0));
     stage.tick_after(7_190_000);
     assert_eq!(
-        scales(&stage.look(load(0, 5, 0))),
+        scales(&stage.poll(load(0, 5, 0))),
         [0; 0],
-        "idle for long, and still the class's time"
+        "idle for long, but the schedule is still active"
     );
     stage.tick_after(10_000);
     assert_eq!(
-        scales(&stage.look(load(0, 5, 0))),
+        scales(&stage.poll(load(0, 5, 0))),
         [3],
-        "idle since long before its end"
+        "idle since long before the schedule ends"
     );
     stage.scaled(3);
-    // The next one is a week later.
-    stage.look(load(0, 3, 0));
+    // The schedule begins again a week later.
+    stage.poll(load(0, 3, 0));
     stage.tick_after(7 * 24 * 3_600_000 - 7_200_000);
-    assert_eq!(scales(&stage.look(load(0, 3, 0))), [5]);
+    assert_eq!(scales(&stage.poll(load(0, 3, 0))), [5]);
 }
 
 #[test]
-fn a_pin_ends_by_itself_and_its_end_can_be_moved_without_a_new_generation() {
+fn a_pin_ends_on_time_and_its_end_can_be_changed() {
     let mut pinned = pool_with(&json!({"replicas": 6}));
     let until = |text: &str| {
         Some(
@@ -98,131 +98,133 @@ fn a_pin_ends_by_itself_and_its_end_can_be_moved_without_a_new_generation() {
         )
     };
     pinned.metadata.annotations = until("2026-11-27T09:10:00Z");
-    let mut stage = begin(&pinned, "2026-11-27T09:00:00Z", 3);
-    assert_eq!(scales(&stage.look(load(0, 3, 0))), [6]);
+    let mut stage = start(&pinned, "2026-11-27T09:00:00Z", 3);
+    assert_eq!(scales(&stage.poll(load(0, 3, 0))), [6]);
     stage.scaled(6);
+    // A changed annotation causes no new generation.
     pinned.metadata.annotations = until("2026-11-27T09:05:00Z");
     stage.pool(&pinned);
-    stage.look(load(9, 6, 6));
+    stage.poll(load(9, 6, 6));
     stage.tick_after(299_000);
     assert_eq!(
-        scales(&stage.look(load(9, 6, 6))),
+        scales(&stage.poll(load(9, 6, 6))),
         [0; 0],
         "pinned until 9:05"
     );
     stage.tick_after(1_000);
     assert_eq!(
-        scales(&stage.look(load(9, 6, 6))),
+        scales(&stage.poll(load(9, 6, 6))),
         [8],
         "the rules decide again"
     );
 }
 
 #[test]
-fn a_suspension_says_who_and_why_and_ends_by_itself() {
+fn a_suspension_is_explained_and_ends_on_time() {
     let mut paused = pool_with(&json!({"suspend": true}));
-    let notes = [
+    let annotations = [
         ("suspended-by", "ana"),
         ("suspend-reason", "exam"),
         ("suspend-until", "2026-11-27T09:05:00Z"),
     ];
-    let notes = notes.map(|(name, text)| (format!("workerpool.dev/{name}"), text.to_owned()));
-    paused.metadata.annotations = Some(notes.into_iter().collect());
-    let mut stage = begin(&paused, "2026-11-27T09:00:00Z", 3);
-    let looked = stage.look(load(25, 3, 3));
-    assert_eq!(scales(&looked), [0; 0]);
-    let said = status(&looked)
+    let annotations =
+        annotations.map(|(name, text)| (format!("workerpool.dev/{name}"), text.to_owned()));
+    paused.metadata.annotations = Some(annotations.into_iter().collect());
+    let mut stage = start(&paused, "2026-11-27T09:00:00Z", 3);
+    let polled = stage.poll(load(25, 3, 3));
+    assert_eq!(scales(&polled), [0; 0]);
+    let decision = status(&polled)
         .and_then(|status| status.decision.as_ref())
         .expect("a decision");
     assert_eq!(
-        said.message,
+        decision.message,
         "suspended by ana (exam) until 09:05:00: keeping 3 workers, regardless of load"
     );
     stage.tick_after(299_000);
-    assert_eq!(scales(&stage.look(load(25, 3, 3))), [0; 0]);
+    assert_eq!(scales(&stage.poll(load(25, 3, 3))), [0; 0]);
     stage.tick_after(1_000);
     assert_eq!(
-        scales(&stage.look(load(25, 3, 3))),
+        scales(&stage.poll(load(25, 3, 3))),
         [5],
         "the rules decide again"
     );
 }
 
 #[test]
-fn an_end_that_is_no_time_is_refused_with_advice() {
+fn an_invalid_pin_end_is_an_invalid_spec() {
     let mut pinned = pool_with(&json!({"replicas": 6}));
     pinned.metadata.annotations = Some(
         [("workerpool.dev/pin-until".to_owned(), "tomorrow".to_owned())]
             .into_iter()
             .collect(),
     );
-    let mut stage = begin(&pinned, "2026-11-27T09:00:00Z", 3);
-    let looked = stage.look(load(0, 3, 0));
-    assert_eq!(scales(&looked), [0; 0]);
-    stage.settle();
+    let mut stage = start(&pinned, "2026-11-27T09:00:00Z", 3);
+    let polled = stage.poll(load(0, 3, 0));
+    assert_eq!(scales(&polled), [0; 0]);
+    stage.write_statuses();
     assert!(
         stage
-            .reported()
+            .reported_reasons()
             .iter()
             .any(|reason| reason == "InvalidSpec"),
         "{:?}",
-        stage.reported()
+        stage.reported_reasons()
     );
 }
 
 #[test]
-fn a_new_process_keeps_the_stabilization_window() {
+fn a_restart_keeps_the_stabilization_window() {
     let spec = json!({"target": {"tasksPerWorker": 5}, "behavior": {}, "minReplicas": 1});
-    let mut stage = begin(&pool_with(&spec), "2026-11-27T09:00:00Z", 9);
+    let mut stage = start(&pool_with(&spec), "2026-11-27T09:00:00Z", 9);
     assert_eq!(
-        scales(&stage.look(load(10, 9, 0))),
+        scales(&stage.poll(load(10, 9, 0))),
         [0; 0],
-        "9 may have been wanted until now"
+        "9 may have been recommended until now"
     );
     stage.tick_after(299_000);
-    assert_eq!(scales(&stage.look(load(10, 9, 0))), [0; 0]);
+    assert_eq!(scales(&stage.poll(load(10, 9, 0))), [0; 0]);
     stage.tick_after(1_000);
-    assert_eq!(scales(&stage.look(load(10, 9, 0))), [2]);
+    assert_eq!(scales(&stage.poll(load(10, 9, 0))), [2]);
 }
 
 #[test]
-fn each_look_feeds_a_window_though_nothing_changed() {
+fn unchanged_polls_count_for_the_window() {
     let spec = json!({"target": {"tasksPerWorker": 5}, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 60}}, "minReplicas": 1});
-    let mut stage = begin(&pool_with(&spec), "2026-11-27T09:00:00Z", 9);
-    // The same look for two minutes: 9 are wanted until the last of them.
+    let mut stage = start(&pool_with(&spec), "2026-11-27T09:00:00Z", 9);
+    // The same metrics for two minutes: 9 workers are recommended until the last poll.
     for _ in 0..60 {
-        stage.look(load(45, 9, 0));
+        stage.poll(load(45, 9, 0));
         stage.tick_after(2_000);
     }
     assert_eq!(
-        scales(&stage.look(load(10, 9, 0))),
+        scales(&stage.poll(load(10, 9, 0))),
         [0; 0],
-        "wanted 2 s ago"
+        "recommended 2 s ago"
     );
     stage.tick_after(57_000);
-    assert_eq!(scales(&stage.look(load(10, 9, 0))), [0; 0]);
+    assert_eq!(scales(&stage.poll(load(10, 9, 0))), [0; 0]);
     stage.tick_after(1_000);
-    assert_eq!(scales(&stage.look(load(10, 9, 0))), [2]);
+    assert_eq!(scales(&stage.poll(load(10, 9, 0))), [2]);
 }
 
 #[test]
 fn policies_count_from_the_write() {
     let spec = json!({"target": {"tasksPerWorker": 1}, "minReplicas": 1, "maxReplicas": 100,
         "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": 60}]}}});
-    let mut stage = begin(&pool_with(&spec), "2026-11-27T09:00:00Z", 1);
-    let asked = stage.now();
-    assert_eq!(scales(&stage.look(load(50, 1, 0))), [5]);
-    stage.after(2_000);
+    let mut stage = start(&pool_with(&spec), "2026-11-27T09:00:00Z", 1);
+    let decided_at = stage.now();
+    assert_eq!(scales(&stage.poll(load(50, 1, 0))), [5]);
+    stage.advance(2_000);
     stage.scaled(5);
     stage.target(Some(written_by("workerpool-operator", 5, 9, stage.now())));
-    stage.look(load(50, 5, 0));
+    stage.poll(load(50, 5, 0));
     stage.tick_after(59_000);
-    assert!(stage.now() > asked + decide::Millis::seconds(60));
+    assert!(stage.now() > decided_at + decide::Millis::seconds(60));
     assert_eq!(
-        scales(&stage.look(load(50, 5, 0))),
+        scales(&stage.poll(load(50, 5, 0))),
         [0; 0],
         "a minute after the decision, not after the write"
     );
     stage.tick_after(1_100);
-    assert_eq!(scales(&stage.look(load(50, 5, 0))), [9]);
+    assert_eq!(scales(&stage.poll(load(50, 5, 0))), [9]);
 }

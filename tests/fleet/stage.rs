@@ -1,4 +1,4 @@
-//! A fleet on a stage: what happens to it is said in one call each, and what it asks for can be read.
+//! A fleet for tests: one call per event, and helpers that read the commands.
 
 use api::{Key, WorkerPool};
 use decide::{Metric, Millis, QueueMetrics, Time};
@@ -12,7 +12,7 @@ use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
 use workerpool_operator::report::Metrics;
 
-/// A pool with the class's rules, created at `created` seconds, for Deployment/worker.
+/// A pool with the default rules for Deployment/worker, created at `created` seconds since 1970.
 pub fn pool(name: &str, created: i64) -> WorkerPool {
     let created = jiff::Timestamp::from_second(created)
         .expect("a time")
@@ -29,11 +29,11 @@ pub fn pool(name: &str, created: i64) -> WorkerPool {
     .expect("a pool")
 }
 
-/// The same with `more` in its spec instead of the class's rules.
-pub fn pool_with(more: &serde_json::Value) -> WorkerPool {
+/// The same pool with additional fields in its spec.
+pub fn pool_with(fields: &serde_json::Value) -> WorkerPool {
     let mut object = serde_json::to_value(pool("a", 1)).expect("JSON");
     let spec = object["spec"].as_object_mut().expect("a spec");
-    spec.extend(more.as_object().cloned().expect("an object"));
+    spec.extend(fields.as_object().cloned().expect("an object"));
     serde_json::from_value(object).expect("a pool")
 }
 
@@ -48,7 +48,7 @@ pub fn load(ready: i64, live: i64, busy: i64) -> QueueMetrics {
     }
 }
 
-/// A target as `kubectl apply` made it.
+/// A target that `kubectl apply` wrote.
 pub fn target(replicas: i32) -> Target {
     Target {
         desired: replicas,
@@ -65,7 +65,15 @@ pub fn target(replicas: i32) -> Target {
     }
 }
 
-/// A target whose number `manager` wrote at `at`, by the API server's clock of whole seconds.
+fn target_key() -> TargetKey {
+    TargetKey {
+        group: "apps".into(),
+        kind: "Deployment".into(),
+        object: Key::new("default", "worker"),
+    }
+}
+
+/// A target whose replica count `manager` wrote at `at`. Field managers have times in whole seconds.
 pub fn written_by(manager: &str, replicas: i32, version: u64, at: Time) -> Target {
     let at = Time(at.0 / 1000 * 1000);
     Target {
@@ -83,8 +91,8 @@ pub struct Stage {
     metrics: Arc<Metrics>,
     now: Time,
     version: u64,
-    /// Reasons of all statuses written so far.
-    reported: Vec<String>,
+    /// The reasons of all statuses written so far.
+    reported_reasons: Vec<String>,
 }
 
 impl Stage {
@@ -99,11 +107,11 @@ impl Stage {
             metrics,
             now,
             version: 1,
-            reported: Vec::new(),
+            reported_reasons: Vec::new(),
         }
     }
 
-    /// One pool and its target, all first lists complete.
+    /// One pool and its target, with all initial lists complete.
     pub fn with(pool: &WorkerPool, target: Option<Target>) -> Self {
         let mut stage = Self::new();
         stage.pool(pool);
@@ -116,18 +124,18 @@ impl Stage {
         self.now
     }
 
-    pub fn after(&mut self, millis: i64) {
+    pub fn advance(&mut self, millis: i64) {
         self.now = self.now + Millis(millis);
     }
 
     fn on(&mut self, event: Event) -> Vec<Command> {
         let mut commands = self.fleet.on(event, self.now);
-        // The API server takes statuses at once.
+        // The API server accepts statuses at once.
         let written: Vec<Key> = commands
             .iter()
             .filter_map(|command| match command {
                 Command::WriteStatus(key, status) => {
-                    self.reported.extend(
+                    self.reported_reasons.extend(
                         status
                             .decision
                             .as_ref()
@@ -148,7 +156,7 @@ impl Stage {
         self.on(Event::Pool(Box::new(pool.clone())))
     }
 
-    pub fn pool_gone(&mut self, name: &str) -> Vec<Command> {
+    pub fn delete_pool(&mut self, name: &str) -> Vec<Command> {
         self.on(Event::PoolDeleted(Key::new("default", name)))
     }
 
@@ -156,23 +164,13 @@ impl Stage {
         if let Some(target) = &target {
             self.version = self.version.max(target.version);
         }
-        let key = TargetKey {
-            group: "apps".into(),
-            kind: "Deployment".into(),
-            object: Key::new("default", "worker"),
-        };
-        self.on(Event::Target(key, target))
+        self.on(Event::Target(target_key(), target))
     }
 
-    pub fn rival(&mut self, name: &str, there: bool) -> Vec<Command> {
-        let target = TargetKey {
-            group: "apps".into(),
-            kind: "Deployment".into(),
-            object: Key::new("default", "worker"),
-        };
+    pub fn set_autoscaler(&mut self, name: &str, exists: bool) -> Vec<Command> {
         self.on(Event::Autoscaler(
             Key::new("default", name),
-            there.then_some(target),
+            exists.then(target_key),
         ))
     }
 
@@ -188,22 +186,22 @@ impl Stage {
             .collect()
     }
 
-    pub fn unwatchable(&mut self, kind: &str, why: &str) -> Vec<Command> {
+    pub fn watch_failed(&mut self, kind: &str, error: &str) -> Vec<Command> {
         self.on(Event::WatchFailed(
             Watched::Targets("apps/v1".into(), kind.into()),
-            why.into(),
+            error.into(),
         ))
     }
 
-    pub fn ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.fleet.pending_watches().is_empty()
     }
 
-    pub fn look(&mut self, load: QueueMetrics) -> Vec<Command> {
-        self.look_of("a", load)
+    pub fn poll(&mut self, load: Load) -> Vec<Command> {
+        self.poll_of("a", load)
     }
 
-    pub fn look_of(&mut self, pool: &str, load: QueueMetrics) -> Vec<Command> {
+    pub fn poll_of(&mut self, pool: &str, load: Load) -> Vec<Command> {
         let pool = Key::new("default", pool);
         self.on(Event::Metrics(vec![PollResult {
             pool,
@@ -214,13 +212,13 @@ impl Stage {
         }]))
     }
 
-    pub fn blind(&mut self, why: &str) -> Vec<Command> {
+    pub fn poll_failed(&mut self, error: &str) -> Vec<Command> {
         let pool = Key::new("default", "a");
         self.on(Event::Metrics(vec![PollResult {
             pool,
             queues: vec![QueueMetrics::UNAVAILABLE],
             workers: vec![],
-            unavailable_reason: Some(why.into()),
+            unavailable_reason: Some(error.into()),
             notified_at: None,
         }]))
     }
@@ -231,7 +229,7 @@ impl Stage {
     }
 
     pub fn scaled_of(&mut self, pool: &str, replicas: i32) -> Vec<Command> {
-        self.after(4);
+        self.advance(4);
         self.version += 1;
         let done = act::Scaled {
             replicas,
@@ -254,7 +252,7 @@ impl Stage {
         self.on(Event::Scaled(Key::new("default", "a"), Err(error), None))
     }
 
-    /// Time passes, timer by timer.
+    /// Lets time pass, one timer after the other.
     pub fn tick_after(&mut self, millis: i64) -> Vec<Command> {
         let end = self.now + Millis(millis);
         let mut commands = Vec::new();
@@ -266,8 +264,8 @@ impl Stage {
         commands
     }
 
-    /// Until the statuses that are due are written.
-    pub fn settle(&mut self) {
+    /// Lets time pass until all pending statuses are written.
+    pub fn write_statuses(&mut self) {
         self.tick_after(10_000);
     }
 
@@ -284,12 +282,12 @@ impl Stage {
     }
 
     /// The reasons of all statuses written so far.
-    pub fn reported(&self) -> &[String] {
-        &self.reported
+    pub fn reported_reasons(&self) -> &[String] {
+        &self.reported_reasons
     }
 }
 
-/// The numbers that `commands` write.
+/// The replica counts that `commands` write.
 pub fn scales(commands: &[Command]) -> Vec<i32> {
     let scale = |command: &Command| {
         if let Command::Scale(scale) = command {
@@ -301,8 +299,8 @@ pub fn scales(commands: &[Command]) -> Vec<i32> {
     commands.iter().filter_map(scale).collect()
 }
 
-/// ReasonCode and sentence of the events that `commands` publish.
-pub fn told(commands: &[Command]) -> Vec<String> {
+/// The reasons and messages of the events that `commands` publish.
+pub fn events(commands: &[Command]) -> Vec<String> {
     let note = |command: &Command| match command {
         Command::EmitEvent(note) => Some(format!("{}: {}", note.reason, note.message)),
         _ => None,

@@ -1,4 +1,4 @@
-//! A scale-down where something is slow, asleep or gone for good: no busy pod is taken, nobody drains for ever.
+//! A scale-down in which something is slow, paused or gone: no busy pod is deleted, and no worker drains forever.
 
 use crate::cluster::Cluster;
 use crate::stage::pool_with;
@@ -10,38 +10,38 @@ fn pinned(replicas: i32) -> WorkerPool {
     pool_with(&json!({"replicas": replicas, "drain": {"timeout": "1h"}}))
 }
 
-fn seven() -> Cluster {
+fn seven_workers() -> Cluster {
     let mut cluster = Cluster::new(vec![pinned(7)], 7);
     cluster.start();
     cluster.run(3_000);
     cluster
 }
 
-/// Two have gone, no task was interrupted, nothing is left.
+/// Two pods were deleted, no task was interrupted, and nothing is left behind.
 #[track_caller]
 fn ends_at_five(cluster: &mut Cluster) {
     cluster.run(60_000);
     let log = cluster.log.join("\n");
-    assert_eq!((cluster.desired, cluster.taken.len()), (5, 2), "{log}");
+    assert_eq!((cluster.desired, cluster.deleted.len()), (5, 2), "{log}");
     assert_eq!(cluster.interrupted, Vec::<String>::new(), "{log}");
-    assert_eq!(cluster.left_over(), Vec::<&String>::new(), "{log}");
+    assert_eq!(cluster.leftovers(), Vec::<&String>::new(), "{log}");
 }
 
 #[test]
-fn a_slow_api_server_is_given_longer_to_tell_its_controller() {
-    let mut cluster = seven();
+fn marks_settle_longer_if_the_api_server_is_slow() {
+    let mut cluster = seven_workers();
     cluster.slow = 1_500;
-    // Without marks these would go.
+    // Without marks the controller would delete these.
     for pod in ["p00", "p01"] {
-        cluster.pods.get_mut(pod).expect("it is there").busy_until = Some(i64::MAX);
+        cluster.pod(pod).busy_until = Some(i64::MAX);
     }
     cluster.set_pool(0, pinned(5));
     ends_at_five(&mut cluster);
 }
 
 #[test]
-fn who_drains_does_so_for_as_long_as_the_operator_waits_and_for_a_minute_without_it() {
-    let mut cluster = seven();
+fn drains_are_renewed_and_expire_without_the_operator() {
+    let mut cluster = seven_workers();
     cluster
         .pods
         .values_mut()
@@ -53,38 +53,39 @@ fn who_drains_does_so_for_as_long_as_the_operator_waits_and_for_a_minute_without
     cluster.run(200_000);
     assert_eq!(
         cluster.pods["p00"].drain_since, since,
-        "it was asked again and again"
+        "the request was renewed"
     );
-    // Redis does not hear, and the pool is deleted: nobody is left who could take anything back.
+    // Requests do not reach Redis, and the pool is deleted: nothing can revert the drain.
     cluster.broken = Some("drain");
     cluster.pools.clear();
-    cluster.tell(Event::PoolDeleted(Key::new("default", "a")));
+    cluster.send(Event::PoolDeleted(Key::new("default", "a")));
     cluster.run(70_000);
-    assert_eq!(cluster.left_over(), Vec::<&String>::new());
+    assert_eq!(cluster.leftovers(), Vec::<&String>::new());
 }
 
 #[test]
-fn a_controller_that_sleeps_finds_those_that_go_still_empty() {
+fn victims_stay_idle_while_the_controller_is_paused() {
     for kill in [None, Some(0)] {
-        let mut cluster = seven();
+        let mut cluster = seven_workers();
         cluster.waiting = 1_000_000;
         cluster.run(500);
         cluster.lag = 150_000;
         cluster.set_pool(0, pinned(5));
         cluster.run(12_000);
         assert_eq!(cluster.desired, 5);
-        cluster.kill = kill.map(|more| (cluster.done + more, true));
+        cluster.kill = kill.map(|more| (cluster.executed + more, true));
         cluster.run(150_000);
         ends_at_five(&mut cluster);
     }
 }
 
 #[test]
-fn who_goes_is_not_told_to_go_on_when_the_number_rises_again_before_it_is_gone() {
+fn scale_up_does_not_undrain_terminating_pods() {
     for lag in [0, 300, 2_000] {
         for millis in (0..3_000).step_by(50) {
-            let mut cluster = seven();
-            (cluster.waiting, cluster.lag) = (1_000_000, lag);
+            let mut cluster = seven_workers();
+            cluster.waiting = 1_000_000;
+            cluster.lag = lag;
             cluster.run(500);
             cluster.set_pool(0, pinned(5));
             while cluster.desired == 7 {
@@ -101,7 +102,7 @@ fn who_goes_is_not_told_to_go_on_when_the_number_rises_again_before_it_is_gone()
                 "{lag} {millis}: {log}"
             );
             assert_eq!(
-                cluster.left_over(),
+                cluster.leftovers(),
                 Vec::<&String>::new(),
                 "{lag} {millis}: {log}"
             );

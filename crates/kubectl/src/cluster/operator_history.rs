@@ -41,10 +41,11 @@ pub struct HistoryPoint {
 type Row = [Option<i32>; 10];
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Answer {
     version: String,
-    looked: Option<i64>,
-    trace: Vec<(i64, Row)>,
+    read_at: Option<i64>,
+    samples: Vec<(i64, Row)>,
 }
 
 /// Asks the operator, the oldest first.
@@ -55,12 +56,12 @@ pub async fn load(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<HistoryPoi
         .context("the operator does not answer")??;
     let Answer {
         version,
-        looked,
-        trace,
+        read_at,
+        samples,
     } = serde_json::from_slice(&text)?;
     let same = version == env!("CARGO_PKG_VERSION");
-    let ends = trace.iter().skip(1).map(|(at, _)| *at).chain(looked);
-    Ok(trace
+    let ends = samples.iter().skip(1).map(|(at, _)| *at).chain(read_at);
+    Ok(samples
         .iter()
         .zip(ends)
         .map(|((at, row), end)| look((*at, end), row, same))

@@ -1,0 +1,126 @@
+//! Pools that are created, changed or deleted.
+
+use super::Fleet;
+use super::event::Command;
+use super::pool_state::PoolState;
+use super::scale_down;
+use super::source::Source;
+use crate::observe::target::TargetKey;
+use api::{Key, WorkerPool};
+use decide::Time;
+
+/// What a pool observed and scaled before its spec changed.
+struct Previous {
+    source: Source,
+    interval: api::Duration,
+    target: TargetKey,
+}
+
+impl Fleet {
+    pub(super) fn on_pool_applied(
+        &mut self,
+        object: &WorkerPool,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        let key = Key::of(object);
+        let fresh = PoolState::new(object, self.in_cluster);
+        // The same name with another UID is another pool.
+        if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
+            self.on_pool_deleted(&key, now, commands);
+        }
+        let previous = match self.pools.get_mut(&key) {
+            Some(pool) => {
+                if pool.target != fresh.target || !pool.source.has_same_queues(&fresh.source) {
+                    scale_down::abandon(pool, commands);
+                }
+                // Our own status write comes back as an event of the same generation.
+                if (pool.generation, &pool.annotations) == (fresh.generation, &fresh.annotations) {
+                    return;
+                }
+                let previous = Previous {
+                    source: pool.source.clone(),
+                    interval: pool.interval,
+                    target: pool.target.clone(),
+                };
+                pool.update_spec(object, self.in_cluster);
+                Some(previous)
+            }
+            None => {
+                self.pools.insert(key.clone(), fresh);
+                None
+            }
+        };
+        let Some(pool) = self.pools.get(&key) else {
+            return;
+        };
+        self.watches.add(pool.watched());
+        commands.push(Command::WatchTargets(
+            pool.api_version.clone(),
+            pool.target.kind.clone(),
+        ));
+        let target = pool.target.clone();
+        let claim = (pool.created, key.clone());
+        let observe = observe_commands(pool, previous.as_ref());
+        if let Some(old) = previous.map(|old| old.target).filter(|old| *old != target) {
+            self.release(&old, &claim);
+            self.reconcile_target(&old, now, commands);
+        }
+        self.claims.entry(target.clone()).or_default().insert(claim);
+        commands.extend(observe);
+        self.reconcile_target(&target, now, commands);
+    }
+
+    pub(super) fn on_pool_deleted(&mut self, key: &Key, now: Time, commands: &mut Vec<Command>) {
+        let Some(mut pool) = self.pools.remove(key) else {
+            return;
+        };
+        self.dashboard.remove(key);
+        scale_down::abandon(&mut pool, commands);
+        if let Some(at) = pool.timer {
+            self.timers.remove(&(at, key.clone()));
+        }
+        if let Some(address) = pool.source.address {
+            commands.push(Command::StopObserving(address, key.clone()));
+        }
+        self.release(&pool.target, &(pool.created, key.clone()));
+        self.reconcile_target(&pool.target, now, commands);
+        tracing::info!(pool = %key, "deleted; {} keeps its replica count", pool.target.display());
+    }
+
+    fn release(&mut self, target: &TargetKey, claim: &(i64, Key)) {
+        if let Some(claims) = self.claims.get_mut(target) {
+            claims.remove(claim);
+            if claims.is_empty() {
+                self.claims.remove(target);
+            }
+        }
+    }
+}
+
+/// Observes the queues of a new or changed pool.
+fn observe_commands(pool: &PoolState, previous: Option<&Previous>) -> Vec<Command> {
+    let source = &pool.source;
+    let mut commands = Vec::new();
+    let has_changed = previous.is_none_or(|old| {
+        (&old.source.address, &old.source.queues, old.interval)
+            != (&source.address, &source.queues, pool.interval)
+    });
+    if has_changed {
+        if let Some(address) = previous.and_then(|old| old.source.address.clone()) {
+            commands.push(Command::StopObserving(address, pool.key.clone()));
+        }
+        if let Some(address) = source.address.clone() {
+            commands.push(Command::Observe(
+                address,
+                pool.key.clone(),
+                source.queues.clone(),
+                pool.interval.to_std(),
+            ));
+        }
+    }
+    if let (Some(secret), None) = (&source.secret, source.read_at) {
+        commands.push(Command::ReadSecret(pool.key.clone(), secret.clone()));
+    }
+    commands
+}

@@ -1,0 +1,195 @@
+//! Reconciles pools: decides, requests the writes, and takes the result of a scale.
+
+use super::Fleet;
+use super::evaluation::ReconcileResult;
+use super::event::Command;
+use super::outcome;
+use super::pool_state::{PendingScale, PoolState, Retry};
+use super::scale_down;
+use super::watch_sync::SyncState;
+use crate::act;
+use crate::observe::target::TargetKey;
+use crate::report::Outcome;
+use api::Key;
+use decide::{Millis, ReasonCode, Time};
+
+impl Fleet {
+    /// Reconciles all pools of a target.
+    pub(super) fn reconcile_target(
+        &mut self,
+        target: &TargetKey,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        let pools: Vec<Key> = self
+            .claims
+            .get(target)
+            .into_iter()
+            .flatten()
+            .map(|(_, pool)| pool.clone())
+            .collect();
+        for pool in &pools {
+            self.reconcile(pool, now, commands);
+        }
+    }
+
+    pub(super) fn reconcile_all(&mut self, now: Time, commands: &mut Vec<Command>) {
+        let keys: Vec<Key> = self.pools.keys().cloned().collect();
+        for key in &keys {
+            self.reconcile(key, now, commands);
+        }
+    }
+
+    /// Decides on what is known of one pool, requests a scale if the replica count differs, and records the outcome.
+    pub(super) fn reconcile(&mut self, key: &Key, now: Time, commands: &mut Vec<Command>) {
+        let Some(pool) = self.pools.get(key) else {
+            return;
+        };
+        let sync_state = self.watches.state(&pool.watched());
+        if sync_state == SyncState::Pending {
+            return;
+        }
+        let conflict = self.conflict(pool);
+        let target = self.targets.get(&pool.target);
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
+        if pool.pending_scale.is_none() {
+            if let Some(target) = target {
+                pool.restore(target, now);
+            }
+            let result = match sync_state {
+                SyncState::Failed(error) => {
+                    ReconcileResult::Blocked(ReasonCode::TargetMissing, error)
+                }
+                _ => pool.evaluate(target, conflict, now),
+            };
+            match result {
+                ReconcileResult::Wait => {}
+                ReconcileResult::Blocked(reason, message) => {
+                    scale_down::abandon(pool, commands);
+                    let replicas = target.map_or(0, |target| target.desired);
+                    let outcome = Outcome::blocked(reason, message, replicas);
+                    outcome::record(pool, target, outcome, None, now, commands, &self.metrics);
+                }
+                ReconcileResult::Decided(evaluated) => {
+                    outcome::apply_decision(pool, target, evaluated, now, commands, &self.metrics);
+                }
+            }
+        }
+        outcome::write_status(pool, &mut self.budget, now, commands);
+        if pool.scale_down.is_some() {
+            let poll_at = now + scale_down::POLL;
+            pool.requeue_at = Some(pool.requeue_at.map_or(poll_at, |at| at.min(poll_at)));
+        }
+        pool.settled = pool.pending_scale.is_none()
+            && pool.scale_down.is_none()
+            && pool.pending_status.is_none()
+            && pool.retry.is_none()
+            && pool.memory.last_change != Some(now);
+        self.set_timer(key, now);
+    }
+
+    /// Why this pool must not scale its target, if so.
+    fn conflict(&self, pool: &PoolState) -> Option<String> {
+        let target = pool.target.display();
+        if let Some((name, _)) = self
+            .autoscalers
+            .iter()
+            .find(|(_, scaled)| **scaled == pool.target)
+        {
+            let name = &name.name;
+            return Some(format!(
+                "HorizontalPodAutoscaler {name} already scales {target}, so this pool does not: kubectl delete hpa {name}, or delete this pool"
+            ));
+        }
+        let (_, oldest) = self.claims.get(&pool.target)?.first()?;
+        (*oldest != pool.key).then(|| {
+            format!(
+                "the older WorkerPool {} already scales {target}, so this pool does not: delete one of them",
+                oldest.name
+            )
+        })
+    }
+
+    pub(super) fn on_scale_result(
+        &mut self,
+        key: &Key,
+        result: Result<act::Scaled, act::Error>,
+        latency: Option<Millis>,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
+        let Some(pending) = pool.pending_scale.take() else {
+            return;
+        };
+        match result {
+            Ok(scaled) => self.on_scaled(key, &scaled, pending, latency, now, commands),
+            Err(error) => {
+                let attempts = pool.retry.as_ref().map_or(0, |retry| retry.attempts) + 1;
+                let pause = error.kind().pause(attempts).as_millis();
+                tracing::warn!(pool = %key, attempts, "{error}");
+                pool.retry = Some(Retry {
+                    attempts,
+                    error: error.to_string(),
+                    at: now + Millis(i64::try_from(pause).unwrap_or(10_000)),
+                });
+                pool.memory = pending.evaluated.decision.memory.rolled_back(&pool.memory);
+                self.reconcile(key, now, commands);
+            }
+        }
+    }
+
+    fn on_scaled(
+        &mut self,
+        key: &Key,
+        scaled: &act::Scaled,
+        PendingScale { evaluated, outcome }: PendingScale,
+        latency: Option<Millis>,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        let Some(pool) = self.pools.get_mut(key) else {
+            return;
+        };
+        pool.retry = None;
+        if let Some(target) = self.targets.get_mut(&pool.target)
+            && target.version < scaled.version
+        {
+            target.desired = scaled.replicas;
+            target.version = scaled.version;
+            target.observed = false;
+        }
+        if let Some(scale_down) = &mut pool.scale_down {
+            scale_down.on_scaled(outcome.from, outcome.to);
+        }
+        let memory = evaluated.decision.memory.clone();
+        pool.memory = memory.committed(&pool.memory, now);
+        tracing::info!(pool = %key, reason = %outcome.reason, from = outcome.from, to = outcome.to, "{}", outcome.message);
+        let target = self.targets.get(&pool.target);
+        let outcome = Outcome {
+            written: true,
+            // Pushed tasks cause no scale-down, so it has no latency.
+            latency: latency.filter(|_| outcome.to > outcome.from),
+            ..outcome
+        };
+        outcome::record(
+            pool,
+            target,
+            outcome,
+            Some(&evaluated),
+            now,
+            commands,
+            &self.metrics,
+        );
+        outcome::write_status(pool, &mut self.budget, now, commands);
+        let scales_down = pool.scale_down.is_some();
+        self.set_timer(key, now);
+        if scales_down {
+            self.reconcile(key, now, commands);
+        }
+    }
+}

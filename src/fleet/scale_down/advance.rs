@@ -1,0 +1,226 @@
+//! The way down: selects the victims, and waits until they are idle and marked.
+
+use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext};
+use crate::fleet::event::Command;
+use decide::Millis;
+use decide::victims::{DrainState, Pod, VictimOrder, Worker, select_victims};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How long lists must have shown the marks before the scale is written; twice [`ScaleDown::mark_latency`] is added. The
+/// controller that deletes the pods watches them and the replica count separately, and on a busy machine the marks may
+/// reach it after the replica count.
+const MARK_SETTLE: Millis = Millis::seconds(1);
+
+/// The message while no particular worker is waited for.
+const CHECKING: &str = "checking that the workers to be removed are idle";
+
+impl ScaleDown {
+    /// Takes the next step down to `replicas`. Returns what it waits for, or `None` if the scale may be written.
+    pub fn advance(
+        &mut self,
+        context: &ScaleDownContext<'_>,
+        replicas: i32,
+        commands: &mut Vec<Command>,
+    ) -> Option<String> {
+        if let Some(message) = self.failure_message(context.now).map(str::to_owned) {
+            // A person may take long to fix it; no worker stays idle for that long.
+            self.release(context, commands);
+            return Some(message);
+        }
+        self.list_pods_if_older(LIST_MAX_AGE, context, commands);
+        let Some(listed_at) = self.listed_at.filter(|_| self.list_is_current) else {
+            return Some(CHECKING.to_owned());
+        };
+        let Some(polled_at) = self.polled_at else {
+            return Some(poll_workers(context, commands));
+        };
+        let active = self.active_pods(context);
+        if let Some(message) = self.wait_for_controller(&active, context, commands) {
+            return Some(message);
+        }
+        let count = usize::try_from(pod_count(&active) - replicas).unwrap_or(0);
+        self.select(&active, count, context);
+        self.request_drains(&active, context, commands);
+        let waiting_for = self.waiting_message();
+        let is_marked = self.mark_victims(&active, waiting_for.is_none(), context, commands);
+        if waiting_for.is_some() {
+            self.marks_correct_since = None;
+            return waiting_for;
+        }
+        if !is_marked {
+            self.marks_correct_since = None;
+            self.list_pods(context, commands);
+            return Some(CHECKING.to_owned());
+        }
+        if !self.marks_have_settled(context) {
+            return Some(CHECKING.to_owned());
+        }
+        // The scale is written only on a current list and a current poll.
+        if context.now - listed_at >= RESEND_AFTER {
+            self.list_pods(context, commands);
+            return Some(CHECKING.to_owned());
+        }
+        if !self.poll_is_current || context.now - polled_at >= RESEND_AFTER {
+            return Some(poll_workers(context, commands));
+        }
+        None
+    }
+
+    /// Waits while the target's controller deletes or creates pods, or rolls out.
+    fn wait_for_controller(
+        &mut self,
+        active: &[Pod],
+        context: &ScaleDownContext<'_>,
+        commands: &mut Vec<Command>,
+    ) -> Option<String> {
+        if self.controller_is_deleting(active, context) {
+            self.renew_drains(active, context, commands);
+            self.list_pods_if_older(POLL, context, commands);
+            return Some("waiting for pods to terminate".to_owned());
+        }
+        if pod_count(active) < context.target.desired && !self.controller_has_settled(context) {
+            self.list_pods_if_older(POLL, context, commands);
+            return Some("waiting for pods to start".to_owned());
+        }
+        if self.is_rolling_out(context) {
+            self.release(context, commands);
+            return Some(format!(
+                "waiting for the rollout of {} to end",
+                context.target_key.display()
+            ));
+        }
+        None
+    }
+
+    /// Whether the target's controller is about to delete some of the active pods. It may still act on a lower replica
+    /// count after a higher one is written: a worker that resumed before the controller saw the higher one would be
+    /// deleted with a task.
+    pub(super) fn controller_is_deleting(
+        &mut self,
+        active: &[Pod],
+        context: &ScaleDownContext<'_>,
+    ) -> bool {
+        let count = pod_count(active);
+        if count > context.target.desired && !self.is_rolling_out(context) {
+            return true;
+        }
+        if self.lowest_written.is_some_and(|lowest| count > lowest)
+            && !self.controller_has_settled(context)
+        {
+            return true;
+        }
+        self.awaiting_deletion = false;
+        self.lowest_written = None;
+        false
+    }
+
+    /// Whether a list shows what the target's controller did after it observed the current replica count.
+    fn controller_has_settled(&mut self, context: &ScaleDownContext<'_>) -> bool {
+        let since = self.observed_since.filter(|_| context.target.observed);
+        self.observed_since = context
+            .target
+            .observed
+            .then(|| since.unwrap_or(context.now));
+        since.is_some_and(|since| self.listed_at.is_some_and(|at| at - since >= MARK_SETTLE))
+    }
+
+    /// Whether the pods belong to several ReplicaSets: deletion costs are compared only within one.
+    fn is_rolling_out(&self, context: &ScaleDownContext<'_>) -> bool {
+        let mut owners = self
+            .pods
+            .iter()
+            .filter(|pod| !pod.terminating && context.owns(pod))
+            .map(|pod| &pod.owner);
+        let first = owners.next();
+        &*context.target_key.kind == "Deployment"
+            && (owners.any(|owner| Some(owner) != first)
+                || context.target.updated < context.target.replicas)
+    }
+
+    fn select(&mut self, active: &[Pod], count: usize, context: &ScaleDownContext<'_>) {
+        let is_drained = |pod: &String| {
+            self.workers.iter().all(|worker| {
+                worker.pod.as_ref() != Some(pod) || worker.drain == DrainState::Drained
+            })
+        };
+        let timed_out: Vec<String> = self
+            .victims
+            .iter()
+            .filter(|(pod, since)| context.now - **since >= context.timeout && !is_drained(pod))
+            .map(|(pod, _)| pod.clone())
+            .collect();
+        for pod in timed_out {
+            self.victims.remove(&pod);
+            self.timed_out.insert(pod);
+        }
+        let victims = select_victims(
+            &active.iter().collect::<Vec<_>>(),
+            &self.workers,
+            count,
+            context.order,
+            |pod| self.victims.contains_key(pod),
+            |pod| self.timed_out.contains(pod),
+        );
+        let victims: BTreeMap<_, _> = victims
+            .into_iter()
+            .map(|pod| {
+                let since = self.victims.get(&pod).copied().unwrap_or(context.now);
+                (pod, since)
+            })
+            .collect();
+        // The timeout of a pod that is selected again starts again.
+        self.timed_out.retain(|pod| !victims.contains_key(pod));
+        self.victims = victims;
+    }
+
+    /// Names the workers of the victims that are not drained; `None` if all are.
+    fn waiting_message(&self) -> Option<String> {
+        let is_victim = |worker: &&Worker| {
+            worker
+                .pod
+                .as_ref()
+                .is_some_and(|pod| self.victims.contains_key(pod))
+        };
+        let not_drained: Vec<&Worker> = self
+            .workers
+            .iter()
+            .filter(|worker| worker.drain != DrainState::Drained)
+            .filter(is_victim)
+            .collect();
+        let busy: BTreeSet<&str> = not_drained
+            .iter()
+            .filter(|worker| worker.busy)
+            .filter_map(|worker| worker.pod.as_deref())
+            .collect();
+        let busy: Vec<&str> = busy.into_iter().collect();
+        let names = match busy[..] {
+            [] if not_drained.is_empty() => return None,
+            [] => return Some(CHECKING.to_owned()),
+            [one] => one.to_owned(),
+            [one, other] => format!("{one} and {other}"),
+            [one, ..] => format!("{one} and {} others", busy.len() - 1),
+        };
+        Some(format!("waiting for {names} to finish"))
+    }
+
+    /// Whether the controller can be expected to know the marks, which the last list shows.
+    fn marks_have_settled(&mut self, context: &ScaleDownContext<'_>) -> bool {
+        if let Some(sent_at) = self.marks_sent_at.take() {
+            self.mark_latency = context.now - sent_at;
+        }
+        let correct_since = *self.marks_correct_since.get_or_insert(context.now);
+        let settled_at = correct_since + MARK_SETTLE + self.mark_latency + self.mark_latency;
+        context.order != VictimOrder::Cost || self.victims.is_empty() || context.now >= settled_at
+    }
+}
+
+fn pod_count(pods: &[Pod]) -> i32 {
+    i32::try_from(pods.len()).unwrap_or(i32::MAX)
+}
+
+fn poll_workers(context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> String {
+    if let Some(address) = context.address {
+        commands.push(Command::Poll(address.clone(), context.pool.clone()));
+    }
+    CHECKING.to_owned()
+}

@@ -1,0 +1,113 @@
+//! The scale-down of one pool: prepares it, reverts it, or abandons it.
+
+use crate::fleet::event::Command;
+use crate::fleet::pool_state::PoolState;
+use crate::observe::Address;
+use crate::observe::target::{Target, TargetKey};
+use api::Key;
+use decide::victims::{Pod, VictimOrder};
+use decide::{Millis, Time};
+
+/// What a scale-down needs to know of its pool.
+pub(in crate::fleet) struct ScaleDownContext<'a> {
+    pub pool: &'a Key,
+    pub address: Option<&'a Address>,
+    pub target_key: &'a TargetKey,
+    pub target: &'a Target,
+    pub order: VictimOrder,
+    pub timeout: Millis,
+    pub now: Time,
+}
+
+/// Prepares the scale-down to `replicas`. Returns what it waits for; `None` once all victims are idle and marked, and the
+/// scale may be written.
+pub(in crate::fleet) fn prepare(
+    pool: &mut PoolState,
+    target: &Target,
+    replicas: i32,
+    now: Time,
+    commands: &mut Vec<Command>,
+) -> Option<String> {
+    let mut scale_down = pool.scale_down.take().unwrap_or_default();
+    let waiting_for = pool
+        .scale_down_context(target, now)
+        .and_then(|context| scale_down.advance(&context, replicas, commands));
+    pool.scale_down = Some(scale_down);
+    waiting_for
+}
+
+/// Reverts a scale-down that was prepared, if any.
+pub(in crate::fleet) fn revert(
+    pool: &mut PoolState,
+    target: &Target,
+    now: Time,
+    commands: &mut Vec<Command>,
+) {
+    let Some(mut scale_down) = pool.scale_down.take() else {
+        return;
+    };
+    let is_done = pool
+        .scale_down_context(target, now)
+        .is_none_or(|context| scale_down.revert(&context, commands));
+    pool.scale_down = Some(scale_down).filter(|_| !is_done);
+}
+
+/// Reverts what this process did, at once and without another poll: the pool is deleted, its target or its Redis has
+/// changed, or something else scales the target.
+pub(in crate::fleet) fn abandon(pool: &mut PoolState, commands: &mut Vec<Command>) {
+    let Some(scale_down) = pool.scale_down.take() else {
+        return;
+    };
+    // Check again for leftovers, in case not everything could be reverted.
+    pool.leftovers_checked = false;
+    let (marks, workers) = scale_down.undo();
+    if !marks.is_empty() {
+        commands.push(Command::Mark(pool.key.clone(), marks));
+    }
+    if let (Some(address), false) = (&pool.source.address, workers.is_empty()) {
+        commands.push(Command::Drain(
+            address.clone(),
+            pool.key.clone(),
+            workers,
+            false,
+        ));
+    }
+}
+
+impl PoolState {
+    pub(in crate::fleet) fn scale_down_context<'a>(
+        &'a self,
+        target: &'a Target,
+        now: Time,
+    ) -> Option<ScaleDownContext<'a>> {
+        Some(ScaleDownContext {
+            pool: &self.key,
+            address: self.source.address.as_ref(),
+            target_key: &self.target,
+            target,
+            order: self.victim_order()?,
+            timeout: self.drain_timeout,
+            now,
+        })
+    }
+}
+
+impl ScaleDownContext<'_> {
+    /// Whether `pod` belongs to the target.
+    pub fn owns(&self, pod: &Pod) -> bool {
+        let Some((kind, name)) = pod.owner.split_once('/') else {
+            return false;
+        };
+        let target = &*self.target_key.object.name;
+        match &*self.target_key.kind {
+            // The owner is a ReplicaSet. Its name is the Deployment's name and a hash without a hyphen.
+            "Deployment" => {
+                kind == "ReplicaSet"
+                    && name
+                        .rsplit_once('-')
+                        .is_some_and(|(prefix, _)| prefix == target)
+            }
+            own => kind == own && name == target,
+        }
+    }
+}

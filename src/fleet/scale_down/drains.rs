@@ -1,0 +1,107 @@
+//! Requests to workers: to drain, and to resume.
+
+use super::{RESEND_AFTER, Request, ScaleDown, ScaleDownContext, WorkerId};
+use crate::fleet::event::Command;
+use decide::Millis;
+use decide::victims::{DrainState, Pod};
+use protocol::DRAIN;
+
+/// How often a drain request is renewed. A worker resumes automatically after [`DRAIN`].
+const RENEW_DRAIN: Millis = Millis(DRAIN.as_secs().cast_signed() * 1_000 / 3);
+
+impl ScaleDown {
+    /// Requests the workers of the victims to drain, and all others to resume. Returns true if the last poll shows that
+    /// they do.
+    pub(super) fn request_drains(
+        &mut self,
+        active: &[Pod],
+        context: &ScaleDownContext<'_>,
+        commands: &mut Vec<Command>,
+    ) -> bool {
+        let mut drain = Vec::new();
+        let mut resume = Vec::new();
+        let mut is_as_desired = true;
+        for worker in &self.workers {
+            let Some(pod) = worker
+                .pod
+                .as_ref()
+                .filter(|pod| active.iter().any(|listed| listed.name == **pod))
+            else {
+                continue;
+            };
+            let should_drain = self.victims.contains_key(pod);
+            let drains = worker.drain != DrainState::None;
+            let id = (worker.queue, worker.id.clone());
+            let requested = self
+                .drain_requests
+                .get(&id)
+                .filter(|request| context.now - request.sent_at < RESEND_AFTER)
+                .map(|request| request.enable);
+            is_as_desired &= should_drain == drains;
+            if should_drain != requested.unwrap_or(drains)
+                && (should_drain || !self.may_be_marked(pod, active, context))
+            {
+                let ids = if should_drain {
+                    &mut drain
+                } else {
+                    &mut resume
+                };
+                ids.push(id);
+            } else if should_drain && drains && self.needs_renewal(&id, context) {
+                drain.push(id);
+            }
+        }
+        self.send_drains(drain, true, context, commands);
+        self.send_drains(resume, false, context, commands);
+        is_as_desired
+    }
+
+    /// Renews the requests of all workers that drain.
+    pub(super) fn renew_drains(
+        &mut self,
+        active: &[Pod],
+        context: &ScaleDownContext<'_>,
+        commands: &mut Vec<Command>,
+    ) {
+        let ids = self
+            .workers
+            .iter()
+            .filter(|worker| worker.drain != DrainState::None)
+            .filter(|worker| {
+                active
+                    .iter()
+                    .any(|pod| worker.pod.as_ref() == Some(&pod.name))
+            })
+            .map(|worker| (worker.queue, worker.id.clone()))
+            .filter(|id| self.needs_renewal(id, context))
+            .collect();
+        self.send_drains(ids, true, context, commands);
+    }
+
+    fn needs_renewal(&self, worker: &WorkerId, context: &ScaleDownContext<'_>) -> bool {
+        self.drain_requests
+            .get(worker)
+            .is_none_or(|request| context.now - request.sent_at >= RENEW_DRAIN)
+    }
+
+    fn send_drains(
+        &mut self,
+        workers: Vec<WorkerId>,
+        enable: bool,
+        context: &ScaleDownContext<'_>,
+        commands: &mut Vec<Command>,
+    ) {
+        self.drain_requests.extend(workers.iter().map(|id| {
+            let sent_at = context.now;
+            (id.clone(), Request { enable, sent_at })
+        }));
+        if let (Some(address), false) = (context.address, workers.is_empty()) {
+            commands.push(Command::Drain(
+                address.clone(),
+                context.pool.clone(),
+                workers,
+                enable,
+            ));
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The two steps of a scale-down: the selected workers stop claiming tasks, and only once they hold none, their pods are
+//! marked and the scale is written. A scale-down that is no longer needed is reverted.
+//!
+//! Level-triggered: each event compares the desired state with the last poll and the last list of pods, and emits the
+//! missing commands. So a restart needs no saved progress: a new process continues what the previous one began, or
+//! reverts what it finds.
+
+mod advance;
+mod context;
+mod drains;
+mod marks;
+
+pub(super) use context::{ScaleDownContext, abandon, prepare, revert};
+
+use super::event::Command;
+use decide::victims::{DrainState, Pod, Worker};
+use decide::{Metric, Millis, QueueMetrics, Time};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The polling interval while a scale-down is under way.
+pub(super) const POLL: Millis = Millis(500);
+/// How long a request may take to become visible before it is sent again.
+const RESEND_AFTER: Millis = Millis::seconds(1);
+/// The pods are listed again when the list is older than this.
+const LIST_MAX_AGE: Millis = Millis::seconds(5);
+
+/// Pod names, each to be marked (`true`) or unmarked.
+type Marks = Vec<(String, bool)>;
+/// The index of a worker's queue, and the worker's ID.
+type WorkerId = (usize, String);
+
+/// The last request for one pod or worker.
+#[derive(Debug)]
+struct Request {
+    /// Whether to mark or drain; `false` to undo that.
+    enable: bool,
+    sent_at: Time,
+}
+
+/// A failed request to the API server; no further one is sent before `retry_at`.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    retry_at: Time,
+}
+
+/// The state of one pool's scale-down.
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
+pub(super) struct ScaleDown {
+    pub(super) pods: Vec<Pod>,
+    pub(super) listed_at: Option<Time>,
+    list_pending: bool,
+    /// Whether the last list was requested after our last write.
+    list_is_current: bool,
+    /// Whether the pending list was requested after our last write.
+    pending_list_is_current: bool,
+    pub(super) workers: Vec<Worker>,
+    pub(super) polled_at: Option<Time>,
+    /// Whether the last poll came after our last write.
+    poll_is_current: bool,
+    /// The pods to remove, each with the time of its selection.
+    pub(super) victims: BTreeMap<String, Time>,
+    /// Pods that were victims and did not drain in time.
+    pub(super) timed_out: BTreeSet<String>,
+    drain_requests: BTreeMap<WorkerId, Request>,
+    mark_requests: BTreeMap<String, Request>,
+    mark_pending: bool,
+    /// When the marks that no list has shown yet were requested.
+    marks_sent_at: Option<Time>,
+    /// How long the last marks took to appear in a list.
+    mark_latency: Millis,
+    /// Since when lists have shown the marks as they should be.
+    marks_correct_since: Option<Time>,
+    /// The scale is written, and the target's controller is about to delete the victims.
+    awaiting_deletion: bool,
+    /// The lowest replica count that the controller may still scale down to, even if a higher one has been written since.
+    lowest_written: Option<i32>,
+    /// Since when the controller has observed the current replica count.
+    observed_since: Option<Time>,
+    failure: Option<Failure>,
+}
+
+impl ScaleDown {
+    /// A scale-down that a previous process may have begun. What that process wrote last is not known.
+    pub fn resumed() -> Self {
+        Self {
+            lowest_written: Some(0),
+            ..Self::default()
+        }
+    }
+
+    pub fn on_poll(&mut self, workers: Vec<Worker>, now: Time) {
+        self.workers = workers;
+        self.polled_at = Some(now);
+        self.poll_is_current = true;
+    }
+
+    pub fn on_pods(&mut self, pods: Result<Vec<Pod>, String>, now: Time) {
+        self.list_pending = false;
+        match pods {
+            Ok(pods) => {
+                self.pods = pods;
+                self.listed_at = Some(now);
+                self.failure = None;
+                self.list_is_current = self.pending_list_is_current;
+            }
+            Err(error) => self.set_failure(format!("cannot list pods: {error}"), now),
+        }
+    }
+
+    pub fn on_marked(&mut self, outcome: Result<(), String>, now: Time) {
+        self.mark_pending = false;
+        self.on_write();
+        if let Err(error) = outcome {
+            self.mark_requests.clear();
+            self.set_failure(format!("cannot mark pods: {error}"), now);
+        }
+    }
+
+    /// The scale was written.
+    pub fn on_scaled(&mut self, from: i32, to: i32) {
+        if to < from {
+            self.awaiting_deletion = true;
+            self.lowest_written = Some(self.lowest_written.unwrap_or(to).min(to));
+        }
+        self.observed_since = None;
+        self.on_write();
+    }
+
+    /// Earlier lists and polls do not show the effect of our write.
+    fn on_write(&mut self) {
+        self.list_is_current = false;
+        self.pending_list_is_current = false;
+        self.poll_is_current = false;
+    }
+
+    fn set_failure(&mut self, message: String, now: Time) {
+        let retry_at = now + LIST_MAX_AGE;
+        self.failure = Some(Failure { message, retry_at });
+    }
+
+    /// The message of the last failure, while no further request may be sent.
+    fn failure_message(&self, now: Time) -> Option<&str> {
+        let failure = self.failure.as_ref().filter(|it| now < it.retry_at)?;
+        Some(&failure.message)
+    }
+
+    /// Counts workers that drain and still exist as live. Decisions during a scale-down are about the state without it:
+    /// otherwise draining alone would make the other workers look busier.
+    pub fn count_drained(&self, queues: &mut [QueueMetrics]) {
+        let is_ours = |pod: &String| {
+            self.victims.contains_key(pod)
+                || self.listed_at.is_none()
+                || self
+                    .pods
+                    .iter()
+                    .any(|listed| listed.name == *pod && !listed.terminating)
+        };
+        let draining = self
+            .workers
+            .iter()
+            .filter(|worker| worker.drain != DrainState::None && !self.awaiting_deletion);
+        for worker in draining.filter(|worker| worker.pod.as_ref().is_some_and(is_ours)) {
+            let Some(queue) = queues.get_mut(worker.queue) else {
+                continue;
+            };
+            if let (Metric::Known(sum), Metric::Known(live @ 1..)) = (queue.cpu_sum, queue.live) {
+                queue.cpu_sum = Metric::Known(sum / live * (live + 1));
+            }
+            queue.live = queue.live.plus(Metric::Known(1));
+            queue.busy = queue.busy.plus(Metric::Known(i64::from(worker.busy)));
+        }
+    }
+
+    /// Reverts the scale-down. Returns true once nothing is left of it.
+    pub fn revert(&mut self, context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> bool {
+        if self.listed_at.is_none() || self.lowest_written.is_some() && !self.list_is_current {
+            self.list_pods(context, commands);
+            return false;
+        }
+        let active = self.active_pods(context);
+        if self.controller_is_deleting(&active, context) {
+            self.renew_drains(&active, context, commands);
+            self.list_pods_if_older(POLL, context, commands);
+            return false;
+        }
+        let is_clear = self.release(context, commands);
+        if !self.list_is_current {
+            self.list_pods(context, commands);
+        }
+        let requests_settled = self
+            .drain_requests
+            .values()
+            .all(|request| context.now - request.sent_at >= RESEND_AFTER);
+        let polled_since = self.polled_at.is_some_and(|at| {
+            self.drain_requests
+                .values()
+                .all(|request| request.sent_at < at)
+        });
+        is_clear && requests_settled && polled_since && self.list_is_current && !self.mark_pending
+    }
+
+    /// Releases all victims. Returns true if the last list and poll show that no pod is marked and no worker drains.
+    fn release(&mut self, context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> bool {
+        self.victims.clear();
+        self.timed_out.clear();
+        let active = self.active_pods(context);
+        let is_unmarked = self.mark_victims(&active, false, context, commands);
+        self.request_drains(&active, context, commands) && is_unmarked
+    }
+
+    /// What to undo without another poll: the marks, and the workers that drain.
+    fn undo(self) -> (Marks, Vec<WorkerId>) {
+        if self.awaiting_deletion {
+            return Default::default();
+        }
+        let is_victim = |worker: &&Worker| {
+            worker
+                .pod
+                .as_ref()
+                .is_some_and(|pod| self.victims.contains_key(pod))
+        };
+        let draining = self
+            .workers
+            .iter()
+            .filter(|worker| worker.drain != DrainState::None)
+            .filter(is_victim)
+            .map(|worker| (worker.queue, worker.id.clone()));
+        let requested = self
+            .drain_requests
+            .iter()
+            .filter(|(_, request)| request.enable)
+            .map(|(worker, _)| worker.clone());
+        let workers: BTreeSet<WorkerId> = draining.chain(requested).collect();
+        let marks = self
+            .mark_requests
+            .into_iter()
+            .filter(|(_, request)| request.enable)
+            .map(|(pod, _)| (pod, false));
+        (marks.collect(), workers.into_iter().collect())
+    }
+
+    /// The pods that the target's controller counts.
+    fn active_pods(&self, context: &ScaleDownContext<'_>) -> Vec<Pod> {
+        self.pods
+            .iter()
+            .filter(|pod| !pod.terminating && context.owns(pod))
+            .cloned()
+            .collect()
+    }
+
+    /// Requests a list of the pods if the last one is older than `max_age` or was requested before our last write. Only
+    /// one list is pending at a time, and none while marks are written.
+    fn list_pods_if_older(
+        &mut self,
+        max_age: Millis,
+        context: &ScaleDownContext<'_>,
+        commands: &mut Vec<Command>,
+    ) {
+        let is_due =
+            !self.list_is_current || self.listed_at.is_none_or(|at| context.now - at >= max_age);
+        let has_failed = self.failure_message(context.now).is_some();
+        if is_due && !has_failed && !self.list_pending && !self.mark_pending {
+            self.list_pending = true;
+            self.pending_list_is_current = true;
+            commands.push(Command::ListPods(
+                context.pool.clone(),
+                context.target.selector.clone(),
+            ));
+        }
+    }
+
+    fn list_pods(&mut self, context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) {
+        self.list_pods_if_older(Millis(0), context, commands);
+    }
+}
