@@ -1,4 +1,4 @@
-//! What lies below the cluster: Docker and kind, or the programs of a local one.
+//! The checks of this machine: Docker and kind of a kind cluster, or the programs of a local one.
 
 use super::{Finding, fail, ok};
 use crate::cluster::Cluster;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// How long a program of the machine may take to say its version.
+/// The time limit for a program to print its version.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A line for each that matters to this cluster.
+/// One finding for each program that this cluster needs.
 pub(super) async fn host(cluster: &Cluster) -> Vec<Finding> {
     if cluster.local {
         return local(cluster).await;
@@ -26,20 +26,20 @@ pub(super) async fn host(cluster: &Cluster) -> Vec<Finding> {
     vec![
         match docker {
             Ok(version) => ok("Docker", version),
-            Err(why) => fail(
+            Err(error) => fail(
                 "Docker",
-                tr!(lang, "does not answer: {why}", "no contesta: {why}"),
-                "sudo systemctl start docker   (macOS, Windows: start Docker Desktop; without it: kubectl workerpool demo --local)",
+                tr!(lang, "does not answer: {error}", "no contesta: {error}"),
+                "sudo systemctl start docker   (macOS, Windows: start Docker Desktop; without Docker: kubectl workerpool demo --local)",
             ),
         },
         match kind {
             Ok(version) => ok("kind", version),
-            Err(why) => fail("kind", why, "go install sigs.k8s.io/kind@latest"),
+            Err(error) => fail("kind", error, "go install sigs.k8s.io/kind@latest"),
         },
     ]
 }
 
-/// What a program says of itself, or why it does not.
+/// The first line that a program prints, or its error.
 async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     match timeout(TIMEOUT, command.args(args).kill_on_drop(true).output()).await {
@@ -67,14 +67,18 @@ async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
 async fn local(cluster: &Cluster) -> Vec<Finding> {
     use ::local::{DASHBOARD, StateDir, ours, redis};
     let lang = cluster.out.lang;
-    let place = |path: std::path::PathBuf| path.display().to_string();
+    let display = |path: std::path::PathBuf| path.display().to_string();
     let programs = [ours("workerpool-operator"), ours("workerpool-worker")]
         .into_iter()
         .collect::<Result<Vec<_>, _>>();
-    let mut all = vec![match programs {
+    let mut findings = vec![match programs {
         Ok(paths) => ok(
             "programs",
-            paths.into_iter().map(place).collect::<Vec<_>>().join(", "),
+            paths
+                .into_iter()
+                .map(display)
+                .collect::<Vec<_>>()
+                .join(", "),
         ),
         Err(error) => fail(
             "programs",
@@ -82,12 +86,15 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             "cargo build --release --locked",
         ),
     }];
-    let Some(record) = StateDir::of_user().ok().and_then(|folder| folder.record()) else {
-        return all;
+    let Some(info) = StateDir::of_user()
+        .ok()
+        .and_then(|state_dir| state_dir.record())
+    else {
+        return findings;
     };
-    if record.own_redis {
-        all.push(match redis() {
-            Ok(path) => ok("redis-server", place(path)),
+    if info.own_redis {
+        findings.push(match redis() {
+            Ok(path) => ok("redis-server", display(path)),
             Err(error) => fail(
                 "redis-server",
                 format!("{error:#}"),
@@ -95,26 +102,26 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             ),
         });
     }
-    let port = record.dashboard;
-    let answers = timeout(TIMEOUT, tokio::net::TcpStream::connect(("127.0.0.1", port)))
+    let port = info.dashboard;
+    let reachable = timeout(TIMEOUT, tokio::net::TcpStream::connect(("127.0.0.1", port)))
         .await
-        .is_ok_and(|it| it.is_ok());
-    let taken = if port == DASHBOARD {
+        .is_ok_and(|connected| connected.is_ok());
+    let note = if port == DASHBOARD {
         String::new()
     } else {
         tr!(
             lang,
-            ", since 8000 is taken",
+            ", since 8000 is in use",
             ", porque el 8000 está ocupado"
         )
     };
-    all.push(if answers {
+    findings.push(if reachable {
         ok(
             "ports",
             tr!(
                 lang,
-                "dashboard at http://127.0.0.1:{port}{taken}",
-                "panel en http://127.0.0.1:{port}{taken}"
+                "dashboard at http://127.0.0.1:{port}{note}",
+                "panel en http://127.0.0.1:{port}{note}"
             ),
         )
     } else {
@@ -122,11 +129,11 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             "ports",
             tr!(
                 lang,
-                "no dashboard answers on {port}",
+                "no dashboard answers on port {port}",
                 "ningún panel contesta en el {port}"
             ),
             "kubectl workerpool stop --local",
         )
     });
-    all
+    findings
 }
