@@ -1,4 +1,5 @@
-//! `--local`: the commands on a cluster of local processes without Kubernetes; and `stop` and `serve`, which need it.
+//! `--local`: the commands on a cluster of local processes without Kubernetes, and the commands `stop` and `serve`, which
+//! work only there.
 
 use crate::args::Command;
 use crate::cluster::{Cluster, ClusterArgs};

@@ -288,20 +288,53 @@ mod tests {
     use api::{ScheduledSpec, timestamp};
     use decide::{Load, Memory, Metric, Observation, Time, decide, forecast};
 
-    /// The explanation of a decision on the class's pool with these metrics.
-    fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
-        let pool: WorkerPool = serde_json::from_value(json!({
+    fn pool() -> WorkerPool {
+        serde_json::from_value(json!({
             "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"},
             "spec": {"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]},
         }))
-        .expect("a pool");
-        let mut scheduled_spec = ScheduledSpec::new(&pool).expect("a valid pool");
+        .expect("a pool")
+    }
+
+    /// The decision on the observation, as the operator writes it.
+    fn decision_status(observation: &Observation, memory: &Memory, now: Time) -> DecisionStatus {
+        let mut scheduled_spec = ScheduledSpec::new(&pool()).expect("a valid pool");
+        let decision = decide(scheduled_spec.at(now), observation, memory, now);
+        let next = |next: decide::NextChange| NextChangeStatus {
+            to: next.to,
+            at: next.at.map(timestamp),
+            tasks: next.tasks,
+        };
+        let forecast = forecast(scheduled_spec.pool(), observation, &decision, now);
+        DecisionStatus {
+            reason: decision.reason.code().to_string(),
+            message: messages::message(&decision.reason, decision.from, decision.replicas),
+            confidence: 1.0,
+            at: timestamp(now),
+            from: decision.from,
+            to: decision.replicas,
+            steps: decision
+                .steps
+                .iter()
+                .map(|step| api::StepStatus {
+                    name: messages::step_name(step),
+                    detail: messages::step_detail(step),
+                })
+                .collect(),
+            next: Some(api::ForecastStatus {
+                up: forecast.up.map(next),
+                down: forecast.down.map(next),
+            }),
+        }
+    }
+
+    /// The explanation of a decision on the class's pool with these metrics.
+    fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
         let now = Time(1_700_000_000_000);
-        let (busy, mean) = (Metric::Known(live.min(ready)), 8100);
-        let (ready, live) = (Metric::Known(ready), Metric::Known(live));
+        let busy = Metric::Known(live.min(ready));
         let load = Load {
-            ready,
-            live,
+            ready: Metric::Known(ready),
+            live: Metric::Known(live),
             busy,
             in_flight: busy,
             cpu_sum: Metric::Known(0),
@@ -312,13 +345,6 @@ mod tests {
             queues: vec![load],
             unavailable_reason: None,
         };
-        let decision = decide(scheduled_spec.at(now), &observation, memory, now);
-        let next = |next: decide::NextChange| NextChangeStatus {
-            to: next.to,
-            at: next.at.map(timestamp),
-            tasks: next.tasks,
-        };
-        let forecast = forecast(scheduled_spec.pool(), &observation, &decision, now);
         let metric = |metric: Metric| MetricStatus {
             value: metric.known(),
             unavailable: None,
@@ -328,33 +354,14 @@ mod tests {
                 ready: metric(load.ready),
                 live: metric(load.live),
                 busy: metric(load.busy),
-                task_millis: metric(Metric::Known(mean)),
+                task_millis: metric(Metric::Known(8100)),
                 ..MetricsStatus::default()
             }),
-            decision: Some(DecisionStatus {
-                reason: decision.reason.code().to_string(),
-                message: messages::message(&decision.reason, decision.from, decision.replicas),
-                confidence: 1.0,
-                at: timestamp(now),
-                from: decision.from,
-                to: decision.replicas,
-                steps: decision
-                    .steps
-                    .iter()
-                    .map(|step| api::StepStatus {
-                        name: messages::step_name(step),
-                        detail: messages::step_detail(step),
-                    })
-                    .collect(),
-                next: Some(api::ForecastStatus {
-                    up: forecast.up.map(next),
-                    down: forecast.down.map(next),
-                }),
-            }),
+            decision: Some(decision_status(&observation, memory, now)),
             ..WorkerPoolStatus::default()
         };
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
-        lines(&pool, &status, timestamp(now + Millis::seconds(4)), &out).join("\n")
+        lines(&pool(), &status, timestamp(now + Millis::seconds(4)), &out).join("\n")
     }
 
     #[test]

@@ -50,6 +50,31 @@ pub struct Row {
 /// The index of the oldest wait, which is the last row before the recommendation.
 pub const OLDEST_ROW: usize = 6;
 
+const LABELS_EN: [&str; 10] = [
+    "Queue Length",
+    "Active Workers",
+    "Busy Workers",
+    "Avg Time",
+    "Success Rate",
+    "CPU Usage",
+    "Oldest Wait",
+    "Recommendation",
+    "Target Workers",
+    "ETA",
+];
+const LABELS_ES: [&str; 10] = [
+    "Longitud de la cola",
+    "Workers activos",
+    "Workers ocupados",
+    "Tiempo medio",
+    "Tasa de éxito",
+    "Uso de CPU",
+    "Espera más larga",
+    "Recomendación",
+    "Workers objetivo",
+    "ETA",
+];
+
 /// The recommended action, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,7 +124,6 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
 
 impl Panel {
     /// The panel at the time `at`, from the metrics or the reason why they are unknown.
-    #[must_use]
     pub fn new(
         pool: &WorkerPool,
         summary: Result<&QueueSummary, &str>,
@@ -140,71 +164,52 @@ impl Panel {
             |seconds: Option<f64>| seconds.map_or(none.into(), |seconds| span(lang, seconds));
         let number = |n: Option<u64>| n.map_or(none.into(), |n| n.to_string());
         let queue = number(self.queue_length);
-        let (busy, share) = (number(self.busy_workers), percent(self.utilization_percent));
-        let (sign, action) = match &self.recommendation {
-            None => (
-                "❔",
-                tr!(lang, "? (nothing is known)", "? (no se sabe nada)"),
-            ),
-            Some(Recommendation { action, reason, .. }) => {
-                let (sign, action) = match *action {
-                    "SCALE UP" => ("🔺", tr!(lang, "SCALE UP", "SUBIR")),
-                    "SCALE DOWN" => ("🔻", tr!(lang, "SCALE DOWN", "BAJAR")),
-                    _ => ("⏸️", tr!(lang, "STAY", "MANTENER")),
-                };
-                (sign, format!("{action} ({reason})"))
-            }
-        };
-        let target = self.target_workers.map_or("?".into(), |n| n.to_string());
         let queue = match self.queue_length {
             Some(1) => tr!(lang, "1 task", "1 tarea"),
             _ => tr!(lang, "{queue} tasks", "{queue} tareas"),
         };
-        let row = |sign, label, value| Row { sign, label, value };
-        vec![
-            row(
-                "📊",
-                tr!(lang, "Queue Length", "Longitud de la cola"),
-                queue,
-            ),
-            row(
-                "👷",
-                tr!(lang, "Active Workers", "Workers activos"),
-                number(self.active_workers),
-            ),
-            row(
-                "⚡",
-                tr!(lang, "Busy Workers", "Workers ocupados"),
-                format!("{busy} ({share})"),
-            ),
-            row(
-                "⏱️",
-                tr!(lang, "Avg Time", "Tiempo medio"),
-                span(self.avg_time_seconds),
-            ),
-            row(
-                "✅",
-                tr!(lang, "Success Rate", "Tasa de éxito"),
-                percent(self.success_rate_percent),
-            ),
-            row(
-                "🖥️",
-                tr!(lang, "CPU Usage", "Uso de CPU"),
-                percent(self.cpu_percent),
-            ),
-            row(
-                "⏳",
-                tr!(lang, "Oldest Wait", "Espera más larga"),
-                span(self.oldest_wait_seconds),
-            ),
-            row(sign, tr!(lang, "Recommendation", "Recomendación"), action),
-            row(
-                "🎯",
-                tr!(lang, "Target Workers", "Workers objetivo"),
-                target,
-            ),
-            row("📈", "ETA".to_owned(), span(self.eta_seconds)),
-        ]
+        let busy = number(self.busy_workers);
+        let busy = format!("{busy} ({})", percent(self.utilization_percent));
+        let (sign, action) = self.action(lang);
+        let target = self.target_workers.map_or("?".into(), |n| n.to_string());
+        let labels = match lang {
+            Lang::En => &LABELS_EN,
+            Lang::Es => &LABELS_ES,
+        };
+        let values = [
+            ("📊", queue),
+            ("👷", number(self.active_workers)),
+            ("⚡", busy),
+            ("⏱️", span(self.avg_time_seconds)),
+            ("✅", percent(self.success_rate_percent)),
+            ("🖥️", percent(self.cpu_percent)),
+            ("⏳", span(self.oldest_wait_seconds)),
+            (sign, action),
+            ("🎯", target),
+            ("📈", span(self.eta_seconds)),
+        ];
+        let row = |((sign, value), label): ((_, _), &&str)| Row {
+            sign,
+            label: (*label).to_owned(),
+            value,
+        };
+        values.into_iter().zip(labels).map(row).collect()
+    }
+
+    /// The emoji and the text of the recommendation.
+    fn action(&self, lang: Lang) -> (&'static str, String) {
+        let Some(Recommendation { action, reason, .. }) = &self.recommendation else {
+            return (
+                "❔",
+                tr!(lang, "? (nothing is known)", "? (no se sabe nada)"),
+            );
+        };
+        let (sign, action) = match *action {
+            "SCALE UP" => ("🔺", tr!(lang, "SCALE UP", "SUBIR")),
+            "SCALE DOWN" => ("🔻", tr!(lang, "SCALE DOWN", "BAJAR")),
+            _ => ("⏸️", tr!(lang, "STAY", "MANTENER")),
+        };
+        (sign, format!("{action} ({reason})"))
     }
 
     fn print(&self, out: &Out) -> std::io::Result<()> {

@@ -161,39 +161,7 @@ fn play(
             pool.spec.queues.len()
         );
     };
-    let source = args.arrivals.as_deref().unwrap_or_default();
-    let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
-        (
-            0,
-            shape
-                .parse::<Shape>()
-                .map_err(anyhow::Error::msg)?
-                .arrivals(args.seed),
-        )
-    } else {
-        let path = Path::new(source);
-        sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", display_name(path)))?
-    };
-    let target = pool.spec.target.as_ref();
-    let deadline = target.and_then(|target| target.drain_within.or(target.max_wait));
-    let (workers, memory) = sim::start(pool);
-    let mean = args.service_time.unwrap_or_default().to_std().as_secs_f64();
-    let work = Work {
-        begin,
-        arrivals,
-        service: Service {
-            mean,
-            cv: args.service_cv,
-        },
-        startup: args.startup.0,
-        seed: args.seed,
-        workers,
-        memory,
-        slo: args
-            .slo
-            .or(deadline)
-            .map_or(Millis::seconds(30), |span| span.0),
-    };
+    let work = workload(pool, args)?;
     let polling = Polling::Push(api::interval(&pool.spec));
     let telemetry = if queue.system == queues::QueueSystem::List {
         Telemetry::Length
@@ -215,6 +183,37 @@ fn play(
     );
     run.summary = Some(summary.map_err(anyhow::Error::msg)?);
     printed
+}
+
+/// The arrivals and the properties of the tasks and the workers.
+fn workload(pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Work> {
+    let source = args.arrivals.as_deref().unwrap_or_default();
+    let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
+        let shape: Shape = shape.parse().map_err(anyhow::Error::msg)?;
+        (0, shape.arrivals(args.seed))
+    } else {
+        let path = Path::new(source);
+        sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", display_name(path)))?
+    };
+    let target = pool.spec.target.as_ref();
+    let deadline = target.and_then(|target| target.drain_within.or(target.max_wait));
+    let (workers, memory) = sim::start(pool);
+    Ok(Work {
+        begin,
+        arrivals,
+        service: Service {
+            mean: args.service_time.unwrap_or_default().to_std().as_secs_f64(),
+            cv: args.service_cv,
+        },
+        startup: args.startup.0,
+        seed: args.seed,
+        workers,
+        memory,
+        slo: args
+            .slo
+            .or(deadline)
+            .map_or(Millis::seconds(30), |span| span.0),
+    })
 }
 
 fn scheduled_spec(pool: &WorkerPool, path: &Path) -> anyhow::Result<ScheduledSpec> {

@@ -92,7 +92,7 @@ mod tests {
             let findings = compare(Lang::En, redis, server);
             findings.into_iter().map(|it| (it.ok, it.text)).next()
         };
-        assert_eq!(said(None, None), None);
+        assert_eq!(checked(None, None), None);
         assert_eq!(
             checked(Some(12), Some(-900)),
             Some((true, "Redis, the API server and this machine agree".into()))

@@ -150,68 +150,75 @@ async fn user_name(cluster: &Cluster) -> String {
 /// Whether an operator is ready.
 pub(super) async fn operator(cluster: &Cluster) -> Finding {
     let lang = cluster.out.lang;
-    match operator::find(cluster).await {
+    let (text, fix) = match operator::find(cluster).await {
         Ok(Operator::Found {
             namespace,
             name,
             version,
             ready: true,
             ..
-        }) => ok(
-            "operator",
-            tr!(
-                lang,
-                "{name} {version} in namespace {namespace}, ready",
-                "{name} {version} en el namespace {namespace}, listo"
-            ),
-        ),
+        }) => {
+            return ok(
+                "operator",
+                tr!(
+                    lang,
+                    "{name} {version} in namespace {namespace}, ready",
+                    "{name} {version} en el namespace {namespace}, listo"
+                ),
+            );
+        }
+        Ok(Operator::Unknown) => {
+            return ok(
+                "operator",
+                tr!(
+                    lang,
+                    "not in a namespace that you may read; the pool's conditions below show whether one answers",
+                    "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
+                ),
+            );
+        }
         Ok(Operator::Found {
             namespace,
             name,
-            scaled_to_zero: true,
+            scaled_to_zero,
             ..
-        }) => fail(
-            "operator",
+        }) => not_ready(lang, &namespace, &name, scaled_to_zero),
+        Ok(Operator::NotInstalled) => (
+            tr!(
+                lang,
+                "no Deployment in any namespace",
+                "ningún Deployment suyo en ningún namespace"
+            ),
+            INSTALL.to_owned(),
+        ),
+        Err(error) => (
+            format!("{error:#}"),
+            "kubectl get deployments -A -l app.kubernetes.io/name=workerpool".to_owned(),
+        ),
+    };
+    fail("operator", text, fix)
+}
+
+/// The text and the fix of an operator without a ready pod.
+fn not_ready(lang: Lang, namespace: &str, name: &str, scaled_to_zero: bool) -> (String, String) {
+    if scaled_to_zero {
+        (
             tr!(
                 lang,
                 "Deployment {name} in namespace {namespace} is scaled to 0",
                 "el Deployment {name} del namespace {namespace} está escalado a 0"
             ),
             format!("kubectl -n {namespace} scale deployment {name} --replicas=1"),
-        ),
-        Ok(Operator::Found {
-            namespace, name, ..
-        }) => fail(
-            "operator",
+        )
+    } else {
+        (
             tr!(
                 lang,
                 "Deployment {name} in namespace {namespace} has no ready pod",
                 "el Deployment {name} del namespace {namespace} no tiene ningún pod listo"
             ),
             format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/component=operator"),
-        ),
-        Ok(Operator::NotInstalled) => fail(
-            "operator",
-            tr!(
-                lang,
-                "no Deployment in any namespace",
-                "ningún Deployment suyo en ningún namespace"
-            ),
-            INSTALL,
-        ),
-        Ok(Operator::Unknown) => ok(
-            "operator",
-            tr!(
-                lang,
-                "not in a namespace that you may read; the pool's conditions below show whether one answers",
-                "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
-            ),
-        ),
-        Err(error) => fail(
-            "operator",
-            format!("{error:#}"),
-            "kubectl get deployments -A -l app.kubernetes.io/name=workerpool",
-        ),
+        )
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Finding, fail, ok};
 use crate::cluster::Cluster;
-use crate::text::lang::tr;
+use crate::text::lang::{Lang, tr};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -63,38 +64,28 @@ async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
     }
 }
 
-/// The programs and the ports of the cluster on this machine.
+/// The programs and the dashboard of the local cluster.
 async fn local(cluster: &Cluster) -> Vec<Finding> {
-    use ::local::{DASHBOARD, StateDir, ours, redis};
-    let lang = cluster.out.lang;
-    let display = |path: std::path::PathBuf| path.display().to_string();
-    let programs = [ours("workerpool-operator"), ours("workerpool-worker")]
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>();
-    let mut findings = vec![match programs {
-        Ok(paths) => ok(
+    let operator = ::local::ours("workerpool-operator");
+    let worker = ::local::ours("workerpool-worker");
+    let mut findings = vec![match (operator, worker) {
+        (Ok(operator), Ok(worker)) => ok(
             "programs",
-            paths
-                .into_iter()
-                .map(display)
-                .collect::<Vec<_>>()
-                .join(", "),
+            format!("{}, {}", operator.display(), worker.display()),
         ),
-        Err(error) => fail(
+        (Err(error), _) | (_, Err(error)) => fail(
             "programs",
             format!("{error:#}"),
             "cargo build --release --locked",
         ),
     }];
-    let Some(info) = StateDir::of_user()
-        .ok()
-        .and_then(|state_dir| state_dir.record())
-    else {
+    let state_dir = ::local::StateDir::of_user().ok();
+    let Some(info) = state_dir.and_then(|state_dir| state_dir.record()) else {
         return findings;
     };
     if info.own_redis {
-        findings.push(match redis() {
-            Ok(path) => ok("redis-server", display(path)),
+        findings.push(match ::local::redis() {
+            Ok(path) => ok("redis-server", path.display().to_string()),
             Err(error) => fail(
                 "redis-server",
                 format!("{error:#}"),
@@ -102,11 +93,25 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             ),
         });
     }
-    let port = info.dashboard;
-    let reachable = timeout(TIMEOUT, tokio::net::TcpStream::connect(("127.0.0.1", port)))
-        .await
-        .is_ok_and(|connected| connected.is_ok());
-    let note = if port == DASHBOARD {
+    findings.push(dashboard(cluster.out.lang, info.dashboard).await);
+    findings
+}
+
+/// Whether the dashboard of the local cluster accepts connections.
+async fn dashboard(lang: Lang, port: u16) -> Finding {
+    let connection = TcpStream::connect(("127.0.0.1", port));
+    if !matches!(timeout(TIMEOUT, connection).await, Ok(Ok(_))) {
+        return fail(
+            "ports",
+            tr!(
+                lang,
+                "no dashboard answers on port {port}",
+                "ningún panel contesta en el {port}"
+            ),
+            "kubectl workerpool stop --local",
+        );
+    }
+    let note = if port == ::local::DASHBOARD {
         String::new()
     } else {
         tr!(
@@ -115,25 +120,12 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             ", porque el 8000 está ocupado"
         )
     };
-    findings.push(if reachable {
-        ok(
-            "ports",
-            tr!(
-                lang,
-                "dashboard at http://127.0.0.1:{port}{note}",
-                "panel en http://127.0.0.1:{port}{note}"
-            ),
-        )
-    } else {
-        fail(
-            "ports",
-            tr!(
-                lang,
-                "no dashboard answers on port {port}",
-                "ningún panel contesta en el {port}"
-            ),
-            "kubectl workerpool stop --local",
-        )
-    });
-    findings
+    ok(
+        "ports",
+        tr!(
+            lang,
+            "dashboard at http://127.0.0.1:{port}{note}",
+            "panel en http://127.0.0.1:{port}{note}"
+        ),
+    )
 }

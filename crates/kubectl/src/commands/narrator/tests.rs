@@ -33,11 +33,11 @@ fn decided(history: &[(i64, i32, i32, &str)]) -> Update {
     };
     let status = WorkerPoolStatus {
         observed_generation: Some(1),
-        history: hinarrator.iter().map(change).collect(),
+        history: history.iter().map(change).collect(),
         internal: Some(MemoryStatus {
-            desired: hinarrator.last().map(|change| change.2),
-            last_up: hinarrator.last().map(|change| at(change.0)),
-            last_change: hinarrator.last().map(|change| at(change.0)),
+            desired: history.last().map(|change| change.2),
+            last_up: history.last().map(|change| at(change.0)),
+            last_change: history.last().map(|change| at(change.0)),
             idle_since: Some(at(100)),
             ..MemoryStatus::default()
         }),
