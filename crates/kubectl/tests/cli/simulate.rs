@@ -254,7 +254,7 @@ fn simulates_three_tasks_exactly() {
     let arrivals = "{\"t\": 100, \"n\": 3}\n";
     let dir = Dir::with([("wp.yaml", &quiet), ("a.jsonl", arrivals)]);
     let args = "simulate --pool wp.yaml --arrivals a.jsonl --service-time 10s --service-cv 0";
-    let summary = folder
+    let summary = dir
         .lines(&format!("{args} --slo 15s"))
         .pop()
         .expect("a summary");
