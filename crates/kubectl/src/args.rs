@@ -1,33 +1,34 @@
-//! What people type: the commands, their arguments and their help.
+//! The command line: the commands, their arguments and their help.
 
 use super::cluster::ClusterArgs;
 use crate::cluster::local::Local;
 use crate::cluster::replay::ReplayArgs;
 use crate::commands::scale::Pin;
-use crate::commands::{dashboard, pause, simulate, stress};
+use crate::commands::stress::{self, Burst};
+use crate::commands::{dashboard, pause, simulate};
 use crate::text::lang::Lang;
 use crate::text::output::{Color, Format};
 use crate::tui;
 use api::Duration;
 use clap::{Parser, Subcommand};
 
-const FOOT: &str = "Exit codes: 0 fine · 1 something is wrong · 2 wrong usage.
-Data goes to standard output, talk to standard error. NO_COLOR is honoured.
-NAME may be left out where the namespace has exactly one WorkerPool.";
+const FOOT: &str = "Exit codes: 0 success · 1 a check or command failed · 2 wrong usage.
+Data goes to standard output, messages to standard error. NO_COLOR is honoured.
+NAME may be omitted if the namespace has exactly one WorkerPool.";
 
-/// Look at WorkerPools, give them work, scale them by hand. Redis inside the cluster is reached through the API
-/// server's port-forward, with your own rights.
+/// Inspect WorkerPools, give them work, scale them by hand. Redis inside the cluster is reached through the API
+/// server's port-forward, with your own permissions.
 #[derive(Debug, Parser)]
 #[command(version, after_help = FOOT, disable_help_subcommand = true, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
-    pub place: ClusterArgs,
+    pub cluster: ClusterArgs,
     #[command(flatten)]
     pub local: Local,
-    /// When to colour: auto (on a terminal), always or never
+    /// When to use colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: Color,
-    /// Language of all that people read: en or es [default: the locale's]
+    /// Language of the output: en or es [default: the locale's]
     #[arg(
         long,
         global = true,
@@ -42,172 +43,230 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look at every link of the chain: a line each, and how to mend what is broken
+    /// Check every component, one line each, and print a fix for each problem
     #[command(after_help = FOOT)]
-    Check {
-        /// The WorkerPool
-        name: Option<String>,
-        /// text or json
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
-        output: Format,
-    },
+    Check(PoolOutput),
     /// Show queue, workers, recommendation and ETA
     #[command(after_help = FOOT)]
-    Metrics {
-        /// The WorkerPool
-        name: Option<String>,
-        /// text or json
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
-        output: Format,
-    },
-    /// Tell why the number of workers is what it is, and what would change it next
+    Metrics(PoolOutput),
+    /// Explain the number of workers, and what would change it next
     #[command(after_help = FOOT)]
-    Explain {
-        /// The WorkerPool
-        name: Option<String>,
-        /// All pools of all namespaces, a line each, problems first
-        #[arg(short = 'A', long, conflicts_with_all = ["name", "why_not", "at"])]
-        all_namespaces: bool,
-        /// Tell why it is not this many, and what would give them
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with = "at")]
-        why_not: Option<i32>,
-        /// Tell how it was at this time of day, or this instant
-        #[arg(long, value_name = "TIME")]
-        at: Option<String>,
-        /// text or json
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
-        output: Format,
-    },
-    /// Show the last changes of the number, each with its reason
+    Explain(Explain),
+    /// Show the latest changes of the number of workers, each with its reason
     #[command(after_help = FOOT)]
-    History {
-        /// The WorkerPool
-        name: Option<String>,
-        /// Of all pools of all namespaces
-        #[arg(short = 'A', long, conflicts_with = "name")]
-        all_namespaces: bool,
-        /// How many at most, the newest last
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: usize,
-        /// text or json
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
-        output: Format,
-    },
+    History(History),
     /// Push a burst of real image tasks
     #[command(after_help = FOOT)]
-    Stress {
-        /// The WorkerPool
-        name: Option<String>,
-        #[command(flatten)]
-        tasks: Tasks,
-        /// How long each task takes
-        #[arg(long, value_name = "SECONDS", default_value_t = stress::TASK_SECONDS, value_parser = clap::value_parser!(u32).range(..=86_400))]
-        task_seconds: u32,
-    },
-    /// Pin the number of workers, or leave it to the rules again
+    Stress(Stress),
+    /// Pin the number of workers, or return control to the rules
     ///
-    /// Sets spec.replicas of the WorkerPool and waits for the operator. When none answers within 5 s, the Deployment
-    /// itself is scaled.
+    /// Sets spec.replicas of the WorkerPool and waits for the operator. If no operator answers within 5 s, scales the
+    /// Deployment directly.
     #[command(after_help = FOOT, allow_missing_positional = true)]
-    Scale {
-        /// The WorkerPool
-        name: Option<String>,
-        /// How many workers, or `auto`
-        #[arg(value_name = "N|auto")]
-        replicas: Pin,
-        /// End the pin by itself after this time, in seconds or such as 30m
-        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
-        span: Option<Duration>,
-    },
-    /// Leave a pool as it is for a while, with who wants it and what for
+    Scale(Scale),
+    /// Pause the scaling of a pool, and record who paused it and why
     #[command(after_help = FOOT)]
-    Pause {
-        /// The WorkerPool
-        name: Option<String>,
-        #[command(flatten)]
-        terms: pause::PauseArgs,
-    },
-    /// Leave a paused pool to its rules again
+    Pause(Pause),
+    /// Resume the scaling of a paused pool
     #[command(after_help = FOOT)]
-    Resume {
-        /// The WorkerPool
-        name: Option<String>,
-    },
+    Resume(PoolName),
     /// Show queue, workers and reasons on one screen, live or back in time
     #[command(visible_alias = "top", after_help = FOOT)]
     Interactive(tui::Interactive),
-    /// Print a line per change as it happens
+    /// Print one line per change as it happens
     #[command(after_help = FOOT)]
-    Monitor {
-        /// The WorkerPool
-        name: Option<String>,
-        /// End after this time, in seconds or such as 5m [default: when interrupted]
-        #[arg(long, value_name = "TIME", value_parser = duration)]
-        duration: Option<Duration>,
-        /// text or json, an object a line
-        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
-        output: Format,
-        #[command(flatten)]
-        play: ReplayArgs,
-        /// With --replay: wait for nothing
-        #[arg(long, requires = "replay", conflicts_with = "speed")]
-        fast: bool,
-    },
-    /// Show the operator's dashboard in the browser
+    Monitor(Monitor),
+    /// Open the operator's dashboard in the browser
     ///
-    /// Forwards a port of this machine to the operator, and forwards it anew after a pod's restart or a laptop's sleep.
+    /// Forwards a local port to the operator, and reconnects after a pod restarts or a laptop sleeps.
     #[command(after_help = FOOT)]
     Dashboard(dashboard::DashboardArgs),
-    /// Try a policy without a cluster, on recorded facts or on a queue that is played
+    /// Test a policy without a cluster, on a recorded trace or a synthetic workload
     ///
-    /// The very function that decides in the operator decides here. With --trace a line comes out for each that goes
-    /// in; with --arrivals a line for each change, and at last what it came to.
+    /// Runs the operator's own decision function. With --trace, prints one line per input line; with --arrivals, one
+    /// line per change and a summary at the end.
     #[command(after_help = FOOT)]
     Simulate(simulate::Simulate),
-    /// Write what a pool sees, a line a second, as `simulate --trace` reads it
+    /// Record the metrics of a pool, one line per second, for `simulate --trace`
     #[command(after_help = FOOT)]
-    Record {
-        /// The WorkerPool
-        name: Option<String>,
-        /// End after this time, in seconds or such as 5m [default: when interrupted]
-        #[arg(long, value_name = "TIME", value_parser = duration)]
-        duration: Option<Duration>,
-    },
-    /// Push a burst and tell what happens, from start to end
+    Record(Record),
+    /// Push a burst and show what happens, from start to end
     ///
-    /// Waits until the workers are as few as they get and idle, pushes, tells each change, and ends when the workers
-    /// are back at that number and the queue is empty.
+    /// Waits until the workers are idle and at their minimum, pushes the tasks, prints each change, and ends when the
+    /// queue is empty and the workers are back at that number.
     #[command(after_help = FOOT)]
-    Demo {
-        /// The WorkerPool
-        name: Option<String>,
-        #[command(flatten)]
-        tasks: Tasks,
-        /// How long each task takes
-        #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(..=86_400))]
-        task_seconds: u32,
-        /// When to give up, in seconds or such as 5m
-        #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
-        timeout: Duration,
-        #[command(flatten)]
-        play: ReplayArgs,
-        /// In a quarter of the time; with --replay at once. The pauses of a pool are shortened with --local alone
-        #[arg(long, conflicts_with = "speed")]
-        fast: bool,
-    },
-    /// End the local cluster and all that belongs to it
+    Demo(Demo),
+    /// Stop the local cluster and everything that belongs to it
     #[command(after_help = FOOT)]
     Stop,
-    /// Serve the class's HTTP API beside the local cluster, until interrupted
+    /// Serve the class's HTTP API for the local cluster, until interrupted
     #[command(after_help = FOOT)]
     Serve {
-        /// Where it listens
+        /// The address to listen on
         #[arg(long, default_value = "127.0.0.1:8001")]
         listen: std::net::SocketAddr,
     },
-    /// What runs behind --local
-    #[command(name = local::SUPERVISOR_COMMAND, hide = true)]
-    LocalCluster(local::SupervisorArgs),
+    /// The process behind --local
+    #[command(name = local::COMMAND, hide = true)]
+    LocalCluster(local::Settings),
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct PoolName {
+    /// The WorkerPool
+    name: Option<String>,
+}
+
+impl PoolName {
+    pub fn get(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct OutputFormat {
+    /// text or json
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
+    output: Format,
+}
+
+impl OutputFormat {
+    pub fn is_json(self) -> bool {
+        self.output == Format::Json
+    }
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct PoolOutput {
+    #[command(flatten)]
+    pub pool: PoolName,
+    #[command(flatten)]
+    pub output: OutputFormat,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Explain {
+    #[command(flatten)]
+    pub pool: PoolName,
+    /// All pools in all namespaces, one line each, problems first
+    #[arg(short = 'A', long, conflicts_with_all = ["name", "why_not", "at"])]
+    pub all_namespaces: bool,
+    /// Explain why there are not N workers, and what would give N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..), conflicts_with = "at")]
+    pub why_not: Option<i32>,
+    /// Explain the number of workers at this time of day or timestamp
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub output: OutputFormat,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct History {
+    #[command(flatten)]
+    pub pool: PoolName,
+    /// Changes of all pools in all namespaces
+    #[arg(short = 'A', long, conflicts_with = "name")]
+    pub all_namespaces: bool,
+    /// The maximum number of changes, newest last
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+    #[command(flatten)]
+    pub output: OutputFormat,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Stress {
+    #[command(flatten)]
+    pub pool: PoolName,
+    #[command(flatten)]
+    pub tasks: Tasks,
+    /// How long each task takes
+    #[arg(long, value_name = "SECONDS", default_value_t = stress::TASK_SECONDS, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    pub task_seconds: u32,
+}
+
+impl Stress {
+    pub fn burst(&self) -> Burst {
+        Burst {
+            tasks: self.tasks.tasks,
+            task_seconds: self.task_seconds,
+        }
+    }
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Scale {
+    #[command(flatten)]
+    pub pool: PoolName,
+    /// The number of workers, or `auto`
+    #[arg(value_name = "N|auto")]
+    pub replicas: Pin,
+    /// Remove the pin after this time, in seconds or a duration such as 30m
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub span: Option<Duration>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Pause {
+    #[command(flatten)]
+    pub pool: PoolName,
+    #[command(flatten)]
+    pub pause: pause::PauseArgs,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Monitor {
+    #[command(flatten)]
+    pub pool: PoolName,
+    /// End after this time, in seconds or a duration such as 5m [default: when interrupted]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// text, or json with one object per line
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT", hide_possible_values = true)]
+    pub output: Format,
+    #[command(flatten)]
+    pub replay: ReplayArgs,
+    /// With --replay: print all lines at once
+    #[arg(long, requires = "replay", conflicts_with = "speed")]
+    pub fast: bool,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Record {
+    #[command(flatten)]
+    pub pool: PoolName,
+    /// End after this time, in seconds or a duration such as 5m [default: when interrupted]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub struct Demo {
+    #[command(flatten)]
+    pub pool: PoolName,
+    #[command(flatten)]
+    pub tasks: Tasks,
+    /// How long each task takes
+    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(..=86_400))]
+    pub task_seconds: u32,
+    /// When to give up, in seconds or a duration such as 5m
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub timeout: Duration,
+    #[command(flatten)]
+    pub replay: ReplayArgs,
+    /// Run in a quarter of the time; with --replay, print all lines at once. Only --local shortens the delays of the pool
+    #[arg(long, conflicts_with = "speed")]
+    pub fast: bool,
+}
+
+impl Demo {
+    pub fn burst(&self) -> Burst {
+        Burst {
+            tasks: self.tasks.tasks,
+            task_seconds: self.task_seconds,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -217,7 +276,7 @@ pub struct Tasks {
     pub tasks: u32,
 }
 
-/// A time span; a bare number counts seconds, as in the class.
+/// Parses a duration; a bare number counts seconds, as in the class.
 pub fn duration(text: &str) -> Result<Duration, String> {
     match text.parse::<i64>() {
         Ok(seconds) if seconds >= 0 => Ok(Duration::seconds(seconds)),

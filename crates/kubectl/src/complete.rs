@@ -1,5 +1,6 @@
-//! Completion as kubectl asks for it: a program `kubectl_complete-workerpool` on PATH is given the words typed so far and
-//! prints what may follow, names of live objects among them. A link by that name to this program is enough.
+//! Shell completion through kubectl: kubectl runs `kubectl_complete-workerpool` from PATH with the words typed so far,
+//! and the program prints the candidates, including the names of objects in the cluster. A symbolic link with that
+//! name to this program is enough.
 
 use super::cluster::{Cluster, ClusterArgs};
 use crate::text::output::{Color, Out};
@@ -11,19 +12,20 @@ use kube::config::Kubeconfig;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The name under which kubectl looks for it.
+/// The name of the program that kubectl runs for completion.
 pub const NAME: &str = "kubectl_complete-workerpool";
-/// A person waits with a finger on the key.
+/// Short, since the user waits at the prompt.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The shell is to propose no files, or just those (kubectl's directives).
+/// kubectl's directive that the shell completes no file names.
 const NO_FILES: &str = ":4";
+/// kubectl's directive that the shell completes file names.
 const FILES: &str = ":0";
 
-/// What may stand where the cursor is.
+/// What can be completed at the cursor.
 #[derive(Debug, PartialEq, Eq)]
 enum Candidates {
-    /// One of these, each with its help.
-    One(Vec<(String, String)>),
+    /// One of these values, each with its help.
+    OneOf(Vec<(String, String)>),
     Pool,
     Namespace,
     Context,
@@ -31,9 +33,9 @@ enum Candidates {
     Anything,
 }
 
-/// Answers for `words`, the last of which is being typed.
-pub async fn answer(command: Command, words: &[String], out: &Out) -> anyhow::Result<()> {
-    let (wanted, place) = wanted(command, words);
+/// Prints the candidates for the last of `words`, which is being typed.
+pub async fn print_candidates(command: Command, words: &[String], out: &Out) -> anyhow::Result<()> {
+    let (candidates, cluster_args) = candidates_after(command, words);
     let typed = words.last().map_or("", String::as_str);
     let plain = |names: Vec<String>| {
         names
@@ -41,16 +43,17 @@ pub async fn answer(command: Command, words: &[String], out: &Out) -> anyhow::Re
             .map(|name| (name, String::new()))
             .collect()
     };
-    let proposals = match &wanted {
-        Candidates::One(all) => all.clone(),
-        Candidates::Context => plain(contexts(&place)),
+    let names = match &candidates {
+        Candidates::OneOf(values) => values.clone(),
+        Candidates::Context => plain(contexts(&cluster_args)),
         Candidates::Pool | Candidates::Namespace => {
-            let live = timeout(TIMEOUT, live(&place, wanted == Candidates::Pool)).await;
-            plain(live.ok().and_then(Result::ok).unwrap_or_default())
+            let pools = candidates == Candidates::Pool;
+            let names = timeout(TIMEOUT, names_in_cluster(&cluster_args, pools)).await;
+            plain(names.ok().and_then(Result::ok).unwrap_or_default())
         }
         Candidates::File | Candidates::Anything => Vec::new(),
     };
-    for (name, help) in proposals
+    for (name, help) in names
         .into_iter()
         .filter(|(name, _)| name.starts_with(typed))
     {
@@ -61,38 +64,42 @@ pub async fn answer(command: Command, words: &[String], out: &Out) -> anyhow::Re
             format!("{name}\t{help}")
         })?;
     }
-    Ok(out.data(if wanted == Candidates::File {
+    Ok(out.data(if candidates == Candidates::File {
         FILES
     } else {
         NO_FILES
     })?)
 }
 
-/// What is wanted after `words`, and the place that they name.
-fn wanted(mut command: Command, words: &[String]) -> (Candidates, ClusterArgs) {
+/// What can follow `words`, and the cluster arguments among them.
+fn candidates_after(mut command: Command, words: &[String]) -> (Candidates, ClusterArgs) {
     command.build();
-    let mut place = ClusterArgs::default();
-    let (mut current, mut position) = (&command, 0);
+    let mut cluster_args = ClusterArgs::default();
+    let mut current = &command;
+    let mut position = 0;
     let (typed, before) = words
         .split_last()
         .map_or(("", words), |(last, before)| (last.as_str(), before));
-    let mut open: Option<&Arg> = None;
+    // The flag whose value comes next.
+    let mut pending_flag: Option<&Arg> = None;
     for word in before {
-        if let Some(flag) = open.take() {
-            note(&mut place, flag.get_id().as_str(), word);
+        if let Some(flag) = pending_flag.take() {
+            set_cluster_arg(&mut cluster_args, flag.get_id().as_str(), word);
         } else if let Some(name) = word.strip_prefix('-') {
             let (name, value) = name
                 .split_once('=')
                 .map_or((name, None), |(name, value)| (name, Some(value)));
             let flag = current
                 .get_arguments()
-                .find(|arg| is_called(arg, name.trim_start_matches('-')));
+                .find(|arg| has_name(arg, name.trim_start_matches('-')));
             match (
                 flag.filter(|flag| matches!(flag.get_action(), ArgAction::Set | ArgAction::Append)),
                 value,
             ) {
-                (Some(flag), Some(value)) => note(&mut place, flag.get_id().as_str(), value),
-                (flag, _) => open = flag,
+                (Some(flag), Some(value)) => {
+                    set_cluster_arg(&mut cluster_args, flag.get_id().as_str(), value)
+                }
+                (flag, _) => pending_flag = flag,
             }
         } else if let Some(found) = current.find_subcommand(word) {
             (current, position) = (found, 0);
@@ -100,35 +107,35 @@ fn wanted(mut command: Command, words: &[String]) -> (Candidates, ClusterArgs) {
             position += 1;
         }
     }
-    let wanted = match open {
-        Some(flag) => of_value(flag),
-        None if typed.starts_with('-') => Candidates::One(flags(current)),
-        None if current.has_subcommands() => Candidates::One(subcommands(current)),
+    let candidates = match pending_flag {
+        Some(flag) => candidates_for(flag),
+        None if typed.starts_with('-') => Candidates::OneOf(flags(current)),
+        None if current.has_subcommands() => Candidates::OneOf(subcommands(current)),
         None => current
             .get_positionals()
             .nth(position)
-            .map_or(Candidates::Anything, of_value),
+            .map_or(Candidates::Anything, candidates_for),
     };
-    (wanted, place)
+    (candidates, cluster_args)
 }
 
-fn is_called(arg: &Arg, name: &str) -> bool {
+fn has_name(arg: &Arg, name: &str) -> bool {
     arg.get_long() == Some(name)
         || arg
             .get_short()
             .is_some_and(|short| name.chars().eq([short]))
 }
 
-fn note(place: &mut ClusterArgs, flag: &str, value: &str) {
+fn set_cluster_arg(cluster_args: &mut ClusterArgs, flag: &str, value: &str) {
     match flag {
-        "namespace" => place.namespace = Some(value.to_owned()),
-        "context" => place.context = Some(value.to_owned()),
-        "kubeconfig" => place.kubeconfig = Some(value.into()),
+        "namespace" => cluster_args.namespace = Some(value.to_owned()),
+        "context" => cluster_args.context = Some(value.to_owned()),
+        "kubeconfig" => cluster_args.kubeconfig = Some(value.into()),
         _ => {}
     }
 }
 
-fn of_value(arg: &Arg) -> Candidates {
+fn candidates_for(arg: &Arg) -> Candidates {
     let values = arg.get_possible_values();
     if !values.is_empty() {
         let help = |value: &clap::builder::PossibleValue| {
@@ -137,7 +144,7 @@ fn of_value(arg: &Arg) -> Candidates {
                 .map(ToString::to_string)
                 .unwrap_or_default()
         };
-        return Candidates::One(
+        return Candidates::OneOf(
             values
                 .iter()
                 .map(|value| (value.get_name().to_owned(), help(value)))
@@ -152,23 +159,23 @@ fn of_value(arg: &Arg) -> Candidates {
         ("name", _) => Candidates::Pool,
         ("namespace", _) => Candidates::Namespace,
         ("context", _) => Candidates::Context,
-        ("replicas", _) => Candidates::One(vec![("auto".into(), String::new())]),
+        ("replicas", _) => Candidates::OneOf(vec![("auto".into(), String::new())]),
         (_, Some("FILE")) => Candidates::File,
         _ => Candidates::Anything,
     }
 }
 
 fn flags(command: &Command) -> Vec<(String, String)> {
-    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let flag = |arg: &Arg| Some((format!("--{}", arg.get_long()?), help(arg.get_help())));
-    shown.filter_map(flag).collect()
+    visible.filter_map(flag).collect()
 }
 
 fn subcommands(command: &Command) -> Vec<(String, String)> {
-    let shown = command
+    let visible = command
         .get_subcommands()
         .filter(|command| !command.is_hide_set());
-    shown
+    visible
         .map(|command| (command.get_name().to_owned(), help(command.get_about())))
         .collect()
 }
@@ -177,8 +184,8 @@ fn help(text: Option<&clap::builder::StyledStr>) -> String {
     text.map(ToString::to_string).unwrap_or_default()
 }
 
-fn contexts(place: &ClusterArgs) -> Vec<String> {
-    let file = match &place.kubeconfig {
+fn contexts(cluster_args: &ClusterArgs) -> Vec<String> {
+    let file = match &cluster_args.kubeconfig {
         Some(path) => Kubeconfig::read_from(path),
         None => Kubeconfig::read(),
     };
@@ -191,14 +198,15 @@ fn contexts(place: &ClusterArgs) -> Vec<String> {
     .unwrap_or_default()
 }
 
-async fn live(place: &ClusterArgs, pools: bool) -> anyhow::Result<Vec<String>> {
-    let cluster = Cluster::open(place, &Out::new(Color::Never, super::Lang::En)).await?;
+/// The names of the pools of the namespace, or else of all namespaces.
+async fn names_in_cluster(cluster_args: &ClusterArgs, pools: bool) -> anyhow::Result<Vec<String>> {
+    let cluster = Cluster::open(cluster_args, &Out::new(Color::Never, super::Lang::En)).await?;
     if pools {
         let list = cluster.pools().list(&ListParams::default()).await?;
         return Ok(list.iter().map(ResourceExt::name_any).collect());
     }
-    let all: Api<Namespace> = Api::all(cluster.client.clone());
-    Ok(all
+    let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
+    Ok(namespaces
         .list(&ListParams::default())
         .await?
         .iter()
@@ -213,18 +221,18 @@ mod tests {
 
     fn after(line: &str) -> (Candidates, ClusterArgs) {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        wanted(super::super::Cli::command(), &words)
+        candidates_after(super::super::Cli::command(), &words)
     }
 
-    fn names(wanted: Candidates) -> Vec<String> {
-        let Candidates::One(all) = wanted else {
-            panic!("{wanted:?}")
+    fn names(candidates: Candidates) -> Vec<String> {
+        let Candidates::OneOf(values) = candidates else {
+            panic!("{candidates:?}")
         };
-        all.into_iter().map(|(name, _)| name).collect()
+        values.into_iter().map(|(name, _)| name).collect()
     }
 
     #[test]
-    fn commands_flags_and_values_are_known() {
+    fn completes_commands_flags_and_values() {
         assert!(names(after("").0).contains(&"explain".to_owned()));
         assert!(names(after("explain --").0).contains(&"--why-not".to_owned()));
         assert_eq!(names(after("metrics -o ").0), ["text", "json"]);
@@ -233,16 +241,20 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_place_that_is_named() {
-        let (wanted, place) = after("-n shop --context=kind-kind explain fil");
+    fn completes_names_of_the_given_cluster() {
+        let (candidates, cluster_args) = after("-n shop --context=kind-kind explain fil");
         assert_eq!(
-            (wanted, place.namespace.as_deref(), place.context.as_deref()),
+            (
+                candidates,
+                cluster_args.namespace.as_deref(),
+                cluster_args.context.as_deref()
+            ),
             (Candidates::Pool, Some("shop"), Some("kind-kind"))
         );
         assert_eq!(
             after("explain --why-not 7 ").0,
             Candidates::Pool,
-            "7 is the flag's"
+            "7 is the value of the flag"
         );
         assert_eq!(after("metrics -n ").0, Candidates::Namespace);
         assert_eq!(after("--context ").0, Candidates::Context);

@@ -1,4 +1,4 @@
-//! The help in Spanish: the same command line with other words, from one table keyed by the English.
+//! The help in Spanish: the same command line with the texts of one table, keyed by the English text.
 
 use clap::{Arg, ArgAction, Command};
 use std::collections::BTreeMap;
@@ -7,23 +7,20 @@ use std::sync::LazyLock;
 static SPANISH: LazyLock<BTreeMap<String, String>> =
     LazyLock::new(|| serde_json::from_str(include_str!("help.es.json")).unwrap_or_default());
 
-/// The command with every text in Spanish that the table has.
-#[must_use]
+/// The command with its texts in Spanish; a text that is not in the table stays English.
 pub fn spanish(command: Command) -> Command {
-    let long = command.get_long_about().map(say);
-    let (about, foot) = (
-        command.get_about().map(say),
-        command.get_after_help().map(say),
-    );
-    let mut command = command.mut_args(argument).mut_subcommands(spanish);
+    let about = command.get_about().map(translate);
+    let long_about = command.get_long_about().map(translate);
+    let after_help = command.get_after_help().map(translate);
+    let mut command = command.mut_args(translate_arg).mut_subcommands(spanish);
     if let Some(about) = about {
         command = command.about(about);
     }
-    if let Some(long) = long {
-        command = command.long_about(long);
+    if let Some(long_about) = long_about {
+        command = command.long_about(long_about);
     }
-    if let Some(foot) = foot {
-        command = command.after_help(foot);
+    if let Some(after_help) = after_help {
+        command = command.after_help(after_help);
     }
     let help = Arg::new("help")
         .short('h')
@@ -36,13 +33,13 @@ pub fn spanish(command: Command) -> Command {
             "{positionals}",
             command.get_positionals().next().is_some(),
         ),
-        ("Órdenes", "{subcommands}", command.has_subcommands()),
+        ("Comandos", "{subcommands}", command.has_subcommands()),
         ("Opciones", "{options}", true),
     ];
     let sections: Vec<String> = sections
         .into_iter()
-        .filter(|(_, _, there)| *there)
-        .map(|(title, place, _)| format!("{title}:\n{place}"))
+        .filter(|(_, _, present)| *present)
+        .map(|(title, tag, _)| format!("{title}:\n{tag}"))
         .collect();
     let template = format!(
         "{{about-with-newline}}\nUso: {{usage}}\n\n{}{{after-help}}\n",
@@ -54,8 +51,9 @@ pub fn spanish(command: Command) -> Command {
         .help_template(template)
 }
 
-fn argument(arg: Arg) -> Arg {
-    let (short, long) = (arg.get_help().map(say), arg.get_long_help().map(say));
+fn translate_arg(arg: Arg) -> Arg {
+    let short = arg.get_help().map(translate);
+    let long = arg.get_long_help().map(translate);
     let arg = match short {
         Some(help) => arg.help(help),
         None => arg,
@@ -66,7 +64,7 @@ fn argument(arg: Arg) -> Arg {
     }
 }
 
-fn say(text: &clap::builder::StyledStr) -> String {
+fn translate(text: &clap::builder::StyledStr) -> String {
     let english = text.to_string();
     SPANISH.get(&english).cloned().unwrap_or(english)
 }
@@ -77,15 +75,16 @@ mod tests {
     use clap::CommandFactory;
 
     fn texts(command: &Command, all: &mut Vec<String>) {
-        let own = [
+        let texts_of_command = [
             command.get_about(),
             command.get_long_about(),
             command.get_after_help(),
         ];
-        let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
-        let arguments = shown.flat_map(|arg| [arg.get_help(), arg.get_long_help()]);
+        let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let arguments = visible.flat_map(|arg| [arg.get_help(), arg.get_long_help()]);
         all.extend(
-            own.into_iter()
+            texts_of_command
+                .into_iter()
                 .chain(arguments)
                 .flatten()
                 .map(ToString::to_string),
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_of_the_help_is_said_in_spanish_and_no_other_is() {
+    fn table_has_every_help_text_and_no_other() {
         let mut all = Vec::new();
         texts(&super::super::Cli::command(), &mut all);
         let missing: Vec<_> = all
@@ -108,12 +107,12 @@ mod tests {
         let stale: Vec<_> = SPANISH.keys().filter(|text| !all.contains(text)).collect();
         assert!(
             stale.is_empty(),
-            "help.es.json has what nobody says: {stale:#?}"
+            "help.es.json has texts that are not in the help: {stale:#?}"
         );
     }
 
     #[test]
-    fn the_help_itself_is_in_spanish() {
+    fn headings_are_spanish() {
         let mut command = spanish(super::super::Cli::command());
         let help = command
             .find_subcommand_mut("explain")

@@ -1,4 +1,5 @@
-//! `kubectl workerpool`: what people type, and which command answers. It works without an operator, and says so.
+//! The plugin `kubectl workerpool`: parses the command line and runs the command. Most commands also work without an
+//! operator, and report it when none answers.
 
 mod args;
 mod cluster;
@@ -8,9 +9,9 @@ mod help;
 mod text;
 mod tui;
 
-use args::{Cli, Command, Tasks};
+use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
-use cluster::{local, replay};
+use cluster::{Cluster, local, replay};
 use commands::{
     all, check, dashboard, demo, explain, history, metrics, monitor, pause, record, scale,
     simulate, stress, why_not,
@@ -21,20 +22,17 @@ use replay::Replay;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
-use stress::Burst;
 use telemetry::LogFormat;
 use text::{lang, output};
 
 /// The whole command line, as the manual page describes it.
-#[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
         .name("kubectl-workerpool")
         .bin_name("kubectl workerpool")
 }
 
-/// Runs what `args` ask for.
-#[must_use]
+/// Runs the command in `args` and returns the exit code of the process.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     if file_stem(&args).as_deref() == Some(complete::NAME) {
         return complete(&args);
@@ -46,7 +44,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    // Libraries log what we say ourselves; RUST_LOG shows it anyway.
+    // Libraries log errors that this program prints itself; RUST_LOG shows their logs anyway.
     let level = if matches!(cli.command, Command::LocalCluster(_)) {
         "info"
     } else {
@@ -57,13 +55,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         .lang
         .unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
     let out = Out::new(cli.color, lang);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let done = runtime
+    let result = runtime()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| runtime.block_on(run(cli, &out)));
-    match done {
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -74,13 +69,19 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     }
 }
 
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 fn file_stem(args: &[OsString]) -> Option<String> {
     args.first()
         .and_then(|path| Path::new(path).file_stem())
         .map(|name| name.to_string_lossy().into_owned())
 }
 
-/// Proposes what may follow; there is no good place for an error in the middle of a line that is being typed.
+/// Completes a command line. It prints no error, which would appear in the middle of the line that is being typed.
 fn complete(args: &[OsString]) -> ExitCode {
     telemetry::init(LogFormat::Text, "off");
     let words: Vec<String> = args
@@ -88,24 +89,17 @@ fn complete(args: &[OsString]) -> ExitCode {
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let done = runtime.map(|runtime| {
-        runtime.block_on(complete::answer(
-            Cli::command(),
-            &words,
-            &Out::new(Color::Never, Lang::En),
-        ))
-    });
-    if matches!(done, Ok(Ok(()))) {
+    let out = Out::new(Color::Never, Lang::En);
+    let result = runtime()
+        .map(|runtime| runtime.block_on(complete::print_candidates(Cli::command(), &words, &out)));
+    if matches!(result, Ok(Ok(()))) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// kubectl runs its plugins by their file name, and people know them by two words.
+/// Parses the command line. kubectl runs its plugins by their file name, but users know them by two words.
 fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
     let name = match file_stem(&args).as_deref() {
         Some(name) if !name.starts_with("kubectl-") => name.to_owned(),
@@ -120,150 +114,79 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
     Cli::from_arg_matches(&command.try_get_matches_from_mut(args)?)
 }
 
+/// Runs one command; false is exit code 1.
 async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
-    if let Command::Simulate(simulate) = &cli.command {
-        return simulate::run(simulate, out);
+    if let Some(result) = run_offline(&cli.command, out).await {
+        return result;
     }
-    match &cli.command {
-        Command::Demo { play, fast, .. } if play.replay.is_some() => {
-            return Box::pin(demo::replay(out, Replay::open(play, *fast)?)).await;
-        }
-        Command::Interactive(wanted) if wanted.play.replay.is_some() => {
-            return Box::pin(tui::replay(out, wanted)).await;
-        }
-        Command::Monitor {
-            play,
-            duration,
-            fast,
-            output,
-            ..
-        } if play.replay.is_some() => {
-            let json = *output == Format::Json;
-            return Box::pin(monitor::replay(
-                out,
-                Replay::open(play, *fast)?,
-                *duration,
-                json,
-            ))
-            .await;
-        }
-        _ => {}
+    if let Some(result) = local::run(&cli.command, &cli.local, out).await {
+        return result;
     }
-    if let Some(done) = local::run(&cli.command, &cli.local, out).await {
-        return done;
+    let cluster = cli.local.open(&cli.cluster, out).await;
+    if let Command::Check(args) = &cli.command {
+        return check::run(cluster, out, args.pool.get(), args.output.is_json()).await;
     }
-    let cluster = cli.local.open(&cli.place, out).await;
-    if let Command::Check { name, output } = cli.command {
-        return Box::pin(check::run(
-            cluster,
-            out,
-            name.as_deref(),
-            output == Format::Json,
-        ))
-        .await;
+    run_in_cluster(&cluster?, cli.command).await
+}
+
+/// Runs `simulate` and the commands with `--replay`, which need no cluster; `None` for all others.
+async fn run_offline(command: &Command, out: &Out) -> Option<anyhow::Result<bool>> {
+    match command {
+        Command::Simulate(args) => Some(simulate::run(args, out)),
+        Command::Demo(args) if args.replay.replay.is_some() => {
+            Some(match Replay::open(&args.replay, args.fast) {
+                Ok(replay) => demo::replay(out, replay).await,
+                Err(error) => Err(error),
+            })
+        }
+        Command::Monitor(args) if args.replay.replay.is_some() => {
+            let json = args.output == Format::Json;
+            Some(match Replay::open(&args.replay, args.fast) {
+                Ok(replay) => monitor::replay(out, replay, args.duration, json).await,
+                Err(error) => Err(error),
+            })
+        }
+        Command::Interactive(args) if args.play.replay.is_some() => {
+            Some(tui::replay(out, args).await)
+        }
+        _ => None,
     }
-    let cluster = &cluster?;
-    match cli.command {
-        Command::Check { .. } | Command::Simulate(_) => Ok(true),
-        Command::Stop | Command::Serve { .. } | Command::LocalCluster(_) => Ok(true),
-        Command::Metrics { name, output } => {
-            metrics::run(cluster, name.as_deref(), output == Format::Json).await
+}
+
+async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Metrics(a) => metrics::run(cluster, a.pool.get(), a.output.is_json()).await,
+        Command::Explain(a) => run_explain(cluster, &a).await,
+        Command::History(a) if a.all_namespaces => {
+            all::history(cluster, a.limit, a.output.is_json()).await
         }
-        Command::Stress {
-            name,
-            tasks: Tasks { tasks },
-            task_seconds,
-        } => {
-            stress::run(
-                cluster,
-                name.as_deref(),
-                Burst {
-                    tasks,
-                    task_seconds,
-                },
-            )
-            .await
+        Command::History(a) => {
+            history::run(cluster, a.pool.get(), a.limit, a.output.is_json()).await
         }
-        Command::Scale {
-            name,
-            replicas,
-            span,
-        } => Box::pin(scale::run(cluster, name.as_deref(), replicas, span)).await,
-        Command::Pause { name, terms } => {
-            Box::pin(pause::pause(cluster, name.as_deref(), terms)).await
+        Command::Stress(a) => stress::run(cluster, a.pool.get(), a.burst()).await,
+        Command::Scale(a) => scale::run(cluster, a.pool.get(), a.replicas, a.span).await,
+        Command::Pause(a) => pause::pause(cluster, a.pool.get(), a.pause).await,
+        Command::Resume(pool) => pause::resume(cluster, pool.get()).await,
+        Command::Interactive(a) => tui::run(cluster, &a).await,
+        Command::Monitor(a) => {
+            let json = a.output == Format::Json;
+            monitor::run(cluster, a.pool.get(), a.duration, json).await
         }
-        Command::Resume { name } => Box::pin(pause::resume(cluster, name.as_deref())).await,
-        Command::Explain {
-            all_namespaces: true,
-            output,
-            ..
-        } => Box::pin(all::explain(cluster, output == Format::Json)).await,
-        Command::Explain {
-            name,
-            why_not,
-            at,
-            output,
-            ..
-        } => {
-            let (name, json) = (name.as_deref(), output == Format::Json);
-            match (why_not, at) {
-                (Some(wanted), _) => Box::pin(why_not::run(cluster, name, wanted, json)).await,
-                (None, Some(at)) => Box::pin(history::at(cluster, name, &at, json)).await,
-                (None, None) => Box::pin(explain::run(cluster, name, json)).await,
-            }
-        }
-        Command::History {
-            all_namespaces: true,
-            limit,
-            output,
-            ..
-        } => Box::pin(all::history(cluster, limit, output == Format::Json)).await,
-        Command::History {
-            name,
-            limit,
-            output,
-            ..
-        } => {
-            Box::pin(history::run(
-                cluster,
-                name.as_deref(),
-                limit,
-                output == Format::Json,
-            ))
-            .await
-        }
-        Command::Dashboard(place) => Box::pin(dashboard::run(cluster, place)).await,
-        Command::Record { name, duration } => {
-            Box::pin(record::run(cluster, name.as_deref(), duration)).await
-        }
-        Command::Interactive(wanted) => Box::pin(tui::run(cluster, &wanted)).await,
-        Command::Monitor {
-            name,
-            duration,
-            output,
-            ..
-        } => {
-            Box::pin(monitor::run(
-                cluster,
-                name.as_deref(),
-                duration,
-                output == Format::Json,
-            ))
-            .await
-        }
-        Command::Demo {
-            name,
-            tasks: Tasks { tasks },
-            task_seconds,
-            timeout,
-            fast,
-            ..
-        } => {
-            let burst = Burst {
-                tasks,
-                task_seconds,
-            };
-            Box::pin(demo::run(cluster, name.as_deref(), burst, timeout, fast)).await
-        }
+        Command::Dashboard(a) => dashboard::run(cluster, a).await,
+        Command::Record(a) => record::run(cluster, a.pool.get(), a.duration).await,
+        Command::Demo(a) => demo::run(cluster, a.pool.get(), a.burst(), a.timeout, a.fast).await,
+        // These ran before a cluster was opened.
+        Command::Check(_) | Command::Simulate(_) | Command::Stop => Ok(true),
+        Command::Serve { .. } | Command::LocalCluster(_) => Ok(true),
+    }
+}
+
+async fn run_explain(cluster: &Cluster, args: &args::Explain) -> anyhow::Result<bool> {
+    let (pool, json) = (args.pool.get(), args.output.is_json());
+    match (args.why_not, &args.at) {
+        _ if args.all_namespaces => all::explain(cluster, json).await,
+        (Some(replicas), _) => why_not::run(cluster, pool, replicas, json).await,
+        (None, Some(at)) => history::at(cluster, pool, at, json).await,
+        (None, None) => explain::run(cluster, pool, json).await,
     }
 }

@@ -1,7 +1,7 @@
-//! What happens to one pool, as it happens: Redis read each second, the WorkerPool and its target's scale watched.
-//! It needs no operator.
+//! The updates of one pool as they happen: polls of Redis each second, and watches of the WorkerPool and its target.
+//! No operator is needed.
 
-use super::facts::QueueSummary;
+use super::queue_summary::QueueSummary;
 use super::redis::RedisClient;
 use super::replay::Replay;
 use crate::cluster::Cluster;
@@ -18,62 +18,62 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// How often Redis is read, and how long one look may take before it counts as failed.
+/// The interval between two polls of Redis.
 const POLL: Duration = Duration::from_secs(1);
+/// The time limit for one poll.
 const TIMEOUT: Duration = Duration::from_secs(8);
-/// How often a listener is woken when nothing happens, to let time pass.
+/// How often [`Events::next`] returns without an update, so that the caller can act on the time.
 const TICK: Duration = Duration::from_millis(250);
 
-/// One piece of news.
+/// An update of one pool.
 #[derive(Clone, Debug)]
 pub enum Update {
-    /// The WorkerPool as it is now.
+    /// The latest WorkerPool.
     Pool(Box<WorkerPool>),
     /// `spec.replicas` of the target.
     Replicas(i32),
-    /// Redis was read.
-    Facts(QueueSummary),
-    /// Redis could not be read, and why.
+    /// The result of a poll of Redis.
+    Metrics(QueueSummary),
+    /// The error of a poll of Redis.
     Unreachable(String),
-    /// So many tasks arrived at once: only a replay knows, who plays live has pushed them himself.
+    /// This many tasks arrived at once. Only a replay sends it; a live demo pushes the tasks itself.
     Burst(u32),
-    /// Something else is wrong: it goes on, but a person should know.
-    Trouble(String),
+    /// Another error, which the user should see; the updates continue.
+    Warning(String),
 }
 
-/// One piece of news of many pools.
+/// An update of the list of pools, as a watch sends it.
 #[derive(Clone, Debug)]
 pub enum PoolUpdate {
-    /// All are told anew; what is not told again until [`Listed::Whole`] is gone.
-    Begin,
-    /// A pool as it is now.
-    Pool(Box<WorkerPool>),
-    /// It is gone.
-    Gone(Key),
-    /// All there are have been told.
-    Whole,
-    /// They cannot be watched, and why.
-    Trouble(String),
+    /// A list starts; a pool that does not follow before [`PoolUpdate::InitDone`] no longer exists.
+    Init,
+    /// A pool that exists or has changed.
+    Apply(Box<WorkerPool>),
+    /// A pool was deleted.
+    Delete(Key),
+    /// The list is complete.
+    InitDone,
+    /// The pools cannot be watched.
+    Error(String),
 }
 
-/// A stream of news; ends its tasks when dropped.
+/// A stream of updates; its tasks end when it is dropped.
 pub enum Events {
-    /// What happens now.
+    /// Updates from the cluster and from Redis.
     Live {
-        /// From the tasks.
-        news: UnboundedReceiver<Update>,
-        /// They read and watch.
+        /// Receives from the tasks.
+        updates: UnboundedReceiver<Update>,
+        /// The tasks that poll and watch.
         _tasks: JoinSet<()>,
     },
-    /// What happened once.
+    /// Updates from a trace.
     Replay(Box<Replay>),
 }
 
 impl Events {
-    /// Begins to listen.
-    #[must_use]
-    pub fn start(cluster: &Cluster, pool: &WorkerPool, link: RedisClient) -> Self {
-        let (sender, news) = mpsc::unbounded_channel();
+    /// Starts to poll and watch.
+    pub fn start(cluster: &Cluster, pool: &WorkerPool, redis: RedisClient) -> Self {
+        let (sender, updates) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         tasks.spawn(watch_pool(
             cluster.clone(),
@@ -82,19 +82,19 @@ impl Events {
             Arc::default(),
         ));
         tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
-        tasks.spawn(read_redis(link, pool.clone(), sender, Arc::default()));
+        tasks.spawn(poll_redis(redis, pool.clone(), sender, Arc::default()));
         Self::Live {
-            news,
+            updates,
             _tasks: tasks,
         }
     }
 
-    /// The same from the pool alone: without a way to its Redis it says why, and tries again. Redis is read, too,
-    /// when the operator says something new: then something has changed there.
-    #[must_use]
+    /// Like [`Self::start`], but also connects to Redis: reports an error and retries. Polls Redis also when the
+    /// WorkerPool changes, since the operator then observed a change of the queue.
     pub fn open(cluster: &Cluster, pool: &WorkerPool) -> Self {
-        let (sender, news) = mpsc::unbounded_channel();
-        let (mut tasks, wake) = (JoinSet::new(), Arc::<Notify>::default());
+        let (sender, updates) = mpsc::unbounded_channel();
+        let mut tasks = JoinSet::new();
+        let wake = Arc::<Notify>::default();
         tasks.spawn(watch_pool(
             cluster.clone(),
             pool.name_any(),
@@ -108,7 +108,7 @@ impl Events {
             loop {
                 ticks.tick().await;
                 match RedisClient::new(&cluster, &pool).await {
-                    Ok(link) => return Box::pin(read_redis(link, pool, sender, wake)).await,
+                    Ok(redis) => return poll_redis(redis, pool, sender, wake).await,
                     Err(error)
                         if sender
                             .send(Update::Unreachable(format!("{error:#}")))
@@ -121,21 +121,20 @@ impl Events {
             }
         });
         Self::Live {
-            news,
+            updates,
             _tasks: tasks,
         }
     }
 
-    /// The next piece of news, or `None` when a little time has passed without any.
+    /// The next update, or `None` if none came within [`TICK`].
     pub async fn next(&mut self) -> Option<Update> {
         match self {
-            Self::Live { news, .. } => timeout(TICK, news.recv()).await.ok().flatten(),
+            Self::Live { updates, .. } => timeout(TICK, updates.recv()).await.ok().flatten(),
             Self::Replay(replay) => replay.next().await,
         }
     }
 
-    /// The time by which it happens.
-    #[must_use]
+    /// The current time, or that of the trace in a replay.
     pub fn now(&self) -> Timestamp {
         match self {
             Self::Live { .. } => Timestamp::now(),
@@ -143,40 +142,39 @@ impl Events {
         }
     }
 
-    /// Whether nothing more can come.
-    #[must_use]
+    /// Whether a replay has reached the end of its trace.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Replay(replay) if replay.is_over())
     }
 }
 
-/// Watches all pools of the namespace, or of all.
-pub async fn list(cluster: Cluster, everywhere: bool, sender: UnboundedSender<PoolUpdate>) {
-    let pools = if everywhere {
+/// Watches all pools of the namespace, or of all namespaces.
+pub async fn list(cluster: Cluster, all_namespaces: bool, sender: UnboundedSender<PoolUpdate>) {
+    let pools = if all_namespaces {
         Api::all(cluster.client.clone())
     } else {
         cluster.pools()
     };
-    // A page holds a hundred: with their histories a thousand would take some tens of megabytes at once.
+    // Small pages: a thousand pools with their histories would take tens of megabytes at once.
     let config = watcher::Config::default().timeout(30).page_size(100);
     let mut stream = std::pin::pin!(watcher(pools, config).default_backoff());
     while let Some(event) = stream.next().await {
-        let news = match event {
-            Ok(watcher::Event::Init) => PoolUpdate::Begin,
-            Ok(watcher::Event::InitDone) => PoolUpdate::Whole,
+        let update = match event {
+            Ok(watcher::Event::Init) => PoolUpdate::Init,
+            Ok(watcher::Event::InitDone) => PoolUpdate::InitDone,
             Ok(watcher::Event::Apply(pool) | watcher::Event::InitApply(pool)) => {
-                PoolUpdate::Pool(Box::new(pool))
+                PoolUpdate::Apply(Box::new(pool))
             }
-            Ok(watcher::Event::Delete(pool)) => PoolUpdate::Gone(Key::of(&pool)),
+            Ok(watcher::Event::Delete(pool)) => PoolUpdate::Delete(Key::of(&pool)),
             Err(
                 watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
-            ) => PoolUpdate::Trouble(format!(
+            ) => PoolUpdate::Error(format!(
                 "{:#}",
                 cluster.describe_error("watching the WorkerPools", &error)
             )),
             Err(_) => continue,
         };
-        if sender.send(news).is_err() {
+        if sender.send(update).is_err() {
             return;
         }
     }
@@ -188,12 +186,12 @@ async fn watch_pool(
     sender: UnboundedSender<Update>,
     wake: Arc<Notify>,
 ) {
-    let stream = watcher(cluster.pools(), only(&name)).default_backoff();
-    let news = |pool| {
+    let stream = watcher(cluster.pools(), named(&name)).default_backoff();
+    let update = |pool| {
         wake.notify_one();
         Some(Update::Pool(Box::new(pool)))
     };
-    follow(&cluster, "WorkerPool", stream, &sender, news).await;
+    forward_updates(&cluster, "WorkerPool", stream, &sender, update).await;
 }
 
 async fn watch_target(cluster: Cluster, pool: WorkerPool, sender: UnboundedSender<Update>) {
@@ -207,59 +205,61 @@ async fn watch_target(cluster: Cluster, pool: WorkerPool, sender: UnboundedSende
         i32::try_from(replicas).ok().map(Update::Replicas)
     };
     let kind = &pool.spec.scale_target_ref.kind;
-    follow(
+    forward_updates(
         &cluster,
         kind,
-        watcher(api, only(&name)).default_backoff(),
+        watcher(api, named(&name)).default_backoff(),
         &sender,
         replicas,
     )
     .await;
 }
 
-fn only(name: &str) -> watcher::Config {
-    // By default a silent API server would go unnoticed for five minutes.
+fn named(name: &str) -> watcher::Config {
+    // With the default timeout a silent API server would go unnoticed for five minutes.
     watcher::Config::default()
         .fields(&format!("metadata.name={name}"))
         .timeout(30)
 }
 
-async fn follow<K>(
+/// Sends an update for each object of the stream, and a warning when the watch fails or the object does not exist.
+async fn forward_updates<K>(
     cluster: &Cluster,
-    what: &str,
+    kind: &str,
     stream: impl futures::Stream<Item = watcher::Result<watcher::Event<K>>>,
     sender: &UnboundedSender<Update>,
-    news: impl Fn(K) -> Option<Update>,
+    to_update: impl Fn(K) -> Option<Update>,
 ) {
     let mut stream = std::pin::pin!(stream);
-    let mut well = true;
-    let mut seen = false;
+    let mut watching = true;
+    let mut exists = false;
     while let Some(event) = stream.next().await {
-        let said = match event {
+        let update = match event {
             Ok(watcher::Event::Init) => {
-                seen = false;
+                exists = false;
                 None
             }
             Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                (well, seen) = (true, true);
-                news(object)
+                watching = true;
+                exists = true;
+                to_update(object)
             }
-            Ok(watcher::Event::InitDone) if seen => None,
+            Ok(watcher::Event::InitDone) if exists => None,
             Ok(watcher::Event::InitDone | watcher::Event::Delete(_)) => {
-                Some(Update::Trouble(format!("the {what} does not exist")))
+                Some(Update::Warning(format!("the {kind} does not exist")))
             }
-            // A watch that runs out is no news; one that cannot begin again is, once.
+            // A watch that expires is restarted silently; if that fails, one warning is sent.
             Err(
                 error
                 @ (watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)),
-            ) if well => {
-                well = false;
-                Some(Update::Trouble(match error {
+            ) if watching => {
+                watching = false;
+                Some(Update::Warning(match error {
                     watcher::Error::InitialListFailed(error)
                     | watcher::Error::WatchStartFailed(error) => {
                         format!(
                             "{:#}",
-                            cluster.describe_error(&format!("watching the {what}"), &error)
+                            cluster.describe_error(&format!("watching the {kind}"), &error)
                         )
                     }
                     other => other.to_string(),
@@ -267,14 +267,14 @@ async fn follow<K>(
             }
             Err(_) => None,
         };
-        if said.is_some_and(|said| sender.send(said).is_err()) {
+        if update.is_some_and(|update| sender.send(update).is_err()) {
             return;
         }
     }
 }
 
-async fn read_redis(
-    mut link: RedisClient,
+async fn poll_redis(
+    mut redis: RedisClient,
     pool: WorkerPool,
     sender: UnboundedSender<Update>,
     wake: Arc<Notify>,
@@ -286,12 +286,12 @@ async fn read_redis(
             _ = ticks.tick() => {}
             () = wake.notified() => {}
         }
-        let news = match timeout(TIMEOUT, link.poll(&pool.spec.queues)).await {
-            Ok(Ok(facts)) => Update::Facts(facts),
+        let update = match timeout(TIMEOUT, redis.poll(&pool.spec.queues)).await {
+            Ok(Ok(summary)) => Update::Metrics(summary),
             Ok(Err(error)) => Update::Unreachable(format!("{error:#}")),
-            Err(_) => Update::Unreachable(format!("Redis {} does not answer", link.name())),
+            Err(_) => Update::Unreachable(format!("Redis {} does not answer", redis.name())),
         };
-        if sender.send(news).is_err() {
+        if sender.send(update).is_err() {
             return;
         }
     }

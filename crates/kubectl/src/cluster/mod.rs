@@ -1,11 +1,12 @@
-//! The cluster as the user's kubeconfig shows it: the client, the pools, their targets, and its errors in words.
+//! The cluster of the user's kubeconfig: the client, the pools, their targets, and the messages of API errors.
 
 pub mod events;
-pub mod facts;
+
 pub mod local;
 pub mod operator;
 pub mod operator_history;
 pub mod patch;
+pub mod queue_summary;
 pub mod redis;
 pub mod replay;
 
@@ -20,9 +21,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const ELSEWHERE: &str = "name another with -n, or make one: `kubectl apply -f manifests/demo.yaml`";
+const ELSEWHERE: &str =
+    "choose another with -n, or create one: `kubectl apply -f manifests/demo.yaml`";
 
-/// Which cluster and where in it.
+/// The cluster and the namespace to use.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ClusterArgs {
     /// Namespace of the pool [default: the context's]
@@ -34,73 +36,42 @@ pub struct ClusterArgs {
     /// Path of the kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
-    /// Act as this user, where you may impersonate
+    /// Impersonate this user, if you may
     #[arg(long = "as", global = true, value_name = "USER")]
     pub as_user: Option<String>,
-    /// Act as a member of this group; may be repeated
+    /// Impersonate this group; may be repeated
     #[arg(long, global = true, value_name = "GROUP", requires = "as_user")]
     pub as_group: Vec<String>,
 }
 
-/// A client and what to call things when talking of them.
+/// A client of the cluster, and the names that messages use.
 #[derive(Clone)]
 pub struct Cluster {
-    /// Talks to the API server.
+    /// The client of the API server.
     pub client: Client,
-    /// The context's name.
+    /// The name of the kubeconfig's context.
     pub context: String,
     /// The namespace of the pool.
     pub namespace: String,
-    /// Prints.
+    /// Where messages are printed.
     pub out: Out,
-    /// What to call the API server.
+    /// The address of the API server, for messages.
     pub server: String,
-    /// Whether it is the stand-in on this machine.
+    /// Whether this is the local cluster without Kubernetes.
     pub local: bool,
 }
 
 impl Cluster {
-    /// Reads the kubeconfig; nothing is asked of the cluster yet.
-    pub async fn open(place: &ClusterArgs, out: &Out) -> anyhow::Result<Self> {
-        let options = KubeConfigOptions {
-            context: place.context.clone(),
-            ..KubeConfigOptions::default()
-        };
-        let file = match &place.kubeconfig {
-            Some(path) => Kubeconfig::read_from(path),
-            None => Kubeconfig::read(),
-        };
-        let (mut config, context) = match file {
-            Ok(file) => {
-                let context = place
-                    .context
-                    .clone()
-                    .or_else(|| file.current_context.clone());
-                let config = Config::from_custom_kubeconfig(file, &options).await;
-                (
-                    config.map_err(|error| {
-                        anyhow!("{error}; `kubectl config get-contexts` lists what there is")
-                    })?,
-                    context,
-                )
-            }
-            // In a pod there is no kubeconfig, and its own account takes the place of one.
-            Err(error) => match Config::incluster() {
-                Ok(config) if place.kubeconfig.is_none() && place.context.is_none() => {
-                    (config, None)
-                }
-                _ => bail!(
-                    "no usable kubeconfig ({error}): set KUBECONFIG, or give --kubeconfig FILE"
-                ),
-            },
-        };
+    /// Reads the kubeconfig; does not connect yet.
+    pub async fn open(args: &ClusterArgs, out: &Out) -> anyhow::Result<Self> {
+        let (mut config, context) = load_config(args).await?;
         config.connect_timeout = Some(Duration::from_secs(5));
-        config.default_retry = false; // it goes on for minutes without a word
-        if place.as_user.is_some() {
-            config.auth_info.impersonate.clone_from(&place.as_user);
-            config.auth_info.impersonate_groups = Some(place.as_group.clone());
+        config.default_retry = false; // it would retry for minutes without a message
+        if args.as_user.is_some() {
+            config.auth_info.impersonate.clone_from(&args.as_user);
+            config.auth_info.impersonate_groups = Some(args.as_group.clone());
         }
-        let namespace = place
+        let namespace = args
             .namespace
             .clone()
             .unwrap_or_else(|| config.default_namespace.clone());
@@ -109,7 +80,8 @@ impl Cluster {
             .to_string()
             .trim_end_matches('/')
             .to_owned();
-        let client = Client::try_from(config).context("no client can be made of the kubeconfig")?;
+        let client =
+            Client::try_from(config).context("cannot create a client from this kubeconfig")?;
         Ok(Self::new(
             client,
             context.unwrap_or_else(|| "in-cluster".into()),
@@ -119,8 +91,7 @@ impl Cluster {
         ))
     }
 
-    /// From its parts.
-    #[must_use]
+    /// A cluster that is not local.
     pub fn new(
         client: Client,
         context: String,
@@ -138,8 +109,7 @@ impl Cluster {
         }
     }
 
-    /// The same in another namespace.
-    #[must_use]
+    /// The same cluster with another namespace.
     pub fn within(&self, namespace: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
@@ -147,24 +117,23 @@ impl Cluster {
         }
     }
 
-    /// Asks the API server; its errors come back as sentences that begin with `doing`.
+    /// Awaits a response of the API server; `doing` starts the message of an error.
     pub async fn request<T>(
         &self,
         doing: &str,
-        answer: impl Future<Output = kube::Result<T>>,
+        response: impl Future<Output = kube::Result<T>>,
     ) -> anyhow::Result<T> {
-        let whom = format!("the API server {} ({doing})", self.server);
+        let what = format!("the API server {} ({doing})", self.server);
         self.out
-            .wait(&whom, async {
-                answer
+            .wait(&what, async {
+                response
                     .await
                     .map_err(|error| self.describe_error(doing, &error))
             })
             .await
     }
 
-    /// An error of the API server in words: what is wrong, where, what to do.
-    #[must_use]
+    /// The message of an API error: what is wrong, where, and what to do.
     pub fn describe_error(&self, doing: &str, error: &kube::Error) -> anyhow::Error {
         let Self {
             server,
@@ -175,31 +144,30 @@ impl Cluster {
         if let kube::Error::Api(status) = error {
             return match status.code {
                 401 => anyhow!(
-                    "{doing}: {server} does not know who you are; log in again, or choose another --context than {context}"
+                    "{doing}: not authenticated at {server}; log in again, or choose another context than {context} with --context"
                 ),
                 403 => anyhow!("{doing}: {}", forbidden(&status.message, namespace)),
                 422 => anyhow!("{doing}: {}", refusal(status)),
                 code if status.message.is_empty() => {
-                    anyhow!("{doing}: {server} answers {code} and no word more")
+                    anyhow!("{doing}: {server} returned HTTP {code} without a message")
                 }
                 _ => anyhow!("{doing}: {}", status.message),
             };
         }
-        if let Some(cause) = refused_or_lost(error) {
+        if let Some(cause) = connection_error(error) {
             return anyhow!(
-                "{doing}: the API server {server} does not answer ({cause}); is the cluster running, and is {context} the context you mean? `kubectl config get-contexts` lists them"
+                "{doing}: the API server {server} does not answer ({cause}); is the cluster running, and is {context} the right context? `kubectl config get-contexts` lists all contexts"
             );
         }
         anyhow!("{doing} at {server}: {}", innermost(error))
     }
 
-    /// The pools of the namespace.
-    #[must_use]
+    /// The API of the WorkerPools in the namespace.
     pub fn pools(&self) -> Api<WorkerPool> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// The pool `name`, or the only one there is.
+    /// The pool `name`, or the only pool of the namespace.
     pub async fn pool(&self, name: Option<&str>) -> anyhow::Result<WorkerPool> {
         let namespace = &self.namespace;
         let Some(pools) = self
@@ -210,39 +178,43 @@ impl Cluster {
             .await?
         else {
             bail!(
-                "this cluster ({}) does not know WorkerPools: install them with `helm install workerpool charts/workerpool`",
+                "this cluster ({}) has no WorkerPool API: install it with `helm install workerpool charts/workerpool`",
                 self.context
             );
         };
-        let there = pools
+        let names = pools
             .iter()
             .map(ResourceExt::name_any)
             .collect::<Vec<_>>()
             .join(", ");
         match name {
-            Some(name) => {
-                pools.into_iter().find(|pool| pool.name_any() == name).ok_or_else(|| match &*there {
+            Some(name) => pools
+                .into_iter()
+                .find(|pool| pool.name_any() == name)
+                .ok_or_else(|| match &*names {
                     "" => anyhow!(
-                        "there is no WorkerPool {name} in namespace {namespace}, nor any other; {ELSEWHERE}"
+                        "namespace {namespace} has no WorkerPools, not even {name}; {ELSEWHERE}"
                     ),
                     _ => {
-                        anyhow!("there is no WorkerPool {name} in namespace {namespace}; there are: {there}")
+                        anyhow!("namespace {namespace} has no WorkerPool {name}; it has: {names}")
                     }
-                })
-            }
+                }),
             None if pools.len() > 1 => {
-                bail!("namespace {namespace} has {} WorkerPools, name the one you mean: {there}", pools.len())
+                bail!(
+                    "namespace {namespace} has {} WorkerPools, choose one: {names}",
+                    pools.len()
+                )
             }
             None => pools
                 .into_iter()
                 .next()
-                .ok_or_else(|| anyhow!("there is no WorkerPool in namespace {namespace}; {ELSEWHERE}")),
+                .ok_or_else(|| anyhow!("namespace {namespace} has no WorkerPools; {ELSEWHERE}")),
         }
     }
 
-    /// The only pool there is, if there is exactly one.
+    /// The pool of the namespace, if it has exactly one.
     pub async fn only_pool(&self) -> anyhow::Result<Option<WorkerPool>> {
-        // Two are as many as there need be to know: there may be a thousand.
+        // Two are enough to know that there are several; there may be a thousand.
         let few = ListParams::default().limit(2);
         match self
             .request("reading the WorkerPools", self.list_pools(&few))
@@ -253,7 +225,7 @@ impl Cluster {
         }
     }
 
-    /// `None` where the API is not installed.
+    /// The pools of the namespace; `None` if the API is not installed.
     async fn list_pools(&self, params: &ListParams) -> kube::Result<Option<Vec<WorkerPool>>> {
         match self.pools().list(params).await {
             Ok(list) => Ok(Some(list.items)),
@@ -262,8 +234,7 @@ impl Cluster {
         }
     }
 
-    /// What the pool scales: its API and its name.
-    #[must_use]
+    /// The API and the name of the pool's scale target.
     pub fn target(&self, pool: &WorkerPool) -> (Api<DynamicObject>, String) {
         let target = &pool.spec.scale_target_ref;
         let (group, version) = target
@@ -278,19 +249,46 @@ impl Cluster {
     }
 }
 
-/// What is not allowed, without the server's wrapping.
+/// The client's configuration and the context's name.
+async fn load_config(args: &ClusterArgs) -> anyhow::Result<(Config, Option<String>)> {
+    let file = match &args.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    match file {
+        Ok(file) => {
+            let current = file.current_context.clone();
+            let options = KubeConfigOptions {
+                context: args.context.clone(),
+                ..KubeConfigOptions::default()
+            };
+            let config = Config::from_custom_kubeconfig(file, &options).await;
+            let config = config.map_err(|error| {
+                anyhow!("{error}; `kubectl config get-contexts` lists all contexts")
+            })?;
+            Ok((config, args.context.clone().or(current)))
+        }
+        // A pod has no kubeconfig but a service account.
+        Err(error) => match Config::incluster() {
+            Ok(config) if args.kubeconfig.is_none() && args.context.is_none() => Ok((config, None)),
+            _ => bail!("no usable kubeconfig ({error}): set KUBECONFIG or use --kubeconfig FILE"),
+        },
+    }
+}
+
+/// The denied permission in a message of the API server, and how to get it.
 fn forbidden(message: &str, namespace: &str) -> String {
-    let right = message.split_once(" cannot ").and_then(|(_, rest)| {
+    let denied = message.split_once(" cannot ").and_then(|(_, rest)| {
         let (verb, rest) = rest.split_once(" resource \"")?;
         Some(format!("you may not {verb} {}", rest.split_once('"')?.0))
     });
-    let right = right.unwrap_or_else(|| format!("it is forbidden ({message})"));
+    let denied = denied.unwrap_or_else(|| format!("it is forbidden ({message})"));
     format!(
-        "{right}; an administrator can give you the role `edit` in namespace {namespace}, which allows it"
+        "{denied}; ask an administrator for the role `edit` in namespace {namespace}, which allows it"
     )
 }
 
-/// What admission says against an object, without the server's wrapping: a line per cause.
+/// The messages of a rejected object, one per cause, without the API server's prefixes.
 fn refusal(status: &kube::core::Status) -> String {
     let causes = status
         .details
@@ -303,7 +301,7 @@ fn refusal(status: &kube::core::Status) -> String {
                 .map_or(message, |rest| {
                     rest.split_once(": ")
                         .filter(|(value, _)| value.starts_with('"'))
-                        .map_or(rest, |(_, said)| said)
+                        .map_or(rest, |(_, message)| message)
                 });
             if cause.field.is_empty() || cause.field == "spec" || cause.field == "<nil>" {
                 plain.to_owned()
@@ -311,19 +309,19 @@ fn refusal(status: &kube::core::Status) -> String {
                 format!("{}: {plain}", cause.field)
             }
         });
-    let mut said: Vec<String> = causes.collect();
-    said.dedup();
-    // With an invalid field the server adds that it could not check the rest.
-    said.retain(|line| !line.starts_with("some validation rules were not checked"));
-    if said.is_empty() {
+    let mut messages: Vec<String> = causes.collect();
+    messages.dedup();
+    // After an invalid field the API server adds that it did not check the remaining rules.
+    messages.retain(|line| !line.starts_with("some validation rules were not checked"));
+    if messages.is_empty() {
         status.message.clone()
     } else {
-        said.join("; ")
+        messages.join("; ")
     }
 }
 
-/// The plain cause, where nobody answers at all.
-fn refused_or_lost(error: &kube::Error) -> Option<String> {
+/// The cause if there was no response; `None` for another error.
+fn connection_error(error: &kube::Error) -> Option<String> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut last = None;
     while let Some(error) = cause {
@@ -342,6 +340,7 @@ fn refused_or_lost(error: &kube::Error) -> Option<String> {
     })
 }
 
+/// The last source of an error.
 fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut inner = error;
     while let Some(source) = inner.source() {

@@ -1,62 +1,63 @@
-//! Whether an operator is there, as far as this user may see.
+//! Finds the operator's Deployment, as far as the user's permissions allow.
 
 use crate::cluster::Cluster;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
-/// Its Deployment carries these labels, whatever the release is called.
+/// The labels of the Deployment and its pods, whatever the name of the release.
 pub const LABELS: &str = "app.kubernetes.io/name=workerpool,app.kubernetes.io/component=operator";
-/// Where the manifests put it, for users who may not look into all namespaces.
-const USUAL_NAMESPACE: &str = "workerpool-system";
+/// The namespace of the manifests, for users who may not list all namespaces.
+const DEFAULT_NAMESPACE: &str = "workerpool-system";
 
-/// What is known of the operator's Deployment.
+/// The operator's Deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operator {
-    /// There it is.
+    /// There is a Deployment.
     Found {
         /// Its namespace.
         namespace: String,
         /// Its name.
         name: String,
-        /// The program's version, as the chart labels it.
+        /// The version in the chart's label.
         version: String,
-        /// Whether a pod of it is ready: its readiness is that it watches and answers.
+        /// Whether a pod is ready, which means that it watches and answers.
         ready: bool,
-        /// Whether any pod is wanted.
-        wanted: bool,
+        /// Whether the Deployment is scaled to 0.
+        scaled_to_zero: bool,
     },
-    /// There is none in any namespace.
-    Nowhere,
-    /// There is none where this user may look.
-    Unseen,
+    /// No namespace has a Deployment.
+    NotInstalled,
+    /// No namespace that the user may list has a Deployment.
+    Unknown,
 }
 
-/// Looks for it in all namespaces, or else in the likely ones.
+/// Looks for the operator in all namespaces, or else in the pool's and in the default one.
 pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
     let labels = ListParams::default().labels(LABELS);
-    let all: Api<Deployment> = Api::all(cluster.client.clone());
-    let found = cluster
+    let deployments: Api<Deployment> = Api::all(cluster.client.clone());
+    let listed = cluster
         .out
         .wait("the list of Deployments", async {
-            Ok::<_, anyhow::Error>(all.list(&labels).await)
+            Ok::<_, anyhow::Error>(deployments.list(&labels).await)
         })
         .await?;
-    match found {
+    match listed {
         Ok(list) => {
-            // Of several the one beside the pool is meant.
-            let here = list
+            // Of several operators, prefer the one in the pool's namespace.
+            let in_namespace = list
                 .iter()
-                .find(|it| it.namespace().as_ref() == Some(&cluster.namespace));
-            Ok(here
+                .find(|deployment| deployment.namespace().as_ref() == Some(&cluster.namespace));
+            Ok(in_namespace
                 .or_else(|| list.items.first())
-                .map_or(Operator::Nowhere, status_of))
+                .map_or(Operator::NotInstalled, status_of))
         }
         Err(kube::Error::Api(status)) if status.code == 403 => {
-            for namespace in [&cluster.namespace, USUAL_NAMESPACE] {
-                let here: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
-                // Where this one is forbidden too, the answer is the same: unseen.
-                if let Some(deployment) = here
+            for namespace in [&cluster.namespace, DEFAULT_NAMESPACE] {
+                let deployments: Api<Deployment> =
+                    Api::namespaced(cluster.client.clone(), namespace);
+                // An error here, too, means that the user may not list the namespace.
+                if let Some(deployment) = deployments
                     .list(&labels)
                     .await
                     .ok()
@@ -65,7 +66,7 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
                     return Ok(status_of(&deployment));
                 }
             }
-            Ok(Operator::Unseen)
+            Ok(Operator::Unknown)
         }
         Err(error) => Err(cluster.describe_error("looking for the operator", &error)),
     }
@@ -84,15 +85,15 @@ fn status_of(deployment: &Deployment) -> Operator {
         .cloned()
         .unwrap_or_else(|| "?".into());
     let namespace = deployment.namespace().unwrap_or_default();
-    let wanted = deployment
+    let scaled_to_zero = deployment
         .spec
         .as_ref()
-        .is_none_or(|spec| spec.replicas != Some(0));
+        .is_some_and(|spec| spec.replicas == Some(0));
     Operator::Found {
         namespace,
         name: deployment.name_any(),
         version,
         ready,
-        wanted,
+        scaled_to_zero,
     }
 }

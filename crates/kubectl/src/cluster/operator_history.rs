@@ -1,7 +1,7 @@
-//! What the operator remembers of a pool's last hour, from its page: for `explain --at`, and for what `interactive` shows
-//! of the time before it was opened.
+//! The last hour of a pool from the operator's dashboard API, for `explain --at` and for the time before `interactive`
+//! was started.
 
-use super::facts::QueueSummary;
+use super::queue_summary::QueueSummary;
 use crate::cluster::Cluster;
 use crate::commands::dashboard;
 use anyhow::{Context, bail};
@@ -15,59 +15,59 @@ use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the operator may take to answer.
+/// The time limit for the operator's response.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the operator saw from one time to another.
+/// What the operator observed in a period.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HistoryPoint {
-    /// From when on.
+    /// The start of the period.
     pub at: Timestamp,
-    /// Until when it was true.
+    /// The end of the period.
     pub until: Timestamp,
-    /// The queue, where it could be read.
-    pub facts: Option<QueueSummary>,
-    /// Pods of the target.
+    /// The metrics of the queues, if they could be read.
+    pub summary: Option<QueueSummary>,
+    /// The replicas of the target.
     pub replicas: Option<i32>,
-    /// Workers wanted.
+    /// The desired replicas.
     pub desired: Option<i32>,
-    /// Whether the conditions of `scaleDown` held.
+    /// Whether the conditions of `scaleDown` were met.
     pub idle: bool,
-    /// Why that many were wanted, where the operator has our words.
+    /// The reason of the decision; `None` if the operator has another version, whose reasons may differ.
     pub reason: Option<ReasonCode>,
 }
 
-/// A row of the operator's trace: `null` was not to be read, a negative number is not reported by this queue system.
+/// A row of the operator's history: `null` could not be read, a negative number is not reported by the queue system.
 type Row = [Option<i32>; 10];
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer {
+struct Response {
     version: String,
     read_at: Option<i64>,
     samples: Vec<(i64, Row)>,
 }
 
-/// Asks the operator, the oldest first.
+/// Reads the history of a pool, oldest first.
 pub async fn load(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<HistoryPoint>> {
     let path = format!("/api/pools/{}/{}", key.namespace, key.name);
-    let text = timeout(TIMEOUT, get(cluster, &path))
+    let body = timeout(TIMEOUT, get(cluster, &path))
         .await
         .context("the operator does not answer")??;
-    let Answer {
+    let Response {
         version,
-        read_at,
-        samples,
-    } = serde_json::from_slice(&text)?;
-    let same = version == env!("CARGO_PKG_VERSION");
-    let ends = samples.iter().skip(1).map(|(at, _)| *at).chain(read_at);
-    Ok(samples
+        looked,
+        trace,
+    } = serde_json::from_slice(&body)?;
+    let same_version = version == env!("CARGO_PKG_VERSION");
+    let ends = trace.iter().skip(1).map(|(at, _)| *at).chain(looked);
+    Ok(trace
         .iter()
         .zip(ends)
-        .map(|((at, row), end)| look((*at, end), row, same))
+        .map(|((at, row), end)| history_point((*at, end), row, same_version))
         .collect())
 }
 
+/// Sends a GET request to the operator's dashboard.
 async fn get(cluster: &Cluster, path: &str) -> anyhow::Result<Bytes> {
     let stream = TokioIo::new(dashboard::connect(cluster).await?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
@@ -75,20 +75,20 @@ async fn get(cluster: &Cluster, path: &str) -> anyhow::Result<Bytes> {
     let request = http::Request::get(path)
         .header(http::header::HOST, "localhost")
         .body(Empty::<Bytes>::new())?;
-    let answer = sender.send_request(request).await?;
-    let status = answer.status();
-    let body = answer.into_body().collect().await?.to_bytes();
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
     connection.abort();
     if !status.is_success() {
         bail!(
-            "the operator answers {status}: {}",
+            "the operator returned HTTP {status}: {}",
             String::from_utf8_lossy(&body).trim()
         );
     }
     Ok(body)
 }
 
-fn look((at, until): (i64, i64), row: &Row, same: bool) -> HistoryPoint {
+fn history_point((at, until): (i64, i64), row: &Row, same_version: bool) -> HistoryPoint {
     let &[
         ready,
         in_flight,
@@ -102,7 +102,7 @@ fn look((at, until): (i64, i64), row: &Row, same: bool) -> HistoryPoint {
         reason,
     ] = row;
     let count = |cell: Option<i32>| cell.and_then(|n| u64::try_from(n).ok());
-    let facts = count(ready).map(|ready| QueueSummary {
+    let summary = count(ready).map(|ready| QueueSummary {
         ready,
         in_flight: count(in_flight),
         live: count(live),
@@ -111,13 +111,13 @@ fn look((at, until): (i64, i64), row: &Row, same: bool) -> HistoryPoint {
         oldest: count(wait).filter(|_| ready > 0).map(Duration::from_secs),
         ..QueueSummary::default()
     });
-    let word = |n| ReasonCode::ALL.get(usize::try_from(n).ok()?).copied();
+    let code = |n| ReasonCode::ALL.get(usize::try_from(n).ok()?).copied();
     let [at, until] = [at, until].map(|at| timestamp(Time(at)));
-    let reason = reason.filter(|_| same).and_then(word);
+    let reason = reason.filter(|_| same_version).and_then(code);
     HistoryPoint {
         at,
         until,
-        facts,
+        summary,
         replicas,
         desired,
         idle: idle == Some(1),
@@ -126,10 +126,9 @@ fn look((at, until): (i64, i64), row: &Row, same: bool) -> HistoryPoint {
 }
 
 impl HistoryPoint {
-    /// The facts as the status has them.
-    #[must_use]
+    /// The metrics in the form of the WorkerPool's status.
     pub fn metrics(&self) -> MetricsStatus {
-        let Some(facts) = &self.facts else {
+        let Some(summary) = &self.summary else {
             let ready = MetricStatus {
                 value: None,
                 unavailable: Some("it could not be read".to_owned()),
@@ -143,19 +142,19 @@ impl HistoryPoint {
             value: n.and_then(|n| i64::try_from(n).ok()),
             unavailable: None,
         };
-        let age = facts
+        let age = summary
             .oldest
             .and_then(|age| i64::try_from(age.as_millis()).ok());
         MetricsStatus {
-            ready: metric(Some(facts.ready)),
-            live: metric(facts.live),
-            busy: metric(facts.busy),
+            ready: metric(Some(summary.ready)),
+            live: metric(summary.live),
+            busy: metric(summary.busy),
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "it was a whole number below 2^31"
+                reason = "the history has whole numbers below 2^31"
             )]
             cpu_percent: MetricStatus {
-                value: facts.cpu.map(|cpu| cpu as i64),
+                value: summary.cpu.map(|cpu| cpu as i64),
                 unavailable: None,
             },
             oldest_task_time: TimeMetricStatus {
@@ -172,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unknown_and_not_told_are_no_numbers() {
+    fn null_and_negative_cells_have_no_value() {
         let row = |ready| {
             [
                 ready,
@@ -187,23 +186,23 @@ mod tests {
                 Some(1),
             ]
         };
-        let seen = look((0, 9_000), &row(Some(22)), true);
-        let facts = seen.facts.as_ref().expect("it was read");
-        assert_eq!((facts.ready, facts.busy, facts.cpu), (22, Some(2), None));
+        let point = history_point((0, 9_000), &row(Some(22)), true);
+        let summary = point.summary.as_ref().expect("it was read");
         assert_eq!(
-            (seen.desired, seen.idle, seen.reason),
+            (summary.ready, summary.busy, summary.cpu),
+            (22, Some(2), None)
+        );
+        assert_eq!(
+            (point.desired, point.idle, point.reason),
             (Some(5), true, Some(ReasonCode::QueueTooLong))
         );
+        assert_eq!(point.metrics().oldest_task_time.value, Some(-7_000));
+        let unavailable = history_point((0, 9_000), &row(None), false);
         assert_eq!(
-            seen.metrics().oldest_task_time.value,
-            Some(timestamp(Time(-7_000)))
-        );
-        let blind = look((0, 9_000), &row(None), false);
-        assert_eq!(
-            (blind.facts.clone(), blind.reason),
+            (unavailable.summary.clone(), unavailable.reason),
             (None, None),
-            "another version may have other words"
+            "another version may have other reasons"
         );
-        assert!(blind.metrics().ready.unavailable.is_some());
+        assert!(unavailable.metrics().ready.unavailable.is_some());
     }
 }

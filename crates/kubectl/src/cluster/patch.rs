@@ -1,4 +1,4 @@
-//! A change of a WorkerPool by hand, and the operator's answer to it.
+//! Patches a WorkerPool, and waits for the operator's decision on the change.
 
 use crate::cluster::Cluster;
 use api::{DecisionStatus, WorkerPool};
@@ -10,10 +10,10 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the operator has to answer.
+/// The time limit for the operator's decision.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Under which name this program writes.
+/// Patch parameters with this program's field manager.
 pub fn params() -> PatchParams {
     PatchParams {
         field_manager: Some("kubectl-workerpool".into()),
@@ -36,30 +36,33 @@ pub async fn apply(
         .await
 }
 
-/// The operator's decision on the pool as the change from `before` made it, unless none comes in time.
+/// The operator's decision on `pool`, which was patched from `before`; `None` if it does not come in time.
 pub async fn wait_for_decision(
     cluster: &Cluster,
     before: &WorkerPool,
     pool: &WorkerPool,
 ) -> Option<DecisionStatus> {
-    // An annotation makes no new generation: then the next status is the answer.
-    let told_by_generation = before.metadata.generation != pool.metadata.generation
+    // A patch of annotations does not change the generation: then the next status is the answer.
+    let generation_is_enough = before.metadata.generation != pool.metadata.generation
         || before.annotations() == pool.annotations();
     let stream = watch_object(cluster.pools(), &pool.name_any());
-    let answered = async {
+    let decision = async {
         let mut stream = std::pin::pin!(stream);
         while let Some(event) = stream.next().await {
-            let Ok(Some(now)) = event else { continue };
-            let later = told_by_generation || now.resource_version() != pool.resource_version();
-            let Some(status) = now.status.filter(|_| later) else {
+            let Ok(Some(current)) = event else {
                 continue;
             };
-            let seen = status.observed_generation >= pool.metadata.generation;
-            if let Some(decision) = status.decision.filter(|_| seen) {
+            let later =
+                generation_is_enough || current.resource_version() != pool.resource_version();
+            let Some(status) = current.status.filter(|_| later) else {
+                continue;
+            };
+            let observed = status.observed_generation >= pool.metadata.generation;
+            if let Some(decision) = status.decision.filter(|_| observed) {
                 return Some(decision);
             }
         }
         None
     };
-    timeout(TIMEOUT, answered).await.ok().flatten()
+    timeout(TIMEOUT, decision).await.ok().flatten()
 }

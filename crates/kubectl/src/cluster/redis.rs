@@ -1,7 +1,7 @@
-//! The way to a pool's Redis: through the API server's port-forward to a pod of its Service, or straight to a host
-//! outside the cluster. A connection that broke is made anew at the next question.
+//! The client of a pool's Redis: through the API server's port-forward to a pod of its Service, or directly to a host
+//! outside the cluster. A lost connection is reopened for the next query.
 
-use super::facts::{QueueSummary, commands};
+use super::queue_summary::{QueueSummary, commands};
 use crate::cluster::Cluster;
 use anyhow::{Context, anyhow, bail};
 use api::{QueueSpec, WorkerPool};
@@ -21,30 +21,30 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// The longest that Redis may take to answer.
+/// The time limit for a reply of Redis.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A way to one Redis.
+/// A client of one Redis, which connects when it is first used.
 pub struct RedisClient {
     cluster: Cluster,
     info: ConnectionInfo,
     host: String,
     port: u16,
-    open: Option<MultiplexedConnection>,
+    connection: Option<MultiplexedConnection>,
 }
 
-/// A Service inside the cluster.
+/// The name of a Service in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct InCluster {
-    service: String,
+struct ServiceName {
+    name: String,
     namespace: String,
 }
 
 impl RedisClient {
-    /// Finds out the address; connects at the first question.
+    /// Reads the address from the pool or its Secret; does not connect yet.
     pub async fn new(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<Self> {
         let address = address(cluster, pool).await?;
-        // The address may hold a password: no error repeats it.
+        // The address may contain a password, so no error prints it.
         let info = address.into_connection_info().map_err(|error| {
             anyhow!(
                 "the Redis address of WorkerPool {} cannot be read: {}",
@@ -66,52 +66,52 @@ impl RedisClient {
             info,
             host,
             port,
-            open: None,
+            connection: None,
         })
     }
 
-    /// Host and port, for sentences.
-    #[must_use]
+    /// Host and port, for messages.
     pub fn name(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// Looks at the queues.
+    /// Reads the metrics of the queues.
     pub async fn poll(&mut self, queues: &[QueueSpec]) -> anyhow::Result<QueueSummary> {
-        let answers: Vec<Value> = self.query(&commands(queues)).await?;
-        QueueSummary::read(queues, answers)
-            .map_err(|wrong| anyhow!("{wrong} (Redis {})", self.name()))
+        let replies: Vec<Value> = self.query(&commands(queues)).await?;
+        QueueSummary::read(queues, replies)
+            .map_err(|error| anyhow!("{error} (Redis {})", self.name()))
     }
 
-    /// Asks something that may be asked twice: a connection that broke unnoticed is replaced.
-    pub async fn query<T: FromRedisValue>(&mut self, question: &Pipeline) -> anyhow::Result<T> {
-        if let Some(mut connection) = self.open.take()
-            && let Ok(answer) = question.query_async(&mut connection).await
+    /// Runs commands that are safe to repeat: if the connection was lost, it connects and runs them again.
+    pub async fn query<T: FromRedisValue>(&mut self, commands: &Pipeline) -> anyhow::Result<T> {
+        if let Some(mut connection) = self.connection.take()
+            && let Ok(reply) = commands.query_async(&mut connection).await
         {
-            self.open = Some(connection);
-            return Ok(answer);
+            self.connection = Some(connection);
+            return Ok(reply);
         }
         let mut connection = self.connect(AsyncConnectionConfig::new()).await?;
-        let answer = question
+        let reply = commands
             .query_async(&mut connection)
             .await
             .map_err(|error| self.describe_error(&error))?;
-        self.open = Some(connection);
-        Ok(answer)
+        self.connection = Some(connection);
+        Ok(reply)
     }
 
-    /// Tells something that must not be told twice, on a connection that is known to work.
+    /// Runs a script that must not run twice; first checks that the connection works.
     pub async fn call<T: FromRedisValue>(&mut self, call: &ScriptCall<T>) -> anyhow::Result<T> {
         self.query::<()>(redis::pipe().cmd("PING").ignore()).await?;
-        let Some(connection) = &mut self.open else {
-            bail!("Redis {} went away", self.name())
+        let Some(connection) = &mut self.connection else {
+            bail!("Redis {}: connection lost", self.name())
         };
-        let told = call.run(connection).await;
-        told.map_err(|error| self.describe_error(&error))
+        call.run(connection)
+            .await
+            .map_err(|error| self.describe_error(&error))
     }
 
-    /// Version and time of one answer, and whether Redis tells by itself that a key has changed, which the operator
-    /// lives from. Writes one key that lasts a second.
+    /// The version of Redis, the latency of one command, and whether Redis notifies a client of a changed key, which
+    /// the operator relies on. Writes one key that expires after a second.
     pub async fn probe(&mut self, queue: &str) -> anyhow::Result<(String, Duration, bool)> {
         let (sender, mut pushed) = mpsc::unbounded_channel::<PushInfo>();
         let settings = self
@@ -138,42 +138,12 @@ impl RedisClient {
             .exec_async(&mut connection)
             .await
             .map_err(|error| self.describe_error(&error))?;
-        let took = start.elapsed();
-        let key = format!("wp:{{{queue}}}:check");
-        let mut tracking = redis::pipe();
-        tracking
-            .cmd("CLIENT")
-            .arg("TRACKING")
-            .arg("ON")
-            .arg("OPTIN")
-            .ignore();
-        tracking
-            .cmd("CLIENT")
-            .arg("CACHING")
-            .arg("YES")
-            .ignore()
-            .cmd("GET")
-            .arg(&key)
-            .ignore();
-        tracking
-            .cmd("SET")
-            .arg(&key)
-            .arg(1)
-            .arg("PX")
-            .arg(1000)
-            .ignore();
-        let pushes = tracking.exec_async(&mut connection).await.is_ok()
-            && timeout(Duration::from_secs(1), async {
-                while let Some(push) = pushed.recv().await {
-                    if push.kind == PushKind::Invalidate {
-                        return true;
-                    }
-                }
-                false
-            })
-            .await
-            .unwrap_or(false);
-        Ok((version, took, pushes))
+        let latency = start.elapsed();
+        let notifies = change_tracked_key(&mut connection, queue).await.is_ok()
+            && timeout(Duration::from_secs(1), is_invalidated(&mut pushed))
+                .await
+                .unwrap_or(false);
+        Ok((version, latency, notifies))
     }
 
     fn describe_error(&self, error: &RedisError) -> anyhow::Error {
@@ -187,20 +157,20 @@ impl RedisClient {
         let config = config
             .set_response_timeout(Some(TIMEOUT))
             .set_connection_timeout(Some(TIMEOUT));
-        let whom = format!("Redis {}", self.name());
+        let what = format!("Redis {}", self.name());
         self.cluster
             .out
-            .wait(&whom, async {
-                if let Some(inside) = inside(&self.host, &self.cluster.namespace)
-                    && let Some(service) = self.service(&inside).await?
+            .wait(&what, async {
+                if let Some(name) = service_name(&self.host, &self.cluster.namespace)
+                    && let Some(service) = self.service(&name).await?
                 {
                     if matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
                         bail!(
-                            "Redis {} speaks TLS inside the cluster, which this program does not yet forward",
+                            "Redis {} uses TLS inside the cluster, which this program cannot forward yet",
                             self.name()
                         );
                     }
-                    return self.forward(&inside, &service, &config).await;
+                    return self.forward(&name, &service, &config).await;
                 }
                 let client = redis::Client::open(self.info.clone())?;
                 client
@@ -211,15 +181,15 @@ impl RedisClient {
             .await
     }
 
-    /// The Service of that name; `None` where there is none, so that the host must be an outside name.
-    async fn service(&self, inside: &InCluster) -> anyhow::Result<Option<Service>> {
+    /// The Service of that name; `None` if there is none, so that the host is a name outside the cluster.
+    async fn service(&self, service: &ServiceName) -> anyhow::Result<Option<Service>> {
         let services: Api<Service> =
-            Api::namespaced(self.cluster.client.clone(), &inside.namespace);
-        match services.get_opt(&inside.service).await {
+            Api::namespaced(self.cluster.client.clone(), &service.namespace);
+        match services.get_opt(&service.name).await {
             Ok(None) if !self.host.contains('.') => bail!(
-                "there is no Service {} in namespace {}, where the WorkerPool says its Redis is: see `kubectl -n {1} get services`",
-                inside.service,
-                inside.namespace
+                "spec.redis names Service {}, which does not exist in namespace {}: see `kubectl -n {1} get services`",
+                service.name,
+                service.namespace
             ),
             Ok(service) => Ok(service.filter(|service| {
                 service
@@ -229,29 +199,30 @@ impl RedisClient {
             })),
             Err(error) => Err(self
                 .cluster
-                .describe_error(&format!("reading Service {}", inside.service), &error)),
+                .describe_error(&format!("reading Service {}", service.name), &error)),
         }
     }
 
     async fn forward(
         &self,
-        inside: &InCluster,
+        name: &ServiceName,
         service: &Service,
         config: &AsyncConnectionConfig,
     ) -> anyhow::Result<MultiplexedConnection> {
-        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &inside.namespace);
-        let (pod, port) = self.pod(&pods, inside, service).await?;
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &name.namespace);
+        let (pod, port) = self.pod(&pods, name, service).await?;
         let mut forward = pods.portforward(&pod, &[port]).await.map_err(|error| match error {
             kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) if status == 403 => anyhow!(
-                "Redis {}: you may not forward to pods in namespace {}; you need get and create on pods/portforward, as the role `edit` has",
+                "Redis {}: you may not forward to pods in namespace {}; the role `edit` has the permissions, get and create on pods/portforward",
                 self.name(),
-                inside.namespace
+                name.namespace
             ),
             error => self.cluster.describe_error(&format!("forwarding to pod {pod}"), &error),
         })?;
-        let (Some(stream), Some(lost)) = (forward.take_stream(port), forward.take_error(port))
+        let (Some(stream), Some(forward_error)) =
+            (forward.take_stream(port), forward.take_error(port))
         else {
-            bail!("the API server forwards no stream to pod {pod}");
+            bail!("the API server opened no stream to pod {pod}");
         };
         let settings = self.info.redis_settings();
         match timeout(
@@ -261,17 +232,17 @@ impl RedisClient {
         .await
         {
             Ok(Ok((connection, driver))) => {
-                // It ends with the connection. The forward goes on without its handle, as long as the stream.
+                // The driver ends with the connection. The forward lasts as long as its stream, without its handle.
                 tokio::spawn(driver);
                 Ok(connection)
             }
             Ok(Err(error)) => {
-                // What the node says is more to the point than that the stream ended.
-                let said_by_node = timeout(Duration::from_millis(300), lost)
+                // The node's error is more precise than the end of the stream.
+                let node_error = timeout(Duration::from_millis(300), forward_error)
                     .await
                     .ok()
                     .flatten();
-                Err(match said_by_node {
+                Err(match node_error {
                     Some(reason) => anyhow!(
                         "Redis {}: nothing listens on port {port} of pod {pod}: {}",
                         self.name(),
@@ -292,13 +263,10 @@ impl RedisClient {
     async fn pod(
         &self,
         pods: &Api<Pod>,
-        inside: &InCluster,
+        name: &ServiceName,
         service: &Service,
     ) -> anyhow::Result<(String, u16)> {
-        let InCluster {
-            service: name,
-            namespace,
-        } = inside;
+        let ServiceName { name, namespace } = name;
         let spec = service.spec.clone().unwrap_or_default();
         let labels: Vec<String> = spec
             .selector
@@ -308,7 +276,7 @@ impl RedisClient {
             .collect();
         if labels.is_empty() {
             bail!(
-                "Service {name} in namespace {namespace} selects no pods, so there is none to forward to"
+                "Service {name} in namespace {namespace} has no selector, so there is no pod to forward to"
             );
         }
         let selector = labels.join(",");
@@ -323,19 +291,19 @@ impl RedisClient {
                 self.name()
             );
         };
-        let wanted = spec
+        let service_port = spec
             .ports
             .unwrap_or_default()
             .into_iter()
             .find(|port| port.port == i32::from(self.port));
-        let port = match wanted.and_then(|port| port.target_port) {
+        let port = match service_port.and_then(|port| port.target_port) {
             Some(IntOrString::Int(port)) => u16::try_from(port).ok(),
             Some(IntOrString::String(name)) => named_port(pod, &name),
             None => Some(self.port),
         };
         let port = port.with_context(|| {
             format!(
-                "Service {name} names a port that pod {} has not",
+                "Service {name} targets a port that pod {} does not have",
                 pod.name_any()
             )
         })?;
@@ -343,43 +311,68 @@ impl RedisClient {
     }
 }
 
-/// The address of the pool's Redis, from its Secret where it lies in one.
+/// Reads a key with `CLIENT TRACKING`, and changes it.
+async fn change_tracked_key(
+    connection: &mut MultiplexedConnection,
+    queue: &str,
+) -> redis::RedisResult<()> {
+    let key = format!("wp:{{{queue}}}:check");
+    let mut commands = redis::pipe();
+    commands
+        .cmd("CLIENT")
+        .arg(&["TRACKING", "ON", "OPTIN"])
+        .ignore();
+    commands.cmd("CLIENT").arg(&["CACHING", "YES"]).ignore();
+    commands.cmd("GET").arg(&key).ignore();
+    commands.cmd("SET").arg(&key).arg(1).arg("PX").arg(1000);
+    commands.exec_async(connection).await
+}
+
+/// Whether an invalidation message arrives before the connection ends.
+async fn is_invalidated(pushed: &mut mpsc::UnboundedReceiver<PushInfo>) -> bool {
+    while let Some(push) = pushed.recv().await {
+        if push.kind == PushKind::Invalidate {
+            return true;
+        }
+    }
+    false
+}
+
+/// The address of the pool's Redis, from the spec or from the Secret that it references.
 async fn address(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<String> {
     let redis = &pool.spec.redis;
     let (name, key) = match (&redis.address, &redis.address_from) {
         (Some(address), _) => return Ok(address.clone()),
         (None, Some(from)) => (&from.secret_key_ref.name, &from.secret_key_ref.key),
-        (None, None) => bail!("WorkerPool {} names no Redis", pool.name_any()),
+        (None, None) => bail!("WorkerPool {} has no Redis address", pool.name_any()),
     };
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let doing = format!("reading Secret {name}, which holds the address of Redis");
+    let doing = format!("reading Secret {name} with the address of Redis");
     let secret = cluster.request(&doing, secrets.get(name)).await?;
     let bytes = secret.data.unwrap_or_default().remove(key);
-    let bytes = bytes.with_context(|| {
-        format!("Secret {name} has no key {key}, which should hold the address of Redis")
-    })?;
+    let bytes = bytes
+        .with_context(|| format!("Secret {name} has no key {key} for the address of Redis"))?;
     Ok(String::from_utf8(bytes.0)
-        .with_context(|| format!("key {key} of Secret {name} is no text"))?
+        .with_context(|| format!("key {key} of Secret {name} is not valid UTF-8"))?
         .trim()
         .to_owned())
 }
 
-/// Reads `redis`, `redis.ns` and `redis.ns.svc…` as Services; an address or any other name is outside.
-fn inside(host: &str, namespace: &str) -> Option<InCluster> {
+/// Parses `redis`, `redis.ns` and `redis.ns.svc…` as Services; an IP address or any other name is outside the cluster.
+fn service_name(host: &str, namespace: &str) -> Option<ServiceName> {
     if host.parse::<IpAddr>().is_ok() || host == "localhost" {
         return None;
     }
     let mut parts = host.trim_end_matches('.').split('.');
-    let service = parts.next()?.to_owned();
+    let name = parts.next()?.to_owned();
     let namespace = parts.next().unwrap_or(namespace).to_owned();
     parts
         .next()
         .is_none_or(|part| part == "svc")
-        .then_some(InCluster { service, namespace })
+        .then_some(ServiceName { name, namespace })
 }
 
-/// Whether a pod is ready and stays.
-#[must_use]
+/// Whether a pod is ready and not terminating.
 pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod
         .status
@@ -389,8 +382,7 @@ pub fn is_ready(pod: &Pod) -> bool {
     pod.metadata.deletion_timestamp.is_none() && ready.any(|condition| condition.status == "True")
 }
 
-/// A container's port by its name.
-#[must_use]
+/// The number of a named container port.
 pub fn named_port(pod: &Pod, name: &str) -> Option<u16> {
     let mut ports = pod
         .spec
@@ -402,14 +394,14 @@ pub fn named_port(pod: &Pod, name: &str) -> Option<u16> {
         .and_then(|port| u16::try_from(port.container_port).ok())
 }
 
-/// A Redis error in words.
+/// The message of a Redis error.
 fn redis_error(error: &RedisError) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());
     }
     match error.code() {
-        Some("NOAUTH") => "it wants a password, and the address has none: put redis://:PASSWORD@HOST into a Secret and name it in spec.redis.addressFrom".into(),
-        Some("WRONGPASS") => "it refuses the user or password in the address".into(),
+        Some("NOAUTH") => "a password is required, but the address has none: put redis://:PASSWORD@HOST into a Secret and reference it in spec.redis.addressFrom".into(),
+        Some("WRONGPASS") => "wrong user or password in the address".into(),
         _ => error.to_string(),
     }
 }
@@ -419,20 +411,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_services_from_outside_names() {
-        let of = |host| inside(host, "class").map(|inside| (inside.service, inside.namespace));
+    fn parses_service_names() {
+        let parsed = |host| service_name(host, "class").map(|name| (name.name, name.namespace));
         let service = |name: &str, namespace: &str| Some((name.to_owned(), namespace.to_owned()));
         for (host, expected) in [
             ("redis", service("redis", "class")),
             ("redis.data", service("redis", "data")),
             ("redis.data.svc", service("redis", "data")),
             ("redis.data.svc.cluster.local.", service("redis", "data")),
-            ("example.com", service("example", "com")), // asked for, not found, then taken as outside
+            ("example.com", service("example", "com")), // looked up, not found, then treated as outside
             ("redis.example.com", None),
             ("10.0.0.7", None),
             ("::1", None),
         ] {
-            assert_eq!(of(host), expected, "{host}");
+            assert_eq!(parsed(host), expected, "{host}");
         }
     }
 }

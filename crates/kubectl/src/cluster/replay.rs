@@ -1,7 +1,7 @@
-//! A trace played as it was, with no cluster and no Redis: the facts that were written down, and what the rules make
-//! of them.
+//! Replays a recorded trace without a cluster and without Redis: the recorded metrics, and the decisions of the rules
+//! on them.
 
-use super::facts::QueueSummary;
+use super::queue_summary::QueueSummary;
 use crate::cluster::events::Update;
 use anyhow::{Context, anyhow, bail};
 use api::{
@@ -16,24 +16,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// The class's story, recorded by `record` while `demo` played it.
-const STORY: &str = include_str!("../../../../examples/story.jsonl");
-/// So many tasks between two lines came in one burst.
+/// The trace that `record` wrote during the class's `demo`.
+const DEMO_TRACE: &str = include_str!("../../../../examples/story.jsonl");
+/// From this number of new tasks between two lines on, they count as one burst.
 const BURST: i64 = 5;
-/// How often a listener is woken while nothing happens.
+/// How often [`Replay::next`] returns without an update.
 const TICK: Duration = Duration::from_millis(250);
 
-/// What to play, and how fast.
+/// The trace to replay, and the speed.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// Play this trace, as `record` writes it, with no cluster; without a file the class's story
+    /// Replay this trace, as written by `record`, without a cluster; without a file, the built-in trace of the class's demo
     #[arg(long, value_name = "TRACE")]
     #[expect(clippy::option_option, reason = "it may be absent, or have no value")]
     pub replay: Option<Option<PathBuf>>,
     /// With --replay: the WorkerPool whose rules decide [default: the demo's]
     #[arg(long, value_name = "FILE", requires = "replay")]
     pool: Option<PathBuf>,
-    /// With --replay: so many times as fast as it was
+    /// With --replay: the speed, as a multiple of real time
     #[arg(long, value_name = "TIMES", requires = "replay", value_parser = speed)]
     speed: Option<f64>,
 }
@@ -42,44 +42,45 @@ fn speed(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|times| (0.01..=1000.0).contains(times))
-        .ok_or_else(|| "say how many times, from 0.01 to 1000".into())
+        .ok_or_else(|| "the speed must be a number from 0.01 to 1000".into())
 }
 
-/// A trace and the place in it.
+/// A replay of a trace, and its position.
 #[derive(Debug)]
 pub struct Replay {
     pool: WorkerPool,
-    wishes: ScheduledSpec,
+    scheduled_spec: ScheduledSpec,
     lines: VecDeque<TraceLine>,
     first: Time,
-    begun: Instant,
-    /// `None` does not wait.
+    started: Instant,
+    /// `None` does not wait between the lines.
     speed: Option<f64>,
     now: Time,
-    news: VecDeque<Update>,
-    workers: i32,
+    updates: VecDeque<Update>,
+    replicas: i32,
     memory: Memory,
+    /// Tasks that had arrived at the last line.
     arrived: Option<i64>,
-    /// What the rules asked for last, until the trace follows.
-    asked: Option<(Change, Memory)>,
+    /// The last change that the rules decided and the trace has not followed yet.
+    pending: Option<(Change, Memory)>,
     history: Vec<Change>,
 }
 
 impl Replay {
-    /// Reads what `play` names; `fast` waits for nothing.
-    pub fn open(play: &ReplayArgs, fast: bool) -> anyhow::Result<Self> {
+    /// Reads the files of the arguments; `fast` does not wait between the lines.
+    pub fn open(args: &ReplayArgs, fast: bool) -> anyhow::Result<Self> {
         let read = |path: &Path| {
             std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
         };
-        let pool = play
+        let pool = args
             .pool
             .as_deref()
             .map_or_else(|| Ok(api::DEMO.to_owned()), read)?;
-        let trace = play.replay.as_ref().and_then(Option::as_deref);
-        let text = trace.map_or_else(|| Ok(STORY.to_owned()), read)?;
-        let speed = (!fast).then(|| play.speed.unwrap_or(1.0));
+        let trace = args.replay.as_ref().and_then(Option::as_deref);
+        let text = trace.map_or_else(|| Ok(DEMO_TRACE.to_owned()), read)?;
+        let speed = (!fast).then(|| args.speed.unwrap_or(1.0));
         Self::new(&pool, &text, speed).with_context(|| {
-            trace.map_or("the class's story".into(), |path| {
+            trace.map_or("the built-in trace".into(), |path| {
                 path.display().to_string()
             })
         })
@@ -87,76 +88,71 @@ impl Replay {
 
     fn new(pool: &str, trace: &str, speed: Option<f64>) -> anyhow::Result<Self> {
         let object: serde_json::Value =
-            serde_saphyr::from_str(pool).context("the pool is no YAML")?;
+            serde_saphyr::from_str(pool).context("the pool is not valid YAML")?;
         if let Some(field) = unknown_field(&object) {
-            bail!("the pool cannot have {field}");
+            bail!("the pool has an unknown field {field}");
         }
         let mut pool: WorkerPool =
             serde_json::from_value(object).context("the pool cannot be read")?;
-        let wishes = ScheduledSpec::new(&pool)?;
+        let scheduled_spec = ScheduledSpec::new(&pool)?;
         let names: Vec<&str> = pool
             .spec
             .queues
             .iter()
             .map(|queue| queue.name.as_str())
             .collect();
-        let lines: VecDeque<TraceLine> = sim::parse_trace(trace, &names)
-            .map_err(|wrong| anyhow!(wrong))?
+        let lines: VecDeque<TraceLine> = sim::trace(trace, &names)
+            .map_err(|error| anyhow!(error))?
             .into();
         let first = lines.front().context("the trace is empty")?.at;
-        let (workers, memory) = initial_state(&pool);
+        let (replicas, memory) = start(&pool);
         pool.metadata.generation = Some(1);
         pool.status = None;
-        let (arrived, asked) = (None, None);
-        let (news, history, begun) = (VecDeque::new(), Vec::new(), Instant::now());
         Ok(Self {
             pool,
-            wishes,
+            scheduled_spec,
             lines,
             first,
-            begun,
+            started: Instant::now(),
             speed,
             now: first,
-            news,
-            workers,
+            updates: VecDeque::new(),
+            replicas,
             memory,
-            arrived,
-            asked,
-            history,
+            arrived: None,
+            pending: None,
+            history: Vec::new(),
         })
     }
 
     /// The pool whose rules decide.
-    #[must_use]
     pub fn pool(&self) -> &WorkerPool {
         &self.pool
     }
 
-    /// Where the trace is.
-    #[must_use]
+    /// The current time of the trace.
     pub fn now(&self) -> Timestamp {
         timestamp(self.now)
     }
 
-    /// Whether all of it was heard.
-    #[must_use]
+    /// Whether the trace has ended and all updates were taken.
     pub fn is_over(&self) -> bool {
-        self.lines.is_empty() && self.news.is_empty()
+        self.lines.is_empty() && self.updates.is_empty()
     }
 
-    /// The next piece of news, or `None` when a little time has passed without any.
+    /// The next update, or `None` if none came within [`TICK`].
     pub async fn next(&mut self) -> Option<Update> {
-        if let Some(news) = self.news.pop_front() {
-            return Some(news);
+        if let Some(update) = self.updates.pop_front() {
+            return Some(update);
         }
         let at = self.lines.front()?.at;
         if let Some(speed) = self.speed {
             let ahead = SignedDuration::from_millis(at.0 - self.first.0).as_secs_f64() / speed;
-            let due = self.begun + Duration::from_secs_f64(ahead);
+            let due = self.started + Duration::from_secs_f64(ahead);
             sleep_until(due.min(Instant::now() + TICK)).await;
             if Instant::now() < due {
                 let passed =
-                    SignedDuration::from_secs_f64(self.begun.elapsed().as_secs_f64() * speed);
+                    SignedDuration::from_secs_f64(self.started.elapsed().as_secs_f64() * speed);
                 self.now =
                     Time(self.first.0 + i64::try_from(passed.as_millis()).unwrap_or(0)).min(at);
                 return None;
@@ -164,19 +160,42 @@ impl Replay {
         }
         let line = self.lines.pop_front()?;
         self.now = line.at;
-        self.look(line);
-        self.news.pop_front()
+        self.push_updates(line);
+        self.updates.pop_front()
     }
 
-    /// Makes news of one line.
-    fn look(&mut self, line: TraceLine) {
+    /// Turns one line of the trace into updates.
+    fn push_updates(&mut self, line: TraceLine) {
         let TraceLine {
             at,
             queues,
             replicas,
             unavailable_reason,
         } = line;
-        let load = QueueMetrics::sum(&queues);
+        let load = Load::sum(&queues);
+        let burst = self.burst(&load);
+        let observation = Observation {
+            replicas: self.replicas,
+            queues,
+            unavailable_reason: missing,
+        };
+        let (observation, decision) = self.decide(observation, replicas, at);
+        self.updates.extend(burst.map(Update::Burst));
+        let status = self.status(&decision, at);
+        self.updates.push_back(Update::Pool(Box::new(WorkerPool {
+            status: Some(status),
+            ..self.pool.clone()
+        })));
+        self.updates.push_back(Update::Replicas(self.replicas));
+        self.updates
+            .push_back(match observation.unavailable_reason {
+                Some(reason) if load.ready.known().is_none() => Update::Unreachable(reason),
+                _ => Update::Metrics(QueueSummary::recorded(&observation.queues, at)),
+            });
+    }
+
+    /// The number of tasks since the last line, if they came in one burst.
+    fn burst(&mut self, load: &Load) -> Option<u32> {
         let arrived = match load.arrived {
             Metric::Known(n) => Some(n),
             _ => load
@@ -190,71 +209,66 @@ impl Replay {
             .map(|(now, before)| now - before)
             .filter(|n| *n >= BURST);
         self.arrived = arrived.or(self.arrived);
-        let mut seen = Observation {
-            replicas: self.workers,
-            queues,
-            unavailable_reason,
-        };
-        let mut decision = decide(self.wishes.at(at), &seen, &self.memory, at);
-        let mut asked = (decision.replicas != self.workers)
+        burst.and_then(|n| u32::try_from(n).ok())
+    }
+
+    /// Decides on the observation, and follows the `replicas` of the trace, or else the decision.
+    fn decide(
+        &mut self,
+        mut observation: Observation,
+        replicas: Option<i32>,
+        at: Time,
+    ) -> (Observation, Decision) {
+        let mut decision = decide(self.scheduled_spec.at(at), &observation, &self.memory, at);
+        let mut pending = (decision.replicas != self.replicas)
             .then(|| (change(&decision, at), decision.memory.clone()));
         match replicas {
-            Some(now) if now != self.workers => {
-                // The rules were followed, at once or some time after they asked; or it was somebody else.
-                let before = self.asked.take();
-                if let Some((change, memory)) = before
+            Some(now) if now != self.replicas => {
+                // The change is this decision, an earlier one, or not the operator's.
+                let earlier = self.pending.take();
+                if let Some((change, memory)) = earlier
                     .into_iter()
-                    .chain(asked.take())
+                    .chain(pending.take())
                     .find(|(change, _)| change.to == now)
                 {
                     self.history.push(change);
                     self.memory = memory;
                 }
-                (self.workers, seen.replicas) = (now, now);
-                decision = decide(self.wishes.at(at), &seen, &self.memory, at);
+                self.replicas = now;
+                observation.replicas = now;
+                decision = decide(self.scheduled_spec.at(at), &observation, &self.memory, at);
             }
             Some(_) => {
                 let memory = decision.memory.clone();
-                self.memory = if asked.is_some() {
+                self.memory = if pending.is_some() {
                     memory.rolled_back(&self.memory)
                 } else {
                     memory
                 };
-                self.asked = asked;
+                self.pending = pending;
             }
             None => {
-                self.history.extend(asked.map(|(change, _)| change));
+                self.history.extend(pending.map(|(change, _)| change));
                 self.memory = decision.memory.clone();
-                self.workers = decision.replicas;
+                self.replicas = decision.replicas;
             }
         }
-        let told = DecisionLine::new(None, at, &decision);
-        self.news
-            .extend(burst.and_then(|n| u32::try_from(n).ok()).map(Update::Burst));
-        let status = self.status(&told, &decision, at);
-        self.news.push_back(Update::Pool(Box::new(WorkerPool {
-            status: Some(status),
-            ..self.pool.clone()
-        })));
-        self.news.push_back(Update::Replicas(self.workers));
-        self.news.push_back(match seen.unavailable_reason {
-            Some(why) if load.ready.known().is_none() => Update::Unreachable(why),
-            _ => Update::Facts(QueueSummary::recorded(&seen.queues, at)),
-        });
+        (observation, decision)
     }
 
     /// The pool's status as the operator would have written it.
-    fn status(&self, told: &DecisionLine, decision: &Decision, at: Time) -> WorkerPoolStatus {
+    fn status(&self, decision: &Decision, at: Time) -> WorkerPoolStatus {
+        let line = DecisionLine::new(None, at, decision);
         WorkerPoolStatus {
             observed_generation: self.pool.metadata.generation,
             decision: Some(DecisionStatus {
-                reason: told.reason.to_owned(),
-                message: told.message.clone(),
+                reason: line.reason.to_owned(),
+                message: line.message,
                 confidence: 1.0,
                 at: timestamp(at),
                 from: decision.from,
                 to: decision.replicas,
-                steps: told.steps.clone(),
+                steps: line.steps,
                 next: None,
             }),
             internal: Some(MemoryStatus::from(&decision.memory)),
@@ -264,19 +278,20 @@ impl Replay {
     }
 }
 
+/// The history entry of a decision.
 fn change(decision: &Decision, at: Time) -> Change {
     let Decision {
         replicas,
         from,
-        reason: why,
+        reason,
         ..
     } = decision;
     Change {
         at: timestamp(at),
         from: *from,
         to: *replicas,
-        reason: why.code().to_string(),
-        message: messages::message(why, *from, *replicas),
+        reason: reason.code().to_string(),
+        message: messages::message(reason, *from, *replicas),
         latency_millis: None,
     }
 }

@@ -1,4 +1,4 @@
-//! `-A`: all pools of all namespaces, a line each.
+//! `explain -A` and `history -A`: all pools in all namespaces, one line each.
 
 use super::history::row;
 use crate::cluster::Cluster;
@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use kube::api::{Api, ListParams};
 use serde_json::json;
 
-/// Tells of each pool how many workers are wanted and why, problems first; false where one is in trouble.
+/// Explains the number of workers of each pool, problems first; false if a pool has a problem.
 pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
     let out = &cluster.out;
-    let mut rows: Vec<Row> = all(cluster).await?.into_iter().map(Row::new).collect();
+    let mut rows: Vec<Row> = list(cluster).await?.into_iter().map(Row::new).collect();
     rows.sort_by(|a, b| (a.rank, &a.key).cmp(&(b.rank, &b.key)));
-    let well = rows.iter().all(|row| row.rank != Rank::Trouble);
+    let ok = rows.iter().all(|row| row.rank != Rank::Trouble);
     if json {
-        let told = |row: &Row| {
+        let to_json = |row: &Row| {
             let Row {
                 key,
                 replicas,
@@ -28,37 +28,44 @@ pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
             let rank = format!("{rank:?}").to_lowercase();
             json!({"pool": &*key.name, "namespace": &*key.namespace, "current": seen, "rank": rank, "replicas": replicas, "decision": decision})
         };
-        out.json(&rows.iter().map(told).collect::<Vec<_>>())?;
-        return Ok(well);
+        out.json(&rows.iter().map(to_json).collect::<Vec<_>>())?;
+        return Ok(ok);
     }
     let width = rows
         .iter()
         .map(|row| row.key.to_string().len())
         .max()
         .unwrap_or(0);
+    let reasons = rows
+        .iter()
+        .filter_map(|row| Some(row.decision.as_ref()?.reason.len()))
+        .max()
+        .unwrap_or(0);
     for row in &rows {
         let decision = row.decision.as_ref();
-        let said = decision.map_or("?".to_owned(), |it| out.message(&it.message, it.at));
-        let reason = decision.map_or("", |it| &it.reason);
+        let message = decision.map_or("?".to_owned(), |decision| {
+            out.message(&decision.message, decision.at)
+        });
+        let reason = decision.map_or("", |decision| &decision.reason);
         let workers = row
             .desired
             .or(row.replicas)
             .map_or("?".to_owned(), |n| n.to_string());
         let (sign, key) = (rank(row.rank).0, &row.key);
-        let said = out.styled(Style::Dim, &said);
+        let message = out.styled(Style::Dim, &message);
         out.data(&format!(
-            "{sign} {:width$}  {workers:>3}  {reason:14}  {said}",
+            "{sign} {:width$}  {workers:>3}  {reason:reasons$}  {message}",
             key.to_string()
         ))?;
     }
-    Ok(well)
+    Ok(ok)
 }
 
-/// Prints the last `most` changes of all pools, the newest last.
-pub async fn history(cluster: &Cluster, most: usize, json: bool) -> anyhow::Result<bool> {
+/// Prints the latest `limit` changes of all pools, newest last.
+pub async fn history(cluster: &Cluster, limit: usize, json: bool) -> anyhow::Result<bool> {
     let (out, now) = (&cluster.out, Timestamp::now());
-    let pools = all(cluster).await?;
-    let of = |pool: &WorkerPool| {
+    let pools = list(cluster).await?;
+    let history = |pool: &WorkerPool| {
         pool.status
             .clone()
             .map(|status| status.history)
@@ -66,13 +73,17 @@ pub async fn history(cluster: &Cluster, most: usize, json: bool) -> anyhow::Resu
     };
     let mut changes: Vec<(Key, Change)> = pools
         .iter()
-        .flat_map(|pool| of(pool).into_iter().map(|change| (Key::of(pool), change)))
+        .flat_map(|pool| {
+            history(pool)
+                .into_iter()
+                .map(|change| (Key::of(pool), change))
+        })
         .collect();
     changes.sort_by_key(|(_, change)| change.at);
-    let shown = &changes[changes.len().saturating_sub(most)..];
+    let shown = &changes[changes.len().saturating_sub(limit)..];
     if json {
-        let told = |(key, change): &(Key, Change)| json!({"pool": &*key.name, "namespace": &*key.namespace, "change": change});
-        out.json(&shown.iter().map(told).collect::<Vec<_>>())?;
+        let to_json = |(key, change): &(Key, Change)| json!({"pool": &*key.name, "namespace": &*key.namespace, "change": change});
+        out.json(&shown.iter().map(to_json).collect::<Vec<_>>())?;
         return Ok(true);
     }
     let width = shown
@@ -97,7 +108,7 @@ pub async fn history(cluster: &Cluster, most: usize, json: bool) -> anyhow::Resu
     Ok(true)
 }
 
-async fn all(cluster: &Cluster) -> anyhow::Result<Vec<WorkerPool>> {
+async fn list(cluster: &Cluster) -> anyhow::Result<Vec<WorkerPool>> {
     let pools = Api::all(cluster.client.clone());
     Ok(cluster
         .request(

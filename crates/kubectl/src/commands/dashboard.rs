@@ -1,9 +1,8 @@
-//! `dashboard`: the operator's page on a port of this machine, through the API server's port-forward. Each connection is
-//! forwarded anew, so that it outlives pods, API servers and a laptop's sleep.
+//! `dashboard`: the operator's dashboard on a local port, through the API server's port-forward. Each connection has its
+//! own forward, so that the port keeps working after a restart of a pod or an API server, or a laptop's sleep.
 
 use crate::cluster::Cluster;
-use crate::cluster::operator;
-use crate::cluster::operator::{LABELS, Operator};
+use crate::cluster::operator::{self, LABELS, Operator};
 use crate::cluster::redis::{is_ready, named_port};
 use crate::text::lang::tr;
 use anyhow::{Context, anyhow, bail};
@@ -19,73 +18,77 @@ use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
-/// Where people look for it.
+/// The default local port.
 const PORT: u16 = 8000;
-/// How long one forward may take to open, and how long a browser's connection waits for a pod.
+/// The time limit to open one forward.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection of the browser waits for a ready pod.
 const RECONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The pause between two tries.
-const PAUSE: Duration = Duration::from_millis(300);
+/// The pause between two attempts.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
-/// Where it is shown.
+/// Where to open the dashboard.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DashboardArgs {
-    /// The port on this machine [default: 8000, or a free one when it is taken]
+    /// The local port [default: 8000, or a free one if 8000 is taken]
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// Print the address, and leave the browser alone
+    /// Print the address without opening a browser
     #[arg(long)]
     no_open: bool,
 }
 
 impl DashboardArgs {
-    /// Says where the page is, and shows it to who sits at a terminal.
-    fn show(&self, cluster: &Cluster, url: &str) -> anyhow::Result<()> {
+    /// Prints the address, and opens it in the browser if standard output is a terminal.
+    fn open(&self, cluster: &Cluster, url: &str) -> anyhow::Result<()> {
         cluster.out.data(url)?;
         if !self.no_open && std::io::stdout().is_terminal() {
-            open_page(url);
+            open_browser(url);
         }
         Ok(())
     }
 }
 
-/// Forwards until interrupted; on the local cluster, whose page is on this machine already, only to a port that is asked for.
-pub async fn run(cluster: &Cluster, place: DashboardArgs) -> anyhow::Result<bool> {
+/// Forwards until interrupted. The dashboard of the local cluster needs a forward only for another `--port`.
+pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool> {
     let (out, lang) = (&cluster.out, cluster.out.lang);
-    if cluster.local && place.port.is_none() {
-        place.show(cluster, &format!("http://localhost:{}", local_port()?))?;
+    if cluster.local && args.port.is_none() {
+        args.open(cluster, &format!("http://localhost:{}", local_port()?))?;
         return Ok(true);
     }
-    let way = Box::pin(Tunnel::find(cluster)).await?;
+    let tunnel = Tunnel::find(cluster).await?;
     let pod = cluster
         .out
         .wait(
-            &tr!(lang, "the operator's page", "la página del operador"),
-            way.open(),
+            &tr!(lang, "the operator's dashboard", "la página del operador"),
+            tunnel.open(),
         )
         .await?
         .0;
-    let listener = listen(place.port).await?;
-    place.show(
+    let listener = listen(args.port).await?;
+    args.open(
         cluster,
         &format!("http://localhost:{}", listener.local_addr()?.port()),
     )?;
     out.info(&tr!(
         lang,
-        "The dashboard of pod {pod}, until Ctrl-C. It comes back by itself when the pod or the API server does.",
+        "Forwarding to the dashboard of pod {pod} until Ctrl-C. It reconnects when the pod or the API server restarts.",
         "El panel del pod {pod}, hasta Ctrl-C. Vuelve solo cuando vuelven el pod o el servidor API."
     ));
-    let way = Arc::new(Tunnel {
+    let tunnel = Arc::new(Tunnel {
         last: Mutex::new(pod),
-        ..way
+        ..tunnel
     });
     loop {
-        let (browser, _) = listener.accept().await.context("the port was taken away")?;
-        tokio::spawn(Arc::clone(&way).forward(browser));
+        let (browser, _) = listener
+            .accept()
+            .await
+            .context("cannot accept connections on the port")?;
+        tokio::spawn(Arc::clone(&tunnel).forward(browser));
     }
 }
 
-/// The port that was asked for, or else the usual one or any.
+/// Listens on the given port, or else on the default one, or else on a free one.
 async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     match (bind(port.unwrap_or(PORT)).await, port) {
@@ -94,41 +97,37 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
         (Err(error), port) => {
             let port = port.unwrap_or(PORT);
             Err(anyhow!(
-                "cannot listen on port {port} of this machine ({error}): choose another with --port"
+                "cannot listen on local port {port} ({error}): choose another with --port"
             ))
         }
     }
 }
 
-/// A stream to the operator's page.
+/// Opens a stream to the operator's dashboard.
 pub async fn connect(cluster: &Cluster) -> anyhow::Result<Box<dyn Stream>> {
     Ok(Tunnel::find(cluster).await?.open().await?.1)
 }
 
-/// Bytes to and from a page.
+/// A byte stream in both directions.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// The way to the operator's page.
+/// Opens connections to the operator's dashboard.
 struct Tunnel {
     cluster: Cluster,
     pods: Api<Pod>,
     namespace: String,
-    /// The pod that answered last: another one is told.
+    /// The pod of the last connection; empty after an error. A change is printed.
     last: Mutex<String>,
 }
 
 impl Tunnel {
     async fn find(cluster: &Cluster) -> anyhow::Result<Self> {
         if cluster.local {
-            let (pods, namespace) = (
-                Api::default_namespaced(cluster.client.clone()),
-                String::new(),
-            );
             return Ok(Self {
                 cluster: cluster.clone(),
-                pods,
-                namespace,
+                pods: Api::default_namespaced(cluster.client.clone()),
+                namespace: String::new(),
                 last: Mutex::default(),
             });
         }
@@ -139,24 +138,22 @@ impl Tunnel {
                 namespace,
                 last: Mutex::default(),
             }),
-            Operator::Nowhere => bail!(
-                "this cluster has no operator, and so no dashboard: `helm install workerpool charts/workerpool`, or `kubectl workerpool dashboard --local`"
+            Operator::NotInstalled => bail!(
+                "this cluster has no operator and no dashboard: install them with `helm install workerpool charts/workerpool`, or use `kubectl workerpool dashboard --local`"
             ),
-            Operator::Unseen => {
-                bail!(
-                    "no operator in a namespace that you may look into; name its namespace with -n"
-                )
+            Operator::Unknown => {
+                bail!("no operator in a namespace that you may read; set its namespace with -n")
             }
         }
     }
 
-    /// A stream to the page, and whose it is.
+    /// Opens a stream to the dashboard; with the name of its pod.
     async fn open(&self) -> anyhow::Result<(String, Box<dyn Stream>)> {
         if self.cluster.local {
             let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, local_port()?)).await;
             return Ok((
                 "local".to_owned(),
-                Box::new(stream.context("the local operator's page")?),
+                Box::new(stream.context("cannot connect to the dashboard of the local operator")?),
             ));
         }
         let namespace = &self.namespace;
@@ -186,57 +183,55 @@ impl Tunnel {
             })?;
         let stream = forward
             .take_stream(port)
-            .with_context(|| format!("the API server forwards no stream to pod {name}"))?;
+            .with_context(|| format!("the API server opened no stream to pod {name}"))?;
         Ok((name, Box::new(stream)))
     }
 
-    /// One connection of the browser, for as long as it lasts. Until a pod is ready it waits.
+    /// Forwards one connection of the browser until it ends; first waits until a pod is ready.
     async fn forward(self: Arc<Self>, mut browser: TcpStream) {
         let end = Instant::now() + RECONNECT_TIMEOUT;
         while Instant::now() < end {
             match timeout(CONNECT_TIMEOUT, self.open()).await {
                 Ok(Ok((pod, mut stream))) => {
                     self.log_change(Ok(&pod));
-                    // Whichever side goes away first ends it; the page opens another one.
+                    // It ends when either side closes it; the page then opens another one.
                     let _ = copy_bidirectional(&mut browser, &mut stream).await;
                     return;
                 }
                 Ok(Err(error)) => self.log_change(Err(&format!("{error:#}"))),
                 Err(_) => self.log_change(Err("the API server does not answer")),
             }
-            sleep(PAUSE).await;
+            sleep(RETRY_PAUSE).await;
         }
     }
 
-    /// Tells what has changed since the last connection.
-    fn log_change(&self, found: Result<&str, &str>) {
+    /// Prints the pod or the error if it differs from the last connection's.
+    fn log_change(&self, result: Result<&str, &str>) {
         let (out, lang) = (&self.cluster.out, self.cluster.out.lang);
-        let now = found.unwrap_or_default();
+        let pod = result.unwrap_or_default();
         let Ok(mut last) = self.last.lock() else {
             return;
         };
-        if *last == now {
+        if *last == pod {
             return;
         }
-        now.clone_into(&mut last);
-        out.info(&match found {
+        pod.clone_into(&mut last);
+        out.info(&match result {
             Ok(pod) => tr!(lang, "connected to pod {pod}", "conectado con el pod {pod}"),
-            Err(why) => tr!(lang, "{why}; trying again …", "{why}; reintentando …"),
+            Err(error) => tr!(lang, "{error}; retrying …", "{error}; reintentando …"),
         });
     }
 }
 
-/// Where the local operator serves its page.
+/// The port of the local operator's dashboard.
 fn local_port() -> anyhow::Result<u16> {
-    let record = local::cluster_info()?;
-    Ok(record
-        .context("there is no local cluster any more")?
-        .dashboard)
+    let info = local::StateDir::of_user()?.record();
+    Ok(info.context("the local cluster has stopped")?.dashboard)
 }
 
-/// Asks the desktop to show a page. Where there is none the address is on the screen anyway.
-fn open_page(url: &str) {
-    let (program, first): (_, &[&str]) = if cfg!(target_os = "macos") {
+/// Opens a URL in the browser; ignores an error, since the URL is printed.
+fn open_browser(url: &str) {
+    let (program, args): (_, &[&str]) = if cfg!(target_os = "macos") {
         ("open", &[])
     } else if cfg!(windows) {
         ("cmd", &["/C", "start"])
@@ -244,7 +239,7 @@ fn open_page(url: &str) {
         ("xdg-open", &[])
     };
     let _ = Command::new(program)
-        .args(first)
+        .args(args)
         .arg(url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,15 +1,15 @@
-//! `demo`: a burst and what becomes of it, told from start to end; ends by itself.
+//! `demo`: pushes a burst and prints what happens, from start to end.
 
 use super::monitor::print;
 use super::stress::{Burst, push_burst, queue};
 use crate::cluster::Cluster;
 use crate::cluster::events::{Events, Update};
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::cluster::replay::Replay;
 use crate::commands::fast_mode::FastMode;
 use crate::commands::narration::Narration;
-use crate::commands::narrator::{Kind, Narrated, Narrator};
+use crate::commands::narrator::{Line, LineKind, Narrator};
 use crate::text::class_format;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
@@ -19,26 +19,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use protocol::Keys;
 
-/// What has happened since the push.
-#[derive(Default)]
-struct Played {
-    pushed: Option<Timestamp>,
-    /// Tasks that had ended before.
-    done_before: u64,
-    emptied: Option<Timestamp>,
-    changes: Vec<(Narrated, i32, i32)>,
-    remarks: Narration,
-    lang: Lang,
-}
-
-/// What is pushed, and by which way.
-struct Pusher {
-    link: RedisClient,
-    keys: Keys,
-    burst: Burst,
-}
-
-/// Plays the whole story on the pool `name`; false when it did not come to its end in time.
+/// Runs the demo on the pool `name`; false if it did not end in time.
 pub async fn run(
     cluster: &Cluster,
     name: Option<&str>,
@@ -52,160 +33,293 @@ pub async fn run(
     if let Some(pin) = pool.spec.replicas {
         bail!(tr!(
             lang,
-            "WorkerPool {name} is pinned to {pin} workers, so nothing would happen; first: kubectl workerpool scale {name} auto",
+            "WorkerPool {name} is pinned to {pin} workers and would not scale; first: kubectl workerpool scale {name} auto",
             "El WorkerPool {name} está fijado en {pin} workers, así que no pasaría nada; primero: kubectl workerpool scale {name} auto"
         ));
     }
-    let (hurry, pool, burst) = FastMode::begin(cluster, pool, burst, fast).await?;
+    let (fast_mode, pool, burst) = FastMode::begin(cluster, pool, burst, fast).await?;
     let keys = queue(&pool)?;
-    let feed = Events::start(cluster, &pool, RedisClient::new(cluster, &pool).await?);
+    let events = Events::start(cluster, &pool, RedisClient::new(cluster, &pool).await?);
     let pusher = Pusher {
-        link: RedisClient::new(cluster, &pool).await?,
+        redis: RedisClient::new(cluster, &pool).await?,
         keys,
         burst,
     };
-    let playing = play(&cluster.out, &pool, feed, Some(pusher), limit);
-    let played = tokio::select! {
-        played = playing => played,
-        _ = tokio::signal::ctrl_c(), if hurry.is_some() => Ok(false),
+    let demo = Demo::new(&cluster.out, &pool, Some(pusher))?;
+    let ended = tokio::select! {
+        ended = demo.play(events, limit) => ended,
+        _ = tokio::signal::ctrl_c(), if fast_mode.is_some() => Ok(false),
     };
-    if let Some(hurry) = hurry {
-        hurry.end(cluster).await?;
+    if let Some(fast_mode) = fast_mode {
+        fast_mode.end(cluster).await?;
     }
-    played
+    ended
 }
 
-/// Plays a story that was recorded.
+/// Replays a recorded demo.
 pub async fn replay(out: &Out, replay: Replay) -> anyhow::Result<bool> {
     let (lang, pool) = (out.lang, replay.pool().clone());
     let name = pool.name_any();
     out.info(&tr!(
         lang,
-        "A recording, decided anew by the rules of {name}: no cluster, no Redis.",
+        "A recorded trace, decided again by the rules of {name}: no cluster, no Redis.",
         "Una grabación, decidida de nuevo por las reglas de {name}: sin clúster ni Redis."
     ));
-    play(
-        out,
-        &pool,
-        Events::Replay(Box::new(replay)),
-        None,
-        Duration::seconds(86_400),
-    )
-    .await
+    let events = Events::Replay(Box::new(replay));
+    Demo::new(out, &pool, None)?
+        .play(events, Duration::seconds(86_400))
+        .await
 }
 
-async fn play(
-    out: &Out,
-    pool: &WorkerPool,
-    mut feed: Events,
-    mut pusher: Option<Pusher>,
-    limit: Duration,
-) -> anyhow::Result<bool> {
-    let (lang, name) = (out.lang, pool.name_any());
-    let mut story = Narrator::begin(pool.clone())?.in_language(lang);
-    let end = api::time(feed.now()) + limit.0;
-    let mut played = Played {
-        lang,
-        ..Played::default()
-    };
-    let mut tasks = pusher.as_ref().map_or(0, |pusher| pusher.burst.tasks);
-    let mut awaited = String::new();
-    loop {
-        let news = feed.next().await;
-        let now = feed.now();
-        let mut came = match news {
-            Some(Update::Burst(n)) if played.pushed.is_none() => Some(n),
-            _ => None,
-        };
-        if let Some(news) = news {
-            story.apply(news, now);
-        }
-        for line in story.lines(now) {
-            let remark = played.hear(&line, &story, tasks);
-            print(out, &line, line.aside.as_deref().or(remark.as_deref()))?;
-        }
-        match played.pushed {
-            None if pusher.is_some() && story.is_settled() && story.at_rest() => {
-                if let Some(Pusher { link, keys, burst }) = &mut pusher {
-                    push_burst(link, keys, *burst).await?;
-                    came = Some(burst.tasks);
-                }
-            }
-            None if pusher.is_some() && story.is_settled() => {
-                let missing = missing(&story, lang);
-                if missing != awaited {
-                    let said = story.message().map(|said| out.message(said, now));
-                    let said = said.map_or(String::new(), |said| {
-                        tr!(lang, " The operator: {said}.", " El operador: {said}.")
-                    });
-                    out.info(&tr!(
-                        lang,
-                        "Before it begins: waiting until {missing}.{said}",
-                        "Antes de empezar, se espera a que {missing}.{said}"
-                    ));
-                    awaited = missing;
-                }
-            }
-            Some(_) if played.ended(&story, tasks) => break,
-            None | Some(_) => {}
-        }
-        if let Some(n) = came {
-            let now = if pusher.is_some() {
-                Timestamp::now()
-            } else {
-                now
+/// The tasks to push, and the queue.
+struct Pusher {
+    redis: RedisClient,
+    keys: Keys,
+    burst: Burst,
+}
+
+struct Demo<'a> {
+    out: &'a Out,
+    name: String,
+    narrator: Narrator,
+    /// `None` in a replay, whose trace contains the burst.
+    pusher: Option<Pusher>,
+    tasks: u32,
+    progress: Progress,
+    /// The condition that was last printed before the burst.
+    waiting_for: String,
+}
+
+impl<'a> Demo<'a> {
+    fn new(out: &'a Out, pool: &WorkerPool, pusher: Option<Pusher>) -> anyhow::Result<Self> {
+        Ok(Self {
+            out,
+            name: pool.name_any(),
+            narrator: Narrator::begin(pool.clone())?.in_language(out.lang),
+            tasks: pusher.as_ref().map_or(0, |pusher| pusher.burst.tasks),
+            pusher,
+            progress: Progress {
+                lang: out.lang,
+                ..Progress::default()
+            },
+            waiting_for: String::new(),
+        })
+    }
+
+    /// Prints until the demo has ended; false if it did not end within `limit` or the trace.
+    async fn play(mut self, mut events: Events, limit: Duration) -> anyhow::Result<bool> {
+        let end = api::time(events.now()) + limit.0;
+        loop {
+            let update = events.next().await;
+            let now = events.now();
+            let mut burst = match update {
+                Some(Update::Burst(tasks)) if self.progress.pushed.is_none() => Some(tasks),
+                _ => None,
             };
-            played.done_before = story.facts().map_or(0, QueueSummary::ended);
-            (tasks, played.pushed) = (n, Some(now));
-            out.data_at(now, &class_format::stress(n))?;
-            story.burst();
+            if let Some(update) = update {
+                self.narrator.apply(update, now);
+            }
+            self.print_lines(now)?;
+            if self.progress.pushed.is_none() {
+                burst = self.push_when_at_rest(now).await?.or(burst);
+            } else if self.progress.ended(&self.narrator, self.tasks) {
+                break;
+            }
+            if let Some(tasks) = burst {
+                self.start_burst(tasks, now)?;
+            }
+            if api::time(events.now()) >= end || events.is_over() {
+                self.print_timeout(limit);
+                self.print_summary()?;
+                return Ok(false);
+            }
         }
-        if api::time(feed.now()) >= end || feed.is_over() {
-            let missing = missing(&story, lang);
-            out.info(&if pusher.is_some() {
+        self.print_summary()?;
+        Ok(true)
+    }
+
+    fn print_lines(&mut self, now: Timestamp) -> std::io::Result<()> {
+        for line in self.narrator.lines(now) {
+            let comment = self.progress.observe(&line, &self.narrator, self.tasks);
+            print(self.out, &line, line.note.as_deref().or(comment.as_deref()))?;
+        }
+        Ok(())
+    }
+
+    /// Pushes the burst once the pool is at rest; until then prints what it waits for.
+    async fn push_when_at_rest(&mut self, now: Timestamp) -> anyhow::Result<Option<u32>> {
+        let Some(Pusher { redis, keys, burst }) = &mut self.pusher else {
+            return Ok(None);
+        };
+        if !self.narrator.is_settled() {
+            return Ok(None);
+        }
+        if self.narrator.is_at_rest() {
+            push_burst(redis, keys, *burst).await?;
+            return Ok(Some(burst.tasks));
+        }
+        let lang = self.out.lang;
+        let condition = pending_condition(&self.narrator, lang);
+        if condition != self.waiting_for {
+            let message = self
+                .narrator
+                .message()
+                .map(|text| self.out.message(text, now));
+            let message = message.map_or(String::new(), |message| {
                 tr!(
                     lang,
-                    "The demo did not end within {limit}: still waiting until {missing}.",
-                    "La demo no terminó en {limit}: falta que {missing}."
-                )
-            } else {
-                tr!(
-                    lang,
-                    "The recording ends before the story does: still waiting until {missing}.",
-                    "La grabación acaba antes que la historia: falta que {missing}."
+                    " The operator: {message}.",
+                    " El operador: {message}."
                 )
             });
-            played.summary(out, &name, &story, tasks)?;
-            return Ok(false);
+            self.out.info(&tr!(
+                lang,
+                "Before the burst: waiting until {condition}.{message}",
+                "Antes de empezar, se espera a que {condition}.{message}"
+            ));
+            self.waiting_for = condition;
         }
+        Ok(None)
     }
-    played.summary(out, &name, &story, tasks)?;
-    Ok(true)
-}
 
-/// What must still happen before the pool is at rest.
-fn missing(story: &Narrator, lang: Lang) -> String {
-    let rest = story.rest();
-    let Some(facts) = story.facts() else {
-        let why = story
-            .blind()
-            .map_or(String::new(), |why| format!(": {why}"));
-        return tr!(lang, "Redis answers{why}", "Redis conteste{why}");
-    };
-    let live = class_format::number(facts.live);
-    match (facts.ready, facts.in_flight.unwrap_or(0), story.replicas()) {
-        (0, 0, Some(now)) if now == rest => tr!(
-            lang,
-            "the registry has just these {rest} workers (now {live})",
-            "el registro tenga justo esos {rest} workers (ahora {live})"
-        ),
-        (0, 0, Some(now)) => {
+    fn start_burst(&mut self, tasks: u32, now: Timestamp) -> std::io::Result<()> {
+        let pushed = if self.pusher.is_some() {
+            Timestamp::now()
+        } else {
+            now
+        };
+        self.tasks = tasks;
+        self.progress.pushed = Some(pushed);
+        self.progress.done_before = self.narrator.summary().map_or(0, QueueSummary::ended);
+        self.out.data_at(pushed, &class_format::stress(tasks))?;
+        self.narrator.on_burst();
+        Ok(())
+    }
+
+    fn print_timeout(&self, limit: Duration) {
+        let lang = self.out.lang;
+        let condition = pending_condition(&self.narrator, lang);
+        self.out.info(&if self.pusher.is_some() {
             tr!(
                 lang,
-                "{now} workers are {rest} again",
-                "{now} workers vuelvan a ser {rest}"
+                "The demo did not end within {limit}: still waiting until {condition}.",
+                "La demo no terminó en {limit}: falta que {condition}."
+            )
+        } else {
+            tr!(
+                lang,
+                "The trace ends before the demo: still waiting until {condition}.",
+                "La grabación acaba antes que la historia: falta que {condition}."
+            )
+        });
+    }
+
+    /// Prints the tasks done and every change since the burst; nothing if there was no burst.
+    fn print_summary(&self) -> std::io::Result<()> {
+        let (out, lang, tasks) = (self.out, self.out.lang, self.tasks);
+        let Progress {
+            changes, emptied, ..
+        } = &self.progress;
+        let Some(pushed) = self.progress.pushed else {
+            return Ok(());
+        };
+        let first = changes
+            .first()
+            .map_or(self.narrator.idle_replicas(), |(_, from, _)| *from);
+        let path = std::iter::once(first)
+            .chain(changes.iter().map(|(_, _, to)| *to))
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(" → ");
+        let done = self
+            .progress
+            .done(&self.narrator)
+            .map_or(0, |done| done.min(tasks.into()));
+        let time = emptied.map(|at| millis_since(pushed, at) / 1000);
+        let time = time.map_or(String::new(), |time| {
+            tr!(lang, " in {time} s", " en {time} s")
+        });
+        let summary = self.narrator.summary();
+        let failed = summary
+            .and_then(|summary| summary.failed)
+            .filter(|failed| *failed > 0);
+        let failed = failed.map_or(String::new(), |failed| {
+            tr!(
+                lang,
+                " ({failed} failed in this queue so far)",
+                " ({failed} fallidas en esta cola hasta ahora)"
+            )
+        });
+        let name = &self.name;
+        out.data("")?;
+        out.data(&tr!(
+            lang,
+            "{name}: {path} workers; {done} of {tasks} tasks done{time}{failed}",
+            "{name}: {path} workers; {done} de {tasks} tareas hechas{time}{failed}"
+        ))?;
+        for (line, from, to) in changes {
+            out.data(&change_row(out, pushed, line, *from, *to))?;
+        }
+        Ok(())
+    }
+}
+
+/// One change in the summary: when, the replicas, the time since the push if it scaled up, and why.
+fn change_row(out: &Out, pushed: Timestamp, line: &Line, from: i32, to: i32) -> String {
+    let lang = out.lang;
+    let after = match millis_since(pushed, line.at) {
+        _ if to < from => String::new(),
+        0 => tr!(lang, "within a second", "en el mismo segundo"), // a trace has one line per second
+        millis if millis < 1000 => {
+            tr!(
+                lang,
+                "{millis} ms after the push",
+                "{millis} ms tras el empuje"
             )
         }
+        millis => {
+            let (whole, tenth) = (millis / 1000, millis / 100 % 10);
+            tr!(
+                lang,
+                "{whole}.{tenth} s after the push",
+                "{whole},{tenth} s tras el empuje"
+            )
+        }
+    };
+    let note = line.note.as_deref();
+    let note = note.map_or(String::new(), |note| out.message(note, line.at));
+    let (clock, change) = (out.clock(line.at), format!("{from} → {to}"));
+    format!("  {clock}  {change:7}  {after:22}  {note}")
+}
+
+fn millis_since(pushed: Timestamp, at: Timestamp) -> i64 {
+    (at.as_millisecond() - pushed.as_millisecond()).max(0)
+}
+
+/// The condition that must still be met before the pool is at rest.
+fn pending_condition(narrator: &Narrator, lang: Lang) -> String {
+    let idle = narrator.idle_replicas();
+    let Some(summary) = narrator.summary() else {
+        let error = narrator.unreachable();
+        let error = error.map_or(String::new(), |error| format!(": {error}"));
+        return tr!(lang, "Redis answers{error}", "Redis conteste{error}");
+    };
+    let live = class_format::number(summary.live);
+    match (
+        summary.ready,
+        summary.in_flight.unwrap_or(0),
+        narrator.replicas(),
+    ) {
+        (0, 0, Some(now)) if now == idle => tr!(
+            lang,
+            "exactly {idle} workers are registered (now {live})",
+            "el registro tenga justo esos {idle} workers (ahora {live})"
+        ),
+        (0, 0, Some(now)) => tr!(
+            lang,
+            "the pool has {idle} workers again (now {now})",
+            "{now} workers vuelvan a ser {idle}"
+        ),
         (_, _, None) => tr!(
             lang,
             "the target of the WorkerPool exists",
@@ -219,111 +333,60 @@ fn missing(story: &Narrator, lang: Lang) -> String {
     }
 }
 
-impl Played {
-    /// Remembers what belongs to the story and says what it means.
-    fn hear(&mut self, line: &Narrated, story: &Narrator, tasks: u32) -> Option<String> {
-        if let (Kind::Scaled { from, to }, Some(_)) = (line.kind, self.pushed) {
+/// What has happened since the push.
+#[derive(Default)]
+struct Progress {
+    pushed: Option<Timestamp>,
+    /// Tasks that had ended before the push.
+    done_before: u64,
+    /// When the queue was first empty.
+    emptied: Option<Timestamp>,
+    /// The changes of the replicas, each with its line.
+    changes: Vec<(Line, i32, i32)>,
+    narration: Narration,
+    lang: Lang,
+}
+
+impl Progress {
+    /// Records a line, and returns a comment on it.
+    fn observe(&mut self, line: &Line, narrator: &Narrator, tasks: u32) -> Option<String> {
+        if let (LineKind::Scaled { from, to }, Some(_)) = (line.kind, self.pushed) {
             self.changes.push((line.clone(), from, to));
         }
-        let facts = story.facts().filter(|_| line.kind == Kind::Queue)?;
-        let live = class_format::number(facts.live);
+        let summary = narrator
+            .summary()
+            .filter(|_| line.kind == LineKind::Queue)?;
+        let live = class_format::number(summary.live);
         if self.pushed.is_none() {
-            self.remarks.begin(facts.live.unwrap_or(0));
-            return story.at_rest().then(|| {
+            self.narration.begin(summary.live.unwrap_or(0));
+            return narrator.is_at_rest().then(|| {
                 tr!(
                     self.lang,
-                    "{live} workers wait for work. Watch the column Queue.",
+                    "{live} workers are idle. Watch the column Queue.",
                     "{live} workers esperan. Mire la columna Queue."
                 )
             });
         }
-        if facts.is_empty() {
+        if summary.is_empty() {
             self.emptied.get_or_insert(line.at);
         }
-        let done = facts.ended().saturating_sub(self.done_before);
-        self.remarks.next(self.lang, story, tasks, done)
+        let done = self.done(narrator)?;
+        self.narration.next(self.lang, narrator, tasks, done)
     }
 
-    /// Whether the tasks are done, the workers are as few as at the start, and all of it has been told.
-    fn ended(&self, story: &Narrator, tasks: u32) -> bool {
+    /// Tasks that ended since the push.
+    fn done(&self, narrator: &Narrator) -> Option<u64> {
+        let summary = narrator.summary()?;
+        Some(summary.ended().saturating_sub(self.done_before))
+    }
+
+    /// Whether the tasks are done, the pool is at rest again, and all lines are printed.
+    fn ended(&self, narrator: &Narrator, tasks: u32) -> bool {
         let all_done = || {
-            story
-                .facts()
-                .is_some_and(|facts| facts.ended() >= self.done_before + u64::from(tasks))
+            self.done(narrator)
+                .is_some_and(|done| done >= u64::from(tasks))
         };
-        story.at_rest() && story.is_settled() && (story.has_moved() || all_done())
-    }
-
-    fn summary(&self, out: &Out, name: &str, story: &Narrator, tasks: u32) -> std::io::Result<()> {
-        let (lang, Some(pushed)) = (out.lang, self.pushed) else {
-            return Ok(());
-        };
-        let since = |at: Timestamp| (at.as_millisecond() - pushed.as_millisecond()).max(0);
-        let first = self
-            .changes
-            .first()
-            .map_or(story.rest(), |(_, from, _)| *from);
-        let numbers = std::iter::once(first).chain(self.changes.iter().map(|(_, _, to)| *to));
-        let path = numbers
-            .map(|n| n.to_string())
-            .collect::<Vec<_>>()
-            .join(" → ");
-        let done = story
-            .facts()
-            .map_or(0, |facts| facts.ended().saturating_sub(self.done_before))
-            .min(tasks.into());
-        let time = self.emptied.map(|at| since(at) / 1000);
-        let time = time.map_or(String::new(), |time| {
-            tr!(lang, " in {time} s", " en {time} s")
-        });
-        let failed = story
-            .facts()
-            .and_then(|facts| facts.failed)
-            .filter(|failed| *failed > 0);
-        let failed = failed.map_or(String::new(), |failed| {
-            tr!(
-                lang,
-                " ({failed} failed in this queue so far)",
-                " ({failed} fallidas en esta cola hasta ahora)"
-            )
-        });
-        out.data("")?;
-        out.data(&tr!(
-            lang,
-            "{name}: {path} workers; {done} of {tasks} tasks done{time}{failed}",
-            "{name}: {path} workers; {done} de {tasks} tareas hechas{time}{failed}"
-        ))?;
-        for (line, from, to) in &self.changes {
-            let after = match since(line.at) {
-                _ if to < from => String::new(),
-                0 => tr!(lang, "within a second", "en el mismo segundo"), // a trace has a line a second
-                millis if millis < 1000 => {
-                    tr!(
-                        lang,
-                        "{millis} ms after the push",
-                        "{millis} ms tras el empuje"
-                    )
-                }
-                millis => {
-                    let (whole, tenth) = (millis / 1000, millis / 100 % 10);
-                    tr!(
-                        lang,
-                        "{whole}.{tenth} s after the push",
-                        "{whole},{tenth} s tras el empuje"
-                    )
-                }
-            };
-            let why = line
-                .aside
-                .as_deref()
-                .map_or(String::new(), |why| out.message(why, line.at));
-            let change = format!("{from} → {to}");
-            out.data(&format!(
-                "  {}  {change:7}  {after:22}  {why}",
-                out.clock(line.at)
-            ))?;
-        }
-        Ok(())
+        narrator.is_at_rest() && narrator.is_settled() && (narrator.was_active() || all_done())
     }
 }
 
@@ -332,91 +395,92 @@ mod tests {
     use super::*;
     use crate::commands::narrator::tests::{at, pool};
 
-    fn facts(ready: u64, running: u64, live: u64, done: u64) -> Update {
-        Update::Facts(QueueSummary {
+    fn metrics(ready: u64, running: u64, live: u64, done: u64) -> Update {
+        Update::Metrics(QueueSummary {
             processed: Some(done),
             failed: Some(0),
             ..QueueSummary::of_counts(ready, running, live)
         })
     }
 
-    /// The story after each piece of news, told in full: has the demo ended?
-    fn ends(news: Vec<Update>) -> Vec<bool> {
-        let mut story = Narrator::begin(pool()).expect("a pool that works");
-        story.apply(Update::Replicas(3), at(0));
-        story.apply(facts(0, 0, 3, 100), at(0));
-        story.lines(at(1));
-        let played = Played {
+    /// After each update: has the demo ended?
+    fn ends(updates: Vec<Update>) -> Vec<bool> {
+        let mut narrator = Narrator::begin(pool()).expect("a valid pool");
+        narrator.apply(Update::Replicas(3), at(0));
+        narrator.apply(metrics(0, 0, 3, 100), at(0));
+        narrator.lines(at(1));
+        let progress = Progress {
             pushed: Some(at(1)),
             done_before: 100,
-            ..Played::default()
+            ..Progress::default()
         };
-        story.burst();
+        narrator.on_burst();
         let seconds = (10..).step_by(10);
-        news.into_iter()
+        updates
+            .into_iter()
             .zip(seconds)
-            .map(|(news, second)| {
-                story.apply(news, at(second));
-                story.lines(at(second + 5)); // a change waits for its sentence
-                played.ended(&story, 25)
+            .map(|(update, second)| {
+                narrator.apply(update, at(second));
+                narrator.lines(at(second + 5)); // a change waits for its history entry
+                progress.ended(&narrator, 25)
             })
             .collect()
     }
 
     #[test]
-    fn every_change_since_the_push_is_in_the_summary() {
-        let mut story = Narrator::begin(pool()).expect("a pool that works");
-        story.burst();
-        let mut played = Played {
+    fn summary_has_every_change_since_the_push() {
+        let mut narrator = Narrator::begin(pool()).expect("a valid pool");
+        narrator.on_burst();
+        let mut progress = Progress {
             pushed: Some(at(1)),
-            ..Played::default()
+            ..Progress::default()
         };
-        let line = Narrated {
+        let line = Line {
             at: at(1),
             text: String::new(),
-            aside: None,
-            kind: Kind::Scaled { from: 3, to: 5 },
+            note: None,
+            kind: LineKind::Scaled { from: 3, to: 5 },
         };
         assert_eq!(
-            played.hear(&line, &story, 25),
+            progress.observe(&line, &narrator, 25),
             None,
-            "its own sentence is enough"
+            "a change has its own note"
         );
         assert_eq!(
-            played.changes,
+            progress.changes,
             [(line, 3, 5)],
-            "the first one comes before the first look"
+            "the first change comes before the first poll"
         );
     }
 
     #[test]
-    fn it_ends_when_all_is_done_and_the_workers_are_as_few_as_before() {
-        let story = vec![
-            facts(22, 3, 3, 100),
+    fn ends_when_tasks_are_done_and_pool_is_at_rest() {
+        let updates = vec![
+            metrics(22, 3, 3, 100),
             Update::Replicas(5),
-            facts(0, 5, 5, 120),
-            facts(0, 0, 5, 125),
+            metrics(0, 5, 5, 120),
+            metrics(0, 0, 5, 125),
             Update::Replicas(3),
-            facts(0, 0, 3, 125),
+            metrics(0, 0, 3, 125),
         ];
-        assert_eq!(ends(story), [false, false, false, false, false, true]);
+        assert_eq!(ends(updates), [false, false, false, false, false, true]);
     }
 
     #[test]
-    fn a_look_from_before_the_push_ends_nothing() {
-        assert_eq!(ends(vec![facts(0, 0, 3, 100)]), [false]);
+    fn metrics_from_before_the_push_do_not_end_it() {
+        assert_eq!(ends(vec![metrics(0, 0, 3, 100)]), [false]);
     }
 
     #[test]
-    fn work_that_was_done_between_two_looks_is_done() {
-        assert_eq!(ends(vec![facts(0, 0, 3, 125)]), [true]);
+    fn ends_when_tasks_were_done_between_two_polls() {
+        assert_eq!(ends(vec![metrics(0, 0, 3, 125)]), [true]);
     }
 
     #[test]
-    fn it_does_not_end_while_redis_is_away() {
+    fn does_not_end_while_redis_is_unreachable() {
         assert_eq!(
             ends(vec![
-                facts(3, 3, 3, 100),
+                metrics(3, 3, 3, 100),
                 Update::Unreachable("gone".into())
             ]),
             [false, false]

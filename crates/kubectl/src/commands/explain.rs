@@ -1,4 +1,5 @@
-//! `explain`: why the number is what it is and what would change it next, from the operator's own trail.
+//! `explain`: why the pool has this number of workers and what would change it next, from the steps of the operator's
+//! decision.
 
 use crate::cluster::Cluster;
 use crate::cluster::patch::wait_for_decision;
@@ -15,10 +16,10 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::json;
 
-/// Explains the pool `name`; false while no operator has decided on it as it is now.
+/// Explains the pool `name`; false if no operator has observed the latest spec.
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
     let mut pool = cluster.pool(name).await?;
-    // Who has just changed the spec need not ask twice.
+    // Right after a change of the spec, wait for the decision on it.
     if pool
         .status
         .as_ref()
@@ -35,11 +36,11 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
     else {
         bail!(tr!(
             lang,
-            "{name}: no operator has decided on it yet; `kubectl workerpool check {name}` looks for what is missing",
+            "{name}: no operator has decided on it yet; `kubectl workerpool check {name}` finds the cause",
             "{name}: ningún operador ha decidido aún sobre él; `kubectl workerpool check {name}` busca lo que falta"
         ));
     };
-    let seen = status.observed_generation >= pool.metadata.generation;
+    let observed = status.observed_generation >= pool.metadata.generation;
     let now = Timestamp::now();
     if json {
         let WorkerPoolStatus {
@@ -50,24 +51,24 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
         } = &status;
         let last = history.last();
         cluster.out.json(&json!({
-            "pool": name, "namespace": pool.namespace(), "current": seen, "decision": decision, "metrics": metrics, "lastChange": last,
+            "pool": name, "namespace": pool.namespace(), "current": observed, "decision": decision, "metrics": metrics, "lastChange": last,
         }))?;
-        return Ok(seen);
+        return Ok(observed);
     }
     for line in lines(&pool, &status, now, &cluster.out) {
         cluster.out.data(&line)?;
     }
-    if !seen {
+    if !observed {
         cluster.out.info(&tr!(
             lang,
-            "The spec has changed since, and no operator has seen it: kubectl workerpool check {name}",
+            "The spec has changed since, and no operator has observed it: kubectl workerpool check {name}",
             "El spec ha cambiado desde entonces y ningún operador lo ha visto: kubectl workerpool check {name}"
         ));
     }
-    Ok(seen)
+    Ok(observed)
 }
 
-/// The explanation, a line each.
+/// The lines of the explanation.
 fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out) -> Vec<String> {
     let Some(decision) = &status.decision else {
         return Vec::new();
@@ -76,7 +77,7 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
     let mut rows = Vec::new();
     if let Some(metrics) = &status.metrics {
         rows.push((
-            tr!(lang, "what it saw", "lo que vio"),
+            tr!(lang, "metrics", "lo que vio"),
             metrics_line(lang, metrics, now),
         ));
     }
@@ -101,11 +102,11 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
         now,
         true,
     ));
-    let drain = status
+    let drain_time = status
         .metrics
         .as_ref()
-        .and_then(|metrics| drain(lang, metrics));
-    rows.extend(drain.map(|drain| (tr!(lang, "empty in", "vacía en"), drain)));
+        .and_then(|metrics| drain_time(lang, metrics));
+    rows.extend(drain_time.map(|span| (tr!(lang, "empty in", "vacía en"), span)));
 
     let width = rows
         .iter()
@@ -114,15 +115,14 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
         .unwrap_or(0);
     let head = format!("{}: {}", pool.name_any(), head(decision, now, out));
     let blank = String::new();
-    let rows = rows.into_iter().map(|(label, says)| {
+    let rows = rows.into_iter().map(|(label, text)| {
         let gap = " ".repeat(width - label.chars().count());
-        format!("  {}{gap}  {says}", out.styled(Style::Dim, &label))
+        format!("  {}{gap}  {text}", out.styled(Style::Dim, &label))
     });
     [head, blank].into_iter().chain(rows).collect()
 }
 
-/// The next change in each direction, as far as the operator could tell; with the time of day where there is room for it.
-#[must_use]
+/// The next change in each direction, from the operator's forecast; with the time of day if `clock`.
 pub fn next_changes(
     out: &Out,
     decision: &DecisionStatus,
@@ -140,17 +140,17 @@ pub fn next_changes(
         none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
     let none_down =
         none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
-    let will = |next: Option<NextChangeStatus>, none| {
+    let forecast = |next: Option<NextChangeStatus>, none| {
         next.map_or(none, |next| next_change(out, to, &next, now, clock))
     };
     [
         (
             tr!(lang, "next up", "próxima subida"),
-            will(next.up, none_up),
+            forecast(next.up, none_up),
         ),
         (
             tr!(lang, "next down", "próxima bajada"),
-            will(next.down, none_down),
+            forecast(next.down, none_down),
         ),
     ]
 }
@@ -158,21 +158,21 @@ pub fn next_changes(
 fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
     let DecisionStatus {
         reason,
-        message: sentence,
+        message,
         at,
         ..
     } = decision;
-    let (said, ago) = (out.message(sentence, now), minutes(time(now) - time(*at)));
+    let (message, ago) = (out.message(message, now), minutes(time(now) - time(*at)));
     tr!(
         out.lang,
-        "{said}. {reason}, {ago} ago.",
-        "{said}. {reason}, hace {ago}."
+        "{message}. {reason}, {ago} ago.",
+        "{message}. {reason}, hace {ago}."
     )
 }
 
-/// The facts; what could not be read says why.
+/// The metrics in one line, with the reason why one could not be read.
 pub fn metrics_line(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
-    let known = |metric: &MetricStatus, say: &dyn Fn(i64) -> String| metric.value.map(say);
+    let known = |metric: &MetricStatus, format: &dyn Fn(i64) -> String| metric.value.map(format);
     let busy = metrics.live.value.zip(metrics.busy.value);
     let mut parts: Vec<String> = [
         known(&metrics.ready, &|n| tr!(lang, "{n} waiting", "{n} esperan")),
@@ -185,8 +185,8 @@ pub fn metrics_line(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> Stri
         }),
         known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
         known(&metrics.task_millis, &|millis| {
-            let takes = short(millis);
-            tr!(lang, "a task takes {takes}", "una tarea tarda {takes}")
+            let span = short(millis);
+            tr!(lang, "a task takes {span}", "una tarea tarda {span}")
         }),
         metrics.oldest_task_time.value.map(|at| {
             let waited = minutes(time(now) - time(at));
@@ -200,13 +200,13 @@ pub fn metrics_line(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> Stri
     .into_iter()
     .flatten()
     .collect();
-    if let Some(why) = metrics
+    if let Some(reason) = metrics
         .ready
         .unavailable
         .as_ref()
         .filter(|_| metrics.ready.value.is_none())
     {
-        parts.push(tr!(lang, "unknown: {why}", "desconocido: {why}"));
+        parts.push(tr!(lang, "unknown: {reason}", "desconocido: {reason}"));
     }
     parts.join(" · ")
 }
@@ -220,7 +220,7 @@ fn short(millis: i64) -> String {
     }
 }
 
-/// A change that may come: what must be true, and when at the earliest.
+/// A forecast change: its condition, and the earliest time.
 fn next_change(
     out: &Out,
     from: i32,
@@ -264,12 +264,10 @@ fn next_change(
     format!("{from} → {to} {when}, {needs}")
 }
 
-/// How long the queue takes to be empty, with the workers there are and with one and two more.
-fn drain(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
-    let (ready, live) = (
-        metrics.ready.value.filter(|n| *n > 0)?,
-        metrics.live.value.filter(|n| *n > 0)?,
-    );
+/// How long the queue takes to drain, with the live workers and with one and two more.
+fn drain_time(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
+    let ready = metrics.ready.value.filter(|n| *n > 0)?;
+    let live = metrics.live.value.filter(|n| *n > 0)?;
     let mean = metrics.task_millis.value?;
     let with = |workers: i64| {
         let span = minutes(Millis(mean.saturating_mul(ready) / workers));
@@ -290,39 +288,65 @@ mod tests {
     use api::{ScheduledSpec, timestamp};
     use decide::{Memory, Metric, Observation, QueueMetrics, Time, decide, forecast};
 
-    /// The explanation of one look at the class's pool, as the operator would have written it.
-    fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
-        let pool: WorkerPool = serde_json::from_value(json!({
+    fn pool() -> WorkerPool {
+        serde_json::from_value(json!({
             "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"},
             "spec": {"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]},
         }))
-        .expect("a pool");
-        let mut wishes = ScheduledSpec::new(&pool).expect("it can work");
-        let now = Time(1_700_000_000_000);
-        let (busy, mean) = (Metric::Known(live.min(ready)), 8100);
-        let (ready, live) = (Metric::Known(ready), Metric::Known(live));
-        let load = QueueMetrics {
-            ready,
-            live,
-            busy,
-            in_flight: busy,
-            cpu_sum: Metric::Known(0),
-            ..QueueMetrics::UNSUPPORTED
-        };
-        let seen = Observation {
-            replicas: 5,
-            queues: vec![load],
-            unavailable_reason: None,
-        };
-        let decision = decide(wishes.at(now), &seen, memory, now);
+        .expect("a pool")
+    }
+
+    /// The decision on the observation, as the operator writes it.
+    fn decision_status(observation: &Observation, memory: &Memory, now: Time) -> DecisionStatus {
+        let mut scheduled_spec = ScheduledSpec::new(&pool()).expect("a valid pool");
+        let decision = decide(scheduled_spec.at(now), observation, memory, now);
         let next = |next: decide::NextChange| NextChangeStatus {
             to: next.to,
             at: next.at.map(timestamp),
             tasks: next.tasks,
         };
-        let outlook = forecast(wishes.pool(), &seen, &decision, now);
-        let metric = |fact: Metric| MetricStatus {
-            value: fact.known(),
+        let forecast = forecast(scheduled_spec.pool(), observation, &decision, now);
+        DecisionStatus {
+            reason: decision.reason.code().to_string(),
+            message: messages::message(&decision.reason, decision.from, decision.replicas),
+            confidence: 1.0,
+            at: timestamp(now),
+            from: decision.from,
+            to: decision.replicas,
+            steps: decision
+                .steps
+                .iter()
+                .map(|step| api::StepStatus {
+                    name: messages::step_name(step),
+                    detail: messages::step_detail(step),
+                })
+                .collect(),
+            next: Some(api::ForecastStatus {
+                up: forecast.up.map(next),
+                down: forecast.down.map(next),
+            }),
+        }
+    }
+
+    /// The explanation of a decision on the class's pool with these metrics.
+    fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
+        let now = Time(1_700_000_000_000);
+        let busy = Metric::Known(live.min(ready));
+        let load = Load {
+            ready: Metric::Known(ready),
+            live: Metric::Known(live),
+            busy,
+            in_flight: busy,
+            cpu_sum: Metric::Known(0),
+            ..Load::UNSUPPORTED
+        };
+        let observation = Observation {
+            replicas: 5,
+            queues: vec![load],
+            unavailable_reason: None,
+        };
+        let metric = |metric: Metric| MetricStatus {
+            value: metric.known(),
             unavailable: None,
         };
         let status = WorkerPoolStatus {
@@ -330,37 +354,18 @@ mod tests {
                 ready: metric(load.ready),
                 live: metric(load.live),
                 busy: metric(load.busy),
-                task_millis: metric(Metric::Known(mean)),
+                task_millis: metric(Metric::Known(8100)),
                 ..MetricsStatus::default()
             }),
-            decision: Some(DecisionStatus {
-                reason: decision.reason.code().to_string(),
-                message: messages::message(&decision.reason, decision.from, decision.replicas),
-                confidence: 1.0,
-                at: timestamp(now),
-                from: decision.from,
-                to: decision.replicas,
-                steps: decision
-                    .steps
-                    .iter()
-                    .map(|step| api::StepStatus {
-                        name: messages::step_name(step),
-                        detail: messages::step_detail(step),
-                    })
-                    .collect(),
-                next: Some(api::ForecastStatus {
-                    up: outlook.up.map(next),
-                    down: outlook.down.map(next),
-                }),
-            }),
+            decision: Some(decision_status(&observation, memory, now)),
             ..WorkerPoolStatus::default()
         };
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
-        lines(&pool, &status, timestamp(now + Millis::seconds(4)), &out).join("\n")
+        lines(&pool(), &status, timestamp(now + Millis::seconds(4)), &out).join("\n")
     }
 
     #[test]
-    fn a_burst_in_a_cooldown() {
+    fn burst_in_a_cooldown() {
         let up = Some(Time(1_700_000_000_000 - 14_000));
         let memory = Memory {
             desired: Some(5),

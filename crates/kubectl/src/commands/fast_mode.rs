@@ -1,5 +1,5 @@
-//! `demo --fast`: the same story in a quarter of the time. Shorter tasks anywhere; a pool's pauses are its rules, and
-//! are shortened on the local cluster alone, for as long as the story lasts.
+//! `demo --fast`: the demo in a quarter of the time. It always shortens the tasks. It shortens the delays of the pool
+//! (its interval, idle time and cooldowns) only on the local cluster, and only until the demo ends.
 
 use super::stress::Burst;
 use crate::cluster::Cluster;
@@ -10,19 +10,19 @@ use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
-/// So many times as fast.
+/// The factor of the speed.
 const SPEED_UP: i64 = 4;
-/// Holds the pool's own pauses while others apply, so that whoever crashes in the middle leaves them to the next.
-const OWN: &str = "workerpool.dev/own-pauses";
+/// The annotation with the original delays, so that the next run restores them after a crash.
+const ORIGINAL_DELAYS: &str = "workerpool.dev/original-delays";
 
-/// A pool in a hurry.
+/// A pool with shortened delays.
 pub struct FastMode {
     name: String,
-    own: Value,
+    original: Value,
 }
 
 impl FastMode {
-    /// The pool and the burst as the story is to be played with.
+    /// Restores delays that a crashed run left shortened; with `fast` shortens the delays and the tasks.
     pub async fn begin(
         cluster: &Cluster,
         pool: WorkerPool,
@@ -30,15 +30,15 @@ impl FastMode {
         fast: bool,
     ) -> anyhow::Result<(Option<Self>, WorkerPool, Burst)> {
         let name = pool.name_any();
-        let left = pool
+        let original = pool
             .annotations()
-            .get(OWN)
+            .get(ORIGINAL_DELAYS)
             .and_then(|text| serde_json::from_str(text).ok());
-        let pool = match left {
-            Some(own) => {
+        let pool = match original {
+            Some(original) => {
                 Self {
                     name: name.clone(),
-                    own,
+                    original,
                 }
                 .end(cluster)
                 .await?
@@ -57,27 +57,27 @@ impl FastMode {
         if !cluster.local {
             cluster.out.info(&tr!(
                 lang,
-                "--fast: tasks of {seconds} s. The pauses of {name} are its rules and stay as they are.",
+                "--fast: tasks of {seconds} s. The delays of {name} stay unchanged; only --local shortens them.",
                 "--fast: tareas de {seconds} s. Las pausas de {name} son sus reglas y no se tocan."
             ));
             return Ok((None, pool, burst));
         }
         cluster.out.info(&tr!(
             lang,
-            "--fast: tasks of {seconds} s, and until it ends a quarter of the pauses of {name}.",
+            "--fast: tasks of {seconds} s, and until the demo ends a quarter of the delays of {name}.",
             "--fast: tareas de {seconds} s, y hasta el final un cuarto de las pausas de {name}."
         ));
-        let own = pauses(&pool, 1);
-        let mut patch = pauses(&pool, SPEED_UP);
-        patch["metadata"] = json!({"annotations": {OWN: own.to_string()}});
+        let original = delays(&pool, 1);
+        let mut patch = delays(&pool, SPEED_UP);
+        patch["metadata"] = json!({"annotations": {ORIGINAL_DELAYS: original.to_string()}});
         let pool = write(cluster, &name, patch).await?;
-        Ok((Some(Self { name, own }), pool, burst))
+        Ok((Some(Self { name, original }), pool, burst))
     }
 
-    /// Gives the pool its own pauses back.
+    /// Restores the original delays.
     pub async fn end(self, cluster: &Cluster) -> anyhow::Result<WorkerPool> {
-        let mut patch = self.own;
-        patch["metadata"] = json!({"annotations": {OWN: null}});
+        let mut patch = self.original;
+        patch["metadata"] = json!({"annotations": {ORIGINAL_DELAYS: null}});
         write(cluster, &self.name, patch).await
     }
 }
@@ -90,32 +90,32 @@ async fn write(cluster: &Cluster, name: &str, patch: Value) -> anyhow::Result<Wo
     };
     cluster
         .request(
-            "setting its pauses",
+            "setting its delays",
             cluster.pools().patch(name, &params, &Patch::Merge(patch)),
         )
         .await
 }
 
-/// The pauses of `pool`, so many times shorter. One of the class's that is not written out is written for the while.
-fn pauses(pool: &WorkerPool, times: i64) -> Value {
+/// A patch with the delays of `pool` divided by `factor`. Defaults that the spec omits are written out.
+fn delays(pool: &WorkerPool, factor: i64) -> Value {
     let spec = &pool.spec;
-    let short = |it: Duration| Duration(Millis((it.0.0 / times).max(1)));
-    let mut all = json!({"spec": {"interval": short(Duration(api::interval(spec)))}});
-    let class = spec.target.is_none();
+    let short = |delay: Duration| Duration(Millis((delay.0.0 / factor).max(1)));
+    let mut patch = json!({"spec": {"interval": short(Duration(api::interval(spec)))}});
+    let has_defaults = spec.target.is_none();
     if let Some(up) = spec
         .scale_up
         .clone()
-        .or_else(|| class.then(ScaleUpSpec::defaults))
+        .or_else(|| has_defaults.then(ScaleUpSpec::defaults))
     {
-        all["spec"]["scaleUp"] = json!({"cooldown": short(up.cooldown)});
+        patch["spec"]["scaleUp"] = json!({"cooldown": short(up.cooldown)});
     }
     if let Some(down) = spec
         .scale_down
         .clone()
-        .or_else(|| class.then(ScaleDownSpec::defaults))
+        .or_else(|| has_defaults.then(ScaleDownSpec::defaults))
     {
-        all["spec"]["scaleDown"] =
+        patch["spec"]["scaleDown"] =
             json!({"idleFor": short(down.idle_for), "cooldown": short(down.cooldown)});
     }
-    all
+    patch
 }

@@ -1,8 +1,8 @@
-//! `history` and `explain --at`: the last changes of the number, each with its sentence.
+//! `history` and `explain --at`: the latest changes of the number of workers, each with its reason and message.
 
 use super::explain::metrics_line;
 use crate::cluster::Cluster;
-use crate::cluster::operator_history::{HistoryPoint, load};
+use crate::cluster::operator_history::{self, HistoryPoint};
 use crate::text::class_format::minutes;
 use crate::text::lang::tr;
 use crate::text::output::{Out, Style};
@@ -12,16 +12,16 @@ use jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
 use serde_json::json;
 
-/// Prints the last `most` changes of the pool `name`, the newest last.
+/// Prints the latest `limit` changes of the pool `name`, newest last.
 pub async fn run(
     cluster: &Cluster,
     name: Option<&str>,
-    most: usize,
+    limit: usize,
     json: bool,
 ) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let history = pool.status.map(|status| status.history).unwrap_or_default();
-    let shown = &history[history.len().saturating_sub(most)..];
+    let shown = &history[history.len().saturating_sub(limit)..];
     let out = &cluster.out;
     if json {
         out.json(&shown)?;
@@ -30,7 +30,7 @@ pub async fn run(
     if shown.is_empty() {
         out.info(&tr!(
             out.lang,
-            "The number has not changed yet. Why it is what it is: kubectl workerpool explain",
+            "The number of workers has not changed yet. To see why: kubectl workerpool explain",
             "El número no ha cambiado todavía. Por qué es el que es: kubectl workerpool explain"
         ));
     }
@@ -46,7 +46,8 @@ pub async fn run(
     Ok(true)
 }
 
-/// A change in one line: when, of which pool where there are several, the number, the reason in `width` columns, and why.
+/// A change in one line: the time, the `pool` if there are several, the replicas, the reason in `width` columns, and the
+/// message.
 pub fn row(pool: &str, change: &Change, width: usize, now: Timestamp, out: &Out) -> String {
     let Change {
         at,
@@ -55,35 +56,28 @@ pub fn row(pool: &str, change: &Change, width: usize, now: Timestamp, out: &Out)
         reason,
         ..
     } = change;
-    let (day, clock, arrow) = (day(*at, now, out), out.clock(*at), format!("{from} → {to}"));
-    let said = out.styled(Style::Dim, &message_lines(change, out));
-    format!("{day}{clock}  {pool}{arrow:7}  {reason:width$}  {said}")
+    let day = day(*at, now, out);
+    let (clock, replicas) = (out.clock(*at), format!("{from} → {to}"));
+    let message = out.styled(Style::Dim, &change_message(change, out));
+    format!("{day}{clock}  {pool}{replicas:7}  {reason:width$}  {message}")
 }
 
-/// The sentence of a change, and how fast it was where a push led to it.
-pub fn message_lines(
-    Change {
-        at,
-        message: sentence,
-        latency_millis: reaction_millis,
-        ..
-    }: &Change,
-    out: &Out,
-) -> String {
-    let said = out.message(sentence, *at);
-    match reaction_millis {
+/// The message of a change, and its latency if a notification of Redis led to it.
+pub fn change_message(change: &Change, out: &Out) -> String {
+    let message = out.message(&change.message, change.at);
+    match change.latency_millis {
         Some(millis) => {
             tr!(
                 out.lang,
-                "{said}, {millis} ms after the push",
-                "{said}, {millis} ms tras el empuje"
+                "{message}, {millis} ms after the push",
+                "{message}, {millis} ms tras el empuje"
             )
         }
-        None => said,
+        None => message,
     }
 }
 
-/// The day, where it is not today's.
+/// The date, if it is not today's.
 fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
     let date = |at: Timestamp| at.to_zoned(out.zone().clone()).date();
     if date(at) == date(now) {
@@ -100,7 +94,7 @@ fn workers(n: i32) -> String {
     }
 }
 
-/// Tells how many workers the pool `name` should have had at `text`, and why; false where the history does not reach so far.
+/// Prints the desired number of workers of the pool `name` at the time `text`, and why; false if there is no history.
 pub async fn at(
     cluster: &Cluster,
     name: Option<&str>,
@@ -108,46 +102,46 @@ pub async fn at(
     json: bool,
 ) -> anyhow::Result<bool> {
     let (now, out) = (Timestamp::now(), &cluster.out);
-    let at = instant(text, now, out)?;
+    let at = parse_time(text, now, out)?;
     let pool = cluster.pool(name).await?;
     let (name, key) = (pool.name_any(), Key::of(&pool));
-    // Who may not ask the operator still has the status.
-    let looks = load(cluster, &key).await.unwrap_or_default();
-    let look = looks
+    // A user who may not connect to the operator still gets the changes in the status.
+    let points = operator_history::load(cluster, &key).await;
+    let points = points.unwrap_or_default();
+    let point = points
         .iter()
-        .find(|look| (look.at..look.until).contains(&at));
+        .find(|point| (point.at..point.until).contains(&at));
     let history = pool.status.map(|status| status.history).unwrap_or_default();
     let after = history.partition_point(|change| change.at <= at);
-    let (before, next) = (
-        after.checked_sub(1).and_then(|i| history.get(i)),
-        history.get(after),
-    );
+    let before = after.checked_sub(1).and_then(|i| history.get(i));
+    let next = history.get(after);
     if json {
-        out.json(&json!({"pool": name, "at": at, "metrics": look.map(HistoryPoint::metrics), "change": before, "next": next}))?;
+        out.json(&json!({"pool": name, "at": at, "metrics": point.map(HistoryPoint::metrics), "change": before, "next": next}))?;
     } else {
-        lines(&name, at, now, (before, next, look), out)
+        lines(&name, at, now, (before, next, point), out)
             .iter()
             .try_for_each(|line| out.data(line))?;
     }
     Ok(before.or(next).is_some())
 }
 
+/// The changes around `at`, and the metrics at that time.
 fn lines(
     name: &str,
     at: Timestamp,
     now: Timestamp,
-    (before, next, look): (Option<&Change>, Option<&Change>, Option<&HistoryPoint>),
+    (before, next, point): (Option<&Change>, Option<&Change>, Option<&HistoryPoint>),
     out: &Out,
 ) -> Vec<String> {
     let (lang, clock) = (out.lang, day(at, now, out) + &out.clock(at));
     let change_line = |change: &Change| {
-        let (at, said) = (out.clock(change.at), message_lines(change, out));
+        let (at, message) = (out.clock(change.at), change_message(change, out));
         format!(
             "{at}  {} → {}  {}  {}",
             change.from,
             change.to,
             change.reason,
-            out.styled(Style::Dim, &said)
+            out.styled(Style::Dim, &message)
         )
     };
     let head = match (before, next) {
@@ -156,7 +150,7 @@ fn lines(
             let span = minutes(time(at) - time(*since));
             tr!(
                 lang,
-                "{name} at {clock}: {to}, for {span} by then",
+                "{name} at {clock}: {to}, for {span} until then",
                 "{name} a las {clock}: {to}, desde hacía {span}"
             )
         }
@@ -164,37 +158,30 @@ fn lines(
             let from = workers(*from);
             tr!(
                 lang,
-                "{name} at {clock}: {from}; the history begins later",
+                "{name} at {clock}: {from}; the history starts later",
                 "{name} a las {clock}: {from}; el historial empieza después"
             )
         }
         (None, None) => tr!(
             lang,
-            "{name} at {clock}: not known, the number has never changed",
+            "{name} at {clock}: unknown, the number of workers has never changed",
             "{name} a las {clock}: no se sabe, el número no ha cambiado nunca"
         ),
     };
-    let row = |label: String, it: Option<&Change>| {
-        it.map(|it| format!("  {label:8}  {}", change_line(it)))
-    };
-    let facts = look.map(|look| {
-        let (label, saw) = (
-            tr!(lang, "saw", "veía"),
-            metrics_line(lang, &look.metrics(), at),
-        );
-        format!("  {label:8}  {saw}")
-    });
-    let why = row(tr!(lang, "why", "por qué"), before);
-    let then = row(tr!(lang, "then", "después"), next);
+    let row = |label: String, text: String| format!("  {label:8}  {text}");
+    let metrics = point.map(|point| metrics_line(lang, &point.metrics(), at));
+    let metrics = metrics.map(|metrics| row(tr!(lang, "metrics", "veía"), metrics));
+    let why = before.map(|change| row(tr!(lang, "why", "por qué"), change_line(change)));
+    let then = next.map(|change| row(tr!(lang, "then", "después"), change_line(change)));
     std::iter::once(head)
-        .chain(facts)
+        .chain(metrics)
         .chain(why)
         .chain(then)
         .collect()
 }
 
-/// `14:03`, `14:03:05` of the last 24 hours by the clock here, or an instant in full.
-fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
+/// Parses `14:03` or `14:03:05` as a local time within the last 24 hours, or a full timestamp.
+fn parse_time(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
@@ -206,7 +193,7 @@ fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
     let time: jiff::civil::Time = padded.parse().map_err(|_| {
         anyhow!(tr!(
             out.lang,
-            "`{text}` is no time: write such as 14:03 or 2026-11-27T14:03:00Z",
+            "`{text}` is not a time; use 14:03 or 2026-11-27T14:03:00Z",
             "`{text}` no es una hora: escriba por ejemplo 14:03 o 2026-11-27T14:03:00Z"
         ))
     })?;
@@ -226,7 +213,7 @@ fn instant(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::facts::QueueSummary;
+    use crate::cluster::queue_summary::QueueSummary;
     use crate::text::lang::Lang;
     use crate::text::output::Color;
 
@@ -235,52 +222,48 @@ mod tests {
     }
 
     fn change(at: &str, from: i32, to: i32) -> Change {
-        let (reason, sentence) = (
-            "Idle".to_owned(),
-            format!("idle for 5m: {from} → {to} workers"),
-        );
         Change {
             at: when(at),
             from,
             to,
-            reason,
-            message: sentence,
+            reason: "Idle".to_owned(),
+            message: format!("idle for 5m: {from} → {to} workers"),
             latency_millis: (to > from).then_some(9),
         }
     }
 
     #[test]
-    fn a_moment_lies_between_two_changes() {
+    fn explains_a_time_between_two_changes() {
         let out = Out::in_zone(Color::Never, Lang::En, jiff::tz::TimeZone::UTC);
         let (first, second) = (
             change("2026-11-27T13:58:12Z", 7, 5),
             change("2026-11-27T14:05:00Z", 5, 3),
         );
         let (at, now) = (when("2026-11-27T14:03:00Z"), when("2026-11-27T14:10:00Z"));
-        let all = |pair| lines("filters", at, now, pair, &out).join("\n");
-        let facts = QueueSummary {
+        let explained = |history| lines("filters", at, now, history, &out).join("\n");
+        let summary = QueueSummary {
             cpu: Some(48.0),
             ..QueueSummary::of_counts(17, 5, 5)
         };
-        let blind = HistoryPoint::default();
-        let look = HistoryPoint {
+        let unavailable = HistoryPoint::default();
+        let point = HistoryPoint {
             at,
             until: now,
-            facts: Some(facts),
+            summary: Some(summary),
             ..HistoryPoint::default()
         };
-        insta::assert_snapshot!(all((Some(&first), Some(&second), Some(&look))));
-        insta::assert_snapshot!(all((None, Some(&second), Some(&blind))));
-        insta::assert_snapshot!(all((None, None, None)));
+        insta::assert_snapshot!(explained((Some(&first), Some(&second), Some(&point))));
+        insta::assert_snapshot!(explained((None, Some(&second), Some(&unavailable))));
+        insta::assert_snapshot!(explained((None, None, None)));
     }
 
     #[test]
-    fn a_time_of_day_is_the_last_one() {
+    fn time_of_day_is_within_the_last_24_hours() {
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
         let out = Out::in_zone(Color::Never, Lang::En, zone);
         let now = when("2026-11-27T14:00:00Z");
         let at = |text: &str| {
-            instant(text, now, &out)
+            parse_time(text, now, &out)
                 .map(|at| at.to_string())
                 .map_err(|error| error.to_string())
         };
@@ -288,7 +271,7 @@ mod tests {
         assert_eq!(
             at("15:03:05").as_deref(),
             Ok("2026-11-26T14:03:05Z"),
-            "of yesterday"
+            "later than now, so it was yesterday"
         );
         assert_eq!(
             at("2026-11-01T00:00:00Z").as_deref(),

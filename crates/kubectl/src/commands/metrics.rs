@@ -1,7 +1,7 @@
-//! `metrics`: the class's panel as text.
+//! `metrics`: the class's panel as text or JSON.
 
 use crate::cluster::Cluster;
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Everything on the panel; `null` is unknown.
+/// The values of the panel; `null` is unknown.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Panel {
@@ -31,7 +31,7 @@ pub struct Panel {
     current_workers: Option<i32>,
     target_workers: Option<i32>,
     eta_seconds: Option<f64>,
-    /// Why facts are missing.
+    /// Why the metrics are unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<String>,
 }
@@ -39,32 +39,57 @@ pub struct Panel {
 /// One line of the panel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The class's sign.
+    /// The class's emoji.
     pub sign: &'static str,
-    /// What it is.
+    /// The name of the value.
     pub label: String,
-    /// `?` where it is unknown.
+    /// The value, or `?` if it is unknown.
     pub value: String,
 }
 
-/// Which row is the oldest wait: below it what is to be done begins.
+/// The index of the oldest wait, which is the last row before the recommendation.
 pub const OLDEST_ROW: usize = 6;
 
-/// What to do, and why.
+const LABELS_EN: [&str; 10] = [
+    "Queue Length",
+    "Active Workers",
+    "Busy Workers",
+    "Avg Time",
+    "Success Rate",
+    "CPU Usage",
+    "Oldest Wait",
+    "Recommendation",
+    "Target Workers",
+    "ETA",
+];
+const LABELS_ES: [&str; 10] = [
+    "Longitud de la cola",
+    "Workers activos",
+    "Workers ocupados",
+    "Tiempo medio",
+    "Tasa de éxito",
+    "Uso de CPU",
+    "Espera más larga",
+    "Recomendación",
+    "Workers objetivo",
+    "ETA",
+];
+
+/// The recommended action, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Recommendation {
-    /// `SCALE UP`, `SCALE DOWN` or `STAY`: where the rules lead, though a cooldown may still be running.
+    /// `SCALE UP`, `SCALE DOWN` or `STAY`: the direction of the rules, even during a cooldown.
     pub action: &'static str,
-    /// One word of the closed list.
+    /// The reason code.
     pub reason: String,
-    /// Why, in one sentence.
-    pub sentence: String,
-    /// `operator`, or `here` where no operator has said anything yet and this program applied the rules itself.
+    /// The message of the decision.
+    pub message: String,
+    /// `operator`, or `here` if no operator has decided yet and this program applied the rules.
     pub by: &'static str,
 }
 
-/// Prints the panel of the pool `name`; false when Redis cannot be read.
+/// Prints the panel of the pool `name`; false if Redis cannot be read.
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let (target, target_name) = cluster.target(&pool);
@@ -75,17 +100,17 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
         .ok()
         .and_then(|scale| scale.spec)
         .and_then(|spec| spec.replicas);
-    let facts = async {
+    let summary = async {
         RedisClient::new(cluster, &pool)
             .await?
             .poll(&pool.spec.queues)
             .await
     }
     .await;
-    let facts = facts.map_err(|error| format!("{error:#}"));
+    let summary = summary.map_err(|error| format!("{error:#}"));
     let panel = Panel::new(
         &pool,
-        facts.as_ref().map_err(String::as_str),
+        summary.as_ref().map_err(String::as_str),
         current,
         Timestamp::now(),
     );
@@ -98,44 +123,40 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
 }
 
 impl Panel {
-    /// What is known at `at`; without facts, why.
-    #[must_use]
+    /// The panel at the time `at`, from the metrics or the reason why they are unknown.
     pub fn new(
         pool: &WorkerPool,
-        facts: Result<&QueueSummary, &str>,
+        summary: Result<&QueueSummary, &str>,
         current: Option<i32>,
         at: Timestamp,
     ) -> Self {
-        let (of, unknown) = match facts {
-            Ok(facts) => (Some(facts), None),
-            Err(why) => (None, Some(why.to_owned())),
-        };
+        let unknown = summary.err().map(str::to_owned);
+        let known = summary.ok();
         let seconds = |span: Option<Duration>| span.map(|span| span.as_secs_f64());
-        let (recommendation, target_workers) = recommend(pool, of, current, at).unzip();
+        let (recommendation, target_workers) = recommend(pool, known, current, at).unzip();
         Self {
             pool: pool.name_any(),
             namespace: pool.namespace().unwrap_or_default(),
             at,
-            queue_length: of.map(|facts| facts.ready),
-            active_workers: of.and_then(|facts| facts.live),
-            busy_workers: of.and_then(|facts| facts.busy),
-            utilization_percent: of.and_then(QueueSummary::utilization),
-            avg_time_seconds: seconds(of.and_then(|facts| facts.mean)),
-            success_rate_percent: of.and_then(QueueSummary::success),
-            cpu_percent: of.and_then(|facts| facts.cpu),
-            oldest_wait_seconds: seconds(of.and_then(|facts| facts.oldest)),
+            queue_length: known.map(|summary| summary.ready),
+            active_workers: known.and_then(|summary| summary.live),
+            busy_workers: known.and_then(|summary| summary.busy),
+            utilization_percent: known.and_then(QueueSummary::utilization),
+            avg_time_seconds: seconds(known.and_then(|summary| summary.mean)),
+            success_rate_percent: known.and_then(QueueSummary::success),
+            cpu_percent: known.and_then(|summary| summary.cpu),
+            oldest_wait_seconds: seconds(known.and_then(|summary| summary.oldest)),
             recommendation,
             current_workers: current,
             target_workers: target_workers.flatten(),
-            eta_seconds: seconds(of.and_then(QueueSummary::eta)),
+            eta_seconds: seconds(known.and_then(QueueSummary::eta)),
             unknown,
         }
     }
 
-    /// The lines of the panel, in the class's order.
-    #[must_use]
+    /// The rows of the panel, in the class's order.
     pub fn rows(&self, lang: Lang) -> Vec<Row> {
-        // What is not there yet, such as the mean time of no task, is not unknown.
+        // A value that does not exist yet, such as the mean time of no task, is not unknown.
         let none = if self.unknown.is_some() { "?" } else { "-" };
         let percent =
             |share: Option<f64>| share.map_or(none.into(), |share| format!("{share:.0}%"));
@@ -143,77 +164,58 @@ impl Panel {
             |seconds: Option<f64>| seconds.map_or(none.into(), |seconds| span(lang, seconds));
         let number = |n: Option<u64>| n.map_or(none.into(), |n| n.to_string());
         let queue = number(self.queue_length);
-        let (busy, share) = (number(self.busy_workers), percent(self.utilization_percent));
-        let (sign, action) = match &self.recommendation {
-            None => (
-                "❔",
-                tr!(lang, "? (nothing is known)", "? (no se sabe nada)"),
-            ),
-            Some(Recommendation { action, reason, .. }) => {
-                let (sign, said) = match *action {
-                    "SCALE UP" => ("🔺", tr!(lang, "SCALE UP", "SUBIR")),
-                    "SCALE DOWN" => ("🔻", tr!(lang, "SCALE DOWN", "BAJAR")),
-                    _ => ("⏸️", tr!(lang, "STAY", "MANTENER")),
-                };
-                (sign, format!("{said} ({reason})"))
-            }
-        };
-        let target = self.target_workers.map_or("?".into(), |n| n.to_string());
         let queue = match self.queue_length {
             Some(1) => tr!(lang, "1 task", "1 tarea"),
             _ => tr!(lang, "{queue} tasks", "{queue} tareas"),
         };
-        let row = |sign, label, value| Row { sign, label, value };
-        vec![
-            row(
-                "📊",
-                tr!(lang, "Queue Length", "Longitud de la cola"),
-                queue,
-            ),
-            row(
-                "👷",
-                tr!(lang, "Active Workers", "Workers activos"),
-                number(self.active_workers),
-            ),
-            row(
-                "⚡",
-                tr!(lang, "Busy Workers", "Workers ocupados"),
-                format!("{busy} ({share})"),
-            ),
-            row(
-                "⏱️",
-                tr!(lang, "Avg Time", "Tiempo medio"),
-                span(self.avg_time_seconds),
-            ),
-            row(
-                "✅",
-                tr!(lang, "Success Rate", "Tasa de éxito"),
-                percent(self.success_rate_percent),
-            ),
-            row(
-                "🖥️",
-                tr!(lang, "CPU Usage", "Uso de CPU"),
-                percent(self.cpu_percent),
-            ),
-            row(
-                "⏳",
-                tr!(lang, "Oldest Wait", "Espera más larga"),
-                span(self.oldest_wait_seconds),
-            ),
-            row(sign, tr!(lang, "Recommendation", "Recomendación"), action),
-            row(
-                "🎯",
-                tr!(lang, "Target Workers", "Workers objetivo"),
-                target,
-            ),
-            row("📈", "ETA".to_owned(), span(self.eta_seconds)),
-        ]
+        let busy = number(self.busy_workers);
+        let busy = format!("{busy} ({})", percent(self.utilization_percent));
+        let (sign, action) = self.action(lang);
+        let target = self.target_workers.map_or("?".into(), |n| n.to_string());
+        let labels = match lang {
+            Lang::En => &LABELS_EN,
+            Lang::Es => &LABELS_ES,
+        };
+        let values = [
+            ("📊", queue),
+            ("👷", number(self.active_workers)),
+            ("⚡", busy),
+            ("⏱️", span(self.avg_time_seconds)),
+            ("✅", percent(self.success_rate_percent)),
+            ("🖥️", percent(self.cpu_percent)),
+            ("⏳", span(self.oldest_wait_seconds)),
+            (sign, action),
+            ("🎯", target),
+            ("📈", span(self.eta_seconds)),
+        ];
+        let row = |((sign, value), label): ((_, _), &&str)| Row {
+            sign,
+            label: (*label).to_owned(),
+            value,
+        };
+        values.into_iter().zip(labels).map(row).collect()
+    }
+
+    /// The emoji and the text of the recommendation.
+    fn action(&self, lang: Lang) -> (&'static str, String) {
+        let Some(Recommendation { action, reason, .. }) = &self.recommendation else {
+            return (
+                "❔",
+                tr!(lang, "? (nothing is known)", "? (no se sabe nada)"),
+            );
+        };
+        let (sign, action) = match *action {
+            "SCALE UP" => ("🔺", tr!(lang, "SCALE UP", "SUBIR")),
+            "SCALE DOWN" => ("🔻", tr!(lang, "SCALE DOWN", "BAJAR")),
+            _ => ("⏸️", tr!(lang, "STAY", "MANTENER")),
+        };
+        (sign, format!("{action} ({reason})"))
     }
 
     fn print(&self, out: &Out) -> std::io::Result<()> {
         let lang = out.lang;
         for (at, Row { sign, label, value }) in self.rows(lang).into_iter().enumerate() {
-            // These signs are drawn wider than terminals count them.
+            // Terminals draw these emoji wider than they count them.
             let gap = if sign.ends_with('\u{fe0f}') {
                 "  "
             } else {
@@ -221,39 +223,39 @@ impl Panel {
             };
             out.data(&format!("{sign}{gap}{label}: {value}"))?;
             if at == OLDEST_ROW
-                && let Some(why) = &self.unknown
+                && let Some(reason) = &self.unknown
             {
                 out.info(&out.styled(
                     Style::Dim,
-                    &tr!(lang, "? is unknown: {why}", "? es desconocido: {why}"),
+                    &tr!(lang, "? is unknown: {reason}", "? es desconocido: {reason}"),
                 ));
             }
-            if let Some(Recommendation { sentence, by, .. }) = self
+            if let Some(Recommendation { message, by, .. }) = self
                 .recommendation
                 .as_ref()
                 .filter(|_| at == OLDEST_ROW + 1)
             {
-                let sentence = out.message(sentence, self.at);
+                let message = out.message(message, self.at);
                 let by = if *by == "operator" {
                     String::new()
                 } else {
                     tr!(
                         lang,
-                        "; no operator has said anything, this is by the rules alone",
+                        "; by the rules alone, since no operator has decided yet",
                         "; ningún operador ha dicho nada, esto es solo por las reglas"
                     )
                 };
-                out.data(&out.styled(Style::Dim, &format!("   {sentence}{by}")))?;
+                out.data(&out.styled(Style::Dim, &format!("   {message}{by}")))?;
             }
         }
         Ok(())
     }
 }
 
-/// The operator's decision where it has seen the pool as it is, else what the rules say here.
+/// The operator's decision if it has observed the latest spec, else the decision of the rules here.
 fn recommend(
     pool: &WorkerPool,
-    facts: Option<&QueueSummary>,
+    summary: Option<&QueueSummary>,
     current: Option<i32>,
     now: Timestamp,
 ) -> Option<(Recommendation, Option<i32>)> {
@@ -263,68 +265,63 @@ fn recommend(
         .as_ref()
         .map(Memory::from)
         .unwrap_or_default();
-    let here = current.zip(facts).zip(ScheduledSpec::new(pool).ok()).map(
-        |((current, facts), mut wishes)| {
-            let seen = Observation {
+    let here = current.zip(summary).zip(ScheduledSpec::new(pool).ok()).map(
+        |((current, summary), mut scheduled_spec)| {
+            let observation = Observation {
                 replicas: current,
-                queues: facts.queues.clone(),
+                queues: summary.queues.clone(),
                 unavailable_reason: None,
             };
-            decide(wishes.at(api::time(now)), &seen, &memory, api::time(now))
+            let now = api::time(now);
+            decide(scheduled_spec.at(now), &observation, &memory, now)
         },
     );
-    let seen = status.observed_generation >= pool.metadata.generation;
-    let said = status.decision.filter(|_| seen);
-    let wants = here.as_ref().map(|decision| match decision.reason {
-        Reason::ScaleUpCooldown { recommended, .. }
-        | Reason::ScaleDownCooldown { recommended, .. }
-        | Reason::IdleWait { recommended, .. }
-        | Reason::RecentlyBusy { recommended, .. }
-        | Reason::Dampened { recommended, .. }
-        | Reason::Stabilized { recommended, .. }
-        | Reason::RateLimited { recommended, .. } => recommended,
+    let observed = status.observed_generation >= pool.metadata.generation;
+    let latest = status.decision.filter(|_| observed);
+    let desired = here.as_ref().map(|decision| match decision.reason {
+        Reason::ScaleUpCooldown { wants, .. }
+        | Reason::ScaleDownCooldown { wants, .. }
+        | Reason::IdleWait { wants, .. }
+        | Reason::RecentlyBusy { wants, .. }
+        | Reason::Pacing { wants, .. }
+        | Reason::Stabilized { wants, .. }
+        | Reason::RateLimited { wants, .. } => wants,
         _ => decision.replicas,
     });
-    let action = match wants.zip(current) {
-        Some((wants, current)) if wants > current => "SCALE UP",
-        Some((wants, current)) if wants < current => "SCALE DOWN",
+    let action = match desired.zip(current) {
+        Some((desired, current)) if desired > current => "SCALE UP",
+        Some((desired, current)) if desired < current => "SCALE DOWN",
         _ => "STAY",
     };
     if let Some(DecisionStatus {
-        reason,
-        message: sentence,
-        ..
-    }) = said
+        reason, message, ..
+    }) = latest
     {
-        // Nothing is wanted while the target is missing.
+        // There are no desired replicas while the target is missing.
         return Some((
             Recommendation {
                 action,
                 reason,
-                sentence,
+                message,
                 by: "operator",
             },
             status.desired_replicas,
         ));
     }
     let decision = here?;
-    let (why, to) = (decision.reason, decision.replicas);
-    let (reason, sentence) = (
-        why.code().to_string(),
-        messages::message(&why, decision.from, to),
-    );
+    let (reason, to) = (decision.reason, decision.replicas);
     Some((
         Recommendation {
             action,
-            reason,
-            sentence,
+            reason: reason.code().to_string(),
+            message: messages::message(&reason, decision.from, to),
             by: "here",
         },
         Some(to),
     ))
 }
 
-/// A span as people say it: `0.4s`, `32s`, `2 minutes`.
+/// A duration in the class's format: `0.4s`, `32s`, `2 minutes`.
 fn span(lang: Lang, seconds: f64) -> String {
     let minutes = seconds / 60.0;
     match seconds {

@@ -1,17 +1,17 @@
-//! `monitor`: a line per change, until told to end.
+//! `monitor`: prints one line per change.
 
 use crate::cluster::Cluster;
 use crate::cluster::events::{Events, Update};
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::cluster::replay::Replay;
-use crate::commands::narrator::{Kind, Narrated, Narrator};
+use crate::commands::narrator::{Line, LineKind, Narrator};
 use crate::text::class_format;
 use crate::text::output::{Out, Style};
 use api::Duration;
 use serde_json::{Value, json};
 
-/// Watches the pool `name` for `duration`, or until interrupted.
+/// Monitors the pool `name` for `duration`, or until interrupted.
 pub async fn run(
     cluster: &Cluster,
     name: Option<&str>,
@@ -19,35 +19,36 @@ pub async fn run(
     json: bool,
 ) -> anyhow::Result<bool> {
     let (pool, out) = (cluster.pool(name).await?, &cluster.out);
-    let link = RedisClient::new(cluster, &pool).await?;
-    let feed = Events::start(cluster, &pool, link);
-    follow(out, Narrator::begin(pool)?, feed, duration, json).await
+    let redis = RedisClient::new(cluster, &pool).await?;
+    let events = Events::start(cluster, &pool, redis);
+    print_lines(out, Narrator::begin(pool)?, events, duration, json).await
 }
 
-/// Plays a trace, for `duration` of it or to its end.
+/// Replays a trace, for `duration` of its time or to its end.
 pub async fn replay(
     out: &Out,
     replay: Replay,
     duration: Option<Duration>,
     json: bool,
 ) -> anyhow::Result<bool> {
-    let story = Narrator::begin(replay.pool().clone())?;
-    follow(out, story, Events::Replay(Box::new(replay)), duration, json).await
+    let narrator = Narrator::begin(replay.pool().clone())?;
+    let events = Events::Replay(Box::new(replay));
+    print_lines(out, narrator, events, duration, json).await
 }
 
-async fn follow(
+async fn print_lines(
     out: &Out,
-    story: Narrator,
-    mut feed: Events,
+    narrator: Narrator,
+    mut events: Events,
     duration: Option<Duration>,
     json: bool,
 ) -> anyhow::Result<bool> {
-    let mut story = story.in_language(out.lang);
-    let end = duration.map(|duration| api::time(feed.now()) + duration.0);
-    while !feed.is_over() && end.is_none_or(|end| api::time(feed.now()) < end) {
-        let news = feed.next().await;
-        let now = feed.now();
-        if let Some(Update::Burst(tasks)) = news {
+    let mut narrator = narrator.in_language(out.lang);
+    let end = duration.map(|duration| api::time(events.now()) + duration.0);
+    while !events.is_over() && end.is_none_or(|end| api::time(events.now()) < end) {
+        let update = events.next().await;
+        let now = events.now();
+        if let Some(Update::Burst(tasks)) = update {
             let text = class_format::stress(tasks);
             if json {
                 out.data(
@@ -57,54 +58,54 @@ async fn follow(
                 out.data_at(now, &text)?;
             }
         }
-        if let Some(news) = news {
-            story.apply(news, now);
+        if let Some(update) = update {
+            narrator.apply(update, now);
         }
-        for line in story.lines(now) {
+        for line in narrator.lines(now) {
             if json {
-                out.data(&object(&line, &story).to_string())?;
+                out.data(&object(&line, &narrator).to_string())?;
             } else {
-                print(out, &line, line.aside.as_deref())?;
+                print(out, &line, line.note.as_deref())?;
             }
         }
     }
     Ok(true)
 }
 
-/// A line, and under it what is said beside it.
-pub fn print(out: &Out, line: &Narrated, aside: Option<&str>) -> std::io::Result<()> {
+/// Prints a line, and a note below it.
+pub fn print(out: &Out, line: &Line, note: Option<&str>) -> std::io::Result<()> {
     out.data_at(line.at, &line.text)?;
-    match aside.map(|aside| out.message(aside, line.at)) {
-        Some(aside) => out.data(&out.styled(Style::Dim, &format!("           {aside}"))),
+    match note.map(|note| out.message(note, line.at)) {
+        Some(note) => out.data(&out.styled(Style::Dim, &format!("           {note}"))),
         None => Ok(()),
     }
 }
 
-/// All that a line says, for programs; `null` is unknown, and what the operator says comes as it says it.
-fn object(line: &Narrated, story: &Narrator) -> Value {
-    let Narrated {
+/// A line as JSON; `null` is unknown, and messages of the operator are not translated.
+fn object(line: &Line, narrator: &Narrator) -> Value {
+    let Line {
         at,
         text,
-        aside,
+        note,
         kind,
     } = line;
     let mut object = match kind {
-        Kind::Queue => {
-            let facts = story.facts();
+        LineKind::Queue => {
+            let summary = narrator.summary();
             json!({
                 "kind": "queue",
-                "queueLength": facts.map(|facts| facts.ready),
-                "activeWorkers": facts.and_then(|facts| facts.live),
-                "busyWorkers": facts.and_then(|facts| facts.busy),
-                "utilizationPercent": facts.and_then(QueueSummary::utilization),
-                "currentWorkers": story.replicas(),
-                "unknown": story.blind(),
+                "queueLength": summary.map(|summary| summary.ready),
+                "activeWorkers": summary.and_then(|summary| summary.live),
+                "busyWorkers": summary.and_then(|summary| summary.busy),
+                "utilizationPercent": summary.and_then(QueueSummary::utilization),
+                "currentWorkers": narrator.replicas(),
+                "unknown": narrator.unreachable(),
             })
         }
-        Kind::Scaled { from, to } => json!({"kind": "scaled", "from": from, "to": to}),
-        Kind::Trouble => json!({"kind": "trouble"}),
+        LineKind::Scaled { from, to } => json!({"kind": "scaled", "from": from, "to": to}),
+        LineKind::Warning => json!({"kind": "warning"}),
     };
-    (object["at"], object["text"], object["message"]) = (json!(at), json!(text), json!(aside));
+    (object["at"], object["text"], object["message"]) = (json!(at), json!(text), json!(note));
     object
 }
 
@@ -115,22 +116,22 @@ mod tests {
     use crate::commands::narrator::tests::{at, pool};
 
     #[test]
-    fn a_line_is_an_object_with_all_that_it_says() {
-        let mut story = Narrator::begin(pool()).expect("a pool that works");
+    fn lines_as_json() {
+        let mut narrator = Narrator::begin(pool()).expect("a valid pool");
         let mut objects = Vec::new();
-        for (second, news) in [
+        for (second, update) in [
             (0, Update::Replicas(3)),
-            (0, Update::Facts(QueueSummary::of_counts(25, 3, 3))),
+            (0, Update::Metrics(QueueSummary::of_counts(25, 3, 3))),
             (3, Update::Replicas(5)),
             (9, Update::Unreachable("Redis r: connection refused".into())),
-            (9, Update::Trouble("the Deployment does not exist".into())),
+            (9, Update::Warning("the Deployment does not exist".into())),
         ] {
-            story.apply(news, at(second));
+            narrator.apply(update, at(second));
             objects.extend(
-                story
+                narrator
                     .lines(at(second))
                     .iter()
-                    .map(|line| object(line, &story)),
+                    .map(|line| object(line, &narrator)),
             );
         }
         insta::assert_json_snapshot!(objects);

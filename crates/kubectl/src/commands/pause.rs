@@ -1,4 +1,4 @@
-//! `pause` and `resume`: a pool that is left as it is for a while, with who wants it and what for.
+//! `pause` and `resume`: suspends the scaling of a pool, and records who suspended it, why and until when.
 
 use crate::cluster::Cluster;
 use crate::cluster::patch::{apply, wait_for_decision};
@@ -8,73 +8,70 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::json;
 
-/// How long, and what for.
+/// How long to pause, and why.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PauseArgs {
-    /// End by itself after this time, in seconds or such as 30m [default: when resumed]
+    /// Resume after this time, in seconds or a duration such as 30m [default: when resumed by hand]
     #[arg(long = "for", value_name = "TIME", value_parser = crate::args::duration)]
     pub span: Option<api::Duration>,
-    /// What for: everybody sees it
+    /// The reason, which everyone sees
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
 }
 
-/// Pauses the pool `name`; false when no operator has answered.
-pub async fn pause(
-    cluster: &Cluster,
-    name: Option<&str>,
-    terms: PauseArgs,
-) -> anyhow::Result<bool> {
-    let PauseArgs { span, reason } = terms;
+/// Pauses the pool `name`; false if no operator answered.
+pub async fn pause(cluster: &Cluster, name: Option<&str>, args: PauseArgs) -> anyhow::Result<bool> {
+    let PauseArgs { span, reason } = args;
     let until = span.map(|span| timestamp(api::time(Timestamp::now()) + span.0));
     let by = ["USER", "USERNAME", "LOGNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok());
-    let notes = json!({SUSPEND_UNTIL: until, SUSPENDED_BY: by, SUSPEND_REASON: reason});
-    let stays = |name: &str| {
+    let annotations = json!({SUSPEND_UNTIL: until, SUSPENDED_BY: by, SUSPEND_REASON: reason});
+    let effect = |name: &str| {
         let resume = format!("`kubectl workerpool resume {name}`");
         let (out, lang) = (&cluster.out, cluster.out.lang);
         match until.map(|until| out.clock(until)) {
             Some(end) => {
                 tr!(
                     lang,
-                    "It stays so until {end}, or {resume}",
+                    "The pool stays paused until {end}, or until {resume}",
                     "Sigue así hasta las {end}, o {resume}"
                 )
             }
             None => tr!(
                 lang,
-                "It stays so until {resume}",
+                "The pool stays paused until {resume}",
                 "Sigue así hasta {resume}"
             ),
         }
     };
-    Box::pin(set(cluster, name, true, notes, stays)).await
+    suspend(cluster, name, true, annotations, effect).await
 }
 
-/// Leaves the pool `name` to its rules again; false when no operator has answered.
+/// Resumes the pool `name`; false if no operator answered.
 pub async fn resume(cluster: &Cluster, name: Option<&str>) -> anyhow::Result<bool> {
-    let notes = json!({SUSPEND_UNTIL: null, SUSPENDED_BY: null, SUSPEND_REASON: null});
-    let decide = |_: &str| {
+    let annotations = json!({SUSPEND_UNTIL: null, SUSPENDED_BY: null, SUSPEND_REASON: null});
+    let effect = |_: &str| {
         tr!(
             cluster.out.lang,
             "The rules decide again.",
             "Las reglas deciden de nuevo."
         )
     };
-    Box::pin(set(cluster, name, false, notes, decide)).await
+    suspend(cluster, name, false, annotations, effect).await
 }
 
-async fn set(
+/// Sets `spec.suspend` and the annotations; prints the operator's decision and the `effect` on the pool.
+async fn suspend(
     cluster: &Cluster,
     name: Option<&str>,
     suspend: bool,
-    notes: serde_json::Value,
-    then: impl Fn(&str) -> String,
+    annotations: serde_json::Value,
+    effect: impl Fn(&str) -> String,
 ) -> anyhow::Result<bool> {
     let before = cluster.pool(name).await?;
     let (name, out) = (before.name_any(), &cluster.out);
-    let patch = json!({"metadata": {"annotations": notes}, "spec": {"suspend": suspend}});
+    let patch = json!({"metadata": {"annotations": annotations}, "spec": {"suspend": suspend}});
     let doing = if suspend { "pausing" } else { "resuming" };
     let pool = apply(cluster, &format!("{doing} WorkerPool {name}"), &name, patch).await?;
     if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
@@ -82,12 +79,12 @@ async fn set(
             "{name}: {}",
             out.message(&decision.message, Timestamp::now())
         ))?;
-        out.info(&then(&name));
+        out.info(&effect(&name));
         return Ok(true);
     }
     out.info(&tr!(
         out.lang,
-        "{name}: written, but no operator answers within 5 s; `kubectl workerpool check` looks for it",
+        "{name}: saved, but no operator answered within 5 s; `kubectl workerpool check` finds the cause",
         "{name}: escrito, pero ningún operador responde en 5 s; `kubectl workerpool check` lo busca"
     ));
     Ok(false)

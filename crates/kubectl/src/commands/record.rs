@@ -1,4 +1,4 @@
-//! `record`: the facts of a pool, a line a second, as `simulate --trace` reads them.
+//! `record`: prints the metrics of a pool, one line per second, in the format of `simulate --trace`.
 
 use crate::cluster::Cluster;
 use crate::cluster::events::{Events, Update};
@@ -9,37 +9,37 @@ use jiff::Timestamp;
 use sim::TraceLine;
 use tokio::time::Instant;
 
-/// Writes what the pool `name` sees, for `duration` or until interrupted.
+/// Records the metrics of the pool `name`, for `duration` or until interrupted.
 pub async fn run(
     cluster: &Cluster,
     name: Option<&str>,
     duration: Option<Duration>,
 ) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
-    let link = RedisClient::new(cluster, &pool).await?;
+    let redis = RedisClient::new(cluster, &pool).await?;
     let names: Vec<&str> = pool
         .spec
         .queues
         .iter()
         .map(|queue| queue.name.as_str())
         .collect();
-    let mut feed = Events::start(cluster, &pool, link);
+    let mut events = Events::start(cluster, &pool, redis);
     let end = duration.map(|duration| Instant::now() + duration.to_std());
-    // A line without the number would be read as what was decided last, so that the first waits for it.
+    // `simulate` takes a line without replicas as the last decision's, so the first line waits for them.
     let mut replicas = None;
     while end.is_none_or(|end| Instant::now() < end) {
-        let queues = match feed.next().await {
-            Some(Update::Facts(facts)) => facts.queues,
-            Some(Update::Unreachable(why)) => {
-                cluster.out.info(&format!("{why}: written as null"));
+        let queues = match events.next().await {
+            Some(Update::Metrics(summary)) => summary.queues,
+            Some(Update::Unreachable(error)) => {
+                cluster.out.info(&format!("{error}: recorded as null"));
                 vec![QueueMetrics::UNAVAILABLE; names.len()]
             }
             Some(Update::Replicas(now)) => {
                 replicas = Some(now);
                 continue;
             }
-            Some(Update::Trouble(trouble)) => {
-                cluster.out.info(&trouble);
+            Some(Update::Warning(warning)) => {
+                cluster.out.info(&warning);
                 continue;
             }
             Some(Update::Pool(_) | Update::Burst(_)) | None => continue,

@@ -1,11 +1,12 @@
-//! `scale`: a number by hand, as a pin of the WorkerPool; of the Deployment itself when no operator answers.
+//! `scale`: sets the number of workers by pinning the WorkerPool, or scales the target directly if no operator answers.
 
 use crate::cluster::Cluster;
 use crate::cluster::patch::{apply, params, wait_for_decision};
 use crate::text::class_format;
 use crate::text::lang::tr;
+use crate::text::output::Out;
 use anyhow::bail;
-use api::{PIN_UNTIL, timestamp};
+use api::{DecisionStatus, PIN_UNTIL, WorkerPool, timestamp};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::Patch;
@@ -13,12 +14,12 @@ use serde_json::json;
 use std::str::FromStr;
 use std::time::Instant;
 
-/// A number of workers, or the rules again.
+/// A number of workers, or the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
     /// This many, regardless of load.
     To(i32),
-    /// What the rules say.
+    /// No pin: the rules decide.
     Auto,
 }
 
@@ -29,12 +30,14 @@ impl FromStr for Pin {
         match text.parse() {
             Ok(n) if n >= 0 => Ok(Self::To(n)),
             _ if text == "auto" => Ok(Self::Auto),
-            _ => Err("say how many workers, such as 5, or `auto` to leave it to the rules again"),
+            _ => Err(
+                "expected a number of workers, such as 5, or `auto` to return control to the rules",
+            ),
         }
     }
 }
 
-/// Pins the pool `name`, or takes the pin away, and waits for the operator's answer.
+/// Pins the pool `name`, or removes the pin, and waits for the operator's decision.
 pub async fn run(
     cluster: &Cluster,
     name: Option<&str>,
@@ -48,13 +51,11 @@ pub async fn run(
         Pin::Auto => json!(null),
     };
     let start = Instant::now();
-    // A pin without an end takes away the end of the one before.
+    // A pin without an end also removes the end of an earlier pin.
     let until = span.map(|span| timestamp(api::time(Timestamp::now()) + span.0));
     let patch =
         json!({"metadata": {"annotations": {PIN_UNTIL: until}}, "spec": {"replicas": replicas}});
     let pool = apply(cluster, &format!("scaling WorkerPool {name}"), &name, patch).await?;
-    let (target, target_name) = cluster.target(&pool);
-    let kind = &pool.spec.scale_target_ref.kind;
     let (out, lang) = (&cluster.out, cluster.out.lang);
     if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
         let took = start.elapsed().as_millis();
@@ -67,76 +68,96 @@ pub async fn run(
             "The operator answered in {took} ms.",
             "El operador respondió en {took} ms."
         );
-        let stays = match pin {
-            // Such as while it is not known who is busy.
-            Pin::To(n) if decision.to != n => {
-                let to = decision.to;
-                tr!(
-                    lang,
-                    "It is pinned to {n}, and as long as that holds it stays at {to}.",
-                    "Queda fijado en {n}; mientras dure eso, siguen {to}."
-                )
-            }
-            Pin::To(n) => {
-                let auto = format!("`kubectl workerpool scale {name} auto`");
-                match until.map(|until| out.clock(until)) {
-                    Some(end) => tr!(
-                        lang,
-                        "It stays at {n} until {end}, or {auto}",
-                        "Se queda en {n} hasta las {end}, o {auto}"
-                    ),
-                    None => tr!(
-                        lang,
-                        "It stays at {n} until {auto}",
-                        "Se queda en {n} hasta {auto}"
-                    ),
-                }
-            }
-            Pin::Auto => tr!(
-                lang,
-                "The rules decide again.",
-                "Las reglas deciden de nuevo."
-            ),
-        };
-        out.info(&format!("{answered} {stays}"));
+        let effect = effect(out, &name, pin, until, &decision);
+        out.info(&format!("{answered} {effect}"));
         return Ok(true);
     }
-    let Pin::To(wanted) = pin else {
+    let Pin::To(replicas) = pin else {
         bail!(tr!(
             lang,
-            "{name}: the pin is gone, but no operator answers within 5 s, so nobody follows the rules; `kubectl workerpool check` looks for it",
+            "{name}: the pin is removed, but no operator answered within 5 s, so the rules are not applied; `kubectl workerpool check` finds the cause",
             "{name}: ya no está fijado, pero ningún operador responde en 5 s, así que nadie aplica las reglas; `kubectl workerpool check` lo busca"
         ));
     };
+    scale_target(cluster, &pool, replicas).await
+}
+
+/// How long the number of workers stays as it is now.
+fn effect(
+    out: &Out,
+    name: &str,
+    pin: Pin,
+    until: Option<Timestamp>,
+    decision: &DecisionStatus,
+) -> String {
+    let lang = out.lang;
+    match pin {
+        // Such as while it is unknown which workers are busy.
+        Pin::To(n) if decision.to != n => {
+            let to = decision.to;
+            tr!(
+                lang,
+                "It is pinned to {n}, but stays at {to} as long as that reason holds.",
+                "Queda fijado en {n}; mientras dure eso, siguen {to}."
+            )
+        }
+        Pin::To(n) => {
+            let auto = format!("`kubectl workerpool scale {name} auto`");
+            match until.map(|until| out.clock(until)) {
+                Some(end) => tr!(
+                    lang,
+                    "It stays at {n} until {end}, or until {auto}",
+                    "Se queda en {n} hasta las {end}, o {auto}"
+                ),
+                None => tr!(
+                    lang,
+                    "It stays at {n} until {auto}",
+                    "Se queda en {n} hasta {auto}"
+                ),
+            }
+        }
+        Pin::Auto => tr!(
+            lang,
+            "The rules decide again.",
+            "Las reglas deciden de nuevo."
+        ),
+    }
+}
+
+/// Scales the target directly, without an operator.
+async fn scale_target(cluster: &Cluster, pool: &WorkerPool, replicas: i32) -> anyhow::Result<bool> {
+    let (out, lang) = (&cluster.out, cluster.out.lang);
+    let (target, name) = cluster.target(pool);
+    let kind = &pool.spec.scale_target_ref.kind;
     let doing = tr!(
         lang,
-        "no operator answers within 5 s; scaling {kind} {target_name} itself",
-        "ningún operador responde en 5 s; se escala {kind} {target_name} directamente"
+        "no operator answered within 5 s; scaling {kind} {name} directly",
+        "ningún operador responde en 5 s; se escala {kind} {name} directamente"
     );
-    let scale = Patch::Merge(json!({"spec": {"replicas": wanted}}));
+    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
     let from = cluster
-        .request(&doing, target.get_scale(&target_name))
+        .request(&doing, target.get_scale(&name))
         .await?
         .spec
         .and_then(|spec| spec.replicas)
         .unwrap_or(0);
     cluster
-        .request(&doing, target.patch_scale(&target_name, &params(), &scale))
+        .request(&doing, target.patch_scale(&name, &params(), &patch))
         .await?;
-    let said = if from == wanted {
+    let line = if from == replicas {
         tr!(
             lang,
-            "{kind}/{target_name} has {wanted} workers already",
-            "{kind}/{target_name} ya tiene {wanted} workers"
+            "{kind}/{name} already has {replicas} workers",
+            "{kind}/{name} ya tiene {replicas} workers"
         )
     } else {
-        class_format::scaling(from, wanted, None)
+        class_format::scaling(from, replicas, None)
     };
-    out.data_at(Timestamp::now(), &said)?;
+    out.data_at(Timestamp::now(), &line)?;
     out.info(&tr!(
         lang,
-        "No operator answered within 5 s, so {kind}/{target_name} itself was set from {from} to {wanted}. Nobody follows the rules until an operator runs: kubectl workerpool check",
-        "Ningún operador respondió en 5 s, así que {kind}/{target_name} pasó directamente de {from} a {wanted}. Nadie aplica las reglas hasta que corra un operador: kubectl workerpool check"
+        "No operator answered within 5 s, so {kind}/{name} was scaled directly from {from} to {replicas}. The rules are not applied until an operator runs: kubectl workerpool check",
+        "Ningún operador respondió en 5 s, así que {kind}/{name} pasó directamente de {from} a {replicas}. Nadie aplica las reglas hasta que corra un operador: kubectl workerpool check"
     ));
     Ok(true)
 }

@@ -1,4 +1,4 @@
-//! `simulate`: a policy tried on facts as they were, or on a queue as it might be. It needs no cluster.
+//! `simulate`: tests a policy on a recorded trace or a synthetic workload, without a cluster.
 
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
@@ -8,49 +8,49 @@ use kube::ResourceExt;
 use sim::{DecisionLine, Polling, Run, Service, Shape, Telemetry, Workload};
 use std::path::{Path, PathBuf};
 
-/// How the outcome is shown.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Output {
-    /// A line each, for programs.
+    /// One line per decision, for programs.
     Json,
-    /// For people.
+    /// A table, for people.
     Table,
-    /// A picture.
+    /// A plot.
     Svg,
 }
 
-/// What is tried on what.
+/// The policy and the workload.
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["trace", "arrivals"]))]
 pub struct Simulate {
-    /// The WorkerPool: YAML as it is applied, or as `kubectl get wp NAME -o yaml` shows it, with what it remembers
+    /// The WorkerPool: a manifest, or the output of `kubectl get wp NAME -o yaml`, whose saved state is used
     #[arg(long, value_name = "FILE")]
     pool: PathBuf,
-    /// Replay facts: lines such as {"t": 0, "ready": 12, "busy": 3, "live": 3}; absent is not told, null could not be read; - is standard input
+    /// Replay a trace: lines such as {"t": 0, "ready": 12, "busy": 3, "live": 3}; an absent field is not reported, null could not be read; - is standard input
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Play the queue: lines such as {"t": 0, "n": 3}, or shape:steady, sine, burst, ramp, an hour each (square, spikes, decay, stairs, waves, rush)
+    /// Simulate a queue: lines such as {"t": 0, "n": 3}, or shape:steady, sine, burst, ramp, one hour each (square, spikes, decay, stairs, waves, rush)
     #[arg(long, value_name = "FILE|shape:NAME", requires = "service_time")]
     arrivals: Option<String>,
-    /// How long a task takes on average, such as 2s
+    /// The mean time of a task, such as 2s
     #[arg(long, value_name = "TIME", conflicts_with = "trace")]
     service_time: Option<Duration>,
-    /// How much that varies: standard deviation by mean, lognormal
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = spread)]
+    /// The variation of that time: standard deviation / mean, lognormal
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = variation)]
     service_cv: f64,
     /// How long a worker takes to start
     #[arg(long, value_name = "TIME", default_value = "5s")]
     startup: Duration,
-    /// Another seed, other tasks
+    /// The seed of the random task times and arrivals
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// A task that waits longer is late [default: the pool's drainWithin, else its maxWait, else 30s]
+    /// A task that waits longer counts as late [default: the pool's drainWithin, else its maxWait, else 30s]
     #[arg(long, value_name = "TIME")]
     slo: Option<Duration>,
-    /// A second WorkerPool, beside the first in the table and in the picture
+    /// A second WorkerPool to compare with the first, in the table and the plot
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
-    /// json, table or svg [default: json; with --compare table]
+    /// json, table or svg [default: json; with --compare, table]
     #[arg(
         short,
         long,
@@ -61,58 +61,51 @@ pub struct Simulate {
     output: Option<Output>,
 }
 
-fn spread(text: &str) -> Result<f64, String> {
+fn variation(text: &str) -> Result<f64, String> {
     let cv = text.parse().ok().filter(|cv| (0.0..=20.0).contains(cv));
-    cv.ok_or_else(|| "write a number from 0 (all tasks take the same) to 20, such as 1".to_owned())
+    cv.ok_or_else(|| {
+        "expected a number from 0 (all tasks take the same time) to 20, such as 1".to_owned()
+    })
 }
 
-/// Runs it.
+/// Runs the simulation of one policy, or of two.
 pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
     let output = args.output.unwrap_or(if args.compare.is_some() {
         Output::Table
     } else {
         Output::Json
     });
-    let mut courses = Vec::new();
+    let mut runs = Vec::new();
     for path in std::iter::once(&args.pool).chain(&args.compare) {
         let pool = load(path)?;
-        let several = args.compare.is_some();
+        let comparing = args.compare.is_some();
         let name = match pool.name_any() {
-            name if several => format!(
+            name if comparing => format!(
                 "{name} ({})",
                 path.file_name().unwrap_or_default().to_string_lossy()
             ),
             name => name,
         };
-        let mut course = Run::new(&name);
-        let label = (several && output == Output::Json).then_some(name);
-        let mut print = |told: DecisionLine| match output {
-            Output::Json => Ok(out.data(&serde_json::to_string(&told)?)?),
+        let mut run = Run::new(&name);
+        let label = (comparing && output == Output::Json).then_some(name);
+        let mut print = |line: DecisionLine| match output {
+            Output::Json => Ok(out.data(&serde_json::to_string(&line)?)?),
             _ => anyhow::Ok(()),
         };
         if let Some(trace) = &args.trace {
-            replay(
-                &pool,
-                path,
-                trace,
-                label.as_deref(),
-                &mut course,
-                &mut print,
-            )?;
+            replay(&pool, path, trace, label.as_deref(), &mut run, &mut print)?;
         } else {
-            play(&pool, path, args, label.as_deref(), &mut course, &mut print)?;
+            play(&pool, path, args, label.as_deref(), &mut run, &mut print)?;
             if output == Output::Json {
-                out.data(&serde_json::to_string(&course.summary)?)?;
+                out.data(&serde_json::to_string(&run.summary)?)?;
             }
         }
-        courses.push(course);
+        runs.push(run);
     }
-    match (output, courses.as_slice()) {
-        (Output::Svg, courses) => {
-            out.data(sim::plot(&courses.iter().collect::<Vec<_>>()).trim_end())?
-        }
-        (Output::Table, [one, other]) => out.data(sim::compare(one, other).trim_end())?,
-        (Output::Table, [one, ..]) => out.data(sim::table(one).trim_end())?,
+    match (output, runs.as_slice()) {
+        (Output::Svg, runs) => out.data(sim::plot(&runs.iter().collect::<Vec<_>>()).trim_end())?,
+        (Output::Table, [first, second]) => out.data(sim::compare(first, second).trim_end())?,
+        (Output::Table, [run, ..]) => out.data(sim::table(run).trim_end())?,
         _ => {}
     }
     Ok(true)
@@ -120,12 +113,13 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
 
 type Print<'a> = &'a mut dyn FnMut(DecisionLine) -> anyhow::Result<()>;
 
+/// Decides on each line of a trace.
 fn replay(
     pool: &WorkerPool,
     path: &Path,
     trace: &Path,
     label: Option<&str>,
-    course: &mut Run,
+    run: &mut Run,
     print: Print<'_>,
 ) -> anyhow::Result<()> {
     let names: Vec<&str> = pool
@@ -134,15 +128,15 @@ fn replay(
         .iter()
         .map(|queue| queue.name.as_str())
         .collect();
-    let lines = sim::parse_trace(&read(trace)?, &names)
-        .map_err(|error| anyhow!("{}: {error}", called(trace)))?;
+    let lines = sim::trace(&read(trace)?, &names)
+        .map_err(|error| anyhow!("{}: {error}", display_name(trace)))?;
     let mut printed = Ok(());
     sim::replay(
         &mut scheduled_spec(pool, path)?,
         sim::initial_state(pool),
         &lines,
         &mut |line, decision| {
-            course.record_line(line, decision);
+            run.line(line, decision);
             if printed.is_ok() {
                 printed = print(DecisionLine::new(label, line.at, decision));
             }
@@ -151,56 +145,25 @@ fn replay(
     printed
 }
 
+/// Simulates a queue and the workers of the pool.
 fn play(
     pool: &WorkerPool,
     path: &Path,
     args: &Simulate,
     label: Option<&str>,
-    course: &mut Run,
+    run: &mut Run,
     print: Print<'_>,
 ) -> anyhow::Result<()> {
     let [queue] = pool.spec.queues.as_slice() else {
         bail!(
-            "{}: a play has one queue, and the pool has {}: leave one of them",
+            "{}: --arrivals needs a pool with one queue, and this pool has {}",
             path.display(),
             pool.spec.queues.len()
         );
     };
-    let source = args.arrivals.as_deref().unwrap_or_default();
-    let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
-        (
-            0,
-            shape
-                .parse::<Shape>()
-                .map_err(anyhow::Error::msg)?
-                .arrivals(args.seed),
-        )
-    } else {
-        let path = Path::new(source);
-        sim::parse_arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", called(path)))?
-    };
-    let target = pool.spec.target.as_ref();
-    let within = target.and_then(|target| target.drain_within.or(target.max_wait));
-    let (workers, memory) = sim::initial_state(pool);
-    let mean = args.service_time.unwrap_or_default().to_std().as_secs_f64();
-    let work = Workload {
-        start: begin,
-        arrivals,
-        service: Service {
-            mean,
-            cv: args.service_cv,
-        },
-        startup: args.startup.0,
-        seed: args.seed,
-        workers,
-        memory,
-        slo: args
-            .slo
-            .or(within)
-            .map_or(Millis::seconds(30), |span| span.0),
-    };
-    let looks = Polling::Push(api::interval(&pool.spec));
-    let tells = if queue.system == queues::QueueSystem::List {
+    let work = workload(pool, args)?;
+    let polling = Polling::Push(api::interval(&pool.spec));
+    let telemetry = if queue.system == queues::QueueSystem::List {
         Telemetry::Length
     } else {
         Telemetry::Everything
@@ -209,48 +172,80 @@ fn play(
     let summary = sim::simulate(
         &mut scheduled_spec(pool, path)?,
         &work,
-        looks,
-        tells,
+        polling,
+        telemetry,
         &mut |moment| {
-            course.record_poll(moment);
+            run.moment(moment);
             if printed.is_ok() && moment.decision.replicas != moment.decision.from {
                 printed = print(DecisionLine::new(label, moment.at, moment.decision));
             }
         },
     );
-    course.summary = Some(summary.map_err(anyhow::Error::msg)?);
+    run.summary = Some(summary.map_err(anyhow::Error::msg)?);
     printed
+}
+
+/// The arrivals and the properties of the tasks and the workers.
+fn workload(pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Work> {
+    let source = args.arrivals.as_deref().unwrap_or_default();
+    let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
+        let shape: Shape = shape.parse().map_err(anyhow::Error::msg)?;
+        (0, shape.arrivals(args.seed))
+    } else {
+        let path = Path::new(source);
+        sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", display_name(path)))?
+    };
+    let target = pool.spec.target.as_ref();
+    let deadline = target.and_then(|target| target.drain_within.or(target.max_wait));
+    let (workers, memory) = sim::start(pool);
+    Ok(Work {
+        begin,
+        arrivals,
+        service: Service {
+            mean: args.service_time.unwrap_or_default().to_std().as_secs_f64(),
+            cv: args.service_cv,
+        },
+        startup: args.startup.0,
+        seed: args.seed,
+        workers,
+        memory,
+        slo: args
+            .slo
+            .or(deadline)
+            .map_or(Millis::seconds(30), |span| span.0),
+    })
 }
 
 fn scheduled_spec(pool: &WorkerPool, path: &Path) -> anyhow::Result<ScheduledSpec> {
     ScheduledSpec::new(pool).with_context(|| path.display().to_string())
 }
 
-/// A pool as YAML or JSON; a field that it cannot have is refused, or a typing error would try another policy.
+/// Reads a pool from YAML or JSON; rejects an unknown field, since a typo would test another policy.
 fn load(path: &Path) -> anyhow::Result<WorkerPool> {
     let text = read(path)?;
     let value: serde_json::Value = serde_saphyr::from_str(&text)
-        .with_context(|| format!("{} is no YAML of one object", path.display()))?;
+        .with_context(|| format!("{}: not a single YAML document", path.display()))?;
     let kind = value
         .pointer("/kind")
         .and_then(serde_json::Value::as_str)
-        .unwrap_or("nothing");
+        .unwrap_or("none");
     if kind != "WorkerPool" {
         bail!(
-            "{} has a {kind}, no WorkerPool: `kubectl get wp NAME -o yaml` writes one",
+            "{}: expected kind WorkerPool, found {kind}: `kubectl get wp NAME -o yaml` prints one",
             path.display()
         );
     }
     if let Some(field) = api::unknown_field(&value) {
         bail!(
-            "{}: there is no field {field}: `kubectl explain wp.spec` lists them",
+            "{}: unknown field {field}: `kubectl explain wp.spec` lists the fields",
             path.display()
         );
     }
-    serde_json::from_value(value).with_context(|| format!("{} is no WorkerPool", path.display()))
+    serde_json::from_value(value)
+        .with_context(|| format!("{}: not a valid WorkerPool", path.display()))
 }
 
-fn called(path: &Path) -> String {
+fn display_name(path: &Path) -> String {
     if path == Path::new("-") {
         "standard input".to_owned()
     } else {
@@ -260,7 +255,7 @@ fn called(path: &Path) -> String {
 
 fn read(path: &Path) -> anyhow::Result<String> {
     if path == Path::new("-") {
-        return std::io::read_to_string(std::io::stdin()).context("standard input cannot be read");
+        return std::io::read_to_string(std::io::stdin()).context("cannot read standard input");
     }
-    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -1,4 +1,4 @@
-//! `stress`: a burst of real image tasks.
+//! `stress`: pushes a burst of real image tasks.
 
 use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
@@ -10,46 +10,46 @@ use kube::ResourceExt;
 use protocol::{ImageTask, Keys, Push, Source, Task, push_if_room};
 use queues::QueueSystem;
 
-/// What to push.
+/// The tasks to push.
 #[derive(Clone, Copy, Debug)]
 pub struct Burst {
-    /// How many tasks.
+    /// The number of tasks.
     pub tasks: u32,
-    /// How long each takes.
+    /// The duration of each task, in seconds.
     pub task_seconds: u32,
 }
 
-/// How long a task takes where nothing else is said.
+/// The default duration of a task, in seconds.
 pub const TASK_SECONDS: u32 = 18;
-/// Elements of one push: it must stay far below what a client may send at once.
+/// Tasks per push command; Redis limits the size of a command.
 const BATCH: usize = 1000;
 
-/// Pushes the burst into the pool `name`.
+/// Pushes the burst to the pool `name`.
 pub async fn run(cluster: &Cluster, name: Option<&str>, burst: Burst) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let keys = queue(&pool)?;
-    let mut link = RedisClient::new(cluster, &pool).await?;
-    push_burst(&mut link, &keys, burst).await?;
+    let mut redis = RedisClient::new(cluster, &pool).await?;
+    push_burst(&mut redis, &keys, burst).await?;
     cluster
         .out
         .data_at(Timestamp::now(), &class_format::stress(burst.tasks))?;
     Ok(true)
 }
 
-/// The queue that takes image tasks.
+/// The pool's queue for image tasks.
 pub fn queue(pool: &WorkerPool) -> anyhow::Result<Keys> {
     let mut queues = pool.spec.queues.iter();
     let queue = queues.find(|queue| queue.system == QueueSystem::WorkerPool).with_context(|| {
         format!(
-            "WorkerPool {} has no queue of system WorkerPool: what a plain list's workers understand is not ours to know",
+            "WorkerPool {} has no queue with system WorkerPool; the task format of a plain list is unknown",
             pool.name_any()
         )
     })?;
     Ok(Keys::new(&queue.name))
 }
 
-/// Pushes the tasks, each a slow download and then a filter over a small picture.
-pub async fn push_burst(link: &mut RedisClient, keys: &Keys, burst: Burst) -> anyhow::Result<()> {
+/// Pushes the tasks; each is a slow download and then a filter on a small image.
+pub async fn push_burst(redis: &mut RedisClient, keys: &Keys, burst: Burst) -> anyhow::Result<()> {
     let body = |seed| ImageTask {
         filters: vec!["blur".into()],
         image: Source::Synthetic {
@@ -59,20 +59,20 @@ pub async fn push_burst(link: &mut RedisClient, keys: &Keys, burst: Burst) -> an
         },
         delay_ms: u64::from(burst.task_seconds) * 1000,
     };
-    // Nobody reads the results.
+    // The results are not read, so they are not kept.
     let task = |seed| Task {
         keep: Some(0),
         ..Task::new(body(seed))
     };
     let tasks: Vec<_> = (0..u64::from(burst.tasks)).map(task).collect();
     for (done, batch) in tasks.chunks(BATCH).enumerate() {
-        let answer = link
+        let result = redis
             .call(&push_if_room(keys, batch)?)
             .await
-            .context("the tasks could not be pushed")?;
-        if let Push::Refused(why) = answer {
+            .context("cannot push the tasks")?;
+        if let Push::Refused(reason) = result {
             bail!(
-                "the queue takes no more, {} of {} tasks were pushed: {why}",
+                "the queue refused the tasks after {} of {}: {reason}",
                 done * BATCH,
                 tasks.len()
             );

@@ -1,5 +1,4 @@
-//! `explain --why-not N`: what forbids another number, and the smallest change that would give it, by the pool's rules
-//! on its queues as they are now.
+//! `explain --why-not N`: the rules that prevent N workers now, and the smallest change that would give N.
 
 use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
@@ -13,11 +12,11 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use sim::{Counterfactual, why_not};
 
-/// Tells why the pool `name` does not have `wanted` workers.
+/// Explains why the pool `name` does not have `replicas` workers.
 pub async fn run(
     cluster: &Cluster,
     name: Option<&str>,
-    wanted: i32,
+    replicas: i32,
     json: bool,
 ) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
@@ -28,46 +27,46 @@ pub async fn run(
     let current = scale
         .spec
         .and_then(|spec| spec.replicas)
-        .context("the target's scale has no number")?;
-    let facts = RedisClient::new(cluster, &pool)
+        .context("the target's scale has no spec.replicas")?;
+    let summary = RedisClient::new(cluster, &pool)
         .await?
         .poll(&pool.spec.queues)
         .await?;
     let (now, out) = (Timestamp::now(), &cluster.out);
-    let mut wishes = ScheduledSpec::new(&pool)?;
-    // Where the operator chooses who goes, no busy worker holds the number up.
+    let mut scheduled_spec = ScheduledSpec::new(&pool)?;
+    // If the operator can select idle workers to remove, busy workers do not prevent a scale-down.
     let order = pool.spec.scale_target_ref.order();
-    wishes.set_drains(
-        VictimOrder::if_selectable(order, all_name_their_pod(&facts.workers_of_pods())).is_some(),
+    scheduled_spec.drains(
+        VictimOrder::if_selectable(order, all_name_their_pod(&summary.workers_of_pods())).is_some(),
     );
     let memory = pool
         .status
         .as_ref()
         .and_then(|status| status.internal.as_ref())
         .map(Memory::from);
-    let seen = Observation {
+    let observation = Observation {
         replicas: current,
-        queues: facts.queues,
+        queues: summary.queues,
         unavailable_reason: None,
     };
     let at = api::time(now);
-    let found = why_not(
-        wishes.at(at),
-        &seen,
+    let counterfactual = why_not(
+        scheduled_spec.at(at),
+        &observation,
         &memory.unwrap_or_default(),
         at,
-        wanted,
+        replicas,
     );
     if json {
-        let mut told = found.json();
-        told["pool"] = pool.name_any().into();
-        told["namespace"] = pool.namespace().into();
-        told["wanted"] = wanted.into();
-        told["current"] = current.into();
-        out.json(&told)?;
+        let mut object = counterfactual.json();
+        object["pool"] = pool.name_any().into();
+        object["namespace"] = pool.namespace().into();
+        object["wanted"] = replicas.into();
+        object["current"] = current.into();
+        out.json(&object)?;
         return Ok(true);
     }
-    for line in lines(&pool.name_any(), &found, wanted, now, out) {
+    for line in lines(&pool.name_any(), &counterfactual, replicas, now, out) {
         out.data(&line)?;
     }
     Ok(true)
@@ -75,79 +74,85 @@ pub async fn run(
 
 fn lines(
     name: &str,
-    found: &Counterfactual,
-    wanted: i32,
+    counterfactual: &Counterfactual,
+    replicas: i32,
     now: Timestamp,
     out: &Out,
 ) -> Vec<String> {
-    let (
-        Counterfactual {
-            decided,
-            because,
-            change,
-            tasks,
-            soon,
-            later: work,
-        },
-        lang,
-    ) = (found, out.lang);
-    if *decided == wanted {
+    let lang = out.lang;
+    let decided = counterfactual.decided;
+    if decided == replicas {
         return vec![tr!(
             lang,
-            "{name}: {wanted} is what the rules say now.",
-            "{name}: {wanted} es lo que dicen las reglas ahora."
+            "{name}: the rules decide {replicas} now.",
+            "{name}: {replicas} es lo que dicen las reglas ahora."
         )];
     }
-    let mut all = vec![tr!(
+    let head = tr!(
         lang,
-        "{name}: {decided} workers, and not {wanted}, because",
-        "{name}: {decided} workers, y no {wanted}, porque"
-    )];
-    let width = because
-        .iter()
-        .map(|(label, _)| label.chars().count())
-        .max()
-        .unwrap_or(0);
-    all.extend(because.iter().map(|(label, says)| {
+        "{name}: {decided} workers, not {replicas}, because",
+        "{name}: {decided} workers, y no {replicas}, porque"
+    );
+    let because = &counterfactual.because;
+    let width = label_width(because);
+    let because = because.iter().map(|(label, detail)| {
         let gap = " ".repeat(width - label.chars().count());
-        format!(
-            "  {}{gap}  {}",
-            out.styled(Style::Dim, label),
-            out.step(says, now)
-        )
-    }));
-    let mut ways = Vec::new();
-    if let Some(change) = change {
+        let (label, detail) = (out.styled(Style::Dim, label), out.step(detail, now));
+        format!("  {label}{gap}  {detail}")
+    });
+    let alternatives = alternatives(name, counterfactual, replicas, out);
+    let width = label_width(&alternatives);
+    let alternatives = alternatives.iter().map(|(label, alternative)| {
+        let gap = " ".repeat(width - label.chars().count());
+        format!("{label}{gap}  {alternative}")
+    });
+    std::iter::once(head)
+        .chain(because)
+        .chain(alternatives)
+        .collect()
+}
+
+fn label_width(rows: &[(String, String)]) -> usize {
+    let widths = rows.iter().map(|(label, _)| label.chars().count());
+    widths.max().unwrap_or(0)
+}
+
+/// The changes that would give `replicas` workers, each with a label.
+fn alternatives(
+    name: &str,
+    counterfactual: &Counterfactual,
+    replicas: i32,
+    out: &Out,
+) -> Vec<(String, String)> {
+    let lang = out.lang;
+    let now = || tr!(lang, "for {replicas} now", "para {replicas} ya");
+    let soon = || tr!(lang, "for {replicas} soon", "para {replicas} pronto");
+    let clock = |at| out.clock(timestamp(at));
+    let mut all = Vec::new();
+    if let Some(change) = &counterfactual.change {
         let fields: Vec<String> = change
             .iter()
             .map(|(field, value)| format!("{field}: {value}"))
             .collect();
-        let (fields, and) = (fields, tr!(lang, " and ", " y "));
-        ways.push((
-            tr!(lang, "for {wanted} now", "para {wanted} ya"),
-            fields.join(&and),
-        ));
+        all.push((now(), fields.join(&tr!(lang, " and ", " y "))));
     }
-    if let Some(tasks) = tasks {
-        ways.push((
-            tr!(lang, "for {wanted} now", "para {wanted} ya"),
-            more(lang, *tasks),
-        ));
+    if let Some(tasks) = counterfactual.tasks {
+        all.push((now(), more_tasks(lang, tasks)));
     }
-    if let Some(at) = soon.map(|at| out.clock(timestamp(at))) {
-        ways.push((
-            tr!(lang, "for {wanted} soon", "para {wanted} pronto"),
+    if let Some(at) = counterfactual.soon.map(clock) {
+        all.push((
+            soon(),
             tr!(
                 lang,
-                "nothing, if it stays as it is until {at}",
+                "nothing, if the queue stays as it is until {at}",
                 "nada, si sigue como está hasta las {at}"
             ),
         ));
     }
-    if let Some((tasks, at)) = work.map(|(tasks, at)| (more(lang, tasks), out.clock(timestamp(at))))
-    {
-        ways.push((
-            tr!(lang, "for {wanted} soon", "para {wanted} pronto"),
+    if let Some((tasks, at)) = counterfactual.work {
+        let (tasks, at) = (more_tasks(lang, tasks), clock(at));
+        all.push((
+            soon(),
             tr!(
                 lang,
                 "{tasks}, if still idle until {at}",
@@ -155,21 +160,12 @@ fn lines(
             ),
         ));
     }
-    let by_hand = format!("kubectl workerpool scale {name} {wanted}");
-    ways.push((tr!(lang, "by hand", "a mano"), by_hand));
-    let width = ways
-        .iter()
-        .map(|(label, _)| label.chars().count())
-        .max()
-        .unwrap_or(0);
-    all.extend(ways.into_iter().map(|(label, way)| {
-        let gap = " ".repeat(width - label.chars().count());
-        format!("{label}{gap}  {way}")
-    }));
+    let by_hand = format!("kubectl workerpool scale {name} {replicas}");
+    all.push((tr!(lang, "by hand", "a mano"), by_hand));
     all
 }
 
-fn more(lang: Lang, tasks: i64) -> String {
+fn more_tasks(lang: Lang, tasks: i64) -> String {
     let n = tasks.unsigned_abs();
     match (tasks > 0, n) {
         (true, 1) => tr!(lang, "1 more task", "1 tarea más"),
@@ -185,9 +181,9 @@ mod tests {
     use crate::text::output::Color;
     use decide::Time;
 
-    fn said(lang: Lang, wanted: i32, decided: i32) -> String {
+    fn explained(lang: Lang, replicas: i32, decided: i32) -> String {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        let found = Counterfactual {
+        let counterfactual = Counterfactual {
             decided,
             because: vec![
                 pair("scaleUp.step", "2"),
@@ -204,8 +200,8 @@ mod tests {
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
         lines(
             "filters",
-            &found,
-            wanted,
+            &counterfactual,
+            replicas,
             timestamp(Time(1_000_000_000)),
             &out,
         )
@@ -213,9 +209,9 @@ mod tests {
     }
 
     #[test]
-    fn what_forbids_a_number_and_what_would_give_it() {
-        insta::assert_snapshot!(said(Lang::En, 9, 5));
-        insta::assert_snapshot!(said(Lang::Es, 9, 5));
-        insta::assert_snapshot!(said(Lang::En, 5, 5));
+    fn explains_what_prevents_a_number() {
+        insta::assert_snapshot!(explained(Lang::En, 9, 5));
+        insta::assert_snapshot!(explained(Lang::Es, 9, 5));
+        insta::assert_snapshot!(explained(Lang::En, 5, 5));
     }
 }

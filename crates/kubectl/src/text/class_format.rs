@@ -1,13 +1,17 @@
-//! The lines that the class knows: one place for their words and signs, the same in every language.
+//! The output lines that the class defines: their words and signs, the same in every language.
 
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use decide::{Millis, PoolSpec};
 use jiff::{Timestamp, tz::TimeZone};
 
-/// What a person reads first: fine up to the threshold for more workers, loaded above it.
-#[must_use]
-pub fn queue(facts: &QueueSummary, workers: Option<u64>, pool: &PoolSpec, stable: bool) -> String {
-    let util = facts.utilization();
+/// The queue line: green up to the thresholds of `scaleUp`, yellow above one of them.
+pub fn queue(
+    summary: &QueueSummary,
+    workers: Option<u64>,
+    pool: &PoolSpec,
+    stable: bool,
+) -> String {
+    let util = summary.utilization();
     let above = |value: Option<f64>, limit: Option<i64>| {
         value
             .zip(limit)
@@ -16,28 +20,26 @@ pub fn queue(facts: &QueueSummary, workers: Option<u64>, pool: &PoolSpec, stable
     let loaded = pool.rules.iter().any(|rules| {
         let up = &rules.up;
         up.queue_length
-            .is_some_and(|limit| i64::try_from(facts.ready).is_ok_and(|ready| ready > limit))
+            .is_some_and(|limit| i64::try_from(summary.ready).is_ok_and(|ready| ready > limit))
             || above(util, up.utilization)
-            || above(facts.cpu, up.cpu)
+            || above(summary.cpu, up.cpu)
     });
     let sign = if loaded { "🟡" } else { "🟢" };
     let util = util.map_or("     ?".into(), |util| format!("{util:>5.1}%"));
     let end = if stable { " [STABLE]" } else { "" };
     format!(
         "{sign} Queue:{:<2} | Workers:{} | Util:{util}{end}",
-        facts.ready,
+        summary.ready,
         number(workers)
     )
 }
 
-/// The queue line while nothing can be read.
-#[must_use]
+/// The queue line while the metrics cannot be read.
 pub fn unreachable() -> &'static str {
     "🔴 Queue:?  | Workers:? | Util:     ?"
 }
 
-/// A change of the number of workers; `idle` is how long it had been quiet, where that was the reason.
-#[must_use]
+/// The line of a change of the number of workers; `idle` is the idle time, if that was the reason.
 pub fn scaling(from: i32, to: i32, idle: Option<Millis>) -> String {
     if to > from {
         return format!("🔺 SCALING UP TO {to} WORKERS");
@@ -46,14 +48,12 @@ pub fn scaling(from: i32, to: i32, idle: Option<Millis>) -> String {
     format!("🔻 SCALING DOWN TO {to} WORKERS{idle}")
 }
 
-/// A burst of work.
-#[must_use]
+/// The line of a burst of tasks.
 pub fn stress(tasks: u32) -> String {
     format!("🔥 STRESS TEST TRIGGERED ({tasks} tasks)")
 }
 
-/// A span as the class writes it: `45s`, `2min`, `1min15s`.
-#[must_use]
+/// A duration in the class's format: `45s`, `2min`, `1min15s`.
 pub fn minutes(span: Millis) -> String {
     let seconds = (span.0.max(0) + 500) / 1000;
     match (seconds / 60, seconds % 60) {
@@ -63,15 +63,13 @@ pub fn minutes(span: Millis) -> String {
     }
 }
 
-/// A number, or `?` for what is unknown.
-#[must_use]
+/// A number, or `?` if it is unknown.
 pub fn number(n: Option<u64>) -> String {
     n.map_or("?".into(), |n| n.to_string())
 }
 
-/// Sentences hold times of day in UTC; the wall clock here may show others.
-#[must_use]
-pub fn local_times(sentence: &str, now: Timestamp, zone: &TimeZone) -> String {
+/// Converts the times of day in a message from UTC to the local time zone.
+pub fn local_times(message: &str, now: Timestamp, zone: &TimeZone) -> String {
     let clock = |word: &str| {
         let time: jiff::civil::Time = word.parse().ok().filter(|_| word.len() == 8)?;
         let instant = now.to_zoned(TimeZone::UTC).with().time(time).build().ok()?;
@@ -86,7 +84,7 @@ pub fn local_times(sentence: &str, now: Timestamp, zone: &TimeZone) -> String {
         let bare = word.trim_matches(|sign: char| !sign.is_ascii_digit());
         clock(bare).map_or_else(|| word.to_owned(), |time| word.replace(bare, &time))
     };
-    sentence.split(' ').map(local).collect::<Vec<_>>().join(" ")
+    message.split(' ').map(local).collect::<Vec<_>>().join(" ")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage")]
@@ -117,7 +115,7 @@ mod tests {
         }
     }
 
-    fn facts(ready: u64, busy: u64, live: u64) -> QueueSummary {
+    fn summary(ready: u64, busy: u64, live: u64) -> QueueSummary {
         QueueSummary {
             ready,
             busy: Some(busy),
@@ -127,9 +125,9 @@ mod tests {
     }
 
     #[test]
-    fn the_class_knows_these_lines() {
+    fn lines_are_those_of_the_class() {
         let line = |ready, busy, live, stable| {
-            queue(&facts(ready, busy, live), Some(live), &class(), stable)
+            queue(&summary(ready, busy, live), Some(live), &class(), stable)
         };
         assert_eq!(
             line(0, 0, 3, false),
@@ -142,7 +140,7 @@ mod tests {
         assert_eq!(
             line(8, 4, 5, false),
             "🟢 Queue:8  | Workers:5 | Util: 80.0%",
-            "a threshold itself is not above it"
+            "a value equal to the threshold is not above it"
         );
         assert_eq!(
             line(0, 0, 3, true),
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_short() {
+    fn formats_durations() {
         let cases = [
             (400, "0s"),
             (45_000, "45s"),
@@ -173,16 +171,16 @@ mod tests {
     }
 
     #[test]
-    fn times_in_sentences_are_those_of_the_wall_clock() {
+    fn times_in_messages_are_local() {
         let now = "2026-11-27T08:16:30Z".parse().expect("a time");
         let zone = TimeZone::fixed(jiff::tz::offset(1));
-        let said = local_times(
+        let message = local_times(
             "idle since 08:14:05: 5 → 3 workers at 08:17:00, if 12 wait",
             now,
             &zone,
         );
         assert_eq!(
-            said,
+            message,
             "idle since 09:14:05: 5 → 3 workers at 09:17:00, if 12 wait"
         );
     }

@@ -1,9 +1,9 @@
-//! The language that people are spoken to in: by `--lang`, else as the locale says.
+//! The language of the output: from `--lang`, else from the locale.
 
 use clap::ValueEnum;
 use std::ffi::OsString;
 
-/// A language that every text is written in.
+/// A language of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Lang {
     /// English.
@@ -14,8 +14,7 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// What the environment asks for, in the order of POSIX.
-    #[must_use]
+    /// The language of the locale variables, in the order of POSIX.
     pub fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         match ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set) {
@@ -24,21 +23,20 @@ impl Lang {
         }
     }
 
-    /// What `args` ask for, before they are understood, else the environment.
-    #[must_use]
+    /// The language of `--lang` in unparsed arguments, else of the locale.
     pub fn of_args(args: &[OsString]) -> Self {
         let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
-        let split = words
+        let separate = words
             .windows(2)
             .find(|pair| pair[0] == "--lang")
             .map(|pair| pair[1].as_ref());
-        let wanted = split.or_else(|| words.iter().find_map(|word| word.strip_prefix("--lang=")));
-        let wanted = wanted.and_then(|word| Self::from_str(word, true).ok());
-        wanted.unwrap_or_else(|| Self::of_locale(|name| std::env::var(name).ok()))
+        let value = separate.or_else(|| words.iter().find_map(|word| word.strip_prefix("--lang=")));
+        let lang = value.and_then(|word| Self::from_str(word, true).ok());
+        lang.unwrap_or_else(|| Self::of_locale(|name| std::env::var(name).ok()))
     }
 }
 
-/// A text in the language at hand, with `format!`'s arguments from the scope: `tr!(lang, "{n} wait", "{n} esperan")`.
+/// A text in the given language, with `format!`'s arguments from the scope: `tr!(lang, "{n} wait", "{n} esperan")`.
 macro_rules! tr {
     ($lang:expr, $en:literal, $es:literal $(,)?) => {
         match $lang {
@@ -59,7 +57,7 @@ mod tests {
     #[case(&[("LANG", "en_US.UTF-8"), ("LC_MESSAGES", "es")], Lang::Es)]
     #[case(&[("LC_ALL", ""), ("LANG", "es")], Lang::Es)]
     #[case(&[], Lang::En)]
-    fn the_locale_is_read_as_posix_has_it(#[case] set: &[(&str, &str)], #[case] expected: Lang) {
+    fn reads_locale_variables_in_posix_order(#[case] set: &[(&str, &str)], #[case] expected: Lang) {
         let variable = |name: &str| {
             set.iter()
                 .find(|(key, _)| *key == name)

@@ -1,5 +1,5 @@
-//! The operator's sentences in the reader's language and by the reader's clock. They come in English with times in
-//! UTC; the table of their Spanish is the web page's own.
+//! The operator's messages in the language and time zone of the user. The operator writes them in English with times
+//! in UTC; the table of the Spanish translations is shared with the web page.
 
 use super::lang::Lang;
 use crate::text::class_format::local_times;
@@ -8,66 +8,68 @@ use regex_lite::Regex;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// The one table of the operator's words in Spanish; `@1` is the first group of the form.
+/// The translations of the operator's messages; `@1` is the first group of the pattern.
 const TABLE: &str = include_str!("../../../../web/src/spanish.json");
 
-/// Each form of a sentence with its words in Spanish, and the few words of the trail.
+/// The pattern of each message with its translation, and the words of the steps.
 #[derive(Default, Deserialize)]
-struct Table<Form> {
-    sentences: Vec<(Form, String)>,
+struct Table<Pattern> {
+    #[serde(rename = "sentences")]
+    messages: Vec<(Pattern, String)>,
     steps: Vec<(String, String)>,
 }
 
-static WORDS: LazyLock<Table<Regex>> = LazyLock::new(|| {
-    let Table { sentences, steps } =
+static TRANSLATIONS: LazyLock<Table<Regex>> = LazyLock::new(|| {
+    let Table { messages, steps } =
         serde_json::from_str::<Table<String>>(TABLE).unwrap_or_default();
-    let forms = sentences.into_iter();
-    let sentences = forms
-        .filter_map(|(form, words)| Some((Regex::new(&form).ok()?, words)))
+    let messages = messages
+        .into_iter()
+        .filter_map(|(pattern, spanish)| Some((Regex::new(&pattern).ok()?, spanish)))
         .collect();
-    Table { sentences, steps }
+    Table { messages, steps }
 });
 
-/// A sentence for the reader; one that the table does not know stays English. `near` tells the day of its times.
-#[must_use]
+/// Translates a message; one that is not in the table stays English. `near` gives the day of its times.
 pub fn localize(lang: Lang, text: &str, near: Timestamp, zone: &TimeZone) -> String {
-    let said = match lang {
+    let translated = match lang {
         Lang::En => None,
         Lang::Es => spanish(text),
     };
-    local_times(said.as_deref().unwrap_or(text), near, zone)
+    local_times(translated.as_deref().unwrap_or(text), near, zone)
 }
 
-/// A step of the trail: its names and numbers stay.
-#[must_use]
+/// Translates the words of a step; names and numbers stay.
 pub fn localize_step(lang: Lang, text: &str, near: Timestamp, zone: &TimeZone) -> String {
-    let said = local_times(text, near, zone);
+    let step = local_times(text, near, zone);
     match lang {
-        Lang::En => said,
-        Lang::Es => WORDS.steps.iter().fold(said, |said, (english, spanish)| {
-            said.replace(english, spanish)
-        }),
+        Lang::En => step,
+        Lang::Es => TRANSLATIONS
+            .steps
+            .iter()
+            .fold(step, |step, (english, spanish)| {
+                step.replace(english, spanish)
+            }),
     }
 }
 
-/// `None` where no form of the table fits.
+/// The Spanish message; `None` if no pattern of the table matches.
 fn spanish(text: &str) -> Option<String> {
-    WORDS.sentences.iter().find_map(|(form, words)| {
-        let found = form.captures(text)?;
-        Some(
-            found
-                .iter()
-                .enumerate()
-                .skip(1)
-                .fold(words.clone(), |said, (group, part)| {
+    TRANSLATIONS
+        .messages
+        .iter()
+        .find_map(|(pattern, spanish_text)| {
+            let found = pattern.captures(text)?;
+            Some(found.iter().enumerate().skip(1).fold(
+                spanish_text.clone(),
+                |message, (group, part)| {
                     let part = part.map_or("", |part| part.as_str());
-                    said.replace(
+                    message.replace(
                         &format!("@{group}"),
                         &spanish(part).unwrap_or_else(|| part.to_owned()),
                     )
-                }),
-        )
-    })
+                },
+            ))
+        })
 }
 
 #[cfg(test)]
@@ -75,9 +77,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_of_the_table_can_be_read() {
+    fn every_pattern_of_the_table_is_valid() {
         let table: Table<String> = serde_json::from_str(TABLE).expect("a table");
-        assert!(table.sentences.len() > 40 && WORDS.sentences.len() == table.sentences.len());
+        assert!(table.messages.len() > 40 && TRANSLATIONS.messages.len() == table.messages.len());
     }
 
     #[rstest::rstest]
@@ -94,7 +96,7 @@ mod tests {
         "simulación, sin escribir: 1 tarea espera, más de 0: 3 → 5 workers"
     )]
     #[case("something quite new", "something quite new")]
-    fn a_sentence_is_said_in_spanish(#[case] text: &str, #[case] expected: &str) {
+    fn translates_messages(#[case] text: &str, #[case] expected: &str) {
         let near = "2026-03-04T09:15:00Z".parse().expect("a time");
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         assert_eq!(localize(Lang::Es, text, near, &zone), expected);

@@ -1,4 +1,4 @@
-//! What people read: language, colours, clock, and the lines of the class.
+//! The output: language, colours, time zone, and the lines of the class.
 
 pub mod class_format;
 pub mod lang;

@@ -1,4 +1,4 @@
-//! The only place that prints: data to standard output, talk to standard error, and patience with what is slow.
+//! The only module that prints: data to standard output, messages to standard error; and waiting with a timeout.
 
 use super::lang::Lang;
 use crate::text::localize;
@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// When to colour.
+/// When to use colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
     /// On a terminal, unless `NO_COLOR` is set or `TERM` is dumb.
@@ -20,55 +20,53 @@ pub enum Color {
     Never,
 }
 
-/// How an answer is written.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// For people
+    /// Text for people
     Text,
-    /// For programs
+    /// JSON for programs
     Json,
 }
 
-/// A colour by its meaning.
+/// The meaning of a coloured text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Said beside the data.
+    /// A note beside the data.
     Dim,
-    /// Fine.
+    /// Success.
     Good,
-    /// Wrong.
+    /// Failure.
     Bad,
 }
 
-/// Silence after which a person is told what is awaited.
+/// How long to wait before a message says what for.
 const QUIET_FOR: Duration = Duration::from_secs(2);
-/// After this long more an answer no longer comes.
+/// How long to wait after that message before giving up.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Where everything is printed.
+/// Prints all output.
 #[derive(Clone, Debug)]
 pub struct Out {
-    /// In which language people are spoken to.
+    /// The language of the messages.
     pub lang: Lang,
     color: bool,
     zone: TimeZone,
-    /// Where lines go instead, while a screen is drawn.
-    take_captured: Option<Arc<Mutex<Vec<String>>>>,
+    /// Collects the lines instead of printing them, while a screen is drawn.
+    lines: Option<Arc<Mutex<Vec<String>>>>,
 }
 
 impl Out {
-    /// Decides once whether to colour.
-    #[must_use]
+    /// An output in the system's time zone.
     pub fn new(color: Color, lang: Lang) -> Self {
         Self::in_zone(color, lang, TimeZone::system())
     }
 
-    /// The same by the clock of `zone`.
-    #[must_use]
+    /// An output in the time zone `zone`.
     pub fn in_zone(color: Color, lang: Lang, zone: TimeZone) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        #[cfg(windows)] // A console shows colours once it was asked to.
+        #[cfg(windows)] // A console must be asked to support colours.
         let dumb = dumb || !ratatui::crossterm::ansi_support::supports_ansi();
         let color = match color {
             Color::Always => true,
@@ -79,46 +77,44 @@ impl Out {
             lang,
             color,
             zone,
-            take_captured: None,
+            lines: None,
         }
     }
 
-    /// The same, but lines are kept and not printed.
-    #[must_use]
+    /// The same output, but it captures the lines and does not print them.
     pub fn captured(&self) -> Self {
         Self {
             color: false,
-            take_captured: Some(Arc::default()),
+            lines: Some(Arc::default()),
             ..self.clone()
         }
     }
 
-    /// The lines that were kept so far.
-    #[must_use]
-    pub fn kept(&self) -> Vec<String> {
-        let kept = self
-            .take_captured
-            .as_ref()
-            .map(|kept| std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner)));
-        kept.unwrap_or_default()
+    /// Takes the lines that were captured so far.
+    pub fn take_captured(&self) -> Vec<String> {
+        let lines = self.lines.as_ref();
+        lines
+            .map(|lines| std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner)))
+            .unwrap_or_default()
     }
 
+    /// Captures a line; false if lines are printed.
     fn capture(&self, line: &str) -> bool {
-        if let Some(kept) = &self.take_captured {
-            kept.lock()
+        if let Some(lines) = &self.lines {
+            lines
+                .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(line.to_owned());
         }
-        self.take_captured.is_some()
+        self.lines.is_some()
     }
 
-    /// Whether to colour.
-    #[must_use]
+    /// Whether to use colour.
     pub fn color(&self) -> bool {
         self.color
     }
 
-    /// One line of data.
+    /// Prints one line of data.
     pub fn data(&self, line: &str) -> io::Result<()> {
         if self.capture(line) {
             Ok(())
@@ -127,53 +123,48 @@ impl Out {
         }
     }
 
-    /// One line of data at an instant, as the wall clock here shows it.
+    /// Prints one line of data with its local time.
     pub fn data_at(&self, at: Timestamp, line: &str) -> io::Result<()> {
         self.data(&format!("[{}] {line}", self.clock(at)))
     }
 
-    /// A value as JSON.
+    /// Prints a value as JSON.
     pub fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
         Ok(self.data(&serde_json::to_string_pretty(value)?)?)
     }
 
-    /// Talk, beside the data. Nobody may be there to hear it.
+    /// Prints a message to standard error; ignores an error, since standard error may be closed.
     pub fn info(&self, line: &str) {
         if !self.capture(line) {
             let _ = writeln!(io::stderr().lock(), "{line}");
         }
     }
 
-    /// An instant as the wall clock here shows it.
-    #[must_use]
+    /// The local time of day.
     pub fn clock(&self, at: Timestamp) -> String {
         at.to_zoned(self.zone.clone())
             .strftime("%H:%M:%S")
             .to_string()
     }
 
-    /// The zone of that clock.
-    #[must_use]
+    /// The time zone of the output.
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// A sentence of the operator for the reader, in language and time zone. `near` tells the day of its times.
-    #[must_use]
+    /// A message of the operator in the language and time zone of the output. `near` gives the day of its times.
     pub fn message(&self, text: &str, near: Timestamp) -> String {
         localize::localize(self.lang, text, near, &self.zone)
     }
 
-    /// A step of the operator's trail for the reader.
-    #[must_use]
+    /// The detail of a decision's step in the language and time zone of the output.
     pub fn step(&self, text: &str, near: Timestamp) -> String {
         localize::localize_step(self.lang, text, near, &self.zone)
     }
 
-    /// Text in a colour, where colour is wanted.
-    #[must_use]
-    pub fn styled(&self, paint: Style, text: &str) -> String {
-        let code = match paint {
+    /// Text in a style, if the output uses colour.
+    pub fn styled(&self, style: Style, text: &str) -> String {
+        let code = match style {
             Style::Dim => 2,
             Style::Good => 32,
             Style::Bad => 31,
@@ -185,33 +176,32 @@ impl Out {
         }
     }
 
-    /// Awaits an answer, says after a while of `whom` it is awaited, and gives up in the end.
+    /// Awaits a response; after a while prints that it waits for `what`, and in the end times out.
     pub async fn wait<T, E>(
         &self,
-        whom: &str,
-        answer: impl Future<Output = Result<T, E>>,
+        what: &str,
+        response: impl Future<Output = Result<T, E>>,
     ) -> anyhow::Result<T>
     where
         Result<T, E>: Context<T, E>,
         anyhow::Error: From<E>,
     {
-        let mut answer = std::pin::pin!(answer);
-        if let Ok(answer) = tokio::time::timeout(QUIET_FOR, &mut answer).await {
-            return Ok(answer?);
+        let mut response = std::pin::pin!(response);
+        if let Ok(response) = tokio::time::timeout(QUIET_FOR, &mut response).await {
+            return Ok(response?);
         }
-        self.info(&format!("waiting for {whom} …"));
-        match tokio::time::timeout(TIMEOUT, answer).await {
-            Ok(answer) => Ok(answer?),
+        self.info(&format!("waiting for {what} …"));
+        match tokio::time::timeout(TIMEOUT, response).await {
+            Ok(response) => Ok(response?),
             Err(_) => bail!(
-                "{whom} did not answer within {} s",
+                "{what} did not answer within {} s",
                 (QUIET_FOR + TIMEOUT).as_secs()
             ),
         }
     }
 }
 
-/// Whether the reader of our output has gone, which is no failure.
-#[must_use]
+/// Whether an error means that standard output was closed, which is not a failure.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()

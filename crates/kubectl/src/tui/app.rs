@@ -174,7 +174,7 @@ impl App {
     pub fn apply(&mut self, news: Update, now: Timestamp) {
         self.now = now;
         match &news {
-            Update::Trouble(what) => self.notify(true, what.clone()),
+            Update::Warning(what) => self.notify(true, what.clone()),
             Update::Burst(tasks) => self.notify(false, class_format::stress(*tasks)),
             _ => {}
         }

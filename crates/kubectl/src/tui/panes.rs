@@ -2,8 +2,8 @@
 
 use super::app::{App, Pane};
 use super::chart::{self, Scene};
-use crate::cluster::facts::QueueSummary;
-use crate::commands::history::message_lines;
+use crate::cluster::queue_summary::QueueSummary;
+use crate::commands::history::change_message;
 use crate::commands::metrics::{OLDEST_ROW, Panel, Row};
 use crate::text::class_format::minutes;
 use crate::text::lang::{Lang, tr};
@@ -389,7 +389,7 @@ fn history(buffer: &mut Buffer, area: Rect, app: &App) {
             ),
             span(
                 Role::Plain,
-                to_ascii(app.look.ascii, message_lines(change, &app.out)),
+                to_ascii(app.look.ascii, change_message(change, &app.out)),
             ),
         ];
         line(buffer, area, row, spans);

@@ -149,20 +149,20 @@ impl Pools {
     pub fn apply(&mut self, news: PoolUpdate) {
         (self.dirty, self.trouble) = (true, None);
         match news {
-            PoolUpdate::Begin => self.stale = self.rows.keys().cloned().collect(),
-            PoolUpdate::Pool(pool) => {
+            PoolUpdate::Init => self.stale = self.rows.keys().cloned().collect(),
+            PoolUpdate::Apply(pool) => {
                 let row = Row::new(*pool);
                 self.stale.remove(&row.key);
                 self.rows.insert(row.key.clone(), row);
             }
-            PoolUpdate::Gone(key) => drop(self.rows.remove(&key)),
-            PoolUpdate::Whole => {
+            PoolUpdate::Delete(key) => drop(self.rows.remove(&key)),
+            PoolUpdate::InitDone => {
                 self.whole = true;
                 for key in std::mem::take(&mut self.stale) {
                     self.rows.remove(&key);
                 }
             }
-            PoolUpdate::Trouble(what) => self.trouble = Some(what),
+            PoolUpdate::Error(what) => self.trouble = Some(what),
         }
     }
 

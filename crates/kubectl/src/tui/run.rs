@@ -69,9 +69,9 @@ impl Sources {
         let (sender, listed) = mpsc::unbounded_channel();
         // The receiver is right here.
         for news in [
-            PoolUpdate::Begin,
-            PoolUpdate::Pool(Box::new(replay.pool().clone())),
-            PoolUpdate::Whole,
+            PoolUpdate::Init,
+            PoolUpdate::Apply(Box::new(replay.pool().clone())),
+            PoolUpdate::InitDone,
         ] {
             let _ = sender.send(news);
         }
@@ -170,7 +170,7 @@ impl Sources {
                 cluster.out = cluster.out.captured();
                 self.tasks.spawn(async move {
                     let done = perform(&cluster, &key.name, deed).await;
-                    let said = cluster.out.kept().join(" · ");
+                    let said = cluster.out.take_captured().join(" · ");
                     let _ = sender.send(Outcome::Done(match done {
                         Ok(_) => Ok(said),
                         Err(error) => Err(format!("{error:#}")),

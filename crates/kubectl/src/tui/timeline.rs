@@ -1,8 +1,8 @@
 //! What has been seen of one pool: each moment whole, so that the screen can go back to it.
 
 use crate::cluster::events::Update;
-use crate::cluster::facts::QueueSummary;
 use crate::cluster::operator_history::HistoryPoint;
+use crate::cluster::queue_summary::QueueSummary;
 use api::{Change, DecisionStatus, MemoryStatus, WorkerPool, WorkerPoolStatus, time, timestamp};
 use decide::Millis;
 use jiff::Timestamp;
@@ -104,14 +104,14 @@ impl Timeline {
                 next.pool = Arc::new(bare(&pool));
             }
             Update::Replicas(replicas) => next.replicas = Some(replicas),
-            Update::Facts(facts) => {
+            Update::Metrics(facts) => {
                 (next.looked, next.blind) = (now, None);
                 next.facts = Some(Arc::new(facts));
             }
             Update::Unreachable(why) => {
                 (next.looked, next.facts, next.blind) = (now, None, Some(why.into()))
             }
-            Update::Trouble(_) | Update::Burst(_) => return,
+            Update::Warning(_) | Update::Burst(_) => return,
         }
         self.workers += count(&next);
         self.moments.push_back(next);
@@ -132,8 +132,11 @@ impl Timeline {
                 .filter(|last| last.says(&look))
                 .map(|last| last.pool.clone());
             let pool = same.unwrap_or_else(|| Arc::new(self.as_of(&look, &pool)));
-            let blind = look.facts.is_none().then(|| "it could not be read".into());
-            let (at, looked, facts) = (look.at, look.until.min(begin), look.facts.map(Arc::new));
+            let blind = look
+                .summary
+                .is_none()
+                .then(|| "it could not be read".into());
+            let (at, looked, facts) = (look.at, look.until.min(begin), look.summary.map(Arc::new));
             before.push(Moment {
                 at,
                 looked,
@@ -392,9 +395,9 @@ mod tests {
     fn what_nobody_saw_is_a_gap_and_never_zero() {
         let mut past = Timeline::new(&pool(), at(0));
         past.apply(Update::Replicas(3), at(0));
-        past.apply(Update::Facts(QueueSummary::of_counts(7, 3, 3)), at(1));
+        past.apply(Update::Metrics(QueueSummary::of_counts(7, 3, 3)), at(1));
         past.apply(Update::Unreachable("Redis is gone".into()), at(4));
-        past.apply(Update::Facts(QueueSummary::of_counts(0, 0, 3)), at(6));
+        past.apply(Update::Metrics(QueueSummary::of_counts(0, 0, 3)), at(6));
         // Then nobody looks for a while: what was seen is true for 10 s.
         let columns = past.columns(at(-2), at(20), 11, at(20));
         let seen: Vec<_> = columns
@@ -430,7 +433,7 @@ mod tests {
                 workers: workers.clone(),
                 ..QueueSummary::of_counts(1, 1, 1000)
             };
-            past.apply(Update::Facts(facts), at(second));
+            past.apply(Update::Metrics(facts), at(second));
         }
         let named = |second| {
             past.at(at(second))
@@ -453,12 +456,12 @@ mod tests {
         let look = |from, to, ready, desired| HistoryPoint {
             at: at(from),
             until: at(to),
-            facts: (ready > 0).then(|| QueueSummary::of_counts(ready, 3, 3)),
+            summary: (ready > 0).then(|| QueueSummary::of_counts(ready, 3, 3)),
             desired: Some(desired),
             ..HistoryPoint::default()
         };
         let mut past = Timeline::new(&pool(), at(100));
-        past.apply(Update::Facts(QueueSummary::of_counts(1, 1, 5)), at(101));
+        past.apply(Update::Metrics(QueueSummary::of_counts(1, 1, 5)), at(101));
         // The last is what is seen here, too.
         past.remember(vec![
             look(20, 40, 9, 3),

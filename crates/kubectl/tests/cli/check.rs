@@ -1,10 +1,10 @@
-//! `check` where nothing answers: it says so soon, and what to do.
+//! `check` without a cluster that answers: it reports that in time, with a fix.
 
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// What `check` says of the cluster at `server`, and how long it takes to.
+/// The output of `check` on the cluster at `server`, and how long it took.
 fn check(server: &str, context: &str) -> (String, Duration) {
     let home = tempfile::tempdir().unwrap();
     let kubeconfig = format!(
@@ -12,7 +12,7 @@ fn check(server: &str, context: &str) -> (String, Duration) {
           users: [{{name: u, user: {{}}}}], contexts: [{{name: {context}, context: {{cluster: c, user: u}}}}]}}"
     );
     std::fs::write(home.path().join("config"), kubeconfig).unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
     let output = command
         .arg("check")
@@ -21,37 +21,37 @@ fn check(server: &str, context: &str) -> (String, Duration) {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    (String::from_utf8(output.stdout).unwrap(), begun.elapsed())
+    (String::from_utf8(output.stdout).unwrap(), started.elapsed())
 }
 
 #[test]
-fn a_silent_cluster_is_given_up_in_time() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // takes connections and says nothing
+fn silent_cluster_times_out() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // accepts connections and does not answer
     let server = format!("http://{}", silent.local_addr().unwrap());
-    let (said, took) = check(&server, "class");
+    let (output, took) = check(&server, "class");
     let line = format!("✘ cluster          the API server {server} does not answer within 3 s\n");
     assert_eq!(
-        said,
+        output,
         line + "                   → kubectl config get-contexts\n"
     );
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[test]
-fn a_kind_cluster_is_looked_after_down_to_docker() {
+fn checks_docker_and_kind_of_a_kind_cluster() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let (said, took) = check(&format!("http://{closed}"), "kind-kind");
-    let links: Vec<&str> = said
+    let (output, took) = check(&format!("http://{closed}"), "kind-kind");
+    let components: Vec<&str> = output
         .lines()
         .filter_map(|line| line.strip_prefix("✘ ")?.split(' ').next())
         .collect();
-    assert_eq!(links, ["Docker", "kind", "cluster"], "{said}"); // no path, no programs
+    assert_eq!(components, ["Docker", "kind", "cluster"], "{output}"); // PATH is empty
     assert!(
-        said.contains("kubectl workerpool demo --local") && said.contains("connection refused"),
-        "{said}"
+        output.contains("kubectl workerpool demo --local") && output.contains("connection refused"),
+        "{output}"
     );
     assert!(took < Duration::from_secs(5), "{took:?}");
 }

@@ -1,5 +1,5 @@
-//! `kubectl workerpool` as people run it: exit status, standard output and standard error, against a scripted API
-//! server and, where tasks are pushed, a real redis-server.
+//! The commands in a cluster: exit code, standard output and standard error, with a scripted API server and, where tasks
+//! are pushed, a real redis-server.
 
 use serde_json::{Value, json};
 use std::process::Command;
@@ -9,7 +9,7 @@ use testkit::redis::RedisServer;
 pub const POOLS: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
 const TARGET: &str = "/apis/apps/v1/namespaces/default/deployments/filter-worker";
 
-/// Runs the program and shows all that a person sees of it.
+/// The exit code and the output of the program; lines of standard error are marked.
 pub fn run(args: &[&str], api: Option<&ApiServer>) -> String {
     let home = tempfile::tempdir().expect("a directory");
     let kubeconfig = home.path().join("config");
@@ -25,12 +25,12 @@ pub fn run(args: &[&str], api: Option<&ApiServer>) -> String {
         .expect("the program runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     let code = output.status.code().expect("a code");
-    let talk: Vec<String> = text(output.stderr)
+    let messages: Vec<String> = text(output.stderr)
         .lines()
         .map(|line| format!("! {line}"))
         .collect();
-    let all = format!("exit {code}\n{}{}", text(output.stdout), talk.join("\n"));
-    all.replace(&home.path().display().to_string(), "HOME")
+    let output = format!("exit {code}\n{}{}", text(output.stdout), messages.join("\n"));
+    output.replace(&home.path().display().to_string(), "HOME")
         .trim_end()
         .to_owned()
 }
@@ -62,7 +62,7 @@ fn refusal(code: u16, reason: &str, message: &str) -> Value {
 }
 
 #[test]
-fn the_help_is_complete() {
+fn help_of_all_commands() {
     let commands = [
         "",
         "check",
@@ -90,11 +90,11 @@ fn the_help_is_complete() {
 }
 
 #[test]
-fn wrong_usage_is_said_and_ends_with_2() {
-    for (args, said) in [
+fn wrong_usage_has_exit_code_2() {
+    for (args, error) in [
         (
             &["scale", "filters", "many"][..],
-            "say how many workers, such as 5, or `auto`",
+            "expected a number of workers, such as 5, or `auto`",
         ),
         (&["scale"], "<N|auto>"),
         (&["stress", "--tasks", "0"], "0 is not in 1..=100000"),
@@ -105,35 +105,35 @@ fn wrong_usage_is_said_and_ends_with_2() {
         (&["explode"], "unrecognized subcommand 'explode'"),
         (&[], "Usage: kubectl workerpool"),
     ] {
-        let seen = run(args, None);
+        let output = run(args, None);
         assert!(
-            seen.starts_with("exit 2\n! ") && seen.contains(said),
-            "{args:?}: {seen}"
+            output.starts_with("exit 2\n! ") && output.contains(error),
+            "{args:?}: {output}"
         );
     }
 }
 
 #[test]
-fn without_a_cluster_it_says_what_to_do() {
+fn connection_errors_name_a_fix() {
     insta::assert_snapshot!(run(&["metrics"], None), @"
     exit 1
-    ! error: no usable kubeconfig (failed to read kubeconfig from '\"HOME/config\"': No such file or directory (os error 2)): set KUBECONFIG, or give --kubeconfig FILE
+    ! error: no usable kubeconfig (failed to read kubeconfig from '\"HOME/config\"': No such file or directory (os error 2)): set KUBECONFIG or use --kubeconfig FILE
     ");
     let api = ApiServer::start([]);
     let address = api.address();
     api.close();
     insta::assert_snapshot!(run(&["metrics"], Some(&api)).replace(&address, "ADDRESS"), @"
     exit 1
-    ! error: reading the WorkerPools: the API server http://ADDRESS does not answer (connection refused); is the cluster running, and is class the context you mean? `kubectl config get-contexts` lists them
+    ! error: reading the WorkerPools: the API server http://ADDRESS does not answer (connection refused); is the cluster running, and is class the right context? `kubectl config get-contexts` lists all contexts
     ");
     insta::assert_snapshot!(run(&["metrics", "--context", "other"], Some(&api)), @"
     exit 1
-    ! error: failed to load current context: other; `kubectl config get-contexts` lists what there is
+    ! error: failed to load current context: other; `kubectl config get-contexts` lists all contexts
     ");
 }
 
 #[test]
-fn a_name_is_needed_only_where_there_is_a_choice() {
+fn name_is_required_if_there_are_several_pools() {
     let two = ApiServer::start([(
         "GET",
         POOLS,
@@ -142,16 +142,16 @@ fn a_name_is_needed_only_where_there_is_a_choice() {
     )]);
     insta::assert_snapshot!(run(&["stress"], Some(&two)), @"
     exit 1
-    ! error: namespace default has 2 WorkerPools, name the one you mean: filters, reports
+    ! error: namespace default has 2 WorkerPools, choose one: filters, reports
     ");
     insta::assert_snapshot!(run(&["stress", "filter"], Some(&two)), @"
     exit 1
-    ! error: there is no WorkerPool filter in namespace default; there are: filters, reports
+    ! error: namespace default has no WorkerPool filter; it has: filters, reports
     ");
     let none = ApiServer::start([("GET", POOLS, 200, list(&[]))]);
     insta::assert_snapshot!(run(&["stress"], Some(&none)), @"
     exit 1
-    ! error: there is no WorkerPool in namespace default; name another with -n, or make one: `kubectl apply -f manifests/demo.yaml`
+    ! error: namespace default has no WorkerPools; choose another with -n, or create one: `kubectl apply -f manifests/demo.yaml`
     ");
     let forbidden = refusal(
         403,
@@ -161,26 +161,26 @@ fn a_name_is_needed_only_where_there_is_a_choice() {
     let forbidden = ApiServer::start([("GET", POOLS, 403, forbidden)]);
     insta::assert_snapshot!(run(&["stress"], Some(&forbidden)), @"
     exit 1
-    ! error: reading the WorkerPools: you may not list workerpools; an administrator can give you the role `edit` in namespace default, which allows it
+    ! error: reading the WorkerPools: you may not list workerpools; ask an administrator for the role `edit` in namespace default, which allows it
     ");
     let unknown = ApiServer::start([]);
     insta::assert_snapshot!(run(&["stress"], Some(&unknown)), @"
     exit 1
-    ! error: this cluster (class) does not know WorkerPools: install them with `helm install workerpool charts/workerpool`
+    ! error: this cluster (class) has no WorkerPool API: install it with `helm install workerpool charts/workerpool`
     ");
 }
 
 #[test]
-fn a_refused_number_is_said_in_the_rule_s_own_words() {
+fn rejected_replicas_show_the_rules_message() {
     let mut status = refusal(
         422,
         "Invalid",
         "WorkerPool.workerpool.dev \"filters\" is invalid: spec: Invalid value: …",
     );
-    let said =
+    let message =
         "Invalid value: replicas 12 is above maxReplicas 10: pin at most 10, or raise maxReplicas";
     status["details"] =
-        json!({"causes": [{"reason": "FieldValueInvalid", "message": said, "field": "spec"}]});
+        json!({"causes": [{"reason": "FieldValueInvalid", "message": message, "field": "spec"}]});
     let api = ApiServer::start([
         ("GET", POOLS, 200, list(&[pool("filters", "redis://r")])),
         ("PATCH", &format!("{POOLS}/filters"), 422, status),
@@ -192,7 +192,7 @@ fn a_refused_number_is_said_in_the_rule_s_own_words() {
 }
 
 #[test]
-fn an_operator_that_lives_answers_for_the_pin() {
+fn scale_pins_the_pool() {
     let mut pinned = pool("filters", "redis://r");
     pinned["status"] = json!({"observedGeneration": 2, "decision": {
         "reason": "Pinned", "message": "pinned by spec.replicas: 3 → 5 workers", "confidence": 1.0, "at": "2026-11-27T09:16:00Z", "from": 3, "to": 5,
@@ -201,22 +201,22 @@ fn an_operator_that_lives_answers_for_the_pin() {
         ("GET", POOLS, 200, list(&[pinned.clone()])),
         ("PATCH", &format!("{POOLS}/filters"), 200, pinned),
     ]);
-    let seen = run(&["scale", "filters", "5"], Some(&api));
+    let output = run(&["scale", "filters", "5"], Some(&api));
     assert!(
-        seen.starts_with(
+        output.starts_with(
             "exit 0\nfilters: pinned by spec.replicas: 3 → 5 workers\n! The operator answered in "
         ),
-        "{seen}"
+        "{output}"
     );
     let pin = |replicas: Value, until: &Value| json!({"metadata": {"annotations": {"workerpool.dev/pin-until": until}}, "spec": {"replicas": replicas}});
     assert_eq!(api.bodies("PATCH"), [pin(json!(5), &Value::Null)]);
     run(&["scale", "auto"], Some(&api));
     assert_eq!(api.bodies("PATCH")[1], pin(Value::Null, &Value::Null));
-    let seen = run(&["scale", "5", "--for", "30m"], Some(&api));
+    let output = run(&["scale", "5", "--for", "30m"], Some(&api));
     assert!(
-        seen.contains("It stays at 5 until ")
-            && seen.contains(", or `kubectl workerpool scale filters auto`"),
-        "{seen}"
+        output.contains("It stays at 5 until ")
+            && output.contains(", or until `kubectl workerpool scale filters auto`"),
+        "{output}"
     );
     let body = &api.bodies("PATCH")[2];
     let until = body["metadata"]["annotations"]["workerpool.dev/pin-until"]
@@ -231,7 +231,7 @@ fn an_operator_that_lives_answers_for_the_pin() {
 }
 
 #[test]
-fn kubectl_is_told_what_may_follow_with_the_names_that_live() {
+fn completes_commands_and_names_of_pools() {
     let api = ApiServer::start([(
         "GET",
         POOLS,
@@ -246,17 +246,17 @@ fn kubectl_is_told_what_may_follow_with_the_names_that_live() {
     std::fs::write(&config, api.kubeconfig()).expect("a kubeconfig");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-workerpool"), &program).expect("a link");
     let complete = |words: &[&str]| {
-        let answer = Command::new(&program)
+        let output = Command::new(&program)
             .args(words)
             .env("KUBECONFIG", &config)
             .output()
-            .expect("an answer");
-        String::from_utf8(answer.stdout).expect("text")
+            .expect("the program runs");
+        String::from_utf8(output.stdout).expect("text")
     };
     assert_eq!(complete(&["explain", "f"]), "filters\n:4\n");
     assert_eq!(complete(&["explain", ""]), "filters\nreports\n:4\n");
     assert!(
-        complete(&["expl"]).starts_with("explain\tTell why"),
+        complete(&["expl"]).starts_with("explain\tExplain the number"),
         "{}",
         complete(&["expl"])
     );
@@ -264,12 +264,12 @@ fn kubectl_is_told_what_may_follow_with_the_names_that_live() {
     assert_eq!(
         complete(&["explain", ""]),
         ":4\n",
-        "no words in the middle of a line"
+        "no error in the middle of a line"
     );
 }
 
 #[test]
-fn a_pause_says_who_wants_it_what_for_and_until_when() {
+fn pause_records_user_reason_and_end() {
     let mut paused = pool("filters", "redis://r");
     paused["status"] = json!({"observedGeneration": 2, "decision": {
         "reason": "Suspended", "message": "suspended by ana (exam): keeping 3 workers, regardless of load",
@@ -279,19 +279,19 @@ fn a_pause_says_who_wants_it_what_for_and_until_when() {
         ("GET", POOLS, 200, list(&[paused.clone()])),
         ("PATCH", &format!("{POOLS}/filters"), 200, paused),
     ]);
-    let seen = run(&["pause", "--for", "30m", "--reason", "exam"], Some(&api));
+    let output = run(&["pause", "--for", "30m", "--reason", "exam"], Some(&api));
     assert!(
-        seen.starts_with("exit 0\nfilters: suspended by ana (exam): keeping 3 workers, regardless of load\n! It stays so until ")
-            && seen.ends_with(", or `kubectl workerpool resume filters`"),
-        "{seen}"
+        output.starts_with("exit 0\nfilters: suspended by ana (exam): keeping 3 workers, regardless of load\n! The pool stays paused until ")
+            && output.ends_with(", or until `kubectl workerpool resume filters`"),
+        "{output}"
     );
     let body = &api.bodies("PATCH")[0];
-    let notes = &body["metadata"]["annotations"];
+    let annotations = &body["metadata"]["annotations"];
     assert_eq!(
-        (&body["spec"], &notes["workerpool.dev/suspend-reason"]),
+        (&body["spec"], &annotations["workerpool.dev/suspend-reason"]),
         (&json!({"suspend": true}), &json!("exam"))
     );
-    let until = notes["workerpool.dev/suspend-until"]
+    let until = annotations["workerpool.dev/suspend-until"]
         .as_str()
         .expect("an end");
     let left = until
@@ -300,22 +300,22 @@ fn a_pause_says_who_wants_it_what_for_and_until_when() {
         .duration_since(jiff::Timestamp::now());
     assert!((1700..=1800).contains(&left.as_secs()), "{until}");
 
-    let seen = run(&["resume", "filters", "--lang", "es"], Some(&api));
+    let output = run(&["resume", "filters", "--lang", "es"], Some(&api));
     assert_eq!(
-        seen,
+        output,
         "exit 0\nfilters: suspendido por ana (exam): siguen 3 workers, diga lo que diga la cola\n! Las reglas deciden de nuevo."
     );
-    let notes = ["suspend-reason", "suspend-until", "suspended-by"]
+    let annotations = ["suspend-reason", "suspend-until", "suspended-by"]
         .map(|name| (format!("workerpool.dev/{name}"), Value::Null));
-    let notes: serde_json::Map<_, _> = notes.into_iter().collect();
+    let annotations: serde_json::Map<_, _> = annotations.into_iter().collect();
     assert_eq!(
         api.bodies("PATCH")[1],
-        json!({"metadata": {"annotations": notes}, "spec": {"suspend": false}})
+        json!({"metadata": {"annotations": annotations}, "spec": {"suspend": false}})
     );
 }
 
 #[test]
-fn without_an_operator_the_deployment_itself_is_scaled() {
+fn scales_the_deployment_without_an_operator() {
     let pool = pool("filters", "redis://r");
     let api = ApiServer::start([
         ("GET", POOLS, 200, list(std::slice::from_ref(&pool))),
@@ -323,30 +323,30 @@ fn without_an_operator_the_deployment_itself_is_scaled() {
         ("GET", &format!("{TARGET}/scale"), 200, scale(3)),
         ("PATCH", &format!("{TARGET}/scale"), 200, scale(5)),
     ]);
-    let seen = run(&["scale", "5"], Some(&api));
+    let output = run(&["scale", "5"], Some(&api));
     assert!(
-        seen.starts_with("exit 0\n[")
-            && seen.contains("] 🔺 SCALING UP TO 5 WORKERS\n! No operator answered within 5 s"),
-        "{seen}"
+        output.starts_with("exit 0\n[")
+            && output.contains("] 🔺 SCALING UP TO 5 WORKERS\n! No operator answered within 5 s"),
+        "{output}"
     );
     assert_eq!(api.bodies("PATCH")[1], json!({"spec": {"replicas": 5}}));
 }
 
 #[test]
-fn tasks_reach_a_redis_outside_the_cluster() {
+fn pushes_tasks_to_redis_outside_the_cluster() {
     let redis = RedisServer::start();
     let api = ApiServer::start([
         ("GET", POOLS, 200, list(&[pool("filters", &redis.url())])),
         ("GET", &format!("{TARGET}/scale"), 200, scale(3)),
     ]);
-    let seen = run(&["stress", "--tasks", "2500"], Some(&api));
+    let output = run(&["stress", "--tasks", "2500"], Some(&api));
     assert!(
-        seen.starts_with("exit 0\n[") && seen.ends_with("] 🔥 STRESS TEST TRIGGERED (2500 tasks)"),
-        "{seen}"
+        output.starts_with("exit 0\n[") && output.ends_with("] 🔥 STRESS TEST TRIGGERED (2500 tasks)"),
+        "{output}"
     );
     let metrics = run(&["metrics", "-o", "json"], Some(&api));
     let panel: Value =
-        serde_json::from_str(metrics.strip_prefix("exit 0\n").expect("fine")).expect("JSON");
+        serde_json::from_str(metrics.strip_prefix("exit 0\n").expect("success")).expect("JSON");
     assert_eq!(
         (&panel["queueLength"], &panel["activeWorkers"]),
         (&json!(2500), &json!(0))
@@ -367,7 +367,7 @@ fn tasks_reach_a_redis_outside_the_cluster() {
 }
 
 #[test]
-fn what_cannot_be_read_is_a_question_mark_and_a_failure() {
+fn unreachable_redis_shows_question_marks_and_fails() {
     let api = ApiServer::start([
         (
             "GET",
@@ -377,15 +377,15 @@ fn what_cannot_be_read_is_a_question_mark_and_a_failure() {
         ),
         ("GET", &format!("{TARGET}/scale"), 200, scale(3)),
     ]);
-    let seen = run(&["metrics"], Some(&api));
+    let output = run(&["metrics"], Some(&api));
     assert!(
-        seen.starts_with(
+        output.starts_with(
             "exit 1\n📊 Queue Length: ? tasks\n👷 Active Workers: ?\n⚡ Busy Workers: ? (?)\n"
         ),
-        "{seen}"
+        "{output}"
     );
     assert!(
-        seen.contains("! ? is unknown: Redis 127.0.0.1:1: Connection refused"),
-        "{seen}"
+        output.contains("! ? is unknown: Redis 127.0.0.1:1: Connection refused"),
+        "{output}"
     );
 }

@@ -1,11 +1,11 @@
-//! `explain` and `history`, of one pool and of all.
+//! `explain` and `history`, of one pool and of all pools.
 
 use crate::commands::{POOLS, list, pool, run};
 use serde_json::{Value, json};
 use testkit::api_server::ApiServer;
 
 #[test]
-fn a_decision_is_explained_from_the_operator_s_own_trail() {
+fn explains_a_decision_by_its_steps() {
     let mut decided = pool("filters", "redis://r");
     decided["status"] = json!({
         "observedGeneration": 2,
@@ -22,12 +22,12 @@ fn a_decision_is_explained_from_the_operator_s_own_trail() {
         ],
     });
     let api = ApiServer::start([("GET", POOLS, 200, list(&[decided]))]);
-    let seen = run(&["explain"], Some(&api));
-    let row = |label: &str, says: &str| format!("\n  {label:19}  {says}");
-    assert!(seen.starts_with("exit 0\nfilters: 17 tasks wait, more than 8: 5 → 7 workers at 09:16:58 (cooldown). CoolingDown, "), "{seen}");
+    let output = run(&["explain"], Some(&api));
+    let row = |label: &str, text: &str| format!("\n  {label:19}  {text}");
+    assert!(output.starts_with("exit 0\nfilters: 17 tasks wait, more than 8: 5 → 7 workers at 09:16:58 (cooldown). CoolingDown, "), "{output}");
     for row in [
         row(
-            "what it saw",
+            "metrics",
             "17 waiting · 5 of 5 workers busy · a task takes 8.1s",
         ),
         row("scaleUp.queueLength", "17 > 8 → 7"),
@@ -40,15 +40,15 @@ fn a_decision_is_explained_from_the_operator_s_own_trail() {
             "about 28s with 5 workers · 23s with 6 · 20s with 7",
         ),
     ] {
-        assert!(seen.contains(&row), "{seen}");
+        assert!(output.contains(&row), "{output}");
     }
-    let all: Value = serde_json::from_str(
+    let json: Value = serde_json::from_str(
         run(&["explain", "-o", "json"], Some(&api))
             .strip_prefix("exit 0\n")
-            .expect("fine"),
+            .expect("success"),
     )
     .expect("JSON");
-    assert_eq!(all["decision"]["steps"][0]["detail"], "17 > 8 → 7");
+    assert_eq!(json["decision"]["steps"][0]["detail"], "17 > 8 → 7");
     insta::assert_snapshot!(run(&["history", "--limit", "1", "-o", "json"], Some(&api)));
     let history = run(&["history"], Some(&api));
     let lines: Vec<&str> = history.lines().collect();
@@ -65,13 +65,13 @@ fn a_decision_is_explained_from_the_operator_s_own_trail() {
 }
 
 #[test]
-fn all_pools_of_all_namespaces_are_told_problems_first() {
-    let decided = |namespace: &str, name: &str, reason: &str, sentence: &str, hour: u8| {
+fn lists_all_pools_with_problems_first() {
+    let decided = |namespace: &str, name: &str, reason: &str, message: &str, hour: u8| {
         let mut decided = pool(name, "redis://127.0.0.1:1");
         decided["metadata"]["namespace"] = json!(namespace);
         decided["status"] = json!({
             "observedGeneration": 2, "replicas": 5,
-            "decision": {"reason": reason, "message": sentence, "confidence": 1.0, "at": "2026-11-27T09:16:00Z", "from": 5, "to": 5},
+            "decision": {"reason": reason, "message": message, "confidence": 1.0, "at": "2026-11-27T09:16:00Z", "from": 5, "to": 5},
             "history": [{"at": format!("2026-11-27T{hour:02}:15:58Z"), "from": 3, "to": 5, "reason": "QueueTooLong", "message": "25 tasks wait, more than 8: 3 → 5 workers"}],
         });
         decided
@@ -86,46 +86,46 @@ fn all_pools_of_all_namespaces_are_told_problems_first() {
         ),
         decided("class", "filters", "Unknown", "no poll since 09:15:00", 8),
     ];
-    let everywhere = "/apis/workerpool.dev/v1alpha1/workerpools";
-    let api = ApiServer::start([("GET", everywhere, 200, list(&pools))]);
-    let told = run(&["explain", "-A"], Some(&api));
-    let lines: Vec<&str> = told.lines().collect();
-    assert_eq!(lines[0], "exit 1", "one is in trouble: {told}");
+    let all_pools = "/apis/workerpool.dev/v1alpha1/workerpools";
+    let api = ApiServer::start([("GET", all_pools, 200, list(&pools))]);
+    let output = run(&["explain", "-A"], Some(&api));
+    let lines: Vec<&str> = output.lines().collect();
+    assert_eq!(lines[0], "exit 1", "one has a problem: {output}");
     assert_eq!(
         lines[1],
-        "⚠ class/filters    5  Unknown         no poll since 09:15:00"
+        "⚠ class/filters    5  Unknown           no poll since 09:15:00"
     );
     assert_eq!(
         lines[2],
-        "✓ shop/mails       5  WithinThresholds          within thresholds: keeping 5 workers"
+        "✓ shop/mails       5  WithinThresholds  within thresholds: keeping 5 workers"
     );
-    let told: Value = serde_json::from_str(
+    let json: Value = serde_json::from_str(
         run(&["explain", "-A", "-o", "json"], Some(&api))
             .strip_prefix("exit 1\n")
-            .expect("one is in trouble"),
+            .expect("one has a problem"),
     )
     .expect("JSON");
     assert_eq!(
-        (&told[0]["rank"], &told[1]["pool"]),
+        (&json[0]["rank"], &json[1]["pool"]),
         (&json!("trouble"), &json!("mails"))
     );
-    let told = run(&["history", "-A", "--limit", "1"], Some(&api));
+    let output = run(&["history", "-A", "--limit", "1"], Some(&api));
     assert!(
-        told.contains("09:15:58  shop/mails  3 → 5    QueueTooLong") && told.lines().count() == 2,
-        "{told}"
+        output.contains("09:15:58  shop/mails  3 → 5    QueueTooLong") && output.lines().count() == 2,
+        "{output}"
     );
     assert!(run(&["explain", "-A", "filters"], Some(&api)).starts_with("exit 2"));
 }
 
 #[test]
-fn what_nobody_has_decided_is_not_explained() {
+fn no_decision_is_an_error() {
     let api = ApiServer::start([("GET", POOLS, 200, list(&[pool("filters", "redis://r")]))]);
     insta::assert_snapshot!(run(&["explain"], Some(&api)), @"
     exit 1
-    ! error: filters: no operator has decided on it yet; `kubectl workerpool check filters` looks for what is missing
+    ! error: filters: no operator has decided on it yet; `kubectl workerpool check filters` finds the cause
     ");
     insta::assert_snapshot!(run(&["history"], Some(&api)), @"
     exit 0
-    ! The number has not changed yet. Why it is what it is: kubectl workerpool explain
+    ! The number of workers has not changed yet. To see why: kubectl workerpool explain
     ");
 }

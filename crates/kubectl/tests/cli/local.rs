@@ -1,6 +1,7 @@
-//! Plans B, C and D: the class without Docker, without a cluster and without the dashboard. Real processes, a real
-//! Redis and the real operator; each test has a local cluster of its own, which ends with it.
+//! The commands with `--local`: plan B, C and D of the class, without Docker, a cluster or the dashboard. The tests run
+//! real processes, a real Redis and the real operator; each test has its own local cluster, which ends with the test.
 
+use crate::ROOT;
 use ::local::processes;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -12,28 +13,34 @@ const OPERATOR: &str = "apis/apps/v1/namespaces/workerpool-system/deployments/wo
 const POOL: &str = "apis/workerpool.dev/v1alpha1/namespaces/default/workerpools/filters";
 const WORKERS: &str = "apis/apps/v1/namespaces/default/deployments/filter-worker";
 
+/// The output of `metrics`, if it succeeds.
+fn panel(local: &Local) -> Option<Value> {
+    let output = local.run(&["metrics", "-o", "json", "--local"]);
+    serde_json::from_str(output.strip_prefix("exit 0\n")?).ok()
+}
+
 #[test]
-fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
+fn concurrent_commands_start_one_cluster() {
     let local = Local::new();
-    let began = Instant::now();
+    let started = Instant::now();
     let both = std::thread::scope(|scope| {
         let two = [0, 1].map(|_| scope.spawn(|| local.run(&["metrics", "--local"])));
         two.map(|one| one.join().unwrap())
     });
     assert!(
-        began.elapsed() < Duration::from_secs(10),
+        started.elapsed() < Duration::from_secs(10),
         "{:?}",
-        began.elapsed()
+        started.elapsed()
     );
-    for said in &both {
+    for output in &both {
         assert!(
-            said.contains("exit 0") && said.contains("👷 Active Workers: 3"),
-            "{said}"
+            output.contains("exit 0") && output.contains("👷 Active Workers: 3"),
+            "{output}"
         );
     }
     let starts = both
         .iter()
-        .filter(|said| said.contains("Started a local cluster"))
+        .filter(|output| output.contains("Started a local cluster"))
         .count();
     assert_eq!(starts, 1, "{both:?}");
     let check = local.run(&["check", "--local"]);
@@ -41,14 +48,14 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
         check.starts_with("exit 0\n") && check.matches("✔ ").count() == 11,
         "{check}"
     );
-    let pods = processes(&local.state_dir());
-    let whose = |name: &str| pods.iter().filter(|it| it.pod.starts_with(name)).count();
+    let pods = processes(&local.folder());
+    let count = |name: &str| pods.iter().filter(|it| it.pod.starts_with(name)).count();
     assert_eq!(
         (
             pods.len(),
-            whose("filter-worker"),
-            whose("redis"),
-            whose("workerpool-operator")
+            count("filter-worker"),
+            count("redis"),
+            count("workerpool-operator")
         ),
         (5, 3, 1, 1)
     );
@@ -56,7 +63,7 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
     let supervisor = local.cluster_info()["pid"].clone();
     assert_eq!(
         local.run(&["stop", "--local"]),
-        "exit 0\n! The local cluster has ended."
+        "exit 0\n! The local cluster has stopped."
     );
     assert_eq!(
         (processes(&local.state_dir()), local.state_dir().exists()),
@@ -64,7 +71,7 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
     );
     assert!(
         !std::path::Path::new(&format!("/proc/{supervisor}/exe")).exists(),
-        "the supervisor goes too"
+        "the supervisor has ended"
     );
     assert_eq!(
         local.run(&["stop", "--local"]),
@@ -73,11 +80,11 @@ fn two_commands_at_once_start_one_cluster_and_stop_leaves_nothing() {
 }
 
 #[test]
-fn plan_b_scales_by_hand_with_an_operator_and_without() {
+fn scales_by_hand_with_and_without_an_operator() {
     let local = Local::new();
     local.run(&["metrics", "--local"]);
-    let scaled = |n: &str, replicas: u64| {
-        let said = local.run(&["scale", n, "--local"]);
+    let scale_to = |n: &str, replicas: u64| {
+        let output = local.run(&["scale", n, "--local"]);
         until("the workers", || {
             (local.get(WORKERS)["status"]["readyReplicas"] == replicas).then_some(())
         });
@@ -87,14 +94,14 @@ fn plan_b_scales_by_hand_with_an_operator_and_without() {
                 .contains(&format!("Active Workers: {replicas}\n"))
                 .then_some(())
         });
-        said
+        output
     };
     assert!(
-        scaled("6", 6).contains(
+        scale_to("6", 6).contains(
             "filters: pinned by spec.replicas: 3 → 6 workers\n! The operator answered in"
         )
     );
-    assert!(scaled("3", 3).contains("The operator answered in"));
+    assert!(scale_to("3", 3).contains("The operator answered in"));
     let scale = local.get(&format!("{WORKERS}/scale"));
     let owners = || {
         local.get(WORKERS)["metadata"]["managedFields"]
@@ -114,12 +121,12 @@ fn plan_b_scales_by_hand_with_an_operator_and_without() {
         (&json!(3), vec!["workerpool-operator".to_owned()])
     );
 
-    // Somebody else's number is set back, as on a cluster.
+    // The operator reverts replicas that another client set, as on a cluster.
     local.patch(
         &format!("{WORKERS}/scale"),
         &json!({"spec": {"replicas": 8}}),
     );
-    until("the operator's number", || {
+    until("the operator's replicas", || {
         (local.get(WORKERS)["spec"]["replicas"] == 3).then_some(())
     });
 
@@ -130,44 +137,44 @@ fn plan_b_scales_by_hand_with_an_operator_and_without() {
     until("the operator's end", || {
         local.pods("operator").is_empty().then_some(())
     });
-    let said = scaled("5", 5);
+    let output = scale_to("5", 5);
     assert!(
-        said.contains("🔺 SCALING UP TO 5 WORKERS\n! No operator answered within 5 s"),
-        "{said}"
+        output.contains("🔺 SCALING UP TO 5 WORKERS\n! No operator answered within 5 s"),
+        "{output}"
     );
     let check = local.run(&["check", "--local"]);
     assert!(check.contains("✘ operator"), "{check}");
 }
 
 #[test]
-fn the_story_is_told_in_a_hurry() {
+fn fast_demo_restores_the_pool() {
     let local = Local::new();
     local.run(&["metrics", "--local"]);
-    let own = local.get(POOL)["spec"].clone();
-    let said = local.run(&["demo", "--local", "--fast"]);
-    assert!(said.starts_with("exit 0\n"), "{said}");
+    let original = local.get(POOL)["spec"].clone();
+    let output = local.run(&["demo", "--local", "--fast"]);
+    assert!(output.starts_with("exit 0\n"), "{output}");
     assert!(
-        said.contains("filters: 3 → 5 → 7 → 5 → 3 workers; 25 of 25 tasks done"),
-        "{said}"
+        output.contains("filters: 3 → 5 → 7 → 5 → 3 workers; 25 of 25 tasks done"),
+        "{output}"
     );
     assert_eq!(
-        said.matches("SCALING UP TO").count() + said.matches("SCALING DOWN TO").count(),
+        output.matches("SCALING UP TO").count() + output.matches("SCALING DOWN TO").count(),
         4,
-        "{said}"
+        "{output}"
     );
-    assert!(!said.contains("somebody else"), "{said}");
+    assert!(!output.contains("another client"), "{output}");
     assert!(
-        said.contains(
-            "! --fast: tasks of 2 s, and until it ends a quarter of the pauses of filters."
+        output.contains(
+            "! --fast: tasks of 2 s, and until the demo ends a quarter of the delays of filters."
         ),
-        "{said}"
+        "{output}"
     );
     let pool = local.get(POOL);
-    let left = &pool["metadata"]["annotations"]["workerpool.dev/own-pauses"];
+    let annotation = &pool["metadata"]["annotations"]["workerpool.dev/original-delays"];
     assert_eq!(
-        (&pool["spec"], left),
-        (&own, &Value::Null),
-        "its pauses are its own again"
+        (&pool["spec"], annotation),
+        (&original, &Value::Null),
+        "the original delays are restored"
     );
     let history = local.run(&["history", "--local"]);
     assert!(
@@ -177,29 +184,27 @@ fn the_story_is_told_in_a_hurry() {
 }
 
 #[test]
-fn what_was_before_a_screen_was_opened_is_on_it() {
+fn screen_shows_the_time_before_it_was_started() {
     let local = Local::new();
     local.run(&["stress", "--tasks", "12", "--task-seconds", "60", "--local"]);
     until("five at work", || {
-        let panel = local.run(&["metrics", "-o", "json", "--local"]);
-        let panel: Value = serde_json::from_str(panel.strip_prefix("exit 0\n")?).ok()?;
-        (panel["busyWorkers"] == 5).then_some(())
+        (panel(&local)?["busyWorkers"] == 5).then_some(())
     });
-    // The operator remembers each second, and this screen has seen none of it.
+    // The operator stores the history of each second; the screen loads it.
     let then = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1)).to_string();
-    let at = until("the look after it", || {
-        let said = local.run(&["explain", "--at", &then, "--local", "-o", "json"]);
-        let told: Value = serde_json::from_str(said.strip_prefix("exit 0\n")?).ok()?;
-        (told["metrics"]["ready"]["value"].as_u64()? > 0).then_some(told)
+    let at = until("a poll after it", || {
+        let output = local.run(&["explain", "--at", &then, "--local", "-o", "json"]);
+        let json: Value = serde_json::from_str(output.strip_prefix("exit 0\n")?).ok()?;
+        (json["metrics"]["ready"]["value"].as_u64()? > 0).then_some(json)
     });
     assert_eq!(
         (&at["change"]["to"], &at["metrics"]["ready"]["value"]),
         (&json!(5), &json!(7))
     );
-    let said = local.run(&["explain", "--at", &then, "--local"]);
+    let output = local.run(&["explain", "--at", &then, "--local"]);
     assert!(
-        said.contains("5 workers") && said.contains("7 waiting · 5 of 5 workers busy"),
-        "{said}"
+        output.contains("5 workers") && output.contains("7 waiting · 5 of 5 workers busy"),
+        "{output}"
     );
     let screen = local.run(&["interactive", "--snapshot", "--size", "140x40", "--local"]);
     let chart: Vec<&str> = screen.lines().filter(|line| line.contains('█')).collect();
@@ -211,10 +216,10 @@ fn what_was_before_a_screen_was_opened_is_on_it() {
 }
 
 #[test]
-fn the_dashboard_is_there_on_the_port_that_is_asked_for() {
+fn dashboard_forwards_to_the_given_port() {
     let local = Local::new();
-    let said = local.run(&["dashboard", "--local", "--no-open"]);
-    let address = said
+    let output = local.run(&["dashboard", "--local", "--no-open"]);
+    let address = output
         .lines()
         .nth(1)
         .and_then(|url| url.strip_prefix("http://"))
@@ -237,29 +242,24 @@ fn the_dashboard_is_there_on_the_port_that_is_asked_for() {
 }
 
 #[test]
-fn plan_c_serves_takes_a_burst_and_shows_it() {
+fn serves_the_api_of_the_class() {
     let local = Local::new();
     let listen = format!("127.0.0.1:{}", testkit::local::free_port());
-    let mut front = local
+    let mut server = local
         .command(&["serve", "--local", "--listen", &listen])
         .spawn()
         .unwrap();
-    until("the front", || {
+    until("the server", || {
         testkit::local::http(&listen, "GET", "/api/workers/status", "", "")
             .filter(|answer| answer.0 == 200)
     });
-    let said = local.run(&["stress", "--tasks", "10", "--task-seconds", "1", "--local"]);
+    let output = local.run(&["stress", "--tasks", "10", "--task-seconds", "1", "--local"]);
     assert!(
-        said.contains("🔥 STRESS TEST TRIGGERED (10 tasks)"),
-        "{said}"
+        output.contains("🔥 STRESS TEST TRIGGERED (10 tasks)"),
+        "{output}"
     );
     until("the tasks", || {
-        let panel: Value = serde_json::from_str(
-            local
-                .run(&["metrics", "-o", "json", "--local"])
-                .strip_prefix("exit 0\n")?,
-        )
-        .ok()?;
+        let panel = panel(&local)?;
         (panel["queueLength"] == 0
             && panel["successRatePercent"] == 100.0
             && panel["busyWorkers"] == 0)
@@ -269,21 +269,21 @@ fn plan_c_serves_takes_a_burst_and_shows_it() {
         .unwrap()
         .1;
     assert!(status.to_string().contains("filter-worker-"), "{status}");
-    testkit::local::signal(front.id(), "TERM");
-    assert!(front.wait().unwrap().success());
+    testkit::local::signal(server.id(), "TERM");
+    assert!(server.wait().unwrap().success());
     assert!(
         testkit::local::http(&listen, "GET", "/healthz", "", "").is_none(),
-        "the front ends with the command"
+        "the server ends with the command"
     );
 }
 
 #[test]
-fn plan_d_monitors_without_a_page() {
+fn monitors_a_burst() {
     let local = Local::new();
     local.run(&["metrics", "--local"]);
     let mut command = local.command(&["monitor", "--duration", "8", "--local"]);
-    let mut watching = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(watching.stdout.take().unwrap())
+    let mut monitor = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(monitor.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
     let first = lines.next().unwrap_or_default();
@@ -292,32 +292,32 @@ fn plan_d_monitors_without_a_page() {
         "{first}"
     );
     local.run(&["stress", "--tasks", "25", "--task-seconds", "1", "--local"]);
-    let seen: Vec<String> = lines.collect();
-    let up = seen
+    let rest: Vec<String> = lines.collect();
+    let up = rest
         .iter()
         .position(|line| line.ends_with("] 🔺 SCALING UP TO 5 WORKERS"));
-    let why = up
-        .and_then(|at| seen.get(at + 1))
+    let note = up
+        .and_then(|index| rest.get(index + 1))
         .cloned()
         .unwrap_or_default();
     assert!(
-        why.contains("tasks wait, more than 8: 3 → 5 workers"),
-        "{seen:#?}"
+        note.contains("tasks wait, more than 8: 3 → 5 workers"),
+        "{rest:#?}"
     );
-    assert!(watching.wait().unwrap().success());
+    assert!(monitor.wait().unwrap().success());
 }
 
 #[test]
-fn whoever_is_killed_nothing_is_lost() {
+fn killing_any_process_loses_no_task() {
     let local = Local::new();
     local.run(&["stress", "--tasks", "12", "--task-seconds", "2", "--local"]);
     until("more workers", || {
         (local.pods("worker").len() == 5).then_some(())
     });
-    // A worker in the middle of a task: its task is done by another, its pod comes back.
+    // A worker with a task: another worker does the task, and the pod is restarted.
     let victim = until("a worker", || local.pods("worker").first().cloned());
     testkit::local::signal(victim.pid, "KILL");
-    until("its return", || {
+    until("the restart", || {
         let pods = local.pods("worker");
         pods.iter()
             .find(|it| {
@@ -325,7 +325,7 @@ fn whoever_is_killed_nothing_is_lost() {
             })
             .map(|_| ())
     });
-    // The operator: another one goes on, with its memory.
+    // The operator: a new one continues with the saved state.
     let operator = local.pods("operator").remove(0);
     testkit::local::signal(operator.pid, "KILL");
     until("another operator", || {
@@ -334,8 +334,8 @@ fn whoever_is_killed_nothing_is_lost() {
             .into_iter()
             .find(|it| it.pid != operator.pid && it.ready)
     });
-    // The supervisor: the next command starts another, which takes up what runs, to the process.
-    let before = processes(&local.state_dir());
+    // The supervisor: the next command starts another, which adopts all running processes.
+    let before = processes(&local.folder());
     until("the objects on disk", || {
         let saved = std::fs::read_to_string(local.state_dir().join("objects.json")).ok()?;
         before
@@ -348,10 +348,10 @@ fn whoever_is_killed_nothing_is_lost() {
     until("its end", || {
         (!std::path::Path::new(&format!("/proc/{supervisor}/exe")).exists()).then_some(())
     });
-    let said = local.run(&["metrics", "--local"]);
+    let output = local.run(&["metrics", "--local"]);
     assert!(
-        said.contains("exit 0") && said.contains("Started a local cluster"),
-        "{said}"
+        output.contains("exit 0") && output.contains("Started a local cluster"),
+        "{output}"
     );
     let sorted = |mut all: Vec<local::PodProcess>| {
         all.sort_by_key(|it| it.pid);
@@ -359,27 +359,22 @@ fn whoever_is_killed_nothing_is_lost() {
     };
     assert_eq!(sorted(processes(&local.state_dir())), sorted(before));
     until("all tasks", || {
-        let panel: Value = serde_json::from_str(
-            local
-                .run(&["metrics", "-o", "json", "--local"])
-                .strip_prefix("exit 0\n")?,
-        )
-        .ok()?;
+        let panel = panel(&local)?;
         let done = local.get(POOL)["status"]["metrics"]["processed"]["value"] == 12;
         (done && panel["queueLength"] == 0).then_some(())
     });
-    // The operator, whose watches are older than this API server, hears of what comes next.
+    // The operator, whose watches are older than this API server, receives later changes.
     local.run(&["scale", "6", "--local"]);
     until("the operator", || {
         (local.get(POOL)["status"]["desiredReplicas"] == 6).then_some(())
     });
-    // What it took up it also ends.
+    // It also ends the adopted processes.
     local.run(&["stop", "--local"]);
     assert_eq!(processes(&local.state_dir()), Vec::new());
 }
 
 #[test]
-fn who_is_in_the_middle_of_a_task_finishes_it_before_the_end() {
+fn stop_waits_for_running_tasks() {
     let server = testkit::redis::RedisServer::start();
     let mut redis = redis::Client::open(server.url())
         .unwrap()
@@ -390,13 +385,11 @@ fn who_is_in_the_middle_of_a_task_finishes_it_before_the_end() {
         local.run(&["metrics", "--local", "--redis", &server.url()]);
         local.run(&["stress", "--tasks", "3", "--task-seconds", "2", "--local"]);
         until("three at work", || {
-            let panel = local.run(&["metrics", "-o", "json", "--local"]);
-            let panel: Value = serde_json::from_str(panel.strip_prefix("exit 0\n")?).ok()?;
-            (panel["busyWorkers"] == 3).then_some(())
+            (panel(&local)?["busyWorkers"] == 3).then_some(())
         });
         assert_eq!(
             local.run(&["stop", "--local"]),
-            "exit 0\n! The local cluster has ended."
+            "exit 0\n! The local cluster has stopped."
         );
         let done: u64 = redis::cmd("HGET")
             .arg("wp:{tasks}:stats")
@@ -408,9 +401,9 @@ fn who_is_in_the_middle_of_a_task_finishes_it_before_the_end() {
 }
 
 #[test]
-fn a_stranger_s_process_is_never_touched() {
+fn never_touches_an_unrelated_process() {
     let (local, other) = (Local::new(), Local::new());
-    let mut stranger = std::process::Command::new("sleep")
+    let mut unrelated = std::process::Command::new("sleep")
         .arg("600")
         .env("WORKERPOOL_LOCAL", other.state_dir())
         .spawn()
@@ -423,22 +416,22 @@ fn a_stranger_s_process_is_never_touched() {
     local.run(&["metrics", "--local"]);
     assert!(
         leftover.wait().unwrap().code().is_none(),
-        "it was ended by a signal"
+        "the leftover was ended by a signal"
     );
     local.run(&["stop", "--local"]);
     assert!(
-        stranger.try_wait().unwrap().is_none(),
-        "the stranger's lives"
+        unrelated.try_wait().unwrap().is_none(),
+        "the unrelated process still runs"
     );
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
+    unrelated.kill().unwrap();
+    unrelated.wait().unwrap();
 }
 
 #[test]
-fn it_ends_by_itself() {
-    let gone = |local: &Local| {
-        until("the end of all", || {
-            processes(&local.state_dir()).is_empty().then_some(())
+fn ends_when_idle_or_its_directory_is_removed() {
+    let wait_until_ended = |local: &Local| {
+        until("the end of all processes", || {
+            processes(&local.folder()).is_empty().then_some(())
         });
     };
     let unused = Local::new();
@@ -451,32 +444,32 @@ fn it_ends_by_itself() {
             .status
             .success()
     );
-    gone(&unused);
-    until("its folder's end", || {
-        (!unused.state_dir().exists()).then_some(())
+    wait_until_ended(&unused);
+    until("the removal of its directory", || {
+        (!unused.folder().exists()).then_some(())
     });
 
     let removed = Local::new();
     removed.run(&["metrics", "--local"]);
-    std::fs::remove_dir_all(removed.state_dir()).unwrap();
-    gone(&removed);
+    std::fs::remove_dir_all(removed.folder()).unwrap();
+    wait_until_ended(&removed);
 }
 
 #[test]
-fn what_cannot_start_says_why() {
+fn start_errors_name_the_cause() {
     let local = Local::new();
     let empty = tempfile::tempdir().unwrap();
     let mut command = local.command(&["metrics", "--local"]);
-    let said = testkit::local::transcript(&command.env("PATH", empty.path()).output().unwrap());
+    let output = testkit::local::told(&command.env("PATH", empty.path()).output().unwrap());
     assert!(
-        said.contains("exit 1\n")
-            && said.contains("redis-server is not on the path: `apt-get install redis-server`"),
-        "{said}"
+        output.contains("exit 1\n")
+            && output.contains("redis-server is not on the path: `apt-get install redis-server`"),
+        "{output}"
     );
     let alone = empty.path().join("kubectl-workerpool");
     std::fs::copy(env!("CARGO_BIN_EXE_kubectl-workerpool"), &alone).unwrap();
     let mut command = std::process::Command::new(&alone);
-    let said = testkit::local::transcript(
+    let output = testkit::local::told(
         &command
             .args(["metrics", "--local"])
             .env("XDG_STATE_HOME", local.home())
@@ -484,17 +477,17 @@ fn what_cannot_start_says_why() {
             .unwrap(),
     );
     assert!(
-        said.contains("workerpool-operator is neither beside this program"),
-        "{said}"
+        output.contains("workerpool-operator is neither beside this program"),
+        "{output}"
     );
-    let said = local.run(&["stop"]);
-    assert_eq!(said, "exit 1\n! error: this belongs to --local: add it");
+    let output = local.run(&["stop"]);
+    assert_eq!(output, "exit 1\n! error: `stop` works only with --local");
     let pool = empty.path().join("pool.yaml");
-    let demo = std::fs::read_to_string("manifests/demo.yaml").unwrap();
+    let demo = std::fs::read_to_string(format!("{ROOT}/manifests/demo.yaml")).unwrap();
     std::fs::write(&pool, demo.replace("minReplicas: 3", "minReplicas: 30")).unwrap();
-    let said = local.run(&["metrics", "--local", "--pool-file", pool.to_str().unwrap()]);
+    let output = local.run(&["metrics", "--local", "--pool-file", pool.to_str().unwrap()]);
     assert!(
-        said.contains("minReplicas 30 must lie between 0 and maxReplicas 10"),
-        "{said}"
+        output.contains("minReplicas 30 must lie between 0 and maxReplicas 10"),
+        "{output}"
     );
 }

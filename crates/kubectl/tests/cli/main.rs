@@ -1,10 +1,13 @@
-//! The plugin as a program: what people type, and what they read.
+//! Runs the plugin as a program and checks its exit code and its output.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stderr,
     reason = "a test fails loudly"
 )]
+
+/// The root of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 mod check;
 mod commands;

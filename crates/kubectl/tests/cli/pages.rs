@@ -1,16 +1,16 @@
-//! What docs/simulate.md and examples/simulate show is true: every command is run and prints what is shown; and the manual
-//! page is the program's own help. `UPDATE=1` rewrites the pages.
+//! Checks that the commands in docs/simulate.md and examples/simulate print what is shown there, and that the manual page
+//! matches the help. `UPDATE=1` rewrites the pages.
 
+use crate::ROOT;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-workerpool");
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Runs each line of the page's console blocks that begins with a dollar sign, in the folder of the example, and puts
-/// what it prints below it.
+/// Runs each line of the page's console blocks that begins with a dollar sign, in the directory of the example, and
+/// inserts its output below it.
 fn executed(page: &str) -> String {
     let (mut out, mut console) = (String::new(), false);
     for line in page.lines() {
@@ -45,12 +45,12 @@ fn executed(page: &str) -> String {
     out
 }
 
-/// A folder with a `kubectl` that knows our plugin alone.
+/// A directory with a `kubectl` that has only this plugin.
 fn shim() -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
     static SHIM: std::sync::LazyLock<tempfile::TempDir> = std::sync::LazyLock::new(|| {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("kubectl");
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("kubectl");
         std::fs::write(
             &file,
             format!("#!/bin/sh\nshift\nexec '{PROGRAM}' \"$@\"\n"),
@@ -58,30 +58,30 @@ fn shim() -> std::path::PathBuf {
         .expect("a script");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
             .expect("executable");
-        folder
+        dir
     });
     SHIM.path().to_owned()
 }
 
 #[test]
-fn the_page_shows_what_its_commands_print() {
+fn page_shows_the_output_of_its_commands() {
     let path = Path::new(ROOT).join("docs/simulate.md");
     let page = std::fs::read_to_string(&path).expect("the page");
-    let wanted = executed(&page);
+    let expected = executed(&page);
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &wanted).expect("the page");
+        std::fs::write(&path, &expected).expect("the page");
     } else {
         assert!(
-            page == wanted,
-            "docs/simulate.md is not what its commands print: run `make generate`\n{wanted}"
+            page == expected,
+            "docs/simulate.md does not show the output of its commands: run `make generate`\n{expected}"
         );
     }
 }
 
 #[test]
-fn the_example_for_a_ci_passes_and_fails_when_a_decision_differs() {
+fn ci_example_fails_when_a_decision_differs() {
     let script = Path::new(ROOT).join("examples/simulate/check.sh");
-    let run = |folder: &Path| {
+    let run = |dir: &Path| {
         let path = format!(
             "{}:{}",
             shim().display(),
@@ -89,20 +89,20 @@ fn the_example_for_a_ci_passes_and_fails_when_a_decision_differs() {
         );
         Command::new("sh")
             .arg(&script)
-            .current_dir(folder)
+            .current_dir(dir)
             .env("PATH", path)
             .output()
             .expect("a shell")
     };
     let example = Path::new(ROOT).join("examples/simulate");
-    let fine = run(&example);
+    let passed = run(&example);
     assert!(
-        fine.status.success(),
+        passed.status.success(),
         "{}{}",
-        String::from_utf8_lossy(&fine.stdout),
-        String::from_utf8_lossy(&fine.stderr)
+        String::from_utf8_lossy(&passed.stdout),
+        String::from_utf8_lossy(&passed.stderr)
     );
-    let copy = tempfile::tempdir().expect("a folder");
+    let copy = tempfile::tempdir().expect("a directory");
     for file in ["pool.yaml", "trace.jsonl", "decisions.txt"] {
         std::fs::copy(example.join(file), copy.path().join(file)).expect("a copy");
     }
@@ -119,45 +119,45 @@ fn the_example_for_a_ci_passes_and_fails_when_a_decision_differs() {
 }
 
 #[test]
-fn the_manual_page_is_that_of_the_program() {
+fn manual_page_matches_the_help() {
     let path = Path::new(ROOT).join("docs/kubectl-workerpool.1");
-    let mut wanted = Vec::new();
-    let whole = kubectl_workerpool::command();
+    let mut expected = Vec::new();
+    let program = kubectl_workerpool::command();
     let page = |command: clap::Command| {
         clap_mangen::Man::new(command)
             .manual("WorkerPool")
             .date("")
             .source("")
     };
-    page(whole.clone().subcommand_help_heading("Commands"))
-        .render(&mut wanted)
+    page(program.clone().subcommand_help_heading("Commands"))
+        .render(&mut expected)
         .expect("a page");
-    for command in whole.get_subcommands() {
+    for command in program.get_subcommands() {
         let name = command.get_name().to_owned();
-        writeln!(wanted, ".SH \"KUBECTL WORKERPOOL {}\"", name.to_uppercase()).expect("a heading");
+        writeln!(expected, ".SH \"KUBECTL WORKERPOOL {}\"", name.to_uppercase()).expect("a heading");
         let section = page(
             command
                 .clone()
                 .bin_name(format!("kubectl workerpool {name}")),
         );
         section
-            .render_synopsis_section(&mut wanted)
+            .render_synopsis_section(&mut expected)
             .expect("a section");
         section
-            .render_description_section(&mut wanted)
+            .render_description_section(&mut expected)
             .expect("a section");
         section
-            .render_options_section(&mut wanted)
+            .render_options_section(&mut expected)
             .expect("a section");
     }
-    let wanted = String::from_utf8(wanted).expect("text");
+    let expected = String::from_utf8(expected).expect("text");
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &wanted).expect("the page");
+        std::fs::write(&path, &expected).expect("the page");
     } else {
         let page = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(
-            page == wanted,
-            "docs/kubectl-workerpool.1 is not the program's: run `make generate`"
+            page == expected,
+            "docs/kubectl-workerpool.1 does not match the help: run `make generate`"
         );
     }
 }

@@ -1,9 +1,10 @@
-//! `demo --replay` and `monitor --replay`: the lines of the class with no cluster, no Redis and no network.
+//! `demo --replay` and `monitor --replay`: the class's lines without a cluster, Redis or a network.
 
+use crate::ROOT;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// What a person sees, where there is nothing but the program and the files it is given.
+/// The exit code and the output of the program, run with an empty environment.
 fn run(args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
     let output = command
@@ -12,75 +13,77 @@ fn run(args: &[&str]) -> String {
         .env("TZ", "UTC")
         .output()
         .unwrap();
-    let talk = String::from_utf8(output.stderr).unwrap();
-    let talk: Vec<String> = talk.lines().map(|line| format!("! {line}")).collect();
+    let messages = String::from_utf8(output.stderr).unwrap();
+    let messages: Vec<String> = messages
+        .lines()
+        .map(|line| format!("! {line}")).collect();
     let code = output.status.code().unwrap();
     format!(
         "exit {code}\n{}{}",
         String::from_utf8(output.stdout).unwrap(),
-        talk.join("\n")
+        messages.join("\n")
     )
 }
 
 #[test]
-fn the_class_s_story_is_told_without_anything() {
+fn replays_the_demo_in_both_languages() {
     insta::assert_snapshot!(run(&["demo", "--replay", "--fast"]));
     insta::assert_snapshot!(run(&["demo", "--replay", "--fast", "--lang", "es"]));
-    // The words of the class are the same in every language.
-    let signs = |text: String| {
-        let lines = text.lines().filter(|line| line.contains("] "));
+    // The class's lines are the same in every language.
+    let class_lines = |output: String| {
+        let lines = output.lines().filter(|line| line.contains("] "));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    let monitor = |lang| signs(run(&["monitor", "--replay", "--fast", "--lang", lang]));
+    let monitor = |lang| class_lines(run(&["monitor", "--replay", "--fast", "--lang", lang]));
     assert_eq!(monitor("en"), monitor("es"));
-    assert_eq!(monitor("en"), signs(run(&["demo", "--replay", "--fast"])));
+    assert_eq!(monitor("en"), class_lines(run(&["demo", "--replay", "--fast"])));
 }
 
 #[test]
-fn without_numbers_in_the_trace_the_rules_give_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let trace = folder.path().join("trace.jsonl");
-    let story = std::fs::read_to_string("examples/story.jsonl").unwrap();
-    let facts: Vec<&str> = story
+fn rules_set_replicas_missing_from_the_trace() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace.jsonl");
+    let story = std::fs::read_to_string(format!("{ROOT}/examples/story.jsonl")).unwrap();
+    let lines: Vec<&str> = story
         .lines()
         .filter_map(|line| line.split(",\"replicas\"").next())
         .collect();
-    std::fs::write(&trace, facts.join("}\n") + "}\n").unwrap();
-    let said = run(&["demo", "--replay", trace.to_str().unwrap(), "--fast"]);
+    std::fs::write(&trace, lines.join("}\n") + "}\n").unwrap();
+    let output = run(&["demo", "--replay", trace.to_str().unwrap(), "--fast"]);
     assert!(
-        said.starts_with("exit 0\n")
-            && said.contains("filters: 3 → 5 → 7 → 5 → 3 workers; 25 of 25 tasks done"),
-        "{said}"
+        output.starts_with("exit 0\n")
+            && output.contains("filters: 3 → 5 → 7 → 5 → 3 workers; 25 of 25 tasks done"),
+        "{output}"
     );
-    // Other rules, another story.
-    let said = run(&[
+    // Other rules decide otherwise.
+    let output = run(&[
         "demo",
         "--replay",
         trace.to_str().unwrap(),
         "--fast",
         "--pool",
-        "manifests/class.yaml",
+        &format!("{ROOT}/manifests/class.yaml"),
     ]);
     assert!(
-        said.contains("🔺 SCALING UP TO 5 WORKERS") && !said.contains("TO 7 WORKERS"),
-        "a minute must pass: {said}"
+        output.contains("🔺 SCALING UP TO 5 WORKERS") && !output.contains("TO 7 WORKERS"),
+        "a minute must pass: {output}"
     );
     std::fs::write(
         &trace,
-        facts[..20].join("}\n") + "}\n{\"t\": 1, \"ready\": 3}\n",
+        lines[..20].join("}\n") + "}\n{\"t\": 1, \"ready\": 3}\n",
     )
     .unwrap();
-    let said = run(&["demo", "--replay", trace.to_str().unwrap(), "--fast"]);
+    let output = run(&["demo", "--replay", trace.to_str().unwrap(), "--fast"]);
     assert!(
-        said.starts_with("exit 1\n! error: ") && said.contains("trace.jsonl: line 21: t goes back"),
-        "{said}"
+        output.starts_with("exit 1\n! error: ") && output.contains("trace.jsonl: line 21: t goes back"),
+        "{output}"
     );
 }
 
 #[test]
-fn what_nobody_can_explain_was_somebody_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let trace = folder.path().join("trace.jsonl");
+fn unexplained_change_is_another_clients() {
+    let dir = tempfile::tempdir().unwrap();
+    let trace = dir.path().join("trace.jsonl");
     let line = |t: u32, replicas: u32| {
         format!(
             "{{\"t\":{t},\"ready\":0,\"inFlight\":0,\"live\":{replicas},\"busy\":0,\"cpu\":0,\"replicas\":{replicas}}}\n"
@@ -93,23 +96,23 @@ fn what_nobody_can_explain_was_somebody_else() {
             .collect::<String>(),
     )
     .unwrap();
-    let said = run(&["monitor", "--replay", trace.to_str().unwrap(), "--fast"]);
+    let output = run(&["monitor", "--replay", trace.to_str().unwrap(), "--fast"]);
     assert!(
-        said.contains(
-            "🔺 SCALING UP TO 6 WORKERS\n           not the operator's doing: somebody else set this number"
+        output.contains(
+            "🔺 SCALING UP TO 6 WORKERS\n           not by the operator: another client set the replicas"
         ),
-        "{said}"
+        "{output}"
     );
 }
 
 #[test]
-fn it_takes_its_time_or_less() {
-    let begun = Instant::now();
-    let said = run(&["monitor", "--replay", "--speed", "100"]);
-    let took = begun.elapsed();
-    assert!(said.contains("[STABLE]"), "{said}");
+fn speed_shortens_the_replay() {
+    let started = Instant::now();
+    let output = run(&["monitor", "--replay", "--speed", "100"]);
+    let took = started.elapsed();
+    assert!(output.contains("[STABLE]"), "{output}");
     assert!(
         (Duration::from_millis(1200)..Duration::from_secs(10)).contains(&took),
-        "132 s at 100 times: {took:?}"
+        "132 s at 100 times the speed: {took:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! `kubectl workerpool stress` into a queue that is full, against a scripted API server and a real redis-server.
+//! `stress` on a full queue, with a scripted API server and a real redis-server.
 
 use serde_json::json;
 use std::process::Command;
@@ -6,7 +6,7 @@ use testkit::api_server::ApiServer;
 use testkit::redis::RedisServer;
 
 #[test]
-fn a_queue_that_is_full_refuses_a_burst_and_the_refusal_says_why() {
+fn full_queue_refuses_a_burst_with_the_reason() {
     let redis = RedisServer::start();
     let pool = json!({
         "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
@@ -24,7 +24,7 @@ fn a_queue_that_is_full_refuses_a_burst_and_the_refusal_says_why() {
         .take();
     unread
         .exec(&mut redis.connect())
-        .expect("results that nobody reads");
+        .expect("unread results");
     let home = tempfile::tempdir().expect("a directory");
     let kubeconfig = home.path().join("config");
     std::fs::write(&kubeconfig, api.kubeconfig()).expect("a kubeconfig");
@@ -34,9 +34,9 @@ fn a_queue_that_is_full_refuses_a_burst_and_the_refusal_says_why() {
         .env("LANG", "C")
         .output()
         .expect("the program runs");
-    let said = String::from_utf8(output.stderr).expect("text");
-    let wanted = "the queue takes no more, 0 of 2500 tasks were pushed: 100000 results wait to be read: collect them";
-    assert!(!output.status.success() && said.contains(wanted), "{said}");
+    let stderr = String::from_utf8(output.stderr).expect("text");
+    let expected = "the queue refused the tasks after 0 of 2500: 100000 results wait to be read: collect them";
+    assert!(!output.status.success() && stderr.contains(expected), "{stderr}");
     assert_eq!(
         redis::Commands::llen(&mut redis.connect(), "wp:{tasks}:ready"),
         Ok(0)

@@ -1,4 +1,4 @@
-//! Whether the nodes have room for as many workers as the pool may want, by what pods request.
+//! The check of the nodes' capacity: whether `maxReplicas` workers fit, by the resource requests of the pods.
 
 use super::{Finding, fail, ok};
 use crate::cluster::Cluster;
@@ -11,15 +11,15 @@ use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use std::collections::BTreeMap;
 
-/// What a pod requests or a node has: CPU in thousandths, memory in bytes, pods.
+/// What a pod requests or a node can allocate: CPU in millicores, memory in bytes, pods.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Size {
+struct Resources {
     cpu: f64,
     memory: f64,
     pods: f64,
 }
 
-/// Nothing to say where nobody may look at nodes, or there are none.
+/// Whether the nodes have capacity; no finding if the user may not list nodes, or there are none.
 pub(super) async fn capacity(cluster: &Cluster, pool: &WorkerPool) -> Vec<Finding> {
     let nodes: Api<Node> = Api::all(cluster.client.clone());
     let pods: Api<Pod> = Api::all(cluster.client.clone());
@@ -42,39 +42,46 @@ pub(super) async fn capacity(cluster: &Cluster, pool: &WorkerPool) -> Vec<Findin
     ) else {
         return Vec::new();
     };
-    let now = target
+    let replicas = target
         .data
         .pointer("/spec/replicas")
         .and_then(serde_json::Value::as_i64)
         .unwrap_or(1);
-    let more = fits(&nodes.items, &pods.items, requests(&spec));
-    let wanted = i64::from(pool.spec.max_replicas) - now;
+    let fitting = fitting_pods(&nodes.items, &pods.items, requests(&spec));
+    let missing = i64::from(pool.spec.max_replicas) - replicas;
     vec![describe(
         cluster.out.lang,
         (&pool.name_any(), &name),
-        now,
-        more,
-        wanted,
+        replicas,
+        fitting,
+        missing,
     )]
 }
 
-fn describe(lang: Lang, (pool, name): (&str, &str), now: i64, more: i64, wanted: i64) -> Finding {
-    let (most, max) = (now + more, now + wanted);
-    if more >= wanted {
+/// The finding if `fitting` more workers fit and `missing` more are needed to reach `maxReplicas`.
+fn describe(
+    lang: Lang,
+    (pool, name): (&str, &str),
+    replicas: i64,
+    fitting: i64,
+    missing: i64,
+) -> Finding {
+    let (most, max) = (replicas + fitting, replicas + missing);
+    if fitting >= missing {
         return ok(
-            "room",
+            "capacity",
             tr!(
                 lang,
-                "for all {wanted} more workers that the pool may want",
-                "para los {wanted} workers más que puede pedir el pool"
+                "enough for {missing} more workers, up to maxReplicas",
+                "para los {missing} workers más que puede pedir el pool"
             ),
         );
     }
     fail(
-        "room",
+        "capacity",
         tr!(
             lang,
-            "the nodes take no more than {most} workers, and the pool may want {max}",
+            "the nodes fit {most} workers, but maxReplicas is {max}",
             "en los nodos caben {most} workers, y el pool puede pedir {max}"
         ),
         format!(
@@ -83,83 +90,84 @@ fn describe(lang: Lang, (pool, name): (&str, &str), now: i64, more: i64, wanted:
     )
 }
 
-/// How many pods of `size` fit on the nodes beside those that are there.
-fn fits(nodes: &[Node], pods: &[Pod], size: Size) -> i64 {
-    let ends = |pod: &&Pod| {
+/// How many more pods with this `request` fit on the nodes.
+fn fitting_pods(nodes: &[Node], pods: &[Pod], request: Resources) -> i64 {
+    let runs = |pod: &&Pod| {
         let phase = pod
             .status
             .as_ref()
             .and_then(|status| status.phase.as_deref());
         !["Succeeded", "Failed"].contains(&phase.unwrap_or_default())
     };
-    let takes = |node: &&Node| {
+    let schedulable = |node: &&Node| {
         node.spec
             .as_ref()
             .is_none_or(|spec| spec.unschedulable != Some(true))
     };
     let free = |node: &Node| {
-        let has = node
+        let allocatable = node
             .status
             .as_ref()
             .and_then(|status| status.allocatable.as_ref())
-            .map(of)
+            .map(resources)
             .unwrap_or_default();
-        let here = |pod: &&Pod| {
+        let on_node = |pod: &&Pod| {
             pod.spec
                 .as_ref()
                 .is_some_and(|spec| spec.node_name.as_deref() == Some(&node.name_any()))
         };
         let used = pods
             .iter()
-            .filter(ends)
-            .filter(here)
+            .filter(runs)
+            .filter(on_node)
             .filter_map(|pod| pod.spec.as_ref())
             .map(requests);
-        used.fold(has, |free, it| Size {
-            cpu: free.cpu - it.cpu,
-            memory: free.memory - it.memory,
+        used.fold(allocatable, |free, used| Resources {
+            cpu: free.cpu - used.cpu,
+            memory: free.memory - used.memory,
             pods: free.pods - 1.0,
         })
     };
-    let count = |free: Size| {
+    let count = |free: Resources| {
         let times = |free: f64, one: f64| if one > 0.0 { free / one } else { f64::INFINITY };
-        times(free.cpu, size.cpu)
-            .min(times(free.memory, size.memory))
+        times(free.cpu, request.cpu)
+            .min(times(free.memory, request.memory))
             .min(free.pods)
             .max(0.0)
     };
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "a node takes some hundred pods"
+        reason = "a node runs some hundred pods"
     )]
     let whole = |n: f64| n as i64;
     nodes
         .iter()
-        .filter(takes)
+        .filter(schedulable)
         .map(|node| whole(count(free(node))))
         .sum()
 }
 
-fn requests(spec: &PodSpec) -> Size {
-    let all = spec
+/// The sum of the requests of all containers.
+fn requests(spec: &PodSpec) -> Resources {
+    let containers = spec
         .containers
         .iter()
-        .filter_map(|it| it.resources.as_ref()?.requests.as_ref())
-        .map(of);
-    all.fold(Size::default(), |sum, it| Size {
-        cpu: sum.cpu + it.cpu,
-        memory: sum.memory + it.memory,
+        .filter_map(|container| container.resources.as_ref()?.requests.as_ref())
+        .map(resources);
+    containers.fold(Resources::default(), |sum, container| Resources {
+        cpu: sum.cpu + container.cpu,
+        memory: sum.memory + container.memory,
         ..sum
     })
 }
 
-fn of(quantities: &BTreeMap<String, Quantity>) -> Size {
+fn resources(quantities: &BTreeMap<String, Quantity>) -> Resources {
     let amount = |name: &str| {
         quantities
             .get(name)
             .map_or(0.0, |quantity| amount(&quantity.0))
     };
-    Size {
+    Resources {
         cpu: amount("cpu") * 1000.0,
         memory: amount("memory"),
         pods: amount("pods"),
@@ -191,9 +199,9 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn node(name: &str, more: &Value) -> Node {
+    fn node(name: &str, spec: &Value) -> Node {
         let status = json!({"allocatable": {"cpu": "2", "memory": "1Gi", "pods": "110"}});
-        serde_json::from_value(json!({"metadata": {"name": name}, "spec": more, "status": status}))
+        serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec, "status": status}))
             .expect("a node")
     }
 
@@ -206,37 +214,34 @@ mod tests {
 
     #[rstest::rstest]
     #[case(&[], "500m", 4, "CPU decides")]
-    #[case(&[("a", "1500m", "Running")], "500m", 1, "what is taken is taken")]
-    #[case(&[("a", "1500m", "Succeeded"), ("b", "1500m", "Running")], "500m", 4, "what is over or elsewhere is not")]
+    #[case(&[("a", "1500m", "Running")], "500m", 1, "a running pod takes capacity")]
+    #[case(&[("a", "1500m", "Succeeded"), ("b", "1500m", "Running")], "500m", 4, "a completed pod or one on another node does not")]
     #[case(&[], "1m", 8, "memory decides")]
-    #[case(&[("a", "3", "Running")], "1m", 0, "never less than none")]
-    fn a_node_takes_what_is_free(
-        #[case] there: &[(&str, &str, &str)],
+    #[case(&[("a", "3", "Running")], "1m", 0, "never negative")]
+    fn counts_pods_that_fit_on_the_nodes(
+        #[case] pods: &[(&str, &str, &str)],
         #[case] cpu: &str,
-        #[case] more: i64,
-        #[case] why: &str,
+        #[case] fitting: i64,
+        #[case] case: &str,
     ) {
-        let pods: Vec<Pod> = there
+        let pods: Vec<Pod> = pods
             .iter()
             .map(|(node, cpu, phase)| pod(node, cpu, phase))
             .collect();
-        let size = requests(pod("", cpu, "Pending").spec.as_ref().expect("a spec"));
+        let request = requests(pod("", cpu, "Pending").spec.as_ref().expect("a spec"));
         let nodes = [
             node("a", &json!({})),
             node("closed", &json!({"unschedulable": true})),
         ];
-        assert_eq!(fits(&nodes, &pods, size), more, "{why}");
+        assert_eq!(fitting_pods(&nodes, &pods, request), fitting, "{case}");
     }
 
     #[test]
-    fn too_little_room_says_how_much_there_is() {
-        let found = describe(Lang::En, ("filters", "filter-worker"), 3, 5, 7);
+    fn too_little_capacity_names_the_maximum() {
+        let finding = describe(Lang::En, ("filters", "filter-worker"), 3, 5, 7);
         assert_eq!(
-            (found.ok, &*found.text),
-            (
-                false,
-                "the nodes take no more than 8 workers, and the pool may want 10"
-            )
+            (finding.ok, &*finding.text),
+            (false, "the nodes fit 8 workers, but maxReplicas is 10")
         );
         assert!(describe(Lang::En, ("filters", "filter-worker"), 3, 7, 7).ok);
     }

@@ -1,38 +1,45 @@
-//! The clocks: heartbeats live by that of Redis, schedules and cooldowns by the cluster's, people by this one.
+//! The check of the clocks: heartbeats use the clock of Redis, schedules and cooldowns that of the cluster, and users
+//! read the clock of this machine.
 
 use super::{Finding, fail, ok};
 use crate::cluster::Cluster;
 use crate::text::lang::{Lang, tr};
 use jiff::Timestamp;
 
-/// Seconds that two clocks may differ by; the API server tells whole ones.
-const APART: i64 = 3;
+/// How many seconds two clocks may differ; the API server reports whole seconds.
+const TOLERANCE: i64 = 3;
 
-/// How far another clock is ahead of this one, in milliseconds.
-pub(super) type Ahead = i64;
+/// How far another clock is ahead of this machine's, in milliseconds.
+pub(super) type OffsetMillis = i64;
 
-/// The API server's.
-pub(super) async fn of_server(cluster: &Cluster) -> Option<Ahead> {
+/// The offset of the API server's clock.
+pub(super) async fn server_offset(cluster: &Cluster) -> Option<OffsetMillis> {
     let request = http::Request::get("/version")
         .body(kube::client::Body::empty())
         .ok()?;
     let before = Timestamp::now();
-    let answer = cluster.client.send(request).await.ok()?;
-    let date = answer.headers().get(http::header::DATE)?.to_str().ok()?;
-    let there = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
-    // It was cut to the second: half of one is the best guess.
-    Some(there.as_millisecond() + 500 - before.as_millisecond())
+    let response = cluster.client.send(request).await.ok()?;
+    let date = response.headers().get(http::header::DATE)?.to_str().ok()?;
+    let server_time = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    // The date is cut to the second: half a second later is the best guess.
+    Some(server_time.as_millisecond() + 500 - before.as_millisecond())
 }
 
-/// One line on all clocks that were read.
-pub(super) fn compare(lang: Lang, redis: Option<Ahead>, server: Option<Ahead>) -> Vec<Finding> {
+/// One finding on all clocks that could be read.
+pub(super) fn compare(
+    lang: Lang,
+    redis: Option<OffsetMillis>,
+    server: Option<OffsetMillis>,
+) -> Vec<Finding> {
     let server_name = || tr!(lang, "the API server", "el servidor API");
     let known = [
-        redis.map(|ahead| ("Redis".to_owned(), ahead)),
-        server.map(|ahead| (server_name(), ahead)),
+        redis.map(|offset| ("Redis".to_owned(), offset)),
+        server.map(|offset| (server_name(), offset)),
     ];
-    let known: Vec<(String, Ahead)> = known.into_iter().flatten().collect();
-    let wrong = known.iter().find(|(_, ahead)| ahead.abs() > APART * 1000);
+    let known: Vec<(String, OffsetMillis)> = known.into_iter().flatten().collect();
+    let wrong = known
+        .iter()
+        .find(|(_, offset)| offset.abs() > TOLERANCE * 1000);
     match wrong {
         _ if known.is_empty() => Vec::new(),
         None => {
@@ -50,8 +57,8 @@ pub(super) fn compare(lang: Lang, redis: Option<Ahead>, server: Option<Ahead>) -
                 ),
             )]
         }
-        Some((name, ahead)) => {
-            let (seconds, ahead) = (ahead.abs() / 1000, *ahead > 0);
+        Some((name, offset)) => {
+            let (seconds, ahead) = (offset.abs() / 1000, *offset > 0);
             let text = match (lang, ahead) {
                 (Lang::En, true) => {
                     format!("the clock of {name} is {seconds} s ahead of this machine's")
@@ -80,25 +87,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_is_off_is_named() {
-        let said = |redis, server| {
-            let found = compare(Lang::En, redis, server);
-            found.into_iter().map(|it| (it.ok, it.text)).next()
+    fn names_the_clock_that_is_wrong() {
+        let checked = |redis, server| {
+            let findings = compare(Lang::En, redis, server);
+            findings.into_iter().map(|it| (it.ok, it.text)).next()
         };
-        assert_eq!(said(None, None), None);
+        assert_eq!(checked(None, None), None);
         assert_eq!(
-            said(Some(12), Some(-900)),
+            checked(Some(12), Some(-900)),
             Some((true, "Redis, the API server and this machine agree".into()))
         );
         assert_eq!(
-            said(Some(12), Some(-3_600_000)),
+            checked(Some(12), Some(-3_600_000)),
             Some((
                 false,
                 "the clock of the API server is 3600 s behind this machine's".into()
             ))
         );
         assert_eq!(
-            said(Some(4_000), None),
+            checked(Some(4_000), None),
             Some((
                 false,
                 "the clock of Redis is 4 s ahead of this machine's".into()

@@ -1,10 +1,9 @@
-//! The links that belong to the whole cluster: its version, your rights, the operator, the API.
+//! The checks of the whole cluster: its version, the user's permissions, the operator, the API.
 
 use super::{Finding, INSTALL, fail, ok};
 use crate::cluster::Cluster;
-use crate::cluster::operator;
-use crate::cluster::operator::Operator;
-use crate::text::lang::tr;
+use crate::cluster::operator::{self, Operator};
+use crate::text::lang::{Lang, tr};
 use futures::future::join_all;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{
@@ -14,14 +13,15 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 
+/// The version of the API server.
 pub(super) async fn version(cluster: &Cluster) -> anyhow::Result<String> {
     let version = cluster
-        .request("asking for its version", cluster.client.apiserver_version())
+        .request("reading its version", cluster.client.apiserver_version())
         .await?;
     Ok(version.git_version.trim_start_matches('v').to_owned())
 }
 
-/// What the commands need, as API group, resource with subresource, and verb.
+/// The permissions that the commands need, as API group, resource with subresource, and verb.
 const NEEDED: [(&str, &str, &str); 9] = [
     (api::GROUP, "workerpools", "list"),
     (api::GROUP, "workerpools", "watch"),
@@ -34,81 +34,35 @@ const NEEDED: [(&str, &str, &str); 9] = [
     ("apps", "deployments/scale", "patch"),
 ];
 
-pub(super) async fn rights(cluster: &Cluster, version: &str) -> Finding {
+/// Whether the user has the permissions that the commands need.
+pub(super) async fn permissions(cluster: &Cluster, version: &str) -> Finding {
     let Cluster {
         context, namespace, ..
     } = cluster;
     let lang = cluster.out.lang;
     let head = format!("{context}, Kubernetes {version}");
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
-    let allowed = |(group, resource, verb): (&'static str, &'static str, &'static str)| {
-        let (resource, subresource) = resource
-            .split_once('/')
-            .map_or((resource, None), |(r, s)| (r, Some(s)));
-        let text = |text: &str| Some(text.to_owned());
-        let attributes = ResourceAttributes {
-            namespace: text(namespace),
-            group: text(group),
-            resource: text(resource),
-            subresource: subresource.map(str::to_owned),
-            verb: text(verb),
-            ..ResourceAttributes::default()
-        };
-        let review = SelfSubjectAccessReview {
-            spec: SelfSubjectAccessReviewSpec {
-                resource_attributes: Some(attributes),
-                ..Default::default()
-            },
-            ..Default::default()
-        };
-        let reviews = reviews.clone();
-        async move { reviews.create(&PostParams::default(), &review).await }
-    };
-    let answers = cluster.out.wait("the review of your rights", async {
-        Ok::<_, anyhow::Error>(join_all(NEEDED.map(allowed)).await)
-    });
-    let answers = match answers.await {
-        Ok(answers) => answers,
+    let missing = match missing_permissions(cluster).await {
+        Ok(missing) => missing,
         Err(error) => {
             let text = tr!(lang, "{head}, but {error:#}", "{head}, pero {error:#}");
             return fail("cluster", text, "kubectl auth can-i --list");
         }
     };
-    let missing: Vec<String> = NEEDED
-        .iter()
-        .zip(answers)
-        .filter(|(_, answer)| {
-            !answer
-                .as_ref()
-                .is_ok_and(|review| review.status.as_ref().is_some_and(|status| status.allowed))
-        })
-        .map(|((_, resource, verb), _)| format!("{verb} {resource}"))
-        .collect();
     if missing.is_empty() {
         return ok(
             "cluster",
             tr!(
                 lang,
-                "{head}, your rights suffice",
+                "{head}, you have the permissions",
                 "{head}, sus permisos bastan"
             ),
         );
     }
     let missing = missing.join(", ");
-    let who = match (Api::<SelfSubjectReview>::all(cluster.client.clone()))
-        .create(&PostParams::default(), &SelfSubjectReview::default())
-        .await
-    {
-        Ok(review) => review
-            .status
-            .and_then(|status| status.user_info)
-            .and_then(|user| user.username)
-            .unwrap_or_default(),
-        Err(_) => "YOU".into(),
-    };
-    let subject = match who.strip_prefix("system:serviceaccount:") {
+    let user = user_name(cluster).await;
+    let subject = match user.strip_prefix("system:serviceaccount:") {
         Some(account) => format!("--serviceaccount={account}"),
-        None => format!("--user={who}"),
+        None => format!("--user={user}"),
     };
     fail(
         "cluster",
@@ -118,146 +72,177 @@ pub(super) async fn rights(cluster: &Cluster, version: &str) -> Finding {
             "{head}, pero en el namespace {namespace} no puede: {missing}"
         ),
         format!(
-            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (an administrator can)"
+            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (needs an administrator)"
         ),
     )
 }
 
-pub(super) async fn answering(cluster: &Cluster) -> Finding {
+/// The permissions of [`NEEDED`] that the user does not have, as verb and resource.
+async fn missing_permissions(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(cluster.client.clone());
+    let review = |(group, resource, verb)| {
+        let reviews = reviews.clone();
+        let review = access_review(&cluster.namespace, group, resource, verb);
+        async move { reviews.create(&PostParams::default(), &review).await }
+    };
+    let reviewed = cluster
+        .out
+        .wait("the review of your permissions", async {
+            Ok::<_, anyhow::Error>(join_all(NEEDED.map(review)).await)
+        })
+        .await?;
+    let denied = |review: &kube::Result<SelfSubjectAccessReview>| {
+        !review
+            .as_ref()
+            .is_ok_and(|review| review.status.as_ref().is_some_and(|status| status.allowed))
+    };
+    Ok(NEEDED
+        .iter()
+        .zip(reviewed)
+        .filter(|(_, review)| denied(review))
+        .map(|((_, resource, verb), _)| format!("{verb} {resource}"))
+        .collect())
+}
+
+fn access_review(
+    namespace: &str,
+    group: &str,
+    resource: &str,
+    verb: &str,
+) -> SelfSubjectAccessReview {
+    let (resource, subresource) = resource
+        .split_once('/')
+        .map_or((resource, None), |(r, s)| (r, Some(s)));
+    let text = |text: &str| Some(text.to_owned());
+    let attributes = ResourceAttributes {
+        namespace: text(namespace),
+        group: text(group),
+        resource: text(resource),
+        subresource: subresource.map(str::to_owned),
+        verb: text(verb),
+        ..ResourceAttributes::default()
+    };
+    SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(attributes),
+            ..Default::default()
+        },
+        ..Default::default()
+    }
+}
+
+/// The user's name in the cluster, or `YOU` if the API server does not report it.
+async fn user_name(cluster: &Cluster) -> String {
+    let reviews = Api::<SelfSubjectReview>::all(cluster.client.clone());
+    match reviews
+        .create(&PostParams::default(), &SelfSubjectReview::default())
+        .await
+    {
+        Ok(review) => review
+            .status
+            .and_then(|status| status.user_info)
+            .and_then(|user| user.username)
+            .unwrap_or_default(),
+        Err(_) => "YOU".into(),
+    }
+}
+
+/// Whether an operator is ready.
+pub(super) async fn operator(cluster: &Cluster) -> Finding {
     let lang = cluster.out.lang;
-    match operator::find(cluster).await {
+    let (text, fix) = match operator::find(cluster).await {
         Ok(Operator::Found {
             namespace,
             name,
             version,
             ready: true,
             ..
-        }) => ok(
-            "operator",
-            tr!(
-                lang,
-                "{name} {version} in namespace {namespace}, ready",
-                "{name} {version} en el namespace {namespace}, listo"
-            ),
-        ),
+        }) => {
+            return ok(
+                "operator",
+                tr!(
+                    lang,
+                    "{name} {version} in namespace {namespace}, ready",
+                    "{name} {version} en el namespace {namespace}, listo"
+                ),
+            );
+        }
+        Ok(Operator::Unknown) => {
+            return ok(
+                "operator",
+                tr!(
+                    lang,
+                    "not in a namespace that you may read; the pool's conditions below show whether one answers",
+                    "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
+                ),
+            );
+        }
         Ok(Operator::Found {
             namespace,
             name,
-            wanted: false,
+            scaled_to_zero,
             ..
-        }) => fail(
-            "operator",
+        }) => not_ready(lang, &namespace, &name, scaled_to_zero),
+        Ok(Operator::NotInstalled) => (
+            tr!(
+                lang,
+                "no Deployment in any namespace",
+                "ningún Deployment suyo en ningún namespace"
+            ),
+            INSTALL.to_owned(),
+        ),
+        Err(error) => (
+            format!("{error:#}"),
+            "kubectl get deployments -A -l app.kubernetes.io/name=workerpool".to_owned(),
+        ),
+    };
+    fail("operator", text, fix)
+}
+
+/// The text and the fix of an operator without a ready pod.
+fn not_ready(lang: Lang, namespace: &str, name: &str, scaled_to_zero: bool) -> (String, String) {
+    if scaled_to_zero {
+        (
             tr!(
                 lang,
                 "Deployment {name} in namespace {namespace} is scaled to 0",
                 "el Deployment {name} del namespace {namespace} está escalado a 0"
             ),
             format!("kubectl -n {namespace} scale deployment {name} --replicas=1"),
-        ),
-        Ok(Operator::Found {
-            namespace, name, ..
-        }) => fail(
-            "operator",
+        )
+    } else {
+        (
             tr!(
                 lang,
-                "Deployment {name} in namespace {namespace} has no pod that is ready",
+                "Deployment {name} in namespace {namespace} has no ready pod",
                 "el Deployment {name} del namespace {namespace} no tiene ningún pod listo"
             ),
             format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/component=operator"),
-        ),
-        Ok(Operator::Nowhere) => fail(
-            "operator",
-            tr!(
-                lang,
-                "no Deployment of it in any namespace",
-                "ningún Deployment suyo en ningún namespace"
-            ),
-            INSTALL,
-        ),
-        Ok(Operator::Unseen) => ok(
-            "operator",
-            tr!(
-                lang,
-                "not in a namespace that you may look into; the pool's conditions below tell whether one answers",
-                "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
-            ),
-        ),
-        Err(error) => fail(
-            "operator",
-            format!("{error:#}"),
-            "kubectl get deployments -A -l app.kubernetes.io/name=workerpool",
-        ),
+        )
     }
 }
 
-/// Whether the cluster's API is the one that this program was built with.
+/// Whether the cluster has the version of the API that this program was built with.
 pub(super) async fn definition(cluster: &Cluster) -> Finding {
-    let ours = api::crd();
-    let name = ours.name_any();
-    let (lang, version, program) = (cluster.out.lang, api::VERSION, env!("CARGO_PKG_VERSION"));
-    let head = format!("{name} {version}");
+    let built_in = api::crd();
+    let name = built_in.name_any();
+    let lang = cluster.out.lang;
     let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
-    let there = cluster
+    let installed = cluster
         .out
         .wait("the definition of WorkerPools", async {
             Ok::<_, anyhow::Error>(definitions.get_opt(&name).await)
         })
         .await;
-    match there {
-        Ok(Ok(Some(there))) => {
-            let schema = |crd: &CustomResourceDefinition| {
-                crd.spec
-                    .versions
-                    .iter()
-                    .find(|version| version.name == api::VERSION)
-                    .map(|version| version.schema.clone())
-            };
-            match schema(&there) {
-                None => fail(
-                    "API",
-                    tr!(
-                        lang,
-                        "{name} is there, but not in version {version}",
-                        "{name} está, pero no en la versión {version}"
-                    ),
-                    INSTALL,
-                ),
-                Some(schema_there) if Some(&schema_there) == schema(&ours).as_ref() => ok(
-                    "API",
-                    tr!(
-                        lang,
-                        "{head}, same as this program",
-                        "{head}, la misma que este programa"
-                    ),
-                ),
-                Some(_) => fail(
-                    "API",
-                    tr!(
-                        lang,
-                        "{head} is another than this program's {program}",
-                        "{head} no es la de este programa, {program}"
-                    ),
-                    INSTALL,
-                ),
-            }
-        }
+    match installed {
+        Ok(Ok(Some(installed))) => compare(lang, &installed, &built_in),
         Ok(Ok(None)) => fail(
             "API",
             tr!(lang, "{name} is not installed", "{name} no está instalado"),
             INSTALL,
         ),
-        // Definitions are for administrators; whether the API is served anyone may see.
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            let version = format!("{}/{}", api::GROUP, api::VERSION);
-            match cluster.client.list_api_group_resources(&version).await {
-                Ok(_) => ok("API", tr!(lang, "{head} is served", "{head} se sirve")),
-                Err(_) => fail(
-                    "API",
-                    tr!(lang, "{version} is not served", "{version} no se sirve"),
-                    INSTALL,
-                ),
-            }
-        }
+        // Only administrators may read definitions, but every user may see whether the API is served.
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => served(cluster, &name).await,
         Ok(Err(error)) => fail(
             "API",
             format!(
@@ -267,5 +252,81 @@ pub(super) async fn definition(cluster: &Cluster) -> Finding {
             INSTALL,
         ),
         Err(error) => fail("API", format!("{error:#}"), INSTALL),
+    }
+}
+
+/// Compares the schemas of the installed definition and the one in this program.
+fn compare(
+    lang: Lang,
+    installed: &CustomResourceDefinition,
+    built_in: &CustomResourceDefinition,
+) -> Finding {
+    let (name, version) = (built_in.name_any(), api::VERSION);
+    let schema = |crd: &CustomResourceDefinition| {
+        let mut versions = crd.spec.versions.iter();
+        versions
+            .find(|version| version.name == api::VERSION)
+            .map(|version| version.schema.clone())
+    };
+    match schema(installed) {
+        None => fail(
+            "API",
+            tr!(
+                lang,
+                "{name} is installed, but not in version {version}",
+                "{name} está, pero no en la versión {version}"
+            ),
+            INSTALL,
+        ),
+        Some(installed) if Some(&installed) == schema(built_in).as_ref() => ok(
+            "API",
+            tr!(
+                lang,
+                "{name} {version}, same as this program",
+                "{name} {version}, la misma que este programa"
+            ),
+        ),
+        Some(_) => {
+            let program = env!("CARGO_PKG_VERSION");
+            fail(
+                "API",
+                tr!(
+                    lang,
+                    "{name} {version} differs from that of this program, {program}",
+                    "{name} {version} no es la de este programa, {program}"
+                ),
+                INSTALL,
+            )
+        }
+    }
+}
+
+/// Whether the API server serves the API.
+async fn served(cluster: &Cluster, name: &str) -> Finding {
+    let lang = cluster.out.lang;
+    let version = api::VERSION;
+    let group_version = format!("{}/{version}", api::GROUP);
+    match cluster
+        .client
+        .list_api_group_resources(&group_version)
+        .await
+    {
+        Ok(_) => ok(
+            "API",
+            tr!(
+                lang,
+                "{name} {version} is served",
+                "{name} {version} se sirve"
+            ),
+        ),
+        Err(_) => fail(
+            "API",
+            tr!(
+                lang,
+                "{group_version} is not served",
+                "{group_version} no se sirve"
+            ),
+            INSTALL,
+        ),
     }
 }

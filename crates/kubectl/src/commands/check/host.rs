@@ -1,16 +1,17 @@
-//! What lies below the cluster: Docker and kind, or the programs of a local one.
+//! The checks of this machine: Docker and kind of a kind cluster, or the programs of a local one.
 
 use super::{Finding, fail, ok};
 use crate::cluster::Cluster;
-use crate::text::lang::tr;
+use crate::text::lang::{Lang, tr};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// How long a program of the machine may take to say its version.
+/// The time limit for a program to print its version.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A line for each that matters to this cluster.
+/// One finding for each program that this cluster needs.
 pub(super) async fn host(cluster: &Cluster) -> Vec<Finding> {
     if cluster.local {
         return local(cluster).await;
@@ -26,20 +27,20 @@ pub(super) async fn host(cluster: &Cluster) -> Vec<Finding> {
     vec![
         match docker {
             Ok(version) => ok("Docker", version),
-            Err(why) => fail(
+            Err(error) => fail(
                 "Docker",
-                tr!(lang, "does not answer: {why}", "no contesta: {why}"),
-                "sudo systemctl start docker   (macOS, Windows: start Docker Desktop; without it: kubectl workerpool demo --local)",
+                tr!(lang, "does not answer: {error}", "no contesta: {error}"),
+                "sudo systemctl start docker   (macOS, Windows: start Docker Desktop; without Docker: kubectl workerpool demo --local)",
             ),
         },
         match kind {
             Ok(version) => ok("kind", version),
-            Err(why) => fail("kind", why, "go install sigs.k8s.io/kind@latest"),
+            Err(error) => fail("kind", error, "go install sigs.k8s.io/kind@latest"),
         },
     ]
 }
 
-/// What a program says of itself, or why it does not.
+/// The first line that a program prints, or its error.
 async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     match timeout(TIMEOUT, command.args(args).kill_on_drop(true).output()).await {
@@ -63,34 +64,28 @@ async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
     }
 }
 
-/// The programs and the ports of the cluster on this machine.
+/// The programs and the dashboard of the local cluster.
 async fn local(cluster: &Cluster) -> Vec<Finding> {
-    use ::local::{DASHBOARD_PORT, cluster_info, find_program, find_redis};
-    let lang = cluster.out.lang;
-    let place = |path: std::path::PathBuf| path.display().to_string();
-    let programs = [
-        find_program("workerpool-operator"),
-        find_program("workerpool-worker"),
-    ]
-    .into_iter()
-    .collect::<Result<Vec<_>, _>>();
-    let mut all = vec![match programs {
-        Ok(paths) => ok(
+    let operator = ::local::ours("workerpool-operator");
+    let worker = ::local::ours("workerpool-worker");
+    let mut findings = vec![match (operator, worker) {
+        (Ok(operator), Ok(worker)) => ok(
             "programs",
-            paths.into_iter().map(place).collect::<Vec<_>>().join(", "),
+            format!("{}, {}", operator.display(), worker.display()),
         ),
-        Err(error) => fail(
+        (Err(error), _) | (_, Err(error)) => fail(
             "programs",
             format!("{error:#}"),
             "cargo build --release --locked",
         ),
     }];
-    let Some(record) = cluster_info().ok().flatten() else {
-        return all;
+    let state_dir = ::local::StateDir::of_user().ok();
+    let Some(info) = state_dir.and_then(|state_dir| state_dir.record()) else {
+        return findings;
     };
-    if record.own_redis {
-        all.push(match find_redis() {
-            Ok(path) => ok("redis-server", place(path)),
+    if info.own_redis {
+        findings.push(match ::local::redis() {
+            Ok(path) => ok("redis-server", path.display().to_string()),
             Err(error) => fail(
                 "redis-server",
                 format!("{error:#}"),
@@ -98,38 +93,39 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             ),
         });
     }
-    let port = record.dashboard;
-    let answers = timeout(TIMEOUT, tokio::net::TcpStream::connect(("127.0.0.1", port)))
-        .await
-        .is_ok_and(|it| it.is_ok());
-    let taken = if port == DASHBOARD_PORT {
+    findings.push(dashboard(cluster.out.lang, info.dashboard).await);
+    findings
+}
+
+/// Whether the dashboard of the local cluster accepts connections.
+async fn dashboard(lang: Lang, port: u16) -> Finding {
+    let connection = TcpStream::connect(("127.0.0.1", port));
+    if !matches!(timeout(TIMEOUT, connection).await, Ok(Ok(_))) {
+        return fail(
+            "ports",
+            tr!(
+                lang,
+                "no dashboard answers on port {port}",
+                "ningún panel contesta en el {port}"
+            ),
+            "kubectl workerpool stop --local",
+        );
+    }
+    let note = if port == ::local::DASHBOARD {
         String::new()
     } else {
         tr!(
             lang,
-            ", since 8000 is taken",
+            ", since 8000 is in use",
             ", porque el 8000 está ocupado"
         )
     };
-    all.push(if answers {
-        ok(
-            "ports",
-            tr!(
-                lang,
-                "dashboard at http://127.0.0.1:{port}{taken}",
-                "panel en http://127.0.0.1:{port}{taken}"
-            ),
-        )
-    } else {
-        fail(
-            "ports",
-            tr!(
-                lang,
-                "no dashboard answers on {port}",
-                "ningún panel contesta en el {port}"
-            ),
-            "kubectl workerpool stop --local",
-        )
-    });
-    all
+    ok(
+        "ports",
+        tr!(
+            lang,
+            "dashboard at http://127.0.0.1:{port}{note}",
+            "panel en http://127.0.0.1:{port}{note}"
+        ),
+    )
 }

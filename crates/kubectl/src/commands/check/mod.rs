@@ -1,10 +1,12 @@
-//! `check`: a line per link of the chain, and the one command that mends each that is broken; never more than 5 s.
+//! `check`: one line per component, with one command that fixes each problem; takes at most 5 s.
 
 mod capacity;
 mod clock;
 mod cluster;
 mod host;
 mod pool;
+mod redis;
+mod workers;
 
 use crate::cluster::Cluster;
 use crate::text::lang::{Lang, tr};
@@ -13,107 +15,125 @@ use serde::Serialize;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// What was found at one link.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Finding {
-    link: &'static str,
+    component: &'static str,
     ok: bool,
     text: String,
-    /// The one command that mends it.
+    /// A command that fixes the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
 
 const INSTALL: &str = "helm upgrade --install workerpool charts/workerpool";
 const CONTEXTS: &str = "kubectl config get-contexts";
-/// How long the cluster has to say anything, and all of it to say everything.
+/// The time limit for the first response of the API server.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(3);
+/// The time limit for all checks together.
 const TIMEOUT: Duration = Duration::from_millis(4_600);
 
-fn ok(link: &'static str, text: impl Into<String>) -> Finding {
+fn ok(component: &'static str, text: impl Into<String>) -> Finding {
     Finding {
-        link,
+        component,
         ok: true,
         text: text.into(),
         fix: None,
     }
 }
 
-fn fail(link: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Finding {
+fn fail(component: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Finding {
     Finding {
-        link,
+        component,
         ok: false,
         text: text.into(),
-        fix: Some(mend.into()),
+        fix: Some(fix.into()),
     }
 }
 
-/// Looks at all links at once, and tells of them in the order of the chain; false when one is broken.
+/// Checks all components concurrently and prints the findings in a fixed order; false if one failed.
 pub async fn run(
     cluster: anyhow::Result<Cluster>,
     out: &Out,
     name: Option<&str>,
     json: bool,
 ) -> anyhow::Result<bool> {
-    let end = Instant::now() + TIMEOUT;
-    let mut all = Vec::new();
-    let mut show = |found: Vec<Finding>| -> anyhow::Result<()> {
-        for found in found {
-            if !json {
-                print(out, &found)?;
-            }
-            all.push(found);
-        }
-        Ok(())
+    let mut report = Report {
+        out,
+        json,
+        findings: Vec::new(),
     };
     match cluster {
-        Err(error) => show(vec![fail("cluster", format!("{error:#}"), CONTEXTS)])?,
-        Ok(cluster) => {
-            let lang = cluster.out.lang;
-            // Beside it, since what does not answer is most often the machine below.
-            let below = within(end, lang, "machine", Box::pin(host::host(&cluster)));
-            let version = within_first(&cluster);
-            let (below, version) = tokio::join!(below, version);
-            show(below)?;
-            match version {
-                Err(found) => show(vec![found])?,
-                Ok(version) => {
-                    let definition = async { vec![cluster::definition(&cluster).await] };
-                    let (rights, operator, definition, pool) = tokio::join!(
-                        within(
-                            end,
-                            lang,
-                            "cluster",
-                            Box::pin(async { vec![cluster::rights(&cluster, &version).await] })
-                        ),
-                        within(
-                            end,
-                            lang,
-                            "operator",
-                            Box::pin(async { vec![cluster::answering(&cluster).await] })
-                        ),
-                        within(end, lang, "API", Box::pin(definition)),
-                        within(end, lang, "pool", Box::pin(of_pool(&cluster, name, end))),
-                    );
-                    let known = definition.iter().all(|found| found.ok);
-                    show([rights, operator, definition].concat())?;
-                    // Without the API there is no pool, which was said already.
-                    show(
-                        pool.into_iter()
-                            .filter(|found| known || found.link != "pool")
-                            .collect(),
-                    )?;
-                }
-            }
-        }
+        Err(error) => report.add(vec![fail("cluster", format!("{error:#}"), CONTEXTS)])?,
+        Ok(cluster) => check_all(&cluster, name, &mut report).await?,
     }
     if json {
-        out.json(&all)?;
+        out.json(&report.findings)?;
     }
-    Ok(all.iter().all(|found| found.ok))
+    Ok(report.findings.iter().all(|finding| finding.ok))
 }
 
-async fn within_first(cluster: &Cluster) -> Result<String, Finding> {
+/// The findings so far; as text they are printed at once, as JSON at the end.
+struct Report<'a> {
+    out: &'a Out,
+    json: bool,
+    findings: Vec<Finding>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, findings: Vec<Finding>) -> std::io::Result<()> {
+        if !self.json {
+            for finding in &findings {
+                print(self.out, finding)?;
+            }
+        }
+        self.findings.extend(findings);
+        Ok(())
+    }
+}
+
+async fn check_all(
+    cluster: &Cluster,
+    name: Option<&str>,
+    report: &mut Report<'_>,
+) -> anyhow::Result<()> {
+    let end = Instant::now() + TIMEOUT;
+    let lang = cluster.out.lang;
+    // The host is checked at the same time: if the API server is silent, the cause is most often there.
+    let (host, version) = tokio::join!(
+        within(end, lang, "host", host::host(cluster)),
+        server_version(cluster)
+    );
+    report.add(host)?;
+    let version = match version {
+        Err(finding) => return Ok(report.add(vec![finding])?),
+        Ok(version) => version,
+    };
+    let (rights, operator, definition, pool) = tokio::join!(
+        within(end, lang, "cluster", async {
+            vec![cluster::permissions(cluster, &version).await]
+        }),
+        within(end, lang, "operator", async {
+            vec![cluster::operator(cluster).await]
+        }),
+        within(end, lang, "API", async {
+            vec![cluster::definition(cluster).await]
+        }),
+        within(end, lang, "pool", check_pool(cluster, name, end)),
+    );
+    let api_ok = definition.iter().all(|finding| finding.ok);
+    report.add([rights, operator, definition].concat())?;
+    // Without the API there is no pool, and the finding on the API reports that already.
+    let pool = pool.into_iter();
+    report.add(
+        pool.filter(|finding| api_ok || finding.component != "pool")
+            .collect(),
+    )?;
+    Ok(())
+}
+
+/// The version of the API server, which is the first request to it.
+async fn server_version(cluster: &Cluster) -> Result<String, Finding> {
     match timeout_at(Instant::now() + CLUSTER_TIMEOUT, cluster::version(cluster)).await {
         Ok(Ok(version)) => Ok(version),
         Ok(Err(error)) => Err(fail("cluster", format!("{error:#}"), CONTEXTS)),
@@ -129,79 +149,63 @@ async fn within_first(cluster: &Cluster) -> Result<String, Finding> {
     }
 }
 
-/// What belongs to the pool: its Redis, its target, its workers, the clocks, its own word.
-async fn of_pool(cluster: &Cluster, name: Option<&str>, end: Instant) -> Vec<Finding> {
+/// Checks what belongs to the pool: its Redis, its target, its workers, the clocks, its conditions.
+async fn check_pool(cluster: &Cluster, name: Option<&str>, end: Instant) -> Vec<Finding> {
     let lang = cluster.out.lang;
     let pool = match cluster.pool(name).await {
         Ok(pool) => pool,
         Err(error) => return vec![fail("pool", format!("{error:#}"), "kubectl get wp -A")],
     };
-    let redis = async {
-        let (found, facts, time) = pool::redis(cluster, &pool).await;
-        (vec![found], facts, time)
-    };
-    let redis = async {
-        timeout_at(end, redis)
-            .await
-            .unwrap_or_else(|_| (vec![timed_out(lang, "Redis")], None, None))
-    };
-    let (redis, target, room, server) = tokio::join!(
-        redis,
+    let (redis, target, capacity, server_clock) = tokio::join!(
+        timeout_at(end, redis::redis(cluster, &pool)),
         timeout_at(end, pool::target(cluster, &pool)),
-        within(
-            end,
-            lang,
-            "room",
-            Box::pin(capacity::capacity(cluster, &pool))
-        ),
-        timeout_at(end, clock::of_server(cluster)),
+        within(end, lang, "capacity", capacity::capacity(cluster, &pool)),
+        timeout_at(end, clock::server_offset(cluster)),
     );
-    let (redis, facts, time) = redis;
+    let (redis, summary, redis_clock) =
+        redis.unwrap_or_else(|_| (timed_out(lang, "Redis"), None, None));
     let target = target.unwrap_or_else(|_| Err(timed_out(lang, "target")));
     let workers = match target {
-        Ok((found, pods)) => vec![found, pool::workers(cluster, &pool, &pods, facts)],
-        Err(found) => vec![found],
+        Ok((finding, pods)) => vec![finding, workers::workers(cluster, &pool, &pods, summary)],
+        Err(finding) => vec![finding],
     };
-    let clocks = clock::compare(lang, time, server.ok().flatten());
-    [
-        redis,
-        workers,
-        room,
-        clocks,
-        pool::conditions(&pool, &cluster.out),
-    ]
-    .concat()
+    let clocks = clock::compare(lang, redis_clock, server_clock.ok().flatten());
+    let conditions = pool::conditions(&pool, &cluster.out);
+    [vec![redis], workers, capacity, clocks, conditions].concat()
 }
 
-/// What was found in time.
+/// The findings of a check, or its timeout.
 async fn within(
     end: Instant,
     lang: Lang,
-    link: &'static str,
-    found: impl Future<Output = Vec<Finding>>,
+    component: &'static str,
+    findings: impl Future<Output = Vec<Finding>>,
 ) -> Vec<Finding> {
-    timeout_at(end, found)
+    timeout_at(end, findings)
         .await
-        .unwrap_or_else(|_| vec![timed_out(lang, link)])
+        .unwrap_or_else(|_| vec![timed_out(lang, component)])
 }
 
-fn timed_out(lang: Lang, link: &'static str) -> Finding {
+fn timed_out(lang: Lang, component: &'static str) -> Finding {
     fail(
-        link,
+        component,
         tr!(lang, "no answer in time", "no contestó a tiempo"),
         CONTEXTS,
     )
 }
 
-fn print(out: &Out, found: &Finding) -> std::io::Result<()> {
-    let sign = if found.ok {
+fn print(out: &Out, finding: &Finding) -> std::io::Result<()> {
+    let sign = if finding.ok {
         out.styled(Style::Good, "✔")
     } else {
         out.styled(Style::Bad, "✘")
     };
-    out.data(&format!("{sign} {:15}  {}", found.link, found.text))?;
-    match &found.fix {
-        Some(mend) => out.data(&format!("                   → {mend}")),
+    out.data(&format!(
+        "{sign} {:15}  {}",
+        finding.component, finding.text
+    ))?;
+    match &finding.fix {
+        Some(fix) => out.data(&format!("                   → {fix}")),
         None => Ok(()),
     }
 }

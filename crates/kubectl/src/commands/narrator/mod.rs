@@ -1,10 +1,10 @@
-//! News of one pool turned into the lines that people see. Pure: time is given, nothing is printed.
+//! Turns the updates of one pool into output lines. Pure: the time is an argument, and nothing is printed.
 
 #[cfg(test)]
 pub mod tests;
 
 use crate::cluster::events::Update;
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::text::class_format;
 use crate::text::lang::{Lang, tr};
 use api::{Change, ScheduledSpec, WorkerPool};
@@ -12,100 +12,110 @@ use decide::{Decision, Memory, Millis, Observation, PoolSpec, ReasonCode, decide
 use jiff::Timestamp;
 use std::collections::VecDeque;
 
-/// Queue lines are at least this far apart, so that people can read them.
+/// The minimum time between two queue lines, in milliseconds, so that users can read them.
 const MIN_PAUSE: i64 = 2_000;
-/// How long a change waits for the operator's word on it; then it was somebody else's.
+/// How long a change waits for the operator's history entry, in milliseconds; without one, another client made it.
 const CHANGE_TIMEOUT: i64 = 3_000;
-/// How long a change that is due may stay undone before nobody seems to be there to do it.
-const MAX_PAUSE: i64 = 5_000;
+/// How long a due change may be pending, in milliseconds, before a warning that no operator seems to make it.
+const OPERATOR_TIMEOUT: i64 = 5_000;
 
-/// One line, with what is said beside it.
+/// One output line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Narrated {
+pub struct Line {
     /// When it happened.
     pub at: Timestamp,
-    /// The class's words.
+    /// The text, in the class's format.
     pub text: String,
-    /// One sentence more.
-    pub aside: Option<String>,
-    /// What kind of line it is.
-    pub kind: Kind,
+    /// A message that explains the text.
+    pub note: Option<String>,
+    /// The kind of line.
+    pub kind: LineKind,
 }
 
-/// What a line is about.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum LineKind {
     /// The queue and its workers.
     Queue,
-    /// A change of the number of workers.
+    /// A change of the replicas.
     Scaled {
-        /// Before.
+        /// The replicas before.
         from: i32,
-        /// After.
+        /// The replicas after.
         to: i32,
     },
-    /// Something is wrong.
-    Trouble,
+    /// A warning.
+    Warning,
 }
 
-/// What is known of the pool so far.
+/// An observed change of the target's replicas.
+#[derive(Clone, Copy, Debug)]
+struct ReplicaChange {
+    at: Timestamp,
+    from: i32,
+    to: i32,
+}
+
+/// The state of the pool so far, and which of it was printed.
 #[derive(Clone, Debug)]
 pub struct Narrator {
-    resource: WorkerPool,
-    wishes: ScheduledSpec,
+    pool: WorkerPool,
+    scheduled_spec: ScheduledSpec,
     replicas: Option<i32>,
-    facts: Option<QueueSummary>,
+    summary: Option<QueueSummary>,
     unreachable: Option<String>,
-    changes: VecDeque<(Timestamp, i32, i32)>,
-    told_change: Option<Timestamp>,
-    troubles: VecDeque<String>,
-    shown: Option<(Timestamp, String)>,
-    moved: bool,
-    begun: Option<Timestamp>,
+    /// Changes that are not printed yet.
+    changes: VecDeque<ReplicaChange>,
+    /// The time of the last history entry that was printed.
+    last_entry: Option<Timestamp>,
+    warnings: VecDeque<String>,
+    /// The last queue line, and when it was printed.
+    last_queue_line: Option<(Timestamp, String)>,
+    active: bool,
+    started: Option<Timestamp>,
     due_since: Option<i64>,
-    said_nobody: bool,
+    operator_warned: bool,
     lang: Lang,
 }
 
 impl Narrator {
-    /// Begins with the pool as it is.
-    pub fn begin(resource: WorkerPool) -> Result<Self, api::InvalidSpec> {
-        let wishes = ScheduledSpec::new(&resource)?;
-        let told_change = newest(&resource).map(|change| change.at);
+    /// Starts with the current pool.
+    pub fn begin(pool: WorkerPool) -> Result<Self, api::InvalidSpec> {
+        let scheduled_spec = ScheduledSpec::new(&pool)?;
+        let last_entry = newest(&pool).map(|change| change.at);
         Ok(Self {
-            resource,
-            wishes,
+            pool,
+            scheduled_spec,
             replicas: None,
-            facts: None,
+            summary: None,
             unreachable: None,
             changes: VecDeque::new(),
-            told_change,
-            troubles: VecDeque::new(),
-            shown: None,
-            moved: false,
-            begun: None,
+            last_entry,
+            warnings: VecDeque::new(),
+            last_queue_line: None,
+            active: false,
+            started: None,
             due_since: None,
-            said_nobody: false,
+            operator_warned: false,
             lang: Lang::En,
         })
     }
 
-    /// Tells it in another language.
-    #[must_use]
+    /// The same narrator with messages in `lang`.
     pub fn in_language(self, lang: Lang) -> Self {
         Self { lang, ..self }
     }
 
-    /// Takes in one piece of news.
-    pub fn apply(&mut self, news: Update, now: Timestamp) {
-        self.begun.get_or_insert(now);
-        match news {
-            Update::Pool(resource) => {
-                // A spec that an older CRD let pass and that cannot work leaves the last good one in place.
-                if let Ok(wishes) = ScheduledSpec::new(&resource) {
-                    self.wishes = wishes;
+    /// Applies an update.
+    pub fn apply(&mut self, update: Update, now: Timestamp) {
+        self.started.get_or_insert(now);
+        match update {
+            Update::Pool(pool) => {
+                // An older CRD may have admitted an invalid spec; then the last valid one stays.
+                if let Ok(scheduled_spec) = ScheduledSpec::new(&pool) {
+                    self.scheduled_spec = scheduled_spec;
                 }
-                self.resource = *resource;
+                self.pool = *pool;
             }
             Update::Replicas(replicas) => {
                 if let Some(before) = self
@@ -113,190 +123,185 @@ impl Narrator {
                     .replace(replicas)
                     .filter(|before| *before != replicas)
                 {
-                    self.changes.push_back((now, before, replicas));
-                    self.moved = true;
+                    self.changes.push_back(ReplicaChange {
+                        at: now,
+                        from: before,
+                        to: replicas,
+                    });
+                    self.active = true;
                 }
             }
-            Update::Facts(facts) => {
-                self.moved |= !facts.is_empty();
-                self.facts = Some(facts);
+            Update::Metrics(summary) => {
+                self.active |= !summary.is_empty();
+                self.summary = Some(summary);
                 self.unreachable = None;
             }
-            Update::Unreachable(why) => self.unreachable = Some(why),
-            Update::Trouble(what) => self.troubles.push_back(what),
-            Update::Burst(_) => {} // what it brings is in the facts
+            Update::Unreachable(error) => self.unreachable = Some(error),
+            Update::Warning(warning) => self.warnings.push_back(warning),
+            Update::Burst(_) => {} // its tasks are in the metrics
         }
     }
 
-    /// The lines that are due.
-    pub fn lines(&mut self, now: Timestamp) -> Vec<Narrated> {
-        let trouble = |at, text| Narrated {
+    /// Takes the lines that are due.
+    pub fn lines(&mut self, now: Timestamp) -> Vec<Line> {
+        let warning = |at, text| Line {
             at,
             text: format!("⚠️  {text}"),
-            aside: None,
-            kind: Kind::Trouble,
+            note: None,
+            kind: LineKind::Warning,
         };
-        let mut lines: Vec<Narrated> = self
-            .troubles
+        let mut lines: Vec<Line> = self
+            .warnings
             .drain(..)
-            .map(|what| trouble(now, what))
+            .map(|text| warning(now, text))
             .collect();
         while let Some(change) = self.changes.front().copied() {
-            let word = self.change_for(change);
-            if word.is_none() && millis(now, change.0) < CHANGE_TIMEOUT {
-                return lines; // what comes after it must wait, too
+            let entry = self.history_entry(change);
+            if entry.is_none() && millis(now, change.at) < CHANGE_TIMEOUT {
+                return lines; // later lines must wait, too
             }
             self.changes.pop_front();
-            lines.push(self.scaled(change, word));
+            lines.push(self.change_line(change, entry));
         }
-        lines.extend(self.queue(now));
-        lines.extend(self.nobody(now).map(|text| trouble(now, text)));
+        lines.extend(self.queue_line_if_due(now));
+        lines.extend(self.missing_operator(now).map(|text| warning(now, text)));
         lines
     }
 
     /// The target's replicas, once known.
-    #[must_use]
     pub fn replicas(&self) -> Option<i32> {
         self.replicas
     }
 
-    /// The facts, while Redis can be read.
-    #[must_use]
-    pub fn facts(&self) -> Option<&QueueSummary> {
-        self.facts.as_ref().filter(|_| self.unreachable.is_none())
+    /// The metrics, while Redis can be read.
+    pub fn summary(&self) -> Option<&QueueSummary> {
+        self.summary.as_ref().filter(|_| self.unreachable.is_none())
     }
 
-    /// Why there are none.
-    #[must_use]
-    pub fn blind(&self) -> Option<&str> {
+    /// Why the metrics cannot be read.
+    pub fn unreachable(&self) -> Option<&str> {
         self.unreachable.as_deref()
     }
 
-    /// The pool's wishes.
-    #[must_use]
-    pub fn pool(&self) -> &PoolSpec {
-        self.wishes.pool()
+    /// The resolved spec of the pool.
+    pub fn spec(&self) -> &PoolSpec {
+        self.scheduled_spec.pool()
     }
 
-    /// The number of workers to which the pool returns when there is nothing to do.
-    #[must_use]
-    pub fn rest(&self) -> i32 {
-        let pool = self.pool();
-        pool.pin.map_or(pool.min, |pin| pin.replicas)
+    /// The replicas to which the pool returns when it is idle.
+    pub fn idle_replicas(&self) -> i32 {
+        let spec = self.spec();
+        spec.pin.map_or(spec.min, |pin| pin.replicas)
     }
 
-    /// Whether everything heard so far has been told.
-    #[must_use]
+    /// Whether all updates so far were printed.
     pub fn is_settled(&self) -> bool {
-        let shown = self.shown.as_ref().map(|(_, text)| text);
+        let printed = self.last_queue_line.as_ref().map(|(_, text)| text);
         self.changes.is_empty()
-            && shown.is_some()
-            && shown == self.queue_line().map(|(text, _)| text).as_ref()
+            && printed.is_some()
+            && printed == self.queue_line().map(|(text, _)| text).as_ref()
     }
 
-    /// Whether anything has happened since the beginning, or since the last [`Self::burst`].
-    #[must_use]
-    pub fn has_moved(&self) -> bool {
-        self.moved
+    /// Whether there was a task or a change since the start, or since the last [`Self::on_burst`].
+    pub fn was_active(&self) -> bool {
+        self.active
     }
 
-    /// A burst was pushed: what was seen before no longer says that the pool is at rest.
-    pub fn burst(&mut self) {
-        self.facts = None;
-        self.moved = false;
+    /// Forgets the metrics from before a burst, which no longer show that the pool is at rest.
+    pub fn on_burst(&mut self) {
+        self.summary = None;
+        self.active = false;
     }
 
-    /// Whether nothing is to be done and the workers are as few as they get.
-    #[must_use]
-    pub fn at_rest(&self) -> bool {
-        let live = |facts: &QueueSummary| {
-            facts
+    /// Whether the queue is empty and the pool has its idle replicas, all of them registered.
+    pub fn is_at_rest(&self) -> bool {
+        let all_live = |summary: &QueueSummary| {
+            summary
                 .live
                 .is_none_or(|live| i64::try_from(live).ok() == self.replicas.map(i64::from))
         };
-        self.replicas == Some(self.rest())
+        self.replicas == Some(self.idle_replicas())
             && self
-                .facts()
-                .is_some_and(|facts| facts.is_empty() && live(facts))
+                .summary()
+                .is_some_and(|summary| summary.is_empty() && all_live(summary))
     }
 
-    /// The operator's last word.
-    #[must_use]
+    /// The operator's latest message.
     pub fn message(&self) -> Option<&str> {
-        Some(&self.resource.status.as_ref()?.decision.as_ref()?.message)
+        Some(&self.pool.status.as_ref()?.decision.as_ref()?.message)
     }
 
-    /// What the rules say of the present facts; the same function as the operator's.
-    #[must_use]
-    pub fn decision(&mut self, now: Timestamp) -> Option<Decision> {
-        let seen = Observation {
+    /// The decision of the rules on the current metrics, by the operator's own function.
+    fn decision(&mut self, now: Timestamp) -> Option<Decision> {
+        let observation = Observation {
             replicas: self.replicas?,
-            queues: self.facts()?.queues.clone(),
+            queues: self.summary()?.queues.clone(),
             unavailable_reason: None,
         };
-        let memory = self
-            .resource
-            .status
-            .as_ref()
-            .and_then(|status| status.internal.as_ref());
+        let status = self.pool.status.as_ref();
+        let memory = status.and_then(|status| status.internal.as_ref());
         let memory = memory.map(Memory::from).unwrap_or_default();
         Some(decide(
-            self.wishes.at(api::time(now)),
-            &seen,
+            self.scheduled_spec.at(api::time(now)),
+            &observation,
             &memory,
             api::time(now),
         ))
     }
 
-    /// The operator's entry for a change, where it has come.
-    fn change_for(&self, (_, from, to): (Timestamp, i32, i32)) -> Option<Change> {
-        let status = self.resource.status.as_ref()?;
-        let fresh = |change: &&Change| self.told_change.is_none_or(|told| change.at > told);
+    /// The operator's history entry for a change, if it is there yet.
+    fn history_entry(&self, change: ReplicaChange) -> Option<Change> {
+        let status = self.pool.status.as_ref()?;
+        let is_new = |entry: &&Change| self.last_entry.is_none_or(|last| entry.at > last);
         status
             .history
             .iter()
-            .filter(fresh)
-            .find(|change| (change.from, change.to) == (from, to))
+            .filter(is_new)
+            .find(|entry| (entry.from, entry.to) == (change.from, change.to))
             .cloned()
     }
 
-    fn scaled(&mut self, (at, from, to): (Timestamp, i32, i32), word: Option<Change>) -> Narrated {
-        let idle = word
+    fn change_line(&mut self, change: ReplicaChange, entry: Option<Change>) -> Line {
+        let ReplicaChange { at, from, to } = change;
+        let idle = entry
             .as_ref()
-            .filter(|change| change.reason == ReasonCode::Idle.as_str())
-            .and_then(|change| {
-                let memory = self.resource.status.as_ref()?.internal.as_ref()?;
-                Some(Millis(millis(change.at, memory.idle_since?)))
+            .filter(|entry| entry.reason == ReasonCode::Idle.as_str())
+            .and_then(|entry| {
+                let memory = self.pool.status.as_ref()?.internal.as_ref()?;
+                Some(Millis(millis(entry.at, memory.idle_since?)))
             });
-        let aside = match word {
-            Some(change) => {
-                self.told_change = Some(change.at);
-                change.message
+        let note = match entry {
+            Some(entry) => {
+                self.last_entry = Some(entry.at);
+                entry.message
             }
             None => tr!(
                 self.lang,
-                "not the operator's doing: somebody else set this number",
+                "not by the operator: another client set the replicas",
                 "no fue el operador: otro puso este número"
             ),
         };
-        Narrated {
+        Line {
             at,
             text: class_format::scaling(from, to, idle),
-            aside: Some(aside),
-            kind: Kind::Scaled { from, to },
+            note: Some(note),
+            kind: LineKind::Scaled { from, to },
         }
     }
 
-    /// The queue line as it would be now.
+    /// The queue line of the current state, and its note.
     fn queue_line(&self) -> Option<(String, Option<String>)> {
         let workers =
             |live: Option<u64>| live.or_else(|| self.replicas.and_then(|n| u64::try_from(n).ok()));
-        match (self.blind(), &self.facts) {
-            (Some(why), _) => Some((class_format::unreachable().to_owned(), Some(why.to_owned()))),
-            (None, Some(facts)) => {
-                let stable = self.moved && self.at_rest();
+        match (self.unreachable(), &self.summary) {
+            (Some(error), _) => Some((
+                class_format::unreachable().to_owned(),
+                Some(error.to_owned()),
+            )),
+            (None, Some(summary)) => {
+                let stable = self.active && self.is_at_rest();
                 Some((
-                    class_format::queue(facts, workers(facts.live), self.pool(), stable),
+                    class_format::queue(summary, workers(summary.live), self.spec(), stable),
                     None,
                 ))
             }
@@ -304,81 +309,81 @@ impl Narrator {
         }
     }
 
-    fn queue(&mut self, now: Timestamp) -> Option<Narrated> {
-        let (text, aside) = self.queue_line()?;
+    fn queue_line_if_due(&mut self, now: Timestamp) -> Option<Line> {
+        let (text, note) = self.queue_line()?;
         let due = self
-            .shown
+            .last_queue_line
             .as_ref()
-            .is_none_or(|(at, shown)| *shown != text && millis(now, *at) >= MIN_PAUSE);
-        // The first line waits for the target, which may arrive a moment after Redis, or not exist.
+            .is_none_or(|(at, last)| *last != text && millis(now, *at) >= MIN_PAUSE);
+        // The first line waits for the target, which may arrive a moment after the metrics, or not exist.
         let complete = self.replicas.is_some()
             || self
-                .begun
-                .is_some_and(|begun| millis(now, begun) >= MIN_PAUSE);
+                .started
+                .is_some_and(|started| millis(now, started) >= MIN_PAUSE);
         (due && complete).then(|| {
-            self.shown = Some((now, text.clone()));
-            Narrated {
+            self.last_queue_line = Some((now, text.clone()));
+            Line {
                 at: now,
                 text,
-                aside,
-                kind: Kind::Queue,
+                note,
+                kind: LineKind::Queue,
             }
         })
     }
 
-    /// Says once that a change is due and nobody makes it.
-    fn nobody(&mut self, now: Timestamp) -> Option<String> {
-        let due = self
+    /// Warns once if a change is due, or the spec is new, and no operator acts on it.
+    fn missing_operator(&mut self, now: Timestamp) -> Option<String> {
+        let desired = self
             .decision(now)
-            .filter(|decision| Some(decision.replicas) != self.replicas);
-        let status = self.resource.status.as_ref();
-        let seen = |status: &api::WorkerPoolStatus| {
-            status.observed_generation >= self.resource.metadata.generation
-        };
-        let unseen = !status.is_some_and(seen);
-        if due.is_none() && !unseen {
+            .map(|decision| decision.replicas)
+            .filter(|desired| Some(*desired) != self.replicas);
+        let status = self.pool.status.as_ref();
+        let observed = status
+            .is_some_and(|status| status.observed_generation >= self.pool.metadata.generation);
+        if desired.is_none() && observed {
             self.due_since = None;
             return None;
         }
         let since = *self.due_since.get_or_insert(now.as_millisecond());
-        if self.said_nobody || now.as_millisecond() - since < MAX_PAUSE {
+        if self.operator_warned || now.as_millisecond() - since < OPERATOR_TIMEOUT {
             return None;
         }
-        self.said_nobody = true;
-        let last = status.and_then(|status| status.decision.as_ref());
-        let (lang, asked) = (self.lang, due.map(|decision| decision.replicas));
-        Some(match (asked, last) {
-            (Some(asked), Some(last)) if !unseen => {
-                let said = &last.message;
-                tr!(
-                    lang,
-                    "The rules ask for {asked} workers and nobody has set them for 5 s. The operator's last word: {said}. `kubectl workerpool check` looks for it",
-                    "Las reglas piden {asked} workers y nadie los pone desde hace 5 s. Lo último que dijo el operador: {said}. `kubectl workerpool check` lo busca"
-                )
-            }
-            (Some(asked), _) => tr!(
-                lang,
-                "No operator answers: the rules ask for {asked} workers and nobody sets them. `kubectl workerpool check` looks for it; by hand: `kubectl workerpool scale {asked}`",
-                "Ningún operador contesta: las reglas piden {asked} workers y nadie los pone. `kubectl workerpool check` lo busca; a mano: `kubectl workerpool scale {asked}`"
-            ),
-            (None, _) => tr!(
-                lang,
-                "No operator answers: it has not seen this WorkerPool as it is now. `kubectl workerpool check` looks for it",
-                "Ningún operador contesta: no ha visto este WorkerPool como es ahora. `kubectl workerpool check` lo busca"
-            ),
-        })
+        self.operator_warned = true;
+        let message = self.message().filter(|_| observed);
+        Some(operator_warning(self.lang, desired, message))
     }
 }
 
-fn newest(resource: &WorkerPool) -> Option<&Change> {
-    resource
-        .status
+/// The warning that no operator sets the `desired` replicas; with its latest message, if it observed the spec.
+fn operator_warning(lang: Lang, desired: Option<i32>, message: Option<&str>) -> String {
+    match (desired, message) {
+        (Some(desired), Some(message)) => tr!(
+            lang,
+            "The rules require {desired} workers, but the replicas have not changed for 5 s. The operator's latest message: {message}. `kubectl workerpool check` finds the cause",
+            "Las reglas piden {desired} workers y nadie los pone desde hace 5 s. Lo último que dijo el operador: {message}. `kubectl workerpool check` lo busca"
+        ),
+        (Some(desired), None) => tr!(
+            lang,
+            "No operator answers: the rules require {desired} workers, but the replicas do not change. `kubectl workerpool check` finds the cause; by hand: `kubectl workerpool scale {desired}`",
+            "Ningún operador contesta: las reglas piden {desired} workers y nadie los pone. `kubectl workerpool check` lo busca; a mano: `kubectl workerpool scale {desired}`"
+        ),
+        (None, _) => tr!(
+            lang,
+            "No operator answers: the latest spec of this WorkerPool was not observed. `kubectl workerpool check` finds the cause",
+            "Ningún operador contesta: no ha visto este WorkerPool como es ahora. `kubectl workerpool check` lo busca"
+        ),
+    }
+}
+
+fn newest(pool: &WorkerPool) -> Option<&Change> {
+    pool.status
         .as_ref()?
         .history
         .iter()
         .max_by_key(|change| change.at)
 }
 
+/// The milliseconds between two times.
 fn millis(later: Timestamp, earlier: Timestamp) -> i64 {
     (api::time(later) - api::time(earlier)).0
 }

@@ -1,9 +1,9 @@
-//! The story told from news at given seconds; the pool is the class's.
+//! The lines of updates at given seconds, for the class's pool.
 
 use super::*;
 use api::{DecisionStatus, MemoryStatus, WorkerPoolStatus};
 
-/// An instant on the test's own axis.
+/// A time in seconds since the start of the test.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + seconds).expect("in range")
 }
@@ -21,8 +21,8 @@ pub fn pool() -> WorkerPool {
     .expect("a pool")
 }
 
-/// The same once the operator has answered with these changes.
-fn answered(history: &[(i64, i32, i32, &str)]) -> Update {
+/// The pool after the operator has made these changes.
+fn decided(history: &[(i64, i32, i32, &str)]) -> Update {
     let change = |&(second, from, to, reason): &(i64, i32, i32, &str)| Change {
         at: at(second),
         from,
@@ -43,7 +43,7 @@ fn answered(history: &[(i64, i32, i32, &str)]) -> Update {
         }),
         decision: Some(DecisionStatus {
             reason: "WithinThresholds".into(),
-            message: "all is well".into(),
+            message: "within thresholds".into(),
             confidence: 1.0,
             at: at(0),
             from: 3,
@@ -59,26 +59,23 @@ fn answered(history: &[(i64, i32, i32, &str)]) -> Update {
     }))
 }
 
-fn facts(ready: u64, busy: u64, live: u64) -> Update {
-    Update::Facts(QueueSummary::of_counts(ready, busy, live))
+fn metrics(ready: u64, busy: u64, live: u64) -> Update {
+    Update::Metrics(QueueSummary::of_counts(ready, busy, live))
 }
 
-/// Plays news at seconds and gives the lines, the asides after a bar.
-fn play(news: Vec<(i64, Update)>) -> Vec<String> {
-    let mut story = Narrator::begin(pool()).expect("a pool that works");
+/// Applies the updates at their seconds; the lines have their notes after a bar.
+fn lines_of(updates: Vec<(i64, Update)>) -> Vec<String> {
+    let mut narrator = Narrator::begin(pool()).expect("a valid pool");
     let mut lines = Vec::new();
-    let mut news = news.into_iter().peekable();
-    let last = 400;
-    for second in 0..last {
-        while let Some((_, news)) = news.next_if(|(at, _)| *at == second) {
-            story.apply(news, at(second));
+    let mut updates = updates.into_iter().peekable();
+    for second in 0..400 {
+        while let Some((_, update)) = updates.next_if(|(at, _)| *at == second) {
+            narrator.apply(update, at(second));
         }
-        for line in story.lines(at(second)) {
-            let aside = line
-                .aside
-                .map_or(String::new(), |aside| format!(" | {aside}"));
+        for line in narrator.lines(at(second)) {
+            let note = line.note.map_or(String::new(), |note| format!(" | {note}"));
             lines.push(format!(
-                "{} {}{aside}",
+                "{} {}{note}",
                 line.at.as_second() - 1_000_000,
                 line.text
             ));
@@ -88,23 +85,23 @@ fn play(news: Vec<(i64, Update)>) -> Vec<String> {
 }
 
 #[test]
-fn the_class_story() {
+fn burst_and_scale_down_of_the_class() {
     let up = (16, 3, 5, "QueueTooLong");
     let down = (220, 5, 3, "Idle");
-    let lines = play(vec![
-        (0, answered(&[])),
+    let lines = lines_of(vec![
+        (0, decided(&[])),
         (0, Update::Replicas(3)),
-        (0, facts(0, 0, 3)),
-        (15, facts(22, 3, 3)),
+        (0, metrics(0, 0, 3)),
+        (15, metrics(22, 3, 3)),
         (16, Update::Replicas(5)),
-        (16, answered(&[up])),
-        (16, facts(22, 3, 3)),
-        (17, facts(20, 5, 5)),
-        (18, facts(20, 5, 5)),
-        (70, facts(0, 0, 5)),
-        (220, answered(&[up, down])),
+        (16, decided(&[up])),
+        (16, metrics(22, 3, 3)),
+        (17, metrics(20, 5, 5)),
+        (18, metrics(20, 5, 5)),
+        (70, metrics(0, 0, 5)),
+        (220, decided(&[up, down])),
         (220, Update::Replicas(3)),
-        (221, facts(0, 0, 3)),
+        (221, metrics(0, 0, 3)),
     ]);
     assert_eq!(
         lines,
@@ -121,50 +118,50 @@ fn the_class_story() {
 }
 
 #[test]
-fn a_change_without_a_word_of_the_operator_was_somebody_elses() {
-    let lines = play(vec![
-        (0, answered(&[])),
+fn change_without_history_entry_is_not_the_operators() {
+    let lines = lines_of(vec![
+        (0, decided(&[])),
         (0, Update::Replicas(3)),
-        (0, facts(0, 0, 3)),
+        (0, metrics(0, 0, 3)),
         (10, Update::Replicas(4)),
         (11, Update::Replicas(3)),
     ]);
     assert_eq!(
         lines[1],
-        "10 🔺 SCALING UP TO 4 WORKERS | not the operator's doing: somebody else set this number"
+        "10 🔺 SCALING UP TO 4 WORKERS | not by the operator: another client set the replicas"
     );
 }
 
 #[test]
-fn says_once_that_no_operator_answers() {
-    let lines = play(vec![
+fn warns_once_that_no_operator_answers() {
+    let lines = lines_of(vec![
         (0, Update::Replicas(3)),
-        (0, facts(25, 3, 3)),
-        (50, facts(24, 3, 3)),
-        (60, facts(25, 3, 3)),
+        (0, metrics(25, 3, 3)),
+        (50, metrics(24, 3, 3)),
+        (60, metrics(25, 3, 3)),
     ]);
-    let nobody: Vec<_> = lines
+    let warnings: Vec<_> = lines
         .iter()
         .filter(|line| line.contains("No operator answers"))
         .collect();
-    assert_eq!(nobody.len(), 1, "{lines:?}");
+    assert_eq!(warnings.len(), 1, "{lines:?}");
     assert!(
-        nobody[0].starts_with("5 ") && nobody[0].contains("ask for 5 workers"),
-        "{nobody:?}"
+        warnings[0].starts_with("5 ") && warnings[0].contains("require 5 workers"),
+        "{warnings:?}"
     );
 }
 
 #[test]
-fn what_cannot_be_read_is_not_zero() {
-    let lines = play(vec![
-        (0, answered(&[])),
+fn unreachable_redis_is_not_an_empty_queue() {
+    let lines = lines_of(vec![
+        (0, decided(&[])),
         (0, Update::Replicas(3)),
-        (0, facts(0, 0, 3)),
+        (0, metrics(0, 0, 3)),
         (
             5,
             Update::Unreachable("Redis redis:6379: connection refused".into()),
         ),
-        (9, facts(0, 0, 3)),
+        (9, metrics(0, 0, 3)),
     ]);
     assert_eq!(
         lines[1..],
@@ -176,16 +173,16 @@ fn what_cannot_be_read_is_not_zero() {
 }
 
 #[test]
-fn what_it_says_itself_is_said_in_spanish_and_the_lines_stay() {
-    let mut story = Narrator::begin(pool())
-        .expect("a pool that works")
+fn spanish_notes_and_unchanged_lines() {
+    let mut narrator = Narrator::begin(pool())
+        .expect("a valid pool")
         .in_language(Lang::Es);
-    story.apply(Update::Replicas(3), at(0));
-    story.apply(Update::Replicas(4), at(1));
-    let line = story.lines(at(5)).remove(0);
+    narrator.apply(Update::Replicas(3), at(0));
+    narrator.apply(Update::Replicas(4), at(1));
+    let line = narrator.lines(at(5)).remove(0);
     assert_eq!(line.text, "🔺 SCALING UP TO 4 WORKERS");
     assert_eq!(
-        line.aside.as_deref(),
+        line.note.as_deref(),
         Some("no fue el operador: otro puso este número")
     );
 }

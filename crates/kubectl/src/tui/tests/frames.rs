@@ -97,7 +97,7 @@ fn a_thousand_pools_problems_first() {
     let mut stage = Stage::new(Lang::En, false);
     let app = &mut stage.app;
     tell(app, 1000);
-    app.list(PoolUpdate::Whole);
+    app.list(PoolUpdate::InitDone);
     press(app, "b");
     app.pools.chosen = None;
     app.tick(at(3));
@@ -160,7 +160,7 @@ fn the_pictures_are_true() {
     picture("terminal-frozen", &stage.app, (100, 30));
     let app = &mut stage.app;
     tell(app, 1000);
-    app.list(PoolUpdate::Whole);
+    app.list(PoolUpdate::InitDone);
     press(app, "b");
     app.tick(at(107));
     app.pools.step(isize::MIN);

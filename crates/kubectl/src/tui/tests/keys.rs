@@ -4,7 +4,7 @@ use super::super::app::{App, Effect, Mode, Pane};
 use super::frames::press;
 use super::stage::{Stage, at, key, tell};
 use crate::cluster::events::{PoolUpdate, Update};
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::scale::Pin;
 use crate::text::lang::Lang;
 use crate::tui::prompt::Operation;
@@ -201,7 +201,7 @@ fn the_list_opens_another_pool_and_forgets_nothing_of_the_same() {
     let mut stage = played();
     let app = &mut stage.app;
     tell(app, 60);
-    app.list(PoolUpdate::Whole);
+    app.list(PoolUpdate::InitDone);
     press(app, "b/unknown⏎");
     assert_eq!(app.pools.shown(0).count(), 2);
     assert_eq!(
@@ -212,7 +212,7 @@ fn the_list_opens_another_pool_and_forgets_nothing_of_the_same() {
         effect(app, "↓", KeyCode::Enter),
         Some(Effect::Open(key("pool-0057")))
     );
-    app.list(PoolUpdate::Pool(Box::new(super::stage::pool("filters"))));
+    app.list(PoolUpdate::Apply(Box::new(super::stage::pool("filters"))));
     press(app, "⎋/filters⏎");
     assert_eq!(
         effect(app, "", KeyCode::Enter),
@@ -244,9 +244,9 @@ fn what_the_watch_no_longer_tells_of_is_gone() {
             3,
             "none goes before all are told"
         );
-        app.list(PoolUpdate::Whole);
+        app.list(PoolUpdate::InitDone);
     }
-    app.list(PoolUpdate::Gone(key("pool-0001")));
+    app.list(PoolUpdate::Delete(key("pool-0001")));
     app.tick(at(61));
     assert_eq!(
         app.pools
@@ -279,9 +279,10 @@ fn tab_goes_round_and_the_language_changes_at_once() {
 fn an_hour_is_kept_and_no_more() {
     let mut stage = Stage::new(Lang::En, false);
     (1..=4000).for_each(|second| {
-        stage
-            .app
-            .apply(Update::Facts(QueueSummary::of_counts(1, 1, 3)), at(second))
+        stage.app.apply(
+            Update::Metrics(QueueSummary::of_counts(1, 1, 3)),
+            at(second),
+        )
     });
     let begin = stage
         .app

@@ -2,7 +2,7 @@
 
 use super::super::app::{App, AppSettings};
 use crate::cluster::events::{PoolUpdate, Update};
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::narrator;
 use crate::text::lang::Lang;
 use crate::text::output::{Color, Out};
@@ -156,7 +156,7 @@ impl Stage {
         };
         match self.blind {
             Some(why) => self.app.apply(Update::Unreachable(why.into()), when),
-            None => self.app.apply(Update::Facts(facts), when),
+            None => self.app.apply(Update::Metrics(facts), when),
         }
         let decision = decide(self.wishes.at(time(when)), &seen, &self.memory, time(when));
         self.memory = decision.memory.clone();
@@ -264,9 +264,9 @@ impl Stage {
 
 /// Pools for the list, as an operator would tell of them: `n`, one in fifty in trouble.
 pub fn tell(app: &mut App, n: usize) {
-    app.list(PoolUpdate::Begin);
+    app.list(PoolUpdate::Init);
     for pool in many(n) {
-        app.list(PoolUpdate::Pool(Box::new(pool)));
+        app.list(PoolUpdate::Apply(Box::new(pool)));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the queues of a pool tell at one instant, summed; unknown is `None`, never zero.
+//! The metrics of a pool's queues at one time, summed over the queues; unknown is `None`, never zero.
 
 use api::QueueSpec;
 use decide::{Metric, QueueMetrics, Time, victims};
@@ -8,37 +8,36 @@ use queues::QueueSystem;
 use redis::{Pipeline, Value};
 use std::time::Duration;
 
-/// The facts of one look. A plain list tells its length alone.
+/// The metrics of one poll, summed over the queues. A plain list has only a length.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QueueSummary {
-    /// Tasks that wait.
+    /// Tasks that wait for a worker.
     pub ready: u64,
-    /// Tasks that a worker holds.
+    /// Tasks that a worker has claimed.
     pub in_flight: Option<u64>,
-    /// Workers that take tasks.
+    /// Workers that take tasks; a draining worker does not.
     pub live: Option<u64>,
-    /// Those of them that hold one.
+    /// Live workers that hold a task.
     pub busy: Option<u64>,
     /// Mean CPU of the live workers in percent.
     pub cpu: Option<f64>,
-    /// How long the next task out has waited.
+    /// How long the task that is next in the queue has waited.
     pub oldest: Option<Duration>,
-    /// Tasks ever done.
+    /// Tasks that succeeded since the queue exists.
     pub processed: Option<u64>,
-    /// Tasks ever given up.
+    /// Tasks that failed since the queue exists.
     pub failed: Option<u64>,
-    /// Mean time of a task.
+    /// The mean duration of a task.
     pub mean: Option<Duration>,
-    /// The registered workers, each with the place of its queue in the pool.
+    /// The registered workers, each with the index of its queue in the pool.
     pub workers: Vec<(usize, Worker)>,
-    /// When this was read, by the queue's own clock, in milliseconds since 1970; so are the workers' instants.
+    /// When this was read, by the clock of Redis, in milliseconds since 1970, as are the times of the workers.
     pub time: Option<i64>,
-    /// The queues as the decision takes them.
+    /// The metrics of each queue, which the decision needs.
     pub queues: Vec<QueueMetrics>,
 }
 
-/// The commands of one look at all queues.
-#[must_use]
+/// The Redis commands that poll all queues.
 pub fn commands(queues: &[QueueSpec]) -> Pipeline {
     let mut pipeline = redis::pipe();
     for queue in queues {
@@ -53,99 +52,104 @@ pub fn commands(queues: &[QueueSpec]) -> Pipeline {
 }
 
 impl QueueSummary {
-    /// The facts in the answers to [`commands`], or what is wrong with them.
-    pub fn read(queues: &[QueueSpec], answers: Vec<Value>) -> Result<Self, String> {
+    /// The summary of the replies to [`commands`], or an error in a reply.
+    pub fn read(queues: &[QueueSpec], replies: Vec<Value>) -> Result<Self, String> {
+        // The total length of the plain lists.
         let mut lengths = 0;
-        let (mut looks, mut seen) = (Vec::new(), Vec::new());
-        for (place, (queue, answer)) in queues.iter().zip(answers).enumerate() {
+        let mut snapshots = Vec::new();
+        let mut metrics = Vec::new();
+        for (index, (queue, reply)) in queues.iter().zip(replies).enumerate() {
             match queue.system {
                 QueueSystem::WorkerPool => {
-                    let look = snapshot::parse(answer)?;
-                    seen.push(queues::queue_metrics(&look));
-                    looks.push((place, look));
+                    let snapshot = snapshot::parse(reply)?;
+                    metrics.push(queues::queue_metrics(&snapshot));
+                    snapshots.push((index, snapshot));
                 }
-                QueueSystem::List => match answer {
+                QueueSystem::List => match reply {
                     Value::Int(length) => {
-                        seen.push(QueueMetrics {
+                        metrics.push(QueueMetrics {
                             ready: Metric::Known(length),
                             ..QueueMetrics::UNSUPPORTED
                         });
                         lengths += u64::try_from(length).unwrap_or(0);
                     }
-                    _ => return Err(format!("{} is no list", queue.name)),
+                    _ => return Err(format!("{} is not a list", queue.name)),
                 },
             }
         }
-        let mut facts = if looks.is_empty() {
+        let mut summary = if snapshots.is_empty() {
             Self::default()
         } else {
-            Self::sum(looks)
+            Self::sum(snapshots)
         };
-        facts.ready += lengths;
-        facts.queues = seen;
-        Ok(facts)
+        summary.ready += lengths;
+        summary.queues = metrics;
+        Ok(summary)
     }
 
-    fn sum(looks: Vec<(usize, Snapshot)>) -> Self {
+    fn sum(snapshots: Vec<(usize, Snapshot)>) -> Self {
         let total = |number: fn(&Snapshot) -> Option<u64>| {
-            looks
+            snapshots
                 .iter()
-                .map(|(_, look)| number(look))
+                .map(|(_, snapshot)| number(snapshot))
                 .sum::<Option<u64>>()
         };
         let live = || {
-            let workers = looks.iter().flat_map(|(_, look)| &look.workers);
+            let workers = snapshots.iter().flat_map(|(_, snapshot)| &snapshot.workers);
             workers.filter(|worker| worker.state != Some(State::Draining))
         };
         let count = |n: usize| u64::try_from(n).ok();
         let cpu: Vec<f64> = live().filter_map(|worker| worker.cpu).collect();
         let busy = |worker: &&Worker| worker.claimed > 0 || worker.state == Some(State::Busy);
-        let processed = total(|look| Some(look.processed.unwrap_or(0)));
+        let processed = total(|snapshot| Some(snapshot.processed.unwrap_or(0)));
         Self {
-            ready: looks.iter().map(|(_, look)| look.ready).sum(),
-            in_flight: total(|look| Some(look.claimed)),
+            ready: snapshots.iter().map(|(_, snapshot)| snapshot.ready).sum(),
+            in_flight: total(|snapshot| Some(snapshot.claimed)),
             live: count(live().count()),
             busy: count(live().filter(busy).count()),
             cpu: (!cpu.is_empty())
                 .then(|| cpu.iter().sum::<f64>() / approximate(count(cpu.len()).unwrap_or(1))),
-            oldest: looks.iter().filter_map(|(_, look)| look.oldest_age()).max(),
+            oldest: snapshots
+                .iter()
+                .filter_map(|(_, snapshot)| snapshot.oldest_age())
+                .max(),
             processed,
-            failed: total(|look| Some(look.failed.unwrap_or(0))),
-            mean: total(|look| look.millis)
+            failed: total(|snapshot| Some(snapshot.failed.unwrap_or(0))),
+            mean: total(|snapshot| snapshot.millis)
                 .zip(processed.filter(|n| *n > 0))
                 .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
-            queues: looks
+            queues: snapshots
                 .iter()
-                .map(|(_, look)| queues::queue_metrics(look))
+                .map(|(_, snapshot)| queues::queue_metrics(snapshot))
                 .collect(),
-            time: looks.first().map(|(_, look)| look.time),
-            workers: looks
+            time: snapshots.first().map(|(_, snapshot)| snapshot.time),
+            workers: snapshots
                 .into_iter()
-                .flat_map(|(place, look)| {
-                    look.workers.into_iter().map(move |worker| (place, worker))
+                .flat_map(|(index, snapshot)| {
+                    let workers = snapshot.workers.into_iter();
+                    workers.map(move |worker| (index, worker))
                 })
                 .collect(),
         }
     }
 
-    /// The pods that the registered workers run in, by name.
+    /// The names of the pods that the registered workers run in.
     pub fn pods(&self) -> impl Iterator<Item = &str> {
         self.workers
             .iter()
             .filter_map(|(_, worker)| worker.pod.as_deref())
     }
 
-    /// The pods, or else the names, of those whose worker lives and takes no work.
+    /// The workers that have a heartbeat but take no tasks: the name of the pod, or else of the worker.
     pub fn stalled(&self) -> impl Iterator<Item = &str> {
-        let deaf = self
+        let stalled = self
             .workers
             .iter()
             .filter(|(_, worker)| worker.is_stalled(self.time.unwrap_or_default()));
-        deaf.map(|(_, worker)| worker.pod.as_deref().unwrap_or(&worker.id))
+        stalled.map(|(_, worker)| worker.pod.as_deref().unwrap_or(&worker.id))
     }
 
-    /// The registered workers as those who choose who goes take them, in the same order.
-    #[must_use]
+    /// The registered workers in the form that victim selection takes, in the same order.
     pub fn workers_of_pods(&self) -> Vec<victims::Worker> {
         let clock = self.time.unwrap_or_default();
         self.workers
@@ -154,12 +158,15 @@ impl QueueSummary {
             .collect()
     }
 
-    /// The facts of a look at `at` that was written down.
-    #[must_use]
+    /// The summary of the recorded metrics of all queues at `at`.
     pub fn recorded(queues: &[QueueMetrics], at: Time) -> Self {
-        let load = QueueMetrics::sum(queues);
-        let count = |fact: Metric| fact.known().and_then(|n| u64::try_from(n).ok());
-        let known = |fact: Metric| fact.known().map_or(0.0, |n| approximate(n.unsigned_abs()));
+        let load = Load::sum(queues);
+        let count = |metric: Metric| metric.known().and_then(|n| u64::try_from(n).ok());
+        let known = |metric: Metric| {
+            metric
+                .known()
+                .map_or(0.0, |n| approximate(n.unsigned_abs()))
+        };
         let (live, processed) = (count(load.live), count(load.processed));
         Self {
             ready: count(load.ready).unwrap_or(0),
@@ -181,8 +188,7 @@ impl QueueSummary {
         }
     }
 
-    /// Busy workers in percent of the live ones; none are busy where none live.
-    #[must_use]
+    /// Busy workers in percent of the live ones; 0 if no worker is live.
     pub fn utilization(&self) -> Option<f64> {
         let (busy, live) = self.busy.zip(self.live)?;
         Some(if live == 0 {
@@ -192,16 +198,14 @@ impl QueueSummary {
         })
     }
 
-    /// Tasks that succeeded, in percent of those that ended.
-    #[must_use]
+    /// Succeeded tasks in percent of all ended tasks.
     pub fn success(&self) -> Option<f64> {
         let (processed, failed) = self.processed.zip(self.failed)?;
         (processed + failed > 0)
             .then(|| approximate(processed) * 100.0 / approximate(processed + failed))
     }
 
-    /// When nothing will wait any more at the present rate; as the operator's column has it.
-    #[must_use]
+    /// The time until no task waits, at the current rate; the same value as in the operator's ETA column.
     pub fn eta(&self) -> Option<Duration> {
         match self.live? {
             _ if self.ready == 0 => Some(Duration::ZERO),
@@ -213,20 +217,17 @@ impl QueueSummary {
         }
     }
 
-    /// Tasks that ended, well or badly.
-    #[must_use]
+    /// Tasks that succeeded or failed.
     pub fn ended(&self) -> u64 {
         self.processed.unwrap_or(0) + self.failed.unwrap_or(0)
     }
 
-    /// Whether no task waits and none runs.
-    #[must_use]
+    /// Whether no task waits or runs.
     pub fn is_empty(&self) -> bool {
         self.ready == 0 && self.in_flight.unwrap_or(0) == 0
     }
 }
 
-/// Good enough for shares: counts of tasks stay far below 2^52.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 fn approximate(n: u64) -> f64 {
     n as f64
@@ -234,14 +235,14 @@ fn approximate(n: u64) -> f64 {
 
 #[cfg(test)]
 impl QueueSummary {
-    /// A look at one queue.
+    /// The summary of one queue.
     pub fn of_counts(ready: u64, busy: u64, live: u64) -> Self {
-        let fact = |n: u64| Metric::Known(i64::try_from(n).expect("few"));
+        let metric = |n: u64| Metric::Known(i64::try_from(n).expect("few"));
         let queue = QueueMetrics {
-            ready: fact(ready),
-            in_flight: fact(busy),
-            busy: fact(busy),
-            live: fact(live),
+            ready: metric(ready),
+            in_flight: metric(busy),
+            busy: metric(busy),
+            live: metric(live),
             ..QueueMetrics::UNSUPPORTED
         };
         let (busy, live) = (Some(busy), Some(live));
@@ -270,8 +271,8 @@ mod tests {
     }
 
     #[test]
-    fn who_drains_counts_neither_as_live_nor_as_busy() {
-        let look = Snapshot {
+    fn draining_workers_are_neither_live_nor_busy() {
+        let snapshot = Snapshot {
             ready: 4,
             claimed: 2,
             workers: vec![
@@ -284,32 +285,37 @@ mod tests {
             millis: Some(98_000),
             ..Snapshot::default()
         };
-        let facts = QueueSummary::sum(vec![(0, look)]);
+        let summary = QueueSummary::sum(vec![(0, snapshot)]);
         assert_eq!(
-            (facts.live, facts.busy, facts.in_flight),
+            (summary.live, summary.busy, summary.in_flight),
             (Some(2), Some(1), Some(2))
         );
         assert_eq!(
-            (facts.cpu, facts.success(), facts.utilization()),
+            (summary.cpu, summary.success(), summary.utilization()),
             (Some(40.0), Some(98.0), Some(50.0))
         );
         assert_eq!(
-            (facts.mean, facts.eta()),
+            (summary.mean, summary.eta()),
             (Some(Duration::from_secs(1)), Some(Duration::from_secs(2)))
         );
-        assert_eq!(facts.queues[0].cpu_sum, Metric::Known(80));
+        assert_eq!(summary.queues[0].cpu_sum, Metric::Known(80));
     }
 
     #[test]
-    fn a_list_tells_its_length_alone() {
+    fn list_has_only_a_length() {
         let queues = [QueueSpec {
             name: "jobs".into(),
             system: QueueSystem::List,
             ..QueueSpec::default()
         }];
-        let facts = QueueSummary::read(&queues, vec![Value::Int(7)]).expect("a length");
+        let summary = QueueSummary::read(&queues, vec![Value::Int(7)]).expect("a length");
         assert_eq!(
-            (facts.ready, facts.live, facts.utilization(), facts.eta()),
+            (
+                summary.ready,
+                summary.live,
+                summary.utilization(),
+                summary.eta()
+            ),
             (7, None, None, None)
         );
     }

@@ -1,0 +1,132 @@
+//! The check of a pool's workers: their heartbeats against the pods of the target.
+
+use super::{Finding, fail, ok};
+use crate::cluster::Cluster;
+use crate::cluster::queue_summary::QueueSummary;
+use crate::text::lang::tr;
+use api::WorkerPool;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use queues::QueueSystem;
+
+/// Whether each pod has a heartbeat, and each worker with a heartbeat takes tasks.
+pub(super) fn workers(
+    cluster: &Cluster,
+    pool: &WorkerPool,
+    pods: &[Pod],
+    summary: Option<QueueSummary>,
+) -> Finding {
+    let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
+    let mut queues = pool.spec.queues.iter();
+    let registry = queues.any(|queue| queue.system != QueueSystem::List);
+    let Some(summary) = summary.filter(|_| registry) else {
+        return ok(
+            "workers",
+            tr!(
+                lang,
+                "Redis does not report which workers are registered",
+                "Redis no dice quién está registrado"
+            ),
+        );
+    };
+    if let Some(stalled) = summary.stalled().next() {
+        let text = tr!(
+            lang,
+            "{stalled} has a heartbeat but takes no tasks, even if some are waiting",
+            "{stalled} tiene latido y no toma trabajo, aunque lo haya o pueda llegar"
+        );
+        return fail(
+            "workers",
+            text,
+            format!("kubectl -n {namespace} delete pod {stalled}"),
+        );
+    }
+    let names: Vec<String> = pods.iter().map(ResourceExt::name_any).collect();
+    let registered = |name: &String| summary.pods().any(|pod| pod == name);
+    let unregistered: Vec<&str> = names
+        .iter()
+        .filter(|name| !registered(name))
+        .map(String::as_str)
+        .collect();
+    if !unregistered.is_empty() {
+        return never_registered(cluster, pool, pods, &unregistered);
+    }
+    let count = pods.len();
+    let elsewhere = summary.pods();
+    let elsewhere = elsewhere.filter(|pod| !names.iter().any(|name| name == pod));
+    let more = match elsewhere.count() {
+        0 => String::new(),
+        n => tr!(
+            lang,
+            "; {n} more workers run elsewhere",
+            "; {n} más trabajan desde otra parte"
+        ),
+    };
+    ok(
+        "workers",
+        tr!(
+            lang,
+            "{count} of {count} pods have a heartbeat{more}",
+            "{count} de {count} pods tienen latido{more}"
+        ),
+    )
+}
+
+fn never_registered(
+    cluster: &Cluster,
+    pool: &WorkerPool,
+    pods: &[Pod],
+    unregistered: &[&str],
+) -> Finding {
+    let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
+    let (n, count, all) = (unregistered.len(), pods.len(), unregistered.join(", "));
+    let text = tr!(
+        lang,
+        "{n} of {count} pods never registered: {all}",
+        "{n} de {count} pods nunca se registraron: {all}"
+    );
+    let first = unregistered.first().copied().unwrap_or_default();
+    let queues: Vec<&str> = pool
+        .spec
+        .queues
+        .iter()
+        .map(|queue| queue.name.as_str())
+        .collect();
+    match queue_of(pods, first) {
+        Some(queue) if !queues.contains(&queue.as_str()) => {
+            let pool_queues = queues.join(", ");
+            let text = tr!(
+                lang,
+                "{text}; they work on queue {queue:?}, but the pool reads {pool_queues:?}",
+                "{text}; trabajan en la cola {queue:?} y el pool lee {pool_queues:?}"
+            );
+            let target = &pool.spec.scale_target_ref;
+            let (kind, name) = (target.kind.to_lowercase(), &target.name);
+            let queue = queues.first().unwrap_or(&"");
+            fail(
+                "workers",
+                text,
+                format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={queue}"),
+            )
+        }
+        _ => fail(
+            "workers",
+            text,
+            format!("kubectl -n {namespace} logs {first}"),
+        ),
+    }
+}
+
+/// The queue in the environment of a pod.
+fn queue_of(pods: &[Pod], name: &str) -> Option<String> {
+    let pod = pods.iter().find(|pod| pod.name_any() == name)?;
+    let mut variables = pod
+        .spec
+        .iter()
+        .flat_map(|spec| &spec.containers)
+        .flat_map(|container| container.env.iter().flatten());
+    variables
+        .find(|variable| variable.name == "QUEUE")?
+        .value
+        .clone()
+}
