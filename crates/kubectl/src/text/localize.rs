@@ -14,6 +14,7 @@ const TABLE: &str = include_str!("../../../../web/src/spanish.json");
 /// Each form of a sentence with its words in Spanish, and the few words of the trail.
 #[derive(Default, Deserialize)]
 struct Table<Form> {
+    #[serde(rename = "messages")]
     sentences: Vec<(Form, String)>,
     steps: Vec<(String, String)>,
 }

@@ -303,7 +303,7 @@ fn a_pause_says_who_wants_it_what_for_and_until_when() {
     let seen = run(&["resume", "filters", "--lang", "es"], Some(&api));
     assert_eq!(
         seen,
-        "exit 0\nfilters: suspendido por ana (exam): siguen 3 workers, diga lo que diga la cola\n! Las reglas deciden de nuevo."
+        "exit 0\nfilters: suspendido por ana (exam): siguen 3 workers, sea cual sea la carga\n! Las reglas deciden de nuevo."
     );
     let notes = ["suspend-reason", "suspend-until", "suspended-by"]
         .map(|name| (format!("workerpool.dev/{name}"), Value::Null));
