@@ -1,4 +1,4 @@
-/** Builds the page into dist, each file beside the same compressed: the operator compresses nothing. */
+/** Builds the page into dist, with a compressed copy of each file, since the operator does not compress. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { constants, gzipSync } from "node:zlib";
@@ -17,8 +17,8 @@ function compressed(): Plugin {
         writeFileSync(`${path}.gz`, gzip);
         total += gzip.length;
       }
-      console.log(`the whole page: ${total} bytes compressed`);
-      if (total > 30 * 1024) throw new Error("the page is heavier than 30 KiB");
+      console.log(`page size: ${total} bytes compressed`);
+      if (total > 30 * 1024) throw new Error("the page is larger than 30 KiB");
     },
   };
 }
@@ -26,7 +26,7 @@ function compressed(): Plugin {
 export default defineConfig({
   plugins: [compressed()],
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
-  // `npm run dev` beside `cargo run --example dashboard`.
+  // For `vite` next to `cargo run --example dashboard`.
   server: { proxy: { "/api": "http://127.0.0.1:8000" } },
   test: { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 10_000 } } },
 } as Parameters<typeof defineConfig>[0]);

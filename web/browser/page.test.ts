@@ -1,7 +1,7 @@
-/** The page in a real Chromium, on the real routes and the real fleet. */
+/** The page in Chromium, against the dashboard program with the operator's own fleet and routes. */
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { Browser, Program, type Looks } from "./stage";
+import { Browser, Program, type BrowserOptions } from "./stage";
 
 let program: Program;
 let browser: Browser | undefined;
@@ -12,26 +12,26 @@ afterEach(async () => {
   const errors = browser?.errors ?? [];
   await browser?.close();
   browser = undefined;
-  expect(errors, "errors of the page, refusals of its policy, requests to elsewhere").toEqual([]);
+  expect(errors, "no page errors, no policy violations, no requests to other hosts").toEqual([]);
 });
 
-async function open(path = "", looks: Looks = {}, of = program): Promise<Page> {
-  browser = await Browser.open(looks);
-  const page = await browser.page(of.url + path);
+async function open(path = "", options: BrowserOptions = {}, target = program): Promise<Page> {
+  browser = await Browser.open(options);
+  const page = await browser.page(target.url + path);
   await page.waitForSelector(".row[data-rank], .tiles dd");
   return page;
 }
 
 const names = (page: Page) => page.locator("a.row:not([hidden]) .name").allInnerTexts();
 const text = (page: Page, selector: string) => page.locator(selector).first().innerText();
-const gone = (page: Page, selector: string) => page.waitForSelector(selector, { state: "hidden" });
+const hidden = (page: Page, selector: string) => page.waitForSelector(selector, { state: "hidden" });
 
-test("all pools, problems first, and a filter by keyboard", async () => {
+test("lists problems first, and filters by keyboard", async () => {
   const page = await open();
   const all = await names(page);
   expect(all).toHaveLength(20);
-  const [trouble, limit, well] = ["webhooks", "thumbnails", "filters"].map((name) => all.findIndex((row) => row.endsWith(`/${name}`)));
-  expect([trouble! < limit!, limit! < well!]).toEqual([true, true]);
+  const [problem, limit, healthy] = ["webhooks", "thumbnails", "filters"].map((name) => all.findIndex((row) => row.endsWith(`/${name}`)));
+  expect([problem! < limit!, limit! < healthy!]).toEqual([true, true]);
   await page.keyboard.press("/");
   await page.keyboard.type("mail !mail-");
   await expect.poll(() => names(page)).toEqual([expect.stringContaining("shop/mail")]);
@@ -43,30 +43,30 @@ test("all pools, problems first, and a filter by keyboard", async () => {
   await page.waitForSelector(".overview");
 });
 
-test("a decision comes to the screen, into the history and to a screen reader", async () => {
+test("a decision appears in headline and history and is announced to screen readers", async () => {
   const page = await open("#/shop/filters");
   const before = await page.locator(".history li").count();
-  program.type("push filters 60");
+  program.send("push filters 60");
   await page.waitForFunction((n) => document.querySelectorAll(".history li").length > n, before);
   expect(await text(page, ".history li")).toMatch(/▲ \d+ → \d+/);
   expect(await text(page, ".history li")).toMatch(/\d ms after the push/);
-  await expect.poll(() => text(page, ".trail")).toMatch(/scaleUp\.queueLength \d+ > 8/);
-  await expect.poll(() => page.locator("#said").textContent()).toMatch(/\d+\stasks wait, more than 8/);
+  await expect.poll(() => text(page, ".steps")).toMatch(/scaleUp\.queueLength \d+ > 8/);
+  await expect.poll(() => page.locator("#announcement").textContent()).toMatch(/\d+\stasks wait, more than 8/);
   await expect.poll(() => text(page, ".tiles > div:first-child dd")).toMatch(/^\d+$/);
 });
 
-test("what users write never becomes markup", async () => {
+test("users' text never becomes markup", async () => {
   const page = await open("#/shop/reports");
-  program.type(`blind reports <img src=x onerror="document.title='owned'"><b>bold</b>`);
-  await page.waitForFunction(() => document.querySelector(".sentence")?.textContent?.includes("<b>bold</b>"));
-  expect(await page.locator("main img, main .sentence b").count()).toBe(0);
+  program.send(`fail reports <img src=x onerror="document.title='owned'"><b>bold</b>`);
+  await page.waitForFunction(() => document.querySelector(".message")?.textContent?.includes("<b>bold</b>"));
+  expect(await page.locator("main img, main .message b").count()).toBe(0);
   expect(await page.title()).not.toBe("owned");
   expect(await text(page, ".tiles > div:first-child dd"), "unknown is never zero").toBe("?");
-  program.type("see reports");
-  await page.waitForFunction(() => !document.querySelector(".sentence")?.textContent?.includes("bold"));
+  program.send("recover reports");
+  await page.waitForFunction(() => !document.querySelector(".message")?.textContent?.includes("bold"));
 });
 
-test("Spanish from the browser, English by a switch, and again after a reload", async () => {
+test("the language follows the browser, and the switch persists over a reload", async () => {
   const page = await open("", { lang: "es-MX" });
   expect(await page.getAttribute("html", "lang")).toBe("es");
   expect(await text(page, ".chip")).toMatch(/20 pools/);
@@ -80,7 +80,7 @@ test("Spanish from the browser, English by a switch, and again after a reload", 
   expect(await text(page, ".tiles dt")).toMatch(/Longitud de la cola/);
 });
 
-test("a screen reader finds a table, and knows what each number is", async () => {
+test("screen readers get a table with headers and labelled metrics", async () => {
   const page = await open();
   const tree = await page.locator("main").ariaSnapshot();
   expect(tree).toMatch(/table "All pools"/);
@@ -94,32 +94,32 @@ test("a screen reader finds a table, and knows what each number is", async () =>
   expect(one).toMatch(/term: .*Queue length/);
 });
 
-test("a stream that hangs is said to be broken, keeps its picture, and comes back", async () => {
+test("a hanging stream shows a banner, keeps the last data, and reconnects", async () => {
   const own = await Program.start(3, 2);
   try {
     const page = await open("", {}, own);
-    const picture = await names(page);
-    own.hang();
+    const before = await names(page);
+    own.suspend();
     await page.waitForSelector(".banner:not([hidden])");
-    expect(await text(page, ".banner")).toMatch(/No connection to the operator for \d+ s.*last picture/);
-    expect(await names(page)).toEqual(picture);
-    own.goOn();
-    await gone(page, ".banner");
+    expect(await text(page, ".banner")).toMatch(/No connection to the operator for \d+ s.*Last data received at/);
+    expect(await names(page)).toEqual(before);
+    own.resume();
+    await hidden(page, ".banner");
     expect(await page.locator("body.stale").count()).toBe(0);
   } finally {
-    own.goOn();
+    own.resume();
     await own.kill();
   }
 });
 
-test("a new operator at the same address is found without a reload, with what it knows", async () => {
+test("reconnects to a new operator at the same address without a reload", async () => {
   const first = await Program.start(3, 2);
   const page = await open("#/shop/filters", {}, first);
   await first.kill();
   await page.waitForSelector(".banner:not([hidden])");
   const second = await Program.start(1, 2, first.port);
   try {
-    await gone(page, ".banner");
+    await hidden(page, ".banner");
     await page.keyboard.press("Escape");
     await expect.poll(() => names(page)).toHaveLength(1);
   } finally {
@@ -127,7 +127,7 @@ test("a new operator at the same address is found without a reload, with what it
   }
 });
 
-test("freeze holds the picture, and the arrows move through time", async () => {
+test("freeze stops the chart, and the arrow keys move through time", async () => {
   const page = await open("#/shop/filters");
   await page.locator("canvas").focus();
   await page.keyboard.press(" ");
@@ -138,101 +138,102 @@ test("freeze holds the picture, and the arrows move through time", async () => {
   await page.waitForSelector("button:has-text('Freeze')");
 });
 
-test("what if: a slider and a dragged threshold replay the hour, with the YAML to copy", async () => {
+test("what if: sliders and dragged thresholds replay the last hour and give YAML", async () => {
   const page = await open("#/shop/filters");
   await page.locator("details.whatif summary").click();
-  await expect.poll(() => text(page, ".sum")).toMatch(/It would have been: \d+ changes, [\d.]+ worker hours \(it was [\d.]+\), at most \d+ \(\d+\)/);
+  await expect.poll(() => text(page, ".result")).toMatch(/Simulated: \d+ changes, [\d.]+ worker hours \(actual [\d.]+\), peak \d+ \(\d+\)/);
   const queueUp = page.locator(".sliders input").first();
   await queueUp.focus();
   for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowRight");
   await expect.poll(() => text(page, ".yaml pre")).toMatch(/^spec:\n {2}scaleUp: \{queueLength: 13, utilizationPercent: 80, cpuPercent: 90, step: 2, cooldown: \w+\}/);
-  // The line of the threshold is found by its cursor, and dragged up.
+  // Find the line of the threshold by its cursor, and drag it up.
   await page.locator("canvas").scrollIntoViewIfNeeded();
   const box = (await page.locator("canvas").boundingBox())!;
-  const [x, grip] = [box.x + box.width / 2, async () => page.locator("canvas").evaluate((canvas) => canvas.style.cursor)];
+  const x = box.x + box.width / 2;
+  const cursor = () => page.locator("canvas").evaluate((canvas) => canvas.style.cursor);
   let y = box.y + 10;
   for (; y < box.y + box.height / 2; y += 4) {
     await page.mouse.move(x, y);
-    if ((await grip()) === "ns-resize") break;
+    if ((await cursor()) === "ns-resize") break;
   }
-  expect(await grip()).toBe("ns-resize");
+  expect(await cursor()).toBe("ns-resize");
   await page.mouse.down();
   await page.mouse.move(x, y - 15, { steps: 3 });
   await page.mouse.up();
   await expect.poll(async () => Number(await queueUp.inputValue())).toBeGreaterThan(13);
-  await page.locator("button:has-text('As it is now')").click();
+  await page.locator("button:has-text('Reset')").click();
   await expect.poll(() => queueUp.inputValue()).toBe("8");
 });
 
-test("the workers of a pool: who does what, who goes next, and who has fallen silent", async () => {
+test("the worker table shows state, tasks and removal order", async () => {
   const own = await Program.start(1, 2);
   try {
     const page = await open("#/shop/filters", {}, own);
-    await page.waitForSelector(".crew tbody tr");
-    const tree = await page.locator(".crew").ariaSnapshot();
+    await page.waitForSelector(".worker-table tbody tr");
+    const tree = await page.locator(".worker-table").ariaSnapshot();
     expect(tree).toMatch(/table "Workers: \d+ registered, pods \d+"/);
-    for (const head of ["Pod", "State", "For", "Works on", "CPU", "Order of going"]) expect(tree).toContain(`columnheader "${head}"`);
+    for (const head of ["Pod", "State", "For", "Works on", "CPU", "Removal order"]) expect(tree).toContain(`columnheader "${head}"`);
     expect(tree).toMatch(/rowheader "filters-worker-5d4f-\w{5}"/);
-    expect(await page.locator(".crew tbody td:last-child").allInnerTexts()).toEqual(expect.arrayContaining([expect.stringMatching(/^1st/), expect.stringMatching(/^3rd/)]));
-    own.type("push filters 60");
-    await expect.poll(() => page.locator(".crew tr[data-state=busy]").count()).toBeGreaterThanOrEqual(3);
-    expect(await text(page, ".crew tr[data-state=busy]")).toMatch(/█\s*busy\s+\d+ s\s+1 task\s+75 %\s+\d(st|nd|rd|th)/);
+    expect(await page.locator(".worker-table tbody td:last-child").allInnerTexts()).toEqual(expect.arrayContaining([expect.stringMatching(/^1st/), expect.stringMatching(/^3rd/)]));
+    own.send("push filters 60");
+    await expect.poll(() => page.locator(".worker-table tr[data-state=busy]").count()).toBeGreaterThanOrEqual(3);
+    expect(await text(page, ".worker-table tr[data-state=busy]")).toMatch(/█\s*busy\s+\d+ s\s+1 task\s+75 %\s+\d(st|nd|rd|th)/);
   } finally {
     await own.kill();
   }
 });
 
-test("a silent worker is named, and unknown is never zero", async () => {
+test("a stalled worker is marked, and the table stays when Redis cannot be read", async () => {
   const own = await Program.start(3, 2);
   try {
     const page = await open("#/shop/mail", {}, own);
-    own.type("deafen mail");
-    await expect.poll(() => text(page, ".crew tr[data-state=deaf]").catch(() => "")).toMatch(/⚠\s*silent: lives and takes nothing/);
-    own.type("blind mail connection refused");
+    own.send("stall mail");
+    await expect.poll(() => text(page, ".worker-table tr[data-state=stalled]").catch(() => "")).toMatch(/⚠\s*stalled: alive, but takes no tasks/);
+    own.send("fail mail connection refused");
     await expect.poll(() => text(page, ".notes").catch(() => "")).toMatch(/could not be read: connection refused/);
-    expect(await page.locator(".crew tbody tr").count(), "the last that was known stays").toBeGreaterThan(0);
+    expect(await page.locator(".worker-table tbody tr").count(), "the last known workers stay").toBeGreaterThan(0);
   } finally {
     await own.kill();
   }
 });
 
-test("a list names no worker, and says so in place of an empty table", async () => {
+test("a queue system without workers shows a note instead of an empty table", async () => {
   const page = await open("#/shop/video");
-  await expect.poll(() => text(page, ".notes").catch(() => "")).toMatch(/does not name its workers/);
-  expect(await page.locator(".crew thead").isVisible()).toBe(false);
+  await expect.poll(() => text(page, ".notes").catch(() => "")).toMatch(/does not report its workers/);
+  expect(await page.locator(".worker-table thead").isVisible()).toBe(false);
 });
 
-test("only the page of one pool asks for workers, at most once a second, and a hidden one for nothing", async () => {
+test("only the page of a pool requests workers, at most once a second", async () => {
   const page = await open("#/shop/filters");
-  const asked: [number, string][] = [];
-  page.on("request", (request) => void (request.url().endsWith("/workers") && asked.push([Date.now(), request.url()])));
+  let requests = 0;
+  page.on("request", (request) => void (request.url().endsWith("/workers") && requests++));
   for (let i = 0; i < 20; i++) {
-    program.type("push filters 1");
+    program.send("push filters 1");
     await page.waitForTimeout(150);
   }
-  expect(asked.length).toBeGreaterThanOrEqual(2);
-  expect(asked.length).toBeLessThanOrEqual(5);
+  expect(requests).toBeGreaterThanOrEqual(2);
+  expect(requests).toBeLessThanOrEqual(5);
   await page.keyboard.press("Escape");
   await page.waitForSelector(".overview");
   await page.waitForTimeout(1_200);
-  const before = asked.length;
+  const before = requests;
   await page.waitForTimeout(2_500);
-  expect(asked.length).toBe(before);
+  expect(requests).toBe(before);
 });
 
-test("why not another number: by keyboard, in both languages, from the operator", async () => {
+test("why not another number: by keyboard and in both languages", async () => {
   const own = await Program.start(1, 2);
   try {
     const page = await open("#/shop/filters", {}, own);
-    await page.locator("button.ask").focus();
+    await page.locator("button.toggle").focus();
     await page.keyboard.press("Enter");
-    expect(await page.getAttribute("button.ask", "aria-expanded")).toBe("true");
+    expect(await page.getAttribute("button.toggle", "aria-expanded")).toBe("true");
     await page.keyboard.type("12");
     await expect.poll(() => text(page, ".whynot")).toMatch(/\d+ workers, and not 12, because[\s\S]*maxReplicas\s+10[\s\S]*By hand\s+kubectl workerpool scale filters 12/);
     await page.keyboard.press("Escape");
-    expect(await page.evaluate(() => document.activeElement?.className), "back where it was opened").toBe("ask");
+    expect(await page.evaluate(() => document.activeElement?.className), "the focus returns to the button").toBe("toggle");
     await page.keyboard.press("l");
-    await page.locator("button.ask").click();
+    await page.locator("button.toggle").click();
     await page.locator(".whynot input").fill("12");
     await expect.poll(() => text(page, ".whynot")).toMatch(/workers, y no 12, porque[\s\S]*A mano/);
   } finally {
@@ -240,16 +241,16 @@ test("why not another number: by keyboard, in both languages, from the operator"
   }
 });
 
-for (const [name, looks] of Object.entries({ phone: { width: 320, height: 640 }, projector: { width: 1920, height: 1080 } })) {
-  test(`nothing sticks out on a ${name}`, async () => {
+for (const [name, options] of Object.entries({ phone: { width: 320, height: 640 }, projector: { width: 1920, height: 1080 } })) {
+  test(`the page fits a ${name}`, async () => {
     for (const path of ["", "#/shop/filters", "#/shop/webhooks"]) {
-      const page = await open(path, looks);
+      const page = await open(path, options);
       if (path) {
-        await page.locator("button.ask").click();
+        await page.locator("button.toggle").click();
         await page.waitForSelector(".whynot dl > div, .whynot p:not(:empty)");
-        await page.waitForSelector(".crew tbody tr, .notes li");
+        await page.waitForSelector(".worker-table tbody tr, .notes li");
       }
-      expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(looks.width);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(options.width);
       await browser!.close();
     }
     browser = undefined;
@@ -257,13 +258,13 @@ for (const [name, looks] of Object.entries({ phone: { width: 320, height: 640 },
 }
 
 for (const dark of [false, true]) {
-  test(`all text has AA contrast in ${dark ? "dark" : "light"}`, async () => {
+  test(`all text has AA contrast in the ${dark ? "dark" : "light"} theme`, async () => {
     for (const path of ["", "#/shop/filters"]) {
       const page = await open(path, { dark });
       if (path) {
-        await page.locator("button.ask").click();
+        await page.locator("button.toggle").click();
         await page.waitForSelector(".whynot dl > div, .whynot p:not(:empty)");
-        await page.waitForSelector(".crew tbody tr, .notes li");
+        await page.waitForSelector(".worker-table tbody tr, .notes li");
       }
       expect(await page.evaluate(contrasts), path).toEqual([]);
       await browser!.close();
@@ -272,7 +273,7 @@ for (const dark of [false, true]) {
   });
 }
 
-/** Texts whose contrast to their ground is below WCAG's AA; runs in the page. */
+/** Texts whose contrast to their background is below WCAG AA; runs in the page. */
 function contrasts(): string[] {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true })!;
   const rgba = (colour: string) => {
@@ -281,21 +282,21 @@ function contrasts(): string[] {
     canvas.fillRect(0, 0, 1, 1);
     return [...canvas.getImageData(0, 0, 1, 1).data];
   };
-  const light = (rgb: number[]) => {
+  const luminance = (rgb: number[]) => {
     const [r, g, b] = rgb.map((n) => (n / 255 <= 0.04045 ? n / 255 / 12.92 : ((n / 255 + 0.055) / 1.055) ** 2.4)) as [number, number, number];
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const bad: string[] = [];
+  const violations: string[] = [];
   for (const element of document.querySelectorAll<HTMLElement>("body *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim());
-    if (!own || !element.checkVisibility()) continue;
-    let ground: HTMLElement | null = element;
-    while (ground && rgba(getComputedStyle(ground).backgroundColor)[3] !== 255) ground = ground.parentElement;
+    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim());
+    if (!hasText || !element.checkVisibility()) continue;
+    let opaque: HTMLElement | null = element;
+    while (opaque && rgba(getComputedStyle(opaque).backgroundColor)[3] !== 255) opaque = opaque.parentElement;
     const style = getComputedStyle(element);
-    const under = light(rgba(ground ? getComputedStyle(ground).backgroundColor : "white").slice(0, 3));
-    const over = light(rgba(style.color).slice(0, 3));
-    const ratio = (Math.max(over, under) + 0.05) / (Math.min(over, under) + 0.05);
-    if (ratio < 4.5) bad.push(`${element.className || element.tagName} ${element.textContent!.slice(0, 20)}: ${ratio.toFixed(2)}`);
+    const background = luminance(rgba(opaque ? getComputedStyle(opaque).backgroundColor : "white").slice(0, 3));
+    const foreground = luminance(rgba(style.color).slice(0, 3));
+    const ratio = (Math.max(foreground, background) + 0.05) / (Math.min(foreground, background) + 0.05);
+    if (ratio < 4.5) violations.push(`${element.className || element.tagName} ${element.textContent!.slice(0, 20)}: ${ratio.toFixed(2)}`);
   }
-  return bad;
+  return violations;
 }

@@ -1,4 +1,4 @@
-/** The real program and a real Chromium, for tests: `cargo build --example dashboard` comes before. */
+/** The dashboard program and a Chromium for the browser tests. Run `cargo build --example dashboard` first. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,27 +7,27 @@ import { createInterface } from "node:readline";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(import.meta.dirname, "../../target");
-const PROGRAM = ["release", "debug"].map((kind) => join(TARGET, kind, "examples/dashboard")).find(existsSync);
+const PROGRAM = ["release", "debug"].map((profile) => join(TARGET, profile, "examples/dashboard")).find(existsSync);
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 export interface Decision { pool: string; to: number; at: number }
 
-/** The dashboard with played queues, in a process of its own. */
+/** The dashboard with simulated queues, in a process of its own. */
 export class Program {
   readonly decisions: Decision[] = [];
   private constructor(readonly child: ChildProcess, readonly port: number) {}
 
   static async start(pools: number, minutes: number, port = 0): Promise<Program> {
-    if (!PROGRAM) throw new Error("first: cargo build --example dashboard --no-default-features --features operator");
+    if (!PROGRAM) throw new Error("first: cargo build --example dashboard");
     const child = spawn(PROGRAM, [`127.0.0.1:${port}`, String(pools), String(minutes)], { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout! });
-    return new Promise((done, fail) => {
+    return new Promise((resolve, reject) => {
       let program: Program | undefined;
-      child.once("exit", (code) => fail(new Error(`the program ended with ${code}`)));
+      child.once("exit", (code) => reject(new Error(`the program exited with ${code}`)));
       lines.on("line", (line) => {
-        const [what, ...rest] = line.split(" ");
-        if (what === "listening") done((program = new Program(child, Number(rest[0]))));
-        if (what === "decided") program?.decisions.push({ pool: rest[0]!, to: Number(rest[1]), at: Number(rest[2]) });
+        const [event, ...args] = line.split(" ");
+        if (event === "listening") resolve((program = new Program(child, Number(args[0]))));
+        if (event === "decided") program?.decisions.push({ pool: args[0]!, to: Number(args[1]), at: Number(args[2]) });
       });
     });
   }
@@ -36,39 +36,40 @@ export class Program {
     return `http://127.0.0.1:${this.port}/`;
   }
 
-  type(line: string): void {
-    this.child.stdin!.write(`${line}\n`);
+  /** Sends a command, such as `push filters 25`, `fail reports some error`, `recover reports` or `stall mail`. */
+  send(command: string): void {
+    this.child.stdin!.write(`${command}\n`);
   }
 
-  /** Without a goodbye, as when a node dies. */
+  /** Ends it without a graceful shutdown, as when a node dies. */
   kill(): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return Promise.resolve();
-    return new Promise((done) => {
-      this.child.once("exit", () => done());
+    return new Promise((resolve) => {
+      this.child.once("exit", () => resolve());
       this.child.kill("SIGKILL");
     });
   }
 
-  /** It neither answers nor closes anything, as when a laptop sleeps or a port-forward hangs. */
-  hang(): void {
+  /** Stops it without closing connections, as when a laptop sleeps or a port-forward hangs. */
+  suspend(): void {
     this.child.kill("SIGSTOP");
   }
 
-  goOn(): void {
+  resume(): void {
     this.child.kill("SIGCONT");
   }
 }
 
-export interface Looks { width?: number; height?: number; scale?: number; dark?: boolean; lang?: string; calm?: boolean }
+export interface BrowserOptions { width?: number; height?: number; scale?: number; dark?: boolean; lang?: string; reducedMotion?: boolean }
 
 export class Browser {
   private readonly profile = mkdtempSync(join(tmpdir(), "dashboard-"));
   readonly errors: string[] = [];
   context!: BrowserContext;
 
-  static async open(looks: Looks = {}): Promise<Browser> {
+  static async open(options: BrowserOptions = {}): Promise<Browser> {
     const browser = new Browser();
-    const { width = 1280, height = 800, scale = 1, dark = false, lang = "en-GB", calm = false } = looks;
+    const { width = 1280, height = 800, scale = 1, dark = false, lang = "en-GB", reducedMotion = false } = options;
     browser.context = await chromium.launchPersistentContext(browser.profile, {
       executablePath: CHROMIUM,
       headless: true,
@@ -77,18 +78,18 @@ export class Browser {
       viewport: { width, height },
       deviceScaleFactor: scale,
       colorScheme: dark ? "dark" : "light",
-      reducedMotion: calm ? "reduce" : "no-preference",
+      reducedMotion: reducedMotion ? "reduce" : "no-preference",
       locale: lang,
     });
     return browser;
   }
 
-  /** A page whose every complaint, refusal of the policy included, is kept. */
+  /** Opens a page and records its errors, violations of the content security policy included. */
   async page(url: string): Promise<Page> {
     const page = await this.context.newPage();
     page.on("pageerror", (error) => this.errors.push(String(error)));
     page.on("console", (message) => {
-      // A lost connection is no fault of the page.
+      // A lost connection is expected in some tests.
       if (message.type() === "error" && !/net::ERR_/.test(message.text())) this.errors.push(message.text());
     });
     page.on("request", (request) => {

@@ -1,345 +1,386 @@
-/** One pool: its sentence, the class's panel, its charts through time, what may happen next, and its history. */
-import { chart, heightOf, numberAt, timeAt, type Frame } from "./chart";
-import { Crew } from "./crew";
-import { h, mark, put } from "./dom";
-import { ago, clock, fact, reasonText, t, waited, when } from "./lang";
-import { upcoming } from "./next";
+/** One pool: its message and metrics, its charts over time, the next possible changes, and its history. */
+import { drawChart, heightOf, timeAt, valueAt, type Frame } from "./chart";
+import { h, setData, setText } from "./dom";
+import { forecastLines } from "./forecast";
+import { formatAge, formatMetric, formatTime, formatTimestamp, formatWait, reasonText, t } from "./lang";
+import { localize, localizeStep } from "./localize";
 import { rank } from "./order";
-import { sentence, step as said } from "./sentence";
-import { BUSY, CPU, LIVE, READY, REASON, WAIT, WANTED, type Cell, type Change, type Changed, type Facts, type Pool, type Step, type Store } from "./store";
-import { Track, utilization } from "./track";
+import { BUSY, CPU, DESIRED, LIVE, READY, REASON, WAIT, type Cell, type Change, type Changed, type Metrics, type Pool, type Step, type Store } from "./store";
+import { currentMessage, reasonLabel, recommendation, replicasText } from "./summary";
+import { Timeline, utilization } from "./timeline";
 import { WhatIf } from "./whatif";
 import { WhyNot } from "./whynot";
-import { aim, why, word, workers } from "./words";
+import { WorkerTable } from "./workers";
 
-/** Minutes that the chart may show. */
+/** The time ranges of the chart in minutes. */
 const RANGES = [2, 5, 15, 60];
 
-interface Answer { now: number; looked: number; pool: Pool; history: Change[]; trace: [number, Cell[]][] }
+/** A threshold that can be dragged in the chart. */
+type Threshold = "queueUp" | "queueDown";
+interface PoolResponse { now: number; readAt: number; pool: Pool; history: Change[]; samples: [at: number, metrics: Metrics][] }
+type Tile = [icon: string, title: string, value: string, recommendation?: string];
 
 export class Detail {
   readonly node: HTMLElement;
-  private track = new Track();
+  private timeline = new Timeline();
   private changes: Change[] = [];
-  /** What the charts show before the history begins. */
-  private older: Change[] = [];
+  /** Changes that happened before the status history begins, from the timeline. */
+  private olderChanges: Change[] = [];
   private range = 1;
-  private frozen: number | null = null;
+  private frozenAt: number | null = null;
   private cursor: number | null = null;
   private frame: Frame = { left: 0, right: 1, queue: { top: 0, bottom: 1, max: 1 } };
-  private dragged: "queueUp" | "queueDown" | null = null;
-  private asked = 0;
+  private dragged: Threshold | null = null;
+  /** Counts the calls of `load`, to drop the response of an older one. */
+  private loads = 0;
   private steps: Step[] = [];
-  private retracing: "" | "once" | "again" = "";
+  private stepsRequest: "none" | "pending" | "repeat" = "none";
 
-  private readonly hero = h("p", { class: "sentence" });
-  private readonly word = h("b", { class: "word" });
-  private readonly since = h("span");
+  private readonly message = h("p", { class: "message" });
+  private readonly reason = h("b", { class: "reason" });
+  private readonly freshness = h("span");
   private readonly tiles = h("dl", { class: "tiles" });
   private readonly canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": t("chart") });
   private readonly readout = h("p", { class: "readout" });
   private readonly legend = h("p", { class: "legend" });
-  private readonly next = h("ul", { class: "next" });
-  private readonly trail = h("ol", { class: "trail" });
-  private readonly past = h("ol", { class: "history", reversed: true });
-  private readonly what = new WhatIf(() => this.paint());
+  private readonly forecast = h("ul", { class: "forecast-lines" });
+  private readonly stepList = h("ol", { class: "steps" });
+  private readonly historyList = h("ol", { class: "history", reversed: true });
+  private readonly whatIf = new WhatIf(() => this.draw());
   private readonly path: string;
-  private readonly crew: Crew;
-  private readonly other: WhyNot;
+  private readonly workerTable: WorkerTable;
+  private readonly whyNot: WhyNot;
   private readonly explanation: HTMLElement;
-  private readonly ranges: HTMLElement;
-  private readonly freezer: HTMLButtonElement;
+  private readonly rangeButtons: HTMLElement;
+  private readonly freezeButton: HTMLButtonElement;
 
   constructor(private readonly store: Store, private readonly namespace: string, private readonly name: string) {
     this.path = `/api/pools/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`;
-    this.crew = new Crew(this.path, () => this.store.time(Date.now()), () => this.pool && this.crew.show(this.pool));
-    this.other = new WhyNot(this.path, name);
-    this.freezer = h("button", { onclick: () => this.freeze() });
-    this.ranges = h("span", { class: "ranges", role: "group", "aria-label": t("range") },
-      ...RANGES.map((minutes, i) => h("button", { onclick: () => this.show(i) }, minutes < 60 ? `${minutes} min` : "1 h")));
-    this.explanation = h("section", {}, h("h2", {}, t("explanation")), this.trail);
+    this.workerTable = new WorkerTable(this.path, () => this.store.time(Date.now()), () => this.pool && this.workerTable.show(this.pool));
+    this.whyNot = new WhyNot(this.path, name);
+    this.freezeButton = h("button", { onclick: () => this.toggleFreeze() });
+    this.rangeButtons = h("span", { class: "ranges", role: "group", "aria-label": t("range") },
+      ...RANGES.map((minutes, i) => h("button", { onclick: () => this.setRange(i) }, minutes < 60 ? `${minutes} min` : "1 h")));
+    this.explanation = h("section", {}, h("h2", {}, t("explanation")), this.stepList);
     this.node = h("article", { class: "detail" },
       h("nav", {}, h("a", { href: "#/" }, `‹ ${t("pools")}`)),
       h("div", { class: "hero" },
         h("div", {},
-          h("header", {}, h("h1", {}, h("small", {}, `${namespace}/`), name), this.word),
-          this.hero, h("p", { class: "since" }, this.other.button, this.since), this.other.node),
-        h("section", { class: "ahead" }, h("h2", {}, t("clocks")), this.next)),
-      h("div", { class: "board" },
+          h("header", {}, h("h1", {}, h("small", {}, `${namespace}/`), name), this.reason),
+          this.message, h("p", { class: "muted" }, this.whyNot.button, this.freshness), this.whyNot.node),
+        h("section", { class: "forecast" }, h("h2", {}, t("nextChanges")), this.forecast)),
+      h("div", { class: "main" },
         h("section", { class: "panel", "aria-label": t("workers") }, this.tiles),
-        h("section", { class: "time" },
-          h("div", { class: "controls" }, this.ranges, this.freezer, this.readout),
+        h("section", { class: "charts" },
+          h("div", { class: "controls" }, this.rangeButtons, this.freezeButton, this.readout),
           this.canvas, this.legend)),
-      this.what.node,
-      this.crew.node,
+      this.whatIf.node,
+      this.workerTable.node,
       h("div", { class: "below" },
         this.explanation,
-        h("section", {}, h("h2", {}, t("history")), this.past)),
+        h("section", {}, h("h2", {}, t("history")), this.historyList)),
       h("p", { class: "hint" }, t("readonly"), " ", h("code", {}, `kubectl workerpool -n ${namespace} explain ${name}`)));
-    this.what.node.addEventListener("toggle", () => this.what.open && this.show(RANGES.length - 1));
-    this.canvas.addEventListener("pointerdown", (event) => {
-      this.dragged = this.threshold(event.offsetY);
-      if (this.dragged) this.canvas.setPointerCapture(event.pointerId);
-    });
-    this.canvas.addEventListener("pointermove", (event) => this.move(event));
-    for (const end of ["pointerup", "pointercancel"] as const) this.canvas.addEventListener(end, () => (this.dragged = null));
-    this.canvas.addEventListener("pointerleave", () => this.point(null));
-    this.canvas.addEventListener("blur", () => this.point(null));
-    this.show(this.range);
+    this.listen();
+    this.setRange(this.range);
     void this.load();
   }
 
-  /** Everything anew from the operator: at first, and when the stream was broken in between. */
-  private async load(): Promise<void> {
-    const turn = ++this.asked;
-    try {
-      const answer = await fetch(this.path);
-      if (turn !== this.asked) return;
-      if (!answer.ok) return this.paint();
-      const { history, trace, looked } = (await answer.json()) as Answer;
-      this.track = new Track(trace, looked);
-      this.changes = history;
-      const first = this.changes[0];
-      this.older = this.track.steps(first ? Date.parse(first.at) - 1_000 : Infinity, this.store.reasons);
-    } catch {
-      // The stream tells when the operator is back.
-    }
-    this.paint();
-    this.telling();
-    void this.retrace();
-    this.crew.ask();
+  private listen(): void {
+    this.whatIf.node.addEventListener("toggle", () => this.whatIf.open && this.setRange(RANGES.length - 1));
+    this.canvas.addEventListener("pointerdown", (event) => {
+      this.dragged = this.thresholdAt(event.offsetY);
+      if (this.dragged) this.canvas.setPointerCapture(event.pointerId);
+    });
+    this.canvas.addEventListener("pointermove", (event) => this.onPointerMove(event));
+    for (const end of ["pointerup", "pointercancel"] as const) this.canvas.addEventListener(end, () => (this.dragged = null));
+    this.canvas.addEventListener("pointerleave", () => this.setCursor(null));
+    this.canvas.addEventListener("blur", () => this.setCursor(null));
   }
 
-  /** The steps of the last decision: long, and of one pool only, so they do not come by the stream. */
-  private async retrace(): Promise<void> {
-    if (this.retracing) return void (this.retracing = "again");
-    this.retracing = "once";
+  /** Loads the pool's history: at first, and after the stream has reconnected. */
+  private async load(): Promise<void> {
+    const load = ++this.loads;
     try {
-      const answer = await fetch(`${this.path}/steps`);
-      this.steps = ((await answer.json()) as Step[] | null) ?? [];
-      this.telling();
+      const response = await fetch(this.path);
+      if (load !== this.loads) return;
+      if (!response.ok) return this.draw();
+      const { history, samples, readAt } = (await response.json()) as PoolResponse;
+      this.timeline = new Timeline(samples, readAt);
+      this.changes = history;
+      const first = this.changes[0];
+      this.olderChanges = this.timeline.changes(first ? Date.parse(first.at) - 1_000 : Infinity, this.store.reasons);
     } catch {
-      // The next decision asks anew.
+      // The stream reports when the operator is back.
     }
-    const again = (this.retracing as string) === "again";
-    this.retracing = "";
-    if (again) void this.retrace();
+    this.draw();
+    this.showStatus();
+    void this.loadSteps();
+    this.workerTable.request();
+  }
+
+  /** Loads the steps of the last decision. They are long and only this page shows them, so the stream leaves them out. */
+  private async loadSteps(): Promise<void> {
+    if (this.stepsRequest !== "none") return void (this.stepsRequest = "repeat");
+    this.stepsRequest = "pending";
+    try {
+      const response = await fetch(`${this.path}/steps`);
+      this.steps = ((await response.json()) as Step[] | null) ?? [];
+      this.showStatus();
+    } catch {
+      // The next decision loads them again.
+    }
+    const repeat = (this.stepsRequest as string) === "repeat";
+    this.stepsRequest = "none";
+    if (repeat) void this.loadSteps();
   }
 
   private get pool(): Pool | undefined {
     return this.store.find(this.namespace, this.name);
   }
 
-  /** What changed in the store; gives back what a listener should hear. */
+  /** Shows what changed in the store; returns the message that a screen reader should announce, or an empty one. */
   update(changed: Changed): string {
     const { pool } = this;
     if (changed.full) void this.load();
-    let heard = "";
-    if (pool && !changed.full) {
-      if (changed.facts.includes(pool.id)) this.track.look(this.store.now, pool.facts ?? undefined);
-      else if (pool.looked === this.store.now) this.track.look(this.store.now);
-      for (const change of changed.words.includes(pool.id) ? pool.changes : []) {
-        if (this.changes.some((old) => old.at === change.at)) continue;
-        this.changes.push(change);
-        heard = sentence(change.message, Date.parse(change.at)).text;
-      }
+    const announcement = pool && !changed.full ? this.record(pool, changed) : "";
+    this.draw();
+    const updated = !!pool && changed.pools.includes(pool.id);
+    if (changed.full || updated || !pool) this.showStatus();
+    if (updated && !changed.full) {
+      void this.loadSteps();
+      void this.whyNot.request();
     }
-    this.paint();
-    const told = !!pool && changed.words.includes(pool.id);
-    if (changed.full || told || !pool) this.telling();
-    if (told && !changed.full) {
-      void this.retrace();
-      void this.other.ask();
-    }
-    if (pool && (told || pool.looked === this.store.now)) this.crew.ask();
-    return heard;
+    if (pool && (updated || pool.readAt === this.store.now)) this.workerTable.request();
+    return announcement;
   }
 
-  lose(now: number): void {
-    this.track.lose(now);
-    this.paint();
+  /** Adds a poll and new changes; returns the message of the newest change. */
+  private record(pool: Pool, changed: Changed): string {
+    if (changed.metrics.includes(pool.id)) this.timeline.record(this.store.now, pool.metrics ?? undefined);
+    else if (pool.readAt === this.store.now) this.timeline.record(this.store.now);
+    let message = "";
+    for (const change of changed.pools.includes(pool.id) ? pool.changes : []) {
+      if (this.changes.some((old) => old.at === change.at)) continue;
+      this.changes.push(change);
+      message = localize(change.message, Date.parse(change.at)).text;
+    }
+    return message;
+  }
+
+  /** The stream is broken since `now`. */
+  disconnect(now: number): void {
+    this.timeline.disconnect(now);
+    this.draw();
   }
 
   tick(): void {
-    this.paint();
+    this.draw();
     const { pool } = this;
     if (!pool) return;
-    this.headline(pool);
-    this.clocks(pool);
+    this.showHeadline(pool);
+    this.showTimers(pool);
   }
 
-  repaint(): void {
-    this.paint();
+  redraw(): void {
+    this.draw();
   }
 
-  key(key: string): boolean {
-    const [from, to] = this.view();
+  /** Handles a key; false if this view does not use it. */
+  onKey(key: string): boolean {
+    const [from, to] = this.window();
     const step = (to - from) / 120;
-    const now = this.cursor ?? to;
-    if (key === "ArrowLeft") this.point(Math.max(from, now - step));
-    else if (key === "ArrowRight") this.point(Math.min(to, now + step));
-    else if (key === "Home") this.point(from);
-    else if (key === "End") this.point(null);
-    else if (key === " ") this.freeze();
-    else if (key === "+" || key === "=") this.show(Math.max(0, this.range - 1));
-    else if (key === "-") this.show(Math.min(RANGES.length - 1, this.range + 1));
+    const cursor = this.cursor ?? to;
+    if (key === "ArrowLeft") this.setCursor(Math.max(from, cursor - step));
+    else if (key === "ArrowRight") this.setCursor(Math.min(to, cursor + step));
+    else if (key === "Home") this.setCursor(from);
+    else if (key === "End") this.setCursor(null);
+    else if (key === " ") this.toggleFreeze();
+    else if (key === "+" || key === "=") this.setRange(Math.max(0, this.range - 1));
+    else if (key === "-") this.setRange(Math.min(RANGES.length - 1, this.range + 1));
     else return false;
     return true;
   }
 
-  private show(range: number): void {
+  private setRange(range: number): void {
     this.range = range;
-    [...this.ranges.children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === range)));
-    this.paint();
+    [...this.rangeButtons.children].forEach((button, i) => button.setAttribute("aria-pressed", String(i === range)));
+    this.draw();
   }
 
-  private freeze(): void {
-    this.frozen = this.frozen === null ? this.store.time(Date.now()) : null;
-    this.paint();
+  private toggleFreeze(): void {
+    this.frozenAt = this.frozenAt === null ? this.store.time(Date.now()) : null;
+    this.draw();
   }
 
-  private move({ offsetX, offsetY }: PointerEvent): void {
-    if (this.dragged) return this.what.set(this.dragged, numberAt(offsetY, this.frame.queue));
-    this.canvas.style.cursor = this.threshold(offsetY) ? "ns-resize" : "";
-    this.point(timeAt(offsetX, this.frame, ...this.view()));
-  }
-
-  /** The threshold that can be dragged at this height, while the reader asks what if. */
-  private threshold(y: number): "queueUp" | "queueDown" | null {
-    const rules = this.what.open && this.pool ? this.what.rules(this.pool) : null;
-    const near = (n: Cell | undefined) => typeof n === "number" && Math.abs(heightOf(n, this.frame.queue) - y) < 9;
-    return near(rules?.queueUp) ? "queueUp" : near(rules?.queueDown) ? "queueDown" : null;
-  }
-
-  private point(at: number | null): void {
+  private setCursor(at: number | null): void {
     this.cursor = at;
-    this.paint();
+    this.draw();
   }
 
-  private view(): [number, number] {
-    const to = this.frozen ?? this.store.time(Date.now());
+  private onPointerMove({ offsetX, offsetY }: PointerEvent): void {
+    if (this.dragged) return this.whatIf.set(this.dragged, valueAt(offsetY, this.frame.queue));
+    this.canvas.style.cursor = this.thresholdAt(offsetY) ? "ns-resize" : "";
+    this.setCursor(timeAt(offsetX, this.frame, ...this.window()));
+  }
+
+  /** The threshold at this height that can be dragged; only while "What if" is open. */
+  private thresholdAt(y: number): Threshold | null {
+    const rules = this.whatIf.open && this.pool ? this.whatIf.rules(this.pool) : null;
+    const isNear = (value: Cell | undefined) => typeof value === "number" && Math.abs(heightOf(value, this.frame.queue) - y) < 9;
+    return isNear(rules?.queueUp) ? "queueUp" : isNear(rules?.queueDown) ? "queueDown" : null;
+  }
+
+  /** The time range that the charts show. */
+  private window(): [from: number, to: number] {
+    const to = this.frozenAt ?? this.store.time(Date.now());
     return [to - RANGES[this.range]! * 60_000, to];
   }
 
-  private paint(): void {
-    const { pool } = this;
+  /** Draws everything that moves with time or with the cursor. */
+  private draw(): void {
+    const { pool, timeline, cursor, frozenAt, whatIf } = this;
     if (!pool) return;
-    const [from, to] = this.view();
-    const { track, cursor } = this;
-    const changes = [...this.older, ...this.changes];
-    this.what.offer(pool);
-    const what = this.what.open ? this.what.wanted : [];
-    this.frame = chart(this.canvas, { pool, track, changes, from, to, cursor, rules: this.what.rules(pool), what });
-    const [shown, live] = cursor !== null ? [track.at(cursor), false] : this.frozen ? [track.at(to), false] : [pool.facts, true];
-    this.panel(pool, shown, live);
-    this.read(shown, cursor ?? this.frozen);
-    put(this.freezer, this.frozen ? `▶ ${t("follow")}` : `❚❚ ${t("freeze")}`);
-    this.freezer.setAttribute("aria-pressed", String(!!this.frozen));
-  }
-
-  /** The class's panel, of now or of the moment that the reader points to. */
-  private panel(pool: Pool, facts: Facts | null, live: boolean): void {
-    const share = utilization(facts);
-    const { aim: to, to: target } = aim(pool);
-    const wanted = live ? (pool.pending?.[0] ?? pool.desiredReplicas) : facts?.[WANTED];
-    const all: [string, string, string, string?][] = [
-      ["📊", t("queueLength"), fact(facts?.[READY])],
-      ["⏳", t("wait"), waited(facts?.[WAIT])],
-      ["👷", t("activeWorkers"), fact(facts?.[LIVE])],
-      ["⚡\uFE0F", t("busyWorkers"), `${fact(facts?.[BUSY])}${share !== null && share >= 0 ? ` (${share} %)` : ""}`],
-      ["🖥️", t("cpu"), fact(facts?.[CPU], " %")],
-    ];
-    if (live) all.push(
-      ["⏱️", t("avgTime"), typeof pool.taskMillis === "number" ? `${(pool.taskMillis / 1000).toFixed(1)} s` : "?"],
-      ["✅", t("success"), (pool.success ?? "?").replace("%", " %")],
-      [{ up: "🔺", down: "🔻", hold: "⏸️" }[to], t("recommendation"), t(to), to],
-      ["🎯", t("target"), to === "hold" || target === null ? fact(wanted) : `${fact(wanted)} → ${target}`],
-      ["📈", t("eta"), (pool.eta ?? "?").replace(/^-$/, "–").replace(/(\d)([a-z])/g, "$1 $2")],
-    );
-    else all.push(["🎯", t("target"), fact(wanted)]);
-    while (this.tiles.children.length < all.length) this.tiles.append(h("div", {}, h("dt"), h("dd")));
-    all.forEach(([icon, title, value, state], i) => {
-      const tile = this.tiles.children[i] as HTMLElement;
-      const term = tile.firstElementChild as HTMLElement;
-      if (term.textContent !== icon + title) term.replaceChildren(h("span", { "aria-hidden": "true" }, icon), title);
-      put(tile.lastElementChild as HTMLElement, value);
-      mark(tile, "aim", state ?? "");
-      tile.hidden = false;
+    const [from, to] = this.window();
+    whatIf.show(pool);
+    this.frame = drawChart(this.canvas, {
+      pool, timeline, changes: [...this.olderChanges, ...this.changes], from, to, cursor,
+      rules: whatIf.rules(pool), simulated: whatIf.open ? whatIf.simulated : [],
     });
-    for (let i = all.length; i < this.tiles.children.length; i++) (this.tiles.children[i] as HTMLElement).hidden = true;
+    const shownAt = cursor ?? frozenAt;
+    const metrics = shownAt === null ? pool.metrics : timeline.at(cursor ?? to);
+    this.showTiles(pool, metrics, shownAt === null);
+    this.showReadout(metrics, shownAt);
+    setText(this.freezeButton, frozenAt ? `▶ ${t("follow")}` : `❚❚ ${t("freeze")}`);
+    this.freezeButton.setAttribute("aria-pressed", String(!!frozenAt));
   }
 
-  private read(facts: Facts | null, at: number | null): void {
-    if (at === null) return put(this.readout, "");
-    const share = utilization(facts);
-    const reason = facts?.[REASON];
-    const near = this.changes.filter((change) => Math.abs(Date.parse(change.at) - at) < (RANGES[this.range]! * 60_000) / 100).at(-1);
-    put(this.readout, [
-      this.cursor === null ? `${t("frozen")} ${clock(at)}` : clock(at),
-      `${fact(facts?.[READY])} ${t("waiting")}`,
-      `${fact(facts?.[BUSY])}/${fact(facts?.[LIVE])} ${t("busy").toLowerCase()}${share !== null && share >= 0 ? ` (${share} %)` : ""}`,
-      `${fact(facts?.[WANTED])} ${t("wanted")}`,
-      near ? sentence(near.message, Date.parse(near.at)).text
+  /** The tiles with the metrics of now, or of the time that the reader points at. */
+  private showTiles(pool: Pool, metrics: Metrics | null, live: boolean): void {
+    const tiles = [...metricTiles(metrics), ...(live ? liveTiles(pool) : [targetTile(formatMetric(metrics?.[DESIRED]))])];
+    while (this.tiles.children.length < tiles.length) this.tiles.append(h("div", {}, h("dt"), h("dd")));
+    [...this.tiles.children].forEach((child, i) => {
+      const element = child as HTMLElement;
+      const tile = tiles[i];
+      element.hidden = !tile;
+      if (!tile) return;
+      const [icon, title, value, state] = tile;
+      const term = element.firstElementChild as HTMLElement;
+      if (term.textContent !== icon + title) term.replaceChildren(h("span", { "aria-hidden": "true" }, icon), title);
+      setText(element.lastElementChild as HTMLElement, value);
+      setData(element, "recommendation", state ?? "");
+    });
+  }
+
+  private showReadout(metrics: Metrics | null, at: number | null): void {
+    if (at === null) return setText(this.readout, "");
+    const reason = metrics?.[REASON];
+    const tolerance = (RANGES[this.range]! * 60_000) / 100;
+    const change = this.changes.filter((change) => Math.abs(Date.parse(change.at) - at) < tolerance).at(-1);
+    setText(this.readout, [
+      this.cursor === null ? `${t("frozen")} ${formatTime(at)}` : formatTime(at),
+      `${formatMetric(metrics?.[READY])} ${t("waiting")}`,
+      `${formatMetric(metrics?.[BUSY])}/${formatMetric(metrics?.[LIVE])} ${t("busy").toLowerCase()}${percentBusy(metrics)}`,
+      `${formatMetric(metrics?.[DESIRED])} ${t("desired")}`,
+      change ? localize(change.message, Date.parse(change.at)).text
         : typeof reason === "number" ? reasonText(this.store.reasons[reason] ?? "") : t("unknown"),
     ].join(" · "));
   }
 
-  /** Words, which change seldom. */
-  private telling(): void {
-    const { pool, store } = this;
+  /** What changes seldom: message, legend, steps and history. */
+  private showStatus(): void {
+    const { pool } = this;
     if (!pool) {
-      this.node.replaceChildren(h("nav", {}, h("a", { href: "#/" }, `‹ ${t("pools")}`)), h("p", { class: "empty" }, t("missing")));
+      this.node.replaceChildren(h("nav", {}, h("a", { href: "#/" }, `‹ ${t("pools")}`)), h("p", { class: "empty" }, t("notFound")));
       return;
     }
-    this.headline(pool);
-    const key = (name: string, words: string) => h("span", {}, h("i", { class: `key ${name}`, "aria-hidden": "true" }), words);
-    this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("ready")), key("wanted", t("wanted")),
-      key("limit", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`), key("would", t("whatIf")));
+    this.showHeadline(pool);
+    const key = (name: string, text: string) => h("span", {}, h("i", { class: `key ${name}`, "aria-hidden": "true" }), text);
+    this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("idleWorkers")), key("desired", t("desired")),
+      key("threshold", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`), key("simulated", t("whatIf")));
     this.explanation.hidden = !this.steps.length;
-    this.trail.replaceChildren(...this.steps.map(({ name, detail }) => h("li", {}, h("b", {}, name), " ", said(detail, Date.parse(pool.decision!.at)))));
-    this.past.replaceChildren(...this.changes.slice().reverse().map((change) => {
-      const { text, known } = sentence(change.message, Date.parse(change.at));
-      const up = change.to > change.from;
-      const fast = change.latencyMillis === undefined ? "" : `, ${change.latencyMillis} ms ${t("afterPush")}`;
-      return h("li", { class: up ? "up" : "down" },
-        h("time", { datetime: change.at }, when(Date.parse(change.at), store.now)),
-        h("b", {}, `${up ? "▲" : "▼"} ${change.from} → ${change.to}`), h("span", known ? {} : { lang: "en" }, text, fast));
-    }));
-    if (!this.changes.length) this.past.replaceChildren(h("li", { class: "empty" }, t("noHistory")));
-    this.clocks(pool);
+    this.stepList.replaceChildren(...this.steps.map(({ name, detail }) =>
+      h("li", {}, h("b", {}, name), " ", localizeStep(detail, Date.parse(pool.decision!.at)))));
+    this.historyList.replaceChildren(...this.changes.slice().reverse().map((change) => this.historyLine(change)));
+    if (!this.changes.length) this.historyList.replaceChildren(h("li", { class: "empty" }, t("noHistory")));
+    this.showTimers(pool);
   }
 
-  private headline(pool: Pool): void {
-    mark(this.node, "rank", String(rank(pool)));
-    const said = why(pool, this.store.now);
-    put(this.hero, said.text);
-    mark(this.hero, "long", String(said.text.length > 100));
-    this.hero.lang = said.known ? "" : "en";
-    put(this.word, word(pool));
+  private historyLine({ at, from, to, message, latencyMillis }: Change): HTMLElement {
+    const { text, known } = localize(message, Date.parse(at));
+    const latency = latencyMillis === undefined ? "" : `, ${latencyMillis} ms ${t("afterPush")}`;
+    return h("li", { class: to > from ? "up" : "down" },
+      h("time", { datetime: at }, formatTimestamp(Date.parse(at), this.store.now)),
+      h("b", {}, `${to > from ? "▲" : "▼"} ${from} → ${to}`), h("span", known ? {} : { lang: "en" }, text, latency));
   }
 
-  /** Countdowns and ages, which move with time alone. */
-  private clocks(pool: Pool): void {
+  private showHeadline(pool: Pool): void {
+    setData(this.node, "rank", String(rank(pool)));
+    const message = currentMessage(pool, this.store.now);
+    setText(this.message, message.text);
+    setData(this.message, "long", String(message.text.length > 100));
+    this.message.lang = message.known ? "" : "en";
+    setText(this.reason, reasonLabel(pool));
+  }
+
+  /** Countdowns and ages, which change with time alone. */
+  private showTimers(pool: Pool): void {
     const now = this.store.time(Date.now());
-    this.other.show(pool, workers(pool) + " " + t("workers").toLowerCase() + (pool.bounds ? ` (${pool.bounds.join("–")})` : ""));
-    this.crew.show(pool);
-    const parts = [""];
-    if (pool.looked) parts.push(`${t("read")} ${ago(now - pool.looked)}`);
-    if (pool.decision) parts.push(`${Math.round(pool.decision.confidence * 100)} % ${t("sure")}`);
-    const last = this.changes.at(-1);
-    if (last) parts.push(`${t("lastChange")}: ${last.from} → ${last.to} ${ago(now - Date.parse(last.at))}`);
-    const reactions = this.changes.flatMap(({ latencyMillis }) => latencyMillis ?? []).sort((a, b) => a - b);
-    if (reactions.length) parts.push(`${t("reaction")} ${reactions[(reactions.length - 1) >> 1]} ms, ${t("atMost")} ${reactions.at(-1)} ms`);
-    put(this.since, parts.join(" · "));
-    const lines = upcoming(pool, now);
-    while (this.next.children.length < lines.length) this.next.append(h("li", {}, h("b"), " ", h("span"), h("progress", { max: 1 })));
-    while (this.next.children.length > lines.length) this.next.lastElementChild?.remove();
-    lines.forEach(({ title, text, share }, i) => {
-      const [name, words, bar] = this.next.children[i]!.children as unknown as [HTMLElement, HTMLElement, HTMLProgressElement];
-      put(name, title);
-      put(words, text);
-      bar.hidden = share === null;
-      bar.value = share ?? 0;
+    this.whyNot.show(pool, replicasText(pool) + " " + t("workers").toLowerCase() + (pool.bounds ? ` (${pool.bounds.join("–")})` : ""));
+    this.workerTable.show(pool);
+    setText(this.freshness, this.freshnessText(pool, now));
+    const lines = forecastLines(pool, now);
+    while (this.forecast.children.length < lines.length) this.forecast.append(h("li", {}, h("b"), " ", h("span"), h("progress", { max: 1 })));
+    while (this.forecast.children.length > lines.length) this.forecast.lastElementChild?.remove();
+    lines.forEach(({ title, text, progress }, i) => {
+      const [titleNode, textNode, bar] = this.forecast.children[i]!.children as unknown as [HTMLElement, HTMLElement, HTMLProgressElement];
+      setText(titleNode, title);
+      setText(textNode, text);
+      bar.hidden = progress === null;
+      bar.value = progress ?? 0;
     });
   }
+
+  private freshnessText(pool: Pool, now: number): string {
+    const parts = [""];
+    if (pool.readAt) parts.push(`${t("read")} ${formatAge(now - pool.readAt)}`);
+    if (pool.decision) parts.push(`${Math.round(pool.decision.confidence * 100)} % ${t("metricsAvailable")}`);
+    const last = this.changes.at(-1);
+    if (last) parts.push(`${t("lastChange")}: ${last.from} → ${last.to} ${formatAge(now - Date.parse(last.at))}`);
+    const latencies = this.changes.flatMap(({ latencyMillis }) => latencyMillis ?? []).sort((a, b) => a - b);
+    if (latencies.length) parts.push(`${t("scaleLatency")} ${latencies[(latencies.length - 1) >> 1]} ms, ${t("max")} ${latencies.at(-1)} ms`);
+    return parts.join(" · ");
+  }
+}
+
+function metricTiles(metrics: Metrics | null): Tile[] {
+  return [
+    ["📊", t("queueLength"), formatMetric(metrics?.[READY])],
+    ["⏳", t("wait"), formatWait(metrics?.[WAIT])],
+    ["👷", t("activeWorkers"), formatMetric(metrics?.[LIVE])],
+    ["⚡\uFE0F", t("busyWorkers"), `${formatMetric(metrics?.[BUSY])}${percentBusy(metrics)}`],
+    ["🖥️", t("cpu"), formatMetric(metrics?.[CPU], " %")],
+  ];
+}
+
+/** What is known only of the present. */
+function liveTiles(pool: Pool): Tile[] {
+  const { action, replicas } = recommendation(pool);
+  const desired = formatMetric(pool.pending?.[0] ?? pool.desiredReplicas);
+  return [
+    ["⏱️", t("avgTime"), typeof pool.taskMillis === "number" ? `${(pool.taskMillis / 1000).toFixed(1)} s` : "?"],
+    ["✅", t("success"), (pool.success ?? "?").replace("%", " %")],
+    [{ up: "🔺", down: "🔻", hold: "⏸️" }[action], t("recommendation"), t(action), action],
+    targetTile(action === "hold" || replicas === null ? desired : `${desired} → ${replicas}`),
+    ["📈", t("eta"), (pool.eta ?? "?").replace(/^-$/, "–").replace(/(\d)([a-z])/g, "$1 $2")],
+  ];
+}
+
+function targetTile(value: string): Tile {
+  return ["🎯", t("target"), value];
+}
+
+/** ` (80 %)`, or nothing where it is unknown. */
+function percentBusy(metrics: Metrics | null): string {
+  const percent = utilization(metrics);
+  return percent !== null && percent >= 0 ? ` (${percent} %)` : "";
 }

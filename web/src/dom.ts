@@ -1,7 +1,8 @@
-/** Elements without markup: text is only ever text. */
+/** Creates and updates elements without markup: strings only ever become text nodes. */
 type Props = Record<string, string | number | boolean | ((event: never) => void)>;
 type Child = Node | string | null | false;
 
+/** Creates an element; a function among the properties is an event listener, such as `onclick`. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K, props: Props = {}, ...children: Child[]
 ): HTMLElementTagNameMap[K] {
@@ -14,11 +15,12 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Touches the page only where something differs. */
-export function put(node: HTMLElement, text: string): void {
+/** Sets the text; does not touch the DOM when it is the same already. */
+export function setText(node: HTMLElement, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }
 
-export function mark(node: HTMLElement, name: string, value: string): void {
+/** Sets a `data-` attribute; does not touch the DOM when it is the same already. */
+export function setData(node: HTMLElement, name: string, value: string): void {
   if (node.dataset[name] !== value) node.dataset[name] = value;
 }

@@ -1,35 +1,40 @@
-/** The style sheet's colours as a canvas takes them, for the present theme. */
-const NAMES = ["ink", "dim", "line", "queue", "wait", "busy", "idle", "wanted", "up", "down", "trouble", "panel", "window"] as const;
+/** The colours of the style sheet, resolved for the current theme, for drawing on a canvas. */
+const NAMES = ["text", "muted", "line", "queue", "wait", "busy", "idle", "desired", "up", "down", "trouble"] as const;
 
+/** `font` is the root font size in CSS pixels. */
 export type Palette = Record<(typeof NAMES)[number], string> & { font: number };
 
-let known: Palette | null = null;
+let cached: Palette | null = null;
 
 export function palette(): Palette {
-  if (known) return known;
+  if (cached) return cached;
   const probe = document.body.appendChild(document.createElement("i"));
-  const all = NAMES.map((name) => {
+  const colours = NAMES.map((name) => {
     probe.style.color = `var(--${name})`;
     return [name, getComputedStyle(probe).color];
   });
   probe.remove();
   const font = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  known = { ...Object.fromEntries(all), font } as Palette;
-  return known;
+  cached = { ...Object.fromEntries(colours), font } as Palette;
+  return cached;
 }
 
-/** After a change of theme or size. */
-export function repaint(): void {
-  known = null;
+/** Call it after the theme or the window size has changed. */
+export function resetPalette(): void {
+  cached = null;
 }
 
-/** A canvas of its own size in CSS pixels, sharp on each screen, and empty. */
-export function sharp(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
+/** Clears the canvas and sizes its bitmap for the screen's pixel ratio; the context draws in CSS pixels. */
+export function prepareCanvas(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D | null {
   const ratio = devicePixelRatio || 1;
-  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== w || canvas.height !== h) [canvas.width, canvas.height] = [w, h];
-  const pen = canvas.getContext("2d");
-  pen?.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen?.clearRect(0, 0, width, height);
-  return pen;
+  const bitmapWidth = Math.round(width * ratio);
+  const bitmapHeight = Math.round(height * ratio);
+  if (canvas.width !== bitmapWidth || canvas.height !== bitmapHeight) {
+    canvas.width = bitmapWidth;
+    canvas.height = bitmapHeight;
+  }
+  const context = canvas.getContext("2d");
+  context?.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context?.clearRect(0, 0, width, height);
+  return context;
 }

@@ -1,23 +1,25 @@
-/** What the page knows: all pools, as the operator's messages leave them. No DOM, no clock of its own. */
+/** The state of all pools, built from the messages of the operator's stream. It uses no DOM and no clock of its own. */
 
-/** A number, `null` where it could not be read, -1 where the queue system does not tell it. */
+/** A value, `null` where it is unavailable, -1 where the queue system does not support it. */
 export type Cell = number | null;
-export type Facts = Cell[];
+/** The values of one poll, in the order of the columns below. */
+export type Metrics = Cell[];
 
-/** The places in `Facts`, the same as in the operator's `trace.rs`. */
-export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, WANTED = 7, IDLE = 8, REASON = 9;
+/** The columns of `Metrics`, in the order of the operator's `history.rs`. */
+export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, DESIRED = 7, IDLE = 8, REASON = 9;
 export const COLUMNS = 10;
 
 export interface Change { at: string; from: number; to: number; reason: string; message: string; latencyMillis?: number }
-export interface Decision extends Change { confidence: number; next?: { up?: Next; down?: Next } }
+export interface Decision extends Change { confidence: number; next?: { up?: NextChange; down?: NextChange } }
 /** One step of a decision. */
 export interface Step { name: string; detail: string }
+/** Thresholds and steps of a pool; cooldowns, idle time and maximum wait are in milliseconds. */
 export interface Rules {
   queueUp: Cell; queueDown: Cell; busyUp: Cell; busyDown: Cell; cpuUp: Cell;
   upStep: number; downStep: Cell; upCooldown: number; downCooldown: Cell; idleFor: Cell; maxWait?: Cell;
 }
-/** What would be next, in one direction: so many more tasks must wait for it, or fewer; 0: if it stays as it is. */
-export interface Next { to: number; at?: string; tasks?: number }
+/** The next change in one direction. `tasks`: it needs so many more waiting tasks, or fewer where negative; 0: none. */
+export interface NextChange { to: number; at?: string; tasks?: number }
 
 export interface Pool {
   id: number;
@@ -25,21 +27,24 @@ export interface Pool {
   name: string;
   bounds: [number, number] | null;
   rules: Rules | null;
+  /** A replica count that is being written, and the message of its decision. */
   pending: [number, string] | null;
-  well: boolean | null;
+  /** The condition `Ready`; `null` before it is set. */
+  ready: boolean | null;
   replicas?: number;
   desiredReplicas?: number;
   decision?: Decision;
-  memory?: { lastUp?: string; lastChange?: string; idleSince?: string };
+  timers?: { lastUp?: string; lastChange?: string; idleSince?: string };
   success?: string | null;
   eta?: string | null;
   /** Mean time of a task. */
   taskMillis?: Cell;
   changes: Change[];
-  facts: Facts | null;
-  looked: number | null;
-  spark: Cell[];
-  /** The point of time of the last cell of `spark`, in POINTs since 1970. */
+  metrics: Metrics | null;
+  /** The operator's time of the last poll. */
+  readAt: number | null;
+  sparkline: Cell[];
+  /** The time of the last cell of `sparkline`, in units of `POINT` since 1970. */
   point: number;
 }
 
@@ -49,15 +54,16 @@ export interface Message {
   version?: string;
   reasons?: string[];
   pools?: Pool[];
-  facts?: [number, Facts][];
-  same?: number[];
-  gone?: number[];
+  metrics?: [id: number, metrics: Metrics][];
+  /** Pools whose last poll found the same metrics as before. */
+  unchanged?: number[];
+  deleted?: number[];
 }
 
-/** What a message changed: words and bounds, facts, and pools that are gone. */
-export interface Changed { full: boolean; words: number[]; facts: number[]; gone: number[] }
+/** The ids of the pools that a message changed: their status or spec, their metrics, and those that were deleted. */
+export interface Changed { full: boolean; pools: number[]; metrics: number[]; deleted: number[] }
 
-/** Milliseconds in a point of the sparklines, and how many they have. */
+/** Milliseconds per point of a sparkline, and the number of points. */
 export const POINT = 10_000, POINTS = 60;
 
 export class Store {
@@ -66,47 +72,42 @@ export class Store {
   version = "";
   /** The operator's time of the last message. */
   now = 0;
-  private lag = 0;
+  private clockOffset = 0;
 
-  /** Takes in a message that arrived when this machine's clock said `here`. */
-  apply(message: Message, here: number): Changed {
+  /** Applies a message that arrived when the browser's clock showed `browserTime`. */
+  apply(message: Message, browserTime: number): Changed {
     this.now = message.now;
-    // The operator's clock counts, so that ages are right on a laptop whose clock is not.
-    this.lag = message.now - here;
-    const changed: Changed = { full: !!message.full, words: [], facts: [], gone: message.gone ?? [] };
+    // All times are the operator's, so that ages are right even where the browser's clock is wrong.
+    this.clockOffset = message.now - browserTime;
+    const changed: Changed = { full: !!message.full, pools: [], metrics: [], deleted: message.deleted ?? [] };
     if (message.full) {
       this.version = message.version ?? "";
       this.reasons = message.reasons ?? [];
-      const alive = new Set(message.pools?.map((pool) => pool.id));
-      changed.gone = [...this.pools.keys()].filter((id) => !alive.has(id));
+      const ids = new Set(message.pools?.map((pool) => pool.id));
+      changed.deleted = [...this.pools.keys()].filter((id) => !ids.has(id));
     }
-    for (const id of changed.gone) this.pools.delete(id);
-    for (const row of message.pools ?? []) {
-      const old = this.pools.get(row.id);
-      // A row without rules, bounds, changes and clocks has those that it had.
-      const kept = old ? { ...old, replicas: undefined, desiredReplicas: undefined } : { facts: null, looked: null, spark: [] };
-      const pool = message.full ? row : ({ ...kept, ...row } as Pool);
-      pool.point = message.full || !old ? Math.floor(message.now / POINT) : old.point;
-      this.pools.set(row.id, pool);
-      changed.words.push(row.id);
+    for (const id of changed.deleted) this.pools.delete(id);
+    for (const update of message.pools ?? []) {
+      this.applyPool(update, message);
+      changed.pools.push(update.id);
     }
-    for (const [id, facts] of message.facts ?? []) {
+    for (const [id, metrics] of message.metrics ?? []) {
       const pool = this.pools.get(id);
       if (!pool) continue;
-      pool.facts = facts;
-      this.looked(pool);
-      changed.facts.push(id);
+      pool.metrics = metrics;
+      this.recordPoll(pool);
+      changed.metrics.push(id);
     }
-    for (const id of message.same ?? []) {
+    for (const id of message.unchanged ?? []) {
       const pool = this.pools.get(id);
-      if (pool) this.looked(pool);
+      if (pool) this.recordPoll(pool);
     }
     return changed;
   }
 
-  /** The operator's time when this machine's clock says `here`. */
-  time(here: number): number {
-    return here + this.lag;
+  /** The operator's time when the browser's clock shows `browserTime`. */
+  time(browserTime: number): number {
+    return browserTime + this.clockOffset;
   }
 
   find(namespace: string, name: string): Pool | undefined {
@@ -114,22 +115,31 @@ export class Store {
     return undefined;
   }
 
-  private looked(pool: Pool): void {
-    pool.looked = this.now;
-    advance(pool, Math.floor(this.now / POINT));
-    const ready = pool.facts?.[READY] ?? -1;
-    const last = pool.spark[POINTS - 1];
-    if (ready >= 0) pool.spark[POINTS - 1] = Math.max(ready, last ?? 0);
+  private applyPool(update: Pool, { full, now }: Message): void {
+    const old = this.pools.get(update.id);
+    // An update leaves out rules, bounds, changes and timers that are as before.
+    const base = old ? { ...old, replicas: undefined, desiredReplicas: undefined } : { metrics: null, readAt: null, sparkline: [] };
+    const pool = full ? update : ({ ...base, ...update } as Pool);
+    pool.point = full || !old ? Math.floor(now / POINT) : old.point;
+    this.pools.set(update.id, pool);
+  }
+
+  private recordPoll(pool: Pool): void {
+    pool.readAt = this.now;
+    advanceSparkline(pool, Math.floor(this.now / POINT));
+    const ready = pool.metrics?.[READY] ?? -1;
+    const last = pool.sparkline[POINTS - 1];
+    if (ready >= 0) pool.sparkline[POINTS - 1] = Math.max(ready, last ?? 0);
   }
 }
 
-/** Moves the sparkline on to `point`; points in which nobody looked are gaps. */
-export function advance(pool: Pool, point: number): void {
-  while (pool.spark.length < POINTS) pool.spark.unshift(null);
+/** Moves the sparkline on to `point`; points without a poll become gaps. */
+export function advanceSparkline(pool: Pool, point: number): void {
+  while (pool.sparkline.length < POINTS) pool.sparkline.unshift(null);
   const steps = Math.min(point - pool.point, POINTS);
   for (let i = 0; i < steps; i++) {
-    pool.spark.shift();
-    pool.spark.push(null);
+    pool.sparkline.shift();
+    pool.sparkline.push(null);
   }
   if (steps > 0) pool.point = point;
 }

@@ -1,55 +1,57 @@
-/** What if: other rules by sliders, and what the last hour would have been by them. The operator does the deciding. */
-import { h, mark, put } from "./dom";
-import { span, t } from "./lang";
+/** What if: sliders for other rules, and the last hour evaluated with them. The operator makes the decisions. */
+import { h, setData, setText } from "./dom";
+import { formatDuration, t } from "./lang";
 import type { Cell, Pool, Rules } from "./store";
 
-interface Sum { workerSeconds: number; most: number }
-interface Replay { wanted: [number, number][]; would: Sum; was: Sum; yaml: string }
+interface Usage { workerSeconds: number; peak: number }
+/** `desiredReplicas`: from each time on, this many. */
+interface Replay { desiredReplicas: [at: number, replicas: number][]; simulated: Usage; actual: Usage; yaml: string }
 
-/** The rules that can be moved: where each lies on its slider, and whether it is a time in seconds. */
 type Field = "queueUp" | "busyUp" | "upStep" | "upCooldown" | "queueDown" | "busyDown" | "downStep" | "downCooldown" | "idleFor" | "min" | "max";
-const FIELDS: readonly (readonly [field: Field, title: Parameters<typeof t>[0], least: number, most: number, step: number])[] = [
+/** The rules that have a slider, each with the slider's range. */
+const FIELDS: readonly (readonly [field: Field, title: Parameters<typeof t>[0], min: number, max: number, step: number])[] = [
   ["queueUp", "queueUp", 0, 60, 1], ["busyUp", "busyUp", 0, 100, 5], ["upStep", "upStep", 1, 10, 1], ["upCooldown", "upCooldown", 0, 300, 5],
   ["queueDown", "queueDown", 0, 60, 1], ["busyDown", "busyDown", 0, 100, 5], ["downStep", "downStep", 1, 10, 1],
-  ["downCooldown", "downCooldown", 0, 600, 5], ["idleFor", "idleFor2", 0, 900, 5], ["min", "least", 0, 20, 1], ["max", "most", 1, 50, 1],
+  ["downCooldown", "downCooldown", 0, 600, 5], ["idleFor", "downIdleFor", 0, 900, 5], ["min", "minWorkers", 0, 20, 1], ["max", "maxWorkers", 1, 50, 1],
 ];
-const TIMES: readonly Field[] = ["upCooldown", "downCooldown", "idleFor"];
+/** The fields that are in seconds on the slider, and in milliseconds in `Rules`. */
+const DURATIONS: readonly Field[] = ["upCooldown", "downCooldown", "idleFor"];
 
-/** What a pool has now, in the units of the sliders; `null` for a rule that it has not. */
-function present({ rules, bounds }: Pool, field: Field): Cell {
+/** The current value of a rule in the units of its slider; `null` where the pool does not have that rule. */
+function currentValue({ rules, bounds }: Pool, field: Field): Cell {
   if (field === "min") return bounds?.[0] ?? null;
   if (field === "max") return bounds?.[1] ?? null;
   const value = rules?.[field] ?? null;
-  return value !== null && TIMES.includes(field) ? Math.round(value / 1000) : value;
+  return value !== null && DURATIONS.includes(field) ? Math.round(value / 1000) : value;
 }
 
 export class WhatIf {
   readonly node: HTMLDetailsElement;
-  /** What would have been wanted, by time; empty while nothing is asked. */
-  wanted: [number, number][] = [];
-  private readonly wishes = new Map<Field, number>();
+  /** The simulated desired replicas by time; empty before the first answer. */
+  simulated: [at: number, replicas: number][] = [];
+  private readonly overrides = new Map<Field, number>();
   private readonly sliders = new Map<Field, [label: HTMLElement, input: HTMLInputElement, output: HTMLElement]>();
-  private readonly sum = h("p", { class: "sum", role: "status" });
+  private readonly result = h("p", { class: "result", role: "status" });
   private readonly yaml = h("pre", { tabindex: 0 });
-  private readonly copy = h("button", { onclick: () => void this.take() }, t("copy"));
-  private readonly back = h("button", { onclick: () => this.reset() }, t("asItIsNow"));
+  private readonly copyButton = h("button", { onclick: () => void this.copy() }, t("copy"));
+  private readonly resetButton = h("button", { onclick: () => this.reset() }, t("reset"));
   private pool: Pool | null = null;
-  private asking = false;
-  private again = false;
+  private pending = false;
+  private repeat = false;
 
-  constructor(private readonly changed: () => void) {
+  constructor(private readonly onChange: () => void) {
     const fields = h("div", { class: "sliders" });
-    for (const [field, title, least, most, step] of FIELDS) {
+    for (const [field, title, min, max, step] of FIELDS) {
       const output = h("output", {});
-      const input = h("input", { type: "range", min: least, max: most, step, oninput: () => this.set(field, Number(input.value)) });
+      const input = h("input", { type: "range", min, max, step, oninput: () => this.set(field, Number(input.value)) });
       const label = fields.appendChild(h("label", {}, h("span", {}, t(title)), input, output));
       this.sliders.set(field, [label, input, output]);
     }
-    this.node = h("details", { class: "whatif" }, h("summary", {}, t("whatIf")), h("p", { class: "since" }, t("whatIfNote")), fields,
-      h("div", { class: "answer" }, this.sum, this.back), h("div", { class: "yaml" }, this.yaml, this.copy));
+    this.node = h("details", { class: "whatif" }, h("summary", {}, t("whatIf")), h("p", { class: "muted" }, t("whatIfNote")), fields,
+      h("div", { class: "answer" }, this.result, this.resetButton), h("div", { class: "yaml" }, this.yaml, this.copyButton));
     this.node.addEventListener("toggle", () => {
-      this.changed();
-      if (this.open) void this.ask();
+      this.onChange();
+      if (this.open) void this.request();
     });
   }
 
@@ -57,82 +59,82 @@ export class WhatIf {
     return this.node.open;
   }
 
-  /** The rules as the reader wants them, for the lines of the chart. */
+  /** The pool's rules with the overridden thresholds, for the lines of the chart. */
   rules(pool: Pool): Rules | null {
     if (!this.open || !pool.rules) return pool.rules;
-    const wish = (field: "queueUp" | "queueDown") => this.wishes.get(field) ?? pool.rules![field];
-    return { ...pool.rules, queueUp: wish("queueUp"), queueDown: wish("queueDown") };
+    const { queueUp, queueDown } = pool.rules;
+    return { ...pool.rules, queueUp: this.overrides.get("queueUp") ?? queueUp, queueDown: this.overrides.get("queueDown") ?? queueDown };
   }
 
-  /** The pool as it is now: what nobody has moved follows it. */
-  offer(pool: Pool): void {
+  /** Updates the sliders from the pool; those that the reader has moved stay. */
+  show(pool: Pool): void {
     this.pool = pool;
     if (!this.open) return;
     for (const [field, [label, input, output]] of this.sliders) {
-      const now = present(pool, field);
-      label.hidden = now === null;
-      if (now === null) continue;
-      const value = this.wishes.get(field) ?? now;
+      const current = currentValue(pool, field);
+      label.hidden = current === null;
+      if (current === null) continue;
+      const value = this.overrides.get(field) ?? current;
       if (value > Number(input.max)) input.max = String(value);
       if (input.value !== String(value)) input.value = String(value);
-      put(output, TIMES.includes(field) ? span(value) : field.startsWith("busy") ? `${value} %` : String(value));
-      mark(label, "moved", String(value !== now));
+      setText(output, DURATIONS.includes(field) ? formatDuration(value) : field.startsWith("busy") ? `${value} %` : String(value));
+      setData(label, "changed", String(value !== current));
     }
   }
 
   set(field: Field, value: number): void {
-    this.wishes.set(field, value);
-    if (this.pool) this.offer(this.pool);
-    this.changed();
-    this.ask();
+    this.overrides.set(field, value);
+    if (this.pool) this.show(this.pool);
+    this.onChange();
+    void this.request();
   }
 
   private reset(): void {
-    this.wishes.clear();
-    if (this.pool) this.offer(this.pool);
-    if (this.open) this.ask();
+    this.overrides.clear();
+    if (this.pool) this.show(this.pool);
+    if (this.open) void this.request();
   }
 
-  /** One question at a time; what was moved meanwhile is asked when it is answered. */
-  private async ask(): Promise<void> {
+  /** One request at a time; a move during a request is sent when that one is answered. */
+  private async request(): Promise<void> {
     const { pool } = this;
     if (!pool) return;
-    if (this.asking) return void (this.again = true);
-    this.asking = true;
-    const query = new URLSearchParams([...this.wishes].map(([field, value]) => [field, String(value)]));
+    if (this.pending) return void (this.repeat = true);
+    this.pending = true;
+    const query = new URLSearchParams([...this.overrides].map(([field, value]) => [field, String(value)]));
     try {
-      const answer = await fetch(`/api/pools/${encodeURIComponent(pool.namespace)}/${encodeURIComponent(pool.name)}/what-if?${query}`);
-      if (answer.ok) this.show((await answer.json()) as Replay);
-      else put(this.sum, t("whatIfNot"));
+      const response = await fetch(`/api/pools/${encodeURIComponent(pool.namespace)}/${encodeURIComponent(pool.name)}/what-if?${query}`);
+      if (response.ok) this.render((await response.json()) as Replay);
+      else setText(this.result, t("whatIfUnsupported"));
     } catch {
-      // The stream says that the operator is gone; the next move asks anew.
+      // The stream reports that the operator is gone; the next move requests again.
     }
-    this.asking = false;
-    if (this.again) {
-      this.again = false;
-      void this.ask();
+    this.pending = false;
+    if (this.repeat) {
+      this.repeat = false;
+      void this.request();
     }
   }
 
-  private show({ wanted, would, was, yaml }: Replay): void {
-    this.wanted = wanted;
-    const hours = (seconds: number) => (seconds / 3600).toFixed(1);
-    const changes = Math.max(0, wanted.length - 1);
-    put(this.sum, `${t("wouldBe")}: ${changes} ${t("changes")}, ${hours(would.workerSeconds)} ${t("workerHours")} (${t("itWas")} ${hours(was.workerSeconds)}), ${t("atMost")} ${would.most} (${was.most})`);
-    const same = !this.wishes.size;
-    put(this.yaml, same ? t("moveOne") : yaml);
-    this.copy.hidden = this.back.hidden = same;
-    this.changed();
+  private render({ desiredReplicas, simulated, actual, yaml }: Replay): void {
+    this.simulated = desiredReplicas;
+    const hours = ({ workerSeconds }: Usage) => (workerSeconds / 3600).toFixed(1);
+    const changes = Math.max(0, desiredReplicas.length - 1);
+    setText(this.result, `${t("simulated")}: ${changes} ${t("changes")}, ${hours(simulated)} ${t("workerHours")} (${t("actual")} ${hours(actual)}), ${t("peak")} ${simulated.peak} (${actual.peak})`);
+    const unchanged = !this.overrides.size;
+    setText(this.yaml, unchanged ? t("moveSlider") : yaml);
+    this.copyButton.hidden = this.resetButton.hidden = unchanged;
+    this.onChange();
   }
 
-  private async take(): Promise<void> {
+  private async copy(): Promise<void> {
     try {
       await navigator.clipboard.writeText(this.yaml.textContent ?? "");
-      put(this.copy, t("copied"));
+      setText(this.copyButton, t("copied"));
     } catch {
-      // Without a secure origin there is no clipboard: the text is selected, and a key copies it.
+      // Without a secure origin there is no clipboard: select the text, so that the reader can copy it.
       getSelection()?.selectAllChildren(this.yaml);
     }
-    setTimeout(() => put(this.copy, t("copy")), 2_000);
+    setTimeout(() => setText(this.copyButton, t("copy")), 2_000);
   }
 }

@@ -1,12 +1,12 @@
-/** Why not another number of workers: the operator's answer, and what would give that number. */
-import { h, mark, put } from "./dom";
-import { clock, t } from "./lang";
-import { step } from "./sentence";
-import type { Pool } from "./store";
+/** Why not a different number of workers: the operator's answer, and what would give that number. */
+import { h, setData, setText } from "./dom";
+import { formatTime, t } from "./lang";
+import { localizeStep } from "./localize";
+import type { Pool, Step } from "./store";
 
-export interface Answer {
+export interface Counterfactual {
   decided: number;
-  because: { name: string; detail: string }[];
+  because: Step[];
   change: { field: string; value: string }[] | null;
   tasks: number | null;
   soon: string | null;
@@ -14,98 +14,98 @@ export interface Answer {
 }
 
 /** `12 more tasks`, `1 task fewer`. */
-function tasks(n: number): string {
-  const many = Math.abs(n);
-  return `${many} ${t(n > 0 ? (many === 1 ? "taskMore" : "tasksMore") : many === 1 ? "taskFewer" : "tasksFewer")}`;
+function formatTasks(n: number): string {
+  const count = Math.abs(n);
+  return `${count} ${t(n > 0 ? (count === 1 ? "taskMore" : "tasksMore") : count === 1 ? "taskFewer" : "tasksFewer")}`;
 }
 
-/** The ways to `wanted` workers, each with what it needs. */
-export function ways(answer: Answer, wanted: number, name: string): [string, string][] {
-  const { change, soon, later } = answer;
+/** The ways to get `workers` workers, each with what it requires. */
+export function options({ change, tasks, soon, later }: Counterfactual, workers: number, name: string): [option: string, requirement: string][] {
+  const now = `${t("toHave")} ${workers} ${t("rightNow")}`;
+  const then = `${t("toHave")} ${workers} ${t("soon")}`;
   const all: [string, string][] = [];
-  const [now, then] = [`${t("toHave")} ${wanted} ${t("rightNow")}`, `${t("toHave")} ${wanted} ${t("soon")}`];
   if (change) all.push([now, change.map(({ field, value }) => `${field}: ${value}`).join(` ${t("and")} `)]);
-  if (answer.tasks !== null) all.push([now, tasks(answer.tasks)]);
-  if (soon) all.push([then, `${t("nothingUntil")} ${clock(Date.parse(soon))}`]);
-  if (later) all.push([then, `${tasks(later.tasks)}, ${t("ifSoUntil")} ${clock(Date.parse(later.at))}`]);
-  all.push([t("byHand"), `kubectl workerpool scale ${name} ${wanted}`]);
+  if (tasks !== null) all.push([now, formatTasks(tasks)]);
+  if (soon) all.push([then, `${t("nothingUntil")} ${formatTime(Date.parse(soon))}`]);
+  if (later) all.push([then, `${formatTasks(later.tasks)}, ${t("ifSoUntil")} ${formatTime(Date.parse(later.at))}`]);
+  all.push([t("byHand"), `kubectl workerpool scale ${name} ${workers}`]);
   return all;
 }
 
 export class WhyNot {
-  /** The number that is there, which opens the question. */
-  readonly button = h("button", { class: "ask", "aria-expanded": "false", title: t("whyNot"), onclick: () => this.turn() });
+  /** Shows the current number of workers and opens the question. */
+  readonly button = h("button", { class: "toggle", "aria-expanded": "false", title: t("whyNot"), onclick: () => this.toggle() });
   readonly node: HTMLElement;
-  private readonly input = h("input", { type: "number", min: 0, max: 100_000, inputmode: "numeric", oninput: () => void this.ask() });
-  private readonly head = h("p", { role: "status" });
+  private readonly input = h("input", { type: "number", min: 0, max: 100_000, inputmode: "numeric", oninput: () => void this.request() });
+  private readonly headline = h("p", { role: "status" });
   private readonly list = h("dl", {});
-  private asking = false;
-  private again = false;
+  private pending = false;
+  private repeat = false;
 
   constructor(private readonly path: string, private readonly name: string) {
     this.node = h("section", { class: "whynot", hidden: true },
-      h("label", {}, `${t("whyNot1")} `, this.input, ` ${t("whyNot2")}`), this.head, this.list);
+      h("label", {}, `${t("whyNotBefore")} `, this.input, ` ${t("whyNotAfter")}`), this.headline, this.list);
     this.node.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
-      this.turn();
+      this.toggle();
       this.button.focus();
     });
   }
 
-  show(pool: Pool, words: string): void {
-    put(this.button, words);
+  show(pool: Pool, current: string): void {
+    setText(this.button, current);
     if (this.input.value) return;
-    const wanted = pool.desiredReplicas ?? 0;
-    this.input.value = String(wanted < (pool.bounds?.[1] ?? 0) ? wanted + 1 : wanted - 1);
+    const desired = pool.desiredReplicas ?? 0;
+    this.input.value = String(desired < (pool.bounds?.[1] ?? 0) ? desired + 1 : desired - 1);
   }
 
   get open(): boolean {
     return !this.node.hidden;
   }
 
-  private turn(): void {
+  private toggle(): void {
     this.node.hidden = this.open;
     this.button.setAttribute("aria-expanded", String(this.open));
     if (!this.open) return;
     this.input.focus();
     this.input.select();
-    void this.ask();
+    void this.request();
   }
 
-  /** One question at a time; what was typed meanwhile is asked when it is answered. */
-  async ask(): Promise<void> {
-    const wanted = this.input.valueAsNumber;
-    if (!this.open || !Number.isInteger(wanted)) return;
-    if (this.asking) return void (this.again = true);
-    this.asking = true;
+  /** One request at a time; an input during a request is sent when that one is answered. */
+  async request(): Promise<void> {
+    const workers = this.input.valueAsNumber;
+    if (!this.open || !Number.isInteger(workers)) return;
+    if (this.pending) return void (this.repeat = true);
+    this.pending = true;
     try {
-      const answer = await fetch(`${this.path}/why-not?workers=${wanted}`);
-      if (answer.ok) this.say((await answer.json()) as Answer | null, wanted);
+      const response = await fetch(`${this.path}/why-not?workers=${workers}`);
+      if (response.ok) this.render((await response.json()) as Counterfactual | null, workers);
     } catch {
-      // The stream says that the operator is gone; the next question asks anew.
+      // The stream reports that the operator is gone; the next input requests again.
     }
-    this.asking = false;
-    if (this.again) {
-      this.again = false;
-      void this.ask();
+    this.pending = false;
+    if (this.repeat) {
+      this.repeat = false;
+      void this.request();
     }
   }
 
-  private say(answer: Answer | null, wanted: number): void {
+  private render(answer: Counterfactual | null, workers: number): void {
     if (!answer) {
-      put(this.head, t("whyNotUnknown"));
+      setText(this.headline, t("whyNotUnknown"));
       return this.list.replaceChildren();
     }
-    const same = answer.decided === wanted;
-    put(this.head, same ? `${wanted}: ${t("isDecided")}` : `${answer.decided} ${t("workers").toLowerCase()}, ${t("andNot")} ${wanted}, ${t("because")}`);
-    const lines: [string, string, boolean][] = same ? [] : [
-      ...answer.because.map(({ name, detail }): [string, string, boolean] => [name, step(detail, Date.now()), false]),
-      ...ways(answer, wanted, this.name).map(([way, needs]): [string, string, boolean] => [way, needs, true]),
+    const same = answer.decided === workers;
+    setText(this.headline, same ? `${workers}: ${t("isDecided")}` : `${answer.decided} ${t("workers").toLowerCase()}, ${t("andNot")} ${workers}, ${t("because")}`);
+    const lines: [term: string, text: string, option: boolean][] = same ? [] : [
+      ...answer.because.map(({ name, detail }): [string, string, boolean] => [name, localizeStep(detail, Date.now()), false]),
+      ...options(answer, workers, this.name).map(([option, requirement]): [string, string, boolean] => [option, requirement, true]),
     ];
-    this.list.replaceChildren(...lines.map(([term, words, way]) => {
-      const line = h("div", {}, h("dt", {}, term), h("dd", {}, words));
-      mark(line, "way", String(way));
+    this.list.replaceChildren(...lines.map(([term, text, option]) => {
+      const line = h("div", {}, h("dt", {}, term), h("dd", {}, text));
+      setData(line, "option", String(option));
       return line;
     }));
   }

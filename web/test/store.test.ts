@@ -1,79 +1,78 @@
 import { expect, test } from "vitest";
-import { advance, POINT, POINTS, Store, type Facts, type Message, type Pool } from "../src/store";
+import { advanceSparkline, POINT, POINTS, Store, type Message, type Metrics, type Pool } from "../src/store";
 
 const NOW = 1_700_000_000_000;
 
-function row(id: number, name: string, more: Partial<Pool> = {}): Pool {
+const metrics = (ready: number | null): Metrics => [ready, 0, 3, 0, 2, 0, 3, 3, 0, 0];
+function pool(id: number, name: string, more: Partial<Pool> = {}): Pool {
   return {
-    id, name, namespace: "shop", bounds: [3, 10], rules: null, pending: null, well: true, changes: [],
-    facts: [0, 0, 3, 0, 2, 0, 3, 3, 0, 0], looked: NOW, spark: Array<null>(POINTS).fill(null), point: 0, ...more,
+    id, name, namespace: "shop", bounds: [3, 10], rules: null, pending: null, ready: true, changes: [],
+    metrics: metrics(0), readAt: NOW, sparkline: Array<null>(POINTS).fill(null), point: 0, ...more,
   };
 }
-
-const facts = (ready: number | null): Facts => [ready, 0, 3, 0, 2, 0, 3, 3, 0, 0];
 const full = (...pools: Pool[]): Message => ({ full: true, now: NOW, reasons: ["WithinThresholds"], version: "1", pools });
 
-test("a full state replaces all, and says what is gone", () => {
+test("a full state replaces all pools and reports the deleted ones", () => {
   const store = new Store();
-  store.apply(full(row(1, "a"), row(2, "b")), 0);
-  const changed = store.apply(full(row(2, "b"), row(3, "c")), 0);
+  store.apply(full(pool(1, "a"), pool(2, "b")), 0);
+  const changed = store.apply(full(pool(2, "b"), pool(3, "c")), 0);
   expect([...store.pools.keys()]).toEqual([2, 3]);
-  expect(changed.gone).toEqual([1]);
+  expect(changed.deleted).toEqual([1]);
 });
 
-test("words change without touching facts, and facts without touching words", () => {
+test("a status update keeps the metrics, and metrics keep the status", () => {
   const store = new Store();
-  store.apply(full(row(1, "a")), 0);
-  const { facts: none, looked, spark, point, ...words } = row(1, "a", { desiredReplicas: 5 });
-  void [none, looked, spark, point];
-  store.apply({ now: NOW + 10, pools: [words as Pool] }, 0);
-  expect(store.pools.get(1)).toMatchObject({ desiredReplicas: 5, facts: facts(0), looked: NOW });
-  store.apply({ now: NOW + 20, facts: [[1, facts(17)]] }, 0);
-  expect(store.pools.get(1)).toMatchObject({ desiredReplicas: 5, facts: facts(17), looked: NOW + 20 });
+  store.apply(full(pool(1, "a")), 0);
+  const { metrics: _, readAt, sparkline, point, ...status } = pool(1, "a", { desiredReplicas: 5 });
+  void [_, readAt, sparkline, point];
+  store.apply({ now: NOW + 10, pools: [status as Pool] }, 0);
+  expect(store.pools.get(1)).toMatchObject({ desiredReplicas: 5, metrics: metrics(0), readAt: NOW });
+  store.apply({ now: NOW + 20, metrics: [[1, metrics(17)]] }, 0);
+  expect(store.pools.get(1)).toMatchObject({ desiredReplicas: 5, metrics: metrics(17), readAt: NOW + 20 });
 });
 
-test("a look that saw the same is a look", () => {
+test("a poll without changes still counts as a poll", () => {
   const store = new Store();
-  store.apply(full(row(1, "a")), 0);
-  store.apply({ now: NOW + 2_000, same: [1] }, 0);
-  expect(store.pools.get(1)?.looked).toBe(NOW + 2_000);
+  store.apply(full(pool(1, "a")), 0);
+  store.apply({ now: NOW + 2_000, unchanged: [1] }, 0);
+  expect(store.pools.get(1)?.readAt).toBe(NOW + 2_000);
 });
 
-test("an unknown queue leaves a gap in the sparkline, never a zero", () => {
+test("unavailable metrics leave a gap in the sparkline, not a zero", () => {
   const store = new Store();
-  store.apply(full(row(1, "a")), 0);
-  store.apply({ now: NOW + POINT, facts: [[1, facts(7)]] }, 0);
-  store.apply({ now: NOW + 2 * POINT, facts: [[1, facts(null)]] }, 0);
-  store.apply({ now: NOW + 3 * POINT, facts: [[1, facts(2)]] }, 0);
-  store.apply({ now: NOW + 3 * POINT + 1, facts: [[1, facts(1)]] }, 0);
-  expect(store.pools.get(1)?.spark.slice(-3)).toEqual([7, null, 2]);
+  store.apply(full(pool(1, "a")), 0);
+  store.apply({ now: NOW + POINT, metrics: [[1, metrics(7)]] }, 0);
+  store.apply({ now: NOW + 2 * POINT, metrics: [[1, metrics(null)]] }, 0);
+  store.apply({ now: NOW + 3 * POINT, metrics: [[1, metrics(2)]] }, 0);
+  store.apply({ now: NOW + 3 * POINT + 1, metrics: [[1, metrics(1)]] }, 0);
+  expect(store.pools.get(1)?.sparkline.slice(-3)).toEqual([7, null, 2]);
 });
 
-test("time in which nobody looked is a gap", () => {
-  const pool = row(1, "a", { spark: Array<number>(POINTS).fill(4), point: 100 });
-  advance(pool, 102);
-  expect(pool.spark.slice(-3)).toEqual([4, null, null]);
-  expect(pool.spark).toHaveLength(POINTS);
+test("points without a poll are gaps", () => {
+  const one = pool(1, "a", { sparkline: Array<number>(POINTS).fill(4), point: 100 });
+  advanceSparkline(one, 102);
+  expect(one.sparkline.slice(-3)).toEqual([4, null, null]);
+  expect(one.sparkline).toHaveLength(POINTS);
 });
 
-test("the operator's clock counts, not this machine's", () => {
+test("times follow the operator's clock, not the browser's", () => {
   const store = new Store();
   store.apply(full(), NOW - 3_600_000);
   expect(store.time(NOW - 3_600_000 + 250)).toBe(NOW + 250);
 });
 
-test("news of a pool that is not known are no news", () => {
+test("changes of unknown pools are ignored", () => {
   const store = new Store();
-  store.apply(full(row(1, "a")), 0);
-  expect(store.apply({ now: NOW, facts: [[9, facts(1)]], same: [8], gone: [7] }, 0).facts).toEqual([]);
+  store.apply(full(pool(1, "a")), 0);
+  expect(store.apply({ now: NOW, metrics: [[9, metrics(1)]], unchanged: [8], deleted: [7] }, 0).metrics).toEqual([]);
 });
 
-test("what seldom changes comes once, and stays when words come without it", () => {
+test("fields that an update leaves out keep their values", () => {
   const store = new Store();
-  store.apply(full(row(1, "a", { replicas: 3, desiredReplicas: 3 })), 0);
-  const words = { id: 1, namespace: "shop", name: "a", pending: null, well: false } as unknown as Pool;
-  store.apply({ now: NOW + 10, pools: [words] }, 0);
-  expect(store.pools.get(1)).toMatchObject({ bounds: [3, 10], changes: [], well: false, facts: facts(0) });
-  // A number that is no longer told is unknown, not the old one.
+  store.apply(full(pool(1, "a", { replicas: 3, desiredReplicas: 3 })), 0);
+  const update = { id: 1, namespace: "shop", name: "a", pending: null, ready: false } as unknown as Pool;
+  store.apply({ now: NOW + 10, pools: [update] }, 0);
+  expect(store.pools.get(1)).toMatchObject({ bounds: [3, 10], changes: [], ready: false, metrics: metrics(0) });
+  // An update without a replica count means that it is unknown, not that it is unchanged.
   expect(store.pools.get(1)?.replicas).toBeUndefined();
 });
