@@ -18,7 +18,7 @@ const POOL_BYTES: usize = 32 << 10;
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     /// The metrics of all queues together.
-    pub load: Load,
+    pub load: QueueMetrics,
     /// `status.replicas` of the target.
     pub replicas: Option<i32>,
     /// `spec.replicas` of the target.

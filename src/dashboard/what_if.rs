@@ -167,7 +167,7 @@ fn seconds(span: i64) -> Millis {
 }
 
 /// The metrics of a row, as those of one queue that stands for all queues.
-fn load(row: &Row, at: i64) -> Load {
+fn load(row: &Row, at: i64) -> QueueMetrics {
     let metric = |cell: i32| match cell {
         UNKNOWN => Metric::Unavailable,
         UNSUPPORTED => Metric::Unsupported,

@@ -14,7 +14,7 @@ use api::{
     ScheduledSpec, WorkerPool, WorkerPoolStatus,
 };
 use decide::victims::{DrainState, Worker, all_name_their_pod};
-use decide::{Load, Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
+use decide::{QueueMetrics, Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
 use kube::ResourceExt;
 use std::time::Instant;
 
@@ -216,10 +216,10 @@ impl PoolState {
     }
 
     /// The metrics of all queues together.
-    pub fn total(&self) -> Load {
+    pub fn total(&self) -> QueueMetrics {
         self.metrics
             .as_ref()
-            .map_or(Load::UNAVAILABLE, |metrics| Load::sum(&metrics.queues))
+            .map_or(QueueMetrics::UNAVAILABLE, |metrics| QueueMetrics::sum(&metrics.queues))
     }
 
     /// Metrics older than this are unavailable: two polls are missing, each with its timeout.

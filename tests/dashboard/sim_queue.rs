@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "the tests and the program use different parts")]
 
 use decide::victims::{Activity, DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
-use decide::{Load, Metric};
+use decide::{QueueMetrics, Metric};
 use std::collections::VecDeque;
 
 /// How tasks arrive.
@@ -159,16 +159,16 @@ impl SimQueue {
         }
     }
 
-    pub fn load(&mut self) -> Load {
+    pub fn load(&mut self) -> QueueMetrics {
         if self.error.is_some() {
-            return Load::UNAVAILABLE;
+            return QueueMetrics::UNAVAILABLE;
         }
         let number = |n: usize| i64::try_from(n).expect("small");
         let known = |n: usize| Metric::Known(number(n));
         if matches!(self.workload, Workload::List(_)) {
-            return Load {
+            return QueueMetrics {
                 ready: known(self.waiting.len()),
-                ..Load::UNSUPPORTED
+                ..QueueMetrics::UNSUPPORTED
             };
         }
         let is_busy = |worker: &&SimWorker| worker.busy_until.is_some();
@@ -177,7 +177,7 @@ impl SimQueue {
         let live = not_draining().count();
         let busy = not_draining().filter(is_busy).count();
         let cpu = number(busy) * self.random.i64(70..80) + number(live) * 2;
-        Load {
+        QueueMetrics {
             ready: known(self.waiting.len()),
             in_flight: known(in_flight),
             live: known(live),
@@ -190,7 +190,7 @@ impl SimQueue {
             processed: Metric::Known(self.done),
             failed: Metric::Known(self.failed),
             busy_millis: Metric::Known(self.done * self.task),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         }
     }
 

@@ -1,7 +1,7 @@
 //! The fleet without IO: events in, commands out, in every critical order.
 
 use crate::stage::{Stage, decisions, events, load, pool, scales, status, target, written_by};
-use decide::{Load, Metric, Millis};
+use decide::{QueueMetrics, Metric, Millis};
 use workerpool_operator::fleet::event::Command;
 use workerpool_operator::observe::target::Target;
 
@@ -80,7 +80,7 @@ fn nothing_is_written_without_a_change() {
     for i in 0..600 {
         stage.advance(2_000);
         // CPU noise is no visible change.
-        let commands = stage.poll(Load {
+        let commands = stage.poll(QueueMetrics {
             cpu_sum: Metric::Known(6 + i % 5),
             ..load(0, 3, 0)
         });

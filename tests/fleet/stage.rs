@@ -197,11 +197,11 @@ impl Stage {
         self.fleet.pending_watches().is_empty()
     }
 
-    pub fn poll(&mut self, load: Load) -> Vec<Command> {
+    pub fn poll(&mut self, load: QueueMetrics) -> Vec<Command> {
         self.poll_of("a", load)
     }
 
-    pub fn poll_of(&mut self, pool: &str, load: Load) -> Vec<Command> {
+    pub fn poll_of(&mut self, pool: &str, load: QueueMetrics) -> Vec<Command> {
         let pool = Key::new("default", pool);
         self.on(Event::Metrics(vec![PollResult {
             pool,

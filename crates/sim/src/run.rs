@@ -1,7 +1,7 @@
 //! What happened over time, in bounded space: the data of a table or a plot.
 
 use crate::{Poll, Summary, TraceLine};
-use decide::{Decision, Load, Time};
+use decide::{Decision, QueueMetrics, Time};
 
 /// An interval of a run: the longest queue in it, and the workers at its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl Run {
 
     /// Adds the decision on a line of a trace.
     pub fn record_line(&mut self, line: &TraceLine, decision: &Decision) {
-        let load = Load::sum(&line.queues);
+        let load = QueueMetrics::sum(&line.queues);
         let point = Point {
             at: line.at,
             ready: load.ready.known(),

@@ -160,7 +160,7 @@ impl QueueSummary {
 
     /// The summary of the recorded metrics of all queues at `at`.
     pub fn recorded(queues: &[QueueMetrics], at: Time) -> Self {
-        let load = Load::sum(queues);
+        let load = QueueMetrics::sum(queues);
         let count = |metric: Metric| metric.known().and_then(|n| u64::try_from(n).ok());
         let known = |metric: Metric| {
             metric

@@ -172,7 +172,7 @@ impl Replay {
             replicas,
             unavailable_reason,
         } = line;
-        let load = Load::sum(&queues);
+        let load = QueueMetrics::sum(&queues);
         let burst = self.burst(&load);
         let observation = Observation {
             replicas: self.replicas,
@@ -195,7 +195,7 @@ impl Replay {
     }
 
     /// The number of tasks since the last line, if they came in one burst.
-    fn burst(&mut self, load: &Load) -> Option<u32> {
+    fn burst(&mut self, load: &QueueMetrics) -> Option<u32> {
         let arrived = match load.arrived {
             Metric::Known(n) => Some(n),
             _ => load

@@ -332,13 +332,13 @@ mod tests {
     fn explained(lang: Lang, ready: i64, live: i64, memory: &Memory) -> String {
         let now = Time(1_700_000_000_000);
         let busy = Metric::Known(live.min(ready));
-        let load = Load {
+        let load = QueueMetrics {
             ready: Metric::Known(ready),
             live: Metric::Known(live),
             busy,
             in_flight: busy,
             cpu_sum: Metric::Known(0),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
         let observation = Observation {
             replicas: 5,

@@ -1,7 +1,7 @@
 //! The fields of a policy that could change, each with the value nearest to the current one that could have an effect.
 
 use decide::{
-    Load, Memory, Metric, Millis, Observation, Pin, PoolSpec, Rules, ScaleDown, Target, Time,
+    QueueMetrics, Memory, Metric, Millis, Observation, Pin, PoolSpec, Rules, ScaleDown, Target, Time,
 };
 
 /// A field of the policy and another value for it.
@@ -151,7 +151,7 @@ impl RuleInputs {
             .queues
             .iter()
             .filter_map(|queue| observation.queues.get(*queue));
-        let load = Load::sum(queues);
+        let load = QueueMetrics::sum(queues);
         let cpu = load.cpu_sum.known().zip(load.live.known());
         Self {
             ready: load.ready.known(),

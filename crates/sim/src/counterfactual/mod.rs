@@ -135,7 +135,7 @@ fn smallest_change(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use decide::{Load, Metric, Millis, Pin, Rules, ScaleDown, ScaleUp};
+    use decide::{QueueMetrics, Metric, Millis, Pin, Rules, ScaleDown, ScaleUp};
 
     const NOW: Time = Time(1_000_000_000);
 
@@ -170,13 +170,13 @@ mod tests {
 
     fn observation(replicas: i32, ready: i64, busy: i64) -> Observation {
         let busy = Metric::Known(busy);
-        let metrics = Load {
+        let metrics = QueueMetrics {
             ready: Metric::Known(ready),
             busy,
             live: Metric::Known(i64::from(replicas)),
             in_flight: busy,
             cpu_sum: Metric::Known(0),
-            ..Load::UNSUPPORTED
+            ..QueueMetrics::UNSUPPORTED
         };
         Observation {
             replicas,

@@ -25,7 +25,7 @@ struct QueueMetrics<'a> {
     messages: BTreeSet<String>,
 }
 
-impl Load<'_> {
+impl QueueMetrics<'_> {
     /// Scales from six busy workers to four and back with `scale`.
     fn down_and_up(&mut self, scale: &dyn Fn(u32)) {
         for (count, what) in [(4, "four workers"), (6, "six workers, all of them busy")] {
