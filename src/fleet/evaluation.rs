@@ -51,7 +51,7 @@ impl PoolState {
         let Ok(spec) = &mut self.spec else {
             return ReconcileResult::Wait;
         };
-        spec.drains(drains);
+        spec.set_drains(drains);
         let decision = decide(spec.at(now), &observation, &self.memory, now);
         ReconcileResult::Decided(Box::new(Evaluated {
             decision,

@@ -217,14 +217,14 @@ fn emit_event(
             .as_ref()
             .is_some_and(|decision| decision.reason == reason.as_str());
         if !is_known {
-            metrics.decided(&pool.key, reason);
+            metrics.record_decision(&pool.key, reason);
         }
         return;
     }
     let before = pool.last_event_reason.replace(reason.to_string());
     let has_changed = before.as_deref() != Some(reason.as_str());
     if outcome.written || has_changed {
-        metrics.decided(&pool.key, reason);
+        metrics.record_decision(&pool.key, reason);
     }
     let ended = ReasonCode::ALL
         .iter()

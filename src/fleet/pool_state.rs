@@ -14,7 +14,7 @@ use api::{
     ScheduledSpec, WorkerPool, WorkerPoolStatus,
 };
 use decide::victims::{DrainState, Worker, all_name_their_pod};
-use decide::{QueueMetrics, Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
+use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
 use kube::ResourceExt;
 use std::time::Instant;
 
@@ -219,7 +219,9 @@ impl PoolState {
     pub fn total(&self) -> QueueMetrics {
         self.metrics
             .as_ref()
-            .map_or(QueueMetrics::UNAVAILABLE, |metrics| QueueMetrics::sum(&metrics.queues))
+            .map_or(QueueMetrics::UNAVAILABLE, |metrics| {
+                QueueMetrics::sum(&metrics.queues)
+            })
     }
 
     /// Metrics older than this are unavailable: two polls are missing, each with its timeout.

@@ -130,7 +130,7 @@ impl Fleet {
             Ok(scaled) => self.on_scaled(key, &scaled, pending, latency, now, commands),
             Err(error) => {
                 let attempts = pool.retry.as_ref().map_or(0, |retry| retry.attempts) + 1;
-                let pause = error.kind().pause(attempts).as_millis();
+                let pause = error.kind().backoff(attempts).as_millis();
                 tracing::warn!(pool = %key, attempts, "{error}");
                 pool.retry = Some(Retry {
                     attempts,

@@ -183,7 +183,7 @@ fn decision(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i3
     Some((reason, message, *confidence, *at, *from, *to))
 }
 
-fn metric_values(status: &WorkerPoolStatus) -> Option<[&MetricStatus; 9]> {
+fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 8], &TimeMetricStatus)> {
     let metrics = status.metrics.as_ref()?;
     let MetricsStatus {
         at: _,
@@ -277,5 +277,20 @@ fn metrics(load: &QueueMetrics, unavailable_reason: Option<&str>, now: Time) -> 
         processed: metric(load.processed),
         failed: metric(load.failed),
         oldest_task_time: time_metric(load.oldest_at, metric(load.oldest_at).unavailable),
+    }
+}
+
+/// `millis` since 1970 as a timestamp; `unavailable` is the reason if they are unknown.
+fn time_metric(millis: Metric, unavailable: Option<String>) -> TimeMetricStatus {
+    let value = millis
+        .known()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    TimeMetricStatus {
+        value,
+        unavailable: unavailable.or_else(|| {
+            value
+                .is_none()
+                .then(|| "the task has no valid time".to_owned())
+        }),
     }
 }

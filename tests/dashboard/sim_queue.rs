@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "the tests and the program use different parts")]
 
 use decide::victims::{Activity, DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
-use decide::{QueueMetrics, Metric};
+use decide::{Metric, QueueMetrics};
 use std::collections::VecDeque;
 
 /// How tasks arrive.

@@ -1,7 +1,7 @@
 //! The fleet without IO: events in, commands out, in every critical order.
 
 use crate::stage::{Stage, decisions, events, load, pool, scales, status, target, written_by};
-use decide::{QueueMetrics, Metric, Millis};
+use decide::{Metric, Millis, QueueMetrics};
 use workerpool_operator::fleet::event::Command;
 use workerpool_operator::observe::target::Target;
 

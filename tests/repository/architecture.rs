@@ -158,7 +158,9 @@ fn map_is_correct_and_complete() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let named = map.split('`').skip(1).step_by(2);
     let mut paths = BTreeSet::new();
-    for name in named.filter(|name| name.contains('/') && !name.starts_with('/') && !name.contains([' ', '<', ':', '*'])) {
+    for name in named.filter(|name| {
+        name.contains('/') && !name.starts_with('/') && !name.contains([' ', '<', ':', '*'])
+    }) {
         assert!(
             root().join(name).exists(),
             "ARCHITECTURE.md names {name}, which does not exist"

@@ -107,8 +107,8 @@ pub enum Command {
         listen: std::net::SocketAddr,
     },
     /// The process behind --local
-    #[command(name = local::COMMAND, hide = true)]
-    LocalCluster(local::Settings),
+    #[command(name = local::SUPERVISOR_COMMAND, hide = true)]
+    LocalCluster(local::SupervisorArgs),
 }
 
 #[derive(Clone, Debug, clap::Args)]

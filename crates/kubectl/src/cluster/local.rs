@@ -37,9 +37,9 @@ impl Local {
             }
             return Cluster::open(cluster_args, out).await;
         }
-        let (state_dir, _) = self.ensure(out).await?;
+        let cluster = self.ensure(out).await?;
         let cluster_args = ClusterArgs {
-            kubeconfig: Some(state_dir.kubeconfig()),
+            kubeconfig: Some(cluster.kubeconfig),
             ..ClusterArgs::default()
         };
         let server = tr!(lang, "of the local cluster", "del clúster local");
@@ -51,18 +51,18 @@ impl Local {
     }
 
     /// Finds the running local cluster, or starts one and prints where it is.
-    async fn ensure(&self, out: &Out) -> anyhow::Result<(StateDir, ClusterInfo)> {
-        let wanted = Wanted {
+    async fn ensure(&self, out: &Out) -> anyhow::Result<LocalCluster> {
+        let options = StartOptions {
             redis: self.redis.clone(),
             pool_file: self.pool_file.clone(),
         };
-        let (state_dir, info, started) = local::ensure(&wanted).await?;
-        if started {
+        let cluster = local::ensure(&options).await?;
+        if cluster.started {
             let ClusterInfo {
                 redis, dashboard, ..
-            } = &info;
+            } = &cluster.info;
             let lang = out.lang;
-            let port_note = if *dashboard == local::DASHBOARD {
+            let port_note = if *dashboard == local::DASHBOARD_PORT {
                 String::new()
             } else {
                 tr!(lang, " (8000 is in use)", " (el 8000 está ocupado)")
@@ -73,7 +73,7 @@ impl Local {
                 "Arrancado un clúster local: Redis en {redis}, panel en http://127.0.0.1:{dashboard}{port_note}. Termina tras 2 h sin comandos, o con `kubectl workerpool stop --local`."
             ));
         }
-        Ok((state_dir, info))
+        Ok(cluster)
     }
 }
 
@@ -82,7 +82,7 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
     let lang = out.lang;
     match command {
         Command::LocalCluster(settings) => {
-            let result = local::run(settings.clone()).await;
+            let result = local::run_supervisor(settings.clone()).await;
             Some(result.map(|()| true))
         }
         Command::Stop | Command::Serve { .. } if !local.enabled => {
@@ -120,8 +120,8 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
 /// Runs the class's HTTP server in the foreground.
 async fn serve(local: &Local, listen: std::net::SocketAddr, out: &Out) -> anyhow::Result<bool> {
     let lang = out.lang;
-    let program = local::ours("workerpool-worker")?;
-    let (_, info) = local.ensure(out).await?;
+    let program = local::find_program("workerpool-worker")?;
+    let info = local.ensure(out).await?.info;
     let mut server = tokio::process::Command::new(program);
     server.args([
         "--redis",

@@ -41,6 +41,7 @@ pub struct HistoryPoint {
 type Row = [Option<i32>; 10];
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Response {
     version: String,
     read_at: Option<i64>,
@@ -55,12 +56,12 @@ pub async fn load(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<HistoryPoi
         .context("the operator does not answer")??;
     let Response {
         version,
-        looked,
-        trace,
+        read_at,
+        samples,
     } = serde_json::from_slice(&body)?;
     let same_version = version == env!("CARGO_PKG_VERSION");
-    let ends = trace.iter().skip(1).map(|(at, _)| *at).chain(looked);
-    Ok(trace
+    let ends = samples.iter().skip(1).map(|(at, _)| *at).chain(read_at);
+    Ok(samples
         .iter()
         .zip(ends)
         .map(|((at, row), end)| history_point((*at, end), row, same_version))
@@ -196,7 +197,10 @@ mod tests {
             (point.desired, point.idle, point.reason),
             (Some(5), true, Some(ReasonCode::QueueTooLong))
         );
-        assert_eq!(point.metrics().oldest_task_time.value, Some(-7_000));
+        assert_eq!(
+            point.metrics().oldest_task_time.value,
+            Some(timestamp(Time(-7_000)))
+        );
         let unavailable = history_point((0, 9_000), &row(None), false);
         assert_eq!(
             (unavailable.summary.clone(), unavailable.reason),

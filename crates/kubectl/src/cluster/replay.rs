@@ -101,11 +101,11 @@ impl Replay {
             .iter()
             .map(|queue| queue.name.as_str())
             .collect();
-        let lines: VecDeque<TraceLine> = sim::trace(trace, &names)
+        let lines: VecDeque<TraceLine> = sim::parse_trace(trace, &names)
             .map_err(|error| anyhow!(error))?
             .into();
         let first = lines.front().context("the trace is empty")?.at;
-        let (replicas, memory) = start(&pool);
+        let (replicas, memory) = initial_state(&pool);
         pool.metadata.generation = Some(1);
         pool.status = None;
         Ok(Self {
@@ -177,7 +177,7 @@ impl Replay {
         let observation = Observation {
             replicas: self.replicas,
             queues,
-            unavailable_reason: missing,
+            unavailable_reason,
         };
         let (observation, decision) = self.decide(observation, replicas, at);
         self.updates.extend(burst.map(Update::Burst));

@@ -225,7 +225,7 @@ impl Tunnel {
 
 /// The port of the local operator's dashboard.
 fn local_port() -> anyhow::Result<u16> {
-    let info = local::StateDir::of_user()?.record();
+    let info = local::cluster_info()?;
     Ok(info.context("the local cluster has stopped")?.dashboard)
 }
 

@@ -279,13 +279,13 @@ fn recommend(
     let observed = status.observed_generation >= pool.metadata.generation;
     let latest = status.decision.filter(|_| observed);
     let desired = here.as_ref().map(|decision| match decision.reason {
-        Reason::ScaleUpCooldown { wants, .. }
-        | Reason::ScaleDownCooldown { wants, .. }
-        | Reason::IdleWait { wants, .. }
-        | Reason::RecentlyBusy { wants, .. }
-        | Reason::Pacing { wants, .. }
-        | Reason::Stabilized { wants, .. }
-        | Reason::RateLimited { wants, .. } => wants,
+        Reason::ScaleUpCooldown { recommended, .. }
+        | Reason::ScaleDownCooldown { recommended, .. }
+        | Reason::IdleWait { recommended, .. }
+        | Reason::RecentlyBusy { recommended, .. }
+        | Reason::Dampened { recommended, .. }
+        | Reason::Stabilized { recommended, .. }
+        | Reason::RateLimited { recommended, .. } => recommended,
         _ => decision.replicas,
     });
     let action = match desired.zip(current) {

@@ -128,7 +128,7 @@ fn replay(
         .iter()
         .map(|queue| queue.name.as_str())
         .collect();
-    let lines = sim::trace(&read(trace)?, &names)
+    let lines = sim::parse_trace(&read(trace)?, &names)
         .map_err(|error| anyhow!("{}: {error}", display_name(trace)))?;
     let mut printed = Ok(());
     sim::replay(
@@ -136,7 +136,7 @@ fn replay(
         sim::initial_state(pool),
         &lines,
         &mut |line, decision| {
-            run.line(line, decision);
+            run.record_line(line, decision);
             if printed.is_ok() {
                 printed = print(DecisionLine::new(label, line.at, decision));
             }
@@ -175,7 +175,7 @@ fn play(
         polling,
         telemetry,
         &mut |moment| {
-            run.moment(moment);
+            run.record_poll(moment);
             if printed.is_ok() && moment.decision.replicas != moment.decision.from {
                 printed = print(DecisionLine::new(label, moment.at, moment.decision));
             }
@@ -186,20 +186,21 @@ fn play(
 }
 
 /// The arrivals and the properties of the tasks and the workers.
-fn workload(pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Work> {
+fn workload(pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Workload> {
     let source = args.arrivals.as_deref().unwrap_or_default();
     let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
         let shape: Shape = shape.parse().map_err(anyhow::Error::msg)?;
         (0, shape.arrivals(args.seed))
     } else {
         let path = Path::new(source);
-        sim::arrivals(&read(path)?).map_err(|error| anyhow!("{}: {error}", display_name(path)))?
+        sim::parse_arrivals(&read(path)?)
+            .map_err(|error| anyhow!("{}: {error}", display_name(path)))?
     };
     let target = pool.spec.target.as_ref();
     let deadline = target.and_then(|target| target.drain_within.or(target.max_wait));
-    let (workers, memory) = sim::start(pool);
-    Ok(Work {
-        begin,
+    let (workers, memory) = sim::initial_state(pool);
+    Ok(Workload {
+        start: begin,
         arrivals,
         service: Service {
             mean: args.service_time.unwrap_or_default().to_std().as_secs_f64(),

@@ -36,7 +36,7 @@ pub async fn run(
     let mut scheduled_spec = ScheduledSpec::new(&pool)?;
     // If the operator can select idle workers to remove, busy workers do not prevent a scale-down.
     let order = pool.spec.scale_target_ref.order();
-    scheduled_spec.drains(
+    scheduled_spec.set_drains(
         VictimOrder::if_selectable(order, all_name_their_pod(&summary.workers_of_pods())).is_some(),
     );
     let memory = pool
@@ -149,7 +149,7 @@ fn alternatives(
             ),
         ));
     }
-    if let Some((tasks, at)) = counterfactual.work {
+    if let Some((tasks, at)) = counterfactual.later {
         let (tasks, at) = (more_tasks(lang, tasks), clock(at));
         all.push((
             soon(),
@@ -195,7 +195,7 @@ mod tests {
             ]),
             tasks: Some(12),
             soon: Some(Time(1_000_046_000)),
-            work: None,
+            later: None,
         };
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
         lines(

@@ -29,8 +29,13 @@ pub fn run(args: &[&str], api: Option<&ApiServer>) -> String {
         .lines()
         .map(|line| format!("! {line}"))
         .collect();
-    let output = format!("exit {code}\n{}{}", text(output.stdout), messages.join("\n"));
-    output.replace(&home.path().display().to_string(), "HOME")
+    let output = format!(
+        "exit {code}\n{}{}",
+        text(output.stdout),
+        messages.join("\n")
+    );
+    output
+        .replace(&home.path().display().to_string(), "HOME")
         .trim_end()
         .to_owned()
 }
@@ -341,7 +346,8 @@ fn pushes_tasks_to_redis_outside_the_cluster() {
     ]);
     let output = run(&["stress", "--tasks", "2500"], Some(&api));
     assert!(
-        output.starts_with("exit 0\n[") && output.ends_with("] 🔥 STRESS TEST TRIGGERED (2500 tasks)"),
+        output.starts_with("exit 0\n[")
+            && output.ends_with("] 🔥 STRESS TEST TRIGGERED (2500 tasks)"),
         "{output}"
     );
     let metrics = run(&["metrics", "-o", "json"], Some(&api));

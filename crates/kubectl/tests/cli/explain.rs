@@ -111,7 +111,8 @@ fn lists_all_pools_with_problems_first() {
     );
     let output = run(&["history", "-A", "--limit", "1"], Some(&api));
     assert!(
-        output.contains("09:15:58  shop/mails  3 → 5    QueueTooLong") && output.lines().count() == 2,
+        output.contains("09:15:58  shop/mails  3 → 5    QueueTooLong")
+            && output.lines().count() == 2,
         "{output}"
     );
     assert!(run(&["explain", "-A", "filters"], Some(&api)).starts_with("exit 2"));

@@ -48,7 +48,7 @@ fn concurrent_commands_start_one_cluster() {
         check.starts_with("exit 0\n") && check.matches("✔ ").count() == 11,
         "{check}"
     );
-    let pods = processes(&local.folder());
+    let pods = processes(&local.state_dir());
     let count = |name: &str| pods.iter().filter(|it| it.pod.starts_with(name)).count();
     assert_eq!(
         (
@@ -335,7 +335,7 @@ fn killing_any_process_loses_no_task() {
             .find(|it| it.pid != operator.pid && it.ready)
     });
     // The supervisor: the next command starts another, which adopts all running processes.
-    let before = processes(&local.folder());
+    let before = processes(&local.state_dir());
     until("the objects on disk", || {
         let saved = std::fs::read_to_string(local.state_dir().join("objects.json")).ok()?;
         before
@@ -431,7 +431,7 @@ fn never_touches_an_unrelated_process() {
 fn ends_when_idle_or_its_directory_is_removed() {
     let wait_until_ended = |local: &Local| {
         until("the end of all processes", || {
-            processes(&local.folder()).is_empty().then_some(())
+            processes(&local.state_dir()).is_empty().then_some(())
         });
     };
     let unused = Local::new();
@@ -446,12 +446,12 @@ fn ends_when_idle_or_its_directory_is_removed() {
     );
     wait_until_ended(&unused);
     until("the removal of its directory", || {
-        (!unused.folder().exists()).then_some(())
+        (!unused.state_dir().exists()).then_some(())
     });
 
     let removed = Local::new();
     removed.run(&["metrics", "--local"]);
-    std::fs::remove_dir_all(removed.folder()).unwrap();
+    std::fs::remove_dir_all(removed.state_dir()).unwrap();
     wait_until_ended(&removed);
 }
 
@@ -460,7 +460,7 @@ fn start_errors_name_the_cause() {
     let local = Local::new();
     let empty = tempfile::tempdir().unwrap();
     let mut command = local.command(&["metrics", "--local"]);
-    let output = testkit::local::told(&command.env("PATH", empty.path()).output().unwrap());
+    let output = testkit::local::transcript(&command.env("PATH", empty.path()).output().unwrap());
     assert!(
         output.contains("exit 1\n")
             && output.contains("redis-server is not on the path: `apt-get install redis-server`"),
@@ -469,7 +469,7 @@ fn start_errors_name_the_cause() {
     let alone = empty.path().join("kubectl-workerpool");
     std::fs::copy(env!("CARGO_BIN_EXE_kubectl-workerpool"), &alone).unwrap();
     let mut command = std::process::Command::new(&alone);
-    let output = testkit::local::told(
+    let output = testkit::local::transcript(
         &command
             .args(["metrics", "--local"])
             .env("XDG_STATE_HOME", local.home())

@@ -134,7 +134,12 @@ fn manual_page_matches_the_help() {
         .expect("a page");
     for command in program.get_subcommands() {
         let name = command.get_name().to_owned();
-        writeln!(expected, ".SH \"KUBECTL WORKERPOOL {}\"", name.to_uppercase()).expect("a heading");
+        writeln!(
+            expected,
+            ".SH \"KUBECTL WORKERPOOL {}\"",
+            name.to_uppercase()
+        )
+        .expect("a heading");
         let section = page(
             command
                 .clone()

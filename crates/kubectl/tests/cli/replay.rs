@@ -14,9 +14,7 @@ fn run(args: &[&str]) -> String {
         .output()
         .unwrap();
     let messages = String::from_utf8(output.stderr).unwrap();
-    let messages: Vec<String> = messages
-        .lines()
-        .map(|line| format!("! {line}")).collect();
+    let messages: Vec<String> = messages.lines().map(|line| format!("! {line}")).collect();
     let code = output.status.code().unwrap();
     format!(
         "exit {code}\n{}{}",
@@ -36,7 +34,10 @@ fn replays_the_demo_in_both_languages() {
     };
     let monitor = |lang| class_lines(run(&["monitor", "--replay", "--fast", "--lang", lang]));
     assert_eq!(monitor("en"), monitor("es"));
-    assert_eq!(monitor("en"), class_lines(run(&["demo", "--replay", "--fast"])));
+    assert_eq!(
+        monitor("en"),
+        class_lines(run(&["demo", "--replay", "--fast"]))
+    );
 }
 
 #[test]
@@ -75,7 +76,8 @@ fn rules_set_replicas_missing_from_the_trace() {
     .unwrap();
     let output = run(&["demo", "--replay", trace.to_str().unwrap(), "--fast"]);
     assert!(
-        output.starts_with("exit 1\n! error: ") && output.contains("trace.jsonl: line 21: t goes back"),
+        output.starts_with("exit 1\n! error: ")
+            && output.contains("trace.jsonl: line 21: t goes back"),
         "{output}"
     );
 }

@@ -422,8 +422,7 @@ fn wrong_arguments_are_errors() {
             "{args}: {output}"
         );
     }
-    let output =
-        dir.run("simulate --pool wp.yaml --arrivals shape:square-dance --service-time 2s");
+    let output = dir.run("simulate --pool wp.yaml --arrivals shape:square-dance --service-time 2s");
     assert!(
         output.starts_with(
             "exit 1\n! error: there is no shape square-dance: write one of steady, sine, burst,"

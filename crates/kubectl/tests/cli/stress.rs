@@ -22,9 +22,7 @@ fn full_queue_refuses_a_burst_with_the_reason() {
     let unread = redis::cmd("HSET")
         .arg(&["wp:{tasks}:unread", "99999999", "100000"])
         .take();
-    unread
-        .exec(&mut redis.connect())
-        .expect("unread results");
+    unread.exec(&mut redis.connect()).expect("unread results");
     let home = tempfile::tempdir().expect("a directory");
     let kubeconfig = home.path().join("config");
     std::fs::write(&kubeconfig, api.kubeconfig()).expect("a kubeconfig");
@@ -35,8 +33,12 @@ fn full_queue_refuses_a_burst_with_the_reason() {
         .output()
         .expect("the program runs");
     let stderr = String::from_utf8(output.stderr).expect("text");
-    let expected = "the queue refused the tasks after 0 of 2500: 100000 results wait to be read: collect them";
-    assert!(!output.status.success() && stderr.contains(expected), "{stderr}");
+    let expected =
+        "the queue refused the tasks after 0 of 2500: 100000 results wait to be read: collect them";
+    assert!(
+        !output.status.success() && stderr.contains(expected),
+        "{stderr}"
+    );
     assert_eq!(
         redis::Commands::llen(&mut redis.connect(), "wp:{tasks}:ready"),
         Ok(0)

@@ -58,13 +58,15 @@ fn step_size(
     let rules = pool.rules.first();
     steps.iter().find_map(|step| match step {
         Step::Up {
-            answer: Some(answer),
+            recommended: Some(replicas),
             ..
-        } if up && falls_short(*answer) => rules.map(|rules| field("scaleUp.step", rules.up.step)),
+        } if up && falls_short(*replicas) => {
+            rules.map(|rules| field("scaleUp.step", rules.up.step))
+        }
         Step::IdleTimer {
-            answer: Some(answer),
+            recommended: Some(replicas),
             ..
-        } if !up && falls_short(*answer) => rules
+        } if !up && falls_short(*replicas) => rules
             .and_then(|rules| rules.down.as_ref())
             .map(|down| field("scaleDown.step", down.step)),
         _ => None,
@@ -77,15 +79,15 @@ fn rules(steps: &[Step], up: bool, falls_short: impl Fn(i32) -> bool) -> Vec<Lab
         matches!(
             step,
             Step::Up {
-                answer: Some(_),
+                recommended: Some(_),
                 ..
             }
         )
     });
     let is_relevant = |step: &&Step| match step {
-        Step::Up { answer, .. } => answer.is_some() || up && !asks_for_more,
+        Step::Up { recommended, .. } => recommended.is_some() || up && !asks_for_more,
         Step::Down { met, .. } => !up && !met,
-        Step::IdleTimer { answer, .. } => !up && answer.is_none_or(&falls_short),
+        Step::IdleTimer { recommended, .. } => !up && recommended.is_none_or(&falls_short),
         Step::Target { .. } | Step::MetricUnavailable { .. } => true,
         _ => false,
     };

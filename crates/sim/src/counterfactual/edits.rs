@@ -1,7 +1,8 @@
 //! The fields of a policy that could change, each with the value nearest to the current one that could have an effect.
 
 use decide::{
-    QueueMetrics, Memory, Metric, Millis, Observation, Pin, PoolSpec, Rules, ScaleDown, Target, Time,
+    Memory, Metric, Millis, Observation, Pin, PoolSpec, QueueMetrics, Rules, ScaleDown, Target,
+    Time,
 };
 
 /// A field of the policy and another value for it.

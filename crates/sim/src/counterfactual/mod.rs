@@ -135,7 +135,7 @@ fn smallest_change(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use decide::{QueueMetrics, Metric, Millis, Pin, Rules, ScaleDown, ScaleUp};
+    use decide::{Metric, Millis, Pin, QueueMetrics, Rules, ScaleDown, ScaleUp};
 
     const NOW: Time = Time(1_000_000_000);
 

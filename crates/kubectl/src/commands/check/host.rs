@@ -66,8 +66,8 @@ async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
 
 /// The programs and the dashboard of the local cluster.
 async fn local(cluster: &Cluster) -> Vec<Finding> {
-    let operator = ::local::ours("workerpool-operator");
-    let worker = ::local::ours("workerpool-worker");
+    let operator = ::local::find_program("workerpool-operator");
+    let worker = ::local::find_program("workerpool-worker");
     let mut findings = vec![match (operator, worker) {
         (Ok(operator), Ok(worker)) => ok(
             "programs",
@@ -79,12 +79,11 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             "cargo build --release --locked",
         ),
     }];
-    let state_dir = ::local::StateDir::of_user().ok();
-    let Some(info) = state_dir.and_then(|state_dir| state_dir.record()) else {
+    let Some(info) = ::local::cluster_info().ok().flatten() else {
         return findings;
     };
     if info.own_redis {
-        findings.push(match ::local::redis() {
+        findings.push(match ::local::find_redis() {
             Ok(path) => ok("redis-server", path.display().to_string()),
             Err(error) => fail(
                 "redis-server",
@@ -111,7 +110,7 @@ async fn dashboard(lang: Lang, port: u16) -> Finding {
             "kubectl workerpool stop --local",
         );
     }
-    let note = if port == ::local::DASHBOARD {
+    let note = if port == ::local::DASHBOARD_PORT {
         String::new()
     } else {
         tr!(
