@@ -19,13 +19,13 @@ fn scale_downs() -> usize {
         .unwrap_or(10)
 }
 
-struct QueueMetrics<'a> {
+struct Load<'a> {
     world: &'a World,
     /// The messages of the decisions that waited for workers.
     messages: BTreeSet<String>,
 }
 
-impl QueueMetrics<'_> {
+impl Load<'_> {
     /// Scales from six busy workers to four and back with `scale`.
     fn down_and_up(&mut self, scale: &dyn Fn(u32)) {
         for (count, what) in [(4, "four workers"), (6, "six workers, all of them busy")] {
@@ -91,7 +91,7 @@ fn scale_downs_interrupt_no_task() {
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
 
     let mut witness = Witness::new(&world);
-    let mut load = QueueMetrics {
+    let mut load = Load {
         world: &world,
         messages: BTreeSet::new(),
     };
