@@ -117,7 +117,7 @@ fn every_row_of_every_table_holds() {
 }
 
 #[test]
-fn every_reason_of_a_decision_has_a_message_in_a_table() {
+fn every_decision_reason_has_a_message_in_a_table() {
     let covered: BTreeSet<ReasonCode> = cases()
         .into_iter()
         .filter(|case| case.row.expected.message.is_some())

@@ -147,7 +147,7 @@ fn selectable_with_a_known_order_and_named_pods(
 }
 
 #[test]
-fn removal_order_has_unlisted_but_not_terminating_pods() {
+fn removal_order_skips_only_terminating_pods() {
     let workers = [
         worker("busy", true, 1),
         worker("short", false, 9),
