@@ -233,10 +233,6 @@ impl RuleSet<'_> {
             .queues
             .iter()
             .any(|(_, queue)| queue.system != QueueSystem::List);
-        let prefix = self
-            .queue
-            .map_or(String::new(), |queue| format!("queue {queue}: "));
-        let invalid = |text: String| Err(InvalidSpec(format!("{prefix}{text}")));
         // With a target, absent blocks have no defaults.
         let use_defaults = self.target.is_none();
         let up = self
@@ -247,21 +243,12 @@ impl RuleSet<'_> {
             .down
             .cloned()
             .or_else(|| use_defaults.then(ScaleDownSpec::defaults));
-        if let (Some(up), Some(down)) = (&up, &down)
-            && let (Some(above), Some(below)) = (up.queue_length, down.queue_length)
-            && above <= below
-        {
-            return invalid(format!(
-                "scaleUp.queueLength {above} must be greater than scaleDown.queueLength {below}, otherwise the pool would flap"
-            ));
-        }
         let target = self.target.cloned().unwrap_or_default();
-        let timed = target.drain_within.or(target.max_wait).is_some();
-        if !has_workers && timed && self.target_is_explicit {
-            return invalid(
-                "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, but a List reports only its length: use target.tasksPerWorker".to_owned(),
-            );
-        }
+        self.check(up.as_ref(), down.as_ref(), &target, has_workers)
+            .map_err(|message| {
+                let queue = self.queue.map(|queue| format!("queue {queue}: "));
+                InvalidSpec(queue.unwrap_or_default() + &message)
+            })?;
         let number = |n: Option<i32>| n.map(i64::from);
         Ok(Rules {
             queue: self.queue.map(Arc::from),
@@ -292,6 +279,30 @@ impl RuleSet<'_> {
                     .filter(|_| has_workers),
             },
         })
+    }
+
+    /// The checks of admission that need the resolved rules.
+    fn check(
+        &self,
+        up: Option<&ScaleUpSpec>,
+        down: Option<&ScaleDownSpec>,
+        target: &TargetSpec,
+        has_workers: bool,
+    ) -> Result<(), String> {
+        if let (Some(above), Some(below)) = (
+            up.and_then(|up| up.queue_length),
+            down.and_then(|down| down.queue_length),
+        ) && above <= below
+        {
+            return Err(format!(
+                "scaleUp.queueLength {above} must be greater than scaleDown.queueLength {below}, otherwise the pool would flap"
+            ));
+        }
+        let is_timed = target.drain_within.or(target.max_wait).is_some();
+        if !has_workers && is_timed && self.target_is_explicit {
+            return Err("target.drainWithin and maxWait need a queue that reports how long tasks run and wait, but a List reports only its length: use target.tasksPerWorker".to_owned());
+        }
+        Ok(())
     }
 }
 

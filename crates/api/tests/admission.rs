@@ -5,7 +5,7 @@
     reason = "a test ends where its precondition fails"
 )]
 
-use api::crd;
+use api::{crd, crd_yaml};
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
 
@@ -106,6 +106,13 @@ fn lists_reject_rules_for_metrics_they_lack(#[case] rules: Value, #[case] messag
         &violations(json!({"queues": queues})),
         "a List reports only its length",
     );
+}
+
+/// The API server rejects a CRD with such a rule if its message is computed.
+#[test]
+fn rules_have_no_line_breaks() {
+    let crd = crd_yaml();
+    assert!(!crd.contains("rule: |") && !crd.contains("messageExpression: |"));
 }
 
 fn assert_one(violations: &[String], message: &str) {

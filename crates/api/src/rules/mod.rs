@@ -32,13 +32,18 @@ impl AdmissionRule {
 
 impl From<AdmissionRule> for Rule {
     fn from(rule: AdmissionRule) -> Self {
-        let text = rule.message.trim_end().to_owned();
-        Rule::new(rule.expression.trim_end()).message(if rule.computed {
-            Message::Expression(text)
+        let message = on_one_line(rule.message);
+        Rule::new(on_one_line(rule.expression)).message(if rule.computed {
+            Message::Expression(message)
         } else {
-            Message::Message(text)
+            Message::Message(message)
         })
     }
+}
+
+/// The API server rejects a rule with line breaks and a computed message.
+fn on_one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 // The pool.
