@@ -1,18 +1,18 @@
-//! The terminal screen in a real pseudo-terminal. With a thousand pools: how long from a key to its frame, from a decision
-//! to the frame that has it, from the start to the first frame, and how much memory it takes. With a real Redis and a
-//! real operator: how long from LPUSH to the number on the screen.
+//! Measures the terminal screen in a pseudo-terminal. With a thousand pools: the times from a key to its frame, from a
+//! decision to its frame, and from the start to the first frame, and the memory. With a real Redis and a real operator:
+//! the time from LPUSH to the new replica count on the screen.
 
 #[cfg(not(unix))]
 fn main() {}
 
 #[cfg(unix)]
 fn main() {
-    measured::pushes();
-    measured::thousand();
+    measurements::push_latency();
+    measurements::thousand_pools();
 }
 
 #[cfg(unix)]
-mod measured {
+mod measurements {
     use portable_pty::CommandBuilder;
     use serde_json::{Value, json};
     use std::time::{Duration, Instant};
@@ -22,10 +22,10 @@ mod measured {
 
     const POOLS: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
     const TARGETS: &str = "/apis/apps/v1/namespaces/default/deployments";
-    const COUNT: usize = 1000;
-    const TURNS: usize = 300;
+    const POOL_COUNT: usize = 1000;
+    const ROUNDS: usize = 300;
 
-    /// Wants a worker for each element of a list that nobody takes from.
+    /// Scales to one worker for each element of a list without consumers.
     const POOL: &str = "
         apiVersion: workerpool.dev/v1alpha1
         kind: WorkerPool
@@ -41,13 +41,13 @@ mod measured {
     ";
     const PUSHES: usize = 60;
 
-    /// From LPUSH to the new number on the screen.
-    pub fn pushes() {
+    /// From LPUSH to the new replica count on the screen.
+    pub fn push_latency() {
         let local = Local::new();
         let file = local.home().join("pool.yaml");
         std::fs::write(&file, POOL).unwrap();
-        let said = local.run(&["metrics", "--local", "--pool-file", file.to_str().unwrap()]);
-        assert!(said.starts_with("exit 0"), "{said}");
+        let output = local.run(&["metrics", "--local", "--pool-file", file.to_str().unwrap()]);
+        assert!(output.starts_with("exit 0"), "{output}");
         let address = local.record()["redis"].as_str().unwrap().to_owned();
         let mut redis = redis::Client::open(address)
             .unwrap()
@@ -69,18 +69,19 @@ mod measured {
                 .exec(&mut redis)
                 .unwrap();
             let begin = Instant::now();
-            let shown = terminal.until("2 wanted", |screen| {
+            let shown = terminal.until("2 desired", |screen| {
                 screen.contents().contains("1 → 2 workers")
             });
             spans.push(shown.saturating_duration_since(begin));
             redis::cmd("DEL").arg("jobs").exec(&mut redis).unwrap();
         }
         println!("one pool, a real Redis and a real operator on this machine, 140x40");
-        told("LPUSH to the number", spans);
+        report("LPUSH to the replica count", spans);
     }
 
-    pub fn thousand() {
-        let pools: Vec<Value> = (0..COUNT)
+    /// Start, keys, decisions and memory with a thousand pools.
+    pub fn thousand_pools() {
+        let pools: Vec<Value> = (0..POOL_COUNT)
             .map(|i| pool(i, "within thresholds: keeping 3 workers"))
             .collect();
         let bytes = pools[0].to_string().len();
@@ -98,45 +99,46 @@ mod measured {
             command.env("TERM", "xterm-256color");
             Terminal::start(command, (140, 40))
         };
-        println!("{COUNT} pools of {bytes} bytes each, 140x40");
+        println!("{POOL_COUNT} pools of {bytes} bytes each, 140x40");
 
-        let (mut first, mut whole) = (Vec::new(), Vec::new());
+        let mut first_frame = Vec::new();
+        let mut all_pools = Vec::new();
         for _ in 0..10 {
             let begin = Instant::now();
             let mut terminal = start(&["interactive", "--readonly"]);
-            first.push(terminal.shows("Pools, problems first") - begin);
-            whole.push(terminal.shows("1000 pools") - begin);
+            first_frame.push(terminal.shows("Pools, problems first") - begin);
+            all_pools.push(terminal.shows("1000 pools") - begin);
         }
-        told("start to the first frame", first);
-        told("start to all pools on it", whole);
+        report("start to the first frame", first_frame);
+        report("start to all pools listed", all_pools);
 
         let mut terminal = start(&["interactive", "--readonly"]);
         terminal.shows("1000 pools");
         terminal.shows("pool-0000:");
-        let keys = (1..=TURNS).map(|i| {
+        let keys = (1..=ROUNDS).map(|i| {
             let begin = Instant::now();
             terminal.press("\x1b[B");
             terminal.shows(&format!("pool-{i:04}:")) - begin
         });
-        told("key to its frame", keys.collect());
+        report("key to its frame", keys.collect());
         api.watched(POOLS, 1);
-        let decisions = (0..TURNS).map(|i| {
-            let sentence = format!("{} tasks wait, more than 8: 3 → 5 workers", i + 9);
+        let decisions = (0..ROUNDS).map(|i| {
+            let message = format!("{} tasks wait, more than 8: 3 → 5 workers", i + 9);
             let begin = Instant::now();
-            api.tell(POOLS, "MODIFIED", &pool(TURNS, &sentence));
-            terminal.shows(&sentence) - begin
+            api.tell(POOLS, "MODIFIED", &pool(ROUNDS, &message));
+            terminal.shows(&message) - begin
         });
-        told("decision to the list", decisions.collect());
+        report("decision to the list", decisions.collect());
         terminal.press("\r");
         terminal.shows("How it was decided");
         api.watched(POOLS, 2);
-        let decisions = (0..TURNS).map(|i| {
-            let sentence = format!("{} tasks wait, more than 8: 5 → 7 workers", i + 9);
+        let decisions = (0..ROUNDS).map(|i| {
+            let message = format!("{} tasks wait, more than 8: 5 → 7 workers", i + 9);
             let begin = Instant::now();
-            api.tell(POOLS, "MODIFIED", &pool(TURNS, &sentence));
-            terminal.shows(&sentence) - begin
+            api.tell(POOLS, "MODIFIED", &pool(ROUNDS, &message));
+            terminal.shows(&message) - begin
         });
-        told("decision to the open pool", decisions.collect());
+        report("decision to the open pool", decisions.collect());
         for line in std::fs::read_to_string(format!("/proc/{}/status", terminal.id()))
             .unwrap_or_default()
             .lines()
@@ -147,21 +149,21 @@ mod measured {
         }
     }
 
-    fn told(what: &str, mut spans: Vec<Duration>) {
+    fn report(title: &str, mut spans: Vec<Duration>) {
         spans.sort();
         let at = |percent: usize| {
             spans[(spans.len() * percent / 100).min(spans.len() - 1)].as_secs_f64() * 1000.0
         };
         println!(
-            "{what:28} n {:4}  p50 {:7.2} ms  p99 {:7.2} ms",
+            "{title:28} n {:4}  p50 {:7.2} ms  p99 {:7.2} ms",
             spans.len(),
             at(50),
             at(99)
         );
     }
 
-    /// A pool with a full history and a whole trail, as a busy operator leaves it.
-    fn pool(i: usize, sentence: &str) -> Value {
+    /// A pool with a full history and all steps, as a busy operator writes them.
+    fn pool(i: usize, message: &str) -> Value {
         let change = |n: usize| json!({"at": format!("2026-11-27T08:{n:02}:00Z"), "from": 3, "to": 5, "reason": "QueueTooLong", "message": "17 tasks wait, more than 8: 3 → 5 workers"});
         let step =
             |n: usize| json!({"name": format!("scaleUp.queueLength{n}"), "detail": "17 > 8 → 7"});
@@ -176,7 +178,7 @@ mod measured {
                 "metrics": {"ready": metric, "live": metric, "busy": metric, "processed": metric},
                 "display": {"target": "Deployment/w", "queue": "17", "busy": "3/5", "util": "60%", "wait": "6s"},
                 "decision": {
-                    "reason": "WithinThresholds", "message": sentence, "confidence": 1.0, "at": "2026-11-27T08:30:00Z", "from": 3, "to": 3,
+                    "reason": "WithinThresholds", "message": message, "confidence": 1.0, "at": "2026-11-27T08:30:00Z", "from": 3, "to": 3,
                     "steps": (0..8).map(step).collect::<Vec<_>>(),
                 },
             },

@@ -21,12 +21,12 @@ pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
                 key,
                 replicas,
                 decision,
-                seen,
+                current,
                 rank,
                 ..
             } = row;
             let rank = format!("{rank:?}").to_lowercase();
-            json!({"pool": &*key.name, "namespace": &*key.namespace, "current": seen, "rank": rank, "replicas": replicas, "decision": decision})
+            json!({"pool": &*key.name, "namespace": &*key.namespace, "current": current, "rank": rank, "replicas": replicas, "decision": decision})
         };
         out.json(&rows.iter().map(told).collect::<Vec<_>>())?;
         return Ok(well);

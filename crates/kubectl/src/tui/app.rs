@@ -1,21 +1,20 @@
-//! What the screen shows, and what becomes of it by keys, news and time. Pure: no clock, no terminal, no cluster.
+//! The state of the screen, and how keys, updates and time change it. Pure: no clock, no terminal, no cluster.
 
 use super::keys::{Action, action};
 use super::pools::Pools;
+use super::prompt::{Operation, Prompt};
+use super::timeline::{Moment, Timeline};
 use crate::cluster::events::{PoolUpdate, Update};
-use crate::cluster::operator_history::HistoryPoint as Remembered;
+use crate::cluster::operator_history::HistoryPoint;
 use crate::text::class_format;
 use crate::text::lang::Lang;
 use crate::text::output::Out;
-use crate::tui::prompt::{Operation, Prompt};
-use crate::tui::timeline::{Moment, Timeline};
-use api::{Key, ScheduledSpec, WorkerPool, time, timestamp};
+use api::{Change, Key, ScheduledSpec, WorkerPool, time, timestamp};
 use decide::Millis;
 use jiff::Timestamp;
-use kube::ResourceExt;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// How much time the charts may show.
+/// The time ranges of the charts.
 const RANGES: [Millis; 5] = [
     Millis::seconds(120),
     Millis::seconds(300),
@@ -23,73 +22,73 @@ const RANGES: [Millis; 5] = [
     Millis::seconds(1800),
     Millis::seconds(3600),
 ];
-/// How long something that was said stays.
-const NOTICE: Millis = Millis::seconds(10);
+/// How long a notice stays on the screen.
+const NOTICE_TIME: Millis = Millis::seconds(10);
 
-/// How it is drawn.
+/// How to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AppSettings {
-    /// Without emoji, and with marks that every terminal has.
+    /// Only ASCII characters and letters, for terminals without Unicode.
     pub ascii: bool,
-    /// In colours; nothing is said by a colour alone.
+    /// In colours.
     pub color: bool,
 }
 
-/// What shall be done outside.
+/// What the caller has to do after a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// End.
+    /// Quit the program.
     Quit,
-    /// Listen to this pool.
+    /// Open this pool and follow its updates.
     Open(Key),
-    /// Write.
-    Do(Key, Operation),
+    /// Run a write operation on this pool.
+    Run(Key, Operation),
 }
 
-/// Where the keys go.
+/// What the keys do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mode {
-    /// To the table of keys.
+    /// Actions of the key table.
     Normal,
-    /// Into the filter.
+    /// Text of the filter.
     Filter,
-    /// Anything closes the help.
+    /// Any key closes the help.
     Help,
-    /// Into the answer to a question before a write.
-    Ask(Prompt),
+    /// Input and confirmation of a write operation.
+    Prompt(Prompt),
 }
 
-/// Which panes are shown below the charts.
+/// Which panes are below the charts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pane {
-    /// As many as there is room for.
+    /// As many as fit.
     All,
-    /// Who works.
+    /// The workers.
     Workers,
-    /// How it was decided.
-    Trail,
+    /// The steps of the decision.
+    Steps,
     /// The changes.
     History,
 }
 
-/// One pool and what was seen of it.
+/// The open pool.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// Which one.
+    /// Namespace and name.
     pub key: Key,
-    /// What was seen.
-    pub past: Timeline,
-    /// Its rules; of a spec that cannot work those before it.
-    pub wishes: Option<ScheduledSpec>,
+    /// What is known of its last hour.
+    pub timeline: Timeline,
+    /// Its last valid spec.
+    pub spec: Option<ScheduledSpec>,
 }
 
-/// Something that was said.
+/// A text that is shown for a while.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
     at: Timestamp,
-    /// Whether it is bad news.
-    pub bad: bool,
-    /// The words.
+    /// Whether it is an error.
+    pub is_error: bool,
+    /// The text.
     pub text: String,
 }
 
@@ -97,45 +96,51 @@ pub struct Notice {
 pub struct App {
     /// Language and time zone.
     pub out: Out,
-    /// How it is drawn.
-    pub look: AppSettings,
-    /// Whether nothing may be written.
+    /// How to draw.
+    pub settings: AppSettings,
+    /// Whether write operations are disabled.
     pub readonly: bool,
     /// Context and namespace.
-    pub place: String,
+    pub scope: String,
     /// The time.
     pub now: Timestamp,
     /// All pools.
     pub pools: Pools,
-    /// The one that is listened to.
+    /// The open pool.
     pub opened: Option<Opened>,
-    /// Whether all pools are shown.
-    pub listing: bool,
-    /// Where the keys go.
+    /// Whether the screen shows the list of pools instead of the open pool.
+    pub show_pools: bool,
+    /// What the keys do.
     pub mode: Mode,
-    /// The moment that is shown, and the right edge of the charts; `None`: now.
+    /// The selected time and the right edge of the charts, where the screen does not follow the present.
     pub frozen: Option<(Timestamp, Timestamp)>,
-    /// Which panes.
+    /// Which panes are below the charts.
     pub pane: Pane,
-    /// How far a pane is scrolled.
+    /// How many lines the pane is scrolled.
     pub scroll: usize,
     notice: Option<Notice>,
+    /// The index into `RANGES`.
     range: usize,
 }
 
 impl App {
-    /// Begins with all pools and none of them known.
-    #[must_use]
-    pub fn new(out: Out, look: AppSettings, readonly: bool, place: String, now: Timestamp) -> Self {
+    /// Begins with the list of pools, which is still empty.
+    pub fn new(
+        out: Out,
+        settings: AppSettings,
+        readonly: bool,
+        scope: String,
+        now: Timestamp,
+    ) -> Self {
         Self {
             out,
-            look,
+            settings,
             readonly,
-            place,
+            scope,
             now,
             pools: Pools::default(),
             opened: None,
-            listing: true,
+            show_pools: true,
             mode: Mode::Normal,
             frozen: None,
             pane: Pane::All,
@@ -145,230 +150,277 @@ impl App {
         }
     }
 
-    /// Time has passed.
+    /// Sets the time.
     pub fn tick(&mut self, now: Timestamp) {
         self.now = now;
-        self.pools.settle();
+        self.pools.refresh();
         self.notice = self
             .notice
             .take()
-            .filter(|notice| time(notice.at) + NOTICE > time(now));
+            .filter(|notice| time(notice.at) + NOTICE_TIME > time(now));
     }
 
-    /// From now on news are of this pool.
+    /// Shows this pool; later updates are about it.
     pub fn open(&mut self, pool: &WorkerPool) {
         let key = Key::of(pool);
-        if self.opened.as_ref().is_none_or(|opened| opened.key != key) {
-            let (past, wishes) = (Timeline::new(pool, self.now), ScheduledSpec::new(pool).ok());
+        if !self.is_open(&key) {
             self.opened = Some(Opened {
                 key: key.clone(),
-                past,
-                wishes,
+                timeline: Timeline::new(pool, self.now),
+                spec: ScheduledSpec::new(pool).ok(),
             });
         }
-        self.pools.chosen = Some(key);
-        (self.listing, self.frozen, self.scroll) = (false, None, 0);
+        self.pools.selected = Some(key);
+        self.show_pools = false;
+        self.frozen = None;
+        self.scroll = 0;
     }
 
-    /// Takes in news of the pool that is listened to.
-    pub fn apply(&mut self, news: Update, now: Timestamp) {
+    /// Whether this pool is the open one.
+    pub fn is_open(&self, key: &Key) -> bool {
+        self.opened
+            .as_ref()
+            .is_some_and(|opened| opened.key == *key)
+    }
+
+    /// Applies an update of the open pool.
+    pub fn apply(&mut self, update: Update, now: Timestamp) {
         self.now = now;
-        match &news {
-            Update::Trouble(what) => self.notify(true, what.clone()),
+        match &update {
+            Update::Trouble(warning) => self.notify(true, warning.clone()),
             Update::Burst(tasks) => self.notify(false, class_format::stress(*tasks)),
             _ => {}
         }
         let Some(opened) = &mut self.opened else {
             return;
         };
-        if let Update::Pool(pool) = &news
-            && let Ok(wishes) = ScheduledSpec::new(pool)
+        if let Update::Pool(pool) = &update
+            && let Ok(spec) = ScheduledSpec::new(pool)
         {
-            opened.wishes = Some(wishes);
+            opened.spec = Some(spec);
         }
-        opened.past.apply(news, now);
+        opened.timeline.apply(update, now);
     }
 
-    /// Takes in what the operator remembers of the pool `key`.
-    pub fn remember(&mut self, key: &Key, looks: Vec<Remembered>) {
+    /// Adds the operator's history of the pool `key`, if that is still open.
+    pub fn add_history(&mut self, key: &Key, points: Vec<HistoryPoint>) {
         if let Some(opened) = self.opened.as_mut().filter(|opened| opened.key == *key) {
-            opened.past.remember(looks);
+            opened.timeline.add_history(points);
         }
     }
 
-    /// Takes in news of all pools.
-    pub fn list(&mut self, news: PoolUpdate) {
-        self.pools.apply(news);
+    /// Applies an update of the list of pools.
+    pub fn apply_to_list(&mut self, update: PoolUpdate) {
+        self.pools.apply(update);
     }
 
-    /// Something was done, or could not be.
-    pub fn done(&mut self, result: Result<String, String>) {
+    /// Shows the result of a write operation.
+    pub fn show_result(&mut self, result: Result<String, String>) {
         match result {
-            Ok(said) => self.notify(false, said),
-            Err(why) => self.notify(true, why),
+            Ok(text) => self.notify(false, text),
+            Err(error) => self.notify(true, error),
         }
     }
 
-    /// Something is said for a while.
-    pub fn notify(&mut self, bad: bool, text: String) {
+    /// Shows a notice.
+    pub fn notify(&mut self, is_error: bool, text: String) {
         self.notice = Some(Notice {
             at: self.now,
-            bad,
+            is_error,
             text,
         });
     }
 
-    /// What was said lately.
-    #[must_use]
+    /// The current notice.
     pub fn notice(&self) -> Option<&Notice> {
         self.notice.as_ref()
     }
 
-    /// The instant that is shown.
-    #[must_use]
+    /// The time that is shown.
     pub fn at(&self) -> Timestamp {
         self.frozen.map_or(self.now, |(at, _)| at)
     }
 
-    /// What was known then.
-    #[must_use]
+    /// What was known of the open pool at the time that is shown.
     pub fn moment(&self) -> Option<&Moment> {
-        let past = &self.opened.as_ref()?.past;
-        past.at(self.at()).or(past.last())
+        let timeline = &self.opened.as_ref()?.timeline;
+        timeline.at(self.at()).or(timeline.last())
     }
 
-    /// From when to when the charts go.
-    #[must_use]
+    /// The open pool, if the screen shows it, at the time that is shown.
+    pub fn shown_pool(&self) -> Option<(&Opened, &Moment)> {
+        if self.show_pools {
+            return None;
+        }
+        Some((self.opened.as_ref()?, self.moment()?))
+    }
+
+    /// The pool that a write operation would be about.
+    pub fn subject(&self) -> Option<Key> {
+        match &self.opened {
+            Some(opened) if !self.show_pools => Some(opened.key.clone()),
+            _ => self.pools.selected.clone(),
+        }
+    }
+
+    /// The time range of the charts.
     pub fn window(&self) -> (Timestamp, Timestamp) {
         let span = RANGES[self.range];
         let to = match self.frozen {
-            // Who goes back beyond the left edge takes it along.
+            // A time before the left edge moves the window along.
             Some((at, edge)) => time(edge).min(time(at) + span),
             None => time(self.now),
         };
         (timestamp(to + Millis(-span.0)), timestamp(to))
     }
 
-    /// A key was pressed.
-    pub fn key(&mut self, key: KeyEvent, now: Timestamp) -> Option<Effect> {
+    /// Handles a key.
+    pub fn on_key(&mut self, key: KeyEvent, now: Timestamp) -> Option<Effect> {
         self.tick(now);
-        let found = action(key);
-        if found == Some(Action::Quit)
+        let action = action(key);
+        if action == Some(Action::Quit)
             && (key.modifiers == KeyModifiers::CONTROL || self.mode == Mode::Normal)
         {
             return Some(Effect::Quit);
         }
         match &mut self.mode {
-            Mode::Normal => return self.act(found?),
+            Mode::Normal => return self.run_action(action?),
             Mode::Help => self.mode = Mode::Normal,
-            Mode::Filter => self.type_filter(key.code),
-            Mode::Ask(_) => return self.answer(key.code),
+            Mode::Filter => self.edit_filter(key.code),
+            Mode::Prompt(_) => return self.on_prompt_key(key.code),
         }
         None
     }
 
-    fn act(&mut self, action: Action) -> Option<Effect> {
+    fn run_action(&mut self, action: Action) -> Option<Effect> {
         match action {
             Action::Quit => return Some(Effect::Quit),
+            Action::Open => return self.open_selected(),
             Action::Help => self.mode = Mode::Help,
-            Action::Language => {
-                self.out.lang = if self.out.lang == Lang::En {
-                    Lang::Es
-                } else {
-                    Lang::En
-                };
+            Action::Language => self.toggle_language(),
+            Action::Stress | Action::Scale | Action::Pause | Action::Resume => {
+                self.open_prompt(action);
             }
-            Action::Filter => (self.listing, self.mode) = (true, Mode::Filter),
-            Action::Pools => self.listing = true,
-            Action::Back if self.frozen.is_some() && !self.listing => self.frozen = None,
-            Action::Back if !self.listing => self.listing = true,
-            Action::Back => self.pools.filter(String::new()),
-            Action::Stress | Action::Scale | Action::Pause | Action::Resume => self.ask(action),
-            Action::Open if self.listing => {
-                let chosen = self.pools.chosen.clone()?;
-                if self
-                    .opened
-                    .as_ref()
-                    .is_none_or(|opened| opened.key != chosen)
-                {
-                    return Some(Effect::Open(chosen));
-                }
-                self.listing = false;
+            Action::Filter => {
+                self.show_pools = true;
+                self.mode = Mode::Filter;
             }
-            Action::Move(by) if self.listing => self.pools.step(by),
-            Action::First if self.listing => self.pools.step(isize::MIN),
-            Action::Last if self.listing => self.pools.step(isize::MAX),
+            Action::Pools => self.show_pools = true,
+            Action::Back => self.go_back(),
+            Action::Move(by) if self.show_pools => self.pools.move_cursor(by),
+            Action::First if self.show_pools => self.pools.move_cursor(isize::MIN),
+            Action::Last if self.show_pools => self.pools.move_cursor(isize::MAX),
             Action::Move(by) => self.scroll = self.scroll.saturating_add_signed(by),
-            Action::Pane => {
-                self.scroll = 0;
-                self.pane = match self.pane {
-                    Pane::All => Pane::Workers,
-                    Pane::Workers => Pane::Trail,
-                    Pane::Trail => Pane::History,
-                    Pane::History => Pane::All,
-                };
-            }
+            Action::Pane => self.next_pane(),
             Action::Range(by) => {
                 self.range = self.range.saturating_add_signed(by).min(RANGES.len() - 1);
             }
             Action::Freeze => self.frozen = self.frozen.is_none().then_some((self.now, self.now)),
             Action::First => {
-                let begin = self.opened.as_ref().and_then(|opened| opened.past.begin());
-                self.frozen = begin.map(|begin| (begin, self.edge()));
+                let begin = self
+                    .opened
+                    .as_ref()
+                    .and_then(|opened| opened.timeline.begin());
+                self.frozen = begin.map(|begin| (begin, self.right_edge()));
             }
             Action::Last => self.frozen = None,
             Action::Time(steps) => {
-                self.scrub(timestamp(time(self.at()) + Millis(self.step().0 * steps)))
+                let by = Millis(self.time_step().0 * steps);
+                self.seek(timestamp(time(self.at()) + by));
             }
-            Action::Decision(by) => {
-                let changes = self
-                    .opened
-                    .as_ref()
-                    .map_or(&[][..], |opened| opened.past.changes(self.now));
-                let at = self.at();
-                let next = match by {
-                    1.. => changes.iter().find(|change| change.at > at),
-                    _ => changes.iter().rev().find(|change| change.at < at),
-                };
-                match next.map(|change| change.at) {
-                    Some(at) => self.scrub(at),
-                    None if by > 0 => self.frozen = None,
-                    None => {}
-                }
-            }
-            Action::Open => {}
+            Action::Change(by) => self.seek_change(by),
         }
         None
     }
 
-    fn edge(&self) -> Timestamp {
+    /// Opens the selected pool; one that is open already is only shown.
+    fn open_selected(&mut self) -> Option<Effect> {
+        if !self.show_pools {
+            return None;
+        }
+        let selected = self.pools.selected.clone()?;
+        if !self.is_open(&selected) {
+            return Some(Effect::Open(selected));
+        }
+        self.show_pools = false;
+        None
+    }
+
+    /// Back to the present, then to the list of pools, then to the whole list.
+    fn go_back(&mut self) {
+        if self.show_pools {
+            self.pools.set_filter(String::new());
+        } else if self.frozen.is_some() {
+            self.frozen = None;
+        } else {
+            self.show_pools = true;
+        }
+    }
+
+    fn toggle_language(&mut self) {
+        self.out.lang = match self.out.lang {
+            Lang::En => Lang::Es,
+            Lang::Es => Lang::En,
+        };
+    }
+
+    fn next_pane(&mut self) {
+        self.scroll = 0;
+        self.pane = match self.pane {
+            Pane::All => Pane::Workers,
+            Pane::Workers => Pane::Steps,
+            Pane::Steps => Pane::History,
+            Pane::History => Pane::All,
+        };
+    }
+
+    /// The changes of the open pool up to now.
+    fn changes(&self) -> &[Change] {
+        self.opened
+            .as_ref()
+            .map_or(&[][..], |opened| opened.timeline.changes(self.now))
+    }
+
+    fn right_edge(&self) -> Timestamp {
         self.frozen.map_or(self.now, |(_, edge)| edge)
     }
 
-    /// A hundredth of what the charts show, in whole seconds.
-    fn step(&self) -> Millis {
+    /// A hundredth of the time range, in whole seconds.
+    fn time_step(&self) -> Millis {
         Millis((RANGES[self.range].0 / 100 / 1000).max(1) * 1000)
     }
 
-    /// Goes to `at`, if something is known of it; who goes beyond now follows again.
-    fn scrub(&mut self, at: Timestamp) {
+    /// Shows the time `at`, or the first known one after it; a time after the present follows the present again.
+    fn seek(&mut self, at: Timestamp) {
         let Some(opened) = &self.opened else { return };
-        let first = opened
-            .past
-            .changes(self.now)
-            .first()
-            .map(|change| change.at);
+        let first_change = self.changes().first().map(|change| change.at);
         let begin = opened
-            .past
+            .timeline
             .begin()
             .into_iter()
-            .chain(first)
+            .chain(first_change)
             .min()
             .unwrap_or(self.now);
-        self.frozen = (at < self.now).then(|| (at.max(begin), self.edge()));
+        self.frozen = (at < self.now).then(|| (at.max(begin), self.right_edge()));
     }
 
-    fn type_filter(&mut self, key: KeyCode) {
+    /// Shows the time of the next change, or of the previous one; after the last one it follows the present.
+    fn seek_change(&mut self, by: i64) {
+        let at = self.at();
+        let changes = self.changes();
+        let change = if by > 0 {
+            changes.iter().find(|change| change.at > at)
+        } else {
+            changes.iter().rev().find(|change| change.at < at)
+        };
+        match change.map(|change| change.at) {
+            Some(at) => self.seek(at),
+            None if by > 0 => self.frozen = None,
+            None => {}
+        }
+    }
+
+    fn edit_filter(&mut self, key: KeyCode) {
         let mut filter = self.pools.filter.clone();
         match key {
             KeyCode::Char(letter) => filter.push(letter),
@@ -378,28 +430,12 @@ impl App {
                 self.mode = Mode::Normal;
             }
             KeyCode::Enter => self.mode = Mode::Normal,
-            KeyCode::Up => self.pools.step(-1),
-            KeyCode::Down => self.pools.step(1),
+            KeyCode::Up => self.pools.move_cursor(-1),
+            KeyCode::Down => self.pools.move_cursor(1),
             _ => {}
         }
         if filter != self.pools.filter {
-            self.pools.filter(filter);
+            self.pools.set_filter(filter);
         }
-    }
-
-    /// The pool that a write would be about.
-    #[must_use]
-    pub fn subject(&self) -> Option<Key> {
-        match &self.opened {
-            Some(opened) if !self.listing => Some(opened.key.clone()),
-            _ => self.pools.chosen.clone(),
-        }
-    }
-
-    /// The name of the pool that is shown.
-    #[must_use]
-    pub fn title(&self) -> Option<(&Opened, &Moment, String)> {
-        let (opened, moment) = (self.opened.as_ref()?, self.moment()?);
-        Some((opened, moment, moment.pool.name_any()))
     }
 }

@@ -1,88 +1,104 @@
-//! What lies over the screen: the help, and the question before a write.
+//! Boxes over the screen: the help, and the prompt of a write operation.
 
 use super::app::{App, Mode};
 use super::keys::{Action, help};
+use super::prompt::{Operation, Prompt};
+use super::style::{Role, line, span, wrap};
 use crate::commands::scale::Pin;
-use crate::text::lang::tr;
-use crate::tui::prompt::{Operation, Prompt};
-use crate::tui::style::{Role, line, span, wrap};
+use crate::text::lang::{Lang, tr};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Block, Clear, Widget};
 
-/// Draws it, where there is anything.
+/// The smallest width of a box, without its border.
+const MIN_WIDTH: usize = 24;
+
+/// Draws the box of the current mode, if it has one.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
     match &app.mode {
         Mode::Help => {
-            let lines = help(lang, app.readonly);
-            let width = lines
-                .iter()
-                .map(|(keys, _)| keys.chars().count())
-                .max()
-                .unwrap_or(0);
-            let lines: Vec<_> = lines
-                .into_iter()
-                .map(|(keys, says)| format!("{keys:width$}  {says}"))
-                .collect();
-            over(buffer, area, &tr!(lang, "Keys", "Teclas"), &lines);
+            let title = tr!(lang, "Keys", "Teclas");
+            draw_box(buffer, area, &title, &help_lines(lang, app.readonly));
         }
-        Mode::Ask(ask) => over(buffer, area, "?", &question(app, ask)),
+        Mode::Prompt(prompt) => {
+            let name = app.subject().map_or(String::new(), |key| key.to_string());
+            let lines = match &prompt.operation {
+                Some(operation) => confirmation(lang, &name, operation),
+                None => input(lang, &name, prompt),
+            };
+            draw_box(buffer, area, "?", &lines);
+        }
         Mode::Normal | Mode::Filter => {}
     }
 }
 
-fn question(app: &App, ask: &Prompt) -> Vec<String> {
-    let lang = app.out.lang;
-    let name = app.subject().map_or(String::new(), |key| key.to_string());
-    let Some(deed) = &ask.deed else {
-        let asked = match ask.action {
-            Action::Stress => tr!(lang, "{name}: how many tasks?", "{name}: ¿cuántas tareas?"),
-            Action::Scale => tr!(
-                lang,
-                "{name}: how many workers? Such as 5, or 5 30m for half an hour, or auto for the rules",
-                "{name}: ¿cuántos workers? Por ejemplo 5, o 5 30m para media hora, o auto para las reglas"
-            ),
-            _ => tr!(
-                lang,
-                "{name}: pause for how long, and why? Such as 30m exam; nothing: until resumed",
-                "{name}: ¿pausa de cuánto, y por qué? Por ejemplo 30m examen; nada: hasta reanudar"
-            ),
-        };
-        let typed = format!("> {}█", ask.text);
-        let keys = tr!(lang, "enter: go on · esc: no", "enter: seguir · esc: no");
-        return [Some(asked), Some(typed), ask.wrong.clone(), Some(keys)]
-            .into_iter()
-            .flatten()
-            .collect();
+fn help_lines(lang: Lang, readonly: bool) -> Vec<String> {
+    let lines = help(lang, readonly);
+    let width = lines
+        .iter()
+        .map(|(keys, _)| keys.chars().count())
+        .max()
+        .unwrap_or(0);
+    lines
+        .into_iter()
+        .map(|(keys, description)| format!("{keys:width$}  {description}"))
+        .collect()
+}
+
+/// The question, the input so far, what is wrong with it, and the keys.
+fn input(lang: Lang, name: &str, prompt: &Prompt) -> Vec<String> {
+    let question = match prompt.action {
+        Action::Stress => tr!(lang, "{name}: how many tasks?", "{name}: ¿cuántas tareas?"),
+        Action::Scale => tr!(
+            lang,
+            "{name}: how many workers? 5, or 5 30m for half an hour, or auto to follow the rules",
+            "{name}: ¿cuántos workers? 5, o 5 30m para media hora, o auto para seguir las reglas"
+        ),
+        _ => tr!(
+            lang,
+            "{name}: pause for how long, and why? Such as 30m exam; leave empty to pause until resumed",
+            "{name}: ¿cuánto tiempo de pausa, y por qué? Por ejemplo 30m examen; vacío: hasta reanudar"
+        ),
     };
-    let will = match deed {
-        Operation::Stress(tasks) => {
+    let typed = format!("> {}█", prompt.text);
+    let keys = tr!(
+        lang,
+        "enter: continue · esc: cancel",
+        "enter: continuar · esc: cancelar"
+    );
+    [Some(question), Some(typed), prompt.error.clone(), Some(keys)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What will be done, and the keys to confirm.
+fn confirmation(lang: Lang, name: &str, operation: &Operation) -> Vec<String> {
+    let question = match operation {
+        Operation::Stress(tasks) => tr!(
+            lang,
+            "Push {tasks} tasks into {name}?",
+            "¿Enviar {tasks} tareas a {name}?"
+        ),
+        Operation::Scale(Pin::Auto, _) => tr!(
+            lang,
+            "Let the rules of {name} decide again?",
+            "¿Dejar que las reglas de {name} decidan de nuevo?"
+        ),
+        Operation::Scale(Pin::To(n), Some(span)) => {
+            let span = span.0;
             tr!(
-                lang,
-                "Push {tasks} tasks into {name}?",
-                "¿Enviar {tasks} tareas a {name}?"
-            )
-        }
-        Operation::Scale(Pin::Auto, _) => {
-            tr!(
-                lang,
-                "Leave {name} to its rules again?",
-                "¿Dejar {name} de nuevo a sus reglas?"
-            )
-        }
-        Operation::Scale(Pin::To(n), span) => match span.map(|span| span.0) {
-            Some(span) => tr!(
                 lang,
                 "Pin {name} to {n} workers for {span}, regardless of load?",
-                "¿Fijar {name} en {n} workers durante {span}, diga lo que diga la cola?"
-            ),
-            None => tr!(
-                lang,
-                "Pin {name} to {n} workers, regardless of load, until `auto`?",
-                "¿Fijar {name} en {n} workers, diga lo que diga la cola, hasta `auto`?"
-            ),
-        },
+                "¿Fijar {name} en {n} workers durante {span}, sea cual sea la carga?"
+            )
+        }
+        Operation::Scale(Pin::To(n), None) => tr!(
+            lang,
+            "Pin {name} to {n} workers, regardless of load, until `auto`?",
+            "¿Fijar {name} en {n} workers, sea cual sea la carga, hasta `auto`?"
+        ),
         Operation::Pause(span, reason) => {
             let reason = reason
                 .as_ref()
@@ -90,66 +106,68 @@ fn question(app: &App, ask: &Prompt) -> Vec<String> {
             match span.map(|span| span.0) {
                 Some(span) => tr!(
                     lang,
-                    "Pause {name} for {span}{reason}: nothing changes its number?",
-                    "¿Pausar {name} durante {span}{reason}: nada cambia su número?"
+                    "Suspend scaling of {name} for {span}{reason}?",
+                    "¿Suspender el escalado de {name} durante {span}{reason}?"
                 ),
                 None => tr!(
                     lang,
-                    "Pause {name} until it is resumed{reason}: nothing changes its number?",
-                    "¿Pausar {name} hasta que se reanude{reason}: nada cambia su número?"
+                    "Suspend scaling of {name} until it is resumed{reason}?",
+                    "¿Suspender el escalado de {name} hasta que se reanude{reason}?"
                 ),
             }
         }
         Operation::Resume => tr!(
             lang,
-            "Resume {name}: its rules decide again?",
-            "¿Reanudar {name}: sus reglas deciden de nuevo?"
+            "Resume {name}, so that its rules decide again?",
+            "¿Reanudar {name}, para que sus reglas decidan de nuevo?"
         ),
     };
-    vec![
-        will,
-        String::new(),
-        tr!(lang, "y: yes · any other key: no", "s: sí · otra tecla: no"),
-    ]
+    let keys = tr!(
+        lang,
+        "y: yes · any other key: no",
+        "s: sí · otra tecla: no"
+    );
+    vec![question, String::new(), keys]
 }
 
-/// A box in the middle.
-fn over(buffer: &mut Buffer, area: Rect, title: &str, lines: &[String]) {
-    let most = usize::from(area.width) - 6;
+/// Draws a box in the middle of `area`.
+fn draw_box(buffer: &mut Buffer, area: Rect, title: &str, lines: &[String]) {
+    let max_width = usize::from(area.width) - 6;
     let lines: Vec<String> = lines
         .iter()
         .flat_map(|text| {
-            if text.chars().count() > most {
-                wrap(text, most)
+            if text.chars().count() > max_width {
+                wrap(text, max_width)
             } else {
                 vec![text.clone()]
             }
         })
         .collect();
-    let wide = lines
+    let text_width = lines
         .iter()
         .map(|line| line.chars().count())
         .max()
         .unwrap_or(0)
-        .max(24)
-        + 4;
-    let width = u16::try_from(wide).unwrap_or(area.width).min(area.width);
+        .max(MIN_WIDTH);
+    let width = u16::try_from(text_width + 4)
+        .unwrap_or(area.width)
+        .min(area.width);
     let height = u16::try_from(lines.len() + 2)
         .unwrap_or(area.height)
         .min(area.height);
-    let place = Rect {
+    let frame = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
         width,
         height,
     };
-    Clear.render(place, buffer);
+    Clear.render(frame, buffer);
     Block::bordered()
         .title(format!(" {title} "))
-        .render(place, buffer);
+        .render(frame, buffer);
     let inner = Rect {
-        x: place.x + 2,
-        y: place.y + 1,
+        x: frame.x + 2,
+        y: frame.y + 1,
         width: width - 4,
         height: height - 2,
     };

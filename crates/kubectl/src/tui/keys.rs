@@ -1,46 +1,46 @@
-//! Which key does what: one table, from which the help is made too.
+//! The key table: which key runs which action. The help is built from it.
 
-use crate::text::lang::{Lang, tr};
+use crate::text::lang::Lang;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// What a key asks for.
+/// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// End the program.
+    /// Quit the program.
     Quit,
     /// Show the keys.
     Help,
-    /// Back to now, to all pools, to no filter.
+    /// Back to the present, to the list of pools, to the whole list.
     Back,
-    /// Open the pool under the cursor.
+    /// Open the selected pool.
     Open,
-    /// Show all pools.
+    /// Show the list of pools.
     Pools,
-    /// Choose which are shown.
+    /// Filter the list of pools.
     Filter,
-    /// Up or down by so many rows.
+    /// Move the cursor, or scroll, by so many rows.
     Move(isize),
-    /// Earlier or later by so many steps.
+    /// Move through time by so many steps.
     Time(i64),
-    /// To the decision before or after.
-    Decision(i64),
-    /// Stand still, or follow again.
+    /// Go to the previous or the next change.
+    Change(i64),
+    /// Freeze the screen, or follow the present again.
     Freeze,
-    /// To the first row, or the beginning of what is known.
+    /// Go to the first row, or to the begin of the timeline.
     First,
-    /// To the last row, or to now.
+    /// Go to the last row, or to the present.
     Last,
     /// Show more or less time.
     Range(isize),
-    /// Show one pane large, the next one, all.
+    /// Enlarge the next pane, or show all.
     Pane,
-    /// The other language.
+    /// Switch the language.
     Language,
-    /// Push a burst.
+    /// Push a burst of tasks.
     Stress,
-    /// Pin the number.
+    /// Pin the replicas.
     Scale,
-    /// Change nothing for a while.
+    /// Suspend scaling.
     Pause,
     /// Let the rules decide again.
     Resume,
@@ -58,8 +58,8 @@ const fn on(keys: &'static [KeyCode], action: Action) -> Binding {
 const BINDINGS: &[Binding] = &[
     on(&[KeyCode::Left, KeyCode::Char('h')], Action::Time(-1)),
     on(&[KeyCode::Right, KeyCode::Char('l')], Action::Time(1)),
-    on(&[KeyCode::Char('[')], Action::Decision(-1)),
-    on(&[KeyCode::Char(']')], Action::Decision(1)),
+    on(&[KeyCode::Char('[')], Action::Change(-1)),
+    on(&[KeyCode::Char(']')], Action::Change(1)),
     on(&[KeyCode::Char(' ')], Action::Freeze),
     on(&[KeyCode::Home, KeyCode::Char('g')], Action::First),
     on(&[KeyCode::End, KeyCode::Char('G')], Action::Last),
@@ -83,8 +83,7 @@ const BINDINGS: &[Binding] = &[
     on(&[KeyCode::Char('q')], Action::Quit),
 ];
 
-/// What a key asks for; Windows tells of keys that are let go, too.
-#[must_use]
+/// The action of a key. Windows also reports the release of keys, which is ignored.
 pub fn action(key: KeyEvent) -> Option<Action> {
     if key.kind == KeyEventKind::Release {
         return None;
@@ -98,97 +97,87 @@ pub fn action(key: KeyEvent) -> Option<Action> {
         .map(|binding| binding.action)
 }
 
-/// The keys and what they do, a line each.
-#[must_use]
+/// The keys and their descriptions, one line each; read-only, without the write operations.
 pub fn help(lang: Lang, readonly: bool) -> Vec<(String, String)> {
     let mut lines: Vec<(String, String)> = Vec::new();
     for Binding { keys, action } in BINDINGS {
-        let Some(says) = describe(*action, lang, readonly) else {
+        if readonly && is_write(*action) {
             continue;
-        };
-        let shown: Vec<String> = keys.iter().copied().map(name).collect();
+        }
+        let description = describe(*action, lang);
+        let names: Vec<String> = keys.iter().copied().map(name).collect();
         match lines.last_mut() {
-            // Two directions of one thing share a line.
-            Some((before, same)) if *same == says => {
-                *before = format!("{before}  {}", shown.join(" "))
+            // Both directions of an action share a line.
+            Some((before, same)) if *same == description => {
+                *before = format!("{before}  {}", names.join(" "));
             }
-            _ => lines.push((shown.join(" "), says)),
+            _ => lines.push((names.join(" "), description)),
         }
     }
     lines
 }
 
-fn describe(action: Action, lang: Lang, readonly: bool) -> Option<String> {
-    let writes = matches!(
+fn is_write(action: Action) -> bool {
+    matches!(
         action,
         Action::Stress | Action::Scale | Action::Pause | Action::Resume
-    );
-    (!(readonly && writes)).then(|| match action {
-        Action::Quit => tr!(lang, "quit (so does ctrl-c)", "salir (también ctrl-c)"),
-        Action::Help => tr!(lang, "this help", "esta ayuda"),
-        Action::Back => tr!(
-            lang,
-            "back: to now, to all pools, no filter",
-            "volver: a ahora, a todos los pools, sin filtro"
+    )
+}
+
+fn describe(action: Action, lang: Lang) -> String {
+    let (english, spanish) = match action {
+        Action::Quit => ("quit (also ctrl-c)", "salir (también ctrl-c)"),
+        Action::Help => ("this help", "esta ayuda"),
+        Action::Back => (
+            "back: to the present, to all pools, no filter",
+            "volver: al presente, a todos los pools, sin filtro",
         ),
-        Action::Open => tr!(lang, "open the pool", "abrir el pool"),
-        Action::Pools => tr!(lang, "all pools", "todos los pools"),
-        Action::Filter => tr!(
-            lang,
+        Action::Open => ("open the pool", "abrir el pool"),
+        Action::Pools => ("all pools", "todos los pools"),
+        Action::Filter => (
             "filter: name, reason, !not",
-            "filtrar: nombre, motivo, !no"
+            "filtrar: nombre, motivo, !no",
         ),
-        Action::Move(-1 | 1) => tr!(lang, "row, or scroll", "fila, o desplazar"),
-        Action::Move(_) => tr!(lang, "ten rows", "diez filas"),
-        Action::Time(_) => tr!(lang, "earlier, later", "antes, después"),
-        Action::Decision(_) => tr!(
-            lang,
-            "decision before, after",
-            "decisión anterior, siguiente"
+        Action::Move(-1 | 1) => (
+            "previous, next row; or scroll",
+            "fila anterior, siguiente; o desplazar",
         ),
-        Action::Freeze => tr!(lang, "freeze and follow", "congelar y seguir"),
-        Action::First => tr!(
-            lang,
-            "first row, or the beginning",
-            "primera fila, o el comienzo"
+        Action::Move(_) => ("ten rows up, down", "diez filas arriba, abajo"),
+        Action::Time(_) => ("earlier, later", "antes, después"),
+        Action::Change(_) => ("previous, next change", "cambio anterior, siguiente"),
+        Action::Freeze => ("freeze and follow", "congelar y seguir"),
+        Action::First => (
+            "first row, or start of the timeline",
+            "primera fila, o el inicio",
         ),
-        Action::Last => tr!(lang, "last row, or now", "última fila, o ahora"),
-        Action::Range(_) => tr!(lang, "less or more time", "menos o más tiempo"),
-        Action::Pane => {
-            tr!(
-                lang,
-                "workers, decision or history large",
-                "workers, decisión o historial en grande"
-            )
-        }
-        Action::Language => tr!(lang, "en español", "in English"),
-        Action::Stress => tr!(
-            lang,
+        Action::Last => ("last row, or the present", "última fila, o el presente"),
+        Action::Range(_) => ("less, more time", "menos, más tiempo"),
+        Action::Pane => (
+            "enlarge workers, steps or history",
+            "ampliar workers, pasos o historial",
+        ),
+        Action::Language => ("en español", "in English"),
+        Action::Stress => (
             "stress: push a burst of tasks",
-            "stress: enviar una ráfaga de tareas"
+            "estrés: enviar una ráfaga de tareas",
         ),
-        Action::Scale => {
-            tr!(
-                lang,
-                "number: pin the workers, or auto",
-                "número: fijar los workers, o auto"
-            )
-        }
-        Action::Pause => {
-            tr!(
-                lang,
-                "pause: change nothing for a while",
-                "pausa: no cambiar nada por un tiempo"
-            )
-        }
-        Action::Resume => {
-            tr!(
-                lang,
-                "resume: the rules decide again",
-                "reanudar: las reglas deciden de nuevo"
-            )
-        }
-    })
+        Action::Scale => (
+            "number of workers: pin it, or auto",
+            "número de workers: fijarlo, o auto",
+        ),
+        Action::Pause => (
+            "pause: suspend scaling for a while",
+            "pausa: suspender el escalado un tiempo",
+        ),
+        Action::Resume => (
+            "resume: the rules decide again",
+            "reanudar: las reglas deciden de nuevo",
+        ),
+    };
+    match lang {
+        Lang::En => english.to_owned(),
+        Lang::Es => spanish.to_owned(),
+    }
 }
 
 fn name(key: KeyCode) -> String {
@@ -209,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_means_two_things() {
+    fn each_key_has_one_action() {
         let mut all: Vec<KeyCode> = BINDINGS
             .iter()
             .flat_map(|binding| binding.keys)
@@ -222,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_let_go_does_nothing() {
+    fn key_releases_are_ignored() {
         let mut key = KeyEvent::from(KeyCode::Char('q'));
         assert_eq!(action(key), Some(Action::Quit));
         key.kind = KeyEventKind::Release;

@@ -1,9 +1,11 @@
-//! `interactive`: queue, workers and reasons of a pool on one screen, live or at any moment of the last hour.
+//! `interactive`: queue, workers and decisions of a pool on one screen, live or at any time of the last hour.
 
 mod app;
 mod chart;
 mod dialog;
 mod draw;
+mod footer;
+mod header;
 mod keys;
 mod panes;
 mod pool_table;
@@ -22,7 +24,7 @@ mod workers;
 pub use draw::rank;
 pub use pools::{Rank, Row};
 
-use super::cluster::Cluster;
+use crate::cluster::Cluster;
 use crate::cluster::patch::apply;
 use crate::cluster::replay::{Replay, ReplayArgs};
 use crate::text::lang::tr;
@@ -35,7 +37,7 @@ use run::Sources;
 use serde_json::json;
 use std::io::{self, IsTerminal};
 
-/// What is shown, and how.
+/// The arguments of `interactive`.
 #[derive(Clone, Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct Interactive {
@@ -44,94 +46,103 @@ pub struct Interactive {
     /// All pools of all namespaces
     #[arg(short = 'A', long)]
     all_namespaces: bool,
-    /// Write nothing, whatever key is pressed
+    /// Disable all keys that write
     #[arg(long, conflicts_with = "auto_scale")]
     readonly: bool,
-    /// First leave the number to the rules: take away a pin and a pause
+    /// First remove a pin and a pause, so that the rules decide
     #[arg(long)]
     auto_scale: bool,
-    /// No emoji, and marks that every terminal has [default: where TERM is dumb or linux]
+    /// Only ASCII characters, without emoji [default: where TERM is dumb or linux]
     #[arg(long)]
     ascii: bool,
-    /// Print one frame and end
+    /// Print one frame and exit
     #[arg(long)]
     snapshot: bool,
-    /// Of a frame, such as 140x40 [default: COLUMNS and LINES, else the terminal's, else 80x24]
+    /// Size of the frame, such as 140x40 [default: COLUMNS and LINES, else the terminal's, else 80x24]
     #[arg(long, value_name = "WxH", value_parser = snapshot::size, requires = "snapshot")]
     size: Option<(u16, u16)>,
-    /// Form of a frame: text, svg or json
-    #[arg(short, long, value_enum, default_value_t = snapshot::Form::Text, value_name = "FORMAT", hide_possible_values = true, requires = "snapshot")]
-    output: snapshot::Form,
+    /// Format of the frame: text, svg or json
+    #[arg(short, long, value_enum, default_value_t = snapshot::Format::Text, value_name = "FORMAT", hide_possible_values = true, requires = "snapshot")]
+    output: snapshot::Format,
     #[command(flatten)]
     pub play: ReplayArgs,
 }
 
-/// Shows the screen; of a frame false where the facts cannot be read.
-pub async fn run(cluster: &Cluster, wanted: &Interactive) -> anyhow::Result<bool> {
+/// Shows the screen; with `--snapshot` false if the metrics cannot be read.
+pub async fn run(cluster: &Cluster, args: &Interactive) -> anyhow::Result<bool> {
     let out = &cluster.out;
-    let look = look(out, wanted)?;
-    let pool = match &wanted.name {
-        None if wanted.all_namespaces => None,
+    let settings = settings(out, args)?;
+    let pool = match &args.name {
+        None if args.all_namespaces => None,
         Some(name) => Some(cluster.pool(Some(name)).await?),
         None => cluster.only_pool().await?,
     };
-    if let Some(pool) = pool.as_ref().filter(|_| wanted.auto_scale) {
+    if let Some(pool) = pool.as_ref().filter(|_| args.auto_scale) {
         let name = pool.name_any();
-        let free = json!({"spec": {"replicas": null, "suspend": false}});
-        Box::pin(apply(
-            cluster,
-            &format!("leaving WorkerPool {name} to its rules"),
-            &name,
-            free,
-        ))
-        .await?;
+        let patch = json!({"spec": {"replicas": null, "suspend": false}});
+        let doing = format!("removing pin and pause of WorkerPool {name}");
+        apply(cluster, &doing, &name, patch).await?;
     }
+    // Nothing but the screen may write to the terminal.
     let mut quiet = cluster.clone();
     quiet.out = out.captured();
-    let namespace = if wanted.all_namespaces {
+    let namespace = if args.all_namespaces {
         "*"
     } else {
         &cluster.namespace
     };
-    let place = format!("{}/{namespace}", cluster.context);
-    let mut app = App::new(out.clone(), look, wanted.readonly, place, Timestamp::now());
-    let mut ears = Sources::new(quiet.clone(), wanted.all_namespaces);
+    let scope = format!("{}/{namespace}", cluster.context);
+    let mut app = App::new(
+        out.clone(),
+        settings,
+        args.readonly,
+        scope,
+        Timestamp::now(),
+    );
+    let mut sources = Sources::new(quiet.clone(), args.all_namespaces);
     if let Some(pool) = pool {
-        ears.open(&mut app, &quiet, &pool);
+        sources.open(&mut app, &quiet, &pool);
     }
-    if wanted.snapshot {
-        return snapshot::run(ears, app, wanted.size, wanted.output).await;
-    }
-    Box::pin(run::run(ears, app)).await
+    show(sources, app, args).await
 }
 
-/// The same of a trace, with no cluster: nothing can be written.
-pub async fn replay(out: &Out, wanted: &Interactive) -> anyhow::Result<bool> {
-    let look = look(out, wanted)?;
-    let replay = Replay::open(&wanted.play, false)?;
-    let mut app = App::new(out.clone(), look, true, "replay".to_owned(), replay.now());
-    let ears = Sources::replaying(&mut app, replay);
-    if wanted.snapshot {
-        return snapshot::run(ears, app, wanted.size, wanted.output).await;
-    }
-    Box::pin(run::run(ears, app)).await
+/// Shows a replay, without a cluster and read-only.
+pub async fn replay(out: &Out, args: &Interactive) -> anyhow::Result<bool> {
+    let settings = settings(out, args)?;
+    let replay = Replay::open(&args.play, false)?;
+    let mut app = App::new(
+        out.clone(),
+        settings,
+        true,
+        "replay".to_owned(),
+        replay.now(),
+    );
+    let sources = Sources::from_replay(&mut app, replay);
+    show(sources, app, args).await
 }
 
-/// How it is drawn, if there is anything to draw on.
-fn look(out: &Out, wanted: &Interactive) -> anyhow::Result<AppSettings> {
-    let lang = out.lang;
-    let terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
-    if !(wanted.snapshot || terminal) {
+async fn show(sources: Sources, app: App, args: &Interactive) -> anyhow::Result<bool> {
+    if args.snapshot {
+        snapshot::run(sources, app, args.size, args.output).await
+    } else {
+        run::run(sources, app).await
+    }
+}
+
+/// How to draw; an error if the screen needs a terminal and there is none.
+fn settings(out: &Out, args: &Interactive) -> anyhow::Result<AppSettings> {
+    let is_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if !(args.snapshot || is_terminal) {
         bail!(tr!(
-            lang,
-            "this is no terminal: `kubectl workerpool monitor` prints a line a change, `interactive --snapshot` one frame",
+            out.lang,
+            "this is not a terminal: `kubectl workerpool monitor` prints one line per change, `interactive --snapshot` one frame",
             "esto no es un terminal: `kubectl workerpool monitor` escribe una línea por cambio, `interactive --snapshot` una imagen"
         ));
     }
-    let poor = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term == "linux");
-    let svg = wanted.output == snapshot::Form::Svg;
+    let is_limited = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term == "linux");
+    let is_svg = args.output == snapshot::Format::Svg;
     Ok(AppSettings {
-        ascii: wanted.ascii || poor && !wanted.snapshot,
-        color: svg || out.color(),
+        ascii: args.ascii || is_limited && !args.snapshot,
+        color: is_svg || out.color(),
     })
 }

@@ -1,89 +1,29 @@
-//! All pools at a glance, problems first: what each status says of them, and which are shown.
+//! The list of all pools, problems first: a summary of each status, the filter and the cursor.
 
 use crate::cluster::events::PoolUpdate;
-use api::{DecisionStatus, Key, WorkerPool, time};
+use api::{DecisionStatus, Key, MetricsStatus, WorkerPool, WorkerPoolStatus, time};
 use decide::ReasonCode;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Seconds that a task may wait with nobody there to take it.
-const ALONE: i64 = 30;
+/// Seconds that the oldest task may wait while the pool has no workers, before this counts as a problem.
+const MAX_WAIT_WITHOUT_WORKERS: i64 = 30;
 
-/// How urgently a pool wants to be looked at.
+/// How urgent a pool is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Something is wrong.
+    /// It has a problem.
     Trouble,
-    /// It is at a limit, or somebody else wrote its number.
+    /// It is at a limit, or another client changed its replicas.
     Limit,
-    /// All is well.
-    Well,
+    /// It has no problem.
+    Healthy,
 }
 
-/// One pool, as its status tells.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Which one.
-    pub key: Key,
-    /// How urgent.
-    pub rank: Rank,
-    /// Tasks wait and there is no worker.
-    pub nobody: bool,
-    /// The columns of `kubectl get wp`: queue, busy and wait.
-    pub cells: [String; 3],
-    /// Pods now.
-    pub replicas: Option<i32>,
-    /// Workers wanted.
-    pub desired: Option<i32>,
-    /// Fewest and most.
-    pub bounds: (i32, i32),
-    /// The last decision, without its trail.
-    pub decision: Option<DecisionStatus>,
-    /// Whether the operator has seen the pool as it is.
-    pub seen: bool,
-    words: String,
-}
-
-impl Row {
-    /// What the object says of itself.
-    #[must_use]
-    pub fn new(pool: WorkerPool) -> Self {
-        let key = Key::of(&pool);
-        let seen =
-            |status: &api::WorkerPoolStatus| status.observed_generation >= pool.metadata.generation;
-        let seen = pool.status.as_ref().is_some_and(seen);
-        let status = pool.status.unwrap_or_default();
-        let display = status.display.unwrap_or_default();
-        let metrics = status.metrics.unwrap_or_default();
-        let unknown = |cell: String| {
-            if cell.is_empty() {
-                "?".to_owned()
-            } else {
-                cell
-            }
-        };
-        let decision = status.decision.map(|decision| DecisionStatus {
-            steps: Vec::new(),
-            ..decision
-        });
-        let oldest = metrics
-            .oldest_task_time
-            .value
-            .zip(metrics.at)
-            .map(|(oldest, at)| (time(at).0 - oldest) / 1000);
-        let nobody = metrics.ready.value.is_some_and(|ready| ready > 0)
-            && metrics.live.value == Some(0)
-            && oldest.is_some_and(|oldest| oldest > ALONE);
-        let ready = status
-            .conditions
-            .iter()
-            .find(|condition| condition.type_ == "Ready");
-        let unwell = ready.is_some_and(|ready| ready.status == "False");
-        let reason = decision.as_ref().map_or("", |decision| &*decision.reason);
-        let rank = match ReasonCode::ALL
-            .iter()
-            .find(|known| known.as_str() == reason)
-        {
-            _ if unwell || nobody => Rank::Trouble,
+impl Rank {
+    fn new(reason: &str, has_problem: bool) -> Self {
+        let code = ReasonCode::ALL.iter().find(|code| code.as_str() == reason);
+        match code {
+            _ if has_problem => Self::Trouble,
             Some(
                 ReasonCode::Unknown
                 | ReasonCode::Fallback
@@ -91,138 +31,213 @@ impl Row {
                 | ReasonCode::TargetConflict
                 | ReasonCode::WriteFailed
                 | ReasonCode::InvalidSpec,
-            ) => Rank::Trouble,
+            ) => Self::Trouble,
             Some(ReasonCode::AtMax | ReasonCode::TooManyReplicas | ReasonCode::TargetChanged) => {
-                Rank::Limit
+                Self::Limit
             }
-            _ => Rank::Well,
-        };
-        let sentence = decision.as_ref().map_or("", |decision| &*decision.message);
-        let words = format!("{key} {reason} {sentence}").to_lowercase();
+            _ => Self::Healthy,
+        }
+    }
+}
+
+/// One pool, summarized from its status.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Namespace and name.
+    pub key: Key,
+    /// How urgent it is.
+    pub rank: Rank,
+    /// Tasks have waited for a while, and no worker is running.
+    pub lacks_workers: bool,
+    /// The columns of `kubectl get wp`: queue, busy and wait.
+    pub cells: [String; 3],
+    /// Current replicas.
+    pub replicas: Option<i32>,
+    /// Desired replicas.
+    pub desired: Option<i32>,
+    /// `minReplicas` and `maxReplicas`.
+    pub bounds: (i32, i32),
+    /// The last decision, without its steps.
+    pub decision: Option<DecisionStatus>,
+    /// Whether the status is about the current generation of the spec.
+    pub current: bool,
+    /// What the filter searches, in lower case.
+    search_text: String,
+}
+
+impl Row {
+    /// Summarizes the object's own status.
+    pub fn new(pool: WorkerPool) -> Self {
+        let key = Key::of(&pool);
+        let bounds = (pool.spec.min_replicas, pool.spec.max_replicas);
+        let current = pool
+            .status
+            .as_ref()
+            .is_some_and(|status| status.observed_generation >= pool.metadata.generation);
+        let status = pool.status.unwrap_or_default();
+        let ready = is_ready(&status);
+        let lacks_workers = status.metrics.as_ref().is_some_and(lacks_workers);
+        let display = status.display.unwrap_or_default();
+        let cells = [display.queue, display.busy, display.wait].map(|cell| {
+            if cell.is_empty() {
+                "?".to_owned()
+            } else {
+                cell
+            }
+        });
+        let decision = status.decision.map(|decision| DecisionStatus {
+            steps: Vec::new(),
+            ..decision
+        });
+        let (reason, message) = decision.as_ref().map_or(("", ""), |decision| {
+            (&*decision.reason, &*decision.message)
+        });
         Self {
-            rank,
-            nobody,
-            cells: [
-                unknown(display.queue),
-                unknown(display.busy),
-                unknown(display.wait),
-            ],
+            rank: Rank::new(reason, !ready || lacks_workers),
+            lacks_workers,
+            cells,
             replicas: status.replicas,
             desired: status.desired_replicas,
-            bounds: (pool.spec.min_replicas, pool.spec.max_replicas),
+            bounds,
+            current,
+            search_text: format!("{key} {reason} {message}").to_lowercase(),
             decision,
-            seen,
-            words,
             key,
         }
     }
 
-    /// One word: why the number is what it is.
-    #[must_use]
+    /// The reason of the last decision.
     pub fn reason(&self) -> &str {
         self.decision
             .as_ref()
             .map_or("?", |decision| &decision.reason)
     }
+
+    fn matches(&self, query: &str) -> bool {
+        query
+            .split_whitespace()
+            .filter(|word| *word != "!")
+            .all(|word| match word.strip_prefix('!') {
+                Some(word) => !self.search_text.contains(word),
+                None => self.search_text.contains(word),
+            })
+    }
 }
 
-/// All of them.
+/// Whether the condition `Ready` is anything but false.
+fn is_ready(status: &WorkerPoolStatus) -> bool {
+    let ready = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == "Ready");
+    ready.is_none_or(|ready| ready.status != "False")
+}
+
+fn lacks_workers(metrics: &MetricsStatus) -> bool {
+    let oldest_wait = metrics
+        .oldest_task_time
+        .value
+        .zip(metrics.at)
+        .map(|(oldest, at)| (time(at).0 - oldest) / 1000);
+    metrics.ready.value.is_some_and(|ready| ready > 0)
+        && metrics.live.value == Some(0)
+        && oldest_wait.is_some_and(|wait| wait > MAX_WAIT_WITHOUT_WORKERS)
+}
+
+/// All pools, and which of them are shown.
 #[derive(Clone, Debug, Default)]
 pub struct Pools {
     rows: BTreeMap<Key, Row>,
-    /// Those that are there before a new beginning of the watch and were not told of again yet.
-    stale: BTreeSet<Key>,
+    /// After the watch has restarted: the known pools that it has not listed again yet.
+    unlisted: BTreeSet<Key>,
+    /// The pools that match the filter, in order.
     shown: Vec<Key>,
     /// The pool under the cursor.
-    pub chosen: Option<Key>,
-    /// Words that must be found, or not with `!`.
+    pub selected: Option<Key>,
+    /// Words that must occur, or must not where they begin with `!`.
     pub filter: String,
-    /// Whether all have been told.
-    pub whole: bool,
-    /// What is wrong with the watch.
-    pub trouble: Option<String>,
+    /// Whether the watch has listed all pools.
+    pub synced: bool,
+    /// Why the watch fails.
+    pub watch_error: Option<String>,
+    /// Whether `shown` is out of date.
     dirty: bool,
 }
 
 impl Pools {
-    /// Takes in one piece of news.
-    pub fn apply(&mut self, news: PoolUpdate) {
-        (self.dirty, self.trouble) = (true, None);
-        match news {
-            PoolUpdate::Begin => self.stale = self.rows.keys().cloned().collect(),
+    /// Applies an update of the watch.
+    pub fn apply(&mut self, update: PoolUpdate) {
+        self.dirty = true;
+        self.watch_error = None;
+        match update {
+            PoolUpdate::Begin => self.unlisted = self.rows.keys().cloned().collect(),
             PoolUpdate::Pool(pool) => {
                 let row = Row::new(*pool);
-                self.stale.remove(&row.key);
+                self.unlisted.remove(&row.key);
                 self.rows.insert(row.key.clone(), row);
             }
             PoolUpdate::Gone(key) => drop(self.rows.remove(&key)),
             PoolUpdate::Whole => {
-                self.whole = true;
-                for key in std::mem::take(&mut self.stale) {
+                self.synced = true;
+                for key in std::mem::take(&mut self.unlisted) {
                     self.rows.remove(&key);
                 }
             }
-            PoolUpdate::Trouble(what) => self.trouble = Some(what),
+            PoolUpdate::Trouble(error) => self.watch_error = Some(error),
         }
     }
 
-    /// Puts them in order, where anything has changed: problems first, then by name.
-    pub fn settle(&mut self) {
+    /// Filters and sorts the pools after a change: problems first, then by name.
+    pub fn refresh(&mut self) {
         if !std::mem::take(&mut self.dirty) {
             return;
         }
-        let before = self
-            .chosen
-            .as_ref()
-            .and_then(|key| self.shown.iter().position(|shown| shown == key));
+        let cursor = self.cursor();
         let query = self.filter.to_lowercase();
-        let matches = |row: &&Row| {
-            query
-                .split_whitespace()
-                .filter(|word| *word != "!")
-                .all(|word| match word.strip_prefix('!') {
-                    Some(word) => !row.words.contains(word),
-                    None => row.words.contains(word),
-                })
-        };
-        let mut shown: Vec<&Row> = self.rows.values().filter(matches).collect();
+        let mut shown: Vec<&Row> = self
+            .rows
+            .values()
+            .filter(|row| row.matches(&query))
+            .collect();
         shown.sort_by(|a, b| (a.rank, &a.key.name, &a.key).cmp(&(b.rank, &b.key.name, &b.key)));
         self.shown = shown.into_iter().map(|row| row.key.clone()).collect();
-        if !self
-            .chosen
+        let still_shown = self
+            .selected
             .as_ref()
-            .is_some_and(|key| self.shown.contains(key))
-        {
-            let at = before.unwrap_or(0).min(self.shown.len().saturating_sub(1));
-            self.chosen = self.shown.get(at).cloned();
+            .is_some_and(|key| self.shown.contains(key));
+        if !still_shown {
+            self.selected = self
+                .shown
+                .get(cursor.min(self.shown.len().saturating_sub(1)))
+                .cloned();
         }
     }
 
-    /// Chooses what is shown.
-    pub fn filter(&mut self, filter: String) {
-        (self.filter, self.dirty) = (filter, true);
-        self.settle();
+    /// Sets the filter.
+    pub fn set_filter(&mut self, filter: String) {
+        self.filter = filter;
+        self.dirty = true;
+        self.refresh();
     }
 
     /// Moves the cursor by so many rows.
-    pub fn step(&mut self, by: isize) {
+    pub fn move_cursor(&mut self, by: isize) {
         let to = self
-            .place()
+            .cursor()
             .saturating_add_signed(by)
             .min(self.shown.len().saturating_sub(1));
-        self.chosen = self.shown.get(to).cloned();
+        self.selected = self.shown.get(to).cloned();
     }
 
-    /// Where the cursor is.
-    #[must_use]
-    pub fn place(&self) -> usize {
-        self.chosen
+    /// The index of the selected row among the shown ones.
+    pub fn cursor(&self) -> usize {
+        self.selected
             .as_ref()
             .and_then(|key| self.shown.iter().position(|shown| shown == key))
             .unwrap_or(0)
     }
 
-    /// The rows that are shown, from the `skip`th on.
+    /// The shown rows, without the first `skip`.
     pub fn shown(&self, skip: usize) -> impl Iterator<Item = &Row> {
         self.shown
             .iter()
@@ -230,16 +245,18 @@ impl Pools {
             .filter_map(|key| self.rows.get(key))
     }
 
-    /// The pool under the cursor.
-    #[must_use]
-    pub fn chosen(&self) -> Option<&Row> {
-        self.rows.get(self.chosen.as_ref()?)
+    /// The selected pool.
+    pub fn selected_row(&self) -> Option<&Row> {
+        self.rows.get(self.selected.as_ref()?)
     }
 
-    /// How many there are of each rank.
-    #[must_use]
+    /// How many pools have each rank.
     pub fn totals(&self) -> [usize; 3] {
-        let of = |rank| self.rows.values().filter(|row| row.rank == rank).count();
-        [of(Rank::Trouble), of(Rank::Limit), of(Rank::Well)]
+        let count = |rank| self.rows.values().filter(|row| row.rank == rank).count();
+        [
+            count(Rank::Trouble),
+            count(Rank::Limit),
+            count(Rank::Healthy),
+        ]
     }
 }

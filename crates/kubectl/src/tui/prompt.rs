@@ -1,53 +1,54 @@
-//! The question before a write: what is typed, what is wrong with it, and the `y` without which nothing is written.
+//! The prompt of a write operation: input, validation, and the confirmation without which nothing is written.
 
 use super::app::{App, Effect, Mode};
 use super::keys::Action;
+use crate::args::duration;
 use crate::commands::scale::Pin;
 use crate::text::lang::{Lang, tr};
 use api::Duration;
 use ratatui::crossterm::event::KeyCode;
 
-/// How many tasks a burst has, when nothing else is said, and how long each takes: as `stress` has it.
+/// The suggested number of tasks of a burst: the default of `stress`.
 const TASKS: u32 = 25;
+/// The longest input in bytes.
+const MAX_INPUT: usize = 60;
 
-/// What may be written.
+/// A write operation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
     /// Push so many tasks.
     Stress(u32),
-    /// Pin the number, for a while or until it is taken back.
+    /// Pin the replicas, for a while or until they are unpinned.
     Scale(Pin, Option<Duration>),
-    /// Change nothing, for a while or until it is taken back, and why.
+    /// Suspend scaling, for a while or until it is resumed, with a reason.
     Pause(Option<Duration>, Option<String>),
     /// Let the rules decide again.
     Resume,
 }
 
-/// A question before a write.
+/// The state of the prompt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prompt {
-    /// What is asked for.
+    /// The operation that was selected.
     pub action: Action,
-    /// What was typed.
+    /// The input.
     pub text: String,
-    /// What is wrong with it.
-    pub wrong: Option<String>,
-    /// What will be done when it is confirmed.
-    pub deed: Option<Operation>,
+    /// Why the input is invalid.
+    pub error: Option<String>,
+    /// The operation, once the input is valid and waits for confirmation.
+    pub operation: Option<Operation>,
 }
 
 impl App {
-    /// Asks before something is written.
-    pub(super) fn ask(&mut self, action: Action) {
+    /// Opens the prompt of a write operation.
+    pub(super) fn open_prompt(&mut self, action: Action) {
         if self.readonly {
-            return self.notify(
-                true,
-                tr!(
-                    self.out.lang,
-                    "--readonly: nothing is written",
-                    "--readonly: no se escribe nada"
-                ),
+            let text = tr!(
+                self.out.lang,
+                "--readonly: nothing is written",
+                "--readonly: no se escribe nada"
             );
+            return self.notify(true, text);
         }
         if self.subject().is_none() {
             return;
@@ -56,44 +57,47 @@ impl App {
             Action::Stress => TASKS.to_string(),
             _ => String::new(),
         };
-        let deed = (action == Action::Resume).then_some(Operation::Resume);
-        self.mode = Mode::Ask(Prompt {
+        let operation = (action == Action::Resume).then_some(Operation::Resume);
+        self.mode = Mode::Prompt(Prompt {
             action,
             text,
-            wrong: None,
-            deed,
+            error: None,
+            operation,
         });
     }
 
-    /// First what is typed, then `y` and nothing else.
-    pub(super) fn answer(&mut self, key: KeyCode) -> Option<Effect> {
+    /// Handles a key of the input, or the confirmation: `y` (or `s` for "sí"), and any other key cancels.
+    pub(super) fn on_prompt_key(&mut self, key: KeyCode) -> Option<Effect> {
         let (lang, subject) = (self.out.lang, self.subject());
-        let Mode::Ask(ask) = &mut self.mode else {
+        let Mode::Prompt(prompt) = &mut self.mode else {
             return None;
         };
-        match (key, &ask.deed) {
-            (KeyCode::Char('y' | 'Y' | 's' | 'S'), Some(deed)) => {
-                let effect = subject.map(|key| Effect::Do(key, deed.clone()));
+        match (key, &prompt.operation) {
+            (KeyCode::Char('y' | 'Y' | 's' | 'S'), Some(operation)) => {
+                let effect = subject.map(|key| Effect::Run(key, operation.clone()));
                 self.mode = Mode::Normal;
                 return effect;
             }
             (KeyCode::Esc, _) | (_, Some(_)) => self.mode = Mode::Normal,
-            (KeyCode::Enter, None) => match operation(ask.action, &ask.text, lang) {
-                Ok(deed) => (ask.deed, ask.wrong) = (Some(deed), None),
-                Err(wrong) => ask.wrong = Some(wrong),
+            (KeyCode::Enter, None) => match parse(prompt.action, &prompt.text, lang) {
+                Ok(operation) => {
+                    prompt.operation = Some(operation);
+                    prompt.error = None;
+                }
+                Err(error) => prompt.error = Some(error),
             },
-            (KeyCode::Backspace, None) => drop(ask.text.pop()),
-            (KeyCode::Char(letter), None) if ask.text.len() < 60 => ask.text.push(letter),
+            (KeyCode::Backspace, None) => drop(prompt.text.pop()),
+            (KeyCode::Char(letter), None) if prompt.text.len() < MAX_INPUT => {
+                prompt.text.push(letter);
+            }
             _ => {}
         }
         None
     }
 }
 
-/// What was typed, as something to do.
-fn operation(action: Action, text: &str, lang: Lang) -> Result<Operation, String> {
-    let mut words = text.split_whitespace();
-    let span = |word: Option<&str>| word.map(super::super::args::duration).transpose();
+/// Parses the input of an operation.
+fn parse(action: Action, text: &str, lang: Lang) -> Result<Operation, String> {
     match action {
         Action::Stress => match text.trim().parse() {
             Ok(tasks @ 1..=100_000) => Ok(Operation::Stress(tasks)),
@@ -103,39 +107,37 @@ fn operation(action: Action, text: &str, lang: Lang) -> Result<Operation, String
                 "un número de 1 a 100000"
             )),
         },
-        Action::Scale => {
-            let wrong = || {
-                tr!(
-                    lang,
-                    "such as 5, or 5 30m, or auto",
-                    "por ejemplo 5, o 5 30m, o auto"
-                )
-            };
-            let pin: Pin = words
-                .next()
-                .and_then(|word| word.parse().ok())
-                .ok_or_else(wrong)?;
-            Ok(Operation::Scale(
-                pin,
-                span(words.next()).map_err(|_| wrong())?,
-            ))
-        }
-        Action::Pause => {
-            let first = words.next();
-            let wrong = || {
-                tr!(
-                    lang,
-                    "such as 30m, then a reason",
-                    "por ejemplo 30m, y un motivo"
-                )
-            };
-            let span = span(first).map_err(|_| wrong())?;
-            let reason = words.collect::<Vec<_>>().join(" ");
-            Ok(Operation::Pause(
-                span,
-                (!reason.is_empty()).then_some(reason),
-            ))
-        }
+        Action::Scale => parse_scale(text).ok_or_else(|| {
+            tr!(
+                lang,
+                "such as 5, or 5 30m, or auto",
+                "por ejemplo 5, o 5 30m, o auto"
+            )
+        }),
+        Action::Pause => parse_pause(text).ok_or_else(|| {
+            tr!(
+                lang,
+                "such as 30m, then a reason",
+                "por ejemplo 30m, y un motivo"
+            )
+        }),
         _ => Ok(Operation::Resume),
     }
+}
+
+fn parse_scale(text: &str) -> Option<Operation> {
+    let mut words = text.split_whitespace();
+    let pin: Pin = words.next()?.parse().ok()?;
+    let span = words.next().map(duration).transpose().ok()?;
+    Some(Operation::Scale(pin, span))
+}
+
+fn parse_pause(text: &str) -> Option<Operation> {
+    let mut words = text.split_whitespace();
+    let span = words.next().map(duration).transpose().ok()?;
+    let reason = words.collect::<Vec<_>>().join(" ");
+    Some(Operation::Pause(
+        span,
+        (!reason.is_empty()).then_some(reason),
+    ))
 }

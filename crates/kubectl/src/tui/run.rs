@@ -1,17 +1,16 @@
-//! The thin loop around it: keys, news, time and signals go in, frames and writes come out.
+//! The event loop around the app: keys, updates, time and signals go in, frames and write operations come out.
 
-use super::super::cluster::Cluster;
 use super::app::{App, Effect};
 use super::draw::draw;
-use crate::cluster::events;
-use crate::cluster::events::{Events, PoolUpdate};
-use crate::cluster::operator_history::{HistoryPoint, load};
+use super::prompt::Operation;
+use crate::cluster::Cluster;
+use crate::cluster::events::{self, Events, PoolUpdate, Update};
+use crate::cluster::operator_history::{self, HistoryPoint};
 use crate::cluster::redis::RedisClient;
 use crate::cluster::replay::Replay;
-use crate::commands::pause;
-use crate::commands::scale;
 use crate::commands::stress::{Burst, TASK_SECONDS, push_burst, queue};
-use crate::tui::prompt::Operation;
+use crate::commands::{pause, scale};
+use crate::text::class_format;
 use anyhow::Context;
 use api::{Key, WorkerPool};
 use futures::FutureExt;
@@ -24,191 +23,188 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How often time is let pass when nothing happens.
+/// The longest time between two frames, so that clocks and ages move.
 const TICK: Duration = Duration::from_millis(250);
 
-/// What comes of what was begun outside.
-enum Outcome {
-    /// A pool that news are wanted of.
+/// The result of a background task.
+enum TaskResult {
+    /// A pool was read.
     Opened(Box<anyhow::Result<(Cluster, WorkerPool)>>),
-    /// What the operator remembers of it.
-    Remembered(Key, Vec<HistoryPoint>),
-    /// A write.
+    /// The operator's history of a pool was read.
+    History(Key, Vec<HistoryPoint>),
+    /// A write operation has ended, with its output or its error.
     Done(Result<String, String>),
 }
 
-/// All that the loop listens to.
+/// All sources of updates.
 pub struct Sources {
-    /// None behind a replay.
+    /// `None` for a replay.
     cluster: Option<Cluster>,
-    feed: Option<Events>,
-    listed: UnboundedReceiver<PoolUpdate>,
-    outcomes: (UnboundedSender<Outcome>, UnboundedReceiver<Outcome>),
+    /// Updates of the open pool.
+    events: Option<Events>,
+    /// Updates of the list of pools.
+    pool_updates: UnboundedReceiver<PoolUpdate>,
+    results: (UnboundedSender<TaskResult>, UnboundedReceiver<TaskResult>),
     tasks: JoinSet<()>,
 }
 
 impl Sources {
-    /// Listens to all pools of the namespace, or `everywhere`.
-    #[must_use]
-    pub fn new(cluster: Cluster, everywhere: bool) -> Self {
-        let (sender, listed) = mpsc::unbounded_channel();
+    /// Watches all pools of the namespace, or of all namespaces.
+    pub fn new(cluster: Cluster, all_namespaces: bool) -> Self {
+        let (sender, pool_updates) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(events::list(cluster.clone(), everywhere, sender));
+        tasks.spawn(events::list(cluster.clone(), all_namespaces, sender));
         Self {
             cluster: Some(cluster),
-            feed: None,
-            listed,
-            outcomes: mpsc::unbounded_channel(),
+            events: None,
+            pool_updates,
+            results: mpsc::unbounded_channel(),
             tasks,
         }
     }
 
-    /// Listens to what happened once, and to nothing else.
-    #[must_use]
-    pub fn replaying(app: &mut App, replay: Replay) -> Self {
-        let (sender, listed) = mpsc::unbounded_channel();
-        // The receiver is right here.
-        for news in [
+    /// Only the events of a replay.
+    pub fn from_replay(app: &mut App, replay: Replay) -> Self {
+        let (sender, pool_updates) = mpsc::unbounded_channel();
+        for update in [
             PoolUpdate::Begin,
             PoolUpdate::Pool(Box::new(replay.pool().clone())),
             PoolUpdate::Whole,
         ] {
-            let _ = sender.send(news);
+            // It cannot fail: the receiver exists.
+            let _ = sender.send(update);
         }
         app.tick(replay.now());
         app.open(replay.pool());
-        app.remember(&Key::of(replay.pool()), Vec::new());
-        let feed = Some(Events::Replay(Box::new(replay)));
+        app.add_history(&Key::of(replay.pool()), Vec::new());
         Self {
             cluster: None,
-            feed,
-            listed,
-            outcomes: mpsc::unbounded_channel(),
+            events: Some(Events::Replay(Box::new(replay))),
+            pool_updates,
+            results: mpsc::unbounded_channel(),
             tasks: JoinSet::new(),
         }
     }
 
-    /// The time by which all happens.
-    #[must_use]
+    /// The time of the events: that of the replay, or the present.
     pub fn now(&self) -> Timestamp {
-        self.feed.as_ref().map_or_else(Timestamp::now, Events::now)
+        self.events.as_ref().map_or_else(Timestamp::now, Events::now)
     }
 
-    /// Waits until something is heard, or a little time has passed, and takes in all there is.
+    /// Waits for an update or the next tick, and applies all updates that are available.
     pub async fn poll(&mut self, app: &mut App) {
         tokio::select! {
             biased;
-            Some(outcome) = self.outcomes.1.recv() => self.outcome(app, outcome),
-            news = next(&mut self.feed) => {
-                if let Some(news) = news {
-                    app.apply(news, self.now());
+            Some(result) = self.results.1.recv() => self.on_result(app, result),
+            update = next_update(&mut self.events) => {
+                if let Some(update) = update {
+                    app.apply(update, self.now());
                 }
             }
-            Some(listed) = self.listed.recv() => app.list(listed),
+            Some(update) = self.pool_updates.recv() => app.apply_to_list(update),
         }
-        while let Ok(listed) = self.listed.try_recv() {
-            app.list(listed);
+        while let Ok(update) = self.pool_updates.try_recv() {
+            app.apply_to_list(update);
         }
-        while let Some(Some(news)) = self
-            .feed
+        while let Some(Some(update)) = self
+            .events
             .as_mut()
-            .and_then(|feed| feed.next().now_or_never())
+            .and_then(|events| events.next().now_or_never())
         {
-            app.apply(news, self.now());
+            app.apply(update, self.now());
         }
     }
 
-    fn outcome(&mut self, app: &mut App, outcome: Outcome) {
+    fn on_result(&mut self, app: &mut App, result: TaskResult) {
         app.tick(self.now());
-        match outcome {
-            Outcome::Done(result) => app.done(result),
-            Outcome::Remembered(key, looks) => app.remember(&key, looks),
-            Outcome::Opened(opened) => match *opened {
+        match result {
+            TaskResult::Done(result) => app.show_result(result),
+            TaskResult::History(key, points) => app.add_history(&key, points),
+            TaskResult::Opened(opened) => match *opened {
                 Ok((cluster, pool)) => self.open(app, &cluster, &pool),
-                Err(error) => app.done(Err(format!("{error:#}"))),
+                Err(error) => app.show_result(Err(format!("{error:#}"))),
             },
         }
     }
 
-    /// Listens to this pool from now on; who is listened to already goes on.
+    /// Opens this pool and follows its updates, unless it is open already.
     pub fn open(&mut self, app: &mut App, cluster: &Cluster, pool: &WorkerPool) {
-        if app
-            .opened
-            .as_ref()
-            .is_none_or(|opened| opened.key != Key::of(pool))
-        {
-            self.feed = Some(Events::open(cluster, pool));
-            let (cluster, key, sender) = (cluster.clone(), Key::of(pool), self.outcomes.0.clone());
+        let key = Key::of(pool);
+        if !app.is_open(&key) {
+            self.events = Some(Events::open(cluster, pool));
+            let (cluster, sender) = (cluster.clone(), self.results.0.clone());
             self.tasks.spawn(async move {
-                // Without an operator, or a way to its page, the past begins now.
-                let looks = load(&cluster, &key).await.unwrap_or_default();
-                let _ = sender.send(Outcome::Remembered(key, looks));
+                // Without the operator's history the timeline begins now.
+                let points = operator_history::load(&cluster, &key)
+                    .await
+                    .unwrap_or_default();
+                let _ = sender.send(TaskResult::History(key, points));
             });
         }
         app.open(pool);
     }
 
-    /// Begins what a key asked for.
-    pub fn begin(&mut self, effect: Effect) {
-        let (sender, Some(cluster)) = (self.outcomes.0.clone(), &self.cluster) else {
+    /// Starts the task of an effect; a replay has none.
+    pub fn start(&mut self, effect: Effect) {
+        let Some(cluster) = &self.cluster else {
             return;
         };
-        let within = |key: &Key| cluster.within(&key.namespace);
+        // Sending fails only while the program ends.
+        let sender = self.results.0.clone();
         match effect {
             Effect::Quit => {}
             Effect::Open(key) => {
-                let cluster = within(&key);
+                let cluster = cluster.within(&key.namespace);
                 self.tasks.spawn(async move {
                     let pool = cluster.pool(Some(&key.name)).await;
-                    // Nobody listens any more only when the program ends.
-                    let _ =
-                        sender.send(Outcome::Opened(Box::new(pool.map(|pool| (cluster, pool)))));
+                    let opened = pool.map(|pool| (cluster, pool));
+                    let _ = sender.send(TaskResult::Opened(Box::new(opened)));
                 });
             }
-            Effect::Do(key, deed) => {
-                let mut cluster = within(&key);
+            Effect::Run(key, operation) => {
+                let mut cluster = cluster.within(&key.namespace);
                 cluster.out = cluster.out.captured();
                 self.tasks.spawn(async move {
-                    let done = perform(&cluster, &key.name, deed).await;
-                    let said = cluster.out.kept().join(" · ");
-                    let _ = sender.send(Outcome::Done(match done {
-                        Ok(_) => Ok(said),
-                        Err(error) => Err(format!("{error:#}")),
-                    }));
+                    let result = run_operation(&cluster, &key.name, operation).await;
+                    let output = cluster.out.kept().join(" · ");
+                    let result = result
+                        .map(|_| output)
+                        .map_err(|error| format!("{error:#}"));
+                    let _ = sender.send(TaskResult::Done(result));
                 });
             }
         }
     }
 }
 
-async fn next(feed: &mut Option<Events>) -> Option<crate::cluster::events::Update> {
-    let Some(feed) = feed.as_mut().filter(|feed| !feed.is_over()) else {
+/// The next update of the open pool, or `None` after a tick where there are no more.
+async fn next_update(events: &mut Option<Events>) -> Option<Update> {
+    let Some(events) = events.as_mut().filter(|events| !events.is_over()) else {
         tokio::time::sleep(TICK).await;
         return None;
     };
-    feed.next().await
+    events.next().await
 }
 
-async fn perform(cluster: &Cluster, name: &str, deed: Operation) -> anyhow::Result<bool> {
-    match deed {
+async fn run_operation(
+    cluster: &Cluster,
+    name: &str,
+    operation: Operation,
+) -> anyhow::Result<bool> {
+    match operation {
         Operation::Stress(tasks) => {
             let pool = cluster.pool(Some(name)).await?;
-            let mut link = RedisClient::new(cluster, &pool).await?;
-            push_burst(
-                &mut link,
-                &queue(&pool)?,
-                Burst {
-                    tasks,
-                    task_seconds: TASK_SECONDS,
-                },
-            )
-            .await?;
-            cluster
-                .out
-                .data_at(Timestamp::now(), &crate::text::class_format::stress(tasks))?;
+            let mut redis = RedisClient::new(cluster, &pool).await?;
+            let burst = Burst {
+                tasks,
+                task_seconds: TASK_SECONDS,
+            };
+            push_burst(&mut redis, &queue(&pool)?, burst).await?;
+            let text = class_format::stress(tasks);
+            cluster.out.data_at(Timestamp::now(), &text)?;
             Ok(true)
         }
-        Operation::Scale(pin, span) => Box::pin(scale::run(cluster, Some(name), pin, span)).await,
+        Operation::Scale(pin, span) => scale::run(cluster, Some(name), pin, span).await,
         Operation::Pause(span, reason) => {
             pause::pause(cluster, Some(name), pause::PauseArgs { span, reason }).await
         }
@@ -216,33 +212,33 @@ async fn perform(cluster: &Cluster, name: &str, deed: Operation) -> anyhow::Resu
     }
 }
 
-/// Shows the screen until a key or a signal ends it; the terminal is as it was afterwards, even after a panic.
-pub async fn run(mut ears: Sources, mut app: App) -> anyhow::Result<bool> {
-    guarded(async |terminal| show(terminal, &mut ears, &mut app).await)
+/// Shows the screen until a key or a signal ends it.
+pub async fn run(mut sources: Sources, mut app: App) -> anyhow::Result<bool> {
+    with_terminal(async |terminal| event_loop(terminal, &mut sources, &mut app).await)
         .await
         .map(|()| true)
 }
 
-/// Takes the terminal and gives it back as it was.
-pub async fn guarded(
+/// Switches the terminal to the screen and restores it afterwards, also after a panic.
+pub async fn with_terminal(
     show: impl AsyncFnOnce(DefaultTerminal) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    // This sets the panic's hook, too.
+    // This also sets a panic hook that restores the terminal.
     let terminal = ratatui::try_init().context("the terminal cannot be used")?;
-    let ended = show(terminal).await;
+    let result = show(terminal).await;
     ratatui::restore();
-    ended
+    result
 }
 
-async fn show(
+async fn event_loop(
     mut terminal: DefaultTerminal,
-    ears: &mut Sources,
+    sources: &mut Sources,
     app: &mut App,
 ) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     let (sender, mut events) = mpsc::unbounded_channel();
-    // Reading blocks; the thread ends with the program, or when the terminal is gone.
+    // `read` blocks, so it has a thread, which ends with the program or with the terminal.
     std::thread::spawn(move || {
         while let Ok(event) = read() {
             if sender.send(event).is_err() {
@@ -251,23 +247,22 @@ async fn show(
         }
     });
     loop {
-        app.tick(ears.now());
+        app.tick(sources.now());
         terminal.draw(|frame| draw(frame, app))?;
-        let event = tokio::select! {
+        let mut event = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
             event = events.recv() => event,
-            () = ears.poll(app) => continue,
+            () = sources.poll(app) => continue,
         };
-        let mut event = match event {
-            Some(event) => Some(event),
-            None => return Ok(()),
-        };
-        // Keys that wait already need no frame in between.
+        if event.is_none() {
+            return Ok(());
+        }
+        // Keys that are waiting already need no frame in between.
         while let Some(Event::Key(key)) = event {
-            match app.key(key, ears.now()) {
+            match app.on_key(key, sources.now()) {
                 Some(Effect::Quit) => return Ok(()),
-                Some(effect) => ears.begin(effect),
+                Some(effect) => sources.start(effect),
                 None => {}
             }
             event = events.try_recv().ok();

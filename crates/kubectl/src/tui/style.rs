@@ -1,39 +1,38 @@
-//! What all drawing shares: tones by meaning, text at a place, and what terminals without colours or signs get.
+//! Shared by all drawing code: styles by role, text at a position, and fallbacks for terminals without colours or Unicode.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
-/// A tone by its meaning. Each goes with a word or a sign: nothing is said by colour alone.
+/// What a text stands for. Each role also has a word or a symbol on the screen, so that nothing depends on colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// As it is.
+    /// Normal text.
     Plain,
-    /// Beside what counts.
+    /// Secondary text.
     Dim,
-    /// What counts.
+    /// Emphasized text.
     Bold,
-    /// All is well; workers that work.
+    /// Healthy; workers.
     Good,
     /// At a limit.
     Warn,
-    /// Wrong.
+    /// A problem.
     Bad,
-    /// The queue.
+    /// Bars of the queue chart.
     Queue,
-    /// More workers.
+    /// Scaling up.
     Up,
-    /// Fewer workers.
+    /// Scaling down.
     Down,
-    /// The line under the cursor.
-    Chosen,
+    /// The selected row or time.
+    Selected,
 }
 
 impl Role {
-    /// In the sixteen colours that every theme has.
-    #[must_use]
-    pub fn style(self) -> Style {
+    /// Uses only the sixteen colours that every terminal theme defines.
+        pub fn style(self) -> Style {
         let style = Style::new();
         match self {
             Self::Plain => style,
@@ -45,18 +44,17 @@ impl Role {
             Self::Queue => style.fg(Color::Cyan),
             Self::Up => style.fg(Color::Yellow).add_modifier(Modifier::BOLD),
             Self::Down => style.fg(Color::LightBlue).add_modifier(Modifier::BOLD),
-            Self::Chosen => style.add_modifier(Modifier::REVERSED),
+            Self::Selected => style.add_modifier(Modifier::REVERSED),
         }
     }
 }
 
-/// Text in a tone.
-#[must_use]
-pub fn span(tone: Role, text: impl Into<String>) -> Span<'static> {
-    Span::styled(text.into(), tone.style())
+/// Text in the style of a role.
+pub fn span(role: Role, text: impl Into<String>) -> Span<'static> {
+    Span::styled(text.into(), role.style())
 }
 
-/// Writes a line at a row of `area`, cut with `…` where it is too long.
+/// Writes a line at a row of `area` and cuts it with `…` where it is too long.
 pub fn line(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>) {
     let line = Line::from(spans);
     if row >= area.height || area.width == 0 {
@@ -83,8 +81,8 @@ pub fn line(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>
     }
 }
 
-/// The same at the right end.
-pub fn right(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>) {
+/// Writes a line at the right end of a row of `area`.
+pub fn line_right(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>) {
     let width = u16::try_from(spans.iter().map(Span::width).sum::<usize>())
         .unwrap_or(u16::MAX)
         .min(area.width);
@@ -100,8 +98,8 @@ pub fn right(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>
     );
 }
 
-/// A title over a pane, with a line to its end.
-pub fn title(buffer: &mut Buffer, area: Rect, text: &str) {
+/// Writes the title line of a pane.
+pub fn pane_title(buffer: &mut Buffer, area: Rect, text: &str) {
     line(
         buffer,
         area,
@@ -121,8 +119,7 @@ pub fn title(buffer: &mut Buffer, area: Rect, text: &str) {
     );
 }
 
-/// What is left of `area` below so many rows.
-#[must_use]
+/// The part of `area` below its first `rows` rows.
 pub fn below(area: Rect, rows: u16) -> Rect {
     let rows = rows.min(area.height);
     Rect {
@@ -132,8 +129,7 @@ pub fn below(area: Rect, rows: u16) -> Rect {
     }
 }
 
-/// Breaks a text into lines of at most `width`, between words.
-#[must_use]
+/// Wraps a text between words into lines of at most `width` columns.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -152,17 +148,17 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// No colours: bold, dim and reversed stay.
-pub fn without_colors(buffer: &mut Buffer) {
+/// Removes the colours; bold, dim and reversed stay.
+pub fn remove_colors(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
     }
 }
 
-/// No emoji, and marks that every terminal has; letters of a language stay.
-pub fn without_signs(buffer: &mut Buffer) {
+/// Replaces emoji and symbols with ASCII characters; letters of any language stay.
+pub fn replace_symbols(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
-        let plain = match cell.symbol() {
+        let replacement = match cell.symbol() {
             "█" | "▓" => "#",
             "▒" => ":",
             "▁" | "▂" => "_",
@@ -182,12 +178,11 @@ pub fn without_signs(buffer: &mut Buffer) {
             symbol if Span::raw(symbol).width() > 1 => "  ",
             _ => "?",
         };
-        cell.set_symbol(plain);
+        cell.set_symbol(replacement);
     }
 }
 
-/// Two signs where one would say something else.
-#[must_use]
+/// Replaces arrows and comparison signs with two ASCII characters each, where one would be misleading.
 pub fn to_ascii(ascii: bool, text: String) -> String {
     if ascii {
         text.replace('→', "->")
@@ -198,10 +193,9 @@ pub fn to_ascii(ascii: bool, text: String) -> String {
     }
 }
 
-/// A frame as text, without what stands to the right of it.
-#[must_use]
+/// A frame as text, without trailing spaces.
 pub fn text(buffer: &Buffer) -> String {
-    let lines = rows(buffer).map(|row| {
+    let lines = visible_cells(buffer).map(|row| {
         let line: String = row
             .into_iter()
             .map(|(_, cell)| cell.symbol().to_owned())
@@ -211,18 +205,18 @@ pub fn text(buffer: &Buffer) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The cells of each row that show something: a wide sign covers the one after it.
-pub fn rows(buffer: &Buffer) -> impl Iterator<Item = Vec<(u16, &ratatui::buffer::Cell)>> {
+/// The visible cells of each row with their columns: a wide symbol covers the cell after it.
+pub fn visible_cells(buffer: &Buffer) -> impl Iterator<Item = Vec<(u16, &ratatui::buffer::Cell)>> {
     let area = buffer.area;
     (area.top()..area.bottom()).map(move |y| {
         let mut covered = 0;
         let cells = (area.left()..area.right()).filter_map(|x| Some((x, buffer.cell((x, y))?)));
         cells
             .filter(|(_, cell)| {
-                let shown = covered == 0;
+                let visible = covered == 0;
                 let width = Span::raw(cell.symbol()).width().max(1);
-                covered = if shown { width - 1 } else { covered - 1 };
-                shown
+                covered = if visible { width - 1 } else { covered - 1 };
+                visible
             })
             .collect()
     })

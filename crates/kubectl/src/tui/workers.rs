@@ -1,87 +1,89 @@
-//! The workers of one moment: what each does and since when, and who would go next.
+//! The workers at one moment: what each does, since when, and in which order they would be removed.
 
-use crate::tui::timeline::Moment;
+use super::timeline::Moment;
 use api::time;
 use decide::Millis;
 pub use decide::victims::Activity;
-use decide::victims::{VictimOrder, Worker, WorkerReport, all_name_their_pod, removal_order};
+use decide::victims::{VictimOrder, Worker, all_name_their_pod, removal_order};
 use jiff::Timestamp;
-use protocol::snapshot;
 
 /// One worker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WorkerLine {
-    /// Its pod, or else its own name.
+    /// Its pod, or its own name where it has none.
     pub name: String,
     /// What it does.
-    pub doing: Activity,
+    pub activity: Activity,
     /// For how long.
     pub since: Option<Millis>,
     /// CPU in percent.
     pub cpu: Option<f64>,
     /// Tasks that it holds.
     pub tasks: u64,
-    /// Its place in the order in which they go.
-    pub goes: Option<usize>,
+    /// Its place in the removal order, from 1.
+    pub removal_order: Option<usize>,
 }
 
-/// All of them, by name.
+/// All workers, the draining ones first, then by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorkersPane {
     /// The workers.
     pub rows: Vec<WorkerLine>,
-    /// How many the next step down takes.
-    pub step: usize,
-    /// Whether there are no others: a list, or a trace, does not name them.
+    /// How many of them the next scale-down removes.
+    pub next_scale_down: usize,
+    /// Whether these are all workers: lists and traces do not report them.
     pub known: bool,
 }
 
 impl WorkersPane {
-    /// The workers that were registered at `moment`, seen at `at`.
-    #[must_use]
+    /// The workers that were registered at `moment`, as of `at`.
     pub fn new(moment: &Moment, at: Timestamp) -> Self {
-        let Some(facts) = moment.facts(at) else {
+        let Some(metrics) = moment.metrics_at(at) else {
             return Self::default();
         };
-        let passed = (time(at) - time(moment.looked())).0.max(0);
-        let seen = facts.workers_of_pods();
-        let turn = turn(moment, &seen);
-        let row = |(worker, (_, told)): (&Worker, &(usize, snapshot::Worker))| {
-            let WorkerReport {
-                activity: doing,
-                since_millis: lasts,
-                tasks,
-                ..
-            } = worker.report;
-            let place = |pod| turn.iter().position(|name| name == pod);
-            WorkerLine {
+        let age = (time(at) - time(moment.read_at())).0.max(0);
+        let workers = metrics.workers_of_pods();
+        let order = pods_in_removal_order(moment, &workers);
+        let place = |pod: &String| order.iter().position(|name| name == pod);
+        let mut rows: Vec<WorkerLine> = workers
+            .iter()
+            .zip(&metrics.workers)
+            .map(|(worker, (_, registered))| WorkerLine {
                 name: worker.pod.clone().unwrap_or_else(|| worker.id.clone()),
-                doing,
-                since: lasts.map(|lasts| Millis(lasts + passed)),
-                cpu: told.cpu,
-                tasks,
-                goes: worker.pod.as_ref().and_then(place).map(|n| n + 1),
-            }
-        };
-        let mut rows: Vec<WorkerLine> = seen.iter().zip(&facts.workers).map(row).collect();
+                activity: worker.report.activity,
+                since: worker.report.since_millis.map(|span| Millis(span + age)),
+                cpu: registered.cpu,
+                tasks: worker.report.tasks,
+                removal_order: worker.pod.as_ref().and_then(place).map(|n| n + 1),
+            })
+            .collect();
         rows.sort_by(|a, b| {
-            ((a.doing != Activity::Draining), &a.name)
-                .cmp(&((b.doing != Activity::Draining), &b.name))
+            ((a.activity != Activity::Draining), &a.name)
+                .cmp(&((b.activity != Activity::Draining), &b.name))
         });
         let decision = moment.status().and_then(|status| status.decision.as_ref());
-        let down = decision
-            .and_then(|decision| Some(decision.to - decision.next.as_ref()?.down.as_ref()?.to));
-        let known = !rows.is_empty() || facts.live == Some(0);
+        let next_scale_down = decision
+            .and_then(|decision| Some(decision.to - decision.next.as_ref()?.down.as_ref()?.to))
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(0);
+        let known = !rows.is_empty() || metrics.live == Some(0);
         Self {
-            known,
             rows,
-            step: down.and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
+            next_scale_down,
+            known,
         }
+    }
+
+    /// Whether the next scale-down removes this worker.
+    pub fn is_removed_next(&self, worker: &WorkerLine) -> bool {
+        worker
+            .removal_order
+            .is_some_and(|n| n <= self.next_scale_down)
     }
 }
 
-/// The pods in the order in which they would go, as far as the registry tells: each of them that registered is ready.
-fn turn(moment: &Moment, workers: &[Worker]) -> Vec<String> {
+/// The pods in removal order. The registry does not report readiness, so every registered pod counts as ready.
+fn pods_in_removal_order(moment: &Moment, workers: &[Worker]) -> Vec<String> {
     let order = VictimOrder::if_selectable(
         moment.pool.spec.scale_target_ref.order(),
         all_name_their_pod(workers),

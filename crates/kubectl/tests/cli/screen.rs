@@ -1,5 +1,4 @@
-//! `kubectl workerpool interactive` as people run it: in a real terminal, against a scripted API server and a real
-//! redis-server.
+//! `kubectl workerpool interactive` in a pseudo-terminal, against a scripted API server and a real redis-server.
 #![cfg(unix)]
 
 use portable_pty::CommandBuilder;
@@ -25,10 +24,11 @@ fn pool(redis: &RedisServer, status: &Value) -> Value {
     })
 }
 
-fn decided(reason: &str, sentence: &str, to: i32) -> Value {
+/// A status with this decision.
+fn status(reason: &str, message: &str, to: i32) -> Value {
     json!({
         "observedGeneration": 1, "desiredReplicas": to,
-        "decision": {"reason": reason, "message": sentence, "confidence": 1.0, "at": "2026-11-27T08:30:00Z", "from": 3, "to": to},
+        "decision": {"reason": reason, "message": message, "confidence": 1.0, "at": "2026-11-27T08:30:00Z", "from": 3, "to": to},
     })
 }
 
@@ -43,11 +43,11 @@ fn target(replicas: i32) -> Value {
     })
 }
 
-/// A cluster with one pool that is at rest.
+/// A cluster with one pool within its thresholds.
 fn cluster(redis: &RedisServer) -> ApiServer {
     let pool = pool(
         redis,
-        &decided(
+        &status(
             "WithinThresholds",
             "within thresholds: keeping 3 workers",
             3,
@@ -69,7 +69,7 @@ fn cluster(redis: &RedisServer) -> ApiServer {
     ])
 }
 
-/// The program in a terminal.
+/// Starts the program in a terminal.
 fn screen(api: &ApiServer, args: &[&str]) -> (Terminal, TempDir) {
     let home = tempfile::tempdir().expect("a directory");
     let kubeconfig = home.path().join("config");
@@ -84,15 +84,15 @@ fn screen(api: &ApiServer, args: &[&str]) -> (Terminal, TempDir) {
 }
 
 #[test]
-fn keys_push_and_decisions_are_on_the_screen_and_q_leaves_the_terminal_as_it_was() {
+fn keys_and_updates_change_the_screen() {
     let redis = RedisServer::start();
     let api = cluster(&redis);
     let (mut terminal, _home) = screen(&api, &["interactive"]);
-    terminal.until("another screen", vt100::Screen::alternate_screen);
+    terminal.until("the alternate screen", vt100::Screen::alternate_screen);
     terminal.shows("Queue Length: 0 tasks");
     terminal.shows("Active Workers: 0");
     terminal.shows("within thresholds: keeping 3 workers");
-    assert!(!terminal.is_cooked(), "keys come one by one");
+    assert!(!terminal.is_cooked(), "keys arrive one by one");
 
     terminal.press("s\r");
     terminal.shows("Push 25 tasks into default/filters?");
@@ -100,10 +100,10 @@ fn keys_push_and_decisions_are_on_the_screen_and_q_leaves_the_terminal_as_it_was
     terminal.shows("STRESS TEST TRIGGERED (25 tasks)");
     terminal.shows("Queue Length: 25 tasks");
 
-    // The pool that is open, and all pools.
+    // Two watches of the pools: for the open one and for the list.
     api.watched(POOLS, 2);
     api.watched(TARGETS, 1);
-    let status = decided(
+    let status = status(
         "QueueTooLong",
         "25 tasks wait, more than 8: 3 → 5 workers",
         5,
@@ -132,7 +132,7 @@ fn keys_push_and_decisions_are_on_the_screen_and_q_leaves_the_terminal_as_it_was
 }
 
 #[test]
-fn sigterm_leaves_the_terminal_as_it_was() {
+fn sigterm_restores_the_terminal() {
     let redis = RedisServer::start();
     let api = cluster(&redis);
     let (mut terminal, _home) = screen(&api, &["top", "filters", "--readonly"]);
@@ -148,13 +148,13 @@ fn sigterm_leaves_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_trace_is_played_on_the_same_screen_with_no_cluster() {
+fn a_replay_needs_no_cluster() {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
     command.args(["interactive", "--replay", "--speed", "20"]);
     command.env_clear();
     command.env("TERM", "xterm-256color");
     let mut terminal = Terminal::start(command, (100, 30));
-    terminal.shows("not told by name");
+    terminal.shows("names not reported");
     terminal.press("b");
     terminal.shows("1 pool");
     terminal.press("\r");
@@ -166,7 +166,7 @@ fn a_trace_is_played_on_the_same_screen_with_no_cluster() {
 }
 
 #[test]
-fn without_a_terminal_it_says_what_to_use() {
+fn without_a_terminal_only_snapshots_work() {
     let redis = RedisServer::start();
     let api = cluster(&redis);
     let home = tempfile::tempdir().expect("a directory");
@@ -188,11 +188,11 @@ fn without_a_terminal_it_says_what_to_use() {
             text(output.stderr),
         )
     };
-    let (code, _, talk) = run(&["interactive"]);
+    let (code, _, stderr) = run(&["interactive"]);
     assert_eq!(code, Some(1));
     assert!(
-        talk.contains("`kubectl workerpool monitor`") && talk.contains("--snapshot"),
-        "{talk}"
+        stderr.contains("`kubectl workerpool monitor`") && stderr.contains("--snapshot"),
+        "{stderr}"
     );
     let (code, frame, _) = run(&["interactive", "--snapshot"]);
     assert_eq!((code, frame.lines().count()), (Some(0), 30));
@@ -206,14 +206,14 @@ fn without_a_terminal_it_says_what_to_use() {
         picture.starts_with("<svg") && picture.contains("Queue Length"),
         "{picture}"
     );
-    let (code, facts, _) = run(&["interactive", "--snapshot", "-o", "json"]);
-    let facts: Value = serde_json::from_str(&facts).expect("JSON");
+    let (code, data, _) = run(&["interactive", "--snapshot", "-o", "json"]);
+    let data: Value = serde_json::from_str(&data).expect("JSON");
     assert_eq!(
-        (code, &facts["metrics"]["queueLength"]),
+        (code, &data["metrics"]["queueLength"]),
         (Some(0), &json!(0))
     );
     let (code, pools, _) = run(&["interactive", "--snapshot", "-o", "json", "-A"]);
     let pools: Value = serde_json::from_str(&pools).expect("JSON");
-    assert_eq!(code, Some(0), "what cannot be watched is said: {pools}");
+    assert_eq!(code, Some(0), "a failed watch is in `trouble`: {pools}");
     assert!(pools["trouble"].is_string(), "{pools}");
 }

@@ -1,8 +1,8 @@
-//! What keys do to the state.
+//! What keys and updates do to the state.
 
 use super::super::app::{App, Effect, Mode, Pane};
 use super::frames::press;
-use super::stage::{Stage, at, key, tell};
+use super::stage::{Stage, at, key, list_pools};
 use crate::cluster::events::{PoolUpdate, Update};
 use crate::cluster::facts::QueueSummary;
 use crate::commands::scale::Pin;
@@ -11,6 +11,7 @@ use crate::tui::prompt::Operation;
 use api::Duration;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+/// A pool 40 seconds after a burst of 25 tasks.
 fn played() -> Stage {
     let mut stage = Stage::new(Lang::En, false);
     stage.play(20).push(25);
@@ -18,15 +19,15 @@ fn played() -> Stage {
     stage
 }
 
-/// The last key's effect.
+/// The effect of the last key.
 fn effect(app: &mut App, keys: &str, last: KeyCode) -> Option<Effect> {
     press(app, keys);
     let now = app.now;
-    app.key(KeyEvent::from(last), now)
+    app.on_key(KeyEvent::from(last), now)
 }
 
 #[test]
-fn q_and_ctrl_c_end_it_and_neither_is_typed_by_accident() {
+fn q_quits_unless_typed_and_ctrl_c_always() {
     let mut stage = played();
     assert_eq!(
         effect(&mut stage.app, "", KeyCode::Char('q')),
@@ -35,48 +36,48 @@ fn q_and_ctrl_c_end_it_and_neither_is_typed_by_accident() {
     assert_eq!(
         effect(&mut stage.app, "/", KeyCode::Char('q')),
         None,
-        "it is a letter of the filter"
+        "q is a letter of the filter"
     );
     assert_eq!(stage.app.pools.filter, "q");
     let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(
-        stage.app.key(ctrl_c, at(60)),
+        stage.app.on_key(ctrl_c, at(60)),
         Some(Effect::Quit),
-        "whatever is typed"
+        "also in the filter"
     );
 }
 
 #[test]
-fn frozen_it_stands_still_while_news_come() {
+fn a_frozen_screen_ignores_updates() {
     let mut stage = played();
     press(&mut stage.app, " ");
-    let seen = |app: &App| {
+    let shown = |app: &App| {
         app.moment()
-            .and_then(|moment| moment.facts(app.at()).map(|facts| facts.ready))
+            .and_then(|moment| moment.metrics_at(app.at()).map(|metrics| metrics.ready))
     };
-    let before = seen(&stage.app);
+    let before = shown(&stage.app);
     stage.play(75);
-    assert_eq!((stage.app.at(), seen(&stage.app)), (at(60), before));
+    assert_eq!((stage.app.at(), shown(&stage.app)), (at(60), before));
     assert_eq!(stage.app.window().1, at(60));
     press(&mut stage.app, " ");
-    assert_eq!((stage.app.at(), seen(&stage.app)), (at(75), Some(0)));
+    assert_eq!((stage.app.at(), shown(&stage.app)), (at(75), Some(0)));
 }
 
 #[test]
-fn arrows_go_back_in_time_and_forth_until_now() {
+fn arrows_and_brackets_move_through_time() {
     let mut stage = played();
     press(&mut stage.app, "←←←");
-    assert_eq!(stage.app.at(), at(57), "three hundredths of two minutes");
+    assert_eq!(stage.app.at(), at(57), "each step is a hundredth of two minutes");
     press(&mut stage.app, "→→");
     assert_eq!(stage.app.at(), at(59));
     press(&mut stage.app, "→→");
-    assert_eq!(stage.app.frozen, None, "beyond now it follows again");
+    assert_eq!(stage.app.frozen, None, "after the present it follows again");
     press(&mut stage.app, "[");
-    assert_eq!(stage.app.at(), at(41), "the decision before");
+    assert_eq!(stage.app.at(), at(41), "the previous change");
     press(&mut stage.app, "[");
     assert_eq!(stage.app.at(), at(21));
     press(&mut stage.app, "[");
-    assert_eq!(stage.app.at(), at(21), "there is none before it");
+    assert_eq!(stage.app.at(), at(21), "there is no earlier change");
     press(&mut stage.app, "]");
     assert_eq!(stage.app.at(), at(41));
     press(&mut stage.app, "⎋");
@@ -84,33 +85,33 @@ fn arrows_go_back_in_time_and_forth_until_now() {
 }
 
 #[test]
-fn all_that_is_shown_is_of_the_same_moment() {
+fn everything_shown_is_of_the_same_time() {
     let mut stage = played();
     press(&mut stage.app, "[[");
     let app = &stage.app;
-    let moment = app.moment().expect("it was seen");
+    let moment = app.moment().expect("a moment");
     assert_eq!(moment.replicas, Some(3));
     assert_eq!(
         moment
-            .facts(app.at())
-            .map(|facts| (facts.ready, facts.workers.len())),
+            .metrics_at(app.at())
+            .map(|metrics| (metrics.ready, metrics.workers.len())),
         Some((22, 3))
     );
     let decision = moment
         .status()
         .and_then(|status| status.decision.clone())
-        .expect("it was decided");
+        .expect("a decision");
     assert_eq!((decision.from, decision.to, decision.at), (3, 5, at(21)));
     assert_eq!(
         app.opened
             .as_ref()
-            .map(|opened| opened.past.changes(app.at()).len()),
+            .map(|opened| opened.timeline.changes(app.at()).len()),
         Some(1)
     );
 }
 
 #[test]
-fn who_goes_beyond_the_left_edge_takes_it_along() {
+fn a_time_before_the_left_edge_moves_the_window() {
     let mut stage = Stage::new(Lang::En, false);
     stage.play(400);
     press(&mut stage.app, "g");
@@ -119,40 +120,40 @@ fn who_goes_beyond_the_left_edge_takes_it_along() {
     assert_eq!(
         stage.app.window(),
         (at(0), at(300)),
-        "more time, and the moment still in it"
+        "a longer range still contains the time"
     );
     press(&mut stage.app, "G----");
     assert_eq!(stage.app.window(), (at(400 - 3600), at(400)));
 }
 
 #[test]
-fn a_write_is_confirmed_with_y_alone() {
+fn only_y_confirms_a_write_operation() {
     let mut stage = played();
     let app = &mut stage.app;
-    let mine = key("filters");
+    let filters = key("filters");
     assert_eq!(
         effect(app, "s⏎", KeyCode::Char('y')),
-        Some(Effect::Do(mine.clone(), Operation::Stress(25)))
+        Some(Effect::Run(filters.clone(), Operation::Stress(25)))
     );
     assert_eq!(app.mode, Mode::Normal);
     let pin = Operation::Scale(Pin::To(9), Some(Duration::seconds(1800)));
     assert_eq!(
         effect(app, "n9 30m⏎", KeyCode::Char('y')),
-        Some(Effect::Do(mine.clone(), pin))
+        Some(Effect::Run(filters.clone(), pin))
     );
     let auto = Operation::Scale(Pin::Auto, None);
     assert_eq!(
         effect(app, "nauto⏎", KeyCode::Char('y')),
-        Some(Effect::Do(mine.clone(), auto))
+        Some(Effect::Run(filters.clone(), auto))
     );
     let pause = Operation::Pause(Some(Duration::seconds(90)), Some("exam of today".into()));
     assert_eq!(
         effect(app, "p90s exam of today⏎", KeyCode::Char('y')),
-        Some(Effect::Do(mine.clone(), pause))
+        Some(Effect::Run(filters.clone(), pause))
     );
     assert_eq!(
         effect(app, "r", KeyCode::Char('y')),
-        Some(Effect::Do(mine, Operation::Resume))
+        Some(Effect::Run(filters, Operation::Resume))
     );
     for no in [
         KeyCode::Enter,
@@ -166,22 +167,22 @@ fn a_write_is_confirmed_with_y_alone() {
 }
 
 #[test]
-fn what_makes_no_sense_is_said_and_not_done() {
+fn invalid_input_shows_an_error() {
     let mut stage = played();
     let app = &mut stage.app;
     press(app, "nmany⏎");
-    let Mode::Ask(ask) = &app.mode else {
+    let Mode::Prompt(prompt) = &app.mode else {
         panic!("{:?}", app.mode)
     };
     assert_eq!(
-        (ask.wrong.as_deref(), &ask.deed),
+        (prompt.error.as_deref(), &prompt.operation),
         (Some("such as 5, or 5 30m, or auto"), &None)
     );
-    assert_eq!(effect(app, "", KeyCode::Char('y')), None, "it is typed");
+    assert_eq!(effect(app, "", KeyCode::Char('y')), None, "y is part of the input");
 }
 
 #[test]
-fn readonly_asks_nothing() {
+fn readonly_disables_write_operations() {
     let mut stage = played();
     stage.app.readonly = true;
     for write in ["s", "n", "p", "r"] {
@@ -197,11 +198,11 @@ fn readonly_asks_nothing() {
 }
 
 #[test]
-fn the_list_opens_another_pool_and_forgets_nothing_of_the_same() {
+fn opening_the_same_pool_keeps_its_timeline() {
     let mut stage = played();
     let app = &mut stage.app;
-    tell(app, 60);
-    app.list(PoolUpdate::Whole);
+    list_pools(app, 60);
+    app.apply_to_list(PoolUpdate::Whole);
     press(app, "b/unknown⏎");
     assert_eq!(app.pools.shown(0).count(), 2);
     assert_eq!(
@@ -212,41 +213,41 @@ fn the_list_opens_another_pool_and_forgets_nothing_of_the_same() {
         effect(app, "↓", KeyCode::Enter),
         Some(Effect::Open(key("pool-0057")))
     );
-    app.list(PoolUpdate::Pool(Box::new(super::stage::pool("filters"))));
+    app.apply_to_list(PoolUpdate::Pool(Box::new(super::stage::pool("filters"))));
     press(app, "⎋/filters⏎");
     assert_eq!(
         effect(app, "", KeyCode::Enter),
         None,
-        "it is listened to already"
+        "it is open already"
     );
     assert!(
-        !app.listing
+        !app.show_pools
             && app
                 .opened
                 .as_ref()
-                .is_some_and(|opened| opened.past.begin() == Some(at(0)))
+                .is_some_and(|opened| opened.timeline.begin() == Some(at(0)))
     );
     app.open(&super::stage::pool("pool-0057"));
     assert_eq!(
-        app.opened.as_ref().and_then(|opened| opened.past.begin()),
+        app.opened.as_ref().and_then(|opened| opened.timeline.begin()),
         Some(at(60))
     );
 }
 
 #[test]
-fn what_the_watch_no_longer_tells_of_is_gone() {
+fn pools_missing_after_a_relist_are_removed() {
     let mut stage = played();
     let app = &mut stage.app;
     for n in [3, 2] {
-        tell(app, n);
+        list_pools(app, n);
         assert_eq!(
             app.pools.totals().iter().sum::<usize>(),
             3,
-            "none goes before all are told"
+            "none is removed before all are listed"
         );
-        app.list(PoolUpdate::Whole);
+        app.apply_to_list(PoolUpdate::Whole);
     }
-    app.list(PoolUpdate::Gone(key("pool-0001")));
+    app.apply_to_list(PoolUpdate::Gone(key("pool-0001")));
     app.tick(at(61));
     assert_eq!(
         app.pools
@@ -258,7 +259,7 @@ fn what_the_watch_no_longer_tells_of_is_gone() {
 }
 
 #[test]
-fn tab_goes_round_and_the_language_changes_at_once() {
+fn tab_cycles_panes_and_l_switches_the_language() {
     let mut stage = played();
     let app = &mut stage.app;
     let panes: Vec<Pane> = (0..4)
@@ -269,14 +270,14 @@ fn tab_goes_round_and_the_language_changes_at_once() {
         .collect();
     assert_eq!(
         panes,
-        [Pane::Workers, Pane::Trail, Pane::History, Pane::All]
+        [Pane::Workers, Pane::Steps, Pane::History, Pane::All]
     );
     press(app, "L");
     assert_eq!(app.out.lang, Lang::Es);
 }
 
 #[test]
-fn an_hour_is_kept_and_no_more() {
+fn the_timeline_keeps_one_hour() {
     let mut stage = Stage::new(Lang::En, false);
     (1..=4000).for_each(|second| {
         stage
@@ -287,7 +288,7 @@ fn an_hour_is_kept_and_no_more() {
         .app
         .opened
         .as_ref()
-        .and_then(|opened| opened.past.begin())
-        .expect("a beginning");
+        .and_then(|opened| opened.timeline.begin())
+        .expect("a moment");
     assert!(begin >= at(395) && begin <= at(400), "{begin}");
 }

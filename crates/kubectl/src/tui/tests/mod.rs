@@ -1,7 +1,8 @@
-//! Frames of the screen as text, and what keys do.
+//! Tests of the screen: frames as text, keys, and the terminal after a panic.
 
 mod frames;
 mod keys;
 #[cfg(unix)]
 mod panic;
 pub mod stage;
+mod timeline;

@@ -1,23 +1,24 @@
-//! The terminal after a panic: this very test program runs again inside one, and panics there.
+//! The terminal after a panic: the test program starts itself in a pseudo-terminal, and panics there.
 
-use crate::tui::run::guarded;
+use crate::tui::run::with_terminal;
 use portable_pty::CommandBuilder;
 use testkit::pty::Terminal;
 
+/// Set in the inner program.
 const INSIDE: &str = "WORKERPOOL_TEST_INSIDE";
 
 #[test]
-fn a_panic_leaves_the_terminal_as_it_was_and_says_what_happened() {
+fn a_panic_restores_the_terminal_and_prints_its_message() {
     let mut command = CommandBuilder::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", "tui::tests::panic::inside", "--nocapture"]);
     command.env(INSIDE, "1");
-    command.env("RUST_BACKTRACE", "0"); // its words would scroll off
+    command.env("RUST_BACKTRACE", "0"); // the message must not scroll away
     let mut terminal = Terminal::start(command, (100, 30));
     assert_eq!(terminal.end(), 101);
     terminal.shows("drawing went wrong");
     assert!(
         terminal.has_sent(b"\x1b[?1049h"),
-        "it was on another screen"
+        "it was on the alternate screen"
     );
 }
 
@@ -29,9 +30,9 @@ fn inside() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    let shown = runtime.block_on(guarded(async |mut terminal| {
+    let result = runtime.block_on(with_terminal(async |mut terminal| {
         terminal.draw(|_| panic!("drawing went wrong"))?;
         Ok(())
     }));
-    panic!("it should not come here: {shown:?}");
+    panic!("drawing must panic: {result:?}");
 }

@@ -1,4 +1,4 @@
-//! The class's pool, played: a queue, workers that do real time's work, and an operator that decides as the real one.
+//! A simulated pool: a queue, workers that take time for each task, and the operator's own decisions.
 
 use super::super::app::{App, AppSettings};
 use crate::cluster::events::{PoolUpdate, Update};
@@ -15,18 +15,19 @@ use jiff::{Timestamp, tz::TimeZone};
 use protocol::snapshot::{State, Worker};
 use std::time::Duration;
 
-/// A task takes so many seconds.
-const TASK: i64 = 8;
+/// Seconds that a task takes.
+const TASK_SECONDS: i64 = 8;
+/// Ends of the pods' names.
 const NAMES: [&str; 10] = [
     "x7k2p", "b4j9s", "m2q8t", "z5v3c", "h6n4d", "c8w2r", "t3f7g", "k9d5x", "p2z6m", "v4s8b",
 ];
 
-/// Half past eight, and so many seconds.
+/// So many seconds after half past eight.
 pub fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_795_768_200 + seconds).expect("in range")
 }
 
-/// The class's pool, in a hurry.
+/// A pool with short cooldowns.
 pub fn pool(name: &str) -> WorkerPool {
     let mut pool = narrator::tests::pool();
     (pool.metadata.name, pool.metadata.namespace) = (Some(name.into()), Some("default".into()));
@@ -40,141 +41,144 @@ pub fn pool(name: &str) -> WorkerPool {
     pool
 }
 
-/// A worker: its name, the end of its task, and since when it has been what it is.
+/// A worker; times are seconds.
 #[derive(Clone)]
-struct Hand {
+struct SimulatedWorker {
     name: String,
-    until: Option<i64>,
+    /// The end of its task.
+    busy_until: Option<i64>,
+    /// The last change of its state.
     since: i64,
-    drains: bool,
+    draining: bool,
 }
 
-/// The play.
+/// The simulation and the screen that shows it.
 pub struct Stage {
     pub app: App,
     pool: WorkerPool,
-    wishes: ScheduledSpec,
+    spec: ScheduledSpec,
     memory: Memory,
     replicas: i32,
-    hands: Vec<Hand>,
-    pushed: Vec<i64>,
-    done: u64,
+    workers: Vec<SimulatedWorker>,
+    /// When each waiting task was pushed.
+    queue: Vec<i64>,
+    processed: u64,
     pub second: i64,
-    hired: usize,
+    started: usize,
     /// Why Redis cannot be read.
-    pub blind: Option<&'static str>,
+    pub unavailable_reason: Option<&'static str>,
     history: Vec<Change>,
 }
 
 impl Stage {
     pub fn new(lang: Lang, ascii: bool) -> Self {
         let out = Out::in_zone(Color::Never, lang, TimeZone::UTC);
-        let look = AppSettings {
+        let settings = AppSettings {
             ascii,
             color: false,
         };
-        let mut app = App::new(out, look, false, "class/default".into(), at(0));
+        let mut app = App::new(out, settings, false, "class/default".into(), at(0));
         let pool = pool("filters");
         app.open(&pool);
-        let wishes = ScheduledSpec::new(&pool).expect("it can work");
+        let spec = ScheduledSpec::new(&pool).expect("a valid spec");
         let mut stage = Self {
             app,
             pool,
-            wishes,
+            spec,
             memory: Memory::default(),
             replicas: 3,
-            hands: Vec::new(),
-            pushed: Vec::new(),
-            done: 0,
+            workers: Vec::new(),
+            queue: Vec::new(),
+            processed: 0,
             second: 0,
-            hired: 0,
-            blind: None,
+            started: 0,
+            unavailable_reason: None,
             history: Vec::new(),
         };
-        stage.hire();
+        stage.start_workers();
         stage
     }
 
     pub fn push(&mut self, tasks: usize) {
-        self.pushed.extend(vec![self.second; tasks]);
+        self.queue.extend(vec![self.second; tasks]);
     }
 
-    /// The one that is busy longest takes no more.
+    /// Drains the first worker.
     pub fn drain(&mut self) {
-        self.hands[0].drains = true;
+        self.workers[0].draining = true;
     }
 
-    /// Plays on until `second`.
+    /// Simulates until `second`.
     pub fn play(&mut self, second: i64) -> &mut Self {
         while self.second < second {
             self.second += 1;
-            self.look();
+            self.step();
         }
         self.app.tick(at(self.second));
         self
     }
 
-    fn hire(&mut self) {
-        let wanted = usize::try_from(self.replicas).expect("few");
-        self.hands
-            .retain(|hand| hand.until.is_some() || !hand.drains);
-        while self.hands.len() < wanted {
-            let name = format!("filter-worker-5d4f8-{}", NAMES[self.hired % NAMES.len()]);
-            self.hands.push(Hand {
+    fn start_workers(&mut self) {
+        let desired = usize::try_from(self.replicas).expect("few");
+        self.workers
+            .retain(|worker| worker.busy_until.is_some() || !worker.draining);
+        while self.workers.len() < desired {
+            let name = format!("filter-worker-5d4f8-{}", NAMES[self.started % NAMES.len()]);
+            self.workers.push(SimulatedWorker {
                 name,
-                until: None,
+                busy_until: None,
                 since: self.second,
-                drains: false,
+                draining: false,
             });
-            self.hired += 1;
+            self.started += 1;
         }
-        self.hands.truncate(wanted);
+        self.workers.truncate(desired);
     }
 
-    fn look(&mut self) {
+    fn step(&mut self) {
         let now = self.second;
-        for hand in &mut self.hands {
-            if hand.until.is_some_and(|until| until <= now) {
-                self.done += 1;
-                (hand.until, hand.since) = (None, now);
+        for worker in &mut self.workers {
+            if worker.busy_until.is_some_and(|until| until <= now) {
+                self.processed += 1;
+                worker.busy_until = None;
+                worker.since = now;
             }
-            if hand.until.is_none() && !hand.drains && !self.pushed.is_empty() {
-                self.pushed.remove(0);
-                (hand.until, hand.since) = (Some(now + TASK), now);
+            if worker.busy_until.is_none() && !worker.draining && !self.queue.is_empty() {
+                self.queue.remove(0);
+                (worker.busy_until, worker.since) = (Some(now + TASK_SECONDS), now);
             }
         }
-        let facts = self.facts();
+        let metrics = self.metrics();
         let when = at(now);
         self.app.apply(Update::Replicas(self.replicas), when);
-        let seen = Observation {
+        let observation = Observation {
             replicas: self.replicas,
-            queues: match self.blind {
+            queues: match self.unavailable_reason {
                 Some(_) => vec![decide::QueueMetrics::UNAVAILABLE],
-                None => facts.queues.clone(),
+                None => metrics.queues.clone(),
             },
-            unavailable_reason: self.blind.map(str::to_owned),
+            unavailable_reason: self.unavailable_reason.map(str::to_owned),
         };
-        match self.blind {
+        match self.unavailable_reason {
             Some(why) => self.app.apply(Update::Unreachable(why.into()), when),
-            None => self.app.apply(Update::Facts(facts), when),
+            None => self.app.apply(Update::Facts(metrics), when),
         }
-        let decision = decide(self.wishes.at(time(when)), &seen, &self.memory, time(when));
+        let decision = decide(self.spec.at(time(when)), &observation, &self.memory, time(when));
         self.memory = decision.memory.clone();
-        self.write(&seen, &decision, when);
+        self.write_status(&observation, &decision, when);
     }
 
-    fn write(&mut self, seen: &Observation, decision: &Decision, when: Timestamp) {
-        let sentence = messages::message(&decision.reason, decision.from, decision.replicas);
+    fn write_status(&mut self, observation: &Observation, decision: &Decision, when: Timestamp) {
+        let message = messages::message(&decision.reason, decision.from, decision.replicas);
         let reason = decision.reason.code().to_string();
         if decision.replicas != decision.from {
             let (from, to) = (decision.from, decision.replicas);
-            let (reason, sentence) = (reason.clone(), sentence.clone());
             self.history.push(Change {
                 at: when,
                 from,
                 to,
-                reason,
-                message: sentence,
+                reason: reason.clone(),
+                message: message.clone(),
                 latency_millis: (to > from).then_some(9),
             });
         }
@@ -183,8 +187,8 @@ impl Stage {
             at: next.at.map(timestamp),
             tasks: next.tasks,
         };
-        let ahead = forecast(self.wishes.pool(), seen, decision, time(when));
-        let trail = decision.steps.iter().map(|step| StepStatus {
+        let forecast = forecast(self.spec.pool(), observation, decision, time(when));
+        let steps = decision.steps.iter().map(|step| StepStatus {
             name: messages::step_name(step),
             detail: messages::step_detail(step),
         });
@@ -194,7 +198,7 @@ impl Stage {
             .as_ref()
             .and_then(|status| status.decision.clone());
         let since = before
-            .filter(|before| before.message == sentence)
+            .filter(|before| before.message == message)
             .map_or(when, |before| before.at);
         self.pool.status = Some(WorkerPoolStatus {
             observed_generation: Some(1),
@@ -204,15 +208,15 @@ impl Stage {
             history: self.history.clone(),
             decision: Some(DecisionStatus {
                 reason,
-                message: sentence,
+                message,
                 confidence: 1.0,
                 at: since,
                 from: decision.from,
                 to: decision.replicas,
-                steps: trail.collect(),
+                steps: steps.collect(),
                 next: Some(ForecastStatus {
-                    up: ahead.up.map(next),
-                    down: ahead.down.map(next),
+                    up: forecast.up.map(next),
+                    down: forecast.down.map(next),
                 }),
             }),
             ..WorkerPoolStatus::default()
@@ -220,61 +224,61 @@ impl Stage {
         self.app
             .apply(Update::Pool(Box::new(self.pool.clone())), when);
         self.replicas = decision.replicas;
-        self.hire();
+        self.start_workers();
     }
 
-    fn facts(&self) -> QueueSummary {
+    fn metrics(&self) -> QueueSummary {
         let (live, busy) = self
-            .hands
+            .workers
             .iter()
-            .filter(|hand| !hand.drains)
-            .fold((0, 0), |(live, busy), hand| {
-                (live + 1, busy + u64::from(hand.until.is_some()))
+            .filter(|worker| !worker.draining)
+            .fold((0, 0), |(live, busy), worker| {
+                (live + 1, busy + u64::from(worker.busy_until.is_some()))
             });
         let clock = at(self.second).as_millisecond();
-        let worker = |hand: &Hand| Worker {
-            id: format!("{}.1", hand.name),
-            claimed: u64::from(hand.until.is_some()),
-            pod: Some(hand.name.clone()),
-            state: Some(match (hand.drains, hand.until) {
+        let registered = |worker: &SimulatedWorker| Worker {
+            id: format!("{}.1", worker.name),
+            claimed: u64::from(worker.busy_until.is_some()),
+            pod: Some(worker.name.clone()),
+            state: Some(match (worker.draining, worker.busy_until) {
                 (true, _) => State::Draining,
                 (false, Some(_)) => State::Busy,
                 (false, None) => State::Idle,
             }),
-            since: Some(at(hand.since).as_millisecond()),
-            cpu: Some(if hand.until.is_some() { 64.0 } else { 1.0 }),
+            since: Some(at(worker.since).as_millisecond()),
+            cpu: Some(if worker.busy_until.is_some() { 64.0 } else { 1.0 }),
             claim_at: Some(clock),
             ..Worker::default()
         };
         QueueSummary {
             cpu: Some(if busy > 0 { 48.0 } else { 1.0 }),
             oldest: self
-                .pushed
+                .queue
                 .first()
                 .map(|at| Duration::from_secs(u64::try_from(self.second - at).expect("past"))),
-            processed: Some(self.done),
+            processed: Some(self.processed),
             failed: Some(0),
-            mean: (self.done > 0).then(|| Duration::from_secs(TASK.unsigned_abs())),
-            workers: self.hands.iter().map(|hand| (0, worker(hand))).collect(),
+            mean: (self.processed > 0).then(|| Duration::from_secs(TASK_SECONDS.unsigned_abs())),
+            workers: self.workers.iter().map(|worker| (0, registered(worker))).collect(),
             time: Some(clock),
-            ..QueueSummary::of_counts(u64::try_from(self.pushed.len()).expect("few"), busy, live)
+            ..QueueSummary::of_counts(u64::try_from(self.queue.len()).expect("few"), busy, live)
         }
     }
 }
 
-/// Pools for the list, as an operator would tell of them: `n`, one in fifty in trouble.
-pub fn tell(app: &mut App, n: usize) {
-    app.list(PoolUpdate::Begin);
-    for pool in many(n) {
-        app.list(PoolUpdate::Pool(Box::new(pool)));
+/// Lists `n` pools, of which one in fifty has a problem.
+pub fn list_pools(app: &mut App, n: usize) {
+    app.apply_to_list(PoolUpdate::Begin);
+    for pool in pools(n) {
+        app.apply_to_list(PoolUpdate::Pool(Box::new(pool)));
     }
 }
 
-fn many(n: usize) -> Vec<WorkerPool> {
+fn pools(n: usize) -> Vec<WorkerPool> {
     (0..n)
         .map(|i| {
             let mut pool = pool(&format!("pool-{i:04}"));
-            let (reason, sentence, queue) = match i % 50 {
+            let (reason, message, queue) = match i % 50 {
                 7 => ("Unknown", "Redis r:6379: connection refused (since 08:29:10): keeping 4 workers (never scales down without metrics)", "?"),
                 9 => ("AtMax", "120 tasks wait, more than 8, but maxReplicas is 10: keeping 10 workers", "120"),
                 3 => ("QueueTooLong", "17 tasks wait, more than 8: 5 → 7 workers", "17"),
@@ -283,7 +287,7 @@ fn many(n: usize) -> Vec<WorkerPool> {
             let mut status: WorkerPoolStatus = serde_json::from_value(serde_json::json!({
                 "observedGeneration": 1, "replicas": 5, "desiredReplicas": if reason == "QueueTooLong" { 7 } else { 5 },
                 "display": {"target": "Deployment/w", "queue": queue, "busy": "3/5", "util": "60%", "wait": "6s"},
-                "decision": {"reason": reason, "message": sentence, "confidence": 1.0, "at": at(0), "from": 5, "to": 5},
+                "decision": {"reason": reason, "message": message, "confidence": 1.0, "at": at(0), "from": 5, "to": 5},
             }))
             .expect("a status");
             status.history = Vec::new();
@@ -293,7 +297,7 @@ fn many(n: usize) -> Vec<WorkerPool> {
         .collect()
 }
 
-/// The key of a pool of the list.
+/// The key of a listed pool.
 pub fn key(name: &str) -> Key {
     Key::new("default", name)
 }

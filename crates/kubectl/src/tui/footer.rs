@@ -1,0 +1,193 @@
+//! The last lines: the keys or a notice, the message of the decision, and the next possible changes.
+
+use super::app::{App, Mode};
+use super::style::{Role, below, line, span, to_ascii, wrap};
+use crate::commands::explain::next_changes;
+use crate::text::class_format::minutes;
+use crate::text::lang::tr;
+use api::{DecisionStatus, time};
+use decide::Millis;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Lines of the message.
+const MESSAGE_HEIGHT: u16 = 2;
+/// Lines of the whole footer: the divider, the message and one line for each direction.
+pub const HEIGHT: u16 = 3 + MESSAGE_HEIGHT;
+
+/// The pool that the message is about.
+struct Subject<'a> {
+    name: &'a str,
+    decision: Option<&'a DecisionStatus>,
+    bounds: (i32, i32),
+    /// Whether the decision is about the current generation of the spec.
+    current: bool,
+}
+
+/// Draws the lines.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    divider(buffer, area, app);
+    if let Some(subject) = subject(app) {
+        message(buffer, below(area, 1), app, &subject);
+    }
+}
+
+/// The open pool, or the selected one of the list.
+fn subject(app: &App) -> Option<Subject<'_>> {
+    if app.show_pools {
+        let row = app.pools.selected_row()?;
+        return Some(Subject {
+            name: &row.key.name,
+            decision: row.decision.as_ref(),
+            bounds: row.bounds,
+            current: row.current,
+        });
+    }
+    let (opened, moment) = app.shown_pool()?;
+    let spec = &moment.pool.spec;
+    let status = moment.status();
+    Some(Subject {
+        name: &opened.key.name,
+        decision: status.and_then(|status| status.decision.as_ref()),
+        bounds: (spec.min_replicas, spec.max_replicas),
+        current: status.is_some_and(|status| {
+            status.observed_generation >= moment.pool.metadata.generation
+        }),
+    })
+}
+
+/// A line with a notice, the filter, or the most important keys.
+fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
+    let dashes = "─".repeat(usize::from(area.width));
+    line(buffer, area, 0, vec![span(Role::Dim, dashes)]);
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width - 2,
+        height: 1,
+        ..area
+    };
+    let spans = if let Some(notice) = app.notice() {
+        let (role, sign) = if notice.is_error {
+            (Role::Bad, "⚠")
+        } else {
+            (Role::Good, "✓")
+        };
+        vec![span(role, format!(" {sign} {} ", notice.text))]
+    } else if app.mode == Mode::Filter || !app.pools.filter.is_empty() && app.show_pools {
+        let cursor = if app.mode == Mode::Filter { "█" } else { "" };
+        vec![
+            span(Role::Bold, tr!(app.out.lang, " filter: ", " filtro: ")),
+            span(Role::Plain, format!("{}{cursor} ", app.pools.filter)),
+        ]
+    } else {
+        vec![span(Role::Dim, key_hints(app, area.width < 110))]
+    };
+    line(buffer, inner, 0, spans);
+}
+
+fn key_hints(app: &App, is_narrow: bool) -> String {
+    let lang = app.out.lang;
+    let writes = if app.readonly {
+        tr!(lang, "read-only  ", "solo lectura  ")
+    } else {
+        tr!(
+            lang,
+            "s stress  n workers  p pause  ",
+            "s estrés  n workers  p pausa  "
+        )
+    };
+    let moves = if app.show_pools {
+        tr!(
+            lang,
+            "↑↓ enter open  / filter  ",
+            "↑↓ enter abrir  / filtrar  "
+        )
+    } else if is_narrow {
+        tr!(lang, "←→ time  b pools  ", "←→ tiempo  b pools  ")
+    } else {
+        tr!(
+            lang,
+            "←→ time  [ ] changes  space freeze  tab pane  b pools  ",
+            "←→ tiempo  [ ] cambios  espacio congelar  tab panel  b pools  "
+        )
+    };
+    tr!(
+        lang,
+        " {moves}{writes}? help  q quit ",
+        " {moves}{writes}? ayuda  q salir "
+    )
+}
+
+/// The message of the decision, and below it the next possible changes.
+fn message(buffer: &mut Buffer, area: Rect, app: &App, subject: &Subject) {
+    let lang = app.out.lang;
+    let name = subject.name;
+    let Some(decision) = subject.decision else {
+        let text = tr!(
+            lang,
+            "No operator has made a decision yet: kubectl workerpool check {name}",
+            "Ningún operador ha decidido aún: kubectl workerpool check {name}"
+        );
+        return line(buffer, area, 0, vec![span(Role::Bad, text)]);
+    };
+    let ago = minutes(Millis((time(app.at()) - time(decision.at)).0.max(0)));
+    let age = tr!(lang, "{ago} ago", "hace {ago}");
+    let message = app.out.message(&decision.message, decision.at);
+    let message = to_ascii(app.settings.ascii, message);
+    let (role, outdated) = if subject.current {
+        (Role::Bold, String::new())
+    } else {
+        let text = tr!(
+            lang,
+            " The spec has changed since, and no operator has processed it yet.",
+            " El spec ha cambiado desde entonces y ningún operador lo ha procesado aún."
+        );
+        (Role::Bad, text)
+    };
+    let text = format!("{name}: {message} ({age}).{outdated}");
+    let mut lines = wrap(&text, usize::from(area.width)).into_iter();
+    let first = lines.next().unwrap_or_default();
+    line(buffer, area, 0, vec![span(role, first)]);
+    // The second line gets the rest, which is cut where it does not fit.
+    let rest = lines.collect::<Vec<_>>().join(" ");
+    line(buffer, area, 1, vec![span(role, rest)]);
+    forecast(buffer, below(area, MESSAGE_HEIGHT), app, decision, subject.bounds);
+}
+
+/// The next possible change in each direction. Decisions from the operator's history have no forecast.
+fn forecast(
+    buffer: &mut Buffer,
+    area: Rect,
+    app: &App,
+    decision: &DecisionStatus,
+    bounds: (i32, i32),
+) {
+    let Some(forecast) = &decision.next else {
+        return;
+    };
+    let is_wide = area.width >= 100;
+    let changes = next_changes(&app.out, decision, bounds, app.at(), is_wide);
+    let width = changes
+        .iter()
+        .map(|(label, _)| label.chars().count())
+        .max()
+        .unwrap_or(0);
+    let directions = [
+        ("▲", Role::Up, forecast.up.is_some()),
+        ("▼", Role::Down, forecast.down.is_some()),
+    ];
+    for ((row, (label, text)), (sign, role, is_known)) in (0..).zip(changes).zip(directions) {
+        // On a narrow screen the sign alone shows the direction.
+        let label = if is_wide || !is_known {
+            format!("{label:width$}  ")
+        } else {
+            String::new()
+        };
+        let spans = vec![
+            span(role, format!("{sign} ")),
+            span(Role::Dim, label),
+            span(Role::Plain, to_ascii(app.settings.ascii, text)),
+        ];
+        line(buffer, area, row, spans);
+    }
+}

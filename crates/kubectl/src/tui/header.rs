@@ -1,0 +1,139 @@
+//! The first line: the pool with its replicas and reason, or the totals of all pools; to the right the time that is shown.
+
+use super::app::App;
+use super::draw::replicas;
+use super::style::{Role, line, line_right, span, to_ascii};
+use super::timeline::Moment;
+use crate::text::class_format::minutes;
+use crate::text::lang::tr;
+use api::{Key, time};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Span;
+
+/// Draws the line.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let shown_time = shown_time(app);
+    let left = Rect {
+        width: area
+            .width
+            .saturating_sub(u16::try_from(shown_time.width()).unwrap_or(0) + 1),
+        ..area
+    };
+    line_right(buffer, area, 0, vec![shown_time]);
+    let is_narrow = area.width < 100;
+    let spans = match app.shown_pool() {
+        Some((opened, moment)) => pool_summary(&opened.key, moment, app, is_narrow),
+        None => totals(app, is_narrow),
+    };
+    line(buffer, left, 0, spans);
+}
+
+fn pool_summary(key: &Key, moment: &Moment, app: &App, is_narrow: bool) -> Vec<Span<'static>> {
+    let status = moment.status();
+    let desired = status.and_then(|status| status.desired_replicas);
+    let workers = to_ascii(app.settings.ascii, replicas(moment.replicas, desired));
+    let bounds = if is_narrow {
+        String::new()
+    } else {
+        let spec = &moment.pool.spec;
+        format!(" ({}–{})", spec.min_replicas, spec.max_replicas)
+    };
+    let reason = status
+        .and_then(|status| status.decision.as_ref())
+        .map_or("?", |decision| &*decision.reason);
+    let mut spans = vec![
+        span(Role::Dim, format!("{}/", key.namespace)),
+        span(Role::Bold, &*key.name),
+        span(Role::Plain, format!("  {workers} workers{bounds}  ")),
+        span(Role::Bold, reason),
+    ];
+    let [trouble, ..] = app.pools.totals();
+    if trouble > 0 {
+        let text = tr!(
+            app.out.lang,
+            "  ⚠ {trouble} with problems (b)",
+            "  ⚠ {trouble} con problemas (b)"
+        );
+        spans.push(span(Role::Bad, text));
+    }
+    spans
+}
+
+fn totals(app: &App, is_narrow: bool) -> Vec<Span<'static>> {
+    let lang = app.out.lang;
+    let [trouble, limit, healthy] = app.pools.totals();
+    let count = match trouble + limit + healthy {
+        1 => "1 pool".to_owned(),
+        n => format!("{n} pools"),
+    };
+    let scope = if is_narrow {
+        "  ".to_owned()
+    } else {
+        format!(" {}  ", app.scope)
+    };
+    vec![
+        span(Role::Bold, count),
+        span(Role::Dim, scope),
+        span(
+            Role::Bad,
+            tr!(
+                lang,
+                "⚠ {trouble} with problems  ",
+                "⚠ {trouble} con problemas  "
+            ),
+        ),
+        span(
+            Role::Warn,
+            tr!(lang, "▲ {limit} at a limit  ", "▲ {limit} en un límite  "),
+        ),
+        span(
+            Role::Good,
+            tr!(lang, "✓ {healthy} healthy", "✓ {healthy} bien"),
+        ),
+    ]
+}
+
+/// The time that is shown, and whether it is frozen, live, or without data.
+fn shown_time(app: &App) -> Span<'static> {
+    let lang = app.out.lang;
+    let clock = app.out.clock(app.now);
+    let live = || {
+        let text = tr!(lang, "● live {clock}", "● en vivo {clock}");
+        span(Role::Good, text)
+    };
+    if app.show_pools {
+        if app.pools.watch_error.is_none() {
+            return live();
+        }
+        let text = tr!(lang, "✖ not watched {clock}", "✖ sin seguimiento {clock}");
+        return span(Role::Bad, text);
+    }
+    if let Some((at, _)) = app.frozen {
+        let frozen = app.out.clock(at);
+        let ago = minutes(time(app.now) - time(at));
+        let text = tr!(
+            lang,
+            " ❚❚ {frozen} ({ago} ago) ",
+            " ❚❚ {frozen} (hace {ago}) "
+        );
+        return span(Role::Selected, text);
+    }
+    let Some(moment) = app.moment() else {
+        return live();
+    };
+    if moment.unavailable_reason.is_some() {
+        let text = tr!(lang, "✖ no metrics {clock}", "✖ sin datos {clock}");
+        return span(Role::Bad, text);
+    }
+    if moment.metrics_at(app.now).is_some() || moment.read_at() == moment.at {
+        return live();
+    }
+    let age = minutes(time(app.now) - time(moment.read_at()));
+    let text = tr!(
+        lang,
+        "✖ no poll for {age} {clock}",
+        "✖ sin lectura desde hace {age} {clock}"
+    );
+    span(Role::Bad, text)
+}

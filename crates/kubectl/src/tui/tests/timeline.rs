@@ -1,0 +1,102 @@
+//! What the timeline keeps, and what its charts show.
+
+use super::super::timeline::{Moment, Timeline};
+use crate::cluster::events::Update;
+use crate::cluster::facts::QueueSummary;
+use crate::cluster::operator_history::HistoryPoint;
+use crate::commands::narrator::tests::{at, pool};
+use protocol::snapshot::Worker;
+
+#[test]
+fn missing_metrics_are_a_gap_and_not_zero() {
+    let mut timeline = Timeline::new(&pool(), at(0));
+    timeline.apply(Update::Replicas(3), at(0));
+    timeline.apply(Update::Facts(QueueSummary::of_counts(7, 3, 3)), at(1));
+    timeline.apply(Update::Unreachable("Redis is gone".into()), at(4));
+    timeline.apply(Update::Facts(QueueSummary::of_counts(0, 0, 3)), at(6));
+    // No poll follows: the last metrics are valid for 10 s.
+    let columns = timeline.columns(at(-2), at(20), 11, at(20));
+    let shown: Vec<_> = columns
+        .iter()
+        .map(|column| (column.ready, column.unavailable))
+        .collect();
+    let (none, unavailable) = ((None, false), (None, true));
+    let (seven, zero) = ((Some(7), false), (Some(0), false));
+    assert_eq!(
+        shown,
+        [
+            none,
+            seven,
+            seven,
+            unavailable,
+            zero,
+            zero,
+            zero,
+            zero,
+            zero,
+            unavailable,
+            unavailable
+        ]
+    );
+    assert_eq!(
+        columns[3].desired,
+        Some(3),
+        "the target is known without metrics"
+    );
+    let last = timeline.last().expect("a moment");
+    assert!(last.metrics_at(at(15)).is_some() && last.metrics_at(at(16)).is_none());
+}
+
+#[test]
+fn old_moments_keep_counts_but_not_worker_names() {
+    let mut timeline = Timeline::new(&pool(), at(0));
+    let workers = vec![(0, Worker::default()); 1000];
+    for second in 1..=200 {
+        let metrics = QueueSummary {
+            workers: workers.clone(),
+            ..QueueSummary::of_counts(1, 1, 1000)
+        };
+        timeline.apply(Update::Facts(metrics), at(second));
+    }
+    let metrics = |second| timeline.at(at(second))?.metrics.clone();
+    let named = |second| metrics(second).map(|metrics| metrics.workers.len());
+    assert_eq!(
+        [named(1), named(140), named(141), named(200)],
+        [Some(0), Some(0), Some(1000), Some(1000)]
+    );
+    assert_eq!(metrics(1).and_then(|metrics| metrics.live), Some(1000));
+}
+
+#[test]
+fn the_operators_history_comes_first() {
+    let point = |from, to, ready, desired| HistoryPoint {
+        at: at(from),
+        until: at(to),
+        facts: (ready > 0).then(|| QueueSummary::of_counts(ready, 3, 3)),
+        desired: Some(desired),
+        ..HistoryPoint::default()
+    };
+    let mut timeline = Timeline::new(&pool(), at(100));
+    timeline.apply(Update::Facts(QueueSummary::of_counts(1, 1, 5)), at(101));
+    // The last point lies after the timeline's begin and is left out.
+    timeline.add_history(vec![
+        point(20, 40, 9, 3),
+        point(40, 50, 0, 3),
+        point(50, 98, 4, 5),
+        point(100, 102, 1, 5),
+    ]);
+    let columns = timeline.columns(at(0), at(120), 12, at(110));
+    let ready: Vec<_> = columns.iter().map(|column| column.ready).collect();
+    assert_eq!(ready[..6], [None, None, Some(9), Some(9), None, Some(4)]);
+    assert_eq!(
+        (ready[9], ready[10], timeline.begin()),
+        (Some(4), Some(1), Some(at(20)))
+    );
+    let desired = timeline
+        .at(at(60))
+        .and_then(Moment::status)
+        .and_then(|status| status.desired_replicas);
+    assert_eq!(desired, Some(5));
+    let failed = timeline.at(at(45)).expect("a moment");
+    assert!(failed.unavailable_reason.is_some());
+}
