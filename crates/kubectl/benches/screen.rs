@@ -48,7 +48,7 @@ mod measurements {
         std::fs::write(&file, POOL).unwrap();
         let output = local.run(&["metrics", "--local", "--pool-file", file.to_str().unwrap()]);
         assert!(output.starts_with("exit 0"), "{output}");
-        let address = local.record()["redis"].as_str().unwrap().to_owned();
+        let address = local.cluster_info()["redis"].as_str().unwrap().to_owned();
         let mut redis = redis::Client::open(address)
             .unwrap()
             .get_connection()
@@ -121,21 +121,21 @@ mod measurements {
             terminal.shows(&format!("pool-{i:04}:")) - begin
         });
         report("key to its frame", keys.collect());
-        api.watched(POOLS, 1);
+        api.wait_for_watchers(POOLS, 1);
         let decisions = (0..ROUNDS).map(|i| {
             let message = format!("{} tasks wait, more than 8: 3 → 5 workers", i + 9);
             let begin = Instant::now();
-            api.tell(POOLS, "MODIFIED", &pool(ROUNDS, &message));
+            api.send_event(POOLS, "MODIFIED", &pool(ROUNDS, &message));
             terminal.shows(&message) - begin
         });
         report("decision to the list", decisions.collect());
         terminal.press("\r");
         terminal.shows("How it was decided");
-        api.watched(POOLS, 2);
+        api.wait_for_watchers(POOLS, 2);
         let decisions = (0..ROUNDS).map(|i| {
             let message = format!("{} tasks wait, more than 8: 5 → 7 workers", i + 9);
             let begin = Instant::now();
-            api.tell(POOLS, "MODIFIED", &pool(ROUNDS, &message));
+            api.send_event(POOLS, "MODIFIED", &pool(ROUNDS, &message));
             terminal.shows(&message) - begin
         });
         report("decision to the open pool", decisions.collect());

@@ -14,7 +14,6 @@ const TABLE: &str = include_str!("../../../../web/src/spanish.json");
 /// The pattern of each message with its translation, and the words of the steps.
 #[derive(Default, Deserialize)]
 struct Table<Pattern> {
-    #[serde(rename = "sentences")]
     messages: Vec<(Pattern, String)>,
     steps: Vec<(String, String)>,
 }

@@ -187,7 +187,7 @@ impl App {
     pub fn apply(&mut self, update: Update, now: Timestamp) {
         self.now = now;
         match &update {
-            Update::Trouble(warning) => self.notify(true, warning.clone()),
+            Update::Warning(warning) => self.notify(true, warning.clone()),
             Update::Burst(tasks) => self.notify(false, class_format::stress(*tasks)),
             _ => {}
         }

@@ -67,10 +67,15 @@ fn input(lang: Lang, name: &str, prompt: &Prompt) -> Vec<String> {
         "enter: continue · esc: cancel",
         "enter: continuar · esc: cancelar"
     );
-    [Some(question), Some(typed), prompt.error.clone(), Some(keys)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        Some(question),
+        Some(typed),
+        prompt.error.clone(),
+        Some(keys),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What will be done, and the keys to confirm.
@@ -122,11 +127,7 @@ fn confirmation(lang: Lang, name: &str, operation: &Operation) -> Vec<String> {
             "¿Reanudar {name}, para que sus reglas decidan de nuevo?"
         ),
     };
-    let keys = tr!(
-        lang,
-        "y: yes · any other key: no",
-        "s: sí · otra tecla: no"
-    );
+    let keys = tr!(lang, "y: yes · any other key: no", "s: sí · otra tecla: no");
     vec![question, String::new(), keys]
 }
 

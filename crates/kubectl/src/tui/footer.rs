@@ -50,9 +50,8 @@ fn subject(app: &App) -> Option<Subject<'_>> {
         name: &opened.key.name,
         decision: status.and_then(|status| status.decision.as_ref()),
         bounds: (spec.min_replicas, spec.max_replicas),
-        current: status.is_some_and(|status| {
-            status.observed_generation >= moment.pool.metadata.generation
-        }),
+        current: status
+            .is_some_and(|status| status.observed_generation >= moment.pool.metadata.generation),
     })
 }
 
@@ -151,7 +150,13 @@ fn message(buffer: &mut Buffer, area: Rect, app: &App, subject: &Subject) {
     // The second line gets the rest, which is cut where it does not fit.
     let rest = lines.collect::<Vec<_>>().join(" ");
     line(buffer, area, 1, vec![span(role, rest)]);
-    forecast(buffer, below(area, MESSAGE_HEIGHT), app, decision, subject.bounds);
+    forecast(
+        buffer,
+        below(area, MESSAGE_HEIGHT),
+        app,
+        decision,
+        subject.bounds,
+    );
 }
 
 /// The next possible change in each direction. Decisions from the operator's history have no forecast.

@@ -134,10 +134,7 @@ fn describe(action: Action, lang: Lang) -> String {
         ),
         Action::Open => ("open the pool", "abrir el pool"),
         Action::Pools => ("all pools", "todos los pools"),
-        Action::Filter => (
-            "filter: name, reason, !not",
-            "filtrar: nombre, motivo, !no",
-        ),
+        Action::Filter => ("filter: name, reason, !not", "filtrar: nombre, motivo, !no"),
         Action::Move(-1 | 1) => (
             "previous, next row; or scroll",
             "fila anterior, siguiente; o desplazar",

@@ -89,9 +89,9 @@ impl Row {
             steps: Vec::new(),
             ..decision
         });
-        let (reason, message) = decision.as_ref().map_or(("", ""), |decision| {
-            (&*decision.reason, &*decision.message)
-        });
+        let (reason, message) = decision
+            .as_ref()
+            .map_or(("", ""), |decision| (&*decision.reason, &*decision.message));
         Self {
             rank: Rank::new(reason, !ready || lacks_workers),
             lacks_workers,
@@ -138,7 +138,7 @@ fn lacks_workers(metrics: &MetricsStatus) -> bool {
         .oldest_task_time
         .value
         .zip(metrics.at)
-        .map(|(oldest, at)| (time(at).0 - oldest) / 1000);
+        .map(|(oldest, at)| (time(at).0 - time(oldest).0) / 1000);
     metrics.ready.value.is_some_and(|ready| ready > 0)
         && metrics.live.value == Some(0)
         && oldest_wait.is_some_and(|wait| wait > MAX_WAIT_WITHOUT_WORKERS)
@@ -170,20 +170,20 @@ impl Pools {
         self.dirty = true;
         self.watch_error = None;
         match update {
-            PoolUpdate::Begin => self.unlisted = self.rows.keys().cloned().collect(),
-            PoolUpdate::Pool(pool) => {
+            PoolUpdate::Init => self.unlisted = self.rows.keys().cloned().collect(),
+            PoolUpdate::Apply(pool) => {
                 let row = Row::new(*pool);
                 self.unlisted.remove(&row.key);
                 self.rows.insert(row.key.clone(), row);
             }
-            PoolUpdate::Gone(key) => drop(self.rows.remove(&key)),
-            PoolUpdate::Whole => {
+            PoolUpdate::Delete(key) => drop(self.rows.remove(&key)),
+            PoolUpdate::InitDone => {
                 self.synced = true;
                 for key in std::mem::take(&mut self.unlisted) {
                     self.rows.remove(&key);
                 }
             }
-            PoolUpdate::Trouble(error) => self.watch_error = Some(error),
+            PoolUpdate::Error(error) => self.watch_error = Some(error),
         }
     }
 

@@ -67,9 +67,9 @@ impl Sources {
     pub fn from_replay(app: &mut App, replay: Replay) -> Self {
         let (sender, pool_updates) = mpsc::unbounded_channel();
         for update in [
-            PoolUpdate::Begin,
-            PoolUpdate::Pool(Box::new(replay.pool().clone())),
-            PoolUpdate::Whole,
+            PoolUpdate::Init,
+            PoolUpdate::Apply(Box::new(replay.pool().clone())),
+            PoolUpdate::InitDone,
         ] {
             // It cannot fail: the receiver exists.
             let _ = sender.send(update);
@@ -88,7 +88,9 @@ impl Sources {
 
     /// The time of the events: that of the replay, or the present.
     pub fn now(&self) -> Timestamp {
-        self.events.as_ref().map_or_else(Timestamp::now, Events::now)
+        self.events
+            .as_ref()
+            .map_or_else(Timestamp::now, Events::now)
     }
 
     /// Waits for an update or the next tick, and applies all updates that are available.
@@ -166,10 +168,8 @@ impl Sources {
                 cluster.out = cluster.out.captured();
                 self.tasks.spawn(async move {
                     let result = run_operation(&cluster, &key.name, operation).await;
-                    let output = cluster.out.kept().join(" · ");
-                    let result = result
-                        .map(|_| output)
-                        .map_err(|error| format!("{error:#}"));
+                    let output = cluster.out.take_captured().join(" · ");
+                    let result = result.map(|_| output).map_err(|error| format!("{error:#}"));
                     let _ = sender.send(TaskResult::Done(result));
                 });
             }

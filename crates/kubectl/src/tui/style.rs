@@ -32,7 +32,7 @@ pub enum Role {
 
 impl Role {
     /// Uses only the sixteen colours that every terminal theme defines.
-        pub fn style(self) -> Style {
+    pub fn style(self) -> Style {
         let style = Style::new();
         match self {
             Self::Plain => style,

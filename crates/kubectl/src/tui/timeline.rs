@@ -102,7 +102,7 @@ impl Timeline {
                 next.pool = Arc::new(strip(&pool));
             }
             Update::Replicas(replicas) => next.replicas = Some(replicas),
-            Update::Facts(metrics) => {
+            Update::Metrics(metrics) => {
                 next.read_at = now;
                 next.metrics = Some(Arc::new(metrics));
                 next.unavailable_reason = None;
@@ -136,10 +136,13 @@ impl Timeline {
             earlier.push(Moment {
                 at: point.at,
                 read_at: point.until.min(begin),
-                unavailable_reason: point.facts.is_none().then(|| "it could not be read".into()),
+                unavailable_reason: point
+                    .summary
+                    .is_none()
+                    .then(|| "it could not be read".into()),
                 replicas: point.desired,
                 pool: same.unwrap_or_else(|| Arc::new(self.restore_pool(&point, &current))),
-                metrics: point.facts.map(Arc::new),
+                metrics: point.summary.map(Arc::new),
             });
         }
         self.first_with_workers += earlier.len();

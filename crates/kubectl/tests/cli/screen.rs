@@ -101,8 +101,8 @@ fn keys_and_updates_change_the_screen() {
     terminal.shows("Queue Length: 25 tasks");
 
     // Two watches of the pools: for the open one and for the list.
-    api.watched(POOLS, 2);
-    api.watched(TARGETS, 1);
+    api.wait_for_watchers(POOLS, 2);
+    api.wait_for_watchers(TARGETS, 1);
     let status = status(
         "QueueTooLong",
         "25 tasks wait, more than 8: 3 → 5 workers",

@@ -50,10 +50,9 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
         return;
     }
     let width = area.width - LEFT - RIGHT;
-    let columns =
-        scene
-            .timeline
-            .columns(scene.from, scene.to, usize::from(width), scene.now);
+    let columns = scene
+        .timeline
+        .columns(scene.from, scene.to, usize::from(width), scene.now);
     let timers = scene
         .spec
         .filter(|_| area.height >= MIN_HEIGHT_WITH_TIMERS)
@@ -91,10 +90,7 @@ impl Scene<'_> {
         let up = threshold(rules.and_then(|rules| rules.up.queue_length));
         let down = threshold(rules.and_then(|rules| rules.down.as_ref()?.queue_length));
         let longest = columns.iter().filter_map(|column| column.ready).max();
-        let max = longest
-            .unwrap_or(0)
-            .max(up.unwrap_or(0) * 4 / 3)
-            .max(4);
+        let max = longest.unwrap_or(0).max(up.unwrap_or(0) * 4 / 3).max(4);
         let plot = Plot { area, max };
         plot.axis(buffer, tr!(self.out.lang, "Queue", "Cola"));
         plot.level(buffer, up, ">", Role::Up);

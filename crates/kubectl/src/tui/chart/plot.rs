@@ -143,8 +143,7 @@ impl Plot {
     pub fn vertical_line(&self, buffer: &mut Buffer, x: usize, role: Role) {
         for row in 0..self.area.height {
             let empty = self.cell(buffer, x, row).is_some_and(|cell| {
-                matches!(cell.symbol(), " " | "╌")
-                    && !cell.modifier.contains(Modifier::REVERSED)
+                matches!(cell.symbol(), " " | "╌") && !cell.modifier.contains(Modifier::REVERSED)
             });
             if empty {
                 self.set(buffer, x, row, "┊", role);

@@ -1,6 +1,6 @@
 //! The changes of the replicas, the newest first.
 
-use crate::commands::history::message_lines;
+use crate::commands::history::change_message;
 use crate::text::lang::tr;
 use crate::tui::app::{App, Pane};
 use crate::tui::style::{Role, below, line, pane_title, span, to_ascii};
@@ -79,7 +79,7 @@ fn change_line(change: &Change, app: &App) -> Vec<Span<'static>> {
         span(role, to_ascii(ascii, replicas)),
         span(
             Role::Plain,
-            to_ascii(ascii, message_lines(change, &app.out)),
+            to_ascii(ascii, change_message(change, &app.out)),
         ),
     ]
 }

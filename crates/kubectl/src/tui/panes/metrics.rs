@@ -1,6 +1,6 @@
 //! The metrics of the open pool: the rows of `metrics`, their age, and the legend of the charts.
 
-use crate::cluster::facts::QueueSummary;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::metrics::{OLDEST_ROW, Panel, Row};
 use crate::text::class_format::minutes;
 use crate::text::lang::{Lang, tr};
@@ -20,12 +20,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let (lang, at) = (app.out.lang, app.at());
     let metrics = moment.metrics_at(at);
     let reason = moment.unavailable_reason.as_deref().unwrap_or("?");
-    let panel = Panel::new(
-        &moment.pool,
-        metrics.ok_or(reason),
-        moment.replicas,
-        at,
-    );
+    let panel = Panel::new(&moment.pool, metrics.ok_or(reason), moment.replicas, at);
     for (i, row) in panel.rows(lang).into_iter().enumerate() {
         // One row further down after the separator.
         let y = u16::try_from(i + usize::from(i > OLDEST_ROW)).unwrap_or(0);

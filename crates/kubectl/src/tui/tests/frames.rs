@@ -97,7 +97,7 @@ fn a_thousand_pools_with_problems_first() {
     let mut stage = Stage::new(Lang::En, false);
     let app = &mut stage.app;
     list_pools(app, 1000);
-    app.apply_to_list(PoolUpdate::Whole);
+    app.apply_to_list(PoolUpdate::InitDone);
     press(app, "b");
     app.pools.selected = None;
     app.tick(at(3));
@@ -160,7 +160,7 @@ fn the_pictures_are_up_to_date() {
     check_picture("terminal-frozen", &stage.app, (100, 30));
     let app = &mut stage.app;
     list_pools(app, 1000);
-    app.apply_to_list(PoolUpdate::Whole);
+    app.apply_to_list(PoolUpdate::InitDone);
     press(app, "b");
     app.tick(at(107));
     app.pools.move_cursor(isize::MIN);

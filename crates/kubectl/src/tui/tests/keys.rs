@@ -67,7 +67,11 @@ fn a_frozen_screen_ignores_updates() {
 fn arrows_and_brackets_move_through_time() {
     let mut stage = played();
     press(&mut stage.app, "←←←");
-    assert_eq!(stage.app.at(), at(57), "each step is a hundredth of two minutes");
+    assert_eq!(
+        stage.app.at(),
+        at(57),
+        "each step is a hundredth of two minutes"
+    );
     press(&mut stage.app, "→→");
     assert_eq!(stage.app.at(), at(59));
     press(&mut stage.app, "→→");
@@ -178,7 +182,11 @@ fn invalid_input_shows_an_error() {
         (prompt.error.as_deref(), &prompt.operation),
         (Some("such as 5, or 5 30m, or auto"), &None)
     );
-    assert_eq!(effect(app, "", KeyCode::Char('y')), None, "y is part of the input");
+    assert_eq!(
+        effect(app, "", KeyCode::Char('y')),
+        None,
+        "y is part of the input"
+    );
 }
 
 #[test]
@@ -202,7 +210,7 @@ fn opening_the_same_pool_keeps_its_timeline() {
     let mut stage = played();
     let app = &mut stage.app;
     list_pools(app, 60);
-    app.apply_to_list(PoolUpdate::Whole);
+    app.apply_to_list(PoolUpdate::InitDone);
     press(app, "b/unknown⏎");
     assert_eq!(app.pools.shown(0).count(), 2);
     assert_eq!(
@@ -213,13 +221,9 @@ fn opening_the_same_pool_keeps_its_timeline() {
         effect(app, "↓", KeyCode::Enter),
         Some(Effect::Open(key("pool-0057")))
     );
-    app.apply_to_list(PoolUpdate::Pool(Box::new(super::stage::pool("filters"))));
+    app.apply_to_list(PoolUpdate::Apply(Box::new(super::stage::pool("filters"))));
     press(app, "⎋/filters⏎");
-    assert_eq!(
-        effect(app, "", KeyCode::Enter),
-        None,
-        "it is open already"
-    );
+    assert_eq!(effect(app, "", KeyCode::Enter), None, "it is open already");
     assert!(
         !app.show_pools
             && app
@@ -229,7 +233,9 @@ fn opening_the_same_pool_keeps_its_timeline() {
     );
     app.open(&super::stage::pool("pool-0057"));
     assert_eq!(
-        app.opened.as_ref().and_then(|opened| opened.timeline.begin()),
+        app.opened
+            .as_ref()
+            .and_then(|opened| opened.timeline.begin()),
         Some(at(60))
     );
 }
@@ -245,9 +251,9 @@ fn pools_missing_after_a_relist_are_removed() {
             3,
             "none is removed before all are listed"
         );
-        app.apply_to_list(PoolUpdate::Whole);
+        app.apply_to_list(PoolUpdate::InitDone);
     }
-    app.apply_to_list(PoolUpdate::Gone(key("pool-0001")));
+    app.apply_to_list(PoolUpdate::Delete(key("pool-0001")));
     app.tick(at(61));
     assert_eq!(
         app.pools

@@ -161,9 +161,14 @@ impl Stage {
         };
         match self.unavailable_reason {
             Some(why) => self.app.apply(Update::Unreachable(why.into()), when),
-            None => self.app.apply(Update::Facts(metrics), when),
+            None => self.app.apply(Update::Metrics(metrics), when),
         }
-        let decision = decide(self.spec.at(time(when)), &observation, &self.memory, time(when));
+        let decision = decide(
+            self.spec.at(time(when)),
+            &observation,
+            &self.memory,
+            time(when),
+        );
         self.memory = decision.memory.clone();
         self.write_status(&observation, &decision, when);
     }
@@ -246,7 +251,11 @@ impl Stage {
                 (false, None) => State::Idle,
             }),
             since: Some(at(worker.since).as_millisecond()),
-            cpu: Some(if worker.busy_until.is_some() { 64.0 } else { 1.0 }),
+            cpu: Some(if worker.busy_until.is_some() {
+                64.0
+            } else {
+                1.0
+            }),
             claim_at: Some(clock),
             ..Worker::default()
         };
@@ -259,7 +268,11 @@ impl Stage {
             processed: Some(self.processed),
             failed: Some(0),
             mean: (self.processed > 0).then(|| Duration::from_secs(TASK_SECONDS.unsigned_abs())),
-            workers: self.workers.iter().map(|worker| (0, registered(worker))).collect(),
+            workers: self
+                .workers
+                .iter()
+                .map(|worker| (0, registered(worker)))
+                .collect(),
             time: Some(clock),
             ..QueueSummary::of_counts(u64::try_from(self.queue.len()).expect("few"), busy, live)
         }
@@ -268,9 +281,9 @@ impl Stage {
 
 /// Lists `n` pools, of which one in fifty has a problem.
 pub fn list_pools(app: &mut App, n: usize) {
-    app.apply_to_list(PoolUpdate::Begin);
+    app.apply_to_list(PoolUpdate::Init);
     for pool in pools(n) {
-        app.apply_to_list(PoolUpdate::Pool(Box::new(pool)));
+        app.apply_to_list(PoolUpdate::Apply(Box::new(pool)));
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::super::timeline::{Moment, Timeline};
 use crate::cluster::events::Update;
-use crate::cluster::facts::QueueSummary;
 use crate::cluster::operator_history::HistoryPoint;
+use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::narrator::tests::{at, pool};
 use protocol::snapshot::Worker;
 
@@ -11,9 +11,9 @@ use protocol::snapshot::Worker;
 fn missing_metrics_are_a_gap_and_not_zero() {
     let mut timeline = Timeline::new(&pool(), at(0));
     timeline.apply(Update::Replicas(3), at(0));
-    timeline.apply(Update::Facts(QueueSummary::of_counts(7, 3, 3)), at(1));
+    timeline.apply(Update::Metrics(QueueSummary::of_counts(7, 3, 3)), at(1));
     timeline.apply(Update::Unreachable("Redis is gone".into()), at(4));
-    timeline.apply(Update::Facts(QueueSummary::of_counts(0, 0, 3)), at(6));
+    timeline.apply(Update::Metrics(QueueSummary::of_counts(0, 0, 3)), at(6));
     // No poll follows: the last metrics are valid for 10 s.
     let columns = timeline.columns(at(-2), at(20), 11, at(20));
     let shown: Vec<_> = columns
@@ -56,7 +56,7 @@ fn old_moments_keep_counts_but_not_worker_names() {
             workers: workers.clone(),
             ..QueueSummary::of_counts(1, 1, 1000)
         };
-        timeline.apply(Update::Facts(metrics), at(second));
+        timeline.apply(Update::Metrics(metrics), at(second));
     }
     let metrics = |second| timeline.at(at(second))?.metrics.clone();
     let named = |second| metrics(second).map(|metrics| metrics.workers.len());
@@ -72,12 +72,12 @@ fn the_operators_history_comes_first() {
     let point = |from, to, ready, desired| HistoryPoint {
         at: at(from),
         until: at(to),
-        facts: (ready > 0).then(|| QueueSummary::of_counts(ready, 3, 3)),
+        summary: (ready > 0).then(|| QueueSummary::of_counts(ready, 3, 3)),
         desired: Some(desired),
         ..HistoryPoint::default()
     };
     let mut timeline = Timeline::new(&pool(), at(100));
-    timeline.apply(Update::Facts(QueueSummary::of_counts(1, 1, 5)), at(101));
+    timeline.apply(Update::Metrics(QueueSummary::of_counts(1, 1, 5)), at(101));
     // The last point lies after the timeline's begin and is left out.
     timeline.add_history(vec![
         point(20, 40, 9, 3),
