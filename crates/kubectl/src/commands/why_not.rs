@@ -199,7 +199,7 @@ mod tests {
             ]),
             tasks: Some(12),
             soon: Some(Time(1_000_046_000)),
-            work: None,
+            later: None,
         };
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
         lines(
