@@ -423,7 +423,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         folder.run("simulate --pool wp.yaml --arrivals shape:square-dance --service-time 2s");
     assert!(
         seen.starts_with(
-            "exit 1\n! error: there is no shape square-dance: write one of steady, sine, burst,"
+            "exit 1\n! error: unknown shape square-dance: use one of steady, sine, burst,"
         ),
         "{seen}"
     );
@@ -441,7 +441,7 @@ fn tasks_that_nobody_will_take_end_the_play() {
     let seen = folder.run("simulate --pool wp.yaml --arrivals a.jsonl --service-time 1s");
     assert_eq!(
         seen,
-        "exit 1\n! error: 3 tasks are never taken: the pool stays at 0 workers (suspended: keeping 0 workers, regardless of load)\n"
+        "exit 1\n! error: 3 tasks are never processed: the pool stays at 0 workers (suspended: keeping 0 workers, regardless of load)\n"
     );
 }
 
