@@ -60,12 +60,11 @@ impl Selector {
 
 impl Requirement {
     fn parse(term: &str, path: impl Fn(&str) -> Vec<String>) -> Self {
-        let (key, equals, value) = match term.split_once("!=") {
-            Some((key, value)) => (key, false, value),
-            None => {
-                let (key, value) = term.split_once('=').unwrap_or((term, ""));
-                (key, true, value.trim_start_matches('='))
-            }
+        let (key, equals, value) = if let Some((key, value)) = term.split_once("!=") {
+            (key, false, value)
+        } else {
+            let (key, value) = term.split_once('=').unwrap_or((term, ""));
+            (key, true, value.trim_start_matches('='))
         };
         Self {
             path: path(key),

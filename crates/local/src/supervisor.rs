@@ -81,25 +81,14 @@ async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
     #[cfg(unix)] // The terminal that started the supervisor may close.
     let _hang_up = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?;
 
-    let prepared = Prepared::new(&state_dir, args.redis).await?;
     let Prepared {
         store,
         listener,
         leftover,
         contents,
-    } = prepared;
+    } = Prepared::new(&state_dir, args.redis).await?;
     let info = &contents.info;
-    let secrets = Secrets {
-        user: info.secret.clone(),
-        operator: info.operator_secret.clone(),
-    };
-    let server = Server::new(
-        Arc::clone(&store),
-        secrets,
-        state_dir.file("logs"),
-        stop.clone(),
-    );
-    let server = Arc::new(server);
+    let server = new_server(&store, info, &state_dir, &stop);
     let server_task = serve(Arc::clone(&server), listener)?;
     let mut kubelet = Kubelet::new(Arc::clone(&store), state_dir.clone(), leftover);
     let stop_kubelet = CancellationToken::new();
@@ -166,6 +155,24 @@ async fn save_while(
         }
     }
     Ok(())
+}
+
+fn new_server(
+    store: &Arc<Store>,
+    info: &ClusterInfo,
+    state_dir: &StateDir,
+    stop: &CancellationToken,
+) -> Arc<Server> {
+    let secrets = Secrets {
+        user: info.secret.clone(),
+        operator: info.operator_secret.clone(),
+    };
+    Arc::new(Server::new(
+        Arc::clone(store),
+        secrets,
+        state_dir.file("logs"),
+        stop.clone(),
+    ))
 }
 
 fn serve(

@@ -20,6 +20,12 @@ pub struct Pod {
     pub restarts: u64,
 }
 
+impl Default for Local {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Local {
     pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())

@@ -1,5 +1,11 @@
 //! Compares the waits of the same work in the simulator and with real workers on the cluster that KUBECONFIG names. It
 //! takes about 6 min, and needs the images localhost/…:dev on the cluster.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    reason = "a benchmark may panic, and prints its table"
+)]
 
 use api::{ScheduledSpec, WorkerPool};
 use decide::{Memory, Millis};

@@ -272,7 +272,13 @@ fn scale_down_edits(rules: &Rules, inputs: &RuleInputs, add: Add<'_>) {
             Box::new(move |rules| rules.up.utilization = Some(busy)),
         );
     }
-    let Some(down) = &rules.down else { return };
+    if let Some(down) = &rules.down {
+        down_rule_edits(down, inputs, add);
+    }
+}
+
+/// The edits of the `scaleDown` block.
+fn down_rule_edits(down: &ScaleDown, inputs: &RuleInputs, add: Add<'_>) {
     let mut add = |field: &str, value: String, apply: Box<dyn Fn(&mut ScaleDown)>| {
         add(
             field,

@@ -33,7 +33,11 @@ impl TraceLine {
     pub fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
         let mut fields = parse_object(text)?;
         let at = take_time(&mut fields)?;
-        let replicas = fields.remove("replicas").map(parse_replicas).transpose()?;
+        let replicas = fields
+            .remove("replicas")
+            .as_ref()
+            .map(parse_replicas)
+            .transpose()?;
         let mut unavailable = Vec::new();
         let queues = match (fields.remove("queues"), names) {
             (None, [_]) => vec![parse_metrics(fields, at, "", &mut unavailable)?],
@@ -117,7 +121,7 @@ pub fn parse_trace(text: &str, names: &[&str]) -> Result<Vec<TraceLine>, String>
     Ok(lines)
 }
 
-fn parse_replicas(value: Value) -> Result<i32, String> {
+fn parse_replicas(value: &Value) -> Result<i32, String> {
     value
         .as_i64()
         .and_then(|n| i32::try_from(n).ok())

@@ -58,6 +58,7 @@ const BUSY: &str = "local n = 0 for _, id in ipairs(redis.call('SMEMBERS', KEYS[
                     if redis.call('HGET', 'wp:{tasks}:worker:' .. id, 'state') == 'busy' then n = n + 1 end end return n";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story on one installation")]
 fn scale_downs_interrupt_no_task() {
     let spec = json!({"minReplicas": 1, "maxReplicas": 8, "replicas": 6});
     let world = World::install_with("drain", &spec, 6);

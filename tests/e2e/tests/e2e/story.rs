@@ -4,6 +4,7 @@ use e2e::world::{World, eventually};
 use serde_json::json;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story on one installation")]
 fn burst_scales_up_and_down_despite_killed_pods() {
     // The default rules with shorter times; at most 7 workers, so that a slow machine has the same changes.
     let world = World::install(
