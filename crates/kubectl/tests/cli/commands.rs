@@ -308,7 +308,7 @@ fn pause_records_user_reason_and_end() {
     let output = run(&["resume", "filters", "--lang", "es"], Some(&api));
     assert_eq!(
         output,
-        "exit 0\nfilters: suspendido por ana (exam): siguen 3 workers, diga lo que diga la cola\n! Las reglas deciden de nuevo."
+        "exit 0\nfilters: suspendido por ana (exam): siguen 3 workers, sea cual sea la carga\n! Las reglas deciden de nuevo."
     );
     let annotations = ["suspend-reason", "suspend-until", "suspended-by"]
         .map(|name| (format!("workerpool.dev/{name}"), Value::Null));

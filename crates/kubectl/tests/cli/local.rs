@@ -22,6 +22,7 @@ fn panel(local: &Local) -> Option<Value> {
 #[test]
 fn concurrent_commands_start_one_cluster() {
     let local = Local::new();
+    testkit::kubectl(); // builds the programs before the clock starts
     let started = Instant::now();
     let both = std::thread::scope(|scope| {
         let two = [0, 1].map(|_| scope.spawn(|| local.run(&["metrics", "--local"])));
@@ -438,7 +439,7 @@ fn ends_when_idle_or_its_directory_is_removed() {
     let mut command = unused.command(&["metrics", "--local"]);
     assert!(
         command
-            .env("WORKERPOOL_LOCAL_IDLE", "1")
+            .env("WORKERPOOL_LOCAL_IDLE", "3")
             .output()
             .unwrap()
             .status

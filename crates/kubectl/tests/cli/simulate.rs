@@ -425,7 +425,7 @@ fn wrong_arguments_are_errors() {
     let output = dir.run("simulate --pool wp.yaml --arrivals shape:square-dance --service-time 2s");
     assert!(
         output.starts_with(
-            "exit 1\n! error: there is no shape square-dance: write one of steady, sine, burst,"
+            "exit 1\n! error: unknown shape square-dance: use one of steady, sine, burst,"
         ),
         "{output}"
     );
@@ -443,7 +443,7 @@ fn tasks_that_are_never_taken_are_an_error() {
     let output = dir.run("simulate --pool wp.yaml --arrivals a.jsonl --service-time 1s");
     assert_eq!(
         output,
-        "exit 1\n! error: 3 tasks are never taken: the pool stays at 0 workers (suspended: keeping 0 workers, regardless of load)\n"
+        "exit 1\n! error: 3 tasks are never processed: the pool stays at 0 workers (suspended: keeping 0 workers, regardless of load)\n"
     );
 }
 
