@@ -1,4 +1,9 @@
 //! The time of one call of `decide`: without load, in a burst and without metrics, for each policy, with a full memory.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints its results and may fail loudly"
+)]
 
 use api::{ScheduledSpec, WorkerPool};
 use decide::{Memory, Metric, Millis, Observation, QueueMetrics, Time, decide, forecast};

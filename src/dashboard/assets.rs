@@ -8,7 +8,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-/// One file: its URL path, media type, ETag, content, and compressed content.
+/// One file: its URL path, media type, `ETag`, content, and compressed content.
 struct File {
     path: &'static str,
     media: &'static str,

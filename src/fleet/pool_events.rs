@@ -29,27 +29,24 @@ impl Fleet {
         if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
             self.on_pool_deleted(&key, now, commands);
         }
-        let previous = match self.pools.get_mut(&key) {
-            Some(pool) => {
-                if pool.target != fresh.target || !pool.source.has_same_queues(&fresh.source) {
-                    scale_down::abandon(pool, commands);
-                }
-                // Our own status write comes back as an event of the same generation.
-                if (pool.generation, &pool.annotations) == (fresh.generation, &fresh.annotations) {
-                    return;
-                }
-                let previous = Previous {
-                    source: pool.source.clone(),
-                    interval: pool.interval,
-                    target: pool.target.clone(),
-                };
-                pool.update_spec(object, self.in_cluster);
-                Some(previous)
+        let previous = if let Some(pool) = self.pools.get_mut(&key) {
+            if pool.target != fresh.target || !pool.source.has_same_queues(&fresh.source) {
+                scale_down::abandon(pool, commands);
             }
-            None => {
-                self.pools.insert(key.clone(), fresh);
-                None
+            // Our own status write comes back as an event of the same generation.
+            if (pool.generation, &pool.annotations) == (fresh.generation, &fresh.annotations) {
+                return;
             }
+            let previous = Previous {
+                source: pool.source.clone(),
+                interval: pool.interval,
+                target: pool.target.clone(),
+            };
+            pool.update_spec(object, self.in_cluster);
+            Some(previous)
+        } else {
+            self.pools.insert(key.clone(), fresh);
+            None
         };
         let Some(pool) = self.pools.get(&key) else {
             return;

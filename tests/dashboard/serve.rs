@@ -65,6 +65,14 @@ async fn main() {
         "listening {}",
         listener.local_addr().expect("an address").port()
     );
+    let actions = read_actions(stop);
+    let feed = tokio::spawn(feed.run(inbox, actions));
+    axum::serve(listener, router).await.expect("a server");
+    feed.await.expect("no panic");
+}
+
+/// Reads actions from standard input; its end stops the program.
+fn read_actions(stop: CancellationToken) -> tokio::sync::mpsc::UnboundedReceiver<Action> {
     let (send, actions) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
@@ -83,9 +91,7 @@ async fn main() {
         }
         stop.cancel();
     });
-    let feed = tokio::spawn(feed.run(inbox, actions));
-    axum::serve(listener, router).await.expect("a server");
-    feed.await.expect("no panic");
+    actions
 }
 
 /// The first pool has the defaults. Of the others some have problems, some are at their bounds, some are pinned, and most
@@ -152,13 +158,13 @@ fn example(i: u64) -> (serde_json::Value, Workload, i64, Option<i32>) {
             4_000,
             Some(4),
         ),
-        _ if i % 3 == 0 => (
+        _ if i.is_multiple_of(3) => (
             json!({}),
             Workload::Bursts(12 + rate / 4, 120 + rate),
             6_000,
             Some(3),
         ),
-        _ if i % 7 == 0 => (json!({}), Workload::Quiet, 4_000, Some(3)),
+        _ if i.is_multiple_of(7) => (json!({}), Workload::Quiet, 4_000, Some(3)),
         _ => (json!({}), Workload::Steady(rate), 4_000, Some(3)),
     }
 }

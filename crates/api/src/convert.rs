@@ -66,6 +66,7 @@ impl ScheduledSpec {
     }
 
     /// A copy with `change` applied.
+    #[must_use]
     pub fn with(&self, change: impl FnOnce(&mut PoolSpec)) -> Self {
         let mut other = Self {
             stale_at: Some(Time(i64::MIN)),

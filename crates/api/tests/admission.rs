@@ -30,11 +30,10 @@ fn violations(patch: Value) -> Vec<String> {
     let schema = serde_json::to_value(crd()).expect("the CRD serializes")
         ["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         .take();
-    let errors = Validator::new()
-        .validate(&schema, &object, None)
-        .err()
-        .map_or_else(Vec::new, |errors| errors.into_vec());
-    errors.into_iter().map(|error| error.message).collect()
+    match Validator::new().validate(&schema, &object, None) {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.into_iter().map(|error| error.message).collect(),
+    }
 }
 
 #[rstest::rstest]

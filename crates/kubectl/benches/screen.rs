@@ -1,6 +1,13 @@
 //! Measures the terminal screen in a pseudo-terminal. With a thousand pools: the times from a key to its frame, from a
 //! decision to its frame, and from the start to the first frame, and the memory. With a real Redis and a real operator:
 //! the time from LPUSH to the new replica count on the screen.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "a benchmark prints its results and may fail loudly"
+)]
 
 #[cfg(not(unix))]
 fn main() {}

@@ -97,7 +97,7 @@ fn candidates_after(mut command: Command, words: &[String]) -> (Candidates, Clus
                 value,
             ) {
                 (Some(flag), Some(value)) => {
-                    set_cluster_arg(&mut cluster_args, flag.get_id().as_str(), value)
+                    set_cluster_arg(&mut cluster_args, flag.get_id().as_str(), value);
                 }
                 (flag, _) => pending_flag = flag,
             }

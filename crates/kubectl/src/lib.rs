@@ -176,8 +176,11 @@ async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<b
         Command::Record(a) => record::run(cluster, a.pool.get(), a.duration).await,
         Command::Demo(a) => demo::run(cluster, a.pool.get(), a.burst(), a.timeout, a.fast).await,
         // These ran before a cluster was opened.
-        Command::Check(_) | Command::Simulate(_) | Command::Stop => Ok(true),
-        Command::Serve { .. } | Command::LocalCluster(_) => Ok(true),
+        Command::Check(_)
+        | Command::Simulate(_)
+        | Command::Stop
+        | Command::Serve { .. }
+        | Command::LocalCluster(_) => Ok(true),
     }
 }
 

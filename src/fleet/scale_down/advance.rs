@@ -124,7 +124,7 @@ impl ScaleDown {
         since.is_some_and(|since| self.listed_at.is_some_and(|at| at - since >= MARK_SETTLE))
     }
 
-    /// Whether the pods belong to several ReplicaSets: deletion costs are compared only within one.
+    /// Whether the pods belong to several `ReplicaSets`: deletion costs are compared only within one.
     fn is_rolling_out(&self, context: &ScaleDownContext<'_>) -> bool {
         let mut owners = self
             .pods

@@ -96,12 +96,11 @@ fn terminal_size() -> (u16, u16) {
 
 /// The data of the screen for programs; unknown values are `null`.
 pub fn to_json(app: &App) -> Value {
-    match app.shown_pool() {
-        Some((opened, moment)) => pool_json(app, opened, moment),
-        None => {
-            let pools: Vec<Value> = app.pools.shown(0).map(row_json).collect();
-            json!({"at": app.at(), "pools": pools, "trouble": app.pools.watch_error})
-        }
+    if let Some((opened, moment)) = app.shown_pool() {
+        pool_json(app, opened, moment)
+    } else {
+        let pools: Vec<Value> = app.pools.shown(0).map(row_json).collect();
+        json!({"at": app.at(), "pools": pools, "trouble": app.pools.watch_error})
     }
 }
 

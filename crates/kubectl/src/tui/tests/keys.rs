@@ -289,7 +289,7 @@ fn the_timeline_keeps_one_hour() {
         stage.app.apply(
             Update::Metrics(QueueSummary::of_counts(1, 1, 3)),
             at(second),
-        )
+        );
     });
     let begin = stage
         .app
