@@ -3,10 +3,10 @@
 # late. It needs no cluster.
 set -eu
 
-# The decisions on the facts of trace.jsonl, kept beside it. `./check.sh write` writes them anew.
+# Compares the decisions on trace.jsonl with the recorded ones. `./check.sh write` records them again.
 decisions() { kubectl workerpool simulate --pool pool.yaml --trace trace.jsonl | sed 's/,"steps":.*//'; }
 if [ "${1:-}" = write ]; then decisions > decisions.txt; fi
 decisions | diff decisions.txt -
 
-# An hour of bursts of 2 s tasks: nobody may wait longer than 2 minutes.
+# An hour of bursts of 2 s tasks: no task may wait longer than 2 minutes.
 kubectl workerpool simulate --pool pool.yaml --arrivals shape:sine --service-time 2s --slo 2m | tail -n 1 | grep '"lateShare":0.0,'
