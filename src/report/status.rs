@@ -112,7 +112,7 @@ pub fn build_status(
     }
 }
 
-/// Appends the change that `outcome` made, and drops the oldest one above [`HISTORY`].
+/// Appends the change that `outcome` made, and keeps the last 50.
 pub fn append_history(history: &mut Vec<Change>, outcome: &Outcome, now: Time) {
     let Outcome {
         reason,

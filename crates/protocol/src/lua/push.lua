@@ -12,7 +12,7 @@ local function pressure()
     end
   end
   if unread >= tonumber(ARGV[1]) then
-    return unread .. ' results wait to be read: collect them, or push with "keep": 0 what nobody reads'
+    return unread .. ' results wait to be read: collect them, or push tasks whose results are not read with "keep": 0'
   end
   local info = redis.pcall('INFO', 'memory')
   if type(info) ~= 'string' then return '' end
