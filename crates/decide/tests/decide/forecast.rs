@@ -8,7 +8,6 @@ use decide::{
     Decision, Forecast, Memory, Metric, Millis, NextChange, Observation, PoolSpec, Rates, Schedule,
     decide, forecast,
 };
-use rstest::rstest;
 
 fn decide_and_forecast(
     spec: &PoolSpec,
@@ -30,19 +29,29 @@ fn next(to: i32, seconds: Option<i64>, tasks: i64) -> Option<NextChange> {
 }
 
 /// 14 s after a scale-up, with the default thresholds.
-#[rstest]
-#[case::in_a_cooldown(5, 17, 5, next(7, Some(46), 0), next(3, Some(300), -21))]
-#[case::three_tasks_more(5, 6, 3, next(7, Some(46), 3), next(3, Some(300), -8))]
-#[case::without_load(5, 0, 0, next(7, Some(46), 9), next(3, Some(300), 0))]
-#[case::at_the_minimum(3, 0, 0, next(5, Some(46), 9), None)]
-#[case::at_the_maximum(10, 17, 5, None, next(8, Some(300), -20))]
-#[case::one_below_the_maximum(9, 0, 0, next(10, Some(46), 9), next(7, Some(300), 0))]
-fn thresholds_have_exact_forecasts(
-    #[case] replicas: i32,
-    #[case] ready: i64,
-    #[case] busy: i64,
-    #[case] up: Option<NextChange>,
-    #[case] down: Option<NextChange>,
+#[test]
+fn thresholds_have_exact_forecasts() {
+    // In a cooldown.
+    check_thresholds_have_exact_forecasts(5, 17, 5, next(7, Some(46), 0), next(3, Some(300), -21));
+    // Three tasks more.
+    check_thresholds_have_exact_forecasts(5, 6, 3, next(7, Some(46), 3), next(3, Some(300), -8));
+    // Without load.
+    check_thresholds_have_exact_forecasts(5, 0, 0, next(7, Some(46), 9), next(3, Some(300), 0));
+    // At the minimum.
+    check_thresholds_have_exact_forecasts(3, 0, 0, next(5, Some(46), 9), None);
+    // At the maximum.
+    check_thresholds_have_exact_forecasts(10, 17, 5, None, next(8, Some(300), -20));
+    // One below the maximum.
+    check_thresholds_have_exact_forecasts(9, 0, 0, next(10, Some(46), 9), next(7, Some(300), 0));
+}
+
+#[track_caller]
+fn check_thresholds_have_exact_forecasts(
+    replicas: i32,
+    ready: i64,
+    busy: i64,
+    up: Option<NextChange>,
+    down: Option<NextChange>,
 ) {
     let memory = Memory {
         desired: Some(replicas),

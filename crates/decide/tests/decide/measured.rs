@@ -2,7 +2,6 @@
 
 use super::cells::{NOW, drain_within, observe, tasks_per_worker};
 use decide::{Memory, Metric, Millis, QueueMetrics, Rates, Startup, Time, decide};
-use rstest::rstest;
 
 /// A queue with counters; `arrived` is `None` where the producers do not count.
 fn counters(arrived: Option<i64>, processed: i64, millis: i64) -> QueueMetrics {
@@ -32,17 +31,27 @@ fn at(seconds: i64) -> Time {
     NOW + Millis::seconds(seconds)
 }
 
-#[rstest]
-// The first interval is a mean over at least 10 s: 20 in 10 s, (0·10 + 20) ÷ (10 + 10).
-#[case::a_first_burst(&[(0, 0), (10, 20)], 1_000_000)]
-// A new measurement: (1·10 + 20) ÷ (10 + 10), with a time constant of its age.
-#[case::then_steady(&[(0, 0), (10, 20), (20, 40)], 1_500_000)]
-// A rate that fell to nothing fades with the constant of low rates: 40 ÷ 1.5 s is less than 60 s, but its age is 20 s.
-#[case::then_silence(&[(0, 0), (10, 20), (20, 40), (40, 40)], 750_000)]
-#[case::a_counter_that_was_reset(&[(0, 100), (10, 0)], 0)]
-#[case::and_continues_after_the_reset(&[(0, 100), (10, 0), (20, 20)], 1_000_000)]
-#[case::time_alone_changes_it_each_second(&[(0, 0), (10, 20), (10, 20)], 1_000_000)]
-fn arrival_rate(#[case] arrived: &[(i64, i64)], #[case] expected: i64) {
+#[test]
+fn arrival_rate() {
+    // The first interval is a mean over at least 10 s: 20 in 10 s, (0·10 + 20) ÷ (10 + 10).
+    // A first burst.
+    check_arrival_rate(&[(0, 0), (10, 20)], 1_000_000);
+    // A new measurement: (1·10 + 20) ÷ (10 + 10), with a time constant of its age.
+    // Then steady.
+    check_arrival_rate(&[(0, 0), (10, 20), (20, 40)], 1_500_000);
+    // A rate that fell to nothing fades with the constant of low rates: 40 ÷ 1.5 s is less than 60 s, but its age is 20 s.
+    // Then silence.
+    check_arrival_rate(&[(0, 0), (10, 20), (20, 40), (40, 40)], 750_000);
+    // A counter that was reset.
+    check_arrival_rate(&[(0, 100), (10, 0)], 0);
+    // And continues after the reset.
+    check_arrival_rate(&[(0, 100), (10, 0), (20, 20)], 1_000_000);
+    // Time alone changes it each second.
+    check_arrival_rate(&[(0, 0), (10, 20), (10, 20)], 1_000_000);
+}
+
+#[track_caller]
+fn check_arrival_rate(arrived: &[(i64, i64)], expected: i64) {
     let observations: Vec<_> = arrived
         .iter()
         .map(|(seconds, arrived)| (*seconds, counters(Some(*arrived), 0, 0)))
@@ -109,19 +118,34 @@ fn uncounted_arrivals_are_present_and_ended_tasks() {
 }
 
 /// Tasks completed and milliseconds spent on them, one second apart.
-#[rstest]
-#[case::nothing_yet(&[(0, 0)], 0, 0)]
-#[case::time_without_tasks(&[(0, 500)], 0, 0)]
-#[case::tasks_without_time(&[(10, 0), (11, 2_000)], 2_000_000, 1)]
-#[case::tasks_before_the_first_observation(&[(10, 20_000)], 2_000_000, 10)]
-#[case::the_first_task(&[(0, 0), (1, 3_000)], 3_000_000, 1)]
-#[case::a_plain_mean_at_first(&[(0, 0), (1, 3_000), (2, 4_000)], 2_000_000, 2)]
-#[case::several_at_once(&[(0, 0), (1, 3_000), (4, 6_000)], 1_500_000, 4)]
-#[case::one_in_twenty_later(&[(100, 200_000), (101, 222_000)], 3_000_000, 19)]
-#[case::an_outlier_counts_as_twenty_times_the_mean(&[(100, 200_000), (101, 500_000)], 3_900_000, 19)]
-#[case::a_reset_is_not_a_sample(&[(100, 200_000), (1, 100)], 2_000_000, 19)]
-#[case::a_smaller_sum_is_not_a_sample(&[(100, 200_000), (101, 100)], 2_000_000, 19)]
-fn service_time(#[case] counts: &[(i64, i64)], #[case] micros: i64, #[case] samples: i64) {
+#[test]
+fn service_time() {
+    // Nothing yet.
+    check_service_time(&[(0, 0)], 0, 0);
+    // Time without tasks.
+    check_service_time(&[(0, 500)], 0, 0);
+    // Tasks without time.
+    check_service_time(&[(10, 0), (11, 2_000)], 2_000_000, 1);
+    // Tasks before the first observation.
+    check_service_time(&[(10, 20_000)], 2_000_000, 10);
+    // The first task.
+    check_service_time(&[(0, 0), (1, 3_000)], 3_000_000, 1);
+    // A plain mean at first.
+    check_service_time(&[(0, 0), (1, 3_000), (2, 4_000)], 2_000_000, 2);
+    // Several at once.
+    check_service_time(&[(0, 0), (1, 3_000), (4, 6_000)], 1_500_000, 4);
+    // One in twenty later.
+    check_service_time(&[(100, 200_000), (101, 222_000)], 3_000_000, 19);
+    // An outlier counts as twenty times the mean.
+    check_service_time(&[(100, 200_000), (101, 500_000)], 3_900_000, 19);
+    // A reset is not a sample.
+    check_service_time(&[(100, 200_000), (1, 100)], 2_000_000, 19);
+    // A smaller sum is not a sample.
+    check_service_time(&[(100, 200_000), (101, 100)], 2_000_000, 19);
+}
+
+#[track_caller]
+fn check_service_time(counts: &[(i64, i64)], micros: i64, samples: i64) {
     let observations: Vec<_> = (0..)
         .zip(counts)
         .map(|(seconds, (done, millis))| (seconds, counters(Some(0), *done, *millis)))

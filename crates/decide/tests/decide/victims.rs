@@ -4,7 +4,6 @@ use decide::victims::{
     DrainState, Pod, PodStage, VictimOrder, Worker, WorkerReport, all_name_their_pod,
     removal_order, select_victims,
 };
-use rstest::rstest;
 
 fn pod(name: &str, stage: PodStage) -> Pod {
     Pod {
@@ -75,30 +74,54 @@ fn selected(pods: &str, count: usize, order: VictimOrder) -> String {
     .join(" ")
 }
 
-#[rstest]
-#[case::the_longest_idle("a r i3, b r i1, c r i2", 2, "b c")]
-#[case::idle_before_busy("a r b1, b r i9, c r b2", 1, "b")]
-#[case::of_the_busy_the_longest_busy("a r b5, b r b2, c r b9", 1, "b")]
-#[case::not_started_first("a r i1, b p ., c - ., d n .", 3, "c b d")]
-// Its controller would remove it first.
-#[case::busy_and_not_ready_before_idle_and_ready("a r i1, b n b9", 1, "b")]
-#[case::never_registered_before_idle("a r i1, b r .", 1, "b")]
-#[case::selected_before_stays_selected("a r i1, b* r b9", 1, "b")]
-#[case::already_draining("a r i1, b r b9d", 1, "b")]
-#[case::timed_out_last("a r b9, b! r b1, c r b5", 1, "c")]
-#[case::timed_out_last_even_while_draining("a r b9, b! r b1d", 1, "a")]
-#[case::all_timed_out_the_longest_busy("a! r b9, b! r b1", 1, "b")]
-#[case::all_timed_out_draining_is_no_advantage("a! r b2, b! r b9d, c! r b3", 1, "a")]
-#[case::all("a r b9, b r i1", 5, "b a")]
-#[case::none("a r i1", 0, "")]
-fn victims_of_a_replica_set(#[case] pods: &str, #[case] count: usize, #[case] expected: &str) {
+#[test]
+fn victims_of_a_replica_set() {
+    // The longest idle.
+    check_victims_of_a_replica_set("a r i3, b r i1, c r i2", 2, "b c");
+    // Idle before busy.
+    check_victims_of_a_replica_set("a r b1, b r i9, c r b2", 1, "b");
+    // Of the busy the longest busy.
+    check_victims_of_a_replica_set("a r b5, b r b2, c r b9", 1, "b");
+    // Not started first.
+    check_victims_of_a_replica_set("a r i1, b p ., c - ., d n .", 3, "c b d");
+    // Its controller would remove it first.
+    // Busy and not ready before idle and ready.
+    check_victims_of_a_replica_set("a r i1, b n b9", 1, "b");
+    // Never registered before idle.
+    check_victims_of_a_replica_set("a r i1, b r .", 1, "b");
+    // Selected before stays selected.
+    check_victims_of_a_replica_set("a r i1, b* r b9", 1, "b");
+    // Already draining.
+    check_victims_of_a_replica_set("a r i1, b r b9d", 1, "b");
+    // Timed out last.
+    check_victims_of_a_replica_set("a r b9, b! r b1, c r b5", 1, "c");
+    // Timed out last even while draining.
+    check_victims_of_a_replica_set("a r b9, b! r b1d", 1, "a");
+    // All timed out the longest busy.
+    check_victims_of_a_replica_set("a! r b9, b! r b1", 1, "b");
+    // All timed out draining is no advantage.
+    check_victims_of_a_replica_set("a! r b2, b! r b9d, c! r b3", 1, "a");
+    // All.
+    check_victims_of_a_replica_set("a r b9, b r i1", 5, "b a");
+    // None.
+    check_victims_of_a_replica_set("a r i1", 0, "");
+}
+
+#[track_caller]
+fn check_victims_of_a_replica_set(pods: &str, count: usize, expected: &str) {
     assert_eq!(selected(pods, count, VictimOrder::Cost), expected);
 }
 
-#[rstest]
-#[case::the_highest_ordinal_as_a_number("w-9 r i1, w-10 r b5, w-2 p .", 2, "w-10 w-9")]
-#[case::even_if_timed_out("w-0 r i1, w-1! r b1", 1, "w-1")]
-fn victims_of_a_stateful_set(#[case] pods: &str, #[case] count: usize, #[case] expected: &str) {
+#[test]
+fn victims_of_a_stateful_set() {
+    // The highest ordinal as a number.
+    check_victims_of_a_stateful_set("w-9 r i1, w-10 r b5, w-2 p .", 2, "w-10 w-9");
+    // Even if timed out.
+    check_victims_of_a_stateful_set("w-0 r i1, w-1! r b1", 1, "w-1");
+}
+
+#[track_caller]
+fn check_victims_of_a_stateful_set(pods: &str, count: usize, expected: &str) {
     assert_eq!(selected(pods, count, VictimOrder::Ordinal), expected);
 }
 
@@ -122,16 +145,32 @@ fn of_two_workers_in_one_pod_the_busy_one_counts() {
     assert_eq!(selected, ["b"]);
 }
 
-#[rstest]
-#[case("apps", "Deployment", Some(VictimOrder::Cost))]
-#[case("apps", "ReplicaSet", Some(VictimOrder::Cost))]
-#[case("apps", "StatefulSet", Some(VictimOrder::Ordinal))]
-#[case("argoproj.io", "Rollout", None)]
-#[case("example.com", "Deployment", None)]
-fn selectable_with_a_known_order_and_named_pods(
-    #[case] group: &str,
-    #[case] kind: &str,
-    #[case] expected: Option<VictimOrder>,
+#[test]
+fn selectable_with_a_known_order_and_named_pods() {
+    check_selectable_with_a_known_order_and_named_pods(
+        "apps",
+        "Deployment",
+        Some(VictimOrder::Cost),
+    );
+    check_selectable_with_a_known_order_and_named_pods(
+        "apps",
+        "ReplicaSet",
+        Some(VictimOrder::Cost),
+    );
+    check_selectable_with_a_known_order_and_named_pods(
+        "apps",
+        "StatefulSet",
+        Some(VictimOrder::Ordinal),
+    );
+    check_selectable_with_a_known_order_and_named_pods("argoproj.io", "Rollout", None);
+    check_selectable_with_a_known_order_and_named_pods("example.com", "Deployment", None);
+}
+
+#[track_caller]
+fn check_selectable_with_a_known_order_and_named_pods(
+    group: &str,
+    kind: &str,
+    expected: Option<VictimOrder>,
 ) {
     let order = VictimOrder::of(group, kind);
     assert_eq!(order, expected);
