@@ -13,19 +13,16 @@ mod values;
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+use testkit::root;
 
 /// The release's namespace in all of these tests.
 const NAMESPACE: &str = "shop";
 /// Values that enable all objects of the chart.
 const EVERYTHING: &str = "demo.enabled=true,metrics.serviceMonitor.enabled=true";
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -3,21 +3,10 @@
 
 use decide::ReasonCode;
 use std::fmt::Write;
-use std::path::Path;
 use workerpool_operator::report::Metrics;
 
-/// Asserts that the file has the generated content; with `UPDATE`, writes it first.
 fn check(path: &str, generated: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::create_dir_all(file.parent().expect("a folder")).expect(path);
-        std::fs::write(&file, generated).expect(path);
-    }
-    let content = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        content == generated,
-        "{path} does not match its source: run `make generate` and commit the result"
-    );
+    testkit::assert_generated(path, generated, "make generate");
 }
 
 #[test]

@@ -50,15 +50,13 @@ pub(crate) fn up_limit(
             PolicyKind::Percent => (start * (100 + value) + 99).div_euclid(100),
         }
     });
-    let Some(limits) = limits else {
-        return (current, None);
-    };
-    let limit = if scaling.select == Select::Min {
-        limits.lowest
-    } else {
-        limits.highest
-    };
-    (to_replicas(limit).max(current), limits.until)
+    limits.map_or((current, None), |limits| {
+        let limit = match scaling.select {
+            Select::Min => limits.lowest,
+            _ => limits.highest,
+        };
+        (to_replicas(limit).max(current), limits.until)
+    })
 }
 
 /// The fewest replicas that the policies allow now, and when they may allow fewer.
@@ -76,15 +74,13 @@ pub(crate) fn down_limit(
             PolicyKind::Percent => start * (100 - value) / 100,
         }
     });
-    let Some(limits) = limits else {
-        return (current, None);
-    };
-    let limit = if scaling.select == Select::Min {
-        limits.highest
-    } else {
-        limits.lowest
-    };
-    (to_replicas(limit).min(current), limits.until)
+    limits.map_or((current, None), |limits| {
+        let limit = match scaling.select {
+            Select::Min => limits.highest,
+            _ => limits.lowest,
+        };
+        (to_replicas(limit).min(current), limits.until)
+    })
 }
 
 /// Records a change for as long as the longest period of the policies; without `behavior` nothing reads it.

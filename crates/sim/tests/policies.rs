@@ -213,18 +213,8 @@ fn drain_within_beats_thresholds_and_the_hpa() {
     }
 }
 
-/// Checks that a generated file is current, or updates it.
-fn check_generated(path: &str, expected: &str) {
-    let file = testkit::root().join(path);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::create_dir_all(file.parent().expect("a folder")).expect(path);
-        std::fs::write(&file, expected).expect(path);
-    }
-    let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        found == expected,
-        "{path} is not up to date: run `make policies` and commit it"
-    );
+fn check_generated(path: &str, generated: &str) {
+    testkit::assert_generated(path, generated, "make policies");
 }
 
 /// The text of docs/policies.md.

@@ -23,3 +23,18 @@ pub fn root() -> &'static Path {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     root.expect("this crate is two folders below the root")
 }
+
+/// Asserts that a committed file, given from the root, has the generated content; with `UPDATE=1` it is written
+/// first. `command` is what rewrites it.
+pub fn assert_generated(path: &str, generated: &str, command: &str) {
+    let file = root().join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).expect(path);
+        std::fs::write(&file, generated).expect(path);
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        found == generated,
+        "{path} does not match its source: run `{command}` and commit the result"
+    );
+}

@@ -1,7 +1,6 @@
 //! The commands with `--local`: plan B, C and D of the class, without Docker, a cluster or the dashboard. The tests run
 //! real processes, a real Redis and the real operator; each test has its own local cluster, which ends with the test.
 
-use crate::ROOT;
 use ::local::processes;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -484,7 +483,7 @@ fn start_errors_name_the_cause() {
     let output = local.run(&["stop"]);
     assert_eq!(output, "exit 1\n! error: `stop` works only with --local");
     let pool = empty.path().join("pool.yaml");
-    let demo = std::fs::read_to_string(format!("{ROOT}/manifests/demo.yaml")).unwrap();
+    let demo = std::fs::read_to_string(testkit::root().join("manifests/demo.yaml")).unwrap();
     std::fs::write(&pool, demo.replace("minReplicas: 3", "minReplicas: 30")).unwrap();
     let output = local.run(&["metrics", "--local", "--pool-file", pool.to_str().unwrap()]);
     assert!(

@@ -6,9 +6,6 @@
     reason = "a test fails loudly"
 )]
 
-/// The root of the repository.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-
 mod check;
 mod commands;
 mod explain;

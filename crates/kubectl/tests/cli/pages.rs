@@ -1,11 +1,11 @@
 //! Checks that the commands in docs/simulate.md and examples/simulate print what is shown there, and that the manual page
 //! matches the help. `UPDATE=1` rewrites the pages.
 
-use crate::ROOT;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use testkit::root;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-workerpool");
 
@@ -18,7 +18,7 @@ fn executed(page: &str) -> String {
             Some(command) if console => {
                 let shell = Command::new("sh")
                     .args(["-c", &format!("{command} 2>&1")])
-                    .current_dir(Path::new(ROOT).join("examples/simulate"))
+                    .current_dir(root().join("examples/simulate"))
                     .env(
                         "PATH",
                         format!(
@@ -65,22 +65,13 @@ fn shim() -> std::path::PathBuf {
 
 #[test]
 fn page_shows_the_output_of_its_commands() {
-    let path = Path::new(ROOT).join("docs/simulate.md");
-    let page = std::fs::read_to_string(&path).expect("the page");
-    let expected = executed(&page);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &expected).expect("the page");
-    } else {
-        assert!(
-            page == expected,
-            "docs/simulate.md does not show the output of its commands: run `make generate`\n{expected}"
-        );
-    }
+    let page = std::fs::read_to_string(root().join("docs/simulate.md")).expect("the page");
+    testkit::assert_generated("docs/simulate.md", &executed(&page), "make generate");
 }
 
 #[test]
 fn ci_example_fails_when_a_decision_differs() {
-    let script = Path::new(ROOT).join("examples/simulate/check.sh");
+    let script = root().join("examples/simulate/check.sh");
     let run = |dir: &Path| {
         let path = format!(
             "{}:{}",
@@ -94,7 +85,7 @@ fn ci_example_fails_when_a_decision_differs() {
             .output()
             .expect("a shell")
     };
-    let example = Path::new(ROOT).join("examples/simulate");
+    let example = root().join("examples/simulate");
     let passed = run(&example);
     assert!(
         passed.status.success(),
@@ -120,7 +111,6 @@ fn ci_example_fails_when_a_decision_differs() {
 
 #[test]
 fn manual_page_matches_the_help() {
-    let path = Path::new(ROOT).join("docs/kubectl-workerpool.1");
     let mut expected = Vec::new();
     let program = kubectl_workerpool::command();
     let page = |command: clap::Command| {
@@ -156,13 +146,5 @@ fn manual_page_matches_the_help() {
             .expect("a section");
     }
     let expected = String::from_utf8(expected).expect("text");
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, &expected).expect("the page");
-    } else {
-        let page = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            page == expected,
-            "docs/kubectl-workerpool.1 does not match the help: run `make generate`"
-        );
-    }
+    testkit::assert_generated("docs/kubectl-workerpool.1", &expected, "make generate");
 }

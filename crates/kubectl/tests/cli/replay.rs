@@ -1,6 +1,5 @@
 //! `demo --replay` and `monitor --replay`: the class's lines without a cluster, Redis or a network.
 
-use crate::ROOT;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -44,7 +43,7 @@ fn replays_the_demo_in_both_languages() {
 fn rules_set_replicas_missing_from_the_trace() {
     let dir = tempfile::tempdir().unwrap();
     let trace = dir.path().join("trace.jsonl");
-    let story = std::fs::read_to_string(format!("{ROOT}/examples/story.jsonl")).unwrap();
+    let story = std::fs::read_to_string(testkit::root().join("examples/story.jsonl")).unwrap();
     let lines: Vec<&str> = story
         .lines()
         .filter_map(|line| line.split(",\"replicas\"").next())
@@ -63,7 +62,7 @@ fn rules_set_replicas_missing_from_the_trace() {
         trace.to_str().unwrap(),
         "--fast",
         "--pool",
-        &format!("{ROOT}/manifests/class.yaml"),
+        &format!("{}/manifests/class.yaml", testkit::root().display()),
     ]);
     assert!(
         output.contains("🔺 SCALING UP TO 5 WORKERS") && !output.contains("TO 7 WORKERS"),
