@@ -181,6 +181,10 @@ kind-load: kind-up dist ## Build the images and load them into it
 kind-down: ## Delete it
 	@tests/cluster/kind down
 
+.PHONY: shell
+shell: ## A shell that reaches the running cluster, with kubectl, helm and the plugin on PATH
+	@$(ON_CLUSTER) bash
+
 .PHONY: local-up local-load local-down
 local-up local-load:
 	@echo "This needs a cluster: start Docker, or be root on Linux (ON=cluster). Without one: make demo ON=local" >&2; exit 1

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 /// The object as it is stored. Rejects a `WorkerPool` that can never work, with the operator's own message. A real
 /// cluster also enforces the rules of the schema (patterns, ranges, CEL); not all of them are checked here.
-pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, ApiError> {
+///
+/// A pool gets the address `redis`: a manifest names a Service, which does not exist here.
+pub fn admit(kind: &'static Kind, mut object: Value, redis: &str) -> Result<Value, ApiError> {
     object["apiVersion"] = json!(kind.api_version());
     object["kind"] = json!(kind.name);
     if *kind == DEPLOYMENTS && object["spec"]["replicas"].is_null() {
@@ -23,9 +25,10 @@ pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, ApiError> 
     let invalid = |message: &str| ApiError::invalid(kind.name, &name, message);
     if let Some(field) = api::unknown_field(&object) {
         return Err(invalid(&format!(
-            "unknown field {field}: see the documentation, or `kubectl explain wp.spec` on a cluster"
+            "unknown field {field}: `kubectl explain wp.spec` lists the fields"
         )));
     }
+    object["spec"]["redis"] = json!({"address": redis});
     let pool: WorkerPool =
         serde_json::from_value(object.clone()).map_err(|error| invalid(&error.to_string()))?;
     ScheduledSpec::new(&pool).map_err(|error| invalid(&error.0))?;

@@ -66,7 +66,7 @@ pub static DEFINITIONS: Kind = Kind {
     )
 };
 
-static KINDS: [&Kind; 12] = [
+pub static KINDS: [&Kind; 12] = [
     &POOLS,
     &DEPLOYMENTS,
     &PODS,
@@ -101,6 +101,12 @@ impl Kind {
         } else {
             format!("{}/{}", self.group, self.version)
         }
+    }
+
+    /// The path of its group and version: `apis/apps/v1`, or `api/v1` for the core group.
+    pub fn root(&self) -> String {
+        let prefix = if self.group.is_empty() { "api" } else { "apis" };
+        format!("{prefix}/{}", self.api_version())
     }
 
     /// The kind under which its objects are stored.

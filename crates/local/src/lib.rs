@@ -15,6 +15,7 @@ mod kubelet;
 mod listener;
 mod managed_fields;
 mod objects;
+mod openapi;
 mod pod;
 mod process;
 mod programs;

@@ -2,6 +2,7 @@
 
 use crate::error::ApiError;
 use crate::kind::{CORE_EVENTS, DEFINITIONS, Kind, Path, discovery};
+use crate::openapi::document;
 use crate::scale::scale_of;
 use crate::select::{Query, Selector, is_true};
 use crate::store::Store;
@@ -35,6 +36,8 @@ pub struct Secrets {
 pub struct Server {
     store: Arc<Store>,
     secrets: Secrets,
+    /// The address of the cluster's Redis.
+    redis: String,
     /// Directory of the pods' logs.
     logs: PathBuf,
     /// Stops the cluster.
@@ -63,6 +66,7 @@ impl Server {
     pub fn new(
         store: Arc<Store>,
         secrets: Secrets,
+        redis: String,
         logs: PathBuf,
         stop: CancellationToken,
     ) -> Self {
@@ -73,6 +77,7 @@ impl Server {
         Self {
             store,
             secrets,
+            redis,
             logs,
             stop,
             activity: Mutex::new(activity),
@@ -117,7 +122,7 @@ impl Server {
         let body = to_bytes(body, MAX_BODY)
             .await
             .map_err(|error| bad_request(&error))?;
-        if let Some(response) = self.fixed_response(&head.method, path, &body) {
+        if let Some(response) = self.fixed_response(&head, (secret, path), &body) {
             return Ok(response);
         }
         let path = Path::parse(path)?;
@@ -149,6 +154,7 @@ impl Server {
             manager: field_manager(query, &head.headers),
             force: query.contains_key("force"),
             content_type,
+            redis: &self.redis,
             body,
         };
         match (&head.method, &path.name) {
@@ -176,8 +182,13 @@ impl Server {
     }
 
     /// The responses that do not depend on the stored objects.
-    fn fixed_response(&self, method: &Method, path: &str, body: &[u8]) -> Option<Response> {
-        Some(match (method.as_str(), path) {
+    fn fixed_response(
+        &self,
+        head: &Parts,
+        (secret, path): (&str, &str),
+        body: &[u8],
+    ) -> Option<Response> {
+        Some(match (head.method.as_str(), path) {
             ("GET", "version") => Json(json!({
                 "major": "1", "minor": "35",
                 "gitVersion": format!("v1.35.0-local+workerpool{}", env!("CARGO_PKG_VERSION")),
@@ -200,7 +211,7 @@ impl Server {
                     json!({"allowed": true, "userInfo": {"username": "you", "groups": []}});
                 (StatusCode::CREATED, Json(review)).into_response()
             }
-            ("GET", path) => Json(discovery(path)?).into_response(),
+            ("GET", path) => Json(discovery(path).or_else(|| document(path, secret))?).into_response(),
             _ => return None,
         })
     }

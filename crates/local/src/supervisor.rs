@@ -170,6 +170,7 @@ fn new_server(
     Arc::new(Server::new(
         Arc::clone(store),
         secrets,
+        info.redis.clone(),
         state_dir.file("logs"),
         stop.clone(),
     ))
@@ -322,23 +323,23 @@ impl Contents {
         let info = &self.info;
         if info.own_redis {
             let redis = objects::redis(state_dir, port_of(&info.redis))?;
-            create(store, &DEPLOYMENTS, redis)?;
+            create(store, &DEPLOYMENTS, redis, &info.redis)?;
             wait_until(store, deadline, |store| has_ready_pod(store, "redis"))
                 .await
                 .context("Redis did not start")?;
         }
-        create(store, &POOLS, self.pool_object.clone())?;
+        create(store, &POOLS, self.pool_object.clone(), &info.redis)?;
         let workers = objects::workers(programs, info, &self.pool);
-        create(store, &DEPLOYMENTS, workers)?;
+        create(store, &DEPLOYMENTS, workers, &info.redis)?;
         let operator = objects::operator(state_dir, programs, info, free_port()?);
-        create(store, &DEPLOYMENTS, operator)?;
+        create(store, &DEPLOYMENTS, operator, &info.redis)?;
         Ok(())
     }
 }
 
-fn create(store: &Store, kind: &'static Kind, object: Value) -> Result<(), ApiError> {
+fn create(store: &Store, kind: &'static Kind, object: Value, redis: &str) -> Result<(), ApiError> {
     let id = id_of(kind, &object);
-    let mut object = admit(kind, object)?;
+    let mut object = admit(kind, object, redis)?;
     let api_version = kind.api_version();
     let writer = Writer::new("kubectl-workerpool", &api_version);
     managed_fields::record_update(&json!({}), &mut object, writer);

@@ -17,6 +17,8 @@ pub struct WriteRequest<'a> {
     /// Whether to take over fields that another manager owns.
     pub force: bool,
     pub content_type: &'a str,
+    /// The address of the cluster's Redis.
+    pub redis: &'a str,
     pub body: Value,
 }
 
@@ -41,7 +43,7 @@ impl WriteRequest<'_> {
                     format!("{} \"{name}\" already exists", kind.plural),
                 ));
             }
-            let mut object = admit(kind, self.body)?;
+            let mut object = admit(kind, self.body, self.redis)?;
             let api_version = kind.api_version();
             let writer = Writer::new(&self.manager, &api_version);
             managed_fields::record_update(&json!({}), &mut object, writer);
@@ -68,9 +70,9 @@ impl WriteRequest<'_> {
             };
             if applies {
                 let applied = managed_fields::apply(old, &patch, writer, self.force)?;
-                return admit(kind, applied);
+                return admit(kind, applied, self.redis);
             }
-            let mut new = admit(kind, self.patched(old, &patch)?)?;
+            let mut new = admit(kind, self.patched(old, &patch)?, self.redis)?;
             managed_fields::record_update(old, &mut new, writer);
             Ok(new)
         })

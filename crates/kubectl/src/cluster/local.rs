@@ -67,10 +67,11 @@ impl Local {
             } else {
                 tr!(lang, " (8000 is in use)", " (el 8000 está ocupado)")
             };
+            let kubeconfig = cluster.kubeconfig.display();
             out.info(&tr!(
                 lang,
-                "Started a local cluster: Redis at {redis}, dashboard at http://127.0.0.1:{dashboard}{port_note}. It stops after 2 h without a command, or with `kubectl workerpool stop --local`.",
-                "Arrancado un clúster local: Redis en {redis}, panel en http://127.0.0.1:{dashboard}{port_note}. Termina tras 2 h sin comandos, o con `kubectl workerpool stop --local`."
+                "Started a local cluster: Redis at {redis}, dashboard at http://127.0.0.1:{dashboard}{port_note}. It stops after 2 h without a command, or with `kubectl workerpool stop --local`.\nPlain kubectl reaches it, too: export KUBECONFIG={kubeconfig}",
+                "Arrancado un clúster local: Redis en {redis}, panel en http://127.0.0.1:{dashboard}{port_note}. Termina tras 2 h sin comandos, o con `kubectl workerpool stop --local`.\nTambién kubectl habla con él: export KUBECONFIG={kubeconfig}"
             ));
         }
         Ok(cluster)

@@ -10,6 +10,7 @@ mod check;
 mod commands;
 mod explain;
 mod local;
+mod local_api;
 mod pages;
 mod replay;
 mod screen;
