@@ -7,7 +7,7 @@ use std::path::Path;
 use workerpool_operator::report::Metrics;
 
 /// Asserts that the file has the generated content; with `UPDATE`, writes it first.
-fn check(path: &str, generated: &str) {
+pub fn check(path: &str, generated: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("UPDATE").is_some() {
         std::fs::create_dir_all(file.parent().expect("a folder")).expect(path);
