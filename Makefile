@@ -54,8 +54,8 @@ demo-on-local:
 	@echo; echo "It keeps running: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
 
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart cross force bench bench-screen bench-worker waits mutants lint
-test: test-unit test-web test-cluster test-chart ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
+.PHONY: test test-unit test-web test-cluster test-chart test-install cross force bench bench-screen bench-worker waits mutants lint
+test: test-unit test-web test-cluster test-chart test-install ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 8 min)
 	@tests/cluster/install-tools test
@@ -77,6 +77,12 @@ test-chart: ## The chart on a real cluster: install, upgrade and remove in the o
 	@$(MAKE) $(ON)-load
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
+
+test-install: plugin ## The pages' commands that install and remove, as written, to the first scaled worker (5 min; on kind it deletes the cluster first)
+	@$(if $(filter kind,$(ON)),tests/cluster/install-tools kind,$(MAKE) $(ON)-load)
+	cargo test --locked -p e2e --test install --no-run
+	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
+	  cargo test --locked --offline -p e2e --test install -- --nocapture
 
 cross: ## Build the programs for Windows and try them in Wine, type-check them for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
 	tests/cross
@@ -176,7 +182,7 @@ kind-up: ## Create a kind cluster, where Docker answers (30 s; KIND_IMAGE names 
 kind-load: kind-up dist ## Build the images and load them into it
 	@echo "── Images: $(IMAGES) (10 s)"
 	@tests/cluster/images docker $(IMAGES)
-	@tests/cluster/kind load localhost/workerpool-operator:dev localhost/workerpool-worker:dev localhost/redis:dev
+	@tests/cluster/kind load $$(tests/cluster/images names $(IMAGES))
 
 kind-down: ## Delete it
 	@tests/cluster/kind down

@@ -5,7 +5,8 @@ use decide::ReasonCode;
 use std::fmt::Write;
 use workerpool_operator::report::Metrics;
 
-fn check(path: &str, generated: &str) {
+/// Asserts that a generated file is current.
+pub fn check(path: &str, generated: &str) {
     testkit::assert_generated(path, generated, "make generate");
 }
 

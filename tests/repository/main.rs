@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod commands;
 mod docs;
 mod generated;
 mod grafana;

@@ -10,6 +10,7 @@
 
 pub mod api_server;
 pub mod local;
+pub mod pages;
 mod programs;
 pub mod pty;
 pub mod redis;

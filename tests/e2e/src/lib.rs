@@ -1,4 +1,4 @@
-//! The cluster that KUBECONFIG names, as the tests use it.
+//! The cluster that KUBECONFIG names, and the shell of a reader of the pages, as the tests use them.
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -8,4 +8,5 @@
     reason = "test code: it panics where a test would, and its names say what it does"
 )]
 
+pub mod shell;
 pub mod world;

@@ -20,6 +20,7 @@ mod force;
 mod lease;
 mod limits;
 mod outage;
+mod pages;
 mod program;
 mod reap;
 mod serve;

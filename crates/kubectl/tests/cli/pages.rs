@@ -37,7 +37,7 @@ fn executed(page: &str) -> String {
             }
             _ if console && line != "```" => {}
             _ => {
-                console = line == "```console" || console && line != "```";
+                console = line == "```console output" || console && line != "```";
                 let _ = writeln!(out, "{line}");
             }
         }
