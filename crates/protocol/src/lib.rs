@@ -21,7 +21,7 @@ pub use call::ScriptCall;
 pub use claim::{
     Completion, Ending, Take, ack, ack_and_take, blocking_move, claimed, fail, hand_back, take,
 };
-pub use image::{ImageTask, Source};
+pub use image::{FILTERS, ImageTask, Source};
 pub use keys::Keys;
 pub use lease::{Registration, Usage, deregister, drain, heartbeat, register, request_drain};
 pub use reap::{Reaped, dead, reap};
