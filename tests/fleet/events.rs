@@ -57,11 +57,6 @@ fn an_unbounded_redis_is_a_condition() {
     let evicting = RedisMemory::Evicting("allkeys-lru".into());
     assert_eq!(condition(evicting), says("False EvictingPolicy"));
     assert_eq!(condition(RedisMemory::Bounded), says("True NoEviction"));
-    assert_eq!(
-        condition(RedisMemory::Unknown),
-        None,
-        "nothing new: it stays as it was"
-    );
 }
 
 #[test]

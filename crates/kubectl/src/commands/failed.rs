@@ -51,7 +51,7 @@ pub async fn run(cluster: &Cluster, args: &Failed) -> anyhow::Result<bool> {
             "WorkerPool {name} has no queue with system WorkerPool: a plain list has no failed tasks"
         );
     }
-    if args.retry || args.clear {
+    if !args.list && (args.retry || args.clear) {
         return write(cluster, &mut redis, &pool, &queues, args).await;
     }
     if args.output.is_json() {

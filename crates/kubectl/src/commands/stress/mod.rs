@@ -181,7 +181,7 @@ pub async fn push_burst(redis: &mut RedisClient, keys: &Keys, burst: &Burst) -> 
         let mut set = redis::pipe();
         set.cmd("SET")
             .arg(keys.picture(&picture.hash()))
-            .arg(picture.0.as_ref())
+            .arg(&*picture.0)
             .arg("EX")
             .arg(PICTURE_TTL.as_secs())
             .ignore();
