@@ -77,7 +77,7 @@ def keep_alive():
     """En un hilo aparte, que ninguna tarea puede frenar: renueva nuestro arriendo y rescata lo que tenían los muertos."""
     cpu = spent = 0
     while not time.sleep(1):
-        cpu += (100 * (time.process_time() - spent) / os.cpu_count() - cpu) / 15  # la media de unos 15 s
+        cpu += (100 * (time.process_time() - spent) - cpu) / 15  # la media de unos 15 s, en % de una CPU
         spent = time.process_time()
         try:
             heartbeat(me, LEASE, round(cpu), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, doing)

@@ -140,6 +140,11 @@ impl PoolState {
                 .unwrap_or_default(),
             total: self.total(),
             unavailable_reason,
+            memory: self
+                .metrics
+                .as_ref()
+                .map(|metrics| metrics.memory.clone())
+                .unwrap_or_default(),
             outcome,
         }
     }

@@ -16,6 +16,7 @@ use api::{
 use decide::victims::{DrainState, Worker, all_name_their_pod};
 use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
 use kube::ResourceExt;
+use queues::RedisMemory;
 use std::time::Instant;
 
 /// A pool and its state.
@@ -75,6 +76,7 @@ pub(super) struct PoolState {
 pub(super) struct PolledMetrics {
     pub queues: Vec<QueueMetrics>,
     pub unavailable_reason: Option<String>,
+    pub memory: RedisMemory,
     pub notified_at: Option<Instant>,
     pub at: Time,
 }
@@ -235,9 +237,14 @@ impl PoolState {
             mut queues,
             workers,
             unavailable_reason,
+            mut memory,
             notified_at,
             ..
         } = result;
+        // It stays as it was last seen while it cannot be read.
+        if let (RedisMemory::Unknown, Some(old)) = (&memory, &self.metrics) {
+            memory = old.memory.clone();
+        }
         if unavailable_reason.is_none() {
             self.pods_known = all_name_their_pod(&workers);
             self.update_workers(&workers, now);
@@ -255,11 +262,14 @@ impl PoolState {
                 .is_some_and(PoolSpec::needs_every_observation)
             && self.requeue_at.is_none_or(|at| now < at)
             && self.metrics.as_ref().is_some_and(|old| {
-                old.queues == queues && old.unavailable_reason == unavailable_reason
+                old.queues == queues
+                    && old.unavailable_reason == unavailable_reason
+                    && old.memory == memory
             });
         self.metrics = Some(PolledMetrics {
             queues,
             unavailable_reason,
+            memory,
             notified_at,
             at: now,
         });
@@ -310,6 +320,7 @@ impl PoolState {
                 self.metrics = Some(PolledMetrics {
                     queues: vec![QueueMetrics::UNAVAILABLE; self.source.queues.len()],
                     unavailable_reason: Some(error),
+                    memory: RedisMemory::Unknown,
                     notified_at: None,
                     at: now,
                 });

@@ -13,6 +13,7 @@ pub use address::Address;
 use api::Key;
 use decide::QueueMetrics;
 use decide::victims::Worker;
+use queues::RedisMemory;
 use std::time::Instant;
 
 /// What one poll of a pool's queues found.
@@ -26,6 +27,8 @@ pub struct PollResult {
     pub workers: Vec<Worker>,
     /// Why a metric is unavailable, if any is: a message without a full stop.
     pub unavailable_reason: Option<String>,
+    /// How their Redis bounds its memory.
+    pub memory: RedisMemory,
     /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.
     pub notified_at: Option<Instant>,
 }

@@ -1,8 +1,9 @@
-//! The five conditions of a pool. Types and reasons are those of the `HorizontalPodAutoscaler` where it has them.
+//! The conditions of a pool. Types and reasons are those of the `HorizontalPodAutoscaler` where it has them.
 
 use super::status::StatusInput;
 use api::{Condition, timestamp};
 use decide::{ReasonCode, Time};
+use queues::RedisMemory;
 
 /// A condition without its times.
 struct State<'a> {
@@ -22,6 +23,8 @@ pub fn conditions(input: &StatusInput, before: &[Condition], now: Time) -> Vec<C
         metrics_fresh(input),
     ];
     states
+        .into_iter()
+        .chain(memory_bounded(input))
         .map(|state| {
             let status = if state.status { "True" } else { "False" };
             let unchanged = before
@@ -37,7 +40,7 @@ pub fn conditions(input: &StatusInput, before: &[Condition], now: Time) -> Vec<C
                 observed_generation: input.generation,
             }
         })
-        .into()
+        .collect()
 }
 
 fn is_blocked(reason: ReasonCode) -> bool {
@@ -145,4 +148,32 @@ fn metrics_fresh(input: &StatusInput) -> State<'_> {
         reason,
         message,
     }
+}
+
+/// `None` while it is unknown, which is no fault of Redis.
+fn memory_bounded(input: &StatusInput) -> Option<State<'_>> {
+    let (status, reason, message) = match &input.memory {
+        RedisMemory::Unknown => return None,
+        RedisMemory::Bounded => (
+            true,
+            "NoEviction",
+            "Redis has a maxmemory and refuses new tasks when it is full",
+        ),
+        RedisMemory::Unbounded => (
+            false,
+            "NoMaxMemory",
+            "Redis has no maxmemory, so a growing queue ends it instead of being refused: set it to three quarters of its container's limit",
+        ),
+        RedisMemory::Evicting(_) => (
+            false,
+            "EvictingPolicy",
+            "Redis deletes keys when it is full, and with them tasks: set maxmemory-policy to noeviction",
+        ),
+    };
+    Some(State {
+        type_: "RedisMemoryBounded",
+        status,
+        reason,
+        message,
+    })
 }

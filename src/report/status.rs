@@ -8,6 +8,7 @@ use api::{
 };
 use decide::{Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, ReasonCode, Step, Time};
 use jiff::Timestamp;
+use queues::RedisMemory;
 
 /// How many changes `status.history` keeps.
 const HISTORY: usize = 50;
@@ -63,6 +64,8 @@ pub struct StatusInput {
     pub total: QueueMetrics,
     /// Why a metric is unavailable, if any is.
     pub unavailable_reason: Option<String>,
+    /// How Redis bounds its memory.
+    pub memory: RedisMemory,
     /// The decision.
     pub outcome: Outcome,
 }

@@ -137,7 +137,7 @@ fn manifests_are_rendered_from_the_chart() {
 
 #[test]
 fn manifests_have_the_same_pools_as_the_presets() {
-    for preset in ["class", "demo"] {
+    for preset in ["class", "demo", "guide"] {
         let objects = render(&format!("demo.enabled=true,demo.pool.preset={preset}"));
         let pool = objects
             .iter()

@@ -4,6 +4,7 @@
 use super::sim_queue::{SimQueue, Workload};
 use api::{Key, WorkerPool};
 use decide::{Millis, Time};
+use queues::RedisMemory;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -221,6 +222,7 @@ impl Feed {
             queues: vec![queue.load()],
             workers: queue.workers(now),
             unavailable_reason: queue.error.clone(),
+            memory: RedisMemory::Unknown,
             notified_at: None,
         };
         self.on(Event::Metrics(vec![result]), now);

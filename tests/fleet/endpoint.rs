@@ -5,7 +5,7 @@ use api::Key;
 use decide::Metric;
 use decide::victims::DrainState;
 use protocol::{Keys, Registration, Take, register, take};
-use queues::{Queue, QueueSystem};
+use queues::{Queue, QueueSystem, RedisMemory};
 use redis::Commands;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -392,6 +392,35 @@ async fn polls_without_permission_for_client_tracking() {
         .until(|result| result.queues[0].ready == Metric::Known(1))
         .await;
     assert!(result.notified_at.is_none());
+}
+
+#[tokio::test]
+async fn memory_limit_of_redis_is_reported() {
+    let server = RedisServer::start();
+    let set = |name: &str, value: &str| {
+        redis::cmd("CONFIG")
+            .arg(&["SET", name, value])
+            .exec(&mut server.connect())
+            .expect("a setting");
+    };
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
+    endpoint
+        .until(|result| result.memory == RedisMemory::Unbounded)
+        .await;
+    for (policy, expected) in [
+        ("allkeys-lru", RedisMemory::Evicting("allkeys-lru".into())),
+        ("noeviction", RedisMemory::Bounded),
+    ] {
+        set("maxmemory", "100mb");
+        set("maxmemory-policy", policy);
+        // A new connection reads it at once.
+        redis::cmd("CLIENT")
+            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+            .exec(&mut server.connect())
+            .expect("killed");
+        endpoint.until(|result| result.memory == expected).await;
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::stage::{Stage, decisions, events, load, pool, scales, status, target, written_by};
 use decide::{Metric, Millis, QueueMetrics};
+use queues::RedisMemory;
 use workerpool_operator::fleet::event::Command;
 use workerpool_operator::observe::target::Target;
 
@@ -35,6 +36,27 @@ fn a_burst_is_one_scale_one_event_and_one_status() {
     );
     let later = stage.tick_after(2_000);
     assert_eq!(decisions(&later), ["CoolingDown"]);
+}
+
+#[test]
+fn an_unbounded_redis_is_a_condition() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    let mut condition = |memory| {
+        stage.memory = memory;
+        let mut commands = stage.poll(load(0, 3, 0));
+        commands.extend(stage.tick_after(2_000));
+        let conditions = &status(&commands)?.conditions;
+        let found = conditions
+            .iter()
+            .find(|it| it.type_ == "RedisMemoryBounded")?;
+        Some(format!("{} {}", found.status, found.reason))
+    };
+    assert_eq!(condition(RedisMemory::Unknown), None);
+    let says = |text: &str| Some(text.to_owned());
+    assert_eq!(condition(RedisMemory::Unbounded), says("False NoMaxMemory"));
+    let evicting = RedisMemory::Evicting("allkeys-lru".into());
+    assert_eq!(condition(evicting), says("False EvictingPolicy"));
+    assert_eq!(condition(RedisMemory::Bounded), says("True NoEviction"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use api::{Key, WorkerPool};
 use decide::{Metric, Millis, QueueMetrics, Time};
+use queues::RedisMemory;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,6 +94,8 @@ pub struct Stage {
     version: u64,
     /// The reasons of all statuses written so far.
     reported_reasons: Vec<String>,
+    /// What the polls say of the memory of Redis.
+    pub memory: RedisMemory,
 }
 
 impl Stage {
@@ -108,6 +111,7 @@ impl Stage {
             now,
             version: 1,
             reported_reasons: Vec::new(),
+            memory: RedisMemory::Unknown,
         }
     }
 
@@ -208,6 +212,7 @@ impl Stage {
             queues: vec![load],
             workers: vec![],
             unavailable_reason: None,
+            memory: self.memory.clone(),
             notified_at: None,
         }]))
     }
@@ -219,6 +224,7 @@ impl Stage {
             queues: vec![QueueMetrics::UNAVAILABLE],
             workers: vec![],
             unavailable_reason: Some(error.into()),
+            memory: self.memory.clone(),
             notified_at: None,
         }]))
     }

@@ -86,6 +86,7 @@ async fn push(
             seed,
         },
         delay_ms: submit.delay_ms,
+        work_ms: 0,
     };
     let tasks: Vec<_> = (1..=submit.count)
         .map(|seed| Task::new(body(seed)))

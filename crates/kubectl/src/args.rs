@@ -4,12 +4,13 @@ use super::cluster::ClusterArgs;
 use crate::cluster::local::Local;
 use crate::cluster::replay::ReplayArgs;
 use crate::commands::scale::Pin;
-use crate::commands::stress::{self, Burst};
+use crate::commands::stress::{TASKS, Work};
 use crate::commands::{dashboard, pause, simulate};
 use crate::text::lang::Lang;
 use crate::text::output::{Color, Format};
 use crate::tui;
 use api::Duration;
+use clap::builder::TypedValueParser;
 use clap::{Parser, Subcommand};
 
 const FOOT: &str = "Exit codes: 0 success · 1 a check or command failed · 2 wrong usage.
@@ -55,6 +56,9 @@ pub enum Command {
     /// Show the latest changes of the number of workers, each with its reason
     #[command(after_help = FOOT)]
     History(History),
+    /// List the failed tasks, return them to the queue, or delete them
+    #[command(after_help = FOOT)]
+    Failed(Failed),
     /// Push a burst of real image tasks
     #[command(after_help = FOOT)]
     Stress(Stress),
@@ -176,23 +180,42 @@ pub struct History {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+pub struct Failed {
+    #[command(flatten)]
+    pub pool: PoolName,
+    /// List them, newest last; the default
+    #[arg(long, conflicts_with_all = ["retry", "clear"])]
+    pub list: bool,
+    /// Return them to the end of the queue, with all attempts again
+    #[arg(long, conflicts_with = "clear")]
+    pub retry: bool,
+    /// Delete them for good
+    #[arg(long)]
+    pub clear: bool,
+    /// With --retry or --clear: only the tasks with these ids
+    #[arg(long, value_name = "TASK", num_args = 1.., conflicts_with = "list")]
+    pub id: Vec<String>,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The maximum number of tasks in the list
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000).map(usize::from))]
+    pub limit: usize,
+    #[command(flatten)]
+    pub output: OutputFormat,
+}
+
+#[derive(Clone, Debug, clap::Args)]
 pub struct Stress {
     #[command(flatten)]
     pub pool: PoolName,
+    /// How many tasks [default: 25; with --cpu so many that the rule for CPU adds workers]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub tasks: Option<u32>,
     #[command(flatten)]
-    pub tasks: Tasks,
-    /// How long each task takes
-    #[arg(long, value_name = "SECONDS", default_value_t = stress::TASK_SECONDS, value_parser = clap::value_parser!(u32).range(..=86_400))]
-    pub task_seconds: u32,
-}
-
-impl Stress {
-    pub fn burst(&self) -> Burst {
-        Burst {
-            tasks: self.tasks.tasks,
-            task_seconds: self.task_seconds,
-        }
-    }
+    pub task: TaskSeconds,
+    #[command(flatten)]
+    pub work: Work,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -247,9 +270,8 @@ pub struct Demo {
     pub pool: PoolName,
     #[command(flatten)]
     pub tasks: Tasks,
-    /// How long each task takes
-    #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(..=86_400))]
-    pub task_seconds: u32,
+    #[command(flatten)]
+    pub task: TaskSeconds,
     /// When to give up, in seconds or a duration such as 5m
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub timeout: Duration,
@@ -260,19 +282,17 @@ pub struct Demo {
     pub fast: bool,
 }
 
-impl Demo {
-    pub fn burst(&self) -> Burst {
-        Burst {
-            tasks: self.tasks.tasks,
-            task_seconds: self.task_seconds,
-        }
-    }
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct TaskSeconds {
+    /// How long each task takes [default: so long that the pool's rules add workers twice]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=86_400))]
+    pub task_seconds: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Tasks {
     /// How many tasks
-    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = TASKS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub tasks: u32,
 }
 

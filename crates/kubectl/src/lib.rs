@@ -13,7 +13,7 @@ use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
 use cluster::{Cluster, local, replay};
 use commands::{
-    all, check, dashboard, demo, explain, history, metrics, monitor, pause, record, scale,
+    all, check, dashboard, demo, explain, failed, history, metrics, monitor, pause, record, scale,
     simulate, stress, why_not,
 };
 use lang::Lang;
@@ -163,7 +163,10 @@ async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<b
         Command::History(a) => {
             history::run(cluster, a.pool.get(), a.limit, a.output.is_json()).await
         }
-        Command::Stress(a) => stress::run(cluster, a.pool.get(), a.burst()).await,
+        Command::Failed(a) => failed::run(cluster, &a).await,
+        Command::Stress(a) => {
+            stress::run(cluster, a.pool.get(), a.tasks, a.task.task_seconds, &a.work).await
+        }
         Command::Scale(a) => scale::run(cluster, a.pool.get(), a.replicas, a.span).await,
         Command::Pause(a) => pause::pause(cluster, a.pool.get(), a.pause).await,
         Command::Resume(pool) => pause::resume(cluster, pool.get()).await,
@@ -174,7 +177,7 @@ async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<b
         }
         Command::Dashboard(a) => dashboard::run(cluster, a).await,
         Command::Record(a) => record::run(cluster, a.pool.get(), a.duration).await,
-        Command::Demo(a) => demo::run(cluster, a.pool.get(), a.burst(), a.timeout, a.fast).await,
+        Command::Demo(a) => demo::run(cluster, a).await,
         // These ran before a cluster was opened.
         Command::Check(_)
         | Command::Simulate(_)

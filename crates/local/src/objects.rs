@@ -84,6 +84,9 @@ fn deployment(spec: &DeploymentSpec<'_>) -> Value {
     })
 }
 
+/// The memory of a local cluster's Redis, as in the chart: full, it refuses tasks instead of filling the machine.
+const MAX_MEMORY: &str = "384mb";
+
 /// Redis without persistence, on loopback only.
 pub fn redis(state_dir: &StateDir, port: u16) -> anyhow::Result<Value> {
     let program = find_redis()?.display().to_string();
@@ -96,6 +99,10 @@ pub fn redis(state_dir: &StateDir, port: u16) -> anyhow::Result<Value> {
         "",
         "--appendonly",
         "no",
+        "--maxmemory",
+        MAX_MEMORY,
+        "--maxmemory-policy",
+        "noeviction",
         "--set-proc-title",
         "no",
         "--dir",

@@ -2,6 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The names of all filters of the reference worker.
+pub const FILTERS: [&str; 10] = [
+    "resize",
+    "blur",
+    "sharpen",
+    "edges",
+    "grayscale",
+    "sepia",
+    "brightness",
+    "contrast",
+    "rotate",
+    "thumbnail",
+];
+
 /// An image and the filters to apply to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -13,6 +27,18 @@ pub struct ImageTask {
     /// Milliseconds to wait before the work, to simulate a slow download.
     #[serde(default)]
     pub delay_ms: u64,
+    /// Milliseconds that the filters take at least: the worker applies all of them to the image again and again until
+    /// so much time has passed. The result is that of one pass. 0: one pass.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub work_ms: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde calls"
+)]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// The source of an image.

@@ -68,6 +68,11 @@ impl Keys {
         self.key(&format!("pushed:{task}"))
     }
 
+    /// String: a picture that tasks name by this key, under a hash of its bytes, so that it is stored once.
+    pub fn picture(&self, hash: &str) -> String {
+        self.key(&format!("picture:{hash}"))
+    }
+
     /// Hash of the number of uncollected results by the minute in which they expire.
     pub fn unread(&self) -> String {
         self.key("unread")

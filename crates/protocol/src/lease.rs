@@ -26,8 +26,8 @@ pub struct Registration {
 /// The resource usage of a worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// Mean CPU of the last 15 s, in percent of the CPU limit, or of the host if there is no limit; `None` while
-    /// unknown.
+    /// Mean CPU of the last 15 s, in percent of the CPU limit, or without one of a CPU per slot, waits for a CPU
+    /// included; `None` while unknown.
     pub cpu: Option<f64>,
     /// Resident memory in bytes.
     pub memory: u64,

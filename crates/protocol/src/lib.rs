@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod call;
 mod claim;
+mod failed;
 mod image;
 mod keys;
 mod lease;
@@ -21,7 +22,8 @@ pub use call::ScriptCall;
 pub use claim::{
     Completion, Ending, Take, ack, ack_and_take, blocking_move, claimed, fail, hand_back, take,
 };
-pub use image::{ImageTask, Source};
+pub use failed::{FAILED_BATCH, FailedList, FailedTask, clear_failed, list_failed, retry_failed};
+pub use image::{FILTERS, ImageTask, Source};
 pub use keys::Keys;
 pub use lease::{Registration, Usage, deregister, drain, heartbeat, register, request_drain};
 pub use reap::{Reaped, dead, reap};

@@ -43,6 +43,8 @@ pub enum Polling {
 pub enum Telemetry {
     /// All metrics of the reference protocol except the CPU.
     Everything,
+    /// The CPU too: a busy worker uses all of its own.
+    WithCpu,
     /// The number of waiting tasks only, as of a plain list.
     Length,
 }
@@ -265,11 +267,16 @@ impl<'a> Simulation<'a> {
                 ..QueueMetrics::UNSUPPORTED
             };
         }
+        let busy = self.busy.len() - self.terminating;
         QueueMetrics {
             ready,
+            cpu_sum: match telemetry {
+                Telemetry::WithCpu => count(100 * busy),
+                _ => Metric::Unsupported,
+            },
             in_flight: count(self.busy.len()),
             live: count(self.live - self.terminating),
-            busy: count(self.busy.len() - self.terminating),
+            busy: count(busy),
             oldest_at: self
                 .ready
                 .front()

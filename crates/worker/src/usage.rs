@@ -1,7 +1,8 @@
-//! The resource usage of this process: CPU in percent of its limit, and memory.
+//! The resource usage of this process: CPU in percent of its limit, or of what its tasks can use, and memory.
 
 use protocol::Usage;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,24 +16,27 @@ const MIN_SPAN: Duration = Duration::from_secs(1);
 /// Measures this process and keeps the mean of its CPU usage.
 pub struct Meter {
     system: Option<(System, Pid)>,
-    /// The CPUs that make 100 %: the limit of the container, or all of the host.
+    /// The CPUs that make 100 %: the limit of the container, or without one a CPU for each slot, if the host has them.
     cpus: f64,
-    /// A time, and the CPU that the process had used until then, in milliseconds.
+    /// The time that threads waited for a CPU. `None` with a limit, which is reached by use alone.
+    waits: Option<Waits>,
+    /// A time, and the CPU that the process had used, or also waited for, until then, in milliseconds.
     samples: VecDeque<(Instant, u64)>,
 }
 
 impl Meter {
-    pub fn new() -> Self {
+    /// Measures a process that runs at most `slots` tasks at once, each on one thread.
+    pub fn new(slots: usize) -> Self {
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let host_cpus = || {
-            f64::from(
-                u32::try_from(std::thread::available_parallelism().map_or(1, Into::into))
-                    .unwrap_or(1),
-            )
+        let limit = cpu_limit(&groups, Path::new("/sys/fs/cgroup"));
+        let usable_cpus = || {
+            let host = std::thread::available_parallelism().map_or(1, Into::into);
+            f64::from(u32::try_from(host.min(slots)).unwrap_or(1).max(1))
         };
         Self {
             system: System::new().ok().zip(sysinfo::get_current_pid().ok()),
-            cpus: cpu_limit(&groups, Path::new("/sys/fs/cgroup")).unwrap_or_else(host_cpus),
+            waits: limit.is_none().then(Waits::default),
+            cpus: limit.unwrap_or_else(usable_cpus),
             samples: VecDeque::new(),
         }
     }
@@ -48,7 +52,9 @@ impl Meter {
             return Usage::default();
         };
         let now = Instant::now();
-        let used = process.accumulated_cpu_time();
+        // On a full host nobody gets a whole CPU: three workers on two would never use more than 67 % of one.
+        let waited = self.waits.as_mut().map_or(0, Waits::millis);
+        let used = process.accumulated_cpu_time() + waited;
         let memory = process.memory();
         self.samples.push_back((now, used));
         // Keep the newest sample that is at least a window old, as the start of the mean.
@@ -66,6 +72,37 @@ impl Meter {
             cpu: span.map(|span| 100.0 * used / span.as_secs_f64() / self.cpus),
             memory,
         }
+    }
+}
+
+/// How long the threads of this process could run but waited for a CPU.
+#[derive(Debug, Default)]
+struct Waits {
+    /// The nanoseconds of each living thread, by its id.
+    threads: HashMap<OsString, u64>,
+    nanos: u64,
+}
+
+impl Waits {
+    /// The milliseconds so far; 0 where the system does not report them (it is Linux that does).
+    fn millis(&mut self) -> u64 {
+        let tasks = fs::read_dir("/proc/self/task")
+            .into_iter()
+            .flatten()
+            .flatten();
+        let now: HashMap<OsString, u64> = tasks
+            .filter_map(|task| {
+                let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+                Some((task.file_name(), stat.split(' ').nth(1)?.parse().ok()?))
+            })
+            .collect();
+        for (thread, nanos) in &now {
+            let before = self.threads.get(thread).copied().unwrap_or(0);
+            // The id of an ended thread may belong to a new one, which counts from 0.
+            self.nanos += nanos.checked_sub(before).unwrap_or(*nanos);
+        }
+        self.threads = now;
+        self.nanos / 1_000_000
     }
 }
 
@@ -151,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_busy_process_reports_cpu() {
-        let mut meter = Meter::new();
+        let mut meter = Meter::new(1);
         let first = meter.measure();
         assert!(first.memory > 1_000_000 && first.cpu.is_none(), "{first:?}");
         assert_eq!(
@@ -165,5 +202,37 @@ mod tests {
         }
         let cpu = meter.measure().cpu.map_or(0.0, |cpu| cpu * meter.cpus);
         assert!((10.0..6_400.0).contains(&cpu), "{cpu} % of a CPU");
+    }
+
+    /// More threads than CPUs: each waits for one about half of the time, and all the same each wants a whole one.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn waiting_for_a_full_host_counts_as_cpu() {
+        let host: usize = std::thread::available_parallelism().unwrap().into();
+        let mut meter = Meter::new(usize::MAX);
+        if meter.waits.is_none() {
+            return; // a container with a limit
+        }
+        meter.measure();
+        let until = Instant::now() + Duration::from_secs(2);
+        let spin = || {
+            while Instant::now() < until {
+                std::hint::spin_loop();
+            }
+        };
+        let cpu = std::thread::scope(|scope| {
+            for _ in 0..2 * host {
+                scope.spawn(spin);
+            }
+            while Instant::now() + Duration::from_millis(300) < until {
+                std::thread::yield_now();
+            }
+            meter.measure().cpu.unwrap()
+        });
+        assert!(
+            cpu > 150.0,
+            "{cpu} % of {host} CPUs, for {} threads",
+            2 * host
+        );
     }
 }

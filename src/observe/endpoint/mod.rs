@@ -13,7 +13,7 @@ use api::Key;
 use connection::{Connection, describe};
 use decide::QueueMetrics;
 use protocol::snapshot;
-use queues::Queue;
+use queues::{Queue, RedisMemory};
 use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, Value};
 use std::collections::HashMap;
@@ -24,6 +24,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 const TIMEOUT: Duration = Duration::from_secs(1);
 /// The maximum number of pools in one pipeline: it bounds how long a command waits behind a read.
 const MAX_BATCH: usize = 500;
+/// How often the memory's limit is read, which changes rarely.
+const MEMORY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What an endpoint does for a pool.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub async fn run(
         pools_by_key: HashMap::new(),
         lost_workers: Vec::new(),
         connection: Connection::closed(Instant::now()),
+        memory: RedisMemory::Unknown,
+        memory_read_at: None,
     };
     loop {
         let poll_at = endpoint.next_poll();
@@ -75,6 +79,7 @@ pub async fn run(
                     deliver(results);
                 }
                 endpoint.rescue_tasks().await;
+                endpoint.read_memory().await;
             }
         }
     }
@@ -98,6 +103,8 @@ struct Endpoint {
     /// The queues, as pool and index, in which the last poll found workers without a lease.
     lost_workers: Vec<(Key, usize)>,
     connection: Connection,
+    memory: RedisMemory,
+    memory_read_at: Option<Instant>,
 }
 
 impl Endpoint {
@@ -178,6 +185,24 @@ impl Endpoint {
         }
     }
 
+    /// Reads how Redis bounds its memory, after a connection and then at times. Where `INFO` is refused it is unknown.
+    async fn read_memory(&mut self) {
+        let Connection::Up { redis, .. } = &mut self.connection else {
+            return;
+        };
+        let is_fresh = |at: Instant| at.elapsed() < MEMORY_INTERVAL;
+        if self.memory_read_at.is_some_and(is_fresh) {
+            return;
+        }
+        self.memory_read_at = Some(Instant::now());
+        let mut info = redis::cmd("INFO");
+        let info = info.arg("memory").query_async::<String>(redis);
+        self.memory = match tokio::time::timeout(TIMEOUT, info).await {
+            Ok(Ok(info)) => RedisMemory::parse(&info),
+            _ => RedisMemory::Unknown,
+        };
+    }
+
     fn next_poll(&self) -> Option<Instant> {
         let due = self.schedule.next()?;
         match self.connection {
@@ -228,6 +253,7 @@ impl Endpoint {
         match outcome {
             Ok(connection) => {
                 self.connection = connection;
+                self.memory_read_at = None; // it may be another server
                 self.schedule.poll_all(now);
             }
             Err(cause) => self.disconnect(&cause, now),
@@ -287,6 +313,7 @@ impl Endpoint {
                     queues: vec![QueueMetrics::UNAVAILABLE; count],
                     workers: Vec::new(),
                     unavailable_reason: Some(reason.clone()),
+                    memory: RedisMemory::Unknown,
                     notified_at,
                 }
             })
@@ -330,6 +357,7 @@ impl Endpoint {
                 queues: metrics,
                 workers,
                 unavailable_reason,
+                memory: self.memory.clone(),
                 notified_at,
             });
         }

@@ -115,6 +115,7 @@ fn measured_waits(world: &World) -> Vec<i64> {
             filters: Vec::new(),
             image,
             delay_ms: u64::try_from(delay).unwrap_or(0),
+            work_ms: 0,
         });
         push(&keys, std::slice::from_ref(&task))
             .and_then(|push| push.query::<()>(&mut redis))

@@ -7,6 +7,7 @@ pub use crate::pod::SimPod;
 use api::{Key, WorkerPool};
 use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
 use decide::{Metric, QueueMetrics, Time};
+use queues::RedisMemory;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use workerpool_operator::act;
@@ -256,6 +257,7 @@ impl Cluster {
             queues: vec![load],
             workers: workers.clone(),
             unavailable_reason: None,
+            memory: RedisMemory::Unknown,
             notified_at: None,
         };
         self.send(Event::Metrics(pools.into_iter().map(result).collect()));

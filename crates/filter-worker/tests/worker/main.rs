@@ -15,10 +15,12 @@ mod queue;
 
 mod claim;
 mod drain;
+mod failed;
 mod finish;
 mod force;
 mod lease;
 mod limits;
+mod memory;
 mod outage;
 mod pages;
 mod program;

@@ -138,6 +138,9 @@ impl Queue {
         let mut entry: Value = serde_json::from_str(&entries[0]).unwrap();
         let task = entry.as_object_mut().unwrap().remove("task").unwrap();
         assert_eq!(task["id"], id);
+        let fields = entry.as_object_mut().unwrap();
+        assert!(fields.remove("at").unwrap().is_u64());
+        assert!(fields.remove("worker").unwrap().is_string());
         assert_eq!(&entry, result);
         let stored: String = self.redis.get(self.keys.result(id)).unwrap();
         assert_eq!(&serde_json::from_str::<Value>(&stored).unwrap(), result);

@@ -2,6 +2,7 @@
 
 use super::monitor::print;
 use super::stress::{Burst, push_burst, queue};
+use crate::args::Demo;
 use crate::cluster::Cluster;
 use crate::cluster::events::{Events, Update};
 use crate::cluster::queue_summary::QueueSummary;
@@ -19,16 +20,10 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use protocol::Keys;
 
-/// Runs the demo on the pool `name`; false if it did not end in time.
-pub async fn run(
-    cluster: &Cluster,
-    name: Option<&str>,
-    burst: Burst,
-    limit: Duration,
-    fast: bool,
-) -> anyhow::Result<bool> {
+/// Runs the demo; false if it did not end in time.
+pub async fn run(cluster: &Cluster, args: Demo) -> anyhow::Result<bool> {
     let lang = cluster.out.lang;
-    let pool = cluster.pool(name).await?;
+    let pool = cluster.pool(args.pool.get()).await?;
     let name = pool.name_any();
     if let Some(pin) = pool.spec.replicas {
         bail!(tr!(
@@ -37,7 +32,7 @@ pub async fn run(
             "El WorkerPool {name} está fijado en {pin} workers, así que no pasaría nada; primero: kubectl workerpool scale {name} auto"
         ));
     }
-    let (fast_mode, pool, burst) = FastMode::begin(cluster, pool, burst, fast).await?;
+    let (fast_mode, pool, burst) = FastMode::begin(cluster, pool, &args).await?;
     let keys = queue(&pool)?;
     let events = Events::start(cluster, &pool, RedisClient::new(cluster, &pool).await?);
     let pusher = Pusher {
@@ -45,9 +40,9 @@ pub async fn run(
         keys,
         burst,
     };
-    let demo = Demo::new(&cluster.out, &pool, Some(pusher))?;
+    let demo = Story::new(&cluster.out, &pool, Some(pusher))?;
     let ended = tokio::select! {
-        ended = demo.play(events, limit) => ended,
+        ended = demo.play(events, args.timeout) => ended,
         _ = tokio::signal::ctrl_c(), if fast_mode.is_some() => Ok(false),
     };
     if let Some(fast_mode) = fast_mode {
@@ -66,7 +61,7 @@ pub async fn replay(out: &Out, replay: Replay) -> anyhow::Result<bool> {
         "Una grabación, decidida de nuevo por las reglas de {name}: sin clúster ni Redis."
     ));
     let events = Events::Replay(Box::new(replay));
-    Demo::new(out, &pool, None)?
+    Story::new(out, &pool, None)?
         .play(events, Duration::seconds(86_400))
         .await
 }
@@ -78,7 +73,7 @@ struct Pusher {
     burst: Burst,
 }
 
-struct Demo<'a> {
+struct Story<'a> {
     out: &'a Out,
     name: String,
     narrator: Narrator,
@@ -90,7 +85,7 @@ struct Demo<'a> {
     waiting_for: String,
 }
 
-impl<'a> Demo<'a> {
+impl<'a> Story<'a> {
     fn new(out: &'a Out, pool: &WorkerPool, pusher: Option<Pusher>) -> anyhow::Result<Self> {
         Ok(Self {
             out,
@@ -155,7 +150,7 @@ impl<'a> Demo<'a> {
             return Ok(None);
         }
         if self.narrator.is_at_rest() {
-            push_burst(redis, keys, *burst).await?;
+            push_burst(redis, keys, burst).await?;
             return Ok(Some(burst.tasks));
         }
         let lang = self.out.lang;

@@ -1,7 +1,8 @@
 //! `demo --fast`: the demo in a quarter of the time. It always shortens the tasks. It shortens the delays of the pool
 //! (its interval, idle time and cooldowns) only on the local cluster, and only until the demo ends.
 
-use super::stress::Burst;
+use super::stress::{Burst, Load, Work, plan};
+use crate::args::Demo;
 use crate::cluster::Cluster;
 use crate::text::lang::tr;
 use api::{Duration, ScaleDownSpec, ScaleUpSpec, WorkerPool};
@@ -22,12 +23,11 @@ pub struct FastMode {
 }
 
 impl FastMode {
-    /// Restores delays that a crashed run left shortened; with `fast` shortens the delays and the tasks.
+    /// Restores delays that a crashed run left shortened; with `--fast` shortens the delays and the tasks.
     pub async fn begin(
         cluster: &Cluster,
         pool: WorkerPool,
-        burst: Burst,
-        fast: bool,
+        args: &Demo,
     ) -> anyhow::Result<(Option<Self>, WorkerPool, Burst)> {
         let name = pool.name_any();
         let original = pool
@@ -45,14 +45,18 @@ impl FastMode {
             }
             None => pool,
         };
-        if !fast {
+        let seconds = plan::choose(
+            &pool,
+            Load::Mix,
+            Some(args.tasks.tasks),
+            args.task.task_seconds,
+        )?;
+        let mut burst = Burst::new(args.tasks.tasks, seconds.task_seconds, &Work::default())?;
+        if !args.fast {
             return Ok((None, pool, burst));
         }
         let quarter = i64::from(burst.task_seconds) / SPEED_UP;
-        let burst = Burst {
-            task_seconds: u32::try_from(quarter).unwrap_or(0).max(1),
-            ..burst
-        };
+        burst.task_seconds = u32::try_from(quarter).unwrap_or(0).max(1);
         let (lang, seconds) = (cluster.out.lang, burst.task_seconds);
         if !cluster.local {
             cluster.out.info(&tr!(

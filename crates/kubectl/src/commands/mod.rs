@@ -5,6 +5,7 @@ pub mod check;
 pub mod dashboard;
 pub mod demo;
 pub mod explain;
+pub mod failed;
 pub mod fast_mode;
 pub mod history;
 pub mod metrics;

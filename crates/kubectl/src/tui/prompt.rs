@@ -4,12 +4,11 @@ use super::app::{App, Effect, Mode};
 use super::keys::Action;
 use crate::args::duration;
 use crate::commands::scale::Pin;
+use crate::commands::stress::TASKS;
 use crate::text::lang::{Lang, tr};
 use api::Duration;
 use ratatui::crossterm::event::KeyCode;
 
-/// The suggested number of tasks of a burst: the default of `stress`.
-const TASKS: u32 = 25;
 /// The longest input in bytes.
 const MAX_INPUT: usize = 60;
 

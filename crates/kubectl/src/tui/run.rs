@@ -8,7 +8,7 @@ use crate::cluster::events::{self, Events, PoolUpdate, Update};
 use crate::cluster::operator_history::{self, HistoryPoint};
 use crate::cluster::redis::RedisClient;
 use crate::cluster::replay::Replay;
-use crate::commands::stress::{Burst, TASK_SECONDS, push_burst, queue};
+use crate::commands::stress::{Burst, Load, Work, plan, push_burst, queue};
 use crate::commands::{pause, scale};
 use crate::text::class_format;
 use anyhow::Context;
@@ -195,11 +195,9 @@ async fn run_operation(
         Operation::Stress(tasks) => {
             let pool = cluster.pool(Some(name)).await?;
             let mut redis = RedisClient::new(cluster, &pool).await?;
-            let burst = Burst {
-                tasks,
-                task_seconds: TASK_SECONDS,
-            };
-            push_burst(&mut redis, &queue(&pool)?, burst).await?;
+            let seconds = plan::choose(&pool, Load::Mix, Some(tasks), None)?.task_seconds;
+            let burst = Burst::new(tasks, seconds, &Work::default())?;
+            push_burst(&mut redis, &queue(&pool)?, &burst).await?;
             let text = class_format::stress(tasks);
             cluster.out.data_at(Timestamp::now(), &text)?;
             Ok(true)

@@ -25,9 +25,20 @@ local function release(claimed, element)
   return redis.pcall('LREM', claimed, 1, element) == 1
 end
 
+-- The result to store: a large one is replaced by a note when Redis is nearly full, so that it never keeps a task from
+-- being acknowledged. Small ones replace an element of their size and need no look at the memory.
+local function fitting(text)
+  if #text <= 1024 then return text end
+  local info = redis.pcall('INFO', 'memory')
+  if type(info) ~= 'string' then return text end
+  local used, most = tonumber(string.match(info, 'used_memory:(%d+)')), tonumber(string.match(info, 'maxmemory:(%d+)'))
+  if most == 0 or (used + #text) * 100 < most * 90 then return text end
+  return '{"dropped":true,"bytes":' .. #text .. ',"reason":"Redis is nearly full: the task is done, its result was not kept"}'
+end
+
 -- Stores a result for `time` milliseconds (0: not at all) and counts it in the minute in which it expires.
 local function keep(result, unread, text, time)
   if time == '0' then return end
-  redis.call('SET', result, text, 'PX', time)
+  redis.call('SET', result, fitting(text), 'PX', time)
   redis.call('HINCRBY', unread, math.floor((now() + time) / 60000), 1)
 end

@@ -8,7 +8,7 @@ if redis.call('TYPE', KEYS[3]).ok == 'list' then
     local element = redis.call('LINDEX', KEYS[3], 0) -- the newest claim first, so that the oldest ends up at the head
     if not element then break end
     local why = 'its worker died: ' .. ARGV[1]
-    if count_failure(element, KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], why, ARGV[3], ARGV[4]) then
+    if count_failure(element, ARGV[1], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], why, ARGV[3], ARGV[4]) then
       redis.call('LPOP', KEYS[3])
       failed = failed + 1
     else

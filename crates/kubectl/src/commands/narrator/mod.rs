@@ -16,6 +16,10 @@ use std::collections::VecDeque;
 const MIN_PAUSE: i64 = 2_000;
 /// How long a change waits for the operator's history entry, in milliseconds; without one, another client made it.
 const CHANGE_TIMEOUT: i64 = 3_000;
+/// How long a queue line with more or fewer workers waits for the line of the change that explains it, in milliseconds.
+/// A drained worker leaves the metrics before the operator lowers the replicas, and each has its own connection. Without
+/// a change workers have died or come by another way.
+const EXPLANATION_TIMEOUT: i64 = 10_000;
 /// How long a due change may be pending, in milliseconds, before a warning that no operator seems to make it.
 const OPERATOR_TIMEOUT: i64 = 5_000;
 
@@ -71,6 +75,11 @@ pub struct Narrator {
     warnings: VecDeque<String>,
     /// The last queue line, and when it was printed.
     last_queue_line: Option<(Timestamp, String)>,
+    /// The workers in it.
+    printed_workers: Option<u64>,
+    /// The replicas at the start or after the last change that was printed.
+    printed_replicas: Option<i32>,
+    unexplained_since: Option<i64>,
     active: bool,
     started: Option<Timestamp>,
     due_since: Option<i64>,
@@ -93,6 +102,9 @@ impl Narrator {
             last_entry,
             warnings: VecDeque::new(),
             last_queue_line: None,
+            printed_workers: None,
+            printed_replicas: None,
+            unexplained_since: None,
             active: false,
             started: None,
             due_since: None,
@@ -118,6 +130,7 @@ impl Narrator {
                 self.pool = *pool;
             }
             Update::Replicas(replicas) => {
+                self.printed_replicas.get_or_insert(replicas);
                 if let Some(before) = self
                     .replicas
                     .replace(replicas)
@@ -161,6 +174,7 @@ impl Narrator {
                 return lines; // later lines must wait, too
             }
             self.changes.pop_front();
+            self.printed_replicas = Some(change.to);
             lines.push(self.change_line(change, entry));
         }
         lines.extend(self.queue_line_if_due(now));
@@ -291,8 +305,6 @@ impl Narrator {
 
     /// The queue line of the current state, and its note.
     fn queue_line(&self) -> Option<(String, Option<String>)> {
-        let workers =
-            |live: Option<u64>| live.or_else(|| self.replicas.and_then(|n| u64::try_from(n).ok()));
         match (self.unreachable(), &self.summary) {
             (Some(error), _) => Some((
                 class_format::unreachable().to_owned(),
@@ -301,12 +313,36 @@ impl Narrator {
             (None, Some(summary)) => {
                 let stable = self.active && self.is_at_rest();
                 Some((
-                    class_format::queue(summary, workers(summary.live), self.spec(), stable),
+                    class_format::queue(summary, self.workers(), self.spec(), stable),
                     None,
                 ))
             }
             (None, None) => None,
         }
+    }
+
+    /// The live workers, or the replicas if the queue does not report workers; `None` while the metrics are unknown.
+    fn workers(&self) -> Option<u64> {
+        let replicas = || self.replicas.and_then(|n| u64::try_from(n).ok());
+        self.summary()?.live.or_else(replicas)
+    }
+
+    /// Whether more or fewer workers than in the last line must wait for the line of the change.
+    fn waits_for_change(&mut self, now: Timestamp) -> bool {
+        let replicas = self.printed_replicas.and_then(|n| u64::try_from(n).ok());
+        let (Some(before), Some(workers), Some(replicas)) =
+            (self.printed_workers, self.workers(), replicas)
+        else {
+            return false;
+        };
+        let fewer = workers < before && workers < replicas;
+        let more = workers > before && workers > replicas;
+        if !(fewer || more) {
+            self.unexplained_since = None;
+            return false;
+        }
+        let since = *self.unexplained_since.get_or_insert(now.as_millisecond());
+        now.as_millisecond() - since < EXPLANATION_TIMEOUT
     }
 
     fn queue_line_if_due(&mut self, now: Timestamp) -> Option<Line> {
@@ -320,8 +356,10 @@ impl Narrator {
             || self
                 .started
                 .is_some_and(|started| millis(now, started) >= MIN_PAUSE);
-        (due && complete).then(|| {
+        (due && complete && !self.waits_for_change(now)).then(|| {
             self.last_queue_line = Some((now, text.clone()));
+            self.printed_workers = self.workers().or(self.printed_workers);
+            self.unexplained_since = None;
             Line {
                 at: now,
                 text,

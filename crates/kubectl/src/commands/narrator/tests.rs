@@ -186,3 +186,69 @@ fn spanish_notes_and_unchanged_lines() {
         Some("no fue el operador: otro puso este número")
     );
 }
+
+/// Recorded on a real cluster: the three observations of one change come over three connections, in any order. On the
+/// way down a drained worker leaves the metrics first.
+#[test]
+fn change_precedes_its_workers_in_every_order() {
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    for (from, to, reason, line) in [
+        (7, 5, "Idle", "SCALING DOWN TO 5 WORKERS"),
+        (3, 5, "QueueTooLong", "SCALING UP TO 5 WORKERS"),
+    ] {
+        let live = |n: i32| metrics(0, 0, n.unsigned_abs().into());
+        for order in orders {
+            let observations = [
+                live(to),
+                Update::Replicas(to),
+                decided(&[(110, from, to, reason)]),
+            ];
+            let mut updates = vec![
+                (0, decided(&[])),
+                (0, Update::Replicas(from)),
+                (0, live(from)),
+            ];
+            for (second, index) in [110, 112, 113].into_iter().zip(order) {
+                updates.push((second, observations[index].clone()));
+            }
+            let lines = lines_of(updates);
+            let position = |text: &str| lines.iter().position(|line| line.contains(text));
+            let (change, workers) = (position(line), position("Workers:5"));
+            assert!(
+                change.is_some() && change < workers,
+                "{order:?}: {lines:#?}"
+            );
+            assert!(
+                !lines
+                    .iter()
+                    .any(|line| line.contains("not by the operator")),
+                "{lines:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn dead_workers_are_shown_without_a_change() {
+    let lines = lines_of(vec![
+        (0, decided(&[])),
+        (0, Update::Replicas(3)),
+        (0, metrics(0, 0, 3)),
+        (20, metrics(0, 0, 2)),
+        (50, metrics(0, 0, 3)),
+    ]);
+    assert_eq!(
+        lines[1..],
+        [
+            "30 🟢 Queue:0  | Workers:2 | Util:  0.0%",
+            "50 🟢 Queue:0  | Workers:3 | Util:  0.0%"
+        ]
+    );
+}

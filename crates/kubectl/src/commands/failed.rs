@@ -1,0 +1,311 @@
+//! `failed`: lists the failed tasks of a pool, returns them to the queue, or deletes them.
+
+use crate::args::Failed;
+use crate::cluster::Cluster;
+use crate::cluster::redis::RedisClient;
+use crate::text::lang::{Lang, tr};
+use crate::text::output::Out;
+use anyhow::bail;
+use api::WorkerPool;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use protocol::{
+    FAILED_BATCH, FailedList, FailedTask, Keys, clear_failed, list_failed, retry_failed,
+};
+use queues::QueueSystem;
+use serde_json::{Value, json};
+use std::io::{BufRead, IsTerminal};
+
+/// Width of an error in the table, and the most characters of it in JSON: it is foreign text.
+const ERROR_WIDTH: usize = 100;
+const MAX_ERROR: usize = 1_000;
+/// The most characters of an id or the name of a worker.
+const MAX_NAME: usize = 64;
+
+/// A queue, and what is on its failed list.
+struct FailedQueue {
+    name: String,
+    keys: Keys,
+    list: FailedList,
+}
+
+/// Lists, retries or clears.
+pub async fn run(cluster: &Cluster, args: &Failed) -> anyhow::Result<bool> {
+    let pool = cluster.pool(args.pool.get()).await?;
+    let mut redis = RedisClient::new(cluster, &pool).await?;
+    let mut queues = Vec::new();
+    for queue in &pool.spec.queues {
+        if queue.system == QueueSystem::WorkerPool {
+            let keys = Keys::new(&queue.name);
+            let list = redis.call(&list_failed(&keys, args.limit)).await?;
+            queues.push(FailedQueue {
+                name: queue.name.clone(),
+                keys,
+                list,
+            });
+        }
+    }
+    if queues.is_empty() {
+        let name = pool.name_any();
+        bail!(
+            "WorkerPool {name} has no queue with system WorkerPool: a plain list has no failed tasks"
+        );
+    }
+    if !args.list && (args.retry || args.clear) {
+        return write(cluster, &mut redis, &pool, &queues, args).await;
+    }
+    if args.output.is_json() {
+        cluster.out.json(&json_list(&queues))?;
+    } else {
+        print_list(&cluster.out, &pool, &queues)?;
+    }
+    Ok(true)
+}
+
+/// Retries or clears after a confirmation; false if there was none, or a task was not found.
+async fn write(
+    cluster: &Cluster,
+    redis: &mut RedisClient,
+    pool: &WorkerPool,
+    queues: &[FailedQueue],
+    args: &Failed,
+) -> anyhow::Result<bool> {
+    let (out, lang, name) = (&cluster.out, cluster.out.lang, pool.name_any());
+    let all: u64 = queues.iter().map(|queue| queue.list.total).sum();
+    let wanted = match args.id.len() {
+        0 => all,
+        n => u64::try_from(n).unwrap_or(all),
+    };
+    if all > 0 && !args.yes && !confirm(out, &question(lang, &name, wanted, args.clear))? {
+        out.info(&tr!(lang, "Nothing was changed.", "No se cambió nada."));
+        return Ok(false);
+    }
+    let mut done = 0;
+    for queue in queues {
+        // A task that fails meanwhile is not one of those that were counted.
+        let mut left = usize::try_from(queue.list.total).unwrap_or(usize::MAX);
+        while left > 0 {
+            let limit = left.min(FAILED_BATCH);
+            let call = if args.clear {
+                clear_failed(&queue.keys, &args.id, limit)
+            } else {
+                retry_failed(&queue.keys, &args.id, limit)
+            };
+            let taken = redis.call(&call).await?;
+            done += u64::try_from(taken).unwrap_or(0);
+            // Fewer: the rest holds no task, or is gone. By id, one run finds all.
+            left = if taken < limit || !args.id.is_empty() {
+                0
+            } else {
+                left - taken
+            };
+        }
+    }
+    out.data(&if args.clear {
+        tr!(
+            lang,
+            "{name}: {done} failed tasks deleted",
+            "{name}: {done} tareas fallidas borradas"
+        )
+    } else {
+        tr!(
+            lang,
+            "{name}: {done} failed tasks wait again",
+            "{name}: {done} tareas fallidas esperan de nuevo"
+        )
+    })?;
+    if done < wanted {
+        let missing = wanted - done;
+        out.info(&tr!(
+            lang,
+            "{missing} were not on the failed list; `kubectl workerpool failed` lists it",
+            "{missing} no estaban en la lista de fallidas; `kubectl workerpool failed` la muestra"
+        ));
+    }
+    Ok(done >= wanted)
+}
+
+fn question(lang: Lang, name: &str, tasks: u64, clear: bool) -> String {
+    if clear {
+        tr!(
+            lang,
+            "Delete {tasks} failed tasks of {name}, for good?",
+            "¿Borrar {tasks} tareas fallidas de {name}, para siempre?"
+        )
+    } else {
+        tr!(
+            lang,
+            "Return {tasks} failed tasks of {name} to the queue?",
+            "¿Devolver {tasks} tareas fallidas de {name} a la cola?"
+        )
+    }
+}
+
+/// Asks on the terminal; anything but yes is no.
+fn confirm(out: &Out, question: &str) -> anyhow::Result<bool> {
+    let (lang, stdin) = (out.lang, std::io::stdin());
+    if !stdin.is_terminal() {
+        bail!(tr!(
+            lang,
+            "{question} There is no terminal to answer on: add --yes",
+            "{question} No hay terminal donde contestar: añada --yes"
+        ));
+    }
+    let keys = tr!(lang, "y: yes · anything else: no", "s: sí · otra cosa: no");
+    out.info(&format!("{question} ({keys})"));
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(is_yes(&answer))
+}
+
+fn is_yes(answer: &str) -> bool {
+    ["y", "yes", "s", "si", "sí"].contains(&answer.trim().to_lowercase().as_str())
+}
+
+fn print_list(out: &Out, pool: &WorkerPool, queues: &[FailedQueue]) -> std::io::Result<()> {
+    let (lang, name) = (out.lang, pool.name_any());
+    let total: u64 = queues.iter().map(|queue| queue.list.total).sum();
+    let trimmed: u64 = queues.iter().map(|queue| queue.list.trimmed).sum();
+    if total == 0 {
+        out.data(&tr!(
+            lang,
+            "{name}: no failed tasks",
+            "{name}: ninguna tarea fallida"
+        ))?;
+    }
+    let heads = match lang {
+        Lang::En => ["FAILED", "TRIES", "WORKER", "TASK", "ERROR"],
+        Lang::Es => ["FALLÓ", "VECES", "WORKER", "TAREA", "ERROR"],
+    };
+    let mut rows = vec![heads.map(str::to_owned)];
+    let mut shown = 0;
+    for queue in queues {
+        shown += queue.list.tasks.len();
+        rows.extend(queue.list.tasks.iter().rev().map(|task| row(out, task)));
+    }
+    if total > 0 {
+        let width = |column: usize| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: [usize; 4] = std::array::from_fn(width);
+        for [at, attempts, worker, id, error] in &rows {
+            let [a, b, c, d] = widths;
+            out.data(&format!(
+                "{at:a$}  {attempts:b$}  {worker:c$}  {id:d$}  {error}"
+            ))?;
+        }
+        let shown = u64::try_from(shown).unwrap_or(total);
+        if shown < total {
+            out.info(&tr!(
+                lang,
+                "{shown} of {total}, newest last; --limit {total} shows all.",
+                "{shown} de {total}, la más nueva al final; con --limit {total}, todas."
+            ));
+        }
+        out.info(&tr!(
+            lang,
+            "Again: kubectl workerpool failed {name} --retry [--id TASK …]; delete: --clear",
+            "Otra vez: kubectl workerpool failed {name} --retry [--id TAREA …]; borrar: --clear"
+        ));
+    }
+    if trimmed > 0 {
+        out.info(&tr!(
+            lang,
+            "{trimmed} older ones were dropped: the list keeps the newest 10,000, of at most 16 MiB.",
+            "{trimmed} más antiguas ya no están: la lista guarda las 10 000 últimas, de 16 MiB como mucho."
+        ));
+    }
+    Ok(())
+}
+
+fn row(out: &Out, task: &FailedTask) -> [String; 5] {
+    let at = task.at.and_then(|at| Timestamp::from_millisecond(at).ok());
+    let today = Timestamp::now().to_zoned(out.zone().clone()).date();
+    let time = at.map_or("?".into(), |at| {
+        let at = at.to_zoned(out.zone().clone());
+        let format = if at.date() == today {
+            "%H:%M:%S"
+        } else {
+            "%Y-%m-%d %H:%M:%S"
+        };
+        at.strftime(format).to_string()
+    });
+    let known = |text: String| if text.is_empty() { "?".into() } else { text };
+    [
+        time,
+        task.attempts
+            .map_or("?".into(), |attempts| attempts.to_string()),
+        known(plain(&task.worker, MAX_NAME)),
+        plain(&task.id, MAX_NAME),
+        plain(&task.error, ERROR_WIDTH),
+    ]
+}
+
+fn json_list(queues: &[FailedQueue]) -> Value {
+    let tasks: Vec<Value> = queues
+        .iter()
+        .flat_map(|queue| queue.list.tasks.iter().rev().map(move |task| (queue, task)))
+        .map(|(queue, task)| {
+            let at = task.at.and_then(|at| Timestamp::from_millisecond(at).ok());
+            json!({
+                "queue": queue.name, "id": plain(&task.id, MAX_ERROR), "error": plain(&task.error, MAX_ERROR),
+                "attempts": task.attempts, "at": at, "worker": plain(&task.worker, MAX_ERROR), "bytes": task.bytes,
+            })
+        })
+        .collect();
+    let sum = |number: fn(&FailedList) -> u64| {
+        queues.iter().map(|queue| number(&queue.list)).sum::<u64>()
+    };
+    json!({"total": sum(|list| list.total), "trimmed": sum(|list| list.trimmed), "tasks": tasks})
+}
+
+/// Foreign text in one line of at most `max` characters, without control characters or such that change the direction
+/// of the line.
+fn plain(text: &str, max: usize) -> String {
+    let is_hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    let clean: String = text
+        .chars()
+        .map(|c| if is_hidden(c) { ' ' } else { c })
+        .collect();
+    let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= max {
+        return words;
+    }
+    let cut: String = words.chars().take(max - 1).collect();
+    cut + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_one_bounded_line() {
+        assert_eq!(
+            plain("\x1b[31mred\x07\n\u{202e}next\tline", 40),
+            "[31mred next line"
+        );
+        assert_eq!(plain("ñandú áéíóú", 6), "ñandú…");
+        assert_eq!(plain("", 6), "");
+    }
+
+    #[test]
+    fn only_yes_is_yes() {
+        assert!(
+            ["y\n", "Yes", " s ", "Sí\n"]
+                .iter()
+                .all(|answer| is_yes(answer))
+        );
+        assert!(
+            !["", "\n", "n", "sure", "all"]
+                .iter()
+                .any(|answer| is_yes(answer))
+        );
+    }
+}
