@@ -13,3 +13,13 @@ COPY dist/${TARGETARCH:-amd64}/workerpool-worker /
 USER 65532:65532
 EXPOSE 8000
 ENTRYPOINT ["/workerpool-worker"]
+
+# Debian's redis-server with its libraries, which tests/cluster/images puts there.
+FROM scratch AS redis
+ARG TARGETARCH
+COPY dist/${TARGETARCH:-amd64}/redis /
+ENV PATH=/usr/local/bin
+WORKDIR /data
+USER 999:1000
+EXPOSE 6379
+CMD ["redis-server", "--protected-mode", "no"]

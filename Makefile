@@ -176,7 +176,7 @@ kind-up: ## Create a kind cluster, where Docker answers (30 s; KIND_IMAGE names 
 kind-load: kind-up dist ## Build the images and load them into it
 	@echo "── Images: $(IMAGES) (10 s)"
 	@tests/cluster/images docker $(IMAGES)
-	@tests/cluster/kind load localhost/workerpool-operator:dev localhost/workerpool-worker:dev localhost/redis:dev
+	@tests/cluster/kind load $$(tests/cluster/images names $(IMAGES))
 
 kind-down: ## Delete it
 	@tests/cluster/kind down

@@ -49,10 +49,18 @@ labels:
   {{- include "workerpool.labels" . | nindent 2 }}
 {{- end }}
 
-{{/* image and imagePullPolicy: (list $ image). */}}
+{{/*
+image and imagePullPolicy: (list $ image). As in every image name, what stands before the first slash is a registry if it has a
+dot or a port, or is localhost.
+*/}}
 {{- define "workerpool.image" -}}
+{{- $root := index . 0 -}}
 {{- $image := index . 1 -}}
-image: {{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}{{ end }}
+{{- $repository := $image.repository -}}
+{{- with ($root.Values.global).imageRegistry -}}
+{{- $repository = printf "%s/%s" . (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") -}}
+{{- end -}}
+image: {{ $repository }}:{{ $image.tag | default $root.Chart.AppVersion }}{{ with $image.digest }}@{{ . }}{{ end }}
 imagePullPolicy: {{ $image.pullPolicy }}
 {{- end }}
 

@@ -1,5 +1,5 @@
 //! Compares the waits of the same work in the simulator and with real workers on the cluster that KUBECONFIG names. It
-//! takes about 6 min, and needs the images localhost/…:dev on the cluster.
+//! takes about 6 min, and needs this version's images on the cluster.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,

@@ -85,9 +85,7 @@ impl World {
         );
         let pool =
             json!({"demo": {"pool": {"spec": spec}}, "watchNamespaces": [namespace]}).to_string();
-        let sets = "image.repository=localhost/workerpool-operator,image.tag=dev,crds.upgrade=false,\
-                    rbac.aggregateToUserRoles=false,demo.enabled=true,demo.worker.image.repository=localhost/workerpool-worker,\
-                    demo.worker.image.tag=dev,demo.redis.image.repository=localhost/redis,demo.redis.image.tag=dev";
+        let sets = "crds.upgrade=false,rbac.aggregateToUserRoles=false,demo.enabled=true";
         run_ok("kubectl", &["create", "namespace", &namespace], None);
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
         let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/workerpools.yaml");

@@ -1,5 +1,5 @@
 //! End-to-end tests on the cluster that KUBECONFIG names: chart, operator, workers, plugin and Redis as users install
-//! them. Nothing here depends on whether that is kind or tests/cluster; its nodes need the images localhost/…:dev.
+//! them. Nothing here depends on whether that is kind or tests/cluster; its nodes need this version's images.
 #![allow(
     clippy::expect_used,
     clippy::print_stderr,
