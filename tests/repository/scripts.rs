@@ -173,7 +173,7 @@ fn class_deletes_its_own_cluster_only() {
         .lines()
         .filter(|call| call.starts_with("delete"))
         .collect();
-    assert_eq!(deleted, ["delete cluster --name workerpool -q"]);
+    assert_eq!(deleted, ["delete cluster --name workerpool"]);
 }
 
 #[test]
