@@ -54,7 +54,7 @@ demo-on-local:
 	@echo; echo "It keeps running: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
 
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart test-install cross force bench bench-screen bench-worker waits mutants lint
+.PHONY: test test-unit test-web test-cluster test-chart test-install test-kit test-release test-source cross force bench bench-screen bench-worker waits mutants lint
 test: test-unit test-web test-cluster test-chart test-install ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 8 min)
@@ -83,6 +83,17 @@ test-install: plugin ## The pages' commands that install and remove, as written,
 	cargo test --locked -p e2e --test install --no-run
 	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
 	  cargo test --locked --offline -p e2e --test install -- --nocapture
+
+test-kit: ## The kit as a student uses it, on kind without a network: unpack, class up, demo, class down (5 min)
+	@$(MAKE) kit NODE_IMAGE=$(KIND_IMAGE)
+	tests/kit
+
+test-release: ## Release to a real registry inside a cluster of tests/cluster, and install from it as docs/install.md says (3 min; Debian, root)
+	@$(MAKE) part ON=cluster
+	tests/release
+
+test-source: ## The images of Dockerfile.source, from base images of its own making (15 min; Debian, root)
+	tests/source-images
 
 cross: ## Build the programs for Windows and try them in Wine, type-check them for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
 	tests/cross
@@ -119,7 +130,7 @@ lint: ## Formatting, clippy and rustdoc, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 ## Build it
-.PHONY: dist plugin krew images generate policies clean install-tools web
+.PHONY: dist plugin krew images part kit release generate policies clean install-tools web
 web: ## Build the dashboard's page into web/dist, which the operator embeds (10 s; needs Node.js 20.19 and npm)
 	cd web && npm ci --silent && npm run build
 
@@ -145,6 +156,16 @@ krew: plugin ## Pack the plugin and its krew manifest into dist/krew (URL=folder
 
 images: dist ## Build the images of operator, worker and Redis, with Docker or buildah
 	@tests/cluster/images $(if $(filter kind,$(ON)),docker,buildah) $(IMAGES)
+
+part: $(if $(filter local,$(ON)),web/dist/index.html,images) # what this machine contributes to a release, in dist/parts
+	@packaging/part $(if $(filter local,$(ON)),,$(if $(filter kind,$(ON)),docker,buildah))
+
+kit: part ## Pack the class into one archive: images, programs, chart and a script that needs no network with NODE_IMAGE=kindest/node:…
+	@NODE_IMAGE=$(NODE_IMAGE) packaging/pack-kit
+
+release: $(if $(wildcard dist/parts/linux-*/images),,part) ## Publish images, chart and files of dist/parts: VERSION=0.1.0 REGISTRY=ghcr.io (docs/releasing.md)
+	@tests/cluster/install-tools release
+	@packaging/release "$(VERSION)" "$(REGISTRY)" $(PLAIN_HTTP)
 
 generate: ## Regenerate the CRD (crds/ and the chart's copy), plain manifests and reference pages
 	UPDATE=1 cargo test --locked -p workerpool-operator --test repository generated

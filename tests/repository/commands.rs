@@ -9,7 +9,7 @@ use crate::generated::check;
 
 /// The word on a block's fence, and what runs its commands. Each of these tests takes them from `testkit::pages`, so it
 /// runs all of them; `ci` is checked here.
-const RUNNERS: [(&str, &str); 6] = [
+const RUNNERS: [(&str, &str); 10] = [
     ("ci", "`.ci/run`"),
     (
         "class",
@@ -28,13 +28,26 @@ const RUNNERS: [(&str, &str); 6] = [
         "`crates/filter-worker/tests/worker/pages.rs`, with a Redis of its own",
     ),
     (
+        "kit",
+        "`tests/kit`, with only docker, kind, kubectl and helm on PATH (`make test-kit`)",
+    ),
+    (
+        "release",
+        "`tests/released`, on a registry and a cluster of its own (`make test-release`)",
+    ),
+    (
+        "source",
+        "`tests/source-images`, with base images of its own making (`make test-source`)",
+    ),
+    ("env", "`tests/cluster/demo`, which ends with it"),
+    (
         "output",
         "`crates/kubectl/tests/cli/pages.rs`, which compares what it prints",
     ),
 ];
 
 /// The make targets that the pages name in their text, with what runs them (`Ok`), or why no test does (`Err`).
-const TARGETS: [(&str, Result<&str, &str>); 21] = [
+const TARGETS: [(&str, Result<&str, &str>); 28] = [
     ("bench", Err("it measures, for 10 min and more")),
     ("bench-screen", Err("it measures, after 8 min to compile")),
     ("bench-worker", Err("it measures, after 3 min to compile")),
@@ -58,6 +71,16 @@ const TARGETS: [(&str, Result<&str, &str>); 21] = [
     ("test-chart", Ok("make test")),
     ("test-cluster", Ok(".ci/run")),
     ("test-install", Ok(".ci/run")),
+    ("kit", Ok("make test-kit")),
+    ("part", Ok("make test-release")),
+    ("release", Ok("make test-release")),
+    ("shell", Err("it opens an interactive shell")),
+    ("test-kit", Ok(".ci/run")),
+    (
+        "test-release",
+        Err("it takes 3 min and a registry; the release workflow runs its parts"),
+    ),
+    ("test-source", Err("it takes 15 min")),
     ("waits", Err("it takes 6 min")),
 ];
 

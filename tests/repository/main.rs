@@ -12,3 +12,6 @@ mod docs;
 mod generated;
 mod grafana;
 mod prometheus;
+#[cfg(unix)]
+mod scripts;
+mod workflows;
