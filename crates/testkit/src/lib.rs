@@ -11,6 +11,7 @@
 pub mod api_server;
 pub mod local;
 mod programs;
+pub mod proxy;
 pub mod pty;
 pub mod redis;
 

@@ -10,10 +10,13 @@
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 mod check;
+mod check_cluster;
+mod check_redis;
 mod commands;
 mod explain;
 mod local;
 mod pages;
+mod proxy;
 mod replay;
 mod screen;
 mod simulate;

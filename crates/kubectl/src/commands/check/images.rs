@@ -46,7 +46,10 @@ impl PullError {
         let reason = waiting.reason.clone()?;
         let message = waiting.message.as_deref().unwrap_or_default();
         let component = pod.labels().get("app.kubernetes.io/component");
-        let ours = pod.labels().get("app.kubernetes.io/name")? == "workerpool";
+        let ours = pod
+            .labels()
+            .get("app.kubernetes.io/name")
+            .is_some_and(|name| name == "workerpool");
         let expected = component
             .filter(|_| ours)
             .map(|name| format!("ghcr.io/workerpool-dev/workerpool-{name}:{VERSION}"));

@@ -16,7 +16,8 @@ mod replicas;
 mod setup;
 mod workers;
 
-use crate::cluster::{Cluster, ClusterArgs, operator, proxy as cluster_proxy};
+use crate::cluster::operator::{self, Operator};
+use crate::cluster::{Cluster, ClusterArgs, proxy as cluster_proxy};
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use context::Contexts;
@@ -102,9 +103,16 @@ async fn check_all(
     let end = Instant::now() + TIMEOUT;
     let lang = cluster.out.lang;
     let setup = Setup::of(cluster);
+    let ports = async {
+        match setup.platform {
+            Platform::Kind(_) => ports::ports(lang, &setup).await,
+            _ => Vec::new(),
+        }
+    };
     // The host is checked at the same time: if the API server is silent, the cause is most often there.
-    let (host, version) = tokio::join!(
+    let (host, ports, version) = tokio::join!(
         within(end, lang, "host", host::host(cluster, &setup)),
+        within(end, lang, "ports", ports),
         timeout_at(Instant::now() + CLUSTER_TIMEOUT, cluster::version(cluster))
     );
     report.add(host)?;
@@ -116,9 +124,7 @@ async fn check_all(
         Ok(Err(error)) => format!("{error:#}"),
         Err(_) => no_answer(cluster),
     };
-    if let Platform::Kind(_) = setup.platform {
-        report.add(ports::ports(lang, &setup).await)?;
-    }
+    report.add(ports)?;
     let fix = reach(cluster, contexts, &setup);
     Ok(report.add(vec![fail("cluster", text, fix)])?)
 }
@@ -134,7 +140,7 @@ async fn check_running(
     report: &mut Report<'_>,
 ) -> anyhow::Result<()> {
     let lang = cluster.out.lang;
-    let (rights, (operator, definition), pool) = tokio::join!(
+    let (rights, (installed, operator, definition), pool) = tokio::join!(
         within(end, lang, "cluster", async {
             vec![cluster::permissions(cluster, version).await]
         }),
@@ -144,7 +150,7 @@ async fn check_running(
     report.add(rights)?;
     let missing = definition.iter().any(Finding::failed);
     if missing
-        && operator.iter().any(Finding::failed)
+        && !installed
         && let Some(finding) = context::foreign_cluster(cluster, contexts)
     {
         // No command should install anything into a cluster that was not meant.
@@ -157,24 +163,27 @@ async fn check_running(
     Ok(report.add(shown.collect())?)
 }
 
+/// Whether the operator is installed, and the findings on it and on the API.
 async fn check_operator(
     cluster: &Cluster,
     setup: &Setup,
     end: Instant,
-) -> (Vec<Finding>, Vec<Finding>) {
+) -> (bool, Vec<Finding>, Vec<Finding>) {
     let lang = cluster.out.lang;
     let Ok(found) = timeout_at(end, operator::find(cluster)).await else {
         let late = |component| vec![timed_out(lang, component)];
-        return (late("operator"), late("API"));
+        return (true, late("operator"), late("API"));
     };
-    tokio::join!(
+    let installed = matches!(found, Ok(Operator::Found { .. }));
+    let (operator, definition) = tokio::join!(
         within(end, lang, "operator", async {
             vec![cluster::operator(cluster, setup, &found).await]
         }),
         within(end, lang, "API", async {
             vec![cluster::definition(cluster, setup, &found).await]
         }),
-    )
+    );
+    (installed, operator, definition)
 }
 
 /// The message on an API server without an answer.

@@ -5,6 +5,7 @@ use super::finding::{Finding, fail, ok};
 use super::host::output_of;
 use super::setup::{KIND, Setup};
 use crate::text::lang::{Lang, tr};
+use futures::future::join_all;
 use std::net::{Ipv4Addr, TcpListener};
 
 /// The ports in `kind-config.yaml`.
@@ -21,14 +22,16 @@ pub(super) struct Holder {
 
 /// One finding for each port that is taken, or one for all.
 pub(super) async fn ports(lang: Lang, setup: &Setup) -> Vec<Finding> {
+    let taken: Vec<u16> = PORTS.into_iter().filter(|port| !is_free(*port)).collect();
+    let containers = join_all(taken.iter().map(|port| container(*port))).await;
     let mut findings = Vec::new();
     let mut instead = INSTEAD;
-    for port in PORTS {
-        if is_free(port) || container(port).await.as_deref() == Some(&control_plane()) {
-            continue;
+    for (port, container) in taken.into_iter().zip(containers) {
+        if container.as_deref() == Some(&format!("{KIND}-control-plane")) {
+            continue; // the cluster itself, which only does not answer
         }
         instead = (instead..).find(|port| is_free(*port)).unwrap_or(instead);
-        findings.push(taken(lang, setup, port, instead).await);
+        findings.push(describe(lang, setup, port, instead, container));
         instead += 1;
     }
     if findings.is_empty() {
@@ -42,9 +45,16 @@ pub(super) async fn ports(lang: Lang, setup: &Setup) -> Vec<Finding> {
     findings
 }
 
-async fn taken(lang: Lang, setup: &Setup, port: u16, instead: u16) -> Finding {
+/// The finding on a taken port: who has it, and how to use the port `instead`.
+fn describe(
+    lang: Lang,
+    setup: &Setup,
+    port: u16,
+    instead: u16,
+    container: Option<String>,
+) -> Finding {
     let change = setup.change_port(port, instead);
-    let (who, fix) = match (container(port).await, holder(port)) {
+    let (who, fix) = match (container, holder(port)) {
         (Some(name), _) => (
             tr!(lang, " by container {name}", " por el contenedor {name}"),
             tr!(
@@ -73,10 +83,6 @@ async fn taken(lang: Lang, setup: &Setup, port: u16, instead: u16) -> Finding {
         "el {port} está ocupado{who}: así no puede arrancar un clúster de kind"
     );
     fail("ports", text, fix)
-}
-
-fn control_plane() -> String {
-    format!("{KIND}-control-plane")
 }
 
 fn is_free(port: u16) -> bool {

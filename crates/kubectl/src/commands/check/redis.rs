@@ -153,7 +153,7 @@ async fn memory(cluster: &Cluster, client: &RedisClient, probe: &Probe) -> Optio
             let text = tr!(
                 lang,
                 "maxmemory-policy is {policy}: when memory is full, Redis deletes tasks, results and leases",
-                "maxmemory-policy es {policy}: con la memoria llena, Redis borra tareas, resultados y registros"
+                "maxmemory-policy es {policy}: con la memoria llena, Redis borra tareas, resultados y latidos"
             );
             if unlimited {
                 (
