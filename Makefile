@@ -51,7 +51,11 @@ demo-on-local:
 	@echo "── The programs (the first time about 2 min)"
 	@cargo build --locked
 	@$(BUILT)/debug/kubectl-workerpool demo --local
-	@echo; echo "It keeps running: $(BUILT)/debug/kubectl-workerpool check --local, then stress, monitor, scale … with --local; stop --local ends it."
+	@printf '%s\n' '' 'It keeps running until `kubectl workerpool stop --local`. Explore it:' '  eval "$$(make -s env ON=local)"' '  kubectl workerpool check --local' '  kubectl workerpool stress --tasks 50 --local'
+
+.PHONY: env
+env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s env)"
+	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
 .PHONY: test test-unit test-web test-cluster test-chart test-install test-kit test-release test-source cross force bench bench-screen bench-worker waits mutants lint
@@ -74,9 +78,10 @@ test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refus
 	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --test-threads=1 $(E2E)
 
 test-chart: ## The chart on a real cluster: install, upgrade and remove in the orders that users choose (4 min)
-	@$(MAKE) $(ON)-load
+	@$(MAKE) $(ON)-load plugin
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(ON_CLUSTER) tests/chart/orders
+	$(ON_CLUSTER) tests/cluster/hand-over
 
 test-install: plugin ## The pages' commands that install and remove, as written, to the first scaled worker (5 min; on kind it deletes the cluster first)
 	@$(if $(filter kind,$(ON)),tests/cluster/install-tools kind,$(MAKE) $(ON)-load)

@@ -124,7 +124,13 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     }
     let cluster = cli.local.open(&cli.cluster, out).await;
     if let Command::Check(args) = &cli.command {
-        return check::run(cluster, out, args.pool.get(), args.output.is_json()).await;
+        let check = check::Check {
+            pool: args.pool.get(),
+            json: args.output.is_json(),
+            cluster: &cli.cluster,
+            local: cli.local.enabled,
+        };
+        return check::run(check, cluster, out).await;
     }
     run_in_cluster(&cluster?, cli.command).await
 }

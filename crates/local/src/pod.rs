@@ -155,6 +155,9 @@ fn start(context: &Context, id: &Id, pod: &Value) -> std::io::Result<Child> {
         .args(args)
         // This program may run in a pod of a real cluster; its processes must not use that cluster.
         .env_remove("KUBERNETES_SERVICE_HOST")
+        // Its operator must not look for the API server of this machine behind a proxy.
+        .env_remove("HTTPS_PROXY")
+        .env_remove("https_proxy")
         .envs(
             variables
                 .iter()

@@ -23,16 +23,21 @@ pub struct ApiServer {
 
 impl ApiServer {
     /// Serves `(method, path, code, body)`, and 404 for everything else.
-    pub fn start<const N: usize>(responses: [(&str, &str, u16, Value); N]) -> Self {
+    pub fn start<'a>(responses: impl IntoIterator<Item = (&'a str, &'a str, u16, Value)>) -> Self {
         Self::serving(responses, false)
     }
 
     /// The same with watches, which receive the events of [`Self::send_event`].
-    pub fn streaming<const N: usize>(responses: [(&str, &str, u16, Value); N]) -> Self {
+    pub fn streaming<'a>(
+        responses: impl IntoIterator<Item = (&'a str, &'a str, u16, Value)>,
+    ) -> Self {
         Self::serving(responses, true)
     }
 
-    fn serving<const N: usize>(responses: [(&str, &str, u16, Value); N], streams: bool) -> Self {
+    fn serving<'a>(
+        responses: impl IntoIterator<Item = (&'a str, &'a str, u16, Value)>,
+        streams: bool,
+    ) -> Self {
         let responses: Responses = responses
             .into_iter()
             .map(|(method, path, code, body)| (method.into(), path.into(), code, body))

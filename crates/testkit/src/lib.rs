@@ -12,6 +12,7 @@ pub mod api_server;
 pub mod local;
 pub mod pages;
 mod programs;
+pub mod proxy;
 pub mod pty;
 pub mod redis;
 

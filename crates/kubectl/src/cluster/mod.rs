@@ -6,16 +6,19 @@ pub mod local;
 pub mod operator;
 pub mod operator_history;
 pub mod patch;
+pub mod proxy;
 pub mod queue_summary;
 pub mod redis;
+pub mod redis_probe;
 pub mod replay;
 
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use api::WorkerPool;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config, ResourceExt};
+use proxy::Proxy;
 use std::error::Error;
 use std::io;
 use std::path::PathBuf;
@@ -59,12 +62,14 @@ pub struct Cluster {
     pub server: String,
     /// Whether this is the local cluster without Kubernetes.
     pub local: bool,
+    /// The proxy of the requests to the API server.
+    pub proxy: Option<Proxy>,
 }
 
 impl Cluster {
     /// Reads the kubeconfig; does not connect yet.
     pub async fn open(args: &ClusterArgs, out: &Out) -> anyhow::Result<Self> {
-        let (mut config, context) = load_config(args).await?;
+        let (mut config, context, proxy) = load_config(args).await?;
         config.connect_timeout = Some(Duration::from_secs(5));
         config.default_retry = false; // it would retry for minutes without a message
         if args.as_user.is_some() {
@@ -82,13 +87,11 @@ impl Cluster {
             .to_owned();
         let client =
             Client::try_from(config).context("cannot create a client from this kubeconfig")?;
-        Ok(Self::new(
-            client,
-            context.unwrap_or_else(|| "in-cluster".into()),
-            namespace,
-            out.clone(),
-            server,
-        ))
+        let context = context.unwrap_or_else(|| "in-cluster".into());
+        Ok(Self {
+            proxy,
+            ..Self::new(client, context, namespace, out.clone(), server)
+        })
     }
 
     /// A cluster that is not local.
@@ -106,6 +109,7 @@ impl Cluster {
             out,
             server,
             local: false,
+            proxy: None,
         }
     }
 
@@ -155,8 +159,11 @@ impl Cluster {
             };
         }
         if let Some(cause) = connection_error(error) {
+            let through = self.proxy.as_ref().map_or(String::new(), |proxy| {
+                format!(" through the proxy {} ({})", proxy.name(), proxy.source)
+            });
             return anyhow!(
-                "{doing}: the API server {server} does not answer ({cause}); is the cluster running, and is {context} the right context? `kubectl config get-contexts` lists all contexts"
+                "{doing}: the API server {server} does not answer{through} ({cause}); is the cluster running, and is {context} the right context? `kubectl config get-contexts` lists all contexts"
             );
         }
         anyhow!("{doing} at {server}: {}", innermost(error))
@@ -249,31 +256,58 @@ impl Cluster {
     }
 }
 
-/// The client's configuration and the context's name.
-async fn load_config(args: &ClusterArgs) -> anyhow::Result<(Config, Option<String>)> {
-    let file = match &args.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    match file {
+/// The client's configuration, the context's name, and the proxy.
+async fn load_config(
+    args: &ClusterArgs,
+) -> anyhow::Result<(Config, Option<String>, Option<Proxy>)> {
+    match read_kubeconfig(args) {
         Ok(file) => {
-            let current = file.current_context.clone();
+            let context = args.context.clone().or(file.current_context.clone());
+            let proxy_url = context
+                .as_ref()
+                .and_then(|context| proxy_url(&file, context));
             let options = KubeConfigOptions {
                 context: args.context.clone(),
                 ..KubeConfigOptions::default()
             };
             let config = Config::from_custom_kubeconfig(file, &options).await;
-            let config = config.map_err(|error| {
-                anyhow!("{error}; `kubectl config get-contexts` lists all contexts")
+            let mut config = config.map_err(|error| match error {
+                KubeconfigError::ParseNoProxy(error) => {
+                    anyhow!("NO_PROXY is not a list of hosts, separated by commas: {error}")
+                }
+                KubeconfigError::ParseProxyUrl(error) => anyhow!("the proxy is not a URL: {error}"),
+                error => anyhow!("{error}; `kubectl config get-contexts` lists all contexts"),
             })?;
-            Ok((config, args.context.clone().or(current)))
+            // The library sends even requests to this machine through the proxy, and matches NO_PROXY by port.
+            let variable = |name: &str| std::env::var(name).ok();
+            let proxy = Proxy::choose(proxy_url.as_deref(), variable, &config.cluster_url)?;
+            config.proxy_url = proxy.as_ref().map(|proxy| proxy.url.clone());
+            Ok((config, context, proxy))
         }
         // A pod has no kubeconfig but a service account.
         Err(error) => match Config::incluster() {
-            Ok(config) if args.kubeconfig.is_none() && args.context.is_none() => Ok((config, None)),
+            Ok(config) if args.kubeconfig.is_none() && args.context.is_none() => {
+                Ok((config, None, None))
+            }
             _ => bail!("no usable kubeconfig ({error}): set KUBECONFIG or use --kubeconfig FILE"),
         },
     }
+}
+
+/// The user's kubeconfig.
+pub fn read_kubeconfig(args: &ClusterArgs) -> Result<Kubeconfig, KubeconfigError> {
+    match &args.kubeconfig {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    }
+}
+
+/// The proxy that the kubeconfig names for the cluster of `context`.
+fn proxy_url(file: &Kubeconfig, context: &str) -> Option<String> {
+    let named = file.contexts.iter().find(|it| it.name == context)?;
+    let cluster = &named.context.as_ref()?.cluster;
+    let cluster = file.clusters.iter().find(|it| it.name == *cluster)?;
+    cluster.cluster.as_ref()?.proxy_url.clone()
 }
 
 /// The denied permission in a message of the API server, and how to get it.

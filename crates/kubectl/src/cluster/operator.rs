@@ -25,11 +25,22 @@ pub enum Operator {
         ready: bool,
         /// Whether the Deployment is scaled to 0.
         scaled_to_zero: bool,
+        /// The helm release that it belongs to; `None` if helm did not install it.
+        release: Option<Release>,
     },
     /// No namespace has a Deployment.
     NotInstalled,
     /// No namespace that the user may list has a Deployment.
     Unknown,
+}
+
+/// A release of helm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
 }
 
 /// Looks for the operator in all namespaces, or else in the pool's and in the default one.
@@ -85,6 +96,12 @@ fn status_of(deployment: &Deployment) -> Operator {
         .cloned()
         .unwrap_or_else(|| "?".into());
     let namespace = deployment.namespace().unwrap_or_default();
+    let annotation = |name: &str| deployment.annotations().get(name).cloned();
+    let release = annotation("meta.helm.sh/release-name").map(|name| Release {
+        name,
+        namespace: annotation("meta.helm.sh/release-namespace")
+            .unwrap_or_else(|| namespace.clone()),
+    });
     let scaled_to_zero = deployment
         .spec
         .as_ref()
@@ -95,5 +112,6 @@ fn status_of(deployment: &Deployment) -> Operator {
         version,
         ready,
         scaled_to_zero,
+        release,
     }
 }

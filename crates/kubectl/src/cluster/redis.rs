@@ -14,11 +14,10 @@ use protocol::ScriptCall;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
-    Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, Value,
+    Pipeline, RedisError, Value,
 };
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// The time limit for a reply of Redis.
@@ -27,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// A client of one Redis, which connects when it is first used.
 pub struct RedisClient {
     cluster: Cluster,
-    info: ConnectionInfo,
+    pub(super) info: ConnectionInfo,
     host: String,
     port: u16,
     connection: Option<MultiplexedConnection>,
@@ -110,47 +109,22 @@ impl RedisClient {
             .map_err(|error| self.describe_error(&error))
     }
 
-    /// The version of Redis, the latency of one command, and whether Redis notifies a client of a changed key, which
-    /// the operator relies on. Writes one key that expires after a second.
-    pub async fn probe(&mut self, queue: &str) -> anyhow::Result<(String, Duration, bool)> {
-        let (sender, mut pushed) = mpsc::unbounded_channel::<PushInfo>();
-        let settings = self
-            .info
-            .redis_settings()
-            .clone()
-            .set_protocol(ProtocolVersion::RESP3);
-        self.info = self.info.clone().set_redis_settings(settings);
-        let mut connection = self
-            .connect(AsyncConnectionConfig::new().set_push_sender(sender))
-            .await?;
-        let server: String = redis::cmd("INFO")
-            .arg("server")
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| self.describe_error(&error))?;
-        let version = server
-            .lines()
-            .find_map(|line| line.strip_prefix("redis_version:"))
-            .unwrap_or("?")
-            .to_owned();
-        let start = Instant::now();
-        redis::cmd("PING")
-            .exec_async(&mut connection)
-            .await
-            .map_err(|error| self.describe_error(&error))?;
-        let latency = start.elapsed();
-        let notifies = change_tracked_key(&mut connection, queue).await.is_ok()
-            && timeout(Duration::from_secs(1), is_invalidated(&mut pushed))
-                .await
-                .unwrap_or(false);
-        Ok((version, latency, notifies))
+    /// The Service in the cluster that the address may name, as its namespace and name.
+    pub fn service_name(&self) -> Option<(String, String)> {
+        let name = service_name(&self.host, &self.cluster.namespace)?;
+        Some((name.namespace, name.name))
     }
 
-    fn describe_error(&self, error: &RedisError) -> anyhow::Error {
+    /// The user name in the address.
+    pub fn user(&self) -> Option<String> {
+        self.info.redis_settings().username().map(str::to_owned)
+    }
+
+    pub(super) fn describe_error(&self, error: &RedisError) -> anyhow::Error {
         anyhow!("Redis {}: {}", self.name(), redis_error(error))
     }
 
-    async fn connect(
+    pub(super) async fn connect(
         &self,
         config: AsyncConnectionConfig,
     ) -> anyhow::Result<MultiplexedConnection> {
@@ -309,33 +283,6 @@ impl RedisClient {
         })?;
         Ok((pod.name_any(), port))
     }
-}
-
-/// Reads a key with `CLIENT TRACKING`, and changes it.
-async fn change_tracked_key(
-    connection: &mut MultiplexedConnection,
-    queue: &str,
-) -> redis::RedisResult<()> {
-    let key = format!("wp:{{{queue}}}:check");
-    let mut commands = redis::pipe();
-    commands
-        .cmd("CLIENT")
-        .arg(&["TRACKING", "ON", "OPTIN"])
-        .ignore();
-    commands.cmd("CLIENT").arg(&["CACHING", "YES"]).ignore();
-    commands.cmd("GET").arg(&key).ignore();
-    commands.cmd("SET").arg(&key).arg(1).arg("PX").arg(1000);
-    commands.exec_async(connection).await
-}
-
-/// Whether an invalidation message arrives before the connection ends.
-async fn is_invalidated(pushed: &mut mpsc::UnboundedReceiver<PushInfo>) -> bool {
-    while let Some(push) = pushed.recv().await {
-        if push.kind == PushKind::Invalidate {
-            return true;
-        }
-    }
-    false
 }
 
 /// The address of the pool's Redis, from the spec or from the Secret that it references.

@@ -36,6 +36,8 @@ pub enum Style {
     Dim,
     /// Success.
     Good,
+    /// Something to look at.
+    Warning,
     /// Failure.
     Bad,
 }
@@ -167,6 +169,7 @@ impl Out {
         let code = match style {
             Style::Dim => 2,
             Style::Good => 32,
+            Style::Warning => 33,
             Style::Bad => 31,
         };
         if self.color {

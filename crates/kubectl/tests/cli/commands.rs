@@ -11,15 +11,21 @@ const TARGET: &str = "/apis/apps/v1/namespaces/default/deployments/filter-worker
 
 /// The exit code and the output of the program; lines of standard error are marked.
 pub fn run(args: &[&str], api: Option<&ApiServer>) -> String {
+    run_with(args, api.map(ApiServer::kubeconfig).as_deref(), &[])
+}
+
+/// The same with a kubeconfig and further variables.
+pub fn run_with(args: &[&str], config: Option<&str>, env: &[(&str, &str)]) -> String {
     let home = tempfile::tempdir().expect("a directory");
     let kubeconfig = home.path().join("config");
-    if let Some(api) = api {
-        std::fs::write(&kubeconfig, api.kubeconfig()).expect("a kubeconfig");
+    if let Some(config) = config {
+        std::fs::write(&kubeconfig, config).expect("a kubeconfig");
     }
     let output = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"))
         .args(args)
         .env_clear()
         .envs([("KUBECONFIG", kubeconfig.as_path()), ("HOME", home.path())])
+        .envs(env.iter().copied())
         .env("TZ", "UTC")
         .output()
         .expect("the program runs");

@@ -7,11 +7,14 @@
 )]
 
 mod check;
+mod check_cluster;
+mod check_redis;
 mod commands;
 mod explain;
 mod local;
 mod local_api;
 mod pages;
+mod proxy;
 mod replay;
 mod screen;
 mod simulate;

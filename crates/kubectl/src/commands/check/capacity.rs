@@ -1,6 +1,6 @@
 //! The check of the nodes' capacity: whether `maxReplicas` workers fit, by the resource requests of the pods.
 
-use super::{Finding, fail, ok};
+use super::finding::{Finding, ok, warn};
 use crate::cluster::Cluster;
 use crate::text::lang::{Lang, tr};
 use api::WorkerPool;
@@ -48,10 +48,12 @@ pub(super) async fn capacity(cluster: &Cluster, pool: &WorkerPool) -> Vec<Findin
         .and_then(serde_json::Value::as_i64)
         .unwrap_or(1);
     let fitting = fitting_pods(&nodes.items, &pods.items, requests(&spec));
+    let kind = pool.spec.scale_target_ref.kind.to_lowercase();
+    let reference = format!("{kind} {name}");
     let missing = i64::from(pool.spec.max_replicas) - replicas;
     vec![describe(
         cluster.out.lang,
-        (&pool.name_any(), &name),
+        (&cluster.namespace, &pool.name_any(), &reference),
         replicas,
         fitting,
         missing,
@@ -61,12 +63,13 @@ pub(super) async fn capacity(cluster: &Cluster, pool: &WorkerPool) -> Vec<Findin
 /// The finding if `fitting` more workers fit and `missing` more are needed to reach `maxReplicas`.
 fn describe(
     lang: Lang,
-    (pool, name): (&str, &str),
+    (namespace, pool, target): (&str, &str, &str),
     replicas: i64,
     fitting: i64,
     missing: i64,
 ) -> Finding {
     let (most, max) = (replicas + fitting, replicas + missing);
+    let or = tr!(lang, "or smaller workers", "o workers más pequeños");
     if fitting >= missing {
         return ok(
             "capacity",
@@ -77,7 +80,7 @@ fn describe(
             ),
         );
     }
-    fail(
+    warn(
         "capacity",
         tr!(
             lang,
@@ -85,7 +88,7 @@ fn describe(
             "en los nodos caben {most} workers, y el pool puede pedir {max}"
         ),
         format!(
-            "kubectl set resources deployment {name} --requests=cpu=10m,memory=32Mi   (or fewer: kubectl patch wp {pool} --type=merge -p '{{\"spec\":{{\"maxReplicas\":{most}}}}}')"
+            "kubectl -n {namespace} patch wp {pool} --type=merge -p '{{\"spec\":{{\"maxReplicas\":{most}}}}}'   ({or}: kubectl -n {namespace} set resources {target} --requests=cpu=10m,memory=32Mi)"
         ),
     )
 }
@@ -175,7 +178,7 @@ fn resources(quantities: &BTreeMap<String, Quantity>) -> Resources {
 }
 
 /// A Kubernetes quantity as a plain number: `250m`, `64Mi`, `4`.
-fn amount(text: &str) -> f64 {
+pub(super) fn amount(text: &str) -> f64 {
     let digits = text.trim_end_matches(char::is_alphabetic);
     let unit = match &text[digits.len()..] {
         "n" => 1e-9,
@@ -196,6 +199,7 @@ fn amount(text: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::finding::Status;
     use super::*;
     use serde_json::{Value, json};
 
@@ -238,11 +242,15 @@ mod tests {
 
     #[test]
     fn too_little_capacity_names_the_maximum() {
-        let finding = describe(Lang::En, ("filters", "filter-worker"), 3, 5, 7);
+        let pool = ("class", "filters", "deployment filter-worker");
+        let finding = describe(Lang::En, pool, 3, 5, 7);
         assert_eq!(
-            (finding.ok, &*finding.text),
-            (false, "the nodes fit 8 workers, but maxReplicas is 10")
+            (finding.status, &*finding.text),
+            (
+                Status::Warning,
+                "the nodes fit 8 workers, but maxReplicas is 10"
+            )
         );
-        assert!(describe(Lang::En, ("filters", "filter-worker"), 3, 7, 7).ok);
+        assert_eq!(describe(Lang::En, pool, 3, 7, 7).status, Status::Ok);
     }
 }

@@ -1,7 +1,7 @@
 //! The check of the clocks: heartbeats use the clock of Redis, schedules and cooldowns that of the cluster, and users
 //! read the clock of this machine.
 
-use super::{Finding, fail, ok};
+use super::finding::{Finding, fail, ok};
 use crate::cluster::Cluster;
 use crate::text::lang::{Lang, tr};
 use jiff::Timestamp;
@@ -76,7 +76,11 @@ pub(super) fn compare(
             vec![fail(
                 "clock",
                 text,
-                "sudo timedatectl set-ntp true   (Docker Desktop: restart it)",
+                tr!(
+                    lang,
+                    "sudo timedatectl set-ntp true   (Docker Desktop: restart it)",
+                    "sudo timedatectl set-ntp true   (Docker Desktop: reinícielo)"
+                ),
             )]
         }
     }
@@ -90,7 +94,10 @@ mod tests {
     fn names_the_clock_that_is_wrong() {
         let checked = |redis, server| {
             let findings = compare(Lang::En, redis, server);
-            findings.into_iter().map(|it| (it.ok, it.text)).next()
+            findings
+                .into_iter()
+                .map(|it| (!it.failed(), it.text))
+                .next()
         };
         assert_eq!(checked(None, None), None);
         assert_eq!(

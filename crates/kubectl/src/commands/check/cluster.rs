@@ -1,6 +1,9 @@
 //! The checks of the whole cluster: its version, the user's permissions, the operator, the API.
 
-use super::{Finding, INSTALL, fail, ok};
+use super::finding::{Finding, fail, ok};
+use super::images::PullError;
+use super::pool::unready_reason;
+use super::setup::{Setup, VERSION};
 use crate::cluster::Cluster;
 use crate::cluster::operator::{self, Operator};
 use crate::text::lang::{Lang, tr};
@@ -9,9 +12,10 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, ListParams, PostParams};
 
 /// The version of the API server.
 pub(super) async fn version(cluster: &Cluster) -> anyhow::Result<String> {
@@ -71,8 +75,10 @@ pub(super) async fn permissions(cluster: &Cluster, version: &str) -> Finding {
             "{head}, but in namespace {namespace} you may not: {missing}",
             "{head}, pero en el namespace {namespace} no puede: {missing}"
         ),
-        format!(
-            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (needs an administrator)"
+        tr!(
+            lang,
+            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (needs an administrator)",
+            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (lo hace un administrador)"
         ),
     )
 }
@@ -148,85 +154,153 @@ async fn user_name(cluster: &Cluster) -> String {
 }
 
 /// Whether an operator is ready.
-pub(super) async fn operator(cluster: &Cluster) -> Finding {
+pub(super) async fn operator(
+    cluster: &Cluster,
+    setup: &Setup,
+    found: &anyhow::Result<Operator>,
+) -> Finding {
     let lang = cluster.out.lang;
-    let (text, fix) = match operator::find(cluster).await {
+    match found {
         Ok(Operator::Found {
             namespace,
             name,
             version,
-            ready: true,
+            ready,
+            scaled_to_zero,
             ..
         }) => {
-            return ok(
-                "operator",
-                tr!(
+            let pods = operator_pods(cluster, namespace).await;
+            if let Some(error) = PullError::find(&pods) {
+                let text = error.text(lang);
+                let text = tr!(
+                    lang,
+                    "Deployment {name} in namespace {namespace}: {text}",
+                    "Deployment {name} del namespace {namespace}: {text}"
+                );
+                return fail("operator", text, error.fix(setup, lang));
+            }
+            if *ready {
+                let text = tr!(
                     lang,
                     "{name} {version} in namespace {namespace}, ready",
                     "{name} {version} en el namespace {namespace}, listo"
-                ),
-            );
+                );
+                return ok("operator", text);
+            }
+            not_ready(lang, namespace, name, *scaled_to_zero, &pods)
         }
-        Ok(Operator::Unknown) => {
-            return ok(
-                "operator",
-                tr!(
-                    lang,
-                    "not in a namespace that you may read; the pool's conditions below show whether one answers",
-                    "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
-                ),
-            );
-        }
-        Ok(Operator::Found {
-            namespace,
-            name,
-            scaled_to_zero,
-            ..
-        }) => not_ready(lang, &namespace, &name, scaled_to_zero),
-        Ok(Operator::NotInstalled) => (
+        Ok(Operator::Unknown) => ok(
+            "operator",
             tr!(
                 lang,
-                "no Deployment in any namespace",
-                "ningún Deployment suyo en ningún namespace"
+                "not in a namespace that you may read; the pool's conditions below show whether one answers",
+                "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
             ),
-            INSTALL.to_owned(),
         ),
-        Err(error) => (
+        Ok(Operator::NotInstalled) => fail(
+            "operator",
+            tr!(
+                lang,
+                "not installed: no namespace has its Deployment",
+                "no está instalado: su Deployment no está en ningún namespace"
+            ),
+            setup.install(),
+        ),
+        Err(error) => fail(
+            "operator",
             format!("{error:#}"),
-            "kubectl get deployments -A -l app.kubernetes.io/name=workerpool".to_owned(),
+            "kubectl get deployments -A -l app.kubernetes.io/name=workerpool",
         ),
-    };
-    fail("operator", text, fix)
+    }
 }
 
-/// The text and the fix of an operator without a ready pod.
-fn not_ready(lang: Lang, namespace: &str, name: &str, scaled_to_zero: bool) -> (String, String) {
+/// The operator's pods; none if the user may not list them.
+async fn operator_pods(cluster: &Cluster, namespace: &str) -> Vec<Pod> {
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    let listed = pods
+        .list(&ListParams::default().labels(operator::LABELS))
+        .await;
+    listed.map(|list| list.items).unwrap_or_default()
+}
+
+/// The finding on an operator without a ready pod.
+fn not_ready(
+    lang: Lang,
+    namespace: &str,
+    name: &str,
+    scaled_to_zero: bool,
+    pods: &[Pod],
+) -> Finding {
     if scaled_to_zero {
-        (
+        return fail(
+            "operator",
             tr!(
                 lang,
                 "Deployment {name} in namespace {namespace} is scaled to 0",
                 "el Deployment {name} del namespace {namespace} está escalado a 0"
             ),
             format!("kubectl -n {namespace} scale deployment {name} --replicas=1"),
-        )
+        );
+    }
+    let reason = pods.iter().find_map(unready_reason);
+    let fix = if reason.as_deref() == Some("CrashLoopBackOff") {
+        format!("kubectl -n {namespace} logs deployment/{name} --previous")
     } else {
-        (
-            tr!(
-                lang,
-                "Deployment {name} in namespace {namespace} has no ready pod",
-                "el Deployment {name} del namespace {namespace} no tiene ningún pod listo"
-            ),
-            format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/component=operator"),
+        format!(
+            "kubectl -n {namespace} describe pods -l {}",
+            operator::LABELS
         )
+    };
+    let reason = reason.map_or(String::new(), |reason| format!(" ({reason})"));
+    let text = tr!(
+        lang,
+        "Deployment {name} in namespace {namespace} has no ready pod{reason}",
+        "el Deployment {name} del namespace {namespace} no tiene ningún pod listo{reason}"
+    );
+    fail("operator", text, fix)
+}
+
+/// The commands that fix the API.
+struct Fixes {
+    /// Where it is not installed.
+    install: String,
+    /// Where it is another than this program's.
+    upgrade: String,
+}
+
+impl Fixes {
+    fn new(setup: &Setup, operator: &anyhow::Result<Operator>) -> Self {
+        let Ok(Operator::Found {
+            release, version, ..
+        }) = operator
+        else {
+            return Self {
+                install: setup.install(),
+                upgrade: setup.definition(),
+            };
+        };
+        Self {
+            install: setup.definition(),
+            // An operator of another version is upgraded, which upgrades the API, too.
+            upgrade: if version == VERSION {
+                setup.definition()
+            } else {
+                setup.upgrade(release.as_ref())
+            },
+        }
     }
 }
 
 /// Whether the cluster has the version of the API that this program was built with.
-pub(super) async fn definition(cluster: &Cluster) -> Finding {
+pub(super) async fn definition(
+    cluster: &Cluster,
+    setup: &Setup,
+    operator: &anyhow::Result<Operator>,
+) -> Finding {
     let built_in = api::crd();
     let name = built_in.name_any();
     let lang = cluster.out.lang;
+    let fixes = Fixes::new(setup, operator);
     let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
     let installed = cluster
         .out
@@ -235,23 +309,25 @@ pub(super) async fn definition(cluster: &Cluster) -> Finding {
         })
         .await;
     match installed {
-        Ok(Ok(Some(installed))) => compare(lang, &installed, &built_in),
+        Ok(Ok(Some(installed))) => compare(lang, &installed, &built_in, &fixes),
         Ok(Ok(None)) => fail(
             "API",
             tr!(lang, "{name} is not installed", "{name} no está instalado"),
-            INSTALL,
+            fixes.install,
         ),
         // Only administrators may read definitions, but every user may see whether the API is served.
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => served(cluster, &name).await,
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
+            served(cluster, &name, &fixes).await
+        }
         Ok(Err(error)) => fail(
             "API",
             format!(
                 "{:#}",
                 cluster.describe_error("reading its definition", &error)
             ),
-            INSTALL,
+            fixes.install,
         ),
-        Err(error) => fail("API", format!("{error:#}"), INSTALL),
+        Err(error) => fail("API", format!("{error:#}"), fixes.install),
     }
 }
 
@@ -260,6 +336,7 @@ fn compare(
     lang: Lang,
     installed: &CustomResourceDefinition,
     built_in: &CustomResourceDefinition,
+    fixes: &Fixes,
 ) -> Finding {
     let (name, version) = (built_in.name_any(), api::VERSION);
     let schema = |crd: &CustomResourceDefinition| {
@@ -276,7 +353,7 @@ fn compare(
                 "{name} is installed, but not in version {version}",
                 "{name} está, pero no en la versión {version}"
             ),
-            INSTALL,
+            &fixes.upgrade,
         ),
         Some(installed) if Some(&installed) == schema(built_in).as_ref() => ok(
             "API",
@@ -287,7 +364,7 @@ fn compare(
             ),
         ),
         Some(_) => {
-            let program = env!("CARGO_PKG_VERSION");
+            let program = VERSION;
             fail(
                 "API",
                 tr!(
@@ -295,14 +372,14 @@ fn compare(
                     "{name} {version} differs from that of this program, {program}",
                     "{name} {version} no es la de este programa, {program}"
                 ),
-                INSTALL,
+                &fixes.upgrade,
             )
         }
     }
 }
 
 /// Whether the API server serves the API.
-async fn served(cluster: &Cluster, name: &str) -> Finding {
+async fn served(cluster: &Cluster, name: &str, fixes: &Fixes) -> Finding {
     let lang = cluster.out.lang;
     let version = api::VERSION;
     let group_version = format!("{}/{version}", api::GROUP);
@@ -326,7 +403,7 @@ async fn served(cluster: &Cluster, name: &str) -> Finding {
                 "{group_version} is not served",
                 "{group_version} no se sirve"
             ),
-            INSTALL,
+            &fixes.install,
         ),
     }
 }

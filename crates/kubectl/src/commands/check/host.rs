@@ -1,6 +1,8 @@
 //! The checks of this machine: Docker and kind of a kind cluster, or the programs of a local one.
 
-use super::{Finding, fail, ok};
+use super::finding::{Finding, fail, foreign, ok};
+use super::ports::holder;
+use super::setup::{Platform, Setup};
 use crate::cluster::Cluster;
 use crate::text::lang::{Lang, tr};
 use std::time::Duration;
@@ -12,36 +14,65 @@ use tokio::time::timeout;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// One finding for each program that this cluster needs.
-pub(super) async fn host(cluster: &Cluster) -> Vec<Finding> {
-    if cluster.local {
-        return local(cluster).await;
+pub(super) async fn host(cluster: &Cluster, setup: &Setup) -> Vec<Finding> {
+    match setup.platform {
+        Platform::Local => local(cluster.out.lang).await,
+        Platform::Kind(_) => programs(cluster.out.lang, setup).await.into(),
+        _ => Vec::new(),
     }
-    if !cluster.context.starts_with("kind-") {
-        return Vec::new();
-    }
-    let lang = cluster.out.lang;
+}
+
+/// Docker and kind.
+pub(super) async fn programs(lang: Lang, setup: &Setup) -> [Finding; 2] {
     let (docker, kind) = tokio::join!(
         output_of("docker", &["version", "--format", "{{.Server.Version}}"]),
         output_of("kind", &["version"])
     );
-    vec![
-        match docker {
-            Ok(version) => ok("Docker", version),
-            Err(error) => fail(
-                "Docker",
-                tr!(lang, "does not answer: {error}", "no contesta: {error}"),
-                "sudo systemctl start docker   (macOS, Windows: start Docker Desktop; without Docker: kubectl workerpool demo --local)",
-            ),
-        },
-        match kind {
-            Ok(version) => ok("kind", version),
-            Err(error) => fail("kind", error, "go install sigs.k8s.io/kind@latest"),
-        },
-    ]
+    let docker = match docker {
+        Ok(version) => ok("Docker", version),
+        Err(error) => {
+            let fix = docker_fix(lang, &error);
+            let text = tr!(lang, "does not answer: {error}", "no contesta: {error}");
+            fail("Docker", text, fix)
+        }
+    };
+    let kind = match kind {
+        Ok(version) => ok("kind", version),
+        Err(error) => fail("kind", error, setup.install_kind()),
+    };
+    [docker, kind]
+}
+
+/// The command that makes Docker answer.
+fn docker_fix(lang: Lang, error: &str) -> String {
+    let without = tr!(
+        lang,
+        "without Docker: kubectl workerpool demo --local",
+        "sin Docker: kubectl workerpool demo --local"
+    );
+    if error.contains("permission denied") {
+        tr!(
+            lang,
+            "sudo usermod -aG docker \"$USER\"   (then log in again; {without})",
+            "sudo usermod -aG docker \"$USER\"   (y vuelva a entrar en su sesión; {without})"
+        )
+    } else if error.contains("os error 2") {
+        tr!(
+            lang,
+            "sudo apt-get install docker.io   (macOS, Windows: install Docker Desktop; {without})",
+            "sudo apt-get install docker.io   (macOS, Windows: instale Docker Desktop; {without})"
+        )
+    } else {
+        tr!(
+            lang,
+            "sudo systemctl start docker   (macOS, Windows: start Docker Desktop; {without})",
+            "sudo systemctl start docker   (macOS, Windows: arranque Docker Desktop; {without})"
+        )
+    }
 }
 
 /// The first line that a program prints, or its error.
-async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
+pub(super) async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     match timeout(TIMEOUT, command.args(args).kill_on_drop(true).output()).await {
         Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout)
@@ -52,12 +83,8 @@ async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
             .to_owned()),
         Ok(Ok(output)) => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            Err(text
-                .lines()
-                .find(|line| !line.trim().is_empty())
-                .unwrap_or("it failed")
-                .trim()
-                .to_owned())
+            let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+            Err(foreign(lines.next().unwrap_or("it failed"), 200))
         }
         Ok(Err(error)) => Err(format!("{program}: {error}")),
         Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
@@ -65,7 +92,7 @@ async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
 }
 
 /// The programs and the dashboard of the local cluster.
-async fn local(cluster: &Cluster) -> Vec<Finding> {
+pub(super) async fn local(lang: Lang) -> Vec<Finding> {
     let operator = ::local::find_program("workerpool-operator");
     let worker = ::local::find_program("workerpool-worker");
     let mut findings = vec![match (operator, worker) {
@@ -92,7 +119,7 @@ async fn local(cluster: &Cluster) -> Vec<Finding> {
             ),
         });
     }
-    findings.push(dashboard(cluster.out.lang, info.dashboard).await);
+    findings.push(dashboard(lang, info.dashboard).await);
     findings
 }
 
@@ -113,10 +140,14 @@ async fn dashboard(lang: Lang, port: u16) -> Finding {
     let note = if port == ::local::DASHBOARD_PORT {
         String::new()
     } else {
+        let who = holder(::local::DASHBOARD_PORT).map_or(String::new(), |it| {
+            let (name, pid) = (it.name, it.pid);
+            tr!(lang, " by {name} (pid {pid})", " por {name} (pid {pid})")
+        });
         tr!(
             lang,
-            ", since 8000 is in use",
-            ", porque el 8000 está ocupado"
+            ", since 8000 is taken{who}",
+            ", porque el 8000 está ocupado{who}"
         )
     };
     ok(

@@ -1,76 +1,78 @@
-//! `check`: one line per component, with one command that fixes each problem; takes at most 5 s.
+//! `check`: one line per component, with the command that fixes each problem; takes at most 5 s.
 
 mod capacity;
 mod clock;
 mod cluster;
+mod context;
+mod finding;
 mod host;
+mod images;
 mod pool;
+mod ports;
+mod proxy;
 mod redis;
+mod redis_pods;
+mod replicas;
+mod setup;
 mod workers;
 
-use crate::cluster::Cluster;
+use crate::cluster::operator::{self, Operator};
+use crate::cluster::{Cluster, ClusterArgs, proxy as cluster_proxy};
 use crate::text::lang::{Lang, tr};
-use crate::text::output::{Out, Style};
-use serde::Serialize;
+use crate::text::output::Out;
+use context::Contexts;
+use finding::{Finding, fail};
+use setup::{Platform, Setup};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The result of one check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct Finding {
-    component: &'static str,
-    ok: bool,
-    text: String,
-    /// A command that fixes the problem.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fix: Option<String>,
-}
-
-const INSTALL: &str = "helm upgrade --install workerpool charts/workerpool";
 const CONTEXTS: &str = "kubectl config get-contexts";
 /// The time limit for the first response of the API server.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time limit for all checks together.
 const TIMEOUT: Duration = Duration::from_millis(4_600);
 
-fn ok(component: &'static str, text: impl Into<String>) -> Finding {
-    Finding {
-        component,
-        ok: true,
-        text: text.into(),
-        fix: None,
-    }
+/// What `check` is asked to do.
+pub struct Check<'a> {
+    /// The pool, or the only one of the namespace.
+    pub pool: Option<&'a str>,
+    /// Whether to print JSON.
+    pub json: bool,
+    /// What names the cluster.
+    pub cluster: &'a ClusterArgs,
+    /// Whether it is the local one.
+    pub local: bool,
 }
 
-fn fail(component: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding {
-        component,
-        ok: false,
-        text: text.into(),
-        fix: Some(fix.into()),
-    }
-}
-
-/// Checks all components concurrently and prints the findings in a fixed order; false if one failed.
+/// Checks all components concurrently and prints the findings in a fixed order; false if one failed. Warnings do not
+/// count as failures.
 pub async fn run(
+    check: Check<'_>,
     cluster: anyhow::Result<Cluster>,
     out: &Out,
-    name: Option<&str>,
-    json: bool,
 ) -> anyhow::Result<bool> {
     let mut report = Report {
         out,
-        json,
+        json: check.json,
         findings: Vec::new(),
     };
+    let contexts = Contexts::read(check.cluster);
     match cluster {
-        Err(error) => report.add(vec![fail("cluster", format!("{error:#}"), CONTEXTS)])?,
-        Ok(cluster) => check_all(&cluster, name, &mut report).await?,
+        Err(error) if check.local => {
+            report.add(host::local(out.lang).await)?;
+            let fix = "kubectl workerpool stop --local";
+            report.add(vec![fail("cluster", format!("{error:#}"), fix)])?;
+        }
+        Err(error) => {
+            let findings = context::no_cluster(out.lang, check.cluster, &contexts, &error).await;
+            report.add(findings)?;
+        }
+        Ok(cluster) => check_all(&cluster, check.pool, &contexts, &mut report).await?,
     }
-    if json {
+    if check.json {
         out.json(&report.findings)?;
     }
-    Ok(report.findings.iter().all(|finding| finding.ok))
+    Ok(!report.findings.iter().any(Finding::failed))
 }
 
 /// The findings so far; as text they are printed at once, as JSON at the end.
@@ -84,7 +86,7 @@ impl Report<'_> {
     fn add(&mut self, findings: Vec<Finding>) -> std::io::Result<()> {
         if !self.json {
             for finding in &findings {
-                print(self.out, finding)?;
+                finding.print(self.out)?;
             }
         }
         self.findings.extend(findings);
@@ -95,83 +97,169 @@ impl Report<'_> {
 async fn check_all(
     cluster: &Cluster,
     name: Option<&str>,
+    contexts: &Contexts,
     report: &mut Report<'_>,
 ) -> anyhow::Result<()> {
     let end = Instant::now() + TIMEOUT;
     let lang = cluster.out.lang;
+    let setup = Setup::of(cluster);
+    let ports = async {
+        match setup.platform {
+            Platform::Kind(_) => ports::ports(lang, &setup).await,
+            _ => Vec::new(),
+        }
+    };
     // The host is checked at the same time: if the API server is silent, the cause is most often there.
-    let (host, version) = tokio::join!(
-        within(end, lang, "host", host::host(cluster)),
-        server_version(cluster)
+    let (host, ports, version) = tokio::join!(
+        within(end, lang, "host", host::host(cluster, &setup)),
+        within(end, lang, "ports", ports),
+        timeout_at(Instant::now() + CLUSTER_TIMEOUT, cluster::version(cluster))
     );
     report.add(host)?;
-    let version = match version {
-        Err(finding) => return Ok(report.add(vec![finding])?),
-        Ok(version) => version,
+    report.add(Vec::from_iter(proxy::proxy(lang, Some(cluster), variable)))?;
+    let text = match version {
+        Ok(Ok(version)) => {
+            return check_running(cluster, name, contexts, &setup, &version, end, report).await;
+        }
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => no_answer(cluster),
     };
-    let (rights, operator, definition, pool) = tokio::join!(
-        within(end, lang, "cluster", async {
-            vec![cluster::permissions(cluster, &version).await]
-        }),
-        within(end, lang, "operator", async {
-            vec![cluster::operator(cluster).await]
-        }),
-        within(end, lang, "API", async {
-            vec![cluster::definition(cluster).await]
-        }),
-        within(end, lang, "pool", check_pool(cluster, name, end)),
-    );
-    let api_ok = definition.iter().all(|finding| finding.ok);
-    report.add([rights, operator, definition].concat())?;
-    // Without the API there is no pool, and the finding on the API reports that already.
-    let pool = pool.into_iter();
-    report.add(
-        pool.filter(|finding| api_ok || finding.component != "pool")
-            .collect(),
-    )?;
-    Ok(())
+    report.add(ports)?;
+    let fix = reach(cluster, contexts, &setup);
+    Ok(report.add(vec![fail("cluster", text, fix)])?)
 }
 
-/// The version of the API server, which is the first request to it.
-async fn server_version(cluster: &Cluster) -> Result<String, Finding> {
-    match timeout_at(Instant::now() + CLUSTER_TIMEOUT, cluster::version(cluster)).await {
-        Ok(Ok(version)) => Ok(version),
-        Ok(Err(error)) => Err(fail("cluster", format!("{error:#}"), CONTEXTS)),
-        Err(_) => {
-            let (server, seconds) = (&cluster.server, CLUSTER_TIMEOUT.as_secs());
-            let text = tr!(
-                cluster.out.lang,
-                "the API server {server} does not answer within {seconds} s",
-                "el servidor API {server} no contesta en {seconds} s"
-            );
-            Err(fail("cluster", text, CONTEXTS))
-        }
+/// Checks a cluster that answers.
+async fn check_running(
+    cluster: &Cluster,
+    name: Option<&str>,
+    contexts: &Contexts,
+    setup: &Setup,
+    version: &str,
+    end: Instant,
+    report: &mut Report<'_>,
+) -> anyhow::Result<()> {
+    let lang = cluster.out.lang;
+    let (rights, (installed, operator, definition), pool) = tokio::join!(
+        within(end, lang, "cluster", async {
+            vec![cluster::permissions(cluster, version).await]
+        }),
+        check_operator(cluster, setup, end),
+        within(end, lang, "pool", check_pool(cluster, name, setup, end)),
+    );
+    report.add(rights)?;
+    let missing = definition.iter().any(Finding::failed);
+    if missing
+        && !installed
+        && let Some(finding) = context::foreign_cluster(cluster, contexts)
+    {
+        // No command should install anything into a cluster that was not meant.
+        return Ok(report.add(vec![finding])?);
+    }
+    report.add([operator, definition].concat())?;
+    // Without the API there is no pool, and the finding on the API reports that already.
+    let pool = pool.into_iter();
+    let shown = pool.filter(|finding| !missing || finding.component != "pool");
+    Ok(report.add(shown.collect())?)
+}
+
+/// Whether the operator is installed, and the findings on it and on the API.
+async fn check_operator(
+    cluster: &Cluster,
+    setup: &Setup,
+    end: Instant,
+) -> (bool, Vec<Finding>, Vec<Finding>) {
+    let lang = cluster.out.lang;
+    let Ok(found) = timeout_at(end, operator::find(cluster)).await else {
+        let late = |component| vec![timed_out(lang, component)];
+        return (true, late("operator"), late("API"));
+    };
+    let installed = matches!(found, Ok(Operator::Found { .. }));
+    let (operator, definition) = tokio::join!(
+        within(end, lang, "operator", async {
+            vec![cluster::operator(cluster, setup, &found).await]
+        }),
+        within(end, lang, "API", async {
+            vec![cluster::definition(cluster, setup, &found).await]
+        }),
+    );
+    (installed, operator, definition)
+}
+
+/// The message on an API server without an answer.
+fn no_answer(cluster: &Cluster) -> String {
+    let (server, seconds) = (&cluster.server, CLUSTER_TIMEOUT.as_secs());
+    tr!(
+        cluster.out.lang,
+        "the API server {server} does not answer within {seconds} s",
+        "el servidor API {server} no contesta en {seconds} s"
+    )
+}
+
+/// The command after which the API server may answer.
+fn reach(cluster: &Cluster, contexts: &Contexts, setup: &Setup) -> String {
+    let of_environment = cluster
+        .proxy
+        .as_ref()
+        .filter(|proxy| proxy.source != cluster_proxy::KUBECONFIG);
+    let host = cluster.server.parse::<http::Uri>().ok();
+    let host = host.and_then(|uri| uri.host().map(str::to_owned));
+    match (of_environment, host) {
+        (Some(_), Some(host)) => proxy::bypass(&[host], variable),
+        _ => contexts
+            .kind(&cluster.context)
+            .filter(|_| setup.platform == Platform::Other)
+            .or_else(|| setup.restart())
+            .unwrap_or_else(|| CONTEXTS.into()),
     }
 }
 
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Checks what belongs to the pool: its Redis, its target, its workers, the clocks, its conditions.
-async fn check_pool(cluster: &Cluster, name: Option<&str>, end: Instant) -> Vec<Finding> {
+async fn check_pool(
+    cluster: &Cluster,
+    name: Option<&str>,
+    setup: &Setup,
+    end: Instant,
+) -> Vec<Finding> {
     let lang = cluster.out.lang;
-    let pool = match cluster.pool(name).await {
+    let pool = match pool::choose(cluster, name, setup).await {
         Ok(pool) => pool,
-        Err(error) => return vec![fail("pool", format!("{error:#}"), "kubectl get wp -A")],
+        Err(finding) => return vec![finding],
     };
-    let (redis, target, capacity, server_clock) = tokio::join!(
-        timeout_at(end, redis::redis(cluster, &pool)),
-        timeout_at(end, pool::target(cluster, &pool)),
+    let (redis, target, replicas, capacity, server_clock) = tokio::join!(
+        timeout_at(end, redis::redis(cluster, &pool, setup)),
+        timeout_at(end, pool::target(cluster, &pool, setup)),
+        within(end, lang, "replicas", replicas::replicas(cluster, &pool)),
         within(end, lang, "capacity", capacity::capacity(cluster, &pool)),
         timeout_at(end, clock::server_offset(cluster)),
     );
-    let (redis, summary, redis_clock) =
-        redis.unwrap_or_else(|_| (timed_out(lang, "Redis"), None, None));
+    let redis = redis.unwrap_or_else(|_| redis::Found {
+        findings: vec![timed_out(lang, "Redis")],
+        ..redis::Found::default()
+    });
     let target = target.unwrap_or_else(|_| Err(timed_out(lang, "target")));
     let workers = match target {
-        Ok((finding, pods)) => vec![finding, workers::workers(cluster, &pool, &pods, summary)],
+        Ok((finding, pods)) => vec![
+            finding,
+            workers::workers(cluster, &pool, &pods, redis.summary),
+        ],
         Err(finding) => vec![finding],
     };
-    let clocks = clock::compare(lang, redis_clock, server_clock.ok().flatten());
+    let clocks = clock::compare(lang, redis.clock, server_clock.ok().flatten());
     let conditions = pool::conditions(&pool, &cluster.out);
-    [vec![redis], workers, capacity, clocks, conditions].concat()
+    [
+        redis.findings,
+        workers,
+        replicas,
+        capacity,
+        clocks,
+        conditions,
+    ]
+    .concat()
 }
 
 /// The findings of a check, or its timeout.
@@ -192,20 +280,4 @@ fn timed_out(lang: Lang, component: &'static str) -> Finding {
         tr!(lang, "no answer in time", "no contestó a tiempo"),
         CONTEXTS,
     )
-}
-
-fn print(out: &Out, finding: &Finding) -> std::io::Result<()> {
-    let sign = if finding.ok {
-        out.styled(Style::Good, "✔")
-    } else {
-        out.styled(Style::Bad, "✘")
-    };
-    out.data(&format!(
-        "{sign} {:15}  {}",
-        finding.component, finding.text
-    ))?;
-    match &finding.fix {
-        Some(fix) => out.data(&format!("                   → {fix}")),
-        None => Ok(()),
-    }
 }

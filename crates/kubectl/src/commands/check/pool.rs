@@ -1,6 +1,8 @@
 //! The checks of a pool's target and of its conditions.
 
-use super::{Finding, fail, ok};
+use super::finding::{Finding, fail, foreign, ok};
+use super::images::PullError;
+use super::setup::Setup;
 use crate::cluster::Cluster;
 use crate::cluster::redis::is_ready;
 use crate::text::lang::tr;
@@ -12,10 +14,56 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 
+/// The pool `name`, or the only one of the namespace; else a finding with the command that names or makes one.
+pub(super) async fn choose(
+    cluster: &Cluster,
+    name: Option<&str>,
+    setup: &Setup,
+) -> Result<WorkerPool, Finding> {
+    let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
+    let error = match cluster.pool(name).await {
+        Ok(pool) => return Ok(pool),
+        Err(error) => error,
+    };
+    let all: Api<WorkerPool> = Api::all(cluster.client.clone());
+    let Ok(all) = all.list(&ListParams::default().limit(100)).await else {
+        return Err(fail("pool", format!("{error:#}"), "kubectl get wp -A"));
+    };
+    let check = |pool: &WorkerPool| {
+        let (namespace, name) = (pool.namespace().unwrap_or_default(), pool.name_any());
+        format!("kubectl workerpool check -n {namespace} {name}")
+    };
+    let here = |pool: &&WorkerPool| pool.namespace().as_ref() == Some(namespace);
+    if let Some(pool) = all.iter().find(here) {
+        return Err(fail("pool", format!("{error:#}"), check(pool)));
+    }
+    Err(match all.iter().next() {
+        Some(pool) => {
+            let (other, name) = (pool.namespace().unwrap_or_default(), pool.name_any());
+            let text = tr!(
+                lang,
+                "namespace {namespace} has no WorkerPool; namespace {other} has {name}",
+                "el namespace {namespace} no tiene WorkerPools; el namespace {other} tiene {name}"
+            );
+            fail("pool", text, check(pool))
+        }
+        None => fail(
+            "pool",
+            tr!(
+                lang,
+                "there is no WorkerPool yet, in no namespace",
+                "todavía no hay ningún WorkerPool, en ningún namespace"
+            ),
+            setup.pool(namespace),
+        ),
+    })
+}
+
 /// Whether the target exists and all its pods are ready; with the pods that are not terminating.
 pub(super) async fn target(
     cluster: &Cluster,
     pool: &WorkerPool,
+    setup: &Setup,
 ) -> Result<(Finding, Vec<Pod>), Finding> {
     let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
     let name = &pool.spec.scale_target_ref.name;
@@ -34,21 +82,30 @@ pub(super) async fn target(
         "{kind} {name}: {ready} of {desired} pods ready",
         "{kind} {name}: {ready} de {desired} pods listos"
     );
-    let finding = match pods.iter().find(|pod| !is_ready(pod)) {
-        Some(pod) => {
-            let reason = unready_reason(pod).map_or(String::new(), |reason| format!(" ({reason})"));
-            fail(
-                "target",
-                text + &reason,
-                format!("kubectl -n {namespace} describe pod {}", pod.name_any()),
-            )
+    let finding = match (
+        PullError::find(&pods),
+        pods.iter().find(|pod| !is_ready(pod)),
+    ) {
+        (Some(error), _) => {
+            let image = error.text(lang);
+            fail("target", format!("{text}; {image}"), error.fix(setup, lang))
         }
-        None if i32::try_from(ready).is_ok_and(|ready| ready < desired) => fail(
+        (None, Some(pod)) => {
+            let reason = unready_reason(pod).map_or(String::new(), |reason| format!(" ({reason})"));
+            let pod = pod.name_any();
+            let fix = if reason == " (CrashLoopBackOff)" {
+                format!("kubectl -n {namespace} logs {pod} --previous")
+            } else {
+                format!("kubectl -n {namespace} describe pod {pod}")
+            };
+            fail("target", text + &reason, fix)
+        }
+        (None, None) if i32::try_from(ready).is_ok_and(|ready| ready < desired) => fail(
             "target",
             text,
             format!("kubectl -n {namespace} describe {kind} {name}"),
         ),
-        None => ok("target", text),
+        (None, None) => ok("target", text),
     };
     Ok((finding, pods))
 }
@@ -70,7 +127,11 @@ async fn list_pods(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<(i32,
 }
 
 /// The reason in a pod's status why it is not ready, such as `ImagePullBackOff`.
-fn unready_reason(pod: &Pod) -> Option<String> {
+pub(super) fn unready_reason(pod: &Pod) -> Option<String> {
+    reason(pod).map(|reason| foreign(&reason, 60))
+}
+
+fn reason(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let mut containers = status.container_statuses.iter().flatten();
     let waiting =

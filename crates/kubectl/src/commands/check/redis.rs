@@ -1,76 +1,170 @@
-//! The check of a pool's Redis.
+//! The checks of a pool's Redis: whether it answers and notifies, and whether its memory has a limit at which it keeps
+//! the tasks. Nothing here writes to it.
 
 use super::clock::OffsetMillis;
-use super::{Finding, fail, ok};
+use super::finding::{Finding, fail, foreign, ok, warn};
+use super::redis_pods::{self, MemoryLimit};
+use super::setup::Setup;
 use crate::cluster::Cluster;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
-use crate::text::lang::tr;
+use crate::cluster::redis_probe::Probe;
+use crate::text::lang::{Lang, tr};
 use api::WorkerPool;
-use jiff::Timestamp;
 
-struct Probe {
-    text: String,
-    /// Whether Redis notifies its clients of changed keys.
-    notifies: bool,
-    summary: QueueSummary,
-    clock_offset: OffsetMillis,
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// What the check of Redis found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) findings: Vec<Finding>,
+    /// The queues' metrics, if the user may read them.
+    pub(super) summary: Option<QueueSummary>,
+    pub(super) clock: Option<OffsetMillis>,
 }
 
-/// Whether Redis answers and notifies of changes; with the queues' metrics and the offset of its clock.
-pub(super) async fn redis(
-    cluster: &Cluster,
-    pool: &WorkerPool,
-) -> (Finding, Option<QueueSummary>, Option<OffsetMillis>) {
-    let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
-    match probe(cluster, pool).await {
-        Ok(probe) => {
-            let (text, interval) = (probe.text, &pool.spec.interval);
-            let finding = if probe.notifies {
-                ok(
-                    "Redis",
-                    tr!(
-                        lang,
-                        "{text}, notifications work",
-                        "{text}, avisa de los cambios"
-                    ),
-                )
-            } else {
-                let text = tr!(
-                    lang,
-                    "{text}, but without notifications (CLIENT TRACKING): the operator sees new tasks only every {interval}",
-                    "{text}, pero no avisa de los cambios (CLIENT TRACKING): el operador se entera del trabajo solo cada {interval}"
-                );
-                fail("Redis", text, "kubectl explain wp.spec.interval")
-            };
-            (finding, Some(probe.summary), Some(probe.clock_offset))
-        }
+/// Whether Redis answers, notifies of changes and keeps what it holds.
+pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool, setup: &Setup) -> Found {
+    let lang = cluster.out.lang;
+    let mut client = match RedisClient::new(cluster, pool).await {
+        Ok(client) => client,
         Err(error) => {
-            let fix = if cluster.local {
-                "kubectl workerpool stop --local".to_owned()
-            } else {
-                format!("kubectl -n {namespace} get services,pods")
+            let (namespace, name) = (&cluster.namespace, kube::ResourceExt::name_any(pool));
+            let edit = format!("kubectl -n {namespace} edit wp {name}");
+            return Found {
+                findings: vec![fail("Redis", format!("{error:#}"), edit)],
+                ..Found::default()
             };
-            (fail("Redis", format!("{error:#}"), fix), None, None)
         }
+    };
+    let probe = match client.probe().await {
+        Ok(probe) => probe,
+        Err(error) => {
+            let finding = redis_pods::unreachable(cluster, pool, &client, setup, &error).await;
+            return Found {
+                findings: vec![finding],
+                ..Found::default()
+            };
+        }
+    };
+    let clock = probe.clock_offset;
+    let name = describe(lang, &client, &probe);
+    let (first, summary) = match client.poll(&pool.spec.queues).await {
+        Ok(summary) => (answers(lang, &name, &probe, pool), Some(summary)),
+        Err(error) => (unreadable(lang, &client, &error), None),
+    };
+    let memory = memory(cluster, &client, &probe).await;
+    Found {
+        findings: [first].into_iter().chain(memory).collect(),
+        summary,
+        clock,
     }
 }
 
-async fn probe(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<Probe> {
-    let mut redis = RedisClient::new(cluster, pool).await?;
-    let queues = &pool.spec.queues;
-    let queue = queues.first().map_or("check", |queue| &queue.name);
-    let (version, latency, notifies) = redis.probe(queue).await?;
-    let before = Timestamp::now();
-    let ((seconds, micros),): ((i64, i64),) = redis.query(::redis::pipe().cmd("TIME")).await?;
-    Ok(Probe {
-        notifies,
-        clock_offset: seconds * 1000 + micros / 1000 - before.as_millisecond(),
-        summary: redis.poll(queues).await?,
-        text: format!(
-            "{}, Redis {version}, {:.1} ms",
-            redis.name(),
-            latency.as_secs_f64() * 1000.0
+/// Address, version and latency.
+fn describe(lang: Lang, client: &RedisClient, probe: &Probe) -> String {
+    let (name, millis) = (client.name(), probe.latency.as_secs_f64() * 1000.0);
+    match probe.version.as_deref().map(|version| foreign(version, 20)) {
+        Some(version) => format!("{name}, Redis {version}, {millis:.1} ms"),
+        None => tr!(
+            lang,
+            "{name}, {millis:.1} ms (its version is hidden: INFO is refused)",
+            "{name}, {millis:.1} ms (no dice su versión: rechaza INFO)"
         ),
-    })
+    }
+}
+
+fn answers(lang: Lang, name: &str, probe: &Probe, pool: &WorkerPool) -> Finding {
+    if probe.notifies {
+        return ok(
+            "Redis",
+            tr!(
+                lang,
+                "{name}, notifies of changes",
+                "{name}, avisa de los cambios"
+            ),
+        );
+    }
+    let interval = &pool.spec.interval;
+    warn(
+        "Redis",
+        tr!(
+            lang,
+            "{name}, but without notifications (CLIENT TRACKING): the operator sees new tasks only every {interval}",
+            "{name}, pero no avisa de los cambios (CLIENT TRACKING): el operador se entera del trabajo solo cada {interval}"
+        ),
+        "kubectl explain wp.spec.interval",
+    )
+}
+
+/// Redis answers, but not what the operator must know.
+fn unreadable(lang: Lang, client: &RedisClient, error: &anyhow::Error) -> Finding {
+    let error = format!("{error:#}");
+    let user = client.user().unwrap_or_else(|| "default".into());
+    let text = tr!(
+        lang,
+        "answers, but the queues cannot be read: {error}",
+        "contesta, pero no se pueden leer las colas: {error}"
+    );
+    // The rights that the operator needs to read a pool.
+    let rights = format!("redis-cli ACL SETUSER {user} +@read +@scripting +@connection");
+    fail("Redis", text, rights)
+}
+
+/// A warning if Redis has no memory limit, or loses tasks when it is reached.
+async fn memory(cluster: &Cluster, client: &RedisClient, probe: &Probe) -> Option<Finding> {
+    let lang = cluster.out.lang;
+    let policy = probe.eviction.as_deref().map(|policy| foreign(policy, 30));
+    let evicts = policy.as_ref().filter(|policy| *policy != "noeviction");
+    let unlimited = probe.max_memory == Some(0);
+    if !unlimited && evicts.is_none() {
+        return None;
+    }
+    let MemoryLimit { pod, bytes } = redis_pods::memory_limit(cluster, client).await;
+    // A quarter is left to buffers and fragmentation; outside the cluster half, since others may run there.
+    let megabytes = match (bytes, probe.system_memory) {
+        (Some(limit), _) => limit / 4 * 3 / MEBIBYTE,
+        (None, Some(machine)) => machine / 2 / MEBIBYTE,
+        (None, None) => 256,
+    };
+    let cli = match pod {
+        Some((namespace, pod)) => format!("kubectl -n {namespace} exec {pod} -- redis-cli"),
+        None => match client.name().rsplit_once(':') {
+            Some((host, port)) => format!("redis-cli -h {host} -p {port}"),
+            None => "redis-cli".into(),
+        },
+    };
+    let limit = format!("{cli} CONFIG SET maxmemory {megabytes}mb");
+    let keep = format!("{cli} CONFIG SET maxmemory-policy noeviction");
+    let durable = tr!(
+        lang,
+        "# and add the same to its arguments or its redis.conf, so that a restart keeps it",
+        "# y póngalo también en sus argumentos o en su redis.conf, para que siga tras un reinicio"
+    );
+    let unlimited_text = || {
+        tr!(
+            lang,
+            "maxmemory is 0: Redis grows until the node kills it with all its tasks, and push.lua cannot refuse more",
+            "maxmemory es 0: Redis crece hasta que el nodo lo mata con todas sus tareas, y push.lua no puede rechazar más"
+        )
+    };
+    let (text, fix) = match evicts {
+        Some(policy) => {
+            let text = tr!(
+                lang,
+                "maxmemory-policy is {policy}: when memory is full, Redis deletes tasks, results and leases",
+                "maxmemory-policy es {policy}: con la memoria llena, Redis borra tareas, resultados y latidos"
+            );
+            if unlimited {
+                (
+                    format!("{text}; {}", unlimited_text()),
+                    format!("{keep}\n{limit}"),
+                )
+            } else {
+                (text, keep)
+            }
+        }
+        None => (unlimited_text(), limit),
+    };
+    Some(warn("memory", text, format!("{fix}\n{durable}")))
 }

@@ -1,6 +1,6 @@
 //! The check of a pool's workers: their heartbeats against the pods of the target.
 
-use super::{Finding, fail, ok};
+use super::finding::{Finding, fail, ok};
 use crate::cluster::Cluster;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::text::lang::tr;

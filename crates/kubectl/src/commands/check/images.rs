@@ -1,0 +1,137 @@
+//! Pods whose image cannot be pulled: which image, why, and what provides it.
+
+use super::finding::foreign;
+use super::setup::{Setup, VERSION};
+use crate::text::lang::{Lang, tr};
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use kube::ResourceExt;
+
+/// The reasons of a container that waits for its image.
+const REASONS: [&str; 4] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+];
+
+/// An image that a pod cannot get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PullError {
+    pod: String,
+    namespace: String,
+    /// What made the pod, as `deployment/NAME`.
+    workload: Option<String>,
+    container: String,
+    image: String,
+    reason: String,
+    /// The end of the node's message.
+    cause: String,
+    /// The image of this version for such a pod.
+    expected: Option<String>,
+}
+
+impl PullError {
+    /// The first of these pods that cannot get an image.
+    pub(super) fn find(pods: &[Pod]) -> Option<Self> {
+        pods.iter().find_map(|pod| {
+            let status = pod.status.as_ref()?;
+            let of_init = status.init_container_statuses.iter().flatten();
+            let mut all = of_init.chain(status.container_statuses.iter().flatten());
+            all.find_map(|container| Self::of(pod, container))
+        })
+    }
+
+    fn of(pod: &Pod, container: &ContainerStatus) -> Option<Self> {
+        let waiting = container.state.as_ref()?.waiting.as_ref()?;
+        let reason = waiting.reason.clone()?;
+        let message = waiting.message.as_deref().unwrap_or_default();
+        let component = pod.labels().get("app.kubernetes.io/component");
+        let ours = pod
+            .labels()
+            .get("app.kubernetes.io/name")
+            .is_some_and(|name| name == "workerpool");
+        let expected = component
+            .filter(|_| ours)
+            .map(|name| format!("ghcr.io/workerpool-dev/workerpool-{name}:{VERSION}"));
+        REASONS.contains(&reason.as_str()).then(|| Self {
+            pod: pod.name_any(),
+            namespace: pod.namespace().unwrap_or_default(),
+            workload: workload(pod),
+            container: container.name.clone(),
+            image: foreign(&container.image, 200),
+            cause: foreign(message.rsplit(": ").next().unwrap_or_default(), 80),
+            reason,
+            expected,
+        })
+    }
+
+    /// Which image cannot be pulled, and why.
+    pub(super) fn text(&self, lang: Lang) -> String {
+        let Self {
+            image,
+            reason,
+            cause,
+            ..
+        } = self;
+        let cause = if cause.is_empty() {
+            String::new()
+        } else {
+            format!(": {cause}")
+        };
+        tr!(
+            lang,
+            "image {image} cannot be pulled ({reason}{cause})",
+            "no se puede descargar la imagen {image} ({reason}{cause})"
+        )
+    }
+
+    /// The command that provides the image, or corrects its name.
+    pub(super) fn fix(&self, setup: &Setup, lang: Lang) -> String {
+        let Self {
+            pod,
+            namespace,
+            container,
+            image,
+            ..
+        } = self;
+        let correct = self.workload.as_ref().map(|workload| {
+            let right = self
+                .expected
+                .clone()
+                .filter(|it| it != image)
+                .unwrap_or_else(|| "IMAGE".into());
+            format!("kubectl -n {namespace} set image {workload} {container}={right}")
+        });
+        let load = setup
+            .load(image)
+            // Without this the node tries again only after minutes.
+            .map(|load| format!("{load} && kubectl -n {namespace} delete pod {pod}"));
+        match (load, correct) {
+            (Some(load), Some(correct)) if !super::setup::is_ours(image) => tr!(
+                lang,
+                "{correct}   (or load it: {load})",
+                "{correct}   (o cárguela: {load})"
+            ),
+            (Some(load), _) => load,
+            (None, Some(correct)) => tr!(
+                lang,
+                "{correct}   (or push {image} to a registry that the nodes reach)",
+                "{correct}   (o suba {image} a un registro al que lleguen los nodos)"
+            ),
+            (None, None) => format!("kubectl -n {namespace} describe pod {pod}"),
+        }
+    }
+}
+
+/// What made the pod, as `deployment/NAME`.
+fn workload(pod: &Pod) -> Option<String> {
+    let owner = pod.owner_references().first()?;
+    match owner.kind.as_str() {
+        "ReplicaSet" => {
+            let hash = pod.labels().get("pod-template-hash")?;
+            let name = owner.name.strip_suffix(hash)?.strip_suffix('-')?;
+            Some(format!("deployment/{name}"))
+        }
+        kind => Some(format!("{}/{}", kind.to_lowercase(), owner.name)),
+    }
+}

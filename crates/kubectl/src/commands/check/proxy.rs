@@ -1,0 +1,84 @@
+//! The check of the proxy in the environment or in the kubeconfig: whether it catches what is near.
+
+use super::finding::{Finding, ok, warn};
+use crate::cluster::Cluster;
+use crate::cluster::proxy::{KUBECONFIG, bypasses, first_set, no_proxy};
+use crate::text::lang::{Lang, tr};
+use http::Uri;
+use std::net::IpAddr;
+
+/// The variables that name a proxy.
+const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// No finding without a proxy; a warning if it catches this machine or a server in a private network.
+pub(super) fn proxy(
+    lang: Lang,
+    cluster: Option<&Cluster>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<Finding> {
+    let used = cluster.and_then(|cluster| cluster.proxy.as_ref());
+    let of_kubeconfig = used.filter(|proxy| proxy.source == KUBECONFIG);
+    let in_environment = first_set(VARIABLES, &variable);
+    let caught = caught(cluster, &variable);
+    if let Some((_, name)) = in_environment.filter(|_| !caught.is_empty()) {
+        let name = used
+            .filter(|_| of_kubeconfig.is_none())
+            .map_or(name, |it| it.source);
+        let hosts = caught.join(", ");
+        let text = tr!(
+            lang,
+            "{name} also catches {hosts}, where no proxy is needed",
+            "{name} atrapa también {hosts}, donde no hace falta proxy"
+        );
+        return Some(warn("proxy", text, bypass(&caught, &variable)));
+    }
+    let proxy = used?;
+    let (name, source) = (proxy.name(), proxy.source);
+    Some(ok(
+        "proxy",
+        tr!(
+            lang,
+            "the API server is reached through {name} ({source})",
+            "al servidor API se llega por {name} ({source})"
+        ),
+    ))
+}
+
+/// The command that keeps requests to these hosts away from the proxy of the environment.
+pub(super) fn bypass(hosts: &[String], variable: impl Fn(&str) -> Option<String>) -> String {
+    let (list, name) = no_proxy(variable);
+    let list = list.trim_matches([',', ' ']);
+    let all: Vec<&str> = (hosts.iter().map(String::as_str))
+        .chain((!list.is_empty()).then_some(list))
+        .collect();
+    format!("export {name}={}", all.join(","))
+}
+
+/// The near hosts that a proxy of the environment catches.
+fn caught(cluster: Option<&Cluster>, variable: &impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let (list, _) = no_proxy(variable);
+    let local = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let local = local.into_iter().filter(|host| {
+        let uri = format!("http://{host}:8000").parse::<Uri>();
+        uri.is_ok_and(|uri| !bypasses(&list, &uri))
+    });
+    let server = cluster
+        .filter(|it| {
+            it.proxy
+                .as_ref()
+                .is_some_and(|proxy| proxy.source != KUBECONFIG)
+        })
+        .and_then(|it| it.server.parse::<Uri>().ok())
+        .and_then(|uri| uri.host().map(str::to_owned))
+        .filter(|host| is_private(host));
+    server.into_iter().chain(local).collect()
+}
+
+/// Whether this is an address in a private network, or a name without a domain.
+fn is_private(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_private() || address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_unique_local() || address.is_unicast_link_local(),
+        Err(_) => !host.contains('.'),
+    }
+}

@@ -1,0 +1,177 @@
+//! The pods behind the Service of a pool's Redis: why none answers, and how much memory they may use.
+
+use super::capacity::amount;
+use super::finding::{Finding, fail};
+use super::images::PullError;
+use super::pool::unready_reason;
+use super::setup::Setup;
+use crate::cluster::Cluster;
+use crate::cluster::redis::{RedisClient, is_ready};
+use crate::text::lang::tr;
+use api::WorkerPool;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Pod, Service};
+use kube::ResourceExt;
+use kube::api::{Api, ListParams};
+use std::collections::BTreeMap;
+
+/// The pod that serves Redis, and its limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct MemoryLimit {
+    /// Its namespace and name, if it runs in the cluster.
+    pub(super) pod: Option<(String, String)>,
+    /// The memory limit of its containers, if all have one.
+    pub(super) bytes: Option<u64>,
+}
+
+/// The finding on a Redis that gives no answer, from the state of its pods.
+pub(super) async fn unreachable(
+    cluster: &Cluster,
+    pool: &WorkerPool,
+    client: &RedisClient,
+    setup: &Setup,
+    error: &anyhow::Error,
+) -> Finding {
+    let lang = cluster.out.lang;
+    let plain = |fix: String| fail("Redis", format!("{error:#}"), fix);
+    if cluster.local {
+        return plain("kubectl workerpool stop --local".into());
+    }
+    let edit = || {
+        format!(
+            "kubectl -n {} edit wp {}",
+            cluster.namespace,
+            pool.name_any()
+        )
+    };
+    let Some((namespace, name)) = client.service_name() else {
+        return plain(edit());
+    };
+    let Some(selector) = selector(cluster, &namespace, &name).await else {
+        let correct = tr!(lang, "then correct spec.redis", "luego corrija spec.redis");
+        let edit = edit();
+        return plain(format!(
+            "kubectl -n {namespace} get services   ({correct}: {edit})"
+        ));
+    };
+    let pods = pods(cluster, &namespace, &selector).await;
+    let text = |cause: String| format!("{}: {cause}", client.name());
+    if let Some(error) = PullError::find(&pods) {
+        return fail("Redis", text(error.text(lang)), error.fix(setup, lang));
+    }
+    if let Some(pod) = pods.iter().find(|pod| !is_ready(pod)) {
+        let (pod_name, reason) = (pod.name_any(), unready_reason(pod).unwrap_or_default());
+        let cause = tr!(
+            lang,
+            "pod {pod_name} is not ready ({reason})",
+            "el pod {pod_name} no está listo ({reason})"
+        );
+        let fix = format!("kubectl -n {namespace} describe pod {pod_name}");
+        return fail("Redis", text(cause), fix);
+    }
+    if pods.is_empty()
+        && let Some(workload) = scaled_to_zero(cluster, &namespace, &selector).await
+    {
+        let cause = tr!(
+            lang,
+            "{workload} is scaled to 0",
+            "{workload} está escalado a 0"
+        );
+        let fix = format!("kubectl -n {namespace} scale {workload} --replicas=1");
+        return fail("Redis", text(cause), fix);
+    }
+    plain(format!("kubectl -n {namespace} describe service {name}"))
+}
+
+/// The pod of Redis in the cluster, with its memory limit.
+pub(super) async fn memory_limit(cluster: &Cluster, client: &RedisClient) -> MemoryLimit {
+    let Some((namespace, name)) = client.service_name().filter(|_| !cluster.local) else {
+        return MemoryLimit::default();
+    };
+    let Some(selector) = selector(cluster, &namespace, &name).await else {
+        return MemoryLimit::default();
+    };
+    let pods = pods(cluster, &namespace, &selector).await;
+    let Some(pod) = pods.iter().find(|pod| is_ready(pod)) else {
+        return MemoryLimit::default();
+    };
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let limits = containers.map(|container| {
+        let limits = container.resources.as_ref()?.limits.as_ref()?;
+        Some(amount(&limits.get("memory")?.0))
+    });
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a memory limit is a whole number of bytes"
+    )]
+    let bytes = limits.sum::<Option<f64>>().map(|bytes| bytes as u64);
+    MemoryLimit {
+        pod: Some((namespace, pod.name_any())),
+        bytes,
+    }
+}
+
+/// The labels of the pods behind a Service; `None` if there is no such Service.
+async fn selector(
+    cluster: &Cluster,
+    namespace: &str,
+    name: &str,
+) -> Option<BTreeMap<String, String>> {
+    let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
+    services
+        .get(name)
+        .await
+        .ok()?
+        .spec?
+        .selector
+        .filter(|labels| !labels.is_empty())
+}
+
+async fn pods(cluster: &Cluster, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Pod> {
+    let labels: Vec<String> = selector
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
+    let listed = pods
+        .list(&ListParams::default().labels(&labels.join(",")))
+        .await;
+    let mut pods = listed.map(|list| list.items).unwrap_or_default();
+    pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
+    pods
+}
+
+/// The Deployment or StatefulSet of pods with these labels, if it asks for none.
+async fn scaled_to_zero(
+    cluster: &Cluster,
+    namespace: &str,
+    selector: &BTreeMap<String, String>,
+) -> Option<String> {
+    let all = ListParams::default();
+    let of = |labels: Option<&BTreeMap<String, String>>| {
+        labels.is_some_and(|labels| {
+            selector
+                .iter()
+                .all(|(key, value)| labels.get(key) == Some(value))
+        })
+    };
+    let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
+    let sets: Api<StatefulSet> = Api::namespaced(cluster.client.clone(), namespace);
+    let (deployments, sets) = tokio::join!(deployments.list(&all), sets.list(&all));
+    let deployment = deployments.into_iter().flatten().find(|it| {
+        it.spec.as_ref().is_some_and(|spec| {
+            let template = spec.template.metadata.as_ref();
+            spec.replicas == Some(0) && of(template.and_then(|meta| meta.labels.as_ref()))
+        })
+    });
+    let set = sets.into_iter().flatten().find(|it| {
+        it.spec.as_ref().is_some_and(|spec| {
+            let template = spec.template.metadata.as_ref();
+            spec.replicas == Some(0) && of(template.and_then(|meta| meta.labels.as_ref()))
+        })
+    });
+    deployment
+        .map(|it| format!("deployment/{}", it.name_any()))
+        .or_else(|| set.map(|it| format!("statefulset/{}", it.name_any())))
+}

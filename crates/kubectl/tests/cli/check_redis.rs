@@ -1,0 +1,195 @@
+//! `check` of Redis: it only reads, tolerates refusals, and warns of its memory.
+
+use crate::check_cluster::{Cluster, PODS, deployments, finding, pods, waiting};
+use serde_json::json;
+use testkit::redis::RedisServer;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A Redis with a limit, as check wants it.
+pub fn limited_redis() -> RedisServer {
+    let redis = RedisServer::start();
+    let mut set = redis::cmd("CONFIG");
+    set.arg(&["SET", "maxmemory", "100mb"]);
+    set.exec(&mut redis.connect()).unwrap();
+    redis
+}
+
+#[test]
+fn a_healthy_cluster_passes_and_redis_is_only_read() {
+    let redis = limited_redis();
+    let mut monitor = std::process::Command::new("redis-cli")
+        .args(["-u", &redis.url(), "monitor"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines =
+        std::io::BufRead::lines(std::io::BufReader::new(monitor.stdout.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), "OK");
+    let output = Cluster::new(&redis.url()).check("kind-workerpool", &[], &[]);
+    // Docker and kind are missing, since PATH is empty.
+    let failed: Vec<&str> = output
+        .lines()
+        .filter(|line| line.starts_with('✘'))
+        .collect();
+    assert!(
+        failed.len() == 2 && output.contains("notifies of changes"),
+        "{output}"
+    );
+    redis::cmd("ECHO")
+        .arg("end")
+        .exec(&mut redis.connect())
+        .unwrap();
+    let mut commands = Vec::new();
+    for line in lines.map_while(Result::ok) {
+        let words: Vec<String> = line
+            .split('"')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_uppercase)
+            .collect();
+        if words[0] == "ECHO" {
+            break;
+        }
+        commands.push(words[0].clone());
+    }
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    commands.sort();
+    commands.dedup();
+    let reads = [
+        "CLIENT",
+        "CONFIG",
+        "EVALSHA_RO",
+        "EVAL_RO",
+        "HELLO",
+        "INFO",
+        "LLEN",
+        "PING",
+        "TIME",
+        "FCALL_RO",
+        "HGETALL",
+        "HMGET",
+        "LINDEX",
+        "MEMORY",
+        "ZCARD",
+        "ZCOUNT",
+        "ZRANGE",
+        "LRANGE",
+        "HGET",
+        "GET",
+        "EXISTS",
+    ];
+    let other: Vec<_> = commands
+        .iter()
+        .filter(|it| !reads.contains(&it.as_str()))
+        .collect();
+    assert!(other.is_empty() && commands.len() > 3, "{commands:?}");
+}
+
+#[test]
+fn refused_info_and_config_are_no_failure() {
+    let redis = limited_redis();
+    let mut user = redis::cmd("ACL");
+    user.arg(&[
+        "SETUSER",
+        "few",
+        "on",
+        ">pw",
+        "~*",
+        "+llen",
+        "+client|tracking",
+    ]);
+    user.exec(&mut redis.connect()).unwrap();
+    let url = redis.url().replace("redis://", "redis://few:pw@");
+    let output = Cluster::new(&url).check("prod", &[], &[]);
+    assert!(
+        output.starts_with("exit 0\n") && output.contains("INFO is refused"),
+        "{output}"
+    );
+    assert!(!output.contains('⚠') && !output.contains("pw@"), "{output}");
+
+    user = redis::cmd("ACL");
+    user.arg(&["SETUSER", "few", "-llen"]);
+    user.exec(&mut redis.connect()).unwrap();
+    let output = Cluster::new(&url).check("prod", &[], &[]);
+    assert!(output.starts_with("exit 1\n"), "{output}");
+    assert!(
+        output.contains("→ redis-cli ACL SETUSER few +@read"),
+        "{output}"
+    );
+}
+
+#[rstest::rstest]
+#[case("0", "noeviction", "maxmemory is 0", "CONFIG SET maxmemory ")]
+#[case(
+    "100mb",
+    "allkeys-lru",
+    "maxmemory-policy is allkeys-lru",
+    "CONFIG SET maxmemory-policy noeviction\n"
+)]
+fn memory_without_limit_or_with_eviction_warns(
+    #[case] limit: &str,
+    #[case] policy: &str,
+    #[case] text: &str,
+    #[case] fix: &str,
+) {
+    let redis = RedisServer::start();
+    for pair in [["maxmemory", limit], ["maxmemory-policy", policy]] {
+        let mut set = redis::cmd("CONFIG");
+        set.arg("SET")
+            .arg(&pair)
+            .exec(&mut redis.connect())
+            .unwrap();
+    }
+    let cluster = Cluster::new(&redis.url());
+    let output = cluster.check("prod", &["-o", "json"], &[]);
+    let memory = finding(&output, "memory");
+    assert!(
+        output.starts_with("exit 0\n") && memory["status"] == "warning",
+        "{output}"
+    );
+    assert!(
+        memory["text"].as_str().unwrap().starts_with(text),
+        "{memory}"
+    );
+    let command = memory["fix"].as_str().unwrap();
+    assert!(
+        command.starts_with("redis-cli -h 127.0.0.1 -p ") && command.contains(fix),
+        "{command}"
+    );
+    let text = cluster.check("prod", &[], &[]);
+    assert!(text.contains("⚠ memory ") && !text.contains('✘'), "{text}");
+}
+
+/// A Service whose pods cannot get their image, or whose Deployment is scaled to 0.
+#[test]
+fn redis_without_a_ready_pod_says_why() {
+    let selector = json!({"app": "redis"});
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "redis"}, "spec": {"selector": selector, "ports": [{"port": 6379}]}});
+    let deployment = json!({"metadata": {"name": "redis"}, "spec": {"replicas": 0, "selector": {}, "template": {"metadata": {"labels": selector}}}});
+    let zero = Cluster::new("redis://redis:6379")
+        .with("/api/v1/namespaces/default/services/redis", service)
+        .with(
+            "/apis/apps/v1/namespaces/default/deployments",
+            deployments(&[deployment]),
+        );
+    let output = zero.check("prod", &["-o", "json"], &[]);
+    let redis = finding(&output, "Redis");
+    assert_eq!(redis["text"], "redis:6379: deployment/redis is scaled to 0");
+    assert_eq!(
+        redis["fix"],
+        "kubectl -n default scale deployment/redis --replicas=1"
+    );
+    let image = format!("ghcr.io/workerpool-dev/workerpool-redis:{VERSION}");
+    let pulling = zero.with(
+        PODS,
+        pods(&[waiting("redis", "redis", &image, "ErrImagePull")]),
+    );
+    let output = pulling.check("kind-workerpool", &["-o", "json"], &[]);
+    let redis = finding(&output, "Redis");
+    assert_eq!(
+        redis["fix"],
+        "make kind-load && kubectl -n tools delete pod redis-5d9-x2"
+    );
+}
