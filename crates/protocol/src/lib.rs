@@ -12,6 +12,7 @@ mod claim;
 mod image;
 mod keys;
 mod lease;
+mod once;
 mod reap;
 pub mod snapshot;
 mod submit;
@@ -24,6 +25,7 @@ pub use claim::{
 pub use image::{ImageTask, Source};
 pub use keys::Keys;
 pub use lease::{Registration, Usage, deregister, drain, heartbeat, register, request_drain};
+pub use once::{OnceKey, PushOnce, push_once};
 pub use reap::{Reaped, dead, reap};
 pub use snapshot::Snapshot;
 pub use submit::{MAX_MEMORY, MAX_UNREAD, Push, collect, push_if_room, push_within};
