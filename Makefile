@@ -65,10 +65,11 @@ test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a rea
 	@tests/cluster/install-tools test
 	cargo test --locked --workspace --exclude e2e --no-fail-fast
 
-test-web: web ## The dashboard: its TypeScript, and the page in a real Chromium (3 min)
+test-web: web ## Dashboard and gallery: their scripts, and the pages in a real Chromium (4 min)
 	@tests/cluster/install-tools web
 	cd web && npm test
 	cargo build --locked --example dashboard
+	cargo build --locked -p filter-worker
 	cd web && npm run browser
 
 test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)

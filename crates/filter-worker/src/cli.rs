@@ -1,5 +1,6 @@
 //! The command line of `workerpool-worker`.
 
+use super::limits::ImageLimits;
 use super::task::Filters;
 use super::{serve, submit};
 use anyhow::Context;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use telemetry::LogFormat;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, info};
 use worker::{Keys, Registration, Settings, check_health};
 
 /// Run image tasks from a Redis queue: the reference worker of `WorkerPool`
@@ -109,6 +110,11 @@ async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Command::Serve(serve)) = args.command {
         return serve::run(client, keys, serve, stop).await;
     }
+    let limits = ImageLimits::set_concurrency(args.concurrency);
+    info!(
+        limits.pixels,
+        limits.file, "the largest images that this worker accepts"
+    );
     let host = sysinfo::System::host_name().unwrap_or_else(|_| "unknown".into());
     let name = args
         .name

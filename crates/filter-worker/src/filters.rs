@@ -12,7 +12,7 @@ pub type Filter = fn(&DynamicImage) -> Result<DynamicImage, Failure>;
 pub const FILTERS: [(&str, Filter); 10] = [
     ("resize", resize),
     ("blur", |image| Ok(image.blur(2.0))),
-    ("sharpen", |image| Ok(image.unsharpen(1.5, 1))),
+    ("sharpen", |image| Ok(sharpen(image))),
     ("edges", |image| Ok(edges(&gray(image)).into())),
     ("grayscale", |image| Ok(gray(image).into())),
     ("sepia", |image| Ok(sepia(image))),
@@ -33,6 +33,7 @@ pub fn by_name(names: &[String]) -> Result<Vec<Filter>, Failure> {
             .map(|(_, filter)| *filter)
             .ok_or_else(|| {
                 let known = FILTERS.map(|(name, _)| name).join(", ");
+                let name: String = name.chars().take(40).collect();
                 Failure::permanent(format!("unknown filter {name:?}; available: {known}"))
             })
     };
@@ -52,15 +53,36 @@ fn resize(image: &DynamicImage) -> Result<DynamicImage, Failure> {
 /// Applies `change` to each value of each channel.
 fn each_value(image: &DynamicImage, change: impl Fn(u8) -> u8) -> DynamicImage {
     let mut image = image.clone();
-    let values: &mut [u8] = match &mut image {
-        DynamicImage::ImageLuma8(gray) => gray,
-        DynamicImage::ImageRgb8(rgb) => rgb,
-        _ => &mut [], // this crate makes only these two kinds
-    };
-    for value in values {
+    for value in values(&mut image) {
         *value = change(*value);
     }
     image
+}
+
+/// The values of all channels.
+fn values(image: &mut DynamicImage) -> &mut [u8] {
+    match image {
+        DynamicImage::ImageLuma8(gray) => gray,
+        DynamicImage::ImageRgb8(rgb) => rgb,
+        _ => &mut [], // this crate makes only these two kinds
+    }
+}
+
+/// Moves each value as far away from the blurred image again, if it differs by more than 1. The blur works row by row,
+/// so this needs no memory besides the new image.
+fn sharpen(image: &DynamicImage) -> DynamicImage {
+    let mut sharp = image.blur(1.5);
+    for (value, source) in values(&mut sharp).iter_mut().zip(image.as_bytes()) {
+        let source = i16::from(*source);
+        let difference = source - i16::from(*value);
+        let moved = if difference.abs() > 1 {
+            source + difference
+        } else {
+            source
+        };
+        *value = moved.clamp(0, 255).to_le_bytes()[0];
+    }
+    sharp
 }
 
 /// Moves each value to 1.44 times its distance from the middle.
@@ -169,6 +191,19 @@ mod tests {
             image::Luma([if (x, y) == (1, 1) { 9 } else { 1 }])
         });
         assert_eq!(edges(&dot).into_raw(), [0, 0, 0, 0, 64, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn sharpen_is_the_unsharp_mask_but_for_rounding() {
+        for image in [
+            synthetic(40, 30, 1).unwrap(),
+            synthetic(9, 9, 1).unwrap().grayscale(),
+        ] {
+            let (sharp, exact) = (sharpen(&image), image.unsharpen(1.5, 1));
+            let pairs = sharp.as_bytes().iter().zip(exact.as_bytes());
+            let most = pairs.map(|(one, other)| one.abs_diff(*other)).max();
+            assert!(most <= Some(2), "{most:?}");
+        }
     }
 
     #[test]

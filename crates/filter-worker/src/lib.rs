@@ -4,7 +4,9 @@
 pub mod cli;
 pub mod filters;
 pub mod image;
+pub mod limits;
 pub mod task;
 
+mod memory;
 mod serve;
 mod submit;

@@ -1,7 +1,8 @@
 //! Runs one image task: waits, loads the image, applies the filters, builds the result.
 
 use super::filters::{self, Filter};
-use super::image::{Format, MAX_BYTES, checksum, from_base64, from_file, synthetic, to_file};
+use super::image::{Format, checksum, from_base64, from_file, synthetic, to_file};
+use super::limits::ImageLimits;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::DynamicImage;
@@ -83,7 +84,7 @@ fn work(image: &DynamicImage, filters: &[Filter], time: Duration) -> Result<Dyna
 /// Reads the file under a Redis key. A missing key is a transient failure, because the upload may be late.
 async fn fetch(context: &Context<'_>, key: &str) -> Result<Vec<u8>, Failure> {
     // One byte more than the limit is enough to detect a file that is too large.
-    let end = isize::try_from(MAX_BYTES).unwrap_or(isize::MAX);
+    let end = isize::try_from(ImageLimits::get().file).unwrap_or(isize::MAX);
     let file: RedisResult<Vec<u8>> =
         async { context.redis().await?.getrange(key, 0, end).await }.await;
     match file {

@@ -73,6 +73,11 @@ impl Keys {
         self.key(&format!("picture:{hash}"))
     }
 
+    /// Hash: the batch that the HTTP front pushed under a client's key, for a day.
+    pub fn batch(&self, key: &str) -> String {
+        self.key(&format!("batch:{key}"))
+    }
+
     /// Hash of the number of uncollected results by the minute in which they expire.
     pub fn unread(&self) -> String {
         self.key("unread")

@@ -13,6 +13,7 @@ mod failed;
 mod image;
 mod keys;
 mod lease;
+mod once;
 mod reap;
 pub mod snapshot;
 mod submit;
@@ -26,6 +27,7 @@ pub use failed::{FAILED_BATCH, FailedList, FailedTask, clear_failed, list_failed
 pub use image::{FILTERS, ImageTask, Source};
 pub use keys::Keys;
 pub use lease::{Registration, Usage, deregister, drain, heartbeat, register, request_drain};
+pub use once::{OnceKey, PushOnce, push_once};
 pub use reap::{Reaped, dead, reap};
 pub use snapshot::Snapshot;
 pub use submit::{MAX_MEMORY, MAX_UNREAD, Push, collect, push_if_room, push_within};

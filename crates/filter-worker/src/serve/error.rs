@@ -7,6 +7,9 @@ use redis::RedisError;
 use serde_json::json;
 use worker::Failure;
 
+/// The longest message, in characters: it may quote what the client sent.
+const MAX_MESSAGE: usize = 300;
+
 /// An error response.
 #[derive(Debug)]
 pub struct HttpError {
@@ -19,9 +22,14 @@ pub struct HttpError {
 
 impl HttpError {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        let mut message: String = message.into();
+        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
         Self {
             status,
-            message: message.into(),
+            message,
             at: None,
             hint: None,
             retry_after_seconds: None,
@@ -34,6 +42,10 @@ impl HttpError {
 
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, message)
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// Where in the request the error is.
@@ -63,6 +75,12 @@ impl From<RedisError> for HttpError {
         )
         .hint("try again; if the error stays, check that Redis is running and reachable")
         .retry_after(2)
+    }
+}
+
+impl From<std::io::Error> for HttpError {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     }
 }
 

@@ -1,40 +1,58 @@
 //! The HTTP front: accepts batches of images over HTTP, pushes a task for each image, and reports on tasks, workers
-//! and the queue.
+//! and the queue. Its page is the gallery.
 //!
-//! `batch` reads, checks and pushes batches; `responses` answers queries; `error` builds error responses; `rate` limits
-//! requests. The front has no state of its own: what it knows about a task is in Redis.
+//! `server` accepts connections, `guard` refuses other sites' requests, `body` reads a request and `budget` bounds the
+//! memory for all of them; `parse` makes a batch of it, `batch` checks and pushes it; `tasks` and
+//! `responses` answer queries; `gallery` has the page; `error` builds error responses; `rate` limits requests. The front
+//! has no state of its own: what it knows about a task is in Redis.
 
 mod batch;
+mod body;
+mod budget;
 mod error;
+mod gallery;
+mod guard;
+mod parse;
 mod rate;
 mod responses;
+mod server;
+mod tasks;
 
-use anyhow::Context;
+use super::memory;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use budget::Budget;
+use clap::builder::NonEmptyStringValueParser;
 use error::HttpError;
+use guard::Hosts;
 use rate::RateLimiter;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use worker::{Connection, Keys};
 
-/// How long open requests may take to finish after the stop signal.
-const GRACE: Duration = Duration::from_secs(20);
+/// All addresses; on Windows a socket of IPv6 has no IPv4.
+const LISTEN: &str = if cfg!(windows) {
+    "0.0.0.0:8000"
+} else {
+    "[::]:8000"
+};
 
 /// The address and the limits of the server.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Serve {
     /// Address and port to listen on
-    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8000")]
+    #[arg(long, env = "LISTEN", default_value = LISTEN)]
     listen: SocketAddr,
-    /// Maximum size of a request, in MiB
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=512))]
+    /// Further host name by which browsers may reach the server; IP addresses, localhost and the names of Services
+    /// always may
+    #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    allowed_host: Vec<String>,
+    /// Maximum size of a request, in MiB; at most an eighth of the server's memory
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512))]
     max_body: u16,
     /// Maximum number of images in one batch
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -44,18 +62,44 @@ pub struct Serve {
     rate: u16,
 }
 
-impl Serve {
-    fn max_bytes(&self) -> usize {
-        usize::from(self.max_body) << 20
-    }
-}
-
 /// What all request handlers share.
 struct Front {
-    serve: Serve,
+    /// Maximum size of a request, in bytes.
+    max_body: usize,
+    max_images: usize,
+    rate: u16,
     keys: Keys,
     redis: Connection,
     limiter: RateLimiter,
+    hosts: Hosts,
+    budget: Budget,
+}
+
+impl Front {
+    fn new(client: redis::Client, keys: Keys, serve: &Serve) -> Self {
+        // A batch takes five times the size of its body on its way to Redis, so an eighth of the memory for bodies
+        // leaves three for the rest of the program.
+        let total = usize::try_from(memory::limit() / 8).unwrap_or(usize::MAX);
+        let total = total.clamp(1 << 20, 512 << 20);
+        let wanted = usize::from(serve.max_body) << 20;
+        if wanted > total {
+            warn!(
+                bytes = total,
+                "requests may have only this size: an eighth of the server's memory"
+            );
+        }
+        let resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        Self {
+            max_body: wanted.min(total),
+            max_images: serve.max_images.into(),
+            rate: serve.rate,
+            keys,
+            redis: Connection::new(client),
+            limiter: RateLimiter::new(serve.rate.into()),
+            hosts: Hosts::new(&serve.allowed_host, &resolv_conf),
+            budget: Budget::new(total),
+        }
+    }
 }
 
 /// Serves until `stop` is cancelled. Without Redis, requests fail with status 503.
@@ -65,32 +109,10 @@ pub async fn run(
     serve: Serve,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(serve.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}: if the port is in use, choose another with --listen",
-            serve.listen
-        )
-    })?;
+    let listener = server::bind(serve.listen).await?;
     info!(listen = %listener.local_addr()?, queue = keys.ready(), "the front is serving");
-    let limiter = RateLimiter::new(serve.rate.into());
-    let app = router(Arc::new(Front {
-        serve,
-        keys,
-        redis: Connection::new(client),
-        limiter,
-    }))
-    .into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = stop.clone();
-    let serving =
-        axum::serve(listener, app).with_graceful_shutdown(async move { stopped.cancelled().await });
-    let grace_over = async {
-        stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        served = async { serving.await } => served?,
-        () = grace_over => warn!("the grace period is over: dropping the open requests"),
-    }
+    let front = Arc::new(Front::new(client, keys, &serve));
+    server::serve(listener, router(front), &stop).await;
     info!("the front has stopped");
     Ok(())
 }
@@ -99,17 +121,16 @@ fn router(front: Arc<Front>) -> Router {
     let api = Router::new()
         .route("/process-batch/distributed", post(batch::post))
         .route("/process-batch/distributed/", post(batch::post))
-        .route(
-            "/tasks/{id}",
-            get(responses::task).delete(responses::collect),
-        )
-        .route("/tasks/{id}/image", get(responses::image))
+        .route("/tasks", get(tasks::list))
+        .route("/tasks/{id}", get(tasks::task).delete(tasks::collect))
+        .route("/tasks/{id}/image", get(tasks::image))
         .route("/workers/status", get(responses::workers))
         .route("/workers/status/", get(responses::workers))
         .route("/metrics", get(responses::metrics))
         .route("/metrics/", get(responses::metrics))
         .route("/openapi.json", get(responses::openapi));
     Router::new()
+        .merge(gallery::router())
         .nest("/api", api)
         .route("/healthz", get(|| async { "ok" }))
         .fallback(async |method: Method, uri: Uri| {
@@ -123,6 +144,6 @@ fn router(front: Arc<Front>) -> Router {
             )
             .hint("GET /api/openapi.json describes all endpoints")
         })
-        .layer(DefaultBodyLimit::max(front.serve.max_bytes()))
+        .layer(from_fn_with_state(Arc::clone(&front), guard::guard))
         .with_state(front)
 }

@@ -1,26 +1,32 @@
 //! The scripts of the reference protocol and the workers that use them, against a real redis-server.
 //!
 //! The fixtures: `queue` acts as workers, one script at a time; `process` starts real worker processes; `proxy` sits
-//! between a worker and Redis and can kill or pause the worker at a given point; `python` is the interpreter.
+//! between a worker and Redis and can kill or pause the worker at a given point; `front` is an HTTP front with a client;
+//! `group` limits a process's memory; `python` is the interpreter.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "the tests' own helpers panic like the tests"
 )]
 
+mod front;
+mod group;
 mod process;
 mod proxy;
 mod python;
 mod queue;
 
+mod backpressure;
 mod claim;
 mod drain;
 mod failed;
 mod finish;
 mod force;
+mod hostile;
 mod lease;
 mod limits;
 mod memory;
+mod once;
 mod outage;
 mod pages;
 mod program;

@@ -1,119 +1,156 @@
-//! Back-pressure on a real Redis that is filled, with the limits of the shipped one: pushes are refused first, then
-//! large results are dropped, and workers always find room.
+//! The worker's memory: each filter and file format at the documented maximum, inside the documented memory.
 
-use crate::queue::Queue;
-use protocol::{Completion, Ending, Push, Take, Task};
-use redis::{Commands, cmd};
+use crate::group::MemoryGroup;
+use crate::process::{Harness, Process};
+use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
+use protocol::Task;
+use redis::Commands;
 use serde_json::{Value, json};
+use std::io::Cursor;
+use std::time::{Duration, Instant};
 
-const MAX: usize = 24 << 20;
+/// 12,582,912 pixels: the maximum for 256 MiB.
+const LARGEST: (u32, u32) = (4_096, 3_072);
 
-fn used_percent(queue: &mut Queue) -> usize {
-    let info: redis::InfoDict = cmd("INFO").arg("memory").query(&mut queue.redis).unwrap();
-    info.get::<usize>("used_memory").unwrap() * 100 / MAX
+/// A real worker with the memory of the chart's.
+struct SmallWorker {
+    process: Process,
+    harness: Harness,
+    group: MemoryGroup,
 }
 
-/// Fills Redis to so many percent, by a client that knows nothing of the protocol.
-fn fill(queue: &mut Queue, percent: usize) {
-    for n in 0.. {
-        if used_percent(queue) >= percent {
-            return;
+impl SmallWorker {
+    fn start(name: &str) -> Option<Self> {
+        let group = MemoryGroup::new(name, 256)?;
+        let harness = Harness::new();
+        let mut command = harness.command("w");
+        command.args(["--name", "w"]);
+        let process = Process::start("w", &mut group.command(&command));
+        Some(Self {
+            process,
+            harness,
+            group,
+        })
+    }
+
+    /// Runs a task; a worker that dies of it would be replaced by nobody.
+    fn run(&mut self, id: &str, body: Value) -> Value {
+        let task = Task {
+            id: id.into(),
+            ..Task::new(body)
+        };
+        self.harness.push_tasks(&[task]);
+        let key = self.harness.keys.result(id);
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            let result: Option<String> = self.harness.redis.get(&key).unwrap();
+            if let Some(result) = result {
+                return serde_json::from_str(&result).unwrap();
+            }
+            assert!(
+                self.process.is_running(),
+                "{id}: the worker was killed for its memory"
+            );
+            assert!(Instant::now() < deadline, "{id}: no result");
+            std::thread::sleep(Duration::from_millis(20));
         }
-        let _: () = queue
-            .redis
-            .set(format!("filler{percent}:{n}"), vec![b'x'; 40_000])
-            .unwrap();
+    }
+
+    fn must_run(&mut self, id: &str, body: Value) {
+        let result = self.run(id, body);
+        assert!(result.get("error").is_none(), "{id}: {result}");
+        eprintln!(
+            "{id}: {} ms, peak {} MiB",
+            result["millis"],
+            self.group.peak_mib()
+        );
     }
 }
 
-fn config(queue: &mut Queue, name: &str, value: &str) {
-    let () = cmd("CONFIG")
-        .arg(&["SET", name, value])
-        .query(&mut queue.redis)
-        .unwrap();
-}
-
-fn try_push(queue: &mut Queue) -> Push {
-    let _: () = queue.redis.del(queue.keys.pressure()).unwrap(); // it is remembered for a second
-    let task = Task::new(json!({}));
-    queue.run(&protocol::push_if_room(&queue.keys, &[task]).unwrap())
-}
-
-fn ack(queue: &mut Queue, worker: &str, id: &str, result: &[u8]) -> Value {
-    queue.push(&[id]);
-    let Take::Task(element) = queue.take(worker, 0) else {
-        panic!("no task")
-    };
-    let completion = Completion {
-        task: id,
-        element: &element,
-        result,
-        keep: protocol::RESULT_TTL,
-        took: std::time::Duration::ZERO,
-    };
-    let ending: Ending = queue.run(&protocol::ack(&queue.keys, worker, completion));
-    assert_eq!(ending, Ending::Done);
-    let stored: String = queue.redis.get(queue.keys.result(id)).unwrap();
-    serde_json::from_str(&stored).unwrap()
+fn synthetic((width, height): (u32, u32)) -> Value {
+    json!({"synthetic": {"width": width, "height": height, "seed": 1}})
 }
 
 #[test]
-fn a_filling_redis_refuses_in_the_right_order() {
-    let mut queue = Queue::new();
-    config(&mut queue, "maxmemory", &MAX.to_string());
-    config(&mut queue, "maxmemory-policy", "noeviction");
-    let worker = queue.register("w");
-    let large = json!({"image": "x".repeat(100_000)}).to_string();
-    assert_eq!(try_push(&mut queue), Push::Done);
-    let Take::Task(first) = queue.take(&worker, 0) else {
-        panic!("no task")
+fn each_filter_fits_at_the_maximum_size() {
+    let Some(mut worker) = SmallWorker::start("filters") else {
+        return;
     };
-
-    fill(&mut queue, 81);
-    assert!(matches!(try_push(&mut queue), Push::Refused(reason) if reason.contains("bytes of")));
-    assert_eq!(queue.ack(&worker, &first), Ending::Done);
-    assert!(ack(&mut queue, &worker, "early", large.as_bytes())["image"].is_string());
-
-    fill(&mut queue, 91);
-    let dropped = ack(&mut queue, &worker, "late", large.as_bytes());
-    assert_eq!(
-        (&dropped["dropped"], &dropped["bytes"]),
-        (&json!(true), &json!(large.len()))
+    for (name, _) in filter_worker::filters::FILTERS {
+        worker.must_run(
+            name,
+            json!({"filters": [name], "image": synthetic(LARGEST)}),
+        );
+    }
+    let chain = ["blur", "sharpen", "contrast", "rotate", "sepia", "edges"];
+    worker.must_run(
+        "chain",
+        json!({"filters": chain, "image": synthetic(LARGEST)}),
     );
-    assert_eq!(ack(&mut queue, &worker, "small", b"{\"ok\":1}")["ok"], 1);
-    assert_eq!(queue.stat("processed"), Some(4));
 }
 
-/// A full Redis: everything that a worker does still works.
 #[test]
-fn leases_acks_and_failures_find_room_when_full() {
-    let mut queue = Queue::new();
-    config(&mut queue, "maxmemory-policy", "noeviction");
-    queue.push(&["a", "b"]);
-    let before = queue.register("w");
-    config(&mut queue, "maxmemory", "1mb"); // less than it uses
+fn each_format_fits_at_the_maximum_size() {
+    let Some(mut worker) = SmallWorker::start("formats") else {
+        return;
+    };
+    // Smooth, so that the files are small, and with the most bytes in a pixel.
+    let deep = ImageBuffer::from_fn(LARGEST.0, LARGEST.1, |x, y| {
+        let [x, y] = [x, y].map(|it| u16::try_from(it / 64 * 1_024 % 65_536).unwrap());
+        Rgba([x, y, 30_000, 65_535])
+    });
+    let deep = DynamicImage::ImageRgba16(deep);
+    let shallow: DynamicImage = deep.to_rgba8().into();
+    let flat: DynamicImage = deep.to_rgb8().into();
+    for (format, image, output) in [
+        (ImageFormat::Png, &deep, "png"),
+        (ImageFormat::Jpeg, &flat, "jpeg"),
+        (ImageFormat::WebP, &shallow, "webp"),
+    ] {
+        let mut file = Cursor::new(Vec::new());
+        image.write_to(&mut file, format).unwrap();
+        let _: () = worker
+            .harness
+            .redis
+            .set("picture", file.into_inner())
+            .unwrap();
+        let body = json!({"filters": ["sepia"], "image": {"key": "picture"}, "output": output});
+        worker.must_run(output, body);
+    }
+    // A result of the largest size, on its way to Redis in base64.
+    let large = json!({"filters": [], "image": synthetic((2_300, 2_300)), "output": "png"});
+    worker.must_run("large result", large);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_for_good() {
+    let Some(mut worker) = SmallWorker::start("refused") else {
+        return;
+    };
+    let image = synthetic((LARGEST.0, LARGEST.1 + 1));
+    let result = worker.run("pixels", json!({"filters": [], "image": image}));
+    assert_eq!(
+        result["error"],
+        "4096 x 3073 = 12587008 pixels are more than the maximum of 12582912 for 256 MiB of memory: send a smaller image, \
+         or give the worker more memory"
+    );
+    assert_eq!(result["attempts"], 1);
+    let noise = json!({"filters": [], "image": synthetic(LARGEST), "output": "png"});
+    let result = worker.run("result", noise);
+    let error = result["error"].as_str().unwrap();
     assert!(
-        queue.redis.set::<_, _, ()>("any", "thing").is_err(),
-        "it is full"
+        error.starts_with("the result as Png has more than the maximum of 16777216 bytes"),
+        "{error}"
     );
-    let worker = queue.register("v");
-    assert!(queue.run(&protocol::heartbeat(
-        &queue.keys,
-        &worker,
-        protocol::Usage::default(),
-        ""
-    )));
-    let Take::Task(first) = queue.take(&worker, 0) else {
-        panic!("no task")
-    };
-    assert_eq!(queue.fail(&worker, &first, true), Ending::Failed(1));
-    let Take::Task(second) = queue.take(&before, 0) else {
-        panic!("no task")
-    };
-    assert_eq!(queue.ack(&before, &second), Ending::Done);
-    assert_eq!(
-        queue.run(&protocol::retry_failed(&queue.keys, &[], 9)),
-        1,
-        "it takes no more room"
+    let _: () = worker
+        .harness
+        .redis
+        .set("file", vec![0; (16 << 20) + 1])
+        .unwrap();
+    let result = worker.run("file", json!({"filters": [], "image": {"key": "file"}}));
+    let error = result["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("the file has more than the maximum of 16777216 bytes"),
+        "{error}"
     );
 }

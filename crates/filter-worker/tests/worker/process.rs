@@ -208,6 +208,10 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Sends `TERM`, `STOP` or `CONT`.
     pub fn signal(&self, signal: &str) {
         proxy::signal(self.id(), signal);

@@ -1,6 +1,7 @@
 //! The HTTP front as a process, over real HTTP, on a real Redis, with a real worker.
 
-use crate::process::{Harness, Process, TIMEOUT, until};
+use crate::front::Front;
+use crate::process::until;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::{ImageFormat, RgbImage};
@@ -8,108 +9,7 @@ use redis::Commands;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::io::{Cursor, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-
-/// A running front, with a client.
-struct Front {
-    harness: Harness,
-    process: Process,
-    address: SocketAddr,
-}
-
-struct Response {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Response {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    /// Message, location and hint of an error response.
-    fn error(&self) -> String {
-        let error = &self.json()["error"];
-        format!("{} | {} | {}", error["message"], error["at"], error["hint"])
-    }
-}
-
-impl Front {
-    fn start(args: &[&str]) -> Self {
-        let harness = Harness::new();
-        let address = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
-        let listen = address.to_string();
-        let args = [&["serve", "--listen", &listen], args].concat();
-        let process = Process::start("front", harness.command("front").args(args));
-        until("the front", || TcpStream::connect(address).ok());
-        Self {
-            harness,
-            process,
-            address,
-        }
-    }
-
-    fn request(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Response {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: front\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n"
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        let _ = stream.write_all(body); // the server may refuse after the head and close
-        let mut response = Vec::new();
-        let _ = stream.read_to_end(&mut response);
-        let end = response
-            .windows(4)
-            .position(|it| it == b"\r\n\r\n")
-            .expect("a response with a head");
-        let head = String::from_utf8(response[..end].to_vec())
-            .unwrap()
-            .to_lowercase();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Response {
-            status,
-            head,
-            body: response[end + 4..].to_vec(),
-        }
-    }
-
-    fn get(&self, path: &str) -> Response {
-        self.request("GET", path, "text/plain", b"")
-    }
-
-    fn post(&self, batch: &Value) -> Response {
-        self.request(
-            "POST",
-            "/api/process-batch/distributed/",
-            "application/json",
-            batch.to_string().as_bytes(),
-        )
-    }
-
-    /// The URLs of a batch's tasks.
-    fn urls(response: &Response) -> Vec<String> {
-        assert_eq!(response.status, 202, "{}", response.error());
-        let tasks = response.json()["tasks"].as_array().unwrap().clone();
-        tasks
-            .iter()
-            .map(|it| it["url"].as_str().unwrap().to_owned())
-            .collect()
-    }
-
-    /// Waits until a task is no longer pending.
-    #[track_caller]
-    fn wait_for(&self, url: &str) -> Value {
-        until("the task to end", || {
-            Some(self.get(url).json()).filter(|it| it["status"] != "pending")
-        })
-    }
-}
+use std::net::TcpStream;
 
 fn file(format: ImageFormat) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
@@ -239,6 +139,43 @@ fn a_task_can_be_followed_until_it_is_collected() {
     assert_eq!(unread(&mut front).iter().sum::<i64>(), 0);
     assert_eq!(front.get(url).status, 404, "{}", front.get(url).json());
     assert_eq!(front.request("DELETE", url, "", b"").status, 404);
+}
+
+#[test]
+fn one_query_tells_the_status_of_many_tasks() {
+    let front = Front::start(&[]);
+    let batch = json!({"images": [small(), small()], "filters": [], "output": "png"});
+    let urls = Front::urls(&front.post(&batch));
+    let ids: Vec<&str> = urls.iter().map(|it| &it["/api/tasks/".len()..]).collect();
+    let path = format!("/api/tasks?ids={},{},nobody", ids[0], ids[1]);
+    let states = |tasks: &Value| -> Vec<String> {
+        let tasks = tasks["tasks"].as_array().unwrap().iter();
+        tasks
+            .map(|it| it["status"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        states(&front.get(&path).json()),
+        ["pending", "pending", "unknown"]
+    );
+    let _worker = front.harness.start("w", &[]);
+    let tasks = until("both results", || {
+        Some(front.get(&path).json()).filter(|it| states(it) == ["done", "done", "unknown"])
+    });
+    let first = &tasks["tasks"][0];
+    assert_eq!(
+        (&first["id"], &first["result"]["worker"]),
+        (&json!(ids[0]), &json!("w.1"))
+    );
+    let image = first["result"]["image"]["url"].as_str().unwrap();
+    assert!(front.get(image).body.starts_with(b"\x89PNG"));
+    assert_eq!(front.get("/api/tasks?ids=").status, 400);
+    assert!(
+        front
+            .get(&format!("/api/tasks?ids={}", "a,".repeat(101)))
+            .error()
+            .contains("1 to 100")
+    );
 }
 
 #[test]

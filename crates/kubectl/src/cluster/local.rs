@@ -135,8 +135,8 @@ async fn serve(local: &Local, listen: std::net::SocketAddr, out: &Out) -> anyhow
     ]);
     out.info(&tr!(
         lang,
-        "Serving on http://{listen}/api until Ctrl-C.",
-        "Se sirve en http://{listen}/api hasta Ctrl-C."
+        "Serving the gallery on http://{listen} and its API below /api, until Ctrl-C.",
+        "La galería está en http://{listen} y su API bajo /api, hasta Ctrl-C."
     ));
     // Ctrl-C reaches both processes; a signal to this one alone also ends the server.
     let server = server.kill_on_drop(true).spawn();
