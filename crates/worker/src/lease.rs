@@ -93,7 +93,7 @@ struct HeartbeatThread {
 
 impl HeartbeatThread {
     fn run(mut self, woken: &Receiver<()>) {
-        let mut meter = Meter::new(worker.settings.concurrency);
+        let mut meter = Meter::new(self.settings.concurrency);
         let mut backoff = Backoff::default();
         let mut stall = StallDetector::new(Instant::now());
         loop {

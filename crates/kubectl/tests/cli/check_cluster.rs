@@ -1,12 +1,12 @@
 //! `check` on a cluster that answers: each state with the command that fixes it, on a scripted API server and a real
 //! Redis.
 
-use crate::ROOT;
 use crate::check_redis::limited_redis;
 use crate::commands::{POOLS, list, pool};
 use serde_json::{Value, json};
 use std::process::Command;
 use testkit::api_server::ApiServer;
+use testkit::root;
 
 const TARGET: &str = "/apis/apps/v1/namespaces/default/deployments/filter-worker";
 pub const PODS: &str = "/api/v1/namespaces/default/pods";
@@ -95,7 +95,7 @@ fn run(kubeconfig: &str, args: &[&str], env: &[(&str, &str)]) -> String {
         .env_clear()
         .envs([("KUBECONFIG", config.as_path()), ("HOME", home.path())])
         .envs(env.iter().copied())
-        .current_dir(std::path::Path::new(ROOT).canonicalize().unwrap())
+        .current_dir(root())
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

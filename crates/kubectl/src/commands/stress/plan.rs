@@ -14,8 +14,6 @@ use sim::{Polling, Service, Telemetry, Workload, simulate};
 const TASK_SECONDS: u32 = 18;
 /// The longest task that is chosen, in seconds.
 const MAX_SECONDS: u32 = 1800;
-/// Twice up is the story of the class.
-const STEPS: usize = 2;
 /// The most steps that are described.
 const MAX_STEPS: usize = 20;
 /// A plan must hold if tasks take this many percent of their time, and a worker this long to start.
@@ -382,7 +380,7 @@ mod tests {
             assert_eq!(path, expected, "tasks of {seconds} s");
         }
         let plan = choose(&pool(&zero), Load::Mix, None, None).expect("valid");
-        assert_eq!(plan.steps.len(), STEPS, "from no worker: {plan:?}");
+        assert_eq!(plan.steps.len(), 2, "from no worker: {plan:?}");
     }
 
     #[test]
