@@ -8,4 +8,5 @@
     reason = "test code: it panics where a test would, and its names say what it does"
 )]
 
+pub mod refusals;
 pub mod world;
