@@ -9,5 +9,7 @@
 mod architecture;
 mod docs;
 mod generated;
+mod gitops;
 mod grafana;
+mod links;
 mod prometheus;

@@ -69,7 +69,8 @@ fn install(world: &World, folder: &Path) {
     assert!(!crds().contains("workerpools"), "the Job may not create it");
     let manifest = root().join("manifests/install.yaml");
     let manifest = manifest.to_str().expect("UTF-8");
-    world.kubectl(&["apply", "--server-side", "-f", manifest]);
+    let namespace = "--namespace=workerpool-system";
+    world.kubectl(&["apply", "--server-side", namespace, "-f", manifest]);
     let outdate = r#"[{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns/0"}]"#;
     world.kubectl(&["patch", "crd", CRD, "--type=json", "-p", outdate]);
     run_job();
