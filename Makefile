@@ -20,11 +20,14 @@ TARGET := $(MACHINE)-unknown-linux-gnu
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 STATIC := -C target-feature=+crt-static
 CARGO := $(if $(filter Linux,$(OS)),env RUSTFLAGS="$(STATIC)",docker run --rm -v "$(CURDIR)":/src -w /src -v workerpool-cargo:/usr/local/cargo/registry \
-  -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml))
+  -e RUSTFLAGS="$(STATIC)" -e CARGO_TARGET_DIR=target/linux rust:$(shell sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml))
 # The same programs as in the images: nothing is compiled twice.
 BENCH = env RUSTFLAGS="$(STATIC)" cargo bench --locked --target $(TARGET)
 # Copies only what changed, so that unchanged images are not rebuilt.
 copy = @mkdir -p dist/$(1); for p in $(3); do cmp -s $(2)/$$p dist/$(1)/$$p || cp $(2)/$$p dist/$(1)/; done
+
+# Built by install-tools, unless it is on PATH.
+DENY := PATH="$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin" cargo deny --locked check
 
 .PHONY: help
 help: ## Print this list
@@ -58,7 +61,7 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart test-install test-kit test-release test-source cross force bench bench-screen bench-worker waits mutants lint
+.PHONY: test test-unit test-web test-cluster test-chart test-install test-kit test-release test-source matrix cross force bench bench-screen bench-worker waits mutants lint advisories
 test: test-unit test-web test-cluster test-chart test-install ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 8 min)
@@ -101,6 +104,13 @@ test-release: ## Release to a real registry inside a cluster of tests/cluster, a
 test-source: ## The images of Dockerfile.source, from base images of its own making (15 min; Debian, root)
 	tests/source-images
 
+matrix: ## CRD, admission rules and a scaled pool on Kubernetes 1.30 to 1.37, without nodes (VERSIONS="1.30 1.37" chooses; Linux as root)
+	@tests/cluster/install-tools cluster
+	@# Compiled outside, run inside: there is no route out of the cluster's network namespace.
+	cargo build --locked --bins
+	cargo test --locked -p e2e --test versions --no-run
+	@tests/cluster/matrix $(VERSIONS)
+
 cross: ## Build the programs for Windows and try them in Wine, type-check them for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
 	tests/cross
 
@@ -130,10 +140,16 @@ bench-screen: ## The terminal screen in a real pseudo-terminal: LPUSH to the num
 	@tests/cluster/install-tools test
 	cargo bench --locked -p kubectl-workerpool --bench screen
 
-lint: ## Formatting, clippy and rustdoc, without a warning
+lint: ## Formatting, clippy and rustdoc without a warning; licences, bans and sources of the dependencies
+	@tests/cluster/install-tools lint
+	$(DENY) bans licenses sources
 	cargo fmt --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+advisories: ## The dependencies against the RustSec advisories (needs GitHub)
+	@tests/cluster/install-tools lint
+	$(DENY) advisories
 
 ## Build it
 .PHONY: dist plugin krew images part kit release generate policies clean install-tools web

@@ -12,15 +12,23 @@ const FIELD_MANAGER: &str = "helm";
 /// How long the API server may take to serve the applied CRD.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Applies the CRD and waits until it is served.
+/// Applies the CRD and waits until it is served. The chart's Job may update the CRD but not create one: if there is none
+/// yet, it leaves that to whoever installs the chart. Argo CD runs the Job before it applies the chart's `crds/`.
 pub async fn apply(client: Client) -> anyhow::Result<()> {
     let api: Api<CustomResourceDefinition> = Api::all(client);
     let crd = crd();
     let name = crd.name_any();
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    api.patch(&name, &params, &Patch::Apply(&crd))
-        .await
-        .with_context(|| format!("cannot apply the CRD {name}"))?;
+    if let Err(error) = api.patch(&name, &params, &Patch::Apply(&crd)).await {
+        let forbidden = matches!(&error, kube::Error::Api(status) if status.code == 403);
+        if forbidden && matches!(api.get_opt(&name).await, Ok(None)) {
+            tracing::warn!(
+                "there is no CRD {name} yet, and this account may not create it: the installation must apply crds/workerpools.yaml"
+            );
+            return Ok(());
+        }
+        return Err(error).with_context(|| format!("cannot apply the CRD {name}"));
+    }
     let deadline = tokio::time::Instant::now() + TIMEOUT;
     while tokio::time::Instant::now() < deadline {
         let current = api

@@ -6,6 +6,7 @@ mod event_loop;
 mod executor;
 mod health;
 mod leader;
+mod listen;
 pub mod settings;
 mod watches;
 
@@ -23,7 +24,6 @@ use kube::Client;
 use leader::Leader;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watches::Watches;
@@ -43,7 +43,7 @@ pub async fn run(
         liveness: Arc::new(Mutex::new(Liveness::start())),
     };
     let store = Arc::new(DashboardStore::default());
-    let servers = start_servers(settings, &health, &store, &stop).await?;
+    let servers = start_servers(settings, &health, &store, &stop)?;
 
     let mut leadership = None;
     if settings.leader_elect {
@@ -84,29 +84,29 @@ pub async fn run(
     Ok(())
 }
 
-async fn start_servers(
+fn start_servers(
     settings: &Settings,
     health: &HealthState,
     store: &Arc<DashboardStore>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<Server>> {
     let router = health::router(health.clone());
-    let mut servers = vec![serve(settings.listen, "--listen", router, stop).await?];
+    let mut servers = vec![serve(settings.listen, "--listen", router, stop)?];
     if let Some(address) = settings.dashboard {
         let ask = health::ask(health.events.clone());
         let router = dashboard::router(Arc::clone(store), ask, stop.clone());
-        servers.push(serve(address, "--dashboard", router, stop).await?);
+        servers.push(serve(address, "--dashboard", router, stop)?);
     }
     Ok(servers)
 }
 
-async fn serve(
+fn serve(
     address: SocketAddr,
     flag: &str,
     router: axum::Router,
     stop: &CancellationToken,
 ) -> anyhow::Result<Server> {
-    let listener = TcpListener::bind(address).await.with_context(|| {
+    let listener = listen::listen(address).with_context(|| {
         format!("cannot listen on {address}: choose another address with {flag}")
     })?;
     let server =

@@ -7,6 +7,7 @@
 )]
 
 mod flows;
+mod monitors;
 mod pods;
 mod rbac;
 mod values;

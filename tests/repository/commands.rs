@@ -47,7 +47,7 @@ const RUNNERS: [(&str, &str); 10] = [
 ];
 
 /// The make targets that the pages name in their text, with what runs them (`Ok`), or why no test does (`Err`).
-const TARGETS: [(&str, Result<&str, &str>); 28] = [
+const TARGETS: [(&str, Result<&str, &str>); 32] = [
     ("bench", Err("it measures, for 10 min and more")),
     ("bench-screen", Err("it measures, after 8 min to compile")),
     ("bench-worker", Err("it measures, after 3 min to compile")),
@@ -74,6 +74,16 @@ const TARGETS: [(&str, Result<&str, &str>); 28] = [
     ("kit", Ok("make test-kit")),
     ("part", Ok("make test-release")),
     ("release", Ok("make test-release")),
+    (
+        "advisories",
+        Err("its database is on GitHub; the workflow runs it"),
+    ),
+    ("env", Ok("make demo, which ends with it")),
+    ("kind-down", Ok("make test-kit, before it")),
+    (
+        "matrix",
+        Err("it takes 5 min for each release that is not built"),
+    ),
     ("shell", Err("it opens an interactive shell")),
     ("test-kit", Ok(".ci/run")),
     (

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use testkit::root;
 
 /// The YAML blocks of a page that are Kubernetes objects.
-fn objects(page: &Path) -> Vec<Value> {
+pub fn objects(page: &Path) -> Vec<Value> {
     let text =
         std::fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
     let blocks = text

@@ -39,7 +39,8 @@ fn metrics_page_is_current() {
     metrics.record_scale(true, None);
     let text = metrics.encode(Vec::new());
     let mut page = "# Metrics\n\nServed at `/metrics` on port 8080. Gauges have the labels `namespace` and `name` of their pool and disappear with it; \
-                    an unavailable value has no sample, never a zero.\n\n| metric | type | description |\n|---|---|---|\n"
+                    an unavailable value has no sample, never a zero. \
+                    Scrape with `honor_labels: true`, as the chart's monitors do: otherwise pools of the same name in different namespaces look like one to the alerts.\n\n| metric | type | description |\n|---|---|---|\n"
         .to_owned();
     for help in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
         let (name, description) = help.split_once(' ').expect("a help text");

@@ -17,13 +17,25 @@ pub struct Panel {
 
 /// An alert rule.
 pub struct Alert {
-    name: &'static str,
+    pub name: &'static str,
     /// For how long the query must have a result before the alert fires.
     hold: &'static str,
     severity: &'static str,
     summary: &'static str,
     description: &'static str,
     query: &'static str,
+}
+
+/// The page with a runbook for each alert, below the repository's address.
+pub const RUNBOOKS: &str = "docs/runbooks.md";
+
+impl Alert {
+    /// The address of the alert's runbook: the heading with the alert's name.
+    fn runbook(&self) -> String {
+        let repository = env!("CARGO_PKG_REPOSITORY");
+        let anchor = self.name.to_lowercase();
+        format!("{repository}/blob/main/{RUNBOOKS}#{anchor}")
+    }
 }
 
 /// The label matchers for the pools selected in the dashboard; `SELECTED` stands for them in the queries.
@@ -337,13 +349,14 @@ pub fn alerts() -> String {
     for alert in ALERTS {
         let _ = write!(
             text,
-            "      - alert: {}\n        expr: {}\n        for: {}\n        labels: {{severity: {}}}\n        annotations:\n          summary: {}\n          description: {}\n",
+            "      - alert: {}\n        expr: {}\n        for: {}\n        labels: {{severity: {}}}\n        annotations:\n          summary: {}\n          description: {}\n          runbook_url: {}\n",
             alert.name,
             quoted(alert.query),
             alert.hold,
             alert.severity,
             quoted(alert.summary),
-            quoted(alert.description)
+            quoted(alert.description),
+            quoted(&alert.runbook())
         );
     }
     text

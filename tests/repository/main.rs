@@ -10,7 +10,9 @@ mod architecture;
 mod commands;
 mod docs;
 mod generated;
+mod gitops;
 mod grafana;
+mod links;
 mod prometheus;
 #[cfg(unix)]
 mod scripts;

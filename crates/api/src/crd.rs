@@ -2,12 +2,18 @@
 
 use super::WorkerPool;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::CustomResourceExt;
+use kube::{CustomResourceExt, ResourceExt};
 use serde_json::Value;
 
 /// The CRD, generated from the types of this package.
 pub fn crd() -> CustomResourceDefinition {
-    WorkerPool::crd()
+    let mut crd = WorkerPool::crd();
+    // Without this, Argo CD deletes the CRD, and with it all pools of the cluster, when the Application is deleted.
+    crd.annotations_mut().insert(
+        "argocd.argoproj.io/sync-options".to_owned(),
+        "Delete=false,Prune=false".to_owned(),
+    );
+    crd
 }
 
 /// The CRD as YAML: the content of crds/workerpools.yaml and of the chart's copy.

@@ -1,5 +1,5 @@
-//! The environment of tests and benchmarks: a real Redis, a real terminal, a scripted API server, a local cluster, and
-//! the three programs, freshly built.
+//! The environment of tests and benchmarks: a real Redis, a real terminal, a real Prometheus, a scripted API server, a local
+//! cluster, and the three programs, freshly built.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -12,6 +12,7 @@ pub mod api_server;
 pub mod local;
 pub mod pages;
 mod programs;
+pub mod prometheus;
 pub mod proxy;
 pub mod pty;
 pub mod redis;

@@ -8,5 +8,6 @@
     reason = "test code: it panics where a test would, and its names say what it does"
 )]
 
+pub mod refusals;
 pub mod shell;
 pub mod world;

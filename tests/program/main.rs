@@ -1,0 +1,46 @@
+//! The operator as a program: the addresses on which it listens, and `crd --apply`.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails loudly"
+)]
+
+mod crd;
+mod listen;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+use testkit::api_server::ApiServer;
+
+const OPERATOR: &str = env!("CARGO_BIN_EXE_workerpool-operator");
+
+/// A folder with the kubeconfig of this server.
+fn kubeconfig(server: &ApiServer) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeconfig");
+    std::fs::write(&path, server.kubeconfig()).unwrap();
+    (folder, path)
+}
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        Self(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
