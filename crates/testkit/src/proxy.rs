@@ -31,7 +31,7 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let (seen, server) = (seen.clone(), server.clone());
-                thread::spawn(move || serve(client, &server, &seen));
+                thread::spawn(move || serve(&client, &server, &seen));
             }
         });
         Self { address, traffic }
@@ -49,23 +49,24 @@ impl Proxy {
 }
 
 /// Serves one client; an error ends its connection.
-fn serve(client: TcpStream, server: &str, traffic: &Mutex<Traffic>) -> Option<()> {
+fn serve(client: &TcpStream, server: &str, traffic: &Mutex<Traffic>) -> Option<()> {
     let mut first = [0];
     client.peek(&mut first).ok()?;
     let (asked, answer): (String, &[u8]) = if first == [5] {
         (
-            socks5(&client)?,
+            socks5(client)?,
             &[5, 0, 0, 1, 127, 0, 0, 1, 0, 0], // connected
         )
     } else {
-        (connect(&client)?, b"HTTP/1.1 200 Connected\r\n\r\n")
+        (connect(client)?, b"HTTP/1.1 200 Connected\r\n\r\n")
     };
     traffic.lock().unwrap().asked.push(asked);
     let server = TcpStream::connect(server).ok()?;
-    (&client).write_all(answer).ok()?;
+    let mut back = client;
+    back.write_all(answer).ok()?;
     let (from, to) = (client.try_clone().ok()?, server.try_clone().ok()?);
     thread::spawn(move || copy(&from, &to, |_| {}));
-    copy(&server, &client, |count| {
+    copy(&server, client, |count| {
         traffic.lock().unwrap().received += count;
     });
     Some(())
@@ -94,15 +95,12 @@ fn socks5(client: &TcpStream) -> Option<String> {
     read(usize::from(methods))?;
     let mut answer = client;
     answer.write_all(&[5, 0]).ok()?; // no password
-    let host = match read(4)?[3] {
-        1 => {
-            let [a, b, c, d] = read(4)?.try_into().ok()?;
-            format!("{a}.{b}.{c}.{d}")
-        }
-        _ => {
-            let length = read(1)?[0];
-            String::from_utf8(read(usize::from(length))?).ok()?
-        }
+    let host = if read(4)?[3] == 1 {
+        let [a, b, c, d] = read(4)?.try_into().ok()?;
+        format!("{a}.{b}.{c}.{d}")
+    } else {
+        let length = read(1)?[0];
+        String::from_utf8(read(usize::from(length))?).ok()?
     };
     let port = u16::from_be_bytes(read(2)?.try_into().ok()?);
     Some(format!("{host}:{port}"))

@@ -59,7 +59,7 @@ impl PullError {
             workload: workload(pod),
             container: container.name.clone(),
             image: foreign(&container.image, 200),
-            cause: foreign(message.rsplit(": ").next().unwrap_or_default(), 80),
+            cause: foreign(message.rsplit_once(": ").map_or("", |(_, end)| end), 80),
             reason,
             expected,
         })

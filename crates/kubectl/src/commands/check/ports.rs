@@ -30,7 +30,9 @@ pub(super) async fn ports(lang: Lang, setup: &Setup) -> Vec<Finding> {
         if container.as_deref() == Some(&format!("{KIND}-control-plane")) {
             continue; // the cluster itself, which only does not answer
         }
-        instead = (instead..).find(|port| is_free(*port)).unwrap_or(instead);
+        instead = (instead..=INSTEAD + 89)
+            .find(|port| is_free(*port))
+            .unwrap_or(instead);
         findings.push(describe(lang, setup, port, instead, container));
         instead += 1;
     }

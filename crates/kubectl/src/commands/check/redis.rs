@@ -107,7 +107,7 @@ fn unreadable(lang: Lang, client: &RedisClient, error: &anyhow::Error) -> Findin
         "contesta, pero no se pueden leer las colas: {error}"
     );
     // The rights that the operator needs to read a pool.
-    let rights = format!("redis-cli ACL SETUSER {user} +@read +@scripting +@connection");
+    let rights = format!("redis-cli ACL SETUSER {user} +@read +@scripting +@connection +time");
     fail("Redis", text, rights)
 }
 
