@@ -9,7 +9,7 @@ use crate::generated::check;
 
 /// The word on a block's fence, and what runs its commands. Each of these tests takes them from `testkit::pages`, so it
 /// runs all of them; `ci` is checked here.
-const RUNNERS: [(&str, &str); 10] = [
+const RUNNERS: [(&str, &str); 8] = [
     ("ci", "`.ci/run`"),
     (
         "class",
@@ -28,16 +28,8 @@ const RUNNERS: [(&str, &str); 10] = [
         "`crates/filter-worker/tests/worker/pages.rs`, with a Redis of its own",
     ),
     (
-        "kit",
-        "`tests/kit`, with only docker, kind, kubectl and helm on PATH (`make test-kit`)",
-    ),
-    (
-        "release",
+        "released",
         "`tests/released`, on a registry and a cluster of its own (`make test-release`)",
-    ),
-    (
-        "source",
-        "`tests/source-images`, with base images of its own making (`make test-source`)",
     ),
     ("env", "`tests/cluster/demo`, which ends with it"),
     (
