@@ -106,9 +106,6 @@ test-source: ## The images of Dockerfile.source, from base images of its own mak
 
 matrix: ## CRD, admission rules and a scaled pool on Kubernetes 1.30 to 1.37, without nodes (VERSIONS="1.30 1.37" chooses; Linux as root)
 	@tests/cluster/install-tools cluster
-	@# Compiled outside, run inside: there is no route out of the cluster's network namespace.
-	cargo build --locked --bins
-	cargo test --locked -p e2e --test versions --no-run
 	@tests/cluster/matrix $(VERSIONS)
 
 cross: ## Build the programs for Windows and try them in Wine, type-check them for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
