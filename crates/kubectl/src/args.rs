@@ -180,6 +180,10 @@ pub struct History {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Failed {
     #[command(flatten)]
     pub pool: PoolName,

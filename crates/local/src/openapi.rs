@@ -1,4 +1,4 @@
-//! The OpenAPI v3 documents, which `kubectl explain` prints and `kubectl apply` requires.
+//! The `OpenAPI` v3 documents, which `kubectl explain` prints and `kubectl apply` requires.
 
 use crate::kind::{KINDS, Kind, POOLS};
 use serde_json::{Map, Value, json};

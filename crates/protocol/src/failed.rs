@@ -93,5 +93,5 @@ fn take(keys: &Keys, what: &str, ids: &[String], limit: usize) -> ScriptCall<usi
     let call = ScriptCall::new(&TAKE, names)
         .arg(what)
         .arg(limit.min(FAILED_BATCH));
-    ids.iter().fold(call, |call, id| call.arg(id))
+    ids.iter().fold(call, ScriptCall::arg)
 }

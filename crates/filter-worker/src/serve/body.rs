@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Longest time that a body may take to arrive.
-const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
+const TOTAL_TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest time without a byte of the body.
 const GAP_TIMEOUT: Duration = Duration::from_secs(10);
 

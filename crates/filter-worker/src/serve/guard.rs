@@ -137,7 +137,10 @@ fn forbidden(message: String, header: &str, name: &str) -> HttpError {
 
 /// Checks a request's origin, and protects the response.
 pub async fn guard(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
-    let authority = request.uri().authority().map(|it| it.as_str());
+    let authority = request
+        .uri()
+        .authority()
+        .map(axum::http::uri::Authority::as_str);
     let checked = front
         .hosts
         .check(request.method(), authority, request.headers());

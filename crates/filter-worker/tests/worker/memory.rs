@@ -41,7 +41,7 @@ impl SmallWorker {
         };
         self.harness.push_tasks(&[task]);
         let key = self.harness.keys.result(id);
-        let deadline = Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             let result: Option<String> = self.harness.redis.get(&key).unwrap();
             if let Some(result) = result {

@@ -6,7 +6,7 @@ use testkit::local::Local;
 const POOL: &str = "apis/workerpool.dev/v1alpha1/namespaces/default/workerpools/filters";
 const GROUP: &str = "apis/workerpool.dev/v1alpha1";
 
-/// The OpenAPI document of a group and version, found as kubectl finds it.
+/// The `OpenAPI` document of a group and version, found as kubectl finds it.
 fn open_api(local: &Local, group: &str) -> Value {
     let index = local.get("openapi/v3");
     let url = index["paths"][group]["serverRelativeURL"].as_str().unwrap();
