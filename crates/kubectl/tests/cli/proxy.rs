@@ -1,9 +1,7 @@
 //! The plugin behind a proxy, as kubectl: a real proxy, with proof that the bytes went through it or past it.
 
 use crate::commands::{POOLS, list, pool, run_with};
-use std::process::Command;
 use testkit::api_server::ApiServer;
-use testkit::local::{Local, http, until};
 use testkit::proxy::Proxy;
 
 /// A kubeconfig for `server`, through `proxy` if that is not empty.
@@ -72,41 +70,4 @@ fn a_proxy_that_does_not_answer_is_named() {
         "{output}"
     );
     assert!(!output.contains("secret"), "{output}");
-}
-
-#[rstest::rstest]
-#[case("http")]
-#[case("socks5")]
-fn port_forward_goes_through_the_proxy(#[case] scheme: &str) {
-    let local = Local::new();
-    // The local cluster itself is not looked for behind a proxy.
-    let mut start = local.command(&["metrics", "--local"]);
-    let started = start
-        .env("HTTPS_PROXY", "http://127.0.0.1:1")
-        .env("HTTP_PROXY", "http://127.0.0.1:1");
-    assert!(started.output().unwrap().status.success());
-    let info = local.cluster_info();
-    let proxy = Proxy::start(&format!("127.0.0.1:{}", info["port"]));
-    let server = format!("http://k8s.test:6443/{}", info["secret"].as_str().unwrap());
-    let config = local.home().join("config");
-    std::fs::write(&config, kubeconfig(&server, &proxy.url(scheme))).unwrap();
-    let port = testkit::local::free_port();
-    let mut dashboard = Command::new(testkit::kubectl())
-        .args(["dashboard", "--no-open", "--port", &port.to_string()])
-        .env("KUBECONFIG", &config)
-        .spawn()
-        .unwrap();
-    let address = format!("127.0.0.1:{port}");
-    let (code, _) = until("the dashboard", || {
-        http(&address, "GET", "/api/pools", "", "")
-    });
-    testkit::local::signal(dashboard.id(), "TERM");
-    dashboard.wait().unwrap();
-    let traffic = proxy.traffic();
-    assert!(
-        code == 200 && traffic.asked.iter().all(|it| it == "k8s.test:6443"),
-        "{traffic:?}"
-    );
-    // One connection for the requests, and at least one for the forward.
-    assert!(traffic.asked.len() >= 2, "{traffic:?}");
 }

@@ -4,8 +4,10 @@ use e2e::world::{World, eventually};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use testkit::proxy::Proxy;
 
 /// A process that is killed when dropped.
 struct Running(Child);
@@ -36,9 +38,8 @@ fn pools(port: &str) -> Result<Value, String> {
         .ok_or(response)
 }
 
-#[test]
-fn dashboard_reconnects_to_the_next_operator() {
-    let world = World::install("dashboard", &json!({}));
+/// `kubectl workerpool dashboard` on a free port, and that port.
+fn dashboard(world: &World, kubeconfig: &Path) -> (Running, String) {
     let mut child = Command::new("kubectl")
         .args([
             "workerpool",
@@ -49,6 +50,7 @@ fn dashboard_reconnects_to_the_next_operator() {
             "0",
             "--no-open",
         ])
+        .env("KUBECONFIG", kubeconfig)
         .stdout(Stdio::piped())
         .spawn()
         .map(Running)
@@ -57,11 +59,55 @@ fn dashboard_reconnects_to_the_next_operator() {
     BufReader::new(child.0.stdout.take().expect("a pipe"))
         .read_line(&mut url)
         .expect("an address");
-    let port = url
-        .trim()
-        .strip_prefix("http://localhost:")
-        .expect("an address")
-        .to_owned();
+    let port = url.trim().strip_prefix("http://localhost:");
+    (child, port.expect("an address").to_owned())
+}
+
+fn kubeconfig() -> PathBuf {
+    std::env::var_os("KUBECONFIG").expect("KUBECONFIG").into()
+}
+
+/// Runs the dashboard through a proxy that the kubeconfig names, and checks that the bytes went through it.
+fn forwards_through_a_proxy(world: &World, scheme: &str) {
+    let server = world.kubectl(&[
+        "config",
+        "view",
+        "--minify",
+        "-o",
+        "jsonpath={.clusters[0].cluster.server} {.clusters[0].name}",
+    ]);
+    let (server, cluster) = server.split_once(' ').expect("a server and a name");
+    let server = server.strip_prefix("https://").expect("TLS");
+    let proxy = Proxy::start(server);
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config");
+    std::fs::copy(kubeconfig(), &config).expect("a copy");
+    world.kubectl(&[
+        "config",
+        "--kubeconfig",
+        config.to_str().expect("UTF-8"),
+        "set",
+        &format!("clusters.{cluster}.proxy-url"),
+        &proxy.url(scheme),
+    ]);
+    let (_running, port) = dashboard(world, &config);
+    let page = eventually("the page", || pools(&port));
+    assert_eq!(page[0]["name"], "filters");
+    let traffic = proxy.traffic();
+    // One connection for the requests, and at least one for the forward.
+    assert!(
+        traffic.asked.len() >= 2 && traffic.asked.iter().all(|asked| asked == server),
+        "{scheme}: {traffic:?}"
+    );
+}
+
+#[test]
+fn dashboard_survives_a_new_operator_and_a_proxy() {
+    let world = World::install("dashboard", &json!({}));
+    for scheme in ["http", "socks5"] {
+        forwards_through_a_proxy(&world, scheme);
+    }
+    let (_running, port) = dashboard(&world, &kubeconfig());
     let first = eventually("the page", || pools(&port));
     assert_eq!(first[0]["name"], "filters");
 

@@ -352,7 +352,7 @@ mod tests {
         let up = |up: Value| pool(&json!({"scaleUp": up}));
         let small = json!({"minReplicas": 1, "maxReplicas": 3, "scaleUp": {"queueLength": 5, "step": 1, "cooldown": "10s"}});
         let zero =
-            json!({"minReplicas": 0, "scaleUp": {"queueLength": 0, "step": 2, "cooldown": "30s"}});
+            json!({"minReplicas": 0, "scaleUp": {"queueLength": 5, "step": 2, "cooldown": "30s"}});
         for (pool, tasks, expected) in [
             (
                 up(json!({"queueLength": 8, "step": 2, "cooldown": "5m"})),
