@@ -103,7 +103,7 @@ fn each_alert_has_a_runbook() {
             "**Meaning.** ",
             "**Impact.** ",
             "**Diagnosis.**",
-            "```sh\n",
+            "```sh ",
             "**Fix.**",
         ] {
             assert!(section.contains(part), "{title}: no {part}");
