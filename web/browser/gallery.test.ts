@@ -49,7 +49,11 @@ beforeAll(async () => {
   start(PROGRAM, ["--redis", redis, "serve", "--listen", `[::]:${port}`]);
   worker("filter-worker-7d9c5b6f4-x2x9z");
   worker("filter-worker-7d9c5b6f4-k8w4q");
-  await expect.poll(() => alive().catch(() => 0), { timeout: 20_000 }).toBe(2);
+  const deadline = Date.now() + 20_000;
+  while (await alive().catch(() => 0) !== 2) {
+    if (Date.now() > deadline) throw new Error("two workers do not register");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 });
 afterAll(() => {
   for (const child of started) child.kill("SIGKILL");

@@ -17,6 +17,7 @@ use crate::table::is_ready;
 use anyhow::{Context, bail};
 use api::WorkerPool;
 use serde_json::{Value, json};
+use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -84,6 +85,7 @@ async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
     let Prepared {
         store,
         listener,
+        _dashboard_claim,
         leftover,
         contents,
     } = Prepared::new(&state_dir, args.redis).await?;
@@ -192,6 +194,7 @@ fn serve(
 
 /// What the supervisor has before it serves: restored from the state directory where possible.
 struct Prepared {
+    _dashboard_claim: Option<File>,
     store: Arc<Store>,
     listener: TcpListener,
     /// Processes of an earlier supervisor that continue as pods.
@@ -230,13 +233,14 @@ impl Prepared {
             .and_then(|info| TcpListener::bind((Ipv4Addr::LOCALHOST, info.port)).ok());
         let listener = listener.map_or_else(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)), Ok)?;
         let port = listener.local_addr()?.port();
+        let claim = claim_dashboard_port();
         let mut info = match previous.filter(|_| !is_new) {
             Some(info) => ClusterInfo {
                 port,
                 pid: std::process::id(),
                 ..info
             },
-            None => new_cluster_info(redis, port)?,
+            None => new_cluster_info(redis, port, claim.is_some())?,
         };
         let (pool, pool_object) = objects::pool(&yaml, &info.redis)?;
         info.pool = kube::ResourceExt::name_any(&pool);
@@ -245,6 +249,7 @@ impl Prepared {
         Ok(Self {
             store,
             listener,
+            _dashboard_claim: claim,
             leftover,
             contents: Contents {
                 info,
@@ -270,11 +275,27 @@ async fn restore(state_dir: &StateDir, reusable: bool) -> (Option<SavedObjects>,
     (saved, leftover)
 }
 
-fn new_cluster_info(redis: Option<String>, port: u16) -> anyhow::Result<ClusterInfo> {
+/// Claims [`DASHBOARD_PORT`] among the local clusters of this machine for as long as the file is open. The operator
+/// listens some time after its port was chosen, and several clusters may start at once.
+fn claim_dashboard_port() -> Option<File> {
+    let path = std::env::temp_dir().join(format!("workerpool-{DASHBOARD_PORT}.lock"));
+    let mut options = File::options();
+    let file = options.create(true).write(true).truncate(false).open(path);
+    file.ok().filter(|file| file.try_lock().is_ok())
+}
+
+fn new_cluster_info(
+    redis: Option<String>,
+    port: u16,
+    may_take_8000: bool,
+) -> anyhow::Result<ClusterInfo> {
     let own_redis = || Ok::<_, anyhow::Error>(format!("redis://127.0.0.1:{}/0", free_port()?));
-    let dashboard = TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD_PORT))
-        .map(|_| DASHBOARD_PORT)
-        .or_else(|_| free_port())?;
+    let is_free = may_take_8000 && TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD_PORT)).is_ok();
+    let dashboard = if is_free {
+        DASHBOARD_PORT
+    } else {
+        free_port()?
+    };
     Ok(ClusterInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pid: std::process::id(),

@@ -13,6 +13,7 @@ mod commands;
 mod explain;
 mod local;
 mod local_api;
+mod local_start;
 mod pages;
 mod proxy;
 mod replay;
