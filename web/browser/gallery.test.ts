@@ -128,6 +128,7 @@ test("works by keyboard alone", async () => {
   const focused = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.getAttribute("value") || document.activeElement?.className);
   const reached: unknown[] = [];
   for (let n = 0; n < 30 && (await focused()) !== "send"; n++) {
+    await page.waitForSelector("#send:enabled"); // not while the photo is cut
     await page.keyboard.press("Tab");
     const at = await focused();
     reached.push(at);
@@ -136,7 +137,8 @@ test("works by keyboard alone", async () => {
       const styles = [element, element.nextElementSibling, element.closest(".drop")].filter((it) => it !== null).map((it) => getComputedStyle(it));
       return styles.some((it) => it.outlineStyle !== "none" && parseFloat(it.outlineWidth) >= 2);
     });
-    expect(outline, `the focus on ${at} can be seen`).toBe(true);
+    const html = await page.evaluate(() => document.activeElement!.outerHTML.slice(0, 200));
+    expect(outline, `the focus on ${html} after ${reached.join()} can be seen`).toBe(true);
     if (at === "blur") await page.keyboard.press("Space");
     if (at === "24") await page.keyboard.press("ArrowLeft");
     if (at === "delay") await page.keyboard.press("Home");

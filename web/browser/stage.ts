@@ -93,7 +93,7 @@ export class Browser {
       if (message.type() === "error" && !/net::ERR_/.test(message.text())) this.errors.push(message.text());
     });
     page.on("request", (request) => {
-      if (new URL(request.url()).host !== new URL(url).host) this.errors.push(`a request to ${request.url()}`);
+      if (new URL(request.url()).origin !== new URL(url).origin) this.errors.push(`a request to ${request.url()}`);
     });
     await page.goto(url);
     return page;
