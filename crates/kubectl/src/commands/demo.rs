@@ -101,9 +101,10 @@ impl<'a> Story<'a> {
         })
     }
 
-    /// Prints until the demo has ended; false if it did not end within `limit` or the trace.
+    /// Prints until the demo has ended; false if the pool was not at rest within `limit`, the story did not end within
+    /// `limit` from the burst, or the trace ends before.
     async fn play(mut self, mut events: Events, limit: Duration) -> anyhow::Result<bool> {
-        let end = api::time(events.now()) + limit.0;
+        let mut end = api::time(events.now()) + limit.0;
         loop {
             let update = events.next().await;
             let now = events.now();
@@ -122,6 +123,8 @@ impl<'a> Story<'a> {
             }
             if let Some(tasks) = burst {
                 self.start_burst(tasks, now)?;
+                // A pool that had to come to rest first has as much time for the story as any other.
+                end = api::time(events.now()) + limit.0;
             }
             if api::time(events.now()) >= end || events.is_over() {
                 self.print_timeout(limit);
