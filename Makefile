@@ -62,7 +62,8 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 
 ## Test it
 .PHONY: test test-unit test-web test-cluster test-chart test-install test-kit test-release test-source matrix cross force bench bench-screen bench-worker waits mutants lint advisories
-test: test-unit test-web test-cluster test-chart test-install ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
+INSTALL ?= test-install
+test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 8 min)
 	@tests/cluster/install-tools test
