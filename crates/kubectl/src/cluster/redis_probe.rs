@@ -54,7 +54,7 @@ async fn read(connection: &mut MultiplexedConnection) -> RedisResult<Probe> {
     let mut info = section(connection, "server").await?;
     info.extend(section(connection, "memory").await?);
     for name in ["maxmemory", "maxmemory-policy"] {
-        // Where CONFIG is refused, as by hosted services, INFO has told the same.
+        // Where CONFIG is refused, as by hosted services, INFO has the same values.
         let values: Option<HashMap<String, String>> =
             ask(connection, &command("CONFIG", &["GET", name])).await?;
         let values = values.unwrap_or_default().into_iter();

@@ -3,6 +3,7 @@
 use crate::args::Failed;
 use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
+use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::bail;
@@ -238,9 +239,9 @@ fn row(out: &Out, task: &FailedTask) -> [String; 5] {
         time,
         task.attempts
             .map_or("?".into(), |attempts| attempts.to_string()),
-        known(plain(&task.worker, MAX_NAME)),
-        plain(&task.id, MAX_NAME),
-        plain(&task.error, ERROR_WIDTH),
+        known(foreign(&task.worker, MAX_NAME)),
+        foreign(&task.id, MAX_NAME),
+        foreign(&task.error, ERROR_WIDTH),
     ]
 }
 
@@ -251,8 +252,8 @@ fn json_list(queues: &[FailedQueue]) -> Value {
         .map(|(queue, task)| {
             let at = task.at.and_then(|at| Timestamp::from_millisecond(at).ok());
             json!({
-                "queue": queue.name, "id": plain(&task.id, MAX_ERROR), "error": plain(&task.error, MAX_ERROR),
-                "attempts": task.attempts, "at": at, "worker": plain(&task.worker, MAX_ERROR), "bytes": task.bytes,
+                "queue": queue.name, "id": foreign(&task.id, MAX_ERROR), "error": foreign(&task.error, MAX_ERROR),
+                "attempts": task.attempts, "at": at, "worker": foreign(&task.worker, MAX_ERROR), "bytes": task.bytes,
             })
         })
         .collect();
@@ -262,38 +263,9 @@ fn json_list(queues: &[FailedQueue]) -> Value {
     json!({"total": sum(|list| list.total), "trimmed": sum(|list| list.trimmed), "tasks": tasks})
 }
 
-/// Foreign text in one line of at most `max` characters, without control characters or such that change the direction
-/// of the line.
-fn plain(text: &str, max: usize) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let clean: String = text
-        .chars()
-        .map(|c| if is_hidden(c) { ' ' } else { c })
-        .collect();
-    let words = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.chars().count() <= max {
-        return words;
-    }
-    let cut: String = words.chars().take(max - 1).collect();
-    cut + "…"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn foreign_text_is_one_bounded_line() {
-        assert_eq!(
-            plain("\x1b[31mred\x07\n\u{202e}next\tline", 40),
-            "[31mred next line"
-        );
-        assert_eq!(plain("ñandú áéíóú", 6), "ñandú…");
-        assert_eq!(plain("", 6), "");
-    }
 
     #[test]
     fn only_yes_is_yes() {

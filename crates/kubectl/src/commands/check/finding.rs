@@ -81,16 +81,3 @@ impl Finding {
         Ok(())
     }
 }
-
-/// Text that another program wrote, cut to `limit` characters and without control characters.
-pub(super) fn foreign(text: &str, limit: usize) -> String {
-    let mut characters = text
-        .trim()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c });
-    let mut short: String = characters.by_ref().take(limit).collect();
-    if characters.next().is_some() {
-        short.push('…');
-    }
-    short
-}

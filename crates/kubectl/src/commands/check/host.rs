@@ -1,9 +1,10 @@
 //! The checks of this machine: Docker and kind of a kind cluster, or the programs of a local one.
 
-use super::finding::{Finding, fail, foreign, ok};
+use super::finding::{Finding, fail, ok};
 use super::ports::holder;
 use super::setup::{Platform, Setup};
 use crate::cluster::Cluster;
+use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use std::time::Duration;
 use tokio::net::TcpStream;

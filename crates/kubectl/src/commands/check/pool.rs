@@ -1,10 +1,11 @@
 //! The checks of a pool's target and of its conditions.
 
-use super::finding::{Finding, fail, foreign, ok};
+use super::finding::{Finding, fail, ok};
 use super::images::PullError;
 use super::setup::Setup;
 use crate::cluster::Cluster;
 use crate::cluster::redis::is_ready;
+use crate::text::foreign::foreign;
 use crate::text::lang::tr;
 use crate::text::output::Out;
 use api::{Condition, WorkerPool};

@@ -4,6 +4,7 @@
 use super::finding::{Finding, fail, ok};
 use super::host::output_of;
 use super::setup::{KIND, Setup};
+use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use futures::future::join_all;
 use std::net::{Ipv4Addr, TcpListener};
@@ -126,7 +127,7 @@ pub(super) fn holder(port: u16) -> Option<Holder> {
     let process = all_processes().ok()?.flatten().find(holds)?;
     Some(Holder {
         pid: process.pid,
-        name: super::finding::foreign(&process.stat().ok()?.comm, 40),
+        name: foreign(&process.stat().ok()?.comm, 40),
     })
 }
 

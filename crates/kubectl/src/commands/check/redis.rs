@@ -2,13 +2,14 @@
 //! the tasks. Nothing here writes to it.
 
 use super::clock::OffsetMillis;
-use super::finding::{Finding, fail, foreign, ok, warn};
+use super::finding::{Finding, fail, ok, warn};
 use super::redis_pods::{self, MemoryLimit};
 use super::setup::Setup;
 use crate::cluster::Cluster;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::cluster::redis_probe::Probe;
+use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use api::WorkerPool;
 
