@@ -106,9 +106,9 @@ pub enum Command {
     /// Serve the class's HTTP API for the local cluster, until interrupted
     #[command(after_help = FOOT)]
     Serve {
-        /// The address to listen on
-        #[arg(long, default_value = "127.0.0.1:8001")]
-        listen: std::net::SocketAddr,
+        /// The address to listen on [default: 127.0.0.1:8001, or another port if that is in use]
+        #[arg(long)]
+        listen: Option<std::net::SocketAddr>,
     },
     /// The process behind --local
     #[command(name = local::SUPERVISOR_COMMAND, hide = true)]

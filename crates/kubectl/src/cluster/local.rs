@@ -7,7 +7,12 @@ use crate::text::lang::tr;
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use local::{ClusterInfo, LocalCluster, StartOptions};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 use std::path::PathBuf;
+
+/// Where `serve` listens unless --listen says otherwise.
+const GALLERY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8001));
 
 /// Whether to use the local cluster, and how to start it.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -118,9 +123,20 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
     }
 }
 
+/// `preferred`, or another port of its address if that port is in use, for example by the demo's gallery on kind.
+fn free_address(preferred: SocketAddr) -> std::io::Result<SocketAddr> {
+    match TcpListener::bind(preferred) {
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            TcpListener::bind((preferred.ip(), 0))?.local_addr()
+        }
+        _ => Ok(preferred),
+    }
+}
+
 /// Runs the class's HTTP server in the foreground.
-async fn serve(local: &Local, listen: std::net::SocketAddr, out: &Out) -> anyhow::Result<bool> {
+async fn serve(local: &Local, listen: Option<SocketAddr>, out: &Out) -> anyhow::Result<bool> {
     let lang = out.lang;
+    let listen = listen.map_or_else(|| free_address(GALLERY), Ok)?;
     let program = local::find_program("workerpool-worker")?;
     let info = local.ensure(out).await?.info;
     let mut server = tokio::process::Command::new(program);
@@ -152,5 +168,21 @@ async fn serve(local: &Local, listen: std::net::SocketAddr, out: &Out) -> anyhow
     tokio::select! {
         ended = server.wait() => Ok(ended?.success()),
         () = stop.cancelled() => Ok(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_port_replaces_one_in_use() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let taken = listener.local_addr().expect("an address");
+        let other = free_address(taken).expect("another address");
+        assert_eq!(other.ip(), taken.ip());
+        assert_ne!(other.port(), taken.port());
+        drop(listener);
+        assert_eq!(free_address(taken).expect("the same address"), taken);
     }
 }
