@@ -79,7 +79,7 @@ fn main() {
             let observation = Observation {
                 replicas: 5,
                 queues: vec![queue],
-                unavailable_reason: None,
+                unavailable: None,
             };
             measure(&format!("{policy}, {case}"), CALLS, |call| {
                 let now = Time(1000 + i64::from(call % 1000));

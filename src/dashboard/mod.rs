@@ -28,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use decide::{Memory, Observation, Time};
 use futures::future::BoxFuture;
+use messages::Params;
 use serde::{Deserialize, Serialize};
 use sim::why_not;
 use std::sync::Arc;
@@ -46,13 +47,28 @@ pub struct PoolView {
     pub bounds: Option<(i32, i32)>,
     /// Its rules; `None` while its spec is invalid.
     pub rules: Option<Rules>,
-    /// The replica count that is being written to the target, and the message that explains it.
-    pub pending: Option<(i32, String)>,
+    /// The change that is being written to the target.
+    pub pending: Option<PendingChange>,
     /// The newest status, whether it is written already or not.
     pub status: WorkerPoolStatus,
     /// The data that only the pool's page needs.
     #[serde(skip)]
     pub detail: Option<Box<Detail>>,
+}
+
+/// A change that is being written.
+#[derive(Clone, Debug, Serialize)]
+pub struct PendingChange {
+    /// Replicas before.
+    pub from: i32,
+    /// Replicas after.
+    pub to: i32,
+    /// The reason code.
+    pub reason: String,
+    /// The message in English.
+    pub message: String,
+    /// What the message says, as parameters.
+    pub params: Params,
 }
 
 /// The input of a pool's decision, and its workers.

@@ -40,6 +40,7 @@ fn decision(decision: &DecisionStatus) -> DecisionStatus {
     DecisionStatus {
         reason: decision.reason.clone(),
         message: decision.message.clone(),
+        params: decision.params.clone(),
         confidence: decision.confidence,
         at: decision.at,
         from: decision.from,

@@ -81,7 +81,7 @@ pub(super) fn replay(
             let observation = Observation {
                 replicas: from,
                 queues: vec![load(row, at)],
-                unavailable_reason: None,
+                unavailable: None,
             };
             let decision = decide(spec.at(Time(at)), &observation, &memory, Time(at));
             if current != Some(decision.replicas) {

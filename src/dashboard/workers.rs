@@ -1,5 +1,6 @@
 //! The workers of one pool, for the pool's page: the state of each, and the order of removal. An unknown value is `null`.
 
+use messages::Encoded;
 use serde::Serialize;
 
 /// All workers of one pool.
@@ -9,7 +10,7 @@ pub struct Workers {
     /// When the registry was read, in milliseconds since 1970; `None` before the first poll after a page asked.
     pub read_at: Option<i64>,
     /// Why the registry could not be read since then.
-    pub unavailable_reason: Option<String>,
+    pub unavailable: Option<Encoded>,
     /// Whether the queue system reports its workers.
     pub supported: bool,
     /// Whether the operator can select the workers to remove.

@@ -4,7 +4,9 @@ use super::pool_state::PoolState;
 use crate::observe::target::Target;
 use crate::report::{Outcome, StatusInput};
 use decide::victims::VictimOrder;
-use decide::{Decision, Metric, Observation, QueueMetrics, Reason, ReasonCode, Time, decide};
+use decide::{
+    Decision, Metric, Observation, QueueMetrics, Reason, TargetChange, Time, Unavailable, decide,
+};
 
 /// A decision and its observation.
 #[derive(Clone, Debug)]
@@ -17,8 +19,8 @@ pub(super) struct Evaluated {
 pub(super) enum ReconcileResult {
     /// Something is not known yet, but soon will be.
     Wait,
-    /// Something prevents a decision, for this reason and with this message.
-    Blocked(ReasonCode, String),
+    /// Something prevents a decision, for this reason.
+    Blocked(Reason),
     Decided(Box<Evaluated>),
 }
 
@@ -27,22 +29,18 @@ impl PoolState {
     pub fn evaluate(
         &mut self,
         target: Option<&Target>,
-        conflict: Option<String>,
+        conflict: Option<Reason>,
         now: Time,
     ) -> ReconcileResult {
         if let Err(error) = &self.spec {
-            return ReconcileResult::Blocked(ReasonCode::InvalidSpec, error.to_string());
+            let error = error.to_string();
+            return ReconcileResult::Blocked(Reason::InvalidSpec { error });
         }
         let Some(target) = target else {
-            let message = format!(
-                "{} does not exist in {}: create it, or fix spec.scaleTargetRef",
-                self.target.display(),
-                self.key.namespace
-            );
-            return ReconcileResult::Blocked(ReasonCode::TargetMissing, message);
+            return ReconcileResult::Blocked(self.target_missing(None));
         };
         if let Some(conflict) = conflict {
-            return ReconcileResult::Blocked(ReasonCode::TargetConflict, conflict);
+            return ReconcileResult::Blocked(conflict);
         }
         let Some(observation) = self.observation(target, now) else {
             return ReconcileResult::Wait;
@@ -63,19 +61,28 @@ impl PoolState {
     pub fn observation(&self, target: &Target, now: Time) -> Option<Observation> {
         let metrics = self.metrics.as_ref()?;
         let is_stale = now - metrics.at > self.stale_after();
-        let (queues, unavailable_reason) = if is_stale {
+        let (queues, unavailable) = if is_stale {
             (
                 vec![QueueMetrics::UNAVAILABLE; metrics.queues.len()],
-                Some(format!("no poll since {}", metrics.at)),
+                Some(Unavailable::Stale { since: metrics.at }),
             )
         } else {
-            (metrics.queues.clone(), metrics.unavailable_reason.clone())
+            (metrics.queues.clone(), metrics.unavailable.clone())
         };
         Some(Observation {
             replicas: target.desired,
             queues,
-            unavailable_reason,
+            unavailable,
         })
+    }
+
+    /// The target does not exist, or targets of its kind cannot be read.
+    pub fn target_missing(&self, error: Option<String>) -> Reason {
+        Reason::TargetMissing {
+            target: self.target.display(),
+            namespace: self.key.namespace.to_string(),
+            error,
+        }
     }
 
     /// The order in which the target's controller deletes pods; `None` for an unknown kind.
@@ -99,37 +106,27 @@ impl PoolState {
 
     /// The outcome of a decision that is not written yet.
     pub fn outcome(&self, decision: &Decision, target: Option<&Target>) -> Outcome {
-        let Decision {
-            from,
-            replicas: to,
-            reason,
-            confidence,
-            ..
-        } = decision;
-        let message = match (reason, target.and_then(|target| target.writer.as_ref())) {
-            (Reason::TargetChanged(found), Some(writer)) => format!(
-                "{} set {} to {found}: set back to {to}; to choose the number yourself: kubectl workerpool scale {} {found}",
-                writer.name,
-                self.target.display(),
-                self.key.name
-            ),
-            _ => messages::message(reason, *from, *to),
-        };
-        Outcome {
-            reason: reason.code(),
-            message,
-            from: *from,
-            to: *to,
-            confidence: *confidence,
-            written: false,
-            latency: None,
+        let mut reason = decision.reason.clone();
+        if let Reason::TargetChanged { change, .. } = &mut reason {
+            let writer = target.and_then(|target| target.writer.as_ref());
+            *change = writer.map(|writer| TargetChange {
+                writer: writer.name.clone(),
+                target: self.target.display(),
+                pool: self.key.name.to_string(),
+            });
         }
+        Outcome::new(
+            reason,
+            decision.from,
+            decision.replicas,
+            decision.confidence,
+        )
     }
 
     pub fn status_input(&self, target: Option<&Target>, outcome: Outcome) -> StatusInput {
-        let unavailable_reason = match &self.metrics {
-            Some(metrics) => metrics.unavailable_reason.clone(),
-            None => Some("not read yet".to_owned()),
+        let unavailable = match &self.metrics {
+            Some(metrics) => metrics.unavailable.clone(),
+            None => Some(Unavailable::NotReadYet),
         };
         StatusInput {
             generation: self.generation,
@@ -139,7 +136,7 @@ impl PoolState {
                 .map(|target| target.selector.clone())
                 .unwrap_or_default(),
             total: self.total(),
-            unavailable_reason,
+            unavailable,
             memory: self
                 .metrics
                 .as_ref()

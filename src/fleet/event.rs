@@ -6,8 +6,8 @@ use crate::observe::target::{Target, TargetKey};
 use crate::observe::{Address, PollResult};
 use crate::report::{EventNote, PoolGauges};
 use api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
-use decide::Millis;
 use decide::victims::Pod;
+use decide::{Millis, Unavailable};
 use queues::Queue;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -38,7 +38,7 @@ pub enum Event {
     /// The result of a [`Command::WriteStatus`]: whether the status was written.
     StatusWritten(Key, bool),
     /// The result of a [`Command::ReadSecret`].
-    Secret(Key, Result<String, String>),
+    Secret(Key, Result<String, Unavailable>),
     /// A scrape asks for all gauges.
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
     /// The dashboard asks for pools.

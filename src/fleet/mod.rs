@@ -19,7 +19,7 @@ use crate::observe::PollResult;
 use crate::observe::target::{Target, TargetKey};
 use crate::report::Metrics;
 use api::Key;
-use decide::Time;
+use decide::{Time, Unavailable};
 use event::{Command, Event, Watched};
 use outcome::{Budget, SECRET_PERIOD};
 use pool_state::PoolState;
@@ -188,7 +188,7 @@ impl Fleet {
     fn on_secret(
         &mut self,
         key: &Key,
-        address: Result<String, String>,
+        address: Result<String, Unavailable>,
         now: Time,
         commands: &mut Vec<Command>,
     ) {

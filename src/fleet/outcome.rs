@@ -9,7 +9,7 @@ use crate::report::{
     EventNote, Metrics, Outcome, add_details, append_history, build_status, is_visibly_equal,
 };
 use api::WorkerPoolStatus;
-use decide::{Decision, Millis, Reason, ReasonCode, Time, forecast};
+use decide::{Decision, Millis, Reason, ReasonCode, Time, Waiting, forecast};
 
 /// The longest pause after a failed write during which the victims stay drained.
 const MAX_DRAIN_PAUSE: Millis = Millis::seconds(5);
@@ -56,7 +56,7 @@ pub(super) fn apply_decision(
         let evaluated = Some(&*evaluated);
         return record(pool, target, outcome, evaluated, now, commands, metrics);
     }
-    if matches!(decision.reason, Reason::TargetChanged(_)) {
+    if matches!(decision.reason, Reason::TargetChanged { .. }) {
         // If another client keeps writing, we set it back once per interval, not as often as it writes.
         if pool
             .last_enforced_at
@@ -88,17 +88,13 @@ fn can_write(
 ) -> bool {
     let decision = &evaluated.decision;
     if let Some(target) = target {
-        if let Some(waiting_for) = prepare_scale(pool, target, decision, now, commands) {
-            outcome.reason = ReasonCode::ScalingDown;
-            outcome.message = format!(
-                "{} → {} workers: {waiting_for}",
-                decision.from, decision.replicas
-            );
+        if let Some(waiting) = prepare_scale(pool, target, decision, now, commands) {
+            outcome.reason = Reason::ScalingDown { waiting };
             pool.memory = decision.memory.clone().rolled_back(&pool.memory);
             return false;
         }
         if decision.replicas < decision.from && pool.is_unguarded(&evaluated.observation) {
-            outcome.message += "; the operator cannot tell which pods are busy: only terminationGracePeriodSeconds protects running tasks";
+            outcome.unguarded = true;
         }
     }
     if decision.replicas == decision.from {
@@ -107,8 +103,11 @@ fn can_write(
         return false;
     }
     if let Some(retry) = pool.retry.as_ref().filter(|retry| retry.at > now) {
-        outcome.reason = ReasonCode::WriteFailed;
-        outcome.message = format!("{}; write failed: {}", outcome.message, retry.error);
+        outcome.reason = Reason::WriteFailed {
+            to: outcome.to,
+            reason: Box::new(outcome.reason.clone()),
+            error: retry.error.clone(),
+        };
         outcome.to = decision.from;
         pool.memory = decision.memory.clone().rolled_back(&pool.memory);
         return false;
@@ -123,7 +122,7 @@ fn prepare_scale(
     decision: &Decision,
     now: Time,
     commands: &mut Vec<Command>,
-) -> Option<String> {
+) -> Option<Waiting> {
     if decision.replicas >= decision.from || !pool.can_select_victims() {
         scale_down::revert(pool, target, now, commands);
         return None;
@@ -209,7 +208,7 @@ fn emit_event(
     commands: &mut Vec<Command>,
     metrics: &Metrics,
 ) {
-    let reason = outcome.reason;
+    let reason = outcome.code();
     if reason == ReasonCode::ScalingDown {
         // The preparation of a scale is no event of its own, and it ends no state.
         let is_known = latest_status(pool)
@@ -234,7 +233,10 @@ fn emit_event(
             pool: pool.key.clone(),
             uid: pool.uid.clone(),
             reason: reason.as_str(),
-            message: outcome.message.clone(),
+            message: outcome.message(),
+            params: outcome.encoded().params,
+            from: outcome.from,
+            to: outcome.to,
             warning: is_warning(reason),
         }));
     }

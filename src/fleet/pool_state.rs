@@ -14,7 +14,7 @@ use api::{
     ScheduledSpec, WorkerPool, WorkerPoolStatus,
 };
 use decide::victims::{DrainState, Worker, all_name_their_pod};
-use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
+use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
 use kube::ResourceExt;
 use queues::RedisMemory;
 use std::time::Instant;
@@ -75,7 +75,7 @@ pub(super) struct PoolState {
 #[derive(Clone, Debug)]
 pub(super) struct PolledMetrics {
     pub queues: Vec<QueueMetrics>,
-    pub unavailable_reason: Option<String>,
+    pub unavailable: Option<Unavailable>,
     pub memory: RedisMemory,
     pub notified_at: Option<Instant>,
     pub at: Time,
@@ -236,7 +236,7 @@ impl PoolState {
         let PollResult {
             mut queues,
             workers,
-            unavailable_reason,
+            unavailable,
             mut memory,
             notified_at,
             ..
@@ -245,7 +245,7 @@ impl PoolState {
         if let (RedisMemory::Unknown, Some(old)) = (&memory, &self.metrics) {
             memory = old.memory.clone();
         }
-        if unavailable_reason.is_none() {
+        if unavailable.is_none() {
             self.pods_known = all_name_their_pod(&workers);
             self.update_workers(&workers, now);
             self.resume_scale_down(&workers);
@@ -262,13 +262,11 @@ impl PoolState {
                 .is_some_and(PoolSpec::needs_every_observation)
             && self.requeue_at.is_none_or(|at| now < at)
             && self.metrics.as_ref().is_some_and(|old| {
-                old.queues == queues
-                    && old.unavailable_reason == unavailable_reason
-                    && old.memory == memory
+                old.queues == queues && old.unavailable == unavailable && old.memory == memory
             });
         self.metrics = Some(PolledMetrics {
             queues,
-            unavailable_reason,
+            unavailable,
             memory,
             notified_at,
             at: now,
@@ -292,7 +290,7 @@ impl PoolState {
     /// Takes the address that was read from a Secret, or the error.
     pub fn on_secret(
         &mut self,
-        address: Result<String, String>,
+        address: Result<String, Unavailable>,
         in_cluster: bool,
         now: Time,
         commands: &mut Vec<Command>,
@@ -319,7 +317,7 @@ impl PoolState {
             Err(error) if self.source.address.is_none() => {
                 self.metrics = Some(PolledMetrics {
                     queues: vec![QueueMetrics::UNAVAILABLE; self.source.queues.len()],
-                    unavailable_reason: Some(error),
+                    unavailable: Some(error),
                     memory: RedisMemory::Unknown,
                     notified_at: None,
                     at: now,

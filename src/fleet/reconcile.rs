@@ -11,7 +11,7 @@ use crate::act;
 use crate::observe::target::TargetKey;
 use crate::report::Outcome;
 use api::Key;
-use decide::{Millis, ReasonCode, Time};
+use decide::{Millis, Reason, Time};
 
 impl Fleet {
     /// Reconciles all pools of a target.
@@ -60,16 +60,16 @@ impl Fleet {
             }
             let result = match sync_state {
                 SyncState::Failed(error) => {
-                    ReconcileResult::Blocked(ReasonCode::TargetMissing, error)
+                    ReconcileResult::Blocked(pool.target_missing(Some(error)))
                 }
                 _ => pool.evaluate(target, conflict, now),
             };
             match result {
                 ReconcileResult::Wait => {}
-                ReconcileResult::Blocked(reason, message) => {
+                ReconcileResult::Blocked(reason) => {
                     scale_down::abandon(pool, commands);
                     let replicas = target.map_or(0, |target| target.desired);
-                    let outcome = Outcome::blocked(reason, message, replicas);
+                    let outcome = Outcome::new(reason, replicas, replicas, 0);
                     outcome::record(pool, target, outcome, None, now, commands, &self.metrics);
                 }
                 ReconcileResult::Decided(evaluated) => {
@@ -91,25 +91,25 @@ impl Fleet {
     }
 
     /// Why this pool must not scale its target, if so.
-    fn conflict(&self, pool: &PoolState) -> Option<String> {
-        let target = pool.target.display();
+    fn conflict(&self, pool: &PoolState) -> Option<Reason> {
+        let conflict = |pool: Option<String>, autoscaler: Option<String>, target: &TargetKey| {
+            Reason::TargetConflict {
+                target: target.display(),
+                pool,
+                autoscaler,
+            }
+        };
         if let Some((name, _)) = self
             .autoscalers
             .iter()
             .find(|(_, scaled)| **scaled == pool.target)
         {
-            let name = &name.name;
-            return Some(format!(
-                "HorizontalPodAutoscaler {name} already scales {target}, so this pool does not: kubectl delete hpa {name}, or delete this pool"
-            ));
+            let autoscaler = Some(name.name.to_string());
+            return Some(conflict(None, autoscaler, &pool.target));
         }
         let (_, oldest) = self.claims.get(&pool.target)?.first()?;
-        (*oldest != pool.key).then(|| {
-            format!(
-                "the older WorkerPool {} already scales {target}, so this pool does not: delete one of them",
-                oldest.name
-            )
-        })
+        let older = oldest.name.to_string();
+        (*oldest != pool.key).then(|| conflict(Some(older), None, &pool.target))
     }
 
     pub(super) fn on_scale_result(
@@ -168,7 +168,7 @@ impl Fleet {
         }
         let memory = evaluated.decision.memory.clone();
         pool.memory = memory.committed(&pool.memory, now);
-        tracing::info!(pool = %key, reason = %outcome.reason, from = outcome.from, to = outcome.to, "{}", outcome.message);
+        tracing::info!(pool = %key, reason = %outcome.code(), from = outcome.from, to = outcome.to, "{}", outcome.message());
         let target = self.targets.get(&pool.target);
         let outcome = Outcome {
             written: true,

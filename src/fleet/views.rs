@@ -2,13 +2,14 @@
 
 use super::Fleet;
 use crate::dashboard;
-use crate::dashboard::{DashboardStore, Detail, PoolView, Sample, ViewQuery};
+use crate::dashboard::{DashboardStore, Detail, PendingChange, PoolView, Sample, ViewQuery};
 use crate::fleet::outcome::{latest_status, with_details};
 use crate::fleet::pool_state::PoolState;
 use crate::observe::target::Target;
-use crate::report::PoolGauges;
+use crate::report::{Outcome, PoolGauges};
 use api::{Key, WorkerPoolStatus};
 use decide::{ReasonCode, Time};
+use messages::Encoded;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ impl PoolState {
             total,
             age: metrics.map(|metrics| since(metrics.at)),
             oldest_wait: total.oldest_at.known().map(|at| since(Time(at))),
-            up: metrics.is_some_and(|metrics| metrics.unavailable_reason.is_none()),
+            up: metrics.is_some_and(|metrics| metrics.unavailable.is_none()),
             replicas: [
                 ("desired", target.map(|target| target.desired)),
                 ("current", target.map(|target| target.replicas)),
@@ -112,7 +113,7 @@ impl PoolState {
             pending: self
                 .pending_scale
                 .as_ref()
-                .map(|pending| (pending.outcome.to, pending.outcome.message.clone())),
+                .map(|pending| pending_change(&pending.outcome)),
             status,
             detail: None,
         }
@@ -147,5 +148,16 @@ impl PoolState {
                 .find(|code| Some(code.as_str()) == reason),
             max_age: self.stale_after(),
         }
+    }
+}
+
+fn pending_change(outcome: &Outcome) -> PendingChange {
+    let Encoded { code, params } = outcome.encoded();
+    PendingChange {
+        from: outcome.from,
+        to: outcome.to,
+        reason: code,
+        message: outcome.message(),
+        params,
     }
 }

@@ -55,7 +55,9 @@ impl PoolState {
         rows.truncate(MAX_ROWS);
         Workers {
             read_at: newest.map(|(at, _)| at.0),
-            unavailable_reason: metrics.and_then(|metrics| metrics.unavailable_reason.clone()),
+            unavailable: metrics
+                .and_then(|metrics| metrics.unavailable.as_ref())
+                .map(messages::Encoded::new),
             supported: metrics.is_none_or(|metrics| {
                 metrics
                     .queues

@@ -1,5 +1,6 @@
 //! The address of a Redis server: how to connect to it, and how to print it without its password.
 
+use decide::Unavailable;
 use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
     RedisConnectionInfo,
@@ -22,10 +23,12 @@ impl Address {
         }
     }
 
-    /// A client that uses RESP3, or the message why the address is invalid.
-    pub fn client(&self) -> Result<Client, String> {
-        let invalid =
-            |error: redis::RedisError| format!("{self} is not a valid Redis address: {error}");
+    /// A client that uses RESP3.
+    pub fn client(&self) -> Result<Client, Unavailable> {
+        let invalid = |error: redis::RedisError| Unavailable::InvalidAddress {
+            address: self.to_string(),
+            error: error.to_string(),
+        };
         let info = self.url.as_str().into_connection_info().map_err(invalid)?;
         let redis: RedisConnectionInfo = info
             .redis_settings()
@@ -101,6 +104,6 @@ mod tests {
         let error = Address::new("redis://user:canary@:x", "shop", true)
             .client()
             .err();
-        assert!(error.is_some_and(|text| !text.contains("canary")));
+        assert!(error.is_some_and(|cause| !format!("{cause:?}").contains("canary")));
     }
 }

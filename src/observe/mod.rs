@@ -11,8 +11,8 @@ pub mod target;
 pub use address::Address;
 
 use api::Key;
-use decide::QueueMetrics;
 use decide::victims::Worker;
+use decide::{QueueMetrics, Unavailable};
 use queues::RedisMemory;
 use std::time::Instant;
 
@@ -25,8 +25,8 @@ pub struct PollResult {
     pub queues: Vec<QueueMetrics>,
     /// The workers registered with its queues.
     pub workers: Vec<Worker>,
-    /// Why a metric is unavailable, if any is: a message without a full stop.
-    pub unavailable_reason: Option<String>,
+    /// Why a metric is unavailable, if any is.
+    pub unavailable: Option<Unavailable>,
     /// How their Redis bounds its memory.
     pub memory: RedisMemory,
     /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.

@@ -3,6 +3,7 @@
 use super::status::StatusInput;
 use api::{Condition, timestamp};
 use decide::{ReasonCode, Time};
+use messages::Catalogue;
 use queues::RedisMemory;
 
 /// A condition without its times.
@@ -10,17 +11,39 @@ struct State<'a> {
     type_: &'static str,
     status: bool,
     reason: &'a str,
-    message: &'a str,
+    /// `None`: the catalogue's text for the reason.
+    message: Option<&'a str>,
 }
 
-/// The conditions after one reconcile; each keeps its `lastTransitionTime` while its status stays the same.
-pub fn conditions(input: &StatusInput, before: &[Condition], now: Time) -> Vec<Condition> {
+/// What the conditions are made of.
+struct Facts<'a> {
+    code: ReasonCode,
+    /// The decision's message.
+    message: &'a str,
+    /// Why a metric is unavailable, if any is.
+    unavailable: Option<&'a str>,
+}
+
+/// The conditions after one reconcile, whose decision has `message`; each keeps its `lastTransitionTime` while its status
+/// stays the same.
+pub fn conditions(
+    input: &StatusInput,
+    message: &str,
+    before: &[Condition],
+    now: Time,
+) -> Vec<Condition> {
+    let unavailable = input.unavailable.as_ref().map(messages::cause);
+    let facts = &Facts {
+        code: input.outcome.code(),
+        message,
+        unavailable: unavailable.as_deref(),
+    };
     let states = [
-        ready(input),
-        scaling_active(input),
-        able_to_scale(input),
-        scaling_limited(input),
-        metrics_fresh(input),
+        ready(facts),
+        scaling_active(facts),
+        able_to_scale(facts),
+        scaling_limited(facts),
+        metrics_fresh(facts),
     ];
     states
         .into_iter()
@@ -34,7 +57,11 @@ pub fn conditions(input: &StatusInput, before: &[Condition], now: Time) -> Vec<C
                 type_: state.type_.to_owned(),
                 status: status.to_owned(),
                 reason: state.reason.to_owned(),
-                message: state.message.to_owned(),
+                message: state
+                    .message
+                    .map(str::to_owned)
+                    .or_else(|| Catalogue::english().condition(state.reason))
+                    .unwrap_or_default(),
                 last_transition_time: unchanged
                     .map_or_else(|| timestamp(now), |old| old.last_transition_time),
                 observed_generation: input.generation,
@@ -54,19 +81,16 @@ fn is_blocked(reason: ReasonCode) -> bool {
 }
 
 /// What keeps the pool from scaling: the unavailable metric if there is one, otherwise the decision.
-fn problem(input: &StatusInput) -> &str {
-    input
-        .unavailable_reason
-        .as_deref()
-        .unwrap_or(&input.outcome.message)
+fn problem<'a>(facts: &Facts<'a>) -> &'a str {
+    facts.unavailable.unwrap_or(facts.message)
 }
 
-fn ready(input: &StatusInput) -> State<'_> {
-    let reason = input.outcome.reason;
-    let (status, reason, message) = match input.unavailable_reason {
-        _ if is_blocked(reason) => (false, reason.as_str(), problem(input)),
-        Some(_) => (false, "MetricsUnavailable", problem(input)),
-        None => (true, "Scaling", "the pool scales its target"),
+fn ready<'a>(facts: &Facts<'a>) -> State<'a> {
+    let reason = facts.code;
+    let (status, reason, message) = match facts.unavailable {
+        _ if is_blocked(reason) => (false, reason.as_str(), Some(problem(facts))),
+        Some(_) => (false, "MetricsUnavailable", Some(problem(facts))),
+        None => (true, "Scaling", None),
     };
     State {
         type_: "Ready",
@@ -76,28 +100,24 @@ fn ready(input: &StatusInput) -> State<'_> {
     }
 }
 
-fn scaling_active(input: &StatusInput) -> State<'_> {
-    let (status, reason) = match input.outcome.reason {
+fn scaling_active<'a>(facts: &Facts<'a>) -> State<'a> {
+    let (status, reason) = match facts.code {
         ReasonCode::Suspended => (false, "ScalingDisabled"),
         ReasonCode::DryRun => (false, "DryRun"),
-        reason if is_blocked(reason) => (false, able_to_scale(input).reason),
-        _ if input.unavailable_reason.is_none() => (true, "ValidMetricFound"),
+        reason if is_blocked(reason) => (false, able_to_scale(facts).reason),
+        _ if facts.unavailable.is_none() => (true, "ValidMetricFound"),
         _ => (false, "FailedGetExternalMetric"),
     };
     State {
         type_: "ScalingActive",
         status,
         reason,
-        message: if status {
-            "the scaling rules are evaluated"
-        } else {
-            problem(input)
-        },
+        message: (!status).then(|| problem(facts)),
     }
 }
 
-fn able_to_scale(input: &StatusInput) -> State<'_> {
-    let (status, reason) = match input.outcome.reason {
+fn able_to_scale<'a>(facts: &Facts<'a>) -> State<'a> {
+    let (status, reason) = match facts.code {
         ReasonCode::TargetMissing => (false, "FailedGetScale"),
         ReasonCode::WriteFailed => (false, "FailedUpdateScale"),
         ReasonCode::TargetConflict => (false, "AmbiguousTarget"),
@@ -110,16 +130,12 @@ fn able_to_scale(input: &StatusInput) -> State<'_> {
         type_: "AbleToScale",
         status,
         reason,
-        message: if status {
-            "the operator can update the target's scale"
-        } else {
-            &input.outcome.message
-        },
+        message: (!status).then_some(facts.message),
     }
 }
 
-fn scaling_limited(input: &StatusInput) -> State<'_> {
-    let (status, reason) = match input.outcome.reason {
+fn scaling_limited<'a>(facts: &Facts<'a>) -> State<'a> {
+    let (status, reason) = match facts.code {
         ReasonCode::AtMax | ReasonCode::TooManyReplicas => (true, "TooManyReplicas"),
         ReasonCode::TooFewReplicas | ReasonCode::Scheduled => (true, "TooFewReplicas"),
         ReasonCode::RateLimited => (true, "ScaleLimit"),
@@ -129,18 +145,14 @@ fn scaling_limited(input: &StatusInput) -> State<'_> {
         type_: "ScalingLimited",
         status,
         reason,
-        message: if status {
-            &input.outcome.message
-        } else {
-            "the desired replica count is within the bounds"
-        },
+        message: status.then_some(facts.message),
     }
 }
 
-fn metrics_fresh(input: &StatusInput) -> State<'_> {
-    let (status, reason, message) = match &input.unavailable_reason {
-        None => (true, "AllMetricsRead", "all metrics are fresh"),
-        Some(unavailable) => (false, "MetricsUnavailable", unavailable.as_str()),
+fn metrics_fresh<'a>(facts: &Facts<'a>) -> State<'a> {
+    let (status, reason, message) = match facts.unavailable {
+        None => (true, "AllMetricsRead", None),
+        Some(unavailable) => (false, "MetricsUnavailable", Some(unavailable)),
     };
     State {
         type_: "MetricsFresh",
@@ -152,28 +164,16 @@ fn metrics_fresh(input: &StatusInput) -> State<'_> {
 
 /// `None` while it is unknown, which is no fault of Redis.
 fn memory_bounded(input: &StatusInput) -> Option<State<'_>> {
-    let (status, reason, message) = match &input.memory {
+    let (status, reason) = match &input.memory {
         RedisMemory::Unknown => return None,
-        RedisMemory::Bounded => (
-            true,
-            "NoEviction",
-            "Redis has a maxmemory and refuses new tasks when it is full",
-        ),
-        RedisMemory::Unbounded => (
-            false,
-            "NoMaxMemory",
-            "Redis has no maxmemory, so a growing queue ends it instead of being refused: set it to three quarters of its container's limit",
-        ),
-        RedisMemory::Evicting(_) => (
-            false,
-            "EvictingPolicy",
-            "Redis deletes keys when it is full, and with them tasks: set maxmemory-policy to noeviction",
-        ),
+        RedisMemory::Bounded => (true, "NoEviction"),
+        RedisMemory::Unbounded => (false, "NoMaxMemory"),
+        RedisMemory::Evicting(_) => (false, "EvictingPolicy"),
     };
     Some(State {
         type_: "RedisMemoryBounded",
         status,
         reason,
-        message,
+        message: None,
     })
 }

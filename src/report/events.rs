@@ -8,6 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, ObjectMeta, PostParams};
+use messages::Params;
+use serde_json::json;
+use std::collections::BTreeMap;
 
 /// An event about a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,12 @@ pub struct EventNote {
     pub reason: &'static str,
     /// The decision's message.
     pub message: String,
+    /// What the message says, as parameters.
+    pub params: Params,
+    /// Replicas before.
+    pub from: i32,
+    /// Replicas after.
+    pub to: i32,
     /// Whether its type is `Warning`, which asks for attention.
     pub warning: bool,
 }
@@ -32,10 +41,15 @@ pub async fn publish(
     now: Timestamp,
 ) -> Result<(), kube::Error> {
     let Key { namespace, name } = &note.pool;
+    let params = json!({"from": note.from, "to": note.to, "params": note.params});
     let event = Event {
         metadata: ObjectMeta {
             namespace: Some(namespace.to_string()),
             name: Some(format!("{name}.{:x}", now.as_nanosecond())),
+            annotations: Some(BTreeMap::from([(
+                api::EVENT_PARAMS.to_owned(),
+                params.to_string(),
+            )])),
             ..ObjectMeta::default()
         },
         action: Some("Scale".to_owned()),

@@ -3,11 +3,15 @@
 use super::conditions::conditions;
 use super::display::display;
 use api::{
-    Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus, MetricsStatus,
-    NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus, timestamp,
+    CauseStatus, Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus,
+    MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus, timestamp,
 };
-use decide::{Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, ReasonCode, Step, Time};
+use decide::{
+    Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, Reason, ReasonCode, Step, Time,
+    Unavailable,
+};
 use jiff::Timestamp;
+use messages::Encoded;
 use queues::RedisMemory;
 
 /// How many changes `status.history` keeps.
@@ -19,9 +23,9 @@ const CPU_STEP: i64 = 5;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Why the replica count is what it is.
-    pub reason: ReasonCode,
-    /// The same as a message for a person.
-    pub message: String,
+    pub reason: Reason,
+    /// Whether pods are removed although the operator cannot tell which are busy.
+    pub unguarded: bool,
     /// Replicas before.
     pub from: i32,
     /// Replicas after.
@@ -35,17 +39,36 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// No decision was possible, and the target keeps its `replicas`.
-    pub fn blocked(reason: ReasonCode, message: String, replicas: i32) -> Self {
+    /// A decision that is not written. Without one, the target keeps its replicas and `confidence` is 0.
+    pub fn new(reason: Reason, from: i32, to: i32, confidence: u8) -> Self {
         Self {
             reason,
-            message,
-            from: replicas,
-            to: replicas,
-            confidence: 0,
+            unguarded: false,
+            from,
+            to,
+            confidence,
             written: false,
             latency: None,
         }
+    }
+
+    /// The code of the reason.
+    pub fn code(&self) -> ReasonCode {
+        self.reason.code()
+    }
+
+    /// The reason with its parameters.
+    pub fn encoded(&self) -> Encoded {
+        let mut encoded = Encoded::new(&self.reason);
+        if self.unguarded {
+            encoded.params.insert("unguarded".to_owned(), true.into());
+        }
+        encoded
+    }
+
+    /// The reason as an English message.
+    pub fn message(&self) -> String {
+        messages::in_english(&self.encoded(), self.from, self.to)
     }
 }
 
@@ -63,7 +86,7 @@ pub struct StatusInput {
     /// The metrics of all queues together.
     pub total: QueueMetrics,
     /// Why a metric is unavailable, if any is.
-    pub unavailable_reason: Option<String>,
+    pub unavailable: Option<Unavailable>,
     /// How Redis bounds its memory.
     pub memory: RedisMemory,
     /// The decision.
@@ -78,60 +101,54 @@ pub fn build_status(
     before: &WorkerPoolStatus,
     now: Time,
 ) -> WorkerPoolStatus {
-    let Outcome {
-        reason,
-        message,
-        from,
-        to,
-        confidence,
-        written,
-        ..
-    } = &input.outcome;
+    let outcome = &input.outcome;
+    let reason = outcome.code();
+    let message = outcome.message();
     let mut load = input.total;
     load.cpu_sum = smooth_cpu(&load, before);
     let unchanged = before.decision.as_ref().filter(|old| {
-        !written && old.reason == reason.as_str() && (old.to == *to || input.replicas.is_none())
+        !outcome.written
+            && old.reason == reason.as_str()
+            && (old.to == outcome.to || input.replicas.is_none())
     });
+    let conditions = conditions(input, &message, &before.conditions, now);
     WorkerPoolStatus {
         observed_generation: input.generation,
         replicas: input.replicas,
-        desired_replicas: input.replicas.map(|_| *to),
+        desired_replicas: input.replicas.map(|_| outcome.to),
         selector: (!input.selector.is_empty()).then(|| input.selector.clone()),
-        metrics: Some(metrics(&load, input.unavailable_reason.as_deref(), now)),
+        metrics: Some(metrics(&load, input.unavailable.as_ref(), now)),
         decision: Some(DecisionStatus {
             reason: reason.to_string(),
-            message: message.clone(),
-            confidence: f64::from(*confidence) / 100.0,
+            message,
+            params: outcome.encoded().params,
+            confidence: f64::from(outcome.confidence) / 100.0,
             at: unchanged.map_or_else(|| timestamp(now), |old| old.at),
-            from: *from,
-            to: *to,
+            from: outcome.from,
+            to: outcome.to,
             steps: Vec::new(),
             next: None,
         }),
         internal: Some(MemoryStatus::from(memory)),
         history: Vec::new(),
-        conditions: conditions(input, &before.conditions, now),
+        conditions,
         display: Some(display(&input.target, &load, now.0)),
     }
 }
 
 /// Appends the change that `outcome` made, and keeps the last 50.
 pub fn append_history(history: &mut Vec<Change>, outcome: &Outcome, now: Time) {
-    let Outcome {
-        reason,
-        message,
-        from,
-        to,
-        latency,
-        ..
-    } = outcome;
+    let Encoded { code, params } = outcome.encoded();
     history.push(Change {
         at: timestamp(now),
-        from: *from,
-        to: *to,
-        reason: reason.to_string(),
-        message: message.clone(),
-        latency_millis: latency.and_then(|latency| i32::try_from(latency.0).ok()),
+        from: outcome.from,
+        to: outcome.to,
+        reason: code,
+        message: outcome.message(),
+        params,
+        latency_millis: outcome
+            .latency
+            .and_then(|latency| i32::try_from(latency.0).ok()),
     });
     history.drain(..history.len().saturating_sub(HISTORY));
 }
@@ -141,13 +158,7 @@ pub fn add_details(status: &mut WorkerPoolStatus, steps: &[Step], forecast: Fore
     let Some(decision) = &mut status.decision else {
         return;
     };
-    decision.steps = steps
-        .iter()
-        .map(|step| StepStatus {
-            name: messages::step_name(step),
-            detail: messages::step_detail(step),
-        })
-        .collect();
+    decision.steps = steps.iter().map(StepStatus::new).collect();
     let next = |next: NextChange| NextChangeStatus {
         to: next.to,
         at: next.at.map(timestamp),
@@ -176,6 +187,8 @@ fn decision(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i3
     let DecisionStatus {
         reason,
         message,
+        // The message has all of them.
+        params: _,
         confidence,
         at,
         from,
@@ -247,7 +260,8 @@ fn smooth_cpu(load: &QueueMetrics, before: &WorkerPoolStatus) -> Metric {
     }
 }
 
-fn metrics(load: &QueueMetrics, unavailable_reason: Option<&str>, now: Time) -> MetricsStatus {
+fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) -> MetricsStatus {
+    let cause = unavailable.map(messages::cause);
     let metric = |metric: Metric| match metric {
         Metric::Known(value) => MetricStatus {
             value: Some(value),
@@ -255,7 +269,11 @@ fn metrics(load: &QueueMetrics, unavailable_reason: Option<&str>, now: Time) -> 
         },
         Metric::Unavailable => MetricStatus {
             value: None,
-            unavailable: Some(unavailable_reason.unwrap_or("could not be read").to_owned()),
+            unavailable: Some(
+                cause
+                    .clone()
+                    .unwrap_or_else(|| "could not be read".to_owned()),
+            ),
         },
         Metric::Unsupported => MetricStatus {
             value: None,
@@ -280,6 +298,10 @@ fn metrics(load: &QueueMetrics, unavailable_reason: Option<&str>, now: Time) -> 
         processed: metric(load.processed),
         failed: metric(load.failed),
         oldest_task_time: time_metric(load.oldest_at, metric(load.oldest_at).unavailable),
+        cause: unavailable.map(|unavailable| {
+            let Encoded { code, params } = Encoded::new(unavailable);
+            CauseStatus { code, params }
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::fleet::event::{Command, Event, Scale};
 use crate::observe::{Address, endpoint, pods, target};
 use crate::report::{EventNote, Metrics, events};
 use api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
-use decide::Millis;
+use decide::{Millis, Unavailable};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -231,34 +231,35 @@ impl Executor {
     }
 }
 
-/// The value of one key of a Secret. The error is a message for a person.
+/// The value of one key of a Secret.
 async fn secret_value(
     client: Client,
     namespace: &str,
     selector: SecretKeySelector,
-) -> Result<String, String> {
+) -> Result<String, Unavailable> {
     let SecretKeySelector { name, key } = selector;
+    let secret = name.clone();
+    let unreadable = |error: String| Unavailable::SecretUnreadable {
+        secret: name.clone(),
+        error,
+    };
     let api: Api<Secret> = Api::namespaced(client, namespace);
     match tokio::time::timeout(TIMEOUT, api.get(&name)).await {
-        Ok(Ok(secret)) => secret
+        Ok(Ok(found)) => found
             .data
             .and_then(|mut data| data.remove(&key))
             .and_then(|value| String::from_utf8(value.0).ok())
             .map(|value| value.trim().to_owned())
-            .ok_or_else(|| {
-                format!(
-                    "Secret {name} has no text in key {key}: add it, or fix spec.redis.addressFrom"
-                )
-            }),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(format!(
-            "Secret {name} does not exist in {namespace}: create it, or fix spec.redis.addressFrom"
-        )),
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(format!(
-            "the operator has no permission to read Secret {name} in {namespace}: install it with rbac.secretNamespaces={{{namespace}}}"
-        )),
-        Ok(Err(error)) => Err(format!("cannot read Secret {name}: {error}")),
-        Err(_) => Err(format!(
-            "cannot read Secret {name}: the API server does not answer"
-        )),
+            .ok_or(Unavailable::SecretKeyMissing { secret, key }),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
+            let namespace = namespace.to_owned();
+            Err(Unavailable::SecretMissing { secret, namespace })
+        }
+        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
+            let namespace = namespace.to_owned();
+            Err(Unavailable::SecretForbidden { secret, namespace })
+        }
+        Ok(Err(error)) => Err(unreadable(error.to_string())),
+        Err(_) => Err(unreadable("the API server does not answer".to_owned())),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::sim_queue::{SimQueue, Workload};
 use api::{Key, WorkerPool};
-use decide::{Millis, Time};
+use decide::{Millis, Time, Unavailable};
 use queues::RedisMemory;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -221,7 +221,10 @@ impl Feed {
             pool: key.clone(),
             queues: vec![queue.load()],
             workers: queue.workers(now),
-            unavailable_reason: queue.error.clone(),
+            unavailable: queue.error.clone().map(|error| Unavailable::RedisDown {
+                address: "redis:6379".to_owned(),
+                error,
+            }),
             memory: RedisMemory::Unknown,
             notified_at: None,
         };

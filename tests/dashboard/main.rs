@@ -187,7 +187,7 @@ async fn a_pending_scale_is_sent_before_it_is_written() {
     let mut viewer = site.viewer().await;
     site.act(Action::Push("filters".into(), 30));
     let is_pending =
-        |message: &Value| row(message, "filters").is_some_and(|row| row["pending"][0] == 5);
+        |message: &Value| row(message, "filters").is_some_and(|row| row["pending"]["to"] == 5);
     let early = viewer
         .next(|message| {
             is_pending(message)

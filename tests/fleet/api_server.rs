@@ -5,6 +5,7 @@ use decide::victims::PodStage;
 use http::{Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
+use messages::Params;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tower_test::mock::{self, Handle};
@@ -160,7 +161,10 @@ async fn event_is_a_separate_object_with_the_message() {
         pool: Key::new("shop", "filters"),
         uid: "uid".to_owned(),
         reason: "QueueTooLong",
-        message: "17 tasks wait, more than 8: 5 → 7 workers".to_owned(),
+        message: "a message".to_owned(),
+        params: Params::from_iter([("min".to_owned(), json!(3))]),
+        from: 5,
+        to: 7,
         warning: false,
     };
     let now = jiff::Timestamp::from_second(1_700_000_000).expect("a time");
@@ -182,4 +186,9 @@ async fn event_is_a_separate_object_with_the_message() {
         (&json!("QueueTooLong"), &json!("Normal"), &json!("uid"))
     );
     assert_eq!(body["note"], json!(note.message));
+    let params = &body["metadata"]["annotations"]["workerpool.dev/params"];
+    assert_eq!(
+        serde_json::from_str::<Value>(params.as_str().expect("a text")).expect("JSON"),
+        json!({"from": 5, "to": 7, "params": {"min": 3}})
+    );
 }

@@ -76,6 +76,10 @@ fn push(server: &RedisServer) {
         .expect("a push");
 }
 
+fn cause(result: &PollResult) -> String {
+    messages::cause(result.unavailable.as_ref().expect("a cause"))
+}
+
 #[tokio::test]
 async fn push_notifies_without_waiting_for_the_interval() {
     let server = RedisServer::start();
@@ -283,12 +287,7 @@ async fn wrong_key_type_makes_the_metric_unavailable() {
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     let result = endpoint.next().await;
     assert_eq!(result.queues[0].ready, Metric::Unavailable);
-    assert!(
-        result
-            .unavailable_reason
-            .expect("a reason")
-            .contains("wp:{tasks}:ready")
-    );
+    assert!(cause(&result).contains("wp:{tasks}:ready"));
 }
 
 #[tokio::test]
@@ -298,20 +297,13 @@ async fn metrics_are_unavailable_only_while_redis_is_down() {
     endpoint.watch("a", QueueSystem::WorkerPool, LONG);
     endpoint.next().await;
     server.stop();
-    let unavailable = endpoint
-        .until(|result| result.unavailable_reason.is_some())
-        .await;
+    let unavailable = endpoint.until(|result| result.unavailable.is_some()).await;
     assert_eq!(
         unavailable.queues[0].ready,
         Metric::Unavailable,
         "at once, not at the next interval"
     );
-    assert!(
-        unavailable
-            .unavailable_reason
-            .expect("a reason")
-            .contains("does not answer")
-    );
+    assert!(cause(&unavailable).contains("does not answer"));
     server.restart();
     endpoint
         .until(|result| result.queues[0].ready == Metric::Known(0))
@@ -341,15 +333,8 @@ async fn unresponsive_redis_times_out_and_delays_no_other() {
         .exec(&mut paused_redis.connect())
         .expect("a pause");
     let start = Instant::now();
-    let unavailable = paused
-        .until(|result| result.unavailable_reason.is_some())
-        .await;
-    assert!(
-        unavailable
-            .unavailable_reason
-            .expect("a reason")
-            .contains("no answer within 1 s")
-    );
+    let unavailable = paused.until(|result| result.unavailable.is_some()).await;
+    assert!(cause(&unavailable).contains("no answer within 1 s"));
     let mut polls = 0;
     let mut longest = Duration::ZERO;
     let mut last = Instant::now();
@@ -360,9 +345,7 @@ async fn unresponsive_redis_times_out_and_delays_no_other() {
         last = Instant::now();
     }
     assert!(polls > 10, "{polls} polls, the longest gap was {longest:?}");
-    paused
-        .until(|result| result.unavailable_reason.is_none())
-        .await;
+    paused.until(|result| result.unavailable.is_none()).await;
 }
 
 #[tokio::test]
@@ -433,14 +416,8 @@ async fn rejected_password_is_reported_and_not_printed() {
         .exec(&mut server.connect())
         .expect("a password");
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
-    let result = endpoint
-        .until(|result| result.unavailable_reason.is_some())
-        .await;
-    assert!(
-        result
-            .unavailable_reason
-            .is_some_and(|reason| !reason.contains("canary"))
-    );
+    let result = endpoint.until(|result| result.unavailable.is_some()).await;
+    assert!(!cause(&result).contains("canary"));
 }
 
 #[tokio::test]

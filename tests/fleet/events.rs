@@ -190,7 +190,9 @@ fn an_unknown_target_kind_blocks_only_its_pool() {
     ));
     assert_eq!(
         published,
-        ["TargetMissing: the API server serves no deploymnts: fix spec.scaleTargetRef"]
+        [
+            "TargetMissing: Deploymnt/worker cannot be read: the API server serves no deploymnts: fix spec.scaleTargetRef"
+        ]
     );
     assert!(stage.is_ready(), "the other pools do not wait for it");
     let burst = stage.poll(load(25, 3, 3));

@@ -1,7 +1,7 @@
 //! A fleet for tests: one call per event, and helpers that read the commands.
 
 use api::{Key, WorkerPool};
-use decide::{Metric, Millis, QueueMetrics, Time};
+use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
 use queues::RedisMemory;
 use serde_json::json;
 use std::sync::Arc;
@@ -211,7 +211,7 @@ impl Stage {
             pool,
             queues: vec![load],
             workers: vec![],
-            unavailable_reason: None,
+            unavailable: None,
             memory: self.memory.clone(),
             notified_at: None,
         }]))
@@ -223,7 +223,10 @@ impl Stage {
             pool,
             queues: vec![QueueMetrics::UNAVAILABLE],
             workers: vec![],
-            unavailable_reason: Some(error.into()),
+            unavailable: Some(Unavailable::RedisDown {
+                address: "redis:6379".to_owned(),
+                error: error.to_owned(),
+            }),
             memory: self.memory.clone(),
             notified_at: None,
         }]))

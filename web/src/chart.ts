@@ -1,5 +1,6 @@
 /** Queue, wait and workers of one pool over time: three plots on one canvas with one time axis. */
-import { formatTime, t } from "./lang";
+import { formatTime } from "./catalogue";
+import { t } from "./lang";
 import { palette, prepareCanvas, type Palette } from "./palette";
 import { BUSY, DESIRED, LIVE, READY, WAIT, type Change, type Pool, type Rules } from "./store";
 import { cooldowns, ticks, timeStep, type Timeline, type Window } from "./timeline";

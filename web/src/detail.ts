@@ -2,8 +2,8 @@
 import { drawChart, heightOf, timeAt, valueAt, type Frame } from "./chart";
 import { h, setData, setText } from "./dom";
 import { forecastLines } from "./forecast";
-import { formatAge, formatMetric, formatTime, formatTimestamp, formatWait, reasonText, t } from "./lang";
-import { localize, localizeStep } from "./localize";
+import { explain, formatTime, stepText } from "./catalogue";
+import { formatAge, formatMetric, formatTimestamp, formatWait, reasonText, t } from "./lang";
 import { rank } from "./order";
 import { BUSY, CPU, DESIRED, LIVE, READY, REASON, WAIT, type Cell, type Change, type Changed, type Metrics, type Pool, type Step, type Store } from "./store";
 import { currentMessage, reasonLabel, recommendation, replicasText } from "./summary";
@@ -162,7 +162,7 @@ export class Detail {
     for (const change of changed.pools.includes(pool.id) ? pool.changes : []) {
       if (this.changes.some((old) => old.at === change.at)) continue;
       this.changes.push(change);
-      message = localize(change.message, Date.parse(change.at)).text;
+      message = explain(change).text;
     }
     return message;
   }
@@ -281,7 +281,7 @@ export class Detail {
       `${formatMetric(metrics?.[READY])} ${t("waiting")}`,
       `${formatMetric(metrics?.[BUSY])}/${formatMetric(metrics?.[LIVE])} ${t("busy").toLowerCase()}${percentBusy(metrics)}`,
       `${formatMetric(metrics?.[DESIRED])} ${t("desired")}`,
-      change ? localize(change.message, Date.parse(change.at)).text
+      change ? explain(change).text
         : typeof reason === "number" ? reasonText(this.store.reasons[reason] ?? "") : t("unknown"),
     ].join(" · "));
   }
@@ -298,16 +298,19 @@ export class Detail {
     this.legend.replaceChildren(key("busy", t("busy")), key("idle", t("idleWorkers")), key("desired", t("desired")),
       key("threshold", t("threshold")), h("span", {}, `▲▼ ${t("decision")}`), key("simulated", t("whatIf")));
     this.explanation.hidden = !this.steps.length;
-    this.stepList.replaceChildren(...this.steps.map(({ name, detail }) =>
-      h("li", {}, h("b", {}, name), " ", localizeStep(detail, Date.parse(pool.decision!.at)))));
+    this.stepList.replaceChildren(...this.steps.map((step) => {
+      const [name, detail] = stepText(step);
+      return h("li", {}, h("b", {}, name), " ", detail);
+    }));
     this.historyList.replaceChildren(...this.changes.slice().reverse().map((change) => this.historyLine(change)));
     if (!this.changes.length) this.historyList.replaceChildren(h("li", { class: "empty" }, t("noHistory")));
     this.showTimers(pool);
   }
 
-  private historyLine({ at, from, to, message, latencyMillis }: Change): HTMLElement {
-    const { text, known } = localize(message, Date.parse(at));
-    const latency = latencyMillis === undefined ? "" : `, ${latencyMillis} ms ${t("afterPush")}`;
+  private historyLine(change: Change): HTMLElement {
+    const { at, from, to, latencyMillis } = change;
+    const { text, known } = explain(change);
+    const latency = latencyMillis === undefined ? "" : `, ${t("afterPush", { millis: latencyMillis })}`;
     return h("li", { class: to > from ? "up" : "down" },
       h("time", { datetime: at }, formatTimestamp(Date.parse(at), this.store.now)),
       h("b", {}, `${to > from ? "▲" : "▼"} ${from} → ${to}`), h("span", known ? {} : { lang: "en" }, text, latency));
@@ -315,7 +318,7 @@ export class Detail {
 
   private showHeadline(pool: Pool): void {
     setData(this.node, "rank", String(rank(pool)));
-    const message = currentMessage(pool, this.store.now);
+    const message = currentMessage(pool);
     setText(this.message, message.text);
     setData(this.message, "long", String(message.text.length > 100));
     this.message.lang = message.known ? "" : "en";
@@ -365,7 +368,7 @@ function metricTiles(metrics: Metrics | null): Tile[] {
 /** What is known only of the present. */
 function liveTiles(pool: Pool): Tile[] {
   const { action, replicas } = recommendation(pool);
-  const desired = formatMetric(pool.pending?.[0] ?? pool.desiredReplicas);
+  const desired = formatMetric(pool.pending?.to ?? pool.desiredReplicas);
   return [
     ["⏱️", t("avgTime"), typeof pool.taskMillis === "number" ? `${(pool.taskMillis / 1000).toFixed(1)} s` : "?"],
     ["✅", t("success"), (pool.success ?? "?").replace("%", " %")],

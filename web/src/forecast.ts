@@ -16,8 +16,8 @@ export function forecastLines(pool: Pool, now: number): ForecastLine[] {
 function forecastLine(title: string, pool: Pool, next: NextChange, now: number): ForecastLine {
   const { tasks = 0 } = next;
   const at = next.at ? Date.parse(next.at) : 0;
-  const when = at > now ? `${t("in")} ${formatDuration(Math.ceil((at - now) / 1000))}` : t("atOnce");
-  const condition = tasks > 0 ? `${t("if")} ${tasks} ${t("more")}` : tasks < 0 ? `${t("if")} ${-tasks} ${t("fewer")}` : t("ifConditionsHold");
+  const when = at > now ? t("in", { span: formatDuration(Math.ceil((at - now) / 1000)) }) : t("atOnce");
+  const condition = tasks > 0 ? t("ifMore", { tasks }) : tasks < 0 ? t("ifFewer", { tasks: -tasks }) : t("ifConditionsHold");
   const progress = at > now && at - now < 3_600_000 && pool.decision ? elapsedShare(Date.parse(pool.decision.at), now, at) : null;
   return { title: `${title} ${pool.desiredReplicas ?? "?"}\u00a0→\u00a0${next.to}`, text: `${when}, ${condition}`, progress };
 }
@@ -48,17 +48,17 @@ function timerLines(pool: Pool, now: number): ForecastLine[] {
   function scaleDown(): Omit<ForecastLine, "title"> {
     if (desired! <= bounds![0]) return { text: t("atMinimum"), progress: null };
     const required = rules!.idleFor ?? 0;
-    if (!timers?.idleSince) return { text: `${t("notIdle")} ${formatDuration(required / 1000)}`, progress: null };
+    if (!timers?.idleSince) return { text: t("notIdle", { span: formatDuration(required / 1000) }), progress: null };
     const idle = Math.max(0, now - Date.parse(timers.idleSince));
     if (idle < required) {
-      return { text: `${t("idleFor")} ${formatDuration(idle / 1000)} ${t("of")} ${formatDuration(required / 1000)}`, progress: idle / required };
+      return { text: t("idleFor", { idle: formatDuration(idle / 1000), needed: formatDuration(required / 1000) }), progress: idle / required };
     }
     return cooldown(timers.lastChange, rules!.downCooldown ?? 0) ??
-      { text: `${t("idleFor")} ${formatDuration(idle / 1000)}`, progress: 1 };
+      { text: t("idleFor", { idle: formatDuration(idle / 1000) }), progress: 1 };
   }
 
   function cooldown(last: string | undefined, cooldown: number): Omit<ForecastLine, "title"> | null {
     const left = last ? Date.parse(last) + cooldown - now : 0;
-    return left > 0 ? { text: `${t("cooldownEndsIn")} ${formatDuration(Math.ceil(left / 1000))}`, progress: 1 - left / cooldown } : null;
+    return left > 0 ? { text: t("cooldownEndsIn", { span: formatDuration(Math.ceil(left / 1000)) }), progress: 1 - left / cooldown } : null;
   }
 }

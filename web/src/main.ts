@@ -2,7 +2,8 @@
 import "./style.css";
 import { Detail } from "./detail";
 import { h, setText } from "./dom";
-import { formatDuration, formatTime, language, setLanguage, t } from "./lang";
+import { formatTime, language, LANGUAGES, loadLanguage } from "./catalogue";
+import { formatDuration, t } from "./lang";
 import { Overview } from "./overview";
 import { resetPalette } from "./palette";
 import { Store, type Changed, type Message } from "./store";
@@ -18,7 +19,7 @@ const save = (name: string, value: string) => { try { localStorage.setItem(name,
 const filter = h("input", { type: "search", spellcheck: "false", autocomplete: "off" });
 const status = h("span", { class: "status", role: "status" });
 const banner = h("p", { class: "banner", role: "alert", hidden: true });
-const languageButton = h("button", { onclick: toggleLanguage });
+const languageButton = h("button", { onclick: () => void toggleLanguage() });
 const themeButton = h("button", { onclick: toggleTheme });
 const helpButton = h("button", { class: "help", onclick: showHelp });
 const top = document.getElementById("top")!;
@@ -32,7 +33,7 @@ let lostAt = 0;
 /** The changes that the next frame draws. */
 let pending: Changed | null = null;
 
-setLanguage(parameters.get("lang") ?? load("lang") ?? navigator.language);
+await loadLanguage(parameters.get("lang") ?? load("lang") ?? navigator.language);
 setTheme(parameters.get("theme") ?? load("theme") ?? "");
 updateLabels();
 filter.addEventListener("input", () => view instanceof Overview && view.arrange());
@@ -109,9 +110,10 @@ function updateLabels(): void {
   document.documentElement.lang = language();
   filter.setAttribute("placeholder", `${t("filter")}: ${t("filterHint")}  ( / )`);
   filter.setAttribute("aria-label", t("filter"));
-  setText(languageButton, t("language"));
-  languageButton.setAttribute("aria-label", t("inLanguage"));
-  languageButton.setAttribute("lang", language() === "es" ? "en" : "es");
+  const next = nextLanguage();
+  setText(languageButton, next.toUpperCase());
+  languageButton.setAttribute("aria-label", new Intl.DisplayNames([next], { type: "language" }).of(next) ?? next);
+  languageButton.setAttribute("lang", next);
   setText(themeButton, "◐");
   themeButton.setAttribute("aria-label", t("theme"));
   themeButton.title = t("theme");
@@ -120,8 +122,12 @@ function updateLabels(): void {
   helpButton.title = t("help");
 }
 
-function toggleLanguage(): void {
-  save("lang", setLanguage(language() === "es" ? "en" : "es"));
+function nextLanguage(): string {
+  return LANGUAGES[(LANGUAGES.indexOf(language()) + 1) % LANGUAGES.length]!;
+}
+
+async function toggleLanguage(): Promise<void> {
+  save("lang", await loadLanguage(nextLanguage()));
   updateLabels();
   showView();
   tick();
@@ -156,7 +162,7 @@ function onKey(event: KeyboardEvent): void {
   if (typing && event.key !== "ArrowDown") return;
   if (event.key === "/") filter.focus();
   else if (event.key === "?") showHelp();
-  else if (event.key === "l") toggleLanguage();
+  else if (event.key === "l") void toggleLanguage();
   else if (event.key === "t") toggleTheme();
   else if (view instanceof Overview && ["j", "k", "ArrowDown", "ArrowUp"].includes(event.key)) {
     moveFocus(event.key === "j" || event.key === "ArrowDown" ? 1 : -1);

@@ -146,7 +146,7 @@ export class Overview {
     setData(row.element, "recommendation", action);
     setText(row.glyph, poolRank === 2 ? { up: "▲", down: "▼", hold: "✓" }[action] : GLYPHS[poolRank]);
     setText(row.reason, reasonLabel(pool));
-    const message = currentMessage(pool, this.store.now);
+    const message = currentMessage(pool);
     // A pool within its thresholds shows only the label: five hundred messages would hide the one that matters.
     setText(row.message, pool.decision?.reason === "WithinThresholds" && poolRank === 2 ? "" : message.text);
     row.message.lang = message.known ? "" : "en";

@@ -1,5 +1,7 @@
 /** The state of all pools, built from the messages of the operator's stream. It uses no DOM and no clock of its own. */
 
+import type { Encoded, Explanation } from "./catalogue";
+
 /** A value, `null` where it is unavailable, -1 where the queue system does not support it. */
 export type Cell = number | null;
 /** The values of one poll, in the order of the columns below. */
@@ -9,10 +11,10 @@ export type Metrics = Cell[];
 export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, DESIRED = 7, IDLE = 8, REASON = 9;
 export const COLUMNS = 10;
 
-export interface Change { at: string; from: number; to: number; reason: string; message: string; latencyMillis?: number }
+export interface Change extends Explanation { at: string; latencyMillis?: number }
 export interface Decision extends Change { confidence: number; next?: { up?: NextChange; down?: NextChange } }
 /** One step of a decision. */
-export interface Step { name: string; detail: string }
+export interface Step extends Encoded { name: string; detail: string }
 /** Thresholds and steps of a pool; cooldowns, idle time and maximum wait are in milliseconds. */
 export interface Rules {
   queueUp: Cell; queueDown: Cell; busyUp: Cell; busyDown: Cell; cpuUp: Cell;
@@ -27,8 +29,8 @@ export interface Pool {
   name: string;
   bounds: [number, number] | null;
   rules: Rules | null;
-  /** A replica count that is being written, and the message of its decision. */
-  pending: [number, string] | null;
+  /** A change that is being written. */
+  pending: Explanation | null;
   /** The condition `Ready`; `null` before it is set. */
   ready: boolean | null;
   replicas?: number;

@@ -1,22 +1,27 @@
 /** The state of a pool as text for the screen. Pure. */
+import { explain } from "./catalogue";
 import { formatMetric, reasonText, t } from "./lang";
 import { lacksWorkers } from "./order";
-import { localize, replicaChange } from "./localize";
 import { BUSY, DESIRED, LIVE, PODS, READY, type Pool } from "./store";
 
 /** What the rules recommend, whether or not anything holds it back. */
 export type Recommendation = "up" | "down" | "hold";
 
+/** The reasons that hold a recommendation back for a while. */
+const DELAYED = new Set(["CoolingDown", "IdleWait", "Stabilized", "RateLimited"]);
+
 export function recommendation(pool: Pool): { action: Recommendation; replicas: number | null } {
-  const change = pool.pending ? ([pool.decision?.to ?? 0, pool.pending[0]] as const) : replicaChange(pool.decision?.message ?? "");
-  if (!change || change[0] === change[1]) return { action: "hold", replicas: pool.desiredReplicas ?? null };
-  return { action: change[1] > change[0] ? "up" : "down", replicas: change[1] };
+  const change = pool.pending ?? pool.decision;
+  const { from = 0, to = 0, params = {} } = change ?? {};
+  const recommended = DELAYED.has(change?.reason ?? "") ? params.recommended : change?.reason === "DryRun" ? params.to : to;
+  if (typeof recommended !== "number" || recommended === from) return { action: "hold", replicas: pool.desiredReplicas ?? null };
+  return { action: recommended > from ? "up" : "down", replicas: recommended };
 }
 
 /** The current message, and whether it is in the reader's language. */
-export function currentMessage(pool: Pool, now: number): { text: string; known: boolean } {
-  const message = pool.pending?.[1] ?? pool.decision?.message ?? "";
-  const localized = localize(message, pool.decision ? Date.parse(pool.decision.at) : now);
+export function currentMessage(pool: Pool): { text: string; known: boolean } {
+  const explanation = pool.pending ?? pool.decision;
+  const localized = explanation ? explain(explanation) : { text: "", known: true };
   if (!lacksWorkers(pool)) return localized;
   return { ...localized, text: `${formatMetric(pool.metrics?.[READY])} ${t("waiting")}, ${t("noWorkers")}: ${localized.text}` };
 }
@@ -31,7 +36,7 @@ export function busyText({ metrics }: Pool): string {
 /** `5`, or `5 → 7` while the target is scaling. */
 export function replicasText(pool: Pool): string {
   const pods = pool.replicas ?? pool.metrics?.[PODS];
-  const desired = pool.pending?.[0] ?? pool.desiredReplicas ?? pool.metrics?.[DESIRED];
+  const desired = pool.pending?.to ?? pool.desiredReplicas ?? pool.metrics?.[DESIRED];
   return pods === desired ? formatMetric(pods) : `${formatMetric(pods)} → ${formatMetric(desired)}`;
 }
 

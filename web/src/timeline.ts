@@ -1,4 +1,5 @@
 /** The last hour of one pool: samples by time, each of them valid until the next. Pure. */
+import { text } from "./catalogue";
 import { BUSY, COLUMNS, DESIRED, IDLE, LIVE, READY, REASON, type Cell, type Change, type Metrics, type Rules } from "./store";
 
 /** Milliseconds that are kept. */
@@ -96,7 +97,7 @@ export class Timeline {
       const [from, to] = [before[DESIRED], after[DESIRED]];
       if (typeof from !== "number" || typeof to !== "number" || from === to) continue;
       const at = new Date(this.times[i]!).toISOString();
-      changes.push({ at, from, to, reason: reasons[before[REASON] ?? -1] ?? "", message: `${from} → ${to} workers` });
+      changes.push({ at, from, to, reason: reasons[before[REASON] ?? -1] ?? "", message: text("change", { from, to }) ?? "" });
     }
     return changes;
   }

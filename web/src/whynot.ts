@@ -1,7 +1,7 @@
 /** Why not a different number of workers: the operator's answer, and what would give that number. */
 import { h, setData, setText } from "./dom";
-import { formatTime, t } from "./lang";
-import { localizeStep } from "./localize";
+import { stepText } from "./catalogue";
+import { t } from "./lang";
 import type { Pool, Step } from "./store";
 
 export interface Counterfactual {
@@ -15,19 +15,18 @@ export interface Counterfactual {
 
 /** `12 more tasks`, `1 task fewer`. */
 function formatTasks(n: number): string {
-  const count = Math.abs(n);
-  return `${count} ${t(n > 0 ? (count === 1 ? "taskMore" : "tasksMore") : count === 1 ? "taskFewer" : "tasksFewer")}`;
+  return n > 0 ? t("tasksMore", { tasks: n }) : t("tasksFewer", { tasks: -n });
 }
 
 /** The ways to get `workers` workers, each with what it requires. */
 export function options({ change, tasks, soon, later }: Counterfactual, workers: number, name: string): [option: string, requirement: string][] {
-  const now = `${t("toHave")} ${workers} ${t("rightNow")}`;
-  const then = `${t("toHave")} ${workers} ${t("soon")}`;
+  const now = t("toHaveNow", { workers });
+  const then = t("toHaveSoon", { workers });
   const all: [string, string][] = [];
   if (change) all.push([now, change.map(({ field, value }) => `${field}: ${value}`).join(` ${t("and")} `)]);
   if (tasks !== null) all.push([now, formatTasks(tasks)]);
-  if (soon) all.push([then, `${t("nothingUntil")} ${formatTime(Date.parse(soon))}`]);
-  if (later) all.push([then, `${formatTasks(later.tasks)}, ${t("ifSoUntil")} ${formatTime(Date.parse(later.at))}`]);
+  if (soon) all.push([then, t("nothingUntil", { at: Date.parse(soon) })]);
+  if (later) all.push([then, t("ifSoUntil", { tasks: formatTasks(later.tasks), at: Date.parse(later.at) })]);
   all.push([t("byHand"), `kubectl workerpool scale ${name} ${workers}`]);
   return all;
 }
@@ -98,9 +97,9 @@ export class WhyNot {
       return this.list.replaceChildren();
     }
     const same = answer.decided === workers;
-    setText(this.headline, same ? `${workers}: ${t("isDecided")}` : `${answer.decided} ${t("workers").toLowerCase()}, ${t("andNot")} ${workers}, ${t("because")}`);
+    setText(this.headline, same ? t("isDecided", { workers }) : t("because", { decided: answer.decided, workers }));
     const lines: [term: string, text: string, option: boolean][] = same ? [] : [
-      ...answer.because.map(({ name, detail }): [string, string, boolean] => [name, localizeStep(detail, Date.now()), false]),
+      ...answer.because.map((step): [string, string, boolean] => [...stepText(step), false]),
       ...options(answer, workers, this.name).map(([option, requirement]): [string, string, boolean] => [option, requirement, true]),
     ];
     this.list.replaceChildren(...lines.map(([term, text, option]) => {

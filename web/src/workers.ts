@@ -3,7 +3,8 @@
  * this only for the pool whose page is open; the page requests it when something of that pool has changed.
  */
 import { h, setData, setText } from "./dom";
-import { formatDuration, formatMetric, language, t } from "./lang";
+import { language, text, type Encoded } from "./catalogue";
+import { formatDuration, formatMetric, t } from "./lang";
 import type { Cell, Pool } from "./store";
 
 /** `selectedAt`: when it was selected for removal; `timedOut`: it was, and stayed busy past the deadline. */
@@ -12,12 +13,12 @@ export interface WorkerRow {
 }
 /** `supported`: the queue system reports its workers; `selectable`: the operator chooses which pods are removed. */
 export interface Workers {
-  readAt: Cell; unavailableReason: string | null; supported: boolean; selectable: boolean; pods: Cell; rows: WorkerRow[]; more: number;
+  readAt: Cell; unavailable: Encoded | null; supported: boolean; selectable: boolean; pods: Cell; rows: WorkerRow[]; more: number;
 }
 type State = "busy" | "idle" | "draining" | "stalled" | "terminating" | "podless" | "unregistered";
 
 /** Each state has a shape of its own, so that it does not depend on colour. */
-const STATES: Record<State, readonly [shape: string, text: Parameters<typeof t>[0]]> = {
+const STATES: Record<State, readonly [shape: string, text: string]> = {
   busy: ["█", "isBusy"], idle: ["░", "isIdle"], draining: ["▼", "draining"], stalled: ["⚠", "stalled"],
   terminating: ["✕", "terminating"], podless: ["◇", "podless"], unregistered: ["○", "unregistered"],
 };
@@ -31,29 +32,23 @@ export function nextScaleDown({ decision }: Pool): number {
 export function removalText({ removalOrder, selectedAt, timedOut }: WorkerRow, nextCount: number): string {
   if (removalOrder === null) return "";
   const note = selectedAt !== null ? t("beingRemoved") : timedOut ? t("timedOut") : removalOrder <= nextCount ? t("removedNext") : "";
-  return note ? `${ordinal(removalOrder)}, ${note}` : ordinal(removalOrder);
-}
-
-/** `1st`, `1.º` */
-function ordinal(n: number): string {
-  if (language() === "es") return `${n}.º`;
-  const teen = n % 100 > 10 && n % 100 < 14;
-  return `${n}${{ 1: "st", 2: "nd", 3: "rd" }[teen ? 0 : n % 10] ?? "th"}`;
+  const place = t("ordinal", { n: removalOrder, category: new Intl.PluralRules(language(), { type: "ordinal" }).select(removalOrder) });
+  return note ? `${place}, ${note}` : place;
 }
 
 /** What is wrong or unknown, as text. */
-export function notes({ supported, selectable, readAt, unavailableReason, pods, rows, more }: Workers): string[] {
+export function notes({ supported, selectable, readAt, unavailable, pods, rows, more }: Workers): string[] {
   if (!supported) return [t("workersUnsupported")];
   const lines: string[] = [];
-  if (unavailableReason) lines.push(`${t("unavailable")}: ${unavailableReason}`);
+  if (unavailable) lines.push(t("unavailable", { cause: text(`cause-${unavailable.code}`, unavailable.params) ?? unavailable.code }));
   if (readAt === null) return lines.length ? lines : [t("waitingForPoll")];
   const listed = rows.some(({ state }) => state === "podless" || state === "unregistered");
   const registered = new Set(rows.filter(({ state }) => state !== "unregistered").map(({ name }) => name)).size + more;
-  if (pods !== null && !listed && pods > registered) lines.push(`${t("podsWithoutWorker")}: ${pods - registered}`);
-  if (pods !== null && !listed && pods < registered) lines.push(`${t("workersWithoutPod")}: ${registered - pods}`);
+  if (pods !== null && !listed && pods > registered) lines.push(t("podsWithoutWorker", { pods: pods - registered }));
+  if (pods !== null && !listed && pods < registered) lines.push(t("workersWithoutPod", { workers: registered - pods }));
   if (!selectable && rows.length) lines.push(t("notSelectable"));
   if (!rows.length) lines.push(t("noneRegistered"));
-  if (more) lines.push(`… ${more} ${t("moreWorkers")}`);
+  if (more) lines.push(t("moreWorkers", { workers: more }));
   return lines;
 }
 
@@ -105,7 +100,7 @@ export class WorkerTable {
     const { rows, pods } = workers;
     const known = workers.supported && workers.readAt !== null;
     const registered = rows.filter(({ state }) => state !== "unregistered").length + workers.more;
-    setText(this.title, known ? `${t("workers")}: ${registered} ${t("registeredOf")} ${formatMetric(pods)}` : `${t("workers")}: ${formatMetric(pods)}`);
+    setText(this.title, known ? t("registered", { workers: registered, pods: formatMetric(pods) }) : `${t("workers")}: ${formatMetric(pods)}`);
     this.table.dataset.empty = String(!known || !rows.length);
     const lines = notes(workers);
     if (this.notes.dataset.signature !== lines.join()) {
@@ -134,7 +129,7 @@ export class WorkerTable {
     setText(stateCell.firstElementChild as HTMLElement, shape);
     setText(stateCell.lastElementChild as HTMLElement, t(text));
     setText(sinceCell, since === null ? "?" : formatDuration((this.now() - since) / 1000));
-    setText(tasksCell, tasks === null ? "?" : tasks === 0 ? "–" : `${tasks} ${t(tasks === 1 ? "task" : "tasks")}`);
+    setText(tasksCell, tasks === null ? "?" : tasks === 0 ? "–" : t("tasks", { tasks }));
     setText(cpuCell, formatMetric(cpu, " %"));
     setText(orderCell, removalText(row, nextCount));
   }

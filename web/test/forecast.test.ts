@@ -1,7 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { forecastLines } from "../src/forecast";
-import { setLanguage } from "../src/lang";
-import { localizeStep } from "../src/localize";
+import { loadLanguage } from "../src/catalogue";
 import type { Pool } from "../src/store";
 
 const NOW = Date.parse("2026-03-04T09:15:00Z");
@@ -15,12 +14,12 @@ function pool(more: object): Pool {
 }
 const texts = (more: object) => forecastLines(pool(more), NOW).map(({ title, text }) => `${title.replaceAll("\u00a0", " ")}: ${text}`);
 
-beforeAll(() => { setLanguage("en"); process.env.TZ = "UTC"; });
+beforeAll(async () => { await loadLanguage("en"); process.env.TZ = "UTC"; });
 
 test("shows the operator's forecast", () => {
   const next = { up: { to: 7, at: at(56), tasks: 0 }, down: { to: 3, tasks: -12 } };
   expect(texts({ decision: { reason: "CoolingDown", at: at(-4), next } })).toEqual([
-    "Up 5 → 7: in 56 s, if conditions hold", "Down 5 → 3: at once, if 12 fewer tasks wait"]);
+    "Up 5 → 7: in 56 s, if conditions hold", "Down 5 → 3: at once, if 12 tasks fewer wait"]);
   expect(texts({ decision: { reason: "WithinThresholds", at: at(-4), next: { up: { to: 7, tasks: 9 } } } }))
     .toEqual(["Up 5 → 7: at once, if 9 more tasks wait"]);
 });
@@ -42,13 +41,4 @@ test("forecasts nothing without metrics, nor while the rules are not in effect",
 test("progress runs from the decision to its change", () => {
   const next = { up: { to: 7, at: at(30), tasks: 0 } };
   expect(forecastLines(pool({ decision: { reason: "CoolingDown", at: at(-10), next } }), NOW)[0]?.progress).toBeCloseTo(0.25);
-});
-
-test("steps keep names and numbers and show local times", () => {
-  process.env.TZ = "Europe/Madrid";
-  expect(localizeStep("7 → 5 until 09:15:56", NOW)).toBe("7 → 5 until 10:15:56");
-  setLanguage("es");
-  expect(localizeStep("20 ≥ 2, not met", NOW)).toBe("20 ≥ 2, no se cumple");
-  setLanguage("en");
-  process.env.TZ = "UTC";
 });

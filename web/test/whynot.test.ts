@@ -1,14 +1,14 @@
-import { afterEach, expect, test } from "vitest";
-import { setLanguage } from "../src/lang";
+import { beforeEach, expect, test } from "vitest";
+import { loadLanguage } from "../src/catalogue";
 import { options, type Counterfactual } from "../src/whynot";
 
-afterEach(() => void setLanguage("en"));
+beforeEach(async () => void (await loadLanguage("en")));
 
 const counterfactual = (more: Partial<Counterfactual> = {}): Counterfactual => ({
   decided: 5, because: [], change: null, tasks: null, soon: null, later: null, ...more,
 });
 
-test("lists the ways to another number of workers", () => {
+test("lists the ways to another number of workers", async () => {
   const answer = counterfactual({
     change: [{ field: "scaleUp.step", value: "4" }, { field: "scaleUp.cooldown", value: "14s" }],
     tasks: 12, soon: "2026-11-24T10:00:30", later: { tasks: -1, at: "2026-11-24T10:05:00" },
@@ -20,6 +20,6 @@ test("lists the ways to another number of workers", () => {
     ["For 9 soon", "1 task fewer, if conditions hold until 10:05:00"],
     ["By hand", "kubectl workerpool scale filters 9"],
   ]);
-  setLanguage("es");
+  await loadLanguage("es");
   expect(options(counterfactual({ tasks: 1 }), 9, "filters")).toEqual([["Para tener 9 ya", "1 tarea más"], ["A mano", "kubectl workerpool scale filters 9"]]);
 });

@@ -5,7 +5,7 @@ use super::{
     WorkerPoolSpec,
 };
 use decide::{
-    Millis, Pin, PoolSpec, Rules, ScaleDown, ScaleUp, Suspend, Target, Time, UnknownAction,
+    Millis, Pin, PoolSpec, Rules, ScaleDown, ScaleUp, Suspend, Target, Time, UnknownAction, Who,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -20,6 +20,9 @@ pub const SUSPEND_UNTIL: &str = "workerpool.dev/suspend-until";
 pub const SUSPENDED_BY: &str = "workerpool.dev/suspended-by";
 /// The reason for the suspension.
 pub const SUSPEND_REASON: &str = "workerpool.dev/suspend-reason";
+
+/// On an Event of a pool: what its note says, as JSON with `from`, `to` and `params`; the code is the Event's reason.
+pub const EVENT_PARAMS: &str = "workerpool.dev/params";
 
 /// Maximum length of an annotation in a message, in characters.
 const MAX_ANNOTATION: usize = 120;
@@ -49,7 +52,7 @@ impl ScheduledSpec {
         }
         if let Some(suspend) = &mut spec.suspend {
             *suspend = Suspend {
-                by: suspended_by(object),
+                who: who(object),
                 until: time_annotation(object, SUSPEND_UNTIL)?,
             };
         }
@@ -104,8 +107,8 @@ fn time_annotation(object: &WorkerPool, name: &str) -> Result<Option<Time>, Inva
     parsed.transpose()
 }
 
-/// `by ana (exam)`, from the annotations, on one line.
-fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
+/// Who suspended the pool and why, from the annotations, each on one line.
+fn who(object: &WorkerPool) -> Option<Who> {
     let text = |name: &str| {
         let text = object
             .annotations()
@@ -118,14 +121,11 @@ fn suspended_by(object: &WorkerPool) -> Option<Arc<str>> {
                 .filter(|character| !character.is_control())
                 .take(MAX_ANNOTATION)
                 .collect::<String>()
+                .into()
         })
     };
-    match (text(SUSPENDED_BY), text(SUSPEND_REASON)) {
-        (None, None) => None,
-        (Some(by), None) => Some(format!("by {by}").into()),
-        (None, Some(reason)) => Some(format!("({reason})").into()),
-        (Some(by), Some(reason)) => Some(format!("by {by} ({reason})").into()),
-    }
+    let (by, note) = (text(SUSPENDED_BY), text(SUSPEND_REASON));
+    (by.is_some() || note.is_some()).then_some(Who { by, note })
 }
 
 fn pool_spec(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {

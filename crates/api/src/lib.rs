@@ -23,8 +23,8 @@ mod workerpool;
 
 pub use behavior::{BehaviorSpec, PolicySpec, PolicyType, ScalingRules, SelectPolicy};
 pub use convert::{
-    InvalidSpec, PIN_UNTIL, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY, ScheduledSpec, interval,
-    time, timestamp,
+    EVENT_PARAMS, InvalidSpec, PIN_UNTIL, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY,
+    ScheduledSpec, interval, time, timestamp,
 };
 pub use crd::{crd, crd_yaml, unknown_field};
 pub use duration::{Duration, ParseDurationError};
@@ -33,8 +33,8 @@ pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupS
 pub use schedule::{ScheduleSpec, Schedules};
 pub use source::{QueueSpec, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{
-    Change, Condition, DecisionStatus, Display, ForecastStatus, MetricStatus, MetricsStatus,
-    NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,
+    CauseStatus, Change, Condition, DecisionStatus, Display, Explanation, ForecastStatus,
+    MetricStatus, MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,
 };
 pub use target::TargetSpec;
 pub use thresholds::{DrainSpec, OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};

@@ -2,9 +2,13 @@
 //! something happens.
 
 use super::MemoryStatus;
+use decide::{Decision, Step};
 use jiff::Timestamp;
-use schemars::JsonSchema;
+use messages::{Catalogue, Encoded, Params};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt::Display as FormatDisplay;
 
 /// What the operator observed and decided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +73,16 @@ pub struct MetricsStatus {
     pub failed: MetricStatus,
     /// When the oldest ready task was pushed.
     pub oldest_task_time: TimeMetricStatus,
+    /// Why metrics are unavailable, if any are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<CauseStatus>,
+}
+
+impl CauseStatus {
+    /// The cause with its parameters.
+    pub fn encoded(&self) -> Encoded {
+        encoded(&self.code, &self.params)
+    }
 }
 
 /// A metric: its value, or why it is unavailable.
@@ -101,8 +115,13 @@ pub struct TimeMetricStatus {
 pub struct DecisionStatus {
     /// Machine-readable reason, one of the list in docs/reasons.md.
     pub reason: String,
-    /// Human-readable reason.
+    /// Human-readable reason in English, with times of day in UTC.
     pub message: String,
+    /// What the message says, as parameters: numbers, texts, and codes with parameters of their own. Spans are in
+    /// milliseconds, instants in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    #[schemars(schema_with = "params_schema")]
+    pub params: Params,
     /// Share of the required metrics that were known, 0 to 1.
     pub confidence: f64,
     /// When this decision was first made.
@@ -120,6 +139,109 @@ pub struct DecisionStatus {
     pub next: Option<ForecastStatus>,
 }
 
+impl DecisionStatus {
+    /// A decision at `at`, without a forecast.
+    pub fn new(decision: &Decision, at: Timestamp) -> Self {
+        let Explanation {
+            reason: Encoded { code, params },
+            from,
+            to,
+            message,
+        } = Explanation::new(decision);
+        Self {
+            reason: code,
+            message,
+            params,
+            confidence: f64::from(decision.confidence) / 100.0,
+            at,
+            from,
+            to,
+            steps: decision.steps.iter().map(StepStatus::new).collect(),
+            next: None,
+        }
+    }
+}
+
+impl Change {
+    /// The change that a decision made at `at`.
+    pub fn new(decision: &Decision, at: Timestamp) -> Self {
+        let Explanation {
+            reason: Encoded { code, params },
+            from,
+            to,
+            message,
+        } = Explanation::new(decision);
+        Self {
+            at,
+            from,
+            to,
+            reason: code,
+            message,
+            params,
+            latency_millis: None,
+        }
+    }
+}
+
+/// Why the replica count is, or became, what it is: what a reader's catalogue puts into words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The reason with its parameters.
+    pub reason: Encoded,
+    /// Workers before.
+    pub from: i32,
+    /// Workers after.
+    pub to: i32,
+    /// The same in English, for a reason that the reader does not know.
+    pub message: String,
+}
+
+impl Explanation {
+    /// Of a decision that was just made.
+    pub fn new(decision: &Decision) -> Self {
+        let (reason, from, to) = (
+            Encoded::new(&decision.reason),
+            decision.from,
+            decision.replicas,
+        );
+        Self {
+            message: messages::in_english(&reason, from, to),
+            reason,
+            from,
+            to,
+        }
+    }
+}
+
+impl From<&DecisionStatus> for Explanation {
+    fn from(decision: &DecisionStatus) -> Self {
+        Self {
+            reason: encoded(&decision.reason, &decision.params),
+            from: decision.from,
+            to: decision.to,
+            message: decision.message.clone(),
+        }
+    }
+}
+
+impl From<&Change> for Explanation {
+    fn from(change: &Change) -> Self {
+        Self {
+            reason: encoded(&change.reason, &change.params),
+            from: change.from,
+            to: change.to,
+            message: change.message.clone(),
+        }
+    }
+}
+
+fn encoded(code: &str, params: &Params) -> Encoded {
+    Encoded {
+        code: code.to_owned(),
+        params: params.clone(),
+    }
+}
+
 /// One step of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepStatus {
@@ -127,6 +249,65 @@ pub struct StepStatus {
     pub name: String,
     /// Its input and its effect.
     pub detail: String,
+    /// Machine-readable kind of the step.
+    #[serde(default)]
+    pub code: String,
+    /// What the detail says, as parameters.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    #[schemars(schema_with = "params_schema")]
+    pub params: Params,
+}
+
+impl StepStatus {
+    /// The step in English.
+    pub fn new(step: &Step) -> Self {
+        let encoded = Encoded::new(step);
+        let english = Catalogue::english().step(&encoded);
+        let (name, detail) = english.unwrap_or_else(|| (encoded.code.clone(), String::new()));
+        let Encoded { code, params } = encoded;
+        Self {
+            name,
+            detail,
+            code,
+            params,
+        }
+    }
+
+    /// A field of the spec with its value, as a step.
+    pub fn field(name: &str, value: &impl FormatDisplay) -> Self {
+        let value = value.to_string();
+        let params = [("field", name.into()), ("value", value.as_str().into())];
+        Self {
+            name: name.to_owned(),
+            detail: value.clone(),
+            code: "Field".to_owned(),
+            params: params
+                .map(|(key, value): (&str, Value)| (key.to_owned(), value))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// The step with its parameters.
+    pub fn encoded(&self) -> Encoded {
+        encoded(&self.code, &self.params)
+    }
+}
+
+/// An object with any fields.
+fn params_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// A code of the catalogue with its parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CauseStatus {
+    /// Machine-readable cause.
+    pub code: String,
+    /// Its parameters.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    #[schemars(schema_with = "params_schema")]
+    pub params: Params,
 }
 
 /// The next change in each direction; absent if no change of the queue can cause it.
@@ -164,8 +345,12 @@ pub struct Change {
     pub to: i32,
     /// Machine-readable reason, one of the list in docs/reasons.md.
     pub reason: String,
-    /// Human-readable reason.
+    /// Human-readable reason in English, with times of day in UTC.
     pub message: String,
+    /// What the message says, as parameters.
+    #[serde(default, skip_serializing_if = "Params::is_empty")]
+    #[schemars(schema_with = "params_schema")]
+    pub params: Params,
     /// Milliseconds from the Redis notification to the API server's response, if a notification caused the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_millis: Option<i32>,

@@ -107,7 +107,7 @@ impl Evaluation<'_> {
             .map_or(idle_end, |until| until.max(idle_end));
         self.requeue(until);
         Some(Reason::IdleWait {
-            since,
+            since: Some(since),
             until,
             recommended,
         })
@@ -149,11 +149,11 @@ impl Evaluation<'_> {
         let trigger = recommendation.trigger.clone();
         let recommended = stabilized.min(recommendation.replicas).min(self.spec.max);
         if recommended <= base {
-            return self.keep(Reason::AtMax(trigger));
+            return self.keep(Reason::AtMax { trigger });
         }
         if let Some(until) = recommendation.until {
-            let reason = Reason::ScaleUpCooldown {
-                trigger,
+            let reason = Reason::CoolingDown {
+                trigger: Some(trigger),
                 until,
                 recommended,
             };
@@ -168,12 +168,16 @@ impl Evaluation<'_> {
             && let Some(until) =
                 dampening::scale_up_cooldown(&self.memory, base, recommended, self.now)
         {
-            let reason = Reason::Dampened { until, recommended };
+            let reason = Reason::CoolingDown {
+                trigger: None,
+                until,
+                recommended,
+            };
             return self.hold(Constraint::Dampening, recommended, until, reason);
         }
         Proposal {
             replicas: recommended,
-            reason: Reason::ScaleUp(trigger),
+            reason: trigger.scale_up(),
             raised_by_rule: true,
         }
     }
@@ -183,7 +187,8 @@ impl Evaluation<'_> {
         if let Some(down) = &recommendations.down
             && let Some(until) = cooldown_end(self.memory.last_change, down.cooldown, self.now)
         {
-            let reason = Reason::ScaleDownCooldown {
+            let reason = Reason::CoolingDown {
+                trigger: None,
                 until,
                 recommended: stabilized,
             };
@@ -196,7 +201,9 @@ impl Evaluation<'_> {
         let reason = recommendations
             .scale_down_trigger
             .clone()
-            .map_or(Reason::Idle(idle_for), Reason::FewerNeeded);
+            .map_or(Reason::Idle { idle: idle_for }, |trigger| {
+                Reason::FewerNeeded { trigger }
+            });
         if let Some(behavior) = &self.spec.behavior {
             let (limit, until) =
                 behavior::down_limit(&behavior.down, &self.memory, self.base, self.now);
@@ -226,11 +233,19 @@ impl Evaluation<'_> {
                 Proposal::new(retained, reason)
             }
             ScaleDownStep::Busy(until) => {
-                let reason = Reason::RecentlyBusy { until, recommended };
+                let reason = Reason::IdleWait {
+                    since: None,
+                    until,
+                    recommended,
+                };
                 self.hold(Constraint::RecentlyBusy, recommended, until, reason)
             }
             ScaleDownStep::Cooldown(until) => {
-                let reason = Reason::Dampened { until, recommended };
+                let reason = Reason::CoolingDown {
+                    trigger: None,
+                    until,
+                    recommended,
+                };
                 self.hold(Constraint::Dampening, recommended, until, reason)
             }
         }
@@ -270,7 +285,7 @@ impl Evaluation<'_> {
         if proposal.raised_by_rule && proposal.replicas >= replicas {
             return proposal;
         }
-        Proposal::new(proposal.replicas.max(replicas), Reason::Fallback(since))
+        Proposal::new(proposal.replicas.max(replicas), Reason::Fallback { since })
     }
 
     pub fn apply_bounds(&mut self, proposal: Proposal) -> Proposal {
@@ -279,17 +294,17 @@ impl Evaluation<'_> {
         let (to, by, reason) = if proposal.replicas < min {
             match schedule {
                 Some(Schedule { name, until, .. }) => {
-                    let (name, until) = (name.clone(), *until);
-                    (
+                    let reason = Reason::Scheduled {
+                        schedule: name.clone(),
+                        until: *until,
                         min,
-                        Constraint::Schedule,
-                        Reason::Scheduled { name, until, min },
-                    )
+                    };
+                    (min, Constraint::Schedule, reason)
                 }
-                None => (min, Constraint::Min, Reason::TooFewReplicas(min)),
+                None => (min, Constraint::Min, Reason::TooFewReplicas { min }),
             }
         } else if proposal.replicas > max {
-            (max, Constraint::Max, Reason::TooManyReplicas(max))
+            (max, Constraint::Max, Reason::TooManyReplicas { max })
         } else {
             return proposal;
         };

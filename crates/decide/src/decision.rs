@@ -26,6 +26,7 @@ pub struct Decision {
 
 /// A rule that may recommend a replica count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Rule {
     /// `queueLength`, in tasks.
     QueueLength,
@@ -43,6 +44,7 @@ pub enum Rule {
 
 /// What limited a recommendation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub enum Constraint {
     /// `scaleUp.cooldown`.
     CooldownUp,
@@ -72,9 +74,14 @@ pub enum Constraint {
 
 /// One step of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "code", content = "params"))]
 pub enum Step {
     /// The next steps belong to the rules of this queue.
-    Queue(Arc<str>),
+    Queue {
+        /// The name of the queue.
+        queue: Arc<str>,
+    },
     /// Another client changed `spec.replicas`; the rules start from the last decision.
     OutsideChange {
         /// `spec.replicas` now.
@@ -89,8 +96,9 @@ pub enum Step {
         /// The metric, in the rule's unit, rounded down.
         value: i64,
         /// The threshold that the metric must exceed.
-        limit: i64,
+        threshold: i64,
         /// The recommended replicas, where the threshold is exceeded.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         recommended: Option<i32>,
     },
     /// The recommendation of a target.
@@ -100,7 +108,7 @@ pub enum Step {
         /// The metric: tasks, ready tasks, or how long the oldest task has waited, in milliseconds.
         value: i64,
         /// The target, in the rule's unit.
-        limit: i64,
+        threshold: i64,
         /// The recommended replicas.
         recommended: i32,
     },
@@ -111,7 +119,7 @@ pub enum Step {
         /// The metric, in the rule's unit, rounded down.
         value: i64,
         /// The threshold that the metric must stay below.
-        limit: i64,
+        threshold: i64,
         /// Whether it does.
         met: bool,
     },
@@ -132,6 +140,7 @@ pub enum Step {
         /// How long they must be met.
         needed: Millis,
         /// The recommended replicas, once the timer has ended.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         recommended: Option<i32>,
     },
     /// The pin took the place of the rules.
@@ -139,6 +148,7 @@ pub enum Step {
         /// The pinned replicas.
         replicas: i32,
         /// When the pin ends automatically.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         until: Option<Time>,
     },
     /// Metrics have been unavailable for `onUnknown.after`.
@@ -155,6 +165,7 @@ pub enum Step {
         /// The replicas after.
         to: i32,
         /// When the constraint ends automatically, where it does.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         until: Option<Time>,
     },
     /// `dryRun`: nothing is written.

@@ -4,7 +4,7 @@
 use crate::constraints;
 use crate::decision::{Constraint, Decision, Step};
 use crate::memory::Memory;
-use crate::observation::{Metric, Observation};
+use crate::observation::{Metric, Observation, Unavailable};
 use crate::reason::Reason;
 use crate::recommendations::{self, Recommendations};
 use crate::spec::{Pin, PoolSpec, Suspend};
@@ -21,12 +21,12 @@ use std::cmp::Ordering;
 /// let rules = vec![Rules { queues: vec![0], up, ..Rules::default() }];
 /// let spec = PoolSpec { min: 3, rules, ..PoolSpec::default() };
 /// let queue = QueueMetrics { ready: Metric::Known(17), ..QueueMetrics::UNSUPPORTED };
-/// let observation = Observation { replicas: 5, queues: vec![queue], unavailable_reason: None };
+/// let observation = Observation { replicas: 5, queues: vec![queue], unavailable: None };
 ///
 /// let decision = decide(&spec, &observation, &Memory::default(), Time(0));
 ///
-/// let message = messages::message(&decision.reason, decision.from, decision.replicas);
-/// assert_eq!(message, "17 tasks wait, more than 8: 5 → 7 workers");
+/// assert_eq!(decision.replicas, 7);
+/// assert_eq!(decision.reason.code().as_str(), "QueueTooLong");
 /// ```
 #[must_use]
 pub fn decide(spec: &PoolSpec, observation: &Observation, memory: &Memory, now: Time) -> Decision {
@@ -156,14 +156,15 @@ impl<'a> Evaluation<'a> {
 
     fn suspended(&mut self, suspend: &Suspend) -> Proposal {
         self.requeue(suspend.until);
-        Proposal::new(self.current, Reason::Suspended(suspend.clone()))
+        let Suspend { who, until } = suspend.clone();
+        Proposal::new(self.current, Reason::Suspended { who, until })
     }
 
     fn pinned(&mut self, pin: Pin) -> Proposal {
         let Pin { replicas, until } = pin;
         self.steps.push(Step::Pinned { replicas, until });
         self.requeue(until);
-        Proposal::new(replicas, Reason::Pinned(until))
+        Proposal::new(replicas, Reason::Pinned { until })
     }
 
     /// The replica count of the rules, after stabilization windows, cooldowns and rate policies.
@@ -183,7 +184,7 @@ impl<'a> Evaluation<'a> {
         let work = self.observation.total().work();
         // The first worker waits for no cooldown.
         if base == 0 && work > 0 && recommendations.allowed.is_none() {
-            return Proposal::new(1, Reason::ScaledFromZero(work));
+            return Proposal::new(1, Reason::ScaledFromZero { tasks: work });
         }
         let without_scale_up = if self.metrics_unavailable {
             base
@@ -222,16 +223,19 @@ impl<'a> Evaluation<'a> {
             mut reason,
             raised_by_rule,
         } = proposal;
-        let not_lowered = matches!(reason, Reason::Unknown(..) | Reason::BusyWorkers { .. });
+        let not_lowered = matches!(reason, Reason::Unknown { .. } | Reason::BusyWorkers { .. });
         if self.spec.dry_run {
             self.steps.push(Step::NotWritten { replicas });
             reason = Reason::DryRun {
-                replicas,
+                to: replicas,
                 reason: Box::new(reason),
             };
             replicas = self.current;
         } else if replicas == self.base && self.base != self.current && !not_lowered {
-            reason = Reason::TargetChanged(self.current);
+            reason = Reason::TargetChanged {
+                found: self.current,
+                change: None,
+            };
         }
         if not_lowered && replicas == self.current {
             // Replicas that another client set do not become the pool's own because they cannot be lowered yet.
@@ -306,11 +310,8 @@ impl<'a> Evaluation<'a> {
 
     pub fn unknown_reason(&self) -> Reason {
         let since = self.memory.unknown_since.unwrap_or(self.now);
-        let what = self
-            .observation
-            .unavailable_reason
-            .clone()
-            .unwrap_or_else(|| "a fact that a rule needs is missing".to_owned());
-        Reason::Unknown(what, since)
+        let unavailable = self.observation.unavailable.clone();
+        let cause = unavailable.unwrap_or(Unavailable::Unexplained);
+        Reason::Unknown { cause, since }
     }
 }

@@ -28,12 +28,12 @@ pub use decision::{Constraint, Decision, Rule, Step};
 pub use evaluate::decide;
 pub use forecast::{Forecast, NextChange, forecast, with_backlog};
 pub use memory::Memory;
-pub use observation::{Metric, Observation, QueueMetrics};
+pub use observation::{Metric, Observation, QueueMetrics, Unavailable};
 pub use rates::Rates;
-pub use reason::{Reason, ReasonCode, Trigger};
+pub use reason::{Reason, ReasonCode, TargetChange, Trigger, Waiting};
 pub use spec::{
     Behavior, Pin, Policy, PolicyKind, PoolSpec, Rules, ScaleDown, ScaleUp, Scaling, Schedule,
-    Select, Suspend, Target, UnknownAction,
+    Select, Suspend, Target, UnknownAction, Who,
 };
 pub use units::{Millis, Time};
 pub use window::Window;

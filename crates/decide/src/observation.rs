@@ -1,5 +1,7 @@
 //! The metrics of one observation. Unavailable is never zero, and what a queue system does not report is not unavailable.
 
+use crate::units::Time;
+
 /// One value that a queue may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
@@ -121,8 +123,78 @@ pub struct Observation {
     pub replicas: i32,
     /// The metrics of the pool's queues, in the order of its spec.
     pub queues: Vec<QueueMetrics>,
-    /// Why metrics are unavailable, where any are: one sentence without a full stop.
-    pub unavailable_reason: Option<String>,
+    /// Why metrics are unavailable, where any are.
+    pub unavailable: Option<Unavailable>,
+}
+
+/// Why a metric cannot be read. The text of an error is foreign, and bounded by whoever received it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "code", content = "params"))]
+pub enum Unavailable {
+    /// The first poll has no result yet.
+    NotReadYet,
+    /// Polls have no result any more.
+    Stale {
+        /// The time of the last result.
+        since: Time,
+    },
+    /// Redis cannot be reached, or does not answer.
+    RedisDown {
+        /// Its address, without a password.
+        address: String,
+        /// What the connection reports.
+        error: String,
+    },
+    /// The address is not valid.
+    InvalidAddress {
+        /// The address, without a password.
+        address: String,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// Redis does not give the metrics of a queue.
+    QueueUnreadable {
+        /// The key of the queue.
+        key: String,
+        /// What Redis answered.
+        error: String,
+    },
+    /// The Secret with the address does not exist.
+    SecretMissing {
+        /// The name of the Secret.
+        secret: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// The Secret does not have the key.
+    SecretKeyMissing {
+        /// The name of the Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// The operator must not read the Secret.
+    SecretForbidden {
+        /// The name of the Secret.
+        secret: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// The API server does not give the Secret.
+    SecretUnreadable {
+        /// The name of the Secret.
+        secret: String,
+        /// What the API server answered.
+        error: String,
+    },
+    /// A recorded trace lacks metrics.
+    NotRecorded {
+        /// Their names.
+        metrics: String,
+    },
+    /// A metric is missing, and nothing says why.
+    Unexplained,
 }
 
 impl Observation {

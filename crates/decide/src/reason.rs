@@ -1,19 +1,20 @@
-//! Why a decision came out as it did: a closed list of reason codes, and each reason with its data.
+//! Why a decision came out as it did: a closed list of reasons, each a code with its parameters.
 
 use crate::decision::Rule;
-use crate::spec::Suspend;
+use crate::observation::Unavailable;
+use crate::spec::Who;
 use crate::units::{Millis, Time};
 use std::fmt;
 use std::sync::Arc;
 
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
-        /// The closed list of reasons, each one word in CamelCase, as in Kubernetes.
+    ($($(#[doc = $doc:literal])+ $name:ident $({ $($(#[$meta:meta])+ $field:ident: $type:ty,)+ })?,)+) => {
+        /// The codes of the closed list, each one word in CamelCase, as in Kubernetes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum ReasonCode { $($(#[doc = $doc])+ $name),+ }
 
         impl ReasonCode {
-            /// All reasons, in the order of the documentation.
+            /// All codes, in the order of the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
             /// The word in status, events and metrics.
@@ -26,6 +27,20 @@ macro_rules! reasons {
                 match self { $(Self::$name => concat!($($doc),+).trim_ascii()),+ }
             }
         }
+
+        /// A reason: its code, and the parameters that a message needs. It contains instants, never ages: a message
+        /// stays true until the reason changes. [`crate::decide`] returns all but the last five; the operator has those.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+        #[cfg_attr(feature = "serde", serde(tag = "code", content = "params", rename_all_fields = "camelCase"))]
+        pub enum Reason { $($(#[doc = $doc])+ $name $({ $($(#[$meta])+ $field: $type),+ })?),+ }
+
+        impl Reason {
+            /// The reason's code in the closed list.
+            pub fn code(&self) -> ReasonCode {
+                match self { $(Self::$name { .. } => ReasonCode::$name),+ }
+            }
+        }
     };
 }
 
@@ -33,65 +48,204 @@ reasons! {
     /// No rule recommends a different replica count.
     WithinThresholds,
     /// More tasks wait than `scaleUp.queueLength`: workers were added.
-    QueueTooLong,
+    QueueTooLong {
+        /// The rule that decided.
+        trigger: Trigger,
+    },
     /// A larger share of the workers is busy than `scaleUp.utilizationPercent`: workers were added.
-    WorkersBusy,
+    WorkersBusy {
+        /// The rule that decided.
+        trigger: Trigger,
+    },
     /// The workers' mean CPU use is above `scaleUp.cpuPercent`: workers were added.
-    HighCPU,
+    HighCPU {
+        /// The rule that decided.
+        trigger: Trigger,
+    },
     /// There are more tasks than `target.tasksPerWorker` for each worker: workers were added.
-    TasksPerWorker,
+    TasksPerWorker {
+        /// The rule that decided.
+        trigger: Trigger,
+    },
     /// More workers are needed to finish waiting and arriving tasks within `target.drainWithin`: workers were added.
-    DrainWithin,
+    DrainWithin {
+        /// The rule that decided.
+        trigger: Trigger,
+    },
     /// The oldest task would wait longer than `target.maxWait`: workers were added.
-    MaxWait,
+    MaxWait {
+        /// The rule that decided.
+        trigger: Trigger,
+    },
     /// A task waits and there was no worker: the first one was added.
-    ScaledFromZero,
+    ScaledFromZero {
+        /// How many tasks wait.
+        tasks: i64,
+    },
     /// All conditions of `scaleDown` were met for `idleFor`: workers were removed.
-    Idle,
+    Idle {
+        /// How long they were met.
+        idle: Millis,
+    },
     /// Fewer workers are enough for the target: workers were removed.
-    FewerNeeded,
+    FewerNeeded {
+        /// The target that decided.
+        trigger: Trigger,
+    },
     /// Fewer workers are enough, but not for long enough yet: `idleFor`, or the idle timer of a target, is running.
-    IdleWait,
+    IdleWait {
+        /// Since when all conditions of `scaleDown` are met; absent for the idle timer of a target.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        since: Option<Time>,
+        /// The earliest instant of a change.
+        until: Time,
+        /// The replicas after it.
+        recommended: i32,
+    },
     /// Fewer workers are enough for the target, but the conditions of `scaleDown` are not met.
-    NotIdle,
+    NotIdle {
+        /// The replicas that are enough for the target.
+        recommended: i32,
+    },
     /// A rule recommends a different replica count, and a cooldown is running.
-    CoolingDown,
+    CoolingDown {
+        /// The rule that recommends more, before a scale-up by a threshold.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        trigger: Option<Trigger>,
+        /// When the cooldown ends.
+        until: Time,
+        /// The recommended replicas.
+        recommended: i32,
+    },
     /// A rule recommends a different replica count, but not yet for a whole stabilization window of `behavior`.
-    Stabilized,
+    Stabilized {
+        /// The recommended replicas.
+        recommended: i32,
+        /// When the recommendation that holds it leaves the window.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        until: Option<Time>,
+    },
     /// A rule recommends a different replica count, and the policies of `behavior` allow a smaller change for now.
-    RateLimited,
+    RateLimited {
+        /// The recommended replicas.
+        recommended: i32,
+        /// When the policies may allow more of a change.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        until: Option<Time>,
+    },
     /// A rule recommends more workers than `maxReplicas`.
-    AtMax,
+    AtMax {
+        /// The rule that recommends more.
+        trigger: Trigger,
+    },
     /// An active schedule requires more workers than the rules recommend.
-    Scheduled,
+    Scheduled {
+        /// The name of the schedule.
+        schedule: Arc<str>,
+        /// The end of its window.
+        until: Time,
+        /// Its minimum replicas.
+        min: i32,
+    },
     /// There were fewer replicas than `minReplicas`.
-    TooFewReplicas,
+    TooFewReplicas {
+        /// The minimum.
+        min: i32,
+    },
     /// There were more replicas than `maxReplicas`.
-    TooManyReplicas,
+    TooManyReplicas {
+        /// The maximum.
+        max: i32,
+    },
     /// Fewer workers are enough, but the others hold tasks.
-    BusyWorkers,
-    /// Fewer workers are enough: the selected workers claim no more tasks, and are removed once they have finished theirs.
-    ScalingDown,
+    BusyWorkers {
+        /// How many workers hold tasks.
+        busy: i32,
+        /// The recommended replicas.
+        recommended: i32,
+    },
     /// A metric that a rule needs cannot be read: no scale-down.
-    Unknown,
+    Unknown {
+        /// What cannot be read, and why.
+        cause: Unavailable,
+        /// Since when.
+        since: Time,
+    },
     /// Metrics have been unavailable for `onUnknown.after`: at least `onUnknown.replicas` run.
-    Fallback,
+    Fallback {
+        /// Since when metrics are unavailable.
+        since: Time,
+    },
     /// `spec.replicas` sets the replica count.
-    Pinned,
+    Pinned {
+        /// When the pin ends automatically.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        until: Option<Time>,
+    },
     /// `spec.suspend` is set: nothing is changed.
-    Suspended,
+    Suspended {
+        /// Who suspended the pool and why.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        who: Option<Who>,
+        /// When it ends automatically.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        until: Option<Time>,
+    },
     /// `spec.dryRun` is set: nothing is written.
-    DryRun,
+    DryRun {
+        /// The replicas that would have been written.
+        to: i32,
+        /// Why.
+        reason: Box<Reason>,
+    },
     /// Another client changed the target's replicas; they were set back.
-    TargetChanged,
+    TargetChanged {
+        /// The replicas that it set.
+        found: i32,
+        /// Who it was and what it changed, where that is known.
+        #[cfg_attr(feature = "serde", serde(flatten, skip_serializing_if = "Option::is_none"))]
+        change: Option<TargetChange>,
+    },
+    /// Fewer workers are enough: the selected workers claim no more tasks, and are removed once they have finished theirs.
+    ScalingDown {
+        /// What the scale-down waits for.
+        waiting: Waiting,
+    },
     /// The target does not exist.
-    TargetMissing,
+    TargetMissing {
+        /// Kind and name of the target.
+        target: String,
+        /// Its namespace.
+        namespace: String,
+        /// Why targets of this kind cannot be read, if that is the cause.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        error: Option<String>,
+    },
     /// Something else scales this target: an older `WorkerPool` or a `HorizontalPodAutoscaler`.
-    TargetConflict,
+    TargetConflict {
+        /// Kind and name of the target.
+        target: String,
+        /// The name of the older pool.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        pool: Option<String>,
+        /// The name of the autoscaler.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        autoscaler: Option<String>,
+    },
     /// The target's scale could not be written.
-    WriteFailed,
+    WriteFailed {
+        /// The replicas that should have been written.
+        to: i32,
+        /// Why.
+        reason: Box<Reason>,
+        /// The error of the API server.
+        error: String,
+    },
     /// The pool's spec is not valid.
-    InvalidSpec,
+    InvalidSpec {
+        /// What is wrong, where, and how to fix it.
+        error: String,
+    },
 }
 
 impl fmt::Display for ReasonCode {
@@ -102,6 +256,7 @@ impl fmt::Display for ReasonCode {
 
 /// The rule that decided, with its metric and its threshold.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Trigger {
     /// The rule.
     pub rule: Rule,
@@ -110,161 +265,72 @@ pub struct Trigger {
     /// The threshold or target, in the rule's unit.
     pub threshold: i64,
     /// The name of the queue, where the rule belongs to one queue.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub queue: Option<Arc<str>>,
 }
 
 impl Trigger {
-    fn code(&self) -> ReasonCode {
-        match self.rule {
-            Rule::QueueLength => ReasonCode::QueueTooLong,
-            Rule::Utilization => ReasonCode::WorkersBusy,
-            Rule::Cpu => ReasonCode::HighCPU,
-            Rule::TasksPerWorker => ReasonCode::TasksPerWorker,
-            Rule::DrainWithin => ReasonCode::DrainWithin,
-            Rule::MaxWait => ReasonCode::MaxWait,
+    /// The reason of a scale-up by this rule.
+    pub(crate) fn scale_up(self) -> Reason {
+        let trigger = self;
+        match trigger.rule {
+            Rule::QueueLength => Reason::QueueTooLong { trigger },
+            Rule::Utilization => Reason::WorkersBusy { trigger },
+            Rule::Cpu => Reason::HighCPU { trigger },
+            Rule::TasksPerWorker => Reason::TasksPerWorker { trigger },
+            Rule::DrainWithin => Reason::DrainWithin { trigger },
+            Rule::MaxWait => Reason::MaxWait { trigger },
         }
     }
 }
 
-/// A reason with the data of its message. It contains instants, never ages: the message stays true until the reason changes.
+/// What another client changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// [`ReasonCode::WithinThresholds`].
-    WithinThresholds,
-    /// The reason of the rule: [`ReasonCode::QueueTooLong`] to [`ReasonCode::MaxWait`].
-    ScaleUp(Trigger),
-    /// [`ReasonCode::ScaledFromZero`], with the number of tasks that wait.
-    ScaledFromZero(i64),
-    /// [`ReasonCode::Idle`], with how long.
-    Idle(Millis),
-    /// [`ReasonCode::IdleWait`] by the timer of `scaleDown`.
-    IdleWait {
-        /// Since when all conditions are met.
-        since: Time,
-        /// When the next scale-down is due.
-        until: Time,
-        /// The replicas after it.
-        recommended: i32,
-    },
-    /// [`ReasonCode::CoolingDown`] before a scale-up.
-    ScaleUpCooldown {
-        /// The rule that recommends more.
-        trigger: Trigger,
-        /// When the cooldown ends.
-        until: Time,
-        /// The recommended replicas.
-        recommended: i32,
-    },
-    /// [`ReasonCode::CoolingDown`] before a scale-down.
-    ScaleDownCooldown {
-        /// When the cooldown ends.
-        until: Time,
-        /// The recommended replicas.
-        recommended: i32,
-    },
-    /// [`ReasonCode::FewerNeeded`], with the target.
-    FewerNeeded(Trigger),
-    /// [`ReasonCode::NotIdle`].
-    NotIdle {
-        /// The replicas that are enough for the target.
-        recommended: i32,
-    },
-    /// [`ReasonCode::IdleWait`] where a target retains workers that were busy recently.
-    RecentlyBusy {
-        /// The earliest instant of a change.
-        until: Time,
-        /// The replicas that are enough for the target.
-        recommended: i32,
-    },
-    /// [`ReasonCode::CoolingDown`] between two small changes of a target.
-    Dampened {
-        /// When the cooldown ends.
-        until: Time,
-        /// The recommended replicas.
-        recommended: i32,
-    },
-    /// [`ReasonCode::Stabilized`].
-    Stabilized {
-        /// The recommended replicas.
-        recommended: i32,
-        /// When the recommendation that holds it leaves the window.
-        until: Option<Time>,
-    },
-    /// [`ReasonCode::RateLimited`].
-    RateLimited {
-        /// The recommended replicas.
-        recommended: i32,
-        /// When the policies may allow more of a change.
-        until: Option<Time>,
-    },
-    /// [`ReasonCode::Scheduled`].
-    Scheduled {
-        /// The name of the schedule.
-        name: Arc<str>,
-        /// The end of its window.
-        until: Time,
-        /// Its minimum replicas.
-        min: i32,
-    },
-    /// [`ReasonCode::AtMax`], with the rule that recommends more.
-    AtMax(Trigger),
-    /// [`ReasonCode::TooFewReplicas`], with the minimum.
-    TooFewReplicas(i32),
-    /// [`ReasonCode::TooManyReplicas`], with the maximum.
-    TooManyReplicas(i32),
-    /// [`ReasonCode::BusyWorkers`].
-    BusyWorkers {
-        /// How many workers hold tasks.
-        busy: i32,
-        /// The recommended replicas.
-        recommended: i32,
-    },
-    /// [`ReasonCode::Unknown`], with what failed and since when.
-    Unknown(String, Time),
-    /// [`ReasonCode::Fallback`], with since when metrics are unavailable.
-    Fallback(Time),
-    /// [`ReasonCode::Pinned`], with when the pin ends automatically.
-    Pinned(Option<Time>),
-    /// [`ReasonCode::Suspended`], with by whom and until when.
-    Suspended(Suspend),
-    /// [`ReasonCode::DryRun`], with the decision that was not written.
-    DryRun {
-        /// The replicas that would have been written.
-        replicas: i32,
-        /// Why.
-        reason: Box<Reason>,
-    },
-    /// [`ReasonCode::TargetChanged`], with the replicas that another client set.
-    TargetChanged(i32),
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct TargetChange {
+    /// The field manager of its write, foreign text.
+    pub writer: String,
+    /// Kind and name of the target.
+    pub target: String,
+    /// The name of the pool.
+    pub pool: String,
 }
 
-impl Reason {
-    /// The reason's code in the closed list.
-    pub fn code(&self) -> ReasonCode {
-        match self {
-            Self::WithinThresholds => ReasonCode::WithinThresholds,
-            Self::ScaleUp(trigger) => trigger.code(),
-            Self::ScaledFromZero(_) => ReasonCode::ScaledFromZero,
-            Self::Idle(_) => ReasonCode::Idle,
-            Self::FewerNeeded(_) => ReasonCode::FewerNeeded,
-            Self::NotIdle { .. } => ReasonCode::NotIdle,
-            Self::IdleWait { .. } | Self::RecentlyBusy { .. } => ReasonCode::IdleWait,
-            Self::ScaleUpCooldown { .. }
-            | Self::ScaleDownCooldown { .. }
-            | Self::Dampened { .. } => ReasonCode::CoolingDown,
-            Self::Stabilized { .. } => ReasonCode::Stabilized,
-            Self::RateLimited { .. } => ReasonCode::RateLimited,
-            Self::Scheduled { .. } => ReasonCode::Scheduled,
-            Self::AtMax(_) => ReasonCode::AtMax,
-            Self::TooFewReplicas(_) => ReasonCode::TooFewReplicas,
-            Self::TooManyReplicas(_) => ReasonCode::TooManyReplicas,
-            Self::BusyWorkers { .. } => ReasonCode::BusyWorkers,
-            Self::Unknown(..) => ReasonCode::Unknown,
-            Self::Fallback(_) => ReasonCode::Fallback,
-            Self::Pinned(..) => ReasonCode::Pinned,
-            Self::Suspended(_) => ReasonCode::Suspended,
-            Self::DryRun { .. } => ReasonCode::DryRun,
-            Self::TargetChanged(_) => ReasonCode::TargetChanged,
-        }
-    }
+/// What a scale-down waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "code", content = "params"))]
+pub enum Waiting {
+    /// A current list of pods and workers: the ones to be removed must be idle.
+    Check,
+    /// The target's controller deletes pods.
+    PodsTerminating,
+    /// The target's controller creates pods.
+    PodsStarting,
+    /// A rollout of the target.
+    Rollout {
+        /// Kind and name of the target.
+        target: String,
+    },
+    /// Workers that still hold a task.
+    Tasks {
+        /// The pod of the first.
+        pod: String,
+        /// The pod of the other, if there are two.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        other: Option<String>,
+        /// How many others there are, if there are more than two.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        more: Option<usize>,
+    },
+    /// The pods cannot be listed.
+    PodsUnreadable {
+        /// The error of the API server.
+        error: String,
+    },
+    /// The pods cannot be marked.
+    PodsUnmarkable {
+        /// The error of the API server.
+        error: String,
+    },
 }

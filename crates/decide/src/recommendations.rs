@@ -60,7 +60,9 @@ pub(crate) fn recommend(
     };
     for rules in &spec.rules {
         if let Some(queue) = &rules.queue {
-            steps.push(Step::Queue(queue.clone()));
+            steps.push(Step::Queue {
+                queue: queue.clone(),
+            });
         }
         let input = target_input(spec, rules, observation, memory, base, now);
         recommendations.add(rules, &input, memory, steps);

@@ -70,7 +70,7 @@ pub(crate) fn scale_up(
                 steps.push(Step::Up {
                     rule,
                     value,
-                    limit,
+                    threshold: limit,
                     recommended,
                 });
                 let trigger = Trigger {
@@ -114,7 +114,7 @@ pub(crate) fn scale_down(
                 steps.push(Step::Down {
                     rule,
                     value: metric.value(),
-                    limit,
+                    threshold: limit,
                     met,
                 });
                 if met {
@@ -133,7 +133,7 @@ pub(crate) fn scale_down(
                 let mut steps_of_rules = steps
                     .iter()
                     .rev()
-                    .take_while(|step| !matches!(step, Step::Queue(_)));
+                    .take_while(|step| !matches!(step, Step::Queue { .. }));
                 if !steps_of_rules.any(|recorded| *recorded == step) {
                     steps.push(step);
                 }

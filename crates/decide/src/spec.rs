@@ -75,10 +75,22 @@ pub struct Pin {
 /// A suspension: the pool is not changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Suspend {
-    /// Who suspended the pool and why, as part of the message: `by ana (exam)`.
-    pub by: Option<Arc<str>>,
+    /// Who suspended the pool and why, if that is known.
+    pub who: Option<Who>,
     /// When it ends automatically.
     pub until: Option<Time>,
+}
+
+/// Who suspended a pool and why, foreign text; at least one of the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Who {
+    /// Who it was.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub by: Option<Arc<str>>,
+    /// Why.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub note: Option<Arc<str>>,
 }
 
 /// A set of rules, and the queues whose sum they are evaluated on.

@@ -55,7 +55,7 @@ impl TargetInput<'_> {
                     steps.push(Step::Target {
                         rule,
                         value: recommendation.trigger.value,
-                        limit,
+                        threshold: limit,
                         recommended: recommendation.replicas,
                     });
                     if highest

@@ -5,10 +5,12 @@ use std::ops::{Add, Sub};
 
 /// A span of time in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Millis(pub i64);
 
 /// An instant: milliseconds since the Unix epoch, by the operator's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Time(pub i64);
 
 impl Millis {

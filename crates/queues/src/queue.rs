@@ -1,6 +1,7 @@
 //! One queue: the command that reads it and the parsing of the reply, for each queue system.
 
 use crate::{QueueSystem, convert};
+use decide::Unavailable;
 use decide::victims::Worker;
 use decide::{Metric, QueueMetrics};
 use protocol::snapshot;
@@ -78,18 +79,26 @@ impl Queue {
         reap(&self.keys, id)
     }
 
-    /// Parses the reply to [`Self::command`]; `index` is the queue's position in its pool. The error is a message.
-    pub fn parse(&self, reply: Value, index: usize) -> Result<Reading, String> {
+    /// Parses the reply to [`Self::command`]; `index` is the queue's position in its pool.
+    pub fn parse(&self, reply: Value, index: usize) -> Result<Reading, Unavailable> {
+        let unreadable = |error: String| Unavailable::QueueUnreadable {
+            key: self.wake_key.clone(),
+            error,
+        };
         match self.system {
-            QueueSystem::WorkerPool => snapshot::parse(reply).map(|snapshot| Reading {
-                metrics: convert::queue_metrics(&snapshot),
-                dead: snapshot.dead > 0,
-                workers: snapshot
-                    .workers
-                    .iter()
-                    .map(|worker| convert::worker(worker, snapshot.time, index))
-                    .collect(),
-            }),
+            QueueSystem::WorkerPool => {
+                snapshot::parse(reply)
+                    .map_err(unreadable)
+                    .map(|snapshot| Reading {
+                        metrics: convert::queue_metrics(&snapshot),
+                        dead: snapshot.dead > 0,
+                        workers: snapshot
+                            .workers
+                            .iter()
+                            .map(|worker| convert::worker(worker, snapshot.time, index))
+                            .collect(),
+                    })
+            }
             QueueSystem::List => match reply {
                 Value::Int(length) => Ok(Reading {
                     metrics: QueueMetrics {
@@ -99,10 +108,8 @@ impl Queue {
                     workers: Vec::new(),
                     dead: false,
                 }),
-                Value::ServerError(error) => {
-                    Err(format!("cannot read the key {}: {error}", self.wake_key))
-                }
-                _ => Err(format!("LLEN {} did not return a number", self.wake_key)),
+                Value::ServerError(error) => Err(unreadable(error.to_string())),
+                _ => Err(unreadable("LLEN did not return a number".to_owned())),
             },
         }
     }
@@ -135,9 +142,7 @@ mod tests {
             (Metric::Known(7), Metric::Unsupported)
         );
         assert!(
-            list.parse(Value::Nil, 0)
-                .expect_err("no length")
-                .contains("jobs")
+            format!("{:?}", list.parse(Value::Nil, 0).expect_err("no length")).contains("jobs")
         );
     }
 }

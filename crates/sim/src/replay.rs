@@ -28,10 +28,7 @@ pub struct DecisionLine {
 impl DecisionLine {
     /// The line for the decision of `pool` at `at`.
     pub fn new(pool: Option<&str>, at: Time, decision: &Decision) -> Self {
-        let steps = decision.steps.iter().map(|step| StepStatus {
-            name: messages::step_name(step),
-            detail: messages::step_detail(step),
-        });
+        let steps = decision.steps.iter().map(StepStatus::new);
         Self {
             pool: pool.map(str::to_owned),
             t: seconds(at.0),
@@ -68,7 +65,7 @@ pub fn replay(
         let observation = Observation {
             replicas: line.replicas.unwrap_or(workers),
             queues: line.queues.clone(),
-            unavailable_reason: line.unavailable_reason.clone(),
+            unavailable: line.unavailable.clone(),
         };
         let decision = decide(spec.at(line.at), &observation, &memory, line.at);
         on_decision(line, &decision);

@@ -254,7 +254,7 @@ impl<'a> Simulation<'a> {
         Observation {
             replicas: self.replicas,
             queues: vec![self.metrics(telemetry)],
-            unavailable_reason: None,
+            unavailable: None,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::Cells;
 use super::rules::Rules;
-use crate::dashboard::PoolView;
+use crate::dashboard::{PendingChange, PoolView};
 use api::{Change, DecisionStatus, ForecastStatus};
 use jiff::Timestamp;
+use messages::Params;
 use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher};
 
@@ -22,7 +23,7 @@ pub(super) struct PoolRow<'a> {
     name: &'a str,
     #[serde(flatten)]
     pub frame: Option<Frame<'a>>,
-    pending: Option<&'a (i32, String)>,
+    pending: Option<&'a PendingChange>,
     ready: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replicas: Option<i32>,
@@ -41,6 +42,8 @@ pub(super) struct PoolRow<'a> {
 struct DecisionView<'a> {
     reason: &'a str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Params::is_empty")]
+    params: &'a Params,
     confidence: f64,
     at: Timestamp,
     from: i32,
@@ -142,6 +145,7 @@ impl<'a> From<&'a DecisionStatus> for DecisionView<'a> {
         Self {
             reason: &decision.reason,
             message: &decision.message,
+            params: &decision.params,
             confidence: decision.confidence,
             at: decision.at,
             from: decision.from,

@@ -2,17 +2,14 @@
 
 use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext};
 use crate::fleet::event::Command;
-use decide::Millis;
 use decide::victims::{DrainState, Pod, VictimOrder, Worker, select_victims};
+use decide::{Millis, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long lists must have shown the marks before the scale is written; twice [`ScaleDown::mark_latency`] is added. The
 /// controller that deletes the pods watches them and the replica count separately, and on a busy machine the marks may
 /// reach it after the replica count.
 const MARK_SETTLE: Millis = Millis::seconds(1);
-
-/// The message while no particular worker is waited for.
-const CHECKING: &str = "checking that the workers to be removed are idle";
 
 impl ScaleDown {
     /// Takes the next step down to `replicas`. Returns what it waits for, or `None` if the scale may be written.
@@ -21,27 +18,27 @@ impl ScaleDown {
         context: &ScaleDownContext<'_>,
         replicas: i32,
         commands: &mut Vec<Command>,
-    ) -> Option<String> {
-        if let Some(message) = self.failure_message(context.now).map(str::to_owned) {
+    ) -> Option<Waiting> {
+        if let Some(failure) = self.current_failure(context.now).cloned() {
             // A person may take long to fix it; no worker stays idle for that long.
             self.release(context, commands);
-            return Some(message);
+            return Some(failure);
         }
         self.list_pods_if_older(LIST_MAX_AGE, context, commands);
         let Some(listed_at) = self.listed_at.filter(|_| self.list_is_current) else {
-            return Some(CHECKING.to_owned());
+            return Some(Waiting::Check);
         };
         let Some(polled_at) = self.polled_at else {
             return Some(poll_workers(context, commands));
         };
         let active = self.active_pods(context);
-        if let Some(message) = self.wait_for_controller(&active, context, commands) {
-            return Some(message);
+        if let Some(waiting) = self.wait_for_controller(&active, context, commands) {
+            return Some(waiting);
         }
         let count = usize::try_from(pod_count(&active) - replicas).unwrap_or(0);
         self.select(&active, count, context);
         self.request_drains(&active, context, commands);
-        let waiting_for = self.waiting_message();
+        let waiting_for = self.waiting_for();
         let is_marked = self.mark_victims(&active, waiting_for.is_none(), context, commands);
         if waiting_for.is_some() {
             self.marks_correct_since = None;
@@ -50,15 +47,15 @@ impl ScaleDown {
         if !is_marked {
             self.marks_correct_since = None;
             self.list_pods(context, commands);
-            return Some(CHECKING.to_owned());
+            return Some(Waiting::Check);
         }
         if !self.marks_have_settled(context) {
-            return Some(CHECKING.to_owned());
+            return Some(Waiting::Check);
         }
         // The scale is written only on a current list and a current poll.
         if context.now - listed_at >= RESEND_AFTER {
             self.list_pods(context, commands);
-            return Some(CHECKING.to_owned());
+            return Some(Waiting::Check);
         }
         if !self.poll_is_current || context.now - polled_at >= RESEND_AFTER {
             return Some(poll_workers(context, commands));
@@ -72,22 +69,21 @@ impl ScaleDown {
         active: &[Pod],
         context: &ScaleDownContext<'_>,
         commands: &mut Vec<Command>,
-    ) -> Option<String> {
+    ) -> Option<Waiting> {
         if self.controller_is_deleting(active, context) {
             self.renew_drains(active, context, commands);
             self.list_pods_if_older(POLL, context, commands);
-            return Some("waiting for pods to terminate".to_owned());
+            return Some(Waiting::PodsTerminating);
         }
         if pod_count(active) < context.target.desired && !self.controller_has_settled(context) {
             self.list_pods_if_older(POLL, context, commands);
-            return Some("waiting for pods to start".to_owned());
+            return Some(Waiting::PodsStarting);
         }
         if self.is_rolling_out(context) {
             self.release(context, commands);
-            return Some(format!(
-                "waiting for the rollout of {} to end",
-                context.target_key.display()
-            ));
+            return Some(Waiting::Rollout {
+                target: context.target_key.display(),
+            });
         }
         None
     }
@@ -174,7 +170,7 @@ impl ScaleDown {
     }
 
     /// Names the workers of the victims that are not drained; `None` if all are.
-    fn waiting_message(&self) -> Option<String> {
+    fn waiting_for(&self) -> Option<Waiting> {
         let is_victim = |worker: &&Worker| {
             worker
                 .pod
@@ -193,14 +189,18 @@ impl ScaleDown {
             .filter_map(|worker| worker.pod.as_deref())
             .collect();
         let busy: Vec<&str> = busy.into_iter().collect();
-        let names = match busy[..] {
+        let (pod, other, more) = match busy[..] {
             [] if not_drained.is_empty() => return None,
-            [] => return Some(CHECKING.to_owned()),
-            [one] => one.to_owned(),
-            [one, other] => format!("{one} and {other}"),
-            [one, ..] => format!("{one} and {} others", busy.len() - 1),
+            [] => return Some(Waiting::Check),
+            [pod] => (pod, None, None),
+            [pod, other] => (pod, Some(other.to_owned()), None),
+            [pod, ..] => (pod, None, Some(busy.len() - 1)),
         };
-        Some(format!("waiting for {names} to finish"))
+        Some(Waiting::Tasks {
+            pod: pod.to_owned(),
+            other,
+            more,
+        })
     }
 
     /// Whether the controller can be expected to know the marks, which the last list shows.
@@ -218,9 +218,9 @@ fn pod_count(pods: &[Pod]) -> i32 {
     i32::try_from(pods.len()).unwrap_or(i32::MAX)
 }
 
-fn poll_workers(context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> String {
+fn poll_workers(context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> Waiting {
     if let Some(address) = context.address {
         commands.push(Command::Poll(address.clone(), context.pool.clone()));
     }
-    CHECKING.to_owned()
+    Waiting::Check
 }

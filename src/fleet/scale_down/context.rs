@@ -6,7 +6,7 @@ use crate::observe::Address;
 use crate::observe::target::{Target, TargetKey};
 use api::Key;
 use decide::victims::{Pod, VictimOrder};
-use decide::{Millis, Time};
+use decide::{Millis, Time, Waiting};
 
 /// What a scale-down needs to know of its pool.
 pub(in crate::fleet) struct ScaleDownContext<'a> {
@@ -27,7 +27,7 @@ pub(in crate::fleet) fn prepare(
     replicas: i32,
     now: Time,
     commands: &mut Vec<Command>,
-) -> Option<String> {
+) -> Option<Waiting> {
     let mut scale_down = pool.scale_down.take().unwrap_or_default();
     let waiting_for = pool
         .scale_down_context(target, now)

@@ -31,7 +31,7 @@ impl ScaleDown {
                 marks.push((pod.name.clone(), should_mark));
             }
         }
-        if !marks.is_empty() && self.failure_message(context.now).is_none() {
+        if !marks.is_empty() && self.current_failure(context.now).is_none() {
             self.mark_requests.extend(marks.iter().map(|(pod, enable)| {
                 let request = Request {
                     enable: *enable,
@@ -64,6 +64,6 @@ impl ScaleDown {
                 .iter()
                 .any(|listed| listed.name == pod && listed.cost == DELETE_FIRST)
         });
-        (is_marked || self.mark_pending) && self.failure_message(context.now).is_none()
+        (is_marked || self.mark_pending) && self.current_failure(context.now).is_none()
     }
 }

@@ -14,7 +14,7 @@ pub(super) use context::{ScaleDownContext, abandon, prepare, revert};
 
 use super::event::Command;
 use decide::victims::{DrainState, Pod, Worker};
-use decide::{Metric, Millis, QueueMetrics, Time};
+use decide::{Metric, Millis, QueueMetrics, Time, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The polling interval while a scale-down is under way.
@@ -40,7 +40,8 @@ struct Request {
 /// A failed request to the API server; no further one is sent before `retry_at`.
 #[derive(Debug)]
 struct Failure {
-    message: String,
+    /// What cannot be done.
+    cause: Waiting,
     retry_at: Time,
 }
 
@@ -105,7 +106,7 @@ impl ScaleDown {
                 self.failure = None;
                 self.list_is_current = self.pending_list_is_current;
             }
-            Err(error) => self.set_failure(format!("cannot list pods: {error}"), now),
+            Err(error) => self.set_failure(Waiting::PodsUnreadable { error }, now),
         }
     }
 
@@ -114,7 +115,7 @@ impl ScaleDown {
         self.on_write();
         if let Err(error) = outcome {
             self.mark_requests.clear();
-            self.set_failure(format!("cannot mark pods: {error}"), now);
+            self.set_failure(Waiting::PodsUnmarkable { error }, now);
         }
     }
 
@@ -135,15 +136,15 @@ impl ScaleDown {
         self.poll_is_current = false;
     }
 
-    fn set_failure(&mut self, message: String, now: Time) {
+    fn set_failure(&mut self, cause: Waiting, now: Time) {
         let retry_at = now + LIST_MAX_AGE;
-        self.failure = Some(Failure { message, retry_at });
+        self.failure = Some(Failure { cause, retry_at });
     }
 
-    /// The message of the last failure, while no further request may be sent.
-    fn failure_message(&self, now: Time) -> Option<&str> {
+    /// The last failure, while no further request may be sent.
+    fn current_failure(&self, now: Time) -> Option<&Waiting> {
         let failure = self.failure.as_ref().filter(|it| now < it.retry_at)?;
-        Some(&failure.message)
+        Some(&failure.cause)
     }
 
     /// Counts workers that drain and still exist as live. Decisions during a scale-down are about the state without it:
@@ -260,7 +261,7 @@ impl ScaleDown {
     ) {
         let is_due =
             !self.list_is_current || self.listed_at.is_none_or(|at| context.now - at >= max_age);
-        let has_failed = self.failure_message(context.now).is_some();
+        let has_failed = self.current_failure(context.now).is_some();
         if is_due && !has_failed && !self.list_pending && !self.mark_pending {
             self.list_pending = true;
             self.pending_list_is_current = true;

@@ -1,6 +1,7 @@
 //! The connection of an endpoint: open it, describe its failures, and back off between attempts.
 
 use super::{Address, TIMEOUT};
+use decide::Unavailable;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo};
 use std::time::{Duration, Instant};
@@ -20,8 +21,8 @@ pub(super) enum Connection {
     Down {
         retry_at: Instant,
         attempts: u32,
-        /// Why, as a message; empty before the first attempt.
-        reason: String,
+        /// Why; `None` before the first attempt.
+        cause: Option<Unavailable>,
     },
 }
 
@@ -31,15 +32,15 @@ impl Connection {
         Self::Down {
             retry_at: now,
             attempts: 0,
-            reason: String::new(),
+            cause: None,
         }
     }
 
-    /// Connects and requests notifications, which go to `notifications`. The error is a message.
+    /// Connects and requests notifications, which go to `notifications`.
     pub async fn open(
         address: &Address,
         notifications: UnboundedSender<PushInfo>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Unavailable> {
         let client = address.client()?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(TIMEOUT))
@@ -48,7 +49,7 @@ impl Connection {
         let mut redis = client
             .get_multiplexed_async_connection_with_config(&config)
             .await
-            .map_err(|error| describe(&error))?;
+            .map_err(|error| no_answer(address, describe(&error)))?;
         let tracking: Result<(), _> = redis::cmd("CLIENT")
             .arg(&["TRACKING", "ON", "OPTIN"])
             .query_async(&mut redis)
@@ -67,16 +68,15 @@ impl Connection {
 
     /// The state after a failure: the first retry is immediate; then the pause starts at 100 ms and doubles up to
     /// [`MAX_BACKOFF`], and each is between half and the whole of that.
-    pub fn failed(&self, address: &Address, cause: &str, now: Instant) -> Self {
-        let reason = format!("Redis at {address} does not answer: {cause}");
-        let (attempts, last_reason) = match self {
-            Self::Up { .. } => (0, ""),
+    pub fn failed(&self, address: &Address, cause: Unavailable, now: Instant) -> Self {
+        let (attempts, last_cause) = match self {
+            Self::Up { .. } => (0, None),
             Self::Down {
-                attempts, reason, ..
-            } => (attempts + 1, reason.as_str()),
+                attempts, cause, ..
+            } => (attempts + 1, cause.as_ref()),
         };
-        if last_reason != reason {
-            tracing::warn!(%address, "{reason}");
+        if last_cause != Some(&cause) {
+            tracing::warn!(%address, "{}", messages::cause(&cause));
         }
         let pause = if attempts == 0 {
             Duration::ZERO
@@ -86,8 +86,16 @@ impl Connection {
         Self::Down {
             retry_at: now + pause.mul_f64(0.5 + fastrand::f64() / 2.0),
             attempts,
-            reason,
+            cause: Some(cause),
         }
+    }
+}
+
+/// Why Redis at `address` cannot be read.
+pub(super) fn no_answer(address: &Address, error: String) -> Unavailable {
+    Unavailable::RedisDown {
+        address: address.to_string(),
+        error,
     }
 }
 

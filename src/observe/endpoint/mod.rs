@@ -10,7 +10,7 @@ mod pipeline;
 use super::polling::{DuePoll, PollSchedule};
 use super::{Address, PollResult};
 use api::Key;
-use connection::{Connection, describe};
+use connection::{Connection, describe, no_answer};
 use decide::QueueMetrics;
 use protocol::snapshot;
 use queues::{Queue, RedisMemory};
@@ -233,7 +233,7 @@ impl Endpoint {
             },
             PushKind::Disconnection => {
                 if matches!(self.connection, Connection::Up { .. }) {
-                    self.disconnect("the connection was closed", now);
+                    self.disconnect("the connection was closed".to_owned(), now);
                     self.schedule.poll_all(now);
                 }
             }
@@ -241,7 +241,8 @@ impl Endpoint {
         }
     }
 
-    fn disconnect(&mut self, cause: &str, now: Instant) {
+    fn disconnect(&mut self, error: String, now: Instant) {
+        let cause = no_answer(&self.address, error);
         self.connection = self.connection.failed(&self.address, cause, now);
     }
 
@@ -256,7 +257,9 @@ impl Endpoint {
                 self.memory_read_at = None; // it may be another server
                 self.schedule.poll_all(now);
             }
-            Err(cause) => self.disconnect(&cause, now),
+            Err(cause) => {
+                self.connection = self.connection.failed(&self.address, cause, now);
+            }
         }
     }
 
@@ -292,9 +295,9 @@ impl Endpoint {
                     *script_known = true;
                     return self.results(due, replies);
                 }
-                Ok(Err(error)) => self.disconnect(&describe(&error), now),
+                Ok(Err(error)) => self.disconnect(describe(&error), now),
                 Err(_) => {
-                    self.disconnect(&format!("no answer within {} s", TIMEOUT.as_secs()), now);
+                    self.disconnect(format!("no answer within {} s", TIMEOUT.as_secs()), now);
                 }
             }
         }
@@ -302,7 +305,7 @@ impl Endpoint {
 
     /// The results while Redis is unreachable: each pool gets the reason.
     fn unavailable(&self, due: Vec<DuePoll>) -> Vec<PollResult> {
-        let Connection::Down { reason, .. } = &self.connection else {
+        let Connection::Down { cause, .. } = &self.connection else {
             return Vec::new();
         };
         due.into_iter()
@@ -312,7 +315,7 @@ impl Endpoint {
                     pool,
                     queues: vec![QueueMetrics::UNAVAILABLE; count],
                     workers: Vec::new(),
-                    unavailable_reason: Some(reason.clone()),
+                    unavailable: cause.clone(),
                     memory: RedisMemory::Unknown,
                     notified_at,
                 }
@@ -334,7 +337,7 @@ impl Endpoint {
             let Some(queues) = self.queues.get(&pool) else {
                 continue;
             };
-            let mut unavailable_reason = None;
+            let mut unavailable = None;
             let mut workers = Vec::new();
             let mut metrics = Vec::with_capacity(queues.len());
             for (index, queue) in queues.iter().enumerate() {
@@ -346,8 +349,8 @@ impl Endpoint {
                         }
                         metrics.push(reading.metrics);
                     }
-                    Err(reason) => {
-                        unavailable_reason.get_or_insert(reason);
+                    Err(cause) => {
+                        unavailable.get_or_insert(cause);
                         metrics.push(QueueMetrics::UNAVAILABLE);
                     }
                 }
@@ -356,7 +359,7 @@ impl Endpoint {
                 pool,
                 queues: metrics,
                 workers,
-                unavailable_reason,
+                unavailable,
                 memory: self.memory.clone(),
                 notified_at,
             });

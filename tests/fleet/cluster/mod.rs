@@ -256,7 +256,7 @@ impl Cluster {
             pool,
             queues: vec![load],
             workers: workers.clone(),
-            unavailable_reason: None,
+            unavailable: None,
             memory: RedisMemory::Unknown,
             notified_at: None,
         };

@@ -70,7 +70,7 @@ pub fn observe(replicas: i32, queue: QueueMetrics) -> Observation {
     Observation {
         replicas,
         queues: vec![queue],
-        unavailable_reason: None,
+        unavailable: None,
     }
 }
 

@@ -1,5 +1,5 @@
 //! Tests of `decide`: tables of cases, HPA's behavior over time, and properties that hold for every spec, observation and
-//! memory. They need only `decide` and `messages`, so that tests/mutants can run them without the rest of the workspace.
+//! memory. They need only `decide`, so that tests/mutants can run them without the rest of the workspace.
 #![allow(
     clippy::expect_used,
     reason = "helpers outside of #[test] functions may panic too"

@@ -5,7 +5,7 @@ use super::cells::{
 };
 use decide::{
     Memory, Metric, Observation, Pin, PoolSpec, QueueMetrics, Rates, Rules, ScaleUp, Schedule,
-    Suspend, Target, Time, UnknownAction,
+    Suspend, Target, Time, UnknownAction, Who,
 };
 
 /// A row of a table.
@@ -21,7 +21,7 @@ pub struct Row {
 pub struct Expected {
     pub replicas: Option<i32>,
     pub reason: Option<String>,
-    pub message: Option<String>,
+    pub parameters: Option<String>,
     /// `Some(None)`: never.
     #[expect(clippy::option_option, reason = "no column, never, and when")]
     pub requeue_at: Option<Option<Time>>,
@@ -103,7 +103,10 @@ impl Columns {
             "pin ends in" => spec.pin.as_mut().expect("pin first").until = Some(NOW + span(cell)),
             "suspend" => spec.suspend = Some(Suspend::default()),
             "suspended by" => {
-                spec.suspend.as_mut().expect("suspend first").by = Some(cell.into());
+                spec.suspend.as_mut().expect("suspend first").who = Some(Who {
+                    by: Some(cell.into()),
+                    note: None,
+                });
             }
             "suspend ends in" => {
                 spec.suspend.as_mut().expect("suspend first").until = Some(NOW + span(cell));
@@ -197,7 +200,7 @@ impl Columns {
         match column {
             "→" => expected.replicas = Some(number(cell)),
             "reason" => expected.reason = Some(cell.to_owned()),
-            "message" => expected.message = Some(cell.to_owned()),
+            "parameters" => expected.parameters = Some(cell.to_owned()),
             "requeue in" if cell == "never" => expected.requeue_at = Some(None),
             "requeue in" => expected.requeue_at = Some(Some(NOW + span(cell))),
             _ => return false,
@@ -225,7 +228,7 @@ impl Columns {
             observation: Observation {
                 replicas: self.replicas,
                 queues,
-                unavailable_reason: None,
+                unavailable: None,
             },
             memory: self.memory,
             expected: self.expected,

@@ -59,6 +59,20 @@ fn an_unavailable_metric_is_one_step() {
 }
 
 #[test]
+fn a_metric_that_only_scale_down_needs_is_a_step() {
+    let mut spec = threshold_spec();
+    spec.rules[0].up.utilization = None;
+    let observation = with(&observation(3, 0, 0), |queue| {
+        queue.live = Metric::Unavailable;
+    });
+    let steps = without_memory(&spec, &observation).steps;
+    let unavailable = Step::MetricUnavailable {
+        rule: Rule::Utilization,
+    };
+    assert!(steps.contains(&unavailable), "{steps:?}");
+}
+
+#[test]
 fn an_unsupported_metric_is_a_step_of_its_own() {
     let observation = with(&observation(3, 0, 0), |queue| {
         queue.cpu_sum = Metric::Unsupported;

@@ -10,7 +10,7 @@ use api::{
 };
 use decide::{Decision, Memory, Metric, Observation, QueueMetrics, Time, decide};
 use jiff::{SignedDuration, Timestamp};
-use sim::{DecisionLine, TraceLine, initial_state};
+use sim::{TraceLine, initial_state};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -170,14 +170,14 @@ impl Replay {
             at,
             queues,
             replicas,
-            unavailable_reason,
+            unavailable,
         } = line;
         let load = QueueMetrics::sum(&queues);
         let burst = self.burst(&load);
         let observation = Observation {
             replicas: self.replicas,
             queues,
-            unavailable_reason,
+            unavailable,
         };
         let (observation, decision) = self.decide(observation, replicas, at);
         self.updates.extend(burst.map(Update::Burst));
@@ -187,11 +187,12 @@ impl Replay {
             ..self.pool.clone()
         })));
         self.updates.push_back(Update::Replicas(self.replicas));
-        self.updates
-            .push_back(match observation.unavailable_reason {
-                Some(reason) if load.ready.known().is_none() => Update::Unreachable(reason),
-                _ => Update::Metrics(QueueSummary::recorded(&observation.queues, at)),
-            });
+        self.updates.push_back(match &observation.unavailable {
+            Some(cause) if load.ready.known().is_none() => {
+                Update::Unreachable(messages::cause(cause))
+            }
+            _ => Update::Metrics(QueueSummary::recorded(&observation.queues, at)),
+        });
     }
 
     /// The number of tasks since the last line, if they came in one burst.
@@ -220,8 +221,12 @@ impl Replay {
         at: Time,
     ) -> (Observation, Decision) {
         let mut decision = decide(self.scheduled_spec.at(at), &observation, &self.memory, at);
-        let mut pending = (decision.replicas != self.replicas)
-            .then(|| (change(&decision, at), decision.memory.clone()));
+        let mut pending = (decision.replicas != self.replicas).then(|| {
+            (
+                Change::new(&decision, timestamp(at)),
+                decision.memory.clone(),
+            )
+        });
         match replicas {
             Some(now) if now != self.replicas => {
                 // The change is this decision, an earlier one, or not the operator's.
@@ -258,40 +263,12 @@ impl Replay {
 
     /// The pool's status as the operator would have written it.
     fn status(&self, decision: &Decision, at: Time) -> WorkerPoolStatus {
-        let line = DecisionLine::new(None, at, decision);
         WorkerPoolStatus {
             observed_generation: self.pool.metadata.generation,
-            decision: Some(DecisionStatus {
-                reason: line.reason.to_owned(),
-                message: line.message,
-                confidence: 1.0,
-                at: timestamp(at),
-                from: decision.from,
-                to: decision.replicas,
-                steps: line.steps,
-                next: None,
-            }),
+            decision: Some(DecisionStatus::new(decision, timestamp(at))),
             internal: Some(MemoryStatus::from(&decision.memory)),
             history: self.history.clone(),
             ..WorkerPoolStatus::default()
         }
-    }
-}
-
-/// The history entry of a decision.
-fn change(decision: &Decision, at: Time) -> Change {
-    let Decision {
-        replicas,
-        from,
-        reason,
-        ..
-    } = decision;
-    Change {
-        at: timestamp(at),
-        from: *from,
-        to: *replicas,
-        reason: reason.code().to_string(),
-        message: messages::message(reason, *from, *replicas),
-        latency_millis: None,
     }
 }

@@ -43,9 +43,7 @@ pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
         .unwrap_or(0);
     for row in &rows {
         let decision = row.decision.as_ref();
-        let message = decision.map_or("?".to_owned(), |decision| {
-            out.message(&decision.message, decision.at)
-        });
+        let message = decision.map_or("?".to_owned(), |decision| out.message(decision));
         let reason = decision.map_or("", |decision| &decision.reason);
         let workers = row
             .desired

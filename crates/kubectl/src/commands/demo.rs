@@ -10,7 +10,7 @@ use crate::cluster::redis::RedisClient;
 use crate::cluster::replay::Replay;
 use crate::commands::fast_mode::FastMode;
 use crate::commands::narration::Narration;
-use crate::commands::narrator::{Line, LineKind, Narrator};
+use crate::commands::narrator::{Line, LineKind, Narrator, Note};
 use crate::text::class_format;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
@@ -90,7 +90,7 @@ impl<'a> Story<'a> {
         Ok(Self {
             out,
             name: pool.name_any(),
-            narrator: Narrator::begin(pool.clone())?.in_language(out.lang),
+            narrator: Narrator::begin(pool.clone())?.with_output(out),
             tasks: pusher.as_ref().map_or(0, |pusher| pusher.burst.tasks),
             pusher,
             progress: Progress {
@@ -117,7 +117,7 @@ impl<'a> Story<'a> {
             }
             self.print_lines(now)?;
             if self.progress.pushed.is_none() {
-                burst = self.push_when_at_rest(now).await?.or(burst);
+                burst = self.push_when_at_rest().await?.or(burst);
             } else if self.progress.ended(&self.narrator, self.tasks) {
                 break;
             }
@@ -139,13 +139,14 @@ impl<'a> Story<'a> {
     fn print_lines(&mut self, now: Timestamp) -> std::io::Result<()> {
         for line in self.narrator.lines(now) {
             let comment = self.progress.observe(&line, &self.narrator, self.tasks);
-            print(self.out, &line, line.note.as_deref().or(comment.as_deref()))?;
+            let comment = comment.map(Note::Text);
+            print(self.out, &line, line.note.as_ref().or(comment.as_ref()))?;
         }
         Ok(())
     }
 
     /// Pushes the burst once the pool is at rest; until then prints what it waits for.
-    async fn push_when_at_rest(&mut self, now: Timestamp) -> anyhow::Result<Option<u32>> {
+    async fn push_when_at_rest(&mut self) -> anyhow::Result<Option<u32>> {
         let Some(Pusher { redis, keys, burst }) = &mut self.pusher else {
             return Ok(None);
         };
@@ -159,10 +160,8 @@ impl<'a> Story<'a> {
         let lang = self.out.lang;
         let condition = pending_condition(&self.narrator, lang);
         if condition != self.waiting_for {
-            let message = self
-                .narrator
-                .message()
-                .map(|text| self.out.message(text, now));
+            let message = self.narrator.decision_status();
+            let message = message.map(|decision| self.out.message(decision));
             let message = message.map_or(String::new(), |message| {
                 tr!(
                     lang,
@@ -284,8 +283,8 @@ fn change_row(out: &Out, pushed: Timestamp, line: &Line, from: i32, to: i32) -> 
             )
         }
     };
-    let note = line.note.as_deref();
-    let note = note.map_or(String::new(), |note| out.message(note, line.at));
+    let note = line.note.as_ref();
+    let note = note.map_or(String::new(), |note| note.text(out));
     let (clock, change) = (out.clock(line.at), format!("{from} → {to}"));
     format!("  {clock}  {change:7}  {after:22}  {note}")
 }

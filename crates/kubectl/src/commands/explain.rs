@@ -81,12 +81,7 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
             metrics_line(lang, metrics, now),
         ));
     }
-    rows.extend(
-        decision
-            .steps
-            .iter()
-            .map(|step| (step.name.clone(), out.step(&step.detail, now))),
-    );
+    rows.extend(decision.steps.iter().map(|step| out.step(step)));
     if let Some(change) = status.history.last() {
         let ago = minutes(time(now) - time(change.at));
         let change = format!("{} → {}", change.from, change.to);
@@ -156,13 +151,8 @@ pub fn next_changes(
 }
 
 fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
-    let DecisionStatus {
-        reason,
-        message,
-        at,
-        ..
-    } = decision;
-    let (message, ago) = (out.message(message, now), minutes(time(now) - time(*at)));
+    let DecisionStatus { reason, at, .. } = decision;
+    let (message, ago) = (out.message(decision), minutes(time(now) - time(*at)));
     tr!(
         out.lang,
         "{message}. {reason}, {ago} ago.",
@@ -307,24 +297,11 @@ mod tests {
         };
         let forecast = forecast(scheduled_spec.pool(), observation, &decision, now);
         DecisionStatus {
-            reason: decision.reason.code().to_string(),
-            message: messages::message(&decision.reason, decision.from, decision.replicas),
-            confidence: 1.0,
-            at: timestamp(now),
-            from: decision.from,
-            to: decision.replicas,
-            steps: decision
-                .steps
-                .iter()
-                .map(|step| api::StepStatus {
-                    name: messages::step_name(step),
-                    detail: messages::step_detail(step),
-                })
-                .collect(),
             next: Some(api::ForecastStatus {
                 up: forecast.up.map(next),
                 down: forecast.down.map(next),
             }),
+            ..DecisionStatus::new(&decision, timestamp(now))
         }
     }
 
@@ -343,7 +320,7 @@ mod tests {
         let observation = Observation {
             replicas: 5,
             queues: vec![load],
-            unavailable_reason: None,
+            unavailable: None,
         };
         let metric = |metric: Metric| MetricStatus {
             value: metric.known(),

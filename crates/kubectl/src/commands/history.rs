@@ -64,7 +64,7 @@ pub fn row(pool: &str, change: &Change, width: usize, now: Timestamp, out: &Out)
 
 /// The message of a change, and its latency if a notification of Redis led to it.
 pub fn change_message(change: &Change, out: &Out) -> String {
-    let message = out.message(&change.message, change.at);
+    let message = out.message(change);
     match change.latency_millis {
         Some(millis) => {
             tr!(
@@ -227,7 +227,8 @@ mod tests {
             from,
             to,
             reason: "Idle".to_owned(),
-            message: format!("idle for 5m: {from} → {to} workers"),
+            params: messages::Params::new(),
+            message: format!("idle for 5 min: {from} → {to} workers"),
             latency_millis: (to > from).then_some(9),
         }
     }

@@ -5,7 +5,7 @@ use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
-use api::{DecisionStatus, ScheduledSpec, WorkerPool};
+use api::{Explanation, ScheduledSpec, WorkerPool};
 use decide::{Memory, Observation, Reason, decide};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -83,8 +83,11 @@ pub struct Recommendation {
     pub action: &'static str,
     /// The reason code.
     pub reason: String,
-    /// The message of the decision.
+    /// The message of the decision, in English.
     pub message: String,
+    /// The decision for a reader.
+    #[serde(skip)]
+    pub explanation: Explanation,
     /// `operator`, or `here` if no operator has decided yet and this program applied the rules.
     pub by: &'static str,
 }
@@ -230,12 +233,14 @@ impl Panel {
                     &tr!(lang, "? is unknown: {reason}", "? es desconocido: {reason}"),
                 ));
             }
-            if let Some(Recommendation { message, by, .. }) = self
+            if let Some(Recommendation {
+                explanation, by, ..
+            }) = self
                 .recommendation
                 .as_ref()
                 .filter(|_| at == OLDEST_ROW + 1)
             {
-                let message = out.message(message, self.at);
+                let message = out.message(explanation.clone());
                 let by = if *by == "operator" {
                     String::new()
                 } else {
@@ -270,7 +275,7 @@ fn recommend(
             let observation = Observation {
                 replicas: current,
                 queues: summary.queues.clone(),
-                unavailable_reason: None,
+                unavailable: None,
             };
             let now = api::time(now);
             decide(scheduled_spec.at(now), &observation, &memory, now)
@@ -279,11 +284,8 @@ fn recommend(
     let observed = status.observed_generation >= pool.metadata.generation;
     let latest = status.decision.filter(|_| observed);
     let desired = here.as_ref().map(|decision| match decision.reason {
-        Reason::ScaleUpCooldown { recommended, .. }
-        | Reason::ScaleDownCooldown { recommended, .. }
+        Reason::CoolingDown { recommended, .. }
         | Reason::IdleWait { recommended, .. }
-        | Reason::RecentlyBusy { recommended, .. }
-        | Reason::Dampened { recommended, .. }
         | Reason::Stabilized { recommended, .. }
         | Reason::RateLimited { recommended, .. } => recommended,
         _ => decision.replicas,
@@ -293,32 +295,23 @@ fn recommend(
         Some((desired, current)) if desired < current => "SCALE DOWN",
         _ => "STAY",
     };
-    if let Some(DecisionStatus {
-        reason, message, ..
-    }) = latest
-    {
+    let recommendation = |explanation: Explanation, by| Recommendation {
+        action,
+        reason: explanation.reason.code.clone(),
+        message: explanation.message.clone(),
+        explanation,
+        by,
+    };
+    if let Some(decision) = &latest {
         // There are no desired replicas while the target is missing.
         return Some((
-            Recommendation {
-                action,
-                reason,
-                message,
-                by: "operator",
-            },
+            recommendation(decision.into(), "operator"),
             status.desired_replicas,
         ));
     }
     let decision = here?;
-    let (reason, to) = (decision.reason, decision.replicas);
-    Some((
-        Recommendation {
-            action,
-            reason: reason.code().to_string(),
-            message: messages::message(&reason, decision.from, to),
-            by: "here",
-        },
-        Some(to),
-    ))
+    let here = recommendation(Explanation::new(&decision), "here");
+    Some((here, Some(decision.replicas)))
 }
 
 /// A duration in the class's format: `0.4s`, `32s`, `2 minutes`.

@@ -5,7 +5,7 @@ use crate::cluster::events::{Events, Update};
 use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::cluster::replay::Replay;
-use crate::commands::narrator::{Line, LineKind, Narrator};
+use crate::commands::narrator::{Line, LineKind, Narrator, Note};
 use crate::text::class_format;
 use crate::text::output::{Out, Style};
 use api::Duration;
@@ -43,7 +43,7 @@ async fn print_lines(
     duration: Option<Duration>,
     json: bool,
 ) -> anyhow::Result<bool> {
-    let mut narrator = narrator.in_language(out.lang);
+    let mut narrator = narrator.with_output(out);
     let end = duration.map(|duration| api::time(events.now()) + duration.0);
     while !events.is_over() && end.is_none_or(|end| api::time(events.now()) < end) {
         let update = events.next().await;
@@ -65,7 +65,7 @@ async fn print_lines(
             if json {
                 out.data(&object(&line, &narrator).to_string())?;
             } else {
-                print(out, &line, line.note.as_deref())?;
+                print(out, &line, line.note.as_ref())?;
             }
         }
     }
@@ -73,9 +73,9 @@ async fn print_lines(
 }
 
 /// Prints a line, and a note below it.
-pub fn print(out: &Out, line: &Line, note: Option<&str>) -> std::io::Result<()> {
+pub fn print(out: &Out, line: &Line, note: Option<&Note>) -> std::io::Result<()> {
     out.data_at(line.at, &line.text)?;
-    match note.map(|note| out.message(note, line.at)) {
+    match note.map(|note| note.text(out)) {
         Some(note) => out.data(&out.styled(Style::Dim, &format!("           {note}"))),
         None => Ok(()),
     }
@@ -105,7 +105,11 @@ fn object(line: &Line, narrator: &Narrator) -> Value {
         LineKind::Scaled { from, to } => json!({"kind": "scaled", "from": from, "to": to}),
         LineKind::Warning => json!({"kind": "warning"}),
     };
-    (object["at"], object["text"], object["message"]) = (json!(at), json!(text), json!(note));
+    (object["at"], object["text"], object["message"]) = (
+        json!(at),
+        json!(text),
+        json!(note.as_ref().map(Note::english)),
+    );
     object
 }
 

@@ -75,10 +75,7 @@ async fn suspend(
     let doing = if suspend { "pausing" } else { "resuming" };
     let pool = apply(cluster, &format!("{doing} WorkerPool {name}"), &name, patch).await?;
     if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
-        out.data(&format!(
-            "{name}: {}",
-            out.message(&decision.message, Timestamp::now())
-        ))?;
+        out.data(&format!("{name}: {}", out.message(&decision)))?;
         out.info(&effect(&name));
         return Ok(true);
     }

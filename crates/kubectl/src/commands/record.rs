@@ -49,7 +49,7 @@ pub async fn run(
                 at: api::time(Timestamp::now()),
                 queues,
                 replicas,
-                unavailable_reason: None,
+                unavailable: None,
             };
             cluster.out.data(&line.write(&names))?;
         }

@@ -59,10 +59,7 @@ pub async fn run(
     let (out, lang) = (&cluster.out, cluster.out.lang);
     if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
         let took = start.elapsed().as_millis();
-        out.data(&format!(
-            "{name}: {}",
-            out.message(&decision.message, Timestamp::now())
-        ))?;
+        out.data(&format!("{name}: {}", out.message(&decision)))?;
         let answered = tr!(
             lang,
             "The operator answered in {took} ms.",

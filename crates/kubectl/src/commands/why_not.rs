@@ -47,7 +47,7 @@ pub async fn run(
     let observation = Observation {
         replicas: current,
         queues: summary.queues,
-        unavailable_reason: None,
+        unavailable: None,
     };
     let at = api::time(now);
     let counterfactual = why_not(
@@ -66,19 +66,13 @@ pub async fn run(
         out.json(&object)?;
         return Ok(true);
     }
-    for line in lines(&pool.name_any(), &counterfactual, replicas, now, out) {
+    for line in lines(&pool.name_any(), &counterfactual, replicas, out) {
         out.data(&line)?;
     }
     Ok(true)
 }
 
-fn lines(
-    name: &str,
-    counterfactual: &Counterfactual,
-    replicas: i32,
-    now: Timestamp,
-    out: &Out,
-) -> Vec<String> {
+fn lines(name: &str, counterfactual: &Counterfactual, replicas: i32, out: &Out) -> Vec<String> {
     let lang = out.lang;
     let decided = counterfactual.decided;
     if decided == replicas {
@@ -94,10 +88,11 @@ fn lines(
         "{name}: {decided} workers, y no {replicas}, porque"
     );
     let because = &counterfactual.because;
-    let width = label_width(because);
+    let because: Vec<_> = because.iter().map(|step| out.step(step)).collect();
+    let width = label_width(&because);
     let because = because.iter().map(|(label, detail)| {
         let gap = " ".repeat(width - label.chars().count());
-        let (label, detail) = (out.styled(Style::Dim, label), out.step(detail, now));
+        let label = out.styled(Style::Dim, label);
         format!("  {label}{gap}  {detail}")
     });
     let alternatives = alternatives(name, counterfactual, replicas, out);
@@ -179,15 +174,21 @@ fn more_tasks(lang: Lang, tasks: i64) -> String {
 mod tests {
     use super::*;
     use crate::text::output::Color;
-    use decide::Time;
+    use api::StepStatus;
+    use decide::{Constraint, Step, Time};
 
     fn explained(lang: Lang, replicas: i32, decided: i32) -> String {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
         let counterfactual = Counterfactual {
             decided,
             because: vec![
-                pair("scaleUp.step", "2"),
-                pair("scaleUp.cooldown", "7 → 5 until 13:47:26"),
+                StepStatus::field("scaleUp.step", &2),
+                StepStatus::new(&Step::Constrained {
+                    by: Constraint::CooldownUp,
+                    from: 7,
+                    to: 5,
+                    until: Some(Time(1_000_046_000)),
+                }),
             ],
             change: Some(vec![
                 pair("scaleUp.step", "4"),
@@ -198,14 +199,7 @@ mod tests {
             later: None,
         };
         let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
-        lines(
-            "filters",
-            &counterfactual,
-            replicas,
-            timestamp(Time(1_000_000_000)),
-            &out,
-        )
-        .join("\n")
+        lines("filters", &counterfactual, replicas, &out).join("\n")
     }
 
     #[test]

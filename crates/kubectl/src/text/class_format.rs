@@ -2,7 +2,6 @@
 
 use crate::cluster::queue_summary::QueueSummary;
 use decide::{Millis, PoolSpec};
-use jiff::{Timestamp, tz::TimeZone};
 
 /// The queue line: green up to the thresholds of `scaleUp`, yellow above one of them.
 pub fn queue(
@@ -66,25 +65,6 @@ pub fn minutes(span: Millis) -> String {
 /// A number, or `?` if it is unknown.
 pub fn number(n: Option<u64>) -> String {
     n.map_or("?".into(), |n| n.to_string())
-}
-
-/// Converts the times of day in a message from UTC to the local time zone.
-pub fn local_times(message: &str, now: Timestamp, zone: &TimeZone) -> String {
-    let clock = |word: &str| {
-        let time: jiff::civil::Time = word.parse().ok().filter(|_| word.len() == 8)?;
-        let instant = now.to_zoned(TimeZone::UTC).with().time(time).build().ok()?;
-        Some(
-            instant
-                .with_time_zone(zone.clone())
-                .strftime("%H:%M:%S")
-                .to_string(),
-        )
-    };
-    let local = |word: &str| {
-        let bare = word.trim_matches(|sign: char| !sign.is_ascii_digit());
-        clock(bare).map_or_else(|| word.to_owned(), |time| word.replace(bare, &time))
-    };
-    message.split(' ').map(local).collect::<Vec<_>>().join(" ")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a percentage")]
@@ -168,20 +148,5 @@ mod tests {
         for (millis, expected) in cases {
             assert_eq!(minutes(Millis(millis)), expected);
         }
-    }
-
-    #[test]
-    fn times_in_messages_are_local() {
-        let now = "2026-11-27T08:16:30Z".parse().expect("a time");
-        let zone = TimeZone::fixed(jiff::tz::offset(1));
-        let message = local_times(
-            "idle since 08:14:05: 5 → 3 workers at 08:17:00, if 12 wait",
-            now,
-            &zone,
-        );
-        assert_eq!(
-            message,
-            "idle since 09:14:05: 5 → 3 workers at 09:17:00, if 12 wait"
-        );
     }
 }

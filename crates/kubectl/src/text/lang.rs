@@ -14,6 +14,14 @@ pub enum Lang {
 }
 
 impl Lang {
+    /// The code of the language.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Es => "es",
+        }
+    }
+
     /// The language of the locale variables, in the order of POSIX.
     pub fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| variable(name).filter(|value| !value.is_empty());

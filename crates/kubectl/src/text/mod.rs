@@ -3,5 +3,4 @@
 pub mod class_format;
 pub mod foreign;
 pub mod lang;
-pub mod localize;
 pub mod output;

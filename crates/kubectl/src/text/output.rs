@@ -1,9 +1,10 @@
 //! The only module that prints: data to standard output, messages to standard error; and waiting with a timeout.
 
 use super::lang::Lang;
-use crate::text::localize;
 use anyhow::{Context, bail};
+use api::{Explanation, StepStatus, timestamp};
 use jiff::{Timestamp, tz::TimeZone};
+use messages::{Catalogue, Encoded};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,6 +53,7 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Out {
     /// The language of the messages.
     pub lang: Lang,
+    catalogue: Arc<Catalogue>,
     color: bool,
     zone: TimeZone,
     /// Collects the lines instead of printing them, while a screen is drawn.
@@ -61,11 +63,20 @@ pub struct Out {
 impl Out {
     /// An output in the system's time zone.
     pub fn new(color: Color, lang: Lang) -> Self {
-        Self::in_zone(color, lang, TimeZone::system())
+        Self::with_clock(color, lang, TimeZone::system(), Some(Timestamp::now))
     }
 
-    /// An output in the time zone `zone`.
+    /// An output in the time zone `zone`, whose messages have times of day without dates.
     pub fn in_zone(color: Color, lang: Lang, zone: TimeZone) -> Self {
+        Self::with_clock(color, lang, zone, None)
+    }
+
+    fn with_clock(
+        color: Color,
+        lang: Lang,
+        zone: TimeZone,
+        now: Option<fn() -> Timestamp>,
+    ) -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         #[cfg(windows)] // A console must be asked to support colours.
@@ -75,8 +86,14 @@ impl Out {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
         };
+        let clock_zone = zone.clone();
+        let clock = move |time| {
+            let at = timestamp(time);
+            local_time(at, now.map_or(at, |now| now()), &clock_zone)
+        };
         Self {
             lang,
+            catalogue: Arc::new(Catalogue::new(lang.code(), clock)),
             color,
             zone,
             lines: None,
@@ -154,14 +171,33 @@ impl Out {
         &self.zone
     }
 
-    /// A message of the operator in the language and time zone of the output. `near` gives the day of its times.
-    pub fn message(&self, text: &str, near: Timestamp) -> String {
-        localize::localize(self.lang, text, near, &self.zone)
+    /// Why the replica count is what it is, in the language and time zone of the output.
+    pub fn message(&self, explanation: impl Into<Explanation>) -> String {
+        let Explanation {
+            reason,
+            from,
+            to,
+            message,
+        } = explanation.into();
+        // Another release of the operator may have reasons or parameters that this program does not know.
+        self.catalogue.reason(&reason, from, to).unwrap_or(message)
     }
 
-    /// The detail of a decision's step in the language and time zone of the output.
-    pub fn step(&self, text: &str, near: Timestamp) -> String {
-        localize::localize_step(self.lang, text, near, &self.zone)
+    /// The name and the detail of a decision's step in the language and time zone of the output.
+    pub fn step(&self, step: &StepStatus) -> (String, String) {
+        self.catalogue
+            .step(&step.encoded())
+            .unwrap_or_else(|| (step.name.clone(), step.detail.clone()))
+    }
+
+    /// Why metrics are missing, in the language and time zone of the output.
+    pub fn cause(&self, cause: &Encoded) -> Option<String> {
+        self.catalogue.cause(cause)
+    }
+
+    /// The message of a condition with this reason in the language of the output.
+    pub fn condition(&self, reason: &str) -> Option<String> {
+        self.catalogue.condition(reason)
     }
 
     /// Text in a style, if the output uses colour.
@@ -209,4 +245,33 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The local time of day, with the date if it is not today's. The times of a trace that is older than a month go without:
+/// there the day is known.
+fn local_time(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let is_near = (at.as_second() - now.as_second()).abs() < 30 * 86_400;
+    let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+    let format = if is_near && at.date() != now.date() {
+        "%Y-%m-%d %H:%M:%S"
+    } else {
+        "%H:%M:%S"
+    };
+    at.strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_in_messages_are_local_and_have_a_date_if_needed() {
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let parse = |text: &str| text.parse().expect("a time");
+        let now = parse("2026-11-27T08:16:30Z");
+        let local = |text: &str| local_time(parse(text), now, &zone);
+        assert_eq!(local("2026-11-27T08:14:05Z"), "09:14:05");
+        assert_eq!(local("2026-11-27T23:00:00Z"), "2026-11-28 00:00:00");
+        assert_eq!(local("2023-11-14T22:13:20Z"), "23:13:20", "of an old trace");
+    }
 }

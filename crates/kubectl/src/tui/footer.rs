@@ -131,7 +131,7 @@ fn message(buffer: &mut Buffer, area: Rect, app: &App, subject: &Subject) {
     };
     let ago = minutes(Millis((time(app.at()) - time(decision.at)).0.max(0)));
     let age = tr!(lang, "{ago} ago", "hace {ago}");
-    let message = app.out.message(&decision.message, decision.at);
+    let message = app.out.message(decision);
     let message = to_ascii(app.settings.ascii, message);
     let (role, outdated) = if subject.current {
         (Role::Bold, String::new())

@@ -105,7 +105,7 @@ fn pool_row(app: &App, row: &Row, width: u16) -> Vec<Span<'static>> {
         Some(decision)
             if decision.reason != "WithinThresholds" && width >= MIN_WIDTH_WITH_MESSAGE =>
         {
-            to_ascii(ascii, app.out.message(&decision.message, decision.at))
+            to_ascii(ascii, app.out.message(decision))
         }
         _ => String::new(),
     };

@@ -161,6 +161,7 @@ impl Timeline {
             let change = change.filter(|change| change.to == to && change.reason == reason);
             DecisionStatus {
                 message: change.map_or_else(|| reason.clone(), |change| change.message.clone()),
+                params: change.map_or_else(Default::default, |change| change.params.clone()),
                 reason,
                 confidence: 1.0,
                 at: change.map_or(point.at, |change| change.at),

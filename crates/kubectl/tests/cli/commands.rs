@@ -284,6 +284,7 @@ fn pause_records_user_reason_and_end() {
     let mut paused = pool("filters", "redis://r");
     paused["status"] = json!({"observedGeneration": 2, "decision": {
         "reason": "Suspended", "message": "suspended by ana (exam): keeping 3 workers, regardless of load",
+        "params": {"who": {"by": "ana", "note": "exam"}},
         "confidence": 1.0, "at": "2026-11-27T09:16:00Z", "from": 3, "to": 3,
     }});
     let api = ApiServer::start([

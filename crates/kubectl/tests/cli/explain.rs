@@ -17,7 +17,7 @@ fn explains_a_decision_by_its_steps() {
             "next": {"up": {"to": 7, "at": "2026-11-27T09:16:58Z", "tasks": 0}},
         },
         "history": [
-            {"at": "2026-11-26T09:16:02Z", "from": 5, "to": 3, "reason": "Idle", "message": "idle for 5m: 5 → 3 workers"},
+            {"at": "2026-11-26T09:16:02Z", "from": 5, "to": 3, "reason": "Idle", "message": "idle for 5 min: 5 → 3 workers"},
             {"at": "2026-11-27T09:15:58Z", "from": 3, "to": 5, "reason": "QueueTooLong", "message": "25 tasks wait, more than 8: 3 → 5 workers"},
         ],
     });
@@ -53,7 +53,7 @@ fn explains_a_decision_by_its_steps() {
     let history = run(&["history"], Some(&api));
     let lines: Vec<&str> = history.lines().collect();
     assert!(
-        lines[1].ends_with("09:16:02  5 → 3    Idle          idle for 5m: 5 → 3 workers"),
+        lines[1].ends_with("09:16:02  5 → 3    Idle          idle for 5 min: 5 → 3 workers"),
         "{history}"
     );
     assert!(

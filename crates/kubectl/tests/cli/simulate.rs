@@ -112,9 +112,10 @@ fn replays_the_default_rules() {
         lines[1]["message"],
         "22 tasks wait, more than 8: 3 → 5 workers"
     );
+    let step = &lines[1]["steps"][0];
     assert_eq!(
-        lines[1]["steps"][0],
-        json!({"name": "scaleUp.queueLength", "detail": "22 > 8 → 5"})
+        (&step["name"], &step["detail"]),
+        (&json!("scaleUp.queueLength"), &json!("22 > 8 → 5"))
     );
 
     // A task in between restarts the idle time.

@@ -1,13 +1,11 @@
 //! The steps of a decision that prevent another number of workers.
 
+use api::StepStatus;
 use decide::{Decision, PoolSpec, Reason, Step};
-
-/// Name and detail of a step.
-type Labels = (String, String);
 
 /// The constraints that keep the replicas from `wanted`. Where they alone do not, also the results of the rules and the
 /// size of a step.
-pub fn blockers(pool: &PoolSpec, decision: &Decision, wanted: i32) -> Vec<Labels> {
+pub fn blockers(pool: &PoolSpec, decision: &Decision, wanted: i32) -> Vec<StepStatus> {
     let up = wanted > decision.replicas;
     let falls_short = |replicas: i32| {
         if up {
@@ -17,14 +15,14 @@ pub fn blockers(pool: &PoolSpec, decision: &Decision, wanted: i32) -> Vec<Labels
         }
     };
     let steps = &decision.steps;
-    if let Reason::Suspended(_) = decision.reason {
-        return vec![("suspend".to_owned(), "true".to_owned())];
+    if let Reason::Suspended { .. } = decision.reason {
+        return vec![StepStatus::field("suspend", &true)];
     }
     let pin = steps
         .iter()
         .find(|step| matches!(step, Step::Pinned { .. }));
     if let Some(pin) = pin {
-        return vec![labels(pin)];
+        return vec![StepStatus::new(pin)];
     }
     let mut blockers = Vec::new();
     let only_constrained = steps
@@ -39,11 +37,11 @@ pub fn blockers(pool: &PoolSpec, decision: &Decision, wanted: i32) -> Vec<Labels
         Step::NotWritten { .. } | Step::Fallback { .. } => true,
         _ => false,
     });
-    blockers.extend(constraints.map(labels));
+    blockers.extend(constraints.map(StepStatus::new));
     if wanted > pool.max {
-        blockers.push(field("maxReplicas", pool.max));
+        blockers.push(StepStatus::field("maxReplicas", &pool.max));
     } else if wanted < pool.min {
-        blockers.push(field("minReplicas", pool.min));
+        blockers.push(StepStatus::field("minReplicas", &pool.min));
     }
     blockers
 }
@@ -54,27 +52,27 @@ fn step_size(
     steps: &[Step],
     up: bool,
     falls_short: impl Fn(i32) -> bool,
-) -> Option<Labels> {
+) -> Option<StepStatus> {
     let rules = pool.rules.first();
     steps.iter().find_map(|step| match step {
         Step::Up {
             recommended: Some(replicas),
             ..
         } if up && falls_short(*replicas) => {
-            rules.map(|rules| field("scaleUp.step", rules.up.step))
+            rules.map(|rules| StepStatus::field("scaleUp.step", &rules.up.step))
         }
         Step::IdleTimer {
             recommended: Some(replicas),
             ..
         } if !up && falls_short(*replicas) => rules
             .and_then(|rules| rules.down.as_ref())
-            .map(|down| field("scaleDown.step", down.step)),
+            .map(|down| StepStatus::field("scaleDown.step", &down.step)),
         _ => None,
     })
 }
 
 /// The results of the rules: of those that ask for a change, or where none does, of all.
-fn rules(steps: &[Step], up: bool, falls_short: impl Fn(i32) -> bool) -> Vec<Labels> {
+fn rules(steps: &[Step], up: bool, falls_short: impl Fn(i32) -> bool) -> Vec<StepStatus> {
     let asks_for_more = steps.iter().any(|step| {
         matches!(
             step,
@@ -91,13 +89,9 @@ fn rules(steps: &[Step], up: bool, falls_short: impl Fn(i32) -> bool) -> Vec<Lab
         Step::Target { .. } | Step::MetricUnavailable { .. } => true,
         _ => false,
     };
-    steps.iter().filter(is_relevant).map(labels).collect()
-}
-
-fn labels(step: &Step) -> Labels {
-    (messages::step_name(step), messages::step_detail(step))
-}
-
-fn field(name: &str, value: i32) -> Labels {
-    (name.to_owned(), value.to_string())
+    steps
+        .iter()
+        .filter(is_relevant)
+        .map(StepStatus::new)
+        .collect()
 }

@@ -5,7 +5,7 @@ mod blockers;
 mod edits;
 mod search;
 
-use api::timestamp;
+use api::{StepStatus, timestamp};
 use blockers::blockers;
 use decide::{Memory, Observation, PoolSpec, Time, decide};
 use edits::{Edit, edits};
@@ -20,8 +20,8 @@ const MAX_FIELDS: usize = 3;
 pub struct Counterfactual {
     /// Desired replicas.
     pub decided: i32,
-    /// Name and detail of the steps that prevent the other number; empty where the numbers are the same.
-    pub because: Vec<(String, String)>,
+    /// The steps that prevent the other number; empty where the numbers are the same.
+    pub because: Vec<StepStatus>,
     /// The fewest fields that would give the other number now, with their values.
     pub change: Option<Vec<(String, String)>>,
     /// How many more tasks would give it now; if negative, how many fewer.
@@ -35,17 +35,16 @@ pub struct Counterfactual {
 impl Counterfactual {
     /// The same as JSON.
     pub fn json(&self) -> Value {
-        let pairs = |pairs: &[(String, String)], key: &str, value: &str| -> Vec<Value> {
-            pairs
+        let change = self.change.as_ref().map(|change| -> Vec<Value> {
+            change
                 .iter()
-                .map(|(a, b)| json!({key: a, value: b}))
+                .map(|(field, value)| json!({"field": field, "value": value}))
                 .collect()
-        };
-        let change = self.change.as_ref();
+        });
         json!({
             "decided": self.decided,
-            "because": pairs(&self.because, "name", "detail"),
-            "change": change.map(|change| pairs(change, "field", "value")),
+            "because": self.because,
+            "change": change,
             "tasks": self.tasks,
             "soon": self.soon.map(timestamp),
             "later": self.later.map(|(tasks, at)| json!({"tasks": tasks, "at": timestamp(at)})),
@@ -181,7 +180,7 @@ mod tests {
         Observation {
             replicas,
             queues: vec![metrics],
-            unavailable_reason: None,
+            unavailable: None,
         }
     }
 
@@ -195,7 +194,8 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(", ")
         };
-        let because = pairs(found.because);
+        let steps = found.because.into_iter();
+        let because = pairs(steps.map(|step| (step.name, step.detail)).collect());
         let change = found.change.map_or("-".to_owned(), pairs);
         let tasks = found.tasks;
         let later = found.soon.map(|at| (0, at)).or(found.later);
@@ -240,11 +240,11 @@ mod tests {
         };
         assert_eq!(
             explain(&demo_pool(), &observation(7, 0, 0), &memory, 5),
-            "scaleDown.idleFor idle for 100s of 5m | scaleDown.idleFor 100s | None | Some((0, 200))"
+            "scaleDown.idleFor idle for 1 min 40 s of 5 min | scaleDown.idleFor 100s | None | Some((0, 200))"
         );
         assert_eq!(
             explain(&demo_pool(), &observation(7, 0, 0), &memory, 3),
-            "scaleDown.idleFor idle for 100s of 5m | scaleDown.step 4, scaleDown.idleFor 100s | None | Some((0, 380))"
+            "scaleDown.idleFor idle for 1 min 40 s of 5 min | scaleDown.step 4, scaleDown.idleFor 100s | None | Some((0, 380))"
         );
         let busy = explain(&demo_pool(), &observation(7, 5, 4), &Memory::default(), 5);
         assert!(busy.starts_with("scaleDown.queueLength 5 ≥ 2, not met, scaleDown.utilizationPercent 57 % ≥ 30 %, not met |"), "{busy}");

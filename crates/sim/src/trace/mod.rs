@@ -7,6 +7,7 @@ mod syntax;
 pub use arrivals::parse_arrivals;
 pub(crate) use syntax::seconds;
 
+use decide::Unavailable;
 use decide::{QueueMetrics, Time};
 use metrics::{parse_metrics, write_metrics};
 use serde_json::{Map, Value, json};
@@ -21,8 +22,8 @@ pub struct TraceLine {
     pub queues: Vec<QueueMetrics>,
     /// `spec.replicas` of the target; `None`: the replicas of the previous decision.
     pub replicas: Option<i32>,
-    /// Which metrics are unavailable, as text.
-    pub unavailable_reason: Option<String>,
+    /// Which metrics are unavailable.
+    pub unavailable: Option<Unavailable>,
 }
 
 impl TraceLine {
@@ -64,13 +65,14 @@ impl TraceLine {
                 return Err("queues must be an object: {\"name\": {\"ready\": 3}}".to_owned());
             }
         };
-        let unavailable_reason = (!unavailable.is_empty())
-            .then(|| format!("{} could not be read", unavailable.join(", ")));
+        let unavailable = (!unavailable.is_empty()).then(|| Unavailable::NotRecorded {
+            metrics: unavailable.join(", "),
+        });
         Ok(Self {
             at,
             queues,
             replicas,
-            unavailable_reason,
+            unavailable,
         })
     }
 
@@ -194,7 +196,7 @@ mod tests {
             (Metric::Known(202), Metric::Known(1000))
         );
         assert_eq!(
-            line.unavailable_reason.as_deref(),
+            line.unavailable.as_ref().map(messages::cause).as_deref(),
             Some("busy could not be read")
         );
     }

@@ -8,9 +8,8 @@ use crate::cluster::redis::is_ready;
 use crate::text::foreign::foreign;
 use crate::text::lang::tr;
 use crate::text::output::Out;
-use api::{Condition, WorkerPool};
+use api::{CauseStatus, Condition, WorkerPool, WorkerPoolStatus};
 use decide::ReasonCode;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -149,7 +148,6 @@ fn reason(pod: &Pod) -> Option<String> {
 
 /// The conditions of the pool: one line with the decision if all are met, else one line per condition that is not.
 pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
-    let local = |message: &str| out.message(message, Timestamp::now());
     let (name, namespace) = (pool.name_any(), pool.namespace().unwrap_or_default());
     let status = pool.status.clone().unwrap_or_default();
     if status.observed_generation < pool.metadata.generation {
@@ -178,8 +176,8 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
         .enumerate()
         .filter(first)
         .map(|(_, condition)| {
+            let message = condition_message(condition, &status, out);
             let (type_, status) = (&condition.type_, &condition.status);
-            let message = local(&condition.message);
             let text = tr!(
                 out.lang,
                 "{name}: {type_} is {status}: {message}",
@@ -192,9 +190,28 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
         return failed;
     }
     let decision = status.decision.map_or(String::new(), |decision| {
-        format!(", {}: {}", decision.reason, local(&decision.message))
+        format!(", {}: {}", decision.reason, out.message(&decision))
     });
     vec![ok("pool", format!("{name}{decision}"))]
+}
+
+/// The message of a condition in the language of the output: that of the decision, of the missing metrics, or its own.
+fn condition_message(condition: &Condition, status: &WorkerPoolStatus, out: &Out) -> String {
+    let cause = status
+        .metrics
+        .as_ref()
+        .and_then(|metrics| metrics.cause.as_ref());
+    let cause = cause.map(CauseStatus::encoded);
+    let of_decision = status
+        .decision
+        .as_ref()
+        .filter(|decision| decision.message == condition.message);
+    match (of_decision, cause) {
+        (Some(decision), _) => Some(out.message(decision)),
+        (None, Some(cause)) if condition.reason == "MetricsUnavailable" => out.cause(&cause),
+        _ => out.condition(&condition.reason),
+    }
+    .unwrap_or_else(|| condition.message.clone())
 }
 
 /// A command that fixes a condition with this reason.

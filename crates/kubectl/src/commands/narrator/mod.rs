@@ -7,9 +7,10 @@ use crate::cluster::events::Update;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::text::class_format;
 use crate::text::lang::{Lang, tr};
-use api::{Change, ScheduledSpec, WorkerPool};
+use crate::text::output::{Color, Out};
+use api::{Change, DecisionStatus, Explanation, ScheduledSpec, WorkerPool};
 use decide::{Decision, Memory, Millis, Observation, PoolSpec, ReasonCode, decide};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use std::collections::VecDeque;
 
 /// The minimum time between two queue lines, in milliseconds, so that users can read them.
@@ -31,9 +32,36 @@ pub struct Line {
     /// The text, in the class's format.
     pub text: String,
     /// A message that explains the text.
-    pub note: Option<String>,
+    pub note: Option<Note>,
     /// The kind of line.
     pub kind: LineKind,
+}
+
+/// What explains a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The operator's reason.
+    Reason(Explanation),
+    /// A text in the reader's language, or foreign.
+    Text(String),
+}
+
+impl Note {
+    /// The note in the language of the output.
+    pub fn text(&self, out: &Out) -> String {
+        match self {
+            Self::Reason(explanation) => out.message(explanation.clone()),
+            Self::Text(text) => text.clone(),
+        }
+    }
+
+    /// The note as the operator wrote it.
+    pub fn english(&self) -> &str {
+        match self {
+            Self::Reason(explanation) => &explanation.message,
+            Self::Text(text) => text,
+        }
+    }
 }
 
 /// The kind of a line.
@@ -84,7 +112,7 @@ pub struct Narrator {
     started: Option<Timestamp>,
     due_since: Option<i64>,
     operator_warned: bool,
-    lang: Lang,
+    out: Out,
 }
 
 impl Narrator {
@@ -109,13 +137,14 @@ impl Narrator {
             started: None,
             due_since: None,
             operator_warned: false,
-            lang: Lang::En,
+            out: Out::in_zone(Color::Never, Lang::En, TimeZone::UTC),
         })
     }
 
-    /// The same narrator with messages in `lang`.
-    pub fn in_language(self, lang: Lang) -> Self {
-        Self { lang, ..self }
+    /// The same narrator with the language and the time zone of `out`.
+    pub fn with_output(self, out: &Out) -> Self {
+        let out = out.clone();
+        Self { out, ..self }
     }
 
     /// Applies an update.
@@ -240,9 +269,9 @@ impl Narrator {
                 .is_some_and(|summary| summary.is_empty() && all_live(summary))
     }
 
-    /// The operator's latest message.
-    pub fn message(&self) -> Option<&str> {
-        Some(&self.pool.status.as_ref()?.decision.as_ref()?.message)
+    /// The operator's latest decision.
+    pub fn decision_status(&self) -> Option<&DecisionStatus> {
+        self.pool.status.as_ref()?.decision.as_ref()
     }
 
     /// The decision of the rules on the current metrics, by the operator's own function.
@@ -250,7 +279,7 @@ impl Narrator {
         let observation = Observation {
             replicas: self.replicas?,
             queues: self.summary()?.queues.clone(),
-            unavailable_reason: None,
+            unavailable: None,
         };
         let status = self.pool.status.as_ref();
         let memory = status.and_then(|status| status.internal.as_ref());
@@ -287,13 +316,13 @@ impl Narrator {
         let note = match entry {
             Some(entry) => {
                 self.last_entry = Some(entry.at);
-                entry.message
+                Note::Reason((&entry).into())
             }
-            None => tr!(
-                self.lang,
+            None => Note::Text(tr!(
+                self.out.lang,
                 "not by the operator: another client set the replicas",
                 "no fue el operador: otro puso este número"
-            ),
+            )),
         };
         Line {
             at,
@@ -304,11 +333,11 @@ impl Narrator {
     }
 
     /// The queue line of the current state, and its note.
-    fn queue_line(&self) -> Option<(String, Option<String>)> {
+    fn queue_line(&self) -> Option<(String, Option<Note>)> {
         match (self.unreachable(), &self.summary) {
             (Some(error), _) => Some((
                 class_format::unreachable().to_owned(),
-                Some(error.to_owned()),
+                Some(Note::Text(error.to_owned())),
             )),
             (None, Some(summary)) => {
                 let stable = self.active && self.is_at_rest();
@@ -387,13 +416,14 @@ impl Narrator {
             return None;
         }
         self.operator_warned = true;
-        let message = self.message().filter(|_| observed);
-        Some(operator_warning(self.lang, desired, message))
+        let message = self.decision_status().filter(|_| observed);
+        let message = message.map(|decision| self.out.message(decision));
+        Some(operator_warning(self.out.lang, desired, message))
     }
 }
 
 /// The warning that no operator sets the `desired` replicas; with its latest message, if it observed the spec.
-fn operator_warning(lang: Lang, desired: Option<i32>, message: Option<&str>) -> String {
+fn operator_warning(lang: Lang, desired: Option<i32>, message: Option<String>) -> String {
     match (desired, message) {
         (Some(desired), Some(message)) => tr!(
             lang,

@@ -29,6 +29,7 @@ fn decided(history: &[(i64, i32, i32, &str)]) -> Update {
         to,
         reason: reason.into(),
         message: format!("because {from} → {to}"),
+        params: messages::Params::new(),
         latency_millis: None,
     };
     let status = WorkerPoolStatus {
@@ -44,6 +45,7 @@ fn decided(history: &[(i64, i32, i32, &str)]) -> Update {
         decision: Some(DecisionStatus {
             reason: "WithinThresholds".into(),
             message: "within thresholds".into(),
+            params: messages::Params::new(),
             confidence: 1.0,
             at: at(0),
             from: 3,
@@ -73,7 +75,9 @@ fn lines_of(updates: Vec<(i64, Update)>) -> Vec<String> {
             narrator.apply(update, at(second));
         }
         for line in narrator.lines(at(second)) {
-            let note = line.note.map_or(String::new(), |note| format!(" | {note}"));
+            let note = line
+                .note
+                .map_or(String::new(), |note| format!(" | {}", note.english()));
             lines.push(format!(
                 "{} {}{note}",
                 line.at.as_second() - 1_000_000,
@@ -176,13 +180,13 @@ fn unreachable_redis_is_not_an_empty_queue() {
 fn spanish_notes_and_unchanged_lines() {
     let mut narrator = Narrator::begin(pool())
         .expect("a valid pool")
-        .in_language(Lang::Es);
+        .with_output(&Out::in_zone(Color::Never, Lang::Es, TimeZone::UTC));
     narrator.apply(Update::Replicas(3), at(0));
     narrator.apply(Update::Replicas(4), at(1));
     let line = narrator.lines(at(5)).remove(0);
     assert_eq!(line.text, "🔺 SCALING UP TO 4 WORKERS");
     assert_eq!(
-        line.note.as_deref(),
+        line.note.as_ref().map(Note::english),
         Some("no fue el operador: otro puso este número")
     );
 }

@@ -159,7 +159,7 @@ pub async fn run(
     cluster
         .out
         .data_at(now, &class_format::stress(burst.tasks))?;
-    cluster.out.info(&plan.describe(&cluster.out, &pool, now));
+    cluster.out.info(&plan.describe(&cluster.out, &pool));
     Ok(true)
 }
 

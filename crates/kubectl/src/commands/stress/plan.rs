@@ -4,7 +4,7 @@
 use super::{Load, TASKS};
 use crate::text::lang::tr;
 use crate::text::output::Out;
-use api::{ScheduledSpec, WorkerPool};
+use api::{Explanation, ScheduledSpec, WorkerPool};
 use decide::{Memory, Millis, ReasonCode};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -34,10 +34,8 @@ const MAX_CPU_TASKS: u32 = 40;
 struct Step {
     /// Seconds since the burst.
     at: i64,
-    from: i32,
-    to: i32,
     reason: ReasonCode,
-    message: String,
+    explanation: Explanation,
 }
 
 /// The burst that was chosen.
@@ -86,7 +84,7 @@ pub fn choose(
 
 impl Plan {
     /// What was chosen and why, and what to expect.
-    pub fn describe(&self, out: &Out, pool: &WorkerPool, now: Timestamp) -> String {
+    pub fn describe(&self, out: &Out, pool: &WorkerPool) -> String {
         let (lang, name) = (out.lang, pool.name_any());
         let (tasks, seconds) = (self.tasks, self.task_seconds);
         let kind = match self.load {
@@ -124,7 +122,7 @@ impl Plan {
             "{head} Con el pool en reposo, se espera:"
         )];
         for step in &self.steps {
-            let (at, message) = (step.at, out.message(&step.message, now));
+            let (at, message) = (step.at, out.message(step.explanation.clone()));
             lines.push(tr!(
                 lang,
                 "  after {at:>3} s  {message}",
@@ -183,10 +181,8 @@ impl Rehearsal {
             if decision.replicas > decision.from && steps.len() < MAX_STEPS {
                 steps.push(Step {
                     at: (poll.at.0 - start / 1000) / 1000,
-                    from: decision.from,
-                    to: decision.replicas,
                     reason: decision.reason.code(),
-                    message: messages::message(&decision.reason, decision.from, decision.replicas),
+                    explanation: Explanation::new(decision),
                 });
             }
         };
@@ -303,7 +299,11 @@ mod tests {
     }
 
     fn path(plan: &Plan) -> String {
-        let first = plan.steps.first().map_or(-1, |step| step.from).to_string();
+        let first = plan
+            .steps
+            .first()
+            .map_or(-1, |step| step.explanation.from)
+            .to_string();
         let steps = plan.steps.iter();
         steps.fold(first, |path, step| {
             format!(
@@ -313,7 +313,7 @@ mod tests {
                 } else {
                     step.reason.as_str()
                 },
-                step.to
+                step.explanation.to
             )
         })
     }
@@ -388,11 +388,7 @@ mod tests {
         let pinned = pool(&json!({"replicas": 4}));
         let plan = choose(&pinned, Load::Mix, None, None).expect("valid");
         assert_eq!((plan.task_seconds, plan.steps.len()), (TASK_SECONDS, 0));
-        let text = plan.describe(
-            &Out::new(Color::Never, Lang::En),
-            &pinned,
-            Timestamp::UNIX_EPOCH,
-        );
+        let text = plan.describe(&Out::new(Color::Never, Lang::En), &pinned);
         assert!(
             text.ends_with("By these rules the number of workers stays."),
             "{text}"
@@ -420,11 +416,7 @@ mod tests {
         let no_rule = pool(&json!({"scaleUp": {"queueLength": 8, "step": 2, "cooldown": "20s"}}));
         let plan = choose(&no_rule, Load::Cpu, None, None).expect("valid");
         assert_eq!((plan.tasks, path(&plan).as_str()), (25, "3 → 5 → 7"));
-        let text = plan.describe(
-            &Out::new(Color::Never, Lang::En),
-            &no_rule,
-            Timestamp::UNIX_EPOCH,
-        );
+        let text = plan.describe(&Out::new(Color::Never, Lang::En), &no_rule);
         assert!(text.contains("rule for CPU is not the first"), "{text}");
     }
 

@@ -22,12 +22,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         .steps
         .iter()
         .map(|step| {
-            let detail = app.out.step(&step.detail, decision.at);
-            let name = if is_narrow {
-                abbreviate(&step.name)
-            } else {
-                step.name.clone()
-            };
+            let (name, detail) = app.out.step(step);
+            let name = if is_narrow { abbreviate(&name) } else { name };
             (name, to_ascii(app.settings.ascii, detail))
         })
         .collect();

@@ -8,9 +8,9 @@ use crate::text::lang::Lang;
 use crate::text::output::{Color, Out};
 use api::{
     Change, DecisionStatus, ForecastStatus, Key, MemoryStatus, NextChangeStatus, ScheduledSpec,
-    StepStatus, WorkerPool, WorkerPoolStatus, time, timestamp,
+    WorkerPool, WorkerPoolStatus, time, timestamp,
 };
-use decide::{Decision, Memory, NextChange, Observation, decide, forecast};
+use decide::{Decision, Memory, NextChange, Observation, Unavailable, decide, forecast};
 use jiff::{Timestamp, tz::TimeZone};
 use protocol::snapshot::{State, Worker};
 use std::time::Duration;
@@ -157,7 +157,10 @@ impl Stage {
                 Some(_) => vec![decide::QueueMetrics::UNAVAILABLE],
                 None => metrics.queues.clone(),
             },
-            unavailable_reason: self.unavailable_reason.map(str::to_owned),
+            unavailable: self.unavailable_reason.map(|error| Unavailable::RedisDown {
+                address: "redis:6379".to_owned(),
+                error: error.to_owned(),
+            }),
         };
         match self.unavailable_reason {
             Some(why) => self.app.apply(Update::Unreachable(why.into()), when),
@@ -174,17 +177,11 @@ impl Stage {
     }
 
     fn write_status(&mut self, observation: &Observation, decision: &Decision, when: Timestamp) {
-        let message = messages::message(&decision.reason, decision.from, decision.replicas);
-        let reason = decision.reason.code().to_string();
+        let status = DecisionStatus::new(decision, when);
         if decision.replicas != decision.from {
-            let (from, to) = (decision.from, decision.replicas);
             self.history.push(Change {
-                at: when,
-                from,
-                to,
-                reason: reason.clone(),
-                message: message.clone(),
-                latency_millis: (to > from).then_some(9),
+                latency_millis: (decision.replicas > decision.from).then_some(9),
+                ..Change::new(decision, when)
             });
         }
         let next = |next: NextChange| NextChangeStatus {
@@ -193,17 +190,13 @@ impl Stage {
             tasks: next.tasks,
         };
         let forecast = forecast(self.spec.pool(), observation, decision, time(when));
-        let steps = decision.steps.iter().map(|step| StepStatus {
-            name: messages::step_name(step),
-            detail: messages::step_detail(step),
-        });
         let before = self
             .pool
             .status
             .as_ref()
             .and_then(|status| status.decision.clone());
         let since = before
-            .filter(|before| before.message == message)
+            .filter(|before| before.message == status.message)
             .map_or(when, |before| before.at);
         self.pool.status = Some(WorkerPoolStatus {
             observed_generation: Some(1),
@@ -212,17 +205,12 @@ impl Stage {
             internal: Some(MemoryStatus::from(&decision.memory)),
             history: self.history.clone(),
             decision: Some(DecisionStatus {
-                reason,
-                message,
-                confidence: 1.0,
                 at: since,
-                from: decision.from,
-                to: decision.replicas,
-                steps: steps.collect(),
                 next: Some(ForecastStatus {
                     up: forecast.up.map(next),
                     down: forecast.down.map(next),
                 }),
+                ..status
             }),
             ..WorkerPoolStatus::default()
         });
