@@ -27,19 +27,8 @@ pub fn display(target: &str, load: &QueueMetrics, now: i64) -> Display {
                 }
             },
         ),
-        eta: eta(load).map_or_else(|| "-".to_owned(), span),
+        eta: load.drain_millis().map_or_else(|| "-".to_owned(), span),
     }
-}
-
-/// Milliseconds until the queue is empty with the current workers, at the mean task duration so far.
-pub fn eta(load: &QueueMetrics) -> Option<i64> {
-    let ready = load.ready.known()?;
-    let live = load.live.known()?;
-    let mean = load
-        .busy_millis
-        .known()?
-        .checked_div(load.processed.known()?)?;
-    (ready > 0 && live > 0).then(|| mean.saturating_mul(ready) / live)
 }
 
 /// `part` of `whole` in percent, rounded down; 0 if `whole` is 0.

@@ -280,21 +280,14 @@ fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) ->
             unavailable: Some("the queue does not report it".to_owned()),
         },
     };
-    let mean = |sum: Metric, count: Metric| match (sum, count) {
-        (Metric::Known(sum), Metric::Known(count)) => sum
-            .checked_div(count)
-            .map_or(Metric::Unsupported, Metric::Known),
-        (Metric::Unavailable, _) | (_, Metric::Unavailable) => Metric::Unavailable,
-        _ => Metric::Unsupported,
-    };
     MetricsStatus {
         at: Some(timestamp(now)),
         ready: metric(load.ready),
         in_flight: metric(load.in_flight),
         live: metric(load.live),
         busy: metric(load.busy),
-        cpu_percent: metric(mean(load.cpu_sum, load.live)),
-        task_millis: metric(mean(load.busy_millis, load.processed)),
+        cpu_percent: metric(load.cpu_sum.per(load.live)),
+        task_millis: metric(load.task_millis()),
         processed: metric(load.processed),
         failed: metric(load.failed),
         oldest_task_time: time_metric(load.oldest_at, metric(load.oldest_at).unavailable),

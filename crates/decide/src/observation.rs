@@ -32,6 +32,18 @@ impl Metric {
         }
     }
 
+    /// This for each of `count`, rounded down; unsupported for none.
+    #[must_use]
+    pub fn per(self, count: Self) -> Self {
+        match (self, count) {
+            (Self::Unavailable, _) | (_, Self::Unavailable) => Self::Unavailable,
+            (Self::Known(sum), Self::Known(count)) => sum
+                .checked_div(count)
+                .map_or(Self::Unsupported, Self::Known),
+            _ => Self::Unsupported,
+        }
+    }
+
     /// The sum, by the rules of [`Metric::join`].
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -64,6 +76,10 @@ pub struct QueueMetrics {
     pub failed: Metric,
     /// Time spent on all completed tasks, in milliseconds.
     pub busy_millis: Metric,
+    /// How many of the last completed tasks [`Self::recent_millis`] covers.
+    pub recent_tasks: Metric,
+    /// Time spent on them, in milliseconds.
+    pub recent_millis: Metric,
 }
 
 impl QueueMetrics {
@@ -85,6 +101,8 @@ impl QueueMetrics {
             processed: metric,
             failed: metric,
             busy_millis: metric,
+            recent_tasks: metric,
+            recent_millis: metric,
         }
     }
 
@@ -104,7 +122,26 @@ impl QueueMetrics {
                 processed: sum.processed.plus(queue.processed),
                 failed: sum.failed.plus(queue.failed),
                 busy_millis: sum.busy_millis.plus(queue.busy_millis),
+                recent_tasks: sum.recent_tasks.plus(queue.recent_tasks),
+                recent_millis: sum.recent_millis.plus(queue.recent_millis),
             })
+    }
+
+    /// The mean time of the last completed tasks, in milliseconds: of all of them where the queue system does not report
+    /// the last ones.
+    pub fn task_millis(&self) -> Metric {
+        match self.recent_tasks {
+            Metric::Unsupported => self.busy_millis.per(self.processed),
+            tasks => self.recent_millis.per(tasks),
+        }
+    }
+
+    /// Milliseconds until no task waits, with the live workers and at the time of the last tasks; `None` where that is
+    /// unknown, without a worker, or with an empty queue.
+    pub fn drain_millis(&self) -> Option<i64> {
+        let (ready, live) = (self.ready.known()?, self.live.known()?);
+        let mean = self.task_millis().known()?;
+        (ready > 0 && live > 0).then(|| mean.saturating_mul(ready) / live)
     }
 
     /// Tasks that are ready, due or in flight: while there are any, the rules do not scale to zero.
@@ -201,5 +238,48 @@ impl Observation {
     /// The sum over all queues.
     pub fn total(&self) -> QueueMetrics {
         QueueMetrics::sum(&self.queues)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 25 tasks of 8 s in the past, 20 tasks of 18 s at last; 50 wait for 5 workers.
+    fn queue() -> QueueMetrics {
+        QueueMetrics {
+            ready: Metric::Known(50),
+            live: Metric::Known(5),
+            processed: Metric::Known(45),
+            busy_millis: Metric::Known(25 * 8_000 + 20 * 18_000),
+            recent_tasks: Metric::Known(20),
+            recent_millis: Metric::Known(20 * 18_000),
+            ..QueueMetrics::UNSUPPORTED
+        }
+    }
+
+    #[test]
+    fn times_are_those_of_the_last_tasks() {
+        assert_eq!(queue().task_millis(), Metric::Known(18_000));
+        assert_eq!(queue().drain_millis(), Some(180_000));
+        let both = QueueMetrics::sum([&queue(), &queue()]);
+        assert_eq!(both.task_millis(), Metric::Known(18_000));
+    }
+
+    #[test]
+    fn without_the_last_tasks_times_are_those_of_all() {
+        let older = QueueMetrics {
+            recent_tasks: Metric::Unsupported,
+            recent_millis: Metric::Unsupported,
+            ..queue()
+        };
+        assert_eq!(older.task_millis(), Metric::Known(12_444));
+        assert_eq!(QueueMetrics::UNSUPPORTED.task_millis(), Metric::Unsupported);
+        assert_eq!(QueueMetrics::UNAVAILABLE.task_millis(), Metric::Unavailable);
+        let no_worker = QueueMetrics {
+            live: Metric::Known(0),
+            ..queue()
+        };
+        assert_eq!(no_worker.drain_millis(), None);
     }
 }

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub failed: Option<u64>,
     /// Milliseconds of work on the processed tasks.
     pub millis: Option<u64>,
+    /// Milliseconds of work on each of the last tasks, at most 20; empty in a queue of an older release.
+    pub recent: Vec<u64>,
     /// Number of workers whose lease has ended and that are not yet reaped.
     pub dead: u64,
     /// Tasks that dead workers hold.
@@ -153,11 +155,16 @@ pub fn parse(reply: Value) -> Result<Snapshot, String> {
     };
     let counters = list(next());
     let counter = |i: usize| counters.get(i).and_then(number);
+    let recent = counters.get(4).cloned().and_then(text).unwrap_or_default();
     Ok(Snapshot {
         arrived: counter(0),
         processed: counter(1),
         failed: counter(2),
         millis: counter(3),
+        recent: recent
+            .split(',')
+            .filter_map(|took| took.parse().ok())
+            .collect(),
         dead: required(&next(), "dead")?,
         dead_claimed: required(&next(), "claimed by dead workers")?,
         workers: list(next()).into_iter().filter_map(worker).collect(),

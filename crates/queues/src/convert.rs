@@ -24,6 +24,7 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         .iter()
         .filter(|worker| worker.claimed > 0 || worker.state == Some(State::Busy))
         .count();
+    let last = snapshot.recent.first();
     QueueMetrics {
         ready: count(snapshot.ready),
         due: Metric::Unsupported,
@@ -36,6 +37,8 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         processed: supported(snapshot.processed, count),
         failed: supported(snapshot.failed, count),
         busy_millis: supported(snapshot.millis, count),
+        recent_tasks: supported(last, |_| count(snapshot.recent.len() as u64)),
+        recent_millis: supported(last, |_| count(snapshot.recent.iter().sum())),
     }
 }
 

@@ -40,6 +40,22 @@ fn ack_and_take_needs_one_round_trip() {
 }
 
 #[test]
+fn the_last_20_times_are_kept() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    for _ in 0..25 {
+        queue.push(&["a"]);
+        let element = queue.must_claim(&worker);
+        assert_eq!(queue.ack(&worker, &element), Ending::Done);
+    }
+    let recent: String = queue.redis.hget(queue.keys.stats(), "recent").unwrap();
+    assert_eq!(recent, ["40"; 20].join(","));
+    let reply = protocol::snapshot::command_in_full(&queue.keys).query(&mut queue.redis);
+    let snapshot = protocol::snapshot::parse(reply.unwrap()).expect("a snapshot");
+    assert_eq!(snapshot.recent, [40; 20]);
+}
+
+#[test]
 fn an_ack_stores_the_result_and_clears_the_attempts() {
     let mut queue = Queue::new();
     let worker = queue.register("w");

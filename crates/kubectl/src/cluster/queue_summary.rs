@@ -2,8 +2,8 @@
 
 use api::QueueSpec;
 use decide::{Metric, QueueMetrics, Time, victims};
-use protocol::snapshot::{State, Worker};
-use protocol::{Keys, Snapshot, snapshot};
+use protocol::Keys;
+use protocol::snapshot::{self, Snapshot, Worker};
 use queues::QueueSystem;
 use redis::{Pipeline, Value};
 use std::time::Duration;
@@ -54,8 +54,6 @@ pub fn commands(queues: &[QueueSpec]) -> Pipeline {
 impl QueueSummary {
     /// The summary of the replies to [`commands`], or an error in a reply.
     pub fn read(queues: &[QueueSpec], replies: Vec<Value>) -> Result<Self, String> {
-        // The total length of the plain lists.
-        let mut lengths = 0;
         let mut snapshots = Vec::new();
         let mut metrics = Vec::new();
         for (index, (queue, reply)) in queues.iter().zip(replies).enumerate() {
@@ -71,65 +69,25 @@ impl QueueSummary {
                             ready: Metric::Known(length),
                             ..QueueMetrics::UNSUPPORTED
                         });
-                        lengths += u64::try_from(length).unwrap_or(0);
                     }
                     _ => return Err(format!("{} is not a list", queue.name)),
                 },
             }
         }
-        let mut summary = if snapshots.is_empty() {
-            Self::default()
-        } else {
-            Self::sum(snapshots)
-        };
-        summary.ready += lengths;
-        summary.queues = metrics;
-        Ok(summary)
+        Ok(Self::of(&metrics, snapshots))
     }
 
-    fn sum(snapshots: Vec<(usize, Snapshot)>) -> Self {
-        let total = |number: fn(&Snapshot) -> Option<u64>| {
-            snapshots
-                .iter()
-                .map(|(_, snapshot)| number(snapshot))
-                .sum::<Option<u64>>()
-        };
-        let live = || {
-            let workers = snapshots.iter().flat_map(|(_, snapshot)| &snapshot.workers);
-            workers.filter(|worker| worker.state != Some(State::Draining))
-        };
-        let count = |n: usize| u64::try_from(n).ok();
-        let cpu: Vec<f64> = live().filter_map(|worker| worker.cpu).collect();
-        let busy = |worker: &&Worker| worker.claimed > 0 || worker.state == Some(State::Busy);
-        let processed = total(|snapshot| Some(snapshot.processed.unwrap_or(0)));
+    /// The summary of `metrics`, with the workers of `snapshots`.
+    fn of(metrics: &[QueueMetrics], snapshots: Vec<(usize, Snapshot)>) -> Self {
+        let time = snapshots.first().map(|(_, snapshot)| snapshot.time);
+        let workers = snapshots.into_iter().flat_map(|(index, snapshot)| {
+            let workers = snapshot.workers.into_iter();
+            workers.map(move |worker| (index, worker))
+        });
         Self {
-            ready: snapshots.iter().map(|(_, snapshot)| snapshot.ready).sum(),
-            in_flight: total(|snapshot| Some(snapshot.claimed)),
-            live: count(live().count()),
-            busy: count(live().filter(busy).count()),
-            cpu: (!cpu.is_empty())
-                .then(|| cpu.iter().sum::<f64>() / approximate(count(cpu.len()).unwrap_or(1))),
-            oldest: snapshots
-                .iter()
-                .filter_map(|(_, snapshot)| snapshot.oldest_age())
-                .max(),
-            processed,
-            failed: total(|snapshot| Some(snapshot.failed.unwrap_or(0))),
-            mean: total(|snapshot| snapshot.millis)
-                .zip(processed.filter(|n| *n > 0))
-                .map(|(millis, tasks)| Duration::from_millis(millis / tasks)),
-            queues: snapshots
-                .iter()
-                .map(|(_, snapshot)| queues::queue_metrics(snapshot))
-                .collect(),
-            time: snapshots.first().map(|(_, snapshot)| snapshot.time),
-            workers: snapshots
-                .into_iter()
-                .flat_map(|(index, snapshot)| {
-                    let workers = snapshot.workers.into_iter();
-                    workers.map(move |worker| (index, worker))
-                })
-                .collect(),
+            workers: workers.collect(),
+            time,
+            ..Self::recorded(metrics, Time(time.unwrap_or_default()))
         }
     }
 
@@ -180,9 +138,7 @@ impl QueueSummary {
                 .map(|pushed| Duration::from_millis(at.0.unsigned_abs().saturating_sub(pushed))),
             processed: processed.or(Some(0)),
             failed: count(load.failed).or(Some(0)),
-            mean: count(load.busy_millis)
-                .zip(processed.filter(|n| *n > 0))
-                .map(|(millis, n)| Duration::from_millis(millis / n)),
+            mean: count(load.task_millis()).map(Duration::from_millis),
             queues: queues.to_vec(),
             ..Self::default()
         }
@@ -260,6 +216,7 @@ impl QueueSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::snapshot::State;
 
     fn worker(claimed: u64, state: State, cpu: f64) -> Worker {
         Worker {
@@ -285,7 +242,8 @@ mod tests {
             millis: Some(98_000),
             ..Snapshot::default()
         };
-        let summary = QueueSummary::sum(vec![(0, snapshot)]);
+        let metrics = [queues::queue_metrics(&snapshot)];
+        let summary = QueueSummary::of(&metrics, vec![(0, snapshot)]);
         assert_eq!(
             (summary.live, summary.busy, summary.in_flight),
             (Some(2), Some(1), Some(2))

@@ -36,7 +36,7 @@ local function look()
   end
 
   local time = redis.call('TIME')
-  local counters = read('HMGET', KEYS[3], 'arrived', 'processed', 'failed', 'millis')
+  local counters = read('HMGET', KEYS[3], 'arrived', 'processed', 'failed', 'millis', 'recent')
   return {1, time[1] * 1000 + math.floor(time[2] / 1000), read('LLEN', KEYS[1]), oldest, claimed,
     read('LLEN', KEYS[4]), counters, dead, dead_claimed, workers}
 end
