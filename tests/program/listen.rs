@@ -1,7 +1,8 @@
 //! With the default addresses the operator answers by IPv6 and by IPv4, and by IPv4 where there is no IPv6.
 
 use crate::{OPERATOR, Process, kubeconfig};
-use std::process::Command;
+use std::io::Read;
+use std::process::{Command, Stdio};
 use testkit::api_server::ApiServer;
 use testkit::local::{free_port, http, until};
 
@@ -56,13 +57,17 @@ fn a_taken_port_is_an_error_with_its_flag() {
     let address = format!("[::]:{}", taken.local_addr().unwrap().port());
     let server = ApiServer::start([]);
     let (_folder, config) = kubeconfig(&server);
-    let output = Command::new(OPERATOR)
+    let started = Command::new(OPERATOR)
         .arg(format!("--listen={address}"))
         .env("KUBECONFIG", config)
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success());
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut operator = Process(started.unwrap());
+    let status = until("the operator to end", || operator.0.try_wait().unwrap());
+    let mut error = String::new();
+    let mut stderr = operator.0.stderr.take().unwrap();
+    stderr.read_to_string(&mut error).unwrap();
+    assert!(!status.success());
     let expected = format!("cannot listen on {address}: choose another address with --listen");
     assert!(error.contains(&expected), "{error}");
 }

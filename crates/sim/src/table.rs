@@ -23,9 +23,34 @@ pub(crate) fn clock(at: Time) -> String {
     }
 }
 
-/// The changes of a run and its summary.
-pub fn table(run: &Run) -> String {
-    let header = ["T", "QUEUE", "WORKERS", "DECISION", "WHY"].map(str::to_owned);
+/// The texts of the tables, besides messages, reasons and numbers.
+pub const WORDS: [&str; 15] = [
+    "QUEUE",
+    "DECISION",
+    "WHY",
+    "the number of workers never changes",
+    "… and @ more",
+    "most workers",
+    "tasks",
+    "half waited at most",
+    "99 % waited at most",
+    "the longest wait",
+    "late",
+    "worker-hours",
+    "× busy hours",
+    "changes",
+    "WORKERS",
+];
+
+/// The changes of a run and its summary. `say` translates messages and [`WORDS`].
+pub fn table(run: &Run, say: &dyn Fn(&str) -> String) -> String {
+    let header = [
+        "T".to_owned(),
+        say("QUEUE"),
+        say("WORKERS"),
+        say("DECISION"),
+        say("WHY"),
+    ];
     let rows = run.changes.iter().map(|change| {
         let queue = change
             .ready
@@ -35,26 +60,30 @@ pub fn table(run: &Run) -> String {
             queue,
             format!("{} → {}", change.from, change.to),
             change.reason.to_owned(),
-            change.message.clone(),
+            say(&change.message),
         ]
     });
     let mut text = align(std::iter::once(header).chain(rows));
     if run.changes.is_empty() {
-        "the number of workers never changes\n".clone_into(&mut text);
+        text = say("the number of workers never changes") + "\n";
     }
     if run.change_count > run.changes.len() {
         let more = run.change_count - run.changes.len();
-        let _ = writeln!(text, "… and {more} more");
+        let _ = writeln!(
+            text,
+            "{}",
+            say("… and @ more").replace('@', &more.to_string())
+        );
     }
     if let Some(summary) = &run.summary {
         text.push('\n');
-        text += &align(figures(summary).map(|(label, value)| [label.to_owned(), value]));
+        text += &align(figures(summary).map(|(label, value)| [say(label), value]));
     }
     text
 }
 
-/// The figures of two runs of the same work, side by side.
-pub fn compare(one: &Run, other: &Run) -> String {
+/// The figures of two runs of the same work, side by side. `say` translates [`WORDS`].
+pub fn compare(one: &Run, other: &Run, say: &dyn Fn(&str) -> String) -> String {
     let header = [String::new(), one.name.clone(), other.name.clone()];
     let max_workers = |run: &Run| {
         run.points
@@ -67,22 +96,18 @@ pub fn compare(one: &Run, other: &Run) -> String {
     let mut rows = vec![
         header,
         [
-            "changes".to_owned(),
+            say("changes"),
             one.change_count.to_string(),
             other.change_count.to_string(),
         ],
-        [
-            "most workers".to_owned(),
-            max_workers(one),
-            max_workers(other),
-        ],
+        [say("most workers"), max_workers(one), max_workers(other)],
     ];
     if let (Some(a), Some(b)) = (&one.summary, &other.summary) {
         let both = figures(a)
             .into_iter()
             .zip(figures(b))
             .filter(|((label, _), _)| *label != "changes");
-        rows.extend(both.map(|((label, a), (_, b))| [label.to_owned(), a, b]));
+        rows.extend(both.map(|((label, a), (_, b))| [say(label), a, b]));
     }
     let mut reasons: Vec<&str> = one
         .changes

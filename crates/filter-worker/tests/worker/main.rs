@@ -26,6 +26,7 @@ mod force;
 mod hostile;
 mod lease;
 mod limits;
+mod listen;
 mod memory;
 mod once;
 mod outage;

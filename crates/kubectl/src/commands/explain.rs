@@ -78,7 +78,7 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
     if let Some(metrics) = &status.metrics {
         rows.push((
             tr!(lang, "metrics", "lo que vio"),
-            metrics_line(lang, metrics, now),
+            metrics_line(out, metrics, now),
         ));
     }
     rows.extend(decision.steps.iter().map(|step| out.step(step)));
@@ -161,7 +161,8 @@ fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
 }
 
 /// The metrics in one line, with the reason why one could not be read.
-pub fn metrics_line(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> String {
+pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> String {
+    let lang = out.lang;
     let known = |metric: &MetricStatus, format: &dyn Fn(i64) -> String| metric.value.map(format);
     let busy = metrics.live.value.zip(metrics.busy.value);
     let mut parts: Vec<String> = [
@@ -196,6 +197,7 @@ pub fn metrics_line(lang: Lang, metrics: &MetricsStatus, now: Timestamp) -> Stri
         .as_ref()
         .filter(|_| metrics.ready.value.is_none())
     {
+        let reason = out.message(reason, now);
         parts.push(tr!(lang, "unknown: {reason}", "desconocido: {reason}"));
     }
     parts.join(" · ")
@@ -357,5 +359,23 @@ mod tests {
     #[test]
     fn at_rest() {
         insta::assert_snapshot!(explained(Lang::En, 0, 5, &Memory::default()));
+    }
+
+    #[test]
+    fn unread_metrics_in_spanish() {
+        let reason = "Redis at redis://r does not answer: timed out".to_owned();
+        let metrics = MetricsStatus {
+            ready: MetricStatus {
+                value: None,
+                unavailable: Some(reason),
+            },
+            ..MetricsStatus::default()
+        };
+        let out = Out::in_zone(Color::Never, Lang::Es, jiff::tz::TimeZone::UTC);
+        let line = metrics_line(&out, &metrics, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            line,
+            "desconocido: Redis en redis://r no responde: timed out"
+        );
     }
 }

@@ -169,7 +169,7 @@ fn lines(
         ),
     };
     let row = |label: String, text: String| format!("  {label:8}  {text}");
-    let metrics = point.map(|point| metrics_line(lang, &point.metrics(), at));
+    let metrics = point.map(|point| metrics_line(out, &point.metrics(), at));
     let metrics = metrics.map(|metrics| row(tr!(lang, "metrics", "veía"), metrics));
     let why = before.map(|change| row(tr!(lang, "why", "por qué"), change_line(change)));
     let then = next.map(|change| row(tr!(lang, "then", "después"), change_line(change)));

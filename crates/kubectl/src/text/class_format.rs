@@ -43,7 +43,9 @@ pub fn scaling(from: i32, to: i32, idle: Option<Millis>) -> String {
     if to > from {
         return format!("🔺 SCALING UP TO {to} WORKERS");
     }
-    let idle = idle.map_or(String::new(), |span| format!(" (idle {})", minutes(span)));
+    // Whole seconds, as in the operator's message below it.
+    let whole = |span: Millis| minutes(Millis(span.0 / 1000 * 1000));
+    let idle = idle.map_or(String::new(), |span| format!(" (idle {})", whole(span)));
     format!("🔻 SCALING DOWN TO {to} WORKERS{idle}")
 }
 
@@ -132,6 +134,11 @@ mod tests {
         assert_eq!(
             scaling(7, 5, Some(Millis::seconds(120))),
             "🔻 SCALING DOWN TO 5 WORKERS (idle 2min)"
+        );
+        assert_eq!(
+            scaling(5, 3, Some(Millis(79_900))),
+            "🔻 SCALING DOWN TO 3 WORKERS (idle 1min19s)",
+            "the operator's message says 79s"
         );
         assert_eq!(scaling(7, 5, None), "🔻 SCALING DOWN TO 5 WORKERS");
     }
