@@ -35,7 +35,7 @@ function locales(): Plugin {
     load(id) {
       if (!id.endsWith(".ftl")) return null;
       const entries = readFileSync(id, "utf8").split(/\n(?=[#\w])/);
-      const shown = entries.filter((entry) => !/^(#|cli-|condition-)/.test(entry));
+      const shown = entries.filter((entry) => !/^(#|cli-|sim-|condition-)/.test(entry));
       return `export default ${JSON.stringify(new FluentResource(shown.join("\n")).body)}`;
     },
   };

@@ -2,6 +2,7 @@
 //! `UPDATE=1` rewrites them.
 
 use decide::ReasonCode;
+use queues::{QueueSystem, Support};
 use std::fmt::Write;
 use workerpool_operator::report::Metrics;
 
@@ -26,6 +27,31 @@ fn reasons_page_is_current() {
     }
     page += "\nGenerated from crates/decide/src/reason.rs by `make generate`.\n";
     check("docs/reasons.md", &page);
+}
+
+#[test]
+fn queue_systems_page_is_current() {
+    let mut page = "# Queue systems\n\nWhat each value of `spec.queues[].system` reports. A rule whose metric a system does not report \
+                    is not evaluated for its queues, and admission refuses a pool that has no other rule. \
+                    Unsupported is never zero: a screen shows a dash.\n\n| metric |"
+        .to_owned();
+    for system in QueueSystem::ALL {
+        let _ = write!(page, " {} |", system.name());
+    }
+    page += "\n|---|---|---|\n";
+    let rows = QueueSystem::ALL.map(|system| system.capabilities().metrics());
+    for (index, (metric, _)) in rows[0].iter().enumerate() {
+        let _ = write!(page, "| {metric} |");
+        for row in &rows {
+            let _ = match row[index].1 {
+                Support::Exact => write!(page, " exact |"),
+                Support::Unsupported(why) => write!(page, " no: {why} |"),
+            };
+        }
+        page.push('\n');
+    }
+    page += "\nGenerated from crates/queues/src/system.rs by `make generate`.\n";
+    check("docs/queue-systems.md", &page);
 }
 
 #[test]

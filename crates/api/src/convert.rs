@@ -229,11 +229,14 @@ struct RuleSet<'a> {
 }
 
 impl RuleSet<'_> {
+    /// Whether any queue's system has a property.
+    fn any(&self, has: fn(QueueSystem) -> bool) -> bool {
+        self.queues.iter().any(|(_, queue)| has(queue.system))
+    }
+
     fn rules(self) -> Result<Rules, InvalidSpec> {
-        let has_workers = self
-            .queues
-            .iter()
-            .any(|(_, queue)| queue.system != QueueSystem::List);
+        let has_workers = self.any(QueueSystem::reports_workers);
+        let has_times = self.any(QueueSystem::reports_times);
         // With a target, absent blocks have no defaults.
         let use_defaults = self.target.is_none();
         let up = self
@@ -245,7 +248,7 @@ impl RuleSet<'_> {
             .cloned()
             .or_else(|| use_defaults.then(ScaleDownSpec::defaults));
         let target = self.target.cloned().unwrap_or_default();
-        self.check(up.as_ref(), down.as_ref(), &target, has_workers)
+        self.check(up.as_ref(), down.as_ref(), &target, has_times)
             .map_err(|message| {
                 let queue = self.queue.map(|queue| format!("queue {queue}: "));
                 InvalidSpec(queue.unwrap_or_default() + &message)
@@ -273,11 +276,11 @@ impl RuleSet<'_> {
                 drain_within: target
                     .drain_within
                     .map(|duration| duration.0.max(Millis::seconds(1)))
-                    .filter(|_| has_workers),
+                    .filter(|_| has_times),
                 max_wait: target
                     .max_wait
                     .map(|duration| duration.0.max(Millis::seconds(1)))
-                    .filter(|_| has_workers),
+                    .filter(|_| has_times),
             },
         })
     }
@@ -288,7 +291,7 @@ impl RuleSet<'_> {
         up: Option<&ScaleUpSpec>,
         down: Option<&ScaleDownSpec>,
         target: &TargetSpec,
-        has_workers: bool,
+        has_times: bool,
     ) -> Result<(), String> {
         if let (Some(above), Some(below)) = (
             up.and_then(|up| up.queue_length),
@@ -300,7 +303,7 @@ impl RuleSet<'_> {
             ));
         }
         let is_timed = target.drain_within.or(target.max_wait).is_some();
-        if !has_workers && is_timed && self.target_is_explicit {
+        if !has_times && is_timed && self.target_is_explicit {
             return Err("target.drainWithin and maxWait need a queue that reports how long tasks run and wait, but a List reports only its length: use target.tasksPerWorker".to_owned());
         }
         Ok(())

@@ -213,6 +213,15 @@ impl Explanation {
     }
 }
 
+impl Explanation {
+    /// The message in the language of `catalogue`. Another release of the operator may have reasons or parameters that
+    /// it does not know; then in English.
+    pub fn text(&self, catalogue: &Catalogue) -> String {
+        let text = catalogue.reason(&self.reason, self.from, self.to);
+        text.unwrap_or_else(|| self.message.clone())
+    }
+}
+
 impl From<&DecisionStatus> for Explanation {
     fn from(decision: &DecisionStatus) -> Self {
         Self {

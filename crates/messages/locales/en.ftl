@@ -211,6 +211,24 @@ step-Field = { $value }
 name-NotWritten = dryRun
 step-NotWritten = { $replicas }, not written
 
+## The tables of a simulation
+
+sim-queue = QUEUE
+sim-workers = WORKERS
+sim-decision = DECISION
+sim-why = WHY
+sim-no-change = the number of workers never changes
+sim-changes = changes
+sim-most-workers = most workers
+sim-tasks = tasks
+sim-wait-p50 = half waited at most
+sim-wait-p99 = 99 % waited at most
+sim-wait-max = the longest wait
+sim-late = late
+sim-worker-hours = worker-hours
+sim-busy-hours = × busy hours
+sim-more = … and { $changes } more
+
 ## A reason as a label
 
 label-WithinThresholds = within thresholds

@@ -210,6 +210,24 @@ step-Field = { $value }
 name-NotWritten = dryRun
 step-NotWritten = { $replicas }, sin escribir
 
+## Las tablas de una simulación
+
+sim-queue = COLA
+sim-workers = WORKERS
+sim-decision = DECISIÓN
+sim-why = POR QUÉ
+sim-no-change = el número de workers no cambia nunca
+sim-changes = cambios
+sim-most-workers = máximo de workers
+sim-tasks = tareas
+sim-wait-p50 = la mitad esperó como mucho
+sim-wait-p99 = el 99 % esperó como mucho
+sim-wait-max = la espera más larga
+sim-late = tarde
+sim-worker-hours = horas de worker
+sim-busy-hours = × horas ocupadas
+sim-more = … y { $changes } más
+
 ## Un motivo como etiqueta
 
 label-WithinThresholds = dentro de umbrales

@@ -8,4 +8,4 @@ mod system;
 pub use convert::{queue_metrics, worker};
 pub use memory::RedisMemory;
 pub use queue::{Queue, Reading};
-pub use system::QueueSystem;
+pub use system::{Capabilities, QueueSystem, Support};

@@ -1,4 +1,4 @@
-//! The supported queue systems.
+//! The supported queue systems, and what each reports.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,4 +11,131 @@ pub enum QueueSystem {
     WorkerPool,
     /// Any Redis list, which reports only its length.
     List,
+}
+
+/// How well a queue system reports a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// The value at the time of the poll.
+    Exact,
+    /// Not at all, and why.
+    Unsupported(&'static str),
+}
+
+impl Support {
+    /// Whether the metric can be known.
+    pub const fn is_supported(self) -> bool {
+        matches!(self, Self::Exact)
+    }
+}
+
+/// What one queue system reports: a row of the table in docs/queue-systems.md. Admission rules, the defaults of a pool and
+/// warnings follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Tasks that wait.
+    pub ready: Support,
+    /// Delayed tasks that are about to become ready.
+    pub due: Support,
+    /// Tasks that a worker holds.
+    pub in_flight: Support,
+    /// Live workers, and which of them are busy.
+    pub workers: Support,
+    /// The CPU use of the workers.
+    pub cpu: Support,
+    /// The age of the oldest task that waits.
+    pub oldest: Support,
+    /// Tasks that arrived, were processed, or failed, and how long they took.
+    pub counters: Support,
+    /// Whether a worker can be asked to claim no more tasks.
+    pub drain: Support,
+}
+
+const LENGTH_ONLY: Support = Support::Unsupported("a list has only a length");
+
+/// The reference protocol (docs/worker-protocol.md).
+const WORKER_POOL: Capabilities = Capabilities {
+    ready: Support::Exact,
+    due: Support::Unsupported("it has no delayed tasks"),
+    in_flight: Support::Exact,
+    workers: Support::Exact,
+    cpu: Support::Exact,
+    oldest: Support::Exact,
+    counters: Support::Exact,
+    drain: Support::Exact,
+};
+
+/// `LLEN` of a list.
+const LIST: Capabilities = Capabilities {
+    ready: Support::Exact,
+    due: LENGTH_ONLY,
+    in_flight: LENGTH_ONLY,
+    workers: LENGTH_ONLY,
+    cpu: LENGTH_ONLY,
+    oldest: LENGTH_ONLY,
+    counters: LENGTH_ONLY,
+    drain: LENGTH_ONLY,
+};
+
+impl QueueSystem {
+    /// All systems.
+    pub const ALL: [Self; 2] = [Self::WorkerPool, Self::List];
+
+    /// The word in `spec.queues[].system`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WorkerPool => "WorkerPool",
+            Self::List => "List",
+        }
+    }
+
+    /// What it reports.
+    pub const fn capabilities(self) -> Capabilities {
+        match self {
+            Self::WorkerPool => WORKER_POOL,
+            Self::List => LIST,
+        }
+    }
+
+    /// Whether it reports its workers and which of them are busy.
+    pub const fn reports_workers(self) -> bool {
+        self.capabilities().workers.is_supported()
+    }
+
+    /// Whether it reports how long tasks wait and take.
+    pub const fn reports_times(self) -> bool {
+        let Capabilities {
+            oldest, counters, ..
+        } = self.capabilities();
+        oldest.is_supported() && counters.is_supported()
+    }
+}
+
+impl Capabilities {
+    /// Each metric's name, and how well it is reported.
+    pub const fn metrics(&self) -> [(&'static str, Support); 8] {
+        [
+            ("ready", self.ready),
+            ("due", self.due),
+            ("in flight", self.in_flight),
+            ("live and busy workers", self.workers),
+            ("CPU", self.cpu),
+            ("oldest task", self.oldest),
+            ("arrived, processed, failed, times", self.counters),
+            ("drain", self.drain),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_api() {
+        for system in QueueSystem::ALL {
+            let name = serde_json::to_value(system).expect("JSON");
+            assert_eq!(name, system.name());
+        }
+    }
 }

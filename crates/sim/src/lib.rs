@@ -21,5 +21,5 @@ pub use run::{Change, Point, Run};
 pub use shape::{SPAN_SECONDS, Shape};
 pub use simulate::{Poll, Polling, Telemetry, Workload, simulate};
 pub use summary::Summary;
-pub use table::{WORDS, compare, table};
+pub use table::{compare, table};
 pub use trace::{TraceLine, parse_arrivals, parse_trace};

@@ -326,7 +326,7 @@ fn draw_lanes(
                 "<path fill='{colour}' fill-opacity='.85' d='M{:.1} {base:.1}h8L{x:.1} {tip:.1}Z'><title>{} {}</title></path>",
                 x - 4.0,
                 clock(change.at),
-                escape(&change.message)
+                escape(&change.explanation.message)
             );
         }
         top += LANE_HEIGHT;

@@ -1,6 +1,7 @@
 //! What happened over time, in bounded space: the data of a table or a plot.
 
 use crate::{Poll, Summary, TraceLine};
+use api::Explanation;
 use decide::{Decision, QueueMetrics, Time};
 
 /// An interval of a run: the longest queue in it, and the workers at its end.
@@ -31,8 +32,8 @@ pub struct Change {
     pub to: i32,
     /// Reason code.
     pub reason: &'static str,
-    /// Message of the decision.
-    pub message: String,
+    /// Why.
+    pub explanation: Explanation,
 }
 
 /// One run of one policy.
@@ -106,7 +107,7 @@ impl Run {
                 from,
                 to,
                 reason: decision.reason.code().as_str(),
-                message: messages::message(&decision.reason, from, to),
+                explanation: Explanation::new(decision),
             });
         }
     }

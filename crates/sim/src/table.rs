@@ -2,6 +2,7 @@
 
 use crate::{Run, Summary};
 use decide::Time;
+use messages::{Catalogue, Params};
 use std::fmt::Write;
 
 /// Times from here on (2001) are calendar times; earlier ones count from 0.
@@ -23,33 +24,15 @@ pub(crate) fn clock(at: Time) -> String {
     }
 }
 
-/// The texts of the tables, besides messages, reasons and numbers.
-pub const WORDS: [&str; 15] = [
-    "QUEUE",
-    "DECISION",
-    "WHY",
-    "the number of workers never changes",
-    "… and @ more",
-    "most workers",
-    "tasks",
-    "half waited at most",
-    "99 % waited at most",
-    "the longest wait",
-    "late",
-    "worker-hours",
-    "× busy hours",
-    "changes",
-    "WORKERS",
-];
-
-/// The changes of a run and its summary. `say` translates messages and [`WORDS`].
-pub fn table(run: &Run, say: &dyn Fn(&str) -> String) -> String {
+/// The changes of a run and its summary, with the texts of `catalogue`.
+pub fn table(run: &Run, catalogue: &Catalogue) -> String {
+    let word = |key| word(catalogue, key);
     let header = [
         "T".to_owned(),
-        say("QUEUE"),
-        say("WORKERS"),
-        say("DECISION"),
-        say("WHY"),
+        word("queue"),
+        word("workers"),
+        word("decision"),
+        word("why"),
     ];
     let rows = run.changes.iter().map(|change| {
         let queue = change
@@ -60,30 +43,29 @@ pub fn table(run: &Run, say: &dyn Fn(&str) -> String) -> String {
             queue,
             format!("{} → {}", change.from, change.to),
             change.reason.to_owned(),
-            say(&change.message),
+            change.explanation.text(catalogue),
         ]
     });
     let mut text = align(std::iter::once(header).chain(rows));
     if run.changes.is_empty() {
-        text = say("the number of workers never changes") + "\n";
+        text = word("no-change") + "\n";
     }
     if run.change_count > run.changes.len() {
         let more = run.change_count - run.changes.len();
-        let _ = writeln!(
-            text,
-            "{}",
-            say("… and @ more").replace('@', &more.to_string())
-        );
+        let params = Params::from_iter([("changes".to_owned(), more.into())]);
+        let more = catalogue.text("sim-more", &params).unwrap_or_default();
+        let _ = writeln!(text, "{more}");
     }
     if let Some(summary) = &run.summary {
         text.push('\n');
-        text += &align(figures(summary).map(|(label, value)| [say(label), value]));
+        text += &align(figures(summary).map(|(label, value)| [word(label), value]));
     }
     text
 }
 
-/// The figures of two runs of the same work, side by side. `say` translates [`WORDS`].
-pub fn compare(one: &Run, other: &Run, say: &dyn Fn(&str) -> String) -> String {
+/// The figures of two runs of the same work, side by side, with the texts of `catalogue`.
+pub fn compare(one: &Run, other: &Run, catalogue: &Catalogue) -> String {
+    let word = |key| word(catalogue, key);
     let header = [String::new(), one.name.clone(), other.name.clone()];
     let max_workers = |run: &Run| {
         run.points
@@ -96,18 +78,18 @@ pub fn compare(one: &Run, other: &Run, say: &dyn Fn(&str) -> String) -> String {
     let mut rows = vec![
         header,
         [
-            say("changes"),
+            word("changes"),
             one.change_count.to_string(),
             other.change_count.to_string(),
         ],
-        [say("most workers"), max_workers(one), max_workers(other)],
+        [word("most-workers"), max_workers(one), max_workers(other)],
     ];
     if let (Some(a), Some(b)) = (&one.summary, &other.summary) {
         let both = figures(a)
             .into_iter()
             .zip(figures(b))
             .filter(|((label, _), _)| *label != "changes");
-        rows.extend(both.map(|((label, a), (_, b))| [say(label), a, b]));
+        rows.extend(both.map(|((label, a), (_, b))| [word(label), a, b]));
     }
     let mut reasons: Vec<&str> = one
         .changes
@@ -132,15 +114,22 @@ pub fn compare(one: &Run, other: &Run, say: &dyn Fn(&str) -> String) -> String {
     align(rows)
 }
 
+/// The text `sim-KEY`.
+fn word(catalogue: &Catalogue, key: &str) -> String {
+    let text = catalogue.text(&format!("sim-{key}"), &Params::new());
+    text.unwrap_or_else(|| key.to_owned())
+}
+
+/// The key of each figure, and its value.
 fn figures(summary: &Summary) -> [(&'static str, String); 8] {
     [
         ("tasks", summary.tasks.to_string()),
-        ("half waited at most", format!("{:.1} s", summary.wait_p50)),
-        ("99 % waited at most", format!("{:.1} s", summary.wait_p99)),
-        ("the longest wait", format!("{:.1} s", summary.wait_max)),
+        ("wait-p50", format!("{:.1} s", summary.wait_p50)),
+        ("wait-p99", format!("{:.1} s", summary.wait_p99)),
+        ("wait-max", format!("{:.1} s", summary.wait_max)),
         ("late", format!("{:.2} %", summary.late_share * 100.0)),
         ("worker-hours", format!("{:.2}", summary.worker_hours)),
-        ("× busy hours", format!("{:.2}", summary.factor())),
+        ("busy-hours", format!("{:.2}", summary.factor())),
         ("changes", summary.changes.to_string()),
     ]
 }

@@ -2,6 +2,7 @@
 //! message names the field, says what is wrong and what to write instead.
 
 use kube::core::{Message, Rule};
+use queues::QueueSystem;
 
 /// One `x-kubernetes-validations` entry.
 #[derive(Clone, Copy)]
@@ -33,12 +34,25 @@ impl AdmissionRule {
 impl From<AdmissionRule> for Rule {
     fn from(rule: AdmissionRule) -> Self {
         let message = on_one_line(rule.message);
-        Rule::new(on_one_line(rule.expression)).message(if rule.computed {
+        let expression = on_one_line(rule.expression)
+            .replace(
+                "SYSTEMS_WITH_WORKERS",
+                &systems(QueueSystem::reports_workers),
+            )
+            .replace("SYSTEMS_WITH_TIMES", &systems(QueueSystem::reports_times));
+        Rule::new(expression).message(if rule.computed {
             Message::Expression(message)
         } else {
             Message::Message(message)
         })
     }
+}
+
+/// The queue systems with a property, as a CEL list.
+fn systems(has: fn(QueueSystem) -> bool) -> String {
+    let names = QueueSystem::ALL.into_iter().filter(|system| has(*system));
+    let names: Vec<_> = names.map(|system| format!("'{}'", system.name())).collect();
+    format!("[{}]", names.join(", "))
 }
 
 /// The API server rejects a rule with line breaks and a computed message.
@@ -76,17 +90,17 @@ pub(super) const UTILIZATION_GAP: AdmissionRule = AdmissionRule::computed(
 );
 
 pub(super) const SCALE_UP_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
-    "!has(self.scaleUp) || !(has(self.scaleUp.utilizationPercent) || has(self.scaleUp.cpuPercent)) || self.queues.exists(q, q.system != 'List')",
+    "!has(self.scaleUp) || !(has(self.scaleUp.utilizationPercent) || has(self.scaleUp.cpuPercent)) || self.queues.exists(q, q.system in SYSTEMS_WITH_WORKERS)",
     "scaleUp.utilizationPercent and cpuPercent need workers that report their state, but a List reports only its length: use queueLength, or a queue of system WorkerPool",
 );
 
 pub(super) const SCALE_DOWN_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
-    "!has(self.scaleDown) || !has(self.scaleDown.utilizationPercent) || self.queues.exists(q, q.system != 'List')",
+    "!has(self.scaleDown) || !has(self.scaleDown.utilizationPercent) || self.queues.exists(q, q.system in SYSTEMS_WITH_WORKERS)",
     "scaleDown.utilizationPercent needs workers that report their state, but a List reports only its length: use queueLength, or a queue of system WorkerPool",
 );
 
 pub(super) const TARGET_NEEDS_TIMES: AdmissionRule = AdmissionRule::new(
-    "!has(self.target) || !(has(self.target.drainWithin) || has(self.target.maxWait)) || self.queues.exists(q, q.system != 'List')",
+    "!has(self.target) || !(has(self.target.drainWithin) || has(self.target.maxWait)) || self.queues.exists(q, q.system in SYSTEMS_WITH_TIMES)",
     "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, but a List reports only its length: use target.tasksPerWorker",
 );
 

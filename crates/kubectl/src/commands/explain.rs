@@ -8,8 +8,8 @@ use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
 use anyhow::bail;
 use api::{
-    DecisionStatus, MetricStatus, MetricsStatus, NextChangeStatus, WorkerPool, WorkerPoolStatus,
-    time,
+    CauseStatus, DecisionStatus, MetricStatus, MetricsStatus, NextChangeStatus, WorkerPool,
+    WorkerPoolStatus, time,
 };
 use decide::Millis;
 use jiff::Timestamp;
@@ -191,13 +191,15 @@ pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> Strin
     .into_iter()
     .flatten()
     .collect();
-    if let Some(reason) = metrics
+    if let Some(english) = metrics
         .ready
         .unavailable
         .as_ref()
         .filter(|_| metrics.ready.value.is_none())
     {
-        let reason = out.message(reason, now);
+        let cause = metrics.cause.as_ref().map(CauseStatus::encoded);
+        let reason = cause.and_then(|cause| out.cause(&cause));
+        let reason = reason.unwrap_or_else(|| english.clone());
         parts.push(tr!(lang, "unknown: {reason}", "desconocido: {reason}"));
     }
     parts.join(" · ")
@@ -279,6 +281,7 @@ mod tests {
     use crate::text::output::Color;
     use api::{ScheduledSpec, timestamp};
     use decide::{Memory, Metric, Observation, QueueMetrics, Time, decide, forecast};
+    use messages::Params;
 
     fn pool() -> WorkerPool {
         serde_json::from_value(json!({
@@ -363,12 +366,18 @@ mod tests {
 
     #[test]
     fn unread_metrics_in_spanish() {
-        let reason = "Redis at redis://r does not answer: timed out".to_owned();
         let metrics = MetricsStatus {
             ready: MetricStatus {
                 value: None,
-                unavailable: Some(reason),
+                unavailable: Some("in English".to_owned()),
             },
+            cause: Some(CauseStatus {
+                code: "RedisDown".to_owned(),
+                params: Params::from_iter([
+                    ("address".to_owned(), "redis://r".into()),
+                    ("error".to_owned(), "timed out".into()),
+                ]),
+            }),
             ..MetricsStatus::default()
         };
         let out = Out::in_zone(Color::Never, Lang::Es, jiff::tz::TimeZone::UTC);

@@ -1,13 +1,11 @@
 //! `simulate`: tests a policy on a recorded trace or a synthetic workload, without a cluster.
 
-use crate::text::lang::Lang;
-use crate::text::localize::localize;
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use api::{Duration, ScheduledSpec, WorkerPool};
 use decide::Millis;
-use jiff::{Timestamp, tz::TimeZone};
 use kube::ResourceExt;
+use messages::Catalogue;
 use sim::{DecisionLine, Polling, Run, Service, Shape, Telemetry, Workload};
 use std::path::{Path, PathBuf};
 
@@ -105,39 +103,17 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
         }
         runs.push(run);
     }
-    let say = |text: &str| say(out.lang, text);
+    // Its times stay in UTC, as in the column beside it.
+    let catalogue = Catalogue::new(out.lang.code(), |time| time.to_string());
     match (output, runs.as_slice()) {
         (Output::Svg, runs) => out.data(sim::plot(&runs.iter().collect::<Vec<_>>()).trim_end())?,
         (Output::Table, [first, second]) => {
-            out.data(sim::compare(first, second, &say).trim_end())?;
+            out.data(sim::compare(first, second, &catalogue).trim_end())?;
         }
-        (Output::Table, [run, ..]) => out.data(sim::table(run, &say).trim_end())?,
+        (Output::Table, [run, ..]) => out.data(sim::table(run, &catalogue).trim_end())?,
         _ => {}
     }
     Ok(true)
-}
-
-/// A word or a message of the table. Its times stay in UTC, as in the column beside it.
-fn say(lang: Lang, text: &str) -> String {
-    let spanish = match text {
-        _ if lang == Lang::En => text,
-        "QUEUE" => "COLA",
-        "DECISION" => "DECISIÓN",
-        "WHY" => "POR QUÉ",
-        "the number of workers never changes" => "el número de workers no cambia nunca",
-        "… and @ more" => "… y @ más",
-        "most workers" => "máximo de workers",
-        "tasks" => "tareas",
-        "half waited at most" => "la mitad esperó como mucho",
-        "99 % waited at most" => "el 99 % esperó como mucho",
-        "the longest wait" => "la espera más larga",
-        "late" => "tarde",
-        "worker-hours" => "horas de worker",
-        "× busy hours" => "× horas ocupadas",
-        "changes" => "cambios",
-        message => return localize(lang, message, Timestamp::UNIX_EPOCH, &TimeZone::UTC),
-    };
-    spanish.to_owned()
 }
 
 type Print<'a> = &'a mut dyn FnMut(DecisionLine) -> anyhow::Result<()>;
@@ -192,10 +168,10 @@ fn play(
     };
     let work = workload(pool, args)?;
     let polling = Polling::Push(api::interval(&pool.spec));
-    let telemetry = if queue.system == queues::QueueSystem::List {
-        Telemetry::Length
-    } else {
+    let telemetry = if queue.system.reports_workers() {
         Telemetry::Everything
+    } else {
+        Telemetry::Length
     };
     let mut printed = Ok(());
     let summary = sim::simulate(
@@ -288,24 +264,4 @@ fn read(path: &Path) -> anyhow::Result<String> {
         return std::io::read_to_string(std::io::stdin()).context("cannot read standard input");
     }
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_and_messages_of_the_table_are_translated() {
-        for word in sim::WORDS {
-            assert_eq!(say(Lang::En, word), word);
-            assert_eq!(say(Lang::Es, word) == word, word == "WORKERS", "{word}");
-        }
-        assert_eq!(
-            say(
-                Lang::Es,
-                "100 % of the workers are busy, more than 80 %: 3 → 5 workers"
-            ),
-            "el 100 % de los workers está ocupado, más del 80 %: 3 → 5 workers"
-        );
-    }
 }

@@ -173,14 +173,7 @@ impl Out {
 
     /// Why the replica count is what it is, in the language and time zone of the output.
     pub fn message(&self, explanation: impl Into<Explanation>) -> String {
-        let Explanation {
-            reason,
-            from,
-            to,
-            message,
-        } = explanation.into();
-        // Another release of the operator may have reasons or parameters that this program does not know.
-        self.catalogue.reason(&reason, from, to).unwrap_or(message)
+        explanation.into().text(&self.catalogue)
     }
 
     /// The name and the detail of a decision's step in the language and time zone of the output.

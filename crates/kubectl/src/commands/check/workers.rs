@@ -7,7 +7,6 @@ use crate::text::lang::tr;
 use api::WorkerPool;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
-use queues::QueueSystem;
 
 /// Whether each pod has a heartbeat, and each worker with a heartbeat takes tasks.
 pub(super) fn workers(
@@ -18,7 +17,7 @@ pub(super) fn workers(
 ) -> Finding {
     let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
     let mut queues = pool.spec.queues.iter();
-    let registry = queues.any(|queue| queue.system != QueueSystem::List);
+    let registry = queues.any(|queue| queue.system.reports_workers());
     let Some(summary) = summary.filter(|_| registry) else {
         return ok(
             "workers",
