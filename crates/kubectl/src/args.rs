@@ -10,7 +10,7 @@ use crate::text::lang::Lang;
 use crate::text::output::{Color, Format};
 use crate::tui;
 use api::Duration;
-use clap::builder::TypedValueParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 const FOOT: &str = "Exit codes: 0 success · 1 a check or command failed · 2 wrong usage.
@@ -29,11 +29,11 @@ pub struct Cli {
     /// When to use colour: auto (on a terminal), always or never
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: Color,
-    /// Language of the output: en or es [default: the locale's]
+    /// Language of the output, such as en or es [default: the locale's]
     #[arg(
         long,
         global = true,
-        value_enum,
+        value_parser = PossibleValuesParser::new(Lang::codes()).try_map(|code| Lang::of(&code).ok_or("unknown")),
         value_name = "LANG",
         hide_possible_values = true
     )]

@@ -200,7 +200,7 @@ fn contexts(cluster_args: &ClusterArgs) -> Vec<String> {
 
 /// The names of the pools of the namespace, or else of all namespaces.
 async fn names_in_cluster(cluster_args: &ClusterArgs, pools: bool) -> anyhow::Result<Vec<String>> {
-    let cluster = Cluster::open(cluster_args, &Out::new(Color::Never, super::Lang::En)).await?;
+    let cluster = Cluster::open(cluster_args, &Out::new(Color::Never, super::Lang::EN)).await?;
     if pools {
         let list = cluster.pools().list(&ListParams::default()).await?;
         return Ok(list.iter().map(ResourceExt::name_any).collect());
@@ -217,6 +217,7 @@ async fn names_in_cluster(cluster_args: &ClusterArgs, pools: bool) -> anyhow::Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::lang::Lang;
     use clap::CommandFactory;
 
     fn after(line: &str) -> (Candidates, ClusterArgs) {
@@ -236,7 +237,8 @@ mod tests {
         assert!(names(after("").0).contains(&"explain".to_owned()));
         assert!(names(after("explain --").0).contains(&"--why-not".to_owned()));
         assert_eq!(names(after("metrics -o ").0), ["text", "json"]);
-        assert_eq!(names(after("--lang ").0), ["en", "es"]);
+        let codes: Vec<_> = Lang::codes().collect();
+        assert_eq!(names(after("--lang ").0), codes);
         assert_eq!(names(after("scale filters ").0), ["auto"]);
     }
 

@@ -1,18 +1,37 @@
-//! The help in Spanish: the same command line with the texts of one table, keyed by the English text.
+//! The help in other languages: the same command line with the texts of one table, keyed by the English text.
 
+use crate::text::lang::{Lang, tr};
+use clap::builder::StyledStr;
 use clap::{Arg, ArgAction, Command};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-static SPANISH: LazyLock<BTreeMap<String, String>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("help.es.json")).unwrap_or_default());
+/// A language's help texts by the English text.
+type Table = BTreeMap<String, String>;
 
-/// The command with its texts in Spanish; a text that is not in the table stays English.
-pub fn spanish(command: Command) -> Command {
-    let about = command.get_about().map(translate);
-    let long_about = command.get_long_about().map(translate);
-    let after_help = command.get_after_help().map(translate);
-    let mut command = command.mut_args(translate_arg).mut_subcommands(spanish);
+/// The tables by the code of their language. A language without one has the help in English.
+static TABLES: LazyLock<BTreeMap<&str, Table>> = LazyLock::new(|| {
+    let files = [("es", include_str!("help.es.json"))];
+    let table = |file| serde_json::from_str(file).unwrap_or_default();
+    BTreeMap::from(files.map(|(code, file)| (code, table(file))))
+});
+
+/// The command with its texts in a language; a text that is not in the table stays English.
+pub fn translated(command: Command, lang: Lang) -> Command {
+    match TABLES.get(lang.code()) {
+        Some(table) => translate(command, lang, table),
+        None => command,
+    }
+}
+
+fn translate(command: Command, lang: Lang, table: &Table) -> Command {
+    let text = |text: &StyledStr| translate_text(text, table);
+    let about = command.get_about().map(text);
+    let long_about = command.get_long_about().map(text);
+    let after_help = command.get_after_help().map(text);
+    let mut command = command
+        .mut_args(|arg| translate_arg(arg, table))
+        .mut_subcommands(|command| translate(command, lang, table));
     if let Some(about) = about {
         command = command.about(about);
     }
@@ -26,23 +45,28 @@ pub fn spanish(command: Command) -> Command {
         .short('h')
         .long("help")
         .action(ArgAction::Help)
-        .help("Muestra esta ayuda");
+        .help(tr!(lang, "cli-help-this"));
     let sections = [
         (
-            "Argumentos",
+            tr!(lang, "cli-help-arguments"),
             "{positionals}",
             command.get_positionals().next().is_some(),
         ),
-        ("Comandos", "{subcommands}", command.has_subcommands()),
-        ("Opciones", "{options}", true),
+        (
+            tr!(lang, "cli-help-commands"),
+            "{subcommands}",
+            command.has_subcommands(),
+        ),
+        (tr!(lang, "cli-help-options"), "{options}", true),
     ];
     let sections: Vec<String> = sections
         .into_iter()
         .filter(|(_, _, present)| *present)
         .map(|(title, tag, _)| format!("{title}:\n{tag}"))
         .collect();
+    let usage = tr!(lang, "cli-help-usage");
     let template = format!(
-        "{{about-with-newline}}\nUso: {{usage}}\n\n{}{{after-help}}\n",
+        "{{about-with-newline}}\n{usage}: {{usage}}\n\n{}{{after-help}}\n",
         sections.join("\n\n")
     );
     command
@@ -51,9 +75,10 @@ pub fn spanish(command: Command) -> Command {
         .help_template(template)
 }
 
-fn translate_arg(arg: Arg) -> Arg {
-    let short = arg.get_help().map(translate);
-    let long = arg.get_long_help().map(translate);
+fn translate_arg(arg: Arg, table: &Table) -> Arg {
+    let text = |text: &StyledStr| translate_text(text, table);
+    let short = arg.get_help().map(text);
+    let long = arg.get_long_help().map(text);
     let arg = match short {
         Some(help) => arg.help(help),
         None => arg,
@@ -64,9 +89,9 @@ fn translate_arg(arg: Arg) -> Arg {
     }
 }
 
-fn translate(text: &clap::builder::StyledStr) -> String {
+fn translate_text(text: &StyledStr, table: &Table) -> String {
     let english = text.to_string();
-    SPANISH.get(&english).cloned().unwrap_or(english)
+    table.get(&english).cloned().unwrap_or(english)
 }
 
 #[cfg(test)]
@@ -96,24 +121,30 @@ mod tests {
     }
 
     #[test]
-    fn table_has_every_help_text_and_no_other() {
+    fn each_table_has_every_help_text_and_no_other() {
         let mut all = Vec::new();
         texts(&super::super::Cli::command(), &mut all);
-        let missing: Vec<_> = all
-            .iter()
-            .filter(|text| !SPANISH.contains_key(*text))
-            .collect();
-        assert!(missing.is_empty(), "help.es.json lacks: {missing:#?}");
-        let stale: Vec<_> = SPANISH.keys().filter(|text| !all.contains(text)).collect();
-        assert!(
-            stale.is_empty(),
-            "help.es.json has texts that are not in the help: {stale:#?}"
-        );
+        for (code, table) in &*TABLES {
+            assert!(Lang::of(code).is_some(), "no language {code}");
+            let missing: Vec<_> = all
+                .iter()
+                .filter(|text| !table.contains_key(*text))
+                .collect();
+            assert!(missing.is_empty(), "help.{code}.json lacks: {missing:#?}");
+            let stale: Vec<_> = table.keys().filter(|text| !all.contains(text)).collect();
+            assert!(
+                stale.is_empty(),
+                "help.{code}.json has texts that are not in the help: {stale:#?}"
+            );
+        }
     }
 
     #[test]
     fn headings_are_spanish() {
-        let mut command = spanish(super::super::Cli::command());
+        let mut command = translated(
+            super::super::Cli::command(),
+            Lang::of("es").expect("Spanish"),
+        );
         let help = command
             .find_subcommand_mut("explain")
             .expect("explain")

@@ -89,7 +89,7 @@ fn complete(args: &[OsString]) -> ExitCode {
         .skip(1)
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let out = Out::new(Color::Never, Lang::En);
+    let out = Out::new(Color::Never, Lang::EN);
     let result = runtime()
         .map(|runtime| runtime.block_on(complete::print_candidates(Cli::command(), &words, &out)));
     if matches!(result, Ok(Ok(()))) {
@@ -106,11 +106,7 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
         _ => "kubectl workerpool".to_owned(),
     };
     let command = Cli::command().bin_name(name);
-    let mut command = if Lang::of_args(&args) == Lang::Es {
-        help::spanish(command)
-    } else {
-        command
-    };
+    let mut command = help::translated(command, Lang::of_args(&args));
     Cli::from_arg_matches(&command.try_get_matches_from_mut(args)?)
 }
 

@@ -448,3 +448,426 @@ page-ordinal = { $category ->
     [few] { $n }rd
    *[other] { $n }th
 }
+
+## kubectl workerpool
+
+cli-local-only-options = --redis and --pool-file work only with --local
+cli-local-server = of the local cluster
+cli-local-port-taken = {" "}(8000 is in use)
+cli-local-started =
+    Started a local cluster: Redis at { $redis }, dashboard at http://127.0.0.1:{ $dashboard }{ $port_note }. It stops after 2 h without a command, or with `kubectl workerpool stop --local`.
+    Plain kubectl reaches it, too: export KUBECONFIG={ $kubeconfig }
+cli-local-only-command = `{ $name }` works only with --local
+cli-local-stopped = The local cluster has stopped.
+cli-local-none = There is no local cluster.
+cli-local-gallery = Serving the gallery on http://{ $listen } and its API below /api, until Ctrl-C.
+cli-local-server-failed = the HTTP server does not start
+cli-capacity-or-smaller = or smaller workers
+cli-capacity-enough = enough for { $missing ->
+    [one] 1 more worker
+   *[other] { $missing } more workers
+}, up to maxReplicas
+cli-capacity-too-small = { $most ->
+    [one] the nodes fit 1 worker
+   *[other] the nodes fit { $most } workers
+}, but maxReplicas is { $max }
+cli-clock-api-server = the API server
+cli-clock-agree = { $names } and this machine agree
+cli-clock-ahead = the clock of { $name } is { $seconds } s ahead of this machine's
+cli-clock-behind = the clock of { $name } is { $seconds } s behind this machine's
+cli-clock-fix = sudo timedatectl set-ntp true   (Docker Desktop: restart it)
+cli-cluster-error = { $head }, but { $error }
+cli-cluster-permitted = { $head }, you have the permissions
+cli-cluster-forbidden = { $head }, but in namespace { $namespace } you may not: { $missing }
+cli-cluster-role-binding = kubectl -n { $namespace } create rolebinding workerpool-users --clusterrole=edit { $subject }   (needs an administrator)
+cli-operator-image = Deployment { $name } in namespace { $namespace }: { $text }
+cli-operator-ready = { $name } { $version } in namespace { $namespace }, ready
+cli-operator-not-visible = not in a namespace that you may read; the pool's conditions below show whether one answers
+cli-operator-not-installed = not installed: no namespace has its Deployment
+cli-operator-scaled-to-zero = Deployment { $name } in namespace { $namespace } is scaled to 0
+cli-operator-no-ready-pod = Deployment { $name } in namespace { $namespace } has no ready pod{ $reason }
+cli-definition-missing = { $name } is not installed
+cli-definition-version-missing = { $name } is installed, but not in version { $version }
+cli-definition-same = { $name } { $version }, same as this program
+cli-definition-differs = { $name } { $version } differs from that of this program, { $program }
+cli-api-served = { $name } { $version } is served
+cli-api-not-served = { $group_version } is not served
+cli-context-unknown = the kubeconfig has no context { $chosen }; it has: { $all }
+cli-context-none = the kubeconfig has no current context; it has: { $all }
+cli-context-no-file = no cluster yet: { $file } does not exist
+cli-context-no-cluster = no cluster yet
+cli-context-fix = { $everything }   (without Kubernetes: kubectl workerpool demo --local)
+cli-context-other-cluster = { $context } has no WorkerPools; { $kind_context }, which your kubeconfig also names, is the cluster of the demo
+cli-docker-silent = does not answer: { $error }
+cli-docker-without = without Docker: kubectl workerpool demo --local
+cli-docker-group-fix = sudo usermod -aG docker "$USER"   (then log in again; { $without })
+cli-docker-install-fix = sudo apt-get install docker.io   (macOS, Windows: install Docker Desktop; { $without })
+cli-docker-start-fix = sudo systemctl start docker   (macOS, Windows: start Docker Desktop; { $without })
+cli-dashboard-silent = no dashboard answers on port { $port }
+cli-port-process = {" "}by { $name } (pid { $pid })
+cli-dashboard-other-port = , since 8000 is taken{ $who }
+cli-dashboard-address = dashboard at http://127.0.0.1:{ $port }{ $note }
+cli-image-not-pulled = image { $image } cannot be pulled ({ $reason }{ $cause })
+cli-image-load-fix = { $correct }   (or load it: { $load })
+cli-image-push-fix = { $correct }   (or push { $image } to a registry that the nodes reach)
+cli-check-server-timeout = the API server { $server } does not answer within { $seconds } s
+cli-check-timeout = no answer in time
+cli-pool-other-namespace = namespace { $namespace } has no WorkerPool; namespace { $other } has { $name }
+cli-pool-none = there is no WorkerPool yet, in no namespace
+cli-target-ready = { $kind } { $name }: { $ready } of { $desired } { $desired ->
+    [one] pod
+   *[other] pods
+} ready
+cli-pool-unobserved = { $name }: no operator has observed the latest spec
+cli-pool-condition = { $name }: { $condition } is { $status }: { $message }
+cli-ports-free = 8000 and 8001 are free
+cli-port-container = {" "}by container { $name }
+cli-port-container-fix = { $change }   (or free it: docker stop { $name })
+cli-port-process-fix = { $change }   (or free it: kill { $pid })
+cli-port-taken = { $port } is taken{ $who }: a kind cluster cannot start with it
+cli-proxy-catches = { $name } also catches { $hosts }, where no proxy is needed
+cli-proxy-used = the API server is reached through { $name } ({ $source })
+cli-redis-version-hidden = { $name }, { $millis } ms (its version is hidden: INFO is refused)
+cli-redis-notifies = { $name }, notifies of changes
+cli-redis-polled = { $name }, but without notifications (CLIENT TRACKING): the operator sees new tasks only every { $interval }
+cli-redis-queues-unreadable = answers, but the queues cannot be read: { $error }
+cli-redis-keep-setting = # and add the same to its arguments or its redis.conf, so that a restart keeps it
+cli-redis-no-maxmemory = maxmemory is 0: Redis grows until the node kills it with all its tasks, and push.lua cannot refuse more
+cli-redis-evicts = maxmemory-policy is { $policy }: when memory is full, Redis deletes tasks, results and leases
+cli-redis-then-address = then correct spec.redis
+cli-redis-pod-not-ready = pod { $pod_name } is not ready ({ $reason })
+cli-redis-scaled-to-zero = { $workload } is scaled to 0
+cli-replicas-helm-release = the helm release { $release }
+cli-replicas-also-set = { $who } also sets the replicas of { $kind } { $name }: each time it resets the operator's count
+cli-replicas-then-apply = then remove `replicas` from the manifest, and apply it as before
+cli-replicas-chart-note = at each upgrade; `replicaCount` is what the chart calls it. If the chart is yours: docs/troubleshooting.md
+cli-setup-demo = make demo   (in a clone of the repository; with the class kit: ./class up)
+cli-workers-unreported = Redis does not report which workers are registered
+cli-workers-stalled = { $stalled } has a heartbeat but takes no tasks, even if some are waiting
+cli-workers-elsewhere = ; { $n ->
+    [one] 1 more worker runs
+   *[other] { $n } more workers run
+} elsewhere
+cli-workers-heartbeats = { $count } of { $count } { $count ->
+    [one] pod has
+   *[other] pods have
+} a heartbeat{ $more }
+cli-workers-unregistered = { $n } of { $count } { $count ->
+    [one] pod
+   *[other] pods
+} never registered: { $all }
+cli-workers-other-queue = { $text }; they work on queue { $queue }, but the pool reads { $pool_queues }
+cli-dashboard-operator = the operator's dashboard
+cli-dashboard-forwarding = Forwarding to the dashboard of pod { $pod } until Ctrl-C. It reconnects when the pod or the API server restarts.
+cli-dashboard-connected = connected to pod { $pod }
+cli-dashboard-retrying = { $error }; retrying …
+cli-demo-pinned = WorkerPool { $name } is pinned to { $pin ->
+    [one] 1 worker
+   *[other] { $pin } workers
+} and would not scale; first: kubectl workerpool scale { $name } auto
+cli-demo-replay = A recorded trace, decided again by the rules of { $name }: no cluster, no Redis.
+cli-demo-operator-says = {" "}The operator: { $message }.
+cli-demo-before-burst = Before the burst: waiting until { $condition }.{ $message }
+cli-demo-timeout = The demo did not end within { $limit }: still waiting until { $condition }.
+cli-demo-trace-ended = The trace ends before the demo: still waiting until { $condition }.
+cli-demo-time = {" "}in { $time } s
+cli-demo-failed = {" "}({ $failed } failed in this queue so far)
+cli-demo-summary = { $name }: { $path } workers; { $done } of { $tasks } { $tasks ->
+    [one] task
+   *[other] tasks
+} done{ $time }{ $failed }
+cli-demo-within-second = within a second
+cli-demo-millis-after-push = { $millis } ms after the push
+cli-demo-seconds-after-push = { $whole }.{ $tenth } s after the push
+cli-demo-until-redis = Redis answers{ $error }
+cli-demo-until-registered = { $idle ->
+    [one] exactly 1 worker is
+   *[other] exactly { $idle } workers are
+} registered (now { $live })
+cli-demo-until-idle = the pool has { $idle ->
+    [one] 1 worker
+   *[other] { $idle } workers
+} again (now { $now })
+cli-demo-until-target = the target of the WorkerPool exists
+cli-demo-until-empty = the queue is empty ({ $ready } waiting, { $running } running)
+cli-demo-idle = { $live ->
+    [one] 1 worker is
+   *[other] { $live } workers are
+} idle. Watch the column Queue.
+cli-explain-undecided = { $name }: no operator has decided on it yet; `kubectl workerpool check { $name }` finds the cause
+cli-explain-unobserved = The spec has changed since, and no operator has observed it: kubectl workerpool check { $name }
+cli-explain-metrics = metrics
+cli-explain-last-change = last change
+cli-explain-change-ago = { $change }, { $ago } ago
+cli-explain-empty-in = empty in
+cli-explain-none = none
+cli-explain-at-max = maxReplicas is { $max }
+cli-explain-at-min = minReplicas is { $min }
+cli-explain-next-up = next up
+cli-explain-next-down = next down
+cli-explain-suspended = { $message }. { $reason }, { $ago } ago.
+cli-metrics-waiting = { $n } waiting
+cli-metrics-busy = { $busy } of { $live } { $live ->
+    [one] worker
+   *[other] workers
+} busy
+cli-metrics-task-takes = a task takes { $span }
+cli-metrics-oldest = the oldest has waited { $waited }
+cli-metrics-unavailable = unknown: { $reason }
+cli-explain-if-unchanged = if it stays as it is
+cli-explain-if-more = { $n ->
+    [one] if 1 more task waits
+   *[other] if { $n } more tasks wait
+}
+cli-explain-if-fewer = { $n ->
+    [one] if there is 1 task fewer
+   *[other] if there are { $n } fewer tasks
+} from now on
+cli-explain-earliest = in { $span } at the earliest{ $clock }
+cli-explain-at-once = { page-atOnce }
+cli-explain-drain-with = { $span } with { $workers }
+cli-explain-drain = about { $now } { $live ->
+    [one] worker
+   *[other] workers
+} · { $one_more } · { $two_more }
+cli-failed-unchanged = Nothing was changed.
+cli-failed-deleted = { $name }: { $done ->
+    [one] 1 failed task
+   *[other] { $done } failed tasks
+} deleted
+cli-failed-returned = { $name }: { $done ->
+    [one] 1 failed task waits
+   *[other] { $done } failed tasks wait
+} again
+cli-failed-missing = { $missing ->
+    [one] 1 was
+   *[other] { $missing } were
+} not on the failed list; `kubectl workerpool failed` lists it
+cli-failed-ask-delete = Delete { $tasks ->
+    [one] 1 failed task
+   *[other] { $tasks } failed tasks
+} of { $name }, for good?
+cli-failed-ask-return = Return { $tasks ->
+    [one] 1 failed task
+   *[other] { $tasks } failed tasks
+} of { $name } to the queue?
+cli-failed-no-terminal = { $question } There is no terminal to answer on: add --yes
+cli-failed-keys = y: yes · anything else: no
+cli-failed-none = { $name }: no failed tasks
+cli-failed-head-at = FAILED
+cli-failed-head-attempts = TRIES
+cli-failed-head-worker = WORKER
+cli-failed-head-task = TASK
+cli-failed-head-error = ERROR
+cli-failed-shown = { $shown } of { $total }, newest last; --limit { $total } shows all.
+cli-failed-next = Again: kubectl workerpool failed { $name } --retry [--id TASK …]; delete: --clear
+cli-failed-dropped = { $trimmed ->
+    [one] 1 older one was
+   *[other] { $trimmed } older ones were
+} dropped: the list keeps the newest 10,000, of at most 16 MiB.
+cli-fast-unchanged = --fast: tasks of { $seconds } s. The delays of { $name } stay unchanged; only --local shortens them.
+cli-fast-quarter = --fast: tasks of { $seconds } s, and until the demo ends a quarter of the delays of { $name }.
+cli-history-none = The number of workers has not changed yet. To see why: kubectl workerpool explain
+cli-history-latency = { $message }, { page-afterPush }
+cli-history-at = { $name } at { $clock }: { $to }, for { $span } until then
+cli-history-before = { $name } at { $clock }: { $from }; the history starts later
+cli-history-never-changed = { $name } at { $clock }: unknown, the number of workers has never changed
+cli-history-metrics = metrics
+cli-history-why = why
+cli-history-then = then
+cli-history-not-a-time = `{ $text }` is not a time; use 14:03 or 2026-11-27T14:03:00Z
+cli-metrics-queue = { $queue } { $queue ->
+    [one] task
+   *[other] tasks
+}
+cli-metrics-nothing-known = ? (nothing is known)
+cli-metrics-up = { page-up }
+cli-metrics-down = { page-down }
+cli-metrics-stay = STAY
+cli-metrics-target-unknown = ? is unknown: { $reason }
+cli-metrics-by-rules = ; by the rules alone, since no operator has decided yet
+cli-metrics-minutes = { $minutes } { $minutes ->
+    [one] minute
+   *[other] minutes
+}
+cli-metrics-queue-length = Queue Length
+cli-metrics-active-workers = Active Workers
+cli-metrics-busy-workers = Busy Workers
+cli-metrics-average-time = Avg Time
+cli-metrics-success-rate = Success Rate
+cli-metrics-cpu = CPU Usage
+cli-metrics-oldest-wait = Oldest Wait
+cli-metrics-recommendation = Recommendation
+cli-metrics-target-workers = Target Workers
+cli-metrics-eta = ETA
+cli-narration-none-waits = No task waits any more, { $running } still { $running ->
+    [one] runs
+   *[other] run
+}.
+cli-narration-faster = With more workers the queue gets shorter faster.
+cli-narration-steps = The new workers take tasks already. Why not { $max } at once? A step adds { $step }, and the cooldown before the next is { $cooldown }.
+cli-narration-lost = The queue is empty, but only { $done } of { $tasks } tasks are done: Redis has lost the others.
+cli-narration-all-done = { $tasks ->
+    [one] The task is done.
+   *[other] All { $tasks } tasks are done.
+} After { $idle } of idle time the pool scales down, { $step ->
+    [one] 1 worker
+   *[other] { $step } workers
+} at a time, every { $cooldown }. Only idle workers are removed.
+cli-narrator-other-client = not by the operator: another client set the replicas
+cli-narrator-stuck = The rules require { $desired ->
+    [one] 1 worker
+   *[other] { $desired } workers
+}, but the replicas have not changed for 5 s. The operator's latest message: { $message }. `kubectl workerpool check` finds the cause
+cli-narrator-no-operator = No operator answers: the rules require { $desired ->
+    [one] 1 worker
+   *[other] { $desired } workers
+}, but the replicas do not change. `kubectl workerpool check` finds the cause; by hand: `kubectl workerpool scale { $desired }`
+cli-narrator-unobserved = No operator answers: the latest spec of this WorkerPool was not observed. `kubectl workerpool check` finds the cause
+cli-pause-until-time = The pool stays paused until { $end }, or until { $resume }
+cli-pause-until-resumed = The pool stays paused until { $resume }
+cli-rules-decide-again = The rules decide again.
+cli-pause-unanswered = { $name }: saved, but no operator answered within 5 s; `kubectl workerpool check` finds the cause
+cli-scale-answered = The operator answered in { $took } ms.
+cli-scale-unpinned-unanswered = { $name }: the pin is removed, but no operator answered within 5 s, so the rules are not applied; `kubectl workerpool check` finds the cause
+cli-scale-held = It is pinned to { $n }, but stays at { $to } as long as that reason holds.
+cli-scale-until-time = It stays at { $n } until { $end }, or until { $auto }
+cli-scale-until-auto = It stays at { $n } until { $auto }
+cli-scale-directly = no operator answered within 5 s; scaling { $kind } { $name } directly
+cli-scale-unchanged = { $kind }/{ $name } already has { $replicas ->
+    [one] 1 worker
+   *[other] { $replicas } workers
+}
+cli-scale-done-directly = No operator answered within 5 s, so { $kind }/{ $name } was scaled directly from { $from } to { $replicas }. The rules are not applied until an operator runs: kubectl workerpool check
+cli-stress-mixed = two of three I/O-bound, the third CPU-bound
+cli-stress-cpu = CPU-bound
+cli-stress-io = I/O-bound
+cli-stress-tasks = { $tasks ->
+    [one] 1 task
+   *[other] { $tasks } tasks
+} of { $seconds } s, { $kind }.
+cli-stress-tasks-chosen = { $tasks ->
+    [one] 1 task
+   *[other] { $tasks } tasks
+} of { $seconds } s, { $kind }; chosen from the rules of { $name } (--tasks and --task-seconds choose otherwise).
+cli-stress-no-change = { $head } By these rules the number of workers stays.
+cli-stress-expected = { $head } From an idle pool, expect:
+cli-stress-step = {"  "}after { $at } s  { $message }
+cli-stress-cpu-rule = {"  "}The rule for CPU is not the first to be exceeded here, so no message names it; `metrics` shows the CPU.
+cli-why-not-decided = { $name }: the rules decide { $replicas } now.
+cli-why-not-because = { $name }: { $decided ->
+    [one] 1 worker
+   *[other] { $decided } workers
+}, not { $replicas }, because
+cli-why-not-now = for { $replicas } now
+cli-why-not-soon = for { $replicas } soon
+cli-why-not-and = {" "}and{" "}
+cli-why-not-nothing-until = nothing, if the queue stays as it is until { $at }
+cli-why-not-if-idle-until = { $tasks }, if still idle until { $at }
+cli-why-not-by-hand = by hand
+cli-why-not-more = { page-tasksMore }
+cli-why-not-fewer = { page-tasksFewer }
+cli-chart-queue = { page-queue }
+cli-chart-cooldown = cool { $sign }
+cli-chart-idle = idle
+cli-screen-keys = { page-help }
+cli-ask-tasks = { $name }: how many tasks?
+cli-ask-workers = { $name }: how many workers? 5, or 5 30m for half an hour, or auto to follow the rules
+cli-ask-pause = { $name }: pause for how long, and why? Such as 30m exam; leave empty to pause until resumed
+cli-ask-keys = enter: continue · esc: cancel
+cli-confirm-push = Push { $tasks ->
+    [one] 1 task
+   *[other] { $tasks } tasks
+} into { $name }?
+cli-confirm-auto = Let the rules of { $name } decide again?
+cli-confirm-pin-for = Pin { $name } to { $n ->
+    [one] 1 worker
+   *[other] { $n } workers
+} for { $span }, regardless of load?
+cli-confirm-pin = Pin { $name } to { $n ->
+    [one] 1 worker
+   *[other] { $n } workers
+}, regardless of load, until `auto`?
+cli-confirm-suspend-for = Suspend scaling of { $name } for { $span }{ $reason }?
+cli-confirm-suspend = Suspend scaling of { $name } until it is resumed{ $reason }?
+cli-confirm-resume = Resume { $name }, so that its rules decide again?
+cli-confirm-keys = y: yes · any other key: no
+cli-screen-too-small = { $w }×{ $h } at least, please
+cli-screen-filter = {" "}filter:{" "}
+cli-footer-readonly = read-only{"  "}
+cli-footer-writes = s stress  n workers  p pause{"  "}
+cli-footer-pools = ↑↓ enter open  / filter{"  "}
+cli-footer-time-narrow = ←→ time  b pools{"  "}
+cli-footer-time = ←→ time  [ ] changes  space freeze  tab pane  b pools{"  "}
+cli-footer-keys = {" "}{ $navigation }{ $writes }? help  q quit{" "}
+cli-footer-undecided = No operator has made a decision yet: kubectl workerpool check { $name }
+cli-footer-ago = { $ago } ago
+cli-footer-spec-changed = {" "}The spec has changed since, and no operator has processed it yet.
+cli-header-trouble-key = {"  "}⚠ { $trouble } with problems (b)
+cli-header-trouble = ⚠ { $trouble } with problems{"  "}
+cli-header-limit = ▲ { $limit } at a limit{"  "}
+cli-header-healthy = ✓ { $healthy } { page-healthy }
+cli-header-live = ● live { $clock }
+cli-header-not-watched = ✖ not watched { $clock }
+cli-header-frozen = {" "}❚❚ { $frozen } ({ $ago } ago){" "}
+cli-header-no-metrics = ✖ no metrics { $clock }
+cli-header-no-poll = ✖ no poll for { $age } { $clock }
+cli-screen-no-terminal = this is not a terminal: `kubectl workerpool monitor` prints one line per change, `interactive --snapshot` one frame
+cli-history-pane-latency = History, latency { $median } ms, max { $max } ms
+cli-history-pane = { page-history }
+cli-history-pane-empty = { page-noHistory }
+cli-metrics-pane-age = read { $age } ago
+cli-metrics-pane-workers = █ busy  ░ idle  ━ desired
+cli-metrics-pane-marks = ▲▼ change  ╌ limit  ? unknown
+cli-metrics-pane-drain = empty in { $span } with { $n }
+cli-steps-pane = { page-explanation }
+cli-workers-pane-unreported = Workers: { $replicas }, names not reported
+cli-workers-pane = Workers: { $count } of { $replicas } registered
+cli-workers-pane-more = … { $more } more
+cli-workers-pane-busy = { page-isBusy }
+cli-workers-pane-idle = { page-isIdle }
+cli-workers-pane-draining = { page-draining }
+cli-workers-pane-stalled = stalled
+cli-workers-pane-next = goes next
+cli-pools-title = Pools, problems first
+cli-pools-head-pool = POOL
+cli-pools-head-queue = QUEUE
+cli-pools-head-busy = BUSY
+cli-pools-head-workers = WORKERS
+cli-pools-head-wait = WAIT
+cli-pools-head-why = WHY
+cli-pools-waiting = waiting for the API server …
+cli-pools-no-match = { page-noMatch }
+cli-pools-none = { page-noPools } kubectl apply -f manifests/demo.yaml
+cli-pools-no-workers = { page-noWorkers }
+cli-prompt-readonly = --readonly: nothing is written
+cli-prompt-number = a number from 1 to 100000
+cli-prompt-workers = such as 5, or 5 30m, or auto
+cli-prompt-pause = such as 30m, then a reason
+cli-key-quit = quit (also ctrl-c)
+cli-key-help = this help
+cli-key-back = back: to the present, to all pools, no filter
+cli-key-open = open the pool
+cli-key-pools = all pools
+cli-key-filter = filter: name, reason, !not
+cli-key-move = previous, next row; or scroll
+cli-key-move-ten = ten rows up, down
+cli-key-time = earlier, later
+cli-key-change = previous, next change
+cli-key-freeze = { page-keySpace }
+cli-key-space = space
+cli-key-first = first row, or start of the timeline
+cli-key-last = last row, or the present
+cli-key-range = less, more time
+cli-key-pane = enlarge workers, steps or history
+# In the language that the key switches to.
+cli-key-language = in English
+cli-key-stress = stress: push a burst of tasks
+cli-key-scale = number of workers: pin it, or auto
+cli-key-pause = pause: suspend scaling for a while
+cli-key-resume = resume: the rules decide again
+cli-help-usage = Usage
+cli-help-arguments = Arguments
+cli-help-commands = Commands
+cli-help-options = Options
+cli-help-this = Print help

@@ -442,3 +442,426 @@ page-nothingUntil = nada, si las condiciones se mantienen hasta las { TIME($at) 
 page-ifSoUntil = { $tasks }, si las condiciones se mantienen hasta las { TIME($at) }
 page-ago = hace { $span }
 page-ordinal = { $n }.º
+
+## kubectl workerpool
+
+cli-local-only-options = --redis y --pool-file solo funcionan con --local
+cli-local-server = del clúster local
+cli-local-port-taken = {" "}(el 8000 está ocupado)
+cli-local-started =
+    Se ha iniciado un clúster local: Redis en { $redis }, dashboard en http://127.0.0.1:{ $dashboard }{ $port_note }. Se detiene tras 2 h sin comandos, o con `kubectl workerpool stop --local`.
+    kubectl también llega a él: export KUBECONFIG={ $kubeconfig }
+cli-local-only-command = `{ $name }` solo funciona con --local
+cli-local-stopped = El clúster local se ha detenido.
+cli-local-none = No hay ningún clúster local.
+cli-local-gallery = La galería está en http://{ $listen } y su API bajo /api, hasta Ctrl-C.
+cli-local-server-failed = el servidor HTTP no arranca
+cli-capacity-or-smaller = o workers más pequeños
+cli-capacity-enough = { $missing ->
+    [one] cabe 1 worker más
+   *[other] caben { $missing } workers más
+}, hasta maxReplicas
+cli-capacity-too-small = { $most ->
+    [one] en los nodos cabe 1 worker
+   *[other] en los nodos caben { $most } workers
+}, pero maxReplicas es { $max }
+cli-clock-api-server = el servidor API
+cli-clock-agree = { $names } y esta máquina coinciden
+cli-clock-ahead = el reloj de { $name } va { $seconds } s por delante del de esta máquina
+cli-clock-behind = el reloj de { $name } va { $seconds } s por detrás del de esta máquina
+cli-clock-fix = sudo timedatectl set-ntp true   (Docker Desktop: reinícielo)
+cli-cluster-error = { $head }, pero { $error }
+cli-cluster-permitted = { $head }, tiene los permisos
+cli-cluster-forbidden = { $head }, pero en el namespace { $namespace } no tiene permiso para: { $missing }
+cli-cluster-role-binding = kubectl -n { $namespace } create rolebinding workerpool-users --clusterrole=edit { $subject }   (requiere un administrador)
+cli-operator-image = Deployment { $name } del namespace { $namespace }: { $text }
+cli-operator-ready = { $name } { $version } en el namespace { $namespace }, listo
+cli-operator-not-visible = no está en un namespace que usted pueda leer; las condiciones del pool, más abajo, muestran si responde
+cli-operator-not-installed = no está instalado: su Deployment no existe en ningún namespace
+cli-operator-scaled-to-zero = el Deployment { $name } del namespace { $namespace } está escalado a 0
+cli-operator-no-ready-pod = el Deployment { $name } del namespace { $namespace } no tiene ningún pod listo{ $reason }
+cli-definition-missing = { $name } no está instalado
+cli-definition-version-missing = { $name } está instalado, pero no en la versión { $version }
+cli-definition-same = { $name } { $version }, la misma que este programa
+cli-definition-differs = { $name } { $version } no es la versión de este programa, { $program }
+cli-api-served = { $name } { $version } se sirve
+cli-api-not-served = { $group_version } no se sirve
+cli-context-unknown = el kubeconfig no tiene el contexto { $chosen }; tiene: { $all }
+cli-context-none = el kubeconfig no tiene contexto actual; tiene: { $all }
+cli-context-no-file = todavía no hay clúster: no existe { $file }
+cli-context-no-cluster = todavía no hay clúster
+cli-context-fix = { $everything }   (sin Kubernetes: kubectl workerpool demo --local)
+cli-context-other-cluster = { $context } no tiene WorkerPools; { $kind_context }, que su kubeconfig también nombra, es el clúster de la demo
+cli-docker-silent = no responde: { $error }
+cli-docker-without = sin Docker: kubectl workerpool demo --local
+cli-docker-group-fix = sudo usermod -aG docker "$USER"   (y vuelva a iniciar sesión; { $without })
+cli-docker-install-fix = sudo apt-get install docker.io   (macOS, Windows: instale Docker Desktop; { $without })
+cli-docker-start-fix = sudo systemctl start docker   (macOS, Windows: inicie Docker Desktop; { $without })
+cli-dashboard-silent = ningún dashboard responde en el puerto { $port }
+cli-port-process = {" "}por { $name } (pid { $pid })
+cli-dashboard-other-port = , porque el 8000 está ocupado{ $who }
+cli-dashboard-address = dashboard en http://127.0.0.1:{ $port }{ $note }
+cli-image-not-pulled = no se puede descargar la imagen { $image } ({ $reason }{ $cause })
+cli-image-load-fix = { $correct }   (o cárguela: { $load })
+cli-image-push-fix = { $correct }   (o suba { $image } a un registro al que lleguen los nodos)
+cli-check-server-timeout = el servidor API { $server } no responde en { $seconds } s
+cli-check-timeout = no respondió a tiempo
+cli-pool-other-namespace = el namespace { $namespace } no tiene WorkerPools; el namespace { $other } tiene { $name }
+cli-pool-none = todavía no hay ningún WorkerPool, en ningún namespace
+cli-target-ready = { $kind } { $name }: { $ready } de { $desired } { $desired ->
+    [one] pod listo
+   *[other] pods listos
+}
+cli-pool-unobserved = { $name }: ningún operador ha observado la última spec
+cli-pool-condition = { $name }: { $condition } es { $status }: { $message }
+cli-ports-free = los puertos 8000 y 8001 están libres
+cli-port-container = {" "}por el contenedor { $name }
+cli-port-container-fix = { $change }   (o libérelo: docker stop { $name })
+cli-port-process-fix = { $change }   (o libérelo: kill { $pid })
+cli-port-taken = el puerto { $port } está ocupado{ $who }: un clúster de kind no puede arrancar con él
+cli-proxy-catches = { $name } también incluye { $hosts }, donde no hace falta proxy
+cli-proxy-used = se llega al servidor API por { $name } ({ $source })
+cli-redis-version-hidden = { $name }, { $millis } ms (su versión está oculta: rechaza INFO)
+cli-redis-notifies = { $name }, avisa de los cambios
+cli-redis-polled = { $name }, pero sin avisos (CLIENT TRACKING): el operador ve las tareas nuevas solo cada { $interval }
+cli-redis-queues-unreadable = responde, pero no se pueden leer las colas: { $error }
+cli-redis-keep-setting = # y añada lo mismo a sus argumentos o a su redis.conf, para que se conserve tras un reinicio
+cli-redis-no-maxmemory = maxmemory es 0: Redis crece hasta que el nodo lo mata con todas sus tareas, y push.lua no puede rechazar más
+cli-redis-evicts = maxmemory-policy es { $policy }: con la memoria llena, Redis borra tareas, resultados y leases
+cli-redis-then-address = luego corrija spec.redis
+cli-redis-pod-not-ready = el pod { $pod_name } no está listo ({ $reason })
+cli-redis-scaled-to-zero = { $workload } está escalado a 0
+cli-replicas-helm-release = el release { $release } de helm
+cli-replicas-also-set = { $who } también fija las réplicas de { $kind } { $name }: cada vez anula el número del operador
+cli-replicas-then-apply = después quite `replicas` del manifiesto y aplíquelo como antes
+cli-replicas-chart-note = en cada actualización; el chart lo llama `replicaCount`. Si el chart es suyo: docs/troubleshooting.md
+cli-setup-demo = make demo   (en un clon del repositorio; con el kit de clase: ./class up)
+cli-workers-unreported = Redis no indica qué workers están registrados
+cli-workers-stalled = { $stalled } tiene latido pero no toma tareas, aunque haya tareas en espera
+cli-workers-elsewhere = ; { $n ->
+    [one] 1 worker más funciona
+   *[other] { $n } workers más funcionan
+} en otro lugar
+cli-workers-heartbeats = { $count } de { $count } { $count ->
+    [one] pod tiene
+   *[other] pods tienen
+} latido{ $more }
+cli-workers-unregistered = { $n ->
+    [one] 1 de { $count } pods nunca se registró
+   *[other] { $n } de { $count } pods nunca se registraron
+}: { $all }
+cli-workers-other-queue = { $text }; trabajan en la cola { $queue }, pero el pool lee { $pool_queues }
+cli-dashboard-operator = el dashboard del operador
+cli-dashboard-forwarding = El dashboard del pod { $pod }, hasta Ctrl-C. Se reconecta cuando se reinician el pod o el servidor API.
+cli-dashboard-connected = conectado con el pod { $pod }
+cli-dashboard-retrying = { $error }; reintentando …
+cli-demo-pinned = El WorkerPool { $name } está fijado en { $pin ->
+    [one] 1 worker
+   *[other] { $pin } workers
+} y no escalaría; primero: kubectl workerpool scale { $name } auto
+cli-demo-replay = Una grabación, decidida de nuevo por las reglas de { $name }: sin clúster ni Redis.
+cli-demo-operator-says = {" "}El operador: { $message }.
+cli-demo-before-burst = Antes de la ráfaga se espera a que { $condition }.{ $message }
+cli-demo-timeout = La demo no terminó en { $limit }: todavía se espera a que { $condition }.
+cli-demo-trace-ended = La grabación acaba antes que la demo: todavía se espera a que { $condition }.
+cli-demo-time = {" "}en { $time } s
+cli-demo-failed = {" "}({ $failed ->
+    [one] 1 fallida
+   *[other] { $failed } fallidas
+} en esta cola hasta ahora)
+cli-demo-summary = { $name }: { $path } workers; { $tasks ->
+    [one] { $done } de 1 tarea hecha
+   *[other] { $done } de { $tasks } tareas hechas
+}{ $time }{ $failed }
+cli-demo-within-second = en menos de un segundo
+cli-demo-millis-after-push = { $millis } ms tras el envío
+cli-demo-seconds-after-push = { $whole },{ $tenth } s tras el envío
+cli-demo-until-redis = Redis responda{ $error }
+cli-demo-until-registered = { $idle ->
+    [one] haya exactamente 1 worker registrado
+   *[other] haya exactamente { $idle } workers registrados
+} (ahora { $live })
+cli-demo-until-idle = el pool vuelva a tener { $idle ->
+    [one] 1 worker
+   *[other] { $idle } workers
+} (ahora { $now })
+cli-demo-until-target = exista el objetivo del WorkerPool
+cli-demo-until-empty = la cola esté vacía ({ $ready } en espera, { $running } en marcha)
+cli-demo-idle = { $live ->
+    [one] 1 worker está libre
+   *[other] { $live } workers están libres
+}. Mire la columna Queue.
+cli-explain-undecided = { $name }: ningún operador ha decidido aún; `kubectl workerpool check { $name }` busca la causa
+cli-explain-unobserved = La spec ha cambiado desde entonces y ningún operador la ha observado: kubectl workerpool check { $name }
+cli-explain-metrics = datos
+cli-explain-last-change = último cambio
+cli-explain-change-ago = { $change }, hace { $ago }
+cli-explain-empty-in = vacía en
+cli-explain-none = ninguno
+cli-explain-at-max = maxReplicas es { $max }
+cli-explain-at-min = minReplicas es { $min }
+cli-explain-next-up = próxima subida
+cli-explain-next-down = próxima bajada
+cli-explain-suspended = { $message }. { $reason }, hace { $ago }.
+cli-metrics-waiting = { $n } en espera
+cli-metrics-busy = { $busy } de { $live } { $live ->
+    [one] worker ocupado
+   *[other] workers ocupados
+}
+cli-metrics-task-takes = una tarea tarda { $span }
+cli-metrics-oldest = la más antigua espera desde hace { $waited }
+cli-metrics-unavailable = desconocido: { $reason }
+cli-explain-if-unchanged = si sigue como está
+cli-explain-if-more = { $n ->
+    [one] si espera 1 tarea más
+   *[other] si esperan { $n } tareas más
+}
+cli-explain-if-fewer = { $n ->
+    [one] si hay 1 tarea menos
+   *[other] si hay { $n } tareas menos
+} desde ahora
+cli-explain-earliest = dentro de { $span } como pronto{ $clock }
+cli-explain-at-once = { page-atOnce }
+cli-explain-drain-with = { $span } con { $workers }
+cli-explain-drain = unos { $now } { $live ->
+    [one] worker
+   *[other] workers
+} · { $one_more } · { $two_more }
+cli-failed-unchanged = No se ha cambiado nada.
+cli-failed-deleted = { $name }: { $done ->
+    [one] 1 tarea fallida borrada
+   *[other] { $done } tareas fallidas borradas
+}
+cli-failed-returned = { $name }: { $done ->
+    [one] 1 tarea fallida espera
+   *[other] { $done } tareas fallidas esperan
+} de nuevo
+cli-failed-missing = { $missing ->
+    [one] 1 no estaba
+   *[other] { $missing } no estaban
+} en la lista de fallidas; `kubectl workerpool failed` la muestra
+cli-failed-ask-delete = ¿Borrar { $tasks ->
+    [one] 1 tarea fallida
+   *[other] { $tasks } tareas fallidas
+} de { $name }, para siempre?
+cli-failed-ask-return = ¿Devolver { $tasks ->
+    [one] 1 tarea fallida
+   *[other] { $tasks } tareas fallidas
+} de { $name } a la cola?
+cli-failed-no-terminal = { $question } No hay ningún terminal en el que responder: añada --yes
+cli-failed-keys = s: sí · otra cosa: no
+cli-failed-none = { $name }: ninguna tarea fallida
+cli-failed-head-at = FALLÓ
+cli-failed-head-attempts = VECES
+cli-failed-head-worker = WORKER
+cli-failed-head-task = TAREA
+cli-failed-head-error = ERROR
+cli-failed-shown = { $shown } de { $total }, la más nueva al final; con --limit { $total }, todas.
+cli-failed-next = Otra vez: kubectl workerpool failed { $name } --retry [--id TAREA …]; borrar: --clear
+cli-failed-dropped = { $trimmed ->
+    [one] Se descartó 1 más antigua
+   *[other] Se descartaron { $trimmed } más antiguas
+}: la lista guarda las 10 000 últimas, de 16 MiB como mucho.
+cli-fast-unchanged = --fast: tareas de { $seconds } s. Los plazos de { $name } no cambian; solo --local los acorta.
+cli-fast-quarter = --fast: tareas de { $seconds } s y, hasta que acabe la demo, un cuarto de los plazos de { $name }.
+cli-history-none = El número de workers todavía no ha cambiado. Para ver por qué: kubectl workerpool explain
+cli-history-latency = { $message }, { page-afterPush }
+cli-history-at = { $name } a las { $clock }: { $to }, desde hacía { $span }
+cli-history-before = { $name } a las { $clock }: { $from }; el historial empieza después
+cli-history-never-changed = { $name } a las { $clock }: no se sabe, el número de workers no ha cambiado nunca
+cli-history-metrics = datos
+cli-history-why = por qué
+cli-history-then = después
+cli-history-not-a-time = `{ $text }` no es una hora: use 14:03 o 2026-11-27T14:03:00Z
+cli-metrics-queue = { $queue } { $queue ->
+    [one] tarea
+   *[other] tareas
+}
+cli-metrics-nothing-known = ? (no se sabe nada)
+cli-metrics-up = { page-up }
+cli-metrics-down = { page-down }
+cli-metrics-stay = { page-hold }
+cli-metrics-target-unknown = ? es desconocido: { $reason }
+cli-metrics-by-rules = ; solo según las reglas, porque ningún operador ha decidido aún
+cli-metrics-minutes = { $minutes } { $minutes ->
+    [one] minuto
+   *[other] minutos
+}
+cli-metrics-queue-length = { page-queueLength }
+cli-metrics-active-workers = { page-activeWorkers }
+cli-metrics-busy-workers = { page-busyWorkers }
+cli-metrics-average-time = { page-avgTime }
+cli-metrics-success-rate = { page-success }
+cli-metrics-cpu = { page-cpu }
+cli-metrics-oldest-wait = { page-wait }
+cli-metrics-recommendation = { page-recommendation }
+cli-metrics-target-workers = { page-target }
+cli-metrics-eta = ETA
+cli-narration-none-waits = Ya no espera ninguna tarea; { $running ->
+    [one] queda
+   *[other] quedan
+} { $running } en marcha.
+cli-narration-faster = Con más workers la cola se acorta más deprisa.
+cli-narration-steps = Los workers nuevos ya toman tareas. ¿Por qué no { $max } de una vez? Un paso añade { $step }, y el cooldown antes del siguiente es de { $cooldown }.
+cli-narration-lost = La cola está vacía, pero solo { $done } de { $tasks } tareas están hechas: Redis ha perdido las demás.
+cli-narration-all-done = { $tasks ->
+    [one] La tarea está hecha.
+   *[other] Las { $tasks } tareas están hechas.
+} Tras { $idle } de inactividad el pool se reduce, de { $step } en { $step }, cada { $cooldown }. Solo se eliminan workers libres.
+cli-narrator-other-client = no fue el operador: otro cliente fijó las réplicas
+cli-narrator-stuck = Las reglas exigen { $desired ->
+    [one] 1 worker
+   *[other] { $desired } workers
+}, pero las réplicas no han cambiado en 5 s. El último mensaje del operador: { $message }. `kubectl workerpool check` busca la causa
+cli-narrator-no-operator = Ningún operador responde: las reglas exigen { $desired ->
+    [one] 1 worker
+   *[other] { $desired } workers
+}, pero las réplicas no cambian. `kubectl workerpool check` busca la causa; a mano: `kubectl workerpool scale { $desired }`
+cli-narrator-unobserved = Ningún operador responde: no se ha observado la última spec de este WorkerPool. `kubectl workerpool check` busca la causa
+cli-pause-until-time = El pool sigue en pausa hasta las { $end }, o hasta { $resume }
+cli-pause-until-resumed = El pool sigue en pausa hasta { $resume }
+cli-rules-decide-again = Las reglas deciden de nuevo.
+cli-pause-unanswered = { $name }: guardado, pero ningún operador respondió en 5 s; `kubectl workerpool check` busca la causa
+cli-scale-answered = El operador respondió en { $took } ms.
+cli-scale-unpinned-unanswered = { $name }: ya no está fijado, pero ningún operador respondió en 5 s, así que las reglas no se aplican; `kubectl workerpool check` busca la causa
+cli-scale-held = Está fijado en { $n }, pero sigue en { $to } mientras dure ese motivo.
+cli-scale-until-time = Sigue en { $n } hasta las { $end }, o hasta { $auto }
+cli-scale-until-auto = Sigue en { $n } hasta { $auto }
+cli-scale-directly = ningún operador respondió en 5 s; se escala { $kind } { $name } directamente
+cli-scale-unchanged = { $kind }/{ $name } ya tiene { $replicas ->
+    [one] 1 worker
+   *[other] { $replicas } workers
+}
+cli-scale-done-directly = Ningún operador respondió en 5 s, así que { $kind }/{ $name } se escaló directamente de { $from } a { $replicas }. Las reglas no se aplican hasta que funcione un operador: kubectl workerpool check
+cli-stress-mixed = de cada tres, dos de E/S y una de CPU
+cli-stress-cpu = de CPU
+cli-stress-io = de E/S
+cli-stress-tasks = { $tasks ->
+    [one] 1 tarea
+   *[other] { $tasks } tareas
+} de { $seconds } s, { $kind }.
+cli-stress-tasks-chosen = { $tasks ->
+    [one] 1 tarea
+   *[other] { $tasks } tareas
+} de { $seconds } s, { $kind }; según las reglas de { $name } (con --tasks y --task-seconds elige usted).
+cli-stress-no-change = { $head } Con estas reglas el número de workers no cambia.
+cli-stress-expected = { $head } Con el pool inactivo, se espera:
+cli-stress-step = {"  "}a los { $at } s  { $message }
+cli-stress-cpu-rule = {"  "}Aquí la regla de CPU no es la primera que se supera, así que ningún mensaje la nombra; `metrics` muestra la CPU.
+cli-why-not-decided = { $name }: las reglas deciden { $replicas } ahora.
+cli-why-not-because = { $name }: { $decided ->
+    [one] 1 worker
+   *[other] { $decided } workers
+}, y no { $replicas }, porque
+cli-why-not-now = para { $replicas } ya
+cli-why-not-soon = para { $replicas } pronto
+cli-why-not-and = {" "}y{" "}
+cli-why-not-nothing-until = nada, si la cola sigue como está hasta las { $at }
+cli-why-not-if-idle-until = { $tasks }, si sigue inactivo hasta las { $at }
+cli-why-not-by-hand = a mano
+cli-why-not-more = { page-tasksMore }
+cli-why-not-fewer = { page-tasksFewer }
+cli-chart-queue = { page-queue }
+cli-chart-cooldown = cool { $sign }
+cli-chart-idle = inact.
+cli-screen-keys = { page-help }
+cli-ask-tasks = { $name }: ¿cuántas tareas?
+cli-ask-workers = { $name }: ¿cuántos workers? 5, o 5 30m para media hora, o auto para seguir las reglas
+cli-ask-pause = { $name }: ¿cuánto tiempo de pausa, y por qué? Por ejemplo 30m examen; vacío: hasta reanudar
+cli-ask-keys = enter: continuar · esc: cancelar
+cli-confirm-push = ¿Enviar { $tasks ->
+    [one] 1 tarea
+   *[other] { $tasks } tareas
+} a { $name }?
+cli-confirm-auto = ¿Dejar que las reglas de { $name } decidan de nuevo?
+cli-confirm-pin-for = ¿Fijar { $name } en { $n ->
+    [one] 1 worker
+   *[other] { $n } workers
+} durante { $span }, sea cual sea la carga?
+cli-confirm-pin = ¿Fijar { $name } en { $n ->
+    [one] 1 worker
+   *[other] { $n } workers
+}, sea cual sea la carga, hasta `auto`?
+cli-confirm-suspend-for = ¿Suspender el escalado de { $name } durante { $span }{ $reason }?
+cli-confirm-suspend = ¿Suspender el escalado de { $name } hasta que se reanude{ $reason }?
+cli-confirm-resume = ¿Reanudar { $name }, para que sus reglas decidan de nuevo?
+cli-confirm-keys = s: sí · otra tecla: no
+cli-screen-too-small = al menos { $w }×{ $h }, por favor
+cli-screen-filter = {" "}filtro:{" "}
+cli-footer-readonly = solo lectura{"  "}
+cli-footer-writes = s estrés  n workers  p pausa{"  "}
+cli-footer-pools = ↑↓ enter abrir  / filtrar{"  "}
+cli-footer-time-narrow = ←→ tiempo  b pools{"  "}
+cli-footer-time = ←→ tiempo  [ ] cambios  espacio congelar  tab panel  b pools{"  "}
+cli-footer-keys = {" "}{ $navigation }{ $writes }? ayuda  q salir{" "}
+cli-footer-undecided = Ningún operador ha decidido aún: kubectl workerpool check { $name }
+cli-footer-ago = hace { $ago }
+cli-footer-spec-changed = {" "}La spec ha cambiado desde entonces y ningún operador la ha procesado aún.
+cli-header-trouble-key = {"  "}⚠ { $trouble } con problemas (b)
+cli-header-trouble = ⚠ { $trouble } con problemas{"  "}
+cli-header-limit = ▲ { $limit } en un límite{"  "}
+cli-header-healthy = ✓ { $healthy } { page-healthy }
+cli-header-live = ● en vivo { $clock }
+cli-header-not-watched = ✖ sin seguimiento { $clock }
+cli-header-frozen = {" "}❚❚ { $frozen } (hace { $ago }){" "}
+cli-header-no-metrics = ✖ sin datos { $clock }
+cli-header-no-poll = ✖ sin lectura desde hace { $age } { $clock }
+cli-screen-no-terminal = esto no es un terminal: `kubectl workerpool monitor` escribe una línea por cambio, `interactive --snapshot` una imagen
+cli-history-pane-latency = Historial, latencia { $median } ms, máx. { $max } ms
+cli-history-pane = { page-history }
+cli-history-pane-empty = { page-noHistory }
+cli-metrics-pane-age = leído hace { $age }
+cli-metrics-pane-workers = █ ocupado  ░ libre  ━ deseado
+cli-metrics-pane-marks = ▲▼ cambio  ╌ umbral  ? desconocido
+cli-metrics-pane-drain = vacía en { $span } con { $n }
+cli-steps-pane = { page-explanation }
+cli-workers-pane-unreported = Workers: { $replicas }, nombres no indicados
+cli-workers-pane = Workers: { $count } de { $replicas } registrados
+cli-workers-pane-more = … { $more } más
+cli-workers-pane-busy = { page-isBusy }
+cli-workers-pane-idle = { page-isIdle }
+cli-workers-pane-draining = { page-draining }
+cli-workers-pane-stalled = parado
+cli-workers-pane-next = siguiente
+cli-pools-title = Pools, primero los problemas
+cli-pools-head-pool = POOL
+cli-pools-head-queue = COLA
+cli-pools-head-busy = OCUP.
+cli-pools-head-workers = WORKERS
+cli-pools-head-wait = ESPERA
+cli-pools-head-why = POR QUÉ
+cli-pools-waiting = esperando al servidor API …
+cli-pools-no-match = { page-noMatch }
+cli-pools-none = { page-noPools } kubectl apply -f manifests/demo.yaml
+cli-pools-no-workers = { page-noWorkers }
+cli-prompt-readonly = --readonly: no se escribe nada
+cli-prompt-number = un número de 1 a 100000
+cli-prompt-workers = por ejemplo 5, o 5 30m, o auto
+cli-prompt-pause = por ejemplo 30m, y un motivo
+cli-key-quit = salir (también ctrl-c)
+cli-key-help = esta ayuda
+cli-key-back = volver: al presente, a todos los pools, sin filtro
+cli-key-open = abrir el pool
+cli-key-pools = todos los pools
+cli-key-filter = filtrar: nombre, motivo, !no
+cli-key-move = fila anterior, siguiente; o desplazar
+cli-key-move-ten = diez filas arriba, abajo
+cli-key-time = antes, después
+cli-key-change = cambio anterior, siguiente
+cli-key-freeze = { page-keySpace }
+cli-key-space = espacio
+cli-key-first = primera fila, o el inicio
+cli-key-last = última fila, o el presente
+cli-key-range = menos, más tiempo
+cli-key-pane = ampliar workers, pasos o historial
+# En el idioma al que cambia la tecla.
+cli-key-language = en español
+cli-key-stress = estrés: enviar una ráfaga de tareas
+cli-key-scale = número de workers: fijarlo, o auto
+cli-key-pause = pausa: suspender el escalado un tiempo
+cli-key-resume = reanudar: las reglas deciden de nuevo
+cli-help-usage = Uso
+cli-help-arguments = Argumentos
+cli-help-commands = Comandos
+cli-help-options = Opciones
+cli-help-this = Muestra esta ayuda

@@ -3,6 +3,7 @@
 use fluent_syntax::ast::{Entry, Expression, InlineExpression, Pattern, PatternElement};
 use messages::LANGUAGES;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// A file's texts, each with the parameters (`$name`) and the other texts (`name`) that it uses.
 type Texts = BTreeMap<String, BTreeSet<String>>;
@@ -103,4 +104,111 @@ fn every_language_has_every_text_with_its_parameters() {
             assert_eq!(unknown, [""; 0], "{key} of locales/{code}.ftl");
         }
     }
+}
+
+/// A use of a text in the plugin: `tr!(lang, "key", name, other = value)`.
+struct Use {
+    place: String,
+    key: String,
+    parameters: BTreeSet<String>,
+}
+
+/// The end of the string literal that begins at `start`.
+fn string_end(source: &str, start: usize) -> usize {
+    let mut escaped = false;
+    for (at, letter) in source[start..].char_indices().skip(1) {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return start + at + 1,
+            _ => {}
+        }
+    }
+    source.len()
+}
+
+/// The arguments of a macro whose brackets open at the start of `source`.
+fn arguments(source: &str) -> Vec<&str> {
+    let (mut all, mut depth, mut start, mut at) = (Vec::new(), 0, 1, 0);
+    while let Some(letter) = source[at..].chars().next() {
+        match letter {
+            '"' => {
+                at = string_end(source, at);
+                continue;
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && letter == ',') {
+            all.push(source[start..at].trim());
+            start = at + 1;
+        }
+        if depth == 0 {
+            break;
+        }
+        at += letter.len_utf8();
+    }
+    all.retain(|argument| !argument.is_empty());
+    all
+}
+
+/// The uses in all sources of a directory.
+fn uses_in(directory: &Path, uses: &mut Vec<Use>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            uses_in(&path, uses)?;
+            continue;
+        }
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path)?;
+        let code = source
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let code = code.collect::<Vec<_>>().join("\n");
+        for (at, name) in code.match_indices("tr!(") {
+            let arguments = arguments(&code[at + name.len() - 1..]);
+            // The definition of the macro calls itself.
+            let [_, key, parameters @ ..] = arguments.as_slice() else {
+                continue;
+            };
+            let names = parameters
+                .iter()
+                .filter_map(|parameter| parameter.split('=').next());
+            uses.push(Use {
+                place: path.display().to_string(),
+                key: key.trim_matches('"').to_owned(),
+                parameters: names.map(|name| format!("${}", name.trim())).collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_plugin_uses_its_texts_with_their_parameters() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kubectl/src");
+    let mut uses = Vec::new();
+    uses_in(&sources, &mut uses).expect("the sources of the plugin");
+    let english = texts("en", LANGUAGES[0].1);
+    for Use {
+        place,
+        key,
+        parameters: given,
+    } in &uses
+    {
+        assert!(key.starts_with("cli-"), "{place}: {key}");
+        assert!(english.contains_key(key), "{place}: en.ftl lacks {key}");
+        assert_eq!(given, &parameters(&english, key), "{place}: {key}");
+    }
+    let used: BTreeSet<_> = uses.iter().map(|text| text.key.as_str()).collect();
+    let unused: Vec<_> = english
+        .keys()
+        .map(String::as_str)
+        .filter(|key| key.starts_with("cli-") && !used.contains(key))
+        .collect();
+    assert_eq!(unused, [""; 0], "in en.ftl, but not in the plugin");
 }

@@ -34,11 +34,7 @@ impl Local {
         let lang = out.lang;
         if !self.enabled {
             if self.redis.is_some() || self.pool_file.is_some() {
-                bail!(tr!(
-                    lang,
-                    "--redis and --pool-file work only with --local",
-                    "--redis y --pool-file van con --local"
-                ));
+                bail!(tr!(lang, "cli-local-only-options"));
             }
             return Cluster::open(cluster_args, out).await;
         }
@@ -47,7 +43,7 @@ impl Local {
             kubeconfig: Some(cluster.kubeconfig),
             ..ClusterArgs::default()
         };
-        let server = tr!(lang, "of the local cluster", "del clúster local");
+        let server = tr!(lang, "cli-local-server");
         Ok(Cluster {
             server,
             local: true,
@@ -70,13 +66,16 @@ impl Local {
             let port_note = if *dashboard == local::DASHBOARD_PORT {
                 String::new()
             } else {
-                tr!(lang, " (8000 is in use)", " (el 8000 está ocupado)")
+                tr!(lang, "cli-local-port-taken")
             };
             let kubeconfig = cluster.kubeconfig.display();
             out.info(&tr!(
                 lang,
-                "Started a local cluster: Redis at {redis}, dashboard at http://127.0.0.1:{dashboard}{port_note}. It stops after 2 h without a command, or with `kubectl workerpool stop --local`.\nPlain kubectl reaches it, too: export KUBECONFIG={kubeconfig}",
-                "Arrancado un clúster local: Redis en {redis}, panel en http://127.0.0.1:{dashboard}{port_note}. Termina tras 2 h sin comandos, o con `kubectl workerpool stop --local`.\nTambién kubectl habla con él: export KUBECONFIG={kubeconfig}"
+                "cli-local-started",
+                redis,
+                dashboard,
+                port_note,
+                kubeconfig
             ));
         }
         Ok(cluster)
@@ -96,25 +95,13 @@ pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::
                 Command::Stop => "stop",
                 _ => "serve",
             };
-            Some(Err(anyhow!(tr!(
-                lang,
-                "`{name}` works only with --local",
-                "`{name}` solo funciona con --local"
-            ))))
+            Some(Err(anyhow!(tr!(lang, "cli-local-only-command", name))))
         }
         Command::Stop => Some(local::stop().await.map(|existed| {
             out.info(&if existed {
-                tr!(
-                    lang,
-                    "The local cluster has stopped.",
-                    "El clúster local ha terminado."
-                )
+                tr!(lang, "cli-local-stopped")
             } else {
-                tr!(
-                    lang,
-                    "There is no local cluster.",
-                    "No hay ningún clúster local."
-                )
+                tr!(lang, "cli-local-none")
             });
             true
         })),
@@ -149,20 +136,10 @@ async fn serve(local: &Local, listen: Option<SocketAddr>, out: &Out) -> anyhow::
         "--listen",
         &listen.to_string(),
     ]);
-    out.info(&tr!(
-        lang,
-        "Serving the gallery on http://{listen} and its API below /api, until Ctrl-C.",
-        "La galería está en http://{listen} y su API bajo /api, hasta Ctrl-C."
-    ));
+    out.info(&tr!(lang, "cli-local-gallery", listen));
     // Ctrl-C reaches both processes; a signal to this one alone also ends the server.
     let server = server.kill_on_drop(true).spawn();
-    let mut server = server.with_context(|| {
-        tr!(
-            lang,
-            "the HTTP server does not start",
-            "el servidor HTTP no arranca"
-        )
-    })?;
+    let mut server = server.with_context(|| tr!(lang, "cli-local-server-failed"))?;
     let stop = tokio_util::sync::CancellationToken::new();
     tokio::spawn(telemetry::stop_on_signal(stop.clone()));
     tokio::select! {

@@ -59,10 +59,7 @@ pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool>
     let tunnel = Tunnel::find(cluster).await?;
     let pod = cluster
         .out
-        .wait(
-            &tr!(lang, "the operator's dashboard", "la página del operador"),
-            tunnel.open(),
-        )
+        .wait(&tr!(lang, "cli-dashboard-operator"), tunnel.open())
         .await?
         .0;
     let listener = listen(args.port).await?;
@@ -70,11 +67,7 @@ pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool>
         cluster,
         &format!("http://localhost:{}", listener.local_addr()?.port()),
     )?;
-    out.info(&tr!(
-        lang,
-        "Forwarding to the dashboard of pod {pod} until Ctrl-C. It reconnects when the pod or the API server restarts.",
-        "El panel del pod {pod}, hasta Ctrl-C. Vuelve solo cuando vuelven el pod o el servidor API."
-    ));
+    out.info(&tr!(lang, "cli-dashboard-forwarding", pod));
     let tunnel = Arc::new(Tunnel {
         last: Mutex::new(pod),
         ..tunnel
@@ -217,8 +210,8 @@ impl Tunnel {
         }
         pod.clone_into(&mut last);
         out.info(&match result {
-            Ok(pod) => tr!(lang, "connected to pod {pod}", "conectado con el pod {pod}"),
-            Err(error) => tr!(lang, "{error}; retrying …", "{error}; reintentando …"),
+            Ok(pod) => tr!(lang, "cli-dashboard-connected", pod),
+            Err(error) => tr!(lang, "cli-dashboard-retrying", error),
         });
     }
 }

@@ -26,11 +26,7 @@ pub async fn run(cluster: &Cluster, args: Demo) -> anyhow::Result<bool> {
     let pool = cluster.pool(args.pool.get()).await?;
     let name = pool.name_any();
     if let Some(pin) = pool.spec.replicas {
-        bail!(tr!(
-            lang,
-            "WorkerPool {name} is pinned to {pin} workers and would not scale; first: kubectl workerpool scale {name} auto",
-            "El WorkerPool {name} está fijado en {pin} workers, así que no pasaría nada; primero: kubectl workerpool scale {name} auto"
-        ));
+        bail!(tr!(lang, "cli-demo-pinned", name, pin));
     }
     let (fast_mode, pool, burst) = FastMode::begin(cluster, pool, &args).await?;
     let keys = queue(&pool)?;
@@ -55,11 +51,7 @@ pub async fn run(cluster: &Cluster, args: Demo) -> anyhow::Result<bool> {
 pub async fn replay(out: &Out, replay: Replay) -> anyhow::Result<bool> {
     let (lang, pool) = (out.lang, replay.pool().clone());
     let name = pool.name_any();
-    out.info(&tr!(
-        lang,
-        "A recorded trace, decided again by the rules of {name}: no cluster, no Redis.",
-        "Una grabación, decidida de nuevo por las reglas de {name}: sin clúster ni Redis."
-    ));
+    out.info(&tr!(lang, "cli-demo-replay", name));
     let events = Events::Replay(Box::new(replay));
     Story::new(out, &pool, None)?
         .play(events, Duration::seconds(86_400))
@@ -163,17 +155,10 @@ impl<'a> Story<'a> {
             let message = self.narrator.decision_status();
             let message = message.map(|decision| self.out.message(decision));
             let message = message.map_or(String::new(), |message| {
-                tr!(
-                    lang,
-                    " The operator: {message}.",
-                    " El operador: {message}."
-                )
+                tr!(lang, "cli-demo-operator-says", message)
             });
-            self.out.info(&tr!(
-                lang,
-                "Before the burst: waiting until {condition}.{message}",
-                "Antes de empezar, se espera a que {condition}.{message}"
-            ));
+            self.out
+                .info(&tr!(lang, "cli-demo-before-burst", condition, message));
             self.waiting_for = condition;
         }
         Ok(None)
@@ -197,17 +182,9 @@ impl<'a> Story<'a> {
         let lang = self.out.lang;
         let condition = pending_condition(&self.narrator, lang);
         self.out.info(&if self.pusher.is_some() {
-            tr!(
-                lang,
-                "The demo did not end within {limit}: still waiting until {condition}.",
-                "La demo no terminó en {limit}: falta que {condition}."
-            )
+            tr!(lang, "cli-demo-timeout", limit, condition)
         } else {
-            tr!(
-                lang,
-                "The trace ends before the demo: still waiting until {condition}.",
-                "La grabación acaba antes que la historia: falta que {condition}."
-            )
+            tr!(lang, "cli-demo-trace-ended", condition)
         });
     }
 
@@ -233,26 +210,23 @@ impl<'a> Story<'a> {
             .done(&self.narrator)
             .map_or(0, |done| done.min(tasks.into()));
         let time = emptied.map(|at| millis_since(pushed, at) / 1000);
-        let time = time.map_or(String::new(), |time| {
-            tr!(lang, " in {time} s", " en {time} s")
-        });
+        let time = time.map_or(String::new(), |time| tr!(lang, "cli-demo-time", time));
         let summary = self.narrator.summary();
         let failed = summary
             .and_then(|summary| summary.failed)
             .filter(|failed| *failed > 0);
-        let failed = failed.map_or(String::new(), |failed| {
-            tr!(
-                lang,
-                " ({failed} failed in this queue so far)",
-                " ({failed} fallidas en esta cola hasta ahora)"
-            )
-        });
+        let failed = failed.map_or(String::new(), |failed| tr!(lang, "cli-demo-failed", failed));
         let name = &self.name;
         out.data("")?;
         out.data(&tr!(
             lang,
-            "{name}: {path} workers; {done} of {tasks} tasks done{time}{failed}",
-            "{name}: {path} workers; {done} de {tasks} tareas hechas{time}{failed}"
+            "cli-demo-summary",
+            name,
+            path,
+            done,
+            tasks,
+            time,
+            failed
         ))?;
         for (line, from, to) in changes {
             out.data(&change_row(out, pushed, line, *from, *to))?;
@@ -266,21 +240,13 @@ fn change_row(out: &Out, pushed: Timestamp, line: &Line, from: i32, to: i32) -> 
     let lang = out.lang;
     let after = match millis_since(pushed, line.at) {
         _ if to < from => String::new(),
-        0 => tr!(lang, "within a second", "en el mismo segundo"), // a trace has one line per second
+        0 => tr!(lang, "cli-demo-within-second"), // a trace has one line per second
         millis if millis < 1000 => {
-            tr!(
-                lang,
-                "{millis} ms after the push",
-                "{millis} ms tras el empuje"
-            )
+            tr!(lang, "cli-demo-millis-after-push", millis)
         }
         millis => {
             let (whole, tenth) = (millis / 1000, millis / 100 % 10);
-            tr!(
-                lang,
-                "{whole}.{tenth} s after the push",
-                "{whole},{tenth} s tras el empuje"
-            )
+            tr!(lang, "cli-demo-seconds-after-push", whole, tenth)
         }
     };
     let note = line.note.as_ref();
@@ -299,7 +265,7 @@ fn pending_condition(narrator: &Narrator, lang: Lang) -> String {
     let Some(summary) = narrator.summary() else {
         let error = narrator.unreachable();
         let error = error.map_or(String::new(), |error| format!(": {error}"));
-        return tr!(lang, "Redis answers{error}", "Redis conteste{error}");
+        return tr!(lang, "cli-demo-until-redis", error);
     };
     let live = class_format::number(summary.live);
     match (
@@ -307,26 +273,10 @@ fn pending_condition(narrator: &Narrator, lang: Lang) -> String {
         summary.in_flight.unwrap_or(0),
         narrator.replicas(),
     ) {
-        (0, 0, Some(now)) if now == idle => tr!(
-            lang,
-            "exactly {idle} workers are registered (now {live})",
-            "el registro tenga justo esos {idle} workers (ahora {live})"
-        ),
-        (0, 0, Some(now)) => tr!(
-            lang,
-            "the pool has {idle} workers again (now {now})",
-            "{now} workers vuelvan a ser {idle}"
-        ),
-        (_, _, None) => tr!(
-            lang,
-            "the target of the WorkerPool exists",
-            "exista el destino del WorkerPool"
-        ),
-        (ready, running, _) => tr!(
-            lang,
-            "the queue is empty ({ready} wait, {running} run)",
-            "la cola esté vacía ({ready} esperan, {running} en marcha)"
-        ),
+        (0, 0, Some(now)) if now == idle => tr!(lang, "cli-demo-until-registered", idle, live),
+        (0, 0, Some(now)) => tr!(lang, "cli-demo-until-idle", idle, now),
+        (_, _, None) => tr!(lang, "cli-demo-until-target"),
+        (ready, running, _) => tr!(lang, "cli-demo-until-empty", ready, running),
     }
 }
 
@@ -356,13 +306,9 @@ impl Progress {
         let live = class_format::number(summary.live);
         if self.pushed.is_none() {
             self.narration.begin(summary.live.unwrap_or(0));
-            return narrator.is_at_rest().then(|| {
-                tr!(
-                    self.lang,
-                    "{live} workers are idle. Watch the column Queue.",
-                    "{live} workers esperan. Mire la columna Queue."
-                )
-            });
+            return narrator
+                .is_at_rest()
+                .then(|| tr!(self.lang, "cli-demo-idle", live));
         }
         if summary.is_empty() {
             self.emptied.get_or_insert(line.at);

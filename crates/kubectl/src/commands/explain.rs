@@ -34,11 +34,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
         .clone()
         .filter(|status| status.decision.is_some())
     else {
-        bail!(tr!(
-            lang,
-            "{name}: no operator has decided on it yet; `kubectl workerpool check {name}` finds the cause",
-            "{name}: ningún operador ha decidido aún sobre él; `kubectl workerpool check {name}` busca lo que falta"
-        ));
+        bail!(tr!(lang, "cli-explain-undecided", name));
     };
     let observed = status.observed_generation >= pool.metadata.generation;
     let now = Timestamp::now();
@@ -59,11 +55,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
         cluster.out.data(&line)?;
     }
     if !observed {
-        cluster.out.info(&tr!(
-            lang,
-            "The spec has changed since, and no operator has observed it: kubectl workerpool check {name}",
-            "El spec ha cambiado desde entonces y ningún operador lo ha visto: kubectl workerpool check {name}"
-        ));
+        cluster.out.info(&tr!(lang, "cli-explain-unobserved", name));
     }
     Ok(observed)
 }
@@ -77,7 +69,7 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
     let mut rows = Vec::new();
     if let Some(metrics) = &status.metrics {
         rows.push((
-            tr!(lang, "metrics", "lo que vio"),
+            tr!(lang, "cli-explain-metrics"),
             metrics_line(out, metrics, now),
         ));
     }
@@ -86,8 +78,8 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
         let ago = minutes(time(now) - time(change.at));
         let change = format!("{} → {}", change.from, change.to);
         rows.push((
-            tr!(lang, "last change", "último cambio"),
-            tr!(lang, "{change}, {ago} ago", "{change}, hace {ago}"),
+            tr!(lang, "cli-explain-last-change"),
+            tr!(lang, "cli-explain-change-ago", change, ago),
         ));
     }
     rows.extend(next_changes(
@@ -101,7 +93,7 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
         .metrics
         .as_ref()
         .and_then(|metrics| drain_time(lang, metrics));
-    rows.extend(drain_time.map(|span| (tr!(lang, "empty in", "vacía en"), span)));
+    rows.extend(drain_time.map(|span| (tr!(lang, "cli-explain-empty-in"), span)));
 
     let width = rows
         .iter()
@@ -128,23 +120,18 @@ pub fn next_changes(
     let (lang, to) = (out.lang, decision.to);
     let next = decision.next.clone().unwrap_or_default();
     let none = |bound: Option<String>| {
-        let none = tr!(lang, "none", "ninguno");
+        let none = tr!(lang, "cli-explain-none");
         bound.map_or(none.clone(), |bound| format!("{none}: {bound}"))
     };
-    let none_up =
-        none((to >= max).then(|| tr!(lang, "maxReplicas is {max}", "maxReplicas es {max}")));
-    let none_down =
-        none((to <= min).then(|| tr!(lang, "minReplicas is {min}", "minReplicas es {min}")));
+    let none_up = none((to >= max).then(|| tr!(lang, "cli-explain-at-max", max)));
+    let none_down = none((to <= min).then(|| tr!(lang, "cli-explain-at-min", min)));
     let forecast = |next: Option<NextChangeStatus>, none| {
         next.map_or(none, |next| next_change(out, to, &next, now, clock))
     };
     [
+        (tr!(lang, "cli-explain-next-up"), forecast(next.up, none_up)),
         (
-            tr!(lang, "next up", "próxima subida"),
-            forecast(next.up, none_up),
-        ),
-        (
-            tr!(lang, "next down", "próxima bajada"),
+            tr!(lang, "cli-explain-next-down"),
             forecast(next.down, none_down),
         ),
     ]
@@ -153,11 +140,7 @@ pub fn next_changes(
 fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
     let DecisionStatus { reason, at, .. } = decision;
     let (message, ago) = (out.message(decision), minutes(time(now) - time(*at)));
-    tr!(
-        out.lang,
-        "{message}. {reason}, {ago} ago.",
-        "{message}. {reason}, hace {ago}."
-    )
+    tr!(out.lang, "cli-explain-suspended", message, reason, ago)
 }
 
 /// The metrics in one line, with the reason why one could not be read.
@@ -166,26 +149,16 @@ pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> Strin
     let known = |metric: &MetricStatus, format: &dyn Fn(i64) -> String| metric.value.map(format);
     let busy = metrics.live.value.zip(metrics.busy.value);
     let mut parts: Vec<String> = [
-        known(&metrics.ready, &|n| tr!(lang, "{n} waiting", "{n} esperan")),
-        busy.map(|(live, busy)| {
-            tr!(
-                lang,
-                "{busy} of {live} workers busy",
-                "{busy} de {live} workers ocupados"
-            )
-        }),
+        known(&metrics.ready, &|n| tr!(lang, "cli-metrics-waiting", n)),
+        busy.map(|(live, busy)| tr!(lang, "cli-metrics-busy", busy, live)),
         known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
         known(&metrics.task_millis, &|millis| {
             let span = short(millis);
-            tr!(lang, "a task takes {span}", "una tarea tarda {span}")
+            tr!(lang, "cli-metrics-task-takes", span)
         }),
         metrics.oldest_task_time.value.map(|at| {
             let waited = minutes(time(now) - time(at));
-            tr!(
-                lang,
-                "the oldest has waited {waited}",
-                "la más antigua espera desde hace {waited}"
-            )
+            tr!(lang, "cli-metrics-oldest", waited)
         }),
     ]
     .into_iter()
@@ -200,7 +173,7 @@ pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> Strin
         let cause = metrics.cause.as_ref().map(CauseStatus::encoded);
         let reason = cause.and_then(|cause| out.cause(&cause));
         let reason = reason.unwrap_or_else(|| english.clone());
-        parts.push(tr!(lang, "unknown: {reason}", "desconocido: {reason}"));
+        parts.push(tr!(lang, "cli-metrics-unavailable", reason));
     }
     parts.join(" · ")
 }
@@ -225,19 +198,9 @@ fn next_change(
     let (NextChangeStatus { to, at, tasks }, lang) = (next, out.lang);
     let n = tasks.unsigned_abs();
     let needs = match tasks {
-        0 => tr!(lang, "if it stays as it is", "si sigue como está"),
-        1 => tr!(lang, "if 1 more task waits", "si espera 1 tarea más"),
-        2.. => tr!(lang, "if {n} more tasks wait", "si esperan {n} tareas más"),
-        -1 => tr!(
-            lang,
-            "if there is 1 task fewer from now on",
-            "si hay 1 tarea menos desde ahora"
-        ),
-        _ => tr!(
-            lang,
-            "if there are {n} fewer tasks from now on",
-            "si hay {n} tareas menos desde ahora"
-        ),
+        0 => tr!(lang, "cli-explain-if-unchanged"),
+        1.. => tr!(lang, "cli-explain-if-more", n),
+        _ => tr!(lang, "cli-explain-if-fewer", n),
     };
     let when = match at.filter(|at| *at > now) {
         Some(at) => {
@@ -247,13 +210,9 @@ fn next_change(
             } else {
                 String::new()
             };
-            tr!(
-                lang,
-                "in {span} at the earliest{clock}",
-                "dentro de {span} como pronto{clock}"
-            )
+            tr!(lang, "cli-explain-earliest", span, clock)
         }
-        None => tr!(lang, "at once", "ya"),
+        None => tr!(lang, "cli-explain-at-once"),
     };
     format!("{from} → {to} {when}, {needs}")
 }
@@ -265,13 +224,16 @@ fn drain_time(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
     let mean = metrics.task_millis.value?;
     let with = |workers: i64| {
         let span = minutes(Millis(mean.saturating_mul(ready) / workers));
-        tr!(lang, "{span} with {workers}", "{span} con {workers}")
+        tr!(lang, "cli-explain-drain-with", span, workers)
     };
     let [now, one_more, two_more] = [0, 1, 2].map(|more| with(live + more));
     Some(tr!(
         lang,
-        "about {now} workers · {one_more} · {two_more}",
-        "unos {now} workers · {one_more} · {two_more}"
+        "cli-explain-drain",
+        now,
+        live,
+        one_more,
+        two_more
     ))
 }
 
@@ -355,13 +317,16 @@ mod tests {
             last_change: up,
             ..Memory::default()
         };
-        insta::assert_snapshot!(explained(Lang::En, 17, 5, &memory));
-        insta::assert_snapshot!("in_spanish", explained(Lang::Es, 17, 5, &memory));
+        insta::assert_snapshot!(explained(Lang::EN, 17, 5, &memory));
+        insta::assert_snapshot!(
+            "in_spanish",
+            explained(Lang::of("es").expect("Spanish"), 17, 5, &memory)
+        );
     }
 
     #[test]
     fn at_rest() {
-        insta::assert_snapshot!(explained(Lang::En, 0, 5, &Memory::default()));
+        insta::assert_snapshot!(explained(Lang::EN, 0, 5, &Memory::default()));
     }
 
     #[test]
@@ -380,7 +345,11 @@ mod tests {
             }),
             ..MetricsStatus::default()
         };
-        let out = Out::in_zone(Color::Never, Lang::Es, jiff::tz::TimeZone::UTC);
+        let out = Out::in_zone(
+            Color::Never,
+            Lang::of("es").expect("Spanish"),
+            jiff::tz::TimeZone::UTC,
+        );
         let line = metrics_line(&out, &metrics, Timestamp::UNIX_EPOCH);
         assert_eq!(
             line,

@@ -78,7 +78,7 @@ async fn write(
         n => u64::try_from(n).unwrap_or(all),
     };
     if all > 0 && !args.yes && !confirm(out, &question(lang, &name, wanted, args.clear))? {
-        out.info(&tr!(lang, "Nothing was changed.", "No se cambió nada."));
+        out.info(&tr!(lang, "cli-failed-unchanged"));
         return Ok(false);
     }
     let mut done = 0;
@@ -103,42 +103,22 @@ async fn write(
         }
     }
     out.data(&if args.clear {
-        tr!(
-            lang,
-            "{name}: {done} failed tasks deleted",
-            "{name}: {done} tareas fallidas borradas"
-        )
+        tr!(lang, "cli-failed-deleted", name, done)
     } else {
-        tr!(
-            lang,
-            "{name}: {done} failed tasks wait again",
-            "{name}: {done} tareas fallidas esperan de nuevo"
-        )
+        tr!(lang, "cli-failed-returned", name, done)
     })?;
     if done < wanted {
         let missing = wanted - done;
-        out.info(&tr!(
-            lang,
-            "{missing} were not on the failed list; `kubectl workerpool failed` lists it",
-            "{missing} no estaban en la lista de fallidas; `kubectl workerpool failed` la muestra"
-        ));
+        out.info(&tr!(lang, "cli-failed-missing", missing));
     }
     Ok(done >= wanted)
 }
 
 fn question(lang: Lang, name: &str, tasks: u64, clear: bool) -> String {
     if clear {
-        tr!(
-            lang,
-            "Delete {tasks} failed tasks of {name}, for good?",
-            "¿Borrar {tasks} tareas fallidas de {name}, para siempre?"
-        )
+        tr!(lang, "cli-failed-ask-delete", tasks, name)
     } else {
-        tr!(
-            lang,
-            "Return {tasks} failed tasks of {name} to the queue?",
-            "¿Devolver {tasks} tareas fallidas de {name} a la cola?"
-        )
+        tr!(lang, "cli-failed-ask-return", tasks, name)
     }
 }
 
@@ -146,13 +126,9 @@ fn question(lang: Lang, name: &str, tasks: u64, clear: bool) -> String {
 fn confirm(out: &Out, question: &str) -> anyhow::Result<bool> {
     let (lang, stdin) = (out.lang, std::io::stdin());
     if !stdin.is_terminal() {
-        bail!(tr!(
-            lang,
-            "{question} There is no terminal to answer on: add --yes",
-            "{question} No hay terminal donde contestar: añada --yes"
-        ));
+        bail!(tr!(lang, "cli-failed-no-terminal", question));
     }
-    let keys = tr!(lang, "y: yes · anything else: no", "s: sí · otra cosa: no");
+    let keys = tr!(lang, "cli-failed-keys");
     out.info(&format!("{question} ({keys})"));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;
@@ -168,17 +144,15 @@ fn print_list(out: &Out, pool: &WorkerPool, queues: &[FailedQueue]) -> std::io::
     let total: u64 = queues.iter().map(|queue| queue.list.total).sum();
     let trimmed: u64 = queues.iter().map(|queue| queue.list.trimmed).sum();
     if total == 0 {
-        out.data(&tr!(
-            lang,
-            "{name}: no failed tasks",
-            "{name}: ninguna tarea fallida"
-        ))?;
+        out.data(&tr!(lang, "cli-failed-none", name))?;
     }
-    let heads = match lang {
-        Lang::En => ["FAILED", "TRIES", "WORKER", "TASK", "ERROR"],
-        Lang::Es => ["FALLÓ", "VECES", "WORKER", "TAREA", "ERROR"],
-    };
-    let mut rows = vec![heads.map(str::to_owned)];
+    let mut rows = vec![[
+        tr!(lang, "cli-failed-head-at"),
+        tr!(lang, "cli-failed-head-attempts"),
+        tr!(lang, "cli-failed-head-worker"),
+        tr!(lang, "cli-failed-head-task"),
+        tr!(lang, "cli-failed-head-error"),
+    ]];
     let mut shown = 0;
     for queue in queues {
         shown += queue.list.tasks.len();
@@ -200,24 +174,12 @@ fn print_list(out: &Out, pool: &WorkerPool, queues: &[FailedQueue]) -> std::io::
         }
         let shown = u64::try_from(shown).unwrap_or(total);
         if shown < total {
-            out.info(&tr!(
-                lang,
-                "{shown} of {total}, newest last; --limit {total} shows all.",
-                "{shown} de {total}, la más nueva al final; con --limit {total}, todas."
-            ));
+            out.info(&tr!(lang, "cli-failed-shown", shown, total));
         }
-        out.info(&tr!(
-            lang,
-            "Again: kubectl workerpool failed {name} --retry [--id TASK …]; delete: --clear",
-            "Otra vez: kubectl workerpool failed {name} --retry [--id TAREA …]; borrar: --clear"
-        ));
+        out.info(&tr!(lang, "cli-failed-next", name));
     }
     if trimmed > 0 {
-        out.info(&tr!(
-            lang,
-            "{trimmed} older ones were dropped: the list keeps the newest 10,000, of at most 16 MiB.",
-            "{trimmed} más antiguas ya no están: la lista guarda las 10 000 últimas, de 16 MiB como mucho."
-        ));
+        out.info(&tr!(lang, "cli-failed-dropped", trimmed));
     }
     Ok(())
 }

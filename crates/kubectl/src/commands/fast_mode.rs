@@ -59,18 +59,14 @@ impl FastMode {
         burst.task_seconds = u32::try_from(quarter).unwrap_or(0).max(1);
         let (lang, seconds) = (cluster.out.lang, burst.task_seconds);
         if !cluster.local {
-            cluster.out.info(&tr!(
-                lang,
-                "--fast: tasks of {seconds} s. The delays of {name} stay unchanged; only --local shortens them.",
-                "--fast: tareas de {seconds} s. Las pausas de {name} son sus reglas y no se tocan."
-            ));
+            cluster
+                .out
+                .info(&tr!(lang, "cli-fast-unchanged", seconds, name));
             return Ok((None, pool, burst));
         }
-        cluster.out.info(&tr!(
-            lang,
-            "--fast: tasks of {seconds} s, and until the demo ends a quarter of the delays of {name}.",
-            "--fast: tareas de {seconds} s, y hasta el final un cuarto de las pausas de {name}."
-        ));
+        cluster
+            .out
+            .info(&tr!(lang, "cli-fast-quarter", seconds, name));
         let original = delays(&pool, 1);
         let mut patch = delays(&pool, SPEED_UP);
         patch["metadata"] = json!({"annotations": {ORIGINAL_DELAYS: original.to_string()}});

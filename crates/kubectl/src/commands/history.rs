@@ -28,11 +28,7 @@ pub async fn run(
         return Ok(true);
     }
     if shown.is_empty() {
-        out.info(&tr!(
-            out.lang,
-            "The number of workers has not changed yet. To see why: kubectl workerpool explain",
-            "El número no ha cambiado todavía. Por qué es el que es: kubectl workerpool explain"
-        ));
+        out.info(&tr!(out.lang, "cli-history-none"));
     }
     let now = Timestamp::now();
     let width = shown
@@ -67,11 +63,7 @@ pub fn change_message(change: &Change, out: &Out) -> String {
     let message = out.message(change);
     match change.latency_millis {
         Some(millis) => {
-            tr!(
-                out.lang,
-                "{message}, {millis} ms after the push",
-                "{message}, {millis} ms tras el empuje"
-            )
+            tr!(out.lang, "cli-history-latency", message, millis)
         }
         None => message,
     }
@@ -148,31 +140,19 @@ fn lines(
         (Some(Change { to, at: since, .. }), _) => {
             let to = workers(*to);
             let span = minutes(time(at) - time(*since));
-            tr!(
-                lang,
-                "{name} at {clock}: {to}, for {span} until then",
-                "{name} a las {clock}: {to}, desde hacía {span}"
-            )
+            tr!(lang, "cli-history-at", name, clock, to, span)
         }
         (None, Some(Change { from, .. })) => {
             let from = workers(*from);
-            tr!(
-                lang,
-                "{name} at {clock}: {from}; the history starts later",
-                "{name} a las {clock}: {from}; el historial empieza después"
-            )
+            tr!(lang, "cli-history-before", name, clock, from)
         }
-        (None, None) => tr!(
-            lang,
-            "{name} at {clock}: unknown, the number of workers has never changed",
-            "{name} a las {clock}: no se sabe, el número no ha cambiado nunca"
-        ),
+        (None, None) => tr!(lang, "cli-history-never-changed", name, clock),
     };
     let row = |label: String, text: String| format!("  {label:8}  {text}");
     let metrics = point.map(|point| metrics_line(out, &point.metrics(), at));
-    let metrics = metrics.map(|metrics| row(tr!(lang, "metrics", "veía"), metrics));
-    let why = before.map(|change| row(tr!(lang, "why", "por qué"), change_line(change)));
-    let then = next.map(|change| row(tr!(lang, "then", "después"), change_line(change)));
+    let metrics = metrics.map(|metrics| row(tr!(lang, "cli-history-metrics"), metrics));
+    let why = before.map(|change| row(tr!(lang, "cli-history-why"), change_line(change)));
+    let then = next.map(|change| row(tr!(lang, "cli-history-then"), change_line(change)));
     std::iter::once(head)
         .chain(metrics)
         .chain(why)
@@ -190,13 +170,9 @@ fn parse_time(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp
     } else {
         text.to_owned()
     };
-    let time: jiff::civil::Time = padded.parse().map_err(|_| {
-        anyhow!(tr!(
-            out.lang,
-            "`{text}` is not a time; use 14:03 or 2026-11-27T14:03:00Z",
-            "`{text}` no es una hora: escriba por ejemplo 14:03 o 2026-11-27T14:03:00Z"
-        ))
-    })?;
+    let time: jiff::civil::Time = padded
+        .parse()
+        .map_err(|_| anyhow!(tr!(out.lang, "cli-history-not-a-time", text)))?;
     let today = now.to_zoned(out.zone().clone());
     let at = today
         .date()
@@ -235,7 +211,7 @@ mod tests {
 
     #[test]
     fn explains_a_time_between_two_changes() {
-        let out = Out::in_zone(Color::Never, Lang::En, jiff::tz::TimeZone::UTC);
+        let out = Out::in_zone(Color::Never, Lang::EN, jiff::tz::TimeZone::UTC);
         let (first, second) = (
             change("2026-11-27T13:58:12Z", 7, 5),
             change("2026-11-27T14:05:00Z", 5, 3),
@@ -261,7 +237,7 @@ mod tests {
     #[test]
     fn time_of_day_is_within_the_last_24_hours() {
         let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
-        let out = Out::in_zone(Color::Never, Lang::En, zone);
+        let out = Out::in_zone(Color::Never, Lang::EN, zone);
         let now = when("2026-11-27T14:00:00Z");
         let at = |text: &str| {
             parse_time(text, now, &out)

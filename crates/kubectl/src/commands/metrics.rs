@@ -50,31 +50,6 @@ pub struct Row {
 /// The index of the oldest wait, which is the last row before the recommendation.
 pub const OLDEST_ROW: usize = 6;
 
-const LABELS_EN: [&str; 10] = [
-    "Queue Length",
-    "Active Workers",
-    "Busy Workers",
-    "Avg Time",
-    "Success Rate",
-    "CPU Usage",
-    "Oldest Wait",
-    "Recommendation",
-    "Target Workers",
-    "ETA",
-];
-const LABELS_ES: [&str; 10] = [
-    "Longitud de la cola",
-    "Workers activos",
-    "Workers ocupados",
-    "Tiempo medio",
-    "Tasa de éxito",
-    "Uso de CPU",
-    "Espera más larga",
-    "Recomendación",
-    "Workers objetivo",
-    "ETA",
-];
-
 /// The recommended action, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +132,22 @@ impl Panel {
         }
     }
 
+    /// The labels of the rows.
+    pub fn labels(lang: Lang) -> [String; 10] {
+        [
+            tr!(lang, "cli-metrics-queue-length"),
+            tr!(lang, "cli-metrics-active-workers"),
+            tr!(lang, "cli-metrics-busy-workers"),
+            tr!(lang, "cli-metrics-average-time"),
+            tr!(lang, "cli-metrics-success-rate"),
+            tr!(lang, "cli-metrics-cpu"),
+            tr!(lang, "cli-metrics-oldest-wait"),
+            tr!(lang, "cli-metrics-recommendation"),
+            tr!(lang, "cli-metrics-target-workers"),
+            tr!(lang, "cli-metrics-eta"),
+        ]
+    }
+
     /// The rows of the panel, in the class's order.
     pub fn rows(&self, lang: Lang) -> Vec<Row> {
         // A value that does not exist yet, such as the mean time of no task, is not unknown.
@@ -167,18 +158,11 @@ impl Panel {
             |seconds: Option<f64>| seconds.map_or(none.into(), |seconds| span(lang, seconds));
         let number = |n: Option<u64>| n.map_or(none.into(), |n| n.to_string());
         let queue = number(self.queue_length);
-        let queue = match self.queue_length {
-            Some(1) => tr!(lang, "1 task", "1 tarea"),
-            _ => tr!(lang, "{queue} tasks", "{queue} tareas"),
-        };
+        let queue = tr!(lang, "cli-metrics-queue", queue);
         let busy = number(self.busy_workers);
         let busy = format!("{busy} ({})", percent(self.utilization_percent));
         let (sign, action) = self.action(lang);
         let target = self.target_workers.map_or("?".into(), |n| n.to_string());
-        let labels = match lang {
-            Lang::En => &LABELS_EN,
-            Lang::Es => &LABELS_ES,
-        };
         let values = [
             ("📊", queue),
             ("👷", number(self.active_workers)),
@@ -191,26 +175,20 @@ impl Panel {
             ("🎯", target),
             ("📈", span(self.eta_seconds)),
         ];
-        let row = |((sign, value), label): ((_, _), &&str)| Row {
-            sign,
-            label: (*label).to_owned(),
-            value,
-        };
-        values.into_iter().zip(labels).map(row).collect()
+        let row = |((sign, value), label)| Row { sign, label, value };
+        let values = values.into_iter();
+        values.zip(Self::labels(lang)).map(row).collect()
     }
 
     /// The emoji and the text of the recommendation.
     fn action(&self, lang: Lang) -> (&'static str, String) {
         let Some(Recommendation { action, reason, .. }) = &self.recommendation else {
-            return (
-                "❔",
-                tr!(lang, "? (nothing is known)", "? (no se sabe nada)"),
-            );
+            return ("❔", tr!(lang, "cli-metrics-nothing-known"));
         };
         let (sign, action) = match *action {
-            "SCALE UP" => ("🔺", tr!(lang, "SCALE UP", "SUBIR")),
-            "SCALE DOWN" => ("🔻", tr!(lang, "SCALE DOWN", "BAJAR")),
-            _ => ("⏸️", tr!(lang, "STAY", "MANTENER")),
+            "SCALE UP" => ("🔺", tr!(lang, "cli-metrics-up")),
+            "SCALE DOWN" => ("🔻", tr!(lang, "cli-metrics-down")),
+            _ => ("⏸️", tr!(lang, "cli-metrics-stay")),
         };
         (sign, format!("{action} ({reason})"))
     }
@@ -228,10 +206,7 @@ impl Panel {
             if at == OLDEST_ROW
                 && let Some(reason) = &self.unknown
             {
-                out.info(&out.styled(
-                    Style::Dim,
-                    &tr!(lang, "? is unknown: {reason}", "? es desconocido: {reason}"),
-                ));
+                out.info(&out.styled(Style::Dim, &tr!(lang, "cli-metrics-target-unknown", reason)));
             }
             if let Some(Recommendation {
                 explanation, by, ..
@@ -244,11 +219,7 @@ impl Panel {
                 let by = if *by == "operator" {
                     String::new()
                 } else {
-                    tr!(
-                        lang,
-                        "; by the rules alone, since no operator has decided yet",
-                        "; ningún operador ha dicho nada, esto es solo por las reglas"
-                    )
+                    tr!(lang, "cli-metrics-by-rules")
                 };
                 out.data(&out.styled(Style::Dim, &format!("   {message}{by}")))?;
             }
@@ -320,6 +291,10 @@ fn span(lang: Lang, seconds: f64) -> String {
     match seconds {
         _ if seconds > 0.0 && seconds < 10.0 => format!("{seconds:.1}s"),
         _ if seconds < 119.5 => format!("{seconds:.0}s"),
-        _ => tr!(lang, "{minutes:.0} minutes", "{minutes:.0} minutos"),
+        _ => tr!(
+            lang,
+            "cli-metrics-minutes",
+            minutes = format!("{minutes:.0}")
+        ),
     }
 }

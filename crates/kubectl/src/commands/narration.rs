@@ -39,46 +39,33 @@ impl Narration {
             && !std::mem::replace(&mut self.queue_drained, true)
         {
             let running = class_format::number(summary.in_flight);
-            return Some(tr!(
-                lang,
-                "No task waits any more, {running} still run.",
-                "Ya no espera ninguna; quedan {running} en marcha."
-            ));
+            return Some(tr!(lang, "cli-narration-none-waits", running));
         }
         if live <= before {
             return None;
         }
         if std::mem::replace(&mut self.workers_joined, true) {
-            return Some(tr!(
-                lang,
-                "With more workers the queue gets shorter faster.",
-                "Más manos: la cola baja más deprisa."
-            ));
+            return Some(tr!(lang, "cli-narration-faster"));
         }
         let spec = narrator.spec();
         let up = &spec.rules.first()?.up;
         let (step, cooldown, max) = (up.step, up.cooldown, spec.max);
-        Some(tr!(
-            lang,
-            "The new workers take tasks already. Why not {max} at once? A step adds {step}, and the cooldown before the next is {cooldown}.",
-            "Los nuevos ya trabajan. ¿Por qué no {max} de golpe? Un paso es de {step}, y han de pasar {cooldown} antes del siguiente."
-        ))
+        Some(tr!(lang, "cli-narration-steps", max, step, cooldown))
     }
 }
 
 fn all_done(lang: Lang, narrator: &Narrator, tasks: u32, done: u64) -> Option<String> {
     if done < u64::from(tasks) {
-        return Some(tr!(
-            lang,
-            "The queue is empty, but only {done} of {tasks} tasks are done: Redis has lost the others.",
-            "No queda nada por hacer, pero solo {done} de {tasks} tareas están hechas: Redis perdió las demás."
-        ));
+        return Some(tr!(lang, "cli-narration-lost", done, tasks));
     }
     let down = narrator.spec().rules.first()?.down.as_ref()?;
     let (idle, step, cooldown) = (down.idle_for, down.step, down.cooldown);
     Some(tr!(
         lang,
-        "All {tasks} tasks are done. After {idle} of idle time the pool scales down, {step} workers at a time, every {cooldown}. Only idle workers are removed.",
-        "Las {tasks} tareas están hechas. Tras {idle} de calma se van workers, de {step} en {step}, cada {cooldown}. Solo se van los que no trabajan."
+        "cli-narration-all-done",
+        tasks,
+        idle,
+        step,
+        cooldown
     ))
 }

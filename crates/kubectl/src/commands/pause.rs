@@ -32,17 +32,9 @@ pub async fn pause(cluster: &Cluster, name: Option<&str>, args: PauseArgs) -> an
         let (out, lang) = (&cluster.out, cluster.out.lang);
         match until.map(|until| out.clock(until)) {
             Some(end) => {
-                tr!(
-                    lang,
-                    "The pool stays paused until {end}, or until {resume}",
-                    "Sigue así hasta las {end}, o {resume}"
-                )
+                tr!(lang, "cli-pause-until-time", end, resume)
             }
-            None => tr!(
-                lang,
-                "The pool stays paused until {resume}",
-                "Sigue así hasta {resume}"
-            ),
+            None => tr!(lang, "cli-pause-until-resumed", resume),
         }
     };
     suspend(cluster, name, true, annotations, effect).await
@@ -51,13 +43,7 @@ pub async fn pause(cluster: &Cluster, name: Option<&str>, args: PauseArgs) -> an
 /// Resumes the pool `name`; false if no operator answered.
 pub async fn resume(cluster: &Cluster, name: Option<&str>) -> anyhow::Result<bool> {
     let annotations = json!({SUSPEND_UNTIL: null, SUSPENDED_BY: null, SUSPEND_REASON: null});
-    let effect = |_: &str| {
-        tr!(
-            cluster.out.lang,
-            "The rules decide again.",
-            "Las reglas deciden de nuevo."
-        )
-    };
+    let effect = |_: &str| tr!(cluster.out.lang, "cli-rules-decide-again");
     suspend(cluster, name, false, annotations, effect).await
 }
 
@@ -79,10 +65,6 @@ async fn suspend(
         out.info(&effect(&name));
         return Ok(true);
     }
-    out.info(&tr!(
-        out.lang,
-        "{name}: saved, but no operator answered within 5 s; `kubectl workerpool check` finds the cause",
-        "{name}: escrito, pero ningún operador responde en 5 s; `kubectl workerpool check` lo busca"
-    ));
+    out.info(&tr!(out.lang, "cli-pause-unanswered", name));
     Ok(false)
 }

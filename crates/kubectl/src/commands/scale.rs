@@ -60,21 +60,13 @@ pub async fn run(
     if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
         let took = start.elapsed().as_millis();
         out.data(&format!("{name}: {}", out.message(&decision)))?;
-        let answered = tr!(
-            lang,
-            "The operator answered in {took} ms.",
-            "El operador respondió en {took} ms."
-        );
+        let answered = tr!(lang, "cli-scale-answered", took);
         let effect = effect(out, &name, pin, until, &decision);
         out.info(&format!("{answered} {effect}"));
         return Ok(true);
     }
     let Pin::To(replicas) = pin else {
-        bail!(tr!(
-            lang,
-            "{name}: the pin is removed, but no operator answered within 5 s, so the rules are not applied; `kubectl workerpool check` finds the cause",
-            "{name}: ya no está fijado, pero ningún operador responde en 5 s, así que nadie aplica las reglas; `kubectl workerpool check` lo busca"
-        ));
+        bail!(tr!(lang, "cli-scale-unpinned-unanswered", name));
     };
     scale_target(cluster, &pool, replicas).await
 }
@@ -92,32 +84,16 @@ fn effect(
         // Such as while it is unknown which workers are busy.
         Pin::To(n) if decision.to != n => {
             let to = decision.to;
-            tr!(
-                lang,
-                "It is pinned to {n}, but stays at {to} as long as that reason holds.",
-                "Queda fijado en {n}; mientras dure eso, siguen {to}."
-            )
+            tr!(lang, "cli-scale-held", n, to)
         }
         Pin::To(n) => {
             let auto = format!("`kubectl workerpool scale {name} auto`");
             match until.map(|until| out.clock(until)) {
-                Some(end) => tr!(
-                    lang,
-                    "It stays at {n} until {end}, or until {auto}",
-                    "Se queda en {n} hasta las {end}, o {auto}"
-                ),
-                None => tr!(
-                    lang,
-                    "It stays at {n} until {auto}",
-                    "Se queda en {n} hasta {auto}"
-                ),
+                Some(end) => tr!(lang, "cli-scale-until-time", n, end, auto),
+                None => tr!(lang, "cli-scale-until-auto", n, auto),
             }
         }
-        Pin::Auto => tr!(
-            lang,
-            "The rules decide again.",
-            "Las reglas deciden de nuevo."
-        ),
+        Pin::Auto => tr!(lang, "cli-rules-decide-again"),
     }
 }
 
@@ -126,11 +102,7 @@ async fn scale_target(cluster: &Cluster, pool: &WorkerPool, replicas: i32) -> an
     let (out, lang) = (&cluster.out, cluster.out.lang);
     let (target, name) = cluster.target(pool);
     let kind = &pool.spec.scale_target_ref.kind;
-    let doing = tr!(
-        lang,
-        "no operator answered within 5 s; scaling {kind} {name} directly",
-        "ningún operador responde en 5 s; se escala {kind} {name} directamente"
-    );
+    let doing = tr!(lang, "cli-scale-directly", kind, name);
     let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
     let from = cluster
         .request(&doing, target.get_scale(&name))
@@ -142,19 +114,18 @@ async fn scale_target(cluster: &Cluster, pool: &WorkerPool, replicas: i32) -> an
         .request(&doing, target.patch_scale(&name, &params(), &patch))
         .await?;
     let line = if from == replicas {
-        tr!(
-            lang,
-            "{kind}/{name} already has {replicas} workers",
-            "{kind}/{name} ya tiene {replicas} workers"
-        )
+        tr!(lang, "cli-scale-unchanged", kind, name, replicas)
     } else {
         class_format::scaling(from, replicas, None)
     };
     out.data_at(Timestamp::now(), &line)?;
     out.info(&tr!(
         lang,
-        "No operator answered within 5 s, so {kind}/{name} was scaled directly from {from} to {replicas}. The rules are not applied until an operator runs: kubectl workerpool check",
-        "Ningún operador respondió en 5 s, así que {kind}/{name} pasó directamente de {from} a {replicas}. Nadie aplica las reglas hasta que corra un operador: kubectl workerpool check"
+        "cli-scale-done-directly",
+        kind,
+        name,
+        from,
+        replicas
     ));
     Ok(true)
 }

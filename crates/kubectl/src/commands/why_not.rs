@@ -76,17 +76,9 @@ fn lines(name: &str, counterfactual: &Counterfactual, replicas: i32, out: &Out) 
     let lang = out.lang;
     let decided = counterfactual.decided;
     if decided == replicas {
-        return vec![tr!(
-            lang,
-            "{name}: the rules decide {replicas} now.",
-            "{name}: {replicas} es lo que dicen las reglas ahora."
-        )];
+        return vec![tr!(lang, "cli-why-not-decided", name, replicas)];
     }
-    let head = tr!(
-        lang,
-        "{name}: {decided} workers, not {replicas}, because",
-        "{name}: {decided} workers, y no {replicas}, porque"
-    );
+    let head = tr!(lang, "cli-why-not-because", name, decided, replicas);
     let because = &counterfactual.because;
     let because: Vec<_> = because.iter().map(|step| out.step(step)).collect();
     let width = label_width(&because);
@@ -120,8 +112,8 @@ fn alternatives(
     out: &Out,
 ) -> Vec<(String, String)> {
     let lang = out.lang;
-    let now = || tr!(lang, "for {replicas} now", "para {replicas} ya");
-    let soon = || tr!(lang, "for {replicas} soon", "para {replicas} pronto");
+    let now = || tr!(lang, "cli-why-not-now", replicas);
+    let soon = || tr!(lang, "cli-why-not-soon", replicas);
     let clock = |at| out.clock(timestamp(at));
     let mut all = Vec::new();
     if let Some(change) = &counterfactual.change {
@@ -129,44 +121,28 @@ fn alternatives(
             .iter()
             .map(|(field, value)| format!("{field}: {value}"))
             .collect();
-        all.push((now(), fields.join(&tr!(lang, " and ", " y "))));
+        all.push((now(), fields.join(&tr!(lang, "cli-why-not-and"))));
     }
     if let Some(tasks) = counterfactual.tasks {
         all.push((now(), more_tasks(lang, tasks)));
     }
     if let Some(at) = counterfactual.soon.map(clock) {
-        all.push((
-            soon(),
-            tr!(
-                lang,
-                "nothing, if the queue stays as it is until {at}",
-                "nada, si sigue como está hasta las {at}"
-            ),
-        ));
+        all.push((soon(), tr!(lang, "cli-why-not-nothing-until", at)));
     }
     if let Some((tasks, at)) = counterfactual.later {
         let (tasks, at) = (more_tasks(lang, tasks), clock(at));
-        all.push((
-            soon(),
-            tr!(
-                lang,
-                "{tasks}, if still idle until {at}",
-                "{tasks}, si sigue así hasta las {at}"
-            ),
-        ));
+        all.push((soon(), tr!(lang, "cli-why-not-if-idle-until", tasks, at)));
     }
     let by_hand = format!("kubectl workerpool scale {name} {replicas}");
-    all.push((tr!(lang, "by hand", "a mano"), by_hand));
+    all.push((tr!(lang, "cli-why-not-by-hand"), by_hand));
     all
 }
 
 fn more_tasks(lang: Lang, tasks: i64) -> String {
-    let n = tasks.unsigned_abs();
-    match (tasks > 0, n) {
-        (true, 1) => tr!(lang, "1 more task", "1 tarea más"),
-        (true, _) => tr!(lang, "{n} more tasks", "{n} tareas más"),
-        (false, 1) => tr!(lang, "1 task fewer", "1 tarea menos"),
-        (false, _) => tr!(lang, "{n} tasks fewer", "{n} tareas menos"),
+    if tasks > 0 {
+        tr!(lang, "cli-why-not-more", tasks)
+    } else {
+        tr!(lang, "cli-why-not-fewer", tasks = tasks.unsigned_abs())
     }
 }
 
@@ -204,8 +180,8 @@ mod tests {
 
     #[test]
     fn explains_what_prevents_a_number() {
-        insta::assert_snapshot!(explained(Lang::En, 9, 5));
-        insta::assert_snapshot!(explained(Lang::Es, 9, 5));
-        insta::assert_snapshot!(explained(Lang::En, 5, 5));
+        insta::assert_snapshot!(explained(Lang::EN, 9, 5));
+        insta::assert_snapshot!(explained(Lang::of("es").expect("Spanish"), 9, 5));
+        insta::assert_snapshot!(explained(Lang::EN, 5, 5));
     }
 }

@@ -51,11 +51,13 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Prints all output.
 #[derive(Clone, Debug)]
 pub struct Out {
-    /// The language of the messages.
+    /// The language of the messages; [`Self::set_lang`] changes it.
     pub lang: Lang,
     catalogue: Arc<Catalogue>,
     color: bool,
     zone: TimeZone,
+    /// Times of another day than this one's have their date; without it, none has.
+    now: Option<fn() -> Timestamp>,
     /// Collects the lines instead of printing them, while a screen is drawn.
     lines: Option<Arc<Mutex<Vec<String>>>>,
 }
@@ -86,18 +88,20 @@ impl Out {
             Color::Never => false,
             Color::Auto => io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
         };
-        let clock_zone = zone.clone();
-        let clock = move |time| {
-            let at = timestamp(time);
-            local_time(at, now.map_or(at, |now| now()), &clock_zone)
-        };
         Self {
             lang,
-            catalogue: Arc::new(Catalogue::new(lang.code(), clock)),
+            catalogue: catalogue(lang, zone.clone(), now),
             color,
             zone,
+            now,
             lines: None,
         }
+    }
+
+    /// Switches to another language.
+    pub fn set_lang(&mut self, lang: Lang) {
+        self.lang = lang;
+        self.catalogue = catalogue(lang, self.zone.clone(), self.now);
     }
 
     /// The same output, but it captures the lines and does not print them.
@@ -231,6 +235,15 @@ impl Out {
             ),
         }
     }
+}
+
+/// The texts of a language with times of day in `zone`.
+fn catalogue(lang: Lang, zone: TimeZone, now: Option<fn() -> Timestamp>) -> Arc<Catalogue> {
+    let clock = move |time| {
+        let at = timestamp(time);
+        local_time(at, now.map_or(at, |now| now()), &zone)
+    };
+    Arc::new(Catalogue::new(lang.code(), clock))
 }
 
 /// Whether an error means that standard output was closed, which is not a failure.

@@ -7,7 +7,6 @@ use super::timeline::{Moment, Timeline};
 use crate::cluster::events::{PoolUpdate, Update};
 use crate::cluster::operator_history::HistoryPoint;
 use crate::text::class_format;
-use crate::text::lang::Lang;
 use crate::text::output::Out;
 use api::{Change, Key, ScheduledSpec, WorkerPool, time, timestamp};
 use decide::Millis;
@@ -358,10 +357,7 @@ impl App {
     }
 
     fn toggle_language(&mut self) {
-        self.out.lang = match self.out.lang {
-            Lang::En => Lang::Es,
-            Lang::Es => Lang::En,
-        };
+        self.out.set_lang(self.out.lang.next());
     }
 
     fn next_pane(&mut self) {

@@ -18,7 +18,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
     match &app.mode {
         Mode::Help => {
-            let title = tr!(lang, "Keys", "Teclas");
+            let title = tr!(lang, "cli-screen-keys");
             draw_box(buffer, area, &title, &help_lines(lang, app.readonly));
         }
         Mode::Prompt(prompt) => {
@@ -49,24 +49,12 @@ fn help_lines(lang: Lang, readonly: bool) -> Vec<String> {
 /// The question, the input so far, what is wrong with it, and the keys.
 fn input(lang: Lang, name: &str, prompt: &Prompt) -> Vec<String> {
     let question = match prompt.action {
-        Action::Stress => tr!(lang, "{name}: how many tasks?", "{name}: ¿cuántas tareas?"),
-        Action::Scale => tr!(
-            lang,
-            "{name}: how many workers? 5, or 5 30m for half an hour, or auto to follow the rules",
-            "{name}: ¿cuántos workers? 5, o 5 30m para media hora, o auto para seguir las reglas"
-        ),
-        _ => tr!(
-            lang,
-            "{name}: pause for how long, and why? Such as 30m exam; leave empty to pause until resumed",
-            "{name}: ¿cuánto tiempo de pausa, y por qué? Por ejemplo 30m examen; vacío: hasta reanudar"
-        ),
+        Action::Stress => tr!(lang, "cli-ask-tasks", name),
+        Action::Scale => tr!(lang, "cli-ask-workers", name),
+        _ => tr!(lang, "cli-ask-pause", name),
     };
     let typed = format!("> {}█", prompt.text);
-    let keys = tr!(
-        lang,
-        "enter: continue · esc: cancel",
-        "enter: continuar · esc: cancelar"
-    );
+    let keys = tr!(lang, "cli-ask-keys");
     [
         Some(question),
         Some(typed),
@@ -81,53 +69,25 @@ fn input(lang: Lang, name: &str, prompt: &Prompt) -> Vec<String> {
 /// What will be done, and the keys to confirm.
 fn confirmation(lang: Lang, name: &str, operation: &Operation) -> Vec<String> {
     let question = match operation {
-        Operation::Stress(tasks) => tr!(
-            lang,
-            "Push {tasks} tasks into {name}?",
-            "¿Enviar {tasks} tareas a {name}?"
-        ),
-        Operation::Scale(Pin::Auto, _) => tr!(
-            lang,
-            "Let the rules of {name} decide again?",
-            "¿Dejar que las reglas de {name} decidan de nuevo?"
-        ),
+        Operation::Stress(tasks) => tr!(lang, "cli-confirm-push", tasks, name),
+        Operation::Scale(Pin::Auto, _) => tr!(lang, "cli-confirm-auto", name),
         Operation::Scale(Pin::To(n), Some(span)) => {
             let span = span.0;
-            tr!(
-                lang,
-                "Pin {name} to {n} workers for {span}, regardless of load?",
-                "¿Fijar {name} en {n} workers durante {span}, sea cual sea la carga?"
-            )
+            tr!(lang, "cli-confirm-pin-for", name, n, span)
         }
-        Operation::Scale(Pin::To(n), None) => tr!(
-            lang,
-            "Pin {name} to {n} workers, regardless of load, until `auto`?",
-            "¿Fijar {name} en {n} workers, sea cual sea la carga, hasta `auto`?"
-        ),
+        Operation::Scale(Pin::To(n), None) => tr!(lang, "cli-confirm-pin", name, n),
         Operation::Pause(span, reason) => {
             let reason = reason
                 .as_ref()
                 .map_or(String::new(), |reason| format!(" ({reason})"));
             match span.map(|span| span.0) {
-                Some(span) => tr!(
-                    lang,
-                    "Suspend scaling of {name} for {span}{reason}?",
-                    "¿Suspender el escalado de {name} durante {span}{reason}?"
-                ),
-                None => tr!(
-                    lang,
-                    "Suspend scaling of {name} until it is resumed{reason}?",
-                    "¿Suspender el escalado de {name} hasta que se reanude{reason}?"
-                ),
+                Some(span) => tr!(lang, "cli-confirm-suspend-for", name, span, reason),
+                None => tr!(lang, "cli-confirm-suspend", name, reason),
             }
         }
-        Operation::Resume => tr!(
-            lang,
-            "Resume {name}, so that its rules decide again?",
-            "¿Reanudar {name}, para que sus reglas decidan de nuevo?"
-        ),
+        Operation::Resume => tr!(lang, "cli-confirm-resume", name),
     };
-    let keys = tr!(lang, "y: yes · any other key: no", "s: sí · otra tecla: no");
+    let keys = tr!(lang, "cli-confirm-keys");
     vec![question, String::new(), keys]
 }
 

@@ -18,11 +18,7 @@ pub fn draw(frame: &mut Frame, app: &App) {
     let buffer = frame.buffer_mut();
     if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
         let (w, h) = MIN_SIZE;
-        let text = tr!(
-            app.out.lang,
-            "{w}×{h} at least, please",
-            "al menos {w}×{h}, por favor"
-        );
+        let text = tr!(app.out.lang, "cli-screen-too-small", w, h);
         line(buffer, area, 0, vec![span(Role::Bold, text)]);
     } else {
         draw_screen(buffer, area, app);

@@ -75,7 +75,7 @@ fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
     } else if app.mode == Mode::Filter || !app.pools.filter.is_empty() && app.show_pools {
         let cursor = if app.mode == Mode::Filter { "█" } else { "" };
         vec![
-            span(Role::Bold, tr!(app.out.lang, " filter: ", " filtro: ")),
+            span(Role::Bold, tr!(app.out.lang, "cli-screen-filter")),
             span(Role::Plain, format!("{}{cursor} ", app.pools.filter)),
         ]
     } else {
@@ -87,34 +87,18 @@ fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
 fn key_hints(app: &App, is_narrow: bool) -> String {
     let lang = app.out.lang;
     let writes = if app.readonly {
-        tr!(lang, "read-only  ", "solo lectura  ")
+        tr!(lang, "cli-footer-readonly")
     } else {
-        tr!(
-            lang,
-            "s stress  n workers  p pause  ",
-            "s estrés  n workers  p pausa  "
-        )
+        tr!(lang, "cli-footer-writes")
     };
-    let moves = if app.show_pools {
-        tr!(
-            lang,
-            "↑↓ enter open  / filter  ",
-            "↑↓ enter abrir  / filtrar  "
-        )
+    let navigation = if app.show_pools {
+        tr!(lang, "cli-footer-pools")
     } else if is_narrow {
-        tr!(lang, "←→ time  b pools  ", "←→ tiempo  b pools  ")
+        tr!(lang, "cli-footer-time-narrow")
     } else {
-        tr!(
-            lang,
-            "←→ time  [ ] changes  space freeze  tab pane  b pools  ",
-            "←→ tiempo  [ ] cambios  espacio congelar  tab panel  b pools  "
-        )
+        tr!(lang, "cli-footer-time")
     };
-    tr!(
-        lang,
-        " {moves}{writes}? help  q quit ",
-        " {moves}{writes}? ayuda  q salir "
-    )
+    tr!(lang, "cli-footer-keys", navigation, writes)
 }
 
 /// The message of the decision, and below it the next possible changes.
@@ -122,25 +106,17 @@ fn message(buffer: &mut Buffer, area: Rect, app: &App, subject: &Subject) {
     let lang = app.out.lang;
     let name = subject.name;
     let Some(decision) = subject.decision else {
-        let text = tr!(
-            lang,
-            "No operator has made a decision yet: kubectl workerpool check {name}",
-            "Ningún operador ha decidido aún: kubectl workerpool check {name}"
-        );
+        let text = tr!(lang, "cli-footer-undecided", name);
         return line(buffer, area, 0, vec![span(Role::Bad, text)]);
     };
     let ago = minutes(Millis((time(app.at()) - time(decision.at)).0.max(0)));
-    let age = tr!(lang, "{ago} ago", "hace {ago}");
+    let age = tr!(lang, "cli-footer-ago", ago);
     let message = app.out.message(decision);
     let message = to_ascii(app.settings.ascii, message);
     let (role, outdated) = if subject.current {
         (Role::Bold, String::new())
     } else {
-        let text = tr!(
-            lang,
-            " The spec has changed since, and no operator has processed it yet.",
-            " El spec ha cambiado desde entonces y ningún operador lo ha procesado aún."
-        );
+        let text = tr!(lang, "cli-footer-spec-changed");
         (Role::Bad, text)
     };
     let text = format!("{name}: {message} ({age}).{outdated}");

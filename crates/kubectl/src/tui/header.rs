@@ -50,11 +50,7 @@ fn pool_summary(key: &Key, moment: &Moment, app: &App, is_narrow: bool) -> Vec<S
     ];
     let [trouble, ..] = app.pools.totals();
     if trouble > 0 {
-        let text = tr!(
-            app.out.lang,
-            "  ⚠ {trouble} with problems (b)",
-            "  ⚠ {trouble} con problemas (b)"
-        );
+        let text = tr!(app.out.lang, "cli-header-trouble-key", trouble);
         spans.push(span(Role::Bad, text));
     }
     spans
@@ -75,22 +71,9 @@ fn totals(app: &App, is_narrow: bool) -> Vec<Span<'static>> {
     vec![
         span(Role::Bold, count),
         span(Role::Dim, scope),
-        span(
-            Role::Bad,
-            tr!(
-                lang,
-                "⚠ {trouble} with problems  ",
-                "⚠ {trouble} con problemas  "
-            ),
-        ),
-        span(
-            Role::Warn,
-            tr!(lang, "▲ {limit} at a limit  ", "▲ {limit} en un límite  "),
-        ),
-        span(
-            Role::Good,
-            tr!(lang, "✓ {healthy} healthy", "✓ {healthy} bien"),
-        ),
+        span(Role::Bad, tr!(lang, "cli-header-trouble", trouble)),
+        span(Role::Warn, tr!(lang, "cli-header-limit", limit)),
+        span(Role::Good, tr!(lang, "cli-header-healthy", healthy)),
     ]
 }
 
@@ -99,41 +82,33 @@ fn shown_time(app: &App) -> Span<'static> {
     let lang = app.out.lang;
     let clock = app.out.clock(app.now);
     let live = || {
-        let text = tr!(lang, "● live {clock}", "● en vivo {clock}");
+        let text = tr!(lang, "cli-header-live", clock);
         span(Role::Good, text)
     };
     if app.show_pools {
         if app.pools.watch_error.is_none() {
             return live();
         }
-        let text = tr!(lang, "✖ not watched {clock}", "✖ sin seguimiento {clock}");
+        let text = tr!(lang, "cli-header-not-watched", clock);
         return span(Role::Bad, text);
     }
     if let Some((at, _)) = app.frozen {
         let frozen = app.out.clock(at);
         let ago = minutes(time(app.now) - time(at));
-        let text = tr!(
-            lang,
-            " ❚❚ {frozen} ({ago} ago) ",
-            " ❚❚ {frozen} (hace {ago}) "
-        );
+        let text = tr!(lang, "cli-header-frozen", frozen, ago);
         return span(Role::Selected, text);
     }
     let Some(moment) = app.moment() else {
         return live();
     };
     if moment.unavailable_reason.is_some() {
-        let text = tr!(lang, "✖ no metrics {clock}", "✖ sin datos {clock}");
+        let text = tr!(lang, "cli-header-no-metrics", clock);
         return span(Role::Bad, text);
     }
     if moment.metrics_at(app.now).is_some() || moment.read_at() == moment.at {
         return live();
     }
     let age = minutes(time(app.now) - time(moment.read_at()));
-    let text = tr!(
-        lang,
-        "✖ no poll for {age} {clock}",
-        "✖ sin lectura desde hace {age} {clock}"
-    );
+    let text = tr!(lang, "cli-header-no-poll", age, clock);
     span(Role::Bad, text)
 }

@@ -1,6 +1,6 @@
 //! The key table: which key runs which action. The help is built from it.
 
-use crate::text::lang::Lang;
+use crate::text::lang::{Lang, tr};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// What a key does.
@@ -105,7 +105,7 @@ pub fn help(lang: Lang, readonly: bool) -> Vec<(String, String)> {
             continue;
         }
         let description = describe(*action, lang);
-        let names: Vec<String> = keys.iter().copied().map(name).collect();
+        let names: Vec<String> = keys.iter().map(|key| name(*key, lang)).collect();
         match lines.last_mut() {
             // Both directions of an action share a line.
             Some((before, same)) if *same == description => {
@@ -125,65 +125,37 @@ fn is_write(action: Action) -> bool {
 }
 
 fn describe(action: Action, lang: Lang) -> String {
-    let (english, spanish) = match action {
-        Action::Quit => ("quit (also ctrl-c)", "salir (también ctrl-c)"),
-        Action::Help => ("this help", "esta ayuda"),
-        Action::Back => (
-            "back: to the present, to all pools, no filter",
-            "volver: al presente, a todos los pools, sin filtro",
-        ),
-        Action::Open => ("open the pool", "abrir el pool"),
-        Action::Pools => ("all pools", "todos los pools"),
-        Action::Filter => ("filter: name, reason, !not", "filtrar: nombre, motivo, !no"),
-        Action::Move(-1 | 1) => (
-            "previous, next row; or scroll",
-            "fila anterior, siguiente; o desplazar",
-        ),
-        Action::Move(_) => ("ten rows up, down", "diez filas arriba, abajo"),
-        Action::Time(_) => ("earlier, later", "antes, después"),
-        Action::Change(_) => ("previous, next change", "cambio anterior, siguiente"),
-        Action::Freeze => ("freeze and follow", "congelar y seguir"),
-        Action::First => (
-            "first row, or start of the timeline",
-            "primera fila, o el inicio",
-        ),
-        Action::Last => ("last row, or the present", "última fila, o el presente"),
-        Action::Range(_) => ("less, more time", "menos, más tiempo"),
-        Action::Pane => (
-            "enlarge workers, steps or history",
-            "ampliar workers, pasos o historial",
-        ),
-        Action::Language => ("en español", "in English"),
-        Action::Stress => (
-            "stress: push a burst of tasks",
-            "estrés: enviar una ráfaga de tareas",
-        ),
-        Action::Scale => (
-            "number of workers: pin it, or auto",
-            "número de workers: fijarlo, o auto",
-        ),
-        Action::Pause => (
-            "pause: suspend scaling for a while",
-            "pausa: suspender el escalado un tiempo",
-        ),
-        Action::Resume => (
-            "resume: the rules decide again",
-            "reanudar: las reglas deciden de nuevo",
-        ),
-    };
-    match lang {
-        Lang::En => english.to_owned(),
-        Lang::Es => spanish.to_owned(),
+    match action {
+        Action::Quit => tr!(lang, "cli-key-quit"),
+        Action::Help => tr!(lang, "cli-key-help"),
+        Action::Back => tr!(lang, "cli-key-back"),
+        Action::Open => tr!(lang, "cli-key-open"),
+        Action::Pools => tr!(lang, "cli-key-pools"),
+        Action::Filter => tr!(lang, "cli-key-filter"),
+        Action::Move(-1 | 1) => tr!(lang, "cli-key-move"),
+        Action::Move(_) => tr!(lang, "cli-key-move-ten"),
+        Action::Time(_) => tr!(lang, "cli-key-time"),
+        Action::Change(_) => tr!(lang, "cli-key-change"),
+        Action::Freeze => tr!(lang, "cli-key-freeze"),
+        Action::First => tr!(lang, "cli-key-first"),
+        Action::Last => tr!(lang, "cli-key-last"),
+        Action::Range(_) => tr!(lang, "cli-key-range"),
+        Action::Pane => tr!(lang, "cli-key-pane"),
+        Action::Language => tr!(lang.next(), "cli-key-language"),
+        Action::Stress => tr!(lang, "cli-key-stress"),
+        Action::Scale => tr!(lang, "cli-key-scale"),
+        Action::Pause => tr!(lang, "cli-key-pause"),
+        Action::Resume => tr!(lang, "cli-key-resume"),
     }
 }
 
-fn name(key: KeyCode) -> String {
+fn name(key: KeyCode, lang: Lang) -> String {
     match key {
         KeyCode::Left => "←".to_owned(),
         KeyCode::Right => "→".to_owned(),
         KeyCode::Up => "↑".to_owned(),
         KeyCode::Down => "↓".to_owned(),
-        KeyCode::Char(' ') => "space".to_owned(),
+        KeyCode::Char(' ') => tr!(lang, "cli-key-space"),
         KeyCode::PageUp => "PgUp".to_owned(),
         KeyCode::PageDown => "PgDn".to_owned(),
         other => other.to_string(),

@@ -133,11 +133,7 @@ async fn show(sources: Sources, app: App, args: &Interactive) -> anyhow::Result<
 fn settings(out: &Out, args: &Interactive) -> anyhow::Result<AppSettings> {
     let is_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
     if !(args.snapshot || is_terminal) {
-        bail!(tr!(
-            out.lang,
-            "this is not a terminal: `kubectl workerpool monitor` prints one line per change, `interactive --snapshot` one frame",
-            "esto no es un terminal: `kubectl workerpool monitor` escribe una línea por cambio, `interactive --snapshot` una imagen"
-        ));
+        bail!(tr!(out.lang, "cli-screen-no-terminal"));
     }
     let is_limited = std::env::var("TERM").is_ok_and(|term| term == "dumb" || term == "linux");
     let is_svg = args.output == snapshot::Format::Svg;

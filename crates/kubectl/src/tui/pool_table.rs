@@ -15,11 +15,7 @@ const MIN_WIDTH_WITH_MESSAGE: u16 = 100;
 /// Draws the rows around the cursor.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let lang = app.out.lang;
-    let title = tr!(
-        lang,
-        "Pools, problems first",
-        "Pools, primero los problemas"
-    );
+    let title = tr!(lang, "cli-pools-title");
     pane_title(buffer, area, &title);
     let header = columns(area.width, &column_names(lang), "");
     line(
@@ -56,12 +52,12 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 
 fn column_names(lang: Lang) -> [String; 6] {
     [
-        tr!(lang, "POOL", "POOL"),
-        tr!(lang, "QUEUE", "COLA"),
-        tr!(lang, "BUSY", "OCUP."),
-        tr!(lang, "WORKERS", "WORKERS"),
-        tr!(lang, "WAIT", "ESPERA"),
-        tr!(lang, "WHY", "POR QUÉ"),
+        tr!(lang, "cli-pools-head-pool"),
+        tr!(lang, "cli-pools-head-queue"),
+        tr!(lang, "cli-pools-head-busy"),
+        tr!(lang, "cli-pools-head-workers"),
+        tr!(lang, "cli-pools-head-wait"),
+        tr!(lang, "cli-pools-head-why"),
     ]
 }
 
@@ -71,23 +67,11 @@ fn empty_text(app: &App) -> String {
     if let Some(error) = &app.pools.watch_error {
         error.clone()
     } else if !app.pools.synced {
-        tr!(
-            lang,
-            "waiting for the API server …",
-            "esperando al servidor de API …"
-        )
+        tr!(lang, "cli-pools-waiting")
     } else if !app.pools.filter.is_empty() {
-        tr!(
-            lang,
-            "No pool matches the filter.",
-            "Ningún pool coincide con el filtro."
-        )
+        tr!(lang, "cli-pools-no-match")
     } else {
-        tr!(
-            lang,
-            "There are no WorkerPools yet. Create one with: kubectl apply -f manifests/demo.yaml",
-            "Todavía no hay ningún WorkerPool. Cree uno con: kubectl apply -f manifests/demo.yaml"
-        )
+        tr!(lang, "cli-pools-none")
     }
 }
 
@@ -96,7 +80,7 @@ fn pool_row(app: &App, row: &Row, width: u16) -> Vec<Span<'static>> {
     let workers = to_ascii(ascii, replicas(row.replicas, row.desired));
     let [queue, busy, wait] = row.cells.clone();
     let reason = if row.lacks_workers {
-        tr!(app.out.lang, "no workers", "sin workers")
+        tr!(app.out.lang, "cli-pools-no-workers")
     } else {
         row.reason().to_owned()
     };

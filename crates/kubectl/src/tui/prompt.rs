@@ -42,11 +42,7 @@ impl App {
     /// Opens the prompt of a write operation.
     pub(super) fn open_prompt(&mut self, action: Action) {
         if self.readonly {
-            let text = tr!(
-                self.out.lang,
-                "--readonly: nothing is written",
-                "--readonly: no se escribe nada"
-            );
+            let text = tr!(self.out.lang, "cli-prompt-readonly");
             return self.notify(true, text);
         }
         if self.subject().is_none() {
@@ -100,26 +96,10 @@ fn parse(action: Action, text: &str, lang: Lang) -> Result<Operation, String> {
     match action {
         Action::Stress => match text.trim().parse() {
             Ok(tasks @ 1..=100_000) => Ok(Operation::Stress(tasks)),
-            _ => Err(tr!(
-                lang,
-                "a number from 1 to 100000",
-                "un número de 1 a 100000"
-            )),
+            _ => Err(tr!(lang, "cli-prompt-number")),
         },
-        Action::Scale => parse_scale(text).ok_or_else(|| {
-            tr!(
-                lang,
-                "such as 5, or 5 30m, or auto",
-                "por ejemplo 5, o 5 30m, o auto"
-            )
-        }),
-        Action::Pause => parse_pause(text).ok_or_else(|| {
-            tr!(
-                lang,
-                "such as 30m, then a reason",
-                "por ejemplo 30m, y un motivo"
-            )
-        }),
+        Action::Scale => parse_scale(text).ok_or_else(|| tr!(lang, "cli-prompt-workers")),
+        Action::Pause => parse_pause(text).ok_or_else(|| tr!(lang, "cli-prompt-pause")),
         _ => Ok(Operation::Resume),
     }
 }

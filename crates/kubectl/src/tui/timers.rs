@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn timers_follow_the_rules() {
-        let mut stage = Stage::new(Lang::En, false);
+        let mut stage = Stage::new(Lang::EN, false);
         stage.push(22);
         stage.play(400);
         let opened = stage.app.opened.as_ref().expect("a pool is open");

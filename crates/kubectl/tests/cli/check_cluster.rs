@@ -358,7 +358,7 @@ fn before_a_cluster_each_need_is_checked() {
     let no_current = "{apiVersion: v1, kind: Config, contexts: [{name: other, context: {cluster: c, user: u}}, {name: kind-workerpool, context: {cluster: c, user: u}}]}";
     let output = run(no_current, &["--lang", "es"], &[]);
     assert!(
-        output.contains("no tiene ningún contexto en uso; tiene: other, kind-workerpool")
+        output.contains("no tiene contexto actual; tiene: other, kind-workerpool")
             && output.ends_with("→ kubectl config use-context kind-workerpool\n"),
         "{output}"
     );

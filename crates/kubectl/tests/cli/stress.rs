@@ -239,9 +239,9 @@ fn failed_tasks_wait_again_or_are_deleted() {
     );
     assert!(stderr.contains("add --yes"), "{stderr}");
     let (ok, stdout, stderr) = world.run(&["failed", "--retry", "--yes", "--id", "b", "x"]);
-    assert_eq!(stdout, "filters: 1 failed tasks wait again\n");
+    assert_eq!(stdout, "filters: 1 failed task waits again\n");
     assert!(
-        !ok && stderr.contains("1 were not on the failed list"),
+        !ok && stderr.contains("1 was not on the failed list"),
         "{stderr}"
     );
     assert_eq!(world.ready(), [json!({"id": "b"})]);

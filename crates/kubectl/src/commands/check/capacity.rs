@@ -69,24 +69,13 @@ fn describe(
     missing: i64,
 ) -> Finding {
     let (most, max) = (replicas + fitting, replicas + missing);
-    let or = tr!(lang, "or smaller workers", "o workers más pequeños");
+    let or = tr!(lang, "cli-capacity-or-smaller");
     if fitting >= missing {
-        return ok(
-            "capacity",
-            tr!(
-                lang,
-                "enough for {missing} more workers, up to maxReplicas",
-                "para los {missing} workers más que puede pedir el pool"
-            ),
-        );
+        return ok("capacity", tr!(lang, "cli-capacity-enough", missing));
     }
     warn(
         "capacity",
-        tr!(
-            lang,
-            "the nodes fit {most} workers, but maxReplicas is {max}",
-            "en los nodos caben {most} workers, y el pool puede pedir {max}"
-        ),
+        tr!(lang, "cli-capacity-too-small", most, max),
         format!(
             "kubectl -n {namespace} patch wp {pool} --type=merge -p '{{\"spec\":{{\"maxReplicas\":{most}}}}}'   ({or}: kubectl -n {namespace} set resources {target} --requests=cpu=10m,memory=32Mi)"
         ),
@@ -243,7 +232,7 @@ mod tests {
     #[test]
     fn too_little_capacity_names_the_maximum() {
         let pool = ("class", "filters", "deployment filter-worker");
-        let finding = describe(Lang::En, pool, 3, 5, 7);
+        let finding = describe(Lang::EN, pool, 3, 5, 7);
         assert_eq!(
             (finding.status, &*finding.text),
             (
@@ -251,6 +240,6 @@ mod tests {
                 "the nodes fit 8 workers, but maxReplicas is 10"
             )
         );
-        assert_eq!(describe(Lang::En, pool, 3, 7, 7).status, Status::Ok);
+        assert_eq!(describe(Lang::EN, pool, 3, 7, 7).status, Status::Ok);
     }
 }

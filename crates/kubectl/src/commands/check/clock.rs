@@ -31,7 +31,7 @@ pub(super) fn compare(
     redis: Option<OffsetMillis>,
     server: Option<OffsetMillis>,
 ) -> Vec<Finding> {
-    let server_name = || tr!(lang, "the API server", "el servidor API");
+    let server_name = || tr!(lang, "cli-clock-api-server");
     let known = [
         redis.map(|offset| ("Redis".to_owned(), offset)),
         server.map(|offset| (server_name(), offset)),
@@ -48,40 +48,16 @@ pub(super) fn compare(
                 .map(|(name, _)| name.as_str())
                 .collect::<Vec<_>>()
                 .join(", ");
-            vec![ok(
-                "clock",
-                tr!(
-                    lang,
-                    "{names} and this machine agree",
-                    "{names} y esta máquina coinciden"
-                ),
-            )]
+            vec![ok("clock", tr!(lang, "cli-clock-agree", names))]
         }
         Some((name, offset)) => {
-            let (seconds, ahead) = (offset.abs() / 1000, *offset > 0);
-            let text = match (lang, ahead) {
-                (Lang::En, true) => {
-                    format!("the clock of {name} is {seconds} s ahead of this machine's")
-                }
-                (Lang::En, false) => {
-                    format!("the clock of {name} is {seconds} s behind this machine's")
-                }
-                (Lang::Es, true) => {
-                    format!("el reloj de {name} va {seconds} s por delante del de esta máquina")
-                }
-                (Lang::Es, false) => {
-                    format!("el reloj de {name} va {seconds} s por detrás del de esta máquina")
-                }
+            let seconds = offset.abs() / 1000;
+            let text = if *offset > 0 {
+                tr!(lang, "cli-clock-ahead", name, seconds)
+            } else {
+                tr!(lang, "cli-clock-behind", name, seconds)
             };
-            vec![fail(
-                "clock",
-                text,
-                tr!(
-                    lang,
-                    "sudo timedatectl set-ntp true   (Docker Desktop: restart it)",
-                    "sudo timedatectl set-ntp true   (Docker Desktop: reinícielo)"
-                ),
-            )]
+            vec![fail("clock", text, tr!(lang, "cli-clock-fix"))]
         }
     }
 }
@@ -93,7 +69,7 @@ mod tests {
     #[test]
     fn names_the_clock_that_is_wrong() {
         let checked = |redis, server| {
-            let findings = compare(Lang::En, redis, server);
+            let findings = compare(Lang::EN, redis, server);
             findings
                 .into_iter()
                 .map(|it| (!it.failed(), it.text))

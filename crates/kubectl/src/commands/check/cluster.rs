@@ -48,19 +48,17 @@ pub(super) async fn permissions(cluster: &Cluster, version: &str) -> Finding {
     let missing = match missing_permissions(cluster).await {
         Ok(missing) => missing,
         Err(error) => {
-            let text = tr!(lang, "{head}, but {error:#}", "{head}, pero {error:#}");
+            let text = tr!(
+                lang,
+                "cli-cluster-error",
+                head,
+                error = format!("{error:#}")
+            );
             return fail("cluster", text, "kubectl auth can-i --list");
         }
     };
     if missing.is_empty() {
-        return ok(
-            "cluster",
-            tr!(
-                lang,
-                "{head}, you have the permissions",
-                "{head}, sus permisos bastan"
-            ),
-        );
+        return ok("cluster", tr!(lang, "cli-cluster-permitted", head));
     }
     let missing = missing.join(", ");
     let user = user_name(cluster).await;
@@ -70,16 +68,8 @@ pub(super) async fn permissions(cluster: &Cluster, version: &str) -> Finding {
     };
     fail(
         "cluster",
-        tr!(
-            lang,
-            "{head}, but in namespace {namespace} you may not: {missing}",
-            "{head}, pero en el namespace {namespace} no puede: {missing}"
-        ),
-        tr!(
-            lang,
-            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (needs an administrator)",
-            "kubectl -n {namespace} create rolebinding workerpool-users --clusterrole=edit {subject}   (lo hace un administrador)"
-        ),
+        tr!(lang, "cli-cluster-forbidden", head, namespace, missing),
+        tr!(lang, "cli-cluster-role-binding", namespace, subject),
     )
 }
 
@@ -172,38 +162,19 @@ pub(super) async fn operator(
             let pods = operator_pods(cluster, namespace).await;
             if let Some(error) = PullError::find(&pods) {
                 let text = error.text(lang);
-                let text = tr!(
-                    lang,
-                    "Deployment {name} in namespace {namespace}: {text}",
-                    "Deployment {name} del namespace {namespace}: {text}"
-                );
+                let text = tr!(lang, "cli-operator-image", name, namespace, text);
                 return fail("operator", text, error.fix(setup, lang));
             }
             if *ready {
-                let text = tr!(
-                    lang,
-                    "{name} {version} in namespace {namespace}, ready",
-                    "{name} {version} en el namespace {namespace}, listo"
-                );
+                let text = tr!(lang, "cli-operator-ready", name, version, namespace);
                 return ok("operator", text);
             }
             not_ready(lang, namespace, name, *scaled_to_zero, &pods)
         }
-        Ok(Operator::Unknown) => ok(
-            "operator",
-            tr!(
-                lang,
-                "not in a namespace that you may read; the pool's conditions below show whether one answers",
-                "no está en un namespace que pueda mirar; las condiciones del pool, abajo, dicen si contesta"
-            ),
-        ),
+        Ok(Operator::Unknown) => ok("operator", tr!(lang, "cli-operator-not-visible")),
         Ok(Operator::NotInstalled) => fail(
             "operator",
-            tr!(
-                lang,
-                "not installed: no namespace has its Deployment",
-                "no está instalado: su Deployment no está en ningún namespace"
-            ),
+            tr!(lang, "cli-operator-not-installed"),
             setup.install(),
         ),
         Err(error) => fail(
@@ -234,11 +205,7 @@ fn not_ready(
     if scaled_to_zero {
         return fail(
             "operator",
-            tr!(
-                lang,
-                "Deployment {name} in namespace {namespace} is scaled to 0",
-                "el Deployment {name} del namespace {namespace} está escalado a 0"
-            ),
+            tr!(lang, "cli-operator-scaled-to-zero", name, namespace),
             format!("kubectl -n {namespace} scale deployment {name} --replicas=1"),
         );
     }
@@ -252,11 +219,7 @@ fn not_ready(
         )
     };
     let reason = reason.map_or(String::new(), |reason| format!(" ({reason})"));
-    let text = tr!(
-        lang,
-        "Deployment {name} in namespace {namespace} has no ready pod{reason}",
-        "el Deployment {name} del namespace {namespace} no tiene ningún pod listo{reason}"
-    );
+    let text = tr!(lang, "cli-operator-no-ready-pod", name, namespace, reason);
     fail("operator", text, fix)
 }
 
@@ -312,7 +275,7 @@ pub(super) async fn definition(
         Ok(Ok(Some(installed))) => compare(lang, &installed, &built_in, &fixes),
         Ok(Ok(None)) => fail(
             "API",
-            tr!(lang, "{name} is not installed", "{name} no está instalado"),
+            tr!(lang, "cli-definition-missing", name),
             fixes.install,
         ),
         // Only administrators may read definitions, but every user may see whether the API is served.
@@ -348,30 +311,17 @@ fn compare(
     match schema(installed) {
         None => fail(
             "API",
-            tr!(
-                lang,
-                "{name} is installed, but not in version {version}",
-                "{name} está, pero no en la versión {version}"
-            ),
+            tr!(lang, "cli-definition-version-missing", name, version),
             &fixes.upgrade,
         ),
-        Some(installed) if Some(&installed) == schema(built_in).as_ref() => ok(
-            "API",
-            tr!(
-                lang,
-                "{name} {version}, same as this program",
-                "{name} {version}, la misma que este programa"
-            ),
-        ),
+        Some(installed) if Some(&installed) == schema(built_in).as_ref() => {
+            ok("API", tr!(lang, "cli-definition-same", name, version))
+        }
         Some(_) => {
             let program = VERSION;
             fail(
                 "API",
-                tr!(
-                    lang,
-                    "{name} {version} differs from that of this program, {program}",
-                    "{name} {version} no es la de este programa, {program}"
-                ),
+                tr!(lang, "cli-definition-differs", name, version, program),
                 &fixes.upgrade,
             )
         }
@@ -388,21 +338,10 @@ async fn served(cluster: &Cluster, name: &str, fixes: &Fixes) -> Finding {
         .list_api_group_resources(&group_version)
         .await
     {
-        Ok(_) => ok(
-            "API",
-            tr!(
-                lang,
-                "{name} {version} is served",
-                "{name} {version} se sirve"
-            ),
-        ),
+        Ok(_) => ok("API", tr!(lang, "cli-api-served", name, version)),
         Err(_) => fail(
             "API",
-            tr!(
-                lang,
-                "{group_version} is not served",
-                "{group_version} no se sirve"
-            ),
+            tr!(lang, "cli-api-not-served", group_version),
             &fixes.install,
         ),
     }

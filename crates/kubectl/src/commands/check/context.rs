@@ -56,19 +56,11 @@ pub(super) async fn no_cluster(
     };
     match (&contexts.chosen, best()) {
         (Some(chosen), Some(fix)) if !contexts.names.contains(chosen) => {
-            let text = tr!(
-                lang,
-                "the kubeconfig has no context {chosen}; it has: {all}",
-                "el kubeconfig no tiene el contexto {chosen}; tiene: {all}"
-            );
+            let text = tr!(lang, "cli-context-unknown", chosen, all);
             vec![fail("cluster", text, fix)]
         }
         (None, Some(fix)) if contexts.current.is_none() => {
-            let text = tr!(
-                lang,
-                "the kubeconfig has no current context; it has: {all}",
-                "el kubeconfig no tiene ningún contexto en uso; tiene: {all}"
-            );
+            let text = tr!(lang, "cli-context-none", all);
             vec![fail("cluster", text, fix)]
         }
         (_, Some(_)) => vec![fail(
@@ -90,23 +82,15 @@ async fn no_kubeconfig(lang: Lang, args: &ClusterArgs, error: &anyhow::Error) ->
         Some(file) if file.exists() => format!("{error:#}"),
         Some(file) => {
             let file = file.display();
-            tr!(
-                lang,
-                "no cluster yet: {file} does not exist",
-                "todavía no hay clúster: no existe {file}"
-            )
+            tr!(lang, "cli-context-no-file", file)
         }
-        None => tr!(lang, "no cluster yet", "todavía no hay clúster"),
+        None => tr!(lang, "cli-context-no-cluster"),
     };
     let fix = if is_running() {
         "eval \"$(make -s env)\"".to_owned()
     } else {
         let everything = setup.everything();
-        tr!(
-            lang,
-            "{everything}   (without Kubernetes: kubectl workerpool demo --local)",
-            "{everything}   (sin Kubernetes: kubectl workerpool demo --local)"
-        )
+        tr!(lang, "cli-context-fix", everything)
     };
     let cluster = fail("cluster", text, fix);
     (programs.into_iter().chain(ports).chain(proxy))
@@ -147,8 +131,9 @@ pub(super) fn foreign_cluster(cluster: &Cluster, contexts: &Contexts) -> Option<
     let context = &cluster.context;
     let text = tr!(
         cluster.out.lang,
-        "{context} has no WorkerPools; {KIND_CONTEXT}, which your kubeconfig also names, is the cluster of the demo",
-        "{context} no tiene WorkerPools; {KIND_CONTEXT}, que también está en su kubeconfig, es el clúster de la demo"
+        "cli-context-other-cluster",
+        context,
+        kind_context = KIND_CONTEXT
     );
     Some(fail("context", text, fix))
 }

@@ -33,7 +33,7 @@ pub(super) async fn programs(lang: Lang, setup: &Setup) -> [Finding; 2] {
         Ok(version) => ok("Docker", version),
         Err(error) => {
             let fix = docker_fix(lang, &error);
-            let text = tr!(lang, "does not answer: {error}", "no contesta: {error}");
+            let text = tr!(lang, "cli-docker-silent", error);
             fail("Docker", text, fix)
         }
     };
@@ -46,29 +46,13 @@ pub(super) async fn programs(lang: Lang, setup: &Setup) -> [Finding; 2] {
 
 /// The command that makes Docker answer.
 fn docker_fix(lang: Lang, error: &str) -> String {
-    let without = tr!(
-        lang,
-        "without Docker: kubectl workerpool demo --local",
-        "sin Docker: kubectl workerpool demo --local"
-    );
+    let without = tr!(lang, "cli-docker-without");
     if error.contains("permission denied") {
-        tr!(
-            lang,
-            "sudo usermod -aG docker \"$USER\"   (then log in again; {without})",
-            "sudo usermod -aG docker \"$USER\"   (y vuelva a entrar en su sesión; {without})"
-        )
+        tr!(lang, "cli-docker-group-fix", without)
     } else if error.contains("os error 2") {
-        tr!(
-            lang,
-            "sudo apt-get install docker.io   (macOS, Windows: install Docker Desktop; {without})",
-            "sudo apt-get install docker.io   (macOS, Windows: instale Docker Desktop; {without})"
-        )
+        tr!(lang, "cli-docker-install-fix", without)
     } else {
-        tr!(
-            lang,
-            "sudo systemctl start docker   (macOS, Windows: start Docker Desktop; {without})",
-            "sudo systemctl start docker   (macOS, Windows: arranque Docker Desktop; {without})"
-        )
+        tr!(lang, "cli-docker-start-fix", without)
     }
 }
 
@@ -130,11 +114,7 @@ async fn dashboard(lang: Lang, port: u16) -> Finding {
     if !matches!(timeout(TIMEOUT, connection).await, Ok(Ok(_))) {
         return fail(
             "ports",
-            tr!(
-                lang,
-                "no dashboard answers on port {port}",
-                "ningún panel contesta en el {port}"
-            ),
+            tr!(lang, "cli-dashboard-silent", port),
             "kubectl workerpool stop --local",
         );
     }
@@ -143,20 +123,9 @@ async fn dashboard(lang: Lang, port: u16) -> Finding {
     } else {
         let who = holder(::local::DASHBOARD_PORT).map_or(String::new(), |it| {
             let (name, pid) = (it.name, it.pid);
-            tr!(lang, " by {name} (pid {pid})", " por {name} (pid {pid})")
+            tr!(lang, "cli-port-process", name, pid)
         });
-        tr!(
-            lang,
-            ", since 8000 is taken{who}",
-            ", porque el 8000 está ocupado{who}"
-        )
+        tr!(lang, "cli-dashboard-other-port", who)
     };
-    ok(
-        "ports",
-        tr!(
-            lang,
-            "dashboard at http://127.0.0.1:{port}{note}",
-            "panel en http://127.0.0.1:{port}{note}"
-        ),
-    )
+    ok("ports", tr!(lang, "cli-dashboard-address", port, note))
 }

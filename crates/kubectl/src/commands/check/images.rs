@@ -78,11 +78,7 @@ impl PullError {
         } else {
             format!(": {cause}")
         };
-        tr!(
-            lang,
-            "image {image} cannot be pulled ({reason}{cause})",
-            "no se puede descargar la imagen {image} ({reason}{cause})"
-        )
+        tr!(lang, "cli-image-not-pulled", image, reason, cause)
     }
 
     /// The command that provides the image, or corrects its name.
@@ -107,17 +103,11 @@ impl PullError {
             // Without this the node tries again only after minutes.
             .map(|load| format!("{load} && kubectl -n {namespace} delete pod {pod}"));
         match (load, correct) {
-            (Some(load), Some(correct)) if !super::setup::is_ours(image) => tr!(
-                lang,
-                "{correct}   (or load it: {load})",
-                "{correct}   (o cárguela: {load})"
-            ),
+            (Some(load), Some(correct)) if !super::setup::is_ours(image) => {
+                tr!(lang, "cli-image-load-fix", correct, load)
+            }
             (Some(load), _) => load,
-            (None, Some(correct)) => tr!(
-                lang,
-                "{correct}   (or push {image} to a registry that the nodes reach)",
-                "{correct}   (o suba {image} a un registro al que lleguen los nodos)"
-            ),
+            (None, Some(correct)) => tr!(lang, "cli-image-push-fix", correct, image),
             (None, None) => format!("kubectl -n {namespace} describe pod {pod}"),
         }
     }

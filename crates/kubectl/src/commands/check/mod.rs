@@ -191,8 +191,9 @@ fn no_answer(cluster: &Cluster) -> String {
     let (server, seconds) = (&cluster.server, CLUSTER_TIMEOUT.as_secs());
     tr!(
         cluster.out.lang,
-        "the API server {server} does not answer within {seconds} s",
-        "el servidor API {server} no contesta en {seconds} s"
+        "cli-check-server-timeout",
+        server,
+        seconds
     )
 }
 
@@ -275,9 +276,5 @@ async fn within(
 }
 
 fn timed_out(lang: Lang, component: &'static str) -> Finding {
-    fail(
-        component,
-        tr!(lang, "no answer in time", "no contestó a tiempo"),
-        CONTEXTS,
-    )
+    fail(component, tr!(lang, "cli-check-timeout"), CONTEXTS)
 }

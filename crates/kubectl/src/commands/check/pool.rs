@@ -40,22 +40,10 @@ pub(super) async fn choose(
     Err(match all.iter().next() {
         Some(pool) => {
             let (other, name) = (pool.namespace().unwrap_or_default(), pool.name_any());
-            let text = tr!(
-                lang,
-                "namespace {namespace} has no WorkerPool; namespace {other} has {name}",
-                "el namespace {namespace} no tiene WorkerPools; el namespace {other} tiene {name}"
-            );
+            let text = tr!(lang, "cli-pool-other-namespace", namespace, other, name);
             fail("pool", text, check(pool))
         }
-        None => fail(
-            "pool",
-            tr!(
-                lang,
-                "there is no WorkerPool yet, in no namespace",
-                "todavía no hay ningún WorkerPool, en ningún namespace"
-            ),
-            setup.pool(namespace),
-        ),
+        None => fail("pool", tr!(lang, "cli-pool-none"), setup.pool(namespace)),
     })
 }
 
@@ -77,11 +65,7 @@ pub(super) async fn target(
     })?;
     pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
     let ready = pods.iter().filter(|pod| is_ready(pod)).count();
-    let text = tr!(
-        lang,
-        "{kind} {name}: {ready} of {desired} pods ready",
-        "{kind} {name}: {ready} de {desired} pods listos"
-    );
+    let text = tr!(lang, "cli-target-ready", kind, name, ready, desired);
     let finding = match (
         PullError::find(&pods),
         pods.iter().find(|pod| !is_ready(pod)),
@@ -153,11 +137,7 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
     if status.observed_generation < pool.metadata.generation {
         return vec![fail(
             "pool",
-            tr!(
-                out.lang,
-                "{name}: no operator has observed the latest spec",
-                "{name}: ningún operador lo ha visto como es ahora"
-            ),
+            tr!(out.lang, "cli-pool-unobserved", name),
             "kubectl get pods -A -l app.kubernetes.io/component=operator",
         )];
     }
@@ -180,8 +160,11 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
             let (type_, status) = (&condition.type_, &condition.status);
             let text = tr!(
                 out.lang,
-                "{name}: {type_} is {status}: {message}",
-                "{name}: {type_} es {status}: {message}"
+                "cli-pool-condition",
+                name,
+                condition = type_,
+                status,
+                message
             );
             fail("pool", text, fix(&condition.reason, pool, &namespace))
         })

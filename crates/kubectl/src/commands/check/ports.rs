@@ -38,11 +38,7 @@ pub(super) async fn ports(lang: Lang, setup: &Setup) -> Vec<Finding> {
         instead += 1;
     }
     if findings.is_empty() {
-        let free = tr!(
-            lang,
-            "8000 and 8001 are free",
-            "el 8000 y el 8001 están libres"
-        );
+        let free = tr!(lang, "cli-ports-free");
         findings.push(ok("ports", free));
     }
     findings
@@ -59,32 +55,20 @@ fn describe(
     let change = setup.change_port(port, instead);
     let (who, fix) = match (container, holder(port)) {
         (Some(name), _) => (
-            tr!(lang, " by container {name}", " por el contenedor {name}"),
-            tr!(
-                lang,
-                "{change}   (or free it: docker stop {name})",
-                "{change}   (o libérelo: docker stop {name})"
-            ),
+            tr!(lang, "cli-port-container", name),
+            tr!(lang, "cli-port-container-fix", change, name),
         ),
         (None, Some(Holder { pid, name })) if name.starts_with("workerpool-oper") => (
-            tr!(lang, " by {name} (pid {pid})", " por {name} (pid {pid})"),
+            tr!(lang, "cli-port-process", name, pid),
             "kubectl workerpool stop --local".to_owned(),
         ),
         (None, Some(Holder { pid, name })) => (
-            tr!(lang, " by {name} (pid {pid})", " por {name} (pid {pid})"),
-            tr!(
-                lang,
-                "{change}   (or free it: kill {pid})",
-                "{change}   (o libérelo: kill {pid})"
-            ),
+            tr!(lang, "cli-port-process", name, pid),
+            tr!(lang, "cli-port-process-fix", change, pid),
         ),
         (None, None) => (String::new(), change),
     };
-    let text = tr!(
-        lang,
-        "{port} is taken{who}: a kind cluster cannot start with it",
-        "el {port} está ocupado{who}: así no puede arrancar un clúster de kind"
-    );
+    let text = tr!(lang, "cli-port-taken", port, who);
     fail("ports", text, fix)
 }
 

@@ -25,23 +25,12 @@ pub(super) fn proxy(
             .filter(|_| of_kubeconfig.is_none())
             .map_or(name, |it| it.source);
         let hosts = caught.join(", ");
-        let text = tr!(
-            lang,
-            "{name} also catches {hosts}, where no proxy is needed",
-            "{name} atrapa también {hosts}, donde no hace falta proxy"
-        );
+        let text = tr!(lang, "cli-proxy-catches", name, hosts);
         return Some(warn("proxy", text, bypass(&caught, &variable)));
     }
     let proxy = used?;
     let (name, source) = (proxy.name(), proxy.source);
-    Some(ok(
-        "proxy",
-        tr!(
-            lang,
-            "the API server is reached through {name} ({source})",
-            "al servidor API se llega por {name} ({source})"
-        ),
-    ))
+    Some(ok("proxy", tr!(lang, "cli-proxy-used", name, source)))
 }
 
 /// The command that keeps requests to these hosts away from the proxy of the environment.

@@ -69,31 +69,21 @@ fn describe(lang: Lang, client: &RedisClient, probe: &Probe) -> String {
         Some(version) => format!("{name}, Redis {version}, {millis:.1} ms"),
         None => tr!(
             lang,
-            "{name}, {millis:.1} ms (its version is hidden: INFO is refused)",
-            "{name}, {millis:.1} ms (no dice su versión: rechaza INFO)"
+            "cli-redis-version-hidden",
+            name,
+            millis = format!("{millis:.1}")
         ),
     }
 }
 
 fn answers(lang: Lang, name: &str, probe: &Probe, pool: &WorkerPool) -> Finding {
     if probe.notifies {
-        return ok(
-            "Redis",
-            tr!(
-                lang,
-                "{name}, notifies of changes",
-                "{name}, avisa de los cambios"
-            ),
-        );
+        return ok("Redis", tr!(lang, "cli-redis-notifies", name));
     }
     let interval = &pool.spec.interval;
     warn(
         "Redis",
-        tr!(
-            lang,
-            "{name}, but without notifications (CLIENT TRACKING): the operator sees new tasks only every {interval}",
-            "{name}, pero no avisa de los cambios (CLIENT TRACKING): el operador se entera del trabajo solo cada {interval}"
-        ),
+        tr!(lang, "cli-redis-polled", name, interval),
         "kubectl explain wp.spec.interval",
     )
 }
@@ -102,11 +92,7 @@ fn answers(lang: Lang, name: &str, probe: &Probe, pool: &WorkerPool) -> Finding 
 fn unreadable(lang: Lang, client: &RedisClient, error: &anyhow::Error) -> Finding {
     let error = format!("{error:#}");
     let user = client.user().unwrap_or_else(|| "default".into());
-    let text = tr!(
-        lang,
-        "answers, but the queues cannot be read: {error}",
-        "contesta, pero no se pueden leer las colas: {error}"
-    );
+    let text = tr!(lang, "cli-redis-queues-unreadable", error);
     // The rights that the operator needs to read a pool.
     let rights = format!("redis-cli ACL SETUSER {user} +@read +@scripting +@connection +time");
     fail("Redis", text, rights)
@@ -137,25 +123,11 @@ async fn memory(cluster: &Cluster, client: &RedisClient, probe: &Probe) -> Optio
     };
     let limit = format!("{cli} CONFIG SET maxmemory {megabytes}mb");
     let keep = format!("{cli} CONFIG SET maxmemory-policy noeviction");
-    let durable = tr!(
-        lang,
-        "# and add the same to its arguments or its redis.conf, so that a restart keeps it",
-        "# y póngalo también en sus argumentos o en su redis.conf, para que siga tras un reinicio"
-    );
-    let unlimited_text = || {
-        tr!(
-            lang,
-            "maxmemory is 0: Redis grows until the node kills it with all its tasks, and push.lua cannot refuse more",
-            "maxmemory es 0: Redis crece hasta que el nodo lo mata con todas sus tareas, y push.lua no puede rechazar más"
-        )
-    };
+    let durable = tr!(lang, "cli-redis-keep-setting");
+    let unlimited_text = || tr!(lang, "cli-redis-no-maxmemory");
     let (text, fix) = match evicts {
         Some(policy) => {
-            let text = tr!(
-                lang,
-                "maxmemory-policy is {policy}: when memory is full, Redis deletes tasks, results and leases",
-                "maxmemory-policy es {policy}: con la memoria llena, Redis borra tareas, resultados y latidos"
-            );
+            let text = tr!(lang, "cli-redis-evicts", policy);
             if unlimited {
                 (
                     format!("{text}; {}", unlimited_text()),

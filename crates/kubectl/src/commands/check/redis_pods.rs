@@ -48,7 +48,7 @@ pub(super) async fn unreachable(
         return plain(edit());
     };
     let Some(selector) = selector(cluster, &namespace, &name).await else {
-        let correct = tr!(lang, "then correct spec.redis", "luego corrija spec.redis");
+        let correct = tr!(lang, "cli-redis-then-address");
         let edit = edit();
         return plain(format!(
             "kubectl -n {namespace} get services   ({correct}: {edit})"
@@ -61,22 +61,14 @@ pub(super) async fn unreachable(
     }
     if let Some(pod) = pods.iter().find(|pod| !is_ready(pod)) {
         let (pod_name, reason) = (pod.name_any(), unready_reason(pod).unwrap_or_default());
-        let cause = tr!(
-            lang,
-            "pod {pod_name} is not ready ({reason})",
-            "el pod {pod_name} no está listo ({reason})"
-        );
+        let cause = tr!(lang, "cli-redis-pod-not-ready", pod_name, reason);
         let fix = format!("kubectl -n {namespace} describe pod {pod_name}");
         return fail("Redis", text(cause), fix);
     }
     if pods.is_empty()
         && let Some(workload) = scaled_to_zero(cluster, &namespace, &selector).await
     {
-        let cause = tr!(
-            lang,
-            "{workload} is scaled to 0",
-            "{workload} está escalado a 0"
-        );
+        let cause = tr!(lang, "cli-redis-scaled-to-zero", workload);
         let fix = format!("kubectl -n {namespace} scale {workload} --replicas=1");
         return fail("Redis", text(cause), fix);
     }

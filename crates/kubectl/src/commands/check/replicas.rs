@@ -75,17 +75,9 @@ fn text(lang: Lang, owner: &Owner, (_, kind, name): (&str, &str, &str)) -> Strin
     let who = match owner {
         Owner::Apply => "kubectl apply".to_owned(),
         Owner::ServerSide(manager) => format!("kubectl apply --server-side ({manager})"),
-        Owner::Helm(release, _) => tr!(
-            lang,
-            "the helm release {release}",
-            "el release {release} de helm"
-        ),
+        Owner::Helm(release, _) => tr!(lang, "cli-replicas-helm-release", release),
     };
-    tr!(
-        lang,
-        "{who} also sets the replicas of {kind} {name}: each time it resets the operator's count",
-        "{who} también fija las réplicas de {kind} {name}: cada vez deshace las que puso el operador"
-    )
+    tr!(lang, "cli-replicas-also-set", who, kind, name)
 }
 
 /// The commands after which the manifest needs no count, and the count never falls to 1.
@@ -95,11 +87,7 @@ fn hand_over(
     (namespace, kind, name): (&str, &str, &str),
     target: &DynamicObject,
 ) -> String {
-    let then = tr!(
-        lang,
-        "then remove `replicas` from the manifest, and apply it as before",
-        "después quite `replicas` del manifiesto, y aplíquelo como siempre"
-    );
+    let then = tr!(lang, "cli-replicas-then-apply");
     match owner {
         Owner::Apply => format!(
             "KUBE_EDITOR=\"sed -i.bak '/^  replicas:/d'\" kubectl -n {namespace} apply edit-last-applied {kind}/{name}\n# {then}"
@@ -115,11 +103,7 @@ fn hand_over(
             )
         }
         Owner::Helm(release, of_release) => {
-            let note = tr!(
-                lang,
-                "at each upgrade; `replicaCount` is what the chart calls it. If the chart is yours: docs/troubleshooting.md",
-                "en cada upgrade; `replicaCount` es como lo llame el chart. Si el chart es suyo: docs/troubleshooting.md"
-            );
+            let note = tr!(lang, "cli-replicas-chart-note");
             format!(
                 "helm upgrade {release} CHART --namespace {of_release} --reuse-values --set replicaCount=\"$(kubectl -n {namespace} get {kind} {name} -o jsonpath='{{.spec.replicas}}')\"\n# {note}"
             )

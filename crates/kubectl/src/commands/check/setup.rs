@@ -77,11 +77,7 @@ impl Setup {
             Source::Clone(_) if self.platform == Platform::Own => self.make("demo ON=cluster"),
             Source::Clone(_) => self.make("demo"),
             Source::Kit(_) => self.class_up(),
-            Source::Unknown => tr!(
-                self.lang,
-                "make demo   (in a clone of the repository; with the class kit: ./class up)",
-                "make demo   (en un clon del repositorio; con el kit de clase: ./class up)"
-            ),
+            Source::Unknown => tr!(self.lang, "cli-setup-demo"),
         }
     }
 
@@ -265,7 +261,7 @@ mod tests {
         Setup {
             platform,
             source,
-            lang: Lang::En,
+            lang: Lang::EN,
         }
     }
 

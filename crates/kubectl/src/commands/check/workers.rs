@@ -19,21 +19,10 @@ pub(super) fn workers(
     let mut queues = pool.spec.queues.iter();
     let registry = queues.any(|queue| queue.system.reports_workers());
     let Some(summary) = summary.filter(|_| registry) else {
-        return ok(
-            "workers",
-            tr!(
-                lang,
-                "Redis does not report which workers are registered",
-                "Redis no dice quién está registrado"
-            ),
-        );
+        return ok("workers", tr!(lang, "cli-workers-unreported"));
     };
     if let Some(stalled) = summary.stalled().next() {
-        let text = tr!(
-            lang,
-            "{stalled} has a heartbeat but takes no tasks, even if some are waiting",
-            "{stalled} tiene latido y no toma trabajo, aunque lo haya o pueda llegar"
-        );
+        let text = tr!(lang, "cli-workers-stalled", stalled);
         return fail(
             "workers",
             text,
@@ -55,20 +44,9 @@ pub(super) fn workers(
     let elsewhere = elsewhere.filter(|pod| !names.iter().any(|name| name == pod));
     let more = match elsewhere.count() {
         0 => String::new(),
-        n => tr!(
-            lang,
-            "; {n} more workers run elsewhere",
-            "; {n} más trabajan desde otra parte"
-        ),
+        n => tr!(lang, "cli-workers-elsewhere", n),
     };
-    ok(
-        "workers",
-        tr!(
-            lang,
-            "{count} of {count} pods have a heartbeat{more}",
-            "{count} de {count} pods tienen latido{more}"
-        ),
-    )
+    ok("workers", tr!(lang, "cli-workers-heartbeats", count, more))
 }
 
 fn never_registered(
@@ -79,11 +57,7 @@ fn never_registered(
 ) -> Finding {
     let (lang, namespace) = (cluster.out.lang, &cluster.namespace);
     let (n, count, all) = (unregistered.len(), pods.len(), unregistered.join(", "));
-    let text = tr!(
-        lang,
-        "{n} of {count} pods never registered: {all}",
-        "{n} de {count} pods nunca se registraron: {all}"
-    );
+    let text = tr!(lang, "cli-workers-unregistered", n, count, all);
     let first = unregistered.first().copied().unwrap_or_default();
     let queues: Vec<&str> = pool
         .spec
@@ -96,8 +70,10 @@ fn never_registered(
             let pool_queues = queues.join(", ");
             let text = tr!(
                 lang,
-                "{text}; they work on queue {queue:?}, but the pool reads {pool_queues:?}",
-                "{text}; trabajan en la cola {queue:?} y el pool lee {pool_queues:?}"
+                "cli-workers-other-queue",
+                text,
+                queue = format!("{queue:?}"),
+                pool_queues = format!("{pool_queues:?}")
             );
             let target = &pool.spec.scale_target_ref;
             let (kind, name) = (target.kind.to_lowercase(), &target.name);

@@ -137,7 +137,7 @@ impl Narrator {
             started: None,
             due_since: None,
             operator_warned: false,
-            out: Out::in_zone(Color::Never, Lang::En, TimeZone::UTC),
+            out: Out::in_zone(Color::Never, Lang::EN, TimeZone::UTC),
         })
     }
 
@@ -318,11 +318,7 @@ impl Narrator {
                 self.last_entry = Some(entry.at);
                 Note::Reason((&entry).into())
             }
-            None => Note::Text(tr!(
-                self.out.lang,
-                "not by the operator: another client set the replicas",
-                "no fue el operador: otro puso este número"
-            )),
+            None => Note::Text(tr!(self.out.lang, "cli-narrator-other-client")),
         };
         Line {
             at,
@@ -425,21 +421,9 @@ impl Narrator {
 /// The warning that no operator sets the `desired` replicas; with its latest message, if it observed the spec.
 fn operator_warning(lang: Lang, desired: Option<i32>, message: Option<String>) -> String {
     match (desired, message) {
-        (Some(desired), Some(message)) => tr!(
-            lang,
-            "The rules require {desired} workers, but the replicas have not changed for 5 s. The operator's latest message: {message}. `kubectl workerpool check` finds the cause",
-            "Las reglas piden {desired} workers y nadie los pone desde hace 5 s. Lo último que dijo el operador: {message}. `kubectl workerpool check` lo busca"
-        ),
-        (Some(desired), None) => tr!(
-            lang,
-            "No operator answers: the rules require {desired} workers, but the replicas do not change. `kubectl workerpool check` finds the cause; by hand: `kubectl workerpool scale {desired}`",
-            "Ningún operador contesta: las reglas piden {desired} workers y nadie los pone. `kubectl workerpool check` lo busca; a mano: `kubectl workerpool scale {desired}`"
-        ),
-        (None, _) => tr!(
-            lang,
-            "No operator answers: the latest spec of this WorkerPool was not observed. `kubectl workerpool check` finds the cause",
-            "Ningún operador contesta: no ha visto este WorkerPool como es ahora. `kubectl workerpool check` lo busca"
-        ),
+        (Some(desired), Some(message)) => tr!(lang, "cli-narrator-stuck", desired, message),
+        (Some(desired), None) => tr!(lang, "cli-narrator-no-operator", desired),
+        (None, _) => tr!(lang, "cli-narrator-unobserved"),
     }
 }
 

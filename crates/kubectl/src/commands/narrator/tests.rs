@@ -180,14 +180,18 @@ fn unreachable_redis_is_not_an_empty_queue() {
 fn spanish_notes_and_unchanged_lines() {
     let mut narrator = Narrator::begin(pool())
         .expect("a valid pool")
-        .with_output(&Out::in_zone(Color::Never, Lang::Es, TimeZone::UTC));
+        .with_output(&Out::in_zone(
+            Color::Never,
+            Lang::of("es").expect("Spanish"),
+            TimeZone::UTC,
+        ));
     narrator.apply(Update::Replicas(3), at(0));
     narrator.apply(Update::Replicas(4), at(1));
     let line = narrator.lines(at(5)).remove(0);
     assert_eq!(line.text, "🔺 SCALING UP TO 4 WORKERS");
     assert_eq!(
         line.note.as_ref().map(Note::english),
-        Some("no fue el operador: otro puso este número")
+        Some("no fue el operador: otro cliente fijó las réplicas")
     );
 }
 

@@ -88,45 +88,26 @@ impl Plan {
         let (lang, name) = (out.lang, pool.name_any());
         let (tasks, seconds) = (self.tasks, self.task_seconds);
         let kind = match self.load {
-            Load::Mix => tr!(
-                lang,
-                "two of three I/O-bound, the third CPU-bound",
-                "de cada tres, dos de E/S y una de CPU"
-            ),
-            Load::Cpu => tr!(lang, "CPU-bound", "de CPU"),
-            Load::Io => tr!(lang, "I/O-bound", "de E/S"),
+            Load::Mix => tr!(lang, "cli-stress-mixed"),
+            Load::Cpu => tr!(lang, "cli-stress-cpu"),
+            Load::Io => tr!(lang, "cli-stress-io"),
         };
         let head = if self.given {
-            tr!(
-                lang,
-                "{tasks} tasks of {seconds} s, {kind}.",
-                "{tasks} tareas de {seconds} s, {kind}."
-            )
+            tr!(lang, "cli-stress-tasks", tasks, seconds, kind)
         } else {
-            tr!(
-                lang,
-                "{tasks} tasks of {seconds} s, {kind}; chosen from the rules of {name} (--tasks and --task-seconds choose otherwise).",
-                "{tasks} tareas de {seconds} s, {kind}; elegidas por las reglas de {name} (con --tasks y --task-seconds elige usted)."
-            )
+            tr!(lang, "cli-stress-tasks-chosen", tasks, seconds, kind, name)
         };
         if self.steps.is_empty() {
-            return tr!(
-                lang,
-                "{head} By these rules the number of workers stays.",
-                "{head} Con estas reglas el número de workers no cambia."
-            );
+            return tr!(lang, "cli-stress-no-change", head);
         }
-        let mut lines = vec![tr!(
-            lang,
-            "{head} From an idle pool, expect:",
-            "{head} Con el pool en reposo, se espera:"
-        )];
+        let mut lines = vec![tr!(lang, "cli-stress-expected", head)];
         for step in &self.steps {
             let (at, message) = (step.at, out.message(step.explanation.clone()));
             lines.push(tr!(
                 lang,
-                "  after {at:>3} s  {message}",
-                "  a los {at:>3} s  {message}"
+                "cli-stress-step",
+                at = format!("{at:>3}"),
+                message
             ));
         }
         let missing = self.load == Load::Cpu
@@ -135,11 +116,7 @@ impl Plan {
                 .iter()
                 .any(|step| step.reason == ReasonCode::HighCPU);
         if missing {
-            lines.push(tr!(
-                lang,
-                "  The rule for CPU is not the first to be exceeded here, so no message names it; `metrics` shows the CPU.",
-                "  Aquí la regla de CPU no es la primera que se supera, así que ningún mensaje la nombra; `metrics` muestra la CPU."
-            ));
+            lines.push(tr!(lang, "cli-stress-cpu-rule"));
         }
         lines.join("\n")
     }
@@ -388,7 +365,7 @@ mod tests {
         let pinned = pool(&json!({"replicas": 4}));
         let plan = choose(&pinned, Load::Mix, None, None).expect("valid");
         assert_eq!((plan.task_seconds, plan.steps.len()), (TASK_SECONDS, 0));
-        let text = plan.describe(&Out::new(Color::Never, Lang::En), &pinned);
+        let text = plan.describe(&Out::new(Color::Never, Lang::EN), &pinned);
         assert!(
             text.ends_with("By these rules the number of workers stays."),
             "{text}"
@@ -416,7 +393,7 @@ mod tests {
         let no_rule = pool(&json!({"scaleUp": {"queueLength": 8, "step": 2, "cooldown": "20s"}}));
         let plan = choose(&no_rule, Load::Cpu, None, None).expect("valid");
         assert_eq!((plan.tasks, path(&plan).as_str()), (25, "3 → 5 → 7"));
-        let text = plan.describe(&Out::new(Color::Never, Lang::En), &no_rule);
+        let text = plan.describe(&Out::new(Color::Never, Lang::EN), &no_rule);
         assert!(text.contains("rule for CPU is not the first"), "{text}");
     }
 

@@ -92,7 +92,7 @@ impl Scene<'_> {
         let longest = columns.iter().filter_map(|column| column.ready).max();
         let max = longest.unwrap_or(0).max(up.unwrap_or(0) * 4 / 3).max(4);
         let plot = Plot { area, max };
-        plot.axis(buffer, tr!(self.out.lang, "Queue", "Cola"));
+        plot.axis(buffer, tr!(self.out.lang, "cli-chart-queue"));
         plot.level(buffer, up, ">", Role::Up);
         plot.level(buffer, down, "<", Role::Down);
         for (x, column) in columns.iter().enumerate() {
@@ -139,8 +139,8 @@ impl Scene<'_> {
 
     fn timers(&self, buffer: &mut Buffer, area: Rect, timers: &Timers) {
         let lang = self.out.lang;
-        let cooldown = |sign| tr!(lang, "cool {sign}", "pausa {sign}");
-        let idle = tr!(lang, "idle", "inact.");
+        let cooldown = |sign| tr!(lang, "cli-chart-cooldown", sign);
+        let idle = tr!(lang, "cli-chart-idle");
         self.timer(buffer, area, &timers.up, cooldown('▲'), Role::Up);
         self.timer(
             buffer,

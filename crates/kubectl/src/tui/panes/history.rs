@@ -19,21 +19,13 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let Some(opened) = &app.opened else { return };
     let changes = opened.timeline.changes(app.at());
     let title = match latencies(changes) {
-        Some((median, max)) => tr!(
-            lang,
-            "History, latency {median} ms, max {max} ms",
-            "Historial, latencia {median} ms, máx. {max} ms"
-        ),
-        None => tr!(lang, "History", "Historial"),
+        Some((median, max)) => tr!(lang, "cli-history-pane-latency", median, max),
+        None => tr!(lang, "cli-history-pane"),
     };
     pane_title(buffer, area, &title);
     let area = below(area, 1);
     if changes.is_empty() {
-        let none = tr!(
-            lang,
-            "No replica changes yet.",
-            "Aún no hay cambios de réplicas."
-        );
+        let none = tr!(lang, "cli-history-pane-empty");
         return line(buffer, area, 0, vec![span(Role::Dim, none)]);
     }
     let skip = if app.pane == Pane::History {

@@ -44,6 +44,20 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     }
 }
 
+/// The width of the pane: its labels with the widest value, and the legend.
+pub fn width(lang: Lang) -> u16 {
+    /// The sign, the colon and a value such as `SCALE DOWN`.
+    const BESIDE_LABEL: usize = 17;
+    let labels = Panel::labels(lang);
+    let labels = labels
+        .iter()
+        .map(|label| Span::raw(label).width() + BESIDE_LABEL);
+    let legend = legend(lang);
+    let legend = legend.iter().map(|line| Span::raw(line).width() + 1);
+    let width = labels.chain(legend).max().unwrap_or(0);
+    u16::try_from(width).unwrap_or(u16::MAX)
+}
+
 fn metric_line(Row { sign, label, value }: Row) -> Vec<Span<'static>> {
     let value = shorten(value);
     let role = match sign {
@@ -78,7 +92,7 @@ fn freshness(moment: &Moment, at: Timestamp, lang: Lang, width: usize) -> Vec<Sp
     let age = minutes(Millis(age / 1000 * 1000));
     let (role, text) = match &moment.unavailable_reason {
         Some(reason) => (Role::Bad, format!("? {reason}")),
-        None => (Role::Dim, tr!(lang, "read {age} ago", "leído hace {age}")),
+        None => (Role::Dim, tr!(lang, "cli-metrics-pane-age", age)),
     };
     wrap(&text, width)
         .into_iter()
@@ -89,16 +103,8 @@ fn freshness(moment: &Moment, at: Timestamp, lang: Lang, width: usize) -> Vec<Sp
 /// The meaning of the symbols in the charts.
 fn legend(lang: Lang) -> [String; 2] {
     [
-        tr!(
-            lang,
-            "█ busy  ░ idle  ━ desired",
-            "█ ocupado  ░ libre  ━ deseado"
-        ),
-        tr!(
-            lang,
-            "▲▼ change  ╌ limit  ? unknown",
-            "▲▼ cambio  ╌ umbral  ? sin datos"
-        ),
+        tr!(lang, "cli-metrics-pane-workers"),
+        tr!(lang, "cli-metrics-pane-marks"),
     ]
 }
 
@@ -116,7 +122,7 @@ fn drain_times(lang: Lang, metrics: &QueueSummary) -> Vec<String> {
         .saturating_mul(metrics.ready);
     let drain_time = |n: u64| {
         let span = minutes(Millis(i64::try_from(work / n).unwrap_or(i64::MAX)));
-        tr!(lang, "empty in {span} with {n}", "vacía en {span} con {n}")
+        tr!(lang, "cli-metrics-pane-drain", span, n)
     };
     (live..live + 3).map(drain_time).collect()
 }

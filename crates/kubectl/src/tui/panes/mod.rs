@@ -8,7 +8,6 @@ mod workers;
 use super::app::{App, Pane};
 use super::chart::{self, Scene};
 use super::style::below;
-use crate::text::lang::Lang;
 use api::ScheduledSpec;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,7 +24,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let upper = (area.height - lower)
         .max(MIN_UPPER)
         .min(area.height.saturating_sub(3));
-    let metrics_width = if app.out.lang == Lang::Es { 37 } else { 31 };
+    let metrics_width = metrics::width(app.out.lang);
     let metrics_area = Rect {
         width: metrics_width,
         height: upper,

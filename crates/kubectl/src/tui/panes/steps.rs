@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 /// Draws the pane.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    let title = tr!(app.out.lang, "How it was decided", "Cómo se decidió");
+    let title = tr!(app.out.lang, "cli-steps-pane");
     pane_title(buffer, area, &title);
     let area = below(area, 1);
     let Some(decision) = app

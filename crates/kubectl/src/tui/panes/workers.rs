@@ -20,16 +20,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let replicas = moment.replicas.map_or("?".to_owned(), |n| n.to_string());
     let title = match moment.metrics_at(at) {
         None => "Workers: ?".to_owned(),
-        Some(_) if !workers.known => tr!(
-            lang,
-            "Workers: {replicas}, names not reported",
-            "Workers: {replicas}, sin saber cuáles"
-        ),
-        Some(_) => tr!(
-            lang,
-            "Workers: {count} of {replicas} registered",
-            "Workers: {count} de {replicas} registrados"
-        ),
+        Some(_) if !workers.known => tr!(lang, "cli-workers-pane-unreported", replicas),
+        Some(_) => tr!(lang, "cli-workers-pane", count, replicas),
     };
     pane_title(buffer, area, &title);
     let inner = Rect {
@@ -47,7 +39,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     for (row, worker) in (0..area.height).zip(workers.rows.iter().skip(skip)) {
         if hidden > 0 && row + 1 == area.height {
             let more = hidden + 1;
-            let text = tr!(lang, "… {more} more", "… {more} más");
+            let text = tr!(lang, "cli-workers-pane-more", more);
             line(buffer, area, row, vec![span(Role::Dim, text)]);
             break;
         }
@@ -65,10 +57,10 @@ fn draw_worker(
     lang: Lang,
 ) {
     let (sign, role, activity) = match worker.activity {
-        Activity::Busy => ("█", Role::Good, tr!(lang, "busy", "ocupado")),
-        Activity::Idle => ("░", Role::Dim, tr!(lang, "idle", "libre")),
-        Activity::Draining => ("▼", Role::Down, tr!(lang, "draining", "drenando")),
-        Activity::Stalled => ("⚠", Role::Bad, tr!(lang, "stalled", "parado")),
+        Activity::Busy => ("█", Role::Good, tr!(lang, "cli-workers-pane-busy")),
+        Activity::Idle => ("░", Role::Dim, tr!(lang, "cli-workers-pane-idle")),
+        Activity::Draining => ("▼", Role::Down, tr!(lang, "cli-workers-pane-draining")),
+        Activity::Stalled => ("⚠", Role::Bad, tr!(lang, "cli-workers-pane-stalled")),
         Activity::Unknown => ("?", Role::Bad, "?".to_owned()),
     };
     let since = worker.since.map_or(String::new(), minutes);
@@ -83,7 +75,7 @@ fn draw_worker(
     let spans = vec![span(role, state), span(Role::Plain, name)];
     line(buffer, area, row, spans);
     let (role, order) = match worker.removal_order {
-        Some(_) if is_removed_next => (Role::Down, tr!(lang, "goes next", "se va")),
+        Some(_) if is_removed_next => (Role::Down, tr!(lang, "cli-workers-pane-next")),
         Some(n) => (Role::Dim, format!("{n}.")),
         None => (Role::Dim, String::new()),
     };

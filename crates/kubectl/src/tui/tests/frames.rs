@@ -36,7 +36,7 @@ fn after_a_burst(lang: Lang, ascii: bool) -> Stage {
 
 #[test]
 fn a_pool_after_a_burst() {
-    let stage = after_a_burst(Lang::En, false);
+    let stage = after_a_burst(Lang::EN, false);
     insta::assert_snapshot!(text(&render(&stage.app, (80, 24))));
     insta::assert_snapshot!(
         "a_pool_after_a_burst_wide",
@@ -50,13 +50,13 @@ fn a_pool_after_a_burst() {
 
 #[test]
 fn in_spanish() {
-    let stage = after_a_burst(Lang::Es, false);
+    let stage = after_a_burst(Lang::of("es").expect("Spanish"), false);
     insta::assert_snapshot!(text(&render(&stage.app, (80, 24))));
 }
 
 #[test]
 fn in_ascii() {
-    let mut stage = after_a_burst(Lang::En, true);
+    let mut stage = after_a_burst(Lang::EN, true);
     let screen = text(&render(&stage.app, (80, 24)));
     assert!(screen.is_ascii(), "{screen}");
     insta::assert_snapshot!(screen);
@@ -71,7 +71,7 @@ fn in_ascii() {
 
 #[test]
 fn unavailable_metrics_are_a_gap_and_not_zero() {
-    let mut stage = after_a_burst(Lang::En, false);
+    let mut stage = after_a_burst(Lang::EN, false);
     stage.unavailable_reason = Some("connection refused");
     stage.play(75);
     insta::assert_snapshot!(text(&render(&stage.app, (80, 24))));
@@ -79,7 +79,7 @@ fn unavailable_metrics_are_a_gap_and_not_zero() {
 
 #[test]
 fn draining_workers_come_first() {
-    let mut stage = after_a_burst(Lang::En, false);
+    let mut stage = after_a_burst(Lang::EN, false);
     stage.drain();
     stage.play(58);
     let screen = text(&render(&stage.app, (100, 30)));
@@ -88,13 +88,13 @@ fn draining_workers_come_first() {
 
 #[test]
 fn before_the_first_metrics() {
-    let stage = Stage::new(Lang::En, false);
+    let stage = Stage::new(Lang::EN, false);
     insta::assert_snapshot!(text(&render(&stage.app, (80, 24))));
 }
 
 #[test]
 fn a_thousand_pools_with_problems_first() {
-    let mut stage = Stage::new(Lang::En, false);
+    let mut stage = Stage::new(Lang::EN, false);
     let app = &mut stage.app;
     list_pools(app, 1000);
     app.apply_to_list(PoolUpdate::InitDone);
@@ -111,7 +111,7 @@ fn a_thousand_pools_with_problems_first() {
 
 #[test]
 fn frozen_at_an_earlier_change() {
-    let mut stage = after_a_burst(Lang::En, false);
+    let mut stage = after_a_burst(Lang::EN, false);
     press(&mut stage.app, "[");
     stage.play(70);
     insta::assert_snapshot!(text(&render(&stage.app, (80, 24))));
@@ -119,37 +119,37 @@ fn frozen_at_an_earlier_change() {
 
 #[test]
 fn a_write_operation_asks_for_confirmation() {
-    let mut stage = after_a_burst(Lang::En, false);
+    let mut stage = after_a_burst(Lang::EN, false);
     press(&mut stage.app, "n9 30m⏎");
     insta::assert_snapshot!(text(&render(&stage.app, (80, 24))));
 }
 
 #[test]
 fn a_small_terminal_gets_the_required_size() {
-    let stage = Stage::new(Lang::En, false);
+    let stage = Stage::new(Lang::EN, false);
     assert!(text(&render(&stage.app, (40, 10))).starts_with("60×20 at least"));
 }
 
 #[test]
 fn the_data_as_json() {
-    let stage = after_a_burst(Lang::En, false);
+    let stage = after_a_burst(Lang::EN, false);
     insta::assert_json_snapshot!(to_json(&stage.app));
 }
 
 /// The pictures of the documentation are frames of this code: `UPDATE=1 cargo test --lib pictures` draws them again.
 #[test]
 fn the_pictures_are_up_to_date() {
-    let mut stage = Stage::new(Lang::En, false);
+    let mut stage = Stage::new(Lang::EN, false);
     stage.play(20).push(25);
     stage.play(112);
     stage.app.settings.color = true;
     check_picture("terminal-140x40", &stage.app, (140, 40));
-    let mut stage = Stage::new(Lang::Es, false);
+    let mut stage = Stage::new(Lang::of("es").expect("Spanish"), false);
     stage.play(20).push(25);
     stage.play(48);
     stage.app.settings.color = true;
     check_picture("terminal-80x24-es", &stage.app, (80, 24));
-    let mut stage = Stage::new(Lang::En, false);
+    let mut stage = Stage::new(Lang::EN, false);
     stage.app.settings.color = true;
     stage.play(60).push(25);
     stage.play(89);

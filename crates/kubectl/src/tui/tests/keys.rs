@@ -9,11 +9,12 @@ use crate::commands::scale::Pin;
 use crate::text::lang::Lang;
 use crate::tui::prompt::Operation;
 use api::Duration;
+use messages::Catalogue;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A pool 40 seconds after a burst of 25 tasks.
 fn played() -> Stage {
-    let mut stage = Stage::new(Lang::En, false);
+    let mut stage = Stage::new(Lang::EN, false);
     stage.play(20).push(25);
     stage.play(60);
     stage
@@ -116,7 +117,7 @@ fn everything_shown_is_of_the_same_time() {
 
 #[test]
 fn a_time_before_the_left_edge_moves_the_window() {
-    let mut stage = Stage::new(Lang::En, false);
+    let mut stage = Stage::new(Lang::EN, false);
     stage.play(400);
     press(&mut stage.app, "g");
     assert_eq!((stage.app.at(), stage.app.window().0), (at(0), at(0)));
@@ -279,12 +280,15 @@ fn tab_cycles_panes_and_l_switches_the_language() {
         [Pane::Workers, Pane::Steps, Pane::History, Pane::All]
     );
     press(app, "L");
-    assert_eq!(app.out.lang, Lang::Es);
+    let next = Lang::EN.next();
+    assert_eq!(app.out.lang, next);
+    let texts = Catalogue::new(next.code(), |time| time.to_string());
+    assert_eq!(app.out.condition("Scaling"), texts.condition("Scaling"));
 }
 
 #[test]
 fn the_timeline_keeps_one_hour() {
-    let mut stage = Stage::new(Lang::En, false);
+    let mut stage = Stage::new(Lang::EN, false);
     (1..=4000).for_each(|second| {
         stage.app.apply(
             Update::Metrics(QueueSummary::of_counts(1, 1, 3)),
