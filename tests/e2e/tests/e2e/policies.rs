@@ -61,7 +61,7 @@ fn drain_target_scales_up_at_once_and_from_zero() {
     });
     let explained = world.workerpool(&["explain"]);
     assert!(
-        explained.contains("target.drainWithin") && explained.contains("within 30s → "),
+        explained.contains("target.drainWithin") && explained.contains("within 30 s → "),
         "{explained}"
     );
     eventually("all tasks done, and no worker", || {
@@ -81,7 +81,7 @@ fn drain_target_scales_up_at_once_and_from_zero() {
     );
     let history = world.workerpool(&["history"]);
     assert!(
-        history.contains("0 → 1") && history.contains("tasks wait, to be finished within 30s"),
+        history.contains("0 → 1") && history.contains("tasks wait, to be finished within 30 s"),
         "{history}"
     );
 }
