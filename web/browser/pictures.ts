@@ -34,11 +34,11 @@ const SHOTS: Shot[] = [
     await page.waitForTimeout(1_000);
   } },
   { name: "dashboard-unknown", pools: 20, path: "#/shop/reports", options: {}, before: async (page, program) => {
-    program.send("fail reports Redis at redis://reports:6379 does not answer: connection refused <b>67 tries</b>");
+    program.send("fail reports connection refused <b>67 tries</b>");
     await page.waitForTimeout(45_000);
     program.send("recover reports");
     await page.waitForTimeout(12_000);
-    program.send("fail reports Redis at redis://reports:6379 does not answer: connection refused <b>67 tries</b>");
+    program.send("fail reports connection refused <b>67 tries</b>");
     await page.waitForTimeout(8_000);
   } },
   { name: "dashboard-broken", pools: 20, path: FILTERS, options: {}, before: async (page, program) => {
