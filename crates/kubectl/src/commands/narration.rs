@@ -49,7 +49,7 @@ impl Narration {
         }
         let spec = narrator.spec();
         let up = &spec.rules.first()?.up;
-        let (step, cooldown, max) = (up.step, up.cooldown, spec.max);
+        let (step, cooldown, max) = (up.step, messages::span(up.cooldown), spec.max);
         Some(tr!(lang, "cli-narration-steps", max, step, cooldown))
     }
 }
@@ -59,7 +59,8 @@ fn all_done(lang: Lang, narrator: &Narrator, tasks: u32, done: u64) -> Option<St
         return Some(tr!(lang, "cli-narration-lost", done, tasks));
     }
     let down = narrator.spec().rules.first()?.down.as_ref()?;
-    let (idle, step, cooldown) = (down.idle_for, down.step, down.cooldown);
+    let (idle, cooldown) = (messages::span(down.idle_for), messages::span(down.cooldown));
+    let step = down.step;
     Some(tr!(
         lang,
         "cli-narration-all-done",

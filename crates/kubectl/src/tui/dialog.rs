@@ -72,7 +72,7 @@ fn confirmation(lang: Lang, name: &str, operation: &Operation) -> Vec<String> {
         Operation::Stress(tasks) => tr!(lang, "cli-confirm-push", tasks, name),
         Operation::Scale(Pin::Auto, _) => tr!(lang, "cli-confirm-auto", name),
         Operation::Scale(Pin::To(n), Some(span)) => {
-            let span = span.0;
+            let span = messages::span(span.0);
             tr!(lang, "cli-confirm-pin-for", name, n, span)
         }
         Operation::Scale(Pin::To(n), None) => tr!(lang, "cli-confirm-pin", name, n),
@@ -80,7 +80,7 @@ fn confirmation(lang: Lang, name: &str, operation: &Operation) -> Vec<String> {
             let reason = reason
                 .as_ref()
                 .map_or(String::new(), |reason| format!(" ({reason})"));
-            match span.map(|span| span.0) {
+            match span.map(|span| messages::span(span.0)) {
                 Some(span) => tr!(lang, "cli-confirm-suspend-for", name, span, reason),
                 None => tr!(lang, "cli-confirm-suspend", name, reason),
             }
