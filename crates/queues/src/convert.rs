@@ -35,7 +35,8 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         oldest_at: supported(snapshot.oldest_at, Metric::Known),
         arrived: supported(snapshot.arrived, count),
         processed: supported(snapshot.processed, count),
-        failed: supported(snapshot.failed, count),
+        // The counter begins with the first failure.
+        failed: supported(snapshot.failed.or(snapshot.processed.map(|_| 0)), count),
         busy_millis: supported(snapshot.millis, count),
         recent_tasks: supported(last, |_| count(snapshot.recent.len() as u64)),
         recent_millis: supported(last, |_| count(snapshot.recent.iter().sum())),
@@ -152,6 +153,19 @@ mod tests {
             ..worker(State::Draining, claimed, None)
         };
         assert_eq!(super::worker(&worker, time, 0).drain, expected, "{case}");
+    }
+
+    #[test]
+    fn no_failed_task_is_zero_and_not_unsupported() {
+        let processed = Snapshot {
+            processed: Some(3),
+            ..Snapshot::default()
+        };
+        assert_eq!(queue_metrics(&processed).failed, Metric::Known(0));
+        assert_eq!(
+            queue_metrics(&Snapshot::default()).failed,
+            Metric::Unsupported
+        );
     }
 
     #[test]
