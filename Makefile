@@ -155,7 +155,7 @@ web: ## Build the dashboard's page into web/dist, which the operator embeds (10 
 	cd web && npm ci --silent && npm run build
 
 # Without npm the operator builds all the same, and its page says what is missing.
-web/dist/index.html: web/index.html web/package-lock.json web/vite.config.ts $(wildcard web/src/* web/public/*)
+web/dist/index.html: web/index.html web/package-lock.json web/vite.config.ts $(wildcard web/src/* web/public/* crates/messages/locales/*)
 	@if command -v npm >/dev/null; then $(MAKE) web; else echo "── No npm here: the operator gets no dashboard (make web)"; fi
 
 dist: web/dist/index.html ## Build static Linux programs for the images into dist/ (the first time about 7 min)
