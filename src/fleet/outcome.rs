@@ -229,12 +229,13 @@ fn emit_event(
         .iter()
         .any(|old| before.as_deref() == Some(old.as_str()) && is_notable(*old));
     if outcome.written || has_changed && (is_notable(reason) || ended) {
+        let explanation = outcome.explanation();
         commands.push(Command::EmitEvent(EventNote {
             pool: pool.key.clone(),
             uid: pool.uid.clone(),
             reason: reason.as_str(),
-            message: outcome.message(),
-            params: outcome.encoded().params,
+            message: explanation.message,
+            params: explanation.reason.params,
             from: outcome.from,
             to: outcome.to,
             warning: is_warning(reason),

@@ -168,7 +168,7 @@ impl Fleet {
         }
         let memory = evaluated.decision.memory.clone();
         pool.memory = memory.committed(&pool.memory, now);
-        tracing::info!(pool = %key, reason = %outcome.code(), from = outcome.from, to = outcome.to, "{}", outcome.message());
+        tracing::info!(pool = %key, reason = %outcome.code(), from = outcome.from, to = outcome.to, "{}", outcome.explanation().message);
         let target = self.targets.get(&pool.target);
         let outcome = Outcome {
             written: true,

@@ -7,7 +7,7 @@ use crate::fleet::outcome::{latest_status, with_details};
 use crate::fleet::pool_state::PoolState;
 use crate::observe::target::Target;
 use crate::report::{Outcome, PoolGauges};
-use api::{Key, WorkerPoolStatus};
+use api::{Explanation, Key, WorkerPoolStatus};
 use decide::{ReasonCode, Time};
 use messages::Encoded;
 use std::sync::Arc;
@@ -152,12 +152,17 @@ impl PoolState {
 }
 
 fn pending_change(outcome: &Outcome) -> PendingChange {
-    let Encoded { code, params } = outcome.encoded();
+    let Explanation {
+        reason: Encoded { code, params },
+        from,
+        to,
+        message,
+    } = outcome.explanation();
     PendingChange {
-        from: outcome.from,
-        to: outcome.to,
+        from,
+        to,
         reason: code,
-        message: outcome.message(),
+        message,
         params,
     }
 }

@@ -3,8 +3,9 @@
 use super::conditions::conditions;
 use super::display::display;
 use api::{
-    CauseStatus, Change, DecisionStatus, Display, ForecastStatus, MemoryStatus, MetricStatus,
-    MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus, timestamp,
+    CauseStatus, Change, DecisionStatus, Display, Explanation, ForecastStatus, MemoryStatus,
+    MetricStatus, MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,
+    timestamp,
 };
 use decide::{
     Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, Reason, ReasonCode, Step, Time,
@@ -57,18 +58,18 @@ impl Outcome {
         self.reason.code()
     }
 
-    /// The reason with its parameters.
-    pub fn encoded(&self) -> Encoded {
-        let mut encoded = Encoded::new(&self.reason);
+    /// The reason with its parameters, and the English message.
+    pub fn explanation(&self) -> Explanation {
+        let mut reason = Encoded::new(&self.reason);
         if self.unguarded {
-            encoded.params.insert("unguarded".to_owned(), true.into());
+            reason.params.insert("unguarded".to_owned(), true.into());
         }
-        encoded
-    }
-
-    /// The reason as an English message.
-    pub fn message(&self) -> String {
-        messages::in_english(&self.encoded(), self.from, self.to)
+        Explanation {
+            message: messages::in_english(&reason, self.from, self.to),
+            reason,
+            from: self.from,
+            to: self.to,
+        }
     }
 }
 
@@ -103,7 +104,11 @@ pub fn build_status(
 ) -> WorkerPoolStatus {
     let outcome = &input.outcome;
     let reason = outcome.code();
-    let message = outcome.message();
+    let Explanation {
+        reason: Encoded { params, .. },
+        message,
+        ..
+    } = outcome.explanation();
     let mut load = input.total;
     load.cpu_sum = smooth_cpu(&load, before);
     let unchanged = before.decision.as_ref().filter(|old| {
@@ -121,7 +126,7 @@ pub fn build_status(
         decision: Some(DecisionStatus {
             reason: reason.to_string(),
             message,
-            params: outcome.encoded().params,
+            params,
             confidence: f64::from(outcome.confidence) / 100.0,
             at: unchanged.map_or_else(|| timestamp(now), |old| old.at),
             from: outcome.from,
@@ -138,13 +143,17 @@ pub fn build_status(
 
 /// Appends the change that `outcome` made, and keeps the last 50.
 pub fn append_history(history: &mut Vec<Change>, outcome: &Outcome, now: Time) {
-    let Encoded { code, params } = outcome.encoded();
+    let Explanation {
+        reason: Encoded { code, params },
+        message,
+        ..
+    } = outcome.explanation();
     history.push(Change {
         at: timestamp(now),
         from: outcome.from,
         to: outcome.to,
         reason: code,
-        message: outcome.message(),
+        message,
         params,
         latency_millis: outcome
             .latency

@@ -211,9 +211,7 @@ impl Explanation {
             to,
         }
     }
-}
 
-impl Explanation {
     /// The message in the language of `catalogue`. Another release of the operator may have reasons or parameters that
     /// it does not know; then in English.
     pub fn text(&self, catalogue: &Catalogue) -> String {
