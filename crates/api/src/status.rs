@@ -78,13 +78,6 @@ pub struct MetricsStatus {
     pub cause: Option<CauseStatus>,
 }
 
-impl CauseStatus {
-    /// The cause with its parameters.
-    pub fn encoded(&self) -> Encoded {
-        encoded(&self.code, &self.params)
-    }
-}
-
 /// A metric: its value, or why it is unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -315,6 +308,13 @@ pub struct CauseStatus {
     #[serde(default, skip_serializing_if = "Params::is_empty")]
     #[schemars(schema_with = "params_schema")]
     pub params: Params,
+}
+
+impl CauseStatus {
+    /// The cause with its parameters.
+    pub fn encoded(&self) -> Encoded {
+        encoded(&self.code, &self.params)
+    }
 }
 
 /// The next change in each direction; absent if no change of the queue can cause it.

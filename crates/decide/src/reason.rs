@@ -271,7 +271,7 @@ pub struct Trigger {
 
 impl Trigger {
     /// The reason of a scale-up by this rule.
-    pub(crate) fn scale_up(self) -> Reason {
+    pub fn scale_up(self) -> Reason {
         let trigger = self;
         match trigger.rule {
             Rule::QueueLength => Reason::QueueTooLong { trigger },

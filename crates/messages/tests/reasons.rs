@@ -30,17 +30,6 @@ fn trigger(rule: Rule, value: i64) -> Trigger {
     }
 }
 
-fn scale_up(trigger: Trigger) -> Reason {
-    match trigger.rule {
-        Rule::QueueLength => Reason::QueueTooLong { trigger },
-        Rule::Utilization => Reason::WorkersBusy { trigger },
-        Rule::Cpu => Reason::HighCPU { trigger },
-        Rule::TasksPerWorker => Reason::TasksPerWorker { trigger },
-        Rule::DrainWithin => Reason::DrainWithin { trigger },
-        Rule::MaxWait => Reason::MaxWait { trigger },
-    }
-}
-
 fn limited(until: Option<Time>, recommended: i32) -> Vec<Reason> {
     let trigger = until.map(|_| trigger(Rule::QueueLength, 17));
     let cooldown_end = UNTIL;
@@ -170,7 +159,7 @@ fn of_the_operator() -> Vec<Reason> {
         conflict(None, Some("hpa")),
         Reason::WriteFailed {
             to: 7,
-            reason: Box::new(scale_up(trigger(Rule::QueueLength, 17))),
+            reason: Box::new(trigger(Rule::QueueLength, 17).scale_up()),
             error: text("conflict"),
         },
         Reason::InvalidSpec {
@@ -194,11 +183,11 @@ fn reasons() -> Vec<(Reason, i32, i32)> {
         (Reason::WithinThresholds, 1, 1),
     ];
     for rule in RULES {
-        all.extend([0, 1, 17].map(|value| (scale_up(trigger(rule, value)), 5, 7)));
+        all.extend([0, 1, 17].map(|value| (trigger(rule, value).scale_up(), 5, 7)));
     }
     let mut of_queue = trigger(Rule::QueueLength, 17);
     of_queue.queue = Some("emails".into());
-    all.push((scale_up(of_queue.clone()), 5, 7));
+    all.push((of_queue.clone().scale_up(), 5, 7));
     all.push((Reason::AtMax { trigger: of_queue }, 5, 5));
     all.push((Reason::ScaledFromZero { tasks: 1 }, 0, 1));
     all.push((Reason::ScaledFromZero { tasks: 2 }, 0, 1));
