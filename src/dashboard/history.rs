@@ -1,6 +1,8 @@
 //! The last hour of one pool's metrics, in memory. It stores only changes, as variable-length differences: a quiet pool
 //! takes about 200 bytes, a pool where everything changes every two seconds about 15 KiB.
 
+use super::Sample;
+use decide::{Metric, ReasonCode};
 use std::collections::VecDeque;
 
 /// How far back the history goes, in milliseconds.
@@ -12,13 +14,12 @@ const CHUNK: usize = 512;
 /// The resolution of stored times, in milliseconds: two seconds fit in one byte.
 const RESOLUTION: i64 = 100;
 
-/// A value that could not be read.
-pub const UNKNOWN: i32 = -2;
-/// A value that this queue system does not report.
-pub const UNSUPPORTED: i32 = -1;
-/// One sample: ready, in flight, live, busy, CPU in percent, wait of the oldest task in seconds, pods, desired replicas,
-/// idle (0 or 1), and the index of the reason in `ReasonCode::ALL`.
-pub type Row = [i32; 10];
+/// A sample as numbers; only this module knows their order.
+type Row = [i64; 10];
+/// An unavailable metric, or an unknown state.
+const UNAVAILABLE: i64 = -2;
+/// A metric that the queue system does not report.
+const UNSUPPORTED: i64 = -1;
 
 /// Consecutive changes: the first row in full, the rest as differences.
 #[derive(Debug)]
@@ -42,11 +43,12 @@ pub struct History {
 
 impl History {
     /// Adds a sample taken at `now`. A gap longer than `max_age` milliseconds since the last sample is unknown.
-    pub fn push(&mut self, now: i64, row: Row, max_age: i64) {
+    pub fn push(&mut self, now: i64, sample: &Sample, max_age: i64) {
+        let row = pack(sample);
         let now = now / RESOLUTION * RESOLUTION;
         if self.last.is_some() && now - self.sampled_at > max_age {
             let gap_start = (self.sampled_at + max_age) / RESOLUTION * RESOLUTION;
-            self.store(gap_start, [UNKNOWN; 10]);
+            self.store(gap_start, pack(&Sample::UNKNOWN));
         }
         self.sampled_at = now;
         if self.last.is_some_and(|(at, _)| now - at < SPACING) {
@@ -75,16 +77,16 @@ impl History {
             .sum()
     }
 
-    /// The newest sample: its time and its row.
-    pub fn latest(&self) -> Option<(i64, Row)> {
+    /// The newest sample and its time.
+    pub fn latest(&self) -> Option<(i64, Sample)> {
         self.newest
             .or(self.last)
-            .map(|(_, row)| (self.sampled_at, row))
+            .map(|(_, row)| (self.sampled_at, unpack(row)))
     }
 
-    /// All changes since `from`. The first row is the one that was valid at `from`, with that time.
-    pub fn since(&self, from: i64) -> Vec<(i64, Row)> {
-        let mut rows: Vec<(i64, Row)> = Vec::new();
+    /// All changes since `from`. The first sample is the one that was valid at `from`, with that time.
+    pub fn since(&self, from: i64) -> Vec<(i64, Sample)> {
+        let mut samples: Vec<(i64, Sample)> = Vec::new();
         let first = self
             .chunks
             .partition_point(|chunk| chunk.start <= from)
@@ -97,11 +99,11 @@ impl History {
             .chain(self.newest)
         {
             if at <= from {
-                rows.clear();
+                samples.clear();
             }
-            rows.push((at.max(from), row));
+            samples.push((at.max(from), unpack(row)));
         }
-        rows
+        samples
     }
 
     fn store(&mut self, now: i64, row: Row) {
@@ -122,7 +124,7 @@ impl History {
                     (0..row.len()).fold(0, |mask, i| mask | i64::from(row[i] != last[i]) << i);
                 write(&mut chunk.rest, mask);
                 for i in (0..row.len()).filter(|i| row[*i] != last[*i]) {
-                    write(&mut chunk.rest, i64::from(row[i]) - i64::from(last[i]));
+                    write(&mut chunk.rest, row[i] - last[i]);
                 }
             }
             (full, _) => {
@@ -151,7 +153,7 @@ impl Chunk {
                 .enumerate()
                 .filter(|(i, _)| mask >> i & 1 == 1)
             {
-                *cell = i32::try_from(i64::from(*cell) + read(&mut bytes)?).unwrap_or(UNKNOWN);
+                *cell += read(&mut bytes)?;
             }
             Some((at, row))
         });
@@ -181,39 +183,118 @@ fn read<'a>(from: &mut impl Iterator<Item = &'a u8>) -> Option<i64> {
     }
 }
 
+fn pack(sample: &Sample) -> Row {
+    // Half of the range, so that differences cannot overflow.
+    let metric = |metric| match metric {
+        Metric::Known(n) => n.clamp(0, i64::MAX / 2),
+        Metric::Unavailable => UNAVAILABLE,
+        Metric::Unsupported => UNSUPPORTED,
+    };
+    let replicas = |replicas: Option<i32>| replicas.map_or(UNAVAILABLE, i64::from);
+    [
+        metric(sample.ready),
+        metric(sample.in_flight),
+        metric(sample.live),
+        metric(sample.busy),
+        metric(sample.cpu),
+        metric(sample.wait),
+        replicas(sample.replicas),
+        replicas(sample.desired),
+        i64::from(sample.idle),
+        sample.reason.map_or(UNAVAILABLE, |reason| reason as i64),
+    ]
+}
+
+fn unpack(row: Row) -> Sample {
+    let metric = |n| match n {
+        UNAVAILABLE => Metric::Unavailable,
+        UNSUPPORTED => Metric::Unsupported,
+        n => Metric::Known(n),
+    };
+    let replicas = |n| i32::try_from(n).ok().filter(|n| *n >= 0);
+    let [
+        ready,
+        in_flight,
+        live,
+        busy,
+        cpu,
+        wait,
+        pods,
+        desired,
+        idle,
+        reason,
+    ] = row;
+    Sample {
+        ready: metric(ready),
+        in_flight: metric(in_flight),
+        live: metric(live),
+        busy: metric(busy),
+        cpu: metric(cpu),
+        wait: metric(wait),
+        replicas: replicas(pods),
+        desired: replicas(desired),
+        idle: idle == 1,
+        reason: usize::try_from(reason)
+            .ok()
+            .and_then(|index| ReasonCode::ALL.get(index))
+            .copied(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(ready: i32) -> Row {
-        [ready, 3, 5, 3, 64, UNSUPPORTED, 5, 5, 0, 1]
+    fn sample(ready: i64) -> Sample {
+        Sample {
+            ready: Metric::Known(ready),
+            in_flight: Metric::Known(3),
+            live: Metric::Known(5),
+            busy: Metric::Known(3),
+            cpu: Metric::Known(64),
+            wait: Metric::Unsupported,
+            replicas: Some(5),
+            desired: Some(5),
+            idle: false,
+            reason: Some(ReasonCode::ALL[1]),
+        }
     }
 
     #[test]
-    fn rows_round_trip_for_all_values() {
+    fn samples_round_trip_for_all_values() {
         let mut history = History::default();
-        let numbers = [
-            0,
-            1,
-            UNKNOWN,
-            i32::MAX,
-            7,
-            UNSUPPORTED,
-            1_000_000,
-            63,
-            64,
-            65,
+        let metrics = [
+            Metric::Known(0),
+            Metric::Known(1),
+            Metric::Unavailable,
+            Metric::Known(i64::MAX / 2),
+            Metric::Known(7),
+            Metric::Unsupported,
+            Metric::Known(1_000_000),
         ];
+        let replicas = [Some(0), None, Some(63), Some(i32::MAX), Some(64)];
         let mut all = Vec::new();
         for i in 0..2_000 {
             let at = 1_700_000_000_000 + i * 2_000;
             let turn = usize::try_from(i).expect("small");
-            let row = std::array::from_fn(|column| {
-                numbers[(turn * (column + 1) + turn / 7) % numbers.len()]
-            });
-            history.push(at, row, 9_000);
-            if all.last().is_none_or(|(_, last)| *last != row) {
-                all.push((at, row));
+            let metric = |column: usize| metrics[(turn * column + turn / 7) % metrics.len()];
+            let sample = Sample {
+                ready: metric(1),
+                in_flight: metric(2),
+                live: metric(3),
+                busy: metric(4),
+                cpu: metric(5),
+                wait: metric(6),
+                replicas: replicas[turn % replicas.len()],
+                desired: replicas[turn / 3 % replicas.len()],
+                idle: turn.is_multiple_of(3),
+                reason: ReasonCode::ALL
+                    .get(turn % (ReasonCode::ALL.len() + 1))
+                    .copied(),
+            };
+            history.push(at, &sample, 9_000);
+            if all.last().is_none_or(|(_, last)| *last != sample) {
+                all.push((at, sample));
             }
         }
         assert_eq!(history.since(0), all);
@@ -222,9 +303,9 @@ mod tests {
     #[test]
     fn unchanged_rows_take_no_space_but_move_latest() {
         let mut history = History::default();
-        (0..1_800).for_each(|i| history.push(i * 2_000, row(4), 9_000));
-        assert_eq!(history.since(0), [(0, row(4))]);
-        assert_eq!(history.latest(), Some((3_598_000, row(4))));
+        (0..1_800).for_each(|i| history.push(i * 2_000, &sample(4), 9_000));
+        assert_eq!(history.since(0), [(0, sample(4))]);
+        assert_eq!(history.latest(), Some((3_598_000, sample(4))));
         assert!(history.bytes() < 200, "{} bytes", history.bytes());
     }
 
@@ -232,12 +313,17 @@ mod tests {
     fn a_busy_hour_takes_15_kib_and_older_rows_go() {
         let mut history = History::default();
         for i in 0..5_400 {
-            let n = i32::try_from(i * 7 % 23).expect("small");
-            history.push(
-                i * 2_000,
-                [n, n % 5, 5, n % 5, 60 + n, n / 2, 5, 5, 0, n % 3],
-                9_000,
-            );
+            let n = i * 7 % 23;
+            let reason = usize::try_from(n % 3).expect("small");
+            let busy = Sample {
+                in_flight: Metric::Known(n % 5),
+                busy: Metric::Known(n % 5),
+                cpu: Metric::Known(60 + n),
+                wait: Metric::Known(n / 2),
+                reason: Some(ReasonCode::ALL[reason]),
+                ..sample(n)
+            };
+            history.push(i * 2_000, &busy, 9_000);
             history.trim(i * 2_000, 1 << 20);
         }
         assert!(history.bytes() < 20_000, "{} bytes", history.bytes());
@@ -258,11 +344,17 @@ mod tests {
     #[test]
     fn a_burst_stores_one_row_per_second_the_last_one() {
         let mut history = History::default();
-        (0..300).for_each(|i| history.push(i * 10, row(i32::try_from(i).expect("small")), 9_000));
-        assert_eq!(history.latest().map(|(_, row)| row[0]), Some(299));
+        (0..300).for_each(|i| history.push(i * 10, &sample(i), 9_000));
         assert_eq!(
-            history.since(0).last().map(|(at, row)| (*at, row[0])),
-            Some((2_900, 299))
+            history.latest().map(|(_, sample)| sample.ready),
+            Some(Metric::Known(299))
+        );
+        assert_eq!(
+            history
+                .since(0)
+                .last()
+                .map(|(at, sample)| (*at, sample.ready)),
+            Some((2_900, Metric::Known(299)))
         );
         assert!(history.since(0).len() <= 7, "{:?}", history.since(0));
     }
@@ -270,11 +362,15 @@ mod tests {
     #[test]
     fn gaps_between_samples_are_unknown() {
         let mut history = History::default();
-        history.push(0, row(4), 9_000);
-        history.push(60_000, row(4), 9_000);
+        history.push(0, &sample(4), 9_000);
+        history.push(60_000, &sample(4), 9_000);
         assert_eq!(
             history.since(0),
-            [(0, row(4)), (9_000, [UNKNOWN; 10]), (60_000, row(4))]
+            [
+                (0, sample(4)),
+                (9_000, Sample::UNKNOWN),
+                (60_000, sample(4))
+            ]
         );
     }
 }

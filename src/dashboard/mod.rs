@@ -3,6 +3,7 @@
 
 mod assets;
 mod history;
+mod sample;
 mod store;
 mod stream;
 mod summary;
@@ -10,12 +11,13 @@ mod what_if;
 mod wire_format;
 mod workers;
 
-pub use store::{DashboardStore, Sample};
+pub use sample::Sample;
+pub use store::DashboardStore;
 pub use summary::summary;
 pub use wire_format::Rules;
 pub use workers::{WorkerRow, Workers};
 
-use api::{Key, ScheduledSpec, WorkerPoolStatus};
+use api::{Explanation, Key, ScheduledSpec, WorkerPoolStatus};
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{
@@ -28,7 +30,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use decide::{Memory, Observation, Time};
 use futures::future::BoxFuture;
-use messages::Params;
 use serde::{Deserialize, Serialize};
 use sim::why_not;
 use std::sync::Arc;
@@ -48,27 +49,12 @@ pub struct PoolView {
     /// Its rules; `None` while its spec is invalid.
     pub rules: Option<Rules>,
     /// The change that is being written to the target.
-    pub pending: Option<PendingChange>,
+    pub pending: Option<Explanation>,
     /// The newest status, whether it is written already or not.
     pub status: WorkerPoolStatus,
     /// The data that only the pool's page needs.
     #[serde(skip)]
     pub detail: Option<Box<Detail>>,
-}
-
-/// A change that is being written.
-#[derive(Clone, Debug, Serialize)]
-pub struct PendingChange {
-    /// Replicas before.
-    pub from: i32,
-    /// Replicas after.
-    pub to: i32,
-    /// The reason code.
-    pub reason: String,
-    /// The message in English.
-    pub message: String,
-    /// What the message says, as parameters.
-    pub params: Params,
 }
 
 /// The input of a pool's decision, and its workers.

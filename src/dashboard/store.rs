@@ -1,9 +1,10 @@
 //! The metrics of all pools for the dashboard, and what has changed since the last message to the viewers. A sample
 //! costs one lock and one comparison; without viewers no changes are collected and nothing is encoded.
 
-use crate::dashboard::history::{History, Row, SPAN, UNKNOWN, UNSUPPORTED};
+use super::Sample;
+use crate::dashboard::history::{History, SPAN};
 use api::Key;
-use decide::{Metric, Millis, QueueMetrics, ReasonCode, Time};
+use decide::{Millis, Time};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -13,23 +14,6 @@ use tokio::sync::Notify;
 const TOTAL_BYTES: usize = 12 << 20;
 /// The most bytes for one history: an hour in which everything changes every second.
 const POOL_BYTES: usize = 32 << 10;
-
-/// The result of one poll, as the charts show it.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample {
-    /// The metrics of all queues together.
-    pub load: QueueMetrics,
-    /// `status.replicas` of the target.
-    pub replicas: Option<i32>,
-    /// `spec.replicas` of the target.
-    pub desired: Option<i32>,
-    /// Whether the conditions of `scaleDown` are met.
-    pub idle: bool,
-    /// The reason of the current decision.
-    pub reason: Option<ReasonCode>,
-    /// How long the sample stays valid without a newer one.
-    pub max_age: Millis,
-}
 
 /// The metrics and changes of all pools. The fleet writes; the streams to the pages read.
 #[derive(Debug)]
@@ -52,8 +36,8 @@ struct Inner {
 struct Entry {
     id: u32,
     history: History,
-    /// The row that the viewers have.
-    sent: Option<Row>,
+    /// The sample that the viewers have.
+    sent: Option<Sample>,
 }
 
 /// What has not been sent to the viewers yet.
@@ -63,9 +47,9 @@ pub(super) struct Changes {
     pub urgent: bool,
     /// Pools whose view may have changed, by ID.
     pub touched: BTreeMap<u32, Key>,
-    /// Pools with changed metrics, by ID.
-    pub metrics: BTreeMap<u32, Row>,
-    /// IDs of pools that were polled and have the same metrics as before.
+    /// Pools with another sample, by ID.
+    pub samples: BTreeMap<u32, Sample>,
+    /// IDs of pools whose last poll found the same as before.
     pub unchanged: BTreeSet<u32>,
     /// IDs of deleted pools.
     pub deleted: BTreeSet<u32>,
@@ -74,7 +58,7 @@ pub(super) struct Changes {
 impl Changes {
     fn is_empty(&self) -> bool {
         self.touched.is_empty()
-            && self.metrics.is_empty()
+            && self.samples.is_empty()
             && self.unchanged.is_empty()
             && self.deleted.is_empty()
     }
@@ -85,10 +69,10 @@ impl Changes {
 pub(super) struct PoolSeries {
     /// Its ID in all messages.
     pub id: u32,
-    /// The time and row of the newest sample.
-    pub latest: Option<(i64, Row)>,
+    /// The newest sample and its time.
+    pub latest: Option<(i64, Sample)>,
     /// The changes, the oldest first.
-    pub samples: Vec<(i64, Row)>,
+    pub samples: Vec<(i64, Sample)>,
 }
 
 impl Default for DashboardStore {
@@ -112,17 +96,16 @@ impl Default for DashboardStore {
 
 /// For the fleet.
 impl DashboardStore {
-    /// Adds a sample of a pool.
-    pub fn record(&self, key: &Key, sample: &Sample, now: Time) {
+    /// Adds a sample of a pool, which stays valid for `max_age` without a newer one.
+    pub fn record(&self, key: &Key, sample: &Sample, max_age: Millis, now: Time) {
         let mut inner = self.lock();
         inner.clock = (now.0, Instant::now());
         let limit = (TOTAL_BYTES / inner.pools.len().max(1)).min(POOL_BYTES);
         let entry = inner.entry(key);
-        let row = sample.row(now.0);
-        entry.history.push(now.0, row, sample.max_age.0);
+        entry.history.push(now.0, sample, max_age.0);
         entry.history.trim(now.0, limit);
         let id = entry.id;
-        let unchanged = entry.sent == Some(row);
+        let unchanged = entry.sent == Some(*sample);
         if !inner.has_viewers {
             return;
         }
@@ -130,8 +113,8 @@ impl DashboardStore {
         if unchanged {
             inner.changes.unchanged.insert(id);
         } else {
-            inner.entry(key).sent = Some(row);
-            inner.changes.metrics.insert(id, row);
+            inner.entry(key).sent = Some(*sample);
+            inner.changes.samples.insert(id, *sample);
         }
         drop(inner);
         // One notification is enough until the reader takes the changes.
@@ -237,49 +220,5 @@ impl Inner {
             );
         }
         self.pools.entry(key.clone()).or_default()
-    }
-}
-
-impl Sample {
-    fn row(&self, now: i64) -> Row {
-        let clamp = |n: i64| i32::try_from(n.max(0)).unwrap_or(i32::MAX);
-        let cell = |metric: Metric, convert: &dyn Fn(i64) -> i64| match metric {
-            Metric::Known(n) => clamp(convert(n)),
-            Metric::Unavailable => UNKNOWN,
-            Metric::Unsupported => UNSUPPORTED,
-        };
-        let QueueMetrics {
-            ready,
-            in_flight,
-            live,
-            busy,
-            cpu_sum,
-            oldest_at,
-            ..
-        } = self.load;
-        let cpu = cpu_sum.join(live, |sum, live| sum.checked_div(live).unwrap_or(-1));
-        // Without workers there is no CPU usage to report, which is not the same as 0 %.
-        let cpu = if live == Metric::Known(0) {
-            UNSUPPORTED
-        } else {
-            cell(cpu, &|n| n)
-        };
-        // An empty queue has no oldest task, so no task waits.
-        let wait = match oldest_at {
-            Metric::Unsupported if ready == Metric::Known(0) => 0,
-            metric => cell(metric, &|at| (now - at) / 1000),
-        };
-        [
-            cell(ready, &|n| n),
-            cell(in_flight, &|n| n),
-            cell(live, &|n| n),
-            cell(busy, &|n| n),
-            cpu,
-            wait,
-            self.replicas.unwrap_or(UNKNOWN),
-            self.desired.unwrap_or(UNKNOWN),
-            i32::from(self.idle),
-            self.reason.map_or(UNKNOWN, |reason| reason as i32),
-        ]
     }
 }

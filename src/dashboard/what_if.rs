@@ -1,13 +1,12 @@
 //! What if: the last hour decided again with other rules, by `decide` itself. The metrics stay as they were: the replay
 //! does not model how additional workers would have changed the queue.
 
-use crate::dashboard::history::{Row, UNKNOWN, UNSUPPORTED};
-use api::ScheduledSpec;
-use decide::{
-    Memory, Metric, Millis, Observation, PoolSpec, QueueMetrics, Rules, ScaleDown, ScaleUp, Time,
-    decide,
-};
+use crate::dashboard::Sample;
+use api::{ScaleDownSpec, ScaleUpSpec, ScheduledSpec};
+use decide::{Memory, Millis, PoolSpec, Rules, ScaleDown, ScaleUp, Time};
 use serde::{Deserialize, Serialize, Serializer};
+use sim::TraceLine;
+use std::collections::BTreeMap;
 
 /// Milliseconds between two decisions, as with the operator's polls.
 const INTERVAL: i64 = 2_000;
@@ -55,7 +54,7 @@ struct Usage {
 /// Replays `samples` until `now`; `None` if the pool's rules need more data than the samples have.
 pub(super) fn replay(
     before: &ScheduledSpec,
-    samples: &[(i64, Row)],
+    samples: &[(i64, Sample)],
     now: i64,
     overrides: &Query,
 ) -> Option<Replay> {
@@ -67,39 +66,59 @@ pub(super) fn replay(
         return None;
     }
     let mut spec = before.with(|pool| overrides.apply(pool));
-    let mut memory = Memory::default();
-    let mut desired_replicas = Vec::new();
-    let mut simulated = Usage::default();
+    let yaml = SpecChange::new(before.pool(), spec.pool()).yaml();
+    let start = samples.first().and_then(|(_, sample)| sample.desired);
+    let workers = start.unwrap_or(spec.pool().min);
     let mut actual = Usage::default();
-    let mut current: Option<i32> = None;
-    let ends = samples.iter().skip(1).map(|(at, _)| *at).chain([now]);
-    for ((start, row), end) in samples.iter().zip(ends) {
-        actual.add(row[7], end - start);
-        let mut at = *start;
-        while at < end {
-            let from = current.unwrap_or(if row[7] >= 0 { row[7] } else { spec.pool().min });
-            let observation = Observation {
-                replicas: from,
-                queues: vec![load(row, at)],
-                unavailable: None,
-            };
-            let decision = decide(spec.at(Time(at)), &observation, &memory, Time(at));
-            if current != Some(decision.replicas) {
-                desired_replicas.push((at, decision.replicas));
-            }
-            let next = (at + INTERVAL).min(end);
-            simulated.add(decision.replicas, next - at);
-            current = Some(decision.replicas);
-            memory = decision.memory;
-            at = next;
-        }
+    for (at, end, sample) in spans(samples, now) {
+        actual.add(sample.desired.unwrap_or(0), end - at);
     }
+    let mut desired_replicas: Vec<(i64, i32)> = Vec::new();
+    let mut simulated = Usage::default();
+    let lines = polls(samples, now);
+    let mut ends = lines.iter().skip(1).map(|line| line.at.0).chain([now]);
+    sim::replay(
+        &mut spec,
+        (workers, Memory::default()),
+        &lines,
+        &mut |line, decision| {
+            let (at, to) = (line.at.0, decision.replicas);
+            simulated.add(to, ends.next().unwrap_or(now) - at);
+            if desired_replicas.last().is_none_or(|(_, last)| *last != to) {
+                desired_replicas.push((at, to));
+            }
+        },
+    );
     Some(Replay {
         desired_replicas,
         simulated,
         actual,
-        yaml: yaml(before.pool(), spec.pool()),
+        yaml,
     })
+}
+
+/// Each sample, from when until when it was valid.
+fn spans(samples: &[(i64, Sample)], now: i64) -> impl Iterator<Item = (i64, i64, &Sample)> {
+    let ends = samples.iter().skip(1).map(|(at, _)| *at).chain([now]);
+    samples
+        .iter()
+        .zip(ends)
+        .map(|((at, sample), end)| (*at, end, sample))
+}
+
+/// What the operator's polls would have found.
+fn polls(samples: &[(i64, Sample)], now: i64) -> Vec<TraceLine> {
+    let step = usize::try_from(INTERVAL).unwrap_or(1);
+    spans(samples, now)
+        .flat_map(|(start, end, sample)| {
+            (start..end).step_by(step).map(move |at| TraceLine {
+                at: Time(at),
+                queues: vec![sample.metrics(Time(at))],
+                replicas: None,
+                unavailable: None,
+            })
+        })
+        .collect()
 }
 
 #[expect(
@@ -112,9 +131,6 @@ fn whole_seconds<S: Serializer>(millis: &i64, to: S) -> Result<S::Ok, S::Error> 
 
 impl Usage {
     fn add(&mut self, workers: i32, millis: i64) {
-        if workers < 0 {
-            return;
-        }
         self.worker_millis += i64::from(workers) * millis;
         self.peak = self.peak.max(workers);
     }
@@ -166,91 +182,50 @@ fn seconds(span: i64) -> Millis {
     Millis::seconds(span.clamp(0, 86_400))
 }
 
-/// The metrics of a row, as those of one queue that stands for all queues.
-fn load(row: &Row, at: i64) -> QueueMetrics {
-    let metric = |cell: i32| match cell {
-        UNKNOWN => Metric::Unavailable,
-        UNSUPPORTED => Metric::Unsupported,
-        n => Metric::Known(n.into()),
-    };
-    let [ready, in_flight, live, busy, cpu, wait, ..] = row.map(metric);
-    let cpu_sum = if live == Metric::Known(0) {
-        Metric::Known(0)
-    } else {
-        cpu.join(live, |cpu, live| cpu * live)
-    };
-    let oldest_at = match (ready, wait) {
-        (Metric::Known(1..), Metric::Known(wait)) => Metric::Known(at - wait * 1000),
-        _ => Metric::Unsupported,
-    };
-    QueueMetrics {
-        ready,
-        in_flight,
-        live,
-        busy,
-        cpu_sum,
-        oldest_at,
-        ..QueueMetrics::UNSUPPORTED
-    }
+/// The fields of a spec that differ. A block is written in full: a field that is absent in a present block is not used,
+/// it gets no default.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SpecChange {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_replicas: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_replicas: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scale_up: Option<ScaleUpSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scale_down: Option<ScaleDownSpec>,
 }
 
-/// The fields of the spec that differ. A block is written in full: a field that is absent in a present block is not
-/// used, it gets no default.
-fn yaml(before: &PoolSpec, after: &PoolSpec) -> String {
-    let mut lines = vec!["spec:\n".to_owned()];
-    let mut add = |field: &str, value: String| lines.push(format!("  {field}: {value}\n"));
-    if after.min != before.min {
-        add("minReplicas", after.min.to_string());
+impl SpecChange {
+    fn new(before: &PoolSpec, after: &PoolSpec) -> Self {
+        let [old, new] = [before, after].map(|pool| pool.rules.first());
+        let up = new.map(|rules| &rules.up);
+        let down = new.and_then(|rules| rules.down.as_ref());
+        Self {
+            min_replicas: (after.min != before.min).then_some(after.min),
+            max_replicas: (after.max != before.max).then_some(after.max),
+            scale_up: up
+                .filter(|up| old.is_some_and(|old| old.up != **up))
+                .map(Into::into),
+            scale_down: down
+                .filter(|down| old.is_some_and(|old| old.down.as_ref() != Some(down)))
+                .map(Into::into),
+        }
     }
-    if after.max != before.max {
-        add("maxReplicas", after.max.to_string());
-    }
-    let [Some(old), Some(new)] = [before, after].map(|pool| pool.rules.first()) else {
-        return lines.concat();
-    };
-    if new.up != old.up {
-        add("scaleUp", up_block(&new.up));
-    }
-    if let Some(down) = new.down.as_ref().filter(|_| new.down != old.down) {
-        add("scaleDown", down_block(down));
-    }
-    lines.concat()
-}
 
-fn up_block(up: &ScaleUp) -> String {
-    flow_mapping(&[
-        ("queueLength", up.queue_length.map(|n| n.to_string())),
-        ("utilizationPercent", up.utilization.map(|n| n.to_string())),
-        ("cpuPercent", up.cpu.map(|n| n.to_string())),
-        ("step", Some(up.step.to_string())),
-        ("cooldown", Some(up.cooldown.to_string())),
-    ])
-}
-
-fn down_block(down: &ScaleDown) -> String {
-    flow_mapping(&[
-        ("queueLength", down.queue_length.map(|n| n.to_string())),
-        (
-            "utilizationPercent",
-            down.utilization.map(|n| n.to_string()),
-        ),
-        ("idleFor", Some(down.idle_for.to_string())),
-        ("step", Some(down.step.to_string())),
-        ("cooldown", Some(down.cooldown.to_string())),
-    ])
-}
-
-fn flow_mapping(fields: &[(&str, Option<String>)]) -> String {
-    let fields = fields
-        .iter()
-        .filter_map(|(field, value)| Some(format!("{field}: {}", value.as_ref()?)));
-    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+    fn yaml(&self) -> String {
+        // Plain values in a plain struct cannot fail.
+        let manifest = BTreeMap::from([("spec", self)]);
+        serde_saphyr::to_string(&manifest).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use api::WorkerPool;
+    use decide::Metric;
     use serde_json::json;
 
     fn scheduled_spec(spec: &serde_json::Value) -> ScheduledSpec {
@@ -265,16 +240,26 @@ mod tests {
         ScheduledSpec::new(&pool).expect("a valid spec")
     }
 
-    fn row(ready: i32, busy: i32, workers: i32) -> Row {
-        [ready, busy, workers, busy, 10, 0, workers, workers, 0, 0]
+    fn sample(ready: i64, busy: i64, workers: i32) -> Sample {
+        Sample {
+            ready: Metric::Known(ready),
+            in_flight: Metric::Known(busy),
+            live: Metric::Known(workers.into()),
+            busy: Metric::Known(busy),
+            cpu: Metric::Known(10),
+            wait: Metric::Known(0),
+            replicas: Some(workers),
+            desired: Some(workers),
+            ..Sample::UNKNOWN
+        }
     }
 
     /// Quiet, a burst of 25 for two minutes, then quiet for an hour.
-    fn hour() -> Vec<(i64, Row)> {
+    fn hour() -> Vec<(i64, Sample)> {
         vec![
-            (0, row(0, 0, 3)),
-            (60_000, row(25, 3, 3)),
-            (180_000, row(0, 0, 7)),
+            (0, sample(0, 0, 3)),
+            (60_000, sample(25, 3, 3)),
+            (180_000, sample(0, 0, 7)),
         ]
     }
 
@@ -339,7 +324,7 @@ mod tests {
         );
         assert_eq!(
             yaml,
-            "spec:\n  minReplicas: 2\n  scaleUp: {queueLength: 30, utilizationPercent: 100, cpuPercent: 75, step: 2, cooldown: 60s}\n"
+            "spec:\n  minReplicas: 2\n  scaleUp:\n    queueLength: 30\n    utilizationPercent: 100\n    cpuPercent: 75\n    step: 2\n    cooldown: 60s\n"
         );
     }
 
@@ -348,7 +333,7 @@ mod tests {
         let spec = scheduled_spec(
             &json!({"scaleDown": {"queueLength": 2, "idleFor": "10s", "cooldown": "0s"}}),
         );
-        let samples = [(0, row(0, 0, 5)), (4_000, [UNKNOWN; 10])];
+        let samples = [(0, sample(0, 0, 5)), (4_000, Sample::UNKNOWN)];
         let replay = replay(&spec, &samples, END, &Query::default()).expect("a replay");
         assert_eq!(replay.desired_replicas, [(0, 5)]);
     }

@@ -235,7 +235,7 @@ fn emit_event(
             uid: pool.uid.clone(),
             reason: reason.as_str(),
             message: explanation.message,
-            params: explanation.reason.params,
+            params: explanation.params,
             from: outcome.from,
             to: outcome.to,
             warning: is_warning(reason),

@@ -2,14 +2,13 @@
 
 use super::Fleet;
 use crate::dashboard;
-use crate::dashboard::{DashboardStore, Detail, PendingChange, PoolView, Sample, ViewQuery};
+use crate::dashboard::{DashboardStore, Detail, PoolView, Sample, ViewQuery};
 use crate::fleet::outcome::{latest_status, with_details};
 use crate::fleet::pool_state::PoolState;
 use crate::observe::target::Target;
-use crate::report::{Outcome, PoolGauges};
-use api::{Explanation, Key, WorkerPoolStatus};
+use crate::report::PoolGauges;
+use api::{Key, WorkerPoolStatus};
 use decide::{ReasonCode, Time};
-use messages::Encoded;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +51,8 @@ impl Fleet {
     /// Adds a sample of the last poll to the dashboard.
     pub(super) fn publish_view(&self, key: &Key, now: Time) {
         if let Some(pool) = self.pools.get(key) {
-            self.dashboard
-                .record(key, &pool.sample(self.targets.get(&pool.target)), now);
+            let sample = pool.sample(self.targets.get(&pool.target), now);
+            self.dashboard.record(key, &sample, pool.stale_after(), now);
         }
     }
 }
@@ -113,7 +112,7 @@ impl PoolState {
             pending: self
                 .pending_scale
                 .as_ref()
-                .map(|pending| pending_change(&pending.outcome)),
+                .map(|pending| pending.outcome.explanation()),
             status,
             detail: None,
         }
@@ -132,13 +131,12 @@ impl PoolState {
         }
     }
 
-    fn sample(&self, target: Option<&Target>) -> Sample {
+    fn sample(&self, target: Option<&Target>, now: Time) -> Sample {
         let reason = latest_status(self)
             .decision
             .as_ref()
             .map(|decision| decision.reason.as_str());
         Sample {
-            load: self.total(),
             replicas: target.map(|target| target.replicas),
             desired: target.map(|target| target.desired),
             idle: self.memory.idle_since.is_some(),
@@ -146,23 +144,7 @@ impl PoolState {
                 .iter()
                 .copied()
                 .find(|code| Some(code.as_str()) == reason),
-            max_age: self.stale_after(),
+            ..Sample::new(&self.total(), now)
         }
-    }
-}
-
-fn pending_change(outcome: &Outcome) -> PendingChange {
-    let Explanation {
-        reason: Encoded { code, params },
-        from,
-        to,
-        message,
-    } = outcome.explanation();
-    PendingChange {
-        from,
-        to,
-        reason: code,
-        message,
-        params,
     }
 }

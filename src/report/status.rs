@@ -64,12 +64,7 @@ impl Outcome {
         if self.unguarded {
             reason.params.insert("unguarded".to_owned(), true.into());
         }
-        Explanation {
-            message: messages::in_english(&reason, self.from, self.to),
-            reason,
-            from: self.from,
-            to: self.to,
-        }
+        Explanation::of(reason, self.from, self.to)
     }
 }
 
@@ -105,9 +100,7 @@ pub fn build_status(
     let outcome = &input.outcome;
     let reason = outcome.code();
     let Explanation {
-        reason: Encoded { params, .. },
-        message,
-        ..
+        params, message, ..
     } = outcome.explanation();
     let mut load = input.total;
     load.cpu_sum = smooth_cpu(&load, before);
@@ -144,7 +137,8 @@ pub fn build_status(
 /// Appends the change that `outcome` made, and keeps the last 50.
 pub fn append_history(history: &mut Vec<Change>, outcome: &Outcome, now: Time) {
     let Explanation {
-        reason: Encoded { code, params },
+        reason,
+        params,
         message,
         ..
     } = outcome.explanation();
@@ -152,7 +146,7 @@ pub fn append_history(history: &mut Vec<Change>, outcome: &Outcome, now: Time) {
         at: timestamp(now),
         from: outcome.from,
         to: outcome.to,
-        reason: code,
+        reason,
         message,
         params,
         latency_millis: outcome

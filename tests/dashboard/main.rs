@@ -160,7 +160,7 @@ async fn viewers_get_the_full_state_then_each_decision() {
         (&json!([3, 10]), &json!(8))
     );
     assert_eq!(
-        (&filters["metrics"][0], &filters["metrics"][2]),
+        (&filters["sample"]["ready"], &filters["sample"]["live"]),
         (&json!(0), &json!(3))
     );
     assert_eq!(filters["sparkline"].as_array().map(Vec::len), Some(60));
@@ -211,22 +211,22 @@ async fn unknown_is_null_and_never_zero() {
     )
     .expect("mail")["id"]
         .clone();
-    let metrics_of = |message: &Value| {
-        message["metrics"]
+    let sample_of = |message: &Value| {
+        message["samples"]
             .as_array()
             .into_iter()
             .flatten()
-            .find(|metrics| metrics[0] == id)
+            .find(|sample| sample["id"] == id)
             .cloned()
     };
     let failed = viewer
-        .next(|message| metrics_of(message).is_some_and(|metrics| metrics[1][0].is_null()))
+        .next(|message| sample_of(message).is_some_and(|sample| sample["ready"].is_null()))
         .await;
-    assert_eq!(metrics_of(&failed).expect("metrics")[1][3], Value::Null);
+    assert_eq!(sample_of(&failed).expect("a sample")["busy"], Value::Null);
     let pool = site.json("/api/pools/shop/mail").await;
-    let samples = pool["samples"].as_array().expect("samples");
+    let ready = pool["samples"]["ready"].as_array().expect("a column");
     assert_eq!(
-        (&samples[0][1][0], &samples.last().expect("a sample")[1][0]),
+        (&ready[0], ready.last().expect("a sample")),
         (&json!(0), &Value::Null)
     );
 }

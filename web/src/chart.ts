@@ -2,7 +2,7 @@
 import { formatTime } from "./catalogue";
 import { t } from "./lang";
 import { palette, prepareCanvas, type Palette } from "./palette";
-import { BUSY, DESIRED, LIVE, READY, WAIT, type Change, type Pool, type Rules } from "./store";
+import type { Change, Column, Pool, Rules } from "./store";
 import { cooldowns, ticks, timeStep, type Timeline, type Window } from "./timeline";
 
 export interface Scene {
@@ -44,12 +44,12 @@ export function drawChart(canvas: HTMLCanvasElement, scene: Scene): Frame {
     top = plot.bottom + em * 2;
     return plot;
   };
-  const largest = (column: number) => timeline.max(column, from, to);
-  const queue = addPlot(0.37, Math.max(4, largest(READY), (rules?.queueUp ?? 0) * 1.35) * 1.08);
+  const largest = (column: Column) => timeline.max(column, from, to);
+  const queue = addPlot(0.37, Math.max(4, largest("ready"), (rules?.queueUp ?? 0) * 1.35) * 1.08);
   frame.queue = queue;
   const maxWait = pool.rules?.maxWait ? pool.rules.maxWait / 1000 : null;
-  const wait = addPlot(0.2, Math.max(10, largest(WAIT), maxWait ?? 0) * 1.1);
-  const peak = Math.max(largest(LIVE), largest(DESIRED), 3, ...scene.simulated.map(([, replicas]) => replicas));
+  const wait = addPlot(0.2, Math.max(10, largest("wait"), maxWait ?? 0) * 1.1);
+  const peak = Math.max(largest("live"), largest("desired"), 3, ...scene.simulated.map(([, replicas]) => replicas));
   const maxReplicas = pool.bounds && pool.bounds[1] <= peak * 4 ? pool.bounds[1] : 0;
   const workers = addPlot(0.43, Math.max(peak, maxReplicas) * 1.12);
   const bottom = workers.bottom + timersHeight + em * 0.9;
@@ -60,16 +60,16 @@ export function drawChart(canvas: HTMLCanvasElement, scene: Scene): Frame {
   painter.axis(workers, t("workers"), 4);
   painter.timeAxis(bottom);
 
-  painter.area(queue, READY, colours.queue, 0.2);
+  painter.area(queue, "ready", colours.queue, 0.2);
   painter.threshold(queue, rules?.queueUp ?? null, "> ", colours.up);
   painter.threshold(queue, rules?.queueDown ?? null, "< ", colours.down);
-  painter.area(wait, WAIT, colours.wait, 0.16);
+  painter.area(wait, "wait", colours.wait, 0.16);
   painter.threshold(wait, maxWait, "max ", colours.up, " s");
-  painter.area(workers, LIVE, colours.idle, 0.35);
-  painter.area(workers, BUSY, colours.busy, 0.75);
+  painter.area(workers, "live", colours.idle, 0.35);
+  painter.area(workers, "busy", colours.busy, 0.75);
   painter.threshold(workers, pool.bounds?.[0] ?? null, "min ", colours.muted);
   painter.threshold(workers, maxReplicas || null, "max ", colours.muted);
-  painter.line(workers, DESIRED, colours.desired, 2.5);
+  painter.line(workers, "desired", colours.desired, 2.5);
   painter.simulated(workers, colours.trouble);
 
   painter.timer(workers.bottom + em * 1.1, t("cooldownUp"), cooldowns(scene.changes, pool.rules, true), colours.up, 45, workers);
@@ -147,13 +147,13 @@ class Painter {
   }
 
   /** Calls back with each stretch of known values, as the points of a stepped line. */
-  private forEachRun(plot: Plot, column: number, callback: (points: [x: number, y: number][]) => void): void {
+  private forEachRun(plot: Plot, column: Column, callback: (points: [x: number, y: number][]) => void): void {
     const { timeline, from, to } = this.scene;
     let points: [number, number][] = [];
     const end = Math.min(to, timeline.end);
     for (let i = Math.max(0, timeline.indexAt(from)); i < timeline.rows.length && timeline.times[i]! < end; i++) {
-      const value = timeline.rows[i]![column] ?? -1;
-      if (value < 0) {
+      const value = timeline.rows[i]![column];
+      if (typeof value !== "number") {
         if (points.length) callback(points);
         points = [];
         continue;
@@ -164,7 +164,7 @@ class Painter {
     if (points.length) callback(points);
   }
 
-  area(plot: Plot, column: number, colour: string, alpha: number): void {
+  area(plot: Plot, column: Column, colour: string, alpha: number): void {
     const { context } = this;
     this.forEachRun(plot, column, (points) => {
       this.stroke(colour, 1.5, [], () => points.forEach(([x, y]) => context.lineTo(x, y)));
@@ -177,7 +177,7 @@ class Painter {
     });
   }
 
-  line(plot: Plot, column: number, colour: string, width: number): void {
+  line(plot: Plot, column: Column, colour: string, width: number): void {
     this.forEachRun(plot, column, (points) => {
       this.stroke(colour, width, [], (context) => points.forEach(([x, y]) => context.lineTo(x, y)));
     });

@@ -5,9 +5,9 @@ import { forecastLines } from "./forecast";
 import { explain, formatTime, stepText } from "./catalogue";
 import { formatAge, formatMetric, formatTimestamp, formatWait, reasonText, t } from "./lang";
 import { rank } from "./order";
-import { BUSY, CPU, DESIRED, LIVE, READY, REASON, WAIT, type Cell, type Change, type Changed, type Metrics, type Pool, type Step, type Store } from "./store";
+import type { Cell, Change, Changed, Pool, Sample, Step, Store } from "./store";
 import { currentMessage, reasonLabel, recommendation, replicasText } from "./summary";
-import { Timeline, utilization } from "./timeline";
+import { Timeline, utilization, type Samples } from "./timeline";
 import { WhatIf } from "./whatif";
 import { WhyNot } from "./whynot";
 import { WorkerTable } from "./workers";
@@ -17,7 +17,7 @@ const RANGES = [2, 5, 15, 60];
 
 /** A threshold that can be dragged in the chart. */
 type Threshold = "queueUp" | "queueDown";
-interface PoolResponse { now: number; readAt: number; pool: Pool; history: Change[]; samples: [at: number, metrics: Metrics][] }
+interface PoolResponse { now: number; readAt: number; pool: Pool; history: Change[]; samples: Samples }
 type Tile = [icon: string, title: string, value: string, recommendation?: string];
 
 export class Detail {
@@ -108,7 +108,7 @@ export class Detail {
       this.timeline = new Timeline(samples, readAt);
       this.changes = history;
       const first = this.changes[0];
-      this.olderChanges = this.timeline.changes(first ? Date.parse(first.at) - 1_000 : Infinity, this.store.reasons);
+      this.olderChanges = this.timeline.changes(first ? Date.parse(first.at) - 1_000 : Infinity);
     } catch {
       // The stream reports when the operator is back.
     }
@@ -156,7 +156,7 @@ export class Detail {
 
   /** Adds a poll and new changes; returns the message of the newest change. */
   private record(pool: Pool, changed: Changed): string {
-    if (changed.metrics.includes(pool.id)) this.timeline.record(this.store.now, pool.metrics ?? undefined);
+    if (changed.samples.includes(pool.id)) this.timeline.record(this.store.now, pool.sample ?? undefined);
     else if (pool.readAt === this.store.now) this.timeline.record(this.store.now);
     let message = "";
     for (const change of changed.pools.includes(pool.id) ? pool.changes : []) {
@@ -247,16 +247,16 @@ export class Detail {
       rules: whatIf.rules(pool), simulated: whatIf.open ? whatIf.simulated : [],
     });
     const shownAt = cursor ?? frozenAt;
-    const metrics = shownAt === null ? pool.metrics : timeline.at(cursor ?? to);
-    this.showTiles(pool, metrics, shownAt === null);
-    this.showReadout(metrics, shownAt);
+    const sample = shownAt === null ? pool.sample : timeline.at(cursor ?? to);
+    this.showTiles(pool, sample, shownAt === null);
+    this.showReadout(sample, shownAt);
     setText(this.freezeButton, frozenAt ? `▶ ${t("follow")}` : `❚❚ ${t("freeze")}`);
     this.freezeButton.setAttribute("aria-pressed", String(!!frozenAt));
   }
 
   /** The tiles with the metrics of now, or of the time that the reader points at. */
-  private showTiles(pool: Pool, metrics: Metrics | null, live: boolean): void {
-    const tiles = [...metricTiles(metrics), ...(live ? liveTiles(pool) : [targetTile(formatMetric(metrics?.[DESIRED]))])];
+  private showTiles(pool: Pool, sample: Sample | null, live: boolean): void {
+    const tiles = [...metricTiles(sample), ...(live ? liveTiles(pool) : [targetTile(formatMetric(sample?.desired))])];
     while (this.tiles.children.length < tiles.length) this.tiles.append(h("div", {}, h("dt"), h("dd")));
     [...this.tiles.children].forEach((child, i) => {
       const element = child as HTMLElement;
@@ -271,18 +271,16 @@ export class Detail {
     });
   }
 
-  private showReadout(metrics: Metrics | null, at: number | null): void {
+  private showReadout(sample: Sample | null, at: number | null): void {
     if (at === null) return setText(this.readout, "");
-    const reason = metrics?.[REASON];
     const tolerance = (RANGES[this.range]! * 60_000) / 100;
     const change = this.changes.filter((change) => Math.abs(Date.parse(change.at) - at) < tolerance).at(-1);
     setText(this.readout, [
       this.cursor === null ? `${t("frozen")} ${formatTime(at)}` : formatTime(at),
-      `${formatMetric(metrics?.[READY])} ${t("waiting")}`,
-      `${formatMetric(metrics?.[BUSY])}/${formatMetric(metrics?.[LIVE])} ${t("busy").toLowerCase()}${percentBusy(metrics)}`,
-      `${formatMetric(metrics?.[DESIRED])} ${t("desired")}`,
-      change ? explain(change).text
-        : typeof reason === "number" ? reasonText(this.store.reasons[reason] ?? "") : t("unknown"),
+      `${formatMetric(sample?.ready)} ${t("waiting")}`,
+      `${formatMetric(sample?.busy)}/${formatMetric(sample?.live)} ${t("busy").toLowerCase()}${percentBusy(sample)}`,
+      `${formatMetric(sample?.desired)} ${t("desired")}`,
+      change ? explain(change).text : sample?.reason ? reasonText(sample.reason) : t("unknown"),
     ].join(" · "));
   }
 
@@ -355,13 +353,13 @@ export class Detail {
   }
 }
 
-function metricTiles(metrics: Metrics | null): Tile[] {
+function metricTiles(sample: Sample | null): Tile[] {
   return [
-    ["📊", t("queueLength"), formatMetric(metrics?.[READY])],
-    ["⏳", t("wait"), formatWait(metrics?.[WAIT])],
-    ["👷", t("activeWorkers"), formatMetric(metrics?.[LIVE])],
-    ["⚡\uFE0F", t("busyWorkers"), `${formatMetric(metrics?.[BUSY])}${percentBusy(metrics)}`],
-    ["🖥️", t("cpu"), formatMetric(metrics?.[CPU], " %")],
+    ["📊", t("queueLength"), formatMetric(sample?.ready)],
+    ["⏳", t("wait"), formatWait(sample?.wait)],
+    ["👷", t("activeWorkers"), formatMetric(sample?.live)],
+    ["⚡\uFE0F", t("busyWorkers"), `${formatMetric(sample?.busy)}${percentBusy(sample)}`],
+    ["🖥️", t("cpu"), formatMetric(sample?.cpu, " %")],
   ];
 }
 
@@ -383,7 +381,7 @@ function targetTile(value: string): Tile {
 }
 
 /** ` (80 %)`, or nothing where it is unknown. */
-function percentBusy(metrics: Metrics | null): string {
-  const percent = utilization(metrics);
-  return percent !== null && percent >= 0 ? ` (${percent} %)` : "";
+function percentBusy(sample: Sample | null): string {
+  const percent = utilization(sample);
+  return percent !== undefined ? ` (${percent} %)` : "";
 }

@@ -1,6 +1,6 @@
 /** The next possible changes and when: the operator's forecast where there is one, else what the timers show. Pure. */
 import { formatDuration, t } from "./lang";
-import { READY, type NextChange, type Pool } from "./store";
+import type { NextChange, Pool } from "./store";
 
 /** `progress` is the share of the wait that is over, from 0 to 1. */
 export interface ForecastLine { title: string; text: string; progress: number | null }
@@ -35,7 +35,7 @@ function timerLines(pool: Pool, now: number): ForecastLine[] {
   if (reason === "Pinned" || reason === "Suspended") {
     return [titleUp, titleDown].map((title) => ({ title, text: t("rulesInactive"), progress: null }));
   }
-  if (pool.metrics && pool.metrics[READY] === null) {
+  if (pool.sample && pool.sample.ready === null) {
     return [titleUp, titleDown].map((title) => ({ title, text: t("needsMetrics"), progress: null }));
   }
   return [{ title: titleUp, ...scaleUp() }, { title: titleDown, ...scaleDown() }];

@@ -1,5 +1,6 @@
 /** The page's own texts and formats. */
 import { formatSpan, formatTime, text, type Params } from "./catalogue";
+import type { Metric } from "./store";
 
 /** A text of the page, `page-KEY` of the catalogue. */
 export function t(key: string, params?: Params): string {
@@ -17,7 +18,7 @@ export function formatDuration(seconds: number): string {
 }
 
 /** A wait in seconds as a metric, in minutes where it is long. */
-export function formatWait(n: number | null | undefined): string {
+export function formatWait(n: Metric | undefined): string {
   return typeof n === "number" && n >= 120 ? formatDuration(n) : formatMetric(n, " s");
 }
 
@@ -34,6 +35,6 @@ export function formatTimestamp(millis: number, now: number): string {
 }
 
 /** A metric as text: unavailable is `?`, never 0; unsupported is `–`. */
-export function formatMetric(n: number | null | undefined, unit = ""): string {
-  return n === null || n === undefined ? "?" : n < 0 ? "–" : `${n}${unit}`;
+export function formatMetric(n: Metric | undefined, unit = ""): string {
+  return typeof n === "number" ? `${n}${unit}` : n ? "–" : "?";
 }

@@ -55,7 +55,7 @@ function onMessage(message: Message): void {
 
 function merge(a: Changed, b: Changed): Changed {
   const union = (x: number[], y: number[]) => [...new Set([...x, ...y])];
-  return { full: a.full || b.full, pools: union(a.pools, b.pools), metrics: union(a.metrics, b.metrics), deleted: union(a.deleted, b.deleted) };
+  return { full: a.full || b.full, pools: union(a.pools, b.pools), samples: union(a.samples, b.samples), deleted: union(a.deleted, b.deleted) };
 }
 
 function applyPending(): void {

@@ -1,5 +1,6 @@
 /** Sorts and filters the pools of the overview. */
-import { LIVE, READY, WAIT, type Pool } from "./store";
+import type { Pool } from "./store";
+import { known } from "./timeline";
 
 /** 0: a problem, 1: at a limit or overridden by another client, 2: healthy. */
 export type Rank = 0 | 1 | 2;
@@ -17,8 +18,8 @@ export function rank(pool: Pool): Rank {
 }
 
 /** Whether tasks have waited for a while and no worker is running: by its wait alone it would look like a busy pool. */
-export function lacksWorkers({ metrics }: Pool): boolean {
-  return !!metrics && (metrics[READY] ?? 0) > 0 && metrics[LIVE] === 0 && (metrics[WAIT] ?? 0) > MAX_WAIT_WITHOUT_WORKERS;
+export function lacksWorkers({ sample }: Pool): boolean {
+  return !!sample && (known(sample.ready) ?? 0) > 0 && sample.live === 0 && (known(sample.wait) ?? 0) > MAX_WAIT_WITHOUT_WORKERS;
 }
 
 /** Problems first, then by name: a row moves only when its rank changes. */

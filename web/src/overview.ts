@@ -3,8 +3,9 @@ import { h, setData, setText } from "./dom";
 import { formatMetric, formatWait, t } from "./lang";
 import { comparePools, matches, rank } from "./order";
 import { drawSparkline } from "./sparkline";
-import { BUSY, LIVE, POINT, READY, WAIT, advanceSparkline, type Changed, type Pool, type Store } from "./store";
+import { POINT, advanceSparkline, type Changed, type Pool, type Store } from "./store";
 import { busyText, currentMessage, reasonLabel, recommendation, replicasText } from "./summary";
+import { known } from "./timeline";
 
 /** By rank. */
 const GLYPHS = ["⚠", "▲", "✓"] as const;
@@ -55,7 +56,7 @@ export class Overview {
         else row.canvas.width = row.canvas.height = 0;
       }
     }, { rootMargin: "200px" });
-    this.update({ full: true, pools: [...store.pools.keys()], metrics: [], deleted: [] });
+    this.update({ full: true, pools: [...store.pools.keys()], samples: [], deleted: [] });
   }
 
   update(changed: Changed): void {
@@ -68,7 +69,7 @@ export class Overview {
     // Sorting a thousand rows is expensive, so do it only when a row may have to move.
     let moved = changed.deleted.length > 0 || (changed.pools.length > 0 && this.query() !== "");
     for (const id of changed.pools) moved = this.updateStatus(id) || moved;
-    for (const id of changed.metrics) {
+    for (const id of changed.samples) {
       const row = this.rows.get(id);
       this.updateMetrics(row);
       if (row && row.element.dataset.rank !== String(rank(row.pool))) moved = this.updateStatus(id) || moved;
@@ -157,14 +158,14 @@ export class Overview {
   private updateMetrics(row: Row | undefined): void {
     if (!row) return;
     const { pool } = row;
-    const { metrics } = pool;
-    setText(row.queue, formatMetric(metrics?.[READY]));
-    setText(row.wait, formatWait(metrics?.[WAIT]));
+    const { sample } = pool;
+    setText(row.queue, formatMetric(sample?.ready));
+    setText(row.wait, formatWait(sample?.wait));
     setText(row.busy, busyText(pool));
     setText(row.workers, replicasText(pool));
-    const share = Math.max(0, metrics?.[BUSY] ?? 0) / Math.max(1, metrics?.[LIVE] ?? 1);
+    const share = (known(sample?.busy) ?? 0) / Math.max(1, known(sample?.live) ?? 1);
     row.bar.style.setProperty("--share", String(share));
-    const over = pool.rules?.queueUp !== null && (metrics?.[READY] ?? 0) > (pool.rules?.queueUp ?? Infinity);
+    const over = pool.rules?.queueUp !== null && (known(sample?.ready) ?? 0) > (pool.rules?.queueUp ?? Infinity);
     setData(row.queue, "over", String(over));
     if (row.visible) this.draw(row);
   }

@@ -2,14 +2,24 @@
 
 import type { Encoded, Explanation } from "./catalogue";
 
-/** A value, `null` where it is unavailable, -1 where the queue system does not support it. */
+/** A value that may be missing. */
 export type Cell = number | null;
-/** The values of one poll, in the order of the columns below. */
-export type Metrics = Cell[];
-
-/** The columns of `Metrics`, in the order of the operator's `history.rs`. */
-export const READY = 0, LIVE = 2, BUSY = 3, CPU = 4, WAIT = 5, PODS = 6, DESIRED = 7, IDLE = 8, REASON = 9;
-export const COLUMNS = 10;
+/** A metric; `null` where it is unavailable. */
+export type Metric = Cell | "unsupported";
+/** What one poll found: the operator's `Sample`. */
+export interface Sample {
+  ready: Metric; live: Metric; busy: Metric;
+  /** In percent, the mean of the live workers. */
+  cpu: Metric;
+  /** Seconds that the oldest task has waited. */
+  wait: Metric;
+  replicas: Cell; desired: Cell;
+  /** Whether the conditions of `scaleDown` are met. */
+  idle: boolean;
+  reason: string | null;
+}
+/** The fields of `Sample` that a chart draws. */
+export type Column = "ready" | "live" | "busy" | "wait" | "desired";
 
 export interface Change extends Explanation { at: string; latencyMillis?: number }
 export interface Decision extends Change { confidence: number; next?: { up?: NextChange; down?: NextChange } }
@@ -42,7 +52,7 @@ export interface Pool {
   /** Mean time of a task. */
   taskMillis?: Cell;
   changes: Change[];
-  metrics: Metrics | null;
+  sample: Sample | null;
   /** The operator's time of the last poll. */
   readAt: number | null;
   sparkline: Cell[];
@@ -54,23 +64,21 @@ export interface Message {
   now: number;
   full?: boolean;
   version?: string;
-  reasons?: string[];
   pools?: Pool[];
-  metrics?: [id: number, metrics: Metrics][];
-  /** Pools whose last poll found the same metrics as before. */
+  samples?: (Sample & { id: number })[];
+  /** Pools whose last poll found the same as before. */
   unchanged?: number[];
   deleted?: number[];
 }
 
-/** The ids of the pools that a message changed: their status or spec, their metrics, and those that were deleted. */
-export interface Changed { full: boolean; pools: number[]; metrics: number[]; deleted: number[] }
+/** The ids of the pools that a message changed: their status or spec, their samples, and those that were deleted. */
+export interface Changed { full: boolean; pools: number[]; samples: number[]; deleted: number[] }
 
 /** Milliseconds per point of a sparkline, and the number of points. */
 export const POINT = 10_000, POINTS = 60;
 
 export class Store {
   readonly pools = new Map<number, Pool>();
-  reasons: string[] = [];
   version = "";
   /** The operator's time of the last message. */
   now = 0;
@@ -81,10 +89,9 @@ export class Store {
     this.now = message.now;
     // All times are the operator's, so that ages are right even where the browser's clock is wrong.
     this.clockOffset = message.now - browserTime;
-    const changed: Changed = { full: !!message.full, pools: [], metrics: [], deleted: message.deleted ?? [] };
+    const changed: Changed = { full: !!message.full, pools: [], samples: [], deleted: message.deleted ?? [] };
     if (message.full) {
       this.version = message.version ?? "";
-      this.reasons = message.reasons ?? [];
       const ids = new Set(message.pools?.map((pool) => pool.id));
       changed.deleted = [...this.pools.keys()].filter((id) => !ids.has(id));
     }
@@ -93,12 +100,12 @@ export class Store {
       this.applyPool(update, message);
       changed.pools.push(update.id);
     }
-    for (const [id, metrics] of message.metrics ?? []) {
+    for (const { id, ...sample } of message.samples ?? []) {
       const pool = this.pools.get(id);
       if (!pool) continue;
-      pool.metrics = metrics;
+      pool.sample = sample;
       this.recordPoll(pool);
-      changed.metrics.push(id);
+      changed.samples.push(id);
     }
     for (const id of message.unchanged ?? []) {
       const pool = this.pools.get(id);
@@ -120,7 +127,7 @@ export class Store {
   private applyPool(update: Pool, { full, now }: Message): void {
     const old = this.pools.get(update.id);
     // An update leaves out rules, bounds, changes and timers that are as before.
-    const base = old ? { ...old, replicas: undefined, desiredReplicas: undefined } : { metrics: null, readAt: null, sparkline: [] };
+    const base = old ? { ...old, replicas: undefined, desiredReplicas: undefined } : { sample: null, readAt: null, sparkline: [] };
     const pool = full ? update : ({ ...base, ...update } as Pool);
     pool.point = full || !old ? Math.floor(now / POINT) : old.point;
     this.pools.set(update.id, pool);
@@ -129,9 +136,9 @@ export class Store {
   private recordPoll(pool: Pool): void {
     pool.readAt = this.now;
     advanceSparkline(pool, Math.floor(this.now / POINT));
-    const ready = pool.metrics?.[READY] ?? -1;
+    const ready = pool.sample?.ready;
     const last = pool.sparkline[POINTS - 1];
-    if (ready >= 0) pool.sparkline[POINTS - 1] = Math.max(ready, last ?? 0);
+    if (typeof ready === "number") pool.sparkline[POINTS - 1] = Math.max(ready, last ?? 0);
   }
 }
 

@@ -2,7 +2,7 @@
 import { explain } from "./catalogue";
 import { formatMetric, reasonText, t } from "./lang";
 import { lacksWorkers } from "./order";
-import { BUSY, DESIRED, LIVE, PODS, READY, type Pool } from "./store";
+import type { Pool } from "./store";
 
 /** What the rules recommend, whether or not anything holds it back. */
 export type Recommendation = "up" | "down" | "hold";
@@ -23,20 +23,19 @@ export function currentMessage(pool: Pool): { text: string; known: boolean } {
   const explanation = pool.pending ?? pool.decision;
   const localized = explanation ? explain(explanation) : { text: "", known: true };
   if (!lacksWorkers(pool)) return localized;
-  return { ...localized, text: `${formatMetric(pool.metrics?.[READY])} ${t("waiting")}, ${t("noWorkers")}: ${localized.text}` };
+  return { ...localized, text: `${formatMetric(pool.sample?.ready)} ${t("waiting")}, ${t("noWorkers")}: ${localized.text}` };
 }
 
 /** Busy and live workers, `4/5`. */
-export function busyText({ metrics }: Pool): string {
-  const busy = metrics?.[BUSY];
-  const live = metrics?.[LIVE];
-  return busy === -1 || live === -1 ? "–" : `${formatMetric(busy)}/${formatMetric(live)}`;
+export function busyText({ sample }: Pool): string {
+  const { busy, live } = sample ?? {};
+  return busy === "unsupported" || live === "unsupported" ? "–" : `${formatMetric(busy)}/${formatMetric(live)}`;
 }
 
 /** `5`, or `5 → 7` while the target is scaling. */
 export function replicasText(pool: Pool): string {
-  const pods = pool.replicas ?? pool.metrics?.[PODS];
-  const desired = pool.pending?.to ?? pool.desiredReplicas ?? pool.metrics?.[DESIRED];
+  const pods = pool.replicas ?? pool.sample?.replicas;
+  const desired = pool.pending?.to ?? pool.desiredReplicas ?? pool.sample?.desired;
   return pods === desired ? formatMetric(pods) : `${formatMetric(pods)} → ${formatMetric(desired)}`;
 }
 

@@ -1,33 +1,35 @@
 /** The last hour of one pool: samples by time, each of them valid until the next. Pure. */
 import { text } from "./catalogue";
-import { BUSY, COLUMNS, DESIRED, IDLE, LIVE, READY, REASON, type Cell, type Change, type Metrics, type Rules } from "./store";
+import type { Change, Column, Metric, Rules, Sample } from "./store";
 
 /** Milliseconds that are kept. */
 const SPAN = 3_600_000;
 
+/** Samples as the operator sends them: a list for each field. */
+export type Samples = { [Field in keyof Sample]: Sample[Field][] } & { at: number[] };
+const NOTHING: Sample = { ready: null, live: null, busy: null, cpu: null, wait: null, replicas: null, desired: null, idle: false, reason: null };
+
 export interface Window { from: number; to: number }
 
 export class Timeline {
-  readonly times: number[] = [];
-  readonly rows: Metrics[] = [];
+  readonly times: number[];
+  readonly rows: Sample[];
   /** Until when the last row is known to be valid. */
   end = 0;
 
-  /** From the operator's samples, each a time and its metrics. */
-  constructor(samples: [at: number, metrics: Metrics][] = [], readAt = 0) {
-    for (const [at, metrics] of samples) {
-      this.times.push(at);
-      this.rows.push(metrics);
-    }
+  constructor({ at, ...columns }: Partial<Samples> = {}, readAt = 0) {
+    const fields = Object.entries(columns);
+    this.times = at ?? [];
+    this.rows = this.times.map((_, i) => Object.fromEntries(fields.map(([field, values]) => [field, values[i]])) as unknown as Sample);
     this.end = readAt;
   }
 
-  /** Records a poll at `now`; without `metrics` it found the same as before. */
-  record(now: number, metrics?: Metrics): void {
+  /** Records a poll at `now`; without `sample` it found the same as before. */
+  record(now: number, sample?: Sample): void {
     this.end = Math.max(this.end, now);
-    if (!metrics) return;
+    if (!sample) return;
     this.times.push(now);
-    this.rows.push(metrics);
+    this.rows.push(sample);
     const expired = this.times.findIndex((at) => at > now - SPAN) - 1;
     // Removes in batches, since each removal moves all later rows.
     if (expired > 200) {
@@ -38,7 +40,7 @@ export class Timeline {
 
   /** The connection is lost: nothing is known from `now` until the next poll. */
   disconnect(now: number): void {
-    if (this.rows.length) this.record(now, Array<Cell>(COLUMNS).fill(null));
+    if (this.rows.length) this.record(now, NOTHING);
   }
 
   /** The index of the row that is valid at `time`, -1 before the first. */
@@ -52,21 +54,21 @@ export class Timeline {
     return low - 1;
   }
 
-  at(time: number): Metrics | null {
+  at(time: number): Sample | null {
     return this.rows[this.indexAt(time)] ?? null;
   }
 
   /** The largest known value of a column between `from` and `to`. */
-  max(column: number, from: number, to: number): number {
+  max(column: Column, from: number, to: number): number {
     let max = 0;
     for (let i = Math.max(0, this.indexAt(from)); i < this.rows.length && this.times[i]! <= to; i++) {
-      max = Math.max(max, this.rows[i]![column] ?? 0);
+      max = Math.max(max, known(this.rows[i]![column]) ?? 0);
     }
     return max;
   }
 
   /** The stretches between `from` and `to` in which `predicate` holds. */
-  windows(from: number, to: number, predicate: (row: Metrics) => boolean): Window[] {
+  windows(from: number, to: number, predicate: (row: Sample) => boolean): Window[] {
     const windows: Window[] = [];
     for (let i = Math.max(0, this.indexAt(from)); i < this.rows.length && this.times[i]! < to; i++) {
       if (!predicate(this.rows[i]!)) continue;
@@ -81,23 +83,23 @@ export class Timeline {
 
   /** When the conditions of scaleDown were met. */
   idle(from: number, to: number): Window[] {
-    return this.windows(from, to, (row) => row[IDLE] === 1);
+    return this.windows(from, to, (row) => row.idle);
   }
 
   /** When the queue metrics were unavailable. */
   unavailable(from: number, to: number): Window[] {
-    return this.windows(from, to, (row) => row[READY] === null);
+    return this.windows(from, to, (row) => row.ready === null);
   }
 
   /** Changes of the desired replicas before `until`, which the status history no longer contains. */
-  changes(until: number, reasons: string[]): Change[] {
+  changes(until: number): Change[] {
     const changes: Change[] = [];
     for (let i = 1; i < this.rows.length && this.times[i]! < until; i++) {
       const [before, after] = [this.rows[i - 1]!, this.rows[i]!];
-      const [from, to] = [before[DESIRED], after[DESIRED]];
-      if (typeof from !== "number" || typeof to !== "number" || from === to) continue;
+      const [from, to] = [before.desired, after.desired];
+      if (from === null || to === null || from === to) continue;
       const at = new Date(this.times[i]!).toISOString();
-      changes.push({ at, from, to, reason: reasons[before[REASON] ?? -1] ?? "", message: text("change", { from, to }) ?? "" });
+      changes.push({ at, from, to, reason: before.reason ?? "", message: text("change", { from, to }) ?? "" });
     }
     return changes;
   }
@@ -117,12 +119,15 @@ export function cooldowns(changes: Change[], rules: Rules | null, up: boolean): 
   return windows;
 }
 
-/** Busy workers in percent of the live ones; -1 where there are none or the queue system does not report them. */
-export function utilization(row: Metrics | null): Cell {
-  const busy = row?.[BUSY];
-  const live = row?.[LIVE];
-  if (busy === null || busy === undefined || live === null || live === undefined) return null;
-  return busy < 0 || live <= 0 ? -1 : Math.floor((busy * 100) / live);
+/** The value of a metric, where it is known. */
+export function known(metric: Metric | undefined): number | undefined {
+  return typeof metric === "number" ? metric : undefined;
+}
+
+/** Busy workers in percent of the live ones, where both are known and there are any. */
+export function utilization(sample: Sample | null): number | undefined {
+  const [busy, live] = [known(sample?.busy), known(sample?.live)];
+  return busy === undefined || !live ? undefined : Math.floor((busy * 100) / live);
 }
 
 /** Round values for at most `count` marks above zero on an axis up to `max`. */

@@ -76,6 +76,6 @@ test("an unknown language is English", async () => {
 });
 
 test("an unavailable metric is a question mark, an unsupported one a dash, and neither is zero", () => {
-  expect([formatMetric(null), formatMetric(undefined), formatMetric(-1), formatMetric(0), formatWait(null)]).toEqual(["?", "?", "–", "0", "?"]);
+  expect([formatMetric(null), formatMetric(undefined), formatMetric("unsupported"), formatMetric(0), formatWait(null)]).toEqual(["?", "?", "–", "0", "?"]);
   expect(formatWait(1_573)).toBe("26 min 13 s");
 });

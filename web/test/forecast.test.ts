@@ -2,13 +2,14 @@ import { beforeAll, expect, test } from "vitest";
 import { forecastLines } from "../src/forecast";
 import { loadLanguage } from "../src/catalogue";
 import type { Pool } from "../src/store";
+import { sample } from "./sample";
 
 const NOW = Date.parse("2026-03-04T09:15:00Z");
 const at = (seconds: number) => new Date(NOW + seconds * 1000).toISOString();
 
 function pool(more: object): Pool {
   return {
-    bounds: [3, 10], desiredReplicas: 5, metrics: [0, 0, 5, 0, 2, 0, 5, 5, 1, 0], timers: {},
+    bounds: [3, 10], desiredReplicas: 5, sample: sample({ live: 5, replicas: 5, desired: 5, idle: true }), timers: {},
     rules: { upCooldown: 20_000, downCooldown: 30_000, idleFor: 45_000 }, decision: { reason: "WithinThresholds", at: at(-10) }, ...more,
   } as unknown as Pool;
 }
@@ -33,7 +34,7 @@ test("without a forecast it shows the timers of the rules", () => {
 });
 
 test("forecasts nothing without metrics, nor while the rules are not in effect", () => {
-  expect(texts({ metrics: [null, null, null, null, null, null, 5, 5, 0, 0] })).toEqual(["Up: not without metrics", "Down: not without metrics"]);
+  expect(texts({ sample: sample({ ready: null }) })).toEqual(["Up: not without metrics", "Down: not without metrics"]);
   expect(texts({ decision: { reason: "Pinned", at: at(0) } })).toEqual(["Up: the rules are not in effect", "Down: the rules are not in effect"]);
   expect(texts({ rules: null })).toEqual([]);
 });

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import { comparePools, lacksWorkers, matches, rank } from "../src/order";
-import type { Metrics, Pool } from "../src/store";
+import type { Pool, Sample } from "../src/store";
+import { sample } from "./sample";
 
 const pool = (name: string, reason: string, more: Partial<Pool> = {}) =>
-  ({ name, namespace: "shop", ready: true, metrics: null, decision: { reason }, ...more }) as unknown as Pool;
+  ({ name, namespace: "shop", ready: true, sample: null, decision: { reason }, ...more }) as unknown as Pool;
 
 test("problems come first, then limits, then by name", () => {
   const all = [pool("c", "WithinThresholds"), pool("b", "AtMax"), pool("d", "Unknown"), pool("a", "Idle"), pool("e", "WithinThresholds", { ready: false })];
@@ -11,14 +12,13 @@ test("problems come first, then limits, then by name", () => {
 });
 
 test("tasks that wait without any worker are a problem, whatever the reason", () => {
-  const metrics = (ready: number, live: number | null, wait: number): Metrics => [ready, 0, live, 0, 0, wait, 0, 0, 0, 0];
-  const waiting = pool("a", "WithinThresholds", { metrics: metrics(3, 0, 258) });
+  const of = (more: Partial<Sample>) => pool("a", "WithinThresholds", { sample: sample({ ready: 3, live: 0, wait: 258, ...more }) });
+  const waiting = of({});
   expect(lacksWorkers(waiting)).toBe(true);
   expect(rank(waiting)).toBe(0);
   // No problem: just pushed, a worker is there, the number of workers is unknown, or nothing waits.
-  for (const row of [metrics(3, 0, 5), metrics(3, 1, 258), metrics(3, null, 258), metrics(0, 0, 0)]) {
-    expect(lacksWorkers(pool("a", "WithinThresholds", { metrics: row }))).toBe(false);
-  }
+  const differences: Partial<Sample>[] = [{ wait: 5 }, { live: 1 }, { live: null }, { live: "unsupported" }, { ready: 0, wait: 0 }];
+  for (const difference of differences) expect(lacksWorkers(of(difference))).toBe(false);
 });
 
 test.each([

@@ -1,46 +1,44 @@
 import { expect, test } from "vitest";
-import type { Cell, Change, Metrics, Rules } from "../src/store";
+import type { Change, Metric, Rules } from "../src/store";
 import { cooldowns, ticks, timeStep, Timeline, utilization } from "../src/timeline";
-
-const sample = (at: number, ready: Cell, desired = 3, idle = 0): [number, Metrics] => [at, [ready, 0, 3, 1, 2, 0, 3, desired, idle, 0]];
-const metrics = (ready: Cell): Metrics => sample(0, ready)[1];
+import { sample, samples } from "./sample";
 
 test("a sample is valid until the next one, and nothing before the first", () => {
-  const timeline = new Timeline([sample(1_000, 4), sample(5_000, 9)], 8_000);
-  expect([999, 1_000, 4_999, 5_000, 9_999].map((at) => timeline.at(at)?.[0])).toEqual([undefined, 4, 4, 9, 9]);
+  const timeline = new Timeline(samples([1_000, { ready: 4 }], [5_000, { ready: 9 }]), 8_000);
+  expect([999, 1_000, 4_999, 5_000, 9_999].map((at) => timeline.at(at)?.ready)).toEqual([undefined, 4, 4, 9, 9]);
 });
 
 test("polls continue where the operator's samples end", () => {
-  const timeline = new Timeline([sample(1_000, 4)], 2_000);
+  const timeline = new Timeline(samples([1_000, { ready: 4 }]), 2_000);
   timeline.record(4_000);
   expect([timeline.end, timeline.rows.length]).toEqual([4_000, 1]);
-  timeline.record(6_000, metrics(5));
-  expect([timeline.end, timeline.at(6_000)?.[0]]).toEqual([6_000, 5]);
+  timeline.record(6_000, sample({ ready: 5 }));
+  expect([timeline.end, timeline.at(6_000)?.ready]).toEqual([6_000, 5]);
 });
 
 test("metrics are unavailable while the connection is lost", () => {
-  const timeline = new Timeline([sample(0, 4)], 1_000);
+  const timeline = new Timeline(samples([0, { ready: 4 }]), 1_000);
   timeline.disconnect(2_000);
-  timeline.record(9_000, metrics(4));
+  timeline.record(9_000, sample({ ready: 4 }));
   expect(timeline.unavailable(0, 10_000)).toEqual([{ from: 2_000, to: 9_000 }]);
-  expect(timeline.max(0, 0, 10_000)).toBe(4);
+  expect(timeline.max("ready", 0, 10_000)).toBe(4);
 });
 
 test("adjacent idle windows merge, and the last ends with the metrics", () => {
-  const timeline = new Timeline([sample(0, 0, 3, 1), sample(10, 1, 3, 1), sample(20, 9), sample(30, 0, 3, 1)], 45);
+  const timeline = new Timeline(samples([0, { idle: true }], [10, { idle: true, ready: 1 }], [20, { ready: 9 }], [30, { idle: true }]), 45);
   expect(timeline.idle(5, 100)).toEqual([{ from: 5, to: 20 }, { from: 30, to: 45 }]);
 });
 
 test("keeps one hour of frequent polls and not much more", () => {
-  const timeline = new Timeline([], 0);
-  for (let i = 0; i < 5_000; i++) timeline.record(i * 2_000, metrics(i));
+  const timeline = new Timeline();
+  for (let i = 0; i < 5_000; i++) timeline.record(i * 2_000, sample({ ready: i }));
   expect(timeline.rows.length).toBeLessThan(2_100);
-  expect(timeline.at(timeline.end - 3_500_000)?.[0]).toBe(5_000 - 1 - 1_750);
+  expect(timeline.at(timeline.end - 3_500_000)?.ready).toBe(5_000 - 1 - 1_750);
 });
 
 test("changes older than the status history come from the samples", () => {
-  const timeline = new Timeline([sample(0, 9, 3), sample(2_000, 9, 5), sample(4_000, 9, 7)], 5_000);
-  expect(timeline.changes(3_000, ["QueueTooLong"])).toMatchObject([{ from: 3, to: 5, reason: "QueueTooLong" }]);
+  const timeline = new Timeline(samples([0, { reason: "QueueTooLong" }], [2_000, { desired: 5 }], [4_000, { desired: 7 }]), 5_000);
+  expect(timeline.changes(3_000)).toMatchObject([{ from: 3, to: 5, reason: "QueueTooLong" }]);
 });
 
 test("overlapping cooldowns merge, and only scale-ups start the scale-up cooldown", () => {
@@ -53,9 +51,9 @@ test("overlapping cooldowns merge, and only scale-ups start the scale-up cooldow
   expect(cooldowns(changes, null, true)).toEqual([]);
 });
 
-test("utilization is unsupported without workers, and unavailable without metrics", () => {
-  const row = (busy: Cell, live: Cell): Metrics => [0, 0, live, busy];
-  expect([row(4, 5), row(0, 0), row(null, 5), row(-1, -1)].map(utilization)).toEqual([80, -1, null, -1]);
+test("utilization is known where there are workers and both metrics are known", () => {
+  const row = (busy: Metric, live: Metric) => utilization(sample({ busy, live }));
+  expect([row(4, 5), row(0, 0), row(null, 5), row("unsupported", "unsupported")]).toEqual([80, undefined, undefined, undefined]);
 });
 
 test.each([[4, 3], [10, 4], [23, 3], [1_000, 3], [4_083, 3], [1e7, 4]])("an axis up to %d has at most %d marks above zero", (max, count) => {

@@ -136,13 +136,14 @@ impl DecisionStatus {
     /// A decision at `at`, without a forecast.
     pub fn new(decision: &Decision, at: Timestamp) -> Self {
         let Explanation {
-            reason: Encoded { code, params },
+            reason,
+            params,
             from,
             to,
             message,
         } = Explanation::new(decision);
         Self {
-            reason: code,
+            reason,
             message,
             params,
             confidence: f64::from(decision.confidence) / 100.0,
@@ -159,7 +160,8 @@ impl Change {
     /// The change that a decision made at `at`.
     pub fn new(decision: &Decision, at: Timestamp) -> Self {
         let Explanation {
-            reason: Encoded { code, params },
+            reason,
+            params,
             from,
             to,
             message,
@@ -168,7 +170,7 @@ impl Change {
             at,
             from,
             to,
-            reason: code,
+            reason,
             message,
             params,
             latency_millis: None,
@@ -177,10 +179,13 @@ impl Change {
 }
 
 /// Why the replica count is, or became, what it is: what a reader's catalogue puts into words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
-    /// The reason with its parameters.
-    pub reason: Encoded,
+    /// The reason code.
+    pub reason: String,
+    /// Its parameters.
+    #[serde(skip_serializing_if = "Params::is_empty")]
+    pub params: Params,
     /// Workers before.
     pub from: i32,
     /// Workers after.
@@ -192,14 +197,16 @@ pub struct Explanation {
 impl Explanation {
     /// Of a decision that was just made.
     pub fn new(decision: &Decision) -> Self {
-        let (reason, from, to) = (
-            Encoded::new(&decision.reason),
-            decision.from,
-            decision.replicas,
-        );
+        let reason = Encoded::new(&decision.reason);
+        Self::of(reason, decision.from, decision.replicas)
+    }
+
+    /// Of a reason, with the replicas before and after.
+    pub fn of(reason: Encoded, from: i32, to: i32) -> Self {
         Self {
             message: messages::in_english(&reason, from, to),
-            reason,
+            reason: reason.code,
+            params: reason.params,
             from,
             to,
         }
@@ -208,7 +215,11 @@ impl Explanation {
     /// The message in the language of `catalogue`. Another release of the operator may have reasons or parameters that
     /// it does not know; then in English.
     pub fn text(&self, catalogue: &Catalogue) -> String {
-        let text = catalogue.reason(&self.reason, self.from, self.to);
+        let reason = Encoded {
+            code: self.reason.clone(),
+            params: self.params.clone(),
+        };
+        let text = catalogue.reason(&reason, self.from, self.to);
         text.unwrap_or_else(|| self.message.clone())
     }
 }
@@ -216,7 +227,8 @@ impl Explanation {
 impl From<&DecisionStatus> for Explanation {
     fn from(decision: &DecisionStatus) -> Self {
         Self {
-            reason: encoded(&decision.reason, &decision.params),
+            reason: decision.reason.clone(),
+            params: decision.params.clone(),
             from: decision.from,
             to: decision.to,
             message: decision.message.clone(),
@@ -227,7 +239,8 @@ impl From<&DecisionStatus> for Explanation {
 impl From<&Change> for Explanation {
     fn from(change: &Change) -> Self {
         Self {
-            reason: encoded(&change.reason, &change.params),
+            reason: change.reason.clone(),
+            params: change.params.clone(),
             from: change.from,
             to: change.to,
             message: change.message.clone(),

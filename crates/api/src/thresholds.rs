@@ -106,6 +106,37 @@ impl ScaleUpSpec {
     }
 }
 
+/// The block that sets these thresholds.
+impl From<&decide::ScaleUp> for ScaleUpSpec {
+    fn from(up: &decide::ScaleUp) -> Self {
+        Self {
+            queue_length: up.queue_length.map(saturate),
+            utilization_percent: up.utilization.map(saturate),
+            cpu_percent: up.cpu.map(saturate),
+            step: up.step,
+            cooldown: Duration(up.cooldown),
+        }
+    }
+}
+
+/// The block that sets these conditions.
+impl From<&decide::ScaleDown> for ScaleDownSpec {
+    fn from(down: &decide::ScaleDown) -> Self {
+        Self {
+            queue_length: down.queue_length.map(saturate),
+            utilization_percent: down.utilization.map(saturate),
+            idle_for: Duration(down.idle_for),
+            step: down.step,
+            cooldown: Duration(down.cooldown),
+        }
+    }
+}
+
+/// The fields of the API are smaller than those of `decide`, where a rule may follow from a calculation.
+fn saturate(n: i64) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
 impl ScaleDownSpec {
     /// The conditions when the block is absent.
     pub fn defaults() -> Self {

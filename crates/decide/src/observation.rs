@@ -51,6 +51,18 @@ impl Metric {
     }
 }
 
+/// The value; `null` where it is unavailable, and "unsupported" where the queue system does not report it.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Metric {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(value) => serializer.serialize_i64(*value),
+            Self::Unavailable => serializer.serialize_none(),
+            Self::Unsupported => serializer.serialize_str("unsupported"),
+        }
+    }
+}
+
 /// The metrics of one queue, or their sum over several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueMetrics {

@@ -11,6 +11,7 @@ macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident $({ $($(#[$meta:meta])+ $field:ident: $type:ty,)+ })?,)+) => {
         /// The codes of the closed list, each one word in CamelCase, as in Kubernetes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         pub enum ReasonCode { $($(#[doc = $doc])+ $name),+ }
 
         impl ReasonCode {

@@ -1,5 +1,4 @@
-//! The JSON for the browser: pools, their last hour, and messages with changes. An unknown value is `null`, and one that
-//! a queue system does not report is -1.
+//! The JSON for the browser: pools, their last hour, and messages with changes.
 
 mod row;
 mod rules;
@@ -8,26 +7,21 @@ mod sparkline;
 pub(super) use row::{READY, SentHashes, recent_changes};
 pub use rules::Rules;
 
-use super::PoolView;
+use super::{PoolView, Sample};
 use crate::dashboard::history;
-use crate::dashboard::history::{Row, UNKNOWN};
+use crate::dashboard::sample::SampleColumns;
 use crate::dashboard::store::{Changes, DashboardStore};
 use api::{Change, Key};
-use decide::ReasonCode;
 use row::{PoolMetrics, PoolRow};
 use serde::Serialize;
 use sparkline::sparkline;
 use std::collections::{BTreeSet, HashMap};
-
-/// A [`Row`] with `null` for values that could not be read.
-type Cells = [Option<i32>; 10];
 
 #[derive(Serialize)]
 struct FullState<'a> {
     full: bool,
     now: i64,
     version: &'static str,
-    reasons: Vec<&'static str>,
     pools: Vec<PoolRow<'a>>,
 }
 
@@ -39,7 +33,15 @@ struct PoolDetail<'a> {
     read_at: Option<i64>,
     pool: PoolRow<'a>,
     history: &'a [Change],
-    samples: Vec<(i64, Cells)>,
+    samples: SampleColumns,
+}
+
+/// A sample in a message with changes.
+#[derive(Serialize)]
+struct PoolSample {
+    id: u32,
+    #[serde(flatten)]
+    sample: Sample,
 }
 
 #[derive(Serialize)]
@@ -48,7 +50,7 @@ struct Delta<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pools: Vec<PoolRow<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    metrics: Vec<(u32, Cells)>,
+    samples: Vec<PoolSample>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unchanged: &'a BTreeSet<u32>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -62,21 +64,16 @@ pub(super) fn full(store: &DashboardStore, views: &[PoolView]) -> String {
         let series = store.series(&view.key(), sparkline::SPAN)?;
         let mut row = PoolRow::new(view, series.id);
         row.metrics = Some(PoolMetrics {
-            metrics: series.latest.map(|(_, row)| cells(row)),
+            sample: series.latest.map(|(_, sample)| sample),
             read_at: series.latest.map(|(at, _)| at),
             sparkline: sparkline(&series.samples, now),
         });
         Some(row)
     });
-    let reasons = ReasonCode::ALL
-        .iter()
-        .map(|reason| reason.as_str())
-        .collect();
     json(&FullState {
         full: true,
         now,
         version: env!("CARGO_PKG_VERSION"),
-        reasons,
         pools: pools.collect(),
     })
 }
@@ -90,11 +87,7 @@ pub(super) fn pool(store: &DashboardStore, view: &PoolView) -> Option<String> {
         read_at: series.latest.map(|(at, _)| at),
         pool: PoolRow::new(view, series.id),
         history: &view.status.history,
-        samples: series
-            .samples
-            .iter()
-            .map(|(at, row)| (*at, cells(*row)))
-            .collect(),
+        samples: SampleColumns::new(&series.samples),
     }))
 }
 
@@ -116,13 +109,13 @@ pub(super) fn delta(
     for id in &changes.deleted {
         sent.remove(id);
     }
-    let metrics: Vec<(u32, Cells)> = changes
-        .metrics
+    let samples: Vec<PoolSample> = changes
+        .samples
         .iter()
-        .map(|(id, row)| (*id, cells(*row)))
+        .map(|(&id, &sample)| PoolSample { id, sample })
         .collect();
     if pools.is_empty()
-        && metrics.is_empty()
+        && samples.is_empty()
         && changes.unchanged.is_empty()
         && changes.deleted.is_empty()
     {
@@ -131,7 +124,7 @@ pub(super) fn delta(
     Some(json(&Delta {
         now: store.now(),
         pools,
-        metrics,
+        samples,
         unchanged: &changes.unchanged,
         deleted: &changes.deleted,
     }))
@@ -145,10 +138,6 @@ pub(super) fn heartbeat(store: &DashboardStore) -> String {
 fn json(message: &impl Serialize) -> String {
     // Plain values in plain structs cannot fail.
     serde_json::to_string(message).unwrap_or_default()
-}
-
-fn cells(row: Row) -> Cells {
-    row.map(|n| (n != UNKNOWN).then_some(n))
 }
 
 impl PoolView {

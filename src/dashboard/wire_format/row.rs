@@ -1,11 +1,9 @@
 //! One pool in a message: its row in the overview.
 
-use super::Cells;
 use super::rules::Rules;
-use crate::dashboard::{PendingChange, PoolView};
-use api::{Change, DecisionStatus, ForecastStatus};
+use crate::dashboard::{PoolView, Sample};
+use api::{Change, DecisionStatus, Explanation, ForecastStatus};
 use jiff::Timestamp;
-use messages::Params;
 use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher};
 
@@ -23,7 +21,7 @@ pub(super) struct PoolRow<'a> {
     name: &'a str,
     #[serde(flatten)]
     pub frame: Option<Frame<'a>>,
-    pending: Option<&'a PendingChange>,
+    pending: Option<&'a Explanation>,
     ready: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replicas: Option<i32>,
@@ -40,14 +38,10 @@ pub(super) struct PoolRow<'a> {
 /// A decision without its steps. They are long, change with each poll, and only the pool's page shows them.
 #[derive(Serialize)]
 struct DecisionView<'a> {
-    reason: &'a str,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Params::is_empty")]
-    params: &'a Params,
+    #[serde(flatten)]
+    explanation: Explanation,
     confidence: f64,
     at: Timestamp,
-    from: i32,
-    to: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'a ForecastStatus>,
 }
@@ -77,9 +71,9 @@ struct Timers {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PoolMetrics {
-    pub metrics: Option<Cells>,
+    pub sample: Option<Sample>,
     pub read_at: Option<i64>,
-    pub sparkline: Vec<Option<i32>>,
+    pub sparkline: Vec<Option<i64>>,
 }
 
 /// What was last sent for a pool, as hashes.
@@ -143,13 +137,9 @@ impl<'a> PoolRow<'a> {
 impl<'a> From<&'a DecisionStatus> for DecisionView<'a> {
     fn from(decision: &'a DecisionStatus) -> Self {
         Self {
-            reason: &decision.reason,
-            message: &decision.message,
-            params: &decision.params,
+            explanation: decision.into(),
             confidence: decision.confidence,
             at: decision.at,
-            from: decision.from,
-            to: decision.to,
             next: decision.next.as_ref(),
         }
     }

@@ -1,6 +1,7 @@
 //! The sparkline of the overview: the longest queue in each interval.
 
-use crate::dashboard::history::Row;
+use crate::dashboard::Sample;
+use decide::Metric;
 
 /// How many points a sparkline has.
 const POINTS: usize = 60;
@@ -10,15 +11,18 @@ const POINT: i64 = 10_000;
 pub(super) const SPAN: i64 = 600_000;
 
 /// The longest that the queue was in each point, the newest last.
-pub(super) fn sparkline(samples: &[(i64, Row)], now: i64) -> Vec<Option<i32>> {
-    let mut points: Vec<Option<i32>> = vec![None; POINTS];
+pub(super) fn sparkline(samples: &[(i64, Sample)], now: i64) -> Vec<Option<i64>> {
+    let mut points: Vec<Option<i64>> = vec![None; POINTS];
     let newest = now / POINT;
     let ends = samples.iter().skip(1).map(|(at, _)| *at).chain([now]);
-    for ((start, row), end) in samples.iter().zip(ends) {
-        for point in (start / POINT..=end / POINT).filter(|_| row[0] >= 0) {
+    for ((start, sample), end) in samples.iter().zip(ends) {
+        let Metric::Known(ready) = sample.ready else {
+            continue;
+        };
+        for point in start / POINT..=end / POINT {
             let back = usize::try_from(newest - point).unwrap_or(POINTS);
             if let Some(cell) = POINTS.checked_sub(back + 1).and_then(|i| points.get_mut(i)) {
-                *cell = (*cell).max(Some(row[0]));
+                *cell = (*cell).max(Some(ready));
             }
         }
     }
@@ -28,21 +32,23 @@ pub(super) fn sparkline(samples: &[(i64, Row)], now: i64) -> Vec<Option<i32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::history::UNKNOWN;
 
     #[test]
     fn a_sparkline_keeps_peaks_and_gaps() {
-        let row = |ready| [ready, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let sample = |ready| Sample {
+            ready,
+            ..Sample::UNKNOWN
+        };
         let now = 1_000_000;
         let samples = [
-            (now - 95_000, row(3)),
-            (now - 52_000, row(9)),
-            (now - 49_000, row(UNKNOWN)),
-            (now - 12_000, row(1)),
+            (now - 95_000, sample(Metric::Known(3))),
+            (now - 52_000, sample(Metric::Known(9))),
+            (now - 49_000, Sample::UNKNOWN),
+            (now - 12_000, sample(Metric::Known(1))),
         ];
         let points = sparkline(&samples, now);
         assert_eq!(points.len(), POINTS);
-        let last: Vec<Option<i32>> = points[POINTS - 11..].to_vec();
+        let last: Vec<Option<i64>> = points[POINTS - 11..].to_vec();
         let (three, nine, one) = (Some(3), Some(9), Some(1));
         assert_eq!(
             last,

@@ -268,7 +268,7 @@ fn recommend(
     };
     let recommendation = |explanation: Explanation, by| Recommendation {
         action,
-        reason: explanation.reason.code.clone(),
+        reason: explanation.reason.clone(),
         message: explanation.message.clone(),
         explanation,
         by,

@@ -1,0 +1,124 @@
+//! What one poll found, as the charts show it.
+
+use decide::{Metric, QueueMetrics, ReasonCode, Time};
+use serde::Serialize;
+
+/// One poll: the metrics of all queues together, and the pool's state. A metric is `null` on the wire where it is
+/// unavailable, and "unsupported" where the queue system does not report it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    /// Tasks that wait.
+    pub ready: Metric,
+    /// Tasks that a worker holds.
+    pub in_flight: Metric,
+    /// Workers that claim tasks.
+    pub live: Metric,
+    /// Live workers that hold a task.
+    pub busy: Metric,
+    /// Mean CPU of the live workers, in percent; unsupported without workers, which is not the same as 0 %.
+    pub cpu: Metric,
+    /// How long the oldest task has waited, in seconds.
+    pub wait: Metric,
+    /// `status.replicas` of the target.
+    pub replicas: Option<i32>,
+    /// `spec.replicas` of the target.
+    pub desired: Option<i32>,
+    /// Whether the conditions of `scaleDown` are met.
+    pub idle: bool,
+    /// The reason of the current decision.
+    pub reason: Option<ReasonCode>,
+}
+
+impl Sample {
+    /// A time of which nothing is known.
+    pub const UNKNOWN: Self = Self {
+        ready: Metric::Unavailable,
+        in_flight: Metric::Unavailable,
+        live: Metric::Unavailable,
+        busy: Metric::Unavailable,
+        cpu: Metric::Unavailable,
+        wait: Metric::Unavailable,
+        replicas: None,
+        desired: None,
+        idle: false,
+        reason: None,
+    };
+
+    /// The metrics of all queues together, as they were at `now`; the pool's state is unknown.
+    pub fn new(total: &QueueMetrics, now: Time) -> Self {
+        Self {
+            ready: total.ready,
+            in_flight: total.in_flight,
+            live: total.live,
+            busy: total.busy,
+            cpu: total.cpu_sum.per(total.live),
+            wait: match total.oldest_at {
+                // An empty queue has no oldest task, so no task waits.
+                Metric::Unsupported if total.ready == Metric::Known(0) => Metric::Known(0),
+                Metric::Known(at) => Metric::Known((now - Time(at)).0.max(0) / 1000),
+                unknown => unknown,
+            },
+            ..Self::UNKNOWN
+        }
+    }
+
+    /// The metrics as those of one queue that stands for all queues; `at` is when the sample was valid. It has no
+    /// counters.
+    pub fn metrics(&self, at: Time) -> QueueMetrics {
+        QueueMetrics {
+            ready: self.ready,
+            in_flight: self.in_flight,
+            live: self.live,
+            busy: self.busy,
+            cpu_sum: if self.live == Metric::Known(0) {
+                Metric::Known(0)
+            } else {
+                self.cpu.join(self.live, i64::saturating_mul)
+            },
+            oldest_at: match (self.ready, self.wait) {
+                (Metric::Known(1..), Metric::Known(wait)) => Metric::Known(at.0 - wait * 1000),
+                _ => Metric::Unsupported,
+            },
+            ..QueueMetrics::UNSUPPORTED
+        }
+    }
+}
+
+/// Samples by time, as a list for each field: the names stand once, not in each sample.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SampleColumns {
+    at: Vec<i64>,
+    ready: Vec<Metric>,
+    in_flight: Vec<Metric>,
+    live: Vec<Metric>,
+    busy: Vec<Metric>,
+    cpu: Vec<Metric>,
+    wait: Vec<Metric>,
+    replicas: Vec<Option<i32>>,
+    desired: Vec<Option<i32>>,
+    idle: Vec<bool>,
+    reason: Vec<Option<ReasonCode>>,
+}
+
+impl SampleColumns {
+    /// The columns of `samples`, each with its time in milliseconds since 1970.
+    pub fn new(samples: &[(i64, Sample)]) -> Self {
+        let mut columns = Self::default();
+        for (at, sample) in samples {
+            columns.at.push(*at);
+            columns.ready.push(sample.ready);
+            columns.in_flight.push(sample.in_flight);
+            columns.live.push(sample.live);
+            columns.busy.push(sample.busy);
+            columns.cpu.push(sample.cpu);
+            columns.wait.push(sample.wait);
+            columns.replicas.push(sample.replicas);
+            columns.desired.push(sample.desired);
+            columns.idle.push(sample.idle);
+            columns.reason.push(sample.reason);
+        }
+        columns
+    }
+}
