@@ -1,7 +1,7 @@
 //! The source of a pool's metrics: its queues, and the Redis that holds them.
 
 use crate::observe::Address;
-use api::{SecretKeySelector, WorkerPool};
+use api::{QueueSpec, SecretKeySelector, WorkerPool};
 use decide::Time;
 use kube::ResourceExt;
 use queues::Queue;
@@ -29,12 +29,7 @@ impl Source {
         let redis = &object.spec.redis;
         let namespace = object.namespace().unwrap_or_default();
         Self {
-            queues: object
-                .spec
-                .queues
-                .iter()
-                .map(|queue| Queue::new(&queue.name, queue.system))
-                .collect(),
+            queues: object.spec.queues.iter().map(QueueSpec::queue).collect(),
             secret: redis
                 .address_from
                 .as_ref()

@@ -5,7 +5,7 @@ use api::Key;
 use decide::Metric;
 use decide::victims::DrainState;
 use protocol::{Keys, Registration, Take, register, take};
-use queues::{Queue, QueueSystem, RedisMemory};
+use queues::{Queue, QueueOptions, QueueSystem, RedisMemory};
 use redis::Commands;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool_operator::observe::endpoint::{Command, run};
 use workerpool_operator::observe::{Address, PollResult};
 
-const LONG: Duration = Duration::from_hours(1);
+pub const LONG: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(100);
 
 /// A running endpoint.
-struct Endpoint {
+pub struct Endpoint {
     commands: UnboundedSender<Command>,
     results: UnboundedReceiver<PollResult>,
 }
 
 impl Endpoint {
-    fn start(url: &str) -> Self {
+    pub fn start(url: &str) -> Self {
         let (commands, inbox) = unbounded_channel();
         let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
@@ -39,17 +39,21 @@ impl Endpoint {
         Self { commands, results }
     }
 
-    fn watch(&self, pool: &str, system: QueueSystem, interval: Duration) {
-        let queue = Queue::new("tasks", system);
+    pub fn watch(&self, pool: &str, system: QueueSystem, interval: Duration) {
+        let queue = Queue::new(system, &QueueOptions::named("tasks"));
+        self.watch_queue(pool, queue, interval);
+    }
+
+    pub fn watch_queue(&self, pool: &str, queue: Queue, interval: Duration) {
         let key = Key::new("default", pool);
         self.send(Command::Watch(key, vec![queue], interval));
     }
 
-    fn send(&self, command: Command) {
+    pub fn send(&self, command: Command) {
         self.commands.send(command).expect("the endpoint runs");
     }
 
-    async fn next(&mut self) -> PollResult {
+    pub async fn next(&mut self) -> PollResult {
         tokio::time::timeout(Duration::from_secs(10), self.results.recv())
             .await
             .expect("a poll within 10 s")
@@ -57,7 +61,7 @@ impl Endpoint {
     }
 
     /// The first poll result that `matches`; those before it are skipped.
-    async fn until(&mut self, matches: impl Fn(&PollResult) -> bool) -> PollResult {
+    pub async fn until(&mut self, matches: impl Fn(&PollResult) -> bool) -> PollResult {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let result = self.next().await;
@@ -418,30 +422,4 @@ async fn rejected_password_is_reported_and_not_printed() {
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     let result = endpoint.until(|result| result.unavailable.is_some()).await;
     assert!(!cause(&result).contains("canary"));
-}
-
-#[tokio::test]
-async fn polls_a_plain_list_and_stops_after_unwatch() {
-    let server = RedisServer::start();
-    let mut endpoint = Endpoint::start(&server.url());
-    endpoint.watch("a", QueueSystem::List, LONG);
-    assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
-    let _: i64 = server
-        .connect()
-        .rpush("tasks", &["x", "y"])
-        .expect("a push");
-    let result = endpoint.next().await;
-    assert_eq!(
-        (result.queues[0].ready, result.queues[0].busy),
-        (Metric::Known(2), Metric::Unsupported)
-    );
-    endpoint.send(Command::Unwatch(Key::new("default", "a")));
-    endpoint.watch("b", QueueSystem::List, LONG);
-    assert_eq!(&*endpoint.next().await.pool.name, "b");
-    let _: i64 = server.connect().rpush("tasks", "z").expect("a push");
-    assert_eq!(
-        &*endpoint.next().await.pool.name,
-        "b",
-        "the unwatched pool is not polled"
-    );
 }

@@ -12,6 +12,7 @@ mod endpoint;
 mod events;
 mod pod;
 mod policies;
+mod queue_systems;
 mod scale_down;
 mod stage;
 mod time;

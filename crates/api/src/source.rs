@@ -2,7 +2,7 @@
 
 use super::{ScaleDownSpec, ScaleUpSpec, TargetSpec, rules};
 use kube::KubeSchema;
-use queues::QueueSystem;
+use queues::{Queue, QueueOptions, QueueSystem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -43,14 +43,18 @@ pub struct SecretKeySelector {
 /// A queue that feeds the target. A queue with scaleUp, scaleDown or target is evaluated separately; absent blocks are inherited from the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::LIST_QUEUE_RULES)]
+#[x_kube(validation = rules::QUEUE_RULES, validation = rules::GROUP_OF_STREAM)]
 pub struct QueueSpec {
-    /// Name of the queue, as in the workers' configuration; for system List, the key of the list.
+    /// Name of the queue, as in the workers' configuration; for systems List and Stream, the key.
     #[schemars(length(min = 1, max = 256))]
     pub name: String,
-    /// The queue system. WorkerPool is the reference protocol (docs/worker-protocol.md), which reports all metrics; List is any Redis list, which reports only its length. Default: WorkerPool.
+    /// The queue system. WorkerPool is the reference protocol (docs/worker-protocol.md), which reports all metrics; List is any Redis list, which reports only its length; Stream is a consumer group of a Redis stream. docs/queue-systems.md has what each reports. Default: WorkerPool.
     #[serde(default)]
     pub system: QueueSystem,
+    /// The consumer group, for system Stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub group: Option<String>,
     /// When to add workers for this queue. Default: the pool's scaleUp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up: Option<ScaleUpSpec>,
@@ -63,6 +67,15 @@ pub struct QueueSpec {
 }
 
 impl QueueSpec {
+    /// The queue to read.
+    pub fn queue(&self) -> Queue {
+        let options = QueueOptions {
+            name: self.name.clone(),
+            group: self.group.clone(),
+        };
+        Queue::new(self.system, &options)
+    }
+
     /// Whether the queue is evaluated separately.
     pub fn has_rules(&self) -> bool {
         self.scale_up.is_some() || self.scale_down.is_some() || self.target.is_some()

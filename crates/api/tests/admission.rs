@@ -103,8 +103,23 @@ fn lists_reject_rules_for_metrics_they_lack(#[case] rules: Value, #[case] messag
     let queues = json!([{"name": "tasks", "system": "WorkerPool"}, queue]);
     assert_one(
         &violations(json!({"queues": queues})),
-        "a List reports only its length",
+        "this queue's system reports neither workers nor times",
     );
+}
+
+#[test]
+fn a_group_belongs_to_a_stream() {
+    let queues = |system: &str, group: Value| {
+        let mut queue = json!({"name": "orders", "system": system});
+        if !group.is_null() {
+            queue["group"] = group;
+        }
+        violations(json!({"queues": [queue]}))
+    };
+    let message = "group names the consumer group of a queue of system Stream";
+    assert_eq!(queues("Stream", json!("jobs")), Vec::<String>::new());
+    assert_one(&queues("Stream", Value::Null), message);
+    assert_one(&queues("List", json!("jobs")), message);
 }
 
 /// The API server rejects a CRD with such a rule if its message is computed.

@@ -1,11 +1,16 @@
 //! The queue systems: the Redis commands that read a queue of each, and the parsing of their replies. No IO.
 
 mod convert;
+mod list;
 mod memory;
+mod poll;
 mod queue;
+mod stream;
 mod system;
+mod worker_pool;
 
-pub use convert::{queue_metrics, worker};
 pub use memory::RedisMemory;
-pub use queue::{Queue, Reading};
+pub use poll::Poll;
+pub use protocol::snapshot::is_unknown_script;
+pub use queue::{Drain, Parsed, Queue, QueueOptions, Reading};
 pub use system::{Capabilities, QueueSystem, Support};

@@ -1,118 +1,78 @@
-//! One queue: the command that reads it and the parsing of the reply, for each queue system.
+//! One queue: what to read of it, and what the replies mean.
 
-use crate::{QueueSystem, convert};
-use decide::Unavailable;
+use crate::QueueSystem;
 use decide::victims::Worker;
-use decide::{Metric, QueueMetrics};
-use protocol::snapshot;
-use protocol::{Keys, REAP, Reaped, ScriptCall, dead, reap, request_drain};
+use decide::{QueueMetrics, Unavailable};
+use protocol::{Reaped, ScriptCall};
 use redis::{Cmd, Value};
+use std::fmt::Debug;
+use std::sync::Arc;
 
-/// A queue of a pool.
-#[derive(Clone, Debug)]
-pub struct Queue {
-    system: QueueSystem,
-    keys: Keys,
-    /// The key that changes when tasks arrive or are claimed.
-    wake_key: String,
-    /// The command that reads the queue, built once.
-    read: Cmd,
+/// What identifies a queue within its system, from `spec.queues`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueOptions {
+    /// Its name; for a system without names, its key.
+    pub name: String,
+    /// The consumer group of a stream.
+    pub group: Option<String>,
 }
 
-impl PartialEq for Queue {
-    fn eq(&self, other: &Self) -> bool {
-        (self.system, &self.wake_key) == (other.system, &other.wake_key)
-    }
-}
-
-impl Queue {
-    /// The queue `name` of `system`.
-    pub fn new(name: &str, system: QueueSystem) -> Self {
-        let keys = Keys::new(name);
-        let wake_key = match system {
-            QueueSystem::WorkerPool => keys.ready(),
-            QueueSystem::List => name.to_owned(),
-        };
-        let read = match system {
-            QueueSystem::WorkerPool => snapshot::command(&keys),
-            QueueSystem::List => redis::cmd("LLEN").arg(&wake_key).take(),
-        };
+impl QueueOptions {
+    /// A queue that its name identifies.
+    pub fn named(name: &str) -> Self {
         Self {
-            system,
-            keys,
-            wake_key,
-            read,
+            name: name.to_owned(),
+            ..Self::default()
         }
     }
+}
 
-    /// The key whose change wakes the operator.
-    pub fn wake_key(&self) -> &str {
-        &self.wake_key
+/// How a queue system reads one queue. It does no IO: whoever has a connection sends the commands.
+pub(crate) trait Reader: Debug + Send + Sync {
+    /// The keys whose change wakes the operator: those that change when tasks arrive or are claimed.
+    fn wake_keys(&self) -> &[String];
+
+    /// The commands of one poll. `scripts_in_full` includes the text of a script, for a server that has not cached it.
+    fn reads(&self, scripts_in_full: bool) -> Vec<Cmd>;
+
+    /// Whether one of [`Self::reads`] is a script.
+    fn has_script(&self) -> bool {
+        false
     }
 
-    /// The command that reads the queue; `in_full` includes the script, for a server that does not have it cached.
-    pub fn command(&self, in_full: bool) -> Cmd {
-        if in_full && self.has_script() {
-            snapshot::command_in_full(&self.keys)
-        } else {
-            self.read.clone()
-        }
-    }
+    /// What `replies` mean; `queue` is the queue's position in its pool. Where they are not enough, it asks for a second
+    /// read, and is called again with the replies of both. It may take replies out once they are enough.
+    ///
+    /// # Errors
+    /// What Redis answered instead.
+    fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String>;
 
-    /// Whether the queue is read by a script.
-    pub fn has_script(&self) -> bool {
-        self.system == QueueSystem::WorkerPool
+    /// How its workers are drained and rescued, where that is possible.
+    fn drain(&self) -> Option<&dyn Drain> {
+        None
     }
+}
 
+/// Drains the workers of a queue, and rescues what dead ones held.
+pub trait Drain: Send + Sync {
     /// Asks the worker `id` to stop claiming tasks, or withdraws that request.
-    pub fn request_drain(&self, id: &str, drain: bool) -> ScriptCall<bool> {
-        request_drain(&self.keys, id, drain)
-    }
+    fn request(&self, id: &str, drain: bool) -> ScriptCall<bool>;
 
     /// Finds the dead workers, unless they have just been looked up.
-    pub fn find_dead(&self) -> ScriptCall<Vec<String>> {
-        dead(&self.keys, REAP)
-    }
+    fn find_dead(&self) -> ScriptCall<Vec<String>>;
 
     /// Returns a batch of the tasks of the dead worker `id` to the queue.
-    pub fn reap(&self, id: &str) -> ScriptCall<Reaped> {
-        reap(&self.keys, id)
-    }
+    fn reap(&self, id: &str) -> ScriptCall<Reaped>;
+}
 
-    /// Parses the reply to [`Self::command`]; `index` is the queue's position in its pool.
-    pub fn parse(&self, reply: Value, index: usize) -> Result<Reading, Unavailable> {
-        let unreadable = |error: String| Unavailable::QueueUnreadable {
-            key: self.wake_key.clone(),
-            error,
-        };
-        match self.system {
-            QueueSystem::WorkerPool => {
-                snapshot::parse(reply)
-                    .map_err(unreadable)
-                    .map(|snapshot| Reading {
-                        metrics: convert::queue_metrics(&snapshot),
-                        dead: snapshot.dead > 0,
-                        workers: snapshot
-                            .workers
-                            .iter()
-                            .map(|worker| convert::worker(worker, snapshot.time, index))
-                            .collect(),
-                    })
-            }
-            QueueSystem::List => match reply {
-                Value::Int(length) => Ok(Reading {
-                    metrics: QueueMetrics {
-                        ready: Metric::Known(length),
-                        ..QueueMetrics::UNSUPPORTED
-                    },
-                    workers: Vec::new(),
-                    dead: false,
-                }),
-                Value::ServerError(error) => Err(unreadable(error.to_string())),
-                _ => Err(unreadable("LLEN did not return a number".to_owned())),
-            },
-        }
-    }
+/// What the replies to a read mean.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives for one statement")]
+pub enum Parsed {
+    /// They are enough.
+    Done(Reading),
+    /// These must be read, too.
+    More(Vec<Cmd>),
 }
 
 /// The result of one read of a queue.
@@ -122,27 +82,96 @@ pub struct Reading {
     pub metrics: QueueMetrics,
     /// The workers in its registry.
     pub workers: Vec<Worker>,
+    /// The queue's clock, in milliseconds since 1970, where it is known.
+    pub time: Option<i64>,
     /// Whether dead workers still hold tasks or are still registered.
     pub dead: bool,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn list_reports_only_its_length() {
-        let list = Queue::new("jobs", QueueSystem::List);
-        let Reading {
-            metrics, workers, ..
-        } = list.parse(Value::Int(7), 0).expect("a length");
-        assert_eq!(workers, []);
-        assert_eq!(
-            (metrics.ready, metrics.busy),
-            (Metric::Known(7), Metric::Unsupported)
-        );
-        assert!(
-            format!("{:?}", list.parse(Value::Nil, 0).expect_err("no length")).contains("jobs")
-        );
+impl Reading {
+    /// The reading of a system without a registry of workers.
+    pub(crate) fn of(metrics: QueueMetrics) -> Self {
+        Self {
+            metrics,
+            workers: Vec::new(),
+            time: None,
+            dead: false,
+        }
     }
+}
+
+/// A queue of a pool.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    system: QueueSystem,
+    options: QueueOptions,
+    reader: Arc<dyn Reader>,
+}
+
+impl PartialEq for Queue {
+    fn eq(&self, other: &Self) -> bool {
+        (self.system, &self.options) == (other.system, &other.options)
+    }
+}
+
+impl Queue {
+    /// A queue of `system`.
+    pub fn new(system: QueueSystem, options: &QueueOptions) -> Self {
+        Self {
+            system,
+            options: options.clone(),
+            reader: system.open(options),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.options.name
+    }
+
+    /// The keys whose change wakes the operator.
+    pub fn wake_keys(&self) -> &[String] {
+        self.reader.wake_keys()
+    }
+
+    /// The commands of one poll; `scripts_in_full` includes the text of a script, for a server that has not cached it.
+    pub fn reads(&self, scripts_in_full: bool) -> Vec<Cmd> {
+        self.reader.reads(scripts_in_full)
+    }
+
+    /// Whether the queue is read by a script.
+    pub fn has_script(&self) -> bool {
+        self.reader.has_script()
+    }
+
+    /// What the replies to [`Self::reads`], and to a second read that this asked for, mean; `index` is the queue's
+    /// position in its pool.
+    ///
+    /// # Errors
+    /// The key, and what Redis answered instead.
+    pub fn parse(&self, replies: &mut [Value], index: usize) -> Result<Parsed, Unavailable> {
+        let parsed = self.reader.parse(replies, index);
+        parsed.map_err(|error| self.unreadable(error))
+    }
+
+    pub(crate) fn unreadable(&self, error: String) -> Unavailable {
+        Unavailable::QueueUnreadable {
+            key: self.wake_keys().first().cloned().unwrap_or_default(),
+            error,
+        }
+    }
+
+    /// How its workers are drained and rescued, where that is possible.
+    pub fn drain(&self) -> Option<&dyn Drain> {
+        self.reader.drain()
+    }
+}
+
+/// The error among `replies`, or else `otherwise`.
+pub(crate) fn error_text(replies: &[Value], otherwise: &str) -> String {
+    let error = replies.iter().find_map(|reply| match reply {
+        Value::ServerError(error) => Some(error.to_string()),
+        _ => None,
+    });
+    error.unwrap_or_else(|| otherwise.to_owned())
 }

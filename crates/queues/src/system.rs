@@ -1,16 +1,47 @@
 //! The supported queue systems, and what each reports.
 
+use crate::queue::{QueueOptions, Reader};
+use crate::{list, stream, worker_pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// A queue system. It determines the keys and the metrics of its queues.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum QueueSystem {
+macro_rules! systems {
+    ($($(#[$meta:meta])* $name:ident: $module:ident,)+) => {
+        /// A queue system. It determines the keys and the metrics of its queues.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum QueueSystem { $($(#[$meta])* $name,)+ }
+
+        impl QueueSystem {
+            /// All systems.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word in `spec.queues[].system`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// What it reports.
+            pub const fn capabilities(self) -> Capabilities {
+                match self { $(Self::$name => $module::CAPABILITIES),+ }
+            }
+
+            /// Opens one of its queues for reading.
+            pub(crate) fn open(self, options: &QueueOptions) -> Arc<dyn Reader> {
+                match self { $(Self::$name => Arc::new($module::open(options))),+ }
+            }
+        }
+    };
+}
+
+systems! {
     /// The reference protocol, which reports all metrics.
     #[default]
-    WorkerPool,
+    WorkerPool: worker_pool,
     /// Any Redis list, which reports only its length.
-    List,
+    List: list,
+    /// A consumer group of a Redis stream.
+    Stream: stream,
 }
 
 /// How well a queue system reports a metric.
@@ -18,6 +49,8 @@ pub enum QueueSystem {
 pub enum Support {
     /// The value at the time of the poll.
     Exact,
+    /// An estimate, and how good it is.
+    Estimated(&'static str),
     /// Not at all, and why.
     Unsupported(&'static str),
 }
@@ -25,7 +58,7 @@ pub enum Support {
 impl Support {
     /// Whether the metric can be known.
     pub const fn is_supported(self) -> bool {
-        matches!(self, Self::Exact)
+        !matches!(self, Self::Unsupported(_))
     }
 }
 
@@ -51,52 +84,7 @@ pub struct Capabilities {
     pub drain: Support,
 }
 
-const LENGTH_ONLY: Support = Support::Unsupported("a list has only a length");
-
-/// The reference protocol (docs/worker-protocol.md).
-const WORKER_POOL: Capabilities = Capabilities {
-    ready: Support::Exact,
-    due: Support::Unsupported("it has no delayed tasks"),
-    in_flight: Support::Exact,
-    workers: Support::Exact,
-    cpu: Support::Exact,
-    oldest: Support::Exact,
-    counters: Support::Exact,
-    drain: Support::Exact,
-};
-
-/// `LLEN` of a list.
-const LIST: Capabilities = Capabilities {
-    ready: Support::Exact,
-    due: LENGTH_ONLY,
-    in_flight: LENGTH_ONLY,
-    workers: LENGTH_ONLY,
-    cpu: LENGTH_ONLY,
-    oldest: LENGTH_ONLY,
-    counters: LENGTH_ONLY,
-    drain: LENGTH_ONLY,
-};
-
 impl QueueSystem {
-    /// All systems.
-    pub const ALL: [Self; 2] = [Self::WorkerPool, Self::List];
-
-    /// The word in `spec.queues[].system`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WorkerPool => "WorkerPool",
-            Self::List => "List",
-        }
-    }
-
-    /// What it reports.
-    pub const fn capabilities(self) -> Capabilities {
-        match self {
-            Self::WorkerPool => WORKER_POOL,
-            Self::List => LIST,
-        }
-    }
-
     /// Whether it reports its workers and which of them are busy.
     pub const fn reports_workers(self) -> bool {
         self.capabilities().workers.is_supported()
@@ -133,7 +121,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_api() {
-        for system in QueueSystem::ALL {
+        for system in QueueSystem::ALL.iter().copied() {
             let name = serde_json::to_value(system).expect("JSON");
             assert_eq!(name, system.name());
         }

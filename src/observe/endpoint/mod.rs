@@ -11,9 +11,8 @@ use super::polling::{DuePoll, PollSchedule};
 use super::{Address, PollResult};
 use api::Key;
 use connection::{Connection, describe, no_answer};
-use decide::QueueMetrics;
-use protocol::snapshot;
-use queues::{Queue, RedisMemory};
+use decide::{QueueMetrics, Unavailable};
+use queues::{Poll, Queue, Reading, RedisMemory};
 use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, Value};
 use std::collections::HashMap;
@@ -112,9 +111,9 @@ impl Endpoint {
         match command {
             Command::Watch(pool, queues, interval) => {
                 self.remove(&pool);
-                for queue in &queues {
+                for key in queues.iter().flat_map(Queue::wake_keys) {
                     self.pools_by_key
-                        .entry(queue.wake_key().to_owned())
+                        .entry(key.clone())
                         .or_default()
                         .push(pool.clone());
                 }
@@ -131,11 +130,12 @@ impl Endpoint {
 
     fn remove(&mut self, pool: &Key) {
         self.schedule.remove(pool);
-        for queue in self.queues.remove(pool).unwrap_or_default() {
-            if let Some(pools) = self.pools_by_key.get_mut(queue.wake_key()) {
+        let queues = self.queues.remove(pool).unwrap_or_default();
+        for key in queues.iter().flat_map(Queue::wake_keys) {
+            if let Some(pools) = self.pools_by_key.get_mut(key) {
                 pools.retain(|other| other != pool);
                 if pools.is_empty() {
-                    self.pools_by_key.remove(queue.wake_key());
+                    self.pools_by_key.remove(key);
                 }
             }
         }
@@ -151,8 +151,8 @@ impl Endpoint {
         };
         let request = async {
             for (queue, id) in workers {
-                if let Some(queue) = queues.get(queue) {
-                    queue.request_drain(&id, drain).run(redis).await?;
+                if let Some(drains) = queues.get(queue).and_then(Queue::drain) {
+                    drains.request(&id, drain).run(redis).await?;
                 }
             }
             redis::RedisResult::Ok(())
@@ -272,33 +272,32 @@ impl Endpoint {
             self.connect().await;
         }
         let due = self.schedule.take_due(now, MAX_BATCH);
-        let mut resend_script = false;
-        loop {
-            let Connection::Up {
-                redis,
-                tracking,
-                script_known,
-            } = &mut self.connection
-            else {
-                return self.unavailable(due);
-            };
-            let in_full = resend_script || !*script_known;
-            let pipeline = pipeline::build(&due, &self.queues, *tracking, in_full);
-            let read = redis.send_packed_commands(&pipeline, 0, pipeline.len());
-            match tokio::time::timeout(TIMEOUT, read).await {
-                Ok(Ok(replies))
-                    if !resend_script && replies.iter().any(snapshot::is_unknown_script) =>
-                {
-                    resend_script = true;
-                }
-                Ok(Ok(replies)) => {
-                    *script_known = true;
-                    return self.results(due, replies);
-                }
-                Ok(Err(error)) => self.disconnect(describe(&error), now),
-                Err(_) => {
-                    self.disconnect(format!("no answer within {} s", TIMEOUT.as_secs()), now);
-                }
+        let Connection::Up {
+            redis,
+            tracking,
+            script_known,
+        } = &mut self.connection
+        else {
+            return self.unavailable(due);
+        };
+        let mut poll = Poll::new(pipeline::queues(&due, &self.queues));
+        let keys = pipeline::queues(&due, &self.queues).flat_map(|(_, queue)| queue.wake_keys());
+        let wake_keys: Vec<&str> = keys.filter(|_| *tracking).map(String::as_str).collect();
+        let read = pipeline::read(redis, &mut poll, &wake_keys, script_known);
+        match tokio::time::timeout(TIMEOUT, read).await {
+            Ok(Ok(())) => {
+                let readings = poll.finish().collect();
+                self.results(due, readings)
+            }
+            Ok(Err(error)) => {
+                drop(poll);
+                self.disconnect(describe(&error), now);
+                self.unavailable(due)
+            }
+            Err(_) => {
+                drop(poll);
+                self.disconnect(format!("no answer within {} s", TIMEOUT.as_secs()), now);
+                self.unavailable(due)
             }
         }
     }
@@ -323,15 +322,12 @@ impl Endpoint {
             .collect()
     }
 
-    fn results(&mut self, due: Vec<DuePoll>, replies: Vec<Value>) -> Vec<PollResult> {
-        let queue_count: usize = due
-            .iter()
-            .filter_map(|poll| self.queues.get(&poll.pool))
-            .map(Vec::len)
-            .sum();
-        // The replies to the tracking commands come before those of the queues.
-        let first = replies.len().saturating_sub(queue_count);
-        let mut replies = replies.into_iter().skip(first);
+    fn results(
+        &mut self,
+        due: Vec<DuePoll>,
+        readings: Vec<Result<Reading, Unavailable>>,
+    ) -> Vec<PollResult> {
+        let mut readings = readings.into_iter();
         let mut results = Vec::with_capacity(due.len());
         for DuePoll { pool, notified_at } in due {
             let Some(queues) = self.queues.get(&pool) else {
@@ -340,8 +336,8 @@ impl Endpoint {
             let mut unavailable = None;
             let mut workers = Vec::new();
             let mut metrics = Vec::with_capacity(queues.len());
-            for (index, queue) in queues.iter().enumerate() {
-                match queue.parse(replies.next().unwrap_or(Value::Nil), index) {
+            for (index, reading) in readings.by_ref().take(queues.len()).enumerate() {
+                match reading {
                     Ok(reading) => {
                         workers.extend(reading.workers);
                         if reading.dead {
@@ -370,13 +366,16 @@ impl Endpoint {
 
 /// Makes the tasks of lost workers of `queue` ready again, unless a worker has just searched for lost workers.
 async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::RedisResult<()> {
-    for id in queue.find_dead().run(redis).await? {
+    let Some(drains) = queue.drain() else {
+        return Ok(());
+    };
+    for id in drains.find_dead().run(redis).await? {
         let mut left = 1;
         while left > 0 {
-            let reaped = queue.reap(&id).run(redis).await?;
+            let reaped = drains.reap(&id).run(redis).await?;
             left = reaped.left;
             tracing::info!(
-                queue = queue.wake_key(),
+                queue = queue.name(),
                 worker = id,
                 rescued = reaped.rescued,
                 failed = reaped.failed,

@@ -1,37 +1,64 @@
-//! The pipeline of commands that reads many queues at once.
+//! The pipelines that read many queues at once.
 
 use super::DuePoll;
 use api::Key;
-use queues::Queue;
-use redis::Pipeline;
+use queues::{Poll, Queue, is_unknown_script};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisResult, Value};
 use std::collections::HashMap;
 
-/// Reads the queues of all pools that are due. Only the reads of the ready keys are tracked: heartbeats and counters
-/// must not cause notifications. `in_full` sends the text of the script, for a server that has not cached it.
-pub(super) fn build(
-    due: &[DuePoll],
-    queues: &HashMap<Key, Vec<Queue>>,
-    tracking: bool,
-    in_full: bool,
-) -> Pipeline {
-    let mut pipeline = redis::pipe();
-    let queues = due
-        .iter()
+/// The queues of all pools that are due, each with its position in its pool.
+pub(super) fn queues<'a>(
+    due: &'a [DuePoll],
+    queues: &'a HashMap<Key, Vec<Queue>>,
+) -> impl Iterator<Item = (usize, &'a Queue)> + Clone {
+    due.iter()
         .filter_map(|poll| queues.get(&poll.pool))
-        .flatten();
-    if tracking {
+        .flat_map(|queues| queues.iter().enumerate())
+}
+
+/// Reads all queues of `poll`, in one pipeline and, where some ask for more, a second one. `script_known` tells whether
+/// the server has cached the script.
+pub(super) async fn read(
+    redis: &mut MultiplexedConnection,
+    poll: &mut Poll<'_>,
+    wake_keys: &[&str],
+    script_known: &mut bool,
+) -> RedisResult<()> {
+    let mut replies = send(redis, wake_keys, poll.commands(!*script_known)).await?;
+    if *script_known && replies.iter().any(is_unknown_script) {
+        replies = send(redis, wake_keys, poll.commands(true)).await?;
+    }
+    *script_known = true;
+    let more = poll.receive(replies);
+    if !more.is_empty() {
+        let replies = send(redis, &[], more).await?;
+        poll.receive(replies);
+    }
+    Ok(())
+}
+
+/// Sends `commands` and returns their replies. Only the reads of `wake_keys` are tracked: heartbeats and counters must not
+/// cause notifications.
+async fn send(
+    redis: &mut MultiplexedConnection,
+    wake_keys: &[&str],
+    commands: Vec<Cmd>,
+) -> RedisResult<Vec<Value>> {
+    let mut pipeline = Pipeline::with_capacity(commands.len() + 4);
+    if !wake_keys.is_empty() {
         pipeline.cmd("CLIENT").arg("CACHING").arg("YES");
         pipeline.cmd("MULTI");
-        for queue in queues.clone() {
-            pipeline.cmd("LLEN").arg(queue.wake_key());
-        }
+        pipeline.cmd("EXISTS").arg(wake_keys);
         pipeline.cmd("EXEC");
     }
-    let mut in_full = in_full;
-    for queue in queues {
-        pipeline.add_command(queue.command(in_full));
-        // The server caches the script once it has received it in full.
-        in_full &= !queue.has_script();
+    let tracking = pipeline.len();
+    for command in commands {
+        pipeline.add_command(command);
     }
-    pipeline
+    let mut replies = redis
+        .send_packed_commands(&pipeline, 0, pipeline.len())
+        .await?;
+    replies.drain(..tracking.min(replies.len()));
+    Ok(replies)
 }

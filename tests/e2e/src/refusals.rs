@@ -52,7 +52,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "utilization of a list",
         r#"{"queues": [{"name": "jobs", "system": "List"}], "scaleUp": {"utilizationPercent": 80}}"#,
-        "a List reports only its length: use queueLength",
+        "need workers that report their state, which no queue of this pool has: use queueLength",
     ),
     (
         "idle share of a list",

@@ -50,7 +50,7 @@ impl From<AdmissionRule> for Rule {
 
 /// The queue systems with a property, as a CEL list.
 fn systems(has: fn(QueueSystem) -> bool) -> String {
-    let names = QueueSystem::ALL.into_iter().filter(|system| has(*system));
+    let names = QueueSystem::ALL.iter().filter(|system| has(**system));
     let names: Vec<_> = names.map(|system| format!("'{}'", system.name())).collect();
     format!("[{}]", names.join(", "))
 }
@@ -91,17 +91,17 @@ pub(super) const UTILIZATION_GAP: AdmissionRule = AdmissionRule::computed(
 
 pub(super) const SCALE_UP_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
     "!has(self.scaleUp) || !(has(self.scaleUp.utilizationPercent) || has(self.scaleUp.cpuPercent)) || self.queues.exists(q, q.system in SYSTEMS_WITH_WORKERS)",
-    "scaleUp.utilizationPercent and cpuPercent need workers that report their state, but a List reports only its length: use queueLength, or a queue of system WorkerPool",
+    "scaleUp.utilizationPercent and cpuPercent need workers that report their state, which no queue of this pool has: use queueLength, or a queue of system WorkerPool",
 );
 
 pub(super) const SCALE_DOWN_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
     "!has(self.scaleDown) || !has(self.scaleDown.utilizationPercent) || self.queues.exists(q, q.system in SYSTEMS_WITH_WORKERS)",
-    "scaleDown.utilizationPercent needs workers that report their state, but a List reports only its length: use queueLength, or a queue of system WorkerPool",
+    "scaleDown.utilizationPercent needs workers that report their state, which no queue of this pool has: use queueLength, or a queue of system WorkerPool",
 );
 
 pub(super) const TARGET_NEEDS_TIMES: AdmissionRule = AdmissionRule::new(
     "!has(self.target) || !(has(self.target.drainWithin) || has(self.target.maxWait)) || self.queues.exists(q, q.system in SYSTEMS_WITH_TIMES)",
-    "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, but a List reports only its length: use target.tasksPerWorker",
+    "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, which no queue of this pool does: use target.tasksPerWorker",
 );
 
 pub(super) const INTERVAL_MINIMUM: AdmissionRule = AdmissionRule::new(
@@ -116,9 +116,14 @@ pub(super) const ONE_REDIS_ADDRESS: AdmissionRule = AdmissionRule::new(
     "redis needs exactly one of address (redis://host:6379/0) and addressFrom.secretKeyRef: keep one and remove the other",
 );
 
-pub(super) const LIST_QUEUE_RULES: AdmissionRule = AdmissionRule::new(
-    include_str!("list_queue_rules.cel"),
-    "a List reports only its length: for rules of its own use queueLength and target.tasksPerWorker, or a queue of system WorkerPool",
+pub(super) const QUEUE_RULES: AdmissionRule = AdmissionRule::new(
+    include_str!("queue_rules.cel"),
+    "this queue's system reports neither workers nor times: for rules of its own use queueLength and target.tasksPerWorker, or a queue of system WorkerPool",
+);
+
+pub(super) const GROUP_OF_STREAM: AdmissionRule = AdmissionRule::new(
+    "(self.system == 'Stream') == has(self.group)",
+    "group names the consumer group of a queue of system Stream: set both or neither",
 );
 
 pub(super) const SCALE_UP_NOT_EMPTY: AdmissionRule = AdmissionRule::new(

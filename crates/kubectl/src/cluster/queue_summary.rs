@@ -1,11 +1,8 @@
 //! The metrics of a pool's queues at one time, summed over the queues; unknown is `None`, never zero.
 
-use api::QueueSpec;
-use decide::{Metric, QueueMetrics, Time, victims};
-use protocol::Keys;
-use protocol::snapshot::{self, Snapshot, Worker};
-use queues::QueueSystem;
-use redis::{Pipeline, Value};
+use decide::victims::{Activity, Worker};
+use decide::{Metric, QueueMetrics, Time};
+use queues::Reading;
 use std::time::Duration;
 
 /// The metrics of one poll, summed over the queues. A plain list has only a length.
@@ -29,65 +26,21 @@ pub struct QueueSummary {
     pub failed: Option<u64>,
     /// The mean duration of a task.
     pub mean: Option<Duration>,
-    /// The registered workers, each with the index of its queue in the pool.
-    pub workers: Vec<(usize, Worker)>,
-    /// When this was read, by the clock of Redis, in milliseconds since 1970, as are the times of the workers.
-    pub time: Option<i64>,
+    /// The registered workers.
+    pub workers: Vec<Worker>,
     /// The metrics of each queue, which the decision needs.
     pub queues: Vec<QueueMetrics>,
 }
 
-/// The Redis commands that poll all queues.
-pub fn commands(queues: &[QueueSpec]) -> Pipeline {
-    let mut pipeline = redis::pipe();
-    for queue in queues {
-        match queue.system {
-            QueueSystem::WorkerPool => {
-                pipeline.add_command(snapshot::command_in_full(&Keys::new(&queue.name)))
-            }
-            QueueSystem::List => pipeline.cmd("LLEN").arg(&queue.name),
-        };
-    }
-    pipeline
-}
-
 impl QueueSummary {
-    /// The summary of the replies to [`commands`], or an error in a reply.
-    pub fn read(queues: &[QueueSpec], replies: Vec<Value>) -> Result<Self, String> {
-        let mut snapshots = Vec::new();
-        let mut metrics = Vec::new();
-        for (index, (queue, reply)) in queues.iter().zip(replies).enumerate() {
-            match queue.system {
-                QueueSystem::WorkerPool => {
-                    let snapshot = snapshot::parse(reply)?;
-                    metrics.push(queues::queue_metrics(&snapshot));
-                    snapshots.push((index, snapshot));
-                }
-                QueueSystem::List => match reply {
-                    Value::Int(length) => {
-                        metrics.push(QueueMetrics {
-                            ready: Metric::Known(length),
-                            ..QueueMetrics::UNSUPPORTED
-                        });
-                    }
-                    _ => return Err(format!("{} is not a list", queue.name)),
-                },
-            }
-        }
-        Ok(Self::of(&metrics, snapshots))
-    }
-
-    /// The summary of `metrics`, with the workers of `snapshots`.
-    fn of(metrics: &[QueueMetrics], snapshots: Vec<(usize, Snapshot)>) -> Self {
-        let time = snapshots.first().map(|(_, snapshot)| snapshot.time);
-        let workers = snapshots.into_iter().flat_map(|(index, snapshot)| {
-            let workers = snapshot.workers.into_iter();
-            workers.map(move |worker| (index, worker))
-        });
+    /// The summary of what was read of each queue at `now`, or at the time of a queue's own clock.
+    pub fn of(readings: Vec<Reading>, now: Time) -> Self {
+        let time = readings.iter().find_map(|reading| reading.time);
+        let metrics: Vec<_> = readings.iter().map(|reading| reading.metrics).collect();
+        let workers = readings.into_iter().flat_map(|reading| reading.workers);
         Self {
             workers: workers.collect(),
-            time,
-            ..Self::recorded(metrics, Time(time.unwrap_or_default()))
+            ..Self::recorded(&metrics, time.map_or(now, Time))
         }
     }
 
@@ -95,25 +48,14 @@ impl QueueSummary {
     pub fn pods(&self) -> impl Iterator<Item = &str> {
         self.workers
             .iter()
-            .filter_map(|(_, worker)| worker.pod.as_deref())
+            .filter_map(|worker| worker.pod.as_deref())
     }
 
     /// The workers that have a heartbeat but take no tasks: the name of the pod, or else of the worker.
     pub fn stalled(&self) -> impl Iterator<Item = &str> {
-        let stalled = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.is_stalled(self.time.unwrap_or_default()));
-        stalled.map(|(_, worker)| worker.pod.as_deref().unwrap_or(&worker.id))
-    }
-
-    /// The registered workers in the form that victim selection takes, in the same order.
-    pub fn workers_of_pods(&self) -> Vec<victims::Worker> {
-        let clock = self.time.unwrap_or_default();
-        self.workers
-            .iter()
-            .map(|(queue, worker)| queues::worker(worker, clock, *queue))
-            .collect()
+        let is_stalled = |worker: &&Worker| worker.report.activity == Activity::Stalled;
+        let stalled = self.workers.iter().filter(is_stalled);
+        stalled.map(|worker| worker.pod.as_deref().unwrap_or(&worker.id))
     }
 
     /// The summary of the recorded metrics of all queues at `at`.
@@ -216,38 +158,25 @@ impl QueueSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::snapshot::State;
-
-    fn worker(claimed: u64, state: State, cpu: f64) -> Worker {
-        Worker {
-            claimed,
-            state: Some(state),
-            cpu: Some(cpu),
-            ..Worker::default()
-        }
-    }
 
     #[test]
-    fn draining_workers_are_neither_live_nor_busy() {
-        let snapshot = Snapshot {
-            ready: 4,
-            claimed: 2,
-            workers: vec![
-                worker(1, State::Busy, 60.0),
-                worker(0, State::Idle, 20.0),
-                worker(1, State::Draining, 99.0),
-            ],
-            processed: Some(98),
-            failed: Some(2),
-            millis: Some(98_000),
-            ..Snapshot::default()
+    fn summary_has_percentages_and_times() {
+        let reading = Reading {
+            metrics: QueueMetrics {
+                ready: Metric::Known(4),
+                live: Metric::Known(2),
+                busy: Metric::Known(1),
+                cpu_sum: Metric::Known(80),
+                processed: Metric::Known(98),
+                failed: Metric::Known(2),
+                busy_millis: Metric::Known(98_000),
+                ..QueueMetrics::UNSUPPORTED
+            },
+            workers: Vec::new(),
+            time: None,
+            dead: false,
         };
-        let metrics = [queues::queue_metrics(&snapshot)];
-        let summary = QueueSummary::of(&metrics, vec![(0, snapshot)]);
-        assert_eq!(
-            (summary.live, summary.busy, summary.in_flight),
-            (Some(2), Some(1), Some(2))
-        );
+        let summary = QueueSummary::of(vec![reading], Time(0));
         assert_eq!(
             (summary.cpu, summary.success(), summary.utilization()),
             (Some(40.0), Some(98.0), Some(50.0))
@@ -256,17 +185,15 @@ mod tests {
             (summary.mean, summary.eta()),
             (Some(Duration::from_secs(1)), Some(Duration::from_secs(2)))
         );
-        assert_eq!(summary.queues[0].cpu_sum, Metric::Known(80));
     }
 
     #[test]
     fn list_has_only_a_length() {
-        let queues = [QueueSpec {
-            name: "jobs".into(),
-            system: QueueSystem::List,
-            ..QueueSpec::default()
-        }];
-        let summary = QueueSummary::read(&queues, vec![Value::Int(7)]).expect("a length");
+        let length = QueueMetrics {
+            ready: Metric::Known(7),
+            ..QueueMetrics::UNSUPPORTED
+        };
+        let summary = QueueSummary::recorded(&[length], Time(0));
         assert_eq!(
             (
                 summary.ready,

@@ -1,19 +1,21 @@
 //! The client of a pool's Redis: through the API server's port-forward to a pod of its Service, or directly to a host
 //! outside the cluster. A lost connection is reopened for the next query.
 
-use super::queue_summary::{QueueSummary, commands};
+use super::queue_summary::QueueSummary;
 use crate::cluster::Cluster;
 use anyhow::{Context, anyhow, bail};
-use api::{QueueSpec, WorkerPool};
+use api::{QueueSpec, WorkerPool, time};
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, Secret, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use kube::client::UpgradeConnectionError;
 use protocol::ScriptCall;
+use queues::{Poll, Queue};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
+    AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
     Pipeline, RedisError, Value,
 };
 use std::net::IpAddr;
@@ -76,9 +78,39 @@ impl RedisClient {
 
     /// Reads the metrics of the queues.
     pub async fn poll(&mut self, queues: &[QueueSpec]) -> anyhow::Result<QueueSummary> {
-        let replies: Vec<Value> = self.query(&commands(queues)).await?;
-        QueueSummary::read(queues, replies)
-            .map_err(|error| anyhow!("{error} (Redis {})", self.name()))
+        let queues: Vec<Queue> = queues.iter().map(QueueSpec::queue).collect();
+        let mut poll = Poll::new(queues.iter().enumerate());
+        let mut commands = poll.commands(true);
+        while !commands.is_empty() {
+            let replies = self.replies(&commands).await?;
+            commands = poll.receive(replies);
+        }
+        let readings: Result<Vec<_>, _> = poll.finish().collect();
+        let readings = readings
+            .map_err(|cause| anyhow!("{} (Redis {})", messages::cause(&cause), self.name()))?;
+        Ok(QueueSummary::of(readings, time(Timestamp::now())))
+    }
+
+    /// The replies to commands that are safe to repeat; an error of one of them is its reply.
+    async fn replies(&mut self, commands: &[Cmd]) -> anyhow::Result<Vec<Value>> {
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command.clone());
+        }
+        let count = commands.len();
+        if let Some(mut connection) = self.connection.take()
+            && let Ok(replies) = connection.send_packed_commands(&pipeline, 0, count).await
+        {
+            self.connection = Some(connection);
+            return Ok(replies);
+        }
+        let mut connection = self.connect(AsyncConnectionConfig::new()).await?;
+        let replies = connection
+            .send_packed_commands(&pipeline, 0, count)
+            .await
+            .map_err(|error| self.describe_error(&error))?;
+        self.connection = Some(connection);
+        Ok(replies)
     }
 
     /// Runs commands that are safe to repeat: if the connection was lost, it connects and runs them again.

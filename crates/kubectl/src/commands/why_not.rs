@@ -37,7 +37,7 @@ pub async fn run(
     // If the operator can select idle workers to remove, busy workers do not prevent a scale-down.
     let order = pool.spec.scale_target_ref.order();
     scheduled_spec.set_drains(
-        VictimOrder::if_selectable(order, all_name_their_pod(&summary.workers_of_pods())).is_some(),
+        VictimOrder::if_selectable(order, all_name_their_pod(&summary.workers)).is_some(),
     );
     let memory = pool
         .status

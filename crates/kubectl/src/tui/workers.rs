@@ -17,7 +17,7 @@ pub struct WorkerLine {
     /// For how long.
     pub since: Option<Millis>,
     /// CPU in percent.
-    pub cpu: Option<f64>,
+    pub cpu: Option<i32>,
     /// Tasks that it holds.
     pub tasks: u64,
     /// Its place in the removal order, from 1.
@@ -42,17 +42,16 @@ impl WorkersPane {
             return Self::default();
         };
         let age = (time(at) - time(moment.read_at())).0.max(0);
-        let workers = metrics.workers_of_pods();
-        let order = pods_in_removal_order(moment, &workers);
+        let workers = &metrics.workers;
+        let order = pods_in_removal_order(moment, workers);
         let place = |pod: &String| order.iter().position(|name| name == pod);
         let mut rows: Vec<WorkerLine> = workers
             .iter()
-            .zip(&metrics.workers)
-            .map(|(worker, (_, registered))| WorkerLine {
+            .map(|worker| WorkerLine {
                 name: worker.pod.clone().unwrap_or_else(|| worker.id.clone()),
                 activity: worker.report.activity,
                 since: worker.report.since_millis.map(|span| Millis(span + age)),
-                cpu: registered.cpu,
+                cpu: worker.report.cpu,
                 tasks: worker.report.tasks,
                 removal_order: worker.pod.as_ref().and_then(place).map(|n| n + 1),
             })

@@ -64,7 +64,7 @@ fn draw_worker(
         Activity::Unknown => ("?", Role::Bad, "?".to_owned()),
     };
     let since = worker.since.map_or(String::new(), minutes);
-    let cpu = worker.cpu.map_or(String::new(), |cpu| format!("{cpu:.0}%"));
+    let cpu = worker.cpu.map_or(String::new(), |cpu| format!("{cpu}%"));
     let state = format!("{sign} {activity:<8}{since:>7}{cpu:>5} ");
     // The end of a pod's name is what tells it from the others.
     let name_width = usize::from(area.width)

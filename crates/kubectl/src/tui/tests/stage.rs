@@ -10,9 +10,9 @@ use api::{
     Change, DecisionStatus, ForecastStatus, Key, MemoryStatus, NextChangeStatus, ScheduledSpec,
     WorkerPool, WorkerPoolStatus, time, timestamp,
 };
+use decide::victims::{Activity, DrainState, Worker, WorkerReport};
 use decide::{Decision, Memory, NextChange, Observation, Unavailable, decide, forecast};
 use jiff::{Timestamp, tz::TimeZone};
-use protocol::snapshot::{State, Worker};
 use std::time::Duration;
 
 /// Seconds that a task takes.
@@ -229,23 +229,17 @@ impl Stage {
                 (live + 1, busy + u64::from(worker.busy_until.is_some()))
             });
         let clock = at(self.second).as_millisecond();
-        let registered = |worker: &SimulatedWorker| Worker {
-            id: format!("{}.1", worker.name),
-            claimed: u64::from(worker.busy_until.is_some()),
-            pod: Some(worker.name.clone()),
-            state: Some(match (worker.draining, worker.busy_until) {
-                (true, _) => State::Draining,
-                (false, Some(_)) => State::Busy,
-                (false, None) => State::Idle,
-            }),
-            since: Some(at(worker.since).as_millisecond()),
-            cpu: Some(if worker.busy_until.is_some() {
-                64.0
-            } else {
-                1.0
-            }),
-            claim_at: Some(clock),
-            ..Worker::default()
+        let registered = |simulated: &SimulatedWorker| {
+            let busy = simulated.busy_until.is_some();
+            let since = at(simulated.since).as_millisecond();
+            let mut worker = worker(&simulated.name, busy);
+            worker.since = since;
+            worker.report.since_millis = Some(clock - since);
+            if simulated.draining {
+                worker.drain = DrainState::Requested;
+                worker.report.activity = Activity::Draining;
+            }
+            worker
         };
         QueueSummary {
             cpu: Some(if busy > 0 { 48.0 } else { 1.0 }),
@@ -256,14 +250,27 @@ impl Stage {
             processed: Some(self.processed),
             failed: Some(0),
             mean: (self.processed > 0).then(|| Duration::from_secs(TASK_SECONDS.unsigned_abs())),
-            workers: self
-                .workers
-                .iter()
-                .map(|worker| (0, registered(worker)))
-                .collect(),
-            time: Some(clock),
+            workers: self.workers.iter().map(registered).collect(),
             ..QueueSummary::of_counts(u64::try_from(self.queue.len()).expect("few"), busy, live)
         }
+    }
+}
+
+/// A worker as its queue reports it.
+pub fn worker(pod: &str, busy: bool) -> Worker {
+    Worker {
+        queue: 0,
+        id: format!("{pod}.1"),
+        pod: Some(pod.to_owned()),
+        busy,
+        drain: DrainState::None,
+        since: 0,
+        report: WorkerReport {
+            activity: if busy { Activity::Busy } else { Activity::Idle },
+            since_millis: None,
+            cpu: Some(if busy { 64 } else { 1 }),
+            tasks: u64::from(busy),
+        },
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the timeline keeps, and what its charts show.
 
 use super::super::timeline::{Moment, Timeline};
+use super::stage::worker;
 use crate::cluster::events::Update;
 use crate::cluster::operator_history::HistoryPoint;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::narrator::tests::{at, pool};
-use protocol::snapshot::Worker;
 
 #[test]
 fn missing_metrics_are_a_gap_and_not_zero() {
@@ -50,7 +50,7 @@ fn missing_metrics_are_a_gap_and_not_zero() {
 #[test]
 fn old_moments_keep_counts_but_not_worker_names() {
     let mut timeline = Timeline::new(&pool(), at(0));
-    let workers = vec![(0, Worker::default()); 1000];
+    let workers = vec![worker("w", false); 1000];
     for second in 1..=200 {
         let metrics = QueueSummary {
             workers: workers.clone(),

@@ -1,0 +1,74 @@
+//! Any Redis list: `LLEN`.
+
+use crate::queue::{Parsed, QueueOptions, Reader, Reading, error_text};
+use crate::system::{Capabilities, Support};
+use decide::{Metric, QueueMetrics};
+use redis::{Cmd, Value};
+
+const LENGTH_ONLY: Support = Support::Unsupported("a list has only a length");
+
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    ready: Support::Exact,
+    due: LENGTH_ONLY,
+    in_flight: LENGTH_ONLY,
+    workers: LENGTH_ONLY,
+    cpu: LENGTH_ONLY,
+    oldest: LENGTH_ONLY,
+    counters: LENGTH_ONLY,
+    drain: LENGTH_ONLY,
+};
+
+#[derive(Debug)]
+pub(crate) struct List {
+    key: [String; 1],
+}
+
+pub(crate) fn open(options: &QueueOptions) -> List {
+    List {
+        key: [options.name.clone()],
+    }
+}
+
+impl Reader for List {
+    fn wake_keys(&self) -> &[String] {
+        &self.key
+    }
+
+    fn reads(&self, _: bool) -> Vec<Cmd> {
+        vec![redis::cmd("LLEN").arg(&self.key).take()]
+    }
+
+    fn parse(&self, replies: &mut [Value], _: usize) -> Result<Parsed, String> {
+        match &*replies {
+            [Value::Int(length)] => Ok(Parsed::Done(Reading::of(QueueMetrics {
+                ready: Metric::Known(*length),
+                ..QueueMetrics::UNSUPPORTED
+            }))),
+            replies => Err(error_text(replies, "LLEN did not return a number")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Queue, QueueSystem};
+
+    #[test]
+    fn list_reports_only_its_length() {
+        let list = Queue::new(QueueSystem::List, &QueueOptions::named("jobs"));
+        let Ok(Parsed::Done(Reading {
+            metrics, workers, ..
+        })) = list.parse(&mut [Value::Int(7)], 0)
+        else {
+            panic!("a length");
+        };
+        assert_eq!(workers, []);
+        assert_eq!(
+            (metrics.ready, metrics.busy),
+            (Metric::Known(7), Metric::Unsupported)
+        );
+        let error = list.parse(&mut [Value::Nil], 0).expect_err("no length");
+        assert!(format!("{error:?}").contains("jobs"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The reference protocol (docs/worker-protocol.md): one script reads everything.
+
+use crate::convert;
+use crate::queue::{Drain, Parsed, QueueOptions, Reader, Reading};
+use crate::system::{Capabilities, Support};
+use protocol::{Keys, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
+use redis::{Cmd, Value};
+
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    ready: Support::Exact,
+    due: Support::Unsupported("it has no delayed tasks"),
+    in_flight: Support::Exact,
+    workers: Support::Exact,
+    cpu: Support::Exact,
+    oldest: Support::Exact,
+    counters: Support::Exact,
+    drain: Support::Exact,
+};
+
+#[derive(Debug)]
+pub(crate) struct WorkerPool {
+    keys: Keys,
+    wake_keys: [String; 1],
+}
+
+pub(crate) fn open(options: &QueueOptions) -> WorkerPool {
+    let keys = Keys::new(&options.name);
+    WorkerPool {
+        wake_keys: [keys.ready()],
+        keys,
+    }
+}
+
+impl Reader for WorkerPool {
+    fn wake_keys(&self) -> &[String] {
+        &self.wake_keys
+    }
+
+    fn reads(&self, scripts_in_full: bool) -> Vec<Cmd> {
+        vec![if scripts_in_full {
+            snapshot::command_in_full(&self.keys)
+        } else {
+            snapshot::command(&self.keys)
+        }]
+    }
+
+    fn has_script(&self) -> bool {
+        true
+    }
+
+    fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
+        let reply = replies.first_mut().map(std::mem::take);
+        let snapshot = snapshot::parse(reply.unwrap_or_default())?;
+        let workers = snapshot.workers.iter();
+        Ok(Parsed::Done(Reading {
+            metrics: convert::queue_metrics(&snapshot),
+            workers: workers
+                .map(|worker| convert::worker(worker, snapshot.time, queue))
+                .collect(),
+            time: Some(snapshot.time),
+            dead: snapshot.dead > 0,
+        }))
+    }
+
+    fn drain(&self) -> Option<&dyn Drain> {
+        Some(self)
+    }
+}
+
+impl Drain for WorkerPool {
+    fn request(&self, id: &str, drain: bool) -> ScriptCall<bool> {
+        request_drain(&self.keys, id, drain)
+    }
+
+    fn find_dead(&self) -> ScriptCall<Vec<String>> {
+        dead(&self.keys, REAP)
+    }
+
+    fn reap(&self, id: &str) -> ScriptCall<Reaped> {
+        reap(&self.keys, id)
+    }
+}
