@@ -38,7 +38,7 @@ fn queue_systems_page_is_current() {
     for system in QueueSystem::ALL {
         let _ = write!(page, " {} |", system.name());
     }
-    page += &format!("\n|---|{}\n", "---|".repeat(QueueSystem::ALL.len()));
+    let _ = writeln!(page, "\n|---|{}", "---|".repeat(QueueSystem::ALL.len()));
     let rows: Vec<_> = QueueSystem::ALL
         .iter()
         .map(|system| system.capabilities().metrics())
