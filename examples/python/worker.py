@@ -6,7 +6,7 @@ from filters import process
 
 LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).parents[2] / "crates/protocol/src/lua"))
 QUEUE, HOST = os.environ.get("QUEUE", "tasks"), socket.gethostname()
-NAME = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}")
+NAME, NAMESPACE = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}"), os.environ.get("POD_NAMESPACE", "")
 LEASE, RESULT, FENCE = 8_000, 3_600_000, 86_400_000  # milisegundos
 PERMANENT = (ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError)  # otro intento acabaría igual
 r = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=3)
@@ -39,7 +39,7 @@ def next_task():
     global me
     leased, held, draining, element = take(0) if me else (0, 0, 0, None)
     if not leased:  # la primera vez, o el arriendo se perdió: a partir de aquí somos otra generación
-        me = register(NAME, LEASE, NAME, HOST, "python", id="").decode()
+        me = register(NAME, LEASE, NAME, HOST, "python", NAMESPACE, 1, id="").decode()
     elif draining:
         stop.wait(.5)
     elif element:

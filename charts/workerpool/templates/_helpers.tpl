@@ -91,4 +91,6 @@ securityContext:
 - {name: QUEUE, value: tasks}
 - name: POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}

@@ -141,10 +141,11 @@ async fn work(mut connection: MultiplexedConnection, variant: Variant) {
     let worker = Registration {
         name: "w".into(),
         pod: "pod".into(),
+        namespace: None,
         host: "host".into(),
         version: "1".into(),
     };
-    let id = protocol::register(&keys, &worker)
+    let id = protocol::register(&keys, &worker, 1)
         .run(&mut connection)
         .await
         .unwrap();

@@ -33,6 +33,9 @@ struct Args {
     /// Name of the worker; default: the host name and the process id
     #[arg(long, env = "POD_NAME")]
     name: Option<String>,
+    /// Namespace of the worker's pod; default: that of the mounted service account, if there is one
+    #[arg(long, env = "POD_NAMESPACE")]
+    namespace: Option<String>,
     /// Maximum number of tasks to run at once
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     concurrency: u16,
@@ -64,6 +67,12 @@ enum Command {
 
 fn default_health_file() -> PathBuf {
     std::env::temp_dir().join("workerpool-worker.json")
+}
+
+/// The namespace that Kubernetes mounts into each container with a service account.
+fn mounted_namespace() -> Option<String> {
+    let text = std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace");
+    Some(text.ok()?.trim().to_owned())
 }
 
 /// Parses a duration like 25s, 1m30s or 500ms.
@@ -122,6 +131,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let registration = Registration {
         pod: name.clone(),
         name,
+        namespace: args.namespace.or_else(mounted_namespace),
         host,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -164,6 +164,7 @@ fn start(context: &Context, id: &Id, pod: &Value) -> std::io::Result<Child> {
                 .map(|variable| (text(&variable["name"]), text(&variable["value"]))),
         )
         .env(POD_VARIABLE, &id.name)
+        .env("POD_NAMESPACE", &id.namespace)
         .env("WORKERPOOL_HEALTH_FILE", context.health_file(id))
         .env(END_FILE, context.end_file(id))
         .env(STATE_DIR_VARIABLE, context.state_dir.path())

@@ -17,6 +17,8 @@ pub struct Registration {
     pub name: String,
     /// The pod in which it runs, or its name outside of Kubernetes.
     pub pod: String,
+    /// The namespace of the pod, if it is known: names of pods are unique in it alone.
+    pub namespace: Option<String>,
     /// The host on which it runs.
     pub host: String,
     /// The version of the worker's program.
@@ -33,8 +35,8 @@ pub struct Usage {
     pub memory: u64,
 }
 
-/// Registers a worker under a new generation and starts its lease. Returns its id, `<name>.<generation>`.
-pub fn register(keys: &Keys, worker: &Registration) -> ScriptCall<String> {
+/// Registers a worker, which runs at most `slots` tasks at once, under a new generation and starts its lease. Returns its id, `<name>.<generation>`.
+pub fn register(keys: &Keys, worker: &Registration, slots: usize) -> ScriptCall<String> {
     ScriptCall::new(
         &REGISTER,
         [
@@ -49,6 +51,8 @@ pub fn register(keys: &Keys, worker: &Registration) -> ScriptCall<String> {
     .arg(&worker.pod)
     .arg(&worker.host)
     .arg(&worker.version)
+    .arg(worker.namespace.as_deref().unwrap_or_default())
+    .arg(slots)
 }
 
 /// Renews the lease of `id` if it still has one, and returns whether it had. `task` is a task that it runs, or empty.

@@ -62,6 +62,10 @@ pub struct Worker {
     pub claimed: u64,
     /// Name of its pod.
     pub pod: Option<String>,
+    /// Namespace of its pod.
+    pub namespace: Option<String>,
+    /// Maximum number of tasks that it runs at once; `None` if it does not report it.
+    pub slots: Option<u32>,
     /// Its current state.
     pub state: Option<State>,
     /// When it entered this state.
@@ -75,6 +79,17 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Its slots: a worker that does not report them, of an older release or a foreign one, counts as one with a single
+    /// slot.
+    pub fn slots(&self) -> u32 {
+        self.slots.unwrap_or(1).max(1)
+    }
+
+    /// Whether it holds a task.
+    pub fn is_busy(&self) -> bool {
+        self.claimed > 0 || self.state == Some(State::Busy)
+    }
+
     /// Whether at `time` it has a lease but claims no tasks although it is idle: an idle worker tries to claim every
     /// second. It holds no task and should be restarted.
     pub fn is_stalled(&self, time: i64) -> bool {
@@ -193,6 +208,8 @@ fn worker(value: Value) -> Option<Worker> {
         cpu: number(&next()).filter(|cpu: &f64| cpu.is_finite() && *cpu >= 0.0),
         memory: number(&next()),
         claim_at: number(&next()),
+        namespace: text(next()),
+        slots: number(&next()),
     })
 }
 

@@ -128,6 +128,7 @@ impl HeartbeatThread {
             client,
             keys,
             registration,
+            concurrency,
             ..
         } = &self.settings;
         let connection = match &mut self.connection {
@@ -146,7 +147,7 @@ impl HeartbeatThread {
         {
             return Ok(());
         }
-        let id = protocol::register(keys, registration).run_blocking(connection)?;
+        let id = protocol::register(keys, registration, *concurrency).run_blocking(connection)?;
         protocol::heartbeat(keys, &id, usage, &task).run_blocking(connection)?;
         match old {
             None => info!(id, "registered"),

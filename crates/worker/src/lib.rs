@@ -26,6 +26,7 @@
 //!     registration: Registration {
 //!         name: "square-1".into(),
 //!         pod: "square-1".into(),
+//!         namespace: Some("default".into()),
 //!         host: "node-1".into(),
 //!         version: "1.0.0".into(),
 //!     },

@@ -31,10 +31,11 @@ impl Queue {
         let worker = Registration {
             name: name.into(),
             pod: format!("pod-of-{name}"),
+            namespace: Some("team-a".into()),
             host: "node-7".into(),
             version: "1.2.3".into(),
         };
-        self.run(&protocol::register(&self.keys, &worker))
+        self.run(&protocol::register(&self.keys, &worker, 4))
     }
 
     pub fn push(&mut self, ids: &[&str]) {

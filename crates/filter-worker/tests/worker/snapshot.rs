@@ -84,6 +84,10 @@ fn a_busy_queue_is_read_completely() {
         (worker.pod.as_deref(), worker.cpu, worker.memory),
         (Some("pod-of-busy"), Some(0.0), Some(0))
     );
+    assert_eq!(
+        (worker.namespace.as_deref(), worker.slots()),
+        (Some("team-a"), 4)
+    );
     assert!((snapshot.time - worker.since.unwrap()) < 5_000 && worker.claim_at >= worker.since);
 }
 
@@ -207,6 +211,21 @@ fn an_invalid_hash_value_is_unknown() {
         (text.state, text.pod.as_ref(), text.claimed),
         (None, None, 0)
     );
+}
+
+/// A worker of an older release, or a foreign one.
+#[test]
+fn a_worker_that_reports_neither_namespace_nor_slots_has_one_slot() {
+    let mut queue = Queue::new();
+    let old = queue.register("old");
+    let key = queue.keys.worker(&old);
+    let _: () = queue.redis.hdel(&key, &["namespace", "slots"]).unwrap();
+    let worker = read(&mut queue).unwrap().workers.remove(0);
+    assert_eq!((worker.namespace.as_ref(), worker.slots()), (None, 1));
+    for invalid in ["0", "-1", "many"] {
+        let _: () = queue.redis.hset(&key, "slots", invalid).unwrap();
+        assert_eq!(read(&mut queue).unwrap().workers[0].slots(), 1, "{invalid}");
+    }
 }
 
 #[test]

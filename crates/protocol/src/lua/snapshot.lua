@@ -30,7 +30,8 @@ local function look()
     if redis.call('EXISTS', KEYS[5] .. id) == 0 then
       dead, dead_claimed = dead + 1, dead_claimed + held
     else
-      local said = redis.pcall('HMGET', KEYS[5] .. id, 'pod', 'state', 'since', 'cpu', 'memory', 'claim_at')
+      local said = redis.pcall('HMGET', KEYS[5] .. id, 'pod', 'state', 'since', 'cpu', 'memory', 'claim_at',
+        'namespace', 'slots')
       workers[#workers + 1] = {id, held, said.err and {} or said}
     end
   end
