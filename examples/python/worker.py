@@ -7,7 +7,7 @@ from filters import process
 LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).parents[2] / "crates/protocol/src/lua"))
 QUEUE, HOST = os.environ.get("QUEUE", "tasks"), socket.gethostname()
 NAME, NAMESPACE = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}"), os.environ.get("POD_NAMESPACE", "")
-LEASE, RESULT, FENCE = 8_000, 3_600_000, 86_400_000  # milisegundos
+LEASE, RESULT, FENCE, PAUSE, GAP = 8_000, 3_600_000, 86_400_000, 1_000, 2_000  # milisegundos
 PERMANENT = (ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError)  # otro intento acabaría igual
 r = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=3)
 stop, me, doing = threading.Event(), "", ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
@@ -24,13 +24,13 @@ def script(name, keys, before=""):
 
 register = script("register", "generation workers worker: claimed:")
 heartbeat = script("heartbeat", "worker: workers claimed:")
-take = script("take", "worker: claimed: ready", before="taking")
+take = script("take", "worker: claimed: ready delayed suspects turn", before="taking")
 claimed = script("claimed", "worker: claimed:")
-ack = script("ack", "claimed: worker: stats attempts results: unread ready", before="taking")
-fail = script("fail", "claimed: worker: ready attempts stats failed results: unread", before="failure")
-hand_back = script("hand_back", "claimed: worker: ready")
+ack = script("ack", "claimed: worker: stats attempts results: unread ready delayed suspects turn", before="taking")
+fail = script("fail", "claimed: worker: delayed attempts stats failed results: unread", before="failure")
+hand_back = script("hand_back", "claimed: worker: ready suspects")
 dead = script("dead", "workers reaper worker:")
-reap = script("reap", "workers worker: claimed: ready attempts stats failed results: unread", before="failure")
+reap = script("reap", "workers worker: claimed: suspects attempts stats failed results: unread", before="failure")
 drain = script("drain", "worker: claimed:")
 deregister = script("deregister", "workers worker: claimed:")
 
@@ -57,7 +57,7 @@ def retry_forever(call, *args, **whose):
         try:
             return call(*args, **whose)
         except redis.RedisError:
-            r.connection_pool.disconnect()
+            r.connection_pool.disconnect(inuse_connections=False)  # no las del otro hilo
             time.sleep(.5)
 
 def work(element):
@@ -68,7 +68,7 @@ def work(element):
         doing = task["id"]
         result = {"id": task["id"], "worker": me, **process(task["body"], r.get)}
     except Exception as error:
-        retry_forever(fail, element, f"{type(error).__name__}: {error}", 1 if isinstance(error, PERMANENT) else 5, RESULT)
+        retry_forever(fail, element, f"{type(error).__name__}: {error}", 1 if isinstance(error, PERMANENT) else 5, RESULT, PAUSE)
     else:
         took = result["millis"] = round((time.monotonic() - started) * 1000)
         retry_forever(ack, element, task["id"], json.dumps(result), task.get("keep", RESULT), took, task=task["id"])
@@ -83,10 +83,10 @@ def keep_alive():
             heartbeat(me, LEASE, round(cpu), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, doing)
             if stop.is_set():
                 drain(1)
-            for id in (it.decode() for it in dead(450, LEASE, id="")):
+            for id in (it.decode() for it in dead(450, LEASE, GAP, id="")):
                 while reap(id, 500, 5, RESULT, FENCE, id=id)[2]:
                     pass
-        except redis.RedisError:
+        except Exception:  # este hilo no muere nunca: sin él nos darían por muertos
             pass  # Redis no está: ya volverá
 
 if __name__ == "__main__":
@@ -97,7 +97,7 @@ if __name__ == "__main__":
             if element := next_task():
                 work(element)
         except redis.RedisError:
-            r.connection_pool.disconnect()
+            r.connection_pool.disconnect(inuse_connections=False)  # no las del otro hilo
             stop.wait(1)
     while me and retry_forever(deregister, me, FENCE):
         retry_forever(hand_back, r.lindex(key("claimed:"), 0))

@@ -113,7 +113,7 @@ async fn worker_drains_on_request_and_continues() {
         host: "h".into(),
         version: "1".into(),
     };
-    let id = register(&keys, &registration)
+    let id = register(&keys, &registration, 1)
         .run_blocking(&mut server.connect())
         .expect("an id");
     endpoint.next().await;
@@ -156,6 +156,7 @@ fn lose_worker(server: &RedisServer, others: bool) {
         let registration = Registration {
             pod: name.into(),
             name: name.into(),
+            namespace: None,
             host: "h".into(),
             version: "1".into(),
         };
@@ -180,10 +181,11 @@ async fn last_killed_workers_tasks_scale_from_zero() {
     let mut endpoint = Endpoint::start(&server.url());
     lose_worker(&server, false);
     // A worker searched for lost workers just before it died, so the operator waits.
-    let _: () = server
-        .connect()
-        .pset_ex("wp:{tasks}:reaper", 1, 300)
-        .expect("the reaper lock");
+    let mut redis = server.connect();
+    let (seconds, _): (u64, u64) = redis::cmd("TIME").query(&mut redis).expect("a time");
+    let _: () = redis
+        .set("wp:{tasks}:reaper", seconds * 1_000)
+        .expect("when dead workers were looked up");
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     let first = endpoint.next().await;
     assert_eq!(

@@ -3,7 +3,7 @@
 //! worker that was reaped in the meantime gets [`Ending::Late`] and changes nothing.
 
 use super::call::script;
-use super::{Keys, MAX_ATTEMPTS, RESULT_TTL, ScriptCall, millis};
+use super::{Keys, MAX_ATTEMPTS, RESULT_TTL, RETRY_PAUSE, ScriptCall, millis};
 use redis::{Cmd, FromRedisValue, ParsingError, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,10 +24,10 @@ pub enum Take {
         /// Number of tasks that the worker holds. If it is more than the worker knows of, it must read its claimed
         /// list.
         held: usize,
-        /// Whether the worker was asked to drain.
+        /// Whether it must take nothing now: it was asked to drain, or it runs or is about to run a suspect alone.
         drain: bool,
     },
-    /// The worker has no lease and must register again.
+    /// The worker is not registered, for instance because it was reaped, and must register again.
     Lost,
 }
 
@@ -71,7 +71,15 @@ impl FromRedisValue for Ending {
 /// Takes the next task for the worker `id` and records the attempt. `known` is the number of tasks that the worker
 /// knows it holds. It does not block: if nothing is ready, wait with [`blocking_move`].
 pub fn take(keys: &Keys, id: &str, known: usize) -> ScriptCall<Take> {
-    ScriptCall::new(&TAKE, [keys.worker(id), keys.claimed(id), keys.ready()]).arg(known)
+    let names = [
+        keys.worker(id),
+        keys.claimed(id),
+        keys.ready(),
+        keys.delayed(),
+        keys.suspects(),
+        keys.turn(),
+    ];
+    ScriptCall::new(&TAKE, names).arg(known)
 }
 
 /// `BLMOVE` of the next task, blocking up to `timeout`; call [`claimed`] after it returned a task. Once the fence of
@@ -87,8 +95,8 @@ pub fn blocking_move(keys: &Keys, id: &str, timeout: Duration) -> Cmd {
     command
 }
 
-/// Records that `id` has claimed a task by [`blocking_move`]. Returns whether it may keep the task: it has a lease
-/// and was not asked to drain. Otherwise it must hand the task back.
+/// Records that `id` has claimed a task by [`blocking_move`]. Returns whether it may keep the task: it is
+/// registered and was not asked to drain. Otherwise it must hand the task back.
 pub fn claimed(keys: &Keys, id: &str) -> ScriptCall<bool> {
     ScriptCall::new(&CLAIMED, [keys.worker(id), keys.claimed(id)])
 }
@@ -133,6 +141,9 @@ fn acknowledge<T: FromRedisValue>(keys: &Keys, id: &str, done: Completion) -> Sc
         keys.result(done.task),
         keys.unread(),
         keys.ready(),
+        keys.delayed(),
+        keys.suspects(),
+        keys.turn(),
     ];
     ScriptCall::new(&ACK, names)
         .arg(done.element)
@@ -142,8 +153,8 @@ fn acknowledge<T: FromRedisValue>(keys: &Keys, id: &str, done: Completion) -> Sc
         .arg(millis(done.took))
 }
 
-/// Finishes a task that failed. The task returns to the queue behind all others. After the fifth failed attempt, or
-/// immediately if `permanent`, it moves to the failed list and its result is the error.
+/// Finishes a task that failed. After a pause, which doubles with each attempt, the task returns to the queue behind all
+/// others. After the fifth failed attempt, or immediately if `permanent`, it moves to the failed list and its result is the error.
 pub fn fail(
     keys: &Keys,
     id: &str,
@@ -154,7 +165,7 @@ pub fn fail(
     let names = [
         keys.claimed(id),
         keys.worker(id),
-        keys.ready(),
+        keys.delayed(),
         keys.attempts(),
         keys.stats(),
         keys.failed(),
@@ -167,13 +178,19 @@ pub fn fail(
         .arg(error)
         .arg(max_attempts)
         .arg(millis(RESULT_TTL))
+        .arg(millis(RETRY_PAUSE))
 }
 
 /// Returns a task unprocessed to the head of the queue; no attempt is counted. Returns whether `id` still held it.
 pub fn hand_back(keys: &Keys, id: &str, element: &[u8]) -> ScriptCall<bool> {
     ScriptCall::new(
         &HAND_BACK,
-        [keys.claimed(id), keys.worker(id), keys.ready()],
+        [
+            keys.claimed(id),
+            keys.worker(id),
+            keys.ready(),
+            keys.suspects(),
+        ],
     )
     .arg(element)
 }

@@ -89,6 +89,7 @@ fn take(keys: &Keys, what: &str, ids: &[String], limit: usize) -> ScriptCall<usi
         keys.ready(),
         keys.result(""),
         keys.unread(),
+        keys.collected(""),
     ];
     let call = ScriptCall::new(&TAKE, names)
         .arg(what)

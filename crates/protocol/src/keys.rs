@@ -23,7 +23,22 @@ impl Keys {
         self.key("ready")
     }
 
-    /// List of tasks that the worker `id` has claimed and not finished; a string (the fence) after its lease has ended.
+    /// Sorted set of tasks between two attempts, by when they become ready: a number, a colon and the element.
+    pub fn delayed(&self) -> String {
+        self.key("delayed")
+    }
+
+    /// List of ready tasks whose worker died. Each runs alone on its worker; pushed and taken on the right.
+    pub fn suspects(&self) -> String {
+        self.key("suspects")
+    }
+
+    /// String: the claims of the worker that lets its tasks end, to run a suspect alone.
+    pub fn turn(&self) -> String {
+        self.key("turn")
+    }
+
+    /// List of tasks that the worker `id` has claimed and not finished; a string (the fence) after it was reaped.
     pub fn claimed(&self, id: &str) -> String {
         self.key(&format!("claimed:{id}"))
     }
@@ -33,7 +48,7 @@ impl Keys {
         self.key("workers")
     }
 
-    /// Hash with the state of the worker `id`; its TTL is the lease.
+    /// Hash with the state and the lease of the worker `id`, until it is reaped.
     pub fn worker(&self, id: &str) -> String {
         self.key(&format!("worker:{id}"))
     }
@@ -63,6 +78,11 @@ impl Keys {
         self.key(&format!("results:{task}"))
     }
 
+    /// String: a collected result, for a minute more, in case its reader has not got it.
+    pub fn collected(&self, task: &str) -> String {
+        self.key(&format!("collected:{task}"))
+    }
+
     /// String: when the HTTP front pushed the task `task`, for a day.
     pub fn pushed(&self, task: &str) -> String {
         self.key(&format!("pushed:{task}"))
@@ -88,7 +108,7 @@ impl Keys {
         self.key("pressure")
     }
 
-    /// String that limits how often dead workers are looked up.
+    /// String: when dead workers were last looked up.
     pub fn reaper(&self) -> String {
         self.key("reaper")
     }

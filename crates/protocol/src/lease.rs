@@ -55,7 +55,8 @@ pub fn register(keys: &Keys, worker: &Registration, slots: usize) -> ScriptCall<
     .arg(slots)
 }
 
-/// Renews the lease of `id` if it still has one, and returns whether it had. `task` is a task that it runs, or empty.
+/// Renews the lease of `id`, and returns whether it is registered. A lease that has ended starts again unless the worker
+/// was reaped. `task` is a task that it runs, or empty.
 pub fn heartbeat(keys: &Keys, id: &str, usage: Usage, task: &str) -> ScriptCall<bool> {
     ScriptCall::new(
         &HEARTBEAT,
@@ -79,7 +80,7 @@ pub fn deregister(keys: &Keys, id: &str) -> ScriptCall<u64> {
 }
 
 /// Asks the worker `id` to stop claiming tasks for [`DRAIN`] from now, or (`false`) withdraws that request. Returns
-/// whether it has a lease. Its state is `draining` immediately. Wait until it has been so for longer than a claim can
+/// whether it is registered. Its state is `draining` immediately. Wait until it has been so for longer than a claim can
 /// block (2 s) and it holds nothing: a claim that was waiting at the time of the request can still return a task,
 /// which it hands back.
 pub fn request_drain(keys: &Keys, id: &str, drain: bool) -> ScriptCall<bool> {
@@ -88,7 +89,7 @@ pub fn request_drain(keys: &Keys, id: &str, drain: bool) -> ScriptCall<bool> {
         .arg(millis(DRAIN))
 }
 
-/// Drains the worker `id` permanently, at its own request. Returns whether it has a lease.
+/// Drains the worker `id` permanently, at its own request. Returns whether it is registered.
 pub fn drain(keys: &Keys, id: &str) -> ScriptCall<bool> {
     ScriptCall::new(&DRAIN_SCRIPT, [keys.worker(id), keys.claimed(id)]).arg(1)
 }

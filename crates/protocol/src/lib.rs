@@ -43,6 +43,12 @@ pub const STALLED: Duration = Duration::from_secs(20);
 pub const DRAIN: Duration = Duration::from_mins(1);
 /// How often dead workers are looked up, by all workers together.
 pub const REAP: Duration = Duration::from_millis(500);
+/// If nobody has looked up the dead workers for this long, Redis could not be reached, by heartbeats either.
+pub const GAP: Duration = Duration::from_secs(2);
+/// The pause after the first failed attempt; it doubles with each.
+pub const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long a collected result is kept for a reader that has not got it.
+pub const COLLECTED_TTL: Duration = Duration::from_mins(1);
 /// How long results are kept by default.
 pub const RESULT_TTL: Duration = Duration::from_hours(1);
 /// How long the fence of an ended generation is kept in place of its claimed list.

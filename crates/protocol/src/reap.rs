@@ -1,7 +1,7 @@
 //! Returns the tasks of dead workers to the queue.
 
 use super::call::script;
-use super::{FENCE_TTL, Keys, LEASE, MAX_ATTEMPTS, REAP, RESULT_TTL, ScriptCall, millis};
+use super::{FENCE_TTL, GAP, Keys, LEASE, MAX_ATTEMPTS, REAP, RESULT_TTL, ScriptCall, millis};
 use redis::{FromRedisValue, ParsingError, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const BATCH: usize = 500;
 /// The result of one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reaped {
-    /// Tasks that are ready again.
+    /// Tasks that are ready again, as suspects.
     pub rescued: usize,
     /// Tasks that failed permanently, because this was their fifth failed attempt.
     pub failed: usize,
@@ -35,7 +35,8 @@ impl FromRedisValue for Reaped {
     }
 }
 
-/// Finds the workers whose lease has ended: ids in the set without a hash. Of all callers, one per `interval` gets the
+/// Finds the workers whose lease has ended. If nobody has looked for them for [`GAP`], it extends every lease instead,
+/// once: heartbeats did not arrive either. Of all callers, one per `interval` gets the
 /// result and the others an empty one; [`Duration::ZERO`] disables that limit.
 pub fn dead(keys: &Keys, interval: Duration) -> ScriptCall<Vec<String>> {
     // A little less than the interval, so that a caller with exactly this interval is not refused every other time.
@@ -43,16 +44,18 @@ pub fn dead(keys: &Keys, interval: Duration) -> ScriptCall<Vec<String>> {
     ScriptCall::new(&DEAD, [keys.workers(), keys.reaper(), keys.worker("")])
         .arg(millis(interval))
         .arg(millis(LEASE))
+        .arg(millis(GAP))
 }
 
-/// Returns the tasks of `id` to the head of the queue, the oldest claim first, and counts a failed attempt for each.
+/// Makes the tasks of `id` suspects, which are ready before all others, the oldest claim first; counts a failed attempt
+/// for each.
 /// Creates the fence of `id` once it holds nothing. Does nothing if `id` has a lease.
 pub fn reap(keys: &Keys, id: &str) -> ScriptCall<Reaped> {
     let names = [
         keys.workers(),
         keys.worker(id),
         keys.claimed(id),
-        keys.ready(),
+        keys.suspects(),
         keys.attempts(),
         keys.stats(),
         keys.failed(),

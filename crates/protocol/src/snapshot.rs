@@ -1,6 +1,6 @@
 //! One atomic, read-only snapshot of a queue: everything that the operator needs, in one command for its pipelines.
 
-use super::{Keys, STALLED};
+use super::{GAP, Keys, STALLED, millis};
 use redis::{Cmd, Script, Value};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -17,11 +17,13 @@ const MAX_WORKERS: u32 = 10_000;
 pub struct Snapshot {
     /// The server's clock, in milliseconds since 1970, like all times.
     pub time: i64,
-    /// Number of ready tasks.
+    /// Number of ready tasks, suspects included.
     pub ready: u64,
     /// When the next task was pushed, by the producer's clock; `None` if nothing is ready or the task has no readable
     /// time.
     pub oldest_at: Option<i64>,
+    /// Delayed tasks: they become ready within seconds.
+    pub due: u64,
     /// Tasks in flight: the length of all claimed lists, including those of dead workers.
     pub claimed: u64,
     /// Length of the failed list.
@@ -38,6 +40,9 @@ pub struct Snapshot {
     pub recent: Vec<u64>,
     /// Number of workers whose lease has ended and that are not yet reaped.
     pub dead: u64,
+    /// Whether nobody has looked for dead workers for [`GAP`], although some are registered. No lease counts as ended
+    /// until somebody has.
+    pub unwatched: bool,
     /// Tasks that dead workers hold.
     pub dead_claimed: u64,
     /// Workers with a lease, in no particular order.
@@ -129,8 +134,16 @@ fn arguments(command: &mut Cmd, keys: &Keys) -> Cmd {
         keys.failed(),
         keys.worker(""),
         keys.claimed(""),
+        keys.delayed(),
+        keys.suspects(),
+        keys.reaper(),
     ];
-    command.arg(names.len()).arg(&names).arg(MAX_WORKERS).take()
+    command
+        .arg(names.len())
+        .arg(&names)
+        .arg(MAX_WORKERS)
+        .arg(millis(GAP))
+        .take()
 }
 
 /// Whether the reply is the error that the server does not have the script cached.
@@ -183,6 +196,8 @@ pub fn parse(reply: Value) -> Result<Snapshot, String> {
         dead: required(&next(), "dead")?,
         dead_claimed: required(&next(), "claimed by dead workers")?,
         workers: list(next()).into_iter().filter_map(worker).collect(),
+        due: required(&next(), "due")?,
+        unwatched: number::<i64>(&next()) == Some(1),
         ..snapshot
     })
 }

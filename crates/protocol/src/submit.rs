@@ -1,7 +1,7 @@
 //! What producers do: push tasks unless too many results are uncollected, and collect results.
 
 use super::call::ScriptCall;
-use super::{Keys, Task};
+use super::{COLLECTED_TTL, Keys, Task};
 use redis::{FromRedisValue, ParsingError, RedisError, Script, Value};
 use serde::Serialize;
 use std::sync::LazyLock;
@@ -59,7 +59,9 @@ pub fn push_within<B: Serialize>(
     Ok(call)
 }
 
-/// Reads and deletes the result of `task`; `None` if there is none yet, or no longer.
+/// Reads the result of `task` and counts it as collected; `None` if there is none yet, or no longer. If the reply was
+/// lost, a repetition within [`COLLECTED_TTL`] reads it again.
 pub fn collect(keys: &Keys, task: &str) -> ScriptCall<Option<Vec<u8>>> {
-    ScriptCall::new(&COLLECT, [keys.result(task), keys.unread()])
+    let names = [keys.result(task), keys.unread(), keys.collected(task)];
+    ScriptCall::new(&COLLECT, names).arg(super::millis(COLLECTED_TTL))
 }

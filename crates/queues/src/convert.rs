@@ -27,7 +27,7 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
     let last = snapshot.recent.first();
     QueueMetrics {
         ready: count(snapshot.ready),
-        due: Metric::Unsupported,
+        due: count(snapshot.due),
         in_flight: count(snapshot.claimed),
         live: count(live.len() as u64),
         busy: count(busy as u64),

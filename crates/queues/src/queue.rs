@@ -84,7 +84,7 @@ pub struct Reading {
     pub workers: Vec<Worker>,
     /// The queue's clock, in milliseconds since 1970, where it is known.
     pub time: Option<i64>,
-    /// Whether dead workers still hold tasks or are still registered.
+    /// Whether dead workers still hold tasks or are still registered, or nobody has looked for them.
     pub dead: bool,
 }
 

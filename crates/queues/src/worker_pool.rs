@@ -8,7 +8,7 @@ use redis::{Cmd, Value};
 
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Exact,
-    due: Support::Unsupported("it has no delayed tasks"),
+    due: Support::Exact,
     in_flight: Support::Exact,
     workers: Support::Exact,
     cpu: Support::Exact,
@@ -58,7 +58,7 @@ impl Reader for WorkerPool {
                 .map(|worker| convert::worker(worker, snapshot.time, queue))
                 .collect(),
             time: Some(snapshot.time),
-            dead: snapshot.dead > 0,
+            dead: snapshot.dead > 0 || snapshot.unwatched,
         }))
     }
 

@@ -74,6 +74,24 @@ impl RedisServer {
         Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
     }
 
+    /// Stops the process with SIGSTOP: the server keeps its connections and data and does nothing.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Continues the process after [`Self::pause`].
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        let status = Command::new("kill")
+            .args([&format!("-{signal}"), &pid])
+            .status();
+        assert!(status.unwrap().success(), "kill -{signal} {pid}");
+    }
+
     fn try_start(&mut self) -> bool {
         let port = self.port.to_string();
         let args = [

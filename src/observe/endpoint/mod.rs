@@ -179,8 +179,12 @@ impl Endpoint {
                 continue;
             };
             // After a timeout the next poll finds the remaining tasks again.
-            if let Ok(Err(error)) = tokio::time::timeout(TIMEOUT, rescue(queue, redis)).await {
-                tracing::warn!(pool = %pool, "cannot rescue the tasks of lost workers: {}", describe(&error));
+            match tokio::time::timeout(TIMEOUT, rescue(queue, redis)).await {
+                Ok(Ok(true)) => self.schedule.poll_by(&pool, Instant::now()),
+                Ok(Err(error)) => {
+                    tracing::warn!(pool = %pool, "cannot rescue the tasks of lost workers: {}", describe(&error));
+                }
+                Ok(Ok(false)) | Err(_) => {}
             }
         }
     }
@@ -364,16 +368,19 @@ impl Endpoint {
     }
 }
 
-/// Makes the tasks of lost workers of `queue` ready again, unless a worker has just searched for lost workers.
-async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::RedisResult<()> {
+/// Makes the tasks of lost workers of `queue` ready again, unless a worker has just searched for lost workers. Returns
+/// whether there were any lost workers.
+async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::RedisResult<bool> {
     let Some(drains) = queue.drain() else {
-        return Ok(());
+        return Ok(false);
     };
+    let mut rescued_any = false;
     for id in drains.find_dead().run(redis).await? {
         let mut left = 1;
         while left > 0 {
             let reaped = drains.reap(&id).run(redis).await?;
             left = reaped.left;
+            rescued_any = true;
             tracing::info!(
                 queue = queue.name(),
                 worker = id,
@@ -383,5 +390,5 @@ async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::Redi
             );
         }
     }
-    Ok(())
+    Ok(rescued_any)
 }

@@ -47,12 +47,13 @@ fn take_reports_held_tasks_and_drain_requests() {
 }
 
 #[test]
-fn scripts_report_a_lost_lease_and_do_not_revive_it() {
+fn scripts_report_that_a_worker_was_reaped_and_do_not_revive_it() {
     let mut queue = Queue::new();
     let worker = queue.register("w");
     queue.push(&["a", "b"]);
     queue.must_claim(&worker);
     queue.expire_lease(&worker);
+    queue.reap(&worker);
     assert_eq!(queue.take(&worker, 1), Take::Lost);
     assert!(!queue.run(&protocol::request_drain(&queue.keys, &worker, true)));
     assert!(!queue.run(&protocol::claimed(&queue.keys, &worker)));

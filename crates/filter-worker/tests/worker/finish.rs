@@ -62,7 +62,8 @@ fn an_ack_stores_the_result_and_clears_the_attempts() {
     queue.push(&["a"]);
     let element = queue.must_claim(&worker);
     assert_eq!(queue.fail(&worker, &element, false), Ending::Retry(1));
-    let element = queue.must_claim(&worker);
+    queue.end_pauses();
+    let element = queue.must_take(&worker);
     assert_eq!(queue.ack(&worker, &element), Ending::Done);
     assert_eq!(
         (
@@ -86,23 +87,61 @@ fn an_ack_stores_the_result_and_clears_the_attempts() {
 }
 
 #[test]
-fn a_failed_task_is_retried_last_until_its_fifth_run() {
+fn a_failed_task_is_retried_last_after_a_pause_until_its_fifth_run() {
     let mut queue = Queue::new();
     let worker = queue.register("w");
-    queue.push(&["poison", "b"]);
+    queue.push(&["poison", "b", "c"]);
     let poison = queue.must_claim(&worker);
-    assert_eq!(queue.fail(&worker, &poison, false), Ending::Retry(1));
-    assert_eq!(queue.ready_ids(), ["poison", "b"], "b is next");
-    let b = queue.must_claim(&worker);
-    queue.ack(&worker, &b);
-    for n in 2..=4 {
-        queue.must_claim(&worker);
+    let mut pause = 1_000;
+    for n in 1..=4 {
         assert_eq!(queue.fail(&worker, &poison, false), Ending::Retry(n));
+        let delayed = queue.delayed();
+        let [(id, left)] = delayed.as_slice() else {
+            panic!("{delayed:?}")
+        };
+        assert_eq!(id, "poison");
+        let expected = pause * 3 / 4 - 100..=pause * 5 / 4;
+        assert!(expected.contains(left), "{left} ms after attempt {n}");
+        pause *= 2;
+        if n == 1 {
+            let b = queue.must_take(&worker);
+            assert_eq!(
+                (task_id(&b).as_str(), queue.ready_ids()),
+                ("b", vec!["c".to_owned()])
+            );
+            queue.ack(&worker, &b);
+            queue.end_pauses();
+            let c = queue.must_take(&worker);
+            assert_eq!(task_id(&c), "c", "the others are first");
+            queue.ack(&worker, &c);
+        }
+        queue.end_pauses();
+        assert_eq!(queue.must_take(&worker), poison, "byte for byte the same");
     }
-    queue.must_claim(&worker);
     assert_eq!(queue.fail(&worker, &poison, false), Ending::Failed(5));
     queue.assert_failed("poison", &json!({"error": "it \"broke\"", "attempts": 5}));
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("idle"));
+}
+
+/// A sorted set holds each member once.
+#[test]
+fn equal_elements_are_delayed_each_on_its_own() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    let element = r#"{"id":"twin","at":1,"body":1}"#;
+    for _ in 0..3 {
+        let _: () = queue.redis.lpush(queue.keys.ready(), element).unwrap();
+    }
+    for _ in 0..3 {
+        let element = queue.must_take(&worker);
+        queue.fail(&worker, &element, false);
+    }
+    assert_eq!(queue.delayed().len(), 3);
+    queue.end_pauses();
+    for _ in 0..3 {
+        let element = queue.must_take(&worker);
+        assert_eq!(queue.ack(&worker, &element), Ending::Done);
+    }
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl ChaosRun {
     }
 
     /// Records which worker runs which task, and what has become of the orphans.
-    fn observe(&mut self) {
+    fn observe(&mut self, time: i64) {
         let held = self.held();
         let holds = |worker: &str, task: &String| {
             held.iter()
@@ -185,9 +185,10 @@ impl ChaosRun {
         for (task, orphan) in &mut self.orphans {
             let since_kill = orphan.killed_at.elapsed();
             if orphan.lease_end.is_none()
-                && !redis
-                    .exists::<_, bool>(keys.worker(&orphan.worker_id))
+                && redis
+                    .hget::<_, _, Option<i64>>(keys.worker(&orphan.worker_id), "lease_ends")
                     .unwrap()
+                    .is_none_or(|ends| ends <= time)
             {
                 orphan.lease_end = Some(since_kill);
             }
@@ -319,9 +320,10 @@ impl ChaosRun {
                 snapshot.arrived,
                 snapshot.failed,
                 snapshot.ready,
+                snapshot.due,
                 snapshot.claimed
             ),
-            (Some(self.pushed as u64), None, 0, 0)
+            (Some(self.pushed as u64), None, 0, 0, 0)
         );
         for n in 0..self.pushed {
             let result = self.result(&n.to_string());
@@ -434,7 +436,7 @@ fn no_task_is_lost_under_kills_and_pauses() {
     loop {
         let snapshot = run.harness.snapshot();
         snapshots += 1;
-        run.observe();
+        run.observe(snapshot.time);
         run.handle_faults();
         if snapshot.processed == Some(run.pushed as u64) {
             if run.has_enough_faults() {

@@ -1,8 +1,15 @@
 //! The scripts of the registry: register, heartbeat, and the state that a worker shows.
 
 use crate::queue::Queue;
-use protocol::{Ending, Usage};
+use protocol::{Ending, Reaped, Usage};
 use redis::Commands;
+
+/// The milliseconds until the lease ends; negative after its end.
+pub fn lease_left(queue: &mut Queue, worker: &str) -> i64 {
+    let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut queue.redis).unwrap();
+    let ends: i64 = queue.field(worker, "lease_ends").unwrap().parse().unwrap();
+    ends - seconds * 1_000 - micros / 1_000
+}
 
 #[test]
 fn each_registration_is_a_new_generation_with_a_lease() {
@@ -15,7 +22,7 @@ fn each_registration_is_a_new_generation_with_a_lease() {
         ],
         ["w.1", "w.2", "v.3"]
     );
-    let lease: i64 = queue.redis.pttl(queue.keys.worker("w.2")).unwrap();
+    let lease = lease_left(&mut queue, "w.2");
     assert!((7_000..=8_000).contains(&lease), "{lease}");
     assert_eq!(queue.field("w.2", "pod").as_deref(), Some("pod-of-w"));
     assert_eq!(queue.field("w.2", "state").as_deref(), Some("idle"));
@@ -35,11 +42,12 @@ fn a_lost_counter_reuses_no_live_or_fenced_id() {
 }
 
 #[test]
-fn a_heartbeat_renews_a_lease_and_never_revives_one() {
+fn a_heartbeat_renews_a_lease_until_the_worker_is_reaped() {
     let mut queue = Queue::new();
     let worker = queue.register("w");
-    let key = queue.keys.worker(&worker);
-    let _: () = queue.redis.pexpire(&key, 1_000).unwrap();
+    queue.push(&["b"]);
+    let element = queue.must_claim(&worker);
+    queue.expire_lease(&worker);
     let _: () = queue.redis.srem(queue.keys.workers(), &worker).unwrap();
     let usage = Usage {
         cpu: Some(12.34),
@@ -47,7 +55,8 @@ fn a_heartbeat_renews_a_lease_and_never_revives_one() {
     };
     let heartbeat = protocol::heartbeat(&queue.keys, &worker, usage, "b");
     assert!(queue.run(&heartbeat));
-    assert!(queue.redis.pttl::<_, i64>(&key).unwrap() > 7_000);
+    assert!(lease_left(&mut queue, &worker) > 7_000);
+    assert_eq!(queue.reap(&worker), Reaped::default(), "it is alive again");
     let registered: bool = queue
         .redis
         .sismember(queue.keys.workers(), &worker)
@@ -63,8 +72,10 @@ fn a_heartbeat_renews_a_lease_and_never_revives_one() {
     );
 
     queue.expire_lease(&worker);
+    assert_eq!(queue.reap(&worker).rescued, 1);
     assert!(!queue.run(&heartbeat));
-    assert!(!queue.exists(key));
+    assert!(!queue.exists(queue.keys.worker(&worker)));
+    assert_eq!(queue.ack(&worker, &element), Ending::Late);
 }
 
 #[test]

@@ -140,11 +140,12 @@ impl Harness {
         let accounted = snapshot.processed.unwrap_or(0)
             + snapshot.failed.unwrap_or(0)
             + snapshot.ready
+            + snapshot.due
             + snapshot.claimed;
         assert_eq!(
             snapshot.arrived.unwrap_or(0),
             accounted,
-            "arrived = done + failed + waiting + in flight: {snapshot:?}"
+            "arrived = done + failed + ready + delayed + claimed: {snapshot:?}"
         );
         snapshot
     }

@@ -94,9 +94,13 @@ impl Queue {
         self.run(&protocol::deregister(&self.keys, worker))
     }
 
-    /// Expires a lease at once.
+    /// Ends a lease at once, as if it had been extended already.
     pub fn expire_lease(&mut self, worker: &str) {
-        let _: () = self.redis.del(self.keys.worker(worker)).unwrap();
+        let ended = [("lease_ends", 1), ("extended", 1)];
+        let _: () = self
+            .redis
+            .hset_multiple(self.keys.worker(worker), &ended)
+            .unwrap();
     }
 
     pub fn reap(&mut self, worker: &str) -> Reaped {
@@ -114,7 +118,46 @@ impl Queue {
     /// The ids of the waiting tasks; the last is the next out.
     pub fn ready_ids(&mut self) -> Vec<String> {
         let key = self.keys.ready();
-        self.list(&key)
+        self.ids(&key)
+    }
+
+    /// The ids of the tasks whose worker died; the last is the next out.
+    pub fn suspect_ids(&mut self) -> Vec<String> {
+        let key = self.keys.suspects();
+        self.ids(&key)
+    }
+
+    /// The ids of the delayed tasks, and how many milliseconds of the pause of each are left.
+    pub fn delayed(&mut self) -> Vec<(String, i64)> {
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut self.redis).unwrap();
+        let key = self.keys.delayed();
+        let entries: Vec<(String, i64)> = self.redis.zrange_withscores(key, 0, -1).unwrap();
+        let id = |entry: &str| task_id(entry.split_once(':').unwrap().1.as_bytes());
+        entries
+            .iter()
+            .map(|(entry, due)| (id(entry), due - seconds * 1_000 - micros / 1_000))
+            .collect()
+    }
+
+    /// Ends the pause of all delayed tasks.
+    pub fn end_pauses(&mut self) {
+        let key = self.keys.delayed();
+        let entries: Vec<String> = self.redis.zrange(&key, 0, -1).unwrap();
+        for entry in entries {
+            let _: () = self.redis.zadd(&key, entry, 1).unwrap();
+        }
+    }
+
+    /// The element that `worker`, which holds nothing, takes.
+    pub fn must_take(&mut self, worker: &str) -> Vec<u8> {
+        match self.take(worker, 0) {
+            Take::Task(element) => element,
+            other => panic!("no task: {other:?}"),
+        }
+    }
+
+    fn ids(&mut self, key: &str) -> Vec<String> {
+        self.list(key)
             .iter()
             .map(|it| task_id(it.as_bytes()))
             .collect()

@@ -1,5 +1,9 @@
--- KEYS: failed, stats, ready, prefix of results, unread.
+-- KEYS: failed, stats, ready, prefix of results, unread, prefix of collected.
 -- ARGV: retry or clear, maximum entries; ids, or none for the oldest entries. Returns the number of tasks.
+if ARGV[1] ~= 'retry' and ARGV[1] ~= 'clear' then return redis.error_reply('ERR neither retry nor clear') end
+if ARGV[1] == 'retry' then expect('list', KEYS[3]) end
+expect('list', KEYS[1])
+expect('hash', KEYS[2], KEYS[5])
 local retry, most, taken = ARGV[1] == 'retry', tonumber(ARGV[2]), 0
 
 -- Finishes an entry that is no longer on the list; false if it holds no task to retry.
@@ -8,13 +12,13 @@ local function finish(entry)
     local element = split(entry)
     if not element then return false end
     redis.call('LPUSH', KEYS[3], element) -- behind the others; the counters see a new arrival, so none ever decreases
-    redis.call('HINCRBY', KEYS[2], 'arrived', 1)
+    redis.pcall('HINCRBY', KEYS[2], 'arrived', 1)
     local result = KEYS[4] .. id_of(entry)
     local ends = redis.call('PEXPIRETIME', result)
-    if ends > 0 then redis.call('HINCRBY', KEYS[5], math.floor(ends / 60000), -1) end
-    redis.call('DEL', result) -- the error of the last attempt is no longer the result
+    if ends > 0 then redis.pcall('HINCRBY', KEYS[5], math.floor(ends / 60000), -1) end
+    redis.call('DEL', result, KEYS[6] .. id_of(entry)) -- the error of the last attempt is no longer the result
   end
-  redis.call('HINCRBY', KEYS[2], 'failed_bytes', -#entry)
+  increase(KEYS[2], 'failed_bytes', -#entry)
   taken = taken + 1
   return true
 end

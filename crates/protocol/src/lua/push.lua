@@ -5,10 +5,10 @@ local function pressure()
   local unread, minute = 0, math.floor(t[1] / 60)
   local buckets = redis.call('HGETALL', KEYS[3])
   for i = 1, #buckets, 2 do
-    if tonumber(buckets[i]) < minute then
+    if (tonumber(buckets[i]) or 0) < minute then
       redis.call('HDEL', KEYS[3], buckets[i])
     else
-      unread = unread + math.max(0, tonumber(buckets[i + 1]))
+      unread = unread + math.max(0, tonumber(buckets[i + 1]) or 0)
     end
   end
   if unread >= tonumber(ARGV[1]) then
@@ -17,7 +17,7 @@ local function pressure()
   local info = redis.pcall('INFO', 'memory')
   if type(info) ~= 'string' then return '' end
   local used, most = tonumber(string.match(info, 'used_memory:(%d+)')), tonumber(string.match(info, 'maxmemory:(%d+)'))
-  if most > 0 and used * 100 >= most * ARGV[2] then
+  if used and most and most > 0 and used * 100 >= most * ARGV[2] then
     return 'Redis uses ' .. used .. ' bytes of ' .. most .. ': wait until workers have emptied the queue, or give it more'
   end
   return ''
@@ -33,5 +33,5 @@ for i = 3, #ARGV do
   local pushed = redis.pcall('LPUSH', KEYS[1], ARGV[i])
   if type(pushed) == 'table' then return pushed.err end -- no memory, or not a list: the first push fails, or none does
 end
-redis.call('HINCRBY', KEYS[2], 'arrived', #ARGV - 2)
+redis.pcall('HINCRBY', KEYS[2], 'arrived', #ARGV - 2) -- an error would make the producer push them again
 return 1

@@ -1,7 +1,9 @@
--- KEYS: workers, worker, claimed, ready, attempts, stats, failed, prefix of results, unread.
+-- KEYS: workers, worker, claimed, suspects, attempts, stats, failed, prefix of results, unread.
 -- ARGV: id, maximum elements, maximum attempts, milliseconds to keep an error, milliseconds to keep the fence.
 -- Returns rescued, failed, left.
-if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then return {0, 0, 0} end
+if has_lease(KEYS[2]) or redis.call('SISMEMBER', KEYS[1], ARGV[1]) == 0 then return {0, 0, 0} end
+expect_failure_keys(KEYS[5], KEYS[6], KEYS[7], KEYS[9])
+expect('list', KEYS[4])
 local rescued, failed, left = 0, 0, 0
 if redis.call('TYPE', KEYS[3]).ok == 'list' then
   for _ = 1, tonumber(ARGV[2]) do
@@ -20,6 +22,7 @@ if redis.call('TYPE', KEYS[3]).ok == 'list' then
 end
 if left == 0 then
   redis.call('SREM', KEYS[1], ARGV[1])
-  redis.call('SET', KEYS[3], 'gone', 'PX', ARGV[5]) -- the fence: a late BLMOVE into this key moves nothing
+  redis.call('DEL', KEYS[2])
+  redis.call('SET', KEYS[3], 'gone', 'PX', whole(ARGV[5], 31536000000, 86400000)) -- the fence: a late BLMOVE moves nothing
 end
 return {rescued, failed, left}

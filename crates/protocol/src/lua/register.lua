@@ -10,6 +10,6 @@ redis.call('HSET', worker, 'pod', ARGV[3], 'host', ARGV[4], 'version', ARGV[5],
   'state', 'idle', 'since', ms, 'claim_at', ms, 'cpu', 0, 'memory', 0)
 if ARGV[6] and ARGV[6] ~= '' then redis.call('HSET', worker, 'namespace', ARGV[6]) end
 if ARGV[7] then redis.call('HSET', worker, 'slots', ARGV[7]) end
-redis.call('PEXPIRE', worker, ARGV[2])
+start_lease(worker, ARGV[2])
 redis.call('SADD', KEYS[2], id)
 return id
