@@ -5,8 +5,32 @@ use crate::observe::target::Target;
 use crate::report::{Outcome, StatusInput};
 use decide::victims::VictimOrder;
 use decide::{
-    Decision, Metric, Observation, QueueMetrics, Reason, TargetChange, Time, Unavailable, decide,
+    Decision, Memory, Metric, Observation, PoolSpec, QueueMetrics, Reason, TargetChange, Time,
+    Unavailable, decide,
 };
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs a calculation for one pool. A panic in it is a fault of this program, but it must stop no other pool: it becomes
+/// the error of this one.
+pub(super) fn contained<T>(calculation: impl FnOnce() -> T) -> Result<T, String> {
+    // `decide` and `forecast` change nothing, and the windows of a schedule are replaced as a whole.
+    catch_unwind(AssertUnwindSafe(calculation)).map_err(|panic| {
+        format!(
+            "the operator cannot decide on this pool ({}): this is a fault of the operator, please report it",
+            describe(&*panic)
+        )
+    })
+}
+
+/// The text of a panic.
+fn describe(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}
 
 /// A decision and its observation.
 #[derive(Clone, Debug)]
@@ -32,6 +56,16 @@ impl PoolState {
         conflict: Option<Reason>,
         now: Time,
     ) -> ReconcileResult {
+        self.evaluate_by(decide, target, conflict, now)
+    }
+
+    fn evaluate_by(
+        &mut self,
+        decide: impl Fn(&PoolSpec, &Observation, &Memory, Time) -> Decision,
+        target: Option<&Target>,
+        conflict: Option<Reason>,
+        now: Time,
+    ) -> ReconcileResult {
         if let Err(error) = &self.spec {
             let error = error.to_string();
             return ReconcileResult::Blocked(Reason::InvalidSpec { error });
@@ -50,11 +84,13 @@ impl PoolState {
             return ReconcileResult::Wait;
         };
         spec.set_drains(drains);
-        let decision = decide(spec.at(now), &observation, &self.memory, now);
-        ReconcileResult::Decided(Box::new(Evaluated {
-            decision,
-            observation,
-        }))
+        match contained(|| decide(spec.at(now), &observation, &self.memory, now)) {
+            Ok(decision) => ReconcileResult::Decided(Box::new(Evaluated {
+                decision,
+                observation,
+            })),
+            Err(error) => ReconcileResult::Blocked(Reason::InvalidSpec { error }),
+        }
     }
 
     /// The input of a decision at `now`; `None` before the first poll.
@@ -144,5 +180,52 @@ impl PoolState {
                 .unwrap_or_default(),
             outcome,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::pool_state::PolledMetrics;
+    use queues::RedisMemory;
+    use serde_json::json;
+
+    fn pool() -> PoolState {
+        let object = json!({
+            "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "a", "namespace": "default"},
+            "spec": {"scaleTargetRef": {"name": "worker"}, "redis": {"address": "redis://127.0.0.1/0"}, "queues": [{"name": "tasks"}]},
+        });
+        let mut pool = PoolState::new(&serde_json::from_value(object).expect("a pool"), false);
+        pool.metrics = Some(PolledMetrics {
+            queues: vec![QueueMetrics::UNSUPPORTED],
+            unavailable: None,
+            memory: RedisMemory::Unknown,
+            notified_at: None,
+            at: Time(0),
+        });
+        pool
+    }
+
+    #[test]
+    fn a_panic_while_deciding_is_an_error_of_the_pool() {
+        let target = Target {
+            desired: 3,
+            replicas: 3,
+            updated: 3,
+            observed: true,
+            selector: String::new(),
+            version: 1,
+            uid: String::new(),
+            writer: None,
+        };
+        let panics =
+            |_: &PoolSpec, _: &Observation, _: &Memory, _: Time| panic!("divided {} by 0", 7);
+        let result = pool().evaluate_by(panics, Some(&target), None, Time(0));
+        let ReconcileResult::Blocked(Reason::InvalidSpec { error }) = result else {
+            panic!("it decided")
+        };
+        assert!(error.contains("(divided 7 by 0)"), "{error}");
+        let decided = pool().evaluate(Some(&target), None, Time(0));
+        assert!(matches!(decided, ReconcileResult::Decided(_)));
     }
 }

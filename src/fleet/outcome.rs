@@ -2,7 +2,7 @@
 
 use super::event::{Command, Scale};
 use super::scale_down;
-use crate::fleet::evaluation::Evaluated;
+use crate::fleet::evaluation::{Evaluated, contained};
 use crate::fleet::pool_state::{PendingScale, PendingStatus, PoolState};
 use crate::observe::target::Target;
 use crate::report::{
@@ -295,11 +295,9 @@ pub(super) fn with_details(
             decision,
             observation,
         } = &**evaluated;
-        add_details(
-            &mut status,
-            &decision.steps,
-            forecast(spec, observation, decision, *at),
-        );
+        // Without a forecast the decision is still worth its status.
+        let next = contained(|| forecast(spec, observation, decision, *at)).unwrap_or_default();
+        add_details(&mut status, &decision.steps, next);
     }
     status
 }

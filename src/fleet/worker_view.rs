@@ -160,7 +160,7 @@ impl<'a> Rows<'a> {
         };
         WorkerRow {
             state,
-            since: since_millis.map(|millis| self.polled_at.0 - millis),
+            since: since_millis.map(|millis| self.polled_at.0.saturating_sub(millis)),
             cpu,
             tasks: Some(tasks).filter(|_| activity != Activity::Unknown || tasks > 0),
             ..self.row(pod.unwrap_or(&worker.id), pod)

@@ -12,7 +12,7 @@ pub fn display(target: &str, load: &QueueMetrics, now: i64) -> Display {
         util: join(load.busy, load.live, |busy, live| {
             format!("{}%", percent(busy, live))
         }),
-        wait: show(load.oldest_at, |at| span(now - at)),
+        wait: show(load.oldest_at, |at| span(now.saturating_sub(at))),
         cpu: join(load.cpu_sum, load.live, |sum, live| {
             format!("{}%", sum / live.max(1))
         }),
@@ -20,10 +20,11 @@ pub fn display(target: &str, load: &QueueMetrics, now: i64) -> Display {
             load.processed,
             load.failed.join(Metric::Known(0), i64::max),
             |processed, failed| {
-                if processed + failed == 0 {
+                let ended = processed.saturating_add(failed);
+                if ended == 0 {
                     "-".to_owned()
                 } else {
-                    format!("{}%", percent(processed, processed + failed))
+                    format!("{}%", percent(processed, ended))
                 }
             },
         ),
@@ -86,6 +87,25 @@ mod tests {
             ),
             ("6s", "64%", "100%", "34s")
         );
+    }
+
+    #[test]
+    fn extreme_values_are_shown_too() {
+        for (value, now) in [(i64::MAX, i64::MIN), (i64::MIN, i64::MAX), (-1, 1)] {
+            let known = Metric::Known(value);
+            let load = QueueMetrics {
+                ready: known,
+                live: known,
+                busy: known,
+                cpu_sum: known,
+                oldest_at: known,
+                processed: known,
+                failed: known,
+                busy_millis: known,
+                ..QueueMetrics::UNSUPPORTED
+            };
+            assert_eq!(display("Deployment/x", &load, now).queue, value.to_string());
+        }
     }
 
     #[test]

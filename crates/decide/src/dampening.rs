@@ -38,7 +38,7 @@ impl Startup {
     /// hence the factor.
     pub fn retain_for(&self) -> Millis {
         self.mean.map_or(LONGEST_RETENTION, |mean| {
-            Millis((mean.0 * 4).clamp(10_000, 20_000))
+            Millis(mean.0.saturating_mul(4).clamp(10_000, 20_000))
         })
     }
 
@@ -66,8 +66,10 @@ impl Startup {
         }
     }
 
+    /// Restores what every measurement has: no instant after `now`, and a time that a start may take.
     pub(crate) fn clamp_to(&mut self, now: Time) {
         self.pending = self.pending.map(|(at, replicas)| (at.min(now), replicas));
+        self.mean = self.mean.map(|mean| mean.clamp(Millis(0), LONGEST_START));
     }
 }
 
@@ -87,7 +89,7 @@ fn needed_workers(total: &QueueMetrics, current: i32) -> Option<i32> {
     let starting = total
         .live
         .known()
-        .map_or(0, |live| (i64::from(current) - live).max(0));
+        .map_or(0, |live| i64::from(current).saturating_sub(live).max(0));
     let needed = busy.saturating_add(total.ready.known().unwrap_or(0).min(starting));
     Some(i32::try_from(needed).unwrap_or(i32::MAX))
 }

@@ -95,7 +95,12 @@ impl Scenario<'_> {
     /// Tasks that are ready or in flight.
     fn present_tasks(self) -> i64 {
         let total = self.observation.total();
-        total.ready.plus(total.in_flight).known().unwrap_or(0)
+        total
+            .ready
+            .plus(total.in_flight)
+            .known()
+            .unwrap_or(0)
+            .max(0)
     }
 
     /// When the replica count first changes if the backlog differs by `more` tasks from now on, and to what; `None` where
@@ -137,13 +142,13 @@ pub fn with_backlog(queues: &[QueueMetrics], more: i64) -> Vec<QueueMetrics> {
             let Metric::Known(tasks) = metric else {
                 continue;
             };
-            let removed = remaining.min(*tasks);
-            *tasks -= removed;
+            let removed = remaining.min((*tasks).max(0));
+            *tasks = tasks.saturating_sub(removed);
             remaining -= removed;
             if let Metric::Known(busy) = &mut queue.busy
                 && in_flight
             {
-                *busy = (*busy - removed).max(0);
+                *busy = busy.saturating_sub(removed).max(0);
             }
         }
     }

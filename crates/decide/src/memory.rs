@@ -73,10 +73,11 @@ impl Memory {
         self
     }
 
-    /// The memory with no instant after `now`.
+    /// The memory with no instant after `now`, and with no number that no decision leaves: a status may contain anything.
     #[must_use]
     pub fn clamped_to(&self, now: Time) -> Self {
         let mut memory = self.clone();
+        memory.desired = memory.desired.map(|desired| desired.max(0));
         for at in [
             &mut memory.last_up,
             &mut memory.last_change,
@@ -87,8 +88,9 @@ impl Memory {
         }
         memory.recommendations.clamp_to(now);
         memory.busy.clamp_to(now);
-        for (at, _) in &mut memory.scale_events {
+        for (at, change) in &mut memory.scale_events {
             *at = (*at).min(now);
+            *change = (*change).max(-i32::MAX);
         }
         for rates in &mut memory.rates {
             rates.clamp_to(now);

@@ -52,9 +52,9 @@ impl Rates {
             *self = Self::first(arrived, processed, millis, now);
             return;
         };
-        let arrivals = arrived - before.arrived;
-        let completed = processed - before.processed;
-        let spent = millis - before.millis;
+        let arrivals = arrived.saturating_sub(before.arrived);
+        let completed = processed.saturating_sub(before.processed);
+        let spent = millis.saturating_sub(before.millis);
         if arrivals == 0 && completed == 0 && now - at < STEP {
             return;
         }
@@ -97,13 +97,25 @@ impl Rates {
         let weight = self.samples.min(MAX_SAMPLES);
         let sum = i128::from(self.service) * i128::from(weight)
             + i128::from(mean) * i128::from(completed);
-        self.service = i64::try_from(sum / i128::from(weight + completed)).unwrap_or(i64::MAX);
-        self.samples = (weight + completed).min(MAX_SAMPLES);
+        let tasks = weight.saturating_add(completed);
+        self.service = i64::try_from(sum / i128::from(tasks)).unwrap_or(i64::MAX);
+        self.samples = tasks.min(MAX_SAMPLES);
     }
 
+    /// Restores what every record has: no instant after `now`, and no value below zero. A status may contain anything.
     pub(crate) fn clamp_to(&mut self, now: Time) {
         self.at = self.at.map(|at| at.min(now));
         self.since = self.since.min(now);
+        for value in [
+            &mut self.arrived,
+            &mut self.processed,
+            &mut self.millis,
+            &mut self.arrival,
+            &mut self.service,
+        ] {
+            *value = (*value).max(0);
+        }
+        self.samples = self.samples.clamp(0, MAX_SAMPLES);
     }
 }
 

@@ -124,7 +124,7 @@ impl TargetInput<'_> {
     fn within(&self, rule: Rule, tasks: i64, limit: i64) -> TargetRecommendation {
         let waiting = self.waiting().known().unwrap_or(0);
         let oldest = self.total.oldest_at.known().filter(|_| waiting > 0);
-        let waited = oldest.map_or(0, |at| (self.now.0 - at).max(0));
+        let waited = oldest.map_or(0, |at| (self.now - Time(at)).0.max(0));
         let late = waited.saturating_mul(10) > limit.saturating_mul(7);
         let mut replicas =
             divide_rounding_up(self.needed_millionths(limit), MILLION).max(i32::from(tasks > 0));
@@ -154,8 +154,8 @@ impl TargetInput<'_> {
 
     /// The workers that the queues need to drain within `limit` milliseconds, in millionths of a worker.
     fn needed_millionths(&self, limit: i64) -> i128 {
-        let remaining = (limit - self.startup.0).max(limit / 5).max(1);
-        let mut millionths = 0;
+        let remaining = limit.saturating_sub(self.startup.0).max(limit / 5).max(1);
+        let mut millionths = 0i128;
         for (queue, rates) in &self.queues {
             // A guess until a task has been measured.
             let service = if rates.service > 0 {
@@ -165,8 +165,9 @@ impl TargetInput<'_> {
             };
             let service = i128::from(service);
             let backlog = i128::from(queue.ready.plus(queue.due).known().unwrap_or(0));
-            millionths += i128::from(rates.arrival) * service / MILLION
-                + backlog * service * 1000 / i128::from(remaining);
+            let arriving = i128::from(rates.arrival) * service / MILLION;
+            let waiting = (backlog * service).saturating_mul(1000) / i128::from(remaining);
+            millionths = millionths.saturating_add(arriving).saturating_add(waiting);
         }
         millionths
     }
@@ -226,7 +227,7 @@ fn requeue_rules_at(
         .map(|last| last + memory.startup.span());
     let late = limits
         .into_iter()
-        .filter_map(|limit| Some(Time(oldest? + limit.0 * 7 / 10 + 1)));
+        .filter_map(|limit| Some(Time(oldest?) + limit.tenths(7) + Millis(1)));
     let later = late.chain(started).filter(|at| *at > now);
     later.chain(faded).min()
 }
@@ -241,7 +242,7 @@ fn both(a: Metric, b: Metric) -> Metric {
 }
 
 fn divide_rounding_up(part: i128, whole: i128) -> i32 {
-    to_replicas((part + whole - 1) / whole.max(1))
+    to_replicas(part.saturating_add(whole - 1) / whole.max(1))
 }
 
 fn to_replicas(n: i128) -> i32 {

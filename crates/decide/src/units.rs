@@ -18,6 +18,11 @@ impl Millis {
     pub const fn seconds(n: i64) -> Self {
         Self(n.saturating_mul(1000))
     }
+
+    /// So many tenths of this span, rounded down.
+    pub(crate) const fn tenths(self, n: i64) -> Self {
+        Self(self.0.saturating_mul(n) / 10)
+    }
 }
 
 impl Add<Millis> for Time {

@@ -100,7 +100,7 @@ impl Worker {
     pub fn is_stalled(&self, time: i64) -> bool {
         let max_age = i64::try_from(STALLED.as_millis()).unwrap_or(i64::MAX);
         let last = self.claim_at.max(self.since); // a busy worker does not update `claim_at`
-        self.state == Some(State::Idle) && last.is_some_and(|at| time - at > max_age)
+        self.state == Some(State::Idle) && last.is_some_and(|at| time.saturating_sub(at) > max_age)
     }
 }
 

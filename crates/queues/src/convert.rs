@@ -39,7 +39,9 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         failed: supported(snapshot.failed.or(snapshot.processed.map(|_| 0)), count),
         busy_millis: supported(snapshot.millis, count),
         recent_tasks: supported(last, |_| count(snapshot.recent.len() as u64)),
-        recent_millis: supported(last, |_| count(snapshot.recent.iter().sum())),
+        recent_millis: supported(last, |_| {
+            count(snapshot.recent.iter().copied().fold(0, u64::saturating_add))
+        }),
     }
 }
 
@@ -54,7 +56,8 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
     let attempted = worker.claim_at.is_some_and(|at| at > since);
     let drain = match worker.state {
         Some(State::Draining)
-            if worker.claimed == 0 && (attempted || time - since >= PENDING_CLAIM) =>
+            if worker.claimed == 0
+                && (attempted || time.saturating_sub(since) >= PENDING_CLAIM) =>
         {
             DrainState::Drained
         }
@@ -74,7 +77,7 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
         reason = "a percentage; larger values saturate"
     )]
     let cpu = worker.cpu.map(|cpu| cpu.round() as i32);
-    let since_millis = worker.since.map(|since| (time - since).max(0));
+    let since_millis = worker.since.map(|since| time.saturating_sub(since).max(0));
     let report = WorkerReport {
         activity,
         since_millis,
@@ -153,6 +156,26 @@ mod tests {
             ..worker(State::Draining, claimed, None)
         };
         assert_eq!(super::worker(&worker, time, 0).drain, expected, "{case}");
+    }
+
+    #[test]
+    fn extreme_numbers_are_converted_too() {
+        let metrics = queue_metrics(&Snapshot {
+            recent: vec![u64::MAX; 20],
+            ..Snapshot::default()
+        });
+        assert_eq!(metrics.recent_millis, Metric::Known(i64::MAX));
+        for (since, time) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN)] {
+            for state in [State::Idle, State::Draining] {
+                let extreme = Worker {
+                    since: Some(since),
+                    claim_at: Some(since),
+                    ..worker(state, 0, Some(f64::MAX))
+                };
+                let report = super::worker(&extreme, time, 0).report;
+                assert_eq!(report.cpu, Some(i32::MAX));
+            }
+        }
     }
 
     #[test]

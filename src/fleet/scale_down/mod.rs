@@ -167,7 +167,7 @@ impl ScaleDown {
                 continue;
             };
             if let (Metric::Known(sum), Metric::Known(live @ 1..)) = (queue.cpu_sum, queue.live) {
-                queue.cpu_sum = Metric::Known(sum / live * (live + 1));
+                queue.cpu_sum = Metric::Known(sum.saturating_add(sum / live));
             }
             queue.live = queue.live.plus(Metric::Known(1));
             queue.busy = queue.busy.plus(Metric::Known(i64::from(worker.busy)));

@@ -288,3 +288,44 @@ fn counters_read_in_the_future_were_read_now() {
     );
     assert_eq!(rates_since(at(3600)).since, NOW);
 }
+
+#[test]
+fn counters_that_jump_by_all_of_their_range_measure_nothing_absurd() {
+    let mut memory = Memory::default();
+    let jumps = [0, i64::MAX, 0, i64::MAX, 0, i64::MAX - 17, 0, i64::MAX];
+    for (processed, seconds) in jumps.into_iter().zip((0..).step_by(3)) {
+        let queue = QueueMetrics {
+            ready: Metric::Known(4),
+            ..counters(None, processed, 0)
+        };
+        let decision = decide(&drain_within(30), &observe(1, queue), &memory, at(seconds));
+        memory = decision.memory;
+        let rates = memory.rates[0];
+        assert!((0..=19).contains(&rates.samples), "{rates:?}");
+        assert!(rates.arrival >= 0 && rates.service >= 0, "{rates:?}");
+    }
+}
+
+#[test]
+fn damaged_rates_of_a_status_are_repaired() {
+    let damaged = Rates {
+        at: Some(at(0)),
+        samples: -i64::MAX,
+        arrived: -3,
+        arrival: -1,
+        service: i64::MIN,
+        ..Rates::default()
+    };
+    let memory = Memory {
+        rates: vec![damaged],
+        startup: Startup {
+            pending: None,
+            mean: Some(Millis(i64::MAX)),
+        },
+        ..Memory::default()
+    };
+    let queue = counters(Some(20), i64::MAX, 0);
+    let memory = decide(&drain_within(30), &observe(1, queue), &memory, at(1)).memory;
+    assert_eq!((memory.rates[0].samples, memory.rates[0].service), (19, 0));
+    assert_eq!(memory.startup.mean, Some(Millis::seconds(600)));
+}

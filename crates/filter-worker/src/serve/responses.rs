@@ -56,7 +56,9 @@ pub async fn metrics(State(front): State<Arc<Front>>) -> JsonResponse {
     let done = snapshot.processed.unwrap_or(0);
     let failed = snapshot.failed.unwrap_or(0);
     let cpu: Vec<f64> = snapshot.workers.iter().filter_map(|it| it.cpu).collect();
-    let accounted = done + failed + snapshot.ready + snapshot.claimed;
+    let ended = done.saturating_add(failed);
+    let held = snapshot.ready.saturating_add(snapshot.claimed);
+    let accounted = ended.saturating_add(held);
     Ok(Json(json!({
         "queue": {
             "waiting": snapshot.ready, "inFlight": snapshot.claimed,
@@ -69,7 +71,7 @@ pub async fn metrics(State(front): State<Arc<Front>>) -> JsonResponse {
             "cpuPercent": mean(&cpu),
         },
         "tasks": {
-            "arrived": snapshot.arrived, "done": done, "failed": failed, "successPercent": percent(done, done + failed),
+            "arrived": snapshot.arrived, "done": done, "failed": failed, "successPercent": percent(done, ended),
             "meanMillis": snapshot.millis.and_then(|it| it.checked_div(done)),
             // A bare LPUSH does not count its tasks as arrived: then there is nothing to compare.
             "unaccounted": snapshot.arrived.map(|it| i128::from(it) - i128::from(accounted)),

@@ -99,8 +99,8 @@ impl QueueSummary {
     /// Succeeded tasks in percent of all ended tasks.
     pub fn success(&self) -> Option<f64> {
         let (processed, failed) = self.processed.zip(self.failed)?;
-        (processed + failed > 0)
-            .then(|| approximate(processed) * 100.0 / approximate(processed + failed))
+        let ended = processed.saturating_add(failed);
+        (ended > 0).then(|| approximate(processed) * 100.0 / approximate(ended))
     }
 
     /// The time until no task waits, at the current rate; the same value as in the operator's ETA column.
