@@ -167,6 +167,10 @@ fn pool_spec(spec: &WorkerPoolSpec) -> Result<PoolSpec, InvalidSpec> {
             replicas,
             until: None,
         }),
+        from_zero: spec
+            .scale_from_zero
+            .as_ref()
+            .map_or(0, |from_zero| from_zero.queue_length.into()),
         rules: rules(spec)?,
         behavior: spec
             .behavior

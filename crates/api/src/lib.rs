@@ -37,7 +37,9 @@ pub use status::{
     MetricStatus, MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,
 };
 pub use target::TargetSpec;
-pub use thresholds::{DrainSpec, OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleUpSpec};
+pub use thresholds::{
+    DrainSpec, OnUnknown, OnUnknownAction, ScaleDownSpec, ScaleFromZeroSpec, ScaleUpSpec,
+};
 pub use workerpool::{ScaleTargetRef, WorkerPool, WorkerPoolSpec};
 
 /// The API group of the resource.

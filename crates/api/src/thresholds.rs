@@ -31,6 +31,16 @@ pub struct ScaleUpSpec {
     pub cooldown: Duration,
 }
 
+/// When the first worker starts. After it, scaleUp, target and behavior decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScaleFromZeroSpec {
+    /// Start the first worker above this many tasks that are ready, due or in flight, like KEDA's activation value. A worker that runs finishes fewer tasks too. Default: 0.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub queue_length: i32,
+}
+
 /// When to remove workers: if all conditions are met for idleFor without interruption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -5,8 +5,8 @@
 )]
 
 use super::{
-    BehaviorSpec, DrainSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec, ScaleUpSpec,
-    ScheduleSpec, TargetSpec, WorkerPoolStatus, rules,
+    BehaviorSpec, DrainSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec,
+    ScaleFromZeroSpec, ScaleUpSpec, ScheduleSpec, TargetSpec, WorkerPoolStatus, rules,
 };
 use decide::victims::VictimOrder;
 use kube::{CustomResource, KubeSchema};
@@ -161,6 +161,9 @@ pub struct WorkerPoolSpec {
     /// The queues that feed the target. The thresholds apply to their sum.
     #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub queues: Vec<QueueSpec>,
+    /// When the first worker starts, with minReplicas 0. Default: as soon as there is a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_from_zero: Option<ScaleFromZeroSpec>,
     /// When to add workers. Default: above 8 ready tasks, 80 % busy or 75 % CPU, 2 at once, 60s apart; only the metrics that the queue system reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_up: Option<ScaleUpSpec>,

@@ -43,6 +43,7 @@ fn violations(patch: Value) -> Vec<String> {
 #[case(json!({"target": {"maxWait": "10s"}, "scaleDown": {"queueLength": 20}}))]
 #[case(json!({"queues": [{"name": "a", "system": "List", "scaleUp": {"queueLength": 9}}]}))]
 #[case(json!({"schedules": [{"name": "a", "cron": "50 8 * * 5", "minReplicas": 10}]}))]
+#[case(json!({"minReplicas": 0, "scaleFromZero": {"queueLength": 3}}))]
 fn valid_specs_are_accepted(#[case] patch: Value) {
     assert_eq!(violations(patch), [] as [&str; 0]);
 }

@@ -182,10 +182,39 @@ impl<'a> Evaluation<'a> {
             self.now,
         ));
         let work = self.observation.total().work();
-        // The first worker waits for no cooldown.
-        if base == 0 && work > 0 && recommendations.allowed.is_none() {
-            return Proposal::new(1, Reason::ScaledFromZero { tasks: work });
+        if base == 0 && work > 0 {
+            self.start_from_zero(recommendations, work)
+        } else {
+            self.follow(recommendations, work)
         }
+    }
+
+    /// From no worker. The first one is an activation: no cooldown, window or policy holds it back, since most of them
+    /// count from the present workers and none would ever start. Only the workers after it are a matter of the rules.
+    fn start_from_zero(&mut self, recommendations: &Recommendations, work: i64) -> Proposal {
+        let threshold = self.spec.from_zero;
+        if work <= threshold {
+            return self.keep(if self.metrics_unavailable {
+                self.unknown_reason()
+            } else {
+                Reason::TooFewToStart {
+                    tasks: work,
+                    threshold,
+                }
+            });
+        }
+        let steps_before = self.steps.len();
+        let proposal = self.follow(recommendations, work);
+        if proposal.replicas > 0 {
+            return proposal;
+        }
+        self.steps.truncate(steps_before);
+        Proposal::new(1, Reason::ScaledFromZero { tasks: work })
+    }
+
+    /// The highest recommendation, as far as its constraints allow it.
+    fn follow(&mut self, recommendations: &Recommendations, work: i64) -> Proposal {
+        let base = self.base;
         let without_scale_up = if self.metrics_unavailable {
             base
         } else {
@@ -195,6 +224,7 @@ impl<'a> Evaluation<'a> {
         let mut not_idle = None;
         if recommended < base {
             // Not below the minimum, and not to zero while there is work.
+            let (min, _) = constraints::minimum(self.spec, self.now);
             let least = min.max(i32::from(work > 0));
             recommended = recommended.max(least).min(base);
         }

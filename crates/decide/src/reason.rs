@@ -83,6 +83,13 @@ reasons! {
         /// How many tasks wait.
         tasks: i64,
     },
+    /// Tasks wait and no worker is running, but they are no more than `scaleFromZero.queueLength`.
+    TooFewToStart {
+        /// How many tasks wait.
+        tasks: i64,
+        /// The threshold that they must exceed.
+        threshold: i64,
+    },
     /// All conditions of `scaleDown` were met for `idleFor`: workers were removed.
     Idle {
         /// How long they were met.

@@ -12,6 +12,8 @@ pub struct PoolSpec {
     pub max: i32,
     /// The manual pin, which takes the place of the rules.
     pub pin: Option<Pin>,
+    /// From no worker, more than this many tasks start the first one.
+    pub from_zero: i64,
     /// The sets of rules, at least one; the highest recommendation wins.
     pub rules: Vec<Rules>,
     /// HPA's behavior; without it, a scale-up takes one step and a scale-down follows the idle timer.
@@ -37,6 +39,7 @@ impl Default for PoolSpec {
             min: 1,
             max: 10,
             pin: None,
+            from_zero: 0,
             rules: vec![Rules::default()],
             behavior: None,
             schedules: Vec::new(),

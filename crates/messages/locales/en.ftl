@@ -61,6 +61,10 @@ reason-ScaledFromZero = { $tasks ->
     [one] 1 task waits
    *[other] { $tasks } tasks wait
 } and no worker is running: { change }
+reason-TooFewToStart = { $tasks ->
+    [one] 1 task waits
+   *[other] { $tasks } tasks wait
+}, and more than { $threshold } start the first worker (scaleFromZero): { change }
 reason-Idle = idle for { SPAN($idle) }: { change }
 reason-FewerNeeded = { triggered }
 reason-IdleWait = { enough }, but more were busy recently: { change } until at least { TIME($until) }
@@ -239,6 +243,7 @@ label-TasksPerWorker = tasks per worker
 label-DrainWithin = drain in time
 label-MaxWait = waited too long
 label-ScaledFromZero = scaled from zero
+label-TooFewToStart = too few to start
 label-FewerNeeded = fewer needed
 label-NotIdle = not idle
 label-Stabilized = stabilizing

@@ -60,6 +60,10 @@ reason-ScaledFromZero = { $tasks ->
     [one] 1 tarea espera
    *[other] { $tasks } tareas esperan
 } y no hay workers: { change }
+reason-TooFewToStart = { $tasks ->
+    [one] 1 tarea espera
+   *[other] { $tasks } tareas esperan
+} y el primer worker arranca con más de { $threshold } (scaleFromZero): { change }
 reason-Idle = inactivo desde hace { SPAN($idle) }: { change }
 reason-FewerNeeded = { triggered }
 reason-IdleWait = { enough }, pero hace poco había más ocupados: { change } al menos hasta las { TIME($until) }
@@ -238,6 +242,7 @@ label-TasksPerWorker = tareas por worker
 label-DrainWithin = vaciar a tiempo
 label-MaxWait = espera larga
 label-ScaledFromZero = escalado desde cero
+label-TooFewToStart = pocas para arrancar
 label-FewerNeeded = bastan menos
 label-NotIdle = no inactivo
 label-Stabilized = estabilizando

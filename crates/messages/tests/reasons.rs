@@ -189,8 +189,11 @@ fn reasons() -> Vec<(Reason, i32, i32)> {
     of_queue.queue = Some("emails".into());
     all.push((of_queue.clone().scale_up(), 5, 7));
     all.push((Reason::AtMax { trigger: of_queue }, 5, 5));
-    all.push((Reason::ScaledFromZero { tasks: 1 }, 0, 1));
-    all.push((Reason::ScaledFromZero { tasks: 2 }, 0, 1));
+    for tasks in [1, 2] {
+        let threshold = 5;
+        all.push((Reason::ScaledFromZero { tasks }, 0, 1));
+        all.push((Reason::TooFewToStart { tasks, threshold }, 0, 0));
+    }
     let idle = Millis(75_400);
     all.push((Reason::Idle { idle }, 5, 3));
     let trigger = trigger(Rule::TasksPerWorker, 5);

@@ -88,11 +88,11 @@ prop_compose! {
         min in 0..12i32, more in 0..12i32, pin in weighted(0.1, (0..24i32, of(-60..60i64))),
         first in rules(0), second in weighted(0.3, rules(1)), behavior in weighted(0.3, (scaling(), scaling())),
         schedules in vec(schedules(), 0..2), unknown_after in seconds(60), fallback in of(0..20i32),
-        suspend in weighted(0.1, of(-60..60i64)), dry_run in proptest::bool::weighted(0.1),
+        suspend in weighted(0.1, of(-60..60i64)), dry_run in proptest::bool::weighted(0.1), from_zero in prop_oneof![2 => Just(0), 1 => 0..20i64],
     ) -> PoolSpec {
         let max = (min + more).max(1);
         PoolSpec {
-            min, max,
+            min, max, from_zero,
             pin: pin.map(|(pin, until)| Pin { replicas: pin.min(max), until: until.map(|span| NOW + Millis::seconds(span)) }),
             rules: std::iter::once(first).chain(second).collect(),
             behavior: behavior.map(|(up, down)| Behavior { up, down }),
@@ -347,6 +347,16 @@ proptest! {
             prop_assert!(decision.replicas >= spec.min, "{decision:?}");
             let above = matches!(decision.reason.code(), ReasonCode::BusyWorkers | ReasonCode::Unknown) && decision.replicas <= observation.replicas;
             prop_assert!(decision.replicas <= spec.max || above, "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_holds_the_first_worker_back(spec in specs(), observation in observations(), memory in memories()) {
+        let total = observation.total();
+        let work: i64 = [total.ready, total.due, total.in_flight].into_iter().filter_map(Metric::known).sum();
+        let decision = decide(&spec, &Observation { replicas: 0, ..observation }, &Memory { desired: None, ..memory }, NOW);
+        if !suspended(&spec) && !spec.dry_run && pinned(&spec).is_none() && work > spec.from_zero {
+            prop_assert!(decision.replicas > 0, "{decision:?}");
         }
     }
 

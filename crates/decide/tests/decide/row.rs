@@ -94,6 +94,7 @@ impl Columns {
         match column {
             "min" => spec.min = number(cell),
             "max" => spec.max = number(cell),
+            "from zero above" => spec.from_zero = number(cell),
             "pin" => {
                 spec.pin = Some(Pin {
                     replicas: number(cell),
