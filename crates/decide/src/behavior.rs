@@ -1,5 +1,7 @@
 //! HPA v2's `behavior`: stabilization windows and rate policies, in HPA's order and with its rounding.
-//! Source: the API reference of `HorizontalPodAutoscalerBehavior` and the documentation of the horizontal pod autoscaler.
+//! Source: the API reference of `HorizontalPodAutoscalerBehavior` and `horizontal.go` of the controller. HPA calculates
+//! in float64, which rounds 80 % of 10 pods to 1 and 110 % of 100 pods to 111; so does this file. IEEE 754 gives the
+//! same results on every machine.
 
 use crate::memory::Memory;
 use crate::spec::{Behavior, Policy, PolicyKind, Scaling, Select};
@@ -47,7 +49,7 @@ pub(crate) fn up_limit(
         match policy.kind {
             PolicyKind::Pods => start.saturating_add(value),
             // Rounded up: otherwise one worker could never become two.
-            PolicyKind::Percent => (start * (100 + value) + 99).div_euclid(100),
+            PolicyKind::Percent => whole((float(start) * (1.0 + float(value) / 100.0)).ceil()),
         }
     });
     limits.map_or((current, None), |limits| {
@@ -71,7 +73,7 @@ pub(crate) fn down_limit(
         match policy.kind {
             PolicyKind::Pods => start.saturating_sub(value),
             // Rounded towards zero.
-            PolicyKind::Percent => start * (100 - value) / 100,
+            PolicyKind::Percent => whole(float(start) * (1.0 - float(value) / 100.0)),
         }
     });
     limits.map_or((current, None), |limits| {
@@ -151,6 +153,28 @@ fn change_within(period: Millis, memory: &Memory, now: Time) -> i64 {
     let events = memory.scale_events.iter();
     let recent = events.filter(|(at, _)| now - *at < period);
     recent.map(|(_, change)| i64::from(*change)).sum()
+}
+
+/// `n` as HPA has it; replicas and percentages are far below the first integer that this rounds.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+pub(crate) fn float(n: i64) -> f64 {
+    n as f64
+}
+
+/// `n` without its fraction, as Go converts it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the fraction is dropped, and what is too large saturates"
+)]
+pub(crate) fn whole(n: f64) -> i64 {
+    n as i64
+}
+
+/// Whether `usage` is near enough to `target` that HPA changes nothing.
+pub(crate) fn is_within_tolerance(behavior: &Behavior, usage: f64, target: f64) -> bool {
+    let tolerance = |scaling: &Scaling| float(scaling.tolerance) / 1_000_000.0;
+    let ratio = usage / target;
+    1.0 - tolerance(&behavior.down) <= ratio && ratio <= 1.0 + tolerance(&behavior.up)
 }
 
 fn to_replicas(n: i64) -> i32 {

@@ -1,5 +1,6 @@
 //! `target`: how many workers a proportional rule needs. docs/policies.md says what the drain rules must achieve.
 
+use crate::behavior::{float, is_within_tolerance, whole};
 use crate::decision::{Rule, Step};
 use crate::memory::Memory;
 use crate::observation::{Metric, Observation, QueueMetrics};
@@ -96,17 +97,17 @@ impl TargetInput<'_> {
 
     /// `ceil(tasks / limit)`; with `behavior`, nothing changes within its tolerance (HPA's `AverageValue` of an external metric).
     fn per_worker(&self, tasks: i64, limit: i64) -> TargetRecommendation {
-        let actual = i128::from(tasks) * MILLION;
-        let expected = i128::from(limit) * i128::from(self.base);
-        let within_tolerance = self.behavior.is_some_and(|behavior| {
-            actual >= expected * (MILLION - i128::from(behavior.down.tolerance))
-                && actual <= expected * (MILLION + i128::from(behavior.up.tolerance))
+        let needed = divide_rounding_up(tasks.into(), limit.into());
+        let replicas = self.behavior.map_or(needed, |behavior| {
+            // HPA's quantities are in thousandths, which matters for the last bit.
+            let usage = float(tasks.saturating_mul(1000));
+            let target = float(limit.saturating_mul(1000));
+            if is_within_tolerance(behavior, usage, target * float(self.base.into())) {
+                self.base
+            } else {
+                to_replicas(whole((usage / target).ceil()).into())
+            }
         });
-        let replicas = if within_tolerance {
-            self.base
-        } else {
-            divide_rounding_up(tasks.into(), limit.into())
-        };
         TargetRecommendation {
             replicas,
             trigger: Trigger {

@@ -1,4 +1,4 @@
-//! Instants and spans in whole milliseconds; no floats, and nothing overflows.
+//! Instants and spans in whole milliseconds; nothing overflows.
 
 use std::fmt;
 use std::ops::{Add, Sub};

@@ -153,6 +153,10 @@ fn of_the_operator() -> Vec<Reason> {
         autoscaler: autoscaler.map(text),
     };
     vec![
+        Reason::TargetChanged {
+            found: 9,
+            change: None,
+        },
         missing(None),
         missing(Some("the server could not find the requested resource")),
         conflict(Some("older"), None),
@@ -176,6 +180,16 @@ fn of_the_operator() -> Vec<Reason> {
     ]
 }
 
+fn from_zero() -> impl Iterator<Item = (Reason, i32, i32)> {
+    let threshold = 5;
+    [1, 2].into_iter().flat_map(move |tasks| {
+        [
+            (Reason::ScaledFromZero { tasks }, 0, 1),
+            (Reason::TooFewToStart { tasks, threshold }, 0, 0),
+        ]
+    })
+}
+
 /// Each reason with the replicas before and after.
 fn reasons() -> Vec<(Reason, i32, i32)> {
     let mut all = vec![
@@ -185,15 +199,13 @@ fn reasons() -> Vec<(Reason, i32, i32)> {
     for rule in RULES {
         all.extend([0, 1, 17].map(|value| (trigger(rule, value).scale_up(), 5, 7)));
     }
-    let mut of_queue = trigger(Rule::QueueLength, 17);
-    of_queue.queue = Some("emails".into());
+    let of_queue = Trigger {
+        queue: Some("emails".into()),
+        ..trigger(Rule::QueueLength, 17)
+    };
     all.push((of_queue.clone().scale_up(), 5, 7));
     all.push((Reason::AtMax { trigger: of_queue }, 5, 5));
-    for tasks in [1, 2] {
-        let threshold = 5;
-        all.push((Reason::ScaledFromZero { tasks }, 0, 1));
-        all.push((Reason::TooFewToStart { tasks, threshold }, 0, 0));
-    }
+    all.extend(from_zero());
     let idle = Millis(75_400);
     all.push((Reason::Idle { idle }, 5, 3));
     let trigger = trigger(Rule::TasksPerWorker, 5);
@@ -232,8 +244,6 @@ fn reasons() -> Vec<(Reason, i32, i32)> {
         let reason = Box::new(Reason::Idle { idle });
         all.push((Reason::DryRun { to, reason }, 5, 5));
     }
-    let (found, change) = (9, None);
-    all.push((Reason::TargetChanged { found, change }, 9, 5));
     for waiting in waiting() {
         all.push((Reason::ScalingDown { waiting }, 7, 5));
     }

@@ -8,6 +8,7 @@
 mod cells;
 mod forecast;
 mod hpa;
+mod hpa_parity;
 mod laws;
 mod measured;
 mod memory;
