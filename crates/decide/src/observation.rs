@@ -139,6 +139,24 @@ impl QueueMetrics {
             })
     }
 
+    /// The sum of what is known: a lower bound of the sum over all queues where some cannot be read.
+    pub(crate) fn sum_of_known<'a>(queues: impl IntoIterator<Item = &'a Self>) -> Self {
+        let known: Vec<Self> = queues.into_iter().map(Self::known).collect();
+        Self::sum(&known)
+    }
+
+    /// The metrics of tasks without those that could not be read. A share of the workers is no sum, so it stays unknown.
+    fn known(&self) -> Self {
+        let known = |metric: Metric| metric.known().map_or(Metric::Unsupported, Metric::Known);
+        Self {
+            ready: known(self.ready),
+            due: known(self.due),
+            in_flight: known(self.in_flight),
+            oldest_at: known(self.oldest_at),
+            ..*self
+        }
+    }
+
     /// The mean time of the last completed tasks, in milliseconds: of all of them where the queue system does not report
     /// the last ones.
     pub fn task_millis(&self) -> Metric {

@@ -93,8 +93,15 @@ pub(crate) fn required_metrics(
 
 /// The sum over the queues of a set of rules.
 fn total(rules: &Rules, observation: &Observation) -> QueueMetrics {
+    QueueMetrics::sum(queues_of(rules, observation))
+}
+
+fn queues_of<'a>(
+    rules: &'a Rules,
+    observation: &'a Observation,
+) -> impl Iterator<Item = &'a QueueMetrics> {
     let queues = rules.queues.iter();
-    QueueMetrics::sum(queues.filter_map(|queue| observation.queues.get(*queue)))
+    queues.filter_map(|queue| observation.queues.get(*queue))
 }
 
 fn target_input<'a>(
@@ -122,6 +129,7 @@ fn target_input<'a>(
     };
     TargetInput {
         total: total(rules, observation),
+        least: QueueMetrics::sum_of_known(queues_of(rules, observation)),
         queues,
         startup: memory.startup.span(),
         // A task that is late by now waits for a worker that is still starting.
@@ -148,7 +156,9 @@ impl Recommendations {
             queue: rules.queue.clone(),
             ..trigger
         };
-        if let Some((replicas, trigger)) = rules::scale_up(&rules.up, &input.total, base, steps) {
+        if let Some((replicas, trigger)) =
+            rules::scale_up(&rules.up, &input.total, &input.least, base, steps)
+        {
             self.add_scale_up(Recommendation {
                 replicas,
                 trigger: of_queue(trigger),

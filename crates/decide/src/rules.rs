@@ -46,10 +46,12 @@ fn read(rule: Rule, total: &QueueMetrics) -> Result<Ratio, Step> {
     }
 }
 
-/// The first threshold that is exceeded, with the replicas that it recommends; every comparison becomes a step.
+/// The first threshold that is exceeded, with the replicas that it recommends; every comparison becomes a step. Where the
+/// total is unavailable, what is known of it, `least`, may exceed a threshold already.
 pub(crate) fn scale_up(
     rules: &ScaleUp,
     total: &QueueMetrics,
+    least: &QueueMetrics,
     base: i32,
     steps: &mut Vec<Step>,
 ) -> Option<(i32, Trigger)> {
@@ -61,7 +63,11 @@ pub(crate) fn scale_up(
     ];
     for (rule, limit) in limits {
         let Some(limit) = limit else { continue };
-        match read(rule, total) {
+        let metric = read(rule, total).or_else(|unknown| {
+            let known = read(rule, least).ok();
+            known.filter(|it| it.is_above(limit)).ok_or(unknown)
+        });
+        match metric {
             Ok(metric) => {
                 let value = metric.value();
                 let recommended = metric

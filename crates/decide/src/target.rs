@@ -13,6 +13,8 @@ use crate::units::{Millis, Time};
 pub(crate) struct TargetInput<'a> {
     /// The sum over the queues of the rules.
     pub total: QueueMetrics,
+    /// What is known of it: a lower bound where a queue cannot be read.
+    pub least: QueueMetrics,
     /// Each queue with its measured rates.
     pub queues: Vec<(QueueMetrics, Rates)>,
     /// How long a worker takes to start.
@@ -74,25 +76,29 @@ impl TargetInput<'_> {
 
     /// The recommendation of one rule, or the step that says why there is none.
     fn evaluate(&self, rule: Rule, limit: i64) -> Result<TargetRecommendation, Step> {
-        let waiting = self.waiting();
-        let running = self.total.in_flight;
-        // Only tasksPerWorker works without the number of tasks in flight.
-        let tasks = if rule == Rule::TasksPerWorker {
-            waiting.plus(running)
-        } else {
-            both(waiting, running)
-        };
-        match (tasks, rule) {
-            (Metric::Unavailable, _) => Err(Step::MetricUnavailable { rule }),
-            (Metric::Unsupported, _) => Err(Step::MetricUnsupported { rule }),
-            (Metric::Known(tasks), Rule::TasksPerWorker) => Ok(self.per_worker(tasks, limit)),
-            (Metric::Known(tasks), _) => Ok(self.within(rule, tasks, limit)),
+        match tasks(rule, &self.total) {
+            Metric::Known(tasks) => Ok(self.apply(rule, &self.total, tasks, limit)),
+            Metric::Unsupported => Err(Step::MetricUnsupported { rule }),
+            // The known tasks alone may need more workers, and never fewer.
+            Metric::Unavailable => tasks(rule, &self.least)
+                .known()
+                .map(|tasks| self.apply(rule, &self.least, tasks, limit))
+                .filter(|least| least.replicas > self.base)
+                .ok_or(Step::MetricUnavailable { rule }),
         }
     }
 
-    /// Tasks that are ready or due.
-    fn waiting(&self) -> Metric {
-        self.total.ready.plus(self.total.due)
+    fn apply(
+        &self,
+        rule: Rule,
+        total: &QueueMetrics,
+        tasks: i64,
+        limit: i64,
+    ) -> TargetRecommendation {
+        match rule {
+            Rule::TasksPerWorker => self.per_worker(tasks, limit),
+            _ => self.within(rule, total, tasks, limit),
+        }
     }
 
     /// `ceil(tasks / limit)`; with `behavior`, nothing changes within its tolerance (HPA's `AverageValue` of an external metric).
@@ -122,9 +128,15 @@ impl TargetInput<'_> {
 
     /// Workers for what arrives (arrival rate × service time) and for what waits (all of it within what remains of `limit`
     /// after a worker has started), never more than `tasks`.
-    fn within(&self, rule: Rule, tasks: i64, limit: i64) -> TargetRecommendation {
-        let waiting = self.waiting().known().unwrap_or(0);
-        let oldest = self.total.oldest_at.known().filter(|_| waiting > 0);
+    fn within(
+        &self,
+        rule: Rule,
+        total: &QueueMetrics,
+        tasks: i64,
+        limit: i64,
+    ) -> TargetRecommendation {
+        let waiting = waiting(total).known().unwrap_or(0);
+        let oldest = total.oldest_at.known().filter(|_| waiting > 0);
         let waited = oldest.map_or(0, |at| (self.now - Time(at)).0.max(0));
         let late = waited.saturating_mul(10) > limit.saturating_mul(7);
         let mut replicas =
@@ -171,6 +183,19 @@ impl TargetInput<'_> {
             millionths = millionths.saturating_add(arriving).saturating_add(waiting);
         }
         millionths
+    }
+}
+
+/// Tasks that are ready or due.
+fn waiting(total: &QueueMetrics) -> Metric {
+    total.ready.plus(total.due)
+}
+
+/// Tasks that wait or are in flight; only tasksPerWorker works without the number of tasks in flight.
+fn tasks(rule: Rule, total: &QueueMetrics) -> Metric {
+    match rule {
+        Rule::TasksPerWorker => waiting(total).plus(total.in_flight),
+        _ => both(waiting(total), total.in_flight),
     }
 }
 

@@ -53,6 +53,8 @@ struct Columns {
     /// The mean CPU use, as people state it.
     cpu: Metric,
     second_queue: Option<(Rules, QueueMetrics)>,
+    /// Whether the same rules have another queue, which cannot be read.
+    unreadable_queue: bool,
     memory: Memory,
     rates: Rates,
     expected: Expected,
@@ -77,6 +79,7 @@ impl Columns {
             },
             cpu: Metric::Known(0),
             second_queue: None,
+            unreadable_queue: false,
             memory: Memory::default(),
             rates: Rates {
                 at: Some(NOW),
@@ -147,6 +150,7 @@ impl Columns {
             "tasksPerWorker" => rules.target.tasks_per_worker = Some(number(cell)),
             "drainWithin" => rules.target.drain_within = Some(span(cell)),
             "maxWait" => rules.target.max_wait = Some(span(cell)),
+            "unreadable queue" => self.unreadable_queue = true,
             "second queue" => self.second_queue = Some(second_queue(cell)),
             _ => return false,
         }
@@ -215,8 +219,12 @@ impl Columns {
             (cpu, _) => cpu,
         };
         let has_target = self.rules.target != Target::default();
-        self.spec.rules = vec![self.rules];
         let mut queues = vec![self.queue];
+        if self.unreadable_queue {
+            queues.push(QueueMetrics::UNAVAILABLE);
+            self.rules.queues.push(1);
+        }
+        self.spec.rules = vec![self.rules];
         if let Some((rules, queue)) = self.second_queue {
             self.spec.rules.push(rules);
             queues.push(queue);
