@@ -16,3 +16,4 @@ mod queue_systems;
 mod scale_down;
 mod stage;
 mod time;
+mod workload;

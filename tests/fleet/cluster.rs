@@ -1,14 +1,14 @@
 //! A simulated cluster and queue, and a fleet that works on them. The commands of the fleet are executed one by one, and
 //! the operator can be killed before or after any of them.
 
-mod step;
 
-pub use crate::pod::SimPod;
+use crate::workload::Workload;
 use api::{Key, WorkerPool};
-use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
+use decide::victims::{DrainState, Worker};
 use decide::{Metric, QueueMetrics, Time};
 use queues::RedisMemory;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use workerpool_operator::act;
 use workerpool_operator::fleet::Fleet;
@@ -21,35 +21,14 @@ use workerpool_operator::report::Metrics;
 const STEP: i64 = 50;
 
 pub struct Cluster {
-    pub kind: &'static str,
-    pub pods: BTreeMap<String, SimPod>,
-    pub desired: i32,
-    pub updated: Option<i32>,
+    pub workload: Workload,
     written_at: i64,
-    /// Written replica counts that the controller has not seen yet, and when they were written.
-    unseen_counts: Vec<(i64, i32)>,
-    /// The replica count that the controller works towards. It sees the written ones one after the other.
-    observed: i32,
-    version: u64,
     written_by_us: bool,
-    /// Tasks in the queue.
-    pub waiting: i64,
-    /// How long the controller takes to see a replica count.
-    pub lag: i64,
-    /// How long the API server takes to write a mark. The controller sees it later by the same time.
-    pub slow: i64,
     delayed: Vec<(i64, Command)>,
-    /// Milliseconds per task.
-    pub task: i64,
-    /// Pods that ended while they held a task.
-    pub interrupted: Vec<String>,
-    /// Pods that the controller deleted, in order.
-    pub deleted: Vec<String>,
     pub pools: Vec<WorkerPool>,
     statuses: BTreeMap<Key, api::WorkerPoolStatus>,
     fleet: Fleet,
     commands: VecDeque<Command>,
-    now: i64,
     polled_at: i64,
     /// The number of commands executed so far.
     pub executed: usize,
@@ -60,80 +39,45 @@ pub struct Cluster {
     /// The reasons and messages of all written statuses.
     pub messages: Vec<String>,
     pub log: Vec<String>,
-    pods_created: u32,
+}
+
+impl Deref for Cluster {
+    type Target = Workload;
+
+    fn deref(&self) -> &Workload {
+        &self.workload
+    }
+}
+
+impl DerefMut for Cluster {
+    fn deref_mut(&mut self) -> &mut Workload {
+        &mut self.workload
+    }
 }
 
 impl Cluster {
     pub fn new(pools: Vec<WorkerPool>, replicas: i32) -> Self {
-        let mut cluster = Self {
-            kind: "Deployment",
-            pods: BTreeMap::new(),
-            desired: replicas,
-            updated: None,
+        Self {
+            workload: Workload::new(replicas),
             written_at: 0,
-            unseen_counts: vec![],
-            observed: replicas,
-            version: 1,
             written_by_us: false,
-            waiting: 0,
-            lag: 300,
-            slow: 0,
             delayed: vec![],
-            task: 4_000,
-            interrupted: vec![],
-            deleted: vec![],
             pools,
             statuses: BTreeMap::new(),
             fleet: Fleet::new(false, Arc::new(Metrics::new())),
             commands: VecDeque::new(),
-            now: 1_700_000_000_000,
             polled_at: 0,
             executed: 0,
             kill: None,
             broken: None,
             messages: vec![],
             log: vec![],
-            pods_created: 0,
-        };
-        (0..replicas).for_each(|_| cluster.create_pod(PodStage::Ready));
-        cluster
+        }
     }
 
     pub fn kind(mut self, kind: &'static str) -> Self {
-        self.kind = kind;
-        let old = std::mem::take(&mut self.pods).into_values().enumerate();
-        let owner = format!("{kind}/worker");
-        let new = |(number, pod)| {
-            (
-                format!("worker-{number}"),
-                SimPod {
-                    owner: owner.clone(),
-                    ..pod
-                },
-            )
-        };
-        self.pods = old.map(new).collect();
+        self.set_kind(kind);
         self
-    }
-
-    pub fn create_pod(&mut self, stage: PodStage) {
-        let name = format!("p{:02}", self.pods_created);
-        self.pods_created += 1;
-        let pod = SimPod {
-            stage,
-            owner: "ReplicaSet/worker-5d4f".into(),
-            cost: 0,
-            cost_at: 0,
-            gone_at: None,
-            restarts: 0,
-            registered: stage >= PodStage::NotReady,
-            busy_until: None,
-            drain_since: None,
-            drain_ends: 0,
-            // The first pod is the longest idle.
-            since: self.now + i64::from(self.pods_created),
-        };
-        self.pods.insert(name, pod);
     }
 
     /// Starts a new operator, which knows only what the API server has.
@@ -199,42 +143,6 @@ impl Cluster {
         self.send(Event::Target(key, Some(target)));
     }
 
-    /// The pod named `name`.
-    pub fn pod(&mut self, name: &str) -> &mut SimPod {
-        self.pods.get_mut(name).expect("the pod exists")
-    }
-
-    fn active_pods(&self) -> Vec<&String> {
-        self.pods
-            .iter()
-            .filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none())
-            .map(|(name, _)| name)
-            .collect()
-    }
-
-    fn workers(&self) -> Vec<Worker> {
-        let worker = |(name, pod): (&String, &SimPod)| Worker {
-            queue: 0,
-            id: format!("{name}.{}", pod.restarts),
-            pod: Some(name.clone()),
-            busy: pod.busy_until.is_some(),
-            drain: match pod.drain_since {
-                None => DrainState::None,
-                Some(since) if pod.busy_until.is_none() && self.now - since >= 1_000 => {
-                    DrainState::Drained
-                }
-                Some(_) => DrainState::Requested,
-            },
-            since: pod.drain_since.unwrap_or(pod.since),
-            report: WorkerReport::default(),
-        };
-        self.pods
-            .iter()
-            .filter(|(_, pod)| pod.registered)
-            .map(worker)
-            .collect()
-    }
-
     pub fn poll(&mut self) {
         self.polled_at = self.now;
         let workers = self.workers();
@@ -268,7 +176,7 @@ impl Cluster {
         let end = self.now + millis;
         while self.now < end {
             self.execute_all();
-            self.now += STEP;
+            self.workload.now += STEP;
             self.step();
             let now = self.now;
             for (_, command) in self
@@ -288,6 +196,18 @@ impl Cluster {
             }
         }
         self.execute_all();
+    }
+
+    /// Workers claim and finish tasks, pods end, and the controller deletes and creates pods.
+    fn step(&mut self) {
+        self.step_workers();
+        self.end_pods();
+        if self.see_replica_count() {
+            self.send_target();
+        }
+        if self.adjust_pods() {
+            self.send_target();
+        }
     }
 
     /// Executes commands until none is left.
@@ -329,10 +249,12 @@ impl Cluster {
                 return Some(Event::Marked(pool, Err("patch is forbidden".to_owned())));
             }
             Command::Mark(pool, marks) => {
+                self.log.push(format!("mark {marks:?}"));
                 self.mark(marks);
                 return Some(Event::Marked(pool, Ok(())));
             }
             Command::Drain(_, _, workers, drain) if !is_broken("drain") => {
+                self.log.push(format!("drain {drain} {workers:?}"));
                 self.drain(workers, drain);
                 self.poll();
             }
@@ -361,63 +283,13 @@ impl Cluster {
         None
     }
 
-    fn list_pods(&self) -> Vec<Pod> {
-        let pod = |(name, pod): (&String, &SimPod)| Pod {
-            name: name.clone(),
-            owner: pod.owner.clone(),
-            stage: pod.stage,
-            terminating: pod.gone_at.is_some(),
-            cost: pod.cost,
-        };
-        self.pods.iter().map(pod).collect()
-    }
-
-    fn mark(&mut self, marks: Vec<(String, bool)>) {
-        self.log.push(format!("mark {marks:?}"));
-        for (name, mark) in marks {
-            if let Some(pod) = self.pods.get_mut(&name) {
-                pod.cost = if mark { DELETE_FIRST } else { 0 };
-                pod.cost_at = self.now;
-            }
-        }
-    }
-
-    fn drain(&mut self, workers: Vec<(usize, String)>, drain: bool) {
-        self.log.push(format!("drain {drain} {workers:?}"));
-        for (_, id) in workers {
-            let name = id.split('.').next().unwrap_or_default();
-            if let Some(pod) = self
-                .pods
-                .get_mut(name)
-                .filter(|pod| format!("{name}.{}", pod.restarts) == id)
-            {
-                pod.drain_since = drain.then(|| pod.drain_since.unwrap_or(self.now));
-                pod.drain_ends = self.now + 60_000;
-            }
-        }
-    }
-
     fn scale(&mut self, replicas: i32) -> act::Scaled {
         self.log.push(format!("scale {replicas}"));
-        self.desired = replicas;
+        self.write_scale(replicas);
         self.written_at = self.now;
         self.written_by_us = true;
-        self.unseen_counts.push((self.now, replicas));
-        self.version += 1;
         let version = self.version;
         self.send_target();
         act::Scaled { replicas, version }
-    }
-
-    /// What a scale-down must not leave behind: active pods whose worker drains or that are marked.
-    pub fn leftovers(&self) -> Vec<&String> {
-        let is_left = |(_, pod): &(&String, &SimPod)| {
-            pod.gone_at.is_none() && (pod.drain_since.is_some() || pod.cost == DELETE_FIRST)
-        };
-        self.pods
-            .iter()
-            .filter(is_left)
-            .map(|(name, _)| name)
-            .collect()
     }
 }

@@ -1,0 +1,269 @@
+//! A simulated workload: its pods, their workers, the tasks in the queue, and the controller that creates and deletes
+//! the pods. The fleet's tests and the simulation share it.
+
+use crate::pod::SimPod;
+use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
+use std::collections::BTreeMap;
+
+/// How long a drain request lasts.
+const DRAIN: i64 = 60_000;
+
+pub struct Workload {
+    pub kind: &'static str,
+    pub pods: BTreeMap<String, SimPod>,
+    pub desired: i32,
+    pub updated: Option<i32>,
+    /// Written replica counts that the controller has not seen yet, and when they were written.
+    pub unseen_counts: Vec<(i64, i32)>,
+    /// The replica count that the controller works towards. It sees the written ones one after the other.
+    observed: i32,
+    pub version: u64,
+    /// Tasks in the queue.
+    pub waiting: i64,
+    /// How long the controller takes to see a replica count.
+    pub lag: i64,
+    /// How long the API server takes to write a mark. The controller sees it later by the same time.
+    pub slow: i64,
+    /// Milliseconds per task.
+    pub task: i64,
+    /// Pods that ended while they held a task.
+    pub interrupted: Vec<String>,
+    /// Pods that the controller deleted, in order.
+    pub deleted: Vec<String>,
+    pub now: i64,
+    pods_created: u32,
+}
+
+impl Workload {
+    pub fn new(replicas: i32) -> Self {
+        let mut workload = Self {
+            kind: "Deployment",
+            pods: BTreeMap::new(),
+            desired: replicas,
+            updated: None,
+            unseen_counts: vec![],
+            observed: replicas,
+            version: 1,
+            waiting: 0,
+            lag: 300,
+            slow: 0,
+            task: 4_000,
+            interrupted: vec![],
+            deleted: vec![],
+            now: 1_700_000_000_000,
+            pods_created: 0,
+        };
+        (0..replicas).for_each(|_| workload.create_pod(PodStage::Ready));
+        workload
+    }
+
+    pub fn set_kind(&mut self, kind: &'static str) {
+        self.kind = kind;
+        let old = std::mem::take(&mut self.pods).into_values().enumerate();
+        let owner = format!("{kind}/worker");
+        let new = |(number, pod)| {
+            (
+                format!("worker-{number}"),
+                SimPod {
+                    owner: owner.clone(),
+                    ..pod
+                },
+            )
+        };
+        self.pods = old.map(new).collect();
+    }
+
+    pub fn create_pod(&mut self, stage: PodStage) {
+        let name = format!("p{:02}", self.pods_created);
+        self.pods_created += 1;
+        let pod = SimPod {
+            stage,
+            owner: "ReplicaSet/worker-5d4f".into(),
+            cost: 0,
+            cost_at: 0,
+            gone_at: None,
+            restarts: 0,
+            registered: stage >= PodStage::NotReady,
+            busy_until: None,
+            drain_since: None,
+            drain_ends: 0,
+            // The first pod is the longest idle.
+            since: self.now + i64::from(self.pods_created),
+        };
+        self.pods.insert(name, pod);
+    }
+
+    /// The pod named `name`.
+    pub fn pod(&mut self, name: &str) -> &mut SimPod {
+        self.pods.get_mut(name).expect("the pod exists")
+    }
+
+    pub fn active_pods(&self) -> Vec<&String> {
+        self.pods
+            .iter()
+            .filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none())
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    pub fn workers(&self) -> Vec<Worker> {
+        let worker = |(name, pod): (&String, &SimPod)| Worker {
+            queue: 0,
+            id: format!("{name}.{}", pod.restarts),
+            pod: Some(name.clone()),
+            busy: pod.busy_until.is_some(),
+            drain: match pod.drain_since {
+                None => DrainState::None,
+                Some(since) if pod.busy_until.is_none() && self.now - since >= 1_000 => {
+                    DrainState::Drained
+                }
+                Some(_) => DrainState::Requested,
+            },
+            since: pod.drain_since.unwrap_or(pod.since),
+            report: WorkerReport::default(),
+        };
+        self.pods
+            .iter()
+            .filter(|(_, pod)| pod.registered)
+            .map(worker)
+            .collect()
+    }
+
+    pub fn list_pods(&self) -> Vec<Pod> {
+        let pod = |(name, pod): (&String, &SimPod)| Pod {
+            name: name.clone(),
+            owner: pod.owner.clone(),
+            stage: pod.stage,
+            terminating: pod.gone_at.is_some(),
+            cost: pod.cost,
+        };
+        self.pods.iter().map(pod).collect()
+    }
+
+    pub fn mark(&mut self, marks: Vec<(String, bool)>) {
+        for (name, mark) in marks {
+            if let Some(pod) = self.pods.get_mut(&name) {
+                pod.cost = if mark { DELETE_FIRST } else { 0 };
+                pod.cost_at = self.now;
+            }
+        }
+    }
+
+    pub fn drain(&mut self, workers: Vec<(usize, String)>, drain: bool) {
+        for (_, id) in workers {
+            let name = id.split('.').next().unwrap_or_default();
+            if let Some(pod) = self
+                .pods
+                .get_mut(name)
+                .filter(|pod| format!("{name}.{}", pod.restarts) == id)
+            {
+                pod.drain_since = drain.then(|| pod.drain_since.unwrap_or(self.now));
+                pod.drain_ends = self.now + DRAIN;
+            }
+        }
+    }
+
+    /// Somebody writes the replica count.
+    pub fn write_scale(&mut self, replicas: i32) {
+        self.desired = replicas;
+        self.unseen_counts.push((self.now, replicas));
+        self.version += 1;
+    }
+
+    /// What a scale-down must not leave behind: active pods whose worker drains or that are marked.
+    pub fn leftovers(&self) -> Vec<&String> {
+        let is_left = |(_, pod): &(&String, &SimPod)| {
+            pod.gone_at.is_none() && (pod.drain_since.is_some() || pod.cost == DELETE_FIRST)
+        };
+        self.pods
+            .iter()
+            .filter(is_left)
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Workers claim and finish tasks.
+    pub fn step_workers(&mut self) {
+        let (now, task) = (self.now, self.task);
+        for pod in self.pods.values_mut().filter(|pod| pod.registered) {
+            pod.drain_since = pod.drain_since.filter(|_| now < pod.drain_ends);
+            if pod.busy_until.is_some_and(|until| until <= now) {
+                (pod.busy_until, pod.since) = (None, now);
+            }
+            // A claim that is waiting may still return one task, and a deleted pod gets its signal late.
+            let claims = pod.drain_since.is_none_or(|since| now - since < 1_000)
+                && pod.gone_at.is_none_or(|at| at - now > 500);
+            if claims && pod.busy_until.is_none() && self.waiting > 0 {
+                self.waiting -= 1;
+                (pod.busy_until, pod.since) = (Some(now + task), now);
+            }
+        }
+    }
+
+    /// Terminating pods end.
+    pub fn end_pods(&mut self) {
+        let now = self.now;
+        let gone = self
+            .pods
+            .extract_if(.., |_, pod| pod.gone_at.is_some_and(|at| at <= now));
+        let interrupted = gone
+            .filter(|(_, pod)| pod.busy_until.is_some())
+            .map(|(name, _)| name);
+        self.interrupted.extend(interrupted);
+    }
+
+    /// The controller sees the next written replica count, if it is time. Returns true if the target changed.
+    pub fn see_replica_count(&mut self) -> bool {
+        let next = self.unseen_counts.first().copied();
+        if let Some((_, count)) = next.filter(|(at, _)| self.now - at >= self.lag) {
+            self.observed = count;
+            self.unseen_counts.remove(0);
+            self.version += 1;
+            return true;
+        }
+        if next.is_none() {
+            self.observed = self.desired;
+        }
+        false
+    }
+
+    /// The controller deletes and creates pods. Returns true if it did.
+    pub fn adjust_pods(&mut self) -> bool {
+        let order = self.deletion_order();
+        let count = i32::try_from(order.len()).unwrap_or(0);
+        let surplus = usize::try_from(count - self.observed).unwrap_or(0);
+        for name in order.into_iter().take(surplus) {
+            self.pod(&name).gone_at = Some(self.now + 1_000);
+            self.deleted.push(name);
+        }
+        (count..self.observed).for_each(|_| self.create_pod(PodStage::Ready));
+        self.version += u64::from(count != self.observed);
+        count != self.observed
+    }
+
+    /// The active pods in the order in which the controller would delete them.
+    fn deletion_order(&self) -> Vec<String> {
+        let mut order: Vec<(PodStage, i32, i64, String)> = Vec::new();
+        for (name, pod) in self
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.is_ours() && pod.gone_at.is_none())
+        {
+            // Among equals the controller deletes the youngest.
+            let ordinal = name
+                .rsplit_once('-')
+                .and_then(|(_, number)| number.parse::<i64>().ok());
+            match ordinal {
+                Some(number) => order.push((PodStage::Ready, 0, -number, name.clone())),
+                None => order.push((
+                    pod.stage,
+                    pod.observed_cost(self.now, self.slow),
+                    -i64::from(pod.restarts),
+                    name.clone(),
+                )),
+            }
+        }
+        order.sort();
+        order.into_iter().map(|(.., name)| name).collect()
+    }
+}
