@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::io::Write;
 use tokio_util::sync::CancellationToken;
-use workerpool_operator::run::{self, Settings, settings::Subcommand};
+use workerpool_operator::run::{self, Environment, Settings, settings::Subcommand};
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> anyhow::Result<()> {
@@ -19,7 +19,8 @@ async fn main() -> anyhow::Result<()> {
         None => {
             let stop = CancellationToken::new();
             tokio::spawn(telemetry::stop_on_signal(stop.clone()));
-            run::run(kube::Client::try_default().await?, &settings, stop).await
+            let client = kube::Client::try_default().await?;
+            run::run(Environment::new(client), &settings, stop).await
         }
     }
 }

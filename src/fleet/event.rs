@@ -9,8 +9,9 @@ use api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
 use decide::victims::Pod;
 use decide::{Millis, Unavailable};
 use queues::Queue;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// Something that happened.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use decide::victims::{DrainState, Worker, all_name_their_pod};
 use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
 use kube::ResourceExt;
 use queues::RedisMemory;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// A pool and its state.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use api::Key;
 use decide::victims::Worker;
 use decide::{QueueMetrics, Unavailable};
 use queues::RedisMemory;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// What one poll of a pool's queues found.
 #[derive(Clone, Debug, PartialEq)]

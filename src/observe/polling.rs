@@ -2,7 +2,8 @@
 
 use api::Key;
 use std::collections::{BTreeSet, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Polls at the interval fall on multiples of this, so that many pools share one pipeline.
 const TICK: Duration = Duration::from_millis(50);

@@ -6,8 +6,8 @@ use super::health::{Liveness, MAX_TICK};
 use crate::fleet::Fleet;
 use crate::fleet::event::{Event, Watched};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Maximum events handled per iteration before the liveness timestamp is updated.
@@ -31,10 +31,12 @@ impl EventLoop {
                 .fleet
                 .next_tick()
                 .map_or(max_tick, |at| self.clock.instant(at).min(max_tick));
+            // In this order, so that a simulation can be repeated.
             let event = tokio::select! {
-                event = self.inbox.recv() => event.unwrap_or(Event::Tick),
-                () = tokio::time::sleep_until(tick.into()) => Event::Tick,
+                biased;
                 () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(tick) => Event::Tick,
+                event = self.inbox.recv() => event.unwrap_or(Event::Tick),
             };
             self.handle(event);
             for _ in 0..MAX_BATCH {

@@ -1,5 +1,6 @@
 //! The executor: runs the fleet's commands, each write on its own task, and sends their results back as events.
 
+use super::environment::Environment;
 use super::watches::{Events, Watches};
 use crate::act;
 use crate::fleet::event::{Command, Event, Scale};
@@ -8,7 +9,6 @@ use crate::report::{EventNote, Metrics, events};
 use api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
 use decide::{Millis, Unavailable};
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -28,7 +28,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs commands.
 pub(super) struct Executor {
-    client: Client,
+    environment: Environment,
     events: Events,
     watches: Watches,
     /// The targets' API versions and kinds that are watched already.
@@ -53,10 +53,10 @@ struct Endpoint {
 }
 
 impl Executor {
-    pub fn new(watches: Watches, metrics: Arc<Metrics>) -> Self {
+    pub fn new(environment: Environment, watches: Watches, metrics: Arc<Metrics>) -> Self {
         let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| FIELD_MANAGER.to_owned());
         Self {
-            client: watches.client.clone(),
+            environment,
             events: watches.events.clone(),
             watches,
             watched: HashSet::new(),
@@ -116,12 +116,13 @@ impl Executor {
             .entry(address.clone())
             .or_insert_with_key(|address| {
                 let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+                let dial = Arc::clone(&self.environment.dial);
                 let events = self.events.clone();
                 let deliver = move |results| {
                     let _ = events.send(Event::Metrics(results));
                 };
                 self.tasks
-                    .spawn(endpoint::run(address.clone(), inbox, deliver));
+                    .spawn(endpoint::run(dial, address.clone(), inbox, deliver));
                 Endpoint { commands, pools: 0 }
             })
     }
@@ -138,7 +139,7 @@ impl Executor {
     where
         F: Future<Output = Event> + Send,
     {
-        let client = self.client.clone();
+        let client = self.environment.client.clone();
         let events = self.events.clone();
         let permits = Arc::clone(permits);
         self.tasks.spawn(async move {
@@ -203,13 +204,14 @@ impl Executor {
     }
 
     fn publish(&self, note: EventNote) {
-        let client = self.client.clone();
+        let client = self.environment.client.clone();
         let permits = Arc::clone(&self.reports);
         let metrics = Arc::clone(&self.metrics);
         let instance = Arc::clone(&self.instance);
+        let wall = Arc::clone(&self.environment.wall);
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
-            let publish = events::publish(client, &note, &instance, Timestamp::now());
+            let publish = events::publish(client, &note, &instance, api::timestamp(wall.now()));
             match tokio::time::timeout(TIMEOUT, publish).await {
                 Ok(Ok(())) => metrics.record_event(),
                 Ok(Err(error)) => {
@@ -222,7 +224,7 @@ impl Executor {
 
     /// Reads a Redis address from a Secret.
     fn read_secret(&self, pool: Key, selector: SecretKeySelector) {
-        let client = self.client.clone();
+        let client = self.environment.client.clone();
         let events = self.events.clone();
         self.tasks.spawn(async move {
             let address = secret_value(client, &pool.namespace, selector).await;

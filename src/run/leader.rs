@@ -1,13 +1,13 @@
 //! Leader election with a Lease: one instance acts, the others stand by. Every write carries the resource version
 //! that was read. A leader that cannot renew steps down, by its own monotonic clock, before the lease can expire.
 
+use super::environment::Environment;
 use api::FIELD_MANAGER;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use k8s_openapi::jiff::Timestamp;
-use kube::Client;
 use kube::api::{Api, ObjectMeta, PostParams};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A lease that has not changed for this long has expired: another instance may take it.
@@ -25,15 +25,17 @@ struct LastChange {
 
 /// A candidate in the leader election.
 pub(super) struct Leader {
+    environment: Environment,
     api: Api<Lease>,
     identity: String,
 }
 
 impl Leader {
     /// A candidate named `identity` for the lease in `namespace`.
-    pub fn new(client: Client, namespace: &str, identity: String) -> Self {
+    pub fn new(environment: Environment, namespace: &str, identity: String) -> Self {
         Self {
-            api: Api::namespaced(client, namespace),
+            api: Api::namespaced(environment.client.clone(), namespace),
+            environment,
             identity,
         }
     }
@@ -107,7 +109,7 @@ impl Leader {
 
     /// `current` with this process as its holder, renewed now.
     fn renewed(&self, current: Lease) -> Lease {
-        let now = MicroTime(Timestamp::now());
+        let now = MicroTime(api::timestamp(self.environment.wall.now()));
         let before = current.spec.unwrap_or_default();
         let held = before.holder_identity.as_deref() == Some(&self.identity);
         Lease {

@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod crd;
+mod environment;
 mod event_loop;
 mod executor;
 mod health;
@@ -10,7 +11,8 @@ mod listen;
 pub mod settings;
 mod watches;
 
-pub use clock::Clock;
+pub use clock::{Clock, WallClock};
+pub use environment::Environment;
 pub use settings::Settings;
 
 use crate::dashboard::{self, DashboardStore};
@@ -20,7 +22,6 @@ use anyhow::Context;
 use event_loop::EventLoop;
 use executor::Executor;
 use health::{HealthState, Liveness};
-use kube::Client;
 use leader::Leader;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -32,7 +33,7 @@ type Server = JoinHandle<std::io::Result<()>>;
 
 /// Runs the operator until `stop`, then completes the writes in progress.
 pub async fn run(
-    client: Client,
+    environment: Environment,
     settings: &Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -47,25 +48,26 @@ pub async fn run(
 
     let mut leadership = None;
     if settings.leader_elect {
-        leadership = acquire_leadership(&client, settings, &health, &stop).await;
+        leadership = acquire_leadership(&environment, settings, &health, &stop).await;
         if leadership.is_none() {
             return Ok(());
         }
     }
 
     let watches = Watches {
-        client,
+        client: environment.client.clone(),
         namespaces: settings.namespaces.clone(),
         events,
         stop: stop.clone(),
     };
     watches.start();
+    let clock = Clock::start(&*environment.wall);
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let metrics = health.metrics;
     let mut event_loop = EventLoop {
         fleet: Fleet::new(in_cluster, Arc::clone(&metrics)).with_dashboard(store),
-        executor: Executor::new(watches, metrics),
-        clock: Clock::start(),
+        executor: Executor::new(environment, watches, metrics),
+        clock,
         inbox,
         liveness: health.liveness,
     };
@@ -91,7 +93,10 @@ fn start_servers(
     stop: &CancellationToken,
 ) -> anyhow::Result<Vec<Server>> {
     let router = health::router(health.clone());
-    let mut servers = vec![serve(settings.listen, "--listen", router, stop)?];
+    let mut servers = Vec::new();
+    if let Some(address) = settings.listen {
+        servers.push(serve(address, "--listen", router, stop)?);
+    }
     if let Some(address) = settings.dashboard {
         let ask = health::ask(health.events.clone());
         let router = dashboard::router(Arc::clone(store), ask, stop.clone());
@@ -116,7 +121,7 @@ fn serve(
 
 /// Stands by until this process is the leader. Returns the task that holds the lease, or `None` if `stop` came first.
 async fn acquire_leadership(
-    client: &Client,
+    environment: &Environment,
     settings: &Settings,
     health: &HealthState,
     stop: &CancellationToken,
@@ -124,7 +129,7 @@ async fn acquire_leadership(
     if let Ok(mut liveness) = health.liveness.lock() {
         liveness.standby = true;
     }
-    let leader = Leader::new(client.clone(), &settings.pod_namespace, identity());
+    let leader = Leader::new(environment.clone(), &settings.pod_namespace, identity());
     let lease = leader.acquire(stop).await?;
     Some(tokio::spawn(leader.hold(lease, stop.clone())))
 }

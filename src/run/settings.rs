@@ -14,7 +14,7 @@ pub struct Settings {
     pub command: Option<Subcommand>,
     /// Address for health checks, readiness checks and Prometheus metrics; by default, on IPv6 and IPv4
     #[arg(long, env = "WORKERPOOL_LISTEN", default_value = "[::]:8080")]
-    pub listen: SocketAddr,
+    pub listen: Option<SocketAddr>,
     /// Address for the read-only dashboard, such as 0.0.0.0:8000; if not set, there is no dashboard
     #[arg(long, env = "WORKERPOOL_DASHBOARD")]
     pub dashboard: Option<SocketAddr>,

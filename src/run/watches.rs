@@ -6,6 +6,7 @@ use api::{Key, WorkerPool};
 use futures::{Stream, StreamExt};
 use kube::api::Api;
 use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
+use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
@@ -13,14 +14,40 @@ use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 /// A watch ends after this many seconds, so that an unresponsive API server is noticed; kube's default is 295.
 const WATCH_SECONDS: u32 = 30;
+/// The longest pause before a watch that failed starts again, without its jitter.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// The sending side of the event loop's inbox.
 pub type Events = UnboundedSender<Event>;
+
+/// The pauses after failures of a watch: 800 ms, doubled each time up to 30 s, each plus up to as much as jitter, so that
+/// many watches do not come back at the same time. Kube's default has the same, from a generator that no seed repeats.
+#[derive(Debug, Default)]
+struct Pauses {
+    failures: u32,
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = (Duration::from_millis(800) * 2u32.pow(self.failures)).min(MAX_PAUSE);
+        self.failures = (self.failures + 1).min(6);
+        Some(pause.mul_f64(1.0 + fastrand::f64()))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
 
 enum WatchChange<K> {
     Applied(K),
@@ -39,7 +66,7 @@ where
     let mut known: HashSet<Key> = HashSet::new();
     let mut listed: HashSet<Key> = HashSet::new();
     watcher(api, watcher::Config::default().timeout(WATCH_SECONDS))
-        .default_backoff()
+        .backoff(Pauses::default())
         .flat_map(move |event| {
             let changes = match event {
                 Err(error) => vec![WatchChange::Failed(describe(&error, &resource))],

@@ -1,7 +1,6 @@
 //! A simulated cluster and queue, and a fleet that works on them. The commands of the fleet are executed one by one, and
 //! the operator can be killed before or after any of them.
 
-
 use crate::workload::Workload;
 use api::{Key, WorkerPool};
 use decide::victims::{DrainState, Worker};

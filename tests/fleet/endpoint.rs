@@ -8,10 +8,11 @@ use protocol::{Keys, Registration, Take, register, take};
 use queues::{Queue, QueueOptions, QueueSystem, RedisMemory};
 use redis::Commands;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use workerpool_operator::observe::endpoint::{Command, run};
+use workerpool_operator::observe::endpoint::{Command, Network, run};
 use workerpool_operator::observe::{Address, PollResult};
 
 pub const LONG: Duration = Duration::from_hours(1);
@@ -28,6 +29,7 @@ impl Endpoint {
         let (commands, inbox) = unbounded_channel();
         let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
+            Arc::new(Network),
             Address::new(url, "default", false),
             inbox,
             move |polled| {

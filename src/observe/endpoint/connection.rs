@@ -2,13 +2,45 @@
 
 use super::{Address, TIMEOUT};
 use decide::Unavailable;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, PushInfo};
-use std::time::{Duration, Instant};
+use redis::{AsyncConnectionConfig, Client, PushInfo, RedisResult};
+use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 /// The longest pause between two attempts to connect.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
+
+/// How a connection to Redis is opened. The simulation has a Redis of its own.
+pub trait Dial: Send + Sync {
+    /// Opens a connection to the address of `client`.
+    fn dial(
+        &self,
+        client: Client,
+        config: AsyncConnectionConfig,
+    ) -> BoxFuture<'static, RedisResult<MultiplexedConnection>>;
+}
+
+/// Opens connections over the network.
+#[derive(Clone, Copy, Debug)]
+pub struct Network;
+
+impl Dial for Network {
+    fn dial(
+        &self,
+        client: Client,
+        config: AsyncConnectionConfig,
+    ) -> BoxFuture<'static, RedisResult<MultiplexedConnection>> {
+        async move {
+            client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await
+        }
+        .boxed()
+    }
+}
 
 pub(super) enum Connection {
     Up {
@@ -38,6 +70,7 @@ impl Connection {
 
     /// Connects and requests notifications, which go to `notifications`.
     pub async fn open(
+        dial: &dyn Dial,
         address: &Address,
         notifications: UnboundedSender<PushInfo>,
     ) -> Result<Self, Unavailable> {
@@ -46,8 +79,8 @@ impl Connection {
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT * 2))
             .set_push_sender(notifications);
-        let mut redis = client
-            .get_multiplexed_async_connection_with_config(&config)
+        let mut redis = dial
+            .dial(client, config)
             .await
             .map_err(|error| no_answer(address, describe(&error)))?;
         let tracking: Result<(), _> = redis::cmd("CLIENT")

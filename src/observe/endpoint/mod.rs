@@ -11,13 +11,16 @@ use super::polling::{DuePoll, PollSchedule};
 use super::{Address, PollResult};
 use api::Key;
 use connection::{Connection, describe, no_answer};
+pub use connection::{Dial, Network};
 use decide::{QueueMetrics, Unavailable};
 use queues::{Poll, Queue, Reading, RedisMemory};
 use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, Value};
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
 
 /// How long a connection attempt or a read may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -42,11 +45,13 @@ pub enum Command {
 
 /// Runs one endpoint until `commands` closes: polls its pools and passes the results to `deliver`.
 pub async fn run(
+    dial: Arc<dyn Dial>,
     address: Address,
     mut commands: UnboundedReceiver<Command>,
     deliver: impl Fn(Vec<PollResult>) + Send,
 ) {
     let mut endpoint = Endpoint {
+        dial,
         address,
         notifications: unbounded_channel().1,
         schedule: PollSchedule::new(Instant::now()),
@@ -59,12 +64,9 @@ pub async fn run(
     };
     loop {
         let poll_at = endpoint.next_poll();
+        // In this order, so that a simulation can be repeated. A poll takes what has arrived along.
         tokio::select! {
-            command = commands.recv() => match command {
-                Some(command) => endpoint.apply(command).await,
-                None => return,
-            },
-            Some(info) = endpoint.notifications.recv() => endpoint.on_notification(info),
+            biased;
             () = sleep_until(poll_at) => {
                 // What arrived in the meantime goes into the same pipeline.
                 while let Ok(command) = commands.try_recv() {
@@ -80,18 +82,24 @@ pub async fn run(
                 endpoint.rescue_tasks().await;
                 endpoint.read_memory().await;
             }
+            command = commands.recv() => match command {
+                Some(command) => endpoint.apply(command).await,
+                None => return,
+            },
+            Some(info) = endpoint.notifications.recv() => endpoint.on_notification(info),
         }
     }
 }
 
 async fn sleep_until(at: Option<Instant>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
 
 struct Endpoint {
+    dial: Arc<dyn Dial>,
     address: Address,
     /// From the current connection only: a late message of an earlier one must not end the current one.
     notifications: UnboundedReceiver<PushInfo>,
@@ -253,7 +261,7 @@ impl Endpoint {
     async fn connect(&mut self) {
         let (sender, receiver) = unbounded_channel();
         self.notifications = receiver;
-        let outcome = Connection::open(&self.address, sender).await;
+        let outcome = Connection::open(&*self.dial, &self.address, sender).await;
         let now = Instant::now();
         match outcome {
             Ok(connection) => {

@@ -1,0 +1,209 @@
+//! One operator process: `run::run` in a runtime of its own, whose clock stands still between two steps.
+
+use crate::api_server::{Answer, Call};
+use crate::redis_server;
+use crate::world::{Fault, Shared};
+use axum::body::Bytes;
+use decide::Time;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
+use http::{Request, Response};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use kube::Client;
+use kube::client::Body;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, RedisResult};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use workerpool_operator::observe::endpoint::Dial;
+use workerpool_operator::run::{self, Environment, Settings, WallClock};
+
+/// How long a request takes to the API server, and its answer back.
+const WAY: Duration = Duration::from_millis(1);
+
+/// What a process and its connections to the world share.
+#[derive(Clone)]
+struct Link {
+    world: Shared,
+    /// The world's time when the process started, and that instant of its own clock.
+    started_at: (i64, Instant),
+    alive: Arc<AtomicBool>,
+    died: Arc<Notify>,
+}
+
+pub struct Process {
+    runtime: Runtime,
+    link: Link,
+    ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Process {
+    /// Starts the operator at the world's time `now`.
+    pub fn start(world: &Shared, now: i64) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let (link, ended) = runtime.block_on(async {
+            let link = Link {
+                world: Arc::clone(world),
+                started_at: (now, Instant::now()),
+                alive: Arc::new(AtomicBool::new(true)),
+                died: Arc::new(Notify::new()),
+            };
+            let service = {
+                let link = link.clone();
+                tower::service_fn(move |request| link.clone().request(request))
+            };
+            let environment = Environment {
+                client: Client::new(service, "default"),
+                dial: Arc::new(link.clone()),
+                wall: Arc::new(link.clone()),
+            };
+            let settings = Settings {
+                command: None,
+                listen: None,
+                dashboard: None,
+                namespaces: vec![],
+                leader_elect: false,
+                pod_namespace: "default".into(),
+                log_format: telemetry::LogFormat::default(),
+                log: String::new(),
+            };
+            let ended = tokio::spawn(async move {
+                run::run(environment, &settings, CancellationToken::new()).await
+            });
+            (link, ended)
+        });
+        Self {
+            runtime,
+            link,
+            ended,
+        }
+    }
+
+    /// Lets `millis` pass for this process. Returns false if it died or ended.
+    pub fn run(&mut self, millis: u64) -> bool {
+        let died = Arc::clone(&self.link.died);
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = died.notified() => {}
+                () = tokio::time::sleep(Duration::from_millis(millis)) => {}
+            }
+        });
+        self.link.alive.load(Ordering::SeqCst) && !self.ended.is_finished()
+    }
+}
+
+impl Link {
+    fn now(&self) -> i64 {
+        let (time, instant) = self.started_at;
+        time + i64::try_from(instant.elapsed().as_millis()).unwrap_or(0)
+    }
+
+    fn die(&self) {
+        self.alive.store(false, Ordering::SeqCst);
+        self.died.notify_one();
+    }
+
+    /// One request to the API server.
+    async fn request(
+        self,
+        request: Request<Body>,
+    ) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect_bytes().await.expect("a body");
+        tokio::time::sleep(WAY).await;
+        let call = Call {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            query: parts.uri.query().unwrap_or_default(),
+            body: serde_json::from_slice(&body).unwrap_or_default(),
+        };
+        let Some(answer) = self.carry_out(&call) else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep(WAY).await;
+        let (code, body) = match answer {
+            Answer::Object(code, object) => (code, BodyExt::boxed(Full::from(object.to_string()))),
+            Answer::Watch(lines) => {
+                let lines = futures::stream::unfold(lines, async |mut lines| {
+                    Some((lines.recv().await?, lines))
+                });
+                let frames = lines.map(|line| Ok(Frame::data(Bytes::from(line))));
+                (200, BodyExt::boxed(StreamBody::new(frames)))
+            }
+        };
+        let response = Response::builder().status(code).body(body);
+        Ok(response.expect("a response"))
+    }
+
+    /// The API server's answer; `None` if the process does not live to see it.
+    fn carry_out(&self, call: &Call<'_>) -> Option<Answer> {
+        if !self.alive.load(Ordering::SeqCst) {
+            return None;
+        }
+        let mut world = self.world.lock().expect("no panic");
+        world.workload.now = self.now();
+        let index = world.requests;
+        world.requests += 1;
+        let fault = world.fault.take_if(|(at, _)| *at == index);
+        let line = format!("{} {index} {} {}", self.now(), call.method, call.path);
+        if let Some((_, Fault::CrashBefore)) = fault {
+            world.log.push(format!("{line}: the process dies before"));
+            self.die();
+            return None;
+        }
+        let answer = world.answer(call);
+        let code = match &answer {
+            Answer::Object(code, _) => *code,
+            Answer::Watch(_) => 200,
+        };
+        world.log.push(format!("{line} {} {code}", call.body));
+        if let Some((_, Fault::CrashAfter)) = fault {
+            world.log.push(format!("{line}: the process dies after"));
+            self.die();
+            return None;
+        }
+        Some(answer)
+    }
+}
+
+impl WallClock for Link {
+    fn now(&self) -> Time {
+        Time(Link::now(self))
+    }
+}
+
+impl Dial for Link {
+    fn dial(
+        &self,
+        client: redis::Client,
+        config: AsyncConnectionConfig,
+    ) -> BoxFuture<'static, RedisResult<MultiplexedConnection>> {
+        let link = self.clone();
+        async move {
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let alive = Arc::clone(&link.alive);
+            let is_alive = move || alive.load(Ordering::SeqCst);
+            tokio::spawn(redis_server::serve(theirs, link.world, is_alive));
+            let settings = client.get_connection_info().redis_settings();
+            let (connection, driver) =
+                MultiplexedConnection::new_with_config(settings, ours, config).await?;
+            tokio::spawn(driver);
+            Ok(connection)
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,144 @@
+//! What exists outside the operator: the objects of the API server, the workload, and what was done to them.
+
+use crate::watch::Watches;
+use crate::workload::Workload;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// The world, which all parts of a simulation share.
+pub type Shared = Arc<Mutex<World>>;
+
+/// A fault at one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The process dies before the API server has the request.
+    CrashBefore,
+    /// The process dies after the API server has carried out the request.
+    CrashAfter,
+}
+
+/// One write of the target's replica count by the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaleWrite {
+    pub at: i64,
+    pub from: i32,
+    pub to: i32,
+}
+
+pub struct World {
+    pub workload: Workload,
+    /// The field manager that wrote the target's replicas last.
+    pub manager: &'static str,
+    pub target_uid: String,
+    pub target_generation: i64,
+    pub pool: Value,
+    pub watches: Watches,
+    /// Each request with its time and answer.
+    pub log: Vec<String>,
+    /// How many requests there were.
+    pub requests: usize,
+    /// The request at which something goes wrong.
+    pub fault: Option<(usize, Fault)>,
+    pub scales: Vec<ScaleWrite>,
+    /// Whether the operator may write statuses.
+    pub may_write_status: bool,
+    /// The connections to Redis that are notified of a change of the ready tasks.
+    pub tracking: Vec<UnboundedSender<Vec<u8>>>,
+}
+
+impl World {
+    /// A pool with these fields in its spec, and its target with `replicas`.
+    pub fn new(spec: &Value, replicas: i32) -> Self {
+        let mut pool = json!({
+            "apiVersion": "workerpool.dev/v1alpha1",
+            "kind": "WorkerPool",
+            "metadata": {"name": "a", "namespace": "default", "uid": "pool", "generation": 1,
+                "resourceVersion": "1", "creationTimestamp": "2023-11-14T22:13:20Z"},
+            "spec": {
+                "scaleTargetRef": {"name": "worker"}, "minReplicas": 3, "maxReplicas": 10,
+                "redis": {"address": "redis://127.0.0.1:6379/0"}, "queues": [{"name": "tasks"}],
+            },
+        });
+        let fields = spec.as_object().cloned().expect("an object");
+        pool["spec"].as_object_mut().expect("a spec").extend(fields);
+        Self {
+            workload: Workload::new(replicas),
+            manager: "kubectl-client-side-apply",
+            target_uid: "target".into(),
+            target_generation: 1,
+            pool,
+            watches: Watches::default(),
+            log: vec![],
+            requests: 0,
+            fault: None,
+            scales: vec![],
+            may_write_status: true,
+            tracking: vec![],
+        }
+    }
+
+    /// The writes that changed the target's replica count.
+    pub fn changes(&self) -> Vec<ScaleWrite> {
+        let changes = self.scales.iter().filter(|write| write.from != write.to);
+        changes.copied().collect()
+    }
+
+    /// Tasks arrive.
+    pub fn push(&mut self, tasks: i64) {
+        self.workload.waiting += tasks;
+        let frame = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$16\r\nwp:{tasks}:ready\r\n";
+        for connection in std::mem::take(&mut self.tracking) {
+            let _ = connection.send(frame.to_vec());
+        }
+    }
+
+    /// Lets the workload advance to `now`.
+    pub fn step(&mut self, now: i64) {
+        self.workload.now = now;
+        self.workload.step_workers();
+        self.workload.end_pods();
+        if self.workload.see_replica_count() {
+            self.target_changed();
+        }
+        if self.workload.adjust_pods() {
+            self.target_changed();
+        }
+        self.watches.expire(now);
+    }
+
+    /// Tells the watches of the target's present state.
+    pub fn target_changed(&mut self) {
+        let target = self.target();
+        let version = self.workload.version;
+        self.watches.send(DEPLOYMENTS, version, "MODIFIED", &target);
+    }
+
+    /// The target as the API server shows it.
+    pub fn target(&self) -> Value {
+        let workload = &self.workload;
+        let existing = workload.active_pods().len();
+        // Kubernetes' ScaleHandler gives a new entry the time of the parent's entry of the same manager, and there is
+        // none: an entry that was written through /scale never has a time. Seen on 1.35.4, too.
+        let entry = if self.manager == "workerpool-operator" {
+            json!({"manager": self.manager, "operation": "Apply", "apiVersion": "apps/v1", "subresource": "scale",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}})
+        } else {
+            json!({"manager": self.manager, "operation": "Update", "apiVersion": "apps/v1", "time": "2023-11-14T22:13:20Z",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}})
+        };
+        let seen = self.target_generation - i64::from(!workload.unseen_counts.is_empty());
+        json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "worker", "namespace": "default", "uid": self.target_uid,
+                "generation": self.target_generation, "resourceVersion": workload.version.to_string(),
+                "managedFields": [entry]},
+            "spec": {"replicas": workload.desired, "selector": {"matchLabels": {"app": "worker"}}},
+            "status": {"replicas": existing, "updatedReplicas": existing, "observedGeneration": seen},
+        })
+    }
+}
+
+pub const POOLS: &str = "/apis/workerpool.dev/v1alpha1/workerpools";
+pub const AUTOSCALERS: &str = "/apis/autoscaling/v2/horizontalpodautoscalers";
+pub const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
