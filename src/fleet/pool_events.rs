@@ -1,7 +1,7 @@
 //! Pools that are created, changed or deleted.
 
 use super::Fleet;
-use super::event::Command;
+use super::event::{Command, Watched};
 use super::pool_state::PoolState;
 use super::scale_down;
 use super::source::Source;
@@ -24,7 +24,8 @@ impl Fleet {
         commands: &mut Vec<Command>,
     ) {
         let key = Key::of(object);
-        let fresh = PoolState::new(object, self.in_cluster);
+        let mut fresh = PoolState::new(object, self.in_cluster);
+        fresh.inherited = !self.watches.is_complete(&Watched::Pools);
         // The same name with another UID is another pool.
         if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
             self.on_pool_deleted(&key, now, commands);

@@ -38,6 +38,8 @@ pub(super) struct PoolState {
     pub memory: Memory,
     /// Whether `memory` is adjusted to the start of this process.
     pub restored: bool,
+    /// Whether an earlier process may have scaled for this pool: it existed when this one started.
+    pub inherited: bool,
     /// The last poll; `None` before the first.
     pub metrics: Option<PolledMetrics>,
     /// Whether all workers of the last poll report their pod; `None` without workers.
@@ -134,6 +136,7 @@ impl PoolState {
             interval: api::Duration(api::interval(&object.spec)),
             memory,
             restored: false,
+            inherited: false,
             metrics: None,
             pods_known: None,
             scale_down: None,
@@ -184,27 +187,29 @@ impl PoolState {
     }
 
     /// Restores the memory from the target. A replica count that we wrote was our decision, even if the status with that
-    /// decision was never written. The cooldowns then run at least from the time of that write: otherwise a crash between
-    /// the two writes would shorten them.
+    /// decision was never written, or the answer to the write was lost. No field of the target says when that was:
+    /// Kubernetes gives a field manager no time for a write through `/scale`.
     pub fn restore(&mut self, target: &Target, now: Time) {
-        if !std::mem::replace(&mut self.restored, true)
+        let is_first = !std::mem::replace(&mut self.restored, true);
+        if is_first
             && self
                 .pool_spec()
                 .is_some_and(PoolSpec::needs_every_observation)
         {
             self.memory = std::mem::take(&mut self.memory).restored(target.desired, now);
         }
-        let Some(Writer { at, .. }) = target.writer.as_ref().filter(|writer| writer.is_us()) else {
+        if !target.writer.as_ref().is_some_and(Writer::is_us) {
             return;
+        }
+        let is_unrecorded = match self.memory.desired {
+            Some(desired) => desired != target.desired,
+            None => is_first && self.inherited || self.retry.is_some(),
         };
-        self.memory.desired = Some(target.desired);
-        // The times of field managers are rounded down to whole seconds.
-        let Some(at) = at.filter(|at| self.memory.last_change.is_none_or(|last| last < *at)) else {
-            return;
-        };
-        let end_of_second = Some((at + Millis(999)).min(now));
-        self.memory.last_change = end_of_second;
-        self.memory.last_up = end_of_second;
+        if is_unrecorded {
+            self.memory = std::mem::take(&mut self.memory).adopted(target.desired, now);
+        } else {
+            self.memory.desired = Some(target.desired);
+        }
     }
 
     /// The kind of its target, which must be watched.

@@ -55,6 +55,11 @@ impl WatchSync {
             .collect()
     }
 
+    /// Whether the initial list of this kind is complete.
+    pub fn is_complete(&self, watched: &Watched) -> bool {
+        self.complete.contains(watched)
+    }
+
     /// Whether a pool whose target is of this kind can be reconciled.
     pub fn state(&self, kind: &Watched) -> SyncState {
         if ![&Watched::Pools, &Watched::Autoscalers]

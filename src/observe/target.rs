@@ -2,7 +2,6 @@
 //! that scale it too.
 
 use api::{FIELD_MANAGER, Key, ScaleTargetRef};
-use decide::Time;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedFieldsEntry};
 use kube::core::{ApiResource, GroupVersionKind, Object, Selector};
 use serde::{Deserialize, Serialize};
@@ -53,8 +52,6 @@ pub struct Target {
 pub struct Writer {
     /// The manager's name, such as `kubectl`.
     pub name: String,
-    /// When it wrote, with a resolution of one second.
-    pub at: Option<Time>,
 }
 
 impl Writer {
@@ -134,20 +131,20 @@ impl From<&Scalable> for Target {
     }
 }
 
-/// The owner of `spec.replicas`: this operator if it is one of several, otherwise the latest.
+/// The owner of `spec.replicas`: this operator if it is one of several, otherwise the latest. An entry that was written
+/// through `/scale` has no time: Kubernetes' `ScaleHandler` gives it that of the entry that was there before.
 fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
     let owns = |entry: &&ManagedFieldsEntry| {
         let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
         fields.is_some_and(|fields| fields.pointer("/f:spec/f:replicas").is_some())
     };
-    let writers = entries.iter().filter(owns).map(|entry| Writer {
-        name: entry.manager.clone().unwrap_or_default(),
-        at: entry
-            .time
-            .as_ref()
-            .map(|time| Time(time.0.as_millisecond())),
-    });
-    writers.max_by_key(|writer| (writer.is_us(), writer.at))
+    let latest = entries.iter().filter(owns).max_by_key(|entry| {
+        let is_us = entry.manager.as_deref() == Some(FIELD_MANAGER);
+        (is_us, entry.time.as_ref().map(|time| time.0))
+    })?;
+    Some(Writer {
+        name: latest.manager.clone().unwrap_or_default(),
+    })
 }
 
 /// The parts of a `HorizontalPodAutoscaler` that the operator uses.

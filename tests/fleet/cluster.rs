@@ -21,7 +21,6 @@ const STEP: i64 = 50;
 
 pub struct Cluster {
     pub workload: Workload,
-    written_at: i64,
     written_by_us: bool,
     delayed: Vec<(i64, Command)>,
     pub pools: Vec<WorkerPool>,
@@ -58,7 +57,6 @@ impl Cluster {
     pub fn new(pools: Vec<WorkerPool>, replicas: i32) -> Self {
         Self {
             workload: Workload::new(replicas),
-            written_at: 0,
             written_by_us: false,
             delayed: vec![],
             pools,
@@ -119,10 +117,8 @@ impl Cluster {
 
     pub fn send_target(&mut self) {
         let replicas = i32::try_from(self.active_pods().len()).unwrap_or(0);
-        let at = Some(Time(self.written_at / 1000 * 1000));
         let writer = self.written_by_us.then(|| Writer {
             name: "workerpool-operator".into(),
-            at,
         });
         let target = Target {
             desired: self.desired,
@@ -285,7 +281,6 @@ impl Cluster {
     fn scale(&mut self, replicas: i32) -> act::Scaled {
         self.log.push(format!("scale {replicas}"));
         self.write_scale(replicas);
-        self.written_at = self.now;
         self.written_by_us = true;
         let version = self.version;
         self.send_target();

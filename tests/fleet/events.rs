@@ -141,20 +141,41 @@ fn a_crash_before_the_status_shortens_no_cooldown() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.poll(load(25, 3, 3));
     stage.scaled(5);
-    // The status was never written; the target shows its last writer and the time.
+    // The status was never written. The target shows its last writer, and not when that was.
     let mut next = Stage::at(stage.now() + Millis(10_000));
     next.pool(&pool("a", 1));
-    next.target(Some(written_by("workerpool-operator", 5, 2, stage.now())));
+    next.target(Some(written_by("workerpool-operator", 5, 2)));
     next.synced();
+    next.poll(load(25, 5, 5));
+    next.advance(59_000);
     let polled = next.poll(load(25, 5, 5));
-    assert_eq!(
-        scales(&polled),
-        [0; 0],
-        "the cooldown of 60 s has 50 s to run"
-    );
-    next.advance(51_000);
+    assert_eq!(scales(&polled), [0; 0], "60 s from the restart");
+    next.advance(1_000);
     let free = next.poll(load(25, 5, 5));
     assert_eq!(scales(&free), [7]);
+}
+
+#[test]
+fn a_lost_answer_shortens_no_cooldown() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.poll(load(25, 3, 3));
+    // The scale was written all the same.
+    stage.scale_failed(504, "the API server does not answer");
+    stage.target(Some(written_by("workerpool-operator", 5, 2)));
+    stage.advance(59_000);
+    let polled = stage.poll(load(25, 5, 5));
+    assert_eq!(scales(&polled), [0; 0]);
+    stage.advance(1_000);
+    assert_eq!(scales(&stage.poll(load(25, 5, 5))), [7]);
+}
+
+#[test]
+fn a_new_pool_does_not_wait_for_the_cooldown_of_an_earlier_one() {
+    let mut stage = Stage::new();
+    stage.synced();
+    stage.pool(&pool("a", 1));
+    stage.target(Some(written_by("workerpool-operator", 3, 2)));
+    assert_eq!(scales(&stage.poll(load(25, 3, 3))), [5]);
 }
 
 #[test]
@@ -215,7 +236,7 @@ fn another_writer_is_set_back_once_per_interval() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.poll(load(25, 3, 3));
     stage.scaled(5);
-    let changed = stage.target(Some(written_by("kubectl-edit", 2, 10, stage.now())));
+    let changed = stage.target(Some(written_by("kubectl-edit", 2, 10)));
     assert_eq!(scales(&changed), [5]);
     let done = stage.scaled(5);
     let published = events(&done);
@@ -225,7 +246,7 @@ fn another_writer_is_set_back_once_per_interval() {
         "{published:?}"
     );
     stage.advance(100);
-    let again = stage.target(Some(written_by("kubectl-edit", 2, 20, stage.now())));
+    let again = stage.target(Some(written_by("kubectl-edit", 2, 20)));
     assert_eq!(scales(&again), [0; 0], "not as often as the other client");
     let next = stage.tick_after(2_000);
     assert_eq!(scales(&next), [5]);

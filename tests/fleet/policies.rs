@@ -216,7 +216,7 @@ fn policies_count_from_the_write() {
     assert_eq!(scales(&stage.poll(load(50, 1, 0))), [5]);
     stage.advance(2_000);
     stage.scaled(5);
-    stage.target(Some(written_by("workerpool-operator", 5, 9, stage.now())));
+    stage.target(Some(written_by("workerpool-operator", 5, 9)));
     stage.poll(load(50, 5, 0));
     stage.tick_after(59_000);
     assert!(stage.now() > decided_at + decide::Millis::seconds(60));

@@ -61,7 +61,6 @@ pub fn target(replicas: i32) -> Target {
         uid: "target".to_owned(),
         writer: Some(Writer {
             name: "kubectl-client-side-apply".to_owned(),
-            at: Some(Time(0)),
         }),
     }
 }
@@ -74,14 +73,12 @@ fn target_key() -> TargetKey {
     }
 }
 
-/// A target whose replica count `manager` wrote at `at`. Field managers have times in whole seconds.
-pub fn written_by(manager: &str, replicas: i32, version: u64, at: Time) -> Target {
-    let at = Time(at.0 / 1000 * 1000);
+/// A target whose replica count `manager` wrote.
+pub fn written_by(manager: &str, replicas: i32, version: u64) -> Target {
     Target {
         version,
         writer: Some(Writer {
             name: manager.to_owned(),
-            at: Some(at),
         }),
         ..target(replicas)
     }

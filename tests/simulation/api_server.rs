@@ -33,7 +33,7 @@ impl World {
         }
         let status = format!("{POOL}/status");
         match (call.method, call.path) {
-            ("GET", POOLS) => self.list("WorkerPool", &[self.pool.clone()]),
+            ("GET", POOLS) => self.list("WorkerPool", std::slice::from_ref(&self.pool)),
             ("GET", AUTOSCALERS) => self.list("HorizontalPodAutoscaler", &[]),
             ("GET", DEPLOYMENTS) => self.list("Deployment", &[self.target()]),
             ("GET", PODS) => {

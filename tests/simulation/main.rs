@@ -10,6 +10,7 @@
 mod api_server;
 mod process;
 mod redis_server;
+mod restarts;
 mod seed;
 mod simulation;
 mod watch;

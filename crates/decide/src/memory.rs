@@ -63,6 +63,23 @@ impl Memory {
         }
     }
 
+    /// The memory after it turns out that the replicas were changed to `found` by a write that this memory does not have:
+    /// its answer was lost, or the process ended before it was recorded. Nobody can tell when that was, so cooldowns and
+    /// policies count from now, and none is shorter than it would have been.
+    #[must_use]
+    pub fn adopted(mut self, found: i32, now: Time) -> Self {
+        let change = found - self.desired.unwrap_or(found);
+        self.desired = Some(found);
+        self.last_change = Some(now);
+        if change >= 0 {
+            self.last_up = Some(now);
+        }
+        if change != 0 {
+            self.scale_events.push((now, change));
+        }
+        self
+    }
+
     /// The memory of a process that starts now with `current` replicas. What the previous process observed after it last
     /// stored its memory is lost; therefore, as in HPA, the present replicas count as recommended until now, and no window
     /// is shorter than it would have been.

@@ -100,7 +100,7 @@ pub fn record_update(old: &Value, new: &mut Value, writer: Writer<'_>) {
     match entries.iter_mut().find(|entry| is_own(entry)) {
         Some(entry) => {
             merge(&mut entry["fieldsV1"], &changed);
-            entry["time"] = json!(timestamp(Timestamp::now()));
+            set_time(entry, writer);
         }
         None => entries.push(new_entry(writer, "Update", &changed)),
     }
@@ -153,12 +153,21 @@ pub fn apply(
 fn new_entry(writer: Writer<'_>, operation: &str, fields: &Value) -> Value {
     let mut entry = json!({
         "manager": writer.manager, "operation": operation, "apiVersion": writer.api_version,
-        "time": timestamp(Timestamp::now()), "fieldsType": "FieldsV1", "fieldsV1": fields,
+        "fieldsType": "FieldsV1", "fieldsV1": fields,
     });
+    set_time(&mut entry, writer);
     if !writer.subresource.is_empty() {
         entry["subresource"] = json!(writer.subresource);
     }
     entry
+}
+
+/// Kubernetes' `ScaleHandler` gives an entry that is written through `/scale` the time of the entry before it, so it
+/// never has one.
+fn set_time(entry: &mut Value, writer: Writer<'_>) {
+    if writer.subresource != "scale" {
+        entry["time"] = json!(timestamp(Timestamp::now()));
+    }
 }
 
 fn belongs_to(entry: &Value, writer: Writer<'_>, operation: &str) -> bool {
@@ -315,6 +324,7 @@ mod tests {
             (&json!(5), vec![("workerpool-operator", "Apply")])
         );
         assert_eq!(scaled["spec"]["selector"], json!({"a": 1}));
+        assert_eq!(scaled["metadata"]["managedFields"][0]["time"], Value::Null);
         let again = apply(&scaled, &config, OPERATOR, true).expect("unchanged");
         assert_eq!(
             again, scaled,

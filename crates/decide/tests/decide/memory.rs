@@ -176,3 +176,25 @@ fn samples_in_the_future_count_as_now() {
     assert_eq!(clamped.busy.samples(), [(NOW, 9)]);
     assert_eq!(clamped.scale_events, [(NOW, 9)]);
 }
+
+#[test]
+fn a_change_that_the_memory_lacks_counts_as_made_now() {
+    let up = before().adopted(5, at(0));
+    assert_eq!(
+        (up.desired, up.last_up, up.last_change),
+        (Some(5), Some(at(0)), Some(at(0)))
+    );
+    assert_eq!(up.scale_events, [(at(-90), 1), (at(0), 2)]);
+    let down = before().adopted(2, at(0));
+    assert_eq!(
+        (down.last_up, down.last_change),
+        (Some(at(-100)), Some(at(0)))
+    );
+    assert_eq!(down.scale_events, [(at(-90), 1), (at(0), -1)]);
+    // Without a memory the change may have been one in either direction.
+    let unknown = Memory::default().adopted(5, at(0));
+    assert_eq!(
+        (unknown.last_up, unknown.scale_events),
+        (Some(at(0)), vec![])
+    );
+}
