@@ -61,6 +61,8 @@ pub async fn run(
         stop: stop.clone(),
     };
     watches.start();
+    let report = crd::report_lacking(environment.client.clone());
+    tokio::spawn(stop.clone().run_until_cancelled_owned(report));
     let clock = Clock::start(&*environment.wall);
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let metrics = health.metrics;

@@ -12,6 +12,7 @@ use tower_test::mock::{self, Handle};
 use workerpool_operator::act::{self, FailureKind, Scaled};
 use workerpool_operator::observe::{pods, target};
 use workerpool_operator::report::{EventNote, events};
+use workerpool_operator::run::crd::lacking;
 
 type Server = Handle<Request<Body>, Response<Body>>;
 /// Method, path with query, and body.
@@ -54,6 +55,27 @@ async fn scale(status: StatusCode, body: Value) -> (Result<Scaled, act::Error>, 
         act::scale(client, &resource, &object, 7),
         answer(server, status, body)
     )
+}
+
+#[tokio::test]
+async fn fields_that_the_installed_crd_lacks_are_found() {
+    let (client, server) = scripted_server();
+    let crd = serde_json::to_value(api::crd()).expect("JSON");
+    let mut schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+    schema["x-kubernetes-group-version-kind"] =
+        json!([{"group": "workerpool.dev", "kind": "WorkerPool", "version": "v1alpha1"}]);
+    let fields = schema.pointer_mut("/properties/status/properties");
+    let fields = fields.and_then(Value::as_object_mut);
+    fields.expect("fields").remove("history");
+    let document = json!({"components": {"schemas": {
+        "io.k8s.ObjectMeta": {"type": "object"}, "dev.workerpool.v1alpha1.WorkerPool": schema}}});
+    let (lacking, (method, path, _)) =
+        tokio::join!(lacking(client), answer(server, StatusCode::OK, document));
+    assert_eq!(lacking.expect("an answer"), ["status.history"]);
+    assert_eq!(
+        (method.as_str(), path.as_str()),
+        ("GET", "/openapi/v3/apis/workerpool.dev/v1alpha1")
+    );
 }
 
 fn error_status(code: u16, reason: &str, message: &str) -> Value {

@@ -39,6 +39,32 @@ pub fn unknown_field(object: &Value) -> Option<String> {
     find_unknown_field(object.get("spec")?, schema).map(|path| format!("spec{path}"))
 }
 
+/// The fields of this program's CRD that `installed` lacks, a schema of `WorkerPool` as an API server has it; each as a
+/// path such as `status.internal.busy`. Of a field that is lacking as a whole, only the path of the whole.
+pub fn lacking_fields(installed: &Value) -> Vec<String> {
+    let definition = serde_json::to_value(crd()).unwrap_or_default();
+    let mut lacking = Vec::new();
+    for part in ["spec", "status"] {
+        let pointer = format!("/spec/versions/0/schema/openAPIV3Schema/properties/{part}");
+        let expected = definition.pointer(&pointer).unwrap_or(&Value::Null);
+        find_lacking(expected, &installed["properties"][part], part, &mut lacking);
+    }
+    lacking
+}
+
+fn find_lacking(expected: &Value, installed: &Value, path: &str, lacking: &mut Vec<String>) {
+    if installed.is_null() {
+        return lacking.push(path.to_owned());
+    }
+    for (field, schema) in expected["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{field}");
+        find_lacking(schema, &installed["properties"][field], &path, lacking);
+    }
+    if let Some(items) = expected.get("items") {
+        find_lacking(items, &installed["items"], &format!("{path}[]"), lacking);
+    }
+}
+
 fn find_unknown_field(value: &Value, schema: &Value) -> Option<String> {
     match value {
         Value::Object(fields) => {
@@ -65,6 +91,33 @@ fn find_unknown_field(value: &Value, schema: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn lacking_fields_have_paths() {
+        let built_in = serde_json::to_value(crd()).expect("JSON");
+        let mut schema = built_in["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+        assert_eq!(lacking_fields(&schema), Vec::<String>::new());
+        for at in [
+            "/properties/status/properties/internal/properties",
+            "/properties/status/properties/history/items/properties",
+            "/properties/spec/properties",
+        ] {
+            let fields = schema.pointer_mut(at).and_then(Value::as_object_mut);
+            let fields = fields.expect("an object");
+            for field in ["startup", "latencyMillis", "behavior"] {
+                fields.remove(field);
+            }
+        }
+        assert_eq!(
+            lacking_fields(&schema),
+            [
+                "spec.behavior",
+                "status.history[].latencyMillis",
+                "status.internal.startup"
+            ]
+        );
+        assert_eq!(lacking_fields(&json!({})), ["spec", "status"]);
+    }
 
     #[test]
     fn unknown_field_has_a_path() {

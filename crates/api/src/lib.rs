@@ -26,7 +26,7 @@ pub use convert::{
     EVENT_PARAMS, InvalidSpec, PIN_UNTIL, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY,
     ScheduledSpec, interval, time, timestamp,
 };
-pub use crd::{crd, crd_yaml, unknown_field};
+pub use crd::{crd, crd_yaml, lacking_fields, unknown_field};
 pub use duration::{Duration, ParseDurationError};
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};

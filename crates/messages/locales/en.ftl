@@ -495,6 +495,7 @@ cli-definition-missing = { $name } is not installed
 cli-definition-version-missing = { $name } is installed, but not in version { $version }
 cli-definition-same = { $name } { $version }, same as this program
 cli-definition-differs = { $name } { $version } differs from that of this program, { $program }
+cli-definition-lacks = { $name } { $version } lacks fields of this program, { $program }: { $fields }
 cli-api-served = { $name } { $version } is served
 cli-api-not-served = { $group_version } is not served
 cli-context-unknown = the kubeconfig has no context { $chosen }; it has: { $all }

@@ -489,6 +489,7 @@ cli-definition-missing = { $name } no está instalado
 cli-definition-version-missing = { $name } está instalado, pero no en la versión { $version }
 cli-definition-same = { $name } { $version }, la misma que este programa
 cli-definition-differs = { $name } { $version } no es la versión de este programa, { $program }
+cli-definition-lacks = a { $name } { $version } le faltan campos de este programa, { $program }: { $fields }
 cli-api-served = { $name } { $version } se sirve
 cli-api-not-served = { $group_version } no se sirve
 cli-context-unknown = el kubeconfig no tiene el contexto { $chosen }; tiene: { $all }

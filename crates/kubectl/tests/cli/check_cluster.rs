@@ -190,11 +190,19 @@ fn nothing_is_installed_into_a_foreign_cluster() {
 #[test]
 fn commands_name_the_release_as_found() {
     let mut crd = serde_json::to_value(api::crd()).unwrap();
-    crd["spec"]["versions"][0]["schema"] = json!({"openAPIV3Schema": {"type": "object"}});
+    let memory =
+        "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/internal/properties";
+    let memory = crd.pointer_mut(memory).unwrap().as_object_mut().unwrap();
+    memory.remove("startup");
     let old = Cluster::new("redis://127.0.0.1:1")
         .with(OPERATORS, deployments(&[operator("ops", "0.0.9")]))
         .with(CRD, crd);
     let output = old.check("prod", &["-o", "json"], &[]);
+    let text = finding(&output, "API")["text"].to_string();
+    assert!(
+        text.contains("lacks fields of this program") && text.contains(": status.internal.startup"),
+        "{text}"
+    );
     assert_eq!(
         finding(&output, "API")["fix"],
         "helm upgrade ops charts/workerpool --namespace tools --reset-then-reuse-values"

@@ -317,13 +317,17 @@ fn compare(
         Some(installed) if Some(&installed) == schema(built_in).as_ref() => {
             ok("API", tr!(lang, "cli-definition-same", name, version))
         }
-        Some(_) => {
+        Some(installed) => {
             let program = VERSION;
-            fail(
-                "API",
-                tr!(lang, "cli-definition-differs", name, version, program),
-                &fixes.upgrade,
-            )
+            let installed = serde_json::to_value(installed).unwrap_or_default();
+            let lacking = api::lacking_fields(&installed["openAPIV3Schema"]);
+            let text = if lacking.is_empty() {
+                tr!(lang, "cli-definition-differs", name, version, program)
+            } else {
+                let fields = lacking.join(", ");
+                tr!(lang, "cli-definition-lacks", name, version, program, fields)
+            };
+            fail("API", text, &fixes.upgrade)
         }
     }
 }
