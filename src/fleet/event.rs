@@ -36,8 +36,8 @@ pub enum Event {
     Pods(Key, Result<Vec<Pod>, String>),
     /// The result of a [`Command::Mark`].
     Marked(Key, Result<(), String>),
-    /// The result of a [`Command::WriteStatus`]: whether the status was written.
-    StatusWritten(Key, bool),
+    /// The result of a [`Command::WriteStatus`].
+    StatusWritten(Key, Result<(), act::Error>),
     /// The result of a [`Command::ReadSecret`].
     Secret(Key, Result<String, Unavailable>),
     /// A scrape asks for all gauges.

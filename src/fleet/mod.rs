@@ -14,6 +14,7 @@ mod views;
 mod watch_sync;
 mod worker_view;
 
+use crate::act;
 use crate::dashboard::DashboardStore;
 use crate::observe::PollResult;
 use crate::observe::target::{Target, TargetKey};
@@ -22,7 +23,7 @@ use api::Key;
 use decide::{Time, Unavailable};
 use event::{Command, Event, Watched};
 use outcome::{Budget, SECRET_PERIOD};
-use pool_state::PoolState;
+use pool_state::{PoolState, Retry};
 use scale_down::ScaleDown;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -100,8 +101,8 @@ impl Fleet {
             Event::Marked(key, result) => {
                 self.on_drain_event(&key, now, &mut commands, |it| it.on_marked(result, now));
             }
-            Event::StatusWritten(key, ok) => {
-                self.on_status_written(&key, ok, now, &mut commands);
+            Event::StatusWritten(key, result) => {
+                self.on_status_written(&key, result, now, &mut commands);
             }
             Event::Secret(key, address) => self.on_secret(&key, address, now, &mut commands),
             // The receiver of an answer may be gone.
@@ -172,16 +173,27 @@ impl Fleet {
         self.publish_view(&key, now);
     }
 
-    fn on_status_written(&mut self, key: &Key, ok: bool, now: Time, commands: &mut Vec<Command>) {
+    fn on_status_written(
+        &mut self,
+        key: &Key,
+        result: Result<(), act::Error>,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
         pool.status_in_flight = false;
-        if !ok {
-            // It is unknown which status the API server has: the next poll writes it again, after a second.
-            pool.status.observed_generation = None;
-            pool.status_written_at = Some(now);
-        }
+        pool.status_retry = match result {
+            Ok(()) => None,
+            Err(error) => {
+                // It is unknown which status the API server has: any one is written again.
+                pool.status.observed_generation = None;
+                let retry = Retry::after(pool.status_retry.as_ref(), &error, now);
+                tracing::warn!(pool = %key, attempts = retry.attempts, "cannot write the status: {error}");
+                Some(retry)
+            }
+        };
         self.reconcile(key, now, commands);
     }
 

@@ -244,8 +244,11 @@ fn emit_event(
 }
 
 /// When the pending status may be written. The first status for a new generation of the spec is written at once: the
-/// user waits for it.
+/// user waits for it. After a failed write, none is urgent.
 pub(super) fn status_due(pool: &PoolState) -> Time {
+    if let Some(retry) = &pool.status_retry {
+        return retry.at;
+    }
     let written = pool.status.observed_generation;
     let is_urgent =
         |pending: &PendingStatus| pending.urgent || pending.status.observed_generation != written;

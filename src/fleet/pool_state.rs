@@ -3,6 +3,7 @@
 use super::event::{Command, Watched};
 use super::scale_down;
 use super::source::Source;
+use crate::act;
 use crate::fleet::evaluation::Evaluated;
 use crate::fleet::scale_down::ScaleDown;
 use crate::fleet::worker_view::WorkerCache;
@@ -68,6 +69,8 @@ pub(super) struct PoolState {
     pub pending_status: Option<PendingStatus>,
     pub status_in_flight: bool,
     pub status_written_at: Option<Time>,
+    /// The last failed write of the status; `None` after a success.
+    pub status_retry: Option<Retry>,
     pub last_event_reason: Option<String>,
     /// When the fleet reconciles this pool next without an event.
     pub timer: Option<Time>,
@@ -108,6 +111,19 @@ pub(super) struct Retry {
     pub error: String,
     /// When to try again.
     pub at: Time,
+}
+
+impl Retry {
+    /// The retry after `error`, where `before` is what followed the failures before it.
+    pub fn after(before: Option<&Self>, error: &act::Error, now: Time) -> Self {
+        let attempts = before.map_or(0, |before| before.attempts) + 1;
+        let pause = error.kind().backoff(attempts).as_millis();
+        Self {
+            attempts,
+            error: error.to_string(),
+            at: now + Millis(i64::try_from(pause).unwrap_or(10_000)),
+        }
+    }
 }
 
 impl PoolState {
@@ -157,6 +173,7 @@ impl PoolState {
             pending_status: None,
             status_in_flight: false,
             status_written_at: None,
+            status_retry: None,
             timer: None,
         }
     }

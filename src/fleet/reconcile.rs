@@ -129,14 +129,9 @@ impl Fleet {
         match result {
             Ok(scaled) => self.on_scaled(key, &scaled, pending, latency, now, commands),
             Err(error) => {
-                let attempts = pool.retry.as_ref().map_or(0, |retry| retry.attempts) + 1;
-                let pause = error.kind().backoff(attempts).as_millis();
-                tracing::warn!(pool = %key, attempts, "{error}");
-                pool.retry = Some(Retry {
-                    attempts,
-                    error: error.to_string(),
-                    at: now + Millis(i64::try_from(pause).unwrap_or(10_000)),
-                });
+                let retry = Retry::after(pool.retry.as_ref(), &error, now);
+                tracing::warn!(pool = %key, attempts = retry.attempts, "{error}");
+                pool.retry = Some(retry);
                 pool.memory = pending.evaluated.decision.memory.rolled_back(&pool.memory);
                 self.reconcile(key, now, commands);
             }

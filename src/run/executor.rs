@@ -187,19 +187,12 @@ impl Executor {
             }));
             let params = PatchParams::apply(FIELD_MANAGER).force();
             let write = api.patch_status(&pool.name, &params, &patch);
-            let written = match tokio::time::timeout(TIMEOUT, write).await {
-                Ok(Ok(_)) => true,
-                Ok(Err(error)) => {
-                    tracing::warn!(pool = %pool, "cannot write the status: {error}");
-                    false
-                }
-                Err(_) => {
-                    tracing::warn!(pool = %pool, "cannot write the status: no answer");
-                    false
-                }
+            let result = match tokio::time::timeout(TIMEOUT, write).await {
+                Ok(written) => written.map(drop).map_err(act::Error::from),
+                Err(_) => Err(act::Error::Timeout(TIMEOUT)),
             };
             metrics.record_status_write();
-            Event::StatusWritten(pool, written)
+            Event::StatusWritten(pool, result)
         });
     }
 

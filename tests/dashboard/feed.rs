@@ -276,7 +276,7 @@ impl Feed {
                     ));
                 }
                 Command::WriteStatus(key, _) => {
-                    self.delayed.push((now, Event::StatusWritten(key, true)));
+                    self.delayed.push((now, Event::StatusWritten(key, Ok(()))));
                 }
                 Command::Poll(_, key) => self.poll(&key, now),
                 Command::Drain(_, key, ids, drain) => {

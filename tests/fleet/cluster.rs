@@ -271,7 +271,7 @@ impl Cluster {
                 self.messages
                     .extend(decision.map(|it| format!("{}: {}", it.reason, it.message)));
                 self.statuses.insert(key.clone(), *status);
-                return Some(Event::StatusWritten(key, true));
+                return Some(Event::StatusWritten(key, Ok(())));
             }
             _ => {}
         }

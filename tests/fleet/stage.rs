@@ -148,7 +148,7 @@ impl Stage {
             })
             .collect();
         for key in written {
-            commands.extend(self.on(Event::StatusWritten(key, true)));
+            commands.extend(self.on(Event::StatusWritten(key, Ok(()))));
         }
         commands
     }

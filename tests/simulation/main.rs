@@ -13,6 +13,7 @@ mod redis_server;
 mod restarts;
 mod seed;
 mod simulation;
+mod statuses;
 mod watch;
 mod world;
 
