@@ -112,6 +112,7 @@ async fn worker_drains_on_request_and_continues() {
     let registration = Registration {
         name: "w".into(),
         pod: "pod".into(),
+        namespace: None,
         host: "h".into(),
         version: "1".into(),
     };
@@ -162,7 +163,7 @@ fn lose_worker(server: &RedisServer, others: bool) {
             host: "h".into(),
             version: "1".into(),
         };
-        register(&keys, &registration)
+        register(&keys, &registration, 1)
             .run_blocking(&mut redis)
             .expect("an id")
     };
@@ -217,10 +218,11 @@ async fn operator_leaves_lost_workers_to_live_workers() {
     let server = RedisServer::start();
     let mut endpoint = Endpoint::start(&server.url());
     lose_worker(&server, true);
-    let _: () = server
-        .connect()
-        .pset_ex("wp:{tasks}:reaper", 1, 450)
-        .expect("the reaper lock");
+    let mut redis = server.connect();
+    let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut redis).expect("the time");
+    let _: () = redis
+        .set("wp:{tasks}:reaper", seconds * 1000 + micros / 1000)
+        .expect("a worker has just looked");
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     for _ in 0..3 {
         assert_eq!(endpoint.next().await.queues[0].in_flight, Metric::Known(1));

@@ -106,11 +106,11 @@ impl Connection {
                 self.in_transaction = true;
                 Reply::Ok
             }
-            ("LLEN", _) if self.in_transaction => Reply::Queued,
+            ("EXISTS", _) if self.in_transaction => Reply::Queued,
             ("EXEC", _) => {
                 self.in_transaction = false;
                 world.tracking.push(self.notify.clone());
-                Reply::List(vec![Reply::Int(world.workload.waiting)])
+                Reply::List(vec![Reply::Int(1)])
             }
             ("INFO", _) => Reply::Text("maxmemory:1000\r\nmaxmemory_policy:noeviction\r\n".into()),
             ("EVALSHA_RO" | "EVAL_RO", _) => snapshot(&world.workload),
@@ -143,6 +143,8 @@ fn snapshot(workload: &Workload) -> Reply {
         Reply::Int(0),
         Reply::Int(0),
         Reply::List(rows),
+        Reply::Int(0),
+        Reply::Int(0),
     ])
 }
 
@@ -163,6 +165,8 @@ fn row(worker: &Worker, now: i64) -> Reply {
         text("0"),
         text("0"),
         text(&claimed_at.to_string()),
+        Reply::Nil,
+        Reply::Nil,
     ];
     Reply::List(vec![
         text(&worker.id),
