@@ -3,6 +3,7 @@
 
 use crate::decision::Decision;
 use crate::evaluate::decide;
+use crate::memory::Memory;
 use crate::observation::{Metric, Observation, QueueMetrics};
 use crate::spec::PoolSpec;
 use crate::units::{Millis, Time};
@@ -27,11 +28,11 @@ pub struct Forecast {
     pub down: Option<NextChange>,
 }
 
-/// The most evaluations of one scenario, each later than the one before.
-const MAX_STEPS: u32 = 24;
+/// The most decisions of one scenario, each later than the one before.
+const MAX_STEPS: usize = 24;
 /// A backlog beyond which more tasks change nothing.
 const MAX_TASKS: i64 = 1 << 32;
-/// How far ahead to search.
+/// How far ahead to look.
 const HORIZON: Millis = Millis::seconds(24 * 3600);
 
 /// What may follow `decision`, which was made from `observation` at `now`.
@@ -75,32 +76,20 @@ impl Scenario<'_> {
         }
         let (at, _) = self.first_change(sign * most, sign)?;
         // The fewest tasks that bring the change at that time; a larger difference never brings it later.
-        let mut too_few = 0;
-        let mut enough = most;
-        for _ in 0..i64::BITS {
-            let middle = i64::midpoint(too_few, enough);
-            match self.first_change(sign * middle, sign) {
-                Some((changes_at, _)) if changes_at <= at => enough = middle,
-                _ => too_few = middle,
-            }
-        }
-        let (at, to) = self.first_change(sign * enough, sign)?;
-        Some(NextChange {
-            to,
-            at,
-            tasks: sign * enough,
-        })
+        let tasks = fewest(most, |tasks| {
+            self.first_change(sign * tasks, sign)
+                .is_some_and(|(changes_at, _)| changes_at <= at)
+        })?;
+        let (at, to) = self.first_change(sign * tasks, sign)?;
+        let tasks = sign * tasks;
+        Some(NextChange { to, at, tasks })
     }
 
     /// Tasks that are ready or in flight.
     fn present_tasks(self) -> i64 {
         let total = self.observation.total();
-        total
-            .ready
-            .plus(total.in_flight)
-            .known()
-            .unwrap_or(0)
-            .max(0)
+        let tasks = total.ready.plus(total.in_flight);
+        tasks.known().unwrap_or(0).max(0)
     }
 
     /// When the replica count first changes if the backlog differs by `more` tasks from now on, and to what; `None` where
@@ -110,25 +99,77 @@ impl Scenario<'_> {
             queues: with_backlog(&self.observation.queues, more),
             ..self.observation.clone()
         };
-        let mut memory = self.decision.memory.clone();
-        let mut at = self.now;
-        for _ in 0..MAX_STEPS {
-            let decision = decide(self.spec, &observation, &memory, at);
-            let change = i64::from(decision.replicas) - i64::from(observation.replicas);
-            if change != 0 {
-                let later = (at > self.now).then_some(at);
-                return (change.signum() == sign).then_some((later, decision.replicas));
-            }
+        let replicas = observation.replicas;
+        let memory = self.decision.memory.clone();
+        let (at, decision) = LookAhead::new(self.spec, observation, memory, self.now)
+            .take(MAX_STEPS)
+            .find(|(_, decision)| decision.replicas != replicas)?;
+        let change = i64::from(decision.replicas) - i64::from(replicas);
+        let later = (at > self.now).then_some(at);
+        (change.signum() == sign).then_some((later, decision.replicas))
+    }
+}
+
+/// The fewest of at most `most` tasks that `suffice`, which more tasks then do, too; `None` where all do not.
+pub fn fewest(most: i64, suffice: impl Fn(i64) -> bool) -> Option<i64> {
+    if !suffice(most) {
+        return None;
+    }
+    let (mut too_few, mut enough) = (0, most);
+    while too_few + 1 < enough {
+        let middle = i64::midpoint(too_few, enough);
+        if suffice(middle) {
+            enough = middle;
+        } else {
+            too_few = middle;
+        }
+    }
+    Some(enough)
+}
+
+/// The decisions that follow within a day, each at the instant that the one before asks for, if the queues stay as they
+/// are and every decision is carried out.
+#[derive(Debug)]
+pub struct LookAhead<'a> {
+    spec: &'a PoolSpec,
+    observation: Observation,
+    memory: Memory,
+    start: Time,
+    next: Option<Time>,
+}
+
+impl<'a> LookAhead<'a> {
+    /// From `now` on.
+    pub fn new(spec: &'a PoolSpec, observation: Observation, memory: Memory, now: Time) -> Self {
+        Self {
+            spec,
+            observation,
+            memory,
+            start: now,
+            next: Some(now),
+        }
+    }
+}
+
+impl Iterator for LookAhead<'_> {
+    type Item = (Time, Decision);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.next.filter(|at| *at - self.start <= HORIZON)?;
+        let decision = decide(self.spec, &self.observation, &self.memory, at);
+        self.next = if decision.replicas == self.observation.replicas {
             // Rates fade a little each second: the further ahead, the longer the strides.
             let fades = decision.memory.rates.iter().any(|rates| rates.arrival > 0);
-            let stride = Millis(if fades { (at - self.now).0 / 4 } else { 0 });
-            memory = decision.memory;
-            at = decision.requeue_at?.max(at + stride);
-            if at - self.now > HORIZON {
-                return None;
-            }
-        }
-        None
+            let stride = Millis(if fades { (at - self.start).0 / 4 } else { 0 });
+            decision
+                .requeue_at
+                .map(|requeue_at| requeue_at.max(at + stride))
+        } else {
+            Some(at + Millis(1))
+        };
+        self.observation.replicas = decision.replicas;
+        self.memory = decision.memory.clone();
+        Some((at, decision))
     }
 }
 

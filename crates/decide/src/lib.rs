@@ -26,7 +26,7 @@ mod window;
 pub use dampening::Startup;
 pub use decision::{Constraint, Decision, Rule, Step};
 pub use evaluate::decide;
-pub use forecast::{Forecast, NextChange, forecast, with_backlog};
+pub use forecast::{Forecast, LookAhead, NextChange, fewest, forecast, with_backlog};
 pub use memory::Memory;
 pub use observation::{Metric, Observation, QueueMetrics, Unavailable};
 pub use rates::Rates;

@@ -1,11 +1,9 @@
 //! Searches for the conditions under which a pool has another number of workers.
 
-use decide::{Memory, Millis, Observation, PoolSpec, Time, decide, with_backlog};
+use decide::{LookAhead, Memory, Observation, PoolSpec, Time, fewest, with_backlog};
 
-/// How many decisions into the future to look at, each at the time that the previous one asks for.
-const MAX_DECISIONS: u32 = 200;
-/// How far into the future to look.
-const HORIZON: Millis = Millis::seconds(24 * 3600);
+/// How many decisions into the future to look at.
+const MAX_DECISIONS: usize = 200;
 /// A backlog beyond which more tasks change nothing.
 const MAX_BACKLOG: i64 = 1 << 32;
 
@@ -41,20 +39,8 @@ pub fn smallest_backlog_change(
         queues: with_backlog(&observation.queues, sign * tasks),
         ..observation.clone()
     };
-    let mut too_few = 0;
-    let mut enough = MAX_BACKLOG;
-    if !suffices(&changed_by(enough)) {
-        return None;
-    }
-    while too_few + 1 < enough {
-        let middle = i64::midpoint(too_few, enough);
-        if suffices(&changed_by(middle)) {
-            enough = middle;
-        } else {
-            too_few = middle;
-        }
-    }
-    Some((sign * enough, changed_by(enough)))
+    let tasks = fewest(MAX_BACKLOG, |tasks| suffices(&changed_by(tasks)))?;
+    Some((sign * tasks, changed_by(tasks)))
 }
 
 /// When the pool reaches `wanted` replicas, if the queue stays as it is and every decision is carried out.
@@ -65,24 +51,9 @@ pub fn reached_at(
     now: Time,
     wanted: i32,
 ) -> Option<Time> {
-    let mut observation = observation.clone();
-    let mut memory = memory.clone();
-    let mut at = now;
-    for _ in 0..MAX_DECISIONS {
-        let decision = decide(pool, &observation, &memory, at);
-        if decision.replicas == wanted {
-            return (at > now).then_some(at);
-        }
-        at = if decision.replicas == observation.replicas {
-            decision.requeue_at?
-        } else {
-            at + Millis(1)
-        };
-        if at - now > HORIZON {
-            return None;
-        }
-        observation.replicas = decision.replicas;
-        memory = decision.memory;
-    }
-    None
+    LookAhead::new(pool, observation.clone(), memory.clone(), now)
+        .take(MAX_DECISIONS)
+        .find(|(_, decision)| decision.replicas == wanted)
+        .map(|(at, _)| at)
+        .filter(|at| *at > now)
 }
