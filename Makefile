@@ -61,7 +61,7 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
-.PHONY: test test-unit test-web test-cluster test-chart test-install test-kit test-release test-source matrix cross force bench bench-screen bench-worker waits mutants lint advisories
+.PHONY: test test-unit test-web e2e test-cluster test-chart test-install test-kit test-release test-source matrix cross force bench bench-screen bench-worker waits mutants lint advisories
 INSTALL ?= test-install
 test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
@@ -69,8 +69,9 @@ test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a rea
 	@tests/cluster/install-tools test
 	cargo test --locked --workspace --exclude e2e --no-fail-fast
 
-test-web: web ## Dashboard and gallery: their scripts, and the pages in a real Chromium (4 min)
+test-web: web/dist/index.html ## Dashboard and gallery: their scripts, and the pages in a real Chromium (4 min)
 	@tests/cluster/install-tools web
+	@[ -d web/node_modules ] || $(MAKE) web
 	cd web && npm test
 	cargo build --locked --example dashboard
 	cargo build --locked -p filter-worker
@@ -78,9 +79,12 @@ test-web: web ## Dashboard and gallery: their scripts, and the pages in a real C
 
 test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
-	@# Compiled outside, run inside: there is no route out of the cluster's network namespace.
-	cargo test --locked -p e2e --test e2e --no-run
+	@$(MAKE) e2e
 	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --test-threads=1 $(E2E)
+
+# Compiled outside, run inside: there is no route out of the cluster's network namespace.
+e2e:
+	cargo test --locked -p e2e --test e2e --test install --no-run
 
 test-chart: ## The chart on a real cluster: install, upgrade and remove in the orders that users choose (4 min)
 	@$(MAKE) $(ON)-load plugin
@@ -90,7 +94,7 @@ test-chart: ## The chart on a real cluster: install, upgrade and remove in the o
 
 test-install: plugin ## The pages' commands that install and remove, as written, to the first scaled worker (5 min; on kind 8, and it deletes the cluster first)
 	@$(if $(filter kind,$(ON)),tests/cluster/install-tools kind,$(MAKE) $(ON)-load)
-	cargo test --locked -p e2e --test install --no-run
+	@$(MAKE) e2e
 	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
 	  cargo test --locked --offline -p e2e --test install -- --nocapture
 
