@@ -77,10 +77,12 @@ test-web: web/dist/index.html ## Dashboard and gallery: their scripts, and the p
 	cargo build --locked -p filter-worker
 	cd web && npm run browser
 
+# Each test has a namespace and an operator of its own, and mostly waits.
+E2E_THREADS ?= 3
 test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
 	@$(MAKE) e2e
-	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --test-threads=1 $(E2E)
+	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --test-threads=$(E2E_THREADS) $(E2E)
 
 # Compiled outside, run inside: there is no route out of the cluster's network namespace.
 e2e:
