@@ -3,7 +3,6 @@
 
 mod assets;
 mod history;
-mod sample;
 mod store;
 mod stream;
 mod summary;
@@ -11,7 +10,7 @@ mod what_if;
 mod wire_format;
 mod workers;
 
-pub use sample::Sample;
+pub use api::Sample;
 pub use store::DashboardStore;
 pub use summary::summary;
 pub use wire_format::Rules;

@@ -7,8 +7,8 @@ use crate::act;
 use crate::fleet::evaluation::Evaluated;
 use crate::fleet::scale_down::ScaleDown;
 use crate::fleet::worker_view::WorkerCache;
+use crate::observe::PollResult;
 use crate::observe::target::{Target, TargetKey, Writer};
-use crate::observe::{Address, PollResult};
 use crate::report::Outcome;
 use api::{
     Change, InvalidSpec, Key, PIN_UNTIL, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY,
@@ -135,12 +135,13 @@ impl PoolState {
             .as_ref()
             .map(Memory::from)
             .unwrap_or_default();
+        let source = Source::new(object, in_cluster);
         Self {
             key: Key::of(object),
             uid: object.uid().unwrap_or_default(),
             generation: object.metadata.generation,
             created: object.creation_timestamp().map_or(0, |at| at.0.as_second()),
-            spec: ScheduledSpec::new(object),
+            spec: ScheduledSpec::new(object).and_then(|spec| source.check().map(|()| spec)),
             annotations: [PIN_UNTIL, SUSPEND_UNTIL, SUSPENDED_BY, SUSPEND_REASON]
                 .map(|name| object.annotations().get(name).cloned()),
             api_version: object.spec.scale_target_ref.api_version.clone(),
@@ -148,7 +149,7 @@ impl PoolState {
                 &object.spec.scale_target_ref,
                 &object.namespace().unwrap_or_default(),
             ),
-            source: Source::new(object, in_cluster),
+            source,
             interval: api::Duration(api::interval(&object.spec)),
             memory,
             restored: false,
@@ -318,9 +319,12 @@ impl PoolState {
         commands: &mut Vec<Command>,
     ) {
         self.source.read_at = Some(now);
+        let address = address.and_then(|value| {
+            let namespace = &self.key.namespace;
+            self.source.address_in_secret(&value, namespace, in_cluster)
+        });
         match address {
-            Ok(url) => {
-                let address = Address::new(&url, &self.key.namespace, in_cluster);
+            Ok(address) => {
                 if self.source.address.as_ref() != Some(&address) {
                     scale_down::abandon(self, commands);
                     let key = &self.key;

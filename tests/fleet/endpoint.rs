@@ -30,7 +30,7 @@ impl Endpoint {
         let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
             Arc::new(Network),
-            Address::new(url, "default", false),
+            Address::parse(url, "default", false).expect("an address"),
             inbox,
             move |polled| {
                 for result in polled {

@@ -129,7 +129,7 @@ impl Stage {
         self.now = self.now + Millis(millis);
     }
 
-    fn on(&mut self, event: Event) -> Vec<Command> {
+    pub fn on(&mut self, event: Event) -> Vec<Command> {
         let mut commands = self.fleet.on(event, self.now);
         // The API server accepts statuses at once.
         let written: Vec<Key> = commands

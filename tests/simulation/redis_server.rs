@@ -106,7 +106,7 @@ impl Connection {
                 self.in_transaction = true;
                 Reply::Ok
             }
-            ("EXISTS", _) if self.in_transaction => Reply::Queued,
+            ("LLEN", _) if self.in_transaction => Reply::Queued,
             ("EXEC", _) => {
                 self.in_transaction = false;
                 world.tracking.push(self.notify.clone());

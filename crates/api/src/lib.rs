@@ -14,6 +14,7 @@ mod memory;
 mod quantity;
 mod restore;
 mod rules;
+mod sample;
 mod schedule;
 mod source;
 mod status;
@@ -30,6 +31,7 @@ pub use crd::{crd, crd_yaml, lacking_fields, unknown_field};
 pub use duration::{Duration, ParseDurationError};
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
+pub use sample::{Sample, SampleColumns};
 pub use schedule::{ScheduleSpec, Schedules};
 pub use source::{QueueSpec, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{

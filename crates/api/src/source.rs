@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The Redis that holds the queues. Set exactly one of address and addressFrom.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::ONE_REDIS_ADDRESS)]
+#[x_kube(validation = rules::ONE_REDIS_ADDRESS, validation = rules::NO_PASSWORD_IN_ADDRESS)]
 pub struct RedisSpec {
     /// redis:// or rediss:// (TLS) with host, port and database number, such as redis://redis:6379/0. A host without a dot is a Service in the pool's namespace. If the address contains a password, store it in a Secret and use addressFrom.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ pub struct SecretKeyRef {
 }
 
 /// One key of a Secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeySelector {
     /// Name of the Secret.
@@ -46,7 +46,7 @@ pub struct SecretKeySelector {
 #[x_kube(validation = rules::QUEUE_RULES, validation = rules::GROUP_OF_STREAM)]
 pub struct QueueSpec {
     /// Name of the queue, as in the workers' configuration; for systems List and Stream, the key.
-    #[schemars(length(min = 1, max = 256))]
+    #[schemars(length(min = 1, max = 256), regex(pattern = r"^[^\x00-\x1f\x7f]+$"))]
     pub name: String,
     /// The queue system. WorkerPool is the reference protocol (docs/worker-protocol.md), which reports all metrics; List is any Redis list, which reports only its length; Stream is a consumer group of a Redis stream. docs/queue-systems.md has what each reports. Default: WorkerPool.
     #[serde(default)]

@@ -28,7 +28,7 @@ pub use decision::{Constraint, Decision, Rule, Step};
 pub use evaluate::decide;
 pub use forecast::{Forecast, LookAhead, NextChange, fewest, forecast, with_backlog};
 pub use memory::Memory;
-pub use observation::{Metric, Observation, QueueMetrics, Unavailable};
+pub use observation::{AddressProblem, Metric, Observation, QueueMetrics, Unavailable};
 pub use rates::Rates;
 pub use reason::{Reason, ReasonCode, TargetChange, Trigger, Waiting};
 pub use spec::{

@@ -63,6 +63,24 @@ impl serde::Serialize for Metric {
     }
 }
 
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Metric {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        /// A number, nothing, or a word.
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Value {
+            Known(i64),
+            Word(String),
+        }
+        Ok(match Option::<Value>::deserialize(from)? {
+            Some(Value::Known(value)) => Self::Known(value),
+            Some(Value::Word(word)) if word == "unsupported" => Self::Unsupported,
+            _ => Self::Unavailable,
+        })
+    }
+}
+
 /// The metrics of one queue, or their sum over several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueMetrics {
@@ -213,12 +231,19 @@ pub enum Unavailable {
         /// What the connection reports.
         error: String,
     },
-    /// The address is not valid.
+    /// The address in the pool's spec is not valid.
     InvalidAddress {
-        /// The address, without a password.
-        address: String,
         /// What is wrong with it.
-        error: String,
+        problem: AddressProblem,
+    },
+    /// The Secret holds no valid address.
+    SecretHoldsNoAddress {
+        /// The name of the Secret.
+        secret: String,
+        /// The key.
+        key: String,
+        /// What is wrong with its value.
+        problem: AddressProblem,
     },
     /// Redis does not give the metrics of a queue.
     QueueUnreadable {
@@ -262,6 +287,25 @@ pub enum Unavailable {
     },
     /// A metric is missing, and nothing says why.
     Unexplained,
+}
+
+/// What is wrong with the address of a Redis. It never has a part of the text: that may be a password, or a private key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "code"))]
+pub enum AddressProblem {
+    /// It does not begin with `redis://` or `rediss://`.
+    NoScheme,
+    /// Its password has a character that ends the host's part.
+    Unencoded,
+    /// Its user or password has a control character.
+    ControlCharacter,
+    /// It names no host, or no valid one.
+    Host,
+    /// Its port is not a number.
+    Port,
+    /// Its path is not the number of a database.
+    Database,
 }
 
 impl Observation {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub type Params = Map<String, Value>;
 
 /// No foreign text in a message is longer than this many characters.
-const MAX_TEXT: usize = 500;
+const MAX_TEXT: usize = 200;
 
 /// A code of the catalogue with its parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,24 +21,29 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes a value that serializes as a code with parameters, for example a reason or a step. Foreign text is bounded.
+    /// Encodes a value that serializes as a code with parameters, for example a reason or a step. Foreign text is bounded, and has no control characters.
     pub fn new(value: &impl Serialize) -> Self {
         let mut value = serde_json::to_value(value).unwrap_or_default();
-        bound(&mut value);
+        tame(&mut value);
         serde_json::from_value(value).unwrap_or_default()
     }
 }
 
-fn bound(value: &mut Value) {
+/// Bounds foreign text, and takes its control characters away.
+fn tame(value: &mut Value) {
     match value {
         Value::String(text) => {
+            // An escape sequence would reach a terminal.
+            if text.contains(char::is_control) {
+                *text = text.replace(char::is_control, " ");
+            }
             if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
                 text.truncate(end);
                 text.push('…');
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(bound),
-        Value::Object(fields) => fields.values_mut().for_each(bound),
+        Value::Array(items) => items.iter_mut().for_each(tame),
+        Value::Object(fields) => fields.values_mut().for_each(tame),
         _ => {}
     }
 }

@@ -1,8 +1,8 @@
 //! Each form of a reason and of a step in every language. Other words change this snapshot and the languages' files.
 
 use decide::{
-    Constraint, Millis, Reason, ReasonCode, Rule, Step, TargetChange, Time, Trigger, Unavailable,
-    Waiting, Who,
+    AddressProblem, Constraint, Millis, Reason, ReasonCode, Rule, Step, TargetChange, Time,
+    Trigger, Unavailable, Waiting, Who,
 };
 use messages::{Catalogue, Encoded, LANGUAGES};
 use serde_json::json;
@@ -86,8 +86,12 @@ fn unavailable() -> Vec<Unavailable> {
             error: error.clone(),
         },
         Unavailable::InvalidAddress {
-            address: text("redis"),
-            error: text("no scheme"),
+            problem: AddressProblem::Host,
+        },
+        Unavailable::SecretHoldsNoAddress {
+            secret: secret.clone(),
+            key: text("url"),
+            problem: AddressProblem::NoScheme,
         },
         Unavailable::QueueUnreadable {
             key: text("jobs"),

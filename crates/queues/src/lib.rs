@@ -1,6 +1,7 @@
 //! The queue systems: the Redis commands that read a queue of each, and the parsing of their replies. No IO.
 
 mod convert;
+mod error;
 mod list;
 mod memory;
 mod poll;
@@ -9,6 +10,7 @@ mod stream;
 mod system;
 mod worker_pool;
 
+pub use error::{describe, describe_server_error};
 pub use memory::RedisMemory;
 pub use poll::Poll;
 pub use protocol::snapshot::is_unknown_script;

@@ -34,6 +34,10 @@ impl Reader for List {
         &self.key
     }
 
+    fn tracked_reads(&self) -> Vec<Cmd> {
+        vec![redis::cmd("LLEN").arg(&self.key).take()]
+    }
+
     fn reads(&self, _: bool) -> Vec<Cmd> {
         vec![redis::cmd("LLEN").arg(&self.key).take()]
     }

@@ -1,6 +1,7 @@
 //! One queue: what to read of it, and what the replies mean.
 
 use crate::QueueSystem;
+use crate::error::describe_server_error;
 use decide::victims::Worker;
 use decide::{QueueMetrics, Unavailable};
 use protocol::{Reaped, ScriptCall};
@@ -31,6 +32,9 @@ impl QueueOptions {
 pub(crate) trait Reader: Debug + Send + Sync {
     /// The keys whose change wakes the operator: those that change when tasks arrive or are claimed.
     fn wake_keys(&self) -> &[String];
+
+    /// The reads of these keys, by which Redis tracks them: the cheapest that the rights for [`Self::reads`] include.
+    fn tracked_reads(&self) -> Vec<Cmd>;
 
     /// The commands of one poll. `scripts_in_full` includes the text of a script, for a server that has not cached it.
     fn reads(&self, scripts_in_full: bool) -> Vec<Cmd>;
@@ -134,6 +138,11 @@ impl Queue {
         self.reader.wake_keys()
     }
 
+    /// The reads of [`Self::wake_keys`], by which Redis tracks them.
+    pub fn tracked_reads(&self) -> Vec<Cmd> {
+        self.reader.tracked_reads()
+    }
+
     /// The commands of one poll; `scripts_in_full` includes the text of a script, for a server that has not cached it.
     pub fn reads(&self, scripts_in_full: bool) -> Vec<Cmd> {
         self.reader.reads(scripts_in_full)
@@ -170,7 +179,7 @@ impl Queue {
 /// The error among `replies`, or else `otherwise`.
 pub(crate) fn error_text(replies: &[Value], otherwise: &str) -> String {
     let error = replies.iter().find_map(|reply| match reply {
-        Value::ServerError(error) => Some(error.to_string()),
+        Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
         _ => None,
     });
     error.unwrap_or_else(|| otherwise.to_owned())

@@ -52,6 +52,10 @@ impl Reader for Stream {
         &self.key
     }
 
+    fn tracked_reads(&self) -> Vec<Cmd> {
+        vec![redis::cmd("XLEN").arg(&self.key).take()]
+    }
+
     fn reads(&self, _: bool) -> Vec<Cmd> {
         vec![redis::cmd("XINFO").arg("GROUPS").arg(&self.key).take()]
     }

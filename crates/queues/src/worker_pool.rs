@@ -1,6 +1,7 @@
 //! The reference protocol (docs/worker-protocol.md): one script reads everything.
 
 use crate::convert;
+use crate::error::describe_code_in;
 use crate::queue::{Drain, Parsed, QueueOptions, Reader, Reading};
 use crate::system::{Capabilities, Support};
 use protocol::{Keys, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
@@ -36,6 +37,10 @@ impl Reader for WorkerPool {
         &self.wake_keys
     }
 
+    fn tracked_reads(&self) -> Vec<Cmd> {
+        vec![redis::cmd("LLEN").arg(&self.wake_keys).take()]
+    }
+
     fn reads(&self, scripts_in_full: bool) -> Vec<Cmd> {
         vec![if scripts_in_full {
             snapshot::command_in_full(&self.keys)
@@ -50,7 +55,11 @@ impl Reader for WorkerPool {
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
         let reply = replies.first_mut().map(std::mem::take);
-        let snapshot = snapshot::parse(reply.unwrap_or_default())?;
+        // A script of ours made the sentence, and a foreign server may have: of what it says, only a code is kept.
+        let snapshot = snapshot::parse(reply.unwrap_or_default()).map_err(|error| {
+            describe_code_in(&error)
+                .unwrap_or_else(|| "it answers the read with another form".to_owned())
+        })?;
         let workers = snapshot.workers.iter();
         Ok(Parsed::Done(Reading {
             metrics: convert::queue_metrics(&snapshot),

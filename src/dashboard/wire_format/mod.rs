@@ -9,9 +9,8 @@ pub use rules::Rules;
 
 use super::{PoolView, Sample};
 use crate::dashboard::history;
-use crate::dashboard::sample::SampleColumns;
 use crate::dashboard::store::{Changes, DashboardStore};
-use api::{Change, Key};
+use api::{Change, Key, SampleColumns};
 use row::{PoolMetrics, PoolRow};
 use serde::Serialize;
 use sparkline::sparkline;

@@ -4,6 +4,7 @@ use super::{Address, TIMEOUT};
 use decide::Unavailable;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use queues::describe;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, PushInfo, RedisResult};
 use std::time::Duration;
@@ -74,7 +75,9 @@ impl Connection {
         address: &Address,
         notifications: UnboundedSender<PushInfo>,
     ) -> Result<Self, Unavailable> {
-        let client = address.client()?;
+        let client = address
+            .client()
+            .map_err(|error| no_answer(address, describe(&error)))?;
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT * 2))
@@ -88,7 +91,7 @@ impl Connection {
             .query_async(&mut redis)
             .await;
         if let Err(error) = &tracking {
-            tracing::warn!(%address, "CLIENT TRACKING unavailable, falling back to polling: {error}");
+            tracing::warn!(%address, "CLIENT TRACKING unavailable, falling back to polling: {}", describe(error));
         }
         let tracking = tracking.is_ok();
         tracing::info!(%address, tracking, "connected to Redis");
@@ -130,12 +133,4 @@ pub(super) fn no_answer(address: &Address, error: String) -> Unavailable {
         address: address.to_string(),
         error,
     }
-}
-
-/// Why a connection failed, without an address or a password.
-pub(super) fn describe(error: &redis::RedisError) -> String {
-    error.detail().map_or_else(
-        || error.to_string(),
-        |detail| format!("{}: {detail}", error.category()),
-    )
 }

@@ -10,12 +10,12 @@ mod pipeline;
 use super::polling::{DuePoll, PollSchedule};
 use super::{Address, PollResult};
 use api::Key;
-use connection::{Connection, describe, no_answer};
+use connection::{Connection, no_answer};
 pub use connection::{Dial, Network};
 use decide::{QueueMetrics, Unavailable};
-use queues::{Poll, Queue, Reading, RedisMemory};
+use queues::{Poll, Queue, Reading, RedisMemory, describe};
 use redis::aio::MultiplexedConnection;
-use redis::{PushInfo, PushKind, Value};
+use redis::{Cmd, PushInfo, PushKind, Value};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -293,9 +293,11 @@ impl Endpoint {
             return self.unavailable(due);
         };
         let mut poll = Poll::new(pipeline::queues(&due, &self.queues));
-        let keys = pipeline::queues(&due, &self.queues).flat_map(|(_, queue)| queue.wake_keys());
-        let wake_keys: Vec<&str> = keys.filter(|_| *tracking).map(String::as_str).collect();
-        let read = pipeline::read(redis, &mut poll, &wake_keys, script_known);
+        let queues = pipeline::queues(&due, &self.queues).filter(|_| *tracking);
+        let tracked: Vec<Cmd> = queues
+            .flat_map(|(_, queue)| queue.tracked_reads())
+            .collect();
+        let read = pipeline::read(redis, &mut poll, &tracked, script_known);
         match tokio::time::timeout(TIMEOUT, read).await {
             Ok(Ok(())) => {
                 let readings = poll.finish().collect();

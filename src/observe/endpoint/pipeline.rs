@@ -17,17 +17,17 @@ pub(super) fn queues<'a>(
         .flat_map(|queues| queues.iter().enumerate())
 }
 
-/// Reads all queues of `poll`, in one pipeline and, where some ask for more, a second one. `script_known` tells whether
-/// the server has cached the script.
+/// Reads all queues of `poll`, in one pipeline and, where some ask for more, a second one. Redis tracks what `tracked`
+/// reads; `script_known` tells whether the server has cached the script.
 pub(super) async fn read(
     redis: &mut MultiplexedConnection,
     poll: &mut Poll<'_>,
-    wake_keys: &[&str],
+    tracked: &[Cmd],
     script_known: &mut bool,
 ) -> RedisResult<()> {
-    let mut replies = send(redis, wake_keys, poll.commands(!*script_known)).await?;
+    let mut replies = send(redis, tracked, poll.commands(!*script_known)).await?;
     if *script_known && replies.iter().any(is_unknown_script) {
-        replies = send(redis, wake_keys, poll.commands(true)).await?;
+        replies = send(redis, tracked, poll.commands(true)).await?;
     }
     *script_known = true;
     let more = poll.receive(replies);
@@ -38,18 +38,20 @@ pub(super) async fn read(
     Ok(())
 }
 
-/// Sends `commands` and returns their replies. Only the reads of `wake_keys` are tracked: heartbeats and counters must not
+/// Sends `commands` and returns their replies. Only the reads of `tracked` are tracked: heartbeats and counters must not
 /// cause notifications.
 async fn send(
     redis: &mut MultiplexedConnection,
-    wake_keys: &[&str],
+    tracked: &[Cmd],
     commands: Vec<Cmd>,
 ) -> RedisResult<Vec<Value>> {
-    let mut pipeline = Pipeline::with_capacity(commands.len() + 4);
-    if !wake_keys.is_empty() {
+    let mut pipeline = Pipeline::with_capacity(commands.len() + tracked.len() + 3);
+    if !tracked.is_empty() {
         pipeline.cmd("CLIENT").arg("CACHING").arg("YES");
         pipeline.cmd("MULTI");
-        pipeline.cmd("EXISTS").arg(wake_keys);
+        for command in tracked {
+            pipeline.add_command(command.clone());
+        }
         pipeline.cmd("EXEC");
     }
     let tracking = pipeline.len();

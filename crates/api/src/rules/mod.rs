@@ -116,6 +116,11 @@ pub(super) const ONE_REDIS_ADDRESS: AdmissionRule = AdmissionRule::new(
     "redis needs exactly one of address (redis://host:6379/0) and addressFrom.secretKeyRef: keep one and remove the other",
 );
 
+pub(super) const NO_PASSWORD_IN_ADDRESS: AdmissionRule = AdmissionRule::new(
+    "!has(self.address) || !self.address.contains('@')",
+    "redis.address must have no user and no password, which everybody who may read this pool would see: store the whole address in a Secret and use addressFrom.secretKeyRef",
+);
+
 pub(super) const QUEUE_RULES: AdmissionRule = AdmissionRule::new(
     include_str!("queue_rules.cel"),
     "this queue's system reports neither workers nor times: for rules of its own use queueLength and target.tasksPerWorker, or a queue of system WorkerPool",

@@ -5,7 +5,7 @@ use super::queue_summary::QueueSummary;
 use crate::cluster::Cluster;
 use crate::commands::dashboard;
 use anyhow::{Context, bail};
-use api::{Key, MetricStatus, MetricsStatus, TimeMetricStatus, timestamp};
+use api::{Key, MetricStatus, MetricsStatus, Sample, SampleColumns, TimeMetricStatus, timestamp};
 use decide::{ReasonCode, Time};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -37,15 +37,11 @@ pub struct HistoryPoint {
     pub reason: Option<ReasonCode>,
 }
 
-/// A row of the operator's history: `null` could not be read, a negative number is not reported by the queue system.
-type Row = [Option<i32>; 10];
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Response {
-    version: String,
     read_at: Option<i64>,
-    samples: Vec<(i64, Row)>,
+    samples: SampleColumns,
 }
 
 /// Reads the history of a pool, oldest first.
@@ -54,17 +50,12 @@ pub async fn load(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<HistoryPoi
     let body = timeout(TIMEOUT, get(cluster, &path))
         .await
         .context("the operator does not answer")??;
-    let Response {
-        version,
-        read_at,
-        samples,
-    } = serde_json::from_slice(&body)?;
-    let same_version = version == env!("CARGO_PKG_VERSION");
-    let ends = samples.iter().skip(1).map(|(at, _)| *at).chain(read_at);
+    let Response { read_at, samples } = serde_json::from_slice(&body)?;
+    let ends = samples.samples().skip(1).map(|(at, _)| at).chain(read_at);
     Ok(samples
-        .iter()
+        .samples()
         .zip(ends)
-        .map(|((at, row), end)| history_point((*at, end), row, same_version))
+        .map(|((at, sample), end)| history_point(Time(at), Time(end), &sample))
         .collect())
 }
 
@@ -89,40 +80,17 @@ async fn get(cluster: &Cluster, path: &str) -> anyhow::Result<Bytes> {
     Ok(body)
 }
 
-fn history_point((at, until): (i64, i64), row: &Row, same_version: bool) -> HistoryPoint {
-    let &[
-        ready,
-        in_flight,
-        live,
-        busy,
-        cpu,
-        wait,
-        replicas,
-        desired,
-        idle,
-        reason,
-    ] = row;
-    let count = |cell: Option<i32>| cell.and_then(|n| u64::try_from(n).ok());
-    let summary = count(ready).map(|ready| QueueSummary {
-        ready,
-        in_flight: count(in_flight),
-        live: count(live),
-        busy: count(busy),
-        cpu: cpu.filter(|n| *n >= 0).map(f64::from),
-        oldest: count(wait).filter(|_| ready > 0).map(Duration::from_secs),
-        ..QueueSummary::default()
-    });
-    let code = |n| ReasonCode::ALL.get(usize::try_from(n).ok()?).copied();
-    let [at, until] = [at, until].map(|at| timestamp(Time(at)));
-    let reason = reason.filter(|_| same_version).and_then(code);
+fn history_point(at: Time, until: Time, sample: &Sample) -> HistoryPoint {
+    let read = sample.ready.known();
+    let summary = read.map(|_| QueueSummary::recorded(&[sample.metrics(at)], at));
     HistoryPoint {
-        at,
-        until,
+        at: timestamp(at),
+        until: timestamp(until),
         summary,
-        replicas,
-        desired,
-        idle: idle == Some(1),
-        reason,
+        replicas: sample.replicas,
+        desired: sample.desired,
+        idle: sample.idle,
+        reason: sample.reason,
     }
 }
 
@@ -170,27 +138,25 @@ impl HistoryPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use decide::Metric;
 
     #[test]
-    fn null_and_negative_cells_have_no_value() {
-        let row = |ready| {
-            [
-                ready,
-                Some(3),
-                Some(3),
-                Some(2),
-                Some(-1),
-                Some(7),
-                Some(3),
-                Some(5),
-                Some(1),
-                Some(1),
-            ]
+    fn what_was_not_read_has_no_value() {
+        let sample = Sample {
+            ready: Metric::Known(22),
+            live: Metric::Known(3),
+            busy: Metric::Known(2),
+            cpu: Metric::Unsupported,
+            wait: Metric::Known(7),
+            desired: Some(5),
+            idle: true,
+            reason: Some(ReasonCode::QueueTooLong),
+            ..Sample::UNKNOWN
         };
-        let point = history_point((0, 9_000), &row(Some(22)), true);
+        let point = history_point(Time(50_000), Time(59_000), &sample);
         let summary = point.summary.as_ref().expect("it was read");
         assert_eq!(
-            (summary.ready, summary.busy, summary.cpu),
+            (summary.ready, summary.busy, summary.processed),
             (22, Some(2), None)
         );
         assert_eq!(
@@ -199,13 +165,12 @@ mod tests {
         );
         assert_eq!(
             point.metrics().oldest_task_time.value,
-            Some(timestamp(Time(-7_000)))
+            Some(timestamp(Time(43_000)))
         );
-        let unavailable = history_point((0, 9_000), &row(None), false);
+        let unavailable = history_point(Time(0), Time(9_000), &Sample::UNKNOWN);
         assert_eq!(
             (unavailable.summary.clone(), unavailable.reason),
-            (None, None),
-            "another version may have other reasons"
+            (None, None)
         );
         assert!(unavailable.metrics().ready.unavailable.is_some());
     }

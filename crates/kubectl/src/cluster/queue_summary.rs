@@ -62,24 +62,19 @@ impl QueueSummary {
     pub fn recorded(queues: &[QueueMetrics], at: Time) -> Self {
         let load = QueueMetrics::sum(queues);
         let count = |metric: Metric| metric.known().and_then(|n| u64::try_from(n).ok());
-        let known = |metric: Metric| {
-            metric
-                .known()
-                .map_or(0.0, |n| approximate(n.unsigned_abs()))
-        };
         let (live, processed) = (count(load.live), count(load.processed));
         Self {
             ready: count(load.ready).unwrap_or(0),
             in_flight: count(load.in_flight),
             live,
             busy: count(load.busy),
-            cpu: live
-                .filter(|n| *n > 0)
-                .map(|n| known(load.cpu_sum) / approximate(n)),
+            cpu: count(load.cpu_sum)
+                .zip(live.filter(|n| *n > 0))
+                .map(|(sum, n)| approximate(sum) / approximate(n)),
             oldest: count(load.oldest_at)
                 .map(|pushed| Duration::from_millis(at.0.unsigned_abs().saturating_sub(pushed))),
-            processed: processed.or(Some(0)),
-            failed: count(load.failed).or(Some(0)),
+            processed,
+            failed: count(load.failed),
             mean: count(load.task_millis()).map(Duration::from_millis),
             queues: queues.to_vec(),
             ..Self::default()

@@ -1,7 +1,7 @@
-//! What one poll found, as the charts show it.
+//! What one poll found, as charts show it: the form in which the operator gives its history to page and plugin.
 
 use decide::{Metric, QueueMetrics, ReasonCode, Time};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One poll: the metrics of all queues together, and the pool's state. A metric is `null` on the wire where it is
 /// unavailable, and "unsupported" where the queue system does not report it.
@@ -86,9 +86,9 @@ impl Sample {
 }
 
 /// Samples by time, as a list for each field: the names stand once, not in each sample.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct SampleColumns {
+pub struct SampleColumns {
     at: Vec<i64>,
     ready: Vec<Metric>,
     in_flight: Vec<Metric>,
@@ -99,6 +99,7 @@ pub(super) struct SampleColumns {
     replicas: Vec<Option<i32>>,
     desired: Vec<Option<i32>>,
     idle: Vec<bool>,
+    #[serde(deserialize_with = "known_reasons")]
     reason: Vec<Option<ReasonCode>>,
 }
 
@@ -120,5 +121,61 @@ impl SampleColumns {
             columns.reason.push(sample.reason);
         }
         columns
+    }
+
+    /// The samples, each with its time in milliseconds since 1970. What a list lacks is unknown.
+    pub fn samples(&self) -> impl Iterator<Item = (i64, Sample)> {
+        let metric =
+            |list: &[Metric], index| list.get(index).copied().unwrap_or(Metric::Unavailable);
+        self.at.iter().enumerate().map(move |(index, at)| {
+            let sample = Sample {
+                ready: metric(&self.ready, index),
+                in_flight: metric(&self.in_flight, index),
+                live: metric(&self.live, index),
+                busy: metric(&self.busy, index),
+                cpu: metric(&self.cpu, index),
+                wait: metric(&self.wait, index),
+                replicas: self.replicas.get(index).copied().flatten(),
+                desired: self.desired.get(index).copied().flatten(),
+                idle: self.idle.get(index).is_some_and(|idle| *idle),
+                reason: self.reason.get(index).copied().flatten(),
+            };
+            (*at, sample)
+        })
+    }
+}
+
+/// The reasons that this version knows: an operator of another one may have others.
+fn known_reasons<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Option<ReasonCode>>, D::Error> {
+    let codes: Vec<Option<String>> = Deserialize::deserialize(from)?;
+    let known = |code: Option<String>| {
+        let mut all = ReasonCode::ALL.iter().copied();
+        all.find(|known| Some(known.as_str()) == code.as_deref())
+    };
+    Ok(codes.into_iter().map(known).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_survive_the_wire_and_unknown_reasons_are_none() {
+        let sample = Sample {
+            ready: Metric::Known(22),
+            cpu: Metric::Unsupported,
+            desired: Some(5),
+            idle: true,
+            reason: Some(ReasonCode::QueueTooLong),
+            ..Sample::UNKNOWN
+        };
+        let columns = SampleColumns::new(&[(5, sample), (9, Sample::UNKNOWN)]);
+        let json = serde_json::to_string(&columns).expect("JSON");
+        let read: SampleColumns = serde_json::from_str(&json).expect("the same");
+        let samples: Vec<_> = read.samples().collect();
+        assert_eq!(samples, [(5, sample), (9, Sample::UNKNOWN)]);
+        let newer = json.replace("QueueTooLong", "FromTheFuture");
+        let read: SampleColumns = serde_json::from_str(&newer).expect("readable");
+        assert_eq!(read.samples().next().map(|(_, it)| it.reason), Some(None));
     }
 }

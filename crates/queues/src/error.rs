@@ -1,0 +1,142 @@
+//! What went wrong with Redis, in our words. The text of a server is foreign: only codes of a closed list reach a status.
+
+use redis::{ErrorKind, RedisError};
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+/// The codes of Redis' errors, and what each means.
+const CODES: &[(&str, &str)] = &[
+    ("BUSY", "a script blocks it"),
+    ("CLUSTERDOWN", "its cluster is down"),
+    ("ASK", "it is one node of a cluster"),
+    ("LOADING", "it is loading its data"),
+    ("MASTERDOWN", "it is a replica that has lost its primary"),
+    ("MISCONF", "it cannot save to disk, and refuses writes"),
+    ("MOVED", "it is one node of a cluster"),
+    ("NOAUTH", "a password is required"),
+    ("NOPERM", "the user lacks a right"),
+    ("NOPROTO", "it does not speak RESP3"),
+    ("NOREPLICAS", "it has too few replicas, and refuses writes"),
+    ("NOSCRIPT", "it has lost a script"),
+    ("OOM", "its memory is full"),
+    ("READONLY", "it is a replica, which accepts no writes"),
+    ("TRYAGAIN", "its cluster is moving the key"),
+    ("UNKILLABLE", "a script blocks it"),
+    ("WRONGPASS", "wrong user or password"),
+    ("WRONGTYPE", "the key has another type"),
+];
+
+/// How the library shares the cause of an error.
+type Shared = Arc<dyn Error + Send + Sync>;
+
+/// What an error of Redis, or of the connection to it, means.
+pub fn describe(error: &RedisError) -> String {
+    let source = error.source().and_then(<dyn Error>::downcast_ref::<Shared>);
+    if let Some(error) = source.and_then(|source| source.downcast_ref()) {
+        return describe_io_error(error);
+    }
+    match error.kind() {
+        ErrorKind::Io => tls_error(&error.to_string()),
+        ErrorKind::AuthenticationFailed => describe_server_error("WRONGPASS", None),
+        ErrorKind::RESP3NotSupported => describe_server_error("NOPROTO", None),
+        _ => match error.code() {
+            Some(code) => describe_server_error(code, error.detail()),
+            None => error.category().to_owned(),
+        },
+    }
+}
+
+/// What an error that Redis answered means. Of its text, only the command that it refuses is kept.
+pub fn describe_server_error(code: &str, detail: Option<&str>) -> String {
+    match CODES.iter().find(|(known, _)| *known == code) {
+        Some(("NOPERM", meaning)) => match detail.and_then(refused_command) {
+            Some(command) => format!("NOPERM: the user may not run {command}"),
+            None => format!("NOPERM: {meaning}"),
+        },
+        Some((code, meaning)) => format!("{code}: {meaning}"),
+        None => "it answered an error".to_owned(),
+    }
+}
+
+/// The first known code in a text that may be foreign.
+pub(crate) fn describe_code_in(text: &str) -> Option<String> {
+    let mut words = text.split(|c: char| !c.is_ascii_uppercase());
+    let code = words.find(|word| CODES.iter().any(|(code, _)| code == word))?;
+    Some(describe_server_error(code, Some(text)))
+}
+
+/// The command in quotes that the text of `NOPERM` names.
+fn refused_command(detail: &str) -> Option<&str> {
+    let command = detail.split('\'').nth(1)?;
+    let is_plain = |c: char| c.is_ascii_lowercase() || c == '|' || c == '_';
+    (command.len() <= 32 && !command.is_empty() && command.chars().all(is_plain)).then_some(command)
+}
+
+fn describe_io_error(error: &io::Error) -> String {
+    let text = error.to_string();
+    match error.kind() {
+        io::ErrorKind::InvalidData => tls_error(&text),
+        io::ErrorKind::TimedOut => "no answer in time".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
+        _ if text.starts_with("failed to lookup address") => {
+            "its host name is not known".to_owned()
+        }
+        kind => kind.to_string(),
+    }
+}
+
+/// The kind of a TLS error. What follows a semicolon or a line break quotes the server's certificate.
+fn tls_error(text: &str) -> String {
+    let kind = text.split([';', '\n']).next().unwrap_or_default();
+    format!("TLS: {}", kind.chars().take(200).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(
+        "WRONGPASS",
+        Some("invalid username-password pair"),
+        "WRONGPASS: wrong user or password"
+    )]
+    #[case(
+        "NOPERM",
+        Some("User few has no permissions to run the 'config|set' command"),
+        "NOPERM: the user may not run config|set"
+    )]
+    #[case(
+        "NOPERM",
+        Some("run the '\u{1b}[2J' command"),
+        "NOPERM: the user lacks a right"
+    )]
+    #[case("CANARY", Some("a secret of another tenant"), "it answered an error")]
+    fn only_codes_of_the_list_are_kept(
+        #[case] code: &str,
+        #[case] detail: Option<&str>,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(describe_server_error(code, detail), expected);
+    }
+
+    #[test]
+    fn a_text_is_searched_for_a_code() {
+        let text = "the key a cannot be read by LLEN: WRONGTYPE Operation against a key";
+        let expected = Some("WRONGTYPE: the key has another type".to_owned());
+        assert_eq!(describe_code_in(text), expected);
+        assert_eq!(describe_code_in("canary"), None);
+    }
+
+    #[test]
+    fn connections_fail_in_our_words() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(describe(&refused.into()), "connection refused");
+        let unknown = io::Error::other("failed to lookup address information: canary");
+        assert_eq!(describe(&unknown.into()), "its host name is not known");
+        let certificate = "invalid peer certificate: not valid for name; only for canary";
+        let invalid = io::Error::new(io::ErrorKind::InvalidData, certificate);
+        assert!(!describe(&invalid.into()).contains("canary"));
+    }
+}
