@@ -8,8 +8,22 @@ LUA = pathlib.Path(os.environ.get("WORKERPOOL_LUA", pathlib.Path(__file__).paren
 QUEUE, HOST = os.environ.get("QUEUE", "tasks"), socket.gethostname()
 NAME, NAMESPACE = os.environ.get("POD_NAME", f"{HOST}-{os.getpid()}"), os.environ.get("POD_NAMESPACE", "")
 LEASE, RESULT, FENCE, PAUSE, GAP = 8_000, 3_600_000, 86_400_000, 1_000, 2_000  # milisegundos
-PERMANENT = (ValueError, KeyError, TypeError, AttributeError, UnidentifiedImageError)  # otro intento acabaría igual
-r = redis.Redis.from_url(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"), socket_timeout=3)
+GRACE = float(os.environ.get("GRACE", 25))  # segundos para acabar lo empezado tras un SIGTERM
+PERMANENT = (ValueError, KeyError, TypeError, AttributeError, RecursionError, UnidentifiedImageError)  # otro intento acabaría igual
+
+class Patient(redis.Connection):
+    """Los 3 segundos de paciencia son para el silencio, no para todo un envío: una línea lenta también llega."""
+    def _connect(self):
+        sock = super()._connect()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        return sock
+
+    def send_packed_command(self, command, check_health=True):
+        pieces = [part[i:i + 65_536] for part in command for i in range(0, len(part), 65_536)]
+        super().send_packed_command(pieces, check_health)
+
+URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+r = redis.Redis(connection_pool=redis.ConnectionPool.from_url(URL, connection_class=Patient, socket_timeout=3))
 stop, me, doing = threading.Event(), "", ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
 
 def key(name, id=None, task=""):
@@ -42,11 +56,11 @@ def next_task():
         me = register(NAME, LEASE, NAME, HOST, "python", NAMESPACE, 1, id="").decode()
     elif draining:
         stop.wait(.5)
-    elif element:
+    elif element is not None:
         return element
     else:  # held: una toma anterior cuya respuesta se perdió por el camino
         element = r.lindex(key("claimed:"), 0) if held else r.blmove(key("ready"), key("claimed:"), 1, "RIGHT", "LEFT")
-        if element and not claimed():  # el arriendo acabó mientras tanto
+        if element is not None and not claimed():  # el arriendo acabó mientras tanto
             hand_back(element)
         else:
             return element
@@ -60,18 +74,37 @@ def retry_forever(call, *args, **whose):
             r.connection_pool.disconnect(inuse_connections=False)  # no las del otro hilo
             time.sleep(.5)
 
+def refuse(word):
+    raise ValueError(f"{word} no es JSON")
+
+def parse(element):
+    """La tarea de un elemento: su id, cuánto se guarda el resultado, su body. ValueError: no es ninguna tarea."""
+    integer = lambda digits: float(digits) if digits == "-0" else int(digits)  # -0 solo existe con decimales
+    task = json.loads(element.decode(), parse_constant=refuse, parse_int=integer)
+    whole = lambda value, bits: type(value) is int and 0 <= value < 2 ** bits
+    if not isinstance(task, dict) or not isinstance(task.get("id"), str) or "body" not in task:
+        raise ValueError("una tarea es un objeto con id (un texto), at y body")
+    if type(task.get("at")) is not int or abs(task["at"]) >= 2 ** 63 or not whole(task.get("attempt", 1), 32):
+        raise ValueError("at y attempt son números enteros")
+    keep = task.get("keep")
+    if keep is not None and not whole(keep, 64):
+        raise ValueError("keep es un número de milisegundos")
+    json.dumps([task["id"], task["body"]], ensure_ascii=False).encode()  # medio carácter, como \ud800, no es texto
+    return task["id"], RESULT if keep is None else keep, task["body"]
+
 def work(element):
     global doing
     started = time.monotonic()
     try:
-        task = json.loads(element)
-        doing = task["id"]
-        result = {"id": task["id"], "worker": me, **process(task["body"], r.get)}
-    except Exception as error:
-        retry_forever(fail, element, f"{type(error).__name__}: {error}", 1 if isinstance(error, PERMANENT) else 5, RESULT, PAUSE)
-    else:
+        doing, keep, body = parse(element)
+        result = {"id": doing, "worker": me, **process(body, r.get)}
         took = result["millis"] = round((time.monotonic() - started) * 1000)
-        retry_forever(ack, element, task["id"], json.dumps(result), task.get("keep", RESULT), took, task=task["id"])
+        text = json.dumps(result)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".encode(errors="replace")
+        retry_forever(fail, element, reason, 1 if isinstance(error, PERMANENT) else 5, RESULT, PAUSE)
+    else:
+        retry_forever(ack, element, doing, text, keep, took, task=doing)
 
 def keep_alive():
     """En un hilo aparte, que ninguna tarea puede frenar: renueva nuestro arriendo y rescata lo que tenían los muertos."""
@@ -89,15 +122,33 @@ def keep_alive():
         except Exception:  # este hilo no muere nunca: sin él nos darían por muertos
             pass  # Redis no está: ya volverá
 
+def leave():
+    """Devuelve lo que quede a medias y se borra del registro."""
+    while me and retry_forever(deregister, me, FENCE):
+        if (element := r.lindex(key("claimed:"), 0)) is not None:
+            retry_forever(hand_back, element)
+
+def give_up():
+    """Se acabó la gracia y la tarea no: otro la hará. Sin Redis, en 3 segundos: entonces el arriendo acaba solo."""
+    farewell = threading.Thread(target=leave, daemon=True)
+    farewell.start()
+    farewell.join(3)
+    os._exit(0)
+
+def on_sigterm(*_):
+    stop.set()
+    timer = threading.Timer(GRACE, give_up)
+    timer.daemon = True
+    timer.start()
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, on_sigterm)
     threading.Thread(target=keep_alive, daemon=True).start()
     while not stop.is_set():
         try:
-            if element := next_task():
+            if (element := next_task()) is not None:  # también un elemento vacío es basura que hay que apartar
                 work(element)
         except redis.RedisError:
             r.connection_pool.disconnect(inuse_connections=False)  # no las del otro hilo
             stop.wait(1)
-    while me and retry_forever(deregister, me, FENCE):
-        retry_forever(hand_back, r.lindex(key("claimed:"), 0))
+    leave()

@@ -5,8 +5,8 @@
 use super::finish::{self, FinishedTask};
 use super::{Held, Worker};
 use crate::connection::{Backoff, ConnectionState};
+use crate::wire::Wire;
 use protocol::Take;
-use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, RedisResult};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_secs(1);
 /// What a slot needs to claim. The slots share one behind a lock, so that only one claims at a time.
 struct Claimer {
     /// For the command that blocks.
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Wire>,
     state: ConnectionState,
     backoff: Backoff,
 }
@@ -176,7 +176,7 @@ impl Claimer {
             none => none.insert(worker.connection.connect(WAIT).await?),
         };
         match protocol::blocking_move(worker.keys(), id, WAIT)
-            .query_async::<Option<Vec<u8>>>(connection)
+            .query_async::<Option<Vec<u8>>>(&mut connection.redis)
             .await
         {
             Ok(Some(element)) => Ok(Claim::Task {

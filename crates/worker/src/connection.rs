@@ -1,20 +1,21 @@
-//! The worker's connections to Redis: a shared one for short calls, timeouts, and retries.
+//! The worker's connections to Redis: a shared one for short calls, limits, and retries.
 
+use super::wire::Wire;
 use protocol::ScriptCall;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisError, RedisResult};
+use redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-/// Longest wait for a connection, and for a reply beyond the time that a command may block.
+/// Longest wait for a connection, and longest silence beyond the time that a command may block.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A shared connection to Redis that reconnects after each error.
 pub struct Connection {
     client: redis::Client,
-    shared: Mutex<Option<MultiplexedConnection>>,
+    shared: Mutex<Option<Wire>>,
     state: ConnectionState,
 }
 
@@ -29,23 +30,18 @@ impl Connection {
     }
 
     /// A new connection that is not shared, for commands that block up to `blocking`.
-    pub(crate) async fn connect(&self, blocking: Duration) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(blocking + TIMEOUT));
-        self.client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await
+    pub(crate) async fn connect(&self, blocking: Duration) -> RedisResult<Wire> {
+        Wire::open(&self.client, blocking + TIMEOUT).await
     }
 
     /// The shared connection; connects first if necessary.
     pub(crate) async fn shared(&self) -> RedisResult<MultiplexedConnection> {
         let mut connection = self.shared.lock().await;
         if let Some(connection) = &*connection {
-            return Ok(connection.clone());
+            return Ok(connection.redis.clone());
         }
         let new = self.connect(Duration::ZERO).await?;
-        Ok(connection.insert(new).clone())
+        Ok(connection.insert(new).redis.clone())
     }
 
     /// Runs a script once, without a retry.

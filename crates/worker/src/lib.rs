@@ -43,7 +43,7 @@
 //!
 //! The modules: `lease` registers the worker and renews its lease, on a thread of its own; `claim` takes tasks; a
 //! [`Handler`] runs them; `finish` reports how they ended; `reap` reclaims the tasks of dead workers; `drain` shuts
-//! the worker down in order.
+//! the worker down in order; `wire` notices a silent connection.
 
 mod claim;
 mod connection;
@@ -54,6 +54,7 @@ mod health;
 mod lease;
 mod reap;
 mod usage;
+mod wire;
 
 pub use connection::Connection;
 pub use handler::{Context, Failure, Handler};

@@ -117,12 +117,12 @@ fn garbage_is_retried_like_a_task_and_then_given_up(#[case] garbage: &[u8]) {
     };
     for _ in 0..4 {
         let victim = queue.register("w");
-        assert_eq!(queue.claim(&victim).unwrap().unwrap(), garbage);
+        assert_eq!(queue.must_take(&victim), garbage);
         queue.expire_lease(&victim);
         assert_eq!(queue.reap(&victim), rescued);
     }
     let worker = queue.register("w");
-    queue.claim(&worker).unwrap();
+    queue.must_take(&worker);
     assert_eq!(queue.fail(&worker, garbage, false), Ending::Failed(5));
     let entry: Vec<u8> = queue.redis.lindex(queue.keys.failed(), 0).unwrap();
     let entry: Value = serde_json::from_str(&String::from_utf8_lossy(&entry)).unwrap();

@@ -23,6 +23,7 @@ mod drain;
 mod failed;
 mod finish;
 mod force;
+mod garbage;
 mod hostile;
 mod lease;
 mod limits;

@@ -29,6 +29,28 @@ fn a_worker_recovers_from_silent_connections(#[case] language: Language) {
     assert_eq!(harness.result("a")["id"], "a");
 }
 
+/// The limit of a worker is for silence, not for a whole transfer: 4 MB at 0.5 MB/s take longer than any reply may keep it
+/// waiting.
+#[rstest]
+#[case::rust(Language::Rust)]
+#[case::python(Language::Python)]
+fn a_large_element_crosses_a_slow_line(#[case] language: Language) {
+    let (mut harness, proxy, _worker) = start(language);
+    proxy.limit_rate(500_000);
+    let body = noise(1_000, 1_000);
+    assert!(body.to_string().len() > 4_000_000);
+    harness.push_tasks(&[Task {
+        id: "large".into(),
+        ..Task::new(body)
+    }]);
+    assert_eq!(harness.result("large")["width"], 128);
+    harness.push(["next".into()], 0);
+    assert_eq!(harness.result("next")["id"], "next");
+    assert_eq!(harness.snapshot().workers[0].id, "w.1");
+    let attempts: bool = harness.redis.exists(harness.keys.attempts()).unwrap();
+    assert!(!attempts, "it ran once");
+}
+
 #[rstest]
 #[case::rust(Language::Rust)]
 #[case::python(Language::Python)]
@@ -125,13 +147,8 @@ fn a_full_redis_refuses_tasks_and_workers_empty_it(#[case] language: Language) {
 #[case::python(Language::Python)]
 fn a_body_of_many_megabytes_is_processed(#[case] language: Language) {
     let (mut harness, _proxy, _worker) = start(language);
-    let mut file = std::io::Cursor::new(Vec::new());
-    let mut image = image::RgbImage::new(3_000, 2_000);
-    fastrand::Rng::with_seed(1).fill(&mut image); // noise, which no format compresses
-    image.write_to(&mut file, image::ImageFormat::Png).unwrap();
-    let file = BASE64_STANDARD.encode(file.into_inner());
-    assert!(file.len() > 20_000_000);
-    let body = json!({"filters": ["thumbnail"], "image": {"base64": file}});
+    let body = noise(3_000, 2_000);
+    assert!(body.to_string().len() > 20_000_000);
     harness.push_tasks(&[Task {
         id: "large".into(),
         ..Task::new(body)
@@ -139,4 +156,14 @@ fn a_body_of_many_megabytes_is_processed(#[case] language: Language) {
     assert_eq!(harness.result("large")["width"], 128);
     let snapshot = harness.until("the end", |snapshot| snapshot.claimed == 0);
     assert_eq!(snapshot.processed, Some(1));
+}
+
+/// The body of a task with a picture of noise, which no format compresses.
+fn noise(width: u32, height: u32) -> serde_json::Value {
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut image = image::RgbImage::new(width, height);
+    fastrand::Rng::with_seed(1).fill(&mut image);
+    image.write_to(&mut file, image::ImageFormat::Png).unwrap();
+    let file = BASE64_STANDARD.encode(file.into_inner());
+    json!({"filters": ["thumbnail"], "image": {"base64": file}})
 }

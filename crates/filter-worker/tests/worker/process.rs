@@ -84,6 +84,24 @@ impl Harness {
 
     /// Starts a worker behind a proxy.
     pub fn start_behind(&self, proxy: &FaultProxy, language: Language, name: &str) -> Process {
+        let mut command = self.command_in(language, name);
+        let process = Process::start(name, command.env("REDIS_URL", &proxy.url));
+        proxy.set_process(process.id());
+        process
+    }
+
+    /// Starts a worker with this grace period.
+    pub fn start_with_grace(&self, language: Language, name: &str, grace: Duration) -> Process {
+        let mut command = self.command_in(language, name);
+        match language {
+            Language::Rust => command.args(["--grace", &format!("{}ms", grace.as_millis())]),
+            _ => command.env("GRACE", grace.as_secs_f64().to_string()),
+        };
+        Process::start(name, &mut command)
+    }
+
+    /// The command of a worker in a language.
+    fn command_in(&self, language: Language, name: &str) -> Command {
         let python = |args: &[&str]| {
             let mut command = Command::new(&*PYTHON);
             command.args(args).current_dir(testkit::root());
@@ -94,11 +112,11 @@ impl Harness {
             Language::Python => python(&["examples/python/worker.py"]),
             Language::BarePython => python(&["-c", BARE]),
         };
-        command.env("REDIS_URL", &proxy.url).env("POD_NAME", name);
+        command
+            .env("REDIS_URL", self.server.url())
+            .env("POD_NAME", name);
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let process = Process::start(name, &mut command);
-        proxy.set_process(process.id());
-        process
+        command
     }
 
     /// The address of the Redis server.

@@ -1,9 +1,10 @@
 //! The worker as a process: tasks, signals, outages and subcommands.
 
-use crate::process::{Harness, until};
+use crate::process::{Harness, Language, until};
 use protocol::Task;
 use protocol::snapshot::State;
 use redis::Commands;
+use rstest::rstest;
 use serde_json::{Value, json};
 use std::io::Cursor;
 use std::time::{Duration, Instant};
@@ -153,10 +154,12 @@ fn an_idle_worker_stops_at_once() {
     );
 }
 
-#[test]
-fn a_task_longer_than_the_grace_is_handed_back() {
+#[rstest]
+#[case::rust(Language::Rust)]
+#[case::python(Language::Python)]
+fn a_task_longer_than_the_grace_is_handed_back(#[case] language: Language) {
     let mut harness = Harness::new();
-    let mut worker = harness.start("w", &["--grace", "200ms"]);
+    let mut worker = harness.start_with_grace(language, "w", Duration::from_millis(200));
     harness.push(["a".into(), "b".into()], 60_000);
     harness.until("the claim", |snapshot| snapshot.claimed == 1);
     worker.signal("TERM");

@@ -102,6 +102,8 @@ struct ProxyState {
     connections: usize,
     /// So many of them, from the first on, transmit nothing more.
     silent: usize,
+    /// The bytes that each connection transmits in a second in each direction; 0: no limit.
+    rate: u32,
 }
 
 /// A local port that forwards to Redis.
@@ -129,6 +131,12 @@ impl FaultProxy {
             for client in listener.incoming().map_while(Result::ok) {
                 let address = *accept_target.lock().unwrap();
                 if let Ok(server) = TcpStream::connect(address) {
+                    // A slow line holds little: the kernel's buffers would hold megabytes.
+                    for stream in [&client, &server] {
+                        let socket = socket2::SockRef::from(stream);
+                        socket.set_recv_buffer_size(1 << 16).unwrap();
+                        socket.set_send_buffer_size(1 << 16).unwrap();
+                    }
                     connect(&accept_state, client, server);
                 }
             }
@@ -147,6 +155,11 @@ impl FaultProxy {
         state.silent = state.connections;
     }
 
+    /// From now on each connection transmits so many bytes a second in each direction.
+    pub fn limit_rate(&self, rate: u32) {
+        self.state.state.lock().unwrap().rate = rate;
+    }
+
     /// The faults hit this process from now on.
     pub fn set_process(&self, pid: u32) {
         let mut state = self.state.state.lock().unwrap();
@@ -154,6 +167,7 @@ impl FaultProxy {
             pid,
             connections: state.connections,
             silent: state.silent,
+            rate: state.rate,
             ..ProxyState::default()
         };
         self.state.changed.notify_all();
@@ -276,7 +290,13 @@ fn forward(
             state = shared.changed.wait(state).unwrap();
         }
         let silent = connection <= state.silent;
+        let rate = state.rate;
         drop(state);
+        if rate > 0 {
+            // The line itself takes this long.
+            let bytes = u32::try_from(n).unwrap();
+            thread::sleep(Duration::from_secs(1) * bytes / rate);
+        }
         if !silent {
             to.write_all(bytes)?;
         }
