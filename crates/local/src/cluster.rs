@@ -2,11 +2,11 @@
 
 use crate::cluster_info::ClusterInfo;
 use crate::objects;
-use crate::process::{processes, terminate_all};
+use crate::process::{kill_supervisor, processes, terminate_all};
 use crate::state_dir::StateDir;
 use crate::supervisor::SUPERVISOR_COMMAND;
 use anyhow::{Context, bail};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use tokio::time::{sleep, timeout};
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an end may take: workers on an external Redis finish the tasks that they have begun.
 const STOP_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long another command may start or stop the cluster.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(150);
 /// How long the API server of a running cluster may take to answer.
 const READY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -99,23 +101,34 @@ pub async fn stop() -> anyhow::Result<bool> {
     let _lock = acquire_lock(&state_dir).await?;
     let running = state_dir.running()?;
     if let Some(info) = &running {
-        request(info, "POST", "stop")
-            .await
-            .context("the local cluster does not answer")?;
-        let exited = async {
-            while state_dir.running()?.is_some() {
-                sleep(Duration::from_millis(20)).await;
+        let asked = timeout(READY_TIMEOUT, request(info, "POST", "stop")).await;
+        let ended = matches!(asked, Ok(Ok(_)))
+            && timeout(STOP_TIMEOUT, supervisor_end(&state_dir))
+                .await
+                .is_ok();
+        // What does not answer, or not end, is killed: its pods end below.
+        if !ended {
+            let killed = kill_supervisor(info.pid, state_dir.path());
+            if !killed
+                || timeout(READY_TIMEOUT, supervisor_end(&state_dir))
+                    .await
+                    .is_err()
+            {
+                bail!("process {} does not answer: end it", info.pid);
             }
-            Ok::<_, anyhow::Error>(())
-        };
-        timeout(STOP_TIMEOUT, exited)
-            .await
-            .with_context(|| format!("process {} did not end", info.pid))??;
+        }
     }
     let leftover = processes(state_dir.path());
     terminate_all(&leftover, state_dir.path(), Duration::from_secs(2)).await;
     state_dir.remove()?;
     Ok(running.is_some() || !leftover.is_empty())
+}
+
+/// Returns when no supervisor runs.
+async fn supervisor_end(state_dir: &StateDir) {
+    while !matches!(state_dir.running(), Ok(None)) {
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Fails when the running cluster differs from `options` or does not answer.
@@ -162,7 +175,22 @@ async fn acquire_lock(state_dir: &StateDir) -> anyhow::Result<File> {
     fs::create_dir_all(parent)
         .with_context(|| format!("cannot create the directory {}", parent.display()))?;
     let lock_file = state_dir.lock_file()?;
-    tokio::task::spawn_blocking(move || Ok(lock_file.lock().map(|()| lock_file)?)).await?
+    let locked = async {
+        loop {
+            match lock_file.try_lock() {
+                Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(20)).await,
+                Err(TryLockError::Error(error)) => return Err(error),
+                Ok(()) => return Ok(()),
+            }
+        }
+    };
+    timeout(LOCK_TIMEOUT, locked).await.with_context(|| {
+        format!(
+            "another command has been starting or stopping the local cluster for {} s: end it",
+            LOCK_TIMEOUT.as_secs()
+        )
+    })??;
+    Ok(lock_file)
 }
 
 /// Starts the supervisor as a background process, and returns its first line of output.

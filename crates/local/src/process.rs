@@ -1,7 +1,8 @@
 //! The processes of a local cluster. Each has the path of its state directory in its environment, which identifies it
 //! even after its parent has died; no other process is ever touched, even one that reuses a process ID.
 
-use std::ffi::OsString;
+use crate::supervisor::SUPERVISOR_COMMAND;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::time::Duration;
 use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, Signal, System, UpdateKind};
@@ -13,6 +14,9 @@ pub const STATE_DIR_VARIABLE: &str = "WORKERPOOL_LOCAL";
 pub const POD_VARIABLE: &str = "POD_NAME";
 /// How often to check whether a process that is not a child has ended.
 const EXIT_POLL: Duration = Duration::from_millis(250);
+
+/// How long a killed process may take to end: one that waits for a disk may take for ever.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A process of a local cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +65,20 @@ pub fn kill(pid: u32, state_dir: &Path) {
     with_process(pid, state_dir, Process::kill);
 }
 
+/// Kills the supervisor of the cluster. Returns false if the process `pid` is another program.
+pub fn kill_supervisor(pid: u32, state_dir: &Path) -> bool {
+    let pid = Pid::from_u32(pid);
+    let command = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always);
+    let Ok(mut system) = System::new() else {
+        return false;
+    };
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, command);
+    system.process(pid).is_some_and(|process| {
+        let has = |arg: &OsStr| process.cmd().iter().any(|it| it == arg);
+        has(SUPERVISOR_COMMAND.as_ref()) && has(state_dir.as_os_str()) && process.kill()
+    })
+}
+
 /// Waits until a process of the cluster has ended.
 pub async fn wait_for_exit(pid: u32, state_dir: &Path) {
     while is_running(pid, state_dir) {
@@ -79,9 +97,14 @@ pub async fn terminate_all(processes: &[PodProcess], state_dir: &Path, grace: Du
         }
     };
     if tokio::time::timeout(grace, exits).await.is_err() {
-        for process in processes {
-            kill(process.pid, state_dir);
-            wait_for_exit(process.pid, state_dir).await;
+        let exits = async {
+            for process in processes {
+                kill(process.pid, state_dir);
+                wait_for_exit(process.pid, state_dir).await;
+            }
+        };
+        if tokio::time::timeout(KILL_TIMEOUT, exits).await.is_err() {
+            tracing::warn!("a process of the local cluster does not end although it was killed");
         }
     }
 }

@@ -374,6 +374,19 @@ fn killing_any_process_loses_no_task() {
 }
 
 #[test]
+fn stop_ends_a_cluster_that_does_not_answer() {
+    let local = Local::new();
+    local.run(&["metrics", "--local"]);
+    let supervisor = u32::try_from(local.cluster_info()["pid"].as_u64().unwrap()).unwrap();
+    testkit::local::signal(supervisor, "STOP");
+    let mut stop = local.command(&["stop", "--local"]).spawn().unwrap();
+    let status = until("the end of the command", || stop.try_wait().unwrap());
+    assert!(status.success(), "{status}");
+    assert_eq!(processes(&local.state_dir()), Vec::new());
+    assert!(!local.state_dir().exists());
+}
+
+#[test]
 fn stop_waits_for_running_tasks() {
     let server = testkit::redis::RedisServer::start();
     let mut redis = redis::Client::open(server.url())
