@@ -2,7 +2,7 @@
 
 use super::limits::ImageLimits;
 use super::task::Filters;
-use super::{serve, submit};
+use super::{health_file, serve, submit};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
@@ -31,7 +31,7 @@ struct Args {
     #[arg(long, env = "QUEUE", default_value = "tasks", value_parser = NonEmptyStringValueParser::new(), global = true)]
     queue: String,
     /// Name of the worker; default: the host name and the process id
-    #[arg(long, env = "POD_NAME")]
+    #[arg(long, env = "POD_NAME", global = true)]
     name: Option<String>,
     /// Namespace of the worker's pod; default: that of the mounted service account, if there is one
     #[arg(long, env = "POD_NAMESPACE")]
@@ -48,9 +48,10 @@ struct Args {
     /// Log filter, in the syntax of `RUST_LOG`
     #[arg(long, env = "LOG", default_value = "info", global = true)]
     log: String,
-    /// File that the worker writes at each heartbeat and that `health` reads
-    #[arg(long, env = "WORKERPOOL_HEALTH_FILE", default_value_os_t = default_health_file(), global = true)]
-    health_file: PathBuf,
+    /// File that the worker writes at each heartbeat and that `health` reads; default: one in the directory for temporary
+    /// files, with the worker's name
+    #[arg(long, env = "WORKERPOOL_HEALTH_FILE", global = true)]
+    health_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -63,10 +64,6 @@ enum Command {
     Serve(serve::Serve),
     /// Liveness probe: exit 0 if the worker on this host is alive, else print the reason and exit 1
     Health,
-}
-
-fn default_health_file() -> PathBuf {
-    std::env::temp_dir().join("workerpool-worker.json")
 }
 
 /// The namespace that Kubernetes mounts into each container with a service account.
@@ -107,7 +104,11 @@ pub fn main() -> ExitCode {
 
 async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(Command::Health) = args.command {
-        return check_health(&args.health_file).map_err(anyhow::Error::msg);
+        let file = match args.health_file {
+            Some(file) => file,
+            None => health_file::find(args.name.as_deref())?,
+        };
+        return check_health(&file).map_err(anyhow::Error::msg);
     }
     let client = redis::Client::open(args.redis).context("--redis is not a Redis URL")?;
     let keys = Keys::new(&args.queue);
@@ -128,6 +129,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let name = args
         .name
         .unwrap_or_else(|| format!("{host}-{}", std::process::id()));
+    let health_file = args.health_file.unwrap_or_else(|| health_file::of(&name));
     let registration = Registration {
         pod: name.clone(),
         name,
@@ -141,7 +143,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         registration,
         concurrency: args.concurrency.into(),
         grace: args.grace,
-        health_file: args.health_file,
+        health_file,
     };
     worker::run(settings, Filters, stop).await
 }

@@ -7,6 +7,7 @@ pub mod image;
 pub mod limits;
 pub mod task;
 
+mod health_file;
 mod memory;
 mod serve;
 mod submit;

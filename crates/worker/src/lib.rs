@@ -83,7 +83,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How long running tasks may take to finish after the stop signal. The worker then hands back the rest.
     pub grace: Duration,
-    /// The file that the worker writes at each heartbeat, for [`check_health`].
+    /// The file that the worker writes at each heartbeat, for [`check_health`], and removes when it stops. No two workers
+    /// may share one.
     pub health_file: PathBuf,
 }
 
@@ -160,6 +161,8 @@ pub async fn run(
     stop.cancelled().await;
     drain::run(&worker, slots).await;
     reaper.abort();
+    // A file that is left would be taken for the next worker's.
+    let _ = std::fs::remove_file(&worker.settings.health_file);
     info!("the worker has stopped");
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! The worker as a process: tasks, signals, outages and subcommands.
 
-use crate::process::{Harness, Language, until};
+use crate::process::{Harness, Language, Process, until};
 use protocol::Task;
 use protocol::snapshot::State;
 use redis::Commands;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::io::Cursor;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 fn push_body(harness: &mut Harness, id: &str, body: Value) {
@@ -327,6 +328,40 @@ fn submit_exits_1_on_failure_and_on_timeout() {
     );
     let ids = harness.output("s", &["submit", "--count", "2"]);
     assert_eq!(String::from_utf8(ids.stdout).unwrap().lines().count(), 2);
+}
+
+/// Two workers of one machine, without an option for the health file: the heartbeats of one do not hide the other's end.
+#[test]
+fn each_worker_has_a_health_file_of_its_own() {
+    let harness = Harness::new();
+    let folder = tempfile::tempdir().unwrap();
+    let command = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_workerpool-worker"));
+        command
+            .args(args)
+            .env("TMPDIR", folder.path())
+            .env("REDIS_URL", harness.server.url());
+        command
+    };
+    let probe = |args: &[&str]| {
+        let output = command(args).arg("health").output().unwrap();
+        let log = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        (output.status.success(), log.into_owned())
+    };
+    let mut a = Process::start("a", command(&["--name", "a"]).stderr(Stdio::null()));
+    until("the only worker", || probe(&[]).0.then_some(()));
+    let mut b = Process::start("b", command(&["--name", "b/b"]).stderr(Stdio::null()));
+    until("b", || probe(&["--name", "b/b"]).0.then_some(()));
+    let (healthy, log) = probe(&[]);
+    assert!(!healthy && log.contains("several workers"), "{log}");
+    b.kill();
+    until("the end of b's health", || {
+        (!probe(&["--name", "b/b"]).0).then_some(())
+    });
+    assert!(probe(&["--name", "a"]).0);
+    a.signal("TERM");
+    assert!(a.wait().success());
+    assert!(!probe(&["--name", "a"]).0, "it has removed its file");
 }
 
 #[test]
