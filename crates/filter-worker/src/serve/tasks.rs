@@ -175,13 +175,15 @@ pub async fn task(State(front): State<Arc<Front>>, Path(id): Path<String>) -> Js
     }
 }
 
-/// `DELETE /api/tasks/{id}`: reads a result and deletes it, which makes room for new tasks.
+/// `DELETE /api/tasks/{id}`: reads a result and deletes it, which makes room for new tasks. A client that lost the answer
+/// can repeat the request for a minute.
 pub async fn collect(State(front): State<Arc<Front>>, Path(id): Path<String>) -> JsonResponse {
-    let (length,): (usize,) = front
-        .redis
-        .query(redis::pipe().strlen(front.keys.result(&id)))
-        .await?;
-    let _share = front.budget.take(length).await?;
+    let mut lengths = redis::pipe();
+    lengths
+        .strlen(front.keys.result(&id))
+        .strlen(front.keys.collected(&id));
+    let (result, collected): (usize, usize) = front.redis.query(&lengths).await?;
+    let _share = front.budget.take(result.max(collected)).await?;
     let collect = protocol::collect(&front.keys, &id);
     let Some(result) = front.redis.call(&collect).await? else {
         return Err(

@@ -1,16 +1,17 @@
-//! The proof that no task is lost: Rust and Python workers share a queue and are killed and paused at each point of the
-//! protocol. As a control, the same faults hit workers that claim with a bare BRPOP; they must lose tasks, or the test
-//! could not detect a loss.
+//! The proof that no task is lost, at each instant ready, delayed, claimed, done or failed: Rust and Python workers share
+//! a queue and are killed and paused at each point of the protocol. As a control, the same faults hit workers that claim
+//! with a bare BRPOP; they must lose tasks, or the test could not detect a loss.
 //!
 //! `FORCE=full` (`make force`) runs the full proof of some minutes; without it a short one.
 
 #![expect(clippy::print_stdout, reason = "it reports its measurements")]
 
+use crate::orphan::Orphan;
 use crate::process::{Harness, Language, Process, TIMEOUT, until};
 use crate::proxy::{Fault, FaultPoint, FaultProxy};
 use protocol::{Snapshot, Task};
 use redis::Commands;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -45,11 +46,15 @@ static SIZE: LazyLock<Size> = LazyLock::new(|| {
 const LANGUAGES: [Language; 6] = [
     Language::Rust,
     Language::Python,
-    Language::Rust,
+    Language::RustTwice,
     Language::Python,
-    Language::Rust,
+    Language::RustTwice,
     Language::Python,
 ];
+/// Each of so many tasks fails until its picture is there, [`LATE`] after the start: so tasks are delayed, too.
+const LATE_TASKS: usize = 15;
+const LATE: Duration = Duration::from_secs(4);
+const PICTURE: &str = "late";
 /// In turn, kills and pauses at each.
 const POINTS: [FaultPoint; 5] = [
     FaultPoint::AnyMoment,
@@ -71,28 +76,6 @@ struct Replica {
     proxy: FaultProxy,
     process: Process,
     paused_at: Option<Instant>,
-}
-
-/// A task that a killed worker held.
-struct Orphan {
-    worker_id: String,
-    killed_at: Instant,
-    /// From the kill to the end of the worker's lease.
-    lease_end: Option<Duration>,
-    /// From the kill until the task was no longer in the worker's claimed list.
-    released: Option<Duration>,
-}
-
-impl Orphan {
-    /// Called when the task has run again.
-    fn rescue_times(self) -> [Duration; 3] {
-        let next_run = self.killed_at.elapsed();
-        [
-            self.lease_end.unwrap_or(next_run),
-            self.released.unwrap_or(next_run),
-            next_run,
-        ]
-    }
 }
 
 /// All workers, and what has been observed of them.
@@ -137,8 +120,16 @@ impl ChaosRun {
     }
 
     fn push(&mut self, count: usize) {
-        let ids = self.pushed..self.pushed + count;
-        self.harness.push(ids.map(|n| n.to_string()), SIZE.delay_ms);
+        let (late, others): (Vec<_>, Vec<_>) =
+            (self.pushed..self.pushed + count).partition(|n| n % LATE_TASKS == 0);
+        let body = json!({"filters": [], "image": {"key": PICTURE}});
+        let late = late.iter().map(|n| Task {
+            id: n.to_string(),
+            ..Task::new(body.clone())
+        });
+        self.harness.push_tasks(&late.collect::<Vec<_>>());
+        let others = others.iter().map(ToString::to_string);
+        self.harness.push(others, SIZE.delay_ms);
         self.pushed += count;
     }
 
@@ -432,10 +423,15 @@ fn no_task_is_lost_under_kills_and_pauses() {
     let deadline = started
         + Duration::from_millis(SIZE.delay_ms) * u32::try_from(SIZE.tasks).unwrap()
         + 4 * TIMEOUT;
-    let mut snapshots = 0;
+    let (mut snapshots, mut most_delayed, mut picture_stored) = (0, 0, false);
     loop {
         let snapshot = run.harness.snapshot();
         snapshots += 1;
+        most_delayed = most_delayed.max(snapshot.due);
+        if !picture_stored && started.elapsed() > LATE {
+            run.harness.store_picture(PICTURE);
+            picture_stored = true;
+        }
         run.observe(snapshot.time);
         run.handle_faults();
         if snapshot.processed == Some(run.pushed as u64) {
@@ -454,6 +450,8 @@ fn no_task_is_lost_under_kills_and_pauses() {
         std::thread::sleep(Duration::from_millis(5));
     }
     run.assert_nothing_is_lost();
+    assert!(most_delayed > 0, "no task was delayed");
+    println!("at most {most_delayed} tasks delayed at once");
     run.print_report(started.elapsed(), snapshots);
     assert!(run.rescue_time(2, 100) < TIMEOUT);
 }
@@ -461,6 +459,7 @@ fn no_task_is_lost_under_kills_and_pauses() {
 #[test]
 fn the_same_faults_make_bare_workers_lose_tasks() {
     let mut run = ChaosRun::new([Language::BarePython; 6]);
+    run.harness.store_picture(PICTURE);
     run.push(SIZE.tasks / 4);
     let mut next_fault = Instant::now() + SIZE.fault_interval;
     let deadline = Instant::now() + 8 * TIMEOUT;

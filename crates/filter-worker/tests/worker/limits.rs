@@ -33,7 +33,14 @@ fn unread_results_block_producers_until_collected() {
     let task = results.last().unwrap().rsplit(':').next().unwrap();
     let collect = protocol::collect(&queue.keys, task);
     assert_eq!(queue.run(&collect).unwrap(), b"{\"ok\":1}");
-    assert_eq!(queue.run(&collect), None, "once");
+    let again = queue.run(&collect);
+    assert_eq!(again.unwrap(), b"{\"ok\":1}", "if its answer was lost");
+    let left: i64 = queue.redis.pttl(queue.keys.collected(task)).unwrap();
+    assert!((59_000..=60_000).contains(&left), "{left}");
+    let unread: Vec<i64> = queue.redis.hvals(queue.keys.unread()).unwrap();
+    assert_eq!(unread.iter().sum::<i64>(), 1, "it is counted once");
+    let _: () = queue.redis.del(queue.keys.collected(task)).unwrap();
+    assert_eq!(queue.run(&collect), None, "a minute later");
     assert_eq!(push(&mut queue, 2), Push::Done);
     // A result that has expired no longer counts as unread.
     let _: () = queue.redis.del(queue.keys.unread()).unwrap();

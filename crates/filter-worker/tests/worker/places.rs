@@ -35,6 +35,7 @@ enum Start {
 }
 
 /// A script as a worker calls it: its files, keys without the queue's prefix, and arguments.
+#[derive(Clone)]
 struct Case {
     start: Start,
     files: &'static [&'static str],
@@ -42,84 +43,83 @@ struct Case {
     args: Vec<&'static str>,
 }
 
-fn cases() -> Vec<Case> {
-    const TAKE: &str = "worker:w.1 claimed:w.1 ready delayed suspects turn";
+/// The scripts that give a worker a task.
+fn claims() -> Vec<Case> {
+    const KEYS: &str = "worker:w.1 claimed:w.1 ready delayed suspects turn";
+    [Start::Ready, Start::Delayed, Start::Suspect]
+        .map(|start| case(start, &["taking", "take"], KEYS, &["0"]))
+        .into()
+}
+
+/// The scripts that end the work on a task.
+fn ends() -> Vec<Case> {
     const ACK: &str =
         "claimed:w.1 worker:w.1 stats attempts results:a unread ready delayed suspects turn";
     const FAIL: &str = "claimed:w.1 worker:w.1 delayed attempts stats failed results: unread";
+    const HAND_BACK: &str = "claimed:w.1 worker:w.1 ready suspects";
+    let ack = |args: &[&'static str]| case(Start::Claimed, &["taking", "ack"], ACK, args);
+    let fail = |element, attempts| {
+        let args = [element, "broken", attempts, "3600000", "1000"];
+        case(Start::Claimed, &["failure", "fail"], FAIL, &args)
+    };
+    vec![
+        ack(&[ELEMENT, "a", "{}", "3600000", "5"]),
+        ack(&[ELEMENT, "a", "{}", "3600000", "5", "0"]),
+        fail(ELEMENT, "5"),
+        fail(ELEMENT, "1"),
+        fail(NO_TASK, "1"),
+        case(Start::Claimed, &["hand_back"], HAND_BACK, &[ELEMENT]),
+    ]
+}
+
+/// The scripts that take tasks from the dead, the failed and the leaving.
+fn rescues() -> Vec<Case> {
     const REAP: &str =
         "workers worker:w.1 claimed:w.1 suspects attempts stats failed results: unread";
     const RETRY: &str = "failed stats ready results: unread collected:";
-    let case = |start, files, keys, args: &[&'static str]| Case {
+    const DEREGISTER: &str = "workers worker:w.1 claimed:w.1";
+    let reap = |attempts| {
+        let args = ["w.1", "500", attempts, "3600000", "86400000"];
+        case(Start::Orphaned, &["failure", "reap"], REAP, &args)
+    };
+    let retry = |args: &[&'static str]| {
+        case(
+            Start::Failed,
+            &["failure", "failed", "failed_take"],
+            RETRY,
+            args,
+        )
+    };
+    vec![
+        reap("5"),
+        reap("1"),
+        retry(&["retry", "10"]),
+        retry(&["retry", "10", "a"]),
+        case(
+            Start::Claimed,
+            &["deregister"],
+            DEREGISTER,
+            &["w.1", "86400000"],
+        ),
+    ]
+}
+
+fn case(
+    start: Start,
+    files: &'static [&'static str],
+    keys: &'static str,
+    args: &[&'static str],
+) -> Case {
+    Case {
         start,
         files,
         keys,
         args: args.to_vec(),
-    };
-    let [take, ack]: [&[&str]; 2] = [&["taking", "take"], &["taking", "ack"]];
-    let [fail, reap]: [&[&str]; 2] = [&["failure", "fail"], &["failure", "reap"]];
-    let retry: &[&str] = &["failure", "failed", "failed_take"];
-    vec![
-        case(Start::Ready, take, TAKE, &["0"]),
-        case(Start::Delayed, take, TAKE, &["0"]),
-        case(Start::Suspect, take, TAKE, &["0"]),
-        case(
-            Start::Claimed,
-            ack,
-            ACK,
-            &[ELEMENT, "a", "{}", "3600000", "5"],
-        ),
-        case(
-            Start::Claimed,
-            ack,
-            ACK,
-            &[ELEMENT, "a", "{}", "3600000", "5", "0"],
-        ),
-        case(
-            Start::Claimed,
-            fail,
-            FAIL,
-            &[ELEMENT, "broken", "5", "3600000", "1000"],
-        ),
-        case(
-            Start::Claimed,
-            fail,
-            FAIL,
-            &[ELEMENT, "broken", "1", "3600000", "1000"],
-        ),
-        case(
-            Start::Claimed,
-            fail,
-            FAIL,
-            &[NO_TASK, "broken", "1", "3600000", "1000"],
-        ),
-        case(
-            Start::Claimed,
-            &["hand_back"],
-            "claimed:w.1 worker:w.1 ready suspects",
-            &[ELEMENT],
-        ),
-        case(
-            Start::Orphaned,
-            reap,
-            REAP,
-            &["w.1", "500", "5", "3600000", "86400000"],
-        ),
-        case(
-            Start::Orphaned,
-            reap,
-            REAP,
-            &["w.1", "500", "1", "3600000", "86400000"],
-        ),
-        case(
-            Start::Claimed,
-            &["deregister"],
-            "workers worker:w.1 claimed:w.1",
-            &["w.1", "86400000"],
-        ),
-        case(Start::Failed, retry, RETRY, &["retry", "10"]),
-        case(Start::Failed, retry, RETRY, &["retry", "10", "a"]),
-    ]
+    }
+}
+
+fn cases() -> Vec<Case> {
+    [claims(), ends(), rescues()].concat()
 }
 
 impl Case {

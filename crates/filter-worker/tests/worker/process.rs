@@ -32,6 +32,8 @@ pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Language {
     Rust,
+    /// The Rust worker with two slots.
+    RustTwice,
     Python,
     /// The control group: it removes a task from the list, and then nothing in Redis knows of the task.
     BarePython,
@@ -42,7 +44,7 @@ import json, os, redis, time
 r = redis.Redis.from_url(os.environ["REDIS_URL"])
 while True:
     task = json.loads(r.brpop("wp:{tasks}:ready")[1])
-    time.sleep(task["body"]["delayMs"] / 1000)
+    time.sleep(task["body"].get("delayMs", 0) / 1000)
     r.set("wp:{tasks}:results:" + task["id"], "{}")
 "#;
 
@@ -109,6 +111,11 @@ impl Harness {
         };
         let mut command = match language {
             Language::Rust => self.command(name),
+            Language::RustTwice => {
+                let mut command = self.command(name);
+                command.args(["--concurrency", "2"]);
+                command
+            }
             Language::Python => python(&["examples/python/worker.py"]),
             Language::BarePython => python(&["-c", BARE]),
         };
@@ -148,6 +155,14 @@ impl Harness {
             .unwrap()
             .exec(&mut self.redis)
             .unwrap();
+    }
+
+    /// Stores a small picture under this key.
+    pub fn store_picture(&mut self, key: &str) {
+        let mut file = std::io::Cursor::new(Vec::new());
+        let image = image::RgbImage::new(8, 8);
+        image.write_to(&mut file, image::ImageFormat::Png).unwrap();
+        let _: () = self.redis.set(key, file.into_inner()).unwrap();
     }
 
     /// The operator's snapshot of the queue. Checks each time that every task is accounted for.

@@ -138,6 +138,13 @@ fn a_task_can_be_followed_until_it_is_collected() {
     );
     assert_eq!(unread(&mut front).iter().sum::<i64>(), 0);
     assert_eq!(front.get(url).status, 404, "{}", front.get(url).json());
+    // A client that lost the answer repeats the request.
+    let again = front.request("DELETE", url, "", b"").json();
+    assert_eq!(again["status"], "done");
+    assert_eq!(unread(&mut front).iter().sum::<i64>(), 0, "counted once");
+    let id = url.rsplit('/').next().unwrap();
+    let collected = front.harness.keys.collected(id);
+    let _: () = front.harness.redis.del(collected).unwrap();
     assert_eq!(front.request("DELETE", url, "", b"").status, 404);
 }
 
