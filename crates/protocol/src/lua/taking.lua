@@ -34,11 +34,14 @@ local function take_next(worker, claimed, ready, known, delayed, suspects, turn)
   local held, element, nothing = redis.call('LLEN', claimed), false, was[2]
   -- A worker that holds more tasks than it knows of must first read its claims.
   if not nothing and held <= tonumber(known) then
-    element = take_suspect(worker, claimed, was[3], held, suspects, turn)
+    -- Most of the time there are neither: one command finds out.
+    if was[3] or redis.call('EXISTS', suspects, delayed) > 0 then
+      promote(delayed, ready)
+      element = take_suspect(worker, claimed, was[3], held, suspects, turn)
+    end
     if element == true then
       element, nothing = false, true
     elseif not element then
-      promote(delayed, ready)
       element = redis.pcall('LMOVE', ready, claimed, 'RIGHT', 'LEFT')
     end
   end
