@@ -159,7 +159,7 @@ impl PoolState {
             scale_down: None,
             worker_cache: None,
             leftovers_checked: false,
-            drain_timeout: object.spec.drain.timeout.0,
+            drain_timeout: api::drain_timeout(&object.spec),
             pending_scale: None,
             retry: None,
             last_enforced_at: None,

@@ -5,7 +5,7 @@ use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
 use api::{Key, WorkerPool};
 use futures::{Stream, StreamExt};
 use kube::api::Api;
-use kube::core::{ApiResource, DeserializeGuard, DynamicResourceScope};
+use kube::core::{ApiResource, DynamicObject, DynamicResourceScope};
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource};
@@ -141,26 +141,17 @@ pub struct Watches {
 impl Watches {
     /// Watches the pools, and the autoscalers that could conflict with them.
     pub fn start(&self) {
-        let pools = self.apis(|client, namespace| match namespace {
-            Some(namespace) => Api::<DeserializeGuard<WorkerPool>>::namespaced(client, namespace),
-            None => Api::all(client),
-        });
+        let pools = self.apis(dynamic::<DynamicObject>(&ApiResource::erase::<WorkerPool>(
+            &(),
+        )));
         self.watch(
             pools,
             "workerpools",
             &Watched::Pools,
             |change| match change {
-                WatchChange::Applied(DeserializeGuard(Ok(pool))) => {
+                WatchChange::Applied(object) => {
+                    let pool = api::read(object.metadata, &object.data);
                     Some(Event::Pool(Box::new(pool)))
-                }
-                WatchChange::Applied(DeserializeGuard(Err(error))) => {
-                    let name = error.metadata.name.unwrap_or_default();
-                    tracing::warn!(
-                        pool = name,
-                        "cannot parse this WorkerPool, ignoring it: {}",
-                        error.error
-                    );
-                    None
                 }
                 WatchChange::Deleted(key) => Some(Event::PoolDeleted(key)),
                 WatchChange::Synced | WatchChange::Failed(_) => None,

@@ -228,3 +228,25 @@ fn policies_count_from_the_write() {
     stage.tick_after(1_100);
     assert_eq!(scales(&stage.poll(load(50, 5, 0))), [9]);
 }
+
+#[test]
+fn an_unreadable_edit_stops_the_earlier_spec() {
+    let mut stage = start(&pool("a", 1), "2026-11-27T09:00:00Z", 3);
+    stage.poll(load(0, 3, 0));
+    let mut edited = pool("a", 1);
+    edited.metadata.generation = Some(2);
+    let mut data = serde_json::to_value(&edited).expect("JSON");
+    data["spec"]["suspend"] = json!(true);
+    data["spec"]["interval"] = json!("9999999999999999h");
+    stage.pool(&api::read(edited.metadata, &data));
+    assert_eq!(
+        scales(&stage.poll(load(99, 3, 3))),
+        [0; 0],
+        "the earlier spec would scale up, and the edit suspends the pool"
+    );
+    let written = stage.tick_after(10_000);
+    let reasons = stage.reported_reasons();
+    assert_eq!(reasons.last().map(String::as_str), Some("InvalidSpec"));
+    stage.pool(&pool_with(&json!({"suspend": true})));
+    assert_eq!(scales(&written), [0; 0]);
+}

@@ -45,6 +45,9 @@ pub struct ScheduledSpec {
 impl ScheduledSpec {
     /// Resolves `object`, with the defaults for absent rules.
     pub fn new(object: &WorkerPool) -> Result<Self, InvalidSpec> {
+        if let Some(error) = &object.spec.unreadable {
+            return Err(InvalidSpec(error.clone()));
+        }
         let schedules = Schedules::new(&object.spec.schedules)?;
         let mut spec = pool_spec(&object.spec)?;
         if let Some(pin) = &mut spec.pin {
@@ -300,10 +303,19 @@ impl RuleSet<'_> {
         if let (Some(above), Some(below)) = (
             up.and_then(|up| up.queue_length),
             down.and_then(|down| down.queue_length),
-        ) && above <= below
+        ) && above.saturating_add(1) < below
         {
             return Err(format!(
                 "scaleUp.queueLength {above} must be greater than scaleDown.queueLength {below}, otherwise the pool would flap"
+            ));
+        }
+        if let (Some(above), Some(below)) = (
+            up.and_then(|up| up.utilization_percent),
+            down.and_then(|down| down.utilization_percent),
+        ) && above <= below
+        {
+            return Err(format!(
+                "scaleUp.utilizationPercent {above} must be greater than scaleDown.utilizationPercent {below}, otherwise the pool would flap"
             ));
         }
         let is_timed = target.drain_within.or(target.max_wait).is_some();
@@ -322,6 +334,11 @@ pub fn timestamp(at: Time) -> Timestamp {
 /// A timestamp of the API as a time of `decide`.
 pub fn time(at: Timestamp) -> Time {
     Time(at.as_millisecond())
+}
+
+/// How long a scale-down waits for a busy worker: no worker can stop claiming tasks in less than 3 s.
+pub fn drain_timeout(spec: &WorkerPoolSpec) -> Millis {
+    spec.drain.timeout.0.max(Millis::seconds(3))
 }
 
 /// The poll interval, limited to between 100 ms and 1 h.

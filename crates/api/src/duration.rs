@@ -17,8 +17,9 @@ pub struct Duration(pub Millis);
 pub struct ParseDurationError(String);
 
 impl Duration {
-    /// The pattern that the API server enforces.
-    pub const PATTERN: &str = "^([0-9]+(ms|s|m|h))+$";
+    /// The pattern that the API server enforces: what it accepts can be read, and added to an instant. Eleven years of
+    /// hours are enough.
+    pub const PATTERN: &str = "^([0-9]{1,10}ms|[0-9]{1,9}s|[0-9]{1,7}m|[0-9]{1,5}h)+$";
 
     /// A duration of `n` seconds.
     pub const fn seconds(n: i64) -> Self {
@@ -129,6 +130,21 @@ mod tests {
         ] {
             let error = text.parse::<Duration>().expect_err(text);
             assert!(error.to_string().contains("like 45s"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_pattern_accepts_can_be_read() {
+        let most = [
+            "99999h99999h99999h99999h",
+            "9999999999ms9999999999ms",
+            "0h0m0s0ms",
+        ];
+        for text in most {
+            assert!(
+                text.len() <= 24 && text.parse::<Duration>().is_ok(),
+                "{text}"
+            );
         }
     }
 

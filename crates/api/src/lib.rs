@@ -12,6 +12,7 @@ mod duration;
 mod key;
 mod memory;
 mod quantity;
+mod read;
 mod restore;
 mod rules;
 mod sample;
@@ -25,13 +26,14 @@ mod workerpool;
 pub use behavior::{BehaviorSpec, PolicySpec, PolicyType, ScalingRules, SelectPolicy};
 pub use convert::{
     EVENT_PARAMS, InvalidSpec, PIN_UNTIL, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY,
-    ScheduledSpec, interval, time, timestamp,
+    ScheduledSpec, drain_timeout, interval, time, timestamp,
 };
 pub use crd::{crd, crd_yaml, lacking_fields, unknown_field};
 pub use duration::{Duration, ParseDurationError};
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
 pub use sample::{Sample, SampleColumns};
+pub use read::read;
 pub use schedule::{ScheduleSpec, Schedules};
 pub use source::{QueueSpec, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{

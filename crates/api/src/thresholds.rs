@@ -97,9 +97,9 @@ pub enum OnUnknownAction {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DrainSpec {
-    /// How long a scale-down waits for a busy worker, such as 30s. After that the worker claims tasks again and another worker is selected. No running task is ever interrupted. Default: 30s.
+    /// How long a scale-down waits for a busy worker, such as 30s, at least 3s. After that the worker claims tasks again and another worker is selected. No running task is ever interrupted. Default: 30s.
     #[serde(default = "drain_timeout")]
-    #[x_kube(validation = rules::DRAIN_TIMEOUT_NOT_ZERO)]
+    #[x_kube(validation = rules::DRAIN_TIMEOUT_MINIMUM)]
     pub timeout: Duration,
 }
 

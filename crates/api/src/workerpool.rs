@@ -3,6 +3,10 @@
     clippy::duplicated_attributes,
     reason = "each printer column is an attribute of its own"
 )]
+#![expect(
+    dead_code,
+    reason = "the derived copy of the spec that makes the schema has `unreadable` too"
+)]
 
 use super::{
     BehaviorSpec, DrainSpec, Duration, OnUnknown, QueueSpec, RedisSpec, ScaleDownSpec,
@@ -132,6 +136,8 @@ use serde::{Deserialize, Serialize};
     validation = rules::PIN_AT_MOST_MAX,
     validation = rules::QUEUE_LENGTH_GAP,
     validation = rules::UTILIZATION_GAP,
+    validation = rules::QUEUES_QUEUE_LENGTH_GAP,
+    validation = rules::QUEUES_UTILIZATION_GAP,
     validation = rules::SCALE_UP_NEEDS_WORKERS,
     validation = rules::SCALE_DOWN_NEEDS_WORKERS,
     validation = rules::TARGET_NEEDS_TIMES,
@@ -152,9 +158,9 @@ pub struct WorkerPoolSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100_000))]
     pub replicas: Option<i32>,
-    /// How often to poll Redis if no notification arrives sooner, at least 100ms. Default: 2s.
+    /// How often to poll Redis if no notification arrives sooner, at least 100ms and at most 1h. Default: 2s.
     #[serde(default = "interval")]
-    #[x_kube(validation = rules::INTERVAL_MINIMUM)]
+    #[x_kube(validation = rules::INTERVAL_MINIMUM, validation = rules::INTERVAL_MAXIMUM)]
     pub interval: Duration,
     /// The Redis that holds the queues.
     pub redis: RedisSpec,
@@ -192,6 +198,10 @@ pub struct WorkerPoolSpec {
     /// Decide and report, but do not scale the target. Default: false.
     #[serde(default)]
     pub dry_run: bool,
+    /// Why the spec could not be read, where [`read`](super::read) found that; no field of the API.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub unreadable: Option<String>,
 }
 
 /// The object to scale, in the pool's namespace.
@@ -225,18 +235,18 @@ impl ScaleTargetRef {
     }
 }
 
-fn min_replicas() -> i32 {
+pub(super) fn min_replicas() -> i32 {
     1
 }
-fn max_replicas() -> i32 {
+pub(super) fn max_replicas() -> i32 {
     10
 }
-fn interval() -> Duration {
+pub(super) fn interval() -> Duration {
     Duration::seconds(2)
 }
-fn apps_v1() -> String {
+pub(super) fn apps_v1() -> String {
     "apps/v1".to_owned()
 }
-fn deployment() -> String {
+pub(super) fn deployment() -> String {
     "Deployment".to_owned()
 }

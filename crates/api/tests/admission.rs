@@ -43,6 +43,12 @@ fn violations(patch: Value) -> Vec<String> {
 #[case(json!({"target": {"maxWait": "10s"}, "scaleDown": {"queueLength": 20}}))]
 #[case(json!({"queues": [{"name": "a", "system": "List", "scaleUp": {"queueLength": 9}}]}))]
 #[case(json!({"schedules": [{"name": "a", "cron": "50 8 * * 5", "minReplicas": 10}]}))]
+#[case(json!({"scaleUp": {"queueLength": 0}, "scaleDown": {"queueLength": 1}}))]
+#[case(json!({"target": {"drainWithin": "1500ms", "maxWait": "1000ms"}}))]
+#[case(json!({"interval": "100ms", "drain": {"timeout": "3000ms"}}))]
+#[case(json!({"interval": "60m", "drain": {"timeout": "1h30m"}}))]
+#[case(json!({"queues": [{"name": "a", "system": "WorkerPool", "scaleUp": {"queueLength": 2}}]}))]
+#[case(json!({"queues": [{"name": "a", "system": "WorkerPool", "scaleDown": {"queueLength": 20}, "target": {"tasksPerWorker": 5}}]}))]
 #[case(json!({"minReplicas": 0, "scaleFromZero": {"queueLength": 3}}))]
 fn valid_specs_are_accepted(#[case] patch: Value) {
     assert_eq!(violations(patch), [] as [&str; 0]);
@@ -80,7 +86,23 @@ fn valid_specs_are_accepted(#[case] patch: Value) {
 #[case(json!({"target": {}}), "target is empty")]
 #[case(json!({"target": {"maxWait": "999ms"}}), "target.maxWait must be at least 1s")]
 #[case(json!({"target": {"drainWithin": "0s"}}), "target.drainWithin must be at least 1s")]
-#[case(json!({"drain": {"timeout": "0m"}}), "drain.timeout must not be 0")]
+#[case(json!({"interval": "10h"}), "interval must be at most 1h")]
+#[case(json!({"target": {"drainWithin": "0h999ms"}}), "target.drainWithin must be at least 1s")]
+#[case(json!({"drain": {"timeout": "0m"}}), "drain.timeout must be at least 3s")]
+#[case(json!({"drain": {"timeout": "500ms"}}), "drain.timeout must be at least 3s")]
+#[case(
+    json!({"queues": [{"name": "a", "system": "WorkerPool", "scaleUp": {"utilizationPercent": 20}, "scaleDown": {"utilizationPercent": 50}}]}),
+    "a queue's scaleUp.utilizationPercent must be greater"
+)]
+#[case(
+    json!({"queues": [{"name": "a", "system": "WorkerPool", "scaleUp": {"utilizationPercent": 20}}]}),
+    "a queue's scaleUp.utilizationPercent must be greater"
+)]
+#[case(
+    json!({"scaleUp": {"queueLength": 40}, "scaleDown": {"queueLength": 30},
+        "queues": [{"name": "a", "system": "WorkerPool", "scaleUp": {"queueLength": 20}}]}),
+    "a queue's scaleUp.queueLength must be greater"
+)]
 #[case(json!({"onUnknown": {"action": "Fallback"}}), "onUnknown.action Fallback needs")]
 #[case(
     json!({"schedules": [{"name": "a", "cron": "50 8 * *", "minReplicas": 5}]}),

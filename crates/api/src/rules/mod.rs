@@ -1,6 +1,7 @@
 //! The admission rules: CEL expressions that the API server evaluates for every `WorkerPool`, with their messages. A
 //! message names the field, says what is wrong and what to write instead.
 
+use super::Duration;
 use kube::core::{Message, Rule};
 use queues::QueueSystem;
 
@@ -39,7 +40,11 @@ impl From<AdmissionRule> for Rule {
                 "SYSTEMS_WITH_WORKERS",
                 &systems(QueueSystem::reports_workers),
             )
-            .replace("SYSTEMS_WITH_TIMES", &systems(QueueSystem::reports_times));
+            .replace("SYSTEMS_WITH_TIMES", &systems(QueueSystem::reports_times))
+            .replace(
+                "IS_DURATION",
+                &format!("self.matches('{}')", Duration::PATTERN),
+            );
         Rule::new(expression).message(if rule.computed {
             Message::Expression(message)
         } else {
@@ -77,7 +82,8 @@ pub(super) const SCHEDULES_AT_MOST_MAX: AdmissionRule = AdmissionRule::computed(
     "'a schedule has minReplicas above maxReplicas %d: lower it, or raise maxReplicas'.format([self.maxReplicas])",
 );
 
-/// An absent threshold cannot conflict; an absent block without a target has the defaults.
+/// Thresholds conflict where one queue length is above the first and below the second. An absent threshold cannot
+/// conflict; an absent block without a target has the defaults.
 pub(super) const QUEUE_LENGTH_GAP: AdmissionRule = AdmissionRule::computed(
     include_str!("queue_length_gap.cel"),
     include_str!("queue_length_gap.message.cel"),
@@ -87,6 +93,18 @@ pub(super) const QUEUE_LENGTH_GAP: AdmissionRule = AdmissionRule::computed(
 pub(super) const UTILIZATION_GAP: AdmissionRule = AdmissionRule::computed(
     include_str!("utilization_gap.cel"),
     include_str!("utilization_gap.message.cel"),
+);
+
+/// The thresholds of a queue with rules of its own, which inherits absent blocks from the pool.
+pub(super) const QUEUES_QUEUE_LENGTH_GAP: AdmissionRule = AdmissionRule::new(
+    include_str!("queues_queue_length_gap.cel"),
+    "a queue's scaleUp.queueLength must be greater than its scaleDown.queueLength, otherwise the pool would flap. An absent block is the pool's; without one the defaults are 8 and 2.",
+);
+
+/// The same for the share of busy workers.
+pub(super) const QUEUES_UTILIZATION_GAP: AdmissionRule = AdmissionRule::new(
+    include_str!("queues_utilization_gap.cel"),
+    "a queue's scaleUp.utilizationPercent must be greater than its scaleDown.utilizationPercent, otherwise the pool would flap. An absent block is the pool's; without one the defaults are 80 and 30.",
 );
 
 pub(super) const SCALE_UP_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
@@ -104,9 +122,16 @@ pub(super) const TARGET_NEEDS_TIMES: AdmissionRule = AdmissionRule::new(
     "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, which no queue of this pool does: use target.tasksPerWorker",
 );
 
+// A text that is no duration has the error of its pattern, not another one of `duration`.
+
 pub(super) const INTERVAL_MINIMUM: AdmissionRule = AdmissionRule::new(
-    "!self.matches('^0*[0-9]?[0-9]ms$') && !self.matches('^0+(s|m|h)$')",
+    "!IS_DURATION || duration(self) >= duration('100ms')",
     "interval must be at least 100ms, such as 2s: the operator reacts to new tasks at once, whatever the interval",
+);
+
+pub(super) const INTERVAL_MAXIMUM: AdmissionRule = AdmissionRule::new(
+    "!IS_DURATION || duration(self) <= duration('1h')",
+    "interval must be at most 1h, such as 2s: without a notification the operator learns of tasks and workers only then",
 );
 
 // Its parts.
@@ -146,9 +171,9 @@ pub(super) const FALLBACK_NEEDS_REPLICAS: AdmissionRule = AdmissionRule::new(
     "onUnknown.action Fallback needs onUnknown.replicas: the minimum number of workers while metrics are unavailable",
 );
 
-pub(super) const DRAIN_TIMEOUT_NOT_ZERO: AdmissionRule = AdmissionRule::new(
-    "!self.matches('^(0+(ms|s|m|h))+$')",
-    "drain.timeout must not be 0, otherwise no busy worker could finish its task: use about the duration of a task, such as 30s",
+pub(super) const DRAIN_TIMEOUT_MINIMUM: AdmissionRule = AdmissionRule::new(
+    "!IS_DURATION || duration(self) >= duration('3s')",
+    "drain.timeout must be at least 3s, otherwise no worker could stop claiming tasks in time and nothing would be removed: use about the duration of a task, such as 30s",
 );
 
 pub(super) const TARGET_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
@@ -156,8 +181,7 @@ pub(super) const TARGET_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
     "target is empty: set tasksPerWorker (such as 5), drainWithin (such as 30s) or maxWait (such as 10s), or omit target",
 );
 
-const AT_LEAST_ONE_SECOND: &str =
-    "!self.matches('^([0-9]+ms)+$') && !self.matches('^(0+(ms|s|m|h))+$')";
+const AT_LEAST_ONE_SECOND: &str = "!IS_DURATION || duration(self) >= duration('1s')";
 
 pub(super) const DRAIN_WITHIN_MINIMUM: AdmissionRule = AdmissionRule::new(
     AT_LEAST_ONE_SECOND,

@@ -299,7 +299,7 @@ fn thresholds_are_apart(rules: &Rules) -> bool {
     let apart =
         |up: Option<i64>, down: Option<i64>| up.zip(down).is_some_and(|(up, down)| up >= down);
     rules.down.as_ref().is_none_or(|down| {
-        apart(rules.up.queue_length, down.queue_length)
+        apart(rules.up.queue_length.map(|up| up + 1), down.queue_length)
             || apart(rules.up.utilization, down.utilization)
     })
 }
