@@ -126,9 +126,10 @@ impl PoolState {
         VictimOrder::of(&self.target.group, &self.target.kind)
     }
 
-    /// Whether the operator knows which pods are busy, and which of them the controller would delete.
+    /// Whether workers say who is busy, and it is known which pods the controller would delete. A scale-down then waits
+    /// until its victims are idle, also where workers do not name their pods.
     pub fn can_select_victims(&self) -> bool {
-        VictimOrder::if_selectable(self.victim_order(), self.pods_known).is_some()
+        self.victim_order().is_some() && self.pods_known.is_some()
     }
 
     /// Whether a scale-down may delete a busy pod without the operator being able to know.

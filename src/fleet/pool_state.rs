@@ -258,7 +258,7 @@ impl PoolState {
     pub fn record_metrics(&mut self, result: PollResult, now: Time) -> bool {
         let PollResult {
             mut queues,
-            workers,
+            mut workers,
             unavailable,
             mut memory,
             notified_at,
@@ -271,6 +271,11 @@ impl PoolState {
         if unavailable.is_none() {
             self.pods_known = all_name_their_pod(&workers);
             self.update_workers(&workers, now);
+            // Pods of other namespaces may have the same names.
+            workers.retain(|worker| {
+                let namespace = worker.namespace.as_deref();
+                namespace.is_none_or(|namespace| namespace == &*self.key.namespace)
+            });
             self.resume_scale_down(&workers);
             if let Some(scale_down) = &mut self.scale_down {
                 scale_down.on_poll(workers, now);

@@ -64,7 +64,7 @@ impl PoolState {
                     .iter()
                     .any(|queue| queue.live != Metric::Unsupported)
             }),
-            selectable: self.can_select_victims(),
+            selectable: VictimOrder::if_selectable(self.victim_order(), self.pods_known).is_some(),
             pods: target.map(|target| target.replicas),
             rows,
             more,

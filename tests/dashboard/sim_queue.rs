@@ -256,6 +256,7 @@ impl SimWorker {
             queue: 0,
             id: self.id(),
             pod: Some(self.pod.clone()),
+            namespace: None,
             busy,
             drain,
             since: self.since,

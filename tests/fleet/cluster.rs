@@ -21,6 +21,8 @@ const STEP: i64 = 50;
 
 pub struct Cluster {
     pub workload: Workload,
+    /// `status.replicas` of the target, where it is not the number of its active pods.
+    pub counted: Option<i32>,
     written_by_us: bool,
     delayed: Vec<(i64, Command)>,
     pub pools: Vec<WorkerPool>,
@@ -57,6 +59,7 @@ impl Cluster {
     pub fn new(pools: Vec<WorkerPool>, replicas: i32) -> Self {
         Self {
             workload: Workload::new(replicas),
+            counted: None,
             written_by_us: false,
             delayed: vec![],
             pools,
@@ -122,7 +125,7 @@ impl Cluster {
         });
         let target = Target {
             desired: self.desired,
-            replicas,
+            replicas: self.counted.unwrap_or(replicas),
             updated: self.updated.unwrap_or(replicas),
             observed: self.unseen_counts.is_empty(),
             selector: "app=worker".into(),

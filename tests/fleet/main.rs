@@ -13,6 +13,7 @@ mod events;
 mod pod;
 mod policies;
 mod queue_systems;
+mod registrations;
 mod scale_down;
 mod secrets;
 mod stage;

@@ -21,6 +21,10 @@ pub struct SimPod {
     pub drain_since: Option<i64>,
     pub drain_ends: i64,
     pub since: i64,
+    /// What its worker reports as its pod, if that is not the pod's name.
+    #[expect(clippy::option_option, reason = "its name, none, and another one")]
+    pub worker_pod: Option<Option<String>>,
+    pub worker_namespace: Option<String>,
 }
 
 impl SimPod {
@@ -35,7 +39,7 @@ impl SimPod {
 
     /// Whether it belongs to the target, and not to another one with the same labels or the same queue.
     pub fn is_ours(&self) -> bool {
-        ["worker", "worker-5d4f", "worker-77aa"]
+        ["worker", "worker-5d4f", "worker-77aa", "adopted"]
             .contains(&self.owner.split_once('/').map_or("", |(_, name)| name))
     }
 }

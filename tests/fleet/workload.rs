@@ -89,6 +89,8 @@ impl Workload {
             drain_ends: 0,
             // The first pod is the longest idle.
             since: self.now + i64::from(self.pods_created),
+            worker_pod: None,
+            worker_namespace: None,
         };
         self.pods.insert(name, pod);
     }
@@ -110,7 +112,8 @@ impl Workload {
         let worker = |(name, pod): (&String, &SimPod)| Worker {
             queue: 0,
             id: format!("{name}.{}", pod.restarts),
-            pod: Some(name.clone()),
+            pod: pod.worker_pod.clone().unwrap_or_else(|| Some(name.clone())),
+            namespace: pod.worker_namespace.clone(),
             busy: pod.busy_until.is_some(),
             drain: match pod.drain_since {
                 None => DrainState::None,

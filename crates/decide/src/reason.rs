@@ -331,6 +331,23 @@ pub enum Waiting {
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         more: Option<usize>,
     },
+    /// Workers that hold a task and name none of the target's pods: they may run in pods for which no worker registered.
+    Unregistered {
+        /// The names of the first of these pods.
+        pods: String,
+        /// How many others there are, if there are more.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        more: Option<usize>,
+    },
+    /// The target counts more pods than are listed with an owner of its name: it is not known which the others are.
+    PodsHidden {
+        /// Kind and name of the target.
+        target: String,
+        /// How many pods its status counts.
+        counted: i32,
+        /// How many of the listed pods are its own.
+        found: i32,
+    },
     /// The pods cannot be listed.
     PodsUnreadable {
         /// The error of the API server.

@@ -45,6 +45,8 @@ pub struct Worker {
     pub id: String,
     /// The name of its pod, where the worker reports it.
     pub pod: Option<String>,
+    /// The namespace of its pod, where the worker reports it.
+    pub namespace: Option<String>,
     /// Whether it holds a task.
     pub busy: bool,
     /// Whether it was asked to claim no more tasks.

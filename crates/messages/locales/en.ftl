@@ -120,6 +120,9 @@ waiting-Rollout = waiting for the rollout of { $target } to end
 waiting-Tasks = waiting for { $pod } to finish
     .other = waiting for { $pod } and { $other } to finish
     .more = waiting for { $pod } and { $more } others to finish
+waiting-Unregistered = waiting: no worker registered for { $pods }, and a worker that holds a task names no pod of the target; set POD_NAME from metadata.name
+    .more = waiting: no worker registered for { $pods } and { $more } more pods, and a worker that holds a task names no pod of the target; set POD_NAME from metadata.name
+waiting-PodsHidden = waiting: { $target } counts { $counted } pods, and only { $found } of the listed pods have an owner of its name
 waiting-PodsUnreadable = cannot list pods: { $error }
 waiting-PodsUnmarkable = cannot mark pods: { $error }
 

@@ -119,6 +119,9 @@ waiting-Rollout = esperando a que acabe el despliegue de { $target }
 waiting-Tasks = esperando a que termine { $pod }
     .other = esperando a que terminen { $pod } y { $other }
     .more = esperando a que terminen { $pod } y { $more } más
+waiting-Unregistered = esperando: ningún worker se registró para { $pods }, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
+    .more = esperando: ningún worker se registró para { $pods } y { $more } pods más, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
+waiting-PodsHidden = esperando: { $target } cuenta { $counted } pods y solo { $found } de los pods listados tienen un dueño con su nombre
 waiting-PodsUnreadable = no se pueden listar los pods: { $error }
 waiting-PodsUnmarkable = no se pueden marcar los pods: { $error }
 

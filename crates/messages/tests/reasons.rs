@@ -123,6 +123,10 @@ fn waiting() -> Vec<Waiting> {
         other: other.map(str::to_owned),
         more,
     };
+    let unregistered = |more| Waiting::Unregistered {
+        pods: "worker-a, worker-b".to_owned(),
+        more,
+    };
     vec![
         Waiting::Check,
         Waiting::PodsTerminating,
@@ -133,6 +137,13 @@ fn waiting() -> Vec<Waiting> {
         tasks(None, None),
         tasks(Some("worker-b"), None),
         tasks(None, Some(2)),
+        unregistered(None),
+        unregistered(Some(4)),
+        Waiting::PodsHidden {
+            target: "Deployment/worker".to_owned(),
+            counted: 7,
+            found: 3,
+        },
         Waiting::PodsUnreadable {
             error: "forbidden".to_owned(),
         },

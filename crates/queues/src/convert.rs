@@ -89,6 +89,7 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
         queue,
         id: worker.id.clone(),
         pod,
+        namespace: worker.namespace.clone(),
         busy,
         drain,
         since,

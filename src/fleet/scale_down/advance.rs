@@ -1,5 +1,6 @@
 //! The way down: selects the victims, and waits until they are idle and marked.
 
+use super::registrations::unregistered_pods;
 use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext};
 use crate::fleet::event::Command;
 use decide::victims::{DrainState, Pod, VictimOrder, Worker, select_victims};
@@ -36,9 +37,13 @@ impl ScaleDown {
             return Some(waiting);
         }
         let count = usize::try_from(pod_count(&active) - replicas).unwrap_or(0);
-        self.select(&active, count, context);
+        if let Some(waiting) = self.select(&active, count, context) {
+            // Its end is not known, and no worker stays idle for that long.
+            self.release(context, commands);
+            return Some(waiting);
+        }
         self.request_drains(&active, context, commands);
-        let waiting_for = self.waiting_for();
+        let waiting_for = self.waiting_for(&active, context);
         let is_marked = self.mark_victims(&active, waiting_for.is_none(), context, commands);
         if waiting_for.is_some() {
             self.marks_correct_since = None;
@@ -83,6 +88,16 @@ impl ScaleDown {
             self.release(context, commands);
             return Some(Waiting::Rollout {
                 target: context.target_key.display(),
+            });
+        }
+        let (counted, found) = (context.target.replicas, pod_count(active));
+        if counted > found {
+            self.release(context, commands);
+            self.list_pods_if_older(POLL, context, commands);
+            return Some(Waiting::PodsHidden {
+                target: context.target_key.display(),
+                counted,
+                found,
             });
         }
         None
@@ -133,7 +148,13 @@ impl ScaleDown {
                 || context.target.updated < context.target.replicas)
     }
 
-    fn select(&mut self, active: &[Pod], count: usize, context: &ScaleDownContext<'_>) {
+    /// Selects the victims. Returns what prevents that: pods of which nobody knows whether they are busy.
+    fn select(
+        &mut self,
+        active: &[Pod],
+        count: usize,
+        context: &ScaleDownContext<'_>,
+    ) -> Option<Waiting> {
         let is_drained = |pod: &String| {
             self.workers.iter().all(|worker| {
                 worker.pod.as_ref() != Some(pod) || worker.drain == DrainState::Drained
@@ -149,8 +170,15 @@ impl ScaleDown {
             self.victims.remove(&pod);
             self.timed_out.insert(pod);
         }
+        let maybe_busy = self.maybe_busy(active, context);
+        let may_be_selected = |pod: &&Pod| match context.order {
+            VictimOrder::Cost => !maybe_busy.contains(pod),
+            // No other pod can be removed instead.
+            VictimOrder::Ordinal => true,
+        };
+        let selectable: Vec<&Pod> = active.iter().filter(may_be_selected).collect();
         let victims = select_victims(
-            &active.iter().collect::<Vec<_>>(),
+            &selectable,
             &self.workers,
             count,
             context.order,
@@ -167,15 +195,17 @@ impl ScaleDown {
         // The timeout of a pod that is selected again starts again.
         self.timed_out.retain(|pod| !victims.contains_key(pod));
         self.victims = victims;
+        let is_enough = self.victims.len() >= count && !self.would_remove(&maybe_busy, active);
+        (!is_enough && !maybe_busy.is_empty()).then(|| unregistered_pods(&maybe_busy))
     }
 
     /// Names the workers of the victims that are not drained; `None` if all are.
-    fn waiting_for(&self) -> Option<Waiting> {
+    fn waiting_for(&self, active: &[Pod], context: &ScaleDownContext<'_>) -> Option<Waiting> {
+        let drains_strangers = self.drains_strangers(active);
         let is_victim = |worker: &&Worker| {
-            worker
-                .pod
-                .as_ref()
-                .is_some_and(|pod| self.victims.contains_key(pod))
+            let pod = worker.pod.as_ref();
+            pod.is_some_and(|pod| self.victims.contains_key(pod))
+                || drains_strangers && self.is_stranger(worker, context)
         };
         let not_drained: Vec<&Worker> = self
             .workers

@@ -21,25 +21,31 @@ impl ScaleDown {
         let mut drain = Vec::new();
         let mut resume = Vec::new();
         let mut is_as_desired = true;
+        let drains_strangers = self.drains_strangers(active);
         for worker in &self.workers {
-            let Some(pod) = worker
+            let id = (worker.queue, worker.id.clone());
+            let request = self.drain_requests.get(&id);
+            let pod = worker
                 .pod
                 .as_ref()
-                .filter(|pod| active.iter().any(|listed| listed.name == **pod))
-            else {
-                continue;
+                .filter(|pod| active.iter().any(|listed| listed.name == **pod));
+            let should_drain = match pod {
+                Some(pod) => self.victims.contains_key(pod),
+                // Another pool may drain it, too: only what this one requested is reverted.
+                None if self.is_stranger(worker, context)
+                    && (drains_strangers || request.is_some_and(|it| it.enable)) =>
+                {
+                    drains_strangers
+                }
+                None => continue,
             };
-            let should_drain = self.victims.contains_key(pod);
             let drains = worker.drain != DrainState::None;
-            let id = (worker.queue, worker.id.clone());
-            let requested = self
-                .drain_requests
-                .get(&id)
+            let requested = request
                 .filter(|request| context.now - request.sent_at < RESEND_AFTER)
                 .map(|request| request.enable);
             is_as_desired &= should_drain == drains;
             if should_drain != requested.unwrap_or(drains)
-                && (should_drain || !self.may_be_marked(pod, active, context))
+                && (should_drain || pod.is_none_or(|pod| !self.may_be_marked(pod, active, context)))
             {
                 let ids = if should_drain {
                     &mut drain

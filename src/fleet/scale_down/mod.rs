@@ -9,6 +9,7 @@ mod advance;
 mod context;
 mod drains;
 mod marks;
+mod registrations;
 
 pub(super) use context::{ScaleDownContext, abandon, prepare, revert};
 
@@ -158,11 +159,15 @@ impl ScaleDown {
                     .iter()
                     .any(|listed| listed.name == *pod && !listed.terminating)
         };
+        let is_drained_by_us = |worker: &Worker| {
+            let request = self.drain_requests.get(&(worker.queue, worker.id.clone()));
+            worker.pod.as_ref().is_some_and(is_ours) || request.is_some_and(|it| it.enable)
+        };
         let draining = self
             .workers
             .iter()
             .filter(|worker| worker.drain != DrainState::None && !self.awaiting_deletion);
-        for worker in draining.filter(|worker| worker.pod.as_ref().is_some_and(is_ours)) {
+        for worker in draining.filter(|worker| is_drained_by_us(worker)) {
             let Some(queue) = queues.get_mut(worker.queue) else {
                 continue;
             };

@@ -21,6 +21,7 @@ fn worker(pod: &str, busy: bool, since: i64) -> Worker {
         queue: 0,
         id: format!("{pod}.{busy}"),
         pod: Some(pod.to_owned()),
+        namespace: None,
         busy,
         drain: DrainState::None,
         since,

@@ -262,6 +262,7 @@ pub fn worker(pod: &str, busy: bool) -> Worker {
         queue: 0,
         id: format!("{pod}.1"),
         pod: Some(pod.to_owned()),
+        namespace: None,
         busy,
         drain: DrainState::None,
         since: 0,
