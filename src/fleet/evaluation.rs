@@ -188,6 +188,7 @@ impl PoolState {
 mod tests {
     use super::*;
     use crate::fleet::pool_state::PolledMetrics;
+    use crate::observe::rollout::Rollout;
     use queues::RedisMemory;
     use serde_json::json;
 
@@ -213,6 +214,7 @@ mod tests {
             desired: 3,
             replicas: 3,
             updated: 3,
+            rollout: Rollout::default(),
             observed: true,
             selector: String::new(),
             version: 1,

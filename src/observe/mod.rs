@@ -6,6 +6,7 @@ mod address;
 pub mod endpoint;
 pub mod pods;
 mod polling;
+pub mod rollout;
 pub mod target;
 
 pub use address::Address;

@@ -1,19 +1,30 @@
 //! The scale target as the API server reports it: its replicas, the field manager that set them, and autoscalers
 //! that scale it too.
 
+use super::rollout::Rollout;
 use api::{FIELD_MANAGER, Key, ScaleTargetRef};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedFieldsEntry};
 use kube::core::{ApiResource, GroupVersionKind, Object, Selector};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The parts of a scalable object of the apps group that the operator uses.
 pub type Scalable = Object<ScalableSpec, ScalableStatus>;
 
-/// The used part of the spec.
+/// The used part of the spec. What only some kinds have is read by [`Rollout::read`]: elsewhere it may have any form.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ScalableSpec {
     replicas: Option<i32>,
     selector: Option<LabelSelector>,
+    #[serde(default)]
+    strategy: Value,
+    #[serde(default)]
+    update_strategy: Value,
+    #[serde(default)]
+    ordinals: Value,
+    #[serde(default)]
+    paused: Value,
 }
 
 /// The used part of the status.
@@ -24,6 +35,8 @@ pub struct ScalableStatus {
     replicas: i32,
     updated_replicas: Option<i32>,
     observed_generation: Option<i64>,
+    #[serde(default)]
+    conditions: Value,
 }
 
 /// What a pool uses of its target.
@@ -35,6 +48,8 @@ pub struct Target {
     pub replicas: i32,
     /// `status.updatedReplicas`: pods that match the current template.
     pub updated: i32,
+    /// How its controller replaces pods.
+    pub rollout: Rollout,
     /// Whether `status.observedGeneration` is the current generation.
     pub observed: bool,
     /// The label selector of its pods.
@@ -112,6 +127,7 @@ impl From<&Scalable> for Target {
                 .as_ref()
                 .and_then(|status| status.updated_replicas)
                 .unwrap_or(0),
+            rollout: rollout(object).unwrap_or_default(),
             observed: object
                 .status
                 .as_ref()
@@ -129,6 +145,12 @@ impl From<&Scalable> for Target {
             writer: meta.managed_fields.as_deref().and_then(writer),
         }
     }
+}
+
+fn rollout(object: &Scalable) -> Result<Rollout, serde_json::Error> {
+    let spec = serde_json::to_value(&object.spec)?;
+    let status = serde_json::to_value(&object.status)?;
+    Ok(Rollout::read(&spec, &status))
 }
 
 /// The owner of `spec.replicas`: this operator if it is one of several, otherwise the latest. An entry that was written

@@ -15,6 +15,7 @@ use workerpool_operator::dashboard::{Ask, DashboardStore};
 use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::PollResult;
+use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey};
 use workerpool_operator::report::Metrics;
 
@@ -241,6 +242,7 @@ impl Feed {
             desired: replicas,
             replicas,
             updated: replicas,
+            rollout: Rollout::default(),
             observed: true,
             selector: "app=worker".to_owned(),
             version: *version,

@@ -13,6 +13,7 @@ use workerpool_operator::act;
 use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::PollResult;
+use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
 use workerpool_operator::report::Metrics;
 
@@ -23,6 +24,8 @@ pub struct Cluster {
     pub workload: Workload,
     /// `status.replicas` of the target, where it is not the number of its active pods.
     pub counted: Option<i32>,
+    /// How the target's controller replaces pods.
+    pub rollout: Rollout,
     written_by_us: bool,
     delayed: Vec<(i64, Command)>,
     pub pools: Vec<WorkerPool>,
@@ -60,6 +63,7 @@ impl Cluster {
         Self {
             workload: Workload::new(replicas),
             counted: None,
+            rollout: Rollout::default(),
             written_by_us: false,
             delayed: vec![],
             pools,
@@ -127,6 +131,7 @@ impl Cluster {
             desired: self.desired,
             replicas: self.counted.unwrap_or(replicas),
             updated: self.updated.unwrap_or(replicas),
+            rollout: self.rollout.clone(),
             observed: self.unseen_counts.is_empty(),
             selector: "app=worker".into(),
             version: self.version,

@@ -14,6 +14,7 @@ mod pod;
 mod policies;
 mod queue_systems;
 mod registrations;
+mod rollouts;
 mod scale_down;
 mod secrets;
 mod stage;

@@ -10,6 +10,7 @@ use workerpool_operator::act;
 use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::PollResult;
+use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
 use workerpool_operator::report::Metrics;
 
@@ -55,6 +56,7 @@ pub fn target(replicas: i32) -> Target {
         desired: replicas,
         replicas,
         updated: replicas,
+        rollout: Rollout::default(),
         observed: true,
         selector: "app=worker".to_owned(),
         version: 1,

@@ -13,6 +13,12 @@ pub struct Workload {
     pub pods: BTreeMap<String, SimPod>,
     pub desired: i32,
     pub updated: Option<i32>,
+    /// The controller neither creates nor deletes a pod.
+    pub keeps_pods: bool,
+    /// How many more pods the controller keeps during a rollout.
+    pub surge: i32,
+    /// The owner whose pods the controller removes first.
+    pub reduced_first: &'static str,
     /// Written replica counts that the controller has not seen yet, and when they were written.
     pub unseen_counts: Vec<(i64, i32)>,
     /// The replica count that the controller works towards. It sees the written ones one after the other.
@@ -41,6 +47,9 @@ impl Workload {
             pods: BTreeMap::new(),
             desired: replicas,
             updated: None,
+            keeps_pods: false,
+            surge: 0,
+            reduced_first: "",
             unseen_counts: vec![],
             observed: replicas,
             version: 1,
@@ -232,21 +241,25 @@ impl Workload {
 
     /// The controller deletes and creates pods. Returns true if it did.
     pub fn adjust_pods(&mut self) -> bool {
+        if self.keeps_pods {
+            return false;
+        }
         let order = self.deletion_order();
         let count = i32::try_from(order.len()).unwrap_or(0);
-        let surplus = usize::try_from(count - self.observed).unwrap_or(0);
+        let surplus = usize::try_from(count - self.observed - self.surge).unwrap_or(0);
         for name in order.into_iter().take(surplus) {
             self.pod(&name).gone_at = Some(self.now + 1_000);
             self.deleted.push(name);
         }
         (count..self.observed).for_each(|_| self.create_pod(PodStage::Ready));
-        self.version += u64::from(count != self.observed);
-        count != self.observed
+        let changes = surplus > 0 || count < self.observed;
+        self.version += u64::from(changes);
+        changes
     }
 
     /// The active pods in the order in which the controller would delete them.
     fn deletion_order(&self) -> Vec<String> {
-        let mut order: Vec<(PodStage, i32, i64, String)> = Vec::new();
+        let mut order: Vec<(bool, PodStage, i32, i64, String)> = Vec::new();
         for (name, pod) in self
             .pods
             .iter()
@@ -257,8 +270,9 @@ impl Workload {
                 .rsplit_once('-')
                 .and_then(|(_, number)| number.parse::<i64>().ok());
             match ordinal {
-                Some(number) => order.push((PodStage::Ready, 0, -number, name.clone())),
+                Some(number) => order.push((false, PodStage::Ready, 0, -number, name.clone())),
                 None => order.push((
+                    pod.owner != self.reduced_first,
                     pod.stage,
                     pod.observed_cost(self.now, self.slow),
                     -i64::from(pod.restarts),

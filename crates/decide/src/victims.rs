@@ -160,6 +160,12 @@ pub fn removal_order(
     select_victims(&all, workers, all.len(), order, preselected, timed_out)
 }
 
+/// The ordinal in the name of a pod of a `StatefulSet`.
+pub fn ordinal(pod: &str) -> Option<i32> {
+    let (_, ordinal) = pod.rsplit_once('-')?;
+    ordinal.parse().ok()
+}
+
 /// The names of the `count` pods of `pods` to remove. With [`VictimOrder::Cost`]:
 ///
 /// 1. Pods that have not started, by stage.
@@ -173,10 +179,6 @@ pub fn select_victims(
     preselected: impl Fn(&str) -> bool,
     timed_out: impl Fn(&str) -> bool,
 ) -> Vec<String> {
-    let ordinal = |pod: &Pod| {
-        let (_, ordinal) = pod.name.rsplit_once('-')?;
-        ordinal.parse::<u32>().ok()
-    };
     let rank = |pod: &Pod| {
         let workers_in_pod = || {
             workers
@@ -195,7 +197,7 @@ pub fn select_victims(
     };
     let mut all = pods.to_vec();
     match order {
-        VictimOrder::Ordinal => all.sort_by_key(|pod| Reverse(ordinal(pod))),
+        VictimOrder::Ordinal => all.sort_by_key(|pod| Reverse(ordinal(&pod.name))),
         VictimOrder::Cost => all.sort_by_cached_key(|pod| rank(pod)),
     }
     all.into_iter()

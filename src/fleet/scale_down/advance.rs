@@ -1,5 +1,6 @@
 //! The way down: selects the victims, and waits until they are idle and marked.
 
+use super::reductions::Reduction;
 use super::registrations::unregistered_pods;
 use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext};
 use crate::fleet::event::Command;
@@ -36,8 +37,8 @@ impl ScaleDown {
         if let Some(waiting) = self.wait_for_controller(&active, context, commands) {
             return Some(waiting);
         }
-        let count = usize::try_from(pod_count(&active) - replicas).unwrap_or(0);
-        if let Some(waiting) = self.select(&active, count, context) {
+        let reductions = context.reductions(&active, replicas);
+        if let Some(waiting) = self.select(&active, &reductions, context) {
             // Its end is not known, and no worker stays idle for that long.
             self.release(context, commands);
             return Some(waiting);
@@ -84,14 +85,15 @@ impl ScaleDown {
             self.list_pods_if_older(POLL, context, commands);
             return Some(Waiting::PodsStarting);
         }
-        if self.is_rolling_out(context) {
+        if self.is_rolling_out(context) && !context.can_scale_during_rollout() {
             self.release(context, commands);
             return Some(Waiting::Rollout {
                 target: context.target_key.display(),
             });
         }
+        // A StatefulSet counts terminating pods, too; its pods are known by their ordinals.
         let (counted, found) = (context.target.replicas, pod_count(active));
-        if counted > found {
+        if context.order == VictimOrder::Cost && counted > found {
             self.release(context, commands);
             self.list_pods_if_older(POLL, context, commands);
             return Some(Waiting::PodsHidden {
@@ -135,24 +137,11 @@ impl ScaleDown {
         since.is_some_and(|since| self.listed_at.is_some_and(|at| at - since >= MARK_SETTLE))
     }
 
-    /// Whether the pods belong to several `ReplicaSets`: deletion costs are compared only within one.
-    fn is_rolling_out(&self, context: &ScaleDownContext<'_>) -> bool {
-        let mut owners = self
-            .pods
-            .iter()
-            .filter(|pod| !pod.terminating && context.owns(pod))
-            .map(|pod| &pod.owner);
-        let first = owners.next();
-        &*context.target_key.kind == "Deployment"
-            && (owners.any(|owner| Some(owner) != first)
-                || context.target.updated < context.target.replicas)
-    }
-
     /// Selects the victims. Returns what prevents that: pods of which nobody knows whether they are busy.
     fn select(
         &mut self,
         active: &[Pod],
-        count: usize,
+        reductions: &[Reduction<'_>],
         context: &ScaleDownContext<'_>,
     ) -> Option<Waiting> {
         let is_drained = |pod: &String| {
@@ -176,17 +165,21 @@ impl ScaleDown {
             // No other pod can be removed instead.
             VictimOrder::Ordinal => true,
         };
-        let selectable: Vec<&Pod> = active.iter().filter(may_be_selected).collect();
-        let victims = select_victims(
-            &selectable,
-            &self.workers,
-            count,
-            context.order,
-            |pod| self.victims.contains_key(pod),
-            |pod| self.timed_out.contains(pod),
-        );
-        let victims: BTreeMap<_, _> = victims
-            .into_iter()
+        let victims_of = |reduction: &Reduction<'_>| {
+            let pods = reduction.pods.iter().copied();
+            let selectable: Vec<&Pod> = pods.filter(may_be_selected).collect();
+            select_victims(
+                &selectable,
+                &self.workers,
+                reduction.count,
+                context.order,
+                |pod| self.victims.contains_key(pod),
+                |pod| self.timed_out.contains(pod),
+            )
+        };
+        let victims: BTreeMap<_, _> = reductions
+            .iter()
+            .flat_map(victims_of)
             .map(|pod| {
                 let since = self.victims.get(&pod).copied().unwrap_or(context.now);
                 (pod, since)
@@ -195,6 +188,7 @@ impl ScaleDown {
         // The timeout of a pod that is selected again starts again.
         self.timed_out.retain(|pod| !victims.contains_key(pod));
         self.victims = victims;
+        let count = reductions.iter().map(|reduction| reduction.count).sum();
         let is_enough = self.victims.len() >= count && !self.would_remove(&maybe_busy, active);
         (!is_enough && !maybe_busy.is_empty()).then(|| unregistered_pods(&maybe_busy))
     }
@@ -244,7 +238,7 @@ impl ScaleDown {
     }
 }
 
-fn pod_count(pods: &[Pod]) -> i32 {
+pub(super) fn pod_count(pods: &[Pod]) -> i32 {
     i32::try_from(pods.len()).unwrap_or(i32::MAX)
 }
 

@@ -9,6 +9,7 @@ mod advance;
 mod context;
 mod drains;
 mod marks;
+mod reductions;
 mod registrations;
 
 pub(super) use context::{ScaleDownContext, abandon, prepare, revert};
