@@ -250,3 +250,22 @@ fn an_unreadable_edit_stops_the_earlier_spec() {
     stage.pool(&pool_with(&json!({"suspend": true})));
     assert_eq!(scales(&written), [0; 0]);
 }
+
+#[test]
+fn a_new_pool_gives_a_running_workload_time() {
+    let spec = json!({"minReplicas": 1, "queues": [{"name": "jobs", "system": "List"}], "target": {"tasksPerWorker": 5}});
+    let list = decide::QueueMetrics {
+        ready: decide::Metric::Known(0),
+        ..decide::QueueMetrics::UNSUPPORTED
+    };
+    let mut stage = start(&pool_with(&spec), "2026-11-27T09:00:00Z", 7);
+    assert_eq!(scales(&stage.poll(list)), [0; 0]);
+    stage.tick_after(299_000);
+    assert_eq!(
+        scales(&stage.poll(list)),
+        [0; 0],
+        "its workers may have tasks of before"
+    );
+    stage.tick_after(1_000);
+    assert_eq!(scales(&stage.poll(list)), [1]);
+}

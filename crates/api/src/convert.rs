@@ -261,6 +261,11 @@ impl RuleSet<'_> {
                 InvalidSpec(queue.unwrap_or_default() + &message)
             })?;
         let number = |n: Option<i32>| n.map(i64::from);
+        let empty_for = down
+            .as_ref()
+            .filter(|down| !down.has_condition())
+            .map(|down| down.idle_for.0);
+        let down = down.filter(ScaleDownSpec::has_condition);
         Ok(Rules {
             queue: self.queue.map(Arc::from),
             queues: self.queues.iter().map(|(index, _)| *index).collect(),
@@ -289,6 +294,7 @@ impl RuleSet<'_> {
                     .map(|duration| duration.0.max(Millis::seconds(1)))
                     .filter(|_| has_times),
             },
+            empty_for,
         })
     }
 
@@ -300,6 +306,9 @@ impl RuleSet<'_> {
         target: &TargetSpec,
         has_times: bool,
     ) -> Result<(), String> {
+        if down.is_some_and(|down| !down.has_condition()) && *target == TargetSpec::default() {
+            return Err("scaleDown without a condition would remove workers at any time: set queueLength or utilizationPercent, or a target beside it".to_owned());
+        }
         if let (Some(above), Some(below)) = (
             up.and_then(|up| up.queue_length),
             down.and_then(|down| down.queue_length),

@@ -41,10 +41,10 @@ pub struct ScaleFromZeroSpec {
     pub queue_length: i32,
 }
 
-/// When to remove workers: if all conditions are met for idleFor without interruption.
+/// When to remove workers: if all conditions are met for idleFor without interruption. Beside a target, idleFor alone is how long the queue must have been empty before the target removes workers; with behavior, only the last worker waits for that. A target without scaleDown waits for 5m where the queue system does not tell who is busy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::SCALE_DOWN_NOT_EMPTY)]
+#[x_kube(validation = rules::IDLE_FOR_ALONE)]
 pub struct ScaleDownSpec {
     /// Scale down below this many ready tasks. Not used when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,6 +148,11 @@ fn saturate(n: i64) -> i32 {
 }
 
 impl ScaleDownSpec {
+    /// Whether it has a condition, and not only idleFor.
+    pub fn has_condition(&self) -> bool {
+        self.queue_length.or(self.utilization_percent).is_some()
+    }
+
     /// The conditions when the block is absent.
     pub fn defaults() -> Self {
         Self {

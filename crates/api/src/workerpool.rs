@@ -138,6 +138,7 @@ use serde::{Deserialize, Serialize};
     validation = rules::UTILIZATION_GAP,
     validation = rules::QUEUES_QUEUE_LENGTH_GAP,
     validation = rules::QUEUES_UTILIZATION_GAP,
+    validation = rules::SCALE_DOWN_NOT_EMPTY,
     validation = rules::SCALE_UP_NEEDS_WORKERS,
     validation = rules::SCALE_DOWN_NEEDS_WORKERS,
     validation = rules::TARGET_NEEDS_TIMES,

@@ -49,6 +49,8 @@ fn violations(patch: Value) -> Vec<String> {
 #[case(json!({"interval": "60m", "drain": {"timeout": "1h30m"}}))]
 #[case(json!({"queues": [{"name": "a", "system": "WorkerPool", "scaleUp": {"queueLength": 2}}]}))]
 #[case(json!({"queues": [{"name": "a", "system": "WorkerPool", "scaleDown": {"queueLength": 20}, "target": {"tasksPerWorker": 5}}]}))]
+#[case(json!({"target": {"tasksPerWorker": 5}, "scaleDown": {"idleFor": "1m", "step": 2, "cooldown": "3m"}}))]
+#[case(json!({"queues": [{"name": "a", "system": "List", "target": {"tasksPerWorker": 5}, "scaleDown": {"idleFor": "1m"}}]}))]
 #[case(json!({"minReplicas": 0, "scaleFromZero": {"queueLength": 3}}))]
 fn valid_specs_are_accepted(#[case] patch: Value) {
     assert_eq!(violations(patch), [] as [&str; 0]);
@@ -82,7 +84,15 @@ fn valid_specs_are_accepted(#[case] patch: Value) {
 #[case(json!({"interval": "99ms"}), "interval must be at least 100ms")]
 #[case(json!({"redis": {}}), "redis needs exactly one of address")]
 #[case(json!({"scaleUp": {"step": 3}}), "scaleUp without a threshold")]
-#[case(json!({"scaleDown": {"step": 3}}), "scaleDown without a condition")]
+#[case(json!({"scaleDown": {"idleFor": "1m"}}), "scaleDown without a condition would")]
+#[case(
+    json!({"queues": [{"name": "a", "system": "List", "scaleDown": {"idleFor": "1m"}}]}),
+    "scaleDown without a condition would"
+)]
+#[case(
+    json!({"target": {"tasksPerWorker": 5}, "scaleDown": {"idleFor": "1m", "step": 3}}),
+    "scaleDown without a condition has idleFor alone"
+)]
 #[case(json!({"target": {}}), "target is empty")]
 #[case(json!({"target": {"maxWait": "999ms"}}), "target.maxWait must be at least 1s")]
 #[case(json!({"target": {"drainWithin": "0s"}}), "target.drainWithin must be at least 1s")]

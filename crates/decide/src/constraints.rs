@@ -10,7 +10,7 @@ use crate::observation::Metric;
 use crate::reason::Reason;
 use crate::recommendations::Recommendations;
 use crate::rules::Conditions;
-use crate::spec::{PoolSpec, Schedule, UnknownAction};
+use crate::spec::{PoolSpec, ScaleDown, Schedule, UnknownAction};
 use crate::units::{Millis, Time};
 
 /// The minimum number of workers now: `minReplicas`, or the largest active schedule where it needs more; and that schedule.
@@ -79,19 +79,27 @@ fn busy_floor(busy: Metric, current: i32, replicas: i32) -> Option<i32> {
 
 /// The constraints in the order in which an evaluation applies them.
 impl Evaluation<'_> {
-    /// The reason why `scaleDown` does not allow `recommended` replicas yet; `None` where it does.
+    /// The reason why `down` does not allow `recommended` replicas yet; `None` where it does.
     pub fn wait_for_idle(
         &mut self,
         recommendations: &Recommendations,
+        down: &ScaleDown,
         recommended: i32,
     ) -> Option<Reason> {
-        let down = recommendations.down.as_ref()?;
         let idle_since = self
             .memory
             .idle_since
             .filter(|_| recommendations.conditions == Conditions::Met);
         let Some(since) = idle_since else {
-            return Some(Reason::NotIdle { recommended });
+            let idle_for = down.idle_for;
+            return Some(if recommendations.empty_queue {
+                Reason::QueueNotEmpty {
+                    recommended,
+                    idle_for,
+                }
+            } else {
+                Reason::NotIdle { recommended }
+            });
         };
         let idle_end = since + down.idle_for;
         let allowed = self.now >= idle_end;

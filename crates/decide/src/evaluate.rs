@@ -147,7 +147,7 @@ impl<'a> Evaluation<'a> {
             &self.memory,
             self.now,
         );
-        self.memory.idle_since = recommendations.down.as_ref().and(idle_since);
+        self.memory.idle_since = idle_since.filter(|_| recommendations.has_idle_timer());
         self.memory.unknown_since = self
             .metrics_unavailable
             .then(|| self.memory.unknown_since.unwrap_or(self.now));
@@ -228,11 +228,20 @@ impl<'a> Evaluation<'a> {
             let least = min.max(i32::from(work > 0));
             recommended = recommended.max(least).min(base);
         }
-        if recommended < base {
-            not_idle = self.wait_for_idle(recommendations, recommended);
+        if recommended < base
+            && let Some(down) = &recommendations.down
+        {
+            not_idle = self.wait_for_idle(recommendations, down, recommended);
             if not_idle.is_some() {
                 recommended = base;
             }
+        }
+        if recommended == 0
+            && base > 0
+            && let Some(last) = &recommendations.last_worker
+        {
+            not_idle = self.wait_for_idle(recommendations, last, 0);
+            recommended = i32::from(not_idle.is_some());
         }
         let (stabilized, until) = self.stabilize(recommended);
         match stabilized.cmp(&base) {

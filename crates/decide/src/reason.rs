@@ -115,6 +115,14 @@ reasons! {
         /// The replicas that are enough for the target.
         recommended: i32,
     },
+    /// Fewer workers are enough for the target, but the queue is not empty, and workers that hold a task cannot be told
+    /// from the others.
+    QueueNotEmpty {
+        /// The replicas that are enough for the target.
+        recommended: i32,
+        /// How long the queue must be empty.
+        idle_for: Millis,
+    },
     /// A rule recommends a different replica count, and a cooldown is running.
     CoolingDown {
         /// The rule that recommends more, before a scale-up by a threshold.

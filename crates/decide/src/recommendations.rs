@@ -8,7 +8,7 @@ use crate::reason::Trigger;
 use crate::rules::{self, Conditions};
 use crate::spec::{PoolSpec, Rules, ScaleDown, Target};
 use crate::target::TargetInput;
-use crate::units::Time;
+use crate::units::{Millis, Time};
 
 /// A recommended scale-up.
 #[derive(Clone, Debug)]
@@ -38,6 +38,24 @@ pub(crate) struct Recommendations {
     pub down: Option<ScaleDown>,
     /// Whether the conditions of all of them are met.
     pub conditions: Conditions,
+    /// Whether a queue must have been empty for a while.
+    pub empty_queue: bool,
+    /// What the last worker waits for, where the windows of `behavior` apply to the others.
+    pub last_worker: Option<ScaleDown>,
+}
+
+/// How long a queue must have been empty where nobody tells who is busy: as KEDA's `cooldownPeriod`.
+const EMPTY_FOR: Millis = Millis::seconds(300);
+
+/// The condition that the queue has been empty for `idle_for`.
+fn empty_queue(idle_for: Millis) -> ScaleDown {
+    ScaleDown {
+        queue_length: Some(1),
+        utilization: None,
+        idle_for,
+        step: i32::MAX,
+        cooldown: Millis(0),
+    }
 }
 
 /// Evaluates every set of rules. `memory` already includes this observation.
@@ -57,6 +75,8 @@ pub(crate) fn recommend(
         scale_down_trigger: None,
         down: None,
         conditions: Conditions::Met,
+        empty_queue: false,
+        last_worker: None,
     };
     for rules in &spec.rules {
         if let Some(queue) = &rules.queue {
@@ -167,7 +187,17 @@ impl Recommendations {
             });
         }
         let target = input.recommend(&rules.target, steps);
-        let down = rules.down.as_ref();
+        let empty = rules.empty_for.or(input.is_blind().then_some(EMPTY_FOR));
+        let empty = empty.filter(|_| rules.down.is_none() && target.is_some());
+        let empty = empty.map(empty_queue);
+        if input.behavior.is_some()
+            && let Some(last) = &empty
+        {
+            self.wait_for_last_worker(last, rules::scale_down(last, &input.total, steps));
+        }
+        self.empty_queue |= empty.is_some();
+        let empty = empty.filter(|_| input.behavior.is_none());
+        let down = rules.down.as_ref().or(empty.as_ref());
         let conditions = down.map(|down| rules::scale_down(down, &input.total, steps));
         let step_down = down.map(|down| base.saturating_sub(down.step));
         let mut enough = base;
@@ -226,6 +256,19 @@ impl Recommendations {
                 ..other
             },
         });
+    }
+
+    fn wait_for_last_worker(&mut self, last: &ScaleDown, conditions: Conditions) {
+        self.conditions = self.conditions.max(conditions);
+        let longest = self.last_worker.as_ref().map(|other| other.idle_for);
+        if longest.is_none_or(|longest| last.idle_for > longest) {
+            self.last_worker = Some(last.clone());
+        }
+    }
+
+    /// Whether it matters since when the conditions are met.
+    pub fn has_idle_timer(&self) -> bool {
+        self.down.is_some() || self.last_worker.is_some()
     }
 
     /// The highest recommended scale-up, in a cooldown or not.

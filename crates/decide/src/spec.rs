@@ -109,6 +109,9 @@ pub struct Rules {
     pub down: Option<ScaleDown>,
     /// Proportional rules.
     pub target: Target,
+    /// How long the queues must have been empty before a target removes workers: `scaleDown.idleFor` without a condition.
+    /// Without it, five minutes where the queue system does not tell who is busy.
+    pub empty_for: Option<Millis>,
 }
 
 /// The thresholds of `scaleUp`: one that is exceeded is enough.

@@ -39,6 +39,12 @@ pub(crate) struct TargetRecommendation {
 const MILLION: i128 = 1_000_000;
 
 impl TargetInput<'_> {
+    /// Whether the queue system tells neither how many workers are busy nor how many tasks are in flight.
+    pub fn is_blind(&self) -> bool {
+        let total = &self.total;
+        (total.busy, total.in_flight) == (Metric::Unsupported, Metric::Unsupported)
+    }
+
     /// The highest recommendation of the targets; every recommendation becomes a step.
     pub fn recommend(
         &self,

@@ -40,6 +40,10 @@ fn limited(until: Option<Time>, recommended: i32) -> Vec<Reason> {
             recommended,
         },
         Reason::NotIdle { recommended },
+        Reason::QueueNotEmpty {
+            recommended,
+            idle_for: Millis::seconds(300),
+        },
         Reason::CoolingDown {
             trigger,
             until: cooldown_end,

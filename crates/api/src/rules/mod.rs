@@ -107,6 +107,11 @@ pub(super) const QUEUES_UTILIZATION_GAP: AdmissionRule = AdmissionRule::new(
     "a queue's scaleUp.utilizationPercent must be greater than its scaleDown.utilizationPercent, otherwise the pool would flap. An absent block is the pool's; without one the defaults are 80 and 30.",
 );
 
+pub(super) const SCALE_DOWN_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
+    include_str!("scale_down_not_empty.cel"),
+    "scaleDown without a condition would remove workers at any time: set queueLength or utilizationPercent (defaults: 2 and 30), omit scaleDown to get both, or set a target beside idleFor",
+);
+
 pub(super) const SCALE_UP_NEEDS_WORKERS: AdmissionRule = AdmissionRule::new(
     "!has(self.scaleUp) || !(has(self.scaleUp.utilizationPercent) || has(self.scaleUp.cpuPercent)) || self.queues.exists(q, q.system in SYSTEMS_WITH_WORKERS)",
     "scaleUp.utilizationPercent and cpuPercent need workers that report their state, which no queue of this pool has: use queueLength, or a queue of system WorkerPool",
@@ -161,9 +166,9 @@ pub(super) const SCALE_UP_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
     "scaleUp without a threshold would never add a worker: set queueLength, utilizationPercent or cpuPercent (defaults: 8, 80 and 75), or omit scaleUp to get all three",
 );
 
-pub(super) const SCALE_DOWN_NOT_EMPTY: AdmissionRule = AdmissionRule::new(
-    "has(self.queueLength) || has(self.utilizationPercent)",
-    "scaleDown without a condition would remove workers at any time: set queueLength or utilizationPercent (defaults: 2 and 30), or omit scaleDown to get both",
+pub(super) const IDLE_FOR_ALONE: AdmissionRule = AdmissionRule::new(
+    "has(self.queueLength) || has(self.utilizationPercent) || (!has(self.step) || self.step == 2) && (!has(self.cooldown) || duration(self.cooldown) == duration('3m'))",
+    "scaleDown without a condition has idleFor alone: the target removes all workers that are not needed at once, and step and cooldown belong to queueLength and utilizationPercent",
 );
 
 pub(super) const FALLBACK_NEEDS_REPLICAS: AdmissionRule = AdmissionRule::new(

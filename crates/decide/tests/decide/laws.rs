@@ -38,32 +38,37 @@ prop_compose! {
 
 /// The rules of one queue: thresholds, a target, or both.
 fn rules(queue: usize) -> impl Strategy<Value = Rules> {
-    (thresholds(), targets(), 0..4u8).prop_map(move |((up, down), target, kind)| {
-        let name = (queue > 0).then(|| "other".into());
-        let queues = vec![queue];
-        match kind {
-            0 => Rules {
-                queue: name,
-                queues,
-                target,
-                ..Rules::default()
-            },
-            1 => Rules {
-                queue: name,
-                queues,
-                up,
-                down,
-                target,
-            },
-            _ => Rules {
-                queue: name,
-                queues,
-                up,
-                down,
-                ..Rules::default()
-            },
-        }
-    })
+    let empty_for = weighted(0.2, seconds(400));
+    (thresholds(), targets(), 0..4u8, empty_for).prop_map(
+        move |((up, down), target, kind, empty_for)| {
+            let name = (queue > 0).then(|| "other".into());
+            let queues = vec![queue];
+            match kind {
+                0 => Rules {
+                    queue: name,
+                    queues,
+                    target,
+                    empty_for,
+                    ..Rules::default()
+                },
+                1 => Rules {
+                    queue: name,
+                    queues,
+                    up,
+                    down,
+                    target,
+                    empty_for,
+                },
+                _ => Rules {
+                    queue: name,
+                    queues,
+                    up,
+                    down,
+                    ..Rules::default()
+                },
+            }
+        },
+    )
 }
 
 prop_compose! {
@@ -357,6 +362,22 @@ proptest! {
         let decision = decide(&spec, &Observation { replicas: 0, ..observation }, &Memory { desired: None, ..memory }, NOW);
         if !suspended(&spec) && !spec.dry_run && pinned(&spec).is_none() && work > spec.from_zero {
             prop_assert!(decision.replicas > 0, "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_worker_stays_where_nobody_tells_who_is_busy(spec in specs(), observation in observations(), memory in memories(), ready in 0..60i64) {
+        let blind = QueueMetrics { ready: Metric::Known(ready), ..QueueMetrics::UNSUPPORTED };
+        let observation = Observation { queues: vec![blind; 2], ..observation };
+        let has_thresholds = spec.rules.iter().any(|rules| rules.down.is_some());
+        let base = base(&spec, &observation, &memory);
+        let decision = decide(&spec, &observation, &memory, NOW);
+        if has_thresholds || !is_by_rule(&decision) || decision.replicas >= base { return Ok(()) }
+        if spec.behavior.is_none() || decision.replicas == 0 {
+            prop_assert_eq!(ready, 0, "{:?}", decision);
+            let idle = memory.idle_since.map_or(Millis(0), |since| NOW - since.min(NOW));
+            let shortest = spec.rules.iter().map(|rules| rules.empty_for.unwrap_or(Millis::seconds(300))).min();
+            prop_assert!(Some(idle) >= shortest, "{decision:?}");
         }
     }
 

@@ -151,6 +151,7 @@ impl Columns {
             "drainWithin" => rules.target.drain_within = Some(span(cell)),
             "maxWait" => rules.target.max_wait = Some(span(cell)),
             "unreadable queue" => self.unreadable_queue = true,
+            "empty for" => rules.empty_for = Some(span(cell)),
             "second queue" => self.second_queue = Some(second_queue(cell)),
             _ => return false,
         }
