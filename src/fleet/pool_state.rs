@@ -260,6 +260,7 @@ impl PoolState {
             mut queues,
             mut workers,
             unavailable,
+            drain_refused,
             mut memory,
             notified_at,
             ..
@@ -278,7 +279,7 @@ impl PoolState {
             });
             self.resume_scale_down(&workers);
             if let Some(scale_down) = &mut self.scale_down {
-                scale_down.on_poll(workers, now);
+                scale_down.on_poll(workers, drain_refused, now);
             }
         }
         if let Some(scale_down) = &self.scale_down {

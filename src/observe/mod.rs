@@ -28,6 +28,8 @@ pub struct PollResult {
     pub workers: Vec<Worker>,
     /// Why a metric is unavailable, if any is.
     pub unavailable: Option<Unavailable>,
+    /// Why Redis refuses to drain workers, if it does: its user may read and not write, or it is a replica.
+    pub drain_refused: Option<String>,
     /// How their Redis bounds its memory.
     pub memory: RedisMemory,
     /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.

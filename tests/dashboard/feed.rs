@@ -226,6 +226,7 @@ impl Feed {
                 address: "redis:6379".to_owned(),
                 error,
             }),
+            drain_refused: None,
             memory: RedisMemory::Unknown,
             notified_at: None,
         };

@@ -24,6 +24,8 @@ pub struct Cluster {
     pub workload: Workload,
     /// `status.replicas` of the target, where it is not the number of its active pods.
     pub counted: Option<i32>,
+    /// What Redis answers to drain requests.
+    pub drain_refused: Option<String>,
     /// How the target's controller replaces pods.
     pub rollout: Rollout,
     written_by_us: bool,
@@ -63,6 +65,7 @@ impl Cluster {
         Self {
             workload: Workload::new(replicas),
             counted: None,
+            drain_refused: None,
             rollout: Rollout::default(),
             written_by_us: false,
             delayed: vec![],
@@ -168,6 +171,7 @@ impl Cluster {
             queues: vec![load],
             workers: workers.clone(),
             unavailable: None,
+            drain_refused: self.drain_refused.clone(),
             memory: RedisMemory::Unknown,
             notified_at: None,
         };

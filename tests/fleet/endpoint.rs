@@ -151,6 +151,28 @@ async fn worker_drains_on_request_and_continues() {
     );
 }
 
+#[tokio::test]
+async fn a_refused_drain_is_reported_until_it_succeeds() {
+    let server = RedisServer::start();
+    let rights = |rights: &[&str]| {
+        let mut command = redis::cmd("ACL");
+        command.arg("SETUSER").arg("reader").arg(rights);
+        command.exec(&mut server.connect()).expect("it is set");
+    };
+    rights(&["on", ">secret", "~*", "&*", "+@all", "-evalsha", "-eval"]);
+    let url = server.url().replace("redis://", "redis://reader:secret@");
+    let mut endpoint = Endpoint::start(&url);
+    endpoint.watch("a", QueueSystem::WorkerPool, LONG);
+    assert_eq!(endpoint.next().await.drain_refused, None);
+    let drain = || Command::Drain(Key::new("default", "a"), vec![(0, "w.1".into())], true);
+    endpoint.send(drain());
+    let refused = endpoint.next().await.drain_refused.expect("an error");
+    assert!(refused.contains("evalsha"), "{refused}");
+    rights(&["+evalsha", "+eval"]);
+    endpoint.send(drain());
+    assert_eq!(endpoint.next().await.drain_refused, None);
+}
+
 /// Registers a worker that claims a task and then loses its lease; with `others`, another worker is live.
 fn lose_worker(server: &RedisServer, others: bool) {
     let mut redis = server.connect();

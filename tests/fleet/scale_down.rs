@@ -432,3 +432,30 @@ fn draining_does_not_change_the_utilization() {
         cluster.log
     );
 }
+
+#[test]
+fn without_the_right_to_drain_no_worker_may_hold_a_task() {
+    let mut cluster = seven_workers();
+    cluster.broken = Some("drain");
+    cluster.drain_refused = Some("NOPERM: the user has no permissions to run evalsha".into());
+    // Busy is a worker that stays: an idle victim may claim the next task at any time.
+    cluster.pod("p06").busy_until = Some(cluster.now + 20_000);
+    pin(&mut cluster, 5);
+    cluster.run(15_000);
+    assert_eq!(cluster.desired, 7);
+    assert!(last_message_ends_with(
+        &cluster,
+        "waiting until no worker holds a task, because Redis refuses to drain workers: NOPERM: the user has no permissions to run evalsha"
+    ));
+    cluster.run(20_000);
+    assert_eq!(cluster.desired, 5);
+    assert_eq!(cluster.interrupted, Vec::<String>::new());
+    cluster.pod("p06").busy_until = Some(i64::MAX);
+    pin(&mut cluster, 4);
+    cluster.run(10_000);
+    assert_eq!(cluster.desired, 5);
+    // The right was granted.
+    cluster.broken = None;
+    cluster.drain_refused = None;
+    ends_at(&mut cluster, 4);
+}

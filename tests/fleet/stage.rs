@@ -211,6 +211,7 @@ impl Stage {
             queues: vec![load],
             workers: vec![],
             unavailable: None,
+            drain_refused: None,
             memory: self.memory.clone(),
             notified_at: None,
         }]))
@@ -226,6 +227,7 @@ impl Stage {
                 address: "redis:6379".to_owned(),
                 error: error.to_owned(),
             }),
+            drain_refused: None,
             memory: self.memory.clone(),
             notified_at: None,
         }]))

@@ -347,6 +347,11 @@ pub enum Waiting {
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         more: Option<usize>,
     },
+    /// Redis refuses to drain workers: no worker may hold a task when pods are removed.
+    DrainRefused {
+        /// What Redis answers, with the right that is missing.
+        error: String,
+    },
     /// The target counts more pods than are listed with an owner of its name: it is not known which the others are.
     PodsHidden {
         /// Kind and name of the target.

@@ -124,6 +124,7 @@ waiting-Tasks = waiting for { $pod } to finish
 waiting-Unregistered = waiting: no worker registered for { $pods }, and a worker that holds a task names no pod of the target; set POD_NAME from metadata.name
     .more = waiting: no worker registered for { $pods } and { $more } more pods, and a worker that holds a task names no pod of the target; set POD_NAME from metadata.name
 waiting-PodsHidden = waiting: { $target } counts { $counted } pods, and only { $found } of the listed pods have an owner of its name
+waiting-DrainRefused = waiting until no worker holds a task, because Redis refuses to drain workers: { $error }
 waiting-PodsUnreadable = cannot list pods: { $error }
 waiting-PodsUnmarkable = cannot mark pods: { $error }
 

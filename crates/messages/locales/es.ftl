@@ -123,6 +123,7 @@ waiting-Tasks = esperando a que termine { $pod }
 waiting-Unregistered = esperando: ningún worker se registró para { $pods }, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
     .more = esperando: ningún worker se registró para { $pods } y { $more } pods más, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
 waiting-PodsHidden = esperando: { $target } cuenta { $counted } pods y solo { $found } de los pods listados tienen un dueño con su nombre
+waiting-DrainRefused = esperando a que ningún worker tenga una tarea, porque Redis no permite drenar workers: { $error }
 waiting-PodsUnreadable = no se pueden listar los pods: { $error }
 waiting-PodsUnmarkable = no se pueden marcar los pods: { $error }
 

@@ -143,6 +143,9 @@ fn waiting() -> Vec<Waiting> {
         tasks(None, Some(2)),
         unregistered(None),
         unregistered(Some(4)),
+        Waiting::DrainRefused {
+            error: "NOPERM".to_owned(),
+        },
         Waiting::PodsHidden {
             target: "Deployment/worker".to_owned(),
             counted: 7,

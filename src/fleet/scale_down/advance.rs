@@ -195,6 +195,13 @@ impl ScaleDown {
 
     /// Names the workers of the victims that are not drained; `None` if all are.
     fn waiting_for(&self, active: &[Pod], context: &ScaleDownContext<'_>) -> Option<Waiting> {
+        if let Some(error) = &self.drain_refused {
+            // Whoever is idle may claim a task at any time: all must be, and the last poll is the only proof.
+            let is_any_busy = self.workers.iter().any(|worker| worker.busy);
+            return is_any_busy.then(|| Waiting::DrainRefused {
+                error: error.clone(),
+            });
+        }
         let drains_strangers = self.drains_strangers(active);
         let is_victim = |worker: &&Worker| {
             let pod = worker.pod.as_ref();

@@ -60,6 +60,8 @@ pub(super) struct ScaleDown {
     pending_list_is_current: bool,
     pub(super) workers: Vec<Worker>,
     pub(super) polled_at: Option<Time>,
+    /// Why Redis refuses to drain workers, if it does.
+    drain_refused: Option<String>,
     /// Whether the last poll came after our last write.
     poll_is_current: bool,
     /// The pods to remove, each with the time of its selection.
@@ -93,8 +95,9 @@ impl ScaleDown {
         }
     }
 
-    pub fn on_poll(&mut self, workers: Vec<Worker>, now: Time) {
+    pub fn on_poll(&mut self, workers: Vec<Worker>, drain_refused: Option<String>, now: Time) {
         self.workers = workers;
+        self.drain_refused = drain_refused;
         self.polled_at = Some(now);
         self.poll_is_current = true;
     }

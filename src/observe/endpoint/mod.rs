@@ -61,6 +61,7 @@ pub async fn run(
         connection: Connection::closed(Instant::now()),
         memory: RedisMemory::Unknown,
         memory_read_at: None,
+        refused_drains: HashMap::new(),
     };
     loop {
         let poll_at = endpoint.next_poll();
@@ -112,6 +113,8 @@ struct Endpoint {
     connection: Connection,
     memory: RedisMemory,
     memory_read_at: Option<Instant>,
+    /// Why Redis refused the last drain request of a pool.
+    refused_drains: HashMap<Key, String>,
 }
 
 impl Endpoint {
@@ -138,6 +141,7 @@ impl Endpoint {
 
     fn remove(&mut self, pool: &Key) {
         self.schedule.remove(pool);
+        self.refused_drains.remove(pool);
         let queues = self.queues.remove(pool).unwrap_or_default();
         for key in queues.iter().flat_map(Queue::wake_keys) {
             if let Some(pools) = self.pools_by_key.get_mut(key) {
@@ -166,9 +170,16 @@ impl Endpoint {
             redis::RedisResult::Ok(())
         };
         match tokio::time::timeout(TIMEOUT, request).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => drop(self.refused_drains.remove(pool)),
             Ok(Err(error)) => {
-                tracing::warn!(pool = %pool, "cannot request drains: {}", describe(&error));
+                let text = describe(&error);
+                if self.refused_drains.get(pool) != Some(&text) {
+                    tracing::warn!(pool = %pool, "cannot request drains: {text}");
+                }
+                // An error of the server; without one the connection broke, which says nothing about the rights.
+                if error.code().is_some() {
+                    self.refused_drains.insert(pool.clone(), text);
+                }
             }
             Err(_) => tracing::warn!(pool = %pool, "cannot request drains: no answer"),
         }
@@ -329,6 +340,7 @@ impl Endpoint {
                     queues: vec![QueueMetrics::UNAVAILABLE; count],
                     workers: Vec::new(),
                     unavailable: cause.clone(),
+                    drain_refused: None,
                     memory: RedisMemory::Unknown,
                     notified_at,
                 }
@@ -366,6 +378,7 @@ impl Endpoint {
                 }
             }
             results.push(PollResult {
+                drain_refused: self.refused_drains.get(&pool).cloned(),
                 pool,
                 queues: metrics,
                 workers,
