@@ -44,6 +44,8 @@ pub enum Event {
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
     /// The dashboard asks for pools.
     View(ViewQuery, oneshot::Sender<Vec<PoolView>>),
+    /// The time of day was set forward or back by this much, and `now` with it.
+    ClockStep(Millis),
     /// A timer expired.
     Tick,
 }

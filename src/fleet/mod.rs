@@ -20,7 +20,7 @@ use crate::observe::PollResult;
 use crate::observe::target::{Target, TargetKey};
 use crate::report::Metrics;
 use api::Key;
-use decide::{Time, Unavailable};
+use decide::{Millis, Time, Unavailable};
 use event::{Command, Event, Watched};
 use outcome::{Budget, SECRET_PERIOD};
 use pool_state::{PoolState, Retry};
@@ -108,6 +108,7 @@ impl Fleet {
             // The receiver of an answer may be gone.
             Event::Scrape(answer) => drop(answer.send(self.gauges(now))),
             Event::View(query, answer) => drop(answer.send(self.views(query, now))),
+            Event::ClockStep(by) => self.on_clock_step(by, now, &mut commands),
             Event::Tick => self.on_tick(now, &mut commands),
         }
         commands
@@ -227,6 +228,16 @@ impl Fleet {
             update(scale_down);
             self.reconcile(key, now, commands);
         }
+    }
+
+    /// Moves what is remembered, so that as much time has passed since then as before. The instants of schedules and pins
+    /// stay, and are decided on again.
+    fn on_clock_step(&mut self, by: Millis, now: Time, commands: &mut Vec<Command>) {
+        self.timers.clear();
+        for pool in self.pools.values_mut() {
+            pool.shift(by);
+        }
+        self.reconcile_all(now, commands);
     }
 
     fn on_tick(&mut self, now: Time, commands: &mut Vec<Command>) {

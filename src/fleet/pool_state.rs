@@ -230,6 +230,34 @@ impl PoolState {
         }
     }
 
+    /// Moves all remembered instants by as much as the clock was set.
+    pub fn shift(&mut self, by: Millis) {
+        self.memory = self.memory.shifted(by);
+        if let Some(pending) = &mut self.pending_scale {
+            let decision = &mut pending.evaluated.decision;
+            decision.memory = decision.memory.shifted(by);
+        }
+        if let Some(scale_down) = &mut self.scale_down {
+            scale_down.shift(by);
+        }
+        let retries = [&mut self.retry, &mut self.status_retry];
+        let retries = retries.into_iter().flatten().map(|retry| &mut retry.at);
+        let metrics = self.metrics.iter_mut().map(|metrics| &mut metrics.at);
+        let instants = [
+            &mut self.last_enforced_at,
+            &mut self.status_written_at,
+            &mut self.source.read_at,
+        ];
+        for at in instants.into_iter().flatten().chain(retries).chain(metrics) {
+            *at = *at + by;
+        }
+        // Workers of an open page are shown from the next poll on.
+        self.worker_cache = None;
+        self.requeue_at = None;
+        self.timer = None;
+        self.settled = false;
+    }
+
     /// The kind of its target, which must be watched.
     pub fn watched(&self) -> Watched {
         Watched::Targets(self.api_version.clone(), self.target.kind.clone())

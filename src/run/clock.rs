@@ -1,61 +1,157 @@
-//! The operator's only clock: wall time at start plus the time that has passed since then, so that an adjustment of the
-//! system clock neither shortens nor lengthens a cooldown.
+//! The operator's only clock. It counts the time that passes, a suspended machine's included, so that no adjustment of
+//! the system clock shortens or lengthens a cooldown; and it follows the time of day, for schedules and pins.
 
-use decide::Time;
+use decide::{Millis, Time};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
-/// Where the operator reads the time of day. The simulation has one of its own.
-pub trait WallClock: Send + Sync {
-    /// The current time of day.
-    fn now(&self) -> Time;
+/// A smaller difference between the clock and the time of day is no step: clocks are slewed all the time.
+const STEP: Millis = Millis::seconds(1);
+
+/// Where the operator reads the time. The simulation has a source of its own.
+pub trait TimeSource: Send + Sync {
+    /// The time of day.
+    fn wall(&self) -> Time;
+    /// The time since some instant. It counts while the machine is suspended, and nobody can adjust it.
+    fn uptime(&self) -> Duration;
 }
 
-/// The system's time of day.
+/// The system's clocks.
 #[derive(Clone, Copy, Debug)]
-pub struct SystemClock;
+pub struct SystemTimeSource {
+    start: Instant,
+}
 
-impl WallClock for SystemClock {
-    fn now(&self) -> Time {
+impl SystemTimeSource {
+    /// The system's clocks; without a clock that counts while suspended, time counts from here.
+    pub fn start() -> Self {
+        Self {
+            start: Instant::now(),
+        }
+    }
+}
+
+impl TimeSource for SystemTimeSource {
+    fn wall(&self) -> Time {
         let millis = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_millis();
         Time(i64::try_from(millis).unwrap_or(i64::MAX))
     }
+
+    fn uptime(&self) -> Duration {
+        boot_time().unwrap_or_else(|| self.start.elapsed())
+    }
+}
+
+/// The time since the machine started. Linux's monotonic clock stops while the machine is suspended, this one does not.
+#[cfg(target_os = "linux")]
+fn boot_time() -> Option<Duration> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    Some(Duration::new(seconds, nanos))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot_time() -> Option<Duration> {
+    None
 }
 
 /// The operator's clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub struct Clock {
-    /// The time of day at `start`.
-    start_time: Time,
-    start: Instant,
+    source: Arc<dyn TimeSource>,
+    /// The time of day at which the uptime would have been zero.
+    epoch: Time,
 }
 
 impl Clock {
-    /// A clock that starts with the time of day of `wall`.
-    pub fn start(wall: &dyn WallClock) -> Self {
+    /// A clock that starts with the time of day of `source`.
+    pub fn start(source: Arc<dyn TimeSource>) -> Self {
         Self {
-            start_time: wall.now(),
-            start: Instant::now(),
+            epoch: epoch(&*source),
+            source,
         }
     }
 
     /// The current time.
     pub fn now(&self) -> Time {
-        let since = self.start.elapsed().as_millis();
-        Time(
-            self.start_time
-                .0
-                .saturating_add(i64::try_from(since).unwrap_or(i64::MAX)),
-        )
+        self.epoch + uptime(&*self.source)
+    }
+
+    /// Follows the time of day. Returns how far it was set forward or back, if it was: instants that are remembered must
+    /// move with it.
+    pub fn follow(&mut self) -> Option<Millis> {
+        let epoch = epoch(&*self.source);
+        let step = epoch - self.epoch;
+        if step.0.abs() < STEP.0 {
+            return None;
+        }
+        self.epoch = epoch;
+        Some(step)
     }
 
     /// The instant of `time`, for a timer.
     pub fn instant(&self, time: Time) -> Instant {
-        let millis = u64::try_from(time.0.saturating_sub(self.start_time.0)).unwrap_or(0);
+        let millis = u64::try_from((time - self.now()).0).unwrap_or(0);
         // At most a year, which is as good as never and cannot overflow.
-        self.start + Duration::from_millis(millis.min(31_536_000_000))
+        Instant::now() + Duration::from_millis(millis.min(31_536_000_000))
+    }
+}
+
+fn uptime(source: &dyn TimeSource) -> Millis {
+    Millis(i64::try_from(source.uptime().as_millis()).unwrap_or(i64::MAX))
+}
+
+fn epoch(source: &dyn TimeSource) -> Time {
+    Time(source.wall().0 - uptime(source).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// A time of day and an uptime, in milliseconds.
+    struct Scripted(Mutex<(i64, u64)>);
+
+    impl TimeSource for Scripted {
+        fn wall(&self) -> Time {
+            Time(self.0.lock().expect("no panic").0)
+        }
+
+        fn uptime(&self) -> Duration {
+            Duration::from_millis(self.0.lock().expect("no panic").1)
+        }
+    }
+
+    #[test]
+    fn steps_are_followed_and_slews_are_not() {
+        let source = Arc::new(Scripted(Mutex::new((1_000_000, 500))));
+        let mut clock = Clock::start(source.clone());
+        let mut at = |wall, uptime| {
+            *source.0.lock().expect("no panic") = (wall, uptime);
+            (clock.follow(), clock.now())
+        };
+        assert_eq!(at(1_000_400, 900), (None, Time(1_000_400)));
+        assert_eq!(at(1_001_399, 900), (None, Time(1_000_400)), "slewed");
+        let forward = (Some(Millis(1_000)), Time(1_001_400));
+        assert_eq!(at(1_001_400, 900), forward);
+        assert_eq!(at(1_001_500, 1_000), (None, Time(1_001_500)));
+        let back = (Some(Millis(-900_000)), Time(101_500));
+        assert_eq!(at(101_500, 1_000), back);
+    }
+
+    #[test]
+    fn the_systems_uptime_counts() {
+        let source = SystemTimeSource::start();
+        let before = source.uptime();
+        assert!(source.uptime() >= before);
+        if cfg!(target_os = "linux") {
+            assert!(boot_time().is_some_and(|time| time > Duration::ZERO));
+        }
     }
 }

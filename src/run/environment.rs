@@ -1,6 +1,6 @@
-//! What the operator has from outside: the API server, the network, the time of day. The simulation puts its own there.
+//! What the operator has from outside: the API server, the network, the time. The simulation puts its own there.
 
-use super::clock::{SystemClock, WallClock};
+use super::clock::{SystemTimeSource, TimeSource};
 use crate::observe::endpoint::{Dial, Network};
 use kube::Client;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ pub struct Environment {
     pub client: Client,
     /// Opens connections to Redis.
     pub dial: Arc<dyn Dial>,
-    /// The time of day.
-    pub wall: Arc<dyn WallClock>,
+    /// The time.
+    pub time: Arc<dyn TimeSource>,
 }
 
 impl Environment {
@@ -22,7 +22,7 @@ impl Environment {
         Self {
             client,
             dial: Arc::new(Network),
-            wall: Arc::new(SystemClock),
+            time: Arc::new(SystemTimeSource::start()),
         }
     }
 }

@@ -59,6 +59,17 @@ impl EventLoop {
     }
 
     fn handle(&mut self, event: Event) {
+        if let Some(step) = self.clock.follow() {
+            tracing::warn!(
+                milliseconds = step.0,
+                "the system clock was set: what is remembered moves with it"
+            );
+            self.apply(Event::ClockStep(step));
+        }
+        self.apply(event);
+    }
+
+    fn apply(&mut self, event: Event) {
         for command in self.fleet.on(event, self.clock.now()) {
             self.executor.execute(command);
         }

@@ -201,10 +201,10 @@ impl Executor {
         let permits = Arc::clone(&self.reports);
         let metrics = Arc::clone(&self.metrics);
         let instance = Arc::clone(&self.instance);
-        let wall = Arc::clone(&self.environment.wall);
+        let time = Arc::clone(&self.environment.time);
         self.tasks.spawn(async move {
             let _permit = permits.acquire().await;
-            let publish = events::publish(client, &note, &instance, api::timestamp(wall.now()));
+            let publish = events::publish(client, &note, &instance, api::timestamp(time.wall()));
             match tokio::time::timeout(TIMEOUT, publish).await {
                 Ok(Ok(())) => metrics.record_event(),
                 Ok(Err(error)) => {

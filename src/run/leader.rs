@@ -109,7 +109,7 @@ impl Leader {
 
     /// `current` with this process as its holder, renewed now.
     fn renewed(&self, current: Lease) -> Lease {
-        let now = MicroTime(api::timestamp(self.environment.wall.now()));
+        let now = MicroTime(api::timestamp(self.environment.time.wall()));
         let before = current.spec.unwrap_or_default();
         let held = before.holder_identity.as_deref() == Some(&self.identity);
         Lease {

@@ -11,7 +11,7 @@ mod listen;
 pub mod settings;
 mod watches;
 
-pub use clock::{Clock, WallClock};
+pub use clock::{Clock, TimeSource};
 pub use environment::Environment;
 pub use settings::Settings;
 
@@ -63,7 +63,7 @@ pub async fn run(
     watches.start();
     let report = crd::report_lacking(environment.client.clone());
     tokio::spawn(stop.clone().run_until_cancelled_owned(report));
-    let clock = Clock::start(&*environment.wall);
+    let clock = Clock::start(Arc::clone(&environment.time));
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let metrics = health.metrics;
     let mut event_loop = EventLoop {

@@ -8,6 +8,7 @@
 )]
 
 mod api_server;
+mod clock;
 mod process;
 mod redis_server;
 mod restarts;

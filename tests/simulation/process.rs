@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use workerpool_operator::observe::endpoint::Dial;
-use workerpool_operator::run::{self, Environment, Settings, WallClock};
+use workerpool_operator::run::{self, Environment, Settings, TimeSource};
 
 /// How long a request takes to the API server, and its answer back.
 const WAY: Duration = Duration::from_millis(1);
@@ -68,7 +68,7 @@ impl Process {
             let environment = Environment {
                 client: Client::new(service, "default"),
                 dial: Arc::new(link.clone()),
-                wall: Arc::new(link.clone()),
+                time: Arc::new(link.clone()),
             };
             let settings = Settings {
                 command: None,
@@ -180,9 +180,15 @@ impl Link {
     }
 }
 
-impl WallClock for Link {
-    fn now(&self) -> Time {
-        Time(Link::now(self))
+impl TimeSource for Link {
+    fn wall(&self) -> Time {
+        let world = self.world.lock().expect("no panic");
+        Time(self.now() + world.suspended + world.clock_step)
+    }
+
+    fn uptime(&self) -> Duration {
+        let suspended = self.world.lock().expect("no panic").suspended;
+        Duration::from_millis(u64::try_from(self.now() + suspended).unwrap_or(0))
     }
 }
 

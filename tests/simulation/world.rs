@@ -41,6 +41,10 @@ pub struct World {
     /// The request at which something goes wrong.
     pub fault: Option<(usize, Fault)>,
     pub scales: Vec<ScaleWrite>,
+    /// For how long the operator's machine was suspended. Its timers stood still.
+    pub suspended: i64,
+    /// By how much the time of day was set forward or back.
+    pub clock_step: i64,
     /// Whether the operator may write statuses.
     pub may_write_status: bool,
     /// The connections to Redis that are notified of a change of the ready tasks.
@@ -73,6 +77,8 @@ impl World {
             requests: 0,
             fault: None,
             scales: vec![],
+            suspended: 0,
+            clock_step: 0,
             may_write_status: true,
             tracking: vec![],
         }

@@ -66,10 +66,13 @@ impl Startup {
         }
     }
 
-    /// Restores what every measurement has: no instant after `now`, and a time that a start may take.
-    pub(crate) fn clamp_to(&mut self, now: Time) {
-        self.pending = self.pending.map(|(at, replicas)| (at.min(now), replicas));
+    /// Restores what every measurement has: a time that a start may take.
+    pub(crate) fn bound(&mut self) {
         self.mean = self.mean.map(|mean| mean.clamp(Millis(0), LONGEST_START));
+    }
+
+    pub(crate) fn map_instants(&mut self, map: impl Fn(Time) -> Time) {
+        self.pending = self.pending.map(|(at, replicas)| (map(at), replicas));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::dampening::Startup;
 use crate::rates::Rates;
-use crate::units::Time;
+use crate::units::{Millis, Time};
 use crate::window::Window;
 
 /// Everything that `decide` knows of the past. Instants in the future, which a clock that was set back leaves, count as now.
@@ -93,26 +93,41 @@ impl Memory {
     /// The memory with no instant after `now`, and with no number that no decision leaves: a status may contain anything.
     #[must_use]
     pub fn clamped_to(&self, now: Time) -> Self {
-        let mut memory = self.clone();
+        let mut memory = self.map_instants(|at| at.min(now));
         memory.desired = memory.desired.map(|desired| desired.max(0));
+        for (_, change) in &mut memory.scale_events {
+            *change = (*change).max(-i32::MAX);
+        }
+        memory.rates.iter_mut().for_each(Rates::bound);
+        memory.startup.bound();
+        memory
+    }
+
+    /// The memory after the clock was set forward by `by`, or back: as much time has passed since each instant as before.
+    #[must_use]
+    pub fn shifted(&self, by: Millis) -> Self {
+        self.map_instants(|at| at + by)
+    }
+
+    fn map_instants(&self, map: impl Fn(Time) -> Time) -> Self {
+        let mut memory = self.clone();
         for at in [
             &mut memory.last_up,
             &mut memory.last_change,
             &mut memory.idle_since,
             &mut memory.unknown_since,
         ] {
-            *at = at.map(|at| at.min(now));
+            *at = at.map(&map);
         }
-        memory.recommendations.clamp_to(now);
-        memory.busy.clamp_to(now);
-        for (at, change) in &mut memory.scale_events {
-            *at = (*at).min(now);
-            *change = (*change).max(-i32::MAX);
+        memory.recommendations.map_instants(&map);
+        memory.busy.map_instants(&map);
+        for (at, _) in &mut memory.scale_events {
+            *at = map(*at);
         }
         for rates in &mut memory.rates {
-            rates.clamp_to(now);
+            rates.map_instants(&map);
         }
-        memory.startup.clamp_to(now);
+        memory.startup.map_instants(&map);
         memory
     }
 }

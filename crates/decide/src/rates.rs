@@ -102,10 +102,8 @@ impl Rates {
         self.samples = tasks.min(MAX_SAMPLES);
     }
 
-    /// Restores what every record has: no instant after `now`, and no value below zero. A status may contain anything.
-    pub(crate) fn clamp_to(&mut self, now: Time) {
-        self.at = self.at.map(|at| at.min(now));
-        self.since = self.since.min(now);
+    /// Restores what every record has: no value below zero. A status may contain anything.
+    pub(crate) fn bound(&mut self) {
         for value in [
             &mut self.arrived,
             &mut self.processed,
@@ -116,6 +114,11 @@ impl Rates {
             *value = (*value).max(0);
         }
         self.samples = self.samples.clamp(0, MAX_SAMPLES);
+    }
+
+    pub(crate) fn map_instants(&mut self, map: impl Fn(Time) -> Time) {
+        self.at = self.at.map(&map);
+        self.since = map(self.since);
     }
 }
 

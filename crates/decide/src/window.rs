@@ -46,9 +46,9 @@ impl Window {
         samples
     }
 
-    pub(crate) fn clamp_to(&mut self, now: Time) {
+    pub(crate) fn map_instants(&mut self, map: impl Fn(Time) -> Time) {
         for (at, _) in self.highs.iter_mut().chain(&mut self.lows) {
-            *at = (*at).min(now);
+            *at = map(*at);
         }
     }
 }

@@ -95,6 +95,27 @@ impl ScaleDown {
         }
     }
 
+    /// Moves all instants by as much as the clock was set.
+    pub fn shift(&mut self, by: Millis) {
+        let requests = self.drain_requests.values_mut();
+        let requests = requests.chain(self.mark_requests.values_mut());
+        let instants = [
+            &mut self.listed_at,
+            &mut self.polled_at,
+            &mut self.marks_sent_at,
+            &mut self.marks_correct_since,
+            &mut self.observed_since,
+        ];
+        let instants = instants.into_iter().flatten();
+        for at in instants
+            .chain(requests.map(|request| &mut request.sent_at))
+            .chain(self.victims.values_mut())
+            .chain(self.failure.iter_mut().map(|failure| &mut failure.retry_at))
+        {
+            *at = *at + by;
+        }
+    }
+
     pub fn on_poll(&mut self, workers: Vec<Worker>, drain_refused: Option<String>, now: Time) {
         self.workers = workers;
         self.drain_refused = drain_refused;

@@ -198,3 +198,28 @@ fn a_change_that_the_memory_lacks_counts_as_made_now() {
         (Some(at(0)), vec![])
     );
 }
+
+#[test]
+fn all_instants_move_with_the_clock() {
+    let memory = Memory {
+        recommendations: [(at(5), 9), (at(6), 4)].into_iter().collect(),
+        busy: [(at(7), 3)].into_iter().collect(),
+        unknown_since: Some(at(8)),
+        startup: Startup {
+            pending: Some((at(9), 2)),
+            mean: Some(Millis(4)),
+        },
+        ..before()
+    };
+    let shifted = memory.shifted(Millis::seconds(100));
+    assert_eq!(shifted.last_up, Some(at(0)));
+    assert_eq!(shifted.idle_since, Some(at(20)));
+    assert_eq!(shifted.scale_events, [(at(10), 1)]);
+    assert_eq!(
+        shifted.recommendations.samples(),
+        [(at(105), 9), (at(106), 4)]
+    );
+    assert_eq!(shifted.busy.samples(), [(at(107), 3)]);
+    assert_eq!(shifted.startup.pending, Some((at(109), 2)));
+    assert_eq!(shifted.shifted(Millis::seconds(-100)), memory);
+}
