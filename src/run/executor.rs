@@ -1,6 +1,7 @@
 //! The executor: runs the fleet's commands, each write on its own task, and sends their results back as events.
 
 use super::environment::Environment;
+use super::fence::Fence;
 use super::watches::{Events, Watches};
 use crate::act;
 use crate::fleet::event::{Command, Event, Scale};
@@ -29,6 +30,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Runs commands.
 pub(super) struct Executor {
     environment: Environment,
+    /// With leader election, what is sent to Redis waits at it; the client of the environment has its own.
+    fence: Option<Fence>,
     events: Events,
     watches: Watches,
     /// The targets' API versions and kinds that are watched already.
@@ -53,10 +56,16 @@ struct Endpoint {
 }
 
 impl Executor {
-    pub fn new(environment: Environment, watches: Watches, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        environment: Environment,
+        watches: Watches,
+        fence: Option<Fence>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         let instance = std::env::var("HOSTNAME").unwrap_or_else(|_| FIELD_MANAGER.to_owned());
         Self {
             environment,
+            fence,
             events: watches.events.clone(),
             watches,
             watched: HashSet::new(),
@@ -89,6 +98,8 @@ impl Executor {
                 self.send(&address, endpoint::Command::Watch(pool, queues, interval));
             }
             Command::Poll(address, pool) => self.send(&address, endpoint::Command::Poll(pool)),
+            // The fleet sends it again if it has no effect.
+            Command::Drain(..) if self.fence.as_ref().is_some_and(|fence| !fence.is_open()) => {}
             Command::Drain(address, pool, workers, drain) => {
                 self.send(&address, endpoint::Command::Drain(pool, workers, drain));
             }

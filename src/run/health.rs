@@ -95,7 +95,7 @@ async fn ready(State(state): State<HealthState>) -> impl IntoResponse {
 
 async fn metrics(State(state): State<HealthState>) -> impl IntoResponse {
     let (sender, receiver) = oneshot::channel();
-    if state.liveness.lock().is_ok_and(|liveness| liveness.standby) {
+    if state.stands_by() {
         // The event loop has not started, and there are no pools.
         let _ = sender.send(Vec::new());
     } else {
@@ -119,14 +119,50 @@ async fn metrics(State(state): State<HealthState>) -> impl IntoResponse {
     }
 }
 
-/// Queries the event loop for the dashboard.
-pub(super) fn ask(events: Events) -> Ask {
+impl HealthState {
+    /// Whether another instance leads, and the event loop has not started.
+    fn stands_by(&self) -> bool {
+        self.liveness.lock().is_ok_and(|liveness| liveness.standby)
+    }
+}
+
+/// Queries the event loop for the dashboard. An instance that stands by has nothing to answer and says so at once:
+/// questions would pile up until it leads.
+pub(super) fn ask(state: HealthState) -> Ask {
     Arc::new(move |query| {
-        let events = events.clone();
+        let events = state.events.clone();
+        let stands_by = state.stands_by();
         Box::pin(async move {
+            if stands_by {
+                return None;
+            }
             let (sender, receiver) = oneshot::channel();
             events.send(Event::View(query, sender)).ok()?;
             tokio::time::timeout(TIMEOUT, receiver).await.ok()?.ok()
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::ViewQuery;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_answers_the_dashboard_at_once_and_asks_nothing() {
+        let (events, mut inbox) = tokio::sync::mpsc::unbounded_channel();
+        let state = HealthState {
+            events,
+            metrics: Arc::new(Metrics::new()),
+            liveness: Arc::new(Mutex::new(Liveness::start())),
+        };
+        state.liveness.lock().expect("no panic").standby = true;
+        let begun = Instant::now();
+        let answer = ask(state.clone())(ViewQuery::All).await;
+        assert!(answer.is_none() && begun.elapsed() < TIMEOUT);
+        assert!(inbox.try_recv().is_err());
+        state.liveness.lock().expect("no panic").standby = false;
+        ask(state)(ViewQuery::All).await;
+        assert!(matches!(inbox.try_recv(), Ok(Event::View(..))));
+    }
 }

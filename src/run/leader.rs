@@ -1,55 +1,88 @@
 //! Leader election with a Lease: one instance acts, the others stand by. Every write carries the resource version
-//! that was read. A leader that cannot renew steps down, by its own monotonic clock, before the lease can expire.
+//! that was read. A leader that cannot renew steps down, by its own clock, before the lease can expire, and writes nothing
+//! once its term is over.
 
 use super::environment::Environment;
-use api::FIELD_MANAGER;
+use super::fence::{Fence, Term};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// A lease that has not changed for this long has expired: another instance may take it.
 const LEASE_DURATION: Duration = Duration::from_secs(15);
-/// A leader steps down if it could not renew the lease for this long.
+/// A leader writes nothing, and steps down, if it could not renew the lease for this long.
 const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-/// The time between two attempts to acquire or renew the lease, and the timeout of each.
+/// The time between two attempts to acquire or renew the lease, and the timeout of each request.
 const RETRY_PERIOD: Duration = Duration::from_secs(2);
 
 /// The last change of the lease that a candidate has observed.
 struct LastChange {
     resource_version: Option<String>,
-    observed_at: Instant,
+    /// The uptime.
+    observed_at: Duration,
 }
 
 /// A candidate in the leader election.
-pub(super) struct Leader {
+pub(super) struct Candidate {
     environment: Environment,
     api: Api<Lease>,
+    /// The name of the lease.
+    name: String,
     identity: String,
 }
 
-impl Leader {
-    /// A candidate named `identity` for the lease in `namespace`.
-    pub fn new(environment: Environment, namespace: &str, identity: String) -> Self {
+/// The leadership of this process.
+pub(super) struct Leadership {
+    /// Lets writes pass while this process leads.
+    pub fence: Fence,
+    resign: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Leadership {
+    /// Returns the lease, once nothing is left to write.
+    pub async fn resign(self) -> anyhow::Result<()> {
+        self.resign.cancel();
+        Ok(self.task.await?)
+    }
+}
+
+/// What came of the renewal of a lease.
+enum Renewal {
+    Renewed,
+    /// Another instance has it.
+    Lost,
+    /// It is not known.
+    Failed,
+}
+
+impl Candidate {
+    /// A candidate named `identity` for the lease `name` in `namespace`.
+    pub fn new(environment: Environment, namespace: &str, name: &str, identity: String) -> Self {
         Self {
             api: Api::namespaced(environment.client.clone(), namespace),
             environment,
+            name: name.to_owned(),
             identity,
         }
     }
 
-    /// Waits until this process is the leader and returns the written lease, or `None` if `stop` came first.
-    pub async fn acquire(&self, stop: &CancellationToken) -> Option<Lease> {
+    /// Waits until this process leads, or returns `None` if `stop` came first. `stop` is cancelled once the leadership
+    /// is lost.
+    pub async fn acquire(self, stop: &CancellationToken) -> Option<Leadership> {
         let identity = &self.identity;
         let mut last_change = None;
         let mut standby_logged = false;
         while !stop.is_cancelled() {
-            match self.try_acquire(&mut last_change).await {
+            let asked_at = self.uptime();
+            match in_time(self.try_acquire(&mut last_change)).await {
                 Ok(Some(lease)) => {
                     tracing::info!(identity, "acquired leadership");
-                    return Some(lease);
+                    return Some(self.lead(lease, asked_at, stop.clone()));
                 }
                 Ok(None) if !standby_logged => {
                     tracing::info!(
@@ -66,43 +99,52 @@ impl Leader {
         None
     }
 
+    fn lead(self, lease: Lease, since: Duration, stop: CancellationToken) -> Leadership {
+        let (term, view) = watch::channel(Term {
+            until: since + RENEW_DEADLINE,
+            over: false,
+        });
+        let fence = Fence::new(self.environment.time.clone(), view);
+        let resign = CancellationToken::new();
+        let task = tokio::spawn(self.hold(lease, term, resign.clone(), stop));
+        Leadership {
+            fence,
+            resign,
+            task,
+        }
+    }
+
+    fn uptime(&self) -> Duration {
+        self.environment.time.uptime()
+    }
+
     /// Takes the lease if it has no holder, or if it has not changed for [`LEASE_DURATION`] by the local clock: the
     /// clock of another instance may be wrong.
     async fn try_acquire(
         &self,
         last_change: &mut Option<LastChange>,
     ) -> Result<Option<Lease>, kube::Error> {
-        let Some(current) = self.api.get_opt(FIELD_MANAGER).await? else {
+        let params = PostParams::default();
+        let Some(current) = self.api.get_opt(&self.name).await? else {
             let lease = self.renewed(Lease::default());
-            return self
-                .api
-                .create(&PostParams::default(), &lease)
-                .await
-                .map(Some);
+            return self.api.create(&params, &lease).await.map(Some);
         };
         let resource_version = current.metadata.resource_version.clone();
         let last_change = match last_change {
             Some(last) if last.resource_version == resource_version => last,
             other => other.insert(LastChange {
                 resource_version,
-                observed_at: Instant::now(),
+                observed_at: self.uptime(),
             }),
         };
-        let holder = current
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.holder_identity.as_deref())
-            .unwrap_or_default();
-        let valid = last_change.observed_at.elapsed() < LEASE_DURATION;
-        if !holder.is_empty() && holder != self.identity && valid {
+        let is_valid = self.uptime() < last_change.observed_at + LEASE_DURATION;
+        let holder = holder(&current);
+        if !holder.is_empty() && holder != self.identity && is_valid {
             return Ok(None);
         }
+        let lease = self.renewed(current);
         self.api
-            .replace(
-                FIELD_MANAGER,
-                &PostParams::default(),
-                &self.renewed(current),
-            )
+            .replace(&self.name, &params, &lease)
             .await
             .map(Some)
     }
@@ -114,7 +156,7 @@ impl Leader {
         let held = before.holder_identity.as_deref() == Some(&self.identity);
         Lease {
             metadata: ObjectMeta {
-                name: Some(FIELD_MANAGER.to_owned()),
+                name: Some(self.name.clone()),
                 ..current.metadata
             },
             spec: Some(LeaseSpec {
@@ -132,40 +174,85 @@ impl Leader {
         }
     }
 
-    /// Renews the lease until `stop`, then releases it. Cancels `stop` itself once the lease may be lost.
-    pub async fn hold(self, mut lease: Lease, stop: CancellationToken) {
-        let params = PostParams::default();
-        let mut renewed_at = Instant::now();
-        while tokio::time::timeout(RETRY_PERIOD, stop.cancelled())
+    /// Renews the lease until `resign`, then releases it. Cancels `stop` once the lease may be lost.
+    async fn hold(
+        self,
+        mut lease: Lease,
+        term: watch::Sender<Term>,
+        resign: CancellationToken,
+        stop: CancellationToken,
+    ) {
+        while tokio::time::timeout(RETRY_PERIOD, resign.cancelled())
             .await
             .is_err()
         {
-            let sent_at = Instant::now();
-            let renewal = self.renewed(lease.clone());
-            let write = self.api.replace(FIELD_MANAGER, &params, &renewal);
-            match tokio::time::timeout(RETRY_PERIOD, write).await {
-                Ok(Ok(written)) => {
-                    lease = written;
-                    renewed_at = sent_at;
-                }
-                Ok(Err(kube::Error::Api(status))) if status.code == 409 => {
-                    tracing::error!("lost leadership: another instance took the lease; stopping");
+            let asked_at = self.uptime();
+            match self.renew(&mut lease).await {
+                Renewal::Renewed => term.send_modify(|term| term.until = asked_at + RENEW_DEADLINE),
+                Renewal::Failed if self.uptime() + RETRY_PERIOD < term.borrow().until => {}
+                outcome => {
+                    let reason = match outcome {
+                        Renewal::Lost => "another instance took the lease",
+                        _ => "the lease cannot be renewed",
+                    };
+                    tracing::error!("lost leadership: {reason}; stopping");
+                    term.send_modify(|term| term.over = true);
                     return stop.cancel();
                 }
-                _ if renewed_at.elapsed() + RETRY_PERIOD > RENEW_DEADLINE => {
-                    tracing::error!(
-                        "lost leadership: cannot renew the lease for {} s; stopping",
-                        RENEW_DEADLINE.as_secs()
-                    );
-                    return stop.cancel();
-                }
-                _ => {}
             }
         }
         if let Some(spec) = &mut lease.spec {
             spec.holder_identity = Some(String::new());
         }
-        let release = self.api.replace(FIELD_MANAGER, &params, &lease);
-        let _ = tokio::time::timeout(RETRY_PERIOD, release).await;
+        let params = PostParams::default();
+        let _ = in_time(self.api.replace(&self.name, &params, &lease)).await;
+    }
+
+    /// Renews `lease`. A conflict alone is no loss: an earlier renewal may have been carried out although its answer never
+    /// came.
+    async fn renew(&self, lease: &mut Lease) -> Renewal {
+        let params = PostParams::default();
+        for _ in 0..2 {
+            let renewal = self.renewed(lease.clone());
+            match in_time(self.api.replace(&self.name, &params, &renewal)).await {
+                Ok(written) => {
+                    *lease = written;
+                    return Renewal::Renewed;
+                }
+                Err(Failed::Api(kube::Error::Api(status))) if status.code == 409 => {
+                    match in_time(self.api.get(&self.name)).await {
+                        Ok(current) if holder(&current) == self.identity => *lease = current,
+                        Ok(_) => return Renewal::Lost,
+                        Err(_) => return Renewal::Failed,
+                    }
+                }
+                Err(_) => return Renewal::Failed,
+            }
+        }
+        Renewal::Failed
+    }
+}
+
+/// The identity of the instance that holds `lease`; empty if none does.
+fn holder(lease: &Lease) -> &str {
+    let spec = lease.spec.as_ref();
+    spec.and_then(|spec| spec.holder_identity.as_deref())
+        .unwrap_or_default()
+}
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("{0}")]
+    Api(#[from] kube::Error),
+    #[error("no answer within {} s", RETRY_PERIOD.as_secs())]
+    Timeout,
+}
+
+/// The result of `request`, which may take [`RETRY_PERIOD`].
+async fn in_time<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failed> {
+    match tokio::time::timeout(RETRY_PERIOD, request).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Failed::Timeout),
     }
 }

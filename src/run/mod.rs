@@ -5,6 +5,7 @@ pub mod crd;
 mod environment;
 mod event_loop;
 mod executor;
+mod fence;
 mod health;
 mod leader;
 mod listen;
@@ -22,7 +23,7 @@ use anyhow::Context;
 use event_loop::EventLoop;
 use executor::Executor;
 use health::{HealthState, Liveness};
-use leader::Leader;
+use leader::{Candidate, Leadership};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinHandle;
@@ -33,7 +34,7 @@ type Server = JoinHandle<std::io::Result<()>>;
 
 /// Runs the operator until `stop`, then completes the writes in progress.
 pub async fn run(
-    environment: Environment,
+    mut environment: Environment,
     settings: &Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -48,10 +49,12 @@ pub async fn run(
 
     let mut leadership = None;
     if settings.leader_elect {
-        leadership = acquire_leadership(&environment, settings, &health, &stop).await;
-        if leadership.is_none() {
+        let Some(acquired) = acquire_leadership(&environment, settings, &health, &stop).await
+        else {
             return Ok(());
-        }
+        };
+        environment.client = acquired.fence.around(environment.client);
+        leadership = Some(acquired);
     }
 
     let watches = Watches {
@@ -63,12 +66,15 @@ pub async fn run(
     watches.start();
     let report = crd::report_lacking(environment.client.clone());
     tokio::spawn(stop.clone().run_until_cancelled_owned(report));
+    let fence = leadership
+        .as_ref()
+        .map(|leadership| leadership.fence.clone());
     let clock = Clock::start(Arc::clone(&environment.time));
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let metrics = health.metrics;
     let mut event_loop = EventLoop {
         fleet: Fleet::new(in_cluster, Arc::clone(&metrics)).with_dashboard(store),
-        executor: Executor::new(environment, watches, metrics),
+        executor: Executor::new(environment, watches, fence, metrics),
         clock,
         inbox,
         liveness: health.liveness,
@@ -80,7 +86,7 @@ pub async fn run(
     // With leader election another instance takes over, and may already have scale-downs of its own.
     event_loop.shut_down(leadership.is_none()).await;
     if let Some(leadership) = leadership {
-        leadership.await?;
+        leadership.resign().await?;
     }
     for server in servers {
         server.await?.context("an HTTP server failed")?;
@@ -100,7 +106,7 @@ fn start_servers(
         servers.push(serve(address, "--listen", router, stop)?);
     }
     if let Some(address) = settings.dashboard {
-        let ask = health::ask(health.events.clone());
+        let ask = health::ask(health.clone());
         let router = dashboard::router(Arc::clone(store), ask, stop.clone());
         servers.push(serve(address, "--dashboard", router, stop)?);
     }
@@ -121,19 +127,23 @@ fn serve(
     Ok(tokio::spawn(server.into_future()))
 }
 
-/// Stands by until this process is the leader. Returns the task that holds the lease, or `None` if `stop` came first.
+/// Stands by until this process is the leader, or returns `None` if `stop` came first.
 async fn acquire_leadership(
     environment: &Environment,
     settings: &Settings,
     health: &HealthState,
     stop: &CancellationToken,
-) -> Option<JoinHandle<()>> {
+) -> Option<Leadership> {
     if let Ok(mut liveness) = health.liveness.lock() {
         liveness.standby = true;
     }
-    let leader = Leader::new(environment.clone(), &settings.pod_namespace, identity());
-    let lease = leader.acquire(stop).await?;
-    Some(tokio::spawn(leader.hold(lease, stop.clone())))
+    let (namespace, name) = (&settings.pod_namespace, &settings.lease_name);
+    let candidate = Candidate::new(environment.clone(), namespace, name, identity());
+    let leadership = candidate.acquire(stop).await?;
+    if let Ok(mut liveness) = health.liveness.lock() {
+        *liveness = Liveness::start();
+    }
+    Some(leadership)
 }
 
 /// The name of this process in the leader election: the pod's name and a random suffix.

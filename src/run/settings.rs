@@ -24,6 +24,13 @@ pub struct Settings {
     /// Use a Lease for leader election, so that a second replica can stand by
     #[arg(long, env = "WORKERPOOL_LEADER_ELECT")]
     pub leader_elect: bool,
+    /// Name of the leader-election Lease; each release in a namespace needs one of its own
+    #[arg(
+        long,
+        env = "WORKERPOOL_LEASE_NAME",
+        default_value = "workerpool-operator"
+    )]
+    pub lease_name: String,
     /// Namespace of the leader-election Lease
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     pub pod_namespace: String,

@@ -12,8 +12,9 @@ pub enum Answer {
     Watch(UnboundedReceiver<Line>),
 }
 
-/// A request: its method, path, query and body.
+/// A request: which process sent it, its method, path, query and body.
 pub struct Call<'a> {
+    pub by: usize,
     pub method: &'a str,
     pub path: &'a str,
     pub query: &'a str,
@@ -23,6 +24,7 @@ pub struct Call<'a> {
 const POOL: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools/a";
 const SCALE: &str = "/apis/apps/v1/namespaces/default/deployments/worker/scale";
 const PODS: &str = "/api/v1/namespaces/default/pods";
+const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 
 impl World {
@@ -40,8 +42,9 @@ impl World {
                 let pods: Vec<Value> = self.workload.list_pods().iter().map(pod).collect();
                 self.list("Pod", &pods)
             }
-            ("PATCH", SCALE) => self.scale(&call.body),
+            ("PATCH", SCALE) => self.scale(call.by, &call.body),
             ("PATCH", path) if path == status => self.write_status(&call.body),
+            (_, path) if path.starts_with(LEASES) => self.lease(call),
             ("POST", EVENTS) => Answer::Object(201, call.body.clone()),
             ("PATCH", path) if path.starts_with(PODS) => self.mark(path, &call.body),
             _ => refuse(404, "NotFound"),
@@ -67,14 +70,14 @@ impl World {
         Answer::Watch(self.watches.open(call.path, version, ends_at))
     }
 
-    fn scale(&mut self, body: &Value) -> Answer {
+    fn scale(&mut self, by: usize, body: &Value) -> Answer {
         let replicas = body["spec"]["replicas"].as_i64();
         let replicas = replicas.and_then(|count| i32::try_from(count).ok());
         let Some(to) = replicas else {
             return refuse(422, "Invalid");
         };
         let (at, from) = (self.workload.now, self.workload.desired);
-        self.scales.push(ScaleWrite { at, from, to });
+        self.scales.push(ScaleWrite { by, at, from, to });
         self.manager = "workerpool-operator";
         if from != to {
             self.workload.write_scale(to);
@@ -100,6 +103,30 @@ impl World {
             self.watches.send(POOLS, version, "MODIFIED", &self.pool);
         }
         Answer::Object(200, self.pool.clone())
+    }
+
+    /// A write must name the version that is there.
+    fn lease(&mut self, call: &Call<'_>) -> Answer {
+        let body = &call.body["metadata"]["name"];
+        let name = call.path.strip_prefix(LEASES).unwrap_or_default();
+        let name = name.trim_start_matches('/');
+        let name = body.as_str().unwrap_or(name).to_owned();
+        let current = self.leases.get(&name);
+        let version = |lease: &Value| lease["metadata"]["resourceVersion"].clone();
+        match (call.method, current) {
+            ("GET", Some(lease)) => return Answer::Object(200, lease.clone()),
+            ("GET" | "PUT", None) => return refuse(404, "NotFound"),
+            ("PUT", Some(lease)) if version(lease) != version(&call.body) => {
+                return refuse(409, "Conflict");
+            }
+            ("POST", Some(_)) => return refuse(409, "AlreadyExists"),
+            _ => {}
+        }
+        self.workload.version += 1;
+        let mut lease = call.body.clone();
+        lease["metadata"]["resourceVersion"] = self.workload.version.to_string().into();
+        self.leases.insert(name, lease.clone());
+        Answer::Object(200, lease)
     }
 
     fn mark(&mut self, path: &str, body: &Value) -> Answer {

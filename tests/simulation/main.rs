@@ -9,6 +9,7 @@
 
 mod api_server;
 mod clock;
+mod leader;
 mod process;
 mod redis_server;
 mod restarts;

@@ -2,7 +2,7 @@
 
 use crate::api_server::{Answer, Call};
 use crate::redis_server;
-use crate::world::{Fault, Shared};
+use crate::world::{Fault, Shared, Trap};
 use axum::body::Bytes;
 use decide::Time;
 use futures::future::BoxFuture;
@@ -33,6 +33,8 @@ const WAY: Duration = Duration::from_millis(1);
 /// What a process and its connections to the world share.
 #[derive(Clone)]
 struct Link {
+    /// The number of the process.
+    number: usize,
     world: Shared,
     /// The world's time when the process started, and that instant of its own clock.
     started_at: (i64, Instant),
@@ -43,12 +45,14 @@ struct Link {
 pub struct Process {
     runtime: Runtime,
     link: Link,
+    stop: CancellationToken,
     ended: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Process {
-    /// Starts the operator at the world's time `now`.
-    pub fn start(world: &Shared, now: i64) -> Self {
+    /// Starts the operator number `number` at the world's time `now`.
+    pub fn start(number: usize, world: &Shared, settings: Settings, now: i64) -> Self {
+        let stop = CancellationToken::new();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -56,6 +60,7 @@ impl Process {
             .expect("a runtime");
         let (link, ended) = runtime.block_on(async {
             let link = Link {
+                number,
                 world: Arc::clone(world),
                 started_at: (now, Instant::now()),
                 alive: Arc::new(AtomicBool::new(true)),
@@ -70,26 +75,27 @@ impl Process {
                 dial: Arc::new(link.clone()),
                 time: Arc::new(link.clone()),
             };
-            let settings = Settings {
-                command: None,
-                listen: None,
-                dashboard: None,
-                namespaces: vec![],
-                leader_elect: false,
-                pod_namespace: "default".into(),
-                log_format: telemetry::LogFormat::default(),
-                log: String::new(),
-            };
-            let ended = tokio::spawn(async move {
-                run::run(environment, &settings, CancellationToken::new()).await
-            });
+            let token = stop.clone();
+            let ended = tokio::spawn(async move { run::run(environment, &settings, token).await });
             (link, ended)
         });
         Self {
             runtime,
             link,
+            stop,
             ended,
         }
+    }
+
+    /// Asks the process to end, as SIGTERM does.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// The process was paused for `millis`: its clock went on, and it did nothing.
+    pub fn wake_after(&self, millis: u64) {
+        self.runtime
+            .block_on(tokio::time::advance(Duration::from_millis(millis)));
     }
 
     /// Lets `millis` pass for this process. Returns false if it died or ended.
@@ -126,15 +132,20 @@ impl Link {
         let body = body.collect_bytes().await.expect("a body");
         tokio::time::sleep(WAY).await;
         let call = Call {
+            by: self.number,
             method: parts.method.as_str(),
             path: parts.uri.path(),
             query: parts.uri.query().unwrap_or_default(),
             body: serde_json::from_slice(&body).unwrap_or_default(),
         };
-        let Some(answer) = self.carry_out(&call) else {
+        let Some((answer, fault)) = self.carry_out(&call) else {
             return std::future::pending().await;
         };
-        tokio::time::sleep(WAY).await;
+        let back = match fault {
+            Some(Fault::AnswerLate(millis)) => Duration::from_millis(millis),
+            _ => WAY,
+        };
+        tokio::time::sleep(back).await;
         let (code, body) = match answer {
             Answer::Object(code, object) => (code, BodyExt::boxed(Full::from(object.to_string()))),
             Answer::Watch(lines) => {
@@ -149,8 +160,8 @@ impl Link {
         Ok(response.expect("a response"))
     }
 
-    /// The API server's answer; `None` if the process does not live to see it.
-    fn carry_out(&self, call: &Call<'_>) -> Option<Answer> {
+    /// The API server's answer and what goes wrong; `None` if the process does not live to see it.
+    fn carry_out(&self, call: &Call<'_>) -> Option<(Answer, Option<Fault>)> {
         if !self.alive.load(Ordering::SeqCst) {
             return None;
         }
@@ -158,9 +169,21 @@ impl Link {
         world.workload.now = self.now();
         let index = world.requests;
         world.requests += 1;
+        let is_trapped =
+            |trap: &mut Trap| call.method == trap.method && call.path.contains(trap.path);
         let fault = world.fault.take_if(|(at, _)| *at == index);
-        let line = format!("{} {index} {} {}", self.now(), call.method, call.path);
-        if let Some((_, Fault::CrashBefore)) = fault {
+        let fault = fault.map(|(_, fault)| fault);
+        let fault = fault.or_else(|| Some(world.trap.take_if(is_trapped)?.fault));
+        let now = self.now();
+        let line = format!(
+            "{now} {index} by {} {} {}",
+            self.number, call.method, call.path
+        );
+        if fault == Some(Fault::Lost) {
+            world.log.push(format!("{line}: lost"));
+            return None;
+        }
+        if fault == Some(Fault::CrashBefore) {
             world.log.push(format!("{line}: the process dies before"));
             self.die();
             return None;
@@ -171,12 +194,12 @@ impl Link {
             Answer::Watch(_) => 200,
         };
         world.log.push(format!("{line} {} {code}", call.body));
-        if let Some((_, Fault::CrashAfter)) = fault {
+        if fault == Some(Fault::CrashAfter) {
             world.log.push(format!("{line}: the process dies after"));
             self.die();
             return None;
         }
-        Some(answer)
+        Some((answer, fault))
     }
 }
 

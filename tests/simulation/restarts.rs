@@ -102,7 +102,7 @@ fn a_restart_shortens_no_cooldown_where_statuses_cannot_be_written() {
     simulation.world().may_write_status = false;
     simulation.until(5_000, |world| world.workload.desired == 5);
     simulation.run(9_000);
-    simulation.kill();
+    simulation.kill(0);
     simulation.until(120_000, |world| world.workload.desired == 7);
     let world = simulation.world();
     let changes = world.changes();

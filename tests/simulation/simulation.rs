@@ -1,37 +1,61 @@
-//! A simulation: the world, and the operator in it, step by step.
+//! A simulation: the world, and the operators in it, step by step.
 
 use crate::process::Process;
 use crate::world::{Shared, World};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard};
+use workerpool_operator::run::Settings;
 
 /// Milliseconds per step.
 const STEP: i64 = 50;
-/// How long after the death of the operator the next one starts.
+/// How long after the death of an operator the next one starts.
 const RESTART: i64 = 2_000;
 
 pub struct Simulation {
     world: Shared,
     now: i64,
-    process: Option<Process>,
-    /// When the next process starts, after one that died.
-    restart_at: Option<i64>,
+    operators: Vec<Operator>,
+    /// How often an operator died or ended.
     pub deaths: usize,
 }
 
+/// One operator, whose processes follow each other.
+struct Operator {
+    settings: Settings,
+    process: Option<Process>,
+    /// When the next process starts.
+    starts_at: Option<i64>,
+    /// When a paused process goes on, and since when it is paused.
+    paused: Option<(i64, i64)>,
+}
+
 impl Simulation {
-    /// A pool with these fields in its spec, its target with `replicas`, and the operator.
+    /// A pool with these fields in its spec, its target with `replicas`, and an operator.
     pub fn new(seed: u64, spec: &Value, replicas: i32) -> Self {
+        let mut simulation = Self::without_operator(seed, spec, replicas);
+        simulation.add_operator(settings());
+        simulation
+    }
+
+    /// The same before an operator is there.
+    pub fn without_operator(seed: u64, spec: &Value, replicas: i32) -> Self {
         fastrand::seed(seed);
         let world = World::new(spec, replicas);
-        let now = world.workload.now;
         Self {
+            now: world.workload.now,
             world: Arc::new(Mutex::new(world)),
-            now,
-            process: None,
-            restart_at: Some(now),
+            operators: vec![],
             deaths: 0,
         }
+    }
+
+    pub fn add_operator(&mut self, settings: Settings) {
+        self.operators.push(Operator {
+            settings,
+            process: None,
+            starts_at: Some(self.now),
+            paused: None,
+        });
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {
@@ -42,17 +66,8 @@ impl Simulation {
     pub fn run(&mut self, millis: i64) {
         let end = self.now + millis;
         while self.now < end {
-            if self.restart_at.take_if(|at| *at <= self.now).is_some() {
-                self.process = Some(Process::start(&self.world, self.now));
-            }
-            let millis = u64::try_from(STEP).unwrap_or(0);
-            if let Some(mut process) = self.process.take() {
-                if process.run(millis) {
-                    self.process = Some(process);
-                } else {
-                    self.deaths += 1;
-                    self.restart_at = Some(self.now + RESTART);
-                }
+            for number in 0..self.operators.len() {
+                self.run_operator(number);
             }
             self.now += STEP;
             let now = self.now;
@@ -61,11 +76,46 @@ impl Simulation {
         }
     }
 
+    fn run_operator(&mut self, number: usize) {
+        let now = self.now;
+        let operator = &mut self.operators[number];
+        if operator.starts_at.take_if(|at| *at <= now).is_some() {
+            let settings = operator.settings.clone();
+            operator.process = Some(Process::start(number, &self.world, settings, now));
+        }
+        let Some(process) = &mut operator.process else {
+            return;
+        };
+        match operator.paused {
+            Some((until, _)) if now < until => return,
+            Some((_, since)) => process.wake_after(u64::try_from(now - since).unwrap_or(0)),
+            None => {}
+        }
+        operator.paused = None;
+        if !process.run(u64::try_from(STEP).unwrap_or(0)) {
+            operator.process = None;
+            operator.starts_at = Some(now + RESTART);
+            self.deaths += 1;
+        }
+    }
+
     /// Kills the operator.
-    pub fn kill(&mut self) {
-        self.process = None;
+    pub fn kill(&mut self, number: usize) {
+        self.operators[number].process = None;
+        self.operators[number].starts_at = Some(self.now + RESTART);
         self.deaths += 1;
-        self.restart_at = Some(self.now + RESTART);
+    }
+
+    /// Asks an operator to end.
+    pub fn stop(&self, number: usize) {
+        if let Some(process) = &self.operators[number].process {
+            process.stop();
+        }
+    }
+
+    /// Pauses an operator: its clock goes on, and it does nothing.
+    pub fn pause(&mut self, number: usize, millis: i64) {
+        self.operators[number].paused = Some((self.now + millis, self.now));
     }
 
     /// What holds at each instant.
@@ -91,5 +141,20 @@ impl Simulation {
             self.run(STEP);
         }
         panic!("not within {millis} ms:\n{}", self.world().log.join("\n"));
+    }
+}
+
+/// The settings of an operator without listeners.
+pub fn settings() -> Settings {
+    Settings {
+        command: None,
+        listen: None,
+        dashboard: None,
+        namespaces: vec![],
+        leader_elect: false,
+        lease_name: "workerpool-operator".into(),
+        pod_namespace: "default".into(),
+        log_format: telemetry::LogFormat::default(),
+        log: String::new(),
     }
 }

@@ -3,6 +3,7 @@
 use crate::watch::Watches;
 use crate::workload::Workload;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -16,11 +17,26 @@ pub enum Fault {
     CrashBefore,
     /// The process dies after the API server has carried out the request.
     CrashAfter,
+    /// The request is carried out, and its answer comes after this many milliseconds.
+    AnswerLate(u64),
+    /// The request is lost, and there is no answer.
+    Lost,
+}
+
+/// A fault at the next request of this kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Trap {
+    pub method: &'static str,
+    /// A part of the path.
+    pub path: &'static str,
+    pub fault: Fault,
 }
 
 /// One write of the target's replica count by the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScaleWrite {
+    /// The number of the process.
+    pub by: usize,
     pub at: i64,
     pub from: i32,
     pub to: i32,
@@ -40,6 +56,9 @@ pub struct World {
     pub requests: usize,
     /// The request at which something goes wrong.
     pub fault: Option<(usize, Fault)>,
+    pub trap: Option<Trap>,
+    /// The leases by name.
+    pub leases: BTreeMap<String, Value>,
     pub scales: Vec<ScaleWrite>,
     /// For how long the operator's machine was suspended. Its timers stood still.
     pub suspended: i64,
@@ -76,6 +95,8 @@ impl World {
             log: vec![],
             requests: 0,
             fault: None,
+            trap: None,
+            leases: BTreeMap::new(),
             scales: vec![],
             suspended: 0,
             clock_step: 0,
