@@ -9,6 +9,7 @@ use api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
 use decide::victims::Pod;
 use decide::{Millis, Unavailable};
 use queues::Queue;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -25,9 +26,9 @@ pub enum Event {
     /// A `HorizontalPodAutoscaler` scales a target; `None` if it was deleted.
     Autoscaler(Key, Option<TargetKey>),
     /// The initial list of one watch is complete.
-    Synced(Watched),
+    Synced(Watched, Scope),
     /// A watch fails, with this error; it is retried.
-    WatchFailed(Watched, String),
+    WatchFailed(Watched, Scope, String),
     /// The results of polls.
     Metrics(Vec<PollResult>),
     /// The result of a [`Command::Scale`], and the time from the Redis notification that led to it.
@@ -49,6 +50,9 @@ pub enum Event {
     /// A timer expired.
     Tick,
 }
+
+/// The namespace that a watch shows; `None` if it shows all.
+pub type Scope = Option<Arc<str>>;
 
 /// A kind of object that is watched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -54,11 +54,18 @@ impl Fleet {
             targets: HashMap::new(),
             claims: HashMap::new(),
             autoscalers: BTreeMap::new(),
-            watches: WatchSync::new(),
+            watches: WatchSync::new(&[]),
             timers: BTreeSet::new(),
             budget: Budget::default(),
             dashboard: Arc::default(),
         }
+    }
+
+    /// The same fleet, which watches only these namespaces, each on its own; all if there is none.
+    #[must_use]
+    pub fn watching(mut self, namespaces: &[String]) -> Self {
+        self.watches = WatchSync::new(namespaces);
+        self
     }
 
     /// When the fleet needs the next [`Event::Tick`].
@@ -81,12 +88,12 @@ impl Fleet {
             Event::Autoscaler(name, target) => {
                 self.on_autoscaler(name, target, now, &mut commands);
             }
-            Event::Synced(watched) => {
-                self.watches.on_synced(watched);
+            Event::Synced(watched, scope) => {
+                self.watches.on_synced(watched, scope);
                 self.reconcile_all(now, &mut commands);
             }
-            Event::WatchFailed(watched, error) => {
-                self.watches.on_failed(watched, error);
+            Event::WatchFailed(watched, scope, error) => {
+                self.watches.on_failed(watched, scope, error);
                 self.reconcile_all(now, &mut commands);
             }
             Event::Metrics(results) => results

@@ -25,7 +25,7 @@ impl Fleet {
     ) {
         let key = Key::of(object);
         let mut fresh = PoolState::new(object, self.in_cluster);
-        fresh.inherited = !self.watches.is_complete(&Watched::Pools);
+        fresh.inherited = !self.watches.is_complete(&Watched::Pools, &key.namespace);
         // The same name with another UID is another pool.
         if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
             self.on_pool_deleted(&key, now, commands);

@@ -45,7 +45,7 @@ impl Fleet {
         let Some(pool) = self.pools.get(key) else {
             return;
         };
-        let sync_state = self.watches.state(&pool.watched());
+        let sync_state = self.watches.state(&pool.watched(), &key.namespace);
         if sync_state == SyncState::Pending {
             return;
         }

@@ -73,7 +73,9 @@ pub async fn run(
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     let metrics = health.metrics;
     let mut event_loop = EventLoop {
-        fleet: Fleet::new(in_cluster, Arc::clone(&metrics)).with_dashboard(store),
+        fleet: Fleet::new(in_cluster, Arc::clone(&metrics))
+            .watching(&settings.namespaces)
+            .with_dashboard(store),
         executor: Executor::new(environment, watches, fence, metrics),
         clock,
         inbox,

@@ -1,6 +1,6 @@
 //! The watches: each is a stream of objects that exist, objects that were deleted, and the end of the initial list.
 
-use crate::fleet::event::{Event, Watched};
+use crate::fleet::event::{Event, Scope, Watched};
 use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
 use api::{Key, WorkerPool};
 use futures::{Stream, StreamExt};
@@ -12,8 +12,6 @@ use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use std::fmt::Debug;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -199,32 +197,31 @@ impl Watches {
     }
 
     /// One `Api` for all namespaces, or one per given namespace.
-    fn apis<K>(&self, api: impl Fn(Client, Option<&str>) -> Api<K>) -> Vec<Api<K>> {
+    fn apis<K>(&self, api: impl Fn(Client, Option<&str>) -> Api<K>) -> Vec<(Scope, Api<K>)> {
         if self.namespaces.is_empty() {
-            return vec![api(self.client.clone(), None)];
+            return vec![(None, api(self.client.clone(), None))];
         }
-        self.namespaces
-            .iter()
-            .map(|namespace| api(self.client.clone(), Some(namespace)))
-            .collect()
+        let of_namespace = |namespace: &String| {
+            let api = api(self.client.clone(), Some(namespace));
+            (Some(namespace.as_str().into()), api)
+        };
+        self.namespaces.iter().map(of_namespace).collect()
     }
 
-    /// Sends each change as an event, and [`Event::Synced`] once the initial lists of all `apis` are complete.
+    /// Sends each change as an event, and [`Event::Synced`] once the initial list of one of the `apis` is complete.
     fn watch<K>(
         &self,
-        apis: Vec<Api<K>>,
+        apis: Vec<(Scope, Api<K>)>,
         resource: &str,
         watched: &Watched,
         translate: impl Fn(WatchChange<K>) -> Option<Event> + Clone + Send + 'static,
     ) where
         K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
-        let incomplete = Arc::new(AtomicUsize::new(apis.len()));
-        for api in apis {
+        for (scope, api) in apis {
             let events = self.events.clone();
             let watched = watched.clone();
             let translate = translate.clone();
-            let incomplete = Arc::clone(&incomplete);
             let stop = self.stop.clone();
             let changes = changes(api, resource.to_owned());
             tokio::spawn(stop.run_until_cancelled_owned(async move {
@@ -235,8 +232,11 @@ impl Watches {
                     if let WatchChange::Failed(failure) = change {
                         if failure != last_failure {
                             tracing::warn!("cannot watch, retrying: {failure}");
-                            let _ =
-                                events.send(Event::WatchFailed(watched.clone(), failure.clone()));
+                            let _ = events.send(Event::WatchFailed(
+                                watched.clone(),
+                                scope.clone(),
+                                failure.clone(),
+                            ));
                             last_failure = failure;
                         }
                         continue;
@@ -247,12 +247,8 @@ impl Watches {
                     {
                         return;
                     }
-                    // The last of the namespaces completes the initial list.
-                    if synced
-                        && std::mem::take(&mut initial)
-                        && incomplete.fetch_sub(1, Ordering::AcqRel) == 1
-                    {
-                        let _ = events.send(Event::Synced(watched.clone()));
+                    if synced && std::mem::take(&mut initial) {
+                        let _ = events.send(Event::Synced(watched.clone(), scope.clone()));
                     }
                 }
             }));

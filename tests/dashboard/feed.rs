@@ -126,7 +126,7 @@ impl Feed {
             Watched::Targets("apps/v1".into(), "Deployment".into()),
         ];
         for kind in kinds {
-            self.on(Event::Synced(kind), self.offset);
+            self.on(Event::Synced(kind, None), self.offset);
         }
         let mut at = self.offset;
         while at < wall_clock() - step {

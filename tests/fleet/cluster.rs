@@ -98,7 +98,7 @@ impl Cluster {
         self.send_target();
         let kind = Watched::Targets("apps/v1".into(), self.kind.into());
         for watched in [Watched::Pools, Watched::Autoscalers, kind] {
-            self.send(Event::Synced(watched));
+            self.send(Event::Synced(watched, None));
         }
         self.poll();
     }

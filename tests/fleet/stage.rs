@@ -185,13 +185,14 @@ impl Stage {
         ];
         kinds
             .into_iter()
-            .flat_map(|kind| self.on(Event::Synced(kind)))
+            .flat_map(|kind| self.on(Event::Synced(kind, None)))
             .collect()
     }
 
     pub fn watch_failed(&mut self, kind: &str, error: &str) -> Vec<Command> {
         self.on(Event::WatchFailed(
             Watched::Targets("apps/v1".into(), kind.into()),
+            None,
             error.into(),
         ))
     }

@@ -30,6 +30,17 @@ const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 impl World {
     /// Carries out a request.
     pub fn answer(&mut self, call: &Call<'_>) -> Answer {
+        if call.path.contains("/namespaces/gone/") {
+            return refuse(403, "Forbidden");
+        }
+        // A list or a watch of the only namespace is one of all namespaces.
+        let all = call.path.replace("/namespaces/default", "");
+        let is_list = [POOLS, AUTOSCALERS, DEPLOYMENTS].contains(&all.as_str());
+        let call = &Call {
+            path: if is_list { &all } else { call.path },
+            body: call.body.clone(),
+            ..*call
+        };
         if call.query.contains("watch=true") {
             return self.watch(call);
         }

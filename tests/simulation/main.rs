@@ -10,6 +10,7 @@
 mod api_server;
 mod clock;
 mod leader;
+mod namespaces;
 mod process;
 mod redis_server;
 mod restarts;

@@ -68,7 +68,7 @@ impl Memory {
     /// policies count from now, and none is shorter than it would have been.
     #[must_use]
     pub fn adopted(mut self, found: i32, now: Time) -> Self {
-        let change = found - self.desired.unwrap_or(found);
+        let change = found.saturating_sub(self.desired.unwrap_or(found));
         self.desired = Some(found);
         self.last_change = Some(now);
         if change >= 0 {
