@@ -168,6 +168,7 @@ impl PoolState {
         StatusInput {
             generation: self.generation,
             target: self.target.display(),
+            target_uid: self.target_uid.clone(),
             replicas: target.map(|target| target.replicas),
             selector: target
                 .map(|target| target.selector.clone())
@@ -189,6 +190,7 @@ mod tests {
     use super::*;
     use crate::fleet::pool_state::PolledMetrics;
     use crate::observe::rollout::Rollout;
+    use crate::observe::Epoch;
     use queues::RedisMemory;
     use serde_json::json;
 
@@ -197,7 +199,11 @@ mod tests {
             "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "a", "namespace": "default"},
             "spec": {"scaleTargetRef": {"name": "worker"}, "redis": {"address": "redis://127.0.0.1/0"}, "queues": [{"name": "tasks"}]},
         });
-        let mut pool = PoolState::new(&serde_json::from_value(object).expect("a pool"), false);
+        let mut pool = PoolState::new(
+            &serde_json::from_value(object).expect("a pool"),
+            false,
+            Epoch::default(),
+        );
         pool.metrics = Some(PolledMetrics {
             queues: vec![QueueMetrics::UNSUPPORTED],
             unavailable: None,

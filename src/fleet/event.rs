@@ -3,7 +3,7 @@
 use crate::act;
 use crate::dashboard::{PoolView, ViewQuery};
 use crate::observe::target::{Target, TargetKey};
-use crate::observe::{Address, PollResult};
+use crate::observe::{Address, Epoch, PollResult};
 use crate::report::{EventNote, PoolGauges};
 use api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
 use decide::victims::Pod;
@@ -32,15 +32,15 @@ pub enum Event {
     /// The results of polls.
     Metrics(Vec<PollResult>),
     /// The result of a [`Command::Scale`], and the time from the Redis notification that led to it.
-    Scaled(Key, Result<act::Scaled, act::Error>, Option<Millis>),
+    Scaled(PoolRef, Result<act::Scaled, act::Error>, Option<Millis>),
     /// The result of a [`Command::ListPods`].
-    Pods(Key, Result<Vec<Pod>, String>),
+    Pods(PoolRef, Result<Vec<Pod>, String>),
     /// The result of a [`Command::Mark`].
-    Marked(Key, Result<(), String>),
+    Marked(PoolRef, Result<(), String>),
     /// The result of a [`Command::WriteStatus`].
-    StatusWritten(Key, Result<(), act::Error>),
+    StatusWritten(PoolRef, Result<(), act::Error>),
     /// The result of a [`Command::ReadSecret`].
-    Secret(Key, Result<String, Unavailable>),
+    Secret(PoolRef, Result<String, Unavailable>),
     /// A scrape asks for all gauges.
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
     /// The dashboard asks for pools.
@@ -65,13 +65,23 @@ pub enum Watched {
     Targets(String, String),
 }
 
+/// A pool in one epoch: of its source for what is observed, of its target for what is done to that, of itself for its
+/// status. A command carries it and the answer brings it back, so that a late answer is known as one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolRef {
+    /// The pool.
+    pub key: Key,
+    /// The epoch.
+    pub epoch: Epoch,
+}
+
 /// Something to do. Commands run concurrently; the result of each is an [`Event`].
 #[derive(Debug)]
 pub enum Command {
     /// Watch this kind of target, unless it is watched already.
     WatchTargets(String, String),
     /// Start to poll these queues, at this interval.
-    Observe(Address, Key, Vec<Queue>, Duration),
+    Observe(Address, PoolRef, Vec<Queue>, Duration),
     /// Poll this pool's queues now.
     Poll(Address, Key),
     /// Request workers, each by the index of its queue and its ID, to drain (`true`) or to resume.
@@ -79,15 +89,15 @@ pub enum Command {
     /// Stop polling the pool's queues.
     StopObserving(Address, Key),
     /// List the pods of the pool's namespace that match a label selector.
-    ListPods(Key, String),
+    ListPods(PoolRef, String),
     /// Mark pods of the pool's namespace for deletion first (`true`), or unmark them.
-    Mark(Key, Vec<(String, bool)>),
+    Mark(PoolRef, Vec<(String, bool)>),
     /// Read the address of a pool's Redis.
-    ReadSecret(Key, SecretKeySelector),
+    ReadSecret(PoolRef, SecretKeySelector),
     /// Write a scale.
     Scale(Scale),
     /// Write a status.
-    WriteStatus(Key, Box<WorkerPoolStatus>),
+    WriteStatus(PoolRef, Box<WorkerPoolStatus>),
     /// Publish an event.
     EmitEvent(EventNote),
 }
@@ -96,7 +106,7 @@ pub enum Command {
 #[derive(Debug)]
 pub struct Scale {
     /// The pool that scales.
-    pub pool: Key,
+    pub pool: PoolRef,
     /// The target's apiVersion.
     pub api_version: String,
     /// The target.

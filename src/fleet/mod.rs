@@ -16,12 +16,12 @@ mod worker_view;
 
 use crate::act;
 use crate::dashboard::DashboardStore;
-use crate::observe::PollResult;
 use crate::observe::target::{Target, TargetKey};
+use crate::observe::{Epoch, PollResult};
 use crate::report::Metrics;
 use api::Key;
 use decide::{Millis, Time, Unavailable};
-use event::{Command, Event, Watched};
+use event::{Command, Event, PoolRef, Watched};
 use outcome::{Budget, SECRET_PERIOD};
 use pool_state::{PoolState, Retry};
 use scale_down::ScaleDown;
@@ -41,6 +41,7 @@ pub struct Fleet {
     watches: WatchSync,
     timers: BTreeSet<(Time, Key)>,
     budget: Budget,
+    last_epoch: Epoch,
     dashboard: Arc<DashboardStore>,
 }
 
@@ -57,6 +58,7 @@ impl Fleet {
             watches: WatchSync::new(&[]),
             timers: BTreeSet::new(),
             budget: Budget::default(),
+            last_epoch: Epoch::default(),
             dashboard: Arc::default(),
         }
     }
@@ -76,6 +78,12 @@ impl Fleet {
     /// The initial lists that are not complete yet; empty once the fleet may act.
     pub fn pending_watches(&self) -> Vec<Watched> {
         self.watches.pending()
+    }
+
+    /// An epoch that begins now.
+    fn new_epoch(&mut self) -> Epoch {
+        self.last_epoch.0 += 1;
+        self.last_epoch
     }
 
     /// Handles an event. Returns what to do.
@@ -99,19 +107,19 @@ impl Fleet {
             Event::Metrics(results) => results
                 .into_iter()
                 .for_each(|result| self.on_metrics(result, now, &mut commands)),
-            Event::Scaled(key, result, latency) => {
-                self.on_scale_result(&key, result, latency, now, &mut commands);
+            Event::Scaled(pool, result, latency) => {
+                self.on_scale_result(&pool, result, latency, now, &mut commands);
             }
-            Event::Pods(key, pods) => {
-                self.on_drain_event(&key, now, &mut commands, |it| it.on_pods(pods, now));
+            Event::Pods(pool, pods) => {
+                self.on_drain_event(&pool, now, &mut commands, |it| it.on_pods(pods, now));
             }
-            Event::Marked(key, result) => {
-                self.on_drain_event(&key, now, &mut commands, |it| it.on_marked(result, now));
+            Event::Marked(pool, result) => {
+                self.on_drain_event(&pool, now, &mut commands, |it| it.on_marked(result, now));
             }
-            Event::StatusWritten(key, result) => {
-                self.on_status_written(&key, result, now, &mut commands);
+            Event::StatusWritten(pool, result) => {
+                self.on_status_written(&pool, result, now, &mut commands);
             }
-            Event::Secret(key, address) => self.on_secret(&key, address, now, &mut commands),
+            Event::Secret(pool, address) => self.on_secret(&pool, address, now, &mut commands),
             // The receiver of an answer may be gone.
             Event::Scrape(answer) => drop(answer.send(self.gauges(now))),
             Event::View(query, answer) => drop(answer.send(self.views(query, now))),
@@ -175,6 +183,9 @@ impl Fleet {
         let Some(pool) = self.pools.get_mut(&key) else {
             return;
         };
+        if pool.epochs.source != result.epoch {
+            return;
+        }
         if !pool.record_metrics(result, now) {
             self.reconcile(&key, now, commands);
         }
@@ -183,7 +194,7 @@ impl Fleet {
 
     fn on_status_written(
         &mut self,
-        key: &Key,
+        PoolRef { key, epoch }: &PoolRef,
         result: Result<(), act::Error>,
         now: Time,
         commands: &mut Vec<Command>,
@@ -191,6 +202,9 @@ impl Fleet {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
+        if pool.epochs.pool != *epoch {
+            return;
+        }
         pool.status_in_flight = false;
         pool.status_retry = match result {
             Ok(()) => None,
@@ -207,22 +221,26 @@ impl Fleet {
 
     fn on_secret(
         &mut self,
-        key: &Key,
+        PoolRef { key, epoch }: &PoolRef,
         address: Result<String, Unavailable>,
         now: Time,
         commands: &mut Vec<Command>,
     ) {
+        let new_epoch = self.new_epoch();
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
-        pool.on_secret(address, self.in_cluster, now, commands);
+        if pool.epochs.source != *epoch {
+            return;
+        }
+        pool.on_secret(address, self.in_cluster, new_epoch, now, commands);
         self.reconcile(key, now, commands);
     }
 
     /// Handles the result of a command of the scale-down of `key`.
     fn on_drain_event(
         &mut self,
-        key: &Key,
+        PoolRef { key, epoch }: &PoolRef,
         now: Time,
         commands: &mut Vec<Command>,
         update: impl FnOnce(&mut ScaleDown),
@@ -230,6 +248,7 @@ impl Fleet {
         if let Some(scale_down) = self
             .pools
             .get_mut(key)
+            .filter(|pool| pool.epochs.target == *epoch)
             .and_then(|pool| pool.scale_down.as_deref_mut())
         {
             update(scale_down);
@@ -269,7 +288,7 @@ impl Fleet {
             && read + SECRET_PERIOD <= now
         {
             pool.source.read_at = Some(now);
-            commands.push(Command::ReadSecret(key.clone(), secret.clone()));
+            commands.push(Command::ReadSecret(pool.as_observed(), secret.clone()));
         }
         match poll {
             Some(address) => {

@@ -67,7 +67,7 @@ pub(super) fn apply_decision(
         pool.last_enforced_at = Some(now);
     }
     commands.push(Command::Scale(Scale {
-        pool: pool.key.clone(),
+        pool: pool.as_scaled(),
         api_version: pool.api_version.clone(),
         target: pool.target.clone(),
         replicas: decision.replicas,
@@ -281,7 +281,7 @@ pub(super) fn write_status(
     pool.status_in_flight = true;
     pool.status_written_at = Some(now);
     commands.push(Command::WriteStatus(
-        pool.key.clone(),
+        pool.as_reported(),
         Box::new(with_history),
     ));
 }

@@ -24,7 +24,8 @@ impl Fleet {
         commands: &mut Vec<Command>,
     ) {
         let key = Key::of(object);
-        let mut fresh = PoolState::new(object, self.in_cluster);
+        let epoch = self.new_epoch();
+        let mut fresh = PoolState::new(object, self.in_cluster, epoch);
         fresh.inherited = !self.watches.is_complete(&Watched::Pools, &key.namespace);
         // The same name with another UID is another pool.
         if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
@@ -43,7 +44,7 @@ impl Fleet {
                 interval: pool.interval,
                 target: pool.target.clone(),
             };
-            pool.update_spec(object, self.in_cluster);
+            pool.update_spec(object, self.in_cluster, epoch);
             Some(previous)
         } else {
             self.pools.insert(key.clone(), fresh);
@@ -111,14 +112,14 @@ fn observe_commands(pool: &PoolState, previous: Option<&Previous>) -> Vec<Comman
         if let Some(address) = source.address.clone() {
             commands.push(Command::Observe(
                 address,
-                pool.key.clone(),
+                pool.as_observed(),
                 source.queues.clone(),
                 pool.interval.to_std(),
             ));
         }
     }
     if let (Some(secret), None) = (&source.secret, source.read_at) {
-        commands.push(Command::ReadSecret(pool.key.clone(), secret.clone()));
+        commands.push(Command::ReadSecret(pool.as_observed(), secret.clone()));
     }
     commands
 }

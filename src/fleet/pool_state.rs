@@ -1,6 +1,6 @@
 //! The state of one pool: its spec, its last poll, its memory, and the writes that are under way.
 
-use super::event::{Command, Watched};
+use super::event::{Command, PoolRef, Watched};
 use super::scale_down;
 use super::source::Source;
 use crate::act;
@@ -9,6 +9,7 @@ use crate::fleet::scale_down::ScaleDown;
 use crate::fleet::worker_view::WorkerCache;
 use crate::observe::PollResult;
 use crate::observe::target::{Target, TargetKey, Writer};
+use crate::observe::Epoch;
 use crate::report::Outcome;
 use api::{
     Change, InvalidSpec, Key, PIN_UNTIL, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY,
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub(super) struct PoolState {
     pub key: Key,
+    pub epochs: Epochs,
     pub uid: String,
     pub generation: Option<i64>,
     /// Seconds since 1970. Of two pools with the same target, the older one scales it.
@@ -34,6 +36,8 @@ pub(super) struct PoolState {
     pub annotations: [Option<String>; 4],
     pub api_version: String,
     pub target: TargetKey,
+    /// The target's UID that `memory` is about; `None` if that is not known.
+    pub target_uid: Option<String>,
     pub source: Source,
     pub interval: api::Duration,
     pub memory: Memory,
@@ -74,6 +78,17 @@ pub(super) struct PoolState {
     pub last_event_reason: Option<String>,
     /// When the fleet reconciles this pool next without an event.
     pub timer: Option<Time>,
+}
+
+/// The epochs of a pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Epochs {
+    /// Of the pool itself.
+    pub pool: Epoch,
+    /// Of its source: its queues, and the Redis that has them.
+    pub source: Epoch,
+    /// Of its target: another object, or the same name created again.
+    pub target: Epoch,
 }
 
 /// The result of one poll.
@@ -127,7 +142,7 @@ impl Retry {
 }
 
 impl PoolState {
-    pub fn new(object: &WorkerPool, in_cluster: bool) -> Self {
+    pub fn new(object: &WorkerPool, in_cluster: bool, epoch: Epoch) -> Self {
         let mut status = object.status.clone().unwrap_or_default();
         let history = std::mem::take(&mut status.history);
         let memory = status
@@ -138,6 +153,15 @@ impl PoolState {
         let source = Source::new(object, in_cluster);
         Self {
             key: Key::of(object),
+            epochs: Epochs {
+                pool: epoch,
+                source: epoch,
+                target: epoch,
+            },
+            target_uid: status
+                .internal
+                .as_ref()
+                .and_then(|memory| memory.target_uid.clone()),
             uid: object.uid().unwrap_or_default(),
             generation: object.metadata.generation,
             created: object.creation_timestamp().map_or(0, |at| at.0.as_second()),
@@ -179,15 +203,19 @@ impl PoolState {
         }
     }
 
-    /// Applies a changed spec and keeps the metrics. The memory is kept too, unless the target has changed.
-    pub fn update_spec(&mut self, object: &WorkerPool, in_cluster: bool) {
-        let fresh = Self::new(object, in_cluster);
+    /// Applies a changed spec. Metrics and memory are kept, unless they are about another source or target; those begin
+    /// with `epoch`.
+    pub fn update_spec(&mut self, object: &WorkerPool, in_cluster: bool, epoch: Epoch) {
+        let fresh = Self::new(object, in_cluster, epoch);
         if fresh.target != self.target {
-            self.memory = Memory::default();
-            self.retry = None;
+            self.begin_target(epoch);
+        }
+        if !self.source.has_same_queues(&fresh.source) {
+            self.epochs.source = epoch;
         }
         if fresh.source.queues != self.source.queues {
             self.memory.rates.clear();
+            self.metrics = None;
         }
         self.generation = fresh.generation;
         self.spec = fresh.spec;
@@ -202,6 +230,50 @@ impl PoolState {
             self.source.address = old.address.filter(|_| is_same);
             self.source.read_at = old.read_at.filter(|_| is_same);
         }
+    }
+
+    /// Forgets what was about another target, or about one of the same name.
+    fn begin_target(&mut self, epoch: Epoch) {
+        self.epochs.target = epoch;
+        self.memory = Memory::default();
+        self.inherited = false;
+        self.pending_scale = None;
+        self.retry = None;
+        self.last_enforced_at = None;
+        self.target_uid = None;
+    }
+
+    /// Notes which object the target is. One that was deleted and created again is another one.
+    pub fn meet(&mut self, target: &Target, epoch: Epoch, commands: &mut Vec<Command>) {
+        if self
+            .target_uid
+            .as_ref()
+            .is_some_and(|uid| *uid != target.uid)
+        {
+            scale_down::abandon(self, commands);
+            self.begin_target(epoch);
+        }
+        self.target_uid.get_or_insert_with(|| target.uid.clone());
+    }
+
+    /// This pool for commands about its source.
+    pub fn as_observed(&self) -> PoolRef {
+        self.in_epoch(self.epochs.source)
+    }
+
+    /// This pool for commands about its target.
+    pub fn as_scaled(&self) -> PoolRef {
+        self.in_epoch(self.epochs.target)
+    }
+
+    /// This pool for commands about itself.
+    pub fn as_reported(&self) -> PoolRef {
+        self.in_epoch(self.epochs.pool)
+    }
+
+    fn in_epoch(&self, epoch: Epoch) -> PoolRef {
+        let key = self.key.clone();
+        PoolRef { key, epoch }
     }
 
     /// Restores the memory from the target. A replica count that we wrote was our decision, even if the status with that
@@ -349,6 +421,7 @@ impl PoolState {
         &mut self,
         address: Result<String, Unavailable>,
         in_cluster: bool,
+        epoch: Epoch,
         now: Time,
         commands: &mut Vec<Command>,
     ) {
@@ -361,13 +434,13 @@ impl PoolState {
             Ok(address) => {
                 if self.source.address.as_ref() != Some(&address) {
                     scale_down::abandon(self, commands);
-                    let key = &self.key;
                     if let Some(old) = self.source.address.replace(address.clone()) {
-                        commands.push(Command::StopObserving(old, key.clone()));
+                        commands.push(Command::StopObserving(old, self.key.clone()));
                     }
+                    self.epochs.source = epoch;
                     commands.push(Command::Observe(
                         address,
-                        key.clone(),
+                        self.as_observed(),
                         self.source.queues.clone(),
                         self.interval.to_std(),
                     ));

@@ -2,7 +2,7 @@
 
 use super::Fleet;
 use super::evaluation::ReconcileResult;
-use super::event::Command;
+use super::event::{Command, PoolRef};
 use super::outcome;
 use super::pool_state::{PendingScale, PoolState, Retry};
 use super::scale_down;
@@ -50,10 +50,14 @@ impl Fleet {
             return;
         }
         let conflict = self.conflict(pool);
-        let target = self.targets.get(&pool.target);
+        let epoch = self.new_epoch();
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
+        let target = self.targets.get(&pool.target);
+        if let Some(target) = target {
+            pool.meet(target, epoch, commands);
+        }
         if pool.pending_scale.is_none() {
             if let Some(target) = target {
                 pool.restore(target, now);
@@ -114,13 +118,17 @@ impl Fleet {
 
     pub(super) fn on_scale_result(
         &mut self,
-        key: &Key,
+        PoolRef { key, epoch }: &PoolRef,
         result: Result<act::Scaled, act::Error>,
         latency: Option<Millis>,
         now: Time,
         commands: &mut Vec<Command>,
     ) {
-        let Some(pool) = self.pools.get_mut(key) else {
+        let Some(pool) = self
+            .pools
+            .get_mut(key)
+            .filter(|pool| pool.epochs.target == *epoch)
+        else {
             return;
         };
         let Some(pending) = pool.pending_scale.take() else {

@@ -17,11 +17,18 @@ use decide::{QueueMetrics, Unavailable};
 use queues::RedisMemory;
 use tokio::time::Instant;
 
+/// A number that rises when a pool's source or target becomes another one, or the pool itself. What was asked of the
+/// earlier one is not answered for the later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
 /// What one poll of a pool's queues found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PollResult {
     /// The pool that was polled.
     pub pool: Key,
+    /// The epoch of its source at which the poll was asked for.
+    pub epoch: Epoch,
     /// The metrics of its queues, in the order of the spec.
     pub queues: Vec<QueueMetrics>,
     /// The workers registered with its queues.

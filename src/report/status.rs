@@ -77,6 +77,8 @@ pub struct StatusInput {
     pub target: String,
     /// The target's `status.replicas`; `None` while the target does not exist.
     pub replicas: Option<i32>,
+    /// The UID of the target that the memory is about.
+    pub target_uid: Option<String>,
     /// The target's label selector.
     pub selector: String,
     /// The metrics of all queues together.
@@ -127,7 +129,10 @@ pub fn build_status(
             steps: Vec::new(),
             next: None,
         }),
-        internal: Some(MemoryStatus::from(memory)),
+        internal: Some(MemoryStatus {
+            target_uid: input.target_uid.clone(),
+            ..MemoryStatus::from(memory)
+        }),
         history: Vec::new(),
         conditions,
         display: Some(display(&input.target, &load, now.0)),

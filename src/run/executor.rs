@@ -4,10 +4,10 @@ use super::environment::Environment;
 use super::fence::Fence;
 use super::watches::{Events, Watches};
 use crate::act;
-use crate::fleet::event::{Command, Event, Scale};
+use crate::fleet::event::{Command, Event, PoolRef, Scale};
 use crate::observe::{Address, endpoint, pods, target};
 use crate::report::{EventNote, Metrics, events};
-use api::{FIELD_MANAGER, GROUP, Key, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
+use api::{FIELD_MANAGER, GROUP, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
 use decide::{Millis, Unavailable};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
@@ -93,9 +93,12 @@ impl Executor {
                     self.watches.targets(&api_version, &kind);
                 }
             }
-            Command::Observe(address, pool, queues, interval) => {
+            Command::Observe(address, PoolRef { key, epoch }, queues, interval) => {
                 self.endpoint(&address).pools += 1;
-                self.send(&address, endpoint::Command::Watch(pool, queues, interval));
+                self.send(
+                    &address,
+                    endpoint::Command::Watch(key, epoch, queues, interval),
+                );
             }
             Command::Poll(address, pool) => self.send(&address, endpoint::Command::Poll(pool)),
             // The fleet sends it again if it has no effect.
@@ -160,16 +163,16 @@ impl Executor {
         });
     }
 
-    fn list_pods(&self, pool: Key, selector: String) {
+    fn list_pods(&self, pool: PoolRef, selector: String) {
         self.spawn(&self.drains, move |client| async move {
-            let pods = pods::list(client, &pool.namespace, &selector).await;
+            let pods = pods::list(client, &pool.key.namespace, &selector).await;
             Event::Pods(pool, pods)
         });
     }
 
-    fn mark(&self, pool: Key, marks: Vec<(String, bool)>) {
+    fn mark(&self, pool: PoolRef, marks: Vec<(String, bool)>) {
         self.spawn(&self.drains, move |client| async move {
-            let result = act::mark(client, &pool.namespace, &marks).await;
+            let result = act::mark(client, &pool.key.namespace, &marks).await;
             Event::Marked(pool, result.map_err(|error| error.to_string()))
         });
     }
@@ -186,18 +189,18 @@ impl Executor {
         });
     }
 
-    fn write_status(&self, pool: Key, status: Box<WorkerPoolStatus>) {
+    fn write_status(&self, pool: PoolRef, status: Box<WorkerPoolStatus>) {
         let metrics = Arc::clone(&self.metrics);
         self.spawn(&self.reports, move |client| async move {
-            let api: Api<WorkerPool> = Api::namespaced(client, &pool.namespace);
+            let api: Api<WorkerPool> = Api::namespaced(client, &pool.key.namespace);
             let patch = Patch::Apply(json!({
                 "apiVersion": format!("{GROUP}/{VERSION}"),
                 "kind": "WorkerPool",
-                "metadata": {"name": &*pool.name},
+                "metadata": {"name": &*pool.key.name},
                 "status": status,
             }));
             let params = PatchParams::apply(FIELD_MANAGER).force();
-            let write = api.patch_status(&pool.name, &params, &patch);
+            let write = api.patch_status(&pool.key.name, &params, &patch);
             let result = match tokio::time::timeout(TIMEOUT, write).await {
                 Ok(written) => written.map(drop).map_err(act::Error::from),
                 Err(_) => Err(act::Error::Timeout(TIMEOUT)),
@@ -227,11 +230,11 @@ impl Executor {
     }
 
     /// Reads a Redis address from a Secret.
-    fn read_secret(&self, pool: Key, selector: SecretKeySelector) {
+    fn read_secret(&self, pool: PoolRef, selector: SecretKeySelector) {
         let client = self.environment.client.clone();
         let events = self.events.clone();
         self.tasks.spawn(async move {
-            let address = secret_value(client, &pool.namespace, selector).await;
+            let address = secret_value(client, &pool.key.namespace, selector).await;
             let _ = events.send(Event::Secret(pool, address));
         });
     }

@@ -14,9 +14,9 @@ use workerpool_operator::act::Scaled;
 use workerpool_operator::dashboard::{Ask, DashboardStore};
 use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
-use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey};
+use workerpool_operator::observe::{Epoch, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// The polling interval of each pool, in milliseconds.
@@ -53,6 +53,8 @@ struct SimPool {
     queue: SimQueue,
     poll_at: i64,
     version: u64,
+    /// The epoch in which it is observed.
+    observed: Epoch,
 }
 
 /// A pool with the given name, and with the fields of `spec` in place of the defaults.
@@ -110,6 +112,7 @@ impl Feed {
                 queue,
                 poll_at: self.offset + i64::try_from(seed % 20).expect("few") * 100,
                 version: 1,
+                observed: Epoch::default(),
             },
         );
         self.on(Event::Pool(Box::new(pool.clone())), self.offset);
@@ -194,7 +197,7 @@ impl Feed {
         self.delayed = delayed;
         for (_, event) in due {
             if let Event::Scaled(key, Ok(done), _) = &event {
-                self.set_target(&key.clone(), done.replicas, now);
+                self.set_target(&key.key.clone(), done.replicas, now);
             }
             self.on(event, now);
         }
@@ -215,11 +218,15 @@ impl Feed {
     }
 
     fn poll(&mut self, key: &Key, now: i64) {
-        let Some(SimPool { queue, .. }) = self.pools.get_mut(key) else {
+        let Some(SimPool {
+            queue, observed, ..
+        }) = self.pools.get_mut(key)
+        else {
             return;
         };
         let result = PollResult {
             pool: key.clone(),
+            epoch: *observed,
             queues: vec![queue.load()],
             workers: queue.workers(now),
             unavailable: queue.error.clone().map(|error| Unavailable::RedisDown {
@@ -263,10 +270,10 @@ impl Feed {
         for command in self.fleet.on(event, Time(now)) {
             match command {
                 Command::Scale(scale) => {
-                    (self.on_scale)(&scale.pool, scale.replicas);
+                    (self.on_scale)(&scale.pool.key, scale.replicas);
                     let version = self
                         .pools
-                        .get(&scale.pool)
+                        .get(&scale.pool.key)
                         .map_or(1, |pool| pool.version + 1);
                     let done = Scaled {
                         replicas: scale.replicas,
@@ -281,6 +288,11 @@ impl Feed {
                 Command::WriteStatus(key, _) => {
                     self.delayed.push((now, Event::StatusWritten(key, Ok(()))));
                 }
+                Command::Observe(_, pool, ..) => {
+                    if let Some(it) = self.pools.get_mut(&pool.key) {
+                        it.observed = pool.epoch;
+                    }
+                }
                 Command::Poll(_, key) => self.poll(&key, now),
                 Command::Drain(_, key, ids, drain) => {
                     if let Some(pool) = self.pools.get_mut(&key) {
@@ -291,13 +303,13 @@ impl Feed {
                 Command::ListPods(key, _) => {
                     let pods = self
                         .pools
-                        .get(&key)
+                        .get(&key.key)
                         .map(|pool| pool.queue.pods())
                         .unwrap_or_default();
                     self.on(Event::Pods(key, Ok(pods)), now);
                 }
                 Command::Mark(key, marks) => {
-                    if let Some(pool) = self.pools.get_mut(&key) {
+                    if let Some(pool) = self.pools.get_mut(&key.key) {
                         pool.queue.mark(&marks);
                     }
                     self.on(Event::Marked(key, Ok(())), now);

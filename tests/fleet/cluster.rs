@@ -12,9 +12,9 @@ use std::sync::Arc;
 use workerpool_operator::act;
 use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
-use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
+use workerpool_operator::observe::{Epoch, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// Milliseconds per step of the simulation.
@@ -32,6 +32,8 @@ pub struct Cluster {
     delayed: Vec<(i64, Command)>,
     pub pools: Vec<WorkerPool>,
     statuses: BTreeMap<Key, api::WorkerPoolStatus>,
+    /// The epochs in which the pools are observed.
+    observed: BTreeMap<Key, Epoch>,
     fleet: Fleet,
     commands: VecDeque<Command>,
     polled_at: i64,
@@ -71,6 +73,7 @@ impl Cluster {
             delayed: vec![],
             pools,
             statuses: BTreeMap::new(),
+            observed: BTreeMap::new(),
             fleet: Fleet::new(false, Arc::new(Metrics::new())),
             commands: VecDeque::new(),
             polled_at: 0,
@@ -167,6 +170,7 @@ impl Cluster {
         };
         let pools: Vec<Key> = self.pools.iter().map(Key::of).collect();
         let result = |pool| PollResult {
+            epoch: self.observed.get(&pool).copied().unwrap_or_default(),
             pool,
             queues: vec![load],
             workers: workers.clone(),
@@ -243,6 +247,7 @@ impl Cluster {
         self.executed += usize::from(!matches!(command, Command::EmitEvent(_)));
         let is_broken = |what| self.broken == Some(what);
         match command {
+            Command::Observe(_, pool, ..) => drop(self.observed.insert(pool.key, pool.epoch)),
             Command::Poll(..) => self.poll(),
             Command::ListPods(pool, _) => {
                 let pods = if is_broken("list") {
@@ -282,7 +287,7 @@ impl Cluster {
                 let decision = status.decision.iter();
                 self.messages
                     .extend(decision.map(|it| format!("{}: {}", it.reason, it.message)));
-                self.statuses.insert(key.clone(), *status);
+                self.statuses.insert(key.key.clone(), *status);
                 return Some(Event::StatusWritten(key, Ok(())));
             }
             _ => {}

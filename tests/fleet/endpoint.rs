@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool_operator::observe::endpoint::{Command, Network, run};
-use workerpool_operator::observe::{Address, PollResult};
+use workerpool_operator::observe::{Address, Epoch, PollResult};
 
 pub const LONG: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ impl Endpoint {
 
     pub fn watch_queue(&self, pool: &str, queue: Queue, interval: Duration) {
         let key = Key::new("default", pool);
-        self.send(Command::Watch(key, vec![queue], interval));
+        self.send(Command::Watch(key, Epoch(1), vec![queue], interval));
     }
 
     pub fn send(&self, command: Command) {

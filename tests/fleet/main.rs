@@ -9,6 +9,7 @@
 mod api_server;
 mod cluster;
 mod endpoint;
+mod epochs;
 mod events;
 mod pod;
 mod policies;

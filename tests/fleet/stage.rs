@@ -4,14 +4,15 @@ use api::{Key, WorkerPool};
 use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
 use queues::RedisMemory;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use workerpool_operator::act;
 use workerpool_operator::fleet::Fleet;
-use workerpool_operator::fleet::event::{Command, Event, Watched};
-use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::rollout::Rollout;
+use workerpool_operator::fleet::event::{Command, Event, PoolRef, Watched};
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
+use workerpool_operator::observe::{Epoch, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// A pool with the default rules for Deployment/worker, created at `created` seconds since 1970.
@@ -67,7 +68,7 @@ pub fn target(replicas: i32) -> Target {
     }
 }
 
-fn target_key() -> TargetKey {
+pub fn target_key() -> TargetKey {
     TargetKey {
         group: "apps".into(),
         kind: "Deployment".into(),
@@ -89,6 +90,10 @@ pub fn written_by(manager: &str, replicas: i32, version: u64) -> Target {
 pub struct Stage {
     fleet: Fleet,
     metrics: Arc<Metrics>,
+    /// The epochs in which the pools are observed.
+    observed: BTreeMap<Key, Epoch>,
+    /// The pools of the last scales.
+    scaling: BTreeMap<Key, PoolRef>,
     now: Time,
     version: u64,
     /// The reasons of all statuses written so far.
@@ -107,6 +112,8 @@ impl Stage {
         Self {
             fleet: Fleet::new(false, Arc::clone(&metrics)),
             metrics,
+            observed: BTreeMap::new(),
+            scaling: BTreeMap::new(),
             now,
             version: 1,
             reported_reasons: Vec::new(),
@@ -131,10 +138,22 @@ impl Stage {
         self.now = self.now + Millis(millis);
     }
 
-    pub fn on(&mut self, event: Event) -> Vec<Command> {
+    pub fn send(&mut self, event: Event) -> Vec<Command> {
         let mut commands = self.fleet.on(event, self.now);
+        for command in &commands {
+            match command {
+                Command::Observe(_, pool, ..) => {
+                    self.observed.insert(pool.key.clone(), pool.epoch);
+                }
+                Command::Scale(scale) => {
+                    let key = scale.pool.key.clone();
+                    self.scaling.insert(key, scale.pool.clone());
+                }
+                _ => {}
+            }
+        }
         // The API server accepts statuses at once.
-        let written: Vec<Key> = commands
+        let written: Vec<PoolRef> = commands
             .iter()
             .filter_map(|command| match command {
                 Command::WriteStatus(key, status) => {
@@ -150,28 +169,28 @@ impl Stage {
             })
             .collect();
         for key in written {
-            commands.extend(self.on(Event::StatusWritten(key, Ok(()))));
+            commands.extend(self.send(Event::StatusWritten(key, Ok(()))));
         }
         commands
     }
 
     pub fn pool(&mut self, pool: &WorkerPool) -> Vec<Command> {
-        self.on(Event::Pool(Box::new(pool.clone())))
+        self.send(Event::Pool(Box::new(pool.clone())))
     }
 
     pub fn delete_pool(&mut self, name: &str) -> Vec<Command> {
-        self.on(Event::PoolDeleted(Key::new("default", name)))
+        self.send(Event::PoolDeleted(Key::new("default", name)))
     }
 
     pub fn target(&mut self, target: Option<Target>) -> Vec<Command> {
         if let Some(target) = &target {
             self.version = self.version.max(target.version);
         }
-        self.on(Event::Target(target_key(), target))
+        self.send(Event::Target(target_key(), target))
     }
 
     pub fn set_autoscaler(&mut self, name: &str, exists: bool) -> Vec<Command> {
-        self.on(Event::Autoscaler(
+        self.send(Event::Autoscaler(
             Key::new("default", name),
             exists.then(target_key),
         ))
@@ -185,12 +204,12 @@ impl Stage {
         ];
         kinds
             .into_iter()
-            .flat_map(|kind| self.on(Event::Synced(kind, None)))
+            .flat_map(|kind| self.send(Event::Synced(kind, None)))
             .collect()
     }
 
     pub fn watch_failed(&mut self, kind: &str, error: &str) -> Vec<Command> {
-        self.on(Event::WatchFailed(
+        self.send(Event::WatchFailed(
             Watched::Targets("apps/v1".into(), kind.into()),
             None,
             error.into(),
@@ -206,8 +225,15 @@ impl Stage {
     }
 
     pub fn poll_of(&mut self, pool: &str, load: QueueMetrics) -> Vec<Command> {
+        let result = self.result(pool, load);
+        self.send(Event::Metrics(vec![result]))
+    }
+
+    /// The result of a poll of what is observed now.
+    pub fn result(&self, pool: &str, load: QueueMetrics) -> PollResult {
         let pool = Key::new("default", pool);
-        self.on(Event::Metrics(vec![PollResult {
+        PollResult {
+            epoch: self.observed.get(&pool).copied().unwrap_or_default(),
             pool,
             queues: vec![load],
             workers: vec![],
@@ -215,12 +241,18 @@ impl Stage {
             drain_refused: None,
             memory: self.memory.clone(),
             notified_at: None,
-        }]))
+        }
+    }
+
+    /// The pool as it was when it last scaled.
+    pub fn scaling(&self, pool: &str) -> PoolRef {
+        self.scaling[&Key::new("default", pool)].clone()
     }
 
     pub fn poll_failed(&mut self, error: &str) -> Vec<Command> {
         let pool = Key::new("default", "a");
-        self.on(Event::Metrics(vec![PollResult {
+        self.send(Event::Metrics(vec![PollResult {
+            epoch: self.observed.get(&pool).copied().unwrap_or_default(),
             pool,
             queues: vec![QueueMetrics::UNAVAILABLE],
             workers: vec![],
@@ -246,11 +278,8 @@ impl Stage {
             replicas,
             version: self.version,
         };
-        self.on(Event::Scaled(
-            Key::new("default", pool),
-            Ok(done),
-            Some(Millis(9)),
-        ))
+        let pool = self.scaling(pool);
+        self.send(Event::Scaled(pool, Ok(done), Some(Millis(9))))
     }
 
     pub fn scale_failed(&mut self, code: u16, message: &str) -> Vec<Command> {
@@ -260,7 +289,8 @@ impl Stage {
             ..Default::default()
         };
         let error = act::Error::Api(kube::Error::Api(Box::new(status)));
-        self.on(Event::Scaled(Key::new("default", "a"), Err(error), None))
+        let pool = self.scaling("a");
+        self.send(Event::Scaled(pool, Err(error), None))
     }
 
     /// Lets time pass, one timer after the other.
@@ -269,7 +299,7 @@ impl Stage {
         let mut commands = Vec::new();
         while let Some(next) = self.fleet.next_tick().filter(|at| *at <= end) {
             self.now = self.now.max(next);
-            commands.extend(self.on(Event::Tick));
+            commands.extend(self.send(Event::Tick));
         }
         self.now = end;
         commands
@@ -282,7 +312,7 @@ impl Stage {
 
     pub fn scrape(&mut self) -> String {
         let (answer, mut pools) = tokio::sync::oneshot::channel();
-        self.on(Event::Scrape(answer));
+        self.send(Event::Scrape(answer));
         let pools = pools.try_recv().expect("an answer at once");
         assert!(
             pools

@@ -46,6 +46,7 @@ impl World {
         }
         let status = format!("{POOL}/status");
         match (call.method, call.path) {
+            ("GET", POOLS) if self.pool.is_null() => self.list("WorkerPool", &[]),
             ("GET", POOLS) => self.list("WorkerPool", std::slice::from_ref(&self.pool)),
             ("GET", AUTOSCALERS) => self.list("HorizontalPodAutoscaler", &[]),
             ("GET", DEPLOYMENTS) => self.list("Deployment", &[self.target()]),
@@ -103,6 +104,9 @@ impl World {
     }
 
     fn write_status(&mut self, body: &Value) -> Answer {
+        if self.pool.is_null() {
+            return refuse(404, "NotFound");
+        }
         if !self.may_write_status {
             return refuse(403, "Forbidden");
         }

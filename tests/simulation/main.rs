@@ -9,6 +9,7 @@
 
 mod api_server;
 mod clock;
+mod late;
 mod leader;
 mod namespaces;
 mod process;

@@ -48,6 +48,7 @@ pub struct World {
     pub manager: &'static str,
     pub target_uid: String,
     pub target_generation: i64,
+    /// The pool; null once it is deleted.
     pub pool: Value,
     pub watches: Watches,
     /// Each request with its time and answer.
@@ -109,6 +110,14 @@ impl World {
     pub fn changes(&self) -> Vec<ScaleWrite> {
         let changes = self.scales.iter().filter(|write| write.from != write.to);
         changes.copied().collect()
+    }
+
+    /// Somebody deletes the pool.
+    pub fn delete_pool(&mut self) {
+        let pool = self.pool.take();
+        self.workload.version += 1;
+        let version = self.workload.version;
+        self.watches.send(POOLS, version, "DELETED", &pool);
     }
 
     /// Tasks arrive.

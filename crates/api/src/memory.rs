@@ -11,6 +11,9 @@ pub struct MemoryStatus {
     /// The desired replicas of the last decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired: Option<i32>,
+    /// The UID of the target that this is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_uid: Option<String>,
     /// When a rule last scaled up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_up: Option<Timestamp>,

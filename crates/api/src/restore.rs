@@ -40,6 +40,7 @@ impl From<&Memory> for MemoryStatus {
             mean_millis: mean.map(|mean| mean.0),
         };
         Self {
+            target_uid: None,
             desired: memory.desired,
             last_up: memory.last_up.map(timestamp),
             last_change: memory.last_change.map(timestamp),

@@ -251,7 +251,7 @@ pub(super) fn pod_count(pods: &[Pod]) -> i32 {
 
 fn poll_workers(context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> Waiting {
     if let Some(address) = context.address {
-        commands.push(Command::Poll(address.clone(), context.pool.clone()));
+        commands.push(Command::Poll(address.clone(), context.pool.key.clone()));
     }
     Waiting::Check
 }

@@ -1,16 +1,15 @@
 //! The scale-down of one pool: prepares it, reverts it, or abandons it.
 
-use crate::fleet::event::Command;
+use crate::fleet::event::{Command, PoolRef};
 use crate::fleet::pool_state::PoolState;
 use crate::observe::Address;
 use crate::observe::target::{Target, TargetKey};
-use api::Key;
 use decide::victims::{Pod, VictimOrder};
 use decide::{Millis, Time, Waiting};
 
 /// What a scale-down needs to know of its pool.
 pub(in crate::fleet) struct ScaleDownContext<'a> {
-    pub pool: &'a Key,
+    pub pool: PoolRef,
     pub address: Option<&'a Address>,
     pub target_key: &'a TargetKey,
     pub target: &'a Target,
@@ -58,11 +57,20 @@ pub(in crate::fleet) fn abandon(pool: &mut PoolState, commands: &mut Vec<Command
     let Some(scale_down) = pool.scale_down.take() else {
         return;
     };
+    // A scale that is being written is about to remove the victims: a worker that resumed now could be removed with a
+    // task. If the write fails, the requests to drain expire.
+    if pool
+        .pending_scale
+        .as_ref()
+        .is_some_and(|pending| pending.outcome.to < pending.outcome.from)
+    {
+        return;
+    }
     // Check again for leftovers, in case not everything could be reverted.
     pool.leftovers_checked = false;
     let (marks, workers) = scale_down.undo();
     if !marks.is_empty() {
-        commands.push(Command::Mark(pool.key.clone(), marks));
+        commands.push(Command::Mark(pool.as_scaled(), marks));
     }
     if let (Some(address), false) = (&pool.source.address, workers.is_empty()) {
         commands.push(Command::Drain(
@@ -81,7 +89,7 @@ impl PoolState {
         now: Time,
     ) -> Option<ScaleDownContext<'a>> {
         Some(ScaleDownContext {
-            pool: &self.key,
+            pool: self.as_scaled(),
             address: self.source.address.as_ref(),
             target_key: &self.target,
             target,

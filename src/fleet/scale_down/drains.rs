@@ -104,7 +104,7 @@ impl ScaleDown {
         if let (Some(address), false) = (context.address, workers.is_empty()) {
             commands.push(Command::Drain(
                 address.clone(),
-                context.pool.clone(),
+                context.pool.key.clone(),
                 workers,
                 enable,
             ));

@@ -8,7 +8,7 @@ mod connection;
 mod pipeline;
 
 use super::polling::{DuePoll, PollSchedule};
-use super::{Address, PollResult};
+use super::{Address, Epoch, PollResult};
 use api::Key;
 use connection::{Connection, no_answer};
 pub use connection::{Dial, Network};
@@ -33,7 +33,7 @@ const MEMORY_INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub enum Command {
     /// Poll these queues from now on, at least once per interval.
-    Watch(Key, Vec<Queue>, Duration),
+    Watch(Key, Epoch, Vec<Queue>, Duration),
     /// Poll this pool now.
     Poll(Key),
     /// Ask workers of the pool to stop claiming tasks (`true`) or to continue (`false`). A worker is the index of its
@@ -56,6 +56,7 @@ pub async fn run(
         notifications: unbounded_channel().1,
         schedule: PollSchedule::new(Instant::now()),
         queues: HashMap::new(),
+        epochs: HashMap::new(),
         pools_by_key: HashMap::new(),
         lost_workers: Vec::new(),
         connection: Connection::closed(Instant::now()),
@@ -106,6 +107,7 @@ struct Endpoint {
     notifications: UnboundedReceiver<PushInfo>,
     schedule: PollSchedule,
     queues: HashMap<Key, Vec<Queue>>,
+    epochs: HashMap<Key, Epoch>,
     /// The pools to poll when a Redis key changes.
     pools_by_key: HashMap<String, Vec<Key>>,
     /// The queues, as pool and index, in which the last poll found workers without a lease.
@@ -120,7 +122,7 @@ struct Endpoint {
 impl Endpoint {
     async fn apply(&mut self, command: Command) {
         match command {
-            Command::Watch(pool, queues, interval) => {
+            Command::Watch(pool, epoch, queues, interval) => {
                 self.remove(&pool);
                 for key in queues.iter().flat_map(Queue::wake_keys) {
                     self.pools_by_key
@@ -129,6 +131,7 @@ impl Endpoint {
                         .push(pool.clone());
                 }
                 self.queues.insert(pool.clone(), queues);
+                self.epochs.insert(pool.clone(), epoch);
                 self.schedule.add(pool, interval, Instant::now());
             }
             Command::Poll(pool) => self.schedule.poll_by(&pool, Instant::now()),
@@ -142,6 +145,7 @@ impl Endpoint {
     fn remove(&mut self, pool: &Key) {
         self.schedule.remove(pool);
         self.refused_drains.remove(pool);
+        self.epochs.remove(pool);
         let queues = self.queues.remove(pool).unwrap_or_default();
         for key in queues.iter().flat_map(Queue::wake_keys) {
             if let Some(pools) = self.pools_by_key.get_mut(key) {
@@ -336,6 +340,7 @@ impl Endpoint {
             .map(|DuePoll { pool, notified_at }| {
                 let count = self.queues.get(&pool).map_or(1, Vec::len);
                 PollResult {
+                    epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
                     pool,
                     queues: vec![QueueMetrics::UNAVAILABLE; count],
                     workers: Vec::new(),
@@ -379,6 +384,7 @@ impl Endpoint {
             }
             results.push(PollResult {
                 drain_refused: self.refused_drains.get(&pool).cloned(),
+                epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
                 pool,
                 queues: metrics,
                 workers,
