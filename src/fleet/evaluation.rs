@@ -189,8 +189,8 @@ impl PoolState {
 mod tests {
     use super::*;
     use crate::fleet::pool_state::PolledMetrics;
-    use crate::observe::rollout::Rollout;
     use crate::observe::Epoch;
+    use crate::observe::rollout::Rollout;
     use queues::RedisMemory;
     use serde_json::json;
 

@@ -7,9 +7,9 @@ use crate::act;
 use crate::fleet::evaluation::Evaluated;
 use crate::fleet::scale_down::ScaleDown;
 use crate::fleet::worker_view::WorkerCache;
+use crate::observe::Epoch;
 use crate::observe::PollResult;
 use crate::observe::target::{Target, TargetKey, Writer};
-use crate::observe::Epoch;
 use crate::report::Outcome;
 use api::{
     Change, InvalidSpec, Key, PIN_UNTIL, SUSPEND_REASON, SUSPEND_UNTIL, SUSPENDED_BY,

@@ -5,8 +5,11 @@ use super::rollout::Rollout;
 use api::{FIELD_MANAGER, Key, ScaleTargetRef};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedFieldsEntry};
 use kube::core::{ApiResource, GroupVersionKind, Object, Selector};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 
 /// The parts of a scalable object of the apps group that the operator uses.
 pub type Scalable = Object<ScalableSpec, ScalableStatus>;
@@ -16,6 +19,7 @@ pub type Scalable = Object<ScalableSpec, ScalableStatus>;
 #[serde(rename_all = "camelCase")]
 pub struct ScalableSpec {
     replicas: Option<i32>,
+    #[serde(default, deserialize_with = "tolerant")]
     selector: Option<LabelSelector>,
     #[serde(default)]
     strategy: Value,
@@ -31,12 +35,41 @@ pub struct ScalableSpec {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScalableStatus {
-    #[serde(default)]
-    replicas: i32,
+    #[serde(default, deserialize_with = "tolerant")]
+    replicas: Option<i32>,
+    #[serde(default, deserialize_with = "tolerant")]
     updated_replicas: Option<i32>,
-    observed_generation: Option<i64>,
+    #[serde(default, deserialize_with = "tolerant")]
+    observed_generation: Option<Generation>,
     #[serde(default)]
     conditions: Value,
+}
+
+/// A generation: a number, or its digits, as in a `Rollout` of Argo.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Generation {
+    Number(i64),
+    Text(String),
+}
+
+impl Generation {
+    fn number(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+}
+
+/// Reads a field of any type; one that is not as expected counts as absent. Kinds of other projects choose their own types.
+fn tolerant<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(T::deserialize(value).ok())
 }
 
 /// What a pool uses of its target.
@@ -76,8 +109,8 @@ impl Writer {
     }
 }
 
-/// Identifies the object that a pool scales.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Identifies the object that a pool scales. Capitals of the kind make no difference, as they make none in the API's path.
+#[derive(Clone, Debug)]
 pub struct TargetKey {
     /// API group, such as `apps`.
     pub group: String,
@@ -93,14 +126,44 @@ impl TargetKey {
         let object = Key::new(namespace, &target.name);
         Self {
             group: target.group().to_owned(),
-            kind: target.kind.clone(),
+            kind: target.canonical_kind().to_owned(),
             object,
         }
+    }
+
+    fn identity(&self) -> (&str, String, &Key) {
+        (&self.group, self.kind.to_ascii_lowercase(), &self.object)
     }
 
     /// Kind and name for a message: `Deployment/filter-worker`.
     pub fn display(&self) -> String {
         format!("{}/{}", self.kind, self.object.name)
+    }
+}
+
+impl PartialEq for TargetKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for TargetKey {}
+
+impl Hash for TargetKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+impl PartialOrd for TargetKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TargetKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
     }
 }
 
@@ -121,7 +184,11 @@ impl From<&Scalable> for Target {
         Self {
             // The API server's default.
             desired: object.spec.replicas.unwrap_or(1),
-            replicas: object.status.as_ref().map_or(0, |status| status.replicas),
+            replicas: object
+                .status
+                .as_ref()
+                .and_then(|status| status.replicas)
+                .unwrap_or(0),
             updated: object
                 .status
                 .as_ref()
@@ -131,7 +198,7 @@ impl From<&Scalable> for Target {
             observed: object
                 .status
                 .as_ref()
-                .and_then(|status| status.observed_generation)
+                .and_then(|status| status.observed_generation.as_ref()?.number())
                 >= meta.generation,
             selector: selector
                 .map(|selector| selector.to_string())
@@ -170,7 +237,7 @@ fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
 }
 
 /// The parts of a `HorizontalPodAutoscaler` that the operator uses.
-pub type Autoscaler = Object<AutoscalerSpec, serde_json::Value>;
+pub type Autoscaler = Object<AutoscalerSpec, Value>;
 
 /// The used part of its spec.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -183,4 +250,51 @@ pub struct AutoscalerSpec {
 pub fn scaled_by(autoscaler: &Autoscaler) -> TargetKey {
     let namespace = autoscaler.metadata.namespace.as_deref().unwrap_or_default();
     TargetKey::new(&autoscaler.spec.scale_target_ref, namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[rstest::rstest]
+    #[case(json!(7), true)]
+    #[case(json!(6), false)]
+    #[case(json!("7"), true)]
+    #[case(json!("6"), false)]
+    #[case(json!("5f4c8b7d"), false)]
+    #[case(json!(null), false)]
+    fn a_generation_is_a_number_or_its_digits(#[case] seen: Value, #[case] observed: bool) {
+        let rollout = json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+            "metadata": {"name": "w", "namespace": "n", "generation": 7, "resourceVersion": "3", "uid": "u"},
+            "spec": {"replicas": 4, "selector": {"matchLabels": {"app": "w"}}},
+            "status": {"HPAReplicas": 4, "replicas": 4, "updatedReplicas": "four", "observedGeneration": seen},
+        });
+        let object: Scalable = serde_json::from_value(rollout).expect("an object");
+        let target = Target::from(&object);
+        assert_eq!(
+            (
+                target.desired,
+                target.replicas,
+                target.updated,
+                target.observed
+            ),
+            (4, 4, 0, observed)
+        );
+        assert_eq!(target.selector, "app=w");
+    }
+
+    #[test]
+    fn capitals_of_the_kind_make_no_other_target() {
+        let key = |kind: &str| {
+            let reference = json!({"kind": kind, "name": "w"});
+            let reference: ScaleTargetRef = serde_json::from_value(reference).expect("valid");
+            TargetKey::new(&reference, "n")
+        };
+        assert_eq!(key("deployment"), key("Deployment"));
+        assert_eq!(key("deployment").display(), "Deployment/w");
+        assert_eq!(key("fooBar"), key("Foobar"));
+        assert_ne!(key("Deployment"), key("StatefulSet"));
+    }
 }

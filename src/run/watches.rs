@@ -5,7 +5,7 @@ use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
 use api::{Key, WorkerPool};
 use futures::{Stream, StreamExt};
 use kube::api::Api;
-use kube::core::{ApiResource, DynamicObject, DynamicResourceScope};
+use kube::core::{ApiResource, DeserializeGuard, DynamicObject, DynamicResourceScope};
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource};
@@ -156,16 +156,20 @@ impl Watches {
             },
         );
         let resource = target::resource("autoscaling/v2", "HorizontalPodAutoscaler");
-        let autoscalers = self.apis(dynamic::<Autoscaler>(&resource));
+        let autoscalers = self.apis(dynamic::<DeserializeGuard<Autoscaler>>(&resource));
         self.watch(
             autoscalers,
             &resource.plural,
             &Watched::Autoscalers,
             |change| match change {
-                WatchChange::Applied(autoscaler) => Some(Event::Autoscaler(
-                    key(&autoscaler),
-                    Some(target::scaled_by(&autoscaler)),
-                )),
+                WatchChange::Applied(autoscaler) => {
+                    let name = key(&autoscaler);
+                    let readable = readable(autoscaler, "HorizontalPodAutoscaler");
+                    Some(Event::Autoscaler(
+                        name,
+                        readable.as_ref().map(target::scaled_by),
+                    ))
+                }
                 WatchChange::Deleted(key) => Some(Event::Autoscaler(key, None)),
                 WatchChange::Synced | WatchChange::Failed(_) => None,
             },
@@ -178,7 +182,7 @@ impl Watches {
         let group = resource.group.clone();
         let kind_name = kind.to_owned();
         let watched = Watched::Targets(api_version.to_owned(), kind.to_owned());
-        let objects = self.apis(dynamic::<Scalable>(&resource));
+        let objects = self.apis(dynamic::<DeserializeGuard<Scalable>>(&resource));
         self.watch(objects, &resource.plural, &watched, move |change| {
             let target_key = |object: Key| TargetKey {
                 group: group.clone(),
@@ -186,10 +190,11 @@ impl Watches {
                 object,
             };
             match change {
-                WatchChange::Applied(object) => Some(Event::Target(
-                    target_key(key(&object)),
-                    Some(Target::from(&object)),
-                )),
+                WatchChange::Applied(object) => {
+                    let name = target_key(key(&object));
+                    let readable = readable(object, &kind_name);
+                    Some(Event::Target(name, readable.as_ref().map(Target::from)))
+                }
                 WatchChange::Deleted(object) => Some(Event::Target(target_key(object), None)),
                 WatchChange::Synced | WatchChange::Failed(_) => None,
             }
@@ -254,6 +259,16 @@ impl Watches {
             }));
         }
     }
+}
+
+/// The object, if it can be read. One that cannot must not block the others of its kind.
+fn readable<K>(DeserializeGuard(object): DeserializeGuard<K>, kind: &str) -> Option<K> {
+    object
+        .inspect_err(|error| {
+            let name = error.metadata.name.as_deref().unwrap_or_default();
+            tracing::warn!(kind, name, "cannot read this object: {}", error.error);
+        })
+        .ok()
 }
 
 fn dynamic<K>(resource: &ApiResource) -> impl Fn(Client, Option<&str>) -> Api<K>

@@ -275,6 +275,17 @@ fn only_the_oldest_pool_of_a_target_scales_it() {
 }
 
 #[test]
+fn a_kind_in_another_spelling_is_the_same_target() {
+    let mut stage = Stage::with(&pool("older", 10), Some(target(3)));
+    let mut younger = pool("younger", 20);
+    younger.spec.scale_target_ref.kind = "deployment".to_owned();
+    let conflict = stage.pool(&younger);
+    assert!(events(&conflict)[0].starts_with("TargetConflict"));
+    assert_eq!(scales(&stage.poll_of("younger", load(25, 3, 3))), [0; 0]);
+    assert_eq!(scales(&stage.poll_of("older", load(25, 3, 3))), [5]);
+}
+
+#[test]
 fn no_pool_scales_the_target_of_an_autoscaler() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.set_autoscaler("worker-hpa", true);

@@ -1,7 +1,6 @@
 //! What a Secret holds is shown nowhere, whatever it is.
 
 use crate::stage::{Stage, events, pool_with, status, target};
-use api::Key;
 use serde_json::json;
 use workerpool_operator::fleet::event::{Command, Event};
 
@@ -29,9 +28,18 @@ const MALFORMED: &[&str] = &[
 fn read(value: &str) -> (Stage, Vec<Command>) {
     let from = json!({"secretKeyRef": {"name": "redis", "key": "redis-password"}});
     let pool = pool_with(&json!({"redis": {"addressFrom": from}}));
-    let mut stage = Stage::with(&pool, Some(target(3)));
-    let key = Key::new("default", "a");
-    let mut commands = stage.on(Event::Secret(key, Ok(value.to_owned())));
+    let mut stage = Stage::new();
+    let asked = stage
+        .pool(&pool)
+        .into_iter()
+        .find_map(|command| match command {
+            Command::ReadSecret(pool, _) => Some(pool),
+            _ => None,
+        });
+    stage.target(Some(target(3)));
+    stage.synced();
+    let asked = asked.expect("the Secret is read");
+    let mut commands = stage.send(Event::Secret(asked, Ok(value.to_owned())));
     commands.extend(stage.tick_after(3_000));
     (stage, commands)
 }

@@ -49,7 +49,11 @@ impl World {
             ("GET", POOLS) if self.pool.is_null() => self.list("WorkerPool", &[]),
             ("GET", POOLS) => self.list("WorkerPool", std::slice::from_ref(&self.pool)),
             ("GET", AUTOSCALERS) => self.list("HorizontalPodAutoscaler", &[]),
-            ("GET", DEPLOYMENTS) => self.list("Deployment", &[self.target()]),
+            ("GET", DEPLOYMENTS) => {
+                let mut items = self.others.clone();
+                items.push(self.target());
+                self.list("Deployment", &items)
+            }
             ("GET", PODS) => {
                 let pods: Vec<Value> = self.workload.list_pods().iter().map(pod).collect();
                 self.list("Pod", &pods)

@@ -50,6 +50,8 @@ pub struct World {
     pub target_generation: i64,
     /// The pool; null once it is deleted.
     pub pool: Value,
+    /// Other objects of the target's kind.
+    pub others: Vec<Value>,
     pub watches: Watches,
     /// Each request with its time and answer.
     pub log: Vec<String>,
@@ -92,6 +94,7 @@ impl World {
             target_uid: "target".into(),
             target_generation: 1,
             pool,
+            others: vec![],
             watches: Watches::default(),
             log: vec![],
             requests: 0,

@@ -32,8 +32,8 @@ pub use crd::{crd, crd_yaml, lacking_fields, unknown_field};
 pub use duration::{Duration, ParseDurationError};
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
-pub use sample::{Sample, SampleColumns};
 pub use read::read;
+pub use sample::{Sample, SampleColumns};
 pub use schedule::{ScheduleSpec, Schedules};
 pub use source::{QueueSpec, RedisSpec, SecretKeyRef, SecretKeySelector};
 pub use status::{

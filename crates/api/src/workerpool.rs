@@ -211,18 +211,38 @@ pub struct WorkerPoolSpec {
 pub struct ScaleTargetRef {
     /// Group and version. Default: apps/v1.
     #[serde(default = "apps_v1")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[a-z0-9]+$")
+    )]
     pub api_version: String,
     /// A kind with a scale subresource. Default: Deployment.
     #[serde(default = "deployment")]
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?$")
+    )]
     pub kind: String,
     /// Name of the object.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
     pub name: String,
 }
 
+/// The kinds whose spelling is known.
+const KINDS: [&str; 4] = ["Deployment", "ReplicaSet", "StatefulSet", "Rollout"];
+
 impl ScaleTargetRef {
+    /// The kind as Kubernetes spells it: its path in the API has no capitals, so that any spelling reaches it.
+    pub fn canonical_kind(&self) -> &str {
+        KINDS
+            .into_iter()
+            .find(|kind| kind.eq_ignore_ascii_case(&self.kind))
+            .unwrap_or(&self.kind)
+    }
+
     /// The API group; empty for the core group.
     pub fn group(&self) -> &str {
         self.api_version
@@ -232,7 +252,7 @@ impl ScaleTargetRef {
 
     /// The order in which the target's controller removes pods; `None` if unknown.
     pub fn order(&self) -> Option<VictimOrder> {
-        VictimOrder::of(self.group(), &self.kind)
+        VictimOrder::of(self.group(), self.canonical_kind())
     }
 }
 
