@@ -2,6 +2,7 @@
 //! nor Redis: its caller passes in the function that returns the pools.
 
 mod assets;
+mod guard;
 mod history;
 mod store;
 mod stream;
@@ -11,6 +12,7 @@ mod wire_format;
 mod workers;
 
 pub use api::Sample;
+pub use guard::Hosts;
 pub use store::DashboardStore;
 pub use summary::summary;
 pub use wire_format::Rules;
@@ -24,7 +26,7 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use decide::{Memory, Observation, Time};
@@ -98,8 +100,14 @@ struct Site {
     broadcaster: Broadcaster,
 }
 
-/// The page, its stream at `/api/stream`, and its data at `/api/pools`. The streams end when `stop` is cancelled.
-pub fn router(store: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> Router {
+/// The page, its stream at `/api/stream`, and its data at `/api/pools`, for requests to one of `hosts`. The streams end
+/// when `stop` is cancelled.
+pub fn router(
+    store: Arc<DashboardStore>,
+    ask: Ask,
+    hosts: Hosts,
+    stop: CancellationToken,
+) -> Router {
     let broadcaster = Broadcaster::start(store.clone(), ask.clone(), stop);
     let site = Site {
         store,
@@ -117,6 +125,7 @@ pub fn router(store: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> 
         .fallback_service(get(|uri: Uri, headers: HeaderMap| async move {
             assets::serve(uri.path(), &headers)
         }))
+        .layer(from_fn_with_state(hosts, guard::guard))
         .layer(map_response(add_security_headers))
         .with_state(site)
 }

@@ -109,7 +109,8 @@ fn start_servers(
     }
     if let Some(address) = settings.dashboard {
         let ask = health::ask(health.clone());
-        let router = dashboard::router(Arc::clone(store), ask, stop.clone());
+        let hosts = dashboard::Hosts::new(&settings.dashboard_hosts);
+        let router = dashboard::router(Arc::clone(store), ask, hosts, stop.clone());
         servers.push(serve(address, "--dashboard", router, stop)?);
     }
     Ok(servers)

@@ -18,6 +18,9 @@ pub struct Settings {
     /// Address for the read-only dashboard, such as 0.0.0.0:8000; if not set, there is no dashboard
     #[arg(long, env = "WORKERPOOL_DASHBOARD")]
     pub dashboard: Option<SocketAddr>,
+    /// Comma-separated names under which the dashboard may be reached, such as that of an Ingress; IP addresses, names without a dot and Services are always allowed
+    #[arg(long, env = "WORKERPOOL_DASHBOARD_HOSTS", value_delimiter = ',')]
+    pub dashboard_hosts: Vec<String>,
     /// Comma-separated namespaces to watch; if not set, all namespaces
     #[arg(long, env = "WORKERPOOL_NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,

@@ -44,7 +44,7 @@ async fn site_with(fill: impl FnOnce(&mut Feed)) -> Site {
     feed.begin(500);
     let (ask, inbox, _) = ask();
     let stop = CancellationToken::new();
-    let router = dashboard::router(store, ask, stop.clone());
+    let router = dashboard::router(store, ask, dashboard::Hosts::default(), stop.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");
@@ -387,5 +387,38 @@ async fn files_are_compressed_and_cached() {
     assert!(
         !head.contains("content-encoding") && plain.len() > body.len(),
         "{head}"
+    );
+}
+
+/// The status of a GET of the pools with these headers.
+async fn status_with(port: u16, headers: &[&str]) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))
+        .await
+        .expect("a connection");
+    let headers = headers.join("\r\n");
+    let request = format!("GET /api/pools HTTP/1.1\r\n{headers}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut response = String::new();
+    stream
+        .read_to_string(&mut response)
+        .await
+        .expect("a response");
+    response.split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn other_names_and_pages_of_other_sites_are_refused() {
+    let site = site().await;
+    let status = async |headers: &[&str]| status_with(site.port, headers).await;
+    assert_eq!(status(&["Host: localhost:8000"]).await, "200");
+    assert_eq!(status(&["Host: workerpool-dashboard.ops.svc"]).await, "200");
+    assert_eq!(status(&["Host: attacker.example"]).await, "403");
+    let host = "Host: 127.0.0.1:8000";
+    let (same, cross) = ("Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site");
+    assert_eq!(status(&[host, same]).await, "200");
+    assert_eq!(status(&[host, cross, "Sec-Fetch-Mode: cors"]).await, "403");
+    assert_eq!(
+        status(&[host, cross, "Sec-Fetch-Mode: navigate"]).await,
+        "200"
     );
 }

@@ -57,7 +57,7 @@ async fn main() {
 
     let (ask, inbox, _events) = ask();
     let stop = CancellationToken::new();
-    let router = dashboard::router(store, ask, stop.clone());
+    let router = dashboard::router(store, ask, dashboard::Hosts::default(), stop.clone());
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .expect("a free port");
