@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use sim::why_not;
 use std::sync::Arc;
 use stream::Broadcaster;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// One pool as the page shows it.
@@ -98,6 +99,8 @@ struct Site {
     store: Arc<DashboardStore>,
     ask: Ask,
     broadcaster: Broadcaster,
+    /// One computation at a time, on a thread of its own: those that read Redis and write scales never wait for one.
+    computing: Arc<Semaphore>,
 }
 
 /// The page, its stream at `/api/stream`, and its data at `/api/pools`, for requests to one of `hosts`. The streams end
@@ -113,6 +116,7 @@ pub fn router(
         store,
         ask,
         broadcaster,
+        computing: Arc::new(Semaphore::new(1)),
     };
     Router::new()
         .route("/api/stream", get(stream))
@@ -165,6 +169,20 @@ impl Site {
             .ok_or_else(unavailable)?;
         views.into_iter().next().ok_or_else(not_found)
     }
+
+    /// The result of a computation that takes milliseconds, or the error response.
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Response> {
+        let permit = Arc::clone(&self.computing).acquire_owned().await;
+        let computation = tokio::task::spawn_blocking(move || {
+            // Held until the end, also where the viewer has gone.
+            let _permit = permit;
+            work()
+        });
+        computation.await.map_err(|_| unavailable())
+    }
 }
 
 async fn pool(
@@ -212,8 +230,9 @@ async fn what_if(
         .series(&view.key(), history::SPAN)
         .ok_or_else(not_found)?;
     let spec = view.detail.and_then(|detail| detail.spec);
-    let replay =
-        spec.and_then(|spec| what_if::replay(&spec, &series.samples, site.store.now(), &overrides));
+    let now = site.store.now();
+    let replay = move || what_if::replay(&spec?, &series.samples, now, &overrides);
+    let replay = site.compute(replay).await?;
     let unprocessable = || {
         let message = "cannot replay this pool: its rules need more data than the history has\n";
         (StatusCode::UNPROCESSABLE_ENTITY, message).into_response()
@@ -238,19 +257,12 @@ async fn counterfactual(
 ) -> Result<Response, Response> {
     let detail = site.pool(&path).await?.detail.ok_or_else(not_found)?;
     let now = Time(site.store.now());
-    let answer = detail
-        .spec
-        .zip(detail.observation)
-        .map(|(mut spec, observation)| {
-            why_not(
-                spec.at(now),
-                &observation,
-                &detail.memory,
-                now,
-                workers.clamp(0, MAX_REPLICAS),
-            )
-            .json()
-        });
+    let wanted = workers.clamp(0, MAX_REPLICAS);
+    let answer = move || {
+        let (mut spec, observation) = detail.spec.zip(detail.observation)?;
+        Some(why_not(spec.at(now), &observation, &detail.memory, now, wanted).json())
+    };
+    let answer = site.compute(answer).await?;
     Ok(json(answer.unwrap_or_default().to_string()))
 }
 

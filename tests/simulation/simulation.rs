@@ -150,6 +150,7 @@ pub fn settings() -> Settings {
         command: None,
         listen: None,
         dashboard: None,
+        dashboard_hosts: Vec::new(),
         namespaces: vec![],
         leader_elect: false,
         lease_name: "workerpool-operator".into(),
