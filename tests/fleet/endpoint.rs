@@ -200,6 +200,23 @@ fn lose_worker(server: &RedisServer, others: bool) {
     let _: () = redis.del(keys.worker(&lost)).expect("its lease");
 }
 
+/// With due tasks `decide` scales from zero: nothing else would make them ready.
+#[tokio::test]
+async fn a_task_between_two_attempts_is_due() {
+    let server = RedisServer::start();
+    let mut endpoint = Endpoint::start(&server.url());
+    let _: i64 = server
+        .connect()
+        .zadd("wp:{tasks}:delayed", r#"0:{"id":"1"}"#, i64::MAX)
+        .expect("a delayed task");
+    endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
+    let result = endpoint.next().await;
+    assert_eq!(
+        (result.queues[0].ready, result.queues[0].due),
+        (Metric::Known(0), Metric::Known(1))
+    );
+}
+
 #[tokio::test]
 async fn last_killed_workers_tasks_scale_from_zero() {
     let server = RedisServer::start();

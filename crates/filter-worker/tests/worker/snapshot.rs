@@ -213,6 +213,21 @@ fn an_invalid_hash_value_is_unknown() {
     );
 }
 
+/// With no worker nothing else makes them ready, so they must count, and as ready once their pause is over.
+#[test]
+fn delayed_tasks_are_due_and_then_ready() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    queue.push(&["a", "b"]);
+    let failed = queue.must_take(&worker);
+    queue.fail(&worker, &failed, false);
+    let during = read(&mut queue).unwrap();
+    assert_eq!((during.ready, during.due, during.claimed), (1, 1, 0));
+    queue.end_pauses();
+    let after = read(&mut queue).unwrap();
+    assert_eq!((after.ready, after.due, after.claimed), (2, 0, 0));
+}
+
 /// A worker of an older release, or a foreign one.
 #[test]
 fn a_worker_that_reports_neither_namespace_nor_slots_has_one_slot() {
