@@ -193,7 +193,7 @@ impl Collector for Pools {
         self.gauge(to, "queue_up", help, |pool| {
             Some(f64::from(u8::from(pool.up)))
         })?;
-        let help = "Tasks arrived minus those processed, ready, in flight and failed";
+        let help = "Tasks arrived minus those processed, ready, due, in flight and failed";
         self.gauge(to, "task_conservation_gap", help, |pool| {
             count(conservation_gap(&pool.total))
         })
@@ -227,9 +227,15 @@ fn float(n: i64) -> f64 {
     n as f64
 }
 
-/// `arrived − processed − ready − in flight − failed`: zero while no task is lost.
+/// `arrived − processed − ready − due − in flight − failed`: zero while no task is lost.
 fn conservation_gap(load: &QueueMetrics) -> Metric {
-    let accounted = [load.processed, load.ready, load.in_flight, load.failed];
+    let accounted = [
+        load.processed,
+        load.ready,
+        load.due,
+        load.in_flight,
+        load.failed,
+    ];
     match (
         load.arrived,
         accounted
@@ -238,5 +244,29 @@ fn conservation_gap(load: &QueueMetrics) -> Metric {
     ) {
         (Metric::Known(arrived), Metric::Known(sum)) => Metric::Known(arrived - sum),
         _ => Metric::Unsupported,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_between_two_attempts_is_not_lost() {
+        let load = QueueMetrics {
+            arrived: Metric::Known(10),
+            processed: Metric::Known(4),
+            ready: Metric::Known(1),
+            due: Metric::Known(3),
+            in_flight: Metric::Known(2),
+            failed: Metric::Known(0),
+            ..QueueMetrics::UNSUPPORTED
+        };
+        assert_eq!(conservation_gap(&load), Metric::Known(0));
+        let without_delays = QueueMetrics {
+            due: Metric::Unsupported,
+            ..load
+        };
+        assert_eq!(conservation_gap(&without_delays), Metric::Known(3));
     }
 }

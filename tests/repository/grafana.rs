@@ -192,7 +192,7 @@ pub const PANELS: &[Panel] = &[
         title: "Tasks unaccounted for",
         unit: "short",
         width: 12,
-        description: "Tasks arrived minus those processed, ready, in flight and failed: zero while no task is lost.",
+        description: "Tasks arrived minus those processed, ready, due, in flight and failed: zero while no task is lost.",
         queries: &[(
             "{{namespace}}/{{name}}",
             "workerpool_task_conservation_gap{SELECTED}",
@@ -238,7 +238,7 @@ pub const ALERTS: &[Alert] = &[
         hold: "5m",
         severity: "critical",
         summary: "WorkerPool {{ $labels.namespace }}/{{ $labels.name }}: {{ $value }} tasks are unaccounted for",
-        description: "More tasks arrived than are processed, ready, in flight or failed: keys were deleted, or Redis lost acknowledged writes.",
+        description: "More tasks arrived than are processed, ready, due, in flight or failed: keys were deleted, or Redis lost acknowledged writes.",
         query: "workerpool_task_conservation_gap > 0",
     },
     Alert {

@@ -57,11 +57,14 @@ pub async fn metrics(State(front): State<Arc<Front>>) -> JsonResponse {
     let failed = snapshot.failed.unwrap_or(0);
     let cpu: Vec<f64> = snapshot.workers.iter().filter_map(|it| it.cpu).collect();
     let ended = done.saturating_add(failed);
-    let held = snapshot.ready.saturating_add(snapshot.claimed);
+    let held = snapshot
+        .ready
+        .saturating_add(snapshot.due)
+        .saturating_add(snapshot.claimed);
     let accounted = ended.saturating_add(held);
     Ok(Json(json!({
         "queue": {
-            "waiting": snapshot.ready, "inFlight": snapshot.claimed,
+            "waiting": snapshot.ready, "delayed": snapshot.due, "inFlight": snapshot.claimed,
             "oldestSeconds": snapshot.oldest_age().map(|it| it.as_secs()),
         },
         "workers": {

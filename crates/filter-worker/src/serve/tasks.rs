@@ -160,9 +160,10 @@ pub async fn task(State(front): State<Arc<Front>>, Path(id): Path<String>) -> Js
     match pushed_at {
         None => Err(HttpError::not_found(format!("unknown task {id:?}"))
             .hint("use an id from a response of POST /api/process-batch/distributed/ in the last 24 hours")),
-        // All tasks still in the queue are younger: this one has ended.
+        // All tasks still in the queue are younger: this one has ended. A delayed task can have any age.
         Some(pushed_at)
             if snapshot.time - pushed_at > ttl
+                && snapshot.due == 0
                 && snapshot.oldest_at.is_none_or(|oldest| oldest > pushed_at) =>
         {
             Err(HttpError::new(

@@ -148,6 +148,33 @@ fn a_task_can_be_followed_until_it_is_collected() {
     assert_eq!(front.request("DELETE", url, "", b"").status, 404);
 }
 
+/// A task that waits for its next attempt is neither lost nor expired, however old it is.
+#[test]
+fn a_delayed_task_is_pending_and_accounted_for() {
+    let mut front = Front::start(&[]);
+    let url = &Front::urls(&front.post(&json!({"images": [small()], "filters": []})))[0];
+    let keys = front.harness.keys.clone();
+    let redis = &mut front.harness.redis;
+    let element: String = redis.rpop(keys.ready(), None).unwrap();
+    let delayed = format!("0:{element}");
+    let _: () = redis.zadd(keys.delayed(), delayed, i64::MAX).unwrap();
+    let two_hours_ago = protocol::now_ms() - 7_200_000;
+    let pushed = keys.pushed(url.rsplit('/').next().unwrap());
+    let _: () = redis.set(pushed, two_hours_ago).unwrap();
+    let metrics = front.get("/api/metrics/").json();
+    assert_eq!(
+        (
+            &metrics["queue"]["delayed"],
+            &metrics["tasks"]["unaccounted"]
+        ),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(front.get(url).json()["status"], "pending");
+    let redis = &mut front.harness.redis;
+    let _: () = redis.del(keys.delayed()).unwrap();
+    assert_eq!(front.get(url).status, 410, "it is in no place, and old");
+}
+
 #[test]
 fn one_query_tells_the_status_of_many_tasks() {
     let front = Front::start(&[]);
