@@ -9,8 +9,8 @@ pub fn display(target: &str, load: &QueueMetrics, now: i64) -> Display {
         target: target.to_owned(),
         queue: show(load.ready, |n| n.to_string()),
         busy: join(load.busy, load.live, |busy, live| format!("{busy}/{live}")),
-        util: join(load.busy, load.live, |busy, live| {
-            format!("{}%", percent(busy, live))
+        util: join(load.utilization().0, load.utilization().1, |used, all| {
+            format!("{}%", percent(used, all))
         }),
         wait: show(load.oldest_at, |at| span(now.saturating_sub(at))),
         cpu: join(load.cpu_sum, load.live, |sum, live| {

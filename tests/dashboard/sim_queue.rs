@@ -257,6 +257,7 @@ impl SimWorker {
             id: self.id(),
             pod: Some(self.pod.clone()),
             namespace: None,
+            slots: 1,
             busy,
             drain,
             since: self.since,

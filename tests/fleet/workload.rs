@@ -123,6 +123,7 @@ impl Workload {
             id: format!("{name}.{}", pod.restarts),
             pod: pod.worker_pod.clone().unwrap_or_else(|| Some(name.clone())),
             namespace: pod.worker_namespace.clone(),
+            slots: 1,
             busy: pod.busy_until.is_some(),
             drain: match pod.drain_since {
                 None => DrainState::None,

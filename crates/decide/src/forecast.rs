@@ -191,6 +191,11 @@ pub fn with_backlog(queues: &[QueueMetrics], more: i64) -> Vec<QueueMetrics> {
             {
                 *busy = busy.saturating_sub(removed).max(0);
             }
+            if let Metric::Known(held) = &mut queue.held
+                && in_flight
+            {
+                *held = held.saturating_sub(removed).max(0);
+            }
         }
     }
     queues

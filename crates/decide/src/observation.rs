@@ -94,6 +94,10 @@ pub struct QueueMetrics {
     pub live: Metric,
     /// Live workers that hold a task.
     pub busy: Metric,
+    /// How many tasks the live workers run at once; unsupported where each runs one.
+    pub slots: Metric,
+    /// How many of these slots hold a task.
+    pub held: Metric,
     /// Sum of the live workers' CPU use, each in percent of its limit.
     pub cpu_sum: Metric,
     /// When the oldest ready task was pushed, in milliseconds since 1970 by the queue's own clock.
@@ -125,6 +129,8 @@ impl QueueMetrics {
             in_flight: metric,
             live: metric,
             busy: metric,
+            slots: metric,
+            held: metric,
             cpu_sum: metric,
             oldest_at: metric,
             arrived: metric,
@@ -146,6 +152,8 @@ impl QueueMetrics {
                 in_flight: sum.in_flight.plus(queue.in_flight),
                 live: sum.live.plus(queue.live),
                 busy: sum.busy.plus(queue.busy),
+                slots: sum.slots.plus(queue.slots),
+                held: sum.held.plus(queue.held),
                 cpu_sum: sum.cpu_sum.plus(queue.cpu_sum),
                 oldest_at: sum.oldest_at.join(queue.oldest_at, i64::min),
                 arrived: sum.arrived.plus(queue.arrived),
@@ -155,6 +163,14 @@ impl QueueMetrics {
                 recent_tasks: sum.recent_tasks.plus(queue.recent_tasks),
                 recent_millis: sum.recent_millis.plus(queue.recent_millis),
             })
+    }
+
+    /// What is used of the workers, and all of it: slots where they are reported, else workers.
+    pub fn utilization(&self) -> (Metric, Metric) {
+        match self.slots {
+            Metric::Unsupported => (self.busy, self.live),
+            slots => (self.held, slots),
+        }
     }
 
     /// The sum of what is known: a lower bound of the sum over all queues where some cannot be read.
@@ -189,7 +205,8 @@ impl QueueMetrics {
     pub fn drain_millis(&self) -> Option<i64> {
         let (ready, live) = (self.ready.known()?, self.live.known()?);
         let mean = self.task_millis().known()?;
-        (ready > 0 && live > 0).then(|| mean.saturating_mul(ready) / live)
+        let at_once = self.slots.known().unwrap_or(live).max(live);
+        (ready > 0 && live > 0).then(|| mean.saturating_mul(ready) / at_once)
     }
 
     /// Tasks that are ready, due or in flight: while there are any, the rules do not scale to zero.

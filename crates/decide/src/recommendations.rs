@@ -147,8 +147,18 @@ fn target_input<'a>(
     } else {
         Vec::new()
     };
+    let total = total(rules, observation);
+    let (slots, live) = total
+        .slots
+        .known()
+        .zip(total.live.known())
+        .unwrap_or((1, 1));
+    let live = live.max(1);
     TargetInput {
-        total: total(rules, observation),
+        total,
+        // Without a worker, each counts as one with a single slot until the first has registered.
+        slots: slots.max(live),
+        live,
         least: QueueMetrics::sum_of_known(queues_of(rules, observation)),
         queues,
         startup: memory.startup.span(),

@@ -28,8 +28,9 @@ impl Ratio {
 
 /// The metric of a rule, or the step that says why there is nothing to compare.
 fn read(rule: Rule, total: &QueueMetrics) -> Result<Ratio, Step> {
+    let (used, all) = total.utilization();
     let (part, whole, scale) = match rule {
-        Rule::Utilization => (total.busy, total.live, 100),
+        Rule::Utilization => (used, all, 100),
         Rule::Cpu => (total.cpu_sum, total.live, 1),
         _ => (total.ready, Metric::Known(1), 1),
     };

@@ -19,6 +19,9 @@ pub(crate) struct TargetInput<'a> {
     pub queues: Vec<(QueueMetrics, Rates)>,
     /// How long a worker takes to start.
     pub startup: Millis,
+    /// A worker runs `slots` ÷ `live` tasks at once, the mean of those that live; both are at least 1.
+    pub slots: i64,
+    pub live: i64,
     /// Whether workers of the last change may still be starting.
     pub starting: bool,
     /// The replicas that a recommendation would change.
@@ -145,12 +148,17 @@ impl TargetInput<'_> {
         let oldest = total.oldest_at.known().filter(|_| waiting > 0);
         let waited = oldest.map_or(0, |at| (self.now - Time(at)).0.max(0));
         let late = waited.saturating_mul(10) > limit.saturating_mul(7);
-        let mut replicas =
-            divide_rounding_up(self.needed_millionths(limit), MILLION).max(i32::from(tasks > 0));
+        let tasks = self.workers_for(tasks);
+        let needed = self.needed_millionths(limit);
+        let mut replicas = divide_rounding_up(
+            needed.saturating_mul(self.live.into()),
+            MILLION * i128::from(self.slots),
+        )
+        .max(i32::from(tasks > 0));
         if late {
             let least = match rule {
                 Rule::MaxWait => self.base.saturating_add(i32::from(!self.starting)),
-                _ => to_replicas(tasks.into()),
+                _ => tasks,
             };
             replicas = replicas.max(least);
         }
@@ -160,7 +168,7 @@ impl TargetInput<'_> {
             waiting
         };
         TargetRecommendation {
-            replicas: replicas.min(to_replicas(tasks.into())),
+            replicas: replicas.min(tasks),
             trigger: Trigger {
                 rule,
                 value,
@@ -171,7 +179,12 @@ impl TargetInput<'_> {
         }
     }
 
-    /// The workers that the queues need to drain within `limit` milliseconds, in millionths of a worker.
+    /// The workers that run `tasks` at once: no more are of use.
+    fn workers_for(&self, tasks: i64) -> i32 {
+        divide_rounding_up(i128::from(tasks) * i128::from(self.live), self.slots.into())
+    }
+
+    /// The slots that the queues need to drain within `limit` milliseconds, in millionths of a slot.
     fn needed_millionths(&self, limit: i64) -> i128 {
         let remaining = limit.saturating_sub(self.startup.0).max(limit / 5).max(1);
         let mut millionths = 0i128;

@@ -47,6 +47,8 @@ pub struct Worker {
     pub pod: Option<String>,
     /// The namespace of its pod, where the worker reports it.
     pub namespace: Option<String>,
+    /// How many tasks it runs at once, at least 1.
+    pub slots: u32,
     /// Whether it holds a task.
     pub busy: bool,
     /// Whether it was asked to claim no more tasks.

@@ -31,6 +31,8 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         in_flight: count(snapshot.claimed),
         live: count(live.len() as u64),
         busy: count(busy as u64),
+        slots: count(live.iter().map(|worker| u64::from(worker.slots())).sum()),
+        held: count(live.iter().map(|worker| held(worker)).sum()),
         cpu_sum: cpu_sum(&live),
         oldest_at: supported(snapshot.oldest_at, Metric::Known),
         arrived: supported(snapshot.arrived, count),
@@ -90,11 +92,18 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
         id: worker.id.clone(),
         pod,
         namespace: worker.namespace.clone(),
+        slots: worker.slots(),
         busy,
         drain,
         since,
         report,
     }
+}
+
+/// How many of its slots hold a task. One that says that it is busy holds at least one.
+fn held(worker: &Worker) -> u64 {
+    let tasks = worker.claimed.max(worker.is_busy().into());
+    tasks.min(worker.slots().into())
 }
 
 /// The mean CPU of the workers that report it, times the number of live workers: a worker that does not report it
@@ -236,6 +245,27 @@ mod tests {
             metrics.cpu_sum,
             Metric::Known(180),
             "the mean of the worker that reports it applies to both"
+        );
+    }
+
+    #[test]
+    fn slots_count_and_not_workers() {
+        let with = |slots, claimed| Worker {
+            slots,
+            ..worker(State::Busy, claimed, None)
+        };
+        let metrics = queue_metrics(&Snapshot {
+            workers: vec![with(Some(4), 1), with(Some(4), 0), with(None, 9)],
+            ..Snapshot::default()
+        });
+        assert_eq!(
+            (metrics.live, metrics.busy, metrics.slots, metrics.held),
+            (
+                Metric::Known(3),
+                Metric::Known(3),
+                Metric::Known(9),
+                Metric::Known(3)
+            )
         );
     }
 

@@ -201,6 +201,13 @@ impl ScaleDown {
             }
             queue.live = queue.live.plus(Metric::Known(1));
             queue.busy = queue.busy.plus(Metric::Known(i64::from(worker.busy)));
+            if queue.slots != Metric::Unsupported {
+                let slots = i64::from(worker.slots);
+                let tasks = i64::try_from(worker.report.tasks).unwrap_or(slots);
+                let held = tasks.max(i64::from(worker.busy)).min(slots);
+                queue.slots = queue.slots.plus(Metric::Known(slots));
+                queue.held = queue.held.plus(Metric::Known(held));
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 )]
 
 mod cells;
+mod extremes;
 mod forecast;
 mod hpa;
 mod hpa_parity;

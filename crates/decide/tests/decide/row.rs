@@ -175,6 +175,8 @@ impl Columns {
                     queue.in_flight = queue.busy;
                 }
             }
+            "slots" => queue.slots = metric(cell),
+            "held" => queue.held = metric(cell),
             "cpu" => self.cpu = metric(cell),
             "oldest task age" => queue.oldest_at = Metric::Known(before(cell).0),
             _ => return false,

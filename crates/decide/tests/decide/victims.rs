@@ -22,6 +22,7 @@ fn worker(pod: &str, busy: bool, since: i64) -> Worker {
         id: format!("{pod}.{busy}"),
         pod: Some(pod.to_owned()),
         namespace: None,
+        slots: 1,
         busy,
         drain: DrainState::None,
         since,

@@ -263,6 +263,7 @@ pub fn worker(pod: &str, busy: bool) -> Worker {
         id: format!("{pod}.1"),
         pod: Some(pod.to_owned()),
         namespace: None,
+        slots: 1,
         busy,
         drain: DrainState::None,
         since: 0,
