@@ -16,10 +16,13 @@ use api::{
     ScheduledSpec, WorkerPool, WorkerPoolStatus,
 };
 use decide::victims::{DrainState, Worker, all_name_their_pod};
-use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
+use decide::{Memory, Metric, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
 use kube::ResourceExt;
 use queues::RedisMemory;
 use tokio::time::Instant;
+
+/// Clocks of the operator and of Redis that differ by no more are the same, in milliseconds.
+const MAX_LATENCY: i64 = 1_000;
 
 /// A pool and its state.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub(super) struct PoolState {
     pub inherited: bool,
     /// The last poll; `None` before the first.
     pub metrics: Option<PolledMetrics>,
+    /// How far the operator's clock is ahead of that of Redis.
+    pub clock_ahead: Millis,
     /// Whether all workers of the last poll report their pod; `None` without workers.
     pub pods_known: Option<bool>,
     /// The scale-down that is being prepared or reverted.
@@ -179,6 +184,7 @@ impl PoolState {
             restored: false,
             inherited: false,
             metrics: None,
+            clock_ahead: Millis(0),
             pods_known: None,
             scale_down: None,
             worker_cache: None,
@@ -354,17 +360,35 @@ impl PoolState {
         Millis(self.interval.0.0 * 2 + 5_000)
     }
 
+    /// Moves producers' times, which follow the clock of Redis, to the operator's: the age of a task is what Redis says.
+    fn follow_clock(&mut self, queues: &mut [QueueMetrics], redis: Option<i64>, now: Time) {
+        if let Some(redis) = redis {
+            let ahead = now - Time(redis);
+            // The way of an answer takes some time, which must not look like a change at each poll.
+            if (ahead.0.saturating_sub(self.clock_ahead.0)).saturating_abs() > MAX_LATENCY {
+                self.clock_ahead = ahead;
+            }
+        }
+        for queue in queues {
+            if let Metric::Known(at) = &mut queue.oldest_at {
+                *at = at.saturating_add(self.clock_ahead.0);
+            }
+        }
+    }
+
     /// Records a poll. Returns true if it found what is known already and needs no new decision.
     pub fn record_metrics(&mut self, result: PollResult, now: Time) -> bool {
         let PollResult {
             mut queues,
             mut workers,
             unavailable,
+            time,
             drain_refused,
             mut memory,
             notified_at,
             ..
         } = result;
+        self.follow_clock(&mut queues, time, now);
         // It stays as it was last seen while it cannot be read.
         if let (RedisMemory::Unknown, Some(old)) = (&memory, &self.metrics) {
             memory = old.memory.clone();

@@ -35,6 +35,8 @@ pub struct PollResult {
     pub workers: Vec<Worker>,
     /// Why a metric is unavailable, if any is.
     pub unavailable: Option<Unavailable>,
+    /// The clock of Redis at the poll, in milliseconds since 1970, where a queue tells it: producers' times follow it.
+    pub time: Option<i64>,
     /// Why Redis refuses to drain workers, if it does: its user may read and not write, or it is a replica.
     pub drain_refused: Option<String>,
     /// How their Redis bounds its memory.

@@ -233,6 +233,7 @@ impl Feed {
                 address: "redis:6379".to_owned(),
                 error,
             }),
+            time: None,
             drain_refused: None,
             memory: RedisMemory::Unknown,
             notified_at: None,

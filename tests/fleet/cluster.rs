@@ -175,6 +175,7 @@ impl Cluster {
             queues: vec![load],
             workers: workers.clone(),
             unavailable: None,
+            time: None,
             drain_refused: self.drain_refused.clone(),
             memory: RedisMemory::Unknown,
             notified_at: None,

@@ -269,3 +269,17 @@ fn a_new_pool_gives_a_running_workload_time() {
     stage.tick_after(1_000);
     assert_eq!(scales(&stage.poll(list)), [1]);
 }
+
+#[test]
+fn the_age_of_a_task_is_by_the_clock_of_redis() {
+    let spec = json!({"target": {"drainWithin": "30s"}});
+    let mut stage = start(&pool_with(&spec), "2026-11-27T09:00:00Z", 3);
+    // Redis and the producers are ten minutes behind the operator, and a task was pushed a second ago.
+    let redis = stage.now().0 - 600_000;
+    stage.redis_time = Some(redis);
+    let queue = decide::QueueMetrics {
+        oldest_at: decide::Metric::Known(redis - 1_000),
+        ..load(20, 3, 3)
+    };
+    assert_eq!(scales(&stage.poll(queue)), [4], "none of the tasks is late");
+}

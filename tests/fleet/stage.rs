@@ -100,6 +100,8 @@ pub struct Stage {
     reported_reasons: Vec<String>,
     /// What the polls say of the memory of Redis.
     pub memory: RedisMemory,
+    /// The clock of Redis at the polls, in milliseconds since 1970.
+    pub redis_time: Option<i64>,
 }
 
 impl Stage {
@@ -118,6 +120,7 @@ impl Stage {
             version: 1,
             reported_reasons: Vec::new(),
             memory: RedisMemory::Unknown,
+            redis_time: None,
         }
     }
 
@@ -238,6 +241,7 @@ impl Stage {
             queues: vec![load],
             workers: vec![],
             unavailable: None,
+            time: self.redis_time,
             drain_refused: None,
             memory: self.memory.clone(),
             notified_at: None,
@@ -260,6 +264,7 @@ impl Stage {
                 address: "redis:6379".to_owned(),
                 error: error.to_owned(),
             }),
+            time: self.redis_time,
             drain_refused: None,
             memory: self.memory.clone(),
             notified_at: None,

@@ -34,7 +34,7 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         slots: count(live.iter().map(|worker| u64::from(worker.slots())).sum()),
         held: count(live.iter().map(|worker| held(worker)).sum()),
         cpu_sum: cpu_sum(&live),
-        oldest_at: supported(snapshot.oldest_at, Metric::Known),
+        oldest_at: supported(oldest_at(snapshot), Metric::Known),
         arrived: supported(snapshot.arrived, count),
         processed: supported(snapshot.processed, count),
         // The counter begins with the first failure.
@@ -45,6 +45,23 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
             count(snapshot.recent.iter().copied().fold(0, u64::saturating_add))
         }),
     }
+}
+
+/// The first instant of 2000, in milliseconds since 1970: no task of a producer that counts milliseconds is older.
+const YEAR_2000: i64 = 946_684_800_000;
+/// A day in milliseconds: no clock of a producer is that far ahead.
+const DAY: i64 = 86_400_000;
+
+/// When the next task was pushed. What a producer writes in another unit is no instant, and its age is not known.
+fn oldest_at(snapshot: &Snapshot) -> Option<i64> {
+    let latest = snapshot.time.saturating_add(DAY);
+    let is_instant = |at: &i64| (YEAR_2000..=latest).contains(at);
+    snapshot.oldest_at.filter(is_instant)
+}
+
+/// Whether the next task has a time of a producer that is no instant.
+pub fn has_odd_time(snapshot: &Snapshot) -> bool {
+    snapshot.oldest_at != oldest_at(snapshot)
 }
 
 /// How long a blocking claim that was waiting when its worker was asked to drain can still return a task, in
@@ -267,6 +284,31 @@ mod tests {
                 Metric::Known(3)
             )
         );
+    }
+
+    #[rstest::rstest]
+    #[case("in seconds", 1_794_000_000, None)]
+    #[case("in microseconds", 1_794_000_000_000_000, None)]
+    #[case("the first of 2000", 946_684_800_000, Some(946_684_800_000))]
+    #[case(
+        "a producer whose clock is ahead",
+        1_794_000_060_000,
+        Some(1_794_000_060_000)
+    )]
+    #[case("a day ahead", 1_794_086_400_001, None)]
+    fn the_time_of_a_producer_must_be_an_instant(
+        #[case] case: &str,
+        #[case] at: i64,
+        #[case] expected: Option<i64>,
+    ) {
+        let snapshot = Snapshot {
+            time: 1_794_000_000_000,
+            oldest_at: Some(at),
+            ..Snapshot::default()
+        };
+        let metric = queue_metrics(&snapshot).oldest_at;
+        assert_eq!(metric.known(), expected, "{case}");
+        assert_eq!(has_odd_time(&snapshot), expected.is_none(), "{case}");
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub struct Reading {
     pub workers: Vec<Worker>,
     /// The queue's clock, in milliseconds since 1970, where it is known.
     pub time: Option<i64>,
+    /// Whether the next task has a time of its producer that is no instant, such as one in seconds.
+    pub odd_time: bool,
     /// Whether dead workers still hold tasks or are still registered, or nobody has looked for them.
     pub dead: bool,
 }
@@ -99,6 +101,7 @@ impl Reading {
             metrics,
             workers: Vec::new(),
             time: None,
+            odd_time: false,
             dead: false,
         }
     }

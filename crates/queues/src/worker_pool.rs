@@ -67,6 +67,7 @@ impl Reader for WorkerPool {
                 .map(|worker| convert::worker(worker, snapshot.time, queue))
                 .collect(),
             time: Some(snapshot.time),
+            odd_time: convert::has_odd_time(&snapshot),
             dead: snapshot.dead > 0 || snapshot.unwatched,
         }))
     }

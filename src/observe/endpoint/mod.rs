@@ -16,7 +16,7 @@ use decide::{QueueMetrics, Unavailable};
 use queues::{Poll, Queue, Reading, RedisMemory, describe};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, PushInfo, PushKind, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -63,6 +63,7 @@ pub async fn run(
         memory: RedisMemory::Unknown,
         memory_read_at: None,
         refused_drains: HashMap::new(),
+        odd_times: HashSet::new(),
     };
     loop {
         let poll_at = endpoint.next_poll();
@@ -117,6 +118,8 @@ struct Endpoint {
     memory_read_at: Option<Instant>,
     /// Why Redis refused the last drain request of a pool.
     refused_drains: HashMap<Key, String>,
+    /// The queues, by their pool and position, of which a time that is no instant was reported.
+    odd_times: HashSet<(Key, usize)>,
 }
 
 impl Endpoint {
@@ -145,6 +148,7 @@ impl Endpoint {
     fn remove(&mut self, pool: &Key) {
         self.schedule.remove(pool);
         self.refused_drains.remove(pool);
+        self.odd_times.retain(|(of, _)| of != pool);
         self.epochs.remove(pool);
         let queues = self.queues.remove(pool).unwrap_or_default();
         for key in queues.iter().flat_map(Queue::wake_keys) {
@@ -345,6 +349,7 @@ impl Endpoint {
                     queues: vec![QueueMetrics::UNAVAILABLE; count],
                     workers: Vec::new(),
                     unavailable: cause.clone(),
+                    time: None,
                     drain_refused: None,
                     memory: RedisMemory::Unknown,
                     notified_at,
@@ -365,12 +370,17 @@ impl Endpoint {
                 continue;
             };
             let mut unavailable = None;
+            let mut time = None;
             let mut workers = Vec::new();
             let mut metrics = Vec::with_capacity(queues.len());
             for (index, reading) in readings.by_ref().take(queues.len()).enumerate() {
                 match reading {
                     Ok(reading) => {
                         workers.extend(reading.workers);
+                        time = time.or(reading.time);
+                        if reading.odd_time && self.odd_times.insert((pool.clone(), index)) {
+                            tracing::warn!(pool = %pool, queue = index, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
+                        }
                         if reading.dead {
                             self.lost_workers.push((pool.clone(), index));
                         }
@@ -383,6 +393,7 @@ impl Endpoint {
                 }
             }
             results.push(PollResult {
+                time,
                 drain_refused: self.refused_drains.get(&pool).cloned(),
                 epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
                 pool,

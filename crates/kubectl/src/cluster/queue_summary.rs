@@ -169,6 +169,7 @@ mod tests {
             },
             workers: Vec::new(),
             time: None,
+            odd_time: false,
             dead: false,
         };
         let summary = QueueSummary::of(vec![reading], Time(0));
