@@ -13,7 +13,7 @@ const POOL: &str = "apis/workerpool.dev/v1alpha1/namespaces/default/workerpools/
 const WORKERS: &str = "apis/apps/v1/namespaces/default/deployments/filter-worker";
 
 /// The output of `metrics`, if it succeeds.
-fn panel(local: &Local) -> Option<Value> {
+pub fn panel(local: &Local) -> Option<Value> {
     let output = local.run(&["metrics", "-o", "json", "--local"]);
     serde_json::from_str(output.strip_prefix("exit 0\n")?).ok()
 }
@@ -371,46 +371,6 @@ fn killing_any_process_loses_no_task() {
     // It also ends the adopted processes.
     local.run(&["stop", "--local"]);
     assert_eq!(processes(&local.state_dir()), Vec::new());
-}
-
-#[test]
-fn stop_ends_a_cluster_that_does_not_answer() {
-    let local = Local::new();
-    local.run(&["metrics", "--local"]);
-    let supervisor = u32::try_from(local.cluster_info()["pid"].as_u64().unwrap()).unwrap();
-    testkit::local::signal(supervisor, "STOP");
-    let mut stop = local.command(&["stop", "--local"]).spawn().unwrap();
-    let status = until("the end of the command", || stop.try_wait().unwrap());
-    assert!(status.success(), "{status}");
-    assert_eq!(processes(&local.state_dir()), Vec::new());
-    assert!(!local.state_dir().exists());
-}
-
-#[test]
-fn stop_waits_for_running_tasks() {
-    let server = testkit::redis::RedisServer::start();
-    let mut redis = redis::Client::open(server.url())
-        .unwrap()
-        .get_connection()
-        .unwrap();
-    for round in 1..=2_u64 {
-        let local = Local::new();
-        local.run(&["metrics", "--local", "--redis", &server.url()]);
-        local.run(&["stress", "--tasks", "3", "--task-seconds", "2", "--local"]);
-        until("three at work", || {
-            (panel(&local)?["busyWorkers"] == 3).then_some(())
-        });
-        assert_eq!(
-            local.run(&["stop", "--local"]),
-            "exit 0\n! The local cluster has stopped."
-        );
-        let done: u64 = redis::cmd("HGET")
-            .arg("wp:{tasks}:stats")
-            .arg("processed")
-            .query(&mut redis)
-            .unwrap();
-        assert_eq!((done, local.state_dir().exists()), (3 * round, false));
-    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod explain;
 mod local;
 mod local_api;
 mod local_start;
+mod local_stop;
 mod pages;
 mod proxy;
 mod replay;
