@@ -3,6 +3,7 @@
 
 pub mod event;
 
+mod contest;
 mod evaluation;
 mod outcome;
 mod pool_events;

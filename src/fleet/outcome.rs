@@ -52,19 +52,36 @@ pub(super) fn apply_decision(
     let decision = &evaluated.decision;
     pool.requeue_at = decision.requeue_at;
     let mut outcome = pool.outcome(decision, target);
-    if !can_write(pool, target, &evaluated, &mut outcome, now, commands) {
+    let found = match decision.reason {
+        Reason::TargetChanged { found, .. } => Some(found),
+        _ => None,
+    };
+    let contested = found.and_then(|found| pool.contested(target, found, now));
+    let may_write = match contested {
+        Some(reason) => {
+            wait_for_contest(pool, target, decision, reason, &mut outcome, now, commands);
+            false
+        }
+        None => can_write(pool, target, &evaluated, &mut outcome, now, commands),
+    };
+    if !may_write {
+        if found.is_none()
+            && !is_notable(outcome.code())
+            && let Some(reason) = pool.still_contested(now)
+        {
+            outcome.reason = reason;
+        }
         let evaluated = Some(&*evaluated);
         return record(pool, target, outcome, evaluated, now, commands, metrics);
     }
-    if matches!(decision.reason, Reason::TargetChanged { .. }) {
+    if let Some(found) = found {
         // If another client keeps writing, we set it back once per interval, not as often as it writes.
-        if pool
-            .last_enforced_at
-            .is_some_and(|at| at + pool.interval.0 > now)
-        {
+        if enforcement_due(pool).is_some_and(|due| due > now) {
             return;
         }
-        pool.last_enforced_at = Some(now);
+        if let Some(reason) = pool.set_back(target, found, now) {
+            outcome.reason = reason;
+        }
     }
     commands.push(Command::Scale(Scale {
         pool: pool.as_scaled(),
@@ -74,6 +91,34 @@ pub(super) fn apply_decision(
         notified_at: pool.metrics.as_ref().and_then(|polled| polled.notified_at),
     }));
     pool.pending_scale = Some(PendingScale { evaluated, outcome });
+}
+
+/// When a change of another client may be set back again.
+fn enforcement_due(pool: &PoolState) -> Option<Time> {
+    let contest = pool.contest.as_ref()?;
+    Some(contest.last_at + pool.interval.0)
+}
+
+/// Leaves the target to the client that does not stop writing, until `reason` says so.
+fn wait_for_contest(
+    pool: &mut PoolState,
+    target: Option<&Target>,
+    decision: &Decision,
+    reason: Reason,
+    outcome: &mut Outcome,
+    now: Time,
+    commands: &mut Vec<Command>,
+) {
+    if let Some(target) = target {
+        scale_down::revert(pool, target, now, commands);
+    }
+    if let Reason::TargetContested { until, .. } = &reason {
+        let next = pool.requeue_at.map_or(*until, |at| at.min(*until));
+        pool.requeue_at = Some(next);
+    }
+    pool.memory = decision.memory.clone().rolled_back(&pool.memory);
+    outcome.reason = reason;
+    outcome.to = decision.from;
 }
 
 /// Whether the decision needs a write that can be requested now. If not, the memory is updated here, and `outcome` gets
@@ -148,7 +193,8 @@ pub(super) fn record(
     metrics: &Metrics,
 ) {
     let written = outcome.written;
-    if written {
+    // A contest would push the pool's own decisions out of the history.
+    if written && !is_contest(&outcome) {
         append_history(&mut pool.history, &outcome, now);
     }
     emit_event(pool, &outcome, commands, metrics);
@@ -176,6 +222,10 @@ pub(super) fn latest_status(pool: &PoolState) -> &WorkerPoolStatus {
         .map_or(&pool.status, |pending| &pending.status)
 }
 
+fn is_contest(outcome: &Outcome) -> bool {
+    outcome.code() == ReasonCode::TargetContested
+}
+
 /// Whether the beginning and the end of this state are worth an event although the replica count does not change.
 fn is_notable(reason: ReasonCode) -> bool {
     matches!(
@@ -187,6 +237,7 @@ fn is_notable(reason: ReasonCode) -> bool {
             | ReasonCode::DryRun
             | ReasonCode::TargetMissing
             | ReasonCode::TargetConflict
+            | ReasonCode::TargetContested
             | ReasonCode::WriteFailed
             | ReasonCode::InvalidSpec
     )
@@ -222,13 +273,14 @@ fn emit_event(
     }
     let before = pool.last_event_reason.replace(reason.to_string());
     let has_changed = before.as_deref() != Some(reason.as_str());
-    if outcome.written || has_changed {
+    let written = outcome.written && !is_contest(outcome);
+    if written || has_changed {
         metrics.record_decision(&pool.key, reason);
     }
     let ended = ReasonCode::ALL
         .iter()
         .any(|old| before.as_deref() == Some(old.as_str()) && is_notable(*old));
-    if outcome.written || has_changed && (is_notable(reason) || ended) {
+    if written || has_changed && (is_notable(reason) || ended) {
         let explanation = outcome.explanation();
         commands.push(Command::EmitEvent(EventNote {
             pool: pool.key.clone(),
@@ -323,10 +375,7 @@ pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
         .as_ref()
         .map(|retry| retry.at)
         .filter(|at| *at > now);
-    let enforcement = pool
-        .last_enforced_at
-        .map(|at| at + pool.interval.0)
-        .filter(|at| *at > now);
+    let enforcement = enforcement_due(pool).filter(|at| *at > now);
     [pool.requeue_at, status, secret, retry, enforcement]
         .into_iter()
         .flatten()

@@ -4,6 +4,7 @@ use super::event::{Command, PoolRef, Watched};
 use super::scale_down;
 use super::source::Source;
 use crate::act;
+use crate::fleet::contest::Contest;
 use crate::fleet::evaluation::Evaluated;
 use crate::fleet::scale_down::ScaleDown;
 use crate::fleet::worker_view::WorkerCache;
@@ -65,8 +66,8 @@ pub(super) struct PoolState {
     pub pending_scale: Option<PendingScale>,
     /// The last failed write of the scale; `None` after a success.
     pub retry: Option<Retry>,
-    /// When we last set back a replica count that another client had written.
-    pub last_enforced_at: Option<Time>,
+    /// The replica counts of another client that were set back.
+    pub contest: Option<Contest>,
     /// When the decision can change although no metric does.
     pub requeue_at: Option<Time>,
     /// Nothing is under way or waits to be written, so a poll with the same metrics needs no new decision.
@@ -192,7 +193,7 @@ impl PoolState {
             drain_timeout: api::drain_timeout(&object.spec),
             pending_scale: None,
             retry: None,
-            last_enforced_at: None,
+            contest: None,
             requeue_at: None,
             settled: false,
             last_event_reason: status
@@ -245,7 +246,7 @@ impl PoolState {
         self.inherited = false;
         self.pending_scale = None;
         self.retry = None;
-        self.last_enforced_at = None;
+        self.contest = None;
         self.target_uid = None;
     }
 
@@ -318,14 +319,13 @@ impl PoolState {
         if let Some(scale_down) = &mut self.scale_down {
             scale_down.shift(by);
         }
+        if let Some(contest) = &mut self.contest {
+            contest.shift(by);
+        }
         let retries = [&mut self.retry, &mut self.status_retry];
         let retries = retries.into_iter().flatten().map(|retry| &mut retry.at);
         let metrics = self.metrics.iter_mut().map(|metrics| &mut metrics.at);
-        let instants = [
-            &mut self.last_enforced_at,
-            &mut self.status_written_at,
-            &mut self.source.read_at,
-        ];
+        let instants = [&mut self.status_written_at, &mut self.source.read_at];
         for at in instants.into_iter().flatten().chain(retries).chain(metrics) {
             *at = *at + by;
         }

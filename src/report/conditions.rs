@@ -75,6 +75,7 @@ fn is_blocked(reason: ReasonCode) -> bool {
         reason,
         ReasonCode::TargetMissing
             | ReasonCode::TargetConflict
+            | ReasonCode::TargetContested
             | ReasonCode::InvalidSpec
             | ReasonCode::WriteFailed
     )
@@ -121,6 +122,7 @@ fn able_to_scale<'a>(facts: &Facts<'a>) -> State<'a> {
         ReasonCode::TargetMissing => (false, "FailedGetScale"),
         ReasonCode::WriteFailed => (false, "FailedUpdateScale"),
         ReasonCode::TargetConflict => (false, "AmbiguousTarget"),
+        ReasonCode::TargetContested => (false, "TargetContested"),
         ReasonCode::InvalidSpec => (false, "InvalidSpec"),
         // The autoscaler has one reason for each direction; here the message has the direction.
         ReasonCode::Stabilized => (true, "ScaleStabilized"),

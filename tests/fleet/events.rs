@@ -253,6 +253,54 @@ fn another_writer_is_set_back_once_per_interval() {
 }
 
 #[test]
+fn a_client_that_does_not_stop_is_set_back_after_growing_pauses() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.poll(load(25, 3, 3));
+    stage.scaled(5);
+    let (mut set_back, mut published, mut version) = (vec![], vec![], 10);
+    // An hour of `kubectl apply` every 5 s.
+    for second in (0..3_600).step_by(5) {
+        version += 10;
+        let mut commands = stage.target(Some(written_by("argocd-controller", 3, version)));
+        commands.extend(stage.tick_after(5_000));
+        commands.extend(stage.poll(load(5, 3, 2)));
+        if scales(&commands) == [5] {
+            set_back.push(second);
+            commands.extend(stage.scaled(5));
+        }
+        published.extend(events(&commands));
+    }
+    assert_eq!(set_back[..4], [0, 5, 10, 65], "{set_back:?}");
+    let pauses: Vec<i64> = set_back.windows(2).map(|it| it[1] - it[0]).collect();
+    assert!(pauses.is_sorted() && pauses.len() < 14, "{pauses:?}");
+    assert!(pauses[pauses.len() - 1] >= 600, "{pauses:?}");
+    let contested: Vec<&String> = published
+        .iter()
+        .filter(|it| it.starts_with("TargetContested: argocd-controller keeps setting"))
+        .collect();
+    assert_eq!(contested.len(), 1, "{published:?}");
+    let conditions = stage.last_status().conditions.clone();
+    let able = conditions.iter().find(|it| it.type_ == "AbleToScale");
+    let able = able.map(|it| (it.status.as_str(), it.reason.as_str()));
+    assert_eq!(able, Some(("False", "TargetContested")));
+    let reasons: Vec<&str> = stage
+        .last_status()
+        .history
+        .iter()
+        .map(|change| change.reason.as_str())
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "QueueTooLong",
+            "TargetChanged",
+            "TargetChanged",
+            "TargetChanged"
+        ]
+    );
+}
+
+#[test]
 fn only_the_oldest_pool_of_a_target_scales_it() {
     let mut stage = Stage::with(&pool("younger", 20), Some(target(3)));
     let conflict = stage.pool(&pool("older", 10));

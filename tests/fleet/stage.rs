@@ -98,6 +98,7 @@ pub struct Stage {
     version: u64,
     /// The reasons of all statuses written so far.
     reported_reasons: Vec<String>,
+    last_status: api::WorkerPoolStatus,
     /// What the polls say of the memory of Redis.
     pub memory: RedisMemory,
     /// The clock of Redis at the polls, in milliseconds since 1970.
@@ -119,6 +120,7 @@ impl Stage {
             now,
             version: 1,
             reported_reasons: Vec::new(),
+            last_status: api::WorkerPoolStatus::default(),
             memory: RedisMemory::Unknown,
             redis_time: None,
         }
@@ -160,6 +162,7 @@ impl Stage {
             .iter()
             .filter_map(|command| match command {
                 Command::WriteStatus(key, status) => {
+                    self.last_status = (**status).clone();
                     self.reported_reasons.extend(
                         status
                             .decision
@@ -325,6 +328,11 @@ impl Stage {
                 .all(|pool| pool.age.is_some_and(|age| age < Duration::from_hours(1)))
         );
         self.metrics.encode(pools)
+    }
+
+    /// The status that was written last.
+    pub fn last_status(&self) -> &api::WorkerPoolStatus {
+        &self.last_status
     }
 
     /// The reasons of all statuses written so far.

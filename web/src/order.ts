@@ -5,7 +5,7 @@ import { known } from "./timeline";
 /** 0: a problem, 1: at a limit or overridden by another client, 2: healthy. */
 export type Rank = 0 | 1 | 2;
 
-const PROBLEMS = new Set(["Unknown", "Fallback", "TargetMissing", "TargetConflict", "WriteFailed", "InvalidSpec"]);
+const PROBLEMS = new Set(["Unknown", "Fallback", "TargetMissing", "TargetConflict", "TargetContested", "WriteFailed", "InvalidSpec"]);
 const LIMITS = new Set(["AtMax", "TooManyReplicas", "TargetChanged"]);
 
 /** Seconds that the oldest task may wait while the pool has no workers, before this counts as a problem. */

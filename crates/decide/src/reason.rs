@@ -30,7 +30,7 @@ macro_rules! reasons {
         }
 
         /// A reason: its code, and the parameters that a message needs. It contains instants, never ages: a message
-        /// stays true until the reason changes. [`crate::decide`] returns all but the last five; the operator has those.
+        /// stays true until the reason changes. [`crate::decide`] returns all but the last six; the operator has those.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize))]
         #[cfg_attr(feature = "serde", serde(tag = "code", content = "params", rename_all_fields = "camelCase"))]
@@ -221,6 +221,17 @@ reasons! {
         /// Who it was and what it changed, where that is known.
         #[cfg_attr(feature = "serde", serde(flatten, skip_serializing_if = "Option::is_none"))]
         change: Option<TargetChange>,
+    },
+    /// Another client sets the target's replicas again and again: they are set back after growing pauses.
+    TargetContested {
+        /// The field manager of its writes, foreign text.
+        writer: String,
+        /// Kind and name of the target.
+        target: String,
+        /// The replicas that it sets.
+        found: i32,
+        /// When they are set back next.
+        until: Time,
     },
     /// Fewer workers are enough: the selected workers claim no more tasks, and are removed once they have finished theirs.
     ScalingDown {

@@ -179,6 +179,12 @@ fn of_the_operator() -> Vec<Reason> {
             found: 9,
             change: None,
         },
+        Reason::TargetContested {
+            writer: text("argocd-controller"),
+            target: target(),
+            found: 3,
+            until: UNTIL,
+        },
         missing(None),
         missing(Some("the server could not find the requested resource")),
         conflict(Some("older"), None),

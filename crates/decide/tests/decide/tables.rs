@@ -151,6 +151,7 @@ fn every_reason_of_a_decision_has_its_parameters_in_a_table() {
         .collect();
     // These come from the controller, not from a decision: tests/fleet.
     let others = [
+        ReasonCode::TargetContested,
         ReasonCode::ScalingDown,
         ReasonCode::TargetMissing,
         ReasonCode::TargetConflict,

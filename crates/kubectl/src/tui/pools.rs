@@ -29,6 +29,7 @@ impl Rank {
                 | ReasonCode::Fallback
                 | ReasonCode::TargetMissing
                 | ReasonCode::TargetConflict
+                | ReasonCode::TargetContested
                 | ReasonCode::WriteFailed
                 | ReasonCode::InvalidSpec,
             ) => Self::Trouble,
