@@ -61,7 +61,7 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
-.PHONY: test test-unit test-web e2e test-cluster test-chart test-install test-kit test-release test-source matrix cross force bench bench-screen bench-worker waits mutants lint advisories
+.PHONY: test test-unit test-web e2e test-cluster test-chart test-install test-kit test-release test-source matrix cross faults force bench bench-screen bench-worker waits mutants lint advisories
 INSTALL ?= test-install
 test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
@@ -117,6 +117,9 @@ matrix: ## CRD, admission rules and a scaled pool on Kubernetes 1.30 to 1.37, wi
 
 cross: ## Build the programs for Windows and try them in Wine, type-check them for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
 	tests/cross
+
+faults: ## The whole operator simulated, with every fault at every request (2 min)
+	FAULTS=full cargo test --locked -p workerpool-operator --test simulation -- --nocapture
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
 	@tests/cluster/install-tools test

@@ -38,6 +38,7 @@ pub async fn run(
     settings: &Settings,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    environment.client = environment::with_deadline(environment.client);
     let (events, inbox) = tokio::sync::mpsc::unbounded_channel();
     let health = HealthState {
         events: events.clone(),

@@ -161,7 +161,8 @@ impl World {
     }
 }
 
-fn refuse(code: u16, reason: &str) -> Answer {
+/// The answer to a request that is refused.
+pub fn refuse(code: u16, reason: &str) -> Answer {
     let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code,
         "reason": reason, "message": format!("{reason} by the script")});
     Answer::Object(code, status)

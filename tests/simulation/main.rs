@@ -9,12 +9,13 @@
 
 mod api_server;
 mod clock;
+mod faults;
 mod late;
 mod leader;
 mod namespaces;
 mod process;
 mod redis_server;
-mod restarts;
+
 mod seed;
 mod simulation;
 mod statuses;

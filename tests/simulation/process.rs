@@ -1,6 +1,6 @@
 //! One operator process: `run::run` in a runtime of its own, whose clock stands still between two steps.
 
-use crate::api_server::{Answer, Call};
+use crate::api_server::{Answer, Call, refuse};
 use crate::redis_server;
 use crate::world::{Fault, Shared, Trap};
 use axum::body::Bytes;
@@ -188,7 +188,10 @@ impl Link {
             self.die();
             return None;
         }
-        let answer = world.answer(call);
+        let answer = match fault {
+            Some(Fault::Refused(code)) => refuse(code, "Refused"),
+            _ => world.answer(call),
+        };
         let code = match &answer {
             Answer::Object(code, _) => *code,
             Answer::Watch(_) => 200,

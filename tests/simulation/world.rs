@@ -21,6 +21,8 @@ pub enum Fault {
     AnswerLate(u64),
     /// The request is lost, and there is no answer.
     Lost,
+    /// The request is refused with this code.
+    Refused(u16),
 }
 
 /// A fault at the next request of this kind.

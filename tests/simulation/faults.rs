@@ -1,10 +1,23 @@
-//! The operator dies at each request in turn: no cooldown is shorter for it, and the end is the same.
+//! Something goes wrong at each request in turn: no cooldown is shorter for it, and the end is the same. `FAULTS=full` tries
+//! every fault at every request; otherwise only deaths are tried everywhere, the others here and there.
 
 use crate::simulation::Simulation;
 use crate::world::{Fault, World};
 use serde_json::{Value, json};
 
 const COOLDOWN: i64 = 40_000;
+
+/// The faults of which no operator dies.
+const FAULTS: [Fault; 8] = [
+    Fault::Lost,
+    Fault::AnswerLate(700),
+    Fault::AnswerLate(15_000),
+    Fault::Refused(404),
+    Fault::Refused(409),
+    Fault::Refused(429),
+    Fault::Refused(500),
+    Fault::Refused(503),
+];
 
 /// What a scenario begins with, and where it ends.
 struct Scenario {
@@ -51,6 +64,9 @@ impl Scenario {
         simulation.until(150_000, |world| world.workload.desired == self.end);
         // What is left of the preparation is undone, and the status is written.
         simulation.run(8_000);
+        simulation.until(40_000, |world| {
+            world.pool["status"]["desiredReplicas"] == self.end
+        });
         let world = simulation.world();
         let log = || world.log.join("\n");
         for writes in world.changes().windows(2) {
@@ -67,7 +83,6 @@ impl Scenario {
             log()
         );
         assert_eq!(world.workload.leftovers(), Vec::<&String>::new());
-        assert_eq!(world.pool["status"]["desiredReplicas"], self.end);
         drop(world);
         simulation
     }
@@ -81,6 +96,21 @@ impl Scenario {
                 assert_eq!(simulation.deaths, 1, "at {request} of {requests}");
             }
         }
+    }
+
+    /// Runs it with each fault that no operator dies of, at each request or at every ninth.
+    fn fail_at_each_request(&self) {
+        let requests = self.run(None).world().requests;
+        let is_full = std::env::var("FAULTS").is_ok_and(|it| it == "full");
+        let (every, mut tried) = (if is_full { 1 } else { 9 }, 0);
+        for (number, kind) in FAULTS.into_iter().enumerate() {
+            for request in (number..requests).step_by(every) {
+                let simulation = self.run(Some((request, kind)));
+                assert_eq!(simulation.deaths, 0, "{kind:?} at {request}");
+                tried += 1;
+            }
+        }
+        eprintln!("{tried} faults at {requests} requests");
     }
 }
 
@@ -107,4 +137,14 @@ fn a_restart_shortens_no_cooldown_where_statuses_cannot_be_written() {
     let world = simulation.world();
     let changes = world.changes();
     assert!(changes[1].at - changes[0].at >= COOLDOWN, "{changes:?}");
+}
+
+#[test]
+fn a_fault_at_any_request_of_a_scale_up_changes_only_its_time() {
+    scale_up().fail_at_each_request();
+}
+
+#[test]
+fn a_fault_at_any_request_of_a_scale_down_changes_only_its_time() {
+    scale_down().fail_at_each_request();
 }
