@@ -153,10 +153,23 @@ impl World {
         if !self.workload.pods.contains_key(&name) {
             return refuse(404, "NotFound");
         }
-        let cost = &body["metadata"]["annotations"][POD_DELETION_COST];
-        self.workload.mark(vec![(name.clone(), !cost.is_null())]);
+        let annotations = self.annotations.entry(name.clone()).or_default();
+        let changes = body["metadata"]["annotations"].as_object();
+        for (key, value) in changes.into_iter().flatten() {
+            match value {
+                Value::Null => drop(annotations.remove(key)),
+                value => drop(annotations.insert(key.clone(), value.clone())),
+            }
+        }
+        let mark = DELETE_FIRST.to_string();
+        let is_marked = annotations
+            .get(POD_DELETION_COST)
+            .is_some_and(|cost| *cost == *mark);
         let metadata = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
-            "metadata": {"name": name, "namespace": "default"}});
+            "metadata": {"name": name, "namespace": "default", "annotations": annotations}});
+        if changes.is_some() {
+            self.workload.mark(vec![(name, is_marked)]);
+        }
         Answer::Object(200, metadata)
     }
 }

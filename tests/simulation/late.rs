@@ -1,8 +1,9 @@
-//! Answers that come late.
+//! Answers that come late, and a scale-down that is taken back.
 
 use crate::simulation::Simulation;
 use crate::world::{Fault, Trap};
-use serde_json::json;
+use decide::victims::{DELETE_FIRST, POD_DELETION_COST};
+use serde_json::{Map, json};
 
 #[test]
 fn the_victims_of_a_scale_that_is_being_written_stay_drained_when_the_pool_is_deleted() {
@@ -19,4 +20,30 @@ fn the_victims_of_a_scale_that_is_being_written_stay_drained_when_the_pool_is_de
     // No task is interrupted: the simulation looks at each step.
     simulation.run(10_000);
     assert_eq!(simulation.world().workload.deleted.len(), 2);
+}
+
+#[test]
+fn a_users_own_deletion_cost_survives_a_scale_down_that_is_taken_back() {
+    let spec =
+        json!({"scaleDown": {"queueLength": 2, "idleFor": "2s", "step": 2, "cooldown": "40s"}});
+    let mut simulation = Simulation::new(1, &spec, 7);
+    let own = Map::from_iter([(POD_DELETION_COST.to_owned(), json!("7"))]);
+    let names: Vec<String> = simulation.world().workload.pods.keys().cloned().collect();
+    for name in &names {
+        simulation
+            .world()
+            .annotations
+            .insert(name.clone(), own.clone());
+    }
+    simulation.until(20_000, |world| {
+        let mut pods = world.workload.pods.values();
+        pods.any(|pod| pod.cost == DELETE_FIRST)
+    });
+    // Tasks arrive before the scale is written.
+    simulation.world().workload.task = 100_000;
+    simulation.world().push(100);
+    simulation.run(15_000);
+    let world = simulation.world();
+    assert!(world.workload.leftovers().is_empty());
+    assert!(names.iter().all(|name| world.annotations[name] == own));
 }

@@ -2,7 +2,7 @@
 
 use crate::watch::Watches;
 use crate::workload::Workload;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::UnboundedSender;
@@ -52,6 +52,8 @@ pub struct World {
     pub target_generation: i64,
     /// The pool; null once it is deleted.
     pub pool: Value,
+    /// The annotations of the pods.
+    pub annotations: BTreeMap<String, Map<String, Value>>,
     /// Other objects of the target's kind.
     pub others: Vec<Value>,
     pub watches: Watches,
@@ -96,6 +98,7 @@ impl World {
             target_uid: "target".into(),
             target_generation: 1,
             pool,
+            annotations: BTreeMap::new(),
             others: vec![],
             watches: Watches::default(),
             log: vec![],
