@@ -39,13 +39,17 @@ const RUNNERS: [(&str, &str); 8] = [
 ];
 
 /// The make targets that the pages name in their text, with what runs them (`Ok`), or why no test does (`Err`).
-const TARGETS: [(&str, Result<&str, &str>); 32] = [
+const TARGETS: [(&str, Result<&str, &str>); 33] = [
     ("bench", Err("it measures, for 10 min and more")),
     ("bench-screen", Err("it measures, after 8 min to compile")),
     ("bench-worker", Err("it measures, after 3 min to compile")),
     ("cluster-load", Ok("make test-cluster")),
     ("cross", Err("the first time it takes 8 min")),
     ("demo", Ok(".ci/run")),
+    (
+        "faults",
+        Err("it takes 2 min; make test-unit runs a part of it"),
+    ),
     (
         "force",
         Err("it takes 7 min; make test-unit runs a part of it"),
