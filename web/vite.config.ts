@@ -37,7 +37,10 @@ function locales(): Plugin {
       if (!id.endsWith(".ftl")) return null;
       const entries = readFileSync(id, "utf8").split(/\n(?=[#\w])/);
       const shown = entries.filter((entry) => !/^(#|cli-|sim-|condition-)/.test(entry));
-      return `export default ${JSON.stringify(new FluentResource(shown.join("\n")).body)}`;
+      const { body } = new FluentResource(shown.join("\n"));
+      // Most texts have no attributes, and each empty list would be sent.
+      const used = (key: string, value: object) => (key === "attributes" && !Object.keys(value).length ? undefined : value);
+      return `export default ${JSON.stringify(body, used)}`;
     },
   };
 }

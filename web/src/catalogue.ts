@@ -37,7 +37,7 @@ export function language(): string {
 export function text(key: string, params: Params = {}): string | null {
   const message = bundle.getMessage(key);
   if (!message) return null;
-  const attribute = Object.entries(message.attributes).find(([name]) => name.split("-").every((part) => part in params));
+  const attribute = Object.entries(message.attributes ?? {}).find(([name]) => name.split("-").every((part) => part in params));
   const pattern = attribute?.[1] ?? message.value;
   if (!pattern) return null;
   const values: Record<string, FluentValue> = { moves: moves(params) };
