@@ -145,7 +145,7 @@ test("what if: sliders and dragged thresholds replay the last hour and give YAML
   const queueUp = page.locator(".sliders input").first();
   await queueUp.focus();
   for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowRight");
-  await expect.poll(() => text(page, ".yaml pre")).toMatch(/^spec:\n {2}scaleUp: \{queueLength: 13, utilizationPercent: 80, cpuPercent: 90, step: 2, cooldown: \w+\}/);
+  await expect.poll(() => text(page, ".yaml pre")).toMatch(/^spec:\n {2}scaleUp:\n {4}queueLength: 13\n {4}utilizationPercent: 80\n {4}cpuPercent: 90\n {4}step: 2\n {4}cooldown: \w+\n/);
   // Find the line of the threshold by its cursor, and drag it up.
   await page.locator("canvas").scrollIntoViewIfNeeded();
   const box = (await page.locator("canvas").boundingBox())!;
