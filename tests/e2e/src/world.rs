@@ -164,6 +164,15 @@ impl World {
         )
     }
 
+    /// Helm, in the release's namespace.
+    pub fn helm(&self, arguments: &[&str]) -> String {
+        run_ok(
+            "helm",
+            &[&["-n", &self.namespace], arguments].concat(),
+            None,
+        )
+    }
+
     /// The plugin, as `kubectl workerpool`.
     pub fn workerpool(&self, arguments: &[&str]) -> String {
         run_ok(

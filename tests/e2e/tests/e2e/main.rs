@@ -12,6 +12,7 @@ mod dashboard;
 mod drain;
 mod outage;
 mod policies;
+mod promises;
 mod quiet;
 mod refusals;
 mod story;
