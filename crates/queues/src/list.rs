@@ -21,11 +21,14 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 #[derive(Debug)]
 pub(crate) struct List {
     key: [String; 1],
+    /// Its length, which is all that there is to read, and to track.
+    read: [Cmd; 1],
 }
 
 pub(crate) fn open(options: &QueueOptions) -> List {
     List {
         key: [options.name.clone()],
+        read: [redis::cmd("LLEN").arg(&options.name).take()],
     }
 }
 
@@ -34,12 +37,12 @@ impl Reader for List {
         &self.key
     }
 
-    fn tracked_reads(&self) -> Vec<Cmd> {
-        vec![redis::cmd("LLEN").arg(&self.key).take()]
+    fn tracked_reads(&self) -> &[Cmd] {
+        &self.read
     }
 
     fn reads(&self, _: bool) -> Vec<Cmd> {
-        vec![redis::cmd("LLEN").arg(&self.key).take()]
+        self.read.to_vec()
     }
 
     fn parse(&self, replies: &mut [Value], _: usize) -> Result<Parsed, String> {

@@ -34,7 +34,7 @@ pub(crate) trait Reader: Debug + Send + Sync {
     fn wake_keys(&self) -> &[String];
 
     /// The reads of these keys, by which Redis tracks them: the cheapest that the rights for [`Self::reads`] include.
-    fn tracked_reads(&self) -> Vec<Cmd>;
+    fn tracked_reads(&self) -> &[Cmd];
 
     /// The commands of one poll. `scripts_in_full` includes the text of a script, for a server that has not cached it.
     fn reads(&self, scripts_in_full: bool) -> Vec<Cmd>;
@@ -142,7 +142,7 @@ impl Queue {
     }
 
     /// The reads of [`Self::wake_keys`], by which Redis tracks them.
-    pub fn tracked_reads(&self) -> Vec<Cmd> {
+    pub fn tracked_reads(&self) -> &[Cmd] {
         self.reader.tracked_reads()
     }
 

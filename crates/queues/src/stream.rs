@@ -29,12 +29,14 @@ const MAX_COUNT: usize = 1_000;
 #[derive(Debug)]
 pub(crate) struct Stream {
     key: [String; 1],
+    tracked: [Cmd; 1],
     group: String,
 }
 
 pub(crate) fn open(options: &QueueOptions) -> Stream {
     Stream {
         key: [options.name.clone()],
+        tracked: [redis::cmd("XLEN").arg(&options.name).take()],
         group: options.group.clone().unwrap_or_default(),
     }
 }
@@ -52,8 +54,8 @@ impl Reader for Stream {
         &self.key
     }
 
-    fn tracked_reads(&self) -> Vec<Cmd> {
-        vec![redis::cmd("XLEN").arg(&self.key).take()]
+    fn tracked_reads(&self) -> &[Cmd] {
+        &self.tracked
     }
 
     fn reads(&self, _: bool) -> Vec<Cmd> {
@@ -79,7 +81,7 @@ impl Reader for Stream {
         };
         match (group, second) {
             // Without its group, no entry of the stream has been delivered.
-            (None, None) => Ok(Parsed::More(vec![redis::cmd("XLEN").arg(&self.key).take()])),
+            (None, None) => Ok(Parsed::More(self.tracked.to_vec())),
             (None, Some(Value::Int(length))) => Ok(done(*length, 0, None)),
             (
                 Some(Group {

@@ -22,12 +22,17 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 pub(crate) struct WorkerPool {
     keys: Keys,
     wake_keys: [String; 1],
+    /// Built once: they are sent with each poll.
+    tracked: [Cmd; 1],
+    read: Cmd,
 }
 
 pub(crate) fn open(options: &QueueOptions) -> WorkerPool {
     let keys = Keys::new(&options.name);
     WorkerPool {
         wake_keys: [keys.ready()],
+        tracked: [redis::cmd("LLEN").arg(keys.ready()).take()],
+        read: snapshot::command(&keys),
         keys,
     }
 }
@@ -37,15 +42,15 @@ impl Reader for WorkerPool {
         &self.wake_keys
     }
 
-    fn tracked_reads(&self) -> Vec<Cmd> {
-        vec![redis::cmd("LLEN").arg(&self.wake_keys).take()]
+    fn tracked_reads(&self) -> &[Cmd] {
+        &self.tracked
     }
 
     fn reads(&self, scripts_in_full: bool) -> Vec<Cmd> {
         vec![if scripts_in_full {
             snapshot::command_in_full(&self.keys)
         } else {
-            snapshot::command(&self.keys)
+            self.read.clone()
         }]
     }
 

@@ -313,26 +313,20 @@ impl Endpoint {
         };
         let mut poll = Poll::new(pipeline::queues(&due, &self.queues));
         let queues = pipeline::queues(&due, &self.queues).filter(|_| *tracking);
-        let tracked: Vec<Cmd> = queues
+        let tracked: Vec<&Cmd> = queues
             .flat_map(|(_, queue)| queue.tracked_reads())
             .collect();
         let read = pipeline::read(redis, &mut poll, &tracked, script_known);
-        match tokio::time::timeout(TIMEOUT, read).await {
+        let error = match tokio::time::timeout(TIMEOUT, read).await {
             Ok(Ok(())) => {
                 let readings = poll.finish().collect();
-                self.results(due, readings)
+                return self.results(due, readings);
             }
-            Ok(Err(error)) => {
-                drop(poll);
-                self.disconnect(describe(&error), now);
-                self.unavailable(due)
-            }
-            Err(_) => {
-                drop(poll);
-                self.disconnect(format!("no answer within {} s", TIMEOUT.as_secs()), now);
-                self.unavailable(due)
-            }
-        }
+            Ok(Err(error)) => describe(&error),
+            Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
+        };
+        self.disconnect(error, now);
+        self.unavailable(due)
     }
 
     /// The results while Redis is unreachable: each pool gets the reason.

@@ -22,7 +22,7 @@ pub(super) fn queues<'a>(
 pub(super) async fn read(
     redis: &mut MultiplexedConnection,
     poll: &mut Poll<'_>,
-    tracked: &[Cmd],
+    tracked: &[&Cmd],
     script_known: &mut bool,
 ) -> RedisResult<()> {
     let mut replies = send(redis, tracked, poll.commands(!*script_known)).await?;
@@ -42,7 +42,7 @@ pub(super) async fn read(
 /// cause notifications.
 async fn send(
     redis: &mut MultiplexedConnection,
-    tracked: &[Cmd],
+    tracked: &[&Cmd],
     commands: Vec<Cmd>,
 ) -> RedisResult<Vec<Value>> {
     let mut pipeline = Pipeline::with_capacity(commands.len() + tracked.len() + 3);
@@ -50,7 +50,7 @@ async fn send(
         pipeline.cmd("CLIENT").arg("CACHING").arg("YES");
         pipeline.cmd("MULTI");
         for command in tracked {
-            pipeline.add_command(command.clone());
+            pipeline.add_command((*command).clone());
         }
         pipeline.cmd("EXEC");
     }
