@@ -13,7 +13,7 @@ const STEP: Millis = Millis::seconds(1);
 pub trait TimeSource: Send + Sync {
     /// The time of day.
     fn wall(&self) -> Time;
-    /// The time since some instant. It counts while the machine is suspended, and nobody can adjust it.
+    /// The time since some instant. It counts while the machine is suspended, and no one can adjust it.
     fn uptime(&self) -> Duration;
 }
 

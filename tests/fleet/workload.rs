@@ -176,7 +176,7 @@ impl Workload {
         }
     }
 
-    /// Somebody writes the replica count.
+    /// Someone writes the replica count.
     pub fn write_scale(&mut self, replicas: i32) {
         self.desired = replicas;
         self.unseen_counts.push((self.now, replicas));

@@ -1,4 +1,4 @@
-//! The time of day is set forward and back, while time itself goes on as ever.
+//! The time of day is set forward and back, while time itself continues as ever.
 
 use crate::simulation::Simulation;
 use crate::world::World;

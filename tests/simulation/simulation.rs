@@ -25,7 +25,7 @@ struct Operator {
     process: Option<Process>,
     /// When the next process starts.
     starts_at: Option<i64>,
-    /// When a paused process goes on, and since when it is paused.
+    /// When a paused process continues, and since when it is paused.
     paused: Option<(i64, i64)>,
 }
 
@@ -113,7 +113,7 @@ impl Simulation {
         }
     }
 
-    /// Pauses an operator: its clock goes on, and it does nothing.
+    /// Pauses an operator: its clock continues, and it does nothing.
     pub fn pause(&mut self, number: usize, millis: i64) {
         self.operators[number].paused = Some((self.now + millis, self.now));
     }

@@ -120,7 +120,7 @@ impl World {
         changes.copied().collect()
     }
 
-    /// Somebody deletes the pool.
+    /// Someone deletes the pool.
     pub fn delete_pool(&mut self) {
         let pool = self.pool.take();
         self.workload.version += 1;

@@ -64,7 +64,7 @@ impl Memory {
     }
 
     /// The memory after it turns out that the replicas were changed to `found` by a write that this memory does not have:
-    /// its answer was lost, or the process ended before it was recorded. Nobody can tell when that was, so cooldowns and
+    /// its answer was lost, or the process ended before it was recorded. No one can tell when that was, so cooldowns and
     /// policies count from now, and none is shorter than it would have been.
     #[must_use]
     pub fn adopted(mut self, found: i32, now: Time) -> Self {

@@ -44,7 +44,7 @@ pub(crate) struct Recommendations {
     pub last_worker: Option<ScaleDown>,
 }
 
-/// How long a queue must have been empty where nobody tells who is busy: as KEDA's `cooldownPeriod`.
+/// How long a queue must have been empty where no one tells who is busy: as KEDA's `cooldownPeriod`.
 const EMPTY_FOR: Millis = Millis::seconds(300);
 
 /// The condition that the queue has been empty for `idle_for`.

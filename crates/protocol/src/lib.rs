@@ -43,7 +43,7 @@ pub const STALLED: Duration = Duration::from_secs(20);
 pub const DRAIN: Duration = Duration::from_mins(1);
 /// How often dead workers are looked up, by all workers together.
 pub const REAP: Duration = Duration::from_millis(500);
-/// If nobody has looked up the dead workers for this long, Redis could not be reached, by heartbeats either.
+/// If no one has looked up the dead workers for this long, Redis could not be reached, by heartbeats either.
 pub const GAP: Duration = Duration::from_secs(2);
 /// The pause after the first failed attempt; it doubles with each.
 pub const RETRY_PAUSE: Duration = Duration::from_secs(1);

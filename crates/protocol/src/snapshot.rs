@@ -40,8 +40,8 @@ pub struct Snapshot {
     pub recent: Vec<u64>,
     /// Number of workers whose lease has ended and that are not yet reaped.
     pub dead: u64,
-    /// Whether nobody has looked for dead workers for [`GAP`], although some are registered. No lease counts as ended
-    /// until somebody has.
+    /// Whether no one has looked for dead workers for [`GAP`], although some are registered. No lease counts as ended
+    /// until someone has.
     pub unwatched: bool,
     /// Tasks that dead workers hold.
     pub dead_claimed: u64,

@@ -90,7 +90,7 @@ pub struct Reading {
     pub time: Option<i64>,
     /// Whether the next task has a time of its producer that is no instant, such as one in seconds.
     pub odd_time: bool,
-    /// Whether dead workers still hold tasks or are still registered, or nobody has looked for them.
+    /// Whether dead workers still hold tasks or are still registered, or no one has looked for them.
     pub dead: bool,
 }
 

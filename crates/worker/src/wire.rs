@@ -1,7 +1,7 @@
 //! A connection to Redis that fails when the other end is silent, however long a transfer takes.
 //!
 //! A limit for the whole of a reply would refuse each large element on a slow line, again and again. Here every byte
-//! that moves starts the limit anew, and a PING keeps an idle connection from being silent.
+//! that moves starts the limit again, and a PING keeps an idle connection from being silent.
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisResult};

@@ -137,7 +137,7 @@ impl ScaleDown {
         since.is_some_and(|since| self.listed_at.is_some_and(|at| at - since >= MARK_SETTLE))
     }
 
-    /// Selects the victims. Returns what prevents that: pods of which nobody knows whether they are busy.
+    /// Selects the victims. Returns what prevents that: pods of which no one knows whether they are busy.
     fn select(
         &mut self,
         active: &[Pod],

@@ -67,7 +67,7 @@ fn owners(pods: &[Pod]) -> Vec<&str> {
 }
 
 /// The pods of one of several `ReplicaSets`. A Deployment's controller divides what is too much among them as it sees fit.
-/// Unless it is paused, it also goes on with the rollout: pods that are not ready go first, and then those that are
+/// Unless it is paused, it also continues with the rollout: pods that are not ready go first, and then those that are
 /// available beyond what it must keep.
 fn divided<'a>(
     pods: Vec<&'a Pod>,

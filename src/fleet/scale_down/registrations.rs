@@ -1,5 +1,5 @@
 //! Who works in which pod. A worker that names no pod of the target may run in any of them that no worker names: its
-//! `POD_NAME` is missing, or it names its host. Such a pod is not idle merely because nobody said that it is busy.
+//! `POD_NAME` is missing, or it names its host. Such a pod is not idle merely because no one said that it is busy.
 
 use super::{ScaleDown, ScaleDownContext};
 use decide::Waiting;

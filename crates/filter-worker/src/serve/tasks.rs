@@ -58,7 +58,7 @@ pub struct Ids {
     ids: String,
 }
 
-/// `GET /api/tasks?ids=…`: the status of up to 100 tasks, in this order. A task that nobody knows is `unknown`.
+/// `GET /api/tasks?ids=…`: the status of up to 100 tasks, in this order. A task that no one knows is `unknown`.
 pub async fn list(State(front): State<Arc<Front>>, Query(query): Query<Ids>) -> JsonResponse {
     let ids: Vec<&str> = query.ids.split(',').filter(|it| !it.is_empty()).collect();
     if ids.is_empty() || ids.len() > MAX_IDS {

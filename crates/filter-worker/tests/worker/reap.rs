@@ -119,7 +119,7 @@ fn look_back(queue: &mut Queue, millis: i64) {
 }
 
 /// If the server's clock goes back by an hour, every lease lasts an hour longer. A hash without a lease, which something
-/// else wrote, keeps nobody alive.
+/// else wrote, keeps no one alive.
 #[test]
 fn a_clock_set_back_keeps_no_dead_worker_alive() {
     let mut queue = Queue::new();
@@ -139,7 +139,7 @@ fn a_clock_set_back_keeps_no_dead_worker_alive() {
     assert_eq!(queue.run(&find_dead), [""; 0], "the lookups go on");
 }
 
-/// After a gap in which nobody could look, no heartbeat arrived either: nobody is dead before a lease has passed again.
+/// After a gap in which no one could look, no heartbeat arrived either: no one is dead before a lease has passed again.
 #[test]
 fn a_gap_extends_every_lease_once() {
     let mut queue = Queue::new();

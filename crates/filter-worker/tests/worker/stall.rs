@@ -1,4 +1,4 @@
-//! Redis does nothing for longer than a lease, and then goes on.
+//! Redis does nothing for longer than a lease, and then continues.
 
 use crate::process::{Harness, Language, Process, until};
 use crate::proxy::FaultProxy;
