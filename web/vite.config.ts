@@ -38,8 +38,9 @@ function locales(): Plugin {
       const entries = readFileSync(id, "utf8").split(/\n(?=[#\w])/);
       const shown = entries.filter((entry) => !/^(#|cli-|sim-|condition-)/.test(entry));
       const { body } = new FluentResource(shown.join("\n"));
-      // Most texts have no attributes, and each empty list would be sent.
-      const used = (key: string, value: object) => (key === "attributes" && !Object.keys(value).length ? undefined : value);
+      // Most texts have no attributes, and most references no arguments: what is empty is not sent.
+      const used = (key: string, value: object | null) =>
+        (key === "attributes" && !Object.keys(value!).length) || (key === "attr" && value === null) ? undefined : value;
       return `export default ${JSON.stringify(body, used)}`;
     },
   };
@@ -47,7 +48,7 @@ function locales(): Plugin {
 
 export default defineConfig({
   plugins: [locales(), compressed()],
-  build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false },
+  build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false, minify: "terser" }, // 400 bytes less than esbuild
   // For `vite` next to `cargo run --example dashboard`.
   server: { fs: { allow: [".."] }, proxy: { "/api": "http://127.0.0.1:8000" } },
   test: { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 10_000 } } },
