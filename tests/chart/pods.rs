@@ -210,7 +210,12 @@ fn service_monitor_scrapes_only_the_metrics_service() {
 
 #[test]
 fn objects_have_standard_labels_and_a_namespace() {
-    const CLUSTER: [&str; 2] = ["ClusterRole", "ClusterRoleBinding"];
+    const CLUSTER: [&str; 4] = [
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ];
     for object in render(EVERYTHING) {
         let labels = &object["metadata"]["labels"];
         for (key, value) in [

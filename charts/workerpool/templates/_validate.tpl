@@ -23,9 +23,10 @@
 {{- fail "rbac.create is false, but crds.upgrade is true and its Job needs a permission for the CRD: set crds.upgrade=false as well, and apply the chart's crds/workerpools.yaml yourself before each upgrade." }}
 {{- end }}
 {{- if $watched }}
-{{- range $v.rbac.secretNamespaces }}
-{{- if not (has . $watched) }}
-{{- fail (printf "rbac.secretNamespaces names %s, which the operator does not watch: add it to watchNamespaces, or remove it." .) }}
+{{- range $v.rbac.secrets }}
+{{- $namespace := first (splitList "/" .) }}
+{{- if not (has $namespace $watched) }}
+{{- fail (printf "rbac.secrets names %s, which the operator does not watch: add it to watchNamespaces, or remove it." $namespace) }}
 {{- end }}
 {{- end }}
 {{- if and $v.demo.enabled (not (has .Release.Namespace $watched)) }}

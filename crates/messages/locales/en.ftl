@@ -145,7 +145,7 @@ problem-Database = has a path that is no database number
 cause-QueueUnreadable = cannot read the key { $key }: { $error }
 cause-SecretMissing = Secret { $secret } does not exist in { $namespace }: create it, or fix spec.redis.addressFrom
 cause-SecretKeyMissing = Secret { $secret } has no text in key { $key }: add it, or fix spec.redis.addressFrom
-cause-SecretForbidden = the operator has no permission to read Secret { $secret } in { $namespace }: install it with rbac.secretNamespaces={"{"}{ $namespace }{"}"}
+cause-SecretForbidden = the operator has no permission to read Secret { $secret } in { $namespace }: install it with rbac.secrets={"{"}{ $namespace }/{ $secret }{"}"}
 cause-SecretUnreadable = cannot read Secret { $secret }: { $error }
 cause-NotRecorded = { $metrics } could not be read
 cause-Unexplained = a metric that a rule needs is missing
@@ -512,6 +512,7 @@ cli-definition-same = { $name } { $version }, same as this program
 cli-definition-differs = { $name } { $version } differs from that of this program, { $program }
 cli-definition-lacks = { $name } { $version } lacks fields of this program, { $program }: { $fields }
 cli-api-served = { $name } { $version } is served
+cli-admission-missing = the admission policies { $missing } are missing: nothing keeps the operator from changing pods, and the authors of pools within their own rights
 cli-api-not-served = { $group_version } is not served
 cli-context-unknown = the kubeconfig has no context { $chosen }; it has: { $all }
 cli-context-none = the kubeconfig has no current context; it has: { $all }

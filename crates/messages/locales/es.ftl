@@ -144,7 +144,7 @@ problem-Database = tiene una ruta que no es un número de base de datos
 cause-QueueUnreadable = no se puede leer la clave { $key }: { $error }
 cause-SecretMissing = el Secret { $secret } no existe en { $namespace }: créelo o corrija spec.redis.addressFrom
 cause-SecretKeyMissing = el Secret { $secret } no tiene texto en la clave { $key }: añádalo o corrija spec.redis.addressFrom
-cause-SecretForbidden = el operador no tiene permiso para leer el Secret { $secret } en { $namespace }: instálelo con rbac.secretNamespaces={"{"}{ $namespace }{"}"}
+cause-SecretForbidden = el operador no tiene permiso para leer el Secret { $secret } en { $namespace }: instálelo con rbac.secrets={"{"}{ $namespace }/{ $secret }{"}"}
 cause-SecretUnreadable = no se puede leer el Secret { $secret }: { $error }
 cause-NotRecorded = no se pudo leer { $metrics }
 cause-Unexplained = falta un dato que necesita una regla
@@ -506,6 +506,7 @@ cli-definition-same = { $name } { $version }, la misma que este programa
 cli-definition-differs = { $name } { $version } no es la versión de este programa, { $program }
 cli-definition-lacks = a { $name } { $version } le faltan campos de este programa, { $program }: { $fields }
 cli-api-served = { $name } { $version } se sirve
+cli-admission-missing = faltan las políticas de admisión { $missing }: nada impide que el operador cambie los pods, ni que los autores de los pools vayan más allá de sus permisos
 cli-api-not-served = { $group_version } no se sirve
 cli-context-unknown = el kubeconfig no tiene el contexto { $chosen }; tiene: { $all }
 cli-context-none = el kubeconfig no tiene contexto actual; tiene: { $all }

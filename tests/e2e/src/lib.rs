@@ -10,4 +10,5 @@
 
 pub mod refusals;
 pub mod shell;
+pub mod tenants;
 pub mod world;

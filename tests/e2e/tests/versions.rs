@@ -1,11 +1,12 @@
 //! The Kubernetes version of the cluster that KUBECONFIG names, which needs no nodes: the installation, the admission
-//! rules, and a pool that is scaled by an operator with the rights of `manifests/install.yaml`. `make matrix` runs it.
+//! rules and policies, and a pool that is scaled by an operator with the rights of `manifests/install.yaml`. `make matrix` runs it.
 #![allow(
     clippy::expect_used,
     reason = "a test panics where a user would see the error"
 )]
 
 use e2e::refusals::assert_rejected;
+use e2e::tenants::{assert_operator_is_limited, assert_pools_need_rights};
 use e2e::world::{World, eventually};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -134,6 +135,11 @@ fn installs_admits_and_scales() {
         .spawn();
     let _operator = Operator(operator.expect("the operator runs"));
     scaled_to(&world, 2);
+    let pod = ["get", "pods", "-o", "jsonpath={.items[0].metadata.name}"];
+    let pod = world.kubectl(&pod);
+    assert_operator_is_limited(&world, "workerpool-system:workerpool", &pod);
+    assert_pools_need_rights(&world);
+
     let mut connection = redis.connect();
     let jobs: Vec<String> = (0..20).map(|job| job.to_string()).collect();
     redis::cmd("LPUSH")

@@ -40,6 +40,8 @@ impl Cluster {
                 deployments(&[operator("ops", VERSION)]),
             ),
             ("GET", OPERATOR_PODS.into(), 200, pods(&[])),
+            ("GET", policy("pods"), 200, binding()),
+            ("GET", policy("pools"), 200, binding()),
             ("GET", CRD.into(), 200, crd),
             ("GET", POOLS.into(), 200, list(&[filters])),
             ("GET", format!("{TARGET}/scale"), 200, scale),
@@ -131,6 +133,17 @@ fn operator(release: &str, version: &str) -> Value {
     })
 }
 
+/// The path of the binding of an admission policy of [`operator`].
+fn policy(name: &str) -> String {
+    format!(
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/ops-workerpool-tools-{name}"
+    )
+}
+
+fn binding() -> Value {
+    json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": {}})
+}
+
 fn target(annotations: &Value, managed_fields: &[Value]) -> Value {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
@@ -207,6 +220,23 @@ fn commands_name_the_release_as_found() {
         finding(&output, "API")["fix"],
         "helm upgrade ops charts/workerpool --namespace tools --reset-then-reuse-values"
     );
+}
+
+#[test]
+fn missing_admission_policies_are_named() {
+    let redis = limited_redis();
+    let missing = Cluster::new(&redis.url()).with(&policy("pods"), Value::Null);
+    let text = missing.check("prod", &[], &[]);
+    assert!(
+        text.contains(
+            "⚠ admission        the admission policies ops-workerpool-tools-pods are missing"
+        ),
+        "{text}"
+    );
+    let fix = "--namespace tools --reset-then-reuse-values --set admissionPolicies.enabled=true";
+    assert!(text.contains(fix), "{text}");
+    let all = Cluster::new(&redis.url()).check("prod", &[], &[]);
+    assert!(!all.contains("admission"), "{all}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `check`: one line per component, with the command that fixes each problem; takes at most 5 s.
 
+mod admission;
 mod capacity;
 mod clock;
 mod cluster;
@@ -175,15 +176,18 @@ async fn check_operator(
         return (true, late("operator"), late("API"));
     };
     let installed = matches!(found, Ok(Operator::Found { .. }));
-    let (operator, definition) = tokio::join!(
+    let (operator, policies, definition) = tokio::join!(
         within(end, lang, "operator", async {
             vec![cluster::operator(cluster, setup, &found).await]
+        }),
+        within(end, lang, "admission", async {
+            Vec::from_iter(admission::policies(cluster, setup, &found).await)
         }),
         within(end, lang, "API", async {
             vec![cluster::definition(cluster, setup, &found).await]
         }),
     );
-    (installed, operator, definition)
+    (installed, [operator, policies].concat(), definition)
 }
 
 /// The message on an API server without an answer.
