@@ -1,16 +1,19 @@
 //! The read-only dashboard: a page, one stream of changes, and the same data as JSON. It depends on neither Kubernetes
 //! nor Redis: its caller passes in the function that returns the pools.
 
+mod access;
 mod assets;
 mod guard;
 mod history;
 mod store;
 mod stream;
 mod summary;
+mod visible;
 mod what_if;
 mod wire_format;
 mod workers;
 
+pub use access::{Access, Refusal, Review, Reviewer};
 pub use api::Sample;
 pub use guard::Hosts;
 pub use store::DashboardStore;
@@ -18,8 +21,9 @@ pub use summary::summary;
 pub use wire_format::Rules;
 pub use workers::{WorkerRow, Workers};
 
+use access::{Streams, Viewer};
 use api::{Explanation, Key, ScheduledSpec, WorkerPoolStatus};
-use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -29,14 +33,18 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use decide::{Memory, Observation, Time};
 use futures::future::BoxFuture;
+use futures::stream::{StreamExt, unfold};
 use serde::{Deserialize, Serialize};
 use sim::why_not;
+use std::convert::Infallible;
 use std::sync::Arc;
 use stream::Broadcaster;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use visible::Visible;
 
 /// One pool as the page shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -99,16 +107,18 @@ struct Site {
     store: Arc<DashboardStore>,
     ask: Ask,
     broadcaster: Broadcaster,
+    streams: Streams,
     /// One computation at a time, on a thread of its own: those that read Redis and write scales never wait for one.
     computing: Arc<Semaphore>,
 }
 
-/// The page, its stream at `/api/stream`, and its data at `/api/pools`, for requests to one of `hosts`. The streams end
-/// when `stop` is cancelled.
+/// The page, its stream at `/api/stream`, and its data at `/api/pools`, for requests to one of `hosts` by whom `access`
+/// lets in. The streams end when `stop` is cancelled.
 pub fn router(
     store: Arc<DashboardStore>,
     ask: Ask,
     hosts: Hosts,
+    access: Access,
     stop: CancellationToken,
 ) -> Router {
     let broadcaster = Broadcaster::start(store.clone(), ask.clone(), stop);
@@ -116,6 +126,7 @@ pub fn router(
         store,
         ask,
         broadcaster,
+        streams: Streams::default(),
         computing: Arc::new(Semaphore::new(1)),
     };
     Router::new()
@@ -129,41 +140,62 @@ pub fn router(
         .fallback_service(get(|uri: Uri, headers: HeaderMap| async move {
             assets::serve(uri.path(), &headers)
         }))
+        .layer(from_fn_with_state(access, access::authenticate))
         .layer(from_fn_with_state(hosts, guard::guard))
         .layer(map_response(add_security_headers))
         .with_state(site)
 }
 
-async fn stream(State(site): State<Site>) -> Response {
+async fn stream(
+    State(site): State<Site>,
+    Extension(viewer): Extension<Viewer>,
+) -> Result<Response, Response> {
+    let too_many = || (StatusCode::TOO_MANY_REQUESTS, "too many streams\n").into_response();
+    let open = site.streams.open(&viewer).ok_or_else(too_many)?;
+    let messages = site.broadcaster.subscribe().await;
+    let messages = messages.ok_or_else(unavailable)?;
+    let state = (Box::pin(messages), Visible::new(viewer), open);
+    let visible = unfold(state, |(mut messages, mut visible, open)| async {
+        let message = visible.part(messages.next().await?).await?;
+        Some((Ok::<_, Infallible>(message), (messages, visible, open)))
+    });
     // Tells nginx not to buffer the stream.
     let no_buffering = (HeaderName::from_static("x-accel-buffering"), "no");
-    match site.broadcaster.subscribe().await {
-        Some(body) => (
-            [
-                (CONTENT_TYPE, "text/event-stream"),
-                (CACHE_CONTROL, "no-store"),
-                no_buffering,
-            ],
-            body,
-        )
-            .into_response(),
-        None => unavailable(),
-    }
+    Ok((
+        [
+            (CONTENT_TYPE, "text/event-stream"),
+            (CACHE_CONTROL, "no-store"),
+            no_buffering,
+        ],
+        Body::from_stream(visible),
+    )
+        .into_response())
 }
 
-async fn pools(State(site): State<Site>) -> Response {
-    match (site.ask)(ViewQuery::All)
-        .await
-        .and_then(|pools| serde_json::to_string(&pools).ok())
-    {
-        Some(text) => json(text),
-        None => unavailable(),
+async fn pools(
+    State(site): State<Site>,
+    Extension(viewer): Extension<Viewer>,
+) -> Result<Response, Response> {
+    let pools = (site.ask)(ViewQuery::All).await;
+    let mut shown = Vec::new();
+    for pool in pools.ok_or_else(unavailable)? {
+        let sees = viewer.may_see(&pool.namespace).await;
+        if sees.map_err(IntoResponse::into_response)? {
+            shown.push(pool);
+        }
     }
+    Ok(json(serde_json::to_string(&shown).unwrap_or_default()))
 }
 
 impl Site {
     /// The pool that a path names, or the error response.
-    async fn pool(&self, (namespace, name): &(String, String)) -> Result<PoolView, Response> {
+    async fn pool(
+        &self,
+        viewer: &Viewer,
+        (namespace, name): &(String, String),
+    ) -> Result<PoolView, Response> {
+        let required = viewer.require(namespace).await;
+        required.map_err(IntoResponse::into_response)?;
         let views = (self.ask)(ViewQuery::Detail(Key::new(namespace, name)))
             .await
             .ok_or_else(unavailable)?;
@@ -187,9 +219,10 @@ impl Site {
 
 async fn pool(
     State(site): State<Site>,
+    Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
 ) -> Result<Response, Response> {
-    let view = site.pool(&path).await?;
+    let view = site.pool(&viewer, &path).await?;
     wire_format::pool(&site.store, &view)
         .map(json)
         .ok_or_else(not_found)
@@ -197,9 +230,10 @@ async fn pool(
 
 async fn steps(
     State(site): State<Site>,
+    Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
 ) -> Result<Response, Response> {
-    let view = site.pool(&path).await?;
+    let view = site.pool(&viewer, &path).await?;
     let steps = view
         .status
         .decision
@@ -211,9 +245,14 @@ async fn steps(
 /// The workers and the order of their removal, from the operator's memory.
 async fn workers(
     State(site): State<Site>,
+    Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
 ) -> Result<Response, Response> {
-    let detail = site.pool(&path).await?.detail.ok_or_else(not_found)?;
+    let detail = site
+        .pool(&viewer, &path)
+        .await?
+        .detail
+        .ok_or_else(not_found)?;
     let workers = serde_json::to_string(&detail.workers);
     Ok(json(workers.unwrap_or_default()))
 }
@@ -221,10 +260,11 @@ async fn workers(
 /// Replays the last hour with other rules. It changes nothing, and takes a bounded time of a few milliseconds.
 async fn what_if(
     State(site): State<Site>,
+    Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
     Query(overrides): Query<what_if::Query>,
 ) -> Result<Response, Response> {
-    let view = site.pool(&path).await?;
+    let view = site.pool(&viewer, &path).await?;
     let series = site
         .store
         .series(&view.key(), history::SPAN)
@@ -252,10 +292,15 @@ struct WhyNotQuery {
 /// target or the metrics are not known.
 async fn counterfactual(
     State(site): State<Site>,
+    Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
     Query(WhyNotQuery { workers }): Query<WhyNotQuery>,
 ) -> Result<Response, Response> {
-    let detail = site.pool(&path).await?.detail.ok_or_else(not_found)?;
+    let detail = site
+        .pool(&viewer, &path)
+        .await?
+        .detail
+        .ok_or_else(not_found)?;
     let now = Time(site.store.now());
     let wanted = workers.clamp(0, MAX_REPLICAS);
     let answer = move || {

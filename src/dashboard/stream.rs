@@ -4,10 +4,9 @@
 use super::{Ask, ViewQuery};
 use crate::dashboard::store::DashboardStore;
 use crate::dashboard::wire_format;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use futures::stream::{self, Stream, StreamExt};
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -62,23 +61,19 @@ impl Broadcaster {
         Self { requests }
     }
 
-    /// The body of one stream, or `None` without an answer or with too many viewers. It ends with the broadcast task.
-    pub async fn subscribe(&self) -> Option<Body> {
+    /// The messages of one stream, or `None` without an answer or with too many viewers. It ends with the broadcast task.
+    pub async fn subscribe(&self) -> Option<impl Stream<Item = Bytes> + use<>> {
         let (reply, subscription) = oneshot::channel();
         self.requests.try_send(reply).ok()?;
         let Subscription { initial, updates } = subscription.await.ok()??;
-        let initial = stream::iter(initial.into_iter().map(Ok::<_, Infallible>));
-        Some(Body::from_stream(initial.chain(follow(updates))))
+        Some(stream::iter(initial).chain(follow(updates)))
     }
 }
 
-fn follow(updates: broadcast::Receiver<Bytes>) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn follow(updates: broadcast::Receiver<Bytes>) -> impl Stream<Item = Bytes> {
     stream::unfold(updates, |mut updates| async {
-        updates
-            .recv()
-            .await
-            .ok()
-            .map(|message| (Ok(message), updates))
+        let message = updates.recv().await.ok()?;
+        Some((message, updates))
     })
 }
 

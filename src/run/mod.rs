@@ -9,6 +9,7 @@ mod fence;
 mod health;
 mod leader;
 mod listen;
+mod reviews;
 pub mod settings;
 mod watches;
 
@@ -16,7 +17,7 @@ pub use clock::{Clock, TimeSource};
 pub use environment::Environment;
 pub use settings::Settings;
 
-use crate::dashboard::{self, DashboardStore};
+use crate::dashboard::{self, Access, DashboardStore};
 use crate::fleet::Fleet;
 use crate::report::Metrics;
 use anyhow::Context;
@@ -24,6 +25,8 @@ use event_loop::EventLoop;
 use executor::Executor;
 use health::{HealthState, Liveness};
 use leader::{Candidate, Leadership};
+use reviews::Reviews;
+use settings::DashboardAuth;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinHandle;
@@ -46,7 +49,7 @@ pub async fn run(
         liveness: Arc::new(Mutex::new(Liveness::start())),
     };
     let store = Arc::new(DashboardStore::default());
-    let servers = start_servers(settings, &health, &store, &stop)?;
+    let servers = start_servers(&environment, settings, &health, &store, &stop)?;
 
     let mut leadership = None;
     if settings.leader_elect {
@@ -98,6 +101,7 @@ pub async fn run(
 }
 
 fn start_servers(
+    environment: &Environment,
     settings: &Settings,
     health: &HealthState,
     store: &Arc<DashboardStore>,
@@ -111,7 +115,13 @@ fn start_servers(
     if let Some(address) = settings.dashboard {
         let ask = health::ask(health.clone());
         let hosts = dashboard::Hosts::new(&settings.dashboard_hosts);
-        let router = dashboard::router(Arc::clone(store), ask, hosts, stop.clone());
+        let access = match settings.dashboard_auth {
+            DashboardAuth::None => Access::Everyone,
+            DashboardAuth::Token => {
+                Access::Token(Arc::new(Reviews::new(environment.client.clone())))
+            }
+        };
+        let router = dashboard::router(Arc::clone(store), ask, hosts, access, stop.clone());
         servers.push(serve(address, "--dashboard", router, stop)?);
     }
     Ok(servers)
@@ -126,8 +136,9 @@ fn serve(
     let listener = listen::listen(address).with_context(|| {
         format!("cannot listen on {address}: choose another address with {flag}")
     })?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server =
-        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     Ok(tokio::spawn(server.into_future()))
 }
 

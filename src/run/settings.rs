@@ -21,6 +21,9 @@ pub struct Settings {
     /// Comma-separated names under which the dashboard may be reached, such as that of an Ingress; IP addresses, names without a dot and Services are always allowed
     #[arg(long, env = "WORKERPOOL_DASHBOARD_HOSTS", value_delimiter = ',')]
     pub dashboard_hosts: Vec<String>,
+    /// Who may see the dashboard: with `token`, whoever sends a token of the cluster sees what its user may get there
+    #[arg(long, env = "WORKERPOOL_DASHBOARD_AUTH", value_enum, default_value_t)]
+    pub dashboard_auth: DashboardAuth,
     /// Comma-separated namespaces to watch; if not set, all namespaces
     #[arg(long, env = "WORKERPOOL_NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
@@ -43,6 +46,16 @@ pub struct Settings {
     /// Log level: error, warn, info, debug or trace, also per module; RUST_LOG takes precedence
     #[arg(long, env = "WORKERPOOL_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// Who may see the dashboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum DashboardAuth {
+    /// Users of the cluster, by their token
+    #[default]
+    Token,
+    /// Everyone who reaches it
+    None,
 }
 
 /// The subcommands of the program.

@@ -76,6 +76,12 @@ pub fn pool(name: &str, spec: &serde_json::Value) -> WorkerPool {
     .expect("a pool")
 }
 
+/// The key of a pool by its name, with its namespace before a slash where that is not `shop`.
+fn key(name: &str) -> Key {
+    let (namespace, name) = name.split_once('/').unwrap_or(("shop", name));
+    Key::new(namespace, name)
+}
+
 fn wall_clock() -> i64 {
     let elapsed = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
     i64::try_from(elapsed.as_millis()).expect("in range")
@@ -175,7 +181,7 @@ impl Feed {
             }
             Action::Stall(name) => self.change_queue(&name, now, |queue| queue.stall(now)),
             Action::Delete(name) => {
-                let key = Key::new("shop", &name);
+                let key = key(&name);
                 self.pools.remove(&key);
                 self.on(Event::PoolDeleted(key), now);
             }
@@ -183,7 +189,7 @@ impl Feed {
     }
 
     fn change_queue(&mut self, name: &str, now: i64, change: impl FnOnce(&mut SimQueue)) {
-        let key = Key::new("shop", name);
+        let key = key(name);
         if let Some(pool) = self.pools.get_mut(&key) {
             change(&mut pool.queue);
         }

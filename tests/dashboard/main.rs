@@ -1,6 +1,7 @@
 //! The dashboard's routes and its stream, over real HTTP and with the real fleet.
 #![allow(clippy::expect_used, reason = "a test may panic")]
 
+mod access;
 mod feed;
 mod one_pool;
 mod sim_queue;
@@ -14,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
-use workerpool_operator::dashboard::{self, DashboardStore};
+use workerpool_operator::dashboard::{self, Access, DashboardStore};
 
 /// How long a test waits for an expected event.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -38,21 +39,33 @@ async fn site() -> Site {
 
 /// A site with the pools that `fill` adds, with a minute of history.
 async fn site_with(fill: impl FnOnce(&mut Feed)) -> Site {
+    site_for(Access::Everyone, fill).await
+}
+
+/// A site for those whom `access` lets in.
+async fn site_for(access: Access, fill: impl FnOnce(&mut Feed)) -> Site {
     let store = Arc::new(DashboardStore::default());
     let mut feed = Feed::new(store.clone(), Duration::from_mins(1));
     fill(&mut feed);
     feed.begin(500);
     let (ask, inbox, _) = ask();
     let stop = CancellationToken::new();
-    let router = dashboard::router(store, ask, dashboard::Hosts::default(), stop.clone());
+    let router = dashboard::router(
+        store,
+        ask,
+        dashboard::Hosts::default(),
+        access,
+        stop.clone(),
+    );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let (actions, action_inbox) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(feed.run(inbox, action_inbox));
+    let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
     let serve =
-        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     Site {
         port,
         actions,
@@ -102,7 +115,12 @@ impl Site {
     }
 
     async fn viewer(&self) -> Viewer {
-        let (head, reader) = self.open("/api/stream", "").await;
+        self.viewer_with("").await
+    }
+
+    /// A viewer that sends these headers.
+    async fn viewer_with(&self, headers: &str) -> Viewer {
+        let (head, reader) = self.open("/api/stream", headers).await;
         assert!(
             head.starts_with("http/1.1 200") && head.contains("text/event-stream"),
             "{head}"

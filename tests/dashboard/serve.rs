@@ -18,7 +18,7 @@ use std::io::BufRead;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
-use workerpool_operator::dashboard::{self, DashboardStore};
+use workerpool_operator::dashboard::{self, Access, DashboardStore};
 
 #[tokio::main]
 async fn main() {
@@ -57,7 +57,13 @@ async fn main() {
 
     let (ask, inbox, _events) = ask();
     let stop = CancellationToken::new();
-    let router = dashboard::router(store, ask, dashboard::Hosts::default(), stop.clone());
+    let router = dashboard::router(
+        store,
+        ask,
+        dashboard::Hosts::default(),
+        Access::Everyone,
+        stop.clone(),
+    );
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .expect("a free port");

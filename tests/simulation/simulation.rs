@@ -5,6 +5,7 @@ use crate::world::{Shared, World};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, MutexGuard};
 use workerpool_operator::run::Settings;
+use workerpool_operator::run::settings::DashboardAuth;
 
 /// Milliseconds per step.
 const STEP: i64 = 50;
@@ -151,6 +152,7 @@ pub fn settings() -> Settings {
         listen: None,
         dashboard: None,
         dashboard_hosts: Vec::new(),
+        dashboard_auth: DashboardAuth::None,
         namespaces: vec![],
         leader_elect: false,
         lease_name: "workerpool-operator".into(),

@@ -19,6 +19,10 @@
 {{- printf "%s-%s" (include "workerpool.fullname" .) .Release.Namespace }}
 {{- end }}
 
+{{- define "workerpool.dashboardAuth" -}}
+{{- .Values.dashboard.auth | default (ternary "none" "token" .Values.demo.enabled) }}
+{{- end }}
+
 {{- define "workerpool.serviceAccount" -}}
 {{- .Values.serviceAccount.name | default (include "workerpool.fullname" .) }}
 {{- end }}

@@ -134,6 +134,7 @@ pub fn operator(
         programs.operator.display().to_string(),
         format!("--listen=127.0.0.1:{health_port}"),
         format!("--dashboard=127.0.0.1:{}", info.dashboard),
+        "--dashboard-auth=none".to_owned(), // there are no users
     ];
     deployment(&DeploymentSpec {
         namespace: SYSTEM_NAMESPACE,

@@ -3,6 +3,7 @@
 pub mod events;
 
 pub mod local;
+pub mod login;
 pub mod operator;
 pub mod operator_history;
 pub mod patch;
@@ -16,7 +17,7 @@ use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use api::WorkerPool;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config, ResourceExt};
 use proxy::Proxy;
 use std::error::Error;
@@ -64,6 +65,8 @@ pub struct Cluster {
     pub local: bool,
     /// The proxy of the requests to the API server.
     pub proxy: Option<Proxy>,
+    /// Who the user is, by the kubeconfig.
+    pub credentials: AuthInfo,
 }
 
 impl Cluster {
@@ -85,11 +88,13 @@ impl Cluster {
             .to_string()
             .trim_end_matches('/')
             .to_owned();
+        let credentials = config.auth_info.clone();
         let client =
             Client::try_from(config).context("cannot create a client from this kubeconfig")?;
         let context = context.unwrap_or_else(|| "in-cluster".into());
         Ok(Self {
             proxy,
+            credentials,
             ..Self::new(client, context, namespace, out.clone(), server)
         })
     }
@@ -110,6 +115,7 @@ impl Cluster {
             server,
             local: false,
             proxy: None,
+            credentials: AuthInfo::default(),
         }
     }
 

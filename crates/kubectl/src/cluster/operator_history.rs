@@ -4,12 +4,9 @@
 use super::queue_summary::QueueSummary;
 use crate::cluster::Cluster;
 use crate::commands::dashboard;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use api::{Key, MetricStatus, MetricsStatus, Sample, SampleColumns, TimeMetricStatus, timestamp};
 use decide::{ReasonCode, Time};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
@@ -47,7 +44,7 @@ struct Response {
 /// Reads the history of a pool, oldest first.
 pub async fn load(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<HistoryPoint>> {
     let path = format!("/api/pools/{}/{}", key.namespace, key.name);
-    let body = timeout(TIMEOUT, get(cluster, &path))
+    let body = timeout(TIMEOUT, dashboard::get(cluster, &path))
         .await
         .context("the operator does not answer")??;
     let Response { read_at, samples } = serde_json::from_slice(&body)?;
@@ -57,27 +54,6 @@ pub async fn load(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<HistoryPoi
         .zip(ends)
         .map(|((at, sample), end)| history_point(Time(at), Time(end), &sample))
         .collect())
-}
-
-/// Sends a GET request to the operator's dashboard.
-async fn get(cluster: &Cluster, path: &str) -> anyhow::Result<Bytes> {
-    let stream = TokioIo::new(dashboard::connect(cluster).await?);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
-    let connection = tokio::spawn(connection);
-    let request = http::Request::get(path)
-        .header(http::header::HOST, "localhost")
-        .body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    connection.abort();
-    if !status.is_success() {
-        bail!(
-            "the operator returned HTTP {status}: {}",
-            String::from_utf8_lossy(&body).trim()
-        );
-    }
-    Ok(body)
 }
 
 fn history_point(at: Time, until: Time, sample: &Sample) -> HistoryPoint {

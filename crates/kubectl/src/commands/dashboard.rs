@@ -1,11 +1,20 @@
 //! `dashboard`: the operator's dashboard on a local port, through the API server's port-forward. Each connection has its
-//! own forward, so that the port keeps working after a restart of a pod or an API server, or a laptop's sleep.
+//! own forward, so that the port keeps working after a restart of a pod or an API server, or a laptop's sleep. Where the
+//! dashboard has a login, each request gets the user's token.
 
 use crate::cluster::Cluster;
+use crate::cluster::login::Login;
 use crate::cluster::operator::{self, LABELS, Operator};
 use crate::cluster::redis::{is_ready, named_port};
 use crate::text::lang::tr;
 use anyhow::{Context, anyhow, bail};
+use http::header::{AUTHORIZATION, HOST, HeaderValue};
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Either, Empty, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{client, server};
+use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -56,12 +65,14 @@ pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool>
         args.open(cluster, &format!("http://localhost:{}", local_port()?))?;
         return Ok(true);
     }
-    let tunnel = Tunnel::find(cluster).await?;
-    let pod = cluster
+    let mut tunnel = Tunnel::find(cluster).await?;
+    let (pod, stream) = cluster
         .out
         .wait(&tr!(lang, "cli-dashboard-operator"), tunnel.open())
-        .await?
-        .0;
+        .await?;
+    if send(stream, "/", None).await?.0 != StatusCode::UNAUTHORIZED {
+        tunnel.login = None;
+    }
     let listener = listen(args.port).await?;
     args.open(
         cluster,
@@ -96,9 +107,76 @@ async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
     }
 }
 
-/// Opens a stream to the operator's dashboard.
-pub async fn connect(cluster: &Cluster) -> anyhow::Result<Box<dyn Stream>> {
-    Ok(Tunnel::find(cluster).await?.open().await?.1)
+/// The body of a GET request to the operator's dashboard, sent with the user's token only where it is required.
+pub async fn get(cluster: &Cluster, path: &str) -> anyhow::Result<Bytes> {
+    let tunnel = Tunnel::find(cluster).await?;
+    let (mut status, mut body) = send(tunnel.open().await?.1, path, None).await?;
+    if status == StatusCode::UNAUTHORIZED
+        && let Some(login) = &tunnel.login
+    {
+        let token = login.header().await?;
+        (status, body) = send(tunnel.open().await?.1, path, Some(token)).await?;
+    }
+    if !status.is_success() {
+        bail!(
+            "the operator returned HTTP {status}: {}",
+            String::from_utf8_lossy(&body).trim()
+        );
+    }
+    Ok(body)
+}
+
+/// Sends a GET request.
+async fn send(
+    stream: Box<dyn Stream>,
+    path: &str,
+    token: Option<HeaderValue>,
+) -> anyhow::Result<(StatusCode, Bytes)> {
+    let stream = TokioIo::new(stream);
+    let (mut sender, connection) = client::conn::http1::handshake(stream).await?;
+    let connection = tokio::spawn(connection);
+    let mut request = Request::get(path).header(HOST, "localhost");
+    if let Some(token) = token {
+        request = request.header(AUTHORIZATION, token);
+    }
+    let request = request.body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    connection.abort();
+    Ok((status, body))
+}
+
+/// Passes on the requests of a browser, each with the user's token, until either side closes its connection.
+async fn relay(browser: TcpStream, dashboard: Box<dyn Stream>, login: &Login) {
+    let dashboard = client::conn::http1::handshake(TokioIo::new(dashboard)).await;
+    let Ok((sender, connection)) = dashboard else {
+        return;
+    };
+    let sender = tokio::sync::Mutex::new(sender);
+    let pass_on = |mut request: Request<Incoming>| {
+        let sender = &sender;
+        async move {
+            let token = match login.header().await {
+                Ok(token) => token,
+                Err(error) => {
+                    let text = Bytes::from(format!("{error:#}\n"));
+                    let mut response = Response::new(Either::Right(Full::new(text)));
+                    *response.status_mut() = StatusCode::UNAUTHORIZED;
+                    return hyper::Result::Ok(response);
+                }
+            };
+            request.headers_mut().insert(AUTHORIZATION, token);
+            let response = sender.lock().await.send_request(request).await?;
+            Ok(response.map(Either::Left))
+        }
+    };
+    let server = server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(browser), service_fn(pass_on));
+    tokio::select! {
+        _ = server => {}
+        _ = connection => {}
+    }
 }
 
 /// A byte stream in both directions.
@@ -110,6 +188,8 @@ struct Tunnel {
     cluster: Cluster,
     pods: Api<Pod>,
     namespace: String,
+    /// How to log in, where that is possible.
+    login: Option<Login>,
     /// The pod of the last connection; empty after an error. A change is printed.
     last: Mutex<String>,
 }
@@ -121,13 +201,17 @@ impl Tunnel {
                 cluster: cluster.clone(),
                 pods: Api::default_namespaced(cluster.client.clone()),
                 namespace: String::new(),
+                login: None,
                 last: Mutex::default(),
             });
         }
         match operator::find(cluster).await? {
-            Operator::Found { namespace, .. } => Ok(Self {
+            Operator::Found {
+                namespace, name, ..
+            } => Ok(Self {
                 cluster: cluster.clone(),
                 pods: Api::namespaced(cluster.client.clone(), &namespace),
+                login: Some(Login::new(cluster, &namespace, &name)),
                 namespace,
                 last: Mutex::default(),
             }),
@@ -188,7 +272,10 @@ impl Tunnel {
                 Ok(Ok((pod, mut stream))) => {
                     self.log_change(Ok(&pod));
                     // It ends when either side closes it; the page then opens another one.
-                    let _ = copy_bidirectional(&mut browser, &mut stream).await;
+                    match &self.login {
+                        Some(login) => relay(browser, stream, login).await,
+                        None => drop(copy_bidirectional(&mut browser, &mut stream).await),
+                    }
                     return;
                 }
                 Ok(Err(error)) => self.log_change(Err(&format!("{error:#}"))),

@@ -1,4 +1,5 @@
-//! `kubectl workerpool dashboard` forwards to the operator's page, and to the next operator's after the pod is deleted.
+//! `kubectl workerpool dashboard` forwards to the operator's page, and to the next operator's after the pod is deleted; with
+//! a login it sends a token.
 
 use e2e::world::{World, eventually};
 use serde_json::{Value, json};
@@ -19,15 +20,22 @@ impl Drop for Running {
     }
 }
 
-/// The pools that the dashboard at local port `port` serves.
+/// The pools that the dashboard at local port `port` serves, or its whole response.
 fn pools(port: &str) -> Result<Value, String> {
+    pools_with(port, "")
+}
+
+/// The same with further headers, each with its end of line.
+fn pools_with(port: &str, headers: &str) -> Result<Value, String> {
     let describe = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).map_err(describe)?;
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .map_err(describe)?;
     stream
-        .write_all(b"GET /api/pools HTTP/1.0\r\nhost: localhost\r\n\r\n")
+        .write_all(
+            format!("GET /api/pools HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n").as_bytes(),
+        )
         .map_err(describe)?;
     let mut response = String::new();
     stream.read_to_string(&mut response).map_err(describe)?;
@@ -131,4 +139,64 @@ fn dashboard_survives_a_new_operator_and_a_proxy() {
         operators().iter().all(|pod| !old.contains(pod)),
         "the page comes from a new pod"
     );
+    shows_what_the_account_may_get(&world);
+}
+
+/// `kubectl port-forward` to the dashboard, without the plugin.
+fn port_forward(world: &World) -> (Running, String) {
+    let mut command = world.command(&["port-forward", "deployment/wp-workerpool", ":8000"]);
+    let child = command.stdout(Stdio::piped()).spawn();
+    let mut child = child.map(Running).expect("kubectl runs");
+    let mut line = String::new();
+    let output = child.0.stdout.take().expect("a pipe");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    let port = line.strip_prefix("Forwarding from 127.0.0.1:");
+    let port = port.and_then(|rest| rest.split(' ').next());
+    (child, port.expect("a port").to_owned())
+}
+
+/// With a login, the dashboard answers only to accounts of the cluster, with what each may get.
+fn shows_what_the_account_may_get(world: &World) {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
+    let set = "dashboard.auth=token";
+    world.helm(&[
+        "upgrade",
+        "wp",
+        chart,
+        "--reuse-values",
+        "--set",
+        set,
+        "--wait",
+    ]);
+    let account = |name: &str| {
+        let token = world.kubectl(&["create", "token", name]);
+        format!("authorization: Bearer {}\r\n", token.trim())
+    };
+    let (_forward, direct) = port_forward(world);
+    let refused = pools(&direct).expect_err("no token");
+    assert!(refused.starts_with("HTTP/1.0 401"), "{refused}");
+    let tenant = account("default");
+    // With a Role in one namespace, the operator may not ask who a token belongs to.
+    let unknown = pools_with(&direct, &tenant).expect_err("no right to ask");
+    assert!(unknown.contains("system:auth-delegator"), "{unknown}");
+    let binding = "e2e-dashboard-reviews";
+    let operator = format!("--serviceaccount={}:wp-workerpool", world.namespace);
+    let role = "--clusterrole=system:auth-delegator";
+    world.kubectl(&[
+        "delete",
+        "clusterrolebinding",
+        binding,
+        "--ignore-not-found",
+    ]);
+    world.kubectl(&["create", "clusterrolebinding", binding, role, &operator]);
+
+    let seen = eventually("an answer", || pools_with(&direct, &tenant));
+    assert_eq!(seen, json!([]), "it may get no pools");
+    let forged = pools_with(&direct, "authorization: Bearer forged\r\n");
+    assert!(forged.expect_err("forged").starts_with("HTTP/1.0 401"));
+    // This kubeconfig has a certificate and no token: the plugin takes one of the chart's account for viewers.
+    let (_running, port) = dashboard(world, &kubeconfig());
+    let page = eventually("the page", || pools(&port));
+    assert_eq!(page[0]["name"], "filters");
+    world.kubectl(&["delete", "clusterrolebinding", binding]);
 }
