@@ -186,7 +186,7 @@ fn read<'a>(from: &mut impl Iterator<Item = &'a u8>) -> Option<i64> {
 fn pack(sample: &Sample) -> Row {
     // Half of the range, so that differences cannot overflow.
     let metric = |metric| match metric {
-        Metric::Known(n) => n.clamp(0, i64::MAX / 2),
+        Metric::Known(n) | Metric::Estimated(n) => n.clamp(0, i64::MAX / 2),
         Metric::Unavailable => UNAVAILABLE,
         Metric::Unsupported => UNSUPPORTED,
     };

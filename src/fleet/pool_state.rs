@@ -17,7 +17,7 @@ use api::{
     ScheduledSpec, WorkerPool, WorkerPoolStatus,
 };
 use decide::victims::{DrainState, Worker, all_name_their_pod};
-use decide::{Memory, Metric, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
+use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
 use kube::ResourceExt;
 use queues::RedisMemory;
 use tokio::time::Instant;
@@ -370,9 +370,8 @@ impl PoolState {
             }
         }
         for queue in queues {
-            if let Metric::Known(at) = &mut queue.oldest_at {
-                *at = at.saturating_add(self.clock_ahead.0);
-            }
+            let ahead = self.clock_ahead.0;
+            queue.oldest_at = queue.oldest_at.map(|at| at.saturating_add(ahead));
         }
     }
 

@@ -44,15 +44,16 @@ fn span(millis: i64) -> String {
 fn show(metric: Metric, format: impl Fn(i64) -> String) -> String {
     match metric {
         Metric::Known(n) => format(n),
+        Metric::Estimated(n) => format!("~{}", format(n)),
         Metric::Unavailable => "?".to_owned(),
         Metric::Unsupported => "-".to_owned(),
     }
 }
 
 fn join(a: Metric, b: Metric, format: impl Fn(i64, i64) -> String) -> String {
-    match (a, b) {
-        (Metric::Known(a), Metric::Known(b)) => format(a, b),
-        (Metric::Unavailable, _) | (_, Metric::Unavailable) => "?".to_owned(),
+    match (a.known(), b.known()) {
+        (Some(a), Some(b)) => format(a, b),
+        _ if [a, b].contains(&Metric::Unavailable) => "?".to_owned(),
         _ => "-".to_owned(),
     }
 }
@@ -87,6 +88,15 @@ mod tests {
             ),
             ("6s", "64%", "100%", "34s")
         );
+    }
+
+    #[test]
+    fn an_estimate_is_marked() {
+        let load = QueueMetrics {
+            ready: Metric::Estimated(17),
+            ..QueueMetrics::UNSUPPORTED
+        };
+        assert_eq!(display("Deployment/x", &load, 0).queue, "~17");
     }
 
     #[test]

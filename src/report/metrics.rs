@@ -177,6 +177,10 @@ impl Collector for Pools {
         self.gauge(to, "in_flight_tasks", help, |pool| {
             count(pool.total.in_flight)
         })?;
+        let help = "Tasks that workers have fetched ahead and not begun";
+        self.gauge(to, "held_tasks", help, |pool| count(pool.total.held))?;
+        let help = "Tasks that become ready later";
+        self.gauge(to, "delayed_tasks", help, |pool| count(pool.total.delayed))?;
         let help = "Seconds that the oldest ready task has waited";
         self.gauge(to, "oldest_wait_seconds", help, |pool| {
             pool.oldest_wait.map(|wait| wait.as_secs_f64())
@@ -243,6 +247,7 @@ fn conservation_gap(load: &QueueMetrics) -> Metric {
             .fold(Metric::Unsupported, Metric::plus),
     ) {
         (Metric::Known(arrived), Metric::Known(sum)) => Metric::Known(arrived - sum),
+        // An estimate says nothing about a lost task.
         _ => Metric::Unsupported,
     }
 }

@@ -207,12 +207,14 @@ fn decision(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i3
     Some((reason, message, *confidence, *at, *from, *to))
 }
 
-fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 8], &TimeMetricStatus)> {
+fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 10], &TimeMetricStatus)> {
     let metrics = status.metrics.as_ref()?;
     let MetricsStatus {
         at: _,
         ready,
         in_flight,
+        held,
+        delayed,
         live,
         busy,
         cpu_percent,
@@ -228,6 +230,8 @@ fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 8], &Time
     let numbers = [
         ready,
         in_flight,
+        held,
+        delayed,
         live,
         busy,
         cpu_percent,
@@ -258,25 +262,30 @@ fn smooth_cpu(load: &QueueMetrics, before: &WorkerPoolStatus) -> Metric {
         .metrics
         .as_ref()
         .and_then(|metrics| metrics.cpu_percent.value);
-    match (load.cpu_sum, load.live, old) {
-        (Metric::Known(sum), Metric::Known(live), Some(old))
-            if live > 0 && (sum / live - old).abs() < CPU_STEP =>
-        {
-            Metric::Known(old * live)
-        }
-        (sum, ..) => sum,
+    match (load.live.known(), old) {
+        (Some(live @ 1..), Some(old)) => load.cpu_sum.map(|sum| {
+            let changed = (sum / live).saturating_sub(old).saturating_abs() >= CPU_STEP;
+            if changed {
+                sum
+            } else {
+                old.saturating_mul(live)
+            }
+        }),
+        _ => load.cpu_sum,
     }
 }
 
 fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) -> MetricsStatus {
     let cause = unavailable.map(messages::cause);
     let metric = |metric: Metric| match metric {
-        Metric::Known(value) => MetricStatus {
+        Metric::Known(value) | Metric::Estimated(value) => MetricStatus {
             value: Some(value),
+            estimated: matches!(metric, Metric::Estimated(_)),
             unavailable: None,
         },
         Metric::Unavailable => MetricStatus {
             value: None,
+            estimated: false,
             unavailable: Some(
                 cause
                     .clone()
@@ -285,6 +294,7 @@ fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) ->
         },
         Metric::Unsupported => MetricStatus {
             value: None,
+            estimated: false,
             unavailable: Some("the queue does not report it".to_owned()),
         },
     };
@@ -292,6 +302,8 @@ fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) ->
         at: Some(timestamp(now)),
         ready: metric(load.ready),
         in_flight: metric(load.in_flight),
+        held: metric(load.held),
+        delayed: metric(load.delayed),
         live: metric(load.live),
         busy: metric(load.busy),
         cpu_percent: metric(load.cpu_sum.per(load.live)),

@@ -104,6 +104,14 @@ pub const PANELS: &[Panel] = &[
                 "{{namespace}}/{{name}} running",
                 "workerpool_in_flight_tasks{SELECTED}",
             ),
+            (
+                "{{namespace}}/{{name}} held",
+                "workerpool_held_tasks{SELECTED}",
+            ),
+            (
+                "{{namespace}}/{{name}} delayed",
+                "workerpool_delayed_tasks{SELECTED}",
+            ),
         ],
     },
     Panel {

@@ -210,7 +210,7 @@ fn rules(spec: &WorkerPoolSpec) -> Result<Vec<Rules>, InvalidSpec> {
         target_is_explicit: true,
     });
     let queue_rules = separate.into_iter().map(|(index, queue)| RuleSet {
-        queue: Some(queue.name.as_str()),
+        queue: Some(queue.label(&spec.queues)),
         queues: vec![(index, queue)],
         up: queue.scale_up.as_ref().or(spec.scale_up.as_ref()),
         down: queue.scale_down.as_ref().or(spec.scale_down.as_ref()),
@@ -226,7 +226,7 @@ fn rules(spec: &WorkerPoolSpec) -> Result<Vec<Rules>, InvalidSpec> {
 
 /// The blocks of the API that make one set of rules.
 struct RuleSet<'a> {
-    queue: Option<&'a str>,
+    queue: Option<String>,
     queues: Vec<(usize, &'a QueueSpec)>,
     up: Option<&'a ScaleUpSpec>,
     down: Option<&'a ScaleDownSpec>,
@@ -257,7 +257,7 @@ impl RuleSet<'_> {
         let target = self.target.cloned().unwrap_or_default();
         self.check(up.as_ref(), down.as_ref(), &target, has_times)
             .map_err(|message| {
-                let queue = self.queue.map(|queue| format!("queue {queue}: "));
+                let queue = self.queue.as_ref().map(|queue| format!("queue {queue}: "));
                 InvalidSpec(queue.unwrap_or_default() + &message)
             })?;
         let number = |n: Option<i32>| n.map(i64::from);
@@ -267,7 +267,7 @@ impl RuleSet<'_> {
             .map(|down| down.idle_for.0);
         let down = down.filter(ScaleDownSpec::has_condition);
         Ok(Rules {
-            queue: self.queue.map(Arc::from),
+            queue: self.queue.as_deref().map(Arc::from),
             queues: self.queues.iter().map(|(index, _)| *index).collect(),
             up: up.map_or_else(ScaleUp::default, |up| ScaleUp {
                 queue_length: number(up.queue_length),

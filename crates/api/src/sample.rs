@@ -56,8 +56,7 @@ impl Sample {
             wait: match total.oldest_at {
                 // An empty queue has no oldest task, so no task waits.
                 Metric::Unsupported if total.ready == Metric::Known(0) => Metric::Known(0),
-                Metric::Known(at) => Metric::Known((now - Time(at)).0.max(0) / 1000),
-                unknown => unknown,
+                at => at.map(|at| (now - Time(at)).0.max(0) / 1000),
             },
             ..Self::UNKNOWN
         }
@@ -76,8 +75,8 @@ impl Sample {
             } else {
                 self.cpu.join(self.live, i64::saturating_mul)
             },
-            oldest_at: match (self.ready, self.wait) {
-                (Metric::Known(1..), Metric::Known(wait)) => Metric::Known(at.0 - wait * 1000),
+            oldest_at: match (self.ready.known(), self.wait) {
+                (Some(1..), Metric::Known(_)) => self.wait.map(|wait| at.0 - wait * 1000),
                 _ => Metric::Unsupported,
             },
             ..QueueMetrics::UNSUPPORTED

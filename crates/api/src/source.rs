@@ -43,7 +43,7 @@ pub struct SecretKeySelector {
 /// A queue that feeds the target. A queue with scaleUp, scaleDown or target is evaluated separately; absent blocks are inherited from the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::QUEUE_RULES, validation = rules::GROUP_OF_STREAM)]
+#[x_kube(validation = rules::QUEUE_RULES, validation = rules::GROUP, validation = rules::KEY_PREFIX, validation = rules::PRIORITIES, validation = rules::SEPARATOR)]
 pub struct QueueSpec {
     /// Name of the queue, as in the workers' configuration; for systems List and Stream, the key.
     #[schemars(length(min = 1, max = 256), regex(pattern = r"^[^\x00-\x1f\x7f]+$"))]
@@ -55,6 +55,18 @@ pub struct QueueSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub group: Option<String>,
+    /// What stands before each key of the queue, with its separator, such as app1-, for systems that have such a prefix. Default: the system's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^[^\x00-\x1f\x7f]*$"))]
+    pub key_prefix: Option<String>,
+    /// The priorities with a list of their own, for system Celery (priority_steps). Default: 0, 3, 6, 9.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), inner(range(min = 0, max = 255)))]
+    pub priorities: Option<Vec<i32>>,
+    /// What stands between the queue's name and a priority, for system Celery (sep). Default: the bytes 06 and 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    pub separator: Option<String>,
     /// When to add workers for this queue. Default: the pool's scaleUp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up: Option<ScaleUpSpec>,
@@ -72,8 +84,21 @@ impl QueueSpec {
         let options = QueueOptions {
             name: self.name.clone(),
             group: self.group.clone(),
+            key_prefix: self.key_prefix.clone(),
+            priorities: self.priorities.clone().unwrap_or_default(),
+            separator: self.separator.clone(),
         };
         Queue::new(self.system, &options)
+    }
+
+    /// What tells the queue from the others of its pool: its name, and its system where another one has the same name.
+    pub fn label(&self, queues: &[Self]) -> String {
+        let same = queues.iter().filter(|other| other.name == self.name);
+        if same.count() > 1 {
+            format!("{} ({})", self.name, self.system.name())
+        } else {
+            self.name.clone()
+        }
     }
 
     /// Whether the queue is evaluated separately.

@@ -59,6 +59,10 @@ pub struct MetricsStatus {
     pub ready: MetricStatus,
     /// Tasks that workers have claimed and not finished.
     pub in_flight: MetricStatus,
+    /// Tasks that workers have fetched ahead and not begun: no other worker can take them.
+    pub held: MetricStatus,
+    /// Tasks that become ready later.
+    pub delayed: MetricStatus,
     /// Workers with a lease that accept tasks.
     pub live: MetricStatus,
     /// Live workers that hold a task.
@@ -85,6 +89,9 @@ pub struct MetricStatus {
     /// The value, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<i64>,
+    /// Whether the value is an estimate.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
     /// Why the value is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,

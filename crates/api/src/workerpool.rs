@@ -166,7 +166,7 @@ pub struct WorkerPoolSpec {
     /// The Redis that holds the queues.
     pub redis: RedisSpec,
     /// The queues that feed the target. The thresholds apply to their sum.
-    #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[schemars(length(min = 1, max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name", "system"]))]
     pub queues: Vec<QueueSpec>,
     /// When the first worker starts, with minReplicas 0. Default: as soon as there is a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@
     reason = "a test ends where its precondition fails"
 )]
 
-use api::{crd, crd_yaml};
+use api::{ScheduledSpec, WorkerPool, crd, crd_yaml};
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
 
@@ -114,6 +114,10 @@ fn valid_specs_are_accepted(#[case] patch: Value) {
     "a queue's scaleUp.queueLength must be greater"
 )]
 #[case(json!({"onUnknown": {"action": "Fallback"}}), "onUnknown.action Fallback needs")]
+#[case(json!({"queues": [{"name": "a", "system": "List", "keyPrefix": "x:"}]}), "keyPrefix belongs to")]
+#[case(json!({"queues": [{"name": "a", "system": "Stream", "group": "g", "priorities": [0, 1]}]}), "priorities belong to")]
+#[case(json!({"queues": [{"name": "a", "system": "WorkerPool", "separator": ":"}]}), "separator belongs to")]
+#[case(json!({"queues": [{"name": "a", "system": "List", "group": "g"}]}), "group names the consumer group")]
 #[case(
     json!({"schedules": [{"name": "a", "cron": "50 8 * *", "minReplicas": 5}]}),
     "a schedule's cron has five fields"
@@ -156,6 +160,34 @@ fn a_group_belongs_to_a_stream() {
 }
 
 /// The API server rejects a CRD with such a rule if its message is computed.
+#[test]
+fn queues_of_one_name_differ_by_their_system() {
+    let crd = serde_json::to_value(crd()).expect("the CRD serializes");
+    let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let queues = &spec["properties"]["queues"];
+    let keys = &queues["x-kubernetes-list-map-keys"];
+    assert_eq!(*keys, json!(["name", "system"]));
+    // The API server demands that each of the keys is required or has a default.
+    let system = &queues["items"]["properties"]["system"];
+    assert_eq!(system["default"], "WorkerPool");
+    let pool = json!({
+        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "a"},
+        "spec": {
+            "scaleTargetRef": {"name": "a"}, "redis": {"address": "redis://redis:6379/0"},
+            "queues": [
+                {"name": "default", "system": "List", "scaleUp": {"queueLength": 9}},
+                {"name": "default", "scaleUp": {"queueLength": 9}},
+                {"name": "mail", "scaleUp": {"queueLength": 9}},
+            ],
+        },
+    });
+    let pool: WorkerPool = serde_json::from_value(pool).expect("a pool");
+    let spec = ScheduledSpec::new(&pool).expect("a valid pool");
+    let rules = spec.pool().rules.iter();
+    let names: Vec<_> = rules.filter_map(|rules| rules.queue.as_deref()).collect();
+    assert_eq!(names, ["default (List)", "default (WorkerPool)", "mail"]);
+}
+
 #[test]
 fn rules_have_no_line_breaks() {
     let crd = crd_yaml();

@@ -68,7 +68,7 @@ pub(crate) fn idle_since(
 /// `None` where the number of busy workers could not be read.
 fn busy_floor(busy: Metric, current: i32, replicas: i32) -> Option<i32> {
     match busy {
-        Metric::Known(busy) => {
+        Metric::Known(busy) | Metric::Estimated(busy) => {
             let busy = i32::try_from(busy).unwrap_or(i32::MAX);
             Some(replicas.max(current.min(busy)))
         }

@@ -88,7 +88,12 @@ pub(crate) fn learn(memory: &mut Memory, observation: &Observation, now: Time) {
 
 /// How many of the `current` workers have a task, or will have one as soon as they have started.
 fn needed_workers(total: &QueueMetrics, current: i32) -> Option<i32> {
-    let busy = total.busy.known().or(total.in_flight.known())?;
+    // With no live worker, what is in flight is what dead ones left.
+    let in_flight = match total.live.known() {
+        Some(0) => Some(0),
+        _ => total.in_flight.known(),
+    };
+    let busy = total.busy.known().or(in_flight)?;
     let starting = total
         .live
         .known()
@@ -216,6 +221,11 @@ mod tests {
             Some(6),
             "tasks in flight where the number of busy workers is not reported"
         );
+        let left_by_the_dead = QueueMetrics {
+            live: known(0),
+            ..in_flight
+        };
+        assert_eq!(needed_workers(&left_by_the_dead, 9), Some(0));
     }
 
     #[test]

@@ -89,6 +89,11 @@ pub enum Step {
         /// The replicas of the last decision.
         desired: i32,
     },
+    /// A queue is paused: its tasks that are ready or due are no reason for workers.
+    Paused {
+        /// How many there are.
+        tasks: i64,
+    },
     /// A threshold of `scaleUp`, compared with a metric.
     Up {
         /// The rule.

@@ -37,7 +37,15 @@ pub fn decide(spec: &PoolSpec, observation: &Observation, memory: &Memory, now: 
         .filter(|suspend| active(suspend.until));
     let pin = spec.pin.filter(|pin| active(pin.until));
     let writes = suspend.is_none() && !spec.dry_run;
-    let mut evaluation = Evaluation::start(spec, observation, memory, now, writes);
+    let (demand, ignored) = observation.demand();
+    let mut evaluation = Evaluation::start(spec, &demand, memory, now, writes);
+    if spec.has_target() {
+        // As read: a pause is no change of a rate.
+        target::learn(&mut evaluation.memory, &observation.queues, now);
+    }
+    if ignored > 0 {
+        evaluation.steps.push(Step::Paused { tasks: ignored });
+    }
     let steps_before_rules = evaluation.steps.len();
     // The rules run beside an override too, for the idle timer; then their steps are not shown.
     let recommendations = evaluation.recommend();
@@ -53,7 +61,10 @@ pub fn decide(spec: &PoolSpec, observation: &Observation, memory: &Memory, now: 
         let proposal = evaluation.apply_fallback(proposal);
         evaluation.apply_bounds(proposal)
     };
-    let proposal = evaluation.keep_busy_workers(proposal);
+    let mut proposal = evaluation.keep_busy_workers(proposal);
+    if ignored > 0 && proposal.reason == Reason::WithinThresholds {
+        proposal.reason = Reason::QueuePaused { tasks: ignored };
+    }
     evaluation.finish(proposal)
 }
 
@@ -124,7 +135,6 @@ impl<'a> Evaluation<'a> {
             });
         }
         if spec.has_target() {
-            target::learn(&mut evaluation.memory, &observation.queues, now);
             dampening::learn(&mut evaluation.memory, observation, now);
         }
         evaluation.requeue(constraints::next_schedule_change(spec, now));

@@ -4,7 +4,7 @@
 use crate::decision::Decision;
 use crate::evaluate::decide;
 use crate::memory::Memory;
-use crate::observation::{Metric, Observation, QueueMetrics};
+use crate::observation::{Observation, QueueMetrics};
 use crate::spec::PoolSpec;
 use crate::units::{Millis, Time};
 
@@ -180,21 +180,16 @@ pub fn with_backlog(queues: &[QueueMetrics], more: i64) -> Vec<QueueMetrics> {
     let mut remaining = -more;
     for queue in &mut queues {
         for (metric, in_flight) in [(&mut queue.ready, false), (&mut queue.in_flight, true)] {
-            let Metric::Known(tasks) = metric else {
+            let Some(tasks) = metric.known() else {
                 continue;
             };
-            let removed = remaining.min((*tasks).max(0));
-            *tasks = tasks.saturating_sub(removed);
+            let removed = remaining.min(tasks.max(0));
+            *metric = metric.map(|tasks| tasks.saturating_sub(removed));
             remaining -= removed;
-            if let Metric::Known(busy) = &mut queue.busy
-                && in_flight
-            {
-                *busy = busy.saturating_sub(removed).max(0);
-            }
-            if let Metric::Known(held) = &mut queue.held
-                && in_flight
-            {
-                *held = held.saturating_sub(removed).max(0);
+            if in_flight {
+                for used in [&mut queue.busy, &mut queue.slots_in_use] {
+                    *used = used.map(|used| used.saturating_sub(removed).max(0));
+                }
             }
         }
     }

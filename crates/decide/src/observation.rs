@@ -1,12 +1,15 @@
 //! The metrics of one observation. Unavailable is never zero, and what a queue system does not report is not unavailable.
 
 use crate::units::Time;
+use std::borrow::Cow;
 
 /// One value that a queue may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// The value at the time of the observation.
     Known(i64),
+    /// About the value at that time: rules use it as they use a known one.
+    Estimated(i64),
     /// The value exists but could not be read this time: no scale-down without it.
     Unavailable,
     /// The queue system does not report this value: rules work without it.
@@ -14,11 +17,29 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// The value, where it is known.
+    /// The value, where it is known or estimated.
     pub fn known(self) -> Option<i64> {
         match self {
-            Self::Known(value) => Some(value),
+            Self::Known(value) | Self::Estimated(value) => Some(value),
             Self::Unavailable | Self::Unsupported => None,
+        }
+    }
+
+    /// The value with `change` applied, where there is one.
+    #[must_use]
+    pub fn map(self, change: impl FnOnce(i64) -> i64) -> Self {
+        match self {
+            Self::Known(value) => Self::Known(change(value)),
+            Self::Estimated(value) => Self::Estimated(change(value)),
+            absent => absent,
+        }
+    }
+
+    /// What two values make together; as good as the worse of them.
+    fn combined(self, other: Self, value: i64) -> Self {
+        match (self, other) {
+            (Self::Known(_), Self::Known(_)) => Self::Known(value),
+            _ => Self::Estimated(value),
         }
     }
 
@@ -28,7 +49,22 @@ impl Metric {
         match (self, other) {
             (Self::Unavailable, _) | (_, Self::Unavailable) => Self::Unavailable,
             (Self::Unsupported, metric) | (metric, Self::Unsupported) => metric,
-            (Self::Known(a), Self::Known(b)) => Self::Known(combine(a, b)),
+            (Self::Known(a) | Self::Estimated(a), Self::Known(b) | Self::Estimated(b)) => {
+                self.combined(other, combine(a, b))
+            }
+        }
+    }
+
+    /// The sum of two values that are both needed: unsupported where either is.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unsupported, metric) | (metric, Self::Unsupported)
+                if metric != Self::Unavailable =>
+            {
+                Self::Unsupported
+            }
+            _ => self.plus(other),
         }
     }
 
@@ -37,9 +73,12 @@ impl Metric {
     pub fn per(self, count: Self) -> Self {
         match (self, count) {
             (Self::Unavailable, _) | (_, Self::Unavailable) => Self::Unavailable,
-            (Self::Known(sum), Self::Known(count)) => sum
-                .checked_div(count)
-                .map_or(Self::Unsupported, Self::Known),
+            (
+                Self::Known(sum) | Self::Estimated(sum),
+                Self::Known(each) | Self::Estimated(each),
+            ) => sum
+                .checked_div(each)
+                .map_or(Self::Unsupported, |mean| self.combined(count, mean)),
             _ => Self::Unsupported,
         }
     }
@@ -51,12 +90,12 @@ impl Metric {
     }
 }
 
-/// The value; `null` where it is unavailable, and "unsupported" where the queue system does not report it.
+/// The value, estimated or not; `null` where it is unavailable, and "unsupported" where the queue system does not report it.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Metric {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Known(value) => serializer.serialize_i64(*value),
+            Self::Known(value) | Self::Estimated(value) => serializer.serialize_i64(*value),
             Self::Unavailable => serializer.serialize_none(),
             Self::Unsupported => serializer.serialize_str("unsupported"),
         }
@@ -88,16 +127,22 @@ pub struct QueueMetrics {
     pub ready: Metric,
     /// Delayed and scheduled tasks that will be ready within the look-ahead: with zero workers, nothing else promotes them.
     pub due: Metric,
-    /// Tasks that a worker holds.
+    /// Tasks that become ready later, whenever that is: [`Self::due`] and those after the look-ahead.
+    pub delayed: Metric,
+    /// Tasks that a worker runs, and what workers that died have left. With no worker, nothing else rescues these.
     pub in_flight: Metric,
+    /// Tasks that a worker has fetched ahead and not begun: no other worker can take them.
+    pub held: Metric,
+    /// 1 where the queue is paused, so that no worker takes its tasks, and 0 where it is not; in a sum, how many are.
+    pub paused: Metric,
     /// Workers with a valid lease that claim tasks.
     pub live: Metric,
     /// Live workers that hold a task.
     pub busy: Metric,
     /// How many tasks the live workers run at once; unsupported where each runs one.
     pub slots: Metric,
-    /// How many of these slots hold a task.
-    pub held: Metric,
+    /// How many of these slots run a task.
+    pub slots_in_use: Metric,
     /// Sum of the live workers' CPU use, each in percent of its limit.
     pub cpu_sum: Metric,
     /// When the oldest ready task was pushed, in milliseconds since 1970 by the queue's own clock.
@@ -126,11 +171,14 @@ impl QueueMetrics {
         Self {
             ready: metric,
             due: metric,
+            delayed: metric,
             in_flight: metric,
+            held: metric,
+            paused: metric,
             live: metric,
             busy: metric,
             slots: metric,
-            held: metric,
+            slots_in_use: metric,
             cpu_sum: metric,
             oldest_at: metric,
             arrived: metric,
@@ -149,11 +197,14 @@ impl QueueMetrics {
             .fold(Self::UNSUPPORTED, |sum, queue| Self {
                 ready: sum.ready.plus(queue.ready),
                 due: sum.due.plus(queue.due),
+                delayed: sum.delayed.plus(queue.delayed),
                 in_flight: sum.in_flight.plus(queue.in_flight),
+                held: sum.held.plus(queue.held),
+                paused: sum.paused.plus(queue.paused),
                 live: sum.live.plus(queue.live),
                 busy: sum.busy.plus(queue.busy),
                 slots: sum.slots.plus(queue.slots),
-                held: sum.held.plus(queue.held),
+                slots_in_use: sum.slots_in_use.plus(queue.slots_in_use),
                 cpu_sum: sum.cpu_sum.plus(queue.cpu_sum),
                 oldest_at: sum.oldest_at.join(queue.oldest_at, i64::min),
                 arrived: sum.arrived.plus(queue.arrived),
@@ -169,7 +220,7 @@ impl QueueMetrics {
     pub fn utilization(&self) -> (Metric, Metric) {
         match self.slots {
             Metric::Unsupported => (self.busy, self.live),
-            slots => (self.held, slots),
+            slots => (self.slots_in_use, slots),
         }
     }
 
@@ -181,7 +232,10 @@ impl QueueMetrics {
 
     /// The metrics of tasks without those that could not be read. A share of the workers is no sum, so it stays unknown.
     fn known(&self) -> Self {
-        let known = |metric: Metric| metric.known().map_or(Metric::Unsupported, Metric::Known);
+        let known = |metric| match metric {
+            Metric::Unavailable => Metric::Unsupported,
+            metric => metric,
+        };
         Self {
             ready: known(self.ready),
             due: known(self.due),
@@ -209,9 +263,10 @@ impl QueueMetrics {
         (ready > 0 && live > 0).then(|| mean.saturating_mul(ready) / at_once)
     }
 
-    /// Tasks that are ready, due or in flight: while there are any, the rules do not scale to zero.
+    /// Tasks that are ready, due, in flight or held: while there are any, the rules do not scale to zero, and with no
+    /// worker they are a reason for the first.
     pub(crate) fn work(&self) -> i64 {
-        [self.ready, self.due, self.in_flight]
+        [self.ready, self.due, self.in_flight, self.held]
             .into_iter()
             .filter_map(Metric::known)
             .fold(0, i64::saturating_add)
@@ -330,6 +385,31 @@ impl Observation {
     pub fn total(&self) -> QueueMetrics {
         QueueMetrics::sum(&self.queues)
     }
+
+    /// What the rules see, and how many tasks they do not: more workers would not begin those of a paused queue.
+    pub(crate) fn demand(&self) -> (Cow<'_, Self>, i64) {
+        let is_paused =
+            |queue: &QueueMetrics| queue.paused.known().is_some_and(|paused| paused > 0);
+        if !self.queues.iter().any(is_paused) {
+            return (Cow::Borrowed(self), 0);
+        }
+        let mut seen = self.clone();
+        let mut ignored = 0i64;
+        for queue in seen.queues.iter_mut().filter(|queue| is_paused(queue)) {
+            let waiting = queue.ready.plus(queue.due).known().unwrap_or(0);
+            ignored = ignored.saturating_add(waiting);
+            let none = |metric: Metric| metric.map(|_| 0);
+            queue.ready = none(queue.ready);
+            queue.due = none(queue.due);
+            queue.oldest_at = Metric::Unsupported;
+            // What its dead workers left goes back to a queue from which nobody takes it.
+            if self.replicas == 0 {
+                queue.in_flight = none(queue.in_flight);
+                queue.held = none(queue.held);
+            }
+        }
+        (Cow::Owned(seen), ignored)
+    }
 }
 
 #[cfg(test)]
@@ -347,6 +427,24 @@ mod tests {
             recent_millis: Metric::Known(20 * 18_000),
             ..QueueMetrics::UNSUPPORTED
         }
+    }
+
+    #[test]
+    fn what_an_estimate_is_part_of_is_an_estimate() {
+        let (exact, about) = (Metric::Known(6), Metric::Estimated(4));
+        assert_eq!(about.known(), Some(4));
+        assert_eq!(exact.plus(about), Metric::Estimated(10));
+        assert_eq!(about.plus(Metric::Unsupported), about);
+        assert_eq!(about.plus(Metric::Unavailable), Metric::Unavailable);
+        assert_eq!(exact.per(about), Metric::Estimated(1));
+        assert_eq!(about.with(exact), Metric::Estimated(10));
+        assert_eq!(about.with(Metric::Unsupported), Metric::Unsupported);
+        let unknown = (Metric::Unsupported, Metric::Unavailable);
+        assert_eq!(unknown.0.with(unknown.1), Metric::Unavailable);
+        assert_eq!(about.map(|n| n + 1), Metric::Estimated(5));
+        let queue = |ready| QueueMetrics { ready, ..queue() };
+        let sum = QueueMetrics::sum_of_known([&queue(about), &queue(Metric::Unavailable)]);
+        assert_eq!(sum.ready, about);
     }
 
     #[test]

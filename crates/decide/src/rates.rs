@@ -124,7 +124,7 @@ impl Rates {
 
 /// Tasks ever arrived: as counted by the producers, else the tasks that exist and those that have ended.
 fn arrived(queue: &QueueMetrics) -> Option<i64> {
-    let sum = [queue.in_flight, queue.processed, queue.failed]
+    let sum = [queue.in_flight, queue.held, queue.processed, queue.failed]
         .into_iter()
         .fold(queue.ready, Metric::plus);
     queue

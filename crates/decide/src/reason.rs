@@ -90,6 +90,11 @@ reasons! {
         /// The threshold that they must exceed.
         threshold: i64,
     },
+    /// Tasks wait in a queue that is paused, and no rule recommends a different replica count: no worker takes them.
+    QueuePaused {
+        /// How many tasks wait.
+        tasks: i64,
+    },
     /// All conditions of `scaleDown` were met for `idleFor`: workers were removed.
     Idle {
         /// How long they were met.

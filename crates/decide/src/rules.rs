@@ -34,15 +34,13 @@ fn read(rule: Rule, total: &QueueMetrics) -> Result<Ratio, Step> {
         Rule::Cpu => (total.cpu_sum, total.live, 1),
         _ => (total.ready, Metric::Known(1), 1),
     };
-    match (part, whole) {
-        (Metric::Known(part), Metric::Known(whole)) => Ok(Ratio {
+    match (part.known(), whole.known()) {
+        (Some(part), Some(whole)) => Ok(Ratio {
             part: part.saturating_mul(scale),
             // Without a live worker, none is busy and none uses CPU.
             whole: whole.max(1),
         }),
-        (Metric::Unavailable, _) | (_, Metric::Unavailable) => {
-            Err(Step::MetricUnavailable { rule })
-        }
+        _ if [part, whole].contains(&Metric::Unavailable) => Err(Step::MetricUnavailable { rule }),
         _ => Err(Step::MetricUnsupported { rule }),
     }
 }

@@ -86,7 +86,9 @@ impl TargetInput<'_> {
     /// The recommendation of one rule, or the step that says why there is none.
     fn evaluate(&self, rule: Rule, limit: i64) -> Result<TargetRecommendation, Step> {
         match tasks(rule, &self.total) {
-            Metric::Known(tasks) => Ok(self.apply(rule, &self.total, tasks, limit)),
+            Metric::Known(tasks) | Metric::Estimated(tasks) => {
+                Ok(self.apply(rule, &self.total, tasks, limit))
+            }
             Metric::Unsupported => Err(Step::MetricUnsupported { rule }),
             // The known tasks alone may need more workers, and never fewer.
             Metric::Unavailable => tasks(rule, &self.least)
@@ -214,7 +216,7 @@ fn waiting(total: &QueueMetrics) -> Metric {
 fn tasks(rule: Rule, total: &QueueMetrics) -> Metric {
     match rule {
         Rule::TasksPerWorker => waiting(total).plus(total.in_flight),
-        _ => both(waiting(total), total.in_flight),
+        _ => waiting(total).with(total.in_flight),
     }
 }
 
@@ -275,15 +277,6 @@ fn requeue_rules_at(
         .filter_map(|limit| Some(Time(oldest?) + limit.tenths(7) + Millis(1)));
     let later = late.chain(started).filter(|at| *at > now);
     later.chain(faded).min()
-}
-
-/// The sum of two values that are both needed: unsupported where either is unsupported.
-fn both(a: Metric, b: Metric) -> Metric {
-    match (a, b) {
-        (Metric::Unavailable, _) | (_, Metric::Unavailable) => Metric::Unavailable,
-        (Metric::Unsupported, _) | (_, Metric::Unsupported) => Metric::Unsupported,
-        (Metric::Known(a), Metric::Known(b)) => Metric::Known(a.saturating_add(b)),
-    }
 }
 
 fn divide_rounding_up(part: i128, whole: i128) -> i32 {

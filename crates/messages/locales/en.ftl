@@ -65,6 +65,10 @@ reason-TooFewToStart = { $tasks ->
     [one] 1 task waits
    *[other] { $tasks } tasks wait
 }, and more than { $threshold } start the first worker (scaleFromZero): { change }
+reason-QueuePaused = the queue is paused, so { $tasks ->
+    [one] its waiting task needs
+   *[other] its { $tasks } waiting tasks need
+} no worker: { change }
 reason-Idle = idle for { SPAN($idle) }: { change }
 reason-FewerNeeded = { triggered }
 reason-IdleWait = { enough }, but more were busy recently: { change } until at least { TIME($until) }
@@ -181,6 +185,11 @@ name-Queue = queue
 step-Queue = { $queue }
 name-OutsideChange = found
 step-OutsideChange = { $found }, set by another client; ours is { $desired }
+name-Paused = paused queue
+step-Paused = { $tasks ->
+    [one] 1 waiting task does not count
+   *[other] { $tasks } waiting tasks do not count
+}
 name-Up = scaleUp.{ field }
 step-Up = { $value }{ unit } ≤ { $threshold }{ unit }
     .recommended = { $value }{ unit } > { $threshold }{ unit } → { $recommended }
@@ -257,6 +266,7 @@ label-DrainWithin = drain in time
 label-MaxWait = waited too long
 label-ScaledFromZero = scaled from zero
 label-TooFewToStart = too few to start
+label-QueuePaused = queue paused
 label-FewerNeeded = fewer needed
 label-NotIdle = not idle
 label-QueueNotEmpty = queue not empty
@@ -629,6 +639,8 @@ cli-explain-next-up = next up
 cli-explain-next-down = next down
 cli-explain-suspended = { $message }. { $reason }, { $ago } ago.
 cli-metrics-waiting = { $n } waiting
+cli-metrics-held = { $n } fetched ahead by workers
+cli-metrics-delayed = { $n } delayed
 cli-metrics-busy = { $busy } of { $live } { $live ->
     [one] worker
    *[other] workers

@@ -64,6 +64,10 @@ reason-TooFewToStart = { $tasks ->
     [one] 1 tarea espera
    *[other] { $tasks } tareas esperan
 } y el primer worker arranca con más de { $threshold } (scaleFromZero): { change }
+reason-QueuePaused = la cola está en pausa y { $tasks ->
+    [one] su tarea en espera no necesita
+   *[other] sus { $tasks } tareas en espera no necesitan
+} workers: { change }
 reason-Idle = inactivo desde hace { SPAN($idle) }: { change }
 reason-FewerNeeded = { triggered }
 reason-IdleWait = { enough }, pero hace poco había más ocupados: { change } al menos hasta las { TIME($until) }
@@ -180,6 +184,11 @@ name-Queue = cola
 step-Queue = { $queue }
 name-OutsideChange = encontrado
 step-OutsideChange = { $found }, escrito por otro cliente; el nuestro es { $desired }
+name-Paused = cola en pausa
+step-Paused = { $tasks ->
+    [one] 1 tarea en espera no cuenta
+   *[other] { $tasks } tareas en espera no cuentan
+}
 name-Up = scaleUp.{ field }
 step-Up = { $value }{ unit } ≤ { $threshold }{ unit }
     .recommended = { $value }{ unit } > { $threshold }{ unit } → { $recommended }
@@ -256,6 +265,7 @@ label-DrainWithin = vaciar a tiempo
 label-MaxWait = espera larga
 label-ScaledFromZero = escalado desde cero
 label-TooFewToStart = pocas para arrancar
+label-QueuePaused = cola en pausa
 label-FewerNeeded = bastan menos
 label-NotIdle = no inactivo
 label-QueueNotEmpty = cola no vacía
@@ -626,6 +636,8 @@ cli-explain-next-up = próxima subida
 cli-explain-next-down = próxima bajada
 cli-explain-suspended = { $message }. { $reason }, hace { $ago }.
 cli-metrics-waiting = { $n } en espera
+cli-metrics-held = { $n } reservadas por adelantado
+cli-metrics-delayed = { $n } aplazadas
 cli-metrics-busy = { $busy } de { $live } { $live ->
     [one] worker ocupado
    *[other] workers ocupados

@@ -214,6 +214,7 @@ fn from_zero() -> impl Iterator<Item = (Reason, i32, i32)> {
         [
             (Reason::ScaledFromZero { tasks }, 0, 1),
             (Reason::TooFewToStart { tasks, threshold }, 0, 0),
+            (Reason::QueuePaused { tasks }, 2, 2),
         ]
     })
 }
@@ -288,6 +289,8 @@ fn steps() -> Vec<Step> {
             found: 7,
             desired: 5,
         },
+        Step::Paused { tasks: 1 },
+        Step::Paused { tasks: 54 },
         Step::Fallback { replicas: 6 },
         Step::NotWritten { replicas: 5 },
     ];

@@ -28,11 +28,15 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
     QueueMetrics {
         ready: count(snapshot.ready),
         due: count(snapshot.due),
+        delayed: count(snapshot.due),
         in_flight: count(snapshot.claimed),
+        // A worker claims a task when it begins it, and no queue can be paused.
+        held: Metric::Known(0),
+        paused: Metric::Known(0),
         live: count(live.len() as u64),
         busy: count(busy as u64),
         slots: count(live.iter().map(|worker| u64::from(worker.slots())).sum()),
-        held: count(live.iter().map(|worker| held(worker)).sum()),
+        slots_in_use: count(live.iter().map(|worker| slots_in_use(worker)).sum()),
         cpu_sum: cpu_sum(&live),
         oldest_at: supported(oldest_at(snapshot), Metric::Known),
         arrived: supported(snapshot.arrived, count),
@@ -117,8 +121,8 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
     }
 }
 
-/// How many of its slots hold a task. One that says that it is busy holds at least one.
-fn held(worker: &Worker) -> u64 {
+/// How many of its slots run a task. One that says that it is busy runs at least one.
+fn slots_in_use(worker: &Worker) -> u64 {
     let tasks = worker.claimed.max(worker.is_busy().into());
     tasks.min(worker.slots().into())
 }
@@ -276,7 +280,12 @@ mod tests {
             ..Snapshot::default()
         });
         assert_eq!(
-            (metrics.live, metrics.busy, metrics.slots, metrics.held),
+            (
+                metrics.live,
+                metrics.busy,
+                metrics.slots,
+                metrics.slots_in_use
+            ),
             (
                 Metric::Known(3),
                 Metric::Known(3),

@@ -14,5 +14,5 @@ pub use error::{describe, describe_server_error};
 pub use memory::RedisMemory;
 pub use poll::Poll;
 pub use protocol::snapshot::is_unknown_script;
-pub use queue::{Drain, Parsed, Queue, QueueOptions, Reading};
-pub use system::{Capabilities, QueueSystem, Support};
+pub use queue::{Drain, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading};
+pub use system::{Capabilities, QueueOption, QueueSystem, Support};

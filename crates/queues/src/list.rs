@@ -10,12 +10,16 @@ const LENGTH_ONLY: Support = Support::Unsupported("a list has only a length");
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Exact,
     due: LENGTH_ONLY,
+    delayed: LENGTH_ONLY,
     in_flight: LENGTH_ONLY,
+    held: LENGTH_ONLY,
+    paused: LENGTH_ONLY,
     workers: LENGTH_ONLY,
     cpu: LENGTH_ONLY,
     oldest: LENGTH_ONLY,
     counters: LENGTH_ONLY,
     drain: LENGTH_ONLY,
+    options: &[],
 };
 
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use crate::queue::{Parsed, Queue, Reading};
 use decide::Unavailable;
 use redis::{Cmd, Value};
+use std::collections::HashSet;
 
 /// A poll in progress.
 #[derive(Debug)]
@@ -69,11 +70,19 @@ impl<'a> Poll<'a> {
         more
     }
 
-    /// What each queue has, or why it is unknown, in the order of [`Self::new`].
+    /// What each queue has, or why it is unknown, in the order of [`Self::new`]. A worker that takes tasks of several
+    /// queues of a pool counts with the first of them.
     pub fn finish(self) -> impl Iterator<Item = Result<Reading, Unavailable>> {
-        self.queues.into_iter().map(|polled| {
+        let mut counted = HashSet::new();
+        self.queues.into_iter().map(move |polled| {
+            if polled.index == 0 {
+                // The next pool begins.
+                counted.clear();
+            }
             let unfinished = || Err(polled.queue.unreadable("Redis did not answer".to_owned()));
-            polled.reading.unwrap_or_else(unfinished)
+            let mut reading = polled.reading.unwrap_or_else(unfinished)?;
+            polled.queue.count_once(&mut reading, &mut counted);
+            Ok(reading)
         })
     }
 }

@@ -3,9 +3,10 @@
 use crate::QueueSystem;
 use crate::error::describe_server_error;
 use decide::victims::Worker;
-use decide::{QueueMetrics, Unavailable};
+use decide::{Metric, QueueMetrics, Unavailable};
 use protocol::{Reaped, ScriptCall};
 use redis::{Cmd, Value};
+use std::collections::HashSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -16,7 +17,16 @@ pub struct QueueOptions {
     pub name: String,
     /// The consumer group of a stream.
     pub group: Option<String>,
+    /// What stands before each of its keys; absent: as the system has it by default.
+    pub key_prefix: Option<String>,
+    /// The priorities that have a list of their own; empty: as the system has them by default.
+    pub priorities: Vec<i32>,
+    /// What stands between its name and a priority; absent: as the system has it by default.
+    pub separator: Option<String>,
 }
+
+/// How soon a delayed task becomes ready that counts as due, in milliseconds: about as long as a pod takes to start.
+pub const LOOK_AHEAD: i64 = 10_000;
 
 impl QueueOptions {
     /// A queue that its name identifies.
@@ -50,6 +60,11 @@ pub(crate) trait Reader: Debug + Send + Sync {
     /// # Errors
     /// What Redis answered instead.
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String>;
+
+    /// Whether one worker may take tasks of several queues, and is then in the reading of each.
+    fn shares_workers(&self) -> bool {
+        false
+    }
 
     /// How its workers are drained and rescued, where that is possible.
     fn drain(&self) -> Option<&dyn Drain> {
@@ -95,6 +110,25 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Takes the workers out that `is_counted` knows already, and out of the numbers.
+    fn remove_workers(&mut self, mut is_counted: impl FnMut(&Worker) -> bool) {
+        let metrics = &mut self.metrics;
+        self.workers.retain(|worker| {
+            if !is_counted(worker) {
+                return true;
+            }
+            let less = |metric: Metric, by: i64| metric.map(|n| n.saturating_sub(by).max(0));
+            let busy = i64::from(worker.busy);
+            let slots = i64::from(worker.slots);
+            let used = i64::try_from(worker.report.tasks).unwrap_or(slots);
+            metrics.live = less(metrics.live, 1);
+            metrics.busy = less(metrics.busy, busy);
+            metrics.slots = less(metrics.slots, slots);
+            metrics.slots_in_use = less(metrics.slots_in_use, used.max(busy).min(slots));
+            false
+        });
+    }
+
     /// The reading of a system without a registry of workers.
     pub(crate) fn of(metrics: QueueMetrics) -> Self {
         Self {
@@ -166,6 +200,20 @@ impl Queue {
         parsed.map_err(|error| self.unreadable(error))
     }
 
+    /// Counts a worker that several queues of a pool have with the first of them; `counted` has those of the queues
+    /// before.
+    pub(crate) fn count_once<'a>(
+        &'a self,
+        reading: &mut Reading,
+        counted: &mut HashSet<(QueueSystem, Option<&'a str>, String)>,
+    ) {
+        if self.reader.shares_workers() {
+            let prefix = self.options.key_prefix.as_deref();
+            reading
+                .remove_workers(|worker| !counted.insert((self.system, prefix, worker.id.clone())));
+        }
+    }
+
     pub(crate) fn unreadable(&self, error: String) -> Unavailable {
         Unavailable::QueueUnreadable {
             key: self.wake_keys().first().cloned().unwrap_or_default(),
@@ -186,4 +234,89 @@ pub(crate) fn error_text(replies: &[Value], otherwise: &str) -> String {
         _ => None,
     });
     error.unwrap_or_else(|| otherwise.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Poll;
+    use decide::victims::{DrainState, WorkerReport};
+
+    /// A system whose only worker takes tasks of all queues.
+    #[derive(Debug)]
+    struct OneWorker {
+        shared: bool,
+    }
+
+    impl Reader for OneWorker {
+        fn wake_keys(&self) -> &[String] {
+            &[]
+        }
+
+        fn tracked_reads(&self) -> &[Cmd] {
+            &[]
+        }
+
+        fn reads(&self, _: bool) -> Vec<Cmd> {
+            vec![redis::cmd("PING")]
+        }
+
+        fn parse(&self, _: &mut [Value], queue: usize) -> Result<Parsed, String> {
+            let worker = Worker {
+                queue,
+                id: "w1".to_owned(),
+                slots: 4,
+                busy: true,
+                report: WorkerReport {
+                    tasks: 3,
+                    ..WorkerReport::default()
+                },
+                pod: None,
+                namespace: None,
+                drain: DrainState::None,
+                since: 0,
+            };
+            let mut reading = Reading::of(QueueMetrics {
+                ready: Metric::Known(5),
+                live: Metric::Known(1),
+                busy: Metric::Known(1),
+                slots: Metric::Estimated(4),
+                slots_in_use: Metric::Known(3),
+                ..QueueMetrics::UNSUPPORTED
+            });
+            reading.workers.push(worker);
+            Ok(Parsed::Done(reading))
+        }
+
+        fn shares_workers(&self) -> bool {
+            self.shared
+        }
+    }
+
+    /// Live workers, slots in use and the length of the list of workers, for each queue of two pools.
+    fn counts(shared: bool) -> Vec<(Metric, Metric, usize)> {
+        let queue = Queue {
+            system: QueueSystem::List,
+            options: QueueOptions::named("a"),
+            reader: Arc::new(OneWorker { shared }),
+        };
+        let mut poll = Poll::new([(0, &queue), (1, &queue), (0, &queue)]);
+        let replies = poll.commands(false).iter().map(|_| Value::Okay).collect();
+        poll.receive(replies);
+        let readings = poll.finish().map(|reading| reading.expect("a reading"));
+        let counts = readings.map(|reading| {
+            let metrics = reading.metrics;
+            assert_eq!(metrics.ready, Metric::Known(5), "tasks are of one queue");
+            (metrics.live, metrics.slots_in_use, reading.workers.len())
+        });
+        counts.collect()
+    }
+
+    #[test]
+    fn a_worker_of_several_queues_counts_once_in_each_pool() {
+        let one = (Metric::Known(1), Metric::Known(3), 1);
+        let none = (Metric::Known(0), Metric::Known(0), 0);
+        assert_eq!(counts(true), [one, none, one]);
+        assert_eq!(counts(false), [one, one, one]);
+    }
 }

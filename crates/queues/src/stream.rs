@@ -2,24 +2,30 @@
 //! The replies were recorded from Redis 7.0.
 
 use crate::queue::{Parsed, QueueOptions, Reader, Reading, error_text};
-use crate::system::{Capabilities, Support};
+use crate::system::{Capabilities, QueueOption, Support};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, from_redis_value};
 use std::collections::HashMap;
 
 const CONSUMERS: Support = Support::Unsupported("consumers that have gone stay in their group");
 
+const NO_DELAY: Support = Support::Unsupported("a stream has no delayed entries");
+
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Estimated(
         "exact; where Redis does not know a group's lag, it is counted up to 1,000",
     ),
-    due: Support::Unsupported("a stream has no delayed entries"),
+    due: NO_DELAY,
+    delayed: NO_DELAY,
     in_flight: Support::Exact,
+    held: Support::Unsupported("entries in flight include those that a consumer has not begun"),
+    paused: Support::Unsupported("a stream cannot be paused"),
     workers: CONSUMERS,
     cpu: CONSUMERS,
     oldest: Support::Estimated("by the entry's ID, where the server chose it"),
     counters: Support::Unsupported("a stream does not record how long entries take"),
     drain: CONSUMERS,
+    options: &[QueueOption::Group],
 };
 
 /// Redis forgets a group's lag where an entry that it has not delivered is deleted. It is counted up to this number then:
@@ -193,8 +199,8 @@ mod tests {
     /// The command that a second read sends, or the metrics.
     fn parse(mut replies: Vec<Value>) -> Result<QueueMetrics, String> {
         let options = QueueOptions {
-            name: "orders".to_owned(),
             group: Some("jobs".to_owned()),
+            ..QueueOptions::named("orders")
         };
         match Queue::new(QueueSystem::Stream, &options).parse(&mut replies, 0) {
             Ok(Parsed::Done(reading)) => Ok(reading.metrics),

@@ -70,8 +70,14 @@ pub struct Capabilities {
     pub ready: Support,
     /// Delayed tasks that are about to become ready.
     pub due: Support,
-    /// Tasks that a worker holds.
+    /// Tasks that become ready later.
+    pub delayed: Support,
+    /// Tasks that a worker runs.
     pub in_flight: Support,
+    /// Tasks that a worker has fetched ahead and not begun.
+    pub held: Support,
+    /// Whether the queue is paused.
+    pub paused: Support,
     /// Live workers, and which of them are busy.
     pub workers: Support,
     /// The CPU use of the workers.
@@ -82,12 +88,32 @@ pub struct Capabilities {
     pub counters: Support,
     /// Whether a worker can be asked to claim no more tasks.
     pub drain: Support,
+    /// The options of its queues, beside the name.
+    pub options: &'static [QueueOption],
+}
+
+/// What may identify a queue beside its name: a field of `spec.queues`, which only some systems have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueOption {
+    /// The consumer group, which such a system needs.
+    Group,
+    /// What stands before each key.
+    KeyPrefix,
+    /// The priorities that have a list of their own.
+    Priorities,
+    /// What stands between the queue's name and a priority.
+    Separator,
 }
 
 impl QueueSystem {
     /// Whether it reports its workers and which of them are busy.
     pub const fn reports_workers(self) -> bool {
         self.capabilities().workers.is_supported()
+    }
+
+    /// Whether its queues have this option.
+    pub fn has(self, option: QueueOption) -> bool {
+        self.capabilities().options.contains(&option)
     }
 
     /// Whether it reports how long tasks wait and take.
@@ -101,11 +127,14 @@ impl QueueSystem {
 
 impl Capabilities {
     /// Each metric's name, and how well it is reported.
-    pub const fn metrics(&self) -> [(&'static str, Support); 8] {
+    pub const fn metrics(&self) -> [(&'static str, Support); 11] {
         [
             ("ready", self.ready),
             ("due", self.due),
+            ("delayed", self.delayed),
             ("in flight", self.in_flight),
+            ("held", self.held),
+            ("paused", self.paused),
             ("live and busy workers", self.workers),
             ("CPU", self.cpu),
             ("oldest task", self.oldest),

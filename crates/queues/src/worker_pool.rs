@@ -10,12 +10,16 @@ use redis::{Cmd, Value};
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Exact,
     due: Support::Exact,
+    delayed: Support::Exact,
     in_flight: Support::Exact,
+    held: Support::Exact,
+    paused: Support::Exact,
     workers: Support::Exact,
     cpu: Support::Exact,
     oldest: Support::Exact,
     counters: Support::Exact,
     drain: Support::Exact,
+    options: &[],
 };
 
 #[derive(Debug)]

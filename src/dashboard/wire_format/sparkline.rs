@@ -1,7 +1,6 @@
 //! The sparkline of the overview: the longest queue in each interval.
 
 use crate::dashboard::Sample;
-use decide::Metric;
 
 /// How many points a sparkline has.
 const POINTS: usize = 60;
@@ -16,7 +15,7 @@ pub(super) fn sparkline(samples: &[(i64, Sample)], now: i64) -> Vec<Option<i64>>
     let newest = now / POINT;
     let ends = samples.iter().skip(1).map(|(at, _)| *at).chain([now]);
     for ((start, sample), end) in samples.iter().zip(ends) {
-        let Metric::Known(ready) = sample.ready else {
+        let Some(ready) = sample.ready.known() else {
             continue;
         };
         for point in start / POINT..=end / POINT {
@@ -32,6 +31,7 @@ pub(super) fn sparkline(samples: &[(i64, Sample)], now: i64) -> Vec<Option<i64>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use decide::Metric;
 
     #[test]
     fn a_sparkline_keeps_peaks_and_gaps() {

@@ -196,17 +196,17 @@ impl ScaleDown {
             let Some(queue) = queues.get_mut(worker.queue) else {
                 continue;
             };
-            if let (Metric::Known(sum), Metric::Known(live @ 1..)) = (queue.cpu_sum, queue.live) {
-                queue.cpu_sum = Metric::Known(sum.saturating_add(sum / live));
+            if let Some(live @ 1..) = queue.live.known() {
+                queue.cpu_sum = queue.cpu_sum.map(|sum| sum.saturating_add(sum / live));
             }
             queue.live = queue.live.plus(Metric::Known(1));
             queue.busy = queue.busy.plus(Metric::Known(i64::from(worker.busy)));
             if queue.slots != Metric::Unsupported {
                 let slots = i64::from(worker.slots);
                 let tasks = i64::try_from(worker.report.tasks).unwrap_or(slots);
-                let held = tasks.max(i64::from(worker.busy)).min(slots);
+                let used = tasks.max(i64::from(worker.busy)).min(slots);
                 queue.slots = queue.slots.plus(Metric::Known(slots));
-                queue.held = queue.held.plus(Metric::Known(held));
+                queue.slots_in_use = queue.slots_in_use.plus(Metric::Known(used));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use super::Duration;
 use kube::core::{Message, Rule};
-use queues::QueueSystem;
+use queues::{QueueOption, QueueSystem};
 
 /// One `x-kubernetes-validations` entry.
 #[derive(Clone, Copy)]
@@ -41,6 +41,10 @@ impl From<AdmissionRule> for Rule {
                 &systems(QueueSystem::reports_workers),
             )
             .replace("SYSTEMS_WITH_TIMES", &systems(QueueSystem::reports_times))
+            .replace("SYSTEMS_WITH_GROUP", &with(QueueOption::Group))
+            .replace("SYSTEMS_WITH_KEY_PREFIX", &with(QueueOption::KeyPrefix))
+            .replace("SYSTEMS_WITH_PRIORITIES", &with(QueueOption::Priorities))
+            .replace("SYSTEMS_WITH_SEPARATOR", &with(QueueOption::Separator))
             .replace(
                 "IS_DURATION",
                 &format!("self.matches('{}')", Duration::PATTERN),
@@ -54,10 +58,15 @@ impl From<AdmissionRule> for Rule {
 }
 
 /// The queue systems with a property, as a CEL list.
-fn systems(has: fn(QueueSystem) -> bool) -> String {
+fn systems(has: impl Fn(QueueSystem) -> bool) -> String {
     let names = QueueSystem::ALL.iter().filter(|system| has(**system));
     let names: Vec<_> = names.map(|system| format!("'{}'", system.name())).collect();
     format!("[{}]", names.join(", "))
+}
+
+/// The queue systems with an option, as a CEL list.
+fn with(option: QueueOption) -> String {
+    systems(|system| system.has(option))
 }
 
 /// The API server rejects a rule with line breaks and a computed message.
@@ -156,9 +165,24 @@ pub(super) const QUEUE_RULES: AdmissionRule = AdmissionRule::new(
     "this queue's system reports neither workers nor times: for rules of its own use queueLength and target.tasksPerWorker, or a queue of system WorkerPool",
 );
 
-pub(super) const GROUP_OF_STREAM: AdmissionRule = AdmissionRule::new(
-    "(self.system == 'Stream') == has(self.group)",
+pub(super) const GROUP: AdmissionRule = AdmissionRule::new(
+    "(self.system in SYSTEMS_WITH_GROUP) == has(self.group)",
     "group names the consumer group of a queue of system Stream: set both or neither",
+);
+
+pub(super) const KEY_PREFIX: AdmissionRule = AdmissionRule::new(
+    "!has(self.keyPrefix) || self.system in SYSTEMS_WITH_KEY_PREFIX",
+    "keyPrefix belongs to a queue system whose keys have a prefix of their own (docs/queue-systems.md): remove it; the key of a List or a Stream is its name",
+);
+
+pub(super) const PRIORITIES: AdmissionRule = AdmissionRule::new(
+    "!has(self.priorities) || self.system in SYSTEMS_WITH_PRIORITIES",
+    "priorities belong to a queue of system Celery, which has a list for each of them: remove them, or set system: Celery",
+);
+
+pub(super) const SEPARATOR: AdmissionRule = AdmissionRule::new(
+    "!has(self.separator) || self.system in SYSTEMS_WITH_SEPARATOR",
+    "separator belongs to a queue of system Celery, where it stands before a priority: remove it, or set system: Celery",
 );
 
 pub(super) const SCALE_UP_NOT_EMPTY: AdmissionRule = AdmissionRule::new(

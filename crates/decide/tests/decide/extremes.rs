@@ -24,7 +24,7 @@ fn extreme() -> impl Strategy<Value = i64> {
 fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
     vec(
         prop_oneof![9 => extreme().prop_map(Metric::Known), 1 => metric(9)],
-        15,
+        18,
     )
     .prop_map(|values| {
         let [
@@ -34,7 +34,10 @@ fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
             live,
             busy,
             slots,
+            slots_in_use,
             held,
+            delayed,
+            paused,
             cpu_sum,
             oldest_at,
             arrived,
@@ -45,7 +48,7 @@ fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
             recent_millis,
         ] = values[..]
         else {
-            unreachable!("15 values")
+            unreachable!("18 values")
         };
         QueueMetrics {
             ready,
@@ -54,7 +57,10 @@ fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
             live,
             busy,
             slots,
+            slots_in_use,
             held,
+            delayed,
+            paused,
             cpu_sum,
             oldest_at,
             arrived,

@@ -117,13 +117,13 @@ fn suspended(spec: &PoolSpec) -> bool {
 prop_compose! {
     fn queues()(
         ready in metric(60), due in prop_oneof![4 => Just(Metric::Unsupported), 1 => metric(9)], in_flight in metric(30), live in metric(30), busy in metric(30),
-        slots in of(1..5i64), held in metric(90), cpu_sum in metric(3000), waited in metric(60_000), processed in metric(500), arrived in metric(900),
+        slots in of(1..5i64), (slots_in_use, held, paused) in (metric(90), of(0..9i64), of(0..2i64)), cpu_sum in metric(3000), waited in metric(60_000), processed in metric(500), arrived in metric(900),
     ) -> QueueMetrics {
         let oldest_at = match waited { Metric::Known(span) => Metric::Known(NOW.0 - span), other => other };
         let busy_millis = match processed { Metric::Known(n) => Metric::Known(n * 2000), other => other };
         // A worker with several slots counts them; otherwise nothing is said about them.
         let slots = slots.map_or(Metric::Unsupported, |each| match live { Metric::Known(live) => Metric::Known(live * each), other => other });
-        QueueMetrics { ready, due, in_flight, live, busy, slots, held, cpu_sum, oldest_at, processed, arrived, busy_millis, ..QueueMetrics::UNSUPPORTED }
+        QueueMetrics { ready, due, in_flight, live, busy, slots, slots_in_use, held: held.map_or(Metric::Unsupported, Metric::Known), paused: paused.map_or(Metric::Unsupported, Metric::Known), cpu_sum, oldest_at, processed, arrived, busy_millis, ..QueueMetrics::UNSUPPORTED }
     }
 }
 
@@ -276,8 +276,10 @@ proptest! {
 
     #[test]
     fn nothing_holds_the_first_worker_back(spec in specs(), observation in observations(), memory in memories()) {
-        let total = observation.total();
-        let work: i64 = [total.ready, total.due, total.in_flight].into_iter().filter_map(Metric::known).sum();
+        // No worker takes the tasks of a paused queue.
+        let counts = |queue: &QueueMetrics, metric: Metric| if queue.paused == Metric::Known(1) { metric.map(|_| 0) } else { metric };
+        let sum = |of: fn(&QueueMetrics) -> Metric| observation.queues.iter().map(|queue| counts(queue, of(queue))).fold(Metric::Unsupported, Metric::plus);
+        let work: i64 = [sum(|queue| queue.ready), sum(|queue| queue.due), sum(|queue| queue.in_flight), sum(|queue| queue.held)].into_iter().filter_map(Metric::known).sum();
         let decision = decide(&spec, &Observation { replicas: 0, ..observation }, &Memory { desired: None, ..memory }, NOW);
         if !suspended(&spec) && !spec.dry_run && pinned(&spec).is_none() && work > spec.from_zero {
             prop_assert!(decision.replicas > 0, "{decision:?}");

@@ -177,6 +177,8 @@ impl Columns {
             }
             "slots" => queue.slots = metric(cell),
             "held" => queue.held = metric(cell),
+            "paused" => queue.paused = metric(cell),
+            "slots in use" => queue.slots_in_use = metric(cell),
             "cpu" => self.cpu = metric(cell),
             "oldest task age" => queue.oldest_at = Metric::Known(before(cell).0),
             _ => return false,

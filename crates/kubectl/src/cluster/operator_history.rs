@@ -75,8 +75,8 @@ impl HistoryPoint {
     pub fn metrics(&self) -> MetricsStatus {
         let Some(summary) = &self.summary else {
             let ready = MetricStatus {
-                value: None,
                 unavailable: Some("it could not be read".to_owned()),
+                ..MetricStatus::default()
             };
             return MetricsStatus {
                 ready,
@@ -85,7 +85,7 @@ impl HistoryPoint {
         };
         let metric = |n: Option<u64>| MetricStatus {
             value: n.and_then(|n| i64::try_from(n).ok()),
-            unavailable: None,
+            ..MetricStatus::default()
         };
         let age = summary
             .oldest
@@ -100,7 +100,7 @@ impl HistoryPoint {
             )]
             cpu_percent: MetricStatus {
                 value: summary.cpu.map(|cpu| cpu as i64),
-                unavailable: None,
+                ..MetricStatus::default()
             },
             oldest_task_time: TimeMetricStatus {
                 value: age.map(|age| timestamp(Time(self.at.as_millisecond() - age))),

@@ -8,7 +8,7 @@ use api::{
     Change, DecisionStatus, MemoryStatus, ScheduledSpec, WorkerPool, WorkerPoolStatus, timestamp,
     unknown_field,
 };
-use decide::{Decision, Memory, Metric, Observation, QueueMetrics, Time, decide};
+use decide::{Decision, Memory, Observation, QueueMetrics, Time, decide};
 use jiff::{SignedDuration, Timestamp};
 use sim::{TraceLine, initial_state};
 use std::collections::VecDeque;
@@ -95,12 +95,9 @@ impl Replay {
         let mut pool: WorkerPool =
             serde_json::from_value(object).context("the pool cannot be read")?;
         let scheduled_spec = ScheduledSpec::new(&pool)?;
-        let names: Vec<&str> = pool
-            .spec
-            .queues
-            .iter()
-            .map(|queue| queue.name.as_str())
-            .collect();
+        let queues = &pool.spec.queues;
+        let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
+        let names: Vec<&str> = labels.iter().map(String::as_str).collect();
         let lines: VecDeque<TraceLine> = sim::parse_trace(trace, &names)
             .map_err(|error| anyhow!(error))?
             .into();
@@ -197,14 +194,8 @@ impl Replay {
 
     /// The number of tasks since the last line, if they came in one burst.
     fn burst(&mut self, load: &QueueMetrics) -> Option<u32> {
-        let arrived = match load.arrived {
-            Metric::Known(n) => Some(n),
-            _ => load
-                .ready
-                .join(load.in_flight, i64::saturating_add)
-                .join(load.processed, i64::saturating_add)
-                .known(),
-        };
+        let ended = load.ready.plus(load.in_flight).plus(load.processed);
+        let arrived = load.arrived.known().or(ended.known());
         let burst = arrived
             .zip(self.arrived)
             .map(|(now, before)| now - before)

@@ -147,9 +147,14 @@ fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
 pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> String {
     let lang = out.lang;
     let known = |metric: &MetricStatus, format: &dyn Fn(i64) -> String| metric.value.map(format);
+    let some = |metric: &MetricStatus, format: &dyn Fn(i64) -> String| {
+        metric.value.filter(|n| *n > 0).map(format)
+    };
     let busy = metrics.live.value.zip(metrics.busy.value);
     let mut parts: Vec<String> = [
         known(&metrics.ready, &|n| tr!(lang, "cli-metrics-waiting", n)),
+        some(&metrics.held, &|n| tr!(lang, "cli-metrics-held", n)),
+        some(&metrics.delayed, &|n| tr!(lang, "cli-metrics-delayed", n)),
         busy.map(|(live, busy)| tr!(lang, "cli-metrics-busy", busy, live)),
         known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
         known(&metrics.task_millis, &|millis| {
@@ -291,7 +296,7 @@ mod tests {
         };
         let metric = |metric: Metric| MetricStatus {
             value: metric.known(),
-            unavailable: None,
+            ..MetricStatus::default()
         };
         let status = WorkerPoolStatus {
             metrics: Some(MetricsStatus {
@@ -330,11 +335,30 @@ mod tests {
     }
 
     #[test]
+    fn tasks_that_no_new_worker_gets_are_named() {
+        let metric = |n: i64| MetricStatus {
+            value: Some(n),
+            ..MetricStatus::default()
+        };
+        let metrics = MetricsStatus {
+            ready: metric(0),
+            held: metric(7),
+            delayed: metric(2),
+            ..MetricsStatus::default()
+        };
+        let out = Out::in_zone(Color::Never, Lang::EN, jiff::tz::TimeZone::UTC);
+        assert_eq!(
+            metrics_line(&out, &metrics, timestamp(Time(0))),
+            "0 waiting · 7 fetched ahead by workers · 2 delayed"
+        );
+    }
+
+    #[test]
     fn unread_metrics_in_spanish() {
         let metrics = MetricsStatus {
             ready: MetricStatus {
-                value: None,
                 unavailable: Some("in English".to_owned()),
+                ..MetricStatus::default()
             },
             cause: Some(CauseStatus {
                 code: "RedisDown".to_owned(),

@@ -17,12 +17,9 @@ pub async fn run(
 ) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
     let redis = RedisClient::new(cluster, &pool).await?;
-    let names: Vec<&str> = pool
-        .spec
-        .queues
-        .iter()
-        .map(|queue| queue.name.as_str())
-        .collect();
+    let queues = &pool.spec.queues;
+    let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
+    let names: Vec<&str> = labels.iter().map(String::as_str).collect();
     let mut events = Events::start(cluster, &pool, redis);
     let end = duration.map(|duration| Instant::now() + duration.to_std());
     // `simulate` takes a line without replicas as the last decision's, so the first line waits for them.

@@ -127,12 +127,9 @@ fn replay(
     run: &mut Run,
     print: Print<'_>,
 ) -> anyhow::Result<()> {
-    let names: Vec<&str> = pool
-        .spec
-        .queues
-        .iter()
-        .map(|queue| queue.name.as_str())
-        .collect();
+    let queues = &pool.spec.queues;
+    let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
+    let names: Vec<&str> = labels.iter().map(String::as_str).collect();
     let lines = sim::parse_trace(&read(trace)?, &names)
         .map_err(|error| anyhow!("{}: {error}", display_name(trace)))?;
     let mut printed = Ok(());

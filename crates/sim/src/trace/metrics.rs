@@ -6,10 +6,13 @@ use serde_json::{Map, Value};
 
 /// The JSON key of a count, and its field.
 type Count = (&'static str, fn(&mut QueueMetrics) -> &mut Metric);
-const COUNTS: [Count; 9] = [
+const COUNTS: [Count; 12] = [
     ("ready", |queue| &mut queue.ready),
     ("due", |queue| &mut queue.due),
+    ("delayed", |queue| &mut queue.delayed),
     ("inFlight", |queue| &mut queue.in_flight),
+    ("held", |queue| &mut queue.held),
+    ("paused", |queue| &mut queue.paused),
     ("live", |queue| &mut queue.live),
     ("busy", |queue| &mut queue.busy),
     ("arrived", |queue| &mut queue.arrived),
@@ -17,7 +20,7 @@ const COUNTS: [Count; 9] = [
     ("failed", |queue| &mut queue.failed),
     ("busyMillis", |queue| &mut queue.busy_millis),
 ];
-const KEYS: &str = "t, ready, due, inFlight, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
+const KEYS: &str = "t, ready, due, delayed, inFlight, held, paused, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
 
 /// Parses the metrics in `fields`: an absent one is unsupported, and null is unavailable, which adds it to
 /// `unavailable`. `prefix` names the queue in messages.
@@ -53,15 +56,10 @@ pub fn parse_metrics(
     }
     // `cpu` is the mean over the live workers; `decide` takes the sum.
     metrics.cpu_sum = match (take("cpu", false, 1000.0)?, metrics.live) {
-        (Metric::Known(_), Metric::Unavailable) => Metric::Unavailable,
-        (Metric::Known(cpu), Metric::Known(live)) => Metric::Known((cpu * live + 500) / 1000),
-        (Metric::Known(_), Metric::Unsupported) => Metric::Unsupported,
+        (Metric::Known(cpu), live) => live.map(|live| (cpu * live + 500) / 1000),
         (cpu, _) => cpu,
     };
-    metrics.oldest_at = match take("oldest", false, 1000.0)? {
-        Metric::Known(age) => Metric::Known(at.0 - age),
-        age => age,
-    };
+    metrics.oldest_at = take("oldest", false, 1000.0)?.map(|age| at.0 - age);
     match fields.keys().next() {
         Some(key) => Err(format!(
             "unknown field {prefix}{key}: a line may have {KEYS}"
@@ -74,7 +72,7 @@ pub fn parse_metrics(
 #[expect(clippy::cast_precision_loss, reason = "percentages")]
 pub fn write_metrics(mut metrics: QueueMetrics, at: Time) -> String {
     let value = |metric: Metric, format: &dyn Fn(i64) -> Value| match metric {
-        Metric::Known(n) => Some(format(n)),
+        Metric::Known(n) | Metric::Estimated(n) => Some(format(n)),
         Metric::Unavailable => Some(Value::Null),
         Metric::Unsupported => None,
     };

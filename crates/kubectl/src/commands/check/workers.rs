@@ -7,6 +7,7 @@ use crate::text::lang::tr;
 use api::WorkerPool;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use queues::QueueSystem;
 
 /// Whether each pod has a heartbeat, and each worker with a heartbeat takes tasks.
 pub(super) fn workers(
@@ -63,6 +64,7 @@ fn never_registered(
         .spec
         .queues
         .iter()
+        .filter(|queue| queue.system == QueueSystem::WorkerPool)
         .map(|queue| queue.name.as_str())
         .collect();
     match queue_of(pods, first) {
