@@ -2,7 +2,7 @@
 
 use super::reductions::Reduction;
 use super::registrations::unregistered_pods;
-use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext};
+use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext, Written};
 use crate::fleet::event::Command;
 use decide::victims::{DrainState, Pod, VictimOrder, Worker, select_victims};
 use decide::{Millis, Waiting};
@@ -27,7 +27,7 @@ impl ScaleDown {
             return Some(failure);
         }
         self.list_pods_if_older(LIST_MAX_AGE, context, commands);
-        let Some(listed_at) = self.listed_at.filter(|_| self.list_is_current) else {
+        let Some(listed_at) = self.listed_at.filter(|_| self.list_is_current()) else {
             return Some(Waiting::Check);
         };
         let Some(polled_at) = self.polled_at else {
@@ -63,7 +63,7 @@ impl ScaleDown {
             self.list_pods(context, commands);
             return Some(Waiting::Check);
         }
-        if !self.poll_is_current || context.now - polled_at >= RESEND_AFTER {
+        if self.polled_after < self.writes || context.now - polled_at >= RESEND_AFTER {
             return Some(poll_workers(context, commands));
         }
         None
@@ -117,13 +117,15 @@ impl ScaleDown {
         if count > context.target.desired && !self.is_rolling_out(context) {
             return true;
         }
-        if self.lowest_written.is_some_and(|lowest| count > lowest)
-            && !self.controller_has_settled(context)
-        {
+        let may_act = match self.written {
+            Written::Nothing => false,
+            Written::Unknown => count > 0,
+            Written::Lowest(lowest) => count > lowest,
+        };
+        if may_act && !self.controller_has_settled(context) {
             return true;
         }
-        self.awaiting_deletion = false;
-        self.lowest_written = None;
+        self.written = Written::Nothing;
         false
     }
 

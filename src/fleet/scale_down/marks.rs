@@ -57,7 +57,7 @@ impl ScaleDown {
         let requested = self
             .mark_requests
             .get(pod)
-            .filter(|_| !self.list_is_current)
+            .filter(|_| !self.list_is_current())
             .map(|request| request.enable);
         let is_marked = requested.unwrap_or_else(|| {
             active

@@ -47,23 +47,35 @@ struct Failure {
     retry_at: Time,
 }
 
+/// What the target's controller may still act on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Written {
+    #[default]
+    Nothing,
+    /// What a previous process wrote.
+    Unknown,
+    /// This is the lowest replica count that was written. The controller is about to delete the victims, even if a higher
+    /// one has been written since.
+    Lowest(i32),
+}
+
 /// The state of one pool's scale-down.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub(super) struct ScaleDown {
     pub(super) pods: Vec<Pod>,
     pub(super) listed_at: Option<Time>,
-    list_pending: bool,
-    /// Whether the last list was requested after our last write.
-    list_is_current: bool,
-    /// Whether the pending list was requested after our last write.
-    pending_list_is_current: bool,
+    /// How many writes the last list shows: it was requested after so many.
+    listed_after: u64,
+    /// The same for the list that is pending.
+    pending_list: Option<u64>,
     pub(super) workers: Vec<Worker>,
     pub(super) polled_at: Option<Time>,
     /// Why Redis refuses to drain workers, if it does.
     drain_refused: Option<String>,
-    /// Whether the last poll came after our last write.
-    poll_is_current: bool,
+    /// After how many writes the last poll came.
+    polled_after: u64,
+    /// How many of our writes were answered. A list or a poll proves something only after the last one.
+    writes: u64,
     /// The pods to remove, each with the time of its selection.
     pub(super) victims: BTreeMap<String, Time>,
     /// Pods that were victims and did not drain in time.
@@ -77,10 +89,7 @@ pub(super) struct ScaleDown {
     mark_latency: Millis,
     /// Since when lists have shown the marks as they should be.
     marks_correct_since: Option<Time>,
-    /// The scale is written, and the target's controller is about to delete the victims.
-    awaiting_deletion: bool,
-    /// The lowest replica count that the controller may still scale down to, even if a higher one has been written since.
-    lowest_written: Option<i32>,
+    written: Written,
     /// Since when the controller has observed the current replica count.
     observed_since: Option<Time>,
     failure: Option<Failure>,
@@ -90,7 +99,7 @@ impl ScaleDown {
     /// A scale-down that a previous process may have begun. What that process wrote last is not known.
     pub fn resumed() -> Self {
         Self {
-            lowest_written: Some(0),
+            written: Written::Unknown,
             ..Self::default()
         }
     }
@@ -120,17 +129,17 @@ impl ScaleDown {
         self.workers = workers;
         self.drain_refused = drain_refused;
         self.polled_at = Some(now);
-        self.poll_is_current = true;
+        self.polled_after = self.writes;
     }
 
     pub fn on_pods(&mut self, pods: Result<Vec<Pod>, String>, now: Time) {
-        self.list_pending = false;
+        let requested_after = self.pending_list.take().unwrap_or_default();
         match pods {
             Ok(pods) => {
                 self.pods = pods;
                 self.listed_at = Some(now);
                 self.failure = None;
-                self.list_is_current = self.pending_list_is_current;
+                self.listed_after = requested_after;
             }
             Err(error) => self.set_failure(Waiting::PodsUnreadable { error }, now),
         }
@@ -138,7 +147,7 @@ impl ScaleDown {
 
     pub fn on_marked(&mut self, outcome: Result<(), String>, now: Time) {
         self.mark_pending = false;
-        self.on_write();
+        self.writes += 1;
         if let Err(error) = outcome {
             self.mark_requests.clear();
             self.set_failure(Waiting::PodsUnmarkable { error }, now);
@@ -148,18 +157,24 @@ impl ScaleDown {
     /// The scale was written.
     pub fn on_scaled(&mut self, from: i32, to: i32) {
         if to < from {
-            self.awaiting_deletion = true;
-            self.lowest_written = Some(self.lowest_written.unwrap_or(to).min(to));
+            self.written = match self.written {
+                Written::Nothing => Written::Lowest(to),
+                Written::Unknown => Written::Lowest(0),
+                Written::Lowest(lowest) => Written::Lowest(lowest.min(to)),
+            };
         }
         self.observed_since = None;
-        self.on_write();
+        self.writes += 1;
     }
 
-    /// Earlier lists and polls do not show the effect of our write.
-    fn on_write(&mut self) {
-        self.list_is_current = false;
-        self.pending_list_is_current = false;
-        self.poll_is_current = false;
+    /// Whether the last list was requested after our last write.
+    fn list_is_current(&self) -> bool {
+        self.listed_after == self.writes
+    }
+
+    /// Whether the controller is about to delete the victims.
+    fn awaits_deletion(&self) -> bool {
+        matches!(self.written, Written::Lowest(_))
     }
 
     fn set_failure(&mut self, cause: Waiting, now: Time) {
@@ -191,7 +206,7 @@ impl ScaleDown {
         let draining = self
             .workers
             .iter()
-            .filter(|worker| worker.drain != DrainState::None && !self.awaiting_deletion);
+            .filter(|worker| worker.drain != DrainState::None && !self.awaits_deletion());
         for worker in draining.filter(|worker| is_drained_by_us(worker)) {
             let Some(queue) = queues.get_mut(worker.queue) else {
                 continue;
@@ -213,7 +228,7 @@ impl ScaleDown {
 
     /// Reverts the scale-down. Returns true once nothing is left of it.
     pub fn revert(&mut self, context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> bool {
-        if self.listed_at.is_none() || self.lowest_written.is_some() && !self.list_is_current {
+        if self.listed_at.is_none() || self.written != Written::Nothing && !self.list_is_current() {
             self.list_pods(context, commands);
             return false;
         }
@@ -224,7 +239,7 @@ impl ScaleDown {
             return false;
         }
         let is_clear = self.release(context, commands);
-        if !self.list_is_current {
+        if !self.list_is_current() {
             self.list_pods(context, commands);
         }
         let requests_settled = self
@@ -236,7 +251,7 @@ impl ScaleDown {
                 .values()
                 .all(|request| request.sent_at < at)
         });
-        is_clear && requests_settled && polled_since && self.list_is_current && !self.mark_pending
+        is_clear && requests_settled && polled_since && self.list_is_current() && !self.mark_pending
     }
 
     /// Releases all victims. Returns true if the last list and poll show that no pod is marked and no worker drains.
@@ -250,7 +265,7 @@ impl ScaleDown {
 
     /// What to undo without another poll: the marks, and the workers that drain.
     fn undo(self) -> (Marks, Vec<WorkerId>) {
-        if self.awaiting_deletion {
+        if self.awaits_deletion() {
             return Default::default();
         }
         let is_victim = |worker: &&Worker| {
@@ -297,11 +312,10 @@ impl ScaleDown {
         commands: &mut Vec<Command>,
     ) {
         let is_due =
-            !self.list_is_current || self.listed_at.is_none_or(|at| context.now - at >= max_age);
+            !self.list_is_current() || self.listed_at.is_none_or(|at| context.now - at >= max_age);
         let has_failed = self.current_failure(context.now).is_some();
-        if is_due && !has_failed && !self.list_pending && !self.mark_pending {
-            self.list_pending = true;
-            self.pending_list_is_current = true;
+        if is_due && !has_failed && self.pending_list.is_none() && !self.mark_pending {
+            self.pending_list = Some(self.writes);
             commands.push(Command::ListPods(
                 context.pool.clone(),
                 context.target.selector.clone(),
