@@ -49,7 +49,7 @@ impl Contest {
 impl PoolState {
     /// Why the count `found` is not set back yet, if so: its writer does not stop.
     pub fn contested(&mut self, target: Option<&Target>, found: i32, now: Time) -> Option<Reason> {
-        let contest = self.contest.as_mut()?;
+        let contest = self.intent.contest.as_mut()?;
         if contest.writer != writer(target) {
             return None;
         }
@@ -65,9 +65,9 @@ impl PoolState {
     /// Notes that the count `found` is set back. Returns the reason if that happens too often.
     pub fn set_back(&mut self, target: Option<&Target>, found: i32, now: Time) -> Option<Reason> {
         let writer = writer(target);
-        let before = self.contest.take();
+        let before = self.intent.contest.take();
         let going_on = before.filter(|contest| contest.writer == writer && !contest.has_ended(now));
-        self.contest = Some(Contest {
+        self.intent.contest = Some(Contest {
             count: going_on.as_ref().map_or(0, |contest| contest.count) + 1,
             since: going_on.map_or(now, |contest| contest.since),
             last_at: now,
@@ -79,11 +79,15 @@ impl PoolState {
 
     /// The reason, if at least `count` changes were set back and the pause after the last is not over.
     fn contest_reason(&self, count: u32, now: Time) -> Option<Reason> {
-        let contest = self.contest.as_ref().filter(|it| it.count >= count)?;
+        let contest = self
+            .intent
+            .contest
+            .as_ref()
+            .filter(|it| it.count >= count)?;
         let until = contest.until().filter(|until| now < *until)?;
         Some(Reason::TargetContested {
             writer: contest.writer.clone(),
-            target: self.target.display(),
+            target: self.identity.target.display(),
             found: contest.found,
             until,
         })

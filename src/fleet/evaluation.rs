@@ -66,7 +66,7 @@ impl PoolState {
         conflict: Option<Reason>,
         now: Time,
     ) -> ReconcileResult {
-        if let Err(error) = &self.spec {
+        if let Err(error) = &self.identity.spec {
             let error = error.to_string();
             return ReconcileResult::Blocked(Reason::InvalidSpec { error });
         }
@@ -80,11 +80,11 @@ impl PoolState {
             return ReconcileResult::Wait;
         };
         let drains = self.can_select_victims();
-        let Ok(spec) = &mut self.spec else {
+        let Ok(spec) = &mut self.identity.spec else {
             return ReconcileResult::Wait;
         };
         spec.set_drains(drains);
-        match contained(|| decide(spec.at(now), &observation, &self.memory, now)) {
+        match contained(|| decide(spec.at(now), &observation, &self.intent.memory, now)) {
             Ok(decision) => ReconcileResult::Decided(Box::new(Evaluated {
                 decision,
                 observation,
@@ -95,7 +95,7 @@ impl PoolState {
 
     /// The input of a decision at `now`; `None` before the first poll.
     pub fn observation(&self, target: &Target, now: Time) -> Option<Observation> {
-        let metrics = self.metrics.as_ref()?;
+        let metrics = self.observed.metrics.as_ref()?;
         let is_stale = now - metrics.at > self.stale_after();
         let (queues, unavailable) = if is_stale {
             (
@@ -115,7 +115,7 @@ impl PoolState {
     /// The target does not exist, or targets of its kind cannot be read.
     pub fn target_missing(&self, error: Option<String>) -> Reason {
         Reason::TargetMissing {
-            target: self.target.display(),
+            target: self.identity.target.display(),
             namespace: self.key.namespace.to_string(),
             error,
         }
@@ -123,18 +123,18 @@ impl PoolState {
 
     /// The order in which the target's controller deletes pods; `None` for an unknown kind.
     pub fn victim_order(&self) -> Option<VictimOrder> {
-        VictimOrder::of(&self.target.group, &self.target.kind)
+        VictimOrder::of(&self.identity.target.group, &self.identity.target.kind)
     }
 
     /// Whether workers say who is busy, and it is known which pods the controller would delete. A scale-down then waits
     /// until its victims are idle, also where workers do not name their pods.
     pub fn can_select_victims(&self) -> bool {
-        self.victim_order().is_some() && self.pods_known.is_some()
+        self.victim_order().is_some() && self.observed.pods_known.is_some()
     }
 
     /// Whether a scale-down may delete a busy pod without the operator being able to know.
     pub fn is_unguarded(&self, observation: &Observation) -> bool {
-        self.pods_known.is_some() && !self.can_select_victims()
+        self.observed.pods_known.is_some() && !self.can_select_victims()
             || observation
                 .queues
                 .iter()
@@ -148,7 +148,7 @@ impl PoolState {
             let writer = target.and_then(|target| target.writer.as_ref());
             *change = writer.map(|writer| TargetChange {
                 writer: writer.name.clone(),
-                target: self.target.display(),
+                target: self.identity.target.display(),
                 pool: self.key.name.to_string(),
             });
         }
@@ -161,21 +161,22 @@ impl PoolState {
     }
 
     pub fn status_input(&self, target: Option<&Target>, outcome: Outcome) -> StatusInput {
-        let unavailable = match &self.metrics {
+        let unavailable = match &self.observed.metrics {
             Some(metrics) => metrics.unavailable.clone(),
             None => Some(Unavailable::NotReadYet),
         };
         StatusInput {
-            generation: self.generation,
-            target: self.target.display(),
-            target_uid: self.target_uid.clone(),
+            generation: self.identity.generation,
+            target: self.identity.target.display(),
+            target_uid: self.intent.target_uid.clone(),
             replicas: target.map(|target| target.replicas),
             selector: target
                 .map(|target| target.selector.clone())
                 .unwrap_or_default(),
-            total: self.total(),
+            total: self.observed.total(),
             unavailable,
             memory: self
+                .observed
                 .metrics
                 .as_ref()
                 .map(|metrics| metrics.memory.clone())
@@ -188,7 +189,7 @@ impl PoolState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::pool_state::PolledMetrics;
+    use crate::fleet::observed::PolledMetrics;
     use crate::observe::Epoch;
     use crate::observe::rollout::Rollout;
     use queues::RedisMemory;
@@ -204,7 +205,7 @@ mod tests {
             false,
             Epoch::default(),
         );
-        pool.metrics = Some(PolledMetrics {
+        pool.observed.metrics = Some(PolledMetrics {
             queues: vec![QueueMetrics::UNSUPPORTED],
             unavailable: None,
             memory: RedisMemory::Unknown,

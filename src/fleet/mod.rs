@@ -5,9 +5,13 @@ pub mod event;
 
 mod contest;
 mod evaluation;
+mod identity;
+mod intent;
+mod observed;
 mod outcome;
 mod pool_events;
 mod pool_state;
+mod publication;
 mod reconcile;
 mod scale_down;
 mod source;
@@ -23,8 +27,9 @@ use crate::report::Metrics;
 use api::Key;
 use decide::{Millis, Time, Unavailable};
 use event::{Command, Event, PoolRef, Watched};
+use intent::Retry;
 use outcome::{Budget, SECRET_PERIOD};
-use pool_state::{PoolState, Retry};
+use pool_state::PoolState;
 use scale_down::ScaleDown;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -184,7 +189,7 @@ impl Fleet {
         let Some(pool) = self.pools.get_mut(&key) else {
             return;
         };
-        if pool.epochs.source != result.epoch {
+        if pool.observed.epoch != result.epoch {
             return;
         }
         if !pool.record_metrics(result, now) {
@@ -203,16 +208,16 @@ impl Fleet {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
-        if pool.epochs.pool != *epoch {
+        if pool.epoch != *epoch {
             return;
         }
-        pool.status_in_flight = false;
-        pool.status_retry = match result {
+        pool.publication.in_flight = false;
+        pool.publication.retry = match result {
             Ok(()) => None,
             Err(error) => {
                 // It is unknown which status the API server has: any one is written again.
-                pool.status.observed_generation = None;
-                let retry = Retry::after(pool.status_retry.as_ref(), &error, now);
+                pool.publication.status.observed_generation = None;
+                let retry = Retry::after(pool.publication.retry.as_ref(), &error, now);
                 tracing::warn!(pool = %key, attempts = retry.attempts, "cannot write the status: {error}");
                 Some(retry)
             }
@@ -231,7 +236,7 @@ impl Fleet {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
-        if pool.epochs.source != *epoch {
+        if pool.observed.epoch != *epoch {
             return;
         }
         pool.on_secret(address, self.in_cluster, new_epoch, now, commands);
@@ -249,8 +254,8 @@ impl Fleet {
         if let Some(scale_down) = self
             .pools
             .get_mut(key)
-            .filter(|pool| pool.epochs.target == *epoch)
-            .and_then(|pool| pool.scale_down.as_deref_mut())
+            .filter(|pool| pool.intent.epoch == *epoch)
+            .and_then(|pool| pool.intent.scale_down.as_deref_mut())
         {
             update(scale_down);
             self.reconcile(key, now, commands);
@@ -284,18 +289,21 @@ impl Fleet {
         let poll = pool
             .requeue_at
             .take_if(|at| *at <= now)
-            .and(pool.source.address.clone());
-        if let (Some(secret), Some(read)) = (&pool.source.secret, pool.source.read_at)
+            .and(pool.observed.source.address.clone());
+        if let (Some(secret), Some(read)) =
+            (&pool.observed.source.secret, pool.observed.source.read_at)
             && read + SECRET_PERIOD <= now
         {
-            pool.source.read_at = Some(now);
+            pool.observed.source.read_at = Some(now);
             commands.push(Command::ReadSecret(pool.as_observed(), secret.clone()));
         }
         match poll {
             Some(address) => {
                 commands.push(Command::Poll(address, key.clone()));
                 pool.settled = false;
-                outcome::write_status(pool, &mut self.budget, now, commands);
+                if let Some(mut it) = self.reconciliation(key, now, commands) {
+                    it.write_status();
+                }
                 self.set_timer(key, now);
             }
             None => self.reconcile(key, now, commands),
@@ -306,7 +314,8 @@ impl Fleet {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
-        self.dashboard.touch(key, pool.pending_scale.is_some(), now);
+        self.dashboard
+            .touch(key, pool.intent.pending_scale.is_some(), now);
         let next = outcome::wake_at(pool, now);
         if next != pool.timer {
             if let Some(old) = pool.timer {

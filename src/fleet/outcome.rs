@@ -1,9 +1,12 @@
 //! The outcome of a decision: a scale to write, a status to write, an event to publish.
 
+use super::evaluation::{Evaluated, contained};
 use super::event::{Command, Scale};
+use super::intent::{PendingScale, Retry};
+use super::pool_state::PoolState;
+use super::publication::PendingStatus;
 use super::scale_down;
-use crate::fleet::evaluation::{Evaluated, contained};
-use crate::fleet::pool_state::{PendingScale, PendingStatus, PoolState};
+use crate::act;
 use crate::observe::target::Target;
 use crate::report::{
     EventNote, Metrics, Outcome, add_details, append_history, build_status, is_visibly_equal,
@@ -40,186 +43,263 @@ impl Budget {
     }
 }
 
-/// Requests the write that the decision needs, or records the decision if it needs none or must wait.
-pub(super) fn apply_decision(
-    pool: &mut PoolState,
-    target: Option<&Target>,
-    evaluated: Box<Evaluated>,
-    now: Time,
-    commands: &mut Vec<Command>,
-    metrics: &Metrics,
-) {
-    let decision = &evaluated.decision;
-    pool.requeue_at = decision.requeue_at;
-    let mut outcome = pool.outcome(decision, target);
-    let found = match decision.reason {
-        Reason::TargetChanged { found, .. } => Some(found),
-        _ => None,
-    };
-    let contested = found.and_then(|found| pool.contested(target, found, now));
-    let may_write = match contested {
-        Some(reason) => {
-            wait_for_contest(pool, target, decision, reason, &mut outcome, now, commands);
-            false
+/// One pool, and what it takes to carry out a decision on it.
+pub(super) struct Reconciliation<'a> {
+    pub pool: &'a mut PoolState,
+    pub target: Option<&'a Target>,
+    pub now: Time,
+    pub commands: &'a mut Vec<Command>,
+    pub metrics: &'a Metrics,
+    pub budget: &'a mut Budget,
+}
+
+impl Reconciliation<'_> {
+    /// Requests the write that the decision needs, or records the decision if it needs none or must wait.
+    pub fn apply(&mut self, evaluated: Box<Evaluated>) {
+        let decision = &evaluated.decision;
+        self.pool.requeue_at = decision.requeue_at;
+        let mut outcome = self.pool.outcome(decision, self.target);
+        let found = match decision.reason {
+            Reason::TargetChanged { found, .. } => Some(found),
+            _ => None,
+        };
+        let contested = found.and_then(|found| self.pool.contested(self.target, found, self.now));
+        let may_write = match contested {
+            Some(reason) => {
+                self.wait_for_contest(decision, reason, &mut outcome);
+                false
+            }
+            None => self.can_write(&evaluated, &mut outcome),
+        };
+        if !may_write {
+            if found.is_none()
+                && !is_notable(outcome.code())
+                && let Some(reason) = self.pool.still_contested(self.now)
+            {
+                outcome.reason = reason;
+            }
+            return self.record(outcome, Some(&evaluated));
         }
-        None => can_write(pool, target, &evaluated, &mut outcome, now, commands),
-    };
-    if !may_write {
-        if found.is_none()
-            && !is_notable(outcome.code())
-            && let Some(reason) = pool.still_contested(now)
-        {
-            outcome.reason = reason;
+        if let Some(found) = found {
+            // If another client keeps writing, we set it back once per interval, not as often as it writes.
+            if enforcement_due(self.pool).is_some_and(|due| due > self.now) {
+                return;
+            }
+            if let Some(reason) = self.pool.set_back(self.target, found, self.now) {
+                outcome.reason = reason;
+            }
         }
-        let evaluated = Some(&*evaluated);
-        return record(pool, target, outcome, evaluated, now, commands, metrics);
+        let pool = &mut *self.pool;
+        self.commands.push(Command::Scale(Scale {
+            pool: pool.as_scaled(),
+            api_version: pool.identity.api_version.clone(),
+            target: pool.identity.target.clone(),
+            replicas: decision.replicas,
+            notified_at: pool
+                .observed
+                .metrics
+                .as_ref()
+                .and_then(|polled| polled.notified_at),
+        }));
+        pool.intent.pending_scale = Some(PendingScale { evaluated, outcome });
     }
-    if let Some(found) = found {
-        // If another client keeps writing, we set it back once per interval, not as often as it writes.
-        if enforcement_due(pool).is_some_and(|due| due > now) {
+
+    /// Leaves the target to the client that does not stop writing, until `reason` says so.
+    fn wait_for_contest(&mut self, decision: &Decision, reason: Reason, outcome: &mut Outcome) {
+        if let Some(target) = self.target {
+            scale_down::revert(self.pool, target, self.now, self.commands);
+        }
+        if let Reason::TargetContested { until, .. } = &reason {
+            let next = self.pool.requeue_at.map_or(*until, |at| at.min(*until));
+            self.pool.requeue_at = Some(next);
+        }
+        self.roll_back(decision);
+        outcome.reason = reason;
+        outcome.to = decision.from;
+    }
+
+    /// Remembers the decision without the change, which was not written.
+    fn roll_back(&mut self, decision: &Decision) {
+        let memory = &mut self.pool.intent.memory;
+        *memory = decision.memory.clone().rolled_back(memory);
+    }
+
+    /// Whether the decision needs a write that can be requested now. If not, the memory is updated here, and `outcome`
+    /// gets the reason.
+    fn can_write(&mut self, evaluated: &Evaluated, outcome: &mut Outcome) -> bool {
+        let decision = &evaluated.decision;
+        if let Some(target) = self.target {
+            if let Some(waiting) = self.prepare_scale(target, decision) {
+                outcome.reason = Reason::ScalingDown { waiting };
+                self.roll_back(decision);
+                return false;
+            }
+            outcome.unguarded |=
+                decision.replicas < decision.from && self.pool.is_unguarded(&evaluated.observation);
+        }
+        if decision.replicas == decision.from {
+            self.pool.intent.retry = None;
+            self.pool.intent.memory.clone_from(&decision.memory);
+            return false;
+        }
+        if let Some(retry) = self.pool.intent.retry_after(self.now) {
+            outcome.reason = Reason::WriteFailed {
+                to: outcome.to,
+                reason: Box::new(outcome.reason.clone()),
+                error: retry.error.clone(),
+            };
+            outcome.to = decision.from;
+            self.roll_back(decision);
+            return false;
+        }
+        true
+    }
+
+    /// Prepares or reverts a scale-down, as the decision needs it. Returns what the scale has to wait for, if anything.
+    fn prepare_scale(&mut self, target: &Target, decision: &Decision) -> Option<Waiting> {
+        let Self {
+            pool,
+            now,
+            commands,
+            ..
+        } = self;
+        if decision.replicas >= decision.from || !pool.can_select_victims() {
+            scale_down::revert(pool, target, *now, commands);
+            return None;
+        }
+        if let Some(retry) = pool.intent.retry_after(*now) {
+            if retry.at - *now > MAX_DRAIN_PAUSE {
+                scale_down::revert(pool, target, *now, commands);
+            }
+            return None;
+        }
+        scale_down::prepare(pool, target, decision.replicas, *now, commands)
+    }
+
+    /// The scale was written.
+    pub fn on_scaled(&mut self, pending: PendingScale, latency: Option<Millis>) {
+        let PendingScale { evaluated, outcome } = pending;
+        let pool = &mut *self.pool;
+        pool.intent.retry = None;
+        if let Some(scale_down) = &mut pool.intent.scale_down {
+            scale_down.on_scaled(outcome.from, outcome.to);
+        }
+        let memory = evaluated.decision.memory.clone();
+        pool.intent.memory = memory.committed(&pool.intent.memory, self.now);
+        tracing::info!(pool = %pool.key, reason = %outcome.code(), from = outcome.from, to = outcome.to, "{}", outcome.explanation().message);
+        let outcome = Outcome {
+            written: true,
+            // Pushed tasks cause no scale-down, so it has no latency.
+            latency: latency.filter(|_| outcome.to > outcome.from),
+            ..outcome
+        };
+        self.record(outcome, Some(&evaluated));
+        self.write_status();
+    }
+
+    /// The scale could not be written.
+    pub fn on_scale_failed(&mut self, pending: &PendingScale, error: &act::Error) {
+        let retry = Retry::after(self.pool.intent.retry.as_ref(), error, self.now);
+        tracing::warn!(pool = %self.pool.key, attempts = retry.attempts, "{error}");
+        self.pool.intent.retry = Some(retry);
+        self.roll_back(&pending.evaluated.decision);
+    }
+
+    /// Records an outcome: publishes its event and prepares its status. An outcome that has just been written is added to
+    /// the history, and its status is urgent.
+    pub fn record(&mut self, outcome: Outcome, evaluated: Option<&Evaluated>) {
+        let written = outcome.written;
+        self.emit_event(&outcome);
+        let pool = &mut *self.pool;
+        // A contest would push the pool's own decisions out of the history.
+        if written && !is_contest(&outcome) {
+            append_history(&mut pool.publication.history, &outcome, self.now);
+        }
+        let status = build_status(
+            &pool.status_input(self.target, outcome),
+            &pool.intent.memory,
+            pool.publication.latest(),
+            self.now,
+        );
+        let pending = pool.publication.pending.take();
+        let urgent = written || pending.is_some_and(|pending| pending.urgent);
+        if urgent || !is_visibly_equal(&pool.publication.status, &status) {
+            pool.publication.pending = Some(PendingStatus {
+                status,
+                evaluated: evaluated.map(|evaluated| (Box::new(evaluated.clone()), self.now)),
+                urgent,
+            });
+        }
+    }
+
+    /// Publishes one event per change of the replica count, and one when a notable state begins or ends.
+    fn emit_event(&mut self, outcome: &Outcome) {
+        let Self { pool, metrics, .. } = self;
+        let reason = outcome.code();
+        let publication = &mut pool.publication;
+        if reason == ReasonCode::ScalingDown {
+            // The preparation of a scale is no event of its own, and it ends no state.
+            let decision = publication.latest().decision.as_ref();
+            if decision.is_none_or(|decision| decision.reason != reason.as_str()) {
+                metrics.record_decision(&pool.key, reason);
+            }
             return;
         }
-        if let Some(reason) = pool.set_back(target, found, now) {
-            outcome.reason = reason;
+        let before = publication.last_event_reason.replace(reason.to_string());
+        let has_changed = before.as_deref() != Some(reason.as_str());
+        let written = outcome.written && !is_contest(outcome);
+        if written || has_changed {
+            metrics.record_decision(&pool.key, reason);
+        }
+        let ended = ReasonCode::ALL
+            .iter()
+            .any(|old| before.as_deref() == Some(old.as_str()) && is_notable(*old));
+        if written || has_changed && (is_notable(reason) || ended) {
+            let explanation = outcome.explanation();
+            self.commands.push(Command::EmitEvent(EventNote {
+                pool: pool.key.clone(),
+                uid: pool.identity.uid.clone(),
+                reason: reason.as_str(),
+                message: explanation.message,
+                params: explanation.params,
+                from: outcome.from,
+                to: outcome.to,
+                warning: is_warning(reason),
+            }));
         }
     }
-    commands.push(Command::Scale(Scale {
-        pool: pool.as_scaled(),
-        api_version: pool.api_version.clone(),
-        target: pool.target.clone(),
-        replicas: decision.replicas,
-        notified_at: pool.metrics.as_ref().and_then(|polled| polled.notified_at),
-    }));
-    pool.pending_scale = Some(PendingScale { evaluated, outcome });
+
+    /// Writes the pending status if it is due and the budget allows it.
+    pub fn write_status(&mut self) {
+        let (pool, now) = (&mut *self.pool, self.now);
+        let publication = &mut pool.publication;
+        if publication.in_flight || publication.due(pool.identity.interval.0) > now {
+            return;
+        }
+        let due = publication
+            .pending
+            .take_if(|pending| pending.urgent || self.budget.take(now));
+        let Some(pending) = due else { return };
+        let status = with_details(pool, pending.status, pending.evaluated.as_ref());
+        let publication = &mut pool.publication;
+        let with_history = WorkerPoolStatus {
+            history: publication.history.clone(),
+            ..status.clone()
+        };
+        publication.status = status;
+        publication.in_flight = true;
+        publication.written_at = Some(now);
+        self.commands.push(Command::WriteStatus(
+            pool.as_reported(),
+            Box::new(with_history),
+        ));
+    }
 }
 
 /// When a change of another client may be set back again.
 fn enforcement_due(pool: &PoolState) -> Option<Time> {
-    let contest = pool.contest.as_ref()?;
-    Some(contest.last_at + pool.interval.0)
-}
-
-/// Leaves the target to the client that does not stop writing, until `reason` says so.
-fn wait_for_contest(
-    pool: &mut PoolState,
-    target: Option<&Target>,
-    decision: &Decision,
-    reason: Reason,
-    outcome: &mut Outcome,
-    now: Time,
-    commands: &mut Vec<Command>,
-) {
-    if let Some(target) = target {
-        scale_down::revert(pool, target, now, commands);
-    }
-    if let Reason::TargetContested { until, .. } = &reason {
-        let next = pool.requeue_at.map_or(*until, |at| at.min(*until));
-        pool.requeue_at = Some(next);
-    }
-    pool.memory = decision.memory.clone().rolled_back(&pool.memory);
-    outcome.reason = reason;
-    outcome.to = decision.from;
-}
-
-/// Whether the decision needs a write that can be requested now. If not, the memory is updated here, and `outcome` gets
-/// the reason.
-fn can_write(
-    pool: &mut PoolState,
-    target: Option<&Target>,
-    evaluated: &Evaluated,
-    outcome: &mut Outcome,
-    now: Time,
-    commands: &mut Vec<Command>,
-) -> bool {
-    let decision = &evaluated.decision;
-    if let Some(target) = target {
-        if let Some(waiting) = prepare_scale(pool, target, decision, now, commands) {
-            outcome.reason = Reason::ScalingDown { waiting };
-            pool.memory = decision.memory.clone().rolled_back(&pool.memory);
-            return false;
-        }
-        if decision.replicas < decision.from && pool.is_unguarded(&evaluated.observation) {
-            outcome.unguarded = true;
-        }
-    }
-    if decision.replicas == decision.from {
-        pool.retry = None;
-        pool.memory.clone_from(&decision.memory);
-        return false;
-    }
-    if let Some(retry) = pool.retry.as_ref().filter(|retry| retry.at > now) {
-        outcome.reason = Reason::WriteFailed {
-            to: outcome.to,
-            reason: Box::new(outcome.reason.clone()),
-            error: retry.error.clone(),
-        };
-        outcome.to = decision.from;
-        pool.memory = decision.memory.clone().rolled_back(&pool.memory);
-        return false;
-    }
-    true
-}
-
-/// Prepares or reverts a scale-down, as the decision needs it. Returns what the scale has to wait for, if anything.
-fn prepare_scale(
-    pool: &mut PoolState,
-    target: &Target,
-    decision: &Decision,
-    now: Time,
-    commands: &mut Vec<Command>,
-) -> Option<Waiting> {
-    if decision.replicas >= decision.from || !pool.can_select_victims() {
-        scale_down::revert(pool, target, now, commands);
-        return None;
-    }
-    if let Some(retry) = pool.retry.as_ref().filter(|retry| retry.at > now) {
-        if retry.at - now > MAX_DRAIN_PAUSE {
-            scale_down::revert(pool, target, now, commands);
-        }
-        return None;
-    }
-    scale_down::prepare(pool, target, decision.replicas, now, commands)
-}
-
-/// Records an outcome: publishes its event and prepares its status. An outcome that has just been written is added to the
-/// history, and its status is urgent.
-pub(super) fn record(
-    pool: &mut PoolState,
-    target: Option<&Target>,
-    outcome: Outcome,
-    evaluated: Option<&Evaluated>,
-    now: Time,
-    commands: &mut Vec<Command>,
-    metrics: &Metrics,
-) {
-    let written = outcome.written;
-    // A contest would push the pool's own decisions out of the history.
-    if written && !is_contest(&outcome) {
-        append_history(&mut pool.history, &outcome, now);
-    }
-    emit_event(pool, &outcome, commands, metrics);
-    let status = build_status(
-        &pool.status_input(target, outcome),
-        &pool.memory,
-        latest_status(pool),
-        now,
-    );
-    let pending = pool.pending_status.take();
-    let urgent = written || pending.is_some_and(|pending| pending.urgent);
-    if urgent || !is_visibly_equal(&pool.status, &status) {
-        pool.pending_status = Some(PendingStatus {
-            status,
-            evaluated: evaluated.map(|evaluated| (Box::new(evaluated.clone()), now)),
-            urgent,
-        });
-    }
-}
-
-/// The newest status: the pending one, or the one that the API server has.
-pub(super) fn latest_status(pool: &PoolState) -> &WorkerPoolStatus {
-    pool.pending_status
-        .as_ref()
-        .map_or(&pool.status, |pending| &pending.status)
+    let contest = pool.intent.contest.as_ref()?;
+    Some(contest.last_at + pool.identity.interval.0)
 }
 
 fn is_contest(outcome: &Outcome) -> bool {
@@ -252,92 +332,6 @@ fn is_warning(reason: ReasonCode) -> bool {
             )
 }
 
-/// Publishes one event per change of the replica count, and one when a notable state begins or ends.
-fn emit_event(
-    pool: &mut PoolState,
-    outcome: &Outcome,
-    commands: &mut Vec<Command>,
-    metrics: &Metrics,
-) {
-    let reason = outcome.code();
-    if reason == ReasonCode::ScalingDown {
-        // The preparation of a scale is no event of its own, and it ends no state.
-        let is_known = latest_status(pool)
-            .decision
-            .as_ref()
-            .is_some_and(|decision| decision.reason == reason.as_str());
-        if !is_known {
-            metrics.record_decision(&pool.key, reason);
-        }
-        return;
-    }
-    let before = pool.last_event_reason.replace(reason.to_string());
-    let has_changed = before.as_deref() != Some(reason.as_str());
-    let written = outcome.written && !is_contest(outcome);
-    if written || has_changed {
-        metrics.record_decision(&pool.key, reason);
-    }
-    let ended = ReasonCode::ALL
-        .iter()
-        .any(|old| before.as_deref() == Some(old.as_str()) && is_notable(*old));
-    if written || has_changed && (is_notable(reason) || ended) {
-        let explanation = outcome.explanation();
-        commands.push(Command::EmitEvent(EventNote {
-            pool: pool.key.clone(),
-            uid: pool.uid.clone(),
-            reason: reason.as_str(),
-            message: explanation.message,
-            params: explanation.params,
-            from: outcome.from,
-            to: outcome.to,
-            warning: is_warning(reason),
-        }));
-    }
-}
-
-/// When the pending status may be written. The first status for a new generation of the spec is written at once: the
-/// user waits for it. After a failed write, none is urgent.
-pub(super) fn status_due(pool: &PoolState) -> Time {
-    if let Some(retry) = &pool.status_retry {
-        return retry.at;
-    }
-    let written = pool.status.observed_generation;
-    let is_urgent =
-        |pending: &PendingStatus| pending.urgent || pending.status.observed_generation != written;
-    match pool.status_written_at {
-        Some(at) if !pool.pending_status.as_ref().is_some_and(is_urgent) => at + pool.interval.0,
-        _ => Time::default(),
-    }
-}
-
-/// Writes the pending status if it is due and the budget allows it.
-pub(super) fn write_status(
-    pool: &mut PoolState,
-    budget: &mut Budget,
-    now: Time,
-    commands: &mut Vec<Command>,
-) {
-    if pool.status_in_flight || status_due(pool) > now {
-        return;
-    }
-    let due = pool
-        .pending_status
-        .take_if(|pending| pending.urgent || budget.take(now));
-    let Some(pending) = due else { return };
-    let status = with_details(pool, pending.status, pending.evaluated.as_ref());
-    let with_history = WorkerPoolStatus {
-        history: pool.history.clone(),
-        ..status.clone()
-    };
-    pool.status = status;
-    pool.status_in_flight = true;
-    pool.status_written_at = Some(now);
-    commands.push(Command::WriteStatus(
-        pool.as_reported(),
-        Box::new(with_history),
-    ));
-}
-
 /// Adds the steps of the decision and its forecast to the status. They are added late, because in a burst most statuses
 /// are replaced before they are written, and the forecast calls `decide` many times.
 pub(super) fn with_details(
@@ -359,22 +353,24 @@ pub(super) fn with_details(
 
 /// When the fleet must reconcile `pool` next without an event.
 pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
-    let status = pool
-        .pending_status
+    let publication = &pool.publication;
+    let status = publication
+        .pending
         .as_ref()
-        .filter(|_| !pool.status_in_flight)
-        .map(|_| status_due(pool).max(now + STATUS_RETRY));
+        .filter(|_| !publication.in_flight)
+        .map(|_| {
+            publication
+                .due(pool.identity.interval.0)
+                .max(now + STATUS_RETRY)
+        });
     let secret = pool
+        .observed
         .source
         .secret
         .as_ref()
-        .and(pool.source.read_at)
+        .and(pool.observed.source.read_at)
         .map(|read| read + SECRET_PERIOD);
-    let retry = pool
-        .retry
-        .as_ref()
-        .map(|retry| retry.at)
-        .filter(|at| *at > now);
+    let retry = pool.intent.retry_after(now).map(|retry| retry.at);
     let enforcement = enforcement_due(pool).filter(|at| *at > now);
     [pool.requeue_at, status, secret, retry, enforcement]
         .into_iter()

@@ -2,19 +2,13 @@
 
 use super::Fleet;
 use super::event::{Command, Watched};
+use super::identity::Identity;
 use super::pool_state::PoolState;
 use super::scale_down;
 use super::source::Source;
 use crate::observe::target::TargetKey;
 use api::{Key, WorkerPool};
 use decide::Time;
-
-/// What a pool observed and scaled before its spec changed.
-struct Previous {
-    source: Source,
-    interval: api::Duration,
-    target: TargetKey,
-}
 
 impl Fleet {
     pub(super) fn on_pool_applied(
@@ -26,26 +20,28 @@ impl Fleet {
         let key = Key::of(object);
         let epoch = self.new_epoch();
         let mut fresh = PoolState::new(object, self.in_cluster, epoch);
-        fresh.inherited = !self.watches.is_complete(&Watched::Pools, &key.namespace);
+        fresh.intent.inherited = !self.watches.is_complete(&Watched::Pools, &key.namespace);
         // The same name with another UID is another pool.
-        if self.pools.get(&key).is_some_and(|old| old.uid != fresh.uid) {
+        if self
+            .pools
+            .get(&key)
+            .is_some_and(|old| old.identity.uid != fresh.identity.uid)
+        {
             self.on_pool_deleted(&key, now, commands);
         }
         let previous = if let Some(pool) = self.pools.get_mut(&key) {
-            if pool.target != fresh.target || !pool.source.has_same_queues(&fresh.source) {
+            if pool.identity.target != fresh.identity.target
+                || !pool.observed.source.has_same_queues(&fresh.observed.source)
+            {
                 scale_down::abandon(pool, commands);
             }
             // Our own status write comes back as an event of the same generation.
-            if (pool.generation, &pool.annotations) == (fresh.generation, &fresh.annotations) {
+            if (pool.identity.generation, &pool.identity.annotations)
+                == (fresh.identity.generation, &fresh.identity.annotations)
+            {
                 return;
             }
-            let previous = Previous {
-                source: pool.source.clone(),
-                interval: pool.interval,
-                target: pool.target.clone(),
-            };
-            pool.update_spec(object, self.in_cluster, epoch);
-            Some(previous)
+            Some(pool.update_spec(fresh))
         } else {
             self.pools.insert(key.clone(), fresh);
             None
@@ -55,13 +51,16 @@ impl Fleet {
         };
         self.watches.add(pool.watched());
         commands.push(Command::WatchTargets(
-            pool.api_version.clone(),
-            pool.target.kind.clone(),
+            pool.identity.api_version.clone(),
+            pool.identity.target.kind.clone(),
         ));
-        let target = pool.target.clone();
-        let claim = (pool.created, key.clone());
+        let target = pool.identity.target.clone();
+        let claim = (pool.identity.created, key.clone());
         let observe = observe_commands(pool, previous.as_ref());
-        if let Some(old) = previous.map(|old| old.target).filter(|old| *old != target) {
+        if let Some(old) = previous
+            .map(|(old, _)| old.target)
+            .filter(|old| *old != target)
+        {
             self.release(&old, &claim);
             self.reconcile_target(&old, now, commands);
         }
@@ -79,12 +78,12 @@ impl Fleet {
         if let Some(at) = pool.timer {
             self.timers.remove(&(at, key.clone()));
         }
-        if let Some(address) = pool.source.address {
+        if let Some(address) = pool.observed.source.address {
             commands.push(Command::StopObserving(address, key.clone()));
         }
-        self.release(&pool.target, &(pool.created, key.clone()));
-        self.reconcile_target(&pool.target, now, commands);
-        tracing::info!(pool = %key, "deleted; {} keeps its replica count", pool.target.display());
+        self.release(&pool.identity.target, &(pool.identity.created, key.clone()));
+        self.reconcile_target(&pool.identity.target, now, commands);
+        tracing::info!(pool = %key, "deleted; {} keeps its replica count", pool.identity.target.display());
     }
 
     fn release(&mut self, target: &TargetKey, claim: &(i64, Key)) {
@@ -98,15 +97,15 @@ impl Fleet {
 }
 
 /// Observes the queues of a new or changed pool.
-fn observe_commands(pool: &PoolState, previous: Option<&Previous>) -> Vec<Command> {
-    let source = &pool.source;
+fn observe_commands(pool: &PoolState, previous: Option<&(Identity, Source)>) -> Vec<Command> {
+    let source = &pool.observed.source;
     let mut commands = Vec::new();
-    let has_changed = previous.is_none_or(|old| {
-        (&old.source.address, &old.source.queues, old.interval)
-            != (&source.address, &source.queues, pool.interval)
+    let has_changed = previous.is_none_or(|(identity, old)| {
+        (&old.address, &old.queues, identity.interval)
+            != (&source.address, &source.queues, pool.identity.interval)
     });
     if has_changed {
-        if let Some(address) = previous.and_then(|old| old.source.address.clone()) {
+        if let Some(address) = previous.and_then(|(_, old)| old.address.clone()) {
             commands.push(Command::StopObserving(address, pool.key.clone()));
         }
         if let Some(address) = source.address.clone() {
@@ -114,7 +113,7 @@ fn observe_commands(pool: &PoolState, previous: Option<&Previous>) -> Vec<Comman
                 address,
                 pool.as_observed(),
                 source.queues.clone(),
-                pool.interval.to_std(),
+                pool.identity.interval.to_std(),
             ));
         }
     }

@@ -3,8 +3,8 @@
 use super::Fleet;
 use super::evaluation::ReconcileResult;
 use super::event::{Command, PoolRef};
-use super::outcome;
-use super::pool_state::{PendingScale, PoolState, Retry};
+use super::outcome::Reconciliation;
+use super::pool_state::PoolState;
 use super::scale_down;
 use super::watch_sync::SyncState;
 use crate::act;
@@ -51,14 +51,14 @@ impl Fleet {
         }
         let conflict = self.conflict(pool);
         let epoch = self.new_epoch();
-        let Some(pool) = self.pools.get_mut(key) else {
+        let Some(mut it) = self.reconciliation(key, now, commands) else {
             return;
         };
-        let target = self.targets.get(&pool.target);
+        let (pool, target) = (&mut *it.pool, it.target);
         if let Some(target) = target {
-            pool.meet(target, epoch, commands);
+            pool.meet(target, epoch, it.commands);
         }
-        if pool.pending_scale.is_none() {
+        if pool.intent.pending_scale.is_none() {
             if let Some(target) = target {
                 pool.restore(target, now);
             }
@@ -71,27 +71,43 @@ impl Fleet {
             match result {
                 ReconcileResult::Wait => {}
                 ReconcileResult::Blocked(reason) => {
-                    scale_down::abandon(pool, commands);
+                    scale_down::abandon(pool, it.commands);
                     let replicas = target.map_or(0, |target| target.desired);
-                    let outcome = Outcome::new(reason, replicas, replicas, 0);
-                    outcome::record(pool, target, outcome, None, now, commands, &self.metrics);
+                    it.record(Outcome::new(reason, replicas, replicas, 0), None);
                 }
-                ReconcileResult::Decided(evaluated) => {
-                    outcome::apply_decision(pool, target, evaluated, now, commands, &self.metrics);
-                }
+                ReconcileResult::Decided(evaluated) => it.apply(evaluated),
             }
         }
-        outcome::write_status(pool, &mut self.budget, now, commands);
-        if pool.scale_down.is_some() {
+        it.write_status();
+        let pool = it.pool;
+        if pool.intent.scale_down.is_some() {
             let poll_at = now + scale_down::POLL;
             pool.requeue_at = Some(pool.requeue_at.map_or(poll_at, |at| at.min(poll_at)));
         }
-        pool.settled = pool.pending_scale.is_none()
-            && pool.scale_down.is_none()
-            && pool.pending_status.is_none()
-            && pool.retry.is_none()
-            && pool.memory.last_change != Some(now);
+        pool.settled = pool.intent.pending_scale.is_none()
+            && pool.intent.scale_down.is_none()
+            && pool.publication.pending.is_none()
+            && pool.intent.retry.is_none()
+            && pool.intent.memory.last_change != Some(now);
         self.set_timer(key, now);
+    }
+
+    /// What it takes to carry out a decision on this pool.
+    pub(super) fn reconciliation<'a>(
+        &'a mut self,
+        key: &Key,
+        now: Time,
+        commands: &'a mut Vec<Command>,
+    ) -> Option<Reconciliation<'a>> {
+        let pool = self.pools.get_mut(key)?;
+        Some(Reconciliation {
+            target: self.targets.get(&pool.identity.target),
+            pool,
+            now,
+            commands,
+            metrics: &self.metrics,
+            budget: &mut self.budget,
+        })
     }
 
     /// Why this pool must not scale its target, if so.
@@ -106,14 +122,14 @@ impl Fleet {
         if let Some((name, _)) = self
             .autoscalers
             .iter()
-            .find(|(_, scaled)| **scaled == pool.target)
+            .find(|(_, scaled)| **scaled == pool.identity.target)
         {
             let autoscaler = Some(name.name.to_string());
-            return Some(conflict(None, autoscaler, &pool.target));
+            return Some(conflict(None, autoscaler, &pool.identity.target));
         }
-        let (_, oldest) = self.claims.get(&pool.target)?.first()?;
+        let (_, oldest) = self.claims.get(&pool.identity.target)?.first()?;
         let older = oldest.name.to_string();
-        (*oldest != pool.key).then(|| conflict(Some(older), None, &pool.target))
+        (*oldest != pool.key).then(|| conflict(Some(older), None, &pool.identity.target))
     }
 
     pub(super) fn on_scale_result(
@@ -127,72 +143,38 @@ impl Fleet {
         let Some(pool) = self
             .pools
             .get_mut(key)
-            .filter(|pool| pool.epochs.target == *epoch)
+            .filter(|pool| pool.intent.epoch == *epoch)
         else {
             return;
         };
-        let Some(pending) = pool.pending_scale.take() else {
+        let Some(pending) = pool.intent.pending_scale.take() else {
             return;
         };
-        match result {
-            Ok(scaled) => self.on_scaled(key, &scaled, pending, latency, now, commands),
-            Err(error) => {
-                let retry = Retry::after(pool.retry.as_ref(), &error, now);
-                tracing::warn!(pool = %key, attempts = retry.attempts, "{error}");
-                pool.retry = Some(retry);
-                pool.memory = pending.evaluated.decision.memory.rolled_back(&pool.memory);
-                self.reconcile(key, now, commands);
-            }
-        }
-    }
-
-    fn on_scaled(
-        &mut self,
-        key: &Key,
-        scaled: &act::Scaled,
-        PendingScale { evaluated, outcome }: PendingScale,
-        latency: Option<Millis>,
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(pool) = self.pools.get_mut(key) else {
-            return;
-        };
-        pool.retry = None;
-        if let Some(target) = self.targets.get_mut(&pool.target)
+        if let Ok(scaled) = &result
+            && let Some(target) = self.targets.get_mut(&pool.identity.target)
             && target.version < scaled.version
         {
             target.desired = scaled.replicas;
             target.version = scaled.version;
             target.observed = false;
         }
-        if let Some(scale_down) = &mut pool.scale_down {
-            scale_down.on_scaled(outcome.from, outcome.to);
-        }
-        let memory = evaluated.decision.memory.clone();
-        pool.memory = memory.committed(&pool.memory, now);
-        tracing::info!(pool = %key, reason = %outcome.code(), from = outcome.from, to = outcome.to, "{}", outcome.explanation().message);
-        let target = self.targets.get(&pool.target);
-        let outcome = Outcome {
-            written: true,
-            // Pushed tasks cause no scale-down, so it has no latency.
-            latency: latency.filter(|_| outcome.to > outcome.from),
-            ..outcome
+        let Some(mut it) = self.reconciliation(key, now, commands) else {
+            return;
         };
-        outcome::record(
-            pool,
-            target,
-            outcome,
-            Some(&evaluated),
-            now,
-            commands,
-            &self.metrics,
-        );
-        outcome::write_status(pool, &mut self.budget, now, commands);
-        let scales_down = pool.scale_down.is_some();
-        self.set_timer(key, now);
-        if scales_down {
+        let decide_again = match result {
+            Ok(_) => {
+                it.on_scaled(pending, latency);
+                it.pool.intent.scale_down.is_some()
+            }
+            Err(error) => {
+                it.on_scale_failed(&pending, &error);
+                true
+            }
+        };
+        if decide_again {
             self.reconcile(key, now, commands);
+        } else {
+            self.set_timer(key, now);
         }
     }
 }

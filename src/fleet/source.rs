@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use queues::Queue;
 
 /// The queues of a pool, and where the address of their Redis comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Source {
     pub queues: Vec<Queue>,
     pub secret: Option<SecretKeySelector>,

@@ -3,7 +3,7 @@
 use super::Fleet;
 use crate::dashboard;
 use crate::dashboard::{DashboardStore, Detail, PoolView, Sample, ViewQuery};
-use crate::fleet::outcome::{latest_status, with_details};
+use crate::fleet::outcome::with_details;
 use crate::fleet::pool_state::PoolState;
 use crate::observe::target::Target;
 use crate::report::PoolGauges;
@@ -24,7 +24,7 @@ impl Fleet {
         let mut gauges: Vec<PoolGauges> = self
             .pools
             .values()
-            .map(|pool| pool.gauges(self.targets.get(&pool.target), now))
+            .map(|pool| pool.gauges(self.targets.get(&pool.identity.target), now))
             .collect();
         gauges.sort_by(|a, b| a.pool.cmp(&b.pool));
         gauges
@@ -42,8 +42,9 @@ impl Fleet {
                 let Some(pool) = self.pools.get_mut(&key) else {
                     return Vec::new();
                 };
-                pool.subscribe_workers(now);
-                vec![pool.view_detail(self.targets.get(&pool.target), now)]
+                let expires_at = now + pool.stale_after();
+                pool.observed.subscribe_workers(expires_at);
+                vec![pool.view_detail(self.targets.get(&pool.identity.target), now)]
             }
         }
     }
@@ -51,7 +52,7 @@ impl Fleet {
     /// Adds a sample of the last poll to the dashboard.
     pub(super) fn publish_view(&self, key: &Key, now: Time) {
         if let Some(pool) = self.pools.get(key) {
-            let sample = pool.sample(self.targets.get(&pool.target), now);
+            let sample = pool.sample(self.targets.get(&pool.identity.target), now);
             self.dashboard.record(key, &sample, pool.stale_after(), now);
         }
     }
@@ -60,8 +61,8 @@ impl Fleet {
 impl PoolState {
     fn gauges(&self, target: Option<&Target>, now: Time) -> PoolGauges {
         let spec = self.pool_spec();
-        let metrics = self.metrics.as_ref();
-        let total = self.total();
+        let metrics = self.observed.metrics.as_ref();
+        let total = self.observed.total();
         let since = |at: Time| Duration::from_millis(u64::try_from((now - at).0).unwrap_or(0));
         PoolGauges {
             pool: self.key.clone(),
@@ -81,9 +82,9 @@ impl PoolState {
     fn view(&self) -> PoolView {
         let status = self
             .pending_status_with_details()
-            .unwrap_or_else(|| self.status.clone());
+            .unwrap_or_else(|| self.publication.status.clone());
         self.view_of(WorkerPoolStatus {
-            history: self.history.clone(),
+            history: self.publication.history.clone(),
             ..status
         })
     }
@@ -92,12 +93,12 @@ impl PoolState {
     /// rest is not copied.
     fn view_summary(&self) -> PoolView {
         let pending = self.pending_status_with_details();
-        let status = pending.as_ref().unwrap_or(&self.status);
-        self.view_of(dashboard::summary(status, &self.history))
+        let status = pending.as_ref().unwrap_or(&self.publication.status);
+        self.view_of(dashboard::summary(status, &self.publication.history))
     }
 
     fn pending_status_with_details(&self) -> Option<WorkerPoolStatus> {
-        let pending = self.pending_status.as_ref()?;
+        let pending = self.publication.pending.as_ref()?;
         let status = pending.status.clone();
         Some(with_details(self, status, pending.evaluated.as_ref()))
     }
@@ -110,6 +111,7 @@ impl PoolState {
             bounds: spec.map(|spec| (spec.min, spec.max)),
             rules: spec.map(Into::into),
             pending: self
+                .intent
                 .pending_scale
                 .as_ref()
                 .map(|pending| pending.outcome.explanation()),
@@ -120,9 +122,9 @@ impl PoolState {
 
     fn view_detail(&self, target: Option<&Target>, now: Time) -> PoolView {
         let detail = Detail {
-            spec: self.spec.clone().ok(),
+            spec: self.identity.spec.clone().ok(),
             observation: target.and_then(|target| self.observation(target, now)),
-            memory: self.memory.clone(),
+            memory: self.intent.memory.clone(),
             workers: self.workers(target, now),
         };
         PoolView {
@@ -132,19 +134,21 @@ impl PoolState {
     }
 
     fn sample(&self, target: Option<&Target>, now: Time) -> Sample {
-        let reason = latest_status(self)
+        let reason = self
+            .publication
+            .latest()
             .decision
             .as_ref()
             .map(|decision| decision.reason.as_str());
         Sample {
             replicas: target.map(|target| target.replicas),
             desired: target.map(|target| target.desired),
-            idle: self.memory.idle_since.is_some(),
+            idle: self.intent.memory.idle_since.is_some(),
             reason: ReasonCode::ALL
                 .iter()
                 .copied()
                 .find(|code| Some(code.as_str()) == reason),
-            ..Sample::new(&self.total(), now)
+            ..Sample::new(&self.observed.total(), now)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! the page shows what the next poll finds.
 
 use crate::dashboard::{WorkerRow, Workers};
+use crate::fleet::observed::Observed;
 use crate::fleet::pool_state::PoolState;
 use crate::fleet::scale_down::ScaleDown;
 use crate::observe::target::Target;
@@ -18,7 +19,7 @@ pub(super) struct WorkerCache {
     last_poll: Option<(Time, Vec<Worker>)>,
 }
 
-impl PoolState {
+impl Observed {
     /// Keeps the workers that a successful poll found, if a page asks for them.
     pub fn update_workers(&mut self, workers: &[Worker], now: Time) {
         self.worker_cache.take_if(|cache| cache.expires_at < now);
@@ -27,28 +28,31 @@ impl PoolState {
         }
     }
 
-    /// Starts to keep the workers. Without another call it ends after about two polls.
-    pub fn subscribe_workers(&mut self, now: Time) {
+    /// Keeps the workers until then, unless it is called again.
+    pub fn subscribe_workers(&mut self, expires_at: Time) {
         let last_poll = self.worker_cache.take().and_then(|cache| cache.last_poll);
         self.worker_cache = Some(Box::new(WorkerCache {
-            expires_at: now + self.stale_after(),
+            expires_at,
             last_poll,
         }));
     }
+}
 
+impl PoolState {
     /// The workers, as far as they are known without another poll.
     pub fn workers(&self, target: Option<&Target>, now: Time) -> Workers {
-        let metrics = self.metrics.as_ref();
-        let scale_down = self.scale_down.as_deref();
+        let observed = &self.observed;
+        let metrics = observed.metrics.as_ref();
+        let order = VictimOrder::if_selectable(self.victim_order(), observed.pods_known);
+        let scale_down = self.intent.scale_down.as_deref();
         let newest = scale_down
             .and_then(|scale_down| Some((scale_down.polled_at?, scale_down.workers.as_slice())))
             .or_else(|| {
-                let (at, workers) = self.worker_cache.as_ref()?.last_poll.as_ref()?;
+                let (at, workers) = observed.worker_cache.as_ref()?.last_poll.as_ref()?;
                 Some((*at, workers.as_slice()))
             });
         let mut rows = newest.map_or_else(Vec::new, |(polled_at, workers)| {
             let pods = scale_down.map_or_else(Vec::new, |it| self.target_pods(it, target, now));
-            let order = VictimOrder::if_selectable(self.victim_order(), self.pods_known);
             Rows::new(workers, polled_at, scale_down, &pods, order).build()
         });
         let more = rows.len().saturating_sub(MAX_ROWS);
@@ -64,7 +68,7 @@ impl PoolState {
                     .iter()
                     .any(|queue| queue.live != Metric::Unsupported)
             }),
-            selectable: VictimOrder::if_selectable(self.victim_order(), self.pods_known).is_some(),
+            selectable: order.is_some(),
             pods: target.map(|target| target.replicas),
             rows,
             more,

@@ -27,11 +27,11 @@ pub(in crate::fleet) fn prepare(
     now: Time,
     commands: &mut Vec<Command>,
 ) -> Option<Waiting> {
-    let mut scale_down = pool.scale_down.take().unwrap_or_default();
+    let mut scale_down = pool.intent.scale_down.take().unwrap_or_default();
     let waiting_for = pool
         .scale_down_context(target, now)
         .and_then(|context| scale_down.advance(&context, replicas, commands));
-    pool.scale_down = Some(scale_down);
+    pool.intent.scale_down = Some(scale_down);
     waiting_for
 }
 
@@ -42,24 +42,25 @@ pub(in crate::fleet) fn revert(
     now: Time,
     commands: &mut Vec<Command>,
 ) {
-    let Some(mut scale_down) = pool.scale_down.take() else {
+    let Some(mut scale_down) = pool.intent.scale_down.take() else {
         return;
     };
     let is_done = pool
         .scale_down_context(target, now)
         .is_none_or(|context| scale_down.revert(&context, commands));
-    pool.scale_down = Some(scale_down).filter(|_| !is_done);
+    pool.intent.scale_down = Some(scale_down).filter(|_| !is_done);
 }
 
 /// Reverts what this process did, at once and without another poll: the pool is deleted, its target or its Redis has
 /// changed, or something else scales the target.
 pub(in crate::fleet) fn abandon(pool: &mut PoolState, commands: &mut Vec<Command>) {
-    let Some(scale_down) = pool.scale_down.take() else {
+    let Some(scale_down) = pool.intent.scale_down.take() else {
         return;
     };
     // A scale that is being written is about to remove the victims: a worker that resumed now could be removed with a
     // task. If the write fails, the requests to drain expire.
     if pool
+        .intent
         .pending_scale
         .as_ref()
         .is_some_and(|pending| pending.outcome.to < pending.outcome.from)
@@ -67,12 +68,12 @@ pub(in crate::fleet) fn abandon(pool: &mut PoolState, commands: &mut Vec<Command
         return;
     }
     // Check again for leftovers, in case not everything could be reverted.
-    pool.leftovers_checked = false;
+    pool.observed.leftovers_checked = false;
     let (marks, workers) = scale_down.undo();
     if !marks.is_empty() {
         commands.push(Command::Mark(pool.as_scaled(), marks));
     }
-    if let (Some(address), false) = (&pool.source.address, workers.is_empty()) {
+    if let (Some(address), false) = (&pool.observed.source.address, workers.is_empty()) {
         commands.push(Command::Drain(
             address.clone(),
             pool.key.clone(),
@@ -90,11 +91,11 @@ impl PoolState {
     ) -> Option<ScaleDownContext<'a>> {
         Some(ScaleDownContext {
             pool: self.as_scaled(),
-            address: self.source.address.as_ref(),
-            target_key: &self.target,
+            address: self.observed.source.address.as_ref(),
+            target_key: &self.identity.target,
             target,
             order: self.victim_order()?,
-            timeout: self.drain_timeout,
+            timeout: self.identity.drain_timeout,
             now,
         })
     }
