@@ -127,9 +127,10 @@ impl PoolState {
     }
 
     /// Whether workers say who is busy, and it is known which pods the controller would delete. A scale-down then waits
-    /// until its victims are idle, also where workers do not name their pods.
+    /// until its victims are idle, also where workers do not name their pods, or none is registered.
     pub fn can_select_victims(&self) -> bool {
-        self.victim_order().is_some() && self.observed.pods_known.is_some()
+        self.victim_order().is_some()
+            && (self.observed.pods_known.is_some() || self.observed.has_no_worker())
     }
 
     /// Whether a scale-down may delete a busy pod without the operator being able to know.

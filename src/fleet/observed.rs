@@ -3,8 +3,12 @@
 use super::source::Source;
 use super::worker_view::WorkerCache;
 use crate::observe::Epoch;
-use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
+use decide::victims::Worker;
+use decide::{Millis, QueueMetrics, Time, Unavailable};
+use protocol::LEASE;
 use queues::RedisMemory;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio::time::Instant;
 
 /// Clocks of the operator and of Redis that differ by no more are the same, in milliseconds.
@@ -21,6 +25,7 @@ pub(super) struct Observed {
     pub clock_ahead: Millis,
     /// Whether all workers of the last poll report their pod; `None` without workers.
     pub pods_known: Option<bool>,
+    pub registrations: Registrations,
     /// The workers, while the pool's page is open.
     pub worker_cache: Option<Box<WorkerCache>>,
     /// Whether the first poll was checked for what a previous process may have left behind.
@@ -37,7 +42,48 @@ pub(super) struct PolledMetrics {
     pub at: Time,
 }
 
+/// The workers of the last successful poll, by the hashes of their names.
+#[derive(Debug, Default)]
+pub(super) struct Registrations {
+    names: BTreeSet<u64>,
+    /// When one of them disappeared; at the latest the first poll, before which any may have.
+    lost_at: Option<Time>,
+}
+
+impl Registrations {
+    pub fn update(&mut self, workers: &[Worker], now: Time) {
+        // A worker that starts again in its pod is no loss.
+        let name = |worker: &Worker| {
+            let mut hasher = DefaultHasher::new();
+            worker.pod.as_ref().unwrap_or(&worker.id).hash(&mut hasher);
+            hasher.finish()
+        };
+        let names = workers.iter().map(name).collect();
+        if self.lost_at.is_none() || !self.names.is_subset(&names) {
+            self.lost_at = Some(now);
+        }
+        self.names = names;
+    }
+
+    /// Whether each worker that lives is registered: Redis may lose registrations while their workers hold tasks, and a
+    /// worker registers again with its next heartbeat.
+    pub fn are_complete(&self, now: Time) -> bool {
+        let lease = Millis(LEASE.as_secs().cast_signed() * 1_000);
+        self.lost_at.is_some_and(|at| now - at >= lease)
+    }
+}
+
 impl Observed {
+    /// Whether workers would be reported, and there is none.
+    pub fn has_no_worker(&self) -> bool {
+        let queues = self.metrics.iter().flat_map(|metrics| &metrics.queues);
+        let mut live = queues
+            .map(|queue| queue.live)
+            .filter(|live| *live != Metric::Unsupported)
+            .peekable();
+        live.peek().is_some() && live.all(|live| live == Metric::Known(0))
+    }
+
     /// The metrics of all queues together.
     pub fn total(&self) -> QueueMetrics {
         self.metrics
@@ -66,6 +112,9 @@ impl Observed {
     pub fn shift(&mut self, by: Millis) {
         let polled_at = self.metrics.iter_mut().map(|metrics| &mut metrics.at);
         for at in polled_at.chain(&mut self.source.read_at) {
+            *at = *at + by;
+        }
+        if let Some(at) = &mut self.registrations.lost_at {
             *at = *at + by;
         }
         // Workers of an open page are shown from the next poll on.

@@ -206,6 +206,7 @@ impl PoolState {
         }
         if unavailable.is_none() {
             self.observed.pods_known = all_name_their_pod(&workers);
+            self.observed.registrations.update(&workers, now);
             self.observed.update_workers(&workers, now);
             // Pods of other namespaces may have the same names.
             workers.retain(|worker| {

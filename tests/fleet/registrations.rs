@@ -125,6 +125,52 @@ fn thirty_scale_downs_without_pod_names_interrupt_nothing() {
     }
 }
 
+/// The workers from the `first` on register, or Redis loses their registrations.
+fn register(cluster: &mut Cluster, first: usize, registered: bool) {
+    for pod in cluster.pods.values_mut().skip(first) {
+        pod.registered = registered;
+    }
+}
+
+#[test]
+fn a_flush_of_redis_makes_no_busy_pod_look_idle() {
+    // The idle ones register first: then the busy ones are not the only ones without a worker.
+    for first in [0, 3] {
+        let mut cluster = workers_without_pod_name(7);
+        cluster.run(10_000);
+        for pod in cluster.pods.values_mut().take(3) {
+            pod.busy_until = Some(pod.since + 40_000);
+        }
+        cluster.run(3_000);
+        register(&mut cluster, 0, false);
+        cluster.set_pool(0, pinned(3));
+        cluster.poll();
+        cluster.run(1_900);
+        register(&mut cluster, first, true);
+        cluster.run(3_000);
+        register(&mut cluster, 0, true);
+        cluster.run(60_000);
+        assert_eq!(cluster.interrupted, Vec::<String>::new(), "{first}");
+        assert_eq!(cluster.desired, 3, "{}", last_message(&cluster));
+    }
+}
+
+#[test]
+fn pods_whose_workers_never_register_are_removed_after_a_lease() {
+    let mut cluster = Cluster::new(vec![pinned(7)], 7);
+    register(&mut cluster, 0, false);
+    cluster.start();
+    cluster.set_pool(0, pinned(2));
+    cluster.run(7_000);
+    assert_eq!(cluster.desired, 7);
+    assert_eq!(
+        last_message(&cluster),
+        "ScalingDown: 7 → 2 workers: waiting a few seconds: a worker that is not registered may be busy in p00, p01, p02 or one of 4 more pods"
+    );
+    cluster.run(8_000);
+    assert_eq!(cluster.desired, 2, "{}", last_message(&cluster));
+}
+
 #[test]
 fn a_worker_of_another_namespace_is_not_the_one_of_the_pod() {
     let mut cluster = Cluster::new(vec![pinned(3)], 3);

@@ -363,6 +363,15 @@ pub enum Waiting {
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         more: Option<usize>,
     },
+    /// The registrations of workers disappeared a moment ago, or were first read: whoever lives and has not registered does
+    /// so soon.
+    Registrations {
+        /// The names of the first pods that such a worker may run in.
+        pods: String,
+        /// How many others there are, if there are more.
+        #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+        more: Option<usize>,
+    },
     /// Redis refuses to drain workers: no worker may hold a task when pods are removed.
     DrainRefused {
         /// What Redis answers, with the right that is missing.

@@ -127,6 +127,10 @@ fn waiting() -> Vec<Waiting> {
         other: other.map(str::to_owned),
         more,
     };
+    let registrations = |more| Waiting::Registrations {
+        pods: "worker-a".into(),
+        more,
+    };
     let unregistered = |more| Waiting::Unregistered {
         pods: "worker-a, worker-b".to_owned(),
         more,
@@ -143,6 +147,8 @@ fn waiting() -> Vec<Waiting> {
         tasks(None, Some(2)),
         unregistered(None),
         unregistered(Some(4)),
+        registrations(None),
+        registrations(Some(4)),
         Waiting::DrainRefused {
             error: "NOPERM".to_owned(),
         },

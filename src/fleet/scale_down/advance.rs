@@ -192,7 +192,7 @@ impl ScaleDown {
         self.victims = victims;
         let count = reductions.iter().map(|reduction| reduction.count).sum();
         let is_enough = self.victims.len() >= count && !self.would_remove(&maybe_busy, active);
-        (!is_enough && !maybe_busy.is_empty()).then(|| unregistered_pods(&maybe_busy))
+        (!is_enough && !maybe_busy.is_empty()).then(|| unregistered_pods(&maybe_busy, context))
     }
 
     /// Names the workers of the victims that are not drained; `None` if all are.

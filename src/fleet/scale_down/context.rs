@@ -15,6 +15,8 @@ pub(in crate::fleet) struct ScaleDownContext<'a> {
     pub target: &'a Target,
     pub order: VictimOrder,
     pub timeout: Millis,
+    /// Whether each worker that lives is registered.
+    pub registrations_complete: bool,
     pub now: Time,
 }
 
@@ -96,6 +98,7 @@ impl PoolState {
             target,
             order: self.victim_order()?,
             timeout: self.identity.drain_timeout,
+            registrations_complete: self.observed.registrations.are_complete(now),
             now,
         })
     }

@@ -1,5 +1,6 @@
 //! Who works in which pod. A worker that names no pod of the target may run in any of them that no worker names: its
-//! `POD_NAME` is missing, or it names its host. Such a pod is not idle merely because no one said that it is busy.
+//! `POD_NAME` is missing, or it names its host. Such a pod is not idle merely because no one said that it is busy. The same
+//! holds where Redis lost the registrations: whoever lives registers again.
 
 use super::{ScaleDown, ScaleDownContext};
 use decide::Waiting;
@@ -28,14 +29,15 @@ impl ScaleDown {
             .collect()
     }
 
-    /// The unregistered pods that may be busy: all of them, while a worker that names no pod of the target holds a task.
+    /// The unregistered pods that may be busy: all of them, while a worker that names no pod of the target holds a task, or
+    /// while workers that live may have yet to register again.
     pub(super) fn maybe_busy<'a>(
         &self,
         active: &'a [Pod],
         context: &ScaleDownContext<'_>,
     ) -> Vec<&'a Pod> {
         let holds_task = |worker: &Worker| worker.busy && self.is_stranger(worker, context);
-        if self.workers.iter().any(holds_task) {
+        if !context.registrations_complete || self.workers.iter().any(holds_task) {
             self.unregistered(active)
         } else {
             Vec::new()
@@ -60,13 +62,15 @@ impl ScaleDown {
     }
 }
 
-/// Names pods that no worker registered for.
-pub(super) fn unregistered_pods(pods: &[&Pod]) -> Waiting {
+/// What is waited for, with the names of `pods`, for which no worker registered.
+pub(super) fn unregistered_pods(pods: &[&Pod], context: &ScaleDownContext<'_>) -> Waiting {
     let names: BTreeSet<&str> = pods.iter().map(|pod| &*pod.name).collect();
     let more = names.len().saturating_sub(MAX_NAMES);
     let names: Vec<&str> = names.into_iter().take(MAX_NAMES).collect();
-    Waiting::Unregistered {
-        pods: names.join(", "),
-        more: (more > 0).then_some(more),
+    let (pods, more) = (names.join(", "), (more > 0).then_some(more));
+    if context.registrations_complete {
+        Waiting::Unregistered { pods, more }
+    } else {
+        Waiting::Registrations { pods, more }
     }
 }
