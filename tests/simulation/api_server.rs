@@ -21,11 +21,17 @@ pub struct Call<'a> {
     pub body: Value,
 }
 
-const POOL: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools/a";
+const POOL: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
 const SCALE: &str = "/apis/apps/v1/namespaces/default/deployments/worker/scale";
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
+
+impl Call<'_> {
+    pub fn is_watch(&self) -> bool {
+        self.query.contains("watch=true")
+    }
+}
 
 impl World {
     /// Carries out a request.
@@ -41,13 +47,15 @@ impl World {
             body: call.body.clone(),
             ..*call
         };
-        if call.query.contains("watch=true") {
+        if call.is_watch() {
             return self.watch(call);
         }
-        let status = format!("{POOL}/status");
         match (call.method, call.path) {
-            ("GET", POOLS) if self.pool.is_null() => self.list("WorkerPool", &[]),
-            ("GET", POOLS) => self.list("WorkerPool", std::slice::from_ref(&self.pool)),
+            ("GET", POOLS) => {
+                let pools = [&self.pool].into_iter().chain(&self.rivals);
+                let pools: Vec<Value> = pools.filter(|pool| !pool.is_null()).cloned().collect();
+                self.list("WorkerPool", &pools)
+            }
             ("GET", AUTOSCALERS) => self.list("HorizontalPodAutoscaler", &[]),
             ("GET", DEPLOYMENTS) => {
                 let mut items = self.others.clone();
@@ -59,7 +67,8 @@ impl World {
                 self.list("Pod", &pods)
             }
             ("PATCH", SCALE) => self.scale(call.by, &call.body),
-            ("PATCH", path) if path == status => self.write_status(&call.body),
+            ("PATCH", path) if path.ends_with("/scale") => self.scale_other(path, &call.body),
+            ("PATCH", path) if path.ends_with("/status") => self.write_status(path, &call.body),
             (_, path) if path.starts_with(LEASES) => self.lease(call),
             ("POST", EVENTS) => Answer::Object(201, call.body.clone()),
             ("PATCH", path) if path.starts_with(PODS) => self.mark(path, &call.body),
@@ -94,34 +103,66 @@ impl World {
         };
         let (at, from) = (self.workload.now, self.workload.desired);
         self.scales.push(ScaleWrite { by, at, from, to });
+        if to < from {
+            self.check_metrics(by, SCALE);
+        }
         self.manager = "workerpool-operator";
         if from != to {
             self.workload.write_scale(to);
             self.target_generation += 1;
         }
         self.target_changed();
+        self.scale_object("worker", to)
+    }
+
+    fn scale_object(&self, name: &str, replicas: i32) -> Answer {
         let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale",
-            "metadata": {"name": "worker", "namespace": "default",
+            "metadata": {"name": name, "namespace": "default",
                 "resourceVersion": self.workload.version.to_string()},
-            "spec": {"replicas": to}});
+            "spec": {"replicas": replicas}});
         Answer::Object(200, scale)
     }
 
-    fn write_status(&mut self, body: &Value) -> Answer {
-        if self.pool.is_null() {
+    /// A target of another pool, whose pods are not simulated.
+    fn scale_other(&mut self, path: &str, body: &Value) -> Answer {
+        let to = body["spec"]["replicas"].as_i64().unwrap_or_default();
+        let is_it = |other: &&mut Value| path.contains(&format!("/{}/", name(other)));
+        let Some(other) = self.others.iter_mut().find(is_it) else {
             return refuse(404, "NotFound");
+        };
+        let target = name(other).to_owned();
+        if other["spec"]["replicas"] != to {
+            self.other_scales
+                .push((self.workload.now, target.clone(), to));
         }
+        self.workload.version += 1;
+        let version = self.workload.version;
+        other["spec"]["replicas"] = to.into();
+        other["status"] = json!({"replicas": to, "updatedReplicas": to, "observedGeneration": 1});
+        other["metadata"]["resourceVersion"] = version.to_string().into();
+        other["metadata"]["managedFields"] = json!([{"manager": "workerpool-operator", "operation": "Apply",
+            "apiVersion": "apps/v1", "subresource": "scale", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+        self.watches.send(DEPLOYMENTS, version, "MODIFIED", other);
+        self.scale_object(&target, i32::try_from(to).unwrap_or(0))
+    }
+
+    fn write_status(&mut self, path: &str, body: &Value) -> Answer {
+        let is_it = |pool: &&mut Value| path == format!("{POOL}/{}/status", name(pool));
+        let mut pools = [&mut self.pool].into_iter().chain(&mut self.rivals);
+        let Some(pool) = pools.find(is_it) else {
+            return refuse(404, "NotFound");
+        };
         if !self.may_write_status {
             return refuse(403, "Forbidden");
         }
-        if self.pool["status"] != body["status"] {
-            self.pool["status"] = body["status"].clone();
+        if pool["status"] != body["status"] {
+            pool["status"] = body["status"].clone();
             self.workload.version += 1;
             let version = self.workload.version;
-            self.pool["metadata"]["resourceVersion"] = version.to_string().into();
-            self.watches.send(POOLS, version, "MODIFIED", &self.pool);
+            pool["metadata"]["resourceVersion"] = version.to_string().into();
+            self.watches.send(POOLS, version, "MODIFIED", pool);
         }
-        Answer::Object(200, self.pool.clone())
+        Answer::Object(200, pool.clone())
     }
 
     /// A write must name the version that is there.
@@ -179,6 +220,10 @@ pub fn refuse(code: u16, reason: &str) -> Answer {
     let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code,
         "reason": reason, "message": format!("{reason} by the script")});
     Answer::Object(code, status)
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
 }
 
 fn pod(pod: &Pod) -> Value {

@@ -2,6 +2,7 @@
 
 use crate::api_server::{Answer, Call, refuse};
 use crate::redis_server;
+use crate::watch;
 use crate::world::{Fault, Shared, Trap};
 use axum::body::Bytes;
 use decide::Time;
@@ -32,10 +33,10 @@ const WAY: Duration = Duration::from_millis(1);
 
 /// What a process and its connections to the world share.
 #[derive(Clone)]
-struct Link {
+pub struct Link {
     /// The number of the process.
-    number: usize,
-    world: Shared,
+    pub number: usize,
+    pub world: Shared,
     /// The world's time when the process started, and that instant of its own clock.
     started_at: (i64, Instant),
     alive: Arc<AtomicBool>,
@@ -58,6 +59,7 @@ impl Process {
             .start_paused(true)
             .build()
             .expect("a runtime");
+        world.lock().expect("no panic").reads.remove(&number);
         let (link, ended) = runtime.block_on(async {
             let link = Link {
                 number,
@@ -108,12 +110,16 @@ impl Process {
                 () = tokio::time::sleep(Duration::from_millis(millis)) => {}
             }
         });
-        self.link.alive.load(Ordering::SeqCst) && !self.ended.is_finished()
+        self.link.is_alive() && !self.ended.is_finished()
     }
 }
 
 impl Link {
-    fn now(&self) -> i64 {
+    pub fn is_alive(&self) -> bool {
+        self.alive.load(Ordering::SeqCst)
+    }
+
+    pub fn now(&self) -> i64 {
         let (time, instant) = self.started_at;
         time + i64::try_from(instant.elapsed().as_millis()).unwrap_or(0)
     }
@@ -162,7 +168,7 @@ impl Link {
 
     /// The API server's answer and what goes wrong; `None` if the process does not live to see it.
     fn carry_out(&self, call: &Call<'_>) -> Option<(Answer, Option<Fault>)> {
-        if !self.alive.load(Ordering::SeqCst) {
+        if !self.is_alive() {
             return None;
         }
         let mut world = self.world.lock().expect("no panic");
@@ -190,6 +196,9 @@ impl Link {
         }
         let answer = match fault {
             Some(Fault::Refused(code)) => refuse(code, "Refused"),
+            Some(Fault::Expired | Fault::Ended) if call.is_watch() => {
+                Answer::Watch(watch::ended(fault == Some(Fault::Expired)))
+            }
             _ => world.answer(call),
         };
         let code = match &answer {
@@ -227,9 +236,7 @@ impl Dial for Link {
         let link = self.clone();
         async move {
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
-            let alive = Arc::clone(&link.alive);
-            let is_alive = move || alive.load(Ordering::SeqCst);
-            tokio::spawn(redis_server::serve(theirs, link.world, is_alive));
+            tokio::spawn(redis_server::serve(theirs, link));
             let settings = client.get_connection_info().redis_settings();
             let (connection, driver) =
                 MultiplexedConnection::new_with_config(settings, ours, config).await?;

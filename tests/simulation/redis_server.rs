@@ -1,10 +1,29 @@
 //! The scripted Redis: the commands that the operator sends, answered from the simulated workload.
 
+use crate::process::Link;
 use crate::workload::Workload;
-use crate::world::{Shared, World};
+use crate::world::World;
 use decide::victims::{DrainState, Worker};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// A fault at one command.
+#[derive(Clone, Copy, Debug)]
+pub enum RedisFault {
+    /// The connection is closed instead of an answer.
+    Close,
+    /// The answer comes after this many milliseconds.
+    Late(u64),
+    /// For this many milliseconds Redis executes nothing.
+    Stall(i64),
+    /// The command is refused with this error.
+    Error(&'static str),
+    /// For this many milliseconds Redis is a replica.
+    Replica(i64),
+    /// Before the command, all keys are deleted.
+    Flush,
+}
 
 /// A reply.
 enum Reply {
@@ -44,8 +63,8 @@ struct Connection {
     in_transaction: bool,
 }
 
-/// Serves one connection until the client closes it or `alive` says that the client is dead.
-pub async fn serve(mut stream: DuplexStream, world: Shared, alive: impl Fn() -> bool) {
+/// Serves one connection of a process until either end closes it.
+pub async fn serve(mut stream: DuplexStream, link: Link) {
     let (notify, mut notifications) = unbounded_channel();
     let mut connection = Connection {
         notify,
@@ -63,16 +82,81 @@ pub async fn serve(mut stream: DuplexStream, world: Shared, alive: impl Fn() -> 
             },
             Some(frame) = notifications.recv() => output.extend(frame),
         }
+        let mut answered = None;
         while let Some((command, length)) = parse(&input) {
             input.drain(..length);
-            if !alive() {
+            let fault = begin(&link, &command);
+            stall(&link).await;
+            if !link.is_alive() {
                 return;
             }
-            let mut world = world.lock().expect("no panic");
-            connection.execute(&mut world, &command).encode(&mut output);
+            let is_read = command[0].ends_with("_RO");
+            if matches!(fault, Some(RedisFault::Close)) {
+                link.read_answered(Some(false).filter(|_| is_read));
+                return;
+            }
+            let mut reply = {
+                let mut world = link.world.lock().expect("no panic");
+                world.workload.now = link.now();
+                connection.execute(&mut world, &command)
+            };
+            if let Some(RedisFault::Error(text)) = fault {
+                reply = Reply::Error(text);
+            }
+            if is_read {
+                answered = Some(!matches!(reply, Reply::Error(_)));
+            }
+            reply.encode(&mut output);
+            if let Some(RedisFault::Late(millis)) = fault {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+            }
         }
+        link.read_answered(answered);
         if stream.write_all(&output).await.is_err() {
             return;
+        }
+    }
+}
+
+/// What goes wrong at this command.
+fn begin(link: &Link, command: &[String]) -> Option<RedisFault> {
+    let mut world = link.world.lock().expect("no panic");
+    let (index, now) = (world.commands, link.now());
+    world.commands += 1;
+    let (_, fault) = world.redis_fault.take_if(|(at, _)| *at == index)?;
+    world
+        .log
+        .push(format!("{now} Redis, {index}, {}: {fault:?}", command[0]));
+    match fault {
+        RedisFault::Stall(millis) => world.stalled_until = now + millis,
+        RedisFault::Replica(millis) => world.replica_until = now + millis,
+        RedisFault::Flush => {
+            world.workload.now = now;
+            world.flush();
+        }
+        _ => {}
+    }
+    Some(fault)
+}
+
+/// Waits while Redis executes nothing.
+async fn stall(link: &Link) {
+    loop {
+        let until = link.world.lock().expect("no panic").stalled_until;
+        let Ok(millis @ 1..) = u64::try_from(until - link.now()) else {
+            return;
+        };
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+impl Link {
+    /// Notes what the process was answered to a read.
+    fn read_answered(&self, known: Option<bool>) {
+        if let Some(known) = known {
+            let mut world = self.world.lock().expect("no panic");
+            let reads = world.reads.entry(self.number).or_default();
+            reads.push((self.now(), known));
         }
     }
 }
@@ -114,6 +198,9 @@ impl Connection {
             }
             ("INFO", _) => Reply::Text("maxmemory:1000\r\nmaxmemory_policy:noeviction\r\n".into()),
             ("EVALSHA_RO" | "EVAL_RO", _) => snapshot(&world.workload),
+            ("EVALSHA", _) if world.workload.now < world.replica_until => {
+                Reply::Error("READONLY You can't write against a read only replica.")
+            }
             // The script that asks a worker to drain has two keys: the worker and its tasks.
             ("EVALSHA", _) if word(2) == "2" => {
                 let id = word(3).rsplit(':').next().unwrap_or_default().to_owned();

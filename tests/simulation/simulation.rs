@@ -123,7 +123,9 @@ impl Simulation {
     fn check(&self) {
         let world = self.world();
         let log = || world.log.join("\n");
-        assert!(world.workload.interrupted.is_empty(), "{}", log());
+        let interrupted = &world.workload.interrupted;
+        assert!(interrupted.is_empty(), "{interrupted:?}\n{}", log());
+        assert!(world.blind.is_empty(), "{:?}\n{}", world.blind, log());
         assert!(
             (3..=10).contains(&world.workload.desired),
             "outside of minimum and maximum: {}",

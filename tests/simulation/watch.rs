@@ -6,8 +6,15 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 /// One line of a watch.
 pub type Line = String;
 
+/// How often the server tells a watch how far it is, in milliseconds.
+const BOOKMARKS: i64 = 10_000;
+
 #[derive(Default)]
 pub struct Watches {
+    /// Changes up to this version are forgotten.
+    compacted: u64,
+    /// The version and time of the last bookmarks.
+    bookmark: (u64, i64),
     history: Vec<(&'static str, u64, Line)>,
     open: Vec<(String, i64, UnboundedSender<Line>)>,
 }
@@ -23,6 +30,9 @@ impl Watches {
 
     /// Follows `path` after `version`, until `ends_at`.
     pub fn open(&mut self, path: &str, version: u64, ends_at: i64) -> UnboundedReceiver<Line> {
+        if version < self.compacted {
+            return ended(true);
+        }
         let (stream, lines) = unbounded_channel();
         for (_, _, line) in self
             .history
@@ -35,8 +45,31 @@ impl Watches {
         lines
     }
 
-    /// Ends the watches whose time is over.
-    pub fn expire(&mut self, now: i64) {
+    /// Ends the watches whose time is over. Now and then tells the others the present version, and forgets what is older
+    /// than the one that it told before.
+    pub fn step(&mut self, now: i64, version: u64) {
         self.open.retain(|(_, ends_at, _)| *ends_at > now);
+        let (before, at) = self.bookmark;
+        if now - at < BOOKMARKS {
+            return;
+        }
+        self.compacted = before;
+        self.history.retain(|(_, version, _)| *version > before);
+        self.bookmark = (version, now);
+        let object = json!({"apiVersion": "v1", "kind": "Object", "metadata": {"resourceVersion": version.to_string()}});
+        let line = format!("{}\n", json!({"type": "BOOKMARK", "object": object}));
+        self.open
+            .retain(|(_, _, stream)| stream.send(line.clone()).is_ok());
     }
+}
+
+/// A watch that ends at once, because its version is `expired` or for no reason.
+pub fn ended(expired: bool) -> UnboundedReceiver<Line> {
+    let (stream, lines) = unbounded_channel();
+    if expired {
+        let status = json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 410,
+            "reason": "Expired", "message": "too old resource version"});
+        let _ = stream.send(format!("{}\n", json!({"type": "ERROR", "object": status})));
+    }
+    lines
 }

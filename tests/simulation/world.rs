@@ -1,5 +1,6 @@
 //! What exists outside the operator: the objects of the API server, the workload, and what was done to them.
 
+use crate::redis_server::RedisFault;
 use crate::watch::Watches;
 use crate::workload::Workload;
 use serde_json::{Map, Value, json};
@@ -23,6 +24,10 @@ pub enum Fault {
     Lost,
     /// The request is refused with this code.
     Refused(u16),
+    /// A watch ends at once: its version is too old.
+    Expired,
+    /// A watch ends at once, for no reason.
+    Ended,
 }
 
 /// A fault at the next request of this kind.
@@ -52,6 +57,8 @@ pub struct World {
     pub target_generation: i64,
     /// The pool; null once it is deleted.
     pub pool: Value,
+    /// The other pools.
+    pub rivals: Vec<Value>,
     /// The annotations of the pods.
     pub annotations: BTreeMap<String, Map<String, Value>>,
     /// Other objects of the target's kind.
@@ -67,6 +74,20 @@ pub struct World {
     /// The leases by name.
     pub leases: BTreeMap<String, Value>,
     pub scales: Vec<ScaleWrite>,
+    /// The changes of other targets: when, the name, and the count.
+    pub other_scales: Vec<(i64, String, i64)>,
+    /// How many commands Redis received, and the one at which something goes wrong.
+    pub commands: usize,
+    pub redis_fault: Option<(usize, RedisFault)>,
+    /// Until when Redis answers nothing, and until when it is a replica, which refuses writes.
+    pub stalled_until: i64,
+    pub replica_until: i64,
+    /// When which pods register again after a flush of Redis, and how many tasks come back with the last.
+    pub registering: Vec<(i64, String, i64)>,
+    /// What each process was last answered to reads of the queue: when, and whether with metrics.
+    pub reads: BTreeMap<usize, Vec<(i64, bool)>>,
+    /// Scales that were lowered without metrics.
+    pub blind: Vec<String>,
     /// For how long the operator's machine was suspended. Its timers stood still.
     pub suspended: i64,
     /// By how much the time of day was set forward or back.
@@ -98,6 +119,7 @@ impl World {
             target_uid: "target".into(),
             target_generation: 1,
             pool,
+            rivals: vec![],
             annotations: BTreeMap::new(),
             others: vec![],
             watches: Watches::default(),
@@ -107,6 +129,14 @@ impl World {
             trap: None,
             leases: BTreeMap::new(),
             scales: vec![],
+            other_scales: vec![],
+            commands: 0,
+            redis_fault: None,
+            stalled_until: 0,
+            replica_until: 0,
+            registering: vec![],
+            reads: BTreeMap::new(),
+            blind: vec![],
             suspended: 0,
             clock_step: 0,
             may_write_status: true,
@@ -118,6 +148,24 @@ impl World {
     pub fn changes(&self) -> Vec<ScaleWrite> {
         let changes = self.scales.iter().filter(|write| write.from != write.to);
         changes.copied().collect()
+    }
+
+    /// Another pool with these fields in its spec, younger than the first, and its target if that is another one.
+    pub fn add_pool(&mut self, name: &str, target: &str, spec: &Value) {
+        let mut pool = self.pool.clone();
+        let metadata = json!({"name": name, "namespace": "default", "uid": name, "generation": 1,
+            "resourceVersion": "1", "creationTimestamp": "2023-11-14T22:13:21Z"});
+        pool["metadata"] = metadata.clone();
+        let fields = spec.as_object().cloned().expect("an object");
+        pool["spec"].as_object_mut().expect("a spec").extend(fields);
+        pool["spec"]["scaleTargetRef"] = json!({"name": target});
+        self.rivals.push(pool);
+        if target != "worker" {
+            let mut other = self.target();
+            other["metadata"] = metadata;
+            other["metadata"]["name"] = target.into();
+            self.others.push(other);
+        }
     }
 
     /// Someone deletes the pool.
@@ -137,9 +185,48 @@ impl World {
         }
     }
 
+    /// Redis loses all that it has. Each worker registers again with its next heartbeat; what they hold is theirs. The
+    /// producer sends the waiting tasks again.
+    pub fn flush(&mut self) {
+        let tasks = std::mem::take(&mut self.workload.waiting);
+        let names: Vec<String> = self.workload.pods.keys().cloned().collect();
+        for (number, name) in names.iter().enumerate() {
+            self.workload.pod(name).registered = false;
+            let at = self.workload.now + 300 * (1 + i64::try_from(number).unwrap_or(0));
+            let tasks = if number + 1 == names.len() { tasks } else { 0 };
+            self.registering.push((at, name.clone(), tasks));
+        }
+    }
+
+    fn register_again(&mut self) {
+        let now = self.workload.now;
+        let due: Vec<_> = self.registering.extract_if(.., |it| it.0 <= now).collect();
+        for (_, name, tasks) in due {
+            if let Some(pod) = self.workload.pods.get_mut(&name) {
+                pod.registered = true;
+            }
+            self.push(tasks);
+        }
+    }
+
+    /// Notes a lower count of `by` that follows no metrics: the last read that was answered before failed, or is older than
+    /// two intervals and the timeout of a poll.
+    pub fn check_metrics(&mut self, by: usize, path: &str) {
+        let now = self.workload.now;
+        let reads = self.reads.get(&by).into_iter().flatten().rev();
+        // The request took a millisecond: what was answered since may have come before the decision, or after.
+        let since = reads.clone().take_while(|(at, _)| *at >= now - 2).count();
+        let last: Vec<&(i64, bool)> = reads.take(since + 1).collect();
+        if !last.iter().any(|(at, known)| *known && now - at <= 9_000) {
+            self.blind
+                .push(format!("{now} by {by} {path}: the last reads are {last:?}"));
+        }
+    }
+
     /// Lets the workload advance to `now`.
     pub fn step(&mut self, now: i64) {
         self.workload.now = now;
+        self.register_again();
         self.workload.step_workers();
         self.workload.end_pods();
         if self.workload.see_replica_count() {
@@ -148,7 +235,7 @@ impl World {
         if self.workload.adjust_pods() {
             self.target_changed();
         }
-        self.watches.expire(now);
+        self.watches.step(now, self.workload.version);
     }
 
     /// Tells the watches of the target's present state.
