@@ -20,7 +20,8 @@ async fn main() -> anyhow::Result<()> {
             let stop = CancellationToken::new();
             tokio::spawn(telemetry::stop_on_signal(stop.clone()));
             let client = kube::Client::try_default().await?;
-            run::run(Environment::new(client), &settings, stop).await
+            let environment = Environment::new(client, settings.allow_addresses.clone());
+            run::run(environment, &settings, stop).await
         }
     }
 }

@@ -4,7 +4,7 @@ use super::source::Source;
 use super::worker_view::WorkerCache;
 use crate::observe::Epoch;
 use decide::victims::Worker;
-use decide::{Millis, QueueMetrics, Time, Unavailable};
+use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
 use protocol::LEASE;
 use queues::RedisMemory;
 use std::collections::BTreeSet;

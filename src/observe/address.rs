@@ -2,16 +2,18 @@
 
 use decide::AddressProblem;
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisResult,
+    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
 };
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-/// A Redis endpoint: pools with equal addresses share one connection.
+/// A Redis endpoint: pools of one namespace with equal addresses share one connection. Those of another namespace may not
+/// be allowed to connect to it, and must not wait behind the reads of this one.
 #[derive(Clone)]
 pub struct Address {
-    /// Host, port, database, user and password, which together identify it.
+    /// Namespace, host, port, database, user and password, which together identify it.
     identity: String,
+    namespace: String,
     info: ConnectionInfo,
 }
 
@@ -37,21 +39,38 @@ impl Address {
             address => qualified(address, namespace),
         };
         let identity = format!(
-            "{address:?} {} {:?} {:?}",
+            "{namespace} {address:?} {} {:?} {:?}",
             redis.db(),
             redis.username(),
             redis.password()
         );
         let info = info.set_addr(address).set_redis_settings(redis);
-        Ok(Self { identity, info })
+        let namespace = namespace.to_owned();
+        Ok(Self {
+            identity,
+            namespace,
+            info,
+        })
     }
 
-    /// A client that uses RESP3.
-    ///
-    /// # Errors
-    /// What the library finds wrong with the address.
-    pub fn client(&self) -> RedisResult<Client> {
-        Client::open(self.info.clone())
+    /// The namespace of its pools.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Host and port, and whether they are connected to with TLS.
+    pub fn server(&self) -> (&str, u16, bool) {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => (host, *port, false),
+            ConnectionAddr::TcpTls { host, port, .. } => (host, *port, true),
+            // No scheme of an address leads here.
+            _ => ("", 0, false),
+        }
+    }
+
+    /// Database, user, password, and RESP3.
+    pub fn settings(&self) -> &RedisConnectionInfo {
+        self.info.redis_settings()
     }
 }
 
@@ -193,7 +212,9 @@ mod tests {
         let address = parse("redis://user:canary@redis:6379/0");
         assert!(!format!("{address} {address:?}").contains("canary"));
         assert_ne!(address, parse("redis://redis:6379/0"));
-        let elsewhere = Address::parse("redis://redis:6379/0", "other", true).expect("an address");
-        assert_ne!(elsewhere, parse("redis://redis:6379/0"));
+        for url in ["redis://redis:6379/0", "redis://10.0.0.7:6379/0"] {
+            let elsewhere = Address::parse(url, "other", true).expect("an address");
+            assert_ne!(elsewhere, parse(url));
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! One task per Redis endpoint ([`endpoint`]) reads for all its pools; an unresponsive Redis delays no other's reads.
 
 mod address;
+mod destination;
+mod dns;
 pub mod endpoint;
 pub mod pods;
 mod polling;
@@ -10,6 +12,7 @@ pub mod rollout;
 pub mod target;
 
 pub use address::Address;
+pub use destination::{Destinations, NoRule, NotConnected, Rule};
 
 use api::Key;
 use decide::victims::Worker;

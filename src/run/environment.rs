@@ -2,6 +2,7 @@
 
 use super::clock::{SystemTimeSource, TimeSource};
 use crate::observe::endpoint::{Dial, Network};
+use crate::observe::{Destinations, Rule};
 use axum::http::Request;
 use kube::Client;
 use kube::client::Body;
@@ -44,11 +45,12 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The real world, with `client` for the API server.
-    pub fn new(client: Client) -> Self {
+    /// The real world, with `client` for the API server. In a pod, Redis is connected to as `rules` allow.
+    pub fn new(client: Client, rules: Vec<Rule>) -> Self {
+        let api_server = std::env::var("KUBERNETES_SERVICE_HOST").ok();
         Self {
             client,
-            dial: Arc::new(Network),
+            dial: Arc::new(Network::new(Destinations::new(rules, api_server))),
             time: Arc::new(SystemTimeSource::start()),
         }
     }

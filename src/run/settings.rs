@@ -1,6 +1,7 @@
 //! The settings of the operator: command-line arguments, each also an environment variable.
 #![expect(clippy::doc_markdown, reason = "`--help` prints these texts")]
 
+use crate::observe::Rule;
 use clap::Parser;
 use std::net::SocketAddr;
 use telemetry::LogFormat;
@@ -27,6 +28,9 @@ pub struct Settings {
     /// Comma-separated namespaces to watch; if not set, all namespaces
     #[arg(long, env = "WORKERPOOL_NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// Comma-separated addresses of Redis servers that pools may name besides the Services of their own namespace: [NAMESPACE=]HOST|SUFFIX|CIDR[:PORT], such as redis.example.com:6379, shop=.cache.example.com or 10.1.0.0/16. Outside of a pod everything is allowed unless this is set
+    #[arg(long, env = "WORKERPOOL_ALLOW_ADDRESSES", value_delimiter = ',')]
+    pub allow_addresses: Vec<Rule>,
     /// Use a Lease for leader election, so that a second replica can stand by
     #[arg(long, env = "WORKERPOOL_LEADER_ELECT")]
     pub leader_elect: bool,

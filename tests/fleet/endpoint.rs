@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool_operator::observe::endpoint::{Command, Network, run};
-use workerpool_operator::observe::{Address, Epoch, PollResult};
+use workerpool_operator::observe::{Address, Destinations, Epoch, PollResult};
 
 pub const LONG: Duration = Duration::from_hours(1);
 const SHORT: Duration = Duration::from_millis(100);
@@ -29,7 +29,7 @@ impl Endpoint {
         let (commands, inbox) = unbounded_channel();
         let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
-            Arc::new(Network),
+            Arc::new(Network::new(Destinations::new(vec![], None))),
             Address::parse(url, "default", false).expect("an address"),
             inbox,
             move |polled| {

@@ -1,4 +1,4 @@
-//! The operator as a program: the addresses on which it listens, and `crd --apply`.
+//! The operator as a program: the addresses on which it listens and to which it connects, and `crd --apply`.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -6,6 +6,8 @@
 )]
 
 mod crd;
+#[cfg(target_os = "linux")]
+mod destinations;
 mod listen;
 
 use std::path::PathBuf;

@@ -107,7 +107,7 @@ impl Scenario {
         match sabotage {
             Some(Sabotage::Request(at, fault)) => simulation.world().fault = Some((at, fault)),
             Some(Sabotage::Command(at, fault)) => {
-                simulation.world().redis_fault = Some((at, fault))
+                simulation.world().redis_fault = Some((at, fault));
             }
             None => {}
         }

@@ -155,6 +155,7 @@ pub fn settings() -> Settings {
         dashboard: None,
         dashboard_hosts: Vec::new(),
         dashboard_auth: DashboardAuth::None,
+        allow_addresses: vec![],
         namespaces: vec![],
         leader_elect: false,
         lease_name: "workerpool-operator".into(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = rules::ONE_REDIS_ADDRESS, validation = rules::NO_PASSWORD_IN_ADDRESS)]
 pub struct RedisSpec {
-    /// redis:// or rediss:// (TLS) with host, port and database number, such as redis://redis:6379/0. A host without a dot is a Service in the pool's namespace. If the address contains a password, store it in a Secret and use addressFrom.
+    /// redis:// or rediss:// (TLS) with host, port and database number, such as redis://redis:6379/0. A host without a dot is a Service in the pool's namespace; a Redis elsewhere must be allowed by the operator's allowAddresses. If the address contains a password, store it in a Secret and use addressFrom.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^rediss?://[^ ]+$"), length(max = 512))]
     pub address: Option<String>,

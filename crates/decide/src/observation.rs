@@ -303,6 +303,18 @@ pub enum Unavailable {
         /// What the connection reports.
         error: String,
     },
+    /// The operator may not connect to the address.
+    AddressNotAllowed {
+        /// Its host and port.
+        host: String,
+        /// The pool's namespace.
+        namespace: String,
+    },
+    /// The operator connects to such an address for nobody.
+    AddressForbidden {
+        /// Its host and port.
+        host: String,
+    },
     /// The address in the pool's spec is not valid.
     InvalidAddress {
         /// What is wrong with it.

@@ -140,6 +140,8 @@ waiting-PodsUnmarkable = cannot mark pods: { $error }
 cause-NotReadYet = not read yet
 cause-Stale = no poll since { TIME($since) }
 cause-RedisDown = Redis at { $address } does not answer: { $error }
+cause-AddressNotAllowed = pools of { $namespace } may not connect to { $host }: name a Service of { $namespace }, or have it allowed with allowAddresses={"{"}{ $namespace }={ $host }{"}"}
+cause-AddressForbidden = no pool may connect to { $host }
 cause-InvalidAddress = spec.redis.address { $problem }
 cause-SecretHoldsNoAddress = Secret { $secret }, key { $key }, { $problem }
 problem-NoScheme = holds no redis:// or rediss:// address

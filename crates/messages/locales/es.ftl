@@ -139,6 +139,8 @@ waiting-PodsUnmarkable = no se pueden marcar los pods: { $error }
 cause-NotReadYet = todavía sin leer
 cause-Stale = sin lectura desde las { TIME($since) }
 cause-RedisDown = Redis en { $address } no responde: { $error }
+cause-AddressNotAllowed = los pools de { $namespace } no pueden conectarse a { $host }: indique un Service de { $namespace } o pida que se permita con allowAddresses={"{"}{ $namespace }={ $host }{"}"}
+cause-AddressForbidden = ningún pool puede conectarse a { $host }
 cause-InvalidAddress = spec.redis.address { $problem }
 cause-SecretHoldsNoAddress = el Secret { $secret }, clave { $key }, { $problem }
 problem-NoScheme = no contiene una dirección redis:// o rediss://

@@ -89,6 +89,13 @@ fn unavailable() -> Vec<Unavailable> {
             address: text("redis://redis:6379"),
             error: error.clone(),
         },
+        Unavailable::AddressNotAllowed {
+            host: text("redis.other:6379"),
+            namespace: namespace.clone(),
+        },
+        Unavailable::AddressForbidden {
+            host: text("169.254.169.254:80"),
+        },
         Unavailable::InvalidAddress {
             problem: AddressProblem::Host,
         },

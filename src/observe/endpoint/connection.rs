@@ -1,51 +1,27 @@
 //! The connection of an endpoint: open it, describe its failures, and back off between attempts.
 
-use super::{Address, TIMEOUT};
+use super::{Address, Dial, TIMEOUT};
+use crate::observe::NotConnected;
 use decide::Unavailable;
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use queues::describe;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, PushInfo, RedisResult};
+use redis::{AsyncConnectionConfig, PushInfo};
+use std::io;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 /// The longest pause between two attempts to connect.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-
-/// How a connection to Redis is opened. The simulation has a Redis of its own.
-pub trait Dial: Send + Sync {
-    /// Opens a connection to the address of `client`.
-    fn dial(
-        &self,
-        client: Client,
-        config: AsyncConnectionConfig,
-    ) -> BoxFuture<'static, RedisResult<MultiplexedConnection>>;
-}
-
-/// Opens connections over the network.
-#[derive(Clone, Copy, Debug)]
-pub struct Network;
-
-impl Dial for Network {
-    fn dial(
-        &self,
-        client: Client,
-        config: AsyncConnectionConfig,
-    ) -> BoxFuture<'static, RedisResult<MultiplexedConnection>> {
-        async move {
-            client
-                .get_multiplexed_async_connection_with_config(&config)
-                .await
-        }
-        .boxed()
-    }
-}
+/// The pause after a refusal: it ends with another spec or other settings, and sometimes with another Service.
+const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
 pub(super) enum Connection {
     Up {
         redis: MultiplexedConnection,
+        /// What carries the bytes.
+        _driver: AbortOnDropHandle<()>,
         /// Whether Redis notifies of changed keys.
         tracking: bool,
         /// Whether Redis has cached the script that reads a queue.
@@ -75,17 +51,24 @@ impl Connection {
         address: &Address,
         notifications: UnboundedSender<PushInfo>,
     ) -> Result<Self, Unavailable> {
-        let client = address
-            .client()
-            .map_err(|error| no_answer(address, describe(&error)))?;
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT * 2))
             .set_push_sender(notifications);
-        let mut redis = dial
-            .dial(client, config)
+        let connect = async {
+            let stream = dial.dial(address.clone()).await?;
+            let settings = address.settings();
+            let (redis, driver) = MultiplexedConnection::new_with_config(settings, stream, config)
+                .await
+                .map_err(|error| NotConnected::Refused(no_answer(address, describe(&error))))?;
+            Ok((redis, AbortOnDropHandle::new(tokio::spawn(driver))))
+        };
+        let connected = tokio::time::timeout(TIMEOUT, connect)
             .await
-            .map_err(|error| no_answer(address, describe(&error)))?;
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        let (mut redis, driver) = connected.map_err(|error| match error {
+            NotConnected::Refused(cause) => cause,
+            NotConnected::Failed(error) => no_answer(address, describe(&error.into())),
+        })?;
         let tracking: Result<(), _> = redis::cmd("CLIENT")
             .arg(&["TRACKING", "ON", "OPTIN"])
             .query_async(&mut redis)
@@ -97,6 +80,7 @@ impl Connection {
         tracing::info!(%address, tracking, "connected to Redis");
         Ok(Self::Up {
             redis,
+            _driver: driver,
             tracking,
             script_known: false,
         })
@@ -114,7 +98,9 @@ impl Connection {
         if last_cause != Some(&cause) {
             tracing::warn!(%address, "{}", messages::cause(&cause));
         }
-        let pause = if attempts == 0 {
+        let pause = if is_refusal(&cause) {
+            REFUSED_PAUSE
+        } else if attempts == 0 {
             Duration::ZERO
         } else {
             (Duration::from_millis(50) * 2u32.saturating_pow(attempts.min(10))).min(MAX_BACKOFF)
@@ -125,6 +111,14 @@ impl Connection {
             cause: Some(cause),
         }
     }
+}
+
+/// Whether the operator itself does not connect.
+fn is_refusal(cause: &Unavailable) -> bool {
+    matches!(
+        cause,
+        Unavailable::AddressNotAllowed { .. } | Unavailable::AddressForbidden { .. }
+    )
 }
 
 /// Why Redis at `address` cannot be read.

@@ -5,14 +5,15 @@
 //! pools.
 
 mod connection;
+mod network;
 mod pipeline;
 
 use super::polling::{DuePoll, PollSchedule};
 use super::{Address, Epoch, PollResult};
 use api::Key;
 use connection::{Connection, no_answer};
-pub use connection::{Dial, Network};
 use decide::{QueueMetrics, Unavailable};
+pub use network::{ByteStream, Dial, Network};
 use queues::{Poll, Queue, Reading, RedisMemory, describe};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, PushInfo, PushKind, Value};
@@ -307,6 +308,7 @@ impl Endpoint {
             redis,
             tracking,
             script_known,
+            ..
         } = &mut self.connection
         else {
             return self.unavailable(due);
