@@ -16,7 +16,7 @@ use commands::{
     all, check, dashboard, demo, explain, failed, history, metrics, monitor, pause, record, scale,
     simulate, stress, why_not,
 };
-use lang::Lang;
+use lang::{Lang, tr};
 use output::{Color, Format, Out};
 use replay::Replay;
 use std::ffi::OsString;
@@ -63,7 +63,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            out.info(&format!("error: {error:#}"));
+            let error = format!("{error:#}");
+            out.info(&tr!(lang, "cli-error", error));
             ExitCode::FAILURE
         }
     }
@@ -136,14 +137,14 @@ async fn run_offline(command: &Command, out: &Out) -> Option<anyhow::Result<bool
     match command {
         Command::Simulate(args) => Some(simulate::run(args, out)),
         Command::Demo(args) if args.replay.replay.is_some() => {
-            Some(match Replay::open(&args.replay, args.fast) {
+            Some(match Replay::open(out, &args.replay, args.fast) {
                 Ok(replay) => demo::replay(out, replay).await,
                 Err(error) => Err(error),
             })
         }
         Command::Monitor(args) if args.replay.replay.is_some() => {
             let json = args.output == Format::Json;
-            Some(match Replay::open(&args.replay, args.fast) {
+            Some(match Replay::open(out, &args.replay, args.fast) {
                 Ok(replay) => monitor::replay(out, replay, args.duration, json).await,
                 Err(error) => Err(error),
             })

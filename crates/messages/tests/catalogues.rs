@@ -153,46 +153,144 @@ fn arguments(source: &str) -> Vec<&str> {
     all
 }
 
-/// The uses in all sources of a directory.
-fn uses_in(directory: &Path, uses: &mut Vec<Use>) -> std::io::Result<()> {
+/// The sources of the plugin without comments and tests, each with its path.
+fn sources(directory: &Path, found: &mut Vec<(String, String)>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
+        if path.file_stem().is_some_and(|name| name == "tests") {
+            continue;
+        }
         if path.is_dir() {
-            uses_in(&path, uses)?;
-            continue;
-        }
-        if path.extension().is_none_or(|extension| extension != "rs") {
-            continue;
-        }
-        let source = std::fs::read_to_string(&path)?;
-        let code = source
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
-        let code = code.collect::<Vec<_>>().join("\n");
-        for (at, name) in code.match_indices("tr!(") {
-            let arguments = arguments(&code[at + name.len() - 1..]);
-            // The definition of the macro calls itself.
-            let [_, key, parameters @ ..] = arguments.as_slice() else {
-                continue;
-            };
-            let names = parameters
-                .iter()
-                .filter_map(|parameter| parameter.split('=').next());
-            uses.push(Use {
-                place: path.display().to_string(),
-                key: key.trim_matches('"').to_owned(),
-                parameters: names.map(|name| format!("${}", name.trim())).collect(),
-            });
+            sources(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path)?;
+            let code = source.split("\nmod tests {").next();
+            let lines = code.unwrap_or_default().lines();
+            let code = lines.filter(|line| !line.trim_start().starts_with("//"));
+            let code = code.collect::<Vec<_>>().join("\n");
+            found.push((path.display().to_string(), code));
         }
     }
     Ok(())
 }
 
+fn plugin() -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kubectl/src");
+    let mut found = Vec::new();
+    let read = sources(&directory, &mut found);
+    assert!(
+        read.is_ok() && found.len() > 50,
+        "{read:?}, {} sources",
+        found.len()
+    );
+    found
+}
+
+/// The uses of texts in a source.
+fn uses_in((place, code): &(String, String)) -> Vec<Use> {
+    let uses = code.match_indices("tr!(").filter_map(|(at, name)| {
+        let arguments = arguments(&code[at + name.len() - 1..]);
+        // The definition of the macro calls itself.
+        let [_, key, parameters @ ..] = arguments.as_slice() else {
+            return None;
+        };
+        let names = parameters
+            .iter()
+            .filter_map(|parameter| parameter.split('=').next());
+        Some(Use {
+            place: place.clone(),
+            key: key.trim_matches('"').to_owned(),
+            parameters: names.map(|name| format!("${}", name.trim())).collect(),
+        })
+    });
+    uses.collect()
+}
+
+/// What a literal of the plugin may begin with: a command for a shell, which is the same in every language.
+const COMMANDS: [&str; 20] = [
+    "kubectl ",
+    "`kubectl ",
+    "$(kubectl ",
+    "{load} && kubectl ",
+    "KUBE_EDITOR=",
+    "printf ",
+    "{cli} CONFIG ",
+    "docker ",
+    "helm ",
+    "kind load ",
+    "make ",
+    "demo ON=cluster",
+    "tests/cluster/",
+    "cargo ",
+    "go install ",
+    "apt-get ",
+    "export ",
+    "./class ",
+    "{} up",
+    "<svg xmlns",
+];
+
+/// Literals with words that no reader sees, or not as a text of the plugin.
+const OTHERS: [&str; 10] = [
+    // The end of the help, which crates/kubectl/src/help.rs translates.
+    "Exit codes: 0 success",
+    // They stand in a message of clap, which is English.
+    "the speed must be a number",
+    "expected a number of workers",
+    "expected a number from 0",
+    "such as 80x24",
+    // Parts of foreign messages that are looked for.
+    "Invalid value: ",
+    "some validation rules were not checked",
+    "permission denied",
+    "os error 2",
+    // For the developer.
+    "no text {key} with",
+];
+
+/// Whether a text has a word in lower case beside another word or a parameter.
+fn is_prose(text: &str) -> bool {
+    let words: Vec<_> = text.split([' ', '\n']).collect();
+    let is_word = |word: &str| {
+        let word = word.trim_matches([',', ';', ':', '.', '(', ')', '`']);
+        word.len() > 1 && word != "ms" && word.chars().all(|letter| letter.is_ascii_lowercase())
+    };
+    let is_neighbour = |word: &str| {
+        word.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '{')
+    };
+    words.windows(2).any(|pair| {
+        (is_word(pair[0]) && is_neighbour(pair[1])) || (is_neighbour(pair[0]) && is_word(pair[1]))
+    })
+}
+
+#[test]
+fn every_text_of_the_plugin_is_in_the_catalogue() {
+    let mut wrong = Vec::new();
+    for (place, code) in plugin() {
+        // The class's lines are the same in every language.
+        if place.ends_with("class_format.rs") {
+            continue;
+        }
+        let (code, mut at) = (code.replace("'\"'", "' '"), 0);
+        while let Some(start) = code[at..].find('"').map(|start| at + start) {
+            at = string_end(&code, start);
+            let text = &code[start + 1..at - 1];
+            let allowed = COMMANDS.iter().chain(&OTHERS);
+            let is_reason = code[..start].ends_with("reason = ");
+            if is_prose(text) && !is_reason && !allowed.clone().any(|it| text.starts_with(it)) {
+                wrong.push(format!("{place}: {text}"));
+            }
+        }
+    }
+    assert_eq!(
+        wrong, [""; 0],
+        "write a line cli-… in crates/messages/locales"
+    );
+}
+
 #[test]
 fn the_plugin_uses_its_texts_with_their_parameters() {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kubectl/src");
-    let mut uses = Vec::new();
-    uses_in(&sources, &mut uses).expect("the sources of the plugin");
+    let uses: Vec<Use> = plugin().iter().flat_map(uses_in).collect();
     let english = texts("en", LANGUAGES[0].1);
     for Use {
         place,

@@ -5,6 +5,7 @@ use super::queue_summary::QueueSummary;
 use super::redis::RedisClient;
 use super::replay::Replay;
 use crate::cluster::Cluster;
+use crate::text::lang::tr;
 use api::{Key, WorkerPool};
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -170,7 +171,7 @@ pub async fn list(cluster: Cluster, all_namespaces: bool, sender: UnboundedSende
                 watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
             ) => PoolUpdate::Error(format!(
                 "{:#}",
-                cluster.describe_error("watching the WorkerPools", &error)
+                cluster.describe_error(&tr!(cluster.out.lang, "cli-doing-watch-pools"), &error)
             )),
             Err(_) => continue,
         };
@@ -231,6 +232,7 @@ async fn forward_updates<K>(
     to_update: impl Fn(K) -> Option<Update>,
 ) {
     let mut stream = std::pin::pin!(stream);
+    let lang = cluster.out.lang;
     let mut watching = true;
     let mut exists = false;
     while let Some(event) = stream.next().await {
@@ -246,7 +248,7 @@ async fn forward_updates<K>(
             }
             Ok(watcher::Event::InitDone) if exists => None,
             Ok(watcher::Event::InitDone | watcher::Event::Delete(_)) => {
-                Some(Update::Warning(format!("the {kind} does not exist")))
+                Some(Update::Warning(tr!(lang, "cli-object-missing", kind)))
             }
             // A watch that expires is restarted silently; if that fails, one warning is sent.
             Err(
@@ -257,10 +259,8 @@ async fn forward_updates<K>(
                 Some(Update::Warning(match error {
                     watcher::Error::InitialListFailed(error)
                     | watcher::Error::WatchStartFailed(error) => {
-                        format!(
-                            "{:#}",
-                            cluster.describe_error(&format!("watching the {kind}"), &error)
-                        )
+                        let doing = tr!(lang, "cli-doing-watch", kind);
+                        format!("{:#}", cluster.describe_error(&doing, &error))
                     }
                     other => other.to_string(),
                 }))
@@ -289,7 +289,7 @@ async fn poll_redis(
         let update = match timeout(TIMEOUT, redis.poll(&pool.spec.queues)).await {
             Ok(Ok(summary)) => Update::Metrics(summary),
             Ok(Err(error)) => Update::Unreachable(format!("{error:#}")),
-            Err(_) => Update::Unreachable(format!("Redis {} does not answer", redis.name())),
+            Err(_) => Update::Unreachable(redis.silent(TIMEOUT).to_string()),
         };
         if sender.send(update).is_err() {
             return;

@@ -2,7 +2,8 @@
 //! a short-lived one of the chart's account for viewers.
 
 use super::Cluster;
-use anyhow::Context;
+use crate::text::lang::tr;
+use anyhow::{Context, anyhow};
 use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response};
@@ -48,7 +49,10 @@ impl Login {
         {
             return Ok(header.clone());
         }
-        let header = match of_kubeconfig(&self.cluster.credentials).await? {
+        let lang = self.cluster.out.lang;
+        let own = of_kubeconfig(&self.cluster.credentials).await;
+        let own = own.map_err(|error| anyhow!(tr!(lang, "cli-login-failed", error)))?;
+        let header = match own {
             Some(header) => header,
             None => self.of_account().await?,
         };
@@ -72,12 +76,12 @@ impl Login {
         let params = PostParams::default();
         let created = accounts.create_token_request(account, &params, &request);
         let created = created.await.map_err(|error| {
-            let doing = format!(
-                "the dashboard asks for a token, and the kubeconfig has none; creating one for the account {account} in {namespace}"
-            );
+            let doing = tr!(self.cluster.out.lang, "cli-doing-token", account, namespace);
             self.cluster.describe_error(&doing, &error)
         })?;
-        let token = created.status.context("the API server created no token")?;
+        let token = created
+            .status
+            .with_context(|| tr!(self.cluster.out.lang, "cli-login-no-token", account))?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", token.token))?;
         header.set_sensitive(true);
         Ok(header)
@@ -85,7 +89,7 @@ impl Login {
 }
 
 /// The header that requests to the API server have; `None` where the user has a client certificate.
-async fn of_kubeconfig(credentials: &AuthInfo) -> anyhow::Result<Option<HeaderValue>> {
+async fn of_kubeconfig(credentials: &AuthInfo) -> Result<Option<HeaderValue>, BoxError> {
     let mut config = Config::new(http::Uri::from_static("https://localhost"));
     config.auth_info = credentials.clone();
     let Some(layer) = config.auth_layer()? else {
@@ -98,10 +102,7 @@ async fn of_kubeconfig(credentials: &AuthInfo) -> anyhow::Result<Option<HeaderVa
         Ok::<_, BoxError>(response)
     }));
     let response: BoxFuture<'static, _> = Box::pin(service.oneshot(Request::new(Body::empty())));
-    let response = response
-        .await
-        .map_err(|error| anyhow::anyhow!("cannot log in: {error}"))?;
-    Ok(response.headers().get(AUTHORIZATION).cloned())
+    Ok(response.await?.headers().get(AUTHORIZATION).cloned())
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ pub mod redis;
 pub mod redis_probe;
 pub mod replay;
 
+use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use api::WorkerPool;
+use k8s_openapi::api::autoscaling::v1::Scale;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config, ResourceExt};
@@ -25,8 +27,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const ELSEWHERE: &str =
-    "choose another with -n, or create one: `kubectl apply -f manifests/demo.yaml`";
+/// The time limit to connect to the API server.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The cluster and the namespace to use.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -72,8 +74,8 @@ pub struct Cluster {
 impl Cluster {
     /// Reads the kubeconfig; does not connect yet.
     pub async fn open(args: &ClusterArgs, out: &Out) -> anyhow::Result<Self> {
-        let (mut config, context, proxy) = load_config(args).await?;
-        config.connect_timeout = Some(Duration::from_secs(5));
+        let (mut config, context, proxy) = load_config(args, out.lang).await?;
+        config.connect_timeout = Some(CONNECT_TIMEOUT);
         config.default_retry = false; // it would retry for minutes without a message
         if args.as_user.is_some() {
             config.auth_info.impersonate.clone_from(&args.as_user);
@@ -90,7 +92,7 @@ impl Cluster {
             .to_owned();
         let credentials = config.auth_info.clone();
         let client =
-            Client::try_from(config).context("cannot create a client from this kubeconfig")?;
+            Client::try_from(config).with_context(|| tr!(out.lang, "cli-kubeconfig-no-client"))?;
         let context = context.unwrap_or_else(|| "in-cluster".into());
         Ok(Self {
             proxy,
@@ -133,7 +135,8 @@ impl Cluster {
         doing: &str,
         response: impl Future<Output = kube::Result<T>>,
     ) -> anyhow::Result<T> {
-        let what = format!("the API server {} ({doing})", self.server);
+        let (lang, server) = (self.out.lang, &self.server);
+        let what = tr!(lang, "cli-api-server", server, doing);
         self.out
             .wait(&what, async {
                 response
@@ -151,28 +154,27 @@ impl Cluster {
             namespace,
             ..
         } = self;
-        if let kube::Error::Api(status) = error {
-            return match status.code {
-                401 => anyhow!(
-                    "{doing}: not authenticated at {server}; log in again, or choose another context than {context} with --context"
-                ),
-                403 => anyhow!("{doing}: {}", forbidden(&status.message, namespace)),
-                422 => anyhow!("{doing}: {}", refusal(status)),
+        let lang = self.out.lang;
+        let text = if let kube::Error::Api(status) = error {
+            match status.code {
+                401 => tr!(lang, "cli-api-unauthenticated", server, context),
+                403 => forbidden(lang, &status.message, namespace),
+                422 => refusal(status),
                 code if status.message.is_empty() => {
-                    anyhow!("{doing}: {server} returned HTTP {code} without a message")
+                    tr!(lang, "cli-api-no-message", server, code)
                 }
-                _ => anyhow!("{doing}: {}", status.message),
-            };
-        }
-        if let Some(cause) = connection_error(error) {
+                _ => status.message.clone(),
+            }
+        } else if let Some(cause) = connection_error(lang, error) {
             let through = self.proxy.as_ref().map_or(String::new(), |proxy| {
-                format!(" through the proxy {} ({})", proxy.name(), proxy.source)
+                let (name, source) = (proxy.name(), proxy.source);
+                tr!(lang, "cli-api-through-proxy", name, source)
             });
-            return anyhow!(
-                "{doing}: the API server {server} does not answer{through} ({cause}); is the cluster running, and is {context} the right context? `kubectl config get-contexts` lists all contexts"
-            );
-        }
-        anyhow!("{doing} at {server}: {}", innermost(error))
+            tr!(lang, "cli-api-silent", server, through, cause, context)
+        } else {
+            format!("{server}: {}", innermost(error))
+        };
+        anyhow!("{doing}: {text}")
     }
 
     /// The API of the WorkerPools in the namespace.
@@ -183,17 +185,9 @@ impl Cluster {
     /// The pool `name`, or the only pool of the namespace.
     pub async fn pool(&self, name: Option<&str>) -> anyhow::Result<WorkerPool> {
         let namespace = &self.namespace;
-        let Some(pools) = self
-            .request(
-                "reading the WorkerPools",
-                self.list_pools(&ListParams::default()),
-            )
-            .await?
-        else {
-            bail!(
-                "this cluster ({}) has no WorkerPool API: install it with `helm install workerpool charts/workerpool`",
-                self.context
-            );
+        let (lang, context) = (self.out.lang, &self.context);
+        let Some(pools) = self.list_pools(&ListParams::default()).await? else {
+            bail!(tr!(lang, "cli-pools-no-api", context));
         };
         let names = pools
             .iter()
@@ -204,24 +198,20 @@ impl Cluster {
             Some(name) => pools
                 .into_iter()
                 .find(|pool| pool.name_any() == name)
-                .ok_or_else(|| match &*names {
-                    "" => anyhow!(
-                        "namespace {namespace} has no WorkerPools, not even {name}; {ELSEWHERE}"
-                    ),
-                    _ => {
-                        anyhow!("namespace {namespace} has no WorkerPool {name}; it has: {names}")
-                    }
+                .ok_or_else(|| {
+                    anyhow!(match &*names {
+                        "" => tr!(lang, "cli-pools-not-even", namespace, name),
+                        _ => tr!(lang, "cli-pools-others", namespace, name, names),
+                    })
                 }),
             None if pools.len() > 1 => {
-                bail!(
-                    "namespace {namespace} has {} WorkerPools, choose one: {names}",
-                    pools.len()
-                )
+                let count = pools.len();
+                bail!(tr!(lang, "cli-pools-several", namespace, count, names))
             }
             None => pools
                 .into_iter()
                 .next()
-                .ok_or_else(|| anyhow!("namespace {namespace} has no WorkerPools; {ELSEWHERE}")),
+                .ok_or_else(|| anyhow!(tr!(lang, "cli-pools-empty", namespace))),
         }
     }
 
@@ -229,22 +219,32 @@ impl Cluster {
     pub async fn only_pool(&self) -> anyhow::Result<Option<WorkerPool>> {
         // Two are enough to know that there are several; there may be a thousand.
         let few = ListParams::default().limit(2);
-        match self
-            .request("reading the WorkerPools", self.list_pools(&few))
-            .await?
-        {
+        match self.list_pools(&few).await? {
             Some(pools) if pools.len() != 1 => Ok(None),
             _ => self.pool(None).await.map(Some),
         }
     }
 
     /// The pools of the namespace; `None` if the API is not installed.
-    async fn list_pools(&self, params: &ListParams) -> kube::Result<Option<Vec<WorkerPool>>> {
-        match self.pools().list(params).await {
-            Ok(list) => Ok(Some(list.items)),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-            Err(error) => Err(error),
-        }
+    async fn list_pools(&self, params: &ListParams) -> anyhow::Result<Option<Vec<WorkerPool>>> {
+        let pools = self.pools();
+        let list = async {
+            match pools.list(params).await {
+                Ok(list) => Ok(Some(list.items)),
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        self.request(&tr!(self.out.lang, "cli-doing-list-pools"), list)
+            .await
+    }
+
+    /// The scale of the pool's target.
+    pub async fn scale(&self, pool: &WorkerPool) -> anyhow::Result<Scale> {
+        let (target, name) = self.target(pool);
+        let kind = &pool.spec.scale_target_ref.kind;
+        let doing = tr!(self.out.lang, "cli-doing-read-scale", kind, name);
+        self.request(&doing, target.get_scale(&name)).await
     }
 
     /// The API and the name of the pool's scale target.
@@ -265,6 +265,7 @@ impl Cluster {
 /// The client's configuration, the context's name, and the proxy.
 async fn load_config(
     args: &ClusterArgs,
+    lang: Lang,
 ) -> anyhow::Result<(Config, Option<String>, Option<Proxy>)> {
     match read_kubeconfig(args) {
         Ok(file) => {
@@ -277,16 +278,16 @@ async fn load_config(
                 ..KubeConfigOptions::default()
             };
             let config = Config::from_custom_kubeconfig(file, &options).await;
-            let mut config = config.map_err(|error| match error {
-                KubeconfigError::ParseNoProxy(error) => {
-                    anyhow!("NO_PROXY is not a list of hosts, separated by commas: {error}")
-                }
-                KubeconfigError::ParseProxyUrl(error) => anyhow!("the proxy is not a URL: {error}"),
-                error => anyhow!("{error}; `kubectl config get-contexts` lists all contexts"),
+            let mut config = config.map_err(|error| {
+                anyhow!(match error {
+                    KubeconfigError::ParseNoProxy(error) => tr!(lang, "cli-proxy-no-list", error),
+                    KubeconfigError::ParseProxyUrl(error) => tr!(lang, "cli-proxy-no-url", error),
+                    error => tr!(lang, "cli-kubeconfig-error", error),
+                })
             })?;
             // The library sends even requests to this machine through the proxy, and matches NO_PROXY by port.
             let variable = |name: &str| std::env::var(name).ok();
-            let proxy = Proxy::choose(proxy_url.as_deref(), variable, &config.cluster_url)?;
+            let proxy = Proxy::choose(lang, proxy_url.as_deref(), variable, &config.cluster_url)?;
             config.proxy_url = proxy.as_ref().map(|proxy| proxy.url.clone());
             Ok((config, context, proxy))
         }
@@ -295,7 +296,7 @@ async fn load_config(
             Ok(config) if args.kubeconfig.is_none() && args.context.is_none() => {
                 Ok((config, None, None))
             }
-            _ => bail!("no usable kubeconfig ({error}): set KUBECONFIG or use --kubeconfig FILE"),
+            _ => bail!(tr!(lang, "cli-kubeconfig-unusable", error)),
         },
     }
 }
@@ -317,15 +318,14 @@ fn proxy_url(file: &Kubeconfig, context: &str) -> Option<String> {
 }
 
 /// The denied permission in a message of the API server, and how to get it.
-fn forbidden(message: &str, namespace: &str) -> String {
+fn forbidden(lang: Lang, message: &str, namespace: &str) -> String {
     let denied = message.split_once(" cannot ").and_then(|(_, rest)| {
         let (verb, rest) = rest.split_once(" resource \"")?;
-        Some(format!("you may not {verb} {}", rest.split_once('"')?.0))
+        let (resource, _) = rest.split_once('"')?;
+        Some(tr!(lang, "cli-api-denied", verb, resource))
     });
-    let denied = denied.unwrap_or_else(|| format!("it is forbidden ({message})"));
-    format!(
-        "{denied}; ask an administrator for the role `edit` in namespace {namespace}, which allows it"
-    )
+    let denied = denied.unwrap_or_else(|| tr!(lang, "cli-api-forbidden", message));
+    tr!(lang, "cli-api-ask-for-edit", denied, namespace)
 }
 
 /// The messages of a rejected object, one per cause, without the API server's prefixes.
@@ -361,14 +361,14 @@ fn refusal(status: &kube::core::Status) -> String {
 }
 
 /// The cause if there was no response; `None` for another error.
-fn connection_error(error: &kube::Error) -> Option<String> {
+fn connection_error(lang: Lang, error: &kube::Error) -> Option<String> {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     let mut last = None;
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {
             last = Some(match error.kind() {
-                io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-                io::ErrorKind::TimedOut => "no answer in 5 s".to_owned(),
+                io::ErrorKind::ConnectionRefused => tr!(lang, "cli-connection-refused"),
+                io::ErrorKind::TimedOut => no_answer(lang, CONNECT_TIMEOUT),
                 _ => error.to_string(),
             });
         }
@@ -378,6 +378,12 @@ fn connection_error(error: &kube::Error) -> Option<String> {
         let lost = matches!(error, kube::Error::HyperError(_) | kube::Error::Service(_));
         lost.then(|| innermost(error).to_string())
     })
+}
+
+/// The text on a server or program that does not answer within `limit`.
+pub fn no_answer(lang: Lang, limit: Duration) -> String {
+    let seconds = limit.as_secs();
+    tr!(lang, "cli-no-answer", seconds)
 }
 
 /// The last source of an error.

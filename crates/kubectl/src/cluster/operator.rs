@@ -1,6 +1,7 @@
 //! Finds the operator's Deployment, as far as the user's permissions allow.
 
 use crate::cluster::Cluster;
+use crate::text::lang::tr;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -45,11 +46,12 @@ pub struct Release {
 
 /// Looks for the operator in all namespaces, or else in the pool's and in the default one.
 pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
+    let lang = cluster.out.lang;
     let labels = ListParams::default().labels(LABELS);
     let deployments: Api<Deployment> = Api::all(cluster.client.clone());
     let listed = cluster
         .out
-        .wait("the list of Deployments", async {
+        .wait(&tr!(lang, "cli-deployments"), async {
             Ok::<_, anyhow::Error>(deployments.list(&labels).await)
         })
         .await?;
@@ -79,7 +81,7 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
             }
             Ok(Operator::Unknown)
         }
-        Err(error) => Err(cluster.describe_error("looking for the operator", &error)),
+        Err(error) => Err(cluster.describe_error(&tr!(lang, "cli-doing-find-operator"), &error)),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::queue_summary::QueueSummary;
 use crate::cluster::Cluster;
 use crate::commands::dashboard;
+use crate::text::lang::{Lang, tr};
 use anyhow::Context;
 use api::{Key, MetricStatus, MetricsStatus, Sample, SampleColumns, TimeMetricStatus, timestamp};
 use decide::{ReasonCode, Time};
@@ -46,7 +47,7 @@ pub async fn load(cluster: &Cluster, key: &Key) -> anyhow::Result<Vec<HistoryPoi
     let path = format!("/api/pools/{}/{}", key.namespace, key.name);
     let body = timeout(TIMEOUT, dashboard::get(cluster, &path))
         .await
-        .context("the operator does not answer")??;
+        .with_context(|| tr!(cluster.out.lang, "cli-operator-silent"))??;
     let Response { read_at, samples } = serde_json::from_slice(&body)?;
     let ends = samples.samples().skip(1).map(|(at, _)| at).chain(read_at);
     Ok(samples
@@ -72,10 +73,10 @@ fn history_point(at: Time, until: Time, sample: &Sample) -> HistoryPoint {
 
 impl HistoryPoint {
     /// The metrics in the form of the WorkerPool's status.
-    pub fn metrics(&self) -> MetricsStatus {
+    pub fn metrics(&self, lang: Lang) -> MetricsStatus {
         let Some(summary) = &self.summary else {
             let ready = MetricStatus {
-                unavailable: Some("it could not be read".to_owned()),
+                unavailable: Some(tr!(lang, "cli-metrics-unread")),
                 ..MetricStatus::default()
             };
             return MetricsStatus {
@@ -140,7 +141,7 @@ mod tests {
             (Some(5), true, Some(ReasonCode::QueueTooLong))
         );
         assert_eq!(
-            point.metrics().oldest_task_time.value,
+            point.metrics(Lang::EN).oldest_task_time.value,
             Some(timestamp(Time(43_000)))
         );
         let unavailable = history_point(Time(0), Time(9_000), &Sample::UNKNOWN);
@@ -148,6 +149,6 @@ mod tests {
             (unavailable.summary.clone(), unavailable.reason),
             (None, None)
         );
-        assert!(unavailable.metrics().ready.unavailable.is_some());
+        assert!(unavailable.metrics(Lang::EN).ready.unavailable.is_some());
     }
 }

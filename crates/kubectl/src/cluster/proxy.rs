@@ -1,6 +1,7 @@
 //! The proxy for requests to the API server, chosen as kubectl chooses it: the kubeconfig's `proxy-url` first, else
 //! `HTTPS_PROXY` or `HTTP_PROXY` by the scheme of the server, unless `NO_PROXY` names it or it is on this machine.
 
+use crate::text::lang::{Lang, tr};
 use anyhow::{Context, bail};
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -21,13 +22,14 @@ pub const KUBECONFIG: &str = "proxy-url";
 impl Proxy {
     /// The proxy for requests to `server`; `None` connects directly.
     pub fn choose(
+        lang: Lang,
         kubeconfig_url: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,
         server: &Uri,
     ) -> anyhow::Result<Option<Self>> {
         if let Some(url) = kubeconfig_url.filter(|url| !url.is_empty()) {
             // As in kubectl, NO_PROXY does not concern it.
-            return Self::parse(url, KUBECONFIG).map(Some);
+            return Self::parse(lang, url, KUBECONFIG).map(Some);
         }
         let names = if server.scheme_str() == Some("http") {
             ["HTTP_PROXY", "http_proxy"]
@@ -40,10 +42,10 @@ impl Proxy {
         if is_loopback(server) || bypasses(&no_proxy(&variable).0, server) {
             return Ok(None);
         }
-        Self::parse(&url, source).map(Some)
+        Self::parse(lang, &url, source).map(Some)
     }
 
-    fn parse(url: &str, source: &'static str) -> anyhow::Result<Self> {
+    fn parse(lang: Lang, url: &str, source: &'static str) -> anyhow::Result<Self> {
         let url = url.replacen("socks5h://", "socks5://", 1); // the proxy resolves names in both
         let url = if url.contains("://") {
             url
@@ -53,15 +55,13 @@ impl Proxy {
         // No error prints the value, which may hold a password.
         let url: Uri = url
             .parse()
-            .with_context(|| format!("the proxy in {source} is not a URL"))?;
+            .with_context(|| tr!(lang, "cli-proxy-source-no-url", source))?;
         match url.scheme_str() {
             Some("socks5") if url.authority().is_some_and(|it| it.as_str().contains('@')) => {
-                bail!(
-                    "the proxy in {source} is SOCKS5 with a password, which this program does not support: use one without, or an HTTP proxy"
-                )
+                bail!(tr!(lang, "cli-proxy-socks-password", source))
             }
             Some("http" | "https" | "socks5") => Ok(Self { url, source }),
-            _ => bail!("the proxy in {source} must be an http, https or socks5 URL"),
+            _ => bail!(tr!(lang, "cli-proxy-scheme", source)),
         }
     }
 
@@ -150,7 +150,8 @@ mod tests {
     ) {
         let variable = |name: &str| set.iter().find(|(key, _)| *key == name);
         let variable = |name: &str| variable(name).map(|(_, value)| (*value).to_owned());
-        let proxy = Proxy::choose(None, variable, &server.parse().expect("a URL")).expect("usable");
+        let proxy = Proxy::choose(Lang::EN, None, variable, &server.parse().expect("a URL"))
+            .expect("usable");
         assert_eq!(
             proxy
                 .as_ref()
@@ -183,7 +184,7 @@ mod tests {
     fn kubeconfig_proxy_ignores_no_proxy() {
         let all = |name: &str| (name == "NO_PROXY").then(|| "*".to_owned());
         let server = "https://k8s".parse().expect("a URL");
-        let proxy = Proxy::choose(Some("http://user:secret@p:8080"), all, &server);
+        let proxy = Proxy::choose(Lang::EN, Some("http://user:secret@p:8080"), all, &server);
         let proxy = proxy.expect("usable").expect("a proxy");
         assert_eq!(
             (proxy.name().as_str(), proxy.source),
@@ -199,7 +200,7 @@ mod tests {
             "ftp://u:secret@p",
             "http://u:se cret@p",
         ] {
-            let error = Proxy::choose(Some(url), |_| None, &server).expect_err("refused");
+            let error = Proxy::choose(Lang::EN, Some(url), |_| None, &server).expect_err("refused");
             assert!(!format!("{error:#}").contains("cret"), "{error:#}");
         }
     }

@@ -2,7 +2,8 @@
 //! outside the cluster. A lost connection is reopened for the next query.
 
 use super::queue_summary::QueueSummary;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, no_answer};
+use crate::text::lang::{Lang, tr};
 use anyhow::{Context, anyhow, bail};
 use api::{QueueSpec, WorkerPool, time};
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use kube::client::UpgradeConnectionError;
+use messages::Encoded;
 use protocol::ScriptCall;
 use queues::{Poll, Queue};
 use redis::aio::MultiplexedConnection;
@@ -44,23 +46,21 @@ struct ServiceName {
 impl RedisClient {
     /// Reads the address from the pool or its Secret; does not connect yet.
     pub async fn new(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<Self> {
+        let lang = cluster.out.lang;
         let address = address(cluster, pool).await?;
         // The address may contain a password, so no error prints it.
         let info = address.into_connection_info().map_err(|error| {
-            anyhow!(
-                "the Redis address of WorkerPool {} cannot be read: {}",
-                pool.name_any(),
-                redis_error(&error)
-            )
+            let (name, error) = (pool.name_any(), redis_error(lang, &error));
+            anyhow!(tr!(lang, "cli-redis-address-unreadable", name, error))
         })?;
         let (host, port) = match info.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
                 (host.clone(), *port)
             }
-            _ => bail!(
-                "the Redis address of WorkerPool {} has no host",
-                pool.name_any()
-            ),
+            _ => {
+                let name = pool.name_any();
+                bail!(tr!(lang, "cli-redis-address-without-host", name))
+            }
         };
         Ok(Self {
             cluster: cluster.clone(),
@@ -86,8 +86,8 @@ impl RedisClient {
             commands = poll.receive(replies);
         }
         let readings: Result<Vec<_>, _> = poll.finish().collect();
-        let readings = readings
-            .map_err(|cause| anyhow!("{} (Redis {})", messages::cause(&cause), self.name()))?;
+        let readings =
+            readings.map_err(|cause| self.error(&self.cluster.out.cause(&Encoded::new(&cause))))?;
         Ok(QueueSummary::of(readings, time(Timestamp::now())))
     }
 
@@ -134,7 +134,7 @@ impl RedisClient {
     pub async fn call<T: FromRedisValue>(&mut self, call: &ScriptCall<T>) -> anyhow::Result<T> {
         self.query::<()>(redis::pipe().cmd("PING").ignore()).await?;
         let Some(connection) = &mut self.connection else {
-            bail!("Redis {}: connection lost", self.name())
+            return Err(self.error(&tr!(self.lang(), "cli-redis-connection-lost")));
         };
         call.run(connection)
             .await
@@ -153,7 +153,22 @@ impl RedisClient {
     }
 
     pub(super) fn describe_error(&self, error: &RedisError) -> anyhow::Error {
-        anyhow!("Redis {}: {}", self.name(), redis_error(error))
+        self.error(&redis_error(self.lang(), error))
+    }
+
+    /// The error on a Redis that does not answer within `limit`.
+    pub(super) fn silent(&self, limit: Duration) -> anyhow::Error {
+        self.error(&no_answer(self.lang(), limit))
+    }
+
+    /// An error with the name of this Redis.
+    fn error(&self, text: &str) -> anyhow::Error {
+        anyhow!("Redis {}: {text}", self.name())
+    }
+
+    /// The language of its errors.
+    pub fn lang(&self) -> Lang {
+        self.cluster.out.lang
     }
 
     pub(super) async fn connect(
@@ -171,10 +186,7 @@ impl RedisClient {
                     && let Some(service) = self.service(&name).await?
                 {
                     if matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
-                        bail!(
-                            "Redis {} uses TLS inside the cluster, which this program cannot forward yet",
-                            self.name()
-                        );
+                        return Err(self.error(&tr!(self.lang(), "cli-redis-tls")));
                     }
                     return self.forward(&name, &service, &config).await;
                 }
@@ -192,20 +204,25 @@ impl RedisClient {
         let services: Api<Service> =
             Api::namespaced(self.cluster.client.clone(), &service.namespace);
         match services.get_opt(&service.name).await {
-            Ok(None) if !self.host.contains('.') => bail!(
-                "spec.redis names Service {}, which does not exist in namespace {}: see `kubectl -n {1} get services`",
-                service.name,
-                service.namespace
-            ),
+            Ok(None) if !self.host.contains('.') => {
+                let ServiceName { name, namespace } = service;
+                bail!(tr!(
+                    self.lang(),
+                    "cli-redis-service-missing",
+                    name,
+                    namespace
+                ))
+            }
             Ok(service) => Ok(service.filter(|service| {
                 service
                     .spec
                     .as_ref()
                     .is_some_and(|spec| spec.type_.as_deref() != Some("ExternalName"))
             })),
-            Err(error) => Err(self
-                .cluster
-                .describe_error(&format!("reading Service {}", service.name), &error)),
+            Err(error) => {
+                let doing = tr!(self.lang(), "cli-doing-read-service", name = service.name);
+                Err(self.cluster.describe_error(&doing, &error))
+            }
         }
     }
 
@@ -217,18 +234,24 @@ impl RedisClient {
     ) -> anyhow::Result<MultiplexedConnection> {
         let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &name.namespace);
         let (pod, port) = self.pod(&pods, name, service).await?;
-        let mut forward = pods.portforward(&pod, &[port]).await.map_err(|error| match error {
-            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) if status == 403 => anyhow!(
-                "Redis {}: you may not forward to pods in namespace {}; the role `edit` has the permissions, get and create on pods/portforward",
-                self.name(),
-                name.namespace
-            ),
-            error => self.cluster.describe_error(&format!("forwarding to pod {pod}"), &error),
+        let lang = self.lang();
+        let forward = pods.portforward(&pod, &[port]).await;
+        let mut forward = forward.map_err(|error| match error {
+            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status))
+                if status == 403 =>
+            {
+                let namespace = &name.namespace;
+                self.error(&tr!(lang, "cli-redis-no-forward", namespace))
+            }
+            error => {
+                let doing = tr!(lang, "cli-doing-forward", pod);
+                self.cluster.describe_error(&doing, &error)
+            }
         })?;
         let (Some(stream), Some(forward_error)) =
             (forward.take_stream(port), forward.take_error(port))
         else {
-            bail!("the API server opened no stream to pod {pod}");
+            bail!(tr!(lang, "cli-api-no-stream", pod));
         };
         let settings = self.info.redis_settings();
         match timeout(
@@ -249,19 +272,17 @@ impl RedisClient {
                     .ok()
                     .flatten();
                 Err(match node_error {
-                    Some(reason) => anyhow!(
-                        "Redis {}: nothing listens on port {port} of pod {pod}: {}",
-                        self.name(),
-                        reason.trim()
-                    ),
+                    Some(reason) => {
+                        let reason = reason.trim();
+                        self.error(&tr!(lang, "cli-redis-port-closed", port, pod, reason))
+                    }
                     None => self.describe_error(&error),
                 })
             }
-            Err(_) => bail!(
-                "Redis {}: pod {pod} does not answer on port {port} within {} s",
-                self.name(),
-                TIMEOUT.as_secs()
-            ),
+            Err(_) => {
+                let seconds = TIMEOUT.as_secs();
+                Err(self.error(&tr!(lang, "cli-redis-pod-silent", pod, port, seconds)))
+            }
         }
     }
 
@@ -272,6 +293,7 @@ impl RedisClient {
         name: &ServiceName,
         service: &Service,
     ) -> anyhow::Result<(String, u16)> {
+        let lang = self.lang();
         let ServiceName { name, namespace } = name;
         let spec = service.spec.clone().unwrap_or_default();
         let labels: Vec<String> = spec
@@ -281,21 +303,17 @@ impl RedisClient {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         if labels.is_empty() {
-            bail!(
-                "Service {name} in namespace {namespace} has no selector, so there is no pod to forward to"
-            );
+            bail!(tr!(lang, "cli-service-without-selector", name, namespace));
         }
         let selector = labels.join(",");
         let list = pods.list(&ListParams::default().labels(&selector)).await;
         let list = list.map_err(|error| {
-            self.cluster
-                .describe_error(&format!("looking for the pod of Service {name}"), &error)
+            let doing = tr!(lang, "cli-doing-find-service-pod", name);
+            self.cluster.describe_error(&doing, &error)
         })?;
         let Some(pod) = list.iter().find(|pod| is_ready(pod)) else {
-            bail!(
-                "Redis {}: no pod behind Service {name} is ready: see `kubectl -n {namespace} get pods -l {selector}`",
-                self.name()
-            );
+            let text = tr!(lang, "cli-redis-no-ready-pod", name, namespace, selector);
+            return Err(self.error(&text));
         };
         let service_port = spec
             .ports
@@ -307,32 +325,30 @@ impl RedisClient {
             Some(IntOrString::String(name)) => named_port(pod, &name),
             None => Some(self.port),
         };
-        let port = port.with_context(|| {
-            format!(
-                "Service {name} targets a port that pod {} does not have",
-                pod.name_any()
-            )
-        })?;
-        Ok((pod.name_any(), port))
+        let pod = pod.name_any();
+        let port = port.with_context(|| tr!(lang, "cli-service-port-missing", name, pod))?;
+        Ok((pod, port))
     }
 }
 
 /// The address of the pool's Redis, from the spec or from the Secret that it references.
 async fn address(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<String> {
-    let redis = &pool.spec.redis;
+    let (redis, lang) = (&pool.spec.redis, cluster.out.lang);
     let (name, key) = match (&redis.address, &redis.address_from) {
         (Some(address), _) => return Ok(address.clone()),
         (None, Some(from)) => (&from.secret_key_ref.name, &from.secret_key_ref.key),
-        (None, None) => bail!("WorkerPool {} has no Redis address", pool.name_any()),
+        (None, None) => {
+            let name = pool.name_any();
+            bail!(tr!(lang, "cli-redis-no-address", name))
+        }
     };
     let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let doing = format!("reading Secret {name} with the address of Redis");
+    let doing = tr!(lang, "cli-doing-read-secret", name);
     let secret = cluster.request(&doing, secrets.get(name)).await?;
     let bytes = secret.data.unwrap_or_default().remove(key);
-    let bytes = bytes
-        .with_context(|| format!("Secret {name} has no key {key} for the address of Redis"))?;
+    let bytes = bytes.with_context(|| tr!(lang, "cli-redis-secret-key-missing", name, key))?;
     Ok(String::from_utf8(bytes.0)
-        .with_context(|| format!("key {key} of Secret {name} is not valid UTF-8"))?
+        .with_context(|| tr!(lang, "cli-redis-secret-not-text", name, key))?
         .trim()
         .to_owned())
 }
@@ -374,13 +390,13 @@ pub fn named_port(pod: &Pod, name: &str) -> Option<u16> {
 }
 
 /// The message of a Redis error.
-fn redis_error(error: &RedisError) -> String {
+fn redis_error(lang: Lang, error: &RedisError) -> String {
     if error.is_timeout() {
-        return format!("no answer within {} s", TIMEOUT.as_secs());
+        return no_answer(lang, TIMEOUT);
     }
     match error.code() {
-        Some("NOAUTH") => "a password is required, but the address has none: put redis://:PASSWORD@HOST into a Secret and reference it in spec.redis.addressFrom".into(),
-        Some("WRONGPASS") => "wrong user or password in the address".into(),
+        Some("NOAUTH") => tr!(lang, "cli-redis-needs-password"),
+        Some("WRONGPASS") => tr!(lang, "cli-redis-wrong-password"),
         _ => error.to_string(),
     }
 }

@@ -3,6 +3,8 @@
 
 use super::queue_summary::QueueSummary;
 use crate::cluster::events::Update;
+use crate::text::lang::tr;
+use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use api::{
     Change, DecisionStatus, MemoryStatus, ScheduledSpec, WorkerPool, WorkerPoolStatus, timestamp,
@@ -10,6 +12,7 @@ use api::{
 };
 use decide::{Decision, Memory, Observation, QueueMetrics, Time, decide};
 use jiff::{SignedDuration, Timestamp};
+use messages::Encoded;
 use sim::{TraceLine, initial_state};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -48,6 +51,7 @@ fn speed(text: &str) -> Result<f64, String> {
 /// A replay of a trace, and its position.
 #[derive(Debug)]
 pub struct Replay {
+    out: Out,
     pool: WorkerPool,
     scheduled_spec: ScheduledSpec,
     lines: VecDeque<TraceLine>,
@@ -68,9 +72,11 @@ pub struct Replay {
 
 impl Replay {
     /// Reads the files of the arguments; `fast` does not wait between the lines.
-    pub fn open(args: &ReplayArgs, fast: bool) -> anyhow::Result<Self> {
+    pub fn open(out: &Out, args: &ReplayArgs, fast: bool) -> anyhow::Result<Self> {
+        let lang = out.lang;
         let read = |path: &Path| {
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+            let file = path.display();
+            std::fs::read_to_string(path).with_context(|| tr!(lang, "cli-cannot-read", file))
         };
         let pool = args
             .pool
@@ -79,21 +85,21 @@ impl Replay {
         let trace = args.replay.as_ref().and_then(Option::as_deref);
         let text = trace.map_or_else(|| Ok(DEMO_TRACE.to_owned()), read)?;
         let speed = (!fast).then(|| args.speed.unwrap_or(1.0));
-        Self::new(&pool, &text, speed).with_context(|| {
-            trace.map_or("the built-in trace".into(), |path| {
-                path.display().to_string()
-            })
+        Self::new(out, &pool, &text, speed).with_context(|| match trace {
+            Some(path) => path.display().to_string(),
+            None => tr!(lang, "cli-replay-built-in"),
         })
     }
 
-    fn new(pool: &str, trace: &str, speed: Option<f64>) -> anyhow::Result<Self> {
+    fn new(out: &Out, pool: &str, trace: &str, speed: Option<f64>) -> anyhow::Result<Self> {
+        let lang = out.lang;
         let object: serde_json::Value =
-            serde_saphyr::from_str(pool).context("the pool is not valid YAML")?;
+            serde_saphyr::from_str(pool).with_context(|| tr!(lang, "cli-replay-pool-no-yaml"))?;
         if let Some(field) = unknown_field(&object) {
-            bail!("the pool has an unknown field {field}");
+            bail!(tr!(lang, "cli-replay-pool-unknown-field", field));
         }
         let mut pool: WorkerPool =
-            serde_json::from_value(object).context("the pool cannot be read")?;
+            serde_json::from_value(object).with_context(|| tr!(lang, "cli-replay-pool-invalid"))?;
         let scheduled_spec = ScheduledSpec::new(&pool)?;
         let queues = &pool.spec.queues;
         let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
@@ -101,11 +107,13 @@ impl Replay {
         let lines: VecDeque<TraceLine> = sim::parse_trace(trace, &names)
             .map_err(|error| anyhow!(error))?
             .into();
-        let first = lines.front().context("the trace is empty")?.at;
+        let first = lines.front();
+        let first = first.with_context(|| tr!(lang, "cli-replay-empty"))?.at;
         let (replicas, memory) = initial_state(&pool);
         pool.metadata.generation = Some(1);
         pool.status = None;
         Ok(Self {
+            out: out.clone(),
             pool,
             scheduled_spec,
             lines,
@@ -186,7 +194,7 @@ impl Replay {
         self.updates.push_back(Update::Replicas(self.replicas));
         self.updates.push_back(match &observation.unavailable {
             Some(cause) if load.ready.known().is_none() => {
-                Update::Unreachable(messages::cause(cause))
+                Update::Unreachable(self.out.cause(&Encoded::new(cause)))
             }
             _ => Update::Metrics(QueueSummary::recorded(&observation.queues, at)),
         });

@@ -2,6 +2,7 @@
 
 use super::history::row;
 use crate::cluster::Cluster;
+use crate::text::lang::tr;
 use crate::text::output::Style;
 use crate::tui::{Rank, Row, rank};
 use api::{Change, Key, WorkerPool};
@@ -110,7 +111,7 @@ async fn list(cluster: &Cluster) -> anyhow::Result<Vec<WorkerPool>> {
     let pools = Api::all(cluster.client.clone());
     Ok(cluster
         .request(
-            "reading the WorkerPools of all namespaces",
+            &tr!(cluster.out.lang, "cli-doing-list-all-pools"),
             pools.list(&ListParams::default()),
         )
         .await?

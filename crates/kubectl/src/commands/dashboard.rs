@@ -2,11 +2,12 @@
 //! own forward, so that the port keeps working after a restart of a pod or an API server, or a laptop's sleep. Where the
 //! dashboard has a login, each request gets the user's token.
 
-use crate::cluster::Cluster;
 use crate::cluster::login::Login;
 use crate::cluster::operator::{self, LABELS, Operator};
 use crate::cluster::redis::{is_ready, named_port};
-use crate::text::lang::tr;
+use crate::cluster::{Cluster, no_answer};
+use crate::text::foreign::foreign;
+use crate::text::lang::{Lang, tr};
 use anyhow::{Context, anyhow, bail};
 use http::header::{AUTHORIZATION, HOST, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -62,7 +63,7 @@ impl DashboardArgs {
 pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool> {
     let (out, lang) = (&cluster.out, cluster.out.lang);
     if cluster.local && args.port.is_none() {
-        args.open(cluster, &format!("http://localhost:{}", local_port()?))?;
+        args.open(cluster, &format!("http://localhost:{}", local_port(lang)?))?;
         return Ok(true);
     }
     let mut tunnel = Tunnel::find(cluster).await?;
@@ -73,7 +74,7 @@ pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool>
     if send(stream, "/", None).await?.0 != StatusCode::UNAUTHORIZED {
         tunnel.login = None;
     }
-    let listener = listen(args.port).await?;
+    let listener = listen(lang, args.port).await?;
     args.open(
         cluster,
         &format!("http://localhost:{}", listener.local_addr()?.port()),
@@ -87,22 +88,20 @@ pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool>
         let (browser, _) = listener
             .accept()
             .await
-            .context("cannot accept connections on the port")?;
+            .with_context(|| tr!(lang, "cli-dashboard-no-accept"))?;
         tokio::spawn(Arc::clone(&tunnel).forward(browser));
     }
 }
 
 /// Listens on the given port, or else on the default one, or else on a free one.
-async fn listen(port: Option<u16>) -> anyhow::Result<TcpListener> {
+async fn listen(lang: Lang, port: Option<u16>) -> anyhow::Result<TcpListener> {
     let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
     match (bind(port.unwrap_or(PORT)).await, port) {
         (Ok(listener), _) => Ok(listener),
         (Err(error), None) if error.kind() == ErrorKind::AddrInUse => Ok(bind(0).await?),
         (Err(error), port) => {
             let port = port.unwrap_or(PORT);
-            Err(anyhow!(
-                "cannot listen on local port {port} ({error}): choose another with --port"
-            ))
+            Err(anyhow!(tr!(lang, "cli-dashboard-no-listen", port, error)))
         }
     }
 }
@@ -118,10 +117,8 @@ pub async fn get(cluster: &Cluster, path: &str) -> anyhow::Result<Bytes> {
         (status, body) = send(tunnel.open().await?.1, path, Some(token)).await?;
     }
     if !status.is_success() {
-        bail!(
-            "the operator returned HTTP {status}: {}",
-            String::from_utf8_lossy(&body).trim()
-        );
+        let text = foreign(&String::from_utf8_lossy(&body), 200);
+        bail!("{path}: HTTP {status}: {text}");
     }
     Ok(body)
 }
@@ -196,6 +193,7 @@ struct Tunnel {
 
 impl Tunnel {
     async fn find(cluster: &Cluster) -> anyhow::Result<Self> {
+        let lang = cluster.out.lang;
         if cluster.local {
             return Ok(Self {
                 cluster: cluster.clone(),
@@ -215,52 +213,48 @@ impl Tunnel {
                 namespace,
                 last: Mutex::default(),
             }),
-            Operator::NotInstalled => bail!(
-                "this cluster has no operator and no dashboard: install them with `helm install workerpool charts/workerpool`, or use `kubectl workerpool dashboard --local`"
-            ),
-            Operator::Unknown => {
-                bail!("no operator in a namespace that you may read; set its namespace with -n")
-            }
+            Operator::NotInstalled => bail!(tr!(lang, "cli-dashboard-not-installed")),
+            Operator::Unknown => bail!(tr!(lang, "cli-dashboard-no-operator")),
         }
     }
 
     /// Opens a stream to the dashboard; with the name of its pod.
     async fn open(&self) -> anyhow::Result<(String, Box<dyn Stream>)> {
+        let lang = self.cluster.out.lang;
         if self.cluster.local {
-            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, local_port()?)).await;
-            return Ok((
-                "local".to_owned(),
-                Box::new(stream.context("cannot connect to the dashboard of the local operator")?),
-            ));
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, local_port(lang)?)).await;
+            let stream = stream.with_context(|| tr!(lang, "cli-dashboard-local-silent"))?;
+            return Ok(("local".to_owned(), Box::new(stream)));
         }
         let namespace = &self.namespace;
         let list = self.pods.list(&ListParams::default().labels(LABELS)).await;
         let list = list.map_err(|error| {
             self.cluster
-                .describe_error("looking for the operator's pod", &error)
+                .describe_error(&tr!(lang, "cli-doing-find-operator-pod"), &error)
         })?;
-        let pod = list.iter().find(|pod| is_ready(pod)).with_context(|| {
-            format!(
-                "no pod of the operator is ready: see `kubectl -n {namespace} get pods -l {LABELS}`"
+        let pod = list.iter().find(|pod| is_ready(pod));
+        let pod = pod.with_context(|| {
+            tr!(
+                lang,
+                "cli-dashboard-no-ready-pod",
+                namespace,
+                labels = LABELS
             )
         })?;
         let name = pod.name_any();
-        let port = named_port(pod, "dashboard").with_context(|| {
-            format!("the operator in {namespace} serves no dashboard: install it with --set dashboard.enabled=true")
-        })?;
+        let port = named_port(pod, "dashboard")
+            .with_context(|| tr!(lang, "cli-dashboard-disabled", namespace))?;
         let mut forward = self
             .pods
             .portforward(&name, &[port])
             .await
             .map_err(|error| {
-                self.cluster.describe_error(
-                    &format!("forwarding to pod {name}, which needs create on pods/portforward"),
-                    &error,
-                )
+                let doing = tr!(lang, "cli-doing-forward-dashboard", name);
+                self.cluster.describe_error(&doing, &error)
             })?;
         let stream = forward
             .take_stream(port)
-            .with_context(|| format!("the API server opened no stream to pod {name}"))?;
+            .with_context(|| tr!(lang, "cli-api-no-stream", pod = name))?;
         Ok((name, Box::new(stream)))
     }
 
@@ -279,7 +273,9 @@ impl Tunnel {
                     return;
                 }
                 Ok(Err(error)) => self.log_change(Err(&format!("{error:#}"))),
-                Err(_) => self.log_change(Err("the API server does not answer")),
+                Err(_) => {
+                    self.log_change(Err(&no_answer(self.cluster.out.lang, CONNECT_TIMEOUT)));
+                }
             }
             sleep(RETRY_PAUSE).await;
         }
@@ -304,9 +300,10 @@ impl Tunnel {
 }
 
 /// The port of the local operator's dashboard.
-fn local_port() -> anyhow::Result<u16> {
+fn local_port(lang: Lang) -> anyhow::Result<u16> {
     let info = local::cluster_info()?;
-    Ok(info.context("the local cluster has stopped")?.dashboard)
+    let info = info.with_context(|| tr!(lang, "cli-local-none"))?;
+    Ok(info.dashboard)
 }
 
 /// Opens a URL in the browser; ignores an error, since the URL is printed.

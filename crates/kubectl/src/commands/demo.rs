@@ -29,7 +29,7 @@ pub async fn run(cluster: &Cluster, args: Demo) -> anyhow::Result<bool> {
         bail!(tr!(lang, "cli-demo-pinned", name, pin));
     }
     let (fast_mode, pool, burst) = FastMode::begin(cluster, pool, &args).await?;
-    let keys = queue(&pool)?;
+    let keys = queue(lang, &pool)?;
     let events = Events::start(cluster, &pool, RedisClient::new(cluster, &pool).await?);
     let pusher = Pusher {
         redis: RedisClient::new(cluster, &pool).await?,

@@ -176,7 +176,7 @@ pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> Strin
         .filter(|_| metrics.ready.value.is_none())
     {
         let cause = metrics.cause.as_ref().map(CauseStatus::encoded);
-        let reason = cause.and_then(|cause| out.cause(&cause));
+        let reason = cause.map(|cause| out.cause(&cause));
         let reason = reason.unwrap_or_else(|| english.clone());
         parts.push(tr!(lang, "cli-metrics-unavailable", reason));
     }

@@ -48,9 +48,7 @@ pub async fn run(cluster: &Cluster, args: &Failed) -> anyhow::Result<bool> {
     }
     if queues.is_empty() {
         let name = pool.name_any();
-        bail!(
-            "WorkerPool {name} has no queue with system WorkerPool: a plain list has no failed tasks"
-        );
+        bail!(tr!(cluster.out.lang, "cli-failed-no-queue", name));
     }
     if !args.list && (args.retry || args.clear) {
         return write(cluster, &mut redis, &pool, &queues, args).await;

@@ -51,7 +51,12 @@ impl FastMode {
             Some(args.tasks.tasks),
             args.task.task_seconds,
         )?;
-        let mut burst = Burst::new(args.tasks.tasks, seconds.task_seconds, &Work::default())?;
+        let mut burst = Burst::new(
+            cluster.out.lang,
+            args.tasks.tasks,
+            seconds.task_seconds,
+            &Work::default(),
+        )?;
         if !args.fast {
             return Ok((None, pool, burst));
         }
@@ -90,7 +95,7 @@ async fn write(cluster: &Cluster, name: &str, patch: Value) -> anyhow::Result<Wo
     };
     cluster
         .request(
-            "setting its delays",
+            &tr!(cluster.out.lang, "cli-doing-set-delays"),
             cluster.pools().patch(name, &params, &Patch::Merge(patch)),
         )
         .await

@@ -79,13 +79,6 @@ fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
     }
 }
 
-fn workers(n: i32) -> String {
-    match n {
-        1 => "1 worker".to_owned(),
-        _ => format!("{n} workers"),
-    }
-}
-
 /// Prints the desired number of workers of the pool `name` at the time `text`, and why; false if there is no history.
 pub async fn at(
     cluster: &Cluster,
@@ -108,7 +101,7 @@ pub async fn at(
     let before = after.checked_sub(1).and_then(|i| history.get(i));
     let next = history.get(after);
     if json {
-        out.json(&json!({"pool": name, "at": at, "metrics": point.map(HistoryPoint::metrics), "change": before, "next": next}))?;
+        out.json(&json!({"pool": name, "at": at, "metrics": point.map(|point| point.metrics(out.lang)), "change": before, "next": next}))?;
     } else {
         lines(&name, at, now, (before, next, point), out)
             .iter()
@@ -138,18 +131,18 @@ fn lines(
     };
     let head = match (before, next) {
         (Some(Change { to, at: since, .. }), _) => {
-            let to = workers(*to);
+            let to = tr!(lang, "cli-history-workers", n = to);
             let span = minutes(time(at) - time(*since));
             tr!(lang, "cli-history-at", name, clock, to, span)
         }
         (None, Some(Change { from, .. })) => {
-            let from = workers(*from);
+            let from = tr!(lang, "cli-history-workers", n = from);
             tr!(lang, "cli-history-before", name, clock, from)
         }
         (None, None) => tr!(lang, "cli-history-never-changed", name, clock),
     };
     let row = |label: String, text: String| format!("  {label:8}  {text}");
-    let metrics = point.map(|point| metrics_line(out, &point.metrics(), at));
+    let metrics = point.map(|point| metrics_line(out, &point.metrics(lang), at));
     let metrics = metrics.map(|metrics| row(tr!(lang, "cli-history-metrics"), metrics));
     let why = before.map(|change| row(tr!(lang, "cli-history-why"), change_line(change)));
     let then = next.map(|change| row(tr!(lang, "cli-history-then"), change_line(change)));

@@ -70,14 +70,8 @@ pub struct Recommendation {
 /// Prints the panel of the pool `name`; false if Redis cannot be read.
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
-    let (target, target_name) = cluster.target(&pool);
-    let scale = cluster
-        .request("reading the target's scale", target.get_scale(&target_name))
-        .await;
-    let current = scale
-        .ok()
-        .and_then(|scale| scale.spec)
-        .and_then(|spec| spec.replicas);
+    let scale = cluster.scale(&pool).await.ok();
+    let current = scale.map(|scale| scale.spec.and_then(|spec| spec.replicas).unwrap_or(0));
     let summary = async {
         RedisClient::new(cluster, &pool)
             .await?

@@ -58,8 +58,12 @@ async fn suspend(
     let before = cluster.pool(name).await?;
     let (name, out) = (before.name_any(), &cluster.out);
     let patch = json!({"metadata": {"annotations": annotations}, "spec": {"suspend": suspend}});
-    let doing = if suspend { "pausing" } else { "resuming" };
-    let pool = apply(cluster, &format!("{doing} WorkerPool {name}"), &name, patch).await?;
+    let doing = if suspend {
+        tr!(out.lang, "cli-doing-pause", name)
+    } else {
+        tr!(out.lang, "cli-doing-resume", name)
+    };
+    let pool = apply(cluster, &doing, &name, patch).await?;
     if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
         out.data(&format!("{name}: {}", out.message(&decision)))?;
         out.info(&effect(&name));

@@ -3,6 +3,7 @@
 use crate::cluster::Cluster;
 use crate::cluster::events::{Events, Update};
 use crate::cluster::redis::RedisClient;
+use crate::text::lang::tr;
 use api::Duration;
 use decide::QueueMetrics;
 use jiff::Timestamp;
@@ -28,7 +29,9 @@ pub async fn run(
         let queues = match events.next().await {
             Some(Update::Metrics(summary)) => summary.queues,
             Some(Update::Unreachable(error)) => {
-                cluster.out.info(&format!("{error}: recorded as null"));
+                cluster
+                    .out
+                    .info(&tr!(cluster.out.lang, "cli-record-null", error));
                 vec![QueueMetrics::UNAVAILABLE; names.len()]
             }
             Some(Update::Replicas(now)) => {

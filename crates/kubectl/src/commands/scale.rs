@@ -55,8 +55,9 @@ pub async fn run(
     let until = span.map(|span| timestamp(api::time(Timestamp::now()) + span.0));
     let patch =
         json!({"metadata": {"annotations": {PIN_UNTIL: until}}, "spec": {"replicas": replicas}});
-    let pool = apply(cluster, &format!("scaling WorkerPool {name}"), &name, patch).await?;
     let (out, lang) = (&cluster.out, cluster.out.lang);
+    let doing = tr!(lang, "cli-doing-scale", name);
+    let pool = apply(cluster, &doing, &name, patch).await?;
     if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
         let took = start.elapsed().as_millis();
         out.data(&format!("{name}: {}", out.message(&decision)))?;

@@ -1,5 +1,6 @@
 //! `simulate`: tests a policy on a recorded trace or a synthetic workload, without a cluster.
 
+use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use api::{Duration, ScheduledSpec, WorkerPool};
@@ -78,7 +79,7 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
     });
     let mut runs = Vec::new();
     for path in std::iter::once(&args.pool).chain(&args.compare) {
-        let pool = load(path)?;
+        let pool = load(out.lang, path)?;
         let comparing = args.compare.is_some();
         let name = match pool.name_any() {
             name if comparing => format!(
@@ -94,9 +95,25 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
             _ => anyhow::Ok(()),
         };
         if let Some(trace) = &args.trace {
-            replay(&pool, path, trace, label.as_deref(), &mut run, &mut print)?;
+            replay(
+                out.lang,
+                &pool,
+                path,
+                trace,
+                label.as_deref(),
+                &mut run,
+                &mut print,
+            )?;
         } else {
-            play(&pool, path, args, label.as_deref(), &mut run, &mut print)?;
+            play(
+                out.lang,
+                &pool,
+                path,
+                args,
+                label.as_deref(),
+                &mut run,
+                &mut print,
+            )?;
             if output == Output::Json {
                 out.data(&serde_json::to_string(&run.summary)?)?;
             }
@@ -120,6 +137,7 @@ type Print<'a> = &'a mut dyn FnMut(DecisionLine) -> anyhow::Result<()>;
 
 /// Decides on each line of a trace.
 fn replay(
+    lang: Lang,
     pool: &WorkerPool,
     path: &Path,
     trace: &Path,
@@ -130,8 +148,8 @@ fn replay(
     let queues = &pool.spec.queues;
     let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
     let names: Vec<&str> = labels.iter().map(String::as_str).collect();
-    let lines = sim::parse_trace(&read(trace)?, &names)
-        .map_err(|error| anyhow!("{}: {error}", display_name(trace)))?;
+    let lines = sim::parse_trace(&read(lang, trace)?, &names)
+        .map_err(|error| anyhow!("{}: {error}", display_name(lang, trace)))?;
     let mut printed = Ok(());
     sim::replay(
         &mut scheduled_spec(pool, path)?,
@@ -149,6 +167,7 @@ fn replay(
 
 /// Simulates a queue and the workers of the pool.
 fn play(
+    lang: Lang,
     pool: &WorkerPool,
     path: &Path,
     args: &Simulate,
@@ -157,13 +176,10 @@ fn play(
     print: Print<'_>,
 ) -> anyhow::Result<()> {
     let [queue] = pool.spec.queues.as_slice() else {
-        bail!(
-            "{}: --arrivals needs a pool with one queue, and this pool has {}",
-            path.display(),
-            pool.spec.queues.len()
-        );
+        let (file, queues) = (path.display(), pool.spec.queues.len());
+        bail!(tr!(lang, "cli-simulate-one-queue", file, queues));
     };
-    let work = workload(pool, args)?;
+    let work = workload(lang, pool, args)?;
     let polling = Polling::Push(api::interval(&pool.spec));
     let telemetry = if queue.system.reports_workers() {
         Telemetry::Everything
@@ -188,15 +204,15 @@ fn play(
 }
 
 /// The arrivals and the properties of the tasks and the workers.
-fn workload(pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Workload> {
+fn workload(lang: Lang, pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Workload> {
     let source = args.arrivals.as_deref().unwrap_or_default();
     let (begin, arrivals) = if let Some(shape) = source.strip_prefix("shape:") {
         let shape: Shape = shape.parse().map_err(anyhow::Error::msg)?;
         (0, shape.arrivals(args.seed))
     } else {
         let path = Path::new(source);
-        sim::parse_arrivals(&read(path)?)
-            .map_err(|error| anyhow!("{}: {error}", display_name(path)))?
+        sim::parse_arrivals(&read(lang, path)?)
+            .map_err(|error| anyhow!("{}: {error}", display_name(lang, path)))?
     };
     let target = pool.spec.target.as_ref();
     let deadline = target.and_then(|target| target.drain_within.or(target.max_wait));
@@ -224,41 +240,35 @@ fn scheduled_spec(pool: &WorkerPool, path: &Path) -> anyhow::Result<ScheduledSpe
 }
 
 /// Reads a pool from YAML or JSON; rejects an unknown field, since a typo would test another policy.
-fn load(path: &Path) -> anyhow::Result<WorkerPool> {
-    let text = read(path)?;
-    let value: serde_json::Value = serde_saphyr::from_str(&text)
-        .with_context(|| format!("{}: not a single YAML document", path.display()))?;
-    let kind = value
-        .pointer("/kind")
-        .and_then(serde_json::Value::as_str)
-        .unwrap_or("none");
-    if kind != "WorkerPool" {
-        bail!(
-            "{}: expected kind WorkerPool, found {kind}: `kubectl get wp NAME -o yaml` prints one",
-            path.display()
-        );
+fn load(lang: Lang, path: &Path) -> anyhow::Result<WorkerPool> {
+    let (text, file) = (read(lang, path)?, display_name(lang, path));
+    let value: serde_json::Value =
+        serde_saphyr::from_str(&text).with_context(|| tr!(lang, "cli-simulate-no-yaml", file))?;
+    let kind = value.pointer("/kind").and_then(serde_json::Value::as_str);
+    if kind != Some("WorkerPool") {
+        let kind = kind.unwrap_or("-");
+        bail!(tr!(lang, "cli-simulate-other-kind", file, kind));
     }
     if let Some(field) = api::unknown_field(&value) {
-        bail!(
-            "{}: unknown field {field}: `kubectl explain wp.spec` lists the fields",
-            path.display()
-        );
+        bail!(tr!(lang, "cli-simulate-unknown-field", file, field));
     }
-    serde_json::from_value(value)
-        .with_context(|| format!("{}: not a valid WorkerPool", path.display()))
+    serde_json::from_value(value).with_context(|| tr!(lang, "cli-simulate-invalid-pool", file))
 }
 
-fn display_name(path: &Path) -> String {
+fn display_name(lang: Lang, path: &Path) -> String {
     if path == Path::new("-") {
-        "standard input".to_owned()
+        tr!(lang, "cli-standard-input")
     } else {
         path.display().to_string()
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
-    if path == Path::new("-") {
-        return std::io::read_to_string(std::io::stdin()).context("cannot read standard input");
-    }
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+fn read(lang: Lang, path: &Path) -> anyhow::Result<String> {
+    let text = if path == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let file = display_name(lang, path);
+    text.with_context(|| tr!(lang, "cli-cannot-read", file))
 }

@@ -4,7 +4,6 @@ use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
-use anyhow::Context;
 use api::{ScheduledSpec, timestamp};
 use decide::victims::{VictimOrder, all_name_their_pod};
 use decide::{Memory, Observation};
@@ -20,14 +19,9 @@ pub async fn run(
     json: bool,
 ) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
-    let (target, target_name) = cluster.target(&pool);
-    let scale = cluster
-        .request("reading the target's scale", target.get_scale(&target_name))
-        .await?;
-    let current = scale
-        .spec
-        .and_then(|spec| spec.replicas)
-        .context("the target's scale has no spec.replicas")?;
+    let scale = cluster.scale(&pool).await?;
+    // The API server leaves a count of 0 out.
+    let current = scale.spec.and_then(|spec| spec.replicas).unwrap_or(0);
     let summary = RedisClient::new(cluster, &pool)
         .await?
         .poll(&pool.spec.queues)

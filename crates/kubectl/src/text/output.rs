@@ -1,6 +1,6 @@
 //! The only module that prints: data to standard output, messages to standard error; and waiting with a timeout.
 
-use super::lang::Lang;
+use super::lang::{Lang, tr};
 use anyhow::{Context, bail};
 use api::{Explanation, StepStatus, timestamp};
 use jiff::{Timestamp, tz::TimeZone};
@@ -188,8 +188,9 @@ impl Out {
     }
 
     /// Why metrics are missing, in the language and time zone of the output.
-    pub fn cause(&self, cause: &Encoded) -> Option<String> {
-        self.catalogue.cause(cause)
+    pub fn cause(&self, cause: &Encoded) -> String {
+        let text = self.catalogue.cause(cause);
+        text.unwrap_or_else(|| cause.code.clone())
     }
 
     /// The message of a condition with this reason in the language of the output.
@@ -226,14 +227,12 @@ impl Out {
         if let Ok(response) = tokio::time::timeout(QUIET_FOR, &mut response).await {
             return Ok(response?);
         }
-        self.info(&format!("waiting for {what} …"));
-        match tokio::time::timeout(TIMEOUT, response).await {
-            Ok(response) => Ok(response?),
-            Err(_) => bail!(
-                "{what} did not answer within {} s",
-                (QUIET_FOR + TIMEOUT).as_secs()
-            ),
+        self.info(&tr!(self.lang, "cli-waiting", what));
+        if let Ok(response) = tokio::time::timeout(TIMEOUT, response).await {
+            return Ok(response?);
         }
+        let seconds = (QUIET_FOR + TIMEOUT).as_secs();
+        bail!(tr!(self.lang, "cli-waited", what, seconds))
     }
 }
 

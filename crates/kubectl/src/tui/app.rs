@@ -204,7 +204,7 @@ impl App {
     /// Adds the operator's history of the pool `key`, if that is still open.
     pub fn add_history(&mut self, key: &Key, points: Vec<HistoryPoint>) {
         if let Some(opened) = self.opened.as_mut().filter(|opened| opened.key == *key) {
-            opened.timeline.add_history(points);
+            opened.timeline.add_history(points, self.out.lang);
         }
     }
 

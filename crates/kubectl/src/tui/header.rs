@@ -30,7 +30,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 }
 
 fn pool_summary(key: &Key, moment: &Moment, app: &App, is_narrow: bool) -> Vec<Span<'static>> {
-    let status = moment.status();
+    let (lang, status) = (app.out.lang, moment.status());
     let desired = status.and_then(|status| status.desired_replicas);
     let workers = to_ascii(app.settings.ascii, replicas(moment.replicas, desired));
     let bounds = if is_narrow {
@@ -45,12 +45,15 @@ fn pool_summary(key: &Key, moment: &Moment, app: &App, is_narrow: bool) -> Vec<S
     let mut spans = vec![
         span(Role::Dim, format!("{}/", key.namespace)),
         span(Role::Bold, &*key.name),
-        span(Role::Plain, format!("  {workers} workers{bounds}  ")),
+        span(
+            Role::Plain,
+            tr!(lang, "cli-header-workers", workers, bounds),
+        ),
         span(Role::Bold, reason),
     ];
     let [trouble, ..] = app.pools.totals();
     if trouble > 0 {
-        let text = tr!(app.out.lang, "cli-header-trouble-key", trouble);
+        let text = tr!(lang, "cli-header-trouble-key", trouble);
         spans.push(span(Role::Bad, text));
     }
     spans
@@ -59,10 +62,7 @@ fn pool_summary(key: &Key, moment: &Moment, app: &App, is_narrow: bool) -> Vec<S
 fn totals(app: &App, is_narrow: bool) -> Vec<Span<'static>> {
     let lang = app.out.lang;
     let [trouble, limit, healthy] = app.pools.totals();
-    let count = match trouble + limit + healthy {
-        1 => "1 pool".to_owned(),
-        n => format!("{n} pools"),
-    };
+    let count = tr!(lang, "cli-header-pools", count = trouble + limit + healthy);
     let scope = if is_narrow {
         "  ".to_owned()
     } else {

@@ -80,7 +80,7 @@ pub async fn run(cluster: &Cluster, args: &Interactive) -> anyhow::Result<bool> 
     if let Some(pool) = pool.as_ref().filter(|_| args.auto_scale) {
         let name = pool.name_any();
         let patch = json!({"spec": {"replicas": null, "suspend": false}});
-        let doing = format!("removing pin and pause of WorkerPool {name}");
+        let doing = tr!(out.lang, "cli-doing-remove-pin", name);
         apply(cluster, &doing, &name, patch).await?;
     }
     // Nothing but the screen may write to the terminal.
@@ -109,7 +109,7 @@ pub async fn run(cluster: &Cluster, args: &Interactive) -> anyhow::Result<bool> 
 /// Shows a replay, without a cluster and read-only.
 pub async fn replay(out: &Out, args: &Interactive) -> anyhow::Result<bool> {
     let settings = settings(out, args)?;
-    let replay = Replay::open(&args.play, false)?;
+    let replay = Replay::open(out, &args.play, false)?;
     let mut app = App::new(
         out.clone(),
         settings,

@@ -11,7 +11,7 @@ use crate::cluster::replay::Replay;
 use crate::commands::stress::{Burst, Load, Work, plan, push_burst, queue};
 use crate::commands::{pause, scale};
 use crate::text::class_format;
-use anyhow::Context;
+use crate::text::lang::Lang;
 use api::{Key, WorkerPool};
 use futures::FutureExt;
 use jiff::Timestamp;
@@ -147,10 +147,12 @@ impl Sources {
     }
 
     /// Starts the task of an effect; a replay has none.
-    pub fn start(&mut self, effect: Effect) {
-        let Some(cluster) = &self.cluster else {
+    pub fn start(&mut self, effect: Effect, lang: Lang) {
+        let Some(cluster) = &mut self.cluster else {
             return;
         };
+        // A key may have changed it.
+        cluster.out.set_lang(lang);
         // Sending fails only while the program ends.
         let sender = self.results.0.clone();
         match effect {
@@ -196,8 +198,8 @@ async fn run_operation(
             let pool = cluster.pool(Some(name)).await?;
             let mut redis = RedisClient::new(cluster, &pool).await?;
             let seconds = plan::choose(&pool, Load::Mix, Some(tasks), None)?.task_seconds;
-            let burst = Burst::new(tasks, seconds, &Work::default())?;
-            push_burst(&mut redis, &queue(&pool)?, &burst).await?;
+            let burst = Burst::new(cluster.out.lang, tasks, seconds, &Work::default())?;
+            push_burst(&mut redis, &queue(cluster.out.lang, &pool)?, &burst).await?;
             let text = class_format::stress(tasks);
             cluster.out.data_at(Timestamp::now(), &text)?;
             Ok(true)
@@ -222,7 +224,7 @@ pub async fn with_terminal(
     show: impl AsyncFnOnce(DefaultTerminal) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     // This also sets a panic hook that restores the terminal.
-    let terminal = ratatui::try_init().context("the terminal cannot be used")?;
+    let terminal = ratatui::try_init()?;
     let result = show(terminal).await;
     ratatui::restore();
     result
@@ -260,7 +262,7 @@ async fn event_loop(
         while let Some(Event::Key(key)) = event {
             match app.on_key(key, sources.now()) {
                 Some(Effect::Quit) => return Ok(()),
-                Some(effect) => sources.start(effect),
+                Some(effect) => sources.start(effect, app.out.lang),
                 None => {}
             }
             event = events.try_recv().ok();

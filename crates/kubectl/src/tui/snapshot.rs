@@ -9,6 +9,7 @@ use super::svg::svg;
 use super::timeline::Moment;
 use super::workers::{Activity, WorkerLine, WorkersPane};
 use crate::commands::metrics::Panel;
+use crate::text::lang::tr;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -117,13 +118,11 @@ fn row_json(row: &Row) -> Value {
 
 fn pool_json(app: &App, opened: &Opened, moment: &Moment) -> Value {
     let at = app.at();
-    let reason = moment
-        .unavailable_reason
-        .as_deref()
-        .unwrap_or("not polled yet");
+    let unread = tr!(app.out.lang, "cli-metrics-unread");
+    let reason = moment.unavailable_reason.as_deref();
     let metrics = Panel::new(
         &moment.pool,
-        moment.metrics_at(at).ok_or(reason),
+        moment.metrics_at(at).ok_or(reason.unwrap_or(&unread)),
         moment.replicas,
         at,
     );

@@ -3,6 +3,7 @@
 use crate::cluster::events::Update;
 use crate::cluster::operator_history::HistoryPoint;
 use crate::cluster::queue_summary::QueueSummary;
+use crate::text::lang::{Lang, tr};
 use api::{Change, DecisionStatus, MemoryStatus, WorkerPool, WorkerPoolStatus, time, timestamp};
 use decide::{Millis, ReasonCode};
 use jiff::Timestamp;
@@ -120,7 +121,8 @@ impl Timeline {
     }
 
     /// Puts the operator's history before the first moment.
-    pub fn add_history(&mut self, points: Vec<HistoryPoint>) {
+    pub fn add_history(&mut self, points: Vec<HistoryPoint>, lang: Lang) {
+        let unread: Arc<str> = tr!(lang, "cli-metrics-unread").into();
         self.history_loaded = true;
         let Some(first) = self.moments.front() else {
             return;
@@ -136,10 +138,7 @@ impl Timeline {
             earlier.push(Moment {
                 at: point.at,
                 read_at: point.until.min(begin),
-                unavailable_reason: point
-                    .summary
-                    .is_none()
-                    .then(|| "it could not be read".into()),
+                unavailable_reason: point.summary.is_none().then(|| unread.clone()),
                 replicas: point.desired,
                 pool: same.unwrap_or_else(|| Arc::new(self.restore_pool(&point, &current))),
                 metrics: point.summary.map(Arc::new),

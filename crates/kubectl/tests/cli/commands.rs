@@ -141,6 +141,11 @@ fn connection_errors_name_a_fix() {
     exit 1
     ! error: failed to load current context: other; `kubectl config get-contexts` lists all contexts
     ");
+    let spanish = run(&["metrics", "--lang", "es"], Some(&api));
+    insta::assert_snapshot!(spanish.replace(&address, "ADDRESS"), @"
+    exit 1
+    ! error: al leer los WorkerPools: el servidor API http://ADDRESS no responde (conexión rechazada); ¿funciona el clúster, y es class el contexto correcto? `kubectl config get-contexts` los muestra todos
+    ");
 }
 
 #[test]

@@ -125,6 +125,10 @@ fn keys_and_updates_change_the_screen() {
     terminal.press("x");
     terminal.press("L");
     terminal.shows("Longitud de la cola: 25 tareas");
+    terminal.press("r");
+    terminal.shows("¿Reanudar default/filters");
+    terminal.press("s");
+    terminal.shows("⚠ al reanudar el WorkerPool filters:");
     terminal.press("b");
     terminal.shows("Pools, primero los problemas");
     terminal.press("q");

@@ -20,7 +20,10 @@ use kube::api::{Api, ListParams, PostParams};
 /// The version of the API server.
 pub(super) async fn version(cluster: &Cluster) -> anyhow::Result<String> {
     let version = cluster
-        .request("reading its version", cluster.client.apiserver_version())
+        .request(
+            &tr!(cluster.out.lang, "cli-doing-read-version"),
+            cluster.client.apiserver_version(),
+        )
         .await?;
     Ok(version.git_version.trim_start_matches('v').to_owned())
 }
@@ -83,7 +86,7 @@ async fn missing_permissions(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
     };
     let reviewed = cluster
         .out
-        .wait("the review of your permissions", async {
+        .wait(&tr!(cluster.out.lang, "cli-permissions"), async {
             Ok::<_, anyhow::Error>(join_all(NEEDED.map(review)).await)
         })
         .await?;
@@ -267,7 +270,7 @@ pub(super) async fn definition(
     let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
     let installed = cluster
         .out
-        .wait("the definition of WorkerPools", async {
+        .wait(&tr!(lang, "cli-definition"), async {
             Ok::<_, anyhow::Error>(definitions.get_opt(&name).await)
         })
         .await;
@@ -286,7 +289,7 @@ pub(super) async fn definition(
             "API",
             format!(
                 "{:#}",
-                cluster.describe_error("reading its definition", &error)
+                cluster.describe_error(&tr!(lang, "cli-doing-read-definition"), &error)
             ),
             fixes.install,
         ),

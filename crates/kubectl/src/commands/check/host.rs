@@ -3,7 +3,7 @@
 use super::finding::{Finding, fail, ok};
 use super::ports::holder;
 use super::setup::{Platform, Setup};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, no_answer};
 use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use std::time::Duration;
@@ -26,8 +26,12 @@ pub(super) async fn host(cluster: &Cluster, setup: &Setup) -> Vec<Finding> {
 /// Docker and kind.
 pub(super) async fn programs(lang: Lang, setup: &Setup) -> [Finding; 2] {
     let (docker, kind) = tokio::join!(
-        output_of("docker", &["version", "--format", "{{.Server.Version}}"]),
-        output_of("kind", &["version"])
+        output_of(
+            lang,
+            "docker",
+            &["version", "--format", "{{.Server.Version}}"]
+        ),
+        output_of(lang, "kind", &["version"])
     );
     let docker = match docker {
         Ok(version) => ok("Docker", version),
@@ -57,7 +61,7 @@ fn docker_fix(lang: Lang, error: &str) -> String {
 }
 
 /// The first line that a program prints, or its error.
-pub(super) async fn output_of(program: &str, args: &[&str]) -> Result<String, String> {
+pub(super) async fn output_of(lang: Lang, program: &str, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     match timeout(TIMEOUT, command.args(args).kill_on_drop(true).output()).await {
         Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout)
@@ -69,10 +73,11 @@ pub(super) async fn output_of(program: &str, args: &[&str]) -> Result<String, St
         Ok(Ok(output)) => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-            Err(foreign(lines.next().unwrap_or("it failed"), 200))
+            let error = lines.next().map(|line| foreign(line, 200));
+            Err(error.unwrap_or_else(|| output.status.to_string()))
         }
         Ok(Err(error)) => Err(format!("{program}: {error}")),
-        Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+        Err(_) => Err(no_answer(lang, TIMEOUT)),
     }
 }
 

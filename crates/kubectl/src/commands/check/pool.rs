@@ -96,15 +96,15 @@ pub(super) async fn target(
 
 /// The desired replicas of the target, and its pods.
 async fn list_pods(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<(i32, Vec<Pod>)> {
-    let (target, name) = cluster.target(pool);
-    let kind = pool.spec.scale_target_ref.kind.to_lowercase();
-    let doing = format!("reading the scale of {kind} {name}");
-    let scale = cluster.request(&doing, target.get_scale(&name)).await?;
+    let scale = cluster.scale(pool).await?;
     let selector = scale.status.and_then(|status| status.selector);
     let params = ListParams::default().labels(&selector.unwrap_or_default());
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
     let pods = cluster
-        .request("listing its pods", pods.list(&params))
+        .request(
+            &tr!(cluster.out.lang, "cli-doing-list-pods"),
+            pods.list(&params),
+        )
         .await?;
     let desired = scale.spec.and_then(|spec| spec.replicas).unwrap_or(0);
     Ok((desired, pods.items))
@@ -191,7 +191,7 @@ fn condition_message(condition: &Condition, status: &WorkerPoolStatus, out: &Out
         .filter(|decision| decision.message == condition.message);
     match (of_decision, cause) {
         (Some(decision), _) => Some(out.message(decision)),
-        (None, Some(cause)) if condition.reason == "MetricsUnavailable" => out.cause(&cause),
+        (None, Some(cause)) if condition.reason == "MetricsUnavailable" => Some(out.cause(&cause)),
         _ => out.condition(&condition.reason),
     }
     .unwrap_or_else(|| condition.message.clone())

@@ -24,7 +24,7 @@ pub(super) struct Holder {
 /// One finding for each port that is taken, or one for all.
 pub(super) async fn ports(lang: Lang, setup: &Setup) -> Vec<Finding> {
     let taken: Vec<u16> = PORTS.into_iter().filter(|port| !is_free(*port)).collect();
-    let containers = join_all(taken.iter().map(|port| container(*port))).await;
+    let containers = join_all(taken.iter().map(|port| container(lang, *port))).await;
     let mut findings = Vec::new();
     let mut instead = INSTEAD;
     for (port, container) in taken.into_iter().zip(containers) {
@@ -77,10 +77,10 @@ fn is_free(port: u16) -> bool {
 }
 
 /// The Docker container that publishes the port.
-async fn container(port: u16) -> Option<String> {
+async fn container(lang: Lang, port: u16) -> Option<String> {
     let filter = format!("publish={port}");
     let args = ["ps", "--filter", &filter, "--format", "{{.Names}}"];
-    output_of("docker", &args)
+    output_of(lang, "docker", &args)
         .await
         .ok()
         .filter(|name| !name.is_empty())

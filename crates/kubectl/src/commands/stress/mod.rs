@@ -6,6 +6,7 @@ pub mod plan;
 use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
 use crate::text::class_format;
+use crate::text::lang::{Lang, tr};
 use anyhow::{Context, bail};
 use api::WorkerPool;
 use clap::builder::PossibleValuesParser;
@@ -86,7 +87,7 @@ pub struct Burst {
 
 impl Burst {
     /// So many tasks of `work`. Fails if a file of the user is not a picture.
-    pub fn new(tasks: u32, task_seconds: u32, work: &Work) -> anyhow::Result<Self> {
+    pub fn new(lang: Lang, tasks: u32, task_seconds: u32, work: &Work) -> anyhow::Result<Self> {
         Ok(Self {
             tasks,
             task_seconds,
@@ -95,7 +96,7 @@ impl Burst {
             pictures: if work.image.is_empty() {
                 Picture::own()
             } else {
-                Picture::read_all(&work.image)?
+                Picture::read_all(lang, &work.image)?
             },
         })
     }
@@ -150,9 +151,10 @@ pub async fn run(
     work: &Work,
 ) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
-    let keys = queue(&pool)?;
+    let lang = cluster.out.lang;
+    let keys = queue(lang, &pool)?;
     let plan = plan::choose(&pool, work.load(), tasks, task_seconds)?;
-    let burst = Burst::new(plan.tasks, plan.task_seconds, work)?;
+    let burst = Burst::new(lang, plan.tasks, plan.task_seconds, work)?;
     let mut redis = RedisClient::new(cluster, &pool).await?;
     push_burst(&mut redis, &keys, &burst).await?;
     let now = Timestamp::now();
@@ -164,19 +166,19 @@ pub async fn run(
 }
 
 /// The pool's queue for image tasks.
-pub fn queue(pool: &WorkerPool) -> anyhow::Result<Keys> {
+pub fn queue(lang: Lang, pool: &WorkerPool) -> anyhow::Result<Keys> {
     let mut queues = pool.spec.queues.iter();
-    let queue = queues.find(|queue| queue.system == QueueSystem::WorkerPool).with_context(|| {
-        format!(
-            "WorkerPool {} has no queue with system WorkerPool; the task format of a plain list is unknown",
-            pool.name_any()
-        )
+    let queue = queues.find(|queue| queue.system == QueueSystem::WorkerPool);
+    let queue = queue.with_context(|| {
+        let name = pool.name_any();
+        tr!(lang, "cli-stress-no-queue", name)
     })?;
     Ok(Keys::new(&queue.name))
 }
 
 /// Stores the pictures and pushes the tasks.
 pub async fn push_burst(redis: &mut RedisClient, keys: &Keys, burst: &Burst) -> anyhow::Result<()> {
+    let lang = redis.lang();
     for picture in &burst.pictures {
         let mut set = redis::pipe();
         set.cmd("SET")
@@ -188,7 +190,7 @@ pub async fn push_burst(redis: &mut RedisClient, keys: &Keys, burst: &Burst) -> 
         redis
             .query::<()>(&set)
             .await
-            .context("cannot store the pictures")?;
+            .with_context(|| tr!(lang, "cli-stress-no-pictures"))?;
     }
     // The results are not read, so they are not kept.
     let task = |body| Task {
@@ -200,13 +202,10 @@ pub async fn push_burst(redis: &mut RedisClient, keys: &Keys, burst: &Burst) -> 
         let result = redis
             .call(&push_if_room(keys, batch)?)
             .await
-            .context("cannot push the tasks")?;
+            .with_context(|| tr!(lang, "cli-stress-no-tasks"))?;
         if let Push::Refused(reason) = result {
-            bail!(
-                "the queue refused the tasks after {} of {}: {reason}",
-                done * BATCH,
-                tasks.len()
-            );
+            let (pushed, tasks) = (done * BATCH, tasks.len());
+            bail!(tr!(lang, "cli-stress-refused", pushed, tasks, reason));
         }
     }
     Ok(())
@@ -217,7 +216,7 @@ mod tests {
     use super::*;
 
     fn bodies(work: &Work) -> Vec<ImageTask> {
-        let burst = Burst::new(7, 20, work).expect("a burst");
+        let burst = Burst::new(Lang::EN, 7, 20, work).expect("a burst");
         burst.bodies(&Keys::new("q"))
     }
 

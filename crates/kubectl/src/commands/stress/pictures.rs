@@ -1,5 +1,6 @@
 //! The pictures that `stress` sends: a set of our own, or the user's files.
 
+use crate::text::lang::{Lang, tr};
 use anyhow::{Context, bail};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -26,29 +27,29 @@ impl Picture {
     }
 
     /// The user's files, all of them or an error that says what is wrong with which.
-    pub fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
+    pub fn read_all(lang: Lang, paths: &[PathBuf]) -> anyhow::Result<Vec<Self>> {
         let pictures = paths
             .iter()
-            .map(|path| Self::read(path).with_context(|| format!("--image {}", path.display())))
+            .map(|path| {
+                Self::read(lang, path).with_context(|| format!("--image {}", path.display()))
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let total: usize = pictures.iter().map(|picture| picture.0.len()).sum();
         if total > MAX_TOTAL {
-            bail!(
-                "--image: {} MiB in all, at most {} fit beside the tasks in Redis",
-                total >> 20,
-                MAX_TOTAL >> 20
-            );
+            let (size, most) = (total >> 20, MAX_TOTAL >> 20);
+            bail!(tr!(lang, "cli-image-too-many", size, most));
         }
         Ok(pictures)
     }
 
-    fn read(path: &Path) -> anyhow::Result<Self> {
+    fn read(lang: Lang, path: &Path) -> anyhow::Result<Self> {
         let meta = std::fs::metadata(path)?;
         if !meta.is_file() {
-            bail!("not a file");
+            bail!(tr!(lang, "cli-image-no-file"));
         }
         if meta.len() > MAX_BYTES {
-            bail!("{} MiB, at most {}", meta.len() >> 20, MAX_BYTES >> 20);
+            let (size, most) = (meta.len() >> 20, MAX_BYTES >> 20);
+            bail!(tr!(lang, "cli-image-too-big", size, most));
         }
         let bytes = std::fs::read(path)?;
         let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
@@ -56,7 +57,7 @@ impl Picture {
             || bytes.starts_with(b"\xff\xd8\xff")
             || is_webp)
         {
-            bail!("not a PNG, JPEG or WebP file");
+            bail!(tr!(lang, "cli-image-no-picture"));
         }
         Ok(Self(Cow::Owned(bytes)))
     }
@@ -91,7 +92,7 @@ mod tests {
         let big = std::fs::File::create(path("c.webp")).expect("created");
         big.set_len(MAX_BYTES + (1 << 20)).expect("grown");
         assert_eq!(
-            Picture::read_all(&[path("a.png")])
+            Picture::read_all(Lang::EN, &[path("a.png")])
                 .expect("a picture")
                 .len(),
             1
@@ -102,7 +103,7 @@ mod tests {
             ("d.png", "No such file"),
             ("", "not a file"),
         ] {
-            let error = Picture::read_all(&[path("a.png"), path(name)]).expect_err(name);
+            let error = Picture::read_all(Lang::EN, &[path("a.png"), path(name)]).expect_err(name);
             let text = format!("{error:#}");
             assert!(text.contains(reason) && text.contains(name), "{text}");
         }

@@ -6,6 +6,7 @@ use crate::cluster::events::Update;
 use crate::cluster::operator_history::HistoryPoint;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::narrator::tests::{at, pool};
+use crate::text::lang::Lang;
 
 #[test]
 fn missing_metrics_are_a_gap_and_not_zero() {
@@ -79,12 +80,15 @@ fn the_operators_history_comes_first() {
     let mut timeline = Timeline::new(&pool(), at(100));
     timeline.apply(Update::Metrics(QueueSummary::of_counts(1, 1, 5)), at(101));
     // The last point lies after the timeline's begin and is left out.
-    timeline.add_history(vec![
-        point(20, 40, 9, 3),
-        point(40, 50, 0, 3),
-        point(50, 98, 4, 5),
-        point(100, 102, 1, 5),
-    ]);
+    timeline.add_history(
+        vec![
+            point(20, 40, 9, 3),
+            point(40, 50, 0, 3),
+            point(50, 98, 4, 5),
+            point(100, 102, 1, 5),
+        ],
+        Lang::EN,
+    );
     let columns = timeline.columns(at(0), at(120), 12, at(110));
     let ready: Vec<_> = columns.iter().map(|column| column.ready).collect();
     assert_eq!(ready[..6], [None, None, Some(9), Some(9), None, Some(4)]);
