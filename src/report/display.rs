@@ -37,6 +37,7 @@ pub fn percent(part: i64, whole: i64) -> i64 {
     part.saturating_mul(100).checked_div(whole).unwrap_or(0)
 }
 
+/// Whole seconds as in the column AGE of kubectl beside it, `1m15s`.
 fn span(millis: i64) -> String {
     Millis(millis.max(0) / 1000 * 1000).to_string()
 }

@@ -859,6 +859,7 @@ cli-metrics-pane-workers = █ busy  ░ idle  ━ desired
 cli-metrics-pane-marks = ▲▼ change  ╌ limit  ? unknown
 cli-metrics-pane-drain = empty in { $span } with { $n }
 cli-steps-pane = { page-explanation }
+cli-workers-pane-unknown = Workers: ?
 cli-workers-pane-unreported = Workers: { $replicas }, names not reported
 cli-workers-pane = Workers: { $count } of { $replicas } registered
 cli-workers-pane-more = … { $more } more

@@ -853,6 +853,7 @@ cli-metrics-pane-workers = █ ocupado  ░ libre  ━ deseado
 cli-metrics-pane-marks = ▲▼ cambio  ╌ umbral  ? desconocido
 cli-metrics-pane-drain = vacía en { $span } con { $n }
 cli-steps-pane = { page-explanation }
+cli-workers-pane-unknown = Workers: ?
 cli-workers-pane-unreported = Workers: { $replicas }, nombres no indicados
 cli-workers-pane = Workers: { $count } de { $replicas } registrados
 cli-workers-pane-more = … { $more } más

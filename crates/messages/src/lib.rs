@@ -7,7 +7,7 @@ mod span;
 
 pub use catalogue::{Catalogue, LANGUAGES};
 pub use encoded::{Encoded, Params};
-pub use span::span;
+pub use span::{span, whole_span};
 
 use decide::{Reason, Unavailable};
 

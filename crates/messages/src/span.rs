@@ -30,6 +30,11 @@ pub fn span(span: Millis) -> String {
         .join(" ")
 }
 
+/// The same in whole seconds, for a span up to now or from now on, whose fraction would flicker.
+pub fn whole_span(millis: Millis) -> String {
+    span(Millis(millis.0.max(0) / 1000 * 1000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +49,14 @@ mod tests {
         for (millis, text) in cases {
             assert_eq!(span(Millis(millis)), text, "{millis}");
         }
+    }
+
+    #[test]
+    fn whole_spans_have_no_fraction() {
+        let whole = |millis| whole_span(Millis(millis));
+        assert_eq!(
+            [-400, 999, 1_999, 79_900].map(whole),
+            ["0 s", "0 s", "1 s", "1 min 19 s"]
+        );
     }
 }

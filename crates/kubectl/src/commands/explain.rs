@@ -3,7 +3,6 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::patch::wait_for_decision;
-use crate::text::class_format::minutes;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
 use anyhow::bail;
@@ -14,6 +13,7 @@ use api::{
 use decide::Millis;
 use jiff::Timestamp;
 use kube::ResourceExt;
+use messages::whole_span;
 use serde_json::json;
 
 /// Explains the pool `name`; false if no operator has observed the latest spec.
@@ -75,7 +75,7 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
     }
     rows.extend(decision.steps.iter().map(|step| out.step(step)));
     if let Some(change) = status.history.last() {
-        let ago = minutes(time(now) - time(change.at));
+        let ago = whole_span(time(now) - time(change.at));
         let change = format!("{} → {}", change.from, change.to);
         rows.push((
             tr!(lang, "cli-explain-last-change"),
@@ -139,7 +139,7 @@ pub fn next_changes(
 
 fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
     let DecisionStatus { reason, at, .. } = decision;
-    let (message, ago) = (out.message(decision), minutes(time(now) - time(*at)));
+    let (message, ago) = (out.message(decision), whole_span(time(now) - time(*at)));
     tr!(out.lang, "cli-explain-suspended", message, reason, ago)
 }
 
@@ -158,11 +158,11 @@ pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> Strin
         busy.map(|(live, busy)| tr!(lang, "cli-metrics-busy", busy, live)),
         known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
         known(&metrics.task_millis, &|millis| {
-            let span = short(millis);
+            let span = messages::span(Millis(millis));
             tr!(lang, "cli-metrics-task-takes", span)
         }),
         metrics.oldest_task_time.value.map(|at| {
-            let waited = minutes(time(now) - time(at));
+            let waited = whole_span(time(now) - time(at));
             tr!(lang, "cli-metrics-oldest", waited)
         }),
     ]
@@ -183,15 +183,6 @@ pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> Strin
     parts.join(" · ")
 }
 
-/// `0.4s`, `8.1s`, `32s`
-fn short(millis: i64) -> String {
-    if millis < 10_000 {
-        format!("{}.{}s", millis / 1000, millis / 100 % 10)
-    } else {
-        minutes(Millis(millis))
-    }
-}
-
 /// A forecast change: its condition, and the earliest time.
 fn next_change(
     out: &Out,
@@ -209,7 +200,8 @@ fn next_change(
     };
     let when = match at.filter(|at| *at > now) {
         Some(at) => {
-            let span = minutes(time(at) - time(now));
+            // Rounded up: at the end of 1 s it can come, not before.
+            let span = whole_span(Millis((time(at) - time(now)).0 + 999));
             let clock = if clock {
                 format!(" ({})", out.clock(at))
             } else {
@@ -228,7 +220,7 @@ fn drain_time(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
     let live = metrics.live.value.filter(|n| *n > 0)?;
     let mean = metrics.task_millis.value?;
     let with = |workers: i64| {
-        let span = minutes(Millis(mean.saturating_mul(ready) / workers));
+        let span = whole_span(Millis(mean.saturating_mul(ready) / workers));
         tr!(lang, "cli-explain-drain-with", span, workers)
     };
     let [now, one_more, two_more] = [0, 1, 2].map(|more| with(live + more));

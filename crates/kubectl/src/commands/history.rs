@@ -3,13 +3,13 @@
 use super::explain::metrics_line;
 use crate::cluster::Cluster;
 use crate::cluster::operator_history::{self, HistoryPoint};
-use crate::text::class_format::minutes;
 use crate::text::lang::tr;
 use crate::text::output::{Out, Style};
 use anyhow::anyhow;
 use api::{Change, Key, time};
 use jiff::{Timestamp, ToSpan};
 use kube::ResourceExt;
+use messages::whole_span;
 use serde_json::json;
 
 /// Prints the latest `limit` changes of the pool `name`, newest last.
@@ -132,7 +132,7 @@ fn lines(
     let head = match (before, next) {
         (Some(Change { to, at: since, .. }), _) => {
             let to = tr!(lang, "cli-history-workers", n = to);
-            let span = minutes(time(at) - time(*since));
+            let span = whole_span(time(at) - time(*since));
             tr!(lang, "cli-history-at", name, clock, to, span)
         }
         (None, Some(Change { from, .. })) => {

@@ -279,7 +279,7 @@ fn recommend(
     Some((here, Some(decision.replicas)))
 }
 
-/// A duration in the class's format: `0.4s`, `32s`, `2 minutes`.
+/// A span as the class defines it for its panel: `0.4s`, `32s`, `2 minutes`. All else is [`messages::span`].
 fn span(lang: Lang, seconds: f64) -> String {
     let minutes = seconds / 60.0;
     match seconds {

@@ -43,9 +43,7 @@ pub fn scaling(from: i32, to: i32, idle: Option<Millis>) -> String {
     if to > from {
         return format!("🔺 SCALING UP TO {to} WORKERS");
     }
-    // Whole seconds, as in the operator's message below it.
-    let whole = |span: Millis| minutes(Millis(span.0 / 1000 * 1000));
-    let idle = idle.map_or(String::new(), |span| format!(" (idle {})", whole(span)));
+    let idle = idle.map_or(String::new(), |span| format!(" (idle {})", dense(span)));
     format!("🔻 SCALING DOWN TO {to} WORKERS{idle}")
 }
 
@@ -54,14 +52,9 @@ pub fn stress(tasks: u32) -> String {
     format!("🔥 STRESS TEST TRIGGERED ({tasks} tasks)")
 }
 
-/// A duration in the class's format: `45s`, `2min`, `1min15s`.
-pub fn minutes(span: Millis) -> String {
-    let seconds = (span.0.max(0) + 500) / 1000;
-    match (seconds / 60, seconds % 60) {
-        (0, seconds) => format!("{seconds}s"),
-        (minutes, 0) => format!("{minutes}min"),
-        (minutes, seconds) => format!("{minutes}min{seconds}s"),
-    }
+/// A span without spaces, as in the class's line and where a column is narrow: `45s`, `2min`, `1min15s`.
+pub fn dense(span: Millis) -> String {
+    messages::whole_span(span).replace(' ', "")
 }
 
 /// A number, or `?` if it is unknown.
@@ -141,19 +134,5 @@ mod tests {
             "the operator's message says 79s"
         );
         assert_eq!(scaling(7, 5, None), "🔻 SCALING DOWN TO 5 WORKERS");
-    }
-
-    #[test]
-    fn formats_durations() {
-        let cases = [
-            (400, "0s"),
-            (45_000, "45s"),
-            (75_200, "1min15s"),
-            (120_000, "2min"),
-            (240_499, "4min"),
-        ];
-        for (millis, expected) in cases {
-            assert_eq!(minutes(Millis(millis)), expected);
-        }
     }
 }

@@ -3,10 +3,9 @@
 use super::app::{App, Mode};
 use super::style::{Role, below, line, span, to_ascii, wrap};
 use crate::commands::explain::next_changes;
-use crate::text::class_format::minutes;
 use crate::text::lang::tr;
 use api::{DecisionStatus, time};
-use decide::Millis;
+use messages::whole_span;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -109,7 +108,7 @@ fn message(buffer: &mut Buffer, area: Rect, app: &App, subject: &Subject) {
         let text = tr!(lang, "cli-footer-undecided", name);
         return line(buffer, area, 0, vec![span(Role::Bad, text)]);
     };
-    let ago = minutes(Millis((time(app.at()) - time(decision.at)).0.max(0)));
+    let ago = whole_span(time(app.at()) - time(decision.at));
     let age = tr!(lang, "cli-footer-ago", ago);
     let message = app.out.message(decision);
     let message = to_ascii(app.settings.ascii, message);

@@ -4,9 +4,9 @@ use super::app::App;
 use super::draw::replicas;
 use super::style::{Role, line, line_right, span, to_ascii};
 use super::timeline::Moment;
-use crate::text::class_format::minutes;
 use crate::text::lang::tr;
 use api::{Key, time};
+use messages::whole_span;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
@@ -94,7 +94,7 @@ fn shown_time(app: &App) -> Span<'static> {
     }
     if let Some((at, _)) = app.frozen {
         let frozen = app.out.clock(at);
-        let ago = minutes(time(app.now) - time(at));
+        let ago = whole_span(time(app.now) - time(at));
         let text = tr!(lang, "cli-header-frozen", frozen, ago);
         return span(Role::Selected, text);
     }
@@ -108,7 +108,7 @@ fn shown_time(app: &App) -> Span<'static> {
     if moment.metrics_at(app.now).is_some() || moment.read_at() == moment.at {
         return live();
     }
-    let age = minutes(time(app.now) - time(moment.read_at()));
+    let age = whole_span(time(app.now) - time(moment.read_at()));
     let text = tr!(lang, "cli-header-no-poll", age, clock);
     span(Role::Bad, text)
 }

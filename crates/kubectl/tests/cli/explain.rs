@@ -28,7 +28,7 @@ fn explains_a_decision_by_its_steps() {
     for row in [
         row(
             "metrics",
-            "17 waiting · 5 of 5 workers busy · a task takes 8.1s",
+            "17 waiting · 5 of 5 workers busy · a task takes 8.1 s",
         ),
         row("scaleUp.queueLength", "17 > 8 → 7"),
         row("scaleUp.cooldown", "7 → 5 until 09:16:58"),
@@ -37,7 +37,7 @@ fn explains_a_decision_by_its_steps() {
         row("next down", "none"),
         row(
             "empty in",
-            "about 28s with 5 workers · 23s with 6 · 20s with 7",
+            "about 27 s with 5 workers · 22 s with 6 · 19 s with 7",
         ),
     ] {
         assert!(output.contains(&row), "{output}");

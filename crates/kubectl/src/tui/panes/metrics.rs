@@ -2,7 +2,6 @@
 
 use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::metrics::{OLDEST_ROW, Panel, Row};
-use crate::text::class_format::minutes;
 use crate::text::lang::{Lang, tr};
 use crate::tui::app::App;
 use crate::tui::style::{Role, line, span, wrap};
@@ -10,6 +9,7 @@ use crate::tui::timeline::Moment;
 use api::time;
 use decide::Millis;
 use jiff::Timestamp;
+use messages::whole_span;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Span;
@@ -88,8 +88,7 @@ fn shorten(value: String) -> String {
 
 /// The age of the metrics, or why they are unavailable.
 fn freshness(moment: &Moment, at: Timestamp, lang: Lang, width: usize) -> Vec<Span<'static>> {
-    let age = (time(at) - time(moment.read_at())).0.max(0);
-    let age = minutes(Millis(age / 1000 * 1000));
+    let age = whole_span(time(at) - time(moment.read_at()));
     let (role, text) = match &moment.unavailable_reason {
         Some(reason) => (Role::Bad, format!("? {reason}")),
         None => (Role::Dim, tr!(lang, "cli-metrics-pane-age", age)),
@@ -121,7 +120,7 @@ fn drain_times(lang: Lang, metrics: &QueueSummary) -> Vec<String> {
         .unwrap_or(u64::MAX)
         .saturating_mul(metrics.ready);
     let drain_time = |n: u64| {
-        let span = minutes(Millis(i64::try_from(work / n).unwrap_or(i64::MAX)));
+        let span = whole_span(Millis(i64::try_from(work / n).unwrap_or(i64::MAX)));
         tr!(lang, "cli-metrics-pane-drain", span, n)
     };
     (live..live + 3).map(drain_time).collect()

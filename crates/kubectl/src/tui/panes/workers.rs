@@ -1,6 +1,6 @@
 //! The workers of the open pool: what each does, since when, and its place in the removal order.
 
-use crate::text::class_format::minutes;
+use crate::text::class_format::dense;
 use crate::text::lang::{Lang, tr};
 use crate::tui::app::{App, Pane};
 use crate::tui::style::{Role, below, line, line_right, pane_title, span};
@@ -19,7 +19,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let count = workers.rows.len();
     let replicas = moment.replicas.map_or("?".to_owned(), |n| n.to_string());
     let title = match moment.metrics_at(at) {
-        None => "Workers: ?".to_owned(),
+        None => tr!(lang, "cli-workers-pane-unknown"),
         Some(_) if !workers.known => tr!(lang, "cli-workers-pane-unreported", replicas),
         Some(_) => tr!(lang, "cli-workers-pane", count, replicas),
     };
@@ -63,7 +63,7 @@ fn draw_worker(
         Activity::Stalled => ("⚠", Role::Bad, tr!(lang, "cli-workers-pane-stalled")),
         Activity::Unknown => ("?", Role::Bad, "?".to_owned()),
     };
-    let since = worker.since.map_or(String::new(), minutes);
+    let since = worker.since.map_or(String::new(), dense);
     let cpu = worker.cpu.map_or(String::new(), |cpu| format!("{cpu}%"));
     let state = format!("{sign} {activity:<8}{since:>7}{cpu:>5} ");
     // The end of a pod's name is what tells it from the others.
