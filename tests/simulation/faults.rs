@@ -183,7 +183,12 @@ impl Scenario {
             }
         }
         for (number, fault) in REDIS_FAULTS.into_iter().enumerate() {
-            for at in (number * 7..commands).step_by(step(101)) {
+            let some = if matches!(fault, RedisFault::Flush) {
+                13
+            } else {
+                101
+            };
+            for at in (number * 7..commands).step_by(step(some)) {
                 run(at, Sabotage::Command(at, fault));
             }
         }

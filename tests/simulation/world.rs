@@ -185,14 +185,16 @@ impl World {
         }
     }
 
-    /// Redis loses all that it has. Each worker registers again with its next heartbeat; what they hold is theirs. The
-    /// producer sends the waiting tasks again.
+    /// Redis loses all that it has. Each worker registers again within its lease, the busy ones last; what they hold
+    /// is theirs. The producer sends the waiting tasks again.
     pub fn flush(&mut self) {
         let tasks = std::mem::take(&mut self.workload.waiting);
-        let names: Vec<String> = self.workload.pods.keys().cloned().collect();
+        let pods = &self.workload.pods;
+        let mut names: Vec<String> = pods.keys().cloned().collect();
+        names.sort_by_key(|name| pods[name].busy_until.is_some());
         for (number, name) in names.iter().enumerate() {
             self.workload.pod(name).registered = false;
-            let at = self.workload.now + 300 * (1 + i64::try_from(number).unwrap_or(0));
+            let at = self.workload.now + 900 * (1 + i64::try_from(number).unwrap_or(0));
             let tasks = if number + 1 == names.len() { tasks } else { 0 };
             self.registering.push((at, name.clone(), tasks));
         }
