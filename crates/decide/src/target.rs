@@ -85,30 +85,19 @@ impl TargetInput<'_> {
 
     /// The recommendation of one rule, or the step that says why there is none.
     fn evaluate(&self, rule: Rule, limit: i64) -> Result<TargetRecommendation, Step> {
+        let apply = |total, tasks| match rule {
+            Rule::TasksPerWorker => self.per_worker(tasks, limit),
+            _ => self.within(rule, total, tasks, limit),
+        };
         match tasks(rule, &self.total) {
-            Metric::Known(tasks) | Metric::Estimated(tasks) => {
-                Ok(self.apply(rule, &self.total, tasks, limit))
-            }
+            Metric::Known(tasks) | Metric::Estimated(tasks) => Ok(apply(&self.total, tasks)),
             Metric::Unsupported => Err(Step::MetricUnsupported { rule }),
             // The known tasks alone may need more workers, and never fewer.
             Metric::Unavailable => tasks(rule, &self.least)
                 .known()
-                .map(|tasks| self.apply(rule, &self.least, tasks, limit))
+                .map(|tasks| apply(&self.least, tasks))
                 .filter(|least| least.replicas > self.base)
                 .ok_or(Step::MetricUnavailable { rule }),
-        }
-    }
-
-    fn apply(
-        &self,
-        rule: Rule,
-        total: &QueueMetrics,
-        tasks: i64,
-        limit: i64,
-    ) -> TargetRecommendation {
-        match rule {
-            Rule::TasksPerWorker => self.per_worker(tasks, limit),
-            _ => self.within(rule, total, tasks, limit),
         }
     }
 

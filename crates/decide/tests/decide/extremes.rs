@@ -27,49 +27,30 @@ fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
         18,
     )
     .prop_map(|values| {
-        let [
-            ready,
-            due,
-            in_flight,
-            live,
-            busy,
-            slots,
-            slots_in_use,
-            held,
-            delayed,
-            paused,
-            cpu_sum,
-            oldest_at,
-            arrived,
-            processed,
-            failed,
-            busy_millis,
-            recent_tasks,
-            recent_millis,
-        ] = values[..]
-        else {
-            unreachable!("18 values")
+        let mut values = values.into_iter();
+        let mut next = || values.next().unwrap_or(Metric::Unsupported);
+        let queue = QueueMetrics {
+            ready: next(),
+            due: next(),
+            in_flight: next(),
+            live: next(),
+            busy: next(),
+            slots: next(),
+            slots_in_use: next(),
+            held: next(),
+            delayed: next(),
+            paused: next(),
+            cpu_sum: next(),
+            oldest_at: next(),
+            arrived: next(),
+            processed: next(),
+            failed: next(),
+            busy_millis: next(),
+            recent_tasks: next(),
+            recent_millis: next(),
         };
-        QueueMetrics {
-            ready,
-            due,
-            in_flight,
-            live,
-            busy,
-            slots,
-            slots_in_use,
-            held,
-            delayed,
-            paused,
-            cpu_sum,
-            oldest_at,
-            arrived,
-            processed,
-            failed,
-            busy_millis,
-            recent_tasks,
-            recent_millis,
-        }
+        assert_eq!(values.len(), 0, "one value for each metric");
+        queue
     })
 }
 
