@@ -56,11 +56,16 @@ const YEAR_2000: i64 = 946_684_800_000;
 /// A day in milliseconds: no clock of a producer is that far ahead.
 const DAY: i64 = 86_400_000;
 
-/// When the next task was pushed. What a producer writes in another unit is no instant, and its age is not known.
+/// `at` where it can be an instant at the queue's `time`: what a producer writes in another unit is none.
+pub(crate) fn instant(at: i64, time: i64) -> Option<i64> {
+    let latest = time.saturating_add(DAY);
+    (YEAR_2000..=latest).contains(&at).then_some(at)
+}
+
+/// When the next task was pushed. Where that is no instant, its age is not known.
 fn oldest_at(snapshot: &Snapshot) -> Option<i64> {
-    let latest = snapshot.time.saturating_add(DAY);
-    let is_instant = |at: &i64| (YEAR_2000..=latest).contains(at);
-    snapshot.oldest_at.filter(is_instant)
+    let at = snapshot.oldest_at?;
+    instant(at, snapshot.time)
 }
 
 /// Whether the next task has a time of a producer that is no instant.

@@ -1,11 +1,18 @@
 //! The queue systems: the Redis commands that read a queue of each, and the parsing of their replies. No IO.
 
+mod bullmq;
 mod convert;
 mod error;
+mod laravel;
 mod list;
 mod memory;
 mod poll;
 mod queue;
+#[cfg(test)]
+mod recorded;
+mod reply;
+mod rq;
+mod sidekiq;
 mod stream;
 mod system;
 mod worker_pool;

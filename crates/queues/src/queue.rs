@@ -2,7 +2,7 @@
 
 use crate::QueueSystem;
 use crate::error::describe_server_error;
-use decide::victims::Worker;
+use decide::victims::{Activity, Worker};
 use decide::{Metric, QueueMetrics, Unavailable};
 use protocol::{Reaped, ScriptCall};
 use redis::{Cmd, Value};
@@ -116,6 +116,10 @@ impl Reading {
         self.workers.retain(|worker| {
             if !is_counted(worker) {
                 return true;
+            }
+            if worker.report.activity == Activity::Draining {
+                // It is in no number but that of its tasks.
+                return false;
             }
             let less = |metric: Metric, by: i64| metric.map(|n| n.saturating_sub(by).max(0));
             let busy = i64::from(worker.busy);
@@ -246,6 +250,7 @@ mod tests {
     #[derive(Debug)]
     struct OneWorker {
         shared: bool,
+        activity: Activity,
     }
 
     impl Reader for OneWorker {
@@ -268,6 +273,7 @@ mod tests {
                 slots: 4,
                 busy: true,
                 report: WorkerReport {
+                    activity: self.activity,
                     tasks: 3,
                     ..WorkerReport::default()
                 },
@@ -294,11 +300,11 @@ mod tests {
     }
 
     /// Live workers, slots in use and the length of the list of workers, for each queue of two pools.
-    fn counts(shared: bool) -> Vec<(Metric, Metric, usize)> {
+    fn counts(shared: bool, activity: Activity) -> Vec<(Metric, Metric, usize)> {
         let queue = Queue {
             system: QueueSystem::List,
             options: QueueOptions::named("a"),
-            reader: Arc::new(OneWorker { shared }),
+            reader: Arc::new(OneWorker { shared, activity }),
         };
         let mut poll = Poll::new([(0, &queue), (1, &queue), (0, &queue)]);
         let replies = poll.commands(false).iter().map(|_| Value::Okay).collect();
@@ -316,7 +322,10 @@ mod tests {
     fn a_worker_of_several_queues_counts_once_in_each_pool() {
         let one = (Metric::Known(1), Metric::Known(3), 1);
         let none = (Metric::Known(0), Metric::Known(0), 0);
-        assert_eq!(counts(true), [one, none, one]);
-        assert_eq!(counts(false), [one, one, one]);
+        assert_eq!(counts(true, Activity::Busy), [one, none, one]);
+        assert_eq!(counts(false, Activity::Busy), [one, one, one]);
+        // A draining one is in no number.
+        let no_row = (Metric::Known(1), Metric::Known(3), 0);
+        assert_eq!(counts(true, Activity::Draining), [one, no_row, one]);
     }
 }

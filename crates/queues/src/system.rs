@@ -1,7 +1,8 @@
 //! The supported queue systems, and what each reports.
 
+use crate::bullmq::bull;
 use crate::queue::{QueueOptions, Reader};
-use crate::{list, stream, worker_pool};
+use crate::{bullmq, laravel, list, rq, sidekiq, stream, worker_pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -42,6 +43,16 @@ systems! {
     List: list,
     /// A consumer group of a Redis stream.
     Stream: stream,
+    /// RQ 2 and 3.
+    RQ: rq,
+    /// BullMQ 5 and 6.
+    BullMQ: bullmq,
+    /// Bull 4, the forerunner of BullMQ.
+    Bull: bull,
+    /// Sidekiq 6, 7 and 8.
+    Sidekiq: sidekiq,
+    /// Laravel's queues in Redis, with queue:work or Horizon.
+    Laravel: laravel,
 }
 
 /// How well a queue system reports a metric.
