@@ -61,7 +61,7 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
-.PHONY: test test-unit test-web e2e test-cluster test-chart test-install test-kit test-release test-source matrix cross faults force bench bench-screen bench-worker waits mutants lint advisories
+.PHONY: test test-unit test-web queues e2e test-cluster test-chart test-install test-kit test-release test-source matrix cross faults force bench bench-screen bench-worker waits mutants lint advisories
 INSTALL ?= test-install
 test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
@@ -120,6 +120,10 @@ cross: ## Build the programs for Windows and try them in Wine, type-check them f
 
 faults: ## The whole operator simulated, with every fault at every request (20 min)
 	FAULTS=full cargo test --locked -p workerpool-operator --test simulation -- --nocapture
+
+queues: ## Known states of RQ, BullMQ, Bull, Sidekiq and Laravel, made by their own libraries (1 min; SERVER=redis8 or valkey9 chooses the server; Debian)
+	@tests/cluster/install-tools queues
+	REDIS_SERVER="$$(tests/queues/server $(SERVER))" cargo test --locked -p queues --test systems -- --include-ignored
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
 	@tests/cluster/install-tools test

@@ -14,7 +14,7 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts the `redis-server` from `PATH`.
+    /// Starts the `redis-server` from `PATH`, or the program that `REDIS_SERVER` names.
     pub fn start() -> Self {
         // Another program may take the free port before the server does: then try another port.
         for _ in 0..5 {
@@ -106,7 +106,8 @@ impl RedisServer {
             "--dir",
         ];
         self.directory = tempfile::tempdir().unwrap();
-        let mut child = Command::new("redis-server")
+        let program = std::env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+        let mut child = Command::new(program)
             .args(args)
             .arg(self.directory.path())
             .stdout(Stdio::null())

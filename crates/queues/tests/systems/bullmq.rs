@@ -1,0 +1,121 @@
+//! BullMQ 5 and 6, and Bull 4.
+
+use crate::install;
+use crate::stage::{Figures, Programs, Stage};
+use decide::Metric;
+use queues::{Queue, QueueOptions, QueueSystem};
+use redis::Commands;
+use rstest::rstest;
+use std::time::Duration;
+
+/// What follows a note in Redis takes some milliseconds.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+fn stage(library: &str, prefix: Option<&str>) -> Stage {
+    let line = |program: &str| vec!["node".to_owned(), program.to_owned()];
+    let modules = install::node_modules("bullmq").display().to_string();
+    let mut environment = vec![("NODE_PATH", modules), ("LIBRARY", library.to_owned())];
+    environment.extend(prefix.map(|it| ("PREFIX", it.to_owned())));
+    Stage::new(Programs {
+        folder: testkit::root().join("tests/queues/bullmq"),
+        producer: line("producer.js"),
+        worker: line("worker.js"),
+        environment,
+    })
+}
+
+/// A queue that has not been read yet: the server's list of clients is read at most every 10 s.
+fn queue(library: &str, prefix: Option<&str>) -> Queue {
+    let options = QueueOptions {
+        key_prefix: prefix.map(str::to_owned),
+        ..QueueOptions::named("mail ä")
+    };
+    let system = match library {
+        "bull" => QueueSystem::Bull,
+        _ => QueueSystem::BullMQ,
+    };
+    Queue::new(system, &options)
+}
+
+/// What is written down; Bull's workers do not name their pods.
+fn written(stage: &Stage, library: &str) -> Figures {
+    let written = stage.written("mail ä");
+    Figures {
+        pods: written.pods.filter(|_| library != "bull"),
+        ..written
+    }
+}
+
+#[rstest]
+fn every_state_of_a_queue_is_what_producers_and_jobs_write_down(
+    #[values("bullmq", "bullmq-5", "bull")] library: &str,
+) {
+    let mut stage = stage(library, None);
+    let mail = "mail ä";
+    let check = |stage: &Stage| {
+        let queue = queue(library, None);
+        stage.expect(&queue, &written(stage, library), AT_ONCE)
+    };
+    check(&stage);
+    let before = stage.read(&queue(library, None)).time;
+    stage.push(mail, &["a", "b", "c", "d"]);
+    stage.push_with(mail, "urgent", "priority", 1);
+    stage.push_with(mail, "low", "priority", 9);
+    stage.delay(mail, "soon", 5);
+    stage.delay(mail, "later", 3_600);
+    let metrics = check(&stage).metrics;
+    assert_eq!(metrics.due, Metric::Known(1));
+    let oldest = metrics.oldest_at.known();
+    assert!(library == "bull" || oldest >= before && oldest <= before.map(|it| it + 60_000));
+    // One worker with two jobs, one with one, one with none.
+    stage.pause(mail, true);
+    assert_eq!(check(&stage).metrics.paused, Metric::Known(1));
+    stage.start("pod-1", &[mail], &["2"]);
+    stage.start("pod-2", &[mail], &["1"]);
+    let both = crate::stage::eventually("two workers", || {
+        let reading = stage.read(&queue(library, None));
+        (reading.metrics.live == Metric::Known(2)).then_some(reading)
+    });
+    assert_eq!(both.metrics.busy, Metric::Known(0));
+    check(&stage);
+    stage.pause(mail, false);
+    crate::stage::eventually("three jobs run", || {
+        (stage.written(mail).in_flight == 3).then_some(())
+    });
+    check(&stage);
+    let running = stage.running();
+    let first: Vec<&str> = running.iter().map(String::as_str).take(1).collect();
+    stage.end(&first, "fail");
+    crate::stage::eventually("three jobs run", || {
+        (stage.written(mail).in_flight == 3).then_some(())
+    });
+    check(&stage);
+}
+
+#[rstest]
+fn what_a_killed_worker_held_is_in_flight_and_no_one_is_busy_with_it(
+    #[values("bullmq", "bullmq-5", "bull")] library: &str,
+) {
+    let prefix = Some("{app}");
+    let mut stage = stage(library, prefix);
+    let mail = "mail ä";
+    stage.push(mail, &["a"]);
+    stage.start("pod-1", &[mail], &["1"]);
+    stage.started("a");
+    stage.expect(&queue(library, prefix), &written(&stage, library), AT_ONCE);
+    assert_eq!(
+        stage.read(&queue(library, None)).metrics.in_flight,
+        Metric::Known(0)
+    );
+    stage.kill("pod-1");
+    // 30 s later.
+    let mut redis = stage.redis.connect();
+    let locks: Vec<String> = redis.keys("{app}:mail ä:*:lock").unwrap();
+    assert_eq!(redis.del(&locks), Ok(1));
+    let left = Figures {
+        in_flight: 1,
+        ..written(&stage, library)
+    };
+    // The connection is missing in the next list of clients, 10 s after the last one.
+    stage.expect(&queue(library, prefix), &left, Duration::from_secs(12));
+}

@@ -1,0 +1,62 @@
+//! Installs the libraries of the queue systems, pinned, below target: the first use on a machine takes some seconds.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The Python interpreter with the packages of `tests/queues/SYSTEM/requirements.txt`.
+pub fn python(system: &str) -> PathBuf {
+    let home = installed(system, "requirements.txt", |home, requirements| {
+        run(Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(home));
+        let mut pip = Command::new(home.join("bin/python"));
+        run(pip
+            .args(["-m", "pip", "install", "--quiet", "-r"])
+            .arg(requirements));
+    });
+    home.join("bin/python")
+}
+
+/// The folder of the npm packages of `tests/queues/SYSTEM/package-lock.json`.
+pub fn node_modules(system: &str) -> PathBuf {
+    let home = installed(system, "package-lock.json", |home, lock| {
+        fs::create_dir_all(home).unwrap();
+        for file in [lock.to_owned(), lock.with_file_name("package.json")] {
+            fs::copy(&file, home.join(file.file_name().unwrap())).unwrap();
+        }
+        let mut npm = Command::new("npm");
+        run(npm
+            .args(["ci", "--silent", "--ignore-scripts"])
+            .current_dir(home));
+    });
+    home.join("node_modules")
+}
+
+/// The folder that `install` fills, unless it has been filled for the same content of `file`. One process at a time.
+fn installed(system: &str, file: &str, install: impl Fn(&Path, &Path)) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("queues");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = File::create(folder.join(format!("{system}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let home = folder.join(system);
+    let pins = testkit::root().join("tests/queues").join(system).join(file);
+    let done = home.join("installed");
+    if fs::read(&done).ok() != fs::read(&pins).ok() {
+        let _ = fs::remove_dir_all(&home);
+        install(&home, &pins);
+        fs::copy(&pins, &done).unwrap();
+    }
+    home
+}
+
+fn run(command: &mut Command) {
+    let status = command.status();
+    let program = Path::new(command.get_program()).file_name();
+    let program = program.map(OsStr::to_string_lossy);
+    assert!(
+        status.is_ok_and(|it| it.success()),
+        "{program:?} failed: the tests need python3 with venv and pip, and npm (tests/cluster/install-tools test)"
+    );
+}

@@ -1,0 +1,85 @@
+//! Laravel 8 with `queue:work`. `make queues` runs these tests: they need its Debian packages.
+
+use crate::stage::{Figures, Programs, Stage, eventually};
+use decide::Metric;
+use queues::{Queue, QueueOptions, QueueSystem};
+use std::time::Duration;
+
+/// What follows a note in Redis takes some milliseconds.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+fn stage(prefix: &str) -> Stage {
+    let line = |program: &str| vec!["php".to_owned(), program.to_owned()];
+    Stage::new(Programs {
+        folder: testkit::root().join("tests/queues/laravel"),
+        producer: line("producer.php"),
+        worker: line("worker.php"),
+        environment: vec![("PREFIX", prefix.to_owned()), ("BLOCK_FOR", "5".to_owned())],
+    })
+}
+
+/// A queue that has not been read yet: the server's list of clients is read at most every 10 s.
+fn queue(prefix: Option<&str>) -> Queue {
+    let options = QueueOptions {
+        key_prefix: prefix.map(str::to_owned),
+        ..QueueOptions::named("mail")
+    };
+    Queue::new(QueueSystem::Laravel, &options)
+}
+
+/// What is written down; `queue:work` names no pods and counts no failures, and its workers are known where one waits.
+fn written(stage: &Stage, workers: Option<(i64, i64)>) -> Figures {
+    Figures {
+        failed: -1,
+        pods: None,
+        live: workers.map(|(live, _)| live),
+        busy: workers.map(|(_, busy)| busy),
+        ..stage.written("mail")
+    }
+}
+
+#[test]
+#[ignore = "make queues"]
+fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
+    let mut stage = stage("laravel_database_");
+    let check = |stage: &Stage, workers| {
+        stage
+            .expect(&queue(None), &written(stage, workers), AT_ONCE)
+            .metrics
+    };
+    stage.push("mail", &["a", "b", "c"]);
+    stage.push("video", &["x"]);
+    stage.delay("mail", "soon", 5);
+    stage.delay("mail", "later", 3_600);
+    assert_eq!(check(&stage, None).due, Metric::Known(1));
+    stage.start("pod-1", &["mail"], &[]);
+    stage.start("pod-2", &["mail"], &[]);
+    eventually("two jobs run", || {
+        (stage.running().len() == 2).then_some(())
+    });
+    check(&stage, None);
+    stage.end(&["a"], "ok");
+    stage.end(&["b"], "fail");
+    stage.started("c");
+    eventually("a worker that waits", || {
+        let metrics = stage.read(&queue(None)).metrics;
+        (metrics.live == Metric::Estimated(2)).then_some(())
+    });
+    check(&stage, Some((2, 1)));
+}
+
+#[test]
+#[ignore = "make queues"]
+fn a_job_of_a_killed_worker_is_in_flight_until_it_may_run_again() {
+    let mut stage = stage("shop-database-");
+    stage.push("mail", &["a"]);
+    stage.start("pod-1", &["mail"], &[]);
+    stage.started("a");
+    stage.kill("pod-1");
+    let left = Figures {
+        in_flight: 1,
+        ..written(&stage, None)
+    };
+    stage.expect(&queue(Some("shop-database-")), &left, AT_ONCE);
+    assert_eq!(stage.read(&queue(None)).metrics.in_flight, Metric::Known(0));
+}

@@ -1,0 +1,14 @@
+//! What the operator reads of real queue systems, beside what their producers and jobs write down: each state is made by
+//! the system's own library, with workers in containers of their own, on a real Redis.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "test code: it panics as a test does"
+)]
+
+mod bullmq;
+mod install;
+mod laravel;
+mod rq;
+mod sidekiq;
+mod stage;

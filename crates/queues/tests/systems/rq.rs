@@ -1,0 +1,124 @@
+//! RQ 3.
+
+use crate::install;
+use crate::stage::{Programs, Stage, eventually};
+use decide::Metric;
+use queues::{Queue, QueueOptions, QueueSystem};
+use redis::Commands;
+use std::time::Duration;
+
+/// RQ reports what is so: what follows a note in Redis takes some milliseconds.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+fn stage(prefix: Option<&str>) -> Stage {
+    let python = install::python("rq").display().to_string();
+    let line = |program: &str| vec![python.clone(), program.to_owned()];
+    Stage::new(Programs {
+        folder: testkit::root().join("tests/queues/rq"),
+        producer: line("producer.py"),
+        worker: line("worker.py"),
+        environment: prefix
+            .map(|it| ("RQ_KEY_PREFIX", it.to_owned()))
+            .into_iter()
+            .collect(),
+    })
+}
+
+fn queue(name: &str, prefix: Option<&str>) -> Queue {
+    let options = QueueOptions {
+        key_prefix: prefix.map(str::to_owned),
+        ..QueueOptions::named(name)
+    };
+    Queue::new(QueueSystem::RQ, &options)
+}
+
+#[test]
+fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
+    let mut stage = stage(None);
+    let (mail, video) = (queue("mail", None), queue("video", None));
+    stage.check(&mail, AT_ONCE);
+    let before = stage.read(&mail).time;
+    stage.push("mail", &["a", "b", "c", "d"]);
+    stage.push("video", &["x", "y"]);
+    stage.delay("mail", "later", 3_600);
+    let oldest = stage.check(&mail, AT_ONCE).metrics.oldest_at.known();
+    assert!(
+        oldest >= before && oldest <= stage.read(&mail).time,
+        "{oldest:?}"
+    );
+    // Two workers of one queue, one of both, and all but one hold a job.
+    stage.start("pod-1", &["mail"], &[]);
+    stage.start("pod-2", &["mail", "video"], &[]);
+    stage.started("a");
+    stage.started("b");
+    stage.check(&mail, AT_ONCE);
+    stage.end(&["a"], "fail");
+    stage.end(&["b"], "ok");
+    stage.started("c");
+    stage.started("d");
+    stage.check(&mail, AT_ONCE);
+    stage.end(&["c", "d"], "ok");
+    stage.started("x");
+    let reading = stage.check(&mail, AT_ONCE);
+    let video_now = stage.check(&video, AT_ONCE);
+    // One of the workers counts the jobs of both queues together.
+    assert_eq!(reading.metrics.processed, Metric::Unsupported);
+    assert_eq!(video_now.metrics.due, Metric::Known(0));
+    assert_eq!(video_now.metrics.slots, Metric::Known(1));
+}
+
+#[test]
+fn a_prefix_a_paused_queue_and_due_jobs_are_read() {
+    let prefix = Some("{app}:rq");
+    let mut stage = stage(prefix);
+    let mail = queue("mail", prefix);
+    stage.push("mail", &["a"]);
+    stage.delay("mail", "soon", 5);
+    stage.delay("mail", "later", 60);
+    stage.pause("mail", true);
+    let metrics = stage.check(&mail, AT_ONCE).metrics;
+    let known = |metric: Metric| metric.known();
+    assert_eq!(
+        (known(metrics.paused), known(metrics.due)),
+        (Some(1), Some(1))
+    );
+    assert_eq!(
+        stage.read(&queue("mail", None)).metrics.ready,
+        Metric::Known(0)
+    );
+    stage.pause("mail", false);
+    assert_eq!(stage.read(&mail).metrics.paused, Metric::Known(0));
+}
+
+#[test]
+fn what_a_killed_worker_held_is_in_flight_until_its_lease_ends() {
+    let mut stage = stage(None);
+    let mail = queue("mail", None);
+    stage.start("pod-1", &["mail"], &[]);
+    stage.start("pod-2", &["mail"], &[]);
+    stage.push("mail", &["first"]);
+    stage.end(&["first"], "ok");
+    eventually("one processed job", || {
+        let processed = stage.read(&mail).metrics.processed;
+        (processed == Metric::Estimated(1)).then_some(())
+    });
+    stage.push("mail", &["a"]);
+    let killed = stage.started("a");
+    // Both are registered, one of them idle.
+    stage.check(&mail, AT_ONCE);
+    let with_ghost = stage.written("mail");
+    stage.kill(&killed);
+    stage.expect(&mail, &with_ghost, AT_ONCE);
+    // 90 s later.
+    let mut redis = stage.redis.connect();
+    let leases: Vec<String> = redis.zrange("rq:wip:mail", 0, -1).unwrap();
+    let _: i64 = redis.zadd("rq:wip:mail", &leases[0], 1).unwrap();
+    for key in redis.smembers::<_, Vec<String>>("rq:workers:mail").unwrap() {
+        if redis.hget::<_, _, String>(&key, "hostname").unwrap() == killed {
+            let _: i64 = redis.del(&key).unwrap();
+        }
+    }
+    let mut left = stage.written("mail");
+    (left.in_flight, left.busy) = (0, Some(0));
+    stage.expect(&mail, &left, AT_ONCE);
+}

@@ -1,0 +1,114 @@
+//! Sidekiq 6. `make queues` runs these tests: they need its Debian package.
+
+use crate::stage::{Figures, Programs, Stage, eventually};
+use decide::Metric;
+use decide::victims::DrainState;
+use queues::{Queue, QueueOptions, QueueSystem};
+use redis::Commands;
+use std::time::Duration;
+
+/// Sidekiq's processes report every 5 s.
+const A_BEAT: Duration = Duration::from_secs(7);
+
+fn stage(namespace: Option<&str>) -> Stage {
+    let line = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
+    Stage::new(Programs {
+        folder: testkit::root().join("tests/queues/sidekiq"),
+        producer: line(&["ruby", "producer.rb"]),
+        worker: line(&["./worker"]),
+        environment: namespace
+            .map(|it| ("NAMESPACE", it.to_owned()))
+            .into_iter()
+            .collect(),
+    })
+}
+
+fn queue(name: &str, namespace: Option<&str>) -> Queue {
+    let options = QueueOptions {
+        key_prefix: namespace.map(|it| format!("{it}:")),
+        ..QueueOptions::named(name)
+    };
+    Queue::new(QueueSystem::Sidekiq, &options)
+}
+
+/// What is written down; Sidekiq does not count failures of a queue, and delayed jobs only of all queues together.
+fn written(stage: &Stage, queue: &str, delayed: i64) -> Figures {
+    Figures {
+        failed: -1,
+        delayed,
+        ..stage.written(queue)
+    }
+}
+
+#[test]
+#[ignore = "make queues"]
+fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
+    let mut stage = stage(None);
+    let (mail, video) = (queue("mail", None), queue("video", None));
+    stage.expect(&mail, &written(&stage, "mail", 0), A_BEAT);
+    let before = stage.read(&mail).time;
+    stage.push("mail", &["a", "b", "c", "d", "e"]);
+    stage.push("video", &["x"]);
+    stage.delay("mail", "soon", 8);
+    stage.delay("video", "later", 3_600);
+    let metrics = stage
+        .expect(&mail, &written(&stage, "mail", 2), A_BEAT)
+        .metrics;
+    assert_eq!(metrics.due, Metric::Known(1));
+    assert_eq!(stage.read(&video).metrics.due, Metric::Known(0));
+    let oldest = metrics.oldest_at.known();
+    assert!(
+        oldest >= before && oldest <= stage.read(&mail).time,
+        "{oldest:?}"
+    );
+    // A process runs two jobs at once.
+    stage.start("pod-1", &["mail"], &[]);
+    stage.started("a");
+    stage.started("b");
+    stage.start("pod-2", &["video", "mail"], &[]);
+    eventually("four jobs run", || {
+        (stage.running().len() == 4).then_some(())
+    });
+    let metrics = stage
+        .expect(&mail, &written(&stage, "mail", 2), A_BEAT)
+        .metrics;
+    assert_eq!(metrics.slots, Metric::Estimated(4));
+    // Sidekiq runs it again within a minute: it is delayed.
+    stage.end(&["a"], "fail");
+    stage.end(&["b"], "ok");
+    eventually("all jobs run", || {
+        (stage.running().len() == 4 || stage.written("mail").ready == 0).then_some(())
+    });
+    stage.expect(&mail, &written(&stage, "mail", 3), A_BEAT);
+}
+
+#[test]
+#[ignore = "make queues"]
+fn a_namespace_a_quiet_process_and_a_killed_one_are_read() {
+    let namespace = Some("app");
+    let mut stage = stage(namespace);
+    let mail = queue("mail", namespace);
+    stage.push("mail", &["a"]);
+    stage.start("pod-1", &["mail"], &[]);
+    stage.started("a");
+    stage.expect(&mail, &written(&stage, "mail", 0), A_BEAT);
+    let process = stage.read(&mail).workers.remove(0);
+    let mut redis = stage.redis.connect();
+    let _: i64 = redis
+        .lpush(format!("app:{}-signals", process.id), "TSTP")
+        .unwrap();
+    eventually("a quiet process", || {
+        let row = stage.read(&mail).workers.remove(0);
+        (row.drain == DrainState::Requested && row.busy).then_some(())
+    });
+    assert_eq!(stage.read(&mail).metrics.live, Metric::Estimated(0));
+    stage.end(&["a"], "ok");
+    eventually("a process that holds no job", || {
+        let row = stage.read(&mail).workers.remove(0);
+        (row.drain == DrainState::Drained).then_some(())
+    });
+    stage.kill("pod-1");
+    // A minute later.
+    assert_eq!(redis.del(format!("app:{}", process.id)), Ok(1));
+    assert_eq!(stage.read(&mail).workers, []);
+}

@@ -1,0 +1,345 @@
+//! A queue system at work: a producer, workers in containers, and what both write down.
+
+use decide::{Metric, QueueMetrics};
+use queues::{Poll, Queue, Reading};
+use redis::{Commands, Connection};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+use testkit::redis::RedisServer;
+
+/// How the programs of a system are started.
+pub struct Programs {
+    /// `tests/queues/SYSTEM`, where they are.
+    pub folder: PathBuf,
+    pub producer: Vec<String>,
+    pub worker: Vec<String>,
+    pub environment: Vec<(&'static str, String)>,
+}
+
+/// The system at work.
+pub struct Stage {
+    pub redis: RedisServer,
+    /// What producers and jobs write down: on a server of its own, so that nothing of it is read.
+    notes: RedisServer,
+    programs: Programs,
+    producer: Producer,
+    pods: BTreeMap<String, Pod>,
+    /// The queue of each job that was pushed, and whether it was delayed.
+    jobs: BTreeMap<String, (String, bool)>,
+    failed: BTreeSet<String>,
+}
+
+struct Producer {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+/// A worker process in a container of its own, with its own host name.
+struct Pod {
+    child: Child,
+    queues: Vec<String>,
+}
+
+/// What is compared: the metrics, and which pods hold a task.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Figures {
+    pub ready: i64,
+    pub in_flight: i64,
+    pub delayed: i64,
+    pub failed: i64,
+    pub live: Option<i64>,
+    pub busy: Option<i64>,
+    /// Each pod, and whether it holds a task.
+    pub pods: Option<BTreeMap<String, bool>>,
+}
+
+impl Stage {
+    pub fn new(programs: Programs) -> Self {
+        let redis = RedisServer::start();
+        let notes = RedisServer::start();
+        let mut command = command(&programs, &programs.producer, &redis, &notes);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the producer starts");
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self {
+            producer: Producer {
+                child,
+                input,
+                output,
+            },
+            redis,
+            notes,
+            programs,
+            pods: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            failed: BTreeSet::new(),
+        }
+    }
+
+    /// Has the producer do something.
+    fn ask(&mut self, what: &serde_json::Value) {
+        writeln!(self.producer.input, "{what}").expect("the producer runs");
+        let mut answer = String::new();
+        self.producer.output.read_line(&mut answer).unwrap();
+        assert_eq!(answer.trim(), "done", "{what}");
+    }
+
+    /// Pushes jobs to `queue`.
+    pub fn push(&mut self, queue: &str, jobs: &[&str]) {
+        for job in jobs {
+            self.push_with(queue, job, "priority", 0);
+        }
+    }
+
+    /// Pushes a job that is ready after some seconds.
+    pub fn delay(&mut self, queue: &str, job: &str, seconds: u32) {
+        self.push_with(queue, job, "delay", seconds);
+    }
+
+    /// Pushes a job with an option of its system; 0 is none.
+    pub fn push_with(&mut self, queue: &str, job: &str, option: &str, value: u32) {
+        let mut what = serde_json::json!({"do": "push", "queue": queue, "job": job});
+        if value > 0 {
+            what[option] = value.into();
+        }
+        self.ask(&what);
+        let is_delayed = option == "delay";
+        self.jobs
+            .insert(job.to_owned(), (queue.to_owned(), is_delayed));
+    }
+
+    /// Pauses or resumes `queue`.
+    pub fn pause(&mut self, queue: &str, pause: bool) {
+        let what = if pause { "pause" } else { "resume" };
+        self.ask(&serde_json::json!({"do": what, "queue": queue}));
+    }
+
+    /// Starts a worker of `queues` in a container whose host name is `pod`; `arguments` follow the queues.
+    pub fn start(&mut self, pod: &str, queues: &[&str], arguments: &[&str]) {
+        let mut line = vec![
+            "sh".to_owned(),
+            "-c".to_owned(),
+            "hostname \"$0\"; exec \"$@\"".to_owned(),
+            pod.to_owned(),
+        ];
+        line.extend(self.programs.worker.iter().cloned());
+        line.extend(queues.iter().chain(arguments).map(|it| (*it).to_owned()));
+        let unshare = "unshare --map-root-user --uts --pid --fork --kill-child=KILL";
+        let line: Vec<String> = unshare.split(' ').map(str::to_owned).chain(line).collect();
+        let child = command(&self.programs, &line, &self.redis, &self.notes)
+            .spawn()
+            .expect("a worker starts");
+        let queues = queues.iter().map(|it| (*it).to_owned()).collect();
+        self.pods.insert(pod.to_owned(), Pod { child, queues });
+    }
+
+    /// Kills all processes of a pod at once, as the end of a node does.
+    pub fn kill(&mut self, pod: &str) {
+        self.pods.remove(pod).expect("it runs").kill();
+    }
+
+    /// Waits until `job` has started, and returns its host.
+    pub fn started(&self, job: &str) -> String {
+        eventually(&format!("the start of {job}"), || {
+            self.notes("started").remove(job)
+        })
+    }
+
+    /// Ends jobs that have started, and waits until they say so.
+    pub fn end(&mut self, jobs: &[&str], how: &str) {
+        for job in jobs {
+            self.started(job);
+            let _: i64 = self
+                .notes
+                .connect()
+                .rpush(format!("end:{job}"), how)
+                .unwrap();
+            eventually(&format!("the end of {job}"), || {
+                self.notes("ended").remove(*job)
+            });
+            if how == "fail" {
+                self.failed.insert((*job).to_owned());
+            }
+        }
+    }
+
+    /// The jobs that have started and not ended.
+    pub fn running(&self) -> Vec<String> {
+        let ended = self.notes("ended");
+        let started = self.notes("started").into_keys();
+        started.filter(|job| !ended.contains_key(job)).collect()
+    }
+
+    /// Each job of a list, and its host.
+    fn notes(&self, list: &str) -> BTreeMap<String, String> {
+        let lines: Vec<String> = self.notes.connect().lrange(list, 0, -1).unwrap();
+        let split = |line: String| {
+            line.split_once(' ')
+                .map(|(job, host)| (job.to_owned(), host.to_owned()))
+        };
+        lines.into_iter().filter_map(split).collect()
+    }
+
+    /// What producer and jobs have written down about `queue`.
+    pub fn written(&self, queue: &str) -> Figures {
+        let (started, ended) = (self.notes("started"), self.notes("ended"));
+        let of_queue = |job: &&String| self.jobs.get(*job).is_some_and(|(name, _)| name == queue);
+        let running = |job: &&String| started.contains_key(*job) && !ended.contains_key(*job);
+        let waiting = |delayed| {
+            let jobs = self.jobs.iter().filter(|(job, (name, late))| {
+                name == queue && *late == delayed && !started.contains_key(*job)
+            });
+            count(jobs)
+        };
+        let hosts: BTreeSet<&String> = self
+            .jobs
+            .keys()
+            .filter(running)
+            .map(|job| &started[job])
+            .collect();
+        let pods = self
+            .pods
+            .iter()
+            .filter(|(_, pod)| pod.queues.iter().any(|it| it == queue));
+        let pods: BTreeMap<String, bool> = pods
+            .map(|(name, _)| (name.clone(), hosts.contains(name)))
+            .collect();
+        Figures {
+            ready: waiting(false),
+            delayed: waiting(true),
+            in_flight: count(self.jobs.keys().filter(of_queue).filter(running)),
+            failed: count(self.failed.iter().filter(of_queue)),
+            live: Some(count(&pods)),
+            busy: Some(count(pods.values().filter(|busy| **busy))),
+            pods: Some(pods),
+        }
+    }
+
+    /// Reads `queue` as the operator does.
+    pub fn read(&self, queue: &Queue) -> Reading {
+        let url = format!("{}?protocol=resp3", self.redis.url());
+        let client = redis::Client::open(url).unwrap();
+        read(&mut client.get_connection().unwrap(), queue)
+    }
+
+    /// Asserts that what is read of `queue` becomes `expected` within `within`.
+    pub fn expect(&self, queue: &Queue, expected: &Figures, within: Duration) -> Reading {
+        let deadline = Instant::now() + within;
+        loop {
+            let reading = self.read(queue);
+            let figures = figures(&reading, expected);
+            if figures == *expected {
+                return reading;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "read: {figures:#?}\nwritten: {expected:#?}\n{reading:?}"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asserts that what is read of `queue` becomes what producer and jobs have written down.
+    pub fn check(&self, queue: &Queue, within: Duration) -> Reading {
+        self.expect(queue, &self.written(queue.name()), within)
+    }
+}
+
+impl Pod {
+    fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.pods.values_mut().for_each(Pod::kill);
+        let _ = self.producer.child.kill();
+        let _ = self.producer.child.wait();
+    }
+}
+
+fn command(
+    programs: &Programs,
+    line: &[String],
+    redis: &RedisServer,
+    notes: &RedisServer,
+) -> Command {
+    let mut command = Command::new(&line[0]);
+    command.args(&line[1..]).current_dir(&programs.folder);
+    command
+        .env("REDIS_URL", redis.url())
+        .env("NOTES_URL", notes.url());
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.envs(
+        programs
+            .environment
+            .iter()
+            .map(|(name, value)| (name, value)),
+    );
+    command
+}
+
+/// Reads `queue` as the operator does.
+fn read(redis: &mut Connection, queue: &Queue) -> Reading {
+    let mut poll = Poll::new([(0, queue)]);
+    let mut commands = poll.commands(true);
+    while !commands.is_empty() {
+        let replies = commands.iter().map(|command| {
+            let reply: redis::RedisResult<redis::Value> = command.query(redis);
+            reply.expect("Redis answers")
+        });
+        commands = poll.receive(replies.collect());
+    }
+    let reading = poll.finish().next().expect("one queue");
+    reading.expect("a readable queue")
+}
+
+/// What of `reading` is compared: what is unsupported is absent, and `expected` says so, too.
+fn figures(reading: &Reading, expected: &Figures) -> Figures {
+    let QueueMetrics {
+        ready,
+        in_flight,
+        delayed,
+        failed,
+        live,
+        busy,
+        ..
+    } = reading.metrics;
+    let value = |metric: Metric, otherwise| metric.known().unwrap_or(otherwise);
+    let rows = reading
+        .workers
+        .iter()
+        .filter_map(|row| Some((row.pod.clone()?, row.busy)));
+    Figures {
+        ready: value(ready, -1),
+        in_flight: value(in_flight, -1),
+        delayed: value(delayed, -1),
+        failed: value(failed, -1),
+        live: live.known(),
+        busy: busy.known(),
+        pods: expected.pods.as_ref().map(|_| rows.collect()),
+    }
+}
+
+fn count(things: impl IntoIterator) -> i64 {
+    i64::try_from(things.into_iter().count()).unwrap()
+}
+
+/// What `find` returns, once it does, within 30 s.
+pub fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "timed out: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,20 @@
+# A job that writes down what it does, and ends as it is told.
+require "sidekiq"
+require "socket"
+
+redis = { url: ENV["REDIS_URL"], namespace: ENV["NAMESPACE"] }.compact
+Sidekiq.configure_server { |config| config.redis = redis }
+Sidekiq.configure_client { |config| config.redis = redis }
+
+class Job
+  include Sidekiq::Worker
+  sidekiq_options retry: 1
+
+  def perform(name)
+    notes = Redis.new(url: ENV["NOTES_URL"], timeout: 600)
+    notes.rpush("started", "#{name} #{Socket.gethostname}")
+    _, outcome = notes.blpop("end:#{name}", timeout: 0)
+    notes.rpush("ended", "#{name} #{Socket.gethostname}")
+    raise name if outcome == "fail"
+  end
+end
