@@ -11,7 +11,7 @@ use super::source::Source;
 use crate::observe::target::{Target, Writer};
 use crate::observe::{Epoch, PollResult};
 use api::{Key, ScheduledSpec, WorkerPool};
-use decide::victims::{DrainState, Worker, all_name_their_pod};
+use decide::victims::{Worker, all_name_their_pod};
 use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
 use queues::RedisMemory;
 
@@ -244,9 +244,7 @@ impl PoolState {
         let has_leftovers = !std::mem::replace(&mut self.observed.leftovers_checked, true)
             && (self.publication.last_event_reason.as_deref()
                 == Some(ReasonCode::ScalingDown.as_str())
-                || workers
-                    .iter()
-                    .any(|worker| worker.drain != DrainState::None));
+                || workers.iter().any(|worker| worker.drain.is_requested()));
         if has_leftovers {
             self.intent
                 .scale_down

@@ -98,6 +98,34 @@ fn scales_down_under_sustained_load() {
 }
 
 #[test]
+fn workers_that_cannot_be_drained_are_removed_while_they_are_idle() {
+    let mut cluster = seven_workers();
+    (cluster.cannot_drain, cluster.task, cluster.waiting) = (true, 20_000, 4);
+    cluster.run(1_000);
+    pin(&mut cluster, 4);
+    cluster.run(10_000);
+    assert_eq!(cluster.deleted, ["p04", "p05", "p06"]);
+    // Of the busy ones none is removed before it has finished.
+    pin(&mut cluster, 2);
+    ends_at(&mut cluster, 2);
+    let steps = cluster.log.iter().map(|line| line.split(' ').next());
+    let drains = steps.filter(|step| *step == Some("drain")).count();
+    assert_eq!(drains, 0, "{:?}", cluster.log);
+}
+
+#[test]
+fn a_selected_worker_that_cannot_be_drained_and_takes_a_task_is_replaced() {
+    let mut cluster = seven_workers();
+    (cluster.cannot_drain, cluster.task) = (true, 20_000);
+    pin(&mut cluster, 6);
+    cluster.run(500);
+    // The first pod is the longest idle one, and the first to take a task.
+    cluster.waiting = 1;
+    ends_at(&mut cluster, 6);
+    assert_eq!(cluster.deleted, ["p01"]);
+}
+
+#[test]
 fn a_restart_at_any_command_completes_the_scale_down() {
     for load in [0, 4, 1_000_000] {
         let run = |kill| {

@@ -24,6 +24,8 @@ pub struct Workload {
     /// The replica count that the controller works towards. It sees the written ones one after the other.
     observed: i32,
     pub version: u64,
+    /// The queue system cannot drain workers.
+    pub cannot_drain: bool,
     /// Tasks in the queue.
     pub waiting: i64,
     /// How long the controller takes to see a replica count.
@@ -53,6 +55,7 @@ impl Workload {
             unseen_counts: vec![],
             observed: replicas,
             version: 1,
+            cannot_drain: false,
             waiting: 0,
             lag: 300,
             slow: 0,
@@ -126,6 +129,7 @@ impl Workload {
             slots: 1,
             busy: pod.busy_until.is_some(),
             drain: match pod.drain_since {
+                _ if self.cannot_drain => DrainState::Unsupported,
                 None => DrainState::None,
                 Some(since) if pod.busy_until.is_none() && self.now - since >= 1_000 => {
                     DrainState::Drained

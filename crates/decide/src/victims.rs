@@ -105,6 +105,27 @@ pub enum DrainState {
     Requested,
     /// It holds no task and will claim none.
     Drained,
+    /// Its queue system cannot ask a worker to claim no more tasks.
+    Unsupported,
+}
+
+impl DrainState {
+    /// Whether it was asked to claim no more tasks.
+    pub fn is_requested(self) -> bool {
+        matches!(self, Self::Requested | Self::Drained)
+    }
+}
+
+impl Worker {
+    /// Whether its pod may be removed. A worker that cannot be drained may claim a task after the last poll: the pod's grace
+    /// period lets it finish that one.
+    pub fn is_released(&self) -> bool {
+        match self.drain {
+            DrainState::Drained => true,
+            DrainState::Unsupported => !self.busy,
+            DrainState::None | DrainState::Requested => false,
+        }
+    }
 }
 
 /// In which order a target's own controller removes pods.
@@ -188,8 +209,11 @@ pub fn select_victims(
                 .filter(|worker| worker.pod.as_deref() == Some(&*pod.name))
         };
         let timed_out = timed_out(&pod.name);
-        let drains = preselected(&pod.name)
-            || workers_in_pod().any(|worker| worker.drain != DrainState::None);
+        // One that cannot be drained is preselected in vain once it has claimed a task.
+        let is_held_up =
+            workers_in_pod().any(|worker| worker.busy && worker.drain == DrainState::Unsupported);
+        let drains = preselected(&pod.name) && !is_held_up
+            || workers_in_pod().any(|worker| worker.drain.is_requested());
         // Of several workers in one pod, a busy one counts, and the one with the latest change.
         let state = workers_in_pod()
             .map(|worker| (worker.busy, worker.since))

@@ -145,7 +145,7 @@ pub(crate) fn worker(queue: usize, id: &str, pod: Option<&str>, tasks: u64, time
         namespace: None,
         slots: 1,
         busy,
-        drain: DrainState::None,
+        drain: DrainState::Unsupported,
         since: time,
         report: WorkerReport {
             activity: if busy { Activity::Busy } else { Activity::Idle },

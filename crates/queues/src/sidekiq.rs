@@ -7,7 +7,7 @@ use crate::reply::{
     text, time, worker, workers,
 };
 use crate::system::{Capabilities, QueueOption, Support};
-use decide::victims::{Activity, DrainState, Worker};
+use decide::victims::{Activity, Worker};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
 use serde::Deserialize;
@@ -261,11 +261,6 @@ impl Processes {
         row.slots = info.concurrency.clamp(1, 10_000);
         if text(quiet) == Some("true") {
             row.report.activity = Activity::Draining;
-            row.drain = if row.busy {
-                DrainState::Requested
-            } else {
-                DrainState::Drained
-            };
         } else {
             let slots = i64::from(row.slots);
             self.live += 1;
@@ -370,10 +365,10 @@ mod tests {
         );
         let rows = workers
             .iter()
-            .map(|row| (row.pod.as_deref(), row.report.tasks, row.drain));
+            .map(|row| (row.pod.as_deref(), row.report.tasks, row.report.activity));
         let expected = [
-            (Some("pod-1"), 3, DrainState::None),
-            (Some("pod-2"), 1, DrainState::Requested),
+            (Some("pod-1"), 3, Activity::Busy),
+            (Some("pod-2"), 1, Activity::Draining),
         ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
     }

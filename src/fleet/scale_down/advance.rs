@@ -4,7 +4,7 @@ use super::reductions::Reduction;
 use super::registrations::unregistered_pods;
 use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext, Written};
 use crate::fleet::event::Command;
-use decide::victims::{DrainState, Pod, VictimOrder, Worker, select_victims};
+use decide::victims::{Pod, VictimOrder, Worker, select_victims};
 use decide::{Millis, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,9 +147,9 @@ impl ScaleDown {
         context: &ScaleDownContext<'_>,
     ) -> Option<Waiting> {
         let is_drained = |pod: &String| {
-            self.workers.iter().all(|worker| {
-                worker.pod.as_ref() != Some(pod) || worker.drain == DrainState::Drained
-            })
+            self.workers
+                .iter()
+                .all(|worker| worker.pod.as_ref() != Some(pod) || worker.is_released())
         };
         let timed_out: Vec<String> = self
             .victims
@@ -213,7 +213,7 @@ impl ScaleDown {
         let not_drained: Vec<&Worker> = self
             .workers
             .iter()
-            .filter(|worker| worker.drain != DrainState::Drained)
+            .filter(|worker| !worker.is_released())
             .filter(is_victim)
             .collect();
         let busy: BTreeSet<&str> = not_drained

@@ -3,7 +3,7 @@
 use super::{RESEND_AFTER, Request, ScaleDown, ScaleDownContext, WorkerId};
 use crate::fleet::event::Command;
 use decide::Millis;
-use decide::victims::{DrainState, Pod};
+use decide::victims::{DrainState, Pod, Worker};
 use protocol::DRAIN;
 
 /// How often a drain request is renewed. A worker resumes automatically after [`DRAIN`].
@@ -22,7 +22,8 @@ impl ScaleDown {
         let mut resume = Vec::new();
         let mut is_as_desired = true;
         let drains_strangers = self.drains_strangers(active);
-        for worker in &self.workers {
+        let can_drain = |worker: &&Worker| worker.drain != DrainState::Unsupported;
+        for worker in self.workers.iter().filter(can_drain) {
             let id = (worker.queue, worker.id.clone());
             let request = self.drain_requests.get(&id);
             let pod = worker
@@ -39,7 +40,7 @@ impl ScaleDown {
                 }
                 None => continue,
             };
-            let drains = worker.drain != DrainState::None;
+            let drains = worker.drain.is_requested();
             let requested = request
                 .filter(|request| context.now - request.sent_at < RESEND_AFTER)
                 .map(|request| request.enable);
@@ -72,7 +73,7 @@ impl ScaleDown {
         let ids = self
             .workers
             .iter()
-            .filter(|worker| worker.drain != DrainState::None)
+            .filter(|worker| worker.drain.is_requested())
             .filter(|worker| {
                 active
                     .iter()

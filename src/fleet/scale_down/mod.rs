@@ -15,7 +15,7 @@ mod registrations;
 pub(super) use context::{ScaleDownContext, abandon, prepare, revert};
 
 use super::event::Command;
-use decide::victims::{DrainState, Pod, Worker};
+use decide::victims::{Pod, Worker};
 use decide::{Metric, Millis, QueueMetrics, Time, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -206,7 +206,7 @@ impl ScaleDown {
         let draining = self
             .workers
             .iter()
-            .filter(|worker| worker.drain != DrainState::None && !self.awaits_deletion());
+            .filter(|worker| worker.drain.is_requested() && !self.awaits_deletion());
         for worker in draining.filter(|worker| is_drained_by_us(worker)) {
             let Some(queue) = queues.get_mut(worker.queue) else {
                 continue;
@@ -277,7 +277,7 @@ impl ScaleDown {
         let draining = self
             .workers
             .iter()
-            .filter(|worker| worker.drain != DrainState::None)
+            .filter(|worker| worker.drain.is_requested())
             .filter(is_victim)
             .map(|worker| (worker.queue, worker.id.clone()));
         let requested = self

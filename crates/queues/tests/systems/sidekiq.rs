@@ -2,7 +2,7 @@
 
 use crate::stage::{Figures, Programs, Stage, eventually};
 use decide::Metric;
-use decide::victims::DrainState;
+use decide::victims::Activity;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use std::time::Duration;
@@ -99,13 +99,13 @@ fn a_namespace_a_quiet_process_and_a_killed_one_are_read() {
         .unwrap();
     eventually("a quiet process", || {
         let row = stage.read(&mail).workers.remove(0);
-        (row.drain == DrainState::Requested && row.busy).then_some(())
+        (row.report.activity == Activity::Draining && row.busy).then_some(())
     });
     assert_eq!(stage.read(&mail).metrics.live, Metric::Estimated(0));
     stage.end(&["a"], "ok");
     eventually("a process that holds no job", || {
         let row = stage.read(&mail).workers.remove(0);
-        (row.drain == DrainState::Drained).then_some(())
+        (row.report.activity == Activity::Draining && !row.busy).then_some(())
     });
     stage.kill("pod-1");
     // A minute later.
