@@ -16,18 +16,15 @@ pub fn display(target: &str, load: &QueueMetrics, now: i64) -> Display {
         cpu: join(load.cpu_sum, load.live, |sum, live| {
             format!("{}%", sum / live.max(1))
         }),
-        success: join(
-            load.processed,
-            load.failed.join(Metric::Known(0), i64::max),
-            |processed, failed| {
-                let ended = processed.saturating_add(failed);
-                if ended == 0 {
-                    "-".to_owned()
-                } else {
-                    format!("{}%", percent(processed, ended))
-                }
-            },
-        ),
+        // Without the failed ones, a share of the processed tasks would always be all of them.
+        success: join(load.processed, load.failed, |processed, failed| {
+            let ended = processed.saturating_add(failed);
+            if ended == 0 {
+                "-".to_owned()
+            } else {
+                format!("{}%", percent(processed, ended))
+            }
+        }),
         eta: load.drain_millis().map_or_else(|| "-".to_owned(), span),
     }
 }
@@ -72,6 +69,7 @@ mod tests {
             cpu_sum: Metric::Known(320),
             oldest_at: Metric::Known(94_000),
             processed: Metric::Known(10),
+            failed: Metric::Known(0),
             busy_millis: Metric::Known(100_000),
             ..QueueMetrics::UNSUPPORTED
         };
@@ -89,6 +87,15 @@ mod tests {
             ),
             ("6s", "64%", "100%", "34s")
         );
+    }
+
+    #[test]
+    fn success_needs_the_number_of_failures() {
+        let load = QueueMetrics {
+            processed: Metric::Estimated(10),
+            ..QueueMetrics::UNSUPPORTED
+        };
+        assert_eq!(display("Deployment/x", &load, 0).success, "-");
     }
 
     #[test]

@@ -54,7 +54,18 @@ fn queue_systems_page_is_current() {
         }
         page.push('\n');
     }
-    page += "\nGenerated from the rows in crates/queues/src by `make generate`.\n";
+    page += "| options beside `name` |";
+    for system in QueueSystem::ALL {
+        let options = system.capabilities().options.iter();
+        let names: Vec<_> = options.map(|it| format!("`{}`", it.name())).collect();
+        let _ = write!(page, " {} |", names.join(", "));
+    }
+    let end = "\nGenerated from the rows in crates/queues/src by `make generate`; what follows is written by hand.\n";
+    page += "\n";
+    page += end;
+    let now =
+        std::fs::read_to_string(testkit::root().join("docs/queue-systems.md")).expect("a page");
+    page += now.split_once(end).map_or("", |(_, by_hand)| by_hand);
     check("docs/queue-systems.md", &page);
 }
 

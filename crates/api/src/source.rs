@@ -48,7 +48,7 @@ pub struct QueueSpec {
     /// Name of the queue, as in the workers' configuration; for systems List and Stream, the key.
     #[schemars(length(min = 1, max = 256), regex(pattern = r"^[^\x00-\x1f\x7f]+$"))]
     pub name: String,
-    /// The queue system. WorkerPool is the reference protocol (docs/worker-protocol.md), which reports all metrics; List is any Redis list, which reports only its length; Stream is a consumer group of a Redis stream; RQ, BullMQ, Bull, Sidekiq and Laravel are read by the keys of these libraries. docs/queue-systems.md has what each reports. Default: WorkerPool.
+    /// The queue system. WorkerPool is the reference protocol (docs/worker-protocol.md), which reports all metrics; List is any Redis list, which reports only its length; Stream is a consumer group of a Redis stream; Celery is a queue of Celery with Redis as its broker, whose workers are asked what they do; RQ, BullMQ, Bull, Sidekiq and Laravel are read by the keys of these libraries. docs/queue-systems.md has what each reports. Default: WorkerPool.
     #[serde(default)]
     pub system: QueueSystem,
     /// The consumer group, for system Stream.

@@ -52,6 +52,8 @@ fn violations(patch: Value) -> Vec<String> {
 #[case(json!({"target": {"tasksPerWorker": 5}, "scaleDown": {"idleFor": "1m", "step": 2, "cooldown": "3m"}}))]
 #[case(json!({"queues": [{"name": "a", "system": "List", "target": {"tasksPerWorker": 5}, "scaleDown": {"idleFor": "1m"}}]}))]
 #[case(json!({"minReplicas": 0, "scaleFromZero": {"queueLength": 3}}))]
+#[case(json!({"queues": [{"name": "a", "system": "Celery", "keyPrefix": "x-", "priorities": [0, 5], "separator": ":"}]}))]
+#[case(json!({"queues": [{"name": "a", "system": "Celery"}], "scaleUp": {"utilizationPercent": 80}}))]
 fn valid_specs_are_accepted(#[case] patch: Value) {
     assert_eq!(violations(patch), [] as [&str; 0]);
 }

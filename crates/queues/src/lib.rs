@@ -1,6 +1,7 @@
 //! The queue systems: the Redis commands that read a queue of each, and the parsing of their replies. No IO.
 
 mod bullmq;
+mod celery;
 mod convert;
 mod error;
 mod laravel;

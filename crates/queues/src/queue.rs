@@ -101,6 +101,8 @@ pub struct Reading {
     pub metrics: QueueMetrics,
     /// The workers in its registry.
     pub workers: Vec<Worker>,
+    /// Why some of the metrics are unavailable, where they are.
+    pub unavailable: Option<Unavailable>,
     /// The queue's clock, in milliseconds since 1970, where it is known.
     pub time: Option<i64>,
     /// Whether the next task has a time of its producer that is no instant, such as one in seconds.
@@ -138,6 +140,7 @@ impl Reading {
         Self {
             metrics,
             workers: Vec::new(),
+            unavailable: None,
             time: None,
             odd_time: false,
             dead: false,

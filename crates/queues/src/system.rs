@@ -2,7 +2,7 @@
 
 use crate::bullmq::bull;
 use crate::queue::{QueueOptions, Reader};
-use crate::{bullmq, laravel, list, rq, sidekiq, stream, worker_pool};
+use crate::{bullmq, celery, laravel, list, rq, sidekiq, stream, worker_pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -43,6 +43,8 @@ systems! {
     List: list,
     /// A consumer group of a Redis stream.
     Stream: stream,
+    /// A queue of Celery, with Redis as its broker.
+    Celery: celery,
     /// RQ 2 and 3.
     RQ: rq,
     /// BullMQ 5 and 6.
@@ -70,6 +72,18 @@ impl Support {
     /// Whether the metric can be known.
     pub const fn is_supported(self) -> bool {
         !matches!(self, Self::Unsupported(_))
+    }
+}
+
+impl QueueOption {
+    /// Its name in `spec.queues[]`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Group => "group",
+            Self::KeyPrefix => "keyPrefix",
+            Self::Priorities => "priorities",
+            Self::Separator => "separator",
+        }
     }
 }
 

@@ -75,6 +75,7 @@ impl Reader for WorkerPool {
             workers: workers
                 .map(|worker| convert::worker(worker, snapshot.time, queue))
                 .collect(),
+            unavailable: None,
             time: Some(snapshot.time),
             odd_time: convert::has_odd_time(&snapshot),
             dead: snapshot.dead > 0 || snapshot.unwatched,

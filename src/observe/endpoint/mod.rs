@@ -373,6 +373,7 @@ impl Endpoint {
                 match reading {
                     Ok(reading) => {
                         workers.extend(reading.workers);
+                        unavailable = unavailable.or(reading.unavailable);
                         time = time.or(reading.time);
                         if reading.odd_time && self.odd_times.insert((pool.clone(), index)) {
                             tracing::warn!(pool = %pool, queue = index, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");

@@ -167,6 +167,7 @@ mod tests {
                 busy_millis: Metric::Known(98_000),
                 ..QueueMetrics::UNSUPPORTED
             },
+            unavailable: None,
             workers: Vec::new(),
             time: None,
             odd_time: false,

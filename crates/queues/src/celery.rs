@@ -1,0 +1,447 @@
+//! Celery with Redis as its broker: lists by priority, and what the workers say when they are asked.
+//!
+//! With Celery's defaults the lists are empty while tasks wait in the hands of busy workers, so the workers are asked: in
+//! one poll the questions are published, in the next the answers are read. Heartbeats would be cheaper, but they name no
+//! queue, no slots and no tasks that were fetched ahead, end while the last task of a stopping worker still runs, and can
+//! be switched off.
+
+mod control;
+mod workers;
+
+use crate::error::describe_server_error;
+use crate::queue::{LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, error_text};
+use crate::system::{Capabilities, QueueOption, Support};
+use control::{Task, instant};
+use decide::victims::{Activity, DrainState, Worker, WorkerReport};
+use decide::{Metric, QueueMetrics, Unavailable};
+use redis::{Cmd, Value, from_redis_value};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use workers::{Host, Known, Workers};
+
+const ASKED: Support = Support::Exact;
+
+pub(crate) const CAPABILITIES: Capabilities = Capabilities {
+    ready: Support::Exact,
+    due: Support::Estimated("of the tasks that workers have fetched"),
+    delayed: Support::Estimated("those that workers have fetched; the others count as ready"),
+    in_flight: ASKED,
+    held: ASKED,
+    paused: Support::Unsupported("a queue cannot be paused"),
+    workers: ASKED,
+    cpu: Support::Unsupported("workers do not report it"),
+    oldest: Support::Unsupported("a task has no time"),
+    counters: Support::Estimated(
+        "processed only: since the start of each living worker, failures included",
+    ),
+    drain: Support::Unsupported("pods are removed that were idle when they were last asked"),
+    options: &[
+        QueueOption::KeyPrefix,
+        QueueOption::Priorities,
+        QueueOption::Separator,
+    ],
+};
+
+/// Celery's `priority_steps` and `sep`.
+const PRIORITIES: [i32; 4] = [0, 3, 6, 9];
+const SEPARATOR: &str = "\u{6}\u{16}";
+/// About how many fetched tasks are looked at, each with its body, where no worker lives that could be asked.
+const SAMPLE: usize = 100;
+/// How many answers are read in one poll.
+const MAX_ANSWERS: usize = 20_000;
+
+#[derive(Debug)]
+pub(crate) struct Celery {
+    name: String,
+    prefix: String,
+    lists: Vec<String>,
+    tracked: Vec<Cmd>,
+    unacked: String,
+    /// The list of the answers: as the workers name it, and in Redis.
+    answers: (String, String),
+    /// What tells our questions from those of others.
+    id: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    workers: Workers,
+    /// What workers that are gone have fetched, of this queue.
+    left: Left,
+    /// Why the workers cannot be asked.
+    refused: Option<String>,
+}
+
+/// Fetched tasks without a worker.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    in_flight: Metric,
+    delayed: Metric,
+    due: Metric,
+}
+
+impl Default for Left {
+    fn default() -> Self {
+        let none = Metric::Known(0);
+        Self {
+            in_flight: none,
+            delayed: none,
+            due: none,
+        }
+    }
+}
+
+pub(crate) fn open(options: &QueueOptions) -> Celery {
+    let prefix = options.key_prefix.clone().unwrap_or_default();
+    let separator = options.separator.as_deref().unwrap_or(SEPARATOR);
+    let priorities = match options.priorities.as_slice() {
+        [] => &PRIORITIES,
+        priorities => priorities,
+    };
+    let list = |priority: &i32| match priority {
+        0 => format!("{prefix}{}", options.name),
+        priority => format!("{prefix}{}{separator}{priority}", options.name),
+    };
+    let lists: Vec<String> = priorities.iter().map(list).collect();
+    let length = |list: &String| redis::cmd("LLEN").arg(list).take();
+    let id = format!("workerpool-{}", fresh_id());
+    let answers = format!("{id}.reply.celery.pidbox");
+    Celery {
+        name: options.name.clone(),
+        tracked: lists.iter().map(length).collect(),
+        lists,
+        unacked: format!("{prefix}unacked"),
+        answers: (answers.clone(), format!("{prefix}{answers}")),
+        id,
+        prefix,
+        state: Mutex::default(),
+    }
+}
+
+/// An id that no other reader has: operator and plugin may ask the same workers at the same time.
+fn fresh_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // Each state has its own random keys.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+impl Reader for Celery {
+    fn wake_keys(&self) -> &[String] {
+        &self.lists
+    }
+
+    fn tracked_reads(&self) -> &[Cmd] {
+        &self.tracked
+    }
+
+    fn reads(&self, _: bool) -> Vec<Cmd> {
+        let (_, answers) = &self.answers;
+        let mut commands = self.tracked.clone();
+        commands.extend([
+            redis::cmd("HLEN").arg(&self.unacked).take(),
+            redis::cmd("TIME"),
+            redis::cmd("CLIENT").arg("INFO").take(),
+            redis::cmd("LRANGE")
+                .arg(answers)
+                .arg(0)
+                .arg(MAX_ANSWERS - 1)
+                .take(),
+            redis::cmd("LTRIM").arg(answers).arg(-1).arg(-1).take(),
+        ]);
+        commands
+    }
+
+    fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
+        let (lengths, others) = replies
+            .split_at_checked(self.lists.len())
+            .ok_or("Redis did not answer")?;
+        let [Value::Int(unacked), time, client, answers, _, second @ ..] = others else {
+            return Err(error_text(replies, "HLEN did not return a number"));
+        };
+        let mut ready = 0i64;
+        for length in lengths {
+            let Value::Int(length) = length else {
+                return Err(error_text(replies, "LLEN did not return a number"));
+            };
+            ready = ready.saturating_add(*length);
+        }
+        let now = server_time(time).ok_or_else(|| error_text(replies, "TIME returned no time"))?;
+        let mut state = self.state();
+        if second.is_empty() {
+            state.workers.receive(answers, &self.id, now);
+            if let Some(commands) = self.questions(&mut state, client, *unacked, now) {
+                return Ok(Parsed::More(commands));
+            }
+        } else {
+            self.asked(&mut state, second, *unacked, now);
+        }
+        Ok(Parsed::Done(self.reading(&state, ready, queue, now)))
+    }
+
+    fn shares_workers(&self) -> bool {
+        true
+    }
+}
+
+impl Celery {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The channel on which the workers of a database listen.
+    fn channel(&self, database: i64) -> String {
+        format!("{}/{database}.celery.pidbox", self.prefix)
+    }
+
+    /// The questions of the next round, if it is time for one; and a look at what was fetched, where nobody could be asked.
+    fn questions(
+        &self,
+        state: &mut State,
+        client: &Value,
+        unacked: i64,
+        now: i64,
+    ) -> Option<Vec<Cmd>> {
+        let Some(database) = database(client) else {
+            let error = error_text(
+                std::slice::from_ref(client),
+                "CLIENT INFO does not name the database",
+            );
+            state.refuse(error);
+            return None;
+        };
+        let (reply_to, list) = &self.answers;
+        let channel = self.channel(database);
+        let mut commands = state
+            .workers
+            .ask(&channel, (reply_to, list), &self.id, now)?;
+        if unacked > 0 && state.workers.known().is_none_or(Known::is_empty) {
+            commands.push(
+                redis::cmd("HSCAN")
+                    .arg(&self.unacked)
+                    .arg(0)
+                    .arg("COUNT")
+                    .arg(SAMPLE)
+                    .take(),
+            );
+        }
+        Some(commands)
+    }
+
+    /// Takes the replies to [`Self::questions`].
+    fn asked(&self, state: &mut State, replies: &[Value], unacked: i64, now: i64) {
+        let error = replies.iter().find_map(|reply| match reply {
+            Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
+            _ => None,
+        });
+        if let Some(error) = error {
+            state.refuse(error);
+            return;
+        }
+        state.refused = None;
+        state.left = match replies.last() {
+            Some(Value::Array(scan)) => self.left(scan, unacked, now),
+            _ => Left {
+                in_flight: match unacked {
+                    0 => Metric::Known(0),
+                    unacked => Metric::Estimated(unacked),
+                },
+                ..Left::default()
+            },
+        };
+        state.workers.asked(replies, now);
+    }
+
+    /// What was fetched from this queue, from a sample of all that was fetched.
+    fn left(&self, scan: &[Value], unacked: i64, now: i64) -> Left {
+        let [_, Value::Array(fields)] = scan else {
+            return Left::default();
+        };
+        let (mut seen, mut in_flight, mut delayed, mut due) = (0i64, 0i64, 0i64, 0i64);
+        for value in fields.iter().skip(1).step_by(2) {
+            seen += 1;
+            let Some(eta) = self.fetched(value) else {
+                continue;
+            };
+            if eta > now {
+                delayed += 1;
+                due += i64::from(eta <= now.saturating_add(LOOK_AHEAD));
+            } else {
+                in_flight += 1;
+            }
+        }
+        let all = seen >= unacked;
+        let scaled = |count: i64| {
+            if all {
+                Metric::Known(count)
+            } else {
+                Metric::Estimated(count.saturating_mul(unacked).div_euclid(seen.max(1)))
+            }
+        };
+        Left {
+            in_flight: scaled(in_flight),
+            delayed: scaled(delayed),
+            due: scaled(due),
+        }
+    }
+
+    /// When the task in a field of `unacked` may begin, at once without an eta; `None` for one of another queue.
+    fn fetched(&self, value: &Value) -> Option<i64> {
+        let Value::BulkString(text) = value else {
+            return None;
+        };
+        let entry: serde_json::Value = serde_json::from_slice(text).ok()?;
+        let key = entry[2].as_str()?;
+        (key == self.name).then(|| instant(&entry[0]["headers"]["eta"]).unwrap_or(i64::MIN))
+    }
+
+    /// What is known now.
+    fn reading(&self, state: &State, ready: i64, queue: usize, now: i64) -> Reading {
+        let ready = QueueMetrics {
+            ready: Metric::Known(ready),
+            ..QueueMetrics::UNSUPPORTED
+        };
+        let (metrics, unavailable) = match (&state.refused, state.workers.known()) {
+            (None, Some(known)) => (self.metrics(known, state.left, ready, now), None),
+            (refused, _) => {
+                let cause = refused.as_ref().map_or(Unavailable::NotReadYet, |error| {
+                    Unavailable::QueueUnreadable {
+                        key: format!("{}*.celery.pidbox", self.prefix),
+                        error: error.clone(),
+                    }
+                });
+                (without_workers(ready), Some(cause))
+            }
+        };
+        let known = state.workers.known().filter(|_| unavailable.is_none());
+        let hosts = known.into_iter().flat_map(|known| &known.hosts);
+        let hosts = hosts.filter(|(_, host)| host.consumes(&self.name));
+        Reading {
+            workers: hosts
+                .map(|(name, host)| worker(name, host, queue, now))
+                .collect(),
+            unavailable,
+            time: Some(now),
+            ..Reading::of(metrics)
+        }
+    }
+
+    fn metrics(&self, known: &Known, left: Left, ready: QueueMetrics, now: i64) -> QueueMetrics {
+        let hosts: Vec<&Host> = known
+            .hosts
+            .values()
+            .filter(|host| host.consumes(&self.name))
+            .collect();
+        let partial = known.is_partial();
+        let metric = |count: usize| {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            if partial {
+                Metric::Estimated(count)
+            } else {
+                Metric::Known(count)
+            }
+        };
+        let tasks = |of: fn(&Host) -> &[Task], counts: &dyn Fn(&Task) -> bool| -> usize {
+            let of_host = |host: &Host| {
+                let tasks = of(host).iter();
+                let ours = tasks.filter(|task| host.has_from(&self.name, task) && counts(task));
+                ours.count()
+            };
+            known.hosts.values().map(of_host).sum()
+        };
+        let all = |_: &Task| true;
+        let is_due = |task: &Task| {
+            task.eta
+                .is_none_or(|eta| eta <= now.saturating_add(LOOK_AHEAD))
+        };
+        let about = |metric: Metric| metric.known().map_or(metric, Metric::Estimated);
+        let active = tasks(|host| &host.active, &all);
+        let (in_flight, delayed, due) = if known.is_empty() {
+            (left.in_flight, left.delayed, left.due)
+        } else {
+            let delayed = tasks(|host| &host.scheduled, &all);
+            let due = tasks(|host| &host.scheduled, &is_due);
+            (metric(active), metric(delayed), metric(due))
+        };
+        let busy = hosts.iter().filter(|host| host.is_busy()).count();
+        let sum = |of: fn(&Host) -> usize| hosts.iter().map(|host| of(host)).sum::<usize>();
+        let slots = |host: &Host| usize::try_from(host.slots.max(1)).unwrap_or(usize::MAX);
+        // One that has never answered may be of any queue, and busy: then it must not be taken for idle.
+        let strangers = known.strangers;
+        QueueMetrics {
+            in_flight,
+            held: metric(tasks(|host| &host.reserved, &all)),
+            delayed: about(delayed),
+            due: about(due),
+            live: metric(hosts.len() + strangers),
+            busy: metric(busy + strangers),
+            slots: metric(hosts.iter().map(|host| slots(host)).sum::<usize>() + strangers),
+            slots_in_use: metric(sum(|host| host.active.len()) + strangers),
+            processed: Metric::Estimated(
+                hosts
+                    .iter()
+                    .map(|host| host.processed)
+                    .fold(0, i64::saturating_add),
+            ),
+            ..ready
+        }
+    }
+}
+
+impl State {
+    fn refuse(&mut self, error: String) {
+        self.refused = Some(error);
+        self.workers.forget();
+    }
+}
+
+/// The metrics while the workers have not been asked, or cannot be: what they would tell is not zero.
+fn without_workers(ready: QueueMetrics) -> QueueMetrics {
+    QueueMetrics {
+        due: Metric::Unavailable,
+        delayed: Metric::Unavailable,
+        in_flight: Metric::Unavailable,
+        held: Metric::Unavailable,
+        live: Metric::Unavailable,
+        busy: Metric::Unavailable,
+        slots: Metric::Unavailable,
+        slots_in_use: Metric::Unavailable,
+        processed: Metric::Unavailable,
+        ..ready
+    }
+}
+
+/// A worker as the victim selection needs it. A pod has the host name that stands behind the `@` of a worker's name.
+fn worker(name: &str, host: &Host, queue: usize, now: i64) -> Worker {
+    let busy = host.is_busy();
+    let pod = name.split_once('@').map(|(_, pod)| pod.to_owned());
+    let tasks = u64::try_from(host.active.len()).unwrap_or(u64::MAX);
+    Worker {
+        queue,
+        id: name.to_owned(),
+        pod: pod.filter(|pod| !pod.is_empty()),
+        namespace: None,
+        slots: host.slots.max(1),
+        busy,
+        drain: DrainState::None,
+        since: host.since,
+        report: WorkerReport {
+            activity: if busy { Activity::Busy } else { Activity::Idle },
+            since_millis: Some(now.saturating_sub(host.since).max(0)),
+            cpu: None,
+            tasks,
+        },
+    }
+}
+
+/// The reply to `TIME`, in milliseconds since 1970.
+fn server_time(reply: &Value) -> Option<i64> {
+    let (seconds, micros): (i64, i64) = from_redis_value(reply.clone()).ok()?;
+    seconds.checked_mul(1_000)?.checked_add(micros / 1_000)
+}
+
+/// The number of the database, from the reply to `CLIENT INFO`.
+fn database(reply: &Value) -> Option<i64> {
+    let text: String = from_redis_value(reply.clone()).ok()?;
+    let mut words = text.split_ascii_whitespace();
+    words.find_map(|word| word.strip_prefix("db=")?.parse().ok())
+}

@@ -1,0 +1,276 @@
+//! The workers of a Celery broker, as they answer one round of questions after the other.
+
+use super::control::{self, Answer, ConsumedQueue, Question, Reply, Task};
+use redis::{Cmd, Value};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// The shortest time between two rounds, in milliseconds: a notification must not ask all workers again.
+const BETWEEN_ROUNDS: i64 = 1_000;
+/// How long an answer may take, in milliseconds: a worker of the solo pool answers only between its tasks.
+const ANSWER_TIME: i64 = 900;
+/// How often workers are asked what changes seldom, in milliseconds: these answers are long.
+const BETWEEN_FULL_ROUNDS: i64 = 30_000;
+/// How many seconds the list of the answers is kept after the last question: a worker may answer late.
+const EXPIRY: i64 = 600;
+/// The most workers of one broker.
+const MAX_WORKERS: usize = 5_000;
+
+/// What is known of one worker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Host {
+    pub active: Vec<Task>,
+    pub reserved: Vec<Task>,
+    pub scheduled: Vec<Task>,
+    /// The queues that it takes tasks from; `None` until it has said so.
+    pub queues: Option<Vec<ConsumedQueue>>,
+    pub slots: u32,
+    /// Tasks that it has ended since its start.
+    pub processed: i64,
+    /// Since when it has been idle or busy, in milliseconds since 1970.
+    pub since: i64,
+    /// Whether it did not answer in the last round. It lives: others would be missed among those that listen.
+    pub silent: bool,
+}
+
+impl Host {
+    /// Whether it runs a task, or may run one.
+    pub(super) fn is_busy(&self) -> bool {
+        self.silent || !self.active.is_empty() || !self.reserved.is_empty()
+    }
+
+    /// Whether it takes tasks from `queue`.
+    pub(super) fn consumes(&self, queue: &str) -> bool {
+        let mut queues = self.queues.iter().flatten();
+        queues.any(|consumed| consumed.name == queue)
+    }
+
+    /// Whether `task`, which it has, came from `queue`.
+    pub(super) fn has_from(&self, queue: &str, task: &Task) -> bool {
+        let consumed = self.queues.as_deref().unwrap_or_default();
+        let mut from = consumed
+            .iter()
+            .filter(|consumed| consumed.routing_key == task.routing_key);
+        match (from.next(), consumed) {
+            (Some(from), _) => from.name == queue,
+            (None, [only]) => only.name == queue,
+            (None, _) => task.routing_key == queue,
+        }
+    }
+
+    fn take(&mut self, question: Question, answer: Answer) {
+        match (question, answer) {
+            (Question::Active, Answer::Tasks(tasks)) => self.active = tasks,
+            (Question::Reserved, Answer::Tasks(tasks)) => self.reserved = tasks,
+            (Question::Scheduled, Answer::Tasks(tasks)) => self.scheduled = tasks,
+            (_, Answer::Queues(queues)) => self.queues = Some(queues),
+            (_, Answer::Stats { slots, begun }) => {
+                self.slots = slots;
+                self.processed = begun;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A round of questions that is being answered.
+#[derive(Debug)]
+struct Round {
+    questions: &'static [Question],
+    /// How many were listening when the question was published that most heard.
+    listeners: usize,
+    /// Who has answered which question.
+    answered: HashSet<(String, Question)>,
+    hosts: HashMap<String, Host>,
+}
+
+impl Round {
+    fn is_complete(&self) -> bool {
+        self.answered.len() >= self.listeners.saturating_mul(self.questions.len())
+    }
+}
+
+/// The workers of one broker.
+#[derive(Debug, Default)]
+pub(super) struct Workers {
+    number: u64,
+    round: Option<Round>,
+    asked_at: Option<i64>,
+    full_at: Option<i64>,
+    known: Option<Known>,
+}
+
+/// What the last round found.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Those that have answered, now or before.
+    pub hosts: BTreeMap<String, Host>,
+    /// How many listen and have never answered.
+    pub strangers: usize,
+}
+
+impl Known {
+    /// Whether somebody has not answered.
+    pub(super) fn is_partial(&self) -> bool {
+        self.strangers > 0 || self.hosts.values().any(|host| host.silent)
+    }
+
+    /// Whether no worker is alive.
+    pub(super) fn is_empty(&self) -> bool {
+        self.strangers == 0 && self.hosts.is_empty()
+    }
+}
+
+impl Workers {
+    /// What the last round found; `None` before the first.
+    pub(super) fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
+    }
+
+    /// Takes the elements of the list of answers, read at `now`.
+    pub(super) fn receive(&mut self, elements: &Value, id: &str, now: i64) {
+        let Some(round) = &mut self.round else { return };
+        let Value::Array(elements) = elements else {
+            return;
+        };
+        for element in elements {
+            let Value::BulkString(element) = element else {
+                continue;
+            };
+            let Some(reply) = Reply::parse(element) else {
+                continue;
+            };
+            let mut asked = round.questions.iter().copied();
+            let Some(question) =
+                asked.find(|question| reply.ticket == ticket(id, self.number, *question))
+            else {
+                continue;
+            };
+            let Some(answer) = reply.answer(question) else {
+                continue;
+            };
+            if round.hosts.len() >= MAX_WORKERS && !round.hosts.contains_key(&reply.worker) {
+                continue;
+            }
+            let known = self.known.as_ref();
+            let before = || known.and_then(|known| known.hosts.get(&reply.worker));
+            let host = round
+                .hosts
+                .entry(reply.worker.clone())
+                .or_insert_with(|| before().cloned().unwrap_or_default());
+            host.take(question, answer);
+            round.answered.insert((reply.worker, question));
+        }
+        self.settle(now);
+    }
+
+    /// Ends the round where all have answered, or the others have had the time to.
+    fn settle(&mut self, now: i64) {
+        let late = self.asked_at.is_none_or(|at| now - at >= ANSWER_TIME);
+        let Some(round) = self.round.take_if(|round| round.is_complete() || late) else {
+            return;
+        };
+        let full = round.questions.len() == control::ALL.len();
+        let before = self.known.take().unwrap_or_default().hosts;
+        let mut hosts = BTreeMap::new();
+        for (name, mut host) in round.hosts {
+            let all = round.questions.iter();
+            let mut all = all.map(|question| round.answered.contains(&(name.clone(), *question)));
+            host.silent = !all.all(|answered| answered);
+            if full {
+                let active = i64::try_from(host.active.len()).unwrap_or(i64::MAX);
+                host.processed = host.processed.saturating_sub(active).max(0);
+            }
+            let began = host.active.iter().filter_map(|task| task.began).min();
+            let before = before.get(&name);
+            let unchanged = before.filter(|before| before.is_busy() == host.is_busy());
+            host.since = began
+                .or(unchanged.map(|before| before.since))
+                .unwrap_or(now);
+            hosts.insert(name, host);
+        }
+        // Who listens and does not answer is busy, and not dead.
+        let mut missing = round.listeners.saturating_sub(hosts.len());
+        for (name, host) in before {
+            if missing > 0 && !hosts.contains_key(&name) {
+                missing -= 1;
+                hosts.insert(
+                    name,
+                    Host {
+                        silent: true,
+                        ..host
+                    },
+                );
+            }
+        }
+        self.known = Some(Known {
+            hosts,
+            strangers: missing,
+        });
+    }
+
+    /// The questions of the next round, if it is time for one at `now`: answers go to the list `reply_to`, without its
+    /// prefix, which has the name `list` in Redis.
+    pub(super) fn ask(
+        &mut self,
+        channel: &str,
+        (reply_to, list): (&str, &str),
+        id: &str,
+        now: i64,
+    ) -> Option<Vec<Cmd>> {
+        if self.asked_at.is_some_and(|at| now - at < BETWEEN_ROUNDS) || self.round.is_some() {
+            return None;
+        }
+        let hosts = self.known.iter().flat_map(|known| known.hosts.values());
+        let strange = hosts.into_iter().any(|host| host.queues.is_none());
+        let full = strange
+            || self
+                .full_at
+                .is_none_or(|at| now - at >= BETWEEN_FULL_ROUNDS);
+        let questions: &'static [Question] = if full { &control::ALL } else { &control::TASKS };
+        if full {
+            self.full_at = Some(now);
+        }
+        self.asked_at = Some(now);
+        self.number += 1;
+        self.round = Some(Round {
+            questions,
+            listeners: 0,
+            answered: HashSet::new(),
+            hosts: HashMap::new(),
+        });
+        // Its last element stays, so that the list has an expiry before the first answer, and after the last.
+        let mut commands = vec![
+            redis::cmd("RPUSH").arg(list).arg("").take(),
+            redis::cmd("EXPIRE").arg(list).arg(EXPIRY).take(),
+        ];
+        commands.extend(questions.iter().map(|question| {
+            let ticket = ticket(id, self.number, *question);
+            question.ask(channel, reply_to, &ticket, now / 1_000 + EXPIRY)
+        }));
+        Some(commands)
+    }
+
+    /// Takes the replies to the commands of [`Self::ask`]: how many listen. Without a listener the round is over.
+    pub(super) fn asked(&mut self, replies: &[Value], now: i64) {
+        let Some(round) = &mut self.round else { return };
+        let published = replies.iter().skip(2).filter_map(|reply| match reply {
+            Value::Int(listeners) => usize::try_from(*listeners).ok(),
+            _ => None,
+        });
+        round.listeners = published.max().unwrap_or(0);
+        if round.listeners == 0 {
+            self.settle(now);
+        }
+    }
+
+    /// Forgets what is known, where the workers cannot be asked.
+    pub(super) fn forget(&mut self) {
+        self.round = None;
+        self.known = None;
+    }
+}
+
+/// What tells the answers to one question of one round from all others.
+fn ticket(id: &str, round: u64, question: Question) -> String {
+    format!("{id}-{round}-{}", question.method())
+}
