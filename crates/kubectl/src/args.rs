@@ -5,7 +5,7 @@ use crate::cluster::local::Local;
 use crate::cluster::replay::ReplayArgs;
 use crate::commands::scale::Pin;
 use crate::commands::stress::{TASKS, Work};
-use crate::commands::{dashboard, pause, simulate};
+use crate::commands::{dashboard, pause, probe, simulate};
 use crate::text::lang::Lang;
 use crate::text::output::{Color, Format};
 use crate::tui;
@@ -91,6 +91,9 @@ pub enum Command {
     /// line per change and a summary at the end.
     #[command(after_help = FOOT)]
     Simulate(simulate::Simulate),
+    /// Show what the operator reads of a queue, on any Redis that can be reached, without a pool
+    #[command(after_help = FOOT)]
+    Probe(probe::Probe),
     /// Record the metrics of a pool, one line per second, for `simulate --trace`
     #[command(after_help = FOOT)]
     Record(Record),

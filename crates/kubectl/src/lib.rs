@@ -13,8 +13,8 @@ use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
 use cluster::{Cluster, local, replay};
 use commands::{
-    all, check, dashboard, demo, explain, failed, history, metrics, monitor, pause, record, scale,
-    simulate, stress, why_not,
+    all, check, dashboard, demo, explain, failed, history, metrics, monitor, pause, probe, record,
+    scale, simulate, stress, why_not,
 };
 use lang::{Lang, tr};
 use output::{Color, Format, Out};
@@ -136,6 +136,7 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
 async fn run_offline(command: &Command, out: &Out) -> Option<anyhow::Result<bool>> {
     match command {
         Command::Simulate(args) => Some(simulate::run(args, out)),
+        Command::Probe(args) => Some(probe::run(args, out).await),
         Command::Demo(args) if args.replay.replay.is_some() => {
             Some(match Replay::open(out, &args.replay, args.fast) {
                 Ok(replay) => demo::replay(out, replay).await,
@@ -184,6 +185,7 @@ async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<b
         // These ran before a cluster was opened.
         Command::Check(_)
         | Command::Simulate(_)
+        | Command::Probe(_)
         | Command::Stop
         | Command::Serve { .. }
         | Command::LocalCluster(_) => Ok(true),

@@ -910,6 +910,8 @@ cli-help-arguments = Arguments
 cli-help-commands = Commands
 cli-help-options = Options
 cli-help-this = Print help
+cli-probe-unsupported = not reported: { $why }
+cli-probe-unavailable = not known: { $why }
 
 ## Errors of kubectl workerpool, and what it was doing
 

@@ -904,6 +904,8 @@ cli-help-arguments = Argumentos
 cli-help-commands = Comandos
 cli-help-options = Opciones
 cli-help-this = Muestra esta ayuda
+cli-probe-unsupported = no se informa: { $why }
+cli-probe-unavailable = no se sabe: { $why }
 
 ## Errores de kubectl workerpool, y qué estaba haciendo
 

@@ -13,6 +13,7 @@ pub mod monitor;
 pub mod narration;
 pub mod narrator;
 pub mod pause;
+pub mod probe;
 pub mod record;
 pub mod scale;
 pub mod simulate;

@@ -1,0 +1,355 @@
+//! `probe`: what the operator reads of one queue, on any Redis that can be reached, without a pool.
+
+use crate::text::lang::tr;
+use crate::text::output::{Out, Style};
+use anyhow::{Context, anyhow, bail};
+use decide::{Metric, Unavailable};
+use jiff::Timestamp;
+use queues::{Capabilities, Poll, Queue, QueueOption, QueueOptions, QueueSystem, Reading, Support};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, IntoConnectionInfo, Value};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout};
+
+/// The time limit for a connection and for a reply.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long to wait for what workers answer.
+const ANSWER_TIME: Duration = Duration::from_millis(1_500);
+/// How often to look for it.
+const LOOK: Duration = Duration::from_millis(30);
+
+/// The queue, and how to reach it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Probe {
+    /// The address of the Redis, such as redis://localhost:6379/0
+    #[arg(long, id = "redis", value_name = "URL", required = true)]
+    redis: Option<String>,
+    /// The user, where the address has none
+    #[arg(long, value_name = "U")]
+    username: Option<String>,
+    /// The environment variable that has the password
+    #[arg(long, value_name = "V")]
+    password_env: Option<String>,
+    /// The queue system, such as Celery
+    #[arg(long, value_name = "S", value_parser = system)]
+    system: QueueSystem,
+    /// The name of the queue; of a List or a Stream, its key
+    #[arg(long, value_name = "Q")]
+    queue: String,
+    /// What stands before each key
+    #[arg(long, value_name = "P")]
+    key_prefix: Option<String>,
+    /// The priorities with a list of their own, such as 0,3,6,9
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..=255))]
+    priorities: Vec<i32>,
+    /// What stands before a priority
+    #[arg(long, value_name = "TEXT")]
+    separator: Option<String>,
+    /// The consumer group of a Stream
+    #[arg(long, value_name = "G")]
+    group: Option<String>,
+    #[command(flatten)]
+    pub output: crate::args::OutputFormat,
+}
+
+/// A queue system by its name, in any case.
+fn system(name: &str) -> Result<QueueSystem, String> {
+    let mut all = QueueSystem::ALL.iter().copied();
+    all.find(|system| system.name().eq_ignore_ascii_case(name))
+        .ok_or_else(|| {
+            let names: Vec<_> = QueueSystem::ALL.iter().map(|it| it.name()).collect();
+            format!("use one of {}", names.join(", "))
+        })
+}
+
+/// One value of the result.
+enum Fact {
+    Value { value: Json, exact: bool },
+    Unsupported(String),
+    Unavailable(String),
+}
+
+impl Fact {
+    fn json(&self) -> Json {
+        match self {
+            Self::Value { value, exact } => json!({"value": value, "exact": exact}),
+            Self::Unsupported(why) => json!({"unsupported": why}),
+            Self::Unavailable(why) => json!({"unavailable": why}),
+        }
+    }
+}
+
+/// Reads the queue once and prints it; false where Redis does not give its metrics.
+pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
+    let queue = args.queue()?;
+    let mut redis = args.connect().await?;
+    let reading = read(&mut redis, &queue).await?;
+    let facts = facts(&reading, args.system.capabilities());
+    if args.output.is_json() {
+        let object: Map<String, Json> = facts
+            .iter()
+            .map(|(name, fact)| ((*name).to_owned(), fact.json()))
+            .collect();
+        out.json(&object)?;
+    } else {
+        print(&facts, out)?;
+    }
+    Ok(reading.is_ok())
+}
+
+impl Probe {
+    /// The queue to read, where its options are those of its system.
+    fn queue(&self) -> anyhow::Result<Queue> {
+        for (option, flag, is_set) in [
+            (QueueOption::Group, "--group", self.group.is_some()),
+            (
+                QueueOption::KeyPrefix,
+                "--key-prefix",
+                self.key_prefix.is_some(),
+            ),
+            (
+                QueueOption::Priorities,
+                "--priorities",
+                !self.priorities.is_empty(),
+            ),
+            (
+                QueueOption::Separator,
+                "--separator",
+                self.separator.is_some(),
+            ),
+        ] {
+            if is_set && !self.system.has(option) {
+                bail!("{flag} does not belong to system {}", self.system.name());
+            }
+        }
+        if self.system.has(QueueOption::Group) && self.group.is_none() {
+            bail!("system {} needs --group", self.system.name());
+        }
+        let options = QueueOptions {
+            name: self.queue.clone(),
+            group: self.group.clone(),
+            key_prefix: self.key_prefix.clone(),
+            priorities: self.priorities.clone(),
+            separator: self.separator.clone(),
+        };
+        Ok(Queue::new(self.system, &options))
+    }
+
+    /// Connects. An error has no part of the address, which may have a password.
+    async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
+        let address = self.redis.as_deref().unwrap_or_default();
+        let info = address.into_connection_info();
+        let info =
+            info.map_err(|error| anyhow!("--redis is no address: {}", queues::describe(&error)))?;
+        let mut settings = info.redis_settings().clone();
+        if let Some(user) = &self.username {
+            settings = settings.set_username(user);
+        }
+        if let Some(name) = &self.password_env {
+            let password = std::env::var(name)
+                .with_context(|| format!("--password-env names {name}, which is not set"))?;
+            settings = settings.set_password(password);
+        }
+        let client = redis::Client::open(info.set_redis_settings(settings))?;
+        let connection = timeout(TIMEOUT, client.get_multiplexed_async_connection()).await;
+        let connection = connection
+            .map_err(|_| anyhow!("Redis did not answer within {} s", TIMEOUT.as_secs()))?;
+        connection.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+    }
+}
+
+/// One reading as the operator makes it. Where workers are asked, it is repeated until they have answered.
+async fn read(
+    redis: &mut MultiplexedConnection,
+    queue: &Queue,
+) -> anyhow::Result<Result<Reading, Unavailable>> {
+    let end = Instant::now() + ANSWER_TIME;
+    loop {
+        let mut poll = Poll::new([(0, queue)]);
+        let mut commands = poll.commands(true);
+        while !commands.is_empty() {
+            let replies = replies(redis, &commands).await?;
+            commands = poll.receive(replies);
+        }
+        let reading = poll.finish().next().context("a queue has a reading")?;
+        let waits = |reading: &Reading| reading.unavailable == Some(Unavailable::NotReadYet);
+        if !reading.as_ref().is_ok_and(waits) || Instant::now() >= end {
+            return Ok(reading);
+        }
+        sleep(LOOK).await;
+    }
+}
+
+async fn replies(
+    redis: &mut MultiplexedConnection,
+    commands: &[Cmd],
+) -> anyhow::Result<Vec<Value>> {
+    let mut pipeline = redis::pipe();
+    for command in commands {
+        pipeline.add_command(command.clone());
+    }
+    let sent = redis.send_packed_commands(&pipeline, 0, commands.len());
+    let sent = timeout(TIMEOUT, sent).await;
+    let sent = sent.map_err(|_| anyhow!("Redis did not answer within {} s", TIMEOUT.as_secs()))?;
+    sent.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+}
+
+/// What is known of the queue, in the order in which it is shown.
+fn facts(
+    reading: &Result<Reading, Unavailable>,
+    system: Capabilities,
+) -> Vec<(&'static str, Fact)> {
+    let cause = match reading {
+        Ok(reading) => reading.unavailable.as_ref(),
+        Err(cause) => Some(cause),
+    };
+    let cause = messages::cause(cause.unwrap_or(&Unavailable::Unexplained));
+    let (metrics, workers, time) = match reading {
+        Ok(reading) => (reading.metrics, reading.workers.as_slice(), reading.time),
+        Err(_) => (decide::QueueMetrics::UNAVAILABLE, [].as_slice(), None),
+    };
+    let now = time.unwrap_or_else(|| Timestamp::now().as_millisecond());
+    let fact = |metric: Metric, support: Support, otherwise: &str, show: &dyn Fn(i64) -> Json| {
+        let exact = matches!(metric, Metric::Known(_));
+        match (metric, support) {
+            (Metric::Known(value) | Metric::Estimated(value), _) => Fact::Value {
+                value: show(value),
+                exact,
+            },
+            (Metric::Unavailable, _) => Fact::Unavailable(cause.clone()),
+            (Metric::Unsupported, Support::Unsupported(why)) => Fact::Unsupported(why.to_owned()),
+            (Metric::Unsupported, _) => Fact::Unsupported(otherwise.to_owned()),
+        }
+    };
+    let count = |metric, support| {
+        fact(
+            metric,
+            support,
+            "this queue does not report it",
+            &Json::from,
+        )
+    };
+    let age = |at: i64| Json::from(seconds(now.saturating_sub(at)));
+    let one_each = "each worker runs one task at a time";
+    vec![
+        ("ready", count(metrics.ready, system.ready)),
+        ("held", count(metrics.held, system.held)),
+        ("inFlight", count(metrics.in_flight, system.in_flight)),
+        ("due", count(metrics.due, system.due)),
+        ("delayed", count(metrics.delayed, system.delayed)),
+        ("failed", count(metrics.failed, system.counters)),
+        ("processed", count(metrics.processed, system.counters)),
+        ("workers", count(metrics.live, system.workers)),
+        ("busy", count(metrics.busy, system.workers)),
+        (
+            "slots",
+            fact(metrics.slots, system.workers, one_each, &Json::from),
+        ),
+        (
+            "oldestSeconds",
+            fact(metrics.oldest_at, system.oldest, "no task waits", &age),
+        ),
+        (
+            "paused",
+            fact(metrics.paused, system.paused, "it is not reported", &|n| {
+                json!(n > 0)
+            }),
+        ),
+        (
+            "workersByPod",
+            match metrics.live {
+                Metric::Known(_) | Metric::Estimated(_) => {
+                    let mut pods: BTreeMap<&str, u64> = BTreeMap::new();
+                    for pod in workers.iter().filter_map(|worker| worker.pod.as_deref()) {
+                        *pods.entry(pod).or_default() += 1;
+                    }
+                    Fact::Value {
+                        value: json!(pods),
+                        exact: matches!(metrics.live, Metric::Known(_)),
+                    }
+                }
+                absent => count(absent, system.workers),
+            },
+        ),
+    ]
+}
+
+/// Milliseconds in seconds.
+fn seconds(millis: i64) -> f64 {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0)).as_secs_f64()
+}
+
+fn print(facts: &[(&'static str, Fact)], out: &Out) -> anyhow::Result<()> {
+    let lang = out.lang;
+    for (name, fact) in facts {
+        let text = match fact {
+            Fact::Value { value, exact } => {
+                let value = match value {
+                    Json::Object(pods) => {
+                        let pods = pods.iter().map(|(pod, n)| format!("{pod} {n}"));
+                        pods.collect::<Vec<_>>().join(", ")
+                    }
+                    value => value.to_string(),
+                };
+                if *exact { value } else { format!("~{value}") }
+            }
+            Fact::Unsupported(why) => {
+                out.styled(Style::Dim, &tr!(lang, "cli-probe-unsupported", why))
+            }
+            Fact::Unavailable(why) => {
+                out.styled(Style::Bad, &tr!(lang, "cli-probe-unavailable", why))
+            }
+        };
+        out.data(&format!("{name:<14}  {text}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use decide::QueueMetrics;
+
+    fn json_of(reading: &Result<Reading, Unavailable>) -> Json {
+        let facts = facts(reading, QueueSystem::Celery.capabilities());
+        let facts = facts.iter();
+        facts
+            .map(|(name, fact)| ((*name).to_owned(), fact.json()))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+
+    #[test]
+    fn each_value_says_how_good_it_is() {
+        let reading = Reading {
+            metrics: QueueMetrics {
+                ready: Metric::Known(0),
+                held: Metric::Estimated(7),
+                oldest_at: Metric::Known(500),
+                paused: Metric::Known(1),
+                ..QueueMetrics::UNSUPPORTED
+            },
+            workers: Vec::new(),
+            unavailable: None,
+            time: Some(2_000),
+            odd_time: false,
+            dead: false,
+        };
+        let json = json_of(&Ok(reading));
+        assert_eq!(json["ready"], json!({"value": 0, "exact": true}));
+        assert_eq!(json["held"], json!({"value": 7, "exact": false}));
+        assert_eq!(json["oldestSeconds"], json!({"value": 1.5, "exact": true}));
+        assert_eq!(json["paused"], json!({"value": true, "exact": true}));
+        assert!(json["failed"]["unsupported"].is_string(), "{json}");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_zero() {
+        let json = json_of(&Err(Unavailable::NotReadYet));
+        for (name, fact) in json.as_object().expect("an object") {
+            assert!(fact["unavailable"].is_string(), "{name}: {fact}");
+        }
+    }
+}
