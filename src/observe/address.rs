@@ -33,7 +33,11 @@ impl Address {
         if has_control(redis.username()) || has_control(redis.password()) {
             return Err(AddressProblem::ControlCharacter);
         }
-        let redis = redis.clone().set_protocol(ProtocolVersion::RESP3);
+        // Its name of the library would be refused, and logged, where a user has no more rights than needed.
+        let redis = redis
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_skip_set_lib_name();
         let address = match info.addr().clone() {
             address if !in_cluster => address,
             address => qualified(address, namespace),

@@ -16,7 +16,7 @@ use workerpool_operator::observe::endpoint::{Command, Network, run};
 use workerpool_operator::observe::{Address, Destinations, Epoch, PollResult};
 
 pub const LONG: Duration = Duration::from_hours(1);
-const SHORT: Duration = Duration::from_millis(100);
+pub const SHORT: Duration = Duration::from_millis(100);
 
 /// A running endpoint.
 pub struct Endpoint {
@@ -177,7 +177,7 @@ async fn a_refused_drain_is_reported_until_it_succeeds() {
 }
 
 /// Registers a worker that claims a task and then loses its lease; with `others`, another worker is live.
-fn lose_worker(server: &RedisServer, others: bool) {
+pub fn lose_worker(server: &RedisServer, others: bool) {
     let mut redis = server.connect();
     let keys = Keys::new("tasks");
     let mut worker = |name: &str| {

@@ -15,6 +15,7 @@ mod pod;
 mod policies;
 mod queue_systems;
 mod registrations;
+mod rights;
 mod rollouts;
 mod scale_down;
 mod secrets;

@@ -16,4 +16,5 @@ mod links;
 mod prometheus;
 #[cfg(unix)]
 mod scripts;
+mod threats;
 mod workflows;

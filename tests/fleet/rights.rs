@@ -1,0 +1,78 @@
+//! The least rights in Redis that docs/security.md names are enough, and the operator asks for nothing else.
+
+use crate::endpoint::{Endpoint, SHORT, lose_worker};
+use api::Key;
+use decide::Metric;
+use queues::QueueSystem;
+use redis::Commands;
+use testkit::redis::RedisServer;
+use testkit::root;
+use workerpool_operator::observe::PollResult;
+use workerpool_operator::observe::endpoint::Command;
+
+/// The command of the page that makes a user for `system`, and with it that user in `server`.
+fn make_user(server: &RedisServer, system: &str) {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
+    let row = format!("| `{system}` | `");
+    let rights = page.lines().find_map(|line| line.strip_prefix(&row));
+    let rights = rights.and_then(|rest| rest.split('`').next());
+    let rights = rights
+        .expect("a row of the table")
+        .replace("QUEUE", "tasks")
+        .replace(r"\|", "|");
+    let user = ["reset", "on", ">secret"].into_iter();
+    redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("workerpool")
+        .arg(user.chain(rights.split(' ')).collect::<Vec<_>>())
+        .exec(&mut server.connect())
+        .expect("a user");
+}
+
+/// What Redis has refused.
+fn refused(server: &RedisServer) -> Vec<String> {
+    let log = redis::cmd("ACL").arg("LOG").query(&mut server.connect());
+    let log: Vec<Vec<redis::Value>> = log.expect("the log");
+    log.iter().map(|entry| format!("{entry:?}")).collect()
+}
+
+async fn endpoint(server: &RedisServer, system: QueueSystem) -> Endpoint {
+    let url = server
+        .url()
+        .replace("redis://", "redis://workerpool:secret@");
+    let mut endpoint = Endpoint::start(&url);
+    endpoint.watch("a", system, SHORT);
+    assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
+    endpoint
+}
+
+#[tokio::test]
+async fn a_list_needs_its_length_and_its_notifications() {
+    let server = RedisServer::start();
+    make_user(&server, "List");
+    let mut endpoint = endpoint(&server, QueueSystem::List).await;
+    let _: i64 = server.connect().lpush("tasks", "x").expect("a push");
+    let notified = endpoint.until(|result| result.notified_at.is_some()).await;
+    assert_eq!(notified.queues[0].ready, Metric::Known(1));
+    assert_eq!(refused(&server), [""; 0]);
+}
+
+#[tokio::test]
+async fn the_reference_protocol_is_read_drained_and_rescued() {
+    let server = RedisServer::start();
+    make_user(&server, "WorkerPool");
+    let mut endpoint = endpoint(&server, QueueSystem::WorkerPool).await;
+    lose_worker(&server, false);
+    let is_rescued = |result: &PollResult| {
+        (result.queues[0].ready, result.queues[0].in_flight) == (Metric::Known(1), Metric::Known(0))
+            && result.queues[0].live == Metric::Known(0)
+    };
+    endpoint
+        .until(|result| result.queues[0].in_flight == Metric::Known(1))
+        .await;
+    endpoint.until(is_rescued).await;
+    let drain = vec![(0, "lost.1".into())];
+    endpoint.send(Command::Drain(Key::new("default", "a"), drain, true));
+    assert_eq!(endpoint.next().await.drain_refused, None);
+    assert_eq!(refused(&server), [""; 0]);
+}
