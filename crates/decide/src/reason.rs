@@ -120,8 +120,7 @@ reasons! {
         /// The replicas that are enough for the target.
         recommended: i32,
     },
-    /// Fewer workers are enough for the target, but the queue is not empty, and workers that hold a task cannot be told
-    /// from the others.
+    /// Fewer workers are enough for the target, but the queue is not empty, and the busy workers are unknown.
     QueueNotEmpty {
         /// The replicas that are enough for the target.
         recommended: i32,

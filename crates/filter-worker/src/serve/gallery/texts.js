@@ -42,7 +42,7 @@ const ES = {
   finished: "Listo: {tiles} teselas en {time} con {workers} workers.", finishedOne: "Listo: {tiles} teselas en {time} con 1 worker.",
   failed: "Fallaron {count} teselas: {error}",
   noWorkers: "Ahora no hay ningún worker. Las teselas esperan en la cola hasta que arranque uno.",
-  notAnImage: "Su navegador no puede leer «{name}» como imagen. Elija un archivo JPEG, PNG o WebP.",
+  notAnImage: "Su navegador no puede leer «{name}» como imagen. Elija un fichero JPEG, PNG o WebP.",
   tooLarge: "«{name}» es demasiado grande: {size} MB. El máximo son {max} MB. Elija una foto más pequeña.",
   noAnswer: "El servidor no responde. La página sigue intentándolo.",
   refused: "El servidor rechazó la imagen: {message}", busy: "El servidor está ocupado. La página vuelve a enviar la imagen en un momento.",
