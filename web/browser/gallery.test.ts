@@ -156,7 +156,7 @@ test("what is not a picture, or too large, is refused in plain words", async () 
   expect(await page.getAttribute("html", "lang")).toBe("es");
   const choose = (name: string, buffer: Buffer) => page.setInputFiles("#file", { name, mimeType: "image/png", buffer });
   await choose("notas.png", Buffer.from("no es una imagen"));
-  await expect.poll(() => text(page, "#problem")).toBe("Su navegador no puede leer «notas.png» como imagen. Elija un archivo JPEG, PNG o WebP.");
+  await expect.poll(() => text(page, "#problem")).toBe("Su navegador no puede leer «notas.png» como imagen. Elija un fichero JPEG, PNG o WebP.");
   await choose("<b>enorme</b>.png", Buffer.alloc(41 * 1024 * 1024));
   await expect.poll(() => text(page, "#problem")).toBe("«<b>enorme</b>.png» es demasiado grande: 41 MB. El máximo son 40 MB. Elija una foto más pequeña.");
   expect(await page.locator("#problem").getAttribute("role")).toBe("alert");
