@@ -7,8 +7,11 @@
 )]
 
 mod bullmq;
+mod cost;
+mod fill;
 mod install;
 mod laravel;
+mod rights;
 mod rq;
 mod sidekiq;
 mod stage;

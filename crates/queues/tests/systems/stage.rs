@@ -1,8 +1,8 @@
 //! A queue system at work: a producer, workers in containers, and what both write down.
 
-use decide::{Metric, QueueMetrics};
+use decide::{Metric, QueueMetrics, Unavailable};
 use queues::{Poll, Queue, Reading};
-use redis::{Commands, Connection};
+use redis::{Commands, Connection, ConnectionLike};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -224,7 +224,8 @@ impl Stage {
     pub fn read(&self, queue: &Queue) -> Reading {
         let url = format!("{}?protocol=resp3", self.redis.url());
         let client = redis::Client::open(url).unwrap();
-        read(&mut client.get_connection().unwrap(), queue)
+        let reading = read(&mut client.get_connection().unwrap(), queue);
+        reading.expect("a readable queue")
     }
 
     /// Asserts that what is read of `queue` becomes `expected` within `within`.
@@ -287,18 +288,19 @@ fn command(
 }
 
 /// Reads `queue` as the operator does.
-fn read(redis: &mut Connection, queue: &Queue) -> Reading {
+pub fn read(redis: &mut Connection, queue: &Queue) -> Result<Reading, Unavailable> {
     let mut poll = Poll::new([(0, queue)]);
     let mut commands = poll.commands(true);
     while !commands.is_empty() {
-        let replies = commands.iter().map(|command| {
-            let reply: redis::RedisResult<redis::Value> = command.query(redis);
-            reply.expect("Redis answers")
-        });
-        commands = poll.receive(replies.collect());
+        let mut pipeline = redis::Pipeline::with_capacity(commands.len());
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        let packed = pipeline.get_packed_pipeline();
+        let replies = redis.req_packed_commands(&packed, 0, pipeline.len());
+        commands = poll.receive(replies.expect("Redis answers"));
     }
-    let reading = poll.finish().next().expect("one queue");
-    reading.expect("a readable queue")
+    poll.finish().next().expect("one queue")
 }
 
 /// What of `reading` is compared: what is unsupported is absent, and `expected` says so, too.
