@@ -39,7 +39,7 @@ const RUNNERS: [(&str, &str); 8] = [
 ];
 
 /// The make targets that the pages name in their text, with what runs them (`Ok`), or why no test does (`Err`).
-const TARGETS: [(&str, Result<&str, &str>); 33] = [
+const TARGETS: [(&str, Result<&str, &str>); 34] = [
     ("bench", Err("it measures, for 10 min and more")),
     ("bench-screen", Err("it measures, after 8 min to compile")),
     ("bench-worker", Err("it measures, after 3 min to compile")),
@@ -63,6 +63,10 @@ const TARGETS: [(&str, Result<&str, &str>); 33] = [
     ("mutants", Err("it takes 30 min")),
     ("plugin", Ok("make test-cluster")),
     ("policies", Ok("make test-unit, which compares the page")),
+    (
+        "queues",
+        Err("it needs Ruby and PHP; make test-unit runs the other systems"),
+    ),
     ("test", Ok(".ci/run")),
     ("test-chart", Ok("make test")),
     ("test-cluster", Ok(".ci/run")),
