@@ -2,7 +2,7 @@
 
 use crate::QueueSystem;
 use crate::error::describe_server_error;
-use decide::victims::{Activity, Worker};
+use decide::victims::{Activity, DrainState, Worker};
 use decide::{Metric, QueueMetrics, Unavailable};
 use protocol::{Reaped, ScriptCall};
 use redis::{Cmd, Value};
@@ -204,7 +204,14 @@ impl Queue {
     /// The key, and what Redis answered instead.
     pub fn parse(&self, replies: &mut [Value], index: usize) -> Result<Parsed, Unavailable> {
         let parsed = self.reader.parse(replies, index);
-        parsed.map_err(|error| self.unreadable(error))
+        let mut parsed = parsed.map_err(|error| self.unreadable(error))?;
+        if let (Parsed::Done(reading), None) = (&mut parsed, self.drain()) {
+            // A request to drain would be waited for without end.
+            for worker in &mut reading.workers {
+                worker.drain = DrainState::Unsupported;
+            }
+        }
+        Ok(parsed)
     }
 
     /// Counts a worker that several queues of a pool have with the first of them; `counted` has those of the queues
@@ -247,7 +254,7 @@ pub(crate) fn error_text(replies: &[Value], otherwise: &str) -> String {
 mod tests {
     use super::*;
     use crate::Poll;
-    use decide::victims::{DrainState, WorkerReport};
+    use decide::victims::WorkerReport;
 
     /// A system whose only worker takes tasks of all queues.
     #[derive(Debug)]
@@ -316,6 +323,8 @@ mod tests {
         let counts = readings.map(|reading| {
             let metrics = reading.metrics;
             assert_eq!(metrics.ready, Metric::Known(5), "tasks are of one queue");
+            let mut drains = reading.workers.iter().map(|worker| worker.drain);
+            assert!(drains.all(|drain| drain == DrainState::Unsupported));
             (metrics.live, metrics.slots_in_use, reading.workers.len())
         });
         counts.collect()
