@@ -1,8 +1,8 @@
 //! `schedules`: recurring windows with a higher minReplicas.
 
 use super::{Duration, InvalidSpec, rules, time};
-use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
+use croner::{Cron, Weekday};
 use decide::{Millis, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -92,6 +92,11 @@ impl Schedule {
                 "cron `{cron}` is invalid ({error}): use five fields, such as `50 8 * * 5`"
             ))
         })?;
+        if !has_a_day(&parsed) {
+            return Err(invalid(format!(
+                "cron `{cron}` never comes: no year has such a day"
+            )));
+        }
         let zone = TimeZone::get(timezone).map_err(|_| {
             invalid(format!(
                 "time zone {timezone} is unknown: use an IANA name such as Europe/Madrid"
@@ -152,6 +157,25 @@ impl Schedule {
             until,
         })
     }
+}
+
+/// Whether the schedule comes on any day: weekdays and leap years repeat after 28 years. A search for the next occurrence
+/// that there is not would go through thousands of years, in the middle of all other pools' decisions.
+fn has_a_day(cron: &Cron) -> bool {
+    let number = |part: i8| u32::try_from(part).unwrap_or(0);
+    let is_ok = |matches: Result<bool, _>| matches.unwrap_or(false);
+    let first = jiff::civil::date(2000, 1, 1);
+    first
+        .series(jiff::Span::new().days(1))
+        .take(28 * 366)
+        .filter(|day| is_ok(cron.pattern.month_match(number(day.month()))))
+        .any(|day| {
+            let weekday =
+                Weekday::from_days_from_sunday(number(day.weekday().to_sunday_zero_offset()));
+            let (month, day_of_month) = (number(day.month()), number(day.day()));
+            let year = i32::from(day.year());
+            is_ok(cron.pattern.day_match(year, month, day_of_month, weekday))
+        })
 }
 
 #[cfg(test)]
@@ -229,11 +253,29 @@ mod tests {
     }
 
     #[test]
+    fn a_schedule_that_comes_seldom_is_one() {
+        for cron in [
+            "0 0 29 2 *",
+            "0 0 29 2 +FRI",
+            "0 0 31 2 FRI",
+            "0 0 L 2 *",
+            "0 0 * 2 FRI#5",
+        ] {
+            schedule(cron, "2h", "UTC").expect(cron);
+        }
+    }
+
+    #[test]
     fn invalid_schedules_are_rejected_with_advice() {
         for (cron, duration, zone, expected) in [
             ("50 8 * *", "2h", "UTC", "five fields"),
             ("61 8 * * 5", "2h", "UTC", "five fields"),
             ("0 50 8 * * 5", "2h", "UTC", "five fields"),
+            ("0 0 31 2 *", "2h", "UTC", "never comes"),
+            ("0 0 30,31 2 *", "2h", "UTC", "never comes"),
+            ("0 0 31 4,6,9,11 *", "2h", "UTC", "never comes"),
+            ("0 0 30 2 +FRI", "2h", "UTC", "never comes"),
+            ("0 0 13 * +FRI#1", "2h", "UTC", "never comes"),
             ("50 8 * * 5", "2h", "Europe/Madird", "Europe/Madrid"),
             ("50 8 * * 5", "0s", "UTC", "more than 0s"),
             ("50 8 * * 5", "169h", "UTC", "168h"),
