@@ -74,6 +74,7 @@ impl Fleet {
             return;
         };
         self.dashboard.remove(key);
+        self.metrics.forget(key);
         scale_down::abandon(&mut pool, commands);
         if let Some(at) = pool.timer {
             self.timers.remove(&(at, key.clone()));

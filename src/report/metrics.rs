@@ -1,5 +1,5 @@
-//! Prometheus metrics with closed label sets. Gauges are computed at the scrape from the pools that exist, so that a
-//! deleted pool leaves no series behind.
+//! Prometheus metrics with closed label sets. Gauges are computed at the scrape from the pools that exist, and the counters
+//! of a deleted pool end, so that it leaves no series behind.
 
 use api::Key;
 use decide::{Metric, QueueMetrics, ReasonCode};
@@ -51,12 +51,14 @@ impl Metrics {
 
     /// Counts a new decision of `pool`, by `reason`.
     pub fn record_decision(&self, pool: &Key, reason: ReasonCode) {
-        let labels = [
-            ("namespace", pool.namespace.to_string()),
-            ("name", pool.name.to_string()),
-            ("reason", reason.to_string()),
-        ];
-        self.decisions.get_or_create(&labels).inc();
+        self.decisions.get_or_create(&labels(pool, reason)).inc();
+    }
+
+    /// Ends the series of a deleted pool.
+    pub fn forget(&self, pool: &Key) {
+        for reason in ReasonCode::ALL {
+            self.decisions.remove(&labels(pool, *reason));
+        }
     }
 
     /// Counts a scale patch; `latency` is the time from the Redis notification to the API server's response.
@@ -112,6 +114,14 @@ impl Metrics {
             Err(error) => format!("# {error}\n"),
         }
     }
+}
+
+fn labels(pool: &Key, reason: ReasonCode) -> [(&'static str, String); 3] {
+    [
+        ("namespace", pool.namespace.to_string()),
+        ("name", pool.name.to_string()),
+        ("reason", reason.to_string()),
+    ]
 }
 
 /// Writes the gauges of the pools.
@@ -255,6 +265,22 @@ fn conservation_gap(load: &QueueMetrics) -> Metric {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_deleted_pool_leaves_no_series_behind() {
+        let metrics = Metrics::new();
+        let (kept, deleted) = (Key::new("n", "kept"), Key::new("n", "deleted"));
+        for reason in ReasonCode::ALL {
+            metrics.record_decision(&kept, *reason);
+            metrics.record_decision(&deleted, *reason);
+        }
+        metrics.forget(&deleted);
+        let text = metrics.encode(vec![]);
+        assert!(
+            text.contains("name=\"kept\"") && !text.contains("deleted"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn a_task_between_two_attempts_is_not_lost() {
