@@ -10,7 +10,9 @@ use kube::Client;
 use kube::api::{Api, ObjectMeta, PostParams};
 use messages::Params;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// An event about a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,36 @@ pub struct EventNote {
     pub to: i32,
     /// Whether its type is `Warning`, which asks for attention.
     pub warning: bool,
+}
+
+/// How many events of one pool may come at once.
+const BURST: u32 = 25;
+/// When one more may come.
+const REFILL: Duration = Duration::from_mins(5);
+/// Pools whose events are counted before those that have not used their share are forgotten.
+const MAX_COUNTED: usize = 4096;
+
+/// Lets as many events pass as Kubernetes' own components do, for each pool: a burst of 25, and one more every 5 minutes.
+/// The status has the pool's history in any case.
+#[derive(Debug, Default)]
+pub struct SpamFilter {
+    /// When each pool will have its whole burst again.
+    full_at: HashMap<Key, Instant>,
+}
+
+impl SpamFilter {
+    /// Whether an event of `pool` may be published now.
+    pub fn admits(&mut self, pool: &Key, now: Instant) -> bool {
+        if self.full_at.len() >= MAX_COUNTED {
+            self.full_at.retain(|_, full_at| *full_at > now);
+        }
+        let full_at = self.full_at.get(pool).map_or(now, |at| *at.max(&now)) + REFILL;
+        if full_at > now + REFILL * BURST {
+            return false;
+        }
+        self.full_at.insert(pool.clone(), full_at);
+        true
+    }
 }
 
 /// Publishes `note`; `instance` identifies this process.
@@ -73,4 +105,24 @@ pub async fn publish(
         .create(&PostParams::default(), &event)
         .await
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_has_a_burst_of_events_and_one_more_every_five_minutes() {
+        let start = Instant::now();
+        let (noisy, quiet) = (Key::new("n", "noisy"), Key::new("n", "quiet"));
+        let mut filter = SpamFilter::default();
+        let admitted = |filter: &mut SpamFilter, pool, now| {
+            (0..100).filter(|_| filter.admits(pool, now)).count()
+        };
+        assert_eq!(admitted(&mut filter, &noisy, start), 25);
+        assert!(filter.admits(&quiet, start));
+        assert_eq!(admitted(&mut filter, &noisy, start + REFILL), 1);
+        assert_eq!(admitted(&mut filter, &noisy, start + REFILL * 4), 3);
+        assert_eq!(admitted(&mut filter, &noisy, start + REFILL * 100), 25);
+    }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 /// Concurrent scale patches: more would open connections and save no time.
@@ -41,6 +42,7 @@ pub(super) struct Executor {
     /// For the preparation of scale-downs. It has its own limit, so that a scale-up never waits for it.
     drains: Arc<Semaphore>,
     reports: Arc<Semaphore>,
+    spam_filter: events::SpamFilter,
     metrics: Arc<Metrics>,
     /// Identifies this process in Kubernetes events.
     instance: Arc<str>,
@@ -73,6 +75,7 @@ impl Executor {
             scales: Arc::new(Semaphore::new(MAX_SCALES)),
             drains: Arc::new(Semaphore::new(MAX_SCALES)),
             reports: Arc::new(Semaphore::new(MAX_REPORTS)),
+            spam_filter: events::SpamFilter::default(),
             metrics,
             instance: instance.into(),
             tasks: TaskTracker::new(),
@@ -210,7 +213,11 @@ impl Executor {
         });
     }
 
-    fn publish(&self, note: EventNote) {
+    fn publish(&mut self, note: EventNote) {
+        if !self.spam_filter.admits(&note.pool, Instant::now()) {
+            tracing::debug!(pool = %note.pool, reason = note.reason, "too many events");
+            return;
+        }
         let client = self.environment.client.clone();
         let permits = Arc::clone(&self.reports);
         let metrics = Arc::clone(&self.metrics);
