@@ -111,7 +111,11 @@ impl Scenario {
             }
             None => {}
         }
-        simulation.until(150_000, |world| world.workload.desired == self.end);
+        simulation.until(150_000, |world| {
+            let other = world.other_scales.last().map(|(_, _, to)| *to);
+            world.workload.desired == self.end
+                && (world.rivals.is_empty() || other == Some(self.end.into()))
+        });
         // What is left of the preparation is undone, and the status is written.
         simulation.run(8_000);
         simulation.until(40_000, |world| {

@@ -281,7 +281,7 @@ mod tests {
             ..worker(State::Busy, claimed, None)
         };
         let metrics = queue_metrics(&Snapshot {
-            workers: vec![with(Some(4), 1), with(Some(4), 0), with(None, 9)],
+            workers: vec![with(Some(4), 3), with(Some(4), 0), with(None, 9)],
             ..Snapshot::default()
         });
         assert_eq!(
@@ -295,7 +295,7 @@ mod tests {
                 Metric::Known(3),
                 Metric::Known(3),
                 Metric::Known(9),
-                Metric::Known(3)
+                Metric::Known(5)
             )
         );
     }
