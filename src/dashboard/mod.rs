@@ -213,7 +213,12 @@ impl Site {
             let _permit = permit;
             work()
         });
-        computation.await.map_err(|_| unavailable())
+        // A panic in it is this answer's fault and no other's.
+        computation.await.map_err(|_| {
+            let message =
+                "the operator cannot compute this: a fault of the operator, please report it\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
+        })
     }
 }
 
@@ -345,4 +350,26 @@ async fn add_security_headers(mut response: Response) -> Response {
         .headers_mut()
         .extend(headers.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_computation_is_the_fault_of_its_answer_only() {
+        let store = Arc::<DashboardStore>::default();
+        let ask: Ask = Arc::new(|_| Box::pin(async { None }));
+        let site = Site {
+            broadcaster: Broadcaster::start(store.clone(), ask.clone(), CancellationToken::new()),
+            store,
+            ask,
+            streams: Streams::default(),
+            computing: Arc::new(Semaphore::new(1)),
+        };
+        let panics = || -> i32 { panic!("divided by 0") };
+        let refused = site.compute(panics).await.expect_err("an error");
+        assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(site.compute(|| 7).await.expect("an answer"), 7);
+    }
 }

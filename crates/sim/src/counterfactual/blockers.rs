@@ -18,6 +18,12 @@ pub fn blockers(pool: &PoolSpec, decision: &Decision, wanted: i32) -> Vec<StepSt
     if let Reason::Suspended { .. } = decision.reason {
         return vec![StepStatus::field("suspend", &true)];
     }
+    if let Reason::TooFewToStart { .. } = decision.reason {
+        return vec![StepStatus::field(
+            "scaleFromZero.queueLength",
+            &pool.from_zero,
+        )];
+    }
     let pin = steps
         .iter()
         .find(|step| matches!(step, Step::Pinned { .. }));

@@ -1,8 +1,8 @@
 //! The fields of a policy that could change, each with the value nearest to the current one that could have an effect.
 
 use decide::{
-    Memory, Metric, Millis, Observation, Pin, PoolSpec, QueueMetrics, Rules, ScaleDown, Target,
-    Time,
+    Memory, Metric, Millis, Observation, Pin, PoolSpec, QueueMetrics, Reason, Rules, ScaleDown,
+    Target, Time,
 };
 
 /// A field of the policy and another value for it.
@@ -99,6 +99,18 @@ fn pool_edits(pool: &PoolSpec, wanted: i32, up: bool) -> Vec<Edit> {
         );
     }
     edits
+}
+
+/// The edit that lets the present tasks wake the pool, if they are too few.
+pub fn from_zero_edit(reason: &Reason) -> Option<Edit> {
+    let Reason::TooFewToStart { tasks, .. } = *reason else {
+        return None;
+    };
+    Some(Edit {
+        field: "scaleFromZero.queueLength".to_owned(),
+        value: (tasks - 1).to_string(),
+        apply: Box::new(move |pool| pool.from_zero = tasks - 1),
+    })
 }
 
 /// The edit that removes the stabilization window, if there is one.
@@ -273,7 +285,16 @@ fn scale_down_edits(rules: &Rules, inputs: &RuleInputs, add: Add<'_>) {
         );
     }
     if let Some(down) = &rules.down {
-        down_rule_edits(down, inputs, add);
+        return down_rule_edits(down, inputs, add);
+    }
+    // Of a target that waits until the queue has been empty for long enough.
+    let idle = whole_seconds(inputs.idle);
+    if rules.empty_for.is_none_or(|needed| idle < needed) {
+        add(
+            "scaleDown.idleFor",
+            idle.to_string(),
+            Box::new(move |rules| rules.empty_for = Some(idle)),
+        );
     }
 }
 

@@ -8,7 +8,7 @@ mod search;
 use api::{StepStatus, timestamp};
 use blockers::blockers;
 use decide::{Memory, Observation, PoolSpec, Time, decide};
-use edits::{Edit, edits};
+use edits::{Edit, edits, from_zero_edit};
 use search::{combinations, reached_at, smallest_backlog_change};
 use serde_json::{Value, json};
 
@@ -76,7 +76,8 @@ pub fn why_not(
     let replicas = |pool: &PoolSpec, observation: &Observation| {
         decide(pool, observation, memory, now).replicas
     };
-    let edits = edits(pool, observation, memory, now, wanted, up);
+    let mut edits = edits(pool, observation, memory, now, wanted, up);
+    edits.extend(from_zero_edit(&decision.reason));
     let change = smallest_change(&edits, pool, |pool| replicas(pool, observation) == wanted);
     let tasks = smallest_backlog_change(observation, up, |observation| {
         let replicas = replicas(pool, observation);
@@ -277,6 +278,43 @@ mod tests {
             explain_busy(&suspended, 12),
             "suspend true | suspend false | None | None"
         );
+    }
+
+    #[test]
+    fn too_few_tasks_prevent_the_first_worker() {
+        let asleep = PoolSpec {
+            min: 0,
+            from_zero: 5,
+            ..demo_pool()
+        };
+        assert_eq!(
+            explain(&asleep, &observation(0, 3, 0), &Memory::default(), 1),
+            "scaleFromZero.queueLength 5 | scaleFromZero.queueLength 2 | Some(3) | None"
+        );
+    }
+
+    #[test]
+    fn a_queue_that_was_not_empty_for_long_prevents_a_targets_scale_down() {
+        let rules = Rules {
+            queues: vec![0],
+            target: decide::Target {
+                tasks_per_worker: Some(5),
+                ..decide::Target::default()
+            },
+            empty_for: Some(Millis::seconds(300)),
+            ..Rules::default()
+        };
+        let pool = PoolSpec {
+            rules: vec![rules],
+            ..demo_pool()
+        };
+        let memory = Memory {
+            desired: Some(7),
+            idle_since: Some(Time(NOW.0 - 100_000)),
+            ..Memory::default()
+        };
+        let answer = explain(&pool, &observation(7, 0, 0), &memory, 3);
+        assert!(answer.contains("| scaleDown.idleFor 100s |"), "{answer}");
     }
 
     #[test]
