@@ -274,3 +274,99 @@ impl Workers {
 fn ticket(id: &str, round: u64, question: Question) -> String {
     format!("{id}-{round}-{}", question.method())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use serde_json::json;
+
+    /// The answers of `worker` to each question of the round `number`, with `active` tasks.
+    fn answers(worker: &str, number: u64, active: usize) -> Vec<Value> {
+        let tasks = vec![json!({"delivery_info": {"routing_key": "mail"}}); active];
+        let answer = |question: Question| match question {
+            Question::Active => json!(tasks),
+            Question::Queues => json!([{"name": "letters", "routing_key": "mail"}]),
+            Question::Stats => json!({"pool": {"max-concurrency": 4}, "total": {"a": 7}}),
+            _ => json!([]),
+        };
+        let reply = |question: Question| {
+            let body = json!({worker: answer(question)}).to_string();
+            let message = json!({
+                "headers": {"ticket": ticket("id", number, question)},
+                "body": BASE64_STANDARD.encode(body),
+            });
+            Value::BulkString(message.to_string().into_bytes())
+        };
+        control::ALL.map(reply).into()
+    }
+
+    /// Asks at `now`, with so many that listen, and takes the answers 10 ms later.
+    fn round(workers: &mut Workers, now: i64, listeners: i64, answers: Vec<Value>) -> bool {
+        let Some(commands) = workers.ask("c", ("r", "r"), "id", now) else {
+            return false;
+        };
+        workers.asked(&vec![Value::Int(listeners); commands.len()], now);
+        workers.receive(&Value::Array(answers), "id", now + 10);
+        true
+    }
+
+    fn busy(workers: &Workers) -> Vec<(&str, bool)> {
+        let known = workers.known().expect("a round has ended");
+        let hosts = known.hosts.iter();
+        hosts
+            .map(|(name, host)| (name.as_str(), host.is_busy()))
+            .collect()
+    }
+
+    #[test]
+    fn a_worker_that_listens_and_does_not_answer_is_busy_and_not_dead() {
+        let mut workers = Workers::default();
+        let both = [answers("w@a", 1, 0), answers("w@b", 1, 1)].concat();
+        assert!(round(&mut workers, 0, 2, both));
+        assert_eq!(busy(&workers), [("w@a", false), ("w@b", true)]);
+        assert!(!round(&mut workers, 999, 2, Vec::new()), "too soon");
+        // One of two answers: the other has the time to do so.
+        assert!(round(&mut workers, 1_000, 2, answers("w@b", 2, 0)));
+        assert_eq!(busy(&workers), [("w@a", false), ("w@b", true)]);
+        workers.receive(&Value::Array(Vec::new()), "id", 1_000 + ANSWER_TIME);
+        assert_eq!(busy(&workers), [("w@a", true), ("w@b", false)]);
+        // One of one answers: the other is dead.
+        assert!(round(&mut workers, 3_000, 1, answers("w@b", 3, 0)));
+        assert_eq!(busy(&workers), [("w@b", false)]);
+        assert!(round(&mut workers, 5_000, 0, Vec::new()));
+        assert!(workers.known().is_some_and(Known::is_empty));
+    }
+
+    #[test]
+    fn answers_of_another_round_and_foreign_elements_are_none() {
+        let mut workers = Workers::default();
+        assert!(round(&mut workers, 0, 1, answers("w@a", 7, 0)));
+        assert!(workers.known().is_none());
+        workers.receive(
+            &Value::Array(vec![Value::Nil, Value::Okay]),
+            "id",
+            ANSWER_TIME,
+        );
+        let known = workers.known().expect("a round has ended");
+        assert_eq!((known.hosts.len(), known.strangers), (0, 1));
+        assert!(known.is_partial());
+    }
+
+    #[test]
+    fn a_task_is_of_the_queue_with_its_routing_key() {
+        let mut workers = Workers::default();
+        assert!(round(&mut workers, 0, 1, answers("w@a", 1, 2)));
+        let known = workers.known().expect("a round has ended");
+        let host = &known.hosts["w@a"];
+        let task = &host.active[0];
+        assert!(host.consumes("letters") && !host.consumes("mail"));
+        assert!(host.has_from("letters", task) && !host.has_from("mail", task));
+        assert_eq!(
+            (host.slots, host.processed),
+            (4, 5),
+            "two of seven still run"
+        );
+    }
+}
