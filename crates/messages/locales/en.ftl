@@ -912,6 +912,13 @@ cli-help-options = Options
 cli-help-this = Print help
 cli-probe-unsupported = not reported: { $why }
 cli-probe-unavailable = not known: { $why }
+cli-probe-none = this queue does not report it
+cli-probe-one-each = each worker runs one task at a time
+cli-probe-no-task = no task waits
+cli-probe-option = { $flag } does not belong to system { $system }
+cli-probe-needs-group = system { $system } needs --group
+cli-probe-address = --redis is not an address: { $error }
+cli-probe-password-env = --password-env names { $name }, which is not set
 
 ## Errors of kubectl workerpool, and what it was doing
 

@@ -906,6 +906,13 @@ cli-help-options = Opciones
 cli-help-this = Muestra esta ayuda
 cli-probe-unsupported = no se informa: { $why }
 cli-probe-unavailable = no se sabe: { $why }
+cli-probe-none = esta cola no lo informa
+cli-probe-one-each = cada worker ejecuta una tarea a la vez
+cli-probe-no-task = ninguna tarea espera
+cli-probe-option = { $flag } no pertenece al sistema { $system }
+cli-probe-needs-group = el sistema { $system } necesita --group
+cli-probe-address = --redis no es una dirección: { $error }
+cli-probe-password-env = --password-env nombra { $name }, que no está definida
 
 ## Errores de kubectl workerpool, y qué estaba haciendo
 

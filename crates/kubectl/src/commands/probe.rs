@@ -1,9 +1,11 @@
 //! `probe`: what the operator reads of one queue, on any Redis that can be reached, without a pool.
 
-use crate::text::lang::tr;
+use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
 use anyhow::{Context, anyhow, bail};
-use decide::{Metric, Unavailable};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use decide::victims::Worker;
+use decide::{Metric, QueueMetrics, Unavailable};
 use jiff::Timestamp;
 use queues::{Capabilities, Poll, Queue, QueueOption, QueueOptions, QueueSystem, Reading, Support};
 use redis::aio::MultiplexedConnection;
@@ -23,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(30);
 /// The queue, and how to reach it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Probe {
-    /// The address of the Redis, such as redis://localhost:6379/0
+    /// The address of the Redis: scheme, host, port and database
     #[arg(long, id = "redis", value_name = "URL", required = true)]
     redis: Option<String>,
     /// The user, where the address has none
@@ -33,7 +35,14 @@ pub struct Probe {
     #[arg(long, value_name = "V")]
     password_env: Option<String>,
     /// The queue system, such as Celery
-    #[arg(long, value_name = "S", value_parser = system)]
+    #[arg(
+        long,
+        value_name = "S",
+        value_parser = PossibleValuesParser::new(QueueSystem::ALL.iter().map(|system| system.name()))
+            .try_map(|name| system(&name).ok_or("unknown")),
+        ignore_case = true,
+        hide_possible_values = true
+    )]
     system: QueueSystem,
     /// The name of the queue; of a List or a Stream, its key
     #[arg(long, value_name = "Q")]
@@ -54,14 +63,9 @@ pub struct Probe {
     pub output: crate::args::OutputFormat,
 }
 
-/// A queue system by its name, in any case.
-fn system(name: &str) -> Result<QueueSystem, String> {
+fn system(name: &str) -> Option<QueueSystem> {
     let mut all = QueueSystem::ALL.iter().copied();
     all.find(|system| system.name().eq_ignore_ascii_case(name))
-        .ok_or_else(|| {
-            let names: Vec<_> = QueueSystem::ALL.iter().map(|it| it.name()).collect();
-            format!("use one of {}", names.join(", "))
-        })
 }
 
 /// One value of the result.
@@ -83,10 +87,10 @@ impl Fact {
 
 /// Reads the queue once and prints it; false where Redis does not give its metrics.
 pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
-    let queue = args.queue()?;
-    let mut redis = args.connect().await?;
-    let reading = read(&mut redis, &queue).await?;
-    let facts = facts(&reading, args.system.capabilities());
+    let queue = args.queue(out.lang)?;
+    let mut redis = args.connect(out.lang).await?;
+    let reading = read(&mut redis, &queue, out.lang).await?;
+    let facts = facts(&reading, args.system.capabilities(), out.lang);
     if args.output.is_json() {
         let object: Map<String, Json> = facts
             .iter()
@@ -101,7 +105,7 @@ pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
 
 impl Probe {
     /// The queue to read, where its options are those of its system.
-    fn queue(&self) -> anyhow::Result<Queue> {
+    fn queue(&self, lang: Lang) -> anyhow::Result<Queue> {
         for (option, flag, is_set) in [
             (QueueOption::Group, "--group", self.group.is_some()),
             (
@@ -121,11 +125,20 @@ impl Probe {
             ),
         ] {
             if is_set && !self.system.has(option) {
-                bail!("{flag} does not belong to system {}", self.system.name());
+                bail!(tr!(
+                    lang,
+                    "cli-probe-option",
+                    flag,
+                    system = self.system.name()
+                ));
             }
         }
         if self.system.has(QueueOption::Group) && self.group.is_none() {
-            bail!("system {} needs --group", self.system.name());
+            bail!(tr!(
+                lang,
+                "cli-probe-needs-group",
+                system = self.system.name()
+            ));
         }
         let options = QueueOptions {
             name: self.queue.clone(),
@@ -138,24 +151,28 @@ impl Probe {
     }
 
     /// Connects. An error has no part of the address, which may have a password.
-    async fn connect(&self) -> anyhow::Result<MultiplexedConnection> {
+    async fn connect(&self, lang: Lang) -> anyhow::Result<MultiplexedConnection> {
         let address = self.redis.as_deref().unwrap_or_default();
         let info = address.into_connection_info();
-        let info =
-            info.map_err(|error| anyhow!("--redis is no address: {}", queues::describe(&error)))?;
+        let info = info.map_err(|error| {
+            anyhow!(tr!(
+                lang,
+                "cli-probe-address",
+                error = queues::describe(&error)
+            ))
+        })?;
         let mut settings = info.redis_settings().clone();
         if let Some(user) = &self.username {
             settings = settings.set_username(user);
         }
         if let Some(name) = &self.password_env {
-            let password = std::env::var(name)
-                .with_context(|| format!("--password-env names {name}, which is not set"))?;
+            let password =
+                std::env::var(name).with_context(|| tr!(lang, "cli-probe-password-env", name))?;
             settings = settings.set_password(password);
         }
         let client = redis::Client::open(info.set_redis_settings(settings))?;
         let connection = timeout(TIMEOUT, client.get_multiplexed_async_connection()).await;
-        let connection = connection
-            .map_err(|_| anyhow!("Redis did not answer within {} s", TIMEOUT.as_secs()))?;
+        let connection = connection.map_err(|_| no_answer(lang))?;
         connection.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
     }
 }
@@ -164,16 +181,20 @@ impl Probe {
 async fn read(
     redis: &mut MultiplexedConnection,
     queue: &Queue,
+    lang: Lang,
 ) -> anyhow::Result<Result<Reading, Unavailable>> {
     let end = Instant::now() + ANSWER_TIME;
     loop {
         let mut poll = Poll::new([(0, queue)]);
         let mut commands = poll.commands(true);
         while !commands.is_empty() {
-            let replies = replies(redis, &commands).await?;
+            let replies = replies(redis, &commands, lang).await?;
             commands = poll.receive(replies);
         }
-        let reading = poll.finish().next().context("a queue has a reading")?;
+        let reading = poll
+            .finish()
+            .next()
+            .unwrap_or(Err(Unavailable::Unexplained));
         let waits = |reading: &Reading| reading.unavailable == Some(Unavailable::NotReadYet);
         if !reading.as_ref().is_ok_and(waits) || Instant::now() >= end {
             return Ok(reading);
@@ -182,9 +203,14 @@ async fn read(
     }
 }
 
+fn no_answer(lang: Lang) -> anyhow::Error {
+    anyhow!(tr!(lang, "cli-no-answer", seconds = TIMEOUT.as_secs())).context("Redis")
+}
+
 async fn replies(
     redis: &mut MultiplexedConnection,
     commands: &[Cmd],
+    lang: Lang,
 ) -> anyhow::Result<Vec<Value>> {
     let mut pipeline = redis::pipe();
     for command in commands {
@@ -192,7 +218,7 @@ async fn replies(
     }
     let sent = redis.send_packed_commands(&pipeline, 0, commands.len());
     let sent = timeout(TIMEOUT, sent).await;
-    let sent = sent.map_err(|_| anyhow!("Redis did not answer within {} s", TIMEOUT.as_secs()))?;
+    let sent = sent.map_err(|_| no_answer(lang))?;
     sent.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
 }
 
@@ -200,39 +226,32 @@ async fn replies(
 fn facts(
     reading: &Result<Reading, Unavailable>,
     system: Capabilities,
+    lang: Lang,
 ) -> Vec<(&'static str, Fact)> {
-    let cause = match reading {
-        Ok(reading) => reading.unavailable.as_ref(),
-        Err(cause) => Some(cause),
+    let (metrics, cause) = match reading {
+        Ok(reading) => (reading.metrics, reading.unavailable.as_ref()),
+        Err(cause) => (QueueMetrics::UNAVAILABLE, Some(cause)),
     };
     let cause = messages::cause(cause.unwrap_or(&Unavailable::Unexplained));
-    let (metrics, workers, time) = match reading {
-        Ok(reading) => (reading.metrics, reading.workers.as_slice(), reading.time),
-        Err(_) => (decide::QueueMetrics::UNAVAILABLE, [].as_slice(), None),
-    };
+    let time = reading.as_ref().ok().and_then(|reading| reading.time);
     let now = time.unwrap_or_else(|| Timestamp::now().as_millisecond());
-    let fact = |metric: Metric, support: Support, otherwise: &str, show: &dyn Fn(i64) -> Json| {
-        let exact = matches!(metric, Metric::Known(_));
-        match (metric, support) {
-            (Metric::Known(value) | Metric::Estimated(value), _) => Fact::Value {
-                value: show(value),
-                exact,
-            },
-            (Metric::Unavailable, _) => Fact::Unavailable(cause.clone()),
-            (Metric::Unsupported, Support::Unsupported(why)) => Fact::Unsupported(why.to_owned()),
-            (Metric::Unsupported, _) => Fact::Unsupported(otherwise.to_owned()),
-        }
+    let fact = |metric: Metric, support, otherwise: &str, show: &dyn Fn(i64) -> Json| match metric {
+        Metric::Known(value) | Metric::Estimated(value) => Fact::Value {
+            value: show(value),
+            exact: matches!(metric, Metric::Known(_)),
+        },
+        Metric::Unavailable => Fact::Unavailable(cause.clone()),
+        Metric::Unsupported => Fact::Unsupported(match support {
+            Support::Unsupported(why) => why.to_owned(),
+            _ => otherwise.to_owned(),
+        }),
     };
-    let count = |metric, support| {
-        fact(
-            metric,
-            support,
-            "this queue does not report it",
-            &Json::from,
-        )
-    };
+    let none = tr!(lang, "cli-probe-none");
+    let count = |metric, support| fact(metric, support, &none, &Json::from);
     let age = |at: i64| Json::from(seconds(now.saturating_sub(at)));
-    let one_each = "each worker runs one task at a time";
+    let one_each = tr!(lang, "cli-probe-one-each");
+    let no_task = tr!(lang, "cli-probe-no-task");
+    let pods = |_| by_pod(reading.as_ref().map_or(&[], |reading| &reading.workers));
     vec![
         ("ready", count(metrics.ready, system.ready)),
         ("held", count(metrics.held, system.held)),
@@ -245,35 +264,30 @@ fn facts(
         ("busy", count(metrics.busy, system.workers)),
         (
             "slots",
-            fact(metrics.slots, system.workers, one_each, &Json::from),
+            fact(metrics.slots, system.workers, &one_each, &Json::from),
         ),
         (
             "oldestSeconds",
-            fact(metrics.oldest_at, system.oldest, "no task waits", &age),
+            fact(metrics.oldest_at, system.oldest, &no_task, &age),
         ),
         (
             "paused",
-            fact(metrics.paused, system.paused, "it is not reported", &|n| {
-                json!(n > 0)
-            }),
+            fact(metrics.paused, system.paused, &none, &|n| json!(n > 0)),
         ),
         (
             "workersByPod",
-            match metrics.live {
-                Metric::Known(_) | Metric::Estimated(_) => {
-                    let mut pods: BTreeMap<&str, u64> = BTreeMap::new();
-                    for pod in workers.iter().filter_map(|worker| worker.pod.as_deref()) {
-                        *pods.entry(pod).or_default() += 1;
-                    }
-                    Fact::Value {
-                        value: json!(pods),
-                        exact: matches!(metrics.live, Metric::Known(_)),
-                    }
-                }
-                absent => count(absent, system.workers),
-            },
+            fact(metrics.live, system.workers, &none, &pods),
         ),
     ]
+}
+
+/// How many workers each pod has.
+fn by_pod(workers: &[Worker]) -> Json {
+    let mut pods: BTreeMap<&str, u64> = BTreeMap::new();
+    for pod in workers.iter().filter_map(|worker| worker.pod.as_deref()) {
+        *pods.entry(pod).or_default() += 1;
+    }
+    json!(pods)
 }
 
 /// Milliseconds in seconds.
@@ -310,10 +324,9 @@ fn print(facts: &[(&'static str, Fact)], out: &Out) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use decide::QueueMetrics;
 
     fn json_of(reading: &Result<Reading, Unavailable>) -> Json {
-        let facts = facts(reading, QueueSystem::Celery.capabilities());
+        let facts = facts(reading, QueueSystem::Celery.capabilities(), Lang::EN);
         let facts = facts.iter();
         facts
             .map(|(name, fact)| ((*name).to_owned(), fact.json()))
