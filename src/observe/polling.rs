@@ -1,7 +1,7 @@
 //! When to poll which pool next: at its interval on common ticks, or at once when Redis notifies of a change.
 
 use api::Key;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -11,12 +11,18 @@ const TICK: Duration = Duration::from_millis(50);
 /// read per this time.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
+/// The pause after the second failure of a pool that is read alone, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const MAX_PAUSE: Duration = Duration::from_mins(1);
+
 /// When each pool of one endpoint is polled next.
 #[derive(Debug)]
 pub(super) struct PollSchedule {
     start: Instant,
     due: BTreeSet<(Instant, Key)>,
     pools: HashMap<Key, Entry>,
+    /// Pools that were read together and failed: one of them may be the cause.
+    suspects: VecDeque<Vec<Key>>,
 }
 
 /// A poll to do now.
@@ -33,6 +39,10 @@ struct Entry {
     due: Instant,
     polled_at: Option<Instant>,
     notified_at: Option<Instant>,
+    /// How often its reads failed although it was read alone. It stays alone until one succeeds.
+    failures: u32,
+    /// Because of them it is not read before.
+    not_before: Option<Instant>,
 }
 
 impl PollSchedule {
@@ -41,6 +51,7 @@ impl PollSchedule {
             start,
             due: BTreeSet::new(),
             pools: HashMap::new(),
+            suspects: VecDeque::new(),
         }
     }
 
@@ -55,6 +66,8 @@ impl PollSchedule {
                 due: now,
                 polled_at: None,
                 notified_at: None,
+                failures: 0,
+                not_before: None,
             },
         );
     }
@@ -82,6 +95,7 @@ impl PollSchedule {
         let Some(entry) = self.pools.get_mut(pool) else {
             return;
         };
+        let at = entry.not_before.map_or(at, |earliest| at.max(earliest));
         if at < entry.due {
             self.due.remove(&(entry.due, pool.clone()));
             entry.due = at;
@@ -101,23 +115,92 @@ impl PollSchedule {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Takes at most `limit` polls that are due, and schedules the next poll of each of these pools.
-    pub fn take_due(&mut self, now: Instant, limit: usize) -> Vec<DuePoll> {
-        let mut polls = Vec::new();
-        while polls.len() < limit && self.due.first().is_some_and(|(due, _)| *due <= now) {
-            let Some((_, pool)) = self.due.pop_first() else {
+    /// Takes polls that are due, of at most `limit` by `weight` together unless the first one has more, and schedules the
+    /// next poll of each of these pools. A pool that failed alone is taken alone.
+    pub fn take_due(
+        &mut self,
+        now: Instant,
+        limit: usize,
+        weight: impl Fn(&Key) -> usize,
+    ) -> Vec<DuePoll> {
+        let mut polls: Vec<DuePoll> = Vec::new();
+        let mut total = 0;
+        while let Some((due, pool)) = self.due.first().filter(|(due, _)| *due <= now) {
+            let is_alone = self.pools.get(pool).is_some_and(|entry| entry.failures > 0);
+            total += weight(pool);
+            if !polls.is_empty() && (is_alone || total > limit) {
                 break;
-            };
-            let Some(entry) = self.pools.get_mut(&pool) else {
-                continue;
-            };
-            let notified_at = entry.notified_at.take();
-            entry.polled_at = Some(now);
-            entry.due = tick_after(self.start, now, entry.interval);
-            self.due.insert((entry.due, pool.clone()));
-            polls.push(DuePoll { pool, notified_at });
+            }
+            let (due, pool) = (*due, pool.clone());
+            self.due.remove(&(due, pool.clone()));
+            polls.extend(self.take(pool, now));
+            if is_alone {
+                break;
+            }
         }
         polls
+    }
+
+    /// The poll of `pool`, whose next one is scheduled.
+    fn take(&mut self, pool: Key, now: Instant) -> Option<DuePoll> {
+        let entry = self.pools.get_mut(&pool)?;
+        self.due.remove(&(entry.due, pool.clone()));
+        let notified_at = entry.notified_at.take();
+        entry.polled_at = Some(now);
+        entry.due = tick_after(self.start, now, entry.interval);
+        self.due.insert((entry.due, pool.clone()));
+        Some(DuePoll { pool, notified_at })
+    }
+
+    /// Whether pools are suspected: they are read first, so that the others are soon known to be innocent.
+    pub fn has_suspects(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    /// Takes the polls of some suspects.
+    pub fn take_suspects(&mut self, now: Instant) -> Option<Vec<DuePoll>> {
+        let pools = self.suspects.pop_front()?;
+        let polls: Vec<DuePoll> = pools
+            .into_iter()
+            .filter_map(|pool| self.take(pool, now))
+            .collect();
+        (!polls.is_empty()).then_some(polls)
+    }
+
+    /// One of these polls may be why reading them together took too long or too much: each half is tried. One alone is
+    /// tried again after growing pauses.
+    pub fn suspect(&mut self, polls: &[DuePoll], now: Instant) {
+        if let [poll] = polls {
+            let Some(entry) = self.pools.get_mut(&poll.pool) else {
+                return;
+            };
+            let pause =
+                (FIRST_PAUSE * entry.failures.min(1) * 2u32.saturating_pow(entry.failures.min(10)))
+                    .min(MAX_PAUSE);
+            entry.failures += 1;
+            entry.not_before = Some(now + pause);
+            if entry.due < now + pause {
+                self.due.remove(&(entry.due, poll.pool.clone()));
+                entry.due = now + pause;
+                self.due.insert((entry.due, poll.pool.clone()));
+            }
+            return;
+        }
+        let (first, second) = polls.split_at(polls.len() / 2);
+        for half in [first, second].into_iter().filter(|half| !half.is_empty()) {
+            let pools = half.iter().map(|poll| poll.pool.clone());
+            self.suspects.push_back(pools.collect());
+        }
+    }
+
+    /// These polls succeeded.
+    pub fn clear(&mut self, polls: &[DuePoll]) {
+        for poll in polls {
+            if let Some(entry) = self.pools.get_mut(&poll.pool) {
+                entry.failures = 0;
+                entry.not_before = None;
+            }
+        }
     }
 }
 
@@ -135,6 +218,10 @@ fn tick_after(start: Instant, now: Instant, interval: Duration) -> Instant {
 mod tests {
     use super::*;
 
+    fn take(schedule: &mut PollSchedule, now: Instant) -> Vec<DuePoll> {
+        schedule.take_due(now, 9, |_| 1)
+    }
+
     fn names(polls: &[DuePoll]) -> Vec<&str> {
         polls.iter().map(|poll| &*poll.pool.name).collect()
     }
@@ -146,10 +233,10 @@ mod tests {
         let mut schedule = PollSchedule::new(start);
         schedule.add(Key::new("n", "a"), Duration::from_secs(2), at(3));
         schedule.add(Key::new("n", "b"), Duration::from_secs(2), at(20));
-        assert_eq!(names(&schedule.take_due(at(20), 9)), ["a", "b"]);
+        assert_eq!(names(&take(&mut schedule, at(20))), ["a", "b"]);
         assert_eq!(schedule.next(), Some(at(2050)), "both on the same tick");
-        assert!(schedule.take_due(at(2049), 9).is_empty());
-        assert_eq!(names(&schedule.take_due(at(2050), 9)), ["a", "b"]);
+        assert!(take(&mut schedule, at(2049)).is_empty());
+        assert_eq!(names(&take(&mut schedule, at(2050))), ["a", "b"]);
     }
 
     #[test]
@@ -163,14 +250,14 @@ mod tests {
         };
         let mut schedule = PollSchedule::new(start);
         schedule.add(pool.clone(), Duration::from_secs(2), start);
-        schedule.take_due(start, 9);
+        take(&mut schedule, start);
         schedule.notify(&pool, at(500));
-        assert_eq!(schedule.take_due(at(500), 9), [poll(at(500))]);
+        assert_eq!(take(&mut schedule, at(500)), [poll(at(500))]);
         schedule.notify(&pool, at(501));
         schedule.notify(&pool, at(505));
         assert_eq!(schedule.next(), Some(at(510)));
         assert_eq!(
-            schedule.take_due(at(510), 9),
+            take(&mut schedule, at(510)),
             [poll(at(501))],
             "the first notification of the burst counts"
         );
@@ -184,6 +271,84 @@ mod tests {
         schedule.add(pool.clone(), Duration::from_secs(2), start);
         schedule.remove(&pool);
         schedule.notify(&pool, start);
-        assert!(schedule.next().is_none() && schedule.take_due(start, 9).is_empty());
+        assert!(schedule.next().is_none() && take(&mut schedule, start).is_empty());
+    }
+
+    #[test]
+    fn one_slow_pool_of_500_is_found_and_read_alone() {
+        let now = Instant::now();
+        let mut schedule = PollSchedule::new(now);
+        for number in 0..500 {
+            let name = format!("pool-{number:03}");
+            schedule.add(Key::new("n", &name), Duration::from_secs(2), now);
+        }
+        let is_slow = |poll: &DuePoll| &*poll.pool.name == "pool-321";
+        let mut failures = 0;
+        let mut read = std::collections::HashSet::new();
+        let mut due = schedule.take_due(now, 500, |_| 1);
+        assert_eq!(due.len(), 500);
+        loop {
+            if due.iter().any(is_slow) {
+                failures += 1;
+                schedule.suspect(&due, now);
+            } else {
+                schedule.clear(&due);
+                read.extend(due.into_iter().map(|poll| poll.pool));
+            }
+            let Some(next) = schedule.take_suspects(now) else {
+                break;
+            };
+            due = next;
+        }
+        assert_eq!((failures, read.len()), (10, 499));
+        let later = now + Duration::from_secs(4);
+        let mut batches: Vec<usize> = vec![];
+        while let polls @ [_, ..] = &*schedule.take_due(later, 500, |_| 1) {
+            batches.push(polls.len());
+            assert!(
+                polls.len() == 1 || !polls.iter().any(is_slow),
+                "it is alone"
+            );
+        }
+        batches.sort_unstable();
+        assert_eq!(batches.iter().sum::<usize>(), 500);
+        assert_eq!(batches.first(), Some(&1));
+    }
+
+    #[test]
+    fn a_pool_that_fails_alone_waits_longer_each_time_until_it_succeeds() {
+        let mut now = Instant::now();
+        let mut schedule = PollSchedule::new(now);
+        let pool = Key::new("n", "a");
+        schedule.add(pool.clone(), Duration::from_millis(100), now);
+        let mut pauses = vec![];
+        for _ in 0..9 {
+            let due = take(&mut schedule, now);
+            schedule.suspect(&due, now);
+            schedule.notify(&pool, now);
+            let next = schedule.next().expect("a poll");
+            pauses.push((next - now).as_secs());
+            now = next;
+        }
+        assert_eq!(pauses, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
+        let due = take(&mut schedule, now);
+        schedule.clear(&due);
+        schedule.notify(&pool, now);
+        assert_eq!(schedule.next(), Some(now + MIN_INTERVAL));
+    }
+
+    #[test]
+    fn a_batch_is_limited_by_its_queues() {
+        let now = Instant::now();
+        let mut schedule = PollSchedule::new(now);
+        for name in ["a", "b", "c"] {
+            schedule.add(Key::new("n", name), Duration::from_secs(2), now);
+        }
+        assert_eq!(names(&schedule.take_due(now, 64, |_| 32)), ["a", "b"]);
+        assert_eq!(
+            names(&schedule.take_due(now, 10, |_| 32)),
+            ["c"],
+            "one at least"
+        );
     }
 }

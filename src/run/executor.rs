@@ -38,6 +38,8 @@ pub(super) struct Executor {
     /// The targets' API versions and kinds that are watched already.
     watched: HashSet<(String, String)>,
     endpoints: HashMap<Address, Endpoint>,
+    /// For the replies of Redis.
+    memory: Arc<endpoint::ReplyMemory>,
     scales: Arc<Semaphore>,
     /// For the preparation of scale-downs. It has its own limit, so that a scale-up never waits for it.
     drains: Arc<Semaphore>,
@@ -72,6 +74,7 @@ impl Executor {
             watches,
             watched: HashSet::new(),
             endpoints: HashMap::new(),
+            memory: Arc::default(),
             scales: Arc::new(Semaphore::new(MAX_SCALES)),
             drains: Arc::new(Semaphore::new(MAX_SCALES)),
             reports: Arc::new(Semaphore::new(MAX_REPORTS)),
@@ -134,12 +137,13 @@ impl Executor {
             .or_insert_with_key(|address| {
                 let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
                 let dial = Arc::clone(&self.environment.dial);
+                let memory = Arc::clone(&self.memory);
                 let events = self.events.clone();
                 let deliver = move |results| {
                     let _ = events.send(Event::Metrics(results));
                 };
                 self.tasks
-                    .spawn(endpoint::run(dial, address.clone(), inbox, deliver));
+                    .spawn(endpoint::run(dial, memory, address.clone(), inbox, deliver));
                 Endpoint { commands, pools: 0 }
             })
     }

@@ -30,6 +30,7 @@ impl Endpoint {
         let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
             Arc::new(Network::new(Destinations::new(vec![], None))),
+            Arc::default(),
             Address::parse(url, "default", false).expect("an address"),
             inbox,
             move |polled| {

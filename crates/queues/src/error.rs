@@ -79,6 +79,7 @@ fn describe_io_error(error: &io::Error) -> String {
         io::ErrorKind::InvalidData => tls_error(&text),
         io::ErrorKind::TimedOut => "no answer in time".to_owned(),
         io::ErrorKind::UnexpectedEof => "the connection was closed".to_owned(),
+        io::ErrorKind::QuotaExceeded => "it sends more than is read".to_owned(),
         io::ErrorKind::NotFound => "its host name is not known".to_owned(),
         _ if text.starts_with("failed to lookup address") => {
             "its host name is not known".to_owned()

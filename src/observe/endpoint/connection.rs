@@ -1,14 +1,16 @@
 //! The connection of an endpoint: open it, describe its failures, and back off between attempts.
 
-use super::{Address, Dial, TIMEOUT};
+use super::limits::{Budget, Limited};
+use super::{Address, Dial, Notifications, ReplyMemory, TIMEOUT};
 use crate::observe::NotConnected;
 use decide::Unavailable;
 use queues::describe;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo};
+use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -26,6 +28,10 @@ pub(super) enum Connection {
         tracking: bool,
         /// Whether Redis has cached the script that reads a queue.
         script_known: bool,
+        /// What Redis may send.
+        budget: Arc<Budget>,
+        /// The failures since the last successful poll: a handshake alone is no success.
+        attempts: u32,
     },
     Down {
         retry_at: Instant,
@@ -47,15 +53,24 @@ impl Connection {
 
     /// Connects and requests notifications, which go to `notifications`.
     pub async fn open(
+        &self,
         dial: &dyn Dial,
         address: &Address,
-        notifications: UnboundedSender<PushInfo>,
+        memory: &ReplyMemory,
+        notifications: &Notifications,
     ) -> Result<Self, Unavailable> {
+        let sender = notifications.sender();
         let config = AsyncConnectionConfig::new()
             .set_response_timeout(Some(TIMEOUT * 2))
-            .set_push_sender(notifications);
+            .set_push_sender(move |info: PushInfo| {
+                sender.send(info);
+                Ok::<(), Infallible>(())
+            });
+        let budget = Arc::<Budget>::default();
+        budget.begin();
         let connect = async {
             let stream = dial.dial(address.clone()).await?;
+            let stream = Limited::new(stream, Arc::clone(&budget), memory, address.namespace());
             let settings = address.settings();
             let (redis, driver) = MultiplexedConnection::new_with_config(settings, stream, config)
                 .await
@@ -76,6 +91,7 @@ impl Connection {
         if let Err(error) = &tracking {
             tracing::warn!(%address, "CLIENT TRACKING unavailable, falling back to polling: {}", describe(error));
         }
+        budget.end(0);
         let tracking = tracking.is_ok();
         tracing::info!(%address, tracking, "connected to Redis");
         Ok(Self::Up {
@@ -83,14 +99,18 @@ impl Connection {
             _driver: driver,
             tracking,
             script_known: false,
+            budget,
+            attempts: match self {
+                Self::Up { attempts, .. } | Self::Down { attempts, .. } => *attempts,
+            },
         })
     }
 
-    /// The state after a failure: the first retry is immediate; then the pause starts at 100 ms and doubles up to
+    /// The state after a failure: the first retry after a success is immediate; then the pause starts at 100 ms and doubles up to
     /// [`MAX_BACKOFF`], and each is between half and the whole of that.
     pub fn failed(&self, address: &Address, cause: Unavailable, now: Instant) -> Self {
         let (attempts, last_cause) = match self {
-            Self::Up { .. } => (0, None),
+            Self::Up { attempts, .. } => (attempts + 1, None),
             Self::Down {
                 attempts, cause, ..
             } => (attempts + 1, cause.as_ref()),
@@ -100,10 +120,11 @@ impl Connection {
         }
         let pause = if is_refusal(&cause) {
             REFUSED_PAUSE
-        } else if attempts == 0 {
+        } else if attempts <= 1 {
             Duration::ZERO
         } else {
-            (Duration::from_millis(50) * 2u32.saturating_pow(attempts.min(10))).min(MAX_BACKOFF)
+            (Duration::from_millis(50) * 2u32.saturating_pow((attempts - 1).min(10)))
+                .min(MAX_BACKOFF)
         };
         Self::Down {
             retry_at: now + pause.mul_f64(0.5 + fastrand::f64() / 2.0),

@@ -5,7 +5,9 @@
 //! pools.
 
 mod connection;
+mod limits;
 mod network;
+mod notifications;
 mod pipeline;
 
 use super::polling::{DuePoll, PollSchedule};
@@ -13,20 +15,24 @@ use super::{Address, Epoch, PollResult};
 use api::Key;
 use connection::{Connection, no_answer};
 use decide::{QueueMetrics, Unavailable};
+pub use limits::ReplyMemory;
 pub use network::{ByteStream, Dial, Network};
+use notifications::Notifications;
 use queues::{Poll, Queue, Reading, RedisMemory, describe};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, PushInfo, PushKind, Value};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 /// How long a connection attempt or a read may take.
 const TIMEOUT: Duration = Duration::from_secs(1);
-/// The maximum number of pools in one pipeline: it bounds how long a command waits behind a read.
+/// The maximum number of queues in one pipeline: it bounds how long a command waits behind a read.
 const MAX_BATCH: usize = 500;
+/// The maximum number of commands that are carried out before a poll that is due.
+const MAX_COMMANDS: usize = 1000;
 /// How often the memory's limit is read, which changes rarely.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -47,14 +53,17 @@ pub enum Command {
 /// Runs one endpoint until `commands` closes: polls its pools and passes the results to `deliver`.
 pub async fn run(
     dial: Arc<dyn Dial>,
+    memory: Arc<ReplyMemory>,
     address: Address,
     mut commands: UnboundedReceiver<Command>,
     deliver: impl Fn(Vec<PollResult>) + Send,
 ) {
     let mut endpoint = Endpoint {
         dial,
+        reply_memory: memory,
         address,
-        notifications: unbounded_channel().1,
+        notifications: Notifications::new(),
+        max_batch: MAX_BATCH,
         schedule: PollSchedule::new(Instant::now()),
         queues: HashMap::new(),
         epochs: HashMap::new(),
@@ -73,10 +82,11 @@ pub async fn run(
             biased;
             () = sleep_until(poll_at) => {
                 // What arrived in the meantime goes into the same pipeline.
-                while let Ok(command) = commands.try_recv() {
+                for _ in 0..MAX_COMMANDS {
+                    let Ok(command) = commands.try_recv() else { break };
                     endpoint.apply(command).await;
                 }
-                while let Ok(info) = endpoint.notifications.try_recv() {
+                for info in endpoint.notifications.waiting() {
                     endpoint.on_notification(info);
                 }
                 let results = endpoint.poll().await;
@@ -85,12 +95,13 @@ pub async fn run(
                 }
                 endpoint.rescue_tasks().await;
                 endpoint.read_memory().await;
+                endpoint.end_replies();
             }
             command = commands.recv() => match command {
                 Some(command) => endpoint.apply(command).await,
                 None => return,
             },
-            Some(info) = endpoint.notifications.recv() => endpoint.on_notification(info),
+            Some(info) = endpoint.notifications.next() => endpoint.on_notification(info),
         }
     }
 }
@@ -105,8 +116,11 @@ async fn sleep_until(at: Option<Instant>) {
 struct Endpoint {
     dial: Arc<dyn Dial>,
     address: Address,
-    /// From the current connection only: a late message of an earlier one must not end the current one.
-    notifications: UnboundedReceiver<PushInfo>,
+    /// From the current connection.
+    notifications: Notifications,
+    reply_memory: Arc<ReplyMemory>,
+    /// How many queues one pipeline reads. It falls where the replies to as many were too large.
+    max_batch: usize,
     schedule: PollSchedule,
     queues: HashMap<Key, Vec<Queue>>,
     epochs: HashMap<Key, Epoch>,
@@ -165,11 +179,12 @@ impl Endpoint {
     /// Asks workers of `pool` to drain or to continue. The poll that follows at once shows the effect; the caller
     /// repeats a request that had none.
     async fn request_drain(&mut self, pool: &Key, workers: Vec<(usize, String)>, drain: bool) {
-        let (Connection::Up { redis, .. }, Some(queues)) =
+        let (Connection::Up { redis, budget, .. }, Some(queues)) =
             (&mut self.connection, self.queues.get(pool))
         else {
             return;
         };
+        budget.begin();
         let request = async {
             for (queue, id) in workers {
                 if let Some(drains) = queues.get(queue).and_then(Queue::drain) {
@@ -192,6 +207,7 @@ impl Endpoint {
             }
             Err(_) => tracing::warn!(pool = %pool, "cannot request drains: no answer"),
         }
+        self.end_replies();
         self.schedule.poll_by(pool, Instant::now());
     }
 
@@ -235,10 +251,18 @@ impl Endpoint {
         };
     }
 
+    /// From now on Redis has only notifications to send.
+    fn end_replies(&self) {
+        if let Connection::Up { budget, .. } = &self.connection {
+            budget.end(self.pools_by_key.len());
+        }
+    }
+
     fn next_poll(&self) -> Option<Instant> {
         let due = self.schedule.next()?;
         match self.connection {
             Connection::Down { retry_at, .. } => Some(due.min(retry_at)),
+            Connection::Up { .. } if self.schedule.has_suspects() => Some(Instant::now()),
             Connection::Up { .. } => Some(due),
         }
     }
@@ -279,9 +303,12 @@ impl Endpoint {
     }
 
     async fn connect(&mut self) {
-        let (sender, receiver) = unbounded_channel();
-        self.notifications = receiver;
-        let outcome = Connection::open(&*self.dial, &self.address, sender).await;
+        self.notifications = Notifications::new();
+        let (dial, memory) = (&*self.dial, &self.reply_memory);
+        let connection = &self.connection;
+        let outcome = connection
+            .open(dial, &self.address, memory, &self.notifications)
+            .await;
         let now = Instant::now();
         match outcome {
             Ok(connection) => {
@@ -303,30 +330,54 @@ impl Endpoint {
         {
             self.connect().await;
         }
-        let due = self.schedule.take_due(now, MAX_BATCH);
+        if self.notifications.dropped_some() {
+            self.schedule.poll_all(now);
+        }
+        let weight = |pool: &Key| self.queues.get(pool).map_or(1, Vec::len);
         let Connection::Up {
             redis,
             tracking,
             script_known,
+            budget,
+            attempts,
             ..
         } = &mut self.connection
         else {
+            let due = self.schedule.take_due(now, self.max_batch, weight);
             return self.unavailable(due);
         };
+        let suspects = self.schedule.take_suspects(now);
+        let due = suspects.unwrap_or_else(|| self.schedule.take_due(now, self.max_batch, weight));
+        if due.is_empty() {
+            return Vec::new();
+        }
         let mut poll = Poll::new(pipeline::queues(&due, &self.queues));
         let queues = pipeline::queues(&due, &self.queues).filter(|_| *tracking);
         let tracked: Vec<&Cmd> = queues
             .flat_map(|(_, queue)| queue.tracked_reads())
             .collect();
+        budget.begin();
         let read = pipeline::read(redis, &mut poll, &tracked, script_known);
-        let error = match tokio::time::timeout(TIMEOUT, read).await {
+        let read = tokio::time::timeout(TIMEOUT, read).await;
+        let is_too_large = budget.is_exceeded();
+        let is_cause_a_pool = is_too_large || read.is_err();
+        let error = match read {
             Ok(Ok(())) => {
+                *attempts = 0;
+                self.schedule.clear(&due);
                 let readings = poll.finish().collect();
                 return self.results(due, readings);
             }
+            _ if is_too_large => "it sends more than is read".to_owned(),
             Ok(Err(error)) => describe(&error),
             Err(_) => format!("no answer within {} s", TIMEOUT.as_secs()),
         };
+        if is_too_large {
+            self.max_batch = (self.max_batch / 2).max(1);
+        }
+        if is_cause_a_pool {
+            self.schedule.suspect(&due, now);
+        }
         self.disconnect(error, now);
         self.unavailable(due)
     }
