@@ -28,7 +28,7 @@ pub struct Settings {
     /// Comma-separated namespaces to watch; if not set, all namespaces
     #[arg(long, env = "WORKERPOOL_NAMESPACES", value_delimiter = ',')]
     pub namespaces: Vec<String>,
-    /// Comma-separated addresses of Redis servers that pools may name besides the Services of their own namespace: [NAMESPACE=]HOST|SUFFIX|CIDR[:PORT], such as redis.example.com:6379, shop=.cache.example.com or 10.1.0.0/16. Outside of a pod everything is allowed unless this is set
+    /// Comma-separated addresses of Redis servers that pools may name besides the Services of their own namespace: a host, what a host ends with, or a network, each with a port and for one namespace or all, such as redis.example.com:6379, shop=.cache.example.com or 10.1.0.0/16. Outside of a pod everything is allowed unless this is set
     #[arg(long, env = "WORKERPOOL_ALLOW_ADDRESSES", value_delimiter = ',')]
     pub allow_addresses: Vec<Rule>,
     /// Use a Lease for leader election, so that a second replica can stand by
