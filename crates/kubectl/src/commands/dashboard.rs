@@ -144,12 +144,14 @@ async fn send(
     Ok((status, body))
 }
 
-/// Passes on the requests of a browser, each with the user's token, until either side closes its connection.
+/// Passes on the requests of a browser, each with the user's token, until the browser closes its connection or the dashboard
+/// does not answer.
 async fn relay(browser: TcpStream, dashboard: Box<dyn Stream>, login: &Login) {
     let dashboard = client::conn::http1::handshake(TokioIo::new(dashboard)).await;
     let Ok((sender, connection)) = dashboard else {
         return;
     };
+    let connection = tokio::spawn(connection);
     let sender = tokio::sync::Mutex::new(sender);
     let pass_on = |mut request: Request<Incoming>| {
         let sender = &sender;
@@ -170,10 +172,9 @@ async fn relay(browser: TcpStream, dashboard: Box<dyn Stream>, login: &Login) {
     };
     let server = server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(browser), service_fn(pass_on));
-    tokio::select! {
-        _ = server => {}
-        _ = connection => {}
-    }
+    // When the dashboard closes its connection the browser still gets the rest of the answer, and an error with the next request.
+    let _ = server.await;
+    connection.abort();
 }
 
 /// A byte stream in both directions.
