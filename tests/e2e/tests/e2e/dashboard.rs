@@ -37,13 +37,8 @@ fn pools_with(port: &str, headers: &str) -> Result<Value, String> {
             format!("GET /api/pools HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n").as_bytes(),
         )
         .map_err(describe)?;
-    let mut response = Vec::new();
-    let read = stream.read_to_end(&mut response);
-    // `kubectl port-forward` resets a connection that the other end has closed after its answer.
-    if response.is_empty() {
-        read.map_err(describe)?;
-    }
-    let response = String::from_utf8_lossy(&response).into_owned();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).map_err(describe)?;
     let body = response
         .split_once("\r\n\r\n")
         .filter(|_| response.contains(" 200 "));
@@ -153,7 +148,8 @@ fn port_forward(world: &World) -> (Running, String) {
     let child = command.stdout(Stdio::piped()).spawn();
     let mut child = child.map(Running).expect("kubectl runs");
     let mut line = String::new();
-    let output = child.0.stdout.take().expect("a pipe");
+    // The pipe stays open: kubectl ends when it cannot print that it handles a connection.
+    let output = child.0.stdout.as_mut().expect("a pipe");
     BufReader::new(output).read_line(&mut line).expect("a line");
     let port = line.strip_prefix("Forwarding from 127.0.0.1:");
     let port = port.and_then(|rest| rest.split(' ').next());
