@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a stream goes on without another look at the rights of its viewer.
+/// How long a stream continues without another look at the rights of its viewer.
 const REVIEW: Duration = Duration::from_secs(30);
 
 /// Leaves out of each message what the viewer may not see.

@@ -1,4 +1,4 @@
-//! What a pool does to its target: what it remembers of that, and what is under way. All of it begins anew with another
+//! What a pool does to its target: what it remembers of that, and what is under way. All of it starts over with another
 //! target.
 
 use super::contest::Contest;

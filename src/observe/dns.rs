@@ -41,7 +41,7 @@ pub(super) struct ClusterDns {
 }
 
 impl ClusterDns {
-    /// As this pod is told to use it.
+    /// As this pod is configured to use it.
     pub fn of_this_pod() -> Self {
         Self::parse(&std::fs::read_to_string(RESOLV_CONF).unwrap_or_default())
     }

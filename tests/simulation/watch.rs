@@ -46,7 +46,7 @@ impl Watches {
     }
 
     /// Ends the watches whose time is over. Now and then tells the others the present version, and forgets what is older
-    /// than the one that it told before.
+    /// than the one that it sent before.
     pub fn step(&mut self, now: i64, version: u64) {
         self.open.retain(|(_, ends_at, _)| *ends_at > now);
         let (before, at) = self.bookmark;

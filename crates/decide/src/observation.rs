@@ -310,7 +310,7 @@ pub enum Unavailable {
         /// The pool's namespace.
         namespace: String,
     },
-    /// The operator connects to such an address for nobody.
+    /// The operator never connects to such an address, whoever asks.
     AddressForbidden {
         /// Its host and port.
         host: String,
@@ -414,7 +414,7 @@ impl Observation {
             queue.ready = none(queue.ready);
             queue.due = none(queue.due);
             queue.oldest_at = Metric::Unsupported;
-            // What its dead workers left goes back to a queue from which nobody takes it.
+            // What its dead workers left goes back to a queue from which no worker takes it.
             if self.replicas == 0 {
                 queue.in_flight = none(queue.in_flight);
                 queue.held = none(queue.held);

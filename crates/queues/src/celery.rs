@@ -193,7 +193,7 @@ impl Celery {
         format!("{}/{database}.celery.pidbox", self.prefix)
     }
 
-    /// The questions of the next round, if it is time for one; and a look at what was fetched, where nobody could be asked.
+    /// The questions of the next round, if it is time for one; and a look at what was fetched, where no worker could be asked.
     fn questions(
         &self,
         state: &mut State,

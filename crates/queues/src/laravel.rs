@@ -23,7 +23,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
         "with Horizon, each pod and its processes; with queue:work, as long as one of its workers waits with block_for",
     ),
     cpu: Support::Unsupported("Laravel's workers do not report it"),
-    oldest: Support::Estimated("told by Laravel 13 and Horizon"),
+    oldest: Support::Estimated("reported by Laravel 13 and Horizon"),
     counters: Support::Unsupported("Laravel does not count jobs"),
     drain: Support::Unsupported("queue:work cannot be asked to take no more jobs"),
     options: &[QueueOption::KeyPrefix],

@@ -39,7 +39,7 @@ pub(crate) struct Rq {
     scheduled: String,
 }
 
-/// The replies to the first read that are numbers, and where the second read goes on.
+/// The replies to the first read that are numbers, and where the second read continues.
 struct First<'a> {
     time: i64,
     ready: i64,

@@ -13,7 +13,7 @@ if (PREFIX) options.prefix = PREFIX;
 exports.isBull = isBull;
 exports.queue = (name) => (isBull ? new library(name, options) : new library.Queue(name, options));
 
-// A job that writes down what it does, and ends as it is told.
+// A job that writes down what it does, and ends as it is asked to.
 async function run(job) {
   const notes = new Redis(NOTES_URL);
   const name = job.data.job;

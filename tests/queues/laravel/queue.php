@@ -16,7 +16,7 @@ function redis_of(string $url): Redis
     return $redis;
 }
 
-// A job that writes down what it does, and ends as it is told.
+// A job that writes down what it does, and ends as it is asked to.
 class Job
 {
     public function fire($job, $data)

@@ -1,4 +1,4 @@
-"""A job that writes down what it does, and ends as it is told."""
+"""A job that writes down what it does, and ends as it is asked to."""
 
 import os
 import socket

@@ -271,7 +271,7 @@ fn what_is_left_in_the_broker_expires() {
     celery.send("celery", 1, &[]);
     celery.running(1);
     celery.until("celery", &[], &json!({"workers": 1, "busy": 1}));
-    // It answers when nobody waits any more.
+    // It answers when no one waits any more.
     let () = celery.facts().set("end", 1).unwrap();
     celery.until("celery", &[], &json!({"workers": 1, "busy": 0}));
     let client = redis::Client::open(format!("{}/3", celery.server.url())).unwrap();

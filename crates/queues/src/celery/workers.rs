@@ -109,7 +109,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether somebody has not answered.
+    /// Whether a worker has not answered.
     pub(super) fn is_partial(&self) -> bool {
         self.strangers > 0 || self.hosts.values().any(|host| host.silent)
     }
