@@ -1,6 +1,6 @@
 //! Celery 5.7 with real workers.
 
-use crate::{probe, python};
+use crate::probe;
 use redis::Commands;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+use testkit::libraries;
 use testkit::redis::RedisServer;
 
-static PROGRAMS: LazyLock<PathBuf> =
-    LazyLock::new(|| python::environment("celery", &["celery[redis]==5.7.0"]));
+static PYTHON: LazyLock<PathBuf> =
+    LazyLock::new(|| libraries::python(env!("CARGO_TARGET_TMPDIR"), "celery"));
 
 /// A broker with its workers, which end with it.
 struct Celery {
@@ -37,7 +38,7 @@ impl Celery {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(PROGRAMS.join(program));
+        let mut command = Command::new(PYTHON.with_file_name(program));
         command
             .current_dir(testkit::root().join("tests/queues/celery"))
             .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -8,4 +8,3 @@
 
 mod celery;
 mod probe;
-mod python;

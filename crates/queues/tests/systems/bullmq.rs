@@ -1,19 +1,21 @@
 //! BullMQ 5 and 6, and Bull 4.
 
-use crate::install;
 use crate::stage::{Figures, Programs, Stage};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use rstest::rstest;
 use std::time::Duration;
+use testkit::libraries;
 
 /// What follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn stage(library: &str, prefix: Option<&str>) -> Stage {
     let line = |program: &str| vec!["node".to_owned(), program.to_owned()];
-    let modules = install::node_modules("bullmq").display().to_string();
+    let modules = libraries::node_modules(env!("CARGO_TARGET_TMPDIR"), "bullmq")
+        .display()
+        .to_string();
     let mut environment = vec![("NODE_PATH", modules), ("LIBRARY", library.to_owned())];
     environment.extend(prefix.map(|it| ("PREFIX", it.to_owned())));
     Stage::new(Programs {

@@ -9,7 +9,6 @@
 mod bullmq;
 mod cost;
 mod fill;
-mod install;
 mod laravel;
 mod rights;
 mod rq;

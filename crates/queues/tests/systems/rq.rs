@@ -1,17 +1,19 @@
 //! RQ 3.
 
-use crate::install;
 use crate::stage::{Programs, Stage, eventually};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use std::time::Duration;
+use testkit::libraries;
 
 /// RQ reports what is so: what follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 fn stage(prefix: Option<&str>) -> Stage {
-    let python = install::python("rq").display().to_string();
+    let python = libraries::python(env!("CARGO_TARGET_TMPDIR"), "rq")
+        .display()
+        .to_string();
     let line = |program: &str| vec![python.clone(), program.to_owned()];
     Stage::new(Programs {
         folder: testkit::root().join("tests/queues/rq"),

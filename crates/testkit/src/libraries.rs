@@ -1,4 +1,5 @@
-//! Installs the libraries of the queue systems, pinned, below target: the first use on a machine takes some seconds.
+//! Installs the libraries of the queue systems, pinned, below target: the first use on a machine takes some seconds. `folder`
+//! is the `CARGO_TARGET_TMPDIR` of the test.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -6,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The Python interpreter with the packages of `tests/queues/SYSTEM/requirements.txt`.
-pub fn python(system: &str) -> PathBuf {
-    let home = installed(system, "requirements.txt", |home, requirements| {
+pub fn python(folder: &str, system: &str) -> PathBuf {
+    let home = installed(folder, system, "requirements.txt", |home, requirements| {
         run(Command::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(home));
@@ -20,8 +21,8 @@ pub fn python(system: &str) -> PathBuf {
 }
 
 /// The folder of the npm packages of `tests/queues/SYSTEM/package-lock.json`.
-pub fn node_modules(system: &str) -> PathBuf {
-    let home = installed(system, "package-lock.json", |home, lock| {
+pub fn node_modules(folder: &str, system: &str) -> PathBuf {
+    let home = installed(folder, system, "package-lock.json", |home, lock| {
         fs::create_dir_all(home).unwrap();
         for file in [lock.to_owned(), lock.with_file_name("package.json")] {
             fs::copy(&file, home.join(file.file_name().unwrap())).unwrap();
@@ -35,13 +36,13 @@ pub fn node_modules(system: &str) -> PathBuf {
 }
 
 /// The folder that `install` fills, unless it has been filled for the same content of `file`. One process at a time.
-fn installed(system: &str, file: &str, install: impl Fn(&Path, &Path)) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("queues");
+fn installed(folder: &str, system: &str, file: &str, install: impl Fn(&Path, &Path)) -> PathBuf {
+    let folder = Path::new(folder).join("queues");
     fs::create_dir_all(&folder).unwrap();
     let lock = File::create(folder.join(format!("{system}.lock"))).unwrap();
     lock.lock().unwrap();
     let home = folder.join(system);
-    let pins = testkit::root().join("tests/queues").join(system).join(file);
+    let pins = crate::root().join("tests/queues").join(system).join(file);
     let done = home.join("installed");
     if fs::read(&done).ok() != fs::read(&pins).ok() {
         let _ = fs::remove_dir_all(&home);
