@@ -36,7 +36,7 @@ function locales(): Plugin {
     load(id) {
       if (!id.endsWith(".ftl")) return null;
       const entries = readFileSync(id, "utf8").split(/\n(?=[#\w])/);
-      const shown = entries.filter((entry) => !/^(#|cli-|sim-|condition-)/.test(entry));
+      const shown = entries.filter((entry) => !/^(#|cli-|sim-|condition-|gallery-)/.test(entry));
       const { body } = new FluentResource(shown.join("\n"));
       // Most texts have no attributes, and most references no arguments: what is empty is not sent.
       const used = (key: string, value: object | null) =>

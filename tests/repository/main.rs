@@ -9,6 +9,7 @@
 mod architecture;
 mod commands;
 mod docs;
+mod gallery;
 mod generated;
 mod gitops;
 mod grafana;

@@ -101,7 +101,7 @@ test("a dropped photo comes back tile by tile, by name of the worker", async () 
     document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
   }, file);
   await expect.poll(() => page.evaluate(() => document.getElementById("board")!.style.getPropertyValue("--columns")), { message: "an upright photo" }).toBe("4");
-  await page.selectOption("#delay", "500");
+  await page.selectOption("#delay", "1000");
   await page.click("#send");
   await page.waitForFunction(() => {
     const tiles = (state: string) => document.querySelectorAll(`#board li.${state}`).length;

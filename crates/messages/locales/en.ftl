@@ -1033,3 +1033,66 @@ cli-header-pools = { $count ->
     [one] 1 pool
    *[other] { $count } pools
 }
+
+## The gallery of the reference worker
+
+gallery-skip = Skip to the picture
+gallery-title = Gallery
+gallery-lead = Your photo is cut into tiles. Each tile is a task, and each worker paints the ones it takes: more workers, faster.
+gallery-workers = Workers
+gallery-waiting = Tasks waiting
+gallery-rate = Tasks per second
+gallery-clock = Your picture
+gallery-photo = Photo
+gallery-choose = Choose a photo
+gallery-orDrop = or drop one anywhere. It is cut on your device.
+gallery-mountains = Mountains
+gallery-city = City at night
+gallery-filters = Filters
+gallery-tiles = Tiles
+gallery-delay = Time of each task
+gallery-delay0 = Only the filter (CPU)
+gallery-delay1000 = 1 s, like a download
+gallery-send = Send to the workers
+gallery-again = Send again
+gallery-board = The picture
+gallery-team = Who painted what
+gallery-runs = Your pictures
+gallery-time = Time
+gallery-perSecond = Per second
+gallery-noRuns = Send one, let the pool grow, and send it again: compare the times.
+gallery-blur = Blur
+gallery-sharpen = Sharpen
+gallery-edges = Edges
+gallery-grayscale = Grayscale
+gallery-sepia = Sepia
+gallery-brightness = Brighter
+gallery-contrast = Contrast
+gallery-rotate = Rotate
+gallery-tile = Tile { $n }
+gallery-tileWaits = Tile { $n }: waits
+gallery-tileRuns = Tile { $n }: { $worker } works on it
+gallery-tileDone = Tile { $n }: by { $worker } in { $time }
+gallery-tileFailed = Tile { $n } failed: { $error }
+gallery-worked = { $count ->
+    [one] 1 tile, { $time }
+   *[other] { $count } tiles, { $time } each
+}
+gallery-ready = { $tiles } tiles are ready to send.
+gallery-sending = Sending { $tiles } tiles…
+gallery-progress = { $done } of { $tiles } tiles are back.
+gallery-finished = { $workers ->
+    [one] Finished: { $tiles } tiles in { $time } with 1 worker.
+   *[other] Finished: { $tiles } tiles in { $time } with { $workers } workers.
+}
+gallery-failed = { $count ->
+    [one] 1 tile failed: { $error }
+   *[other] { $count } tiles failed: { $error }
+}
+gallery-noWorkers = No worker is alive at the moment. The tiles wait in the queue until one starts.
+gallery-notAnImage = Your browser cannot read “{ $name }” as a picture. Choose a JPEG, PNG or WebP file.
+gallery-tooLarge = “{ $name }” is too large: { $size } MB. The maximum is { $max } MB. Choose a smaller photo.
+gallery-noAnswer = The server does not answer. The page keeps trying.
+gallery-refused = The server refused the picture: { $message }
+gallery-busy = The server is busy. The page sends the picture again in a moment.
+gallery-gone = The results are no longer there. Send the picture again.

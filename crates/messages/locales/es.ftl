@@ -1027,3 +1027,66 @@ cli-header-pools = { $count ->
     [one] 1 pool
    *[other] { $count } pools
 }
+
+## La galería del worker de referencia
+
+gallery-skip = Ir a la imagen
+gallery-title = Galería
+gallery-lead = Su foto se corta en teselas. Cada tesela es una tarea, y cada worker pinta las que toma: más workers, más rápido.
+gallery-workers = Workers
+gallery-waiting = Tareas en espera
+gallery-rate = Tareas por segundo
+gallery-clock = Su imagen
+gallery-photo = Foto
+gallery-choose = Elija una foto
+gallery-orDrop = o suéltela en la página. Se corta en su dispositivo.
+gallery-mountains = Montañas
+gallery-city = Ciudad de noche
+gallery-filters = Filtros
+gallery-tiles = Teselas
+gallery-delay = Duración de cada tarea
+gallery-delay0 = Solo el filtro (CPU)
+gallery-delay1000 = 1 s, como una descarga
+gallery-send = Enviar a los workers
+gallery-again = Enviar otra vez
+gallery-board = La imagen
+gallery-team = Quién pintó qué
+gallery-runs = Sus imágenes
+gallery-time = Tiempo
+gallery-perSecond = Por segundo
+gallery-noRuns = Envíe una, deje que el pool crezca y envíela otra vez: compare los tiempos.
+gallery-blur = Desenfocar
+gallery-sharpen = Enfocar
+gallery-edges = Bordes
+gallery-grayscale = Grises
+gallery-sepia = Sepia
+gallery-brightness = Más claro
+gallery-contrast = Contraste
+gallery-rotate = Girar
+gallery-tile = Tesela { $n }
+gallery-tileWaits = Tesela { $n }: en espera
+gallery-tileRuns = Tesela { $n }: la hace { $worker }
+gallery-tileDone = Tesela { $n }: de { $worker } en { $time }
+gallery-tileFailed = La tesela { $n } falló: { $error }
+gallery-worked = { $count ->
+    [one] 1 tesela, { $time }
+   *[other] { $count } teselas, { $time } cada una
+}
+gallery-ready = Hay { $tiles } teselas listas para enviar.
+gallery-sending = Se envían { $tiles } teselas…
+gallery-progress = Han vuelto { $done } de { $tiles } teselas.
+gallery-finished = { $workers ->
+    [one] Listo: { $tiles } teselas en { $time } con 1 worker.
+   *[other] Listo: { $tiles } teselas en { $time } con { $workers } workers.
+}
+gallery-failed = { $count ->
+    [one] Falló 1 tesela: { $error }
+   *[other] Fallaron { $count } teselas: { $error }
+}
+gallery-noWorkers = Ahora no hay ningún worker. Las teselas esperan en la cola hasta que arranque uno.
+gallery-notAnImage = Su navegador no puede leer «{ $name }» como imagen. Elija un fichero JPEG, PNG o WebP.
+gallery-tooLarge = «{ $name }» es demasiado grande: { $size } MB. El máximo son { $max } MB. Elija una foto más pequeña.
+gallery-noAnswer = El servidor no responde. La página sigue intentándolo.
+gallery-refused = El servidor rechazó la imagen: { $message }
+gallery-busy = El servidor está ocupado. La página vuelve a enviar la imagen en un momento.
+gallery-gone = Los resultados ya no están. Envíe la imagen otra vez.

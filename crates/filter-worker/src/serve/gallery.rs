@@ -6,7 +6,7 @@ use axum::http::header;
 use axum::routing::get;
 use std::sync::Arc;
 
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 6] = [
     ("/", "text/html", include_str!("gallery/index.html")),
     (
         "/gallery.css",
@@ -22,6 +22,11 @@ const FILES: [(&str, &str, &str); 5] = [
         "/texts.js",
         "text/javascript",
         include_str!("gallery/texts.js"),
+    ),
+    (
+        "/catalogue.js",
+        "text/javascript",
+        include_str!("gallery/catalogue.js"),
     ),
     (
         "/samples.js",

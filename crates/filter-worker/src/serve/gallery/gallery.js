@@ -300,7 +300,7 @@ function showTeam(mine) {
     name.textContent = painter.name;
     const count = document.createElement("span");
     const time = seconds(painter.millis / painter.tiles);
-    count.textContent = painter.tiles === 1 ? t("workedOne", { time }) : t("worked", { count: painter.tiles, time });
+    count.textContent = t("worked", { count: painter.tiles, time });
     row.append(name, count);
     return row;
   });
@@ -316,7 +316,7 @@ function finish(mine) {
   if (mine.failed) problem(t("failed", { count: mine.failed, error: mine.error }));
   if (!done) return show("status", "");
   const workers = mine.painters.size;
-  show("status", t(workers === 1 ? "finishedOne" : "finished", { tiles: done, time: seconds(elapsed), workers }));
+  show("status", t("finished", { tiles: done, time: seconds(elapsed), workers }));
   const row = document.createElement("tr");
   for (const text of [done, workers, seconds(elapsed), decimal((1000 * done) / elapsed)]) {
     row.insertCell().textContent = String(text);
