@@ -3,9 +3,9 @@
 use crate::act;
 use crate::dashboard::{PoolView, ViewQuery};
 use crate::observe::target::{Target, TargetKey};
-use crate::observe::{Address, Epoch, PollResult};
+use crate::observe::{Epoch, ObjectRef, PollResult, Redis, Values};
 use crate::report::{EventNote, PoolGauges};
-use api::{Key, SecretKeySelector, WorkerPool, WorkerPoolStatus};
+use api::{Key, WorkerPool, WorkerPoolStatus};
 use decide::victims::Pod;
 use decide::{Millis, Unavailable};
 use queues::Queue;
@@ -39,8 +39,8 @@ pub enum Event {
     Marked(PoolRef, Result<(), String>),
     /// The result of a [`Command::WriteStatus`].
     StatusWritten(PoolRef, Result<(), act::Error>),
-    /// The result of a [`Command::ReadSecret`].
-    Secret(PoolRef, Result<String, Unavailable>),
+    /// What an object that is watched holds, or why it cannot be read.
+    Object(ObjectRef, Result<Values, Unavailable>),
     /// A scrape asks for all gauges.
     Scrape(oneshot::Sender<Vec<PoolGauges>>),
     /// The dashboard asks for pools.
@@ -81,19 +81,23 @@ pub enum Command {
     /// Watch this kind of target, unless it is watched already.
     WatchTargets(String, String),
     /// Start to poll these queues, at this interval.
-    Observe(Address, PoolRef, Vec<Queue>, Duration),
+    Observe(Redis, PoolRef, Vec<Queue>, Duration),
     /// Poll this pool's queues now.
-    Poll(Address, Key),
+    Poll(Redis, Key),
     /// Request workers, each by the index of its queue and its ID, to drain (`true`) or to resume.
-    Drain(Address, Key, Vec<(usize, String)>, bool),
+    Drain(Redis, Key, Vec<(usize, String)>, bool),
     /// Stop polling the pool's queues.
-    StopObserving(Address, Key),
+    StopObserving(Redis, Key),
+    /// Connect to the same Redis with other credentials from now on.
+    Renew(Redis),
     /// List the pods of the pool's namespace that match a label selector.
     ListPods(PoolRef, String),
     /// Mark pods of the pool's namespace for deletion first (`true`), or unmark them.
     Mark(PoolRef, Vec<(String, bool)>),
-    /// Read the address of a pool's Redis.
-    ReadSecret(PoolRef, SecretKeySelector),
+    /// Watch an object, and report what it holds now.
+    WatchObject(ObjectRef),
+    /// Stop watching an object.
+    UnwatchObject(ObjectRef),
     /// Write a scale.
     Scale(Scale),
     /// Write a status.

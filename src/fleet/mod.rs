@@ -7,6 +7,7 @@ mod contest;
 mod evaluation;
 mod identity;
 mod intent;
+mod objects;
 mod observed;
 mod outcome;
 mod pool_events;
@@ -22,13 +23,14 @@ mod worker_view;
 use crate::act;
 use crate::dashboard::DashboardStore;
 use crate::observe::target::{Target, TargetKey};
-use crate::observe::{Epoch, PollResult};
+use crate::observe::{Epoch, ObjectRef, PollResult, Values};
 use crate::report::Metrics;
 use api::Key;
 use decide::{Millis, Time, Unavailable};
 use event::{Command, Event, PoolRef, Watched};
 use intent::Retry;
-use outcome::{Budget, SECRET_PERIOD};
+use objects::Objects;
+use outcome::Budget;
 use pool_state::PoolState;
 use scale_down::ScaleDown;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -45,6 +47,7 @@ pub struct Fleet {
     claims: HashMap<TargetKey, BTreeSet<(i64, Key)>>,
     autoscalers: BTreeMap<Key, TargetKey>,
     watches: WatchSync,
+    objects: Objects,
     timers: BTreeSet<(Time, Key)>,
     budget: Budget,
     last_epoch: Epoch,
@@ -62,6 +65,7 @@ impl Fleet {
             claims: HashMap::new(),
             autoscalers: BTreeMap::new(),
             watches: WatchSync::new(&[]),
+            objects: Objects::default(),
             timers: BTreeSet::new(),
             budget: Budget::default(),
             last_epoch: Epoch::default(),
@@ -125,7 +129,7 @@ impl Fleet {
             Event::StatusWritten(pool, result) => {
                 self.on_status_written(&pool, result, now, &mut commands);
             }
-            Event::Secret(pool, address) => self.on_secret(&pool, address, now, &mut commands),
+            Event::Object(object, values) => self.on_object(&object, values, now, &mut commands),
             // The receiver of an answer may be gone.
             Event::Scrape(answer) => drop(answer.send(self.gauges(now))),
             Event::View(query, answer) => drop(answer.send(self.views(query, now))),
@@ -225,22 +229,20 @@ impl Fleet {
         self.reconcile(key, now, commands);
     }
 
-    fn on_secret(
+    fn on_object(
         &mut self,
-        PoolRef { key, epoch }: &PoolRef,
-        address: Result<String, Unavailable>,
+        object: &ObjectRef,
+        values: Result<Values, Unavailable>,
         now: Time,
         commands: &mut Vec<Command>,
     ) {
-        let new_epoch = self.new_epoch();
-        let Some(pool) = self.pools.get_mut(key) else {
-            return;
-        };
-        if pool.observed.epoch != *epoch {
-            return;
+        for key in self.objects.update(object, values) {
+            let epoch = self.new_epoch();
+            if let Some(pool) = self.pools.get_mut(&key) {
+                pool.renew(&self.objects, epoch, now, commands);
+                self.reconcile(&key, now, commands);
+            }
         }
-        pool.on_secret(address, self.in_cluster, new_epoch, now, commands);
-        self.reconcile(key, now, commands);
     }
 
     /// Handles the result of a command of the scale-down of `key`.
@@ -289,17 +291,10 @@ impl Fleet {
         let poll = pool
             .requeue_at
             .take_if(|at| *at <= now)
-            .and(pool.observed.source.address.clone());
-        if let (Some(secret), Some(read)) =
-            (&pool.observed.source.secret, pool.observed.source.read_at)
-            && read + SECRET_PERIOD <= now
-        {
-            pool.observed.source.read_at = Some(now);
-            commands.push(Command::ReadSecret(pool.as_observed(), secret.clone()));
-        }
+            .and(pool.observed.source.redis.clone());
         match poll {
-            Some(address) => {
-                commands.push(Command::Poll(address, key.clone()));
+            Some(redis) => {
+                commands.push(Command::Poll(redis, key.clone()));
                 pool.settled = false;
                 if let Some(mut it) = self.reconciliation(key, now, commands) {
                     it.write_status();

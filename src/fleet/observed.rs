@@ -110,9 +110,8 @@ impl Observed {
 
     /// Moves all remembered instants by as much as the clock was set.
     pub fn shift(&mut self, by: Millis) {
-        let polled_at = self.metrics.iter_mut().map(|metrics| &mut metrics.at);
-        for at in polled_at.chain(&mut self.source.read_at) {
-            *at = *at + by;
+        if let Some(metrics) = &mut self.metrics {
+            metrics.at = metrics.at + by;
         }
         if let Some(at) = &mut self.registrations.lost_at {
             *at = *at + by;

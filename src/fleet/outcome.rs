@@ -20,8 +20,6 @@ const MAX_DRAIN_PAUSE: Millis = Millis::seconds(5);
 const STATUS_RATE: u32 = 50;
 /// The shortest pause before a status that could not be written is tried again.
 const STATUS_RETRY: Millis = Millis(100);
-/// How often an address is read again from its Secret.
-pub(super) const SECRET_PERIOD: Millis = Millis::seconds(10);
 
 /// The status writes of the current second.
 #[derive(Debug, Default)]
@@ -363,16 +361,9 @@ pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
                 .due(pool.identity.interval.0)
                 .max(now + STATUS_RETRY)
         });
-    let secret = pool
-        .observed
-        .source
-        .secret
-        .as_ref()
-        .and(pool.observed.source.read_at)
-        .map(|read| read + SECRET_PERIOD);
     let retry = pool.intent.retry_after(now).map(|retry| retry.at);
     let enforcement = enforcement_due(pool).filter(|at| *at > now);
-    [pool.requeue_at, status, secret, retry, enforcement]
+    [pool.requeue_at, status, retry, enforcement]
         .into_iter()
         .flatten()
         .min()

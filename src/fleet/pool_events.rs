@@ -46,7 +46,7 @@ impl Fleet {
             self.pools.insert(key.clone(), fresh);
             None
         };
-        let Some(pool) = self.pools.get(&key) else {
+        let Some(pool) = self.pools.get_mut(&key) else {
             return;
         };
         self.watches.add(pool.watched());
@@ -56,7 +56,10 @@ impl Fleet {
         ));
         let target = pool.identity.target.clone();
         let claim = (pool.identity.created, key.clone());
-        let observe = observe_commands(pool, previous.as_ref());
+        let mut observe = observe_commands(pool, previous.as_ref());
+        let references = pool.observed.source.references();
+        self.objects.use_by(&key, references, &mut observe);
+        pool.renew(&self.objects, epoch, now, &mut observe);
         if let Some(old) = previous
             .map(|(old, _)| old.target)
             .filter(|old| *old != target)
@@ -79,8 +82,9 @@ impl Fleet {
         if let Some(at) = pool.timer {
             self.timers.remove(&(at, key.clone()));
         }
-        if let Some(address) = pool.observed.source.address {
-            commands.push(Command::StopObserving(address, key.clone()));
+        self.objects.use_by(key, Vec::new(), commands);
+        if let Some(redis) = pool.observed.source.redis {
+            commands.push(Command::StopObserving(redis, key.clone()));
         }
         self.release(&pool.identity.target, &(pool.identity.created, key.clone()));
         self.reconcile_target(&pool.identity.target, now, commands);
@@ -102,24 +106,21 @@ fn observe_commands(pool: &PoolState, previous: Option<&(Identity, Source)>) -> 
     let source = &pool.observed.source;
     let mut commands = Vec::new();
     let has_changed = previous.is_none_or(|(identity, old)| {
-        (&old.address, &old.queues, identity.interval)
-            != (&source.address, &source.queues, pool.identity.interval)
+        (&old.redis, &old.queues, identity.interval)
+            != (&source.redis, &source.queues, pool.identity.interval)
     });
     if has_changed {
-        if let Some(address) = previous.and_then(|(_, old)| old.address.clone()) {
-            commands.push(Command::StopObserving(address, pool.key.clone()));
+        if let Some(redis) = previous.and_then(|(_, old)| old.redis.clone()) {
+            commands.push(Command::StopObserving(redis, pool.key.clone()));
         }
-        if let Some(address) = source.address.clone() {
+        if let Some(redis) = source.redis.clone() {
             commands.push(Command::Observe(
-                address,
+                redis,
                 pool.as_observed(),
                 source.queues.clone(),
                 pool.identity.interval.to_std(),
             ));
         }
-    }
-    if let (Some(secret), None) = (&source.secret, source.read_at) {
-        commands.push(Command::ReadSecret(pool.as_observed(), secret.clone()));
     }
     commands
 }

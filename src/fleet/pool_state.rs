@@ -4,6 +4,7 @@
 use super::event::{Command, PoolRef, Watched};
 use super::identity::Identity;
 use super::intent::Intent;
+use super::objects::Objects;
 use super::observed::{Observed, PolledMetrics};
 use super::publication::Publication;
 use super::scale_down::{self, ScaleDown};
@@ -12,7 +13,7 @@ use crate::observe::target::{Target, Writer};
 use crate::observe::{Epoch, PollResult};
 use api::{Key, ScheduledSpec, WorkerPool};
 use decide::victims::{Worker, all_name_their_pod};
-use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time, Unavailable};
+use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
 use queues::RedisMemory;
 
 /// A pool and its state.
@@ -76,9 +77,9 @@ impl PoolState {
             self.intent.memory.rates.clear();
             self.observed.metrics = None;
         }
-        if source.secret.is_some() && source.secret == old.secret {
-            source.address.clone_from(&old.address);
-            source.read_at = old.read_at;
+        if source.has_same_redis(old) {
+            source.redis.clone_from(&old.redis);
+            source.problem.clone_from(&old.problem);
         }
         (
             std::mem::replace(&mut self.identity, identity),
@@ -252,49 +253,55 @@ impl PoolState {
         }
     }
 
-    /// Takes the address that was read from a Secret, or the error.
-    pub fn on_secret(
+    /// Takes what the spec refers to from `objects`. The same Redis with other credentials stays the same source.
+    pub fn renew(
         &mut self,
-        address: Result<String, Unavailable>,
-        in_cluster: bool,
+        objects: &Objects,
         epoch: Epoch,
         now: Time,
         commands: &mut Vec<Command>,
     ) {
-        self.observed.source.read_at = Some(now);
-        let address = address.and_then(|value| {
-            let namespace = &self.key.namespace;
-            self.observed
-                .source
-                .address_in_secret(&value, namespace, in_cluster)
-        });
-        match address {
-            Ok(address) => {
-                if self.observed.source.address.as_ref() != Some(&address) {
-                    scale_down::abandon(self, commands);
-                    if let Some(old) = self.observed.source.address.replace(address.clone()) {
-                        commands.push(Command::StopObserving(old, self.key.clone()));
-                    }
-                    self.observed.epoch = epoch;
-                    commands.push(Command::Observe(
-                        address,
-                        self.as_observed(),
-                        self.observed.source.queues.clone(),
-                        self.identity.interval.to_std(),
-                    ));
+        let source = &mut self.observed.source;
+        let redis = match source.resolve(objects) {
+            Ok(redis) => redis,
+            Err(None) => return,
+            Err(Some(cause)) => {
+                // What could be used once is used until Redis itself refuses it.
+                if source.redis.is_none() {
+                    self.observed.metrics = Some(PolledMetrics {
+                        queues: vec![QueueMetrics::UNAVAILABLE; source.queues.len()],
+                        unavailable: Some(cause.clone()),
+                        memory: RedisMemory::Unknown,
+                        notified_at: None,
+                        at: now,
+                    });
+                }
+                source.problem = Some(cause);
+                return;
+            }
+        };
+        source.problem = None;
+        match &source.redis {
+            Some(old) if *old == redis => {
+                if !old.has_same_credentials(&redis) {
+                    source.redis = Some(redis.clone());
+                    commands.push(Command::Renew(redis));
                 }
             }
-            // An address that was read once is used until Redis itself refuses it.
-            Err(error) if self.observed.source.address.is_none() => {
-                self.observed.metrics = Some(PolledMetrics {
-                    queues: vec![QueueMetrics::UNAVAILABLE; self.observed.source.queues.len()],
-                    unavailable: Some(error),
-                    memory: RedisMemory::Unknown,
-                    notified_at: None,
-                    at: now,
-                });
+            _ => {
+                scale_down::abandon(self, commands);
+                let source = &mut self.observed.source;
+                if let Some(old) = source.redis.replace(redis.clone()) {
+                    commands.push(Command::StopObserving(old, self.key.clone()));
+                }
+                self.observed.epoch = epoch;
+                commands.push(Command::Observe(
+                    redis,
+                    self.as_observed(),
+                    self.observed.source.queues.clone(),
+                    self.identity.interval.to_std(),
+                ));
             }
-            Err(_) => {}
         }
     }
 }

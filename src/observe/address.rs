@@ -1,24 +1,27 @@
 //! The address of a Redis server. It exists only once it is parsed, so that nothing else of a Secret is ever shown.
 
-use decide::AddressProblem;
-use redis::{
-    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
-};
+use super::{Reference, Tls};
+use decide::{AddressProblem, Unavailable};
+use queues::describe;
+use redis::{ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError};
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-/// A Redis endpoint: pools of one namespace with equal addresses share one connection. Those of another namespace may not
-/// be allowed to connect to it, and must not wait behind the reads of this one.
+/// One server to connect to, and how: TLS, user, password and database.
 #[derive(Clone)]
 pub struct Address {
-    /// Namespace, host, port, database, user and password, which together identify it.
-    identity: String,
-    namespace: String,
-    info: ConnectionInfo,
+    namespace: Arc<str>,
+    host: String,
+    port: u16,
+    settings: RedisConnectionInfo,
+    tls: Option<Arc<Tls>>,
+    /// Where the password is from.
+    password_from: Option<Reference>,
 }
 
 impl Address {
-    /// Parses `text` for a pool of `namespace`: inside a cluster, a host without a dot is a Service of that namespace.
+    /// Parses the URL `text` for a pool of `namespace`: inside a cluster, a host without a dot is a Service of that
+    /// namespace.
     ///
     /// # Errors
     /// What is wrong with it, and nothing of the text.
@@ -27,34 +30,98 @@ impl Address {
         let info = text
             .into_connection_info()
             .map_err(|_| AddressProblem::Host)?;
-        let redis = info.redis_settings();
-        let has_control =
-            |text: Option<&str>| text.is_some_and(|text| text.contains(char::is_control));
-        if has_control(redis.username()) || has_control(redis.password()) {
-            return Err(AddressProblem::ControlCharacter);
-        }
-        // Its name of the library would be refused, and logged, where a user has no more rights than needed.
-        let redis = redis
-            .clone()
-            .set_protocol(ProtocolVersion::RESP3)
-            .set_skip_set_lib_name();
-        let address = match info.addr().clone() {
-            address if !in_cluster => address,
-            address => qualified(address, namespace),
+        let (host, port, has_tls) = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => (host, *port, false),
+            ConnectionAddr::TcpTls { host, port, .. } => (host, *port, true),
+            _ => return Err(AddressProblem::NoScheme),
         };
-        let identity = format!(
-            "{namespace} {address:?} {} {:?} {:?}",
-            redis.db(),
-            redis.username(),
-            redis.password()
-        );
-        let info = info.set_addr(address).set_redis_settings(redis);
-        let namespace = namespace.to_owned();
+        let settings = info.redis_settings();
+        refuse_control(settings.username())?;
+        refuse_control(settings.password())?;
         Ok(Self {
-            identity,
-            namespace,
-            info,
+            namespace: namespace.into(),
+            host: qualified(host, namespace, in_cluster),
+            port,
+            settings: least(settings.clone()),
+            tls: has_tls.then(Arc::default),
+            password_from: None,
         })
+    }
+
+    /// Parses `HOST` or `HOST:PORT`, as [`Self::parse`] does.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn of_host(
+        text: &str,
+        default_port: u16,
+        namespace: &str,
+        in_cluster: bool,
+    ) -> Result<Self, AddressProblem> {
+        let (host, port) = split_port(text)?;
+        Ok(Self {
+            namespace: namespace.into(),
+            host: qualified(host, namespace, in_cluster),
+            port: port.unwrap_or(default_port),
+            settings: least(RedisConnectionInfo::default()),
+            tls: None,
+            password_from: None,
+        })
+    }
+
+    /// The same with this user, or the default one, and a password, which is from `from`.
+    ///
+    /// # Errors
+    /// If they cannot be those of a user.
+    pub fn with_password(
+        mut self,
+        username: Option<&str>,
+        password: &str,
+        from: Reference,
+    ) -> Result<Self, AddressProblem> {
+        refuse_control(username)?;
+        refuse_control(Some(password))?;
+        if password.is_empty() {
+            return Err(AddressProblem::Empty);
+        }
+        self.settings = self.settings.set_password(password);
+        if let Some(username) = username {
+            self.settings = self.settings.set_username(username);
+        }
+        self.password_from = Some(from);
+        Ok(self)
+    }
+
+    /// The same whose password is from `from`.
+    #[must_use]
+    pub fn from_reference(mut self, from: Reference) -> Self {
+        self.password_from = Some(from);
+        self
+    }
+
+    /// The same with another database.
+    #[must_use]
+    pub fn with_database(mut self, database: i64) -> Self {
+        self.settings = self.settings.set_db(database);
+        self
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Arc<Tls>) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Another server with the same settings.
+    #[must_use]
+    pub fn at(&self, host: &str, port: u16) -> Self {
+        let host = host.to_owned();
+        Self {
+            host,
+            port,
+            ..self.clone()
+        }
     }
 
     /// The namespace of its pools.
@@ -62,20 +129,88 @@ impl Address {
         &self.namespace
     }
 
-    /// Host and port, and whether they are connected to with TLS.
-    pub fn server(&self) -> (&str, u16, bool) {
-        match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) => (host, *port, false),
-            ConnectionAddr::TcpTls { host, port, .. } => (host, *port, true),
-            // No scheme of an address leads here.
-            _ => ("", 0, false),
+    /// Host and port.
+    pub fn server(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+
+    /// The same as text.
+    pub fn host_and_port(&self) -> String {
+        match (&*self.host, self.port) {
+            (host, port) if host.contains(':') => format!("[{host}]:{port}"),
+            (host, port) => format!("{host}:{port}"),
         }
+    }
+
+    /// How it is connected to with TLS.
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_deref()
     }
 
     /// Database, user, password, and RESP3.
     pub fn settings(&self) -> &RedisConnectionInfo {
-        self.info.redis_settings()
+        &self.settings
     }
+
+    /// Whether both have the same user, password and TLS material.
+    pub fn has_same_credentials(&self, other: &Self) -> bool {
+        let user = |it: &Self| {
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            (text(it.settings.username()), text(it.settings.password()))
+        };
+        let is_same_tls = match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_same(other),
+            _ => false,
+        };
+        user(self) == user(other) && is_same_tls
+    }
+
+    /// Why this server cannot be read: by the name of what it refuses, where the error is about that.
+    pub fn no_answer(&self, error: &RedisError) -> Unavailable {
+        let text = describe(error);
+        let is_about_user = matches!(error.code(), Some("WRONGPASS" | "NOAUTH"));
+        let culprit = if is_about_user {
+            self.password_from.as_ref()
+        } else {
+            self.tls().and_then(|tls| tls.culprit(error))
+        };
+        match culprit {
+            Some(reference) => reference.refused(self, text),
+            None => Unavailable::RedisDown {
+                address: self.to_string(),
+                error: text,
+            },
+        }
+    }
+}
+
+fn refuse_control(text: Option<&str>) -> Result<(), AddressProblem> {
+    if text.is_some_and(|text| text.contains(char::is_control)) {
+        return Err(AddressProblem::ControlCharacter);
+    }
+    Ok(())
+}
+
+/// The library's name would be refused, and logged, where a user has no more rights than needed.
+fn least(settings: RedisConnectionInfo) -> RedisConnectionInfo {
+    settings
+        .set_protocol(ProtocolVersion::RESP3)
+        .set_skip_set_lib_name()
+}
+
+/// Host and port of `HOST` or `HOST:PORT`.
+fn split_port(text: &str) -> Result<(&str, Option<u16>), AddressProblem> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if host.is_empty() || !host.chars().all(is_host) {
+        return Err(AddressProblem::Host);
+    }
+    let port = port.map(str::parse).transpose();
+    Ok((host, port.map_err(|_| AddressProblem::Port)?))
 }
 
 /// Finds what the URL's grammar allows and a Redis address must not have.
@@ -90,17 +225,7 @@ fn check(text: &str) -> Result<(), AddressProblem> {
         return Err(AddressProblem::Unencoded);
     }
     let host = authority.rsplit('@').next().unwrap_or_default();
-    let (host, port) = match host.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (host, None),
-    };
-    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    if host.is_empty() || !host.chars().all(is_host) {
-        return Err(AddressProblem::Host);
-    }
-    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err(AddressProblem::Port);
-    }
+    split_port(host)?;
     let path = rest.split('?').next().unwrap_or_default();
     let database = path.trim_start_matches('/');
     if !database.is_empty() && database.parse::<u32>().is_err() {
@@ -109,55 +234,30 @@ fn check(text: &str) -> Result<(), AddressProblem> {
     Ok(())
 }
 
-/// The address in the cluster of a host that is a bare Service name.
-fn qualified(address: ConnectionAddr, namespace: &str) -> ConnectionAddr {
-    let qualify = |host: String| {
-        if host.contains(['.', ':']) || host == "localhost" {
-            host
-        } else {
-            format!("{host}.{namespace}.svc")
-        }
-    };
-    match address {
-        ConnectionAddr::Tcp(host, port) => ConnectionAddr::Tcp(qualify(host), port),
-        ConnectionAddr::TcpTls {
-            host,
-            port,
-            insecure,
-            tls_params,
-        } => ConnectionAddr::TcpTls {
-            host: qualify(host),
-            port,
-            insecure,
-            tls_params,
-        },
-        other => other,
-    }
-}
-
-impl PartialEq for Address {
-    fn eq(&self, other: &Self) -> bool {
-        self.identity == other.identity
-    }
-}
-
-impl Eq for Address {}
-
-impl Hash for Address {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity.hash(state);
+/// The name in the cluster of a host that is a bare Service name.
+fn qualified(host: &str, namespace: &str, in_cluster: bool) -> String {
+    let host = host.trim_matches(['[', ']']);
+    if !in_cluster || host.contains(['.', ':']) || host == "localhost" {
+        host.to_owned()
+    } else {
+        format!("{host}.{namespace}.svc")
     }
 }
 
 /// Prints host, port and database.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.info.addr() {
-            ConnectionAddr::TcpTls { .. } => "rediss",
-            _ => "redis",
+        let scheme = if self.tls.is_some() {
+            "rediss"
+        } else {
+            "redis"
         };
-        let database = self.info.redis_settings().db();
-        write!(f, "{scheme}://{}/{database}", self.info.addr())
+        write!(
+            f,
+            "{scheme}://{}/{}",
+            self.host_and_port(),
+            self.settings.db()
+        )
     }
 }
 
@@ -208,17 +308,5 @@ mod tests {
         let refused = Address::parse(text, "shop", true).expect_err(text);
         assert_eq!(refused, problem, "{text}");
         assert!(!format!("{refused:?}").contains("canary"));
-    }
-
-    #[test]
-    fn password_is_never_printed_and_never_shared() {
-        let parse = |url| Address::parse(url, "shop", true).expect("an address");
-        let address = parse("redis://user:canary@redis:6379/0");
-        assert!(!format!("{address} {address:?}").contains("canary"));
-        assert_ne!(address, parse("redis://redis:6379/0"));
-        for url in ["redis://redis:6379/0", "redis://10.0.0.7:6379/0"] {
-            let elsewhere = Address::parse(url, "other", true).expect("an address");
-            assert_ne!(elsewhere, parse(url));
-        }
     }
 }

@@ -8,11 +8,17 @@ mod dns;
 pub mod endpoint;
 pub mod pods;
 mod polling;
+mod reference;
 pub mod rollout;
 pub mod target;
+mod tls;
+mod topology;
 
 pub use address::Address;
 pub use destination::{Destinations, NoRule, NotConnected, Rule};
+pub use reference::{MAX_VALUE, ObjectKind, ObjectRef, Reference, Values};
+pub use tls::{Referenced, Tls};
+pub use topology::{Redis, Sentinels, Topology};
 
 use api::Key;
 use decide::victims::Worker;

@@ -5,11 +5,10 @@ use super::fence::Fence;
 use super::watches::{Events, Watches};
 use crate::act;
 use crate::fleet::event::{Command, Event, PoolRef, Scale};
-use crate::observe::{Address, endpoint, pods, target};
+use crate::observe::{ObjectRef, Redis, endpoint, pods, target};
 use crate::report::{EventNote, Metrics, events};
-use api::{FIELD_MANAGER, GROUP, SecretKeySelector, VERSION, WorkerPool, WorkerPoolStatus};
-use decide::{Millis, Unavailable};
-use k8s_openapi::api::core::v1::Secret;
+use api::{FIELD_MANAGER, GROUP, VERSION, WorkerPool, WorkerPoolStatus};
+use decide::Millis;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -19,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
 /// Concurrent scale patches: more would open connections and save no time.
@@ -37,7 +37,9 @@ pub(super) struct Executor {
     watches: Watches,
     /// The targets' API versions and kinds that are watched already.
     watched: HashSet<(String, String)>,
-    endpoints: HashMap<Address, Endpoint>,
+    /// The objects that are watched, each with what ends its watch.
+    objects: HashMap<ObjectRef, DropGuard>,
+    endpoints: HashMap<Redis, Endpoint>,
     /// For the replies of Redis.
     memory: Arc<endpoint::ReplyMemory>,
     scales: Arc<Semaphore>,
@@ -73,6 +75,7 @@ impl Executor {
             events: watches.events.clone(),
             watches,
             watched: HashSet::new(),
+            objects: HashMap::new(),
             endpoints: HashMap::new(),
             memory: Arc::default(),
             scales: Arc::new(Semaphore::new(MAX_SCALES)),
@@ -99,29 +102,32 @@ impl Executor {
                     self.watches.targets(&api_version, &kind);
                 }
             }
-            Command::Observe(address, PoolRef { key, epoch }, queues, interval) => {
-                self.endpoint(&address).pools += 1;
-                self.send(
-                    &address,
-                    endpoint::Command::Watch(key, epoch, queues, interval),
-                );
+            Command::Observe(redis, PoolRef { key, epoch }, queues, interval) => {
+                self.endpoint(&redis).pools += 1;
+                let watch = endpoint::Command::Watch(key, epoch, queues, interval);
+                self.send(&redis, watch);
             }
-            Command::Poll(address, pool) => self.send(&address, endpoint::Command::Poll(pool)),
+            Command::Renew(redis) => self.send(&redis, endpoint::Command::Renew(redis.clone())),
+            Command::Poll(redis, pool) => self.send(&redis, endpoint::Command::Poll(pool)),
             // The fleet sends it again if it has no effect.
             Command::Drain(..) if self.fence.as_ref().is_some_and(|fence| !fence.is_open()) => {}
-            Command::Drain(address, pool, workers, drain) => {
-                self.send(&address, endpoint::Command::Drain(pool, workers, drain));
+            Command::Drain(redis, pool, workers, drain) => {
+                self.send(&redis, endpoint::Command::Drain(pool, workers, drain));
             }
-            Command::StopObserving(address, pool) => {
-                self.send(&address, endpoint::Command::Unwatch(pool));
-                if let Some(endpoint) = self.endpoints.get_mut(&address) {
+            Command::StopObserving(redis, pool) => {
+                self.send(&redis, endpoint::Command::Unwatch(pool));
+                if let Some(endpoint) = self.endpoints.get_mut(&redis) {
                     endpoint.pools -= 1;
                     if endpoint.pools == 0 {
-                        self.endpoints.remove(&address);
+                        self.endpoints.remove(&redis);
                     }
                 }
             }
-            Command::ReadSecret(pool, selector) => self.read_secret(pool, selector),
+            Command::WatchObject(object) => {
+                let guard = self.watches.object(&object).drop_guard();
+                self.objects.insert(object, guard);
+            }
+            Command::UnwatchObject(object) => drop(self.objects.remove(&object)),
             Command::ListPods(pool, selector) => self.list_pods(pool, selector),
             Command::Mark(pool, marks) => self.mark(pool, marks),
             Command::Scale(scale) => self.scale(scale),
@@ -130,11 +136,11 @@ impl Executor {
         }
     }
 
-    /// The endpoint at `address`, started if there is none yet.
-    fn endpoint(&mut self, address: &Address) -> &mut Endpoint {
+    /// The endpoint of `redis`, started if there is none yet.
+    fn endpoint(&mut self, redis: &Redis) -> &mut Endpoint {
         self.endpoints
-            .entry(address.clone())
-            .or_insert_with_key(|address| {
+            .entry(redis.clone())
+            .or_insert_with_key(|redis| {
                 let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
                 let dial = Arc::clone(&self.environment.dial);
                 let memory = Arc::clone(&self.memory);
@@ -143,14 +149,14 @@ impl Executor {
                     let _ = events.send(Event::Metrics(results));
                 };
                 self.tasks
-                    .spawn(endpoint::run(dial, memory, address.clone(), inbox, deliver));
+                    .spawn(endpoint::run(dial, memory, redis.clone(), inbox, deliver));
                 Endpoint { commands, pools: 0 }
             })
     }
 
-    /// Sends `command` to the endpoint at `address`, if there is one.
-    fn send(&self, address: &Address, command: endpoint::Command) {
-        if let Some(endpoint) = self.endpoints.get(address) {
+    /// Sends `command` to the endpoint of `redis`, if there is one.
+    fn send(&self, redis: &Redis, command: endpoint::Command) {
+        if let Some(endpoint) = self.endpoints.get(redis) {
             let _ = endpoint.commands.send(command);
         }
     }
@@ -238,48 +244,5 @@ impl Executor {
                 Err(_) => tracing::warn!(pool = %note.pool, "cannot publish an event: no answer"),
             }
         });
-    }
-
-    /// Reads a Redis address from a Secret.
-    fn read_secret(&self, pool: PoolRef, selector: SecretKeySelector) {
-        let client = self.environment.client.clone();
-        let events = self.events.clone();
-        self.tasks.spawn(async move {
-            let address = secret_value(client, &pool.key.namespace, selector).await;
-            let _ = events.send(Event::Secret(pool, address));
-        });
-    }
-}
-
-/// The value of one key of a Secret.
-async fn secret_value(
-    client: Client,
-    namespace: &str,
-    selector: SecretKeySelector,
-) -> Result<String, Unavailable> {
-    let SecretKeySelector { name, key } = selector;
-    let secret = name.clone();
-    let unreadable = |error: String| Unavailable::SecretUnreadable {
-        secret: name.clone(),
-        error,
-    };
-    let api: Api<Secret> = Api::namespaced(client, namespace);
-    match tokio::time::timeout(TIMEOUT, api.get(&name)).await {
-        Ok(Ok(found)) => found
-            .data
-            .and_then(|mut data| data.remove(&key))
-            .and_then(|value| String::from_utf8(value.0).ok())
-            .map(|value| value.trim().to_owned())
-            .ok_or(Unavailable::SecretKeyMissing { secret, key }),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => {
-            let namespace = namespace.to_owned();
-            Err(Unavailable::SecretMissing { secret, namespace })
-        }
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            let namespace = namespace.to_owned();
-            Err(Unavailable::SecretForbidden { secret, namespace })
-        }
-        Ok(Err(error)) => Err(unreadable(error.to_string())),
-        Err(_) => Err(unreadable("the API server does not answer".to_owned())),
     }
 }

@@ -9,6 +9,7 @@ mod fence;
 mod health;
 mod leader;
 mod listen;
+mod object_watch;
 mod reviews;
 pub mod settings;
 mod watches;

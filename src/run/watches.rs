@@ -47,27 +47,38 @@ impl Backoff for Pauses {
     }
 }
 
-enum WatchChange<K> {
+pub(super) enum WatchChange<K> {
     Applied(K),
     Deleted(Key),
     /// A list is complete.
     Synced,
     /// The watch failed with this message; it is retried.
-    Failed(String),
+    Failed {
+        message: String,
+        /// Whether the operator lacks the right.
+        forbidden: bool,
+    },
 }
 
 /// The changes of one resource. An object that a relist does not contain any more counts as deleted.
-fn changes<K>(api: Api<K>, resource: String) -> impl Stream<Item = WatchChange<K>> + Send
+pub(super) fn changes<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    resource: String,
+) -> impl Stream<Item = WatchChange<K>> + Send
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let mut known: HashSet<Key> = HashSet::new();
     let mut listed: HashSet<Key> = HashSet::new();
-    watcher(api, watcher::Config::default().timeout(WATCH_SECONDS))
+    watcher(api, config.timeout(WATCH_SECONDS))
         .backoff(Pauses::default())
         .flat_map(move |event| {
             let changes = match event {
-                Err(error) => vec![WatchChange::Failed(describe(&error, &resource))],
+                Err(error) => vec![WatchChange::Failed {
+                    message: describe(&error, &resource),
+                    forbidden: is_forbidden(&error),
+                }],
                 Ok(event) => match event {
                     watcher::Event::Apply(object) => {
                         known.insert(key(&object));
@@ -115,6 +126,16 @@ fn describe(error: &watcher::Error, resource: &str) -> String {
     }
 }
 
+fn is_forbidden(error: &watcher::Error) -> bool {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchError(status) => status,
+        _ => return false,
+    };
+    status.code == 403
+}
+
 fn key<K: Resource>(object: &K) -> Key {
     let meta = object.meta();
     Key::new(
@@ -152,7 +173,7 @@ impl Watches {
                     Some(Event::Pool(Box::new(pool)))
                 }
                 WatchChange::Deleted(key) => Some(Event::PoolDeleted(key)),
-                WatchChange::Synced | WatchChange::Failed(_) => None,
+                WatchChange::Synced | WatchChange::Failed { .. } => None,
             },
         );
         let resource = target::resource("autoscaling/v2", "HorizontalPodAutoscaler");
@@ -171,7 +192,7 @@ impl Watches {
                     ))
                 }
                 WatchChange::Deleted(key) => Some(Event::Autoscaler(key, None)),
-                WatchChange::Synced | WatchChange::Failed(_) => None,
+                WatchChange::Synced | WatchChange::Failed { .. } => None,
             },
         );
     }
@@ -196,7 +217,7 @@ impl Watches {
                     Some(Event::Target(name, readable.as_ref().map(Target::from)))
                 }
                 WatchChange::Deleted(object) => Some(Event::Target(target_key(object), None)),
-                WatchChange::Synced | WatchChange::Failed(_) => None,
+                WatchChange::Synced | WatchChange::Failed { .. } => None,
             }
         });
     }
@@ -228,13 +249,16 @@ impl Watches {
             let watched = watched.clone();
             let translate = translate.clone();
             let stop = self.stop.clone();
-            let changes = changes(api, resource.to_owned());
+            let changes = changes(api, watcher::Config::default(), resource.to_owned());
             tokio::spawn(stop.run_until_cancelled_owned(async move {
                 let mut initial = true;
                 let mut last_failure = String::new();
                 let mut changes = std::pin::pin!(changes);
                 while let Some(change) = changes.next().await {
-                    if let WatchChange::Failed(failure) = change {
+                    if let WatchChange::Failed {
+                        message: failure, ..
+                    } = change
+                    {
                         if failure != last_failure {
                             tracing::warn!("cannot watch, retrying: {failure}");
                             let _ = events.send(Event::WatchFailed(

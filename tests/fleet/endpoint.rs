@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool_operator::observe::endpoint::{Command, Network, run};
-use workerpool_operator::observe::{Address, Destinations, Epoch, PollResult};
+use workerpool_operator::observe::{Address, Destinations, Epoch, PollResult, Redis};
 
 pub const LONG: Duration = Duration::from_hours(1);
 pub const SHORT: Duration = Duration::from_millis(100);
@@ -26,12 +26,17 @@ pub struct Endpoint {
 
 impl Endpoint {
     pub fn start(url: &str) -> Self {
+        let address = Address::parse(url, "default", false).expect("an address");
+        Self::of(address.into())
+    }
+
+    pub fn of(redis: Redis) -> Self {
         let (commands, inbox) = unbounded_channel();
         let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
             Arc::new(Network::new(Destinations::new(vec![], None))),
             Arc::default(),
-            Address::parse(url, "default", false).expect("an address"),
+            redis,
             inbox,
             move |polled| {
                 for result in polled {
@@ -86,7 +91,7 @@ fn push(server: &RedisServer) {
         .expect("a push");
 }
 
-fn cause(result: &PollResult) -> String {
+pub fn cause(result: &PollResult) -> String {
     messages::cause(result.unavailable.as_ref().expect("a cause"))
 }
 

@@ -6,6 +6,7 @@ use decide::Millis;
 use serde_json::json;
 use workerpool_operator::act::Scaled;
 use workerpool_operator::fleet::event::{Command, Event};
+use workerpool_operator::observe::Values;
 use workerpool_operator::observe::target::{Target, TargetKey};
 
 fn created_again(replicas: i32) -> Target {
@@ -75,14 +76,14 @@ fn a_late_secret_does_not_bring_the_old_redis_back() {
     let mut stage = Stage::new();
     let asked = stage.pool(&pool_with(&secret));
     let late = asked.into_iter().find_map(|command| match command {
-        Command::ReadSecret(pool, _) => Some(pool),
+        Command::WatchObject(object) => Some(object),
         _ => None,
     });
     let mut moved = pool_with(&json!({}));
     moved.metadata.generation = Some(2);
     stage.pool(&moved);
-    let answer = Ok("redis://old:6379".to_owned());
-    let answered = stage.send(Event::Secret(late.expect("a request"), answer));
+    let values = Values::from([("url".to_owned(), b"redis://old:6379".to_vec())]);
+    let answered = stage.send(Event::Object(late.expect("a watch"), Ok(values)));
     assert!(answered.is_empty(), "{answered:?}");
 }
 

@@ -8,6 +8,7 @@
 
 mod api_server;
 mod cluster;
+mod credentials;
 mod endpoint;
 mod epochs;
 mod events;

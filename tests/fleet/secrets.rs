@@ -3,6 +3,7 @@
 use crate::stage::{Stage, events, pool_with, status, target};
 use serde_json::json;
 use workerpool_operator::fleet::event::{Command, Event};
+use workerpool_operator::observe::Values;
 
 /// What people put into the key by mistake, each with a canary.
 const MALFORMED: &[&str] = &[
@@ -33,13 +34,14 @@ fn read(value: &str) -> (Stage, Vec<Command>) {
         .pool(&pool)
         .into_iter()
         .find_map(|command| match command {
-            Command::ReadSecret(pool, _) => Some(pool),
+            Command::WatchObject(object) => Some(object),
             _ => None,
         });
     stage.target(Some(target(3)));
     stage.synced();
     let asked = asked.expect("the Secret is read");
-    let mut commands = stage.send(Event::Secret(asked, Ok(value.to_owned())));
+    let values = Values::from([("redis-password".to_owned(), value.into())]);
+    let mut commands = stage.send(Event::Object(asked, Ok(values)));
     commands.extend(stage.tick_after(3_000));
     (stage, commands)
 }

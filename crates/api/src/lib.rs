@@ -13,6 +13,7 @@ mod key;
 mod memory;
 mod quantity;
 mod read;
+mod redis;
 mod restore;
 mod rules;
 mod sample;
@@ -33,9 +34,10 @@ pub use duration::{Duration, ParseDurationError};
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
 pub use read::read;
+pub use redis::{KeyRef, KeySelector, RedisSpec, SecretKeyRef, SentinelSpec, TlsSpec};
 pub use sample::{Sample, SampleColumns};
 pub use schedule::{ScheduleSpec, Schedules};
-pub use source::{QueueSpec, RedisSpec, SecretKeyRef, SecretKeySelector};
+pub use source::QueueSpec;
 pub use status::{
     CauseStatus, Change, Condition, DecisionStatus, Display, Explanation, ForecastStatus,
     MetricStatus, MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,

@@ -1,44 +1,9 @@
-//! The Redis with the queues, and the queues in it.
+//! The queues of a pool.
 
 use super::{ScaleDownSpec, ScaleUpSpec, TargetSpec, rules};
 use kube::KubeSchema;
 use queues::{Queue, QueueOptions, QueueSystem};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// The Redis that holds the queues. Set exactly one of address and addressFrom.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = rules::ONE_REDIS_ADDRESS, validation = rules::NO_PASSWORD_IN_ADDRESS)]
-pub struct RedisSpec {
-    /// redis:// or rediss:// (TLS) with host, port and database number, such as redis://redis:6379/0. A host without a dot is a Service in the pool's namespace; a Redis elsewhere must be allowed by the operator's allowAddresses. If the address contains a password, store it in a Secret and use addressFrom.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^rediss?://[^ ]+$"), length(max = 512))]
-    pub address: Option<String>,
-    /// The address, from a Secret in the pool's namespace. Changes of the Secret take effect without a restart.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub address_from: Option<SecretKeyRef>,
-}
-
-/// A reference to one key of a Secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretKeyRef {
-    /// The key of a Secret in the pool's namespace.
-    pub secret_key_ref: SecretKeySelector,
-}
-
-/// One key of a Secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretKeySelector {
-    /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    /// Key within the Secret, such as url.
-    #[schemars(length(min = 1, max = 253))]
-    pub key: String,
-}
 
 /// A queue that feeds the target. A queue with scaleUp, scaleDown or target is evaluated separately; absent blocks are inherited from the pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]

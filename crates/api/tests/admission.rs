@@ -54,6 +54,9 @@ fn violations(patch: Value) -> Vec<String> {
 #[case(json!({"minReplicas": 0, "scaleFromZero": {"queueLength": 3}}))]
 #[case(json!({"queues": [{"name": "a", "system": "Celery", "keyPrefix": "x-", "priorities": [0, 5], "separator": ":"}]}))]
 #[case(json!({"queues": [{"name": "a", "system": "Celery"}], "scaleUp": {"utilizationPercent": 80}}))]
+#[case(json!({"redis": {"address": "redis://a:1/", "database": 1, "tls": {}, "username": "u", "passwordFrom": {"secretKeyRef": {"name": "a", "key": "redis-password"}}}}))]
+#[case(json!({"redis": {"addressFrom": {"secretKeyRef": {"name": "a", "key": "url"}}, "tls": {"caFrom": {"configMapKeyRef": {"name": "a", "key": "ca.crt"}}}}}))]
+#[case(json!({"redis": {"sentinel": {"master": "mymaster", "addresses": ["a", "b.c:1", "[::1]:26379"]}, "database": 1}}))]
 fn valid_specs_are_accepted(#[case] patch: Value) {
     assert_eq!(violations(patch), [] as [&str; 0]);
 }
@@ -85,6 +88,28 @@ fn valid_specs_are_accepted(#[case] patch: Value) {
 )]
 #[case(json!({"interval": "99ms"}), "interval must be at least 100ms")]
 #[case(json!({"redis": {}}), "redis needs exactly one of address")]
+#[case(
+    json!({"redis": {"address": "redis://a", "sentinel": {"master": "m", "addresses": ["a"]}}}),
+    "redis needs exactly one of address"
+)]
+#[case(
+    json!({"redis": {"addressFrom": {"secretKeyRef": {"name": "a", "key": "url"}}, "database": 1}}),
+    "redis.addressFrom is the whole address"
+)]
+#[case(json!({"redis": {"address": "redis://a/1", "database": 1}}), "redis.address has a database")]
+#[case(json!({"redis": {"address": "redis://a", "username": "u"}}), "username needs passwordFrom")]
+#[case(
+    json!({"redis": {"sentinel": {"master": "m", "addresses": ["a"], "username": "u"}}}),
+    "username needs passwordFrom"
+)]
+#[case(
+    json!({"redis": {"address": "redis://a", "tls": {"keyFrom": {"secretKeyRef": {"name": "a", "key": "k"}}}}}),
+    "tls.certificateFrom and tls.keyFrom"
+)]
+#[case(
+    json!({"redis": {"address": "redis://a", "tls": {"caFrom": {}}}}),
+    "caFrom needs exactly one"
+)]
 #[case(json!({"scaleUp": {"step": 3}}), "scaleUp without a threshold")]
 #[case(json!({"scaleDown": {"idleFor": "1m"}}), "scaleDown without a condition would")]
 #[case(

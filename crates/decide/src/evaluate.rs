@@ -4,10 +4,11 @@
 use crate::constraints;
 use crate::decision::{Constraint, Decision, Step};
 use crate::memory::Memory;
-use crate::observation::{Metric, Observation, Unavailable};
+use crate::observation::{Metric, Observation};
 use crate::reason::Reason;
 use crate::recommendations::{self, Recommendations};
 use crate::spec::{Pin, PoolSpec, Suspend};
+use crate::unavailable::Unavailable;
 use crate::units::Time;
 use crate::{behavior, dampening, target};
 use std::cmp::Ordering;

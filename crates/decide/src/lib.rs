@@ -19,6 +19,7 @@ mod recommendations;
 mod rules;
 mod spec;
 mod target;
+mod unavailable;
 mod units;
 pub mod victims;
 mod window;
@@ -28,12 +29,13 @@ pub use decision::{Constraint, Decision, Rule, Step};
 pub use evaluate::decide;
 pub use forecast::{Forecast, LookAhead, NextChange, fewest, forecast, with_backlog};
 pub use memory::Memory;
-pub use observation::{AddressProblem, Metric, Observation, QueueMetrics, Unavailable};
+pub use observation::{Metric, Observation, QueueMetrics};
 pub use rates::Rates;
 pub use reason::{Reason, ReasonCode, TargetChange, Trigger, Waiting};
 pub use spec::{
     Behavior, Pin, Policy, PolicyKind, PoolSpec, Rules, ScaleDown, ScaleUp, Scaling, Schedule,
     Select, Suspend, Target, UnknownAction, Who,
 };
+pub use unavailable::{AddressProblem, Unavailable};
 pub use units::{Millis, Time};
 pub use window::Window;

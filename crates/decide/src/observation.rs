@@ -1,6 +1,6 @@
 //! The metrics of one observation. Unavailable is never zero, and what a queue system does not report is not unavailable.
 
-use crate::units::Time;
+use crate::unavailable::Unavailable;
 use std::borrow::Cow;
 
 /// One value that a queue may have.
@@ -282,114 +282,6 @@ pub struct Observation {
     pub queues: Vec<QueueMetrics>,
     /// Why metrics are unavailable, where any are.
     pub unavailable: Option<Unavailable>,
-}
-
-/// Why a metric cannot be read. The text of an error is foreign, and bounded by whoever received it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(tag = "code", content = "params"))]
-pub enum Unavailable {
-    /// The first poll has no result yet.
-    NotReadYet,
-    /// Polls have no result any more.
-    Stale {
-        /// The time of the last result.
-        since: Time,
-    },
-    /// Redis cannot be reached, or does not answer.
-    RedisDown {
-        /// Its address, without a password.
-        address: String,
-        /// What the connection reports.
-        error: String,
-    },
-    /// The operator may not connect to the address.
-    AddressNotAllowed {
-        /// Its host and port.
-        host: String,
-        /// The pool's namespace.
-        namespace: String,
-    },
-    /// The operator never connects to such an address, whoever asks.
-    AddressForbidden {
-        /// Its host and port.
-        host: String,
-    },
-    /// The address in the pool's spec is not valid.
-    InvalidAddress {
-        /// What is wrong with it.
-        problem: AddressProblem,
-    },
-    /// The Secret holds no valid address.
-    SecretHoldsNoAddress {
-        /// The name of the Secret.
-        secret: String,
-        /// The key.
-        key: String,
-        /// What is wrong with its value.
-        problem: AddressProblem,
-    },
-    /// Redis does not give the metrics of a queue.
-    QueueUnreadable {
-        /// The key of the queue.
-        key: String,
-        /// What Redis answered.
-        error: String,
-    },
-    /// The Secret with the address does not exist.
-    SecretMissing {
-        /// The name of the Secret.
-        secret: String,
-        /// Its namespace.
-        namespace: String,
-    },
-    /// The Secret does not have the key.
-    SecretKeyMissing {
-        /// The name of the Secret.
-        secret: String,
-        /// The key.
-        key: String,
-    },
-    /// The operator must not read the Secret.
-    SecretForbidden {
-        /// The name of the Secret.
-        secret: String,
-        /// Its namespace.
-        namespace: String,
-    },
-    /// The API server does not give the Secret.
-    SecretUnreadable {
-        /// The name of the Secret.
-        secret: String,
-        /// What the API server answered.
-        error: String,
-    },
-    /// A recorded trace lacks metrics.
-    NotRecorded {
-        /// Their names.
-        metrics: String,
-    },
-    /// A metric is missing, and nothing says why.
-    Unexplained,
-}
-
-/// What is wrong with the address of a Redis. It never has a part of the text: that may be a password, or a private key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(tag = "code"))]
-pub enum AddressProblem {
-    /// It does not begin with `redis://` or `rediss://`.
-    NoScheme,
-    /// Its password has a character that ends the host's part.
-    Unencoded,
-    /// Its user or password has a control character.
-    ControlCharacter,
-    /// It names no host, or no valid one.
-    Host,
-    /// Its port is not a number.
-    Port,
-    /// Its path is not the number of a database.
-    Database,
 }
 
 impl Observation {

@@ -1,8 +1,8 @@
 //! Why a decision came out as it did: a closed list of reasons, each a code with its parameters.
 
 use crate::decision::Rule;
-use crate::observation::Unavailable;
 use crate::spec::Who;
+use crate::unavailable::Unavailable;
 use crate::units::{Millis, Time};
 use std::fmt;
 use std::sync::Arc;

@@ -143,18 +143,23 @@ cause-RedisDown = Redis at { $address } does not answer: { $error }
 cause-AddressNotAllowed = pools of { $namespace } may not connect to { $host }: name a Service of { $namespace }, or have it allowed with allowAddresses={"{"}{ $namespace }={ $host }{"}"}
 cause-AddressForbidden = no pool may connect to { $host }
 cause-InvalidAddress = spec.redis.address { $problem }
-cause-SecretHoldsNoAddress = Secret { $secret }, key { $key }, { $problem }
+cause-ReferenceInvalid = { $object }, key { $key }, { $problem }
+cause-ReferenceRefused = { $object }, key { $key }, does not fit Redis at { $address }: { $error }
 problem-NoScheme = holds no redis:// or rediss:// address
 problem-Unencoded = has #, / or ? in its password: write %23, %2F or %3F instead
 problem-ControlCharacter = has a control character in its user or password
 problem-Host = names no valid host
 problem-Port = has no valid port
 problem-Database = has a path that is no database number
+problem-Empty = is empty or no text
+problem-NoCertificate = holds no valid PEM certificate
+problem-NoPrivateKey = holds no valid PEM private key
+problem-OtherPrivateKey = is the private key of another certificate
 cause-QueueUnreadable = cannot read the key { $key }: { $error }
-cause-SecretMissing = Secret { $secret } does not exist in { $namespace }: create it, or fix spec.redis.addressFrom
-cause-SecretKeyMissing = Secret { $secret } has no text in key { $key }: add it, or fix spec.redis.addressFrom
-cause-SecretForbidden = the operator has no permission to read Secret { $secret } in { $namespace }: install it with rbac.secrets={"{"}{ $namespace }/{ $secret }{"}"}
-cause-SecretUnreadable = cannot read Secret { $secret }: { $error }
+cause-ReferenceMissing = { $object } does not exist in { $namespace }: create it, or fix spec.redis
+cause-ReferenceKeyMissing = { $object } has no key { $key }: add it, or fix spec.redis
+cause-ReferenceForbidden = the operator has no permission to read { $object } in { $namespace }: install it with rbac.secrets={"{"}{ $namespace }/{ $name }{"}"}
+cause-ReferenceUnreadable = cannot read { $object }: { $error }
 cause-NotRecorded = { $metrics } could not be read
 cause-Unexplained = a metric that a rule needs is missing
 

@@ -142,18 +142,23 @@ cause-RedisDown = Redis en { $address } no responde: { $error }
 cause-AddressNotAllowed = los pools de { $namespace } no pueden conectarse a { $host }: indique un Service de { $namespace } o pida que se permita con allowAddresses={"{"}{ $namespace }={ $host }{"}"}
 cause-AddressForbidden = ningún pool puede conectarse a { $host }
 cause-InvalidAddress = spec.redis.address { $problem }
-cause-SecretHoldsNoAddress = el Secret { $secret }, clave { $key }, { $problem }
+cause-ReferenceInvalid = el { $object }, clave { $key }, { $problem }
+cause-ReferenceRefused = el { $object }, clave { $key }, no sirve para Redis en { $address }: { $error }
 problem-NoScheme = no contiene una dirección redis:// o rediss://
 problem-Unencoded = tiene #, / o ? en la contraseña: escriba %23, %2F o %3F en su lugar
 problem-ControlCharacter = tiene un carácter de control en el usuario o la contraseña
 problem-Host = no nombra un host válido
 problem-Port = no tiene un puerto válido
 problem-Database = tiene una ruta que no es un número de base de datos
+problem-Empty = está vacía o no es texto
+problem-NoCertificate = no contiene un certificado PEM válido
+problem-NoPrivateKey = no contiene una clave privada PEM válida
+problem-OtherPrivateKey = es la clave privada de otro certificado
 cause-QueueUnreadable = no se puede leer la clave { $key }: { $error }
-cause-SecretMissing = el Secret { $secret } no existe en { $namespace }: créelo o corrija spec.redis.addressFrom
-cause-SecretKeyMissing = el Secret { $secret } no tiene texto en la clave { $key }: añádalo o corrija spec.redis.addressFrom
-cause-SecretForbidden = el operador no tiene permiso para leer el Secret { $secret } en { $namespace }: instálelo con rbac.secrets={"{"}{ $namespace }/{ $secret }{"}"}
-cause-SecretUnreadable = no se puede leer el Secret { $secret }: { $error }
+cause-ReferenceMissing = el { $object } no existe en { $namespace }: créelo o corrija spec.redis
+cause-ReferenceKeyMissing = el { $object } no tiene la clave { $key }: añádala o corrija spec.redis
+cause-ReferenceForbidden = el operador no tiene permiso para leer el { $object } en { $namespace }: instálelo con rbac.secrets={"{"}{ $namespace }/{ $name }{"}"}
+cause-ReferenceUnreadable = no se puede leer el { $object }: { $error }
 cause-NotRecorded = no se pudo leer { $metrics }
 cause-Unexplained = falta un dato que necesita una regla
 

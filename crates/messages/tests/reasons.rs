@@ -81,7 +81,8 @@ fn suspended() -> impl Iterator<Item = Reason> {
 
 fn unavailable() -> Vec<Unavailable> {
     let text = str::to_owned;
-    let (secret, namespace, error) = (text("redis"), text("prod"), text("timed out"));
+    let (object, namespace) = (text("Secret redis"), text("prod"));
+    let error = text("timed out");
     vec![
         Unavailable::NotReadYet,
         Unavailable::Stale { since: SINCE },
@@ -99,28 +100,35 @@ fn unavailable() -> Vec<Unavailable> {
         Unavailable::InvalidAddress {
             problem: AddressProblem::Host,
         },
-        Unavailable::SecretHoldsNoAddress {
-            secret: secret.clone(),
+        Unavailable::ReferenceInvalid {
+            object: object.clone(),
             key: text("url"),
             problem: AddressProblem::NoScheme,
+        },
+        Unavailable::ReferenceRefused {
+            object: text("ConfigMap ca"),
+            key: text("ca.crt"),
+            address: text("rediss://redis:6379/0"),
+            error: text("invalid peer certificate: UnknownIssuer"),
         },
         Unavailable::QueueUnreadable {
             key: text("jobs"),
             error: text("WRONGTYPE"),
         },
-        Unavailable::SecretMissing {
-            secret: secret.clone(),
+        Unavailable::ReferenceMissing {
+            object: object.clone(),
             namespace: namespace.clone(),
         },
-        Unavailable::SecretKeyMissing {
-            secret: secret.clone(),
+        Unavailable::ReferenceKeyMissing {
+            object: object.clone(),
             key: text("url"),
         },
-        Unavailable::SecretForbidden {
-            secret: secret.clone(),
+        Unavailable::ReferenceForbidden {
+            object: object.clone(),
+            name: text("redis"),
             namespace,
         },
-        Unavailable::SecretUnreadable { secret, error },
+        Unavailable::ReferenceUnreadable { object, error },
         Unavailable::NotRecorded {
             metrics: text("ready, busy"),
         },

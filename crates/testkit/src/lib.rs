@@ -9,6 +9,7 @@
 )]
 
 pub mod api_server;
+pub mod certificates;
 pub mod libraries;
 pub mod local;
 pub mod pages;

@@ -5,10 +5,18 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// A port that no program listens on.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0");
+    listener.and_then(|it| it.local_addr()).unwrap().port()
+}
+
 /// A redis-server process. After a stop it restarts on the same port.
 pub struct RedisServer {
     port: u16,
     child: Option<Child>,
+    /// More options of the command line.
+    options: Vec<String>,
     /// Working directory, where a replica stores what it receives. Each start creates an empty one.
     directory: TempDir,
 }
@@ -16,15 +24,17 @@ pub struct RedisServer {
 impl RedisServer {
     /// Starts the `redis-server` from `PATH`, or the program that `REDIS_SERVER` names.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more options of the command line.
+    pub fn start_with(options: &[&str]) -> Self {
         // Another program may take the free port before the server does: then try another port.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0")
-                .and_then(|it| it.local_addr())
-                .unwrap()
-                .port();
             let mut server = Self {
-                port,
+                port: free_port(),
                 child: None,
+                options: options.iter().map(ToString::to_string).collect(),
                 directory: tempfile::tempdir().unwrap(),
             };
             if server.try_start() {
@@ -37,6 +47,11 @@ impl RedisServer {
     /// `redis://127.0.0.1:<port>`
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Kills the server. Its data is lost.
@@ -110,6 +125,7 @@ impl RedisServer {
         let mut child = Command::new(program)
             .args(args)
             .arg(self.directory.path())
+            .args(&self.options)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server must be in PATH");

@@ -252,8 +252,8 @@ pub(super) fn pod_count(pods: &[Pod]) -> i32 {
 }
 
 fn poll_workers(context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> Waiting {
-    if let Some(address) = context.address {
-        commands.push(Command::Poll(address.clone(), context.pool.key.clone()));
+    if let Some(redis) = context.redis {
+        commands.push(Command::Poll(redis.clone(), context.pool.key.clone()));
     }
     Waiting::Check
 }

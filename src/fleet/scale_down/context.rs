@@ -2,7 +2,7 @@
 
 use crate::fleet::event::{Command, PoolRef};
 use crate::fleet::pool_state::PoolState;
-use crate::observe::Address;
+use crate::observe::Redis;
 use crate::observe::target::{Target, TargetKey};
 use decide::victims::{Pod, VictimOrder};
 use decide::{Millis, Time, Waiting};
@@ -10,7 +10,7 @@ use decide::{Millis, Time, Waiting};
 /// What a scale-down needs to know of its pool.
 pub(in crate::fleet) struct ScaleDownContext<'a> {
     pub pool: PoolRef,
-    pub address: Option<&'a Address>,
+    pub redis: Option<&'a Redis>,
     pub target_key: &'a TargetKey,
     pub target: &'a Target,
     pub order: VictimOrder,
@@ -75,9 +75,9 @@ pub(in crate::fleet) fn abandon(pool: &mut PoolState, commands: &mut Vec<Command
     if !marks.is_empty() {
         commands.push(Command::Mark(pool.as_scaled(), marks));
     }
-    if let (Some(address), false) = (&pool.observed.source.address, workers.is_empty()) {
+    if let (Some(redis), false) = (&pool.observed.source.redis, workers.is_empty()) {
         commands.push(Command::Drain(
-            address.clone(),
+            redis.clone(),
             pool.key.clone(),
             workers,
             false,
@@ -93,7 +93,7 @@ impl PoolState {
     ) -> Option<ScaleDownContext<'a>> {
         Some(ScaleDownContext {
             pool: self.as_scaled(),
-            address: self.observed.source.address.as_ref(),
+            redis: self.observed.source.redis.as_ref(),
             target_key: &self.identity.target,
             target,
             order: self.victim_order()?,

@@ -102,9 +102,9 @@ impl ScaleDown {
             let sent_at = context.now;
             (id.clone(), Request { enable, sent_at })
         }));
-        if let (Some(address), false) = (context.address, workers.is_empty()) {
+        if let (Some(redis), false) = (context.redis, workers.is_empty()) {
             commands.push(Command::Drain(
-                address.clone(),
+                redis.clone(),
                 context.pool.key.clone(),
                 workers,
                 enable,

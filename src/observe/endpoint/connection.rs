@@ -1,14 +1,14 @@
 //! The connection of an endpoint: open it, describe its failures, and back off between attempts.
 
-use super::limits::{Budget, Limited};
-use super::{Address, Dial, Notifications, ReplyMemory, TIMEOUT};
-use crate::observe::NotConnected;
+use super::limits::Budget;
+use super::link::Link;
+use super::{Dial, Notifications, ReplyMemory, primary};
+use crate::observe::Redis;
 use decide::Unavailable;
 use queues::describe;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, PushInfo};
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -55,35 +55,21 @@ impl Connection {
     pub async fn open(
         &self,
         dial: &dyn Dial,
-        address: &Address,
+        redis: &Redis,
         memory: &ReplyMemory,
         notifications: &Notifications,
     ) -> Result<Self, Unavailable> {
+        let address = primary::find(dial, redis, memory).await?;
         let sender = notifications.sender();
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(Some(TIMEOUT * 2))
-            .set_push_sender(move |info: PushInfo| {
-                sender.send(info);
-                Ok::<(), Infallible>(())
-            });
-        let budget = Arc::<Budget>::default();
-        budget.begin();
-        let connect = async {
-            let stream = dial.dial(address.clone()).await?;
-            let stream = Limited::new(stream, Arc::clone(&budget), memory, address.namespace());
-            let settings = address.settings();
-            let (redis, driver) = MultiplexedConnection::new_with_config(settings, stream, config)
-                .await
-                .map_err(|error| NotConnected::Refused(no_answer(address, describe(&error))))?;
-            Ok((redis, AbortOnDropHandle::new(tokio::spawn(driver))))
-        };
-        let connected = tokio::time::timeout(TIMEOUT, connect)
-            .await
-            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-        let (mut redis, driver) = connected.map_err(|error| match error {
-            NotConnected::Refused(cause) => cause,
-            NotConnected::Failed(error) => no_answer(address, describe(&error.into())),
-        })?;
+        let config = AsyncConnectionConfig::new().set_push_sender(move |info: PushInfo| {
+            sender.send(info);
+            Ok::<(), Infallible>(())
+        });
+        let Link {
+            mut redis,
+            driver,
+            budget,
+        } = Link::open(dial, &address, memory, config).await?;
         let tracking: Result<(), _> = redis::cmd("CLIENT")
             .arg(&["TRACKING", "ON", "OPTIN"])
             .query_async(&mut redis)
@@ -108,7 +94,7 @@ impl Connection {
 
     /// The state after a failure: the first retry after a success is immediate; then the pause starts at 100 ms and doubles up to
     /// [`MAX_BACKOFF`], and each is between half and the whole of that.
-    pub fn failed(&self, address: &Address, cause: Unavailable, now: Instant) -> Self {
+    pub fn failed(&self, redis: &Redis, cause: Unavailable, now: Instant) -> Self {
         let (attempts, last_cause) = match self {
             Self::Up { attempts, .. } => (attempts + 1, None),
             Self::Down {
@@ -116,7 +102,7 @@ impl Connection {
             } => (attempts + 1, cause.as_ref()),
         };
         if last_cause != Some(&cause) {
-            tracing::warn!(%address, "{}", messages::cause(&cause));
+            tracing::warn!(%redis, "{}", messages::cause(&cause));
         }
         let pause = if is_refusal(&cause) {
             REFUSED_PAUSE
@@ -140,12 +126,4 @@ fn is_refusal(cause: &Unavailable) -> bool {
         cause,
         Unavailable::AddressNotAllowed { .. } | Unavailable::AddressForbidden { .. }
     )
-}
-
-/// Why Redis at `address` cannot be read.
-pub(super) fn no_answer(address: &Address, error: String) -> Unavailable {
-    Unavailable::RedisDown {
-        address: address.to_string(),
-        error,
-    }
 }

@@ -6,14 +6,16 @@
 
 mod connection;
 mod limits;
+mod link;
 mod network;
 mod notifications;
 mod pipeline;
+mod primary;
 
 use super::polling::{DuePoll, PollSchedule};
-use super::{Address, Epoch, PollResult};
+use super::{Epoch, PollResult, Redis};
 use api::Key;
-use connection::{Connection, no_answer};
+use connection::Connection;
 use decide::{QueueMetrics, Unavailable};
 pub use limits::ReplyMemory;
 pub use network::{ByteStream, Dial, Network};
@@ -48,20 +50,22 @@ pub enum Command {
     Drain(Key, Vec<(usize, String)>, bool),
     /// Stop polling this pool.
     Unwatch(Key),
+    /// Connect to the same Redis with the credentials of this one from now on.
+    Renew(Redis),
 }
 
 /// Runs one endpoint until `commands` closes: polls its pools and passes the results to `deliver`.
 pub async fn run(
     dial: Arc<dyn Dial>,
     memory: Arc<ReplyMemory>,
-    address: Address,
+    redis: Redis,
     mut commands: UnboundedReceiver<Command>,
     deliver: impl Fn(Vec<PollResult>) + Send,
 ) {
     let mut endpoint = Endpoint {
         dial,
         reply_memory: memory,
-        address,
+        redis,
         notifications: Notifications::new(),
         max_batch: MAX_BATCH,
         schedule: PollSchedule::new(Instant::now()),
@@ -115,7 +119,7 @@ async fn sleep_until(at: Option<Instant>) {
 
 struct Endpoint {
     dial: Arc<dyn Dial>,
-    address: Address,
+    redis: Redis,
     /// From the current connection.
     notifications: Notifications,
     reply_memory: Arc<ReplyMemory>,
@@ -157,6 +161,12 @@ impl Endpoint {
                 self.request_drain(&pool, workers, drain).await;
             }
             Command::Unwatch(pool) => self.remove(&pool),
+            Command::Renew(redis) => {
+                if !self.redis.has_same_credentials(&redis) {
+                    self.redis = redis;
+                    self.connection = Connection::closed(Instant::now());
+                }
+            }
         }
     }
 
@@ -298,8 +308,11 @@ impl Endpoint {
     }
 
     fn disconnect(&mut self, error: String, now: Instant) {
-        let cause = no_answer(&self.address, error);
-        self.connection = self.connection.failed(&self.address, cause, now);
+        let cause = Unavailable::RedisDown {
+            address: self.redis.to_string(),
+            error,
+        };
+        self.connection = self.connection.failed(&self.redis, cause, now);
     }
 
     async fn connect(&mut self) {
@@ -307,7 +320,7 @@ impl Endpoint {
         let (dial, memory) = (&*self.dial, &self.reply_memory);
         let connection = &self.connection;
         let outcome = connection
-            .open(dial, &self.address, memory, &self.notifications)
+            .open(dial, &self.redis, memory, &self.notifications)
             .await;
         let now = Instant::now();
         match outcome {
@@ -317,7 +330,7 @@ impl Endpoint {
                 self.schedule.poll_all(now);
             }
             Err(cause) => {
-                self.connection = self.connection.failed(&self.address, cause, now);
+                self.connection = self.connection.failed(&self.redis, cause, now);
             }
         }
     }

@@ -7,9 +7,7 @@ use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Bytes from and to a server.
 pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -28,38 +26,30 @@ pub trait Dial: Send + Sync {
 #[derive(Clone)]
 pub struct Network {
     destinations: Arc<Destinations>,
-    tls: TlsConnector,
 }
 
 impl Network {
     /// Connects to `destinations` only.
     pub fn new(destinations: Destinations) -> Self {
-        let roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        let config = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Self {
             destinations: Arc::new(destinations),
-            tls: TlsConnector::from(Arc::new(config)),
         }
     }
 
     async fn open(self, address: Address) -> Result<Box<dyn ByteStream>, NotConnected> {
-        let (host, port, has_tls) = address.server();
+        let (host, port) = address.server();
         let destinations = self.destinations;
         let allowed = destinations
             .resolve(address.namespace(), host, port)
             .await?;
         let stream = TcpStream::connect(&*allowed).await?;
         stream.set_nodelay(true)?;
-        if !has_tls {
+        let Some(tls) = address.tls() else {
             return Ok(Box::new(stream));
-        }
-        let name = host.trim_matches(['[', ']']).to_owned();
+        };
+        let name = tls.server_name.as_deref().unwrap_or(host).to_owned();
         let name = ServerName::try_from(name).map_err(io::Error::other)?;
-        Ok(Box::new(self.tls.connect(name, stream).await?))
+        Ok(Box::new(tls.connector.connect(name, stream).await?))
     }
 }
 

@@ -151,13 +151,38 @@ pub(super) const INTERVAL_MAXIMUM: AdmissionRule = AdmissionRule::new(
 // Its parts.
 
 pub(super) const ONE_REDIS_ADDRESS: AdmissionRule = AdmissionRule::new(
-    "has(self.address) != has(self.addressFrom)",
-    "redis needs exactly one of address (redis://host:6379/0) and addressFrom.secretKeyRef: keep one and remove the other",
+    "[has(self.address), has(self.addressFrom), has(self.sentinel)].filter(is, is).size() == 1",
+    "redis needs exactly one of address (redis://host:6379/0), addressFrom.secretKeyRef and sentinel: keep one and remove the others",
 );
 
 pub(super) const NO_PASSWORD_IN_ADDRESS: AdmissionRule = AdmissionRule::new(
     "!has(self.address) || !self.address.contains('@')",
-    "redis.address must have no user and no password, which everybody who may read this pool would see: store the whole address in a Secret and use addressFrom.secretKeyRef",
+    "redis.address must have no user and no password, which everybody who may read this pool would see: store the password in a Secret and use username and passwordFrom.secretKeyRef, or the whole address and addressFrom.secretKeyRef",
+);
+
+pub(super) const WHOLE_ADDRESS_IN_SECRET: AdmissionRule = AdmissionRule::new(
+    "!has(self.addressFrom) || !(has(self.username) || has(self.passwordFrom) || has(self.database))",
+    "redis.addressFrom is the whole address, with user, password and database: remove username, passwordFrom and database, or set address",
+);
+
+pub(super) const ONE_DATABASE: AdmissionRule = AdmissionRule::new(
+    "!has(self.address) || !has(self.database) || !self.address.matches('^rediss?://[^/?#]*/.')",
+    "redis.address has a database number, and database another one: keep one of them",
+);
+
+pub(super) const USERNAME_NEEDS_PASSWORD: AdmissionRule = AdmissionRule::new(
+    "!has(self.username) || has(self.passwordFrom)",
+    "username needs passwordFrom.secretKeyRef: Redis authenticates no user without a password",
+);
+
+pub(super) const CERTIFICATE_WITH_KEY: AdmissionRule = AdmissionRule::new(
+    "has(self.certificateFrom) == has(self.keyFrom)",
+    "tls.certificateFrom and tls.keyFrom are the client's certificate and its private key: set both or neither",
+);
+
+pub(super) const ONE_KEY_REF: AdmissionRule = AdmissionRule::new(
+    "has(self.secretKeyRef) != has(self.configMapKeyRef)",
+    "caFrom needs exactly one of secretKeyRef and configMapKeyRef: keep one and remove the other",
 );
 
 pub(super) const QUEUE_RULES: AdmissionRule = AdmissionRule::new(
