@@ -176,6 +176,7 @@ impl PoolState {
                 .unwrap_or_default(),
             total: self.observed.total(),
             unavailable,
+            credentials: self.observed.credentials(),
             memory: self
                 .observed
                 .metrics
@@ -209,6 +210,7 @@ mod tests {
         pool.observed.metrics = Some(PolledMetrics {
             queues: vec![QueueMetrics::UNSUPPORTED],
             unavailable: None,
+            renewal: None,
             memory: RedisMemory::Unknown,
             notified_at: None,
             at: Time(0),

@@ -37,6 +37,7 @@ pub(super) struct Observed {
 pub(super) struct PolledMetrics {
     pub queues: Vec<QueueMetrics>,
     pub unavailable: Option<Unavailable>,
+    pub renewal: Option<Unavailable>,
     pub memory: RedisMemory,
     pub notified_at: Option<Instant>,
     pub at: Time,
@@ -106,6 +107,14 @@ impl Observed {
             let ahead = self.clock_ahead.0;
             queue.oldest_at = queue.oldest_at.map(|at| at.saturating_add(ahead));
         }
+    }
+
+    /// Whether the credentials that the spec refers to are used, or why not; `None` if it refers to none.
+    pub fn credentials(&self) -> Option<Result<(), Unavailable>> {
+        let renewal = self.metrics.as_ref().and_then(|it| it.renewal.as_ref());
+        let problem = self.source.problem.as_ref().or(renewal);
+        let has_any = !self.source.references().is_empty();
+        has_any.then(|| problem.map_or(Ok(()), |cause| Err(cause.clone())))
     }
 
     /// Moves all remembered instants by as much as the clock was set.

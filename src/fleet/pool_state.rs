@@ -196,6 +196,7 @@ impl PoolState {
             unavailable,
             time,
             drain_refused,
+            renewal,
             mut memory,
             notified_at,
             ..
@@ -228,11 +229,13 @@ impl PoolState {
                 .is_some_and(PoolSpec::needs_every_observation)
             && self.requeue_at.is_none_or(|at| now < at)
             && self.observed.metrics.as_ref().is_some_and(|old| {
-                old.queues == queues && old.unavailable == unavailable && old.memory == memory
+                (&old.queues, &old.unavailable) == (&queues, &unavailable)
+                    && (&old.renewal, &old.memory) == (&renewal, &memory)
             });
         self.observed.metrics = Some(PolledMetrics {
             queues,
             unavailable,
+            renewal,
             memory,
             notified_at,
             at: now,
@@ -271,6 +274,7 @@ impl PoolState {
                     self.observed.metrics = Some(PolledMetrics {
                         queues: vec![QueueMetrics::UNAVAILABLE; source.queues.len()],
                         unavailable: Some(cause.clone()),
+                        renewal: None,
                         memory: RedisMemory::Unknown,
                         notified_at: None,
                         at: now,

@@ -7,6 +7,9 @@ use redis::{ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnection
 use std::fmt;
 use std::sync::Arc;
 
+/// The longest name in the DNS, or an IPv6 address in brackets.
+const MAX_HOST: usize = 255;
+
 /// One server to connect to, and how: TLS, user, password and database.
 #[derive(Clone)]
 pub struct Address {
@@ -113,15 +116,17 @@ impl Address {
         self
     }
 
-    /// Another server with the same settings.
-    #[must_use]
-    pub fn at(&self, host: &str, port: u16) -> Self {
-        let host = host.to_owned();
-        Self {
-            host,
+    /// Another server, which a server named, with the same settings.
+    ///
+    /// # Errors
+    /// If it is no valid host.
+    pub fn at(&self, host: &str, port: u16) -> Result<Self, AddressProblem> {
+        check_host(host)?;
+        Ok(Self {
+            host: host.to_owned(),
             port,
             ..self.clone()
-        }
+        })
     }
 
     /// The namespace of its pools.
@@ -199,16 +204,21 @@ fn least(settings: RedisConnectionInfo) -> RedisConnectionInfo {
         .set_skip_set_lib_name()
 }
 
+fn check_host(host: &str) -> Result<(), AddressProblem> {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    if host.is_empty() || host.len() > MAX_HOST || !host.chars().all(is_host) {
+        return Err(AddressProblem::Host);
+    }
+    Ok(())
+}
+
 /// Host and port of `HOST` or `HOST:PORT`.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), AddressProblem> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (text, None),
     };
-    let is_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    if host.is_empty() || !host.chars().all(is_host) {
-        return Err(AddressProblem::Host);
-    }
+    check_host(host)?;
     let port = port.map(str::parse).transpose();
     Ok((host, port.map_err(|_| AddressProblem::Port)?))
 }

@@ -48,6 +48,8 @@ pub struct PollResult {
     pub time: Option<i64>,
     /// Why Redis refuses to drain workers, if it does: its user may read and not write, or it is a replica.
     pub drain_refused: Option<String>,
+    /// Why other credentials, which the pool should use by now, are not used yet.
+    pub renewal: Option<Unavailable>,
     /// How their Redis bounds its memory.
     pub memory: RedisMemory,
     /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.

@@ -33,6 +33,10 @@ pub fn conditions(
     now: Time,
 ) -> Vec<Condition> {
     let unavailable = input.unavailable.as_ref().map(messages::cause);
+    let renewal = input
+        .credentials
+        .as_ref()
+        .map(|it| it.as_ref().map_err(messages::cause));
     let facts = &Facts {
         code: input.outcome.code(),
         message,
@@ -47,6 +51,7 @@ pub fn conditions(
     ];
     states
         .into_iter()
+        .chain(renewal.as_ref().map(credentials_used))
         .chain(memory_bounded(input))
         .map(|state| {
             let status = if state.status { "True" } else { "False" };
@@ -161,6 +166,17 @@ fn metrics_fresh<'a>(facts: &Facts<'a>) -> State<'a> {
         status,
         reason,
         message,
+    }
+}
+
+/// The former connection stays while Redis accepts it.
+fn credentials_used<'a>(renewal: &'a Result<&(), String>) -> State<'a> {
+    let problem = renewal.as_ref().err();
+    State {
+        type_: "CredentialsUsed",
+        status: problem.is_none(),
+        reason: problem.map_or("CredentialsCurrent", |_| "CredentialsNotUsable"),
+        message: problem.map(String::as_str),
     }
 }
 

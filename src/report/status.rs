@@ -85,6 +85,8 @@ pub struct StatusInput {
     pub total: QueueMetrics,
     /// Why a metric is unavailable, if any is.
     pub unavailable: Option<Unavailable>,
+    /// Whether the credentials that the spec refers to are used, or why not; `None` if it refers to none.
+    pub credentials: Option<Result<(), Unavailable>>,
     /// How Redis bounds its memory.
     pub memory: RedisMemory,
     /// The decision.

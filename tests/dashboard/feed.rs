@@ -241,6 +241,7 @@ impl Feed {
             }),
             time: None,
             drain_refused: None,
+            renewal: None,
             memory: RedisMemory::Unknown,
             notified_at: None,
         };

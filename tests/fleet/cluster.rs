@@ -177,6 +177,7 @@ impl Cluster {
             unavailable: None,
             time: None,
             drain_refused: self.drain_refused.clone(),
+            renewal: None,
             memory: RedisMemory::Unknown,
             notified_at: None,
         };

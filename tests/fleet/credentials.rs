@@ -17,9 +17,9 @@ fn key_of(object: &str, key: &str) -> Value {
 }
 
 /// What the objects of a test hold, by their names and keys.
-type Objects<'a> = [(&'a str, &'a str, Vec<u8>)];
+pub type Objects<'a> = [(&'a str, &'a str, Vec<u8>)];
 
-fn file(path: &Path) -> Vec<u8> {
+pub fn file(path: &Path) -> Vec<u8> {
     std::fs::read(path).expect("a file")
 }
 
@@ -48,7 +48,7 @@ fn watched(command: &Command) -> Option<&workerpool_operator::observe::ObjectRef
     }
 }
 
-fn redis(spec: &Value, objects: &Objects) -> Redis {
+pub fn redis(spec: &Value, objects: &Objects) -> Redis {
     let (_, commands) = read(spec, objects);
     let observed = commands.into_iter().find_map(|command| match command {
         Command::Observe(redis, ..) => Some(redis),
@@ -65,15 +65,15 @@ async fn failure(spec: &Value, objects: &Objects<'_>) -> String {
 }
 
 /// A Redis that asks for a client's certificate.
-struct Secured {
-    server: RedisServer,
+pub struct Secured {
+    pub server: RedisServer,
     port: u16,
-    authority: Authority,
-    client: Issued,
+    pub authority: Authority,
+    pub client: Issued,
 }
 
 impl Secured {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let authority = Authority::new();
         let (own, client) = (
             authority.issue("IP:127.0.0.1"),
@@ -100,7 +100,7 @@ impl Secured {
     }
 
     /// The objects of a pool that may read it.
-    fn objects(&self) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    pub fn objects(&self) -> Vec<(&'static str, &'static str, Vec<u8>)> {
         vec![
             ("ca", "ca.crt", file(&self.authority.certificate())),
             ("client", "tls.crt", file(&self.client.certificate)),
@@ -109,7 +109,7 @@ impl Secured {
         ]
     }
 
-    fn spec(&self) -> Value {
+    pub fn spec(&self) -> Value {
         json!({
             "address": format!("redis://127.0.0.1:{}", self.port),
             "username": "workerpool", "passwordFrom": key_of("redis", "redis-password"), "database": 2,
@@ -121,7 +121,7 @@ impl Secured {
     }
 }
 
-fn user(server: &RedisServer, password: &str) {
+pub fn user(server: &RedisServer, password: &str) {
     let mut command = redis::cmd("ACL");
     let rights = ["reset", "on", "~*", "&*", "+@all", password];
     command.arg("SETUSER").arg("workerpool").arg(&rights);

@@ -68,6 +68,11 @@ impl Endpoint {
             .expect("the endpoint runs")
     }
 
+    /// Drops the results that are there.
+    pub fn skip(&mut self) {
+        while self.results.try_recv().is_ok() {}
+    }
+
     /// The first poll result that `matches`; those before it are skipped.
     pub async fn until(&mut self, matches: impl Fn(&PollResult) -> bool) -> PollResult {
         let deadline = Instant::now() + Duration::from_secs(20);

@@ -5,8 +5,10 @@ use api::Key;
 use decide::Metric;
 use queues::QueueSystem;
 use redis::Commands;
+use serde_json::json;
 use testkit::redis::RedisServer;
 use testkit::root;
+use testkit::sentinel::{MASTER, Sentinels};
 use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::endpoint::Command;
 
@@ -34,6 +36,50 @@ fn refused(server: &RedisServer) -> Vec<String> {
     let log = redis::cmd("ACL").arg("LOG").query(&mut server.connect());
     let log: Vec<Vec<redis::Value>> = log.expect("the log");
     log.iter().map(|entry| format!("{entry:?}")).collect()
+}
+
+/// The rights of the page that go beyond those of a system, behind this word.
+fn more_rights(before: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
+    let rest = page.split(before).nth(1).expect("the sentence");
+    let rights = rest.split('`').nth(1).expect("the rights");
+    rights.split(' ').map(str::to_owned).collect()
+}
+
+fn add_rights(connection: &mut redis::Connection, rights: &[String]) {
+    let mut command = redis::cmd("ACL");
+    command.arg("SETUSER").arg("workerpool").arg(rights);
+    command.exec(connection).expect("a user");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_master_is_asked_for_and_for_its_role() {
+    let sentinels = Sentinels::start();
+    let master = sentinels.server(sentinels.master());
+    make_user(master, "List");
+    add_rights(
+        &mut master.connect(),
+        &more_rights("Behind Sentinels, add "),
+    );
+    for address in sentinels.addresses() {
+        let client = redis::Client::open(format!("redis://{address}")).expect("an address");
+        let mut connection = client.get_connection().expect("a Sentinel");
+        let mut rights = more_rights("A user at the Sentinels needs ");
+        rights.extend(["on", ">secret"].map(str::to_owned));
+        add_rights(&mut connection, &rights);
+    }
+    let from = json!({"secretKeyRef": {"name": "redis", "key": "password"}});
+    let spec = json!({
+        "username": "workerpool", "passwordFrom": from,
+        "sentinel": {"master": MASTER, "addresses": sentinels.addresses(), "username": "workerpool", "passwordFrom": from},
+    });
+    let mut endpoint = Endpoint::of(crate::credentials::redis(
+        &spec,
+        &[("redis", "password", b"secret".to_vec())],
+    ));
+    endpoint.watch("a", QueueSystem::List, SHORT);
+    assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
+    assert_eq!(refused(master), [""; 0]);
 }
 
 async fn endpoint(server: &RedisServer, system: QueueSystem) -> Endpoint {

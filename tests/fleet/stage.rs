@@ -246,6 +246,7 @@ impl Stage {
             unavailable: None,
             time: self.redis_time,
             drain_refused: None,
+            renewal: None,
             memory: self.memory.clone(),
             notified_at: None,
         }
@@ -269,6 +270,7 @@ impl Stage {
             }),
             time: self.redis_time,
             drain_refused: None,
+            renewal: None,
             memory: self.memory.clone(),
             notified_at: None,
         }]))

@@ -1,7 +1,7 @@
 //! The scripted API server: what a real one does with the operator's requests, and nothing else.
 
 use crate::watch::Line;
-use crate::world::{AUTOSCALERS, DEPLOYMENTS, POOLS, ScaleWrite, World};
+use crate::world::{AUTOSCALERS, DEPLOYMENTS, POOLS, SECRETS, ScaleWrite, World};
 use decide::victims::{DELETE_FIRST, POD_DELETION_COST, Pod, PodStage};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -56,6 +56,12 @@ impl World {
                 let pools: Vec<Value> = pools.filter(|pool| !pool.is_null()).cloned().collect();
                 self.list("WorkerPool", &pools)
             }
+            // The one name is all that the operator may list and watch.
+            ("GET", SECRETS) if !call.query.contains("metadata.name%3Dredis") => {
+                refuse(403, "Forbidden")
+            }
+            ("GET", SECRETS) if self.secret.is_null() => self.list("Secret", &[]),
+            ("GET", SECRETS) => self.list("Secret", std::slice::from_ref(&self.secret)),
             ("GET", AUTOSCALERS) => self.list("HorizontalPodAutoscaler", &[]),
             ("GET", DEPLOYMENTS) => {
                 let mut items = self.others.clone();

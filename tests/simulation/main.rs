@@ -15,7 +15,7 @@ mod leader;
 mod namespaces;
 mod process;
 mod redis_server;
-
+mod secrets;
 mod seed;
 mod simulation;
 mod statuses;

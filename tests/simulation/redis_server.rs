@@ -184,7 +184,15 @@ impl Connection {
         let word = |index: usize| command.get(index).map_or("", String::as_str);
         let name = word(0).to_ascii_uppercase();
         match (name.as_str(), word(1)) {
-            ("HELLO", _) => Reply::Map,
+            ("HELLO", _) if world.passwords.is_empty() => Reply::Map,
+            ("HELLO", _) => {
+                let password = command.get(4).cloned().unwrap_or_default();
+                if !world.passwords.contains(&password) {
+                    return Reply::Error("WRONGPASS invalid username-password pair");
+                }
+                world.logins.push((world.workload.now, password));
+                Reply::Map
+            }
             ("CLIENT", _) => Reply::Ok,
             ("MULTI", _) => {
                 self.in_transaction = true;

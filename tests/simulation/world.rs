@@ -92,6 +92,11 @@ pub struct World {
     pub suspended: i64,
     /// By how much the time of day was set forward or back.
     pub clock_step: i64,
+    /// The Secret that holds the password, and the passwords that Redis accepts; none if it asks for none.
+    pub secret: Value,
+    pub passwords: Vec<String>,
+    /// The passwords that Redis accepted, and when.
+    pub logins: Vec<(i64, String)>,
     /// Whether the operator may write statuses.
     pub may_write_status: bool,
     /// The connections to Redis that are notified of a change of the ready tasks.
@@ -139,9 +144,27 @@ impl World {
             blind: vec![],
             suspended: 0,
             clock_step: 0,
+            secret: Value::Null,
+            passwords: vec![],
+            logins: vec![],
             may_write_status: true,
             tracking: vec![],
         }
+    }
+
+    /// Writes a password, in Base64, into the Secret.
+    pub fn set_secret(&mut self, password: &str) {
+        self.workload.version += 1;
+        let version = self.workload.version;
+        let kind = if self.secret.is_null() {
+            "ADDED"
+        } else {
+            "MODIFIED"
+        };
+        self.secret = json!({"apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "redis", "namespace": "default", "resourceVersion": version.to_string()},
+            "data": {"redis-password": password}});
+        self.watches.send(SECRETS, version, kind, &self.secret);
     }
 
     /// The writes that changed the target's replica count.
@@ -272,6 +295,7 @@ impl World {
     }
 }
 
+pub const SECRETS: &str = "/api/v1/namespaces/default/secrets";
 pub const POOLS: &str = "/apis/workerpool.dev/v1alpha1/workerpools";
 pub const AUTOSCALERS: &str = "/apis/autoscaling/v2/horizontalpodautoscalers";
 pub const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";

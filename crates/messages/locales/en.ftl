@@ -171,6 +171,7 @@ condition-ReadyForNewScale = the operator can update the target's scale
 condition-ScaleStabilized = the operator can update the target's scale
 condition-DesiredWithinRange = the desired replica count is within the bounds
 condition-AllMetricsRead = all metrics are fresh
+condition-CredentialsCurrent = the operator uses what spec.redis refers to as it is now
 condition-NoEviction = Redis has a maxmemory and refuses new tasks when it is full
 condition-NoMaxMemory = Redis has no maxmemory, so a growing queue ends it instead of being refused: set it to three quarters of its container's limit
 condition-EvictingPolicy = Redis deletes keys when it is full, and with them tasks: set maxmemory-policy to noeviction

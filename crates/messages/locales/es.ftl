@@ -170,6 +170,7 @@ condition-ReadyForNewScale = el operador puede cambiar la escala del objetivo
 condition-ScaleStabilized = el operador puede cambiar la escala del objetivo
 condition-DesiredWithinRange = el número de réplicas deseado está dentro de los límites
 condition-AllMetricsRead = todos los datos están al día
+condition-CredentialsCurrent = el operador usa lo que spec.redis nombra tal como está ahora
 condition-NoEviction = Redis tiene un maxmemory y rechaza tareas nuevas cuando está lleno
 condition-NoMaxMemory = Redis no tiene maxmemory: una cola que crece acaba con él en vez de ser rechazada; póngale tres cuartos del límite de su contenedor
 condition-EvictingPolicy = Redis borra claves cuando está lleno, y con ellas tareas: ponga maxmemory-policy en noeviction

@@ -1,7 +1,7 @@
 //! The reference protocol (docs/worker-protocol.md): one script reads everything.
 
 use crate::convert;
-use crate::error::describe_code_in;
+use crate::error::{describe_code_in, describe_server_error};
 use crate::queue::{Drain, Parsed, QueueOptions, Reader, Reading};
 use crate::system::{Capabilities, Support};
 use protocol::{Keys, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
@@ -64,6 +64,9 @@ impl Reader for WorkerPool {
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
         let reply = replies.first_mut().map(std::mem::take);
+        if let Some(Value::ServerError(error)) = &reply {
+            return Err(describe_server_error(error.code(), error.details()));
+        }
         // A script of ours made the sentence, and a foreign server may have: of what it says, only a code is kept.
         let snapshot = snapshot::parse(reply.unwrap_or_default()).map_err(|error| {
             describe_code_in(&error)

@@ -18,6 +18,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod pty;
 pub mod redis;
+pub mod sentinel;
 
 pub use programs::{kubectl, operator, worker};
 

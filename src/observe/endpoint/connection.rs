@@ -2,12 +2,13 @@
 
 use super::limits::Budget;
 use super::link::Link;
-use super::{Dial, Notifications, ReplyMemory, primary};
-use crate::observe::Redis;
+use super::master::Master;
+use super::{Dial, Notifications, ReplyMemory};
+use crate::observe::{Redis, Topology};
 use decide::Unavailable;
 use queues::describe;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, PushInfo};
+use redis::{AsyncConnectionConfig, PushInfo, Value};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +20,16 @@ const MAX_BACKOFF: Duration = Duration::from_secs(5);
 /// The pause after a refusal: it ends with another spec or other settings, and sometimes with another Service.
 const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
+/// A connection that is up, and its notifications.
+pub(super) type Opened = (Connection, Notifications);
+
 pub(super) enum Connection {
     Up {
         redis: MultiplexedConnection,
         /// What carries the bytes.
         _driver: AbortOnDropHandle<()>,
+        /// What Sentinels call the master: this server, as long as they do.
+        master: Option<Box<Master>>,
         /// Whether Redis notifies of changed keys.
         tracking: bool,
         /// Whether Redis has cached the script that reads a queue.
@@ -51,15 +57,21 @@ impl Connection {
         }
     }
 
-    /// Connects and requests notifications, which go to `notifications`.
+    /// Connects and requests notifications. `attempts` have failed before.
     pub async fn open(
-        &self,
         dial: &dyn Dial,
         redis: &Redis,
         memory: &ReplyMemory,
-        notifications: &Notifications,
-    ) -> Result<Self, Unavailable> {
-        let address = primary::find(dial, redis, memory).await?;
+        attempts: u32,
+    ) -> Result<Opened, Unavailable> {
+        let (address, master) = match redis.topology() {
+            Topology::Standalone(address) => (address.clone(), None),
+            Topology::Sentinel(sentinels) => {
+                let master = Master::find(dial, sentinels, memory).await?;
+                (master.address().clone(), Some(master))
+            }
+        };
+        let notifications = Notifications::new();
         let sender = notifications.sender();
         let config = AsyncConnectionConfig::new().set_push_sender(move |info: PushInfo| {
             sender.send(info);
@@ -70,6 +82,14 @@ impl Connection {
             driver,
             budget,
         } = Link::open(dial, &address, memory, config).await?;
+        if master.is_some() {
+            check_role(&mut redis)
+                .await
+                .map_err(|error| Unavailable::RedisDown {
+                    address: address.to_string(),
+                    error,
+                })?;
+        }
         let tracking: Result<(), _> = redis::cmd("CLIENT")
             .arg(&["TRACKING", "ON", "OPTIN"])
             .query_async(&mut redis)
@@ -80,16 +100,30 @@ impl Connection {
         budget.end(0);
         let tracking = tracking.is_ok();
         tracing::info!(%address, tracking, "connected to Redis");
-        Ok(Self::Up {
+        let connection = Self::Up {
             redis,
             _driver: driver,
+            master: master.map(Box::new),
             tracking,
             script_known: false,
             budget,
-            attempts: match self {
-                Self::Up { attempts, .. } | Self::Down { attempts, .. } => *attempts,
-            },
-        })
+            attempts,
+        };
+        Ok((connection, notifications))
+    }
+
+    /// The failures since the last successful poll.
+    pub fn attempts(&self) -> u32 {
+        match self {
+            Self::Up { attempts, .. } | Self::Down { attempts, .. } => *attempts,
+        }
+    }
+
+    /// A poll succeeded.
+    pub fn succeeded(&mut self) {
+        if let Self::Up { attempts, .. } = self {
+            *attempts = 0;
+        }
     }
 
     /// The state after a failure: the first retry after a success is immediate; then the pause starts at 100 ms and doubles up to
@@ -117,6 +151,15 @@ impl Connection {
             attempts,
             cause: Some(cause),
         }
+    }
+}
+
+/// Sentinels may name a server before it has become the master, or after.
+async fn check_role(redis: &mut MultiplexedConnection) -> Result<(), String> {
+    let role = redis::cmd("ROLE").query_async::<Vec<Value>>(redis).await;
+    match role.map_err(|error| describe(&error))?.first() {
+        Some(Value::BulkString(role)) if role == b"master" => Ok(()),
+        _ => Err("it is no master".to_owned()),
     }
 }
 

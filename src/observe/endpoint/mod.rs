@@ -7,22 +7,24 @@
 mod connection;
 mod limits;
 mod link;
+mod master;
 mod network;
 mod notifications;
 mod pipeline;
-mod primary;
+mod renewal;
+mod workers;
 
 use super::polling::{DuePoll, PollSchedule};
 use super::{Epoch, PollResult, Redis};
 use api::Key;
-use connection::Connection;
+use connection::{Connection, Opened};
 use decide::{QueueMetrics, Unavailable};
 pub use limits::ReplyMemory;
 pub use network::{ByteStream, Dial, Network};
 use notifications::Notifications;
 use queues::{Poll, Queue, Reading, RedisMemory, describe};
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, PushInfo, PushKind, Value};
+use renewal::Renewal;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +76,7 @@ pub async fn run(
         pools_by_key: HashMap::new(),
         lost_workers: Vec::new(),
         connection: Connection::closed(Instant::now()),
+        renewal: None,
         memory: RedisMemory::Unknown,
         memory_read_at: None,
         refused_drains: HashMap::new(),
@@ -106,6 +109,7 @@ pub async fn run(
                 None => return,
             },
             Some(info) = endpoint.notifications.next() => endpoint.on_notification(info),
+            opened = renewal::finish(&mut endpoint.renewal) => endpoint.on_renewed(opened),
         }
     }
 }
@@ -133,6 +137,8 @@ struct Endpoint {
     /// The queues, as pool and index, in which the last poll found workers without a lease.
     lost_workers: Vec<(Key, usize)>,
     connection: Connection,
+    /// The connection with other credentials, while it is not there yet.
+    renewal: Option<Renewal>,
     memory: RedisMemory,
     memory_read_at: Option<Instant>,
     /// Why Redis refused the last drain request of a pool.
@@ -164,7 +170,9 @@ impl Endpoint {
             Command::Renew(redis) => {
                 if !self.redis.has_same_credentials(&redis) {
                     self.redis = redis;
-                    self.connection = Connection::closed(Instant::now());
+                    // These have not failed yet.
+                    self.renewal.iter_mut().for_each(Renewal::forgive);
+                    self.renew();
                 }
             }
         }
@@ -182,63 +190,6 @@ impl Endpoint {
                 if pools.is_empty() {
                     self.pools_by_key.remove(key);
                 }
-            }
-        }
-    }
-
-    /// Asks workers of `pool` to drain or to continue. The poll that follows at once shows the effect; the caller
-    /// repeats a request that had none.
-    async fn request_drain(&mut self, pool: &Key, workers: Vec<(usize, String)>, drain: bool) {
-        let (Connection::Up { redis, budget, .. }, Some(queues)) =
-            (&mut self.connection, self.queues.get(pool))
-        else {
-            return;
-        };
-        budget.begin();
-        let request = async {
-            for (queue, id) in workers {
-                if let Some(drains) = queues.get(queue).and_then(Queue::drain) {
-                    drains.request(&id, drain).run(redis).await?;
-                }
-            }
-            redis::RedisResult::Ok(())
-        };
-        match tokio::time::timeout(TIMEOUT, request).await {
-            Ok(Ok(())) => drop(self.refused_drains.remove(pool)),
-            Ok(Err(error)) => {
-                let text = describe(&error);
-                if self.refused_drains.get(pool) != Some(&text) {
-                    tracing::warn!(pool = %pool, "cannot request drains: {text}");
-                }
-                // An error of the server; without one the connection broke, which says nothing about the rights.
-                if error.code().is_some() {
-                    self.refused_drains.insert(pool.clone(), text);
-                }
-            }
-            Err(_) => tracing::warn!(pool = %pool, "cannot request drains: no answer"),
-        }
-        self.end_replies();
-        self.schedule.poll_by(pool, Instant::now());
-    }
-
-    /// Makes the tasks of lost workers ready again. Workers do so too, but there may be none left.
-    async fn rescue_tasks(&mut self) {
-        for (pool, index) in std::mem::take(&mut self.lost_workers) {
-            let (Connection::Up { redis, .. }, Some(queues)) =
-                (&mut self.connection, self.queues.get(&pool))
-            else {
-                return;
-            };
-            let Some(queue) = queues.get(index) else {
-                continue;
-            };
-            // After a timeout the next poll finds the remaining tasks again.
-            match tokio::time::timeout(TIMEOUT, rescue(queue, redis)).await {
-                Ok(Ok(true)) => self.schedule.poll_by(&pool, Instant::now()),
-                Ok(Err(error)) => {
-                    tracing::warn!(pool = %pool, "cannot rescue the tasks of lost workers: {}", describe(&error));
-                }
-                Ok(Ok(false)) | Err(_) => {}
             }
         }
     }
@@ -316,23 +267,71 @@ impl Endpoint {
     }
 
     async fn connect(&mut self) {
-        self.notifications = Notifications::new();
         let (dial, memory) = (&*self.dial, &self.reply_memory);
-        let connection = &self.connection;
-        let outcome = connection
-            .open(dial, &self.redis, memory, &self.notifications)
-            .await;
-        let now = Instant::now();
-        match outcome {
-            Ok(connection) => {
-                self.connection = connection;
-                self.memory_read_at = None; // it may be another server
-                self.schedule.poll_all(now);
-            }
+        let attempts = self.connection.attempts();
+        match Connection::open(dial, &self.redis, memory, attempts).await {
+            Ok(opened) => self.adopt(opened),
             Err(cause) => {
+                let now = Instant::now();
                 self.connection = self.connection.failed(&self.redis, cause, now);
             }
         }
+    }
+
+    /// Reads over this connection from now on.
+    fn adopt(&mut self, (connection, notifications): Opened) {
+        self.connection = connection;
+        self.notifications = notifications;
+        self.renewal = None;
+        self.memory_read_at = None; // it may be another server
+        self.schedule.poll_all(Instant::now());
+    }
+
+    /// Opens a connection with the new credentials. One that is up stays in use meanwhile.
+    fn renew(&mut self) {
+        let now = Instant::now();
+        match &self.connection {
+            Connection::Up { .. } => {
+                let last = self.renewal.take();
+                let (dial, memory) = (Arc::clone(&self.dial), Arc::clone(&self.reply_memory));
+                self.renewal = Some(Renewal::start(last, dial, &self.redis, memory));
+            }
+            Connection::Down { .. } => self.connection = Connection::closed(now),
+        }
+    }
+
+    fn on_renewed(&mut self, opened: Result<Opened, Unavailable>) {
+        match opened {
+            Ok(opened) => self.adopt(opened),
+            Err(cause) if matches!(self.connection, Connection::Up { .. }) => {
+                if let Some(renewal) = &mut self.renewal {
+                    renewal.fail(cause);
+                }
+                self.schedule.poll_all(Instant::now());
+                self.renew();
+            }
+            // What is tried now are the new credentials.
+            Err(_) => self.renewal = None,
+        }
+    }
+
+    /// Whether Sentinels still call this server the master; without Sentinels there is no other one. If not, the
+    /// connection ends.
+    async fn is_master_confirmed(&mut self) -> bool {
+        let (dial, memory) = (&*self.dial, &self.reply_memory);
+        let Connection::Up { master, .. } = &mut self.connection else {
+            return false;
+        };
+        let Some(master) = master else {
+            return true;
+        };
+        let Err(cause) = master.confirm(dial, memory).await else {
+            return true;
+        };
+        let now = Instant::now();
+        self.connection = self.connection.failed(&self.redis, cause, now);
+        self.schedule.poll_all(now);
+        false
     }
 
     /// Reads the pools that are due, and connects first where necessary.
@@ -352,7 +351,6 @@ impl Endpoint {
             tracking,
             script_known,
             budget,
-            attempts,
             ..
         } = &mut self.connection
         else {
@@ -376,10 +374,20 @@ impl Endpoint {
         let is_cause_a_pool = is_too_large || read.is_err();
         let error = match read {
             Ok(Ok(())) => {
-                *attempts = 0;
                 self.schedule.clear(&due);
-                let readings = poll.finish().collect();
-                return self.results(due, readings);
+                let readings: Vec<_> = poll.finish().collect();
+                // What was read at the former master is of another time.
+                return match readings.iter().find_map(of_replica) {
+                    Some(error) => {
+                        self.disconnect(error, now);
+                        self.unavailable(due)
+                    }
+                    None if self.is_master_confirmed().await => {
+                        self.connection.succeeded();
+                        self.results(due, readings)
+                    }
+                    None => self.unavailable(due),
+                };
             }
             _ if is_too_large => "it sends more than is read".to_owned(),
             Ok(Err(error)) => describe(&error),
@@ -393,6 +401,10 @@ impl Endpoint {
         }
         self.disconnect(error, now);
         self.unavailable(due)
+    }
+
+    fn renewal_problem(&self) -> Option<Unavailable> {
+        self.renewal.as_ref().and_then(|it| it.problem.clone())
     }
 
     /// The results while Redis is unreachable: each pool gets the reason.
@@ -411,6 +423,7 @@ impl Endpoint {
                     unavailable: cause.clone(),
                     time: None,
                     drain_refused: None,
+                    renewal: self.renewal_problem(),
                     memory: RedisMemory::Unknown,
                     notified_at,
                 }
@@ -424,6 +437,7 @@ impl Endpoint {
         readings: Vec<Result<Reading, Unavailable>>,
     ) -> Vec<PollResult> {
         let mut readings = readings.into_iter();
+        let renewal = self.renewal_problem();
         let mut results = Vec::with_capacity(due.len());
         for DuePoll { pool, notified_at } in due {
             let Some(queues) = self.queues.get(&pool) else {
@@ -461,6 +475,7 @@ impl Endpoint {
                 queues: metrics,
                 workers,
                 unavailable,
+                renewal: renewal.clone(),
                 memory: self.memory.clone(),
                 notified_at,
             });
@@ -469,27 +484,16 @@ impl Endpoint {
     }
 }
 
-/// Makes the tasks of lost workers of `queue` ready again, unless a worker has just searched for lost workers. Returns
-/// whether there were any lost workers.
-async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::RedisResult<bool> {
-    let Some(drains) = queue.drain() else {
-        return Ok(false);
-    };
-    let mut rescued_any = false;
-    for id in drains.find_dead().run(redis).await? {
-        let mut left = 1;
-        while left > 0 {
-            let reaped = drains.reap(&id).run(redis).await?;
-            left = reaped.left;
-            rescued_any = true;
-            tracing::info!(
-                queue = queue.name(),
-                worker = id,
-                rescued = reaped.rescued,
-                failed = reaped.failed,
-                "rescued the tasks of a lost worker"
-            );
+/// Whether an error says that the server is no master: another one is, or will be.
+fn is_of_replica(error: &str) -> bool {
+    error.starts_with("READONLY") || error.starts_with("MASTERDOWN")
+}
+
+fn of_replica(reading: &Result<Reading, Unavailable>) -> Option<String> {
+    match reading {
+        Err(Unavailable::QueueUnreadable { error, .. }) if is_of_replica(error) => {
+            Some(error.clone())
         }
+        _ => None,
     }
-    Ok(rescued_any)
 }

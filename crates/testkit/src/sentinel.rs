@@ -1,0 +1,153 @@
+//! A master with a replica, watched by three Sentinels, for one test. All processes end with it.
+
+use crate::redis::{RedisServer, free_port};
+use std::fmt::Write;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The name of the master.
+pub const MASTER: &str = "mymaster";
+
+/// Two servers, of which one is the master, and three Sentinels.
+pub struct Sentinels {
+    servers: [RedisServer; 2],
+    processes: Vec<Child>,
+    ports: Vec<u16>,
+    _directory: TempDir,
+}
+
+impl Sentinels {
+    /// Starts all, and waits until the Sentinels know each other and the replica.
+    pub fn start() -> Self {
+        let servers = [RedisServer::start(), RedisServer::start()];
+        let directory = tempfile::tempdir().unwrap();
+        let ports = [free_port(), free_port(), free_port()];
+        let mut all = Self {
+            processes: vec![],
+            ports: ports.to_vec(),
+            servers,
+            _directory: directory,
+        };
+        all.replicate(1, 0);
+        for port in ports {
+            let mut config = format!("port {port}\nbind 127.0.0.1\nlogfile ''\n");
+            let monitored = all.servers[0].port();
+            writeln!(config, "sentinel monitor {MASTER} 127.0.0.1 {monitored} 2").unwrap();
+            writeln!(config, "sentinel down-after-milliseconds {MASTER} 1000").unwrap();
+            writeln!(config, "sentinel failover-timeout {MASTER} 2000").unwrap();
+            let file = all._directory.path().join(format!("{port}.conf"));
+            std::fs::write(&file, config.replace("''", "\"\"")).unwrap();
+            let mut command = Command::new("redis-server");
+            command.arg(&file).arg("--sentinel").stdout(Stdio::null());
+            all.processes.push(command.spawn().unwrap());
+        }
+        all.wait_until_ready();
+        all
+    }
+
+    /// Host and port of each Sentinel.
+    pub fn addresses(&self) -> Vec<String> {
+        let ports = self.ports.iter();
+        ports.map(|port| format!("127.0.0.1:{port}")).collect()
+    }
+
+    /// The server that the Sentinels call the master, by its index.
+    pub fn master(&self) -> usize {
+        let named = self.ask(0, "GET-MASTER-ADDR-BY-NAME");
+        let named: (String, u16) = redis::from_redis_value(named).unwrap_or_default();
+        usize::from(named.1 != self.servers[0].port())
+    }
+
+    /// A server.
+    pub fn server(&self, index: usize) -> &RedisServer {
+        &self.servers[index]
+    }
+
+    /// Kills the master, as a node that is lost.
+    pub fn kill_master(&mut self) {
+        let master = self.master();
+        self.servers[master].stop();
+    }
+
+    /// Asks for a failover while the master is well.
+    pub fn fail_over(&self) {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("FAILOVER").arg(MASTER);
+        self.until("a failover", || command.exec(&mut self.connect(0)).is_ok());
+    }
+
+    /// Starts a server that was killed, and waits until all is as at the start.
+    pub fn recover(&mut self, index: usize) {
+        self.servers[index].restart();
+        self.wait_until_ready();
+    }
+
+    /// Waits until every Sentinel has a replica that follows the master, and no failover is under way.
+    pub fn wait_until_ready(&self) {
+        self.until("a replica in step", || {
+            (0..self.ports.len()).all(|index| {
+                let field = |values: &[String], name: &str| {
+                    let at = values.iter().position(|value| value == name);
+                    at.and_then(|at| values.get(at + 1))
+                        .cloned()
+                        .unwrap_or_default()
+                };
+                let list = |what: &str| -> Vec<Vec<String>> {
+                    redis::from_redis_value(self.ask(index, what)).unwrap_or_default()
+                };
+                let masters = list("MASTERS");
+                let replicas = list("REPLICAS");
+                masters.first().is_some_and(|it| {
+                    field(it, "flags") == "master" && field(it, "num-other-sentinels") == "2"
+                }) && replicas.first().is_some_and(|it| {
+                    field(it, "flags") == "slave" && field(it, "master-link-status") == "ok"
+                })
+            })
+        });
+    }
+
+    fn replicate(&self, replica: usize, master: usize) {
+        let mut command = redis::cmd("REPLICAOF");
+        command.arg("127.0.0.1").arg(self.servers[master].port());
+        command.exec(&mut self.servers[replica].connect()).unwrap();
+    }
+
+    fn connect(&self, index: usize) -> redis::Connection {
+        let url = format!("redis://127.0.0.1:{}", self.ports[index]);
+        redis::Client::open(url).unwrap().get_connection().unwrap()
+    }
+
+    fn ask(&self, index: usize, what: &str) -> redis::Value {
+        let mut command = redis::cmd("SENTINEL");
+        command.arg(what);
+        if what != "MASTERS" {
+            command.arg(MASTER);
+        }
+        let url = format!("redis://127.0.0.1:{}", self.ports[index]);
+        let connection = redis::Client::open(url).unwrap().get_connection();
+        let answer = connection.and_then(|mut it| command.query(&mut it));
+        answer.unwrap_or(redis::Value::Nil)
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_so() {
+            assert!(
+                Instant::now() < deadline,
+                "{what} within 60 s of {:?}",
+                self.ports
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Sentinels {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}

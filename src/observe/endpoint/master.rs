@@ -1,0 +1,120 @@
+//! The server that Sentinels call the master. They are asked over connections of our own, to allowed destinations only, and
+//! so is the server that they name.
+//!
+//! After a planned failover the former master accepts reads and writes for seconds, and calls itself a master. So what was
+//! read counts only if a Sentinel names the same server afterwards.
+
+use super::link::Link;
+use super::{Dial, ReplyMemory, TIMEOUT};
+use crate::observe::{Address, Sentinels};
+use decide::Unavailable;
+use queues::describe;
+use redis::AsyncConnectionConfig;
+
+pub(super) struct Master {
+    address: Address,
+    sentinels: Sentinels,
+    /// The Sentinel that answered last, and the connection to it.
+    current: usize,
+    link: Option<Link>,
+}
+
+impl Master {
+    /// Asks the Sentinels, one after the other.
+    ///
+    /// # Errors
+    /// Why none names a master.
+    pub async fn find(
+        dial: &dyn Dial,
+        sentinels: &Sentinels,
+        memory: &ReplyMemory,
+    ) -> Result<Self, Unavailable> {
+        let mut master = Self {
+            address: sentinels.settings.clone(),
+            sentinels: sentinels.clone(),
+            current: 0,
+            link: None,
+        };
+        master.address = master.ask(dial, memory).await?;
+        Ok(master)
+    }
+
+    /// The master's own address.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether a Sentinel still names this server.
+    ///
+    /// # Errors
+    /// That it names another one, or that none answers.
+    pub async fn confirm(
+        &mut self,
+        dial: &dyn Dial,
+        memory: &ReplyMemory,
+    ) -> Result<(), Unavailable> {
+        let named = self.ask(dial, memory).await?;
+        if named.server() == self.address.server() {
+            return Ok(());
+        }
+        let error = format!("the master is now {}", named.host_and_port());
+        Err(down(&self.address, error))
+    }
+
+    /// The server that the first Sentinel names which answers.
+    async fn ask(&mut self, dial: &dyn Dial, memory: &ReplyMemory) -> Result<Address, Unavailable> {
+        let count = self.sentinels.addresses.len();
+        let mut cause = None;
+        for _ in 0..count {
+            match self.ask_current(dial, memory).await {
+                Ok(address) => return Ok(address),
+                // The first one that was not reached may be known to be away.
+                Err(error) => cause = Some(error),
+            }
+            self.link = None;
+            self.current = (self.current + 1) % count;
+        }
+        Err(cause.unwrap_or(Unavailable::NotReadYet))
+    }
+
+    async fn ask_current(
+        &mut self,
+        dial: &dyn Dial,
+        memory: &ReplyMemory,
+    ) -> Result<Address, Unavailable> {
+        let Some(address) = self.sentinels.addresses.get(self.current) else {
+            return Err(Unavailable::NotReadYet);
+        };
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => Link::open(dial, address, memory, AsyncConnectionConfig::new()).await?,
+        };
+        link.budget.begin();
+        let mut command = redis::cmd("SENTINEL");
+        command
+            .arg("GET-MASTER-ADDR-BY-NAME")
+            .arg(&self.sentinels.master);
+        let answer = command.query_async::<Option<(String, u16)>>(&mut link.redis);
+        let answer = tokio::time::timeout(TIMEOUT, answer).await;
+        link.budget.end(0);
+        let no_answer = |_| down(address, format!("no answer within {} s", TIMEOUT.as_secs()));
+        let answer = answer.map_err(no_answer)?;
+        let (host, port) = answer
+            .map_err(|error| down(address, describe(&error)))?
+            .ok_or_else(|| {
+                let name = &self.sentinels.master;
+                down(address, format!("this Sentinel knows no master {name}"))
+            })?;
+        let named = self.sentinels.settings.at(&host, port);
+        let named = named.map_err(|_| down(address, "it names no valid host".to_owned()))?;
+        self.link = Some(link);
+        Ok(named)
+    }
+}
+
+fn down(address: &Address, error: String) -> Unavailable {
+    Unavailable::RedisDown {
+        address: address.to_string(),
+        error,
+    }
+}

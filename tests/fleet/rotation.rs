@@ -1,0 +1,174 @@
+//! Password, client's certificate and authority of a Redis are rotated while it is read.
+
+use crate::credentials::{Objects, Secured, file, redis, user};
+use crate::endpoint::{Endpoint, SHORT, cause};
+use queues::QueueSystem;
+use redis::Commands;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use testkit::certificates::Authority;
+use testkit::redis::RedisServer;
+use workerpool_operator::observe::PollResult;
+use workerpool_operator::observe::endpoint::Command;
+
+/// How often each is rotated.
+const ROUNDS: usize = 10;
+
+/// The connections of the operator, by their numbers.
+fn connections(server: &RedisServer) -> Vec<u64> {
+    let list: String = redis::cmd("CLIENT")
+        .arg("LIST")
+        .query(&mut server.connect())
+        .expect("a list");
+    let own = list.lines().filter(|it| it.contains(" user=workerpool "));
+    let number = |line: &str| line.split([' ', '=']).nth(1).and_then(|it| it.parse().ok());
+    own.filter_map(number).collect()
+}
+
+fn is_known(result: &PollResult) -> bool {
+    result.queues[0].ready.known().is_some()
+}
+
+/// Rotates, and returns the longest time between two readings until after the former connection was closed.
+async fn rotate(secured: &Secured, endpoint: &mut Endpoint, objects: &Objects<'_>) -> Duration {
+    let former = connections(&secured.server);
+    endpoint.send(Command::Renew(redis(&secured.spec(), objects)));
+    let (mut longest, mut last) = (Duration::ZERO, Instant::now());
+    let mut readings_after = 0;
+    while readings_after < 3 {
+        let result = endpoint.next().await;
+        assert!(is_known(&result), "{result:?}");
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+        let now = connections(&secured.server);
+        readings_after += usize::from(now.len() == 1 && now != former);
+    }
+    longest
+}
+
+fn configure(server: &RedisServer, values: &[(&str, String)]) {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg(values);
+    command.exec(&mut server.connect()).expect("it is set");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rotations_under_load_leave_no_gap() {
+    let mut secured = Secured::start();
+    user(&secured.server, ">secret");
+    let mut endpoint = Endpoint::of(redis(&secured.spec(), &secured.objects()));
+    endpoint.watch("a", QueueSystem::List, SHORT);
+    endpoint.until(is_known).await;
+    let stop = AtomicBool::new(false);
+    let mut connection = secured.server.connect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            redis::cmd("SELECT")
+                .arg(2)
+                .exec(&mut connection)
+                .expect("a database");
+            while !stop.load(Ordering::Relaxed) {
+                let _: i64 = connection.lpush("tasks", "x").expect("a push");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let run = async {
+            let mut gaps = [Duration::ZERO; 3];
+            for round in 0..ROUNDS {
+                let password = format!("secret-{round}");
+                user(&secured.server, &format!(">{password}"));
+                let objects = with_password(&secured, &password);
+                gaps[0] = gaps[0].max(rotate(&secured, &mut endpoint, &objects).await);
+
+                secured.client = secured.authority.issue(&format!("DNS:client-{round}"));
+                let objects = with_password(&secured, &password);
+                gaps[1] = gaps[1].max(rotate(&secured, &mut endpoint, &objects).await);
+
+                secured.authority = Authority::new();
+                secured.client = secured.authority.issue("DNS:client");
+                let own = secured.authority.issue("IP:127.0.0.1");
+                configure(
+                    &secured.server,
+                    &[
+                        (
+                            "tls-ca-cert-file",
+                            secured.authority.certificate().display().to_string(),
+                        ),
+                        ("tls-cert-file", own.certificate.display().to_string()),
+                        ("tls-key-file", own.key.display().to_string()),
+                    ],
+                );
+                let objects = with_password(&secured, &password);
+                gaps[2] = gaps[2].max(rotate(&secured, &mut endpoint, &objects).await);
+            }
+            gaps
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let gaps = tokio::task::block_in_place(|| runtime.block_on(run));
+        stop.store(true, Ordering::Relaxed);
+        let [password, certificate, authority] = gaps;
+        eprintln!(
+            "longest time between two readings, {ROUNDS} rotations each, interval {SHORT:?}: password \
+             {password:?}, client's certificate {certificate:?}, authority {authority:?}"
+        );
+        assert!(
+            gaps.iter().all(|gap| *gap < Duration::from_secs(1)),
+            "{gaps:?}"
+        );
+    });
+}
+
+fn with_password(secured: &Secured, password: &str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    let mut objects = secured.objects();
+    objects.retain(|it| it.0 != "redis");
+    objects.push(("redis", "redis-password", password.into()));
+    objects
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_named_and_the_former_connection_stays() {
+    let secured = Secured::start();
+    user(&secured.server, ">secret");
+    let mut endpoint = Endpoint::of(redis(&secured.spec(), &secured.objects()));
+    endpoint.watch("a", QueueSystem::List, SHORT);
+    endpoint.until(is_known).await;
+    let renew = |objects: &Objects| Command::Renew(redis(&secured.spec(), objects));
+    let problem = |result: &PollResult| result.renewal.as_ref().map(messages::cause);
+
+    endpoint.send(renew(&with_password(&secured, "wrong")));
+    let named = "Secret redis, key redis-password, does not fit Redis";
+    let wrong = endpoint
+        .until(|result| problem(result).is_some_and(|it| it.starts_with(named)))
+        .await;
+    assert!(is_known(&wrong));
+
+    let mut other = secured.objects();
+    other.retain(|it| it.0 != "ca");
+    other.push(("ca", "ca.crt", file(&Authority::new().certificate())));
+    endpoint.send(renew(&other));
+    let named = "ConfigMap ca, key ca.crt, does not fit Redis";
+    let wrong = endpoint
+        .until(|result| problem(result).is_some_and(|it| it.starts_with(named)))
+        .await;
+    assert!(is_known(&wrong));
+
+    // Redis accepts the former ones no longer.
+    let mut kill = redis::cmd("CLIENT");
+    kill.arg(&["KILL", "USER", "workerpool"]);
+    kill.exec(&mut secured.server.connect())
+        .expect("it is closed");
+    let gone = endpoint.until(|result| !is_known(result)).await;
+    let gone = match cause(&gone) {
+        closed if closed.ends_with("the connection was closed") => cause(
+            &endpoint
+                .until(|it| !cause(it).ends_with("was closed"))
+                .await,
+        ),
+        cause => cause,
+    };
+    assert!(gone.starts_with(named), "{gone}");
+
+    endpoint.send(renew(&secured.objects()));
+    let right = endpoint.until(is_known).await;
+    assert_eq!(problem(&right), None);
+}
