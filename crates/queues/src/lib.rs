@@ -4,6 +4,8 @@ mod bullmq;
 mod celery;
 mod convert;
 mod error;
+mod finder;
+mod finder_keys;
 mod laravel;
 mod list;
 mod memory;
@@ -19,6 +21,7 @@ mod system;
 mod worker_pool;
 
 pub use error::{describe, describe_server_error};
+pub use finder::{Finder, Found};
 pub use memory::RedisMemory;
 pub use poll::Poll;
 pub use protocol::snapshot::is_unknown_script;

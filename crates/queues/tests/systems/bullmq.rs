@@ -11,7 +11,7 @@ use testkit::libraries;
 /// What follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-fn stage(library: &str, prefix: Option<&str>) -> Stage {
+pub fn stage(library: &str, prefix: Option<&str>) -> Stage {
     let line = |program: &str| vec!["node".to_owned(), program.to_owned()];
     let modules = libraries::node_modules(env!("CARGO_TARGET_TMPDIR"), "bullmq")
         .display()

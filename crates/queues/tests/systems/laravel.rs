@@ -8,7 +8,7 @@ use std::time::Duration;
 /// What follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-fn stage(prefix: &str) -> Stage {
+pub fn stage(prefix: &str) -> Stage {
     let line = |program: &str| vec!["php".to_owned(), program.to_owned()];
     Stage::new(Programs {
         folder: testkit::root().join("tests/queues/laravel"),

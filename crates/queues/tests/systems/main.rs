@@ -9,6 +9,7 @@
 mod bullmq;
 mod cost;
 mod fill;
+mod finder;
 mod laravel;
 mod rights;
 mod rq;

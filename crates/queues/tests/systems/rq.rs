@@ -10,7 +10,7 @@ use testkit::libraries;
 /// RQ reports what is so: what follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-fn stage(prefix: Option<&str>) -> Stage {
+pub fn stage(prefix: Option<&str>) -> Stage {
     let python = libraries::python(env!("CARGO_TARGET_TMPDIR"), "rq")
         .display()
         .to_string();

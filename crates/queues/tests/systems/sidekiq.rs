@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Sidekiq's processes report every 5 s.
 const A_BEAT: Duration = Duration::from_secs(7);
 
-fn stage(namespace: Option<&str>) -> Stage {
+pub fn stage(namespace: Option<&str>) -> Stage {
     let line = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
     Stage::new(Programs {
         folder: testkit::root().join("tests/queues/sidekiq"),
