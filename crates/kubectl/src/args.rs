@@ -5,7 +5,7 @@ use crate::cluster::local::Local;
 use crate::cluster::replay::ReplayArgs;
 use crate::commands::scale::Pin;
 use crate::commands::stress::{TASKS, Work};
-use crate::commands::{dashboard, pause, probe, simulate};
+use crate::commands::{dashboard, discover, pause, probe, simulate};
 use crate::text::lang::Lang;
 use crate::text::output::{Color, Format};
 use crate::tui;
@@ -94,6 +94,9 @@ pub enum Command {
     /// Show what the operator reads of a queue, on any Redis that can be reached, without a pool
     #[command(after_help = FOOT)]
     Probe(probe::Probe),
+    /// Find the queues in a database of any Redis that can be reached, and print the pools that read them
+    #[command(after_help = FOOT)]
+    Discover(discover::Discover),
     /// Record the metrics of a pool, one line per second, for `simulate --trace`
     #[command(after_help = FOOT)]
     Record(Record),

@@ -13,8 +13,8 @@ use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
 use cluster::{Cluster, local, replay};
 use commands::{
-    all, check, dashboard, demo, explain, failed, history, metrics, monitor, pause, probe, record,
-    scale, simulate, stress, why_not,
+    all, check, dashboard, demo, discover, explain, failed, history, metrics, monitor, pause,
+    probe, record, scale, simulate, stress, why_not,
 };
 use lang::{Lang, tr};
 use output::{Color, Format, Out};
@@ -137,6 +137,7 @@ async fn run_offline(command: &Command, out: &Out) -> Option<anyhow::Result<bool
     match command {
         Command::Simulate(args) => Some(simulate::run(args, out)),
         Command::Probe(args) => Some(probe::run(args, out).await),
+        Command::Discover(args) => Some(discover::run(args, out).await),
         Command::Demo(args) if args.replay.replay.is_some() => {
             Some(match Replay::open(out, &args.replay, args.fast) {
                 Ok(replay) => demo::replay(out, replay).await,
@@ -186,6 +187,7 @@ async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<b
         Command::Check(_)
         | Command::Simulate(_)
         | Command::Probe(_)
+        | Command::Discover(_)
         | Command::Stop
         | Command::Serve { .. }
         | Command::LocalCluster(_) => Ok(true),

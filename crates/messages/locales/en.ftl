@@ -926,6 +926,14 @@ cli-probe-needs-group = system { $system } needs --group
 cli-probe-address = --redis is not an address: { $error }
 cli-probe-password-env = --password-env names { $name }, which is not set
 
+cli-discover-holds = This database holds { $system } queues: { $names }
+cli-discover-target = the Deployment of its workers
+cli-discover-address = as the operator reaches it
+cli-discover-none = no queue was found in this database
+cli-discover-incomplete = the database has more keys than were searched: there may be more queues
+cli-missing-queue = there has been no queue { $name } of system { $system } for 10 minutes; this Redis holds { $near }
+cli-missing-elsewhere = { $queue } in database { $number }
+
 ## Errors of kubectl workerpool, and what it was doing
 
 elsewhere = choose another with -n, or create one: `kubectl apply -f manifests/demo.yaml`

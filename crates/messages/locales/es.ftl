@@ -920,6 +920,14 @@ cli-probe-needs-group = el sistema { $system } necesita --group
 cli-probe-address = --redis no es una dirección: { $error }
 cli-probe-password-env = --password-env nombra { $name }, que no está definida
 
+cli-discover-holds = Esta base de datos tiene colas de { $system }: { $names }
+cli-discover-target = el Deployment de sus workers
+cli-discover-address = como la alcanza el operador
+cli-discover-none = no se encontró ninguna cola en esta base de datos
+cli-discover-incomplete = la base de datos tiene más claves de las que se buscaron: puede haber más colas
+cli-missing-queue = desde hace 10 minutos no hay ninguna cola { $name } del sistema { $system }; en este Redis está { $near }
+cli-missing-elsewhere = { $queue } en la base de datos { $number }
+
 ## Errores de kubectl workerpool, y qué estaba haciendo
 
 elsewhere = elija otro con -n o cree uno: `kubectl apply -f manifests/demo.yaml`

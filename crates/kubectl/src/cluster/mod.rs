@@ -1,9 +1,9 @@
 //! The cluster of the user's kubeconfig: the client, the pools, their targets, and the messages of API errors.
 
 pub mod events;
-
 pub mod local;
 pub mod login;
+pub mod missing_queue;
 pub mod operator;
 pub mod operator_history;
 pub mod patch;
@@ -12,6 +12,8 @@ pub mod queue_summary;
 pub mod redis;
 pub mod redis_probe;
 pub mod replay;
+pub mod search;
+pub mod server;
 
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;

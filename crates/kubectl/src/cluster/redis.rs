@@ -76,6 +76,11 @@ impl RedisClient {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// The number of the database.
+    pub fn database(&self) -> i64 {
+        self.info.redis_settings().db()
+    }
+
     /// Reads the metrics of the queues.
     pub async fn poll(&mut self, queues: &[QueueSpec]) -> anyhow::Result<QueueSummary> {
         let queues: Vec<Queue> = queues.iter().map(QueueSpec::queue).collect();

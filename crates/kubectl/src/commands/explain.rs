@@ -2,7 +2,9 @@
 //! decision.
 
 use crate::cluster::Cluster;
+use crate::cluster::missing_queue;
 use crate::cluster::patch::wait_for_decision;
+use crate::cluster::redis::RedisClient;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
 use anyhow::bail;
@@ -38,6 +40,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
     };
     let observed = status.observed_generation >= pool.metadata.generation;
     let now = Timestamp::now();
+    let hints = hints(cluster, &pool, now).await;
     if json {
         let WorkerPoolStatus {
             decision,
@@ -47,17 +50,33 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
         } = &status;
         let last = history.last();
         cluster.out.json(&json!({
-            "pool": name, "namespace": pool.namespace(), "current": observed, "decision": decision, "metrics": metrics, "lastChange": last,
+            "pool": name, "namespace": pool.namespace(), "current": observed, "decision": decision, "metrics": metrics, "lastChange": last, "hints": hints,
         }))?;
         return Ok(observed);
     }
     for line in lines(&pool, &status, now, &cluster.out) {
         cluster.out.data(&line)?;
     }
+    for hint in &hints {
+        cluster
+            .out
+            .data(&format!("  {}", cluster.out.styled(Style::Warning, hint)))?;
+    }
     if !observed {
         cluster.out.info(&tr!(lang, "cli-explain-unobserved", name));
     }
     Ok(observed)
+}
+
+/// What a queue that no one knows may mean; it needs Redis, and only where the pool has long been empty.
+async fn hints(cluster: &Cluster, pool: &WorkerPool, now: Timestamp) -> Vec<String> {
+    if !missing_queue::has_long_been_empty(pool, now) {
+        return Vec::new();
+    }
+    match RedisClient::new(cluster, pool).await {
+        Ok(client) => missing_queue::hints(&client, pool, now).await,
+        Err(_) => Vec::new(),
+    }
 }
 
 /// The lines of the explanation.

@@ -4,6 +4,7 @@ pub mod all;
 pub mod check;
 pub mod dashboard;
 pub mod demo;
+pub mod discover;
 pub mod explain;
 pub mod failed;
 pub mod fast_mode;

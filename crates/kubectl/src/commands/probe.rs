@@ -1,22 +1,20 @@
 //! `probe`: what the operator reads of one queue, on any Redis that can be reached, without a pool.
 
+use crate::cluster::server::{self, Server};
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
-use anyhow::{Context, anyhow, bail};
+use anyhow::bail;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use decide::victims::Worker;
 use decide::{Metric, QueueMetrics, Unavailable};
 use jiff::Timestamp;
 use queues::{Capabilities, Poll, Queue, QueueOption, QueueOptions, QueueSystem, Reading, Support};
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, IntoConnectionInfo, Value};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-/// The time limit for a connection and for a reply.
-const TIMEOUT: Duration = Duration::from_secs(3);
 /// How long to wait for what workers answer.
 const ANSWER_TIME: Duration = Duration::from_millis(1_500);
 /// How often to look for it.
@@ -25,15 +23,8 @@ const LOOK: Duration = Duration::from_millis(30);
 /// The queue, and how to reach it.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Probe {
-    /// The address of the Redis: scheme, host, port and database
-    #[arg(long, id = "redis", value_name = "URL", required = true)]
-    redis: Option<String>,
-    /// The user, where the address has none
-    #[arg(long, value_name = "U")]
-    username: Option<String>,
-    /// The environment variable that has the password
-    #[arg(long, value_name = "V")]
-    password_env: Option<String>,
+    #[command(flatten)]
+    server: Server,
     /// The queue system, such as Celery
     #[arg(
         long,
@@ -88,7 +79,7 @@ impl Fact {
 /// Reads the queue once and prints it; false where Redis does not give its metrics.
 pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
     let queue = args.queue(out.lang)?;
-    let mut redis = args.connect(out.lang).await?;
+    let mut redis = args.server.connect(out.lang).await?;
     let reading = read(&mut redis, &queue, out.lang).await?;
     let facts = facts(&reading, args.system.capabilities(), out.lang);
     if args.output.is_json() {
@@ -149,32 +140,6 @@ impl Probe {
         };
         Ok(Queue::new(self.system, &options))
     }
-
-    /// Connects. An error has no part of the address, which may have a password.
-    async fn connect(&self, lang: Lang) -> anyhow::Result<MultiplexedConnection> {
-        let address = self.redis.as_deref().unwrap_or_default();
-        let info = address.into_connection_info();
-        let info = info.map_err(|error| {
-            anyhow!(tr!(
-                lang,
-                "cli-probe-address",
-                error = queues::describe(&error)
-            ))
-        })?;
-        let mut settings = info.redis_settings().clone();
-        if let Some(user) = &self.username {
-            settings = settings.set_username(user);
-        }
-        if let Some(name) = &self.password_env {
-            let password =
-                std::env::var(name).with_context(|| tr!(lang, "cli-probe-password-env", name))?;
-            settings = settings.set_password(password);
-        }
-        let client = redis::Client::open(info.set_redis_settings(settings))?;
-        let connection = timeout(TIMEOUT, client.get_multiplexed_async_connection()).await;
-        let connection = connection.map_err(|_| no_answer(lang))?;
-        connection.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
-    }
 }
 
 /// One reading as the operator makes it. Where workers are asked, it is repeated until they have answered.
@@ -188,7 +153,7 @@ async fn read(
         let mut poll = Poll::new([(0, queue)]);
         let mut commands = poll.commands(true);
         while !commands.is_empty() {
-            let replies = replies(redis, &commands, lang).await?;
+            let replies = server::replies(redis, &commands, lang).await?;
             commands = poll.receive(replies);
         }
         let reading = poll
@@ -201,25 +166,6 @@ async fn read(
         }
         sleep(LOOK).await;
     }
-}
-
-fn no_answer(lang: Lang) -> anyhow::Error {
-    anyhow!(tr!(lang, "cli-no-answer", seconds = TIMEOUT.as_secs())).context("Redis")
-}
-
-async fn replies(
-    redis: &mut MultiplexedConnection,
-    commands: &[Cmd],
-    lang: Lang,
-) -> anyhow::Result<Vec<Value>> {
-    let mut pipeline = redis::pipe();
-    for command in commands {
-        pipeline.add_command(command.clone());
-    }
-    let sent = redis.send_packed_commands(&pipeline, 0, commands.len());
-    let sent = timeout(TIMEOUT, sent).await;
-    let sent = sent.map_err(|_| no_answer(lang))?;
-    sent.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
 }
 
 /// What is known of the queue, in the order in which it is shown.

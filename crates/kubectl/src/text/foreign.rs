@@ -3,10 +3,6 @@
 /// Foreign text in one line of at most `max` characters, without control characters or such that change the direction
 /// of the line.
 pub fn foreign(text: &str, max: usize) -> String {
-    let is_hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
     let clean: String = text
         .chars()
         .map(|c| if is_hidden(c) { ' ' } else { c })
@@ -17,6 +13,12 @@ pub fn foreign(text: &str, max: usize) -> String {
     }
     let cut: String = words.chars().take(max - 1).collect();
     cut + "…"
+}
+
+/// Whether a character is not shown, or changes the direction of a line.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

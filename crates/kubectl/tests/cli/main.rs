@@ -15,6 +15,7 @@ mod local;
 mod local_api;
 mod local_start;
 mod local_stop;
+mod missing_queue;
 mod pages;
 mod proxy;
 mod replay;

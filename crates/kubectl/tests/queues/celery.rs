@@ -15,14 +15,14 @@ static PYTHON: LazyLock<PathBuf> =
     LazyLock::new(|| libraries::python(env!("CARGO_TARGET_TMPDIR"), "celery"));
 
 /// A broker with its workers, which end with it.
-struct Celery {
+pub struct Celery {
     server: RedisServer,
     env: Vec<(&'static str, String)>,
     workers: Vec<Child>,
 }
 
 impl Celery {
-    fn start(env: &[(&'static str, &str)]) -> Self {
+    pub fn start(env: &[(&'static str, &str)]) -> Self {
         let server = RedisServer::start();
         let mut env: Vec<_> = env
             .iter()
@@ -49,7 +49,7 @@ impl Celery {
     }
 
     /// Starts a worker of the pod `pod` and waits until it listens.
-    fn worker(&mut self, pod: &str, queues: &str, options: &[&str]) {
+    pub fn worker(&mut self, pod: &str, queues: &str, options: &[&str]) {
         let mut command = self.command("celery");
         let name = format!("celery@{pod}");
         command.args(["-A", "app", "worker", "-n", &name, "-Q", queues]);
@@ -69,12 +69,17 @@ impl Celery {
         self.server.connect().publish(channel, "").unwrap()
     }
 
-    fn send(&self, queue: &str, count: usize, options: &[&str]) {
+    pub fn send(&self, queue: &str, count: usize, options: &[&str]) {
         let mut command = self.command("python");
         command
             .args(["send.py", queue, &count.to_string()])
             .args(options);
         assert!(command.status().unwrap().success());
+    }
+
+    /// The address of its database.
+    pub fn broker(&self) -> String {
+        format!("{}/3", self.server.url())
     }
 
     fn facts(&self) -> redis::Connection {
@@ -83,7 +88,7 @@ impl Celery {
     }
 
     /// Waits until the tasks themselves say that so many of them run.
-    fn running(&self, count: usize) {
+    pub fn running(&self, count: usize) {
         let end = Instant::now() + Duration::from_secs(20);
         let mut facts = self.facts();
         loop {
@@ -104,7 +109,7 @@ impl Celery {
         )
     }
 
-    fn until(&self, queue: &str, options: &[&str], expected: &Value) -> Value {
+    pub fn until(&self, queue: &str, options: &[&str], expected: &Value) -> Value {
         probe::until(|| self.probe(queue, options), expected)
     }
 }

@@ -7,4 +7,5 @@
 )]
 
 mod celery;
+mod discover;
 mod probe;

@@ -6,12 +6,14 @@ use super::finding::{Finding, fail, ok, warn};
 use super::redis_pods::{self, MemoryLimit};
 use super::setup::Setup;
 use crate::cluster::Cluster;
+use crate::cluster::missing_queue;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::cluster::redis_probe::Probe;
 use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use api::WorkerPool;
+use jiff::Timestamp;
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
@@ -55,8 +57,15 @@ pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool, setup: &Setup) -
         Err(error) => (unreadable(lang, &client, &error), None),
     };
     let memory = memory(cluster, &client, &probe).await;
+    let edit = format!(
+        "kubectl -n {} edit wp {}",
+        cluster.namespace,
+        kube::ResourceExt::name_any(pool)
+    );
+    let hints = missing_queue::hints(&client, pool, Timestamp::now()).await;
+    let hints = hints.into_iter().map(|hint| warn("queue", hint, &edit));
     Found {
-        findings: [first].into_iter().chain(memory).collect(),
+        findings: [first].into_iter().chain(memory).chain(hints).collect(),
         summary,
         clock,
     }
