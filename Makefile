@@ -124,6 +124,7 @@ faults: ## The whole operator simulated, with every fault at every request (20 m
 queues: ## Known states of RQ, BullMQ, Bull, Sidekiq and Laravel, made by their own libraries (1 min; SERVER=redis8 or valkey9 chooses the server; Debian)
 	@tests/cluster/install-tools queues
 	REDIS_SERVER="$$(tests/queues/server $(SERVER))" cargo test --locked -p queues --test systems -- --include-ignored
+	REDIS_SERVER="$$(tests/queues/server $(SERVER))" cargo test --locked -p kubectl-workerpool --test queues -- --include-ignored
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
 	@tests/cluster/install-tools test

@@ -63,7 +63,11 @@ fn links_lead_to_files_and_headings() {
         "docs/es",
         "docs/decisions",
         "charts/workerpool",
+        "examples/bullmq",
+        "examples/celery",
         "examples/python",
+        "examples/rq",
+        "examples/sidekiq",
     ];
     let mut broken = Vec::new();
     let mut count = 0;

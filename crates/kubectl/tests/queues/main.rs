@@ -9,3 +9,4 @@
 mod celery;
 mod discover;
 mod probe;
+mod recipes;

@@ -1,0 +1,6 @@
+"""The jobs."""
+import time
+
+
+def work(seconds):
+    time.sleep(seconds)
