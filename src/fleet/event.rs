@@ -3,7 +3,7 @@
 use crate::act;
 use crate::dashboard::{PoolView, ViewQuery};
 use crate::observe::target::{Target, TargetKey};
-use crate::observe::{Epoch, ObjectRef, PollResult, Redis, Values};
+use crate::observe::{Epoch, ObjectRef, PollNumber, PollResult, Redis, Values};
 use crate::report::{EventNote, PoolGauges};
 use api::{Key, WorkerPool, WorkerPoolStatus};
 use decide::victims::Pod;
@@ -83,9 +83,9 @@ pub enum Command {
     /// Start to poll these queues, at this interval.
     Observe(Redis, PoolRef, Vec<Queue>, Duration),
     /// Poll this pool's queues now.
-    Poll(Redis, Key),
+    Poll(Redis, Key, PollNumber),
     /// Request workers, each by the index of its queue and its ID, to drain (`true`) or to resume.
-    Drain(Redis, Key, Vec<(usize, String)>, bool),
+    Drain(Redis, Key, Vec<(usize, String)>, bool, PollNumber),
     /// Stop polling the pool's queues.
     StopObserving(Redis, Key),
     /// Connect to the same Redis with other credentials from now on.

@@ -294,7 +294,8 @@ impl Fleet {
             .and(pool.observed.source.redis.clone());
         match poll {
             Some(redis) => {
-                commands.push(Command::Poll(redis, key.clone()));
+                let number = pool.observed.number.get();
+                commands.push(Command::Poll(redis, key.clone(), number));
                 pool.settled = false;
                 if let Some(mut it) = self.reconciliation(key, now, commands) {
                     it.write_status();

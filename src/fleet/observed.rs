@@ -2,11 +2,12 @@
 
 use super::source::Source;
 use super::worker_view::WorkerCache;
-use crate::observe::Epoch;
+use crate::observe::{Epoch, PollNumber};
 use decide::victims::Worker;
 use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
 use protocol::LEASE;
 use queues::RedisMemory;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio::time::Instant;
@@ -19,6 +20,8 @@ pub(super) struct Observed {
     /// Of the source: other queues, or another Redis, are a new one.
     pub epoch: Epoch,
     pub source: Source,
+    /// The number of the last request to its Redis.
+    pub number: Cell<PollNumber>,
     /// The last poll; `None` before the first.
     pub metrics: Option<PolledMetrics>,
     /// How far the operator's clock is ahead of that of Redis.

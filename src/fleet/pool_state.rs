@@ -199,6 +199,7 @@ impl PoolState {
             renewal,
             mut memory,
             notified_at,
+            number,
             ..
         } = result;
         self.observed.follow_clock(&mut queues, time, now);
@@ -217,7 +218,7 @@ impl PoolState {
             });
             self.resume_scale_down(&workers);
             if let Some(scale_down) = &mut self.intent.scale_down {
-                scale_down.on_poll(workers, drain_refused, now);
+                scale_down.on_poll(workers, drain_refused, number, now);
             }
         }
         if let Some(scale_down) = &self.intent.scale_down {

@@ -31,6 +31,11 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
+/// The number of a request to read or to drain a pool's workers. A poll that began after it brings the number back: its
+/// answer is proof of what the request asked for, and a late answer to an earlier one is not, however late it arrives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PollNumber(pub u64);
+
 /// What one poll of a pool's queues found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PollResult {
@@ -38,6 +43,8 @@ pub struct PollResult {
     pub pool: Key,
     /// The epoch of its source at which the poll was asked for.
     pub epoch: Epoch,
+    /// The last request that the endpoint had when the poll began.
+    pub number: PollNumber,
     /// The metrics of its queues, in the order of the spec.
     pub queues: Vec<QueueMetrics>,
     /// The workers registered with its queues.

@@ -108,11 +108,14 @@ impl Executor {
                 self.send(&redis, watch);
             }
             Command::Renew(redis) => self.send(&redis, endpoint::Command::Renew(redis.clone())),
-            Command::Poll(redis, pool) => self.send(&redis, endpoint::Command::Poll(pool)),
+            Command::Poll(redis, pool, number) => {
+                self.send(&redis, endpoint::Command::Poll(pool, number));
+            }
             // The fleet sends it again if it has no effect.
             Command::Drain(..) if self.fence.as_ref().is_some_and(|fence| !fence.is_open()) => {}
-            Command::Drain(redis, pool, workers, drain) => {
-                self.send(&redis, endpoint::Command::Drain(pool, workers, drain));
+            Command::Drain(redis, pool, workers, drain, number) => {
+                let drain = endpoint::Command::Drain(pool, workers, drain, number);
+                self.send(&redis, drain);
             }
             Command::StopObserving(redis, pool) => {
                 self.send(&redis, endpoint::Command::Unwatch(pool));

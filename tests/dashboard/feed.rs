@@ -16,7 +16,7 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey};
-use workerpool_operator::observe::{Epoch, PollResult};
+use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// The polling interval of each pool, in milliseconds.
@@ -55,6 +55,8 @@ struct SimPool {
     version: u64,
     /// The epoch in which it is observed.
     observed: Epoch,
+    /// The number of the last request to its Redis.
+    number: PollNumber,
 }
 
 /// A pool with the given name, and with the fields of `spec` in place of the defaults.
@@ -119,6 +121,7 @@ impl Feed {
                 poll_at: self.offset + i64::try_from(seed % 20).expect("few") * 100,
                 version: 1,
                 observed: Epoch::default(),
+                number: PollNumber::default(),
             },
         );
         self.on(Event::Pool(Box::new(pool.clone())), self.offset);
@@ -225,7 +228,10 @@ impl Feed {
 
     fn poll(&mut self, key: &Key, now: i64) {
         let Some(SimPool {
-            queue, observed, ..
+            queue,
+            observed,
+            number,
+            ..
         }) = self.pools.get_mut(key)
         else {
             return;
@@ -233,6 +239,7 @@ impl Feed {
         let result = PollResult {
             pool: key.clone(),
             epoch: *observed,
+            number: *number,
             queues: vec![queue.load()],
             workers: queue.workers(now),
             unavailable: queue.error.clone().map(|error| Unavailable::RedisDown {
@@ -301,9 +308,15 @@ impl Feed {
                         it.observed = pool.epoch;
                     }
                 }
-                Command::Poll(_, key) => self.poll(&key, now),
-                Command::Drain(_, key, ids, drain) => {
+                Command::Poll(_, key, number) => {
                     if let Some(pool) = self.pools.get_mut(&key) {
+                        pool.number = number;
+                    }
+                    self.poll(&key, now);
+                }
+                Command::Drain(_, key, ids, drain, number) => {
+                    if let Some(pool) = self.pools.get_mut(&key) {
+                        pool.number = number;
                         pool.queue.drain(&ids, drain, now);
                     }
                     self.poll(&key, now);

@@ -14,7 +14,7 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
-use workerpool_operator::observe::{Epoch, PollResult};
+use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// Milliseconds per step of the simulation.
@@ -30,10 +30,15 @@ pub struct Cluster {
     pub rollout: Rollout,
     written_by_us: bool,
     delayed: Vec<(i64, Command)>,
+    /// How long the answers to polls are under way.
+    pub polls_take: i64,
+    late: Vec<(i64, Event)>,
     pub pools: Vec<WorkerPool>,
     statuses: BTreeMap<Key, api::WorkerPoolStatus>,
     /// The epochs in which the pools are observed.
     observed: BTreeMap<Key, Epoch>,
+    /// The numbers of the last requests to Redis.
+    numbers: BTreeMap<Key, PollNumber>,
     fleet: Fleet,
     commands: VecDeque<Command>,
     polled_at: i64,
@@ -71,9 +76,12 @@ impl Cluster {
             rollout: Rollout::default(),
             written_by_us: false,
             delayed: vec![],
+            polls_take: 0,
+            late: vec![],
             pools,
             statuses: BTreeMap::new(),
             observed: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             fleet: Fleet::new(false, Arc::new(Metrics::new())),
             commands: VecDeque::new(),
             polled_at: 0,
@@ -171,6 +179,7 @@ impl Cluster {
         let pools: Vec<Key> = self.pools.iter().map(Key::of).collect();
         let result = |pool| PollResult {
             epoch: self.observed.get(&pool).copied().unwrap_or_default(),
+            number: self.numbers.get(&pool).copied().unwrap_or_default(),
             pool,
             queues: vec![load],
             workers: workers.clone(),
@@ -181,7 +190,12 @@ impl Cluster {
             memory: RedisMemory::Unknown,
             notified_at: None,
         };
-        self.send(Event::Metrics(pools.into_iter().map(result).collect()));
+        let answer = Event::Metrics(pools.into_iter().map(result).collect());
+        if self.polls_take > 0 {
+            self.late.push((self.now + self.polls_take, answer));
+        } else {
+            self.send(answer);
+        }
     }
 
     /// Lets time pass.
@@ -200,6 +214,13 @@ impl Cluster {
                 if let Some(event) = self.execute(command) {
                     self.send(event);
                 }
+            }
+            for (_, answer) in self
+                .late
+                .extract_if(.., |(at, _)| *at <= now)
+                .collect::<Vec<_>>()
+            {
+                self.send(answer);
             }
             if self.fleet.next_tick().is_some_and(|at| at.0 <= self.now) {
                 self.send(Event::Tick);
@@ -249,8 +270,14 @@ impl Cluster {
         self.executed += usize::from(!matches!(command, Command::EmitEvent(_)));
         let is_broken = |what| self.broken == Some(what);
         match command {
-            Command::Observe(_, pool, ..) => drop(self.observed.insert(pool.key, pool.epoch)),
-            Command::Poll(..) => self.poll(),
+            Command::Observe(_, pool, ..) => {
+                self.numbers.remove(&pool.key);
+                self.observed.insert(pool.key, pool.epoch);
+            }
+            Command::Poll(_, pool, number) => {
+                self.numbers.insert(pool, number);
+                self.poll();
+            }
             Command::ListPods(pool, _) => {
                 let pods = if is_broken("list") {
                     Err("list is forbidden".to_owned())
@@ -267,9 +294,10 @@ impl Cluster {
                 self.mark(marks);
                 return Some(Event::Marked(pool, Ok(())));
             }
-            Command::Drain(_, _, workers, drain) if !is_broken("drain") => {
+            Command::Drain(_, pool, workers, drain, number) if !is_broken("drain") => {
                 self.log.push(format!("drain {drain} {workers:?}"));
                 self.drain(workers, drain);
+                self.numbers.insert(pool, number);
                 self.poll();
             }
             Command::Scale(scale) if is_broken("scale") => {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool_operator::observe::endpoint::{Command, Network, run};
-use workerpool_operator::observe::{Address, Destinations, Epoch, PollResult, Redis};
+use workerpool_operator::observe::{Address, Destinations, Epoch, PollNumber, PollResult, Redis};
 
 pub const LONG: Duration = Duration::from_hours(1);
 pub const SHORT: Duration = Duration::from_millis(100);
@@ -134,7 +134,14 @@ async fn worker_drains_on_request_and_continues() {
         .run_blocking(&mut server.connect())
         .expect("an id");
     endpoint.next().await;
-    let request = |drain| Command::Drain(Key::new("default", "a"), vec![(0, id.clone())], drain);
+    let request = |drain| {
+        Command::Drain(
+            Key::new("default", "a"),
+            vec![(0, id.clone())],
+            drain,
+            PollNumber(1),
+        )
+    };
     endpoint.send(request(true));
     let requested = endpoint.next().await;
     let worker = requested.workers.first().expect("a worker");
@@ -143,6 +150,7 @@ async fn worker_drains_on_request_and_continues() {
         (Some("pod"), false, DrainState::Requested)
     );
     assert_eq!(requested.queues[0].live, Metric::Known(0));
+    assert_eq!(requested.number, PollNumber(1), "it followed the request");
     // The worker learns of the request when it next claims a task.
     tokio::time::sleep(Duration::from_millis(2)).await;
     let claim = take(&keys, &id, 0)
@@ -155,7 +163,7 @@ async fn worker_drains_on_request_and_continues() {
             drain: true
         }
     );
-    endpoint.send(Command::Poll(Key::new("default", "a")));
+    endpoint.send(Command::Poll(Key::new("default", "a"), PollNumber(2)));
     assert_eq!(endpoint.next().await.workers[0].drain, DrainState::Drained);
     endpoint.send(request(false));
     let resumed = endpoint.next().await;
@@ -178,7 +186,14 @@ async fn a_refused_drain_is_reported_until_it_succeeds() {
     let mut endpoint = Endpoint::start(&url);
     endpoint.watch("a", QueueSystem::WorkerPool, LONG);
     assert_eq!(endpoint.next().await.drain_refused, None);
-    let drain = || Command::Drain(Key::new("default", "a"), vec![(0, "w.1".into())], true);
+    let drain = || {
+        Command::Drain(
+            Key::new("default", "a"),
+            vec![(0, "w.1".into())],
+            true,
+            PollNumber(1),
+        )
+    };
     endpoint.send(drain());
     let refused = endpoint.next().await.drain_refused.expect("an error");
     assert!(refused.contains("evalsha"), "{refused}");

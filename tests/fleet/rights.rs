@@ -9,8 +9,8 @@ use serde_json::json;
 use testkit::redis::RedisServer;
 use testkit::root;
 use testkit::sentinel::{MASTER, Sentinels};
-use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::endpoint::Command;
+use workerpool_operator::observe::{PollNumber, PollResult};
 
 /// The command of the page that makes a user for `system`, and with it that user in `server`.
 fn make_user(server: &RedisServer, system: &str) {
@@ -118,7 +118,12 @@ async fn the_reference_protocol_is_read_drained_and_rescued() {
         .await;
     endpoint.until(is_rescued).await;
     let drain = vec![(0, "lost.1".into())];
-    endpoint.send(Command::Drain(Key::new("default", "a"), drain, true));
+    endpoint.send(Command::Drain(
+        Key::new("default", "a"),
+        drain,
+        true,
+        PollNumber(1),
+    ));
     assert_eq!(endpoint.next().await.drain_refused, None);
     assert_eq!(refused(&server), [""; 0]);
 }

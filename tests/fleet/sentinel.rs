@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use testkit::sentinel::{MASTER, Sentinels};
-use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::endpoint::Command;
+use workerpool_operator::observe::{PollNumber, PollResult};
 
 /// How often each kind of failover is tried.
 fn rounds() -> usize {
@@ -181,7 +181,12 @@ async fn drains_go_to_the_master_only() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let drain = vec![(0, "w.1".to_owned())];
-    endpoint.send(Command::Drain(Key::new("default", "b"), drain, true));
+    endpoint.send(Command::Drain(
+        Key::new("default", "b"),
+        drain,
+        true,
+        PollNumber(1),
+    ));
     endpoint.until(|result| result.unavailable.is_none()).await;
     let stats = executed(&mut connection);
     assert!(!stats.contains("cmdstat_evalsha:"), "{stats}");
@@ -214,7 +219,14 @@ async fn a_server_that_has_become_a_replica_is_left() {
     };
     let before = tracking();
     replicate(&server, master.port());
-    let drain = || Command::Drain(Key::new("default", "a"), vec![(0, "w.1".into())], true);
+    let drain = || {
+        Command::Drain(
+            Key::new("default", "a"),
+            vec![(0, "w.1".into())],
+            true,
+            PollNumber(1),
+        )
+    };
     endpoint.send(drain());
     let refused = endpoint
         .until(|result| {

@@ -12,7 +12,7 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, PoolRef, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
-use workerpool_operator::observe::{Epoch, PollResult};
+use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// A pool with the default rules for Deployment/worker, created at `created` seconds since 1970.
@@ -92,6 +92,8 @@ pub struct Stage {
     metrics: Arc<Metrics>,
     /// The epochs in which the pools are observed.
     observed: BTreeMap<Key, Epoch>,
+    /// The numbers of the last requests to Redis.
+    numbers: BTreeMap<Key, PollNumber>,
     /// The pools of the last scales.
     scaling: BTreeMap<Key, PoolRef>,
     now: Time,
@@ -116,6 +118,7 @@ impl Stage {
             fleet: Fleet::new(false, Arc::clone(&metrics)),
             metrics,
             observed: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             scaling: BTreeMap::new(),
             now,
             version: 1,
@@ -149,6 +152,9 @@ impl Stage {
             match command {
                 Command::Observe(_, pool, ..) => {
                     self.observed.insert(pool.key.clone(), pool.epoch);
+                }
+                Command::Poll(_, pool, number) | Command::Drain(_, pool, _, _, number) => {
+                    self.numbers.insert(pool.clone(), *number);
                 }
                 Command::Scale(scale) => {
                     let key = scale.pool.key.clone();
@@ -240,6 +246,7 @@ impl Stage {
         let pool = Key::new("default", pool);
         PollResult {
             epoch: self.observed.get(&pool).copied().unwrap_or_default(),
+            number: self.numbers.get(&pool).copied().unwrap_or_default(),
             pool,
             queues: vec![load],
             workers: vec![],
@@ -261,6 +268,7 @@ impl Stage {
         let pool = Key::new("default", "a");
         self.send(Event::Metrics(vec![PollResult {
             epoch: self.observed.get(&pool).copied().unwrap_or_default(),
+            number: self.numbers.get(&pool).copied().unwrap_or_default(),
             pool,
             queues: vec![QueueMetrics::UNAVAILABLE],
             workers: vec![],

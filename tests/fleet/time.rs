@@ -109,3 +109,34 @@ fn scale_up_does_not_undrain_terminating_pods() {
         }
     }
 }
+
+#[test]
+fn a_late_answer_does_not_prove_that_a_worker_is_idle() {
+    for polls_take in [1_500, 3_000] {
+        for millis in (0..).step_by(50) {
+            let mut cluster = seven_workers();
+            cluster.cannot_drain = true;
+            cluster.task = 30_000;
+            cluster.run(10_000);
+            cluster.set_pool(0, pinned(5));
+            cluster.run(millis);
+            if cluster.desired == 5 {
+                assert!(millis >= 1_000, "the marks have to settle");
+                break;
+            }
+            // From now on answers come late. When each worker claims a task, some that say it is idle are under way.
+            cluster.polls_take = polls_take;
+            for _ in 0..3 {
+                cluster.poll();
+                cluster.run(200);
+            }
+            cluster.waiting = 7;
+            cluster.run(20_000);
+            let log = cluster.log.join("\n");
+            let none = Vec::<String>::new();
+            assert_eq!(cluster.interrupted, none, "{polls_take} {millis}: {log}");
+            cluster.polls_take = 0;
+            ends_at_five(&mut cluster);
+        }
+    }
+}

@@ -47,3 +47,26 @@ fn a_users_own_deletion_cost_survives_a_scale_down_that_is_taken_back() {
     assert!(world.workload.leftovers().is_empty());
     assert!(names.iter().all(|name| world.annotations[name] == own));
 }
+
+#[test]
+fn a_scale_down_ends_although_redis_is_slow_and_it_was_taken_back_before() {
+    for redis_takes in [300, 900] {
+        for millis in (0..4_000).step_by(400) {
+            let mut simulation = Simulation::new(1, &json!({"replicas": 7}), 7);
+            simulation.world().push(1_000);
+            simulation.run(9_000);
+            simulation.world().redis_takes = redis_takes;
+            simulation.world().change_pool(&json!({"replicas": 5}));
+            simulation.run(3_000 + millis);
+            simulation.world().change_pool(&json!({"replicas": 7}));
+            simulation.run(300);
+            simulation.world().change_pool(&json!({"replicas": 5}));
+            // No task is interrupted: the simulation looks at each step.
+            simulation.until(60_000, |world| {
+                world.workload.desired == 5 && world.workload.deleted.len() >= 2
+            });
+            simulation.run(8_000);
+            assert!(simulation.world().workload.leftovers().is_empty());
+        }
+    }
+}

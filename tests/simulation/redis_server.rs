@@ -111,6 +111,8 @@ pub async fn serve(mut stream: DuplexStream, link: Link) {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
             }
         }
+        let takes = link.world.lock().expect("no panic").redis_takes;
+        tokio::time::sleep(Duration::from_millis(takes)).await;
         link.read_answered(answered);
         if stream.write_all(&output).await.is_err() {
             return;

@@ -79,6 +79,8 @@ pub struct World {
     /// How many commands Redis received, and the one at which something goes wrong.
     pub commands: usize,
     pub redis_fault: Option<(usize, RedisFault)>,
+    /// How long each answer of Redis takes.
+    pub redis_takes: u64,
     /// Until when Redis answers nothing, and until when it is a replica, which refuses writes.
     pub stalled_until: i64,
     pub replica_until: i64,
@@ -137,6 +139,7 @@ impl World {
             other_scales: vec![],
             commands: 0,
             redis_fault: None,
+            redis_takes: 0,
             stalled_until: 0,
             replica_until: 0,
             registering: vec![],
@@ -189,6 +192,20 @@ impl World {
             other["metadata"]["name"] = target.into();
             self.others.push(other);
         }
+    }
+
+    /// Someone changes these fields of the pool's spec.
+    pub fn change_pool(&mut self, spec: &Value) {
+        let fields = spec.as_object().cloned().expect("an object");
+        let old = self.pool["spec"].as_object_mut().expect("a spec");
+        old.extend(fields);
+        let generation = self.pool["metadata"]["generation"].as_i64();
+        self.pool["metadata"]["generation"] = (generation.unwrap_or(0) + 1).into();
+        self.workload.version += 1;
+        let version = self.workload.version;
+        self.pool["metadata"]["resourceVersion"] = version.to_string().into();
+        let pool = self.pool.clone();
+        self.watches.send(POOLS, version, "MODIFIED", &pool);
     }
 
     /// Someone deletes the pool.

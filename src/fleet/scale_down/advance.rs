@@ -30,9 +30,9 @@ impl ScaleDown {
         let Some(listed_at) = self.listed_at.filter(|_| self.list_is_current()) else {
             return Some(Waiting::Check);
         };
-        let Some(polled_at) = self.polled_at else {
-            return Some(poll_workers(context, commands));
-        };
+        if self.polled_at.is_none() {
+            return Some(self.poll_workers(context, commands));
+        }
         let active = self.active_pods(context);
         if let Some(waiting) = self.wait_for_controller(&active, context, commands) {
             return Some(waiting);
@@ -63,10 +63,26 @@ impl ScaleDown {
             self.list_pods(context, commands);
             return Some(Waiting::Check);
         }
-        if self.polled_after < self.writes || context.now - polled_at >= RESEND_AFTER {
-            return Some(poll_workers(context, commands));
+        let is_proof = |(number, at)| self.polled >= number && context.now - at < RESEND_AFTER;
+        if !self.asked.is_some_and(is_proof) {
+            return Some(self.poll_workers(context, commands));
         }
         None
+    }
+
+    /// Asks for a poll, unless a request for one is under way.
+    fn poll_workers(
+        &mut self,
+        context: &ScaleDownContext<'_>,
+        commands: &mut Vec<Command>,
+    ) -> Waiting {
+        let is_pending = |(number, at)| self.polled < number && context.now - at < RESEND_AFTER;
+        if let (Some(redis), false) = (context.redis, self.asked.is_some_and(is_pending)) {
+            let (key, number) = (context.pool.key.clone(), context.next_number());
+            self.asked = Some((number, context.now));
+            commands.push(Command::Poll(redis.clone(), key, number));
+        }
+        Waiting::Check
     }
 
     /// Waits while the target's controller deletes or creates pods, or rolls out.
@@ -249,11 +265,4 @@ impl ScaleDown {
 
 pub(super) fn pod_count(pods: &[Pod]) -> i32 {
     i32::try_from(pods.len()).unwrap_or(i32::MAX)
-}
-
-fn poll_workers(context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> Waiting {
-    if let Some(redis) = context.redis {
-        commands.push(Command::Poll(redis.clone(), context.pool.key.clone()));
-    }
-    Waiting::Check
 }

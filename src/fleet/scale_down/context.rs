@@ -2,15 +2,18 @@
 
 use crate::fleet::event::{Command, PoolRef};
 use crate::fleet::pool_state::PoolState;
-use crate::observe::Redis;
 use crate::observe::target::{Target, TargetKey};
+use crate::observe::{PollNumber, Redis};
 use decide::victims::{Pod, VictimOrder};
 use decide::{Millis, Time, Waiting};
+use std::cell::Cell;
 
 /// What a scale-down needs to know of its pool.
 pub(in crate::fleet) struct ScaleDownContext<'a> {
     pub pool: PoolRef,
     pub redis: Option<&'a Redis>,
+    /// The number of the last request to its Redis.
+    pub number: &'a Cell<PollNumber>,
     pub target_key: &'a TargetKey,
     pub target: &'a Target,
     pub order: VictimOrder,
@@ -81,6 +84,7 @@ pub(in crate::fleet) fn abandon(pool: &mut PoolState, commands: &mut Vec<Command
             pool.key.clone(),
             workers,
             false,
+            pool.observed.number.get(),
         ));
     }
 }
@@ -94,6 +98,7 @@ impl PoolState {
         Some(ScaleDownContext {
             pool: self.as_scaled(),
             redis: self.observed.source.redis.as_ref(),
+            number: &self.observed.number,
             target_key: &self.identity.target,
             target,
             order: self.victim_order()?,
@@ -105,6 +110,13 @@ impl PoolState {
 }
 
 impl ScaleDownContext<'_> {
+    /// The number of a new request.
+    pub fn next_number(&self) -> PollNumber {
+        let PollNumber(last) = self.number.get();
+        self.number.set(PollNumber(last + 1));
+        self.number.get()
+    }
+
     /// Whether `pod` belongs to the target.
     pub fn owns(&self, pod: &Pod) -> bool {
         let Some((kind, name)) = pod.owner.split_once('/') else {

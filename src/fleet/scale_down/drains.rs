@@ -103,11 +103,15 @@ impl ScaleDown {
             (id.clone(), Request { enable, sent_at })
         }));
         if let (Some(redis), false) = (context.redis, workers.is_empty()) {
+            // A poll follows it.
+            self.drained = context.next_number();
+            self.asked = Some((self.drained, context.now));
             commands.push(Command::Drain(
                 redis.clone(),
                 context.pool.key.clone(),
                 workers,
                 enable,
+                self.drained,
             ));
         }
     }

@@ -15,6 +15,7 @@ mod registrations;
 pub(super) use context::{ScaleDownContext, abandon, prepare, revert};
 
 use super::event::Command;
+use crate::observe::PollNumber;
 use decide::victims::{Pod, Worker};
 use decide::{Metric, Millis, QueueMetrics, Time, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,9 +73,14 @@ pub(super) struct ScaleDown {
     pub(super) polled_at: Option<Time>,
     /// Why Redis refuses to drain workers, if it does.
     drain_refused: Option<String>,
-    /// After how many writes the last poll came.
-    polled_after: u64,
-    /// How many of our writes were answered. A list or a poll proves something only after the last one.
+    /// The last request that the last poll followed.
+    polled: PollNumber,
+    /// The last request for a poll after our last write, and when it was sent. Only what followed it is proof, and the
+    /// proof is as old as the request.
+    asked: Option<(PollNumber, Time)>,
+    /// The last request to workers.
+    drained: PollNumber,
+    /// How many of our writes were answered. A list proves something only after the last one.
     writes: u64,
     /// The pods to remove, each with the time of its selection.
     pub(super) victims: BTreeMap<String, Time>,
@@ -115,8 +121,10 @@ impl ScaleDown {
             &mut self.marks_correct_since,
             &mut self.observed_since,
         ];
+        let asked = self.asked.iter_mut().map(|(_, at)| at);
         let instants = instants.into_iter().flatten();
         for at in instants
+            .chain(asked)
             .chain(requests.map(|request| &mut request.sent_at))
             .chain(self.victims.values_mut())
             .chain(self.failure.iter_mut().map(|failure| &mut failure.retry_at))
@@ -125,11 +133,17 @@ impl ScaleDown {
         }
     }
 
-    pub fn on_poll(&mut self, workers: Vec<Worker>, drain_refused: Option<String>, now: Time) {
+    pub fn on_poll(
+        &mut self,
+        workers: Vec<Worker>,
+        drain_refused: Option<String>,
+        number: PollNumber,
+        now: Time,
+    ) {
         self.workers = workers;
         self.drain_refused = drain_refused;
         self.polled_at = Some(now);
-        self.polled_after = self.writes;
+        self.polled = number;
     }
 
     pub fn on_pods(&mut self, pods: Result<Vec<Pod>, String>, now: Time) {
@@ -147,7 +161,7 @@ impl ScaleDown {
 
     pub fn on_marked(&mut self, outcome: Result<(), String>, now: Time) {
         self.mark_pending = false;
-        self.writes += 1;
+        self.on_written();
         if let Err(error) = outcome {
             self.mark_requests.clear();
             self.set_failure(Waiting::PodsUnmarkable { error }, now);
@@ -164,7 +178,13 @@ impl ScaleDown {
             };
         }
         self.observed_since = None;
+        self.on_written();
+    }
+
+    /// What was read before proves nothing any more.
+    fn on_written(&mut self) {
         self.writes += 1;
+        self.asked = None;
     }
 
     /// Whether the last list was requested after our last write.
@@ -246,11 +266,7 @@ impl ScaleDown {
             .drain_requests
             .values()
             .all(|request| context.now - request.sent_at >= RESEND_AFTER);
-        let polled_since = self.polled_at.is_some_and(|at| {
-            self.drain_requests
-                .values()
-                .all(|request| request.sent_at < at)
-        });
+        let polled_since = self.polled_at.is_some() && self.polled >= self.drained;
         is_clear && requests_settled && polled_since && self.list_is_current() && !self.mark_pending
     }
 

@@ -15,7 +15,7 @@ mod renewal;
 mod workers;
 
 use super::polling::{DuePoll, PollSchedule};
-use super::{Epoch, PollResult, Redis};
+use super::{Epoch, PollNumber, PollResult, Redis};
 use api::Key;
 use connection::{Connection, Opened};
 use decide::{QueueMetrics, Unavailable};
@@ -46,10 +46,10 @@ pub enum Command {
     /// Poll these queues from now on, at least once per interval.
     Watch(Key, Epoch, Vec<Queue>, Duration),
     /// Poll this pool now.
-    Poll(Key),
+    Poll(Key, PollNumber),
     /// Ask workers of the pool to stop claiming tasks (`true`) or to continue (`false`). A worker is the index of its
     /// queue and its id.
-    Drain(Key, Vec<(usize, String)>, bool),
+    Drain(Key, Vec<(usize, String)>, bool, PollNumber),
     /// Stop polling this pool.
     Unwatch(Key),
     /// Connect to the same Redis with the credentials of this one from now on.
@@ -73,6 +73,7 @@ pub async fn run(
         schedule: PollSchedule::new(Instant::now()),
         queues: HashMap::new(),
         epochs: HashMap::new(),
+        numbers: HashMap::new(),
         pools_by_key: HashMap::new(),
         lost_workers: Vec::new(),
         connection: Connection::closed(Instant::now()),
@@ -132,6 +133,8 @@ struct Endpoint {
     schedule: PollSchedule,
     queues: HashMap<Key, Vec<Queue>>,
     epochs: HashMap<Key, Epoch>,
+    /// The number of the last request for a pool. All that is read later brings it back.
+    numbers: HashMap<Key, PollNumber>,
     /// The pools to poll when a Redis key changes.
     pools_by_key: HashMap<String, Vec<Key>>,
     /// The queues, as pool and index, in which the last poll found workers without a lease.
@@ -162,9 +165,13 @@ impl Endpoint {
                 self.epochs.insert(pool.clone(), epoch);
                 self.schedule.add(pool, interval, Instant::now());
             }
-            Command::Poll(pool) => self.schedule.poll_by(&pool, Instant::now()),
-            Command::Drain(pool, workers, drain) => {
+            Command::Poll(pool, number) => {
+                self.schedule.poll_by(&pool, Instant::now());
+                self.numbers.insert(pool, number);
+            }
+            Command::Drain(pool, workers, drain, number) => {
                 self.request_drain(&pool, workers, drain).await;
+                self.numbers.insert(pool, number);
             }
             Command::Unwatch(pool) => self.remove(&pool),
             Command::Renew(redis) => {
@@ -183,6 +190,7 @@ impl Endpoint {
         self.refused_drains.remove(pool);
         self.odd_times.retain(|(of, _)| of != pool);
         self.epochs.remove(pool);
+        self.numbers.remove(pool);
         let queues = self.queues.remove(pool).unwrap_or_default();
         for key in queues.iter().flat_map(Queue::wake_keys) {
             if let Some(pools) = self.pools_by_key.get_mut(key) {
@@ -417,6 +425,7 @@ impl Endpoint {
                 let count = self.queues.get(&pool).map_or(1, Vec::len);
                 PollResult {
                     epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
+                    number: self.numbers.get(&pool).copied().unwrap_or_default(),
                     pool,
                     queues: vec![QueueMetrics::UNAVAILABLE; count],
                     workers: Vec::new(),
@@ -471,6 +480,7 @@ impl Endpoint {
                 time,
                 drain_refused: self.refused_drains.get(&pool).cloned(),
                 epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
+                number: self.numbers.get(&pool).copied().unwrap_or_default(),
                 pool,
                 queues: metrics,
                 workers,
