@@ -2,8 +2,8 @@
 //! does not model how additional workers would have changed the queue.
 
 use crate::dashboard::Sample;
-use api::{ScaleDownSpec, ScaleUpSpec, ScheduledSpec};
-use decide::{Memory, Millis, PoolSpec, Rules, ScaleDown, ScaleUp, Time};
+use api::{ScaleDownSpec, ScaleFromZeroSpec, ScaleUpSpec, ScheduledSpec};
+use decide::{Memory, Millis, PoolSpec, Rules, ScaleDown, ScaleUp, Target, Time};
 use serde::{Deserialize, Serialize, Serializer};
 use sim::TraceLine;
 use std::collections::BTreeMap;
@@ -25,6 +25,7 @@ pub(super) struct Query {
     up_cooldown: Option<i64>,
     down_cooldown: Option<i64>,
     idle_for: Option<i64>,
+    from_zero: Option<i64>,
     min: Option<i32>,
     max: Option<i32>,
 }
@@ -146,12 +147,21 @@ impl Query {
             pool.max = max.clamp(1, 100_000);
         }
         pool.min = self.min.unwrap_or(pool.min).clamp(0, pool.max);
+        pool.from_zero = self
+            .from_zero
+            .map_or(pool.from_zero, |tasks| tasks.clamp(0, i32::MAX.into()));
         let Some(set) = pool.rules.first_mut() else {
             return;
         };
-        self.apply_up(&mut set.up);
+        // Without thresholds there is no scaleUp to change.
+        if set.up != ScaleUp::default() {
+            self.apply_up(&mut set.up);
+        }
         if let Some(down) = &mut set.down {
             self.apply_down(down);
+        } else if set.target != Target::default() {
+            // Beside a target without conditions it is how long the queue must have been empty.
+            set.empty_for = self.idle_for.map(seconds).or(set.empty_for);
         }
     }
 
@@ -192,6 +202,8 @@ struct SpecChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_replicas: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    scale_from_zero: Option<ScaleFromZeroSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     scale_up: Option<ScaleUpSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scale_down: Option<ScaleDownSpec>,
@@ -201,16 +213,17 @@ impl SpecChange {
     fn new(before: &PoolSpec, after: &PoolSpec) -> Self {
         let [old, new] = [before, after].map(|pool| pool.rules.first());
         let up = new.map(|rules| &rules.up);
-        let down = new.and_then(|rules| rules.down.as_ref());
+        let down = |rules: Option<&Rules>| rules.and_then(scale_down_spec);
         Self {
             min_replicas: (after.min != before.min).then_some(after.min),
             max_replicas: (after.max != before.max).then_some(after.max),
+            scale_from_zero: (after.from_zero != before.from_zero).then(|| ScaleFromZeroSpec {
+                queue_length: i32::try_from(after.from_zero).unwrap_or(i32::MAX),
+            }),
             scale_up: up
                 .filter(|up| old.is_some_and(|old| old.up != **up))
                 .map(Into::into),
-            scale_down: down
-                .filter(|down| old.is_some_and(|old| old.down.as_ref() != Some(down)))
-                .map(Into::into),
+            scale_down: down(new).filter(|_| down(new) != down(old)),
         }
     }
 
@@ -219,6 +232,18 @@ impl SpecChange {
         let manifest = BTreeMap::from([("spec", self)]);
         serde_saphyr::to_string(&manifest).unwrap_or_default()
     }
+}
+
+/// The block `scaleDown`: its conditions, or how long the queue must have been empty beside a target.
+fn scale_down_spec(rules: &Rules) -> Option<ScaleDownSpec> {
+    let alone = |idle_for| ScaleDownSpec {
+        queue_length: None,
+        utilization_percent: None,
+        idle_for: api::Duration(idle_for),
+        ..ScaleDownSpec::defaults()
+    };
+    let conditions = rules.down.as_ref().map(Into::into);
+    conditions.or(rules.empty_for.map(alone))
 }
 
 #[cfg(test)]
@@ -342,5 +367,39 @@ mod tests {
     fn rules_that_need_more_data_are_not_replayed() {
         let drains = scheduled_spec(&json!({"target": {"drainWithin": "30s"}}));
         assert!(replay(&drains, &hour(), END, &Query::default()).is_none());
+    }
+
+    #[test]
+    fn a_targets_idle_time_and_the_start_from_zero_change_the_desired_replicas() {
+        let spec = scheduled_spec(
+            &json!({"minReplicas": 0, "target": {"tasksPerWorker": 5}, "scaleDown": {"idleFor": "60s"}}),
+        );
+        let hour = [
+            (0, sample(0, 0, 0)),
+            (60_000, sample(25, 0, 0)),
+            (180_000, sample(0, 0, 5)),
+        ];
+        let ask = |overrides: &Query| replay(&spec, &hour, END, overrides).expect("a replay");
+        let unchanged = ask(&Query::default());
+        assert_eq!(unchanged.yaml, "spec: {}\n");
+        assert_eq!(
+            unchanged.desired_replicas,
+            [(0, 0), (60_000, 5), (240_000, 0)]
+        );
+        let later = ask(&Query {
+            idle_for: Some(600),
+            ..Query::default()
+        });
+        assert_eq!(later.desired_replicas, [(0, 0), (60_000, 5), (780_000, 0)]);
+        assert_eq!(
+            later.yaml,
+            "spec:\n  scaleDown:\n    idleFor: 10m\n    step: 2\n    cooldown: 3m\n"
+        );
+        let never = ask(&Query {
+            from_zero: Some(25),
+            ..Query::default()
+        });
+        assert_eq!(never.desired_replicas, [(0, 0)]);
+        assert_eq!(never.yaml, "spec:\n  scaleFromZero:\n    queueLength: 25\n");
     }
 }

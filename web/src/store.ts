@@ -28,7 +28,7 @@ export interface Step extends Encoded { name: string; detail: string }
 /** Thresholds and steps of a pool; cooldowns, idle time and maximum wait are in milliseconds. */
 export interface Rules {
   queueUp: Cell; queueDown: Cell; busyUp: Cell; busyDown: Cell; cpuUp: Cell;
-  upStep: number; downStep: Cell; upCooldown: number; downCooldown: Cell; idleFor: Cell; maxWait?: Cell;
+  upStep: number; downStep: Cell; upCooldown: number; downCooldown: Cell; idleFor: Cell; fromZero?: Cell; maxWait?: Cell;
 }
 /** The next change in one direction. `tasks`: it needs so many more waiting tasks, or fewer where negative; 0: none. */
 export interface NextChange { to: number; at?: string; tasks?: number }

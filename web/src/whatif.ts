@@ -7,12 +7,12 @@ interface Usage { workerSeconds: number; peak: number }
 /** `desiredReplicas`: from each time on, this many. */
 interface Replay { desiredReplicas: [at: number, replicas: number][]; simulated: Usage; actual: Usage; yaml: string }
 
-type Field = "queueUp" | "busyUp" | "upStep" | "upCooldown" | "queueDown" | "busyDown" | "downStep" | "downCooldown" | "idleFor" | "min" | "max";
+type Field = "queueUp" | "busyUp" | "upStep" | "upCooldown" | "queueDown" | "busyDown" | "downStep" | "downCooldown" | "idleFor" | "fromZero" | "min" | "max";
 /** The rules that have a slider, each with the slider's range. */
 const FIELDS: readonly (readonly [field: Field, title: Parameters<typeof t>[0], min: number, max: number, step: number])[] = [
   ["queueUp", "queueUp", 0, 60, 1], ["busyUp", "busyUp", 0, 100, 5], ["upStep", "upStep", 1, 10, 1], ["upCooldown", "upCooldown", 0, 300, 5],
   ["queueDown", "queueDown", 0, 60, 1], ["busyDown", "busyDown", 0, 100, 5], ["downStep", "downStep", 1, 10, 1],
-  ["downCooldown", "downCooldown", 0, 600, 5], ["idleFor", "downIdleFor", 0, 900, 5], ["min", "minWorkers", 0, 20, 1], ["max", "maxWorkers", 1, 50, 1],
+  ["downCooldown", "downCooldown", 0, 600, 5], ["idleFor", "downIdleFor", 0, 900, 5], ["fromZero", "fromZero", 0, 60, 1], ["min", "minWorkers", 0, 20, 1], ["max", "maxWorkers", 1, 50, 1],
 ];
 /** The fields that are in seconds on the slider, and in milliseconds in `Rules`. */
 const DURATIONS: readonly Field[] = ["upCooldown", "downCooldown", "idleFor"];

@@ -398,6 +398,7 @@ page-busyDown = Down: busy below
 page-downStep = Down: step
 page-downCooldown = Down: cooldown
 page-downIdleFor = Down: idle for
+page-fromZero = From zero: queue above
 page-minWorkers = Minimum workers
 page-maxWorkers = Maximum workers
 page-simulated = Simulated

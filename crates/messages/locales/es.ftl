@@ -397,6 +397,7 @@ page-busyDown = Bajar: ocupados menos del
 page-downStep = Bajar: paso
 page-downCooldown = Bajar: cooldown
 page-downIdleFor = Bajar: inactivo durante
+page-fromZero = Desde cero: cola mayor que
 page-minWorkers = Mínimo de workers
 page-maxWorkers = Máximo de workers
 page-simulated = Simulado

@@ -17,6 +17,7 @@ pub struct Rules {
     up_cooldown: i64,
     down_cooldown: Option<i64>,
     idle_for: Option<i64>,
+    from_zero: Option<i64>,
     max_wait: Option<i64>,
 }
 
@@ -29,7 +30,11 @@ impl From<&PoolSpec> for Rules {
             .find(|rules| rules.queue.is_none())
             .or_else(|| pool.rules.first());
         let Some(decide::Rules {
-            up, down, target, ..
+            up,
+            down,
+            target,
+            empty_for,
+            ..
         }) = shared
         else {
             return Self::default();
@@ -45,7 +50,11 @@ impl From<&PoolSpec> for Rules {
             down_step: down.map(|down| down.step),
             up_cooldown: up.cooldown.0,
             down_cooldown: down.map(|down| down.cooldown.0),
-            idle_for: down.map(|down| down.idle_for.0),
+            idle_for: down
+                .map(|down| down.idle_for)
+                .or(*empty_for)
+                .map(|idle| idle.0),
+            from_zero: (pool.min == 0).then_some(pool.from_zero),
             max_wait: target.max_wait.map(|wait| wait.0),
         }
     }
