@@ -2,28 +2,9 @@
 
 use crate::stage::{Stage, events, pool_with, status, target};
 use serde_json::json;
+use testkit::MALFORMED_SECRETS;
 use workerpool_operator::fleet::event::{Command, Event};
 use workerpool_operator::observe::Values;
-
-/// What people put into the key by mistake, each with a canary.
-const MALFORMED: &[&str] = &[
-    "canary",
-    "canary@redis:6379",
-    "user:canary@redis",
-    "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----",
-    "{\"password\": \"canary\"}",
-    "host=redis password=canary",
-    "http://user:canary@redis:6379",
-    "unix:///canary.sock",
-    "redis:/canary",
-    "redis://:p@ss#canary@redis",
-    "redis://:canary/x@redis:6379",
-    "redis://:canary%0d%0aSET@redis",
-    "redis://user:canary@:6379",
-    "redis://user:canary@redis:port",
-    "redis://user:pw@redis/canary",
-    "redis://user:pw@can\u{1b}[2Jary",
-];
 
 /// A pool whose address is in a Secret, after that was read.
 fn read(value: &str) -> (Stage, Vec<Command>) {
@@ -48,7 +29,7 @@ fn read(value: &str) -> (Stage, Vec<Command>) {
 
 #[test]
 fn malformed_secrets_are_shown_nowhere() {
-    for value in MALFORMED {
+    for value in MALFORMED_SECRETS {
         let (mut stage, commands) = read(value);
         let status = status(&commands).expect("a status");
         let json = serde_json::to_string(&status).expect("JSON");

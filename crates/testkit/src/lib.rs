@@ -24,6 +24,26 @@ pub use programs::{kubectl, operator, worker};
 
 use std::path::Path;
 
+/// What people put by mistake into a Secret for an address, each with a canary.
+pub const MALFORMED_SECRETS: &[&str] = &[
+    "canary",
+    "canary@redis:6379",
+    "user:canary@redis",
+    "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----",
+    "{\"password\": \"canary\"}",
+    "host=redis password=canary",
+    "http://user:canary@redis:6379",
+    "unix:///canary.sock",
+    "redis:/canary",
+    "redis://:p@ss#canary@redis",
+    "redis://:canary/x@redis:6379",
+    "redis://:canary%0d%0aSET@redis",
+    "redis://user:canary@:6379",
+    "redis://user:canary@redis:port",
+    "redis://user:pw@redis/canary",
+    "redis://user:pw@can\u{1b}[2Jary",
+];
+
 /// The root of the repository.
 pub fn root() -> &'static Path {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);

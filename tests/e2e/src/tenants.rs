@@ -48,7 +48,7 @@ const POD_CHANGES: &[(&str, &str, Option<&str>)] = &[
 ];
 
 /// Runs `kubectl` as this user: its output, or what was refused.
-fn kubectl_as(world: &World, user: &str, arguments: &[&str]) -> Result<String, String> {
+pub fn kubectl_as(world: &World, user: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = world.command(&[&["--as", user], arguments].concat());
     let output = command.output().expect("kubectl runs");
     if output.status.success() {

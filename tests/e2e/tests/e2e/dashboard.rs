@@ -11,7 +11,7 @@ use std::time::Duration;
 use testkit::proxy::Proxy;
 
 /// A process that is killed when dropped.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -26,7 +26,7 @@ fn pools(port: &str) -> Result<Value, String> {
 }
 
 /// The same with further headers, each with its end of line.
-fn pools_with(port: &str, headers: &str) -> Result<Value, String> {
+pub fn pools_with(port: &str, headers: &str) -> Result<Value, String> {
     let describe = |error: std::io::Error| error.to_string();
     let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).map_err(describe)?;
     stream
@@ -143,7 +143,7 @@ fn dashboard_survives_a_new_operator_and_a_proxy() {
 }
 
 /// `kubectl port-forward` to the dashboard, without the plugin.
-fn port_forward(world: &World) -> (Running, String) {
+pub fn port_forward(world: &World) -> (Running, String) {
     let mut command = world.command(&["port-forward", "deployment/wp-workerpool", ":8000"]);
     let child = command.stdout(Stdio::piped()).spawn();
     let mut child = child.map(Running).expect("kubectl runs");
