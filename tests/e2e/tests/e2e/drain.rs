@@ -12,11 +12,11 @@ const TASK_SECONDS: &str = "6";
 const GRACE: u32 = 2;
 
 /// How many scale-downs to run; the environment variable `SCALE_DOWNS` overrides it.
-fn scale_downs() -> usize {
+pub fn scale_downs(default: usize) -> usize {
     std::env::var("SCALE_DOWNS")
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(10)
+        .unwrap_or(default)
 }
 
 struct Load<'a> {
@@ -86,7 +86,7 @@ fn scale_downs_interrupt_no_task() {
             Err(pods)
         }
     });
-    let count = scale_downs();
+    let count = scale_downs(10);
     // More than the workers can process meanwhile, so that all of them are always busy.
     let tasks = (count * 40).max(300).to_string();
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);

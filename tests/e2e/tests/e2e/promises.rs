@@ -1,6 +1,7 @@
 //! Promises in situations that the chart does not set up: workers that do not name their pod, another client that does not
 //! give in, and a leader that dies.
 
+use crate::drain::scale_downs;
 use crate::witness::Witness;
 use e2e::world::{World, eventually};
 use serde_json::json;
@@ -22,6 +23,14 @@ fn workers_that_do_not_name_their_pod_finish_their_tasks() {
     let spec = json!({"minReplicas": 1, "maxReplicas": 8, "replicas": 5});
     let world = World::install_with("unnamed", &spec, 5);
     world.kubectl(&["set", "env", "deployment/filter-worker", "POD_NAME-"]);
+    // A worker that is removed while it holds a task loses it.
+    world.kubectl(&[
+        "patch",
+        "deployment",
+        "filter-worker",
+        "-p",
+        r#"{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 2}}}}"#,
+    ]);
     world.kubectl(&[
         "rollout",
         "status",
@@ -36,8 +45,9 @@ fn workers_that_do_not_name_their_pod_finish_their_tasks() {
     });
     let mut witness = Witness::new(&world);
     let mut messages = Vec::new();
-    for round in 1..=3 {
-        world.workerpool(&["stress", "--tasks", "2", "--task-seconds", "12"]);
+    let count = scale_downs(3);
+    for _ in 0..count {
+        world.workerpool(&["stress", "--tasks", "2", "--task-seconds", "8"]);
         eventually("two busy workers", || match world.metric("busy") {
             Some(2) => Ok(()),
             other => Err(format!("{other:?}")),
@@ -51,14 +61,18 @@ fn workers_that_do_not_name_their_pod_finish_their_tasks() {
                 Err(world.decision().1)
             }
         });
-        let report = witness.report(&format!("scale-down {round} to one worker without names"));
-        assert_eq!(report.interrupted, 0, "{report:?}");
+        eventually("one live worker", || match world.metric("live") {
+            Some(1) => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
         world.kubectl(&["scale", "wp/filters", "--replicas=5"]);
         eventually("five workers again", || match world.metric("live") {
             Some(5) => Ok(()),
             other => Err(format!("{other:?}")),
         });
     }
+    let report = witness.report(&format!("{count} scale-downs of workers without names"));
+    assert_eq!((report.interrupted, report.lost), (0, 0), "{report:?}");
     let waited = messages
         .iter()
         .any(|it| it.contains("no worker registered for"));
