@@ -1,5 +1,6 @@
 //! Something goes wrong at each request in turn: no cooldown is shorter for it, and the end is the same. `FAULTS=full` tries
-//! every fault at every request; otherwise only deaths are tried everywhere, the others here and there.
+//! every fault at every request; otherwise only deaths are tried everywhere, the others here and there: `FAULTS=n` tries more
+//! of them, and chooses which.
 
 use crate::redis_server::RedisFault;
 use crate::simulation::Simulation;
@@ -37,6 +38,20 @@ const REDIS_FAULTS: [RedisFault; 12] = [
     RedisFault::Replica(20_000),
     RedisFault::Flush,
 ];
+
+/// Which of `count` points to try: all with `FAULTS=full`; with a seed in `FAULTS` every `step`th, from one that depends on
+/// the seed and on `number`; otherwise an eighth of those.
+fn sample(count: usize, step: usize, number: usize) -> impl Iterator<Item = usize> {
+    let (first, step) = match std::env::var("FAULTS").as_deref() {
+        Ok("full") => (0, 1),
+        Ok(seed) => {
+            let seed: usize = seed.parse().expect("FAULTS is full or a number");
+            ((seed + number) % step, step)
+        }
+        Err(_) => (number % (8 * step), 8 * step),
+    };
+    (first..count).step_by(step)
+}
 
 /// What goes wrong, and when.
 #[derive(Clone, Copy, Debug)]
@@ -173,8 +188,6 @@ impl Scenario {
             let world = simulation.world();
             (world.requests, world.commands)
         };
-        let is_full = std::env::var("FAULTS").is_ok_and(|it| it == "full");
-        let step = |some| if is_full { 1 } else { some };
         let mut tried = 0;
         let mut run = |at: usize, sabotage| {
             let simulation = self.run(at as u64, Some(sabotage));
@@ -182,17 +195,12 @@ impl Scenario {
             tried += 1;
         };
         for (number, fault) in FAULTS.into_iter().enumerate() {
-            for at in (number..requests).step_by(step(11)) {
+            for at in sample(requests, 2, number) {
                 run(at, Sabotage::Request(at, fault));
             }
         }
         for (number, fault) in REDIS_FAULTS.into_iter().enumerate() {
-            let some = if matches!(fault, RedisFault::Flush) {
-                13
-            } else {
-                101
-            };
-            for at in (number * 7..commands).step_by(step(some)) {
+            for at in sample(commands, 7, number) {
                 run(at, Sabotage::Command(at, fault));
             }
         }
