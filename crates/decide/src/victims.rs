@@ -105,6 +105,10 @@ pub enum DrainState {
     Requested,
     /// It holds no task and will claim none.
     Drained,
+    /// As [`Self::Requested`], and it can never claim one again: its process must end.
+    Leaving,
+    /// As [`Self::Drained`], and it can never claim one again: its process must end.
+    Left,
     /// Its queue system cannot ask a worker to claim no more tasks.
     Unsupported,
 }
@@ -112,7 +116,12 @@ pub enum DrainState {
 impl DrainState {
     /// Whether it was asked to claim no more tasks.
     pub fn is_requested(self) -> bool {
-        matches!(self, Self::Requested | Self::Drained)
+        matches!(self, Self::Requested | Self::Drained) || self.is_final()
+    }
+
+    /// Whether it can never claim a task again.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Leaving | Self::Left)
     }
 }
 
@@ -121,9 +130,9 @@ impl Worker {
     /// period lets it finish that one.
     pub fn is_released(&self) -> bool {
         match self.drain {
-            DrainState::Drained => true,
+            DrainState::Drained | DrainState::Left => true,
             DrainState::Unsupported => !self.busy,
-            DrainState::None | DrainState::Requested => false,
+            DrainState::None | DrainState::Requested | DrainState::Leaving => false,
         }
     }
 }
@@ -192,7 +201,8 @@ pub fn ordinal(pod: &str) -> Option<i32> {
 /// The names of the `count` pods of `pods` to remove. With [`VictimOrder::Cost`]:
 ///
 /// 1. Pods that have not started, by stage.
-/// 2. Pods that were `preselected` or already drain, except those whose drain has `timed_out`, which come last.
+/// 2. Pods that were `preselected`, and then those that already drain, except those whose drain has `timed_out`, which come
+///    last.
 /// 3. Idle pods before busy ones, and the longest in that state first: of the busy ones, the most likely to finish next.
 pub fn select_victims(
     pods: &[&Pod],
@@ -212,14 +222,15 @@ pub fn select_victims(
         // One that cannot be drained is preselected in vain once it has claimed a task.
         let is_held_up =
             workers_in_pod().any(|worker| worker.busy && worker.drain == DrainState::Unsupported);
-        let drains = preselected(&pod.name) && !is_held_up
-            || workers_in_pod().any(|worker| worker.drain.is_requested());
+        let chosen = preselected(&pod.name) && !is_held_up;
+        let drains = chosen || workers_in_pod().any(|worker| worker.drain.is_requested());
         // Of several workers in one pod, a busy one counts, and the one with the latest change.
         let state = workers_in_pod()
             .map(|worker| (worker.busy, worker.since))
             .max();
         let stays = timed_out || !drains;
-        (pod.stage, timed_out, stays, state, pod.name.clone())
+        let name = pod.name.clone();
+        (pod.stage, timed_out, stays, !chosen, state, name)
     };
     let mut all = pods.to_vec();
     match order {
