@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Exact,
@@ -26,6 +27,8 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Estimated("since it was added, also where it was delayed or has failed"),
     counters: Support::Unsupported("counted only where the workers set the option metrics"),
     drain: Support::Unsupported("BullMQ pauses queues, not workers"),
+    // As long as a lock.
+    registration: Duration::from_secs(30),
     options: &[QueueOption::KeyPrefix],
 };
 

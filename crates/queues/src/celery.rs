@@ -9,13 +9,16 @@ mod control;
 mod workers;
 
 use crate::error::describe_server_error;
-use crate::queue::{LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, error_text};
+use crate::queue::{
+    Drain, DrainRequest, LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, error_text,
+};
 use crate::system::{Capabilities, QueueOption, Support};
 use control::{Task, instant};
-use decide::victims::{Activity, DrainState, Worker, WorkerReport};
+use decide::victims::{Activity, Worker, WorkerReport};
 use decide::{Metric, QueueMetrics, Unavailable};
 use redis::{Cmd, Value, from_redis_value};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use workers::{Host, Known, Workers};
 
 const ASKED: Support = Support::Exact;
@@ -33,7 +36,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     counters: Support::Estimated(
         "processed only: since the start of each living worker, failures included",
     ),
-    drain: Support::Unsupported("pods are removed that were idle when they were last asked"),
+    drain: Support::Exact,
+    // One that lost its connection tries again every 32 s.
+    registration: Duration::from_secs(60),
     options: &[
         QueueOption::KeyPrefix,
         QueueOption::Priorities,
@@ -46,6 +51,8 @@ const PRIORITIES: [i32; 4] = [0, 3, 6, 9];
 const SEPARATOR: &str = "\u{6}\u{16}";
 /// About how many fetched tasks are looked at, each with its body, where no worker lives that could be asked.
 const SAMPLE: usize = 100;
+/// How many seconds a request to drain or to resume is valid: a worker of the solo pool may be busy for longer.
+const REQUEST_EXPIRY: i64 = 60;
 /// How many answers are read in one poll.
 const MAX_ANSWERS: usize = 20_000;
 
@@ -66,6 +73,9 @@ pub(crate) struct Celery {
 #[derive(Debug, Default)]
 struct State {
     workers: Workers,
+    /// The number of the database, and the server's time at the last poll, in milliseconds since 1970.
+    database: i64,
+    time: i64,
     /// What workers that are gone have fetched, of this queue.
     left: Left,
     /// Why the workers cannot be asked.
@@ -181,6 +191,21 @@ impl Reader for Celery {
     fn shares_workers(&self) -> bool {
         true
     }
+
+    fn drain(&self) -> Option<&dyn Drain> {
+        Some(self)
+    }
+}
+
+impl Drain for Celery {
+    fn request(&self, id: &str, drain: bool, names: &[&str]) -> DrainRequest {
+        let mut state = self.state();
+        let queues = state.workers.request(id, names);
+        let channel = self.channel(state.database);
+        let expires = state.time / 1_000 + REQUEST_EXPIRY;
+        let command = |queue: &String| control::consume(&channel, id, queue, !drain, expires);
+        DrainRequest::Commands(queues.iter().map(command).collect())
+    }
 }
 
 impl Celery {
@@ -209,6 +234,7 @@ impl Celery {
             state.refuse(error);
             return None;
         };
+        (state.database, state.time) = (database, now);
         let (reply_to, list) = &self.answers;
         let channel = self.channel(database);
         let mut commands = state
@@ -314,7 +340,7 @@ impl Celery {
         };
         let known = state.workers.known().filter(|_| unavailable.is_none());
         let hosts = known.into_iter().flat_map(|known| &known.hosts);
-        let hosts = hosts.filter(|(_, host)| host.consumes(&self.name));
+        let hosts = hosts.filter(|(_, host)| host.is_of(&self.name));
         Reading {
             workers: hosts
                 .map(|(name, host)| worker(name, host, queue, now))
@@ -377,8 +403,10 @@ impl Celery {
             slots: metric(hosts.iter().map(|host| slots(host)).sum::<usize>() + strangers),
             slots_in_use: metric(sum(|host| host.active.len()) + strangers),
             processed: Metric::Estimated(
-                hosts
-                    .iter()
+                known
+                    .hosts
+                    .values()
+                    .filter(|host| host.is_of(&self.name))
                     .map(|host| host.processed)
                     .fold(0, i64::saturating_add),
             ),
@@ -412,7 +440,7 @@ fn without_workers(ready: QueueMetrics) -> QueueMetrics {
 
 /// A worker as the victim selection needs it. A pod has the host name that stands behind the `@` of a worker's name.
 fn worker(name: &str, host: &Host, queue: usize, now: i64) -> Worker {
-    let busy = host.is_busy();
+    let (busy, drain) = (host.is_busy(), host.drain());
     let pod = name.split_once('@').map(|(_, pod)| pod.to_owned());
     let tasks = u64::try_from(host.active.len()).unwrap_or(u64::MAX);
     Worker {
@@ -422,10 +450,14 @@ fn worker(name: &str, host: &Host, queue: usize, now: i64) -> Worker {
         namespace: None,
         slots: host.slots.max(1),
         busy,
-        drain: DrainState::None,
+        drain,
         since: host.since,
         report: WorkerReport {
-            activity: if busy { Activity::Busy } else { Activity::Idle },
+            activity: match busy {
+                _ if drain.is_requested() => Activity::Draining,
+                true => Activity::Busy,
+                false => Activity::Idle,
+            },
             since_millis: Some(now.saturating_sub(host.since).max(0)),
             cpu: None,
             tasks,

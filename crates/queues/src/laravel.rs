@@ -11,6 +11,7 @@ use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Exact,
@@ -26,6 +27,8 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Estimated("reported by Laravel 13 and Horizon"),
     counters: Support::Unsupported("Laravel does not count jobs"),
     drain: Support::Unsupported("queue:work cannot be asked to take no more jobs"),
+    // As long as Horizon's masters.
+    registration: Duration::from_secs(15),
     options: &[QueueOption::KeyPrefix],
 };
 

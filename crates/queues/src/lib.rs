@@ -25,5 +25,5 @@ pub use finder::{Finder, Found};
 pub use memory::RedisMemory;
 pub use poll::Poll;
 pub use protocol::snapshot::is_unknown_script;
-pub use queue::{Drain, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading};
+pub use queue::{DrainRequest, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading, Rescue};
 pub use system::{Capabilities, QueueOption, QueueSystem, Support};

@@ -4,6 +4,7 @@ use crate::queue::{Parsed, QueueOptions, Reader, Reading, error_text};
 use crate::system::{Capabilities, Support};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value};
+use std::time::Duration;
 
 const LENGTH_ONLY: Support = Support::Unsupported("a list has only a length");
 
@@ -19,6 +20,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: LENGTH_ONLY,
     counters: LENGTH_ONLY,
     drain: LENGTH_ONLY,
+    registration: Duration::ZERO,
     options: &[],
 };
 

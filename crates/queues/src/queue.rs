@@ -66,17 +66,38 @@ pub(crate) trait Reader: Debug + Send + Sync {
         false
     }
 
-    /// How its workers are drained and rescued, where that is possible.
+    /// How its workers are drained, where that is possible.
     fn drain(&self) -> Option<&dyn Drain> {
+        None
+    }
+
+    /// How what its dead workers held is rescued, where the operator can do that.
+    fn rescue(&self) -> Option<&dyn Rescue> {
         None
     }
 }
 
-/// Drains the workers of a queue, and rescues what dead ones held.
-pub trait Drain: Send + Sync {
-    /// Asks the worker `id` to stop claiming tasks, or withdraws that request.
-    fn request(&self, id: &str, drain: bool) -> ScriptCall<bool>;
+/// Drains the workers of a queue.
+pub(crate) trait Drain: Send + Sync {
+    /// Asks the worker `id` to stop claiming tasks, or withdraws that request. `names` has the queues of the pool whose
+    /// workers may be the same.
+    fn request(&self, id: &str, drain: bool, names: &[&str]) -> DrainRequest;
 
+    /// Redis has taken that request.
+    fn requested(&self, _id: &str, _drain: bool) {}
+}
+
+/// What asks a worker to drain or to resume.
+#[derive(Debug)]
+pub enum DrainRequest {
+    /// A script of the reference protocol.
+    Script(ScriptCall<bool>),
+    /// Commands whose replies say no more than whether Redis refuses them.
+    Commands(Vec<Cmd>),
+}
+
+/// Rescues what the dead workers of a queue held.
+pub trait Rescue: Send + Sync {
     /// Finds the dead workers, unless they have just been looked up.
     fn find_dead(&self) -> ScriptCall<Vec<String>>;
 
@@ -177,6 +198,11 @@ impl Queue {
         &self.options.name
     }
 
+    /// Its system.
+    pub fn system(&self) -> QueueSystem {
+        self.system
+    }
+
     /// The keys whose change wakes the operator.
     pub fn wake_keys(&self) -> &[String] {
         self.reader.wake_keys()
@@ -205,7 +231,7 @@ impl Queue {
     pub fn parse(&self, replies: &mut [Value], index: usize) -> Result<Parsed, Unavailable> {
         let parsed = self.reader.parse(replies, index);
         let mut parsed = parsed.map_err(|error| self.unreadable(error))?;
-        if let (Parsed::Done(reading), None) = (&mut parsed, self.drain()) {
+        if let (Parsed::Done(reading), None) = (&mut parsed, self.reader.drain()) {
             // A request to drain would be waited for without end.
             for worker in &mut reading.workers {
                 worker.drain = DrainState::Unsupported;
@@ -235,9 +261,30 @@ impl Queue {
         }
     }
 
-    /// How its workers are drained and rescued, where that is possible.
-    pub fn drain(&self) -> Option<&dyn Drain> {
-        self.reader.drain()
+    /// What asks the worker `id` of the queue at `index` of a pool to drain or to resume; `None` where it cannot be asked.
+    pub fn request_drain(
+        pool: &[Self],
+        index: usize,
+        id: &str,
+        drain: bool,
+    ) -> Option<DrainRequest> {
+        let queue = pool.get(index)?;
+        let prefix = &queue.options.key_prefix;
+        let shares = |it: &&Self| it.system == queue.system && it.options.key_prefix == *prefix;
+        let names: Vec<&str> = pool.iter().filter(shares).map(Self::name).collect();
+        Some(queue.reader.drain()?.request(id, drain, &names))
+    }
+
+    /// Redis has taken the request of [`Self::request_drain`] to its worker `id`.
+    pub fn drain_requested(&self, id: &str, drain: bool) {
+        if let Some(drains) = self.reader.drain() {
+            drains.requested(id, drain);
+        }
+    }
+
+    /// How what its dead workers held is rescued, where the operator can do that.
+    pub fn rescue(&self) -> Option<&dyn Rescue> {
+        self.reader.rescue()
     }
 }
 

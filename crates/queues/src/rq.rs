@@ -9,6 +9,7 @@ use crate::system::{Capabilities, QueueOption, Support};
 use decide::victims::{Activity, Worker};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
+use std::time::Duration;
 
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Exact,
@@ -26,6 +27,8 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
         "what the living workers have processed since their start, where each serves one queue",
     ),
     drain: Support::Unsupported("a command can only end RQ's workers, and their pods restart them"),
+    // An idle one reports every 405 s.
+    registration: Duration::from_secs(480),
     options: &[QueueOption::KeyPrefix],
 };
 

@@ -1,16 +1,19 @@
 //! Sidekiq 6, 7 and 8: a list per queue, sorted sets for all queues together, and a hash per process that is written every
 //! 5 s (6) or 10 s (7 and 8). The replies were recorded from Sidekiq 6.4.
 
-use crate::queue::{Parsed, QueueOptions, Reader, Reading};
+use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading};
 use crate::reply::{
     another_form, checked, count, fields, known, list, millis, number, queued_at, seconds, soon,
     text, time, worker, workers,
 };
 use crate::system::{Capabilities, QueueOption, Support};
-use decide::victims::{Activity, Worker};
+use decide::victims::{Activity, DrainState, Worker};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const BEAT: Support =
     Support::Estimated("up to 5 s old (Sidekiq 6) or 10 s (7 and 8), as the processes report it");
@@ -26,7 +29,10 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     cpu: Support::Unsupported("Sidekiq's processes do not report it"),
     oldest: Support::Exact,
     counters: Support::Unsupported("counted for all queues together"),
-    drain: Support::Unsupported("a process that is quiet cannot resume"),
+    drain: Support::Estimated(
+        "seen 10 s later (Sidekiq 6) or 20 s (7 and 8); a process that is quiet cannot resume, and is asked to end",
+    ),
+    registration: Duration::from_secs(60),
     options: &[QueueOption::KeyPrefix],
 };
 
@@ -35,6 +41,8 @@ const MAX_DUE: usize = 100;
 /// How many replies the first read has, and the second one for each process.
 const FIRST: usize = 7;
 const PER_PROCESS: usize = 3;
+/// How many seconds a process has to take a signal, as Sidekiq's own page has it.
+const SIGNAL_EXPIRY: i64 = 60;
 
 #[derive(Debug)]
 pub(crate) struct Sidekiq {
@@ -43,6 +51,26 @@ pub(crate) struct Sidekiq {
     wake_keys: [String; 1],
     tracked: [Cmd; 1],
     first: Vec<Cmd>,
+    signals: Mutex<Signals>,
+}
+
+/// What was asked of the processes.
+#[derive(Debug, Default)]
+struct Signals {
+    /// The server's time at the last poll, in milliseconds since 1970.
+    time: i64,
+    /// When each was asked to be quiet, until it says that it is, or to end.
+    sent: BTreeMap<String, (Signal, i64)>,
+    /// The processes that were quiet at the last poll and held no job.
+    left: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    /// Take no more jobs, for ever.
+    Quiet,
+    /// End; a quiet process without a job has nothing to finish.
+    End,
 }
 
 /// What the first read says.
@@ -95,6 +123,7 @@ pub(crate) fn open(options: &QueueOptions) -> Sidekiq {
         wake_keys: [queue],
         tracked: [length],
         prefix,
+        signals: Mutex::default(),
     }
 }
 
@@ -123,6 +152,63 @@ impl Reader for Sidekiq {
         }
         self.reading(&first, second, queue).map(Parsed::Done)
     }
+
+    fn drain(&self) -> Option<&dyn Drain> {
+        Some(self)
+    }
+}
+
+impl Drain for Sidekiq {
+    /// A process takes one signal with each report. One that is quiet resumes by ending: its container starts another.
+    fn request(&self, id: &str, drain: bool, _: &[&str]) -> DrainRequest {
+        let signals = self.signals();
+        let signal = match drain {
+            true if signals.sent.contains_key(id) => None,
+            true => Some("TSTP"),
+            false if signals.sent(id) == Some(Signal::End) => None,
+            false => signals.left.iter().any(|left| left == id).then_some("TERM"),
+        };
+        let key = format!("{}{id}-signals", self.prefix);
+        let commands = signal.map(|signal| {
+            let expiry = cmd("EXPIRE").arg(&key).arg(SIGNAL_EXPIRY).take();
+            [cmd("LPUSH").arg(&key).arg(signal).take(), expiry]
+        });
+        DrainRequest::Commands(commands.into_iter().flatten().collect())
+    }
+
+    fn requested(&self, id: &str, drain: bool) {
+        let mut signals = self.signals();
+        let signal = if drain { Signal::Quiet } else { Signal::End };
+        let at = signals.time;
+        signals.sent.insert(id.to_owned(), (signal, at));
+    }
+}
+
+impl Signals {
+    fn sent(&self, id: &str) -> Option<Signal> {
+        self.sent.get(id).map(|(signal, _)| *signal)
+    }
+
+    /// Begins a poll at `time`.
+    fn begin(&mut self, time: i64) {
+        let is_valid = |at: i64| (0..SIGNAL_EXPIRY * 1_000).contains(&time.saturating_sub(at));
+        self.sent.retain(|_, (_, at)| is_valid(*at));
+        self.time = time;
+        self.left.clear();
+    }
+
+    /// How far the drain of the process `id` has come. From the signal on it cannot be undone.
+    fn drain(&mut self, id: &str, quiet: bool, busy: bool) -> DrainState {
+        match self.sent(id) {
+            _ if quiet && !busy => {
+                self.left.push(id.to_owned());
+                DrainState::Left
+            }
+            Some(Signal::Quiet) => DrainState::Leaving,
+            _ if quiet => DrainState::Leaving,
+            _ => DrainState::None,
+        }
+    }
 }
 
 impl<'a> First<'a> {
@@ -143,6 +229,10 @@ impl<'a> First<'a> {
 }
 
 impl Sidekiq {
+    fn signals(&self) -> MutexGuard<'_, Signals> {
+        self.signals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn more(&self, first: &First) -> Vec<Cmd> {
         let until = seconds(soon(first.time));
         let due = |set: &str| {
@@ -176,8 +266,10 @@ impl Sidekiq {
         let due = self.due(schedule)?.plus(self.due(retry)?);
         let (processes, _) = rest.as_chunks::<PER_PROCESS>();
         let mut sum = Processes::default();
+        let mut signals = self.signals();
+        signals.begin(first.time);
         for (id, replies) in first.processes.iter().zip(processes) {
-            sum.add(id, replies, &self.name, queue, first.time)?;
+            sum.add(id, replies, &self.name, queue, &mut signals)?;
         }
         Ok(Reading {
             workers: sum.workers,
@@ -233,7 +325,7 @@ impl Processes {
         [hash, work, workers]: &[Value; PER_PROCESS],
         queue: &str,
         index: usize,
-        time: i64,
+        signals: &mut Signals,
     ) -> Result<(), String> {
         let [info, busy, quiet] = fields(hash)?;
         let Some(info) = text(info) else {
@@ -257,9 +349,10 @@ impl Processes {
         let all = number(busy)
             .and_then(|busy| u64::try_from(busy).ok())
             .unwrap_or(0);
-        let mut row = worker(index, id, host.as_deref(), all, time);
+        let mut row = worker(index, id, host.as_deref(), all, signals.time);
         row.slots = info.concurrency.clamp(1, 10_000);
-        if text(quiet) == Some("true") {
+        row.drain = signals.drain(id, text(quiet) == Some("true"), row.busy);
+        if row.drain.is_requested() {
             row.report.activity = Activity::Draining;
         } else {
             let slots = i64::from(row.slots);

@@ -6,6 +6,7 @@ use crate::system::{Capabilities, QueueOption, Support};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, from_redis_value};
 use std::collections::HashMap;
+use std::time::Duration;
 
 const CONSUMERS: Support = Support::Unsupported("consumers that have gone stay in their group");
 
@@ -25,6 +26,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Estimated("by the entry's ID, where the server chose it"),
     counters: Support::Unsupported("a stream does not record how long entries take"),
     drain: CONSUMERS,
+    registration: Duration::ZERO,
     options: &[QueueOption::Group],
 };
 

@@ -6,6 +6,7 @@ use crate::{bullmq, celery, laravel, list, rq, sidekiq, stream, worker_pool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 macro_rules! systems {
     ($($(#[$meta:meta])* $name:ident: $module:ident,)+) => {
@@ -113,6 +114,8 @@ pub struct Capabilities {
     pub counters: Support,
     /// Whether a worker can be asked to claim no more tasks.
     pub drain: Support,
+    /// How long the registration of a worker lasts: by then, one that lives and that Redis lost is registered again.
+    pub registration: Duration,
     /// The options of its queues, beside the name.
     pub options: &'static [QueueOption],
 }

@@ -2,9 +2,9 @@
 
 use crate::convert;
 use crate::error::{describe_code_in, describe_server_error};
-use crate::queue::{Drain, Parsed, QueueOptions, Reader, Reading};
+use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, Rescue};
 use crate::system::{Capabilities, Support};
-use protocol::{Keys, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
+use protocol::{Keys, LEASE, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
 use redis::{Cmd, Value};
 
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
@@ -19,6 +19,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Exact,
     counters: Support::Exact,
     drain: Support::Exact,
+    registration: LEASE,
     options: &[],
 };
 
@@ -88,13 +89,19 @@ impl Reader for WorkerPool {
     fn drain(&self) -> Option<&dyn Drain> {
         Some(self)
     }
+
+    fn rescue(&self) -> Option<&dyn Rescue> {
+        Some(self)
+    }
 }
 
 impl Drain for WorkerPool {
-    fn request(&self, id: &str, drain: bool) -> ScriptCall<bool> {
-        request_drain(&self.keys, id, drain)
+    fn request(&self, id: &str, drain: bool, _: &[&str]) -> DrainRequest {
+        DrainRequest::Script(request_drain(&self.keys, id, drain))
     }
+}
 
+impl Rescue for WorkerPool {
     fn find_dead(&self) -> ScriptCall<Vec<String>> {
         dead(&self.keys, REAP)
     }

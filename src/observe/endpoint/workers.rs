@@ -3,7 +3,7 @@
 use super::connection::Connection;
 use super::{Endpoint, TIMEOUT, is_of_replica};
 use api::Key;
-use queues::{Queue, describe};
+use queues::{DrainRequest, Queue, describe};
 use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
@@ -27,8 +27,18 @@ impl Endpoint {
         budget.begin();
         let request = async {
             for (queue, id) in workers {
-                if let Some(drains) = queues.get(queue).and_then(Queue::drain) {
-                    drains.request(&id, drain).run(redis).await?;
+                match Queue::request_drain(queues, queue, &id, drain) {
+                    Some(DrainRequest::Script(script)) => drop(script.run(redis).await?),
+                    Some(DrainRequest::Commands(commands)) if !commands.is_empty() => {
+                        for command in commands {
+                            command.exec_async(redis).await?;
+                        }
+                        queues
+                            .iter()
+                            .nth(queue)
+                            .inspect(|it| it.drain_requested(&id, drain));
+                    }
+                    _ => {}
                 }
             }
             redis::RedisResult::Ok(())
@@ -84,14 +94,14 @@ impl Endpoint {
 /// Makes the tasks of lost workers of `queue` ready again, unless a worker has just searched for lost workers. Returns
 /// whether there were any lost workers.
 async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::RedisResult<bool> {
-    let Some(drains) = queue.drain() else {
+    let Some(tasks) = queue.rescue() else {
         return Ok(false);
     };
     let mut rescued_any = false;
-    for id in drains.find_dead().run(redis).await? {
+    for id in tasks.find_dead().run(redis).await? {
         let mut left = 1;
         while left > 0 {
-            let reaped = drains.reap(&id).run(redis).await?;
+            let reaped = tasks.reap(&id).run(redis).await?;
             left = reaped.left;
             rescued_any = true;
             tracing::info!(

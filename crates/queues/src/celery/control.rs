@@ -64,21 +64,40 @@ impl Question {
             "method": self.method(), "arguments": arguments, "destination": null, "pattern": null, "matcher": null,
             "ticket": ticket, "reply_to": {"exchange": "", "routing_key": reply_to},
         });
-        let message = json!({
-            "body": BASE64_STANDARD.encode(body.to_string()),
-            "content-encoding": "utf-8",
-            "content-type": "application/json",
-            "headers": {"clock": 1, "expires": expires},
-            "properties": {
-                "delivery_mode": 2, "priority": 0, "body_encoding": "base64", "delivery_tag": ticket,
-                "delivery_info": {"exchange": "celery.pidbox", "routing_key": ""},
-            },
-        });
-        redis::cmd("PUBLISH")
-            .arg(channel)
-            .arg(message.to_string())
-            .take()
+        publish(channel, &body, ticket, expires)
     }
+}
+
+/// Has `worker` take tasks from `queue`, or take none. Whoever does so already changes nothing.
+pub(super) fn consume(channel: &str, worker: &str, queue: &str, takes: bool, expires: i64) -> Cmd {
+    let method = if takes {
+        "add_consumer"
+    } else {
+        "cancel_consumer"
+    };
+    let body = json!({
+        "method": method, "arguments": {"queue": queue}, "destination": [worker], "pattern": null, "matcher": null,
+        "ticket": null, "reply_to": null,
+    });
+    publish(channel, &body, method, expires)
+}
+
+/// Sends a command to all who listen on `channel`.
+fn publish(channel: &str, body: &Value, tag: &str, expires: i64) -> Cmd {
+    let message = json!({
+        "body": BASE64_STANDARD.encode(body.to_string()),
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": {"clock": 1, "expires": expires},
+        "properties": {
+            "delivery_mode": 2, "priority": 0, "body_encoding": "base64", "delivery_tag": tag,
+            "delivery_info": {"exchange": "celery.pidbox", "routing_key": ""},
+        },
+    });
+    redis::cmd("PUBLISH")
+        .arg(channel)
+        .arg(message.to_string())
+        .take()
 }
 
 /// A task in the hands of a worker.

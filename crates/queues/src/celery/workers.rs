@@ -1,6 +1,7 @@
 //! The workers of a Celery broker, as they answer one round of questions after the other.
 
 use super::control::{self, Answer, ConsumedQueue, Question, Reply, Task};
+use decide::victims::DrainState;
 use redis::{Cmd, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -23,6 +24,10 @@ pub(super) struct Host {
     pub scheduled: Vec<Task>,
     /// The queues that it takes tasks from; `None` until it has said so.
     pub queues: Option<Vec<ConsumedQueue>>,
+    /// The queues that it took tasks from when it last did.
+    pub consumed: Vec<ConsumedQueue>,
+    /// In how many rounds in succession it has said that it takes tasks from no queue.
+    pub drained: u8,
     pub slots: u32,
     /// Tasks that it has ended since its start.
     pub processed: i64,
@@ -44,9 +49,30 @@ impl Host {
         queues.any(|consumed| consumed.name == queue)
     }
 
+    /// Whether it takes tasks from `queue`, or did so before it was drained. One that was drained before this process
+    /// started may be of any queue.
+    pub(super) fn is_of(&self, queue: &str) -> bool {
+        let mut consumed = self.consumed.iter();
+        self.is_asked() && self.consumed.is_empty() || consumed.any(|it| it.name == queue)
+    }
+
+    /// Whether it takes tasks from no queue, as one does that was drained.
+    fn is_asked(&self) -> bool {
+        self.queues.as_ref().is_some_and(Vec::is_empty)
+    }
+
+    /// How far its drain has come. A task that was on its way when it stopped is in its answers of the next round.
+    pub(super) fn drain(&self) -> DrainState {
+        match self.drained {
+            _ if !self.is_asked() => DrainState::None,
+            2.. if !self.is_busy() => DrainState::Drained,
+            _ => DrainState::Requested,
+        }
+    }
+
     /// Whether `task`, which it has, came from `queue`.
     pub(super) fn has_from(&self, queue: &str, task: &Task) -> bool {
-        let consumed = self.queues.as_deref().unwrap_or_default();
+        let consumed = &*self.consumed;
         let mut from = consumed
             .iter()
             .filter(|consumed| consumed.routing_key == task.routing_key);
@@ -62,7 +88,12 @@ impl Host {
             (Question::Active, Answer::Tasks(tasks)) => self.active = tasks,
             (Question::Reserved, Answer::Tasks(tasks)) => self.reserved = tasks,
             (Question::Scheduled, Answer::Tasks(tasks)) => self.scheduled = tasks,
-            (_, Answer::Queues(queues)) => self.queues = Some(queues),
+            (_, Answer::Queues(queues)) => {
+                if !queues.is_empty() {
+                    self.consumed.clone_from(&queues);
+                }
+                self.queues = Some(queues);
+            }
             (_, Answer::Stats { slots, begun }) => {
                 self.slots = slots;
                 self.processed = begun;
@@ -176,6 +207,12 @@ impl Workers {
             let all = round.questions.iter();
             let mut all = all.map(|question| round.answered.contains(&(name.clone(), *question)));
             host.silent = !all.all(|answered| answered);
+            let is_drained = full && !host.silent && host.is_asked();
+            host.drained = if is_drained {
+                host.drained.saturating_add(1)
+            } else {
+                0
+            };
             if full {
                 let active = i64::try_from(host.active.len()).unwrap_or(i64::MAX);
                 host.processed = host.processed.saturating_sub(active).max(0);
@@ -221,8 +258,8 @@ impl Workers {
             return None;
         }
         let hosts = self.known.iter().flat_map(|known| known.hosts.values());
-        let strange = hosts.into_iter().any(|host| host.queues.is_none());
-        let full = strange
+        let mut hosts = hosts.into_iter();
+        let full = hosts.any(|host| host.queues.is_none() || host.is_asked())
             || self
                 .full_at
                 .is_none_or(|at| now - at >= BETWEEN_FULL_ROUNDS);
@@ -263,6 +300,26 @@ impl Workers {
         }
     }
 
+    /// Notes that `worker` is asked to take tasks from its queues, or from none. Returns these queues; they are `names` where
+    /// it was drained before this process started. What it answered to questions before is out of date.
+    pub(super) fn request(&mut self, worker: &str, names: &[&str]) -> Vec<String> {
+        let hosts = self.known.as_mut().map(|known| &mut known.hosts);
+        let Some(host) = hosts.and_then(|hosts| hosts.get_mut(worker)) else {
+            return Vec::new();
+        };
+        (self.round, self.asked_at, self.full_at) = (None, None, None);
+        host.drained = 0;
+        if host.consumed.is_empty() {
+            let named = |name: &&str| ConsumedQueue {
+                name: (*name).to_owned(),
+                routing_key: (*name).to_owned(),
+            };
+            host.consumed = names.iter().map(named).collect();
+        }
+        let queues = host.consumed.iter();
+        queues.map(|queue| queue.name.clone()).collect()
+    }
+
     /// Forgets what is known, where the workers cannot be asked.
     pub(super) fn forget(&mut self) {
         self.round = None;
@@ -291,15 +348,21 @@ mod tests {
             Question::Stats => json!({"pool": {"max-concurrency": 4}, "total": {"a": 7}}),
             _ => json!([]),
         };
-        let reply = |question: Question| {
-            let body = json!({worker: answer(question)}).to_string();
-            let message = json!({
-                "headers": {"ticket": ticket("id", number, question)},
-                "body": BASE64_STANDARD.encode(body),
-            });
-            Value::BulkString(message.to_string().into_bytes())
-        };
+        let reply = |question| reply(worker, number, question, &answer(question));
         control::ALL.map(reply).into()
+    }
+
+    fn reply(worker: &str, number: u64, question: Question, answer: &serde_json::Value) -> Value {
+        let message = json!({
+            "headers": {"ticket": ticket("id", number, question)},
+            "body": BASE64_STANDARD.encode(json!({worker: answer}).to_string()),
+        });
+        Value::BulkString(message.to_string().into_bytes())
+    }
+
+    /// The answer of a worker that takes tasks from no queue.
+    fn drained_answer(number: u64) -> Value {
+        reply("w@a", number, Question::Queues, &json!([]))
     }
 
     /// Asks at `now`, with so many that listen, and takes the answers 10 ms later.
@@ -352,6 +415,54 @@ mod tests {
         let known = workers.known().expect("a round has ended");
         assert_eq!((known.hosts.len(), known.strangers), (0, 1));
         assert!(known.is_partial());
+    }
+
+    #[test]
+    fn a_drained_worker_is_known_by_its_own_answers_and_only_by_new_ones() {
+        let drain = |workers: &Workers| {
+            let host = &workers.known().expect("a round has ended").hosts["w@a"];
+            (host.drain(), host.is_of("letters"), host.is_of("other"))
+        };
+        let idle = |number| {
+            let mut idle = answers("w@a", number, 0);
+            idle[3] = drained_answer(number);
+            idle
+        };
+        let mut workers = Workers::default();
+        assert!(round(&mut workers, 0, 1, answers("w@a", 1, 0)));
+        assert_eq!(drain(&workers), (DrainState::None, true, false));
+        // The answers to what was asked before the request are late.
+        assert!(round(&mut workers, 2_000, 1, Vec::new()));
+        assert_eq!(workers.request("w@a", &["other"]), ["letters"]);
+        workers.receive(&Value::Array(idle(2)), "id", 2_020);
+        assert_eq!(drain(&workers).0, DrainState::None);
+        assert!(round(&mut workers, 2_030, 1, idle(3)), "asked at once");
+        assert_eq!(drain(&workers), (DrainState::Requested, true, false));
+        assert!(round(&mut workers, 3_030, 1, idle(4)));
+        assert_eq!(drain(&workers).0, DrainState::Drained);
+        // It is asked to resume, and does so in the next round.
+        assert_eq!(workers.request("w@a", &["other"]), ["letters"]);
+        assert_eq!(drain(&workers).0, DrainState::Requested);
+        assert!(round(&mut workers, 3_040, 1, answers("w@a", 5, 0)));
+        assert_eq!(drain(&workers).0, DrainState::None);
+        // Another process knows nothing of its queues.
+        let mut workers = Workers::default();
+        assert!(round(&mut workers, 0, 1, idle(1)));
+        assert_eq!(drain(&workers), (DrainState::Requested, true, true));
+        assert_eq!(workers.request("w@a", &["letters", "b"]), ["letters", "b"]);
+        assert_eq!(drain(&workers), (DrainState::Requested, true, false));
+        // One that holds a task is not drained.
+        for number in 2..5 {
+            let mut busy = answers("w@a", number, 1);
+            busy[3] = drained_answer(number);
+            assert!(round(
+                &mut workers,
+                i64::try_from(number).unwrap() * 1_000,
+                1,
+                busy
+            ));
+        }
+        assert_eq!(drain(&workers).0, DrainState::Requested);
     }
 
     #[test]

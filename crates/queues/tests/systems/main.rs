@@ -7,6 +7,7 @@
 )]
 
 mod bullmq;
+mod celery;
 mod cost;
 mod fill;
 mod finder;

@@ -2,8 +2,8 @@
 
 use crate::stage::{Figures, Programs, Stage, eventually};
 use decide::Metric;
-use decide::victims::Activity;
-use queues::{Queue, QueueOptions, QueueSystem};
+use decide::victims::{Activity, DrainState, Worker};
+use queues::{DrainRequest, Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use std::time::Duration;
 
@@ -111,4 +111,59 @@ fn a_namespace_a_quiet_process_and_a_killed_one_are_read() {
     // A minute later.
     assert_eq!(redis.del(format!("app:{}", process.id)), Ok(1));
     assert_eq!(stage.read(&mail).workers, []);
+}
+
+/// The commands that ask `worker` to drain or to resume.
+fn request(stage: &Stage, queue: &Queue, worker: &Worker, drain: bool) -> usize {
+    let pool = std::slice::from_ref(queue);
+    let Some(DrainRequest::Commands(commands)) = Queue::request_drain(pool, 0, &worker.id, drain)
+    else {
+        panic!("commands")
+    };
+    let mut redis = stage.redis.connect();
+    for command in &commands {
+        command.exec(&mut redis).unwrap();
+    }
+    if !commands.is_empty() {
+        queue.drain_requested(&worker.id, drain);
+    }
+    commands.len()
+}
+
+#[test]
+#[ignore = "make queues"]
+fn a_process_that_was_asked_to_be_quiet_finishes_and_ends() {
+    let mut stage = stage(Some("app"));
+    let mail = queue("mail", Some("app"));
+    let one = |stage: &Stage, expected: DrainState| {
+        eventually(&format!("a process that is {expected:?}"), || {
+            let workers = stage.read(&mail).workers;
+            workers.into_iter().find(|it| it.drain == expected)
+        })
+    };
+    stage.push("mail", &["a"]);
+    stage.start("pod-1", &["mail"], &[]);
+    stage.started("a");
+    let process = one(&stage, DrainState::None);
+    assert_eq!(request(&stage, &mail, &process, true), 2);
+    one(&stage, DrainState::Leaving);
+    assert_eq!(request(&stage, &mail, &process, true), 0, "it was asked");
+    assert_eq!(request(&stage, &mail, &process, false), 0, "it is busy");
+    // Another operator finds it by what it says of itself.
+    let found = queue("mail", Some("app"));
+    eventually("it says that it is quiet", || {
+        let workers = stage.read(&found).workers;
+        (workers.first()?.drain == DrainState::Leaving).then_some(())
+    });
+    stage.push("mail", &["b"]);
+    stage.end(&["a"], "ok");
+    let process = one(&stage, DrainState::Left);
+    assert_eq!(stage.written("mail").ready, 1, "it takes no other job");
+    assert_eq!(request(&stage, &mail, &process, false), 2);
+    assert_eq!(request(&stage, &mail, &process, false), 0, "it was asked");
+    eventually("it has ended", || {
+        stage.read(&mail).workers.is_empty().then_some(())
+    });
+    stage.start("pod-1b", &["mail"], &[]);
+    assert_eq!(stage.started("b"), "pod-1b");
 }

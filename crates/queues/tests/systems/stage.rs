@@ -113,6 +113,16 @@ impl Stage {
             .insert(job.to_owned(), (queue.to_owned(), is_delayed));
     }
 
+    /// Has the producer begin to push jobs to `queue` whose names begin with `name`.
+    pub fn burst(&mut self, queue: &str, name: &str) {
+        self.ask(&serde_json::json!({"do": "burst", "queue": queue, "job": name}));
+    }
+
+    /// Waits until it has pushed the last one.
+    pub fn join(&mut self) {
+        self.ask(&serde_json::json!({"do": "join"}));
+    }
+
     /// Pauses or resumes `queue`.
     pub fn pause(&mut self, queue: &str, pause: bool) {
         let what = if pause { "pause" } else { "resume" };
@@ -173,6 +183,11 @@ impl Stage {
         let ended = self.notes("ended");
         let started = self.notes("started").into_keys();
         started.filter(|job| !ended.contains_key(job)).collect()
+    }
+
+    /// How many jobs have ended.
+    pub fn ended(&self) -> usize {
+        self.notes("ended").len()
     }
 
     /// Each job of a list, and its host.

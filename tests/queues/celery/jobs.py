@@ -1,0 +1,20 @@
+"""A job that writes down what it does, and ends as it is asked to; one of a burst ends at once."""
+
+import os
+import socket
+
+import celery
+import redis
+
+app = celery.Celery("jobs", broker=os.environ["REDIS_URL"])
+app.conf.broker_connection_retry_on_startup = True
+
+
+@app.task
+def run(name):
+    notes = redis.Redis.from_url(os.environ["NOTES_URL"])
+    host = socket.gethostname()
+    notes.rpush("started", f"{name} {host}")
+    if not name.startswith("burst"):
+        notes.blpop([f"end:{name}"])
+    notes.rpush("ended", f"{name} {host}")
