@@ -5,11 +5,11 @@ use super::worker_view::WorkerCache;
 use crate::observe::{Epoch, PollNumber};
 use decide::victims::Worker;
 use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
-use protocol::LEASE;
 use queues::RedisMemory;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// Clocks of the operator and of Redis that differ by no more are the same, in milliseconds.
@@ -31,8 +31,8 @@ pub(super) struct Observed {
     pub registrations: Registrations,
     /// The workers, while the pool's page is open.
     pub worker_cache: Option<Box<WorkerCache>>,
-    /// Whether the first poll was checked for what a previous process may have left behind.
-    pub leftovers_checked: bool,
+    /// When the first poll was checked for what a previous process may have left behind.
+    pub first_checked: Option<Time>,
 }
 
 /// The result of one poll.
@@ -71,9 +71,9 @@ impl Registrations {
 
     /// Whether each worker that lives is registered: Redis may lose registrations while their workers hold tasks, and a
     /// worker registers again with its next heartbeat.
-    pub fn are_complete(&self, now: Time) -> bool {
-        let lease = Millis(LEASE.as_secs().cast_signed() * 1_000);
-        self.lost_at.is_some_and(|at| now - at >= lease)
+    fn are_complete(&self, lifetime: Duration, now: Time) -> bool {
+        let lifetime = Millis(i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX));
+        self.lost_at.is_some_and(|at| now - at >= lifetime)
     }
 }
 
@@ -86,6 +86,14 @@ impl Observed {
             .filter(|live| *live != Metric::Unsupported)
             .peekable();
         live.peek().is_some() && live.all(|live| live == Metric::Known(0))
+    }
+
+    /// Whether each worker that lives is registered, in whichever of the queues.
+    pub fn registrations_are_complete(&self, now: Time) -> bool {
+        let queues = self.source.queues.iter();
+        let lifetimes = queues.map(|queue| queue.system().capabilities().registration);
+        let longest = lifetimes.max().unwrap_or_default();
+        self.registrations.are_complete(longest, now)
     }
 
     /// The metrics of all queues together.
@@ -125,7 +133,8 @@ impl Observed {
         if let Some(metrics) = &mut self.metrics {
             metrics.at = metrics.at + by;
         }
-        if let Some(at) = &mut self.registrations.lost_at {
+        let instants = [&mut self.registrations.lost_at, &mut self.first_checked];
+        for at in instants.into_iter().flatten() {
             *at = *at + by;
         }
         // Workers of an open page are shown from the next poll on.

@@ -16,6 +16,10 @@ use decide::victims::{Worker, all_name_their_pod};
 use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
 use queues::RedisMemory;
 
+/// How long after it was asked for a drain may be seen first: a process of Sidekiq takes a signal with one report, and says
+/// so in the next, 10 s later.
+const DRAIN_SHOWN: Millis = Millis::seconds(30);
+
 /// A pool and its state.
 #[derive(Debug)]
 pub(super) struct PoolState {
@@ -216,7 +220,7 @@ impl PoolState {
                 let namespace = worker.namespace.as_deref();
                 namespace.is_none_or(|namespace| namespace == &*self.key.namespace)
             });
-            self.resume_scale_down(&workers);
+            self.resume_scale_down(&workers, now);
             if let Some(scale_down) = &mut self.intent.scale_down {
                 scale_down.on_poll(workers, drain_refused, number, now);
             }
@@ -245,11 +249,14 @@ impl PoolState {
     }
 
     /// Resumes the scale-down of a previous process, if there was one: the last event reports it, or workers still drain.
-    fn resume_scale_down(&mut self, workers: &[Worker]) {
-        let has_leftovers = !std::mem::replace(&mut self.observed.leftovers_checked, true)
-            && (self.publication.last_event_reason.as_deref()
-                == Some(ReasonCode::ScalingDown.as_str())
-                || workers.iter().any(|worker| worker.drain.is_requested()));
+    /// Some systems show a drain only a while after it was asked for.
+    fn resume_scale_down(&mut self, workers: &[Worker], now: Time) {
+        let is_first = self.observed.first_checked.is_none();
+        let since = *self.observed.first_checked.get_or_insert(now);
+        let was_scaling_down =
+            self.publication.last_event_reason.as_deref() == Some(ReasonCode::ScalingDown.as_str());
+        let has_leftovers = is_first && was_scaling_down
+            || now - since < DRAIN_SHOWN && workers.iter().any(|it| it.drain.is_requested());
         if has_leftovers {
             self.intent
                 .scale_down

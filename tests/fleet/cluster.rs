@@ -101,6 +101,7 @@ impl Cluster {
     /// Starts a new operator, which knows only what the API server has.
     pub fn start(&mut self) {
         self.fleet = Fleet::new(false, Arc::new(Metrics::new()));
+        self.forget_requests();
         self.commands.clear();
         for mut pool in self.pools.clone() {
             pool.status = self.statuses.get(&Key::of(&pool)).cloned();

@@ -9,6 +9,7 @@
 mod api_server;
 mod cluster;
 mod credentials;
+mod drains;
 mod endpoint;
 mod epochs;
 mod events;

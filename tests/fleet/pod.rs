@@ -20,11 +20,25 @@ pub struct SimPod {
     pub busy_until: Option<i64>,
     pub drain_since: Option<i64>,
     pub drain_ends: i64,
+    pub process: Process,
     pub since: i64,
     /// What its worker reports as its pod, if that is not the pod's name.
     #[expect(clippy::option_option, reason = "its name, none, and another one")]
     pub worker_pod: Option<Option<String>>,
     pub worker_namespace: Option<String>,
+}
+
+/// A process that reports and takes signals at intervals, as Sidekiq's do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Process {
+    /// Whether it was busy and quiet at its last report.
+    pub reported: (bool, bool),
+    /// The signal that it takes with the next one: to be quiet, or to end.
+    pub signal: Option<bool>,
+    /// Whether the operator that runs has asked it to be quiet.
+    pub asked: bool,
+    /// When its container starts another, if it has ended.
+    pub starts_at: Option<i64>,
 }
 
 impl SimPod {

@@ -172,6 +172,20 @@ fn pods_whose_workers_never_register_are_removed_after_a_lease() {
 }
 
 #[test]
+fn each_system_has_its_own_lifetime_of_a_registration() {
+    for (system, millis) in [("Sidekiq", 60_000), ("RQ", 480_000)] {
+        let spec = json!({"replicas": 2, "minReplicas": 0, "queues": [{"name": "tasks", "system": system}]});
+        let mut cluster = Cluster::new(vec![pool_with(&spec)], 7);
+        register(&mut cluster, 0, false);
+        cluster.start();
+        cluster.run(millis - 2_000);
+        assert_eq!(cluster.desired, 7, "{system}: {}", last_message(&cluster));
+        cluster.run(12_000);
+        assert_eq!(cluster.desired, 2, "{system}: {}", last_message(&cluster));
+    }
+}
+
+#[test]
 fn a_worker_of_another_namespace_is_not_the_one_of_the_pod() {
     let mut cluster = Cluster::new(vec![pinned(3)], 3);
     // A worker of another namespace, whose pod has the name of a busy one of ours.

@@ -1,12 +1,12 @@
 //! A simulated workload: its pods, their workers, the tasks in the queue, and the controller that creates and deletes
 //! the pods. The fleet's tests and the simulation share it.
 
-use crate::pod::SimPod;
+use crate::pod::{Process, SimPod};
 use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
 use std::collections::BTreeMap;
 
-/// How long a drain request lasts.
-const DRAIN: i64 = 60_000;
+/// How long a process takes to end and its container to start another.
+const RESTART: i64 = 2_000;
 
 pub struct Workload {
     pub kind: &'static str,
@@ -26,6 +26,10 @@ pub struct Workload {
     pub version: u64,
     /// The queue system cannot drain workers.
     pub cannot_drain: bool,
+    /// How long a drain request lasts.
+    pub drain_lasts: i64,
+    /// The interval at which processes report and take signals, as Sidekiq's do; 0: workers are seen as they are.
+    pub beat: i64,
     /// Tasks in the queue.
     pub waiting: i64,
     /// How long the controller takes to see a replica count.
@@ -56,6 +60,8 @@ impl Workload {
             observed: replicas,
             version: 1,
             cannot_drain: false,
+            drain_lasts: 60_000,
+            beat: 0,
             waiting: 0,
             lag: 300,
             slow: 0,
@@ -99,6 +105,7 @@ impl Workload {
             busy_until: None,
             drain_since: None,
             drain_ends: 0,
+            process: Process::default(),
             // The first pod is the longest idle.
             since: self.now + i64::from(self.pods_created),
             worker_pod: None,
@@ -127,8 +134,17 @@ impl Workload {
             pod: pod.worker_pod.clone().unwrap_or_else(|| Some(name.clone())),
             namespace: pod.worker_namespace.clone(),
             slots: 1,
-            busy: pod.busy_until.is_some(),
+            busy: match self.beat {
+                0 => pod.busy_until.is_some(),
+                _ => pod.process.reported.0,
+            },
             drain: match pod.drain_since {
+                _ if self.beat > 0 => match pod.process.reported {
+                    (false, true) => DrainState::Left,
+                    (true, true) => DrainState::Leaving,
+                    _ if pod.process.asked => DrainState::Leaving,
+                    _ => DrainState::None,
+                },
                 _ if self.cannot_drain => DrainState::Unsupported,
                 None => DrainState::None,
                 Some(since) if pod.busy_until.is_none() && self.now - since >= 1_000 => {
@@ -167,6 +183,7 @@ impl Workload {
     }
 
     pub fn drain(&mut self, workers: Vec<(usize, String)>, drain: bool) {
+        let (beat, lasts) = (self.beat, self.drain_lasts);
         for (_, id) in workers {
             let name = id.split('.').next().unwrap_or_default();
             if let Some(pod) = self
@@ -174,8 +191,16 @@ impl Workload {
                 .get_mut(name)
                 .filter(|pod| format!("{name}.{}", pod.restarts) == id)
             {
+                if beat > 0 {
+                    let process = &mut pod.process;
+                    if drain || process.reported == (false, true) {
+                        process.signal.get_or_insert(drain);
+                    }
+                    process.asked |= drain;
+                    continue;
+                }
                 pod.drain_since = drain.then(|| pod.drain_since.unwrap_or(self.now));
-                pod.drain_ends = self.now + DRAIN;
+                pod.drain_ends = self.now + lasts;
             }
         }
     }
@@ -199,8 +224,48 @@ impl Workload {
             .collect()
     }
 
+    /// Another operator starts: it knows of no process that it asked to be quiet.
+    pub fn forget_requests(&mut self) {
+        for pod in self.pods.values_mut() {
+            pod.process.asked = false;
+        }
+    }
+
+    /// Processes report, take signals, end and start again.
+    fn step_processes(&mut self) {
+        let (now, beat) = (self.now, self.beat);
+        for (number, (name, pod)) in (0i64..).zip(&mut self.pods) {
+            if pod.process.starts_at.is_some_and(|at| at <= now) {
+                pod.process = Process::default();
+                (pod.registered, pod.since) = (true, now);
+            }
+            if !pod.registered || (now + number * 650) % beat != 0 {
+                continue;
+            }
+            pod.process.reported = (pod.busy_until.is_some(), pod.drain_since.is_some());
+            match pod.process.signal.take() {
+                Some(true) => {
+                    pod.drain_since.get_or_insert(now);
+                    pod.drain_ends = i64::MAX;
+                }
+                Some(false) => {
+                    if pod.busy_until.take().is_some() {
+                        self.interrupted.push(name.clone());
+                    }
+                    (pod.registered, pod.drain_since) = (false, None);
+                    pod.restarts += 1;
+                    pod.process.starts_at = Some(now + RESTART);
+                }
+                None => {}
+            }
+        }
+    }
+
     /// Workers claim and finish tasks.
     pub fn step_workers(&mut self) {
+        if self.beat > 0 {
+            self.step_processes();
+        }
         let (now, task) = (self.now, self.task);
         for pod in self.pods.values_mut().filter(|pod| pod.registered) {
             pod.drain_since = pod.drain_since.filter(|_| now < pod.drain_ends);

@@ -167,10 +167,16 @@ impl ScaleDown {
                 .iter()
                 .all(|worker| worker.pod.as_ref() != Some(pod) || worker.is_released())
         };
+        // One that cannot resume stays a victim: another one would only be lost, too.
+        let must_end = |pod: &String| {
+            let mut workers = self.workers.iter();
+            workers.any(|worker| worker.pod.as_ref() == Some(pod) && worker.drain.is_final())
+        };
         let timed_out: Vec<String> = self
             .victims
             .iter()
             .filter(|(pod, since)| context.now - **since >= context.timeout && !is_drained(pod))
+            .filter(|(pod, _)| !must_end(pod))
             .map(|(pod, _)| pod.clone())
             .collect();
         for pod in timed_out {

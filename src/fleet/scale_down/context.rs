@@ -73,7 +73,7 @@ pub(in crate::fleet) fn abandon(pool: &mut PoolState, commands: &mut Vec<Command
         return;
     }
     // Check again for leftovers, in case not everything could be reverted.
-    pool.observed.leftovers_checked = false;
+    pool.observed.first_checked = None;
     let (marks, workers) = scale_down.undo();
     if !marks.is_empty() {
         commands.push(Command::Mark(pool.as_scaled(), marks));
@@ -103,7 +103,7 @@ impl PoolState {
             target,
             order: self.victim_order()?,
             timeout: self.identity.drain_timeout,
-            registrations_complete: self.observed.registrations.are_complete(now),
+            registrations_complete: self.observed.registrations_are_complete(now),
             now,
         })
     }

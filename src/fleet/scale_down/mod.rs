@@ -220,6 +220,11 @@ impl ScaleDown {
                     .any(|listed| listed.name == *pod && !listed.terminating)
         };
         let is_drained_by_us = |worker: &Worker| {
+            if worker.drain.is_final() {
+                // It never works again. Where it is no victim any more, another one is needed for it.
+                let pod = worker.pod.as_ref();
+                return pod.is_some_and(|pod| self.victims.contains_key(pod));
+            }
             let request = self.drain_requests.get(&(worker.queue, worker.id.clone()));
             worker.pod.as_ref().is_some_and(is_ours) || request.is_some_and(|it| it.enable)
         };
