@@ -21,12 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     codes.sort_by_key(|code| (code != "en", code.clone()));
     let mut list = String::new();
     for code in codes {
-        let file = folder.join(format!("{code}.ftl"));
-        writeln!(
-            list,
-            "({code:?}, include_str!({:?})),",
-            file.to_string_lossy()
-        )?;
+        // Of the checkout that is compiled: a target folder may serve several.
+        let file = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/locales/{code}.ftl\")");
+        writeln!(list, "({code:?}, include_str!({file})),")?;
     }
     let out = Path::new(&env::var("OUT_DIR")?).join("locales.rs");
     fs::write(out, format!("&[\n{list}]"))?;
