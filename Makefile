@@ -118,7 +118,7 @@ matrix: ## CRD, admission rules and a scaled pool on Kubernetes 1.30 to 1.37, wi
 cross: ## Build the programs for Windows and try them in Wine, type-check them for macOS (Debian; the first time about 8 min, then 15 s to 1 min)
 	tests/cross
 
-faults: ## The whole operator simulated, with every fault at every request (20 min)
+faults: ## The whole operator simulated, with every fault at every request (30 min)
 	FAULTS=full cargo test --locked -p workerpool-operator --test simulation -- --nocapture
 
 queues: ## Known states of RQ, BullMQ, Bull, Sidekiq and Laravel, made by their own libraries (1 min; SERVER=redis8 or valkey9 chooses the server; Debian)

@@ -22,9 +22,9 @@ fn expect_live(world: &World, workers: i64) {
     });
 }
 
-/// Gives `count` workers a task each, and waits until they hold them.
-fn occupy(world: &World, count: i64) {
-    let tasks = count.to_string();
+/// Queues so many tasks, and waits until `count` workers hold one. More tasks than workers keep a worker busy that is not drained.
+fn occupy(world: &World, count: i64, tasks: u32) {
+    let tasks = tasks.to_string();
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
     eventually("busy workers", || match world.metric("busy") {
         Some(busy) if busy == count => Ok(()),
@@ -103,7 +103,7 @@ fn of_a_stateful_set_that_lacks_a_pod_only_the_higher_ordinals_are_removed() {
     world.kubectl(&["delete", "pod", "ordinals-1", "--wait"]);
     expect_live(&world, 4);
     let mut witness = Witness::new(&world);
-    occupy(&world, 4);
+    occupy(&world, 4, 40);
     change_pool(&world, &json!({"replicas": 3}));
     let messages = messages_until(&world, "statefulset", "ordinals", 3);
     // The controller creates the missing pod before it removes one.
@@ -142,7 +142,7 @@ fn a_rollout_that_cannot_end_removes_idle_workers_only() {
     // One of the old ones has made room for the new ones, which never start.
     expect_live(&world, 4);
     let mut witness = Witness::new(&world);
-    occupy(&world, 4);
+    occupy(&world, 4, 16);
     change_pool(&world, &json!({"replicas": 3}));
     let waited = messages_until(&world, "deployment", "filter-worker", 3);
     let names_it =
