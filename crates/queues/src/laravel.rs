@@ -185,6 +185,11 @@ impl Laravel {
                 "+inf".to_owned(),
             ),
             between(
+                "reserved",
+                "-inf".to_owned(),
+                seconds(first.time).to_string(),
+            ),
+            between(
                 "delayed",
                 "-inf".to_owned(),
                 seconds(soon(first.time)).to_string(),
@@ -218,12 +223,13 @@ impl Laravel {
     fn reading(&self, first: &First, second: &[Value]) -> Result<Reading, String> {
         let hashes = first.masters.len() + first.supervisors.len();
         let (reads, clients) = second
-            .split_at_checked(2 + hashes)
+            .split_at_checked(3 + hashes)
             .ok_or_else(|| another_form("its reads"))?;
-        let ([reserved, due], hashes) = checked(reads)?;
-        let (reserved, due) = (count(reserved)?, count(due)?);
+        let ([reserved, lost, due], hashes) = checked(reads)?;
+        let (reserved, lost, due) = (count(reserved)?, count(lost)?, count(due)?);
         let mut metrics = QueueMetrics {
-            ready: Metric::Known(first.ready),
+            // Whichever worker asks next puts the lost ones back, before it takes one.
+            ready: Metric::Known(first.ready.saturating_add(lost)),
             due: Metric::Known(due),
             delayed: Metric::Known(first.delayed),
             in_flight: Metric::Known(reserved),
@@ -332,6 +338,10 @@ mod tests {
                 Value::Int(2),
             ),
             (
+                "ZCOUNT laravel_database_queues:mail:reserved -inf 1795180000",
+                Value::Int(4),
+            ),
+            (
                 "ZRANGE laravel_horizon:masters -1000 -1",
                 bulks(&["pod-1-aB3d", "pod-2-x9Yz", "pod-3-0000"]),
             ),
@@ -372,7 +382,7 @@ mod tests {
         assert_eq!(
             metrics,
             QueueMetrics {
-                ready: Metric::Known(3),
+                ready: Metric::Known(7),
                 due: Metric::Known(1),
                 delayed: Metric::Known(2),
                 in_flight: Metric::Known(2),

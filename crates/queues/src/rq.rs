@@ -157,6 +157,7 @@ impl Rq {
         let mut more = vec![
             // A score is the end of a lease: what dead workers held lies below.
             between(&self.wip, &seconds(first.time), "+inf"),
+            between(&self.wip, "-inf", &format!("({}", seconds(first.time))),
             between(&self.scheduled, "-inf", &seconds(soon(first.time))),
             cmd("HGET").arg(job).arg("enqueued_at").take(),
         ];
@@ -172,13 +173,17 @@ impl Rq {
 
 impl First<'_> {
     fn reading(&self, second: &[Value], queue: usize) -> Result<Reading, String> {
-        let ([wip, due, enqueued_at], hashes) = checked(second)?;
+        let ([wip, left, due, enqueued_at], hashes) = checked(second)?;
         let mut sum = Registry::default();
         for (key, hash) in self.workers.iter().zip(hashes) {
             let id = key.split_once(":worker:").map_or(*key, |(_, id)| id);
             sum.add(id, fields(hash)?, queue, self.time);
         }
-        let (wip, due) = (count(wip)?, count(due)?);
+        let (mut wip, left, due) = (count(wip)?, count(left)?, count(due)?);
+        if sum.workers.is_empty() {
+            // A worker that starts tries it again, or has it fail: without one, no one does.
+            wip = wip.saturating_add(left);
+        }
         let counted = |count| {
             if sum.mixed {
                 return Metric::Unsupported;
@@ -281,6 +286,7 @@ mod tests {
                 bulk("2026-11-20T13:06:39.500000Z"),
             ),
             ("ZCOUNT rq:wip:mail 1795180000.123 +inf", Value::Int(2)),
+            ("ZCOUNT rq:wip:mail -inf (1795180000.123", Value::Int(8)),
             ("ZCARD rq:scheduled:mail", Value::Int(4)),
             (
                 "ZCOUNT rq:scheduled:mail -inf 1795180010.123",
@@ -335,6 +341,19 @@ mod tests {
                 (Some("pod-3"), Activity::Draining),
             ]
         );
+    }
+
+    #[test]
+    fn what_dead_workers_left_is_in_flight_once_no_worker_lives() {
+        let mut replies = replies();
+        for (command, reply) in &mut replies {
+            if command.starts_with("SMEMBERS") {
+                *reply = bulks(&[]);
+            }
+        }
+        replies.retain(|(command, _)| !command.starts_with("HMGET"));
+        let metrics = read(&queue(), &replies).expect("readable").metrics;
+        assert_eq!(metrics.in_flight, Metric::Known(11));
     }
 
     #[test]

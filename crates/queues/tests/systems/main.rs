@@ -16,3 +16,4 @@ mod rights;
 mod rq;
 mod sidekiq;
 mod stage;
+mod zero;
