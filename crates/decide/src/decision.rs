@@ -94,6 +94,12 @@ pub enum Step {
         /// How many there are.
         tasks: i64,
     },
+    /// Workers hold tasks that they have fetched ahead and not begun: no other worker can take these, so another worker is
+    /// no help.
+    Held {
+        /// How many there are.
+        tasks: i64,
+    },
     /// A threshold of `scaleUp`, compared with a metric.
     Up {
         /// The rule.

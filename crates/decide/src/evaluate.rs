@@ -4,7 +4,7 @@
 use crate::constraints;
 use crate::decision::{Constraint, Decision, Step};
 use crate::memory::Memory;
-use crate::observation::{Metric, Observation};
+use crate::observation::{Metric, Observation, QueueMetrics};
 use crate::reason::Reason;
 use crate::recommendations::{self, Recommendations};
 use crate::spec::{Pin, PoolSpec, Suspend};
@@ -46,6 +46,10 @@ pub fn decide(spec: &PoolSpec, observation: &Observation, memory: &Memory, now: 
     }
     if ignored > 0 {
         evaluation.steps.push(Step::Paused { tasks: ignored });
+    }
+    let held = QueueMetrics::sum(&observation.queues).held.known();
+    if let Some(tasks) = held.filter(|tasks| *tasks > 0) {
+        evaluation.steps.push(Step::Held { tasks });
     }
     let steps_before_rules = evaluation.steps.len();
     // The rules run beside an override too, for the idle timer; then their steps are not shown.

@@ -200,6 +200,8 @@ step-Paused = { $tasks ->
     [one] 1 waiting task does not count
    *[other] { $tasks } waiting tasks do not count
 }
+name-Held = fetched ahead
+step-Held = { $tasks } out of reach of other workers: worker_prefetch_multiplier=1, task_acks_late=True
 name-Up = scaleUp.{ field }
 step-Up = { $value }{ unit } ≤ { $threshold }{ unit }
     .recommended = { $value }{ unit } > { $threshold }{ unit } → { $recommended }

@@ -199,6 +199,8 @@ step-Paused = { $tasks ->
     [one] 1 tarea en espera no cuenta
    *[other] { $tasks } tareas en espera no cuentan
 }
+name-Held = recogidas antes
+step-Held = { $tasks } fuera de alcance: worker_prefetch_multiplier=1, task_acks_late=True
 name-Up = scaleUp.{ field }
 step-Up = { $value }{ unit } ≤ { $threshold }{ unit }
     .recommended = { $value }{ unit } > { $threshold }{ unit } → { $recommended }

@@ -312,6 +312,8 @@ fn steps() -> Vec<Step> {
         },
         Step::Paused { tasks: 1 },
         Step::Paused { tasks: 54 },
+        Step::Held { tasks: 1 },
+        Step::Held { tasks: 7 },
         Step::Fallback { replicas: 6 },
         Step::NotWritten { replicas: 5 },
     ];

@@ -45,6 +45,21 @@ fn with_behavior(cell: &str) -> PoolSpec {
 }
 
 #[test]
+fn tasks_that_were_fetched_ahead_are_a_step_where_there_are_any() {
+    let held = |metric| {
+        let observation = with(&observation(3, 0, 3), |queue| queue.held = metric);
+        let mut steps = without_memory(&threshold_spec(), &observation).steps;
+        steps.retain(|step| matches!(step, Step::Held { .. }));
+        steps
+    };
+    assert_eq!(held(Metric::Known(7)), [Step::Held { tasks: 7 }]);
+    assert_eq!(held(Metric::Estimated(1)), [Step::Held { tasks: 1 }]);
+    for none in [Metric::Known(0), Metric::Unavailable, Metric::Unsupported] {
+        assert_eq!(held(none), []);
+    }
+}
+
+#[test]
 fn an_unavailable_metric_is_one_step() {
     let observation = with(&observation(3, 0, 0), |queue| {
         queue.ready = Metric::Unavailable;
