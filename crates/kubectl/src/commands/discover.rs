@@ -11,6 +11,8 @@ use redis::{ConnectionAddr, ConnectionInfo};
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
+/// The beginning of a pool.
+const HEAD: &str = include_str!("discover.yaml");
 /// How many queues a pool may have.
 const MAX_QUEUES: usize = 32;
 
@@ -81,28 +83,21 @@ fn pool(name: &str, queues: &[&Found], info: &ConnectionInfo, lang: Lang) -> Vec
     };
     let redis = if logs_in {
         // What it holds is shown nowhere.
-        "redis: {addressFrom: {secretKeyRef: {name: redis, key: url}}}".to_owned()
+        json!({"addressFrom": {"secretKeyRef": {"name": "redis", "key": "url"}}})
     } else {
         let host = if host.contains(':') {
             format!("[{host}]")
         } else {
             host.to_owned()
         };
-        let address = format!("{scheme}://{host}:{port}/{}", settings.db());
-        format!("redis: {{address: {}}}", json!(address))
+        json!({"address": format!("{scheme}://{host}:{port}/{}", settings.db())})
     };
-    let mut lines = vec![
-        "apiVersion: workerpool.dev/v1alpha1".to_owned(),
-        "kind: WorkerPool".to_owned(),
-        format!("metadata: {{name: {name}}}"),
-        "spec:".to_owned(),
-        format!(
-            "  scaleTargetRef: {{name: {name}-worker}}  # {}",
-            tr!(lang, "cli-discover-target")
-        ),
-        format!("  {redis}  # {}", tr!(lang, "cli-discover-address")),
-        "  queues:".to_owned(),
-    ];
+    let head = HEAD
+        .replace("NAME", name)
+        .replace("TARGET", &tr!(lang, "cli-discover-target"))
+        .replace("ADDRESS", &tr!(lang, "cli-discover-address"))
+        .replace("REDIS", &redis.to_string());
+    let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
     lines.extend(queues.iter().map(|queue| format!("  - {}", line(queue))));
     lines
 }
