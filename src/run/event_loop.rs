@@ -3,10 +3,11 @@
 use super::Clock;
 use super::executor::Executor;
 use super::health::{Liveness, MAX_TICK};
+use super::inbox::Delivery;
 use crate::fleet::Fleet;
 use crate::fleet::event::{Event, Watched};
 use std::sync::{Arc, Mutex};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +18,7 @@ pub(super) struct EventLoop {
     pub fleet: Fleet,
     pub executor: Executor,
     pub clock: Clock,
-    pub inbox: UnboundedReceiver<Event>,
+    pub inbox: Receiver<Delivery>,
     pub liveness: Arc<Mutex<Liveness>>,
 }
 
@@ -27,23 +28,24 @@ impl EventLoop {
         while !stop.is_cancelled() {
             self.update_liveness();
             let max_tick = Instant::now() + MAX_TICK;
-            let tick = self
+            let tick_at = self
                 .fleet
                 .next_tick()
                 .map_or(max_tick, |at| self.clock.instant(at).min(max_tick));
             // In this order, so that a simulation can be repeated.
-            let event = tokio::select! {
+            let tick = (Event::Tick, None);
+            let delivery = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep_until(tick) => Event::Tick,
-                event = self.inbox.recv() => event.unwrap_or(Event::Tick),
+                () = tokio::time::sleep_until(tick_at) => tick,
+                delivery = self.inbox.recv() => delivery.unwrap_or(tick),
             };
-            self.handle(event);
+            self.handle(delivery);
             for _ in 0..MAX_BATCH {
-                let Ok(event) = self.inbox.try_recv() else {
+                let Ok(delivery) = self.inbox.try_recv() else {
                     break;
                 };
-                self.handle(event);
+                self.handle(delivery);
             }
         }
     }
@@ -55,10 +57,12 @@ impl EventLoop {
                 self.executor.execute(command);
             }
         }
+        // Who waits for room would wait for ever.
+        drop(self.inbox);
         self.executor.finish().await;
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, (event, turn): Delivery) {
         if let Some(step) = self.clock.follow() {
             tracing::warn!(
                 milliseconds = step.0,
@@ -67,6 +71,7 @@ impl EventLoop {
             self.apply(Event::ClockStep(step));
         }
         self.apply(event);
+        drop(turn);
     }
 
     fn apply(&mut self, event: Event) {

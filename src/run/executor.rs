@@ -2,11 +2,13 @@
 
 use super::environment::Environment;
 use super::fence::Fence;
-use super::watches::{Events, Watches};
+use super::inbox::Events;
+use super::watches::Watches;
 use crate::act;
 use crate::fleet::event::{Command, Event, PoolRef, Scale};
 use crate::observe::{ObjectRef, Redis, endpoint, pods, target};
 use crate::report::{EventNote, Metrics, events};
+use crate::turns::Turns;
 use api::{FIELD_MANAGER, GROUP, VERSION, WorkerPool, WorkerPoolStatus};
 use decide::Millis;
 use kube::Client;
@@ -15,13 +17,12 @@ use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
-/// Concurrent scale patches: more would open connections and save no time.
+/// Concurrent scale patches: more would open connections and save no time. Of each limit a namespace has half at most, so
+/// that the others do not wait for it.
 const MAX_SCALES: usize = 16;
 /// Concurrent status patches and event posts. They have their own limit, so that scales never wait for them.
 const MAX_REPORTS: usize = 4;
@@ -41,11 +42,11 @@ pub(super) struct Executor {
     objects: HashMap<ObjectRef, DropGuard>,
     endpoints: HashMap<Redis, Endpoint>,
     /// For the replies of Redis.
-    memory: Arc<endpoint::ReplyMemory>,
-    scales: Arc<Semaphore>,
+    limits: Arc<endpoint::ReplyLimits>,
+    scales: Arc<Turns>,
     /// For the preparation of scale-downs. It has its own limit, so that a scale-up never waits for it.
-    drains: Arc<Semaphore>,
-    reports: Arc<Semaphore>,
+    drains: Arc<Turns>,
+    reports: Arc<Turns>,
     spam_filter: events::SpamFilter,
     metrics: Arc<Metrics>,
     /// Identifies this process in Kubernetes events.
@@ -56,7 +57,7 @@ pub(super) struct Executor {
 
 /// The task of one Redis endpoint.
 struct Endpoint {
-    commands: UnboundedSender<endpoint::Command>,
+    mailbox: endpoint::Mailbox,
     /// How many pools it polls.
     pools: usize,
 }
@@ -77,10 +78,10 @@ impl Executor {
             watched: HashSet::new(),
             objects: HashMap::new(),
             endpoints: HashMap::new(),
-            memory: Arc::default(),
-            scales: Arc::new(Semaphore::new(MAX_SCALES)),
-            drains: Arc::new(Semaphore::new(MAX_SCALES)),
-            reports: Arc::new(Semaphore::new(MAX_REPORTS)),
+            limits: Arc::default(),
+            scales: turns(MAX_SCALES),
+            drains: turns(MAX_SCALES),
+            reports: turns(MAX_REPORTS),
             spam_filter: events::SpamFilter::default(),
             metrics,
             instance: instance.into(),
@@ -144,50 +145,65 @@ impl Executor {
         self.endpoints
             .entry(redis.clone())
             .or_insert_with_key(|redis| {
-                let (commands, inbox) = tokio::sync::mpsc::unbounded_channel();
+                let (mailbox, commands) = endpoint::mailbox();
                 let dial = Arc::clone(&self.environment.dial);
-                let memory = Arc::clone(&self.memory);
+                let limits = Arc::clone(&self.limits);
                 let events = self.events.clone();
+                let namespace: Arc<str> = redis.namespace().into();
                 let deliver = move |results| {
-                    let _ = events.send(Event::Metrics(results));
+                    let (events, namespace) = (events.clone(), Arc::clone(&namespace));
+                    async move {
+                        let _ = events.deliver(&namespace, results).await;
+                    }
                 };
-                self.tasks
-                    .spawn(endpoint::run(dial, memory, redis.clone(), inbox, deliver));
-                Endpoint { commands, pools: 0 }
+                self.tasks.spawn(endpoint::run(
+                    dial,
+                    limits,
+                    redis.clone(),
+                    commands,
+                    deliver,
+                ));
+                Endpoint { mailbox, pools: 0 }
             })
     }
 
     /// Sends `command` to the endpoint of `redis`, if there is one.
     fn send(&self, redis: &Redis, command: endpoint::Command) {
         if let Some(endpoint) = self.endpoints.get(redis) {
-            let _ = endpoint.commands.send(command);
+            endpoint.mailbox.send(command);
         }
     }
 
-    /// Runs `request` on its own task once a permit is free, and sends the event it returns.
-    fn spawn<F>(&self, permits: &Arc<Semaphore>, request: impl FnOnce(Client) -> F + Send + 'static)
-    where
+    /// Runs `request` of a namespace on its own task when its turn comes, and sends the event it returns.
+    fn spawn<F>(
+        &self,
+        turns: &Arc<Turns>,
+        namespace: &Arc<str>,
+        request: impl FnOnce(Client) -> F + Send + 'static,
+    ) where
         F: Future<Output = Event> + Send,
     {
         let client = self.environment.client.clone();
         let events = self.events.clone();
-        let permits = Arc::clone(permits);
+        let (turns, namespace) = (Arc::clone(turns), Arc::clone(namespace));
         self.tasks.spawn(async move {
-            let _permit = permits.acquire().await;
+            let _turn = turns.take(&namespace).await;
             let event = request(client).await;
-            let _ = events.send(event);
+            let _ = events.send(event).await;
         });
     }
 
     fn list_pods(&self, pool: PoolRef, selector: String) {
-        self.spawn(&self.drains, move |client| async move {
+        let namespace = Arc::clone(&pool.key.namespace);
+        self.spawn(&self.drains, &namespace, move |client| async move {
             let pods = pods::list(client, &pool.key.namespace, &selector).await;
             Event::Pods(pool, pods)
         });
     }
 
     fn mark(&self, pool: PoolRef, marks: Vec<(String, bool)>) {
-        self.spawn(&self.drains, move |client| async move {
+        let namespace = Arc::clone(&pool.key.namespace);
+        self.spawn(&self.drains, &namespace, move |client| async move {
             let result = act::mark(client, &pool.key.namespace, &marks).await;
             Event::Marked(pool, result.map_err(|error| error.to_string()))
         });
@@ -195,7 +211,8 @@ impl Executor {
 
     fn scale(&self, scale: Scale) {
         let metrics = Arc::clone(&self.metrics);
-        self.spawn(&self.scales, move |client| async move {
+        let namespace = Arc::clone(&scale.pool.key.namespace);
+        self.spawn(&self.scales, &namespace, move |client| async move {
             let resource = target::resource(&scale.api_version, &scale.target.kind);
             let result = act::scale(client, &resource, &scale.target.object, scale.replicas).await;
             let latency = scale.notified_at.map(|notified_at| notified_at.elapsed());
@@ -207,7 +224,8 @@ impl Executor {
 
     fn write_status(&self, pool: PoolRef, status: Box<WorkerPoolStatus>) {
         let metrics = Arc::clone(&self.metrics);
-        self.spawn(&self.reports, move |client| async move {
+        let namespace = Arc::clone(&pool.key.namespace);
+        self.spawn(&self.reports, &namespace, move |client| async move {
             let api: Api<WorkerPool> = Api::namespaced(client, &pool.key.namespace);
             let patch = Patch::Apply(json!({
                 "apiVersion": format!("{GROUP}/{VERSION}"),
@@ -232,12 +250,12 @@ impl Executor {
             return;
         }
         let client = self.environment.client.clone();
-        let permits = Arc::clone(&self.reports);
+        let turns = Arc::clone(&self.reports);
         let metrics = Arc::clone(&self.metrics);
         let instance = Arc::clone(&self.instance);
         let time = Arc::clone(&self.environment.time);
         self.tasks.spawn(async move {
-            let _permit = permits.acquire().await;
+            let _turn = turns.take(&note.pool.namespace).await;
             let publish = events::publish(client, &note, &instance, api::timestamp(time.wall()));
             match tokio::time::timeout(TIMEOUT, publish).await {
                 Ok(Ok(())) => metrics.record_event(),
@@ -248,4 +266,9 @@ impl Executor {
             }
         });
     }
+}
+
+/// So many turns, half of them for one namespace.
+fn turns(all: usize) -> Arc<Turns> {
+    Arc::new(Turns::new(all, all / 2))
 }

@@ -1,6 +1,6 @@
 //! Health, readiness and metrics over HTTP.
 
-use super::watches::Events;
+use super::inbox::Events;
 use crate::dashboard::Ask;
 use crate::fleet::event::Event;
 use crate::report::Metrics;
@@ -94,15 +94,17 @@ async fn ready(State(state): State<HealthState>) -> impl IntoResponse {
 }
 
 async fn metrics(State(state): State<HealthState>) -> impl IntoResponse {
-    let (sender, receiver) = oneshot::channel();
-    if state.stands_by() {
-        // The event loop has not started, and there are no pools.
-        let _ = sender.send(Vec::new());
-    } else {
-        let _ = state.events.send(Event::Scrape(sender));
-    }
-    match tokio::time::timeout(TIMEOUT, receiver).await {
-        Ok(Ok(pools)) => {
+    let pools = async {
+        if state.stands_by() {
+            // The event loop has not started, and there are no pools.
+            return Some(Vec::new());
+        }
+        let (sender, receiver) = oneshot::channel();
+        state.events.send(Event::Scrape(sender)).await.ok()?;
+        receiver.await.ok()
+    };
+    match tokio::time::timeout(TIMEOUT, pools).await {
+        Ok(Some(pools)) => {
             let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             (
                 StatusCode::OK,
@@ -136,9 +138,12 @@ pub(super) fn ask(state: HealthState) -> Ask {
             if stands_by {
                 return None;
             }
-            let (sender, receiver) = oneshot::channel();
-            events.send(Event::View(query, sender)).ok()?;
-            tokio::time::timeout(TIMEOUT, receiver).await.ok()?.ok()
+            let answer = async {
+                let (sender, receiver) = oneshot::channel();
+                events.send(Event::View(query, sender)).await.ok()?;
+                receiver.await.ok()
+            };
+            tokio::time::timeout(TIMEOUT, answer).await.ok()?
         })
     })
 }
@@ -150,7 +155,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_standby_answers_the_dashboard_at_once_and_asks_nothing() {
-        let (events, mut inbox) = tokio::sync::mpsc::unbounded_channel();
+        let (events, mut inbox) = crate::run::inbox::inbox();
         let state = HealthState {
             events,
             metrics: Arc::new(Metrics::new()),
@@ -163,6 +168,6 @@ mod tests {
         assert!(inbox.try_recv().is_err());
         state.liveness.lock().expect("no panic").standby = false;
         ask(state)(ViewQuery::All).await;
-        assert!(matches!(inbox.try_recv(), Ok(Event::View(..))));
+        assert!(matches!(inbox.try_recv(), Ok((Event::View(..), _))));
     }
 }

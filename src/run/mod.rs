@@ -7,6 +7,7 @@ mod event_loop;
 mod executor;
 mod fence;
 mod health;
+mod inbox;
 mod leader;
 mod listen;
 mod object_watch;
@@ -43,7 +44,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     environment.client = environment::with_deadline(environment.client);
-    let (events, inbox) = tokio::sync::mpsc::unbounded_channel();
+    let (events, inbox) = inbox::inbox();
     let health = HealthState {
         events: events.clone(),
         metrics: Arc::new(Metrics::new()),

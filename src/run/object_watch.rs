@@ -96,11 +96,8 @@ impl Watches {
                 continue;
             }
             last_error = error;
-            if self
-                .events
-                .send(Event::Object(object.clone(), values))
-                .is_err()
-            {
+            let event = Event::Object(object.clone(), values);
+            if self.events.send(event).await.is_err() {
                 return;
             }
         }

@@ -1,5 +1,6 @@
 //! The watches: each is a stream of objects that exist, objects that were deleted, and the end of the initial list.
 
+use super::inbox::Events;
 use crate::fleet::event::{Event, Scope, Watched};
 use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
 use api::{Key, WorkerPool};
@@ -13,16 +14,12 @@ use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 /// A watch ends after this many seconds, so that an unresponsive API server is noticed; kube's default is 295.
 const WATCH_SECONDS: u32 = 30;
 /// The longest pause before a watch that failed starts again, without its jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-
-/// The sending side of the event loop's inbox.
-pub type Events = UnboundedSender<Event>;
 
 /// The pauses after failures of a watch: 800 ms, doubled each time up to 30 s, each plus up to as much as jitter, so that
 /// many watches do not come back at the same time. Kube's default has the same, from a generator that no seed repeats.
@@ -261,23 +258,22 @@ impl Watches {
                     {
                         if failure != last_failure {
                             tracing::warn!("cannot watch, retrying: {failure}");
-                            let _ = events.send(Event::WatchFailed(
-                                watched.clone(),
-                                scope.clone(),
-                                failure.clone(),
-                            ));
+                            let (watched, scope) = (watched.clone(), scope.clone());
+                            let event = Event::WatchFailed(watched, scope, failure.clone());
+                            let _ = events.send(event).await;
                             last_failure = failure;
                         }
                         continue;
                     }
                     let synced = matches!(change, WatchChange::Synced);
                     if let Some(event) = translate(change)
-                        && events.send(event).is_err()
+                        && events.send(event).await.is_err()
                     {
                         return;
                     }
                     if synced && std::mem::take(&mut initial) {
-                        let _ = events.send(Event::Synced(watched.clone(), scope.clone()));
+                        let event = Event::Synced(watched.clone(), scope.clone());
+                        let _ = events.send(event).await;
                     }
                 }
             }));

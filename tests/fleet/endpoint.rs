@@ -11,8 +11,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use workerpool_operator::observe::endpoint::{Command, Network, run};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use workerpool_operator::observe::endpoint::{Command, Mailbox, Network, mailbox, run};
 use workerpool_operator::observe::{Address, Destinations, Epoch, PollNumber, PollResult, Redis};
 
 pub const LONG: Duration = Duration::from_hours(1);
@@ -20,7 +20,7 @@ pub const SHORT: Duration = Duration::from_millis(100);
 
 /// A running endpoint.
 pub struct Endpoint {
-    commands: UnboundedSender<Command>,
+    mailbox: Mailbox,
     results: UnboundedReceiver<PollResult>,
 }
 
@@ -31,20 +31,21 @@ impl Endpoint {
     }
 
     pub fn of(redis: Redis) -> Self {
-        let (commands, inbox) = unbounded_channel();
+        let (mailbox, commands) = mailbox();
         let (deliver, results) = unbounded_channel();
         tokio::spawn(run(
             Arc::new(Network::new(Destinations::new(vec![], None))),
             Arc::default(),
             redis,
-            inbox,
+            commands,
             move |polled| {
                 for result in polled {
                     let _ = deliver.send(result);
                 }
+                std::future::ready(())
             },
         ));
-        Self { commands, results }
+        Self { mailbox, results }
     }
 
     pub fn watch(&self, pool: &str, system: QueueSystem, interval: Duration) {
@@ -58,7 +59,7 @@ impl Endpoint {
     }
 
     pub fn send(&self, command: Command) {
-        self.commands.send(command).expect("the endpoint runs");
+        self.mailbox.send(command);
     }
 
     pub async fn next(&mut self) -> PollResult {

@@ -2,12 +2,15 @@
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a test fails loudly"
+    clippy::print_stderr,
+    reason = "a test fails loudly and may print"
 )]
 
 mod crd;
 #[cfg(target_os = "linux")]
 mod destinations;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod listen;
 
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::limits::Budget;
 use super::link::Link;
 use super::master::Master;
-use super::{Dial, Notifications, ReplyMemory};
+use super::{Dial, Notifications, ReplyLimits};
 use crate::observe::{Redis, Topology};
 use decide::Unavailable;
 use queues::describe;
@@ -36,7 +36,10 @@ pub(super) enum Connection {
         script_known: bool,
         /// What Redis may send.
         budget: Arc<Budget>,
-        /// The failures since the last successful poll: a handshake alone is no success.
+        since: Instant,
+        /// Whether a poll succeeded.
+        answered: bool,
+        /// The failures before.
         attempts: u32,
     },
     Down {
@@ -61,13 +64,13 @@ impl Connection {
     pub async fn open(
         dial: &dyn Dial,
         redis: &Redis,
-        memory: &ReplyMemory,
+        limits: &ReplyLimits,
         attempts: u32,
     ) -> Result<Opened, Unavailable> {
         let (address, master) = match redis.topology() {
             Topology::Standalone(address) => (address.clone(), None),
             Topology::Sentinel(sentinels) => {
-                let master = Master::find(dial, sentinels, memory).await?;
+                let master = Master::find(dial, sentinels, limits).await?;
                 (master.address().clone(), Some(master))
             }
         };
@@ -81,7 +84,7 @@ impl Connection {
             mut redis,
             driver,
             budget,
-        } = Link::open(dial, &address, memory, config).await?;
+        } = Link::open(dial, &address, limits, config).await?;
         if master.is_some() {
             check_role(&mut redis)
                 .await
@@ -97,7 +100,6 @@ impl Connection {
         if let Err(error) = &tracking {
             tracing::warn!(%address, "CLIENT TRACKING unavailable, falling back to polling: {}", describe(error));
         }
-        budget.end(0);
         let tracking = tracking.is_ok();
         tracing::info!(%address, tracking, "connected to Redis");
         let connection = Self::Up {
@@ -107,12 +109,14 @@ impl Connection {
             tracking,
             script_known: false,
             budget,
+            since: Instant::now(),
+            answered: false,
             attempts,
         };
         Ok((connection, notifications))
     }
 
-    /// The failures since the last successful poll.
+    /// The failures since the last connection that answered and lasted.
     pub fn attempts(&self) -> u32 {
         match self {
             Self::Up { attempts, .. } | Self::Down { attempts, .. } => *attempts,
@@ -121,15 +125,19 @@ impl Connection {
 
     /// A poll succeeded.
     pub fn succeeded(&mut self) {
-        if let Self::Up { attempts, .. } = self {
-            *attempts = 0;
+        if let Self::Up { answered, .. } = self {
+            *answered = true;
         }
     }
 
     /// The state after a failure: the first retry after a success is immediate; then the pause starts at 100 ms and doubles up to
-    /// [`MAX_BACKOFF`], and each is between half and the whole of that.
+    /// [`MAX_BACKOFF`], and each is between half and the whole of that. A connection that answered and lasted is a success:
+    /// a server that closes each one, or floods it, is not tried more often because it answers before.
     pub fn failed(&self, redis: &Redis, cause: Unavailable, now: Instant) -> Self {
         let (attempts, last_cause) = match self {
+            Self::Up {
+                since, answered, ..
+            } if *answered && now - *since >= MAX_BACKOFF => (1, None),
             Self::Up { attempts, .. } => (attempts + 1, None),
             Self::Down {
                 attempts, cause, ..

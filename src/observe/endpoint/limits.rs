@@ -1,94 +1,150 @@
-//! What a Redis may send: a server that means harm must cost the operator no more memory than a server that does not.
+//! What a Redis may send: a server that means harm must cost the operator no more memory than a server that does not, and
+//! the pools of other namespaces no time.
 //!
-//! The client library reserves memory for as many elements as a reply announces, so the announcements are read here
-//! first. Everything costs: each byte, each element, each announced element.
+//! A poll has a limit. Between two polls a server has nothing to send but notifications, and a read earns each of them. All
+//! connections of a namespace have a pace together: what comes faster is not read.
 
-use std::collections::HashMap;
+use super::scanner::Scanner;
+use crate::turns::{PerNamespace, Turns};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::PollSemaphore;
 
 /// What the replies to one poll may cost.
 const MAX_COST: usize = 16 * 1024 * 1024;
-/// What a connection may send at any time. With more it waits for its turn.
+/// What a connection may send at any time, and each second once more. With more it waits for its turn.
 const FREE_COST: usize = 128 * 1024;
+/// What a handshake may cost.
+const HANDSHAKE: usize = 32 * 1024;
 /// What a notification about one key costs at most.
 const KEY_COST: usize = 512;
-/// The longest text.
-const MAX_TEXT: usize = 4 * 1024 * 1024;
-/// The longest line: a number, a status, an error.
-const MAX_LINE: usize = 64 * 1024;
-/// What the library reserves for an announced element, and what an element costs besides.
-const ANNOUNCED: usize = size_of::<redis::Value>();
-const ELEMENT: usize = 16;
-/// How much is read at once.
-const CHUNK: usize = 8 * 1024;
+/// What the connections of one namespace may send per second, and at once.
+const PACE: u64 = 16 * 1024 * 1024;
+const BURST: Duration = Duration::from_millis(250);
+/// How much is read at once. Between two chunks others take their turn: the library parses all that it can have at once.
+const CHUNK: usize = 1024;
 /// How many connections may hold more than [`FREE_COST`] at the same time, one of each namespace.
 const LARGE_REPLIES: usize = 2;
 
-/// The memory for large replies, which all connections share.
-pub struct ReplyMemory {
-    all: Arc<Semaphore>,
-    namespaces: Mutex<HashMap<String, Weak<Semaphore>>>,
+/// What all connections share: the memory for large replies, and the pace of each namespace.
+pub struct ReplyLimits {
+    large: Turns,
+    paces: PerNamespace<Pace>,
 }
 
-impl Default for ReplyMemory {
+impl Default for ReplyLimits {
     fn default() -> Self {
         Self {
-            all: Arc::new(Semaphore::new(LARGE_REPLIES)),
-            namespaces: Mutex::default(),
+            large: Turns::new(LARGE_REPLIES, 1),
+            paces: PerNamespace::default(),
         }
     }
 }
 
-impl ReplyMemory {
-    fn of(&self, namespace: &str) -> Arc<Semaphore> {
-        let mut namespaces = lock(&self.namespaces);
-        namespaces.retain(|_, turn| turn.strong_count() > 0);
-        if let Some(turn) = namespaces.get(namespace).and_then(Weak::upgrade) {
-            return turn;
+/// What the connections of a namespace have sent.
+#[derive(Debug)]
+struct Pace {
+    /// When all of it will have been paid for.
+    paid_at: Mutex<Instant>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            paid_at: Mutex::new(Instant::now()),
         }
-        let turn = Arc::new(Semaphore::new(1));
-        namespaces.insert(namespace.to_owned(), Arc::downgrade(&turn));
-        turn
+    }
+
+    /// Counts `cost`. Returns how long nothing more may be read.
+    fn spend(&self, cost: usize, now: Instant) -> Duration {
+        let nanos = u64::try_from(cost)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(1_000_000_000 / PACE);
+        let mut paid_at = lock(&self.paid_at);
+        *paid_at = (*paid_at).max(now) + Duration::from_nanos(nanos);
+        paid_at.saturating_duration_since(now + BURST)
     }
 }
 
 /// What a connection may still send.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Budget(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    /// Whether replies are expected.
+    is_asked: bool,
+    /// What was sent since `is_asked` changed, and what may be.
     cost: usize,
     limit: usize,
+    /// What may be sent unasked once replies are expected no more.
+    spare: usize,
+    /// When it was counted.
+    counted_at: Instant,
     is_exceeded: bool,
     turns: Vec<OwnedSemaphorePermit>,
 }
 
+impl Default for Budget {
+    /// The budget of a handshake.
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            is_asked: false,
+            cost: 0,
+            limit: HANDSHAKE,
+            spare: 0,
+            counted_at: Instant::now(),
+            is_exceeded: false,
+            turns: Vec::new(),
+        }))
+    }
+}
+
 impl Budget {
-    /// Replies are expected.
-    pub fn begin(&self) {
+    /// Replies are expected, to reads of this many tracked keys: each earns a notification.
+    pub fn begin(&self, keys: usize) {
         let mut state = lock(&self.0);
-        state.cost = 0;
+        state.settle();
+        state.spare += keys * KEY_COST;
+        state.is_asked = true;
         state.limit = MAX_COST;
     }
 
-    /// Only notifications are expected, one for each of `keys`.
+    /// Only notifications are expected, at most one for each of `keys` and what else is free.
     pub fn end(&self, keys: usize) {
         let mut state = lock(&self.0);
-        state.cost = 0;
-        state.limit = FREE_COST + keys * KEY_COST;
+        state.settle();
+        let now = Instant::now();
+        let millis = now.saturating_duration_since(state.counted_at).as_millis();
+        let free = FREE_COST.saturating_mul(usize::try_from(millis).unwrap_or(usize::MAX)) / 1000;
+        state.counted_at = now;
+        state.is_asked = false;
+        state.limit = state
+            .spare
+            .saturating_add(free)
+            .min(FREE_COST + keys * KEY_COST);
         state.turns.clear();
     }
 
     /// Whether the connection was closed because it sent too much.
     pub fn is_exceeded(&self) -> bool {
         lock(&self.0).is_exceeded
+    }
+}
+
+impl State {
+    /// Closes the account of what was sent until now.
+    fn settle(&mut self) {
+        if !self.is_asked {
+            self.spare = self.limit.saturating_sub(self.cost);
+        }
+        self.cost = 0;
     }
 }
 
@@ -103,6 +159,9 @@ pub(super) struct Limited<S> {
     budget: Arc<Budget>,
     /// The turns that a large reply has to wait for: of the namespace, and of all.
     turns: [PollSemaphore; 2],
+    pace: Arc<Pace>,
+    /// Until when nothing is read.
+    pause: Option<Pin<Box<Sleep>>>,
     /// What was read and is not handed on yet.
     staged: Vec<u8>,
     handed_on: usize,
@@ -111,12 +170,14 @@ pub(super) struct Limited<S> {
 }
 
 impl<S> Limited<S> {
-    pub fn new(stream: S, budget: Arc<Budget>, memory: &ReplyMemory, namespace: &str) -> Self {
+    pub fn new(stream: S, budget: Arc<Budget>, limits: &ReplyLimits, namespace: &str) -> Self {
         Self {
             stream,
             scanner: Scanner::default(),
             budget,
-            turns: [memory.of(namespace), Arc::clone(&memory.all)].map(PollSemaphore::new),
+            turns: limits.large.of(namespace).map(PollSemaphore::new),
+            pace: limits.paces.get(namespace, Pace::new),
+            pause: None,
             staged: Vec::new(),
             handed_on: 0,
             is_flooded: false,
@@ -138,9 +199,26 @@ impl<S> Limited<S> {
         Poll::Ready(())
     }
 
+    /// Waits until others had their turn, and until the namespace may send more.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::take(&mut self.is_flooded) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        Poll::Ready(())
+    }
+
     /// Counts what has been read.
     fn count(&mut self) -> io::Result<()> {
         let cost = self.scanner.read(&self.staged);
+        let wait = self.pace.spend(cost.unwrap_or(0), Instant::now());
+        if !wait.is_zero() {
+            self.pause = Some(Box::pin(tokio::time::sleep(wait)));
+        }
         let mut state = lock(&self.budget.0);
         let cost = cost.map(|cost| state.cost.saturating_add(cost));
         match cost {
@@ -168,11 +246,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
             return Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()));
         }
         if this.handed_on == this.staged.len() {
-            if std::mem::take(&mut this.is_flooded) {
-                // The library parses all that it can have at once: others take their turn between two chunks.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            ready!(this.poll_pause(cx));
             this.staged.resize(buffer.remaining().min(CHUNK), 0);
             this.handed_on = 0;
             let mut read = ReadBuf::new(&mut this.staged);
@@ -215,156 +289,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
     }
 }
 
-/// Reads what a stream of RESP announces.
-#[derive(Debug, Default)]
-struct Scanner {
-    /// The type of the element whose line is being read; `None` between two elements.
-    kind: Option<u8>,
-    /// The beginning of that line: a number fits.
-    line: Vec<u8>,
-    line_length: usize,
-    after_cr: bool,
-    /// How much of a text is still to come, with the line break behind it.
-    text: usize,
-}
-
-/// A number with its sign and spaces is no longer.
-const MAX_NUMBER: usize = 32;
-
-impl Scanner {
-    /// What `bytes` cost; `None` where they announce too much, or are no RESP.
-    fn read(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut cost = bytes.len();
-        let mut rest = bytes;
-        while let [byte, after @ ..] = rest {
-            if self.text > 0 {
-                let skipped = self.text.min(rest.len());
-                self.text -= skipped;
-                rest = &rest[skipped..];
-                continue;
-            }
-            rest = after;
-            let Some(kind) = self.kind else {
-                self.kind = Some(*byte);
-                self.line.clear();
-                self.line_length = 0;
-                self.after_cr = false;
-                cost += ELEMENT;
-                continue;
-            };
-            self.line_length += 1;
-            if *byte == b'\n' && self.after_cr {
-                self.kind = None;
-                cost = cost.checked_add(self.end_line(kind)?)?;
-                continue;
-            }
-            self.after_cr = *byte == b'\r';
-            if self.line.len() < MAX_NUMBER {
-                self.line.push(*byte);
-            }
-            if self.line_length > MAX_LINE {
-                return None;
-            }
-        }
-        Some(cost)
-    }
-
-    /// What an element of this type announces in its line.
-    fn end_line(&mut self, kind: u8) -> Option<usize> {
-        let number = || -> Option<i64> { str::from_utf8(&self.line).ok()?.trim().parse().ok() };
-        let announced = match kind {
-            b'+' | b'-' | b':' | b'_' | b',' | b'#' | b'(' => return Some(0),
-            b'$' | b'!' | b'=' => {
-                let length = number()?;
-                if length == -1 && kind == b'$' {
-                    return Some(0);
-                }
-                let length = usize::try_from(length).ok()?;
-                if length > MAX_TEXT {
-                    return None;
-                }
-                self.text = length + 2;
-                return Some(0);
-            }
-            b'*' | b'~' if number()? == -1 => return Some(0),
-            b'*' | b'~' | b'>' => number()?,
-            b'%' => number()?.checked_mul(2)?,
-            b'|' => number()?.checked_mul(2)?.checked_add(1)?,
-            _ => return None,
-        };
-        let announced = usize::try_from(announced).ok()?;
-        announced.checked_mul(ANNOUNCED)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    /// The cost of `text`, read whole and byte by byte.
-    fn cost(text: &str) -> Option<usize> {
-        let whole = Scanner::default().read(text.as_bytes());
-        let mut scanner = Scanner::default();
-        let bytes = text.bytes();
-        let one_by_one = bytes
-            .map(|byte| scanner.read(&[byte]))
-            .sum::<Option<usize>>();
-        assert_eq!(whole, one_by_one, "{text:?}");
-        whole
-    }
-
-    #[test]
-    fn elements_texts_and_announcements_cost() {
-        assert_eq!(cost("+OK\r\n"), Some(5 + ELEMENT));
-        assert_eq!(
-            cost("$3\r\na\r\n\r\n"),
-            Some(9 + ELEMENT),
-            "a text may have anything"
-        );
-        assert_eq!(
-            cost("*2\r\n:1\r\n$-1\r\n"),
-            Some(13 + 3 * ELEMENT + 2 * ANNOUNCED)
-        );
-        assert_eq!(
-            cost("%1\r\n+a\r\n_\r\n"),
-            Some(11 + 3 * ELEMENT + 2 * ANNOUNCED)
-        );
-        assert_eq!(cost("*-1\r\n:1\r\n"), Some(9 + 2 * ELEMENT));
-        assert!(cost("*100000000\r\n").is_some_and(|cost| cost > MAX_COST));
-    }
-
-    #[rstest::rstest]
-    #[case("$536870912\r\n")]
-    #[case("=-1\r\n")]
-    #[case("!-1\r\n")]
-    #[case("*9223372036854775807\r\n")]
-    #[case("%9223372036854775807\r\n")]
-    #[case("*-2\r\n")]
-    #[case("*x\r\n")]
-    #[case("HTTP/1.1 400 Bad Request\r\n")]
-    fn what_announces_too_much_or_is_no_resp_is_refused(#[case] text: &str) {
-        assert_eq!(cost(text), None);
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_refused() {
-        assert_eq!(cost(&"-".repeat(MAX_LINE)).map(|_| ()), Some(()));
-        assert_eq!(
-            Scanner::default().read("-".repeat(MAX_LINE + 2).as_bytes()),
-            None
-        );
-    }
-
     #[tokio::test]
     async fn large_replies_wait_for_their_turn_and_small_ones_do_not() {
-        let memory = ReplyMemory::default();
+        let limits = ReplyLimits::default();
         let open = |namespace: &str| {
             let (ours, theirs) = tokio::io::duplex(1024 * 1024);
             let budget = Arc::<Budget>::default();
-            budget.begin();
+            budget.begin(0);
             (
-                Limited::new(ours, Arc::clone(&budget), &memory, namespace),
+                Limited::new(ours, Arc::clone(&budget), &limits, namespace),
                 theirs,
                 budget,
             )
@@ -400,11 +338,11 @@ mod tests {
 
     #[tokio::test]
     async fn unasked_only_notifications_of_the_keys_are_accepted() {
-        let memory = ReplyMemory::default();
+        let limits = ReplyLimits::default();
         let (ours, mut theirs) = tokio::io::duplex(1024 * 1024);
         let budget = Arc::<Budget>::default();
         budget.end(1);
-        let mut limited = Limited::new(ours, Arc::clone(&budget), &memory, "a");
+        let mut limited = Limited::new(ours, Arc::clone(&budget), &limits, "a");
         let push = ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n";
         theirs
             .write_all(push.repeat(2000).as_bytes())
@@ -414,5 +352,65 @@ mod tests {
         let error = limited.read_to_end(&mut all).await.expect_err("too much");
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         assert!(all.len() < FREE_COST && budget.is_exceeded());
+    }
+    /// Polls give a server that floods nothing: only reads of tracked keys and time do.
+    #[tokio::test(start_paused = true)]
+    async fn what_may_come_unasked_is_earned() {
+        let budget = Budget::default();
+        let left = || {
+            let state = lock(&budget.0);
+            state.limit - state.cost
+        };
+        lock(&budget.0).cost = HANDSHAKE;
+        for (reads, expected) in [(0, 0), (0, 0), (3, 3 * KEY_COST), (0, 3 * KEY_COST)] {
+            budget.begin(reads);
+            lock(&budget.0).cost = 5_000_000;
+            budget.end(500);
+            assert_eq!(left(), expected);
+        }
+        tokio::time::advance(Duration::from_millis(500)).await;
+        budget.begin(0);
+        budget.end(500);
+        assert_eq!(left(), 3 * KEY_COST + FREE_COST / 2);
+        tokio::time::advance(Duration::from_hours(1)).await;
+        budget.end(500);
+        assert_eq!(left(), FREE_COST + 500 * KEY_COST);
+    }
+
+    /// Sends small replies without end to `connections` of `namespace`. Returns how many bytes were read in ten seconds.
+    async fn read_in_ten_seconds(limits: &ReplyLimits, namespace: &str, connections: usize) -> u64 {
+        let mut readers = tokio::task::JoinSet::new();
+        for _ in 0..connections {
+            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            tokio::spawn(async move {
+                while theirs.write_all(&b":1\r\n".repeat(4096)).await.is_ok() {}
+            });
+            let budget = Arc::<Budget>::default();
+            budget.begin(0);
+            let mut limited = Limited::new(ours, Arc::clone(&budget), limits, namespace);
+            let end = Instant::now() + Duration::from_secs(10);
+            readers.spawn(async move {
+                let (mut buffer, mut total) = (vec![0; 16 * 1024], 0);
+                while let Ok(read) = tokio::time::timeout_at(end, limited.read(&mut buffer)).await {
+                    total += u64::try_from(read.expect("within the budget")).expect("a number");
+                    // It answers polls, one after the other.
+                    budget.begin(0);
+                    budget.end(0);
+                    budget.begin(0);
+                }
+                total
+            });
+        }
+        readers.join_all().await.iter().sum()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namespace_has_one_pace_however_many_connections_it_has() {
+        let limits = ReplyLimits::default();
+        let most = (40 + 1) * PACE / 4 / 5; // four bytes cost 20
+        for connections in [1, 8] {
+            let read = read_in_ten_seconds(&limits, &connections.to_string(), connections).await;
+            assert!((most * 9 / 10..=most * 11 / 10).contains(&read), "{read}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One connection to one server: the stream, the limits on it, and the client on top.
 
 use super::limits::{Budget, Limited};
-use super::{Dial, ReplyMemory, TIMEOUT};
+use super::{Dial, ReplyLimits, TIMEOUT};
 use crate::observe::{Address, NotConnected};
 use decide::Unavailable;
 use redis::AsyncConnectionConfig;
@@ -24,12 +24,11 @@ impl Link {
     pub async fn open(
         dial: &dyn Dial,
         address: &Address,
-        memory: &ReplyMemory,
+        memory: &ReplyLimits,
         config: AsyncConnectionConfig,
     ) -> Result<Self, Unavailable> {
         let config = config.set_response_timeout(Some(TIMEOUT * 2));
         let budget = Arc::<Budget>::default();
-        budget.begin();
         let connect = async {
             let stream = dial.dial(address.clone()).await?;
             let stream = Limited::new(stream, Arc::clone(&budget), memory, address.namespace());

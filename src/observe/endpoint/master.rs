@@ -5,7 +5,7 @@
 //! read counts only if a Sentinel names the same server afterwards.
 
 use super::link::Link;
-use super::{Dial, ReplyMemory, TIMEOUT};
+use super::{Dial, ReplyLimits, TIMEOUT};
 use crate::observe::{Address, Sentinels};
 use decide::Unavailable;
 use queues::describe;
@@ -27,7 +27,7 @@ impl Master {
     pub async fn find(
         dial: &dyn Dial,
         sentinels: &Sentinels,
-        memory: &ReplyMemory,
+        memory: &ReplyLimits,
     ) -> Result<Self, Unavailable> {
         let mut master = Self {
             address: sentinels.settings.clone(),
@@ -51,7 +51,7 @@ impl Master {
     pub async fn confirm(
         &mut self,
         dial: &dyn Dial,
-        memory: &ReplyMemory,
+        memory: &ReplyLimits,
     ) -> Result<(), Unavailable> {
         let named = self.ask(dial, memory).await?;
         if named.server() == self.address.server() {
@@ -62,7 +62,7 @@ impl Master {
     }
 
     /// The server that the first Sentinel names which answers.
-    async fn ask(&mut self, dial: &dyn Dial, memory: &ReplyMemory) -> Result<Address, Unavailable> {
+    async fn ask(&mut self, dial: &dyn Dial, memory: &ReplyLimits) -> Result<Address, Unavailable> {
         let count = self.sentinels.addresses.len();
         let mut cause = None;
         for _ in 0..count {
@@ -80,7 +80,7 @@ impl Master {
     async fn ask_current(
         &mut self,
         dial: &dyn Dial,
-        memory: &ReplyMemory,
+        memory: &ReplyLimits,
     ) -> Result<Address, Unavailable> {
         let Some(address) = self.sentinels.addresses.get(self.current) else {
             return Err(Unavailable::NotReadYet);
@@ -89,7 +89,7 @@ impl Master {
             Some(link) => link,
             None => Link::open(dial, address, memory, AsyncConnectionConfig::new()).await?,
         };
-        link.budget.begin();
+        link.budget.begin(0);
         let mut command = redis::cmd("SENTINEL");
         command
             .arg("GET-MASTER-ADDR-BY-NAME")

@@ -7,11 +7,13 @@
 mod connection;
 mod limits;
 mod link;
+mod mailbox;
 mod master;
 mod network;
 mod notifications;
 mod pipeline;
 mod renewal;
+mod scanner;
 mod workers;
 
 use super::polling::{DuePoll, PollSchedule};
@@ -19,7 +21,8 @@ use super::{Epoch, PollNumber, PollResult, Redis};
 use api::Key;
 use connection::{Connection, Opened};
 use decide::{QueueMetrics, Unavailable};
-pub use limits::ReplyMemory;
+pub use limits::ReplyLimits;
+pub use mailbox::{Command, Commands, Mailbox, mailbox};
 pub use network::{ByteStream, Dial, Network};
 use notifications::Notifications;
 use queues::{Poll, Queue, Reading, RedisMemory, describe};
@@ -28,7 +31,6 @@ use renewal::Renewal;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
 /// How long a connection attempt or a read may take.
@@ -40,33 +42,20 @@ const MAX_COMMANDS: usize = 1000;
 /// How often the memory's limit is read, which changes rarely.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// What an endpoint does for a pool.
-#[derive(Debug)]
-pub enum Command {
-    /// Poll these queues from now on, at least once per interval.
-    Watch(Key, Epoch, Vec<Queue>, Duration),
-    /// Poll this pool now.
-    Poll(Key, PollNumber),
-    /// Ask workers of the pool to stop claiming tasks (`true`) or to continue (`false`). A worker is the index of its
-    /// queue and its id.
-    Drain(Key, Vec<(usize, String)>, bool, PollNumber),
-    /// Stop polling this pool.
-    Unwatch(Key),
-    /// Connect to the same Redis with the credentials of this one from now on.
-    Renew(Redis),
-}
-
-/// Runs one endpoint until `commands` closes: polls its pools and passes the results to `deliver`.
-pub async fn run(
+/// Runs one endpoint until its mailbox is dropped: polls its pools and passes the results to `deliver`. While that waits,
+/// nothing is polled.
+pub async fn run<D>(
     dial: Arc<dyn Dial>,
-    memory: Arc<ReplyMemory>,
+    limits: Arc<ReplyLimits>,
     redis: Redis,
-    mut commands: UnboundedReceiver<Command>,
-    deliver: impl Fn(Vec<PollResult>) + Send,
-) {
+    mut commands: Commands,
+    deliver: impl Fn(Vec<PollResult>) -> D + Send,
+) where
+    D: Future<Output = ()> + Send,
+{
     let mut endpoint = Endpoint {
         dial,
-        reply_memory: memory,
+        limits,
         redis,
         notifications: Notifications::new(),
         max_batch: MAX_BATCH,
@@ -91,7 +80,7 @@ pub async fn run(
             () = sleep_until(poll_at) => {
                 // What arrived in the meantime goes into the same pipeline.
                 for _ in 0..MAX_COMMANDS {
-                    let Ok(command) = commands.try_recv() else { break };
+                    let Some(command) = commands.try_next() else { break };
                     endpoint.apply(command).await;
                 }
                 for info in endpoint.notifications.waiting() {
@@ -99,13 +88,13 @@ pub async fn run(
                 }
                 let results = endpoint.poll().await;
                 if !results.is_empty() {
-                    deliver(results);
+                    deliver(results).await;
                 }
                 endpoint.rescue_tasks().await;
                 endpoint.read_memory().await;
                 endpoint.end_replies();
             }
-            command = commands.recv() => match command {
+            command = commands.next() => match command {
                 Some(command) => endpoint.apply(command).await,
                 None => return,
             },
@@ -127,7 +116,7 @@ struct Endpoint {
     redis: Redis,
     /// From the current connection.
     notifications: Notifications,
-    reply_memory: Arc<ReplyMemory>,
+    limits: Arc<ReplyLimits>,
     /// How many queues one pipeline reads. It falls where the replies to as many were too large.
     max_batch: usize,
     schedule: PollSchedule,
@@ -275,9 +264,9 @@ impl Endpoint {
     }
 
     async fn connect(&mut self) {
-        let (dial, memory) = (&*self.dial, &self.reply_memory);
+        let (dial, limits) = (&*self.dial, &self.limits);
         let attempts = self.connection.attempts();
-        match Connection::open(dial, &self.redis, memory, attempts).await {
+        match Connection::open(dial, &self.redis, limits, attempts).await {
             Ok(opened) => self.adopt(opened),
             Err(cause) => {
                 let now = Instant::now();
@@ -301,7 +290,7 @@ impl Endpoint {
         match &self.connection {
             Connection::Up { .. } => {
                 let last = self.renewal.take();
-                let (dial, memory) = (Arc::clone(&self.dial), Arc::clone(&self.reply_memory));
+                let (dial, memory) = (Arc::clone(&self.dial), Arc::clone(&self.limits));
                 self.renewal = Some(Renewal::start(last, dial, &self.redis, memory));
             }
             Connection::Down { .. } => self.connection = Connection::closed(now),
@@ -326,7 +315,7 @@ impl Endpoint {
     /// Whether Sentinels still call this server the master; without Sentinels there is no other one. If not, the
     /// connection ends.
     async fn is_master_confirmed(&mut self) -> bool {
-        let (dial, memory) = (&*self.dial, &self.reply_memory);
+        let (dial, limits) = (&*self.dial, &self.limits);
         let Connection::Up { master, .. } = &mut self.connection else {
             return false;
         };
@@ -375,7 +364,7 @@ impl Endpoint {
         let tracked: Vec<&Cmd> = queues
             .flat_map(|(_, queue)| queue.tracked_reads())
             .collect();
-        budget.begin();
+        budget.begin(tracked.len());
         let read = pipeline::read(redis, &mut poll, &tracked, script_known);
         let read = tokio::time::timeout(TIMEOUT, read).await;
         let is_too_large = budget.is_exceeded();

@@ -1,7 +1,7 @@
 //! Other credentials for a connection that is up: one with them opens beside it, again and again until Redis accepts them.
 
 use super::connection::{Connection, Opened};
-use super::{Dial, ReplyMemory};
+use super::{Dial, ReplyLimits};
 use crate::observe::Redis;
 use decide::Unavailable;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ impl Renewal {
         last: Option<Self>,
         dial: Arc<dyn Dial>,
         redis: &Redis,
-        memory: Arc<ReplyMemory>,
+        memory: Arc<ReplyLimits>,
     ) -> Self {
         let (failures, problem) = last.map_or((0, None), |it| (it.failures, it.problem));
         let pause = FIRST_PAUSE * failures.min(1) * 2u32.saturating_pow(failures.min(8));

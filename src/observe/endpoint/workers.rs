@@ -24,7 +24,7 @@ impl Endpoint {
         else {
             return;
         };
-        budget.begin();
+        budget.begin(0);
         let request = async {
             for (queue, id) in workers {
                 match Queue::request_drain(queues, queue, &id, drain) {

@@ -1,0 +1,276 @@
+//! Hostile Redis servers, one attack after the other: the operator's memory, connections and work stay bounded, and the
+//! pools of another namespace are scaled as if there were no attack.
+
+use crate::{OPERATOR, Process, kubeconfig};
+use redis::Commands;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use testkit::api_server::ApiServer;
+use testkit::local::until;
+use testkit::redis::RedisServer;
+
+/// How many pools are hostile, each with a server of its own.
+const HOSTILE: usize = 8;
+/// How many pools are scaled without an attack, and as many during one.
+const TRIALS: usize = 10;
+/// For how long an attack is watched.
+const WATCHED: Duration = Duration::from_secs(5);
+/// The chart's limit.
+const MEMORY: usize = 128 * 1024 * 1024;
+
+const POOLS: &str = "/apis/workerpool.dev/v1alpha1/workerpools";
+const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+const AUTOSCALERS: &str = "/apis/autoscaling/v2/horizontalpodautoscalers";
+
+/// What a server does with a connection.
+type Attack = fn(TcpStream) -> std::io::Result<()>;
+
+const HELLO: &[u8] = b"%1\r\n+server\r\n+redis\r\n";
+
+fn hello(stream: &mut TcpStream) -> std::io::Result<()> {
+    stream.read_exact(&mut [0])?;
+    stream.write_all(HELLO)
+}
+
+fn huge_array(mut stream: TcpStream) -> std::io::Result<()> {
+    hello(&mut stream)?;
+    flood(stream, b"*100000000\r\n", b":1\r\n")
+}
+
+fn huge_bulk(mut stream: TcpStream) -> std::io::Result<()> {
+    hello(&mut stream)?;
+    flood(stream, b"$536870912\r\n", b"aaaa")
+}
+
+fn close_after_hello(mut stream: TcpStream) -> std::io::Result<()> {
+    hello(&mut stream)
+}
+
+fn flood_of_pushes(mut stream: TcpStream) -> std::io::Result<()> {
+    hello(&mut stream)?;
+    let push = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$19\r\nwp:{hostile-0}:ready\r\n";
+    flood(stream, b"+OK\r\n", push)
+}
+
+fn long_error(mut stream: TcpStream) -> std::io::Result<()> {
+    hello(&mut stream)?;
+    flood(stream, b"-", b"ERR ")
+}
+
+fn flood_of_replies(stream: TcpStream) -> std::io::Result<()> {
+    flood(stream, b"", b":1\r\n")
+}
+
+/// As many replies as are read without a complaint, and pauses.
+fn trickle(mut stream: TcpStream) -> std::io::Result<()> {
+    for byte in HELLO.iter().cycle() {
+        stream.write_all(&[*byte])?;
+        std::thread::sleep(Duration::from_millis(20)); // the attack itself
+    }
+    Ok(())
+}
+
+/// Sends `repeated` without end.
+fn flood(mut stream: TcpStream, first: &[u8], repeated: &[u8]) -> std::io::Result<()> {
+    stream.write_all(first)?;
+    let chunk = repeated.repeat(16 * 1024 / repeated.len());
+    loop {
+        stream.write_all(&chunk)?;
+    }
+}
+
+/// Starts a server. Returns its port; each connection is counted.
+fn serve(attack: Attack, connections: &Arc<AtomicUsize>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::clone(connections);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            connections.fetch_add(1, Ordering::SeqCst);
+            let stream = stream.unwrap();
+            std::thread::spawn(move || attack(stream));
+        }
+    });
+    port
+}
+
+fn pool(namespace: &str, number: usize, address: &str) -> Value {
+    let name = format!("{namespace}-{number}");
+    json!({
+        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
+        "metadata": {"name": name, "namespace": namespace, "uid": format!("pool-{name}"), "generation": 1,
+            "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"scaleTargetRef": {"name": name}, "minReplicas": 3, "maxReplicas": 10, "interval": "1s",
+            "redis": {"address": address}, "queues": [{"name": name}]},
+    })
+}
+
+fn target(namespace: &str, number: usize) -> Value {
+    let name = format!("{namespace}-{number}");
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace, "uid": name, "generation": 1, "resourceVersion": "1"},
+        "spec": {"replicas": 3, "selector": {"matchLabels": {"app": name}}},
+        "status": {"replicas": 3, "updatedReplicas": 3, "observedGeneration": 1},
+    })
+}
+
+fn list(kind: &str, version: &str, items: &[Value]) -> Value {
+    json!({"apiVersion": version, "kind": kind, "metadata": {"resourceVersion": "1"}, "items": items})
+}
+
+/// An API server with quiet pools on `redis`, and the targets of all.
+fn api_server(redis: &str) -> ApiServer {
+    let quiet: Vec<Value> = (0..2 * TRIALS).map(|it| pool("quiet", it, redis)).collect();
+    let targets = (0..2 * TRIALS).map(|it| target("quiet", it));
+    let targets: Vec<Value> = targets
+        .chain((0..HOSTILE).map(|it| target("hostile", it)))
+        .collect();
+    let mut responses = vec![
+        (
+            "GET",
+            POOLS.to_owned(),
+            list("WorkerPoolList", "workerpool.dev/v1alpha1", &quiet),
+        ),
+        (
+            "GET",
+            DEPLOYMENTS.to_owned(),
+            list("DeploymentList", "apps/v1", &targets),
+        ),
+        (
+            "GET",
+            AUTOSCALERS.to_owned(),
+            list("HorizontalPodAutoscalerList", "autoscaling/v2", &[]),
+        ),
+    ];
+    for target in &targets {
+        let metadata = &target["metadata"];
+        let (namespace, name) = (metadata["namespace"].as_str(), metadata["name"].as_str());
+        let (namespace, name) = (namespace.unwrap(), name.unwrap());
+        let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": 5},
+            "metadata": {"name": name, "namespace": namespace, "resourceVersion": "2"}});
+        let of = |group: &str, rest: &str| format!("/apis/{group}/namespaces/{namespace}/{rest}");
+        let path = of("apps/v1", &format!("deployments/{name}/scale"));
+        responses.push(("PATCH", path, scale));
+        let path = of(
+            "workerpool.dev/v1alpha1",
+            &format!("workerpools/{name}/status"),
+        );
+        responses.push(("PATCH", path, pool(namespace, 0, redis)));
+        responses.push((
+            "POST",
+            of("events.k8s.io/v1", "events"),
+            json!({"metadata": {}}),
+        ));
+    }
+    let responses = responses.iter();
+    ApiServer::streaming(
+        responses.map(|(method, path, body)| (*method, &**path, 200, body.clone())),
+    )
+}
+
+/// What the process `id` has used: CPU time, and the most memory.
+fn usage(id: u32) -> (Duration, usize) {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap();
+    let stat = read("stat");
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    let status = read("status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: usize = peak
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
+    (Duration::from_millis(ticks * 10), kib * 1024)
+}
+
+/// How long it takes until pushed tasks have each of these pools scaled, longest last.
+fn reactions(redis: &RedisServer, api: &ApiServer, pools: std::ops::Range<usize>) -> Vec<Duration> {
+    let mut connection = redis.connect();
+    let reaction = |number: usize| {
+        let name = format!("quiet-{number}");
+        let task = r#"{"id":"1","at":1700000000005,"body":{}}"#;
+        let pushed = Instant::now();
+        let _: i64 = connection
+            .lpush(format!("wp:{{{name}}}:ready"), vec![task; 50])
+            .unwrap();
+        until(&format!("{name} to be scaled"), || {
+            let patches = api.bodies("PATCH");
+            let is_scaled =
+                |body: &Value| body["kind"] == "Scale" && body["metadata"]["name"] == *name;
+            patches.iter().any(is_scaled).then_some(())
+        });
+        pushed.elapsed()
+    };
+    let mut times: Vec<Duration> = pools.map(reaction).collect();
+    times.sort();
+    times
+}
+
+#[rstest::rstest]
+#[case::huge_array(huge_array)]
+#[case::huge_bulk(huge_bulk)]
+#[case::close_after_hello(close_after_hello)]
+#[case::flood_of_pushes(flood_of_pushes)]
+#[case::long_error(long_error)]
+#[case::flood_of_replies(flood_of_replies)]
+#[case::trickle(trickle)]
+fn an_attack_hurts_no_other_namespace(#[case] attack: Attack) {
+    let redis = RedisServer::start();
+    let api = api_server(&redis.url());
+    let (_folder, config) = kubeconfig(&api);
+    let mut command = Command::new(OPERATOR);
+    command
+        .arg("--listen=127.0.0.1:0")
+        .env("KUBECONFIG", config);
+    let operator = Process::start(&mut command);
+    api.wait_for_watchers(DEPLOYMENTS, 1);
+    api.wait_for_watchers(POOLS, 1);
+    let alone = reactions(&redis, &api, 0..TRIALS);
+
+    let connections = Arc::<AtomicUsize>::default();
+    for number in 0..HOSTILE {
+        let port = serve(attack, &connections);
+        let hostile = pool("hostile", number, &format!("redis://127.0.0.1:{port}"));
+        api.send_event(POOLS, "ADDED", &hostile);
+    }
+    until("the attacks to begin", || {
+        (connections.load(Ordering::SeqCst) >= HOSTILE).then_some(())
+    });
+    let (begun, (cpu_before, _)) = (Instant::now(), usage(operator.0.id()));
+    let attacked = reactions(&redis, &api, TRIALS..2 * TRIALS);
+    until("the attack to last", || {
+        (begun.elapsed() > WATCHED).then_some(())
+    });
+    let (cpu, memory) = usage(operator.0.id());
+    let share = (cpu - cpu_before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let connections = connections.load(Ordering::SeqCst);
+    eprintln!(
+        "alone {:?} {:?}, attacked {:?} {:?}, {:.0} % of a core, peak {} MiB, {connections} connections",
+        alone[TRIALS / 2],
+        alone[TRIALS - 1],
+        attacked[TRIALS / 2],
+        attacked[TRIALS - 1],
+        share * 100.0,
+        memory >> 20,
+    );
+    assert!(memory < MEMORY, "{memory} bytes");
+    assert!(connections <= HOSTILE * 12, "{connections} connections");
+    assert!(share < 0.5, "{share} of a core");
+    assert!(
+        attacked[TRIALS - 1] < alone[TRIALS - 1] * 3 + Duration::from_secs(1),
+        "{attacked:?}, alone {alone:?}"
+    );
+}
