@@ -78,8 +78,10 @@ pub struct PoolRef {
 /// Something to do. Commands run concurrently; the result of each is an [`Event`].
 #[derive(Debug)]
 pub enum Command {
-    /// Watch this kind of target, unless it is watched already.
+    /// Watch this kind of target, by its apiVersion and name.
     WatchTargets(String, String),
+    /// Watch this kind of target no longer.
+    UnwatchTargets(String, String),
     /// Start to poll these queues, at this interval.
     Observe(Redis, PoolRef, Vec<Queue>, Duration),
     /// Poll this pool's queues now.

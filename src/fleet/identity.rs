@@ -1,5 +1,6 @@
 //! What a pool is: the object's identity and its spec. It is replaced as a whole when the object changes.
 
+use super::event::Watched;
 use super::source::Source;
 use crate::observe::target::TargetKey;
 use api::{
@@ -38,5 +39,10 @@ impl Identity {
             interval: api::Duration(api::interval(&object.spec)),
             drain_timeout: api::drain_timeout(&object.spec),
         }
+    }
+
+    /// The kind of the target, which must be watched.
+    pub fn watched(&self) -> Watched {
+        Watched::Targets(self.api_version.clone(), self.target.kind.clone())
     }
 }

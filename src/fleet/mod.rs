@@ -16,13 +16,14 @@ mod publication;
 mod reconcile;
 mod scale_down;
 mod source;
+mod status_budget;
 mod views;
 mod watch_sync;
 mod worker_view;
 
 use crate::act;
 use crate::dashboard::DashboardStore;
-use crate::observe::target::{Target, TargetKey};
+use crate::observe::target::{Target, TargetKey, TargetKind};
 use crate::observe::{Epoch, ObjectRef, PollResult, Values};
 use crate::report::Metrics;
 use api::Key;
@@ -30,9 +31,9 @@ use decide::{Millis, Time, Unavailable};
 use event::{Command, Event, PoolRef, Watched};
 use intent::Retry;
 use objects::Objects;
-use outcome::Budget;
 use pool_state::PoolState;
 use scale_down::ScaleDown;
+use status_budget::StatusBudget;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use watch_sync::WatchSync;
@@ -49,7 +50,9 @@ pub struct Fleet {
     watches: WatchSync,
     objects: Objects,
     timers: BTreeSet<(Time, Key)>,
-    budget: Budget,
+    budget: StatusBudget,
+    /// No pool is polled more often, whatever its spec says.
+    min_interval: Millis,
     last_epoch: Epoch,
     dashboard: Arc<DashboardStore>,
 }
@@ -67,7 +70,8 @@ impl Fleet {
             watches: WatchSync::new(&[]),
             objects: Objects::default(),
             timers: BTreeSet::new(),
-            budget: Budget::default(),
+            budget: StatusBudget::default(),
+            min_interval: Millis(0),
             last_epoch: Epoch::default(),
             dashboard: Arc::default(),
         }
@@ -80,9 +84,27 @@ impl Fleet {
         self
     }
 
+    /// The same fleet, whose pools may have targets of these kinds besides those of `apps/v1`.
+    #[must_use]
+    pub fn allowing(mut self, kinds: &[TargetKind]) -> Self {
+        for TargetKind { api_version, kind } in kinds {
+            let watched = Watched::Targets(api_version.clone(), kind.clone());
+            self.watches.allow(watched);
+        }
+        self
+    }
+
+    /// The same fleet, which polls no pool more often than this.
+    #[must_use]
+    pub fn polling_at_most_every(mut self, interval: api::Duration) -> Self {
+        self.min_interval = interval.0;
+        self
+    }
+
     /// When the fleet needs the next [`Event::Tick`].
     pub fn next_tick(&self) -> Option<Time> {
-        self.timers.first().map(|(at, _)| *at)
+        let timer = self.timers.first().map(|(at, _)| *at);
+        timer.into_iter().chain(self.budget.next_at()).min()
     }
 
     /// The initial lists that are not complete yet; empty once the fleet may act.
@@ -107,12 +129,13 @@ impl Fleet {
                 self.on_autoscaler(name, target, now, &mut commands);
             }
             Event::Synced(watched, scope) => {
-                self.watches.on_synced(watched, scope);
-                self.reconcile_all(now, &mut commands);
+                self.watches.on_synced(watched.clone(), scope.clone());
+                self.reconcile_watched((&watched, &scope), now, &mut commands);
             }
             Event::WatchFailed(watched, scope, error) => {
-                self.watches.on_failed(watched, scope, error);
-                self.reconcile_all(now, &mut commands);
+                self.watches
+                    .on_failed(watched.clone(), scope.clone(), error);
+                self.reconcile_watched((&watched, &scope), now, &mut commands);
             }
             Event::Metrics(results) => results
                 .into_iter()
@@ -157,6 +180,8 @@ impl Fleet {
         commands: &mut Vec<Command>,
     ) {
         match target {
+            // The last event of a watch that has ended.
+            Some(_) if !self.watches.shows(key) => return,
             // A late watch event must not overwrite what our own write is known to have changed.
             Some(new)
                 if self
@@ -278,6 +303,12 @@ impl Fleet {
         while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, key.clone()));
             self.on_timer(&key, now, commands);
+        }
+        while let Some(key) = self.budget.next(now) {
+            if let Some(mut it) = self.reconciliation(&key, now, commands) {
+                it.on_status_turn();
+                self.set_timer(&key, now);
+            }
         }
     }
 

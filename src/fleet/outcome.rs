@@ -6,6 +6,7 @@ use super::intent::{PendingScale, Retry};
 use super::pool_state::PoolState;
 use super::publication::PendingStatus;
 use super::scale_down;
+use super::status_budget::StatusBudget;
 use crate::act;
 use crate::observe::target::Target;
 use crate::report::{
@@ -16,30 +17,8 @@ use decide::{Decision, Millis, Reason, ReasonCode, Time, Waiting, forecast};
 
 /// The longest pause after a failed write during which the victims stay drained.
 const MAX_DRAIN_PAUSE: Millis = Millis::seconds(5);
-/// Status writes per second for all pools together. Those of pools that scale are written at once and not counted.
-const STATUS_RATE: u32 = 50;
 /// The shortest pause before a status that could not be written is tried again.
 const STATUS_RETRY: Millis = Millis(100);
-
-/// The status writes of the current second.
-#[derive(Debug, Default)]
-pub(super) struct Budget {
-    second: i64,
-    spent: u32,
-}
-
-impl Budget {
-    fn take(&mut self, now: Time) -> bool {
-        if self.second != now.0 / 1000 {
-            *self = Self {
-                second: now.0 / 1000,
-                spent: 0,
-            };
-        }
-        self.spent += 1;
-        self.spent <= STATUS_RATE
-    }
-}
 
 /// One pool, and what it takes to carry out a decision on it.
 pub(super) struct Reconciliation<'a> {
@@ -48,7 +27,7 @@ pub(super) struct Reconciliation<'a> {
     pub now: Time,
     pub commands: &'a mut Vec<Command>,
     pub metrics: &'a Metrics,
-    pub budget: &'a mut Budget,
+    pub budget: &'a mut StatusBudget,
 }
 
 impl Reconciliation<'_> {
@@ -269,15 +248,38 @@ impl Reconciliation<'_> {
 
     /// Writes the pending status if it is due and the budget allows it.
     pub fn write_status(&mut self) {
-        let (pool, now) = (&mut *self.pool, self.now);
-        let publication = &mut pool.publication;
-        if publication.in_flight || publication.due(pool.identity.interval.0) > now {
+        if !self.is_status_due() {
             return;
         }
-        let due = publication
-            .pending
-            .take_if(|pending| pending.urgent || self.budget.take(now));
-        let Some(pending) = due else { return };
+        let publication = &mut self.pool.publication;
+        let is_urgent = publication.pending.as_ref().is_some_and(|it| it.urgent);
+        if is_urgent || !publication.waits && self.budget.take(&self.pool.key, self.now) {
+            self.write_pending();
+        } else {
+            publication.waits = true;
+        }
+    }
+
+    /// The pool waited for its turn, and it has come.
+    pub fn on_status_turn(&mut self) {
+        self.pool.publication.waits = false;
+        if self.is_status_due() {
+            self.write_pending();
+        }
+    }
+
+    fn is_status_due(&self) -> bool {
+        let publication = &self.pool.publication;
+        publication.pending.is_some()
+            && !publication.in_flight
+            && publication.due(self.pool.identity.interval.0) <= self.now
+    }
+
+    fn write_pending(&mut self) {
+        let (pool, now) = (&mut *self.pool, self.now);
+        let Some(pending) = pool.publication.pending.take() else {
+            return;
+        };
         let status = with_details(pool, pending.status, pending.evaluated.as_ref());
         let publication = &mut pool.publication;
         let with_history = WorkerPoolStatus {
@@ -355,7 +357,7 @@ pub(super) fn wake_at(pool: &PoolState, now: Time) -> Option<Time> {
     let status = publication
         .pending
         .as_ref()
-        .filter(|_| !publication.in_flight)
+        .filter(|_| !publication.in_flight && !publication.waits)
         .map(|_| {
             publication
                 .due(pool.identity.interval.0)

@@ -20,13 +20,15 @@ impl Fleet {
         let key = Key::of(object);
         let epoch = self.new_epoch();
         let mut fresh = PoolState::new(object, self.in_cluster, epoch);
+        let interval = &mut fresh.identity.interval.0;
+        *interval = (*interval).max(self.min_interval);
         fresh.intent.inherited = !self.watches.is_complete(&Watched::Pools, &key.namespace);
-        // The same name with another UID is another pool.
-        if self
-            .pools
-            .get(&key)
-            .is_some_and(|old| old.identity.uid != fresh.identity.uid)
-        {
+        // The same name with another UID is another pool. Its watch need not begin again.
+        let watched = fresh.watched();
+        let old = self.pools.get(&key);
+        let is_another = old.is_some_and(|old| old.identity.uid != fresh.identity.uid);
+        if is_another {
+            self.watch(&watched, commands);
             self.on_pool_deleted(&key, now, commands);
         }
         let previous = if let Some(pool) = self.pools.get_mut(&key) {
@@ -49,17 +51,19 @@ impl Fleet {
         let Some(pool) = self.pools.get_mut(&key) else {
             return;
         };
-        self.watches.add(pool.watched());
-        commands.push(Command::WatchTargets(
-            pool.identity.api_version.clone(),
-            pool.identity.target.kind.clone(),
-        ));
         let target = pool.identity.target.clone();
         let claim = (pool.identity.created, key.clone());
         let mut observe = observe_commands(pool, previous.as_ref());
         let references = pool.observed.source.references();
         self.objects.use_by(&key, references, &mut observe);
         pool.renew(&self.objects, epoch, now, &mut observe);
+        let before = previous.as_ref().map(|(old, _)| old.watched());
+        if before.as_ref() != Some(&watched) && !is_another {
+            self.watch(&watched, commands);
+            if let Some(before) = before {
+                self.unwatch(&before, commands);
+            }
+        }
         if let Some(old) = previous
             .map(|(old, _)| old.target)
             .filter(|old| *old != target)
@@ -83,12 +87,32 @@ impl Fleet {
             self.timers.remove(&(at, key.clone()));
         }
         self.objects.use_by(key, Vec::new(), commands);
-        if let Some(redis) = pool.observed.source.redis {
+        if let Some(redis) = pool.observed.source.redis.take() {
             commands.push(Command::StopObserving(redis, key.clone()));
         }
         self.release(&pool.identity.target, &(pool.identity.created, key.clone()));
+        self.unwatch(&pool.watched(), commands);
         self.reconcile_target(&pool.identity.target, now, commands);
         tracing::info!(pool = %key, "deleted; {} keeps its replica count", pool.identity.target.display());
+    }
+
+    /// One more pool has targets of this kind.
+    fn watch(&mut self, kind: &Watched, commands: &mut Vec<Command>) {
+        if let Watched::Targets(api_version, name) = kind
+            && self.watches.add(kind)
+        {
+            commands.push(Command::WatchTargets(api_version.clone(), name.clone()));
+        }
+    }
+
+    /// One pool fewer has targets of this kind. After the last nothing is known of them.
+    fn unwatch(&mut self, kind: &Watched, commands: &mut Vec<Command>) {
+        if let Watched::Targets(api_version, name) = kind
+            && self.watches.remove(kind)
+        {
+            commands.push(Command::UnwatchTargets(api_version.clone(), name.clone()));
+            self.targets.retain(|target, _| self.watches.shows(target));
+        }
     }
 
     fn release(&mut self, target: &TargetKey, claim: &(i64, Key)) {

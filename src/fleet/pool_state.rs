@@ -176,10 +176,7 @@ impl PoolState {
 
     /// The kind of its target, which must be watched.
     pub fn watched(&self) -> Watched {
-        Watched::Targets(
-            self.identity.api_version.clone(),
-            self.identity.target.kind.clone(),
-        )
+        self.identity.watched()
     }
 
     /// The spec; `None` if it is invalid.

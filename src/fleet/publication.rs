@@ -13,6 +13,8 @@ pub(super) struct Publication {
     /// A status that differs from `status` and is not written yet.
     pub pending: Option<PendingStatus>,
     pub in_flight: bool,
+    /// Whether the pool waits for its turn to write a status.
+    pub waits: bool,
     pub written_at: Option<Time>,
     /// The last failed write of the status; `None` after a success.
     pub retry: Option<Retry>,

@@ -2,7 +2,7 @@
 
 use super::Fleet;
 use super::evaluation::ReconcileResult;
-use super::event::{Command, PoolRef};
+use super::event::{Command, PoolRef, Scope, Watched};
 use super::outcome::Reconciliation;
 use super::pool_state::PoolState;
 use super::scale_down;
@@ -30,6 +30,23 @@ impl Fleet {
             .collect();
         for pool in &pools {
             self.reconcile(pool, now, commands);
+        }
+    }
+
+    /// Reconciles the pools that depend on a watch.
+    pub(super) fn reconcile_watched(
+        &mut self,
+        watch: (&Watched, &Scope),
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        let pools = self.pools.values().filter(|pool| {
+            let namespace = &pool.key.namespace;
+            self.watches.concerns(watch, &pool.watched(), namespace)
+        });
+        let keys: Vec<Key> = pools.map(|pool| pool.key.clone()).collect();
+        for key in &keys {
+            self.reconcile(key, now, commands);
         }
     }
 

@@ -1,14 +1,24 @@
 //! Which initial lists are complete. Before that, an object that exists could seem to be missing. Each namespace that is
-//! watched on its own has lists of its own: one that is deleted or may not be read concerns no other.
+//! watched on its own has lists of its own: one that is deleted or may not be read concerns no other. A kind of target is
+//! watched for as long as a pool has it, and only if it is allowed: whoever may create pools could name any.
 
 use super::event::{Scope, Watched};
+use crate::observe::target::TargetKey;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The kinds of `apps/v1` that pools may always have.
+const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "ReplicaSet"];
+const NOT_ALLOWED: &str =
+    "pools may have no targets of this kind: the chart's value targetKinds allows it";
 
 /// The state of all watches.
 #[derive(Debug)]
 pub(super) struct WatchSync {
     scopes: Vec<Scope>,
-    required: BTreeSet<Watched>,
+    /// The kinds of targets that pools may have.
+    allowed: BTreeSet<Watched>,
+    /// What is watched, and for how many pools.
+    required: BTreeMap<Watched, usize>,
     complete: BTreeSet<(Watched, Scope)>,
     failed: BTreeMap<(Watched, Scope), String>,
 }
@@ -34,23 +44,81 @@ impl WatchSync {
         }
         Self {
             scopes,
-            required: BTreeSet::from([Watched::Pools, Watched::Autoscalers]),
+            allowed: KINDS
+                .map(|kind| Watched::Targets("apps/v1".into(), kind.into()))
+                .into(),
+            required: BTreeMap::from([(Watched::Pools, 1), (Watched::Autoscalers, 1)]),
             complete: BTreeSet::new(),
             failed: BTreeMap::new(),
         }
     }
 
-    pub fn add(&mut self, watched: Watched) {
-        self.required.insert(watched);
+    /// Allows pools to have targets of this kind, too.
+    pub fn allow(&mut self, kind: Watched) {
+        self.allowed.insert(kind);
     }
 
+    /// One more pool has targets of this kind. Returns whether it must be watched from now on.
+    pub fn add(&mut self, kind: &Watched) -> bool {
+        if !self.allowed.contains(kind) {
+            return false;
+        }
+        let pools = self.required.entry(kind.clone()).or_default();
+        *pools += 1;
+        *pools == 1
+    }
+
+    /// One pool fewer has targets of this kind. Returns whether it must be watched no longer.
+    pub fn remove(&mut self, kind: &Watched) -> bool {
+        let Some(pools) = self.required.get_mut(kind) else {
+            return false;
+        };
+        *pools -= 1;
+        if *pools > 0 {
+            return false;
+        }
+        self.required.remove(kind);
+        self.complete.retain(|(watched, _)| watched != kind);
+        self.failed.retain(|(watched, _), _| watched != kind);
+        true
+    }
+
+    /// Whether targets like this one are watched, in whichever version.
+    pub fn shows(&self, target: &TargetKey) -> bool {
+        self.required.keys().any(|watched| match watched {
+            Watched::Targets(version, kind) => {
+                let group = version.rsplit_once('/').map_or("", |(group, _)| group);
+                group == target.group && *kind == target.kind
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether a pool of `namespace` with targets of `kind` depends on this watch of this scope.
+    pub fn concerns(
+        &self,
+        (watched, scope): (&Watched, &Scope),
+        kind: &Watched,
+        namespace: &str,
+    ) -> bool {
+        let is_target = matches!(watched, Watched::Targets(..));
+        (watched == kind || !is_target) && self.scope(namespace) == *scope
+    }
+
+    /// Takes that a list is complete. A watch that has ended may still say so.
     pub fn on_synced(&mut self, watched: Watched, scope: Scope) {
+        if !self.required.contains_key(&watched) {
+            return;
+        }
         let list = (watched, scope);
         self.failed.remove(&list);
         self.complete.insert(list);
     }
 
     pub fn on_failed(&mut self, watched: Watched, scope: Scope, error: String) {
+        if !self.required.contains_key(&watched) {
+            return;
+        }
         self.failed.insert((watched, scope), error);
     }
 
@@ -58,7 +126,7 @@ impl WatchSync {
     /// the kind may be a typing error, nor for one namespace among several.
     pub fn pending(&self) -> Vec<Watched> {
         self.required
-            .iter()
+            .keys()
             .filter(|watched| self.is_pending(watched))
             .cloned()
             .collect()
@@ -90,6 +158,8 @@ impl WatchSync {
             .all(|watched| self.is_complete(watched, namespace))
         {
             SyncState::Pending
+        } else if !self.allowed.contains(kind) {
+            SyncState::Failed(NOT_ALLOWED.to_owned())
         } else if self.is_complete(kind, namespace) {
             SyncState::Synced
         } else {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 
 /// The parts of a scalable object of the apps group that the operator uses.
 pub type Scalable = Object<ScalableSpec, ScalableStatus>;
@@ -167,7 +168,41 @@ impl Ord for TargetKey {
     }
 }
 
-/// The API resource of this kind. Its plural is the kind in lower case plus `s`, which holds for the whole apps group.
+/// A kind of target: `GROUP/VERSION/KIND`, such as `argoproj.io/v1alpha1/Rollout`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetKind {
+    /// Its group and version.
+    pub api_version: String,
+    /// Its name.
+    pub kind: String,
+}
+
+impl FromStr for TargetKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.rsplit_once('/') {
+            Some((api_version, kind))
+                if !kind.is_empty()
+                    && api_version
+                        .split('/')
+                        .filter(|part| !part.is_empty())
+                        .count()
+                        == 2 =>
+            {
+                Ok(Self {
+                    api_version: api_version.to_owned(),
+                    kind: kind.to_owned(),
+                })
+            }
+            _ => {
+                Err("a kind is GROUP/VERSION/KIND, such as argoproj.io/v1alpha1/Rollout".to_owned())
+            }
+        }
+    }
+}
+
+/// The API resource of this kind, whose plural follows from its name as in English.
 pub fn resource(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))

@@ -14,7 +14,7 @@ use decide::Millis;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,8 +36,8 @@ pub(super) struct Executor {
     fence: Option<Fence>,
     events: Events,
     watches: Watches,
-    /// The targets' API versions and kinds that are watched already.
-    watched: HashSet<(String, String)>,
+    /// What ends the watch of each kind of target, by its apiVersion and name.
+    watched: HashMap<(String, String), DropGuard>,
     /// The objects that are watched, each with what ends its watch.
     objects: HashMap<ObjectRef, DropGuard>,
     endpoints: HashMap<Redis, Endpoint>,
@@ -75,7 +75,7 @@ impl Executor {
             fence,
             events: watches.events.clone(),
             watches,
-            watched: HashSet::new(),
+            watched: HashMap::new(),
             objects: HashMap::new(),
             endpoints: HashMap::new(),
             limits: Arc::default(),
@@ -99,9 +99,11 @@ impl Executor {
     pub fn execute(&mut self, command: Command) {
         match command {
             Command::WatchTargets(api_version, kind) => {
-                if self.watched.insert((api_version.clone(), kind.clone())) {
-                    self.watches.targets(&api_version, &kind);
-                }
+                let guard = self.watches.targets(&api_version, &kind).drop_guard();
+                self.watched.insert((api_version, kind), guard);
+            }
+            Command::UnwatchTargets(api_version, kind) => {
+                drop(self.watched.remove(&(api_version, kind)));
             }
             Command::Observe(redis, PoolRef { key, epoch }, queues, interval) => {
                 self.endpoint(&redis).pools += 1;

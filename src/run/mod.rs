@@ -81,6 +81,8 @@ pub async fn run(
     let mut event_loop = EventLoop {
         fleet: Fleet::new(in_cluster, Arc::clone(&metrics))
             .watching(&settings.namespaces)
+            .allowing(&settings.target_kinds)
+            .polling_at_most_every(settings.min_interval)
             .with_dashboard(store),
         executor: Executor::new(environment, watches, fence, metrics),
         clock,

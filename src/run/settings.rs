@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "`--help` prints these texts")]
 
 use crate::observe::Rule;
+use crate::observe::target::TargetKind;
 use clap::Parser;
 use std::net::SocketAddr;
 use telemetry::LogFormat;
@@ -31,6 +32,12 @@ pub struct Settings {
     /// Comma-separated addresses of Redis servers that pools may name besides the Services of their own namespace: a host, what a host ends with, or a network, each with a port and for one namespace or all, such as redis.example.com:6379, shop=.cache.example.com or 10.1.0.0/16. Outside of a pod everything is allowed unless this is set
     #[arg(long, env = "WORKERPOOL_ALLOW_ADDRESSES", value_delimiter = ',')]
     pub allow_addresses: Vec<Rule>,
+    /// Comma-separated kinds that pools may scale besides Deployments, StatefulSets and ReplicaSets, each GROUP/VERSION/KIND, such as argoproj.io/v1alpha1/Rollout
+    #[arg(long, env = "WORKERPOOL_TARGET_KINDS", value_delimiter = ',')]
+    pub target_kinds: Vec<TargetKind>,
+    /// The shortest time between two polls of a pool, whatever its `interval` says; when work arrives, Redis notifies the operator before
+    #[arg(long, env = "WORKERPOOL_MIN_INTERVAL", default_value = "500ms")]
+    pub min_interval: api::Duration,
     /// Use a Lease for leader election, so that a second replica can stand by
     #[arg(long, env = "WORKERPOOL_LEADER_ELECT")]
     pub leader_elect: bool,

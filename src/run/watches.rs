@@ -195,13 +195,18 @@ impl Watches {
     }
 
     /// Watches one kind of target, which has `spec.replicas` like all scalable kinds of the apps group.
-    pub fn targets(&self, api_version: &str, kind: &str) {
+    /// Returns what ends the watch.
+    pub fn targets(&self, api_version: &str, kind: &str) -> CancellationToken {
+        let watches = Self {
+            stop: self.stop.child_token(),
+            ..self.clone()
+        };
         let resource = target::resource(api_version, kind);
         let group = resource.group.clone();
         let kind_name = kind.to_owned();
         let watched = Watched::Targets(api_version.to_owned(), kind.to_owned());
         let objects = self.apis(dynamic::<DeserializeGuard<Scalable>>(&resource));
-        self.watch(objects, &resource.plural, &watched, move |change| {
+        watches.watch(objects, &resource.plural, &watched, move |change| {
             let target_key = |object: Key| TargetKey {
                 group: group.clone(),
                 kind: kind_name.clone(),
@@ -217,6 +222,7 @@ impl Watches {
                 WatchChange::Synced | WatchChange::Failed { .. } => None,
             }
         });
+        watches.stop
     }
 
     /// One `Api` for all namespaces, or one per given namespace.

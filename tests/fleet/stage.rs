@@ -11,7 +11,7 @@ use workerpool_operator::act;
 use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, PoolRef, Watched};
 use workerpool_operator::observe::rollout::Rollout;
-use workerpool_operator::observe::target::{Target, TargetKey, Writer};
+use workerpool_operator::observe::target::{Target, TargetKey, TargetKind, Writer};
 use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
 use workerpool_operator::report::Metrics;
 
@@ -129,6 +129,14 @@ impl Stage {
         }
     }
 
+    /// The same with these kinds of `example.com/v1` allowed as targets.
+    pub fn allowing(mut self, kinds: &[&str]) -> Self {
+        let kind = |kind: &&str| format!("example.com/v1/{kind}").parse().expect("a kind");
+        let kinds: Vec<TargetKind> = kinds.iter().map(kind).collect();
+        self.fleet = self.fleet.allowing(&kinds);
+        self
+    }
+
     /// One pool and its target, with all initial lists complete.
     pub fn with(pool: &WorkerPool, target: Option<Target>) -> Self {
         let mut stage = Self::new();
@@ -218,14 +226,6 @@ impl Stage {
             .into_iter()
             .flat_map(|kind| self.send(Event::Synced(kind, None)))
             .collect()
-    }
-
-    pub fn watch_failed(&mut self, kind: &str, error: &str) -> Vec<Command> {
-        self.send(Event::WatchFailed(
-            Watched::Targets("apps/v1".into(), kind.into()),
-            None,
-            error.into(),
-        ))
     }
 
     pub fn is_ready(&self) -> bool {

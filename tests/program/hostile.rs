@@ -1,5 +1,5 @@
-//! Hostile Redis servers, one attack after the other: the operator's memory, connections and work stay bounded, and the
-//! pools of another namespace are scaled as if there were no attack.
+//! What one tenant does to the others: hostile Redis servers, noisy pools, many what-ifs. The operator's memory, connections and
+//! work stay bounded, and the pools of another namespace are scaled as if there were no attack.
 
 use crate::{OPERATOR, Process, kubeconfig};
 use redis::Commands;
@@ -8,10 +8,11 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use testkit::api_server::ApiServer;
-use testkit::local::until;
+use testkit::local::{free_port, http, until};
 use testkit::redis::RedisServer;
 
 /// How many pools are hostile, each with a server of its own.
@@ -99,13 +100,13 @@ fn serve(attack: Attack, connections: &Arc<AtomicUsize>) -> u16 {
     port
 }
 
-fn pool(namespace: &str, number: usize, address: &str) -> Value {
+fn pool(namespace: &str, number: usize, address: &str, interval: &str) -> Value {
     let name = format!("{namespace}-{number}");
     json!({
         "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
         "metadata": {"name": name, "namespace": namespace, "uid": format!("pool-{name}"), "generation": 1,
             "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
-        "spec": {"scaleTargetRef": {"name": name}, "minReplicas": 3, "maxReplicas": 10, "interval": "1s",
+        "spec": {"scaleTargetRef": {"name": name}, "minReplicas": 3, "maxReplicas": 10, "interval": interval,
             "redis": {"address": address}, "queues": [{"name": name}]},
     })
 }
@@ -126,7 +127,9 @@ fn list(kind: &str, version: &str, items: &[Value]) -> Value {
 
 /// An API server with quiet pools on `redis`, and the targets of all.
 fn api_server(redis: &str) -> ApiServer {
-    let quiet: Vec<Value> = (0..2 * TRIALS).map(|it| pool("quiet", it, redis)).collect();
+    let quiet: Vec<Value> = (0..2 * TRIALS)
+        .map(|it| pool("quiet", it, redis, "1s"))
+        .collect();
     let targets = (0..2 * TRIALS).map(|it| target("quiet", it));
     let targets: Vec<Value> = targets
         .chain((0..HOSTILE).map(|it| target("hostile", it)))
@@ -161,7 +164,7 @@ fn api_server(redis: &str) -> ApiServer {
             "workerpool.dev/v1alpha1",
             &format!("workerpools/{name}/status"),
         );
-        responses.push(("PATCH", path, pool(namespace, 0, redis)));
+        responses.push(("PATCH", path, pool(namespace, 0, redis, "1s")));
         responses.push((
             "POST",
             of("events.k8s.io/v1", "events"),
@@ -219,6 +222,79 @@ fn reactions(redis: &RedisServer, api: &ApiServer, pools: std::ops::Range<usize>
     times
 }
 
+/// A running operator with the quiet pools.
+struct Trial {
+    redis: RedisServer,
+    api: ApiServer,
+    operator: Process,
+    dashboard: String,
+    _folder: TempDir,
+}
+
+/// What the operator used while it was attacked.
+struct Used {
+    /// Of a core.
+    share: f64,
+}
+
+impl Trial {
+    fn start() -> Self {
+        let redis = RedisServer::start();
+        let api = api_server(&redis.url());
+        let (folder, config) = kubeconfig(&api);
+        let dashboard = format!("127.0.0.1:{}", free_port());
+        let mut command = Command::new(OPERATOR);
+        command
+            .args([
+                "--listen=127.0.0.1:0",
+                "--dashboard-auth=none",
+                "--min-interval=100ms",
+            ])
+            .arg(format!("--dashboard={dashboard}"))
+            .env("KUBECONFIG", config);
+        let operator = Process::start(&mut command);
+        api.wait_for_watchers(DEPLOYMENTS, 1);
+        api.wait_for_watchers(POOLS, 1);
+        Self {
+            redis,
+            api,
+            operator,
+            dashboard,
+            _folder: folder,
+        }
+    }
+
+    /// The quiet pools are scaled during the attack as they are without one.
+    fn compare(&self, attack: impl FnOnce(&Self)) -> Used {
+        let alone = reactions(&self.redis, &self.api, 0..TRIALS);
+        attack(self);
+        let id = self.operator.0.id();
+        let (begun, (cpu_before, _)) = (Instant::now(), usage(id));
+        let attacked = reactions(&self.redis, &self.api, TRIALS..2 * TRIALS);
+        until("the attack to last", || {
+            (begun.elapsed() > WATCHED).then_some(())
+        });
+        let (cpu, memory) = usage(id);
+        let share = (cpu - cpu_before).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let (half, last) = (TRIALS / 2, TRIALS - 1);
+        eprintln!(
+            "alone {:?} {:?}, attacked {:?} {:?}, {:.0} % of a core, peak {} MiB",
+            alone[half],
+            alone[last],
+            attacked[half],
+            attacked[last],
+            share * 100.0,
+            memory >> 20,
+        );
+        assert!(memory < MEMORY, "{memory} bytes");
+        assert!(
+            attacked[last] < alone[last] * 3 + Duration::from_secs(1),
+            "{attacked:?}, alone {alone:?}"
+        );
+        Used { share }
+    }
+}
+
 #[rstest::rstest]
 #[case::huge_array(huge_array)]
 #[case::huge_bulk(huge_bulk)]
@@ -228,49 +304,80 @@ fn reactions(redis: &RedisServer, api: &ApiServer, pools: std::ops::Range<usize>
 #[case::flood_of_replies(flood_of_replies)]
 #[case::trickle(trickle)]
 fn an_attack_hurts_no_other_namespace(#[case] attack: Attack) {
-    let redis = RedisServer::start();
-    let api = api_server(&redis.url());
-    let (_folder, config) = kubeconfig(&api);
-    let mut command = Command::new(OPERATOR);
-    command
-        .arg("--listen=127.0.0.1:0")
-        .env("KUBECONFIG", config);
-    let operator = Process::start(&mut command);
-    api.wait_for_watchers(DEPLOYMENTS, 1);
-    api.wait_for_watchers(POOLS, 1);
-    let alone = reactions(&redis, &api, 0..TRIALS);
-
+    let trial = Trial::start();
     let connections = Arc::<AtomicUsize>::default();
-    for number in 0..HOSTILE {
-        let port = serve(attack, &connections);
-        let hostile = pool("hostile", number, &format!("redis://127.0.0.1:{port}"));
-        api.send_event(POOLS, "ADDED", &hostile);
-    }
-    until("the attacks to begin", || {
-        (connections.load(Ordering::SeqCst) >= HOSTILE).then_some(())
+    let used = trial.compare(|trial| {
+        for number in 0..HOSTILE {
+            let port = serve(attack, &connections);
+            let hostile = pool(
+                "hostile",
+                number,
+                &format!("redis://127.0.0.1:{port}"),
+                "1s",
+            );
+            trial.api.send_event(POOLS, "ADDED", &hostile);
+        }
+        until("the attacks to begin", || {
+            (connections.load(Ordering::SeqCst) >= HOSTILE).then_some(())
+        });
     });
-    let (begun, (cpu_before, _)) = (Instant::now(), usage(operator.0.id()));
-    let attacked = reactions(&redis, &api, TRIALS..2 * TRIALS);
-    until("the attack to last", || {
-        (begun.elapsed() > WATCHED).then_some(())
-    });
-    let (cpu, memory) = usage(operator.0.id());
-    let share = (cpu - cpu_before).as_secs_f64() / begun.elapsed().as_secs_f64();
     let connections = connections.load(Ordering::SeqCst);
-    eprintln!(
-        "alone {:?} {:?}, attacked {:?} {:?}, {:.0} % of a core, peak {} MiB, {connections} connections",
-        alone[TRIALS / 2],
-        alone[TRIALS - 1],
-        attacked[TRIALS / 2],
-        attacked[TRIALS - 1],
-        share * 100.0,
-        memory >> 20,
-    );
-    assert!(memory < MEMORY, "{memory} bytes");
     assert!(connections <= HOSTILE * 12, "{connections} connections");
-    assert!(share < 0.5, "{share} of a core");
-    assert!(
-        attacked[TRIALS - 1] < alone[TRIALS - 1] * 3 + Duration::from_secs(1),
-        "{attacked:?}, alone {alone:?}"
-    );
+    assert!(used.share < 0.5, "{} of a core", used.share);
+}
+
+/// Many pools, polled as often as may be, whose queues change all the time.
+#[test]
+fn a_noisy_namespace_hurts_no_quiet_one() {
+    let trial = Trial::start();
+    let noise = RedisServer::start();
+    let stop = Arc::<AtomicBool>::default();
+    let (mut connection, stopped) = (noise.connect(), Arc::clone(&stop));
+    let noisy = std::thread::spawn(move || {
+        while !stopped.load(Ordering::SeqCst) {
+            let mut changes = redis::pipe();
+            for number in 0..HOSTILE {
+                let key = format!("wp:{{hostile-{number}}}:ready");
+                changes.lpush(&key, "{}").ignore().del(&key).ignore();
+            }
+            changes.exec(&mut connection).unwrap();
+        }
+    });
+    trial.compare(|trial| {
+        for number in 0..HOSTILE {
+            let pool = pool("hostile", number, &noise.url(), "100ms");
+            trial.api.send_event(POOLS, "ADDED", &pool);
+        }
+    });
+    stop.store(true, Ordering::SeqCst);
+    noisy.join().unwrap();
+}
+
+#[test]
+fn many_what_ifs_at_once_hurt_no_pool() {
+    let trial = Trial::start();
+    let stop = Arc::<AtomicBool>::default();
+    let answers = Arc::<AtomicUsize>::default();
+    let mut viewers = vec![];
+    trial.compare(|trial| {
+        for _ in 0..200 {
+            let (stop, answers) = (Arc::clone(&stop), Arc::clone(&answers));
+            let dashboard = trial.dashboard.clone();
+            viewers.push(std::thread::spawn(move || {
+                while !stop.load(Ordering::SeqCst) {
+                    let path = "/api/pools/quiet/quiet-0/what-if?queueUp=5";
+                    let answer = http(&dashboard, "GET", path, "", "");
+                    let is_answered = answer.is_some_and(|(code, _)| code == 200);
+                    answers.fetch_add(usize::from(is_answered), Ordering::SeqCst);
+                }
+            }));
+        }
+        until("some answers", || {
+            (answers.load(Ordering::SeqCst) > 200).then_some(())
+        });
+    });
+    stop.store(true, Ordering::SeqCst);
+    viewers
+        .into_iter()
+        .for_each(|viewer| viewer.join().unwrap());
 }

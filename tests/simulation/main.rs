@@ -10,6 +10,7 @@
 mod api_server;
 mod clock;
 mod faults;
+mod kinds;
 mod late;
 mod leader;
 mod namespaces;

@@ -88,6 +88,11 @@ impl Process {
         }
     }
 
+    /// How many tasks it has.
+    pub fn tasks(&self) -> usize {
+        self.runtime.metrics().num_alive_tasks()
+    }
+
     /// Asks the process to end, as SIGTERM does.
     pub fn stop(&self) {
         self.stop.cancel();

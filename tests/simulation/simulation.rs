@@ -100,6 +100,12 @@ impl Simulation {
         }
     }
 
+    /// How many tasks the process of an operator has.
+    pub fn tasks(&self, number: usize) -> usize {
+        let process = self.operators[number].process.as_ref();
+        process.map_or(0, Process::tasks)
+    }
+
     /// Kills the operator.
     pub fn kill(&mut self, number: usize) {
         self.operators[number].process = None;
@@ -157,6 +163,8 @@ pub fn settings() -> Settings {
         dashboard_auth: DashboardAuth::None,
         allow_addresses: vec![],
         namespaces: vec![],
+        target_kinds: vec![],
+        min_interval: api::Duration(decide::Millis(100)),
         leader_elect: false,
         lease_name: "workerpool-operator".into(),
         pod_namespace: "default".into(),
