@@ -2,7 +2,7 @@
 
 use super::pool_state::PoolState;
 use crate::observe::target::Target;
-use crate::report::{Outcome, StatusInput};
+use crate::report::{Outcome, StatusInput, Unguarded};
 use decide::victims::VictimOrder;
 use decide::{
     Decision, Memory, Metric, Observation, PoolSpec, QueueMetrics, Reason, TargetChange, Time,
@@ -133,13 +133,24 @@ impl PoolState {
             && (self.observed.pods_known.is_some() || self.observed.has_no_worker())
     }
 
-    /// Whether a scale-down may delete a busy pod without the operator being able to know.
-    pub fn is_unguarded(&self, observation: &Observation) -> bool {
-        self.observed.pods_known.is_some() && !self.can_select_victims()
-            || observation
-                .queues
-                .iter()
-                .any(|queue| queue.live == Metric::Unsupported)
+    /// Whether the list of clients of Redis says which of the pods wait for work, whichever queue that is of.
+    pub fn lists_clients(&self) -> bool {
+        let mut queues = self.observed.source.queues.iter();
+        self.victim_order().is_some()
+            && queues.all(|queue| queue.system().capabilities().idle.is_supported())
+    }
+
+    /// Why a scale-down may delete a busy pod without the operator being able to know; `None` where it cannot.
+    pub fn unguarded(&self, observation: &Observation) -> Option<Unguarded> {
+        let mut queues = observation.queues.iter();
+        let is_unreported = self.observed.pods_known.is_some() && !self.can_select_victims()
+            || queues.any(|queue| queue.live == Metric::Unsupported);
+        let scale_down = self.intent.scale_down.as_ref();
+        if !is_unreported || scale_down.is_some_and(|it| it.is_guarded_by_clients()) {
+            return None;
+        }
+        let blind = scale_down.and_then(|scale_down| scale_down.blind.clone());
+        Some(blind.unwrap_or(Unguarded::Unreported))
     }
 
     /// The outcome of a decision that is not written yet.

@@ -86,6 +86,8 @@ pub enum Command {
     Observe(Redis, PoolRef, Vec<Queue>, Duration),
     /// Poll this pool's queues now.
     Poll(Redis, Key, PollNumber),
+    /// Poll this pool's queues now, with the list of clients of their Redis.
+    PollClients(Redis, Key),
     /// Request workers, each by the index of its queue and its ID, to drain (`true`) or to resume.
     Drain(Redis, Key, Vec<(usize, String)>, bool, PollNumber),
     /// Stop polling the pool's queues.

@@ -111,8 +111,9 @@ impl Reconciliation<'_> {
                 self.roll_back(decision);
                 return false;
             }
-            outcome.unguarded |=
-                decision.replicas < decision.from && self.pool.is_unguarded(&evaluated.observation);
+            if decision.replicas < decision.from {
+                outcome.unguarded = self.pool.unguarded(&evaluated.observation);
+            }
         }
         if decision.replicas == decision.from {
             self.pool.intent.retry = None;
@@ -140,7 +141,8 @@ impl Reconciliation<'_> {
             commands,
             ..
         } = self;
-        if decision.replicas >= decision.from || !pool.can_select_victims() {
+        if decision.replicas >= decision.from || !pool.can_select_victims() && !pool.lists_clients()
+        {
             scale_down::revert(pool, target, *now, commands);
             return None;
         }

@@ -198,6 +198,7 @@ impl PoolState {
             time,
             drain_refused,
             renewal,
+            clients,
             mut memory,
             notified_at,
             number,
@@ -219,7 +220,7 @@ impl PoolState {
             });
             self.resume_scale_down(&workers, now);
             if let Some(scale_down) = &mut self.intent.scale_down {
-                scale_down.on_poll(workers, drain_refused, number, now);
+                scale_down.on_poll(workers, drain_refused, clients, number, now);
             }
         }
         if let Some(scale_down) = &self.intent.scale_down {

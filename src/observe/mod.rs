@@ -22,8 +22,8 @@ pub use topology::{Redis, Sentinels, Topology};
 
 use api::Key;
 use decide::victims::Worker;
-use decide::{QueueMetrics, Unavailable};
-use queues::RedisMemory;
+use decide::{Millis, QueueMetrics, Unavailable};
+use queues::{ConnectionList, RedisMemory};
 use tokio::time::Instant;
 
 /// A number that rises when a pool's source or target becomes another one, or the pool itself. What was asked of the
@@ -35,6 +35,15 @@ pub struct Epoch(pub u64);
 /// answer is proof of what the request asked for, and a late answer to an earlier one is not, however late it arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PollNumber(pub u64);
+
+/// A reading of the list of clients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientsReading {
+    /// How old it is.
+    pub age: Millis,
+    /// The list, or what Redis answered instead.
+    pub list: Result<ConnectionList, String>,
+}
 
 /// What one poll of a pool's queues found.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +66,8 @@ pub struct PollResult {
     pub drain_refused: Option<String>,
     /// Why other credentials, which the pool should use by now, are not used yet.
     pub renewal: Option<Unavailable>,
+    /// Its list of clients, where it was asked for.
+    pub clients: Option<ClientsReading>,
     /// How their Redis bounds its memory.
     pub memory: RedisMemory,
     /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.

@@ -17,12 +17,16 @@ type RawPod = Object<Spec, Status>;
 #[serde(rename_all = "camelCase")]
 struct Spec {
     node_name: Option<String>,
+    #[serde(default)]
+    host_network: bool,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Status {
     phase: String,
+    #[serde(rename = "podIP")]
+    pod_ip: Option<String>,
     conditions: Vec<Condition>,
 }
 
@@ -51,7 +55,12 @@ pub async fn list(client: Client, namespace: &str, selector: &str) -> Result<Vec
 }
 
 fn parse(raw: &RawPod) -> Pod {
-    let Status { phase, conditions } = raw.status.clone().unwrap_or_default();
+    let Status {
+        phase,
+        pod_ip,
+        conditions,
+    } = raw.status.clone().unwrap_or_default();
+    let own_address = pod_ip.filter(|_| !raw.spec.host_network);
     let ready = conditions
         .iter()
         .any(|condition| condition.type_ == "Ready" && condition.status == "True");
@@ -78,6 +87,7 @@ fn parse(raw: &RawPod) -> Pod {
         terminating: meta.deletion_timestamp.is_some()
             || ["Succeeded", "Failed"].contains(&phase.as_str()),
         cost: cost.unwrap_or(0),
+        address: own_address.and_then(|address| address.parse().ok()),
     }
 }
 
@@ -105,8 +115,25 @@ mod tests {
             stage,
             terminating: false,
             cost: -7,
+            address: None,
         };
         assert_eq!(parsed, expected);
+    }
+
+    #[rstest::rstest]
+    #[case(json!({"nodeName": "n"}), "10.0.0.7", Some("10.0.0.7"))]
+    #[case(json!({"nodeName": "n"}), "fd00::7", Some("fd00::7"))]
+    #[case(json!({"nodeName": "n"}), "no address", None)]
+    #[case(json!({"nodeName": "n", "hostNetwork": true}), "10.0.0.7", None)]
+    fn a_pod_of_the_host_network_has_no_address_of_its_own(
+        #[case] spec: serde_json::Value,
+        #[case] address: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let raw = json!({"metadata": {"name": "w"}, "spec": spec, "status": {"phase": "Running", "podIP": address}});
+        let parsed = parse(&serde_json::from_value(raw).expect("a pod"));
+        let expected = expected.map(|it| it.parse().expect("an address"));
+        assert_eq!(parsed.address, expected);
     }
 
     #[rstest::rstest]

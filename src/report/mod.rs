@@ -9,5 +9,5 @@ pub mod status;
 pub use events::EventNote;
 pub use metrics::{Metrics, PoolGauges};
 pub use status::{
-    Outcome, StatusInput, add_details, append_history, build_status, is_visibly_equal,
+    Outcome, StatusInput, Unguarded, add_details, append_history, build_status, is_visibly_equal,
 };

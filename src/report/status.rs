@@ -20,13 +20,24 @@ const HISTORY: usize = 50;
 /// CPU use changes all the time; a change below this many percentage points does not count as a difference.
 const CPU_STEP: i64 = 5;
 
+/// Why the operator cannot tell which pods are busy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unguarded {
+    /// The queue system does not report it.
+    Unreported,
+    /// Redis refuses the list of its clients, and says this.
+    Refused(String),
+    /// That list has no connection from the address of this pod.
+    Unmatched(String),
+}
+
 /// A decision, or what prevented one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// Why the replica count is what it is.
     pub reason: Reason,
-    /// Whether pods are removed although the operator cannot tell which are busy.
-    pub unguarded: bool,
+    /// Why pods are removed although the operator cannot tell which are busy, if they are.
+    pub unguarded: Option<Unguarded>,
     /// Replicas before.
     pub from: i32,
     /// Replicas after.
@@ -44,7 +55,7 @@ impl Outcome {
     pub fn new(reason: Reason, from: i32, to: i32, confidence: u8) -> Self {
         Self {
             reason,
-            unguarded: false,
+            unguarded: None,
             from,
             to,
             confidence,
@@ -61,8 +72,14 @@ impl Outcome {
     /// The reason with its parameters, and the English message.
     pub fn explanation(&self) -> Explanation {
         let mut reason = Encoded::new(&self.reason);
-        if self.unguarded {
-            reason.params.insert("unguarded".to_owned(), true.into());
+        let mut insert = |name: &str, value: serde_json::Value| {
+            reason.params.insert(name.to_owned(), value);
+        };
+        match &self.unguarded {
+            Some(Unguarded::Unreported) => insert("unguarded", true.into()),
+            Some(Unguarded::Refused(error)) => insert("refused", error.as_str().into()),
+            Some(Unguarded::Unmatched(pod)) => insert("unmatched", pod.as_str().into()),
+            None => {}
         }
         Explanation::of(reason, self.from, self.to)
     }

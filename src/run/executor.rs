@@ -111,6 +111,9 @@ impl Executor {
                 self.send(&redis, watch);
             }
             Command::Renew(redis) => self.send(&redis, endpoint::Command::Renew(redis.clone())),
+            Command::PollClients(redis, pool) => {
+                self.send(&redis, endpoint::Command::PollClients(pool));
+            }
             Command::Poll(redis, pool, number) => {
                 self.send(&redis, endpoint::Command::Poll(pool, number));
             }

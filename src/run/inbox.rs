@@ -78,6 +78,7 @@ mod tests {
             unavailable: None,
             time: None,
             drain_refused: None,
+            clients: None,
             renewal: None,
             memory: RedisMemory::Unknown,
             notified_at: None,

@@ -248,6 +248,7 @@ impl Feed {
             }),
             time: None,
             drain_refused: None,
+            clients: None,
             renewal: None,
             memory: RedisMemory::Unknown,
             notified_at: None,
@@ -308,6 +309,7 @@ impl Feed {
                         it.observed = pool.epoch;
                     }
                 }
+                Command::PollClients(_, key) => self.poll(&key, now),
                 Command::Poll(_, key, number) => {
                     if let Some(pool) = self.pools.get_mut(&key) {
                         pool.number = number;

@@ -211,6 +211,7 @@ impl SimQueue {
             stage: PodStage::Ready,
             terminating: false,
             cost: worker.cost,
+            address: None,
         };
         self.workers.iter().map(pod).collect()
     }

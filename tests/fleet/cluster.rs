@@ -4,7 +4,7 @@
 use crate::workload::Workload;
 use api::{Key, WorkerPool};
 use decide::victims::{DrainState, Worker};
-use decide::{Metric, QueueMetrics, Time};
+use decide::{Metric, Millis, QueueMetrics, Time};
 use queues::RedisMemory;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Deref, DerefMut};
@@ -14,7 +14,7 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
-use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
+use workerpool_operator::observe::{ClientsReading, Epoch, PollNumber, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// Milliseconds per step of the simulation.
@@ -24,6 +24,12 @@ pub struct Cluster {
     pub workload: Workload,
     /// `status.replicas` of the target, where it is not the number of its active pods.
     pub counted: Option<i32>,
+    /// Workers have no registry.
+    pub unregistered: bool,
+    /// What Redis answers instead of the list of its clients.
+    pub list_refused: Option<String>,
+    /// When the list was read.
+    pub lists: Vec<i64>,
     /// What Redis answers to drain requests.
     pub drain_refused: Option<String>,
     /// How the target's controller replaces pods.
@@ -72,6 +78,9 @@ impl Cluster {
         Self {
             workload: Workload::new(replicas),
             counted: None,
+            unregistered: false,
+            list_refused: None,
+            lists: vec![],
             drain_refused: None,
             rollout: Rollout::default(),
             written_by_us: false,
@@ -162,8 +171,24 @@ impl Cluster {
     }
 
     pub fn poll(&mut self) {
+        self.poll_with(None);
+    }
+
+    fn list_clients(&mut self) -> ClientsReading {
+        self.lists.push(self.now);
+        let list = self.list_refused.clone().map_or(Ok(self.clients()), Err);
+        ClientsReading {
+            age: Millis(0),
+            list,
+        }
+    }
+
+    fn poll_with(&mut self, clients: Option<ClientsReading>) {
         self.polled_at = self.now;
-        let workers = self.workers();
+        let mut workers = self.workers();
+        if self.unregistered {
+            workers.clear();
+        }
         let live: Vec<&Worker> = workers
             .iter()
             .filter(|worker| worker.drain == DrainState::None)
@@ -177,6 +202,14 @@ impl Cluster {
             cpu_sum: Metric::Known(0),
             ..QueueMetrics::UNSUPPORTED
         };
+        let load = if self.unregistered {
+            QueueMetrics {
+                ready: load.ready,
+                ..QueueMetrics::UNSUPPORTED
+            }
+        } else {
+            load
+        };
         let pools: Vec<Key> = self.pools.iter().map(Key::of).collect();
         let result = |pool| PollResult {
             epoch: self.observed.get(&pool).copied().unwrap_or_default(),
@@ -187,6 +220,7 @@ impl Cluster {
             unavailable: None,
             time: None,
             drain_refused: self.drain_refused.clone(),
+            clients: clients.clone(),
             renewal: None,
             memory: RedisMemory::Unknown,
             notified_at: None,
@@ -274,6 +308,10 @@ impl Cluster {
             Command::Observe(_, pool, ..) => {
                 self.numbers.remove(&pool.key);
                 self.observed.insert(pool.key, pool.epoch);
+            }
+            Command::PollClients(..) => {
+                let clients = self.list_clients();
+                self.poll_with(Some(clients));
             }
             Command::Poll(_, pool, number) => {
                 self.numbers.insert(pool, number);

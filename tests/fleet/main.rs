@@ -7,6 +7,7 @@
 )]
 
 mod api_server;
+mod clients;
 mod cluster;
 mod credentials;
 mod drains;

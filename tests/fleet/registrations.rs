@@ -165,7 +165,7 @@ fn pods_whose_workers_never_register_are_removed_after_a_lease() {
     assert_eq!(cluster.desired, 7);
     assert_eq!(
         last_message(&cluster),
-        "ScalingDown: 7 → 2 workers: waiting a few seconds: a worker that is not registered may be busy in p00, p01, p02 or one of 4 more pods"
+        "ScalingDown: 7 → 2 workers: waiting: a worker that is not registered may be busy in p00, p01, p02 or one of 4 more pods"
     );
     cluster.run(8_000);
     assert_eq!(cluster.desired, 2, "{}", last_message(&cluster));

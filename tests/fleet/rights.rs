@@ -100,6 +100,10 @@ async fn a_list_needs_its_length_and_its_notifications() {
     let _: i64 = server.connect().lpush("tasks", "x").expect("a push");
     let notified = endpoint.until(|result| result.notified_at.is_some()).await;
     assert_eq!(notified.queues[0].ready, Metric::Known(1));
+    endpoint.send(Command::PollClients(Key::new("default", "a")));
+    let read = endpoint.until(|result| result.clients.is_some()).await;
+    let list = read.clients.expect("a reading").list;
+    assert!(list.is_ok(), "{list:?}");
     assert_eq!(refused(&server), [""; 0]);
 }
 

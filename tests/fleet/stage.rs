@@ -12,7 +12,7 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, PoolRef, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, TargetKind, Writer};
-use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
+use workerpool_operator::observe::{ClientsReading, Epoch, PollNumber, PollResult};
 use workerpool_operator::report::Metrics;
 
 /// A pool with the default rules for Deployment/worker, created at `created` seconds since 1970.
@@ -253,6 +253,10 @@ impl Stage {
             unavailable: None,
             time: self.redis_time,
             drain_refused: None,
+            clients: Some(ClientsReading {
+                age: Millis(0),
+                list: Err("NOPERM".to_owned()),
+            }),
             renewal: None,
             memory: self.memory.clone(),
             notified_at: None,
@@ -278,6 +282,7 @@ impl Stage {
             }),
             time: self.redis_time,
             drain_refused: None,
+            clients: None,
             renewal: None,
             memory: self.memory.clone(),
             notified_at: None,

@@ -3,6 +3,7 @@
 
 use crate::pod::{Process, SimPod};
 use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
+use queues::ConnectionList;
 use std::collections::BTreeMap;
 
 /// How long a process takes to end and its container to start another.
@@ -38,6 +39,10 @@ pub struct Workload {
     pub slow: i64,
     /// Milliseconds per task.
     pub task: i64,
+    /// How long a pod that ends has to finish a task that it took.
+    pub grace: i64,
+    /// All connections come from one address, which is that of no pod.
+    pub proxied: bool,
     /// Pods that ended while they held a task.
     pub interrupted: Vec<String>,
     /// Pods that the controller deleted, in order.
@@ -66,6 +71,8 @@ impl Workload {
             lag: 300,
             slow: 0,
             task: 4_000,
+            grace: 0,
+            proxied: false,
             interrupted: vec![],
             deleted: vec![],
             now: 1_700_000_000_000,
@@ -139,7 +146,7 @@ impl Workload {
                 _ => pod.process.reported.0,
             },
             drain: match pod.drain_since {
-                _ if self.beat > 0 => match pod.process.reported {
+                _ if self.beat > 0 && !self.cannot_drain => match pod.process.reported {
                     (false, true) => DrainState::Left,
                     (true, true) => DrainState::Leaving,
                     _ if pod.process.asked => DrainState::Leaving,
@@ -169,8 +176,24 @@ impl Workload {
             stage: pod.stage,
             terminating: pod.gone_at.is_some(),
             cost: pod.cost,
+            address: address(name).parse().ok(),
         };
         self.pods.iter().map(pod).collect()
+    }
+
+    /// The list of clients of Redis: an idle worker waits for work, and a busy one took some last.
+    pub fn clients(&self) -> ConnectionList {
+        let line = |(name, pod): (&String, &SimPod)| {
+            let address = if self.proxied {
+                "10.9.9.9".to_owned()
+            } else {
+                address(name)
+            };
+            let flags = if pod.busy_until.is_some() { "N" } else { "b" };
+            format!("addr={address}:5 flags={flags} cmd=brpop\n")
+        };
+        let running = self.pods.iter().filter(|(_, pod)| pod.registered);
+        ConnectionList::parse(&running.map(line).collect::<String>())
     }
 
     pub fn mark(&mut self, marks: Vec<(String, bool)>) {
@@ -284,10 +307,11 @@ impl Workload {
 
     /// Terminating pods end.
     pub fn end_pods(&mut self) {
-        let now = self.now;
-        let gone = self
-            .pods
-            .extract_if(.., |_, pod| pod.gone_at.is_some_and(|at| at <= now));
+        let (now, grace) = (self.now, self.grace);
+        let gone = self.pods.extract_if(.., |_, pod| {
+            let until = pod.busy_until.map_or(0, |_| grace);
+            pod.gone_at.is_some_and(|at| at + until <= now)
+        });
         let interrupted = gone
             .filter(|(_, pod)| pod.busy_until.is_some())
             .map(|(name, _)| name);
@@ -353,4 +377,13 @@ impl Workload {
         order.sort();
         order.into_iter().map(|(.., name)| name).collect()
     }
+}
+
+/// The address of a pod, by the number in its name.
+fn address(pod: &str) -> String {
+    let number: String = pod.chars().filter(char::is_ascii_digit).collect();
+    format!(
+        "10.0.0.{}",
+        number.parse::<u8>().map_or(1, |number| number + 1)
+    )
 }

@@ -74,8 +74,8 @@ function argument(name: string, value: unknown, params: Params): FluentValue | n
   return text(key, { ...outer, ...(code ? own : (value as Params)) });
 }
 
-function moves({ from, to, unguarded }: Params): string {
-  return from === to ? "no" : unguarded ? "unguarded" : "yes";
+function moves(params: Params): string {
+  return params.from === params.to ? "no" : (["unguarded", "refused", "unmatched"].find((why) => why in params) ?? "yes");
 }
 
 /** `250 ms`, `1.5 s`, `45 s`, `2 min 10 s`, `1 h 5 min`: the two largest units, and a fraction only below 10 s. */

@@ -2,6 +2,7 @@
 //! is made so that the controller removes exactly the selected pods.
 
 use std::cmp::Reverse;
+use std::net::IpAddr;
 
 /// The annotation that a `ReplicaSet` orders its pods by: the lowest cost is removed first.
 pub const POD_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -21,6 +22,8 @@ pub struct Pod {
     pub terminating: bool,
     /// Its [`POD_DELETION_COST`].
     pub cost: i32,
+    /// Its own address; `None` where it has none, or that of its node.
+    pub address: Option<IpAddr>,
 }
 
 /// How far the start of a pod has come, in the order in which a `ReplicaSet` removes pods, before any cost.
@@ -185,6 +188,7 @@ pub fn removal_order(
                 stage: PodStage::Ready,
                 terminating: false,
                 cost: 0,
+                address: None,
             });
         }
     }

@@ -7,6 +7,8 @@
 change = { $moves ->
     [no] { kept }
     [unguarded] { $from } → { $to } workers; the operator cannot tell which pods are busy: only terminationGracePeriodSeconds protects running tasks
+    [refused] { $from } → { $to } workers; which pods are busy is unknown without CLIENT LIST ({ $refused }): only terminationGracePeriodSeconds protects running tasks
+    [unmatched] { $from } → { $to } workers; which pods are busy is unknown, as Redis has no connection from the address of { $unmatched } (a proxy or NAT?): only terminationGracePeriodSeconds protects running tasks
    *[yes] { $from } → { $to } workers
 }
 kept = { $to ->
@@ -128,8 +130,8 @@ waiting-Tasks = waiting for { $pod } to finish
     .more = waiting for { $pod } and { $more } others to finish
 waiting-Unregistered = waiting: no worker registered for { $pods }, and a worker that holds a task names no pod of the target; set POD_NAME from metadata.name
     .more = waiting: no worker registered for { $pods } and { $more } more pods, and a worker that holds a task names no pod of the target; set POD_NAME from metadata.name
-waiting-Registrations = waiting a few seconds: a worker that is not registered may be busy in { $pods }
-    .more = waiting a few seconds: a worker that is not registered may be busy in { $pods } or one of { $more } more pods
+waiting-Registrations = waiting: a worker that is not registered may be busy in { $pods }
+    .more = waiting: a worker that is not registered may be busy in { $pods } or one of { $more } more pods
 waiting-PodsHidden = waiting: { $target } counts { $counted } pods, and only { $found } of the listed pods have an owner of its name
 waiting-DrainRefused = waiting until no worker holds a task, because Redis refuses to drain workers: { $error }
 waiting-PodsUnreadable = cannot list pods: { $error }

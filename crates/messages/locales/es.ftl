@@ -5,6 +5,8 @@
 change = { $moves ->
     [no] { kept }
     [unguarded] { $from } → { $to } workers; el operador no puede saber qué pods están ocupados: solo terminationGracePeriodSeconds protege las tareas en curso
+    [refused] { $from } → { $to } workers; no se sabe qué pods están ocupados sin CLIENT LIST ({ $refused }): solo terminationGracePeriodSeconds protege las tareas en curso
+    [unmatched] { $from } → { $to } workers; no se sabe qué pods están ocupados, pues Redis no tiene conexión desde la dirección de { $unmatched } (¿un proxy o NAT?): solo terminationGracePeriodSeconds protege las tareas en curso
    *[yes] { $from } → { $to } workers
 }
 kept = { $to ->
@@ -127,8 +129,8 @@ waiting-Tasks = esperando a que termine { $pod }
     .more = esperando a que terminen { $pod } y { $more } más
 waiting-Unregistered = esperando: ningún worker se registró para { $pods }, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
     .more = esperando: ningún worker se registró para { $pods } y { $more } pods más, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
-waiting-Registrations = esperando unos segundos: puede haber un worker sin registrar ocupado en { $pods }
-    .more = esperando unos segundos: puede haber un worker sin registrar ocupado en { $pods } o en uno de { $more } pods más
+waiting-Registrations = esperando: puede haber un worker sin registrar ocupado en { $pods }
+    .more = esperando: puede haber un worker sin registrar ocupado en { $pods } o en uno de { $more } pods más
 waiting-PodsHidden = esperando: { $target } cuenta { $counted } pods y solo { $found } de los pods listados tienen un dueño con su nombre
 waiting-DrainRefused = esperando a que ningún worker tenga una tarea, porque Redis no permite drenar workers: { $error }
 waiting-PodsUnreadable = no se pueden listar los pods: { $error }

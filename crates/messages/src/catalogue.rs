@@ -148,15 +148,13 @@ impl std::fmt::Debug for Catalogue {
     }
 }
 
-/// Whether the replica count changes: `no`, `yes`, or `unguarded` where the operator cannot protect busy workers.
+/// Whether the replica count changes: `no`, `yes`, or why the operator cannot protect busy workers.
 fn moves(params: &Params) -> &'static str {
     if params.get("from") == params.get("to") {
-        "no"
-    } else if params.contains_key("unguarded") {
-        "unguarded"
-    } else {
-        "yes"
+        return "no";
     }
+    let mut why = ["unguarded", "refused", "unmatched"].into_iter();
+    why.find(|why| params.contains_key(*why)).unwrap_or("yes")
 }
 
 /// The number that a function of a catalogue got.

@@ -428,6 +428,20 @@ fn a_busy_worker_that_nobody_protects_is_mentioned() {
     reason.params.insert("unguarded".to_owned(), true.into());
     let text = messages::in_english(&reason, 5, 3);
     assert!(text.contains("cannot tell which pods are busy"), "{text}");
+    for (why, value, expected) in [
+        (
+            "refused",
+            "NOPERM: client|list",
+            "without CLIENT LIST (NOPERM: client|list)",
+        ),
+        ("unmatched", "worker-1", "from the address of worker-1"),
+    ] {
+        reason.params.remove("unguarded");
+        reason.params.insert(why.to_owned(), value.into());
+        let text = messages::in_english(&reason, 5, 3);
+        assert!(text.contains(expected), "{text}");
+        reason.params.remove(why);
+    }
 }
 
 #[test]

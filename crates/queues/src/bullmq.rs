@@ -27,6 +27,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Estimated("since it was added, also where it was delayed or has failed"),
     counters: Support::Unsupported("counted only where the workers set the option metrics"),
     drain: Support::Unsupported("BullMQ pauses queues, not workers"),
+    idle: Support::Unsupported("a worker waits for jobs while it runs some"),
     // As long as a lock.
     registration: Duration::from_secs(30),
     options: &[QueueOption::KeyPrefix],

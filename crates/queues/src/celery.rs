@@ -37,8 +37,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
         "processed only: since the start of each living worker, failures included",
     ),
     drain: Support::Exact,
+    idle: Support::Unsupported("a worker waits for tasks while it runs some"),
     // One that lost its connection tries again every 32 s.
-    registration: Duration::from_secs(60),
+    registration: Duration::from_mins(1),
     options: &[
         QueueOption::KeyPrefix,
         QueueOption::Priorities,

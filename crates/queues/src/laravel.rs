@@ -27,6 +27,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Estimated("reported by Laravel 13 and Horizon"),
     counters: Support::Unsupported("Laravel does not count jobs"),
     drain: Support::Unsupported("queue:work cannot be asked to take no more jobs"),
+    idle: Support::Estimated("where workers wait with block_for"),
     // As long as Horizon's masters.
     registration: Duration::from_secs(15),
     options: &[QueueOption::KeyPrefix],

@@ -18,6 +18,7 @@ mod rq;
 mod sidekiq;
 mod stream;
 mod system;
+mod waiting;
 mod worker_pool;
 
 pub use error::{describe, describe_server_error};
@@ -27,3 +28,4 @@ pub use poll::Poll;
 pub use protocol::snapshot::is_unknown_script;
 pub use queue::{DrainRequest, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading, Rescue};
 pub use system::{Capabilities, QueueOption, QueueSystem, Support};
+pub use waiting::{ConnectionList, Connections};

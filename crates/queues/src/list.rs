@@ -20,6 +20,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: LENGTH_ONLY,
     counters: LENGTH_ONLY,
     drain: LENGTH_ONLY,
+    idle: Support::Estimated("where workers wait by BRPOP, BLPOP, BLMOVE or BZPOPMIN"),
     registration: Duration::ZERO,
     options: &[],
 };

@@ -197,6 +197,10 @@ impl<T: Clone> Clients<T> {
 pub(crate) struct Client<'a>(&'a str);
 
 impl<'a> Client<'a> {
+    pub(crate) fn new(line: &'a str) -> Self {
+        Self(line)
+    }
+
     /// A field, such as `name`; empty where it is absent.
     pub(crate) fn field(&self, name: &str) -> &'a str {
         let mut fields = self.0.split(' ').filter_map(|it| it.split_once('='));

@@ -27,8 +27,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
         "what the living workers have processed since their start, where each serves one queue",
     ),
     drain: Support::Unsupported("a command can only end RQ's workers, and their pods restart them"),
+    idle: Support::Exact,
     // An idle one reports every 405 s.
-    registration: Duration::from_secs(480),
+    registration: Duration::from_mins(8),
     options: &[QueueOption::KeyPrefix],
 };
 

@@ -32,7 +32,8 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     drain: Support::Estimated(
         "seen 10 s later (Sidekiq 6) or 20 s (7 and 8); a process that is quiet cannot resume, and is asked to end",
     ),
-    registration: Duration::from_secs(60),
+    idle: Support::Exact,
+    registration: Duration::from_mins(1),
     options: &[QueueOption::KeyPrefix],
 };
 

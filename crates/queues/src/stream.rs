@@ -26,6 +26,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Estimated("by the entry's ID, where the server chose it"),
     counters: Support::Unsupported("a stream does not record how long entries take"),
     drain: CONSUMERS,
+    idle: Support::Estimated("where consumers wait by XREADGROUP with BLOCK"),
     registration: Duration::ZERO,
     options: &[QueueOption::Group],
 };

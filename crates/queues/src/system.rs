@@ -114,6 +114,8 @@ pub struct Capabilities {
     pub counters: Support,
     /// Whether a worker can be asked to claim no more tasks.
     pub drain: Support,
+    /// Whether a worker that waits for a task is seen in the list of clients of Redis.
+    pub idle: Support,
     /// How long the registration of a worker lasts: by then, one that lives and that Redis lost is registered again.
     pub registration: Duration,
     /// The options of its queues, beside the name.
@@ -155,7 +157,7 @@ impl QueueSystem {
 
 impl Capabilities {
     /// Each metric's name, and how well it is reported.
-    pub const fn metrics(&self) -> [(&'static str, Support); 11] {
+    pub const fn metrics(&self) -> [(&'static str, Support); 12] {
         [
             ("ready", self.ready),
             ("due", self.due),
@@ -168,6 +170,7 @@ impl Capabilities {
             ("oldest task", self.oldest),
             ("arrived, processed, failed, times", self.counters),
             ("drain", self.drain),
+            ("idle now", self.idle),
         ]
     }
 }

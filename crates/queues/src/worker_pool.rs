@@ -19,6 +19,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     oldest: Support::Exact,
     counters: Support::Exact,
     drain: Support::Exact,
+    idle: Support::Unsupported("its workers are drained"),
     registration: LEASE,
     options: &[],
 };

@@ -26,6 +26,12 @@ impl ScaleDown {
             self.release(context, commands);
             return Some(failure);
         }
+        if let Some(waiting) = self.read_clients(context, commands) {
+            return Some(waiting);
+        }
+        if self.is_blind(context) {
+            return None;
+        }
         self.list_pods_if_older(LIST_MAX_AGE, context, commands);
         let Some(listed_at) = self.listed_at.filter(|_| self.list_is_current()) else {
             return Some(Waiting::Check);
@@ -34,6 +40,10 @@ impl ScaleDown {
             return Some(self.poll_workers(context, commands));
         }
         let active = self.active_pods(context);
+        self.apply_clients(&active, context);
+        if self.is_blind(context) {
+            return None;
+        }
         if let Some(waiting) = self.wait_for_controller(&active, context, commands) {
             return Some(waiting);
         }

@@ -18,6 +18,10 @@ pub(in crate::fleet) struct ScaleDownContext<'a> {
     pub target: &'a Target,
     pub order: VictimOrder,
     pub timeout: Millis,
+    /// Whether workers say who is busy.
+    pub has_registry: bool,
+    /// Whether the list of clients of Redis says who is.
+    pub lists_clients: bool,
     /// Whether each worker that lives is registered.
     pub registrations_complete: bool,
     pub now: Time,
@@ -103,6 +107,8 @@ impl PoolState {
             target,
             order: self.victim_order()?,
             timeout: self.identity.drain_timeout,
+            has_registry: self.can_select_victims(),
+            lists_clients: self.lists_clients(),
             registrations_complete: self.observed.registrations_are_complete(now),
             now,
         })

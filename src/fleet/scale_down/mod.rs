@@ -6,6 +6,7 @@
 //! reverts what it finds.
 
 mod advance;
+mod clients;
 mod context;
 mod drains;
 mod marks;
@@ -15,7 +16,9 @@ mod registrations;
 pub(super) use context::{ScaleDownContext, abandon, prepare, revert};
 
 use super::event::Command;
-use crate::observe::PollNumber;
+use crate::observe::{ClientsReading, PollNumber};
+use crate::report::Unguarded;
+use clients::ReadList;
 use decide::victims::{Pod, Worker};
 use decide::{Metric, Millis, QueueMetrics, Time, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +76,10 @@ pub(super) struct ScaleDown {
     pub(super) polled_at: Option<Time>,
     /// Why Redis refuses to drain workers, if it does.
     drain_refused: Option<String>,
+    clients: Option<ReadList>,
+    clients_asked_at: Option<Time>,
+    /// Why the list of clients does not say who is busy.
+    pub(super) blind: Option<Unguarded>,
     /// The last request that the last poll followed.
     polled: PollNumber,
     /// The last request for a poll after our last write, and when it was sent. Only what followed it is proof, and the
@@ -120,6 +127,7 @@ impl ScaleDown {
             &mut self.marks_sent_at,
             &mut self.marks_correct_since,
             &mut self.observed_since,
+            &mut self.clients_asked_at,
         ];
         let asked = self.asked.iter_mut().map(|(_, at)| at);
         let instants = instants.into_iter().flatten();
@@ -127,19 +135,29 @@ impl ScaleDown {
             .chain(asked)
             .chain(requests.map(|request| &mut request.sent_at))
             .chain(self.victims.values_mut())
+            .chain(self.clients.iter_mut().map(|read| &mut read.at))
             .chain(self.failure.iter_mut().map(|failure| &mut failure.retry_at))
         {
             *at = *at + by;
         }
     }
 
+    /// Whether the list of clients said who is busy.
+    pub fn is_guarded_by_clients(&self) -> bool {
+        self.clients.is_some() && self.blind.is_none()
+    }
+
     pub fn on_poll(
         &mut self,
         workers: Vec<Worker>,
         drain_refused: Option<String>,
+        clients: Option<ClientsReading>,
         number: PollNumber,
         now: Time,
     ) {
+        if let Some(clients) = clients {
+            self.on_clients(clients, now);
+        }
         self.workers = workers;
         self.drain_refused = drain_refused;
         self.polled_at = Some(now);

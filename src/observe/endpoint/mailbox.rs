@@ -16,6 +16,8 @@ pub enum Command {
     Watch(Key, Epoch, Vec<Queue>, Duration),
     /// Poll this pool now.
     Poll(Key, PollNumber),
+    /// Poll this pool now, with the list of clients.
+    PollClients(Key),
     /// Ask workers of the pool to stop claiming tasks (`true`) or to continue (`false`). A worker is the index of its
     /// queue and its id.
     Drain(Key, Vec<(usize, String)>, bool, PollNumber),
@@ -31,6 +33,7 @@ impl Command {
         match self {
             Self::Watch(pool, ..)
             | Self::Poll(pool, _)
+            | Self::PollClients(pool)
             | Self::Drain(pool, ..)
             | Self::Unwatch(pool) => Some(pool),
             Self::Renew(_) => None,
@@ -84,6 +87,7 @@ impl Mailbox {
         let before = pools.entry(key).or_default();
         match &command {
             Command::Poll(..) => before.retain(|it| !matches!(it, Command::Poll(..))),
+            Command::PollClients(_) => before.retain(|it| !matches!(it, Command::PollClients(_))),
             Command::Renew(_) => before.clear(),
             Command::Watch(..) | Command::Unwatch(_) => {
                 before.retain(|it| matches!(it, Command::Drain(..)));
@@ -164,6 +168,7 @@ mod tests {
             .map(|command| match command {
                 Command::Watch(pool, epoch, ..) => format!("watch {} {}", pool.name, epoch.0),
                 Command::Poll(pool, _) => format!("poll {}", pool.name),
+                Command::PollClients(pool) => format!("clients {}", pool.name),
                 Command::Unwatch(pool) => format!("unwatch {}", pool.name),
                 Command::Drain(pool, workers, drain, _) => {
                     let ids: Vec<&str> = workers.iter().map(|(_, id)| &**id).collect();
@@ -182,11 +187,18 @@ mod tests {
             mailbox.send(watch("a", round));
             mailbox.send(Command::Poll(key("a"), PollNumber(0)));
             mailbox.send(drain("a", &["1", "2"], round % 2 == 0));
+            mailbox.send(Command::PollClients(key("a")));
             mailbox.send(Command::Poll(key("b"), PollNumber(0)));
         }
         assert_eq!(
             all(commands),
-            ["watch a 9999", "poll b", "poll a", "drain a 1+2 false"]
+            [
+                "watch a 9999",
+                "poll b",
+                "poll a",
+                "drain a 1+2 false",
+                "clients a"
+            ]
         );
     }
 

@@ -4,6 +4,7 @@
 //! where tracking is refused. Every read has a timeout; failures back off with jitter and affect only this endpoint's
 //! pools.
 
+mod clients;
 mod connection;
 mod limits;
 mod link;
@@ -13,21 +14,24 @@ mod network;
 mod notifications;
 mod pipeline;
 mod renewal;
+mod results;
 mod scanner;
 mod workers;
 
 use super::polling::{DuePoll, PollSchedule};
 use super::{Epoch, PollNumber, PollResult, Redis};
 use api::Key;
+use clients::LastList;
 use connection::{Connection, Opened};
-use decide::{QueueMetrics, Unavailable};
+use decide::Unavailable;
 pub use limits::ReplyLimits;
 pub use mailbox::{Command, Commands, Mailbox, mailbox};
 pub use network::{ByteStream, Dial, Network};
 use notifications::Notifications;
-use queues::{Poll, Queue, Reading, RedisMemory, describe};
+use queues::{Poll, Queue, RedisMemory, describe};
 use redis::{Cmd, PushInfo, PushKind, Value};
 use renewal::Renewal;
+use results::of_replica;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +74,8 @@ pub async fn run<D>(
         memory: RedisMemory::Unknown,
         memory_read_at: None,
         refused_drains: HashMap::new(),
+        clients: None,
+        clients_wanted: HashSet::new(),
         odd_times: HashSet::new(),
     };
     loop {
@@ -135,6 +141,9 @@ struct Endpoint {
     memory_read_at: Option<Instant>,
     /// Why Redis refused the last drain request of a pool.
     refused_drains: HashMap<Key, String>,
+    clients: Option<LastList>,
+    /// The pools whose next poll has the list of clients.
+    clients_wanted: HashSet<Key>,
     /// The queues, by their pool and position, of which a time that is no instant was reported.
     odd_times: HashSet<(Key, usize)>,
 }
@@ -158,6 +167,10 @@ impl Endpoint {
                 self.schedule.poll_by(&pool, Instant::now());
                 self.numbers.insert(pool, number);
             }
+            Command::PollClients(pool) => {
+                self.schedule.poll_by(&pool, Instant::now());
+                self.clients_wanted.insert(pool);
+            }
             Command::Drain(pool, workers, drain, number) => {
                 self.request_drain(&pool, workers, drain).await;
                 self.numbers.insert(pool, number);
@@ -177,6 +190,7 @@ impl Endpoint {
     fn remove(&mut self, pool: &Key) {
         self.schedule.remove(pool);
         self.refused_drains.remove(pool);
+        self.clients_wanted.remove(pool);
         self.odd_times.retain(|(of, _)| of != pool);
         self.epochs.remove(pool);
         self.numbers.remove(pool);
@@ -280,7 +294,7 @@ impl Endpoint {
         self.connection = connection;
         self.notifications = notifications;
         self.renewal = None;
-        self.memory_read_at = None; // it may be another server
+        (self.memory_read_at, self.clients) = (None, None); // it may be another server
         self.schedule.poll_all(Instant::now());
     }
 
@@ -322,7 +336,7 @@ impl Endpoint {
         let Some(master) = master else {
             return true;
         };
-        let Err(cause) = master.confirm(dial, memory).await else {
+        let Err(cause) = master.confirm(dial, limits).await else {
             return true;
         };
         let now = Instant::now();
@@ -381,7 +395,9 @@ impl Endpoint {
                     }
                     None if self.is_master_confirmed().await => {
                         self.connection.succeeded();
-                        self.results(due, readings)
+                        let mut results = self.results(due, readings);
+                        self.add_clients(&mut results).await;
+                        results
                     }
                     None => self.unavailable(due),
                 };
@@ -402,97 +418,5 @@ impl Endpoint {
 
     fn renewal_problem(&self) -> Option<Unavailable> {
         self.renewal.as_ref().and_then(|it| it.problem.clone())
-    }
-
-    /// The results while Redis is unreachable: each pool gets the reason.
-    fn unavailable(&self, due: Vec<DuePoll>) -> Vec<PollResult> {
-        let Connection::Down { cause, .. } = &self.connection else {
-            return Vec::new();
-        };
-        due.into_iter()
-            .map(|DuePoll { pool, notified_at }| {
-                let count = self.queues.get(&pool).map_or(1, Vec::len);
-                PollResult {
-                    epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
-                    number: self.numbers.get(&pool).copied().unwrap_or_default(),
-                    pool,
-                    queues: vec![QueueMetrics::UNAVAILABLE; count],
-                    workers: Vec::new(),
-                    unavailable: cause.clone(),
-                    time: None,
-                    drain_refused: None,
-                    renewal: self.renewal_problem(),
-                    memory: RedisMemory::Unknown,
-                    notified_at,
-                }
-            })
-            .collect()
-    }
-
-    fn results(
-        &mut self,
-        due: Vec<DuePoll>,
-        readings: Vec<Result<Reading, Unavailable>>,
-    ) -> Vec<PollResult> {
-        let mut readings = readings.into_iter();
-        let renewal = self.renewal_problem();
-        let mut results = Vec::with_capacity(due.len());
-        for DuePoll { pool, notified_at } in due {
-            let Some(queues) = self.queues.get(&pool) else {
-                continue;
-            };
-            let mut unavailable = None;
-            let mut time = None;
-            let mut workers = Vec::new();
-            let mut metrics = Vec::with_capacity(queues.len());
-            for (index, reading) in readings.by_ref().take(queues.len()).enumerate() {
-                match reading {
-                    Ok(reading) => {
-                        workers.extend(reading.workers);
-                        unavailable = unavailable.or(reading.unavailable);
-                        time = time.or(reading.time);
-                        if reading.odd_time && self.odd_times.insert((pool.clone(), index)) {
-                            tracing::warn!(pool = %pool, queue = index, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
-                        }
-                        if reading.dead {
-                            self.lost_workers.push((pool.clone(), index));
-                        }
-                        metrics.push(reading.metrics);
-                    }
-                    Err(cause) => {
-                        unavailable.get_or_insert(cause);
-                        metrics.push(QueueMetrics::UNAVAILABLE);
-                    }
-                }
-            }
-            results.push(PollResult {
-                time,
-                drain_refused: self.refused_drains.get(&pool).cloned(),
-                epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
-                number: self.numbers.get(&pool).copied().unwrap_or_default(),
-                pool,
-                queues: metrics,
-                workers,
-                unavailable,
-                renewal: renewal.clone(),
-                memory: self.memory.clone(),
-                notified_at,
-            });
-        }
-        results
-    }
-}
-
-/// Whether an error says that the server is no master: another one is, or will be.
-fn is_of_replica(error: &str) -> bool {
-    error.starts_with("READONLY") || error.starts_with("MASTERDOWN")
-}
-
-fn of_replica(reading: &Result<Reading, Unavailable>) -> Option<String> {
-    match reading {
-        Err(Unavailable::QueueUnreadable { error, .. }) if is_of_replica(error) => {
-            Some(error.clone())
-        }
-        _ => None,
     }
 }

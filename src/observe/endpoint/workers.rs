@@ -1,7 +1,8 @@
 //! What an endpoint does for the workers of its pools: it asks them to drain, and rescues what dead ones held.
 
 use super::connection::Connection;
-use super::{Endpoint, TIMEOUT, is_of_replica};
+use super::results::is_of_replica;
+use super::{Endpoint, TIMEOUT};
 use api::Key;
 use queues::{DrainRequest, Queue, describe};
 use redis::aio::MultiplexedConnection;
@@ -33,10 +34,9 @@ impl Endpoint {
                         for command in commands {
                             command.exec_async(redis).await?;
                         }
-                        queues
-                            .iter()
-                            .nth(queue)
-                            .inspect(|it| it.drain_requested(&id, drain));
+                        if let Some(queue) = queues.get(queue) {
+                            queue.drain_requested(&id, drain);
+                        }
                     }
                     _ => {}
                 }

@@ -12,6 +12,7 @@ fn pod(name: &str, stage: PodStage) -> Pod {
         stage,
         terminating: false,
         cost: 0,
+        address: None,
     }
 }
 
@@ -95,6 +96,8 @@ fn victims_of_a_replica_set() {
     check_victims_of_a_replica_set("a r i1, b* r b9", 1, "b");
     // Already draining.
     check_victims_of_a_replica_set("a r i1, b r b9d", 1, "b");
+    // Of those that drain, the one that was selected before.
+    check_victims_of_a_replica_set("a r b1d, b* r b9d", 1, "b");
     // Timed out last.
     check_victims_of_a_replica_set("a r b9, b! r b1, c r b5", 1, "c");
     // Timed out last even while draining.

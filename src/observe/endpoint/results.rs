@@ -1,0 +1,103 @@
+//! What the polls of an endpoint's pools found, or why they found nothing.
+
+use super::connection::Connection;
+use super::{DuePoll, Endpoint};
+use crate::observe::PollResult;
+use decide::{QueueMetrics, Unavailable};
+use queues::{Reading, RedisMemory};
+
+impl Endpoint {
+    /// The results while Redis is unreachable: each pool gets the reason.
+    pub(super) fn unavailable(&self, due: Vec<DuePoll>) -> Vec<PollResult> {
+        let Connection::Down { cause, .. } = &self.connection else {
+            return Vec::new();
+        };
+        due.into_iter()
+            .map(|DuePoll { pool, notified_at }| {
+                let count = self.queues.get(&pool).map_or(1, Vec::len);
+                PollResult {
+                    epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
+                    number: self.numbers.get(&pool).copied().unwrap_or_default(),
+                    pool,
+                    queues: vec![QueueMetrics::UNAVAILABLE; count],
+                    workers: Vec::new(),
+                    unavailable: cause.clone(),
+                    time: None,
+                    drain_refused: None,
+                    clients: None,
+                    renewal: self.renewal_problem(),
+                    memory: RedisMemory::Unknown,
+                    notified_at,
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn results(
+        &mut self,
+        due: Vec<DuePoll>,
+        readings: Vec<Result<Reading, Unavailable>>,
+    ) -> Vec<PollResult> {
+        let mut readings = readings.into_iter();
+        let renewal = self.renewal_problem();
+        let mut results = Vec::with_capacity(due.len());
+        for DuePoll { pool, notified_at } in due {
+            let Some(queues) = self.queues.get(&pool) else {
+                continue;
+            };
+            let mut unavailable = None;
+            let mut time = None;
+            let mut workers = Vec::new();
+            let mut metrics = Vec::with_capacity(queues.len());
+            for (index, reading) in readings.by_ref().take(queues.len()).enumerate() {
+                match reading {
+                    Ok(reading) => {
+                        workers.extend(reading.workers);
+                        unavailable = unavailable.or(reading.unavailable);
+                        time = time.or(reading.time);
+                        if reading.odd_time && self.odd_times.insert((pool.clone(), index)) {
+                            tracing::warn!(pool = %pool, queue = index, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
+                        }
+                        if reading.dead {
+                            self.lost_workers.push((pool.clone(), index));
+                        }
+                        metrics.push(reading.metrics);
+                    }
+                    Err(cause) => {
+                        unavailable.get_or_insert(cause);
+                        metrics.push(QueueMetrics::UNAVAILABLE);
+                    }
+                }
+            }
+            results.push(PollResult {
+                time,
+                drain_refused: self.refused_drains.get(&pool).cloned(),
+                clients: None,
+                epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
+                number: self.numbers.get(&pool).copied().unwrap_or_default(),
+                pool,
+                queues: metrics,
+                workers,
+                unavailable,
+                renewal: renewal.clone(),
+                memory: self.memory.clone(),
+                notified_at,
+            });
+        }
+        results
+    }
+}
+
+/// Whether an error says that the server is no master: another one is, or will be.
+pub(super) fn is_of_replica(error: &str) -> bool {
+    error.starts_with("READONLY") || error.starts_with("MASTERDOWN")
+}
+
+pub(super) fn of_replica(reading: &Result<Reading, Unavailable>) -> Option<String> {
+    match reading {
+        Err(Unavailable::QueueUnreadable { error, .. }) if is_of_replica(error) => {
+            Some(error.clone())
+        }
+        _ => None,
+    }
+}

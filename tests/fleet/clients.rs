@@ -1,0 +1,210 @@
+//! Scale-downs of workers without a drain: who waits for work is read from the list of clients of Redis.
+
+use crate::cluster::Cluster;
+use crate::endpoint::{Endpoint, SHORT};
+use crate::scale_down::{ends_at, last_message_ends_with};
+use crate::stage::pool_with;
+use api::{Key, WorkerPool};
+use queues::QueueSystem;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use testkit::redis::RedisServer;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+use workerpool_operator::observe::endpoint::Command;
+
+fn pinned(system: &str, replicas: i32) -> WorkerPool {
+    pool_with(&json!({"replicas": replicas, "minReplicas": 0,
+        "queues": [{"name": "tasks", "system": system}]}))
+}
+
+/// Seven workers that take tasks from a list, with no registry and a grace longer than their tasks.
+fn seven() -> Cluster {
+    let mut cluster = Cluster::new(vec![pinned("List", 7)], 7);
+    (cluster.unregistered, cluster.grace, cluster.task) = (true, 30_000, 20_000);
+    cluster.start();
+    cluster.run(3_000);
+    cluster
+}
+
+#[test]
+fn idle_pods_are_removed_and_the_others_waited_for() {
+    let mut cluster = seven();
+    cluster.waiting = 4;
+    cluster.run(1_000);
+    cluster.set_pool(0, pinned("List", 4));
+    cluster.run(10_000);
+    assert_eq!(cluster.deleted, ["p04", "p05", "p06"]);
+    cluster.set_pool(0, pinned("List", 3));
+    cluster.run(5_000);
+    assert!(last_message_ends_with(
+        &cluster,
+        "waiting for p00 to finish"
+    ));
+    ends_at(&mut cluster, 3);
+    let pauses = cluster.lists.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(
+        pauses.min().is_some_and(|least| least >= 10_000),
+        "{:?}",
+        cluster.lists
+    );
+    assert!(cluster.log.iter().all(|line| !line.starts_with("drain")));
+}
+
+#[test]
+fn thirty_scale_downs_under_load_interrupt_nothing() {
+    let mut late = 0;
+    for seed in 0..6 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut cluster = seven();
+        cluster.task = random.i64(300..12_000);
+        for _ in 0..5 {
+            cluster.set_pool(0, pinned("List", 7));
+            for _ in 0..20 {
+                cluster.waiting += random.i64(0..5);
+                cluster.run(random.i64(50..1_500));
+            }
+            cluster.set_pool(0, pinned("List", random.i32(1..7)));
+            for _ in 0..20 {
+                cluster.waiting += random.i64(0..5);
+                cluster.run(random.i64(50..1_500));
+                let ending = cluster.pods.values().filter(|pod| pod.gone_at.is_some());
+                late += ending.filter(|pod| pod.busy_until.is_some()).count();
+            }
+        }
+        // One that never waits is never removed.
+        cluster.waiting = 0;
+        cluster.set_pool(0, pinned("List", 1));
+        ends_at(&mut cluster, 1);
+    }
+    assert!(late > 0, "some took a task after they were selected");
+}
+
+#[test]
+fn a_registry_that_is_late_is_corrected() {
+    let mut cluster = Cluster::new(vec![pinned("RQ", 3)], 3);
+    cluster.cannot_drain = true;
+    cluster.beat = 60_000;
+    cluster.start();
+    cluster.run(61_000);
+    // Since they reported, two of them have begun a task.
+    (cluster.waiting, cluster.task) = (2, 15_000);
+    cluster.run(1_000);
+    cluster.set_pool(0, pinned("RQ", 1));
+    ends_at(&mut cluster, 1);
+    assert_eq!(cluster.deleted.len(), 2);
+}
+
+#[test]
+fn a_list_without_the_pods_addresses_is_not_believed() {
+    let mut cluster = seven();
+    (cluster.proxied, cluster.waiting) = (true, 4);
+    cluster.run(1_000);
+    cluster.set_pool(0, pinned("List", 5));
+    cluster.run(5_000);
+    assert_eq!(cluster.desired, 5, "as it is without the list");
+    let said = "as Redis has no connection from the address of p00 (a proxy or NAT?)";
+    assert!(
+        cluster.messages.iter().any(|it| it.contains(said)),
+        "{:?}",
+        cluster.messages
+    );
+    assert!(!cluster.log.iter().any(|line| line.starts_with("mark")));
+}
+
+#[test]
+fn a_missing_right_is_named() {
+    let mut cluster = seven();
+    cluster.list_refused = Some("NOPERM: the user may not run client|list".to_owned());
+    cluster.set_pool(0, pinned("List", 5));
+    cluster.run(5_000);
+    assert_eq!(cluster.desired, 5);
+    let said = "unknown without CLIENT LIST (NOPERM: the user may not run client|list)";
+    assert!(
+        cluster.messages.iter().any(|it| it.contains(said)),
+        "{:?}",
+        cluster.messages
+    );
+}
+
+/// A connection from `address`, as a pod of its own has it, that has sent `line`.
+async fn connection(server: &RedisServer, address: &str, line: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let from: SocketAddr = format!("{address}:0").parse().expect("an address");
+    socket.bind(from).expect("a loopback address");
+    let to = server.url().replace("redis://", "");
+    let to: SocketAddr = to.parse().expect("an address");
+    let mut stream = socket.connect(to).await.expect("a connection");
+    let line = format!("{line}\r\n");
+    stream.write_all(line.as_bytes()).await.expect("sent");
+    stream
+}
+
+#[tokio::test]
+async fn redis_tells_who_waits_by_address() {
+    let server = RedisServer::start();
+    // Redis takes no other loopback address than 127.0.0.1 for one.
+    let open = ["CONFIG", "SET", "protected-mode", "no"];
+    let open = redis::cmd(open[0])
+        .arg(&open[1..])
+        .exec(&mut server.connect());
+    open.expect("a setting");
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::List, SHORT);
+    let _idle = connection(&server, "127.0.0.2", "BRPOP tasks 0").await;
+    let _moves = connection(&server, "127.0.0.3", "BLMOVE tasks held LEFT RIGHT 0").await;
+    let busy = connection(&server, "127.0.0.4", "BRPOP other 0").await;
+    let mut redis = server.connect();
+    let is_waiting = |redis: &mut redis::Connection| {
+        let list: String = redis::cmd("CLIENT")
+            .arg("LIST")
+            .query(redis)
+            .expect("a list");
+        list.lines()
+            .filter(|line| line.contains(" flags=b "))
+            .count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while is_waiting(&mut redis) < 3 {
+        assert!(Instant::now() < deadline, "three wait");
+        tokio::task::yield_now().await;
+    }
+    let _: i64 = redis::cmd("LPUSH")
+        .arg(&["other", "x"])
+        .query(&mut redis)
+        .expect("a push");
+    busy.readable().await.expect("it got the task");
+    endpoint.send(Command::PollClients(Key::new("default", "a")));
+    let read = endpoint.until(|result| result.clients.is_some()).await;
+    let list = read.clients.expect("a list").list.expect("readable");
+    let idle = |address: &str| {
+        let connections = list.of(address.parse().expect("an address"));
+        connections.map(|it| it.are_idle(1))
+    };
+    let addresses = ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"];
+    assert_eq!(
+        addresses.map(idle),
+        [Some(true), Some(true), Some(false), None]
+    );
+    // It is read once in 10 s.
+    let calls = |redis: &mut redis::Connection| -> String {
+        let stats: String = redis::cmd("INFO")
+            .arg("commandstats")
+            .query(redis)
+            .expect("figures");
+        let mut lines = stats.lines().filter(|line| line.contains("client|list"));
+        lines
+            .next()
+            .unwrap_or_default()
+            .split(',')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let before = calls(&mut redis);
+    endpoint.send(Command::PollClients(Key::new("default", "a")));
+    let again = endpoint.until(|result| result.clients.is_some()).await;
+    assert_eq!(again.clients.expect("a list").list.as_ref(), Ok(&list));
+    assert_eq!(calls(&mut redis), before);
+}
