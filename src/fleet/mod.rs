@@ -5,6 +5,7 @@ pub mod event;
 
 mod contest;
 mod evaluation;
+mod gone;
 mod identity;
 mod intent;
 mod objects;
@@ -144,6 +145,7 @@ impl Fleet {
                 self.on_scale_result(&pool, result, latency, now, &mut commands);
             }
             Event::Pods(pool, pods) => {
+                self.on_pods_listed(&pool, &pods, &mut commands);
                 self.on_drain_event(&pool, now, &mut commands, |it| it.on_pods(pods, now));
             }
             Event::Marked(pool, result) => {
@@ -213,13 +215,16 @@ impl Fleet {
         }
     }
 
-    fn on_metrics(&mut self, result: PollResult, now: Time, commands: &mut Vec<Command>) {
+    fn on_metrics(&mut self, mut result: PollResult, now: Time, commands: &mut Vec<Command>) {
         let key = result.pool.clone();
         let Some(pool) = self.pools.get_mut(&key) else {
             return;
         };
         if pool.observed.epoch != result.epoch {
             return;
+        }
+        if let Some(target) = self.targets.get(&pool.identity.target) {
+            pool.remove_gone(&mut result, target, now, commands);
         }
         if !pool.record_metrics(result, now) {
             self.reconcile(&key, now, commands);

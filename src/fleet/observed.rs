@@ -1,5 +1,6 @@
 //! What a pool reads: its source, and what the last poll found there.
 
+use super::gone::GonePods;
 use super::source::Source;
 use super::worker_view::WorkerCache;
 use crate::observe::{Epoch, PollNumber};
@@ -29,6 +30,7 @@ pub(super) struct Observed {
     /// Whether all workers of the last poll report their pod; `None` without workers.
     pub pods_known: Option<bool>,
     pub registrations: Registrations,
+    pub gone: GonePods,
     /// The workers, while the pool's page is open.
     pub worker_cache: Option<Box<WorkerCache>>,
     /// When the first poll was checked for what a previous process may have left behind.
@@ -55,14 +57,20 @@ pub(super) struct Registrations {
 }
 
 impl Registrations {
+    /// A worker that starts again in its pod is no loss.
+    fn name(worker: &Worker) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        worker.pod.as_ref().unwrap_or(&worker.id).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The pod of `worker` is gone: that it disappears is no loss.
+    pub fn forget(&mut self, worker: &Worker) {
+        self.names.remove(&Self::name(worker));
+    }
+
     pub fn update(&mut self, workers: &[Worker], now: Time) {
-        // A worker that starts again in its pod is no loss.
-        let name = |worker: &Worker| {
-            let mut hasher = DefaultHasher::new();
-            worker.pod.as_ref().unwrap_or(&worker.id).hash(&mut hasher);
-            hasher.finish()
-        };
-        let names = workers.iter().map(name).collect();
+        let names = workers.iter().map(Self::name).collect();
         if self.lost_at.is_none() || !self.names.is_subset(&names) {
             self.lost_at = Some(now);
         }
@@ -133,7 +141,11 @@ impl Observed {
         if let Some(metrics) = &mut self.metrics {
             metrics.at = metrics.at + by;
         }
-        let instants = [&mut self.registrations.lost_at, &mut self.first_checked];
+        let instants = [
+            &mut self.registrations.lost_at,
+            &mut self.first_checked,
+            &mut self.gone.asked_at,
+        ];
         for at in instants.into_iter().flatten() {
             *at = *at + by;
         }

@@ -12,6 +12,7 @@ mod cluster;
 mod credentials;
 mod drains;
 mod endpoint;
+mod gone;
 mod epochs;
 mod events;
 mod fairness;

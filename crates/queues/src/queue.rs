@@ -140,18 +140,7 @@ impl Reading {
             if !is_counted(worker) {
                 return true;
             }
-            if worker.report.activity == Activity::Draining {
-                // It is in no number but that of its tasks.
-                return false;
-            }
-            let less = |metric: Metric, by: i64| metric.map(|n| n.saturating_sub(by).max(0));
-            let busy = i64::from(worker.busy);
-            let slots = i64::from(worker.slots);
-            let used = i64::try_from(worker.report.tasks).unwrap_or(slots);
-            metrics.live = less(metrics.live, 1);
-            metrics.busy = less(metrics.busy, busy);
-            metrics.slots = less(metrics.slots, slots);
-            metrics.slots_in_use = less(metrics.slots_in_use, used.max(busy).min(slots));
+            remove_worker(metrics, worker);
             false
         });
     }
@@ -167,6 +156,22 @@ impl Reading {
             dead: false,
         }
     }
+}
+
+/// Takes `worker` out of the metrics of its queue. What it holds stays in flight.
+pub fn remove_worker(metrics: &mut QueueMetrics, worker: &Worker) {
+    if worker.report.activity == Activity::Draining {
+        // It is in no number but that of its tasks.
+        return;
+    }
+    let less = |metric: Metric, by: i64| metric.map(|n| n.saturating_sub(by).max(0));
+    let busy = i64::from(worker.busy);
+    let slots = i64::from(worker.slots);
+    let used = i64::try_from(worker.report.tasks).unwrap_or(slots);
+    metrics.live = less(metrics.live, 1);
+    metrics.busy = less(metrics.busy, busy);
+    metrics.slots = less(metrics.slots, slots);
+    metrics.slots_in_use = less(metrics.slots_in_use, used.max(busy).min(slots));
 }
 
 /// A queue of a pool.

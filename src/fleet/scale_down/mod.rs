@@ -205,6 +205,11 @@ impl ScaleDown {
         self.asked = None;
     }
 
+    /// Whether a list is under way.
+    pub fn lists_pods(&self) -> bool {
+        self.pending_list.is_some()
+    }
+
     /// Whether the last list was requested after our last write.
     fn list_is_current(&self) -> bool {
         self.listed_after == self.writes
