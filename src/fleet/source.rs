@@ -55,15 +55,13 @@ impl Source {
     pub fn check(&self) -> Result<(), InvalidSpec> {
         let sentinels = self.spec.sentinel.iter().flat_map(|it| &it.addresses);
         let address = self.spec.address.as_ref().map(|text| self.parse(text));
-        let all = address
+        let mut all = address
             .into_iter()
             .chain(sentinels.map(|text| self.sentinel(text)));
-        all.filter_map(Result::err)
-            .next()
-            .map_or(Ok(()), |problem| {
-                let cause = Unavailable::InvalidAddress { problem };
-                Err(InvalidSpec(messages::cause(&cause)))
-            })
+        all.find_map(Result::err).map_or(Ok(()), |problem| {
+            let cause = Unavailable::InvalidAddress { problem };
+            Err(InvalidSpec(messages::cause(&cause)))
+        })
     }
 
     /// What the spec refers to.

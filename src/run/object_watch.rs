@@ -75,9 +75,9 @@ impl Watches {
                     exists = true;
                     let mut values = found.values();
                     // One byte more than is used shows that it is too long.
-                    values
-                        .values_mut()
-                        .for_each(|value| value.truncate(MAX_VALUE + 1));
+                    for value in values.values_mut() {
+                        value.truncate(MAX_VALUE + 1);
+                    }
                     Ok(values)
                 }
                 WatchChange::Deleted(_) => {

@@ -26,6 +26,8 @@ pub use finder::{Finder, Found};
 pub use memory::RedisMemory;
 pub use poll::Poll;
 pub use protocol::snapshot::is_unknown_script;
-pub use queue::{DrainRequest, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading, Rescue, remove_worker};
+pub use queue::{
+    DrainRequest, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading, Rescue, remove_worker,
+};
 pub use system::{Capabilities, QueueOption, QueueSystem, Support};
 pub use waiting::{ConnectionList, Connections};

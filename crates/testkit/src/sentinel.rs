@@ -14,7 +14,7 @@ pub struct Sentinels {
     servers: [RedisServer; 2],
     processes: Vec<Child>,
     ports: Vec<u16>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Sentinels {
@@ -27,7 +27,7 @@ impl Sentinels {
             processes: vec![],
             ports: ports.to_vec(),
             servers,
-            _directory: directory,
+            directory,
         };
         all.replicate(1, 0);
         for port in ports {
@@ -36,7 +36,7 @@ impl Sentinels {
             writeln!(config, "sentinel monitor {MASTER} 127.0.0.1 {monitored} 2").unwrap();
             writeln!(config, "sentinel down-after-milliseconds {MASTER} 1000").unwrap();
             writeln!(config, "sentinel failover-timeout {MASTER} 2000").unwrap();
-            let file = all._directory.path().join(format!("{port}.conf"));
+            let file = all.directory.path().join(format!("{port}.conf"));
             std::fs::write(&file, config.replace("''", "\"\"")).unwrap();
             let mut command = Command::new("redis-server");
             command.arg(&file).arg("--sentinel").stdout(Stdio::null());
@@ -131,7 +131,7 @@ impl Sentinels {
     }
 
     fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !is_so() {
             assert!(
                 Instant::now() < deadline,

@@ -8,7 +8,7 @@ use super::link::Link;
 use super::{Dial, ReplyLimits, TIMEOUT};
 use crate::observe::{Address, Sentinels};
 use decide::Unavailable;
-use queues::describe;
+use queues::{Reading, describe};
 use redis::AsyncConnectionConfig;
 
 pub(super) struct Master {
@@ -116,5 +116,20 @@ fn down(address: &Address, error: String) -> Unavailable {
     Unavailable::RedisDown {
         address: address.to_string(),
         error,
+    }
+}
+
+/// Whether an error says that the server is no master: another one is, or will be.
+pub(super) fn is_of_replica(error: &str) -> bool {
+    error.starts_with("READONLY") || error.starts_with("MASTERDOWN")
+}
+
+/// Such an error among the readings of queues.
+pub(super) fn of_replica(reading: &Result<Reading, Unavailable>) -> Option<String> {
+    match reading {
+        Err(Unavailable::QueueUnreadable { error, .. }) if is_of_replica(error) => {
+            Some(error.clone())
+        }
+        _ => None,
     }
 }

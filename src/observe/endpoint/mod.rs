@@ -28,10 +28,9 @@ pub use limits::ReplyLimits;
 pub use mailbox::{Command, Commands, Mailbox, mailbox};
 pub use network::{ByteStream, Dial, Network};
 use notifications::Notifications;
-use queues::{Poll, Queue, RedisMemory, describe};
+use queues::{Poll, Queue, Reading, RedisMemory, describe};
 use redis::{Cmd, PushInfo, PushKind, Value};
 use renewal::Renewal;
-use results::of_replica;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -387,20 +386,7 @@ impl Endpoint {
             Ok(Ok(())) => {
                 self.schedule.clear(&due);
                 let readings: Vec<_> = poll.finish().collect();
-                // What was read at the former master is of another time.
-                return match readings.iter().find_map(of_replica) {
-                    Some(error) => {
-                        self.disconnect(error, now);
-                        self.unavailable(due)
-                    }
-                    None if self.is_master_confirmed().await => {
-                        self.connection.succeeded();
-                        let mut results = self.results(due, readings);
-                        self.add_clients(&mut results).await;
-                        results
-                    }
-                    None => self.unavailable(due),
-                };
+                return self.accept(due, readings).await;
             }
             _ if is_too_large => "it sends more than is read".to_owned(),
             Ok(Err(error)) => describe(&error),
@@ -413,6 +399,23 @@ impl Endpoint {
             self.schedule.suspect(&due, now);
         }
         self.disconnect(error, now);
+        self.unavailable(due)
+    }
+
+    /// The results of a poll, unless it was of a server that is no master any more: that is of another time.
+    async fn accept(
+        &mut self,
+        due: Vec<DuePoll>,
+        readings: Vec<Result<Reading, Unavailable>>,
+    ) -> Vec<PollResult> {
+        if let Some(error) = readings.iter().find_map(master::of_replica) {
+            self.disconnect(error, Instant::now());
+        } else if self.is_master_confirmed().await {
+            self.connection.succeeded();
+            let mut results = self.results(due, readings);
+            self.add_clients(&mut results).await;
+            return results;
+        }
         self.unavailable(due)
     }
 

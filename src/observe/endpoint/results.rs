@@ -87,17 +87,3 @@ impl Endpoint {
         results
     }
 }
-
-/// Whether an error says that the server is no master: another one is, or will be.
-pub(super) fn is_of_replica(error: &str) -> bool {
-    error.starts_with("READONLY") || error.starts_with("MASTERDOWN")
-}
-
-pub(super) fn of_replica(reading: &Result<Reading, Unavailable>) -> Option<String> {
-    match reading {
-        Err(Unavailable::QueueUnreadable { error, .. }) if is_of_replica(error) => {
-            Some(error.clone())
-        }
-        _ => None,
-    }
-}

@@ -1,7 +1,7 @@
 //! What an endpoint does for the workers of its pools: it asks them to drain, and rescues what dead ones held.
 
 use super::connection::Connection;
-use super::results::is_of_replica;
+use super::master::is_of_replica;
 use super::{Endpoint, TIMEOUT};
 use api::Key;
 use queues::{DrainRequest, Queue, describe};
