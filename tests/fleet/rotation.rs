@@ -14,6 +14,15 @@ use workerpool_operator::observe::endpoint::Command;
 /// How often each is rotated.
 const ROUNDS: usize = 10;
 
+/// Ends the load, also where the test fails.
+pub struct StopOnDrop<'a>(pub &'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The connections of the operator, by their numbers.
 fn connections(server: &RedisServer) -> Vec<u64> {
     let list: String = redis::cmd("CLIENT")
@@ -62,6 +71,7 @@ async fn rotations_under_load_leave_no_gap() {
     let stop = AtomicBool::new(false);
     let mut connection = secured.server.connect();
     std::thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
         scope.spawn(|| {
             redis::cmd("SELECT")
                 .arg(2)
@@ -105,7 +115,6 @@ async fn rotations_under_load_leave_no_gap() {
         };
         let runtime = tokio::runtime::Handle::current();
         let gaps = tokio::task::block_in_place(|| runtime.block_on(run));
-        stop.store(true, Ordering::Relaxed);
         let [password, certificate, authority] = gaps;
         eprintln!(
             "longest time between two readings, {ROUNDS} rotations each, interval {SHORT:?}: password \

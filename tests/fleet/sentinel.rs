@@ -2,6 +2,7 @@
 
 use crate::credentials::redis;
 use crate::endpoint::{Endpoint, LONG, SHORT, cause};
+use crate::rotation::StopOnDrop;
 use api::Key;
 use decide::Metric;
 use queues::QueueSystem;
@@ -122,6 +123,7 @@ async fn failovers_under_load_lead_to_the_new_master() {
     let ports = [sentinels.server(0).client(), sentinels.server(1).client()];
     let (mut planned, mut forced) = (vec![], vec![]);
     std::thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
         // Load on both servers: a replica refuses it, and the former master takes it.
         for client in ports {
             let stop = &stop;
@@ -150,7 +152,6 @@ async fn failovers_under_load_lead_to_the_new_master() {
             }
         };
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(run));
-        stop.store(true, Ordering::Relaxed);
     });
     report("planned", planned);
     report("forced", forced);
