@@ -121,7 +121,7 @@ cross: ## Build the programs for Windows and try them in Wine, type-check them f
 faults: ## The whole operator simulated, with every fault at every request (30 min)
 	FAULTS=full cargo test --locked -p workerpool-operator --test simulation -- --nocapture
 
-queues: ## Known states of RQ, BullMQ, Bull, Sidekiq and Laravel, made by their own libraries (1 min; SERVER=redis8 or valkey9 chooses the server; Debian)
+queues: ## Known states of RQ, BullMQ, Bull, Sidekiq and Laravel, made by their own libraries (1 min; SERVER=redis62, redis8 or valkey9 chooses the server; Debian)
 	@tests/cluster/install-tools queues
 	REDIS_SERVER="$$(tests/queues/server $(SERVER))" cargo test --locked -p queues --test systems -- --include-ignored
 	REDIS_SERVER="$$(tests/queues/server $(SERVER))" cargo test --locked -p kubectl-workerpool --test queues -- --include-ignored

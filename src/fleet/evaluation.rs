@@ -194,6 +194,12 @@ impl PoolState {
                 .as_ref()
                 .map(|metrics| metrics.memory.clone())
                 .unwrap_or_default(),
+            notifications: self
+                .observed
+                .metrics
+                .as_ref()
+                .map(|metrics| metrics.notifications)
+                .unwrap_or_default(),
             outcome,
         }
     }
@@ -204,6 +210,7 @@ mod tests {
     use super::*;
     use crate::fleet::observed::PolledMetrics;
     use crate::observe::Epoch;
+    use crate::observe::RedisNotifications;
     use crate::observe::rollout::Rollout;
     use queues::RedisMemory;
     use serde_json::json;
@@ -223,6 +230,7 @@ mod tests {
             unavailable: None,
             renewal: None,
             memory: RedisMemory::Unknown,
+            notifications: RedisNotifications::Unknown,
             notified_at: None,
             at: Time(0),
         });

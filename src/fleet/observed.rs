@@ -3,7 +3,7 @@
 use super::gone::GonePods;
 use super::source::Source;
 use super::worker_view::WorkerCache;
-use crate::observe::{Epoch, PollNumber};
+use crate::observe::{Epoch, PollNumber, RedisNotifications};
 use decide::victims::Worker;
 use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
 use queues::RedisMemory;
@@ -44,6 +44,7 @@ pub(super) struct PolledMetrics {
     pub unavailable: Option<Unavailable>,
     pub renewal: Option<Unavailable>,
     pub memory: RedisMemory,
+    pub notifications: RedisNotifications,
     pub notified_at: Option<Instant>,
     pub at: Time,
 }

@@ -10,7 +10,7 @@ use super::publication::Publication;
 use super::scale_down::{self, ScaleDown};
 use super::source::Source;
 use crate::observe::target::{Target, Writer};
-use crate::observe::{Epoch, PollResult};
+use crate::observe::{Epoch, PollResult, RedisNotifications};
 use api::{Key, ScheduledSpec, WorkerPool};
 use decide::victims::{Worker, all_name_their_pod};
 use decide::{Memory, Millis, PoolSpec, QueueMetrics, ReasonCode, Time};
@@ -200,14 +200,20 @@ impl PoolState {
             renewal,
             clients,
             mut memory,
+            mut notifications,
             notified_at,
             number,
             ..
         } = result;
         self.observed.follow_clock(&mut queues, time, now);
-        // It stays as it was last seen while it cannot be read.
-        if let (RedisMemory::Unknown, Some(old)) = (&memory, &self.observed.metrics) {
-            memory = old.memory.clone();
+        // What Redis says of itself stays as it was last seen while it cannot be read.
+        if let Some(old) = &self.observed.metrics {
+            if memory == RedisMemory::Unknown {
+                memory = old.memory.clone();
+            }
+            if notifications == RedisNotifications::Unknown {
+                notifications = old.notifications;
+            }
         }
         if unavailable.is_none() {
             self.observed.pods_known = all_name_their_pod(&workers);
@@ -234,12 +240,14 @@ impl PoolState {
             && self.observed.metrics.as_ref().is_some_and(|old| {
                 (&old.queues, &old.unavailable) == (&queues, &unavailable)
                     && (&old.renewal, &old.memory) == (&renewal, &memory)
+                    && old.notifications == notifications
             });
         self.observed.metrics = Some(PolledMetrics {
             queues,
             unavailable,
             renewal,
             memory,
+            notifications,
             notified_at,
             at: now,
         });
@@ -282,6 +290,7 @@ impl PoolState {
                         unavailable: Some(cause.clone()),
                         renewal: None,
                         memory: RedisMemory::Unknown,
+                        notifications: RedisNotifications::Unknown,
                         notified_at: None,
                         at: now,
                     });

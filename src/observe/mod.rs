@@ -16,6 +16,7 @@ mod topology;
 
 pub use address::Address;
 pub use destination::{Destinations, NoRule, NotConnected, Rule};
+pub use endpoint::RedisNotifications;
 pub use reference::{MAX_VALUE, ObjectKind, ObjectRef, Reference, Values};
 pub use tls::{Referenced, Tls};
 pub use topology::{Redis, Sentinels, Topology};
@@ -70,6 +71,8 @@ pub struct PollResult {
     pub clients: Option<ClientsReading>,
     /// How their Redis bounds its memory.
     pub memory: RedisMemory,
+    /// Whether their Redis notifies of changes.
+    pub notifications: RedisNotifications,
     /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.
     pub notified_at: Option<Instant>,
 }

@@ -1,6 +1,7 @@
 //! The conditions of a pool. Types and reasons are those of the `HorizontalPodAutoscaler` where it has them.
 
 use super::status::StatusInput;
+use crate::observe::RedisNotifications;
 use api::{Condition, timestamp};
 use decide::{ReasonCode, Time};
 use messages::Catalogue;
@@ -53,6 +54,7 @@ pub fn conditions(
         .into_iter()
         .chain(renewal.as_ref().map(credentials_used))
         .chain(memory_bounded(input))
+        .chain(notified(input))
         .map(|state| {
             let status = if state.status { "True" } else { "False" };
             let unchanged = before
@@ -178,6 +180,22 @@ fn credentials_used<'a>(renewal: &'a Result<&(), String>) -> State<'a> {
         reason: problem.map_or("CredentialsCurrent", |_| "CredentialsNotUsable"),
         message: problem.map(String::as_str),
     }
+}
+
+/// `None` while it is unknown.
+fn notified(input: &StatusInput) -> Option<State<'_>> {
+    let (status, reason) = match input.notifications {
+        RedisNotifications::Unknown => return None,
+        RedisNotifications::Tracked => (true, "KeysTracked"),
+        RedisNotifications::NoResp3 => (false, "HelloRefused"),
+        RedisNotifications::Refused => (false, "TrackingRefused"),
+    };
+    Some(State {
+        type_: "RedisNotifies",
+        status,
+        reason,
+        message: None,
+    })
 }
 
 /// `None` while it is unknown, which is no fault of Redis.

@@ -2,6 +2,7 @@
 
 use super::conditions::conditions;
 use super::display::display;
+use crate::observe::RedisNotifications;
 use api::{
     CauseStatus, Change, DecisionStatus, Display, Explanation, ForecastStatus, MemoryStatus,
     MetricStatus, MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,
@@ -106,6 +107,8 @@ pub struct StatusInput {
     pub credentials: Option<Result<(), Unavailable>>,
     /// How Redis bounds its memory.
     pub memory: RedisMemory,
+    /// Whether Redis notifies of changes.
+    pub notifications: RedisNotifications,
     /// The decision.
     pub outcome: Outcome,
 }

@@ -62,7 +62,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{Epoch, PollNumber};
+    use crate::observe::{Epoch, PollNumber, RedisNotifications};
     use api::Key;
     use decide::QueueMetrics;
     use futures::FutureExt;
@@ -81,6 +81,7 @@ mod tests {
             clients: None,
             renewal: None,
             memory: RedisMemory::Unknown,
+            notifications: RedisNotifications::Unknown,
             notified_at: None,
         };
         (0..pools).map(result).collect()

@@ -16,7 +16,7 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey};
-use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
+use workerpool_operator::observe::{Epoch, PollNumber, PollResult, RedisNotifications};
 use workerpool_operator::report::Metrics;
 
 /// The polling interval of each pool, in milliseconds.
@@ -251,6 +251,7 @@ impl Feed {
             clients: None,
             renewal: None,
             memory: RedisMemory::Unknown,
+            notifications: RedisNotifications::Unknown,
             notified_at: None,
         };
         self.on(Event::Metrics(vec![result]), now);

@@ -14,7 +14,9 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
-use workerpool_operator::observe::{ClientsReading, Epoch, PollNumber, PollResult};
+use workerpool_operator::observe::{
+    ClientsReading, Epoch, PollNumber, PollResult, RedisNotifications,
+};
 use workerpool_operator::report::Metrics;
 
 /// Milliseconds per step of the simulation.
@@ -223,6 +225,7 @@ impl Cluster {
             clients: clients.clone(),
             renewal: None,
             memory: RedisMemory::Unknown,
+            notifications: RedisNotifications::Unknown,
             notified_at: None,
         };
         let answer = Event::Metrics(pools.into_iter().map(result).collect());

@@ -4,6 +4,7 @@ use crate::stage::{Stage, decisions, events, load, pool, scales, status, target,
 use decide::{Metric, Millis, QueueMetrics};
 use queues::RedisMemory;
 use workerpool_operator::fleet::event::Command;
+use workerpool_operator::observe::RedisNotifications;
 use workerpool_operator::observe::target::Target;
 
 #[test]
@@ -36,6 +37,33 @@ fn a_burst_is_one_scale_one_event_and_one_status() {
     );
     let later = stage.tick_after(2_000);
     assert_eq!(decisions(&later), ["CoolingDown"]);
+}
+
+#[test]
+fn a_redis_that_does_not_notify_is_a_condition_until_it_does() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    let mut condition = |notifications| {
+        stage.notifications = notifications;
+        let mut commands = stage.poll(load(0, 3, 0));
+        commands.extend(stage.tick_after(2_000));
+        let conditions = &status(&commands)?.conditions;
+        let found = conditions.iter().find(|it| it.type_ == "RedisNotifies")?;
+        assert!(found.message.contains("Redis"), "{found:?}");
+        Some(format!("{} {}", found.status, found.reason))
+    };
+    let says = |text: &str| Some(text.to_owned());
+    assert_eq!(condition(RedisNotifications::Unknown), None);
+    assert_eq!(
+        condition(RedisNotifications::NoResp3),
+        says("False HelloRefused")
+    );
+    let refused = condition(RedisNotifications::Refused);
+    assert_eq!(refused, says("False TrackingRefused"));
+    assert_eq!(
+        condition(RedisNotifications::Tracked),
+        says("True KeysTracked")
+    );
+    assert_eq!(condition(RedisNotifications::Unknown), None, "no write");
 }
 
 #[test]

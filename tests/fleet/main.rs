@@ -16,6 +16,7 @@ mod epochs;
 mod events;
 mod fairness;
 mod gone;
+mod older_servers;
 mod pod;
 mod policies;
 mod queue_systems;

@@ -12,7 +12,9 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, PoolRef, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, TargetKind, Writer};
-use workerpool_operator::observe::{ClientsReading, Epoch, PollNumber, PollResult};
+use workerpool_operator::observe::{
+    ClientsReading, Epoch, PollNumber, PollResult, RedisNotifications,
+};
 use workerpool_operator::report::Metrics;
 
 /// A pool with the default rules for Deployment/worker, created at `created` seconds since 1970.
@@ -103,6 +105,8 @@ pub struct Stage {
     last_status: api::WorkerPoolStatus,
     /// What the polls say of the memory of Redis.
     pub memory: RedisMemory,
+    /// What they say of its notifications.
+    pub notifications: RedisNotifications,
     /// The clock of Redis at the polls, in milliseconds since 1970.
     pub redis_time: Option<i64>,
 }
@@ -125,6 +129,7 @@ impl Stage {
             reported_reasons: Vec::new(),
             last_status: api::WorkerPoolStatus::default(),
             memory: RedisMemory::Unknown,
+            notifications: RedisNotifications::Unknown,
             redis_time: None,
         }
     }
@@ -259,6 +264,7 @@ impl Stage {
             }),
             renewal: None,
             memory: self.memory.clone(),
+            notifications: self.notifications,
             notified_at: None,
         }
     }
@@ -285,6 +291,7 @@ impl Stage {
             clients: None,
             renewal: None,
             memory: self.memory.clone(),
+            notifications: self.notifications,
             notified_at: None,
         }]))
     }

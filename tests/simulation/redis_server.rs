@@ -28,7 +28,6 @@ pub enum RedisFault {
 /// A reply.
 enum Reply {
     Ok,
-    Queued,
     Nil,
     Int(i64),
     Text(String),
@@ -42,7 +41,6 @@ impl Reply {
     fn encode(&self, out: &mut Vec<u8>) {
         let text = match self {
             Self::Ok => "+OK\r\n".to_owned(),
-            Self::Queued => "+QUEUED\r\n".to_owned(),
             Self::Nil => "_\r\n".to_owned(),
             Self::Map => "%0\r\n".to_owned(),
             Self::Int(number) => format!(":{number}\r\n"),
@@ -60,7 +58,8 @@ impl Reply {
 /// One connection of the server.
 struct Connection {
     notify: UnboundedSender<Vec<u8>>,
-    in_transaction: bool,
+    /// Whether the next read is tracked.
+    caching: bool,
 }
 
 /// Serves one connection of a process until either end closes it.
@@ -68,7 +67,7 @@ pub async fn serve(mut stream: DuplexStream, link: Link) {
     let (notify, mut notifications) = unbounded_channel();
     let mut connection = Connection {
         notify,
-        in_transaction: false,
+        caching: false,
     };
     let mut input = Vec::new();
     loop {
@@ -195,16 +194,15 @@ impl Connection {
                 world.logins.push((world.workload.now, password));
                 Reply::Map
             }
-            ("CLIENT", _) => Reply::Ok,
-            ("MULTI", _) => {
-                self.in_transaction = true;
+            ("CLIENT", kind) => {
+                self.caching = kind == "CACHING";
                 Reply::Ok
             }
-            ("LLEN", _) if self.in_transaction => Reply::Queued,
-            ("EXEC", _) => {
-                self.in_transaction = false;
-                world.tracking.push(self.notify.clone());
-                Reply::List(vec![Reply::Int(1)])
+            ("LLEN", _) => {
+                if std::mem::take(&mut self.caching) {
+                    world.tracking.push(self.notify.clone());
+                }
+                Reply::Int(world.workload.waiting)
             }
             ("INFO", _) => Reply::Text("maxmemory:1000\r\nmaxmemory_policy:noeviction\r\n".into()),
             ("EVALSHA_RO" | "EVAL_RO", _) => snapshot(&world.workload),

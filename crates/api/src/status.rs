@@ -39,7 +39,8 @@ pub struct WorkerPoolStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub history: Vec<Change>,
-    /// Ready, ScalingActive, AbleToScale, ScalingLimited, MetricsFresh, and RedisMemoryBounded where it is known.
+    /// Ready, ScalingActive, AbleToScale, ScalingLimited, MetricsFresh, and RedisMemoryBounded and RedisNotifies where they
+    /// are known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -177,6 +177,9 @@ condition-CredentialsCurrent = the operator uses what spec.redis refers to as it
 condition-NoEviction = Redis has a maxmemory and refuses new tasks when it is full
 condition-NoMaxMemory = Redis has no maxmemory, so a growing queue ends it instead of being refused: set it to three quarters of its container's limit
 condition-EvictingPolicy = Redis deletes keys when it is full, and with them tasks: set maxmemory-policy to noeviction
+condition-KeysTracked = Redis notifies the operator of changes
+condition-HelloRefused = Redis refuses HELLO and so cannot notify: the queues are read at each interval. Let the user run HELLO, or use Redis 6 or later
+condition-TrackingRefused = Redis does not track the keys: the queues are read at each interval. Let the user run client|tracking, client|caching and the reads of the queue
 
 ## Steps of a decision: name and detail
 

@@ -176,6 +176,9 @@ condition-CredentialsCurrent = el operador usa lo que spec.redis nombra tal como
 condition-NoEviction = Redis tiene un maxmemory y rechaza tareas nuevas cuando está lleno
 condition-NoMaxMemory = Redis no tiene maxmemory: una cola que crece acaba con él en vez de ser rechazada; póngale tres cuartos del límite de su contenedor
 condition-EvictingPolicy = Redis borra claves cuando está lleno, y con ellas tareas: ponga maxmemory-policy en noeviction
+condition-KeysTracked = Redis avisa al operador de los cambios
+condition-HelloRefused = Redis rechaza HELLO y por eso no puede avisar: las colas se leen en cada intervalo. Permita HELLO al usuario o use Redis 6 o posterior
+condition-TrackingRefused = Redis no sigue las claves: las colas se leen en cada intervalo. Permita al usuario client|tracking, client|caching y las lecturas de la cola
 
 ## Pasos de una decisión: nombre y detalle
 

@@ -55,12 +55,54 @@ pub fn describe_server_error(code: &str, detail: Option<&str>) -> String {
             None => format!("NOPERM: {meaning}"),
         },
         Some((code, meaning)) => format!("{code}: {meaning}"),
-        None => "it answered an error".to_owned(),
+        None => detail
+            .filter(|_| code == "ERR")
+            .and_then(describe_unknown_command)
+            .unwrap_or_else(|| "it answered an error".to_owned()),
     }
+}
+
+/// Whether a server refuses `HELLO` with this error, and so RESP3: it does not know the command, an administrator took it
+/// away, or the user may not run it.
+pub fn is_hello_refused(error: &RedisError) -> bool {
+    let names_hello = |name: Option<&str>| name.is_some_and(|it| it.eq_ignore_ascii_case("HELLO"));
+    let detail = error.detail().unwrap_or_default();
+    match error.code() {
+        _ if error.kind() == ErrorKind::RESP3NotSupported => true,
+        Some("NOPROTO") => true,
+        Some("NOPERM") => names_hello(refused_command(detail)),
+        Some("ERR") => names_hello(unknown_command(detail)),
+        _ => false,
+    }
+}
+
+/// The commands that the operator sends and older servers lack, and since when Redis has them.
+const SINCE: &[(&str, &str)] = &[("EVAL_RO", "7.0"), ("EVALSHA_RO", "7.0")];
+
+/// What it means that a server does not know a command.
+fn describe_unknown_command(detail: &str) -> Option<String> {
+    let command = unknown_command(detail)?.to_ascii_uppercase();
+    let since = SINCE.iter().find(|(name, _)| *name == command);
+    Some(match since {
+        Some((_, version)) => format!("ERR: it lacks {command}, which Redis has since {version}"),
+        None => format!("ERR: it lacks {command}, or an administrator renamed it"),
+    })
+}
+
+/// The command in quotes that a server does not know, by the text of its error.
+fn unknown_command(detail: &str) -> Option<&str> {
+    let (_, rest) = detail.split_once("unknown command ")?;
+    let quoted = rest.strip_prefix(['\'', '`'])?;
+    let command = quoted.split(['\'', '`']).next()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    (command.len() <= 32 && !command.is_empty() && command.chars().all(is_plain)).then_some(command)
 }
 
 /// The first known code in a text that may be foreign.
 pub(crate) fn describe_code_in(text: &str) -> Option<String> {
+    if let Some(unknown) = describe_unknown_command(text) {
+        return Some(unknown);
+    }
     let mut words = text.split(|c: char| !c.is_ascii_uppercase());
     let code = words.find(|word| CODES.iter().any(|(code, _)| code == word))?;
     Some(describe_server_error(code, Some(text)))
@@ -114,6 +156,17 @@ mod tests {
         Some("run the '\u{1b}[2J' command"),
         "NOPERM: the user lacks a right"
     )]
+    #[case(
+        "ERR",
+        Some("unknown command 'EVAL_RO', with args beginning with: 'canary'"),
+        "ERR: it lacks EVAL_RO, which Redis has since 7.0"
+    )]
+    #[case(
+        "ERR",
+        Some("unknown command `llen`, with args beginning with: `canary`, "),
+        "ERR: it lacks LLEN, or an administrator renamed it"
+    )]
+    #[case("ERR", Some("unknown command 'a canary'"), "it answered an error")]
     #[case("CANARY", Some("a secret of another tenant"), "it answered an error")]
     fn only_codes_of_the_list_are_kept(
         #[case] code: &str,
@@ -121,6 +174,30 @@ mod tests {
         #[case] expected: &str,
     ) {
         assert_eq!(describe_server_error(code, detail), expected);
+    }
+
+    #[rstest::rstest]
+    #[case("ERR unknown command `HELLO`, with args beginning with: `3`, ", true)]
+    #[case("ERR unknown command 'HELLO', with args beginning with: '3'", true)]
+    #[case("ERR unknown command 'hello'", true)]
+    #[case("NOPROTO unsupported protocol version", true)]
+    #[case(
+        "NOPERM this user has no permissions to run the 'hello' command or its subcommand",
+        true
+    )]
+    #[case("NOPERM User x has no permissions to run the 'select' command", false)]
+    #[case(
+        "ERR unknown command 'SELECT', with args beginning with: 'HELLO'",
+        false
+    )]
+    #[case("WRONGPASS invalid username-password pair", false)]
+    #[case(
+        "NOAUTH HELLO must be called with the client already authenticated",
+        false
+    )]
+    fn a_refusal_of_hello_is_told_from_other_errors(#[case] reply: &str, #[case] refused: bool) {
+        let error = crate::recorded::error(reply).extract_error();
+        assert_eq!(is_hello_refused(&error.expect_err("an error")), refused);
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod system;
 mod waiting;
 mod worker_pool;
 
-pub use error::{describe, describe_server_error};
+pub use error::{describe, describe_server_error, is_hello_refused};
 pub use finder::{Finder, Found};
 pub use memory::RedisMemory;
 pub use poll::Poll;

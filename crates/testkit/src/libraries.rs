@@ -35,6 +35,14 @@ pub fn node_modules(folder: &str, system: &str) -> PathBuf {
     home.join("node_modules")
 }
 
+/// The program of the Redis server that `tests/queues/server` installs by this name.
+pub fn redis_server(name: &str) -> PathBuf {
+    let script = crate::root().join("tests/queues/server");
+    let output = Command::new(script).arg(name).output().unwrap();
+    assert!(output.status.success(), "the server {name}: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().into()
+}
+
 /// The folder that `install` fills, unless it has been filled for the same content of `file`. One process at a time.
 fn installed(folder: &str, system: &str, file: &str, install: impl Fn(&Path, &Path)) -> PathBuf {
     let folder = Path::new(folder).join("queues");

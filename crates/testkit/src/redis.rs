@@ -1,5 +1,6 @@
 //! A real redis-server for one test: on a free port, without persistence, stopped when dropped.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ pub fn free_port() -> u16 {
 
 /// A redis-server process. After a stop it restarts on the same port.
 pub struct RedisServer {
+    program: OsString,
     port: u16,
     child: Option<Child>,
     /// More options of the command line.
@@ -29,9 +31,19 @@ impl RedisServer {
 
     /// The same with more options of the command line.
     pub fn start_with(options: &[&str]) -> Self {
+        Self::start_named("", options)
+    }
+
+    /// Starts the server that `tests/queues/server` names `name`.
+    pub fn start_named(name: &str, options: &[&str]) -> Self {
+        let program = match name {
+            "" => std::env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into()),
+            name => crate::libraries::redis_server(name).into(),
+        };
         // Another program may take the free port before the server does: then try another port.
         for _ in 0..5 {
             let mut server = Self {
+                program: program.clone(),
                 port: free_port(),
                 child: None,
                 options: options.iter().map(ToString::to_string).collect(),
@@ -121,8 +133,7 @@ impl RedisServer {
             "--dir",
         ];
         self.directory = tempfile::tempdir().unwrap();
-        let program = std::env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
-        let mut child = Command::new(program)
+        let mut child = Command::new(&self.program)
             .args(args)
             .arg(self.directory.path())
             .args(&self.options)

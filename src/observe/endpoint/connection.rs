@@ -3,8 +3,8 @@
 use super::limits::Budget;
 use super::link::Link;
 use super::master::Master;
-use super::{Dial, Notifications, ReplyLimits};
-use crate::observe::{Redis, Topology};
+use super::{Dial, Notifications, RedisNotifications, ReplyLimits};
+use crate::observe::{Address, Redis, Topology};
 use decide::Unavailable;
 use queues::describe;
 use redis::aio::MultiplexedConnection;
@@ -31,7 +31,7 @@ pub(super) enum Connection {
         /// What Sentinels call the master: this server, as long as they do.
         master: Option<Box<Master>>,
         /// Whether Redis notifies of changed keys.
-        tracking: bool,
+        notifications: RedisNotifications,
         /// Whether Redis has cached the script that reads a queue.
         script_known: bool,
         /// What Redis may send.
@@ -84,6 +84,7 @@ impl Connection {
             mut redis,
             driver,
             budget,
+            has_resp3,
         } = Link::open(dial, &address, limits, config).await?;
         if master.is_some() {
             check_role(&mut redis)
@@ -93,20 +94,13 @@ impl Connection {
                     error,
                 })?;
         }
-        let tracking: Result<(), _> = redis::cmd("CLIENT")
-            .arg(&["TRACKING", "ON", "OPTIN"])
-            .query_async(&mut redis)
-            .await;
-        if let Err(error) = &tracking {
-            tracing::warn!(%address, "CLIENT TRACKING unavailable, falling back to polling: {}", describe(error));
-        }
-        let tracking = tracking.is_ok();
-        tracing::info!(%address, tracking, "connected to Redis");
+        let notified = track(&address, &mut redis, has_resp3).await;
+        tracing::info!(%address, notifications = ?notified, "connected to Redis");
         let connection = Self::Up {
             redis,
             _driver: driver,
             master: master.map(Box::new),
-            tracking,
+            notifications: notified,
             script_known: false,
             budget,
             since: Instant::now(),
@@ -123,11 +117,22 @@ impl Connection {
         }
     }
 
-    /// A poll succeeded.
-    pub fn succeeded(&mut self) {
-        if let Self::Up { answered, .. } = self {
-            *answered = true;
+    /// A poll was answered; `refuses_tracking` is whether Redis refused to track what it read. Returns whether it notifies.
+    pub fn answered(&mut self, refuses_tracking: bool) -> RedisNotifications {
+        let Self::Up {
+            notifications,
+            answered,
+            ..
+        } = self
+        else {
+            return RedisNotifications::Unknown;
+        };
+        *answered = true;
+        if refuses_tracking {
+            tracing::warn!("Redis refuses CLIENT CACHING, falling back to polling");
+            *notifications = RedisNotifications::Refused;
         }
+        *notifications
     }
 
     /// The state after a failure: the first retry after a success is immediate; then the pause starts at 100 ms and doubles up to
@@ -168,6 +173,27 @@ async fn check_role(redis: &mut MultiplexedConnection) -> Result<(), String> {
     match role.map_err(|error| describe(&error))?.first() {
         Some(Value::BulkString(role)) if role == b"master" => Ok(()),
         _ => Err("it is no master".to_owned()),
+    }
+}
+
+/// Asks Redis to notify of the keys whose reads ask for it; without RESP3 it has no way to.
+async fn track(
+    address: &Address,
+    redis: &mut MultiplexedConnection,
+    has_resp3: bool,
+) -> RedisNotifications {
+    if !has_resp3 {
+        tracing::warn!(%address, "Redis refuses HELLO and so cannot notify, falling back to polling");
+        return RedisNotifications::NoResp3;
+    }
+    let mut tracking = redis::cmd("CLIENT");
+    let tracking = tracking.arg(&["TRACKING", "ON", "OPTIN"]);
+    match tracking.query_async::<()>(redis).await {
+        Ok(()) => RedisNotifications::Tracked,
+        Err(error) => {
+            tracing::warn!(%address, "CLIENT TRACKING unavailable, falling back to polling: {}", describe(&error));
+            RedisNotifications::Refused
+        }
     }
 }
 

@@ -4,8 +4,9 @@ use super::limits::{Budget, Limited};
 use super::{Dial, ReplyLimits, TIMEOUT};
 use crate::observe::{Address, NotConnected};
 use decide::Unavailable;
-use redis::AsyncConnectionConfig;
+use queues::is_hello_refused;
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use std::io;
 use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
@@ -17,6 +18,8 @@ pub(super) struct Link {
     pub driver: AbortOnDropHandle<()>,
     /// What Redis may send.
     pub budget: Arc<Budget>,
+    /// Whether Redis can push messages: not where it refuses `HELLO`.
+    pub has_resp3: bool,
 }
 
 impl Link {
@@ -27,21 +30,36 @@ impl Link {
         memory: &ReplyLimits,
         config: AsyncConnectionConfig,
     ) -> Result<Self, Unavailable> {
-        let config = config.set_response_timeout(Some(TIMEOUT * 2));
         let budget = Arc::<Budget>::default();
+        let handshake = |settings: RedisConnectionInfo, config: AsyncConnectionConfig| {
+            let budget = Arc::clone(&budget);
+            let config = config.set_response_timeout(Some(TIMEOUT * 2));
+            async move {
+                let stream = dial.dial(address.clone()).await?;
+                let stream = Limited::new(stream, budget, memory, address.namespace());
+                let connect = MultiplexedConnection::new_with_config(&settings, stream, config);
+                let connected = connect.await.map(|(redis, driver)| {
+                    let driver = AbortOnDropHandle::new(tokio::spawn(driver));
+                    (redis, driver)
+                });
+                Ok::<_, NotConnected>(connected)
+            }
+        };
         let connect = async {
-            let stream = dial.dial(address.clone()).await?;
-            let stream = Limited::new(stream, Arc::clone(&budget), memory, address.namespace());
-            let settings = address.settings();
-            let (redis, driver) = MultiplexedConnection::new_with_config(settings, stream, config)
-                .await
-                .map_err(|error| NotConnected::Refused(address.no_answer(&error)))?;
-            Ok((redis, AbortOnDropHandle::new(tokio::spawn(driver))))
+            let mut connected = handshake(address.settings().clone(), config).await?;
+            let is_refused = connected.as_ref().err().is_some_and(is_hello_refused);
+            if is_refused {
+                let settings = address.settings().clone();
+                let settings = settings.set_protocol(ProtocolVersion::RESP2);
+                connected = handshake(settings, AsyncConnectionConfig::new()).await?;
+            }
+            let refused = |error| NotConnected::Refused(address.no_answer(&error));
+            Ok((connected.map_err(refused)?, !is_refused))
         };
         let connected = tokio::time::timeout(TIMEOUT, connect)
             .await
             .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-        let (redis, driver) = connected.map_err(|error| match error {
+        let ((redis, driver), has_resp3) = connected.map_err(|error| match error {
             NotConnected::Refused(cause) => cause,
             NotConnected::Failed(error) => address.no_answer(&error.into()),
         })?;
@@ -49,6 +67,7 @@ impl Link {
             redis,
             driver,
             budget,
+            has_resp3,
         })
     }
 }

@@ -28,7 +28,8 @@ pub use limits::ReplyLimits;
 pub use mailbox::{Command, Commands, Mailbox, mailbox};
 pub use network::{ByteStream, Dial, Network};
 use notifications::Notifications;
-use queues::{Poll, Queue, Reading, RedisMemory, describe};
+pub use notifications::RedisNotifications;
+use queues::{Poll, Queue, RedisMemory, describe};
 use redis::{Cmd, PushInfo, PushKind, Value};
 use renewal::Renewal;
 use std::collections::{HashMap, HashSet};
@@ -358,7 +359,7 @@ impl Endpoint {
         let weight = |pool: &Key| self.queues.get(pool).map_or(1, Vec::len);
         let Connection::Up {
             redis,
-            tracking,
+            notifications,
             script_known,
             budget,
             ..
@@ -373,7 +374,8 @@ impl Endpoint {
             return Vec::new();
         }
         let mut poll = Poll::new(pipeline::queues(&due, &self.queues));
-        let queues = pipeline::queues(&due, &self.queues).filter(|_| *tracking);
+        let is_tracked = *notifications == RedisNotifications::Tracked;
+        let queues = pipeline::queues(&due, &self.queues).filter(|_| is_tracked);
         let tracked: Vec<&Cmd> = queues
             .flat_map(|(_, queue)| queue.tracked_reads())
             .collect();
@@ -383,10 +385,9 @@ impl Endpoint {
         let is_too_large = budget.is_exceeded();
         let is_cause_a_pool = is_too_large || read.is_err();
         let error = match read {
-            Ok(Ok(())) => {
-                self.schedule.clear(&due);
-                let readings: Vec<_> = poll.finish().collect();
-                return self.accept(due, readings).await;
+            Ok(Ok(refused)) => {
+                let readings = poll.finish().collect();
+                return self.accept(due, readings, &refused).await;
             }
             _ if is_too_large => "it sends more than is read".to_owned(),
             Ok(Err(error)) => describe(&error),
@@ -400,26 +401,5 @@ impl Endpoint {
         }
         self.disconnect(error, now);
         self.unavailable(due)
-    }
-
-    /// The results of a poll, unless it was of a server that is no master any more: that is of another time.
-    async fn accept(
-        &mut self,
-        due: Vec<DuePoll>,
-        readings: Vec<Result<Reading, Unavailable>>,
-    ) -> Vec<PollResult> {
-        if let Some(error) = readings.iter().find_map(master::of_replica) {
-            self.disconnect(error, Instant::now());
-        } else if self.is_master_confirmed().await {
-            self.connection.succeeded();
-            let mut results = self.results(due, readings);
-            self.add_clients(&mut results).await;
-            return results;
-        }
-        self.unavailable(due)
-    }
-
-    fn renewal_problem(&self) -> Option<Unavailable> {
-        self.renewal.as_ref().and_then(|it| it.problem.clone())
     }
 }

@@ -6,6 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+/// Whether a Redis server notifies of the changes of a pool's keys. Without, the pool is polled at its interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RedisNotifications {
+    /// It was not asked yet.
+    #[default]
+    Unknown,
+    /// It tracks the keys.
+    Tracked,
+    /// It refuses `HELLO`, and so RESP3, without which it has no way to notify.
+    NoResp3,
+    /// It refuses to track the keys.
+    Refused,
+}
+
 /// More messages do not wait.
 const CAPACITY: usize = 1024;
 

@@ -1,12 +1,36 @@
 //! What the polls of an endpoint's pools found, or why they found nothing.
 
 use super::connection::Connection;
-use super::{DuePoll, Endpoint};
+use super::pipeline::Refused;
+use super::{DuePoll, Endpoint, RedisNotifications, master};
 use crate::observe::PollResult;
 use decide::{QueueMetrics, Unavailable};
 use queues::{Reading, RedisMemory};
+use tokio::time::Instant;
 
 impl Endpoint {
+    /// The results of a poll, unless it was of a server that is no master any more: that is of another time.
+    pub(super) async fn accept(
+        &mut self,
+        due: Vec<DuePoll>,
+        readings: Vec<Result<Reading, Unavailable>>,
+        refused: &[Refused],
+    ) -> Vec<PollResult> {
+        self.schedule.clear(&due);
+        if let Some(error) = readings.iter().find_map(master::of_replica) {
+            self.disconnect(error, Instant::now());
+        } else if self.is_master_confirmed().await {
+            let mut results = self.results(due, readings, refused);
+            self.add_clients(&mut results).await;
+            return results;
+        }
+        self.unavailable(due)
+    }
+
+    fn renewal_problem(&self) -> Option<Unavailable> {
+        self.renewal.as_ref().and_then(|it| it.problem.clone())
+    }
+
     /// The results while Redis is unreachable: each pool gets the reason.
     pub(super) fn unavailable(&self, due: Vec<DuePoll>) -> Vec<PollResult> {
         let Connection::Down { cause, .. } = &self.connection else {
@@ -27,24 +51,30 @@ impl Endpoint {
                     clients: None,
                     renewal: self.renewal_problem(),
                     memory: RedisMemory::Unknown,
+                    notifications: RedisNotifications::Unknown,
                     notified_at,
                 }
             })
             .collect()
     }
 
-    pub(super) fn results(
+    fn results(
         &mut self,
         due: Vec<DuePoll>,
         readings: Vec<Result<Reading, Unavailable>>,
+        refused: &[Refused],
     ) -> Vec<PollResult> {
+        let notifications = (self.connection).answered(refused.contains(&Refused::Tracking));
         let mut readings = readings.into_iter();
         let renewal = self.renewal_problem();
+        let mut refused = refused.iter();
         let mut results = Vec::with_capacity(due.len());
         for DuePoll { pool, notified_at } in due {
             let Some(queues) = self.queues.get(&pool) else {
                 continue;
             };
+            let reads = queues.iter().map(|queue| queue.tracked_reads().len()).sum();
+            let is_refused = refused.by_ref().take(reads).any(|it| *it == Refused::Read);
             let mut unavailable = None;
             let mut time = None;
             let mut workers = Vec::new();
@@ -81,6 +111,11 @@ impl Endpoint {
                 unavailable,
                 renewal: renewal.clone(),
                 memory: self.memory.clone(),
+                notifications: if is_refused {
+                    RedisNotifications::Refused
+                } else {
+                    notifications
+                },
                 notified_at,
             });
         }
