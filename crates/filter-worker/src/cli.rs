@@ -6,6 +6,7 @@ use super::{health_file, serve, submit};
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
+use redis_source::RedisOptions;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -27,6 +28,8 @@ struct Args {
         global = true
     )]
     redis: String,
+    #[command(flatten)]
+    options: RedisOptions,
     /// Name of the queue
     #[arg(long, env = "QUEUE", default_value = "tasks", value_parser = NonEmptyStringValueParser::new(), global = true)]
     queue: String,
@@ -110,15 +113,17 @@ async fn run(args: Args) -> anyhow::Result<()> {
         };
         return check_health(&file).map_err(anyhow::Error::msg);
     }
-    let client = redis::Client::open(args.redis).context("--redis is not a Redis URL")?;
     let keys = Keys::new(&args.queue);
+    // All keys of a queue share a slot.
+    let redis = args.options.source(&args.redis, &keys.ready());
+    let redis = redis.context("cannot use the options for Redis")?;
     if let Some(Command::Submit(submit)) = args.command {
-        return submit::run(&client, &keys, submit).await;
+        return submit::run(&redis, &keys, submit).await;
     }
     let stop = CancellationToken::new();
     tokio::spawn(telemetry::stop_on_signal(stop.clone()));
     if let Some(Command::Serve(serve)) = args.command {
-        return serve::run(client, keys, serve, stop).await;
+        return serve::run(redis, keys, serve, stop).await;
     }
     let limits = ImageLimits::set_concurrency(args.concurrency);
     info!(
@@ -138,7 +143,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let settings = Settings {
-        client,
+        redis,
         keys,
         registration,
         concurrency: args.concurrency.into(),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
+use worker::RedisSource;
 
 /// Time between two reads of the results.
 const POLL: Duration = Duration::from_millis(100);
@@ -35,7 +36,9 @@ pub struct Submit {
 }
 
 /// Pushes the tasks. Fails when Redis does, when a task fails, or when the results do not arrive in time.
-pub async fn run(client: &redis::Client, keys: &Keys, submit: Submit) -> anyhow::Result<()> {
+pub async fn run(redis: &RedisSource, keys: &Keys, submit: Submit) -> anyhow::Result<()> {
+    let client = redis.client().await;
+    let client = client.context("cannot find Redis")?;
     let mut redis = client
         .get_multiplexed_async_connection()
         .await

@@ -1,9 +1,11 @@
-//! The worker's connections to Redis: a shared one for short calls, limits, and retries.
+//! The worker's connections to Redis: a shared one for short calls, limits, and retries. Each asks again where the server
+//! is: an error may mean that it failed over.
 
 use super::wire::Wire;
 use protocol::ScriptCall;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
+use redis_source::RedisSource;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -14,16 +16,16 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A shared connection to Redis that reconnects after each error.
 pub struct Connection {
-    client: redis::Client,
+    redis: RedisSource,
     shared: Mutex<Option<Wire>>,
     state: ConnectionState,
 }
 
 impl Connection {
     /// Connects with the first call, not here.
-    pub fn new(client: redis::Client) -> Self {
+    pub fn new(redis: RedisSource) -> Self {
         Self {
-            client,
+            redis,
             shared: Mutex::default(),
             state: ConnectionState::new("calls"),
         }
@@ -31,7 +33,7 @@ impl Connection {
 
     /// A new connection that is not shared, for commands that block up to `blocking`.
     pub(crate) async fn connect(&self, blocking: Duration) -> RedisResult<Wire> {
-        Wire::open(&self.client, blocking + TIMEOUT).await
+        Wire::open(&self.redis.client().await?, blocking + TIMEOUT).await
     }
 
     /// The shared connection; connects first if necessary.

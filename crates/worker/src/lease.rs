@@ -125,7 +125,7 @@ impl HeartbeatThread {
     /// Renews the lease, or registers if there is none.
     fn renew(&mut self, usage: protocol::Usage) -> RedisResult<()> {
         let Settings {
-            client,
+            redis,
             keys,
             registration,
             concurrency,
@@ -134,7 +134,9 @@ impl HeartbeatThread {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
-                let connection = client.get_connection_with_timeout(TIMEOUT)?;
+                let connection = redis
+                    .client_blocking()?
+                    .get_connection_with_timeout(TIMEOUT)?;
                 connection.set_read_timeout(Some(TIMEOUT))?;
                 connection.set_write_timeout(Some(TIMEOUT))?;
                 none.insert(connection)

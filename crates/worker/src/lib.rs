@@ -21,7 +21,7 @@
 //!
 //! # async fn example() -> anyhow::Result<()> {
 //! let settings = Settings {
-//!     client: redis::Client::open("redis://127.0.0.1:6379")?,
+//!     redis: redis::Client::open("redis://127.0.0.1:6379")?.into(),
 //!     keys: Keys::new("squares"),
 //!     registration: Registration {
 //!         name: "square-1".into(),
@@ -60,6 +60,7 @@ pub use connection::Connection;
 pub use handler::{Context, Failure, Handler};
 pub use health::check_health;
 pub use protocol::{Keys, Registration, Task};
+pub use redis_source::RedisSource;
 
 use handler::DynHandler;
 use health::Liveness;
@@ -73,8 +74,8 @@ use tracing::info;
 /// The configuration of a worker.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The Redis server with the queue.
-    pub client: redis::Client,
+    /// The Redis with the queue.
+    pub redis: RedisSource,
     /// The Redis keys of the queue.
     pub keys: Keys,
     /// How the worker appears in the registry.
@@ -139,20 +140,14 @@ pub async fn run(
     liveness.mark_attempt();
     let worker = Arc::new(Worker {
         lease: Lease::start(&settings, Arc::clone(&liveness))?,
-        connection: Connection::new(settings.client.clone()),
+        connection: Connection::new(settings.redis.clone()),
         liveness,
         held: Mutex::default(),
         handler: Box::new(handler),
         settings,
     });
-    let address = worker
-        .settings
-        .client
-        .get_connection_info()
-        .addr()
-        .to_string();
     info!(
-        redis = address,
+        redis = %worker.settings.redis,
         concurrency = worker.settings.concurrency,
         "starting the worker"
     );

@@ -32,7 +32,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use worker::{Connection, Keys};
+use worker::{Connection, Keys, RedisSource};
 
 /// All addresses; on Windows a socket of IPv6 has no IPv4.
 const LISTEN: &str = if cfg!(windows) {
@@ -76,7 +76,7 @@ struct Front {
 }
 
 impl Front {
-    fn new(client: redis::Client, keys: Keys, serve: &Serve) -> Self {
+    fn new(redis: RedisSource, keys: Keys, serve: &Serve) -> Self {
         // A batch takes five times the size of its body on its way to Redis, so an eighth of the memory for bodies
         // leaves three for the rest of the program.
         let total = usize::try_from(memory::limit() / 8).unwrap_or(usize::MAX);
@@ -94,7 +94,7 @@ impl Front {
             max_images: serve.max_images.into(),
             rate: serve.rate,
             keys,
-            redis: Connection::new(client),
+            redis: Connection::new(redis),
             limiter: RateLimiter::new(serve.rate.into()),
             hosts: Hosts::new(&serve.allowed_host, &resolv_conf),
             budget: Budget::new(total),
@@ -104,14 +104,14 @@ impl Front {
 
 /// Serves until `stop` is cancelled. Without Redis, requests fail with status 503.
 pub async fn run(
-    client: redis::Client,
+    redis: RedisSource,
     keys: Keys,
     serve: Serve,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listener = server::bind(serve.listen).await?;
     info!(listen = %listener.local_addr()?, queue = keys.ready(), "the front is serving");
-    let front = Arc::new(Front::new(client, keys, &serve));
+    let front = Arc::new(Front::new(redis, keys, &serve));
     server::serve(listener, router(front), &stop).await;
     info!("the front has stopped");
     Ok(())

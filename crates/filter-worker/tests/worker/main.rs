@@ -36,6 +36,7 @@ mod pages;
 mod places;
 mod program;
 mod reap;
+mod redis_options;
 mod serve;
 mod snapshot;
 mod stall;
