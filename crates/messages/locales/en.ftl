@@ -931,8 +931,11 @@ cli-probe-one-each = each worker runs one task at a time
 cli-probe-no-task = no task waits
 cli-probe-option = { $flag } does not belong to system { $system }
 cli-probe-needs-group = system { $system } needs --group
-cli-probe-address = --redis is not an address: { $error }
-cli-probe-password-env = --password-env names { $name }, which is not set
+cli-source-url = --redis is no address of a Redis: write redis://HOST:PORT/DATABASE or rediss://…
+cli-source-address = { $address } is no address: write HOST:PORT
+cli-source-variable = the environment variable { $name } is not set
+cli-source-file = cannot read { $file }: { $error }
+cli-source-certificates = the certificates or the key are not usable PEM files: { $error }
 
 cli-discover-holds = This database holds { $system } queues: { $names }
 cli-discover-target = the Deployment of its workers

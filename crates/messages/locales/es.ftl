@@ -925,8 +925,11 @@ cli-probe-one-each = cada worker ejecuta una tarea a la vez
 cli-probe-no-task = ninguna tarea espera
 cli-probe-option = { $flag } no pertenece al sistema { $system }
 cli-probe-needs-group = el sistema { $system } necesita --group
-cli-probe-address = --redis no es una dirección: { $error }
-cli-probe-password-env = --password-env nombra { $name }, que no está definida
+cli-source-url = --redis no es una dirección de Redis: escriba redis://HOST:PUERTO/BASE o rediss://…
+cli-source-address = { $address } no es una dirección: escriba HOST:PUERTO
+cli-source-variable = la variable de entorno { $name } no está definida
+cli-source-file = no se puede leer { $file }: { $error }
+cli-source-certificates = los certificados o la clave no son archivos PEM válidos: { $error }
 
 cli-discover-holds = Esta base de datos tiene colas de { $system }: { $names }
 cli-discover-target = el Deployment de sus workers

@@ -1,9 +1,10 @@
 //! A Redis that the command line names, without a pool.
 
 use crate::text::lang::{Lang, tr};
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ConnectionInfo, IntoConnectionInfo, Value};
+use redis::{Client, Cmd, Value};
+use redis_source::{RedisOptions, SourceError};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -14,46 +15,46 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone, Debug, clap::Args)]
 pub struct Server {
     /// The address of the Redis: scheme, host, port and database
-    #[arg(long, id = "redis", value_name = "URL", required = true)]
+    #[arg(long, id = "redis", value_name = "URL", required_unless_present_any = ["sentinel", "cluster"])]
     redis: Option<String>,
-    /// The user, where the address has none
-    #[arg(long, value_name = "U")]
-    username: Option<String>,
-    /// The environment variable that has the password
-    #[arg(long, value_name = "V")]
-    password_env: Option<String>,
+    #[command(flatten)]
+    options: RedisOptions,
 }
 
 impl Server {
-    /// Where it is, and as whom to log in. An error has no part of the address, which may have a password.
-    pub fn info(&self, lang: Lang) -> anyhow::Result<ConnectionInfo> {
-        let address = self.redis.as_deref().unwrap_or_default();
-        let info = address.into_connection_info();
-        let info = info.map_err(|error| {
-            anyhow!(tr!(
-                lang,
-                "cli-probe-address",
-                error = queues::describe(&error)
-            ))
-        })?;
-        let mut settings = info.redis_settings().clone();
-        if let Some(user) = &self.username {
-            settings = settings.set_username(user);
-        }
-        if let Some(name) = &self.password_env {
-            let password =
-                std::env::var(name).with_context(|| tr!(lang, "cli-probe-password-env", name))?;
-            settings = settings.set_password(password);
-        }
-        Ok(info.set_redis_settings(settings))
+    /// The server that has `key`, once Sentinels or a cluster have named it. An error has no part of the address, which may
+    /// have a password.
+    pub async fn client(&self, key: &str, lang: Lang) -> anyhow::Result<Client> {
+        let url = self.redis.as_deref().unwrap_or("redis://127.0.0.1");
+        let source = self.options.source(url, key);
+        let source = source.map_err(|error| anyhow!(describe_options(lang, &error)))?;
+        let client = timeout(TIMEOUT, source.client()).await;
+        let client = client.map_err(|_| no_answer(lang))?;
+        client.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
     }
+}
 
-    /// Connects.
-    pub async fn connect(&self, lang: Lang) -> anyhow::Result<MultiplexedConnection> {
-        let client = redis::Client::open(self.info(lang)?)?;
-        let connection = timeout(TIMEOUT, client.get_multiplexed_async_connection()).await;
-        let connection = connection.map_err(|_| no_answer(lang))?;
-        connection.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+/// Connects.
+pub async fn connect(client: &Client, lang: Lang) -> anyhow::Result<MultiplexedConnection> {
+    let connection = timeout(TIMEOUT, client.get_multiplexed_async_connection()).await;
+    let connection = connection.map_err(|_| no_answer(lang))?;
+    connection.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+}
+
+/// Why the options lead to no Redis.
+fn describe_options(lang: Lang, error: &SourceError) -> String {
+    match error {
+        SourceError::Url => tr!(lang, "cli-source-url"),
+        SourceError::Address(address) => tr!(lang, "cli-source-address", address),
+        SourceError::Variable(name) => tr!(lang, "cli-source-variable", name),
+        SourceError::File(file, error) => {
+            let (file, error) = (file.display(), error.to_string());
+            tr!(lang, "cli-source-file", file, error)
+        }
+        SourceError::Certificates(error) => {
+            let error = queues::describe(error);
+            tr!(lang, "cli-source-certificates", error)
+        }
     }
 }
 

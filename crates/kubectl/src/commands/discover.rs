@@ -2,7 +2,7 @@
 
 use crate::args::OutputFormat;
 use crate::cluster::search::{SEARCH_TIME, Search, line, search, spec};
-use crate::cluster::server::Server;
+use crate::cluster::server::{self, Server};
 use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
@@ -27,8 +27,9 @@ pub struct Discover {
 
 /// Searches the database and prints the pools of its queues; false where it has none.
 pub async fn run(args: &Discover, out: &Out) -> anyhow::Result<bool> {
-    let info = args.server.info(out.lang)?;
-    let mut redis = args.server.connect(out.lang).await?;
+    let client = args.server.client("", out.lang).await?;
+    let info = client.get_connection_info();
+    let mut redis = server::connect(&client, out.lang).await?;
     let Search { found, complete } =
         search(&mut redis, Instant::now() + SEARCH_TIME, out.lang).await?;
     if args.output.is_json() {
@@ -38,7 +39,7 @@ pub async fn run(args: &Discover, out: &Out) -> anyhow::Result<bool> {
         if found.is_empty() {
             out.info(&tr!(out.lang, "cli-discover-none"));
         }
-        for text in pools(&found, &info, out.lang) {
+        for text in pools(&found, info, out.lang) {
             out.data(&text)?;
         }
         if !complete {

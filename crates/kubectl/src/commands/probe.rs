@@ -79,7 +79,7 @@ impl Fact {
 /// Reads the queue once and prints it; false where Redis does not give its metrics.
 pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
     let queue = args.queue(out.lang)?;
-    let mut redis = args.server.connect(out.lang).await?;
+    let mut redis = args.connect(&queue, out.lang).await?;
     let reading = read(&mut redis, &queue, out.lang).await?;
     let facts = facts(&reading, args.system.capabilities(), out.lang);
     if args.output.is_json() {
@@ -139,6 +139,12 @@ impl Probe {
             separator: self.separator.clone(),
         };
         Ok(Queue::new(self.system, &options))
+    }
+
+    async fn connect(&self, queue: &Queue, lang: Lang) -> anyhow::Result<MultiplexedConnection> {
+        let key = queue.wake_keys().first().map_or("", String::as_str);
+        let client = self.server.client(key, lang).await?;
+        server::connect(&client, lang).await
     }
 }
 

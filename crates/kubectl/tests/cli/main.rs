@@ -17,6 +17,7 @@ mod local_start;
 mod local_stop;
 mod missing_queue;
 mod pages;
+mod probe;
 mod proxy;
 mod replay;
 mod screen;

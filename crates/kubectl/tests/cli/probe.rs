@@ -1,0 +1,139 @@
+//! `probe` names the link that is broken between it and a queue, on real servers, and takes the options of the worker.
+
+use std::path::Path;
+use std::process::Command;
+use testkit::certificates::Authority;
+use testkit::redis::{RedisServer, free_port};
+
+/// The exit code and all output of `probe` of a list.
+fn probe(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"))
+        .args(["probe", "--system", "List", "--queue", "tasks"])
+        .args(args)
+        .env("THE_PASSWORD", "secret")
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    let (out, error) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    format!("exit {} {out}{error}", output.status.code().unwrap())
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A server with TLS, whose certificate is for `name`.
+fn secured(authority: &Authority, name: &str) -> (RedisServer, String) {
+    let (own, port) = (authority.issue(name), free_port().to_string());
+    let server = RedisServer::start_with(&[
+        "--tls-port",
+        &port,
+        "--tls-auth-clients",
+        "optional",
+        "--tls-ca-cert-file",
+        &text(&authority.certificate()),
+        "--tls-cert-file",
+        &text(&own.certificate),
+        "--tls-key-file",
+        &text(&own.key),
+    ]);
+    (server, format!("redis://127.0.0.1:{port}"))
+}
+
+fn acl(server: &RedisServer, rights: &[&str]) {
+    let mut command = redis::cmd("ACL");
+    let command = command.arg("SETUSER").arg("app").arg(rights);
+    command.exec(&mut server.connect()).unwrap();
+}
+
+#[test]
+fn each_broken_link_is_named() {
+    let authority = Authority::new();
+    let (server, url) = secured(&authority, "IP:127.0.0.1");
+    let (_other, misnamed) = secured(&authority, "DNS:elsewhere");
+    let ca = text(&authority.certificate());
+    let stranger = text(&Authority::new().certificate());
+    acl(&server, &["on", ">secret", "~*", "+llen"]);
+    let closed = format!("redis://127.0.0.1:{}", free_port());
+    let user = ["--username", "app", "--password-env", "THE_PASSWORD"];
+    let wrong = ["--username", "app", "--password-env", "PATH"];
+    let unset = ["--username", "app", "--password-env", "NOT_SET_ANYWHERE"];
+    let plain = server.url();
+    let tls = ["--redis", &url, "--cacert", &ca];
+    for (args, expected) in [
+        (
+            vec!["--redis", "redis://no-such-host.invalid"],
+            "its host name is not known",
+        ),
+        (vec!["--redis", &closed], "connection refused"),
+        (
+            vec!["--redis", &url, "--tls"],
+            "TLS: invalid peer certificate: UnknownIssuer",
+        ),
+        (
+            vec!["--redis", &url, "--cacert", &stranger],
+            "UnknownIssuer",
+        ),
+        (
+            vec!["--redis", &misnamed, "--cacert", &ca],
+            "certificate not valid for name",
+        ),
+        (
+            vec!["--redis", &plain, "--tls"],
+            "TLS: received corrupt message",
+        ),
+        (
+            vec!["--redis", &url, "--cacert", "/no/such/file"],
+            "cannot read /no/such/file",
+        ),
+        ([&tls[..], &wrong].concat(), "WRONGPASS"),
+        ([&tls[..], &unset].concat(), "NOT_SET_ANYWHERE is not set"),
+        (
+            vec!["--sentinel", "nowhere", "--master", "m"],
+            "write HOST:PORT",
+        ),
+    ] {
+        let output = probe(&args);
+        assert!(
+            output.starts_with("exit 1 ") && output.contains(expected),
+            "{args:?}: {output}"
+        );
+    }
+    let all = [&tls[..], &user].concat();
+    let output = probe(&all);
+    assert!(output.starts_with("exit 0 ready           0\n"), "{output}");
+    acl(&server, &["-llen"]);
+    let output = probe(&all);
+    assert!(
+        output.contains("NOPERM: the user may not run llen"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_queue_in_a_cluster_is_found_by_any_node() {
+    let bus = free_port().to_string();
+    let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
+    let run = |words: &[&str]| {
+        let mut command = redis::cmd("CLUSTER");
+        command
+            .arg(words)
+            .query::<redis::Value>(&mut node.connect())
+    };
+    run(&["ADDSLOTSRANGE", "0", "16383"]).unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !format!("{:?}", run(&["INFO"])).contains("cluster_state:ok") {
+        assert!(std::time::Instant::now() < deadline, "the cluster is well");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let seeds = format!(
+        "127.0.0.1:{},{}",
+        free_port(),
+        node.url().replace("redis://", "")
+    );
+    let output = probe(&["--cluster", &seeds]);
+    assert!(output.starts_with("exit 0 ready           0\n"), "{output}");
+}
