@@ -80,11 +80,6 @@ pub enum SourceError {
 }
 
 impl RedisOptions {
-    /// Whether the server is found by Sentinels or nodes, and not by a URL.
-    pub fn has_topology(&self) -> bool {
-        !self.sentinel.is_empty() || !self.cluster.is_empty()
-    }
-
     /// The source with the queue whose keys share a slot with `key`; `url` is its address.
     ///
     /// # Errors

@@ -99,7 +99,8 @@ fn tls_with_an_own_authority_a_client_certificate_and_a_user() {
     for without in [&all[..8], &[&all[..6], &["--tls"]].concat(), &all[..2]] {
         assert!(!Options::new(without).is_done("5s"), "{without:?}");
     }
-    let other = text(&Authority::new().certificate());
+    let another = Authority::new();
+    let other = text(&another.certificate());
     let untrusted = [&all[..7], &[other.as_str()], &all[8..]].concat();
     assert!(!Options::new(&untrusted).is_done("5s"));
 }
