@@ -141,6 +141,27 @@ async fn connection(server: &RedisServer, address: &str, line: &str) -> TcpStrea
     stream
 }
 
+/// How many clients wait in a command that blocks.
+fn waiting(redis: &mut redis::Connection) -> usize {
+    let list: String = redis::cmd("CLIENT")
+        .arg("LIST")
+        .query(redis)
+        .expect("a list");
+    let lines = list.lines();
+    lines.filter(|line| line.contains(" flags=b ")).count()
+}
+
+/// How often CLIENT LIST was called, as `INFO` says it.
+fn calls(redis: &mut redis::Connection) -> String {
+    let stats: String = redis::cmd("INFO")
+        .arg("commandstats")
+        .query(redis)
+        .expect("figures");
+    let line = stats.lines().find(|line| line.contains("client|list"));
+    let calls = line.and_then(|line| line.split(',').next());
+    calls.unwrap_or_default().to_owned()
+}
+
 #[tokio::test]
 async fn redis_tells_who_waits_by_address() {
     let server = RedisServer::start();
@@ -156,17 +177,8 @@ async fn redis_tells_who_waits_by_address() {
     let _moves = connection(&server, "127.0.0.3", "BLMOVE tasks held LEFT RIGHT 0").await;
     let busy = connection(&server, "127.0.0.4", "BRPOP other 0").await;
     let mut redis = server.connect();
-    let is_waiting = |redis: &mut redis::Connection| {
-        let list: String = redis::cmd("CLIENT")
-            .arg("LIST")
-            .query(redis)
-            .expect("a list");
-        list.lines()
-            .filter(|line| line.contains(" flags=b "))
-            .count()
-    };
     let deadline = Instant::now() + Duration::from_secs(20);
-    while is_waiting(&mut redis) < 3 {
+    while waiting(&mut redis) < 3 {
         assert!(Instant::now() < deadline, "three wait");
         tokio::task::yield_now().await;
     }
@@ -188,20 +200,6 @@ async fn redis_tells_who_waits_by_address() {
         [Some(true), Some(true), Some(false), None]
     );
     // It is read once in 10 s.
-    let calls = |redis: &mut redis::Connection| -> String {
-        let stats: String = redis::cmd("INFO")
-            .arg("commandstats")
-            .query(redis)
-            .expect("figures");
-        let mut lines = stats.lines().filter(|line| line.contains("client|list"));
-        lines
-            .next()
-            .unwrap_or_default()
-            .split(',')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
     let before = calls(&mut redis);
     endpoint.send(Command::PollClients(Key::new("default", "a")));
     let again = endpoint.until(|result| result.clients.is_some()).await;

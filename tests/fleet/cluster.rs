@@ -185,7 +185,7 @@ impl Cluster {
         }
     }
 
-    fn poll_with(&mut self, clients: Option<ClientsReading>) {
+    fn poll_with(&mut self, clients: Option<&ClientsReading>) {
         self.polled_at = self.now;
         let mut workers = self.workers();
         if self.unregistered {
@@ -222,7 +222,7 @@ impl Cluster {
             unavailable: None,
             time: None,
             drain_refused: self.drain_refused.clone(),
-            clients: clients.clone(),
+            clients: clients.cloned(),
             renewal: None,
             memory: RedisMemory::Unknown,
             notifications: RedisNotifications::Unknown,
@@ -314,7 +314,7 @@ impl Cluster {
             }
             Command::PollClients(..) => {
                 let clients = self.list_clients();
-                self.poll_with(Some(clients));
+                self.poll_with(Some(&clients));
             }
             Command::Poll(_, pool, number) => {
                 self.numbers.insert(pool, number);

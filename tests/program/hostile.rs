@@ -275,7 +275,7 @@ impl Trial {
             (begun.elapsed() > WATCHED).then_some(())
         });
         let (cpu, memory) = usage(id);
-        let share = (cpu - cpu_before).as_secs_f64() / begun.elapsed().as_secs_f64();
+        let share = cpu.saturating_sub(cpu_before).as_secs_f64() / begun.elapsed().as_secs_f64();
         let (half, last) = (TRIALS / 2, TRIALS - 1);
         eprintln!(
             "alone {:?} {:?}, attacked {:?} {:?}, {:.0} % of a core, peak {} MiB",
@@ -377,7 +377,7 @@ fn many_what_ifs_at_once_hurt_no_pool() {
         });
     });
     stop.store(true, Ordering::SeqCst);
-    viewers
-        .into_iter()
-        .for_each(|viewer| viewer.join().unwrap());
+    for viewer in viewers {
+        viewer.join().unwrap();
+    }
 }

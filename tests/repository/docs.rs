@@ -178,7 +178,7 @@ fn each_list_of_keda_is_the_one_that_its_queue_reads() {
         );
     }
     for trigger in ["redis", "redis-cluster", "redis-sentinel"] {
-        for trigger in [trigger.to_owned(), format!("{}-streams", trigger)] {
+        for trigger in [trigger.to_owned(), format!("{trigger}-streams")] {
             assert!(page.contains(&format!("`{trigger}`")), "{trigger}");
         }
     }

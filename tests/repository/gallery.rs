@@ -29,7 +29,7 @@ fn template(pattern: &Pattern<&str>, category: &str, by: &mut Option<String>) ->
             let variant = variant.or_else(|| variants.iter().find(|it| it.default));
             template(&variant.expect("a default").value, category, by)
         }
-        other => panic!("the page cannot show {other:?}"),
+        other @ PatternElement::Placeable { .. } => panic!("the page cannot show {other:?}"),
     });
     parts.collect()
 }
