@@ -41,7 +41,10 @@ function locales(): Plugin {
       // Most texts have no attributes, and most references no arguments: what is empty is not sent.
       const used = (key: string, value: object | null) =>
         (key === "attributes" && !Object.keys(value!).length) || (key === "attr" && value === null) ? undefined : value;
-      return `export default ${JSON.stringify(body, used)}`;
+      // What stands there hundreds of times is a call: 90 bytes less after gzip.
+      const json = JSON.stringify(body, used);
+      const calls = json.replace(/\{"type":"(var|str|mesg)","(?:name|value)":("[^"]*")\}/g, "$1_($2)");
+      return `const var_ = (name) => ({type: "var", name}), mesg_ = (name) => ({type: "mesg", name}), str_ = (value) => ({type: "str", value}); export default ${calls}`;
     },
   };
 }
