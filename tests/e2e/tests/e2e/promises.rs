@@ -112,9 +112,9 @@ fn a_contested_target_is_named_and_set_back_less_and_less() {
     assert_eq!(events, 1);
 }
 
-#[test]
-fn another_instance_takes_over_from_a_leader_that_dies() {
-    let world = World::install("leader", &json!({"maxReplicas": 8}));
+/// The demo with two instances of the operator, and the identity of the leader.
+fn two_instances(name: &str) -> (World, String) {
+    let world = World::install(name, &json!({"maxReplicas": 8}));
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
     world.helm(&[
         "upgrade",
@@ -125,32 +125,94 @@ fn another_instance_takes_over_from_a_leader_that_dies() {
         "--timeout",
         "150s",
         "--set",
-        "replicas=2,leaderElection.enabled=true",
+        // The kubelet must not end a paused leader before it goes on.
+        "replicas=2,leaderElection.enabled=true,livenessProbe.failureThreshold=30",
     ]);
-    let holder = || {
-        let leases = world.json(&["get", "leases"]);
-        let leases = leases["items"].as_array().cloned().unwrap_or_default();
-        let holders = leases.iter().map(|it| {
-            it["spec"]["holderIdentity"]
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        });
-        holders.filter(|it| !it.is_empty()).collect::<Vec<_>>()
-    };
-    let first = eventually("a leader", || match holder().as_slice() {
+    let first = eventually("a leader", || match leaders(&world).as_slice() {
         [one] => Ok(one.clone()),
         other => Err(format!("{other:?}")),
     });
-    let pod = first.split('_').next().unwrap_or_default();
-    world.kubectl(&["delete", "pod", pod, "--force", "--grace-period=0"]);
+    (world, first)
+}
+
+/// The identities that hold a Lease, each the name of a pod with something behind `_`.
+fn leaders(world: &World) -> Vec<String> {
+    let leases = world.json(&["get", "leases"]);
+    let leases = leases["items"].as_array().cloned().unwrap_or_default();
+    let holders = leases.iter().filter_map(|lease| {
+        let holder = lease["spec"]["holderIdentity"].as_str()?;
+        (!holder.is_empty()).then(|| holder.to_owned())
+    });
+    holders.collect()
+}
+
+/// Waits until another instance than `first` leads and scales for 30 tasks.
+fn expect_take_over(world: &World, first: &str) {
     world.workerpool(&["stress", "--tasks", "30", "--task-seconds", "5"]);
-    eventually("another leader", || match holder().as_slice() {
-        [one] if *one != first => Ok(()),
+    eventually("another leader", || match leaders(world).as_slice() {
+        [one] if one != first => Ok(()),
         other => Err(format!("{other:?}")),
     });
     eventually("a scale-up by the new leader", || match world.replicas() {
         4.. => Ok(()),
         other => Err(other.to_string()),
+    });
+}
+
+#[test]
+fn another_instance_takes_over_from_a_leader_that_dies() {
+    let (world, first) = two_instances("leader");
+    let pod = first.split('_').next().unwrap_or_default();
+    world.kubectl(&["delete", "pod", pod, "--force", "--grace-period=0"]);
+    expect_take_over(&world, &first);
+}
+
+/// The operator's process of a pod, if it runs on this machine.
+fn process(pod: &str) -> Option<String> {
+    let processes = std::fs::read_dir("/proc").ok()?;
+    let is_it = |folder: &std::path::Path| {
+        let read = |file| std::fs::read(folder.join(file)).unwrap_or_default();
+        let variable = format!("HOSTNAME={pod}");
+        read("comm").starts_with(b"workerpool-oper")
+            && read("environ")
+                .split(|byte| *byte == 0)
+                .any(|it| it == variable.as_bytes())
+    };
+    let mut folders = processes.filter_map(|entry| Some(entry.ok()?.path()));
+    let folder = folders.find(|folder| is_it(folder))?;
+    Some(folder.file_name()?.to_string_lossy().into_owned())
+}
+
+fn signal(process: &str, signal: &str) {
+    let mut kill = std::process::Command::new("kill");
+    let sent = kill.args([signal, process]).status();
+    assert!(sent.is_ok_and(|it| it.success()), "kill {signal} {process}");
+}
+
+/// Needs a node on this machine, and root.
+#[test]
+fn a_leader_that_was_paused_writes_nothing_when_it_goes_on() {
+    let (world, first) = two_instances("paused");
+    let pod = first.split('_').next().unwrap_or_default();
+    let Some(process) = process(pod) else {
+        eprintln!("left out: the nodes of this cluster are on another machine");
+        return;
+    };
+    signal(&process, "-STOP");
+    expect_take_over(&world, &first);
+    world.kubectl(&["scale", "wp/filters", "--replicas=2"]);
+    eventually("the new leader's scale-down", || match world.replicas() {
+        2 => Ok(()),
+        other => Err(other.to_string()),
+    });
+    signal(&process, "-CONT");
+    eventually("the end of the former leader", || {
+        assert_eq!(world.replicas(), 2, "the former leader wrote");
+        assert!(!leaders(&world).contains(&first), "two leaders");
+        let status = world.json(&["get", "pod", pod])["status"].clone();
+        match status["containerStatuses"][0]["restartCount"].as_i64() {
+            Some(1..) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     });
 }
