@@ -61,7 +61,7 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
-.PHONY: test test-unit test-web queues e2e test-cluster test-chart test-install test-kit test-release test-source matrix cross faults force bench bench-screen bench-worker waits mutants lint advisories
+.PHONY: test test-unit test-web queues e2e test-cluster test-chart test-install recipes test-kit test-release test-source matrix cross faults force bench bench-screen bench-worker waits mutants lint advisories
 INSTALL ?= test-install
 test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
@@ -99,6 +99,13 @@ test-install: plugin ## The pages' commands that install and remove, as written,
 	@$(MAKE) e2e
 	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
 	  cargo test --locked --offline -p e2e --test install -- --nocapture
+
+recipes: ## The recipes of examples/ on a real cluster with their queue systems' libraries: 30 scale-downs each under load (40 min; Debian, root; SCALE_DOWNS=5 for less)
+	@tests/queues/images
+	@$(MAKE) ON=cluster cluster-load plugin
+	@tests/cluster/cluster load dist/images/*-recipe.tar
+	@$(MAKE) e2e
+	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --ignored --test-threads=2 --nocapture recipes::
 
 test-kit: ## The kit as a student uses it, on kind without a network: unpack, class up, demo, class down (5 min)
 	@$(MAKE) kit NODE_IMAGE=$(KIND_IMAGE)

@@ -15,6 +15,7 @@ mod outage;
 mod policies;
 mod promises;
 mod quiet;
+mod recipes;
 mod refusals;
 mod story;
 mod tenants;

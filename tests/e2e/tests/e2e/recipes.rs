@@ -1,0 +1,324 @@
+//! The recipes of examples/ with the libraries of their queue systems: followed as their READMEs say, then scaled down again
+//! and again under load. `make recipes` builds their images.
+
+use e2e::world::{World, eventually};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// How long a task takes. [`Recipe::grace`] is shorter where the system's workers can be drained.
+const TASK_SECONDS: u32 = 8;
+
+/// How many scale-downs to run; the environment variable `SCALE_DOWNS` overrides it.
+fn scale_downs() -> usize {
+    let count = std::env::var("SCALE_DOWNS").ok();
+    count.and_then(|text| text.parse().ok()).unwrap_or(30)
+}
+
+/// A folder of examples/.
+struct Recipe {
+    name: &'static str,
+    /// The file with the tasks.
+    tasks: &'static str,
+    /// What a task does in the recipe, and what it does here: it counts its begin and its end.
+    body: (&'static str, &'static str),
+    /// The producer, without its arguments.
+    producer: [&'static str; 2],
+    /// The list of waiting tasks.
+    ready: &'static str,
+    grace: u32,
+}
+
+const CELERY: Recipe = Recipe {
+    name: "celery",
+    tasks: "tasks.py",
+    body: (
+        "    time.sleep(seconds)",
+        "    from redis import Redis\n    counts = Redis.from_url(os.environ['REDIS_URL'])\n    counts.incr('begun')\n    time.sleep(seconds)\n    counts.incr('ended')",
+    ),
+    producer: ["python", "producer.py"],
+    ready: "celery",
+    grace: 5,
+};
+
+const RQ: Recipe = Recipe {
+    name: "rq",
+    tasks: "jobs.py",
+    body: (
+        "    time.sleep(seconds)",
+        "    import os\n    from redis import Redis\n    counts = Redis.from_url(os.environ['REDIS_URL'])\n    counts.incr('begun')\n    time.sleep(seconds)\n    counts.incr('ended')",
+    ),
+    producer: ["python", "producer.py"],
+    ready: "rq:queue:default",
+    grace: 60,
+};
+
+const BULLMQ: Recipe = Recipe {
+    name: "bullmq",
+    tasks: "worker.js",
+    body: (
+        "async (job) => wait(job.data.seconds * 1000)",
+        "async (job) => { const counts = await queue().client; await counts.incr('begun'); await wait(job.data.seconds * 1000); await counts.incr('ended'); }",
+    ),
+    producer: ["node", "producer.js"],
+    ready: "bull:mail:wait",
+    grace: 60,
+};
+
+const SIDEKIQ: Recipe = Recipe {
+    name: "sidekiq",
+    tasks: "jobs.rb",
+    body: (
+        "    sleep seconds",
+        "    Sidekiq.redis { |it| it.incr('begun') }\n    sleep seconds\n    Sidekiq.redis { |it| it.incr('ended') }",
+    ),
+    producer: ["ruby", "producer.rb"],
+    ready: "queue:default",
+    grace: 5,
+};
+
+/// A recipe on an installation of its own.
+struct Setup {
+    world: World,
+    recipe: Recipe,
+}
+
+impl Setup {
+    /// Applies the recipe as its README says. Its Redis is that of the demo, which has the same name.
+    fn new(recipe: Recipe) -> Self {
+        let pool = json!({"minReplicas": 1, "maxReplicas": 1});
+        let world = World::install_with(&format!("recipe-{}", recipe.name), &pool, 1);
+        let this = Self { world, recipe };
+        let folder = format!(
+            "{}/../../examples/{}",
+            env!("CARGO_MANIFEST_DIR"),
+            this.recipe.name
+        );
+        this.world.kubectl(&["apply", "-f", &folder]);
+        this
+    }
+
+    fn deployment(&self) -> String {
+        format!("deployment/{}-worker", self.recipe.name)
+    }
+
+    fn pool(&self) -> String {
+        format!("wp/{}", self.recipe.name)
+    }
+
+    fn count(&self, key: &str) -> i64 {
+        self.world.redis(&["GET", key]).parse().unwrap_or(0)
+    }
+
+    fn status(&self) -> Value {
+        self.world.json(&["get", &self.pool()])["status"].clone()
+    }
+
+    /// The README's producer.
+    fn produce(&self) {
+        let image = format!("--image={}-recipe", self.recipe.name);
+        let run = [
+            "run",
+            "producer",
+            "--rm",
+            "-i",
+            "--restart=Never",
+            &image,
+            "--image-pull-policy=IfNotPresent",
+            "--env=REDIS_URL=redis://redis:6379/0",
+            "--",
+        ];
+        let program = &self.recipe.producer[..];
+        self.world
+            .kubectl(&[&run[..], program, &["20", "2"]].concat());
+    }
+
+    /// The recipe's workers with tasks that count, and the grace period of this test.
+    fn count_tasks(&self) {
+        let file = format!(
+            "{}/../../examples/{}/{}",
+            env!("CARGO_MANIFEST_DIR"),
+            self.recipe.name,
+            self.recipe.tasks
+        );
+        let code = std::fs::read_to_string(&file).expect("the tasks");
+        let (body, counting) = self.recipe.body;
+        assert!(code.contains(body), "{file} no longer has {body}");
+        let mut code = code.replace(body, counting);
+        if self.recipe.name == "bullmq" {
+            code.push_str("\nlet counting;\nfunction queue() { return (counting ??= new (require('bullmq').Queue)('counts', { connection: { url: process.env.REDIS_URL } })); }\n");
+        }
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tasks"}, "data": {"tasks": code}});
+        assert!(self.world.apply(&map.to_string()).0, "a ConfigMap");
+        let mount = json!({"name": "tasks", "mountPath": format!("/app/{}", self.recipe.tasks), "subPath": "tasks"});
+        let patch = json!({"spec": {"template": {"spec": {
+            "terminationGracePeriodSeconds": self.recipe.grace,
+            "volumes": [{"name": "tasks", "configMap": {"name": "tasks"}}],
+            "containers": [{"name": "worker", "volumeMounts": [mount]}],
+        }}}});
+        self.world
+            .kubectl(&["patch", &self.deployment(), "-p", &patch.to_string()]);
+    }
+
+    /// Waits until the Deployment has `pods` pods, all of them ready, and `running` tasks run at least.
+    fn settled(&self, pods: i64, running: i64) {
+        eventually(&format!("{pods} workers and {running} tasks"), || {
+            let deployment = self.world.json(&["get", &self.deployment()]);
+            let count = |name: &str| deployment["status"][name].as_i64().unwrap_or(0);
+            let found = (count("replicas"), count("readyReplicas"), self.running());
+            if (found.0, found.1) == (pods, pods) && found.2 >= running {
+                Ok(())
+            } else {
+                Err(format!("{found:?}: {}", self.status()["decision"]))
+            }
+        });
+    }
+
+    /// Whether the system's workers can be asked to take no more tasks. The others are removed while they are idle.
+    fn can_drain(&self) -> bool {
+        self.recipe.grace < TASK_SECONDS
+    }
+
+    /// The tasks that have begun and not ended.
+    fn running(&self) -> i64 {
+        let ended = self.count("ended");
+        self.count("begun") - ended
+    }
+
+    /// Scales from six workers to four and back with `scale`. All six are busy where they can be drained; elsewhere some are idle.
+    fn down_and_up(&self, scale: &dyn Fn(u32)) {
+        if self.can_drain() {
+            self.settled(6, 6);
+        } else {
+            self.load(4);
+            self.settled(6, 2);
+        }
+        scale(4);
+        self.settled(4, 0);
+        scale(6);
+    }
+
+    /// Queues tasks from one of the workers.
+    fn load(&self, count: usize) {
+        let (count, seconds) = (count.to_string(), TASK_SECONDS.to_string());
+        let exec = ["exec", &self.deployment(), "--"];
+        let arguments = [count.as_str(), seconds.as_str()];
+        let program = &self.recipe.producer[..];
+        self.world
+            .kubectl(&[&exec[..], program, &arguments].concat());
+    }
+
+    /// The tasks that began and never ended since the last call: nothing is queued any more, and what ran had its time.
+    fn interrupted(&self) -> i64 {
+        self.world.redis(&["DEL", self.recipe.ready]);
+        let end = Instant::now() + Duration::from_secs(u64::from(TASK_SECONDS) * 4);
+        while self.running() > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let interrupted = self.running();
+        self.world.redis(&["DEL", "begun", "ended"]);
+        interrupted
+    }
+
+    /// What the README promises: the pool starts with the first task, and all tasks are done.
+    fn follow(&self) {
+        self.produce();
+        eventually("the first worker, then more", || {
+            let replicas = self.status()["replicas"].as_i64();
+            if replicas >= Some(3) {
+                Ok(())
+            } else {
+                Err(self.status().to_string())
+            }
+        });
+        eventually("all tasks done", || {
+            let metrics = self.status()["metrics"].clone();
+            let left = |name: &str| metrics[name]["value"].as_i64().unwrap_or(0);
+            if left("ready") + left("inFlight") + left("held") == 0 {
+                Ok(())
+            } else {
+                Err(metrics.to_string())
+            }
+        });
+    }
+
+    fn scale_downs_under_load(&self) {
+        self.count_tasks();
+        let pin = |count: u32| {
+            let replicas = format!("--replicas={count}");
+            self.world.kubectl(&["scale", &self.pool(), &replicas]);
+        };
+        pin(6);
+        self.settled(6, 0);
+        let count = scale_downs();
+        if self.can_drain() {
+            self.load(count * 60);
+        }
+        let start = Instant::now();
+        (0..count).for_each(|_| self.down_and_up(&pin));
+        let took = start.elapsed().as_secs();
+        let interrupted = self.interrupted();
+        eprintln!(
+            "{}: {count} scale-downs of 6 → 4 in {took} s, {interrupted} tasks interrupted",
+            self.recipe.name
+        );
+        let plain = self.plainly((count / 3).max(2));
+        assert_eq!(interrupted, 0, "{}", self.status());
+        if self.can_drain() {
+            assert!(plain > 0, "the control must show interruptions");
+        }
+    }
+
+    /// The control: the same load, and `kubectl scale` of the Deployment.
+    fn plainly(&self, count: usize) -> i64 {
+        let suspend = r#"{"spec": {"suspend": true}}"#;
+        let patch = ["patch", &self.pool(), "--type", "merge", "-p", suspend];
+        self.world.kubectl(&patch);
+        let scale = |count: u32| {
+            let replicas = format!("--replicas={count}");
+            self.world
+                .kubectl(&["scale", &self.deployment(), &replicas]);
+        };
+        scale(6);
+        self.settled(6, 0);
+        if self.can_drain() {
+            self.load(count * 60);
+        }
+        (0..count).for_each(|_| self.down_and_up(&scale));
+        let interrupted = self.interrupted();
+        eprintln!(
+            "{}: {count} plain scale-downs, {interrupted} tasks interrupted",
+            self.recipe.name
+        );
+        interrupted
+    }
+}
+
+fn try_out(recipe: Recipe) {
+    let setup = Setup::new(recipe);
+    setup.follow();
+    setup.scale_downs_under_load();
+}
+
+#[test]
+#[ignore = "needs the images of the recipes: make recipes"]
+fn celery() {
+    try_out(CELERY);
+}
+
+#[test]
+#[ignore = "needs the images of the recipes: make recipes"]
+fn rq() {
+    try_out(RQ);
+}
+
+#[test]
+#[ignore = "needs the images of the recipes: make recipes"]
+fn bullmq() {
+    try_out(BULLMQ);
+}
+
+#[test]
+#[ignore = "needs the images of the recipes: make recipes"]
+fn sidekiq() {
+    try_out(SIDEKIQ);
+}
