@@ -57,7 +57,7 @@ const BULLMQ: Recipe = Recipe {
     tasks: "worker.js",
     body: (
         "async (job) => wait(job.data.seconds * 1000)",
-        "async (job) => { const counts = await queue().client; await counts.incr('begun'); await wait(job.data.seconds * 1000); await counts.incr('ended'); }",
+        "async (job) => { const counts = globalThis.counts ??= new (require('ioredis'))(process.env.REDIS_URL); await counts.incr('begun'); await wait(job.data.seconds * 1000); await counts.incr('ended'); }",
     ),
     producer: ["node", "producer.js"],
     ready: "bull:mail:wait",
@@ -143,10 +143,7 @@ impl Setup {
         let code = std::fs::read_to_string(&file).expect("the tasks");
         let (body, counting) = self.recipe.body;
         assert!(code.contains(body), "{file} no longer has {body}");
-        let mut code = code.replace(body, counting);
-        if self.recipe.name == "bullmq" {
-            code.push_str("\nlet counting;\nfunction queue() { return (counting ??= new (require('bullmq').Queue)('counts', { connection: { url: process.env.REDIS_URL } })); }\n");
-        }
+        let code = code.replace(body, counting);
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tasks"}, "data": {"tasks": code}});
         assert!(self.world.apply(&map.to_string()).0, "a ConfigMap");
         let mount = json!({"name": "tasks", "mountPath": format!("/app/{}", self.recipe.tasks), "subPath": "tasks"});
