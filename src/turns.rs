@@ -1,4 +1,4 @@
-//! Turns: how much of something goes on at once, in all and for one namespace, so that no namespace takes it from the others.
+//! Turns: how much of something runs at once, in all and for one namespace, so that no namespace takes it from the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

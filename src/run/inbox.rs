@@ -2,7 +2,7 @@
 //!
 //! This cannot deadlock, because the loop waits for nothing but its inbox. It hands commands to the executor, which starts a
 //! task for each or puts them into a mailbox, and neither waits. At its end the loop drops the inbox, and whoever still waits
-//! is told so.
+//! gets an error.
 
 use crate::fleet::event::Event;
 use crate::observe::PollResult;

@@ -1,6 +1,6 @@
 //! The Redis that a command line names. One set of options for all programs: address, TLS, login, and Sentinel or Cluster.
 //!
-//! A [`RedisSource`] finds the server anew at each connection, so that a program which connects again after an error
+//! A [`RedisSource`] finds the server again at each connection, so that a program which connects again after an error
 //! follows a failover of Sentinel and a slot of a cluster that moves.
 
 mod resolve;

@@ -27,7 +27,7 @@ impl Link {
     pub async fn open(
         dial: &dyn Dial,
         address: &Address,
-        memory: &ReplyLimits,
+        limits: &ReplyLimits,
         config: AsyncConnectionConfig,
     ) -> Result<Self, Unavailable> {
         let budget = Arc::<Budget>::default();
@@ -36,7 +36,7 @@ impl Link {
             let config = config.set_response_timeout(Some(TIMEOUT * 2));
             async move {
                 let stream = dial.dial(address.clone()).await?;
-                let stream = Limited::new(stream, budget, memory, address.namespace());
+                let stream = Limited::new(stream, budget, limits, address.namespace());
                 let connect = MultiplexedConnection::new_with_config(&settings, stream, config);
                 let connected = connect.await.map(|(redis, driver)| {
                     let driver = AbortOnDropHandle::new(tokio::spawn(driver));

@@ -27,7 +27,7 @@ impl Master {
     pub async fn find(
         dial: &dyn Dial,
         sentinels: &Sentinels,
-        memory: &ReplyLimits,
+        limits: &ReplyLimits,
     ) -> Result<Self, Unavailable> {
         let mut master = Self {
             address: sentinels.settings.clone(),
@@ -35,7 +35,7 @@ impl Master {
             current: 0,
             link: None,
         };
-        master.address = master.ask(dial, memory).await?;
+        master.address = master.ask(dial, limits).await?;
         Ok(master)
     }
 
@@ -51,9 +51,9 @@ impl Master {
     pub async fn confirm(
         &mut self,
         dial: &dyn Dial,
-        memory: &ReplyLimits,
+        limits: &ReplyLimits,
     ) -> Result<(), Unavailable> {
-        let named = self.ask(dial, memory).await?;
+        let named = self.ask(dial, limits).await?;
         if named.server() == self.address.server() {
             return Ok(());
         }
@@ -62,11 +62,11 @@ impl Master {
     }
 
     /// The server that the first Sentinel names which answers.
-    async fn ask(&mut self, dial: &dyn Dial, memory: &ReplyLimits) -> Result<Address, Unavailable> {
+    async fn ask(&mut self, dial: &dyn Dial, limits: &ReplyLimits) -> Result<Address, Unavailable> {
         let count = self.sentinels.addresses.len();
         let mut cause = None;
         for _ in 0..count {
-            match self.ask_current(dial, memory).await {
+            match self.ask_current(dial, limits).await {
                 Ok(address) => return Ok(address),
                 // The first one that was not reached may be known to be away.
                 Err(error) => cause = Some(error),
@@ -80,14 +80,14 @@ impl Master {
     async fn ask_current(
         &mut self,
         dial: &dyn Dial,
-        memory: &ReplyLimits,
+        limits: &ReplyLimits,
     ) -> Result<Address, Unavailable> {
         let Some(address) = self.sentinels.addresses.get(self.current) else {
             return Err(Unavailable::NotReadYet);
         };
         let mut link = match self.link.take() {
             Some(link) => link,
-            None => Link::open(dial, address, memory, AsyncConnectionConfig::new()).await?,
+            None => Link::open(dial, address, limits, AsyncConnectionConfig::new()).await?,
         };
         link.budget.begin(0);
         let mut command = redis::cmd("SENTINEL");

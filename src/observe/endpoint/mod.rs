@@ -304,8 +304,8 @@ impl Endpoint {
         match &self.connection {
             Connection::Up { .. } => {
                 let last = self.renewal.take();
-                let (dial, memory) = (Arc::clone(&self.dial), Arc::clone(&self.limits));
-                self.renewal = Some(Renewal::start(last, dial, &self.redis, memory));
+                let (dial, limits) = (Arc::clone(&self.dial), Arc::clone(&self.limits));
+                self.renewal = Some(Renewal::start(last, dial, &self.redis, limits));
             }
             Connection::Down { .. } => self.connection = Connection::closed(now),
         }

@@ -26,14 +26,14 @@ impl Renewal {
         last: Option<Self>,
         dial: Arc<dyn Dial>,
         redis: &Redis,
-        memory: Arc<ReplyLimits>,
+        limits: Arc<ReplyLimits>,
     ) -> Self {
         let (failures, problem) = last.map_or((0, None), |it| (it.failures, it.problem));
         let pause = FIRST_PAUSE * failures.min(1) * 2u32.saturating_pow(failures.min(8));
         let redis = redis.clone();
         let attempt = tokio::spawn(async move {
             tokio::time::sleep(pause.min(MAX_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            Connection::open(&*dial, &redis, &memory, 0).await
+            Connection::open(&*dial, &redis, &limits, 0).await
         });
         Self {
             attempt: AbortOnDropHandle::new(attempt),

@@ -64,7 +64,9 @@ impl Endpoint {
         readings: Vec<Result<Reading, Unavailable>>,
         refused: &[Refused],
     ) -> Vec<PollResult> {
-        let notifications = (self.connection).answered(refused.contains(&Refused::Tracking));
+        let notifications = self
+            .connection
+            .answered(refused.contains(&Refused::Tracking));
         let mut readings = readings.into_iter();
         let renewal = self.renewal_problem();
         let mut refused = refused.iter();

@@ -121,7 +121,7 @@ fn strings(list: &Value) -> Vec<&str> {
 struct Worker(Child);
 
 impl Worker {
-    /// Ends it as Kubernetes ends a pod, and waits until it has gone by itself.
+    /// Ends it as Kubernetes ends a pod, and waits until it has ended.
     fn end(&mut self) {
         let pid = self.0.id().to_string();
         assert!(
