@@ -173,6 +173,35 @@ impl World {
         )
     }
 
+    /// Upgrades the release with these values, as in `--set`, and waits until its pods are ready.
+    pub fn upgrade(&self, values: &str) {
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
+        self.helm(&[
+            "upgrade",
+            "wp",
+            chart,
+            "--reuse-values",
+            "--wait",
+            "--timeout",
+            "150s",
+            "--set",
+            values,
+        ]);
+    }
+
+    /// Lets the operator ask who a token belongs to and what that account may do, by a binding of this name.
+    pub fn allow_reviews(&self, binding: &str) {
+        let operator = format!("--serviceaccount={}:wp-workerpool", self.namespace);
+        let role = "--clusterrole=system:auth-delegator";
+        self.kubectl(&[
+            "delete",
+            "clusterrolebinding",
+            binding,
+            "--ignore-not-found",
+        ]);
+        self.kubectl(&["create", "clusterrolebinding", binding, role, &operator]);
+    }
+
     /// The plugin, as `kubectl workerpool`.
     pub fn workerpool(&self, arguments: &[&str]) -> String {
         run_ok(

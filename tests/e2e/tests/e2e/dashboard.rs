@@ -158,17 +158,7 @@ pub fn port_forward(world: &World) -> (Running, String) {
 
 /// With a login, the dashboard answers only to accounts of the cluster, with what each may get.
 fn shows_what_the_account_may_get(world: &World) {
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
-    let set = "dashboard.auth=token";
-    world.helm(&[
-        "upgrade",
-        "wp",
-        chart,
-        "--reuse-values",
-        "--set",
-        set,
-        "--wait",
-    ]);
+    world.upgrade("dashboard.auth=token");
     let account = |name: &str| {
         let token = world.kubectl(&["create", "token", name]);
         format!("authorization: Bearer {}\r\n", token.trim())
@@ -181,15 +171,7 @@ fn shows_what_the_account_may_get(world: &World) {
     let unknown = pools_with(&direct, &tenant).expect_err("no right to ask");
     assert!(unknown.contains("system:auth-delegator"), "{unknown}");
     let binding = "e2e-dashboard-reviews";
-    let operator = format!("--serviceaccount={}:wp-workerpool", world.namespace);
-    let role = "--clusterrole=system:auth-delegator";
-    world.kubectl(&[
-        "delete",
-        "clusterrolebinding",
-        binding,
-        "--ignore-not-found",
-    ]);
-    world.kubectl(&["create", "clusterrolebinding", binding, role, &operator]);
+    world.allow_reviews(binding);
 
     let seen = eventually("an answer", || pools_with(&direct, &tenant));
     assert_eq!(seen, json!([]), "it may get no pools");

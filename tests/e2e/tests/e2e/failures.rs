@@ -171,16 +171,7 @@ fn install_second(world: &World, other: &World) {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
     let common =
         "replicas=2,leaderElection.enabled=true,crds.upgrade=false,rbac.aggregateToUserRoles=false";
-    let upgrade = [
-        "upgrade",
-        "wp",
-        chart,
-        "--reuse-values",
-        "--wait",
-        "--timeout",
-        "150s",
-    ];
-    world.helm(&[&upgrade[..], &["--set", common]].concat());
+    world.upgrade(common);
     let own = format!(
         "{common},admissionPolicies.enabled=false,watchNamespaces[0]={}",
         other.namespace

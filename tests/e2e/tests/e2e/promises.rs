@@ -115,19 +115,8 @@ fn a_contested_target_is_named_and_set_back_less_and_less() {
 /// The demo with two instances of the operator, and the identity of the leader.
 fn two_instances(name: &str) -> (World, String) {
     let world = World::install(name, &json!({"maxReplicas": 8}));
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
-    world.helm(&[
-        "upgrade",
-        "wp",
-        chart,
-        "--reuse-values",
-        "--wait",
-        "--timeout",
-        "150s",
-        "--set",
-        // The kubelet must not end a paused leader before it goes on.
-        "replicas=2,leaderElection.enabled=true,livenessProbe.failureThreshold=30",
-    ]);
+    // The kubelet must not end a paused leader before it resumes.
+    world.upgrade("replicas=2,leaderElection.enabled=true,livenessProbe.failureThreshold=30");
     let first = eventually("a leader", || match leaders(&world).as_slice() {
         [one] => Ok(one.clone()),
         other => Err(format!("{other:?}")),
@@ -191,7 +180,7 @@ fn signal(process: &str, signal: &str) {
 
 /// Needs a node on this machine, and root.
 #[test]
-fn a_leader_that_was_paused_writes_nothing_when_it_goes_on() {
+fn a_leader_that_was_paused_writes_nothing_when_it_resumes() {
     let (world, first) = two_instances("paused");
     let pod = first.split('_').next().unwrap_or_default();
     let Some(process) = process(pod) else {

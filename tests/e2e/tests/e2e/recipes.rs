@@ -28,13 +28,15 @@ struct Recipe {
     grace: u32,
 }
 
+const IN_PYTHON: (&str, &str) = (
+    "    time.sleep(seconds)",
+    "    import os\n    from redis import Redis\n    counts = Redis.from_url(os.environ['REDIS_URL'])\n    counts.incr('begun')\n    time.sleep(seconds)\n    counts.incr('ended')",
+);
+
 const CELERY: Recipe = Recipe {
     name: "celery",
     tasks: "tasks.py",
-    body: (
-        "    time.sleep(seconds)",
-        "    from redis import Redis\n    counts = Redis.from_url(os.environ['REDIS_URL'])\n    counts.incr('begun')\n    time.sleep(seconds)\n    counts.incr('ended')",
-    ),
+    body: IN_PYTHON,
     producer: ["python", "producer.py"],
     ready: "celery",
     grace: 5,
@@ -43,10 +45,7 @@ const CELERY: Recipe = Recipe {
 const RQ: Recipe = Recipe {
     name: "rq",
     tasks: "jobs.py",
-    body: (
-        "    time.sleep(seconds)",
-        "    import os\n    from redis import Redis\n    counts = Redis.from_url(os.environ['REDIS_URL'])\n    counts.incr('begun')\n    time.sleep(seconds)\n    counts.incr('ended')",
-    ),
+    body: IN_PYTHON,
     producer: ["python", "producer.py"],
     ready: "rq:queue:default",
     grace: 60,

@@ -241,28 +241,10 @@ fn shown(owner: &World, tenant: &Tenant, dashboard: &str, headers: &str) -> Stri
 
 /// An operator that serves both namespaces and may read their Secrets, and a dashboard with a login.
 fn serve_both(owner: &World) {
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
     let both = format!("{{{},{TENANT}}}", owner.namespace);
     let set = format!("watchNamespaces={both},rbac.secrets={both},dashboard.auth=token");
-    let upgrade = [
-        "upgrade",
-        "wp",
-        chart,
-        "--reuse-values",
-        "--wait",
-        "--timeout",
-        "150s",
-    ];
-    owner.helm(&[&upgrade[..], &["--set", &set]].concat());
-    let operator = format!("--serviceaccount={}:wp-workerpool", owner.namespace);
-    let role = "--clusterrole=system:auth-delegator";
-    owner.kubectl(&[
-        "delete",
-        "clusterrolebinding",
-        REVIEWS,
-        "--ignore-not-found",
-    ]);
-    owner.kubectl(&["create", "clusterrolebinding", REVIEWS, role, &operator]);
+    owner.upgrade(&set);
+    owner.allow_reviews(REVIEWS);
 }
 
 /// The owner's Secret and target have no name in the tenant's namespace.
