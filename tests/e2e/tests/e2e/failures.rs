@@ -87,32 +87,16 @@ fn a_death_before_the_status_is_written_shortens_no_cooldown() {
     );
 }
 
-/// Loops of a script that keep Redis from everything else for about this long.
-fn loops(world: &World, stall: Duration) -> u64 {
-    const SOME: u64 = 50_000_000;
-    let start = Instant::now();
-    world.redis(&["EVAL", &busy_script(SOME), "0"]);
-    let took = start.elapsed().as_secs_f64();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a rough count"
-    )]
-    let loops = (SOME as f64 * stall.as_secs_f64() / took) as u64;
-    loops
-}
-
-fn busy_script(loops: u64) -> String {
-    format!("for i = 1, {loops} do end return 1")
-}
+/// A script that keeps Redis from everything else for ten seconds, by Redis' own clock: a count of loops takes half as
+/// long on a machine that has become idle since the count was made. It ends even where a script's clock stands still.
+const BUSY: &str = "local function now() local time = redis.call('TIME') return time[1] + time[2] / 1e6 end \
+    local start = now() for _ = 1, 50000 do if now() - start > 10 then return 1 end for _ = 1, 100000 do end end";
 
 #[test]
 fn a_stall_of_redis_interrupts_no_running_task() {
     let world = World::install("stall", &json!({"replicas": 3}));
     // Redis answers nothing while a script runs, and not that it is busy.
     world.redis(&["CONFIG", "SET", "busy-reply-threshold", "0"]);
-    let loops = loops(&world, Duration::from_secs(11));
     world.workerpool(&["stress", "--tasks", "3", "--task-seconds", "40"]);
     eventually("three busy workers", || match world.metric("busy") {
         Some(3) => Ok(()),
@@ -121,7 +105,7 @@ fn a_stall_of_redis_interrupts_no_running_task() {
     let claimed = world.redis(&["EVAL", CLAIMS, "0"]);
     let mut witness = Witness::new(&world);
     let start = Instant::now();
-    world.redis(&["EVAL", &busy_script(loops), "0"]);
+    world.redis(&["EVAL", BUSY, "0"]);
     let stall = start.elapsed();
     eprintln!("Redis stalled for {:.1} s", stall.as_secs_f64());
     assert!(stall >= Duration::from_secs(9), "{stall:?}");
