@@ -53,6 +53,8 @@ pub enum Ending {
     Failed(u32),
     /// The worker no longer held the task: another worker runs it or has run it. Nothing was changed.
     Late,
+    /// Redis has lost the claim, as a failover does with what no replica had. If it still has the task, that runs again.
+    Lost,
 }
 
 impl FromRedisValue for Ending {
@@ -62,6 +64,7 @@ impl FromRedisValue for Ending {
             "done" => Ok(Self::Done),
             "retry" => Ok(Self::Retry(attempts)),
             "failed" => Ok(Self::Failed(attempts)),
+            "late" if attempts == 1 => Ok(Self::Lost),
             "late" => Ok(Self::Late),
             _ => Err(format!("unknown result of a task: {ending:?}").into()),
         }
@@ -116,7 +119,7 @@ pub struct Completion<'a> {
     pub took: Duration,
 }
 
-/// Finishes a task that succeeded. Returns [`Ending::Done`] or [`Ending::Late`].
+/// Finishes a task that succeeded. Returns [`Ending::Done`], [`Ending::Late`] or [`Ending::Lost`].
 pub fn ack(keys: &Keys, id: &str, done: Completion) -> ScriptCall<Ending> {
     acknowledge(keys, id, done)
 }
@@ -144,6 +147,7 @@ fn acknowledge<T: FromRedisValue>(keys: &Keys, id: &str, done: Completion) -> Sc
         keys.delayed(),
         keys.suspects(),
         keys.turn(),
+        keys.collected(done.task),
     ];
     ScriptCall::new(&ACK, names)
         .arg(done.element)

@@ -38,6 +38,8 @@ pub struct Snapshot {
     pub millis: Option<u64>,
     /// Milliseconds of work on each of the last tasks, at most 20; empty in a queue of an older release.
     pub recent: Vec<u64>,
+    /// Counter of the claims that Redis lost.
+    pub lost_claims: Option<u64>,
     /// Number of workers whose lease has ended and that are not yet reaped.
     pub dead: u64,
     /// Whether no one has looked for dead workers for [`GAP`], although some are registered. No lease counts as ended
@@ -189,6 +191,7 @@ pub fn parse(reply: Value) -> Result<Snapshot, String> {
         processed: counter(1),
         failed: counter(2),
         millis: counter(3),
+        lost_claims: counter(5),
         recent: recent
             .split(',')
             .filter_map(|took| took.parse().ok())

@@ -20,8 +20,8 @@ const WAIT: Duration = Duration::from_secs(1);
 
 /// What a slot needs to claim. The slots share one behind a lock, so that only one claims at a time.
 struct Claimer {
-    /// For the command that blocks.
-    connection: Option<Wire>,
+    /// For the command that blocks: on the server of the shared connection of this number.
+    connection: Option<(u64, Wire)>,
     state: ConnectionState,
     backoff: Backoff,
 }
@@ -171,9 +171,11 @@ impl Claimer {
 
     /// Blocks until a task is ready, for at most [`WAIT`].
     async fn wait_for_task(&mut self, worker: &Worker, id: &str) -> RedisResult<Claim> {
-        let connection = match &mut self.connection {
+        let number = worker.connection.number();
+        self.connection.take_if(|it| it.0 != number);
+        let (_, connection) = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(worker.connection.connect(WAIT).await?),
+            none => none.insert((number, worker.connection.connect(WAIT).await?)),
         };
         match protocol::blocking_move(worker.keys(), id, WAIT)
             .query_async::<Option<Vec<u8>>>(&mut connection.redis)

@@ -3,10 +3,12 @@
 
 use super::wire::Wire;
 use protocol::ScriptCall;
+use redis::ConnectionAddr;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, Pipeline, RedisError, RedisResult};
 use redis_source::RedisSource;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
@@ -14,11 +16,21 @@ use tracing::{info, warn};
 /// Longest wait for a connection, and longest silence beyond the time that a command may block.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a write waits for its replicas.
+const REPLICATED: Duration = Duration::from_secs(1);
+
 /// A shared connection to Redis that reconnects after each error.
 pub struct Connection {
     redis: RedisSource,
-    shared: Mutex<Option<Wire>>,
+    shared: Mutex<Option<Shared>>,
+    /// How many were opened.
+    number: Arc<AtomicU64>,
     state: ConnectionState,
+}
+
+struct Shared {
+    wire: Wire,
+    address: ConnectionAddr,
 }
 
 impl Connection {
@@ -27,6 +39,7 @@ impl Connection {
         Self {
             redis,
             shared: Mutex::default(),
+            number: Arc::default(),
             state: ConnectionState::new("calls"),
         }
     }
@@ -36,14 +49,43 @@ impl Connection {
         Wire::open(&self.redis.client().await?, blocking + TIMEOUT).await
     }
 
+    /// The number of the shared connection, 0 before the first: each new one has another.
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// The same, as it changes.
+    pub(crate) fn numbers(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.number)
+    }
+
+    /// Leaves a server that is no longer the master or has no longer the slot. For seconds a former master accepts what is
+    /// then lost.
+    pub async fn follow(&self) {
+        let Ok(client) = self.redis.client().await else {
+            return; // nobody names another one
+        };
+        let mut shared = self.shared.lock().await;
+        let now = client.get_connection_info().addr();
+        if shared.as_ref().is_some_and(|it| it.address != *now) {
+            info!(redis = %now, "the queue is on another server now");
+            shared.take();
+        }
+    }
+
     /// The shared connection; connects first if necessary.
     pub(crate) async fn shared(&self) -> RedisResult<MultiplexedConnection> {
         let mut connection = self.shared.lock().await;
         if let Some(connection) = &*connection {
-            return Ok(connection.redis.clone());
+            return Ok(connection.wire.redis.clone());
         }
-        let new = self.connect(Duration::ZERO).await?;
-        Ok(connection.insert(new).redis.clone())
+        let client = self.redis.client().await?;
+        let new = Shared {
+            wire: Wire::open(&client, TIMEOUT).await?,
+            address: client.get_connection_info().addr().clone(),
+        };
+        self.number.fetch_add(1, Ordering::Relaxed);
+        Ok(connection.insert(new).wire.redis.clone())
     }
 
     /// Runs a script once, without a retry.
@@ -52,6 +94,26 @@ impl Connection {
             Ok(mut connection) => call.run(&mut connection).await,
             Err(error) => Err(error),
         };
+        self.on_reply(reply).await
+    }
+
+    /// The same, and how many replicas have it: waits for `replicas`, at most a second. Meanwhile the connection does
+    /// nothing else. A server that has too few is left: it may be a former master.
+    pub async fn call_replicated<T: FromRedisValue>(
+        &self,
+        call: &ScriptCall<T>,
+        replicas: u16,
+    ) -> RedisResult<(T, u16)> {
+        if replicas == 0 {
+            return Ok((self.call(call).await?, 0));
+        }
+        let reply = match self.shared().await {
+            Ok(mut connection) => replicated(&mut connection, call, replicas).await,
+            Err(error) => Err(error),
+        };
+        if reply.as_ref().is_ok_and(|it| it.1 < replicas) {
+            self.shared.lock().await.take();
+        }
         self.on_reply(reply).await
     }
 
@@ -82,6 +144,18 @@ impl Connection {
             }
         }
     }
+}
+
+async fn replicated<T: FromRedisValue>(
+    connection: &mut MultiplexedConnection,
+    call: &ScriptCall<T>,
+    replicas: u16,
+) -> RedisResult<(T, u16)> {
+    let reply = call.run(connection).await?;
+    let mut wait = redis::cmd("WAIT");
+    let millis = u64::try_from(REPLICATED.as_millis()).unwrap_or(u64::MAX);
+    let wait = wait.arg(replicas).arg(millis);
+    Ok((reply, wait.query_async(connection).await?))
 }
 
 /// Whether the calls of one part of the worker succeed. Logs each change once.

@@ -107,6 +107,11 @@ impl FinishedTask {
             (Ending::Late, _) => {
                 warn!(task, millis, "too late: another worker has taken the task");
             }
+            (Ending::Lost, _) => warn!(
+                task,
+                millis,
+                "Redis has lost the claim, as in a failover, and the result is not kept: the task runs again if Redis still has it"
+            ),
             (Ending::Retry(attempts), Err(Failure { error, .. })) => {
                 warn!(task, attempts, millis, error, "failed; will be retried");
             }

@@ -7,6 +7,7 @@ use super::usage::Meter;
 use crate::connection::{Backoff, ConnectionState};
 use protocol::{HEARTBEAT, STALLED};
 use redis::RedisResult;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -27,7 +28,12 @@ pub struct Lease {
 
 impl Lease {
     /// Starts the thread, which registers as soon as Redis is available. Fails when the system cannot start a thread.
-    pub fn start(settings: &Settings, liveness: Arc<Liveness>) -> std::io::Result<Self> {
+    /// With each change of `number`, the thread connects again, too: the queue may be on another server.
+    pub fn start(
+        settings: &Settings,
+        liveness: Arc<Liveness>,
+        number: Arc<AtomicU64>,
+    ) -> std::io::Result<Self> {
         let (id_sender, id) = watch::channel(None);
         let (wake, woken) = channel();
         let settings = settings.clone();
@@ -37,6 +43,8 @@ impl Lease {
                 liveness,
                 id: id_sender,
                 connection: None,
+                number,
+                connected_at: 0,
                 state: ConnectionState::new("heartbeat"),
             }
             .run(&woken);
@@ -88,6 +96,9 @@ struct HeartbeatThread {
     liveness: Arc<Liveness>,
     id: watch::Sender<Option<String>>,
     connection: Option<redis::Connection>,
+    /// The number of the worker's shared connection, and the one when this connection was opened.
+    number: Arc<AtomicU64>,
+    connected_at: u64,
     state: ConnectionState,
 }
 
@@ -131,9 +142,12 @@ impl HeartbeatThread {
             concurrency,
             ..
         } = &self.settings;
+        let number = self.number.load(Ordering::Relaxed);
+        self.connection.take_if(|_| self.connected_at != number);
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
+                self.connected_at = number;
                 let connection = redis
                     .client_blocking()?
                     .get_connection_with_timeout(TIMEOUT)?;

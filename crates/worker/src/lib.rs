@@ -138,9 +138,10 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let liveness = Arc::new(Liveness::default());
     liveness.mark_attempt();
+    let connection = Connection::new(settings.redis.clone());
     let worker = Arc::new(Worker {
-        lease: Lease::start(&settings, Arc::clone(&liveness))?,
-        connection: Connection::new(settings.redis.clone()),
+        lease: Lease::start(&settings, Arc::clone(&liveness), connection.numbers())?,
+        connection,
         liveness,
         held: Mutex::default(),
         handler: Box::new(handler),

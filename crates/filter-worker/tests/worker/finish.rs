@@ -169,3 +169,24 @@ fn a_task_handed_back_is_next_and_counts_no_attempt() {
     assert_eq!(queue.deregister(&worker), 0);
     assert!(!queue.exists(queue.keys.worker(&worker)));
 }
+
+#[test]
+fn a_claim_that_redis_lost_is_no_late_acknowledgement() {
+    let mut queue = Queue::new();
+    let worker = queue.register("w");
+    queue.push(&["1", "2", "3"]);
+    let [lost, twice, reaped] = [(); 3].map(|()| queue.must_claim(&worker));
+    // Its reply may be lost: repeated, it finds its own result, also after that was collected.
+    assert_eq!(queue.ack(&worker, &twice), Ending::Done);
+    assert_eq!(queue.ack(&worker, &twice), Ending::Late);
+    queue.run(&protocol::collect(&queue.keys, "2"));
+    assert_eq!(queue.ack(&worker, &twice), Ending::Late);
+    let claimed = queue.keys.claimed(&worker);
+    let _: i64 = queue.redis.lrem(&claimed, 1, &lost).unwrap();
+    assert_eq!(queue.ack(&worker, &lost), Ending::Lost);
+    let _: () = queue.redis.del(&claimed).unwrap();
+    let _: () = queue.redis.set(&claimed, "gone").unwrap();
+    assert_eq!(queue.ack(&worker, &reaped), Ending::Late, "a fence");
+    let count: Option<u64> = queue.redis.hget(queue.keys.stats(), "lost_claims").unwrap();
+    assert_eq!(count, Some(1));
+}

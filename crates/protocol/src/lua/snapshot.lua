@@ -49,7 +49,7 @@ local function look()
     end
   end
 
-  local counters = read('HMGET', KEYS[3], 'arrived', 'processed', 'failed', 'millis', 'recent')
+  local counters = read('HMGET', KEYS[3], 'arrived', 'processed', 'failed', 'millis', 'recent', 'lost_claims')
   local over = read('ZCOUNT', KEYS[7], '-inf', time) -- a worker's next look at them makes them ready
   local ready = read('LLEN', KEYS[1]) + read('LLEN', KEYS[8]) + over
   return {1, time, ready, oldest, claimed, read('LLEN', KEYS[4]), counters, dead, dead_claimed, workers,
