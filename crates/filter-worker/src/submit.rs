@@ -2,13 +2,11 @@
 
 use anyhow::{Context, bail};
 use protocol::{ImageTask, Keys, Push, Source, Task};
-use redis::AsyncCommands;
-use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use worker::RedisSource;
+use worker::{Connection, RedisSource};
 
 /// Time between two reads of the results.
 const POLL: Duration = Duration::from_millis(100);
@@ -33,18 +31,16 @@ pub struct Submit {
     /// Number of tasks
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     count: u64,
+    /// Wait until so many replicas have the tasks, so that no failover loses them; exit 1 after a second
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    wait_replicas: u16,
 }
 
 /// Pushes the tasks. Fails when Redis does, when a task fails, or when the results do not arrive in time.
 pub async fn run(redis: &RedisSource, keys: &Keys, submit: Submit) -> anyhow::Result<()> {
-    let client = redis.client().await;
-    let client = client.context("cannot find Redis")?;
-    let mut redis = client
-        .get_multiplexed_async_connection()
-        .await
-        .context("cannot connect to Redis")?;
+    let redis = Connection::new(redis.clone());
     let deadline = Instant::now() + submit.timeout;
-    let ids = push(&mut redis, keys, &submit).await?;
+    let ids = push(&redis, keys, &submit).await?;
     if !submit.wait {
         let mut out = std::io::stdout();
         for id in ids {
@@ -55,7 +51,14 @@ pub async fn run(redis: &RedisSource, keys: &Keys, submit: Submit) -> anyhow::Re
     let mut pending = ids;
     let mut failed = 0;
     loop {
-        failed += print_results(&mut redis, keys, &mut pending).await?;
+        // An error may be a failover: the next call asks where Redis is now.
+        let printed = print_results(&redis, keys, &mut pending).await;
+        if let Err(error) = &printed
+            && Instant::now() > deadline
+        {
+            bail!("cannot read the results: {error}");
+        }
+        failed += printed.unwrap_or(0);
         if pending.is_empty() {
             break;
         }
@@ -76,11 +79,7 @@ pub async fn run(redis: &RedisSource, keys: &Keys, submit: Submit) -> anyhow::Re
 }
 
 /// Pushes all tasks and returns their ids.
-async fn push(
-    redis: &mut MultiplexedConnection,
-    keys: &Keys,
-    submit: &Submit,
-) -> anyhow::Result<Vec<String>> {
+async fn push(redis: &Connection, keys: &Keys, submit: &Submit) -> anyhow::Result<Vec<String>> {
     let body = |seed| ImageTask {
         filters: submit.filters.clone(),
         image: Source::Synthetic {
@@ -95,12 +94,15 @@ async fn push(
         .map(|seed| Task::new(body(seed)))
         .collect();
     for chunk in tasks.chunks(CHUNK) {
-        let push = protocol::push_if_room(keys, chunk)?
-            .run(redis)
-            .await
-            .context("cannot push the tasks")?;
+        let call = protocol::push_if_room(keys, chunk)?;
+        let pushed = redis.call_replicated(&call, submit.wait_replicas).await;
+        let (push, replicas) = pushed.context("cannot push the tasks")?;
         if let Push::Refused(reason) = push {
             bail!("the queue is full: {reason}");
+        }
+        if replicas < submit.wait_replicas {
+            let wanted = submit.wait_replicas;
+            bail!("only {replicas} of {wanted} replicas have the tasks: a failover can lose them");
         }
     }
     Ok(tasks.into_iter().map(|it| it.id).collect())
@@ -108,27 +110,28 @@ async fn push(
 
 /// Prints the results that are ready and removes their tasks from `pending`. Returns how many of them failed.
 async fn print_results(
-    redis: &mut MultiplexedConnection,
+    redis: &Connection,
     keys: &Keys,
     pending: &mut Vec<String>,
 ) -> anyhow::Result<usize> {
+    let mut reads = redis::pipe();
+    for chunk in pending.chunks(CHUNK) {
+        let names: Vec<String> = chunk.iter().map(|id| keys.result(id)).collect();
+        reads.mget(names);
+    }
+    let results: Vec<Vec<Option<String>>> = redis.query(&reads).await?;
     let mut out = std::io::stdout();
     let mut failed = 0;
     let mut still_pending = Vec::new();
-    for chunk in pending.chunks(CHUNK) {
-        let names: Vec<String> = chunk.iter().map(|id| keys.result(id)).collect();
-        let results: Vec<Option<String>> =
-            redis.mget(names).await.context("cannot read the results")?;
-        for (id, result) in chunk.iter().zip(results) {
-            let Some(result) = result else {
-                still_pending.push(id.clone());
-                continue;
-            };
-            writeln!(out, "{result}")?;
-            let error =
-                serde_json::from_str::<Value>(&result).is_ok_and(|it| it.get("error").is_some());
-            failed += usize::from(error);
-        }
+    for (id, result) in pending.drain(..).zip(results.into_iter().flatten()) {
+        let Some(result) = result else {
+            still_pending.push(id);
+            continue;
+        };
+        writeln!(out, "{result}")?;
+        let error =
+            serde_json::from_str::<Value>(&result).is_ok_and(|it| it.get("error").is_some());
+        failed += usize::from(error);
     }
     *pending = still_pending;
     Ok(failed)

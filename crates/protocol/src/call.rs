@@ -38,6 +38,11 @@ impl<T: FromRedisValue> ScriptCall<T> {
         self
     }
 
+    pub(super) fn key(mut self, key: String) -> Self {
+        self.keys.push(key);
+        self
+    }
+
     fn command(&self) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command

@@ -30,7 +30,7 @@ pub use lease::{Registration, Usage, deregister, drain, heartbeat, register, req
 pub use once::{OnceKey, PushOnce, push_once};
 pub use reap::{Reaped, dead, reap};
 pub use snapshot::Snapshot;
-pub use submit::{MAX_MEMORY, MAX_UNREAD, Push, collect, push_if_room, push_within};
+pub use submit::{MAX_MEMORY, MAX_UNREAD, Push, collect, push_if_room, push_known, push_within};
 pub use task::{Task, now_ms, push};
 
 /// How often a worker renews its lease.

@@ -57,7 +57,7 @@ pub struct OnceKey<'a> {
     pub ttl: Duration,
 }
 
-/// [`push_if_room`](super::push_if_room) that pushes nothing if it was done before with the same key. It can be repeated
+/// [`push_known`](super::push_known) that pushes nothing if it was done before with the same key. It can be repeated
 /// when the reply was lost. The only error is a body that cannot be serialized.
 pub fn push_once<B: Serialize>(
     keys: &Keys,
@@ -69,6 +69,7 @@ pub fn push_once<B: Serialize>(
         keys.stats(),
         keys.unread(),
         keys.pressure(),
+        keys.pushed(""),
         keys.batch(once.key),
     ];
     let mut call = ScriptCall::new(&PUSH_ONCE, names)

@@ -42,6 +42,15 @@ pub fn push_if_room<B: Serialize>(
     push_within(keys, tasks, MAX_UNREAD, MAX_MEMORY)
 }
 
+/// [`push_if_room`] that also remembers for a day when each task was pushed, in [`Keys::pushed`].
+pub fn push_known<B: Serialize>(
+    keys: &Keys,
+    tasks: &[Task<B>],
+) -> Result<ScriptCall<Push>, RedisError> {
+    let call = push_within(keys, tasks, MAX_UNREAD, MAX_MEMORY)?;
+    Ok(call.key(keys.pushed("")))
+}
+
 /// [`push_if_room`] with other limits.
 pub fn push_within<B: Serialize>(
     keys: &Keys,

@@ -80,6 +80,8 @@ impl Sentinels {
     /// Starts a server that was killed, and waits until all is as at the start.
     pub fn recover(&mut self, index: usize) {
         self.servers[index].restart();
+        // Sentinel does the same some seconds later.
+        self.replicate(index, 1 - index);
         self.wait_until_ready();
     }
 

@@ -15,8 +15,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long the front remembers when it pushed a task, and a batch by its key.
-const PUSHED_TTL: Duration = Duration::from_hours(24);
+/// How long the front remembers a batch by its key.
+const BATCH_TTL: Duration = Duration::from_hours(24);
 /// The header with the client's key of a batch, and its longest value.
 const KEY_HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const MAX_KEY: usize = 128;
@@ -41,8 +41,8 @@ enum Received {
 /// A batch that is ready to be pushed.
 struct Prepared {
     push: PreparedPush,
-    /// Ids of the tasks, and when they were made.
-    tasks: Vec<(String, i64)>,
+    /// Ids of the tasks.
+    tasks: Vec<String>,
 }
 
 enum PreparedPush {
@@ -120,23 +120,29 @@ fn batch_key(headers: &HeaderMap) -> Result<Option<String>, HttpError> {
 /// Pushes a batch, or finds that it was pushed before, and answers with its tasks.
 async fn push(front: &Front, prepared: Prepared) -> Result<Response, HttpError> {
     let Prepared { push, tasks } = prepared;
-    let mut remember = redis::pipe();
-    for (id, at) in &tasks {
-        let remember = remember.cmd("SET").arg(front.keys.pushed(id)).arg(at);
-        remember.arg("PX").arg(PUSHED_TTL.as_millis()).ignore();
-    }
-    // Before the push: no client knows the ids yet, so it does no harm if the push then fails.
-    let () = front.redis.query(&remember).await?;
-    let ids: Vec<&str> = tasks.iter().map(|(id, _)| id.as_str()).collect();
-    let outcome = match &push {
-        PreparedPush::Plain(call) => match front.redis.call(call).await? {
-            Push::Done => PushOnce::Done,
-            Push::Refused(reason) => PushOnce::Refused(reason),
+    let ids: Vec<&str> = tasks.iter().map(String::as_str).collect();
+    let wanted = front.wait_replicas;
+    let connection = front.pushes.number();
+    let (outcome, replicas) = match &push {
+        PreparedPush::Plain(call) => match front.pushes.call_replicated(call, wanted).await? {
+            (Push::Done, replicas) => (PushOnce::Done, replicas),
+            (Push::Refused(reason), replicas) => (PushOnce::Refused(reason), replicas),
         },
-        PreparedPush::Once(call) => front.redis.call(call).await?,
+        PreparedPush::Once(call) => front.pushes.call_replicated(call, wanted).await?,
     };
+    if replicas < wanted && matches!(outcome, PushOnce::Done | PushOnce::Again(_)) {
+        let message = format!(
+            "the tasks are queued, but only {replicas} of {wanted} replicas have them: a failover can lose them"
+        );
+        return Err(HttpError::new(StatusCode::SERVICE_UNAVAILABLE, message)
+            .hint("send the batch again; with an Idempotency-Key it is queued once")
+            .retry_after(1));
+    }
     match outcome {
-        PushOnce::Done => Ok(accepted(&ids)),
+        PushOnce::Done => {
+            front.losses.remember(ids.iter().copied(), connection);
+            Ok(accepted(&ids))
+        }
         PushOnce::Again(answer) => {
             let ids: Vec<&str> = serde_json::from_slice(&answer).unwrap_or_default();
             let mut response = accepted(&ids);
@@ -190,19 +196,19 @@ fn prepare(keys: &protocol::Keys, batch: &Batch, key: Option<&str>) -> Result<Pr
     }
     let ids: Vec<&str> = tasks.iter().map(|it| it.id.as_str()).collect();
     let push = match key {
-        None => PreparedPush::Plain(protocol::push_if_room(keys, &tasks)?),
+        None => PreparedPush::Plain(protocol::push_known(keys, &tasks)?),
         Some(key) => {
             let answer = json!(ids).to_string();
             let once = OnceKey {
                 key,
                 fingerprint: &fnv1a(fingerprint.as_bytes()),
                 answer: answer.as_bytes(),
-                ttl: PUSHED_TTL,
+                ttl: BATCH_TTL,
             };
             PreparedPush::Once(protocol::push_once(keys, &tasks, &once)?)
         }
     };
-    let tasks = tasks.into_iter().map(|it| (it.id, it.at)).collect();
+    let tasks = tasks.into_iter().map(|it| it.id).collect();
     Ok(Prepared { push, tasks })
 }
 

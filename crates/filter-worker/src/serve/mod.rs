@@ -3,8 +3,8 @@
 //!
 //! `server` accepts connections, `guard` refuses other sites' requests, `body` reads a request and `budget` bounds the
 //! memory for all of them; `parse` makes a batch of it, `batch` checks and pushes it; `tasks` and
-//! `responses` answer queries; `gallery` has the page; `error` builds error responses; `rate` limits requests. The front
-//! has no state of its own: what it knows about a task is in Redis.
+//! `responses` answer queries; `losses` finds what Redis lost; `gallery` has the page; `error` builds error responses; `rate` limits requests. What the
+//! front knows about a task is in Redis.
 
 mod batch;
 mod body;
@@ -12,6 +12,7 @@ mod budget;
 mod error;
 mod gallery;
 mod guard;
+mod losses;
 mod parse;
 mod rate;
 mod responses;
@@ -27,6 +28,7 @@ use budget::Budget;
 use clap::builder::NonEmptyStringValueParser;
 use error::HttpError;
 use guard::Hosts;
+use losses::Losses;
 use rate::RateLimiter;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,6 +62,9 @@ pub struct Serve {
     /// Batches per second from one address, with bursts of twice as many
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     rate: u16,
+    /// Accept a batch only once so many replicas have it, so that no failover loses it; else status 503 after a second
+    #[arg(long, env = "WAIT_REPLICAS", default_value_t = 0, value_name = "N")]
+    wait_replicas: u16,
 }
 
 /// What all request handlers share.
@@ -70,6 +75,10 @@ struct Front {
     rate: u16,
     keys: Keys,
     redis: Connection,
+    /// For pushes: it does nothing else while it waits for replicas.
+    pushes: Connection,
+    wait_replicas: u16,
+    losses: Losses,
     limiter: RateLimiter,
     hosts: Hosts,
     budget: Budget,
@@ -94,7 +103,10 @@ impl Front {
             max_images: serve.max_images.into(),
             rate: serve.rate,
             keys,
-            redis: Connection::new(redis),
+            redis: Connection::new(redis.clone()),
+            pushes: Connection::new(redis),
+            wait_replicas: serve.wait_replicas,
+            losses: Losses::default(),
             limiter: RateLimiter::new(serve.rate.into()),
             hosts: Hosts::new(&serve.allowed_host, &resolv_conf),
             budget: Budget::new(total),
@@ -112,7 +124,8 @@ pub async fn run(
     let listener = server::bind(serve.listen).await?;
     info!(listen = %listener.local_addr()?, queue = keys.ready(), "the front is serving");
     let front = Arc::new(Front::new(redis, keys, &serve));
-    server::serve(listener, router(front), &stop).await;
+    let serving = server::serve(listener, router(Arc::clone(&front)), &stop);
+    tokio::select! { () = serving => {}, () = losses::watch(&front) => {} }
     info!("the front has stopped");
     Ok(())
 }

@@ -75,6 +75,7 @@ pub async fn metrics(State(front): State<Arc<Front>>) -> JsonResponse {
         },
         "tasks": {
             "arrived": snapshot.arrived, "done": done, "failed": failed, "successPercent": percent(done, ended),
+            "lost": front.losses.count(), "lostClaims": snapshot.lost_claims.unwrap_or(0),
             "meanMillis": snapshot.millis.and_then(|it| it.checked_div(done)),
             // A bare LPUSH does not count its tasks as arrived: then there is nothing to compare.
             "unaccounted": snapshot.arrived.map(|it| i128::from(it) - i128::from(accounted)),

@@ -22,6 +22,7 @@ mod backpressure;
 mod claim;
 mod drain;
 mod failed;
+mod failover;
 mod finish;
 mod force;
 mod garbage;

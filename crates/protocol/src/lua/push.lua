@@ -1,4 +1,4 @@
--- KEYS: ready, stats, unread, pressure. ARGV: maximum uncollected results, maximum percent of maxmemory, elements.
+-- KEYS: ready, stats, unread, pressure; to remember each task for a day, the prefix of pushed. ARGV: maximum uncollected results, maximum percent of maxmemory, elements.
 -- Returns 1 if all are pushed, or a message if none is: there are too many results, or too little memory.
 local function pressure()
   local t = redis.call('TIME')
@@ -32,6 +32,8 @@ if full ~= '' then return full end
 for i = 3, #ARGV do
   local pushed = redis.pcall('LPUSH', KEYS[1], ARGV[i])
   if type(pushed) == 'table' then return pushed.err end -- no memory, or not a list: the first push fails, or none does
+  local id, at = string.match(ARGV[i], '^{"id":"([^"\\]*)","at":(%d+)')
+  if KEYS[5] and id then redis.pcall('SET', KEYS[5] .. id, at, 'PX', 86400000) end
 end
 redis.pcall('HINCRBY', KEYS[2], 'arrived', #ARGV - 2) -- an error would make the producer push them again
 return 1
