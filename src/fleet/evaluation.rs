@@ -1,8 +1,9 @@
 //! The decision on the last poll of one pool, and its outcome.
 
 use super::pool_state::PoolState;
-use crate::observe::target::Target;
+use crate::observe::target::{Target, TargetKey};
 use crate::report::{Outcome, StatusInput, Unguarded};
+use api::PodEnd;
 use decide::victims::VictimOrder;
 use decide::{
     Decision, Memory, Metric, Observation, PoolSpec, QueueMetrics, Reason, TargetChange, Time,
@@ -200,6 +201,17 @@ impl PoolState {
                 .as_ref()
                 .map(|metrics| metrics.notifications)
                 .unwrap_or_default(),
+            longest_task: self.observed.longest_task,
+            pod_end: target.and_then(|target| target.grace).map(|grace| {
+                let systems = self.observed.source.queues.iter();
+                let TargetKey { kind, object, .. } = &self.identity.target;
+                PodEnd::of(
+                    systems.map(queues::Queue::system),
+                    (&object.namespace, kind, &object.name),
+                    grace,
+                    self.observed.longest_task,
+                )
+            }),
             outcome,
         }
     }
@@ -244,6 +256,7 @@ mod tests {
             replicas: 3,
             updated: 3,
             rollout: Rollout::default(),
+            grace: None,
             observed: true,
             selector: String::new(),
             version: 1,

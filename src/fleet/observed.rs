@@ -4,6 +4,7 @@ use super::gone::GonePods;
 use super::source::Source;
 use super::worker_view::WorkerCache;
 use crate::observe::{Epoch, PollNumber, RedisNotifications};
+use api::grace_for;
 use decide::victims::Worker;
 use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
 use queues::RedisMemory;
@@ -29,6 +30,8 @@ pub(super) struct Observed {
     pub clock_ahead: Millis,
     /// Whether all workers of the last poll report their pod; `None` without workers.
     pub pods_known: Option<bool>,
+    /// The longest that a task was seen to run, in milliseconds.
+    pub longest_task: Option<i64>,
     pub registrations: Registrations,
     pub gone: GonePods,
     /// The workers, while the pool's page is open.
@@ -87,6 +90,16 @@ impl Registrations {
 }
 
 impl Observed {
+    /// Notes how long the tasks of `workers` run. Returns whether one needs a longer grace than all before.
+    pub fn note_tasks(&mut self, workers: &[Worker]) -> bool {
+        let before = self.longest_task;
+        let tasks = workers
+            .iter()
+            .filter_map(|worker| worker.report.task_millis);
+        self.longest_task = before.max(tasks.max());
+        self.longest_task.map(grace_for) != before.map(grace_for)
+    }
+
     /// Whether workers would be reported, and there is none.
     pub fn has_no_worker(&self) -> bool {
         let queues = self.metrics.iter().flat_map(|metrics| &metrics.queues);

@@ -50,6 +50,10 @@ impl PoolState {
             observed: Observed {
                 epoch,
                 source,
+                longest_task: status
+                    .metrics
+                    .as_ref()
+                    .and_then(|metrics| metrics.longest_task_millis),
                 ..Observed::default()
             },
             intent: Intent {
@@ -80,6 +84,7 @@ impl PoolState {
         if old.queues != source.queues {
             self.intent.memory.rates.clear();
             self.observed.metrics = None;
+            self.observed.longest_task = None;
         }
         if source.has_same_redis(old) {
             source.redis.clone_from(&old.redis);
@@ -215,7 +220,9 @@ impl PoolState {
                 notifications = old.notifications;
             }
         }
+        let mut longer = false;
         if unavailable.is_none() {
+            longer = self.observed.note_tasks(&workers);
             self.observed.pods_known = all_name_their_pod(&workers);
             self.observed.registrations.update(&workers, now);
             self.observed.update_workers(&workers, now);
@@ -233,6 +240,7 @@ impl PoolState {
             scale_down.count_drained(&mut queues);
         }
         let is_known = self.settled
+            && !longer
             && !self
                 .pool_spec()
                 .is_some_and(PoolSpec::needs_every_observation)

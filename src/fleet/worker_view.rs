@@ -154,6 +154,7 @@ impl<'a> Rows<'a> {
             since_millis,
             cpu,
             tasks,
+            ..
         } = worker.report;
         let pod = worker.pod.as_deref();
         let listed = self.pods.iter().find(|listed| Some(&*listed.name) == pod);

@@ -22,6 +22,8 @@ pub struct ScalableSpec {
     replicas: Option<i32>,
     #[serde(default, deserialize_with = "tolerant")]
     selector: Option<LabelSelector>,
+    #[serde(default, deserialize_with = "tolerant")]
+    template: Option<PodTemplate>,
     #[serde(default)]
     strategy: Value,
     #[serde(default)]
@@ -30,6 +32,19 @@ pub struct ScalableSpec {
     ordinals: Value,
     #[serde(default)]
     paused: Value,
+}
+
+/// The used part of a pod template.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct PodTemplate {
+    spec: PodTemplateSpec,
+}
+
+/// The used part of its spec.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodTemplateSpec {
+    termination_grace_period_seconds: Option<i64>,
 }
 
 /// The used part of the status.
@@ -86,6 +101,8 @@ pub struct Target {
     pub rollout: Rollout,
     /// Whether `status.observedGeneration` is the current generation.
     pub observed: bool,
+    /// `terminationGracePeriodSeconds` of its pods; `None` where it has no pod template.
+    pub grace: Option<i64>,
     /// The label selector of its pods.
     pub selector: String,
     /// `metadata.resourceVersion`; it only grows.
@@ -229,6 +246,11 @@ impl From<&Scalable> for Target {
                 .as_ref()
                 .and_then(|status| status.updated_replicas)
                 .unwrap_or(0),
+            grace: object.spec.template.as_ref().map(|template| {
+                // The API server's default.
+                let grace = template.spec.termination_grace_period_seconds;
+                grace.unwrap_or(30)
+            }),
             rollout: rollout(object).unwrap_or_default(),
             observed: object
                 .status
@@ -317,7 +339,21 @@ mod tests {
             ),
             (4, 4, 0, observed)
         );
-        assert_eq!(target.selector, "app=w");
+        assert_eq!((&*target.selector, target.grace), ("app=w", None));
+    }
+
+    #[rstest::rstest]
+    #[case(json!({"spec": {"terminationGracePeriodSeconds": 95}}), Some(95))]
+    #[case(json!({"spec": {}}), Some(30))]
+    #[case(json!({"spec": {"terminationGracePeriodSeconds": "long"}}), None)]
+    #[case(json!(7), None)]
+    fn the_grace_is_that_of_the_pod_template(#[case] template: Value, #[case] grace: Option<i64>) {
+        let object = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "w", "namespace": "n"}, "spec": {"template": template},
+        });
+        let object: Scalable = serde_json::from_value(object).expect("an object");
+        assert_eq!(Target::from(&object).grace, grace);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::status::StatusInput;
 use crate::observe::RedisNotifications;
-use api::{Condition, timestamp};
+use api::{Condition, PodEnd, timestamp};
 use decide::{ReasonCode, Time};
 use messages::Catalogue;
 use queues::RedisMemory;
@@ -43,6 +43,8 @@ pub fn conditions(
         message,
         unavailable: unavailable.as_deref(),
     };
+    let pod_end = input.pod_end.as_ref().map(PodEnd::encoded);
+    let pod_end = pod_end.map(|it| (Catalogue::english().pod_end(&it), it.code));
     let states = [
         ready(facts),
         scaling_active(facts),
@@ -55,6 +57,7 @@ pub fn conditions(
         .chain(renewal.as_ref().map(credentials_used))
         .chain(memory_bounded(input))
         .chain(notified(input))
+        .chain(pod_end.as_ref().map(tasks_finish))
         .map(|state| {
             let status = if state.status { "True" } else { "False" };
             let unchanged = before
@@ -179,6 +182,16 @@ fn credentials_used<'a>(renewal: &'a Result<&(), String>) -> State<'a> {
         status: problem.is_none(),
         reason: problem.map_or("CredentialsCurrent", |_| "CredentialsNotUsable"),
         message: problem.map(String::as_str),
+    }
+}
+
+/// Whether a pod's grace is long enough for its tasks. Whether its program handles SIGTERM is asked for, and not known.
+fn tasks_finish((message, code): &(Option<String>, String)) -> State<'_> {
+    State {
+        type_: "TasksFinish",
+        status: code != "GraceTooShort",
+        reason: code,
+        message: message.as_deref(),
     }
 }
 

@@ -5,8 +5,8 @@ use super::display::display;
 use crate::observe::RedisNotifications;
 use api::{
     CauseStatus, Change, DecisionStatus, Display, Explanation, ForecastStatus, MemoryStatus,
-    MetricStatus, MetricsStatus, NextChangeStatus, StepStatus, TimeMetricStatus, WorkerPoolStatus,
-    timestamp,
+    MetricStatus, MetricsStatus, NextChangeStatus, PodEnd, StepStatus, TimeMetricStatus,
+    WorkerPoolStatus, timestamp,
 };
 use decide::{
     Forecast, Memory, Metric, Millis, NextChange, QueueMetrics, Reason, ReasonCode, Step, Time,
@@ -109,6 +109,10 @@ pub struct StatusInput {
     pub memory: RedisMemory,
     /// Whether Redis notifies of changes.
     pub notifications: RedisNotifications,
+    /// The longest that a task was seen to run, in milliseconds.
+    pub longest_task: Option<i64>,
+    /// What the end of a pod does to its task, where that is known.
+    pub pod_end: Option<PodEnd>,
     /// The decision.
     pub outcome: Outcome,
 }
@@ -139,7 +143,10 @@ pub fn build_status(
         replicas: input.replicas,
         desired_replicas: input.replicas.map(|_| outcome.to),
         selector: (!input.selector.is_empty()).then(|| input.selector.clone()),
-        metrics: Some(metrics(&load, input.unavailable.as_ref(), now)),
+        metrics: Some(MetricsStatus {
+            longest_task_millis: input.longest_task,
+            ..metrics(&load, input.unavailable.as_ref(), now)
+        }),
         decision: Some(DecisionStatus {
             reason: reason.to_string(),
             message,
@@ -337,6 +344,7 @@ fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) ->
             let Encoded { code, params } = Encoded::new(unavailable);
             CauseStatus { code, params }
         }),
+        ..MetricsStatus::default()
     }
 }
 

@@ -268,6 +268,7 @@ impl Feed {
             replicas,
             updated: replicas,
             rollout: Rollout::default(),
+            grace: None,
             observed: true,
             selector: "app=worker".to_owned(),
             version: *version,

@@ -267,6 +267,7 @@ impl SimWorker {
                 since_millis: Some(now - self.since),
                 cpu: Some(if busy { 75 } else { 2 }),
                 tasks: u64::from(busy),
+                task_millis: None,
             },
         }
     }

@@ -5,7 +5,7 @@ use decide::victims::{Activity, DrainState, Pod, PodStage, Worker, WorkerReport}
 use serde_json::json;
 use workerpool_operator::fleet::event::{Command, Event, PoolRef};
 
-fn worker(pod: &str) -> Worker {
+pub fn worker(pod: &str) -> Worker {
     Worker {
         queue: 0,
         id: pod.to_owned(),

@@ -18,6 +18,7 @@ mod fairness;
 mod gone;
 mod older_servers;
 mod pod;
+mod pod_end;
 mod policies;
 mod queue_systems;
 mod registrations;

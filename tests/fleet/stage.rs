@@ -60,6 +60,7 @@ pub fn target(replicas: i32) -> Target {
         replicas,
         updated: replicas,
         rollout: Rollout::default(),
+        grace: None,
         observed: true,
         selector: "app=worker".to_owned(),
         version: 1,

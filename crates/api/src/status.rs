@@ -39,8 +39,8 @@ pub struct WorkerPoolStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub history: Vec<Change>,
-    /// Ready, ScalingActive, AbleToScale, ScalingLimited, MetricsFresh, and RedisMemoryBounded and RedisNotifies where they
-    /// are known.
+    /// Ready, ScalingActive, AbleToScale, ScalingLimited, MetricsFresh, and TasksFinish, RedisMemoryBounded and RedisNotifies
+    /// where they are known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -78,6 +78,9 @@ pub struct MetricsStatus {
     pub failed: MetricStatus,
     /// When the oldest ready task was pushed.
     pub oldest_task_time: TimeMetricStatus,
+    /// The longest that a task was seen to run, in milliseconds, where the queue systems tell since when one runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_task_millis: Option<i64>,
     /// Why metrics are unavailable, if any are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<CauseStatus>,

@@ -73,6 +73,8 @@ pub struct WorkerReport {
     pub cpu: Option<i32>,
     /// How many tasks it holds.
     pub tasks: u64,
+    /// For how long it has run the one that it began first, in milliseconds.
+    pub task_millis: Option<i64>,
 }
 
 /// What a worker does, as it is shown to people.

@@ -80,6 +80,11 @@ impl Catalogue {
         self.text(&format!("condition-{reason}"), &Params::new())
     }
 
+    /// What the end of a pod does to its task; `None` if no language has this code.
+    pub fn pod_end(&self, pod_end: &Encoded) -> Option<String> {
+        self.text(&format!("condition-{}", pod_end.code), &pod_end.params)
+    }
+
     /// The name of a step and its detail; `None` if no language has this step.
     pub fn step(&self, step: &Encoded) -> Option<(String, String)> {
         let text = |kind| self.text(&format!("{kind}-{}", step.code), &step.params);

@@ -2,8 +2,8 @@
 
 use crate::queue::{Parsed, QueueOptions, Reader, Reading};
 use crate::reply::{
-    Clients, MAX_WORKERS, another_form, checked, count, known, list, name, names, number,
-    queued_at, soon, time, worker,
+    Clients, MAX_WORKERS, another_form, checked, count, fields, known, list, name, names, number,
+    queued_at, running, soon, time, worker,
 };
 use crate::system::{Capabilities, QueueOption, Support};
 use base64::Engine;
@@ -28,6 +28,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     counters: Support::Unsupported("counted only where the workers set the option metrics"),
     drain: Support::Unsupported("BullMQ pauses queues, not workers"),
     idle: Support::Unsupported("a worker waits for jobs while it runs some"),
+    sigterm: Support::Estimated("where its program does that"),
+    handler: Some(r#"process.on("SIGTERM", () => worker.close())"#),
+    grace: Duration::ZERO,
     // As long as a lock.
     registration: Duration::from_secs(30),
     options: &[QueueOption::KeyPrefix],
@@ -41,6 +44,7 @@ pub(crate) mod bull {
         workers: Support::Estimated("busy is exact, live up to 10 s old; no worker names its pod"),
         cpu: Support::Unsupported("Bull's workers do not report it"),
         drain: Support::Unsupported("Bull pauses queues, not workers"),
+        handler: Some(r#"process.on("SIGTERM", () => queue.close())"#),
         ..super::CAPABILITIES
     };
 
@@ -95,7 +99,7 @@ pub(crate) fn open(options: &QueueOptions) -> BullMq {
         read("LLEN", "wait"),
         read("LLEN", "paused"),
         read("ZCARD", "prioritized"),
-        cmd("HGET").arg(key("meta")).arg("paused").take(),
+        cmd("HMGET").arg(key("meta")).arg("paused").take(),
     ];
     let [wait, paused, prioritized, is_paused] = tracked.clone();
     BullMq {
@@ -112,7 +116,7 @@ pub(crate) fn open(options: &QueueOptions) -> BullMq {
             read("ZCARD", "delayed"),
             read("ZCARD", "failed"),
             is_paused,
-            cmd("HGET")
+            cmd("HMGET")
                 .arg(key("metrics:completed"))
                 .arg("count")
                 .take(),
@@ -161,6 +165,7 @@ impl<'a> First<'a> {
             is_paused,
             processed,
         ] = checked::<FIRST>(replies)?.0;
+        let ([is_paused], [processed]) = (fields(is_paused)?, fields(processed)?);
         // Up to version 4 the list can end with a marker for delayed jobs.
         let next: Vec<Option<&str>> = list(next)?.iter().map(name).collect();
         let is_marker = |id: Option<&str>| id.is_some_and(|id| id.starts_with("0:"));
@@ -187,10 +192,10 @@ impl BullMq {
         let due = soon(first.time)
             .saturating_mul(SCORE)
             .saturating_add(SCORE - 1);
-        let field = |job: &str, field| {
-            cmd("HGET")
+        let of_job = |job: &str, fields: &[&str]| {
+            cmd("HMGET")
                 .arg(format!("{}{job}", self.base))
-                .arg(field)
+                .arg(fields)
                 .take()
         };
         let mut more = vec![
@@ -199,7 +204,7 @@ impl BullMq {
                 .arg("-inf")
                 .arg(due)
                 .take(),
-            field(first.oldest.unwrap_or_default(), "timestamp"),
+            of_job(first.oldest.unwrap_or_default(), &["timestamp"]),
         ];
         if !first.active.is_empty() {
             let lock = |job: &&str| format!("{}{job}:lock", self.base);
@@ -208,7 +213,8 @@ impl BullMq {
                     .arg(first.active.iter().map(lock).collect::<Vec<_>>())
                     .take(),
             );
-            more.extend(first.active.iter().map(|job| field(job, "pb")));
+            let jobs = first.active.iter();
+            more.extend(jobs.map(|job| of_job(job, &["pb", "processedOn"])));
         }
         if self.clients.is_due(first.time) {
             more.push(cmd("CLIENT").arg("LIST").take());
@@ -223,9 +229,9 @@ impl BullMq {
             .split_at_checked(reads)
             .ok_or_else(|| another_form("its reads"))?;
         let ([due, timestamp], rest) = checked(reads)?;
-        let due = count(due)?;
-        let jobs: Vec<(&Value, &Value)> = match rest {
-            [locks, names @ ..] => list(locks)?.iter().zip(names).collect(),
+        let (due, [timestamp]) = (count(due)?, fields(timestamp)?);
+        let jobs = match rest {
+            [locks, jobs @ ..] => jobs_of(list(locks)?, jobs, first.time)?,
             [] => Vec::new(),
         };
         if jobs.len() != first.active.len() {
@@ -276,23 +282,47 @@ impl BullMq {
     }
 }
 
+/// A job in flight.
+struct Job<'a> {
+    /// The token of its lock; `None` where a worker that was killed left it behind.
+    token: Option<&'a str>,
+    /// The name of its worker.
+    name: Option<&'a str>,
+    /// For how long it has run.
+    millis: Option<i64>,
+}
+
+fn jobs_of<'a>(locks: &'a [Value], jobs: &'a [Value], time: i64) -> Result<Vec<Job<'a>>, String> {
+    let job = |(lock, job): (&'a Value, &'a Value)| {
+        let [worker, began] = fields(job)?;
+        Ok(Job {
+            token: name(lock),
+            name: name(worker),
+            millis: running(number(began), time),
+        })
+    };
+    locks.iter().zip(jobs).map(job).collect()
+}
+
 /// A worker that holds the lock of a job.
 #[derive(Default)]
 struct Busy<'a> {
     name: Option<&'a str>,
     jobs: u64,
+    /// For how long its oldest job has run.
+    millis: Option<i64>,
 }
 
-/// The workers that hold a lock, by the part of its token that names the worker. A job without one was left behind by a
-/// worker that was killed.
-fn busy_workers<'a>(jobs: &[(&'a Value, &'a Value)]) -> BTreeMap<&'a str, Busy<'a>> {
+/// The workers that hold a lock, by the part of its token that names the worker.
+fn busy_workers<'a>(jobs: &[Job<'a>]) -> BTreeMap<&'a str, Busy<'a>> {
     let mut workers: BTreeMap<&str, Busy> = BTreeMap::new();
-    for (lock, job) in jobs {
-        let Some(token) = name(lock) else { continue };
+    for job in jobs {
+        let Some(token) = job.token else { continue };
         let id = token.split(':').next().unwrap_or(token);
         let worker = workers.entry(id).or_default();
-        worker.name = worker.name.or(name(job));
+        worker.name = worker.name.or(job.name);
         worker.jobs += 1;
+        worker.millis = worker.millis.max(job.millis);
     }
     workers
 }
@@ -313,7 +343,9 @@ fn rows(
         if let Some(at) = idle.iter().position(|name| *name == busy.name) {
             idle.swap_remove(at);
         }
-        rows.push(worker(queue, id, busy.name, busy.jobs, time));
+        let mut row = worker(queue, id, busy.name, busy.jobs, time);
+        row.report.task_millis = busy.millis;
+        rows.push(row);
     }
     rows.extend(idle.into_iter().enumerate().map(|(index, name)| {
         let id = name.map_or_else(|| format!("idle {}", index + 1), str::to_owned);
@@ -347,7 +379,7 @@ mod tests {
                 "LRANGE bull:mail:wait -2 -1",
                 bulks(&["7", "0:1795180000999"]),
             ),
-            ("HGET bull:mail:7 timestamp", bulk("1795179990000")),
+            ("HMGET bull:mail:7 timestamp", bulks(&["1795179990000"])),
             ("LLEN bull:mail:active", Value::Int(4)),
             (
                 "LRANGE bull:mail:active 0 999",
@@ -357,15 +389,24 @@ mod tests {
                 "MGET bull:mail:1:lock bull:mail:2:lock bull:mail:3:lock bull:mail:4:lock",
                 bulks(&["u-1:1", "u-1:2", "u-2:1", ""]),
             ),
-            ("HGET bull:mail:1 pb", bulk("pod-1")),
-            ("HGET bull:mail:2 pb", bulk("pod-1")),
-            ("HGET bull:mail:4 pb", bulk("pod-3")),
+            (
+                "HMGET bull:mail:1 pb processedOn",
+                bulks(&["pod-1", "1795179990123"]),
+            ),
+            (
+                "HMGET bull:mail:2 pb processedOn",
+                bulks(&["pod-1", "1795179970123"]),
+            ),
+            (
+                "HMGET bull:mail:4 pb processedOn",
+                bulks(&["pod-3", "1795170000000"]),
+            ),
             ("ZCARD bull:mail:delayed", Value::Int(5)),
             (
                 "ZCOUNT bull:mail:delayed -inf 7353057321467903",
                 Value::Int(1),
             ),
-            ("HGET bull:mail:metrics:completed count", bulk("9")),
+            ("HMGET bull:mail:metrics:completed count", bulks(&["9"])),
             ("CLIENT LIST", bulk(CLIENTS)),
         ]
     }
@@ -394,8 +435,12 @@ mod tests {
         );
         let rows = workers
             .iter()
-            .map(|row| (row.pod.as_deref(), row.report.tasks));
-        let expected = [(Some("pod-1"), 2), (None, 1), (Some("pod-2"), 0)];
+            .map(|row| (row.pod.as_deref(), row.report.tasks, row.report.task_millis));
+        let expected = [
+            (Some("pod-1"), 2, Some(30_000)),
+            (None, 1, None),
+            (Some("pod-2"), 0, None),
+        ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
     }
 

@@ -38,6 +38,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ),
     drain: Support::Exact,
     idle: Support::Unsupported("a worker waits for tasks while it runs some"),
+    sigterm: Support::Exact,
+    handler: None,
+    grace: Duration::ZERO,
     // One that lost its connection tries again every 32 s.
     registration: Duration::from_mins(1),
     options: &[
@@ -462,6 +465,7 @@ fn worker(name: &str, host: &Host, queue: usize, now: i64) -> Worker {
             since_millis: Some(now.saturating_sub(host.since).max(0)),
             cpu: None,
             tasks,
+            task_millis: host.began().map(|began| now.saturating_sub(began).max(0)),
         },
     }
 }

@@ -111,6 +111,8 @@ pub fn worker(worker: &Worker, time: i64, queue: usize) -> victims::Worker {
         since_millis,
         cpu,
         tasks: worker.claimed,
+        // It tells since when it is busy, with whichever task; its library gives back what it does not finish.
+        task_millis: None,
     };
     let pod = worker.pod.clone().filter(|pod| !pod.is_empty());
     victims::Worker {
@@ -245,6 +247,7 @@ mod tests {
             since_millis,
             cpu,
             tasks,
+            ..
         } = super::worker(&stalled, 60_000, 0).report;
         assert_eq!(
             (activity, since_millis, cpu, tasks),

@@ -28,6 +28,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     counters: Support::Unsupported("Laravel does not count jobs"),
     drain: Support::Unsupported("queue:work cannot be asked to take no more jobs"),
     idle: Support::Estimated("where workers wait with block_for"),
+    sigterm: Support::Exact,
+    handler: None,
+    grace: Duration::ZERO,
     // As long as Horizon's masters.
     registration: Duration::from_secs(15),
     options: &[QueueOption::KeyPrefix],

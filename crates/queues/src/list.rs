@@ -21,6 +21,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     counters: LENGTH_ONLY,
     drain: LENGTH_ONLY,
     idle: Support::Estimated("where workers wait by BRPOP, BLPOP, BLMOVE or BZPOPMIN"),
+    sigterm: Support::Unsupported("its program decides"),
+    handler: None,
+    grace: Duration::ZERO,
     registration: Duration::ZERO,
     options: &[],
 };

@@ -121,6 +121,12 @@ pub(crate) fn queued_at(at: Option<i64>, time: i64) -> Metric {
     at.map_or(Metric::Unsupported, Metric::Known)
 }
 
+/// For how long a task has run at the server's `time` that began then, in milliseconds.
+pub(crate) fn running(began: Option<i64>, time: i64) -> Option<i64> {
+    let began = began.and_then(|began| instant(began, time))?;
+    Some(time.saturating_sub(began).max(0))
+}
+
 /// Milliseconds since 1970 of a time in seconds, or in milliseconds where it cannot be seconds.
 pub(crate) fn millis(at: f64) -> Option<i64> {
     /// In seconds this is the year 5138.

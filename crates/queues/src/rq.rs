@@ -30,6 +30,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     idle: Support::Exact,
     // An idle one reports every 405 s.
     registration: Duration::from_mins(8),
+    sigterm: Support::Exact,
+    handler: None,
+    grace: Duration::ZERO,
     options: &[QueueOption::KeyPrefix],
 };
 
@@ -57,7 +60,7 @@ struct First<'a> {
 }
 
 /// The fields of a worker's hash that are read.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "state",
     "hostname",
     "death",
@@ -65,6 +68,8 @@ const FIELDS: [&str; 7] = [
     "successful_job_count",
     "total_working_time",
     "queues",
+    // Written every 30 s while a job runs.
+    "current_job_working_time",
 ];
 /// How many replies the first read has.
 const FIRST: usize = 8;
@@ -231,12 +236,22 @@ struct Registry {
 impl Registry {
     /// Adds a worker, unless its hash has expired or says that it has ended.
     fn add(&mut self, id: &str, hash: &[Value; FIELDS.len()], queue: usize, time: i64) {
-        let [state, host, death, shutdown, successful, working, queues] = hash;
+        let [
+            state,
+            host,
+            death,
+            shutdown,
+            successful,
+            working,
+            queues,
+            running,
+        ] = hash;
         let Some(state) = text(state).filter(|_| *death == Value::Nil) else {
             return;
         };
         let busy = state == "busy";
         let mut row = worker(queue, id, name(host), busy.into(), time);
+        row.report.task_millis = Some(span(running)).filter(|_| busy);
         // It ends after its job, and takes no other one.
         if *shutdown == Value::Nil {
             self.live += 1;
@@ -249,11 +264,16 @@ impl Registry {
         self.processed = self
             .processed
             .saturating_add(number(successful).unwrap_or(0));
-        let seconds: f64 = text(working).and_then(|it| it.parse().ok()).unwrap_or(0.0);
-        #[expect(clippy::cast_possible_truncation, reason = "saturates")]
-        let millis = (seconds * 1000.0) as i64;
-        self.millis = self.millis.saturating_add(millis.max(0));
+        self.millis = self.millis.saturating_add(span(working));
     }
+}
+
+/// Milliseconds of seconds with a fraction; absent ones are none.
+fn span(seconds: &Value) -> i64 {
+    let seconds: f64 = text(seconds).and_then(|it| it.parse().ok()).unwrap_or(0.0);
+    #[expect(clippy::cast_possible_truncation, reason = "saturates")]
+    let millis = (seconds * 1000.0) as i64;
+    millis.max(0)
 }
 
 #[cfg(test)]
@@ -295,10 +315,10 @@ mod tests {
             ),
             ("ZCARD rq:failed:mail", Value::Int(3)),
             ("SMEMBERS rq:workers:mail", bulks(&workers)),
-            worker("a", "busy pod-1 - - 7 1.5 mail"),
-            worker("b", "idle pod-2 - - - - mail"),
-            worker("c", "busy pod-3 - 2026-11-20T13:06:39.5Z 1 0.5 mail"),
-            worker("d", "idle pod-4 2026-11-20T13:06:39.5Z - 9 9 mail"),
+            worker("a", "busy pod-1 - - 7 1.5 mail 61.25"),
+            worker("b", "idle pod-2 - - - - mail 0"),
+            worker("c", "busy pod-3 - 2026-11-20T13:06:39.5Z 1 0.5 mail -"),
+            worker("d", "idle pod-4 2026-11-20T13:06:39.5Z - 9 9 mail 0"),
         ]
     }
 
@@ -331,15 +351,16 @@ mod tests {
             }
         );
         assert_eq!(time, Some(NOW));
-        let rows = workers
-            .iter()
-            .map(|row| (row.pod.as_deref(), row.report.activity));
+        let rows = workers.iter().map(|row| {
+            let report = row.report;
+            (row.pod.as_deref(), report.activity, report.task_millis)
+        });
         assert_eq!(
             rows.collect::<Vec<_>>(),
             [
-                (Some("pod-1"), Activity::Busy),
-                (Some("pod-2"), Activity::Idle),
-                (Some("pod-3"), Activity::Draining),
+                (Some("pod-1"), Activity::Busy, Some(61_250)),
+                (Some("pod-2"), Activity::Idle, None),
+                (Some("pod-3"), Activity::Draining, Some(0)),
             ]
         );
     }

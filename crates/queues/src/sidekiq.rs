@@ -3,8 +3,8 @@
 
 use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading};
 use crate::reply::{
-    another_form, checked, count, fields, known, list, millis, number, queued_at, seconds, soon,
-    text, time, worker, workers,
+    another_form, checked, count, fields, known, list, millis, number, queued_at, running, seconds,
+    soon, text, time, worker, workers,
 };
 use crate::system::{Capabilities, QueueOption, Support};
 use decide::victims::{Activity, DrainState, Worker};
@@ -34,6 +34,10 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ),
     idle: Support::Exact,
     registration: Duration::from_mins(1),
+    sigterm: Support::Estimated("within its own timeout; else it gives the job back"),
+    handler: None,
+    // Its timeout, and 5 s more.
+    grace: Duration::from_secs(30),
     options: &[QueueOption::KeyPrefix],
 };
 
@@ -89,6 +93,8 @@ struct First<'a> {
 struct Job {
     queue: Option<String>,
     enqueued_at: Option<f64>,
+    /// When it began, where it runs.
+    run_at: Option<f64>,
 }
 
 /// What a process says of itself.
@@ -333,13 +339,15 @@ impl Processes {
             return Ok(());
         };
         let info: Info = serde_json::from_str(info).map_err(|_| another_form("a process"))?;
-        let mut tasks = 0;
+        let (mut tasks, mut began) = (0, None);
         for entry in list(work)?.iter().chain(list(workers)?) {
             let entry = text(entry).and_then(|it| serde_json::from_str::<Job>(it).ok());
-            let name = entry
-                .ok_or_else(|| another_form("a job"))?
-                .queue
-                .unwrap_or_default();
+            let entry = entry.ok_or_else(|| another_form("a job"))?;
+            let name = entry.queue.unwrap_or_default();
+            began = [began, entry.run_at.and_then(millis)]
+                .into_iter()
+                .flatten()
+                .min();
             tasks += i64::from(name.strip_prefix("queue:").unwrap_or(&name) == queue);
         }
         self.in_flight = self.in_flight.saturating_add(tasks);
@@ -352,6 +360,7 @@ impl Processes {
             .unwrap_or(0);
         let mut row = worker(index, id, host.as_deref(), all, signals.time);
         row.slots = info.concurrency.clamp(1, 10_000);
+        row.report.task_millis = running(began, signals.time);
         row.drain = signals.drain(id, text(quiet) == Some("true"), row.busy);
         if row.drain.is_requested() {
             row.report.activity = Activity::Draining;
@@ -465,6 +474,8 @@ mod tests {
             (Some("pod-2"), 1, Activity::Draining),
         ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
+        let running = workers.iter().map(|row| row.report.task_millis);
+        assert_eq!(running.collect::<Vec<_>>(), [Some(1_123); 2]);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     counters: Support::Unsupported("a stream does not record how long entries take"),
     drain: CONSUMERS,
     idle: Support::Estimated("where consumers wait by XREADGROUP with BLOCK"),
+    sigterm: Support::Unsupported("its program decides"),
+    handler: None,
+    grace: Duration::ZERO,
     registration: Duration::ZERO,
     options: &[QueueOption::Group],
 };

@@ -116,6 +116,12 @@ pub struct Capabilities {
     pub drain: Support,
     /// Whether a worker that waits for a task is seen in the list of clients of Redis.
     pub idle: Support,
+    /// Whether a worker finishes its task at SIGTERM, within the grace of its pod.
+    pub sigterm: Support,
+    /// The line of its program that it needs for that, if any.
+    pub handler: Option<&'static str>,
+    /// How long its process may take to end, whatever its tasks: what a pod's grace must be at least.
+    pub grace: Duration,
     /// How long the registration of a worker lasts: by then, one that lives and that Redis lost is registered again.
     pub registration: Duration,
     /// The options of its queues, beside the name.
@@ -157,7 +163,7 @@ impl QueueSystem {
 
 impl Capabilities {
     /// Each metric's name, and how well it is reported.
-    pub const fn metrics(&self) -> [(&'static str, Support); 12] {
+    pub const fn metrics(&self) -> [(&'static str, Support); 13] {
         [
             ("ready", self.ready),
             ("due", self.due),
@@ -171,6 +177,7 @@ impl Capabilities {
             ("arrived, processed, failed, times", self.counters),
             ("drain", self.drain),
             ("idle now", self.idle),
+            ("finishes its task at SIGTERM", self.sigterm),
         ]
     }
 }

@@ -6,6 +6,7 @@ use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, R
 use crate::system::{Capabilities, Support};
 use protocol::{Keys, LEASE, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
 use redis::{Cmd, Value};
+use std::time::Duration;
 
 pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     ready: Support::Exact,
@@ -20,6 +21,9 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     counters: Support::Exact,
     drain: Support::Exact,
     idle: Support::Unsupported("its workers are drained"),
+    sigterm: Support::Exact,
+    handler: None,
+    grace: Duration::ZERO,
     registration: LEASE,
     options: &[],
 };

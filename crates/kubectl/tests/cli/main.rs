@@ -8,6 +8,7 @@
 
 mod check;
 mod check_cluster;
+mod check_grace;
 mod check_redis;
 mod commands;
 mod explain;

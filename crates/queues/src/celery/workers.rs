@@ -43,6 +43,11 @@ impl Host {
         self.silent || !self.active.is_empty() || !self.reserved.is_empty()
     }
 
+    /// When it began the oldest of its tasks, in milliseconds since 1970.
+    pub(super) fn began(&self) -> Option<i64> {
+        self.active.iter().filter_map(|task| task.began).min()
+    }
+
     /// Whether it takes tasks from `queue`.
     pub(super) fn consumes(&self, queue: &str) -> bool {
         let mut queues = self.queues.iter().flatten();
@@ -217,7 +222,7 @@ impl Workers {
                 let active = i64::try_from(host.active.len()).unwrap_or(i64::MAX);
                 host.processed = host.processed.saturating_sub(active).max(0);
             }
-            let began = host.active.iter().filter_map(|task| task.began).min();
+            let began = host.began();
             let before = before.get(&name);
             let unchanged = before.filter(|before| before.is_busy() == host.is_busy());
             host.since = began

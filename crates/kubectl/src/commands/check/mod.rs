@@ -6,6 +6,7 @@ mod clock;
 mod cluster;
 mod context;
 mod finding;
+mod grace;
 mod host;
 mod images;
 mod pool;
@@ -235,10 +236,13 @@ async fn check_pool(
         Ok(pool) => pool,
         Err(finding) => return vec![finding],
     };
-    let (redis, target, replicas, capacity, server_clock) = tokio::join!(
+    let (redis, target, replicas, grace, capacity, server_clock) = tokio::join!(
         timeout_at(end, redis::redis(cluster, &pool, setup)),
         timeout_at(end, pool::target(cluster, &pool, setup)),
         within(end, lang, "replicas", replicas::replicas(cluster, &pool)),
+        within(end, lang, "grace", async {
+            Vec::from_iter(grace::grace(cluster, &pool).await)
+        }),
         within(end, lang, "capacity", capacity::capacity(cluster, &pool)),
         timeout_at(end, clock::server_offset(cluster)),
     );
@@ -260,6 +264,7 @@ async fn check_pool(
         redis.findings,
         workers,
         replicas,
+        grace,
         capacity,
         clocks,
         conditions,

@@ -141,8 +141,11 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
             "kubectl get pods -A -l app.kubernetes.io/component=operator",
         )];
     }
-    let unmet =
-        |condition: &&Condition| condition.type_ != "ScalingLimited" && condition.status != "True";
+    // The grace has a finding of its own.
+    let elsewhere = ["ScalingLimited", "TasksFinish"];
+    let unmet = |condition: &&Condition| {
+        !elsewhere.contains(&&*condition.type_) && condition.status != "True"
+    };
     let unmet: Vec<&Condition> = status.conditions.iter().filter(unmet).collect();
     // One problem can show in several conditions; it is reported once.
     let first = |(index, condition): &(usize, &&Condition)| {

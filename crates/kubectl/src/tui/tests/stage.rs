@@ -269,9 +269,9 @@ pub fn worker(pod: &str, busy: bool) -> Worker {
         since: 0,
         report: WorkerReport {
             activity: if busy { Activity::Busy } else { Activity::Idle },
-            since_millis: None,
             cpu: Some(if busy { 64 } else { 1 }),
             tasks: u64::from(busy),
+            ..WorkerReport::default()
         },
     }
 }
