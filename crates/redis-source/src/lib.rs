@@ -3,17 +3,20 @@
 //! A [`RedisSource`] finds the server again at each connection, so that a program which connects again after an error
 //! follows a failover of Sentinel and a slot of a cluster that moves.
 
+mod access;
 mod resolve;
 
+pub use access::{Access, HostPort, Servers, SlotRange, TlsMaterial, slot_ranges};
+
 use redis::{
-    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
-    RedisResult, TlsCertificates,
+    Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, RedisResult, TlsCertificates,
 };
 use resolve::Topology;
 use std::path::{Path, PathBuf};
 
 /// How to reach Redis, beside its URL.
-#[derive(Clone, Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct RedisOptions {
     /// Connect to Redis with TLS, as with rediss://
     #[arg(long, global = true)]
@@ -85,6 +88,62 @@ impl RedisOptions {
     /// # Errors
     /// What of the options cannot be used.
     pub fn source(&self, url: &str, key: &str) -> Result<RedisSource, SourceError> {
+        let info = self.with_tls(self.info(url)?)?;
+        let topology = if let Some(master) = &self.master {
+            let sentinel = info.clone().set_redis_settings(self.sentinel_settings()?);
+            Topology::Sentinel {
+                sentinels: like(&sentinel, servers(&self.sentinel)?),
+                master: master.clone(),
+            }
+        } else if self.cluster.is_empty() {
+            Topology::One
+        } else {
+            Topology::Cluster {
+                seeds: like(&info, servers(&self.cluster)?),
+                key: key.to_owned(),
+            }
+        };
+        Ok(RedisSource { info, topology })
+    }
+
+    /// The same for a program that connects by itself.
+    ///
+    /// # Errors
+    /// What of the options cannot be used.
+    pub fn access(&self, url: &str) -> Result<Access, SourceError> {
+        let info = self.info(url)?;
+        let (host, port, is_asked) = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => (host, *port, self.asks_for_tls()),
+            // Of a URL that says so, the certificate would not be checked.
+            ConnectionAddr::TcpTls { insecure: true, .. } => return Err(SourceError::Url),
+            ConnectionAddr::TcpTls { host, port, .. } => (host, *port, true),
+            _ => return Err(SourceError::Url),
+        };
+        let servers = if let Some(master) = &self.master {
+            Servers::Sentinel {
+                sentinels: servers(&self.sentinel)?,
+                master: master.clone(),
+                settings: self.sentinel_settings()?,
+            }
+        } else if self.cluster.is_empty() {
+            Servers::One(HostPort::new(host, port).ok_or(SourceError::Url)?)
+        } else {
+            Servers::Cluster(servers(&self.cluster)?)
+        };
+        Ok(Access {
+            servers,
+            settings: info.redis_settings().clone(),
+            tls: is_asked.then(|| self.material()).transpose()?,
+        })
+    }
+
+    /// Whether they say where a Redis is, and not only how it is reached.
+    pub fn names_servers(&self) -> bool {
+        !(self.sentinel.is_empty() && self.cluster.is_empty())
+    }
+
+    /// The address with its login.
+    fn info(&self, url: &str) -> Result<ConnectionInfo, SourceError> {
         let info = url.into_connection_info().map_err(|_| SourceError::Url)?;
         let mut settings = info.redis_settings().clone().set_skip_set_lib_name();
         if let Some(user) = &self.username {
@@ -93,33 +152,37 @@ impl RedisOptions {
         if let Some(name) = &self.password_env {
             settings = settings.set_password(variable(name)?);
         }
-        let info = self.with_tls(info.set_redis_settings(settings))?;
-        let topology = if let Some(master) = &self.master {
-            let mut settings = redis::RedisConnectionInfo::default().set_skip_set_lib_name();
-            if let Some(name) = &self.sentinel_password_env {
-                settings = settings.set_password(variable(name)?);
-            }
-            let sentinel = info.clone().set_redis_settings(settings);
-            Topology::Sentinel {
-                sentinels: servers(&self.sentinel, &sentinel)?,
-                master: master.clone(),
-            }
-        } else if self.cluster.is_empty() {
-            Topology::One
-        } else {
-            Topology::Cluster {
-                seeds: servers(&self.cluster, &info)?,
-                key: key.to_owned(),
-            }
+        Ok(info.set_redis_settings(settings))
+    }
+
+    fn sentinel_settings(&self) -> Result<RedisConnectionInfo, SourceError> {
+        let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+        Ok(match &self.sentinel_password_env {
+            Some(name) => settings.set_password(variable(name)?),
+            None => settings,
+        })
+    }
+
+    fn asks_for_tls(&self) -> bool {
+        self.tls || self.cacert.is_some() || self.cert.is_some()
+    }
+
+    fn material(&self) -> Result<TlsMaterial, SourceError> {
+        let client = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => Some((read(cert)?, read(key)?)),
+            _ => None,
         };
-        Ok(RedisSource { info, topology })
+        Ok(TlsMaterial {
+            ca: self.cacert.as_deref().map(read).transpose()?,
+            client,
+            server_name: None,
+        })
     }
 
     /// `info` with the TLS that the options ask for.
     fn with_tls(&self, info: ConnectionInfo) -> Result<ConnectionInfo, SourceError> {
-        let is_asked = self.tls || self.cacert.is_some() || self.cert.is_some();
         let addr = match info.addr().clone() {
-            ConnectionAddr::Tcp(host, port) if is_asked => ConnectionAddr::TcpTls {
+            ConnectionAddr::Tcp(host, port) if self.asks_for_tls() => ConnectionAddr::TcpTls {
                 host,
                 port,
                 insecure: false,
@@ -131,16 +194,13 @@ impl RedisOptions {
             _ => return Ok(info),
         };
         let info = info.set_addr(addr);
-        let client_tls = match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) => Some(ClientTlsConfig {
-                client_cert: read(cert)?,
-                client_key: read(key)?,
-            }),
-            _ => None,
-        };
+        let TlsMaterial { ca, client, .. } = self.material()?;
         let certificates = TlsCertificates {
-            client_tls,
-            root_cert: self.cacert.as_deref().map(read).transpose()?,
+            client_tls: client.map(|(client_cert, client_key)| ClientTlsConfig {
+                client_cert,
+                client_key,
+            }),
+            root_cert: ca,
         };
         let client =
             Client::build_with_tls(info, certificates).map_err(SourceError::Certificates)?;
@@ -156,18 +216,17 @@ fn read(path: &Path) -> Result<Vec<u8>, SourceError> {
     std::fs::read(path).map_err(|error| SourceError::File(path.to_owned(), error))
 }
 
-/// The servers at `addresses`, each reached as `like` is.
-fn servers(
-    addresses: &[String],
-    like: &ConnectionInfo,
-) -> Result<Vec<ConnectionInfo>, SourceError> {
-    let server = |address: &String| {
-        let (host, port) = address.rsplit_once(':')?;
-        let host = host.trim_matches(['[', ']']);
-        (!host.is_empty()).then_some(at(like, host, port.parse().ok()?))
+fn servers(addresses: &[String]) -> Result<Vec<HostPort>, SourceError> {
+    let parse = |address: &String| {
+        HostPort::parse(address, None).ok_or_else(|| SourceError::Address(address.clone()))
     };
-    let parsed = |address| server(address).ok_or_else(|| SourceError::Address(address.clone()));
-    addresses.iter().map(parsed).collect()
+    addresses.iter().map(parse).collect()
+}
+
+/// The servers, each reached as `info` says.
+fn like(info: &ConnectionInfo, servers: Vec<HostPort>) -> Vec<ConnectionInfo> {
+    let servers = servers.into_iter();
+    servers.map(|it| at(info, &it.host, it.port)).collect()
 }
 
 /// The server at `host` and `port`, reached as `like` is.

@@ -1,5 +1,6 @@
 //! Finds the server: by Sentinel or by a node of a cluster.
 
+use super::access::slot_ranges;
 use super::at;
 use redis::{Client, ConnectionAddr, ConnectionInfo, RedisResult, Value};
 use std::io;
@@ -83,62 +84,12 @@ fn node_at(seed: &ConnectionInfo, key: &str) -> RedisResult<Option<(String, u16)
     let mut question = redis::cmd("CLUSTER");
     let slot: i64 = question.arg("KEYSLOT").arg(key).query(&mut connection)?;
     let ranges: Vec<Value> = redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
-    Ok(ranges.iter().find_map(|range| owner(range, slot, seed)))
-}
-
-/// The primary of `range` if it has `slot`. A node that does not know its own name is the one that was asked.
-fn owner(range: &Value, slot: i64, seed: &ConnectionInfo) -> Option<(String, u16)> {
-    let Value::Array(range) = range else {
-        return None;
+    let asked = match seed.addr() {
+        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
+        _ => "",
     };
-    let [Value::Int(first), Value::Int(last), Value::Array(node), ..] = &**range else {
-        return None;
-    };
-    let [host, Value::Int(port), ..] = &**node else {
-        return None;
-    };
-    if !(*first..=*last).contains(&slot) {
-        return None;
-    }
-    let host: String = redis::from_redis_value(host.clone()).unwrap_or_default();
-    let host = match (host.as_str(), seed.addr()) {
-        ("" | "?", ConnectionAddr::Tcp(seed, _) | ConnectionAddr::TcpTls { host: seed, .. }) => {
-            seed.clone()
-        }
-        _ => host,
-    };
-    Some((host, u16::try_from(*port).ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use redis::IntoConnectionInfo;
-
-    fn text(text: &str) -> Value {
-        Value::BulkString(text.into())
-    }
-
-    fn range(first: i64, last: i64, host: Value) -> Value {
-        let node = vec![host, Value::Int(7000), text("id")];
-        Value::Array(vec![
-            Value::Int(first),
-            Value::Int(last),
-            Value::Array(node),
-        ])
-    }
-
-    #[test]
-    fn a_slot_belongs_to_the_node_of_its_range() {
-        let seed = "redis://10.0.0.9:7001".into_connection_info();
-        let seed = seed.expect("an address");
-        let of = |range| owner(&range, 5461, &seed);
-        let found = |host: &str| Some((host.to_owned(), 7000));
-        assert_eq!(of(range(0, 5461, text("10.0.0.1"))), found("10.0.0.1"));
-        assert_eq!(of(range(5462, 9000, text("10.0.0.1"))), None);
-        for unnamed in [Value::Nil, text(""), text("?")] {
-            assert_eq!(of(range(5461, 5461, unnamed)), found("10.0.0.9"));
-        }
-        assert_eq!(of(Value::Int(1)), None);
-    }
+    let ranges = slot_ranges(&ranges, asked).into_iter();
+    let mut owners = ranges.filter(|range| (range.first..=range.last).contains(&slot));
+    let primary = owners.find_map(|range| range.primary);
+    Ok(primary.map(|primary| (primary.host, primary.port)))
 }
