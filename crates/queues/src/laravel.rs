@@ -119,7 +119,7 @@ pub(crate) fn open(options: &QueueOptions) -> Laravel {
 }
 
 /// Horizon puts its own prefix in the place of the database's: both begin with the application's name.
-fn horizon_prefix(database: &str) -> String {
+pub(crate) fn horizon_prefix(database: &str) -> String {
     let default = || (database, "_");
     let (application, separator) = ["_", "-"]
         .into_iter()

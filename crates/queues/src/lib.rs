@@ -14,6 +14,7 @@ mod queue;
 #[cfg(test)]
 mod recorded;
 mod reply;
+mod rights;
 mod rq;
 mod sidekiq;
 mod stream;
@@ -29,5 +30,6 @@ pub use protocol::snapshot::is_unknown_script;
 pub use queue::{
     DrainRequest, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading, Rescue, remove_worker,
 };
+pub use rights::{Need, Purpose};
 pub use system::{Capabilities, QueueOption, QueueSystem, Support};
 pub use waiting::{ConnectionList, Connections};

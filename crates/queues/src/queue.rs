@@ -203,6 +203,10 @@ impl Queue {
         &self.options.name
     }
 
+    pub(crate) fn options(&self) -> &QueueOptions {
+        &self.options
+    }
+
     /// Its system.
     pub fn system(&self) -> QueueSystem {
         self.system
