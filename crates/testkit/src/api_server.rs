@@ -1,5 +1,5 @@
 //! A scripted API server: fixed responses by method and path, and a record of the requests. It serves plain HTTP on a
-//! port of its own, so that whole programs can run against it.
+//! port of its own, so that whole programs can run against it. A port-forward to a pod leads to the same port of this machine.
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -147,8 +147,20 @@ fn serve(
     watchers: Option<&Watchers>,
 ) {
     let mut reader = BufReader::new(stream);
-    while let Some((method, target, body)) = read(&mut reader) {
+    while let Some(request) = read(&mut reader) {
+        let Request {
+            method,
+            target,
+            body,
+            socket_key,
+        } = request;
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let mut parameters = query.split('&');
+        let port = parameters.find_map(|it| it.strip_prefix("ports=")?.parse().ok());
+        if let (true, Some(key), Some(port)) = (path.ends_with("/portforward"), socket_key, port) {
+            crate::port_forward::serve(&mut reader, stream, &key, port);
+            return;
+        }
         if let Some(watchers) = watchers.filter(|_| query.contains("watch=true")) {
             let head = "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
             if stream.write_all(head.as_bytes()).is_ok() {
@@ -207,8 +219,18 @@ fn page(body: &Value, query: &str) -> String {
     part.to_string()
 }
 
-/// Method, path with query, and body of the next request.
-fn read(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
+/// What a client asks for.
+struct Request {
+    method: String,
+    /// The path with its query.
+    target: String,
+    body: Vec<u8>,
+    /// What it sends where it wants a WebSocket.
+    socket_key: Option<String>,
+}
+
+/// The next request.
+fn read(reader: &mut impl BufRead) -> Option<Request> {
     let mut first = String::new();
     reader
         .read_line(&mut first)
@@ -216,8 +238,8 @@ fn read(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
         .filter(|length| *length > 0)?;
     let mut parts = first.split(' ');
     let method = parts.next()?.to_owned();
-    let path = parts.next()?.to_owned();
-    let mut length = 0;
+    let target = parts.next()?.to_owned();
+    let (mut length, mut socket_key) = (0, None);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
@@ -225,11 +247,19 @@ fn read(reader: &mut impl BufRead) -> Option<(String, String, Vec<u8>)> {
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                 length = value.parse().ok()?;
             }
+            Some((name, value)) if name.eq_ignore_ascii_case("sec-websocket-key") => {
+                socket_key = Some(value.to_owned());
+            }
             Some(_) => {}
             None => break,
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some((method, path, body))
+    Some(Request {
+        method,
+        target,
+        body,
+        socket_key,
+    })
 }

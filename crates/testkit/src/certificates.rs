@@ -63,6 +63,41 @@ impl Authority {
         issued
     }
 
+    /// The same, valid between two times, each as `20260131000000Z`.
+    pub fn issue_between(&self, name: &str, from: &str, until: &str) -> Issued {
+        let issued = self.issue(name);
+        let request = self.path("request.pem");
+        let sign = self.path("sign.conf");
+        let config = format!(
+            "[ca]\ndefault_ca=own\n[own]\ndatabase={}\nnew_certs_dir={}\nrand_serial=yes\ndefault_md=sha256\n\
+             policy=any\nx509_extensions=leaf\n[any]\ncommonName=supplied\n[leaf]\nsubjectAltName={name}\n",
+            text(&self.path("database")),
+            text(self.directory.path()),
+        );
+        std::fs::write(&sign, config).unwrap();
+        std::fs::write(self.path("database"), "").unwrap();
+        let subject = format!("/CN={from}-{until}");
+        let (key, out) = (text(&issued.key), text(&request));
+        openssl(&["req -new -key", &key, "-subj", &subject, "-out", &out]);
+        openssl(&[
+            "ca -batch -notext -config",
+            &text(&sign),
+            "-cert",
+            &text(&self.certificate()),
+            "-keyfile",
+            &text(&self.path("ca.key")),
+            "-startdate",
+            from,
+            "-enddate",
+            until,
+            "-in",
+            &out,
+            "-out",
+            &text(&issued.certificate),
+        ]);
+        issued
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

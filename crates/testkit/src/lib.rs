@@ -13,6 +13,7 @@ pub mod certificates;
 pub mod libraries;
 pub mod local;
 pub mod pages;
+mod port_forward;
 mod programs;
 pub mod prometheus;
 pub mod proxy;
