@@ -3,6 +3,7 @@
 use super::cluster::ClusterArgs;
 use crate::cluster::local::Local;
 use crate::cluster::replay::ReplayArgs;
+use crate::cluster::server::{ELSEWHERE, Elsewhere};
 use crate::commands::scale::Pin;
 use crate::commands::stress::{TASKS, Work};
 use crate::commands::{dashboard, discover, pause, probe, simulate};
@@ -12,6 +13,7 @@ use crate::tui;
 use api::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
+use queues::QueueSystem;
 
 const FOOT: &str = "Exit codes: 0 success · 1 a check or command failed · 2 wrong usage.
 Data goes to standard output, messages to standard error. NO_COLOR is honoured.
@@ -46,7 +48,7 @@ pub struct Cli {
 pub enum Command {
     /// Check every component, one line each, and print a fix for each problem
     #[command(after_help = FOOT)]
-    Check(PoolOutput),
+    Check(Check),
     /// Show queue, workers, recommendation and ETA
     #[command(after_help = FOOT)]
     Metrics(PoolOutput),
@@ -155,6 +157,24 @@ pub struct PoolOutput {
 }
 
 #[derive(Clone, Debug, clap::Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub pool: PoolName,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+    /// With --redis: the queue system of --queue
+    #[arg(long, value_name = "S", value_parser = probe::systems(), ignore_case = true, hide_possible_values = true, default_value = "WorkerPool", requires = "queue")]
+    pub system: QueueSystem,
+    /// With --redis: a queue, for which the rights of the user are checked
+    #[arg(long, value_name = "Q", requires = ELSEWHERE)]
+    pub queue: Option<String>,
+    #[command(flatten)]
+    pub options: probe::Options,
+    #[command(flatten)]
+    pub output: OutputFormat,
+}
+
+#[derive(Clone, Debug, clap::Args)]
 pub struct Explain {
     #[command(flatten)]
     pub pool: PoolName,
@@ -193,6 +213,11 @@ pub struct History {
 pub struct Failed {
     #[command(flatten)]
     pub pool: PoolName,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+    /// With --redis: the queue
+    #[arg(long, value_name = "Q", requires = ELSEWHERE, default_value = "tasks")]
+    pub queue: String,
     /// List them, newest last; the default
     #[arg(long, conflicts_with_all = ["retry", "clear"])]
     pub list: bool,
@@ -219,6 +244,11 @@ pub struct Failed {
 pub struct Stress {
     #[command(flatten)]
     pub pool: PoolName,
+    #[command(flatten)]
+    pub elsewhere: Elsewhere,
+    /// With --redis: the queue
+    #[arg(long, value_name = "Q", requires = ELSEWHERE, default_value = "tasks")]
+    pub queue: String,
     /// How many tasks [default: 25; with --cpu so many that the rule for CPU adds workers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub tasks: Option<u32>,

@@ -116,6 +116,11 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
     if let Some(result) = run_offline(&cli.command, out).await {
         return result;
     }
+    if !cli.local.enabled
+        && let Some(result) = run_elsewhere(&cli.command, out).await
+    {
+        return result;
+    }
     if let Some(result) = local::run(&cli.command, &cli.local, out).await {
         return result;
     }
@@ -158,6 +163,38 @@ async fn run_offline(command: &Command, out: &Out) -> Option<anyhow::Result<bool
     }
 }
 
+/// Runs a command on a Redis that the command line names in place of a pool's; `None` where it names none.
+async fn run_elsewhere(command: &Command, out: &Out) -> Option<anyhow::Result<bool>> {
+    let elsewhere = match command {
+        Command::Check(args) => &args.elsewhere,
+        Command::Stress(args) => &args.elsewhere,
+        Command::Failed(args) => &args.elsewhere,
+        _ => return None,
+    };
+    match elsewhere.is_given(out.lang) {
+        Ok(false) => return None,
+        Ok(true) => {}
+        Err(error) => return Some(Err(error)),
+    }
+    Some(match command {
+        Command::Stress(args) => stress::run_elsewhere(args, out).await,
+        Command::Failed(args) => failed::run_elsewhere(args, out).await,
+        Command::Check(args) => check_elsewhere(args, out).await,
+        _ => return None,
+    })
+}
+
+async fn check_elsewhere(args: &args::Check, out: &Out) -> anyhow::Result<bool> {
+    let queue = args.queue.as_ref();
+    let queue = queue.map(|name| args.options.queue(args.system, name, out.lang));
+    let check = check::Direct {
+        server: &args.elsewhere,
+        queue: queue.transpose()?,
+        json: args.output.is_json(),
+    };
+    check.run(out).await
+}
+
 async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Metrics(a) => metrics::run(cluster, a.pool.get(), a.output.is_json()).await,
@@ -169,9 +206,7 @@ async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<b
             history::run(cluster, a.pool.get(), a.limit, a.output.is_json()).await
         }
         Command::Failed(a) => failed::run(cluster, &a).await,
-        Command::Stress(a) => {
-            stress::run(cluster, a.pool.get(), a.tasks, a.task.task_seconds, &a.work).await
-        }
+        Command::Stress(a) => stress::run(cluster, &a).await,
         Command::Scale(a) => scale::run(cluster, a.pool.get(), a.replicas, a.span).await,
         Command::Pause(a) => pause::pause(cluster, a.pool.get(), a.pause).await,
         Command::Resume(pool) => pause::resume(cluster, pool.get()).await,

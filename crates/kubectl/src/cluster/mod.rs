@@ -1,19 +1,24 @@
 //! The cluster of the user's kubeconfig: the client, the pools, their targets, and the messages of API errors.
 
+pub mod dial;
 pub mod events;
+pub mod link;
 pub mod local;
 pub mod login;
 pub mod missing_queue;
 pub mod operator;
 pub mod operator_history;
 pub mod patch;
+mod pool_access;
 pub mod proxy;
 pub mod queue_summary;
 pub mod redis;
 pub mod redis_probe;
+pub mod redis_rights;
 pub mod replay;
 pub mod search;
 pub mod server;
+mod tls;
 
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;

@@ -1,89 +1,128 @@
-//! The client of a pool's Redis: through the API server's port-forward to a pod of its Service, or directly to a host
-//! outside the cluster. A lost connection is reopened for the next query.
+//! The client of a pool's Redis, or of one that the command line names. A lost connection is reopened for the next query,
+//! and the server is found again: where Sentinels or a cluster name it, it may be another one.
 
+use super::dial::{NamedBy, Wire, dial, service_name};
+use super::link::{Link, Peer};
 use super::queue_summary::QueueSummary;
-use crate::cluster::{Cluster, no_answer};
+use super::tls::{self, Unusable};
+use super::{no_answer, pool_access};
+use crate::cluster::Cluster;
+use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
-use anyhow::{Context, anyhow, bail};
+use crate::text::output::Out;
+use anyhow::anyhow;
 use api::{QueueSpec, WorkerPool, time};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, Secret, Service};
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::ResourceExt;
-use kube::api::{Api, ListParams};
-use kube::client::UpgradeConnectionError;
 use messages::Encoded;
 use protocol::ScriptCall;
-use queues::{Poll, Queue};
+use queues::{Poll, Queue, is_hello_refused};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
-    Pipeline, RedisError, Value,
+    AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisConnectionInfo,
+    RedisError, Value,
 };
-use std::net::IpAddr;
+use redis_source::{Access, HostPort, Servers, slot_ranges};
 use std::time::Duration;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-/// The time limit for a reply of Redis.
+/// The time limit for a reply of Redis, and for each step to it.
 const TIMEOUT: Duration = Duration::from_secs(3);
+/// The same for a Sentinel or a node of a cluster, of which the next one may answer.
+const NEXT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait for what a pod's node reports, which is more precise than the end of the stream.
+const NODE_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How many slots a cluster has.
+const SLOTS: i64 = 16_384;
+/// The longest text of a node that is shown.
+const MAX_REASON: usize = 200;
 
 /// A client of one Redis, which connects when it is first used.
 pub struct RedisClient {
-    cluster: Cluster,
-    pub(super) info: ConnectionInfo,
-    host: String,
-    port: u16,
+    /// The cluster that it may run in.
+    cluster: Option<Cluster>,
+    out: Out,
+    access: Access,
+    tls: Option<TlsConnector>,
+    /// A key of the queues: in a cluster of Redis, they are in its slot.
+    key: String,
     connection: Option<MultiplexedConnection>,
 }
 
-/// The name of a Service in the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct ServiceName {
-    name: String,
-    namespace: String,
-}
-
 impl RedisClient {
-    /// Reads the address from the pool or its Secret; does not connect yet.
+    /// Reads where the Redis of the pool is, and what it asks for; does not connect yet.
     pub async fn new(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<Self> {
-        let lang = cluster.out.lang;
-        let address = address(cluster, pool).await?;
-        // The address may contain a password, so no error prints it.
-        let info = address.into_connection_info().map_err(|error| {
-            let (name, error) = (pool.name_any(), redis_error(lang, &error));
-            anyhow!(tr!(lang, "cli-redis-address-unreadable", name, error))
-        })?;
-        let (host, port) = match info.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                (host.clone(), *port)
-            }
-            _ => {
-                let name = pool.name_any();
-                bail!(tr!(lang, "cli-redis-address-without-host", name))
-            }
-        };
+        let access = pool_access::access(cluster, pool).await?;
+        let queue = pool.spec.queues.first().map(QueueSpec::queue);
+        let key = queue.and_then(|queue| queue.wake_keys().first().cloned());
+        let client = Self::direct(&cluster.out, access, key.unwrap_or_default())?;
         Ok(Self {
-            cluster: cluster.clone(),
-            info,
-            host,
-            port,
+            cluster: Some(cluster.clone()),
+            ..client
+        })
+    }
+
+    /// A client of a Redis outside a cluster, which has the queue of `key`.
+    pub fn direct(out: &Out, access: Access, key: String) -> anyhow::Result<Self> {
+        let lang = out.lang;
+        let connector = access.tls.as_ref().map(tls::connector).transpose();
+        Ok(Self {
+            tls: connector.map_err(|part| anyhow!(unusable(lang, part)))?,
+            cluster: None,
+            out: out.clone(),
+            access,
+            key,
             connection: None,
         })
     }
 
-    /// Host and port, for messages.
+    /// Host and port, or what names them, for messages.
     pub fn name(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        match &self.access.servers {
+            Servers::One(server) => server.to_string(),
+            Servers::Sentinel { master, .. } => format!("{master} (Sentinel)"),
+            Servers::Cluster(_) => format!("{} (Cluster)", self.first()),
+        }
+    }
+
+    /// Where it is, and what it asks for.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The first server that is asked.
+    fn first(&self) -> HostPort {
+        let first = match &self.access.servers {
+            Servers::One(server) => Some(server),
+            Servers::Sentinel { sentinels: all, .. } | Servers::Cluster(all) => all.first(),
+        };
+        first.cloned().unwrap_or(HostPort {
+            host: String::new(),
+            port: 0,
+        })
     }
 
     /// The number of the database.
     pub fn database(&self) -> i64 {
-        self.info.redis_settings().db()
+        self.access.settings.db()
+    }
+
+    /// Talks by RESP3 from now on, by which Redis notifies.
+    pub(super) fn use_resp3(&mut self) {
+        let settings = self.access.settings.clone();
+        self.access.settings = settings.set_protocol(ProtocolVersion::RESP3);
     }
 
     /// Reads the metrics of the queues.
     pub async fn poll(&mut self, queues: &[QueueSpec]) -> anyhow::Result<QueueSummary> {
         let queues: Vec<Queue> = queues.iter().map(QueueSpec::queue).collect();
+        self.poll_queues(&queues).await
+    }
+
+    /// The same for queues without a pool.
+    pub async fn poll_queues(&mut self, queues: &[Queue]) -> anyhow::Result<QueueSummary> {
         let mut poll = Poll::new(queues.iter().enumerate());
         let mut commands = poll.commands(true);
         while !commands.is_empty() {
@@ -92,7 +131,7 @@ impl RedisClient {
         }
         let readings: Result<Vec<_>, _> = poll.finish().collect();
         let readings =
-            readings.map_err(|cause| self.error(&self.cluster.out.cause(&Encoded::new(&cause))))?;
+            readings.map_err(|cause| self.error(&self.out.cause(&Encoded::new(&cause))))?;
         Ok(QueueSummary::of(readings, time(Timestamp::now())))
     }
 
@@ -146,19 +185,25 @@ impl RedisClient {
             .map_err(|error| self.describe_error(&error))
     }
 
-    /// The Service in the cluster that the address may name, as its namespace and name.
+    /// The Service in the cluster that the first server may be, as its namespace and name.
     pub fn service_name(&self) -> Option<(String, String)> {
-        let name = service_name(&self.host, &self.cluster.namespace)?;
+        let cluster = self.cluster.as_ref().filter(|cluster| !cluster.local)?;
+        let name = service_name(&self.first().host, &cluster.namespace)?;
         Some((name.namespace, name.name))
     }
 
-    /// The user name in the address.
+    /// The user that it logs in as.
     pub fn user(&self) -> Option<String> {
-        self.info.redis_settings().username().map(str::to_owned)
+        self.access.settings.username().map(str::to_owned)
     }
 
     pub(super) fn describe_error(&self, error: &RedisError) -> anyhow::Error {
-        self.error(&redis_error(self.lang(), error))
+        let first = self.first();
+        let broken = self.peer("Redis", &first).failed(error);
+        if matches!(self.access.servers, Servers::One(_)) {
+            return broken.into();
+        }
+        self.error(&broken.text)
     }
 
     /// The error on a Redis that does not answer within `limit`.
@@ -173,258 +218,186 @@ impl RedisClient {
 
     /// The language of its errors.
     pub fn lang(&self) -> Lang {
-        self.cluster.out.lang
+        self.out.lang
     }
 
+    fn peer<'a>(&'a self, kind: &'static str, server: &'a HostPort) -> Peer<'a> {
+        let tls = self.access.tls.as_ref();
+        let name = tls.map(|tls| tls.server_name.as_deref().unwrap_or(&server.host));
+        Peer {
+            kind,
+            server,
+            tls_name: name,
+            lang: self.lang(),
+            limit: TIMEOUT,
+        }
+    }
+
+    /// Connects to the server that has the queues now.
     pub(super) async fn connect(
         &self,
         config: AsyncConnectionConfig,
     ) -> anyhow::Result<MultiplexedConnection> {
+        let what = format!("Redis {}", self.name());
         let config = config
             .set_response_timeout(Some(TIMEOUT))
             .set_connection_timeout(Some(TIMEOUT));
-        let what = format!("Redis {}", self.name());
-        self.cluster
-            .out
-            .wait(&what, async {
-                if let Some(name) = service_name(&self.host, &self.cluster.namespace)
-                    && let Some(service) = self.service(&name).await?
-                {
-                    if matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) {
-                        return Err(self.error(&tr!(self.lang(), "cli-redis-tls")));
-                    }
-                    return self.forward(&name, &service, &config).await;
-                }
-                let client = redis::Client::open(self.info.clone())?;
-                client
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await
-                    .map_err(|error| self.describe_error(&error))
-            })
-            .await
+        let connect = async {
+            let (server, named_by) = self.find().await?;
+            let peer = self.peer("Redis", &server);
+            self.open(&peer, named_by, &self.access.settings, &config)
+                .await
+        };
+        self.out.wait(&what, connect).await
     }
 
-    /// The Service of that name; `None` if there is none, so that the host is a name outside the cluster.
-    async fn service(&self, service: &ServiceName) -> anyhow::Result<Option<Service>> {
-        let services: Api<Service> =
-            Api::namespaced(self.cluster.client.clone(), &service.namespace);
-        match services.get_opt(&service.name).await {
-            Ok(None) if !self.host.contains('.') => {
-                let ServiceName { name, namespace } = service;
-                bail!(tr!(
-                    self.lang(),
-                    "cli-redis-service-missing",
-                    name,
-                    namespace
-                ))
-            }
-            Ok(service) => Ok(service.filter(|service| {
-                service
-                    .spec
-                    .as_ref()
-                    .is_some_and(|spec| spec.type_.as_deref() != Some("ExternalName"))
-            })),
-            Err(error) => {
-                let doing = tr!(self.lang(), "cli-doing-read-service", name = service.name);
-                Err(self.cluster.describe_error(&doing, &error))
+    /// The server that has the queues, and who named it.
+    async fn find(&self) -> anyhow::Result<(HostPort, NamedBy)> {
+        let (kind, servers) = match &self.access.servers {
+            Servers::One(server) => return Ok((server.clone(), NamedBy::Pool)),
+            Servers::Sentinel { sentinels, .. } => ("Sentinel", sentinels),
+            Servers::Cluster(nodes) => ("Redis", nodes),
+        };
+        let mut first = None;
+        for server in servers {
+            let peer = Peer {
+                limit: NEXT_TIMEOUT,
+                ..self.peer(kind, server)
+            };
+            let asked = match &self.access.servers {
+                Servers::Sentinel {
+                    master, settings, ..
+                } => self.ask_sentinel(&peer, settings, master).await,
+                _ => self.ask_node(&peer).await,
+            };
+            match asked {
+                Ok(server) => return Ok((server, NamedBy::Server)),
+                Err(error) => first = first.or(Some(error)),
             }
         }
+        Err(first.unwrap_or_else(|| self.silent(NEXT_TIMEOUT)))
     }
 
-    async fn forward(
+    async fn ask_sentinel(
         &self,
-        name: &ServiceName,
-        service: &Service,
+        peer: &Peer<'_>,
+        settings: &RedisConnectionInfo,
+        master: &str,
+    ) -> anyhow::Result<HostPort> {
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(peer.limit));
+        let mut sentinel = self.open(peer, NamedBy::Pool, settings, &config).await?;
+        let mut question = redis::cmd("SENTINEL");
+        let question = question.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
+        let named: Option<(String, u16)> = question
+            .query_async(&mut sentinel)
+            .await
+            .map_err(|error| peer.failed(&error))?;
+        let unknown = || peer.broken(Link::Found, tr!(self.lang(), "cli-link-no-master", master));
+        let (host, port) = named.ok_or_else(unknown)?;
+        let unfit = || peer.broken(Link::Found, tr!(self.lang(), "cli-link-no-host"));
+        Ok(HostPort::new(&host, port).ok_or_else(unfit)?)
+    }
+
+    async fn ask_node(&self, peer: &Peer<'_>) -> anyhow::Result<HostPort> {
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(peer.limit));
+        let settings = &self.access.settings;
+        let mut node = self.open(peer, NamedBy::Pool, settings, &config).await?;
+        let failed = |error: RedisError| peer.failed(&error);
+        let mut question = redis::cmd("CLUSTER");
+        let slot = question.arg("KEYSLOT").arg(&self.key);
+        let slot: i64 = slot.query_async(&mut node).await.map_err(failed)?;
+        let ranges = redis::cmd("CLUSTER").arg("SLOTS").take();
+        let ranges: Vec<Value> = ranges.query_async(&mut node).await.map_err(failed)?;
+        let ranges = slot_ranges(&ranges, &peer.server.host);
+        let covered: i64 = ranges.iter().map(|it| it.last - it.first + 1).sum();
+        let mut owners = ranges
+            .into_iter()
+            .filter(|range| (range.first..=range.last).contains(&slot));
+        let missing = || {
+            let missing = SLOTS.saturating_sub(covered);
+            peer.broken(
+                Link::Found,
+                tr!(self.lang(), "cli-link-slots", slot, missing),
+            )
+        };
+        let primary = owners.find_map(|range| range.primary);
+        Ok(primary.ok_or_else(missing)?)
+    }
+
+    /// Connects to one server and logs in; by RESP2 where it refuses `HELLO`, as the operator does.
+    async fn open(
+        &self,
+        peer: &Peer<'_>,
+        named_by: NamedBy,
+        settings: &RedisConnectionInfo,
         config: &AsyncConnectionConfig,
     ) -> anyhow::Result<MultiplexedConnection> {
-        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), &name.namespace);
-        let (pod, port) = self.pod(&pods, name, service).await?;
-        let lang = self.lang();
-        let forward = pods.portforward(&pod, &[port]).await;
-        let mut forward = forward.map_err(|error| match error {
-            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status))
-                if status == 403 =>
-            {
-                let namespace = &name.namespace;
-                self.error(&tr!(lang, "cli-redis-no-forward", namespace))
+        match self.log_in(peer, named_by, settings, config).await? {
+            Err(error) if is_hello_refused(&error) => {
+                let settings = settings.clone().set_protocol(ProtocolVersion::RESP2);
+                let opened = self.log_in(peer, named_by, &settings, config).await?;
+                Ok(opened.map_err(|error| peer.failed(&error))?)
             }
-            error => {
-                let doing = tr!(lang, "cli-doing-forward", pod);
-                self.cluster.describe_error(&doing, &error)
-            }
-        })?;
-        let (Some(stream), Some(forward_error)) =
-            (forward.take_stream(port), forward.take_error(port))
-        else {
-            bail!(tr!(lang, "cli-api-no-stream", pod));
-        };
-        let settings = self.info.redis_settings();
-        match timeout(
-            TIMEOUT,
-            MultiplexedConnection::new_with_config(settings, stream, config.clone()),
-        )
-        .await
-        {
-            Ok(Ok((connection, driver))) => {
-                // The driver ends with the connection. The forward lasts as long as its stream, without its handle.
-                tokio::spawn(driver);
-                Ok(connection)
-            }
-            Ok(Err(error)) => {
-                // The node's error is more precise than the end of the stream.
-                let node_error = timeout(Duration::from_millis(300), forward_error)
-                    .await
-                    .ok()
-                    .flatten();
-                Err(match node_error {
-                    Some(reason) => {
-                        let reason = reason.trim();
-                        self.error(&tr!(lang, "cli-redis-port-closed", port, pod, reason))
-                    }
-                    None => self.describe_error(&error),
-                })
-            }
-            Err(_) => {
-                let seconds = TIMEOUT.as_secs();
-                Err(self.error(&tr!(lang, "cli-redis-pod-silent", pod, port, seconds)))
-            }
+            opened => Ok(opened.map_err(|error| peer.failed(&error))?),
         }
     }
 
-    /// A ready pod behind the Service, and its port.
-    async fn pod(
+    async fn log_in(
         &self,
-        pods: &Api<Pod>,
-        name: &ServiceName,
-        service: &Service,
-    ) -> anyhow::Result<(String, u16)> {
-        let lang = self.lang();
-        let ServiceName { name, namespace } = name;
-        let spec = service.spec.clone().unwrap_or_default();
-        let labels: Vec<String> = spec
-            .selector
-            .unwrap_or_default()
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
-        if labels.is_empty() {
-            bail!(tr!(lang, "cli-service-without-selector", name, namespace));
-        }
-        let selector = labels.join(",");
-        let list = pods.list(&ListParams::default().labels(&selector)).await;
-        let list = list.map_err(|error| {
-            let doing = tr!(lang, "cli-doing-find-service-pod", name);
-            self.cluster.describe_error(&doing, &error)
-        })?;
-        let Some(pod) = list.iter().find(|pod| is_ready(pod)) else {
-            let text = tr!(lang, "cli-redis-no-ready-pod", name, namespace, selector);
-            return Err(self.error(&text));
+        peer: &Peer<'_>,
+        named_by: NamedBy,
+        settings: &RedisConnectionInfo,
+        config: &AsyncConnectionConfig,
+    ) -> anyhow::Result<Result<MultiplexedConnection, RedisError>> {
+        let Wire {
+            mut stream,
+            forward,
+        } = dial(self.cluster.as_ref(), peer, named_by).await?;
+        let mut link = Link::Login;
+        let steps = async {
+            if let Some((connector, name)) = self.tls.as_ref().zip(peer.tls_name) {
+                link = Link::Tls;
+                let name = ServerName::try_from(name.to_owned())?;
+                let secured = connector.connect(name, stream).await;
+                stream = Box::new(secured.map_err(|error| peer.refused(&error))?);
+                link = Link::Login;
+            }
+            let connected =
+                MultiplexedConnection::new_with_config(settings, stream, config.clone()).await;
+            anyhow::Ok(connected)
         };
-        let service_port = spec
-            .ports
-            .unwrap_or_default()
-            .into_iter()
-            .find(|port| port.port == i32::from(self.port));
-        let port = match service_port.and_then(|port| port.target_port) {
-            Some(IntOrString::Int(port)) => u16::try_from(port).ok(),
-            Some(IntOrString::String(name)) => named_port(pod, &name),
-            None => Some(self.port),
-        };
-        let pod = pod.name_any();
-        let port = port.with_context(|| tr!(lang, "cli-service-port-missing", name, pod))?;
-        Ok((pod, port))
-    }
-}
-
-/// The address of the pool's Redis, from the spec or from the Secret that it references.
-async fn address(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<String> {
-    let (redis, lang) = (&pool.spec.redis, cluster.out.lang);
-    let (name, key) = match (&redis.address, &redis.address_from) {
-        (Some(address), _) => return Ok(address.clone()),
-        (None, Some(from)) => (&from.secret_key_ref.name, &from.secret_key_ref.key),
-        (None, None) => {
-            let name = pool.name_any();
-            bail!(tr!(lang, "cli-redis-no-address", name))
+        let done = timeout(peer.limit, steps).await;
+        if !matches!(done, Ok(Ok(Ok(_))))
+            && let Some(forward) = forward
+        {
+            let (pod, port, lang) = (&forward.pod, forward.port, self.lang());
+            let reason = timeout(NODE_TIMEOUT, forward.error).await.ok().flatten();
+            if let Some(reason) = reason {
+                let reason = foreign(&reason, MAX_REASON);
+                let text = tr!(lang, "cli-redis-port-closed", port, pod, reason);
+                return Err(peer.broken(Link::Port, text).into());
+            }
+            if done.is_err() {
+                let seconds = peer.limit.as_secs();
+                let text = tr!(lang, "cli-redis-pod-silent", pod, port, seconds);
+                return Err(peer.broken(link, text).into());
+            }
         }
-    };
-    let secrets: Api<Secret> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let doing = tr!(lang, "cli-doing-read-secret", name);
-    let secret = cluster.request(&doing, secrets.get(name)).await?;
-    let bytes = secret.data.unwrap_or_default().remove(key);
-    let bytes = bytes.with_context(|| tr!(lang, "cli-redis-secret-key-missing", name, key))?;
-    Ok(String::from_utf8(bytes.0)
-        .with_context(|| tr!(lang, "cli-redis-secret-not-text", name, key))?
-        .trim()
-        .to_owned())
-}
-
-/// Parses `redis`, `redis.ns` and `redis.ns.svc…` as Services; an IP address or any other name is outside the cluster.
-fn service_name(host: &str, namespace: &str) -> Option<ServiceName> {
-    if host.parse::<IpAddr>().is_ok() || host == "localhost" {
-        return None;
-    }
-    let mut parts = host.trim_end_matches('.').split('.');
-    let name = parts.next()?.to_owned();
-    let namespace = parts.next().unwrap_or(namespace).to_owned();
-    parts
-        .next()
-        .is_none_or(|part| part == "svc")
-        .then_some(ServiceName { name, namespace })
-}
-
-/// Whether a pod is ready and not terminating.
-pub fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten());
-    let mut ready = conditions.filter(|condition| condition.type_ == "Ready");
-    pod.metadata.deletion_timestamp.is_none() && ready.any(|condition| condition.status == "True")
-}
-
-/// The number of a named container port.
-pub fn named_port(pod: &Pod, name: &str) -> Option<u16> {
-    let mut ports = pod
-        .spec
-        .iter()
-        .flat_map(|spec| &spec.containers)
-        .flat_map(|container| container.ports.iter().flatten());
-    ports
-        .find(|port| port.name.as_deref() == Some(name))
-        .and_then(|port| u16::try_from(port.container_port).ok())
-}
-
-/// The message of a Redis error.
-fn redis_error(lang: Lang, error: &RedisError) -> String {
-    if error.is_timeout() {
-        return no_answer(lang, TIMEOUT);
-    }
-    match error.code() {
-        Some("NOAUTH") => tr!(lang, "cli-redis-needs-password"),
-        Some("WRONGPASS") => tr!(lang, "cli-redis-wrong-password"),
-        _ => error.to_string(),
+        let connected = done.map_err(|_| peer.silent(link))??;
+        Ok(connected.map(|(connection, driver)| {
+            // The driver ends with the connection.
+            tokio::spawn(driver);
+            connection
+        }))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parses_service_names() {
-        let parsed = |host| service_name(host, "class").map(|name| (name.name, name.namespace));
-        let service = |name: &str, namespace: &str| Some((name.to_owned(), namespace.to_owned()));
-        for (host, expected) in [
-            ("redis", service("redis", "class")),
-            ("redis.data", service("redis", "data")),
-            ("redis.data.svc", service("redis", "data")),
-            ("redis.data.svc.cluster.local.", service("redis", "data")),
-            ("example.com", service("example", "com")), // looked up, not found, then treated as outside
-            ("redis.example.com", None),
-            ("10.0.0.7", None),
-            ("::1", None),
-        ] {
-            assert_eq!(parsed(host), expected, "{host}");
-        }
+/// What of the TLS material cannot be used.
+fn unusable(lang: Lang, part: Unusable) -> String {
+    match part {
+        Unusable::Authorities => tr!(lang, "cli-tls-authorities"),
+        Unusable::Certificate => tr!(lang, "cli-tls-certificate"),
+        Unusable::Key => tr!(lang, "cli-tls-key"),
+        Unusable::OtherKey => tr!(lang, "cli-tls-other-key"),
     }
 }

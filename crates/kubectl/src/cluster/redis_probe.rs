@@ -3,7 +3,8 @@
 use super::redis::RedisClient;
 use jiff::Timestamp;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, ProtocolVersion, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, RedisError, RedisResult, Value};
+use redis_source::HostPort;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ pub struct Probe {
     pub version: Option<String>,
     /// How long one command takes.
     pub latency: Duration,
+    /// What it is; `None` where it does not say.
+    pub role: Option<Role>,
     /// Whether it accepts `CLIENT TRACKING`, by which it notifies the operator of changed keys.
     pub notifies: bool,
     /// How far its clock is ahead of this machine's, in milliseconds.
@@ -26,15 +29,21 @@ pub struct Probe {
     pub system_memory: Option<u64>,
 }
 
+/// What a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It accepts writes.
+    Primary,
+    /// It follows another server, if its name can be shown.
+    Replica(Option<HostPort>),
+    /// It is no database.
+    Sentinel,
+}
+
 impl RedisClient {
     /// Asks Redis about itself.
     pub async fn probe(&mut self) -> anyhow::Result<Probe> {
-        let settings = self
-            .info
-            .redis_settings()
-            .clone()
-            .set_protocol(ProtocolVersion::RESP3);
-        self.info = self.info.clone().set_redis_settings(settings);
+        self.use_resp3();
         let mut connection = self.connect(AsyncConnectionConfig::new()).await?;
         read(&mut connection)
             .await
@@ -46,6 +55,7 @@ async fn read(connection: &mut MultiplexedConnection) -> RedisResult<Probe> {
     let start = Instant::now();
     ask::<()>(connection, &redis::cmd("PING")).await?;
     let latency = start.elapsed();
+    let role = role(connection).await?;
     let tracking = command("CLIENT", &["TRACKING", "ON", "OPTIN"]);
     let notifies = ask::<()>(connection, &tracking).await?.is_some();
     let before = Timestamp::now().as_millisecond();
@@ -63,12 +73,43 @@ async fn read(connection: &mut MultiplexedConnection) -> RedisResult<Probe> {
     let number = |name: &str| info.get(name).and_then(|value| value.parse().ok());
     Ok(Probe {
         latency,
+        role,
         notifies,
         clock_offset: time.map(|(seconds, micros)| seconds * 1000 + micros / 1000 - before),
         max_memory: number("maxmemory"),
         system_memory: number("total_system_memory"),
         version: info.get("redis_version").cloned(),
         eviction: info.get("maxmemory_policy").cloned(),
+    })
+}
+
+/// Its role, by `ROLE`, or where that is refused by `INFO`.
+async fn role(connection: &mut MultiplexedConnection) -> RedisResult<Option<Role>> {
+    let known = match ask::<Vec<Value>>(connection, &redis::cmd("ROLE")).await? {
+        Some(values) => {
+            let mut values = values.into_iter();
+            let mut text = || {
+                let value = values.next().unwrap_or(Value::Nil);
+                redis::from_redis_value::<String>(value).unwrap_or_default()
+            };
+            [text(), text(), text()]
+        }
+        None => {
+            let mut info = section(connection, "replication").await?;
+            ["role", "master_host", "master_port"].map(|name| info.remove(name).unwrap_or_default())
+        }
+    };
+    let [role, host, port] = known;
+    Ok(match &*role {
+        "master" => Some(Role::Primary),
+        "sentinel" => Some(Role::Sentinel),
+        "slave" => {
+            let port = port.parse().ok();
+            Some(Role::Replica(
+                port.and_then(|port| HostPort::new(&host, port)),
+            ))
+        }
+        _ => None,
     })
 }
 

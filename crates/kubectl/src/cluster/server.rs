@@ -1,7 +1,10 @@
 //! A Redis that the command line names, without a pool.
 
+use super::redis::RedisClient;
 use crate::text::lang::{Lang, tr};
-use anyhow::anyhow;
+use crate::text::output::Out;
+use anyhow::{anyhow, bail};
+use clap::ArgGroup;
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, Value};
 use redis_source::{RedisOptions, SourceError};
@@ -10,6 +13,9 @@ use tokio::time::timeout;
 
 /// The time limit for a connection and for a reply.
 const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The group of options that name a Redis.
+pub const ELSEWHERE: &str = "elsewhere";
 
 /// How to reach it.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,6 +37,36 @@ impl Server {
         let client = timeout(TIMEOUT, source.client()).await;
         let client = client.map_err(|_| no_answer(lang))?;
         client.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+    }
+}
+
+/// A Redis in place of that of a pool: then no cluster is needed.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(group = ArgGroup::new(ELSEWHERE).args(["redis", "sentinel", "cluster"]).multiple(true).conflicts_with("name"))]
+pub struct Elsewhere {
+    /// The address of a Redis that is used in place of the pool's, and without a cluster
+    #[arg(long, id = "redis", value_name = "URL")]
+    redis: Option<String>,
+    #[command(flatten)]
+    options: RedisOptions,
+}
+
+impl Elsewhere {
+    /// Whether it is given. Options that say only how a server is reached are an error: the pool says that itself.
+    pub fn is_given(&self, lang: Lang) -> anyhow::Result<bool> {
+        let is_given = self.redis.is_some() || self.options.names_servers();
+        if !is_given && self.options != RedisOptions::default() {
+            bail!(tr!(lang, "cli-source-which"));
+        }
+        Ok(is_given)
+    }
+
+    /// A client of the server that has `key`.
+    pub fn client(&self, out: &Out, key: &str) -> anyhow::Result<RedisClient> {
+        let url = self.redis.as_deref().unwrap_or("redis://127.0.0.1");
+        let access = self.options.access(url);
+        let access = access.map_err(|error| anyhow!(describe_options(out.lang, &error)))?;
+        RedisClient::direct(out, access, key.to_owned())
     }
 }
 

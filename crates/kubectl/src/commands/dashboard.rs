@@ -2,9 +2,9 @@
 //! own forward, so that the port keeps working after a restart of a pod or an API server, or a laptop's sleep. Where the
 //! dashboard has a login, each request gets the user's token.
 
+use crate::cluster::dial::{is_ready, named_port};
 use crate::cluster::login::Login;
 use crate::cluster::operator::{self, LABELS, Operator};
-use crate::cluster::redis::{is_ready, named_port};
 use crate::cluster::{Cluster, no_answer};
 use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};

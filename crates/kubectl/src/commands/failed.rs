@@ -7,7 +7,6 @@ use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::bail;
-use api::WorkerPool;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use protocol::{
@@ -33,49 +32,71 @@ struct FailedQueue {
 /// Lists, retries or clears.
 pub async fn run(cluster: &Cluster, args: &Failed) -> anyhow::Result<bool> {
     let pool = cluster.pool(args.pool.get()).await?;
-    let mut redis = RedisClient::new(cluster, &pool).await?;
-    let mut queues = Vec::new();
-    for queue in &pool.spec.queues {
-        if queue.system == QueueSystem::WorkerPool {
-            let keys = Keys::new(&queue.name);
-            let list = redis.call(&list_failed(&keys, args.limit)).await?;
-            queues.push(FailedQueue {
-                name: queue.name.clone(),
-                keys,
-                list,
-            });
-        }
-    }
+    let redis = RedisClient::new(cluster, &pool).await?;
+    let queues = pool.spec.queues.iter();
+    let queues = queues.filter(|queue| queue.system == QueueSystem::WorkerPool);
+    let queues: Vec<&str> = queues.map(|queue| queue.name.as_str()).collect();
+    let name = pool.name_any();
     if queues.is_empty() {
-        let name = pool.name_any();
         bail!(tr!(cluster.out.lang, "cli-failed-no-queue", name));
     }
+    handle(&cluster.out, redis, &name, &name, &queues, args).await
+}
+
+/// The same for a queue of a Redis that the command line names.
+pub async fn run_elsewhere(args: &Failed, out: &Out) -> anyhow::Result<bool> {
+    let keys = Keys::new(&args.queue);
+    let redis = args.elsewhere.client(out, &keys.ready())?;
+    let (queue, again) = (&args.queue, format!("--redis … --queue {}", args.queue));
+    handle(out, redis, queue, &again, &[queue], args).await
+}
+
+/// Lists, retries or clears in `queues`. `name` is that of the pool or of the queue, and `again` what names it on the command
+/// line.
+async fn handle(
+    out: &Out,
+    mut redis: RedisClient,
+    name: &str,
+    again: &str,
+    queues: &[&str],
+    args: &Failed,
+) -> anyhow::Result<bool> {
+    let mut failed = Vec::new();
+    for queue in queues {
+        let keys = Keys::new(queue);
+        let list = redis.call(&list_failed(&keys, args.limit)).await?;
+        failed.push(FailedQueue {
+            name: (*queue).to_owned(),
+            keys,
+            list,
+        });
+    }
     if !args.list && (args.retry || args.clear) {
-        return write(cluster, &mut redis, &pool, &queues, args).await;
+        return write(out, &mut redis, name, &failed, args).await;
     }
     if args.output.is_json() {
-        cluster.out.json(&json_list(&queues))?;
+        out.json(&json_list(&failed))?;
     } else {
-        print_list(&cluster.out, &pool, &queues)?;
+        print_list(out, name, again, &failed)?;
     }
     Ok(true)
 }
 
 /// Retries or clears after a confirmation; false if there was none, or a task was not found.
 async fn write(
-    cluster: &Cluster,
+    out: &Out,
     redis: &mut RedisClient,
-    pool: &WorkerPool,
+    name: &str,
     queues: &[FailedQueue],
     args: &Failed,
 ) -> anyhow::Result<bool> {
-    let (out, lang, name) = (&cluster.out, cluster.out.lang, pool.name_any());
+    let lang = out.lang;
     let all: u64 = queues.iter().map(|queue| queue.list.total).sum();
     let wanted = match args.id.len() {
         0 => all,
         n => u64::try_from(n).unwrap_or(all),
     };
-    if all > 0 && !args.yes && !confirm(out, &question(lang, &name, wanted, args.clear))? {
+    if all > 0 && !args.yes && !confirm(out, &question(lang, name, wanted, args.clear))? {
         out.info(&tr!(lang, "cli-failed-unchanged"));
         return Ok(false);
     }
@@ -137,8 +158,8 @@ fn is_yes(answer: &str) -> bool {
     ["y", "yes", "s", "si", "sí"].contains(&answer.trim().to_lowercase().as_str())
 }
 
-fn print_list(out: &Out, pool: &WorkerPool, queues: &[FailedQueue]) -> std::io::Result<()> {
-    let (lang, name) = (out.lang, pool.name_any());
+fn print_list(out: &Out, name: &str, again: &str, queues: &[FailedQueue]) -> std::io::Result<()> {
+    let lang = out.lang;
     let total: u64 = queues.iter().map(|queue| queue.list.total).sum();
     let trimmed: u64 = queues.iter().map(|queue| queue.list.trimmed).sum();
     if total == 0 {
@@ -174,7 +195,7 @@ fn print_list(out: &Out, pool: &WorkerPool, queues: &[FailedQueue]) -> std::io::
         if shown < total {
             out.info(&tr!(lang, "cli-failed-shown", shown, total));
         }
-        out.info(&tr!(lang, "cli-failed-next", name));
+        out.info(&tr!(lang, "cli-failed-next", name = again));
     }
     if trimmed > 0 {
         out.info(&tr!(lang, "cli-failed-dropped", trimmed));

@@ -26,18 +26,20 @@ pub struct Probe {
     #[command(flatten)]
     server: Server,
     /// The queue system, such as Celery
-    #[arg(
-        long,
-        value_name = "S",
-        value_parser = PossibleValuesParser::new(QueueSystem::ALL.iter().map(|system| system.name()))
-            .try_map(|name| system(&name).ok_or("unknown")),
-        ignore_case = true,
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "S", value_parser = systems(), ignore_case = true, hide_possible_values = true)]
     system: QueueSystem,
     /// The name of the queue; of a List or a Stream, its key
     #[arg(long, value_name = "Q")]
     queue: String,
+    #[command(flatten)]
+    options: Options,
+    #[command(flatten)]
+    pub output: crate::args::OutputFormat,
+}
+
+/// What identifies a queue beside its name.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
     /// What stands before each key
     #[arg(long, value_name = "P")]
     key_prefix: Option<String>,
@@ -50,13 +52,17 @@ pub struct Probe {
     /// The consumer group of a Stream
     #[arg(long, value_name = "G")]
     group: Option<String>,
-    #[command(flatten)]
-    pub output: crate::args::OutputFormat,
 }
 
-fn system(name: &str) -> Option<QueueSystem> {
-    let mut all = QueueSystem::ALL.iter().copied();
-    all.find(|system| system.name().eq_ignore_ascii_case(name))
+/// Parses the name of a queue system.
+pub fn systems() -> impl TypedValueParser<Value = QueueSystem> {
+    let names = QueueSystem::ALL.iter().map(|system| system.name());
+    let system = |name: String| {
+        let mut all = QueueSystem::ALL.iter().copied();
+        all.find(|system| system.name().eq_ignore_ascii_case(&name))
+            .ok_or("unknown")
+    };
+    PossibleValuesParser::new(names).try_map(system)
 }
 
 /// One value of the result.
@@ -78,7 +84,7 @@ impl Fact {
 
 /// Reads the queue once and prints it; false where Redis does not give its metrics.
 pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
-    let queue = args.queue(out.lang)?;
+    let queue = args.options.queue(args.system, &args.queue, out.lang)?;
     let mut redis = args.connect(&queue, out.lang).await?;
     let reading = read(&mut redis, &queue, out.lang).await?;
     let facts = facts(&reading, args.system.capabilities(), out.lang);
@@ -94,9 +100,9 @@ pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
     Ok(reading.is_ok())
 }
 
-impl Probe {
+impl Options {
     /// The queue to read, where its options are those of its system.
-    fn queue(&self, lang: Lang) -> anyhow::Result<Queue> {
+    pub fn queue(&self, system: QueueSystem, name: &str, lang: Lang) -> anyhow::Result<Queue> {
         for (option, flag, is_set) in [
             (QueueOption::Group, "--group", self.group.is_some()),
             (
@@ -115,32 +121,27 @@ impl Probe {
                 self.separator.is_some(),
             ),
         ] {
-            if is_set && !self.system.has(option) {
-                bail!(tr!(
-                    lang,
-                    "cli-probe-option",
-                    flag,
-                    system = self.system.name()
-                ));
+            if is_set && !system.has(option) {
+                let system = system.name();
+                bail!(tr!(lang, "cli-probe-option", flag, system));
             }
         }
-        if self.system.has(QueueOption::Group) && self.group.is_none() {
-            bail!(tr!(
-                lang,
-                "cli-probe-needs-group",
-                system = self.system.name()
-            ));
+        if system.has(QueueOption::Group) && self.group.is_none() {
+            let system = system.name();
+            bail!(tr!(lang, "cli-probe-needs-group", system));
         }
         let options = QueueOptions {
-            name: self.queue.clone(),
+            name: name.to_owned(),
             group: self.group.clone(),
             key_prefix: self.key_prefix.clone(),
             priorities: self.priorities.clone(),
             separator: self.separator.clone(),
         };
-        Ok(Queue::new(self.system, &options))
+        Ok(Queue::new(system, &options))
     }
+}
 
+impl Probe {
     async fn connect(&self, queue: &Queue, lang: Lang) -> anyhow::Result<MultiplexedConnection> {
         let key = queue.wake_keys().first().map_or("", String::as_str);
         let client = self.server.client(key, lang).await?;

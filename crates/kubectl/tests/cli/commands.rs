@@ -403,7 +403,7 @@ fn unreachable_redis_shows_question_marks_and_fails() {
         "{output}"
     );
     assert!(
-        output.contains("! ? is unknown: Redis 127.0.0.1:1: Connection refused"),
+        output.contains("! ? is unknown: Redis 127.0.0.1:1: connection refused"),
         "{output}"
     );
 }

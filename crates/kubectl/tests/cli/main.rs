@@ -6,6 +6,7 @@
     reason = "a test fails loudly"
 )]
 
+mod chain;
 mod check;
 mod check_cluster;
 mod check_grace;

@@ -2,9 +2,11 @@
 
 mod admission;
 mod capacity;
+mod chain;
 mod clock;
 mod cluster;
 mod context;
+mod direct;
 mod finding;
 mod grace;
 mod host;
@@ -23,6 +25,7 @@ use crate::cluster::{Cluster, ClusterArgs, proxy as cluster_proxy};
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use context::Contexts;
+pub use direct::Direct;
 use finding::{Finding, fail};
 use setup::{Platform, Setup};
 use std::time::Duration;

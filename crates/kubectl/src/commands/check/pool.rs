@@ -4,7 +4,7 @@ use super::finding::{Finding, fail, ok};
 use super::images::PullError;
 use super::setup::Setup;
 use crate::cluster::Cluster;
-use crate::cluster::redis::is_ready;
+use crate::cluster::dial::is_ready;
 use crate::text::foreign::foreign;
 use crate::text::lang::tr;
 use crate::text::output::Out;

@@ -1,6 +1,7 @@
-//! The checks of a pool's Redis: whether it answers and notifies, and whether its memory has a limit at which it keeps
-//! the tasks. Nothing here writes to it.
+//! The checks of a Redis: whether it answers and notifies, and whether its memory has a limit at which it keeps the tasks.
+//! Nothing here writes to it.
 
+use super::chain;
 use super::clock::OffsetMillis;
 use super::finding::{Finding, fail, ok, warn};
 use super::redis_pods::{self, MemoryLimit};
@@ -10,10 +11,13 @@ use crate::cluster::missing_queue;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
 use crate::cluster::redis_probe::Probe;
+use crate::cluster::redis_rights::Lacking;
 use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
-use api::WorkerPool;
+use api::{QueueSpec, WorkerPool};
 use jiff::Timestamp;
+use kube::ResourceExt;
+use queues::{Purpose, Queue};
 
 const MEBIBYTE: u64 = 1024 * 1024;
 
@@ -26,49 +30,89 @@ pub(super) struct Found {
     pub(super) clock: Option<OffsetMillis>,
 }
 
-/// Whether Redis answers, notifies of changes and keeps what it holds.
+/// Whether the pool's Redis answers, notifies of changes and keeps what it holds.
 pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool, setup: &Setup) -> Found {
     let lang = cluster.out.lang;
+    let (namespace, name) = (&cluster.namespace, pool.name_any());
+    let edit = format!("kubectl -n {namespace} edit wp {name}");
+    let failed = |finding| Found {
+        findings: vec![finding],
+        ..Found::default()
+    };
     let mut client = match RedisClient::new(cluster, pool).await {
         Ok(client) => client,
-        Err(error) => {
-            let (namespace, name) = (&cluster.namespace, kube::ResourceExt::name_any(pool));
-            let edit = format!("kubectl -n {namespace} edit wp {name}");
-            return Found {
-                findings: vec![fail("Redis", format!("{error:#}"), edit)],
-                ..Found::default()
-            };
-        }
+        Err(error) => return failed(fail("Redis", format!("{error:#}"), edit)),
     };
     let probe = match client.probe().await {
         Ok(probe) => probe,
         Err(error) => {
-            let finding = redis_pods::unreachable(cluster, pool, &client, setup, &error).await;
-            return Found {
-                findings: vec![finding],
-                ..Found::default()
-            };
+            return failed(redis_pods::unreachable(cluster, pool, &client, setup, &error).await);
         }
     };
-    let clock = probe.clock_offset;
-    let name = describe(lang, &client, &probe);
-    let (first, summary) = match client.poll(&pool.spec.queues).await {
-        Ok(summary) => (answers(lang, &name, &probe, pool), Some(summary)),
-        Err(error) => (unreadable(lang, &client, &error), None),
-    };
-    let memory = memory(cluster, &client, &probe).await;
-    let edit = format!(
-        "kubectl -n {} edit wp {}",
-        cluster.namespace,
-        kube::ResourceExt::name_any(pool)
-    );
+    let queues: Vec<Queue> = pool.spec.queues.iter().map(QueueSpec::queue).collect();
+    let interval = pool.spec.interval.to_string();
+    let mut found = answering(lang, &mut client, &probe, &queues, Some(&interval), &edit).await;
+    let memory = memory(
+        lang,
+        &client,
+        &probe,
+        redis_pods::memory_limit(cluster, &client),
+    )
+    .await;
+    found.findings.extend(memory);
     let hints = missing_queue::hints(&client, pool, Timestamp::now()).await;
     let hints = hints.into_iter().map(|hint| warn("queue", hint, &edit));
-    Found {
-        findings: [first].into_iter().chain(memory).chain(hints).collect(),
-        summary,
-        clock,
+    found.findings.extend(hints);
+    found
+}
+
+/// The links behind the login. Of the first broken one there is a finding, and none of those behind it.
+pub(super) async fn answering(
+    lang: Lang,
+    client: &mut RedisClient,
+    probe: &Probe,
+    queues: &[Queue],
+    interval: Option<&str>,
+    edit: &str,
+) -> Found {
+    let name = describe(lang, client, probe);
+    let mut found = Found {
+        clock: probe.clock_offset,
+        ..Found::default()
+    };
+    if let Some(finding) = chain::role(lang, &client.name(), probe, edit) {
+        found.findings.push(finding);
+        return found;
     }
+    let lacking = match client.lacking(queues).await {
+        Ok(lacking) => lacking,
+        Err(error) => {
+            found
+                .findings
+                .push(fail("Redis", format!("{error:#}"), edit));
+            return found;
+        }
+    };
+    if let Some(finding) = chain::unreadable(lang, client, &lacking) {
+        found.findings.push(finding);
+        return found;
+    }
+    match client.poll_queues(queues).await {
+        Ok(summary) => found.summary = Some(summary),
+        Err(error) => {
+            let error = format!("{error:#}");
+            let text = tr!(lang, "cli-redis-queues-unreadable", error);
+            found.findings.push(fail("Redis", text, edit));
+            return found;
+        }
+    }
+    found
+        .findings
+        .push(answers(lang, &name, probe, interval, client, &lacking));
+    found
+        .findings
+        .extend(chain::no_scale_down(lang, client, &lacking));
+    found
 }
 
 /// Address, version and latency.
@@ -85,38 +129,40 @@ fn describe(lang: Lang, client: &RedisClient, probe: &Probe) -> String {
     }
 }
 
-fn answers(lang: Lang, name: &str, probe: &Probe, pool: &WorkerPool) -> Finding {
-    if probe.notifies {
+fn answers(
+    lang: Lang,
+    name: &str,
+    probe: &Probe,
+    interval: Option<&str>,
+    client: &RedisClient,
+    lacking: &Lacking,
+) -> Finding {
+    let is_refused = !lacking.of(Purpose::Notify).is_empty();
+    if probe.notifies && !is_refused {
         return ok("Redis", tr!(lang, "cli-redis-notifies", name));
     }
-    let interval = &pool.spec.interval;
-    warn(
-        "Redis",
-        tr!(lang, "cli-redis-polled", name, interval),
-        "kubectl explain wp.spec.interval",
-    )
-}
-
-/// Redis answers, but not what the operator must know.
-fn unreadable(lang: Lang, client: &RedisClient, error: &anyhow::Error) -> Finding {
-    let error = format!("{error:#}");
-    let user = client.user().unwrap_or_else(|| "default".into());
-    let text = tr!(lang, "cli-redis-queues-unreadable", error);
-    // The rights that the operator needs to read a pool.
-    let rights = format!("redis-cli ACL SETUSER {user} +@read +@scripting +@connection +time");
-    fail("Redis", text, rights)
+    let fix = match is_refused {
+        true => chain::grant(client, lacking),
+        false => "kubectl explain wp.spec.interval".to_owned(),
+    };
+    let interval = interval.unwrap_or("spec.interval");
+    warn("Redis", tr!(lang, "cli-redis-polled", name, interval), fix)
 }
 
 /// A warning if Redis has no memory limit, or loses tasks when it is reached.
-async fn memory(cluster: &Cluster, client: &RedisClient, probe: &Probe) -> Option<Finding> {
-    let lang = cluster.out.lang;
+pub(super) async fn memory(
+    lang: Lang,
+    client: &RedisClient,
+    probe: &Probe,
+    limit: impl Future<Output = MemoryLimit>,
+) -> Option<Finding> {
     let policy = probe.eviction.as_deref().map(|policy| foreign(policy, 30));
     let evicts = policy.as_ref().filter(|policy| *policy != "noeviction");
     let unlimited = probe.max_memory == Some(0);
     if !unlimited && evicts.is_none() {
         return None;
     }
-    let MemoryLimit { pod, bytes } = redis_pods::memory_limit(cluster, client).await;
+    let MemoryLimit { pod, bytes } = limit.await;
     // A quarter is left to buffers and fragmentation; outside the cluster half, since others may run there.
     let megabytes = match (bytes, probe.system_memory) {
         (Some(limit), _) => limit / 4 * 3 / MEBIBYTE,

@@ -1,12 +1,14 @@
 //! The pods behind the Service of a pool's Redis: why none answers, and how much memory they may use.
 
 use super::capacity::amount;
+use super::chain;
 use super::finding::{Finding, fail};
 use super::images::PullError;
 use super::pool::unready_reason;
 use super::setup::Setup;
 use crate::cluster::Cluster;
-use crate::cluster::redis::{RedisClient, is_ready};
+use crate::cluster::dial::is_ready;
+use crate::cluster::redis::RedisClient;
 use crate::text::lang::tr;
 use api::WorkerPool;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
@@ -44,6 +46,9 @@ pub(super) async fn unreachable(
             pool.name_any()
         )
     };
+    if let Some(field) = chain::field(error) {
+        return plain(format!("{}   ({field})", edit()));
+    }
     let Some((namespace, name)) = client.service_name() else {
         return plain(edit());
     };

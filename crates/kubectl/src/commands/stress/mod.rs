@@ -3,16 +3,19 @@
 mod pictures;
 pub mod plan;
 
+use crate::args::Stress;
 use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
 use crate::text::class_format;
 use crate::text::lang::{Lang, tr};
+use crate::text::output::Out;
 use anyhow::{Context, bail};
 use api::WorkerPool;
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use pictures::Picture;
+use plan::Plan;
 use protocol::{FILTERS, ImageTask, Keys, Push, Source, Task, push_if_room};
 use queues::QueueSystem;
 use std::path::PathBuf;
@@ -143,26 +146,37 @@ impl Burst {
 }
 
 /// Pushes a burst to the pool `name`; what is not given is chosen from the pool's rules.
-pub async fn run(
-    cluster: &Cluster,
-    name: Option<&str>,
-    tasks: Option<u32>,
-    task_seconds: Option<u32>,
-    work: &Work,
-) -> anyhow::Result<bool> {
-    let pool = cluster.pool(name).await?;
-    let lang = cluster.out.lang;
-    let keys = queue(lang, &pool)?;
-    let plan = plan::choose(&pool, work.load(), tasks, task_seconds)?;
-    let burst = Burst::new(lang, plan.tasks, plan.task_seconds, work)?;
+pub async fn run(cluster: &Cluster, args: &Stress) -> anyhow::Result<bool> {
+    let pool = cluster.pool(args.pool.get()).await?;
+    let (out, work) = (&cluster.out, &args.work);
+    let keys = queue(out.lang, &pool)?;
+    let plan = plan::choose(&pool, work.load(), args.tasks, args.task.task_seconds)?;
     let mut redis = RedisClient::new(cluster, &pool).await?;
-    push_burst(&mut redis, &keys, &burst).await?;
-    let now = Timestamp::now();
-    cluster
-        .out
-        .data_at(now, &class_format::stress(burst.tasks))?;
-    cluster.out.info(&plan.describe(&cluster.out, &pool));
+    push_plan(&mut redis, &keys, &plan, work, out).await?;
+    out.info(&plan.describe(out, &pool));
     Ok(true)
+}
+
+/// Pushes a burst to a queue of a Redis that the command line names. No rules are known there.
+pub async fn run_elsewhere(args: &Stress, out: &Out) -> anyhow::Result<bool> {
+    let keys = Keys::new(&args.queue);
+    let plan = Plan::without_rules(args.work.load(), args.tasks, args.task.task_seconds);
+    let mut redis = args.elsewhere.client(out, &keys.ready())?;
+    push_plan(&mut redis, &keys, &plan, &args.work, out).await?;
+    out.info(&plan.head(out, &args.queue));
+    Ok(true)
+}
+
+async fn push_plan(
+    redis: &mut RedisClient,
+    keys: &Keys,
+    plan: &Plan,
+    work: &Work,
+    out: &Out,
+) -> anyhow::Result<()> {
+    let burst = Burst::new(out.lang, plan.tasks, plan.task_seconds, work)?;
+    push_burst(redis, keys, &burst).await?;
+    Ok(out.data_at(Timestamp::now(), &class_format::stress(burst.tasks))?)
 }
 
 /// The pool's queue for image tasks.

@@ -83,20 +83,36 @@ pub fn choose(
 }
 
 impl Plan {
-    /// What was chosen and why, and what to expect.
-    pub fn describe(&self, out: &Out, pool: &WorkerPool) -> String {
-        let (lang, name) = (out.lang, pool.name_any());
+    /// What was not given, where no rules say which burst shows them.
+    pub fn without_rules(load: Load, tasks: Option<u32>, task_seconds: Option<u32>) -> Self {
+        Self {
+            tasks: tasks.unwrap_or(TASKS),
+            task_seconds: task_seconds.unwrap_or(TASK_SECONDS),
+            given: true,
+            load,
+            steps: Vec::new(),
+        }
+    }
+
+    /// The tasks, and whether they were chosen by the rules of the pool `name`.
+    pub fn head(&self, out: &Out, name: &str) -> String {
+        let lang = out.lang;
         let (tasks, seconds) = (self.tasks, self.task_seconds);
         let kind = match self.load {
             Load::Mix => tr!(lang, "cli-stress-mixed"),
             Load::Cpu => tr!(lang, "cli-stress-cpu"),
             Load::Io => tr!(lang, "cli-stress-io"),
         };
-        let head = if self.given {
+        if self.given {
             tr!(lang, "cli-stress-tasks", tasks, seconds, kind)
         } else {
             tr!(lang, "cli-stress-tasks-chosen", tasks, seconds, kind, name)
-        };
+        }
+    }
+
+    /// What was chosen and why, and what to expect.
+    pub fn describe(&self, out: &Out, pool: &WorkerPool) -> String {
+        let (lang, head) = (out.lang, self.head(out, &pool.name_any()));
         if self.steps.is_empty() {
             return tr!(lang, "cli-stress-no-change", head);
         }

@@ -1,0 +1,102 @@
+//! Which rights the user of a Redis lacks. All commands that the operator needs are queued in a `MULTI`, which checks each of
+//! them, and the connection is closed before any runs.
+
+use super::redis::RedisClient;
+use queues::{Need, Purpose, Queue};
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Cmd, RedisResult, Value};
+use redis_source::Servers;
+
+/// What a user may not do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lacking {
+    /// The commands, each once.
+    pub rights: Vec<(String, Purpose)>,
+    /// The patterns of the keys and channels, where one of them is refused.
+    pub patterns: Vec<String>,
+}
+
+impl Lacking {
+    /// The commands for one purpose.
+    pub fn of(&self, purpose: Purpose) -> Vec<&str> {
+        let rights = self.rights.iter().filter(|(_, it)| *it == purpose);
+        rights.map(|(right, _)| right.as_str()).collect()
+    }
+}
+
+impl RedisClient {
+    /// Tries what the operator needs for `queues`.
+    pub async fn lacking(&mut self, queues: &[Queue]) -> anyhow::Result<Lacking> {
+        self.use_resp3();
+        let mut needs: Vec<Need> = queues.iter().flat_map(Queue::needs).collect();
+        if matches!(self.access().servers, Servers::Sentinel { .. }) {
+            needs.push(Need {
+                right: "role".to_owned(),
+                purpose: Purpose::Read,
+                command: redis::cmd("ROLE"),
+            });
+        }
+        let mut redis = self.connect(AsyncConnectionConfig::new()).await?;
+        let failed = |error| self.describe_error(&error);
+        let queued = [redis::cmd("MULTI")].into_iter();
+        let queued = queued.chain(needs.iter().map(|need| need.command.clone()));
+        let mut replies = send(&mut redis, queued.collect()).await.map_err(failed)?;
+        if !replies.is_empty() && refusal(&replies.remove(0)).is_some() {
+            // Without MULTI only what changes nothing is tried.
+            needs.retain(|need| need.purpose != Purpose::ScaleDown);
+            redis = self.connect(AsyncConnectionConfig::new()).await?;
+            let commands = needs.iter().map(|need| need.command.clone()).collect();
+            replies = send(&mut redis, commands).await.map_err(failed)?;
+        }
+        let mut lacking = Lacking::default();
+        for (need, reply) in needs.into_iter().zip(&replies) {
+            match refusal(reply) {
+                Some(Refusal::Command) if !lacking.has(&need.right) => {
+                    lacking.rights.push((need.right, need.purpose));
+                }
+                Some(Refusal::Key) if lacking.patterns.is_empty() => {
+                    lacking.patterns = queues.iter().flat_map(Queue::key_patterns).collect();
+                    lacking.patterns.sort();
+                    lacking.patterns.dedup();
+                }
+                _ => {}
+            }
+        }
+        Ok(lacking)
+    }
+}
+
+impl Lacking {
+    fn has(&self, right: &str) -> bool {
+        self.rights.iter().any(|(it, _)| it == right)
+    }
+}
+
+async fn send(redis: &mut MultiplexedConnection, commands: Vec<Cmd>) -> RedisResult<Vec<Value>> {
+    let mut pipeline = redis::Pipeline::with_capacity(commands.len());
+    for command in commands {
+        pipeline.add_command(command);
+    }
+    redis
+        .send_packed_commands(&pipeline, 0, pipeline.len())
+        .await
+}
+
+/// What a server refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Command,
+    Key,
+}
+
+fn refusal(reply: &Value) -> Option<Refusal> {
+    let Value::ServerError(error) = reply else {
+        return None;
+    };
+    let is_of_command = error.details().is_some_and(|it| it.contains(" to run "));
+    (error.code() == "NOPERM").then_some(if is_of_command {
+        Refusal::Command
+    } else {
+        Refusal::Key
+    })
+}

@@ -1,0 +1,452 @@
+//! `check` names the first broken link between it and the queues of a Redis, on real servers; and the commands go on through
+//! TLS and Sentinel, also by the API server's port-forward.
+
+use crate::check_cluster::{Cluster, PODS, finding, pods};
+use crate::commands::{POOLS, list, pool, run_with};
+use serde_json::{Value, json};
+use std::path::Path;
+use testkit::certificates::{Authority, Issued};
+use testkit::redis::{RedisServer, free_port};
+use testkit::sentinel::{MASTER, Sentinels};
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A server that speaks TLS on a second port.
+struct Secured {
+    server: RedisServer,
+    port: u16,
+}
+
+impl Secured {
+    fn start(authority: &Authority, own: &Issued, clients: &str) -> Self {
+        let port = free_port();
+        let server = RedisServer::start_with(&[
+            "--tls-port",
+            &port.to_string(),
+            "--tls-auth-clients",
+            clients,
+            "--tls-ca-cert-file",
+            &text(&authority.certificate()),
+            "--tls-cert-file",
+            &text(&own.certificate),
+            "--tls-key-file",
+            &text(&own.key),
+            "--maxmemory",
+            "100mb",
+        ]);
+        Self { server, port }
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+/// The finding on Redis of `check` with `args`, after its exit code.
+fn check(args: &[&str]) -> String {
+    let args = [&["check", "-o", "json", "--lang", "en"], args].concat();
+    let output = run_with(&args, None, &[("THE_PASSWORD", "secret")]);
+    assert!(!output.contains("secret"), "{output}");
+    // A slow server is announced on standard error.
+    let (output, _) = output.split_once("\n! ").unwrap_or((&output, ""));
+    let (exit, _) = output.split_once('\n').unwrap();
+    let finding = finding(output, "Redis");
+    let part = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+    format!(
+        "{exit} {}: {} → {}",
+        part("status"),
+        part("text"),
+        part("fix")
+    )
+}
+
+fn acl(server: &RedisServer, rights: &[&str]) {
+    let mut command = redis::cmd("ACL");
+    let command = command.arg("SETUSER").arg("app").arg(rights);
+    command.exec(&mut server.connect()).unwrap();
+}
+
+const LOGIN: [&str; 4] = ["--username", "app", "--password-env", "THE_PASSWORD"];
+
+/// Asserts that `check` fails at this link.
+fn assert_broken(url: &str, args: &[&str], expected: &str) {
+    let output = check(&[&["--redis", url], args].concat());
+    assert!(
+        output.starts_with("exit 1 failed: ") && output.contains(expected),
+        "{args:?}: {output}"
+    );
+}
+
+#[test]
+fn each_kind_of_broken_tls_is_told_apart() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let name = "IP:127.0.0.1";
+    let start = |own: Issued, clients| Secured::start(&authority, &own, clients);
+    let between = |from, until| authority.issue_between(name, from, until);
+    let well = start(authority.issue(name), "no");
+    let expired = start(between("20200101000000Z", "20210101000000Z"), "no");
+    let early = start(between("20980101000000Z", "20990101000000Z"), "no");
+    let elsewhere = start(authority.issue("DNS:elsewhere"), "no");
+    let asks = start(authority.issue(name), "yes");
+    let (ca, stranger) = (text(&authority.certificate()), text(&other.certificate()));
+    let own = other.issue("DNS:client");
+    let (cert, key) = (text(&own.certificate), text(&own.key));
+    let trusting = ["--cacert", &*ca];
+    let client = ["--cacert", &ca, "--cert", &cert, "--key", &key];
+    let other_key = ["--cacert", &ca, "--cert", &cert, "--key", &ca];
+    let untrusted = "an authority that is not trusted";
+    assert_broken(&expired.url(), &trusting, "its certificate has expired");
+    assert_broken(&early.url(), &trusting, "its certificate is not valid yet");
+    assert_broken(&well.url(), &["--tls"], untrusted);
+    assert_broken(&well.url(), &["--cacert", &stranger], untrusted);
+    let misnamed = "its certificate is not for the name 127.0.0.1";
+    assert_broken(&elsewhere.url(), &trusting, misnamed);
+    assert_broken(&asks.url(), &trusting, "it asks for a client certificate");
+    assert_broken(&asks.url(), &client, "it refuses the client's certificate");
+    assert_broken(&well.url(), &other_key, "private key is no PEM");
+    let plain = well.server.url();
+    assert_broken(&plain, &trusting, "the port may be one without TLS");
+    assert_broken(&well.url(), &[], "the port may be one with TLS");
+    let output = check(&["--redis", &well.url(), "--cacert", &ca]);
+    assert!(
+        output.starts_with("exit 0 ok: ") && output.contains("notifies of changes"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_host_without_an_address_and_a_closed_port_are_named() {
+    let closed = format!("redis://127.0.0.1:{}", free_port());
+    assert_broken(&closed, &[], "connection refused");
+    let unknown = "redis://no-such-host.invalid";
+    assert_broken(unknown, &[], "its host name is not known");
+}
+
+#[test]
+fn each_right_that_is_lacking_is_named_with_the_command_that_grants_it() {
+    let server = RedisServer::start_with(&["--maxmemory", "100mb"]);
+    let url = server.url();
+    let of = |system| {
+        let queue = ["--redis", &url, "--system", system, "--queue", "mail"];
+        check(&[&queue[..], &LOGIN].concat())
+    };
+    assert!(of("RQ").contains("wrong user or password"), "{}", of("RQ"));
+    acl(
+        &server,
+        &[
+            "on",
+            ">secret",
+            "+multi",
+            "%R~rq:*",
+            "+@read",
+            "+@connection",
+            "+time",
+        ],
+    );
+    let output = of("RQ");
+    assert!(output.starts_with("exit 0 ok: "), "{output}");
+    acl(&server, &["-hmget", "-zcount"]);
+    let output = of("RQ");
+    assert!(
+        output.contains("lacks the right to zcount, hmget →")
+            && output.ends_with("→ redis-cli ACL SETUSER app +zcount +hmget"),
+        "{output}"
+    );
+    acl(&server, &["+hmget", "+zcount", "resetkeys", "~other"]);
+    let output = of("RQ");
+    assert!(
+        output.contains("lacks the right to the keys")
+            && output.ends_with("→ redis-cli ACL SETUSER app '%R~rq:*'"),
+        "{output}"
+    );
+    // Without MULTI what changes nothing is run.
+    acl(&server, &["resetkeys", "%R~rq:*", "-multi", "-lindex"]);
+    let output = of("RQ");
+    assert!(
+        output.ends_with("→ redis-cli ACL SETUSER app +lindex"),
+        "{output}"
+    );
+    acl(&server, &["+lindex", "+multi", "-client|tracking"]);
+    let output = of("RQ");
+    assert!(
+        output.starts_with("exit 0 warning: ")
+            && output.ends_with("→ redis-cli ACL SETUSER app '+client|tracking'"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_right_that_only_a_script_or_a_drain_needs_is_named() {
+    let server = RedisServer::start_with(&["--maxmemory", "100mb"]);
+    let url = server.url();
+    // What the user may do with a script is what it may do without.
+    acl(&server, &["on", ">secret", "+@all", "-smembers", "~wp:*"]);
+    let queue = ["--redis", &url, "--queue", "mail"];
+    let output = check(&[&queue[..], &LOGIN].concat());
+    assert!(
+        output.ends_with("→ redis-cli ACL SETUSER app +smembers"),
+        "{output}"
+    );
+    acl(&server, &["+smembers", "-hsetnx"]);
+    let args = ["check", "--redis", &url, "--queue", "mail", "--lang", "en"];
+    let args = [&args[..], &LOGIN].concat();
+    let output = run_with(&args, None, &[("THE_PASSWORD", "secret")]);
+    assert!(
+        output.starts_with("exit 0\n")
+            && output.contains("⚠ Redis")
+            && output.contains("→ redis-cli ACL SETUSER app +hsetnx\n"),
+        "{output}"
+    );
+}
+
+#[test]
+fn nothing_that_is_tried_is_run() {
+    let server = RedisServer::start();
+    let keys = |server: &RedisServer| -> Vec<String> {
+        redis::cmd("KEYS")
+            .arg("*")
+            .query(&mut server.connect())
+            .unwrap()
+    };
+    let url = server.url();
+    for system in ["WorkerPool", "Celery", "Sidekiq"] {
+        let output = check(&["--redis", &url, "--system", system, "--queue", "mail"]);
+        assert!(output.starts_with("exit 0 ok: "), "{output}");
+    }
+    // Celery's workers are asked by the poll itself, whose list for the answers expires.
+    let left = keys(&server);
+    let is_own = |key: &String| key.starts_with("workerpool-");
+    assert!(left.iter().all(is_own), "{left:?}");
+}
+
+#[test]
+fn a_replica_and_a_sentinel_are_no_primary() {
+    let sentinels = Sentinels::start();
+    let master = sentinels.master();
+    let [primary, replica] = [master, 1 - master].map(|it| sentinels.server(it).url());
+    let output = check(&["--redis", &replica]);
+    let expected = format!("is a replica of {}", primary.replace("redis://", ""));
+    assert!(output.contains(&expected), "{output}");
+    let addresses = sentinels.addresses();
+    let output = check(&["--redis", &format!("redis://{}", addresses[0])]);
+    assert!(output.contains("is a Sentinel"), "{output}");
+    let closed = format!("127.0.0.1:{}", free_port());
+    let output = check(&["--sentinel", &closed, "--master", MASTER]);
+    let expected = format!("Sentinel {closed}: connection refused");
+    assert!(output.contains(&expected), "{output}");
+    let output = check(&["--sentinel", &addresses[0], "--master", "other"]);
+    assert!(output.contains("knows no master other"), "{output}");
+    let some = format!("{closed},{}", addresses[0]);
+    let output = check(&["--sentinel", &some, "--master", MASTER]);
+    assert!(output.contains("mymaster (Sentinel), Redis"), "{output}");
+}
+
+#[test]
+fn a_slot_that_no_node_serves_is_named() {
+    let bus = free_port().to_string();
+    let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
+    let run = |words: &[&str]| {
+        let mut command = redis::cmd("CLUSTER");
+        command
+            .arg(words)
+            .query::<redis::Value>(&mut node.connect())
+    };
+    let address = node.url().replace("redis://", "");
+    let args = ["--cluster", &address, "--queue", "tasks"];
+    let output = check(&args);
+    assert!(
+        output.contains("16384 of 16384 slots are not served"),
+        "{output}"
+    );
+    run(&["ADDSLOTSRANGE", "0", "16383"]).unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !format!("{:?}", run(&["INFO"])).contains("cluster_state:ok") {
+        assert!(std::time::Instant::now() < deadline, "the cluster is well");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let output = check(&args);
+    assert!(output.contains("(Cluster), Redis"), "{output}");
+}
+
+#[test]
+fn stress_and_failed_take_the_options() {
+    let authority = Authority::new();
+    let own = authority.issue("IP:127.0.0.1");
+    let secured = Secured::start(&authority, &own, "no");
+    let (url, ca) = (secured.url(), text(&authority.certificate()));
+    let there = ["--redis", &url, "--cacert", &ca, "--queue", "mail"];
+    let run = |args: &[&str]| run_with(&[args, &there].concat(), None, &[]);
+    let output = run(&["stress", "--tasks", "3"]);
+    assert!(
+        output.starts_with("exit 0\n") && output.contains("(3 tasks)"),
+        "{output}"
+    );
+    let mut redis = secured.server.connect();
+    let ready = redis::cmd("LLEN").arg("wp:{mail}:ready").query(&mut redis);
+    assert_eq!(ready, Ok(3));
+    let entry =
+        r#"{"error":"broken","attempts":5,"at":1,"worker":"w","task":{"id":"a","at":1,"body":{}}}"#;
+    let mut push = redis::cmd("LPUSH");
+    push.arg("wp:{mail}:failed")
+        .arg(entry)
+        .exec(&mut redis)
+        .unwrap();
+    let output = run(&["failed"]);
+    assert!(
+        output.contains("broken") && output.contains("failed --redis … --queue mail --retry"),
+        "{output}"
+    );
+    let output = run(&["failed", "--retry", "--yes"]);
+    assert!(output.starts_with("exit 0\nmail: 1 "), "{output}");
+    for (args, expected) in [
+        (
+            &["stress", "--cacert", "x"][..],
+            "name it with --redis, --sentinel or --cluster",
+        ),
+        (
+            &["failed", "--username", "x"],
+            "name it with --redis, --sentinel or --cluster",
+        ),
+        (
+            &["check", "pool", "--redis", "redis://r"],
+            "cannot be used with",
+        ),
+        (&["check", "--queue", "q"], "required"),
+        (&["stress", "--sentinel", "s:1"], "--master <NAME>"),
+    ] {
+        let output = run_with(args, None, &[]);
+        assert!(
+            !output.starts_with("exit 0") && output.contains(expected),
+            "{args:?}: {output}"
+        );
+    }
+}
+
+fn encoded(text: &[u8]) -> Value {
+    let mut command = std::process::Command::new("openssl");
+    let mut command = command
+        .args(["base64", "-A"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut command.stdin.take().unwrap(), text).unwrap();
+    let output = command.wait_with_output().unwrap();
+    String::from_utf8(output.stdout).unwrap().into()
+}
+
+/// The Service `redis` with its pod, whose port is that of a server on this machine.
+fn service(cluster: Cluster, port: u16) -> Cluster {
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "redis"},
+        "spec": {"selector": {"app": "redis"}, "ports": [{"port": 6379, "targetPort": port}]}});
+    let pod = json!({"metadata": {"name": "redis-0"}, "spec": {"containers": []},
+        "status": {"podIP": "10.1.2.3", "conditions": [{"type": "Ready", "status": "True"}]}});
+    cluster
+        .with("/api/v1/namespaces/default/services/redis", service)
+        .with(PODS, pods(&[pod]))
+}
+
+/// A pool whose Redis is `spec`.
+fn pool_of(spec: Value) -> Value {
+    let mut pool = pool("filters", "");
+    pool["spec"]["redis"] = spec;
+    pool["status"] = json!({"observedGeneration": 2});
+    list(&[pool])
+}
+
+#[test]
+fn a_pool_is_reached_by_a_forward_through_tls_with_its_login() {
+    let authority = Authority::new();
+    let secured = Secured::start(&authority, &authority.issue("DNS:redis.example.com"), "yes");
+    let client = authority.issue("DNS:client");
+    acl(&secured.server, &["on", ">secret", "~*", "&*", "+@all"]);
+    let read = |path: &Path| std::fs::read(path).unwrap();
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "redis"}, "data": {
+        "password": encoded(b"secret\n"), "tls.crt": encoded(&read(&client.certificate)), "tls.key": encoded(&read(&client.key)),
+    }});
+    let ca = String::from_utf8(read(&authority.certificate())).unwrap();
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca"}, "data": {"ca.crt": ca}});
+    let of_secret = |key: &str| json!({"secretKeyRef": {"name": "redis", "key": key}});
+    let spec = json!({
+        "address": "redis://redis:6379", "username": "app", "passwordFrom": of_secret("password"),
+        "tls": {
+            "caFrom": {"configMapKeyRef": {"name": "ca", "key": "ca.crt"}}, "serverName": "redis.example.com",
+            "certificateFrom": of_secret("tls.crt"), "keyFrom": of_secret("tls.key"),
+        },
+    });
+    let with = |spec: &Value| {
+        service(Cluster::new(""), secured.port)
+            .with(POOLS, pool_of(spec.clone()))
+            .with("/api/v1/namespaces/default/secrets/redis", secret.clone())
+            .with("/api/v1/namespaces/default/configmaps/ca", map.clone())
+    };
+    let redis = |spec: &Value| finding(&with(spec).check("prod", &["-o", "json"], &[]), "Redis");
+    let found = redis(&spec);
+    assert_eq!(found["status"], "ok", "{found}");
+    let mut broken = spec.clone();
+    broken["tls"]["serverName"] = Value::Null;
+    let found = redis(&broken);
+    assert_eq!(
+        found["text"],
+        "Redis redis:6379: TLS: its certificate is not for the name redis"
+    );
+    assert_eq!(
+        found["fix"],
+        "kubectl -n default edit wp filters   (spec.redis.tls)"
+    );
+    let mut broken = spec.clone();
+    broken["passwordFrom"] = of_secret("pass");
+    let found = redis(&broken);
+    assert_eq!(found["text"], "Secret redis has no key pass for Redis");
+    let mut broken = spec;
+    broken["passwordFrom"] = of_secret("tls.crt");
+    let found = redis(&broken);
+    let text = found["text"].as_str().unwrap();
+    assert!(text.ends_with("wrong user or password"), "{found}");
+}
+
+#[test]
+fn the_master_that_sentinel_announces_is_forwarded_to() {
+    let sentinels = Sentinels::start();
+    let (_, at) = sentinels.addresses()[0]
+        .rsplit_once(':')
+        .map(|(host, port)| (host.to_owned(), port.to_owned()))
+        .unwrap();
+    let master = sentinels.server(sentinels.master());
+    // As the Sentinels of a chart announce it: by the address of its pod.
+    let mut monitor = redis::cmd("SENTINEL");
+    monitor.arg(&[
+        "MONITOR",
+        "in-a-pod",
+        "10.1.2.3",
+        &master.port().to_string(),
+        "1",
+    ]);
+    let sentinel = redis::Client::open(format!("redis://127.0.0.1:{at}")).unwrap();
+    monitor
+        .exec(&mut sentinel.get_connection().unwrap())
+        .unwrap();
+    let spec = json!({"sentinel": {"master": "in-a-pod", "addresses": ["redis:6379"]}});
+    let cluster = service(Cluster::new(""), at.parse().unwrap());
+    let cluster = cluster.with(POOLS, pool_of(spec));
+    let output = cluster.check("prod", &["-o", "json"], &[]);
+    let found = finding(&output, "Redis");
+    assert!(
+        found["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("in-a-pod (Sentinel), Redis"),
+        "{output}"
+    );
+    let elsewhere = json!({"sentinel": {"master": "unknown", "addresses": ["redis:6379"]}});
+    let output = cluster
+        .with(POOLS, pool_of(elsewhere))
+        .check("prod", &["-o", "json"], &[]);
+    let found = finding(&output, "Redis");
+    assert_eq!(
+        found["text"],
+        "Sentinel redis:6379: this Sentinel knows no master unknown"
+    );
+}
