@@ -2,14 +2,15 @@
 
 use crate::error::ApiError;
 use crate::kind::{DEPLOYMENTS, Kind, POOLS};
+use crate::objects;
 use api::{ScheduledSpec, WorkerPool};
 use serde_json::{Value, json};
 
 /// The object as it is stored. Rejects a `WorkerPool` that can never work, with the operator's own message. A real
 /// cluster also enforces the rules of the schema (patterns, ranges, CEL); not all of them are checked here.
 ///
-/// A pool gets the address `redis`: a manifest names a Service, which does not exist here.
-pub fn admit(kind: &'static Kind, mut object: Value, redis: &str) -> Result<Value, ApiError> {
+/// A pool gets this cluster's Redis: a manifest names a Service, which does not exist here.
+pub fn admit(kind: &'static Kind, mut object: Value) -> Result<Value, ApiError> {
     object["apiVersion"] = json!(kind.api_version());
     object["kind"] = json!(kind.name);
     if *kind == DEPLOYMENTS && object["spec"]["replicas"].is_null() {
@@ -28,7 +29,7 @@ pub fn admit(kind: &'static Kind, mut object: Value, redis: &str) -> Result<Valu
             "unknown field {field}: `kubectl explain wp.spec` lists the fields"
         )));
     }
-    object["spec"]["redis"] = json!({"address": redis});
+    object["spec"]["redis"] = objects::redis_of_pool();
     let pool: WorkerPool =
         serde_json::from_value(object.clone()).map_err(|error| invalid(&error.to_string()))?;
     ScheduledSpec::new(&pool).map_err(|error| invalid(&error.0))?;

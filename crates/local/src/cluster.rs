@@ -4,7 +4,7 @@ use crate::cluster_info::ClusterInfo;
 use crate::objects;
 use crate::process::{kill_supervisor, processes, terminate_all};
 use crate::state_dir::StateDir;
-use crate::supervisor::SUPERVISOR_COMMAND;
+use crate::supervisor::{REDIS_VARIABLE, SUPERVISOR_COMMAND};
 use anyhow::{Context, bail};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::PathBuf;
@@ -67,7 +67,7 @@ pub async fn ensure(options: &StartOptions) -> anyhow::Result<LocalCluster> {
     match &pool_yaml {
         Some(yaml) => {
             // Reject an invalid pool before anything starts.
-            objects::pool(yaml, "redis://127.0.0.1:6379/0")?;
+            objects::pool(yaml)?;
             state_dir.write("pool.yaml", yaml.as_bytes())?;
             // Another pool is another cluster.
             let _ = fs::remove_file(state_dir.file("objects.json"));
@@ -206,7 +206,7 @@ async fn spawn_supervisor(state_dir: &StateDir, options: &StartOptions) -> anyho
         .arg(state_dir.path())
         .current_dir(state_dir.parent());
     if let Some(redis) = &options.redis {
-        command.arg("--redis").arg(redis);
+        command.env(REDIS_VARIABLE, redis);
     }
     if let Some(idle) = std::env::var_os("WORKERPOOL_LOCAL_IDLE") {
         command.arg("--idle").arg(idle);

@@ -15,7 +15,7 @@ pub struct ClusterInfo {
     pub secret: String,
     /// First segment of the path of every request that comes from the operator.
     pub operator_secret: String,
-    /// URL of Redis.
+    /// URL of Redis, with its password.
     pub redis: String,
     /// Whether the cluster runs this Redis itself.
     pub own_redis: bool,
@@ -28,6 +28,15 @@ pub struct ClusterInfo {
 }
 
 impl ClusterInfo {
+    /// URL of Redis without user and password, to show.
+    #[must_use]
+    pub fn redis_to_show(&self) -> String {
+        match (self.redis.split_once("://"), self.redis.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+            _ => self.redis.clone(),
+        }
+    }
+
     /// The kubeconfig of a person, which holds the secret for people.
     pub(crate) fn kubeconfig(&self) -> String {
         self.kubeconfig_with(&self.secret)

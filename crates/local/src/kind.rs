@@ -47,6 +47,7 @@ pub static PODS: Kind = Kind {
     short: "po",
     ..kind("", "v1", "pods", "Pod")
 };
+pub static SECRETS: Kind = kind("", "v1", "secrets", "Secret");
 pub static EVENTS: Kind = Kind {
     short: "ev",
     ..kind("events.k8s.io", "v1", "events", "Event")
@@ -70,12 +71,12 @@ pub static KINDS: [&Kind; 12] = [
     &POOLS,
     &DEPLOYMENTS,
     &PODS,
+    &SECRETS,
     &CORE_EVENTS,
     &EVENTS,
     &DEFINITIONS,
     // Clients ask for these kinds, of which there are no objects.
     &kind("", "v1", "services", "Service"),
-    &kind("", "v1", "secrets", "Secret"),
     &kind("apps", "v1", "replicasets", "ReplicaSet"),
     &kind(
         "autoscaling",

@@ -6,6 +6,7 @@ use crate::programs::{Programs, find_redis};
 use crate::state_dir::StateDir;
 use anyhow::{Context, bail};
 use api::WorkerPool;
+use k8s_openapi::ByteString;
 use queues::QueueSystem;
 use serde_json::{Value, json};
 
@@ -14,13 +15,35 @@ pub const NAMESPACE: &str = "default";
 /// The namespace of the operator.
 pub const SYSTEM_NAMESPACE: &str = "workerpool-system";
 
+/// The Secret with the URL of the cluster's Redis, and its key.
+const REDIS_SECRET: &str = "redis";
+const REDIS_KEY: &str = "url";
+
+/// The reference to the URL of the cluster's Redis.
+fn redis_reference() -> Value {
+    json!({"secretKeyRef": {"name": REDIS_SECRET, "key": REDIS_KEY}})
+}
+
+/// `spec.redis` of each pool of the cluster.
+pub fn redis_of_pool() -> Value {
+    json!({"addressFrom": redis_reference()})
+}
+
+/// The Secret with the URL of the cluster's Redis: objects that people look at do not have its password.
+pub fn redis_secret(url: &str) -> Value {
+    let url = ByteString(url.as_bytes().to_vec());
+    json!({
+        "metadata": {"name": REDIS_SECRET, "namespace": NAMESPACE}, "type": "Opaque", "data": {REDIS_KEY: url},
+    })
+}
+
 /// The pool to create from `yaml`: without status, in the one namespace, with the cluster's Redis.
-pub fn pool(yaml: &str, redis: &str) -> anyhow::Result<(WorkerPool, Value)> {
+pub fn pool(yaml: &str) -> anyhow::Result<(WorkerPool, Value)> {
     let mut object: Value = serde_saphyr::from_str(yaml).context("the pool is not valid YAML")?;
     if object["kind"] != "WorkerPool" {
         bail!("the file must hold one WorkerPool and nothing else");
     }
-    object["spec"]["redis"] = json!({"address": redis});
+    object["spec"]["redis"] = redis_of_pool();
     object["metadata"]["namespace"] = json!(NAMESPACE);
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
@@ -87,9 +110,14 @@ fn deployment(spec: &DeploymentSpec<'_>) -> Value {
 /// The memory of a local cluster's Redis, as in the chart: full, it refuses tasks instead of filling the machine.
 const MAX_MEMORY: &str = "384mb";
 
-/// Redis without persistence, on loopback only.
-pub fn redis(state_dir: &StateDir, port: u16) -> anyhow::Result<Value> {
+/// Redis at `url` without persistence, on loopback only. It reads its password from a file of this user, because
+/// everybody on this machine may read its arguments.
+pub fn redis(state_dir: &StateDir, url: &str) -> anyhow::Result<Value> {
+    const SETTINGS: &str = "redis.conf";
     let program = find_redis()?.display().to_string();
+    let (password, port) = login(url).context("the URL of Redis has no password and port")?;
+    state_dir.write(SETTINGS, format!("requirepass {password}\n").as_bytes())?;
+    let settings = state_dir.file(SETTINGS).display().to_string();
     let data = state_dir.file("redis").display().to_string();
     // A process title would overwrite the environment, which identifies the process.
     let args = [
@@ -108,7 +136,7 @@ pub fn redis(state_dir: &StateDir, port: u16) -> anyhow::Result<Value> {
         "--dir",
         &data,
     ];
-    let command = [program, "--port".into(), port.to_string()]
+    let command = [program, settings, "--port".into(), port.to_string()]
         .into_iter()
         .chain(args.map(str::to_owned));
     Ok(deployment(&DeploymentSpec {
@@ -121,6 +149,13 @@ pub fn redis(state_dir: &StateDir, port: u16) -> anyhow::Result<Value> {
         probe: json!({"tcpSocket": {"port": port}}),
         grace_seconds: 5,
     }))
+}
+
+/// Password and port in the URL of the cluster's own Redis.
+fn login(url: &str) -> Option<(&str, u16)> {
+    let (password, host) = url.strip_prefix("redis://:")?.split_once('@')?;
+    let (_, port) = host.strip_suffix("/0")?.split_once(':')?;
+    Some((password, port.parse().ok()?))
 }
 
 /// The operator, with its dashboard.
@@ -156,7 +191,9 @@ pub fn workers(programs: &Programs, info: &ClusterInfo, pool: &WorkerPool) -> Va
         component: "worker",
         replicas: pool.spec.min_replicas,
         command: vec![programs.worker.display().to_string()],
-        env: json!([{"name": "REDIS_URL", "value": info.redis}, {"name": "QUEUE", "value": info.queue}]),
+        env: json!([
+            {"name": "REDIS_URL", "valueFrom": redis_reference()}, {"name": "QUEUE", "value": info.queue},
+        ]),
         // Checked through the worker's health file, which this command also reads.
         probe: json!({"exec": {"command": ["workerpool-worker", "health"]}}),
         grace_seconds: 30,

@@ -1,12 +1,14 @@
 //! One pod: starts its process, probes it, restarts it when it ends, and stops it when the pod is deleted.
 
 use crate::error::ApiError;
-use crate::kind::Id;
+use crate::kind::{Id, SECRETS};
 use crate::process::{self, POD_VARIABLE, STATE_DIR_VARIABLE};
 use crate::state_dir::StateDir;
 use crate::store::{Store, timestamp};
+use crate::supervisor::REDIS_VARIABLE;
 use crate::table::is_ready;
 use jiff::Timestamp;
+use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::path::PathBuf;
@@ -52,6 +54,19 @@ impl Context {
     fn end_file(&self, id: &Id) -> PathBuf {
         let name = format!("{}.end", id.name);
         self.state_dir.file("health").join(name)
+    }
+
+    /// The value of an environment variable of the pod `id`: its own, or one of a Secret.
+    fn value(&self, id: &Id, variable: &Value) -> String {
+        let from = &variable["valueFrom"]["secretKeyRef"];
+        let secret = Id::new(&SECRETS, &id.namespace, &text(&from["name"]));
+        let Some(secret) = self.store.get(&secret) else {
+            return text(&variable["value"]);
+        };
+        let value = &secret["data"][from["key"].as_str().unwrap_or_default()];
+        let value = serde_json::from_value(value.clone());
+        let value = value.map(|ByteString(bytes)| String::from_utf8_lossy(&bytes).into_owned());
+        value.unwrap_or_default()
     }
 
     fn log_file(&self, id: &Id) -> PathBuf {
@@ -155,13 +170,14 @@ fn start(context: &Context, id: &Id, pod: &Value) -> std::io::Result<Child> {
         .args(args)
         // This program may run in a pod of a real cluster; its processes must not use that cluster.
         .env_remove("KUBERNETES_SERVICE_HOST")
+        .env_remove(REDIS_VARIABLE)
         // Its operator must not look for the API server of this machine behind a proxy.
         .env_remove("HTTPS_PROXY")
         .env_remove("https_proxy")
         .envs(
             variables
                 .iter()
-                .map(|variable| (text(&variable["name"]), text(&variable["value"]))),
+                .map(|variable| (text(&variable["name"]), context.value(id, variable))),
         )
         .env(POD_VARIABLE, &id.name)
         .env("POD_NAMESPACE", &id.namespace)

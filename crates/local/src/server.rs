@@ -36,8 +36,6 @@ pub struct Secrets {
 pub struct Server {
     store: Arc<Store>,
     secrets: Secrets,
-    /// The address of the cluster's Redis.
-    redis: String,
     /// Directory of the pods' logs.
     logs: PathBuf,
     /// Stops the cluster.
@@ -66,7 +64,6 @@ impl Server {
     pub fn new(
         store: Arc<Store>,
         secrets: Secrets,
-        redis: String,
         logs: PathBuf,
         stop: CancellationToken,
     ) -> Self {
@@ -77,7 +74,6 @@ impl Server {
         Self {
             store,
             secrets,
-            redis,
             logs,
             stop,
             activity: Mutex::new(activity),
@@ -154,7 +150,6 @@ impl Server {
             manager: field_manager(query, &head.headers),
             force: query.contains_key("force"),
             content_type,
-            redis: &self.redis,
             body,
         };
         match (&head.method, &path.name) {

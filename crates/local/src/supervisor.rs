@@ -3,7 +3,7 @@
 use crate::admission::admit;
 use crate::cluster_info::ClusterInfo;
 use crate::error::ApiError;
-use crate::kind::{DEPLOYMENTS, EVENTS, Id, Kind, PODS, POOLS};
+use crate::kind::{DEPLOYMENTS, EVENTS, Id, Kind, PODS, POOLS, SECRETS};
 use crate::kubelet::Kubelet;
 use crate::managed_fields::{self, Writer};
 use crate::objects::{self, NAMESPACE, SYSTEM_NAMESPACE};
@@ -32,7 +32,10 @@ pub const SUPERVISOR_COMMAND: &str = "local-cluster";
 /// The port of the dashboard, unless another program uses it.
 pub const DASHBOARD_PORT: u16 = 8000;
 /// The kinds whose objects are stored.
-const STORED_KINDS: [&Kind; 4] = [&POOLS, &DEPLOYMENTS, &PODS, &EVENTS];
+const STORED_KINDS: [&Kind; 5] = [&POOLS, &DEPLOYMENTS, &PODS, &SECRETS, &EVENTS];
+/// The variable that tells the supervisor which Redis to use: everybody on this machine may read an argument list, and
+/// the address may have a password.
+pub const REDIS_VARIABLE: &str = "WORKERPOOL_LOCAL_REDIS";
 /// How long the whole cluster may take to become ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often to save the objects and to check whether the cluster is still needed.
@@ -45,7 +48,7 @@ pub struct SupervisorArgs {
     #[arg(long)]
     pub state_dir: PathBuf,
     /// The Redis to use instead of one of its own
-    #[arg(long)]
+    #[arg(long, env = REDIS_VARIABLE, hide_env_values = true)]
     pub redis: Option<String>,
     /// Seconds without a command after which it ends
     #[arg(long, default_value_t = 7200)]
@@ -172,7 +175,6 @@ fn new_server(
     Arc::new(Server::new(
         Arc::clone(store),
         secrets,
-        info.redis.clone(),
         state_dir.file("logs"),
         stop.clone(),
     ))
@@ -242,7 +244,7 @@ impl Prepared {
             },
             None => new_cluster_info(redis, port, claim.is_some())?,
         };
-        let (pool, pool_object) = objects::pool(&yaml, &info.redis)?;
+        let (pool, pool_object) = objects::pool(&yaml)?;
         info.pool = kube::ResourceExt::name_any(&pool);
         info.queue = objects::queue(&pool)?;
         state_dir.write_cluster_info(&info)?;
@@ -289,7 +291,10 @@ fn new_cluster_info(
     port: u16,
     may_take_8000: bool,
 ) -> anyhow::Result<ClusterInfo> {
-    let own_redis = || Ok::<_, anyhow::Error>(format!("redis://127.0.0.1:{}/0", free_port()?));
+    let own_redis = || {
+        let (password, port) = (random_secret()?, free_port()?);
+        Ok::<_, anyhow::Error>(format!("redis://:{password}@127.0.0.1:{port}/0"))
+    };
     let is_free = may_take_8000 && TcpListener::bind((Ipv4Addr::LOCALHOST, DASHBOARD_PORT)).is_ok();
     let dashboard = if is_free {
         DASHBOARD_PORT
@@ -325,13 +330,6 @@ fn free_port() -> std::io::Result<u16> {
         .port())
 }
 
-fn port_of(redis: &str) -> u16 {
-    redis
-        .rsplit_once(':')
-        .and_then(|(_, rest)| rest.split('/').next()?.parse().ok())
-        .unwrap_or(6379)
-}
-
 impl Contents {
     /// Creates the objects of a new cluster: Redis first, and the rest when it is ready.
     async fn create(
@@ -342,25 +340,25 @@ impl Contents {
         deadline: Instant,
     ) -> anyhow::Result<()> {
         let info = &self.info;
+        create(store, &SECRETS, objects::redis_secret(&info.redis))?;
         if info.own_redis {
-            let redis = objects::redis(state_dir, port_of(&info.redis))?;
-            create(store, &DEPLOYMENTS, redis, &info.redis)?;
+            create(store, &DEPLOYMENTS, objects::redis(state_dir, &info.redis)?)?;
             wait_until(store, deadline, |store| has_ready_pod(store, "redis"))
                 .await
                 .context("Redis did not start")?;
         }
-        create(store, &POOLS, self.pool_object.clone(), &info.redis)?;
+        create(store, &POOLS, self.pool_object.clone())?;
         let workers = objects::workers(programs, info, &self.pool);
-        create(store, &DEPLOYMENTS, workers, &info.redis)?;
+        create(store, &DEPLOYMENTS, workers)?;
         let operator = objects::operator(state_dir, programs, info, free_port()?);
-        create(store, &DEPLOYMENTS, operator, &info.redis)?;
+        create(store, &DEPLOYMENTS, operator)?;
         Ok(())
     }
 }
 
-fn create(store: &Store, kind: &'static Kind, object: Value, redis: &str) -> Result<(), ApiError> {
+fn create(store: &Store, kind: &'static Kind, object: Value) -> Result<(), ApiError> {
     let id = id_of(kind, &object);
-    let mut object = admit(kind, object, redis)?;
+    let mut object = admit(kind, object)?;
     let api_version = kind.api_version();
     let writer = Writer::new("kubectl-workerpool", &api_version);
     managed_fields::record_update(&json!({}), &mut object, writer);

@@ -17,8 +17,6 @@ pub struct WriteRequest<'a> {
     /// Whether to take over fields that another manager owns.
     pub force: bool,
     pub content_type: &'a str,
-    /// The address of the cluster's Redis.
-    pub redis: &'a str,
     pub body: Value,
 }
 
@@ -43,7 +41,7 @@ impl WriteRequest<'_> {
                     format!("{} \"{name}\" already exists", kind.plural),
                 ));
             }
-            let mut object = admit(kind, self.body, self.redis)?;
+            let mut object = admit(kind, self.body)?;
             let api_version = kind.api_version();
             let writer = Writer::new(&self.manager, &api_version);
             managed_fields::record_update(&json!({}), &mut object, writer);
@@ -70,9 +68,9 @@ impl WriteRequest<'_> {
             };
             if applies {
                 let applied = managed_fields::apply(old, &patch, writer, self.force)?;
-                return admit(kind, applied, self.redis);
+                return admit(kind, applied);
             }
-            let mut new = admit(kind, self.patched(old, &patch)?, self.redis)?;
+            let mut new = admit(kind, self.patched(old, &patch)?)?;
             managed_fields::record_update(old, &mut new, writer);
             Ok(new)
         })

@@ -59,9 +59,8 @@ impl Local {
         };
         let cluster = local::ensure(&options).await?;
         if cluster.started {
-            let ClusterInfo {
-                redis, dashboard, ..
-            } = &cluster.info;
+            let ClusterInfo { dashboard, .. } = &cluster.info;
+            let redis = cluster.info.redis_to_show();
             let lang = out.lang;
             let port_note = if *dashboard == local::DASHBOARD_PORT {
                 String::new()
@@ -127,9 +126,8 @@ async fn serve(local: &Local, listen: Option<SocketAddr>, out: &Out) -> anyhow::
     let program = local::find_program("workerpool-worker")?;
     let info = local.ensure(out).await?.info;
     let mut server = tokio::process::Command::new(program);
+    server.env("REDIS_URL", &info.redis); // its password must not be in an argument list
     server.args([
-        "--redis",
-        &info.redis,
         "--queue",
         &info.queue,
         "serve",

@@ -15,6 +15,7 @@ mod commands;
 mod explain;
 mod local;
 mod local_api;
+mod local_passwords;
 mod local_start;
 mod local_stop;
 mod missing_queue;
