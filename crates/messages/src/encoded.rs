@@ -21,7 +21,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Encodes a value that serializes as a code with parameters, for example a reason or a step. Foreign text is bounded, and has no control characters.
+    /// Encodes a value that serializes as a code with parameters, for example a reason or a step. Foreign text is bounded, and has no hidden characters.
     pub fn new(value: &impl Serialize) -> Self {
         let mut value = serde_json::to_value(value).unwrap_or_default();
         tame(&mut value);
@@ -29,13 +29,13 @@ impl Encoded {
     }
 }
 
-/// Bounds foreign text, and takes its control characters away.
+/// Bounds foreign text, and takes away what a screen does not show: a second line behind who received it.
 fn tame(value: &mut Value) {
     match value {
         Value::String(text) => {
             // An escape sequence would reach a terminal.
-            if text.contains(char::is_control) {
-                *text = text.replace(char::is_control, " ");
+            if text.contains(decide::is_hidden) {
+                *text = text.replace(decide::is_hidden, " ");
             }
             if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
                 text.truncate(end);

@@ -1,5 +1,6 @@
 //! What went wrong with Redis, in our words. The text of a server is foreign: only codes of a closed list reach a status.
 
+use decide::foreign;
 use redis::{ErrorKind, RedisError};
 use std::error::Error;
 use std::io;
@@ -26,6 +27,9 @@ const CODES: &[(&str, &str)] = &[
     ("WRONGPASS", "wrong user or password"),
     ("WRONGTYPE", "the key has another type"),
 ];
+
+/// The longest text of an error, in characters.
+pub(crate) const MAX_ERROR: usize = 200;
 
 /// How the library shares the cause of an error.
 type Shared = Arc<dyn Error + Send + Sync>;
@@ -133,7 +137,7 @@ fn describe_io_error(error: &io::Error) -> String {
 /// The kind of a TLS error. What follows a semicolon or a line break quotes the server's certificate.
 fn tls_error(text: &str) -> String {
     let kind = text.split([';', '\n']).next().unwrap_or_default();
-    format!("TLS: {}", kind.chars().take(200).collect::<String>())
+    format!("TLS: {}", foreign(kind, MAX_ERROR - 5))
 }
 
 #[cfg(test)]

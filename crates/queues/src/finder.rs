@@ -1,7 +1,7 @@
 //! Which queues a database holds, by the names of its keys and a look at some of them. It does no IO.
 
 use crate::finder_keys::{CELERY_SEPARATOR, Look, looks, names};
-use crate::reply::{list, name, text};
+use crate::reply::{is_shown, list, name, text};
 use crate::{QueueOptions, QueueSystem};
 use redis::{Cmd, Value, cmd};
 use std::collections::{BTreeMap, BTreeSet};
@@ -253,17 +253,15 @@ fn found(system: QueueSystem, prefix: &str, queue: &str) -> Found {
     }
 }
 
-/// Whether a pool can name this queue.
+/// Whether a pool can name this queue, and a screen can show it.
 fn is_nameable(options: &QueueOptions) -> bool {
     let texts = [
         Some(&options.name),
         options.key_prefix.as_ref(),
         options.group.as_ref(),
+        options.separator.as_ref(),
     ];
-    let fits = |text: &String| {
-        (1..=256).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-    };
-    texts.into_iter().flatten().all(fits)
+    texts.into_iter().flatten().all(|text| is_shown(text))
 }
 
 /// The members in a reply to `SSCAN`.

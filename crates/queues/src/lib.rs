@@ -6,6 +6,8 @@ mod convert;
 mod error;
 mod finder;
 mod finder_keys;
+#[cfg(test)]
+mod hostile;
 mod laravel;
 mod list;
 mod memory;

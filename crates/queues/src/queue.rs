@@ -1,9 +1,10 @@
 //! One queue: what to read of it, and what the replies mean.
 
 use crate::QueueSystem;
-use crate::error::describe_server_error;
+use crate::error::{MAX_ERROR, describe_server_error};
+use crate::reply::{MAX_SHOWN, is_shown};
 use decide::victims::{Activity, DrainState, Worker};
-use decide::{Metric, QueueMetrics, Unavailable};
+use decide::{Metric, QueueMetrics, Unavailable, foreign};
 use protocol::{Reaped, ScriptCall};
 use redis::{Cmd, Value};
 use std::collections::HashSet;
@@ -240,10 +241,13 @@ impl Queue {
     pub fn parse(&self, replies: &mut [Value], index: usize) -> Result<Parsed, Unavailable> {
         let parsed = self.reader.parse(replies, index);
         let mut parsed = parsed.map_err(|error| self.unreadable(error))?;
-        if let (Parsed::Done(reading), None) = (&mut parsed, self.reader.drain()) {
-            // A request to drain would be waited for without end.
+        if let Parsed::Done(reading) = &mut parsed {
             for worker in &mut reading.workers {
-                worker.drain = DrainState::Unsupported;
+                tame(worker);
+                if self.reader.drain().is_none() {
+                    // A request to drain would be waited for without end.
+                    worker.drain = DrainState::Unsupported;
+                }
             }
         }
         Ok(parsed)
@@ -265,8 +269,11 @@ impl Queue {
 
     pub(crate) fn unreadable(&self, error: String) -> Unavailable {
         Unavailable::QueueUnreadable {
-            key: self.wake_keys().first().cloned().unwrap_or_default(),
-            error,
+            key: self
+                .wake_keys()
+                .first()
+                .map_or_else(String::new, |key| foreign(key, MAX_SHOWN)),
+            error: foreign(&error, MAX_ERROR),
         }
     }
 
@@ -294,6 +301,19 @@ impl Queue {
     /// How what its dead workers held is rescued, where the operator can do that.
     pub fn rescue(&self) -> Option<&dyn Rescue> {
         self.reader.rescue()
+    }
+}
+
+/// Makes what a worker says of itself fit to be shown. One whose id changes by that cannot be asked to drain: the request
+/// would go to another. No pod and no namespace has such a name.
+fn tame(worker: &mut Worker) {
+    if !is_shown(&worker.id) {
+        worker.id = foreign(&worker.id, MAX_SHOWN);
+        worker.drain = DrainState::Unsupported;
+    }
+    let is_shown = |name: &Option<String>| name.as_deref().is_none_or(is_shown);
+    if !is_shown(&worker.pod) || !is_shown(&worker.namespace) {
+        (worker.pod, worker.namespace) = (None, None);
     }
 }
 

@@ -59,7 +59,10 @@ fn recorded(replies: &[(&str, Value)], command: &Cmd, line: &str) -> Value {
     reply.map_or_else(|| empty(command, line), |(_, reply)| reply.clone())
 }
 
-fn answer(queue: &Queue, reply: impl Fn(&Cmd, &str) -> Value) -> Result<Reading, Unavailable> {
+pub(crate) fn answer(
+    queue: &Queue,
+    reply: impl Fn(&Cmd, &str) -> Value,
+) -> Result<Reading, Unavailable> {
     let mut poll = Poll::new([(0, queue)]);
     let mut commands = poll.commands(false);
     while !commands.is_empty() {

@@ -4,8 +4,8 @@
 use crate::convert::instant;
 use crate::error::describe_server_error;
 use crate::queue::LOOK_AHEAD;
-use decide::Metric;
 use decide::victims::{Activity, DrainState, Worker, WorkerReport};
+use decide::{Metric, is_hidden};
 use redis::Value;
 use std::sync::{Mutex, PoisonError};
 
@@ -62,6 +62,14 @@ pub(crate) fn text(reply: &Value) -> Option<&str> {
 /// A name; one that is too long or empty is none.
 pub(crate) fn name(reply: &Value) -> Option<&str> {
     text(reply).filter(|name| (1..=MAX_NAME).contains(&name.len()))
+}
+
+/// The longest name that is shown, in characters: more than a pod's may have.
+pub(crate) const MAX_SHOWN: usize = 256;
+
+/// Whether a name can be shown as it is.
+pub(crate) fn is_shown(name: &str) -> bool {
+    (1..=MAX_SHOWN).contains(&name.chars().count()) && !name.contains(is_hidden)
 }
 
 /// The members of a list or set.

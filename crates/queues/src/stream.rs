@@ -2,6 +2,7 @@
 //! The replies were recorded from Redis 7.0.
 
 use crate::queue::{Parsed, QueueOptions, Reader, Reading, error_text};
+use crate::reply::another_form;
 use crate::system::{Capabilities, QueueOption, Support};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, from_redis_value};
@@ -132,8 +133,8 @@ impl Reader for Stream {
 impl Stream {
     /// This queue's group in the reply to `XINFO GROUPS`.
     fn group(&self, groups: &[Value]) -> Result<Option<Group>, String> {
-        let unreadable =
-            |error: redis::ParsingError| format!("XINFO GROUPS returned something else: {error}");
+        // The library's error quotes the reply.
+        let unreadable = |_: redis::ParsingError| another_form("XINFO GROUPS");
         for group in groups {
             let mut fields: HashMap<String, Value> =
                 from_redis_value(group.clone()).map_err(unreadable)?;

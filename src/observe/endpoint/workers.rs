@@ -106,7 +106,7 @@ async fn rescue(queue: &Queue, redis: &mut MultiplexedConnection) -> redis::Redi
             rescued_any = true;
             tracing::info!(
                 queue = queue.name(),
-                worker = id,
+                worker = decide::foreign(&id, 256),
                 rescued = reaped.rescued,
                 failed = reaped.failed,
                 "rescued the tasks of a lost worker"

@@ -3,9 +3,9 @@
 use super::redis::RedisClient;
 use super::search::{SEARCH_TIME, line, search};
 use super::server::replies;
-use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use api::{QueueSpec, WorkerPool, time};
+use decide::foreign;
 use jiff::Timestamp;
 use queues::Found;
 use redis::aio::MultiplexedConnection;

@@ -137,7 +137,7 @@ fn yaml(value: &Json) -> String {
         }
         value => {
             let escaped = |c: char| {
-                if crate::text::foreign::is_hidden(c) {
+                if decide::is_hidden(c) {
                     format!("\\u{:04x}", u32::from(c))
                 } else {
                     c.to_string()

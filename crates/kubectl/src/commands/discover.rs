@@ -3,9 +3,9 @@
 use crate::args::OutputFormat;
 use crate::cluster::search::{SEARCH_TIME, Search, line, search, spec};
 use crate::cluster::server::{self, Server};
-use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
+use decide::foreign;
 use queues::{Found, QueueSystem};
 use redis::{ConnectionAddr, ConnectionInfo};
 use serde_json::{Value as Json, json};

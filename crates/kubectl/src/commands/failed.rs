@@ -3,10 +3,10 @@
 use crate::args::Failed;
 use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
-use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::bail;
+use decide::foreign;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use protocol::{

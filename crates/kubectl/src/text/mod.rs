@@ -1,6 +1,5 @@
 //! The output: language, colours, time zone, and the lines of the class.
 
 pub mod class_format;
-pub mod foreign;
 pub mod lang;
 pub mod output;

@@ -5,8 +5,8 @@ use crate::cluster::link::{Broken, Link};
 use crate::cluster::redis::RedisClient;
 use crate::cluster::redis_probe::{Probe, Role};
 use crate::cluster::redis_rights::Lacking;
-use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
+use decide::foreign;
 use queues::Purpose;
 
 /// The longest name of a user that is shown.

@@ -6,9 +6,9 @@ use super::redis::{self, Found};
 use super::redis_pods::MemoryLimit;
 use super::{Report, TIMEOUT, clock, timed_out};
 use crate::cluster::server::Elsewhere;
-use crate::text::foreign::foreign;
 use crate::text::lang::tr;
 use crate::text::output::Out;
+use decide::foreign;
 use queues::Queue;
 use tokio::time::{Instant, timeout_at};
 

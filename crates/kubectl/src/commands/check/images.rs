@@ -1,8 +1,8 @@
 //! Pods whose image cannot be pulled: which image, why, and what provides it.
 
 use super::setup::{Setup, VERSION};
-use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
+use decide::foreign;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
 

@@ -4,8 +4,8 @@
 use super::finding::{Finding, fail, ok};
 use super::host::output_of;
 use super::setup::{KIND, Setup};
-use crate::text::foreign::foreign;
 use crate::text::lang::{Lang, tr};
+use decide::foreign;
 use futures::future::join_all;
 use std::net::{Ipv4Addr, TcpListener};
 
