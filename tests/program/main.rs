@@ -12,6 +12,11 @@ mod destinations;
 #[cfg(target_os = "linux")]
 mod hostile;
 mod listen;
+mod rights;
+
+#[allow(dead_code, reason = "shared with the simulation")]
+#[path = "../chart/rights.rs"]
+mod chart_rights;
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -25,6 +25,15 @@ const POOL: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools
 const SCALE: &str = "/apis/apps/v1/namespaces/default/deployments/worker/scale";
 const PODS: &str = "/api/v1/namespaces/default/pods";
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
+/// Other kinds of targets, and how their paths end.
+const KINDS: [(&str, &str); 5] = [
+    ("StatefulSet", "/statefulsets"),
+    ("ReplicaSet", "/replicasets"),
+    ("Rollout", "/rollouts"),
+    ("Policy", "/policies"),
+    ("Box", "/boxes"),
+];
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/default/events";
 
 impl Call<'_> {
@@ -34,6 +43,12 @@ impl Call<'_> {
 }
 
 impl World {
+    /// Whether the operator's rights include this request.
+    pub fn allows(&mut self, call: &Call<'_>) -> bool {
+        let rights = self.rights.as_mut();
+        rights.is_none_or(|rights| rights.allow(call.method, call.path, call.query))
+    }
+
     /// Carries out a request.
     pub fn answer(&mut self, call: &Call<'_>) -> Answer {
         if call.path.contains("/namespaces/gone/") {
@@ -64,9 +79,15 @@ impl World {
             ("GET", SECRETS) => self.list("Secret", std::slice::from_ref(&self.secret)),
             ("GET", AUTOSCALERS) => self.list("HorizontalPodAutoscaler", &[]),
             ("GET", DEPLOYMENTS) => {
-                let mut items = self.others.clone();
+                let mut items = self.others_of("Deployment");
                 items.push(self.target());
                 self.list("Deployment", &items)
+            }
+            ("GET", CONFIG_MAPS) => self.list("ConfigMap", &[]),
+            ("GET", path) if KINDS.iter().any(|(_, kind)| path.ends_with(kind)) => {
+                let kind = KINDS.iter().find(|(_, kind)| path.ends_with(kind));
+                let kind = kind.expect("one of them").0;
+                self.list(kind, &self.others_of(kind))
             }
             ("GET", PODS) => {
                 let pods: Vec<Value> = self.workload.list_pods().iter().map(pod).collect();
@@ -80,6 +101,13 @@ impl World {
             ("PATCH", path) if path.starts_with(PODS) => self.mark(path, &call.body),
             _ => refuse(404, "NotFound"),
         }
+    }
+
+    /// The other objects of this kind.
+    fn others_of(&self, kind: &str) -> Vec<Value> {
+        let others = self.others.iter();
+        let is_it = |other: &&Value| other["kind"].as_str().unwrap_or("Deployment") == kind;
+        others.filter(is_it).cloned().collect()
     }
 
     fn list(&self, kind: &str, items: &[Value]) -> Answer {

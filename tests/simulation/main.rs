@@ -16,6 +16,7 @@ mod leader;
 mod namespaces;
 mod process;
 mod redis_server;
+mod rights;
 mod secrets;
 mod seed;
 mod simulation;
@@ -23,6 +24,8 @@ mod statuses;
 mod watch;
 mod world;
 
+#[path = "../chart/rights.rs"]
+mod chart_rights;
 #[allow(dead_code, reason = "shared with the fleet's tests")]
 #[path = "../fleet/pod.rs"]
 mod pod;

@@ -203,6 +203,7 @@ impl Link {
             Some(Fault::Expired | Fault::Ended) if call.is_watch() => {
                 Answer::Watch(watch::ended(fault == Some(Fault::Expired)))
             }
+            _ if !world.allows(call) => refuse(403, "Forbidden"),
             _ => world.answer(call),
         };
         let code = match &answer {

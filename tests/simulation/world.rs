@@ -1,5 +1,6 @@
 //! What exists outside the operator: the objects of the API server, the workload, and what was done to them.
 
+use crate::chart_rights::Rights;
 use crate::redis_server::RedisFault;
 use crate::watch::Watches;
 use crate::workload::Workload;
@@ -99,6 +100,8 @@ pub struct World {
     pub passwords: Vec<String>,
     /// The passwords that Redis accepted, and when.
     pub logins: Vec<(i64, String)>,
+    /// What the operator may do; all of it, if nothing is said.
+    pub rights: Option<Rights>,
     /// Whether the operator may write statuses.
     pub may_write_status: bool,
     /// The connections to Redis that are notified of a change of the ready tasks.
@@ -150,6 +153,7 @@ impl World {
             secret: Value::Null,
             passwords: vec![],
             logins: vec![],
+            rights: None,
             may_write_status: true,
             tracking: vec![],
         }
@@ -192,6 +196,16 @@ impl World {
             other["metadata"]["name"] = target.into();
             self.others.push(other);
         }
+    }
+
+    /// Another pool with a target of its own, of another kind.
+    pub fn add_pool_of(&mut self, name: &str, api_version: &str, kind: &str, spec: &Value) {
+        self.add_pool(name, name, spec);
+        let reference = json!({"apiVersion": api_version, "kind": kind, "name": name});
+        self.rivals.last_mut().expect("a pool")["spec"]["scaleTargetRef"] = reference;
+        let target = self.others.last_mut().expect("a target");
+        target["apiVersion"] = api_version.into();
+        target["kind"] = kind.into();
     }
 
     /// Someone changes these fields of the pool's spec.
