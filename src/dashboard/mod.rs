@@ -42,7 +42,7 @@ use sim::why_not;
 use std::convert::Infallible;
 use std::sync::Arc;
 use stream::Broadcaster;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use visible::Visible;
 
@@ -108,7 +108,8 @@ struct Site {
     ask: Ask,
     broadcaster: Broadcaster,
     streams: Streams,
-    /// One computation at a time, on a thread of its own: those that read Redis and write scales never wait for one.
+    /// One computation at a time, on a thread of its own, and of a low priority: those that read Redis and write scales never
+    /// wait for one.
     computing: Arc<Semaphore>,
 }
 
@@ -207,18 +208,23 @@ impl Site {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Response> {
-        let permit = Arc::clone(&self.computing).acquire_owned().await;
-        let computation = tokio::task::spawn_blocking(move || {
-            // Held until the end, also where the viewer has gone.
-            let _permit = permit;
-            work()
-        });
-        // A panic in it is this answer's fault and no other's.
-        computation.await.map_err(|_| {
+        let failed = || {
             let message =
                 "the operator cannot compute this: a fault of the operator, please report it\n";
             (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
-        })
+        };
+        let permit = Arc::clone(&self.computing).acquire_owned().await;
+        let (answer, computed) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("computation".to_owned());
+        let started = thread.spawn(move || {
+            // Held until the end, also where the viewer has gone.
+            let _permit = permit;
+            give_way();
+            let _ = answer.send(work());
+        });
+        started.map_err(|_| failed())?;
+        // A panic in it is this answer's fault and no other's.
+        computed.await.map_err(|_| failed())
     }
 }
 
@@ -316,6 +322,13 @@ async fn counterfactual(
     Ok(json(answer.unwrap_or_default().to_string()))
 }
 
+/// Lets the threads that read Redis and write scales run before this one, where there are too few processors for all. It has
+/// to end with its work: it cannot take that back.
+fn give_way() {
+    #[cfg(target_os = "linux")] // Elsewhere it would be the whole process.
+    let _ = rustix::process::setpriority_process(None, 19);
+}
+
 fn json(text: String) -> Response {
     (
         [
@@ -356,17 +369,30 @@ async fn add_security_headers(mut response: Response) -> Response {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_panic_in_a_computation_is_the_fault_of_its_answer_only() {
+    fn site() -> Site {
         let store = Arc::<DashboardStore>::default();
         let ask: Ask = Arc::new(|_| Box::pin(async { None }));
-        let site = Site {
+        Site {
             broadcaster: Broadcaster::start(store.clone(), ask.clone(), CancellationToken::new()),
             store,
             ask,
             streams: Streams::default(),
             computing: Arc::new(Semaphore::new(1)),
-        };
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_computation_gives_way_to_all_else() {
+        let priority = || rustix::process::getpriority_process(None).expect("a priority");
+        let before = priority();
+        assert_eq!(site().compute(priority).await.expect("an answer"), 19);
+        assert_eq!(priority(), before);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_computation_is_the_fault_of_its_answer_only() {
+        let site = site();
         let panics = || -> i32 { panic!("divided by 0") };
         let refused = site.compute(panics).await.expect_err("an error");
         assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
