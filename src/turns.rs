@@ -92,6 +92,26 @@ mod tests {
         assert!(turns.take("quiet").now_or_never().is_some());
     }
 
+    #[tokio::test]
+    async fn all_namespaces_together_have_a_bound_and_take_turns_at_it() {
+        let turns = Turns::new(4, 2);
+        let mut names: Vec<String> = vec!["noisy".to_owned(); 10];
+        names.extend((0..10).map(|number| format!("quiet-{number}")));
+        let mut waiting: Vec<_> = names.iter().map(|it| Box::pin(turns.take(it))).collect();
+        let mut running = Vec::new();
+        for turn in &mut waiting {
+            running.extend(turn.as_mut().now_or_never());
+        }
+        assert_eq!(running.len(), 4);
+        // One that ends makes room for one, and the noisy namespace's next stands behind the quiet ones.
+        running.remove(0);
+        let rest = (2..10).chain(12..20);
+        let next: Vec<(usize, Turn)> = rest
+            .filter_map(|index| Some((index, waiting[index].as_mut().now_or_never()?)))
+            .collect();
+        assert_eq!(next.iter().map(|it| it.0).collect::<Vec<_>>(), [12]);
+    }
+
     #[test]
     fn what_no_one_uses_is_forgotten() {
         let values = PerNamespace::default();

@@ -149,6 +149,7 @@ impl Commands {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::{Address, Topology};
 
     fn key(name: &str) -> Key {
         Key::new("n", name)
@@ -167,14 +168,14 @@ mod tests {
         std::iter::from_fn(|| commands.try_next())
             .map(|command| match command {
                 Command::Watch(pool, epoch, ..) => format!("watch {} {}", pool.name, epoch.0),
-                Command::Poll(pool, _) => format!("poll {}", pool.name),
+                Command::Poll(pool, number) => format!("poll {} {}", pool.name, number.0),
                 Command::PollClients(pool) => format!("clients {}", pool.name),
                 Command::Unwatch(pool) => format!("unwatch {}", pool.name),
                 Command::Drain(pool, workers, drain, _) => {
                     let ids: Vec<&str> = workers.iter().map(|(_, id)| &**id).collect();
                     format!("drain {} {} {drain}", pool.name, ids.join("+"))
                 }
-                Command::Renew(_) => "renew".to_owned(),
+                Command::Renew(redis) => format!("renew {redis}"),
             })
             .collect()
     }
@@ -188,14 +189,14 @@ mod tests {
             mailbox.send(Command::Poll(key("a"), PollNumber(0)));
             mailbox.send(drain("a", &["1", "2"], round % 2 == 0));
             mailbox.send(Command::PollClients(key("a")));
-            mailbox.send(Command::Poll(key("b"), PollNumber(0)));
+            mailbox.send(Command::Poll(key("b"), PollNumber(round)));
         }
         assert_eq!(
             all(commands),
             [
                 "watch a 9999",
-                "poll b",
-                "poll a",
+                "poll b 9999",
+                "poll a 0",
                 "drain a 1+2 false",
                 "clients a"
             ]
@@ -214,6 +215,40 @@ mod tests {
             all(commands),
             ["drain a 1 true", "drain a 2 false", "unwatch a"]
         );
+    }
+
+    /// An answer says which request it followed: the last one.
+    #[test]
+    fn the_last_poll_and_the_last_credentials_count() {
+        let (mailbox, commands) = mailbox();
+        let redis = |host: &str| {
+            let address = Address::parse(&format!("redis://{host}:6379/0"), "n", false);
+            Redis::new(Topology::Standalone(address.expect("an address")), host)
+        };
+        mailbox.send(Command::Poll(key("a"), PollNumber(1)));
+        mailbox.send(Command::Renew(redis("old")));
+        mailbox.send(Command::PollClients(key("a")));
+        mailbox.send(Command::Poll(key("a"), PollNumber(2)));
+        mailbox.send(Command::Renew(redis("new")));
+        mailbox.send(Command::PollClients(key("a")));
+        let all = all(commands);
+        assert_eq!(all.len(), 3, "{all:?}");
+        assert_eq!((&*all[0], &*all[2]), ("poll a 2", "clients a"));
+        assert!(all[1].contains("//new:"), "{all:?}");
+    }
+
+    /// A watch polls at once, and what was asked about other queues has no answer.
+    #[test]
+    fn a_watch_takes_the_place_of_polls_and_of_the_watch_before() {
+        let (mailbox, commands) = mailbox();
+        mailbox.send(watch("a", 1));
+        mailbox.send(Command::Poll(key("a"), PollNumber(1)));
+        mailbox.send(Command::PollClients(key("a")));
+        mailbox.send(drain("a", &["1"], false));
+        mailbox.send(watch("a", 2));
+        mailbox.send(Command::Poll(key("a"), PollNumber(2)));
+        let expected = ["drain a 1 false", "watch a 2", "poll a 2"];
+        assert_eq!(all(commands), expected);
     }
 
     #[tokio::test]

@@ -122,6 +122,15 @@ mod tests {
             cost("%1\r\n+a\r\n_\r\n"),
             Some(11 + 3 * ELEMENT + 2 * ANNOUNCED)
         );
+        for announced in ["~2", ">2", "%1"] {
+            assert_eq!(
+                cost(&format!("{announced}\r\n")),
+                Some(4 + ELEMENT + 2 * ANNOUNCED)
+            );
+        }
+        // An attribute has pairs, and belongs to the element behind it.
+        assert_eq!(cost("|1\r\n"), Some(4 + ELEMENT + 3 * ANNOUNCED));
+        assert_eq!(cost("~-1\r\n"), Some(5 + ELEMENT));
         assert_eq!(cost("*-1\r\n:1\r\n"), Some(9 + 2 * ELEMENT));
         assert!(cost("*100000000\r\n").is_some_and(|cost| cost > 1 << 30));
     }
@@ -137,6 +146,13 @@ mod tests {
     #[case("HTTP/1.1 400 Bad Request\r\n")]
     fn what_announces_too_much_or_is_no_resp_is_refused(#[case] text: &str) {
         assert_eq!(cost(text), None);
+    }
+
+    #[test]
+    fn a_text_has_a_bound_of_its_own() {
+        let text = |length: usize| Scanner::default().read(format!("${length}\r\n").as_bytes());
+        assert!(text(MAX_TEXT).is_some());
+        assert_eq!(text(MAX_TEXT + 1), None);
     }
 
     #[test]
