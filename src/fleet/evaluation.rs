@@ -212,6 +212,7 @@ impl PoolState {
                     self.observed.longest_task,
                 )
             }),
+            interval_raised: self.identity.interval_raised,
             outcome,
         }
     }

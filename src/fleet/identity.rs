@@ -21,6 +21,8 @@ pub(super) struct Identity {
     pub api_version: String,
     pub target: TargetKey,
     pub interval: api::Duration,
+    /// Whether the spec asks for a shorter one than the administrator allows.
+    pub interval_raised: bool,
     pub drain_timeout: Millis,
 }
 
@@ -37,8 +39,15 @@ impl Identity {
             api_version: target.api_version.clone(),
             target: TargetKey::new(target, &object.namespace().unwrap_or_default()),
             interval: api::Duration(api::interval(&object.spec)),
+            interval_raised: false,
             drain_timeout: api::drain_timeout(&object.spec),
         }
+    }
+
+    /// Raises the interval to what the administrator allows.
+    pub fn raise_interval(&mut self, floor: Millis) {
+        self.interval_raised = self.interval.0 < floor;
+        self.interval.0 = self.interval.0.max(floor);
     }
 
     /// The kind of the target, which must be watched.

@@ -20,8 +20,7 @@ impl Fleet {
         let key = Key::of(object);
         let epoch = self.new_epoch();
         let mut fresh = PoolState::new(object, self.in_cluster, epoch);
-        let interval = &mut fresh.identity.interval.0;
-        *interval = (*interval).max(self.min_interval);
+        fresh.identity.raise_interval(self.min_interval);
         fresh.intent.inherited = !self.watches.is_complete(&Watched::Pools, &key.namespace);
         // The same name with another UID is another pool. Its watch need not begin again.
         let watched = fresh.watched();

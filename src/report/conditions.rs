@@ -58,6 +58,7 @@ pub fn conditions(
         .chain(memory_bounded(input))
         .chain(notified(input))
         .chain(pod_end.as_ref().map(tasks_finish))
+        .chain(interval_raised(input))
         .map(|state| {
             let status = if state.status { "True" } else { "False" };
             let unchanged = before
@@ -207,6 +208,16 @@ fn notified(input: &StatusInput) -> Option<State<'_>> {
         type_: "RedisNotifies",
         status,
         reason,
+        message: None,
+    })
+}
+
+/// Only where a pool is read less often than it asks.
+fn interval_raised(input: &StatusInput) -> Option<State<'_>> {
+    input.interval_raised.then_some(State {
+        type_: "IntervalKept",
+        status: false,
+        reason: "IntervalRaised",
         message: None,
     })
 }

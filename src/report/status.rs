@@ -113,6 +113,8 @@ pub struct StatusInput {
     pub longest_task: Option<i64>,
     /// What the end of a pod does to its task, where that is known.
     pub pod_end: Option<PodEnd>,
+    /// Whether the spec asks for a shorter interval than the administrator allows.
+    pub interval_raised: bool,
     /// The decision.
     pub outcome: Outcome,
 }

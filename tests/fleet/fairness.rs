@@ -1,6 +1,6 @@
 //! What a namespace with many pools costs the others: nothing.
 
-use crate::stage::{Stage, pool};
+use crate::stage::{Stage, load, pool, status, target};
 use api::{Duration, WorkerPool};
 use decide::{Millis, Time};
 use std::sync::Arc;
@@ -59,5 +59,26 @@ fn no_pool_is_polled_more_often_than_the_administrator_allows() {
         })
     };
     assert_eq!(interval(100, 500), Some(500));
+    assert_eq!(interval(500, 500), Some(500));
     assert_eq!(interval(2_000, 500), Some(2_000));
+}
+
+#[test]
+fn a_pool_is_told_that_it_is_polled_less_often_than_it_asks() {
+    let condition = |millis: i64| {
+        let mut stage = Stage::new().polling_at_most_every(500);
+        let mut object = pool("a", 1);
+        object.spec.interval = Duration(Millis(millis));
+        stage.pool(&object);
+        stage.target(Some(target(3)));
+        stage.synced();
+        let mut commands = stage.poll(load(0, 3, 0));
+        commands.extend(stage.tick_after(2_000));
+        let conditions = &status(&commands).expect("a status").conditions;
+        let found = conditions.iter().find(|it| it.type_ == "IntervalKept")?;
+        assert!(found.message.contains("minInterval"), "{found:?}");
+        Some(format!("{} {}", found.status, found.reason))
+    };
+    assert_eq!(condition(499), Some("False IntervalRaised".to_owned()));
+    assert_eq!(condition(500), None);
 }

@@ -135,6 +135,13 @@ impl Stage {
         }
     }
 
+    /// The same with this floor of the intervals, in milliseconds.
+    pub fn polling_at_most_every(mut self, floor: i64) -> Self {
+        let floor = api::Duration(Millis(floor));
+        self.fleet = self.fleet.polling_at_most_every(floor);
+        self
+    }
+
     /// The same with these kinds of `example.com/v1` allowed as targets.
     pub fn allowing(mut self, kinds: &[&str]) -> Self {
         let kind = |kind: &&str| format!("example.com/v1/{kind}").parse().expect("a kind");

@@ -181,6 +181,7 @@ condition-GraceSufficient = the pods' terminationGracePeriodSeconds is long enou
 condition-HandlerNeeded = a pod's end interrupts its jobs of { $system } unless the program of the workers has this line: { $line }
 condition-GraceTooShort = the pods' terminationGracePeriodSeconds is { $grace }, and { $needed } are needed: a pod's end interrupts its tasks. { $fix }
 condition-KeysTracked = Redis notifies the operator of changes
+condition-IntervalRaised = the operator's minInterval is longer than spec.interval: the queues are read only as often as the administrator allows
 condition-HelloRefused = Redis refuses HELLO and so cannot notify: the queues are read at each interval. Let the user run HELLO, or use Redis 6 or later
 condition-TrackingRefused = Redis does not track the keys: the queues are read at each interval. Let the user run client|tracking, client|caching and the reads of the queue
 

@@ -180,6 +180,7 @@ condition-GraceSufficient = terminationGracePeriodSeconds de los pods alcanza pa
 condition-HandlerNeeded = el fin de un pod interrumpe sus trabajos de { $system } salvo que el programa de los workers tenga esta línea: { $line }
 condition-GraceTooShort = terminationGracePeriodSeconds de los pods es { $grace } y se necesitan { $needed }: el fin de un pod interrumpe sus tareas. { $fix }
 condition-KeysTracked = Redis avisa al operador de los cambios
+condition-IntervalRaised = el minInterval del operador es mayor que spec.interval: las colas se leen solo con la frecuencia que permite el administrador
 condition-HelloRefused = Redis rechaza HELLO y por eso no puede avisar: las colas se leen en cada intervalo. Permita HELLO al usuario o use Redis 6 o posterior
 condition-TrackingRefused = Redis no sigue las claves: las colas se leen en cada intervalo. Permita al usuario client|tracking, client|caching y las lecturas de la cola
 
