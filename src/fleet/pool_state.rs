@@ -194,6 +194,14 @@ impl PoolState {
         Millis(self.identity.interval.0.0 * 2 + 5_000)
     }
 
+    /// Whether an observation like the last needs no new decision.
+    fn is_settled(&self, now: Time) -> bool {
+        let spec = self.pool_spec();
+        self.settled
+            && !spec.is_some_and(PoolSpec::needs_every_observation)
+            && self.requeue_at.is_none_or(|at| now < at)
+    }
+
     /// Records a poll. Returns true if it found what is known already and needs no new decision.
     pub fn record_metrics(&mut self, result: PollResult, now: Time) -> bool {
         let PollResult {
@@ -239,12 +247,8 @@ impl PoolState {
         if let Some(scale_down) = &self.intent.scale_down {
             scale_down.count_drained(&mut queues);
         }
-        let is_known = self.settled
-            && !longer
-            && !self
-                .pool_spec()
-                .is_some_and(PoolSpec::needs_every_observation)
-            && self.requeue_at.is_none_or(|at| now < at)
+        let is_known = !longer
+            && self.is_settled(now)
             && self.observed.metrics.as_ref().is_some_and(|old| {
                 (&old.queues, &old.unavailable) == (&queues, &unavailable)
                     && (&old.renewal, &old.memory) == (&renewal, &memory)

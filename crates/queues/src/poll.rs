@@ -79,7 +79,7 @@ impl<'a> Poll<'a> {
                 // The next pool begins.
                 counted.clear();
             }
-            let unfinished = || Err(polled.queue.unreadable("Redis did not answer".to_owned()));
+            let unfinished = || Err(polled.queue.unreadable("Redis did not answer"));
             let mut reading = polled.reading.unwrap_or_else(unfinished)?;
             polled.queue.count_once(&mut reading, &mut counted);
             Ok(reading)

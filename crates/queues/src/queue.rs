@@ -240,7 +240,7 @@ impl Queue {
     /// The key, and what Redis answered instead.
     pub fn parse(&self, replies: &mut [Value], index: usize) -> Result<Parsed, Unavailable> {
         let parsed = self.reader.parse(replies, index);
-        let mut parsed = parsed.map_err(|error| self.unreadable(error))?;
+        let mut parsed = parsed.map_err(|error| self.unreadable(&error))?;
         if let Parsed::Done(reading) = &mut parsed {
             for worker in &mut reading.workers {
                 tame(worker);
@@ -267,13 +267,13 @@ impl Queue {
         }
     }
 
-    pub(crate) fn unreadable(&self, error: String) -> Unavailable {
+    pub(crate) fn unreadable(&self, error: &str) -> Unavailable {
         Unavailable::QueueUnreadable {
             key: self
                 .wake_keys()
                 .first()
                 .map_or_else(String::new, |key| foreign(key, MAX_SHOWN)),
-            error: foreign(&error, MAX_ERROR),
+            error: foreign(error, MAX_ERROR),
         }
     }
 
