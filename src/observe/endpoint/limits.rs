@@ -348,11 +348,55 @@ mod tests {
             .write_all(push.repeat(2000).as_bytes())
             .await
             .expect("room");
+        drop(theirs);
         let mut all = vec![];
         let error = limited.read_to_end(&mut all).await.expect_err("too much");
         assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
         assert!(all.len() < FREE_COST && budget.is_exceeded());
     }
+
+    /// What a server can send without an end, to a poll or to a handshake.
+    #[tokio::test(start_paused = true)]
+    async fn replies_have_a_bound() {
+        for (is_asked, bound) in [(true, MAX_COST), (false, HANDSHAKE)] {
+            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            tokio::spawn(async move {
+                while theirs.write_all(&b":1\r\n".repeat(4096)).await.is_ok() {}
+            });
+            let budget = Arc::<Budget>::default();
+            if is_asked {
+                budget.begin(0);
+            }
+            let mut limited = Limited::new(ours, budget, &ReplyLimits::default(), "a");
+            let (mut buffer, mut read) = (vec![0; 16 * 1024], 0);
+            let error = loop {
+                assert!(read < bound, "no bound");
+                match limited.read(&mut buffer).await {
+                    Ok(length) => read += length,
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.kind(), io::ErrorKind::QuotaExceeded);
+            // Four bytes cost 20.
+            assert!((bound / 2..=bound).contains(&(read * 5)), "{read}");
+        }
+    }
+
+    #[tokio::test]
+    async fn between_two_chunks_of_a_flood_others_have_their_turn() {
+        let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        let sent = b":1\r\n".repeat(CHUNK);
+        theirs.write_all(&sent).await.expect("room");
+        let budget = Arc::<Budget>::default();
+        budget.begin(0);
+        let mut limited = Limited::new(ours, budget, &ReplyLimits::default(), "a");
+        let mut buffer = vec![0; CHUNK];
+        for is_read in [true, false, true, false] {
+            let read = futures::FutureExt::now_or_never(limited.read(&mut buffer));
+            assert_eq!(read.is_some(), is_read);
+        }
+    }
+
     /// Polls give a server that floods nothing: only reads of tracked keys and time do.
     #[tokio::test(start_paused = true)]
     async fn what_may_come_unasked_is_earned() {
@@ -391,7 +435,9 @@ mod tests {
             let end = Instant::now() + Duration::from_secs(10);
             readers.spawn(async move {
                 let (mut buffer, mut total) = (vec![0; 16 * 1024], 0);
-                while let Ok(read) = tokio::time::timeout_at(end, limited.read(&mut buffer)).await {
+                while total < 10 * PACE
+                    && let Ok(read) = tokio::time::timeout_at(end, limited.read(&mut buffer)).await
+                {
                     total += u64::try_from(read.expect("within the budget")).expect("a number");
                     // It answers polls, one after the other.
                     budget.begin(0);
