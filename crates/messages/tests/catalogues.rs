@@ -207,13 +207,14 @@ fn uses_in((place, code): &(String, String)) -> Vec<Use> {
 }
 
 /// What a literal of the plugin may begin with: a command for a shell, which is the same in every language.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "kubectl ",
     "`kubectl ",
     "$(kubectl ",
     "{load} && kubectl ",
     "KUBE_EDITOR=",
     "printf ",
+    "openssl s_client ",
     "{cli} CONFIG ",
     "docker ",
     "helm ",
@@ -231,7 +232,7 @@ const COMMANDS: [&str; 20] = [
 ];
 
 /// Literals with words that no reader sees, or not as a text of the plugin.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     // The end of the help, which crates/kubectl/src/help.rs translates.
     "Exit codes: 0 success",
     // They stand in a message of clap, which is English.
@@ -243,6 +244,7 @@ const OTHERS: [&str; 10] = [
     "Invalid value: ",
     "some validation rules were not checked",
     "permission denied",
+    " to run ",
     "os error 2",
     // For the developer.
     "no text {key} with",
