@@ -45,7 +45,7 @@ fn concurrent_commands_start_one_cluster() {
     assert_eq!(starts, 1, "{both:?}");
     let check = local.run(&["check", "--local"]);
     assert!(
-        check.starts_with("exit 0\n") && check.matches("✔ ").count() == 11,
+        check.starts_with("exit 0\n") && check.matches("✔ ").count() == 12,
         "{check}"
     );
     let pods = processes(&local.state_dir());
