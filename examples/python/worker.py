@@ -1,6 +1,7 @@
 """Un worker completo: toma tareas de Redis y no pierde ninguna, lo mate quien lo mate. El porqué: README.md."""
 import json, os, pathlib, resource, signal, socket, threading, time
 import redis
+import source
 from PIL import UnidentifiedImageError
 from filters import process
 
@@ -22,8 +23,7 @@ class Patient(redis.Connection):
         pieces = [part[i:i + 65_536] for part in command for i in range(0, len(part), 65_536)]
         super().send_packed_command(pieces, check_health)
 
-URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
-r = redis.Redis(connection_pool=redis.ConnectionPool.from_url(URL, connection_class=Patient, socket_timeout=3))
+r = redis.Redis(connection_pool=source.pool(f"wp:{{{QUEUE}}}:ready", Patient))
 stop, me, doing = threading.Event(), "", ""  # me: nuestro nombre en el registro, con su generación: "ana.7"
 
 def key(name, id=None, task=""):

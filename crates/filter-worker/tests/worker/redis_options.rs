@@ -1,8 +1,10 @@
 //! The options for Redis, with a worker and a producer that share them: TLS with certificates of an own authority, a master
 //! that fails over, and a slot of a cluster that moves.
 
-use crate::process::{Process, until};
+use crate::process::{Language, Process, until};
+use crate::python::PYTHON;
 use redis::Value;
+use rstest::rstest;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -32,8 +34,22 @@ impl Options {
         command
     }
 
-    fn start_worker(&self) -> Process {
-        Process::start("w", &mut self.command())
+    /// The command of a worker.
+    fn worker(&self, language: Language) -> Command {
+        if language == Language::Rust {
+            return self.command();
+        }
+        let mut command = Command::new(&*PYTHON);
+        command.arg("examples/python/worker.py").args(&self.args);
+        command
+            .current_dir(testkit::root())
+            .env("THE_PASSWORD", "secret");
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    fn start_worker(&self, language: Language) -> Process {
+        Process::start("w", &mut self.worker(language))
     }
 
     /// Whether a task that a producer pushes now is done within `timeout`.
@@ -55,8 +71,10 @@ fn port(server: &RedisServer) -> u16 {
     server.url().rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
-#[test]
-fn tls_with_an_own_authority_a_client_certificate_and_a_user() {
+#[rstest]
+#[case(Language::Rust)]
+#[case(Language::Python)]
+fn tls_with_an_own_authority_a_client_certificate_and_a_user(#[case] language: Language) {
     let authority = Authority::new();
     let (own, client) = (
         authority.issue("IP:127.0.0.1"),
@@ -93,7 +111,7 @@ fn tls_with_an_own_authority_a_client_certificate_and_a_user() {
         &key,
     ];
     let options = Options::new(&all);
-    let _worker = options.start_worker();
+    let _worker = options.start_worker(language);
     assert!(options.is_done("20s"));
     // Without its certificate, without the authority, and with another one.
     for without in [&all[..8], &[&all[..6], &["--tls"]].concat(), &all[..2]] {
@@ -131,8 +149,10 @@ fn start_sentinel(port: u16, master: u16) -> Sentinel {
     Sentinel(command.spawn().unwrap(), folder)
 }
 
-#[test]
-fn a_worker_follows_the_master_that_sentinel_names() {
+#[rstest]
+#[case(Language::Rust)]
+#[case(Language::Python)]
+fn a_worker_follows_the_master_that_sentinel_names(#[case] language: Language) {
     let (mut master, replica) = (RedisServer::start(), RedisServer::start());
     run(&replica, &format!("REPLICAOF 127.0.0.1 {}", port(&master)));
     let at = free_port();
@@ -148,7 +168,7 @@ fn a_worker_follows_the_master_that_sentinel_names() {
     });
     let silent = format!("127.0.0.1:{}", free_port());
     let sentinels = format!("{silent},127.0.0.1:{at}");
-    let mut options = Options::new(&[
+    let options = Options::new(&[
         "--sentinel",
         &sentinels,
         "--master",
@@ -158,14 +178,11 @@ fn a_worker_follows_the_master_that_sentinel_names() {
     ]);
     // Without the variable it says so at once.
     assert!(!options.is_done("1s"));
-    options
-        .args
-        .extend(["--queue".to_owned(), "tasks".to_owned()]);
     let with_password = |command: &mut Command| {
         command.env("SENTINELS", "sentinels");
         Process::start("w", command)
     };
-    let _worker = with_password(&mut options.command());
+    let _worker = with_password(&mut options.worker(language));
     let done = || {
         let mut submit = options.command();
         submit.args(["submit", "--wait", "--timeout", "25s"]);
@@ -219,8 +236,10 @@ fn move_slot(key: &str, from: &RedisServer, to: &RedisServer) {
     }
 }
 
-#[test]
-fn a_worker_finds_the_node_of_its_queue_and_follows_the_slot() {
+#[rstest]
+#[case(Language::Rust)]
+#[case(Language::Python)]
+fn a_worker_finds_the_node_of_its_queue_and_follows_the_slot(#[case] language: Language) {
     let (first, second) = (start_node(), start_node());
     run(&first, "CLUSTER ADDSLOTSRANGE 0 16383");
     let bus = run(&first, "CONFIG GET cluster-port");
@@ -236,7 +255,7 @@ fn a_worker_finds_the_node_of_its_queue_and_follows_the_slot() {
     });
     let seeds = format!("127.0.0.1:{},127.0.0.1:{}", free_port(), port(&second));
     let options = Options::new(&["--cluster", &seeds]);
-    let _worker = options.start_worker();
+    let _worker = options.start_worker(language);
     assert!(options.is_done("20s"));
     move_slot("wp:{tasks}:ready", &first, &second);
     assert!(options.is_done("20s"), "on the other node");
