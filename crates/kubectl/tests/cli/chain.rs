@@ -7,20 +7,19 @@ use serde_json::{Value, json};
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
 use testkit::redis::{RedisServer, free_port};
-use testkit::sentinel::{MASTER, Sentinels};
 
-fn text(path: &Path) -> String {
+pub fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
 /// A server that speaks TLS on a second port.
-struct Secured {
-    server: RedisServer,
-    port: u16,
+pub struct Secured {
+    pub server: RedisServer,
+    pub port: u16,
 }
 
 impl Secured {
-    fn start(authority: &Authority, own: &Issued, clients: &str) -> Self {
+    pub fn start(authority: &Authority, own: &Issued, clients: &str) -> Self {
         let port = free_port();
         let server = RedisServer::start_with(&[
             "--tls-port",
@@ -45,7 +44,7 @@ impl Secured {
 }
 
 /// The finding on Redis of `check` with `args`, after its exit code.
-fn check(args: &[&str]) -> String {
+pub fn check(args: &[&str]) -> String {
     let args = [&["check", "-o", "json", "--lang", "en"], args].concat();
     let output = run_with(&args, None, &[("THE_PASSWORD", "secret")]);
     assert!(!output.contains("secret"), "{output}");
@@ -222,28 +221,6 @@ fn nothing_that_is_tried_is_run() {
 }
 
 #[test]
-fn a_replica_and_a_sentinel_are_no_primary() {
-    let sentinels = Sentinels::start();
-    let master = sentinels.master();
-    let [primary, replica] = [master, 1 - master].map(|it| sentinels.server(it).url());
-    let output = check(&["--redis", &replica]);
-    let expected = format!("is a replica of {}", primary.replace("redis://", ""));
-    assert!(output.contains(&expected), "{output}");
-    let addresses = sentinels.addresses();
-    let output = check(&["--redis", &format!("redis://{}", addresses[0])]);
-    assert!(output.contains("is a Sentinel"), "{output}");
-    let closed = format!("127.0.0.1:{}", free_port());
-    let output = check(&["--sentinel", &closed, "--master", MASTER]);
-    let expected = format!("Sentinel {closed}: connection refused");
-    assert!(output.contains(&expected), "{output}");
-    let output = check(&["--sentinel", &addresses[0], "--master", "other"]);
-    assert!(output.contains("knows no master other"), "{output}");
-    let some = format!("{closed},{}", addresses[0]);
-    let output = check(&["--sentinel", &some, "--master", MASTER]);
-    assert!(output.contains("mymaster (Sentinel), Redis"), "{output}");
-}
-
-#[test]
 fn a_slot_that_no_node_serves_is_named() {
     let bus = free_port().to_string();
     let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
@@ -338,7 +315,7 @@ fn encoded(text: &[u8]) -> Value {
 }
 
 /// The Service `redis` with its pod, whose port is that of a server on this machine.
-fn service(cluster: Cluster, port: u16) -> Cluster {
+pub fn service(cluster: Cluster, port: u16) -> Cluster {
     let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "redis"},
         "spec": {"selector": {"app": "redis"}, "ports": [{"port": 6379, "targetPort": port}]}});
     let pod = json!({"metadata": {"name": "redis-0"}, "spec": {"containers": []},
@@ -349,7 +326,7 @@ fn service(cluster: Cluster, port: u16) -> Cluster {
 }
 
 /// A pool whose Redis is `spec`.
-fn pool_of(spec: Value) -> Value {
+pub fn pool_of(spec: Value) -> Value {
     let mut pool = pool("filters", "");
     pool["spec"]["redis"] = spec;
     pool["status"] = json!({"observedGeneration": 2});
@@ -405,48 +382,4 @@ fn a_pool_is_reached_by_a_forward_through_tls_with_its_login() {
     let found = redis(&broken);
     let text = found["text"].as_str().unwrap();
     assert!(text.ends_with("wrong user or password"), "{found}");
-}
-
-#[test]
-fn the_master_that_sentinel_announces_is_forwarded_to() {
-    let sentinels = Sentinels::start();
-    let (_, at) = sentinels.addresses()[0]
-        .rsplit_once(':')
-        .map(|(host, port)| (host.to_owned(), port.to_owned()))
-        .unwrap();
-    let master = sentinels.server(sentinels.master());
-    // As the Sentinels of a chart announce it: by the address of its pod.
-    let mut monitor = redis::cmd("SENTINEL");
-    monitor.arg(&[
-        "MONITOR",
-        "in-a-pod",
-        "10.1.2.3",
-        &master.port().to_string(),
-        "1",
-    ]);
-    let sentinel = redis::Client::open(format!("redis://127.0.0.1:{at}")).unwrap();
-    monitor
-        .exec(&mut sentinel.get_connection().unwrap())
-        .unwrap();
-    let spec = json!({"sentinel": {"master": "in-a-pod", "addresses": ["redis:6379"]}});
-    let cluster = service(Cluster::new(""), at.parse().unwrap());
-    let cluster = cluster.with(POOLS, pool_of(spec));
-    let output = cluster.check("prod", &["-o", "json"], &[]);
-    let found = finding(&output, "Redis");
-    assert!(
-        found["text"]
-            .as_str()
-            .unwrap()
-            .starts_with("in-a-pod (Sentinel), Redis"),
-        "{output}"
-    );
-    let elsewhere = json!({"sentinel": {"master": "unknown", "addresses": ["redis:6379"]}});
-    let output = cluster
-        .with(POOLS, pool_of(elsewhere))
-        .check("prod", &["-o", "json"], &[]);
-    let found = finding(&output, "Redis");
-    assert_eq!(
-        found["text"],
-        "Sentinel redis:6379: this Sentinel knows no master unknown"
-    );
 }

@@ -7,6 +7,7 @@
 )]
 
 mod chain;
+mod chain_sentinel;
 mod check;
 mod check_cluster;
 mod check_grace;

@@ -1,0 +1,138 @@
+//! `check` by way of Sentinels: real ones, with and without TLS, and behind a port-forward.
+
+use crate::chain::{Secured, check, pool_of, service, text};
+use crate::check_cluster::{Cluster, finding};
+use crate::commands::POOLS;
+use serde_json::json;
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use testkit::certificates::{Authority, Issued};
+use testkit::redis::free_port;
+use testkit::sentinel::{MASTER, Sentinels};
+
+#[test]
+fn a_replica_and_a_sentinel_are_no_primary() {
+    let sentinels = Sentinels::start();
+    let master = sentinels.master();
+    let [primary, replica] = [master, 1 - master].map(|it| sentinels.server(it).url());
+    let output = check(&["--redis", &replica]);
+    let expected = format!("is a replica of {}", primary.replace("redis://", ""));
+    assert!(output.contains(&expected), "{output}");
+    let addresses = sentinels.addresses();
+    let output = check(&["--redis", &format!("redis://{}", addresses[0])]);
+    assert!(output.contains("is a Sentinel"), "{output}");
+    let closed = format!("127.0.0.1:{}", free_port());
+    let output = check(&["--sentinel", &closed, "--master", MASTER]);
+    let expected = format!("Sentinel {closed}: connection refused");
+    assert!(output.contains(&expected), "{output}");
+    let output = check(&["--sentinel", &addresses[0], "--master", "other"]);
+    assert!(output.contains("knows no master other"), "{output}");
+    let some = format!("{closed},{}", addresses[0]);
+    let output = check(&["--sentinel", &some, "--master", MASTER]);
+    assert!(output.contains("mymaster (Sentinel), Redis"), "{output}");
+}
+
+#[test]
+fn the_master_that_sentinel_announces_is_forwarded_to() {
+    let sentinels = Sentinels::start();
+    let (_, at) = sentinels.addresses()[0]
+        .rsplit_once(':')
+        .map(|(host, port)| (host.to_owned(), port.to_owned()))
+        .unwrap();
+    let master = sentinels.server(sentinels.master());
+    // As the Sentinels of a chart announce it: by the address of its pod.
+    let mut monitor = redis::cmd("SENTINEL");
+    monitor.arg(&[
+        "MONITOR",
+        "in-a-pod",
+        "10.1.2.3",
+        &master.port().to_string(),
+        "1",
+    ]);
+    let sentinel = redis::Client::open(format!("redis://127.0.0.1:{at}")).unwrap();
+    monitor
+        .exec(&mut sentinel.get_connection().unwrap())
+        .unwrap();
+    let spec = json!({"sentinel": {"master": "in-a-pod", "addresses": ["redis:6379"]}});
+    let cluster = service(Cluster::new(""), at.parse().unwrap());
+    let cluster = cluster.with(POOLS, pool_of(spec));
+    let output = cluster.check("prod", &["-o", "json"], &[]);
+    let found = finding(&output, "Redis");
+    assert!(
+        found["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("in-a-pod (Sentinel), Redis"),
+        "{output}"
+    );
+    let elsewhere = json!({"sentinel": {"master": "unknown", "addresses": ["redis:6379"]}});
+    let output = cluster
+        .with(POOLS, pool_of(elsewhere))
+        .check("prod", &["-o", "json"], &[]);
+    let found = finding(&output, "Redis");
+    assert_eq!(
+        found["text"],
+        "Sentinel redis:6379: this Sentinel knows no master unknown"
+    );
+}
+
+/// A Sentinel that speaks TLS alone.
+struct SecuredSentinel(
+    Child,
+    #[expect(dead_code, reason = "its configuration")] TempDir,
+);
+
+impl SecuredSentinel {
+    fn start(port: u16, authority: &Authority, own: &Issued, master: &Secured) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sentinel.conf");
+        let (ca, monitored) = (text(&authority.certificate()), master.port);
+        let (cert, key) = (text(&own.certificate), text(&own.key));
+        let config = format!(
+            "port 0\ntls-port {port}\nbind 127.0.0.1\ntls-auth-clients no\ntls-replication yes\nrequirepass secret\n\
+             tls-ca-cert-file {ca}\ntls-cert-file {cert}\ntls-key-file {key}\n\
+             sentinel monitor {MASTER} 127.0.0.1 {monitored} 1\n"
+        );
+        std::fs::write(&file, config).unwrap();
+        let mut command = Command::new("redis-server");
+        let command = command.arg(&file).arg("--sentinel").stdout(Stdio::null());
+        let sentinel = Self(command.spawn().unwrap(), folder);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "the Sentinel listens");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        sentinel
+    }
+}
+
+impl Drop for SecuredSentinel {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn sentinels_are_asked_by_tls_with_their_own_password() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let own = authority.issue("IP:127.0.0.1");
+    let master = Secured::start(&authority, &own, "no");
+    let port = free_port();
+    let _sentinel = SecuredSentinel::start(port, &authority, &own, &master);
+    let at = format!("127.0.0.1:{port}");
+    let (ca, stranger) = (text(&authority.certificate()), text(&other.certificate()));
+    let named = ["--sentinel", &at, "--master", MASTER];
+    let password = ["--sentinel-password-env", "THE_PASSWORD"];
+    let broken = [&named[..], &["--cacert", &stranger], &password].concat();
+    let expected = format!("Sentinel {at}: TLS: its certificate is from an authority");
+    assert!(check(&broken).contains(&expected), "{}", check(&broken));
+    let broken = [&named[..], &["--cacert", &ca]].concat();
+    let expected = format!("Sentinel {at}: it asks for a password");
+    assert!(check(&broken).contains(&expected), "{}", check(&broken));
+    let output = check(&[&named[..], &["--cacert", &ca], &password].concat());
+    let expected = "exit 0 ok: mymaster (Sentinel), Redis";
+    assert!(output.starts_with(expected), "{output}");
+}
