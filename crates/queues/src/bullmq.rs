@@ -1,6 +1,6 @@
 //! BullMQ 5 and 6, and Bull 4, their forerunner, whose keys are almost the same.
 
-use crate::queue::{Parsed, QueueOptions, Reader, Reading};
+use crate::queue::{Parsed, QueueOptions, Reader, Reading, Reads};
 use crate::reply::{
     Clients, MAX_WORKERS, another_form, checked, count, fields, known, list, name, names, number,
     queued_at, running, soon, time, worker,
@@ -58,8 +58,6 @@ pub(crate) mod bull {
 const MAX_ACTIVE: usize = 1_000;
 /// A score of the delayed jobs is their time, times this.
 const SCORE: i64 = 4_096;
-/// How many replies the first read has.
-const FIRST: usize = 11;
 
 #[derive(Debug)]
 pub(crate) struct BullMq {
@@ -67,9 +65,7 @@ pub(crate) struct BullMq {
     base: String,
     /// The name of a worker's connection, and what follows it where the worker has a name.
     client: String,
-    wake_keys: [String; 4],
-    tracked: [Cmd; 4],
-    first: Vec<Cmd>,
+    reads: Reads,
     /// The name of each live worker; empty where it has none.
     clients: Clients<Vec<String>>,
 }
@@ -104,49 +100,43 @@ pub(crate) fn open(options: &QueueOptions) -> BullMq {
     let [wait, paused, prioritized, is_paused] = tracked.clone();
     BullMq {
         client: format!("{prefix}:{}", STANDARD.encode(&options.name)),
-        wake_keys: ["wait", "paused", "prioritized", "meta"].map(key),
-        first: vec![
-            cmd("TIME"),
-            wait,
-            paused,
-            prioritized,
-            cmd("LRANGE").arg(key("wait")).arg(-2).arg(-1).take(),
-            read("LLEN", "active"),
-            range("active", 0, MAX_ACTIVE - 1),
-            read("ZCARD", "delayed"),
-            read("ZCARD", "failed"),
-            is_paused,
-            cmd("HMGET")
-                .arg(key("metrics:completed"))
-                .arg("count")
-                .take(),
-        ],
-        tracked,
+        reads: Reads {
+            wake_keys: ["wait", "paused", "prioritized", "meta"].map(key).to_vec(),
+            tracked: tracked.to_vec(),
+            first: vec![
+                cmd("TIME"),
+                wait,
+                paused,
+                prioritized,
+                cmd("LRANGE").arg(key("wait")).arg(-2).arg(-1).take(),
+                read("LLEN", "active"),
+                range("active", 0, MAX_ACTIVE - 1),
+                read("ZCARD", "delayed"),
+                read("ZCARD", "failed"),
+                is_paused,
+                cmd("HMGET")
+                    .arg(key("metrics:completed"))
+                    .arg("count")
+                    .take(),
+            ],
+        },
         base,
         clients: Clients::new(),
     }
 }
 
 impl Reader for BullMq {
-    fn wake_keys(&self) -> &[String] {
-        &self.wake_keys
-    }
-
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.tracked
-    }
-
-    fn reads(&self, _: bool) -> Vec<Cmd> {
-        self.first.clone()
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
-        let (first, second) = replies.split_at(FIRST.min(replies.len()));
-        let first = First::parse(first)?;
-        if second.is_empty() {
-            return Ok(Parsed::More(self.more(&first)));
-        }
-        self.reading(&first, second, queue).map(Parsed::Done)
+        self.reads.in_two_rounds(
+            replies,
+            First::parse,
+            |first| self.more(first),
+            |first, second| self.reading(first, second, queue),
+        )
     }
 }
 
@@ -164,7 +154,7 @@ impl<'a> First<'a> {
             failed,
             is_paused,
             processed,
-        ] = checked::<FIRST>(replies)?.0;
+        ] = checked(replies)?.0;
         let ([is_paused], [processed]) = (fields(is_paused)?, fields(processed)?);
         // Up to version 4 the list can end with a marker for delayed jobs.
         let next: Vec<Option<&str>> = list(next)?.iter().map(name).collect();

@@ -10,7 +10,7 @@ mod workers;
 
 use crate::error::describe_server_error;
 use crate::queue::{
-    Drain, DrainRequest, LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, error_text,
+    Drain, DrainRequest, LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, Reads, error_text,
 };
 use crate::system::{Capabilities, QueueOption, Support};
 use control::{Task, instant};
@@ -64,8 +64,7 @@ const MAX_ANSWERS: usize = 20_000;
 pub(crate) struct Celery {
     name: String,
     prefix: String,
-    lists: Vec<String>,
-    tracked: Vec<Cmd>,
+    reads: Reads,
     unacked: String,
     /// The list of the answers: as the workers name it, and in Redis.
     answers: (String, String),
@@ -120,12 +119,29 @@ pub(crate) fn open(options: &QueueOptions) -> Celery {
     let length = |list: &String| redis::cmd("LLEN").arg(list).take();
     let id = format!("workerpool-{}", fresh_id());
     let answers = format!("{id}.reply.celery.pidbox");
+    let (unacked, list) = (format!("{prefix}unacked"), format!("{prefix}{answers}"));
+    let tracked: Vec<Cmd> = lists.iter().map(length).collect();
+    let mut first = tracked.clone();
+    first.extend([
+        redis::cmd("HLEN").arg(&unacked).take(),
+        redis::cmd("TIME"),
+        redis::cmd("CLIENT").arg("INFO").take(),
+        redis::cmd("LRANGE")
+            .arg(&list)
+            .arg(0)
+            .arg(MAX_ANSWERS - 1)
+            .take(),
+        redis::cmd("LTRIM").arg(&list).arg(-1).arg(-1).take(),
+    ]);
     Celery {
         name: options.name.clone(),
-        tracked: lists.iter().map(length).collect(),
-        lists,
-        unacked: format!("{prefix}unacked"),
-        answers: (answers.clone(), format!("{prefix}{answers}")),
+        reads: Reads {
+            wake_keys: lists,
+            tracked,
+            first,
+        },
+        unacked,
+        answers: (answers, list),
         id,
         prefix,
         state: Mutex::default(),
@@ -140,34 +156,13 @@ fn fresh_id() -> String {
 }
 
 impl Reader for Celery {
-    fn wake_keys(&self) -> &[String] {
-        &self.lists
-    }
-
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.tracked
-    }
-
-    fn reads(&self, _: bool) -> Vec<Cmd> {
-        let (_, answers) = &self.answers;
-        let mut commands = self.tracked.clone();
-        commands.extend([
-            redis::cmd("HLEN").arg(&self.unacked).take(),
-            redis::cmd("TIME"),
-            redis::cmd("CLIENT").arg("INFO").take(),
-            redis::cmd("LRANGE")
-                .arg(answers)
-                .arg(0)
-                .arg(MAX_ANSWERS - 1)
-                .take(),
-            redis::cmd("LTRIM").arg(answers).arg(-1).arg(-1).take(),
-        ]);
-        commands
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
         let (lengths, others) = replies
-            .split_at_checked(self.lists.len())
+            .split_at_checked(self.reads.tracked.len())
             .ok_or("Redis did not answer")?;
         let [Value::Int(unacked), time, client, answers, _, second @ ..] = others else {
             return Err(error_text(replies, "HLEN did not return a number"));

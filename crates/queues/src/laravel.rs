@@ -1,7 +1,7 @@
 //! Laravel's Redis queues, worked off by `queue:work` or by Horizon, which also registers its processes. The replies were
 //! recorded from Laravel 8; Horizon's are those that its documentation and source name.
 
-use crate::queue::{Parsed, QueueOptions, Reader, Reading};
+use crate::queue::{Parsed, QueueOptions, Reader, Reading, Reads};
 use crate::reply::{
     Clients, another_form, checked, count, fields, known, millis, name, names, queued_at, soon,
     text, time,
@@ -38,17 +38,13 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 
 /// The most supervisors of Horizon that are read.
 const MAX_SUPERVISORS: i64 = 1_000;
-/// How many replies the first read has.
-const FIRST: usize = 6;
 
 #[derive(Debug)]
 pub(crate) struct Laravel {
     name: String,
     key: String,
     horizon: String,
-    wake_keys: [String; 1],
-    tracked: [Cmd; 1],
-    first: Vec<Cmd>,
+    reads: Reads,
     /// How many workers wait for a job, once one has been seen waiting.
     idle: Clients<Option<usize>>,
 }
@@ -101,17 +97,19 @@ pub(crate) fn open(options: &QueueOptions) -> Laravel {
             .take()
     };
     Laravel {
-        first: vec![
-            cmd("TIME"),
-            length.clone(),
-            cmd("LINDEX").arg(&key).arg(0).take(),
-            cmd("ZCARD").arg(format!("{key}:delayed")).take(),
-            newest("masters"),
-            newest("supervisors"),
-        ],
+        reads: Reads {
+            wake_keys: vec![key.clone()],
+            tracked: vec![length.clone()],
+            first: vec![
+                cmd("TIME"),
+                length.clone(),
+                cmd("LINDEX").arg(&key).arg(0).take(),
+                cmd("ZCARD").arg(format!("{key}:delayed")).take(),
+                newest("masters"),
+                newest("supervisors"),
+            ],
+        },
         name: options.name.clone(),
-        wake_keys: [key.clone()],
-        tracked: [length],
         horizon,
         key,
         idle: Clients::new(),
@@ -132,31 +130,23 @@ pub(crate) fn horizon_prefix(database: &str) -> String {
 }
 
 impl Reader for Laravel {
-    fn wake_keys(&self) -> &[String] {
-        &self.wake_keys
-    }
-
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.tracked
-    }
-
-    fn reads(&self, _: bool) -> Vec<Cmd> {
-        self.first.clone()
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     fn parse(&self, replies: &mut [Value], _: usize) -> Result<Parsed, String> {
-        let (first, second) = replies.split_at(FIRST.min(replies.len()));
-        let first = First::parse(first)?;
-        if second.is_empty() {
-            return Ok(Parsed::More(self.more(&first)));
-        }
-        self.reading(&first, second).map(Parsed::Done)
+        self.reads.in_two_rounds(
+            replies,
+            First::parse,
+            |first| self.more(first),
+            |first, second| self.reading(first, second),
+        )
     }
 }
 
 impl<'a> First<'a> {
     fn parse(replies: &'a [Value]) -> Result<Self, String> {
-        let ([now, ready, oldest, delayed, masters, supervisors], _) = checked::<FIRST>(replies)?;
+        let ([now, ready, oldest, delayed, masters, supervisors], _) = checked(replies)?;
         let time = time(now)?;
         let job = text(oldest).and_then(|job| serde_json::from_str::<Job>(job).ok());
         let at = job.and_then(|job| job.created_at.or(job.pushed_at));

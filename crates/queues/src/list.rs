@@ -1,9 +1,9 @@
 //! Any Redis list: `LLEN`.
 
-use crate::queue::{Parsed, QueueOptions, Reader, Reading, error_text};
+use crate::queue::{Parsed, QueueOptions, Reader, Reading, Reads, error_text};
 use crate::system::{Capabilities, Support};
 use decide::{Metric, QueueMetrics};
-use redis::{Cmd, Value};
+use redis::Value;
 use std::time::Duration;
 
 const LENGTH_ONLY: Support = Support::Unsupported("a list has only a length");
@@ -30,29 +30,24 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 
 #[derive(Debug)]
 pub(crate) struct List {
-    key: [String; 1],
-    /// Its length, which is all that there is to read, and to track.
-    read: [Cmd; 1],
+    reads: Reads,
 }
 
 pub(crate) fn open(options: &QueueOptions) -> List {
+    let length = redis::cmd("LLEN").arg(&options.name).take();
     List {
-        key: [options.name.clone()],
-        read: [redis::cmd("LLEN").arg(&options.name).take()],
+        reads: Reads {
+            wake_keys: vec![options.name.clone()],
+            // All that there is to read.
+            tracked: vec![length.clone()],
+            first: vec![length],
+        },
     }
 }
 
 impl Reader for List {
-    fn wake_keys(&self) -> &[String] {
-        &self.key
-    }
-
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.read
-    }
-
-    fn reads(&self, _: bool) -> Vec<Cmd> {
-        self.read.to_vec()
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     fn parse(&self, replies: &mut [Value], _: usize) -> Result<Parsed, String> {

@@ -44,7 +44,7 @@ impl<'a> Poll<'a> {
         let mut commands = Vec::new();
         for polled in &mut self.queues {
             let reads = polled.queue.reads(in_full);
-            in_full &= !polled.queue.has_script();
+            in_full = in_full && !polled.queue.has_script();
             polled.missing = reads.len();
             commands.extend(reads);
         }

@@ -39,20 +39,44 @@ impl QueueOptions {
     }
 }
 
+/// What is read of a queue, built once: it is sent with each poll.
+#[derive(Debug, Default)]
+pub(crate) struct Reads {
+    /// The keys whose change wakes the operator: those that change when tasks arrive or are claimed.
+    pub wake_keys: Vec<String>,
+    /// The reads of these keys, by which Redis tracks them: the cheapest that the rights for the others include.
+    pub tracked: Vec<Cmd>,
+    /// The commands of one poll.
+    pub first: Vec<Cmd>,
+}
+
+impl Reads {
+    /// Reads in two rounds: what `parse` makes of the replies to the first says what `more` asks for in the second, and
+    /// `finish` has both.
+    pub fn in_two_rounds<'a, T>(
+        &self,
+        replies: &'a [Value],
+        parse: impl FnOnce(&'a [Value]) -> Result<T, String>,
+        more: impl FnOnce(&T) -> Vec<Cmd>,
+        finish: impl FnOnce(&T, &'a [Value]) -> Result<Reading, String>,
+    ) -> Result<Parsed, String> {
+        let (first, second) = replies.split_at(self.first.len().min(replies.len()));
+        let first = parse(first)?;
+        if second.is_empty() {
+            return Ok(Parsed::More(more(&first)));
+        }
+        finish(&first, second).map(Parsed::Done)
+    }
+}
+
 /// How a queue system reads one queue. It does no IO: whoever has a connection sends the commands.
 pub(crate) trait Reader: Debug + Send + Sync {
-    /// The keys whose change wakes the operator: those that change when tasks arrive or are claimed.
-    fn wake_keys(&self) -> &[String];
+    /// What is read of it.
+    fn reads(&self) -> &Reads;
 
-    /// The reads of these keys, by which Redis tracks them: the cheapest that the rights for [`Self::reads`] include.
-    fn tracked_reads(&self) -> &[Cmd];
-
-    /// The commands of one poll. `scripts_in_full` includes the text of a script, for a server that has not cached it.
-    fn reads(&self, scripts_in_full: bool) -> Vec<Cmd>;
-
-    /// Whether one of [`Self::reads`] is a script.
-    fn has_script(&self) -> bool {
-        false
+    /// The script that is all that is read, with its text, for a server that has not cached it; `None` where there is none.
+    fn script_in_full(&self) -> Option<Cmd> {
+        None
     }
 
     /// What `replies` mean; `queue` is the queue's position in its pool. Where they are not enough, it asks for a second
@@ -215,22 +239,25 @@ impl Queue {
 
     /// The keys whose change wakes the operator.
     pub fn wake_keys(&self) -> &[String] {
-        self.reader.wake_keys()
+        &self.reader.reads().wake_keys
     }
 
     /// The reads of [`Self::wake_keys`], by which Redis tracks them.
     pub fn tracked_reads(&self) -> &[Cmd] {
-        self.reader.tracked_reads()
+        &self.reader.reads().tracked
     }
 
     /// The commands of one poll; `scripts_in_full` includes the text of a script, for a server that has not cached it.
     pub fn reads(&self, scripts_in_full: bool) -> Vec<Cmd> {
-        self.reader.reads(scripts_in_full)
+        let script = scripts_in_full.then(|| self.reader.script_in_full());
+        script
+            .flatten()
+            .map_or_else(|| self.reader.reads().first.clone(), |script| vec![script])
     }
 
     /// Whether the queue is read by a script.
     pub fn has_script(&self) -> bool {
-        self.reader.has_script()
+        self.reader.script_in_full().is_some()
     }
 
     /// What the replies to [`Self::reads`], and to a second read that this asked for, mean; `index` is the queue's
@@ -335,21 +362,14 @@ mod tests {
     /// A system whose only worker takes tasks of all queues.
     #[derive(Debug)]
     struct OneWorker {
+        reads: Reads,
         shared: bool,
         activity: Activity,
     }
 
     impl Reader for OneWorker {
-        fn wake_keys(&self) -> &[String] {
-            &[]
-        }
-
-        fn tracked_reads(&self) -> &[Cmd] {
-            &[]
-        }
-
-        fn reads(&self, _: bool) -> Vec<Cmd> {
-            vec![redis::cmd("PING")]
+        fn reads(&self) -> &Reads {
+            &self.reads
         }
 
         fn parse(&self, _: &mut [Value], queue: usize) -> Result<Parsed, String> {
@@ -390,7 +410,14 @@ mod tests {
         let queue = Queue {
             system: QueueSystem::List,
             options: QueueOptions::named("a"),
-            reader: Arc::new(OneWorker { shared, activity }),
+            reader: Arc::new(OneWorker {
+                reads: Reads {
+                    first: vec![redis::cmd("PING")],
+                    ..Reads::default()
+                },
+                shared,
+                activity,
+            }),
         };
         let mut poll = Poll::new([(0, &queue), (1, &queue), (0, &queue)]);
         let replies = poll.commands(false).iter().map(|_| Value::Okay).collect();

@@ -1,6 +1,6 @@
 //! RQ 2 and 3: lists, registries by expiry, and one hash per worker. The replies were recorded from RQ 3.0.
 
-use crate::queue::{Parsed, QueueOptions, Reader, Reading};
+use crate::queue::{Parsed, QueueOptions, Reader, Reading, Reads};
 use crate::reply::{
     checked, count, fields, known, name, number, queued_at, seconds, soon, text, time, worker,
     workers,
@@ -39,9 +39,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 #[derive(Debug)]
 pub(crate) struct Rq {
     prefix: String,
-    wake_keys: [String; 1],
-    tracked: [Cmd; 1],
-    first: Vec<Cmd>,
+    reads: Reads,
     wip: String,
     scheduled: String,
 }
@@ -71,8 +69,6 @@ const FIELDS: [&str; 8] = [
     // Written every 30 s while a job runs.
     "current_job_working_time",
 ];
-/// How many replies the first read has.
-const FIRST: usize = 8;
 
 pub(crate) fn open(options: &QueueOptions) -> Rq {
     let prefix = options
@@ -84,35 +80,29 @@ pub(crate) fn open(options: &QueueOptions) -> Rq {
     let read = |command: &str, key: &str| cmd(command).arg(key).take();
     let length = read("LLEN", &queue);
     Rq {
-        first: vec![
-            cmd("TIME"),
-            length.clone(),
-            read("LLEN", &format!("{queue}:intermediate")),
-            cmd("LINDEX").arg(&queue).arg(0).take(),
-            read("ZCARD", &key("scheduled")),
-            read("ZCARD", &key("failed")),
-            read("EXISTS", &format!("{prefix}:suspended")),
-            read("SMEMBERS", &key("workers")),
-        ],
+        reads: Reads {
+            wake_keys: vec![queue.clone()],
+            tracked: vec![length.clone()],
+            first: vec![
+                cmd("TIME"),
+                length.clone(),
+                read("LLEN", &format!("{queue}:intermediate")),
+                cmd("LINDEX").arg(&queue).arg(0).take(),
+                read("ZCARD", &key("scheduled")),
+                read("ZCARD", &key("failed")),
+                read("EXISTS", &format!("{prefix}:suspended")),
+                read("SMEMBERS", &key("workers")),
+            ],
+        },
         wip: key("wip"),
         scheduled: key("scheduled"),
-        wake_keys: [queue],
-        tracked: [length],
         prefix,
     }
 }
 
 impl Reader for Rq {
-    fn wake_keys(&self) -> &[String] {
-        &self.wake_keys
-    }
-
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.tracked
-    }
-
-    fn reads(&self, _: bool) -> Vec<Cmd> {
-        self.first.clone()
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     fn shares_workers(&self) -> bool {
@@ -120,12 +110,12 @@ impl Reader for Rq {
     }
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
-        let (first, second) = replies.split_at(FIRST.min(replies.len()));
-        let first = self.first(first)?;
-        if second.is_empty() {
-            return Ok(Parsed::More(self.more(&first)));
-        }
-        first.reading(second, queue).map(Parsed::Done)
+        self.reads.in_two_rounds(
+            replies,
+            |replies| self.first(replies),
+            |first| self.more(first),
+            |first, second| first.reading(second, queue),
+        )
     }
 }
 
@@ -140,7 +130,7 @@ impl Rq {
             failed,
             paused,
             members,
-        ] = checked::<FIRST>(replies)?.0;
+        ] = checked(replies)?.0;
         // A member of the set is a key: one of another kind is no worker.
         let prefix = format!("{}:worker:", self.prefix);
         let keys = workers(members)?.into_iter();

@@ -1,7 +1,7 @@
 //! Sidekiq 6, 7 and 8: a list per queue, sorted sets for all queues together, and a hash per process that is written every
 //! 5 s (6) or 10 s (7 and 8). The replies were recorded from Sidekiq 6.4.
 
-use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading};
+use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, Reads};
 use crate::reply::{
     another_form, checked, count, fields, known, list, millis, number, queued_at, running, seconds,
     soon, text, time, worker, workers,
@@ -43,8 +43,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 
 /// The most jobs whose time has come that are read.
 const MAX_DUE: usize = 100;
-/// How many replies the first read has, and the second one for each process.
-const FIRST: usize = 7;
+/// How many replies the second read has for each process.
 const PER_PROCESS: usize = 3;
 /// How many seconds a process has to take a signal, as Sidekiq's own page has it.
 const SIGNAL_EXPIRY: i64 = 60;
@@ -53,9 +52,7 @@ const SIGNAL_EXPIRY: i64 = 60;
 pub(crate) struct Sidekiq {
     name: String,
     prefix: String,
-    wake_keys: [String; 1],
-    tracked: [Cmd; 1],
-    first: Vec<Cmd>,
+    reads: Reads,
     signals: Mutex<Signals>,
 }
 
@@ -114,37 +111,31 @@ pub(crate) fn open(options: &QueueOptions) -> Sidekiq {
     let queue = key(&format!("queue:{}", options.name));
     let length = cmd("LLEN").arg(&queue).take();
     Sidekiq {
-        first: vec![
-            cmd("TIME"),
-            length.clone(),
-            cmd("LINDEX").arg(&queue).arg(-1).take(),
-            read("SMEMBERS", "processes"),
-            read("ZCARD", "schedule"),
-            read("ZCARD", "retry"),
-            cmd("SISMEMBER")
-                .arg(key("paused"))
-                .arg(&options.name)
-                .take(),
-        ],
+        reads: Reads {
+            wake_keys: vec![queue.clone()],
+            tracked: vec![length.clone()],
+            first: vec![
+                cmd("TIME"),
+                length.clone(),
+                cmd("LINDEX").arg(&queue).arg(-1).take(),
+                read("SMEMBERS", "processes"),
+                read("ZCARD", "schedule"),
+                read("ZCARD", "retry"),
+                cmd("SISMEMBER")
+                    .arg(key("paused"))
+                    .arg(&options.name)
+                    .take(),
+            ],
+        },
         name: options.name.clone(),
-        wake_keys: [queue],
-        tracked: [length],
         prefix,
         signals: Mutex::default(),
     }
 }
 
 impl Reader for Sidekiq {
-    fn wake_keys(&self) -> &[String] {
-        &self.wake_keys
-    }
-
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.tracked
-    }
-
-    fn reads(&self, _: bool) -> Vec<Cmd> {
-        self.first.clone()
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     fn shares_workers(&self) -> bool {
@@ -152,12 +143,12 @@ impl Reader for Sidekiq {
     }
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
-        let (first, second) = replies.split_at(FIRST.min(replies.len()));
-        let first = First::parse(first)?;
-        if second.is_empty() {
-            return Ok(Parsed::More(self.more(&first)));
-        }
-        self.reading(&first, second, queue).map(Parsed::Done)
+        self.reads.in_two_rounds(
+            replies,
+            First::parse,
+            |first| self.more(first),
+            |first, second| self.reading(first, second, queue),
+        )
     }
 
     fn drain(&self) -> Option<&dyn Drain> {
@@ -220,7 +211,7 @@ impl Signals {
 
 impl<'a> First<'a> {
     fn parse(replies: &'a [Value]) -> Result<Self, String> {
-        let [now, ready, oldest, processes, schedule, retry, paused] = checked::<FIRST>(replies)?.0;
+        let [now, ready, oldest, processes, schedule, retry, paused] = checked(replies)?.0;
         let time = time(now)?;
         let oldest = text(oldest).and_then(|job| serde_json::from_str::<Job>(job).ok());
         let enqueued_at = oldest.and_then(|job| job.enqueued_at).and_then(millis);

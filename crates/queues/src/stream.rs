@@ -1,11 +1,11 @@
 //! A consumer group of a Redis stream: what it has not delivered yet waits, what is not acknowledged is in flight.
 //! The replies were recorded from Redis 7.0.
 
-use crate::queue::{Parsed, QueueOptions, Reader, Reading, error_text};
+use crate::queue::{Parsed, QueueOptions, Reader, Reading, Reads, error_text};
 use crate::reply::another_form;
 use crate::system::{Capabilities, QueueOption, Support};
 use decide::{Metric, QueueMetrics};
-use redis::{Cmd, Value, from_redis_value};
+use redis::{Value, from_redis_value};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -41,15 +41,19 @@ const MAX_COUNT: usize = 1_000;
 
 #[derive(Debug)]
 pub(crate) struct Stream {
-    key: [String; 1],
-    tracked: [Cmd; 1],
+    key: String,
+    reads: Reads,
     group: String,
 }
 
 pub(crate) fn open(options: &QueueOptions) -> Stream {
     Stream {
-        key: [options.name.clone()],
-        tracked: [redis::cmd("XLEN").arg(&options.name).take()],
+        reads: Reads {
+            wake_keys: vec![options.name.clone()],
+            tracked: vec![redis::cmd("XLEN").arg(&options.name).take()],
+            first: vec![redis::cmd("XINFO").arg("GROUPS").arg(&options.name).take()],
+        },
+        key: options.name.clone(),
         group: options.group.clone().unwrap_or_default(),
     }
 }
@@ -63,16 +67,8 @@ struct Group {
 }
 
 impl Reader for Stream {
-    fn wake_keys(&self) -> &[String] {
-        &self.key
-    }
-
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.tracked
-    }
-
-    fn reads(&self, _: bool) -> Vec<Cmd> {
-        vec![redis::cmd("XINFO").arg("GROUPS").arg(&self.key).take()]
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     fn parse(&self, replies: &mut [Value], _: usize) -> Result<Parsed, String> {
@@ -94,7 +90,7 @@ impl Reader for Stream {
         };
         match (group, second) {
             // Without its group, no entry of the stream has been delivered.
-            (None, None) => Ok(Parsed::More(self.tracked.to_vec())),
+            (None, None) => Ok(Parsed::More(self.reads.tracked.clone())),
             (None, Some(Value::Int(length))) => Ok(done(*length, 0, None)),
             (
                 Some(Group {

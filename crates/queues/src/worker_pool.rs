@@ -2,7 +2,7 @@
 
 use crate::convert;
 use crate::error::{describe_code_in, describe_server_error};
-use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, Rescue};
+use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, Reads, Rescue};
 use crate::system::{Capabilities, Support};
 use protocol::{Keys, LEASE, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
 use redis::{Cmd, Value};
@@ -31,41 +31,28 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 #[derive(Debug)]
 pub(crate) struct WorkerPool {
     keys: Keys,
-    wake_keys: [String; 1],
-    /// Built once: they are sent with each poll.
-    tracked: [Cmd; 1],
-    read: Cmd,
+    reads: Reads,
 }
 
 pub(crate) fn open(options: &QueueOptions) -> WorkerPool {
     let keys = Keys::new(&options.name);
     WorkerPool {
-        wake_keys: [keys.ready()],
-        tracked: [redis::cmd("LLEN").arg(keys.ready()).take()],
-        read: snapshot::command(&keys),
+        reads: Reads {
+            wake_keys: vec![keys.ready()],
+            tracked: vec![redis::cmd("LLEN").arg(keys.ready()).take()],
+            first: vec![snapshot::command(&keys)],
+        },
         keys,
     }
 }
 
 impl Reader for WorkerPool {
-    fn wake_keys(&self) -> &[String] {
-        &self.wake_keys
+    fn reads(&self) -> &Reads {
+        &self.reads
     }
 
-    fn tracked_reads(&self) -> &[Cmd] {
-        &self.tracked
-    }
-
-    fn reads(&self, scripts_in_full: bool) -> Vec<Cmd> {
-        vec![if scripts_in_full {
-            snapshot::command_in_full(&self.keys)
-        } else {
-            self.read.clone()
-        }]
-    }
-
-    fn has_script(&self) -> bool {
-        true
+    fn script_in_full(&self) -> Option<Cmd> {
+        Some(snapshot::command_in_full(&self.keys))
     }
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
