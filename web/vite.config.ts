@@ -29,6 +29,25 @@ function compressed(): Plugin {
   };
 }
 
+/** What stands in a parsed text hundreds of times is a call, without what is empty: that is less after gzip. */
+const NODES = `const m_=(id,value,attributes={})=>({id,value,attributes}),v_=name=>({type:"var",name}),s_=value=>({type:"str",value}),
+r_=name=>({type:"mesg",name}),c_=(selector,star,variants)=>({type:"select",selector,star,variants}),k_=(key,value)=>({key,value})`;
+
+/** The source of a parsed text. */
+function source(node: unknown): string {
+  if (Array.isArray(node)) return `[${node.map(source)}]`;
+  if (!node || typeof node !== "object") return JSON.stringify(node);
+  const { id, type, name, value, attr, attributes, selector, star, variants, key } = node as Record<string, unknown>;
+  const call = (name: string, ...args: unknown[]) => `${name}_(${args.map(source)})`;
+  if (id) return call("m", id, value, ...(Object.keys(attributes!).length ? [attributes] : []));
+  if (type === "var") return call("v", name);
+  if (type === "str") return call("s", value);
+  if (type === "mesg" && !attr) return call("r", name);
+  if (type === "select") return call("c", selector, star, variants);
+  if (key) return call("k", key, value);
+  return `{${Object.entries(node).map(([name, value]) => `${JSON.stringify(name)}:${source(value)}`)}}`;
+}
+
 /** A language's file, parsed when the page is built, without the texts that only the operator and the kubectl plugin use. */
 function locales(): Plugin {
   return {
@@ -38,13 +57,7 @@ function locales(): Plugin {
       const entries = readFileSync(id, "utf8").split(/\n(?=[#\w])/);
       const shown = entries.filter((entry) => !/^(#|cli-|sim-|condition-|gallery-)/.test(entry));
       const { body } = new FluentResource(shown.join("\n"));
-      // Most texts have no attributes, and most references no arguments: what is empty is not sent.
-      const used = (key: string, value: object | null) =>
-        (key === "attributes" && !Object.keys(value!).length) || (key === "attr" && value === null) ? undefined : value;
-      // What stands there hundreds of times is a call: 90 bytes less after gzip.
-      const json = JSON.stringify(body, used);
-      const calls = json.replace(/\{"type":"(var|str|mesg)","(?:name|value)":("[^"]*")\}/g, "$1_($2)");
-      return `const var_ = (name) => ({type: "var", name}), mesg_ = (name) => ({type: "mesg", name}), str_ = (value) => ({type: "str", value}); export default ${calls}`;
+      return `${NODES};export default ${source(body)}`;
     },
   };
 }

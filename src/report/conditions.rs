@@ -150,6 +150,7 @@ fn able_to_scale<'a>(facts: &Facts<'a>) -> State<'a> {
 fn scaling_limited<'a>(facts: &Facts<'a>) -> State<'a> {
     let (status, reason) = match facts.code {
         ReasonCode::AtMax | ReasonCode::TooManyReplicas => (true, "TooManyReplicas"),
+        ReasonCode::AtQueueLimit => (true, "QueueLimit"),
         ReasonCode::TooFewReplicas | ReasonCode::Scheduled => (true, "TooFewReplicas"),
         ReasonCode::RateLimited => (true, "ScaleLimit"),
         _ => (false, "DesiredWithinRange"),

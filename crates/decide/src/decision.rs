@@ -60,6 +60,8 @@ pub enum Constraint {
     Dampening,
     /// The idle timer of a target.
     RecentlyBusy,
+    /// The number of tasks that the queues let run at once.
+    QueueLimit,
     /// `minReplicas`.
     Min,
     /// An active schedule.

@@ -266,7 +266,10 @@ impl<'a> Evaluation<'a> {
                 self.keep(Reason::Stabilized { recommended, until })
             }
             Ordering::Equal if self.metrics_unavailable => self.keep(self.unknown_reason()),
-            Ordering::Equal => self.keep(not_idle.unwrap_or(Reason::WithinThresholds)),
+            Ordering::Equal => {
+                let limited = recommendations.at_queue_limit.clone();
+                self.keep(limited.or(not_idle).unwrap_or(Reason::WithinThresholds))
+            }
         }
     }
 

@@ -135,6 +135,9 @@ pub struct QueueMetrics {
     pub held: Metric,
     /// 1 where the queue is paused, so that no worker takes its tasks, and 0 where it is not; in a sum, how many are.
     pub paused: Metric,
+    /// How many tasks of the queue run at once at most, however many workers there are, where the queue itself has such a
+    /// limit; in a sum unsupported.
+    pub limit: Metric,
     /// Workers with a valid lease that claim tasks.
     pub live: Metric,
     /// Live workers that hold a task.
@@ -175,6 +178,7 @@ impl QueueMetrics {
             in_flight: metric,
             held: metric,
             paused: metric,
+            limit: metric,
             live: metric,
             busy: metric,
             slots: metric,
@@ -201,6 +205,7 @@ impl QueueMetrics {
                 in_flight: sum.in_flight.plus(queue.in_flight),
                 held: sum.held.plus(queue.held),
                 paused: sum.paused.plus(queue.paused),
+                limit: Metric::Unsupported,
                 live: sum.live.plus(queue.live),
                 busy: sum.busy.plus(queue.busy),
                 slots: sum.slots.plus(queue.slots),

@@ -158,6 +158,13 @@ reasons! {
         /// The rule that recommends more.
         trigger: Trigger,
     },
+    /// A rule recommends more workers than the queue system lets run tasks of the queue at once: they would run none.
+    AtQueueLimit {
+        /// The rule that recommends more.
+        trigger: Trigger,
+        /// How many tasks run at once.
+        limit: i64,
+    },
     /// An active schedule requires more workers than the rules recommend.
     Scheduled {
         /// The name of the schedule.

@@ -1,10 +1,10 @@
 //! What each set of rules recommends for one observation, and what the sets recommend together: the highest replica count.
 
 use crate::constraints::cooldown_end;
-use crate::decision::Step;
+use crate::decision::{Constraint, Step};
 use crate::memory::Memory;
 use crate::observation::{Metric, Observation, QueueMetrics};
-use crate::reason::Trigger;
+use crate::reason::{Reason, Trigger};
 use crate::rules::{self, Conditions};
 use crate::spec::{PoolSpec, Rules, ScaleDown, Target};
 use crate::target::TargetInput;
@@ -42,6 +42,8 @@ pub(crate) struct Recommendations {
     pub empty_queue: bool,
     /// What the last worker waits for, where the windows of `behavior` apply to the others.
     pub last_worker: Option<ScaleDown>,
+    /// Why a rule asks for no more workers, where the queues would let them run no task.
+    pub at_queue_limit: Option<Reason>,
 }
 
 /// How long a queue must have been empty where no one tells who is busy: as KEDA's `cooldownPeriod`.
@@ -77,6 +79,7 @@ pub(crate) fn recommend(
         conditions: Conditions::Met,
         empty_queue: false,
         last_worker: None,
+        at_queue_limit: None,
     };
     for rules in &spec.rules {
         if let Some(queue) = &rules.queue {
@@ -154,11 +157,20 @@ fn target_input<'a>(
         .zip(total.live.known())
         .unwrap_or((1, 1));
     let live = live.max(1);
+    let limit = queues_of(rules, observation)
+        .map(|queue| queue.limit.known())
+        .try_fold(0i64, |sum, limit| Some(sum.saturating_add(limit?)))
+        .filter(|tasks| *tasks > 0);
     TargetInput {
         total,
         // Without a worker, each counts as one with a single slot until the first has registered.
         slots: slots.max(live),
         live,
+        limit: limit.map(|tasks| {
+            let slots = slots.max(live);
+            let workers = tasks.saturating_mul(live).saturating_add(slots - 1) / slots;
+            (tasks, i32::try_from(workers).unwrap_or(i32::MAX))
+        }),
         least: QueueMetrics::sum_of_known(queues_of(rules, observation)),
         queues,
         startup: memory.startup.span(),
@@ -189,12 +201,13 @@ impl Recommendations {
         if let Some((replicas, trigger)) =
             rules::scale_up(&rules.up, &input.total, &input.least, base, steps)
         {
-            self.add_scale_up(Recommendation {
+            let recommendation = Recommendation {
                 replicas,
                 trigger: of_queue(trigger),
                 dampened: false,
                 until: cooldown_end(memory.last_up, rules.up.cooldown, now),
-            });
+            };
+            self.add_scale_up(recommendation, input, steps);
         }
         let target = input.recommend(&rules.target, steps);
         let empty = rules.empty_for.or(input.is_blind().then_some(EMPTY_FOR));
@@ -215,12 +228,13 @@ impl Recommendations {
         if let Some(target) = target {
             let of_target = of_queue(target.trigger);
             if target.replicas > base {
-                self.add_scale_up(Recommendation {
+                let recommendation = Recommendation {
                     replicas: target.replicas,
                     trigger: of_target,
                     dampened: target.dampened,
                     until: None,
-                });
+                };
+                self.add_scale_up(recommendation, input, steps);
             } else {
                 enough = target.replicas.max(step_down.unwrap_or(i32::MIN));
                 trigger = Some(of_target);
@@ -237,7 +251,31 @@ impl Recommendations {
         }
     }
 
-    fn add_scale_up(&mut self, recommendation: Recommendation) {
+    /// Adds a scale-up, as far as the queues let more workers run tasks.
+    fn add_scale_up(
+        &mut self,
+        mut recommendation: Recommendation,
+        input: &TargetInput<'_>,
+        steps: &mut Vec<Step>,
+    ) {
+        if let Some((limit, workers)) = input.limit
+            && workers < recommendation.replicas
+        {
+            let to = workers.max(input.base);
+            steps.push(Step::Constrained {
+                by: Constraint::QueueLimit,
+                from: recommendation.replicas,
+                to,
+                until: None,
+            });
+            if to == input.base {
+                let trigger = recommendation.trigger;
+                self.at_queue_limit
+                    .get_or_insert(Reason::AtQueueLimit { trigger, limit });
+                return;
+            }
+            recommendation.replicas = to;
+        }
         self.cooldown_ends = self
             .cooldown_ends
             .into_iter()

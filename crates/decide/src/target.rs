@@ -22,6 +22,8 @@ pub(crate) struct TargetInput<'a> {
     /// A worker runs `slots` ÷ `live` tasks at once, the mean of those that live; both are at least 1.
     pub slots: i64,
     pub live: i64,
+    /// How many tasks the queues let run at once, where each has a limit, and how many workers that takes.
+    pub limit: Option<(i64, i32)>,
     /// Whether workers of the last change may still be starting.
     pub starting: bool,
     /// The replicas that a recommendation would change.

@@ -84,6 +84,10 @@ reason-Stabilized = { recommended }, but not for the whole stabilization window:
 reason-RateLimited = { recommended }, but behavior allows { $to } for now: { change }
     .until = { recommended }, but behavior allows { $to } for now: { change } until { TIME($until) }
 reason-AtMax = { $trigger }, but maxReplicas is { $to }: { change }
+reason-AtQueueLimit = { $trigger }, but the queue lets { $limit ->
+    [one] 1 task
+   *[other] { $limit } tasks
+} run at once: { change }
 reason-Scheduled = schedule { $schedule } requires at least { $min ->
     [one] 1 worker
    *[other] { $min } workers
@@ -244,6 +248,7 @@ name-Constrained = { $by ->
     [WindowDown] behavior.scaleDown.stabilizationWindowSeconds
     [Policy] behavior policies
     [Dampening] cooldown between small changes
+    [QueueLimit] the queue's limit
     [RecentlyBusy] recently busy
     [Min] minReplicas
     [Schedule] schedule
@@ -293,6 +298,7 @@ label-NotIdle = not idle
 label-QueueNotEmpty = queue not empty
 label-Stabilized = stabilizing
 label-RateLimited = rate limited
+label-AtQueueLimit = limit of the queue
 label-Scheduled = scheduled
 label-Idle = idle
 label-ScalingDown = scaling down

@@ -83,6 +83,10 @@ reason-Stabilized = { recommended }, pero no durante toda la ventana de estabili
 reason-RateLimited = { recommended }, pero behavior permite { $to } por ahora: { change }
     .until = { recommended }, pero behavior permite { $to } por ahora: { change } hasta las { TIME($until) }
 reason-AtMax = { $trigger }, pero maxReplicas es { $to }: { change }
+reason-AtQueueLimit = { $trigger }, pero la cola deja ejecutar { $limit ->
+    [one] 1 tarea
+   *[other] { $limit } tareas
+} a la vez: { change }
 reason-Scheduled = el horario { $schedule } exige al menos { $min ->
     [one] 1 worker
    *[other] { $min } workers
@@ -243,6 +247,7 @@ name-Constrained = { $by ->
     [WindowDown] behavior.scaleDown.stabilizationWindowSeconds
     [Policy] políticas de behavior
     [Dampening] cooldown entre cambios pequeños
+    [QueueLimit] el límite de la cola
     [RecentlyBusy] ocupados hace poco
     [Min] minReplicas
     [Schedule] horario
@@ -292,6 +297,7 @@ label-NotIdle = no inactivo
 label-QueueNotEmpty = cola no vacía
 label-Stabilized = estabilizando
 label-RateLimited = ritmo limitado
+label-AtQueueLimit = límite de la cola
 label-Scheduled = programado
 label-Idle = inactivo
 label-ScalingDown = reduciendo

@@ -255,6 +255,10 @@ fn reasons() -> Vec<(Reason, i32, i32)> {
     };
     all.push((of_queue.clone().scale_up(), 5, 7));
     all.push((Reason::AtMax { trigger: of_queue }, 5, 5));
+    for limit in [1, 5] {
+        let trigger = trigger_of_queue.clone();
+        all.push((Reason::AtQueueLimit { trigger, limit }, 5, 5));
+    }
     all.extend(from_zero());
     let idle = Millis(75_400);
     all.push((Reason::Idle { idle }, 5, 3));
@@ -338,7 +342,7 @@ fn steps() -> Vec<Step> {
     all
 }
 
-const CONSTRAINTS: [Constraint; 11] = [
+const CONSTRAINTS: [Constraint; 12] = [
     Constraint::CooldownUp,
     Constraint::CooldownDown,
     Constraint::WindowUp,
@@ -346,6 +350,7 @@ const CONSTRAINTS: [Constraint; 11] = [
     Constraint::Policy,
     Constraint::Dampening,
     Constraint::RecentlyBusy,
+    Constraint::QueueLimit,
     Constraint::Schedule,
     Constraint::Max,
     Constraint::Busy,

@@ -58,6 +58,8 @@ pub(crate) mod bull {
 const MAX_ACTIVE: usize = 1_000;
 /// A score of the delayed jobs is their time, times this.
 const SCORE: i64 = 4_096;
+/// The settings of a queue that are read: whether it is paused, and what its workers may run together.
+const META: [&str; 4] = ["paused", "concurrency", "max", "duration"];
 
 #[derive(Debug)]
 pub(crate) struct BullMq {
@@ -81,6 +83,10 @@ struct First<'a> {
     delayed: i64,
     failed: i64,
     paused: bool,
+    /// How many jobs may run at once.
+    concurrency: Option<i64>,
+    /// How many jobs may begin within how many milliseconds.
+    rate: Option<(i64, i64)>,
     processed: Option<i64>,
 }
 
@@ -95,9 +101,9 @@ pub(crate) fn open(options: &QueueOptions) -> BullMq {
         read("LLEN", "wait"),
         read("LLEN", "paused"),
         read("ZCARD", "prioritized"),
-        cmd("HMGET").arg(key("meta")).arg("paused").take(),
+        cmd("HMGET").arg(key("meta")).arg(&META).take(),
     ];
-    let [wait, paused, prioritized, is_paused] = tracked.clone();
+    let [wait, paused, prioritized, meta] = tracked.clone();
     BullMq {
         client: format!("{prefix}:{}", STANDARD.encode(&options.name)),
         reads: Reads {
@@ -113,7 +119,7 @@ pub(crate) fn open(options: &QueueOptions) -> BullMq {
                 range("active", 0, MAX_ACTIVE - 1),
                 read("ZCARD", "delayed"),
                 read("ZCARD", "failed"),
-                is_paused,
+                meta,
                 cmd("HMGET")
                     .arg(key("metrics:completed"))
                     .arg("count")
@@ -152,10 +158,12 @@ impl<'a> First<'a> {
             active,
             delayed,
             failed,
-            is_paused,
+            meta,
             processed,
         ] = checked(replies)?.0;
-        let ([is_paused], [processed]) = (fields(is_paused)?, fields(processed)?);
+        let ([is_paused, concurrency, max, duration], [processed]) =
+            (fields(meta)?, fields(processed)?);
+        let limit = |value| number(value).filter(|limit| *limit > 0);
         // Up to version 4 the list can end with a marker for delayed jobs.
         let next: Vec<Option<&str>> = list(next)?.iter().map(name).collect();
         let is_marker = |id: Option<&str>| id.is_some_and(|id| id.starts_with("0:"));
@@ -172,8 +180,21 @@ impl<'a> First<'a> {
             delayed: count(delayed)?,
             failed: count(failed)?,
             paused: *is_paused != Value::Nil,
+            concurrency: limit(concurrency),
+            rate: limit(max).zip(limit(duration)),
             processed: number(processed),
         })
+    }
+
+    /// How many jobs run at once at most; `longest` is how long the oldest one has run. Of jobs that end within one
+    /// interval of the rate, no more can run than may begin in it; of longer ones, as many for each interval.
+    fn limit(&self, longest: Option<i64>) -> Metric {
+        let by_rate = self.rate.map(|(max, duration)| {
+            let intervals = 1 + longest.unwrap_or(0) / duration;
+            max.saturating_mul(intervals)
+        });
+        let limit = self.concurrency.into_iter().chain(by_rate).min();
+        limit.map_or(Metric::Unsupported, Metric::Known)
     }
 }
 
@@ -257,6 +278,7 @@ impl BullMq {
                 processed: first.processed.map_or(Metric::Unsupported, Metric::Known),
                 failed: Metric::Known(first.failed),
                 paused: Metric::Known(first.paused.into()),
+                limit: first.limit(jobs.iter().filter_map(|job| job.millis).max()),
                 held: Metric::Known(0),
                 ..QueueMetrics::UNSUPPORTED
             })
@@ -432,6 +454,29 @@ mod tests {
             (Some("pod-2"), 0, None),
         ];
         assert_eq!(rows.collect::<Vec<_>>(), expected);
+    }
+
+    #[rstest::rstest]
+    #[case(["", "2", "", ""], Metric::Known(2))]
+    #[case(["", "", "5", "60000"], Metric::Known(5))]
+    #[case(["", "9", "5", "60000"], Metric::Known(5))]
+    // The oldest job has run for 30 s: those of four intervals may run together.
+    #[case(["", "", "5", "10000"], Metric::Known(20))]
+    #[case(["", "", "5", ""], Metric::Unsupported)]
+    #[case(["", "0", "-1", "0"], Metric::Unsupported)]
+    #[case(["1", "many", "", ""], Metric::Unsupported)]
+    fn the_limit_of_a_queue_is_that_of_jobs_at_once(
+        #[case] meta: [&str; 4],
+        #[case] limit: Metric,
+    ) {
+        let mut replies = replies();
+        replies.retain(|(line, _)| !line.ends_with("bull:mail:4 pb processedOn"));
+        replies.push((
+            "HMGET bull:mail:meta paused concurrency max duration",
+            bulks(&meta),
+        ));
+        let metrics = read(&queue(), &replies).expect("readable").metrics;
+        assert_eq!(metrics.limit, limit);
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         // A worker claims a task when it begins it, and no queue can be paused.
         held: Metric::Known(0),
         paused: Metric::Known(0),
+        limit: Metric::Unsupported,
         live: count(live.len() as u64),
         busy: count(busy as u64),
         slots: count(live.iter().map(|worker| u64::from(worker.slots())).sum()),

@@ -40,6 +40,7 @@ fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
             held: next(),
             delayed: next(),
             paused: next(),
+            limit: next(),
             cpu_sum: next(),
             oldest_at: next(),
             arrived: next(),

@@ -178,6 +178,7 @@ impl Columns {
             "slots" => queue.slots = metric(cell),
             "held" => queue.held = metric(cell),
             "paused" => queue.paused = metric(cell),
+            "limit" => queue.limit = metric(cell),
             "slots in use" => queue.slots_in_use = metric(cell),
             "cpu" => self.cpu = metric(cell),
             "oldest task age" => queue.oldest_at = Metric::Known(before(cell).0),

@@ -95,6 +95,31 @@ fn every_state_of_a_queue_is_what_producers_and_jobs_write_down(
 }
 
 #[rstest]
+fn the_limits_of_a_queue_are_those_that_its_workers_keep(
+    #[values("bullmq", "bullmq-5")] library: &str,
+) {
+    let mut stage = stage(library, None);
+    let mail = "mail ä";
+    let limit = |stage: &Stage| stage.read(&queue(library, None)).metrics.limit;
+    stage.push(mail, &["a", "b", "c", "d"]);
+    assert_eq!(limit(&stage), Metric::Unsupported);
+    stage.limit(mail, "rate", 3);
+    assert_eq!(limit(&stage), Metric::Known(3));
+    stage.limit(mail, "jobs", 2);
+    assert_eq!(limit(&stage), Metric::Known(2));
+    // Three workers could run all four.
+    for pod in ["pod-1", "pod-2", "pod-3"] {
+        stage.start(pod, &[mail], &["2"]);
+    }
+    crate::stage::eventually("three workers, of which two jobs run", || {
+        let metrics = stage.read(&queue(library, None)).metrics;
+        let known = (metrics.live, metrics.in_flight);
+        (known == (Metric::Known(3), Metric::Known(2))).then_some(())
+    });
+    assert_eq!(stage.running().len(), 2);
+}
+
+#[rstest]
 fn what_a_killed_worker_held_is_in_flight_and_no_one_is_busy_with_it(
     #[values("bullmq", "bullmq-5", "bull")] library: &str,
 ) {

@@ -129,6 +129,11 @@ impl Stage {
         self.ask(&serde_json::json!({"do": what, "queue": queue}));
     }
 
+    /// Lets as many jobs of `queue` run at once, or begin within a minute, by `what` is limited.
+    pub fn limit(&mut self, queue: &str, what: &str, most: u32) {
+        self.ask(&serde_json::json!({"do": "limit", "queue": queue, what: most}));
+    }
+
     /// Starts a worker of `queues` in a container whose host name is `pod`; `arguments` follow the queues.
     pub fn start(&mut self, pod: &str, queues: &[&str], arguments: &[&str]) {
         let mut line = vec![

@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 
 /// The JSON key of a count, and its field.
 type Count = (&'static str, fn(&mut QueueMetrics) -> &mut Metric);
-const COUNTS: [Count; 12] = [
+const COUNTS: [Count; 13] = [
     ("ready", |queue| &mut queue.ready),
     ("due", |queue| &mut queue.due),
     ("delayed", |queue| &mut queue.delayed),
     ("inFlight", |queue| &mut queue.in_flight),
     ("held", |queue| &mut queue.held),
     ("paused", |queue| &mut queue.paused),
+    ("limit", |queue| &mut queue.limit),
     ("live", |queue| &mut queue.live),
     ("busy", |queue| &mut queue.busy),
     ("arrived", |queue| &mut queue.arrived),
@@ -20,7 +21,7 @@ const COUNTS: [Count; 12] = [
     ("failed", |queue| &mut queue.failed),
     ("busyMillis", |queue| &mut queue.busy_millis),
 ];
-const KEYS: &str = "t, ready, due, delayed, inFlight, held, paused, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
+const KEYS: &str = "t, ready, due, delayed, inFlight, held, paused, limit, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
 
 /// Parses the metrics in `fields`: an absent one is unsupported, and null is unavailable, which adds it to
 /// `unavailable`. `prefix` names the queue in messages.
