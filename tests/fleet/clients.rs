@@ -81,6 +81,41 @@ fn thirty_scale_downs_under_load_interrupt_nothing() {
     assert!(late > 0, "some took a task after they were selected");
 }
 
+/// Seven workers of `system`, none of which is ever idle, whose pods have this grace in seconds.
+fn never_idle(system: &str, grace: i64) -> Cluster {
+    let mut cluster = Cluster::new(vec![pinned(system, 7)], 7);
+    (cluster.cannot_drain, cluster.tells_grace) = (true, true);
+    (cluster.grace, cluster.task) = (grace * 1_000, 20_000);
+    cluster.waiting = 1_000_000;
+    cluster.start();
+    cluster.run(30_000);
+    cluster.set_pool(0, pinned(system, 5));
+    cluster
+}
+
+#[test]
+fn workers_that_are_never_idle_are_removed_where_their_grace_is_longer_than_their_tasks() {
+    let mut cluster = never_idle("RQ", 30);
+    cluster.run(25_000);
+    assert_eq!(cluster.desired, 7, "first an idle one is waited for");
+    ends_at(&mut cluster, 5);
+    assert_eq!(cluster.deleted.len(), 2);
+}
+
+#[rstest::rstest]
+#[case::a_task_takes_longer("RQ", 19)]
+#[case::a_task_takes_almost_as_long("RQ", 22)]
+#[case::its_program_decides("BullMQ", 300)]
+fn otherwise_they_are_waited_for(#[case] system: &str, #[case] grace: i64) {
+    let mut cluster = never_idle(system, grace);
+    cluster.run(300_000);
+    assert_eq!(cluster.desired, 7);
+    assert_eq!(cluster.deleted, [""; 0]);
+    // One that becomes idle is removed.
+    cluster.waiting = 0;
+    ends_at(&mut cluster, 5);
+}
+
 #[test]
 fn a_registry_that_is_late_is_corrected() {
     let mut cluster = Cluster::new(vec![pinned("RQ", 3)], 3);

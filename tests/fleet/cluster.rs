@@ -158,7 +158,7 @@ impl Cluster {
             replicas: self.counted.unwrap_or(replicas),
             updated: self.updated.unwrap_or(replicas),
             rollout: self.rollout.clone(),
-            grace: None,
+            grace: self.tells_grace.then_some(self.grace / 1_000),
             observed: self.unseen_counts.is_empty(),
             selector: "app=worker".into(),
             version: self.version,

@@ -41,6 +41,8 @@ pub struct Workload {
     pub task: i64,
     /// How long a pod that ends has to finish a task that it took.
     pub grace: i64,
+    /// Whether the target has that grace in its template, and the workers say for how long their tasks have run.
+    pub tells_grace: bool,
     /// All connections come from one address, which is that of no pod.
     pub proxied: bool,
     /// Pods that ended while they held a task.
@@ -72,6 +74,7 @@ impl Workload {
             slow: 0,
             task: 4_000,
             grace: 0,
+            tells_grace: false,
             proxied: false,
             interrupted: vec![],
             deleted: vec![],
@@ -160,7 +163,13 @@ impl Workload {
                 Some(_) => DrainState::Requested,
             },
             since: pod.drain_since.unwrap_or(pod.since),
-            report: WorkerReport::default(),
+            report: WorkerReport {
+                task_millis: pod
+                    .busy_until
+                    .filter(|_| self.tells_grace)
+                    .map(|_| self.now - pod.since),
+                ..WorkerReport::default()
+            },
         };
         self.pods
             .iter()

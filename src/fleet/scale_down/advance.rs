@@ -4,7 +4,7 @@ use super::reductions::Reduction;
 use super::registrations::unregistered_pods;
 use super::{LIST_MAX_AGE, POLL, RESEND_AFTER, ScaleDown, ScaleDownContext, Written};
 use crate::fleet::event::Command;
-use decide::victims::{Pod, VictimOrder, Worker, select_victims};
+use decide::victims::{DrainState, Pod, VictimOrder, Worker, select_victims};
 use decide::{Millis, Waiting};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,6 +55,7 @@ impl ScaleDown {
         }
         self.request_drains(&active, context, commands);
         let waiting_for = self.waiting_for(&active, context);
+        let waiting_for = self.rely_on_grace(waiting_for, context);
         let is_marked = self.mark_victims(&active, waiting_for.is_none(), context, commands);
         if waiting_for.is_some() {
             self.marks_correct_since = None;
@@ -266,6 +267,28 @@ impl ScaleDown {
             other,
             more,
         })
+    }
+
+    /// Workers that cannot be drained may never be seen idle, and a scale-down would wait for ever. Where their library
+    /// finishes a task at SIGTERM and the grace of their pods is longer than any task, they are removed with their tasks
+    /// once they have been waited for as long as for a drain.
+    fn rely_on_grace(
+        &mut self,
+        waiting_for: Option<Waiting>,
+        context: &ScaleDownContext<'_>,
+    ) -> Option<Waiting> {
+        let mut busy = self.workers.iter().filter(|worker| {
+            let pod = worker.pod.as_ref();
+            worker.busy && pod.is_some_and(|pod| self.victims.contains_key(pod))
+        });
+        let cannot_drain = busy.all(|worker| worker.drain == DrainState::Unsupported);
+        if !cannot_drain || !matches!(waiting_for, Some(Waiting::Tasks { .. })) {
+            self.busy_since = None;
+            return waiting_for;
+        }
+        let since = *self.busy_since.get_or_insert(context.now);
+        let is_late = context.now - since >= context.timeout;
+        waiting_for.filter(|_| !is_late || !context.grace_suffices)
     }
 
     /// Whether the controller can be expected to know the marks, which the last list shows.

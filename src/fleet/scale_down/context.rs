@@ -4,8 +4,10 @@ use crate::fleet::event::{Command, PoolRef};
 use crate::fleet::pool_state::PoolState;
 use crate::observe::target::{Target, TargetKey};
 use crate::observe::{PollNumber, Redis};
+use api::grace_for;
 use decide::victims::{Pod, VictimOrder};
 use decide::{Millis, Time, Waiting};
+use queues::{Queue, Support};
 use std::cell::Cell;
 
 /// What a scale-down needs to know of its pool.
@@ -18,6 +20,8 @@ pub(in crate::fleet) struct ScaleDownContext<'a> {
     pub target: &'a Target,
     pub order: VictimOrder,
     pub timeout: Millis,
+    /// Whether the end of a pod leaves its tasks the time to finish, as far as is known.
+    pub grace_suffices: bool,
     /// Whether workers say who is busy.
     pub has_registry: bool,
     /// Whether the list of clients of Redis says who is.
@@ -107,11 +111,22 @@ impl PoolState {
             target,
             order: self.victim_order()?,
             timeout: self.identity.drain_timeout,
+            grace_suffices: self.grace_suffices(target),
             has_registry: self.can_select_victims(),
             lists_clients: self.lists_clients(),
             registrations_complete: self.observed.registrations_are_complete(now),
             now,
         })
+    }
+}
+
+impl PoolState {
+    /// Whether each library finishes its tasks at SIGTERM, and the grace is longer than the longest of them.
+    fn grace_suffices(&self, target: &Target) -> bool {
+        let mut queues = self.observed.source.queues.iter();
+        let finishes = |queue: &Queue| queue.system().capabilities().sigterm == Support::Exact;
+        let grace = target.grace.zip(self.observed.longest_task);
+        grace.is_some_and(|(grace, longest)| grace >= grace_for(longest)) && queues.all(finishes)
     }
 }
 

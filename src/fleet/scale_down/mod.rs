@@ -103,6 +103,8 @@ pub(super) struct ScaleDown {
     /// Since when lists have shown the marks as they should be.
     marks_correct_since: Option<Time>,
     written: Written,
+    /// Since when victims that cannot be drained have been waited for.
+    busy_since: Option<Time>,
     /// Since when the controller has observed the current replica count.
     observed_since: Option<Time>,
     failure: Option<Failure>,
@@ -128,6 +130,7 @@ impl ScaleDown {
             &mut self.marks_correct_since,
             &mut self.observed_since,
             &mut self.clients_asked_at,
+            &mut self.busy_since,
         ];
         let asked = self.asked.iter_mut().map(|(_, at)| at);
         let instants = instants.into_iter().flatten();
@@ -196,6 +199,7 @@ impl ScaleDown {
             };
         }
         self.observed_since = None;
+        self.busy_since = None;
         self.on_written();
     }
 
