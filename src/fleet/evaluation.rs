@@ -202,6 +202,7 @@ impl PoolState {
                 .map(|metrics| metrics.notifications)
                 .unwrap_or_default(),
             longest_task: self.observed.longest_task,
+            fetched_ahead: self.observed.ahead.seen,
             pod_end: target.and_then(|target| target.grace).map(|grace| {
                 let systems = self.observed.source.queues.iter();
                 let TargetKey { kind, object, .. } = &self.identity.target;

@@ -4,7 +4,8 @@ use super::gone::GonePods;
 use super::source::Source;
 use super::worker_view::WorkerCache;
 use crate::observe::{Epoch, PollNumber, RedisNotifications};
-use api::grace_for;
+use crate::report::NEW_WORKERS_HELP;
+use api::{Condition, grace_for};
 use decide::victims::Worker;
 use decide::{Metric, Millis, QueueMetrics, Time, Unavailable};
 use queues::RedisMemory;
@@ -32,12 +33,50 @@ pub(super) struct Observed {
     pub pods_known: Option<bool>,
     /// The longest that a task was seen to run, in milliseconds.
     pub longest_task: Option<i64>,
+    pub ahead: FetchedAhead,
     pub registrations: Registrations,
     pub gone: GonePods,
     /// The workers, while the pool's page is open.
     pub worker_cache: Option<Box<WorkerCache>>,
     /// When the first poll was checked for what a previous process may have left behind.
     pub first_checked: Option<Time>,
+}
+
+/// Whether workers fetch tasks ahead, once that was seen.
+#[derive(Debug, Default)]
+pub(super) struct FetchedAhead {
+    pub seen: Option<bool>,
+    /// Since when each poll has found such tasks. One that is on its way to its worker is none.
+    since: Option<Time>,
+}
+
+impl FetchedAhead {
+    /// What a status says.
+    pub fn restored(conditions: &[Condition]) -> Self {
+        let mut conditions = conditions.iter();
+        let found = conditions.find(|it| it.type_ == NEW_WORKERS_HELP);
+        Self {
+            seen: found.map(|it| it.status == "False"),
+            since: None,
+        }
+    }
+
+    /// Takes what one poll found. Where tasks wait and none is held, no worker fetches ahead any more.
+    pub fn update(&mut self, total: &QueueMetrics, now: Time) {
+        match (total.held.known(), total.ready.known()) {
+            (Some(1..), _) => {
+                let since = *self.since.get_or_insert(now);
+                if now - since >= Millis::seconds(5) {
+                    self.seen = Some(true);
+                }
+            }
+            (Some(_), ready) => {
+                self.since = None;
+                self.seen = self.seen.map(|ahead| ahead && ready == Some(0));
+            }
+            (None, _) => {}
+        }
+    }
 }
 
 /// The result of one poll.
@@ -159,6 +198,7 @@ impl Observed {
             &mut self.registrations.lost_at,
             &mut self.first_checked,
             &mut self.gone.asked_at,
+            &mut self.ahead.since,
         ];
         for at in instants.into_iter().flatten() {
             *at = *at + by;

@@ -5,7 +5,7 @@ use super::event::{Command, PoolRef, Watched};
 use super::identity::Identity;
 use super::intent::Intent;
 use super::objects::Objects;
-use super::observed::{Observed, PolledMetrics};
+use super::observed::{FetchedAhead, Observed, PolledMetrics};
 use super::publication::Publication;
 use super::scale_down::{self, ScaleDown};
 use super::source::Source;
@@ -54,6 +54,7 @@ impl PoolState {
                     .metrics
                     .as_ref()
                     .and_then(|metrics| metrics.longest_task_millis),
+                ahead: FetchedAhead::restored(&status.conditions),
                 ..Observed::default()
             },
             intent: Intent {
@@ -85,6 +86,7 @@ impl PoolState {
             self.intent.memory.rates.clear();
             self.observed.metrics = None;
             self.observed.longest_task = None;
+            self.observed.ahead = FetchedAhead::default();
         }
         if source.has_same_redis(old) {
             source.redis.clone_from(&old.redis);
@@ -228,9 +230,11 @@ impl PoolState {
                 notifications = old.notifications;
             }
         }
-        let mut longer = false;
+        let mut is_news = false;
         if unavailable.is_none() {
-            longer = self.observed.note_tasks(&workers);
+            let ahead = self.observed.ahead.seen;
+            self.observed.ahead.update(&QueueMetrics::sum(&queues), now);
+            is_news = self.observed.note_tasks(&workers) || ahead != self.observed.ahead.seen;
             self.observed.pods_known = all_name_their_pod(&workers);
             self.observed.registrations.update(&workers, now);
             self.observed.update_workers(&workers, now);
@@ -247,7 +251,7 @@ impl PoolState {
         if let Some(scale_down) = &self.intent.scale_down {
             scale_down.count_drained(&mut queues);
         }
-        let is_known = !longer
+        let is_known = !is_news
             && self.is_settled(now)
             && self.observed.metrics.as_ref().is_some_and(|old| {
                 (&old.queues, &old.unavailable) == (&queues, &unavailable)

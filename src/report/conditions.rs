@@ -59,6 +59,7 @@ pub fn conditions(
         .chain(notified(input))
         .chain(pod_end.as_ref().map(tasks_finish))
         .chain(interval_raised(input))
+        .chain(input.fetched_ahead.map(new_workers_help))
         .map(|state| {
             let status = if state.status { "True" } else { "False" };
             let unchanged = before
@@ -194,6 +195,23 @@ fn tasks_finish((message, code): &(Option<String>, String)) -> State<'_> {
         status: code != "GraceTooShort",
         reason: code,
         message: message.as_deref(),
+    }
+}
+
+/// The type of the condition of [`new_workers_help`].
+pub const NEW_WORKERS_HELP: &str = "NewWorkersHelp";
+
+/// Whether a new worker can take the tasks that wait.
+fn new_workers_help(fetched_ahead: bool) -> State<'static> {
+    State {
+        type_: NEW_WORKERS_HELP,
+        status: !fetched_ahead,
+        reason: if fetched_ahead {
+            "FetchedAhead"
+        } else {
+            "NotFetchedAhead"
+        },
+        message: None,
     }
 }
 

@@ -6,6 +6,7 @@ pub mod events;
 pub mod metrics;
 pub mod status;
 
+pub use conditions::NEW_WORKERS_HELP;
 pub use events::EventNote;
 pub use metrics::{Metrics, PoolGauges};
 pub use status::{

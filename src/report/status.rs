@@ -111,6 +111,8 @@ pub struct StatusInput {
     pub notifications: RedisNotifications,
     /// The longest that a task was seen to run, in milliseconds.
     pub longest_task: Option<i64>,
+    /// Whether workers fetch tasks ahead, once that was seen.
+    pub fetched_ahead: Option<bool>,
     /// What the end of a pod does to its task, where that is known.
     pub pod_end: Option<PodEnd>,
     /// Whether the spec asks for a shorter interval than the administrator allows.

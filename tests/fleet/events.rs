@@ -88,6 +88,35 @@ fn an_unbounded_redis_is_a_condition() {
 }
 
 #[test]
+fn tasks_that_are_fetched_ahead_are_a_condition_until_none_is() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    let mut condition = |held, ready, millis| {
+        let held = Metric::Known(held);
+        let mut commands = stage.poll(QueueMetrics {
+            held,
+            ..load(ready, 3, 1)
+        });
+        commands.extend(stage.tick_after(millis));
+        let conditions = &status(&commands)?.conditions;
+        let found = conditions.iter().find(|it| it.type_ == "NewWorkersHelp")?;
+        Some(format!("{} {}", found.status, found.reason))
+    };
+    // Each worker takes one task now and then.
+    for _ in 0..9 {
+        assert_eq!(condition(1, 0, 3_000), None);
+        assert_eq!(condition(0, 0, 3_000), None);
+    }
+    assert_eq!(condition(7, 0, 6_000), None);
+    let ahead = Some("False FetchedAhead".to_owned());
+    assert_eq!(condition(6, 0, 2_000), ahead);
+    assert_eq!(condition(0, 0, 2_000), ahead, "nothing waits");
+    assert_eq!(
+        condition(0, 4, 2_000).as_deref(),
+        Some("True NotFetchedAhead")
+    );
+}
+
+#[test]
 fn a_spec_change_gets_its_status_at_once() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.poll(load(25, 3, 3));

@@ -181,6 +181,8 @@ condition-CredentialsCurrent = the operator uses what spec.redis refers to as it
 condition-NoEviction = Redis has a maxmemory and refuses new tasks when it is full
 condition-NoMaxMemory = Redis has no maxmemory, so a growing queue ends it instead of being refused: set it to three quarters of its container's limit
 condition-EvictingPolicy = Redis deletes keys when it is full, and with them tasks: set maxmemory-policy to noeviction
+condition-FetchedAhead = workers have fetched tasks ahead, which no new worker can take: set worker_prefetch_multiplier = 1 and task_acks_late = True, or start the workers with --disable-prefetch
+condition-NotFetchedAhead = no worker fetches tasks ahead
 condition-GraceSufficient = the pods' terminationGracePeriodSeconds is long enough for the tasks that were seen
 condition-HandlerNeeded = a pod's end interrupts its jobs of { $system } unless the program of the workers has this line: { $line }
 condition-GraceTooShort = the pods' terminationGracePeriodSeconds is { $grace }, and { $needed } are needed: a pod's end interrupts its tasks. { $fix }

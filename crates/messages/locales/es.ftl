@@ -180,6 +180,8 @@ condition-CredentialsCurrent = el operador usa lo que spec.redis nombra tal como
 condition-NoEviction = Redis tiene un maxmemory y rechaza tareas nuevas cuando está lleno
 condition-NoMaxMemory = Redis no tiene maxmemory: una cola que crece acaba con él en vez de ser rechazada; póngale tres cuartos del límite de su contenedor
 condition-EvictingPolicy = Redis borra claves cuando está lleno, y con ellas tareas: ponga maxmemory-policy en noeviction
+condition-FetchedAhead = los workers han recogido tareas por adelantado, que ningún worker nuevo puede tomar: ponga worker_prefetch_multiplier = 1 y task_acks_late = True, o arranque los workers con --disable-prefetch
+condition-NotFetchedAhead = ningún worker recoge tareas por adelantado
 condition-GraceSufficient = terminationGracePeriodSeconds de los pods alcanza para las tareas que se han visto
 condition-HandlerNeeded = el fin de un pod interrumpe sus trabajos de { $system } salvo que el programa de los workers tenga esta línea: { $line }
 condition-GraceTooShort = terminationGracePeriodSeconds de los pods es { $grace } y se necesitan { $needed }: el fin de un pod interrumpe sus tareas. { $fix }

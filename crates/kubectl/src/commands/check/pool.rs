@@ -1,6 +1,6 @@
 //! The checks of a pool's target and of its conditions.
 
-use super::finding::{Finding, fail, ok};
+use super::finding::{Finding, fail, ok, warn};
 use super::images::PullError;
 use super::setup::Setup;
 use crate::cluster::Cluster;
@@ -169,7 +169,11 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
                 status,
                 message
             );
-            fail("pool", text, fix(&condition.reason, pool, &namespace))
+            let fix = fix(&condition.reason, pool, &namespace);
+            match &*condition.reason {
+                "FetchedAhead" => warn("pool", text, fix),
+                _ => fail("pool", text, fix),
+            }
         })
         .collect();
     if !failed.is_empty() {
