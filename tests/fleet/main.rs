@@ -32,3 +32,4 @@ mod stage;
 mod time;
 mod watches;
 mod workload;
+mod zero;
