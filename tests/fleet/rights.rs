@@ -131,3 +131,88 @@ async fn the_reference_protocol_is_read_drained_and_rescued() {
     assert_eq!(endpoint.next().await.drain_refused, None);
     assert_eq!(refused(&server), [""; 0]);
 }
+
+/// A user of Sidekiq or Celery with `rights` beside those that connect and notify.
+fn user(server: &RedisServer, rights: &str) {
+    let base = "reset on >secret +hello +ping +client|tracking +client|caching +info";
+    redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("workerpool")
+        .arg(base.split(' ').chain(rights.split(' ')).collect::<Vec<_>>())
+        .exec(&mut server.connect())
+        .expect("a user");
+}
+
+async fn drain(endpoint: &mut Endpoint, id: &str) -> PollResult {
+    let ids = vec![(0, id.to_owned())];
+    let pool = Key::new("default", "a");
+    endpoint.send(Command::Drain(pool, ids, true, PollNumber(1)));
+    endpoint.until(|it| it.number == PollNumber(1)).await
+}
+
+#[tokio::test]
+async fn without_the_right_to_signal_all_but_the_drain_of_sidekiq_works() {
+    let server = RedisServer::start();
+    let mut redis = server.connect();
+    let info = r#"{"hostname":"p1","concurrency":5,"queues":["tasks"]}"#;
+    let hash = [("info", info), ("busy", "0"), ("quiet", "false")];
+    let _: () = redis.hset_multiple("p1", &hash).expect("a process");
+    let _: i64 = redis.sadd("processes", "p1").expect("its name");
+    let _: i64 = redis.lpush("queue:tasks", "{}").expect("a job");
+    let reads = "%R~* +time +llen +lindex +smembers +sismember +zcard +zrangebyscore +hmget +hvals";
+    user(&server, reads);
+    let url = server
+        .url()
+        .replace("redis://", "redis://workerpool:secret@");
+    let mut endpoint = Endpoint::start(&url);
+    endpoint.watch("a", QueueSystem::Sidekiq, SHORT);
+    let read = endpoint.next().await;
+    assert_eq!(
+        (read.queues[0].ready, read.queues[0].live, read.unavailable),
+        (Metric::Known(1), Metric::Estimated(1), None)
+    );
+    let refused = drain(&mut endpoint, "p1").await;
+    assert_eq!(
+        refused.drain_refused.as_deref(),
+        Some("NOPERM: the user may not run lpush")
+    );
+    assert_eq!(refused.queues[0].live, Metric::Estimated(1));
+    add_rights(
+        &mut redis,
+        &["~*-signals", "+lpush", "+expire"].map(str::to_owned),
+    );
+    assert_eq!(drain(&mut endpoint, "p1").await.drain_refused, None);
+    let signals: Vec<String> = redis.lrange("p1-signals", 0, -1).expect("signals");
+    assert_eq!(signals, ["TSTP"]);
+}
+
+#[tokio::test]
+async fn without_the_right_to_ask_the_waiting_tasks_of_celery_are_known() {
+    let server = RedisServer::start();
+    let _: i64 = server.connect().lpush("tasks", &["x", "y"]).expect("tasks");
+    user(
+        &server,
+        "~tasks* ~unacked ~workerpool-*.reply.celery.pidbox +llen +hlen +hscan +time +client|info +lrange +rpush +expire +ltrim",
+    );
+    let url = server
+        .url()
+        .replace("redis://", "redis://workerpool:secret@");
+    let mut endpoint = Endpoint::start(&url);
+    endpoint.watch("a", QueueSystem::Celery, SHORT);
+    let read = endpoint.next().await;
+    assert_eq!(
+        (read.queues[0].ready, read.queues[0].live),
+        (Metric::Known(2), Metric::Unavailable)
+    );
+    let cause = format!("{:?}", read.unavailable);
+    assert!(cause.contains("may not run publish"), "{cause}");
+    add_rights(
+        &mut server.connect(),
+        &["+publish", "&/0.celery.pidbox"].map(str::to_owned),
+    );
+    let read = endpoint.until(|it| it.unavailable.is_none()).await;
+    assert_eq!(
+        (read.queues[0].ready, read.queues[0].live),
+        (Metric::Known(2), Metric::Known(0))
+    );
+}
