@@ -191,6 +191,10 @@ impl Collector for Pools {
         self.gauge(to, "held_tasks", help, |pool| count(pool.total.held))?;
         let help = "Tasks that become ready later";
         self.gauge(to, "delayed_tasks", help, |pool| count(pool.total.delayed))?;
+        let help = "Delayed tasks that become ready within 10 s";
+        self.gauge(to, "due_tasks", help, |pool| count(pool.total.due))?;
+        let help = "Queues of the pool that are paused";
+        self.gauge(to, "paused_queues", help, |pool| count(pool.total.paused))?;
         let help = "Seconds that the oldest ready task has waited";
         self.gauge(to, "oldest_wait_seconds", help, |pool| {
             pool.oldest_wait.map(|wait| wait.as_secs_f64())

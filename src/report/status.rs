@@ -240,7 +240,7 @@ fn decision(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i3
     Some((reason, message, *confidence, *at, *from, *to))
 }
 
-fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 10], &TimeMetricStatus)> {
+fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 12], &TimeMetricStatus)> {
     let metrics = status.metrics.as_ref()?;
     let MetricsStatus {
         at: _,
@@ -248,6 +248,8 @@ fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 10], &Tim
         in_flight,
         held,
         delayed,
+        due,
+        paused,
         live,
         busy,
         cpu_percent,
@@ -265,6 +267,8 @@ fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 10], &Tim
         in_flight,
         held,
         delayed,
+        due,
+        paused,
         live,
         busy,
         cpu_percent,
@@ -328,7 +332,7 @@ fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) ->
         Metric::Unsupported => MetricStatus {
             value: None,
             estimated: false,
-            unavailable: Some("the queue does not report it".to_owned()),
+            unavailable: Some(MetricStatus::UNSUPPORTED.to_owned()),
         },
     };
     MetricsStatus {
@@ -337,6 +341,8 @@ fn metrics(load: &QueueMetrics, unavailable: Option<&Unavailable>, now: Time) ->
         in_flight: metric(load.in_flight),
         held: metric(load.held),
         delayed: metric(load.delayed),
+        due: metric(load.due),
+        paused: metric(load.paused),
         live: metric(load.live),
         busy: metric(load.busy),
         cpu_percent: metric(load.cpu_sum.per(load.live)),

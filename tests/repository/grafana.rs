@@ -112,6 +112,14 @@ pub const PANELS: &[Panel] = &[
                 "{{namespace}}/{{name}} delayed",
                 "workerpool_delayed_tasks{SELECTED}",
             ),
+            (
+                "{{namespace}}/{{name}} due",
+                "workerpool_due_tasks{SELECTED}",
+            ),
+            (
+                "{{namespace}}/{{name}} paused queues",
+                "workerpool_paused_queues{SELECTED}",
+            ),
         ],
     },
     Panel {

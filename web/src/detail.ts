@@ -372,6 +372,7 @@ function liveTiles(pool: Pool): Tile[] {
     ["✅", t("success"), (pool.success ?? "?").replace("%", " %")],
     [{ up: "🔺", down: "🔻", hold: "⏸️" }[action], t("recommendation"), t(action), action],
     targetTile(action === "hold" || replicas === null ? desired : `${desired} → ${replicas}`),
+    ["🗂️", t("others"), (pool.others ?? []).map((n) => formatMetric(n)).join(" · ") || "?"],
     ["📈", t("eta"), (pool.eta ?? "?").replace(/^-$/, "–").replace(/(\d)([a-z])/g, "$1 $2")],
   ];
 }

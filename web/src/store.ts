@@ -51,6 +51,8 @@ export interface Pool {
   eta?: string | null;
   /** Mean time of a task. */
   taskMillis?: Cell;
+  /** Held, due and delayed tasks, and paused queues. */
+  others?: Metric[] | null;
   changes: Change[];
   sample: Sample | null;
   /** The operator's time of the last poll. */

@@ -2,7 +2,7 @@
 //! something happens.
 
 use super::MemoryStatus;
-use decide::{Decision, Step};
+use decide::{Decision, Metric, Step};
 use jiff::Timestamp;
 use messages::{Catalogue, Encoded, Params};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -64,6 +64,10 @@ pub struct MetricsStatus {
     pub held: MetricStatus,
     /// Tasks that become ready later.
     pub delayed: MetricStatus,
+    /// Those of them that become ready within 10 s.
+    pub due: MetricStatus,
+    /// How many of the queues are paused.
+    pub paused: MetricStatus,
     /// Workers with a lease that accept tasks.
     pub live: MetricStatus,
     /// Live workers that hold a task.
@@ -99,6 +103,21 @@ pub struct MetricStatus {
     /// Why the value is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unavailable: Option<String>,
+}
+
+impl MetricStatus {
+    /// Why the value of an unsupported metric is unknown.
+    pub const UNSUPPORTED: &str = "the queue does not report it";
+
+    /// The metric that this reports.
+    pub fn metric(&self) -> Metric {
+        match (self.value, self.unavailable.as_deref()) {
+            (Some(value), _) if self.estimated => Metric::Estimated(value),
+            (Some(value), _) => Metric::Known(value),
+            (None, Some(Self::UNSUPPORTED)) => Metric::Unsupported,
+            (None, _) => Metric::Unavailable,
+        }
+    }
 }
 
 /// A metric that is a time: its value, or why it is unavailable.

@@ -355,6 +355,7 @@ page-success = Success rate
 page-cpu = CPU usage
 page-recommendation = Recommendation
 page-target = Target workers
+page-others = Held · due · delayed · paused
 page-eta = ETA, queue empty
 page-up = SCALE UP
 page-down = SCALE DOWN
@@ -755,6 +756,7 @@ cli-metrics-queue = { $queue } { $queue ->
     [one] task
    *[other] tasks
 }
+cli-metrics-others = held { $held } · due { $due } · delayed { $delayed } · paused queues { $paused }
 cli-metrics-nothing-known = ? (nothing is known)
 cli-metrics-up = { page-up }
 cli-metrics-down = { page-down }

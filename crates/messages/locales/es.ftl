@@ -354,6 +354,7 @@ page-success = Tasa de éxito
 page-cpu = Uso de CPU
 page-recommendation = Recomendación
 page-target = Workers objetivo
+page-others = Retenidas · próximas · aplazadas · en pausa
 page-eta = ETA, cola vacía
 page-up = SUBIR
 page-down = BAJAR
@@ -752,6 +753,7 @@ cli-metrics-queue = { $queue } { $queue ->
     [one] tarea
    *[other] tareas
 }
+cli-metrics-others = retenidas { $held } · próximas { $due } · aplazadas { $delayed } · colas en pausa { $paused }
 cli-metrics-nothing-known = ? (no se sabe nada)
 cli-metrics-up = { page-up }
 cli-metrics-down = { page-down }

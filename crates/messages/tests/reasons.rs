@@ -254,6 +254,7 @@ fn reasons() -> Vec<(Reason, i32, i32)> {
         ..trigger(Rule::QueueLength, 17)
     };
     all.push((of_queue.clone().scale_up(), 5, 7));
+    let trigger_of_queue = of_queue.clone();
     all.push((Reason::AtMax { trigger: of_queue }, 5, 5));
     for limit in [1, 5] {
         let trigger = trigger_of_queue.clone();

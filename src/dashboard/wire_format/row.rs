@@ -2,7 +2,8 @@
 
 use super::rules::Rules;
 use crate::dashboard::{PoolView, Sample};
-use api::{Change, DecisionStatus, Explanation, ForecastStatus};
+use api::{Change, DecisionStatus, Explanation, ForecastStatus, MetricStatus, MetricsStatus};
+use decide::Metric;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::hash::{DefaultHasher, Hasher};
@@ -31,6 +32,8 @@ pub(super) struct PoolRow<'a> {
     success: Option<&'a str>,
     eta: Option<&'a str>,
     task_millis: Option<i64>,
+    /// Held, due and delayed tasks, and paused queues.
+    others: Option<[Metric; 4]>,
     #[serde(flatten)]
     pub metrics: Option<PoolMetrics>,
 }
@@ -117,6 +120,16 @@ impl<'a> PoolRow<'a> {
                 .metrics
                 .as_ref()
                 .and_then(|metrics| metrics.task_millis.value),
+            others: status.metrics.as_ref().map(|metrics| {
+                let MetricsStatus {
+                    held,
+                    due,
+                    delayed,
+                    paused,
+                    ..
+                } = metrics;
+                [held, due, delayed, paused].map(MetricStatus::metric)
+            }),
             metrics: None,
         }
     }

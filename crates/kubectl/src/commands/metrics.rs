@@ -6,7 +6,7 @@ use crate::cluster::redis::RedisClient;
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
 use api::{Explanation, ScheduledSpec, WorkerPool};
-use decide::{Memory, Observation, Reason, decide};
+use decide::{Memory, Metric, Observation, QueueMetrics, Reason, decide};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
@@ -20,6 +20,11 @@ pub struct Panel {
     namespace: String,
     at: Timestamp,
     queue_length: Option<u64>,
+    /// `null` is unknown here, and a metric that no queue reports is "unsupported".
+    held: Metric,
+    due: Metric,
+    delayed: Metric,
+    paused: Metric,
     active_workers: Option<u64>,
     busy_workers: Option<u64>,
     utilization_percent: Option<f64>,
@@ -105,12 +110,19 @@ impl Panel {
         let unknown = summary.err().map(str::to_owned);
         let known = summary.ok();
         let seconds = |span: Option<Duration>| span.map(|span| span.as_secs_f64());
+        let total = known.map_or(QueueMetrics::UNAVAILABLE, |summary| {
+            QueueMetrics::sum(&summary.queues)
+        });
         let (recommendation, target_workers) = recommend(pool, known, current, at).unzip();
         Self {
             pool: pool.name_any(),
             namespace: pool.namespace().unwrap_or_default(),
             at,
             queue_length: known.map(|summary| summary.ready),
+            held: total.held,
+            due: total.due,
+            delayed: total.delayed,
+            paused: total.paused,
             active_workers: known.and_then(|summary| summary.live),
             busy_workers: known.and_then(|summary| summary.busy),
             utilization_percent: known.and_then(QueueSummary::utilization),
@@ -174,6 +186,20 @@ impl Panel {
         values.zip(Self::labels(lang)).map(row).collect()
     }
 
+    /// What beside the waiting tasks a queue may have; `None` where there is none of it. What no queue reports is a dash.
+    pub fn others(&self, lang: Lang) -> Option<String> {
+        let all = [self.held, self.due, self.delayed, self.paused];
+        if !all.iter().any(|metric| metric.known() > Some(0)) {
+            return None;
+        }
+        let [held, due, delayed, paused] = all.map(|metric| match metric {
+            Metric::Known(n) | Metric::Estimated(n) => n.to_string(),
+            Metric::Unavailable => "?".to_owned(),
+            Metric::Unsupported => "–".to_owned(),
+        });
+        Some(tr!(lang, "cli-metrics-others", held, due, delayed, paused))
+    }
+
     /// The emoji and the text of the recommendation.
     fn action(&self, lang: Lang) -> (&'static str, String) {
         let Some(Recommendation { action, reason, .. }) = &self.recommendation else {
@@ -197,6 +223,9 @@ impl Panel {
                 " "
             };
             out.data(&format!("{sign}{gap}{label}: {value}"))?;
+            if let Some(others) = self.others(lang).filter(|_| at == 0) {
+                out.data(&out.styled(Style::Dim, &format!("   {others}")))?;
+            }
             if at == OLDEST_ROW
                 && let Some(reason) = &self.unknown
             {

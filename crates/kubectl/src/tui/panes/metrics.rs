@@ -31,12 +31,16 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     line(buffer, area, separator, vec![span(Role::Dim, dashes)]);
 
     let drain = metrics.map_or(Vec::new(), |metrics| drain_times(lang, metrics));
-    let details = drain
+    let text_width = usize::from(area.width) - 1;
+    let others = panel.others(lang);
+    let others = others.map_or(Vec::new(), |others| wrap(&others, text_width));
+    let details = others
         .into_iter()
+        .chain(drain)
         .chain([String::new()])
         .chain(legend(lang))
         .map(|text| span(Role::Dim, text));
-    let lines = freshness(moment, at, lang, usize::from(area.width) - 1)
+    let lines = freshness(moment, at, lang, text_width)
         .into_iter()
         .chain(details);
     for (row, text) in (separator + 4..area.height).zip(lines) {
