@@ -39,7 +39,7 @@ pub struct WorkerPoolStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub history: Vec<Change>,
-    /// Ready, ScalingActive, AbleToScale, ScalingLimited, MetricsFresh, TasksFinish, RedisMemoryBounded and RedisNotifies where
+    /// Ready, ScalingActive, AbleToScale, ScalingLimited, MetricsFresh, TasksFinish, NewWorkersHelp, RedisMemoryBounded and RedisNotifies where
     /// they are known, and IntervalKept where the administrator's minInterval is longer than the interval.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
