@@ -2,16 +2,20 @@
 
 use super::objects::Objects;
 use crate::observe::{
-    Address, ObjectKind, ObjectRef, Redis, Reference, Referenced, Sentinels, Tls, Topology,
+    Address, ObjectKind, ObjectRef, Redis, RedisCluster, Reference, Referenced, Sentinels, Tls,
+    Topology,
 };
-use api::{InvalidSpec, KeySelector, QueueSpec, RedisSpec, SecretKeyRef, TlsSpec, WorkerPool};
+use api::{
+    ClusterSpec, InvalidSpec, KeySelector, QueueSpec, RedisSpec, SecretKeyRef, TlsSpec, WorkerPool,
+};
 use decide::{AddressProblem, Unavailable};
 use kube::ResourceExt;
 use queues::Queue;
 use std::sync::Arc;
 
-/// The port of a Sentinel.
+/// The port of a Sentinel, and of a node of a cluster.
 const SENTINEL_PORT: u16 = 26379;
+const NODE_PORT: u16 = 6379;
 
 /// The queues of a pool, and their Redis.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +58,12 @@ impl Source {
     /// Whether the spec names addresses that can be used.
     pub fn check(&self) -> Result<(), InvalidSpec> {
         let sentinels = self.spec.sentinel.iter().flat_map(|it| &it.addresses);
+        let nodes = self.spec.cluster.iter().flat_map(|it| &it.addresses);
         let address = self.spec.address.as_ref().map(|text| self.parse(text));
         let mut all = address
             .into_iter()
-            .chain(sentinels.map(|text| self.sentinel(text)));
+            .chain(sentinels.map(|text| self.host(text, SENTINEL_PORT)))
+            .chain(nodes.map(|text| self.host(text, NODE_PORT)));
         all.find_map(Result::err).map_or(Ok(()), |problem| {
             let cause = Unavailable::InvalidAddress { problem };
             Err(InvalidSpec(messages::cause(&cause)))
@@ -100,29 +106,47 @@ impl Source {
                     &origin,
                 ));
             }
-            (None, None) => return self.through_sentinels(&origin, objects),
+            (None, None) => {
+                let topology = match &self.spec.cluster {
+                    Some(cluster) => self.cluster(cluster, objects)?,
+                    None => self.through_sentinels(objects)?,
+                };
+                return Ok(Redis::new(topology, &origin));
+            }
         };
         let address = self.with_settings(address, objects)?;
         Ok(Redis::new(Topology::Standalone(address), &origin))
     }
 
-    fn through_sentinels(&self, origin: &str, objects: &Objects) -> Result<Redis, NoRedis> {
+    fn cluster(&self, spec: &ClusterSpec, objects: &Objects) -> Result<Topology, NoRedis> {
+        let mut addresses = Vec::new();
+        for text in &spec.addresses {
+            let address = self.host(text, NODE_PORT).map_err(invalid)?;
+            addresses.push(self.with_settings(address, objects)?);
+        }
+        let settings = addresses.first().cloned().ok_or(None)?;
+        Ok(Topology::Cluster(RedisCluster {
+            addresses,
+            settings,
+        }))
+    }
+
+    fn through_sentinels(&self, objects: &Objects) -> Result<Topology, NoRedis> {
         let sentinel = self.spec.sentinel.clone().unwrap_or_default();
         let mut addresses = Vec::new();
         for text in &sentinel.addresses {
-            let address = self.sentinel(text).map_err(invalid)?;
+            let address = self.host(text, SENTINEL_PORT).map_err(invalid)?;
             let from = sentinel.password_from.as_ref();
             let address = self.with_user(address, sentinel.username.as_deref(), from, objects)?;
             addresses.push(self.secured(address, objects)?);
         }
         let first = sentinel.addresses.first().map_or("", String::as_str);
-        let settings = self.with_settings(self.sentinel(first).map_err(invalid)?, objects)?;
-        let sentinels = Sentinels {
+        let first = self.host(first, SENTINEL_PORT).map_err(invalid)?;
+        Ok(Topology::Sentinel(Sentinels {
             master: sentinel.master,
             addresses,
-            settings,
-        };
-        Ok(Redis::new(Topology::Sentinel(sentinels), origin))
+            settings: self.with_settings(first, objects)?,
+        }))
     }
 
     /// User, password, database and TLS of the spec.
@@ -175,8 +199,8 @@ impl Source {
         Address::parse(text, &self.namespace, self.in_cluster)
     }
 
-    fn sentinel(&self, text: &str) -> Result<Address, AddressProblem> {
-        Address::of_host(text, SENTINEL_PORT, &self.namespace, self.in_cluster)
+    fn host(&self, text: &str, default_port: u16) -> Result<Address, AddressProblem> {
+        Address::of_host(text, default_port, &self.namespace, self.in_cluster)
     }
 
     fn authorities(&self, tls: &TlsSpec) -> Option<Reference> {

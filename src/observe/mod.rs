@@ -19,7 +19,7 @@ pub use destination::{Destinations, NoRule, NotConnected, Rule};
 pub use endpoint::RedisNotifications;
 pub use reference::{MAX_VALUE, ObjectKind, ObjectRef, Reference, Values};
 pub use tls::{Referenced, Tls};
-pub use topology::{Redis, Sentinels, Topology};
+pub use topology::{Redis, RedisCluster, Sentinels, Topology};
 
 use api::Key;
 use decide::victims::Worker;
@@ -75,4 +75,25 @@ pub struct PollResult {
     pub notifications: RedisNotifications,
     /// When Redis notified of the change that led to this poll; `None` for a poll at the interval.
     pub notified_at: Option<Instant>,
+}
+
+impl PollResult {
+    /// Nothing is known of the `queues` of `pool`, for this cause.
+    fn unknown(pool: Key, queues: usize, cause: Option<Unavailable>) -> Self {
+        Self {
+            pool,
+            epoch: Epoch::default(),
+            number: PollNumber::default(),
+            queues: vec![QueueMetrics::UNAVAILABLE; queues],
+            workers: Vec::new(),
+            unavailable: cause,
+            time: None,
+            drain_refused: None,
+            renewal: None,
+            clients: None,
+            memory: RedisMemory::Unknown,
+            notifications: RedisNotifications::Unknown,
+            notified_at: None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The Redis of a pool: one server, or several of which one is the master.
+//! The Redis of a pool: one server, several of which one is the master, or a cluster.
 
 use super::Address;
 use std::fmt;
@@ -22,6 +22,8 @@ pub enum Topology {
     Standalone(Address),
     /// The server that Sentinels call the master.
     Sentinel(Sentinels),
+    /// Servers that have some of the keys each.
+    Cluster(RedisCluster),
 }
 
 /// Sentinels, and what they watch.
@@ -32,6 +34,15 @@ pub struct Sentinels {
     /// The Sentinels.
     pub addresses: Vec<Address>,
     /// How the master is connected to. Its server is the first Sentinel until one was asked.
+    pub settings: Address,
+}
+
+/// Some nodes of a cluster, which know the others.
+#[derive(Clone)]
+pub struct RedisCluster {
+    /// The nodes.
+    pub addresses: Vec<Address>,
+    /// How each node is connected to. Its server is the first of them.
     pub settings: Address,
 }
 
@@ -81,6 +92,7 @@ impl Topology {
         match self {
             Self::Standalone(address) => address,
             Self::Sentinel(sentinels) => &sentinels.settings,
+            Self::Cluster(cluster) => &cluster.settings,
         }
     }
 
@@ -88,6 +100,7 @@ impl Topology {
         match self {
             Self::Standalone(address) => vec![address],
             Self::Sentinel(it) => it.addresses.iter().chain([&it.settings]).collect(),
+            Self::Cluster(it) => vec![&it.settings],
         }
     }
 }
@@ -112,22 +125,29 @@ impl fmt::Display for Topology {
         match self {
             Self::Standalone(address) => address.fmt(f),
             Self::Sentinel(it) => {
-                let scheme = if it.settings.tls().is_some() {
-                    "rediss"
-                } else {
-                    "redis"
-                };
-                let servers: Vec<String> =
-                    it.addresses.iter().map(Address::host_and_port).collect();
+                let (scheme, servers) = (scheme(&it.settings), servers(&it.addresses));
                 let (master, database) = (&it.master, it.settings.settings().db());
-                write!(
-                    f,
-                    "{scheme}+sentinel://{}/{master}/{database}",
-                    servers.join(",")
-                )
+                write!(f, "{scheme}+sentinel://{servers}/{master}/{database}")
+            }
+            Self::Cluster(it) => {
+                let (scheme, servers) = (scheme(&it.settings), servers(&it.addresses));
+                write!(f, "{scheme}+cluster://{servers}")
             }
         }
     }
+}
+
+fn scheme(settings: &Address) -> &'static str {
+    if settings.tls().is_some() {
+        "rediss"
+    } else {
+        "redis"
+    }
+}
+
+fn servers(addresses: &[Address]) -> String {
+    let servers: Vec<String> = addresses.iter().map(Address::host_and_port).collect();
+    servers.join(",")
 }
 
 impl fmt::Display for Redis {

@@ -21,6 +21,7 @@ mod pod;
 mod pod_end;
 mod policies;
 mod queue_systems;
+mod redis_cluster;
 mod registrations;
 mod rights;
 mod rollouts;

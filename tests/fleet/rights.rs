@@ -82,6 +82,29 @@ async fn the_master_is_asked_for_and_for_its_role() {
     assert_eq!(refused(master), [""; 0]);
 }
 
+#[tokio::test]
+async fn a_node_of_a_cluster_is_asked_for_the_slots() {
+    let bus = testkit::redis::free_port().to_string();
+    let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
+    let mut slots = redis::cmd("CLUSTER");
+    slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383);
+    slots.exec(&mut node.connect()).expect("all slots");
+    make_user(&node, "List");
+    add_rights(&mut node.connect(), &more_rights("On a Cluster, add "));
+    let from = json!({"secretKeyRef": {"name": "redis", "key": "password"}});
+    let addresses = [format!("127.0.0.1:{}", node.port())];
+    let spec = json!({"username": "workerpool", "passwordFrom": from, "cluster": {"addresses": addresses}});
+    let mut endpoint = Endpoint::of(crate::credentials::redis(
+        &spec,
+        &[("redis", "password", b"secret".to_vec())],
+    ));
+    endpoint.watch("a", QueueSystem::List, SHORT);
+    endpoint
+        .until(|result| result.queues[0].ready == Metric::Known(0))
+        .await;
+    assert_eq!(refused(&node), [""; 0]);
+}
+
 async fn endpoint(server: &RedisServer, system: QueueSystem) -> Endpoint {
     let url = server
         .url()

@@ -2,7 +2,7 @@
 //! `UPDATE=1` rewrites them.
 
 use decide::ReasonCode;
-use queues::{QueueSystem, Support};
+use queues::{ClusterKeys, QueueSystem, Support};
 use std::fmt::Write;
 use workerpool_operator::report::Metrics;
 
@@ -54,7 +54,17 @@ fn queue_systems_page_is_current() {
         }
         page.push('\n');
     }
-    page += "| options beside `name` |";
+    page += "| on a Redis Cluster |";
+    for system in QueueSystem::ALL {
+        let _ = match system.capabilities().cluster {
+            ClusterKeys::OneSlot => write!(page, " yes |"),
+            ClusterKeys::OneSlotByPrefix => {
+                write!(page, " with a hash tag in `keyPrefix`, such as `{{app}}` |")
+            }
+            ClusterKeys::SeveralSlots(why) => write!(page, " no: {why} |"),
+        };
+    }
+    page += "\n| options beside `name` |";
     for system in QueueSystem::ALL {
         let options = system.capabilities().options.iter();
         let names: Vec<_> = options.map(|it| format!("`{}`", it.name())).collect();

@@ -36,7 +36,7 @@ pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
 pub use pod_end::{PodEnd, grace_for};
 pub use read::read;
-pub use redis::{KeyRef, KeySelector, RedisSpec, SecretKeyRef, SentinelSpec, TlsSpec};
+pub use redis::{ClusterSpec, KeyRef, KeySelector, RedisSpec, SecretKeyRef, SentinelSpec, TlsSpec};
 pub use sample::{Sample, SampleColumns};
 pub use schedule::{ScheduleSpec, Schedules};
 pub use source::QueueSpec;

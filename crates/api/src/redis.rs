@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The Redis that holds the queues. Set exactly one of address, addressFrom and sentinel. What it refers to is in the pool's namespace; changes there take effect without a restart.
+/// The Redis that holds the queues. Set exactly one of address, addressFrom, sentinel and cluster. What it refers to is in the pool's namespace; changes there take effect without a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
     validation = rules::NO_PASSWORD_IN_ADDRESS,
     validation = rules::WHOLE_ADDRESS_IN_SECRET,
     validation = rules::ONE_DATABASE,
+    validation = rules::NO_DATABASE_IN_CLUSTER,
     validation = rules::USERNAME_NEEDS_PASSWORD
 )]
 pub struct RedisSpec {
@@ -26,6 +27,9 @@ pub struct RedisSpec {
     /// The Sentinels that name the address of the master.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sentinel: Option<SentinelSpec>,
+    /// The nodes of a Redis Cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterSpec>,
     /// The user. Default: the user `default`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256), regex(pattern = r"^[^\x00-\x1f\x7f]+$"))]
@@ -65,6 +69,18 @@ pub struct SentinelSpec {
     pub password_from: Option<SecretKeyRef>,
 }
 
+/// A Redis Cluster. User, password and tls beside it are for each of its nodes. Of a queue, all keys must be in one slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterSpec {
+    /// Host, or host:port, of some nodes, such as redis-0.redis:6379. Default port: 6379. The operator asks one that answers for the others, which must be destinations that the operator may connect to, too.
+    #[schemars(
+        length(min = 1, max = 16),
+        inner(length(min = 1, max = 300), regex(pattern = r"^[A-Za-z0-9._:\[\]-]+$"))
+    )]
+    pub addresses: Vec<String>,
+}
+
 /// TLS. A server's certificate is always verified: that it is for this host, and by whom it was issued.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -79,7 +95,7 @@ pub struct TlsSpec {
     /// The private key of the client's certificate, in PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_from: Option<SecretKeyRef>,
-    /// The name in the server's certificate, if it is not that of the host, such as where Sentinels announce IP addresses.
+    /// The name in the server's certificate, if it is not that of the host, such as where Sentinels or nodes of a cluster announce IP addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[A-Za-z0-9.:-]+$"))]
     pub server_name: Option<String>,

@@ -142,7 +142,8 @@ use serde::{Deserialize, Serialize};
     validation = rules::SCALE_UP_NEEDS_WORKERS,
     validation = rules::SCALE_DOWN_NEEDS_WORKERS,
     validation = rules::TARGET_NEEDS_TIMES,
-    validation = rules::SCHEDULES_AT_MOST_MAX
+    validation = rules::SCHEDULES_AT_MOST_MAX,
+    validation = rules::QUEUES_IN_CLUSTER
 )]
 pub struct WorkerPoolSpec {
     /// What to scale: a Deployment, or any other object with a scale subresource, in the pool's namespace.

@@ -57,6 +57,7 @@ fn violations(patch: Value) -> Vec<String> {
 #[case(json!({"redis": {"address": "redis://a:1/", "database": 1, "tls": {}, "username": "u", "passwordFrom": {"secretKeyRef": {"name": "a", "key": "redis-password"}}}}))]
 #[case(json!({"redis": {"addressFrom": {"secretKeyRef": {"name": "a", "key": "url"}}, "tls": {"caFrom": {"configMapKeyRef": {"name": "a", "key": "ca.crt"}}}}}))]
 #[case(json!({"redis": {"sentinel": {"master": "mymaster", "addresses": ["a", "b.c:1", "[::1]:26379"]}, "database": 1}}))]
+#[case(json!({"redis": {"cluster": {"addresses": ["a", "b.c:1", "[::1]:6379"]}}, "queues": [{"name": "a", "system": "WorkerPool"}, {"name": "b", "system": "List"}, {"name": "c", "system": "RQ", "keyPrefix": "a{b}"}]}))]
 fn valid_specs_are_accepted(#[case] patch: Value) {
     assert_eq!(violations(patch), [] as [&str; 0]);
 }
@@ -97,6 +98,23 @@ fn valid_specs_are_accepted(#[case] patch: Value) {
     "redis.addressFrom is the whole address"
 )]
 #[case(json!({"redis": {"address": "redis://a/1", "database": 1}}), "redis.address has a database")]
+#[case(json!({"redis": {"cluster": {"addresses": ["a"]}, "database": 0}}), "redis.database: a Redis Cluster")]
+#[case(
+    json!({"redis": {"cluster": {"addresses": ["a"]}, "address": "redis://a"}}),
+    "redis needs exactly one of address"
+)]
+#[case(
+    json!({"redis": {"cluster": {"addresses": ["a"]}}, "queues": [{"name": "a", "system": "Celery", "keyPrefix": "{a}"}]}),
+    "a queue has keys in several slots"
+)]
+#[case(
+    json!({"redis": {"cluster": {"addresses": ["a"]}}, "queues": [{"name": "a", "system": "BullMQ"}]}),
+    "a queue has keys in several slots"
+)]
+#[case(
+    json!({"redis": {"cluster": {"addresses": ["a"]}}, "queues": [{"name": "a", "system": "RQ", "keyPrefix": "{}{a}"}]}),
+    "a queue has keys in several slots"
+)]
 #[case(json!({"redis": {"address": "redis://a", "username": "u"}}), "username needs passwordFrom")]
 #[case(
     json!({"redis": {"sentinel": {"master": "m", "addresses": ["a"], "username": "u"}}}),

@@ -5,7 +5,7 @@ use crate::reply::{
     Clients, MAX_WORKERS, another_form, checked, count, fields, known, list, name, names, number,
     queued_at, running, soon, time, worker,
 };
-use crate::system::{Capabilities, QueueOption, Support};
+use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use decide::{Metric, QueueMetrics};
@@ -33,6 +33,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     grace: Duration::ZERO,
     // As long as a lock.
     registration: Duration::from_secs(30),
+    cluster: ClusterKeys::OneSlotByPrefix,
     options: &[QueueOption::KeyPrefix],
 };
 

@@ -12,7 +12,7 @@ use crate::error::describe_server_error;
 use crate::queue::{
     Drain, DrainRequest, LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, Reads, error_text,
 };
-use crate::system::{Capabilities, QueueOption, Support};
+use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use control::{Task, instant};
 use decide::victims::{Activity, Worker, WorkerReport};
 use decide::{Metric, QueueMetrics, Unavailable};
@@ -43,6 +43,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     grace: Duration::ZERO,
     // One that lost its connection tries again every 32 s.
     registration: Duration::from_mins(1),
+    cluster: ClusterKeys::SeveralSlots("Celery has no transport for it"),
     options: &[
         QueueOption::KeyPrefix,
         QueueOption::Priorities,

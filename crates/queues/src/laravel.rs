@@ -6,7 +6,7 @@ use crate::reply::{
     Clients, another_form, checked, count, fields, known, millis, name, names, queued_at, soon,
     text, time,
 };
-use crate::system::{Capabilities, QueueOption, Support};
+use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
 use serde::Deserialize;
@@ -33,6 +33,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     grace: Duration::ZERO,
     // As long as Horizon's masters.
     registration: Duration::from_secs(15),
+    cluster: ClusterKeys::OneSlotByPrefix,
     options: &[QueueOption::KeyPrefix],
 };
 

@@ -19,6 +19,7 @@ mod reply;
 mod rights;
 mod rq;
 mod sidekiq;
+mod slot;
 mod stream;
 mod system;
 mod waiting;
@@ -33,5 +34,5 @@ pub use queue::{
     DrainRequest, LOOK_AHEAD, Parsed, Queue, QueueOptions, Reading, Rescue, remove_worker,
 };
 pub use rights::{Need, Purpose};
-pub use system::{Capabilities, QueueOption, QueueSystem, Support};
+pub use system::{Capabilities, ClusterKeys, QueueOption, QueueSystem, Support};
 pub use waiting::{ConnectionList, Connections};

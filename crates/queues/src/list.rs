@@ -1,7 +1,7 @@
 //! Any Redis list: `LLEN`.
 
 use crate::queue::{Parsed, QueueOptions, Reader, Reading, Reads, error_text};
-use crate::system::{Capabilities, Support};
+use crate::system::{Capabilities, ClusterKeys, Support};
 use decide::{Metric, QueueMetrics};
 use redis::Value;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     handler: None,
     grace: Duration::ZERO,
     registration: Duration::ZERO,
+    cluster: ClusterKeys::OneSlot,
     options: &[],
 };
 

@@ -3,6 +3,7 @@
 use crate::QueueSystem;
 use crate::error::{MAX_ERROR, describe_server_error};
 use crate::reply::{MAX_SHOWN, is_shown};
+use crate::slot;
 use decide::victims::{Activity, DrainState, Worker};
 use decide::{Metric, QueueMetrics, Unavailable, foreign};
 use protocol::{Reaped, ScriptCall};
@@ -240,6 +241,11 @@ impl Queue {
     /// The keys whose change wakes the operator.
     pub fn wake_keys(&self) -> &[String] {
         &self.reader.reads().wake_keys
+    }
+
+    /// The slot of a Redis Cluster that has its keys.
+    pub fn slot(&self) -> u16 {
+        self.wake_keys().first().map_or(0, |key| slot::of(key))
     }
 
     /// The reads of [`Self::wake_keys`], by which Redis tracks them.

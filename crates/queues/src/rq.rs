@@ -5,7 +5,7 @@ use crate::reply::{
     checked, count, fields, known, name, number, queued_at, seconds, soon, text, time, worker,
     workers,
 };
-use crate::system::{Capabilities, QueueOption, Support};
+use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use decide::victims::{Activity, Worker};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
@@ -33,6 +33,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     sigterm: Support::Exact,
     handler: None,
     grace: Duration::ZERO,
+    cluster: ClusterKeys::OneSlotByPrefix,
     options: &[QueueOption::KeyPrefix],
 };
 

@@ -6,7 +6,7 @@ use crate::reply::{
     another_form, checked, count, fields, known, list, millis, number, queued_at, running, seconds,
     soon, text, time, worker, workers,
 };
-use crate::system::{Capabilities, QueueOption, Support};
+use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use decide::victims::{Activity, DrainState, Worker};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
@@ -38,6 +38,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     handler: None,
     // Its timeout, and 5 s more.
     grace: Duration::from_secs(30),
+    cluster: ClusterKeys::SeveralSlots("Sidekiq does not support it"),
     options: &[QueueOption::KeyPrefix],
 };
 

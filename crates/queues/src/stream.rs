@@ -3,7 +3,7 @@
 
 use crate::queue::{Parsed, QueueOptions, Reader, Reading, Reads, error_text};
 use crate::reply::another_form;
-use crate::system::{Capabilities, QueueOption, Support};
+use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use decide::{Metric, QueueMetrics};
 use redis::{Value, from_redis_value};
 use std::collections::HashMap;
@@ -32,6 +32,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     handler: None,
     grace: Duration::ZERO,
     registration: Duration::ZERO,
+    cluster: ClusterKeys::OneSlot,
     options: &[QueueOption::Group],
 };
 

@@ -124,8 +124,21 @@ pub struct Capabilities {
     pub grace: Duration,
     /// How long the registration of a worker lasts: by then, one that lives and that Redis lost is registered again.
     pub registration: Duration,
+    /// Whether one node of a Redis Cluster has all of a queue.
+    pub cluster: ClusterKeys,
     /// The options of its queues, beside the name.
     pub options: &'static [QueueOption],
+}
+
+/// Whether all keys of a queue and its workers are in one slot of a Redis Cluster: one node then has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterKeys {
+    /// They are.
+    OneSlot,
+    /// They are if the prefix of the keys has a hash tag.
+    OneSlotByPrefix,
+    /// They are not, and why.
+    SeveralSlots(&'static str),
 }
 
 /// What may identify a queue beside its name: a field of `spec.queues`, which only some systems have.

@@ -63,6 +63,15 @@ impl ConnectionList {
         Self(all)
     }
 
+    /// Adds the connections of another node of the same cluster.
+    pub fn add(&mut self, other: &Self) {
+        for (address, connections) in &other.0 {
+            let all = self.0.entry(*address).or_default();
+            all.waiting = all.waiting.saturating_add(connections.waiting);
+            all.working = all.working.saturating_add(connections.working);
+        }
+    }
+
     /// The connections from `address`; `None` where there are none.
     pub fn of(&self, address: IpAddr) -> Option<Connections> {
         self.0.get(&address.to_canonical()).copied()
@@ -94,5 +103,20 @@ mod tests {
         assert_eq!(idle("fd00::2", 1), Some(false), "another one works");
         assert_eq!(idle("10.0.0.3", 1), Some(false), "no work is waited for");
         assert_eq!(idle("10.0.0.4", 1), None);
+    }
+
+    #[test]
+    fn a_pod_waits_at_one_node_of_a_cluster_and_works_at_another() {
+        let mut all = ConnectionList::parse("addr=10.0.0.1:5 flags=b cmd=brpop\n");
+        let other = "addr=10.0.0.1:6 flags=N cmd=brpop\naddr=10.0.0.2:7 flags=b cmd=brpop\n";
+        all.add(&ConnectionList::parse(other));
+        let idle = |address: &str| {
+            let connections = all.of(address.parse().expect("an address"));
+            connections.map(|it| it.are_idle(1))
+        };
+        assert_eq!(
+            (idle("10.0.0.1"), idle("10.0.0.2")),
+            (Some(false), Some(true))
+        );
     }
 }

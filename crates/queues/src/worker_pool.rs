@@ -3,7 +3,7 @@
 use crate::convert;
 use crate::error::{describe_code_in, describe_server_error};
 use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, Reads, Rescue};
-use crate::system::{Capabilities, Support};
+use crate::system::{Capabilities, ClusterKeys, Support};
 use protocol::{Keys, LEASE, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
 use redis::{Cmd, Value};
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     handler: None,
     grace: Duration::ZERO,
     registration: LEASE,
+    cluster: ClusterKeys::OneSlot,
     options: &[],
 };
 

@@ -19,6 +19,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod pty;
 pub mod redis;
+pub mod redis_cluster;
 pub mod sentinel;
 
 pub use programs::{kubectl, operator, worker};

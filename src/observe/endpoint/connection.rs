@@ -73,6 +73,8 @@ impl Connection {
                 let master = Master::find(dial, sentinels, limits).await?;
                 (master.address().clone(), Some(master))
             }
+            // Its nodes have an endpoint each.
+            Topology::Cluster(cluster) => (cluster.settings.clone(), None),
         };
         let notifications = Notifications::new();
         let sender = notifications.sender();

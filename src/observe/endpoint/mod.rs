@@ -5,6 +5,7 @@
 //! pools.
 
 mod clients;
+mod cluster;
 mod connection;
 mod limits;
 mod link;
@@ -19,7 +20,7 @@ mod scanner;
 mod workers;
 
 use super::polling::{DuePoll, PollSchedule};
-use super::{Epoch, PollNumber, PollResult, Redis};
+use super::{Epoch, PollNumber, PollResult, Redis, Topology};
 use api::Key;
 use clients::LastList;
 use connection::{Connection, Opened};
@@ -46,9 +47,25 @@ const MAX_COMMANDS: usize = 1000;
 /// How often the memory's limit is read, which changes rarely.
 const MEMORY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Runs one endpoint until its mailbox is dropped: polls its pools and passes the results to `deliver`. While that waits,
-/// nothing is polled.
+/// Runs the endpoint of `redis` until its mailbox is dropped: polls its pools and passes the results to `deliver`. While
+/// that waits, nothing is polled.
 pub async fn run<D>(
+    dial: Arc<dyn Dial>,
+    limits: Arc<ReplyLimits>,
+    redis: Redis,
+    commands: Commands,
+    deliver: impl Fn(Vec<PollResult>) -> D + Send,
+) where
+    D: Future<Output = ()> + Send,
+{
+    match redis.topology() {
+        Topology::Cluster(_) => cluster::run(dial, limits, redis, commands, deliver).await,
+        _ => run_server(dial, limits, redis, commands, deliver).await,
+    }
+}
+
+/// The same for one server.
+async fn run_server<D>(
     dial: Arc<dyn Dial>,
     limits: Arc<ReplyLimits>,
     redis: Redis,

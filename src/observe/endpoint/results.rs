@@ -2,10 +2,10 @@
 
 use super::connection::Connection;
 use super::pipeline::Refused;
-use super::{DuePoll, Endpoint, RedisNotifications, master};
+use super::{DuePoll, Endpoint, RedisNotifications, cluster, master};
 use crate::observe::PollResult;
 use decide::{QueueMetrics, Unavailable};
-use queues::{Reading, RedisMemory};
+use queues::Reading;
 use tokio::time::Instant;
 
 impl Endpoint {
@@ -42,17 +42,9 @@ impl Endpoint {
                 PollResult {
                     epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
                     number: self.numbers.get(&pool).copied().unwrap_or_default(),
-                    pool,
-                    queues: vec![QueueMetrics::UNAVAILABLE; count],
-                    workers: Vec::new(),
-                    unavailable: cause.clone(),
-                    time: None,
-                    drain_refused: None,
-                    clients: None,
                     renewal: self.renewal_problem(),
-                    memory: RedisMemory::Unknown,
-                    notifications: RedisNotifications::Unknown,
                     notified_at,
+                    ..PollResult::unknown(pool, count, cause.clone())
                 }
             })
             .collect()
@@ -96,7 +88,12 @@ impl Endpoint {
                         metrics.push(reading.metrics);
                     }
                     Err(cause) => {
-                        unavailable.get_or_insert(cause);
+                        // That a slot moves is told in any case: then its new node is looked for.
+                        if cluster::redirection(&cause).is_some() {
+                            unavailable = Some(cause);
+                        } else {
+                            unavailable.get_or_insert(cause);
+                        }
                         metrics.push(QueueMetrics::UNAVAILABLE);
                     }
                 }

@@ -1,5 +1,6 @@
 //! What an endpoint does for the workers of its pools: it asks them to drain, and rescues what dead ones held.
 
+use super::cluster::redirection_in;
 use super::connection::Connection;
 use super::master::is_of_replica;
 use super::{Endpoint, TIMEOUT};
@@ -50,8 +51,9 @@ impl Endpoint {
                 if self.refused_drains.get(pool) != Some(&text) {
                     tracing::warn!(pool = %pool, "cannot request drains: {text}");
                 }
-                // An error of the server; without one the connection broke, which says nothing about the rights.
-                if error.code().is_some() {
+                // An error of the server; without one the connection broke, and one of a slot that moves is not of this
+                // server: neither says anything about the rights.
+                if error.code().is_some() && redirection_in(&text).is_none() {
                     self.refused_drains.insert(pool.clone(), text.clone());
                 }
                 if is_of_replica(&text) {

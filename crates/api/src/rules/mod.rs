@@ -3,7 +3,7 @@
 
 use super::Duration;
 use kube::core::{Message, Rule};
-use queues::{QueueOption, QueueSystem};
+use queues::{ClusterKeys, QueueOption, QueueSystem};
 
 /// One `x-kubernetes-validations` entry.
 #[derive(Clone, Copy)]
@@ -45,6 +45,11 @@ impl From<AdmissionRule> for Rule {
             .replace("SYSTEMS_WITH_KEY_PREFIX", &with(QueueOption::KeyPrefix))
             .replace("SYSTEMS_WITH_PRIORITIES", &with(QueueOption::Priorities))
             .replace("SYSTEMS_WITH_SEPARATOR", &with(QueueOption::Separator))
+            .replace("SYSTEMS_IN_ONE_SLOT", &in_cluster(ClusterKeys::OneSlot))
+            .replace(
+                "SYSTEMS_IN_SLOT_OF_PREFIX",
+                &in_cluster(ClusterKeys::OneSlotByPrefix),
+            )
             .replace(
                 "IS_DURATION",
                 &format!("self.matches('{}')", Duration::PATTERN),
@@ -67,6 +72,11 @@ fn systems(has: impl Fn(QueueSystem) -> bool) -> String {
 /// The queue systems with an option, as a CEL list.
 fn with(option: QueueOption) -> String {
     systems(|system| system.has(option))
+}
+
+/// The queue systems whose keys are so in a Redis Cluster, as a CEL list.
+fn in_cluster(keys: ClusterKeys) -> String {
+    systems(|system| system.capabilities().cluster == keys)
 }
 
 /// The API server rejects a rule with line breaks and a computed message.
@@ -136,6 +146,11 @@ pub(super) const TARGET_NEEDS_TIMES: AdmissionRule = AdmissionRule::new(
     "target.drainWithin and maxWait need a queue that reports how long tasks run and wait, which no queue of this pool does: use target.tasksPerWorker",
 );
 
+pub(super) const QUEUES_IN_CLUSTER: AdmissionRule = AdmissionRule::new(
+    "!has(self.redis.cluster) || self.queues.all(q, q.system in SYSTEMS_IN_ONE_SLOT || q.system in SYSTEMS_IN_SLOT_OF_PREFIX && has(q.keyPrefix) && q.keyPrefix.matches('^[^{]*[{][^}]+[}]'))",
+    "a queue has keys in several slots of the Redis Cluster: set a keyPrefix with a hash tag in braces, such as {app}, here and in its workers; Celery and Sidekiq do not run on a Cluster (docs/queue-systems.md)",
+);
+
 // A text that is no duration has the error of its pattern, not another one of `duration`.
 
 pub(super) const INTERVAL_MINIMUM: AdmissionRule = AdmissionRule::new(
@@ -151,8 +166,8 @@ pub(super) const INTERVAL_MAXIMUM: AdmissionRule = AdmissionRule::new(
 // Its parts.
 
 pub(super) const ONE_REDIS_ADDRESS: AdmissionRule = AdmissionRule::new(
-    "[has(self.address), has(self.addressFrom), has(self.sentinel)].filter(is, is).size() == 1",
-    "redis needs exactly one of address (redis://host:6379/0), addressFrom.secretKeyRef and sentinel: keep one and remove the others",
+    "[has(self.address), has(self.addressFrom), has(self.sentinel), has(self.cluster)].filter(is, is).size() == 1",
+    "redis needs exactly one of address (redis://host:6379/0), addressFrom.secretKeyRef, sentinel and cluster: keep one and remove the others",
 );
 
 pub(super) const NO_PASSWORD_IN_ADDRESS: AdmissionRule = AdmissionRule::new(
@@ -168,6 +183,11 @@ pub(super) const WHOLE_ADDRESS_IN_SECRET: AdmissionRule = AdmissionRule::new(
 pub(super) const ONE_DATABASE: AdmissionRule = AdmissionRule::new(
     "!has(self.address) || !has(self.database) || !self.address.matches('^rediss?://[^/?#]*/.')",
     "redis.address has a database number, and database another one: keep one of them",
+);
+
+pub(super) const NO_DATABASE_IN_CLUSTER: AdmissionRule = AdmissionRule::new(
+    "!has(self.cluster) || !has(self.database)",
+    "redis.database: a Redis Cluster has no numbered databases: remove it",
 );
 
 pub(super) const USERNAME_NEEDS_PASSWORD: AdmissionRule = AdmissionRule::new(

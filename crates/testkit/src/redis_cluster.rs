@@ -1,0 +1,204 @@
+//! A Redis Cluster of three primaries and a replica of each, for one test. All processes end with it.
+
+use crate::redis::{RedisServer, free_port};
+use redis::{RedisResult, Value};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How many primaries there are, and their first slots.
+const FIRST_SLOTS: [u16; 3] = [0, 5_461, 10_923];
+
+/// Six servers: three primaries, and the replica of each three further on.
+pub struct RedisCluster {
+    nodes: Vec<RedisServer>,
+    /// What the nodes know of each other: it outlives their restart.
+    _directory: TempDir,
+}
+
+impl RedisCluster {
+    /// Starts all, and waits until each node knows every slot and each replica follows.
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let start = |number: usize| {
+            let bus = free_port().to_string();
+            let file = directory.path().join(format!("{number}.conf"));
+            RedisServer::start_with(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus,
+                "--cluster-config-file",
+                file.to_str().unwrap(),
+                "--cluster-node-timeout",
+                "1000",
+                "--cluster-require-full-coverage",
+                "no",
+                "--repl-diskless-sync-delay",
+                "0",
+            ])
+        };
+        let cluster = Self {
+            nodes: (0..6).map(start).collect(),
+            _directory: directory,
+        };
+        cluster.join();
+        cluster
+    }
+
+    fn join(&self) {
+        let ends = FIRST_SLOTS.iter().skip(1).copied().chain([16_384]);
+        for (index, (first, end)) in FIRST_SLOTS.iter().zip(ends).enumerate() {
+            self.run(index, &format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
+            self.run(index, &format!("CLUSTER ADDSLOTSRANGE {first} {}", end - 1));
+        }
+        for node in &self.nodes[1..] {
+            let bus: Vec<String> =
+                redis::from_redis_value(query(node, "CONFIG GET cluster-port")).expect("the bus");
+            let meet = format!("CLUSTER MEET 127.0.0.1 {} {}", node.port(), bus[1]);
+            self.run(0, &meet);
+        }
+        self.until("six nodes that know each other", || {
+            self.all_say("cluster_known_nodes:6")
+        });
+        for index in 0..3 {
+            let id = self.id(index);
+            self.until("a replica", || {
+                try_query(&self.nodes[index + 3], &format!("CLUSTER REPLICATE {id}")).is_ok()
+            });
+        }
+        self.wait_until_ready();
+    }
+
+    /// Waits until each node knows every slot, and each primary has a replica in step.
+    pub fn wait_until_ready(&self) {
+        self.until("a cluster that is well", || {
+            self.all_say("cluster_state:ok")
+                && self.all_say("cluster_slots_ok:16384")
+                && (0..6).all(|index| {
+                    let info = self.text(index, "INFO replication");
+                    info.contains("master_link_status:up") || info.contains("state=online")
+                })
+        });
+    }
+
+    /// Host and port of each node.
+    pub fn addresses(&self) -> Vec<String> {
+        let ports = self.nodes.iter().map(RedisServer::port);
+        ports.map(|port| format!("127.0.0.1:{port}")).collect()
+    }
+
+    /// A node.
+    pub fn node(&self, index: usize) -> &RedisServer {
+        &self.nodes[index]
+    }
+
+    /// The node, to kill or to start it again.
+    pub fn node_mut(&mut self, index: usize) -> &mut RedisServer {
+        &mut self.nodes[index]
+    }
+
+    /// A name whose slot the primary at `index` has at the start.
+    pub fn name(&self, index: usize) -> String {
+        let end = FIRST_SLOTS.get(index + 1).copied().unwrap_or(16_384);
+        let range = FIRST_SLOTS[index]..end;
+        let mut names = (0..).map(|number| format!("queue-{number}"));
+        names
+            .find(|name| range.contains(&self.slot(name)))
+            .expect("a name")
+    }
+
+    fn slot(&self, key: &str) -> u16 {
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("KEYSLOT").arg(key);
+        let slot = command.query(&mut self.nodes[0].connect());
+        slot.expect("a slot")
+    }
+
+    /// The node that accepts writes to `key`; `None` while none does.
+    pub fn owner(&self, key: &str) -> Option<usize> {
+        (0..6).find(|index| {
+            let mut command = redis::cmd("DEL");
+            command.arg(format!("probe:{{{key}}}"));
+            let deleted = connect(&self.nodes[*index]).and_then(|mut it| command.exec(&mut it));
+            deleted.is_ok()
+        })
+    }
+
+    /// Moves the slot of `key` with all that it has to the node at `to`, as `redis-cli --cluster reshard` does.
+    pub fn move_slot(&self, key: &str, to: usize) {
+        let from = self.owner(key).expect("an owner");
+        let slot = self.slot(key);
+        let (source, target) = (self.id(from), self.id(to));
+        self.run(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {source}"));
+        self.run(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {target}"));
+        loop {
+            let keys = self.run(from, &format!("CLUSTER GETKEYSINSLOT {slot} 100"));
+            let keys: Vec<String> = redis::from_redis_value(keys).expect("keys");
+            if keys.is_empty() {
+                break;
+            }
+            let mut migrate = redis::cmd("MIGRATE");
+            let port = self.nodes[to].port();
+            migrate.arg("127.0.0.1").arg(port).arg("").arg(0).arg(5000);
+            migrate.arg("KEYS").arg(keys);
+            migrate
+                .exec(&mut self.nodes[from].connect())
+                .expect("moved");
+        }
+        for node in [to, from] {
+            self.run(node, &format!("CLUSTER SETSLOT {slot} NODE {target}"));
+        }
+    }
+
+    fn id(&self, index: usize) -> String {
+        self.text(index, "CLUSTER MYID")
+    }
+
+    fn all_say(&self, text: &str) -> bool {
+        (0..6).all(|index| self.text(index, "CLUSTER INFO").contains(text))
+    }
+
+    fn run(&self, index: usize, command: &str) -> Value {
+        query(&self.nodes[index], command)
+    }
+
+    fn text(&self, index: usize, command: &str) -> String {
+        let answer = try_query(&self.nodes[index], command);
+        answer
+            .and_then(|it| Ok(redis::from_redis_value(it)?))
+            .unwrap_or_default()
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while !is_so() {
+            assert!(
+                Instant::now() < deadline,
+                "{what} within 60 s of {:?}",
+                self.addresses()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// A connection, to a server that may be paused.
+fn connect(server: &RedisServer) -> RedisResult<redis::Connection> {
+    let timeout = Duration::from_millis(500);
+    let connection = server.client().get_connection_with_timeout(timeout)?;
+    connection.set_read_timeout(Some(timeout))?;
+    Ok(connection)
+}
+
+fn try_query(server: &RedisServer, command: &str) -> RedisResult<Value> {
+    let mut words = command.split(' ');
+    let mut query = redis::cmd(words.next().unwrap_or_default());
+    for word in words {
+        query.arg(word);
+    }
+    query.query(&mut connect(server)?)
+}
+
+fn query(server: &RedisServer, command: &str) -> Value {
+    try_query(server, command).unwrap_or_else(|error| panic!("{command}: {error}"))
+}
