@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 /// How long a process takes to end and its container to start another.
 const RESTART: i64 = 2_000;
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each with its name"
+)]
 pub struct Workload {
     pub kind: &'static str,
     pub pods: BTreeMap<String, SimPod>,

@@ -36,9 +36,12 @@ fn the_job_of_the_crd_patches_and_gets_it() {
     let used = verbs.map(|(_, verb)| right(group, "customresourcedefinitions", verb));
     assert_eq!(rights("workerpool-crd"), used.into());
     for missing in ["", "PATCH", "GET"] {
-        let answer = |method| match method == missing {
-            true => (method, CRD, 403, forbidden.clone()),
-            false => (method, CRD, 200, served.clone()),
+        let answer = |method| {
+            if method == missing {
+                (method, CRD, 403, forbidden.clone())
+            } else {
+                (method, CRD, 200, served.clone())
+            }
         };
         let server = ApiServer::start(verbs.map(|(method, _)| answer(method)));
         let (_folder, config) = kubeconfig(&server);

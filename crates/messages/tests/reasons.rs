@@ -269,17 +269,12 @@ fn reasons() -> Vec<(Reason, i32, i32)> {
         all.push((reason, 5, 5));
     }
     for min in [1, 4] {
-        let schedule = "mornings".into();
-        let until = UNTIL;
-        all.push((
-            Reason::Scheduled {
-                schedule,
-                until,
-                min,
-            },
-            0,
+        let reason = Reason::Scheduled {
+            schedule: "mornings".into(),
+            until: UNTIL,
             min,
-        ));
+        };
+        all.push((reason, 0, min));
     }
     all.push((Reason::TooFewReplicas { min: 3 }, 1, 3));
     all.push((Reason::TooManyReplicas { max: 5 }, 9, 5));

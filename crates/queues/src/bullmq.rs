@@ -31,8 +31,7 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
     sigterm: Support::Estimated("where its program does that"),
     handler: Some(r#"process.on("SIGTERM", () => worker.close())"#),
     grace: Duration::ZERO,
-    // As long as a lock.
-    registration: Duration::from_secs(30),
+    registration: Duration::from_secs(30), // as long as a lock
     cluster: ClusterKeys::OneSlotByPrefix,
     options: &[QueueOption::KeyPrefix],
 };

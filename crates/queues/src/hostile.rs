@@ -268,57 +268,58 @@ fn no_error_has_a_text_of_the_server() {
     }
 }
 
+/// What stands in a database of all systems whose queues have this name.
+fn find(name: &str) -> Vec<crate::Found> {
+    let keys = [
+        format!("wp:{{{name}}}:ready"),
+        "_kombu.binding.direct".to_owned(),
+        format!("_kombu.binding.{name}"),
+        "rq:queues".to_owned(),
+        "queues".to_owned(),
+        "processes".to_owned(),
+        format!("bull:{name}:meta"),
+        format!("{name}queues:mail"),
+        format!("laravel_database_queues:{name}"),
+        format!("laravel_database_queues:{name}:notify"),
+        format!("list{name}"),
+        format!("stream{name}"),
+    ];
+    let mut finder = Finder::new(keys);
+    let reply = |command: &Cmd| {
+        let args: Vec<Vec<u8>> = command
+            .args_iter()
+            .map(|arg| match arg {
+                Arg::Simple(bytes) => bytes.to_vec(),
+                _ => Vec::new(),
+            })
+            .collect();
+        let key = String::from_utf8_lossy(args.get(1).map_or(&[], |it| &**it)).into_owned();
+        match &*args[0] {
+            b"TYPE" if key.starts_with("stream") => Value::SimpleString("stream".into()),
+            b"TYPE" => Value::SimpleString("list".into()),
+            b"SSCAN" => {
+                // A binding with a separator of its own, one of Celery, and members of a set.
+                let members = [
+                    format!("direct{name}{name}direct"),
+                    format!("a\x06\x16\x06\x16{name}"),
+                    format!("rq:queue:{name}"),
+                    name.to_owned(),
+                ];
+                let members = members.iter().map(|it| bulk(it)).collect();
+                Value::Array(vec![bulk("0"), Value::Array(members)])
+            }
+            b"XINFO" => Value::Array(vec![Value::Map(vec![(bulk("name"), bulk(name))])]),
+            b"HMGET" => bulks(&["5", "5"]),
+            _ => bulk(r#"{"jid": "1", "class": "A", "displayName": "A", "job": "B"}"#),
+        }
+    };
+    let replies: Vec<Value> = finder.commands().iter().map(reply).collect();
+    let replies: Vec<Value> = finder.more(&replies).iter().map(reply).collect();
+    finder.finish(&replies)
+}
+
 #[test]
 fn no_queue_is_found_whose_name_cannot_be_shown() {
-    /// What stands in a database of all systems whose queues have this name.
-    fn find(name: &str) -> Vec<crate::Found> {
-        let keys = [
-            format!("wp:{{{name}}}:ready"),
-            "_kombu.binding.direct".to_owned(),
-            format!("_kombu.binding.{name}"),
-            "rq:queues".to_owned(),
-            "queues".to_owned(),
-            "processes".to_owned(),
-            format!("bull:{name}:meta"),
-            format!("{name}queues:mail"),
-            format!("laravel_database_queues:{name}"),
-            format!("laravel_database_queues:{name}:notify"),
-            format!("list{name}"),
-            format!("stream{name}"),
-        ];
-        let mut finder = Finder::new(keys);
-        let reply = |command: &Cmd| {
-            let args: Vec<Vec<u8>> = command
-                .args_iter()
-                .map(|arg| match arg {
-                    Arg::Simple(bytes) => bytes.to_vec(),
-                    _ => Vec::new(),
-                })
-                .collect();
-            let key = String::from_utf8_lossy(args.get(1).map_or(&[], |it| &**it)).into_owned();
-            match &*args[0] {
-                b"TYPE" if key.starts_with("stream") => Value::SimpleString("stream".into()),
-                b"TYPE" => Value::SimpleString("list".into()),
-                b"SSCAN" => {
-                    // A binding with a separator of its own, one of Celery, and members of a set.
-                    let members = [
-                        format!("direct{name}{name}direct"),
-                        format!("a\x06\x16\x06\x16{name}"),
-                        format!("rq:queue:{name}"),
-                        name.to_owned(),
-                    ];
-                    let members = members.iter().map(|it| bulk(it)).collect();
-                    Value::Array(vec![bulk("0"), Value::Array(members)])
-                }
-                b"XINFO" => Value::Array(vec![Value::Map(vec![(bulk("name"), bulk(name))])]),
-                b"HMGET" => bulks(&["5", "5"]),
-                _ => bulk(r#"{"jid": "1", "class": "A", "displayName": "A", "job": "B"}"#),
-            }
-        };
-        let replies: Vec<Value> = finder.commands().iter().map(reply).collect();
-        let replies: Vec<Value> = finder.more(&replies).iter().map(reply).collect();
-        finder.finish(&replies)
-    }
     let found: BTreeSet<&str> = find("mail").iter().map(|it| it.system.name()).collect();
     for system in [
         "WorkerPool",

@@ -11,6 +11,10 @@ use queues::{Queue, Support};
 use std::cell::Cell;
 
 /// What a scale-down needs to know of its pool.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, each with its name"
+)]
 pub(in crate::fleet) struct ScaleDownContext<'a> {
     pub pool: PoolRef,
     pub redis: Option<&'a Redis>,

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::pipeline::Refused;
 use super::{DuePoll, Endpoint, RedisNotifications, cluster, master};
 use crate::observe::PollResult;
+use api::Key;
 use decide::{QueueMetrics, Unavailable};
 use queues::Reading;
 use tokio::time::Instant;
@@ -63,6 +64,7 @@ impl Endpoint {
         let renewal = self.renewal_problem();
         let mut refused = refused.iter();
         let mut results = Vec::with_capacity(due.len());
+        let mut odd_times = Vec::new();
         for DuePoll { pool, notified_at } in due {
             let Some(queues) = self.queues.get(&pool) else {
                 continue;
@@ -79,21 +81,15 @@ impl Endpoint {
                         workers.extend(reading.workers);
                         unavailable = unavailable.or(reading.unavailable);
                         time = time.or(reading.time);
-                        if reading.odd_time && self.odd_times.insert((pool.clone(), index)) {
-                            tracing::warn!(pool = %pool, queue = index, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
-                        }
-                        if reading.dead {
-                            self.lost_workers.push((pool.clone(), index));
-                        }
                         metrics.push(reading.metrics);
+                        let queue = (pool.clone(), index);
+                        if reading.dead {
+                            self.lost_workers.push(queue.clone());
+                        }
+                        odd_times.extend(reading.odd_time.then_some(queue));
                     }
                     Err(cause) => {
-                        // That a slot moves is told in any case: then its new node is looked for.
-                        if cluster::redirection(&cause).is_some() {
-                            unavailable = Some(cause);
-                        } else {
-                            unavailable.get_or_insert(cause);
-                        }
+                        unavailable = Some(cause_to_report(unavailable, cause));
                         metrics.push(QueueMetrics::UNAVAILABLE);
                     }
                 }
@@ -118,6 +114,24 @@ impl Endpoint {
                 notified_at,
             });
         }
+        self.warn_of_odd_times(odd_times);
         results
+    }
+
+    /// Warns once of each queue whose producers write a time that is none.
+    fn warn_of_odd_times(&mut self, queues: Vec<(Key, usize)>) {
+        for (pool, queue) in queues {
+            if self.odd_times.insert((pool.clone(), queue)) {
+                tracing::warn!(%pool, queue, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
+            }
+        }
+    }
+}
+
+/// The first cause, except that a slot that moves is reported in any case: then its new node is looked for.
+fn cause_to_report(first: Option<Unavailable>, cause: Unavailable) -> Unavailable {
+    match first {
+        Some(first) if cluster::redirection(&cause).is_none() => first,
+        _ => cause,
     }
 }

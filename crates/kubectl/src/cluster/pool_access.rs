@@ -1,4 +1,4 @@
-//! The Redis of a pool as its spec names it, with what the Secrets and ConfigMaps of its namespace hold.
+//! The Redis of a pool as its spec names it, with what the Secrets and `ConfigMaps` of its namespace hold.
 
 use super::Cluster;
 use crate::text::lang::tr;
@@ -58,9 +58,10 @@ pub(super) async fn access(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Resu
     if let Some(database) = spec.database {
         settings = settings.set_db(database.into());
     }
-    let tls = match spec.tls.is_some() {
-        true => Some(material(cluster, pool).await?),
-        false => is_secure.then(TlsMaterial::default),
+    let tls = if spec.tls.is_some() {
+        Some(material(cluster, pool).await?)
+    } else {
+        is_secure.then(TlsMaterial::default)
     };
     Ok(Access {
         servers,

@@ -85,19 +85,16 @@ async fn read(connection: &mut MultiplexedConnection) -> RedisResult<Probe> {
 
 /// Its role, by `ROLE`, or where that is refused by `INFO`.
 async fn role(connection: &mut MultiplexedConnection) -> RedisResult<Option<Role>> {
-    let known = match ask::<Vec<Value>>(connection, &redis::cmd("ROLE")).await? {
-        Some(values) => {
-            let mut values = values.into_iter();
-            let mut text = || {
-                let value = values.next().unwrap_or(Value::Nil);
-                redis::from_redis_value::<String>(value).unwrap_or_default()
-            };
-            [text(), text(), text()]
-        }
-        None => {
-            let mut info = section(connection, "replication").await?;
-            ["role", "master_host", "master_port"].map(|name| info.remove(name).unwrap_or_default())
-        }
+    let known = if let Some(values) = ask::<Vec<Value>>(connection, &redis::cmd("ROLE")).await? {
+        let mut values = values.into_iter();
+        let mut text = || {
+            let value = values.next().unwrap_or(Value::Nil);
+            redis::from_redis_value::<String>(value).unwrap_or_default()
+        };
+        [text(), text(), text()]
+    } else {
+        let mut info = section(connection, "replication").await?;
+        ["role", "master_host", "master_port"].map(|name| info.remove(name).unwrap_or_default())
     };
     let [role, host, port] = known;
     Ok(match &*role {

@@ -87,7 +87,7 @@ pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
     let queue = args.options.queue(args.system, &args.queue, out.lang)?;
     let mut redis = args.connect(&queue, out.lang).await?;
     let reading = read(&mut redis, &queue, out.lang).await?;
-    let facts = facts(&reading, args.system.capabilities(), out.lang);
+    let facts = facts(&reading, &args.system.capabilities(), out.lang);
     if args.output.is_json() {
         let object: Map<String, Json> = facts
             .iter()
@@ -178,7 +178,7 @@ async fn read(
 /// What is known of the queue, in the order in which it is shown.
 fn facts(
     reading: &Result<Reading, Unavailable>,
-    system: Capabilities,
+    system: &Capabilities,
     lang: Lang,
 ) -> Vec<(&'static str, Fact)> {
     let (metrics, cause) = match reading {
@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     fn json_of(reading: &Result<Reading, Unavailable>) -> Json {
-        let facts = facts(reading, QueueSystem::Celery.capabilities(), Lang::EN);
+        let facts = facts(reading, &QueueSystem::Celery.capabilities(), Lang::EN);
         let facts = facts.iter();
         facts
             .map(|(name, fact)| ((*name).to_owned(), fact.json()))

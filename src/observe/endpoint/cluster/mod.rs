@@ -293,7 +293,7 @@ impl Router {
         let queues: Vec<Queue> = queues.cloned().collect();
         let slot = queues.first().map_or(0, Queue::slot);
         let mut part = Part::new(node, positions, epoch);
-        let Some(mailbox) = part.node.clone().and_then(|node| self.endpoint(node)) else {
+        let Some(mailbox) = part.node.as_ref().and_then(|node| self.endpoint(node)) else {
             part.node = None;
             let error = format!("no node has slot {slot}");
             let address = self.redis.to_string();
@@ -309,8 +309,8 @@ impl Router {
     }
 
     /// The endpoint of a node, started if there is none yet.
-    fn endpoint(&mut self, node: Node) -> Option<&Mailbox> {
-        if !self.nodes.contains_key(&node) {
+    fn endpoint(&mut self, node: &Node) -> Option<&Mailbox> {
+        if !self.nodes.contains_key(node) {
             let redis = server(node.address(&self.cluster()?.settings).ok()?);
             let (mailbox, commands) = mailbox();
             let (sender, name) = (self.sender.clone(), node.clone());
@@ -325,7 +325,7 @@ impl Router {
                 .spawn(run_server(dial, limits, redis, commands, deliver));
             self.nodes.insert(node.clone(), mailbox);
         }
-        self.nodes.get(&node)
+        self.nodes.get(node)
     }
 
     fn on_results(&mut self, node: &Node, results: Vec<PollResult>) {

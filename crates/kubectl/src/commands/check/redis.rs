@@ -141,9 +141,10 @@ fn answers(
     if probe.notifies && !is_refused {
         return ok("Redis", tr!(lang, "cli-redis-notifies", name));
     }
-    let fix = match is_refused {
-        true => chain::grant(client, lacking),
-        false => "kubectl explain wp.spec.interval".to_owned(),
+    let fix = if is_refused {
+        chain::grant(client, lacking)
+    } else {
+        "kubectl explain wp.spec.interval".to_owned()
     };
     let interval = interval.unwrap_or("spec.interval");
     warn("Redis", tr!(lang, "cli-redis-polled", name, interval), fix)
