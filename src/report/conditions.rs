@@ -198,7 +198,7 @@ fn tasks_finish((message, code): &(Option<String>, String)) -> State<'_> {
     }
 }
 
-/// The type of the condition of [`new_workers_help`].
+/// The type of the condition of whether new workers would help.
 pub const NEW_WORKERS_HELP: &str = "NewWorkersHelp";
 
 /// Whether a new worker can take the tasks that wait.
