@@ -3,13 +3,14 @@
 use super::Cluster;
 use crate::text::lang::tr;
 use anyhow::{Context, bail};
-use api::{KeyRef, KeySelector, WorkerPool};
+use api::{KeyRef, KeySelector, SentinelSpec, WorkerPool};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, ResourceExt};
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
 use redis_source::{Access, HostPort, Servers, TlsMaterial};
 
-/// The port of a Sentinel.
+/// The port of a Redis, and of a Sentinel.
+const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
 /// Reads what the pool refers to. No error prints an address, which may contain a password.
@@ -20,34 +21,29 @@ pub(super) async fn access(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Resu
         (None, Some(from)) => Some(text(cluster, &from.secret_key_ref).await?),
         (None, None) => None,
     };
-    let (servers, mut settings, is_secure) = match (url, &spec.sentinel) {
-        (Some(url), _) => {
-            let Some((server, settings, is_secure)) = parse(&url) else {
-                bail!(tr!(lang, "cli-redis-address-unreadable", name))
-            };
+    let unreadable = || tr!(lang, "cli-redis-address-unreadable", name);
+    let all = |addresses: &[String], port| {
+        let parse = |it: &String| HostPort::parse(it, Some(port)).with_context(unreadable);
+        addresses.iter().map(parse).collect::<Result<_, _>>()
+    };
+    let (servers, mut settings, is_secure) = match (url, &spec.sentinel, &spec.cluster) {
+        (Some(url), ..) => {
+            let (server, settings, is_secure) = parse(&url).with_context(unreadable)?;
             (Servers::One(server), settings, is_secure)
         }
-        (None, Some(sentinel)) => {
-            let parse = |address: &String| {
-                HostPort::parse(address, Some(SENTINEL_PORT))
-                    .with_context(|| tr!(lang, "cli-redis-address-unreadable", name))
-            };
-            let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-            if let Some(user) = &sentinel.username {
-                settings = settings.set_username(user);
-            }
-            if let Some(from) = &sentinel.password_from {
-                settings = settings.set_password(text(cluster, &from.secret_key_ref).await?);
-            }
-            let sentinels = sentinel.addresses.iter().map(parse);
+        (None, Some(sentinel), _) => {
             let servers = Servers::Sentinel {
-                sentinels: sentinels.collect::<Result<_, _>>()?,
+                sentinels: all(&sentinel.addresses, SENTINEL_PORT)?,
                 master: sentinel.master.clone(),
-                settings,
+                settings: of_sentinels(cluster, sentinel).await?,
             };
             (servers, RedisConnectionInfo::default(), false)
         }
-        (None, None) => bail!(tr!(lang, "cli-redis-no-address", name)),
+        (None, None, Some(nodes)) => {
+            let servers = Servers::Cluster(all(&nodes.addresses, PORT)?);
+            (servers, RedisConnectionInfo::default(), false)
+        }
+        (None, None, None) => bail!(tr!(lang, "cli-redis-no-address", name)),
     };
     if let Some(user) = &spec.username {
         settings = settings.set_username(user);
@@ -68,6 +64,21 @@ pub(super) async fn access(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Resu
         settings: settings.set_skip_set_lib_name(),
         tls,
     })
+}
+
+/// The login of the Sentinels.
+async fn of_sentinels(
+    cluster: &Cluster,
+    sentinel: &SentinelSpec,
+) -> anyhow::Result<RedisConnectionInfo> {
+    let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(user) = &sentinel.username {
+        settings = settings.set_username(user);
+    }
+    if let Some(from) = &sentinel.password_from {
+        settings = settings.set_password(text(cluster, &from.secret_key_ref).await?);
+    }
+    Ok(settings)
 }
 
 /// Server, login and database of an address, and whether it speaks TLS; `None` where the certificate would not be checked,

@@ -11,11 +11,12 @@ use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::anyhow;
 use api::{QueueSpec, WorkerPool, time};
+use decide::Unavailable;
 use decide::foreign;
 use jiff::Timestamp;
 use messages::Encoded;
 use protocol::ScriptCall;
-use queues::{Poll, Queue, is_hello_refused};
+use queues::{Poll, Queue, Reading, is_hello_refused};
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisConnectionInfo,
@@ -123,16 +124,43 @@ impl RedisClient {
 
     /// The same for queues without a pool.
     pub async fn poll_queues(&mut self, queues: &[Queue]) -> anyhow::Result<QueueSummary> {
+        let mut readings = Vec::new();
+        if matches!(self.access.servers, Servers::Cluster(_)) {
+            // Each in its slot.
+            for queue in queues {
+                self.turn_to(queue.wake_keys().first().map_or("", String::as_str));
+                readings.extend(self.read(std::slice::from_ref(queue)).await?);
+            }
+        } else {
+            readings = self.read(queues).await?;
+        }
+        let readings: Result<Vec<_>, _> = readings.into_iter().collect();
+        let readings =
+            readings.map_err(|cause| self.error(&self.out.cause(&Encoded::new(&cause))))?;
+        Ok(QueueSummary::of(readings, time(Timestamp::now())))
+    }
+
+    /// From now on the queue of `key` is asked for: in a cluster it may be on another server.
+    pub fn turn_to(&mut self, key: &str) {
+        if key != self.key {
+            key.clone_into(&mut self.key);
+            if matches!(self.access.servers, Servers::Cluster(_)) {
+                self.connection = None;
+            }
+        }
+    }
+
+    async fn read(
+        &mut self,
+        queues: &[Queue],
+    ) -> anyhow::Result<Vec<Result<Reading, Unavailable>>> {
         let mut poll = Poll::new(queues.iter().enumerate());
         let mut commands = poll.commands(true);
         while !commands.is_empty() {
             let replies = self.replies(&commands).await?;
             commands = poll.receive(replies);
         }
-        let readings: Result<Vec<_>, _> = poll.finish().collect();
-        let readings =
-            readings.map_err(|cause| self.error(&self.out.cause(&Encoded::new(&cause))))?;
-        Ok(QueueSummary::of(readings, time(Timestamp::now())))
+        Ok(poll.finish().collect())
     }
 
     /// The replies to commands that are safe to repeat; an error of one of them is its reply.

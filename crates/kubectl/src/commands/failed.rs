@@ -64,6 +64,7 @@ async fn handle(
     let mut failed = Vec::new();
     for queue in queues {
         let keys = Keys::new(queue);
+        redis.turn_to(&keys.ready());
         let list = redis.call(&list_failed(&keys, args.limit)).await?;
         failed.push(FailedQueue {
             name: (*queue).to_owned(),
@@ -102,6 +103,7 @@ async fn write(
     }
     let mut done = 0;
     for queue in queues {
+        redis.turn_to(&queue.keys.ready());
         // A task that fails meanwhile is not one of those that were counted.
         let mut left = usize::try_from(queue.list.total).unwrap_or(usize::MAX);
         while left > 0 {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
 use testkit::redis::{RedisServer, free_port};
+use testkit::redis_cluster::RedisCluster;
 
 pub fn text(path: &Path) -> String {
     path.display().to_string()
@@ -382,4 +383,22 @@ fn a_pool_is_reached_by_a_forward_through_tls_with_its_login() {
     let found = redis(&broken);
     let text = found["text"].as_str().unwrap();
     assert!(text.ends_with("wrong user or password"), "{found}");
+}
+
+#[test]
+fn a_pool_of_a_redis_cluster_is_read_where_its_queues_are() {
+    let nodes = RedisCluster::start();
+    let mut pools = pool_of(json!({"cluster": {"addresses": ["redis"]}}));
+    // Each in a slot of another primary.
+    let names = ["a", "b", "c"];
+    let owners = names.map(|name| nodes.owner(name));
+    let owners: std::collections::BTreeSet<_> = owners.into_iter().collect();
+    assert_eq!(owners.len(), names.len());
+    let queues = names.map(|name| json!({"name": name, "system": "List"}));
+    pools["items"][0]["spec"]["queues"] = json!(queues);
+    let cluster = service(Cluster::new(""), nodes.node(0).port()).with(POOLS, pools);
+    let found = finding(&cluster.check("prod", &["-o", "json"], &[]), "Redis");
+    let text = found["text"].as_str().unwrap();
+    assert!(text.starts_with("redis:6379 (Cluster), Redis"), "{found}");
+    assert!(text.contains("notifies"), "{found}");
 }

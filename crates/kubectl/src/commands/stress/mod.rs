@@ -152,6 +152,7 @@ pub async fn run(cluster: &Cluster, args: &Stress) -> anyhow::Result<bool> {
     let keys = queue(out.lang, &pool)?;
     let plan = plan::choose(&pool, work.load(), args.tasks, args.task.task_seconds)?;
     let mut redis = RedisClient::new(cluster, &pool).await?;
+    redis.turn_to(&keys.ready());
     push_plan(&mut redis, &keys, &plan, work, out).await?;
     out.info(&plan.describe(out, &pool));
     Ok(true)
