@@ -85,13 +85,8 @@ fn workers_of_celery_and_other_systems_in_one_database_are_told_apart() {
                 .collect()
         })
         .collect();
-    assert_eq!(
-        names,
-        [vec!["yes", "a\u{202e}b"], vec!["celery", "mail", "video"]].map(|mut names| {
-            names.sort_unstable();
-            names.into_iter().map(str::to_owned).collect::<Vec<_>>()
-        })
-    );
+    // A name that no screen can show is left out.
+    assert_eq!(names, [vec!["yes"], vec!["celery", "mail", "video"]]);
     assert!(!manifest.contains('\u{202e}'), "{manifest}");
 }
 
