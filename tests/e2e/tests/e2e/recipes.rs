@@ -185,6 +185,8 @@ impl Setup {
         if self.can_drain() {
             self.settled(6, 6);
         } else {
+            // On a busy machine the tasks end before the last pod is ready.
+            self.settled(6, 0);
             self.load(4);
             self.settled(6, 2);
         }
