@@ -5,6 +5,7 @@ use super::Reference;
 use decide::{AddressProblem, Unavailable};
 use std::error::Error;
 use std::sync::{Arc, LazyLock};
+use telemetry::tls_error;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -103,32 +104,12 @@ impl Tls {
     /// The reference that `error` is about: the authorities did not issue the server's certificate, or the server does
     /// not accept the client's.
     pub(super) fn culprit(&self, error: &(dyn Error + 'static)) -> Option<&Reference> {
-        match find(error)? {
+        match tls_error(error)? {
             rustls::Error::InvalidCertificate(_) => self.ca.as_ref(),
             rustls::Error::AlertReceived(_) => self.certificate.as_ref(),
             _ => None,
         }
     }
-}
-
-/// The TLS error in a chain of errors.
-fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    type Shared = Arc<dyn Error + Send + Sync>;
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let tls = error.downcast_ref::<rustls::Error>();
-        if tls.is_some() {
-            return tls;
-        }
-        // An IO error is no source of what it wraps, and the client library shares its errors.
-        let inner = error.downcast_ref::<std::io::Error>();
-        next = inner
-            .and_then(|it| it.get_ref())
-            .map(|it| it as &(dyn Error + 'static))
-            .or_else(|| error.downcast_ref::<Shared>().map(|it| &**it as _))
-            .or_else(|| error.source());
-    }
-    None
 }
 
 fn certificates((from, pem): Referenced<'_>) -> Result<Vec<CertificateDer<'static>>, Unavailable> {

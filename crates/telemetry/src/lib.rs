@@ -1,6 +1,8 @@
-//! Process set-up that all binaries share: logging on standard error, the TLS crypto provider and stop signals.
+//! Process set-up that all binaries share: logging on standard error, the TLS crypto provider and its errors, and stop signals.
 
-use std::io::IsTerminal;
+use std::error::Error;
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 /// The format of log lines.
@@ -69,4 +71,24 @@ async fn end_file_created() {
     while !std::path::Path::new(&file).exists() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+}
+
+/// The TLS error in a chain of errors.
+pub fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    type Shared = Arc<dyn Error + Send + Sync>;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let tls = error.downcast_ref::<rustls::Error>();
+        if tls.is_some() {
+            return tls;
+        }
+        // An IO error is no source of what it wraps, and the client library shares its errors.
+        let inner = error.downcast_ref::<io::Error>();
+        next = inner
+            .and_then(|it| it.get_ref())
+            .map(|it| it as &(dyn Error + 'static))
+            .or_else(|| error.downcast_ref::<Shared>().map(|it| &**it as _))
+            .or_else(|| error.source());
+    }
+    None
 }

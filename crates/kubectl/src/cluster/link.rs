@@ -8,6 +8,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::tls_error;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::{AlertDescription, CertificateError};
 
@@ -83,7 +84,7 @@ impl Peer<'_> {
 
     /// The handshake of TLS failed.
     pub fn refused(&self, error: &io::Error) -> Broken {
-        let text = match find(error) {
+        let text = match tls_error(error) {
             Some(error) => self.describe_tls(error),
             None if error.kind() == ErrorKind::UnexpectedEof => {
                 tr!(self.lang, "cli-link-no-tls")
@@ -95,7 +96,7 @@ impl Peer<'_> {
 
     /// Redis did not accept the login, or a command.
     pub fn failed(&self, error: &RedisError) -> Broken {
-        if let Some(error) = find(error) {
+        if let Some(error) = tls_error(error) {
             return self.broken(Link::Tls, self.describe_tls(error));
         }
         if error.is_timeout() {
@@ -160,22 +161,3 @@ fn kind_of(text: &str) -> String {
 
 /// How the library shares the cause of an error.
 type Shared = Arc<dyn Error + Send + Sync>;
-
-/// The TLS error in a chain of errors.
-fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let tls = error.downcast_ref::<rustls::Error>();
-        if tls.is_some() {
-            return tls;
-        }
-        // An IO error is no source of what it wraps, and the client library shares its errors.
-        let inner = error.downcast_ref::<io::Error>();
-        next = inner
-            .and_then(|it| it.get_ref())
-            .map(|it| it as &(dyn Error + 'static))
-            .or_else(|| error.downcast_ref::<Shared>().map(|it| &**it as _))
-            .or_else(|| error.source());
-    }
-    None
-}
