@@ -1,8 +1,9 @@
 //! A Redis Cluster of three primaries and a replica of each, for one test. All processes end with it.
 
 use crate::redis::{RedisServer, free_port};
+use crate::sentinel::until;
 use redis::{RedisResult, Value};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// How many primaries there are, and their first slots.
@@ -170,15 +171,7 @@ impl RedisCluster {
     }
 
     fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while !is_so() {
-            assert!(
-                Instant::now() < deadline,
-                "{what} within 60 s of {:?}",
-                self.addresses()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until(what, &self.addresses(), is_so);
     }
 }
 

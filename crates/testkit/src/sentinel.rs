@@ -1,6 +1,7 @@
 //! A master with a replica, watched by three Sentinels, for one test. All processes end with it.
 
 use crate::redis::{RedisServer, free_port};
+use std::fmt::Debug;
 use std::fmt::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -133,15 +134,19 @@ impl Sentinels {
     }
 
     fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while !is_so() {
-            assert!(
-                Instant::now() < deadline,
-                "{what} within 60 s of {:?}",
-                self.ports
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until(what, &self.ports, is_so);
+    }
+}
+
+/// Polls until it is so for these servers, at most a minute.
+pub(crate) fn until(what: &str, servers: &dyn Debug, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !is_so() {
+        assert!(
+            Instant::now() < deadline,
+            "{what} within 60 s of {servers:?}"
+        );
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

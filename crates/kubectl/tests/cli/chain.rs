@@ -3,6 +3,7 @@
 
 use crate::check_cluster::{Cluster, PODS, finding, pods};
 use crate::commands::{POOLS, list, pool, run_with};
+use crate::probe::serve_all_slots;
 use serde_json::{Value, json};
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
@@ -225,12 +226,6 @@ fn nothing_that_is_tried_is_run() {
 fn a_slot_that_no_node_serves_is_named() {
     let bus = free_port().to_string();
     let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
-    let run = |words: &[&str]| {
-        let mut command = redis::cmd("CLUSTER");
-        command
-            .arg(words)
-            .query::<redis::Value>(&mut node.connect())
-    };
     let address = node.url().replace("redis://", "");
     let args = ["--cluster", &address, "--queue", "tasks"];
     let output = check(&args);
@@ -238,12 +233,7 @@ fn a_slot_that_no_node_serves_is_named() {
         output.contains("16384 of 16384 slots are not served"),
         "{output}"
     );
-    run(&["ADDSLOTSRANGE", "0", "16383"]).unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while !format!("{:?}", run(&["INFO"])).contains("cluster_state:ok") {
-        assert!(std::time::Instant::now() < deadline, "the cluster is well");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    serve_all_slots(&node);
     let output = check(&args);
     assert!(output.contains("(Cluster), Redis"), "{output}");
 }

@@ -111,10 +111,8 @@ fn each_broken_link_is_named() {
     );
 }
 
-#[test]
-fn a_queue_in_a_cluster_is_found_by_any_node() {
-    let bus = free_port().to_string();
-    let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
+/// Makes `node` a cluster of its own, and waits until it is well.
+pub fn serve_all_slots(node: &RedisServer) {
     let run = |words: &[&str]| {
         let mut command = redis::cmd("CLUSTER");
         command
@@ -127,6 +125,13 @@ fn a_queue_in_a_cluster_is_found_by_any_node() {
         assert!(std::time::Instant::now() < deadline, "the cluster is well");
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
+}
+
+#[test]
+fn a_queue_in_a_cluster_is_found_by_any_node() {
+    let bus = free_port().to_string();
+    let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
+    serve_all_slots(&node);
     let seeds = format!(
         "127.0.0.1:{},{}",
         free_port(),
