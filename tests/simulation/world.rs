@@ -100,7 +100,7 @@ pub struct World {
     pub passwords: Vec<String>,
     /// The passwords that Redis accepted, and when.
     pub logins: Vec<(i64, String)>,
-    /// What the operator may do; all of it, if nothing is said.
+    /// What the operator may do; everything if `None`.
     pub rights: Option<Rights>,
     /// Whether the operator may write statuses.
     pub may_write_status: bool,

@@ -1,4 +1,4 @@
-//! Where a Redis is and how it is reached, for a program that connects by itself, such as through a port-forward.
+//! Where a Redis is and how it is reached, for a program that makes its own connection, such as through a port-forward.
 
 use redis::{RedisConnectionInfo, Value};
 use std::fmt;

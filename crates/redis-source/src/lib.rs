@@ -106,7 +106,7 @@ impl RedisOptions {
         Ok(RedisSource { info, topology })
     }
 
-    /// The same for a program that connects by itself.
+    /// The same for a program that makes its own connection.
     ///
     /// # Errors
     /// What of the options cannot be used.

@@ -244,7 +244,7 @@ impl Router {
         }
     }
 
-    /// Lets the nodes that have the queues of a pool by the map poll them. A node that has the same as before goes on.
+    /// Lets the nodes that have the queues of a pool by the map poll them. A node that has the same as before continues.
     fn assign(&mut self, pool: &Key) {
         let Some(map) = &self.map else {
             return;

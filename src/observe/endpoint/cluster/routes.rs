@@ -394,8 +394,8 @@ mod tests {
         let (first, second) = (node(&routes, 0), node(&routes, 1));
         routes.on_result(&first, found(0, &[1, 3]));
         let error = "WRONGTYPE: the key has another type";
-        let told = ready(routes.on_result(&second, unreadable(1, 1, error)));
-        assert_eq!(told, Some(vec![Some(1), None, Some(3), None]));
+        let reported = ready(routes.on_result(&second, unreadable(1, 1, error)));
+        assert_eq!(reported, Some(vec![Some(1), None, Some(3), None]));
     }
 
     /// A scale-down trusts only what followed its last request, at all nodes.

@@ -1,4 +1,4 @@
-//! The links behind a login in Redis: its role, and what its user may do. Each that is broken, with what mends it.
+//! The links behind a login in Redis: its role, and what its user may do. Each that is broken, with what fixes it.
 
 use super::finding::{Finding, fail, warn};
 use crate::cluster::link::{Broken, Link};
