@@ -35,8 +35,8 @@ impl FromRedisValue for Reaped {
     }
 }
 
-/// Finds the workers whose lease has ended. If no one has looked for them for [`GAP`], it extends every lease instead,
-/// once: heartbeats did not arrive either. Of all callers, one per `interval` gets the
+/// Finds the workers whose lease has ended. If no one has looked for them for [`GAP`], it extends every lease
+/// without a heartbeat since then instead, once: heartbeats did not arrive either. Of all callers, one per `interval` gets the
 /// result and the others an empty one; [`Duration::ZERO`] disables that limit.
 pub fn dead(keys: &Keys, interval: Duration) -> ScriptCall<Vec<String>> {
     // A little less than the interval, so that a caller with exactly this interval is not refused every other time.

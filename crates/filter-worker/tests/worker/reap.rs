@@ -178,6 +178,20 @@ fn a_gap_extends_every_lease_once() {
     );
 }
 
+/// The first lookup of all is late, too. A worker that has just registered can still outlive the gap that follows.
+#[test]
+fn a_late_lookup_soon_after_a_heartbeat_does_not_use_up_the_extension() {
+    let mut queue = Queue::new();
+    let worker = queue.register("worker");
+    let find_dead = protocol::dead(&queue.keys, Duration::ZERO);
+    assert_eq!(queue.run(&find_dead), [""; 0]);
+    set_lease(&mut queue, &worker, -2_000);
+    look_back(&mut queue, 10_000);
+    assert_eq!(read(&mut queue).dead, 0);
+    assert_eq!(queue.run(&find_dead), [""; 0]);
+    assert!((7_000..=8_000).contains(&lease_left(&mut queue, &worker)));
+}
+
 #[test]
 fn without_a_gap_an_ended_lease_is_not_extended() {
     let mut queue = Queue::new();

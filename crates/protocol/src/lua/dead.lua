@@ -1,7 +1,7 @@
 -- KEYS: workers, reaper, prefix of the hash. ARGV: minimum milliseconds between two lookups, 0: no limit; lease; the gap:
 -- milliseconds after which a lookup is late. Returns the ids of the workers whose lease has ended.
--- A late lookup means that Redis was not reached, by heartbeats either: then it extends every lease, and no lease twice
--- without a heartbeat. A lease that lasts too long means that the server's clock went back, and is shortened.
+-- A late lookup means that Redis was not reached, by heartbeats either: then it extends every lease whose last heartbeat is
+-- older than the gap, and no lease twice without a heartbeat. A lease that lasts too long means that the server's clock went back, and is shortened.
 local last = redis.pcall('GET', KEYS[2])
 local since = type(last) == 'string' and tonumber(last) and now() - tonumber(last)
 if since and since >= 0 and since < tonumber(ARGV[1]) then return {} end
@@ -14,7 +14,7 @@ for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local ends = not lease.err and tonumber(lease[1] or '')
   if not ends then
     dead[#dead + 1] = id
-  elseif late and not lease[2] then
+  elseif late and not lease[2] and ends < now() + ARGV[2] - ARGV[3] then
     start_lease(worker, ARGV[2])
     redis.call('HSET', worker, 'extended', 1)
   elseif ends > now() + ARGV[2] then
