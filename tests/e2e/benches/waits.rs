@@ -148,16 +148,8 @@ fn measured_waits(world: &World) -> Vec<i64> {
 
 fn main() {
     let world = World::install("waits", &json!({"maxReplicas": 20}));
-    let target = json!({"spec": {"minReplicas": 1, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}}});
-    world.kubectl(&[
-        "patch",
-        "wp",
-        "filters",
-        "--type",
-        "merge",
-        "-p",
-        &target.to_string(),
-    ]);
+    let target = json!({"minReplicas": 1, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}});
+    world.change_pool(&target);
     eventually("one worker", || {
         if world.replicas() == 1 {
             Ok(())

@@ -232,6 +232,17 @@ impl World {
         self.json(&["get", "workerpool", "filters"])
     }
 
+    /// Changes these fields of the pool's `spec`; null removes one.
+    pub fn change_pool(&self, spec: &Value) {
+        let change = json!({"spec": spec}).to_string();
+        self.kubectl(&["patch", "wp", "filters", "--type", "merge", "-p", &change]);
+    }
+
+    /// Kills a pod without a grace period.
+    pub fn kill(&self, pod: &str) {
+        self.kubectl(&["delete", "pod", pod, "--force", "--grace-period=0"]);
+    }
+
     /// `spec.replicas` of the workers' Deployment.
     pub fn replicas(&self) -> i64 {
         self.json(&["get", "deployment", "filter-worker"])["spec"]["replicas"]

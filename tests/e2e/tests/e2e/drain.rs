@@ -132,27 +132,13 @@ fn scale_downs_interrupt_no_task() {
     for pause in [0, 700, 1_500] {
         pin(4);
         std::thread::sleep(Duration::from_millis(pause));
-        world.kubectl(&[
-            "delete",
-            "pod",
-            &world.operator(),
-            "--force",
-            "--grace-period=0",
-        ]);
+        world.kill(&world.operator());
         load.down_and_up(&pin);
     }
     let killed = witness.report("3 more, the operator killed in each");
 
     // The control: the same load, and scale-downs without a drain.
-    world.kubectl(&[
-        "patch",
-        "wp",
-        "filters",
-        "--type",
-        "merge",
-        "-p",
-        r#"{"spec": {"suspend": true}}"#,
-    ]);
+    world.change_pool(&json!({"suspend": true}));
     eventually("a suspended pool", || match world.decision() {
         (reason, _) if reason == "Suspended" => Ok(()),
         other => Err(format!("{other:?}")),

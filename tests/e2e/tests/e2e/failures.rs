@@ -51,13 +51,7 @@ fn a_death_before_the_status_is_written_shortens_no_cooldown() {
     allow_statuses(&world, false);
     world.workerpool(&["stress", "--tasks", "300", "--task-seconds", "20"]);
     let first = scaled_to(&world, 5);
-    world.kubectl(&[
-        "delete",
-        "pod",
-        &world.operator(),
-        "--force",
-        "--grace-period=0",
-    ]);
+    world.kill(&world.operator());
     let second = scaled_to(&world, 7);
     let pause = second - first;
     eprintln!(

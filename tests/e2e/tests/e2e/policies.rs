@@ -12,19 +12,10 @@ fn last_change(world: &World) -> String {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story on one installation")]
 fn drain_target_scales_up_at_once_and_from_zero() {
     let world = World::install("policies", &json!({"maxReplicas": 8}));
-    let target = json!({"spec": {"minReplicas": 0, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}}});
-    world.kubectl(&[
-        "patch",
-        "wp",
-        "filters",
-        "--type",
-        "merge",
-        "-p",
-        &target.to_string(),
-    ]);
+    let target = json!({"minReplicas": 0, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}});
+    world.change_pool(&target);
     eventually("no worker", || {
         if world.replicas() == 0 {
             Ok(())

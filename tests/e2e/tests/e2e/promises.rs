@@ -152,7 +152,7 @@ fn expect_take_over(world: &World, first: &str) {
 fn another_instance_takes_over_from_a_leader_that_dies() {
     let (world, first) = two_instances("leader");
     let pod = first.split('_').next().unwrap_or_default();
-    world.kubectl(&["delete", "pod", pod, "--force", "--grace-period=0"]);
+    world.kill(pod);
     expect_take_over(&world, &first);
 }
 

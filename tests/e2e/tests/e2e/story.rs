@@ -31,19 +31,13 @@ fn burst_scales_up_and_down_despite_killed_pods() {
         }
     });
 
-    world.kubectl(&[
-        "delete",
-        "pod",
-        &world.operator(),
-        "--force",
-        "--grace-period=0",
-    ]);
+    world.kill(&world.operator());
     let workers = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=worker"]);
     let victim = workers["items"][0]["metadata"]["name"]
         .as_str()
         .expect("a worker")
         .to_owned();
-    world.kubectl(&["delete", "pod", &victim, "--force", "--grace-period=0"]);
+    world.kill(&victim);
 
     eventually("three workers again", || {
         let path = world.path();

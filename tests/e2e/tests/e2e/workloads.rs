@@ -10,11 +10,6 @@ use std::collections::BTreeSet;
 const GRACE: u32 = 2;
 const TASK_SECONDS: &str = "12";
 
-fn change_pool(world: &World, spec: &Value) {
-    let change = json!({"spec": spec}).to_string();
-    world.kubectl(&["patch", "wp", "filters", "--type", "merge", "-p", &change]);
-}
-
 fn expect_live(world: &World, workers: i64) {
     eventually("all workers live", || match world.metric("live") {
         Some(live) if live == workers => Ok(()),
@@ -80,8 +75,7 @@ fn replace_by_stateful_set(world: &World, replicas: i64) {
     }
     let (applied, error) = world.apply(&set.to_string());
     assert!(applied, "{error}");
-    change_pool(
-        world,
+    world.change_pool(
         &json!({"scaleTargetRef": {"kind": "StatefulSet", "name": "ordinals"}, "replicas": replicas}),
     );
     world.kubectl(&["delete", "deployment", "filter-worker", "--wait"]);
@@ -104,7 +98,7 @@ fn of_a_stateful_set_that_lacks_a_pod_only_the_higher_ordinals_are_removed() {
     expect_live(&world, 4);
     let mut witness = Witness::new(&world);
     occupy(&world, 4, 40);
-    change_pool(&world, &json!({"replicas": 3}));
+    world.change_pool(&json!({"replicas": 3}));
     let messages = messages_until(&world, "statefulset", "ordinals", 3);
     // The controller creates the missing pod before it removes one.
     world.kubectl(&["delete", "quota", "no-more"]);
@@ -143,7 +137,7 @@ fn a_rollout_that_cannot_end_removes_idle_workers_only() {
     expect_live(&world, 4);
     let mut witness = Witness::new(&world);
     occupy(&world, 4, 16);
-    change_pool(&world, &json!({"replicas": 3}));
+    world.change_pool(&json!({"replicas": 3}));
     let waited = messages_until(&world, "deployment", "filter-worker", 3);
     let names_it =
         |text: &String| text.contains("rollout") || text.contains("waiting for filter-worker-");
@@ -154,7 +148,7 @@ fn a_rollout_that_cannot_end_removes_idle_workers_only() {
     let busy = witness.report("a scale-down of busy workers during a rollout that has failed");
 
     world.kubectl(&["rollout", "pause", target]);
-    change_pool(&world, &json!({"replicas": 2}));
+    world.change_pool(&json!({"replicas": 2}));
     messages_until(&world, "deployment", "filter-worker", 2);
     let idle = witness.report("a scale-down of idle workers during a rollout that is paused");
     for report in [busy, idle] {
