@@ -14,6 +14,7 @@ pub mod libraries;
 pub mod local;
 pub mod pages;
 mod port_forward;
+pub mod producer;
 mod programs;
 pub mod prometheus;
 pub mod proxy;

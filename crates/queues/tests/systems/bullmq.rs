@@ -1,29 +1,19 @@
 //! BullMQ 5 and 6, and Bull 4.
 
-use crate::stage::{Figures, Programs, Stage};
+use crate::stage::{Figures, Stage};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use rstest::rstest;
 use std::time::Duration;
-use testkit::libraries;
+use testkit::producer::Programs;
 
 /// What follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 pub fn stage(library: &str, prefix: Option<&str>) -> Stage {
-    let line = |program: &str| vec!["node".to_owned(), program.to_owned()];
-    let modules = libraries::node_modules(env!("CARGO_TARGET_TMPDIR"), "bullmq")
-        .display()
-        .to_string();
-    let mut environment = vec![("NODE_PATH", modules), ("LIBRARY", library.to_owned())];
-    environment.extend(prefix.map(|it| ("PREFIX", it.to_owned())));
-    Stage::new(Programs {
-        folder: testkit::root().join("tests/queues/bullmq"),
-        producer: line("producer.js"),
-        worker: line("worker.js"),
-        environment,
-    })
+    let programs = Programs::bullmq(env!("CARGO_TARGET_TMPDIR"), library);
+    Stage::new(programs.with("PREFIX", prefix))
 }
 
 /// A queue that has not been read yet: the server's list of clients is read at most every 10 s.

@@ -1,24 +1,16 @@
 //! The drain of Celery's workers. What the operator reads of them is in `crates/kubectl/tests/queues`.
 
-use crate::stage::{Programs, Stage, eventually};
+use crate::stage::{Stage, eventually};
 use decide::victims::{DrainState, Worker};
 use queues::{DrainRequest, Queue, QueueOptions, QueueSystem};
 use redis::Commands;
-use testkit::libraries;
+use testkit::producer::Programs;
 
 /// How many jobs a burst has.
 const BURST: usize = 20;
 
 fn stage() -> Stage {
-    let python = libraries::python(env!("CARGO_TARGET_TMPDIR"), "celery")
-        .display()
-        .to_string();
-    Stage::new(Programs {
-        folder: testkit::root().join("tests/queues/celery"),
-        producer: vec![python.clone(), "producer.py".to_owned()],
-        worker: vec!["./worker".to_owned()],
-        environment: vec![("PYTHON", python)],
-    })
+    Stage::new(Programs::celery(env!("CARGO_TARGET_TMPDIR")))
 }
 
 /// A pool of these queues, as a process that has just started has it.

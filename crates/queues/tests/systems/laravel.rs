@@ -1,21 +1,16 @@
 //! Laravel 8 with `queue:work`. `make queues` runs these tests: they need its Debian packages.
 
-use crate::stage::{Figures, Programs, Stage, eventually};
+use crate::stage::{Figures, Stage, eventually};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use std::time::Duration;
+use testkit::producer::Programs;
 
 /// What follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 pub fn stage(prefix: &str) -> Stage {
-    let line = |program: &str| vec!["php".to_owned(), program.to_owned()];
-    Stage::new(Programs {
-        folder: testkit::root().join("tests/queues/laravel"),
-        producer: line("producer.php"),
-        worker: line("worker.php"),
-        environment: vec![("PREFIX", prefix.to_owned()), ("BLOCK_FOR", "5".to_owned())],
-    })
+    Stage::new(Programs::laravel(prefix))
 }
 
 /// A queue that has not been read yet: the server's list of clients is read at most every 10 s.

@@ -1,29 +1,18 @@
 //! RQ 3.
 
-use crate::stage::{Programs, Stage, eventually};
+use crate::stage::{Stage, eventually};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use std::time::Duration;
-use testkit::libraries;
+use testkit::producer::Programs;
 
 /// RQ reports what is so: what follows a note in Redis takes some milliseconds.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 pub fn stage(prefix: Option<&str>) -> Stage {
-    let python = libraries::python(env!("CARGO_TARGET_TMPDIR"), "rq")
-        .display()
-        .to_string();
-    let line = |program: &str| vec![python.clone(), program.to_owned()];
-    Stage::new(Programs {
-        folder: testkit::root().join("tests/queues/rq"),
-        producer: line("producer.py"),
-        worker: line("worker.py"),
-        environment: prefix
-            .map(|it| ("RQ_KEY_PREFIX", it.to_owned()))
-            .into_iter()
-            .collect(),
-    })
+    let programs = Programs::rq(env!("CARGO_TARGET_TMPDIR"));
+    Stage::new(programs.with("RQ_KEY_PREFIX", prefix))
 }
 
 fn queue(name: &str, prefix: Option<&str>) -> Queue {

@@ -1,26 +1,18 @@
 //! Sidekiq 6. `make queues` runs these tests: they need its Debian package.
 
-use crate::stage::{Figures, Programs, Stage, eventually};
+use crate::stage::{Figures, Stage, eventually};
 use decide::Metric;
 use decide::victims::{Activity, DrainState, Worker};
 use queues::{DrainRequest, Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use std::time::Duration;
+use testkit::producer::Programs;
 
 /// Sidekiq's processes report every 5 s.
 const A_BEAT: Duration = Duration::from_secs(7);
 
 pub fn stage(namespace: Option<&str>) -> Stage {
-    let line = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect();
-    Stage::new(Programs {
-        folder: testkit::root().join("tests/queues/sidekiq"),
-        producer: line(&["ruby", "producer.rb"]),
-        worker: line(&["./worker"]),
-        environment: namespace
-            .map(|it| ("NAMESPACE", it.to_owned()))
-            .into_iter()
-            .collect(),
-    })
+    Stage::new(Programs::sidekiq().with("NAMESPACE", namespace))
 }
 
 fn queue(name: &str, namespace: Option<&str>) -> Queue {

@@ -4,20 +4,10 @@ use decide::{Metric, QueueMetrics, Unavailable};
 use queues::{Poll, Queue, Reading};
 use redis::{Commands, Connection, ConnectionLike};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
+use testkit::producer::{Producer, Programs};
 use testkit::redis::RedisServer;
-
-/// How the programs of a system are started.
-pub struct Programs {
-    /// `tests/queues/SYSTEM`, where they are.
-    pub folder: PathBuf,
-    pub producer: Vec<String>,
-    pub worker: Vec<String>,
-    pub environment: Vec<(&'static str, String)>,
-}
 
 /// The system at work.
 pub struct Stage {
@@ -30,12 +20,6 @@ pub struct Stage {
     /// The queue of each job that was pushed, and whether it was delayed.
     jobs: BTreeMap<String, (String, bool)>,
     failed: BTreeSet<String>,
-}
-
-struct Producer {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
 }
 
 /// A worker process in a container of its own, with its own host name.
@@ -61,17 +45,8 @@ impl Stage {
     pub fn new(programs: Programs) -> Self {
         let redis = RedisServer::start();
         let notes = RedisServer::start();
-        let mut command = command(&programs, &programs.producer, &redis, &notes);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the producer starts");
-        let input = child.stdin.take().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
         Self {
-            producer: Producer {
-                child,
-                input,
-                output,
-            },
+            producer: programs.produce(&redis, &notes),
             redis,
             notes,
             programs,
@@ -79,14 +54,6 @@ impl Stage {
             jobs: BTreeMap::new(),
             failed: BTreeSet::new(),
         }
-    }
-
-    /// Has the producer do something.
-    fn ask(&mut self, what: &serde_json::Value) {
-        writeln!(self.producer.input, "{what}").expect("the producer runs");
-        let mut answer = String::new();
-        self.producer.output.read_line(&mut answer).unwrap();
-        assert_eq!(answer.trim(), "done", "{what}");
     }
 
     /// Pushes jobs to `queue`.
@@ -107,7 +74,7 @@ impl Stage {
         if value > 0 {
             what[option] = value.into();
         }
-        self.ask(&what);
+        self.producer.ask(&what);
         let is_delayed = option == "delay";
         self.jobs
             .insert(job.to_owned(), (queue.to_owned(), is_delayed));
@@ -115,23 +82,26 @@ impl Stage {
 
     /// Has the producer begin to push jobs to `queue` whose names begin with `name`.
     pub fn burst(&mut self, queue: &str, name: &str) {
-        self.ask(&serde_json::json!({"do": "burst", "queue": queue, "job": name}));
+        self.producer
+            .ask(&serde_json::json!({"do": "burst", "queue": queue, "job": name}));
     }
 
     /// Waits until it has pushed the last one.
     pub fn join(&mut self) {
-        self.ask(&serde_json::json!({"do": "join"}));
+        self.producer.ask(&serde_json::json!({"do": "join"}));
     }
 
     /// Pauses or resumes `queue`.
     pub fn pause(&mut self, queue: &str, pause: bool) {
         let what = if pause { "pause" } else { "resume" };
-        self.ask(&serde_json::json!({"do": what, "queue": queue}));
+        self.producer
+            .ask(&serde_json::json!({"do": what, "queue": queue}));
     }
 
     /// Lets as many jobs of `queue` run at once, or begin within a minute, by `what` is limited.
     pub fn limit(&mut self, queue: &str, what: &str, most: u32) {
-        self.ask(&serde_json::json!({"do": "limit", "queue": queue, what: most}));
+        self.producer
+            .ask(&serde_json::json!({"do": "limit", "queue": queue, what: most}));
     }
 
     /// Starts a worker of `queues` in a container whose host name is `pod`; `arguments` follow the queues.
@@ -146,9 +116,8 @@ impl Stage {
         line.extend(queues.iter().chain(arguments).map(|it| (*it).to_owned()));
         let unshare = "unshare --map-root-user --uts --pid --fork --kill-child=KILL";
         let line: Vec<String> = unshare.split(' ').map(str::to_owned).chain(line).collect();
-        let child = command(&self.programs, &line, &self.redis, &self.notes)
-            .spawn()
-            .expect("a worker starts");
+        let mut command = self.programs.command(&line, &self.redis, &self.notes);
+        let child = command.spawn().expect("a worker starts");
         let queues = queues.iter().map(|it| (*it).to_owned()).collect();
         self.pods.insert(pod.to_owned(), Pod { child, queues });
     }
@@ -281,30 +250,7 @@ impl Pod {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.pods.values_mut().for_each(Pod::kill);
-        let _ = self.producer.child.kill();
-        let _ = self.producer.child.wait();
     }
-}
-
-fn command(
-    programs: &Programs,
-    line: &[String],
-    redis: &RedisServer,
-    notes: &RedisServer,
-) -> Command {
-    let mut command = Command::new(&line[0]);
-    command.args(&line[1..]).current_dir(&programs.folder);
-    command
-        .env("REDIS_URL", redis.url())
-        .env("NOTES_URL", notes.url());
-    command.env("PYTHONDONTWRITEBYTECODE", "1");
-    command.envs(
-        programs
-            .environment
-            .iter()
-            .map(|(name, value)| (name, value)),
-    );
-    command
 }
 
 /// Reads `queue` as the operator does.
