@@ -7,7 +7,8 @@ import redis
 
 
 def run(name):
-    notes = redis.Redis.from_url(os.environ["NOTES_URL"])
+    # It waits for its end without an end: redis-py gives up after 5 s otherwise.
+    notes = redis.Redis.from_url(os.environ["NOTES_URL"], socket_timeout=None)
     host = socket.gethostname()
     notes.rpush("started", f"{name} {host}")
     _, end = notes.blpop([f"end:{name}"])
