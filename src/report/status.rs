@@ -241,42 +241,22 @@ fn decision(status: &WorkerPoolStatus) -> Option<(&str, &str, f64, Timestamp, i3
 }
 
 fn metric_values(status: &WorkerPoolStatus) -> Option<([&MetricStatus; 12], &TimeMetricStatus)> {
-    let metrics = status.metrics.as_ref()?;
-    let MetricsStatus {
-        at: _,
-        ready,
-        in_flight,
-        held,
-        delayed,
-        due,
-        paused,
-        live,
-        busy,
-        cpu_percent,
-        ..
-    } = metrics;
-    let MetricsStatus {
-        task_millis,
-        processed,
-        failed,
-        oldest_task_time,
-        ..
-    } = metrics;
+    let it = status.metrics.as_ref()?;
     let numbers = [
-        ready,
-        in_flight,
-        held,
-        delayed,
-        due,
-        paused,
-        live,
-        busy,
-        cpu_percent,
-        task_millis,
-        processed,
-        failed,
+        &it.ready,
+        &it.in_flight,
+        &it.held,
+        &it.delayed,
+        &it.due,
+        &it.paused,
+        &it.live,
+        &it.busy,
+        &it.cpu_percent,
+        &it.task_millis,
+        &it.processed,
+        &it.failed,
     ];
-    Some((numbers, oldest_task_time))
+    Some((numbers, &it.oldest_task_time))
 }
 
 fn columns(status: &WorkerPoolStatus) -> Option<[&str; 6]> {
