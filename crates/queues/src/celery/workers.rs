@@ -3,12 +3,15 @@
 use super::control::{self, Answer, ConsumedQueue, Question, Reply, Task};
 use decide::victims::DrainState;
 use redis::{Cmd, Value};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// The shortest time between two rounds, in milliseconds: a notification must not ask all workers again.
 const BETWEEN_ROUNDS: i64 = 1_000;
-/// How long an answer may take, in milliseconds: a worker of the solo pool answers only between its tasks.
+/// How long an answer may take, in milliseconds: a worker of the solo pool answers only between its tasks. One that took
+/// longer may take twice as long again.
 const ANSWER_TIME: i64 = 900;
+/// To how many rounds answers are taken: on a busy machine each may come after the next round has begun.
+const ROUNDS: usize = 4;
 /// How often workers are asked what changes seldom, in milliseconds: these answers are long.
 const BETWEEN_FULL_ROUNDS: i64 = 30_000;
 /// How many seconds the list of the answers is kept after the last question: a worker may answer late.
@@ -28,12 +31,18 @@ pub(super) struct Host {
     pub consumed: Vec<ConsumedQueue>,
     /// In how many rounds in succession it has said that it takes tasks from no queue.
     pub drained: u8,
+    /// Whether it has said which queues it takes tasks from since it was last asked to change them.
+    confirmed: bool,
+    /// The last round that it has answered, when, and how long it took, in milliseconds.
+    round: u64,
+    answered_at: i64,
+    took: i64,
     pub slots: u32,
     /// Tasks that it has ended since its start.
     pub processed: i64,
     /// Since when it has been idle or busy, in milliseconds since 1970.
     pub since: i64,
-    /// Whether it did not answer in the last round. It lives: others would be missed among those that listen.
+    /// Whether it is late with its answers. It lives: otherwise it would be missed among those that listen.
     pub silent: bool,
 }
 
@@ -108,20 +117,45 @@ impl Host {
     }
 }
 
-/// A round of questions that is being answered.
+/// A round of questions.
 #[derive(Debug)]
 struct Round {
+    number: u64,
+    asked_at: i64,
     questions: &'static [Question],
     /// How many were listening when the question was published that most heard.
     listeners: usize,
-    /// Who has answered which question.
-    answered: HashSet<(String, Question)>,
-    hosts: HashMap<String, Host>,
+    /// Whether its end has come. Answers may still follow.
+    ended: bool,
+    /// What each worker has answered so far.
+    answers: HashMap<String, Vec<(Question, Answer)>>,
 }
 
 impl Round {
+    fn is_full(&self) -> bool {
+        self.questions.len() == control::ALL.len()
+    }
+
+    /// Takes one answer, and returns whether it is the worker's last.
+    fn take(&mut self, worker: &str, question: Question, answer: Answer) -> bool {
+        if self.answers.len() >= MAX_WORKERS && !self.answers.contains_key(worker) {
+            return false;
+        }
+        let answers = self.answers.entry(worker.to_owned()).or_default();
+        answers.retain(|(answered, _)| *answered != question);
+        answers.push((question, answer));
+        answers.len() == self.questions.len()
+    }
+
+    fn is_answered_by(&self, worker: &str) -> bool {
+        let answers = self.answers.get(worker);
+        answers.is_some_and(|answers| answers.len() == self.questions.len())
+    }
+
+    /// Whether all who listen have answered.
     fn is_complete(&self) -> bool {
-        self.answered.len() >= self.listeners.saturating_mul(self.questions.len())
+        let answered = self.answers.keys();
+        answered.filter(|name| self.is_answered_by(name)).count() >= self.listeners
     }
 }
 
@@ -129,13 +163,14 @@ impl Round {
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     number: u64,
-    round: Option<Round>,
+    /// The last rounds, the newest last.
+    rounds: VecDeque<Round>,
     asked_at: Option<i64>,
     full_at: Option<i64>,
     known: Option<Known>,
 }
 
-/// What the last round found.
+/// What the workers have answered.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// Those that have answered, now or before.
@@ -145,6 +180,42 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Takes all that `worker` has answered in `round`, unless it has answered a later one. Answers of several rounds are
+    /// never mixed: a task could be missed that is begun between them.
+    fn take(&mut self, round: &Round, worker: &str, now: i64) {
+        let Some(answers) = round.answers.get(worker) else {
+            return;
+        };
+        let before = self.hosts.get(worker);
+        if before.is_some_and(|host| host.round >= round.number) {
+            return;
+        }
+        self.strangers = self.strangers.saturating_sub(usize::from(before.is_none()));
+        let mut host = before.cloned().unwrap_or_default();
+        for (question, answer) in answers {
+            host.take(*question, answer.clone());
+        }
+        if round.is_full() {
+            host.confirmed = true;
+            let active = i64::try_from(host.active.len()).unwrap_or(i64::MAX);
+            host.processed = host.processed.saturating_sub(active).max(0);
+        }
+        host.drained = match host.drained {
+            _ if !host.is_asked() || !round.is_full() => 0,
+            // It may have answered this round at the same moment as the one before.
+            1.. if round.asked_at < host.answered_at => host.drained,
+            rounds => rounds.saturating_add(1),
+        };
+        (host.round, host.silent) = (round.number, false);
+        (host.answered_at, host.took) = (now, now - round.asked_at);
+        let unchanged = before.filter(|before| before.is_busy() == host.is_busy());
+        host.since = host
+            .began()
+            .or(unchanged.map(|before| before.since))
+            .unwrap_or(now);
+        self.hosts.insert(worker.to_owned(), host);
+    }
+
     /// Whether a worker has not answered.
     pub(super) fn is_partial(&self) -> bool {
         self.strangers > 0 || self.hosts.values().any(|host| host.silent)
@@ -164,7 +235,6 @@ impl Workers {
 
     /// Takes the elements of the list of answers, read at `now`.
     pub(super) fn receive(&mut self, elements: &Value, id: &str, now: i64) {
-        let Some(round) = &mut self.round else { return };
         let Value::Array(elements) = elements else {
             return;
         };
@@ -172,82 +242,78 @@ impl Workers {
             let Value::BulkString(element) = element else {
                 continue;
             };
-            let Some(reply) = Reply::parse(element) else {
-                continue;
-            };
-            let mut asked = round.questions.iter().copied();
-            let Some(question) =
-                asked.find(|question| reply.ticket == ticket(id, self.number, *question))
-            else {
-                continue;
-            };
-            let Some(answer) = reply.answer(question) else {
-                continue;
-            };
-            if round.hosts.len() >= MAX_WORKERS && !round.hosts.contains_key(&reply.worker) {
-                continue;
+            if let Some(reply) = Reply::parse(element) {
+                self.take(&reply, id, now);
             }
-            let known = self.known.as_ref();
-            let before = || known.and_then(|known| known.hosts.get(&reply.worker));
-            let host = round
-                .hosts
-                .entry(reply.worker.clone())
-                .or_insert_with(|| before().cloned().unwrap_or_default());
-            host.take(question, answer);
-            round.answered.insert((reply.worker, question));
         }
-        self.settle(now);
+        self.end_round(now);
     }
 
-    /// Ends the round where all have answered, or the others have had the time to.
-    fn settle(&mut self, now: i64) {
-        let late = self.asked_at.is_none_or(|at| now - at >= ANSWER_TIME);
-        let Some(round) = self.round.take_if(|round| round.is_complete() || late) else {
+    /// Takes one reply to a question of one of the last rounds.
+    fn take(&mut self, reply: &Reply, id: &str, now: i64) {
+        let ticket = reply
+            .ticket
+            .strip_prefix(id)
+            .and_then(|it| it.strip_prefix('-'));
+        let Some((number, method)) = ticket.and_then(|it| it.split_once('-')) else {
             return;
         };
-        let full = round.questions.len() == control::ALL.len();
-        let before = self.known.take().unwrap_or_default().hosts;
-        let mut hosts = BTreeMap::new();
-        for (name, mut host) in round.hosts {
-            let all = round.questions.iter();
-            let mut all = all.map(|question| round.answered.contains(&(name.clone(), *question)));
-            host.silent = !all.all(|answered| answered);
-            let is_drained = full && !host.silent && host.is_asked();
-            host.drained = if is_drained {
-                host.drained.saturating_add(1)
-            } else {
-                0
-            };
-            if full {
-                let active = i64::try_from(host.active.len()).unwrap_or(i64::MAX);
-                host.processed = host.processed.saturating_sub(active).max(0);
-            }
-            let began = host.began();
-            let before = before.get(&name);
-            let unchanged = before.filter(|before| before.is_busy() == host.is_busy());
-            host.since = began
-                .or(unchanged.map(|before| before.since))
-                .unwrap_or(now);
-            hosts.insert(name, host);
+        let number = number.parse();
+        let mut rounds = self.rounds.iter_mut();
+        let Some(round) = rounds.find(|round| number == Ok(round.number)) else {
+            return;
+        };
+        let mut questions = round.questions.iter().copied();
+        let Some(question) = questions.find(|question| question.method() == method) else {
+            return;
+        };
+        let Some(answer) = reply.answer(question) else {
+            return;
+        };
+        let is_last = round.take(&reply.worker, question, answer);
+        if let Some(known) = self.known.as_mut().filter(|_| is_last && round.ended) {
+            known.take(round, &reply.worker, now);
         }
+    }
+
+    /// Ends the round where all have answered, or the others have had the `time` to.
+    fn end_round(&mut self, now: i64) {
+        let Some(round) = self.rounds.back_mut().filter(|round| !round.ended) else {
+            return;
+        };
+        let is_complete = round.is_complete();
+        if !is_complete && now - round.asked_at < ANSWER_TIME {
+            return;
+        }
+        round.ended = true;
+        let known = self.known.get_or_insert_default();
+        let answered = round
+            .answers
+            .keys()
+            .filter(|name| round.is_answered_by(name));
+        answered.for_each(|name| known.take(round, name, now));
         // Who listens and does not answer is busy, and not dead.
-        let mut missing = round.listeners.saturating_sub(hosts.len());
-        for (name, host) in before {
-            if missing > 0 && !hosts.contains_key(&name) {
-                missing -= 1;
-                hosts.insert(
-                    name,
-                    Host {
-                        silent: true,
-                        ..host
-                    },
-                );
+        let answered = known.hosts.values();
+        let answered = answered.filter(|host| host.round == round.number).count();
+        let mut missing = round.listeners.saturating_sub(answered);
+        let (number, rounds) = (round.number, &self.rounds);
+        known.hosts.retain(|_, host| {
+            if host.round == number {
+                return true;
             }
-        }
-        self.known = Some(Known {
-            hosts,
-            strangers: missing,
+            let lives = missing > 0;
+            missing = missing.saturating_sub(1);
+            // The first round that it has not answered.
+            let asked = rounds.iter().find(|round| round.number > host.round);
+            let late =
+                asked.is_none_or(|round| now - round.asked_at >= ANSWER_TIME.max(2 * host.took));
+            host.silent = late;
+            lives
         });
+        known.strangers = missing;
+        if is_complete {
+            self.rounds.clear();
+        }
     }
 
     /// The questions of the next round, if it is time for one at `now`: answers go to the list `reply_to`, without its
@@ -259,12 +325,13 @@ impl Workers {
         id: &str,
         now: i64,
     ) -> Option<Vec<Cmd>> {
-        if self.asked_at.is_some_and(|at| now - at < BETWEEN_ROUNDS) || self.round.is_some() {
+        let is_open = self.rounds.back().is_some_and(|round| !round.ended);
+        if self.asked_at.is_some_and(|at| now - at < BETWEEN_ROUNDS) || is_open {
             return None;
         }
         let hosts = self.known.iter().flat_map(|known| known.hosts.values());
         let mut hosts = hosts.into_iter();
-        let full = hosts.any(|host| host.queues.is_none() || host.is_asked())
+        let full = hosts.any(|host| !host.confirmed || host.is_asked())
             || self
                 .full_at
                 .is_none_or(|at| now - at >= BETWEEN_FULL_ROUNDS);
@@ -274,11 +341,16 @@ impl Workers {
         }
         self.asked_at = Some(now);
         self.number += 1;
-        self.round = Some(Round {
+        if self.rounds.len() == ROUNDS {
+            self.rounds.pop_front();
+        }
+        self.rounds.push_back(Round {
+            number: self.number,
+            asked_at: now,
             questions,
             listeners: 0,
-            answered: HashSet::new(),
-            hosts: HashMap::new(),
+            ended: false,
+            answers: HashMap::new(),
         });
         // Its last element stays, so that the list has an expiry before the first answer, and after the last.
         let mut commands = vec![
@@ -294,14 +366,16 @@ impl Workers {
 
     /// Takes the replies to the commands of [`Self::ask`]: how many listen. Without a listener the round is over.
     pub(super) fn asked(&mut self, replies: &[Value], now: i64) {
-        let Some(round) = &mut self.round else { return };
+        let Some(round) = self.rounds.back_mut() else {
+            return;
+        };
         let published = replies.iter().skip(2).filter_map(|reply| match reply {
             Value::Int(listeners) => usize::try_from(*listeners).ok(),
             _ => None,
         });
         round.listeners = published.max().unwrap_or(0);
         if round.listeners == 0 {
-            self.settle(now);
+            self.end_round(now);
         }
     }
 
@@ -312,8 +386,9 @@ impl Workers {
         let Some(host) = hosts.and_then(|hosts| hosts.get_mut(worker)) else {
             return Vec::new();
         };
-        (self.round, self.asked_at, self.full_at) = (None, None, None);
-        host.drained = 0;
+        self.rounds.clear();
+        (self.asked_at, self.full_at) = (None, None);
+        (host.drained, host.confirmed) = (0, false);
         if host.consumed.is_empty() {
             let named = |name: &&str| ConsumedQueue {
                 name: (*name).to_owned(),
@@ -327,7 +402,7 @@ impl Workers {
 
     /// Forgets what is known, where the workers cannot be asked.
     pub(super) fn forget(&mut self) {
-        self.round = None;
+        self.rounds.clear();
         self.known = None;
     }
 }
@@ -405,6 +480,62 @@ mod tests {
         assert_eq!(busy(&workers), [("w@b", false)]);
         assert!(round(&mut workers, 5_000, 0, Vec::new()));
         assert!(workers.known().is_some_and(Known::is_empty));
+    }
+
+    #[test]
+    fn a_worker_that_answers_late_each_time_is_known() {
+        let mut workers = Workers::default();
+        let read = |workers: &mut Workers, now, answers| {
+            workers.receive(&Value::Array(answers), "id", now);
+        };
+        assert!(round(&mut workers, 0, 1, Vec::new()));
+        read(&mut workers, 900, Vec::new());
+        assert_eq!(workers.known().map(|known| known.strangers), Some(1));
+        for number in 1..5 {
+            let asked_at = i64::try_from(number).unwrap() * 1_000;
+            assert!(round(&mut workers, asked_at, 1, Vec::new()));
+            read(&mut workers, asked_at + 500, answers("w@a", number, 0));
+            read(&mut workers, asked_at + 900, Vec::new());
+            assert_eq!(busy(&workers), [("w@a", false)], "round {number}");
+            assert_eq!(workers.known().map(|known| known.strangers), Some(0));
+        }
+        // Twice as late as ever is silent.
+        for asked_at in [5_000, 6_000, 7_000] {
+            assert!(round(&mut workers, asked_at, 1, Vec::new()));
+            read(&mut workers, asked_at + 900, Vec::new());
+        }
+        assert_eq!(busy(&workers), [("w@a", true)]);
+    }
+
+    #[test]
+    fn two_answers_at_one_moment_are_one() {
+        let idle = |number| {
+            let mut idle = answers("w@a", number, 0);
+            idle[3] = drained_answer(number);
+            idle
+        };
+        let mut workers = Workers::default();
+        assert!(round(&mut workers, 0, 1, answers("w@a", 1, 0)));
+        workers.request("w@a", &[]);
+        assert!(round(&mut workers, 1_000, 1, Vec::new()));
+        workers.receive(&Value::Array(Vec::new()), "id", 1_900);
+        assert!(round(&mut workers, 2_000, 1, [idle(2), idle(3)].concat()));
+        let drain = |workers: &Workers| workers.known().unwrap().hosts["w@a"].drain();
+        assert_eq!(drain(&workers), DrainState::Requested);
+        assert!(round(&mut workers, 3_000, 1, idle(4)));
+        assert_eq!(drain(&workers), DrainState::Drained);
+    }
+
+    #[test]
+    fn workers_say_what_they_take_after_each_request() {
+        let mut workers = Workers::default();
+        assert!(round(&mut workers, 0, 1, answers("w@a", 1, 0)));
+        workers.request("w@a", &[]);
+        assert!(round(&mut workers, 20, 1, Vec::new()));
+        workers.receive(&Value::Array(Vec::new()), "id", 1_000);
+        let questions = workers.ask("c", ("r", "r"), "id", 1_020);
+        let count = questions.map(|questions| questions.len());
+        assert_eq!(count, Some(control::ALL.len() + 2), "it has not answered");
     }
 
     #[test]
