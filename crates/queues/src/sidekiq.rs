@@ -1,17 +1,19 @@
 //! Sidekiq 6, 7 and 8: a list per queue, sorted sets for all queues together, and a hash per process that is written every
 //! 5 s (6) or 10 s (7 and 8). The replies were recorded from Sidekiq 6.4.
 
+mod signals;
+
 use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, Reads};
 use crate::reply::{
     another_form, checked, count, fields, known, list, millis, number, queued_at, running, seconds,
     soon, text, time, worker, workers,
 };
 use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
-use decide::victims::{Activity, DrainState, Worker};
+use decide::victims::{Activity, Worker};
 use decide::{Metric, QueueMetrics};
 use redis::{Cmd, Value, cmd};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use signals::Signals;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,34 +48,12 @@ pub(crate) const CAPABILITIES: Capabilities = Capabilities {
 const MAX_DUE: usize = 100;
 /// How many replies the second read has for each process.
 const PER_PROCESS: usize = 3;
-/// How many seconds a process has to take a signal, as Sidekiq's own page has it.
-const SIGNAL_EXPIRY: i64 = 60;
-
 #[derive(Debug)]
 pub(crate) struct Sidekiq {
     name: String,
     prefix: String,
     reads: Reads,
     signals: Mutex<Signals>,
-}
-
-/// What was asked of the processes.
-#[derive(Debug, Default)]
-struct Signals {
-    /// The server's time at the last poll, in milliseconds since 1970.
-    time: i64,
-    /// When each was asked to be quiet, until it says that it is, or to end.
-    sent: BTreeMap<String, (Signal, i64)>,
-    /// The processes that were quiet at the last poll and held no job.
-    left: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Signal {
-    /// Take no more jobs, for ever.
-    Quiet,
-    /// End; a quiet process without a job has nothing to finish.
-    End,
 }
 
 /// What the first read says.
@@ -158,55 +138,17 @@ impl Reader for Sidekiq {
 }
 
 impl Drain for Sidekiq {
-    /// A process takes one signal with each report. One that is quiet resumes by ending: its container starts another.
     fn request(&self, id: &str, drain: bool, _: &[&str]) -> DrainRequest {
-        let signals = self.signals();
-        let signal = match drain {
-            true if signals.sent.contains_key(id) => None,
-            true => Some("TSTP"),
-            false if signals.sent(id) == Some(Signal::End) => None,
-            false => signals.left.iter().any(|left| left == id).then_some("TERM"),
-        };
         let key = format!("{}{id}-signals", self.prefix);
-        let commands = signal.map(|signal| {
-            let expiry = cmd("EXPIRE").arg(&key).arg(SIGNAL_EXPIRY).take();
+        let commands = self.signals().next(id, drain).map(|signal| {
+            let expiry = cmd("EXPIRE").arg(&key).arg(signals::EXPIRY).take();
             [cmd("LPUSH").arg(&key).arg(signal).take(), expiry]
         });
         DrainRequest::Commands(commands.into_iter().flatten().collect())
     }
 
     fn requested(&self, id: &str, drain: bool) {
-        let mut signals = self.signals();
-        let signal = if drain { Signal::Quiet } else { Signal::End };
-        let at = signals.time;
-        signals.sent.insert(id.to_owned(), (signal, at));
-    }
-}
-
-impl Signals {
-    fn sent(&self, id: &str) -> Option<Signal> {
-        self.sent.get(id).map(|(signal, _)| *signal)
-    }
-
-    /// Begins a poll at `time`.
-    fn begin(&mut self, time: i64) {
-        let is_valid = |at: i64| (0..SIGNAL_EXPIRY * 1_000).contains(&time.saturating_sub(at));
-        self.sent.retain(|_, (_, at)| is_valid(*at));
-        self.time = time;
-        self.left.clear();
-    }
-
-    /// How far the drain of the process `id` has come. From the signal on it cannot be undone.
-    fn drain(&mut self, id: &str, quiet: bool, busy: bool) -> DrainState {
-        match self.sent(id) {
-            _ if quiet && !busy => {
-                self.left.push(id.to_owned());
-                DrainState::Left
-            }
-            Some(Signal::Quiet) => DrainState::Leaving,
-            _ if quiet => DrainState::Leaving,
-            _ => DrainState::None,
-        }
+        self.signals().requested(id, drain);
     }
 }
 
@@ -468,6 +410,34 @@ mod tests {
         assert_eq!(rows.collect::<Vec<_>>(), expected);
         let running = workers.iter().map(|row| row.report.task_millis);
         assert_eq!(running.collect::<Vec<_>>(), [Some(1_123); 2]);
+    }
+
+    #[test]
+    fn a_process_is_drained_by_a_signal_that_expires() {
+        let options = QueueOptions {
+            key_prefix: Some("app:".to_owned()),
+            ..QueueOptions::named("mail")
+        };
+        let sidekiq = open(&options);
+        let DrainRequest::Commands(commands) = sidekiq.request("a", true, &[]) else {
+            panic!("commands");
+        };
+        let sent = commands.iter().map(Cmd::get_packed_command);
+        let sent: Vec<String> = sent
+            .map(|it| String::from_utf8_lossy(&it).into_owned())
+            .collect();
+        assert_eq!(
+            sent,
+            [
+                "*3\r\n$5\r\nLPUSH\r\n$13\r\napp:a-signals\r\n$4\r\nTSTP\r\n",
+                "*3\r\n$6\r\nEXPIRE\r\n$13\r\napp:a-signals\r\n$2\r\n60\r\n"
+            ]
+        );
+        sidekiq.requested("a", true);
+        let DrainRequest::Commands(again) = sidekiq.request("a", true, &[]) else {
+            panic!("commands");
+        };
+        assert_eq!(again.len(), 0);
     }
 
     #[test]
