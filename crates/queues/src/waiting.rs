@@ -90,6 +90,7 @@ mod tests {
              id=5 addr=[fd00::2]:7 flags=b cmd=blmove\n\
              id=6 addr=[fd00::2]:8 flags=N cmd=blmove\n\
              id=7 addr=10.0.0.3:9 flags=b cmd=wait\n\
+             id=9 addr=[::ffff:10.0.0.6]:5 flags=b cmd=blpop\n\
              id=8 addr=/run/redis.sock:0 flags=b cmd=brpop\n\
              nonsense\n",
         );
@@ -102,6 +103,7 @@ mod tests {
         assert_eq!(idle("10.0.0.1", 2), Some(false), "one of two slots");
         assert_eq!(idle("fd00::2", 1), Some(false), "another one works");
         assert_eq!(idle("10.0.0.3", 1), Some(false), "no work is waited for");
+        assert_eq!(idle("10.0.0.6", 1), Some(true), "a server of both families");
         assert_eq!(idle("10.0.0.4", 1), None);
     }
 
