@@ -226,6 +226,32 @@ mod tests {
     }
 
     #[test]
+    fn one_worker_is_asked_to_take_tasks_or_none_until_the_request_expires() {
+        for (takes, method) in [(false, "cancel_consumer"), (true, "add_consumer")] {
+            let command = consume("/0.celery.pidbox", "celery@a", "mail", takes, 1_795_180_060);
+            let message = command
+                .args_iter()
+                .nth(2)
+                .and_then(|argument| match argument {
+                    redis::Arg::Simple(bytes) => serde_json::from_slice::<Value>(bytes).ok(),
+                    _ => None,
+                });
+            let message = message.expect("a message");
+            let body = BASE64_STANDARD.decode(message["body"].as_str().expect("a body"));
+            let body: Value = serde_json::from_slice(&body.expect("base64")).expect("JSON");
+            assert_eq!(message["headers"]["expires"], 1_795_180_060);
+            assert_eq!(
+                (&body["method"], &body["arguments"], &body["destination"]),
+                (
+                    &json!(method),
+                    &json!({"queue": "mail"}),
+                    &json!(["celery@a"])
+                )
+            );
+        }
+    }
+
+    #[test]
     fn foreign_elements_are_no_replies() {
         for element in [
             "x",
