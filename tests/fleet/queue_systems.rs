@@ -6,6 +6,7 @@ use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use testkit::redis::RedisServer;
+use workerpool_operator::observe::PollNumber;
 use workerpool_operator::observe::endpoint::Command;
 
 #[tokio::test]
@@ -32,6 +33,25 @@ async fn polls_a_plain_list_and_stops_after_unwatch() {
         "b",
         "the unwatched pool is not polled"
     );
+}
+
+#[tokio::test]
+async fn what_one_poll_leaves_unread_is_read_by_the_next_one_at_once() {
+    let server = RedisServer::start();
+    let mut endpoint = Endpoint::start(&server.url());
+    endpoint.watch("a", QueueSystem::Celery, LONG);
+    endpoint.next().await;
+    let mut redis = server.connect();
+    let lists: Vec<String> = redis.keys("*.reply.celery.pidbox").expect("keys");
+    let [list] = &*lists else { panic!("{lists:?}") };
+    let _: i64 = redis.lpush(list, vec!["x"; 5_000]).expect("answers");
+    endpoint.send(Command::Poll(Key::new("default", "a"), PollNumber(1)));
+    loop {
+        endpoint.next().await;
+        if redis.llen(list) == Ok(1) {
+            break;
+        }
+    }
 }
 
 /// Adds an entry to the stream `orders` and returns its ID.

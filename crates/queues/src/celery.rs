@@ -6,6 +6,8 @@
 //! be switched off.
 
 mod control;
+mod left;
+mod portion;
 mod workers;
 
 use crate::error::describe_server_error;
@@ -13,9 +15,10 @@ use crate::queue::{
     Drain, DrainRequest, LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, Reads, error_text,
 };
 use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
-use control::{Task, instant};
+use control::Task;
 use decide::victims::{Activity, Worker, WorkerReport};
 use decide::{Metric, QueueMetrics, Unavailable};
+use left::Left;
 use redis::{Cmd, Value, from_redis_value};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -58,8 +61,6 @@ const SEPARATOR: &str = "\u{6}\u{16}";
 const SAMPLE: usize = 100;
 /// How many seconds a request to drain or to resume is valid: a worker of the solo pool may be busy for longer.
 const REQUEST_EXPIRY: i64 = 60;
-/// How many answers are read in one poll.
-const MAX_ANSWERS: usize = 20_000;
 
 #[derive(Debug)]
 pub(crate) struct Celery {
@@ -86,25 +87,6 @@ struct State {
     refused: Option<String>,
 }
 
-/// Fetched tasks without a worker.
-#[derive(Clone, Copy, Debug)]
-struct Left {
-    in_flight: Metric,
-    delayed: Metric,
-    due: Metric,
-}
-
-impl Default for Left {
-    fn default() -> Self {
-        let none = Metric::Known(0);
-        Self {
-            in_flight: none,
-            delayed: none,
-            due: none,
-        }
-    }
-}
-
 pub(crate) fn open(options: &QueueOptions) -> Celery {
     let prefix = options.key_prefix.clone().unwrap_or_default();
     let separator = options.separator.as_deref().unwrap_or(SEPARATOR);
@@ -127,12 +109,6 @@ pub(crate) fn open(options: &QueueOptions) -> Celery {
         redis::cmd("HLEN").arg(&unacked).take(),
         redis::cmd("TIME"),
         redis::cmd("CLIENT").arg("INFO").take(),
-        redis::cmd("LRANGE")
-            .arg(&list)
-            .arg(0)
-            .arg(MAX_ANSWERS - 1)
-            .take(),
-        redis::cmd("LTRIM").arg(&list).arg(-1).arg(-1).take(),
     ]);
     Celery {
         name: options.name.clone(),
@@ -161,11 +137,19 @@ impl Reader for Celery {
         &self.reads
     }
 
+    fn first(&self) -> Vec<Cmd> {
+        let answers = self.state().workers.read(&self.answers.1);
+        [self.reads.first.clone(), answers.into()].concat()
+    }
+
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
         let (lengths, others) = replies
             .split_at_checked(self.reads.tracked.len())
             .ok_or("Redis did not answer")?;
-        let [Value::Int(unacked), time, client, answers, _, second @ ..] = others else {
+        let Some((first, second)) = others.split_first_chunk::<7>() else {
+            return Err("Redis did not answer".to_owned());
+        };
+        let [Value::Int(unacked), time, client, answers, ..] = first else {
             return Err(error_text(replies, "HLEN did not return a number"));
         };
         let mut ready = 0i64;
@@ -179,7 +163,9 @@ impl Reader for Celery {
         let mut state = self.state();
         if second.is_empty() {
             state.workers.receive(answers, &self.id, now);
-            if let Some(commands) = self.questions(&mut state, client, *unacked, now) {
+            if let Some(error) = first_error(&first[3..]) {
+                state.refuse(error);
+            } else if let Some(commands) = self.questions(&mut state, client, *unacked, now) {
                 return Ok(Parsed::More(commands));
             }
         } else {
@@ -235,11 +221,10 @@ impl Celery {
             return None;
         };
         (state.database, state.time) = (database, now);
-        let (reply_to, list) = &self.answers;
         let channel = self.channel(database);
         let mut commands = state
             .workers
-            .ask(&channel, (reply_to, list), &self.id, now)?;
+            .ask(&channel, &self.answers.0, &self.id, now)?;
         if unacked > 0 && state.workers.known().is_none_or(Known::is_empty) {
             commands.push(
                 redis::cmd("HSCAN")
@@ -255,69 +240,16 @@ impl Celery {
 
     /// Takes the replies to [`Self::questions`].
     fn asked(&self, state: &mut State, replies: &[Value], unacked: i64, now: i64) {
-        let error = replies.iter().find_map(|reply| match reply {
-            Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
-            _ => None,
-        });
-        if let Some(error) = error {
+        if let Some(error) = first_error(replies) {
             state.refuse(error);
             return;
         }
         state.refused = None;
         state.left = match replies.last() {
-            Some(Value::Array(scan)) => self.left(scan, unacked, now),
-            _ => Left {
-                in_flight: match unacked {
-                    0 => Metric::Known(0),
-                    unacked => Metric::Estimated(unacked),
-                },
-                ..Left::default()
-            },
+            Some(Value::Array(scan)) => Left::of(&self.name, scan, unacked, now),
+            _ => Left::unread(unacked),
         };
         state.workers.asked(replies, now);
-    }
-
-    /// What was fetched from this queue, from a sample of all that was fetched.
-    fn left(&self, scan: &[Value], unacked: i64, now: i64) -> Left {
-        let [_, Value::Array(fields)] = scan else {
-            return Left::default();
-        };
-        let (mut seen, mut in_flight, mut delayed, mut due) = (0i64, 0i64, 0i64, 0i64);
-        for value in fields.iter().skip(1).step_by(2) {
-            seen += 1;
-            let Some(eta) = self.fetched(value) else {
-                continue;
-            };
-            if eta > now {
-                delayed += 1;
-                due += i64::from(eta <= now.saturating_add(LOOK_AHEAD));
-            } else {
-                in_flight += 1;
-            }
-        }
-        let all = seen >= unacked;
-        let scaled = |count: i64| {
-            if all {
-                Metric::Known(count)
-            } else {
-                Metric::Estimated(count.saturating_mul(unacked).div_euclid(seen.max(1)))
-            }
-        };
-        Left {
-            in_flight: scaled(in_flight),
-            delayed: scaled(delayed),
-            due: scaled(due),
-        }
-    }
-
-    /// When the task in a field of `unacked` may begin, at once without an eta; `None` for one of another queue.
-    fn fetched(&self, value: &Value) -> Option<i64> {
-        let Value::BulkString(text) = value else {
-            return None;
-        };
-        let entry: serde_json::Value = serde_json::from_slice(text).ok()?;
-        let key = entry[2].as_str()?;
-        (key == self.name).then(|| instant(&entry[0]["headers"]["eta"]).unwrap_or(i64::MIN))
     }
 
     /// What is known now.
@@ -347,6 +279,7 @@ impl Celery {
                 .collect(),
             unavailable,
             time: Some(now),
+            unread: state.workers.portion.has_more,
             ..Reading::of(metrics)
         }
     }
@@ -464,6 +397,13 @@ fn worker(name: &str, host: &Host, queue: usize, now: i64) -> Worker {
             task_millis: host.began().map(|began| now.saturating_sub(began).max(0)),
         },
     }
+}
+
+fn first_error(replies: &[Value]) -> Option<String> {
+    replies.iter().find_map(|reply| match reply {
+        Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
+        _ => None,
+    })
 }
 
 /// The reply to `TIME`, in milliseconds since 1970.

@@ -75,6 +75,11 @@ pub(crate) trait Reader: Debug + Send + Sync {
     /// What is read of it.
     fn reads(&self) -> &Reads;
 
+    /// The commands of the next poll, where they are not always the same.
+    fn first(&self) -> Vec<Cmd> {
+        self.reads().first.clone()
+    }
+
     /// The script that is all that is read, with its text, for a server that has not cached it; `None` where there is none.
     fn script_in_full(&self) -> Option<Cmd> {
         None
@@ -156,6 +161,8 @@ pub struct Reading {
     pub odd_time: bool,
     /// Whether dead workers still hold tasks or are still registered, or no one has looked for them.
     pub dead: bool,
+    /// Whether there may be more to read than one poll may cost.
+    pub unread: bool,
 }
 
 impl Reading {
@@ -180,6 +187,7 @@ impl Reading {
             time: None,
             odd_time: false,
             dead: false,
+            unread: false,
         }
     }
 }
@@ -258,7 +266,7 @@ impl Queue {
         let script = scripts_in_full.then(|| self.reader.script_in_full());
         script
             .flatten()
-            .map_or_else(|| self.reader.reads().first.clone(), |script| vec![script])
+            .map_or_else(|| self.reader.first(), |script| vec![script])
     }
 
     /// Whether the queue is read by a script.

@@ -76,6 +76,7 @@ impl Reader for WorkerPool {
             time: Some(snapshot.time),
             odd_time: convert::has_odd_time(&snapshot),
             dead: snapshot.dead > 0 || snapshot.unwatched,
+            unread: false,
         }))
     }
 

@@ -65,6 +65,7 @@ impl Endpoint {
         let mut refused = refused.iter();
         let mut results = Vec::with_capacity(due.len());
         let mut odd_times = Vec::new();
+        let mut unread = Vec::new();
         for DuePoll { pool, notified_at } in due {
             let Some(queues) = self.queues.get(&pool) else {
                 continue;
@@ -87,6 +88,7 @@ impl Endpoint {
                             self.lost_workers.push(queue.clone());
                         }
                         odd_times.extend(reading.odd_time.then_some(queue));
+                        unread.extend(reading.unread.then(|| pool.clone()));
                     }
                     Err(cause) => {
                         unavailable = Some(cause_to_report(unavailable, cause));
@@ -115,6 +117,9 @@ impl Endpoint {
             });
         }
         self.warn_of_odd_times(odd_times);
+        for pool in unread {
+            self.schedule.poll_by(&pool, Instant::now());
+        }
         results
     }
 

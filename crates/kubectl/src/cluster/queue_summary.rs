@@ -172,6 +172,7 @@ mod tests {
             time: None,
             odd_time: false,
             dead: false,
+            unread: false,
         };
         let summary = QueueSummary::of(vec![reading], Time(0));
         assert_eq!(

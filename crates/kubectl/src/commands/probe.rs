@@ -302,6 +302,7 @@ mod tests {
             time: Some(2_000),
             odd_time: false,
             dead: false,
+            unread: false,
         };
         let json = json_of(&Ok(reading));
         assert_eq!(json["ready"], json!({"value": 0, "exact": true}));

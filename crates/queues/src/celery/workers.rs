@@ -1,6 +1,7 @@
 //! The workers of a Celery broker, as they answer one round of questions after the other.
 
 use super::control::{self, Answer, ConsumedQueue, Question, Reply, Task};
+use super::portion::Portion;
 use decide::victims::DrainState;
 use redis::{Cmd, Value};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -12,6 +13,8 @@ const BETWEEN_ROUNDS: i64 = 1_000;
 const ANSWER_TIME: i64 = 900;
 /// To how many rounds answers are taken: on a busy machine each may come after the next round has begun.
 const ROUNDS: usize = 4;
+/// How long it may take to read the answers, in milliseconds, where they are too many for one poll.
+const READ_TIME: i64 = 30_000;
 /// How often workers are asked what changes seldom, in milliseconds: these answers are long.
 const BETWEEN_FULL_ROUNDS: i64 = 30_000;
 /// How many seconds the list of the answers is kept after the last question: a worker may answer late.
@@ -167,6 +170,7 @@ pub(super) struct Workers {
     rounds: VecDeque<Round>,
     asked_at: Option<i64>,
     full_at: Option<i64>,
+    pub(super) portion: Portion,
     known: Option<Known>,
 }
 
@@ -233,11 +237,17 @@ impl Workers {
         self.known.as_ref()
     }
 
+    /// Reads what is in the `list` of answers.
+    pub(super) fn read(&mut self, list: &str) -> [Cmd; 4] {
+        self.portion.read(list, EXPIRY)
+    }
+
     /// Takes the elements of the list of answers, read at `now`.
     pub(super) fn receive(&mut self, elements: &Value, id: &str, now: i64) {
         let Value::Array(elements) = elements else {
             return;
         };
+        self.portion.take(elements);
         for element in elements {
             let Value::BulkString(element) = element else {
                 continue;
@@ -246,7 +256,13 @@ impl Workers {
                 self.take(&reply, id, now);
             }
         }
-        self.end_round(now);
+        // Answers that have not been read yet are not late.
+        let time = if self.portion.has_more {
+            READ_TIME
+        } else {
+            ANSWER_TIME
+        };
+        self.end_round(now, time);
     }
 
     /// Takes one reply to a question of one of the last rounds.
@@ -277,15 +293,16 @@ impl Workers {
     }
 
     /// Ends the round where all have answered, or the others have had the `time` to.
-    fn end_round(&mut self, now: i64) {
+    fn end_round(&mut self, now: i64, time: i64) {
         let Some(round) = self.rounds.back_mut().filter(|round| !round.ended) else {
             return;
         };
         let is_complete = round.is_complete();
-        if !is_complete && now - round.asked_at < ANSWER_TIME {
+        if !is_complete && now - round.asked_at < time {
             return;
         }
         round.ended = true;
+        self.portion.end_round();
         let known = self.known.get_or_insert_default();
         let answered = round
             .answers
@@ -317,11 +334,11 @@ impl Workers {
     }
 
     /// The questions of the next round, if it is time for one at `now`: answers go to the list `reply_to`, without its
-    /// prefix, which has the name `list` in Redis.
+    /// prefix.
     pub(super) fn ask(
         &mut self,
         channel: &str,
-        (reply_to, list): (&str, &str),
+        reply_to: &str,
         id: &str,
         now: i64,
     ) -> Option<Vec<Cmd>> {
@@ -352,16 +369,11 @@ impl Workers {
             ended: false,
             answers: HashMap::new(),
         });
-        // Its last element stays, so that the list has an expiry before the first answer, and after the last.
-        let mut commands = vec![
-            redis::cmd("RPUSH").arg(list).arg("").take(),
-            redis::cmd("EXPIRE").arg(list).arg(EXPIRY).take(),
-        ];
-        commands.extend(questions.iter().map(|question| {
+        let questions = questions.iter().map(|question| {
             let ticket = ticket(id, self.number, *question);
             question.ask(channel, reply_to, &ticket, now / 1_000 + EXPIRY)
-        }));
-        Some(commands)
+        });
+        Some(questions.collect())
     }
 
     /// Takes the replies to the commands of [`Self::ask`]: how many listen. Without a listener the round is over.
@@ -369,13 +381,13 @@ impl Workers {
         let Some(round) = self.rounds.back_mut() else {
             return;
         };
-        let published = replies.iter().skip(2).filter_map(|reply| match reply {
+        let published = replies.iter().filter_map(|reply| match reply {
             Value::Int(listeners) => usize::try_from(*listeners).ok(),
             _ => None,
         });
         round.listeners = published.max().unwrap_or(0);
         if round.listeners == 0 {
-            self.end_round(now);
+            self.end_round(now, ANSWER_TIME);
         }
     }
 
@@ -447,7 +459,7 @@ mod tests {
 
     /// Asks at `now`, with so many that listen, and takes the answers 10 ms later.
     fn round(workers: &mut Workers, now: i64, listeners: i64, answers: Vec<Value>) -> bool {
-        let Some(commands) = workers.ask("c", ("r", "r"), "id", now) else {
+        let Some(commands) = workers.ask("c", "r", "id", now) else {
             return false;
         };
         workers.asked(&vec![Value::Int(listeners); commands.len()], now);
@@ -533,9 +545,9 @@ mod tests {
         workers.request("w@a", &[]);
         assert!(round(&mut workers, 20, 1, Vec::new()));
         workers.receive(&Value::Array(Vec::new()), "id", 1_000);
-        let questions = workers.ask("c", ("r", "r"), "id", 1_020);
+        let questions = workers.ask("c", "r", "id", 1_020);
         let count = questions.map(|questions| questions.len());
-        assert_eq!(count, Some(control::ALL.len() + 2), "it has not answered");
+        assert_eq!(count, Some(control::ALL.len()), "it has not answered");
     }
 
     #[test]

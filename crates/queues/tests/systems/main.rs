@@ -8,6 +8,7 @@
 
 mod bullmq;
 mod celery;
+mod celery_workers;
 mod cost;
 mod fill;
 mod finder;
