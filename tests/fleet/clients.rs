@@ -81,10 +81,11 @@ fn thirty_scale_downs_under_load_interrupt_nothing() {
     assert!(late > 0, "some took a task after they were selected");
 }
 
-/// Seven workers of `system`, none of which is ever idle, whose pods have this grace in seconds.
+/// Seven workers of `system`, none of which is ever idle, whose pods have this grace in seconds. Laravel has no registry.
 fn never_idle(system: &str, grace: i64) -> Cluster {
     let mut cluster = Cluster::new(vec![pinned(system, 7)], 7);
     (cluster.cannot_drain, cluster.tells_grace) = (true, true);
+    cluster.unregistered = system == "Laravel";
     (cluster.grace, cluster.task) = (grace * 1_000, 20_000);
     cluster.waiting = 1_000_000;
     cluster.start();
@@ -106,6 +107,7 @@ fn workers_that_are_never_idle_are_removed_where_their_grace_is_longer_than_thei
 #[case::a_task_takes_longer("RQ", 19)]
 #[case::a_task_takes_almost_as_long("RQ", 22)]
 #[case::its_program_decides("BullMQ", 300)]
+#[case::no_running_time_is_reported("Laravel", 300)]
 fn otherwise_they_are_waited_for(#[case] system: &str, #[case] grace: i64) {
     let mut cluster = never_idle(system, grace);
     cluster.run(300_000);

@@ -72,7 +72,7 @@ fn print(system: &str, workers: usize, cost: &Cost, cpu: Duration) {
     } = cost;
     println!(
         "| {system} | {workers} | {round_trips} | {commands} | {} | {:.1} ms |",
-        bytes / 1_000,
+        bytes.div_ceil(1_000),
         cpu.as_secs_f64() * 1_000.0
     );
 }
@@ -216,7 +216,7 @@ fn cost_of_celery_grows_with_the_workers_and_not_with_the_queue() {
             cpu += rounds.short().2;
         }
         print("Celery", workers, &many, cpu / 5);
-        println!("{} KB every 30 s", full.bytes / 1_000);
+        println!("{} KB every 30 s", full.bytes.div_ceil(1_000));
     }
 }
 
