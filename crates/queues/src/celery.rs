@@ -6,8 +6,10 @@
 //! be switched off.
 
 mod control;
+mod host;
 mod left;
 mod portion;
+mod round;
 mod workers;
 
 use crate::error::describe_server_error;
@@ -18,11 +20,12 @@ use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use control::Task;
 use decide::victims::{Activity, Worker, WorkerReport};
 use decide::{Metric, QueueMetrics, Unavailable};
+use host::{Change, Host};
 use left::Left;
 use redis::{Cmd, Value, from_redis_value};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use workers::{Host, Known, Workers};
+use workers::{Known, Workers};
 
 const ASKED: Support = Support::Exact;
 
@@ -186,9 +189,13 @@ impl Reader for Celery {
 impl Drain for Celery {
     fn request(&self, id: &str, drain: bool, names: &[&str]) -> DrainRequest {
         let mut state = self.state();
-        let queues = state.workers.request(id, names);
-        let channel = self.channel(state.database);
         let expires = state.time / 1_000 + REQUEST_EXPIRY;
+        let change = Change {
+            takes: !drain,
+            until: expires * 1_000,
+        };
+        let queues = state.workers.request(id, names, change);
+        let channel = self.channel(state.database);
         let command = |queue: &String| control::consume(&channel, id, queue, !drain, expires);
         DrainRequest::Commands(queues.iter().map(command).collect())
     }

@@ -1,8 +1,9 @@
 //! The workers of a Celery broker, as they answer one round of questions after the other.
 
-use super::control::{self, Answer, ConsumedQueue, Question, Reply, Task};
+use super::control::{self, ConsumedQueue, Question, Reply};
+use super::host::{Change, Host};
 use super::portion::Portion;
-use decide::victims::DrainState;
+use super::round::Round;
 use redis::{Cmd, Value};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -19,148 +20,6 @@ const READ_TIME: i64 = 30_000;
 const BETWEEN_FULL_ROUNDS: i64 = 30_000;
 /// How many seconds the list of the answers is kept after the last question: a worker may answer late.
 const EXPIRY: i64 = 600;
-/// The most workers of one broker.
-const MAX_WORKERS: usize = 5_000;
-
-/// What is known of one worker.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Host {
-    pub active: Vec<Task>,
-    pub reserved: Vec<Task>,
-    pub scheduled: Vec<Task>,
-    /// The queues that it takes tasks from; `None` until it has said so.
-    pub queues: Option<Vec<ConsumedQueue>>,
-    /// The queues that it took tasks from when it last did.
-    pub consumed: Vec<ConsumedQueue>,
-    /// In how many rounds in succession it has said that it takes tasks from no queue.
-    pub drained: u8,
-    /// Whether it has said which queues it takes tasks from since it was last asked to change them.
-    confirmed: bool,
-    /// The last round that it has answered, when, and how long it took, in milliseconds.
-    round: u64,
-    answered_at: i64,
-    took: i64,
-    pub slots: u32,
-    /// Tasks that it has ended since its start.
-    pub processed: i64,
-    /// Since when it has been idle or busy, in milliseconds since 1970.
-    pub since: i64,
-    /// Whether it is late with its answers. It lives: otherwise it would be missed among those that listen.
-    pub silent: bool,
-}
-
-impl Host {
-    /// Whether it runs a task, or may run one.
-    pub(super) fn is_busy(&self) -> bool {
-        self.silent || !self.active.is_empty() || !self.reserved.is_empty()
-    }
-
-    /// When it began the oldest of its tasks, in milliseconds since 1970.
-    pub(super) fn began(&self) -> Option<i64> {
-        self.active.iter().filter_map(|task| task.began).min()
-    }
-
-    /// Whether it takes tasks from `queue`.
-    pub(super) fn consumes(&self, queue: &str) -> bool {
-        let mut queues = self.queues.iter().flatten();
-        queues.any(|consumed| consumed.name == queue)
-    }
-
-    /// Whether it takes tasks from `queue`, or did so before it was drained. One that was drained before this process
-    /// started may be of any queue.
-    pub(super) fn is_of(&self, queue: &str) -> bool {
-        let mut consumed = self.consumed.iter();
-        self.is_asked() && self.consumed.is_empty() || consumed.any(|it| it.name == queue)
-    }
-
-    /// Whether it takes tasks from no queue, as one does that was drained.
-    fn is_asked(&self) -> bool {
-        self.queues.as_ref().is_some_and(Vec::is_empty)
-    }
-
-    /// How far its drain has come. A task that was on its way when it stopped is in its answers of the next round.
-    pub(super) fn drain(&self) -> DrainState {
-        match self.drained {
-            _ if !self.is_asked() => DrainState::None,
-            2.. if !self.is_busy() => DrainState::Drained,
-            _ => DrainState::Requested,
-        }
-    }
-
-    /// Whether `task`, which it has, came from `queue`.
-    pub(super) fn has_from(&self, queue: &str, task: &Task) -> bool {
-        let consumed = &*self.consumed;
-        let mut from = consumed
-            .iter()
-            .filter(|consumed| consumed.routing_key == task.routing_key);
-        match (from.next(), consumed) {
-            (Some(from), _) => from.name == queue,
-            (None, [only]) => only.name == queue,
-            (None, _) => task.routing_key == queue,
-        }
-    }
-
-    fn take(&mut self, question: Question, answer: Answer) {
-        match (question, answer) {
-            (Question::Active, Answer::Tasks(tasks)) => self.active = tasks,
-            (Question::Reserved, Answer::Tasks(tasks)) => self.reserved = tasks,
-            (Question::Scheduled, Answer::Tasks(tasks)) => self.scheduled = tasks,
-            (_, Answer::Queues(queues)) => {
-                if !queues.is_empty() {
-                    self.consumed.clone_from(&queues);
-                }
-                self.queues = Some(queues);
-            }
-            (_, Answer::Stats { slots, begun }) => {
-                self.slots = slots;
-                self.processed = begun;
-            }
-            _ => {}
-        }
-    }
-}
-
-/// A round of questions.
-#[derive(Debug)]
-struct Round {
-    number: u64,
-    asked_at: i64,
-    questions: &'static [Question],
-    /// How many were listening when the question was published that most heard.
-    listeners: usize,
-    /// Whether its end has come. Answers may still follow.
-    ended: bool,
-    /// What each worker has answered so far.
-    answers: HashMap<String, Vec<(Question, Answer)>>,
-}
-
-impl Round {
-    fn is_full(&self) -> bool {
-        self.questions.len() == control::ALL.len()
-    }
-
-    /// Takes one answer, and returns whether it is the worker's last.
-    fn take(&mut self, worker: &str, question: Question, answer: Answer) -> bool {
-        if self.answers.len() >= MAX_WORKERS && !self.answers.contains_key(worker) {
-            return false;
-        }
-        let answers = self.answers.entry(worker.to_owned()).or_default();
-        answers.retain(|(answered, _)| *answered != question);
-        answers.push((question, answer));
-        answers.len() == self.questions.len()
-    }
-
-    fn is_answered_by(&self, worker: &str) -> bool {
-        let answers = self.answers.get(worker);
-        answers.is_some_and(|answers| answers.len() == self.questions.len())
-    }
-
-    /// Whether all who listen have answered.
-    fn is_complete(&self) -> bool {
-        let answered = self.answers.keys();
-        answered.filter(|name| self.is_answered_by(name)).count() >= self.listeners
-    }
-}
 
 /// The workers of one broker.
 #[derive(Debug, Default)]
@@ -197,10 +56,9 @@ impl Known {
         self.strangers = self.strangers.saturating_sub(usize::from(before.is_none()));
         let mut host = before.cloned().unwrap_or_default();
         for (question, answer) in answers {
-            host.take(*question, answer.clone());
+            host.take(*question, answer.clone(), now);
         }
         if round.is_full() {
-            host.confirmed = true;
             let active = i64::try_from(host.active.len()).unwrap_or(i64::MAX);
             host.processed = host.processed.saturating_sub(active).max(0);
         }
@@ -348,7 +206,7 @@ impl Workers {
         }
         let hosts = self.known.iter().flat_map(|known| known.hosts.values());
         let mut hosts = hosts.into_iter();
-        let full = hosts.any(|host| !host.confirmed || host.is_asked())
+        let full = hosts.any(Host::owes_queues)
             || self
                 .full_at
                 .is_none_or(|at| now - at >= BETWEEN_FULL_ROUNDS);
@@ -391,16 +249,16 @@ impl Workers {
         }
     }
 
-    /// Notes that `worker` is asked to take tasks from its queues, or from none. Returns these queues; they are `names` where
+    /// Notes that `worker` is asked for a `change`. Returns its queues; they are `names` where
     /// it was drained before this process started. What it answered to questions before is out of date.
-    pub(super) fn request(&mut self, worker: &str, names: &[&str]) -> Vec<String> {
+    pub(super) fn request(&mut self, worker: &str, names: &[&str], change: Change) -> Vec<String> {
         let hosts = self.known.as_mut().map(|known| &mut known.hosts);
         let Some(host) = hosts.and_then(|hosts| hosts.get_mut(worker)) else {
             return Vec::new();
         };
         self.rounds.clear();
         (self.asked_at, self.full_at) = (None, None);
-        (host.drained, host.confirmed) = (0, false);
+        (host.drained, host.change) = (0, Some(change));
         if host.consumed.is_empty() {
             let named = |name: &&str| ConsumedQueue {
                 name: (*name).to_owned(),
@@ -429,7 +287,17 @@ mod tests {
     use super::*;
     use base64::Engine;
     use base64::prelude::BASE64_STANDARD;
+    use decide::victims::DrainState;
     use serde_json::json;
+
+    const NONE: Change = Change {
+        takes: false,
+        until: 60_000,
+    };
+    const AGAIN: Change = Change {
+        takes: true,
+        until: 60_000,
+    };
 
     /// The answers of `worker` to each question of the round `number`, with `active` tasks.
     fn answers(worker: &str, number: u64, active: usize) -> Vec<Value> {
@@ -520,6 +388,36 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_change_is_not_taken_for_the_workers_queues() {
+        let says = |number, queues: &[&str]| {
+            let queue = |name: &&str| json!({"name": name, "routing_key": name});
+            let mut all = answers("w@a", number, 0);
+            let queues: Vec<_> = queues.iter().map(queue).collect();
+            all[3] = reply("w@a", number, Question::Queues, &json!(queues));
+            all
+        };
+        let of_mail = |workers: &Workers| workers.known().unwrap().hosts["w@a"].is_of("mail");
+        let mut workers = Workers::default();
+        assert!(round(&mut workers, 0, 1, says(1, &["mail", "video"])));
+        assert_eq!(workers.request("w@a", &[], NONE), ["mail", "video"]);
+        // Each of these is asked for the queues again a second later.
+        let path: [&[&str]; 3] = [&["video"], &[], &[]];
+        for (number, queues) in (2..).zip(path) {
+            let now = i64::try_from(number).unwrap() * 1_000;
+            assert!(round(&mut workers, now, 1, says(number, queues)));
+            assert!(of_mail(&workers), "{queues:?}");
+        }
+        let drain = |workers: &Workers| workers.known().unwrap().hosts["w@a"].drain();
+        assert_eq!(drain(&workers), DrainState::Drained);
+        assert_eq!(workers.request("w@a", &[], AGAIN), ["mail", "video"]);
+        assert!(round(&mut workers, 5_000, 1, says(5, &["video"])));
+        assert!(of_mail(&workers), "it has taken back one of two");
+        // It may have been started with other queues since.
+        assert!(round(&mut workers, 60_000, 1, says(6, &["video"])));
+        assert!(!of_mail(&workers));
+    }
+
+    #[test]
     fn two_answers_at_one_moment_are_one() {
         let idle = |number| {
             let mut idle = answers("w@a", number, 0);
@@ -528,7 +426,7 @@ mod tests {
         };
         let mut workers = Workers::default();
         assert!(round(&mut workers, 0, 1, answers("w@a", 1, 0)));
-        workers.request("w@a", &[]);
+        workers.request("w@a", &[], NONE);
         assert!(round(&mut workers, 1_000, 1, Vec::new()));
         workers.receive(&Value::Array(Vec::new()), "id", 1_900);
         assert!(round(&mut workers, 2_000, 1, [idle(2), idle(3)].concat()));
@@ -542,7 +440,7 @@ mod tests {
     fn workers_say_what_they_take_after_each_request() {
         let mut workers = Workers::default();
         assert!(round(&mut workers, 0, 1, answers("w@a", 1, 0)));
-        workers.request("w@a", &[]);
+        workers.request("w@a", &[], NONE);
         assert!(round(&mut workers, 20, 1, Vec::new()));
         workers.receive(&Value::Array(Vec::new()), "id", 1_000);
         let questions = workers.ask("c", "r", "id", 1_020);
@@ -581,7 +479,7 @@ mod tests {
         assert_eq!(drain(&workers), (DrainState::None, true, false));
         // The answers to what was asked before the request are late.
         assert!(round(&mut workers, 2_000, 1, Vec::new()));
-        assert_eq!(workers.request("w@a", &["other"]), ["letters"]);
+        assert_eq!(workers.request("w@a", &["other"], NONE), ["letters"]);
         workers.receive(&Value::Array(idle(2)), "id", 2_020);
         assert_eq!(drain(&workers).0, DrainState::None);
         assert!(round(&mut workers, 2_030, 1, idle(3)), "asked at once");
@@ -589,7 +487,7 @@ mod tests {
         assert!(round(&mut workers, 3_030, 1, idle(4)));
         assert_eq!(drain(&workers).0, DrainState::Drained);
         // It is asked to resume, and does so in the next round.
-        assert_eq!(workers.request("w@a", &["other"]), ["letters"]);
+        assert_eq!(workers.request("w@a", &["other"], AGAIN), ["letters"]);
         assert_eq!(drain(&workers).0, DrainState::Requested);
         assert!(round(&mut workers, 3_040, 1, answers("w@a", 5, 0)));
         assert_eq!(drain(&workers).0, DrainState::None);
@@ -597,7 +495,10 @@ mod tests {
         let mut workers = Workers::default();
         assert!(round(&mut workers, 0, 1, idle(1)));
         assert_eq!(drain(&workers), (DrainState::Requested, true, true));
-        assert_eq!(workers.request("w@a", &["letters", "b"]), ["letters", "b"]);
+        assert_eq!(
+            workers.request("w@a", &["letters", "b"], AGAIN),
+            ["letters", "b"]
+        );
         assert_eq!(drain(&workers), (DrainState::Requested, true, false));
         // One that holds a task is not drained.
         for number in 2..5 {
