@@ -1,7 +1,7 @@
 //! The scripted API server: what a real one does with the operator's requests, and nothing else.
 
 use crate::watch::Line;
-use crate::world::{AUTOSCALERS, DEPLOYMENTS, POOLS, SECRETS, ScaleWrite, World};
+use crate::world::{AUTOSCALERS, DEPLOYMENTS, POOLS, ROLLOUTS, SECRETS, ScaleWrite, World};
 use decide::victims::{DELETE_FIRST, POD_DELETION_COST, Pod, PodStage};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -94,7 +94,9 @@ impl World {
                 self.list("Pod", &pods)
             }
             ("PATCH", SCALE) => self.scale(call.by, &call.body),
-            ("PATCH", path) if path.ends_with("/scale") => self.scale_other(path, &call.body),
+            ("PATCH", path) if path.ends_with("/scale") => {
+                self.scale_other(call.by, path, &call.body)
+            }
             ("PATCH", path) if path.ends_with("/status") => self.write_status(path, &call.body),
             (_, path) if path.starts_with(LEASES) => self.lease(call),
             ("POST", EVENTS) => Answer::Object(201, call.body.clone()),
@@ -158,14 +160,19 @@ impl World {
     }
 
     /// A target of another pool, whose pods are not simulated.
-    fn scale_other(&mut self, path: &str, body: &Value) -> Answer {
+    fn scale_other(&mut self, by: usize, path: &str, body: &Value) -> Answer {
         let to = body["spec"]["replicas"].as_i64().unwrap_or_default();
-        let is_it = |other: &&mut Value| path.contains(&format!("/{}/", name(other)));
-        let Some(other) = self.others.iter_mut().find(is_it) else {
+        let is_it = |other: &Value| path.contains(&format!("/{}/", name(other)));
+        let Some(index) = self.others.iter().position(is_it) else {
             return refuse(404, "NotFound");
         };
+        let from = self.others[index]["spec"]["replicas"].as_i64();
+        if from > Some(to) {
+            self.check_metrics(by, path);
+        }
+        let other = &mut self.others[index];
         let target = name(other).to_owned();
-        if other["spec"]["replicas"] != to {
+        if from != Some(to) {
             self.other_scales
                 .push((self.workload.now, target.clone(), to));
         }
@@ -176,7 +183,11 @@ impl World {
         other["metadata"]["resourceVersion"] = version.to_string().into();
         other["metadata"]["managedFields"] = json!([{"manager": "workerpool-operator", "operation": "Apply",
             "apiVersion": "apps/v1", "subresource": "scale", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
-        self.watches.send(DEPLOYMENTS, version, "MODIFIED", other);
+        let watch = match other["kind"].as_str() {
+            Some("Rollout") => ROLLOUTS,
+            _ => DEPLOYMENTS,
+        };
+        self.watches.send(watch, version, "MODIFIED", other);
         self.scale_object(&target, i32::try_from(to).unwrap_or(0))
     }
 

@@ -21,6 +21,7 @@ mod secrets;
 mod seed;
 mod simulation;
 mod statuses;
+mod unknown;
 mod watch;
 mod world;
 

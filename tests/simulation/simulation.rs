@@ -163,7 +163,7 @@ pub fn settings() -> Settings {
         dashboard_auth: DashboardAuth::None,
         allow_addresses: vec![],
         namespaces: vec![],
-        target_kinds: vec![],
+        target_kinds: vec!["argoproj.io/v1alpha1/Rollout".parse().expect("a kind")],
         min_interval: api::Duration(decide::Millis(100)),
         leader_elect: false,
         lease_name: "workerpool-operator".into(),

@@ -330,3 +330,4 @@ pub const SECRETS: &str = "/api/v1/namespaces/default/secrets";
 pub const POOLS: &str = "/apis/workerpool.dev/v1alpha1/workerpools";
 pub const AUTOSCALERS: &str = "/apis/autoscaling/v2/horizontalpodautoscalers";
 pub const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+pub const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/rollouts";
