@@ -3,21 +3,17 @@
 use crate::stage::{Figures, Stage, eventually};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
-use std::time::Duration;
 use testkit::producer::Programs;
-
-/// What follows a note in Redis takes some milliseconds.
-const AT_ONCE: Duration = Duration::from_secs(2);
 
 pub fn stage(prefix: &str) -> Stage {
     Stage::new(Programs::laravel(prefix))
 }
 
 /// A queue that has not been read yet: the server's list of clients is read at most every 10 s.
-fn queue(prefix: Option<&str>) -> Queue {
+fn queue(name: &str, prefix: Option<&str>) -> Queue {
     let options = QueueOptions {
         key_prefix: prefix.map(str::to_owned),
-        ..QueueOptions::named("mail")
+        ..QueueOptions::named(name)
     };
     Queue::new(QueueSystem::Laravel, &options)
 }
@@ -39,14 +35,20 @@ fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
     let mut stage = stage("laravel_database_");
     let check = |stage: &Stage, workers| {
         stage
-            .expect(&queue(None), &written(stage, workers), AT_ONCE)
+            .expect(&queue("mail", None), &written(stage, workers))
             .metrics
     };
     stage.push("mail", &["a", "b", "c"]);
     stage.push("video", &["x"]);
-    stage.delay("mail", "soon", 5);
     stage.delay("mail", "later", 3_600);
-    assert_eq!(check(&stage, None).due, Metric::Known(1));
+    assert_eq!(check(&stage, None).due, Metric::Known(0));
+    // No worker takes it.
+    stage.delay("reports", "soon", 5);
+    let soon = stage.read(&queue("reports", None)).metrics;
+    assert_eq!(
+        (soon.due, soon.delayed),
+        (Metric::Known(1), Metric::Known(1))
+    );
     stage.start("pod-1", &["mail"], &[]);
     stage.start("pod-2", &["mail"], &[]);
     eventually("two jobs run", || {
@@ -57,7 +59,7 @@ fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
     stage.end(&["b"], "fail");
     stage.started("c");
     eventually("a worker that waits", || {
-        let metrics = stage.read(&queue(None)).metrics;
+        let metrics = stage.read(&queue("mail", None)).metrics;
         (metrics.live == Metric::Estimated(2)).then_some(())
     });
     check(&stage, Some((2, 1)));
@@ -75,6 +77,9 @@ fn a_job_of_a_killed_worker_is_in_flight_until_it_may_run_again() {
         in_flight: 1,
         ..written(&stage, None)
     };
-    stage.expect(&queue(Some("shop-database-")), &left, AT_ONCE);
-    assert_eq!(stage.read(&queue(None)).metrics.in_flight, Metric::Known(0));
+    stage.expect(&queue("mail", Some("shop-database-")), &left);
+    assert_eq!(
+        stage.read(&queue("mail", None)).metrics.in_flight,
+        Metric::Known(0)
+    );
 }

@@ -4,11 +4,7 @@ use crate::stage::{Stage, eventually};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
-use std::time::Duration;
 use testkit::producer::Programs;
-
-/// RQ reports what is so: what follows a note in Redis takes some milliseconds.
-const AT_ONCE: Duration = Duration::from_secs(2);
 
 pub fn stage(prefix: Option<&str>) -> Stage {
     let programs = Programs::rq(env!("CARGO_TARGET_TMPDIR"));
@@ -27,12 +23,12 @@ fn queue(name: &str, prefix: Option<&str>) -> Queue {
 fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
     let mut stage = stage(None);
     let (mail, video) = (queue("mail", None), queue("video", None));
-    stage.check(&mail, AT_ONCE);
+    stage.check(&mail);
     let before = stage.read(&mail).time;
     stage.push("mail", &["a", "b", "c", "d"]);
     stage.push("video", &["x", "y"]);
     stage.delay("mail", "later", 3_600);
-    let oldest = stage.check(&mail, AT_ONCE).metrics.oldest_at.known();
+    let oldest = stage.check(&mail).metrics.oldest_at.known();
     assert!(
         oldest >= before && oldest <= stage.read(&mail).time,
         "{oldest:?}"
@@ -42,16 +38,16 @@ fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
     stage.start("pod-2", &["mail", "video"], &[]);
     stage.started("a");
     stage.started("b");
-    stage.check(&mail, AT_ONCE);
+    stage.check(&mail);
     stage.end(&["a"], "fail");
     stage.end(&["b"], "ok");
     stage.started("c");
     stage.started("d");
-    stage.check(&mail, AT_ONCE);
+    stage.check(&mail);
     stage.end(&["c", "d"], "ok");
     stage.started("x");
-    let reading = stage.check(&mail, AT_ONCE);
-    let video_now = stage.check(&video, AT_ONCE);
+    let reading = stage.check(&mail);
+    let video_now = stage.check(&video);
     // One of the workers counts the jobs of both queues together.
     assert_eq!(reading.metrics.processed, Metric::Unsupported);
     assert_eq!(video_now.metrics.due, Metric::Known(0));
@@ -65,9 +61,9 @@ fn a_prefix_a_paused_queue_and_due_jobs_are_read() {
     let mail = queue("mail", prefix);
     stage.push("mail", &["a"]);
     stage.delay("mail", "soon", 5);
-    stage.delay("mail", "later", 60);
+    stage.delay("mail", "later", 3_600);
     stage.pause("mail", true);
-    let metrics = stage.check(&mail, AT_ONCE).metrics;
+    let metrics = stage.check(&mail).metrics;
     let known = |metric: Metric| metric.known();
     assert_eq!(
         (known(metrics.paused), known(metrics.due)),
@@ -96,10 +92,10 @@ fn what_a_killed_worker_held_is_in_flight_until_its_lease_ends() {
     stage.push("mail", &["a"]);
     let killed = stage.started("a");
     // Both are registered, one of them idle.
-    stage.check(&mail, AT_ONCE);
+    stage.check(&mail);
     let with_ghost = stage.written("mail");
     stage.kill(&killed);
-    stage.expect(&mail, &with_ghost, AT_ONCE);
+    stage.expect(&mail, &with_ghost);
     // 90 s later.
     let mut redis = stage.redis.connect();
     let leases: Vec<String> = redis.zrange("rq:wip:mail", 0, -1).unwrap();
@@ -111,5 +107,5 @@ fn what_a_killed_worker_held_is_in_flight_until_its_lease_ends() {
     }
     let mut left = stage.written("mail");
     (left.in_flight, left.busy) = (0, Some(0));
-    stage.expect(&mail, &left, AT_ONCE);
+    stage.expect(&mail, &left);
 }

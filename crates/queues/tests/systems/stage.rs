@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use testkit::producer::{Producer, Programs};
 use testkit::redis::RedisServer;
 
+/// On a busy machine a worker takes long to start.
+const DEADLINE: Duration = Duration::from_mins(2);
+
 /// The system at work.
 pub struct Stage {
     pub redis: RedisServer,
@@ -217,9 +220,9 @@ impl Stage {
         reading.expect("a readable queue")
     }
 
-    /// Asserts that what is read of `queue` becomes `expected` within `within`.
-    pub fn expect(&self, queue: &Queue, expected: &Figures, within: Duration) -> Reading {
-        let deadline = Instant::now() + within;
+    /// Asserts that what is read of `queue` becomes `expected`.
+    pub fn expect(&self, queue: &Queue, expected: &Figures) -> Reading {
+        let deadline = Instant::now() + DEADLINE;
         loop {
             let reading = self.read(queue);
             let figures = figures(&reading, expected);
@@ -235,8 +238,8 @@ impl Stage {
     }
 
     /// Asserts that what is read of `queue` becomes what producer and jobs have written down.
-    pub fn check(&self, queue: &Queue, within: Duration) -> Reading {
-        self.expect(queue, &self.written(queue.name()), within)
+    pub fn check(&self, queue: &Queue) -> Reading {
+        self.expect(queue, &self.written(queue.name()))
     }
 }
 
@@ -300,9 +303,9 @@ fn count(things: impl IntoIterator) -> i64 {
     i64::try_from(things.into_iter().count()).unwrap()
 }
 
-/// What `find` returns, once it does, within a minute: on a busy machine a worker takes long to start.
+/// What `find` returns, once it does.
 pub fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + DEADLINE;
     loop {
         if let Some(found) = find() {
             return found;
