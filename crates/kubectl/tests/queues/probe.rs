@@ -21,7 +21,7 @@ pub fn probe(redis: &str, system: &str, queue: &str, options: &[&str]) -> Value 
 
 /// Probes until each of `expected` is a value of the answer, exact or not, or fails with the last answer.
 pub fn until(probe: impl Fn() -> Value, expected: &Value) -> Value {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_mins(1);
     loop {
         let answer = probe();
         let wrong: Vec<String> = expected

@@ -14,7 +14,7 @@ use testkit::redis::RedisServer;
 /// So many jobs are queued, and each pod runs so many at once.
 const JOBS: i64 = 9;
 /// How long each of them takes: longer than all reads of one state.
-const SECONDS: &str = "6";
+const SECONDS: &str = "15";
 /// What users of a Service name, and what stands for it here.
 const ADDRESS: &str = "redis://redis:6379/0";
 
@@ -131,7 +131,7 @@ impl Worker {
                 .unwrap()
                 .success()
         );
-        let end = Instant::now() + Duration::from_secs(25);
+        let end = Instant::now() + Duration::from_mins(1);
         while self.0.try_wait().unwrap().is_none() {
             assert!(Instant::now() < end, "the worker does not end");
             std::thread::sleep(Duration::from_millis(20));
