@@ -25,9 +25,9 @@ fn scripted_server() -> (Client, Server) {
 
 /// Answers the one expected request, and returns it.
 async fn answer(mut server: Server, status: StatusCode, body: Value) -> Call {
-    let (request, respond) = tokio::time::timeout(Duration::from_secs(5), server.next_request())
+    let (request, respond) = tokio::time::timeout(Duration::from_mins(1), server.next_request())
         .await
-        .expect("a request within 5 s")
+        .expect("a request in time")
         .expect("a request");
     let (parts, sent) = request.into_parts();
     let sent = sent.collect_bytes().await.expect("a body");

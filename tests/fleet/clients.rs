@@ -214,7 +214,7 @@ async fn redis_tells_who_waits_by_address() {
     let _moves = connection(&server, "127.0.0.3", "BLMOVE tasks held LEFT RIGHT 0").await;
     let busy = connection(&server, "127.0.0.4", "BRPOP other 0").await;
     let mut redis = server.connect();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while waiting(&mut redis) < 3 {
         assert!(Instant::now() < deadline, "three wait");
         tokio::task::yield_now().await;
