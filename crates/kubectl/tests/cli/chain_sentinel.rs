@@ -99,7 +99,7 @@ impl SecuredSentinel {
         let mut command = Command::new("redis-server");
         let command = command.arg(&file).arg("--sentinel").stdout(Stdio::null());
         let sentinel = Self(command.spawn().unwrap(), folder);
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < deadline, "the Sentinel listens");
             std::thread::sleep(Duration::from_millis(10));

@@ -27,7 +27,7 @@ fn stop_waits_for_running_tasks() {
     for round in 1..=2_u64 {
         let local = Local::new();
         local.run(&["metrics", "--local", "--redis", &server.url()]);
-        local.run(&["stress", "--tasks", "3", "--task-seconds", "2", "--local"]);
+        local.run(&["stress", "--tasks", "3", "--task-seconds", "6", "--local"]);
         until("three at work", || {
             (panel(&local)?["busyWorkers"] == 3).then_some(())
         });

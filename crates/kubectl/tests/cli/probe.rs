@@ -120,7 +120,7 @@ pub fn serve_all_slots(node: &RedisServer) {
             .query::<redis::Value>(&mut node.connect())
     };
     run(&["ADDSLOTSRANGE", "0", "16383"]).unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while !format!("{:?}", run(&["INFO"])).contains("cluster_state:ok") {
         assert!(std::time::Instant::now() < deadline, "the cluster is well");
         std::thread::sleep(std::time::Duration::from_millis(10));
