@@ -160,14 +160,15 @@ impl Drop for StopOnDrop<'_> {
 /// Of the tasks that a front has accepted: how many, and those without a result.
 fn report(what: &str, front: &Front, lost: &[String]) {
     let accepted = front.accepted.lock().unwrap().len();
-    let metrics = front.metrics();
+    assert!(accepted > 0, "{what}");
+    let metrics = until("the count of lost tasks", || {
+        Some(front.metrics()).filter(|it| it["tasks"]["lost"] == lost.len())
+    });
     println!(
         "{what}: {accepted} tasks accepted, {} lost, {} results without a claim",
         lost.len(),
         metrics["tasks"]["lostClaims"]
     );
-    assert!(accepted > 0, "{what}");
-    assert_eq!(metrics["tasks"]["lost"], lost.len(), "{what}");
 }
 
 #[test]
@@ -250,6 +251,8 @@ fn a_former_master_that_still_accepts_writes_is_left() {
         (lost == on_former.len() as u64).then_some(())
     });
     // Its heartbeat follows, too.
-    let workers = || new.connect().scard::<_, u64>(keys.workers()).unwrap();
-    assert_eq!(workers(), 1);
+    until("one worker", || {
+        let workers: u64 = new.connect().scard(keys.workers()).unwrap();
+        (workers == 1).then_some(())
+    });
 }

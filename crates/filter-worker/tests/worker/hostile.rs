@@ -11,7 +11,6 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
 
 const PATH: &str = "/api/process-batch/distributed/";
 const JSON: &str = "application/json";
@@ -160,7 +159,6 @@ fn many_large_bodies_fit_into_256_mib() {
 #[test]
 fn slow_clients_are_cut_off() {
     let front = Front::start(&[]);
-    let started = Instant::now();
     let open = |text: &str| {
         let mut stream = TcpStream::connect(front.address).unwrap();
         stream.set_read_timeout(Some(TIMEOUT)).unwrap();
@@ -178,15 +176,11 @@ fn slow_clients_are_cut_off() {
         "{}",
         refused.error()
     );
+    // They would be silent for longer than a read may take here.
     for stream in [&mut head, &mut idle] {
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        started.elapsed()
-    );
     assert_eq!(front.get("/healthz").status, 200);
 }
 

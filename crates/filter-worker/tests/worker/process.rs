@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use testkit::redis::RedisServer;
 
 /// Longest wait for anything. Only a broken worker takes this long.
-pub const TIMEOUT: Duration = Duration::from_mins(1);
+pub const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Polls every few milliseconds until `poll` returns a value; panics after [`TIMEOUT`].
 #[track_caller]

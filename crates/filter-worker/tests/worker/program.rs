@@ -117,7 +117,7 @@ fn concurrency_limits_the_running_tasks() {
 fn sigterm_finishes_the_task_and_takes_no_other() {
     let mut harness = Harness::new();
     let mut worker = harness.start("w", &[]);
-    harness.push(["a".into()], 1_500);
+    harness.push(["a".into()], 5_000);
     harness.until("the claim", |snapshot| snapshot.claimed == 1);
     worker.signal("TERM");
     harness.until("the draining state", |snapshot| {
@@ -143,16 +143,12 @@ fn sigterm_finishes_the_task_and_takes_no_other() {
 #[test]
 fn an_idle_worker_stops_at_once() {
     let mut harness = Harness::new();
-    let mut worker = harness.start("w", &[]);
+    // A worker that waited for its grace would not end in time.
+    let grace = Duration::from_hours(1);
+    let mut worker = harness.start_with_grace(Language::Rust, "w", grace);
     harness.until("the worker", |snapshot| snapshot.workers.len() == 1);
-    let signalled = Instant::now();
     worker.signal("TERM");
     assert!(worker.wait().success());
-    assert!(
-        signalled.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        signalled.elapsed()
-    );
 }
 
 #[rstest]
@@ -185,7 +181,7 @@ fn a_task_longer_than_the_grace_is_handed_back(#[case] language: Language) {
 fn a_worker_paused_past_its_lease_gets_a_new_id() {
     let mut harness = Harness::new();
     let paused = harness.start("paused", &[]);
-    harness.push(["a".into()], 1_000);
+    harness.push(["a".into()], 3_000);
     harness.until("the claim", |snapshot| snapshot.claimed == 1);
     paused.signal("STOP");
     let mut other = harness.start("other", &[]);

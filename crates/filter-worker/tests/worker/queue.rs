@@ -127,24 +127,28 @@ impl Queue {
         self.ids(&key)
     }
 
-    /// The ids of the delayed tasks, and how many milliseconds of the pause of each are left.
+    /// The ids of the delayed tasks, and when the pause of each ends.
     pub fn delayed(&mut self) -> Vec<(String, i64)> {
-        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut self.redis).unwrap();
         let key = self.keys.delayed();
         let entries: Vec<(String, i64)> = self.redis.zrange_withscores(key, 0, -1).unwrap();
         let id = |entry: &str| task_id(entry.split_once(':').unwrap().1.as_bytes());
         entries
             .iter()
-            .map(|(entry, due)| (id(entry), due - seconds * 1_000 - micros / 1_000))
+            .map(|(entry, due)| (id(entry), *due))
             .collect()
     }
 
     /// Ends the pause of all delayed tasks.
     pub fn end_pauses(&mut self) {
+        self.pause_until(1);
+    }
+
+    /// The pauses of all delayed tasks end then.
+    pub fn pause_until(&mut self, due: i64) {
         let key = self.keys.delayed();
         let entries: Vec<String> = self.redis.zrange(&key, 0, -1).unwrap();
         for entry in entries {
-            let _: () = self.redis.zadd(&key, entry, 1).unwrap();
+            let _: () = self.redis.zadd(&key, entry, due).unwrap();
         }
     }
 

