@@ -58,7 +58,7 @@ pub fn redis(spec: &Value, objects: &Objects) -> Redis {
 }
 
 /// Why the pool's metrics are unavailable.
-async fn failure(spec: &Value, objects: &Objects<'_>) -> String {
+pub async fn failure(spec: &Value, objects: &Objects<'_>) -> String {
     let mut endpoint = Endpoint::of(redis(spec, objects));
     endpoint.watch("a", QueueSystem::List, LONG);
     cause(&endpoint.next().await)
@@ -80,17 +80,10 @@ impl Secured {
             authority.issue("DNS:client"),
         );
         let port = free_port();
-        let text = |path: &Path| path.display().to_string();
-        let server = RedisServer::start_with(&[
-            "--tls-port",
-            &port.to_string(),
-            "--tls-ca-cert-file",
-            &text(&authority.certificate()),
-            "--tls-cert-file",
-            &text(&own.certificate),
-            "--tls-key-file",
-            &text(&own.key),
-        ]);
+        let settings = authority.settings(&own, port);
+        let settings = settings.map(|(name, value)| [format!("--{name}"), value]);
+        let options: Vec<&str> = settings.iter().flatten().map(|it| &**it).collect();
+        let server = RedisServer::start_with(&options);
         Self {
             server,
             port,
@@ -101,24 +94,37 @@ impl Secured {
 
     /// The objects of a pool that may read it.
     pub fn objects(&self) -> Vec<(&'static str, &'static str, Vec<u8>)> {
-        vec![
-            ("ca", "ca.crt", file(&self.authority.certificate())),
-            ("client", "tls.crt", file(&self.client.certificate)),
-            ("client", "tls.key", file(&self.client.key)),
-            ("redis", "redis-password", b"secret\n".to_vec()),
-        ]
+        let mut objects = tls_objects(&self.authority, &self.client);
+        objects.push(("redis", "redis-password", b"secret\n".to_vec()));
+        objects
     }
 
     pub fn spec(&self) -> Value {
         json!({
             "address": format!("redis://127.0.0.1:{}", self.port),
             "username": "workerpool", "passwordFrom": key_of("redis", "redis-password"), "database": 2,
-            "tls": {
-                "caFrom": {"configMapKeyRef": {"name": "ca", "key": "ca.crt"}},
-                "certificateFrom": key_of("client", "tls.crt"), "keyFrom": key_of("client", "tls.key"),
-            },
+            "tls": tls(),
         })
     }
+}
+
+/// `spec.redis.tls` with own certificates, and the objects that hold them.
+pub fn tls() -> Value {
+    json!({
+        "caFrom": {"configMapKeyRef": {"name": "ca", "key": "ca.crt"}},
+        "certificateFrom": key_of("client", "tls.crt"), "keyFrom": key_of("client", "tls.key"),
+    })
+}
+
+pub fn tls_objects(
+    authority: &Authority,
+    client: &Issued,
+) -> Vec<(&'static str, &'static str, Vec<u8>)> {
+    vec![
+        ("ca", "ca.crt", file(&authority.certificate())),
+        ("client", "tls.crt", file(&client.certificate)),
+        ("client", "tls.key", file(&client.key)),
+    ]
 }
 
 pub fn user(server: &RedisServer, password: &str) {
@@ -236,12 +242,8 @@ fn malformed_material_is_named_and_never_shown(
 ) {
     let authority = Authority::new();
     let (client, other) = (authority.issue("DNS:client"), authority.issue("DNS:other"));
-    let mut objects = vec![
-        ("ca", "ca.crt", file(&authority.certificate())),
-        ("client", "tls.crt", file(&client.certificate)),
-        ("client", "tls.key", file(&client.key)),
-        ("redis", "redis-password", b"secret".to_vec()),
-    ];
+    let mut objects = tls_objects(&authority, &client);
+    objects.push(("redis", "redis-password", b"secret".to_vec()));
     for (_, at, bytes) in &mut objects {
         if *at == key {
             *bytes = if value == "OTHER" {
@@ -252,11 +254,7 @@ fn malformed_material_is_named_and_never_shown(
         }
     }
     let spec = json!({
-        "address": "redis://127.0.0.1:1", "passwordFrom": key_of("redis", "redis-password"),
-        "tls": {
-            "caFrom": {"configMapKeyRef": {"name": "ca", "key": "ca.crt"}},
-            "certificateFrom": key_of("client", "tls.crt"), "keyFrom": key_of("client", "tls.key"),
-        },
+        "address": "redis://127.0.0.1:1", "passwordFrom": key_of("redis", "redis-password"), "tls": tls(),
     });
     let (_, commands) = read(&spec, &objects);
     let status = status(&commands).expect("a status");

@@ -31,6 +31,7 @@ mod secrets;
 mod sentinel;
 mod stage;
 mod time;
+mod tls;
 mod watches;
 mod workload;
 mod zero;

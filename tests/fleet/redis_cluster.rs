@@ -40,23 +40,23 @@ fn pool() -> Key {
 }
 
 /// A pool with these queues.
-fn watch(endpoint: &Endpoint, system: QueueSystem, names: &[String], interval: Duration) {
+pub fn watch(endpoint: &Endpoint, system: QueueSystem, names: &[String], interval: Duration) {
     let queue = |name: &String| Queue::new(system, &QueueOptions::named(name));
     let queues = names.iter().map(queue).collect();
     endpoint.send(Command::Watch(pool(), Epoch(1), queues, interval));
 }
 
 /// One name for a queue on each primary.
-fn names(cluster: &RedisCluster) -> Vec<String> {
+pub fn names(cluster: &RedisCluster) -> Vec<String> {
     (0..3).map(|index| cluster.name(index)).collect()
 }
 
-fn ready(result: &PollResult) -> Vec<Option<i64>> {
+pub fn ready(result: &PollResult) -> Vec<Option<i64>> {
     let queues = result.queues.iter();
     queues.map(|queue| queue.ready.known()).collect()
 }
 
-fn push(server: &RedisServer, key: &str, tasks: i64) -> i64 {
+pub fn push(server: &RedisServer, key: &str, tasks: i64) -> i64 {
     let tasks = vec!["x"; usize::try_from(tasks).expect("a number")];
     server.connect().lpush(key, tasks).expect("a push")
 }

@@ -10,6 +10,7 @@ pub struct Authority {
 }
 
 /// A certificate with its private key, in PEM.
+#[derive(Clone)]
 pub struct Issued {
     /// The file of the certificate.
     pub certificate: PathBuf,
@@ -96,6 +97,16 @@ impl Authority {
             &text(&issued.certificate),
         ]);
         issued
+    }
+
+    /// The settings of a server that speaks TLS at `port`, too, shows the certificate `own` and asks clients for theirs.
+    pub fn settings(&self, own: &Issued, port: u16) -> [(&'static str, String); 4] {
+        [
+            ("tls-port", port.to_string()),
+            ("tls-ca-cert-file", text(&self.certificate())),
+            ("tls-cert-file", text(&own.certificate)),
+            ("tls-key-file", text(&own.key)),
+        ]
     }
 
     fn path(&self, name: &str) -> PathBuf {

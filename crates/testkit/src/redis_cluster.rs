@@ -1,5 +1,6 @@
 //! A Redis Cluster of three primaries and a replica of each, for one test. All processes end with it.
 
+use crate::certificates::{Authority, Issued};
 use crate::redis::{RedisServer, free_port};
 use crate::sentinel::until;
 use redis::{RedisResult, Value};
@@ -12,6 +13,8 @@ const FIRST_SLOTS: [u16; 3] = [0, 5_461, 10_923];
 /// Six servers: three primaries, and the replica of each three further on.
 pub struct RedisCluster {
     nodes: Vec<RedisServer>,
+    /// The ports that the nodes announce.
+    ports: Vec<u16>,
     /// What the nodes know of each other: it outlives their restart.
     _directory: TempDir,
 }
@@ -19,11 +22,30 @@ pub struct RedisCluster {
 impl RedisCluster {
     /// Starts all, and waits until each node knows every slot and each replica follows.
     pub fn start() -> Self {
+        Self::start_with(|_| vec![])
+    }
+
+    /// The same with TLS, each node with the certificate that `own` returns. The ports of [`RedisServer`] stay without.
+    pub fn with_tls(authority: &Authority, own: impl Fn(usize) -> Issued) -> Self {
+        Self::start_with(|number| {
+            let settings = authority.settings(&own(number), free_port());
+            let yes = ["tls-cluster", "tls-replication"].map(|name| (name, "yes".to_owned()));
+            settings.into_iter().chain(yes).collect()
+        })
+    }
+
+    fn start_with(settings: impl Fn(usize) -> Vec<(&'static str, String)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let start = |number: usize| {
             let bus = free_port().to_string();
             let file = directory.path().join(format!("{number}.conf"));
-            RedisServer::start_with(&[
+            let settings = settings(number);
+            let names: Vec<String> = settings.iter().map(|it| format!("--{}", it.0)).collect();
+            let more = names
+                .iter()
+                .zip(&settings)
+                .flat_map(|(name, it)| [&**name, &*it.1]);
+            let mut options = vec![
                 "--cluster-enabled",
                 "yes",
                 "--cluster-port",
@@ -36,10 +58,17 @@ impl RedisCluster {
                 "no",
                 "--repl-diskless-sync-delay",
                 "0",
-            ])
+            ];
+            options.extend(more);
+            let server = RedisServer::start_with(&options);
+            let tls = settings.iter().find(|it| it.0 == "tls-port");
+            let port = tls.map_or(server.port(), |it| it.1.parse().unwrap());
+            (server, port)
         };
+        let (nodes, ports) = (0..6).map(start).unzip();
         let cluster = Self {
-            nodes: (0..6).map(start).collect(),
+            nodes,
+            ports,
             _directory: directory,
         };
         cluster.join();
@@ -52,10 +81,10 @@ impl RedisCluster {
             self.run(index, &format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
             self.run(index, &format!("CLUSTER ADDSLOTSRANGE {first} {}", end - 1));
         }
-        for node in &self.nodes[1..] {
+        for (node, port) in self.nodes.iter().zip(&self.ports).skip(1) {
             let bus: Vec<String> =
                 redis::from_redis_value(query(node, "CONFIG GET cluster-port")).expect("the bus");
-            let meet = format!("CLUSTER MEET 127.0.0.1 {} {}", node.port(), bus[1]);
+            let meet = format!("CLUSTER MEET 127.0.0.1 {port} {}", bus[1]);
             self.run(0, &meet);
         }
         self.until("six nodes that know each other", || {
@@ -84,7 +113,7 @@ impl RedisCluster {
 
     /// Host and port of each node.
     pub fn addresses(&self) -> Vec<String> {
-        let ports = self.nodes.iter().map(RedisServer::port);
+        let ports = self.ports.iter();
         ports.map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
@@ -127,25 +156,41 @@ impl RedisCluster {
 
     /// Moves the slot of `key` with all that it has to the node at `to`, as `redis-cli --cluster reshard` does.
     pub fn move_slot(&self, key: &str, to: usize) {
+        let from = self.begin_move(key, to);
+        while self.move_keys(key, from, to, 100) > 0 {}
+        self.end_move(key, from, to);
+    }
+
+    /// Lets the node at `to` take keys of the slot from the one that has it, which is returned.
+    pub fn begin_move(&self, key: &str, to: usize) -> usize {
         let from = self.owner(key).expect("an owner");
         let slot = self.slot(key);
         let (source, target) = (self.id(from), self.id(to));
         self.run(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {source}"));
         self.run(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {target}"));
-        loop {
-            let keys = self.run(from, &format!("CLUSTER GETKEYSINSLOT {slot} 100"));
-            let keys: Vec<String> = redis::from_redis_value(keys).expect("keys");
-            if keys.is_empty() {
-                break;
-            }
+        from
+    }
+
+    /// Moves up to `count` keys of the slot, and returns how many.
+    pub fn move_keys(&self, key: &str, from: usize, to: usize, count: usize) -> usize {
+        let slot = self.slot(key);
+        let keys = self.run(from, &format!("CLUSTER GETKEYSINSLOT {slot} {count}"));
+        let keys: Vec<String> = redis::from_redis_value(keys).expect("keys");
+        let count = keys.len();
+        if count > 0 {
             let mut migrate = redis::cmd("MIGRATE");
-            let port = self.nodes[to].port();
+            let port = self.ports[to];
             migrate.arg("127.0.0.1").arg(port).arg("").arg(0).arg(5000);
             migrate.arg("KEYS").arg(keys);
-            migrate
-                .exec(&mut self.nodes[from].connect())
-                .expect("moved");
+            let moved = migrate.exec(&mut self.nodes[from].connect());
+            moved.expect("moved");
         }
+        count
+    }
+
+    /// The slot is that of the node at `to` from now on.
+    pub fn end_move(&self, key: &str, from: usize, to: usize) {
+        let (slot, target) = (self.slot(key), self.id(to));
         for node in [to, from] {
             self.run(node, &format!("CLUSTER SETSLOT {slot} NODE {target}"));
         }

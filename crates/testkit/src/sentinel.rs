@@ -1,5 +1,6 @@
 //! A master with a replica, watched by three Sentinels, for one test. All processes end with it.
 
+use crate::certificates::{Authority, Issued};
 use crate::redis::{RedisServer, free_port};
 use std::fmt::Debug;
 use std::fmt::Write;
@@ -13,8 +14,12 @@ pub const MASTER: &str = "mymaster";
 /// Two servers, of which one is the master, and three Sentinels.
 pub struct Sentinels {
     servers: [RedisServer; 2],
+    /// The ports of the servers that the Sentinels announce.
+    announced: [u16; 2],
     processes: Vec<Child>,
-    ports: Vec<u16>,
+    ports: [u16; 3],
+    /// The ports of the Sentinels for their clients.
+    client_ports: [u16; 3],
     directory: TempDir,
 }
 
@@ -22,18 +27,51 @@ impl Sentinels {
     /// Starts all, and waits until the Sentinels know each other and the replica.
     pub fn start() -> Self {
         let servers = [RedisServer::start(), RedisServer::start()];
-        let directory = tempfile::tempdir().unwrap();
+        let announced = [servers[0].port(), servers[1].port()];
         let ports = [free_port(), free_port(), free_port()];
+        Self::watching(servers, announced, ports, ports, |_| String::new())
+    }
+
+    /// The same with TLS: Sentinels and servers show these certificates. The ports of [`RedisServer`] stay without.
+    pub fn with_tls(authority: &Authority, sentinel: &Issued, server: &Issued) -> Self {
+        let announced = [free_port(), free_port()];
+        let servers = announced.map(|port| {
+            let settings = authority.settings(server, port);
+            let settings = settings.map(|(name, value)| [format!("--{name}"), value]);
+            let mut options: Vec<&str> = settings.iter().flatten().map(|it| &**it).collect();
+            options.extend(["--tls-replication", "yes"]);
+            RedisServer::start_with(&options)
+        });
+        let ports = || [free_port(), free_port(), free_port()];
+        let (ports, client_ports) = (ports(), ports());
+        Self::watching(servers, announced, ports, client_ports, |index| {
+            let settings = authority.settings(sentinel, client_ports[index]);
+            let lines = settings.map(|(name, value)| format!("{name} {value}\n"));
+            lines.concat() + "tls-replication yes\n"
+        })
+    }
+
+    /// `settings` are the further lines of the configuration of each Sentinel.
+    fn watching(
+        servers: [RedisServer; 2],
+        announced: [u16; 2],
+        ports: [u16; 3],
+        client_ports: [u16; 3],
+        settings: impl Fn(usize) -> String,
+    ) -> Self {
         let mut all = Self {
-            processes: vec![],
-            ports: ports.to_vec(),
             servers,
-            directory,
+            announced,
+            processes: vec![],
+            ports,
+            client_ports,
+            directory: tempfile::tempdir().unwrap(),
         };
         all.replicate(1, 0);
-        for port in ports {
+        for (index, port) in ports.into_iter().enumerate() {
             let mut config = format!("port {port}\nbind 127.0.0.1\nlogfile ''\n");
-            let monitored = all.servers[0].port();
+            config.push_str(&settings(index));
+            let monitored = announced[0];
             writeln!(config, "sentinel monitor {MASTER} 127.0.0.1 {monitored} 2").unwrap();
             writeln!(config, "sentinel down-after-milliseconds {MASTER} 1000").unwrap();
             writeln!(config, "sentinel failover-timeout {MASTER} 2000").unwrap();
@@ -49,7 +87,7 @@ impl Sentinels {
 
     /// Host and port of each Sentinel.
     pub fn addresses(&self) -> Vec<String> {
-        let ports = self.ports.iter();
+        let ports = self.client_ports.iter();
         ports.map(|port| format!("127.0.0.1:{port}")).collect()
     }
 
@@ -57,7 +95,7 @@ impl Sentinels {
     pub fn master(&self) -> usize {
         let named = self.ask(0, "GET-MASTER-ADDR-BY-NAME");
         let named: (String, u16) = redis::from_redis_value(named).unwrap_or_default();
-        usize::from(named.1 != self.servers[0].port())
+        usize::from(named.1 != self.announced[0])
     }
 
     /// A server.
@@ -112,7 +150,7 @@ impl Sentinels {
 
     fn replicate(&self, replica: usize, master: usize) {
         let mut command = redis::cmd("REPLICAOF");
-        command.arg("127.0.0.1").arg(self.servers[master].port());
+        command.arg("127.0.0.1").arg(self.announced[master]);
         command.exec(&mut self.servers[replica].connect()).unwrap();
     }
 
