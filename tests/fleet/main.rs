@@ -29,6 +29,7 @@ mod rotation;
 mod scale_down;
 mod secrets;
 mod sentinel;
+mod slot_moves;
 mod stage;
 mod time;
 mod tls;
