@@ -5,6 +5,7 @@ use super::pipeline::Refused;
 use super::{DuePoll, Endpoint, RedisNotifications, cluster, master};
 use crate::observe::PollResult;
 use api::Key;
+use decide::victims::Worker;
 use decide::{QueueMetrics, Unavailable};
 use queues::Reading;
 use tokio::time::Instant;
@@ -65,47 +66,32 @@ impl Endpoint {
         let mut refused = refused.iter();
         let mut results = Vec::with_capacity(due.len());
         let mut odd_times = Vec::new();
-        let mut unread = Vec::new();
         for DuePoll { pool, notified_at } in due {
             let Some(queues) = self.queues.get(&pool) else {
                 continue;
             };
             let reads = queues.iter().map(|queue| queue.tracked_reads().len()).sum();
             let is_refused = refused.by_ref().take(reads).any(|it| *it == Refused::Read);
-            let mut unavailable = None;
-            let mut time = None;
-            let mut workers = Vec::new();
-            let mut metrics = Vec::with_capacity(queues.len());
-            for (index, reading) in readings.by_ref().take(queues.len()).enumerate() {
-                match reading {
-                    Ok(reading) => {
-                        workers.extend(reading.workers);
-                        unavailable = unavailable.or(reading.unavailable);
-                        time = time.or(reading.time);
-                        metrics.push(reading.metrics);
-                        let queue = (pool.clone(), index);
-                        if reading.dead {
-                            self.lost_workers.push(queue.clone());
-                        }
-                        odd_times.extend(reading.odd_time.then_some(queue));
-                        unread.extend(reading.unread.then(|| pool.clone()));
-                    }
-                    Err(cause) => {
-                        unavailable = Some(cause_to_report(unavailable, cause));
-                        metrics.push(QueueMetrics::UNAVAILABLE);
-                    }
-                }
+            let mut read = PoolReading::default();
+            for (queue, reading) in readings.by_ref().take(queues.len()).enumerate() {
+                read.add(queue, reading);
+            }
+            let of_pool = |queue| (pool.clone(), queue);
+            self.lost_workers.extend(read.dead.into_iter().map(of_pool));
+            odd_times.extend(read.odd_times.into_iter().map(of_pool));
+            if read.unread {
+                self.schedule.poll_by(&pool, Instant::now());
             }
             results.push(PollResult {
-                time,
+                time: read.time,
                 drain_refused: self.refused_drains.get(&pool).cloned(),
                 clients: None,
                 epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
                 number: self.numbers.get(&pool).copied().unwrap_or_default(),
                 pool,
-                queues: metrics,
-                workers,
-                unavailable,
+                queues: read.metrics,
+                workers: read.workers,
+                unavailable: read.unavailable,
                 renewal: renewal.clone(),
                 memory: self.memory.clone(),
                 notifications: if is_refused {
@@ -117,9 +103,6 @@ impl Endpoint {
             });
         }
         self.warn_of_odd_times(odd_times);
-        for pool in unread {
-            self.schedule.poll_by(&pool, Instant::now());
-        }
         results
     }
 
@@ -128,6 +111,41 @@ impl Endpoint {
         for (pool, queue) in queues {
             if self.odd_times.insert((pool.clone(), queue)) {
                 tracing::warn!(%pool, queue, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
+            }
+        }
+    }
+}
+
+/// What was read of a pool's queues.
+#[derive(Default)]
+struct PoolReading {
+    metrics: Vec<QueueMetrics>,
+    workers: Vec<Worker>,
+    time: Option<i64>,
+    unavailable: Option<Unavailable>,
+    /// The queues that have workers whose lease has ended.
+    dead: Vec<usize>,
+    /// The queues whose producers write a time that is none.
+    odd_times: Vec<usize>,
+    /// Whether more can be read at once.
+    unread: bool,
+}
+
+impl PoolReading {
+    fn add(&mut self, queue: usize, reading: Result<Reading, Unavailable>) {
+        match reading {
+            Ok(reading) => {
+                self.workers.extend(reading.workers);
+                self.unavailable = self.unavailable.take().or(reading.unavailable);
+                self.time = self.time.or(reading.time);
+                self.metrics.push(reading.metrics);
+                self.dead.extend(reading.dead.then_some(queue));
+                self.odd_times.extend(reading.odd_time.then_some(queue));
+                self.unread |= reading.unread;
+            }
+            Err(cause) => {
+                self.unavailable = Some(cause_to_report(self.unavailable.take(), cause));
+                self.metrics.push(QueueMetrics::UNAVAILABLE);
             }
         }
     }
