@@ -137,7 +137,7 @@ impl Bench {
             let before = self.replicas.of(name);
             let start = Instant::now();
             self.redis
-                .lpush::<_, _, i64>(&queue, r#"{"id":"x","at":0,"attempt":1,"body":{}}"#)
+                .lpush::<_, _, i64>(&queue, r#"{"id":"x","at":1700000000005,"attempt":1,"body":{}}"#)
                 .await?;
             self.replicas.wait(name, |now| now > before).await?;
             times.add(start.elapsed());
