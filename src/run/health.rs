@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
 /// The longest time between two iterations of the event loop; after ten times as long without one, the operator is
@@ -19,6 +19,8 @@ use tokio::time::Instant;
 pub(super) const MAX_TICK: Duration = Duration::from_secs(3);
 /// How long the event loop may take to answer an HTTP request.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The most questions of viewers that wait in the inbox of the loop.
+const QUESTIONS: usize = 1;
 
 /// What the HTTP handlers share.
 #[derive(Clone)]
@@ -131,14 +133,16 @@ impl HealthState {
 /// Queries the event loop for the dashboard. An instance that stands by has nothing to answer and says so at once:
 /// questions would pile up until it leads.
 pub(super) fn ask(state: HealthState) -> Ask {
+    let questions = Arc::new(Semaphore::new(QUESTIONS));
     Arc::new(move |query| {
-        let events = state.events.clone();
+        let (events, questions) = (state.events.clone(), Arc::clone(&questions));
         let stands_by = state.stands_by();
         Box::pin(async move {
             if stands_by {
                 return None;
             }
             let answer = async {
+                let _turn = questions.acquire().await.ok()?;
                 let (sender, receiver) = oneshot::channel();
                 events.send(Event::View(query, sender)).await.ok()?;
                 receiver.await.ok()

@@ -2,13 +2,12 @@
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
-use tokio::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 /// Connections that wait to be accepted; the kernel caps it.
 const BACKLOG: i32 = 1024;
 
-/// Listens on `address`. `[::]` takes both IPv6 and IPv4, and means `0.0.0.0` on a system without IPv6.
+/// Listens on `address`, without blocking. `[::]` takes both IPv6 and IPv4, and means `0.0.0.0` on a system without IPv6.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if !(address.is_ipv6() && address.ip().is_unspecified()) {
         return bind(address);
@@ -45,5 +44,5 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }

@@ -29,13 +29,15 @@ use health::{HealthState, Liveness};
 use leader::{Candidate, Leadership};
 use reviews::Reviews;
 use settings::DashboardAuth;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watches::Watches;
 
-type Server = JoinHandle<std::io::Result<()>>;
+type Server = JoinHandle<io::Result<()>>;
 
 /// Runs the operator until `stop`, then completes the writes in progress.
 pub async fn run(
@@ -125,8 +127,9 @@ fn start_servers(
                 Access::Token(Arc::new(Reviews::new(environment.client.clone())))
             }
         };
-        let router = dashboard::router(Arc::clone(store), ask, hosts, access, stop.clone());
-        servers.push(serve(address, "--dashboard", router, stop)?);
+        let (store, until) = (Arc::clone(store), stop.clone());
+        let router = move || dashboard::router(store, ask, hosts, access, until);
+        servers.push(serve_apart(address, "--dashboard", router, stop)?);
     }
     Ok(servers)
 }
@@ -137,13 +140,51 @@ fn serve(
     router: axum::Router,
     stop: &CancellationToken,
 ) -> anyhow::Result<Server> {
-    let listener = listen::listen(address).with_context(|| {
-        format!("cannot listen on {address}: choose another address with {flag}")
+    let listener = listen(address, flag)?;
+    Ok(tokio::spawn(respond(listener, router, stop.clone())))
+}
+
+/// Serves on a thread of its own: however many requests there are, those that read Redis and write scales do not wait for
+/// them.
+fn serve_apart(
+    address: SocketAddr,
+    flag: &str,
+    router: impl FnOnce() -> axum::Router + Send + 'static,
+    stop: &CancellationToken,
+) -> anyhow::Result<Server> {
+    let listener = listen(address, flag)?;
+    let (sender, end) = oneshot::channel();
+    let stop = stop.clone();
+    let thread = std::thread::Builder::new().name("dashboard".to_owned());
+    thread.spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let served = runtime.enable_all().build().and_then(|runtime| {
+            runtime.block_on(async { respond(listener, router(), stop).await })
+        });
+        let _ = sender.send(served);
     })?;
+    let panicked = |_| Err(io::Error::other("its thread panicked"));
+    Ok(tokio::spawn(
+        async move { end.await.unwrap_or_else(panicked) },
+    ))
+}
+
+fn listen(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    listen::listen(address)
+        .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
+}
+
+/// Answers requests until `stop`.
+async fn respond(
+    listener: TcpListener,
+    router: axum::Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server =
-        axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    Ok(tokio::spawn(server.into_future()))
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }
 
 /// Stands by until this process is the leader, or returns `None` if `stop` came first.

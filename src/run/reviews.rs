@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -28,6 +29,8 @@ pub(super) struct Reviews(Arc<Inner>);
 
 struct Inner {
     client: Client,
+    /// Where the client's connections are driven, which scales use too: the dashboard's thread has to keep out of that.
+    runtime: Handle,
     /// By a hash of the token with a secret key: the tokens themselves are not kept.
     known: Mutex<HashMap<u64, Known>>,
     hasher: RandomState,
@@ -48,6 +51,7 @@ impl Reviews {
     pub(super) fn new(client: Client) -> Self {
         Self(Arc::new(Inner {
             client,
+            runtime: Handle::current(),
             known: Mutex::default(),
             hasher: RandomState::new(),
             asking: Semaphore::new(AT_ONCE),
@@ -153,17 +157,22 @@ impl Inner {
             + Clone
             + std::fmt::Debug
             + serde::Serialize
-            + serde::de::DeserializeOwned,
+            + serde::de::DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
     {
         let unavailable = |text: &str| Refusal::Unavailable(text.to_owned());
         let _permit = self.asking.acquire().await;
         let reviews: Api<K> = Api::all(self.client.clone());
-        match reviews.create(&PostParams::default(), review).await {
-            Ok(review) => Ok(review),
-            Err(kube::Error::Api(status)) if status.code == 403 => Err(unavailable(
+        let review = review.clone();
+        let asked = async move { reviews.create(&PostParams::default(), &review).await };
+        match self.runtime.spawn(asked).await {
+            Ok(Ok(review)) => Ok(review),
+            Ok(Err(kube::Error::Api(status))) if status.code == 403 => Err(unavailable(
                 "the operator may not review tokens: bind its service account to the ClusterRole system:auth-delegator, or install it with dashboard.auth=none",
             )),
-            Err(_) => Err(unavailable("the API server does not review tokens now")),
+            _ => Err(unavailable("the API server does not review tokens now")),
         }
     }
 }
