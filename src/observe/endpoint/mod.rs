@@ -127,8 +127,10 @@ async fn run_server<D>(
     }
 }
 
+/// What is due waits for no timer: one fires at a whole millisecond, up to two after it was set.
 async fn sleep_until(at: Option<Instant>) {
     match at {
+        Some(at) if at <= Instant::now() => {}
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
@@ -418,5 +420,21 @@ impl Endpoint {
         }
         self.disconnect(error, now);
         self.unavailable(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_due_waits_for_no_timer() {
+        // Between two instants at which a timer fires.
+        tokio::time::advance(Duration::from_micros(500)).await;
+        let now = Instant::now();
+        assert_eq!(sleep_until(Some(now)).now_or_never(), Some(()));
+        let later = now + Duration::from_micros(1);
+        assert_eq!(sleep_until(Some(later)).now_or_never(), None);
     }
 }
