@@ -61,7 +61,7 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
-.PHONY: test test-unit test-web queues e2e test-cluster test-chart test-install recipes test-kit test-release test-source matrix cross faults force bench bench-screen bench-worker waits mutants lint advisories
+.PHONY: test test-unit test-web queues e2e test-cluster test-chart test-install recipes test-kit test-release test-source matrix cross faults force bench bench-systems bench-screen bench-worker waits mutants lint advisories
 INSTALL ?= test-install
 test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
@@ -142,6 +142,10 @@ bench: ## Reaction time beside its floor, in one run, on a real API server and a
 	@$(ON_CLUSTER) helm uninstall workerpool --ignore-not-found --wait # a demo's
 	$(BENCH) -p workerpool-operator --bench decide --bench reaction --no-run
 	$(ON_CLUSTER) $(BENCH) -p workerpool-operator --bench decide --bench reaction --offline
+
+bench-systems: ## Push to patched scale for each queue system with its own library, and each topology of Redis, beside its floor (5 min, the first time 10 more to compile; Debian)
+	@tests/cluster/install-tools queues
+	$(BENCH) -p workerpool-operator --bench systems
 
 waits: ## The same work simulated and with real workers: waiting times side by side (6 min, the first time 10 more to compile)
 	@$(MAKE) $(ON)-load plugin

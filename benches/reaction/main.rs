@@ -7,8 +7,10 @@
 mod floor;
 mod load;
 mod namespace;
+#[path = "../shared/operator.rs"]
 mod operator;
 mod replicas;
+#[path = "../shared/times.rs"]
 mod times;
 
 use anyhow::Result;
@@ -58,7 +60,7 @@ async fn main() -> Result<()> {
     floor.print("floor: shown by a watch", None);
     for pools in [1, MANY] {
         let names = create_pools(&quiet, pools, &server).await?;
-        let operator = Operator::start()?;
+        let operator = Operator::start(&format!("{QUIET},{NOISY}"), None)?;
         operator.ready().await?;
         let before = operator.usage()?;
         tokio::time::sleep(STEADY).await;
@@ -103,7 +105,7 @@ async fn beside_load(
         noisy.deployment(&load::name(number)).await?;
     }
     let noise = load::redis_server()?;
-    let operator = Operator::start()?;
+    let operator = Operator::start(&format!("{QUIET},{NOISY}"), None)?;
     operator.ready().await?;
     let asked = format!("{QUIET}/{}", names[0]);
     let what_ifs = async || Ok::<_, anyhow::Error>(Load::what_ifs(&operator.dashboard, &asked));
@@ -137,7 +139,10 @@ impl Bench {
             let before = self.replicas.of(name);
             let start = Instant::now();
             self.redis
-                .lpush::<_, _, i64>(&queue, r#"{"id":"x","at":1700000000005,"attempt":1,"body":{}}"#)
+                .lpush::<_, _, i64>(
+                    &queue,
+                    r#"{"id":"x","at":1700000000005,"attempt":1,"body":{}}"#,
+                )
                 .await?;
             self.replicas.wait(name, |now| now > before).await?;
             times.add(start.elapsed());

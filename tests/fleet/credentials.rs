@@ -75,15 +75,8 @@ pub struct Secured {
 impl Secured {
     pub fn start() -> Self {
         let authority = Authority::new();
-        let (own, client) = (
-            authority.issue("IP:127.0.0.1"),
-            authority.issue("DNS:client"),
-        );
-        let port = free_port();
-        let settings = authority.settings(&own, port);
-        let settings = settings.map(|(name, value)| [format!("--{name}"), value]);
-        let options: Vec<&str> = settings.iter().flatten().map(|it| &**it).collect();
-        let server = RedisServer::start_with(&options);
+        let client = authority.issue("DNS:client");
+        let (server, port) = RedisServer::start_with_tls(&authority, &[]);
         Self {
             server,
             port,

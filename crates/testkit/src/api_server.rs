@@ -7,16 +7,19 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Method, path, status code and body of each response.
 type Responses = Vec<(String, String, u16, Value)>;
+/// Method, body and time of each request, and a signal for new ones.
+type Requests = Arc<(Mutex<Vec<(String, Value, Instant)>>, Condvar)>;
 /// The watched paths with their connections, and a signal for new ones.
 type Watchers = Arc<(Mutex<Vec<(String, TcpStream)>>, Condvar)>;
 
 /// A running server, which stops when dropped.
 pub struct ApiServer {
     address: SocketAddr,
-    requests: Arc<Mutex<Vec<(String, Value)>>>,
+    requests: Requests,
     closed: Arc<AtomicBool>,
     watchers: Watchers,
 }
@@ -45,10 +48,7 @@ impl ApiServer {
         let responses = Arc::new(responses);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (requests, closed) = (
-            Arc::<Mutex<Vec<(String, Value)>>>::default(),
-            Arc::<AtomicBool>::default(),
-        );
+        let (requests, closed) = (Requests::default(), Arc::<AtomicBool>::default());
         let watchers = Watchers::default();
         let (recorded, end, all) = (requests.clone(), closed.clone(), watchers.clone());
         thread::spawn(move || {
@@ -124,12 +124,27 @@ impl ApiServer {
 
     /// The bodies of all requests with this method, in order.
     pub fn bodies(&self, method: &str) -> Vec<Value> {
-        let requests = self.requests.lock().expect("no panic");
+        let requests = self.requests.0.lock().expect("no panic");
         requests
             .iter()
-            .filter(|(it, _)| it == method)
-            .map(|(_, body)| body.clone())
+            .filter(|(it, ..)| it == method)
+            .map(|(_, body, _)| body.clone())
             .collect()
+    }
+
+    /// When it received the first request with this method and such a body. It waits for one at most a minute.
+    pub fn received_at(&self, method: &str, is_such: impl Fn(&Value) -> bool) -> Instant {
+        let (requests, arrival) = &*self.requests;
+        let find = |all: &[(String, Value, Instant)]| {
+            let mut all = all.iter();
+            let found = all.find(|(it, body, _)| it == method && is_such(body));
+            found.map(|(.., at)| *at)
+        };
+        let all = requests.lock().expect("no panic");
+        let (all, _) = arrival
+            .wait_timeout_while(all, Duration::from_mins(1), |all| find(all).is_none())
+            .expect("no panic");
+        find(&all).unwrap_or_else(|| panic!("no such {method} within a minute"))
     }
 }
 
@@ -143,11 +158,12 @@ impl Drop for ApiServer {
 fn serve(
     mut stream: &TcpStream,
     responses: &Responses,
-    requests: &Mutex<Vec<(String, Value)>>,
+    (requests, arrival): &(Mutex<Vec<(String, Value, Instant)>>, Condvar),
     watchers: Option<&Watchers>,
 ) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
+        let received_at = Instant::now();
         let Request {
             method,
             target,
@@ -177,7 +193,9 @@ fn serve(
         requests.lock().expect("no panic").push((
             method.clone(),
             serde_json::from_slice(&body).unwrap_or(Value::Null),
+            received_at,
         ));
+        arrival.notify_all();
         let missing = (404, r#"{"apiVersion":"v1","kind":"Status","status":"Failure","code":404,"reason":"NotFound","message":"not found"}"#.to_owned());
         let found = responses
             .iter()

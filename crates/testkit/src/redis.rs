@@ -1,7 +1,9 @@
 //! A real redis-server for one test: on a free port, without persistence, stopped when dropped.
 
+use crate::certificates::Authority;
 use std::ffi::OsString;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -32,6 +34,22 @@ impl RedisServer {
     /// The same with more options of the command line.
     pub fn start_with(options: &[&str]) -> Self {
         Self::start_named("", options)
+    }
+
+    /// Starts one that has a certificate of `authority`, too. Returns the port for TLS with it.
+    pub fn start_with_tls(authority: &Authority, options: &[&str]) -> (Self, u16) {
+        let own = authority.issue("IP:127.0.0.1");
+        let port = free_port();
+        let text = |path: &Path| path.display().to_string();
+        let tls = [
+            ("--tls-port", port.to_string()),
+            ("--tls-ca-cert-file", text(&authority.certificate())),
+            ("--tls-cert-file", text(&own.certificate)),
+            ("--tls-key-file", text(&own.key)),
+        ];
+        let tls = tls.iter().flat_map(|(name, value)| [*name, value]);
+        let options: Vec<&str> = tls.chain(options.iter().copied()).collect();
+        (Self::start_with(&options), port)
     }
 
     /// Starts the server that `tests/queues/server` names `name`.

@@ -3,6 +3,8 @@ require "sidekiq"
 require "socket"
 
 redis = { url: ENV["REDIS_URL"], namespace: ENV["NAMESPACE"] }.compact
+# Or else the library warns at each push.
+Redis.sadd_returns_boolean = false if Redis.respond_to?(:sadd_returns_boolean=)
 Sidekiq.configure_server { |config| config.redis = redis }
 Sidekiq.configure_client { |config| config.redis = redis }
 

@@ -1,8 +1,8 @@
 //! The operator in a process of its own.
 
-use crate::namespace::{NOISY, QUIET};
 use anyhow::{Context, Result, ensure};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,13 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub fn start() -> Result<Self> {
+    /// Starts it for these namespaces, with this kubeconfig or else that of the environment.
+    pub fn start(namespaces: &str, kubeconfig: Option<&Path>) -> Result<Self> {
         let free_address =
             || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let listen = free_address()?.to_string();
         let dashboard = free_address()?.to_string();
-        let child = Command::new(testkit::operator())
+        let child = Command::new(env!("CARGO_BIN_EXE_workerpool-operator"))
             .args([
                 "--listen",
                 &listen,
@@ -28,10 +29,11 @@ impl Operator {
                 &dashboard,
                 "--dashboard-auth=none",
                 "--namespaces",
-                &format!("{QUIET},{NOISY}"),
+                namespaces,
                 "--log",
                 "warn",
             ])
+            .envs(kubeconfig.map(|it| ("KUBECONFIG", it)))
             .stderr(Stdio::inherit())
             .spawn()?;
         Ok(Self {
