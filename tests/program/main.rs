@@ -1,4 +1,4 @@
-//! The operator as a program: the addresses on which it listens and to which it connects, and `crd --apply`.
+//! The operator as a program: the addresses on which it listens and to which it connects, `crd --apply`, and pools that it scales.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -8,9 +8,13 @@
 
 mod crd;
 #[cfg(target_os = "linux")]
+mod deployments;
+#[cfg(target_os = "linux")]
 mod destinations;
 #[cfg(target_os = "linux")]
 mod hostile;
+#[cfg(target_os = "linux")]
+mod keda;
 mod listen;
 mod rights;
 

@@ -9,17 +9,19 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Method, path, status code and body of each response.
-type Responses = Vec<(String, String, u16, Value)>;
-/// Method, body and time of each request, and a signal for new ones.
-type Requests = Arc<(Mutex<Vec<(String, Value, Instant)>>, Condvar)>;
+/// The status code and body that answer a method, path and body; `None` is a 404.
+type Answer = dyn Fn(&str, &str, &Value) -> Option<(u16, Value)> + Send + Sync;
+/// What is kept of a request: its method, its body, and when it came.
+type Recorded = (String, Value, Instant);
+/// All requests, and a signal for new ones.
+type Requests = (Mutex<Vec<Recorded>>, Condvar);
 /// The watched paths with their connections, and a signal for new ones.
 type Watchers = Arc<(Mutex<Vec<(String, TcpStream)>>, Condvar)>;
 
 /// A running server, which stops when dropped.
 pub struct ApiServer {
     address: SocketAddr,
-    requests: Requests,
+    requests: Arc<Requests>,
     closed: Arc<AtomicBool>,
     watchers: Watchers,
 }
@@ -41,14 +43,29 @@ impl ApiServer {
         responses: impl IntoIterator<Item = (&'a str, &'a str, u16, Value)>,
         streams: bool,
     ) -> Self {
-        let responses: Responses = responses
+        let responses: Vec<(String, String, u16, Value)> = responses
             .into_iter()
             .map(|(method, path, code, body)| (method.into(), path.into(), code, body))
             .collect();
-        let responses = Arc::new(responses);
+        let answer = move |method: &str, path: &str, _: &Value| {
+            let mut responses = responses.iter();
+            let found = responses.find(|(it, at, ..)| it == method && at == path);
+            found.map(|(_, _, code, body)| (*code, body.clone()))
+        };
+        Self::listening(Arc::new(answer), streams)
+    }
+
+    /// Serves what `answer` returns, and watches.
+    pub fn answering(
+        answer: impl Fn(&str, &str, &Value) -> Option<(u16, Value)> + Send + Sync + 'static,
+    ) -> Self {
+        Self::listening(Arc::new(answer), true)
+    }
+
+    fn listening(answer: Arc<Answer>, streams: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let (requests, closed) = (Requests::default(), Arc::<AtomicBool>::default());
+        let (requests, closed) = (Arc::<Requests>::default(), Arc::<AtomicBool>::default());
         let watchers = Watchers::default();
         let (recorded, end, all) = (requests.clone(), closed.clone(), watchers.clone());
         thread::spawn(move || {
@@ -56,12 +73,12 @@ impl ApiServer {
                 if end.load(Ordering::SeqCst) {
                     return; // the port closes with the listener
                 }
-                let (responses, recorded) = (responses.clone(), recorded.clone());
+                let (answer, recorded) = (answer.clone(), recorded.clone());
                 let watchers = streams.then(|| all.clone());
                 thread::spawn(move || {
                     serve(
                         &stream.expect("a connection"),
-                        &responses,
+                        &*answer,
                         &recorded,
                         watchers.as_ref(),
                     );
@@ -135,7 +152,7 @@ impl ApiServer {
     /// When it received the first request with this method and such a body. It waits for one at most a minute.
     pub fn received_at(&self, method: &str, is_such: impl Fn(&Value) -> bool) -> Instant {
         let (requests, arrival) = &*self.requests;
-        let find = |all: &[(String, Value, Instant)]| {
+        let find = |all: &[Recorded]| {
             let mut all = all.iter();
             let found = all.find(|(it, body, _)| it == method && is_such(body));
             found.map(|(.., at)| *at)
@@ -157,8 +174,8 @@ impl Drop for ApiServer {
 /// Serves one connection until the client closes it.
 fn serve(
     mut stream: &TcpStream,
-    responses: &Responses,
-    (requests, arrival): &(Mutex<Vec<(String, Value, Instant)>>, Condvar),
+    answer: &Answer,
+    (requests, arrival): &Requests,
     watchers: Option<&Watchers>,
 ) {
     let mut reader = BufReader::new(stream);
@@ -190,24 +207,20 @@ fn serve(
             }
             return; // the connection now belongs to the watch
         }
-        requests.lock().expect("no panic").push((
-            method.clone(),
-            serde_json::from_slice(&body).unwrap_or(Value::Null),
-            received_at,
-        ));
-        arrival.notify_all();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let missing = (404, r#"{"apiVersion":"v1","kind":"Status","status":"Failure","code":404,"reason":"NotFound","message":"not found"}"#.to_owned());
-        let found = responses
-            .iter()
-            .find(|(it, at, ..)| *it == method && *at == path);
-        let (code, body) = found.map_or(missing, |(_, _, code, body)| (*code, page(body, query)));
+        let found = answer(&method, path, &body);
+        let (code, answered) = found.map_or(missing, |(code, body)| (code, page(&body, query)));
+        let request = (method, body, received_at);
+        requests.lock().expect("no panic").push(request);
+        arrival.notify_all();
         let head = format!(
             "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
+            answered.len()
         );
         if stream
             .write_all(head.as_bytes())
-            .and_then(|()| stream.write_all(body.as_bytes()))
+            .and_then(|()| stream.write_all(answered.as_bytes()))
             .is_err()
         {
             return;
