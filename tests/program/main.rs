@@ -17,6 +17,8 @@ mod hostile;
 mod keda;
 mod listen;
 mod rights;
+#[cfg(target_os = "linux")]
+mod shards;
 
 #[allow(dead_code, reason = "shared with the simulation")]
 #[path = "../chart/rights.rs"]
