@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use workerpool_operator::dashboard::{self, Access, DashboardStore};
 
 /// How long a test waits for an expected event.
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 struct Site {
     port: u16,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Asks for the workers of `filters` until they meet a condition.
 async fn workers(site: &Site, matches: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..400 {
+    for _ in 0..2_400 {
         let workers = site.json("/api/pools/shop/filters/workers").await;
         if matches(&workers) {
             return workers;

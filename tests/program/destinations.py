@@ -166,8 +166,8 @@ environment = dict(os.environ, KUBECONFIG=folder + "/kubeconfig", KUBERNETES_SER
 operator = subprocess.Popen([*sys.argv[1:], "--listen=127.0.0.1:8080"], env=environment, stdout=subprocess.DEVNULL)
 deadline = time.monotonic() + 60
 def is_over():
-    """Each pool says why, and the answer for "flip" has changed under the operator's eyes."""
-    has_ended = questions["flip"] > 1 and all("may " in messages.get(name, "") for name in POOLS)
+    """Each pool says why, and the answer for "flip" has changed under the operator's eyes: one may come too late."""
+    has_ended = counts["allowed"] and questions["flip"] > 1 and all("may " in messages.get(name, "") for name in POOLS)
     return has_ended or counts["forbidden"]
 
 

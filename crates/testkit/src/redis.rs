@@ -158,7 +158,7 @@ impl RedisServer {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server must be in PATH");
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while Instant::now() < deadline {
             let running = child.try_wait().unwrap().is_none();
             // Two servers may have got the same port, and ours may be about to exit: check which one replies.
