@@ -221,6 +221,7 @@ fn cost_of_celery_grows_with_the_workers_and_not_with_the_queue() {
 }
 
 #[test]
+#[ignore = "make queues"]
 fn more_answers_than_a_poll_may_cost_are_read_in_portions() {
     // As with 64 processes each, and Celery's default of four tasks for each of them.
     let (workers, held) = (200, 256);
