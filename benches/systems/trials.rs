@@ -158,7 +158,7 @@ fn api_server(system: QueueSystem, redis: &Redis) -> ApiServer {
         (
             "GET",
             path(POOLS, ""),
-            list("WorkerPoolList", &[pool.clone()]),
+            list("WorkerPoolList", std::slice::from_ref(&pool)),
         ),
         (
             "GET",

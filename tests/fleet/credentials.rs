@@ -8,7 +8,7 @@ use redis::Commands;
 use serde_json::{Value, json};
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
-use testkit::redis::{RedisServer, free_port};
+use testkit::redis::RedisServer;
 use workerpool_operator::fleet::event::{Command, Event};
 use workerpool_operator::observe::{Redis, Values};
 

@@ -10,6 +10,8 @@ mod host;
 mod left;
 mod portion;
 mod round;
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use crate::error::describe_server_error;

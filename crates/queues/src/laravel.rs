@@ -396,7 +396,7 @@ mod tests {
     fn workers_of_queue_work_are_known_while_one_waits() {
         let clients = |flags| {
             bulk(&format!(
-                "id=1 flags={flags} cmd=blpop\nid=2 flags=N cmd=eval\n"
+                "id=1 flags={flags} cmd=blpop\nid=2 flags=N cmd=eval\nid=3 flags=b cmd=wait\n"
             ))
         };
         let replies = |flags| {

@@ -86,3 +86,32 @@ impl<'a> Poll<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::recorded::read_pool;
+    use crate::{Queue, QueueOptions, QueueSystem};
+    use decide::Metric;
+    use redis::Value;
+
+    #[test]
+    fn each_queue_has_the_replies_to_its_own_second_read() {
+        let open = |name| Queue::new(QueueSystem::RQ, &QueueOptions::named(name));
+        let queues = ["mail", "video", "other"].map(open);
+        let replies = [
+            (
+                "ZCOUNT rq:scheduled:mail -inf 1795180010.123",
+                Value::Int(1),
+            ),
+            (
+                "ZCOUNT rq:scheduled:video -inf 1795180010.123",
+                Value::Int(2),
+            ),
+        ];
+        let readings = read_pool(&queues, &replies).into_iter();
+        let due: Vec<Metric> = readings
+            .map(|reading| reading.expect("readable").metrics.due)
+            .collect();
+        assert_eq!(due, [1, 2, 0].map(Metric::Known));
+    }
+}

@@ -59,17 +59,33 @@ fn recorded(replies: &[(&str, Value)], command: &Cmd, line: &str) -> Value {
     reply.map_or_else(|| empty(command, line), |(_, reply)| reply.clone())
 }
 
+/// The same for all queues of a pool, in one poll.
+pub(crate) fn read_pool(
+    queues: &[Queue],
+    replies: &[(&str, Value)],
+) -> Vec<Result<Reading, Unavailable>> {
+    answer_pool(queues, |command, line| recorded(replies, command, line))
+}
+
 pub(crate) fn answer(
     queue: &Queue,
     reply: impl Fn(&Cmd, &str) -> Value,
 ) -> Result<Reading, Unavailable> {
-    let mut poll = Poll::new([(0, queue)]);
+    let readings = answer_pool(std::slice::from_ref(queue), reply);
+    readings.into_iter().next().expect("one queue")
+}
+
+fn answer_pool(
+    queues: &[Queue],
+    reply: impl Fn(&Cmd, &str) -> Value,
+) -> Vec<Result<Reading, Unavailable>> {
+    let mut poll = Poll::new(queues.iter().enumerate());
     let mut commands = poll.commands(false);
     while !commands.is_empty() {
         let replies = commands.iter().map(|it| reply(it, &line(it)));
         commands = poll.receive(replies.collect());
     }
-    poll.finish().next().expect("one queue")
+    poll.finish().collect()
 }
 
 /// Asserts that no read whose reply is an error, absent or of another form makes a smaller number: the queue is unreadable, or
