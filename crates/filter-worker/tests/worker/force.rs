@@ -438,7 +438,8 @@ fn no_task_is_lost_under_kills_and_pauses() {
             if run.has_enough_faults() {
                 break;
             }
-            run.push(100);
+            // Enough for a lease to end meanwhile: a worker that reaps is killed only while tasks wait.
+            run.push(600);
         }
         let faults = &run.faults;
         assert_eq!(
