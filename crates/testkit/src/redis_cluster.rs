@@ -2,8 +2,9 @@
 
 use crate::certificates::{Authority, Issued};
 use crate::redis::{RedisServer, free_port};
-use crate::sentinel::until;
+use crate::sentinel::{failover_after, until};
 use redis::{RedisResult, Value};
+use std::cell::Cell;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -53,7 +54,7 @@ impl RedisCluster {
                 "--cluster-config-file",
                 file.to_str().unwrap(),
                 "--cluster-node-timeout",
-                "1000",
+                &failover_after().to_string(),
                 "--cluster-require-full-coverage",
                 "no",
                 "--repl-diskless-sync-delay",
@@ -154,6 +155,16 @@ impl RedisCluster {
         })
     }
 
+    /// The same, once there is one.
+    pub fn find_owner(&self, key: &str) -> usize {
+        let found = Cell::new(None);
+        self.until("an owner", || {
+            found.set(self.owner(key));
+            found.get().is_some()
+        });
+        found.get().expect("an owner")
+    }
+
     /// Moves the slot of `key` with all that it has to the node at `to`, as `redis-cli --cluster reshard` does.
     pub fn move_slot(&self, key: &str, to: usize) {
         let from = self.begin_move(key, to);
@@ -163,7 +174,7 @@ impl RedisCluster {
 
     /// Lets the node at `to` take keys of the slot from the one that has it, which is returned.
     pub fn begin_move(&self, key: &str, to: usize) -> usize {
-        let from = self.owner(key).expect("an owner");
+        let from = self.find_owner(key);
         let slot = self.slot(key);
         let (source, target) = (self.id(from), self.id(to));
         self.run(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {source}"));
@@ -228,15 +239,21 @@ fn connect(server: &RedisServer) -> RedisResult<redis::Connection> {
     Ok(connection)
 }
 
-fn try_query(server: &RedisServer, command: &str) -> RedisResult<Value> {
-    let mut words = command.split(' ');
-    let mut query = redis::cmd(words.next().unwrap_or_default());
+fn to_command(text: &str) -> redis::Cmd {
+    let mut words = text.split(' ');
+    let mut command = redis::cmd(words.next().unwrap_or_default());
     for word in words {
-        query.arg(word);
+        command.arg(word);
     }
-    query.query(&mut connect(server)?)
+    command
 }
 
+fn try_query(server: &RedisServer, command: &str) -> RedisResult<Value> {
+    to_command(command).query(&mut connect(server)?)
+}
+
+/// Has a server that is well do this, however long that takes: some commands wait for the disk.
 fn query(server: &RedisServer, command: &str) -> Value {
-    try_query(server, command).unwrap_or_else(|error| panic!("{command}: {error}"))
+    let answer = to_command(command).query(&mut server.connect());
+    answer.unwrap_or_else(|error| panic!("{command}: {error}"))
 }

@@ -381,7 +381,7 @@ fn a_pool_of_a_redis_cluster_is_read_where_its_queues_are() {
     let mut pools = pool_of(json!({"cluster": {"addresses": ["redis"]}}));
     // Each in a slot of another primary.
     let names = ["a", "b", "c"];
-    let owners = names.map(|name| nodes.owner(name));
+    let owners = names.map(|name| nodes.find_owner(name));
     let owners: std::collections::BTreeSet<_> = owners.into_iter().collect();
     assert_eq!(owners.len(), names.len());
     let queues = names.map(|name| json!({"name": name, "system": "List"}));
