@@ -21,11 +21,15 @@ use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 use tokio_util::task::TaskTracker;
 
-/// Concurrent scale patches: more would open connections and save no time. Of each limit a namespace has half at most, so
-/// that the others do not wait for it.
+/// Concurrent scale patches: more would open connections and save no time.
 const MAX_SCALES: usize = 16;
 /// Concurrent status patches and event posts. They have their own limit, so that scales never wait for them.
 const MAX_REPORTS: usize = 4;
+/// Of each limit, the part of one namespace, one at least: the API server answers the others beside these.
+const PART: usize = 8;
+/// After each request its namespace rests for as long as that took, and at most this long: the slower the API server is, the
+/// more of its time is left to others.
+const MAX_REST: Duration = Duration::from_millis(100);
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -193,8 +197,11 @@ impl Executor {
         let (turns, namespace) = (Arc::clone(turns), Arc::clone(namespace));
         self.tasks.spawn(async move {
             let _turn = turns.take(&namespace).await;
+            let begun = Instant::now();
             let event = request(client).await;
+            let rest = begun.elapsed().min(MAX_REST);
             let _ = events.send(event).await;
+            tokio::time::sleep(rest).await;
         });
     }
 
@@ -273,7 +280,7 @@ impl Executor {
     }
 }
 
-/// So many turns, half of them for one namespace.
+/// So many turns, and those of one namespace.
 fn turns(all: usize) -> Arc<Turns> {
-    Arc::new(Turns::new(all, all / 2))
+    Arc::new(Turns::new(all, (all / PART).max(1)))
 }
