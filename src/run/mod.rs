@@ -22,6 +22,7 @@ pub use settings::Settings;
 use crate::dashboard::{self, Access, DashboardStore};
 use crate::fleet::Fleet;
 use crate::report::Metrics;
+use crate::turns::Turns;
 use anyhow::Context;
 use event_loop::EventLoop;
 use executor::Executor;
@@ -36,6 +37,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use watches::Watches;
+
+/// The Secrets and `ConfigMap`s that are read at once, each of up to 1 MiB; a namespace has half of it.
+const MAX_READS: usize = 4;
 
 type Server = JoinHandle<io::Result<()>>;
 
@@ -69,6 +73,7 @@ pub async fn run(
         client: environment.client.clone(),
         namespaces: settings.namespaces.clone(),
         events,
+        reads: Arc::new(Turns::new(MAX_READS, MAX_READS / 2)),
         stop: stop.clone(),
     };
     watches.start();

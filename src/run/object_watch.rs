@@ -66,6 +66,7 @@ impl Watches {
     {
         let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={}", object.name));
+        let mut turn = Some(self.reads.take(&object.namespace).await);
         let mut changes = std::pin::pin!(changes(api, config, K::plural(&()).into_owned()));
         let mut exists = false;
         let mut last_error = None;
@@ -77,6 +78,7 @@ impl Watches {
                     // One byte more than is used shows that it is too long.
                     for value in values.values_mut() {
                         value.truncate(MAX_VALUE + 1);
+                        value.shrink_to_fit();
                     }
                     Ok(values)
                 }
@@ -90,6 +92,7 @@ impl Watches {
                     Err(unreadable(&object, message, forbidden))
                 }
             };
+            drop(turn.take());
             // A watch is retried for as long as it fails.
             let error = values.as_ref().err().cloned();
             if error.is_some() && error == last_error {

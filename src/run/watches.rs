@@ -3,6 +3,7 @@
 use super::inbox::Events;
 use crate::fleet::event::{Event, Scope, Watched};
 use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
+use crate::turns::Turns;
 use api::{Key, WorkerPool};
 use futures::{Stream, StreamExt};
 use kube::api::Api;
@@ -13,11 +14,15 @@ use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use std::collections::HashSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A watch ends after this many seconds, so that an unresponsive API server is noticed; kube's default is 295.
 const WATCH_SECONDS: u32 = 30;
+/// The objects of one page of a list. Anyone who may edit a namespace can create many objects of 1.5 MB, the most that the API
+/// server stores, and a page is in memory twice while it is parsed. Kube's default is 500.
+const PAGE: u32 = 10;
 /// The longest pause before a watch that failed starts again, without its jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
@@ -68,7 +73,7 @@ where
 {
     let mut known: HashSet<Key> = HashSet::new();
     let mut listed: HashSet<Key> = HashSet::new();
-    watcher(api, config.timeout(WATCH_SECONDS))
+    watcher(api, config.timeout(WATCH_SECONDS).page_size(PAGE))
         .backoff(Pauses::default())
         .flat_map(move |event| {
             let changes = match event {
@@ -150,6 +155,8 @@ pub struct Watches {
     pub namespaces: Vec<String>,
     /// Receives the changes.
     pub events: Events,
+    /// The first reads of single objects.
+    pub reads: Arc<Turns>,
     /// Ends all watches.
     pub stop: CancellationToken,
 }

@@ -1,5 +1,6 @@
-//! What one tenant does to the others: hostile Redis servers, noisy pools, many what-ifs. The operator's memory, connections and
-//! work stay bounded, and the pools of another namespace are scaled as if there were no attack.
+//! What one tenant does to the others: hostile Redis servers, noisy pools, many what-ifs, large objects and Secrets. The
+//! operator's memory, connections and work stay bounded, and the pools of another namespace are scaled as if there were no
+//! attack.
 
 use crate::{OPERATOR, Process, kubeconfig};
 use redis::Commands;
@@ -380,4 +381,95 @@ fn many_what_ifs_at_once_hurt_no_pool() {
     for viewer in viewers {
         viewer.join().unwrap();
     }
+}
+
+/// The API server accepts objects of 1.5 MB, and anyone who may edit a namespace may create many of a kind that pools scale.
+#[test]
+fn large_objects_of_one_namespace_are_not_held_all_at_once() {
+    let redis = RedisServer::start();
+    let filler = "x".repeat(1_400_000);
+    let large = |number| {
+        let mut object = target("hostile", number);
+        let container = json!({"name": "w", "env": [{"name": "FILLER", "value": filler}]});
+        object["spec"]["template"] = json!({"spec": {"containers": [container]}});
+        object
+    };
+    let objects: Vec<Value> = (0..100).map(large).chain([target("quiet", 0)]).collect();
+    let pools = [pool("quiet", 0, &redis.url(), "1s")];
+    let pools = list("WorkerPoolList", "workerpool.dev/v1alpha1", &pools);
+    let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "spec": {"replicas": 5},
+        "metadata": {"name": "quiet-0", "namespace": "quiet", "resourceVersion": "2"}});
+    let scale_path = "/apis/apps/v1/namespaces/quiet/deployments/quiet-0/scale";
+    let api = ApiServer::streaming([
+        ("GET", POOLS, 200, pools),
+        (
+            "GET",
+            DEPLOYMENTS,
+            200,
+            list("DeploymentList", "apps/v1", &objects),
+        ),
+        (
+            "GET",
+            AUTOSCALERS,
+            200,
+            list("HorizontalPodAutoscalerList", "autoscaling/v2", &[]),
+        ),
+        ("PATCH", scale_path, 200, scale),
+    ]);
+    let (_folder, config) = kubeconfig(&api);
+    let mut command = Command::new(OPERATOR);
+    command
+        .args(["--listen=127.0.0.1:0"])
+        .env("KUBECONFIG", config);
+    let operator = Process::start(&mut command);
+    reactions(&redis, &api, 0..1);
+    let (_, memory) = usage(operator.0.id());
+    assert!(memory < MEMORY, "{memory} bytes");
+}
+
+/// A Secret has up to 1 MiB, and each pool may refer to one of its own.
+#[test]
+fn large_secrets_of_one_namespace_are_not_held_all_at_once() {
+    const SECRETS: &str = "/api/v1/namespaces/hostile/secrets";
+    let value = "eHh4".repeat(250_000);
+    let secret = json!({"metadata": {"name": "large", "namespace": "hostile", "resourceVersion": "1"},
+        "data": {"address": value}});
+    let hostile = |number| {
+        let mut pool = pool("hostile", number, "", "1s");
+        let of = json!({"secretKeyRef": {"name": format!("large-{number}"), "key": "address"}});
+        pool["spec"]["redis"] = json!({"addressFrom": of});
+        pool
+    };
+    let pools: Vec<Value> = (0..100).map(hostile).collect();
+    let api = ApiServer::streaming([
+        (
+            "GET",
+            POOLS,
+            200,
+            list("WorkerPoolList", "workerpool.dev/v1alpha1", &pools),
+        ),
+        (
+            "GET",
+            DEPLOYMENTS,
+            200,
+            list("DeploymentList", "apps/v1", &[]),
+        ),
+        (
+            "GET",
+            AUTOSCALERS,
+            200,
+            list("HorizontalPodAutoscalerList", "autoscaling/v2", &[]),
+        ),
+        ("GET", SECRETS, 200, list("SecretList", "v1", &[secret])),
+    ]);
+    let (_folder, config) = kubeconfig(&api);
+    let mut command = Command::new(OPERATOR);
+    command
+        .args(["--listen=127.0.0.1:0"])
+        .env("KUBECONFIG", config);
+    let operator = Process::start(&mut command);
+    // Each watch begins when its Secret has been read.
+    api.wait_for_watchers(SECRETS, pools.len());
+    let (_, memory) = usage(operator.0.id());
+    assert!(memory < MEMORY, "{memory} bytes");
 }
