@@ -46,8 +46,8 @@ struct Deployment {
     pods: BTreeMap<String, Pod>,
     /// Each replica count that was written, and when.
     scales: Vec<(Instant, i32)>,
-    /// The last decision in the status of its pool.
-    decision: Value,
+    /// The decisions in the status of its pool.
+    decisions: Vec<Value>,
     finished: Finished,
 }
 
@@ -91,7 +91,7 @@ impl Deployments {
             is_published: true,
             pods: BTreeMap::new(),
             scales: vec![],
-            decision: Value::Null,
+            decisions: vec![],
             finished: Arc::new(Mutex::new((0, Instant::now()))),
         });
         state.scale(name, replicas);
@@ -115,7 +115,7 @@ impl Deployments {
             let found = state.all.iter().find(|it| it.name == name).unwrap();
             get(&Status {
                 scales: &found.scales,
-                decision: &found.decision,
+                decisions: &found.decisions,
                 finished: *found.finished.lock().unwrap(),
             })
         })
@@ -126,8 +126,8 @@ impl Deployments {
 pub struct Status<'a> {
     /// Each replica count that was written, and when.
     pub scales: &'a [(Instant, i32)],
-    /// The last decision of the pool.
-    pub decision: &'a Value,
+    /// The decisions of the pool.
+    pub decisions: &'a [Value],
     /// How many tasks are finished, and when the last one was.
     pub finished: (usize, Instant),
 }
@@ -185,7 +185,8 @@ impl State {
                     "metadata": {"name": name, "namespace": name, "resourceVersion": version}})
             }
             ("PATCH", ["apis", _, _, "namespaces", name, "workerpools", _, "status"]) => {
-                self.deployment(name)?.decision = body["status"]["decision"].clone();
+                let decision = body["status"]["decision"].clone();
+                self.deployment(name)?.decisions.push(decision);
                 let mut pools = self.pools.iter();
                 pools.find(|it| it["metadata"]["name"] == **name)?.clone()
             }

@@ -133,7 +133,7 @@ impl Case {
                 decision["reason"] == "TooFewToStart" && decision["params"]["tasks"] == pushed
             };
             deployments.until(name, "the refusal to start", |it| {
-                is_refused(it.decision).then_some(())
+                it.decisions.last().filter(|it| is_refused(it)).map(drop)
             });
         }
         let emptied_at = deployments.until(name, "the last task", |it| {

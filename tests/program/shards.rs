@@ -1,6 +1,6 @@
 //! What is written while the Redis Cluster of a pool changes: nothing, where no task came or went.
 
-use crate::deployments::{Deployments, Tasks};
+use crate::deployments::{Deployments, Status, Tasks};
 use crate::{OPERATOR, Process, kubeconfig};
 use redis::Commands;
 use serde_json::{Value, json};
@@ -83,6 +83,9 @@ fn moved_slots_and_lost_primaries_cause_no_scale() {
         cluster.node_mut(lost).restart();
         cluster.wait_until_ready();
     }
+    let reasons = |it: &Status| Some(it.decisions.iter().map(|it| it["reason"].clone()).collect());
+    let reasons: Vec<Value> = deployments.until(NAME, "the reasons", reasons);
+    assert!(!reasons.contains(&json!("ScalingDown")), "{reasons:?}");
     eprintln!(
         "{0} slots moved and {0} primaries lost: no scale but those for new tasks, {expected:?}",
         rounds()
