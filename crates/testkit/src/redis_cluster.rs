@@ -37,6 +37,7 @@ impl RedisCluster {
 
     fn start_with(settings: impl Fn(usize) -> Vec<(&'static str, String)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let timeout = failover_after().to_string();
         let start = |number: usize| {
             let bus = free_port().to_string();
             let file = directory.path().join(format!("{number}.conf"));
@@ -54,7 +55,7 @@ impl RedisCluster {
                 "--cluster-config-file",
                 file.to_str().unwrap(),
                 "--cluster-node-timeout",
-                &failover_after().to_string(),
+                &timeout,
                 "--cluster-require-full-coverage",
                 "no",
                 "--repl-diskless-sync-delay",
