@@ -9,6 +9,7 @@
 mod api_server;
 mod clients;
 mod cluster;
+mod cluster_nodes;
 mod credentials;
 mod drains;
 mod endpoint;

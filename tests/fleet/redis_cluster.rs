@@ -35,7 +35,7 @@ fn endpoint(addresses: &[String]) -> Endpoint {
     Endpoint::of(redis(&json!({"cluster": {"addresses": seeds}}), &[]))
 }
 
-fn pool() -> Key {
+pub fn pool() -> Key {
     Key::new("default", "a")
 }
 

@@ -3,13 +3,14 @@
 
 use crate::credentials::redis;
 use crate::endpoint::{Endpoint, SHORT, cause};
-use crate::redis_cluster::{names, ready, watch};
+use crate::redis_cluster::{names, pool, ready, watch};
 use protocol::Keys;
 use queues::QueueSystem;
 use redis::Commands;
 use serde_json::json;
 use testkit::redis_cluster::RedisCluster;
-use workerpool_operator::observe::PollResult;
+use workerpool_operator::observe::endpoint::Command;
+use workerpool_operator::observe::{PollNumber, PollResult};
 
 /// What each queue has.
 const TASKS: i64 = 3;
@@ -57,6 +58,10 @@ async fn while_its_slot_moves_a_queue_is_unknown_and_no_other(
     let all = [Some(TASKS); 3];
     endpoint.until(|result| ready(result) == all).await;
 
+    // The request that the new node has to follow, too.
+    let request = PollNumber(5);
+    endpoint.send(Command::Poll(pool(), request));
+    endpoint.until(|result| result.number == request).await;
     let from = cluster.begin_move(&names[0], 1);
     let moved = cluster.move_keys(&names[0], from, 1, 1);
     assert_eq!(moved, 1);
@@ -75,5 +80,7 @@ async fn while_its_slot_moves_a_queue_is_unknown_and_no_other(
     }
     while cluster.move_keys(&names[0], from, 1, 1) > 0 {}
     cluster.end_move(&names[0], from, 1);
-    endpoint.until(is_right).await;
+    endpoint
+        .until(|result| is_right(result) && result.number == request)
+        .await;
 }
