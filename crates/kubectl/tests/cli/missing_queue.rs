@@ -6,6 +6,7 @@ use crate::commands::{POOLS, list, pool, run};
 use redis::Commands;
 use serde_json::{Value, json};
 use testkit::api_server::ApiServer;
+use testkit::local::until;
 use testkit::redis::RedisServer;
 
 /// A pool of the list `reports`, with a status of `minutes` ago.
@@ -56,17 +57,18 @@ fn near_names_and_other_databases_are_named_once_the_queue_was_empty_for_ten_min
     let redis = filled();
     let hint = "there has been no queue reports of system List for 10 minutes; this Redis holds \
                 {name: reports, system: BullMQ}, {name: report, system: List} in database 2";
-    let (found, pool) = check(&redis, 11);
+    // What takes longer than a person waits gives no hint, and a busy machine takes longer.
+    let (found, pool) = until("a finding", || {
+        Some(check(&redis, 11)).filter(|(found, _)| found["text"] == hint)
+    });
     assert_eq!(
         (found["status"].as_str(), pool.as_str()),
         (Some("warning"), "\"ok\"")
     );
-    assert_eq!(found["text"], hint);
-    let output = explain(&redis, 11);
-    assert!(
-        output.starts_with("exit 0\n") && output.contains(hint),
-        "{output}"
-    );
+    let output = until("a hint", || {
+        Some(explain(&redis, 11)).filter(|output| output.contains(hint))
+    });
+    assert!(output.starts_with("exit 0\n"), "{output}");
     // It may still come.
     assert_eq!(check(&redis, 9).0, Value::Null);
     assert!(!explain(&redis, 9).contains("reports"), "{output}");
