@@ -1,9 +1,11 @@
-//! `crd --apply` with the rights of the chart's Job, which may get and patch the one CRD.
+//! `crd --apply` with the rights of the chart's Job, which may get and patch the one CRD; and what an older CRD lacks.
 
-use crate::{OPERATOR, kubeconfig};
+use crate::{OPERATOR, Process, kubeconfig};
 use serde_json::{Value, json};
+use std::fs::File;
 use std::process::{Command, Output};
 use testkit::api_server::ApiServer;
+use testkit::local::until;
 
 const PATH: &str =
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/workerpools.workerpool.dev";
@@ -55,4 +57,36 @@ fn a_crd_that_it_may_not_update_is_an_error() {
         error.contains("cannot apply the CRD workerpools.workerpool.dev"),
         "{error}"
     );
+}
+
+/// The API server refuses a status with a field that its CRD lacks.
+#[test]
+fn the_fields_that_an_older_crd_lacks_are_named_at_the_start() {
+    let crd = serde_json::to_value(api::crd()).unwrap();
+    let mut schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone();
+    let internal = "/properties/status/properties/internal/properties";
+    let internal = schema.pointer_mut(internal).unwrap().as_object_mut();
+    internal.unwrap().remove("startup").expect("a field");
+    let kind = json!({"group": "workerpool.dev", "version": "v1alpha1", "kind": "WorkerPool"});
+    schema["x-kubernetes-group-version-kind"] = json!([kind]);
+    let document = json!({"components": {"schemas": {"WorkerPool": schema}}});
+    let path = "/openapi/v3/apis/workerpool.dev/v1alpha1";
+    let server = ApiServer::start([("GET", path, 200, document)]);
+    let (folder, config) = kubeconfig(&server);
+    let log = folder.path().join("log");
+    let mut command = Command::new(OPERATOR);
+    let output = File::create(&log).unwrap();
+    command
+        .args(["--log-format=text", "--listen=127.0.0.1:0"])
+        .env("KUBECONFIG", config)
+        .stdout(output.try_clone().unwrap())
+        .stderr(output);
+    let _operator = Process(command.spawn().unwrap());
+    until("a report", || {
+        let log = std::fs::read_to_string(&log).unwrap();
+        let mut lines = log.lines().filter(|it| it.contains("lacks fields of it"));
+        lines
+            .find(|it| it.contains("status.internal.startup"))
+            .map(drop)
+    });
 }
