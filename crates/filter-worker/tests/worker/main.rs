@@ -28,6 +28,7 @@ mod force;
 mod garbage;
 mod hostile;
 mod lease;
+mod leases;
 mod limits;
 mod listen;
 mod memory;
