@@ -151,6 +151,20 @@ fn a_list_without_the_pods_addresses_is_not_believed() {
 }
 
 #[test]
+fn workers_that_never_wait_are_not_removed_and_named() {
+    let mut cluster = seven();
+    cluster.polling = true;
+    cluster.set_pool(0, pinned("List", 5));
+    cluster.run(65_000);
+    assert_eq!(cluster.desired, 7);
+    assert!(
+        last_message_ends_with(&cluster, "with LPOP it is never seen idle: use BLPOP"),
+        "{:?}",
+        cluster.messages.last()
+    );
+}
+
+#[test]
 fn a_missing_right_is_named() {
     let mut cluster = seven();
     cluster.list_refused = Some("NOPERM: the user may not run client|list".to_owned());

@@ -227,6 +227,6 @@ fn pods_that_are_not_known_to_be_ours_hold_the_scale_down() {
     assert_eq!(cluster.desired, 7);
     assert_eq!(
         last_message(&cluster),
-        "ScalingDown: 7 → 2 workers: waiting: Deployment/worker counts 7 pods, and only 6 of the listed pods have an owner of its name"
+        "ScalingDown: 7 → 2 workers: waiting: Deployment/worker counts 7 pods, and only 6 of those listed are its own"
     );
 }

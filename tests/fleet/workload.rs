@@ -49,6 +49,8 @@ pub struct Workload {
     pub tells_grace: bool,
     /// All connections come from one address, which is that of no pod.
     pub proxied: bool,
+    /// Workers take tasks by a command that does not wait for any.
+    pub polling: bool,
     /// Pods that ended while they held a task.
     pub interrupted: Vec<String>,
     /// Pods that the controller deleted, in order.
@@ -80,6 +82,7 @@ impl Workload {
             grace: 0,
             tells_grace: false,
             proxied: false,
+            polling: false,
             interrupted: vec![],
             deleted: vec![],
             now: 1_700_000_000_000,
@@ -202,8 +205,12 @@ impl Workload {
             } else {
                 address(name)
             };
-            let flags = if pod.busy_until.is_some() { "N" } else { "b" };
-            format!("addr={address}:5 flags={flags} cmd=brpop\n")
+            let (flags, command) = match pod.busy_until {
+                _ if self.polling => ("N", "lpop"),
+                Some(_) => ("N", "brpop"),
+                None => ("b", "brpop"),
+            };
+            format!("addr={address}:5 flags={flags} cmd={command}\n")
         };
         let running = self.pods.iter().filter(|(_, pod)| pod.registered);
         ConnectionList::parse(&running.map(line).collect::<String>())

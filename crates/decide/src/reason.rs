@@ -361,6 +361,11 @@ pub enum Waiting {
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         more: Option<usize>,
     },
+    /// A worker that takes tasks from a list without waiting for them: nothing shows when it is idle.
+    Polling {
+        /// Its pod.
+        pod: String,
+    },
     /// Workers that hold a task and name none of the target's pods: they may run in pods for which no worker registered.
     Unregistered {
         /// The names of the first of these pods.

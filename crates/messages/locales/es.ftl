@@ -131,12 +131,13 @@ waiting-Rollout = esperando a que acabe el despliegue de { $target }
 waiting-Tasks = esperando a que termine { $pod }
     .other = esperando a que terminen { $pod } y { $other }
     .more = esperando a que terminen { $pod } y { $more } más
+waiting-Polling = esperando a que termine { $pod }; con LPOP nunca se ve inactivo: use BLPOP
 waiting-Unregistered = esperando: ningún worker se registró para { $pods }, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
     .more = esperando: ningún worker se registró para { $pods } y { $more } pods más, y un worker que tiene una tarea no nombra ningún pod del objetivo; defina POD_NAME a partir de metadata.name
 waiting-Registrations = esperando: puede haber un worker sin registrar ocupado en { $pods }
     .more = esperando: puede haber un worker sin registrar ocupado en { $pods } o en uno de { $more } pods más
-waiting-PodsHidden = esperando: { $target } cuenta { $counted } pods y solo { $found } de los pods listados tienen un dueño con su nombre
-waiting-DrainRefused = esperando a que ningún worker tenga una tarea, porque Redis no permite drenar workers: { $error }
+waiting-PodsHidden = esperando: { $target } cuenta { $counted } pods y solo { $found } de los listados son suyos
+waiting-DrainRefused = esperando a que ningún worker tenga una tarea, porque Redis no permite drenarlos: { $error }
 waiting-PodsUnreadable = no se pueden listar los pods: { $error }
 waiting-PodsUnmarkable = no se pueden marcar los pods: { $error }
 

@@ -160,6 +160,9 @@ fn waiting() -> Vec<Waiting> {
         tasks(None, None),
         tasks(Some("worker-b"), None),
         tasks(None, Some(2)),
+        Waiting::Polling {
+            pod: "worker-a".to_owned(),
+        },
         unregistered(None),
         unregistered(Some(4)),
         registrations(None),

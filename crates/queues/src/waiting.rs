@@ -21,6 +21,18 @@ const TAKES_WORK: [&str; 9] = [
     "xreadgroup",
 ];
 
+/// The commands that take work, or nothing, and do not wait for it.
+const POLLS: [&str; 8] = [
+    "lmove",
+    "lmpop",
+    "lpop",
+    "rpop",
+    "rpoplpush",
+    "zmpop",
+    "zpopmax",
+    "zpopmin",
+];
+
 /// The connections from one address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connections {
@@ -28,12 +40,19 @@ pub struct Connections {
     waiting: u32,
     /// How many took work last and do not wait for more.
     working: u32,
+    /// Whether one asked for work last without waiting for it.
+    polls: bool,
 }
 
 impl Connections {
     /// Whether all of a worker's `slots` wait for work.
     pub fn are_idle(self, slots: u32) -> bool {
         self.working == 0 && self.waiting >= slots.max(1)
+    }
+
+    /// Whether a worker asks for work and does not wait for it: then nothing shows that it is idle.
+    pub fn are_polling(self) -> bool {
+        self.polls && self.waiting == 0
     }
 }
 
@@ -59,6 +78,7 @@ impl ConnectionList {
             let waits = takes_work && client.field("flags").contains('b');
             connections.waiting += u32::from(waits);
             connections.working += u32::from(takes_work && !waits);
+            connections.polls |= POLLS.contains(&client.field("cmd"));
         }
         Self(all)
     }
@@ -69,6 +89,7 @@ impl ConnectionList {
             let all = self.0.entry(*address).or_default();
             all.waiting = all.waiting.saturating_add(connections.waiting);
             all.working = all.working.saturating_add(connections.working);
+            all.polls |= connections.polls;
         }
     }
 
@@ -105,6 +126,24 @@ mod tests {
         assert_eq!(idle("10.0.0.3", 1), Some(false), "no work is waited for");
         assert_eq!(idle("10.0.0.6", 1), Some(true), "a server of both families");
         assert_eq!(idle("10.0.0.4", 1), None);
+    }
+
+    #[test]
+    fn a_worker_that_polls_is_never_seen_to_wait() {
+        let mut all = ConnectionList::parse(
+            "addr=10.0.0.1:5 flags=N cmd=lpop\n\
+             addr=10.0.0.2:5 flags=N cmd=rpop\naddr=10.0.0.2:6 flags=b cmd=brpop\n\
+             addr=10.0.0.3:5 flags=N cmd=brpop\n",
+        );
+        all.add(&ConnectionList::parse(
+            "addr=10.0.0.3:6 flags=N cmd=lmove\n",
+        ));
+        let polling = |address: &str| {
+            let connections = all.of(address.parse().expect("an address"));
+            connections.is_some_and(Connections::are_polling)
+        };
+        let found = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"].map(polling);
+        assert_eq!(found, [true, false, true, false]);
     }
 
     #[test]

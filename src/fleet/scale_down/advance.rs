@@ -255,6 +255,10 @@ impl ScaleDown {
             .filter_map(|worker| worker.pod.as_deref())
             .collect();
         let busy: Vec<&str> = busy.into_iter().collect();
+        if let Some(pod) = busy.iter().find(|pod| self.polling.contains(**pod)) {
+            let pod = (*pod).to_owned();
+            return Some(Waiting::Polling { pod });
+        }
         let (pod, other, more) = match busy[..] {
             [] if not_drained.is_empty() => return None,
             [] => return Some(Waiting::Check),

@@ -9,7 +9,7 @@ use crate::observe::ClientsReading;
 use crate::report::Unguarded;
 use decide::victims::{DrainState, Pod, PodStage, Worker, WorkerReport};
 use decide::{Millis, Time, Waiting};
-use queues::ConnectionList;
+use queues::{ConnectionList, Connections};
 use std::collections::BTreeSet;
 
 /// The list is read again when it is older.
@@ -76,6 +76,7 @@ impl ScaleDown {
         if self.blind.is_some() {
             return;
         }
+        self.polling.clear();
         let started = active.iter().filter(|pod| pod.stage >= PodStage::NotReady);
         for pod in started {
             let connections = pod.address.and_then(|address| list.of(address));
@@ -91,6 +92,9 @@ impl ScaleDown {
             }
             if !is_registered {
                 self.workers.push(unregistered(pod, is_busy(1)));
+                if connections.is_some_and(Connections::are_polling) {
+                    self.polling.insert(pod.name.clone());
+                }
             }
         }
     }

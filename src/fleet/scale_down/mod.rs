@@ -78,6 +78,8 @@ pub(super) struct ScaleDown {
     drain_refused: Option<String>,
     clients: Option<ReadList>,
     clients_asked_at: Option<Time>,
+    /// The pods that take tasks without waiting for them: the list does not show when they are idle.
+    polling: BTreeSet<String>,
     /// Why the list of clients does not say who is busy.
     pub(super) blind: Option<Unguarded>,
     /// The last request that the last poll followed.
