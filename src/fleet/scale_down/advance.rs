@@ -56,6 +56,7 @@ impl ScaleDown {
         self.request_drains(&active, context, commands);
         let waiting_for = self.waiting_for(&active, context);
         let waiting_for = self.rely_on_grace(waiting_for, context);
+        self.waited_for.clone_from(&waiting_for);
         let is_marked = self.mark_victims(&active, waiting_for.is_none(), context, commands);
         if waiting_for.is_some() {
             self.marks_correct_since = None;

@@ -56,7 +56,8 @@ impl ScaleDown {
             let pool = context.pool.key.clone();
             commands.push(Command::PollClients(redis.clone(), pool));
         }
-        Some(Waiting::Check)
+        // Until its answer the message stays as it is.
+        Some(self.waited_for.clone().unwrap_or(Waiting::Check))
     }
 
     /// Counts the workers of each pod that does not wait for work as busy, and a pod without a worker as one.
@@ -92,9 +93,9 @@ impl ScaleDown {
             }
             if !is_registered {
                 self.workers.push(unregistered(pod, is_busy(1)));
-                if connections.is_some_and(Connections::are_polling) {
-                    self.polling.insert(pod.name.clone());
-                }
+            }
+            if !context.has_registry && connections.is_some_and(Connections::are_polling) {
+                self.polling.insert(pod.name.clone());
             }
         }
     }

@@ -80,6 +80,8 @@ pub(super) struct ScaleDown {
     clients_asked_at: Option<Time>,
     /// The pods that take tasks without waiting for them: the list does not show when they are idle.
     polling: BTreeSet<String>,
+    /// What was waited for when it was last known who is busy.
+    waited_for: Option<Waiting>,
     /// Why the list of clients does not say who is busy.
     pub(super) blind: Option<Unguarded>,
     /// The last request that the last poll followed.
