@@ -41,8 +41,9 @@ use serde::{Deserialize, Serialize};
 use sim::why_not;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use stream::Broadcaster;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use visible::Visible;
 
@@ -100,6 +101,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// The highest replica count in a question; admission allows no higher one.
 const MAX_REPLICAS: i32 = 100_000;
+
+/// The least pause between two computations. It is as long as the one before, so that computations take half of a processor
+/// at the most, however many viewers ask: what answers them shares the processors with what scales.
+const REST: Duration = Duration::from_millis(5);
 
 /// The state that all routes share.
 #[derive(Clone)]
@@ -203,9 +208,23 @@ impl Site {
         views.into_iter().next().ok_or_else(not_found)
     }
 
+    /// A turn to compute for a viewer who may see this namespace, or the error response. Whoever waits for it has not asked
+    /// the loop for anything yet.
+    async fn turn(
+        &self,
+        viewer: &Viewer,
+        namespace: &str,
+    ) -> Result<OwnedSemaphorePermit, Response> {
+        let required = viewer.require(namespace).await;
+        required.map_err(IntoResponse::into_response)?;
+        let turn = Arc::clone(&self.computing).acquire_owned().await;
+        turn.map_err(|_| unavailable())
+    }
+
     /// The result of a computation that takes milliseconds, or the error response.
     async fn compute<T: Send + 'static>(
         &self,
+        turn: OwnedSemaphorePermit,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Response> {
         let failed = || {
@@ -213,14 +232,15 @@ impl Site {
                 "the operator cannot compute this: a fault of the operator, please report it\n";
             (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
         };
-        let permit = Arc::clone(&self.computing).acquire_owned().await;
         let (answer, computed) = oneshot::channel();
         let thread = std::thread::Builder::new().name("computation".to_owned());
         let started = thread.spawn(move || {
             // Held until the end, also where the viewer has gone.
-            let _permit = permit;
+            let _turn = turn;
             give_way();
+            let begun = Instant::now();
             let _ = answer.send(work());
+            std::thread::sleep(begun.elapsed().max(REST));
         });
         started.map_err(|_| failed())?;
         // A panic in it is this answer's fault and no other's.
@@ -275,6 +295,7 @@ async fn what_if(
     Path(path): Path<(String, String)>,
     Query(overrides): Query<what_if::Query>,
 ) -> Result<Response, Response> {
+    let turn = site.turn(&viewer, &path.0).await?;
     let view = site.pool(&viewer, &path).await?;
     let series = site
         .store
@@ -283,7 +304,7 @@ async fn what_if(
     let spec = view.detail.and_then(|detail| detail.spec);
     let now = site.store.now();
     let replay = move || what_if::replay(&spec?, &series.samples, now, &overrides);
-    let replay = site.compute(replay).await?;
+    let replay = site.compute(turn, replay).await?;
     let unprocessable = || {
         let message = "cannot replay this pool: its rules need more data than the history has\n";
         (StatusCode::UNPROCESSABLE_ENTITY, message).into_response()
@@ -307,6 +328,7 @@ async fn counterfactual(
     Path(path): Path<(String, String)>,
     Query(WhyNotQuery { workers }): Query<WhyNotQuery>,
 ) -> Result<Response, Response> {
+    let turn = site.turn(&viewer, &path.0).await?;
     let detail = site
         .pool(&viewer, &path)
         .await?
@@ -318,7 +340,7 @@ async fn counterfactual(
         let (mut spec, observation) = detail.spec.zip(detail.observation)?;
         Some(why_not(spec.at(now), &observation, &detail.memory, now, wanted).json())
     };
-    let answer = site.compute(answer).await?;
+    let answer = site.compute(turn, answer).await?;
     Ok(json(answer.unwrap_or_default().to_string()))
 }
 
@@ -381,12 +403,21 @@ mod tests {
         }
     }
 
+    async fn turn(site: &Site) -> OwnedSemaphorePermit {
+        Arc::clone(&site.computing)
+            .acquire_owned()
+            .await
+            .expect("a turn")
+    }
+
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn a_computation_gives_way_to_all_else() {
         let priority = || rustix::process::getpriority_process(None).expect("a priority");
         let before = priority();
-        assert_eq!(site().compute(priority).await.expect("an answer"), 19);
+        let site = site();
+        let turn = turn(&site).await;
+        assert_eq!(site.compute(turn, priority).await.expect("an answer"), 19);
         assert_eq!(priority(), before);
     }
 
@@ -394,8 +425,24 @@ mod tests {
     async fn a_panic_in_a_computation_is_the_fault_of_its_answer_only() {
         let site = site();
         let panics = || -> i32 { panic!("divided by 0") };
-        let refused = site.compute(panics).await.expect_err("an error");
+        let refused = site.compute(turn(&site).await, panics).await;
+        let refused = refused.expect_err("an error");
         assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(site.compute(|| 7).await.expect("an answer"), 7);
+        let answer = site.compute(turn(&site).await, || 7).await;
+        assert_eq!(answer.expect("an answer"), 7);
+    }
+
+    #[tokio::test]
+    async fn computations_take_half_of_the_time_at_the_most() {
+        let site = site();
+        let begun = Instant::now();
+        for _ in 0..10 {
+            let work = || std::thread::sleep(Duration::from_millis(10));
+            site.compute(turn(&site).await, work)
+                .await
+                .expect("an answer");
+        }
+        // The last one has not rested yet.
+        assert!(begun.elapsed() >= Duration::from_millis(190));
     }
 }
