@@ -48,9 +48,11 @@ impl Floor {
         while self.notifications.try_recv().is_ok() {}
     }
 
-    /// Waits for a notification, and patches the scale.
+    /// Waits for a notification, looks at the queue, and patches the scale.
     pub async fn react(&mut self, replicas: i32) {
         self.notifications.recv().await.expect("a notification");
+        let read = redis::cmd("EXISTS").arg(self.queue.wake_keys()).take();
+        read.exec_async(&mut self.redis).await.expect("a read");
         let name = self.queue.name();
         let scale = json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": name}, "spec": {"replicas": replicas}});
         let params = PatchParams::apply("floor").force();

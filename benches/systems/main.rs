@@ -1,8 +1,8 @@
 //! The time from a producer's push until the API server has received the patched scale: for each queue system with its own
 //! library, and for each topology of Redis. Each stands beside its floor.
 //!
-//! The floor is the minimal path in the same run: the same producer's push → CLIENT TRACKING notification → one apply of
-//! /scale. Operator, Redis and libraries are real; the API server is scripted and the same for both. Needs redis-server,
+//! The floor is the minimal path in the same run: the same producer's push → CLIENT TRACKING notification → one read → one
+//! apply of /scale. Operator, Redis and libraries are real; the API server is scripted and the same for both. Needs redis-server,
 //! Python, Node.js, and the Debian packages of Sidekiq and Laravel.
 #![allow(
     clippy::expect_used,

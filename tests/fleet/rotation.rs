@@ -2,12 +2,15 @@
 
 use crate::credentials::{Objects, Secured, file, redis, user};
 use crate::endpoint::{Endpoint, SHORT, cause};
+use crate::redis_cluster::{names, ready, watch};
 use queues::QueueSystem;
 use redis::Commands;
+use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use testkit::certificates::Authority;
 use testkit::redis::RedisServer;
+use testkit::redis_cluster::RedisCluster;
 use workerpool_operator::observe::PollResult;
 use workerpool_operator::observe::endpoint::Command;
 
@@ -128,6 +131,34 @@ fn with_password(secured: &Secured, password: &str) -> Vec<(&'static str, &'stat
     objects.retain(|it| it.0 != "redis");
     objects.push(("redis", "redis-password", password.into()));
     objects
+}
+
+/// Each primary gets a new connection with the new password, and no queue is unknown meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_rotated_at_each_primary_of_a_cluster() {
+    let cluster = RedisCluster::start();
+    let spec = json!({"cluster": {"addresses": cluster.addresses()}, "username": "workerpool",
+        "passwordFrom": {"secretKeyRef": {"name": "redis", "key": "redis-password"}}});
+    let objects = |password: &str| [("redis", "redis-password", password.into())];
+    let all = |password: &str| (0..6).for_each(|index| user(cluster.node(index), password));
+    let primaries = || [0, 1, 2].map(|index| connections(cluster.node(index)));
+    all(">secret");
+    let mut endpoint = Endpoint::of(redis(&spec, &objects("secret")));
+    watch(&endpoint, QueueSystem::List, &names(&cluster), SHORT);
+    endpoint.until(|result| ready(result) == [Some(0); 3]).await;
+    let former = primaries();
+    all(">other");
+    endpoint.send(Command::Renew(redis(&spec, &objects("other"))));
+    endpoint
+        .until(|result| {
+            assert_eq!(ready(result), [Some(0); 3]);
+            let now = primaries();
+            let renewed = |(now, former): (&Vec<u64>, &Vec<u64>)| {
+                !now.is_empty() && now.iter().all(|it| !former.contains(it))
+            };
+            now.iter().zip(&former).all(renewed)
+        })
+        .await;
 }
 
 #[tokio::test]
