@@ -319,7 +319,7 @@ async fn a_server_that_is_no_node_of_a_cluster_is_named() {
 /// Whatever address the nodes announce.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_leads_to_no_destination_that_is_not_allowed() {
-    let bus = testkit::redis::free_port().to_string();
+    let bus = testkit::port::free_port().to_string();
     let options = ["--cluster-enabled", "yes", "--cluster-port", &bus];
     let elsewhere = ["--cluster-announce-ip", "127.0.0.2"];
     let server = RedisServer::start_with(&[&options[..], &elsewhere].concat());
@@ -357,7 +357,7 @@ async fn a_node_leads_to_no_destination_that_is_not_allowed() {
 /// A node alone has no slots yet; then it gets all but one queue's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_whose_slot_no_node_has_is_unknown_until_one_has_it() {
-    let bus = testkit::redis::free_port().to_string();
+    let bus = testkit::port::free_port().to_string();
     let options = ["--cluster-enabled", "yes", "--cluster-port", &bus];
     let coverage = ["--cluster-require-full-coverage", "no"];
     let server = RedisServer::start_with(&[&options[..], &coverage].concat());

@@ -84,7 +84,7 @@ async fn the_master_is_asked_for_and_for_its_role() {
 
 #[tokio::test]
 async fn a_node_of_a_cluster_is_asked_for_the_slots() {
-    let bus = testkit::redis::free_port().to_string();
+    let bus = testkit::port::free_port().to_string();
     let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
     let mut slots = redis::cmd("CLUSTER");
     slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383);

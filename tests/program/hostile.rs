@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use testkit::api_server::ApiServer;
-use testkit::local::{free_port, http, until};
+use testkit::local::{http, until};
+use testkit::port::free_port;
 use testkit::redis::RedisServer;
 
 /// How many pools are hostile, each with a server of its own.

@@ -4,7 +4,8 @@ use crate::{OPERATOR, Process, kubeconfig};
 use std::io::Read;
 use std::process::{Command, Stdio};
 use testkit::api_server::ApiServer;
-use testkit::local::{free_port, http, until};
+use testkit::local::{http, until};
+use testkit::port::free_port;
 
 /// Adds what the chart passes, with free ports, and returns the ports.
 fn listen(command: &mut Command) -> [u16; 2] {

@@ -9,7 +9,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use testkit::api_server::ApiServer;
-use testkit::local::{free_port, until};
+use testkit::local::until;
+use testkit::port::free_port;
 
 const CRD: &str =
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/workerpools.workerpool.dev";

@@ -13,6 +13,7 @@ pub mod certificates;
 pub mod libraries;
 pub mod local;
 pub mod pages;
+pub mod port;
 mod port_forward;
 pub mod producer;
 mod programs;

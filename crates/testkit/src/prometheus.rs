@@ -1,6 +1,7 @@
 //! A real Prometheus.
 
-use crate::local::{free_port, http};
+use crate::local::http;
+use crate::port::free_port;
 use serde_json::{Value, json};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;

@@ -1,18 +1,12 @@
 //! A real redis-server for one test: on a free port, without persistence, stopped when dropped.
 
 use crate::certificates::Authority;
+use crate::port::free_port;
 use std::ffi::OsString;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// A port that no program listens on.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0");
-    listener.and_then(|it| it.local_addr()).unwrap().port()
-}
 
 /// A redis-server process. After a stop it restarts on the same port.
 pub struct RedisServer {

@@ -1,7 +1,8 @@
 //! A Redis Cluster of three primaries and a replica of each, for one test. All processes end with it.
 
 use crate::certificates::{Authority, Issued};
-use crate::redis::{RedisServer, free_port};
+use crate::port::free_port;
+use crate::redis::RedisServer;
 use crate::sentinel::{failover_after, until};
 use redis::{RedisResult, Value};
 use std::cell::Cell;

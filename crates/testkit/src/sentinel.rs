@@ -1,7 +1,8 @@
 //! A master with a replica, watched by three Sentinels, for one test. All processes end with it.
 
 use crate::certificates::{Authority, Issued};
-use crate::redis::{RedisServer, free_port};
+use crate::port::free_port;
+use crate::redis::RedisServer;
 use std::fmt::Debug;
 use std::fmt::Write;
 use std::process::{Child, Command, Stdio};

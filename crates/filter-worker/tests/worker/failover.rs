@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use testkit::port::free_port;
 use testkit::redis::RedisServer;
 use testkit::sentinel::{MASTER, Sentinels};
 
@@ -111,9 +112,7 @@ impl Stage {
 
 impl Front {
     fn start(sentinels: &[String], folder: &TempDir, wait_replicas: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let mut command = command(sentinels, folder, "front");
         let listen = address.to_string();
         command.args(["serve", "--listen", &listen, "--rate", "10000"]);

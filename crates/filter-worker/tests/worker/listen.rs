@@ -2,7 +2,8 @@
 
 use crate::process::{Harness, Process, until};
 use std::process::{Command, Stdio};
-use testkit::local::{free_port, http};
+use testkit::local::http;
+use testkit::port::free_port;
 
 /// Starts the front on `[::]` with a changed command, and waits until it answers on each of these hosts.
 fn answers(hosts: &[&str], change: impl FnOnce(Command) -> Command) {

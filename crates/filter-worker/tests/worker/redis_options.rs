@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use testkit::certificates::Authority;
-use testkit::redis::{RedisServer, free_port};
+use testkit::port::free_port;
+use testkit::redis::RedisServer;
 
 /// Options for a Redis, and a folder for the health file.
 struct Options {

@@ -7,7 +7,8 @@ use crate::probe::serve_all_slots;
 use serde_json::{Value, json};
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
-use testkit::redis::{RedisServer, free_port};
+use testkit::port::free_port;
+use testkit::redis::RedisServer;
 use testkit::redis_cluster::RedisCluster;
 
 pub fn text(path: &Path) -> String {

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use testkit::certificates::{Authority, Issued};
-use testkit::redis::free_port;
+use testkit::port::free_port;
 use testkit::sentinel::{MASTER, Sentinels};
 
 #[test]

@@ -221,7 +221,7 @@ fn dashboard_forwards_to_the_given_port() {
         testkit::local::http(address, "GET", "/api/pools", "", "").filter(|answer| answer.0 == 200)
     };
     until("the page", || pools(&address));
-    let other = format!("localhost:{}", testkit::local::free_port());
+    let other = format!("localhost:{}", testkit::port::free_port());
     let port = other.strip_prefix("localhost:").unwrap();
     let mut forward = local
         .command(&["dashboard", "--local", "--no-open", "--port", port])
@@ -236,7 +236,7 @@ fn dashboard_forwards_to_the_given_port() {
 #[test]
 fn serves_the_api_of_the_class() {
     let local = Local::new();
-    let listen = format!("127.0.0.1:{}", testkit::local::free_port());
+    let listen = format!("127.0.0.1:{}", testkit::port::free_port());
     let mut server = local
         .command(&["serve", "--local", "--listen", &listen])
         .spawn()

@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use testkit::local::{Local, free_port, http, until};
+use testkit::local::{Local, http, until};
+use testkit::port::free_port;
 
 /// The argument lists of all processes of this machine, as `ps` shows them.
 fn argument_lists() -> Vec<String> {

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 use testkit::certificates::Authority;
-use testkit::redis::{RedisServer, free_port};
+use testkit::port::free_port;
+use testkit::redis::RedisServer;
 
 /// The exit code and all output of `probe` of a list.
 fn probe(args: &[&str]) -> String {
