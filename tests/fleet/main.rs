@@ -17,6 +17,7 @@ mod epochs;
 mod events;
 mod fairness;
 mod gone;
+mod lost_workers;
 mod older_servers;
 mod pod;
 mod pod_end;

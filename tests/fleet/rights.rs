@@ -1,6 +1,7 @@
 //! The least rights in Redis that docs/security.md names are enough, and the operator asks for nothing else.
 
-use crate::endpoint::{Endpoint, SHORT, lose_worker};
+use crate::endpoint::{Endpoint, SHORT};
+use crate::lost_workers::lose_worker;
 use api::Key;
 use decide::Metric;
 use queues::QueueSystem;
