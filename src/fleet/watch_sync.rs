@@ -178,3 +178,31 @@ impl WatchSync {
             .flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pools(namespace: &str) -> (Watched, Scope) {
+        (Watched::Pools, Some(namespace.into()))
+    }
+
+    /// The operator is ready once it has what can be had, and not before it has anything.
+    #[test]
+    fn one_namespace_that_cannot_be_read_is_not_waited_for() {
+        let mut sync = WatchSync::new(&["a".to_owned(), "gone".to_owned()]);
+        let is_pending = |sync: &WatchSync| sync.pending().contains(&Watched::Pools);
+        let (watched, scope) = pools("gone");
+        sync.on_failed(watched, scope, "forbidden".to_owned());
+        assert!(is_pending(&sync));
+        let (watched, scope) = pools("a");
+        sync.on_synced(watched, scope);
+        assert!(!is_pending(&sync));
+        let (watched, scope) = pools("gone");
+        sync.on_synced(watched, scope);
+        assert!(!is_pending(&sync));
+        let mut all = WatchSync::new(&[]);
+        all.on_failed(Watched::Pools, None, "forbidden".to_owned());
+        assert!(is_pending(&all), "without pools there is nothing to do");
+    }
+}
