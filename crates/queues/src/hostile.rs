@@ -1,6 +1,6 @@
 //! Each reader against a Redis whose texts are hostile: whatever it gives is bounded and can be shown on a screen.
 
-use crate::recorded::{answer, bulk, bulks, error};
+use crate::recorded::{answer, bulk, bulks, error, question};
 use crate::{Finder, Queue, QueueOptions, QueueSystem, Reading, describe_server_error};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -157,16 +157,7 @@ impl Hostile<'_> {
 
     /// Notes the ticket of a question to Celery's workers.
     fn note(&self, command: &Cmd) {
-        let Some(Arg::Simple(message)) = command.args_iter().nth(2) else {
-            panic!("no message");
-        };
-        let message: serde_json::Value = serde_json::from_slice(message).expect("JSON");
-        let body = BASE64_STANDARD.decode(message["body"].as_str().expect("a body"));
-        let body: serde_json::Value = serde_json::from_slice(&body.expect("base64")).expect("JSON");
-        let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-        self.asked
-            .borrow_mut()
-            .push((text("ticket"), text("method")));
+        self.asked.borrow_mut().push(question(command));
     }
 
     /// The answers of Celery's workers.

@@ -1,6 +1,8 @@
 //! A scripted Redis for the tests of the systems: replies that were recorded, by the commands that they answer.
 
 use crate::{Poll, Queue, Reading};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use decide::{Metric, Unavailable};
 use redis::{Arg, Cmd, Value, parse_redis_value};
 
@@ -128,4 +130,16 @@ pub(crate) fn assert_unknown_is_not_zero(open: impl Fn() -> Queue, replies: &[(&
             assert_ne!(metrics.ready, Metric::Unavailable);
         }
     }
+}
+
+/// The ticket and the method of a question to Celery's workers.
+pub(crate) fn question(command: &Cmd) -> (String, String) {
+    let Some(Arg::Simple(message)) = command.args_iter().nth(2) else {
+        panic!("no message");
+    };
+    let message: serde_json::Value = serde_json::from_slice(message).expect("JSON");
+    let body = BASE64_STANDARD.decode(message["body"].as_str().expect("a body"));
+    let body: serde_json::Value = serde_json::from_slice(&body.expect("base64")).expect("JSON");
+    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+    (text("ticket"), text("method"))
 }

@@ -1,7 +1,8 @@
 -- KEYS: workers, reaper, prefix of the hash. ARGV: minimum milliseconds between two lookups, 0: no limit; lease; the gap:
 -- milliseconds after which a lookup is late. Returns the ids of the workers whose lease has ended.
 -- A late lookup means that Redis was not reached, by heartbeats either: then it extends every lease whose last heartbeat is
--- older than the gap, and no lease twice without a heartbeat. A lease that lasts too long means that the server's clock went back, and is shortened.
+-- older than the gap, and no lease twice without a heartbeat. A lease that lasts too long means that the server's clock
+-- went back, and is shortened.
 local last = redis.pcall('GET', KEYS[2])
 local since = type(last) == 'string' and tonumber(last) and now() - tonumber(last)
 if since and since >= 0 and since < tonumber(ARGV[1]) then return {} end

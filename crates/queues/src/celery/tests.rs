@@ -1,11 +1,11 @@
 //! What is read of a broker whose workers answer as they are scripted.
 
-use crate::recorded::{answer, bulk, bulks, error};
+use crate::recorded::{answer, bulk, bulks, error, question};
 use crate::{Queue, QueueOptions, QueueSystem, Reading};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use decide::Metric;
-use redis::{Arg, Cmd, Value};
+use redis::Value;
 use serde_json::json;
 use std::cell::RefCell;
 
@@ -64,17 +64,6 @@ impl Broker {
         };
         asked.iter().map(answer).collect()
     }
-}
-
-fn question(command: &Cmd) -> (String, String) {
-    let Some(Arg::Simple(message)) = command.args_iter().nth(2) else {
-        panic!("no message");
-    };
-    let message: serde_json::Value = serde_json::from_slice(message).expect("JSON");
-    let body = BASE64_STANDARD.decode(message["body"].as_str().expect("a body"));
-    let body: serde_json::Value = serde_json::from_slice(&body.expect("base64")).expect("JSON");
-    let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
-    (text("ticket"), text("method"))
 }
 
 /// A worker without a task.

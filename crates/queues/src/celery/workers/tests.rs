@@ -41,6 +41,13 @@ fn drained_answer(number: u64) -> Value {
     reply("w@a", number, Question::Queues, &json!([]))
 }
 
+/// The answers of one that takes tasks from no queue and has none.
+fn idle(number: u64) -> Vec<Value> {
+    let mut idle = answers("w@a", number, 0);
+    idle[3] = drained_answer(number);
+    idle
+}
+
 /// Asks at `now`, with so many that listen, and takes the answers 10 ms later.
 fn round(workers: &mut Workers, now: i64, listeners: i64, answers: Vec<Value>) -> bool {
     let Some(commands) = workers.ask("c", "r", "id", now) else {
@@ -135,11 +142,6 @@ fn half_of_a_change_is_not_taken_for_the_workers_queues() {
 
 #[test]
 fn two_answers_at_one_moment_are_one() {
-    let idle = |number| {
-        let mut idle = answers("w@a", number, 0);
-        idle[3] = drained_answer(number);
-        idle
-    };
     let mut workers = Workers::default();
     assert!(round(&mut workers, 0, 1, answers("w@a", 1, 0)));
     workers.request("w@a", &[], NONE);
@@ -184,11 +186,6 @@ fn a_drained_worker_is_known_by_its_own_answers_and_only_by_new_ones() {
     let drain = |workers: &Workers| {
         let host = &workers.known().expect("a round has ended").hosts["w@a"];
         (host.drain(), host.is_of("letters"), host.is_of("other"))
-    };
-    let idle = |number| {
-        let mut idle = answers("w@a", number, 0);
-        idle[3] = drained_answer(number);
-        idle
     };
     let mut workers = Workers::default();
     assert!(round(&mut workers, 0, 1, answers("w@a", 1, 0)));
