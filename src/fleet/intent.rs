@@ -26,6 +26,8 @@ pub(super) struct Intent {
     pub scale_down: Option<Box<ScaleDown>>,
     /// The last failed write of the scale; `None` after a success.
     pub retry: Option<Retry>,
+    /// When its namespace allows the next change, where the pool waits for that.
+    pub turn: Option<Time>,
     /// The replica counts of another client that were set back.
     pub contest: Option<Contest>,
 }
@@ -73,6 +75,7 @@ impl Intent {
             let decision = &mut pending.evaluated.decision;
             decision.memory = decision.memory.shifted(by);
         }
+        self.turn = None;
         if let Some(scale_down) = &mut self.scale_down {
             scale_down.shift(by);
         }

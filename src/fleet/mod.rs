@@ -15,6 +15,7 @@ mod pool_events;
 mod pool_state;
 mod publication;
 mod reconcile;
+mod scale_budget;
 mod scale_down;
 mod source;
 mod status_budget;
@@ -33,6 +34,7 @@ use event::{Command, Event, PoolRef, Watched};
 use intent::Retry;
 use objects::Objects;
 use pool_state::PoolState;
+use scale_budget::ScaleBudget;
 use scale_down::ScaleDown;
 use status_budget::StatusBudget;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -51,7 +53,8 @@ pub struct Fleet {
     watches: WatchSync,
     objects: Objects,
     timers: BTreeSet<(Time, Key)>,
-    budget: StatusBudget,
+    statuses: StatusBudget,
+    scales: ScaleBudget,
     /// No pool is polled more often, whatever its spec says.
     min_interval: Millis,
     last_epoch: Epoch,
@@ -71,7 +74,8 @@ impl Fleet {
             watches: WatchSync::new(&[]),
             objects: Objects::default(),
             timers: BTreeSet::new(),
-            budget: StatusBudget::default(),
+            statuses: StatusBudget::default(),
+            scales: ScaleBudget::default(),
             min_interval: Millis(0),
             last_epoch: Epoch::default(),
             dashboard: Arc::default(),
@@ -105,7 +109,7 @@ impl Fleet {
     /// When the fleet needs the next [`Event::Tick`].
     pub fn next_tick(&self) -> Option<Time> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        timer.into_iter().chain(self.budget.next_at()).min()
+        timer.into_iter().chain(self.statuses.next_at()).min()
     }
 
     /// The initial lists that are not complete yet; empty once the fleet may act.
@@ -298,6 +302,7 @@ impl Fleet {
     /// stay, and are decided on again.
     fn on_clock_step(&mut self, by: Millis, now: Time, commands: &mut Vec<Command>) {
         self.timers.clear();
+        self.scales.reset();
         for pool in self.pools.values_mut() {
             pool.shift(by);
         }
@@ -309,7 +314,7 @@ impl Fleet {
             self.timers.remove(&(at, key.clone()));
             self.on_timer(&key, now, commands);
         }
-        while let Some(key) = self.budget.next(now) {
+        while let Some(key) = self.statuses.next(now) {
             if let Some(mut it) = self.reconciliation(&key, now, commands) {
                 it.on_status_turn();
                 self.set_timer(&key, now);

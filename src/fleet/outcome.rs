@@ -5,6 +5,7 @@ use super::event::{Command, Scale};
 use super::intent::{PendingScale, Retry};
 use super::pool_state::PoolState;
 use super::publication::PendingStatus;
+use super::scale_budget::ScaleBudget;
 use super::scale_down;
 use super::status_budget::StatusBudget;
 use crate::act;
@@ -27,7 +28,8 @@ pub(super) struct Reconciliation<'a> {
     pub now: Time,
     pub commands: &'a mut Vec<Command>,
     pub metrics: &'a Metrics,
-    pub budget: &'a mut StatusBudget,
+    pub statuses: &'a mut StatusBudget,
+    pub scales: &'a mut ScaleBudget,
 }
 
 impl Reconciliation<'_> {
@@ -66,6 +68,16 @@ impl Reconciliation<'_> {
                 outcome.reason = reason;
             }
         }
+        if let Some(until) = self.turn() {
+            outcome.reason = Reason::ScaleThrottled {
+                to: outcome.to,
+                reason: Box::new(outcome.reason),
+                until,
+            };
+            outcome.to = decision.from;
+            self.roll_back(decision);
+            return self.record(outcome, Some(&evaluated));
+        }
         let pool = &mut *self.pool;
         self.commands.push(Command::Scale(Scale {
             pool: pool.as_scaled(),
@@ -79,6 +91,19 @@ impl Reconciliation<'_> {
                 .and_then(|polled| polled.notified_at),
         }));
         pool.intent.pending_scale = Some(PendingScale { evaluated, outcome });
+    }
+
+    /// Takes a turn of the namespace to change replicas. Returns when it comes, if it has not come yet.
+    fn turn(&mut self) -> Option<Time> {
+        let pool = &mut *self.pool;
+        let turn = pool.intent.turn.take();
+        let at = turn.unwrap_or_else(|| self.scales.turn(&pool.key.namespace, self.now));
+        if at <= self.now {
+            return None;
+        }
+        pool.intent.turn = Some(at);
+        pool.requeue_at = Some(pool.requeue_at.map_or(at, |before| before.min(at)));
+        Some(at)
     }
 
     /// Leaves the target to the client that does not stop writing, until `reason` says so.
@@ -248,14 +273,14 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Writes the pending status if it is due and the budget allows it.
+    /// Writes the pending status if it is due and the budget of statuses allows it.
     pub fn write_status(&mut self) {
         if !self.is_status_due() {
             return;
         }
         let publication = &mut self.pool.publication;
         let is_urgent = publication.pending.as_ref().is_some_and(|it| it.urgent);
-        if is_urgent || !publication.waits && self.budget.take(&self.pool.key, self.now) {
+        if is_urgent || !publication.waits && self.statuses.take(&self.pool.key, self.now) {
             self.write_pending();
         } else {
             publication.waits = true;

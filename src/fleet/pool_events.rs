@@ -44,6 +44,7 @@ impl Fleet {
             }
             Some(pool.update_spec(fresh))
         } else {
+            self.scales.add_pool(&key.namespace);
             self.pools.insert(key.clone(), fresh);
             None
         };
@@ -79,6 +80,7 @@ impl Fleet {
         let Some(mut pool) = self.pools.remove(key) else {
             return;
         };
+        self.scales.remove_pool(&key.namespace);
         self.dashboard.remove(key);
         self.metrics.forget(key);
         scale_down::abandon(&mut pool, commands);

@@ -123,7 +123,8 @@ impl Fleet {
             now,
             commands,
             metrics: &self.metrics,
-            budget: &mut self.budget,
+            statuses: &mut self.statuses,
+            scales: &mut self.scales,
         })
     }
 

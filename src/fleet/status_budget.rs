@@ -1,17 +1,22 @@
-//! The budget of status writes: so many per second in all, for which the namespaces take turns.
+//! The budget of status writes: so many in each tenth of a second, for which the namespaces take turns.
 
 use api::Key;
-use decide::Time;
+use decide::{Millis, Time};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Status writes per second for all pools together. Those of pools that scale are written at once and not counted.
-const RATE: u32 = 50;
+/// How long a share of the budget lasts. Writes that come all at once delay the scale writes beside them.
+const PERIOD: Millis = Millis(100);
+/// Status writes in that time for all pools together. Those of pools that scale are written at once and not counted.
+const WRITES: u32 = 5;
+/// How many of them one namespace may have.
+const OF_EACH: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct StatusBudget {
-    second: i64,
-    spent: u32,
+    period: i64,
+    /// What each namespace has written in this period.
+    written: HashMap<Arc<str>, u32>,
     /// The namespaces with pools that wait, each once, in the order of their turns.
     turns: VecDeque<Arc<str>>,
     waiting: HashMap<Arc<str>, VecDeque<Key>>,
@@ -20,7 +25,7 @@ pub(super) struct StatusBudget {
 impl StatusBudget {
     /// Whether the status of `pool` may be written now. If not, the pool waits for its turn: see [`Self::next`].
     pub fn take(&mut self, pool: &Key, now: Time) -> bool {
-        if self.turns.is_empty() && self.spend(now) {
+        if self.turns.is_empty() && self.spend(&pool.namespace, now) {
             return true;
         }
         let namespace = &pool.namespace;
@@ -34,10 +39,11 @@ impl StatusBudget {
 
     /// The pool whose turn it is, if one waits and the budget allows it.
     pub fn next(&mut self, now: Time) -> Option<Key> {
-        if self.turns.is_empty() || !self.spend(now) {
-            return None;
-        }
-        let namespace = self.turns.pop_front()?;
+        let turn = (0..self.turns.len()).find(|turn| {
+            let namespace = Arc::clone(&self.turns[*turn]);
+            self.spend(&namespace, now)
+        })?;
+        let namespace = self.turns.remove(turn)?;
         let pools = self.waiting.get_mut(&namespace)?;
         let pool = pools.pop_front();
         if pools.is_empty() {
@@ -50,16 +56,21 @@ impl StatusBudget {
 
     /// When there is a turn for a pool that waits.
     pub fn next_at(&self) -> Option<Time> {
-        (!self.turns.is_empty()).then_some(Time((self.second + 1) * 1000))
+        (!self.turns.is_empty()).then_some(Time((self.period + 1) * PERIOD.0))
     }
 
-    fn spend(&mut self, now: Time) -> bool {
-        let second = now.0.div_euclid(1000);
-        if self.second != second {
-            (self.second, self.spent) = (second, 0);
+    fn spend(&mut self, namespace: &Arc<str>, now: Time) -> bool {
+        let period = now.0.div_euclid(PERIOD.0);
+        if self.period != period {
+            self.period = period;
+            self.written.clear();
         }
-        let allows = self.spent < RATE;
-        self.spent += u32::from(allows);
+        if self.written.values().sum::<u32>() >= WRITES {
+            return false;
+        }
+        let written = self.written.entry(Arc::clone(namespace)).or_default();
+        let allows = *written < OF_EACH;
+        *written += u32::from(allows);
         allows
     }
 }
@@ -71,27 +82,35 @@ mod tests {
     #[test]
     fn namespaces_take_turns_and_pools_of_each_stand_in_line() {
         let mut budget = StatusBudget::default();
-        let at = |second: i64| Time(second * 1000);
+        let at = |period: i64| Time(period * PERIOD.0);
         let pool = |namespace: &str, number: u32| Key::new(namespace, &number.to_string());
-        let free = (0..200).filter(|number| budget.take(&pool("noisy", *number), at(1)));
-        assert_eq!(free.count(), 50);
-        assert!(!budget.take(&pool("quiet", 0), at(1)));
+        let free = (0..20).filter(|number| budget.take(&pool("noisy", *number), at(1)));
+        assert_eq!(free.count(), 3);
+        assert!(!budget.take(&pool("quiet", 0), at(1)), "others wait");
         assert!(!budget.take(&pool("other", 0), at(1)));
-        assert_eq!((budget.next(at(1)), budget.next_at()), (None, Some(at(2))));
-        let turns: Vec<Key> = std::iter::from_fn(|| budget.next(at(2))).collect();
-        let expected = [
-            pool("noisy", 50),
-            pool("quiet", 0),
-            pool("other", 0),
-            pool("noisy", 51),
-        ];
-        assert_eq!((&turns[..4], turns.len()), (&expected[..], 50));
-        assert!(!budget.take(&pool("noisy", 999), at(3)), "others wait");
-        let rest: Vec<Key> = (3..6)
-            .flat_map(|second| std::iter::from_fn(|| budget.next(at(second))).collect::<Vec<_>>())
-            .collect();
-        assert_eq!((rest.len(), rest.last()), (103, Some(&pool("noisy", 999))));
+        let mut turns = |period| -> Vec<Key> {
+            assert_eq!(budget.next_at(), Some(at(period)));
+            std::iter::from_fn(|| budget.next(at(period))).collect()
+        };
+        let noisy = |numbers: [u32; 3]| numbers.map(|number| pool("noisy", number));
+        let [first, second, third] = noisy([3, 4, 5]);
+        let expected = [first, pool("quiet", 0), pool("other", 0), second, third];
+        assert_eq!(turns(2), expected);
+        assert_eq!(turns(3), noisy([6, 7, 8]));
+        let rest: Vec<Key> = (4..8).flat_map(turns).collect();
+        assert_eq!((rest.len(), rest.last()), (11, Some(&pool("noisy", 19))));
         assert_eq!(budget.next_at(), None);
-        assert!(budget.take(&pool("noisy", 0), at(7)));
+        assert!(budget.take(&pool("noisy", 0), at(8)));
+    }
+
+    #[test]
+    fn two_namespaces_share_a_period() {
+        let mut budget = StatusBudget::default();
+        let mut take = |namespace| {
+            let pool = |number: u32| Key::new(namespace, &number.to_string());
+            let taken = (0..3).filter(|number| budget.take(&pool(*number), Time(1_000)));
+            taken.count()
+        };
+        assert_eq!([take("a"), take("b"), take("c")], [3, 2, 0]);
     }
 }

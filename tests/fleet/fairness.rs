@@ -1,6 +1,6 @@
 //! What a namespace with many pools costs the others: nothing.
 
-use crate::stage::{Stage, load, pool, status, target};
+use crate::stage::{Stage, load, pool, pool_with, scales, status, target, written_by};
 use api::{Duration, WorkerPool};
 use decide::{Millis, Time};
 use std::sync::Arc;
@@ -33,13 +33,13 @@ fn a_quiet_namespace_waits_for_no_noisy_one() {
     for number in 1..300 {
         written.extend(statuses(&stage.pool(&pool_in("noisy", number))));
     }
-    assert_eq!(written.len(), 50);
+    assert_eq!(written.len(), 3);
     assert!(statuses(&stage.pool(&pool_in("quiet", 0))).is_empty());
-    let next = statuses(&stage.tick_after(1_000));
+    let next = statuses(&stage.tick_after(100));
     assert!(next.contains(&"quiet-0".to_owned()), "{next:?}");
-    assert!(next.len() <= 50, "{next:?}");
+    assert!(next.len() <= 5, "{next:?}");
     written.extend(next);
-    written.extend(statuses(&stage.tick_after(6_000)));
+    written.extend(statuses(&stage.tick_after(10_000)));
     written.sort();
     written.dedup();
     assert_eq!(written.len(), 301, "each has its turn");
@@ -81,4 +81,52 @@ fn a_pool_is_told_that_it_is_polled_less_often_than_it_asks() {
     };
     assert_eq!(condition(499), Some("False IntervalRaised".to_owned()));
     assert_eq!(condition(500), None);
+}
+
+/// A pool that adds a worker at each poll with a waiting task.
+fn eager() -> Stage {
+    let fields = serde_json::json!({"maxReplicas": 1_000, "scaleUp": {"queueLength": 0, "step": 1, "cooldown": "0s"},
+        "scaleDown": {"utilizationPercent": 1, "idleFor": "1h"}});
+    Stage::with(&pool_with(&fields), Some(target(3)))
+}
+
+/// Confirms each change until none follows. Returns how many changes there were, and the last commands.
+fn changes(stage: &mut Stage, mut commands: Vec<Command>) -> (usize, Vec<Command>) {
+    let mut count = 0;
+    while let Some(to) = scales(&commands).first().copied() {
+        commands = stage.scaled(to);
+        let version = 1_000 * u64::from(to.unsigned_abs());
+        commands.extend(stage.target(Some(written_by(api::FIELD_MANAGER, to, version))));
+        count += 1;
+    }
+    (count, commands)
+}
+
+#[test]
+fn a_namespace_that_scales_all_the_time_waits_and_says_so() {
+    let mut stage = eager();
+    let waiting = load(1, 3, 0);
+    let first = stage.poll(waiting);
+    let (at_once, mut commands) = changes(&mut stage, first);
+    // Four milliseconds pass with each, in which a tenth of a second's turns come back.
+    assert!((20..=21).contains(&at_once), "{at_once}");
+    commands.extend(stage.tick_after(3_000));
+    let said = status(&commands).and_then(|it| it.decision.clone());
+    let said = said.map(|it| (it.reason, it.message)).expect("a status");
+    assert_eq!(said.0, "ScaleThrottled");
+    assert!(said.1.contains("changes often"), "{}", said.1);
+    commands.extend(stage.poll(waiting));
+    assert_eq!(scales(&commands).len(), 1, "when its turn has come");
+}
+
+#[test]
+fn after_a_step_of_the_clock_no_change_waits_for_it() {
+    let mut stage = eager();
+    let first = stage.poll(load(1, 3, 0));
+    changes(&mut stage, first);
+    let back = Millis::seconds(-3_600);
+    stage.advance(back.0);
+    let commands = stage.send(Event::ClockStep(back));
+    let (later, _) = changes(&mut stage, commands);
+    assert!(later >= 20, "{later}");
 }

@@ -279,6 +279,15 @@ reasons! {
         /// The error of the API server.
         error: String,
     },
+    /// The pools of the namespace change replicas so often that this change has to wait.
+    ScaleThrottled {
+        /// The replicas to write.
+        to: i32,
+        /// Why.
+        reason: Box<Reason>,
+        /// When they are written.
+        until: Time,
+    },
     /// The pool's spec is not valid.
     InvalidSpec {
         /// What is wrong, where, and how to fix it.

@@ -83,6 +83,7 @@ reason-Stabilized = { recommended }, but not for the whole stabilization window:
     .until = { recommended }, but not for the whole stabilization window: { change } until { TIME($until) }
 reason-RateLimited = { recommended }, but behavior allows { $to } for now: { change }
     .until = { recommended }, but behavior allows { $to } for now: { change } until { TIME($until) }
+reason-ScaleThrottled = { $reason } at { TIME($until) }: this namespace changes often
 reason-AtMax = { $trigger }, but maxReplicas is { $to }: { change }
 reason-AtQueueLimit = { $trigger }, but the queue lets { $limit ->
     [one] 1 task
@@ -307,6 +308,7 @@ label-Idle = idle
 label-ScalingDown = scaling down
 label-IdleWait = idle, waiting
 label-CoolingDown = cooling down
+label-ScaleThrottled = throttled
 label-AtMax = at maximum
 label-TooFewReplicas = below minimum
 label-TooManyReplicas = above maximum

@@ -4,7 +4,7 @@
 
 change = { $moves ->
     [no] { kept }
-    [unguarded] { $from } → { $to } workers; el operador no puede saber qué pods están ocupados: solo terminationGracePeriodSeconds protege las tareas en curso
+    [unguarded] { $from } → { $to } workers; no se sabe qué pods están ocupados: solo terminationGracePeriodSeconds protege las tareas en curso
     [refused] { $from } → { $to } workers; no se sabe qué pods están ocupados sin CLIENT LIST ({ $refused }): solo terminationGracePeriodSeconds protege las tareas en curso
     [unmatched] { $from } → { $to } workers; no se sabe qué pods están ocupados, pues Redis no tiene conexión desde la dirección de { $unmatched } (¿un proxy o NAT?): solo terminationGracePeriodSeconds protege las tareas en curso
    *[yes] { $from } → { $to } workers
@@ -82,6 +82,7 @@ reason-Stabilized = { recommended }, pero no durante toda la ventana de estabili
     .until = { recommended }, pero no durante toda la ventana de estabilización: { change } hasta las { TIME($until) }
 reason-RateLimited = { recommended }, pero behavior permite { $to } por ahora: { change }
     .until = { recommended }, pero behavior permite { $to } por ahora: { change } hasta las { TIME($until) }
+reason-ScaleThrottled = { $reason } a las { TIME($until) }: este namespace cambia a menudo
 reason-AtMax = { $trigger }, pero maxReplicas es { $to }: { change }
 reason-AtQueueLimit = { $trigger }, pero la cola deja ejecutar { $limit ->
     [one] 1 tarea
@@ -111,8 +112,8 @@ who = { "" }
     .note = ({ $note })
 reason-DryRun = simulación, no se escribe nada: { $reason }
 reason-TargetChanged = otro cliente escribió { $found }: { change } de nuevo
-    .writer = { $writer } cambió { $target } a { $found }: devuelto a { $to }; para elegir usted el número: kubectl workerpool scale { $pool } { $found }
-reason-TargetContested = { $writer } cambia { $target } a { $found } una y otra vez: se devuelve la próxima vez a las { TIME($until) }; quite replicas de lo que escribe { $writer }
+    .writer = { $writer } cambió { $target } a { $found }: devuelto a { $to }; para fijarlo: kubectl workerpool scale { $pool } { $found }
+reason-TargetContested = { $writer } cambia { $target } a { $found } una y otra vez: se devuelve a las { TIME($until) }; quite replicas de lo que escribe { $writer }
 reason-ScalingDown = { change }: { $waiting }
 reason-TargetMissing = { $target } no existe en { $namespace }: créelo o corrija spec.scaleTargetRef
     .error = no se puede leer { $target }: { $error }
@@ -306,6 +307,7 @@ label-Idle = inactivo
 label-ScalingDown = reduciendo
 label-IdleWait = inactivo, esperando
 label-CoolingDown = en cooldown
+label-ScaleThrottled = frenado
 label-AtMax = en el máximo
 label-TooFewReplicas = bajo el mínimo
 label-TooManyReplicas = sobre el máximo
@@ -383,7 +385,7 @@ page-needsMetrics = no sin datos
 page-rulesInactive = las reglas no se aplican
 page-explanation = Cómo se decidió
 page-history = Historial
-page-noHistory = Aún no hay cambios de réplicas.
+page-noHistory = Aún no hay cambios.
 page-lastChange = Último cambio
 page-scaleLatency = latencia de escalado
 page-writing = escribiéndose
@@ -395,7 +397,7 @@ page-frozen = Congelado a las
 page-range = Intervalo de tiempo
 page-theme = Claro u oscuro
 page-help = Teclas
-page-chart = Gráfico de cola, espera y workers. Las flechas izquierda y derecha se mueven en el tiempo.
+page-chart = Gráfico de cola, espera y workers. Flechas izquierda y derecha: moverse en el tiempo.
 page-readonly = Solo lectura. Lo mismo desde la terminal:
 page-keyFilter = filtrar
 page-keyMove = fila siguiente y anterior
@@ -407,7 +409,7 @@ page-keyLang = idioma
 page-keyTheme = claro, oscuro
 page-close = Cerrar
 page-whatIf = ¿Y si…?
-page-whatIfNote = Evalúa de nuevo los datos de la última hora con otras reglas. La cola no reacciona a workers que no existían. También puede arrastrar un umbral en el gráfico.
+page-whatIfNote = Evalúa los datos de la última hora con otras reglas. La cola no reacciona a workers que no existían. También puede arrastrar un umbral en el gráfico.
 page-whatIfUnsupported = Estas reglas necesitan contadores que no se guardan de la última hora. Use: kubectl workerpool simulate
 page-queueUp = Subir: cola mayor que
 page-busyUp = Subir: ocupados más del
@@ -447,9 +449,9 @@ page-terminating = el pod se está cerrando
 page-podless = registrado, pero sin pod
 page-unregistered = pod sin registrar
 page-workersUnsupported = Este sistema de colas no informa de sus workers: no se sabe cuáles están ocupados ni cuáles se eliminarán.
-page-waitingForPoll = Esperando la próxima lectura del operador…
-page-noneRegistered = Ningún worker está registrado.
-page-notSelectable = El operador no elige qué pods de este objetivo se eliminan.
+page-waitingForPoll = Esperando la próxima lectura…
+page-noneRegistered = Ningún worker registrado.
+page-notSelectable = No se elige qué pods de este objetivo se eliminan.
 page-whyNot = ¿Por qué no otro número de workers?
 page-whyNotUnknown = No se sabe: la spec no es válida, o faltan el objetivo o sus datos.
 page-byHand = A mano

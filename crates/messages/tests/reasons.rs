@@ -218,6 +218,11 @@ fn of_the_operator() -> Vec<Reason> {
             reason: Box::new(trigger(Rule::QueueLength, 17).scale_up()),
             error: text("conflict"),
         },
+        Reason::ScaleThrottled {
+            to: 7,
+            reason: Box::new(trigger(Rule::QueueLength, 17).scale_up()),
+            until: UNTIL,
+        },
         Reason::InvalidSpec {
             error: text("minReplicas 5 must lie between 0 and maxReplicas 3"),
         },

@@ -156,6 +156,7 @@ fn every_reason_of_a_decision_has_its_parameters_in_a_table() {
         ReasonCode::TargetMissing,
         ReasonCode::TargetConflict,
         ReasonCode::WriteFailed,
+        ReasonCode::ScaleThrottled,
         ReasonCode::InvalidSpec,
     ];
     let missing: Vec<_> = ReasonCode::ALL
