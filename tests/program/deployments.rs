@@ -1,5 +1,5 @@
 //! A small Kubernetes for one test: Deployments whose pods are threads that take tasks from Redis, each from an address of
-//! its own. Pods are created and deleted at once, those with the lowest `pod-deletion-cost` first.
+//! its own, or programs that the test starts. Pods are created and deleted at once, those with the lowest `pod-deletion-cost` first.
 
 use decide::victims::POD_DELETION_COST;
 use redis::{FromRedisValue, Parser, RedisResult};
@@ -25,6 +25,8 @@ pub enum Tasks {
     List,
     Stream,
     DeletedFromStream,
+    /// The test starts the workers.
+    OfOthers,
 }
 
 struct Pod {
@@ -117,6 +119,7 @@ impl Deployments {
                 scales: &found.scales,
                 decisions: &found.decisions,
                 finished: *found.finished.lock().unwrap(),
+                pods: found.pods.keys().collect(),
             })
         })
     }
@@ -130,6 +133,8 @@ pub struct Status<'a> {
     pub decisions: &'a [Value],
     /// How many tasks are finished, and when the last one was.
     pub finished: (usize, Instant),
+    /// The names of its pods.
+    pub pods: Vec<&'a String>,
 }
 
 impl State {
@@ -246,8 +251,10 @@ impl Deployment {
             ended: Arc::clone(&ended),
             finished: Arc::clone(&self.finished),
         };
-        // It ends with its pod, and with its Redis.
-        std::thread::spawn(move || worker.run());
+        if self.tasks != Tasks::OfOthers {
+            // It ends with its pod, and with its Redis.
+            std::thread::spawn(move || worker.run());
+        }
         let pod = Pod {
             address,
             cost: Value::Null,

@@ -6,6 +6,8 @@
     reason = "a test fails loudly and may print"
 )]
 
+#[cfg(target_os = "linux")]
+mod celery;
 mod crd;
 #[cfg(target_os = "linux")]
 mod deployments;

@@ -133,6 +133,8 @@ pub struct QueueMetrics {
     pub in_flight: Metric,
     /// Tasks that a worker has fetched ahead and not begun: no other worker can take them.
     pub held: Metric,
+    /// Those of [`Self::delayed`] after the look-ahead that a worker has fetched: it gives them back when it ends.
+    pub held_delayed: Metric,
     /// 1 where the queue is paused, so that no worker takes its tasks, and 0 where it is not; in a sum, how many are.
     pub paused: Metric,
     /// How many tasks of the queue run at once at most, however many workers there are, where the queue itself has such a
@@ -177,6 +179,7 @@ impl QueueMetrics {
             delayed: metric,
             in_flight: metric,
             held: metric,
+            held_delayed: metric,
             paused: metric,
             limit: metric,
             live: metric,
@@ -204,6 +207,7 @@ impl QueueMetrics {
                 delayed: sum.delayed.plus(queue.delayed),
                 in_flight: sum.in_flight.plus(queue.in_flight),
                 held: sum.held.plus(queue.held),
+                held_delayed: sum.held_delayed.plus(queue.held_delayed),
                 paused: sum.paused.plus(queue.paused),
                 limit: Metric::Unsupported,
                 live: sum.live.plus(queue.live),
@@ -269,9 +273,18 @@ impl QueueMetrics {
     }
 
     /// Tasks that are ready, due, in flight or held: while there are any, the rules do not scale to zero, and with no
-    /// worker they are a reason for the first.
+    /// worker they are a reason for the first. Delayed tasks that the last worker gave back would be ready, and start
+    /// another one at once.
     pub(crate) fn work(&self) -> i64 {
-        [self.ready, self.due, self.in_flight, self.held]
+        let Self {
+            ready,
+            due,
+            in_flight,
+            held,
+            held_delayed,
+            ..
+        } = *self;
+        [ready, due, in_flight, held, held_delayed]
             .into_iter()
             .filter_map(Metric::known)
             .fold(0, i64::saturating_add)

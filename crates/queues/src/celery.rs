@@ -323,12 +323,12 @@ impl Celery {
         };
         let about = |metric: Metric| metric.known().map_or(metric, Metric::Estimated);
         let active = tasks(|host| &host.active, &all);
+        let scheduled = tasks(|host| &host.scheduled, &all);
+        let scheduled_due = tasks(|host| &host.scheduled, &is_due);
         let (in_flight, delayed, due) = if known.is_empty() {
             (left.in_flight, left.delayed, left.due)
         } else {
-            let delayed = tasks(|host| &host.scheduled, &all);
-            let due = tasks(|host| &host.scheduled, &is_due);
-            (metric(active), metric(delayed), metric(due))
+            (metric(active), metric(scheduled), metric(scheduled_due))
         };
         let busy = hosts.iter().filter(|host| host.is_busy()).count();
         let sum = |of: fn(&Host) -> usize| hosts.iter().map(|host| of(host)).sum::<usize>();
@@ -338,6 +338,7 @@ impl Celery {
         QueueMetrics {
             in_flight,
             held: metric(tasks(|host| &host.reserved, &all)),
+            held_delayed: about(metric(scheduled - scheduled_due)),
             delayed: about(delayed),
             due: about(due),
             live: metric(hosts.len() + strangers),
@@ -371,6 +372,7 @@ fn without_workers(ready: QueueMetrics) -> QueueMetrics {
         delayed: Metric::Unavailable,
         in_flight: Metric::Unavailable,
         held: Metric::Unavailable,
+        held_delayed: Metric::Unavailable,
         live: Metric::Unavailable,
         busy: Metric::Unavailable,
         slots: Metric::Unavailable,

@@ -32,6 +32,7 @@ pub fn queue_metrics(snapshot: &Snapshot) -> QueueMetrics {
         in_flight: count(snapshot.claimed),
         // A worker claims a task when it begins it, and no queue can be paused.
         held: Metric::Known(0),
+        held_delayed: Metric::Known(0),
         paused: Metric::Known(0),
         limit: Metric::Unsupported,
         live: count(live.len() as u64),

@@ -80,6 +80,27 @@ impl Programs {
         command
     }
 
+    /// Starts a worker in a container of its own whose host name is `pod`: all its processes end with the one that is
+    /// returned. `words` are its queues, and what follows them.
+    pub fn work(
+        &self,
+        pod: &str,
+        words: &[&str],
+        redis: &RedisServer,
+        notes: &RedisServer,
+    ) -> Child {
+        let container = "unshare --map-root-user --uts --pid --fork --kill-child=KILL";
+        let named = ["sh", "-c", "hostname \"$0\"; exec \"$@\"", pod];
+        let worker = self.worker.iter().map(String::as_str);
+        let line = container.split(' ').chain(named).chain(worker);
+        let line: Vec<String> = line
+            .chain(words.iter().copied())
+            .map(str::to_owned)
+            .collect();
+        let mut command = self.command(&line, redis, notes);
+        command.spawn().expect("a worker starts")
+    }
+
     /// Starts the producer.
     pub fn produce(&self, redis: &RedisServer, notes: &RedisServer) -> Producer {
         let mut command = self.command(&self.producer, redis, notes);

@@ -21,5 +21,5 @@ for line in sys.stdin:
     elif what["do"] == "join":
         sending.join()
     else:
-        run.apply_async([what["job"]], queue=what["queue"])
+        run.apply_async([what["job"]], queue=what["queue"], countdown=what.get("delay"))
     print("done", flush=True)

@@ -24,7 +24,7 @@ fn extreme() -> impl Strategy<Value = i64> {
 fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
     vec(
         prop_oneof![9 => extreme().prop_map(Metric::Known), 1 => metric(9)],
-        18,
+        20,
     )
     .prop_map(|values| {
         let mut values = values.into_iter();
@@ -39,6 +39,7 @@ fn extreme_queue() -> impl Strategy<Value = QueueMetrics> {
             slots_in_use: next(),
             held: next(),
             delayed: next(),
+            held_delayed: next(),
             paused: next(),
             limit: next(),
             cpu_sum: next(),

@@ -177,6 +177,7 @@ impl Columns {
             }
             "slots" => queue.slots = metric(cell),
             "held" => queue.held = metric(cell),
+            "held delayed" => queue.held_delayed = metric(cell),
             "paused" => queue.paused = metric(cell),
             "limit" => queue.limit = metric(cell),
             "slots in use" => queue.slots_in_use = metric(cell),

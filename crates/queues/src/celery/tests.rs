@@ -107,9 +107,10 @@ fn a_worker_that_is_silent_is_counted_and_one_that_drains_is_not() {
             metrics.in_flight,
             metrics.held,
             metrics.delayed,
-            metrics.due
+            metrics.due,
+            metrics.held_delayed
         ),
-        (about(1), about(1), about(2), about(1))
+        (about(1), about(1), about(2), about(1), about(1))
     );
     assert_eq!(
         (metrics.live, metrics.busy, metrics.slots),

@@ -109,18 +109,8 @@ impl Stage {
 
     /// Starts a worker of `queues` in a container whose host name is `pod`; `arguments` follow the queues.
     pub fn start(&mut self, pod: &str, queues: &[&str], arguments: &[&str]) {
-        let mut line = vec![
-            "sh".to_owned(),
-            "-c".to_owned(),
-            "hostname \"$0\"; exec \"$@\"".to_owned(),
-            pod.to_owned(),
-        ];
-        line.extend(self.programs.worker.iter().cloned());
-        line.extend(queues.iter().chain(arguments).map(|it| (*it).to_owned()));
-        let unshare = "unshare --map-root-user --uts --pid --fork --kill-child=KILL";
-        let line: Vec<String> = unshare.split(' ').map(str::to_owned).chain(line).collect();
-        let mut command = self.programs.command(&line, &self.redis, &self.notes);
-        let child = command.spawn().expect("a worker starts");
+        let words = [queues, arguments].concat();
+        let child = self.programs.work(pod, &words, &self.redis, &self.notes);
         let queues = queues.iter().map(|it| (*it).to_owned()).collect();
         self.pods.insert(pod.to_owned(), Pod { child, queues });
     }

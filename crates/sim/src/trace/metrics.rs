@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 
 /// The JSON key of a count, and its field.
 type Count = (&'static str, fn(&mut QueueMetrics) -> &mut Metric);
-const COUNTS: [Count; 13] = [
+const COUNTS: [Count; 14] = [
     ("ready", |queue| &mut queue.ready),
     ("due", |queue| &mut queue.due),
     ("delayed", |queue| &mut queue.delayed),
     ("inFlight", |queue| &mut queue.in_flight),
     ("held", |queue| &mut queue.held),
+    ("heldDelayed", |queue| &mut queue.held_delayed),
     ("paused", |queue| &mut queue.paused),
     ("limit", |queue| &mut queue.limit),
     ("live", |queue| &mut queue.live),
@@ -21,7 +22,7 @@ const COUNTS: [Count; 13] = [
     ("failed", |queue| &mut queue.failed),
     ("busyMillis", |queue| &mut queue.busy_millis),
 ];
-const KEYS: &str = "t, ready, due, delayed, inFlight, held, paused, limit, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
+const KEYS: &str = "t, ready, due, delayed, inFlight, held, heldDelayed, paused, limit, live, busy, cpu, arrived, completed, failed, busyMillis, oldest, replicas";
 
 /// Parses the metrics in `fields`: an absent one is unsupported, and null is unavailable, which adds it to
 /// `unavailable`. `prefix` names the queue in messages.
