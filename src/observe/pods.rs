@@ -1,6 +1,8 @@
 //! Lists the pods of a target when a scale-down needs them, so that no watch keeps all pods of a cluster in memory.
 
+use decide::Time;
 use decide::victims::{POD_DELETION_COST, Pod, PodStage};
+use jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use kube::core::{ApiResource, Object};
@@ -31,10 +33,13 @@ struct Status {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Condition {
     #[serde(rename = "type")]
     type_: String,
     status: String,
+    #[serde(default)]
+    last_transition_time: Option<String>,
 }
 
 /// Lists the pods of `namespace` that match `selector`, from the API server's watch cache: controllers see the same
@@ -63,10 +68,15 @@ fn parse(raw: &RawPod) -> Pod {
     let own_address = pod_ip.filter(|_| !raw.spec.host_network);
     let ready = conditions
         .iter()
-        .any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        .find(|condition| condition.type_ == "Ready");
+    let is_ready = ready.is_some_and(|condition| condition.status == "True");
+    let ready_since = ready.and_then(|condition| {
+        let at: Timestamp = condition.last_transition_time.as_ref()?.parse().ok()?;
+        Some(Time(at.as_millisecond()))
+    });
     let stage = match phase.as_str() {
         _ if raw.spec.node_name.as_deref().unwrap_or_default().is_empty() => PodStage::Unassigned,
-        "Running" if ready => PodStage::Ready,
+        "Running" if is_ready => PodStage::Ready,
         "Running" => PodStage::NotReady,
         // ReplicaSets rank the phase Unknown between the two; no component sets it any more.
         _ => PodStage::Pending,
@@ -84,6 +94,7 @@ fn parse(raw: &RawPod) -> Pod {
         name: meta.name.clone().unwrap_or_default(),
         owner: owner.next_back().unwrap_or_default(),
         stage,
+        ready_since,
         terminating: meta.deletion_timestamp.is_some()
             || ["Succeeded", "Failed"].contains(&phase.as_str()),
         cost: cost.unwrap_or(0),
@@ -100,7 +111,7 @@ mod tests {
     #[case(json!({}), json!({"phase": "Pending"}), PodStage::Unassigned)]
     #[case(json!({"nodeName": "n"}), json!({"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}]}), PodStage::Pending)]
     #[case(json!({"nodeName": "n"}), json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}), PodStage::NotReady)]
-    #[case(json!({"nodeName": "n"}), json!({"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}]}), PodStage::Ready)]
+    #[case(json!({"nodeName": "n"}), json!({"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True", "lastTransitionTime": "1970-01-01T00:00:07Z"}]}), PodStage::Ready)]
     fn stage_is_the_one_that_the_controller_ranks_by(
         #[case] spec: serde_json::Value,
         #[case] status: serde_json::Value,
@@ -113,6 +124,7 @@ mod tests {
             name: "w-1-x".into(),
             owner: "ReplicaSet/w-1".into(),
             stage,
+            ready_since: (stage == PodStage::Ready).then_some(Time(7_000)),
             terminating: false,
             cost: -7,
             address: None,

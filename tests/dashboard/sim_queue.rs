@@ -209,6 +209,7 @@ impl SimQueue {
             name: worker.pod.clone(),
             owner: format!("ReplicaSet/{}-worker-5d4f", self.name),
             stage: PodStage::Ready,
+            ready_since: None,
             terminating: false,
             cost: worker.cost,
             address: None,

@@ -151,6 +151,28 @@ fn a_list_without_the_pods_addresses_is_not_believed() {
 }
 
 #[test]
+fn a_pod_that_starts_is_not_removed_and_casts_no_doubt_on_the_list() {
+    let mut cluster = seven();
+    cluster.waiting = 4;
+    cluster.run(1_000);
+    let now = cluster.now;
+    let starting = cluster.pod("p06");
+    (starting.registered, starting.ready_since) = (false, Some(now));
+    cluster.set_pool(0, pinned("List", 6));
+    cluster.run(10_000);
+    assert_eq!(cluster.deleted, ["p04"]);
+    let doubted = |cluster: &Cluster| {
+        let mut messages = cluster.messages.iter();
+        messages.any(|it| it.contains("no connection from the address of p06"))
+    };
+    assert!(!doubted(&cluster), "{:?}", cluster.messages);
+    cluster.run(30_000);
+    cluster.set_pool(0, pinned("List", 5));
+    cluster.run(10_000);
+    assert!(doubted(&cluster), "it should have connected by then");
+}
+
+#[test]
 fn workers_that_never_wait_are_not_removed_and_named() {
     let mut cluster = seven();
     cluster.polling = true;

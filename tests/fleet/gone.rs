@@ -28,6 +28,7 @@ fn pod(name: &str, terminating: bool) -> Pod {
         name: name.to_owned(),
         owner: "ReplicaSet/worker-5d4f".to_owned(),
         stage: PodStage::Ready,
+        ready_since: None,
         terminating,
         cost: 0,
         address: None,

@@ -8,6 +8,7 @@ const MARK_LAG: i64 = 900;
 #[derive(Clone, Debug)]
 pub struct SimPod {
     pub stage: PodStage,
+    pub ready_since: Option<i64>,
     pub owner: String,
     pub cost: i32,
     pub cost_at: i64,

@@ -2,6 +2,7 @@
 //! the pods. The fleet's tests and the simulation share it.
 
 use crate::pod::{Process, SimPod};
+use decide::Time;
 use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
 use queues::ConnectionList;
 use std::collections::BTreeMap;
@@ -113,6 +114,7 @@ impl Workload {
         self.pods_created += 1;
         let pod = SimPod {
             stage,
+            ready_since: None,
             owner: "ReplicaSet/worker-5d4f".into(),
             cost: 0,
             cost_at: 0,
@@ -190,6 +192,7 @@ impl Workload {
             name: name.clone(),
             owner: pod.owner.clone(),
             stage: pod.stage,
+            ready_since: pod.ready_since.map(Time),
             terminating: pod.gone_at.is_some(),
             cost: pod.cost,
             address: address(name).parse().ok(),

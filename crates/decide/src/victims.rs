@@ -1,6 +1,7 @@
 //! Which pods a scale-down removes. A target's own controller has its own order, which cannot be overruled: the selection
 //! is made so that the controller removes exactly the selected pods.
 
+use crate::Time;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
@@ -18,6 +19,8 @@ pub struct Pod {
     pub owner: String,
     /// How far its start has come.
     pub stage: PodStage,
+    /// Since when it has been ready, or not; `None` where that is not reported.
+    pub ready_since: Option<Time>,
     /// Whether it is being deleted or has ended: its controller no longer counts it.
     pub terminating: bool,
     /// Its [`POD_DELETION_COST`].
@@ -188,6 +191,7 @@ pub fn removal_order(
                 name: name.clone(),
                 owner: String::new(),
                 stage: PodStage::Ready,
+                ready_since: None,
                 terminating: false,
                 cost: 0,
                 address: None,

@@ -15,6 +15,9 @@ use std::collections::BTreeSet;
 /// The list is read again when it is older.
 const MAX_AGE: Millis = Millis::seconds(10);
 
+/// A ready pod may be without a connection for so long: its program starts.
+const CONNECTS: Millis = Millis::seconds(30);
+
 /// The last list of clients.
 #[derive(Debug)]
 pub(super) struct ReadList {
@@ -62,8 +65,8 @@ impl ScaleDown {
 
     /// Counts the workers of each pod that does not wait for work as busy, and a pod without a worker as one.
     pub(super) fn apply_clients(&mut self, active: &[Pod], context: &ScaleDownContext<'_>) {
-        let list = self.clients.as_ref().filter(|_| context.lists_clients);
-        let Some(Ok(list)) = list.map(|read| &read.list) else {
+        let read = self.clients.as_ref().filter(|_| context.lists_clients);
+        let Some(ReadList { at, list: Ok(list) }) = read else {
             return;
         };
         let mut addresses = BTreeSet::new();
@@ -71,8 +74,12 @@ impl ScaleDown {
             let own = pod.address.filter(|address| addresses.insert(*address));
             own.is_some_and(|address| list.of(address).is_some())
         };
+        let is_starting = |pod: &&Pod| {
+            let ready_for = pod.ready_since.map(|since| *at - since);
+            ready_for.is_some_and(|time| time.0.abs() < CONNECTS.0)
+        };
         let mut ready = active.iter().filter(|pod| pod.stage == PodStage::Ready);
-        let unseen = ready.find(|pod| !is_seen(pod));
+        let unseen = ready.find(|pod| !is_seen(pod) && !is_starting(pod));
         self.blind = unseen.map(|pod| Unguarded::Unmatched(pod.name.clone()));
         if self.blind.is_some() {
             return;

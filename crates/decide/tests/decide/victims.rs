@@ -10,6 +10,7 @@ fn pod(name: &str, stage: PodStage) -> Pod {
         name: name.to_owned(),
         owner: "ReplicaSet/w".to_owned(),
         stage,
+        ready_since: None,
         terminating: false,
         cost: 0,
         address: None,
