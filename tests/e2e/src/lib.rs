@@ -10,5 +10,6 @@
 
 pub mod refusals;
 pub mod shell;
+pub mod stream;
 pub mod tenants;
 pub mod world;

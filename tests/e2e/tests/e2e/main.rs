@@ -19,5 +19,6 @@ mod recipes;
 mod refusals;
 mod story;
 mod tenants;
+mod waiting;
 mod witness;
 mod workloads;

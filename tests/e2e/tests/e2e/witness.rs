@@ -1,11 +1,10 @@
 //! Records which pods were marked and deleted and what became of each task, to tell why a worker lost a task: its pod was
 //! deleted while it ran, or the worker failed in another way.
 
+use e2e::stream::Stream;
 use e2e::world::World;
-use serde_json::{Deserializer, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::BufReader;
-use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ pub struct Report {
 
 /// Two streams, of pods and of the queue, which end when dropped.
 pub struct Witness {
-    streams: Vec<Child>,
+    streams: [Stream; 2],
     record: Arc<Mutex<Record>>,
 }
 
@@ -67,64 +66,24 @@ impl Witness {
             attempts: BTreeMap::new(),
             report: Report::default(),
         };
-        let mut witness = Self {
-            streams: Vec::new(),
-            record: Arc::new(Mutex::new(record)),
-        };
-        let select = "app.kubernetes.io/component=worker";
-        let pods = [
-            "get",
-            "pods",
-            "-l",
-            select,
-            "-o",
-            "json",
-            "--watch",
-            "--output-watch-events",
-        ];
-        witness.follow(world, &pods, Record::on_pod);
-        let query = [
-            "exec",
-            "deploy/redis",
-            "--",
-            "redis-cli",
-            "-r",
-            "-1",
-            "-i",
-            "0.1",
-            "EVAL",
-            QUERY,
-            "0",
-        ];
-        witness.follow(world, &query, Record::on_query);
-        witness
-    }
-
-    fn follow(
-        &mut self,
-        world: &World,
-        arguments: &[&str],
-        handle: impl Fn(&mut Record, &Value) + Send + 'static,
-    ) {
-        let mut stream = world
-            .command(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("kubectl");
-        let output = BufReader::new(stream.stdout.take().expect("its output"));
-        let record = Arc::clone(&self.record);
-        std::thread::spawn(move || {
-            for value in Deserializer::from_reader(output)
-                .into_iter::<Value>()
-                .map_while(Result::ok)
-            {
+        let record = Arc::new(Mutex::new(record));
+        let handler = |handle: fn(&mut Record, &Value)| {
+            let record = Arc::clone(&record);
+            move |value: &Value| {
                 handle(
                     &mut record.lock().unwrap_or_else(PoisonError::into_inner),
-                    &value,
+                    value,
                 );
             }
-        });
-        self.streams.push(stream);
+        };
+        let query = "exec deploy/redis -- redis-cli -r -1 -i 0.1 EVAL";
+        let query: Vec<&str> = query.split(' ').chain([QUERY, "0"]).collect();
+        let select = "app.kubernetes.io/component=worker";
+        let streams = [
+            Stream::of_pods(world, select, handler(Record::on_pod)),
+            Stream::start(world, &query, handler(Record::on_query)),
+        ];
+        Self { streams, record }
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -134,10 +93,7 @@ impl Witness {
     /// Returns what was recorded since the last report. Waits first, because a killed worker is known to be dead after 8 s,
     /// and its task is ready again a second later. If a task was lost, prints the whole record.
     pub fn report(&mut self, what: &str) -> Report {
-        let ended = self
-            .streams
-            .iter_mut()
-            .any(|stream| stream.try_wait().is_ok_and(|end| end.is_some()));
+        let ended = self.streams.iter_mut().any(Stream::has_ended);
         assert!(!ended, "a stream has ended, so the record is incomplete");
         std::thread::sleep(Duration::from_secs(12));
         let mut record = self.record();
@@ -246,14 +202,5 @@ impl Record {
             );
         }
         self.holders = held;
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        for stream in &mut self.streams {
-            let _ = stream.kill();
-            let _ = stream.wait();
-        }
     }
 }
