@@ -102,7 +102,7 @@ test-install: plugin ## The pages' commands that install and remove, as written,
 	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
 	  cargo test --locked --offline -p e2e --test install -- --nocapture
 
-recipes: ## The recipes of examples/ on a real cluster with their queue systems' libraries: 30 scale-downs each under load (40 min; Debian, root; SCALE_DOWNS=5 for less)
+recipes: ## The recipes of examples/ and workers of a plain list on a real cluster: 30 scale-downs each under load (45 min; Debian, root; SCALE_DOWNS=5 for less)
 	@tests/queues/images
 	@$(MAKE) ON=cluster cluster-load plugin
 	@tests/cluster/cluster load dist/images/*-recipe.tar

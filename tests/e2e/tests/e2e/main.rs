@@ -17,6 +17,7 @@ mod promises;
 mod quiet;
 mod recipes;
 mod refusals;
+mod removals;
 mod story;
 mod tenants;
 mod waiting;

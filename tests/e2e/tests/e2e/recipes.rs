@@ -1,6 +1,7 @@
-//! The recipes of examples/ with the libraries of their queue systems: followed as their READMEs say, then scaled down again
-//! and again under load. `make recipes` builds their images.
+//! The recipes of examples/ with the libraries of their queue systems, and workers of a plain list: followed as their READMEs
+//! say, then scaled down again and again under load. `make recipes` builds their images.
 
+use crate::removals::{Removals, Report, tasks};
 use e2e::world::{World, eventually};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -14,15 +15,19 @@ fn scale_downs() -> usize {
     count.and_then(|text| text.parse().ok()).unwrap_or(30)
 }
 
-/// A folder of examples/.
+/// A queue system with its manifests, which are in a folder of their own.
 struct Recipe {
     name: &'static str,
+    /// The folder of the manifests, NAME-worker and NAME.
+    folder: &'static str,
+    image: &'static str,
     /// The file with the tasks.
     tasks: &'static str,
-    /// What a task does in the recipe, and what it does here: it counts its begin and its end.
+    /// What a task does in the recipe, and what it does here: it notes its begin and its end, each in a list of its own
+    /// with the pod and the time.
     body: (&'static str, &'static str),
     /// The producer, without its arguments.
-    producer: [&'static str; 2],
+    producer: &'static [&'static str],
     /// The list of waiting tasks.
     ready: &'static str,
     grace: u32,
@@ -30,49 +35,89 @@ struct Recipe {
 
 const IN_PYTHON: (&str, &str) = (
     "    time.sleep(seconds)",
-    "    import os\n    from redis import Redis\n    counts = Redis.from_url(os.environ['REDIS_URL'])\n    counts.incr('begun')\n    time.sleep(seconds)\n    counts.incr('ended')",
+    "    import os, socket
+    from redis import Redis
+    notes = Redis.from_url(os.environ['REDIS_URL'])
+    def note(what): notes.rpush(what, f'{socket.gethostname()} {time.time_ns() // 1000000}')
+    note('begun')
+    time.sleep(seconds)
+    note('ended')",
 );
 
 const CELERY: Recipe = Recipe {
     name: "celery",
+    folder: "examples/celery",
+    image: "celery-recipe",
     tasks: "tasks.py",
     body: IN_PYTHON,
-    producer: ["python", "producer.py"],
+    producer: &["python", "producer.py"],
     ready: "celery",
     grace: 5,
 };
 
 const RQ: Recipe = Recipe {
     name: "rq",
+    folder: "examples/rq",
+    image: "rq-recipe",
     tasks: "jobs.py",
     body: IN_PYTHON,
-    producer: ["python", "producer.py"],
+    producer: &["python", "producer.py"],
     ready: "rq:queue:default",
     grace: 60,
 };
 
 const BULLMQ: Recipe = Recipe {
     name: "bullmq",
+    folder: "examples/bullmq",
+    image: "bullmq-recipe",
     tasks: "worker.js",
     body: (
         "async (job) => wait(job.data.seconds * 1000)",
-        "async (job) => { const counts = globalThis.counts ??= new (require('ioredis'))(process.env.REDIS_URL); await counts.incr('begun'); await wait(job.data.seconds * 1000); await counts.incr('ended'); }",
+        "async (job) => {
+  const notes = globalThis.notes ??= new (require('ioredis'))(process.env.REDIS_URL);
+  const note = (what) => notes.rpush(what, hostname() + ' ' + Date.now());
+  await note('begun');
+  await wait(job.data.seconds * 1000);
+  await note('ended');
+}",
     ),
-    producer: ["node", "producer.js"],
+    producer: &["node", "producer.js"],
     ready: "bull:mail:wait",
     grace: 60,
 };
 
 const SIDEKIQ: Recipe = Recipe {
     name: "sidekiq",
+    folder: "examples/sidekiq",
+    image: "sidekiq-recipe",
     tasks: "jobs.rb",
     body: (
         "    sleep seconds",
-        "    Sidekiq.redis { |it| it.incr('begun') }\n    sleep seconds\n    Sidekiq.redis { |it| it.incr('ended') }",
+        "    note = ->(what) { Sidekiq.redis { |it| it.rpush(what, \"#{Socket.gethostname} #{(Time.now.to_f * 1000).to_i}\") } }
+    note.call('begun')
+    sleep seconds
+    note.call('ended')",
     ),
-    producer: ["ruby", "producer.rb"],
+    producer: &["ruby", "producer.rb"],
     ready: "queue:default",
     grace: 5,
+};
+
+/// Workers of a plain list, which no library brings.
+const LIST: Recipe = Recipe {
+    name: "list",
+    folder: "tests/queues/list",
+    image: "rq-recipe",
+    tasks: "worker.py",
+    body: IN_PYTHON,
+    producer: &[
+        "python",
+        "-c",
+        "import os, sys; from redis import Redis
+Redis.from_url(os.environ['REDIS_URL']).rpush('reports', *[sys.argv[2]] * int(sys.argv[1]))",
+    ],
+    ready: "reports",
+    grace: 60,
 };
 
 /// A recipe on an installation of its own.
@@ -87,25 +132,43 @@ impl Setup {
         let pool = json!({"minReplicas": 1, "maxReplicas": 1});
         let world = World::install_with(&format!("recipe-{}", recipe.name), &pool, 1);
         let this = Self { world, recipe };
-        let folder = format!(
-            "{}/../../examples/{}",
-            env!("CARGO_MANIFEST_DIR"),
-            this.recipe.name
-        );
+        this.keep("tasks", &this.code());
+        let folder = this.path("");
         this.world.kubectl(&["apply", "-f", &folder]);
         this
+    }
+
+    fn path(&self, file: &str) -> String {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        format!("{root}/{}/{file}", self.recipe.folder)
+    }
+
+    /// The recipe's tasks.
+    fn code(&self) -> String {
+        std::fs::read_to_string(self.path(self.recipe.tasks)).expect("the tasks")
+    }
+
+    /// Keeps `code` in a `ConfigMap`.
+    fn keep(&self, name: &str, code: &str) {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"tasks": code}});
+        assert!(self.world.apply(&map.to_string()).0, "a ConfigMap");
     }
 
     fn deployment(&self) -> String {
         format!("deployment/{}-worker", self.recipe.name)
     }
 
+    /// Those of its pods.
+    fn labels(&self) -> String {
+        format!("app={}-worker", self.recipe.name)
+    }
+
     fn pool(&self) -> String {
         format!("wp/{}", self.recipe.name)
     }
 
-    fn count(&self, key: &str) -> i64 {
-        self.world.redis(&["GET", key]).parse().unwrap_or(0)
+    fn count(&self, list: &str) -> i64 {
+        self.world.redis(&["LLEN", list]).parse().unwrap_or(0)
     }
 
     fn status(&self) -> Value {
@@ -114,7 +177,7 @@ impl Setup {
 
     /// The README's producer.
     fn produce(&self) {
-        let image = format!("--image={}-recipe", self.recipe.name);
+        let image = format!("--image={}", self.recipe.image);
         let run = [
             "run",
             "producer",
@@ -126,33 +189,36 @@ impl Setup {
             "--env=REDIS_URL=redis://redis:6379/0",
             "--",
         ];
-        let program = &self.recipe.producer[..];
+        let program = self.recipe.producer;
         self.world
             .kubectl(&[&run[..], program, &["20", "2"]].concat());
     }
 
-    /// The recipe's workers with tasks that count, and the grace period of this test.
-    fn count_tasks(&self) {
-        let file = format!(
-            "{}/../../examples/{}/{}",
-            env!("CARGO_MANIFEST_DIR"),
-            self.recipe.name,
-            self.recipe.tasks
-        );
-        let code = std::fs::read_to_string(&file).expect("the tasks");
-        let (body, counting) = self.recipe.body;
+    /// The recipe's workers with tasks that are noted, and the grace period of this test.
+    fn note_tasks(&self) {
+        let (code, (body, noted)) = (self.code(), self.recipe.body);
+        let file = self.recipe.tasks;
         assert!(code.contains(body), "{file} no longer has {body}");
-        let code = code.replace(body, counting);
-        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tasks"}, "data": {"tasks": code}});
-        assert!(self.world.apply(&map.to_string()).0, "a ConfigMap");
-        let mount = json!({"name": "tasks", "mountPath": format!("/app/{}", self.recipe.tasks), "subPath": "tasks"});
+        self.keep("noted", &code.replace(body, noted));
+        let mount =
+            json!({"name": "tasks", "mountPath": format!("/app/{file}"), "subPath": "tasks"});
         let patch = json!({"spec": {"template": {"spec": {
             "terminationGracePeriodSeconds": self.recipe.grace,
-            "volumes": [{"name": "tasks", "configMap": {"name": "tasks"}}],
+            "volumes": [{"name": "tasks", "configMap": {"name": "noted"}}],
             "containers": [{"name": "worker", "volumeMounts": [mount]}],
         }}}});
         self.world
             .kubectl(&["patch", &self.deployment(), "-p", &patch.to_string()]);
+        // One that is ending may still take a task, and would not note it.
+        eventually("no worker from before", || {
+            let pods = self.world.json(&["get", "pods", "-l", &self.labels()]);
+            let pods = pods["items"].as_array().cloned().unwrap_or_default();
+            let notes = |pod: &&Value| pod["spec"]["volumes"].to_string().contains("noted");
+            match pods.iter().find(|pod| !notes(pod)) {
+                None => Ok(()),
+                Some(pod) => Err(pod["metadata"]["name"].to_string()),
+            }
+        });
     }
 
     /// Waits until the Deployment has `pods` pods, all of them ready, and `running` tasks run at least.
@@ -200,21 +266,24 @@ impl Setup {
         let (count, seconds) = (count.to_string(), TASK_SECONDS.to_string());
         let exec = ["exec", &self.deployment(), "--"];
         let arguments = [count.as_str(), seconds.as_str()];
-        let program = &self.recipe.producer[..];
+        let program = self.recipe.producer;
         self.world
             .kubectl(&[&exec[..], program, &arguments].concat());
     }
 
-    /// The tasks that began and never ended since the last call: nothing is queued any more, and what ran had its time.
-    fn interrupted(&self) -> i64 {
+    /// How many tasks began and never ended since the last call, and what became of the pods. Nothing is queued any more,
+    /// and what ran has its time.
+    fn outcome(&self, removals: &mut Removals) -> (i64, Report) {
         self.world.redis(&["DEL", self.recipe.ready]);
         let end = Instant::now() + Duration::from_secs(u64::from(TASK_SECONDS) * 4);
         while self.running() > 0 && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(200));
         }
         let interrupted = self.running();
+        let list = |name| self.world.redis(&["LRANGE", name, "0", "-1"]);
+        let report = removals.report(&tasks(&list("begun"), &list("ended")));
         self.world.redis(&["DEL", "begun", "ended"]);
-        interrupted
+        (interrupted, report)
     }
 
     /// What the README promises: the pool starts with the first task, and all tasks are done.
@@ -240,7 +309,7 @@ impl Setup {
     }
 
     fn scale_downs_under_load(&self) {
-        self.count_tasks();
+        self.note_tasks();
         let pin = |count: u32| {
             let replicas = format!("--replicas={count}");
             self.world.kubectl(&["scale", &self.pool(), &replicas]);
@@ -248,18 +317,19 @@ impl Setup {
         pin(6);
         self.settled(6, 0);
         let count = scale_downs();
+        let name = self.recipe.name;
+        let mut removals = Removals::watch(&self.world, &self.labels());
         if self.can_drain() {
             self.load(count * 60);
         }
         let start = Instant::now();
         (0..count).for_each(|_| self.down_and_up(&pin));
         let took = start.elapsed().as_secs();
-        let interrupted = self.interrupted();
+        let (interrupted, report) = self.outcome(&mut removals);
         eprintln!(
-            "{}: {count} scale-downs of 6 → 4 in {took} s, {interrupted} tasks interrupted",
-            self.recipe.name
+            "{name}: {count} scale-downs of 6 → 4 in {took} s, {interrupted} tasks interrupted; {report}"
         );
-        let plain = self.plainly((count / 3).max(2));
+        let plain = self.plainly((count / 3).max(2), &mut removals);
         assert_eq!(interrupted, 0, "{}", self.status());
         if self.can_drain() {
             assert!(plain > 0, "the control must show interruptions");
@@ -267,7 +337,7 @@ impl Setup {
     }
 
     /// The control: the same load, and `kubectl scale` of the Deployment.
-    fn plainly(&self, count: usize) -> i64 {
+    fn plainly(&self, count: usize, removals: &mut Removals) -> i64 {
         let suspend = r#"{"spec": {"suspend": true}}"#;
         let patch = ["patch", &self.pool(), "--type", "merge", "-p", suspend];
         self.world.kubectl(&patch);
@@ -282,9 +352,9 @@ impl Setup {
             self.load(count * 60);
         }
         (0..count).for_each(|_| self.down_and_up(&scale));
-        let interrupted = self.interrupted();
+        let (interrupted, report) = self.outcome(removals);
         eprintln!(
-            "{}: {count} plain scale-downs, {interrupted} tasks interrupted",
+            "{}: {count} plain scale-downs, {interrupted} tasks interrupted; {report}",
             self.recipe.name
         );
         interrupted
@@ -319,4 +389,10 @@ fn bullmq() {
 #[ignore = "needs the images of the recipes: make recipes"]
 fn sidekiq() {
     try_out(SIDEKIQ);
+}
+
+#[test]
+#[ignore = "needs the images of the recipes: make recipes"]
+fn list() {
+    try_out(LIST);
 }
