@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How long a task takes. [`Recipe::grace`] is shorter where the system's workers can be drained.
 const TASK_SECONDS: u32 = 8;
 
+const PULL: &str = "--image-pull-policy=IfNotPresent";
+const REDIS_URL: &str = "--env=REDIS_URL=redis://redis:6379/0";
+
 /// How many scale-downs to run; the environment variable `SCALE_DOWNS` overrides it.
 fn scale_downs() -> usize {
     let count = std::env::var("SCALE_DOWNS").ok();
@@ -177,21 +180,15 @@ impl Setup {
 
     /// The README's producer.
     fn produce(&self) {
-        let image = format!("--image={}", self.recipe.image);
-        let run = [
-            "run",
-            "producer",
-            "--rm",
-            "-i",
-            "--restart=Never",
-            &image,
-            "--image-pull-policy=IfNotPresent",
-            "--env=REDIS_URL=redis://redis:6379/0",
-            "--",
-        ];
-        let program = self.recipe.producer;
-        self.world
-            .kubectl(&[&run[..], program, &["20", "2"]].concat());
+        let image = self.image();
+        let run = ["run", "producer", "--rm", "-i", "--restart=Never"];
+        let options = [&image, PULL, REDIS_URL, "--"];
+        let line = [&run[..], &options, self.recipe.producer, &["20", "2"]];
+        self.world.kubectl(&line.concat());
+    }
+
+    fn image(&self) -> String {
+        format!("--image={}", self.recipe.image)
     }
 
     /// The recipe's workers with tasks that are noted, and the grace period of this test.
@@ -248,33 +245,40 @@ impl Setup {
 
     /// Scales from six workers to four and back with `scale`. All six are busy where they can be drained; elsewhere some are idle.
     fn down_and_up(&self, scale: &dyn Fn(u32)) {
-        if self.can_drain() {
-            self.settled(6, 6);
-        } else {
-            // On a busy machine the tasks end before the last pod is ready.
-            self.settled(6, 0);
-            self.load(4);
-            self.settled(6, 2);
-        }
+        self.settled(6, if self.can_drain() { 6 } else { 2 });
         scale(4);
         self.settled(4, 0);
         scale(6);
     }
 
-    /// Queues tasks from one of the workers.
-    fn load(&self, count: usize) {
-        let (count, seconds) = (count.to_string(), TASK_SECONDS.to_string());
-        let exec = ["exec", &self.deployment(), "--"];
-        let arguments = [count.as_str(), seconds.as_str()];
+    /// Queues tasks for so many scale-downs: at once where workers can be drained. Elsewhere they come one after the other,
+    /// also between the selection of pods and their end, and about half of the workers are idle.
+    fn start_load(&self, scale_downs: usize) {
+        let (count, seconds) = ((scale_downs * 60).to_string(), TASK_SECONDS.to_string());
         let program = self.recipe.producer;
-        self.world
-            .kubectl(&[&exec[..], program, &arguments].concat());
+        if self.can_drain() {
+            let exec = ["exec", &self.deployment(), "--"];
+            let line = [&exec[..], program, &[&count, &seconds]];
+            self.world.kubectl(&line.concat());
+            return;
+        }
+        let forever = ["--", "sh", "-c", "while sleep 2; do \"$@\"; done", "sh"];
+        let image = self.image();
+        let run = ["run", "load", &image, PULL, REDIS_URL];
+        let line = [&run[..], &forever, program, &["1", &seconds]];
+        self.world.kubectl(&line.concat());
+    }
+
+    fn stop_load(&self) {
+        let delete = "delete pod load --ignore-not-found --grace-period=1";
+        self.world.kubectl(&delete.split(' ').collect::<Vec<_>>());
+        self.world.redis(&["DEL", self.recipe.ready]);
     }
 
     /// How many tasks began and never ended since the last call, and what became of the pods. Nothing is queued any more,
     /// and what ran has its time.
     fn outcome(&self, removals: &mut Removals) -> (i64, Report) {
-        self.world.redis(&["DEL", self.recipe.ready]);
+        self.stop_load();
         let end = Instant::now() + Duration::from_secs(u64::from(TASK_SECONDS) * 4);
         while self.running() > 0 && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(200));
@@ -309,19 +313,18 @@ impl Setup {
     }
 
     fn scale_downs_under_load(&self) {
-        self.note_tasks();
         let pin = |count: u32| {
             let replicas = format!("--replicas={count}");
             self.world.kubectl(&["scale", &self.pool(), &replicas]);
         };
         pin(6);
         self.settled(6, 0);
+        self.note_tasks();
+        self.settled(6, 0);
         let count = scale_downs();
         let name = self.recipe.name;
         let mut removals = Removals::watch(&self.world, &self.labels());
-        if self.can_drain() {
-            self.load(count * 60);
-        }
+        self.start_load(count);
         let start = Instant::now();
         (0..count).for_each(|_| self.down_and_up(&pin));
         let took = start.elapsed().as_secs();
@@ -348,9 +351,7 @@ impl Setup {
         };
         scale(6);
         self.settled(6, 0);
-        if self.can_drain() {
-            self.load(count * 60);
-        }
+        self.start_load(count);
         (0..count).for_each(|_| self.down_and_up(&scale));
         let (interrupted, report) = self.outcome(removals);
         eprintln!(
