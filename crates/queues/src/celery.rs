@@ -300,13 +300,10 @@ impl Celery {
             .filter(|host| host.consumes(&self.name))
             .collect();
         let partial = known.is_partial();
+        let about = |metric: Metric| metric.known().map_or(metric, Metric::Estimated);
         let metric = |count: usize| {
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            if partial {
-                Metric::Estimated(count)
-            } else {
-                Metric::Known(count)
-            }
+            let count = Metric::Known(i64::try_from(count).unwrap_or(i64::MAX));
+            if partial { about(count) } else { count }
         };
         let tasks = |of: fn(&Host) -> &[Task], counts: &dyn Fn(&Task) -> bool| -> usize {
             let of_host = |host: &Host| {
@@ -321,7 +318,6 @@ impl Celery {
             task.eta
                 .is_none_or(|eta| eta <= now.saturating_add(LOOK_AHEAD))
         };
-        let about = |metric: Metric| metric.known().map_or(metric, Metric::Estimated);
         let active = tasks(|host| &host.active, &all);
         let scheduled = tasks(|host| &host.scheduled, &all);
         let scheduled_due = tasks(|host| &host.scheduled, &is_due);
