@@ -1,21 +1,60 @@
 //! Lists the pods of a target when a scale-down needs them, so that no watch keeps all pods of a cluster in memory.
 
+mod items;
+
 use decide::Time;
-use decide::victims::{POD_DELETION_COST, Pod, PodStage};
+use decide::victims::{Pod, PodStage};
+use futures::{AsyncBufRead, AsyncBufReadExt};
+use items::Items;
 use jiff::Timestamp;
-use kube::Client;
-use kube::api::{Api, ListParams};
-use kube::core::{ApiResource, Object};
-use serde::{Deserialize, Serialize};
+use k8s_openapi::api::core::v1;
+use kube::api::ListParams;
+use kube::core::Request;
+use kube::{Client, Resource};
+use serde::Deserialize;
+use std::pin::pin;
 use std::time::Duration;
 
 /// How long a list may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// A pool has at most 100,000 replicas, and its Deployment by default a quarter more while it replaces them.
+const MAX_PODS: usize = 125_000;
 
 /// The parts of a pod that the operator uses.
-type RawPod = Object<Spec, Status>;
+#[derive(Debug, Deserialize)]
+struct RawPod {
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Option<Status>,
+}
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Metadata {
+    name: Option<String>,
+    deletion_timestamp: Option<String>,
+    owner_references: Option<Vec<Owner>>,
+    annotations: Option<Annotations>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Owner {
+    kind: String,
+    name: String,
+    controller: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Annotations {
+    /// `decide::victims::POD_DELETION_COST`
+    #[serde(rename = "controller.kubernetes.io/pod-deletion-cost")]
+    cost: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Spec {
     node_name: Option<String>,
@@ -23,8 +62,8 @@ struct Spec {
     host_network: bool,
 }
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 struct Status {
     phase: String,
     #[serde(rename = "podIP")]
@@ -32,7 +71,7 @@ struct Status {
     conditions: Vec<Condition>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Condition {
     #[serde(rename = "type")]
@@ -44,14 +83,13 @@ struct Condition {
 
 /// Lists the pods of `namespace` that match `selector`, from the API server's watch cache: controllers see the same
 /// state. The error is a message for a person.
+///
+/// Such a list has no pages, and any size: whoever may create pods in a namespace can create many of 1.5 MB. It is read
+/// item by item while it comes. Of a pod that was read a few fields stay, so that the list costs the text of one pod and
+/// some 200 bytes for each. A list is of one version of the cache, and one that does not come whole is an error.
 pub async fn list(client: Client, namespace: &str, selector: &str) -> Result<Vec<Pod>, String> {
-    let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
-    let api: Api<RawPod> = Api::namespaced_with(client, namespace, &resource);
-    let params = ListParams::default().labels(selector).match_any();
-    match tokio::time::timeout(TIMEOUT, api.list(&params)).await {
-        Ok(Ok(pods)) => Ok(pods.items.iter().map(parse).collect()),
-        Ok(Err(kube::Error::Api(status))) => Err(status.message.clone()),
-        Ok(Err(error)) => Err(error.to_string()),
+    match tokio::time::timeout(TIMEOUT, request(client, namespace, selector)).await {
+        Ok(pods) => pods,
         Err(_) => Err(format!(
             "the API server did not answer within {} s",
             TIMEOUT.as_secs()
@@ -59,13 +97,52 @@ pub async fn list(client: Client, namespace: &str, selector: &str) -> Result<Vec
     }
 }
 
+async fn request(client: Client, namespace: &str, selector: &str) -> Result<Vec<Pod>, String> {
+    let params = ListParams::default().labels(selector).match_any();
+    let path = v1::Pod::url_path(&(), Some(namespace));
+    let request = Request::new(path).list(&params);
+    let request = request.map_err(|error| error.to_string())?;
+    match client.request_stream(request).await {
+        Ok(body) => read(body).await,
+        Err(kube::Error::Api(status)) => Err(status.message.clone()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Reads a list of pods.
+async fn read(body: impl AsyncBufRead) -> Result<Vec<Pod>, String> {
+    let (mut items, mut pods) = (Items::default(), Vec::new());
+    let mut body = pin!(body);
+    loop {
+        let bytes = body.fill_buf().await.map_err(|error| error.to_string())?;
+        let count = bytes.len();
+        if count == 0 {
+            break;
+        }
+        items.feed(bytes, |item| {
+            if pods.len() == MAX_PODS {
+                return Err(format!("there are more than {MAX_PODS} pods"));
+            }
+            let pod = serde_json::from_slice(item);
+            pods.push(parse(&pod.map_err(|error| format!("a pod: {error}"))?));
+            Ok(())
+        })?;
+        body.consume_unpin(count);
+    }
+    if !items.is_complete() {
+        return Err("the list of pods ended early".to_owned());
+    }
+    Ok(pods)
+}
+
 fn parse(raw: &RawPod) -> Pod {
+    let none = Status::default();
     let Status {
         phase,
         pod_ip,
         conditions,
-    } = raw.status.clone().unwrap_or_default();
-    let own_address = pod_ip.filter(|_| !raw.spec.host_network);
+    } = raw.status.as_ref().unwrap_or(&none);
+    let own_address = pod_ip.as_ref().filter(|_| !raw.spec.host_network);
     let ready = conditions
         .iter()
         .find(|condition| condition.type_ == "Ready");
@@ -86,10 +163,8 @@ fn parse(raw: &RawPod) -> Pod {
     let mut owner = owners
         .filter(|owner| owner.controller == Some(true))
         .map(|owner| format!("{}/{}", owner.kind, owner.name));
-    let cost = meta
-        .annotations
-        .as_ref()
-        .and_then(|all| all.get(POD_DELETION_COST)?.parse().ok());
+    let cost = meta.annotations.as_ref();
+    let cost = cost.and_then(|all| all.cost.as_ref()?.parse().ok());
     Pod {
         name: meta.name.clone().unwrap_or_default(),
         owner: owner.next_back().unwrap_or_default(),
@@ -105,6 +180,7 @@ fn parse(raw: &RawPod) -> Pod {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use decide::victims::POD_DELETION_COST;
     use serde_json::json;
 
     #[rstest::rstest]
@@ -163,5 +239,25 @@ mod tests {
             parse(&serde_json::from_value(raw).expect("a pod")).terminating,
             terminating
         );
+    }
+
+    #[tokio::test]
+    async fn a_list_that_does_not_come_whole_is_an_error() {
+        let list = json!({"items": [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}]});
+        let text = list.to_string();
+        let pods = read(text.as_bytes()).await.expect("a list");
+        assert_eq!(pods.len(), 2);
+        let early = read(&text.as_bytes()[..text.len() - 5]).await;
+        assert_eq!(early, Err("the list of pods ended early".to_owned()));
+        let wrong = json!({"items": [{"metadata": {"name": 7}}]}).to_string();
+        let error = read(wrong.as_bytes()).await.expect_err("a name is a text");
+        assert!(error.starts_with("a pod: invalid type"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_number_of_pods_is_bounded() {
+        let list = format!(r#"{{"items":[{}{{}}]}}"#, "{},".repeat(MAX_PODS));
+        let error = read(list.as_bytes()).await.expect_err("too many");
+        assert_eq!(error, "there are more than 125000 pods");
     }
 }
