@@ -11,8 +11,10 @@ use crate::report::{EventNote, Metrics, events};
 use crate::turns::Turns;
 use api::{FIELD_MANAGER, GROUP, VERSION, WorkerPool, WorkerPoolStatus};
 use decide::Millis;
-use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Patch, PatchParams};
+use kube::core::Request;
+use kube::{Client, Resource};
+use serde::de::IgnoredAny;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -238,7 +240,7 @@ impl Executor {
         let metrics = Arc::clone(&self.metrics);
         let namespace = Arc::clone(&pool.key.namespace);
         self.spawn(&self.reports, &namespace, move |client| async move {
-            let api: Api<WorkerPool> = Api::namespaced(client, &pool.key.namespace);
+            let path = WorkerPool::url_path(&(), Some(&pool.key.namespace));
             let patch = Patch::Apply(json!({
                 "apiVersion": format!("{GROUP}/{VERSION}"),
                 "kind": "WorkerPool",
@@ -246,9 +248,15 @@ impl Executor {
                 "status": status,
             }));
             let params = PatchParams::apply(FIELD_MANAGER).force();
-            let write = api.patch_status(&pool.key.name, &params, &patch);
+            let request = Request::new(path);
+            let request = request.patch_subresource("status", &pool.key.name, &params, &patch);
+            let write = async {
+                let request = request.map_err(kube::Error::BuildRequest)?;
+                // The answer is the whole pool, with any number of labels.
+                client.request::<IgnoredAny>(request).await
+            };
             let result = match tokio::time::timeout(TIMEOUT, write).await {
-                Ok(written) => written.map(drop).map_err(act::Error::from),
+                Ok(written) => written.map(|IgnoredAny| ()).map_err(act::Error::from),
                 Err(_) => Err(act::Error::Timeout(TIMEOUT)),
             };
             metrics.record_status_write();
