@@ -1,6 +1,8 @@
 //! The scale target as the API server reports it: its replicas, the field manager that set them, and autoscalers
 //! that scale it too.
 
+use super::partial::Fields::{All, AtMost, Metadata, Only};
+use super::partial::{Fields, Used};
 use super::rollout::Rollout;
 use api::{FIELD_MANAGER, Key, ScaleTargetRef};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ManagedFieldsEntry};
@@ -14,6 +16,53 @@ use std::str::FromStr;
 
 /// The parts of a scalable object of the apps group that the operator uses.
 pub type Scalable = Object<ScalableSpec, ScalableStatus>;
+
+impl Used for Scalable {
+    const USED: Fields = Only(&[
+        ("metadata", Metadata(&[("managedFields", MANAGERS)])),
+        (
+            "spec",
+            Only(&[
+                ("replicas", All),
+                ("selector", AtMost(MAX_SELECTOR)),
+                ("template", Only(&[("spec", GRACE)])),
+                ("strategy", Only(&[("type", All), ("rollingUpdate", All)])),
+                (
+                    "updateStrategy",
+                    Only(&[("type", All), ("rollingUpdate", All)]),
+                ),
+                ("ordinals", All),
+                ("paused", All),
+            ]),
+        ),
+        (
+            "status",
+            Only(&[
+                ("replicas", All),
+                ("updatedReplicas", All),
+                ("observedGeneration", All),
+                ("conditions", Only(&[("type", All), ("reason", All)])),
+            ]),
+        ),
+    ]);
+    /// A manager needs 3 KiB, and a condition 1 KiB.
+    const LIMIT: usize = 128 * 1024;
+}
+
+/// A selector is kept for as long as its target exists, whether a pool has this target or not.
+const MAX_SELECTOR: usize = 16 * 1024;
+
+/// Who owns `spec.replicas`.
+const MANAGERS: Fields = Only(&[
+    ("manager", All),
+    ("operation", All),
+    ("time", All),
+    (
+        "fieldsV1",
+        Only(&[("f:spec", Only(&[("f:replicas", Only(&[]))]))]),
+    ),
+]);
+const GRACE: Fields = Only(&[("terminationGracePeriodSeconds", All)]);
 
 /// The used part of the spec. What only some kinds have is read by [`Rollout::read`]: elsewhere it may have any form.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -295,6 +344,14 @@ fn writer(entries: &[ManagedFieldsEntry]) -> Option<Writer> {
 
 /// The parts of a `HorizontalPodAutoscaler` that the operator uses.
 pub type Autoscaler = Object<AutoscalerSpec, Value>;
+
+impl Used for Autoscaler {
+    const USED: Fields = Only(&[
+        ("metadata", Metadata(&[])),
+        ("spec", Only(&[("scaleTargetRef", All)])),
+    ]);
+    const LIMIT: usize = 16 * 1024;
+}
 
 /// The used part of its spec.
 #[derive(Clone, Debug, Serialize, Deserialize)]

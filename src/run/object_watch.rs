@@ -2,6 +2,8 @@
 
 use super::watches::{WatchChange, Watches, changes};
 use crate::fleet::event::Event;
+use crate::observe::partial::Fields::{self, All, Metadata, Only};
+use crate::observe::partial::{Partial, Used};
 use crate::observe::{MAX_VALUE, ObjectKind, ObjectRef, Values};
 use decide::Unavailable;
 use futures::StreamExt;
@@ -17,6 +19,23 @@ use tokio_util::sync::CancellationToken;
 /// An object that holds values.
 trait HoldsValues {
     fn values(self) -> Values;
+}
+
+/// A Secret or a `ConfigMap` has up to 1 MiB of values, as base64 a third more.
+const MAX_OBJECT: usize = 2 * 1024 * 1024;
+
+impl Used for Secret {
+    const USED: Fields = Only(&[("metadata", Metadata(&[])), ("data", All)]);
+    const LIMIT: usize = MAX_OBJECT;
+}
+
+impl Used for ConfigMap {
+    const USED: Fields = Only(&[
+        ("metadata", Metadata(&[])),
+        ("data", All),
+        ("binaryData", All),
+    ]);
+    const LIMIT: usize = MAX_OBJECT;
 }
 
 impl HoldsValues for Secret {
@@ -61,10 +80,10 @@ impl Watches {
 
     async fn follow<K>(self, object: ObjectRef)
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + HoldsValues,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + HoldsValues + Used,
         K: Clone + Debug + DeserializeOwned + Send + 'static,
     {
-        let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace);
+        let api: Api<Partial<K>> = Api::namespaced(self.client.clone(), &object.namespace);
         let config = watcher::Config::default().fields(&format!("metadata.name={}", object.name));
         let mut turn = Some(self.reads.take(&object.namespace).await);
         let mut changes = std::pin::pin!(changes(api, config, K::plural(&()).into_owned()));
@@ -72,15 +91,11 @@ impl Watches {
         let mut last_error = None;
         while let Some(change) = changes.next().await {
             let values = match change {
-                WatchChange::Applied(found) => {
+                WatchChange::Applied(Partial(found)) => {
                     exists = true;
-                    let mut values = found.values();
-                    // One byte more than is used shows that it is too long.
-                    for value in values.values_mut() {
-                        value.truncate(MAX_VALUE + 1);
-                        value.shrink_to_fit();
-                    }
-                    Ok(values)
+                    found
+                        .map(used_values)
+                        .map_err(|found| unreadable(&object, found.error, false))
                 }
                 WatchChange::Deleted(_) => {
                     exists = false;
@@ -105,6 +120,17 @@ impl Watches {
             }
         }
     }
+}
+
+/// The values of an object, each as far as it may be used.
+fn used_values(object: impl HoldsValues) -> Values {
+    let mut values = object.values();
+    // One byte more than is used shows that it is too long.
+    for value in values.values_mut() {
+        value.truncate(MAX_VALUE + 1);
+        value.shrink_to_fit();
+    }
+    values
 }
 
 fn unreadable(object: &ObjectRef, error: String, forbidden: bool) -> Unavailable {

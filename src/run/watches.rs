@@ -2,12 +2,14 @@
 
 use super::inbox::Events;
 use crate::fleet::event::{Event, Scope, Watched};
+use crate::observe::partial::Partial;
+use crate::observe::pool::{self, AnyPool};
 use crate::observe::target::{self, Autoscaler, Scalable, Target, TargetKey};
 use crate::turns::Turns;
 use api::{Key, WorkerPool};
 use futures::{Stream, StreamExt};
 use kube::api::Api;
-use kube::core::{ApiResource, DeserializeGuard, DynamicObject, DynamicResourceScope};
+use kube::core::{ApiResource, DynamicResourceScope};
 use kube::runtime::utils::Backoff;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, Resource};
@@ -21,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 /// A watch ends after this many seconds, so that an unresponsive API server is noticed; kube's default is 295.
 const WATCH_SECONDS: u32 = 30;
 /// The objects of one page of a list. Anyone who may edit a namespace can create many objects of 1.5 MB, the most that the API
-/// server stores, and a page is in memory twice while it is parsed. Kube's default is 500.
+/// server stores, and the text of a page is in memory twice while it is parsed; of each object [`Partial`] keeps what is used.
+/// Kube's default is 500.
 const PAGE: u32 = 10;
 /// The longest pause before a watch that failed starts again, without its jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -164,24 +167,20 @@ pub struct Watches {
 impl Watches {
     /// Watches the pools, and the autoscalers that could conflict with them.
     pub fn start(&self) {
-        let pools = self.apis(dynamic::<DynamicObject>(&ApiResource::erase::<WorkerPool>(
-            &(),
-        )));
+        let resource = ApiResource::erase::<WorkerPool>(&());
+        let pools = self.apis(dynamic::<Partial<AnyPool>>(&resource));
         self.watch(
             pools,
             "workerpools",
             &Watched::Pools,
             |change| match change {
-                WatchChange::Applied(object) => {
-                    let pool = api::read(object.metadata, &object.data);
-                    Some(Event::Pool(Box::new(pool)))
-                }
+                WatchChange::Applied(object) => Some(Event::Pool(Box::new(pool::read(object)))),
                 WatchChange::Deleted(key) => Some(Event::PoolDeleted(key)),
                 WatchChange::Synced | WatchChange::Failed { .. } => None,
             },
         );
         let resource = target::resource("autoscaling/v2", "HorizontalPodAutoscaler");
-        let autoscalers = self.apis(dynamic::<DeserializeGuard<Autoscaler>>(&resource));
+        let autoscalers = self.apis(dynamic::<Partial<Autoscaler>>(&resource));
         self.watch(
             autoscalers,
             &resource.plural,
@@ -212,7 +211,7 @@ impl Watches {
         let group = resource.group.clone();
         let kind_name = kind.to_owned();
         let watched = Watched::Targets(api_version.to_owned(), kind.to_owned());
-        let objects = self.apis(dynamic::<DeserializeGuard<Scalable>>(&resource));
+        let objects = self.apis(dynamic::<Partial<Scalable>>(&resource));
         watches.watch(objects, &resource.plural, &watched, move |change| {
             let target_key = |object: Key| TargetKey {
                 group: group.clone(),
@@ -295,7 +294,7 @@ impl Watches {
 }
 
 /// The object, if it can be read. One that cannot must not block the others of its kind.
-fn readable<K>(DeserializeGuard(object): DeserializeGuard<K>, kind: &str) -> Option<K> {
+fn readable<K>(Partial(object): Partial<K>, kind: &str) -> Option<K> {
     object
         .inspect_err(|error| {
             let name = error.metadata.name.as_deref().unwrap_or_default();

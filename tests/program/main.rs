@@ -18,6 +18,8 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod keda;
 mod listen;
+#[cfg(target_os = "linux")]
+mod memory;
 mod rights;
 #[cfg(target_os = "linux")]
 mod shards;

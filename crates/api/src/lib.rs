@@ -35,7 +35,7 @@ pub use duration::{Duration, ParseDurationError};
 pub use key::Key;
 pub use memory::{MemoryStatus, RatesStatus, Recommendation, ScaleEvent, StartupStatus};
 pub use pod_end::{PodEnd, grace_for};
-pub use read::read;
+pub use read::{read, unreadable};
 pub use redis::{ClusterSpec, KeyRef, KeySelector, RedisSpec, SecretKeyRef, SentinelSpec, TlsSpec};
 pub use sample::{Sample, SampleColumns};
 pub use schedule::{ScheduleSpec, Schedules};

@@ -18,6 +18,15 @@ pub fn read(metadata: ObjectMeta, data: &Value) -> WorkerPool {
     }
 }
 
+/// A pool of which nothing but its metadata could be read, because of `error`.
+pub fn unreadable(metadata: ObjectMeta, error: &str) -> WorkerPool {
+    WorkerPool {
+        metadata,
+        spec: readable(&Value::Null, error),
+        status: None,
+    }
+}
+
 /// The field `name`, where it is there and can be read.
 fn field<T: DeserializeOwned>(value: &Value, name: &str) -> Option<T> {
     serde_json::from_value(value.get(name)?.clone()).ok()

@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The status code and body that answer a method, path and body; `None` is a 404.
-type Answer = dyn Fn(&str, &str, &Value) -> Option<(u16, Value)> + Send + Sync;
+/// The status code and body that answer a method, path, query and body; `None` is a 404.
+type Answer = dyn Fn(&str, &str, &str, &Value) -> Option<(u16, String)> + Send + Sync;
 /// What is kept of a request: its method, its body, and when it came.
 type Recorded = (String, Value, Instant);
 /// All requests, and a signal for new ones.
@@ -43,22 +43,41 @@ impl ApiServer {
         responses: impl IntoIterator<Item = (&'a str, &'a str, u16, Value)>,
         streams: bool,
     ) -> Self {
-        let responses: Vec<(String, String, u16, Value)> = responses
-            .into_iter()
-            .map(|(method, path, code, body)| (method.into(), path.into(), code, body))
-            .collect();
-        let answer = move |method: &str, path: &str, _: &Value| {
-            let mut responses = responses.iter();
-            let found = responses.find(|(it, at, ..)| it == method && at == path);
-            found.map(|(_, _, code, body)| (*code, body.clone()))
-        };
-        Self::listening(Arc::new(answer), streams)
+        Self::listening(paged(scripted(responses)), streams)
     }
 
     /// Serves what `answer` returns, and watches.
     pub fn answering(
         answer: impl Fn(&str, &str, &Value) -> Option<(u16, Value)> + Send + Sync + 'static,
     ) -> Self {
+        Self::listening(paged(answer), true)
+    }
+
+    /// Serves the same as [`Self::streaming`], and lists of JSON texts: as values, large ones would need many times their
+    /// memory. A patch of what is in a list is answered with its first item.
+    pub fn streaming_texts<'a>(
+        responses: impl IntoIterator<Item = (&'a str, &'a str, u16, Value)>,
+        lists: impl IntoIterator<Item = (&'a str, Vec<Arc<str>>)>,
+    ) -> Self {
+        let lists = lists.into_iter().map(|(path, items)| (path.into(), items));
+        let lists: Vec<(String, Vec<Arc<str>>)> = lists.collect();
+        let others = paged(scripted(responses));
+        let answer = move |method: &str, path: &str, query: &str, body: &Value| {
+            let inside = |at: &str| Some(path.strip_prefix(at)?.starts_with('/'));
+            let mut lists = lists.iter();
+            let text = match method {
+                "GET" => lists.find(|(at, _)| at == path).map(|(_, items)| {
+                    let metadata = serde_json::json!({"resourceVersion": "1"});
+                    text_page(&metadata, items, query)
+                }),
+                "PATCH" => lists
+                    .find(|(at, _)| inside(at) == Some(true))
+                    .and_then(|(_, items)| Some(items.first()?.to_string())),
+                _ => None,
+            };
+            text.map(|text| (200, text))
+                .or_else(|| others(method, path, query, body))
+        };
         Self::listening(Arc::new(answer), true)
     }
 
@@ -106,9 +125,9 @@ impl ApiServer {
         );
     }
 
-    /// Sends an event to all clients that watch `path`.
+    /// Sends an event to all clients that watch `path`, its type first, as a real server does.
     pub fn send_event(&self, path: &str, kind: &str, object: &Value) {
-        let line = format!("{}\n", serde_json::json!({"type": kind, "object": object}));
+        let line = format!("{{\"type\":\"{kind}\",\"object\":{object}}}\n");
         let chunk = format!("{:x}\r\n{line}\r\n", line.len());
         let mut watchers = self.watchers.0.lock().expect("no panic");
         // Closed connections are removed.
@@ -209,8 +228,7 @@ fn serve(
         }
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let missing = (404, r#"{"apiVersion":"v1","kind":"Status","status":"Failure","code":404,"reason":"NotFound","message":"not found"}"#.to_owned());
-        let found = answer(&method, path, &body);
-        let (code, answered) = found.map_or(missing, |(code, body)| (code, page(&body, query)));
+        let (code, answered) = answer(&method, path, query, &body).unwrap_or(missing);
         let request = (method, body, received_at);
         requests.lock().expect("no panic").push(request);
         arrival.notify_all();
@@ -228,26 +246,57 @@ fn serve(
     }
 }
 
+/// Answers with the first response of a method and path.
+fn scripted<'a>(
+    responses: impl IntoIterator<Item = (&'a str, &'a str, u16, Value)>,
+) -> impl Fn(&str, &str, &Value) -> Option<(u16, Value)> + Send + Sync + 'static {
+    let responses: Vec<(String, String, u16, Value)> = responses
+        .into_iter()
+        .map(|(method, path, code, body)| (method.into(), path.into(), code, body))
+        .collect();
+    move |method, path, _| {
+        let mut responses = responses.iter();
+        let found = responses.find(|(it, at, ..)| it == method && at == path);
+        found.map(|(_, _, code, body)| (*code, body.clone()))
+    }
+}
+
+/// Answers with the page that is asked for.
+fn paged(
+    answer: impl Fn(&str, &str, &Value) -> Option<(u16, Value)> + Send + Sync + 'static,
+) -> Arc<Answer> {
+    Arc::new(move |method: &str, path: &str, query: &str, body: &Value| {
+        let (code, found) = answer(method, path, body)?;
+        Some((code, page(&found, query)))
+    })
+}
+
 /// The page of a list that `query` asks for, as a real server paginates.
 fn page(body: &Value, query: &str) -> String {
-    let parameter = |name| {
-        let value = query
-            .split('&')
-            .find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-        value.and_then(|value| value.parse::<usize>().ok())
-    };
-    let (Some(limit), Some(items)) = (parameter("limit"), body["items"].as_array()) else {
+    let (Some(_), Some(items)) = (parameter(query, "limit"), body["items"].as_array()) else {
         return body.to_string();
     };
-    let (from, end) = (parameter("continue").unwrap_or(0), items.len());
-    let items = &items[from.min(end)..(from + limit).min(end)];
-    let mut part = serde_json::json!({
-        "apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": body["metadata"], "items": items,
-    });
+    let items: Vec<Arc<str>> = items.iter().map(|item| item.to_string().into()).collect();
+    text_page(&body["metadata"], &items, query)
+}
+
+/// The same of items that are JSON texts.
+fn text_page(metadata: &Value, items: &[Arc<str>], query: &str) -> String {
+    let (from, end) = (parameter(query, "continue").unwrap_or(0), items.len());
+    let limit = parameter(query, "limit").unwrap_or(end);
+    let mut metadata = metadata.clone();
     if from + limit < end {
-        part["metadata"]["continue"] = (from + limit).to_string().into();
+        metadata["continue"] = (from + limit).to_string().into();
     }
-    part.to_string()
+    let items = items[from.min(end)..(from + limit).min(end)].join(",");
+    format!(r#"{{"metadata":{metadata},"items":[{items}]}}"#)
+}
+
+/// The number in a parameter of `query`.
+fn parameter(query: &str, name: &str) -> Option<usize> {
+    let mut parts = query.split('&');
+    let value = parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    value?.parse().ok()
 }
 
 /// What a client asks for.
