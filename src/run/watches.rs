@@ -23,9 +23,8 @@ use tokio_util::sync::CancellationToken;
 /// A watch ends after this many seconds, so that an unresponsive API server is noticed; kube's default is 295.
 const WATCH_SECONDS: u32 = 30;
 /// The objects of one page of a list. Anyone who may edit a namespace can create many objects of 1.5 MB, the most that the API
-/// server stores, and the text of a page is in memory twice while it is parsed; of each object [`Partial`] keeps what is used.
-/// Kube's default is 500.
-const PAGE: u32 = 10;
+/// server stores. Its JSON has up to six times as much, and a page is in memory twice while it is parsed. Kube's default is 500.
+const PAGE: u32 = 4;
 /// The longest pause before a watch that failed starts again, without its jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 

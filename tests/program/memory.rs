@@ -118,15 +118,18 @@ fn autoscaler() -> Value {
     })
 }
 
-/// The API server accepts objects of 1.5 MB, and anyone who may edit a namespace may create many of a kind that pools scale.
-#[test]
-fn large_objects_of_one_namespace_are_not_held_all_at_once() {
+/// The API server accepts objects of 1.5 MB, and anyone who may edit a namespace may create many of a kind that pools scale. As
+/// JSON a control character has six characters.
+#[rstest::rstest]
+#[case("x")]
+#[case("\u{1}")]
+fn large_objects_of_one_namespace_are_not_held_all_at_once(#[case] filler: &str) {
     let mut object = target("hostile", 0);
     let container =
-        json!({"name": "w", "env": [{"name": "FILLER", "value": "x".repeat(1_400_000)}]});
+        json!({"name": "w", "env": [{"name": "FILLER", "value": filler.repeat(1_400_000)}]});
     object["spec"]["template"] = json!({"spec": {"containers": [container]}});
     let trial = Trial::start(vec![(DEPLOYMENTS, vec![text(&object); 100])]);
-    trial.assert_unharmed("large objects");
+    trial.assert_unharmed(&format!("large objects of {filler:?}"));
 }
 
 /// As values each of these objects would need 30 to 100 MiB.
