@@ -16,7 +16,8 @@ fn main() -> anyhow::Result<()> {
         .event_interval(EVENT_INTERVAL)
         .enable_all()
         .build()?
-        .block_on(run())
+        // On a thread of the runtime: what a task there wakes runs next, without a switch to another thread.
+        .block_on(async { tokio::spawn(run()).await? })
 }
 
 async fn run() -> anyhow::Result<()> {

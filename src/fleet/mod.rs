@@ -8,6 +8,7 @@ mod evaluation;
 mod gone;
 mod identity;
 mod intent;
+mod namespaces;
 mod objects;
 mod observed;
 mod outcome;
@@ -32,6 +33,7 @@ use api::Key;
 use decide::{Millis, Time, Unavailable};
 use event::{Command, Event, PoolRef, Watched};
 use intent::Retry;
+use namespaces::Namespaces;
 use objects::Objects;
 use pool_state::PoolState;
 use scale_budget::ScaleBudget;
@@ -53,6 +55,7 @@ pub struct Fleet {
     watches: WatchSync,
     objects: Objects,
     timers: BTreeSet<(Time, Key)>,
+    namespaces: Namespaces,
     statuses: StatusBudget,
     scales: ScaleBudget,
     /// No pool is polled more often, whatever its spec says.
@@ -74,6 +77,7 @@ impl Fleet {
             watches: WatchSync::new(&[]),
             objects: Objects::default(),
             timers: BTreeSet::new(),
+            namespaces: Namespaces::default(),
             statuses: StatusBudget::default(),
             scales: ScaleBudget::default(),
             min_interval: Millis(0),
@@ -314,7 +318,7 @@ impl Fleet {
             self.timers.remove(&(at, key.clone()));
             self.on_timer(&key, now, commands);
         }
-        while let Some(key) = self.statuses.next(now) {
+        while let Some(key) = self.statuses.next(&self.namespaces, now) {
             if let Some(mut it) = self.reconciliation(&key, now, commands) {
                 it.on_status_turn();
                 self.set_timer(&key, now);

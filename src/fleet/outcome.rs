@@ -3,6 +3,7 @@
 use super::evaluation::{Evaluated, contained};
 use super::event::{Command, Scale};
 use super::intent::{PendingScale, Retry};
+use super::namespaces::Namespaces;
 use super::pool_state::PoolState;
 use super::publication::PendingStatus;
 use super::scale_budget::ScaleBudget;
@@ -28,6 +29,7 @@ pub(super) struct Reconciliation<'a> {
     pub now: Time,
     pub commands: &'a mut Vec<Command>,
     pub metrics: &'a Metrics,
+    pub namespaces: &'a Namespaces,
     pub statuses: &'a mut StatusBudget,
     pub scales: &'a mut ScaleBudget,
 }
@@ -97,7 +99,9 @@ impl Reconciliation<'_> {
     fn turn(&mut self) -> Option<Time> {
         let pool = &mut *self.pool;
         let turn = pool.intent.turn.take();
-        let at = turn.unwrap_or_else(|| self.scales.turn(&pool.key.namespace, self.now));
+        let namespace = &pool.key.namespace;
+        let take = || self.scales.turn(self.namespaces, namespace, self.now);
+        let at = turn.unwrap_or_else(take);
         if at <= self.now {
             return None;
         }
@@ -280,7 +284,8 @@ impl Reconciliation<'_> {
         }
         let publication = &mut self.pool.publication;
         let is_urgent = publication.pending.as_ref().is_some_and(|it| it.urgent);
-        if is_urgent || !publication.waits && self.statuses.take(&self.pool.key, self.now) {
+        let (statuses, namespaces) = (&mut *self.statuses, self.namespaces);
+        if is_urgent || !publication.waits && statuses.take(namespaces, &self.pool.key, self.now) {
             self.write_pending();
         } else {
             publication.waits = true;

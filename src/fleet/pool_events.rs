@@ -44,7 +44,7 @@ impl Fleet {
             }
             Some(pool.update_spec(fresh))
         } else {
-            self.scales.add_pool(&key.namespace);
+            self.namespaces.add_pool(&key.namespace);
             self.pools.insert(key.clone(), fresh);
             None
         };
@@ -80,7 +80,9 @@ impl Fleet {
         let Some(mut pool) = self.pools.remove(key) else {
             return;
         };
-        self.scales.remove_pool(&key.namespace);
+        if self.namespaces.remove_pool(&key.namespace) {
+            self.scales.forget(&key.namespace);
+        }
         self.dashboard.remove(key);
         self.metrics.forget(key);
         scale_down::abandon(&mut pool, commands);

@@ -123,6 +123,7 @@ impl Fleet {
             now,
             commands,
             metrics: &self.metrics,
+            namespaces: &self.namespaces,
             statuses: &mut self.statuses,
             scales: &mut self.scales,
         })

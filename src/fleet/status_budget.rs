@@ -1,5 +1,6 @@
-//! The budget of status writes: so many in each tenth of a second, for which the namespaces take turns.
+//! The budget of status writes: so many in each tenth of a second, for which the namespaces take turns, each up to its rate.
 
+use super::namespaces::Namespaces;
 use api::Key;
 use decide::{Millis, Time};
 use std::collections::{HashMap, VecDeque};
@@ -9,8 +10,6 @@ use std::sync::Arc;
 const PERIOD: Millis = Millis(100);
 /// Status writes in that time for all pools together. Those of pools that scale are written at once and not counted.
 const WRITES: u32 = 5;
-/// How many of them one namespace may have.
-const OF_EACH: u32 = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct StatusBudget {
@@ -24,8 +23,8 @@ pub(super) struct StatusBudget {
 
 impl StatusBudget {
     /// Whether the status of `pool` may be written now. If not, the pool waits for its turn: see [`Self::next`].
-    pub fn take(&mut self, pool: &Key, now: Time) -> bool {
-        if self.turns.is_empty() && self.spend(&pool.namespace, now) {
+    pub fn take(&mut self, namespaces: &Namespaces, pool: &Key, now: Time) -> bool {
+        if self.turns.is_empty() && self.spend(namespaces, &pool.namespace, now) {
             return true;
         }
         let namespace = &pool.namespace;
@@ -38,10 +37,10 @@ impl StatusBudget {
     }
 
     /// The pool whose turn it is, if one waits and the budget allows it.
-    pub fn next(&mut self, now: Time) -> Option<Key> {
+    pub fn next(&mut self, namespaces: &Namespaces, now: Time) -> Option<Key> {
         let turn = (0..self.turns.len()).find(|turn| {
             let namespace = Arc::clone(&self.turns[*turn]);
-            self.spend(&namespace, now)
+            self.spend(namespaces, &namespace, now)
         })?;
         let namespace = self.turns.remove(turn)?;
         let pools = self.waiting.get_mut(&namespace)?;
@@ -59,7 +58,7 @@ impl StatusBudget {
         (!self.turns.is_empty()).then_some(Time((self.period + 1) * PERIOD.0))
     }
 
-    fn spend(&mut self, namespace: &Arc<str>, now: Time) -> bool {
+    fn spend(&mut self, namespaces: &Namespaces, namespace: &Arc<str>, now: Time) -> bool {
         let period = now.0.div_euclid(PERIOD.0);
         if self.period != period {
             self.period = period;
@@ -68,8 +67,9 @@ impl StatusBudget {
         if self.written.values().sum::<u32>() >= WRITES {
             return false;
         }
+        let rate = namespaces.rate(namespace) * PERIOD.0 / 1_000;
         let written = self.written.entry(Arc::clone(namespace)).or_default();
-        let allows = *written < OF_EACH;
+        let allows = i64::from(*written) < rate;
         *written += u32::from(allows);
         allows
     }
@@ -79,18 +79,32 @@ impl StatusBudget {
 mod tests {
     use super::*;
 
+    fn at(period: i64) -> Time {
+        Time(period * PERIOD.0)
+    }
+
+    fn pool(namespace: &str, number: u32) -> Key {
+        Key::new(namespace, &number.to_string())
+    }
+
+    /// A namespace that may write three statuses in each period.
+    fn noisy() -> Namespaces {
+        let mut namespaces = Namespaces::default();
+        (0..150).for_each(|_| namespaces.add_pool(&"noisy".into()));
+        namespaces
+    }
+
     #[test]
     fn namespaces_take_turns_and_pools_of_each_stand_in_line() {
-        let mut budget = StatusBudget::default();
-        let at = |period: i64| Time(period * PERIOD.0);
-        let pool = |namespace: &str, number: u32| Key::new(namespace, &number.to_string());
-        let free = (0..20).filter(|number| budget.take(&pool("noisy", *number), at(1)));
+        let (namespaces, mut budget) = (noisy(), StatusBudget::default());
+        let mut take = |pool: &Key| budget.take(&namespaces, pool, at(1));
+        let free = (0..20).filter(|number| take(&pool("noisy", *number)));
         assert_eq!(free.count(), 3);
-        assert!(!budget.take(&pool("quiet", 0), at(1)), "others wait");
-        assert!(!budget.take(&pool("other", 0), at(1)));
+        assert!(!take(&pool("quiet", 0)), "others wait");
+        assert!(!take(&pool("other", 0)));
         let mut turns = |period| -> Vec<Key> {
             assert_eq!(budget.next_at(), Some(at(period)));
-            std::iter::from_fn(|| budget.next(at(period))).collect()
+            std::iter::from_fn(|| budget.next(&namespaces, at(period))).collect()
         };
         let noisy = |numbers: [u32; 3]| numbers.map(|number| pool("noisy", number));
         let [first, second, third] = noisy([3, 4, 5]);
@@ -100,17 +114,21 @@ mod tests {
         let rest: Vec<Key> = (4..8).flat_map(turns).collect();
         assert_eq!((rest.len(), rest.last()), (11, Some(&pool("noisy", 19))));
         assert_eq!(budget.next_at(), None);
-        assert!(budget.take(&pool("noisy", 0), at(8)));
+        assert!(budget.take(&namespaces, &pool("noisy", 0), at(8)));
     }
 
     #[test]
-    fn two_namespaces_share_a_period() {
-        let mut budget = StatusBudget::default();
+    fn all_namespaces_share_a_period() {
+        let (namespaces, mut budget) = (noisy(), StatusBudget::default());
         let mut take = |namespace| {
-            let pool = |number: u32| Key::new(namespace, &number.to_string());
-            let taken = (0..3).filter(|number| budget.take(&pool(*number), Time(1_000)));
-            taken.count()
+            let mut take = |number| budget.take(&namespaces, &pool(namespace, number), at(1));
+            (0..3).filter(|number| take(*number)).count()
         };
-        assert_eq!([take("a"), take("b"), take("c")], [3, 2, 0]);
+        let taken = ["noisy", "a", "b", "c"].map(&mut take);
+        assert_eq!(
+            taken,
+            [3, 1, 0, 0],
+            "a waits for its second, and the others behind it"
+        );
     }
 }

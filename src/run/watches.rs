@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 const WATCH_SECONDS: u32 = 30;
 /// The objects of one page of a list. Anyone who may edit a namespace can create many objects of 1.5 MB, the most that the API
 /// server stores. Its JSON has up to six times as much, and a page is in memory twice while it is parsed. Kube's default is 500.
-const PAGE: u32 = 4;
+const PAGE: u32 = 2;
 /// The longest pause before a watch that failed starts again, without its jitter.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
