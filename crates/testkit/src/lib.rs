@@ -24,7 +24,7 @@ pub mod redis;
 pub mod redis_cluster;
 pub mod sentinel;
 
-pub use programs::{kubectl, operator, worker};
+pub use programs::{kubectl, operator, without_package, worker};
 
 use std::path::Path;
 

@@ -34,6 +34,21 @@ static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
     directory.to_owned()
 });
 
+/// Keeps from `command` what cargo tells a test of its package. Build scripts, such as that of ring, would take it for a change
+/// of their own, and half of the dependencies would be compiled again, now and by the next cargo.
+pub fn without_package(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let is_of_package = ["CARGO_MANIFEST_", "CARGO_PKG_"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix));
+        if is_of_package || text == "OUT_DIR" {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 fn build(directory: &Path) {
     let name = |path: &Path| {
         path.file_name()
@@ -41,15 +56,7 @@ fn build(directory: &Path) {
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // Cargo describes the test's package to the test. Build scripts, such as that of ring, would take the description for a
-    // change of their own, and half of the dependencies would be compiled again, now and by the next cargo.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_MANIFEST_") || text.starts_with("CARGO_PKG_") {
-            command.env_remove(&name);
-        }
-    }
-    command.current_dir(crate::root());
+    without_package(&mut command).current_dir(crate::root());
     command.args(["build", "--quiet", "--locked", "--offline", "--bins"]);
     if name(directory).as_deref() == Some("release") {
         command.arg("--release");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use testkit::root;
+use testkit::{root, without_package};
 
 /// A command that runs until it is interrupted is interrupted after this many seconds.
 const INTERRUPT_AFTER: &str = "6";
@@ -82,7 +82,8 @@ impl Shell {
             line.to_owned()
         };
         let script = format!("exec 2>&1; {}\n{line}", self.exports.join("\n"));
-        Command::new("bash")
+        let mut bash = Command::new("bash");
+        without_package(&mut bash)
             .args(["-c", &script])
             .current_dir(root())
             .stdin(Stdio::null())
