@@ -2,10 +2,9 @@
 //! until it is due.
 
 use crate::deployments::{Deployments, Tasks};
-use crate::{OPERATOR, Process, kubeconfig};
+use crate::{Operator, Process};
 use redis::Commands;
 use serde_json::json;
-use std::process::Command;
 use std::time::Instant;
 use testkit::local::until;
 use testkit::producer::Programs;
@@ -34,12 +33,7 @@ fn a_worker_that_holds_a_task_until_it_is_due_is_not_scaled_to_zero() {
         },
     })]);
     deployments.create(POOL, Tasks::OfOthers, broker.port(), 0);
-    let (_folder, config) = kubeconfig(&deployments.api);
-    let _operator = Process::start(
-        Command::new(OPERATOR)
-            .arg("--listen=127.0.0.1:0")
-            .env("KUBECONFIG", config),
-    );
+    let _operator = Operator::start(&deployments.api);
     deployments.wait_for_operator();
     let task = json!({"do": "push", "queue": POOL, "job": "a", "delay": COUNTDOWN});
     programs.produce(&broker, &notes).ask(&task);

@@ -2,11 +2,10 @@
 //! Cluster. Tasks, targets, activation values, limits, cooldown and window are those of its `tests/scalers/redis`; workers
 //! wait for tasks with BLPOP and XREADGROUP. Each case asserts the replica counts and prints how long they took.
 
+use crate::Operator;
 use crate::deployments::{Deployments, Status, Tasks};
-use crate::{OPERATOR, Process, kubeconfig};
 use redis::Commands;
 use serde_json::{Value, json};
-use std::process::Command;
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use testkit::redis_cluster::RedisCluster;
@@ -214,12 +213,7 @@ fn cases_of_keda_are_scaled_as_keda_expects(
         }
         deployments.create(case.name, case.tasks, port, case.min);
     }
-    let (_folder, config) = kubeconfig(&deployments.api);
-    let _operator = Process::start(
-        Command::new(OPERATOR)
-            .arg("--listen=127.0.0.1:0")
-            .env("KUBECONFIG", config),
-    );
+    let _operator = Operator::start(&deployments.api);
     deployments.wait_for_operator();
     std::thread::scope(|scope| {
         for case in &cases {

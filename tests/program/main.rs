@@ -43,6 +43,31 @@ fn kubeconfig(server: &ApiServer) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
+/// An operator at a test's API server, with the folder of its kubeconfig.
+struct Operator {
+    process: Process,
+    _folder: TempDir,
+}
+
+impl Operator {
+    fn start(server: &ApiServer) -> Self {
+        let (folder, config) = kubeconfig(server);
+        let mut command = Command::new(OPERATOR);
+        command
+            .arg("--listen=127.0.0.1:0")
+            .env("KUBECONFIG", config);
+        Self {
+            process: Process::start(&mut command),
+            _folder: folder,
+        }
+    }
+
+    /// The id of its process.
+    fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+}
+
 /// A process that ends with the test.
 struct Process(Child);
 

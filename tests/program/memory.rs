@@ -1,13 +1,11 @@
 //! How much of the operator's memory the objects of one namespace need: large ones, and ones of very many small values.
 //! The pools of another namespace are scaled all the same.
 
+use crate::Operator;
 use crate::hostile::{AUTOSCALERS, DEPLOYMENTS, MEMORY, POOLS, pool, reactions, target, usage};
-use crate::{OPERATOR, Process, kubeconfig};
 use serde_json::{Value, json};
 use std::fmt::Write;
-use std::process::Command;
 use std::sync::Arc;
-use tempfile::TempDir;
 use testkit::api_server::ApiServer;
 use testkit::redis::RedisServer;
 
@@ -21,8 +19,7 @@ const SECRETS: &str = "/api/v1/namespaces/hostile/secrets";
 struct Trial {
     redis: RedisServer,
     api: ApiServer,
-    operator: Process,
-    _folder: TempDir,
+    operator: Operator,
 }
 
 impl Trial {
@@ -45,24 +42,18 @@ impl Trial {
             }
         }
         let api = ApiServer::streaming_texts([("PATCH", scale_path, 200, scale)], lists);
-        let (folder, config) = kubeconfig(&api);
-        let mut command = Command::new(OPERATOR);
-        command
-            .args(["--listen=127.0.0.1:0"])
-            .env("KUBECONFIG", config);
-        let operator = Process::start(&mut command);
+        let operator = Operator::start(&api);
         Self {
             redis,
             api,
             operator,
-            _folder: folder,
         }
     }
 
     /// The quiet pool is scaled, and the chart's limit of memory is not reached.
     fn assert_unharmed(&self, what: &str) {
         reactions(&self.redis, &self.api, 0..1);
-        let (_, memory) = usage(self.operator.0.id());
+        let (_, memory) = usage(self.operator.id());
         eprintln!("{what}: peak {} MiB", memory >> 20);
         assert!(memory < MEMORY, "{memory} bytes");
     }

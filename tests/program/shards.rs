@@ -1,10 +1,9 @@
 //! What is written while the Redis Cluster of a pool changes: nothing, where no task came or went.
 
+use crate::Operator;
 use crate::deployments::{Deployments, Status, Tasks};
-use crate::{OPERATOR, Process, kubeconfig};
 use redis::Commands;
 use serde_json::{Value, json};
-use std::process::Command;
 use testkit::local::until;
 use testkit::redis_cluster::RedisCluster;
 
@@ -51,10 +50,7 @@ fn moved_slots_and_lost_primaries_cause_no_scale() {
     let deployments = Deployments::start(vec![pool(&cluster, &queues)]);
     // No pod takes a task: there is no Redis at this port.
     deployments.create(NAME, Tasks::List, 1, 0);
-    let (_folder, config) = kubeconfig(&deployments.api);
-    let mut operator = Command::new(OPERATOR);
-    operator.arg("--listen=127.0.0.1:0");
-    let _operator = Process::start(operator.env("KUBECONFIG", config));
+    let _operator = Operator::start(&deployments.api);
     deployments.wait_for_operator();
 
     let mut expected = vec![0, 12];

@@ -38,7 +38,7 @@ impl Stream {
         Self::start(world, &arguments, handle)
     }
 
-    /// Whether it has ended by itself, so that what it printed is incomplete.
+    /// Whether it has ended before it was stopped, so that what it printed is incomplete.
     pub fn has_ended(&mut self) -> bool {
         self.0.try_wait().is_ok_and(|end| end.is_some())
     }
