@@ -33,6 +33,8 @@ pub enum Action {
     Stall(String),
     /// Delete a pool.
     Delete(String),
+    /// Answer no write of a scale any more.
+    HoldScales,
 }
 
 pub struct Feed {
@@ -40,6 +42,7 @@ pub struct Feed {
     pools: BTreeMap<Key, SimPool>,
     /// Events that are still to come, and when.
     delayed: Vec<(i64, Event)>,
+    holds_scales: bool,
     offset: i64,
     start: Instant,
     /// Called with each scale that the fleet asks for, before it is written.
@@ -98,6 +101,7 @@ impl Feed {
             delayed: Vec::new(),
             offset: wall_clock() - past,
             start: Instant::now(),
+            holds_scales: false,
             on_scale: Box::new(|_, _| ()),
         }
     }
@@ -183,6 +187,7 @@ impl Feed {
                 self.change_queue(&name, now, |queue| queue.error = error);
             }
             Action::Stall(name) => self.change_queue(&name, now, |queue| queue.stall(now)),
+            Action::HoldScales => self.holds_scales = true,
             Action::Delete(name) => {
                 let key = key(&name);
                 self.pools.remove(&key);
@@ -287,6 +292,7 @@ impl Feed {
     fn on(&mut self, event: Event, now: i64) {
         for command in self.fleet.on(event, Time(now)) {
             match command {
+                Command::Scale(_) if self.holds_scales => {}
                 Command::Scale(scale) => {
                     (self.on_scale)(&scale.pool.key, scale.replicas);
                     let version = self
