@@ -113,7 +113,7 @@ impl PoolState {
         })
     }
 
-    /// The target does not exist, or targets of its kind cannot be read.
+    /// The target does not exist, or it cannot be read, with this error.
     pub fn target_missing(&self, error: Option<String>) -> Reason {
         Reason::TargetMissing {
             target: self.identity.target.display(),

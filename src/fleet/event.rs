@@ -23,6 +23,8 @@ pub enum Event {
     PoolDeleted(Key),
     /// A target was created or changed; `None` if it was deleted.
     Target(TargetKey, Option<Target>),
+    /// A target exists, but cannot be read, with this error.
+    TargetUnreadable(TargetKey, String),
     /// A `HorizontalPodAutoscaler` scales a target; `None` if it was deleted.
     Autoscaler(Key, Option<TargetKey>),
     /// The initial list of one watch is complete.

@@ -49,6 +49,8 @@ pub struct Fleet {
     metrics: Arc<Metrics>,
     pools: HashMap<Key, PoolState>,
     targets: HashMap<TargetKey, Target>,
+    /// Why a target that exists is not in `targets`.
+    unreadable: HashMap<TargetKey, String>,
     /// Pools by target, the oldest first: only the first one scales it.
     claims: HashMap<TargetKey, BTreeSet<(i64, Key)>>,
     autoscalers: BTreeMap<Key, TargetKey>,
@@ -72,6 +74,7 @@ impl Fleet {
             metrics,
             pools: HashMap::new(),
             targets: HashMap::new(),
+            unreadable: HashMap::new(),
             claims: HashMap::new(),
             autoscalers: BTreeMap::new(),
             watches: WatchSync::new(&[]),
@@ -134,6 +137,9 @@ impl Fleet {
             Event::Pool(object) => self.on_pool_applied(&object, now, &mut commands),
             Event::PoolDeleted(key) => self.on_pool_deleted(&key, now, &mut commands),
             Event::Target(key, target) => self.on_target(&key, target, now, &mut commands),
+            Event::TargetUnreadable(key, error) => {
+                self.on_target_unreadable(key, error, now, &mut commands);
+            }
             Event::Autoscaler(name, target) => {
                 self.on_autoscaler(name, target, now, &mut commands);
             }
@@ -204,7 +210,22 @@ impl Fleet {
             Some(new) => drop(self.targets.insert(key.clone(), new)),
             None => drop(self.targets.remove(key)),
         }
+        self.unreadable.remove(key);
         self.reconcile_target(key, now, commands);
+    }
+
+    fn on_target_unreadable(
+        &mut self,
+        key: TargetKey,
+        error: String,
+        now: Time,
+        commands: &mut Vec<Command>,
+    ) {
+        if self.watches.shows(&key) {
+            self.targets.remove(&key);
+            self.unreadable.insert(key.clone(), error);
+            self.reconcile_target(&key, now, commands);
+        }
     }
 
     fn on_autoscaler(

@@ -115,6 +115,8 @@ impl Fleet {
         {
             commands.push(Command::UnwatchTargets(api_version.clone(), name.clone()));
             self.targets.retain(|target, _| self.watches.shows(target));
+            self.unreadable
+                .retain(|target, _| self.watches.shows(target));
         }
     }
 

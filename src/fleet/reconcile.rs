@@ -62,10 +62,11 @@ impl Fleet {
         let Some(pool) = self.pools.get(key) else {
             return;
         };
-        let sync_state = self.watches.state(&pool.watched(), &key.namespace);
-        if sync_state == SyncState::Pending {
-            return;
-        }
+        let unreadable = match self.watches.state(&pool.watched(), &key.namespace) {
+            SyncState::Pending => return,
+            SyncState::Failed(error) => Some(error),
+            SyncState::Synced => self.unreadable.get(&pool.identity.target).cloned(),
+        };
         let conflict = self.conflict(pool);
         let epoch = self.new_epoch();
         let Some(mut it) = self.reconciliation(key, now, commands) else {
@@ -79,11 +80,9 @@ impl Fleet {
             if let Some(target) = target {
                 pool.restore(target, now);
             }
-            let result = match sync_state {
-                SyncState::Failed(error) => {
-                    ReconcileResult::Blocked(pool.target_missing(Some(error)))
-                }
-                _ => pool.evaluate(target, conflict, now),
+            let result = match unreadable {
+                Some(_) => ReconcileResult::Blocked(pool.target_missing(unreadable)),
+                None => pool.evaluate(target, conflict, now),
             };
             match result {
                 ReconcileResult::Wait => {}

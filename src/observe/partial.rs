@@ -17,6 +17,8 @@ const ENTRY: usize = 64;
 const MAP: usize = 640;
 /// Values that are nested deeper are not read: each level needs some of the stack.
 const MAX_DEPTH: usize = 32;
+/// Characters of an error.
+const MAX_ERROR: usize = 200;
 /// The fields of `metadata` that identify an object and its version. No server lets them be long.
 const IDENTITY: [&str; 7] = [
     "name",
@@ -83,7 +85,7 @@ pub struct Partial<K>(pub Result<K, Box<Unreadable>>);
 pub struct Unreadable {
     /// What identifies it.
     pub metadata: ObjectMeta,
-    /// What is wrong, for a person.
+    /// What is wrong, for a person, in one line of at most [`MAX_ERROR`] characters.
     pub error: String,
 }
 
@@ -99,7 +101,9 @@ impl<'de, K: Used + DeserializeOwned> Deserialize<'de> for Partial<K> {
             Some(Exceeded::Depth) => Err(format!(
                 "a field that the operator reads has more than {MAX_DEPTH} levels: make it flatter"
             )),
-            None => K::deserialize(value).map_err(|error| error.to_string()),
+            // It quotes the value.
+            None => K::deserialize(value)
+                .map_err(|error| decide::foreign(&error.to_string(), MAX_ERROR)),
         };
         Ok(Self(
             object.map_err(|error| Box::new(Unreadable { metadata, error })),

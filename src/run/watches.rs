@@ -187,11 +187,8 @@ impl Watches {
             |change| match change {
                 WatchChange::Applied(autoscaler) => {
                     let name = key(&autoscaler);
-                    let readable = readable(autoscaler, "HorizontalPodAutoscaler");
-                    Some(Event::Autoscaler(
-                        name,
-                        readable.as_ref().map(target::scaled_by),
-                    ))
+                    let scaled = readable(autoscaler).as_ref().map(target::scaled_by);
+                    Some(Event::Autoscaler(name, scaled))
                 }
                 WatchChange::Deleted(key) => Some(Event::Autoscaler(key, None)),
                 WatchChange::Synced | WatchChange::Failed { .. } => None,
@@ -220,8 +217,10 @@ impl Watches {
             match change {
                 WatchChange::Applied(object) => {
                     let name = target_key(key(&object));
-                    let readable = readable(object, &kind_name);
-                    Some(Event::Target(name, readable.as_ref().map(Target::from)))
+                    Some(match object.0 {
+                        Ok(object) => Event::Target(name, Some(Target::from(&object))),
+                        Err(unreadable) => Event::TargetUnreadable(name, unreadable.error),
+                    })
                 }
                 WatchChange::Deleted(object) => Some(Event::Target(target_key(object), None)),
                 WatchChange::Synced | WatchChange::Failed { .. } => None,
@@ -292,12 +291,12 @@ impl Watches {
     }
 }
 
-/// The object, if it can be read. One that cannot must not block the others of its kind.
-fn readable<K>(Partial(object): Partial<K>, kind: &str) -> Option<K> {
-    object
+/// The autoscaler, if it can be read. One that cannot must not block the others.
+fn readable(Partial(autoscaler): Partial<Autoscaler>) -> Option<Autoscaler> {
+    autoscaler
         .inspect_err(|error| {
             let name = error.metadata.name.as_deref().unwrap_or_default();
-            tracing::warn!(kind, name, "cannot read this object: {}", error.error);
+            tracing::warn!(name, "cannot read this autoscaler: {}", error.error);
         })
         .ok()
 }

@@ -1,7 +1,7 @@
 //! The watches of targets: each begins with the first pool of its kind and ends with the last, concerns only its own pools,
 //! and is of a kind that the administrator allows.
 
-use crate::stage::{Stage, pool, status, target};
+use crate::stage::{Stage, pool, status, target, target_key};
 use api::WorkerPool;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 
@@ -34,19 +34,39 @@ fn watches(commands: &[Command]) -> Vec<String> {
     commands.iter().filter_map(change).collect()
 }
 
+/// The message of the status that `commands` write.
+fn message(commands: &[Command]) -> String {
+    let decision = status(commands).and_then(|status| status.decision.clone());
+    decision.expect("a decision").message
+}
+
 #[test]
 fn an_invented_kind_is_not_watched() {
     let mut stage = Stage::new();
     stage.synced();
     let begun = stage.pool(&pool_of("Invented", "a"));
     assert!(watches(&begun).is_empty());
-    let decision = status(&begun).and_then(|status| status.decision.clone());
-    let message = decision.expect("a decision").message;
+    let message = message(&begun);
     assert!(message.contains("targetKinds"), "{message}");
     let mut other_version = pool("b", 1);
     other_version.spec.scale_target_ref.api_version = "apps/v7".into();
     assert!(watches(&stage.pool(&other_version)).is_empty());
     assert!(stage.is_ready());
+}
+
+#[test]
+fn a_target_that_cannot_be_read_is_not_said_to_be_missing() {
+    let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
+    stage.advance(10_000);
+    let unreadable = Event::TargetUnreadable(target_key(), "more than 128 KiB".into());
+    let blocked = message(&stage.send(unreadable));
+    assert_eq!(
+        blocked,
+        "Deployment/worker cannot be read: more than 128 KiB"
+    );
+    stage.advance(10_000);
+    let deleted = message(&stage.target(None));
+    assert!(deleted.contains("does not exist"), "{deleted}");
 }
 
 #[test]

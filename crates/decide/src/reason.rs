@@ -255,7 +255,7 @@ reasons! {
         target: String,
         /// Its namespace.
         namespace: String,
-        /// Why targets of this kind cannot be read, if that is the cause.
+        /// Why it cannot be read, if that is the cause.
         #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
         error: Option<String>,
     },

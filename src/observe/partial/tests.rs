@@ -282,6 +282,10 @@ fn an_object_with_other_types_is_unreadable() {
     object["spec"]["replicas"] = "many".into();
     let found = partial::<Scalable>(&object).expect_err("it is no number");
     assert_eq!(found.metadata.name.as_deref(), Some("w"));
+    object["spec"]["replicas"] = "\u{1b}[31m".repeat(1000).into();
+    let found = partial::<Scalable>(&object).expect_err("it is no number");
+    assert_eq!(found.error.chars().count(), MAX_ERROR);
+    assert!(!found.error.contains('\u{1b}'), "{}", found.error);
     for nothing in [json!(null), json!([]), json!({"metadata": 7})] {
         let found = partial::<Scalable>(&nothing).expect_err("it is no object");
         assert_eq!(found.metadata, ObjectMeta::default());
