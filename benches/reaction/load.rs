@@ -6,6 +6,7 @@ use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use testkit::local::http;
 use testkit::redis::RedisServer;
 
@@ -13,6 +14,9 @@ use testkit::redis::RedisServer;
 const VIEWERS: usize = 200;
 /// Pools of the noisy namespace.
 pub const POOLS: usize = 50;
+/// How long their queues stay as they are: less than the shortest time between two polls. A shorter time would make more work
+/// for the generator alone.
+const STAY: Duration = Duration::from_millis(2);
 
 /// Threads that work until they are stopped.
 pub struct Load {
@@ -52,9 +56,10 @@ impl Load {
                 fill.lpush(key, "{}").ignore();
                 empty.del(key).ignore();
             }
-            // Apart, so that a poll may come between: then the operator scales too.
             let filled = fill.exec(&mut connection);
+            std::thread::sleep(STAY);
             let changed = filled.and_then(|()| empty.exec(&mut connection));
+            std::thread::sleep(STAY);
             if changed.is_ok() { 2 * POOLS } else { 0 }
         };
         Ok(Self::start([change].into_iter(), Some(namespace.clone())))

@@ -13,8 +13,9 @@ use testkit::api_server::ApiServer;
 /// Two more come before, in which libraries and operator connect.
 pub const TRIALS: i32 = 200;
 const WARM_UP: i32 = 2;
-/// The pause after a trial, in which the operator writes the pool's status.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The pause after a trial, in which the operator writes the pool's status. With a shorter one its notifications would soon
+/// wait, as those of a queue that changes all the time.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The names of the queues, and of the targets that are scaled for them.
 pub const QUEUES: [&str; 2] = [FLOOR, POOL];

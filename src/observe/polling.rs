@@ -10,6 +10,10 @@ const TICK: Duration = Duration::from_millis(50);
 /// The minimum time between a poll and the next one that a notification triggers: a burst of notifications costs one
 /// read per this time.
 const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// The same on average. A queue that changes all the time would otherwise keep the operator busy for no better decision.
+const MEAN_INTERVAL: Duration = Duration::from_millis(100);
+/// How many notifications in a row trigger a poll at the minimum.
+const BURST: u32 = 50;
 
 /// The pause after the second failure of a pool that is read alone, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -39,6 +43,8 @@ struct Entry {
     due: Instant,
     polled_at: Option<Instant>,
     notified_at: Option<Instant>,
+    /// When the next notification would trigger a poll if all had come at the mean interval.
+    turn: Option<Instant>,
     /// How often its reads failed although it was read alone. It stays alone until one succeeds.
     failures: u32,
     /// Because of them it is not read before.
@@ -66,6 +72,7 @@ impl PollSchedule {
                 due: now,
                 polled_at: None,
                 notified_at: None,
+                turn: None,
                 failures: 0,
                 not_before: None,
             },
@@ -84,9 +91,14 @@ impl PollSchedule {
             return;
         };
         entry.notified_at.get_or_insert(now);
-        let earliest = entry
-            .polled_at
-            .map_or(now, |polled_at| (polled_at + MIN_INTERVAL).max(now));
+        let after_poll = entry.polled_at.map(|polled_at| polled_at + MIN_INTERVAL);
+        let in_burst = entry
+            .turn
+            .and_then(|turn| turn.checked_sub(MEAN_INTERVAL * (BURST - 1)));
+        let earliest = [after_poll, in_burst]
+            .into_iter()
+            .flatten()
+            .fold(now, Instant::max);
         self.poll_by(pool, earliest);
     }
 
@@ -146,6 +158,9 @@ impl PollSchedule {
         let entry = self.pools.get_mut(&pool)?;
         self.due.remove(&(entry.due, pool.clone()));
         let notified_at = entry.notified_at.take();
+        if notified_at.is_some() {
+            entry.turn = Some(entry.turn.map_or(now, |turn| turn.max(now)) + MEAN_INTERVAL);
+        }
         entry.polled_at = Some(now);
         entry.due = tick_after(self.start, now, entry.interval);
         self.due.insert((entry.due, pool.clone()));
@@ -261,6 +276,26 @@ mod tests {
             [poll(at(501))],
             "the first notification of the burst counts"
         );
+    }
+
+    #[test]
+    fn notifications_without_an_end_poll_every_100_ms() {
+        let start = Instant::now();
+        let pool = Key::new("n", "a");
+        let mut schedule = PollSchedule::new(start);
+        schedule.add(pool.clone(), Duration::from_secs(60), start);
+        take(&mut schedule, start);
+        let mut polls_of_second = |second: u64| {
+            let at = |ms| start + Duration::from_millis(1000 * second + ms);
+            let poll = |ms| {
+                schedule.notify(&pool, at(ms));
+                take(&mut schedule, at(ms)).len()
+            };
+            (0..1000).map(poll).sum::<usize>()
+        };
+        assert_eq!(polls_of_second(1), 59, "a burst, then some");
+        assert_eq!(polls_of_second(2), 10);
+        assert_eq!(polls_of_second(8), 59, "after a rest");
     }
 
     #[test]
