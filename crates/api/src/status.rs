@@ -13,6 +13,9 @@ use std::fmt::Display as FormatDisplay;
 /// What the operator observed and decided.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+// The operator alone writes it. As a whole it has one owner, and the API server keeps no list of who owns each field, which
+// would be as long as the status and is compared at each write.
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct WorkerPoolStatus {
     /// The generation of the spec that this status describes.
     #[serde(skip_serializing_if = "Option::is_none")]
