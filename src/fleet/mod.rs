@@ -16,13 +16,13 @@ mod pool_events;
 mod pool_state;
 mod publication;
 mod reconcile;
-mod scale_budget;
 mod scale_down;
 mod source;
 mod status_budget;
 mod views;
 mod watch_sync;
 mod worker_view;
+mod write_rate;
 
 use crate::act;
 use crate::dashboard::DashboardStore;
@@ -36,12 +36,12 @@ use intent::Retry;
 use namespaces::Namespaces;
 use objects::Objects;
 use pool_state::PoolState;
-use scale_budget::ScaleBudget;
 use scale_down::ScaleDown;
 use status_budget::StatusBudget;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use watch_sync::WatchSync;
+use write_rate::WriteRate;
 
 /// The state of the operator.
 pub struct Fleet {
@@ -59,7 +59,7 @@ pub struct Fleet {
     timers: BTreeSet<(Time, Key)>,
     namespaces: Namespaces,
     statuses: StatusBudget,
-    scales: ScaleBudget,
+    scales: WriteRate,
     /// No pool is polled more often, whatever its spec says.
     min_interval: Millis,
     last_epoch: Epoch,
@@ -82,7 +82,7 @@ impl Fleet {
             timers: BTreeSet::new(),
             namespaces: Namespaces::default(),
             statuses: StatusBudget::default(),
-            scales: ScaleBudget::default(),
+            scales: WriteRate::default(),
             min_interval: Millis(0),
             last_epoch: Epoch::default(),
             dashboard: Arc::default(),
@@ -328,6 +328,7 @@ impl Fleet {
     fn on_clock_step(&mut self, by: Millis, now: Time, commands: &mut Vec<Command>) {
         self.timers.clear();
         self.scales.reset();
+        self.statuses.reset();
         for pool in self.pools.values_mut() {
             pool.shift(by);
         }

@@ -6,9 +6,9 @@ use super::intent::{PendingScale, Retry};
 use super::namespaces::Namespaces;
 use super::pool_state::PoolState;
 use super::publication::PendingStatus;
-use super::scale_budget::ScaleBudget;
 use super::scale_down;
 use super::status_budget::StatusBudget;
+use super::write_rate::WriteRate;
 use crate::act;
 use crate::observe::target::Target;
 use crate::report::{
@@ -31,7 +31,7 @@ pub(super) struct Reconciliation<'a> {
     pub metrics: &'a Metrics,
     pub namespaces: &'a Namespaces,
     pub statuses: &'a mut StatusBudget,
-    pub scales: &'a mut ScaleBudget,
+    pub scales: &'a mut WriteRate,
 }
 
 impl Reconciliation<'_> {
@@ -100,7 +100,7 @@ impl Reconciliation<'_> {
         let pool = &mut *self.pool;
         let turn = pool.intent.turn.take();
         let namespace = &pool.key.namespace;
-        let take = || self.scales.turn(self.namespaces, namespace, self.now);
+        let take = || self.scales.take(self.namespaces, namespace, self.now);
         let at = turn.unwrap_or_else(take);
         if at <= self.now {
             return None;

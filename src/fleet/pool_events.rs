@@ -80,9 +80,7 @@ impl Fleet {
         let Some(mut pool) = self.pools.remove(key) else {
             return;
         };
-        if self.namespaces.remove_pool(&key.namespace) {
-            self.scales.forget(&key.namespace);
-        }
+        self.namespaces.remove_pool(&key.namespace);
         self.dashboard.remove(key);
         self.metrics.forget(key);
         scale_down::abandon(&mut pool, commands);

@@ -1,6 +1,7 @@
 //! The budget of status writes: so many in each tenth of a second, for which the namespaces take turns, each up to its rate.
 
 use super::namespaces::Namespaces;
+use super::write_rate::WriteRate;
 use api::Key;
 use decide::{Millis, Time};
 use std::collections::{HashMap, VecDeque};
@@ -14,8 +15,9 @@ const WRITES: u32 = 5;
 #[derive(Debug, Default)]
 pub(super) struct StatusBudget {
     period: i64,
-    /// What each namespace has written in this period.
-    written: HashMap<Arc<str>, u32>,
+    /// How many were written in this period.
+    written: u32,
+    rate: WriteRate,
     /// The namespaces with pools that wait, each once, in the order of their turns.
     turns: VecDeque<Arc<str>>,
     waiting: HashMap<Arc<str>, VecDeque<Key>>,
@@ -24,10 +26,11 @@ pub(super) struct StatusBudget {
 impl StatusBudget {
     /// Whether the status of `pool` may be written now. If not, the pool waits for its turn: see [`Self::next`].
     pub fn take(&mut self, namespaces: &Namespaces, pool: &Key, now: Time) -> bool {
-        if self.turns.is_empty() && self.spend(namespaces, &pool.namespace, now) {
+        let namespace = &pool.namespace;
+        let may_write = |it: &Arc<str>| self.rate.next(it) <= now;
+        if !self.turns.iter().any(may_write) && self.spend(namespaces, namespace, now) {
             return true;
         }
-        let namespace = &pool.namespace;
         let pools = self.waiting.entry(Arc::clone(namespace)).or_default();
         if pools.is_empty() {
             self.turns.push_back(Arc::clone(namespace));
@@ -55,22 +58,28 @@ impl StatusBudget {
 
     /// When there is a turn for a pool that waits.
     pub fn next_at(&self) -> Option<Time> {
-        (!self.turns.is_empty()).then_some(Time((self.period + 1) * PERIOD.0))
+        let next = |namespace| self.rate.next(namespace);
+        let turn = self.turns.iter().map(next).min()?;
+        Some(turn.max(Time((self.period + 1) * PERIOD.0)))
+    }
+
+    /// The clock was set: all turns are there again.
+    pub fn reset(&mut self) {
+        self.rate.reset();
+        self.period = 0;
     }
 
     fn spend(&mut self, namespaces: &Namespaces, namespace: &Arc<str>, now: Time) -> bool {
         let period = now.0.div_euclid(PERIOD.0);
         if self.period != period {
             self.period = period;
-            self.written.clear();
+            self.written = 0;
         }
-        if self.written.values().sum::<u32>() >= WRITES {
-            return false;
+        let allows = self.written < WRITES && self.rate.next(namespace) <= now;
+        if allows {
+            self.written += 1;
+            self.rate.take(namespaces, namespace, now);
         }
-        let rate = namespaces.rate(namespace) * PERIOD.0 / 1_000;
-        let written = self.written.entry(Arc::clone(namespace)).or_default();
-        let allows = i64::from(*written) < rate;
-        *written += u32::from(allows);
         allows
     }
 }
@@ -87,48 +96,60 @@ mod tests {
         Key::new(namespace, &number.to_string())
     }
 
-    /// A namespace that may write three statuses in each period.
-    fn noisy() -> Namespaces {
-        let mut namespaces = Namespaces::default();
-        (0..150).for_each(|_| namespaces.add_pool(&"noisy".into()));
-        namespaces
+    /// Takes turns for the first pools of `namespace` and returns how many may write.
+    fn take(budget: &mut StatusBudget, namespace: &str, pools: u32, period: i64) -> usize {
+        let namespaces = Namespaces::default();
+        let may_write =
+            |number: &u32| budget.take(&namespaces, &pool(namespace, *number), at(period));
+        (0..pools).filter(may_write).count()
+    }
+
+    /// The pools that have a turn in `period`.
+    fn turns(budget: &mut StatusBudget, period: i64) -> Vec<Key> {
+        let namespaces = Namespaces::default();
+        std::iter::from_fn(|| budget.next(&namespaces, at(period))).collect()
     }
 
     #[test]
     fn namespaces_take_turns_and_pools_of_each_stand_in_line() {
-        let (namespaces, mut budget) = (noisy(), StatusBudget::default());
-        let mut take = |pool: &Key| budget.take(&namespaces, pool, at(1));
-        let free = (0..20).filter(|number| take(&pool("noisy", *number)));
-        assert_eq!(free.count(), 3);
-        assert!(!take(&pool("quiet", 0)), "others wait");
-        assert!(!take(&pool("other", 0)));
-        let mut turns = |period| -> Vec<Key> {
-            assert_eq!(budget.next_at(), Some(at(period)));
-            std::iter::from_fn(|| budget.next(&namespaces, at(period))).collect()
-        };
-        let noisy = |numbers: [u32; 3]| numbers.map(|number| pool("noisy", number));
-        let [first, second, third] = noisy([3, 4, 5]);
-        let expected = [first, pool("quiet", 0), pool("other", 0), second, third];
-        assert_eq!(turns(2), expected);
-        assert_eq!(turns(3), noisy([6, 7, 8]));
-        let rest: Vec<Key> = (4..8).flat_map(turns).collect();
-        assert_eq!((rest.len(), rest.last()), (11, Some(&pool("noisy", 19))));
+        let mut budget = StatusBudget::default();
+        assert_eq!(take(&mut budget, "noisy", 10, 1), 5);
+        assert_eq!(take(&mut budget, "quiet", 1, 1), 0, "its turn comes");
+        assert_eq!(take(&mut budget, "other", 1, 1), 0);
+        assert_eq!(budget.next_at(), Some(at(2)));
+        let noisy = |number| pool("noisy", number);
+        let next = [
+            noisy(5),
+            pool("quiet", 0),
+            pool("other", 0),
+            noisy(6),
+            noisy(7),
+        ];
+        assert_eq!(turns(&mut budget, 2), next);
+        assert_eq!(turns(&mut budget, 3), [noisy(8), noisy(9)]);
         assert_eq!(budget.next_at(), None);
-        assert!(budget.take(&namespaces, &pool("noisy", 0), at(8)));
     }
 
     #[test]
-    fn all_namespaces_share_a_period() {
-        let (namespaces, mut budget) = (noisy(), StatusBudget::default());
-        let mut take = |namespace| {
-            let mut take = |number| budget.take(&namespaces, &pool(namespace, number), at(1));
-            (0..3).filter(|number| take(*number)).count()
-        };
-        let taken = ["noisy", "a", "b", "c"].map(&mut take);
-        assert_eq!(
-            taken,
-            [3, 1, 0, 0],
-            "a waits for its second, and the others behind it"
-        );
+    fn a_namespace_that_writes_all_the_time_holds_up_no_other() {
+        let mut budget = StatusBudget::default();
+        assert_eq!(take(&mut budget, "noisy", 30, 1), 5);
+        for period in 2..5 {
+            assert_eq!(turns(&mut budget, period).len(), 5);
+        }
+        assert_eq!(turns(&mut budget, 5), [], "its burst is used up");
+        assert_eq!(take(&mut budget, "quiet", 1, 5), 1, "at once");
+        let next = budget.next_at().expect("noisy pools wait");
+        assert_eq!(next, at(1) + Millis(500));
+        assert_eq!(turns(&mut budget, 6).len(), 1);
+    }
+
+    #[test]
+    fn after_a_step_of_the_clock_no_status_waits_for_it() {
+        let mut budget = StatusBudget::default();
+        take(&mut budget, "a", 30, 1_000_000);
+        budget.reset();
+        assert_eq!(budget.next_at(), Some(at(1)));
+        assert_eq!(turns(&mut budget, 2).len(), 5);
     }
 }

@@ -33,17 +33,13 @@ fn a_quiet_namespace_waits_for_no_noisy_one() {
     for number in 1..300 {
         written.extend(statuses(&stage.pool(&pool_in("noisy", number))));
     }
-    assert_eq!(
-        written.len(),
-        1,
-        "a namespace of few pools; then the others wait"
-    );
+    assert_eq!(written.len(), 5, "the share of a tenth of a second");
     assert!(statuses(&stage.pool(&pool_in("quiet", 0))).is_empty());
     let next = statuses(&stage.tick_after(100));
     assert!(next.contains(&"quiet-0".to_owned()), "{next:?}");
     assert!(next.len() <= 5, "{next:?}");
     written.extend(next);
-    written.extend(statuses(&stage.tick_after(10_000)));
+    written.extend(statuses(&stage.tick_after(20_000)));
     written.sort();
     written.dedup();
     assert_eq!(written.len(), 301, "each has its turn");
