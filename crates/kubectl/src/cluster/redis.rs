@@ -19,8 +19,8 @@ use protocol::ScriptCall;
 use queues::{Poll, Queue, Reading, is_hello_refused};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisConnectionInfo,
-    RedisError, Value,
+    AsyncConnectionConfig, Cmd, FromRedisValue, ProtocolVersion, RedisConnectionInfo, RedisError,
+    Value,
 };
 use redis_source::{Access, HostPort, Servers, slot_ranges};
 use std::time::Duration;
@@ -185,26 +185,25 @@ impl RedisClient {
         Ok(replies)
     }
 
-    /// Runs commands that are safe to repeat: if the connection was lost, it connects and runs them again.
-    pub async fn query<T: FromRedisValue>(&mut self, commands: &Pipeline) -> anyhow::Result<T> {
-        if let Some(mut connection) = self.connection.take()
-            && let Ok(reply) = commands.query_async(&mut connection).await
-        {
-            self.connection = Some(connection);
-            return Ok(reply);
+    /// Runs a command that is safe to repeat. Where it is refused, it connects and runs it again: another server may
+    /// accept writes by now.
+    pub async fn run(&mut self, command: Cmd) -> anyhow::Result<()> {
+        let command = [command];
+        let mut replies = self.replies(&command).await?;
+        if matches!(replies.as_slice(), [Value::ServerError(_)]) {
+            self.connection = None;
+            replies = self.replies(&command).await?;
         }
-        let mut connection = self.connect(AsyncConnectionConfig::new()).await?;
-        let reply = commands
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| self.describe_error(&error))?;
-        self.connection = Some(connection);
-        Ok(reply)
+        for reply in replies {
+            let done = reply.extract_error();
+            done.map_err(|error| self.describe_error(&error))?;
+        }
+        Ok(())
     }
 
     /// Runs a script that must not run twice; first checks that the connection works.
     pub async fn call<T: FromRedisValue>(&mut self, call: &ScriptCall<T>) -> anyhow::Result<T> {
-        self.query::<()>(redis::pipe().cmd("PING").ignore()).await?;
+        self.run(redis::cmd("PING")).await?;
         let Some(connection) = &mut self.connection else {
             return Err(self.error(&tr!(self.lang(), "cli-redis-connection-lost")));
         };
