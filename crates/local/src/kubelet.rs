@@ -89,24 +89,13 @@ impl Kubelet {
         let (_, deployments) = self.context.store.list(&DEPLOYMENTS, "");
         let (_, pods) = self.context.store.list(&PODS, "");
         for deployment in &deployments {
-            let pods: Vec<&Arc<Value>> = pods
-                .iter()
-                .filter(|pod| {
-                    owner(pod) == deployment["metadata"]["name"]
-                        && pod["metadata"]["namespace"] == deployment["metadata"]["namespace"]
-                })
-                .collect();
+            let pods: Vec<&Arc<Value>> = pods.iter().filter(|it| owns(deployment, it)).collect();
             self.scale(deployment, &pods);
             self.update_status(deployment, &pods);
         }
-        let has_owner = |pod: &Value| {
-            deployments
-                .iter()
-                .any(|deployment| owner(pod) == deployment["metadata"]["name"])
-        };
-        pods.iter()
-            .filter(|pod| !has_owner(pod))
-            .for_each(|pod| self.delete(pod, None));
+        let has_owner = |pod: &Value| deployments.iter().any(|it| owns(it, pod));
+        let orphans = pods.iter().filter(|pod| !has_owner(pod));
+        orphans.for_each(|pod| self.delete(pod, None));
         self.sync_pods();
     }
 
@@ -250,6 +239,11 @@ fn owner(pod: &Value) -> &str {
         .map_or(replica_set, |(name, _)| name)
 }
 
+fn owns(deployment: &Value, pod: &Value) -> bool {
+    meta(deployment, "name") == owner(pod)
+        && meta(deployment, "namespace") == meta(pod, "namespace")
+}
+
 fn is_active(pod: &Value) -> bool {
     pod["metadata"]["deletionTimestamp"].is_null()
 }
@@ -275,6 +269,26 @@ fn template_hash(deployment: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SavedObjects;
+
+    #[tokio::test]
+    async fn pod_of_a_deleted_deployment_is_deleted_beside_one_of_its_name_elsewhere() {
+        let store = Arc::new(Store::new(SavedObjects::default(), &[]));
+        let write = |kind, namespace, name, object| {
+            let id = Id::new(kind, namespace, name);
+            store.write(&id, |_| Ok(object)).expect("written");
+            id
+        };
+        let elsewhere = json!({"metadata": {}, "spec": {"replicas": 1}});
+        write(&DEPLOYMENTS, "other", "w", elsewhere);
+        let pod = json!({"metadata": {"ownerReferences": [{"name": "w-1"}]}});
+        let pod = write(&PODS, "default", "w-1-a", pod);
+        let directory = tempfile::tempdir().expect("a directory");
+        let state_dir = StateDir::at(directory.path().to_owned());
+        Kubelet::new(Arc::clone(&store), state_dir, Vec::new()).reconcile();
+        let pod = store.get(&pod).expect("its process has not ended");
+        assert!(pod["metadata"]["deletionTimestamp"].is_string(), "{pod}");
+    }
 
     #[test]
     fn pods_are_deleted_in_the_order_of_a_replica_set() {
