@@ -3,7 +3,7 @@
 use super::lang::{Lang, tr};
 use anyhow::{Context, bail};
 use api::{Explanation, StepStatus, timestamp};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use messages::{Catalogue, Encoded};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -71,6 +71,12 @@ impl Out {
     /// An output in the time zone `zone`, whose messages have times of day without dates.
     pub fn in_zone(color: Color, lang: Lang, zone: TimeZone) -> Self {
         Self::with_clock(color, lang, zone, None)
+    }
+
+    /// An output without colours in the time zone `zone`, whose messages have times of day without dates.
+    #[cfg(test)]
+    pub fn plain(lang: Lang, zone: TimeZone) -> Self {
+        Self::with_clock(Color::Never, lang, zone, None)
     }
 
     fn with_clock(
@@ -165,9 +171,12 @@ impl Out {
 
     /// The local time of day.
     pub fn clock(&self, at: Timestamp) -> String {
+        self.local(at).strftime("%H:%M:%S").to_string()
+    }
+
+    /// The time in the time zone of the output.
+    pub fn local(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.zone.clone())
-            .strftime("%H:%M:%S")
-            .to_string()
     }
 
     /// The time zone of the output.
@@ -243,6 +252,12 @@ fn catalogue(lang: Lang, zone: TimeZone, now: Option<fn() -> Timestamp>) -> Arc<
         local_time(at, now.map_or(at, |now| now()), &zone)
     };
     Arc::new(Catalogue::new(lang.code(), clock))
+}
+
+/// The width of the widest of these texts.
+pub fn width(texts: impl IntoIterator<Item = impl AsRef<str>>) -> usize {
+    let widths = texts.into_iter().map(|text| text.as_ref().chars().count());
+    widths.max().unwrap_or(0)
 }
 
 /// Whether an error means that standard output was closed, which is not a failure.
