@@ -3,6 +3,7 @@
 use super::lang::{Lang, tr};
 use anyhow::{Context, bail};
 use api::{Explanation, StepStatus, timestamp};
+use futures::FutureExt;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use messages::{Catalogue, Encoded};
 use serde::Serialize;
@@ -220,6 +221,25 @@ impl Out {
         } else {
             text.to_owned()
         }
+    }
+
+    /// Lines with a label and a text each, the texts below each other.
+    pub fn rows(&self, rows: &[(String, String)]) -> Vec<String> {
+        let width = width(rows.iter().map(|(label, _)| label));
+        let row = |(label, text): &(String, String)| {
+            let gap = " ".repeat(width - label.chars().count());
+            format!("  {}{gap}  {text}", self.styled(Style::Dim, label))
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// The same as [`Self::wait`], with the response's own error for the caller.
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        response: impl Future<Output = T>,
+    ) -> anyhow::Result<T> {
+        self.wait(what, response.map(anyhow::Ok)).await
     }
 
     /// Awaits a response; after a while prints that it waits for `what`, and in the end times out.
