@@ -8,7 +8,7 @@ use jiff::{Timestamp, Zoned, tz::TimeZone};
 use messages::{Catalogue, Encoded};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// When to use colour.
@@ -69,11 +69,6 @@ impl Out {
         Self::with_clock(color, lang, TimeZone::system(), Some(Timestamp::now))
     }
 
-    /// An output in the time zone `zone`, whose messages have times of day without dates.
-    pub fn in_zone(color: Color, lang: Lang, zone: TimeZone) -> Self {
-        Self::with_clock(color, lang, zone, None)
-    }
-
     /// An output without colours in the time zone `zone`, whose messages have times of day without dates.
     #[cfg(test)]
     pub fn plain(lang: Lang, zone: TimeZone) -> Self {
@@ -122,21 +117,20 @@ impl Out {
 
     /// Takes the lines that were captured so far.
     pub fn take_captured(&self) -> Vec<String> {
-        let lines = self.lines.as_ref();
-        lines
-            .map(|lines| std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner)))
+        self.captured_lines()
+            .map(|mut lines| std::mem::take(&mut *lines))
             .unwrap_or_default()
     }
 
     /// Captures a line; false if lines are printed.
     fn capture(&self, line: &str) -> bool {
-        if let Some(lines) = &self.lines {
-            lines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(line.to_owned());
-        }
-        self.lines.is_some()
+        let lines = self.captured_lines();
+        lines.map(|mut lines| lines.push(line.to_owned())).is_some()
+    }
+
+    fn captured_lines(&self) -> Option<MutexGuard<'_, Vec<String>>> {
+        let lines = self.lines.as_ref()?;
+        Some(lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether to use colour.
@@ -178,11 +172,6 @@ impl Out {
     /// The time in the time zone of the output.
     pub fn local(&self, at: Timestamp) -> Zoned {
         at.to_zoned(self.zone.clone())
-    }
-
-    /// The time zone of the output.
-    pub fn zone(&self) -> &TimeZone {
-        &self.zone
     }
 
     /// Why the replica count is what it is, in the language and time zone of the output.
