@@ -2,13 +2,13 @@
 //! and the program prints the candidates, including the names of objects in the cluster. A symbolic link with that
 //! name to this program is enough.
 
-use super::cluster::{Cluster, ClusterArgs};
+use super::cluster::{Cluster, ClusterArgs, read_kubeconfig};
 use crate::text::output::{Color, Out};
+use clap::builder::Str;
 use clap::{Arg, ArgAction, Command};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use kube::config::Kubeconfig;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -38,10 +38,8 @@ pub async fn print_candidates(command: Command, words: &[String], out: &Out) -> 
     let (candidates, cluster_args) = candidates_after(command, words);
     let typed = words.last().map_or("", String::as_str);
     let plain = |names: Vec<String>| {
-        names
-            .into_iter()
-            .map(|name| (name, String::new()))
-            .collect()
+        let names = names.into_iter();
+        names.map(|name| (name, String::new())).collect()
     };
     let names = match &candidates {
         Candidates::OneOf(values) => values.clone(),
@@ -53,22 +51,17 @@ pub async fn print_candidates(command: Command, words: &[String], out: &Out) -> 
         }
         Candidates::File | Candidates::Anything => Vec::new(),
     };
-    for (name, help) in names
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(typed))
-    {
-        let help = help.lines().next().unwrap_or_default();
-        out.data(&if help.is_empty() {
-            name
-        } else {
-            format!("{name}\t{help}")
-        })?;
+    for (name, help) in names {
+        if name.starts_with(typed) {
+            let help = help.lines().next().map(|help| format!("\t{help}"));
+            out.data(&(name + &help.unwrap_or_default()))?;
+        }
     }
-    Ok(out.data(if candidates == Candidates::File {
-        FILES
-    } else {
-        NO_FILES
-    })?)
+    let directive = match candidates {
+        Candidates::File => FILES,
+        _ => NO_FILES,
+    };
+    Ok(out.data(directive)?)
 }
 
 /// What can follow `words`, and the cluster arguments among them.
@@ -86,17 +79,15 @@ fn candidates_after(mut command: Command, words: &[String]) -> (Candidates, Clus
         if let Some(flag) = pending_flag.take() {
             set_cluster_arg(&mut cluster_args, flag.get_id().as_str(), word);
         } else if let Some(name) = word.strip_prefix('-') {
-            let (name, value) = name
-                .split_once('=')
-                .map_or((name, None), |(name, value)| (name, Some(value)));
-            let flag = current
-                .get_arguments()
-                .find(|arg| has_name(arg, name.trim_start_matches('-')));
-            match (
-                flag.filter(|flag| matches!(flag.get_action(), ArgAction::Set | ArgAction::Append)),
-                value,
-            ) {
-                (Some(flag), Some(value)) => {
+            let name = name.trim_start_matches('-');
+            let value = name.split_once('=');
+            let name = value.map_or(name, |(name, _)| name);
+            let takes_value =
+                |flag: &Arg| matches!(flag.get_action(), ArgAction::Set | ArgAction::Append);
+            let mut flags = current.get_arguments();
+            let flag = flags.find(|flag| has_name(flag, name) && takes_value(flag));
+            match (flag, value) {
+                (Some(flag), Some((_, value))) => {
                     set_cluster_arg(&mut cluster_args, flag.get_id().as_str(), value);
                 }
                 (flag, _) => pending_flag = flag,
@@ -138,24 +129,12 @@ fn set_cluster_arg(cluster_args: &mut ClusterArgs, flag: &str, value: &str) {
 fn candidates_for(arg: &Arg) -> Candidates {
     let values = arg.get_possible_values();
     if !values.is_empty() {
-        let help = |value: &clap::builder::PossibleValue| {
-            value
-                .get_help()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        };
-        return Candidates::OneOf(
-            values
-                .iter()
-                .map(|value| (value.get_name().to_owned(), help(value)))
-                .collect(),
-        );
+        let values = values.iter();
+        let values = values.map(|value| (value.get_name().to_owned(), help(value.get_help())));
+        return Candidates::OneOf(values.collect());
     }
-    let hint = arg
-        .get_value_names()
-        .and_then(|names| names.first())
-        .map(clap::builder::Str::as_str);
-    match (arg.get_id().as_str(), hint) {
+    let hint = arg.get_value_names().and_then(|names| names.first());
+    match (arg.get_id().as_str(), hint.map(Str::as_str)) {
         ("name", _) => Candidates::Pool,
         ("namespace", _) => Candidates::Namespace,
         ("context", _) => Candidates::Context,
@@ -172,12 +151,9 @@ fn flags(command: &Command) -> Vec<(String, String)> {
 }
 
 fn subcommands(command: &Command) -> Vec<(String, String)> {
-    let visible = command
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set());
-    visible
-        .map(|command| (command.get_name().to_owned(), help(command.get_about())))
-        .collect()
+    let visible = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let named = visible.map(|it| (it.get_name().to_owned(), help(it.get_about())));
+    named.collect()
 }
 
 fn help(text: Option<&clap::builder::StyledStr>) -> String {
@@ -185,33 +161,21 @@ fn help(text: Option<&clap::builder::StyledStr>) -> String {
 }
 
 fn contexts(cluster_args: &ClusterArgs) -> Vec<String> {
-    let file = match &cluster_args.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    file.map(|file| {
-        file.contexts
-            .into_iter()
-            .map(|context| context.name)
-            .collect()
-    })
-    .unwrap_or_default()
+    let file = read_kubeconfig(cluster_args).unwrap_or_default();
+    file.contexts.into_iter().map(|it| it.name).collect()
 }
 
 /// The names of the pools of the namespace, or else of all namespaces.
 async fn names_in_cluster(cluster_args: &ClusterArgs, pools: bool) -> anyhow::Result<Vec<String>> {
     let cluster = Cluster::open(cluster_args, &Out::new(Color::Never, super::Lang::EN)).await?;
+    let all = ListParams::default();
     if pools {
-        let list = cluster.pools().list(&ListParams::default()).await?;
+        let list = cluster.pools().list(&all).await?;
         return Ok(list.iter().map(ResourceExt::name_any).collect());
     }
     let namespaces: Api<Namespace> = Api::all(cluster.client.clone());
-    Ok(namespaces
-        .list(&ListParams::default())
-        .await?
-        .iter()
-        .map(ResourceExt::name_any)
-        .collect())
+    let list = namespaces.list(&all).await?;
+    Ok(list.iter().map(ResourceExt::name_any).collect())
 }
 
 #[cfg(test)]
@@ -245,22 +209,17 @@ mod tests {
     #[test]
     fn completes_names_of_the_given_cluster() {
         let (candidates, cluster_args) = after("-n shop --context=kind-kind explain fil");
-        assert_eq!(
-            (
-                candidates,
-                cluster_args.namespace.as_deref(),
-                cluster_args.context.as_deref()
-            ),
-            (Candidates::Pool, Some("shop"), Some("kind-kind"))
-        );
-        assert_eq!(
-            after("explain --why-not 7 ").0,
-            Candidates::Pool,
-            "7 is the value of the flag"
-        );
-        assert_eq!(after("metrics -n ").0, Candidates::Namespace);
-        assert_eq!(after("--context ").0, Candidates::Context);
-        assert_eq!(after("--kubeconfig ").0, Candidates::File);
-        assert_eq!(after("metrics filters ").0, Candidates::Anything);
+        assert_eq!(candidates, Candidates::Pool);
+        assert_eq!(cluster_args.namespace.as_deref(), Some("shop"));
+        assert_eq!(cluster_args.context.as_deref(), Some("kind-kind"));
+        for (line, expected) in [
+            ("explain --why-not 7 ", Candidates::Pool), // 7 is the value of the flag
+            ("metrics -n ", Candidates::Namespace),
+            ("--context ", Candidates::Context),
+            ("--kubeconfig ", Candidates::File),
+            ("metrics filters ", Candidates::Anything),
+        ] {
+            assert_eq!(after(line).0, expected, "{line}");
+        }
     }
 }

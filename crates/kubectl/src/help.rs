@@ -1,7 +1,7 @@
 //! The help in other languages: the same command line with the texts of one table, keyed by the English text.
 
 use crate::text::lang::{Lang, tr};
-use clap::builder::StyledStr;
+use clap::builder::{Resettable, StyledStr};
 use clap::{Arg, ArgAction, Command};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -25,73 +25,50 @@ pub fn translated(command: Command, lang: Lang) -> Command {
 }
 
 fn translate(command: Command, lang: Lang, table: &Table) -> Command {
-    let text = |text: &StyledStr| translate_text(text, table);
-    let about = command.get_about().map(text);
-    let long_about = command.get_long_about().map(text);
-    let after_help = command.get_after_help().map(text);
-    let mut command = command
+    let about = translate_text(command.get_about(), table);
+    let long_about = translate_text(command.get_long_about(), table);
+    let after_help = translate_text(command.get_after_help(), table);
+    let command = command
         .mut_args(|arg| translate_arg(arg, table))
-        .mut_subcommands(|command| translate(command, lang, table));
-    if let Some(about) = about {
-        command = command.about(about);
-    }
-    if let Some(long_about) = long_about {
-        command = command.long_about(long_about);
-    }
-    if let Some(after_help) = after_help {
-        command = command.after_help(after_help);
-    }
+        .mut_subcommands(|command| translate(command, lang, table))
+        .about(about)
+        .long_about(long_about)
+        .after_help(after_help);
     let help = Arg::new("help")
         .short('h')
         .long("help")
         .action(ArgAction::Help)
         .help(tr!(lang, "cli-help-this"));
-    let sections = [
-        (
-            tr!(lang, "cli-help-arguments"),
-            "{positionals}",
-            command.get_positionals().next().is_some(),
-        ),
-        (
-            tr!(lang, "cli-help-commands"),
-            "{subcommands}",
-            command.has_subcommands(),
-        ),
-        (tr!(lang, "cli-help-options"), "{options}", true),
-    ];
-    let sections: Vec<String> = sections
-        .into_iter()
-        .filter(|(_, _, present)| *present)
-        .map(|(title, tag, _)| format!("{title}:\n{tag}"))
-        .collect();
     let usage = tr!(lang, "cli-help-usage");
-    let template = format!(
-        "{{about-with-newline}}\n{usage}: {{usage}}\n\n{}{{after-help}}\n",
-        sections.join("\n\n")
-    );
+    let mut sections = vec![format!("{{about-with-newline}}\n{usage}: {{usage}}")];
+    if command.get_positionals().next().is_some() {
+        let title = tr!(lang, "cli-help-arguments");
+        sections.push(format!("{title}:\n{{positionals}}"));
+    }
+    if command.has_subcommands() {
+        let title = tr!(lang, "cli-help-commands");
+        sections.push(format!("{title}:\n{{subcommands}}"));
+    }
+    let title = tr!(lang, "cli-help-options");
+    sections.push(format!("{title}:\n{{options}}{{after-help}}\n"));
     command
         .disable_help_flag(true)
         .arg(help)
-        .help_template(template)
+        .help_template(sections.join("\n\n"))
 }
 
 fn translate_arg(arg: Arg, table: &Table) -> Arg {
-    let text = |text: &StyledStr| translate_text(text, table);
-    let short = arg.get_help().map(text);
-    let long = arg.get_long_help().map(text);
-    let arg = match short {
-        Some(help) => arg.help(help),
-        None => arg,
-    };
-    match long {
-        Some(help) => arg.long_help(help),
-        None => arg,
-    }
+    let short = translate_text(arg.get_help(), table);
+    let long = translate_text(arg.get_long_help(), table);
+    arg.help(short).long_help(long)
 }
 
-fn translate_text(text: &StyledStr, table: &Table) -> String {
-    let english = text.to_string();
-    table.get(&english).cloned().unwrap_or(english)
+fn translate_text(text: Option<&StyledStr>, table: &Table) -> Resettable<StyledStr> {
+    let text = text.map(|text| {
+        let english = text.to_string();
+        table.get(&english).cloned().unwrap_or(english).into()
+    });
+    text.into()
 }
 
 #[cfg(test)]
@@ -100,24 +77,15 @@ mod tests {
     use clap::CommandFactory;
 
     fn texts(command: &Command, all: &mut Vec<String>) {
-        let texts_of_command = [
-            command.get_about(),
-            command.get_long_about(),
-            command.get_after_help(),
-        ];
         let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
-        let arguments = visible.flat_map(|arg| [arg.get_help(), arg.get_long_help()]);
-        all.extend(
-            texts_of_command
-                .into_iter()
-                .chain(arguments)
-                .flatten()
-                .map(ToString::to_string),
-        );
-        command
-            .get_subcommands()
-            .filter(|command| !command.is_hide_set())
-            .for_each(|command| texts(command, all));
+        let mut found: Vec<_> = visible
+            .flat_map(|arg| [arg.get_help(), arg.get_long_help()])
+            .collect();
+        found.extend([command.get_about(), command.get_long_about()]);
+        found.push(command.get_after_help());
+        all.extend(found.into_iter().flatten().map(ToString::to_string));
+        let visible = command.get_subcommands().filter(|it| !it.is_hide_set());
+        visible.for_each(|command| texts(command, all));
     }
 
     #[test]
@@ -126,10 +94,8 @@ mod tests {
         texts(&super::super::Cli::command(), &mut all);
         for (code, table) in &*TABLES {
             assert!(Lang::of(code).is_some(), "no language {code}");
-            let missing: Vec<_> = all
-                .iter()
-                .filter(|text| !table.contains_key(*text))
-                .collect();
+            let is_missing = |text: &&String| !table.contains_key(*text);
+            let missing: Vec<_> = all.iter().filter(is_missing).collect();
             assert!(missing.is_empty(), "help.{code}.json lacks: {missing:#?}");
             let stale: Vec<_> = table.keys().filter(|text| !all.contains(text)).collect();
             assert!(
@@ -141,15 +107,10 @@ mod tests {
 
     #[test]
     fn headings_are_spanish() {
-        let mut command = translated(
-            super::super::Cli::command(),
-            Lang::of("es").expect("Spanish"),
-        );
-        let help = command
-            .find_subcommand_mut("explain")
-            .expect("explain")
-            .render_help()
-            .to_string();
+        let spanish = Lang::of("es").expect("Spanish");
+        let mut command = translated(super::super::Cli::command(), spanish);
+        let explain = command.find_subcommand_mut("explain").expect("explain");
+        let help = explain.render_help().to_string();
         for word in ["Uso: ", "Argumentos:", "Opciones:", "Muestra esta ayuda"] {
             assert!(help.contains(word), "{help}");
         }

@@ -11,14 +11,13 @@ mod tui;
 
 use args::{Cli, Command};
 use clap::{CommandFactory, FromArgMatches};
-use cluster::{Cluster, local, replay};
+use cluster::{Cluster, local, replay::Replay, server::Elsewhere};
 use commands::{
     all, check, dashboard, demo, discover, explain, failed, history, metrics, monitor, pause,
     probe, record, scale, simulate, stress, why_not,
 };
 use lang::{Lang, tr};
 use output::{Color, Format, Out};
-use replay::Replay;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,15 +44,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         }
     };
     // Libraries log errors that this program prints itself; RUST_LOG shows their logs anyway.
-    let level = if matches!(cli.command, Command::LocalCluster(_)) {
-        "info"
-    } else {
-        "off"
+    let level = match cli.command {
+        Command::LocalCluster(_) => "info",
+        _ => "off",
     };
     telemetry::init(LogFormat::Text, level);
-    let lang = cli
-        .lang
-        .unwrap_or_else(|| Lang::of_locale(|name| std::env::var(name).ok()));
+    let lang = cli.lang.unwrap_or_else(Lang::of_environment);
     let out = Out::new(cli.color, lang);
     let result = runtime()
         .map_err(anyhow::Error::from)
@@ -85,18 +81,13 @@ fn file_stem(args: &[OsString]) -> Option<String> {
 /// Completes a command line. It prints no error, which would appear in the middle of the line that is being typed.
 fn complete(args: &[OsString]) -> ExitCode {
     telemetry::init(LogFormat::Text, "off");
-    let words: Vec<String> = args
-        .iter()
-        .skip(1)
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words = args.iter().skip(1);
+    let words: Vec<String> = words.map(|it| it.to_string_lossy().into_owned()).collect();
     let out = Out::new(Color::Never, Lang::EN);
-    let result = runtime()
-        .map(|runtime| runtime.block_on(complete::print_candidates(Cli::command(), &words, &out)));
-    if matches!(result, Ok(Ok(()))) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let print = complete::print_candidates(Cli::command(), &words, &out);
+    match runtime().map(|runtime| runtime.block_on(print)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }
 
@@ -113,16 +104,16 @@ fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
 
 /// Runs one command; false is exit code 1.
 async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
-    if let Some(result) = run_offline(&cli.command, out).await {
-        return result;
+    if let Some(success) = run_offline(&cli.command, out).await? {
+        return Ok(success);
     }
     if !cli.local.enabled
-        && let Some(result) = run_elsewhere(&cli.command, out).await
+        && let Some(success) = run_elsewhere(&cli.command, out).await?
     {
-        return result;
+        return Ok(success);
     }
-    if let Some(result) = local::run(&cli.command, &cli.local, out).await {
-        return result;
+    if let Some(success) = local::run(&cli.command, &cli.local, out).await? {
+        return Ok(success);
     }
     let cluster = cli.local.open(&cli.cluster, out).await;
     if let Command::Check(args) = &cli.command {
@@ -138,50 +129,40 @@ async fn run(cli: Cli, out: &Out) -> anyhow::Result<bool> {
 }
 
 /// Runs `simulate` and the commands with `--replay`, which need no cluster; `None` for all others.
-async fn run_offline(command: &Command, out: &Out) -> Option<anyhow::Result<bool>> {
-    match command {
-        Command::Simulate(args) => Some(simulate::run(args, out)),
-        Command::Probe(args) => Some(probe::run(args, out).await),
-        Command::Discover(args) => Some(discover::run(args, out).await),
+async fn run_offline(command: &Command, out: &Out) -> anyhow::Result<Option<bool>> {
+    let success = match command {
+        Command::Simulate(args) => simulate::run(args, out)?,
+        Command::Probe(args) => probe::run(args, out).await?,
+        Command::Discover(args) => discover::run(args, out).await?,
         Command::Demo(args) if args.replay.replay.is_some() => {
-            Some(match Replay::open(out, &args.replay, args.fast) {
-                Ok(replay) => demo::replay(out, replay).await,
-                Err(error) => Err(error),
-            })
+            let replay = Replay::open(out, &args.replay, args.fast)?;
+            demo::replay(out, replay).await?
         }
         Command::Monitor(args) if args.replay.replay.is_some() => {
             let json = args.output == Format::Json;
-            Some(match Replay::open(out, &args.replay, args.fast) {
-                Ok(replay) => monitor::replay(out, replay, args.duration, json).await,
-                Err(error) => Err(error),
-            })
+            let replay = Replay::open(out, &args.replay, args.fast)?;
+            monitor::replay(out, replay, args.duration, json).await?
         }
-        Command::Interactive(args) if args.play.replay.is_some() => {
-            Some(tui::replay(out, args).await)
-        }
-        _ => None,
-    }
+        Command::Interactive(args) if args.play.replay.is_some() => tui::replay(out, args).await?,
+        _ => return Ok(None),
+    };
+    Ok(Some(success))
 }
 
 /// Runs a command on a Redis that the command line names in place of a pool's; `None` where it names none.
-async fn run_elsewhere(command: &Command, out: &Out) -> Option<anyhow::Result<bool>> {
-    let elsewhere = match command {
-        Command::Check(args) => &args.elsewhere,
-        Command::Stress(args) => &args.elsewhere,
-        Command::Failed(args) => &args.elsewhere,
-        _ => return None,
+async fn run_elsewhere(command: &Command, out: &Out) -> anyhow::Result<Option<bool>> {
+    let is_given = |elsewhere: &Elsewhere| elsewhere.is_given(out.lang);
+    let success = match command {
+        Command::Stress(args) if is_given(&args.elsewhere)? => {
+            stress::run_elsewhere(args, out).await?
+        }
+        Command::Failed(args) if is_given(&args.elsewhere)? => {
+            failed::run_elsewhere(args, out).await?
+        }
+        Command::Check(args) if is_given(&args.elsewhere)? => check_elsewhere(args, out).await?,
+        _ => return Ok(None),
     };
-    match elsewhere.is_given(out.lang) {
-        Ok(false) => return None,
-        Ok(true) => {}
-        Err(error) => return Some(Err(error)),
-    }
-    Some(match command {
-        Command::Stress(args) => stress::run_elsewhere(args, out).await,
-        Command::Failed(args) => failed::run_elsewhere(args, out).await,
-        Command::Check(args) => check_elsewhere(args, out).await,
-        _ => return None,
-    })
+    Ok(Some(success))
 }
 
 async fn check_elsewhere(args: &args::Check, out: &Out) -> anyhow::Result<bool> {
@@ -199,11 +180,12 @@ async fn run_in_cluster(cluster: &Cluster, command: Command) -> anyhow::Result<b
     match command {
         Command::Metrics(a) => metrics::run(cluster, a.pool.get(), a.output.is_json()).await,
         Command::Explain(a) => run_explain(cluster, &a).await,
-        Command::History(a) if a.all_namespaces => {
-            all::history(cluster, a.limit, a.output.is_json()).await
-        }
         Command::History(a) => {
-            history::run(cluster, a.pool.get(), a.limit, a.output.is_json()).await
+            let json = a.output.is_json();
+            if a.all_namespaces {
+                return all::history(cluster, a.limit, json).await;
+            }
+            history::run(cluster, a.pool.get(), a.limit, json).await
         }
         Command::Failed(a) => failed::run(cluster, &a).await,
         Command::Stress(a) => stress::run(cluster, &a).await,

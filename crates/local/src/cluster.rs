@@ -2,6 +2,7 @@
 
 use crate::cluster_info::ClusterInfo;
 use crate::objects;
+use crate::pod::http_status;
 use crate::process::{kill_supervisor, processes, terminate_all};
 use crate::state_dir::StateDir;
 use crate::supervisor::{REDIS_VARIABLE, SUPERVISOR_COMMAND};
@@ -10,8 +11,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
@@ -47,13 +47,10 @@ pub struct LocalCluster {
 /// Finds the local cluster of this user, or starts one.
 pub async fn ensure(options: &StartOptions) -> anyhow::Result<LocalCluster> {
     let state_dir = StateDir::of_user()?;
-    let pool_yaml = options
-        .pool_file
-        .as_ref()
-        .map(|path| {
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
-        })
-        .transpose()?;
+    let read = |path: &PathBuf| {
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let pool_yaml = options.pool_file.as_ref().map(read).transpose()?;
     let lock = acquire_lock(&state_dir).await?;
     if let Some(info) = state_dir.running()? {
         check_running(&state_dir, &info, options, pool_yaml.as_ref()).await?;
@@ -101,21 +98,14 @@ pub async fn stop() -> anyhow::Result<bool> {
     let _lock = acquire_lock(&state_dir).await?;
     let running = state_dir.running()?;
     if let Some(info) = &running {
+        let ends_in = async |limit| timeout(limit, supervisor_end(&state_dir)).await.is_ok();
         let asked = timeout(READY_TIMEOUT, request(info, "POST", "stop")).await;
-        let ended = matches!(asked, Ok(Ok(_)))
-            && timeout(STOP_TIMEOUT, supervisor_end(&state_dir))
-                .await
-                .is_ok();
+        let ended = matches!(asked, Ok(Ok(_))) && ends_in(STOP_TIMEOUT).await;
         // What does not answer, or not end, is killed: its pods end below.
+        let ended =
+            ended || kill_supervisor(info.pid, state_dir.path()) && ends_in(READY_TIMEOUT).await;
         if !ended {
-            let killed = kill_supervisor(info.pid, state_dir.path());
-            if !killed
-                || timeout(READY_TIMEOUT, supervisor_end(&state_dir))
-                    .await
-                    .is_err()
-            {
-                bail!("process {} does not answer: end it", info.pid);
-            }
+            bail!("process {} does not answer: end it", info.pid);
         }
     }
     let leftover = processes(state_dir.path());
@@ -143,19 +133,12 @@ async fn check_running(
             "a local cluster with another {what} is already running; stop it first: kubectl workerpool stop --local"
         )
     };
-    if options
-        .redis
-        .as_ref()
-        .is_some_and(|redis| *redis != info.redis)
-    {
+    let redis = options.redis.as_ref();
+    if redis.is_some_and(|redis| *redis != info.redis) {
         bail!(conflict("Redis"));
     }
-    if pool_yaml.is_some_and(|yaml| {
-        fs::read_to_string(state_dir.file("pool.yaml"))
-            .ok()
-            .as_ref()
-            != Some(yaml)
-    }) {
+    let running = fs::read_to_string(state_dir.file("pool.yaml")).ok();
+    if pool_yaml.is_some() && pool_yaml != running.as_ref() {
         bail!(conflict("pool"));
     }
     let answer = timeout(READY_TIMEOUT, request(info, "GET", "readyz")).await;
@@ -195,10 +178,11 @@ async fn acquire_lock(state_dir: &StateDir) -> anyhow::Result<File> {
 
 /// Starts the supervisor as a background process, and returns its first line of output.
 async fn spawn_supervisor(state_dir: &StateDir, options: &StartOptions) -> anyhow::Result<String> {
+    let log_file = state_dir.file("cluster.log");
     let log = OpenOptions::new()
         .create(true)
         .append(true)
-        .open(state_dir.file("cluster.log"))?;
+        .open(&log_file)?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg(SUPERVISOR_COMMAND)
@@ -215,27 +199,17 @@ async fn spawn_supervisor(state_dir: &StateDir, options: &StartOptions) -> anyho
     command.process_group(0);
     #[cfg(windows)]
     detach(&mut command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(log)
-        .spawn()?;
-    let stdout = child
-        .stdout
-        .take()
-        .context("the supervisor has no standard output")?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.stderr(log).spawn()?;
+    let stdout = child.stdout.take();
+    let stdout = stdout.context("the supervisor has no standard output")?;
     let line = timeout(START_TIMEOUT, BufReader::new(stdout).lines().next_line()).await;
-    match line {
-        Ok(Ok(Some(line))) => Ok(line),
-        Ok(_) => Ok(format!(
-            "the supervisor ended without a message: see {}",
-            state_dir.file("cluster.log").display()
-        )),
-        Err(_) => Ok(format!(
-            "no message from the supervisor within {} s",
-            START_TIMEOUT.as_secs()
-        )),
-    }
+    let (log, seconds) = (log_file.display(), START_TIMEOUT.as_secs());
+    Ok(match line {
+        Ok(Ok(Some(line))) => line,
+        Ok(_) => format!("the supervisor ended without a message: see {log}"),
+        Err(_) => format!("no message from the supervisor within {seconds} s"),
+    })
 }
 
 /// Gives `command` a console of its own, without a window: Ctrl-C here must not reach it, and this window may close.
@@ -255,16 +229,6 @@ fn detach(command: &mut Command) {
 
 /// Sends a request without a body to the API server, and returns the status code of the response.
 async fn request(info: &ClusterInfo, method: &str, path: &str) -> anyhow::Result<u16> {
-    let mut stream = TcpStream::connect(("127.0.0.1", info.port)).await?;
-    let request = format!(
-        "{method} /{}/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-        info.secret
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut head = [0; 12];
-    stream.read_exact(&mut head).await?;
-    std::str::from_utf8(&head[9..])
-        .ok()
-        .and_then(|code| code.parse().ok())
-        .context("the response is not HTTP")
+    let path = format!("/{}/{path}", info.secret);
+    http_status(info.port, method, &path).await
 }

@@ -6,7 +6,7 @@ use crate::managed_fields::{self, Writer};
 use crate::pod::{self, Context};
 use crate::process::PodProcess;
 use crate::state_dir::StateDir;
-use crate::store::{Store, timestamp};
+use crate::store::{Store, id_of, meta, timestamp};
 use crate::table::is_ready;
 use crate::writes::delete_pod;
 use decide::victims::POD_DELETION_COST;
@@ -37,14 +37,11 @@ pub struct Kubelet {
 
 impl Kubelet {
     pub fn new(store: Arc<Store>, state_dir: StateDir, leftover: Vec<PodProcess>) -> Self {
-        let leftover = leftover
-            .into_iter()
-            .map(|process| (process.pod, process.pid))
-            .collect();
+        let leftover = leftover.into_iter();
         Self {
             context: Context { store, state_dir },
             pods: HashMap::new(),
-            leftover,
+            leftover: leftover.map(|it| (it.pod, it.pid)).collect(),
             tasks: TaskTracker::new(),
         }
     }
@@ -69,14 +66,12 @@ impl Kubelet {
             loop {
                 changes.borrow_and_update();
                 let (_, pods) = self.context.store.list(&PODS, "");
-                let mut remaining = pods
-                    .iter()
-                    .filter(|pod| include_redis || owner(pod) != "redis")
-                    .peekable();
-                if remaining.peek().is_none() {
+                let is_next = |pod: &&Arc<Value>| include_redis || owner(pod) != "redis";
+                if !pods.iter().any(|pod| is_next(&pod)) {
                     break;
                 }
-                remaining.for_each(|pod| self.delete(pod, Some(grace)));
+                let next = pods.iter().filter(is_next);
+                next.for_each(|pod| self.delete(pod, Some(grace)));
                 self.sync_pods();
                 let _ = changes.changed().await;
             }
@@ -89,24 +84,13 @@ impl Kubelet {
         let (_, deployments) = self.context.store.list(&DEPLOYMENTS, "");
         let (_, pods) = self.context.store.list(&PODS, "");
         for deployment in &deployments {
-            let pods: Vec<&Arc<Value>> = pods
-                .iter()
-                .filter(|pod| {
-                    owner(pod) == deployment["metadata"]["name"]
-                        && pod["metadata"]["namespace"] == deployment["metadata"]["namespace"]
-                })
-                .collect();
+            let pods: Vec<&Arc<Value>> = pods.iter().filter(|it| owns(deployment, it)).collect();
             self.scale(deployment, &pods);
             self.update_status(deployment, &pods);
         }
-        let has_owner = |pod: &Value| {
-            deployments
-                .iter()
-                .any(|deployment| owner(pod) == deployment["metadata"]["name"])
-        };
-        pods.iter()
-            .filter(|pod| !has_owner(pod))
-            .for_each(|pod| self.delete(pod, None));
+        let has_owner = |pod: &Value| deployments.iter().any(|it| owns(it, pod));
+        let orphans = pods.iter().filter(|pod| !has_owner(pod));
+        orphans.for_each(|pod| self.delete(pod, None));
         self.sync_pods();
     }
 
@@ -118,10 +102,9 @@ impl Kubelet {
             let leftover = self.leftover.remove(name);
             let stop = self.pods.entry(name.to_owned()).or_insert_with(|| {
                 let stop = CancellationToken::new();
-                let id = Id::new(&PODS, meta(pod, "namespace"), name);
-                let context = self.context.clone();
-                self.tasks
-                    .spawn(pod::run(context, id, stop.clone(), leftover));
+                let (context, id) = (self.context.clone(), id_of(&PODS, pod));
+                let run = pod::run(context, id, stop.clone(), leftover);
+                self.tasks.spawn(run);
                 stop
             });
             if !pod["metadata"]["deletionTimestamp"].is_null() {
@@ -142,10 +125,8 @@ impl Kubelet {
         (active.len()..replicas).for_each(|_| self.create(deployment, &hash));
         if active.len() > replicas {
             sort_by_deletion_order(&mut active);
-            active
-                .iter()
-                .take(active.len() - replicas)
-                .for_each(|pod| self.delete(pod, None));
+            let excess = active.iter().take(active.len() - replicas);
+            excess.for_each(|pod| self.delete(pod, None));
         } else if active.len() == replicas
             && active.iter().all(|pod| is_ready(pod))
             && let Some(outdated) = active.iter().find(|pod| !has_template(pod, &hash))
@@ -158,9 +139,8 @@ impl Kubelet {
         let replicas = replicas(deployment);
         let hash = template_hash(deployment);
         let count = |condition: &dyn Fn(&Value) -> bool| {
-            pods.iter()
-                .filter(|pod| is_active(pod) && condition(pod))
-                .count()
+            let active = pods.iter().filter(|pod| is_active(pod));
+            active.filter(|pod| condition(pod)).count()
         };
         let ready = count(&is_ready);
         let available = if ready >= replicas { "True" } else { "False" };
@@ -172,11 +152,7 @@ impl Kubelet {
             "availableReplicas": ready,
             "conditions": [{"type": "Available", "status": available}],
         });
-        let id = Id::new(
-            &DEPLOYMENTS,
-            meta(deployment, "namespace"),
-            meta(deployment, "name"),
-        );
+        let id = id_of(&DEPLOYMENTS, deployment);
         let _ = self.context.store.write(&id, |current| {
             let mut deployment = current.unwrap_or(deployment).clone();
             deployment["status"] = status;
@@ -187,9 +163,8 @@ impl Kubelet {
     fn create(&self, deployment: &Value, hash: &str) {
         let template = &deployment["spec"]["template"];
         let replica_set = format!("{}-{hash}", meta(deployment, "name"));
-        let suffix: String = (0..5)
-            .map(|_| char::from(SUFFIX_CHARACTERS[fastrand::usize(..SUFFIX_CHARACTERS.len())]))
-            .collect();
+        let letter = |_| fastrand::choice(SUFFIX_CHARACTERS).copied();
+        let suffix: String = (0..5).filter_map(letter).map(char::from).collect();
         let now = Timestamp::now();
         let mut pod = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"],
@@ -206,11 +181,8 @@ impl Kubelet {
             "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": replica_set,
             "uid": deployment["metadata"]["uid"], "controller": true,
         }]);
-        let id = Id::new(
-            &PODS,
-            meta(deployment, "namespace"),
-            &format!("{replica_set}-{suffix}"),
-        );
+        let name = format!("{replica_set}-{suffix}");
+        let id = Id::new(&PODS, meta(deployment, "namespace"), &name);
         let _ = self.context.store.write(&id, |_| {
             let writer = Writer::new("workerpool-local", "v1");
             managed_fields::record_update(&json!({}), &mut pod, writer);
@@ -219,8 +191,7 @@ impl Kubelet {
     }
 
     fn delete(&self, pod: &Value, grace: Option<i64>) {
-        let id = Id::new(&PODS, meta(pod, "namespace"), meta(pod, "name"));
-        let _ = delete_pod(&self.context.store, &id, grace);
+        let _ = delete_pod(&self.context.store, &id_of(&PODS, pod), grace);
     }
 }
 
@@ -242,12 +213,15 @@ fn sort_by_deletion_order(pods: &mut [&Arc<Value>]) {
 
 /// The Deployment of a pod: the name of its `ReplicaSet` without the hash.
 fn owner(pod: &Value) -> &str {
-    let replica_set = pod["metadata"]["ownerReferences"][0]["name"]
-        .as_str()
-        .unwrap_or_default();
-    replica_set
-        .rsplit_once('-')
-        .map_or(replica_set, |(name, _)| name)
+    let replica_set = &pod["metadata"]["ownerReferences"][0]["name"];
+    let replica_set = replica_set.as_str().unwrap_or_default();
+    let name = replica_set.rsplit_once('-');
+    name.map_or(replica_set, |(name, _)| name)
+}
+
+fn owns(deployment: &Value, pod: &Value) -> bool {
+    meta(deployment, "name") == owner(pod)
+        && meta(deployment, "namespace") == meta(pod, "namespace")
 }
 
 fn is_active(pod: &Value) -> bool {
@@ -262,10 +236,6 @@ fn replicas(deployment: &Value) -> usize {
     usize::try_from(deployment["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0)
 }
 
-fn meta<'a>(object: &'a Value, key: &str) -> &'a str {
-    object["metadata"][key].as_str().unwrap_or_default()
-}
-
 fn template_hash(deployment: &Value) -> String {
     let mut hasher = DefaultHasher::new();
     deployment["spec"]["template"].to_string().hash(&mut hasher);
@@ -275,6 +245,26 @@ fn template_hash(deployment: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SavedObjects;
+
+    #[tokio::test]
+    async fn pod_of_a_deleted_deployment_is_deleted_beside_one_of_its_name_elsewhere() {
+        let store = Arc::new(Store::new(SavedObjects::default(), &[]));
+        let write = |kind, namespace, name, object| {
+            let id = Id::new(kind, namespace, name);
+            store.write(&id, |_| Ok(object)).expect("written");
+            id
+        };
+        let elsewhere = json!({"metadata": {}, "spec": {"replicas": 1}});
+        write(&DEPLOYMENTS, "other", "w", elsewhere);
+        let pod = json!({"metadata": {"ownerReferences": [{"name": "w-1"}]}});
+        let pod = write(&PODS, "default", "w-1-a", pod);
+        let directory = tempfile::tempdir().expect("a directory");
+        let state_dir = StateDir::at(directory.path().to_owned());
+        Kubelet::new(Arc::clone(&store), state_dir, Vec::new()).reconcile();
+        let pod = store.get(&pod).expect("its process has not ended");
+        assert!(pod["metadata"]["deletionTimestamp"].is_string(), "{pod}");
+    }
 
     #[test]
     fn pods_are_deleted_in_the_order_of_a_replica_set() {

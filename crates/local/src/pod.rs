@@ -7,6 +7,7 @@ use crate::state_dir::StateDir;
 use crate::store::{Store, timestamp};
 use crate::supervisor::REDIS_VARIABLE;
 use crate::table::is_ready;
+use anyhow::Context as _;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use telemetry::END_FILE;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -47,13 +49,15 @@ pub struct Context {
 
 impl Context {
     fn health_file(&self, id: &Id) -> PathBuf {
-        let name = format!("{}.json", id.name);
-        self.state_dir.file("health").join(name)
+        self.state_dir.file(&format!("health/{}.json", id.name))
     }
 
     fn end_file(&self, id: &Id) -> PathBuf {
-        let name = format!("{}.end", id.name);
-        self.state_dir.file("health").join(name)
+        self.state_dir.file(&format!("health/{}.end", id.name))
+    }
+
+    fn log_file(&self, id: &Id) -> PathBuf {
+        self.state_dir.file(&format!("logs/{}.log", id.name))
     }
 
     /// The value of an environment variable of the pod `id`: its own, or one of a Secret.
@@ -67,11 +71,6 @@ impl Context {
         let value = serde_json::from_value(value.clone());
         let value = value.map(|ByteString(bytes)| String::from_utf8_lossy(&bytes).into_owned());
         value.unwrap_or_default()
-    }
-
-    fn log_file(&self, id: &Id) -> PathBuf {
-        let name = format!("{}.log", id.name);
-        self.state_dir.file("logs").join(name)
     }
 }
 
@@ -149,19 +148,16 @@ pub async fn run(context: Context, id: Id, stop: CancellationToken, mut adopted:
 fn start(context: &Context, id: &Id, pod: &Value) -> std::io::Result<Child> {
     let container = &pod["spec"]["containers"][0];
     let list = |key: &str| container[key].as_array().cloned().unwrap_or_default();
-    let command: Vec<String> = list("command")
-        .iter()
-        .chain(&list("args"))
-        .map(text)
-        .collect();
+    let command = [list("command"), list("args")].concat();
+    let command: Vec<String> = command.iter().map(text).collect();
     let Some((program, args)) = command.split_first() else {
         return Err(std::io::Error::other("the container has no command"));
     };
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(context.log_file(id))?;
-    let variables = list("env");
+    let path = context.log_file(id);
+    let log = OpenOptions::new().create(true).append(true).open(path)?;
+    let env = list("env");
+    let variables = env.iter();
+    let variables = variables.map(|it| (text(&it["name"]), context.value(id, it)));
     #[cfg(windows)] // The process would inherit a connection that is being accepted.
     let _lock = crate::listener::SPAWN_LOCK
         .lock()
@@ -174,11 +170,7 @@ fn start(context: &Context, id: &Id, pod: &Value) -> std::io::Result<Child> {
         // Its operator must not look for the API server of this machine behind a proxy.
         .env_remove("HTTPS_PROXY")
         .env_remove("https_proxy")
-        .envs(
-            variables
-                .iter()
-                .map(|variable| (text(&variable["name"]), context.value(id, variable))),
-        )
+        .envs(variables)
         .env(POD_VARIABLE, &id.name)
         .env("POD_NAMESPACE", &id.namespace)
         .env("WORKERPOOL_HEALTH_FILE", context.health_file(id))
@@ -251,29 +243,30 @@ async fn probe_succeeds(probe: &Value, health_file: &std::path::Path) -> bool {
     };
     if let Some(port) = port("httpGet") {
         let path = text(&probe["httpGet"]["path"]);
-        return matches!(timeout(PROBE, http_get(port, &path)).await, Ok(Ok(true)));
+        let answer = timeout(PROBE, http_status(port, "GET", &path)).await;
+        return matches!(answer, Ok(Ok(200)));
     }
     if let Some(port) = port("tcpSocket") {
         let connection = TcpStream::connect(("127.0.0.1", port));
         return matches!(timeout(PROBE, connection).await, Ok(Ok(_)));
     }
     let modified = std::fs::metadata(health_file).and_then(|file| file.modified());
-    modified.is_ok_and(|at| {
-        SystemTime::now()
-            .duration_since(at)
-            .is_ok_and(|age| age < HEALTH_MAX_AGE)
-    })
+    let age = modified.map(|at| SystemTime::now().duration_since(at));
+    matches!(age, Ok(Ok(age)) if age < HEALTH_MAX_AGE)
 }
 
-/// Whether the response to `GET path` has status 200.
-async fn http_get(port: u16, path: &str) -> std::io::Result<bool> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// Sends a request without a body, and returns the status code of the response.
+pub async fn http_status(port: u16, method: &str, path: &str) -> anyhow::Result<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    );
     stream.write_all(request.as_bytes()).await?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).await?;
-    Ok(&head == b"HTTP/1.1 200")
+    let code = std::str::from_utf8(&head[9..]).ok();
+    let code = code.and_then(|code| code.parse().ok());
+    code.context("the response is not HTTP")
 }
 
 /// Writes the status of a pod: its process, and `READY` or the reason why it is not ready.

@@ -29,17 +29,16 @@ pub struct PodProcess {
 
 /// All processes of the cluster in `state_dir`.
 pub fn processes(state_dir: &Path) -> Vec<PodProcess> {
-    refresh(ProcessesToUpdate::All).map_or(Vec::new(), |system| {
-        system
-            .processes()
-            .values()
-            .filter(|process| process.thread_kind().is_none() && belongs_to(process, state_dir))
-            .map(|process| PodProcess {
-                pid: process.pid().as_u32(),
-                pod: variable(process, POD_VARIABLE).unwrap_or_default(),
-            })
-            .collect()
+    let Some(system) = refresh(ProcessesToUpdate::All) else {
+        return Vec::new();
+    };
+    let processes = system.processes().values();
+    let own = processes.filter(|it| it.thread_kind().is_none() && belongs_to(it, state_dir));
+    own.map(|process| PodProcess {
+        pid: process.pid().as_u32(),
+        pod: variable(process, POD_VARIABLE).unwrap_or_default(),
     })
+    .collect()
 }
 
 /// Whether the process runs and belongs to the cluster.
@@ -120,29 +119,20 @@ fn refresh(which: ProcessesToUpdate<'_>) -> Option<System> {
 fn with_process<T>(pid: u32, state_dir: &Path, action: impl FnOnce(&Process) -> T) -> Option<T> {
     let pid = Pid::from_u32(pid);
     let system = refresh(ProcessesToUpdate::Some(&[pid]))?;
-    system
-        .process(pid)
-        .filter(|process| belongs_to(process, state_dir))
-        .map(action)
+    let process = system.process(pid)?;
+    belongs_to(process, state_dir).then(|| action(process))
 }
 
 /// Whether the process belongs to the cluster. A zombie has no environment any more, so it never does.
 fn belongs_to(process: &Process, state_dir: &Path) -> bool {
-    let entry: OsString = [
-        STATE_DIR_VARIABLE.as_ref(),
-        "=".as_ref(),
-        state_dir.as_os_str(),
-    ]
-    .into_iter()
-    .collect();
+    let mut entry = OsString::from(format!("{STATE_DIR_VARIABLE}="));
+    entry.push(state_dir);
     process.environ().contains(&entry)
 }
 
 fn variable(process: &Process, name: &str) -> Option<String> {
-    process
-        .environ()
-        .iter()
-        .filter_map(|entry| entry.to_str()?.split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value.to_owned())
+    let entries = process.environ().iter();
+    let mut variables = entries.filter_map(|entry| entry.to_str()?.split_once('='));
+    let (_, value) = variables.find(|(key, _)| *key == name)?;
+    Some(value.to_owned())
 }

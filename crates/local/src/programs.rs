@@ -1,6 +1,6 @@
 //! The programs that a local cluster runs: in the directory of this program, or on the path.
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::env::consts::EXE_SUFFIX;
 use std::path::{Path, PathBuf};
 
@@ -30,13 +30,12 @@ pub fn find_program(name: &str) -> anyhow::Result<PathBuf> {
     if sibling.is_file() {
         return Ok(sibling);
     }
-    let Some(found) = find_in_path(name) else {
-        bail!(
+    find_in_path(name).with_context(|| {
+        format!(
             "{name} is neither beside this program ({}) nor on the path: `cargo build --release --locked` builds it into target/release",
             sibling.parent().unwrap_or(Path::new(".")).display()
         )
-    };
-    Ok(found)
+    })
 }
 
 /// The path of `redis-server`. The error says how to install it.

@@ -12,14 +12,12 @@ pub fn scale_of(object: &Value) -> Result<Value, ApiError> {
             "Internal error occurred: the spec replicas field \".spec.replicas\" does not exist",
         )
     })?;
+    let label = |(key, value): (&String, &Value)| {
+        let value = value.as_str().unwrap_or_default();
+        format!("{key}={value}")
+    };
     let labels = object["spec"]["selector"]["matchLabels"].as_object();
-    let labels = labels.map(|labels| {
-        labels
-            .iter()
-            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
-            .collect::<Vec<_>>()
-            .join(",")
-    });
+    let labels = labels.map(|labels| labels.iter().map(label).collect::<Vec<_>>().join(","));
     let selector = labels.or_else(|| object["status"]["selector"].as_str().map(str::to_owned));
     let meta = &object["metadata"];
     Ok(json!({

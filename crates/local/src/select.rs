@@ -8,9 +8,8 @@ pub type Query = HashMap<String, String>;
 
 /// Whether a query parameter is set to true.
 pub fn is_true(query: &Query, key: &str) -> bool {
-    query
-        .get(key)
-        .is_some_and(|value| value == "true" || value == "1")
+    let value = query.get(key).map(String::as_str);
+    matches!(value, Some("true" | "1"))
 }
 
 /// The selectors of a list or a watch.
@@ -29,30 +28,20 @@ impl Selector {
     /// Supports equality only: `a=b`, `a==b` and `a!=b`, separated by commas.
     pub fn new(query: &Query) -> Self {
         let terms = |key: &str| {
-            query
-                .get(key)
-                .map(String::as_str)
-                .unwrap_or_default()
-                .split(',')
-                .filter(|term| !term.is_empty())
+            let terms = query.get(key).map_or("", String::as_str).split(',');
+            terms.filter(|term| !term.is_empty())
         };
-        let labels = terms("labelSelector").map(|term| {
-            Requirement::parse(term, |key| {
-                ["metadata", "labels", key].map(str::to_owned).to_vec()
-            })
-        });
-        let fields = terms("fieldSelector").map(|term| {
-            Requirement::parse(term, |key| key.split('.').map(str::to_owned).collect())
-        });
+        let label = |key: &str| ["metadata", "labels", key].map(str::to_owned).to_vec();
+        let field = |key: &str| key.split('.').map(str::to_owned).collect();
+        let labels = terms("labelSelector").map(|term| Requirement::parse(term, label));
+        let fields = terms("fieldSelector").map(|term| Requirement::parse(term, field));
         Self(labels.chain(fields).collect())
     }
 
     pub fn matches(&self, object: &Value) -> bool {
         self.0.iter().all(|requirement| {
-            let found = requirement
-                .path
-                .iter()
-                .fold(object, |object, key| &object[key.as_str()]);
+            let path = requirement.path.iter();
+            let found = path.fold(object, |object, key| &object[key.as_str()]);
             (found.as_str().unwrap_or_default() == requirement.value) == requirement.equals
         })
     }

@@ -1,5 +1,6 @@
 //! The stand-in API server: authenticates a request, and routes it by path and verb.
 
+use crate::cluster_info::ClusterInfo;
 use crate::error::ApiError;
 use crate::kind::{CORE_EVENTS, DEFINITIONS, Kind, Path, discovery};
 use crate::openapi::document;
@@ -24,18 +25,11 @@ use tokio_util::sync::CancellationToken;
 /// The largest request body, in bytes.
 const MAX_BODY: usize = 4 << 20;
 
-/// What a client puts before the path of its requests.
-#[derive(Clone)]
-pub struct Secrets {
-    /// For people's commands. A client without it gets nothing, even if it finds the port.
-    pub user: String,
-    /// For the operator, whose requests do not keep the cluster running.
-    pub operator: String,
-}
-
 pub struct Server {
     store: Arc<Store>,
-    secrets: Secrets,
+    /// Its secrets are what a client puts before the path of its requests. A client without one gets nothing, even if it
+    /// finds the port, and requests of the operator do not keep the cluster running.
+    info: ClusterInfo,
     /// Directory of the pods' logs.
     logs: PathBuf,
     /// Stops the cluster.
@@ -63,7 +57,7 @@ impl Drop for ActiveRequest<'_> {
 impl Server {
     pub fn new(
         store: Arc<Store>,
-        secrets: Secrets,
+        info: ClusterInfo,
         logs: PathBuf,
         stop: CancellationToken,
     ) -> Self {
@@ -73,7 +67,7 @@ impl Server {
         };
         Self {
             store,
-            secrets,
+            info,
             logs,
             stop,
             activity: Mutex::new(activity),
@@ -101,23 +95,17 @@ impl Server {
 
     async fn respond(self: &Arc<Self>, request: Request) -> Result<Response, ApiError> {
         let (head, body) = request.into_parts();
-        let (secret, path) = head
-            .uri
-            .path()
-            .trim_start_matches('/')
-            .split_once('/')
-            .unwrap_or_default();
-        let from_user = secret == self.secrets.user;
-        if !from_user && secret != self.secrets.operator {
+        let path = head.uri.path().trim_start_matches('/');
+        let (secret, path) = path.split_once('/').unwrap_or_default();
+        let from_user = secret == self.info.secret;
+        if !from_user && secret != self.info.operator_secret {
             return Err(ApiError::new(401, "Unauthorized", "Unauthorized"));
         }
         let _active = from_user.then(|| self.begin_request());
-        let query = axum::extract::Query::<Query>::try_from_uri(&head.uri)
-            .map(|query| query.0)
-            .unwrap_or_default();
-        let body = to_bytes(body, MAX_BODY)
-            .await
-            .map_err(|error| bad_request(&error))?;
+        let query = axum::extract::Query::<Query>::try_from_uri(&head.uri);
+        let query = query.map(|query| query.0).unwrap_or_default();
+        let body = to_bytes(body, MAX_BODY).await;
+        let body = body.map_err(|error| bad_request(&error))?;
         if let Some(response) = self.fixed_response(&head, (secret, path), &body) {
             return Ok(response);
         }
@@ -136,20 +124,16 @@ impl Server {
         query: &Query,
         body: &[u8],
     ) -> Result<Response, ApiError> {
-        let content_type = header_text(&head.headers, &header::CONTENT_TYPE)
-            .split(';')
-            .next()
-            .unwrap_or_default();
-        let body = if body.is_empty() {
-            json!({})
-        } else {
-            parse(body)?
+        let content_type = header_text(&head.headers, &header::CONTENT_TYPE);
+        let body = match body {
+            [] => json!({}),
+            body => parse(body)?,
         };
         let request = WriteRequest {
             path,
             manager: field_manager(query, &head.headers),
             force: query.contains_key("force"),
-            content_type,
+            content_type: content_type.split(';').next().unwrap_or_default(),
             body,
         };
         match (&head.method, &path.name) {
@@ -166,7 +150,7 @@ impl Server {
             }
             (&Method::DELETE, Some(name)) => {
                 let object = delete(&self.store, &path.id(name), path.kind, &request.body)?;
-                Ok(Json(object).into_response())
+                Ok(Json(&*object).into_response())
             }
             _ => Err(ApiError::new(
                 405,
@@ -226,13 +210,8 @@ impl Server {
             .ok_or_else(not_found)?;
         match path.subresource.as_deref() {
             None | Some("status") => {
-                let object = render(kind, &object);
-                Ok(Json(if as_table {
-                    table::table(kind, &[object], 0)
-                } else {
-                    object
-                })
-                .into_response())
+                let object = renderer(kind, as_table)(&object);
+                Ok(Json(object).into_response())
             }
             Some("scale") => Ok(Json(scale_of(&object)?).into_response()),
             Some("log") => self.log(name, query).await,
@@ -241,13 +220,7 @@ impl Server {
     }
 
     fn watch(&self, path: &Path, query: &Query, as_table: bool) -> Response {
-        let kind = path.kind;
-        let render: Render = if as_table {
-            Arc::new(move |object| table::table(kind, &[render(kind, object)], 0))
-        } else {
-            Arc::new(move |object| render(kind, object))
-        };
-        let body = watch(&self.store, path, query, render);
+        let body = watch(&self.store, path, query, renderer(path.kind, as_table));
         ([(header::CONTENT_TYPE, "application/json")], body).into_response()
     }
 
@@ -255,11 +228,8 @@ impl Server {
         let kind = path.kind;
         let selector = Selector::new(query);
         let (version, objects) = self.store.list(kind, &path.namespace);
-        let items: Vec<Value> = objects
-            .iter()
-            .map(|object| render(kind, object))
-            .filter(|object| selector.matches(object))
-            .collect();
+        let items = objects.iter().map(|object| render(kind, object));
+        let items: Vec<Value> = items.filter(|it| selector.matches(it)).collect();
         Json(if as_table {
             table::table(kind, &items, version)
         } else {
@@ -275,10 +245,8 @@ impl Server {
         let file = self.logs.join(format!("{pod}.log"));
         let text = tokio::fs::read_to_string(&file).await.unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        let tail = query
-            .get("tailLines")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(lines.len());
+        let tail = query.get("tailLines").and_then(|text| text.parse().ok());
+        let tail = tail.unwrap_or(lines.len());
         let lines = &lines[lines.len().saturating_sub(tail)..];
         Ok((lines.join("\n") + "\n").into_response())
     }
@@ -291,10 +259,10 @@ pub async fn handle(State(server): State<Arc<Server>>, request: Request) -> Resp
 
 /// The CRD of `WorkerPool`, which is the only definition and is read-only.
 fn definition(path: &Path, name: &str) -> Option<Arc<Value>> {
-    let is_crd = *path.kind == DEFINITIONS && name == format!("workerpools.{}", api::GROUP);
-    is_crd
-        .then(|| serde_json::to_value(api::crd()).ok().map(Arc::new))
-        .flatten()
+    if *path.kind != DEFINITIONS || name != format!("workerpools.{}", api::GROUP) {
+        return None;
+    }
+    serde_json::to_value(api::crd()).ok().map(Arc::new)
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
@@ -308,24 +276,25 @@ fn bad_request(error: &dyn std::fmt::Display) -> ApiError {
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default()
 }
 
 /// The manager that owns the written fields: the query parameter, or else the name of the client program.
 fn field_manager(query: &Query, headers: &HeaderMap) -> String {
-    let program = headers
-        .get(header::USER_AGENT)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split('/').next());
-    query
-        .get("fieldManager")
-        .map(String::as_str)
-        .or(program)
-        .unwrap_or("unknown")
-        .to_owned()
+    let program = headers.get(header::USER_AGENT);
+    let program = program.and_then(|value| value.to_str().ok()?.split('/').next());
+    let named = query.get("fieldManager").map(String::as_str);
+    named.or(program).unwrap_or("unknown").to_owned()
+}
+
+/// What turns a stored object of `kind` into the form that the client asked for.
+fn renderer(kind: &'static Kind, as_table: bool) -> Render {
+    if as_table {
+        Arc::new(move |object| table::table(kind, &[render(kind, object)], 0))
+    } else {
+        Arc::new(move |object| render(kind, object))
+    }
 }
 
 /// The object in the version of its kind that the client asked for: core events have other fields than those of

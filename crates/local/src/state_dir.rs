@@ -15,18 +15,15 @@ impl StateDir {
     /// Where the system keeps the state of programs for this user.
     pub fn of_user() -> anyhow::Result<Self> {
         let variable = |name| {
-            std::env::var_os(name)
-                .filter(|value| !value.is_empty())
-                .map(PathBuf::from)
+            let value = std::env::var_os(name).filter(|value| !value.is_empty());
+            value.map(PathBuf::from)
         };
-        let in_home = || {
-            let home = variable("HOME")?;
-            Some(if cfg!(target_os = "macos") {
-                home.join("Library/Application Support")
-            } else {
-                home.join(".local/state")
-            })
+        let below_home = if cfg!(target_os = "macos") {
+            "Library/Application Support"
+        } else {
+            ".local/state"
         };
+        let in_home = || Some(variable("HOME")?.join(below_home));
         let parent = variable("XDG_STATE_HOME")
             .or_else(|| variable("LOCALAPPDATA").filter(|_| cfg!(windows)))
             .or_else(in_home)
@@ -64,15 +61,10 @@ impl StateDir {
         builder.recursive(true);
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        for path in [
-            self.0.clone(),
-            self.file("logs"),
-            self.file("health"),
-            self.file("redis"),
-        ] {
-            builder
-                .create(&path)
-                .with_context(|| format!("cannot create the directory {}", path.display()))?;
+        let parts = ["logs", "health", "redis"].map(|name| self.file(name));
+        for path in [self.0.clone()].into_iter().chain(parts) {
+            let created = builder.create(&path);
+            created.with_context(|| format!("cannot create the directory {}", path.display()))?;
         }
         Ok(())
     }

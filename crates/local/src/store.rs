@@ -49,11 +49,8 @@ pub struct SavedObjects {
 
 impl SavedObjects {
     pub fn pod_names(&self) -> Vec<String> {
-        self.objects
-            .iter()
-            .filter(|(plural, _)| plural == "pods")
-            .filter_map(|(_, pod)| pod["metadata"]["name"].as_str().map(str::to_owned))
-            .collect()
+        let pods = self.objects.iter().filter(|(plural, _)| plural == "pods");
+        pods.map(|(_, pod)| meta(pod, "name").to_owned()).collect()
     }
 }
 
@@ -106,14 +103,10 @@ impl Store {
     pub fn list(&self, kind: &'static Kind, namespace: &str) -> (u64, Vec<Arc<Value>>) {
         let plural = kind.stored_as().plural;
         let inner = self.lock();
-        let objects = inner
-            .objects
-            .iter()
-            .filter(|(id, _)| {
-                id.plural == plural && (namespace.is_empty() || id.namespace == namespace)
-            })
-            .map(|(_, object)| Arc::clone(object))
-            .collect();
+        let is_listed =
+            |id: &Id| id.plural == plural && (namespace.is_empty() || id.namespace == namespace);
+        let objects = inner.objects.iter().filter(|(id, _)| is_listed(id));
+        let objects = objects.map(|(_, object)| Arc::clone(object)).collect();
         (inner.version, objects)
     }
 
@@ -121,14 +114,9 @@ impl Store {
     pub fn changes_since(&self, version: u64) -> Option<Vec<Change>> {
         let inner = self.lock();
         let available = version >= inner.oldest_version && version <= inner.version;
-        available.then(|| {
-            inner
-                .changes
-                .iter()
-                .filter(|change| change.version > version)
-                .cloned()
-                .collect()
-        })
+        let changes = inner.changes.iter();
+        let changes = changes.filter(|change| change.version > version);
+        available.then(|| changes.cloned().collect())
     }
 
     /// Replaces the object by what `update` makes of the present one. Writes nothing when they are equal.
@@ -141,9 +129,9 @@ impl Store {
         let old = inner.objects.get(id).cloned();
         let mut object = update(old.as_deref())?;
         let meta = &mut object["metadata"];
-        let sent = meta["resourceVersion"].clone();
         if let Some(before) = old.as_deref().map(|old| &old["metadata"]) {
-            if sent.is_string() && sent != before["resourceVersion"] {
+            let sent = &meta["resourceVersion"];
+            if sent.is_string() && *sent != before["resourceVersion"] {
                 return Err(ApiError::new(
                     409,
                     "Conflict",
@@ -166,8 +154,8 @@ impl Store {
             return Ok(Arc::new(object));
         }
         if let Some(old) = old.as_deref().filter(|old| old["spec"] != object["spec"]) {
-            object["metadata"]["generation"] =
-                json!(old["metadata"]["generation"].as_u64().unwrap_or(0) + 1);
+            let generation = old["metadata"]["generation"].as_u64().unwrap_or(0);
+            object["metadata"]["generation"] = json!(generation + 1);
         }
         let event = if old.is_some() { "MODIFIED" } else { "ADDED" };
         Ok(self.put(&mut inner, id, event, object))
@@ -175,8 +163,7 @@ impl Store {
 
     pub fn delete(&self, id: &Id) -> Option<Arc<Value>> {
         let mut inner = self.lock();
-        let object = inner.objects.get(id)?;
-        let object = (**object).clone();
+        let object = Arc::unwrap_or_clone(inner.objects.remove(id)?);
         Some(self.put(&mut inner, id, "DELETED", object))
     }
 
@@ -190,9 +177,7 @@ impl Store {
         inner.version += 1;
         object["metadata"]["resourceVersion"] = json!(inner.version.to_string());
         let object = Arc::new(object);
-        if event == "DELETED" {
-            inner.objects.remove(id);
-        } else {
+        if event != "DELETED" {
             inner.objects.insert(id.clone(), Arc::clone(&object));
         }
         let change = Change {
@@ -202,11 +187,10 @@ impl Store {
             object: Arc::clone(&object),
         };
         inner.changes.push_back(change);
-        while inner.changes.len() > MAX_CHANGES {
-            inner.oldest_version = inner
-                .changes
-                .pop_front()
-                .map_or(inner.oldest_version, |change| change.version);
+        if inner.changes.len() > MAX_CHANGES
+            && let Some(oldest) = inner.changes.pop_front()
+        {
+            inner.oldest_version = oldest.version;
         }
         if event == "ADDED" && id.plural == "events" {
             remove_oldest_events(&mut inner.objects);
@@ -217,15 +201,9 @@ impl Store {
 }
 
 fn remove_oldest_events(objects: &mut BTreeMap<Id, Arc<Value>>) {
-    let mut events: Vec<(u64, Id)> = objects
-        .iter()
-        .filter(|(id, _)| id.plural == "events")
-        .map(|(id, event)| {
-            (
-                version_number(&event["metadata"]["resourceVersion"]),
-                id.clone(),
-            )
-        })
+    let events = objects.iter().filter(|(id, _)| id.plural == "events");
+    let mut events: Vec<(u64, Id)> = events
+        .map(|(id, event)| (version_number(event), id.clone()))
         .collect();
     events.sort_by_key(|(version, _)| *version);
     let excess = events.len().saturating_sub(MAX_EVENTS);
@@ -234,12 +212,9 @@ fn remove_oldest_events(objects: &mut BTreeMap<Id, Arc<Value>>) {
     }
 }
 
-/// A resource version, which is a number in a string.
-fn version_number(version: &Value) -> u64 {
-    version
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(0)
+/// The resource version of an object, which is a number in a string.
+fn version_number(object: &Value) -> u64 {
+    meta(object, "resourceVersion").parse().unwrap_or(0)
 }
 
 /// A timestamp as the API server writes it, to the second.
@@ -249,13 +224,12 @@ pub fn timestamp(at: Timestamp) -> String {
 
 /// The identity of an object of `kind`.
 pub fn id_of(kind: &'static Kind, object: &Value) -> Id {
-    let text = |key: &str| {
-        object["metadata"][key]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    Id::new(kind, &text("namespace"), &text("name"))
+    Id::new(kind, meta(object, "namespace"), meta(object, "name"))
+}
+
+/// A text in the metadata of an object; empty if there is none.
+pub fn meta<'a>(object: &'a Value, key: &str) -> &'a str {
+    object["metadata"][key].as_str().unwrap_or_default()
 }
 
 fn uid() -> String {

@@ -6,13 +6,13 @@ use crate::error::ApiError;
 use crate::kind::{DEPLOYMENTS, EVENTS, Id, Kind, PODS, POOLS, SECRETS};
 use crate::kubelet::Kubelet;
 use crate::managed_fields::{self, Writer};
-use crate::objects::{self, NAMESPACE, SYSTEM_NAMESPACE};
+use crate::objects::{self, NAMESPACE};
 use crate::pod;
 use crate::process::{PodProcess, processes, terminate_all};
 use crate::programs::Programs;
-use crate::server::{Secrets, Server, handle};
+use crate::server::{Server, handle};
 use crate::state_dir::StateDir;
-use crate::store::{SavedObjects, Store, id_of};
+use crate::store::{SavedObjects, Store, id_of, meta};
 use crate::table::is_ready;
 use anyhow::{Context, bail};
 use api::WorkerPool;
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// The name of the hidden command that runs the supervisor.
@@ -74,10 +74,8 @@ async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
     let state_dir = StateDir::at(args.state_dir);
     state_dir.create()?;
     let Some(running_lock) = state_dir.try_lock()? else {
-        bail!(
-            "a local cluster is already running in {}",
-            state_dir.path().display()
-        )
+        let path = state_dir.path().display();
+        bail!("a local cluster is already running in {path}")
     };
     let programs = Programs::find()?;
     let stop = CancellationToken::new();
@@ -93,7 +91,9 @@ async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
         contents,
     } = Prepared::new(&state_dir, args.redis).await?;
     let info = &contents.info;
-    let server = new_server(&store, info, &state_dir, &stop);
+    let (logs, stopper) = (state_dir.file("logs"), stop.clone());
+    let server = Server::new(Arc::clone(&store), info.clone(), logs, stopper);
+    let server = Arc::new(server);
     let server_task = serve(Arc::clone(&server), listener)?;
     let mut kubelet = Kubelet::new(Arc::clone(&store), state_dir.clone(), leftover);
     let stop_kubelet = CancellationToken::new();
@@ -160,24 +160,6 @@ async fn save_while(
         }
     }
     Ok(())
-}
-
-fn new_server(
-    store: &Arc<Store>,
-    info: &ClusterInfo,
-    state_dir: &StateDir,
-    stop: &CancellationToken,
-) -> Arc<Server> {
-    let secrets = Secrets {
-        user: info.secret.clone(),
-        operator: info.operator_secret.clone(),
-    };
-    Arc::new(Server::new(
-        Arc::clone(store),
-        secrets,
-        state_dir.file("logs"),
-        stop.clone(),
-    ))
 }
 
 fn serve(
@@ -266,10 +248,8 @@ impl Prepared {
 /// What an earlier supervisor left: its objects and their processes, if `reusable`. All other processes are stopped.
 async fn restore(state_dir: &StateDir, reusable: bool) -> (Option<SavedObjects>, Vec<PodProcess>) {
     let saved = state_dir.load_objects().filter(|_| reusable);
-    let pods = saved
-        .as_ref()
-        .map(SavedObjects::pod_names)
-        .unwrap_or_default();
+    let pods = saved.as_ref().map(SavedObjects::pod_names);
+    let pods = pods.unwrap_or_default();
     let (leftover, unknown): (Vec<PodProcess>, Vec<PodProcess>) = processes(state_dir.path())
         .into_iter()
         .partition(|process| pods.contains(&process.pod));
@@ -318,16 +298,14 @@ fn new_cluster_info(
 fn random_secret() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     let random = rustls::crypto::ring::default_provider().secure_random;
-    random
-        .fill(&mut bytes)
-        .map_err(|_| anyhow::anyhow!("the system provides no random numbers"))?;
+    let filled = random.fill(&mut bytes).ok();
+    filled.context("the system provides no random numbers")?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
 }
 
 impl Contents {
@@ -343,9 +321,8 @@ impl Contents {
         create(store, &SECRETS, objects::redis_secret(&info.redis))?;
         if info.own_redis {
             create(store, &DEPLOYMENTS, objects::redis(state_dir, &info.redis)?)?;
-            wait_until(store, deadline, |store| has_ready_pod(store, "redis"))
-                .await
-                .context("Redis did not start")?;
+            let ready = wait_until(store, deadline, has_ready_redis).await;
+            ready.context("Redis did not start")?;
         }
         create(store, &POOLS, self.pool_object.clone())?;
         let workers = objects::workers(programs, info, &self.pool);
@@ -373,25 +350,15 @@ async fn wait_until(
 ) -> anyhow::Result<()> {
     let mut changes = store.subscribe();
     while !condition(store) {
-        timeout(
-            deadline.saturating_duration_since(Instant::now()),
-            changes.changed(),
-        )
-        .await
-        .context("timed out")??;
+        let changed = timeout_at(deadline, changes.changed()).await;
+        changed.context("timed out")??;
     }
     Ok(())
 }
 
-fn has_ready_pod(store: &Store, deployment: &str) -> bool {
-    let found = [NAMESPACE, SYSTEM_NAMESPACE]
-        .iter()
-        .find_map(|namespace| store.get(&Id::new(&DEPLOYMENTS, namespace, deployment)));
-    found.is_some_and(|deployment| {
-        deployment["status"]["readyReplicas"]
-            .as_i64()
-            .is_some_and(|ready| ready > 0)
-    })
+fn has_ready_redis(store: &Store) -> bool {
+    let redis = store.get(&Id::new(&DEPLOYMENTS, NAMESPACE, "redis"));
+    redis.is_some_and(|redis| redis["status"]["readyReplicas"].as_i64() > Some(0))
 }
 
 /// Whether all pods are ready and the operator has decided on the pool.
@@ -405,11 +372,8 @@ fn is_settled(store: &Store, info: &ClusterInfo) -> bool {
 /// What the cluster still waits for, and which logs to read.
 fn pending_message(store: &Store, state_dir: &StateDir) -> String {
     let (_, pods) = store.list(&PODS, "");
-    let pending: Vec<&str> = pods
-        .iter()
-        .filter(|pod| !is_ready(pod))
-        .filter_map(|pod| pod["metadata"]["name"].as_str())
-        .collect();
+    let pending = pods.iter().filter(|pod| !is_ready(pod));
+    let pending: Vec<&str> = pending.map(|pod| meta(pod, "name")).collect();
     let pending = if pending.is_empty() {
         "the operator's first decision".to_owned()
     } else {

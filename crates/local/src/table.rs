@@ -2,6 +2,7 @@
 
 use crate::kind::{CORE_EVENTS, DEPLOYMENTS, Kind, PODS, POOLS};
 use jiff::Timestamp;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
 use serde_json::{Value, json};
 
 /// A column of a table; `cell` takes its value from an object.
@@ -32,15 +33,13 @@ pub fn table(kind: &'static Kind, items: &[Value], version: u64) -> Value {
         json!({"name": it.name, "type": it.format, "format": if it.name == "Name" { "name" } else { "" }, "description": "", "priority": i32::from(it.wide)})
     });
     let row = |item: &Value| {
-        let cells: Vec<Value> = columns.iter().map(|column| (column.cell)(item)).collect();
+        let cells: Vec<Value> = columns.iter().map(|it| (it.cell)(item)).collect();
         json!({"cells": cells, "object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": item["metadata"]}})
     };
-    let version = items
-        .first()
-        .filter(|_| version == 0)
-        .map_or(json!(version.to_string()), |it| {
-            it["metadata"]["resourceVersion"].clone()
-        });
+    let version = match items {
+        [first, ..] if version == 0 => first["metadata"]["resourceVersion"].clone(),
+        _ => json!(version.to_string()),
+    };
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": version},
         "columnDefinitions": definitions.collect::<Vec<_>>(), "rows": items.iter().map(row).collect::<Vec<_>>(),
@@ -61,9 +60,8 @@ fn columns(kind: &'static Kind) -> Vec<Column> {
     } else if *kind == DEPLOYMENTS {
         columns.extend(deployment_columns());
     }
-    columns.push(column("Age", |object| {
-        age(&object["metadata"]["creationTimestamp"])
-    }));
+    let created = |object: &Value| age(&object["metadata"]["creationTimestamp"]);
+    columns.push(column("Age", created));
     columns
 }
 
@@ -90,21 +88,17 @@ fn pod_columns() -> [Column; 3] {
 }
 
 fn deployment_columns() -> [Column; 3] {
-    let count = |object: &Value, key: &str| object["status"][key].as_i64().unwrap_or(0);
+    let count = |key: &'static str| {
+        move |deployment: &Value| json!(deployment["status"][key].as_i64().unwrap_or(0))
+    };
+    let ready = move |deployment: &Value| {
+        let (ready, all) = (count("readyReplicas"), &deployment["spec"]["replicas"]);
+        json!(format!("{}/{all}", ready(deployment)))
+    };
     [
-        column("Ready", move |deployment| {
-            json!(format!(
-                "{}/{}",
-                count(deployment, "readyReplicas"),
-                deployment["spec"]["replicas"]
-            ))
-        }),
-        column("Up-to-date", move |deployment| {
-            json!(count(deployment, "updatedReplicas"))
-        }),
-        column("Available", move |deployment| {
-            json!(count(deployment, "availableReplicas"))
-        }),
+        column("Ready", ready),
+        column("Up-to-date", count("updatedReplicas")),
+        column("Available", count("availableReplicas")),
     ]
 }
 
@@ -114,13 +108,11 @@ fn event_columns() -> Vec<Column> {
         column("Type", field("/type")),
         column("Reason", field("/reason")),
         column("Object", |event| {
-            let involved = |key: &str| {
-                event["involvedObject"][key]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_lowercase()
-            };
-            json!(format!("{}/{}", involved("kind"), involved("name")))
+            let [kind, name] = ["kind", "name"].map(|key| {
+                let involved = event["involvedObject"][key].as_str();
+                involved.unwrap_or_default().to_lowercase()
+            });
+            json!(format!("{kind}/{name}"))
         }),
         column("Message", field("/message")),
     ]
@@ -128,30 +120,22 @@ fn event_columns() -> Vec<Column> {
 
 /// The printer columns of the CRD, so that they are defined once.
 fn pool_columns() -> Vec<Column> {
-    let definition = serde_json::to_value(api::crd()).unwrap_or_default();
-    let columns = definition["spec"]["versions"][0]["additionalPrinterColumns"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let text = |column: &Value, key: &str| column[key].as_str().unwrap_or_default().to_owned();
-    columns
-        .into_iter()
-        .map(|column| {
-            let path = text(&column, "jsonPath").replace('.', "/");
-            let is_date = column["type"] == "date";
-            Column {
-                name: text(&column, "name"),
-                format: text(&column, "type"),
-                wide: column["priority"]
-                    .as_i64()
-                    .is_some_and(|priority| priority > 0),
-                cell: Box::new(move |object| {
-                    let found = object.pointer(&path).cloned().unwrap_or(Value::Null);
-                    if is_date { age(&found) } else { found }
-                }),
-            }
-        })
-        .collect()
+    let versions = api::crd().spec.versions.into_iter();
+    let columns = versions.filter_map(|version| version.additional_printer_columns);
+    let to_column = |column: CustomResourceColumnDefinition| {
+        let path = column.json_path.replace('.', "/");
+        let is_date = column.type_ == "date";
+        Column {
+            name: column.name,
+            format: column.type_,
+            wide: column.priority > Some(0),
+            cell: Box::new(move |object| {
+                let found = object.pointer(&path).cloned().unwrap_or(Value::Null);
+                if is_date { age(&found) } else { found }
+            }),
+        }
+    };
+    columns.flatten().map(to_column).collect()
 }
 
 /// Whether the condition `Ready` of a pod is true.
@@ -164,10 +148,9 @@ pub fn is_ready(pod: &Value) -> bool {
 }
 
 fn age(since: &Value) -> Value {
-    let since = since
-        .as_str()
-        .and_then(|text| text.parse::<Timestamp>().ok());
-    let seconds = since.map(|since| Timestamp::now().duration_since(since).as_secs().max(0));
+    let since = since.as_str().and_then(|text| text.parse().ok());
+    let seconds = since.map(|since: Timestamp| since.duration_until(Timestamp::now()));
+    let seconds = seconds.map(|passed| passed.as_secs().max(0));
     seconds.map_or(Value::Null, |seconds| match seconds {
         0..120 => json!(format!("{seconds}s")),
         120..7200 => json!(format!("{}m", seconds / 60)),

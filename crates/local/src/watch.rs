@@ -43,12 +43,8 @@ pub fn watch(store: &Arc<Store>, path: &Path, query: &Query, render: Render) -> 
     if version == 0 {
         let (current, objects) = store.list(path.kind, &path.namespace);
         version = current;
-        queue.extend(
-            objects
-                .iter()
-                .filter(|object| selector.matches(object))
-                .map(|object| json!({"type": "ADDED", "object": render(object)})),
-        );
+        let objects = objects.iter().filter(|object| selector.matches(object));
+        queue.extend(objects.map(|object| json!({"type": "ADDED", "object": render(object)})));
         if is_true(query, "sendInitialEvents") {
             queue.push_back(bookmark(path.kind, version, true));
         }
@@ -102,23 +98,19 @@ impl Watch {
                 return Some(json!({"type": "ERROR", "object": error.status()}));
             };
             self.version = changes.last().map_or(self.version, |change| change.version);
-            let lines: Vec<Value> = changes
-                .iter()
-                .filter(|change| self.includes(change))
-                .map(
-                    |change| json!({"type": change.event, "object": (self.render)(&change.object)}),
-                )
-                .collect();
-            self.queue.extend(lines);
-            if self.queue.is_empty()
-                && timeout_at(self.deadline, self.changes.changed())
-                    .await
-                    .is_err()
-            {
-                self.finished = true;
-                if self.sends_bookmarks {
-                    self.queue
-                        .push_back(bookmark(self.kind, self.version, false));
+            for change in changes {
+                if self.includes(&change) {
+                    let object = (self.render)(&change.object);
+                    let line = json!({"type": change.event, "object": object});
+                    self.queue.push_back(line);
+                }
+            }
+            if self.queue.is_empty() {
+                let changed = timeout_at(self.deadline, self.changes.changed()).await;
+                self.finished = changed.is_err();
+                if self.finished && self.sends_bookmarks {
+                    let bookmark = bookmark(self.kind, self.version, false);
+                    self.queue.push_back(bookmark);
                 }
             }
         }

@@ -35,11 +35,8 @@ impl WriteRequest<'_> {
         let kind = self.path.kind;
         store.write(&self.path.id(&name), |old| {
             if old.is_some() {
-                return Err(ApiError::new(
-                    409,
-                    "AlreadyExists",
-                    format!("{} \"{name}\" already exists", kind.plural),
-                ));
+                let text = format!("{} \"{name}\" already exists", kind.plural);
+                return Err(ApiError::new(409, "AlreadyExists", text));
             }
             let mut object = admit(kind, self.body)?;
             let api_version = kind.api_version();
@@ -113,11 +110,8 @@ impl WriteRequest<'_> {
                 managed_fields::merge(&mut new, patch);
             }
             other => {
-                return Err(ApiError::new(
-                    415,
-                    "UnsupportedMediaType",
-                    format!("a local cluster does not support {other}"),
-                ));
+                let text = format!("a local cluster does not support {other}");
+                return Err(ApiError::new(415, "UnsupportedMediaType", text));
             }
         }
         Ok(new)
@@ -130,15 +124,12 @@ pub fn delete(
     id: &Id,
     kind: &'static Kind,
     options: &Value,
-) -> Result<Value, ApiError> {
+) -> Result<Arc<Value>, ApiError> {
     if *kind == PODS {
-        return delete_pod(store, id, options["gracePeriodSeconds"].as_i64())
-            .map(|pod| (*pod).clone());
+        return delete_pod(store, id, options["gracePeriodSeconds"].as_i64());
     }
-    store
-        .delete(id)
-        .map(|object| (*object).clone())
-        .ok_or_else(|| ApiError::not_found(kind.plural, &id.name))
+    let deleted = store.delete(id);
+    deleted.ok_or_else(|| ApiError::not_found(kind.plural, &id.name))
 }
 
 /// Marks a pod as deleted; its process has `grace` seconds to end, or else the pod's own grace period.
@@ -151,9 +142,8 @@ pub fn delete_pod(store: &Store, id: &Id, grace: Option<i64>) -> Result<Arc<Valu
 
 fn mark_deleted(pod: &Value, grace: Option<i64>) -> Value {
     let mut pod = pod.clone();
-    let default = pod["spec"]["terminationGracePeriodSeconds"]
-        .as_i64()
-        .unwrap_or(30);
+    let default = pod["spec"]["terminationGracePeriodSeconds"].as_i64();
+    let default = default.unwrap_or(30);
     let grace = grace.unwrap_or(default).max(0);
     if pod["metadata"]["deletionTimestamp"].is_null() || grace < default {
         let deadline = Timestamp::now() + SignedDuration::from_secs(grace);

@@ -6,11 +6,12 @@ use crate::cluster::Cluster;
 use crate::text::lang::tr;
 use anyhow::{Context, bail};
 use futures::future::BoxFuture;
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Container, Pod, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use kube::client::UpgradeConnectionError;
+use kube::core::Selector;
 use redis_source::HostPort;
 use std::net::IpAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,7 +19,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
 /// What carries the bytes.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -45,7 +46,7 @@ pub(super) enum NamedBy {
 
 /// The name of a Service in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ServiceName {
+pub struct ServiceName {
     pub name: String,
     pub namespace: String,
 }
@@ -168,17 +169,13 @@ async fn behind(
     let ServiceName { name, namespace } = name;
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
     let spec = service.spec.clone().unwrap_or_default();
-    let labels: Vec<String> = spec
-        .selector
-        .unwrap_or_default()
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+    let labels = spec.selector.unwrap_or_default();
     if labels.is_empty() {
         bail!(tr!(lang, "cli-service-without-selector", name, namespace));
     }
-    let selector = labels.join(",");
-    let list = pods.list(&ListParams::default().labels(&selector)).await;
+    let selector: Selector = labels.into_iter().collect();
+    let with_labels = ListParams::default().labels_from(&selector);
+    let list = pods.list(&with_labels).await;
     let list = list.map_err(|error| {
         let doing = tr!(lang, "cli-doing-find-service-pod", name);
         cluster.describe_error(&doing, &error)
@@ -187,11 +184,8 @@ async fn behind(
         let text = tr!(lang, "cli-redis-no-ready-pod", name, namespace, selector);
         return Err(peer.broken(Link::Forward, text).into());
     };
-    let service_port = spec
-        .ports
-        .unwrap_or_default()
-        .into_iter()
-        .find(|port| port.port == i32::from(peer.server.port));
+    let mut ports = spec.ports.into_iter().flatten();
+    let service_port = ports.find(|port| port.port == i32::from(peer.server.port));
     let port = match service_port.and_then(|port| port.target_port) {
         Some(IntOrString::Int(port)) => u16::try_from(port).ok(),
         Some(IntOrString::String(name)) => named_port(pod, &name),
@@ -213,17 +207,18 @@ async fn forward(cluster: &Cluster, peer: &Peer<'_>, target: &Target) -> anyhow:
         port,
     } = target;
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-    let mut forward = pods.portforward(pod, &[*port]).await.map_err(|error| {
-        if let kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) =
-            &error
-            && *status == 403
-        {
-            let text = tr!(lang, "cli-redis-no-forward", namespace);
-            return peer.broken(Link::Forward, text).into();
-        }
-        let doing = tr!(lang, "cli-doing-forward", pod);
-        cluster.describe_error(&doing, &error)
-    })?;
+    let mut forward = pods
+        .portforward(pod, &[*port])
+        .await
+        .map_err(|error| match &error {
+            kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status))
+                if *status == 403 =>
+            {
+                let text = tr!(lang, "cli-redis-no-forward", namespace);
+                peer.broken(Link::Forward, text).into()
+            }
+            error => cluster.describe_error(&tr!(lang, "cli-doing-forward", pod), error),
+        })?;
     let (Some(stream), Some(error)) = (forward.take_stream(*port), forward.take_error(*port))
     else {
         bail!(tr!(lang, "cli-api-no-stream", pod));
@@ -265,60 +260,47 @@ fn pod_name(host: &str, namespace: &str) -> Option<(String, String)> {
 
 /// Whether a pod is ready and not terminating.
 pub fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod
-        .status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten());
-    let mut ready = conditions.filter(|condition| condition.type_ == "Ready");
-    pod.metadata.deletion_timestamp.is_none() && ready.any(|condition| condition.status == "True")
+    let status = pod.status.iter();
+    let mut conditions = status.flat_map(|status| status.conditions.iter().flatten());
+    let is_ready = conditions.any(|it| it.type_ == "Ready" && it.status == "True");
+    is_ready && pod.metadata.deletion_timestamp.is_none()
+}
+
+/// The containers of a pod.
+pub fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
+    pod.spec.iter().flat_map(|spec| &spec.containers)
 }
 
 /// The number of a named container port.
 pub fn named_port(pod: &Pod, name: &str) -> Option<u16> {
-    let mut ports = pod
-        .spec
-        .iter()
-        .flat_map(|spec| &spec.containers)
-        .flat_map(|container| container.ports.iter().flatten());
-    ports
-        .find(|port| port.name.as_deref() == Some(name))
-        .and_then(|port| u16::try_from(port.container_port).ok())
+    let mut ports = containers(pod).flat_map(|container| container.ports.iter().flatten());
+    let port = ports.find(|port| port.name.as_deref() == Some(name))?;
+    u16::try_from(port.container_port).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn parses_service_names() {
-        let parsed = |host| service_name(host, "class").map(|name| (name.name, name.namespace));
-        let service = |name: &str, namespace: &str| Some((name.to_owned(), namespace.to_owned()));
-        for (host, expected) in [
-            ("redis", service("redis", "class")),
-            ("redis.data", service("redis", "data")),
-            ("redis.data.svc", service("redis", "data")),
-            ("redis.data.svc.cluster.local.", service("redis", "data")),
-            ("example.com", service("example", "com")), // looked up, not found, then treated as outside
-            ("redis.example.com", None),
-            ("10.0.0.7", None),
-            ("::1", None),
-        ] {
-            assert_eq!(parsed(host), expected, "{host}");
-        }
-    }
-
-    #[test]
-    fn parses_the_names_of_pods() {
-        let pod = |namespace: &str| Some(("redis-0".to_owned(), namespace.to_owned()));
-        for (host, expected) in [
-            ("redis-0.redis", pod("class")),
-            ("redis-0.redis.data", pod("data")),
-            ("redis-0.redis.data.svc.cluster.local.", pod("data")),
-            ("redis-0.data.svc", None),
-            ("redis", None),
-            ("redis-0.eu.cache.example.com", None),
-        ] {
-            assert_eq!(pod_name(host, "class"), expected, "{host}");
-        }
+    #[rstest::rstest]
+    #[case("redis", Some("redis in class"), None)]
+    #[case("redis.data", Some("redis in data"), Some("redis in class"))]
+    #[case("redis.data.svc", Some("redis in data"), None)]
+    #[case("redis.data.svc.cluster.local.", Some("redis in data"), None)]
+    #[case("redis-0.redis.data", None, Some("redis-0 in data"))]
+    #[case("redis-0.redis.data.svc.cluster.local.", None, Some("redis-0 in data"))]
+    #[case("redis-0.eu.cache.example.com", None, None)]
+    #[case("10.0.0.7", None, None)]
+    #[case("::1", None, None)]
+    fn parses_the_names_of_services_and_pods(
+        #[case] host: &str,
+        #[case] service: Option<&str>,
+        #[case] pod: Option<&str>,
+    ) {
+        let found = service_name(host, "class");
+        let found = found.map(|it| format!("{} in {}", it.name, it.namespace));
+        assert_eq!(found.as_deref(), service);
+        let found = pod_name(host, "class").map(|(pod, of)| format!("{pod} in {of}"));
+        assert_eq!(found.as_deref(), pod);
     }
 }

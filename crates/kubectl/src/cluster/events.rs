@@ -4,7 +4,7 @@
 use super::queue_summary::QueueSummary;
 use super::redis::RedisClient;
 use super::replay::Replay;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, replicas_in};
 use crate::text::lang::tr;
 use api::{Key, WorkerPool};
 use futures::StreamExt;
@@ -74,28 +74,28 @@ pub enum Events {
 impl Events {
     /// Starts to poll and watch.
     pub fn start(cluster: &Cluster, pool: &WorkerPool, redis: RedisClient) -> Self {
-        let (sender, updates) = mpsc::unbounded_channel();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(watch_pool(
-            cluster.clone(),
-            pool.name_any(),
-            sender.clone(),
-            Arc::default(),
-        ));
-        tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
-        tasks.spawn(poll_redis(redis, pool.clone(), sender, Arc::default()));
-        Self::Live {
-            updates,
-            _tasks: tasks,
-        }
+        Self::live(cluster, pool, |sender, _| {
+            poll_redis(redis, pool.clone(), sender, Arc::default())
+        })
     }
 
     /// Like [`Self::start`], but also connects to Redis: reports an error and retries. Polls Redis also when the
     /// WorkerPool changes, since the operator then observed a change of the queue.
     pub fn open(cluster: &Cluster, pool: &WorkerPool) -> Self {
+        Self::live(cluster, pool, |sender, wake| {
+            connect_and_poll(cluster.clone(), pool.clone(), sender, wake)
+        })
+    }
+
+    /// Watches the pool, which wakes the task that polls, and its target.
+    fn live<F: Future<Output = ()> + Send + 'static>(
+        cluster: &Cluster,
+        pool: &WorkerPool,
+        poll: impl FnOnce(UnboundedSender<Update>, Arc<Notify>) -> F,
+    ) -> Self {
         let (sender, updates) = mpsc::unbounded_channel();
-        let mut tasks = JoinSet::new();
         let wake = Arc::<Notify>::default();
+        let mut tasks = JoinSet::new();
         tasks.spawn(watch_pool(
             cluster.clone(),
             pool.name_any(),
@@ -103,24 +103,7 @@ impl Events {
             wake.clone(),
         ));
         tasks.spawn(watch_target(cluster.clone(), pool.clone(), sender.clone()));
-        let (cluster, pool) = (cluster.clone(), pool.clone());
-        tasks.spawn(async move {
-            let mut ticks = interval(2 * POLL);
-            loop {
-                ticks.tick().await;
-                match RedisClient::new(&cluster, &pool).await {
-                    Ok(redis) => return poll_redis(redis, pool, sender, wake).await,
-                    Err(error)
-                        if sender
-                            .send(Update::Unreachable(format!("{error:#}")))
-                            .is_err() =>
-                    {
-                        return;
-                    }
-                    Err(_) => {}
-                }
-            }
-        });
+        tasks.spawn(poll(sender, wake));
         Self::Live {
             updates,
             _tasks: tasks,
@@ -169,10 +152,10 @@ pub async fn list(cluster: Cluster, all_namespaces: bool, sender: UnboundedSende
             Ok(watcher::Event::Delete(pool)) => PoolUpdate::Delete(Key::of(&pool)),
             Err(
                 watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
-            ) => PoolUpdate::Error(format!(
-                "{:#}",
-                cluster.describe_error(&tr!(cluster.out.lang, "cli-doing-watch-pools"), &error)
-            )),
+            ) => {
+                let doing = tr!(cluster.out.lang, "cli-doing-watch-pools");
+                PoolUpdate::Error(format!("{:#}", cluster.describe_error(&doing, &error)))
+            }
             Err(_) => continue,
         };
         if sender.send(update).is_err() {
@@ -198,22 +181,12 @@ async fn watch_pool(
 async fn watch_target(cluster: Cluster, pool: WorkerPool, sender: UnboundedSender<Update>) {
     let (api, name) = cluster.target(&pool);
     let replicas = |target: DynamicObject| {
-        let replicas = target
-            .data
-            .pointer("/spec/replicas")
-            .and_then(serde_json::Value::as_i64)
-            .unwrap_or(1);
-        i32::try_from(replicas).ok().map(Update::Replicas)
+        let replicas = i32::try_from(replicas_in(&target));
+        replicas.ok().map(Update::Replicas)
     };
     let kind = &pool.spec.scale_target_ref.kind;
-    forward_updates(
-        &cluster,
-        kind,
-        watcher(api, named(&name)).default_backoff(),
-        &sender,
-        replicas,
-    )
-    .await;
+    let stream = watcher(api, named(&name)).default_backoff();
+    forward_updates(&cluster, kind, stream, &sender, replicas).await;
 }
 
 fn named(name: &str) -> watcher::Config {
@@ -252,22 +225,36 @@ async fn forward_updates<K>(
             }
             // A watch that expires is restarted silently; if that fails, one warning is sent.
             Err(
-                error
-                @ (watcher::Error::InitialListFailed(_) | watcher::Error::WatchStartFailed(_)),
+                watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
             ) if watching => {
                 watching = false;
-                Some(Update::Warning(match error {
-                    watcher::Error::InitialListFailed(error)
-                    | watcher::Error::WatchStartFailed(error) => {
-                        let doing = tr!(lang, "cli-doing-watch", kind);
-                        format!("{:#}", cluster.describe_error(&doing, &error))
-                    }
-                    other => other.to_string(),
-                }))
+                let doing = tr!(lang, "cli-doing-watch", kind);
+                let error = cluster.describe_error(&doing, &error);
+                Some(Update::Warning(format!("{error:#}")))
             }
             Err(_) => None,
         };
         if update.is_some_and(|update| sender.send(update).is_err()) {
+            return;
+        }
+    }
+}
+
+/// Reports each error and tries again until it knows the Redis, then polls it.
+async fn connect_and_poll(
+    cluster: Cluster,
+    pool: WorkerPool,
+    sender: UnboundedSender<Update>,
+    wake: Arc<Notify>,
+) {
+    let mut ticks = interval(2 * POLL);
+    loop {
+        ticks.tick().await;
+        let error = match RedisClient::new(&cluster, &pool).await {
+            Ok(redis) => return poll_redis(redis, pool, sender, wake).await,
+            Err(error) => Update::Unreachable(format!("{error:#}")),
+        };
+        if sender.send(error).is_err() {
             return;
         }
     }

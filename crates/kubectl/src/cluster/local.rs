@@ -5,7 +5,7 @@ use crate::args::Command;
 use crate::cluster::{Cluster, ClusterArgs};
 use crate::text::lang::tr;
 use crate::text::output::Out;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use local::{ClusterInfo, LocalCluster, StartOptions};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
@@ -62,10 +62,9 @@ impl Local {
             let ClusterInfo { dashboard, .. } = &cluster.info;
             let redis = cluster.info.redis_to_show();
             let lang = out.lang;
-            let port_note = if *dashboard == local::DASHBOARD_PORT {
-                String::new()
-            } else {
-                tr!(lang, "cli-local-port-taken")
+            let port_note = match *dashboard {
+                local::DASHBOARD_PORT => String::new(),
+                _ => tr!(lang, "cli-local-port-taken"),
             };
             let kubeconfig = cluster.kubeconfig.display();
             out.info(&tr!(
@@ -82,31 +81,33 @@ impl Local {
 }
 
 /// Runs the commands that need no client; `None` for all others.
-pub async fn run(command: &Command, local: &Local, out: &Out) -> Option<anyhow::Result<bool>> {
+pub async fn run(command: &Command, local: &Local, out: &Out) -> anyhow::Result<Option<bool>> {
     let lang = out.lang;
-    match command {
+    let success = match command {
         Command::LocalCluster(settings) => {
-            let result = local::run_supervisor(settings.clone()).await;
-            Some(result.map(|()| true))
+            local::run_supervisor(settings.clone()).await?;
+            true
         }
         Command::Stop | Command::Serve { .. } if !local.enabled => {
             let name = match command {
                 Command::Stop => "stop",
                 _ => "serve",
             };
-            Some(Err(anyhow!(tr!(lang, "cli-local-only-command", name))))
+            bail!(tr!(lang, "cli-local-only-command", name))
         }
-        Command::Stop => Some(local::stop().await.map(|existed| {
+        Command::Stop => {
+            let existed = local::stop().await?;
             out.info(&if existed {
                 tr!(lang, "cli-local-stopped")
             } else {
                 tr!(lang, "cli-local-none")
             });
             true
-        })),
-        Command::Serve { listen } => Some(serve(local, *listen, out).await),
-        _ => None,
-    }
+        }
+        Command::Serve { listen } => serve(local, *listen, out).await?,
+        _ => return Ok(None),
+    };
+    Ok(Some(success))
 }
 
 /// `preferred`, or another port of its address if that port is in use, for example by the demo's gallery on kind.
@@ -127,13 +128,8 @@ async fn serve(local: &Local, listen: Option<SocketAddr>, out: &Out) -> anyhow::
     let info = local.ensure(out).await?.info;
     let mut server = tokio::process::Command::new(program);
     server.env("REDIS_URL", &info.redis); // its password must not be in an argument list
-    server.args([
-        "--queue",
-        &info.queue,
-        "serve",
-        "--listen",
-        &listen.to_string(),
-    ]);
+    server.args(["--queue", &info.queue, "serve"]);
+    server.args(["--listen", &listen.to_string()]);
     out.info(&tr!(lang, "cli-local-gallery", listen));
     // Ctrl-C reaches both processes; a signal to this one alone also ends the server.
     let server = server.kill_on_drop(true).spawn();
@@ -150,28 +146,18 @@ async fn serve(local: &Local, listen: Option<SocketAddr>, out: &Out) -> anyhow::
 mod tests {
     use super::*;
 
-    fn listener() -> (TcpListener, SocketAddr) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        (listener, address)
-    }
-
     #[test]
     fn another_port_replaces_one_in_use() {
-        let (_listener, taken) = listener();
-        let other = free_address(taken).expect("another address");
-        assert_eq!(other.ip(), taken.ip());
-        assert_ne!(other.port(), taken.port());
-    }
-
-    #[test]
-    fn a_free_port_is_kept() {
-        // Another program may take one in the meantime, and not twenty.
+        // Another program may take a port that is free again, and not twenty.
         let is_kept = |_| {
-            let (listener, address) = listener();
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+            let taken = listener.local_addr().expect("an address");
+            let other = free_address(taken).expect("another address");
+            assert_eq!(other.ip(), taken.ip());
+            assert_ne!(other.port(), taken.port());
             drop(listener);
-            free_address(address).expect("an address") == address
+            free_address(taken).expect("an address") == taken
         };
-        assert!((0..20).any(is_kept));
+        assert!((0..20).any(is_kept), "a free port is kept");
     }
 }

@@ -24,9 +24,11 @@ use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::{Context, anyhow, bail};
 use api::WorkerPool;
+use futures::TryFutureExt;
 use k8s_openapi::api::autoscaling::v1::Scale;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::core::response::StatusCause;
 use kube::{Client, Config, ResourceExt};
 use proxy::Proxy;
 use std::error::Error;
@@ -88,44 +90,22 @@ impl Cluster {
             config.auth_info.impersonate.clone_from(&args.as_user);
             config.auth_info.impersonate_groups = Some(args.as_group.clone());
         }
-        let namespace = args
-            .namespace
-            .clone()
-            .unwrap_or_else(|| config.default_namespace.clone());
-        let server = config
-            .cluster_url
-            .to_string()
-            .trim_end_matches('/')
-            .to_owned();
+        let namespace = args.namespace.clone();
+        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let server = config.cluster_url.to_string();
         let credentials = config.auth_info.clone();
         let client =
             Client::try_from(config).with_context(|| tr!(out.lang, "cli-kubeconfig-no-client"))?;
-        let context = context.unwrap_or_else(|| "in-cluster".into());
         Ok(Self {
+            client,
+            context: context.unwrap_or_else(|| "in-cluster".into()),
+            namespace,
+            out: out.clone(),
+            server: server.trim_end_matches('/').to_owned(),
+            local: false,
             proxy,
             credentials,
-            ..Self::new(client, context, namespace, out.clone(), server)
         })
-    }
-
-    /// A cluster that is not local.
-    pub fn new(
-        client: Client,
-        context: String,
-        namespace: String,
-        out: Out,
-        server: String,
-    ) -> Self {
-        Self {
-            client,
-            context,
-            namespace,
-            out,
-            server,
-            local: false,
-            proxy: None,
-            credentials: AuthInfo::default(),
-        }
     }
 
     /// The same cluster with another namespace.
@@ -144,13 +124,8 @@ impl Cluster {
     ) -> anyhow::Result<T> {
         let (lang, server) = (self.out.lang, &self.server);
         let what = tr!(lang, "cli-api-server", server, doing);
-        self.out
-            .wait(&what, async {
-                response
-                    .await
-                    .map_err(|error| self.describe_error(doing, &error))
-            })
-            .await
+        let response = response.map_err(|error| self.describe_error(doing, &error));
+        self.out.wait(&what, response).await
     }
 
     /// The message of an API error: what is wrong, where, and what to do.
@@ -167,16 +142,15 @@ impl Cluster {
                 401 => tr!(lang, "cli-api-unauthenticated", server, context),
                 403 => forbidden(lang, &status.message, namespace),
                 422 => refusal(status),
-                code if status.message.is_empty() => {
-                    tr!(lang, "cli-api-no-message", server, code)
-                }
+                code if status.message.is_empty() => tr!(lang, "cli-api-no-message", server, code),
                 _ => status.message.clone(),
             }
         } else if let Some(cause) = connection_error(lang, error) {
-            let through = self.proxy.as_ref().map_or(String::new(), |proxy| {
+            let through = self.proxy.as_ref().map(|proxy| {
                 let (name, source) = (proxy.name(), proxy.source);
                 tr!(lang, "cli-api-through-proxy", name, source)
             });
+            let through = through.unwrap_or_default();
             tr!(lang, "cli-api-silent", server, through, cause, context)
         } else {
             format!("{server}: {}", innermost(error))
@@ -196,30 +170,19 @@ impl Cluster {
         let Some(pools) = self.list_pools(&ListParams::default()).await? else {
             bail!(tr!(lang, "cli-pools-no-api", context));
         };
-        let names = pools
-            .iter()
-            .map(ResourceExt::name_any)
-            .collect::<Vec<_>>()
-            .join(", ");
-        match name {
-            Some(name) => pools
-                .into_iter()
-                .find(|pool| pool.name_any() == name)
-                .ok_or_else(|| {
-                    anyhow!(match &*names {
-                        "" => tr!(lang, "cli-pools-not-even", namespace, name),
-                        _ => tr!(lang, "cli-pools-others", namespace, name, names),
-                    })
-                }),
-            None if pools.len() > 1 => {
-                let count = pools.len();
-                bail!(tr!(lang, "cli-pools-several", namespace, count, names))
-            }
-            None => pools
-                .into_iter()
-                .next()
-                .ok_or_else(|| anyhow!(tr!(lang, "cli-pools-empty", namespace))),
-        }
+        let all: Vec<String> = pools.iter().map(ResourceExt::name_any).collect();
+        let (names, count) = (all.join(", "), all.len());
+        let mut pools = pools.into_iter();
+        let found = match name {
+            Some(name) => pools.find(|pool| pool.name_any() == name),
+            None => pools.next().filter(|_| count == 1),
+        };
+        found.with_context(|| match name {
+            Some(name) if count == 0 => tr!(lang, "cli-pools-not-even", namespace, name),
+            Some(name) => tr!(lang, "cli-pools-others", namespace, name, names),
+            None if count == 0 => tr!(lang, "cli-pools-empty", namespace),
+            None => tr!(lang, "cli-pools-several", namespace, count, names),
+        })
     }
 
     /// The pool of the namespace, if it has exactly one.
@@ -242,8 +205,8 @@ impl Cluster {
                 Err(error) => Err(error),
             }
         };
-        self.request(&tr!(self.out.lang, "cli-doing-list-pools"), list)
-            .await
+        let doing = tr!(self.out.lang, "cli-doing-list-pools");
+        self.request(&doing, list).await
     }
 
     /// The scale of the pool's target.
@@ -257,16 +220,27 @@ impl Cluster {
     /// The API and the name of the pool's scale target.
     pub fn target(&self, pool: &WorkerPool) -> (Api<DynamicObject>, String) {
         let target = &pool.spec.scale_target_ref;
-        let (group, version) = target
-            .api_version
-            .split_once('/')
-            .unwrap_or(("", &target.api_version));
+        let version = target.api_version.split_once('/');
+        let (group, version) = version.unwrap_or(("", &target.api_version));
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &target.kind));
-        (
-            Api::namespaced_with(self.client.clone(), &self.namespace, &resource),
-            target.name.clone(),
-        )
+        let api = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        (api, target.name.clone())
     }
+}
+
+/// The count of a scale's spec, which the API server leaves out where it is 0.
+pub fn replicas_of(scale: &Scale) -> i32 {
+    scale
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(0)
+}
+
+/// The count in the spec of a target, and the default of the API server where it has none.
+pub fn replicas_in(target: &DynamicObject) -> i64 {
+    let replicas = target.data.pointer("/spec/replicas");
+    replicas.and_then(serde_json::Value::as_i64).unwrap_or(1)
 }
 
 /// The client's configuration, the context's name, and the proxy.
@@ -277,9 +251,7 @@ async fn load_config(
     match read_kubeconfig(args) {
         Ok(file) => {
             let context = args.context.clone().or(file.current_context.clone());
-            let proxy_url = context
-                .as_ref()
-                .and_then(|context| proxy_url(&file, context));
+            let proxy_url = context.as_ref().and_then(|name| proxy_url(&file, name));
             let options = KubeConfigOptions {
                 context: args.context.clone(),
                 ..KubeConfigOptions::default()
@@ -337,26 +309,8 @@ fn forbidden(lang: Lang, message: &str, namespace: &str) -> String {
 
 /// The messages of a rejected object, one per cause, without the API server's prefixes.
 fn refusal(status: &kube::core::Status) -> String {
-    let causes = status
-        .details
-        .iter()
-        .flat_map(|details| &details.causes)
-        .map(|cause| {
-            let message = cause.message.as_str();
-            let plain = message
-                .strip_prefix("Invalid value: ")
-                .map_or(message, |rest| {
-                    rest.split_once(": ")
-                        .filter(|(value, _)| value.starts_with('"'))
-                        .map_or(rest, |(_, message)| message)
-                });
-            if cause.field.is_empty() || cause.field == "spec" || cause.field == "<nil>" {
-                plain.to_owned()
-            } else {
-                format!("{}: {plain}", cause.field)
-            }
-        });
-    let mut messages: Vec<String> = causes.collect();
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let mut messages: Vec<String> = causes.map(refused_value).collect();
     messages.dedup();
     // After an invalid field the API server adds that it did not check the remaining rules.
     messages.retain(|line| !line.starts_with("some validation rules were not checked"));
@@ -364,6 +318,21 @@ fn refusal(status: &kube::core::Status) -> String {
         status.message.clone()
     } else {
         messages.join("; ")
+    }
+}
+
+/// The field that is refused, unless it is the whole spec, and why.
+fn refused_value(cause: &StatusCause) -> String {
+    let StatusCause { field, message, .. } = cause;
+    let rest = message.strip_prefix("Invalid value: ");
+    let value = rest.and_then(|rest| rest.split_once(": "));
+    let plain = match value.filter(|(value, _)| value.starts_with('"')) {
+        Some((_, why)) => why,
+        None => rest.unwrap_or(message),
+    };
+    match field.as_str() {
+        "" | "spec" | "<nil>" => plain.to_owned(),
+        field => format!("{field}: {plain}"),
     }
 }
 

@@ -51,32 +51,22 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
     let deployments: Api<Deployment> = Api::all(cluster.client.clone());
     let listed = cluster
         .out
-        .wait(&tr!(lang, "cli-deployments"), async {
-            Ok::<_, anyhow::Error>(deployments.list(&labels).await)
-        })
+        .wait_for(&tr!(lang, "cli-deployments"), deployments.list(&labels))
         .await?;
     match listed {
         Ok(list) => {
             // Of several operators, prefer the one in the pool's namespace.
-            let in_namespace = list
-                .iter()
-                .find(|deployment| deployment.namespace().as_ref() == Some(&cluster.namespace));
-            Ok(in_namespace
-                .or_else(|| list.items.first())
-                .map_or(Operator::NotInstalled, status_of))
+            let is_here = |it: &&Deployment| it.namespace().as_ref() == Some(&cluster.namespace);
+            let found = list.iter().find(is_here).or(list.items.first());
+            Ok(found.map_or(Operator::NotInstalled, status_of))
         }
         Err(kube::Error::Api(status)) if status.code == 403 => {
             for namespace in [&cluster.namespace, DEFAULT_NAMESPACE] {
-                let deployments: Api<Deployment> =
-                    Api::namespaced(cluster.client.clone(), namespace);
+                let deployments = Api::<Deployment>::namespaced(cluster.client.clone(), namespace);
+                let listed = deployments.list(&labels).await;
                 // An error here, too, means that the user may not list the namespace.
-                if let Some(deployment) = deployments
-                    .list(&labels)
-                    .await
-                    .ok()
-                    .and_then(|list| list.items.into_iter().next())
-                {
-                    return Ok(status_of(&deployment));
+                if let Some(deployment) = listed.iter().flat_map(|list| &list.items).next() {
+                    return Ok(status_of(deployment));
                 }
             }
             Ok(Operator::Unknown)
@@ -86,17 +76,8 @@ pub async fn find(cluster: &Cluster) -> anyhow::Result<Operator> {
 }
 
 fn status_of(deployment: &Deployment) -> Operator {
-    let ready = deployment
-        .status
-        .as_ref()
-        .and_then(|status| status.ready_replicas)
-        .unwrap_or(0)
-        > 0;
-    let version = deployment
-        .labels()
-        .get("app.kubernetes.io/version")
-        .cloned()
-        .unwrap_or_else(|| "?".into());
+    let (spec, status) = (deployment.spec.as_ref(), deployment.status.as_ref());
+    let version = deployment.labels().get("app.kubernetes.io/version");
     let namespace = deployment.namespace().unwrap_or_default();
     let annotation = |name: &str| deployment.annotations().get(name).cloned();
     let release = annotation("meta.helm.sh/release-name").map(|name| Release {
@@ -104,16 +85,12 @@ fn status_of(deployment: &Deployment) -> Operator {
         namespace: annotation("meta.helm.sh/release-namespace")
             .unwrap_or_else(|| namespace.clone()),
     });
-    let scaled_to_zero = deployment
-        .spec
-        .as_ref()
-        .is_some_and(|spec| spec.replicas == Some(0));
     Operator::Found {
         namespace,
         name: deployment.name_any(),
-        version,
-        ready,
-        scaled_to_zero,
+        version: version.cloned().unwrap_or_else(|| "?".into()),
+        ready: status.and_then(|status| status.ready_replicas) > Some(0),
+        scaled_to_zero: spec.is_some_and(|spec| spec.replicas == Some(0)),
         release,
     }
 }

@@ -8,7 +8,7 @@ use crate::text::lang::{Lang, tr};
 use anyhow::Context;
 use api::{Key, MetricStatus, MetricsStatus, Sample, SampleColumns, TimeMetricStatus, timestamp};
 use decide::{ReasonCode, Time};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -75,36 +75,28 @@ impl HistoryPoint {
     /// The metrics in the form of the WorkerPool's status.
     pub fn metrics(&self, lang: Lang) -> MetricsStatus {
         let Some(summary) = &self.summary else {
-            let ready = MetricStatus {
-                unavailable: Some(tr!(lang, "cli-metrics-unread")),
-                ..MetricStatus::default()
-            };
-            return MetricsStatus {
-                ready,
-                ..MetricsStatus::default()
-            };
+            let mut unread = MetricsStatus::default();
+            unread.ready.unavailable = Some(tr!(lang, "cli-metrics-unread"));
+            return unread;
         };
-        let metric = |n: Option<u64>| MetricStatus {
-            value: n.and_then(|n| i64::try_from(n).ok()),
+        let metric = |value| MetricStatus {
+            value,
             ..MetricStatus::default()
         };
-        let age = summary
-            .oldest
-            .and_then(|age| i64::try_from(age.as_millis()).ok());
+        let count = |n: Option<u64>| metric(n.and_then(|n| i64::try_from(n).ok()));
+        let pushed = |age| Some(self.at - SignedDuration::try_from(age).ok()?);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the history has whole numbers below 2^31"
+        )]
+        let cpu = summary.cpu.map(|cpu| cpu as i64);
         MetricsStatus {
-            ready: metric(Some(summary.ready)),
-            live: metric(summary.live),
-            busy: metric(summary.busy),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "the history has whole numbers below 2^31"
-            )]
-            cpu_percent: MetricStatus {
-                value: summary.cpu.map(|cpu| cpu as i64),
-                ..MetricStatus::default()
-            },
+            ready: count(Some(summary.ready)),
+            live: count(summary.live),
+            busy: count(summary.busy),
+            cpu_percent: metric(cpu),
             oldest_task_time: TimeMetricStatus {
-                value: age.map(|age| timestamp(Time(self.at.as_millisecond() - age))),
+                value: summary.oldest.and_then(pushed),
                 unavailable: None,
             },
             ..MetricsStatus::default()
@@ -132,23 +124,15 @@ mod tests {
         };
         let point = history_point(Time(50_000), Time(59_000), &sample);
         let summary = point.summary.as_ref().expect("it was read");
-        assert_eq!(
-            (summary.ready, summary.busy, summary.processed),
-            (22, Some(2), None)
-        );
-        assert_eq!(
-            (point.desired, point.idle, point.reason),
-            (Some(5), true, Some(ReasonCode::QueueTooLong))
-        );
-        assert_eq!(
-            point.metrics(Lang::EN).oldest_task_time.value,
-            Some(timestamp(Time(43_000)))
-        );
+        let counts = (summary.ready, summary.busy, summary.processed);
+        assert_eq!(counts, (22, Some(2), None));
+        let decision = (point.desired, point.idle, point.reason);
+        assert_eq!(decision, (Some(5), true, Some(ReasonCode::QueueTooLong)));
+        let oldest = point.metrics(Lang::EN).oldest_task_time.value;
+        assert_eq!(oldest, Some(timestamp(Time(43_000))));
         let unavailable = history_point(Time(0), Time(9_000), &Sample::UNKNOWN);
-        assert_eq!(
-            (unavailable.summary.clone(), unavailable.reason),
-            (None, None)
-        );
+        assert_eq!(unavailable.summary, None);
+        assert_eq!(unavailable.reason, None);
         assert!(unavailable.metrics(Lang::EN).ready.unavailable.is_some());
     }
 }

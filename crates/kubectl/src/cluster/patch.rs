@@ -15,10 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Patch parameters with this program's field manager.
 pub fn params() -> PatchParams {
-    PatchParams {
-        field_manager: Some("kubectl-workerpool".into()),
-        ..PatchParams::default()
-    }
+    PatchParams::apply("kubectl-workerpool")
 }
 
 /// Merges `patch` into the pool `name`.
@@ -28,11 +25,9 @@ pub async fn apply(
     name: &str,
     patch: Value,
 ) -> anyhow::Result<WorkerPool> {
+    let (pools, params, patch) = (cluster.pools(), params(), Patch::Merge(patch));
     cluster
-        .request(
-            doing,
-            cluster.pools().patch(name, &params(), &Patch::Merge(patch)),
-        )
+        .request(doing, pools.patch(name, &params, &patch))
         .await
 }
 

@@ -3,7 +3,7 @@
 use super::Cluster;
 use crate::text::lang::tr;
 use anyhow::{Context, bail};
-use api::{KeyRef, KeySelector, SentinelSpec, WorkerPool};
+use api::{KeySelector, SentinelSpec, WorkerPool};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, ResourceExt};
 use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
@@ -101,16 +101,11 @@ fn parse(url: &str) -> Option<(HostPort, RedisConnectionInfo, bool)> {
 
 async fn material(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<TlsMaterial> {
     let spec = pool.spec.redis.tls.clone().unwrap_or_default();
-    let ca = match &spec.ca_from {
-        Some(KeyRef {
-            secret_key_ref: Some(key),
-            ..
-        }) => Some(of_secret(cluster, key).await?),
-        Some(KeyRef {
-            config_map_key_ref: Some(key),
-            ..
-        }) => Some(of_config_map(cluster, key).await?),
-        _ => None,
+    let ca = spec.ca_from.unwrap_or_default();
+    let ca = match (&ca.secret_key_ref, &ca.config_map_key_ref) {
+        (Some(key), _) => Some(of_secret(cluster, key).await?),
+        (None, Some(key)) => Some(of_config_map(cluster, key).await?),
+        (None, None) => None,
     };
     let client = match (&spec.certificate_from, &spec.key_from) {
         (Some(certificate), Some(key)) => Some((
@@ -127,21 +122,11 @@ async fn material(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<TlsMat
 }
 
 /// A value of a Secret that is text, without what an editor adds at its end.
-async fn text(cluster: &Cluster, key: &KeySelector) -> anyhow::Result<String> {
-    let KeySelector { name, key: field } = key;
-    let bytes = of_secret(cluster, key).await?;
-    Ok(String::from_utf8(bytes)
-        .ok()
-        .with_context(|| {
-            tr!(
-                cluster.out.lang,
-                "cli-redis-secret-not-text",
-                name,
-                key = field
-            )
-        })?
-        .trim()
-        .to_owned())
+async fn text(cluster: &Cluster, selector: &KeySelector) -> anyhow::Result<String> {
+    let (lang, KeySelector { name, key }) = (cluster.out.lang, selector);
+    let text = String::from_utf8(of_secret(cluster, selector).await?).ok();
+    let text = text.with_context(|| tr!(lang, "cli-redis-secret-not-text", name, key))?;
+    Ok(text.trim().to_owned())
 }
 
 async fn of_secret(cluster: &Cluster, key: &KeySelector) -> anyhow::Result<Vec<u8>> {
@@ -151,15 +136,8 @@ async fn of_secret(cluster: &Cluster, key: &KeySelector) -> anyhow::Result<Vec<u
     let secret = cluster.request(&doing, secrets.get(name)).await?;
     let value = secret.data.unwrap_or_default().remove(key);
     let value = value.map(|bytes| bytes.0);
-    value.with_context(|| {
-        tr!(
-            cluster.out.lang,
-            "cli-redis-key-missing",
-            kind = "Secret",
-            name,
-            key
-        )
-    })
+    let kind = "Secret";
+    value.with_context(|| tr!(cluster.out.lang, "cli-redis-key-missing", kind, name, key))
 }
 
 async fn of_config_map(cluster: &Cluster, key: &KeySelector) -> anyhow::Result<Vec<u8>> {
@@ -182,11 +160,8 @@ mod tests {
     fn an_address_that_turns_verification_off_is_none() {
         assert!(parse("rediss://redis:6379").is_some_and(|(.., is_secure)| is_secure));
         assert!(parse("redis://redis:6379/2").is_some_and(|(_, settings, _)| settings.db() == 2));
-        for url in [
-            "rediss://redis:6379/#insecure",
-            "http://redis",
-            "redis:/canary",
-        ] {
+        let insecure = "rediss://redis:6379/#insecure";
+        for url in [insecure, "http://redis", "redis:/canary"] {
             assert!(parse(url).is_none(), "{url}");
         }
     }

@@ -47,15 +47,10 @@ impl Proxy {
 
     fn parse(lang: Lang, url: &str, source: &'static str) -> anyhow::Result<Self> {
         let url = url.replacen("socks5h://", "socks5://", 1); // the proxy resolves names in both
-        let url = if url.contains("://") {
-            url
-        } else {
-            format!("http://{url}")
-        };
+        let scheme = if url.contains("://") { "" } else { "http://" };
         // No error prints the value, which may hold a password.
-        let url: Uri = url
-            .parse()
-            .with_context(|| tr!(lang, "cli-proxy-source-no-url", source))?;
+        let url = format!("{scheme}{url}").parse::<Uri>();
+        let url = url.with_context(|| tr!(lang, "cli-proxy-source-no-url", source))?;
         match url.scheme_str() {
             Some("socks5") if url.authority().is_some_and(|it| it.as_str().contains('@')) => {
                 bail!(tr!(lang, "cli-proxy-socks-password", source))
@@ -69,10 +64,8 @@ impl Proxy {
     pub fn name(&self) -> String {
         let scheme = self.url.scheme_str().unwrap_or("http");
         let host = self.url.host().unwrap_or_default();
-        match self.url.port_u16() {
-            Some(port) => format!("{scheme}://{host}:{port}"),
-            None => format!("{scheme}://{host}"),
-        }
+        let port = self.url.port_u16().map(|port| format!(":{port}"));
+        format!("{scheme}://{host}{}", port.unwrap_or_default())
     }
 }
 
@@ -81,11 +74,9 @@ pub fn first_set<const N: usize>(
     names: [&'static str; N],
     variable: impl Fn(&str) -> Option<String>,
 ) -> Option<(String, &'static str)> {
-    names.into_iter().find_map(|name| {
-        variable(name)
-            .filter(|value| !value.is_empty())
-            .map(|value| (value, name))
-    })
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    let mut names = names.into_iter();
+    names.find_map(|name| Some((set(name)?, name)))
 }
 
 /// The hosts that need no proxy, and the variable that names them.
@@ -102,16 +93,14 @@ pub fn bypasses(no_proxy: &str, server: &Uri) -> bool {
     };
     let port = server.port_u16().unwrap_or(default_port).to_string();
     // The library knows no ports: an entry with another port than the server's does not concern it.
-    let entries = no_proxy
-        .split(',')
-        .map(str::trim)
-        .filter_map(|entry| match entry.rsplit_once(':') {
-            Some((host, of_host)) if !host.contains(':') || host.ends_with(']') => {
-                (of_host == port).then_some(host)
-            }
-            _ => Some(entry),
-        })
-        .map(|entry| entry.strip_prefix("*.").unwrap_or(entry));
+    let concerning = |entry| match str::rsplit_once(entry, ':') {
+        Some((host, of_host)) if !host.contains(':') || host.ends_with(']') => {
+            (of_host == port).then_some(host)
+        }
+        _ => Some(entry),
+    };
+    let entries = no_proxy.split(',').map(str::trim).filter_map(concerning);
+    let entries = entries.map(|entry| entry.strip_prefix("*.").unwrap_or(entry));
     let entries = entries.collect::<Vec<_>>().join(",");
     let matcher = Matcher::builder().all("http://proxy").no(entries).build();
     matcher.intercept(server).is_none()
@@ -121,10 +110,8 @@ pub fn bypasses(no_proxy: &str, server: &Uri) -> bool {
 pub fn is_loopback(server: &Uri) -> bool {
     let host = server.host().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    let address = address.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -146,18 +133,14 @@ mod tests {
         #[case] server: &str,
         #[case] set: &[(&str, &str)],
         #[case] url: Option<&str>,
-        #[case] source: &str,
+        #[case] source: &'static str,
     ) {
         let variable = |name: &str| set.iter().find(|(key, _)| *key == name);
         let variable = |name: &str| variable(name).map(|(_, value)| (*value).to_owned());
-        let proxy = Proxy::choose(Lang::EN, None, variable, &server.parse().expect("a URL"))
-            .expect("usable");
-        assert_eq!(
-            proxy
-                .as_ref()
-                .map(|proxy| (proxy.url.clone(), proxy.source)),
-            url.map(|url| (url.parse().expect("a URL"), source))
-        );
+        let server = server.parse().expect("a URL");
+        let proxy = Proxy::choose(Lang::EN, None, variable, &server).expect("usable");
+        let url = url.map(|url| url.parse().expect("a URL"));
+        assert_eq!(proxy, url.map(|url| Proxy { url, source }));
     }
 
     #[rstest::rstest]
@@ -186,20 +169,14 @@ mod tests {
         let server = "https://k8s".parse().expect("a URL");
         let proxy = Proxy::choose(Lang::EN, Some("http://user:secret@p:8080"), all, &server);
         let proxy = proxy.expect("usable").expect("a proxy");
-        assert_eq!(
-            (proxy.name().as_str(), proxy.source),
-            ("http://p:8080", KUBECONFIG)
-        );
+        assert_eq!(proxy.name(), "http://p:8080");
+        assert_eq!(proxy.source, KUBECONFIG);
     }
 
     #[test]
     fn errors_do_not_show_a_password() {
         let server: Uri = "https://k8s".parse().expect("a URL");
-        for url in [
-            "socks5://u:secret@p",
-            "ftp://u:secret@p",
-            "http://u:se cret@p",
-        ] {
+        for url in ["socks5://u:secret@p", "ftp://u:secret@p", "u:se cret@p"] {
             let error = Proxy::choose(Lang::EN, Some(url), |_| None, &server).expect_err("refused");
             assert!(!format!("{error:#}").contains("cret"), "{error:#}");
         }

@@ -1,7 +1,7 @@
 //! The client of a pool's Redis, or of one that the command line names. A lost connection is reopened for the next query,
 //! and the server is found again: where Sentinels or a cluster name it, it may be another one.
 
-use super::dial::{NamedBy, Wire, dial, service_name};
+use super::dial::{NamedBy, ServiceName, dial, service_name};
 use super::link::{Link, Peer};
 use super::queue_summary::QueueSummary;
 use super::tls::{self, Unusable};
@@ -19,8 +19,8 @@ use protocol::ScriptCall;
 use queues::{Poll, Queue, Reading, is_hello_refused};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, ProtocolVersion, RedisConnectionInfo,
-    RedisError, Value,
+    AsyncConnectionConfig, Cmd, FromRedisValue, ProtocolVersion, RedisConnectionInfo, RedisError,
+    RedisResult, Value,
 };
 use redis_source::{Access, HostPort, Servers, slot_ranges};
 use std::time::Duration;
@@ -134,9 +134,9 @@ impl RedisClient {
         } else {
             readings = self.read(queues).await?;
         }
+        let describe = |cause| self.error(&self.out.cause(&Encoded::new(&cause)));
         let readings: Result<Vec<_>, _> = readings.into_iter().collect();
-        let readings =
-            readings.map_err(|cause| self.error(&self.out.cause(&Encoded::new(&cause))))?;
+        let readings = readings.map_err(describe)?;
         Ok(QueueSummary::of(readings, time(Timestamp::now())))
     }
 
@@ -165,59 +165,49 @@ impl RedisClient {
 
     /// The replies to commands that are safe to repeat; an error of one of them is its reply.
     async fn replies(&mut self, commands: &[Cmd]) -> anyhow::Result<Vec<Value>> {
-        let mut pipeline = redis::pipe();
-        for command in commands {
-            pipeline.add_command(command.clone());
-        }
-        let count = commands.len();
         if let Some(mut connection) = self.connection.take()
-            && let Ok(replies) = connection.send_packed_commands(&pipeline, 0, count).await
+            && let Ok(replies) = send(&mut connection, commands).await
         {
             self.connection = Some(connection);
             return Ok(replies);
         }
         let mut connection = self.connect(AsyncConnectionConfig::new()).await?;
-        let replies = connection
-            .send_packed_commands(&pipeline, 0, count)
-            .await
-            .map_err(|error| self.describe_error(&error))?;
+        let replies = send(&mut connection, commands).await;
+        let replies = replies.map_err(|error| self.describe_error(&error))?;
         self.connection = Some(connection);
         Ok(replies)
     }
 
-    /// Runs commands that are safe to repeat: if the connection was lost, it connects and runs them again.
-    pub async fn query<T: FromRedisValue>(&mut self, commands: &Pipeline) -> anyhow::Result<T> {
-        if let Some(mut connection) = self.connection.take()
-            && let Ok(reply) = commands.query_async(&mut connection).await
-        {
-            self.connection = Some(connection);
-            return Ok(reply);
+    /// Runs a command that is safe to repeat. Where it is refused, it connects and runs it again: another server may
+    /// accept writes by now.
+    pub async fn run(&mut self, command: Cmd) -> anyhow::Result<()> {
+        let command = [command];
+        let mut replies = self.replies(&command).await?;
+        if matches!(replies.as_slice(), [Value::ServerError(_)]) {
+            self.connection = None;
+            replies = self.replies(&command).await?;
         }
-        let mut connection = self.connect(AsyncConnectionConfig::new()).await?;
-        let reply = commands
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| self.describe_error(&error))?;
-        self.connection = Some(connection);
-        Ok(reply)
+        for reply in replies {
+            let done = reply.extract_error();
+            done.map_err(|error| self.describe_error(&error))?;
+        }
+        Ok(())
     }
 
     /// Runs a script that must not run twice; first checks that the connection works.
     pub async fn call<T: FromRedisValue>(&mut self, call: &ScriptCall<T>) -> anyhow::Result<T> {
-        self.query::<()>(redis::pipe().cmd("PING").ignore()).await?;
+        self.run(redis::cmd("PING")).await?;
         let Some(connection) = &mut self.connection else {
             return Err(self.error(&tr!(self.lang(), "cli-redis-connection-lost")));
         };
-        call.run(connection)
-            .await
-            .map_err(|error| self.describe_error(&error))
+        let result = call.run(connection).await;
+        result.map_err(|error| self.describe_error(&error))
     }
 
-    /// The Service in the cluster that the first server may be, as its namespace and name.
-    pub fn service_name(&self) -> Option<(String, String)> {
+    /// The Service in the cluster that the first server may be.
+    pub fn service_name(&self) -> Option<ServiceName> {
         let cluster = self.cluster.as_ref().filter(|cluster| !cluster.local)?;
-        let name = service_name(&self.first().host, &cluster.namespace)?;
-        Some((name.namespace, name.name))
+        service_name(&self.first().host, &cluster.namespace)
     }
 
     /// The user that it logs in as.
@@ -272,9 +262,8 @@ impl RedisClient {
             .set_connection_timeout(Some(TIMEOUT));
         let connect = async {
             let (server, named_by) = self.find().await?;
-            let peer = self.peer("Redis", &server);
-            self.open(&peer, named_by, &self.access.settings, &config)
-                .await
+            let (peer, settings) = (self.peer("Redis", &server), &self.access.settings);
+            self.open(&peer, named_by, settings, &config).await
         };
         self.out.wait(&what, connect).await
     }
@@ -343,10 +332,8 @@ impl RedisClient {
             .filter(|range| (range.first..=range.last).contains(&slot));
         let missing = || {
             let missing = SLOTS.saturating_sub(covered);
-            peer.broken(
-                Link::Found,
-                tr!(self.lang(), "cli-link-slots", slot, missing),
-            )
+            let text = tr!(self.lang(), "cli-link-slots", slot, missing);
+            peer.broken(Link::Found, text)
         };
         let primary = owners.find_map(|range| range.primary);
         Ok(primary.ok_or_else(missing)?)
@@ -360,14 +347,12 @@ impl RedisClient {
         settings: &RedisConnectionInfo,
         config: &AsyncConnectionConfig,
     ) -> anyhow::Result<MultiplexedConnection> {
-        match self.log_in(peer, named_by, settings, config).await? {
-            Err(error) if is_hello_refused(&error) => {
-                let settings = settings.clone().set_protocol(ProtocolVersion::RESP2);
-                let opened = self.log_in(peer, named_by, &settings, config).await?;
-                Ok(opened.map_err(|error| peer.failed(&error))?)
-            }
-            opened => Ok(opened.map_err(|error| peer.failed(&error))?),
+        let mut opened = self.log_in(peer, named_by, settings, config).await?;
+        if opened.as_ref().is_err_and(is_hello_refused) {
+            let settings = settings.clone().set_protocol(ProtocolVersion::RESP2);
+            opened = self.log_in(peer, named_by, &settings, config).await?;
         }
+        Ok(opened.map_err(|error| peer.failed(&error))?)
     }
 
     async fn log_in(
@@ -377,10 +362,8 @@ impl RedisClient {
         settings: &RedisConnectionInfo,
         config: &AsyncConnectionConfig,
     ) -> anyhow::Result<Result<MultiplexedConnection, RedisError>> {
-        let Wire {
-            mut stream,
-            forward,
-        } = dial(self.cluster.as_ref(), peer, named_by).await?;
+        let wire = dial(self.cluster.as_ref(), peer, named_by).await?;
+        let (mut stream, config) = (wire.stream, config.clone());
         let mut link = Link::Login;
         let steps = async {
             if let Some((connector, name)) = self.tls.as_ref().zip(peer.tls_name) {
@@ -390,13 +373,11 @@ impl RedisClient {
                 stream = Box::new(secured.map_err(|error| peer.refused(&error))?);
                 link = Link::Login;
             }
-            let connected =
-                MultiplexedConnection::new_with_config(settings, stream, config.clone()).await;
-            anyhow::Ok(connected)
+            anyhow::Ok(MultiplexedConnection::new_with_config(settings, stream, config).await)
         };
         let done = timeout(peer.limit, steps).await;
         if !matches!(done, Ok(Ok(Ok(_))))
-            && let Some(forward) = forward
+            && let Some(forward) = wire.forward
         {
             let (pod, port, lang) = (&forward.pod, forward.port, self.lang());
             let reason = timeout(NODE_TIMEOUT, forward.error).await.ok().flatten();
@@ -418,6 +399,20 @@ impl RedisClient {
             connection
         }))
     }
+}
+
+/// Sends commands at once. An error of one of them is its reply.
+pub(super) async fn send(
+    connection: &mut MultiplexedConnection,
+    commands: &[Cmd],
+) -> RedisResult<Vec<Value>> {
+    let mut pipeline = redis::pipe();
+    for command in commands {
+        pipeline.add_command(command.clone());
+    }
+    connection
+        .send_packed_commands(&pipeline, 0, commands.len())
+        .await
 }
 
 /// What of the TLS material cannot be used.

@@ -1,10 +1,9 @@
 //! Which rights the user of a Redis lacks. All commands that the operator needs are queued in a `MULTI`, which checks each of
 //! them, and the connection is closed before any runs.
 
-use super::redis::RedisClient;
+use super::redis::{RedisClient, send};
 use queues::{Need, Purpose, Queue};
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, RedisResult, Value};
+use redis::{AsyncConnectionConfig, Cmd, Value};
 use redis_source::Servers;
 
 /// What a user may not do.
@@ -38,20 +37,23 @@ impl RedisClient {
         }
         let mut redis = self.connect(AsyncConnectionConfig::new()).await?;
         let failed = |error| self.describe_error(&error);
-        let queued = [redis::cmd("MULTI")].into_iter();
-        let queued = queued.chain(needs.iter().map(|need| need.command.clone()));
-        let mut replies = send(&mut redis, queued.collect()).await.map_err(failed)?;
+        let commands = |needs: &[Need]| -> Vec<Cmd> {
+            let commands = needs.iter().map(|need| need.command.clone());
+            commands.collect()
+        };
+        let queued = [vec![redis::cmd("MULTI")], commands(&needs)].concat();
+        let mut replies = send(&mut redis, &queued).await.map_err(failed)?;
         if !replies.is_empty() && refusal(&replies.remove(0)).is_some() {
             // Without MULTI only what changes nothing is tried.
             needs.retain(|need| need.purpose != Purpose::ScaleDown);
             redis = self.connect(AsyncConnectionConfig::new()).await?;
-            let commands = needs.iter().map(|need| need.command.clone()).collect();
-            replies = send(&mut redis, commands).await.map_err(failed)?;
+            replies = send(&mut redis, &commands(&needs)).await.map_err(failed)?;
         }
         let mut lacking = Lacking::default();
         for (need, reply) in needs.into_iter().zip(&replies) {
+            let is_known = lacking.rights.iter().any(|(it, _)| *it == need.right);
             match refusal(reply) {
-                Some(Refusal::Command) if !lacking.has(&need.right) => {
+                Some(Refusal::Command) if !is_known => {
                     lacking.rights.push((need.right, need.purpose));
                 }
                 Some(Refusal::Key) if lacking.patterns.is_empty() => {
@@ -66,22 +68,6 @@ impl RedisClient {
     }
 }
 
-impl Lacking {
-    fn has(&self, right: &str) -> bool {
-        self.rights.iter().any(|(it, _)| it == right)
-    }
-}
-
-async fn send(redis: &mut MultiplexedConnection, commands: Vec<Cmd>) -> RedisResult<Vec<Value>> {
-    let mut pipeline = redis::Pipeline::with_capacity(commands.len());
-    for command in commands {
-        pipeline.add_command(command);
-    }
-    redis
-        .send_packed_commands(&pipeline, 0, pipeline.len())
-        .await
-}
-
 /// What a server refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
@@ -93,10 +79,9 @@ fn refusal(reply: &Value) -> Option<Refusal> {
     let Value::ServerError(error) = reply else {
         return None;
     };
-    let is_of_command = error.details().is_some_and(|it| it.contains(" to run "));
-    (error.code() == "NOPERM").then_some(if is_of_command {
-        Refusal::Command
-    } else {
-        Refusal::Key
-    })
+    match error.details() {
+        _ if error.code() != "NOPERM" => None,
+        Some(details) if details.contains(" to run ") => Some(Refusal::Command),
+        _ => Some(Refusal::Key),
+    }
 }

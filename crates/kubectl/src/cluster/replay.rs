@@ -10,7 +10,7 @@ use api::{
     Change, DecisionStatus, MemoryStatus, ScheduledSpec, WorkerPool, WorkerPoolStatus, timestamp,
     unknown_field,
 };
-use decide::{Decision, Memory, Observation, QueueMetrics, Time, decide};
+use decide::{Decision, Memory, Millis, Observation, QueueMetrics, Time, decide};
 use jiff::{SignedDuration, Timestamp};
 use messages::Encoded;
 use sim::{TraceLine, initial_state};
@@ -78,10 +78,8 @@ impl Replay {
             let file = path.display();
             std::fs::read_to_string(path).with_context(|| tr!(lang, "cli-cannot-read", file))
         };
-        let pool = args
-            .pool
-            .as_deref()
-            .map_or_else(|| Ok(api::DEMO.to_owned()), read)?;
+        let pool = args.pool.as_deref();
+        let pool = pool.map_or_else(|| Ok(api::DEMO.to_owned()), read)?;
         let trace = args.replay.as_ref().and_then(Option::as_deref);
         let text = trace.map_or_else(|| Ok(DEMO_TRACE.to_owned()), read)?;
         let speed = (!fast).then(|| args.speed.unwrap_or(1.0));
@@ -104,10 +102,8 @@ impl Replay {
         let queues = &pool.spec.queues;
         let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
         let names: Vec<&str> = labels.iter().map(String::as_str).collect();
-        let lines: VecDeque<TraceLine> = sim::parse_trace(trace, &names)
-            .map_err(|error| anyhow!(error))?
-            .into();
-        let first = lines.front();
+        let lines = sim::parse_trace(trace, &names).map_err(|error| anyhow!(error))?;
+        let first = lines.first();
         let first = first.with_context(|| tr!(lang, "cli-replay-empty"))?.at;
         let (replicas, memory) = initial_state(&pool);
         pool.metadata.generation = Some(1);
@@ -116,7 +112,7 @@ impl Replay {
             out: out.clone(),
             pool,
             scheduled_spec,
-            lines,
+            lines: lines.into(),
             first,
             started: Instant::now(),
             speed,
@@ -152,14 +148,13 @@ impl Replay {
         }
         let at = self.lines.front()?.at;
         if let Some(speed) = self.speed {
-            let ahead = SignedDuration::from_millis(at.0 - self.first.0).as_secs_f64() / speed;
+            let ahead = SignedDuration::from_millis((at - self.first).0).as_secs_f64() / speed;
             let due = self.started + Duration::from_secs_f64(ahead);
             sleep_until(due.min(Instant::now() + TICK)).await;
             if Instant::now() < due {
-                let passed =
-                    SignedDuration::from_secs_f64(self.started.elapsed().as_secs_f64() * speed);
-                self.now =
-                    Time(self.first.0 + i64::try_from(passed.as_millis()).unwrap_or(0)).min(at);
+                let passed = self.started.elapsed().mul_f64(speed).as_millis();
+                let passed = Millis(i64::try_from(passed).unwrap_or(0));
+                self.now = (self.first + passed).min(at);
                 return None;
             }
         }
@@ -171,26 +166,18 @@ impl Replay {
 
     /// Turns one line of the trace into updates.
     fn push_updates(&mut self, line: TraceLine) {
-        let TraceLine {
-            at,
-            queues,
-            replicas,
-            unavailable,
-        } = line;
-        let load = QueueMetrics::sum(&queues);
+        let (at, load) = (line.at, QueueMetrics::sum(&line.queues));
         let burst = self.burst(&load);
         let observation = Observation {
             replicas: self.replicas,
-            queues,
-            unavailable,
+            queues: line.queues,
+            unavailable: line.unavailable,
         };
-        let (observation, decision) = self.decide(observation, replicas, at);
+        let (observation, decision) = self.decide(observation, line.replicas, at);
         self.updates.extend(burst.map(Update::Burst));
-        let status = self.status(&decision, at);
-        self.updates.push_back(Update::Pool(Box::new(WorkerPool {
-            status: Some(status),
-            ..self.pool.clone()
-        })));
+        let mut pool = self.pool.clone();
+        pool.status = Some(self.status(&decision, at));
+        self.updates.push_back(Update::Pool(Box::new(pool)));
         self.updates.push_back(Update::Replicas(self.replicas));
         self.updates.push_back(match &observation.unavailable {
             Some(cause) if load.ready.known().is_none() => {
@@ -204,12 +191,9 @@ impl Replay {
     fn burst(&mut self, load: &QueueMetrics) -> Option<u32> {
         let ended = load.ready.plus(load.in_flight).plus(load.processed);
         let arrived = load.arrived.known().or(ended.known());
-        let burst = arrived
-            .zip(self.arrived)
-            .map(|(now, before)| now - before)
-            .filter(|n| *n >= BURST);
+        let new = arrived.zip(self.arrived).map(|(now, before)| now - before);
         self.arrived = arrived.or(self.arrived);
-        burst.and_then(|n| u32::try_from(n).ok())
+        u32::try_from(new.filter(|n| *n >= BURST)?).ok()
     }
 
     /// Decides on the observation, and follows the `replicas` of the trace, or else the decision.
@@ -220,21 +204,15 @@ impl Replay {
         at: Time,
     ) -> (Observation, Decision) {
         let mut decision = decide(self.scheduled_spec.at(at), &observation, &self.memory, at);
-        let mut pending = (decision.replicas != self.replicas).then(|| {
-            (
-                Change::new(&decision, timestamp(at)),
-                decision.memory.clone(),
-            )
-        });
+        let change = Change::new(&decision, timestamp(at));
+        let is_change = decision.replicas != self.replicas;
+        let mut pending = is_change.then(|| (change, decision.memory.clone()));
         match replicas {
             Some(now) if now != self.replicas => {
                 // The change is this decision, an earlier one, or not the operator's.
                 let earlier = self.pending.take();
-                if let Some((change, memory)) = earlier
-                    .into_iter()
-                    .chain(pending.take())
-                    .find(|(change, _)| change.to == now)
-                {
+                let mut decided = earlier.into_iter().chain(pending.take());
+                if let Some((change, memory)) = decided.find(|(change, _)| change.to == now) {
                     self.history.push(change);
                     self.memory = memory;
                 }

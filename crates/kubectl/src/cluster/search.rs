@@ -53,11 +53,8 @@ async fn keys(
     let mut keys = BTreeSet::new();
     let mut cursor = "0".to_owned();
     loop {
-        let scan = redis::cmd("SCAN")
-            .arg(&cursor)
-            .arg("COUNT")
-            .arg(PAGE)
-            .take();
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(&cursor).arg("COUNT").arg(PAGE);
         let reply = replies(redis, &[scan], lang).await?.pop();
         if let Some(Value::ServerError(error)) = &reply {
             let error = queues::describe_server_error(error.code(), error.details());
@@ -66,10 +63,7 @@ async fn keys(
         let (next, page): (String, Vec<Vec<u8>>) =
             redis::from_redis_value(reply.unwrap_or(Value::Nil))?;
         // A key that is no text belongs to no queue that a pool could name.
-        keys.extend(
-            page.into_iter()
-                .filter_map(|key| String::from_utf8(key).ok()),
-        );
+        keys.extend(page.into_iter().flat_map(String::from_utf8));
         if next == "0" {
             return Ok((keys, true));
         }
@@ -94,22 +88,13 @@ pub fn spec(found: &Found) -> Json {
     spec.insert("system".to_owned(), json!(found.system));
     let priorities = (!priorities.is_empty()).then_some(priorities);
     let options = [
-        (QueueOption::Group, group.as_ref().map(|it| json!(it))),
-        (
-            QueueOption::KeyPrefix,
-            key_prefix.as_ref().map(|it| json!(it)),
-        ),
-        (QueueOption::Priorities, priorities.map(|it| json!(it))),
-        (
-            QueueOption::Separator,
-            separator.as_ref().map(|it| json!(it)),
-        ),
+        (QueueOption::Group, json!(group)),
+        (QueueOption::KeyPrefix, json!(key_prefix)),
+        (QueueOption::Priorities, json!(priorities)),
+        (QueueOption::Separator, json!(separator)),
     ];
-    for (option, value) in options {
-        if let Some(value) = value {
-            spec.insert(option.name().to_owned(), value);
-        }
-    }
+    let given = options.into_iter().filter(|(_, value)| !value.is_null());
+    spec.extend(given.map(|(option, value)| (option.name().to_owned(), value)));
     spec.into()
 }
 
@@ -117,10 +102,8 @@ pub fn spec(found: &Found) -> Json {
 pub fn line(found: &Found) -> String {
     let spec = spec(found);
     let fields = spec.as_object().into_iter().flatten();
-    let fields: Vec<_> = fields
-        .map(|(name, value)| format!("{name}: {}", yaml(value)))
-        .collect();
-    format!("{{{}}}", fields.join(", "))
+    let fields = fields.map(|(name, value)| format!("{name}: {}", yaml(value)));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
 }
 
 /// A value as YAML: what is no plain word is quoted, and what no screen shows is escaped.
@@ -136,12 +119,9 @@ fn yaml(value: &Json) -> String {
             text.clone()
         }
         value => {
-            let escaped = |c: char| {
-                if decide::is_hidden(c) {
-                    format!("\\u{:04x}", u32::from(c))
-                } else {
-                    c.to_string()
-                }
+            let escaped = |c: char| match c {
+                c if decide::is_hidden(c) => format!("\\u{:04x}", u32::from(c)),
+                c => c.to_string(),
             };
             value.to_string().chars().map(escaped).collect()
         }

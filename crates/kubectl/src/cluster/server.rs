@@ -1,12 +1,12 @@
 //! A Redis that the command line names, without a pool.
 
-use super::redis::RedisClient;
+use super::redis::{RedisClient, send};
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use anyhow::{anyhow, bail};
 use clap::ArgGroup;
 use redis::aio::MultiplexedConnection;
-use redis::{Client, Cmd, Value};
+use redis::{Client, Cmd, RedisResult, Value};
 use redis_source::{RedisOptions, SourceError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -34,9 +34,7 @@ impl Server {
         let url = self.redis.as_deref().unwrap_or("redis://127.0.0.1");
         let source = self.options.source(url, key);
         let source = source.map_err(|error| anyhow!(describe_options(lang, &error)))?;
-        let client = timeout(TIMEOUT, source.client()).await;
-        let client = client.map_err(|_| no_answer(lang))?;
-        client.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+        in_time(lang, source.client()).await
     }
 }
 
@@ -72,9 +70,7 @@ impl Elsewhere {
 
 /// Connects.
 pub async fn connect(client: &Client, lang: Lang) -> anyhow::Result<MultiplexedConnection> {
-    let connection = timeout(TIMEOUT, client.get_multiplexed_async_connection()).await;
-    let connection = connection.map_err(|_| no_answer(lang))?;
-    connection.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+    in_time(lang, client.get_multiplexed_async_connection()).await
 }
 
 /// Why the options lead to no Redis.
@@ -94,22 +90,20 @@ fn describe_options(lang: Lang, error: &SourceError) -> String {
     }
 }
 
-fn no_answer(lang: Lang) -> anyhow::Error {
-    anyhow!(tr!(lang, "cli-no-answer", seconds = TIMEOUT.as_secs())).context("Redis")
-}
-
 /// The replies to `commands`; an error of one of them is its reply.
 pub async fn replies(
     redis: &mut MultiplexedConnection,
     commands: &[Cmd],
     lang: Lang,
 ) -> anyhow::Result<Vec<Value>> {
-    let mut pipeline = redis::pipe();
-    for command in commands {
-        pipeline.add_command(command.clone());
-    }
-    let sent = redis.send_packed_commands(&pipeline, 0, commands.len());
-    let sent = timeout(TIMEOUT, sent).await;
-    let sent = sent.map_err(|_| no_answer(lang))?;
-    sent.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
+    in_time(lang, send(redis, commands)).await
+}
+
+/// What Redis answers, or the error.
+async fn in_time<T>(lang: Lang, answer: impl Future<Output = RedisResult<T>>) -> anyhow::Result<T> {
+    let Ok(answer) = timeout(TIMEOUT, answer).await else {
+        let silence = tr!(lang, "cli-no-answer", seconds = TIMEOUT.as_secs());
+        return Err(anyhow!(silence).context("Redis"));
+    };
+    answer.map_err(|error| anyhow!("Redis: {}", queues::describe(&error)))
 }

@@ -3,7 +3,7 @@
 use super::history::row;
 use crate::cluster::Cluster;
 use crate::text::lang::tr;
-use crate::text::output::Style;
+use crate::text::output::{Style, width};
 use crate::tui::{Rank, Row, rank};
 use api::{Change, Key, WorkerPool};
 use jiff::Timestamp;
@@ -32,29 +32,23 @@ pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
         out.json(&rows.iter().map(to_json).collect::<Vec<_>>())?;
         return Ok(ok);
     }
-    let width = rows
-        .iter()
-        .map(|row| row.key.to_string().len())
-        .max()
-        .unwrap_or(0);
-    let reasons = rows
-        .iter()
-        .filter_map(|row| Some(row.decision.as_ref()?.reason.len()))
-        .max()
-        .unwrap_or(0);
+    let reason = |row: &'_ Row| {
+        row.decision
+            .as_ref()
+            .map(|decision| decision.reason.clone())
+    };
+    let names = width(rows.iter().map(|row| row.key.to_string()));
+    let reasons = width(rows.iter().filter_map(reason));
     for row in &rows {
         let decision = row.decision.as_ref();
         let message = decision.map_or("?".to_owned(), |decision| out.message(decision));
         let reason = decision.map_or("", |decision| &decision.reason);
-        let workers = row
-            .desired
-            .or(row.replicas)
-            .map_or("?".to_owned(), |n| n.to_string());
-        let (sign, key) = (rank(row.rank).0, &row.key);
+        let workers = row.desired.or(row.replicas);
+        let workers = workers.map_or("?".to_owned(), |n| n.to_string());
+        let (sign, name) = (rank(row.rank).0, row.key.to_string());
         let message = out.styled(Style::Dim, &message);
         out.data(&format!(
-            "{sign} {:width$}  {workers:>3}  {reason:reasons$}  {message}",
-            key.to_string()
+            "{sign} {name:names$}  {workers:>3}  {reason:reasons$}  {message}"
         ))?;
     }
     Ok(ok)
@@ -64,20 +58,12 @@ pub async fn explain(cluster: &Cluster, json: bool) -> anyhow::Result<bool> {
 pub async fn history(cluster: &Cluster, limit: usize, json: bool) -> anyhow::Result<bool> {
     let (out, now) = (&cluster.out, Timestamp::now());
     let pools = list(cluster).await?;
-    let history = |pool: &WorkerPool| {
-        pool.status
-            .clone()
-            .map(|status| status.history)
-            .unwrap_or_default()
+    let changes_of = |pool: WorkerPool| {
+        let key = Key::of(&pool);
+        let history = pool.status.map(|status| status.history).unwrap_or_default();
+        history.into_iter().map(move |change| (key.clone(), change))
     };
-    let mut changes: Vec<(Key, Change)> = pools
-        .iter()
-        .flat_map(|pool| {
-            history(pool)
-                .into_iter()
-                .map(|change| (Key::of(pool), change))
-        })
-        .collect();
+    let mut changes: Vec<(Key, Change)> = pools.into_iter().flat_map(changes_of).collect();
     changes.sort_by_key(|(_, change)| change.at);
     let shown = &changes[changes.len().saturating_sub(limit)..];
     if json {
@@ -85,35 +71,18 @@ pub async fn history(cluster: &Cluster, limit: usize, json: bool) -> anyhow::Res
         out.json(&shown.iter().map(to_json).collect::<Vec<_>>())?;
         return Ok(true);
     }
-    let width = shown
-        .iter()
-        .map(|(key, _)| key.to_string().len())
-        .max()
-        .unwrap_or(0);
-    let reasons = shown
-        .iter()
-        .map(|(_, change)| change.reason.len())
-        .max()
-        .unwrap_or(0);
+    let names = width(shown.iter().map(|(key, _)| key.to_string()));
+    let reasons = width(shown.iter().map(|(_, change)| &change.reason));
     for (key, change) in shown {
-        out.data(&row(
-            &format!("{:width$}  ", key.to_string()),
-            change,
-            reasons,
-            now,
-            out,
-        ))?;
+        let name = format!("{:names$}  ", key.to_string());
+        out.data(&row(&name, change, reasons, now, out))?;
     }
     Ok(true)
 }
 
 async fn list(cluster: &Cluster) -> anyhow::Result<Vec<WorkerPool>> {
     let pools = Api::all(cluster.client.clone());
-    Ok(cluster
-        .request(
-            &tr!(cluster.out.lang, "cli-doing-list-all-pools"),
-            pools.list(&ListParams::default()),
-        )
-        .await?
-        .items)
+    let doing = tr!(cluster.out.lang, "cli-doing-list-all-pools");
+    let all = ListParams::default();
+    Ok(cluster.request(&doing, pools.list(&all)).await?.items)
 }

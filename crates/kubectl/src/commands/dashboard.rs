@@ -2,7 +2,7 @@
 //! own forward, so that the port keeps working after a restart of a pod or an API server, or a laptop's sleep. Where the
 //! dashboard has a login, each request gets the user's token.
 
-use crate::cluster::dial::{is_ready, named_port};
+use crate::cluster::dial::{Stream, is_ready, named_port};
 use crate::cluster::login::Login;
 use crate::cluster::operator::{self, LABELS, Operator};
 use crate::cluster::{Cluster, no_answer};
@@ -24,7 +24,7 @@ use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -67,28 +67,22 @@ pub async fn run(cluster: &Cluster, args: DashboardArgs) -> anyhow::Result<bool>
         return Ok(true);
     }
     let mut tunnel = Tunnel::find(cluster).await?;
-    let (pod, stream) = cluster
-        .out
-        .wait(&tr!(lang, "cli-dashboard-operator"), tunnel.open())
-        .await?;
+    let what = tr!(lang, "cli-dashboard-operator");
+    let (pod, stream) = out.wait(&what, tunnel.open()).await?;
     if send(stream, "/", None).await?.0 != StatusCode::UNAUTHORIZED {
         tunnel.login = None;
     }
     let listener = listen(lang, args.port).await?;
-    args.open(
-        cluster,
-        &format!("http://localhost:{}", listener.local_addr()?.port()),
-    )?;
+    let port = listener.local_addr()?.port();
+    args.open(cluster, &format!("http://localhost:{port}"))?;
     out.info(&tr!(lang, "cli-dashboard-forwarding", pod));
     let tunnel = Arc::new(Tunnel {
         last: Mutex::new(pod),
         ..tunnel
     });
     loop {
-        let (browser, _) = listener
-            .accept()
-            .await
-            .with_context(|| tr!(lang, "cli-dashboard-no-accept"))?;
+        let accepted = listener.accept().await;
+        let (browser, _) = accepted.with_context(|| tr!(lang, "cli-dashboard-no-accept"))?;
         tokio::spawn(Arc::clone(&tunnel).forward(browser));
     }
 }
@@ -177,14 +171,9 @@ async fn relay(browser: TcpStream, dashboard: Box<dyn Stream>, login: &Login) {
     connection.abort();
 }
 
-/// A byte stream in both directions.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-
 /// Opens connections to the operator's dashboard.
 struct Tunnel {
     cluster: Cluster,
-    pods: Api<Pod>,
     namespace: String,
     /// How to log in, where that is possible.
     login: Option<Login>,
@@ -195,25 +184,22 @@ struct Tunnel {
 impl Tunnel {
     async fn find(cluster: &Cluster) -> anyhow::Result<Self> {
         let lang = cluster.out.lang;
+        let tunnel = |namespace, login| Self {
+            cluster: cluster.clone(),
+            namespace,
+            login,
+            last: Mutex::default(),
+        };
         if cluster.local {
-            return Ok(Self {
-                cluster: cluster.clone(),
-                pods: Api::default_namespaced(cluster.client.clone()),
-                namespace: String::new(),
-                login: None,
-                last: Mutex::default(),
-            });
+            return Ok(tunnel(String::new(), None));
         }
         match operator::find(cluster).await? {
             Operator::Found {
                 namespace, name, ..
-            } => Ok(Self {
-                cluster: cluster.clone(),
-                pods: Api::namespaced(cluster.client.clone(), &namespace),
-                login: Some(Login::new(cluster, &namespace, &name)),
-                namespace,
-                last: Mutex::default(),
-            }),
+            } => {
+                let login = Login::new(cluster, &namespace, &name);
+                Ok(tunnel(namespace, Some(login)))
+            }
             Operator::NotInstalled => bail!(tr!(lang, "cli-dashboard-not-installed")),
             Operator::Unknown => bail!(tr!(lang, "cli-dashboard-no-operator")),
         }
@@ -227,32 +213,24 @@ impl Tunnel {
             let stream = stream.with_context(|| tr!(lang, "cli-dashboard-local-silent"))?;
             return Ok(("local".to_owned(), Box::new(stream)));
         }
-        let namespace = &self.namespace;
-        let list = self.pods.list(&ListParams::default().labels(LABELS)).await;
+        let (namespace, labels) = (&self.namespace, LABELS);
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), namespace);
+        let list = pods.list(&ListParams::default().labels(labels)).await;
         let list = list.map_err(|error| {
-            self.cluster
-                .describe_error(&tr!(lang, "cli-doing-find-operator-pod"), &error)
+            let doing = tr!(lang, "cli-doing-find-operator-pod");
+            self.cluster.describe_error(&doing, &error)
         })?;
         let pod = list.iter().find(|pod| is_ready(pod));
-        let pod = pod.with_context(|| {
-            tr!(
-                lang,
-                "cli-dashboard-no-ready-pod",
-                namespace,
-                labels = LABELS
-            )
-        })?;
+        let pod =
+            pod.with_context(|| tr!(lang, "cli-dashboard-no-ready-pod", namespace, labels))?;
         let name = pod.name_any();
-        let port = named_port(pod, "dashboard")
-            .with_context(|| tr!(lang, "cli-dashboard-disabled", namespace))?;
-        let mut forward = self
-            .pods
-            .portforward(&name, &[port])
-            .await
-            .map_err(|error| {
-                let doing = tr!(lang, "cli-doing-forward-dashboard", name);
-                self.cluster.describe_error(&doing, &error)
-            })?;
+        let port = named_port(pod, "dashboard");
+        let port = port.with_context(|| tr!(lang, "cli-dashboard-disabled", namespace))?;
+        let forward = pods.portforward(&name, &[port]).await;
+        let mut forward = forward.map_err(|error| {
+            let doing = tr!(lang, "cli-doing-forward-dashboard", name);
+            self.cluster.describe_error(&doing, &error)
+        })?;
         let stream = forward
             .take_stream(port)
             .with_context(|| tr!(lang, "cli-api-no-stream", pod = name))?;
@@ -275,7 +253,8 @@ impl Tunnel {
                 }
                 Ok(Err(error)) => self.log_change(Err(&format!("{error:#}"))),
                 Err(_) => {
-                    self.log_change(Err(&no_answer(self.cluster.out.lang, CONNECT_TIMEOUT)));
+                    let silence = no_answer(self.cluster.out.lang, CONNECT_TIMEOUT);
+                    self.log_change(Err(&silence));
                 }
             }
             sleep(RETRY_PAUSE).await;

@@ -82,7 +82,7 @@ impl<'a> Story<'a> {
         Ok(Self {
             out,
             name: pool.name_any(),
-            narrator: Narrator::begin(pool.clone())?.with_output(out),
+            narrator: Narrator::begin(pool.clone(), out)?,
             tasks: pusher.as_ref().map_or(0, |pusher| pusher.burst.tasks),
             pusher,
             progress: Progress {
@@ -152,9 +152,9 @@ impl<'a> Story<'a> {
         let lang = self.out.lang;
         let condition = pending_condition(&self.narrator, lang);
         if condition != self.waiting_for {
-            let message = self.narrator.decision_status();
-            let message = message.map(|decision| self.out.message(decision));
-            let message = message.map_or(String::new(), |message| {
+            let decision = self.narrator.decision_status();
+            let message = decision.map_or(String::new(), |decision| {
+                let message = self.out.message(decision);
                 tr!(lang, "cli-demo-operator-says", message)
             });
             self.out
@@ -165,11 +165,7 @@ impl<'a> Story<'a> {
     }
 
     fn start_burst(&mut self, tasks: u32, now: Timestamp) -> std::io::Result<()> {
-        let pushed = if self.pusher.is_some() {
-            Timestamp::now()
-        } else {
-            now
-        };
+        let pushed = self.pusher.as_ref().map_or(now, |_| Timestamp::now());
         self.tasks = tasks;
         self.progress.pushed = Some(pushed);
         self.progress.done_before = self.narrator.summary().map_or(0, QueueSummary::ended);
@@ -181,10 +177,9 @@ impl<'a> Story<'a> {
     fn print_timeout(&self, limit: Duration) {
         let lang = self.out.lang;
         let condition = pending_condition(&self.narrator, lang);
-        self.out.info(&if self.pusher.is_some() {
-            tr!(lang, "cli-demo-timeout", limit, condition)
-        } else {
-            tr!(lang, "cli-demo-trace-ended", condition)
+        self.out.info(&match self.pusher {
+            Some(_) => tr!(lang, "cli-demo-timeout", limit, condition),
+            None => tr!(lang, "cli-demo-trace-ended", condition),
         });
     }
 
@@ -197,24 +192,17 @@ impl<'a> Story<'a> {
         let Some(pushed) = self.progress.pushed else {
             return Ok(());
         };
-        let first = changes
-            .first()
-            .map_or(self.narrator.idle_replicas(), |(_, from, _)| *from);
-        let path = std::iter::once(first)
-            .chain(changes.iter().map(|(_, _, to)| *to))
-            .map(|n| n.to_string())
-            .collect::<Vec<_>>()
-            .join(" → ");
-        let done = self
-            .progress
-            .done(&self.narrator)
-            .map_or(0, |done| done.min(tasks.into()));
+        let first = changes.first().map(|(_, from, _)| *from);
+        let first = first.unwrap_or(self.narrator.idle_replicas());
+        let path = std::iter::once(first).chain(changes.iter().map(|(_, _, to)| *to));
+        let path: Vec<String> = path.map(|n| n.to_string()).collect();
+        let path = path.join(" → ");
+        let done = self.progress.done(&self.narrator).unwrap_or(0);
+        let done = done.min(tasks.into());
         let time = emptied.map(|at| millis_since(pushed, at) / 1000);
         let time = time.map_or(String::new(), |time| tr!(lang, "cli-demo-time", time));
-        let summary = self.narrator.summary();
-        let failed = summary
-            .and_then(|summary| summary.failed)
-            .filter(|failed| *failed > 0);
+        let failed = self.narrator.summary().and_then(|summary| summary.failed);
+        let failed = failed.filter(|failed| *failed > 0);
         let failed = failed.map_or(String::new(), |failed| tr!(lang, "cli-demo-failed", failed));
         let name = &self.name;
         out.data("")?;
@@ -241,9 +229,7 @@ fn change_row(out: &Out, pushed: Timestamp, line: &Line, from: i32, to: i32) -> 
     let after = match millis_since(pushed, line.at) {
         _ if to < from => String::new(),
         0 => tr!(lang, "cli-demo-within-second"), // a trace has one line per second
-        millis if millis < 1000 => {
-            tr!(lang, "cli-demo-millis-after-push", millis)
-        }
+        millis if millis < 1000 => tr!(lang, "cli-demo-millis-after-push", millis),
         millis => {
             let (whole, tenth) = (millis / 1000, millis / 100 % 10);
             tr!(lang, "cli-demo-seconds-after-push", whole, tenth)
@@ -268,11 +254,8 @@ fn pending_condition(narrator: &Narrator, lang: Lang) -> String {
         return tr!(lang, "cli-demo-until-redis", error);
     };
     let live = class_format::number(summary.live);
-    match (
-        summary.ready,
-        summary.in_flight.unwrap_or(0),
-        narrator.replicas(),
-    ) {
+    let running = summary.in_flight.unwrap_or(0);
+    match (summary.ready, running, narrator.replicas()) {
         (0, 0, Some(now)) if now == idle => tr!(lang, "cli-demo-until-registered", idle, live),
         (0, 0, Some(now)) => tr!(lang, "cli-demo-until-idle", idle, now),
         (_, _, None) => tr!(lang, "cli-demo-until-target"),
@@ -306,9 +289,8 @@ impl Progress {
         let live = class_format::number(summary.live);
         if self.pushed.is_none() {
             self.narration.begin(summary.live.unwrap_or(0));
-            return narrator
-                .is_at_rest()
-                .then(|| tr!(self.lang, "cli-demo-idle", live));
+            let idle = || tr!(self.lang, "cli-demo-idle", live);
+            return narrator.is_at_rest().then(idle);
         }
         if summary.is_empty() {
             self.emptied.get_or_insert(line.at);
@@ -325,18 +307,16 @@ impl Progress {
 
     /// Whether the tasks are done, the pool is at rest again, and all lines are printed.
     fn ended(&self, narrator: &Narrator, tasks: u32) -> bool {
-        let all_done = || {
-            self.done(narrator)
-                .is_some_and(|done| done >= u64::from(tasks))
-        };
-        narrator.is_at_rest() && narrator.is_settled() && (narrator.was_active() || all_done())
+        let done = self.done(narrator);
+        let all_done = done.is_some_and(|done| done >= u64::from(tasks));
+        narrator.is_at_rest() && narrator.is_settled() && (narrator.was_active() || all_done)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::narrator::tests::{at, pool};
+    use crate::commands::narrator::tests::{at, narrator};
 
     fn metrics(ready: u64, running: u64, live: u64, done: u64) -> Update {
         Update::Metrics(QueueSummary {
@@ -348,7 +328,7 @@ mod tests {
 
     /// After each update: has the demo ended?
     fn ends(updates: Vec<Update>) -> Vec<bool> {
-        let mut narrator = Narrator::begin(pool()).expect("a valid pool");
+        let mut narrator = narrator(Lang::EN);
         narrator.apply(Update::Replicas(3), at(0));
         narrator.apply(metrics(0, 0, 3, 100), at(0));
         narrator.lines(at(1));
@@ -372,7 +352,7 @@ mod tests {
 
     #[test]
     fn summary_has_every_change_since_the_push() {
-        let mut narrator = Narrator::begin(pool()).expect("a valid pool");
+        let mut narrator = narrator(Lang::EN);
         narrator.on_burst();
         let mut progress = Progress {
             pushed: Some(at(1)),
@@ -384,16 +364,10 @@ mod tests {
             note: None,
             kind: LineKind::Scaled { from: 3, to: 5 },
         };
-        assert_eq!(
-            progress.observe(&line, &narrator, 25),
-            None,
-            "a change has its own note"
-        );
-        assert_eq!(
-            progress.changes,
-            [(line, 3, 5)],
-            "the first change comes before the first poll"
-        );
+        let comment = progress.observe(&line, &narrator, 25);
+        assert_eq!(comment, None, "a change has its own note");
+        // The first change comes before the first poll.
+        assert_eq!(progress.changes, [(line, 3, 5)]);
     }
 
     #[test]
@@ -407,26 +381,11 @@ mod tests {
             metrics(0, 0, 3, 125),
         ];
         assert_eq!(ends(updates), [false, false, false, false, false, true]);
-    }
-
-    #[test]
-    fn metrics_from_before_the_push_do_not_end_it() {
-        assert_eq!(ends(vec![metrics(0, 0, 3, 100)]), [false]);
-    }
-
-    #[test]
-    fn ends_when_tasks_were_done_between_two_polls() {
-        assert_eq!(ends(vec![metrics(0, 0, 3, 125)]), [true]);
-    }
-
-    #[test]
-    fn does_not_end_while_redis_is_unreachable() {
-        assert_eq!(
-            ends(vec![
-                metrics(3, 3, 3, 100),
-                Update::Unreachable("gone".into())
-            ]),
-            [false, false]
-        );
+        let from_before_the_push = metrics(0, 0, 3, 100);
+        assert_eq!(ends(vec![from_before_the_push]), [false]);
+        let done_between_two_polls = metrics(0, 0, 3, 125);
+        assert_eq!(ends(vec![done_between_two_polls]), [true]);
+        let unreachable = Update::Unreachable("gone".into());
+        assert_eq!(ends(vec![metrics(3, 3, 3, 100), unreachable]), [false; 2]);
     }
 }

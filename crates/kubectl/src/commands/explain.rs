@@ -9,8 +9,8 @@ use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
 use anyhow::bail;
 use api::{
-    CauseStatus, DecisionStatus, MetricStatus, MetricsStatus, NextChangeStatus, WorkerPool,
-    WorkerPoolStatus, time,
+    CauseStatus, DecisionStatus, MetricsStatus, NextChangeStatus, WorkerPool, WorkerPoolStatus,
+    time,
 };
 use decide::Millis;
 use jiff::Timestamp;
@@ -114,18 +114,8 @@ fn lines(pool: &WorkerPool, status: &WorkerPoolStatus, now: Timestamp, out: &Out
         .and_then(|metrics| drain_time(lang, metrics));
     rows.extend(drain_time.map(|span| (tr!(lang, "cli-explain-empty-in"), span)));
 
-    let width = rows
-        .iter()
-        .map(|(label, _)| label.chars().count())
-        .max()
-        .unwrap_or(0);
     let head = format!("{}: {}", pool.name_any(), head(decision, now, out));
-    let blank = String::new();
-    let rows = rows.into_iter().map(|(label, text)| {
-        let gap = " ".repeat(width - label.chars().count());
-        format!("  {}{gap}  {text}", out.styled(Style::Dim, &label))
-    });
-    [head, blank].into_iter().chain(rows).collect()
+    [vec![head, String::new()], out.rows(&rows)].concat()
 }
 
 /// The next change in each direction, from the operator's forecast; with the time of day if `clock`.
@@ -165,18 +155,17 @@ fn head(decision: &DecisionStatus, now: Timestamp, out: &Out) -> String {
 /// The metrics in one line, with the reason why one could not be read.
 pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> String {
     let lang = out.lang;
-    let known = |metric: &MetricStatus, format: &dyn Fn(i64) -> String| metric.value.map(format);
-    let some = |metric: &MetricStatus, format: &dyn Fn(i64) -> String| {
-        metric.value.filter(|n| *n > 0).map(format)
-    };
+    let (waiting, cpu) = (metrics.ready.value, metrics.cpu_percent.value);
+    let held = metrics.held.value.filter(|n| *n > 0);
+    let delayed = metrics.delayed.value.filter(|n| *n > 0);
     let busy = metrics.live.value.zip(metrics.busy.value);
     let mut parts: Vec<String> = [
-        known(&metrics.ready, &|n| tr!(lang, "cli-metrics-waiting", n)),
-        some(&metrics.held, &|n| tr!(lang, "cli-metrics-held", n)),
-        some(&metrics.delayed, &|n| tr!(lang, "cli-metrics-delayed", n)),
+        waiting.map(|n| tr!(lang, "cli-metrics-waiting", n)),
+        held.map(|n| tr!(lang, "cli-metrics-held", n)),
+        delayed.map(|n| tr!(lang, "cli-metrics-delayed", n)),
         busy.map(|(live, busy)| tr!(lang, "cli-metrics-busy", busy, live)),
-        known(&metrics.cpu_percent, &|n| format!("CPU {n} %")),
-        known(&metrics.task_millis, &|millis| {
+        cpu.map(|n| format!("CPU {n} %")),
+        metrics.task_millis.value.map(|millis| {
             let span = messages::span(Millis(millis));
             tr!(lang, "cli-metrics-task-takes", span)
         }),
@@ -188,15 +177,9 @@ pub fn metrics_line(out: &Out, metrics: &MetricsStatus, now: Timestamp) -> Strin
     .into_iter()
     .flatten()
     .collect();
-    if let Some(english) = metrics
-        .ready
-        .unavailable
-        .as_ref()
-        .filter(|_| metrics.ready.value.is_none())
-    {
+    if let (None, Some(english)) = (waiting, &metrics.ready.unavailable) {
         let cause = metrics.cause.as_ref().map(CauseStatus::encoded);
-        let reason = cause.map(|cause| out.cause(&cause));
-        let reason = reason.unwrap_or_else(|| english.clone());
+        let reason = cause.map_or_else(|| english.clone(), |cause| out.cause(&cause));
         parts.push(tr!(lang, "cli-metrics-unavailable", reason));
     }
     parts.join(" · ")
@@ -221,11 +204,8 @@ fn next_change(
         Some(at) => {
             // Rounded up: at the end of 1 s it can come, not before.
             let span = whole_span(Millis((time(at) - time(now)).0 + 999));
-            let clock = if clock {
-                format!(" ({})", out.clock(at))
-            } else {
-                String::new()
-            };
+            let clock = clock.then(|| format!(" ({})", out.clock(at)));
+            let clock = clock.unwrap_or_default();
             tr!(lang, "cli-explain-earliest", span, clock)
         }
         None => tr!(lang, "cli-explain-at-once"),
@@ -256,34 +236,20 @@ fn drain_time(lang: Lang, metrics: &MetricsStatus) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::output::Color;
-    use api::{ScheduledSpec, timestamp};
-    use decide::{Memory, Metric, Observation, QueueMetrics, Time, decide, forecast};
+    use crate::commands::narrator::tests::pool;
+    use crate::tui::tests::stage::forecast_status;
+    use api::{MetricStatus, ScheduledSpec, timestamp};
+    use decide::{Memory, Metric, Observation, QueueMetrics, Time, decide};
+    use jiff::tz::TimeZone;
     use messages::Params;
-
-    fn pool() -> WorkerPool {
-        serde_json::from_value(json!({
-            "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": "filters"},
-            "spec": {"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": "redis://r"}, "queues": [{"name": "tasks"}]},
-        }))
-        .expect("a pool")
-    }
 
     /// The decision on the observation, as the operator writes it.
     fn decision_status(observation: &Observation, memory: &Memory, now: Time) -> DecisionStatus {
         let mut scheduled_spec = ScheduledSpec::new(&pool()).expect("a valid pool");
         let decision = decide(scheduled_spec.at(now), observation, memory, now);
-        let next = |next: decide::NextChange| NextChangeStatus {
-            to: next.to,
-            at: next.at.map(timestamp),
-            tasks: next.tasks,
-        };
-        let forecast = forecast(scheduled_spec.pool(), observation, &decision, now);
+        let forecast = forecast_status(scheduled_spec.pool(), observation, &decision, now);
         DecisionStatus {
-            next: Some(api::ForecastStatus {
-                up: forecast.up.map(next),
-                down: forecast.down.map(next),
-            }),
+            next: Some(forecast),
             ..DecisionStatus::new(&decision, timestamp(now))
         }
     }
@@ -320,7 +286,7 @@ mod tests {
             decision: Some(decision_status(&observation, memory, now)),
             ..WorkerPoolStatus::default()
         };
-        let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
+        let out = Out::plain(lang, TimeZone::UTC);
         lines(&pool(), &status, timestamp(now + Millis::seconds(4)), &out).join("\n")
     }
 
@@ -357,11 +323,12 @@ mod tests {
             delayed: metric(2),
             ..MetricsStatus::default()
         };
-        let out = Out::in_zone(Color::Never, Lang::EN, jiff::tz::TimeZone::UTC);
-        assert_eq!(
-            metrics_line(&out, &metrics, timestamp(Time(0))),
-            "0 waiting · 7 fetched ahead by workers · 2 delayed"
+        let line = metrics_line(
+            &Out::plain(Lang::EN, TimeZone::UTC),
+            &metrics,
+            Timestamp::UNIX_EPOCH,
         );
+        assert_eq!(line, "0 waiting · 7 fetched ahead by workers · 2 delayed");
     }
 
     #[test]
@@ -380,15 +347,9 @@ mod tests {
             }),
             ..MetricsStatus::default()
         };
-        let out = Out::in_zone(
-            Color::Never,
-            Lang::of("es").expect("Spanish"),
-            jiff::tz::TimeZone::UTC,
-        );
+        let out = Out::plain(Lang::of("es").expect("Spanish"), TimeZone::UTC);
         let line = metrics_line(&out, &metrics, Timestamp::UNIX_EPOCH);
-        assert_eq!(
-            line,
-            "desconocido: Redis en redis://r no responde: timed out"
-        );
+        let expected = "desconocido: Redis en redis://r no responde: timed out";
+        assert_eq!(line, expected);
     }
 }

@@ -4,7 +4,7 @@ use crate::args::Failed;
 use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
 use crate::text::lang::{Lang, tr};
-use crate::text::output::Out;
+use crate::text::output::{Out, width};
 use anyhow::bail;
 use decide::foreign;
 use jiff::Timestamp;
@@ -180,15 +180,8 @@ fn print_list(out: &Out, name: &str, again: &str, queues: &[FailedQueue]) -> std
         rows.extend(queue.list.tasks.iter().rev().map(|task| row(out, task)));
     }
     if total > 0 {
-        let width = |column: usize| {
-            rows.iter()
-                .map(|row| row[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widths: [usize; 4] = std::array::from_fn(width);
+        let [a, b, c, d] = [0, 1, 2, 3].map(|column| width(rows.iter().map(|row| &row[column])));
         for [at, attempts, worker, id, error] in &rows {
-            let [a, b, c, d] = widths;
             out.data(&format!(
                 "{at:a$}  {attempts:b$}  {worker:c$}  {id:d$}  {error}"
             ))?;
@@ -207,9 +200,9 @@ fn print_list(out: &Out, name: &str, again: &str, queues: &[FailedQueue]) -> std
 
 fn row(out: &Out, task: &FailedTask) -> [String; 5] {
     let at = task.at.and_then(|at| Timestamp::from_millisecond(at).ok());
-    let today = Timestamp::now().to_zoned(out.zone().clone()).date();
+    let today = out.local(Timestamp::now()).date();
     let time = at.map_or("?".into(), |at| {
-        let at = at.to_zoned(out.zone().clone());
+        let at = out.local(at);
         let format = if at.date() == today {
             "%H:%M:%S"
         } else {
@@ -252,15 +245,13 @@ mod tests {
 
     #[test]
     fn only_yes_is_yes() {
-        assert!(
-            ["y\n", "Yes", " s ", "Sí\n"]
-                .iter()
-                .all(|answer| is_yes(answer))
-        );
-        assert!(
-            !["", "\n", "n", "sure", "all"]
-                .iter()
-                .any(|answer| is_yes(answer))
-        );
+        for (yes, answers) in [
+            (true, &["y\n", "Yes", " s ", "Sí\n"][..]),
+            (false, &["", "\n", "n", "sure", "all"]),
+        ] {
+            for answer in answers {
+                assert_eq!(is_yes(answer), yes, "{answer:?}");
+            }
+        }
     }
 }

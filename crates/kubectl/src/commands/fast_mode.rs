@@ -4,11 +4,11 @@
 use super::stress::{Burst, Load, Work, plan};
 use crate::args::Demo;
 use crate::cluster::Cluster;
+use crate::cluster::patch::apply;
 use crate::text::lang::tr;
 use api::{Duration, ScaleDownSpec, ScaleUpSpec, WorkerPool};
 use decide::Millis;
 use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 
 /// The factor of the speed.
@@ -29,49 +29,27 @@ impl FastMode {
         pool: WorkerPool,
         args: &Demo,
     ) -> anyhow::Result<(Option<Self>, WorkerPool, Burst)> {
-        let name = pool.name_any();
-        let original = pool
-            .annotations()
-            .get(ORIGINAL_DELAYS)
-            .and_then(|text| serde_json::from_str(text).ok());
+        let (name, out) = (pool.name_any(), &cluster.out);
+        let original = pool.annotations().get(ORIGINAL_DELAYS);
+        let original = original.and_then(|text| serde_json::from_str(text).ok());
         let pool = match original {
-            Some(original) => {
-                Self {
-                    name: name.clone(),
-                    original,
-                }
-                .end(cluster)
-                .await?
-            }
+            Some(original) => restore(cluster, &name, original).await?,
             None => pool,
         };
-        let seconds = plan::choose(
-            &pool,
-            Load::Mix,
-            Some(args.tasks.tasks),
-            args.task.task_seconds,
-        )?;
-        let mut burst = Burst::new(
-            cluster.out.lang,
-            args.tasks.tasks,
-            seconds.task_seconds,
-            &Work::default(),
-        )?;
+        let tasks = args.tasks.tasks;
+        let plan = plan::choose(&pool, Load::Mix, Some(tasks), args.task.task_seconds)?;
+        let mut burst = Burst::new(out.lang, tasks, plan.task_seconds, &Work::default())?;
         if !args.fast {
             return Ok((None, pool, burst));
         }
         let quarter = i64::from(burst.task_seconds) / SPEED_UP;
         burst.task_seconds = u32::try_from(quarter).unwrap_or(0).max(1);
-        let (lang, seconds) = (cluster.out.lang, burst.task_seconds);
+        let (lang, seconds) = (out.lang, burst.task_seconds);
         if !cluster.local {
-            cluster
-                .out
-                .info(&tr!(lang, "cli-fast-unchanged", seconds, name));
+            out.info(&tr!(lang, "cli-fast-unchanged", seconds, name));
             return Ok((None, pool, burst));
         }
-        cluster
-            .out
-            .info(&tr!(lang, "cli-fast-quarter", seconds, name));
+        out.info(&tr!(lang, "cli-fast-quarter", seconds, name));
         let original = delays(&pool, 1);
         let mut patch = delays(&pool, SPEED_UP);
         patch["metadata"] = json!({"annotations": {ORIGINAL_DELAYS: original.to_string()}});
@@ -81,24 +59,18 @@ impl FastMode {
 
     /// Restores the original delays.
     pub async fn end(self, cluster: &Cluster) -> anyhow::Result<WorkerPool> {
-        let mut patch = self.original;
-        patch["metadata"] = json!({"annotations": {ORIGINAL_DELAYS: null}});
-        write(cluster, &self.name, patch).await
+        restore(cluster, &self.name, self.original).await
     }
 }
 
+async fn restore(cluster: &Cluster, name: &str, mut delays: Value) -> anyhow::Result<WorkerPool> {
+    delays["metadata"] = json!({"annotations": {ORIGINAL_DELAYS: null}});
+    write(cluster, name, delays).await
+}
+
 async fn write(cluster: &Cluster, name: &str, patch: Value) -> anyhow::Result<WorkerPool> {
-    let params = PatchParams::apply("kubectl-workerpool");
-    let params = PatchParams {
-        force: false,
-        ..params
-    };
-    cluster
-        .request(
-            &tr!(cluster.out.lang, "cli-doing-set-delays"),
-            cluster.pools().patch(name, &params, &Patch::Merge(patch)),
-        )
-        .await
+    let doing = tr!(cluster.out.lang, "cli-doing-set-delays");
+    apply(cluster, &doing, name, patch).await
 }
 
 /// A patch with the delays of `pool` divided by `factor`. Defaults that the spec omits are written out.
@@ -107,18 +79,12 @@ fn delays(pool: &WorkerPool, factor: i64) -> Value {
     let short = |delay: Duration| Duration(Millis((delay.0.0 / factor).max(1)));
     let mut patch = json!({"spec": {"interval": short(Duration(api::interval(spec)))}});
     let has_defaults = spec.target.is_none();
-    if let Some(up) = spec
-        .scale_up
-        .clone()
-        .or_else(|| has_defaults.then(ScaleUpSpec::defaults))
-    {
+    let up = spec.scale_up.clone();
+    if let Some(up) = up.or_else(|| has_defaults.then(ScaleUpSpec::defaults)) {
         patch["spec"]["scaleUp"] = json!({"cooldown": short(up.cooldown)});
     }
-    if let Some(down) = spec
-        .scale_down
-        .clone()
-        .or_else(|| has_defaults.then(ScaleDownSpec::defaults))
-    {
+    let down = spec.scale_down.clone();
+    if let Some(down) = down.or_else(|| has_defaults.then(ScaleDownSpec::defaults)) {
         patch["spec"]["scaleDown"] =
             json!({"idleFor": short(down.idle_for), "cooldown": short(down.cooldown)});
     }

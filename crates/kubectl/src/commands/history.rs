@@ -4,7 +4,7 @@ use super::explain::metrics_line;
 use crate::cluster::Cluster;
 use crate::cluster::operator_history::{self, HistoryPoint};
 use crate::text::lang::tr;
-use crate::text::output::{Out, Style};
+use crate::text::output::{Out, Style, width};
 use anyhow::anyhow;
 use api::{Change, Key, time};
 use jiff::{Timestamp, ToSpan};
@@ -31,11 +31,7 @@ pub async fn run(
         out.info(&tr!(out.lang, "cli-history-none"));
     }
     let now = Timestamp::now();
-    let width = shown
-        .iter()
-        .map(|change| change.reason.len())
-        .max()
-        .unwrap_or(0);
+    let width = width(shown.iter().map(|change| &change.reason));
     for change in shown {
         out.data(&row("", change, width, now, out))?;
     }
@@ -62,20 +58,18 @@ pub fn row(pool: &str, change: &Change, width: usize, now: Timestamp, out: &Out)
 pub fn change_message(change: &Change, out: &Out) -> String {
     let message = out.message(change);
     match change.latency_millis {
-        Some(millis) => {
-            tr!(out.lang, "cli-history-latency", message, millis)
-        }
+        Some(millis) => tr!(out.lang, "cli-history-latency", message, millis),
         None => message,
     }
 }
 
 /// The date, if it is not today's.
 fn day(at: Timestamp, now: Timestamp, out: &Out) -> String {
-    let date = |at: Timestamp| at.to_zoned(out.zone().clone()).date();
-    if date(at) == date(now) {
+    let date = out.local(at).date();
+    if date == out.local(now).date() {
         String::new()
     } else {
-        format!("{} ", date(at))
+        format!("{date} ")
     }
 }
 
@@ -166,15 +160,14 @@ fn parse_time(text: &str, now: Timestamp, out: &Out) -> anyhow::Result<Timestamp
     let time: jiff::civil::Time = padded
         .parse()
         .map_err(|_| anyhow!(tr!(out.lang, "cli-history-not-a-time", text)))?;
-    let today = now.to_zoned(out.zone().clone());
-    let at = today
-        .date()
-        .to_datetime(time)
-        .to_zoned(out.zone().clone())?;
-    let at = if at > today {
-        at.checked_sub(1.day())?
-    } else {
+    let now = out.local(now);
+    let today = now.date().to_datetime(time);
+    let at = today.to_zoned(now.time_zone().clone())?;
+    let is_over = at <= now;
+    let at = if is_over {
         at
+    } else {
+        at.checked_sub(1.day())?
     };
     Ok(at.timestamp())
 }
@@ -184,7 +177,7 @@ mod tests {
     use super::*;
     use crate::cluster::queue_summary::QueueSummary;
     use crate::text::lang::Lang;
-    use crate::text::output::Color;
+    use jiff::tz::{TimeZone, offset};
 
     fn when(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -204,11 +197,9 @@ mod tests {
 
     #[test]
     fn explains_a_time_between_two_changes() {
-        let out = Out::in_zone(Color::Never, Lang::EN, jiff::tz::TimeZone::UTC);
-        let (first, second) = (
-            change("2026-11-27T13:58:12Z", 7, 5),
-            change("2026-11-27T14:05:00Z", 5, 3),
-        );
+        let out = Out::plain(Lang::EN, TimeZone::UTC);
+        let first = change("2026-11-27T13:58:12Z", 7, 5);
+        let second = change("2026-11-27T14:05:00Z", 5, 3);
         let (at, now) = (when("2026-11-27T14:03:00Z"), when("2026-11-27T14:10:00Z"));
         let explained = |history| lines("filters", at, now, history, &out).join("\n");
         let summary = QueueSummary {
@@ -229,24 +220,15 @@ mod tests {
 
     #[test]
     fn time_of_day_is_within_the_last_24_hours() {
-        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(1));
-        let out = Out::in_zone(Color::Never, Lang::EN, zone);
-        let now = when("2026-11-27T14:00:00Z");
-        let at = |text: &str| {
-            parse_time(text, now, &out)
-                .map(|at| at.to_string())
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(at("14:03").as_deref(), Ok("2026-11-27T13:03:00Z"));
-        assert_eq!(
-            at("15:03:05").as_deref(),
-            Ok("2026-11-26T14:03:05Z"),
-            "later than now, so it was yesterday"
-        );
-        assert_eq!(
-            at("2026-11-01T00:00:00Z").as_deref(),
-            Ok("2026-11-01T00:00:00Z")
-        );
-        assert!(at("soon").is_err_and(|error| error.contains("14:03")));
+        let out = Out::plain(Lang::EN, TimeZone::fixed(offset(1)));
+        let at = |text: &str| parse_time(text, when("2026-11-27T14:00:00Z"), &out);
+        for (text, expected) in [
+            ("14:03", "2026-11-27T13:03:00Z"),
+            ("15:03:05", "2026-11-26T14:03:05Z"), // later than now, so it was yesterday
+            ("2026-11-01T00:00:00Z", "2026-11-01T00:00:00Z"),
+        ] {
+            assert_eq!(at(text).expect(text), when(expected), "{text}");
+        }
+        assert!(at("soon").is_err_and(|error| error.to_string().contains("14:03")));
     }
 }

@@ -1,8 +1,8 @@
 //! `metrics`: the class's panel as text or JSON.
 
-use crate::cluster::Cluster;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::cluster::redis::RedisClient;
+use crate::cluster::{Cluster, replicas_of};
 use crate::text::lang::{Lang, tr};
 use crate::text::output::{Out, Style};
 use api::{Explanation, ScheduledSpec, WorkerPool};
@@ -75,22 +75,14 @@ pub struct Recommendation {
 /// Prints the panel of the pool `name`; false if Redis cannot be read.
 pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
-    let scale = cluster.scale(&pool).await.ok();
-    let current = scale.map(|scale| scale.spec.and_then(|spec| spec.replicas).unwrap_or(0));
-    let summary = async {
-        RedisClient::new(cluster, &pool)
-            .await?
-            .poll(&pool.spec.queues)
-            .await
-    }
-    .await;
+    let current = cluster.scale(&pool).await.ok().as_ref().map(replicas_of);
+    let summary = match RedisClient::new(cluster, &pool).await {
+        Ok(mut redis) => redis.poll(&pool.spec.queues).await,
+        Err(error) => Err(error),
+    };
     let summary = summary.map_err(|error| format!("{error:#}"));
-    let panel = Panel::new(
-        &pool,
-        summary.as_ref().map_err(String::as_str),
-        current,
-        Timestamp::now(),
-    );
+    let summary = summary.as_ref().map_err(String::as_str);
+    let panel = Panel::new(&pool, summary, current, Timestamp::now());
     if json {
         cluster.out.json(&panel)?;
     } else {
@@ -158,10 +150,8 @@ impl Panel {
     pub fn rows(&self, lang: Lang) -> Vec<Row> {
         // A value that does not exist yet, such as the mean time of no task, is not unknown.
         let none = if self.unknown.is_some() { "?" } else { "-" };
-        let percent =
-            |share: Option<f64>| share.map_or(none.into(), |share| format!("{share:.0}%"));
-        let span =
-            |seconds: Option<f64>| seconds.map_or(none.into(), |seconds| span(lang, seconds));
+        let percent = |n: Option<f64>| n.map_or(none.into(), |n| format!("{n:.0}%"));
+        let span = |n: Option<f64>| n.map_or(none.into(), |seconds| span(lang, seconds));
         let number = |n: Option<u64>| n.map_or(none.into(), |n| n.to_string());
         let queue = number(self.queue_length);
         let queue = tr!(lang, "cli-metrics-queue", queue);
@@ -217,11 +207,7 @@ impl Panel {
         let lang = out.lang;
         for (at, Row { sign, label, value }) in self.rows(lang).into_iter().enumerate() {
             // Terminals draw these emoji wider than they count them.
-            let gap = if sign.ends_with('\u{fe0f}') {
-                "  "
-            } else {
-                " "
-            };
+            let gap = " ".repeat(1 + usize::from(sign.ends_with('\u{fe0f}')));
             out.data(&format!("{sign}{gap}{label}: {value}"))?;
             if let Some(others) = self.others(lang).filter(|_| at == 0) {
                 out.data(&out.styled(Style::Dim, &format!("   {others}")))?;
@@ -231,18 +217,13 @@ impl Panel {
             {
                 out.info(&out.styled(Style::Dim, &tr!(lang, "cli-metrics-target-unknown", reason)));
             }
-            if let Some(Recommendation {
-                explanation, by, ..
-            }) = self
-                .recommendation
-                .as_ref()
-                .filter(|_| at == OLDEST_ROW + 1)
+            if at == OLDEST_ROW + 1
+                && let Some(recommendation) = &self.recommendation
             {
-                let message = out.message(explanation.clone());
-                let by = if *by == "operator" {
-                    String::new()
-                } else {
-                    tr!(lang, "cli-metrics-by-rules")
+                let message = out.message(recommendation.explanation.clone());
+                let by = match recommendation.by {
+                    "operator" => String::new(),
+                    _ => tr!(lang, "cli-metrics-by-rules"),
                 };
                 out.data(&out.styled(Style::Dim, &format!("   {message}{by}")))?;
             }
@@ -259,22 +240,18 @@ fn recommend(
     now: Timestamp,
 ) -> Option<(Recommendation, Option<i32>)> {
     let status = pool.status.clone().unwrap_or_default();
-    let memory = status
-        .internal
-        .as_ref()
-        .map(Memory::from)
-        .unwrap_or_default();
-    let here = current.zip(summary).zip(ScheduledSpec::new(pool).ok()).map(
-        |((current, summary), mut scheduled_spec)| {
-            let observation = Observation {
-                replicas: current,
-                queues: summary.queues.clone(),
-                unavailable: None,
-            };
-            let now = api::time(now);
-            decide(scheduled_spec.at(now), &observation, &memory, now)
-        },
-    );
+    let memory = status.internal.as_ref().map(Memory::from);
+    let here = || {
+        let observation = Observation {
+            replicas: current?,
+            queues: summary?.queues.clone(),
+            unavailable: None,
+        };
+        let mut spec = ScheduledSpec::new(pool).ok()?;
+        let (now, memory) = (api::time(now), memory.unwrap_or_default());
+        Some(decide(spec.at(now), &observation, &memory, now))
+    };
+    let here = here();
     let observed = status.observed_generation >= pool.metadata.generation;
     let latest = status.decision.filter(|_| observed);
     let desired = here.as_ref().map(|decision| match decision.reason {
@@ -297,11 +274,9 @@ fn recommend(
         by,
     };
     if let Some(decision) = &latest {
+        let decided = recommendation(decision.into(), "operator");
         // There are no desired replicas while the target is missing.
-        return Some((
-            recommendation(decision.into(), "operator"),
-            status.desired_replicas,
-        ));
+        return Some((decided, status.desired_replicas));
     }
     let decision = here?;
     let here = recommendation(Explanation::new(&decision), "here");
@@ -314,10 +289,9 @@ fn span(lang: Lang, seconds: f64) -> String {
     match seconds {
         _ if seconds > 0.0 && seconds < 10.0 => format!("{seconds:.1}s"),
         _ if seconds < 119.5 => format!("{seconds:.0}s"),
-        _ => tr!(
-            lang,
-            "cli-metrics-minutes",
-            minutes = format!("{minutes:.0}")
-        ),
+        _ => {
+            let minutes = format!("{minutes:.0}");
+            tr!(lang, "cli-metrics-minutes", minutes)
+        }
     }
 }

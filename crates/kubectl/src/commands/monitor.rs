@@ -8,7 +8,7 @@ use crate::cluster::replay::Replay;
 use crate::commands::narrator::{Line, LineKind, Narrator, Note};
 use crate::text::class_format;
 use crate::text::output::{Out, Style};
-use api::Duration;
+use api::{Duration, WorkerPool};
 use serde_json::{Value, json};
 
 /// Monitors the pool `name` for `duration`, or until interrupted.
@@ -21,7 +21,7 @@ pub async fn run(
     let (pool, out) = (cluster.pool(name).await?, &cluster.out);
     let redis = RedisClient::new(cluster, &pool).await?;
     let events = Events::start(cluster, &pool, redis);
-    print_lines(out, Narrator::begin(pool)?, events, duration, json).await
+    print_lines(out, pool, events, duration, json).await
 }
 
 /// Replays a trace, for `duration` of its time or to its end.
@@ -31,19 +31,19 @@ pub async fn replay(
     duration: Option<Duration>,
     json: bool,
 ) -> anyhow::Result<bool> {
-    let narrator = Narrator::begin(replay.pool().clone())?;
+    let pool = replay.pool().clone();
     let events = Events::Replay(Box::new(replay));
-    print_lines(out, narrator, events, duration, json).await
+    print_lines(out, pool, events, duration, json).await
 }
 
 async fn print_lines(
     out: &Out,
-    narrator: Narrator,
+    pool: WorkerPool,
     mut events: Events,
     duration: Option<Duration>,
     json: bool,
 ) -> anyhow::Result<bool> {
-    let mut narrator = narrator.with_output(out);
+    let mut narrator = Narrator::begin(pool, out)?;
     let end = duration.map(|duration| api::time(events.now()) + duration.0);
     while !events.is_over() && end.is_none_or(|end| api::time(events.now()) < end) {
         let update = events.next().await;
@@ -51,9 +51,8 @@ async fn print_lines(
         if let Some(Update::Burst(tasks)) = update {
             let text = class_format::stress(tasks);
             if json {
-                out.data(
-                    &json!({"kind": "stress", "at": now, "text": text, "tasks": tasks}).to_string(),
-                )?;
+                let line = json!({"kind": "stress", "at": now, "text": text, "tasks": tasks});
+                out.data(&line.to_string())?;
             } else {
                 out.data_at(now, &text)?;
             }
@@ -105,23 +104,21 @@ fn object(line: &Line, narrator: &Narrator) -> Value {
         LineKind::Scaled { from, to } => json!({"kind": "scaled", "from": from, "to": to}),
         LineKind::Warning => json!({"kind": "warning"}),
     };
-    (object["at"], object["text"], object["message"]) = (
-        json!(at),
-        json!(text),
-        json!(note.as_ref().map(Note::english)),
-    );
+    object["at"] = json!(at);
+    object["text"] = json!(text);
+    object["message"] = json!(note.as_ref().map(Note::english));
     object
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::events::Update;
-    use crate::commands::narrator::tests::{at, pool};
+    use crate::commands::narrator::tests::{at, narrator};
+    use crate::text::lang::Lang;
 
     #[test]
     fn lines_as_json() {
-        let mut narrator = Narrator::begin(pool()).expect("a valid pool");
+        let mut narrator = narrator(Lang::EN);
         let mut objects = Vec::new();
         for (second, update) in [
             (0, Update::Replicas(3)),
@@ -131,12 +128,8 @@ mod tests {
             (9, Update::Warning("the Deployment does not exist".into())),
         ] {
             narrator.apply(update, at(second));
-            objects.extend(
-                narrator
-                    .lines(at(second))
-                    .iter()
-                    .map(|line| object(line, &narrator)),
-            );
+            let lines = narrator.lines(at(second));
+            objects.extend(lines.iter().map(|line| object(line, &narrator)));
         }
         insta::assert_json_snapshot!(objects);
     }

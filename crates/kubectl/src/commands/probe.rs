@@ -58,9 +58,9 @@ pub struct Options {
 pub fn systems() -> impl TypedValueParser<Value = QueueSystem> {
     let names = QueueSystem::ALL.iter().map(|system| system.name());
     let system = |name: String| {
-        let mut all = QueueSystem::ALL.iter().copied();
-        all.find(|system| system.name().eq_ignore_ascii_case(&name))
-            .ok_or("unknown")
+        let is_it = |it: &&QueueSystem| it.name().eq_ignore_ascii_case(&name);
+        let found = QueueSystem::ALL.iter().find(is_it);
+        found.copied().ok_or("unknown")
     };
     PossibleValuesParser::new(names).try_map(system)
 }
@@ -89,47 +89,23 @@ pub async fn run(args: &Probe, out: &Out) -> anyhow::Result<bool> {
     let reading = read(&mut redis, &queue, out.lang).await?;
     let facts = facts(&reading, &args.system.capabilities(), out.lang);
     if args.output.is_json() {
-        let object: Map<String, Json> = facts
-            .iter()
-            .map(|(name, fact)| ((*name).to_owned(), fact.json()))
-            .collect();
-        out.json(&object)?;
+        out.json(&to_json(&facts))?;
     } else {
         print(&facts, out)?;
     }
     Ok(reading.is_ok())
 }
 
+fn to_json(facts: &[(&'static str, Fact)]) -> Map<String, Json> {
+    let facts = facts.iter();
+    facts
+        .map(|(name, fact)| ((*name).to_owned(), fact.json()))
+        .collect()
+}
+
 impl Options {
     /// The queue to read, where its options are those of its system.
     pub fn queue(&self, system: QueueSystem, name: &str, lang: Lang) -> anyhow::Result<Queue> {
-        for (option, flag, is_set) in [
-            (QueueOption::Group, "--group", self.group.is_some()),
-            (
-                QueueOption::KeyPrefix,
-                "--key-prefix",
-                self.key_prefix.is_some(),
-            ),
-            (
-                QueueOption::Priorities,
-                "--priorities",
-                !self.priorities.is_empty(),
-            ),
-            (
-                QueueOption::Separator,
-                "--separator",
-                self.separator.is_some(),
-            ),
-        ] {
-            if is_set && !system.has(option) {
-                let system = system.name();
-                bail!(tr!(lang, "cli-probe-option", flag, system));
-            }
-        }
-        if system.has(QueueOption::Group) && self.group.is_none() {
-            let system = system.name();
-            bail!(tr!(lang, "cli-probe-needs-group", system));
-        }
         let options = QueueOptions {
             name: name.to_owned(),
             group: self.group.clone(),
@@ -137,6 +113,31 @@ impl Options {
             priorities: self.priorities.clone(),
             separator: self.separator.clone(),
         };
+        let flags = [
+            (QueueOption::Group, "--group", options.group.is_some()),
+            (
+                QueueOption::KeyPrefix,
+                "--key-prefix",
+                options.key_prefix.is_some(),
+            ),
+            (
+                QueueOption::Priorities,
+                "--priorities",
+                !options.priorities.is_empty(),
+            ),
+            (
+                QueueOption::Separator,
+                "--separator",
+                options.separator.is_some(),
+            ),
+        ];
+        let (mut flags, name) = (flags.into_iter(), system.name());
+        if let Some((_, flag, _)) = flags.find(|(it, _, is_set)| *is_set && !system.has(*it)) {
+            bail!(tr!(lang, "cli-probe-option", flag, system = name));
+        }
+        if system.has(QueueOption::Group) && options.group.is_none() {
+            bail!(tr!(lang, "cli-probe-needs-group", system = name));
+        }
         Ok(Queue::new(system, &options))
     }
 }
@@ -163,10 +164,8 @@ async fn read(
             let replies = server::replies(redis, &commands, lang).await?;
             commands = poll.receive(replies);
         }
-        let reading = poll
-            .finish()
-            .next()
-            .unwrap_or(Err(Unavailable::Unexplained));
+        let reading = poll.finish().next();
+        let reading = reading.unwrap_or(Err(Unavailable::Unexplained));
         let waits = |reading: &Reading| reading.unavailable == Some(Unavailable::NotReadYet);
         if !reading.as_ref().is_ok_and(waits) || Instant::now() >= end {
             return Ok(reading);
@@ -204,7 +203,12 @@ fn facts(
     let age = |at: i64| Json::from(seconds(now.saturating_sub(at)));
     let one_each = tr!(lang, "cli-probe-one-each");
     let no_task = tr!(lang, "cli-probe-no-task");
+    let is_paused = |n: i64| json!(n > 0);
     let pods = |_| by_pod(reading.as_ref().map_or(&[], |reading| &reading.workers));
+    let slots = fact(metrics.slots, system.workers, &one_each, &Json::from);
+    let oldest = fact(metrics.oldest_at, system.oldest, &no_task, &age);
+    let paused = fact(metrics.paused, system.paused, &none, &is_paused);
+    let by_pod = fact(metrics.live, system.workers, &none, &pods);
     vec![
         ("ready", count(metrics.ready, system.ready)),
         ("held", count(metrics.held, system.held)),
@@ -215,22 +219,10 @@ fn facts(
         ("processed", count(metrics.processed, system.counters)),
         ("workers", count(metrics.live, system.workers)),
         ("busy", count(metrics.busy, system.workers)),
-        (
-            "slots",
-            fact(metrics.slots, system.workers, &one_each, &Json::from),
-        ),
-        (
-            "oldestSeconds",
-            fact(metrics.oldest_at, system.oldest, &no_task, &age),
-        ),
-        (
-            "paused",
-            fact(metrics.paused, system.paused, &none, &|n| json!(n > 0)),
-        ),
-        (
-            "workersByPod",
-            fact(metrics.live, system.workers, &none, &pods),
-        ),
+        ("slots", slots),
+        ("oldestSeconds", oldest),
+        ("paused", paused),
+        ("workersByPod", by_pod),
     ]
 }
 
@@ -253,14 +245,14 @@ fn print(facts: &[(&'static str, Fact)], out: &Out) -> anyhow::Result<()> {
     for (name, fact) in facts {
         let text = match fact {
             Fact::Value { value, exact } => {
-                let value = match value {
+                let sign = if *exact { "" } else { "~" };
+                match value {
                     Json::Object(pods) => {
                         let pods = pods.iter().map(|(pod, n)| format!("{pod} {n}"));
-                        pods.collect::<Vec<_>>().join(", ")
+                        sign.to_owned() + &pods.collect::<Vec<_>>().join(", ")
                     }
-                    value => value.to_string(),
-                };
-                if *exact { value } else { format!("~{value}") }
+                    value => format!("{sign}{value}"),
+                }
             }
             Fact::Unsupported(why) => {
                 out.styled(Style::Dim, &tr!(lang, "cli-probe-unsupported", why))
@@ -280,11 +272,7 @@ mod tests {
 
     fn json_of(reading: &Result<Reading, Unavailable>) -> Json {
         let facts = facts(reading, &QueueSystem::Celery.capabilities(), Lang::EN);
-        let facts = facts.iter();
-        facts
-            .map(|(name, fact)| ((*name).to_owned(), fact.json()))
-            .collect::<Map<_, _>>()
-            .into()
+        to_json(&facts).into()
     }
 
     #[test]

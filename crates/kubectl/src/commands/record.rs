@@ -21,6 +21,7 @@ pub async fn run(
     let queues = &pool.spec.queues;
     let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
     let names: Vec<&str> = labels.iter().map(String::as_str).collect();
+    let out = &cluster.out;
     let mut events = Events::start(cluster, &pool, redis);
     let end = duration.map(|duration| Instant::now() + duration.to_std());
     // `simulate` takes a line without replicas as the last decision's, so the first line waits for them.
@@ -29,9 +30,7 @@ pub async fn run(
         let queues = match events.next().await {
             Some(Update::Metrics(summary)) => summary.queues,
             Some(Update::Unreachable(error)) => {
-                cluster
-                    .out
-                    .info(&tr!(cluster.out.lang, "cli-record-null", error));
+                out.info(&tr!(out.lang, "cli-record-null", error));
                 vec![QueueMetrics::UNAVAILABLE; names.len()]
             }
             Some(Update::Replicas(now)) => {
@@ -39,7 +38,7 @@ pub async fn run(
                 continue;
             }
             Some(Update::Warning(warning)) => {
-                cluster.out.info(&warning);
+                out.info(&warning);
                 continue;
             }
             Some(Update::Pool(_) | Update::Burst(_)) | None => continue,
@@ -51,7 +50,7 @@ pub async fn run(
                 replicas,
                 unavailable: None,
             };
-            cluster.out.data(&line.write(&names))?;
+            out.data(&line.write(&names))?;
         }
     }
     Ok(true)

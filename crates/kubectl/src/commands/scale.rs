@@ -1,7 +1,7 @@
 //! `scale`: sets the number of workers by pinning the WorkerPool, or scales the target directly if no operator answers.
 
-use crate::cluster::Cluster;
 use crate::cluster::patch::{apply, params, wait_for_decision};
+use crate::cluster::{Cluster, replicas_of};
 use crate::text::class_format;
 use crate::text::lang::tr;
 use crate::text::output::Out;
@@ -105,15 +105,10 @@ async fn scale_target(cluster: &Cluster, pool: &WorkerPool, replicas: i32) -> an
     let kind = &pool.spec.scale_target_ref.kind;
     let doing = tr!(lang, "cli-scale-directly", kind, name);
     let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-    let from = cluster
-        .request(&doing, target.get_scale(&name))
-        .await?
-        .spec
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(0);
-    cluster
-        .request(&doing, target.patch_scale(&name, &params(), &patch))
-        .await?;
+    let scale = cluster.request(&doing, target.get_scale(&name)).await?;
+    let (from, params) = (replicas_of(&scale), params());
+    let patched = target.patch_scale(&name, &params, &patch);
+    cluster.request(&doing, patched).await?;
     let line = if from == replicas {
         tr!(lang, "cli-scale-unchanged", kind, name, replicas)
     } else {

@@ -81,44 +81,33 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
     for path in std::iter::once(&args.pool).chain(&args.compare) {
         let pool = load(out.lang, path)?;
         let comparing = args.compare.is_some();
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
         let name = match pool.name_any() {
-            name if comparing => format!(
-                "{name} ({})",
-                path.file_name().unwrap_or_default().to_string_lossy()
-            ),
+            name if comparing => format!("{name} ({file})"),
             name => name,
         };
-        let mut run = Run::new(&name);
-        let label = (comparing && output == Output::Json).then_some(name);
+        let run = Run::new(&name);
+        let mut policy = Policy {
+            lang: out.lang,
+            path,
+            spec: ScheduledSpec::new(&pool).with_context(|| path.display().to_string())?,
+            pool,
+            label: (comparing && output == Output::Json).then_some(name),
+            run,
+        };
         let mut print = |line: DecisionLine| match output {
             Output::Json => Ok(out.data(&serde_json::to_string(&line)?)?),
             _ => anyhow::Ok(()),
         };
         if let Some(trace) = &args.trace {
-            replay(
-                out.lang,
-                &pool,
-                path,
-                trace,
-                label.as_deref(),
-                &mut run,
-                &mut print,
-            )?;
+            policy.replay(trace, &mut print)?;
         } else {
-            play(
-                out.lang,
-                &pool,
-                path,
-                args,
-                label.as_deref(),
-                &mut run,
-                &mut print,
-            )?;
+            policy.play(args, &mut print)?;
             if output == Output::Json {
-                out.data(&serde_json::to_string(&run.summary)?)?;
+                out.data(&serde_json::to_string(&policy.run.summary)?)?;
             }
         }
-        runs.push(run);
+        runs.push(policy.run);
     }
     // Its times stay in UTC, as in the column beside it.
     let catalogue = Catalogue::new(out.lang.code(), |time| time.to_string());
@@ -135,72 +124,62 @@ pub fn run(args: &Simulate, out: &Out) -> anyhow::Result<bool> {
 
 type Print<'a> = &'a mut dyn FnMut(DecisionLine) -> anyhow::Result<()>;
 
-/// Decides on each line of a trace.
-fn replay(
+/// One policy, and its run.
+struct Policy<'a> {
     lang: Lang,
-    pool: &WorkerPool,
-    path: &Path,
-    trace: &Path,
-    label: Option<&str>,
-    run: &mut Run,
-    print: Print<'_>,
-) -> anyhow::Result<()> {
-    let queues = &pool.spec.queues;
-    let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
-    let names: Vec<&str> = labels.iter().map(String::as_str).collect();
-    let lines = sim::parse_trace(&read(lang, trace)?, &names)
-        .map_err(|error| anyhow!("{}: {error}", display_name(lang, trace)))?;
-    let mut printed = Ok(());
-    sim::replay(
-        &mut scheduled_spec(pool, path)?,
-        sim::initial_state(pool),
-        &lines,
-        &mut |line, decision| {
-            run.record_line(line, decision);
+    path: &'a Path,
+    pool: WorkerPool,
+    spec: ScheduledSpec,
+    /// Its name in each line, where there are two.
+    label: Option<String>,
+    run: Run,
+}
+
+impl Policy<'_> {
+    /// Decides on each line of a trace.
+    fn replay(&mut self, trace: &Path, print: Print<'_>) -> anyhow::Result<()> {
+        let (lang, queues) = (self.lang, &self.pool.spec.queues);
+        let labels: Vec<String> = queues.iter().map(|queue| queue.label(queues)).collect();
+        let names: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let lines = sim::parse_trace(&read(lang, trace)?, &names)
+            .map_err(|error| anyhow!("{}: {error}", display_name(lang, trace)))?;
+        let (label, state) = (self.label.as_deref(), sim::initial_state(&self.pool));
+        let mut printed = Ok(());
+        sim::replay(&mut self.spec, state, &lines, &mut |line, decision| {
+            self.run.record_line(line, decision);
             if printed.is_ok() {
                 printed = print(DecisionLine::new(label, line.at, decision));
             }
-        },
-    );
-    printed
-}
+        });
+        printed
+    }
 
-/// Simulates a queue and the workers of the pool.
-fn play(
-    lang: Lang,
-    pool: &WorkerPool,
-    path: &Path,
-    args: &Simulate,
-    label: Option<&str>,
-    run: &mut Run,
-    print: Print<'_>,
-) -> anyhow::Result<()> {
-    let [queue] = pool.spec.queues.as_slice() else {
-        let (file, queues) = (path.display(), pool.spec.queues.len());
-        bail!(tr!(lang, "cli-simulate-one-queue", file, queues));
-    };
-    let work = workload(lang, pool, args)?;
-    let polling = Polling::Push(api::interval(&pool.spec));
-    let telemetry = if queue.system.reports_workers() {
-        Telemetry::Everything
-    } else {
-        Telemetry::Length
-    };
-    let mut printed = Ok(());
-    let summary = sim::simulate(
-        &mut scheduled_spec(pool, path)?,
-        &work,
-        polling,
-        telemetry,
-        &mut |moment| {
-            run.record_poll(moment);
+    /// Simulates a queue and the workers of the pool.
+    fn play(&mut self, args: &Simulate, print: Print<'_>) -> anyhow::Result<()> {
+        let (lang, spec) = (self.lang, &self.pool.spec);
+        let [queue] = spec.queues.as_slice() else {
+            let (file, queues) = (self.path.display(), spec.queues.len());
+            bail!(tr!(lang, "cli-simulate-one-queue", file, queues));
+        };
+        let work = workload(lang, &self.pool, args)?;
+        let polling = Polling::Push(api::interval(spec));
+        let telemetry = if queue.system.reports_workers() {
+            Telemetry::Everything
+        } else {
+            Telemetry::Length
+        };
+        let label = self.label.as_deref();
+        let mut printed = Ok(());
+        let mut record = |moment: &sim::Poll<'_>| {
+            self.run.record_poll(moment);
             if printed.is_ok() && moment.decision.replicas != moment.decision.from {
                 printed = print(DecisionLine::new(label, moment.at, moment.decision));
             }
-        },
-    );
-    run.summary = Some(summary.map_err(anyhow::Error::msg)?);
-    printed
+        };
+        let summary = sim::simulate(&mut self.spec, &work, polling, telemetry, &mut record);
+        self.run.summary = Some(summary.map_err(anyhow::Error::msg)?);
+        printed
+    }
 }
 
 /// The arrivals and the properties of the tasks and the workers.
@@ -216,6 +195,7 @@ fn workload(lang: Lang, pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Wo
     };
     let target = pool.spec.target.as_ref();
     let deadline = target.and_then(|target| target.drain_within.or(target.max_wait));
+    let slo = args.slo.or(deadline);
     let (workers, memory) = sim::initial_state(pool);
     Ok(Workload {
         start: begin,
@@ -228,15 +208,8 @@ fn workload(lang: Lang, pool: &WorkerPool, args: &Simulate) -> anyhow::Result<Wo
         seed: args.seed,
         workers,
         memory,
-        slo: args
-            .slo
-            .or(deadline)
-            .map_or(Millis::seconds(30), |span| span.0),
+        slo: slo.map_or(Millis::seconds(30), |span| span.0),
     })
-}
-
-fn scheduled_spec(pool: &WorkerPool, path: &Path) -> anyhow::Result<ScheduledSpec> {
-    ScheduledSpec::new(pool).with_context(|| path.display().to_string())
 }
 
 /// Reads a pool from YAML or JSON; rejects an unknown field, since a typo would test another policy.

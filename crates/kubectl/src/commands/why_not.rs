@@ -1,9 +1,9 @@
 //! `explain --why-not N`: the rules that prevent N workers now, and the smallest change that would give N.
 
-use crate::cluster::Cluster;
 use crate::cluster::redis::RedisClient;
+use crate::cluster::{Cluster, replicas_of};
 use crate::text::lang::{Lang, tr};
-use crate::text::output::{Out, Style};
+use crate::text::output::{Out, width};
 use api::{ScheduledSpec, timestamp};
 use decide::victims::{VictimOrder, all_name_their_pod};
 use decide::{Memory, Observation};
@@ -19,38 +19,27 @@ pub async fn run(
     json: bool,
 ) -> anyhow::Result<bool> {
     let pool = cluster.pool(name).await?;
-    let scale = cluster.scale(&pool).await?;
-    // The API server leaves a count of 0 out.
-    let current = scale.spec.and_then(|spec| spec.replicas).unwrap_or(0);
-    let summary = RedisClient::new(cluster, &pool)
-        .await?
-        .poll(&pool.spec.queues)
-        .await?;
-    let (now, out) = (Timestamp::now(), &cluster.out);
+    let current = replicas_of(&cluster.scale(&pool).await?);
+    let mut redis = RedisClient::new(cluster, &pool).await?;
+    let summary = redis.poll(&pool.spec.queues).await?;
+    let out = &cluster.out;
     let mut scheduled_spec = ScheduledSpec::new(&pool)?;
     // If the operator can select idle workers to remove, busy workers do not prevent a scale-down.
     let order = pool.spec.scale_target_ref.order();
     scheduled_spec.set_drains(
         VictimOrder::if_selectable(order, all_name_their_pod(&summary.workers)).is_some(),
     );
-    let memory = pool
-        .status
-        .as_ref()
-        .and_then(|status| status.internal.as_ref())
-        .map(Memory::from);
+    let status = pool.status.as_ref();
+    let memory = status.and_then(|status| status.internal.as_ref());
+    let memory = memory.map(Memory::from).unwrap_or_default();
     let observation = Observation {
         replicas: current,
         queues: summary.queues,
         unavailable: None,
     };
-    let at = api::time(now);
-    let counterfactual = why_not(
-        scheduled_spec.at(at),
-        &observation,
-        &memory.unwrap_or_default(),
-        at,
-        replicas,
-    );
+    let now = api::time(Timestamp::now());
+    let spec = scheduled_spec.at(now);
+    let counterfactual = why_not(spec, &observation, &memory, now, replicas);
     if json {
         let mut object = counterfactual.json();
         object["pool"] = pool.name_any().into();
@@ -75,27 +64,14 @@ fn lines(name: &str, counterfactual: &Counterfactual, replicas: i32, out: &Out) 
     let head = tr!(lang, "cli-why-not-because", name, decided, replicas);
     let because = &counterfactual.because;
     let because: Vec<_> = because.iter().map(|step| out.step(step)).collect();
-    let width = label_width(&because);
-    let because = because.iter().map(|(label, detail)| {
-        let gap = " ".repeat(width - label.chars().count());
-        let label = out.styled(Style::Dim, label);
-        format!("  {label}{gap}  {detail}")
-    });
     let alternatives = alternatives(name, counterfactual, replicas, out);
-    let width = label_width(&alternatives);
-    let alternatives = alternatives.iter().map(|(label, alternative)| {
-        let gap = " ".repeat(width - label.chars().count());
-        format!("{label}{gap}  {alternative}")
-    });
-    std::iter::once(head)
-        .chain(because)
-        .chain(alternatives)
-        .collect()
-}
-
-fn label_width(rows: &[(String, String)]) -> usize {
-    let widths = rows.iter().map(|(label, _)| label.chars().count());
-    widths.max().unwrap_or(0)
+    let width = width(alternatives.iter().map(|(label, _)| label));
+    let alternatives = alternatives.iter();
+    let alternatives = alternatives.map(|(label, text)| format!("{label:width$}  {text}"));
+    let mut lines = vec![head];
+    lines.extend(out.rows(&because));
+    lines.extend(alternatives);
+    lines
 }
 
 /// The changes that would give `replicas` workers, each with a label.
@@ -143,7 +119,6 @@ fn more_tasks(lang: Lang, tasks: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::output::Color;
     use api::StepStatus;
     use decide::{Constraint, Step, Time};
 
@@ -168,7 +143,7 @@ mod tests {
             soon: Some(Time(1_000_046_000)),
             later: None,
         };
-        let out = Out::in_zone(Color::Never, lang, jiff::tz::TimeZone::UTC);
+        let out = Out::plain(lang, jiff::tz::TimeZone::UTC);
         lines("filters", &counterfactual, replicas, &out).join("\n")
     }
 

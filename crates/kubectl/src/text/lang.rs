@@ -49,8 +49,13 @@ impl Lang {
         text.unwrap_or_else(|| key.to_owned())
     }
 
+    /// The language of this process' locale.
+    pub fn of_environment() -> Self {
+        Self::of_locale(|name| std::env::var(name).ok())
+    }
+
     /// The language of the locale variables, in the order of POSIX.
-    pub fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
+    fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name| variable(name).filter(|value| !value.is_empty());
         let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(set);
         locale
@@ -68,13 +73,12 @@ impl Lang {
     /// The language of `--lang` in unparsed arguments, else of the locale.
     pub fn of_args(args: &[OsString]) -> Self {
         let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
-        let separate = words
-            .windows(2)
-            .find(|pair| pair[0] == "--lang")
-            .map(|pair| pair[1].as_ref());
-        let value = separate.or_else(|| words.iter().find_map(|word| word.strip_prefix("--lang=")));
-        let lang = value.and_then(Self::of);
-        lang.unwrap_or_else(|| Self::of_locale(|name| std::env::var(name).ok()))
+        let separate = words.windows(2).find(|pair| pair[0] == "--lang");
+        let joined = || words.iter().find_map(|word| word.strip_prefix("--lang="));
+        let value = separate.map(|pair| pair[1].as_ref()).or_else(joined);
+        value
+            .and_then(Self::of)
+            .unwrap_or_else(Self::of_environment)
     }
 }
 
@@ -116,11 +120,8 @@ mod tests {
     #[case(&[("LANG", "est_EE.UTF-8")], "en")]
     #[case(&[], "en")]
     fn reads_locale_variables_in_posix_order(#[case] set: &[(&str, &str)], #[case] expected: &str) {
-        let variable = |name: &str| {
-            set.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let variable = |name: &str| set.iter().find(|(key, _)| *key == name);
+        let variable = |name: &str| variable(name).map(|(_, value)| (*value).to_owned());
         assert_eq!(Lang::of_locale(variable).code(), expected);
     }
 

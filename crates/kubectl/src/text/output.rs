@@ -3,11 +3,12 @@
 use super::lang::{Lang, tr};
 use anyhow::{Context, bail};
 use api::{Explanation, StepStatus, timestamp};
-use jiff::{Timestamp, tz::TimeZone};
+use futures::FutureExt;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use messages::{Catalogue, Encoded};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// When to use colour.
@@ -68,9 +69,10 @@ impl Out {
         Self::with_clock(color, lang, TimeZone::system(), Some(Timestamp::now))
     }
 
-    /// An output in the time zone `zone`, whose messages have times of day without dates.
-    pub fn in_zone(color: Color, lang: Lang, zone: TimeZone) -> Self {
-        Self::with_clock(color, lang, zone, None)
+    /// An output without colours in the time zone `zone`, whose messages have times of day without dates.
+    #[cfg(test)]
+    pub fn plain(lang: Lang, zone: TimeZone) -> Self {
+        Self::with_clock(Color::Never, lang, zone, None)
     }
 
     fn with_clock(
@@ -115,21 +117,20 @@ impl Out {
 
     /// Takes the lines that were captured so far.
     pub fn take_captured(&self) -> Vec<String> {
-        let lines = self.lines.as_ref();
-        lines
-            .map(|lines| std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner)))
+        self.captured_lines()
+            .map(|mut lines| std::mem::take(&mut *lines))
             .unwrap_or_default()
     }
 
     /// Captures a line; false if lines are printed.
     fn capture(&self, line: &str) -> bool {
-        if let Some(lines) = &self.lines {
-            lines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(line.to_owned());
-        }
-        self.lines.is_some()
+        let lines = self.captured_lines();
+        lines.map(|mut lines| lines.push(line.to_owned())).is_some()
+    }
+
+    fn captured_lines(&self) -> Option<MutexGuard<'_, Vec<String>>> {
+        let lines = self.lines.as_ref()?;
+        Some(lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether to use colour.
@@ -165,14 +166,12 @@ impl Out {
 
     /// The local time of day.
     pub fn clock(&self, at: Timestamp) -> String {
-        at.to_zoned(self.zone.clone())
-            .strftime("%H:%M:%S")
-            .to_string()
+        self.local(at).strftime("%H:%M:%S").to_string()
     }
 
-    /// The time zone of the output.
-    pub fn zone(&self) -> &TimeZone {
-        &self.zone
+    /// The time in the time zone of the output.
+    pub fn local(&self, at: Timestamp) -> Zoned {
+        at.to_zoned(self.zone.clone())
     }
 
     /// Why the replica count is what it is, in the language and time zone of the output.
@@ -213,6 +212,25 @@ impl Out {
         }
     }
 
+    /// Lines with a label and a text each, the texts below each other.
+    pub fn rows(&self, rows: &[(String, String)]) -> Vec<String> {
+        let width = width(rows.iter().map(|(label, _)| label));
+        let row = |(label, text): &(String, String)| {
+            let gap = " ".repeat(width - label.chars().count());
+            format!("  {}{gap}  {text}", self.styled(Style::Dim, label))
+        };
+        rows.iter().map(row).collect()
+    }
+
+    /// The same as [`Self::wait`], with the response's own error for the caller.
+    pub async fn wait_for<T>(
+        &self,
+        what: &str,
+        response: impl Future<Output = T>,
+    ) -> anyhow::Result<T> {
+        self.wait(what, response.map(anyhow::Ok)).await
+    }
+
     /// Awaits a response; after a while prints that it waits for `what`, and in the end times out.
     pub async fn wait<T, E>(
         &self,
@@ -243,6 +261,12 @@ fn catalogue(lang: Lang, zone: TimeZone, now: Option<fn() -> Timestamp>) -> Arc<
         local_time(at, now.map_or(at, |now| now()), &zone)
     };
     Arc::new(Catalogue::new(lang.code(), clock))
+}
+
+/// The width of the widest of these texts.
+pub fn width(texts: impl IntoIterator<Item = impl AsRef<str>>) -> usize {
+    let widths = texts.into_iter().map(|text| text.as_ref().chars().count());
+    widths.max().unwrap_or(0)
 }
 
 /// Whether an error means that standard output was closed, which is not a failure.

@@ -153,10 +153,8 @@ impl App {
     pub fn tick(&mut self, now: Timestamp) {
         self.now = now;
         self.pools.refresh();
-        self.notice = self
-            .notice
-            .take()
-            .filter(|notice| time(notice.at) + NOTICE_TIME > time(now));
+        let is_shown = |notice: &Notice| time(notice.at) + NOTICE_TIME > time(now);
+        self.notice = self.notice.take().filter(is_shown);
     }
 
     /// Shows this pool; later updates are about it.
@@ -177,9 +175,8 @@ impl App {
 
     /// Whether this pool is the open one.
     pub fn is_open(&self, key: &Key) -> bool {
-        self.opened
-            .as_ref()
-            .is_some_and(|opened| opened.key == *key)
+        let opened = self.opened.as_ref();
+        opened.is_some_and(|opened| opened.key == *key)
     }
 
     /// Applies an update of the open pool.
@@ -296,7 +293,7 @@ impl App {
             Action::Quit => return Some(Effect::Quit),
             Action::Open => return self.open_selected(),
             Action::Help => self.mode = Mode::Help,
-            Action::Language => self.toggle_language(),
+            Action::Language => self.out.set_lang(self.out.lang.next()),
             Action::Stress | Action::Scale | Action::Pause | Action::Resume => {
                 self.open_prompt(action);
             }
@@ -316,10 +313,7 @@ impl App {
             }
             Action::Freeze => self.frozen = self.frozen.is_none().then_some((self.now, self.now)),
             Action::First => {
-                let begin = self
-                    .opened
-                    .as_ref()
-                    .and_then(|opened| opened.timeline.begin());
+                let begin = self.begin();
                 self.frozen = begin.map(|begin| (begin, self.right_edge()));
             }
             Action::Last => self.frozen = None,
@@ -356,10 +350,6 @@ impl App {
         }
     }
 
-    fn toggle_language(&mut self) {
-        self.out.set_lang(self.out.lang.next());
-    }
-
     fn next_pane(&mut self) {
         self.scroll = 0;
         self.pane = match self.pane {
@@ -372,9 +362,13 @@ impl App {
 
     /// The changes of the open pool up to now.
     fn changes(&self) -> &[Change] {
-        self.opened
-            .as_ref()
-            .map_or(&[][..], |opened| opened.timeline.changes(self.now))
+        let opened = self.opened.as_ref();
+        opened.map_or(&[], |opened| opened.timeline.changes(self.now))
+    }
+
+    /// The first known time of the open pool.
+    pub fn begin(&self) -> Option<Timestamp> {
+        self.opened.as_ref()?.timeline.begin()
     }
 
     fn right_edge(&self) -> Timestamp {
@@ -388,15 +382,12 @@ impl App {
 
     /// Shows the time `at`, or the first known one after it; a time after the present follows the present again.
     fn seek(&mut self, at: Timestamp) {
-        let Some(opened) = &self.opened else { return };
+        if self.opened.is_none() {
+            return;
+        }
         let first_change = self.changes().first().map(|change| change.at);
-        let begin = opened
-            .timeline
-            .begin()
-            .into_iter()
-            .chain(first_change)
-            .min()
-            .unwrap_or(self.now);
+        let begin = self.begin().into_iter().chain(first_change).min();
+        let begin = begin.unwrap_or(self.now);
         self.frozen = (at < self.now).then(|| (at.max(begin), self.right_edge()));
     }
 

@@ -3,11 +3,12 @@
 use super::app::{App, Mode};
 use super::keys::{Action, help};
 use super::prompt::{Operation, Prompt};
-use super::style::{Role, line, span, wrap};
+use super::style::{line, wrap};
 use crate::commands::scale::Pin;
 use crate::text::lang::{Lang, tr};
+use crate::text::output::width;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::widgets::{Block, Clear, Widget};
 
 /// The smallest width of a box, without its border.
@@ -35,11 +36,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
 
 fn help_lines(lang: Lang, readonly: bool) -> Vec<String> {
     let lines = help(lang, readonly);
-    let width = lines
-        .iter()
-        .map(|(keys, _)| keys.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = width(lines.iter().map(|(keys, _)| keys));
     lines
         .into_iter()
         .map(|(keys, description)| format!("{keys:width$}  {description}"))
@@ -104,18 +101,9 @@ fn draw_box(buffer: &mut Buffer, area: Rect, title: &str, lines: &[String]) {
             }
         })
         .collect();
-    let text_width = lines
-        .iter()
-        .map(|line| line.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max(MIN_WIDTH);
-    let width = u16::try_from(text_width + 4)
-        .unwrap_or(area.width)
-        .min(area.width);
-    let height = u16::try_from(lines.len() + 2)
-        .unwrap_or(area.height)
-        .min(area.height);
+    let at_most = |n: usize, most: u16| u16::try_from(n).map_or(most, |n| n.min(most));
+    let width = at_most(width(&lines).max(MIN_WIDTH) + 4, area.width);
+    let height = at_most(lines.len() + 2, area.height);
     let frame = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -126,13 +114,8 @@ fn draw_box(buffer: &mut Buffer, area: Rect, title: &str, lines: &[String]) {
     Block::bordered()
         .title(format!(" {title} "))
         .render(frame, buffer);
-    let inner = Rect {
-        x: frame.x + 2,
-        y: frame.y + 1,
-        width: width - 4,
-        height: height - 2,
-    };
+    let inner = frame.inner(Margin::new(2, 1));
     for (row, text) in (0..inner.height).zip(lines) {
-        line(buffer, inner, row, vec![span(Role::Plain, text)]);
+        line(buffer, inner, row, text);
     }
 }

@@ -19,7 +19,7 @@ pub fn draw(frame: &mut Frame, app: &App) {
     if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
         let (w, h) = MIN_SIZE;
         let text = tr!(app.out.lang, "cli-screen-too-small", w, h);
-        line(buffer, area, 0, vec![span(Role::Bold, text)]);
+        line(buffer, area, 0, span(Role::Bold, text));
     } else {
         draw_screen(buffer, area, app);
     }

@@ -1,13 +1,15 @@
 //! The last lines: the keys or a notice, the message of the decision, and the next possible changes.
 
 use super::app::{App, Mode};
-use super::style::{Role, below, line, span, to_ascii, wrap};
+use super::style::{Role, below, columns, divider, line, span, to_ascii, wrap};
 use crate::commands::explain::next_changes;
 use crate::text::lang::tr;
+use crate::text::output::width;
 use api::{DecisionStatus, time};
 use messages::whole_span;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::text::Line;
 
 /// Lines of the message.
 const MESSAGE_HEIGHT: u16 = 2;
@@ -25,7 +27,9 @@ struct Subject<'a> {
 
 /// Draws the lines.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
-    divider(buffer, area, app);
+    divider(buffer, area, 0);
+    let inner = columns(area, area.x + 1, area.width - 2);
+    line(buffer, inner, 0, notice_or_keys(app, area.width < 110));
     if let Some(subject) = subject(app) {
         message(buffer, below(area, 1), app, &subject);
     }
@@ -54,33 +58,22 @@ fn subject(app: &App) -> Option<Subject<'_>> {
     })
 }
 
-/// A line with a notice, the filter, or the most important keys.
-fn divider(buffer: &mut Buffer, area: Rect, app: &App) {
-    let dashes = "─".repeat(usize::from(area.width));
-    line(buffer, area, 0, vec![span(Role::Dim, dashes)]);
-    let inner = Rect {
-        x: area.x + 1,
-        width: area.width - 2,
-        height: 1,
-        ..area
-    };
-    let spans = if let Some(notice) = app.notice() {
+/// A notice, the filter, or the most important keys.
+fn notice_or_keys(app: &App, is_narrow: bool) -> Line<'static> {
+    if let Some(notice) = app.notice() {
         let (role, sign) = if notice.is_error {
             (Role::Bad, "⚠")
         } else {
             (Role::Good, "✓")
         };
-        vec![span(role, format!(" {sign} {} ", notice.text))]
+        span(role, format!(" {sign} {} ", notice.text)).into()
     } else if app.mode == Mode::Filter || !app.pools.filter.is_empty() && app.show_pools {
         let cursor = if app.mode == Mode::Filter { "█" } else { "" };
-        vec![
-            span(Role::Bold, tr!(app.out.lang, "cli-screen-filter")),
-            span(Role::Plain, format!("{}{cursor} ", app.pools.filter)),
-        ]
+        let filter = format!("{}{cursor} ", app.pools.filter);
+        span(Role::Bold, tr!(app.out.lang, "cli-screen-filter")) + span(Role::Plain, filter)
     } else {
-        vec![span(Role::Dim, key_hints(app, area.width < 110))]
-    };
-    line(buffer, inner, 0, spans);
+        span(Role::Dim, key_hints(app, is_narrow)).into()
+    }
 }
 
 fn key_hints(app: &App, is_narrow: bool) -> String {
@@ -106,7 +99,7 @@ fn message(buffer: &mut Buffer, area: Rect, app: &App, subject: &Subject) {
     let name = subject.name;
     let Some(decision) = subject.decision else {
         let text = tr!(lang, "cli-footer-undecided", name);
-        return line(buffer, area, 0, vec![span(Role::Bad, text)]);
+        return line(buffer, area, 0, span(Role::Bad, text));
     };
     let ago = whole_span(time(app.at()) - time(decision.at));
     let age = tr!(lang, "cli-footer-ago", ago);
@@ -115,23 +108,17 @@ fn message(buffer: &mut Buffer, area: Rect, app: &App, subject: &Subject) {
     let (role, outdated) = if subject.current {
         (Role::Bold, String::new())
     } else {
-        let text = tr!(lang, "cli-footer-spec-changed");
-        (Role::Bad, text)
+        (Role::Bad, tr!(lang, "cli-footer-spec-changed"))
     };
     let text = format!("{name}: {message} ({age}).{outdated}");
     let mut lines = wrap(&text, usize::from(area.width)).into_iter();
     let first = lines.next().unwrap_or_default();
-    line(buffer, area, 0, vec![span(role, first)]);
+    line(buffer, area, 0, span(role, first));
     // The second line gets the rest, which is cut where it does not fit.
     let rest = lines.collect::<Vec<_>>().join(" ");
-    line(buffer, area, 1, vec![span(role, rest)]);
-    forecast(
-        buffer,
-        below(area, MESSAGE_HEIGHT),
-        app,
-        decision,
-        subject.bounds,
-    );
+    line(buffer, area, 1, span(role, rest));
+    let area = below(area, MESSAGE_HEIGHT);
+    forecast(buffer, area, app, decision, subject.bounds);
 }
 
 /// The next possible change in each direction. Decisions from the operator's history have no forecast.
@@ -147,11 +134,7 @@ fn forecast(
     };
     let is_wide = area.width >= 100;
     let changes = next_changes(&app.out, decision, bounds, app.at(), is_wide);
-    let width = changes
-        .iter()
-        .map(|(label, _)| label.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = width(changes.iter().map(|(label, _)| label));
     let directions = [
         ("▲", Role::Up, forecast.up.is_some()),
         ("▼", Role::Down, forecast.down.is_some()),

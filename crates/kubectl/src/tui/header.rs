@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::draw::replicas;
-use super::style::{Role, line, line_right, span, to_ascii};
+use super::style::{Role, columns, line, line_right, span, to_ascii};
 use super::timeline::Moment;
 use crate::text::lang::tr;
 use api::{Key, time};
@@ -14,13 +14,9 @@ use ratatui::text::Span;
 /// Draws the line.
 pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let shown_time = shown_time(app);
-    let left = Rect {
-        width: area
-            .width
-            .saturating_sub(u16::try_from(shown_time.width()).unwrap_or(0) + 1),
-        ..area
-    };
-    line_right(buffer, area, 0, vec![shown_time]);
+    let taken = u16::try_from(shown_time.width()).unwrap_or(0) + 1;
+    let left = columns(area, area.x, area.width.saturating_sub(taken));
+    line_right(buffer, area, 0, shown_time);
     let is_narrow = area.width < 100;
     let spans = match app.shown_pool() {
         Some((opened, moment)) => pool_summary(&opened.key, moment, app, is_narrow),
@@ -42,13 +38,11 @@ fn pool_summary(key: &Key, moment: &Moment, app: &App, is_narrow: bool) -> Vec<S
     let reason = status
         .and_then(|status| status.decision.as_ref())
         .map_or("?", |decision| &*decision.reason);
+    let workers = tr!(lang, "cli-header-workers", workers, bounds);
     let mut spans = vec![
         span(Role::Dim, format!("{}/", key.namespace)),
         span(Role::Bold, &*key.name),
-        span(
-            Role::Plain,
-            tr!(lang, "cli-header-workers", workers, bounds),
-        ),
+        span(Role::Plain, workers),
         span(Role::Bold, reason),
     ];
     let [trouble, ..] = app.pools.totals();
@@ -81,16 +75,12 @@ fn totals(app: &App, is_narrow: bool) -> Vec<Span<'static>> {
 fn shown_time(app: &App) -> Span<'static> {
     let lang = app.out.lang;
     let clock = app.out.clock(app.now);
-    let live = || {
-        let text = tr!(lang, "cli-header-live", clock);
-        span(Role::Good, text)
-    };
+    let live = || span(Role::Good, tr!(lang, "cli-header-live", clock));
     if app.show_pools {
         if app.pools.watch_error.is_none() {
             return live();
         }
-        let text = tr!(lang, "cli-header-not-watched", clock);
-        return span(Role::Bad, text);
+        return span(Role::Bad, tr!(lang, "cli-header-not-watched", clock));
     }
     if let Some((at, _)) = app.frozen {
         let frozen = app.out.clock(at);
@@ -102,8 +92,7 @@ fn shown_time(app: &App) -> Span<'static> {
         return live();
     };
     if moment.unavailable_reason.is_some() {
-        let text = tr!(lang, "cli-header-no-metrics", clock);
-        return span(Role::Bad, text);
+        return span(Role::Bad, tr!(lang, "cli-header-no-metrics", clock));
     }
     if moment.metrics_at(app.now).is_some() || moment.read_at() == moment.at {
         return live();

@@ -16,7 +16,7 @@ mod snapshot;
 mod style;
 mod svg;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod timeline;
 mod timers;
 mod workers;
@@ -92,13 +92,8 @@ pub async fn run(cluster: &Cluster, args: &Interactive) -> anyhow::Result<bool> 
         &cluster.namespace
     };
     let scope = format!("{}/{namespace}", cluster.context);
-    let mut app = App::new(
-        out.clone(),
-        settings,
-        args.readonly,
-        scope,
-        Timestamp::now(),
-    );
+    let now = Timestamp::now();
+    let mut app = App::new(out.clone(), settings, args.readonly, scope, now);
     let mut sources = Sources::new(quiet.clone(), args.all_namespaces);
     if let Some(pool) = pool {
         sources.open(&mut app, &quiet, &pool);
@@ -110,13 +105,8 @@ pub async fn run(cluster: &Cluster, args: &Interactive) -> anyhow::Result<bool> 
 pub async fn replay(out: &Out, args: &Interactive) -> anyhow::Result<bool> {
     let settings = settings(out, args)?;
     let replay = Replay::open(out, &args.play, false)?;
-    let mut app = App::new(
-        out.clone(),
-        settings,
-        true,
-        "replay".to_owned(),
-        replay.now(),
-    );
+    let scope = "replay".to_owned();
+    let mut app = App::new(out.clone(), settings, true, scope, replay.now());
     let sources = Sources::from_replay(&mut app, replay);
     show(sources, app, args).await
 }

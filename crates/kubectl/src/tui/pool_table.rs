@@ -18,17 +18,12 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let title = tr!(lang, "cli-pools-title");
     pane_title(buffer, area, &title);
     let header = columns(area.width, &column_names(lang), "");
-    line(
-        buffer,
-        below(area, 1),
-        0,
-        vec![span(Role::Dim, format!("  {header}"))],
-    );
+    line(buffer, area, 1, span(Role::Dim, format!("  {header}")));
     let area = below(area, 2);
     if app.pools.shown(0).next().is_none() {
         let text = empty_text(app);
         for (row, text) in (0..).zip(wrap(&text, usize::from(area.width))) {
-            line(buffer, area, row, vec![span(Role::Bold, text)]);
+            line(buffer, area, row, span(Role::Bold, text));
         }
         return;
     }
@@ -40,11 +35,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         let y = u16::try_from(i).unwrap_or(0);
         line(buffer, area, y, pool_row(app, row, area.width));
         if skip + i == cursor {
-            let selected = Rect {
-                y: area.y + y,
-                height: 1,
-                ..area
-            };
+            let selected = Rect::new(area.x, area.y + y, area.width, 1);
             buffer.set_style(selected, Role::Selected.style());
         }
     }
@@ -95,13 +86,8 @@ fn pool_row(app: &App, row: &Row, width: u16) -> Vec<Span<'static>> {
     };
     let cells = [row.key.to_string(), queue, busy, workers, wait, reason];
     let (sign, role) = rank(row.rank);
-    vec![
-        span(role, sign),
-        span(
-            Role::Plain,
-            format!(" {}", columns(width, &cells, &message)),
-        ),
-    ]
+    let cells = columns(width, &cells, &message);
+    vec![span(role, sign), span(Role::Plain, format!(" {cells}"))]
 }
 
 /// The cells as columns; the first one takes three tenths of the width.

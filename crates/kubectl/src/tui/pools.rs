@@ -71,28 +71,22 @@ impl Row {
     pub fn new(pool: WorkerPool) -> Self {
         let key = Key::of(&pool);
         let bounds = (pool.spec.min_replicas, pool.spec.max_replicas);
-        let current = pool
-            .status
-            .as_ref()
-            .is_some_and(|status| status.observed_generation >= pool.metadata.generation);
+        let status = pool.status.as_ref();
+        let current = status.is_some_and(|it| it.observed_generation >= pool.metadata.generation);
         let status = pool.status.unwrap_or_default();
         let ready = is_ready(&status);
         let lacks_workers = status.metrics.as_ref().is_some_and(lacks_workers);
         let display = status.display.unwrap_or_default();
-        let cells = [display.queue, display.busy, display.wait].map(|cell| {
-            if cell.is_empty() {
-                "?".to_owned()
-            } else {
-                cell
-            }
+        let cells = [display.queue, display.busy, display.wait].map(|cell| match &*cell {
+            "" => "?".to_owned(),
+            _ => cell,
         });
         let decision = status.decision.map(|decision| DecisionStatus {
             steps: Vec::new(),
             ..decision
         });
-        let (reason, message) = decision
-            .as_ref()
-            .map_or(("", ""), |decision| (&*decision.reason, &*decision.message));
+        let texts = decision.as_ref().map(|it| (&*it.reason, &*it.message));
+        let (reason, message) = texts.unwrap_or_default();
         Self {
             rank: Rank::new(reason, !ready || lacks_workers),
             lacks_workers,
@@ -109,40 +103,32 @@ impl Row {
 
     /// The reason of the last decision.
     pub fn reason(&self) -> &str {
-        self.decision
-            .as_ref()
-            .map_or("?", |decision| &decision.reason)
+        let decision = self.decision.as_ref();
+        decision.map_or("?", |decision| &decision.reason)
     }
 
     fn matches(&self, query: &str) -> bool {
-        query
-            .split_whitespace()
-            .filter(|word| *word != "!")
-            .all(|word| match word.strip_prefix('!') {
-                Some(word) => !self.search_text.contains(word),
-                None => self.search_text.contains(word),
-            })
+        let mut words = query.split_whitespace().filter(|word| *word != "!");
+        words.all(|word| match word.strip_prefix('!') {
+            Some(word) => !self.search_text.contains(word),
+            None => self.search_text.contains(word),
+        })
     }
 }
 
 /// Whether the condition `Ready` is anything but false.
 fn is_ready(status: &WorkerPoolStatus) -> bool {
-    let ready = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == "Ready");
+    let mut conditions = status.conditions.iter();
+    let ready = conditions.find(|condition| condition.type_ == "Ready");
     ready.is_none_or(|ready| ready.status != "False")
 }
 
 fn lacks_workers(metrics: &MetricsStatus) -> bool {
-    let oldest_wait = metrics
-        .oldest_task_time
-        .value
-        .zip(metrics.at)
-        .map(|(oldest, at)| (time(at).0 - time(oldest).0) / 1000);
-    metrics.ready.value.is_some_and(|ready| ready > 0)
+    let wait = metrics.oldest_task_time.value.zip(metrics.at);
+    let wait = wait.map(|(oldest, at)| (time(at) - time(oldest)).0 / 1000);
+    metrics.ready.value > Some(0)
         && metrics.live.value == Some(0)
-        && oldest_wait.is_some_and(|wait| wait > MAX_WAIT_WITHOUT_WORKERS)
+        && wait > Some(MAX_WAIT_WITHOUT_WORKERS)
 }
 
 /// All pools, and which of them are shown.
@@ -195,23 +181,20 @@ impl Pools {
         }
         let cursor = self.cursor();
         let query = self.filter.to_lowercase();
-        let mut shown: Vec<&Row> = self
-            .rows
-            .values()
-            .filter(|row| row.matches(&query))
-            .collect();
+        let matching = self.rows.values().filter(|row| row.matches(&query));
+        let mut shown: Vec<&Row> = matching.collect();
         shown.sort_by(|a, b| (a.rank, &a.key.name, &a.key).cmp(&(b.rank, &b.key.name, &b.key)));
         self.shown = shown.into_iter().map(|row| row.key.clone()).collect();
-        let still_shown = self
-            .selected
-            .as_ref()
-            .is_some_and(|key| self.shown.contains(key));
-        if !still_shown {
-            self.selected = self
-                .shown
-                .get(cursor.min(self.shown.len().saturating_sub(1)))
-                .cloned();
+        let selected = self.selected.as_ref();
+        if !selected.is_some_and(|key| self.shown.contains(key)) {
+            self.select(cursor);
         }
+    }
+
+    /// Selects the shown row at this index, or the last one.
+    fn select(&mut self, index: usize) {
+        let last = self.shown.len().saturating_sub(1);
+        self.selected = self.shown.get(index.min(last)).cloned();
     }
 
     /// Sets the filter.
@@ -223,27 +206,20 @@ impl Pools {
 
     /// Moves the cursor by so many rows.
     pub fn move_cursor(&mut self, by: isize) {
-        let to = self
-            .cursor()
-            .saturating_add_signed(by)
-            .min(self.shown.len().saturating_sub(1));
-        self.selected = self.shown.get(to).cloned();
+        self.select(self.cursor().saturating_add_signed(by));
     }
 
     /// The index of the selected row among the shown ones.
     pub fn cursor(&self) -> usize {
-        self.selected
-            .as_ref()
-            .and_then(|key| self.shown.iter().position(|shown| shown == key))
-            .unwrap_or(0)
+        let selected = self.selected.as_ref();
+        let index = selected.and_then(|key| self.shown.iter().position(|shown| shown == key));
+        index.unwrap_or(0)
     }
 
     /// The shown rows, without the first `skip`.
     pub fn shown(&self, skip: usize) -> impl Iterator<Item = &Row> {
-        self.shown
-            .iter()
-            .skip(skip)
-            .filter_map(|key| self.rows.get(key))
+        let shown = self.shown.iter().skip(skip);
+        shown.filter_map(|key| self.rows.get(key))
     }
 
     /// The selected pool.
@@ -254,10 +230,6 @@ impl Pools {
     /// How many pools have each rank.
     pub fn totals(&self) -> [usize; 3] {
         let count = |rank| self.rows.values().filter(|row| row.rank == rank).count();
-        [
-            count(Rank::Trouble),
-            count(Rank::Limit),
-            count(Rank::Healthy),
-        ]
+        [Rank::Trouble, Rank::Limit, Rank::Healthy].map(count)
     }
 }

@@ -66,11 +66,9 @@ fn is_complete(app: &App) -> bool {
         (moment.metrics.is_some() || moment.unavailable_reason.is_some())
             && moment.replicas.is_some()
     };
+    let opened = app.opened.as_ref();
     app.moment().is_none_or(has_result)
-        && app
-            .opened
-            .as_ref()
-            .is_none_or(|opened| opened.timeline.is_history_loaded())
+        && opened.is_none_or(|opened| opened.timeline.is_history_loaded())
         && (app.pools.synced || app.pools.watch_error.is_some())
 }
 
@@ -120,18 +118,11 @@ fn pool_json(app: &App, opened: &Opened, moment: &Moment) -> Value {
     let at = app.at();
     let unread = tr!(app.out.lang, "cli-metrics-unread");
     let reason = moment.unavailable_reason.as_deref();
-    let metrics = Panel::new(
-        &moment.pool,
-        moment.metrics_at(at).ok_or(reason.unwrap_or(&unread)),
-        moment.replicas,
-        at,
-    );
+    let metrics = moment.metrics_at(at).ok_or(reason.unwrap_or(&unread));
+    let metrics = Panel::new(&moment.pool, metrics, moment.replicas, at);
     let workers = WorkersPane::new(moment, at);
-    let rows: Vec<Value> = workers
-        .rows
-        .iter()
-        .map(|worker| worker_json(worker, workers.is_removed_next(worker)))
-        .collect();
+    let row = |worker| worker_json(worker, workers.is_removed_next(worker));
+    let rows: Vec<Value> = workers.rows.iter().map(row).collect();
     let decision = moment.status().and_then(|status| status.decision.as_ref());
     json!({
         "at": at, "metrics": metrics, "workers": workers.known.then_some(rows),

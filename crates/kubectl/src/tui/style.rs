@@ -55,68 +55,51 @@ pub fn span(role: Role, text: impl Into<String>) -> Span<'static> {
 }
 
 /// Writes a line at a row of `area` and cuts it with `…` where it is too long.
-pub fn line(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>) {
-    let line = Line::from(spans);
+pub fn line(buffer: &mut Buffer, area: Rect, row: u16, text: impl Into<Line<'static>>) {
+    let text = text.into();
     if row >= area.height || area.width == 0 {
         return;
     }
-    let cut = line.width() > usize::from(area.width);
-    let width = u16::try_from(line.width())
-        .unwrap_or(u16::MAX)
-        .min(area.width);
-    buffer.set_style(
-        Rect {
-            y: area.y + row,
-            height: 1,
-            width,
-            ..area
-        },
-        Style::reset(),
-    );
-    let end = buffer.set_line(area.x, area.y + row, &line, area.width).0;
-    if cut
-        && let Some(cell) = buffer.cell_mut((end.clamp(area.x + 1, area.right()) - 1, area.y + row))
+    let y = area.y + row;
+    buffer.set_style(Rect::new(area.x, y, width(&text, area), 1), Style::reset());
+    let end = buffer.set_line(area.x, y, &text, area.width).0;
+    let last = end.clamp(area.x + 1, area.right()) - 1;
+    if text.width() > usize::from(area.width)
+        && let Some(cell) = buffer.cell_mut((last, y))
     {
         cell.set_symbol("…");
     }
 }
 
 /// Writes a line at the right end of a row of `area`.
-pub fn line_right(buffer: &mut Buffer, area: Rect, row: u16, spans: Vec<Span<'static>>) {
-    let width = u16::try_from(spans.iter().map(Span::width).sum::<usize>())
-        .unwrap_or(u16::MAX)
-        .min(area.width);
-    line(
-        buffer,
-        Rect {
-            x: area.right() - width,
-            width,
-            ..area
-        },
-        row,
-        spans,
-    );
+pub fn line_right(buffer: &mut Buffer, area: Rect, row: u16, text: impl Into<Line<'static>>) {
+    let text = text.into();
+    let width = width(&text, area);
+    let place = columns(area, area.right() - width, width);
+    line(buffer, place, row, text);
+}
+
+/// The width of a text in `area`, which cuts it.
+fn width(text: &Line, area: Rect) -> u16 {
+    u16::try_from(text.width()).map_or(area.width, |width| width.min(area.width))
+}
+
+/// Writes a horizontal line at a row of `area`.
+pub fn divider(buffer: &mut Buffer, area: Rect, row: u16) {
+    let dashes = "─".repeat(usize::from(area.width));
+    line(buffer, area, row, span(Role::Dim, dashes));
 }
 
 /// Writes the title line of a pane.
 pub fn pane_title(buffer: &mut Buffer, area: Rect, text: &str) {
-    line(
-        buffer,
-        area,
-        0,
-        vec![span(Role::Dim, "─".repeat(usize::from(area.width)))],
-    );
-    let inner = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(2),
-        ..area
-    };
-    line(
-        buffer,
-        inner,
-        0,
-        vec![span(Role::Bold, format!(" {text} "))],
-    );
+    divider(buffer, area, 0);
+    let inner = columns(area, area.x + 1, area.width.saturating_sub(2));
+    line(buffer, inner, 0, span(Role::Bold, format!(" {text} ")));
+}
+
+/// The part of `area` that begins at the column `x` of the screen.
+pub fn columns(area: Rect, x: u16, width: u16) -> Rect {
+    Rect { x, width, ..area }
 }
 
 /// The part of `area` below its first `rows` rows.

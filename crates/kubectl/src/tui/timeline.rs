@@ -5,7 +5,7 @@ use crate::cluster::operator_history::HistoryPoint;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::text::lang::{Lang, tr};
 use api::{Change, DecisionStatus, MemoryStatus, WorkerPool, WorkerPoolStatus, time, timestamp};
-use decide::{Millis, ReasonCode};
+use decide::{Millis, ReasonCode, Time};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -131,10 +131,8 @@ impl Timeline {
         let current = first.pool.clone();
         let mut earlier: Vec<Moment> = Vec::new();
         for point in points.into_iter().filter(|point| point.at < begin) {
-            let same = earlier
-                .last()
-                .filter(|last| last.has_status_of(&point))
-                .map(|last| last.pool.clone());
+            let same = earlier.last().filter(|last| last.has_status_of(&point));
+            let same = same.map(|last| last.pool.clone());
             earlier.push(Moment {
                 at: point.at,
                 read_at: point.until.min(begin),
@@ -199,7 +197,8 @@ impl Timeline {
 
     /// The moment that covers `at`.
     pub fn at(&self, at: Timestamp) -> Option<&Moment> {
-        self.moments.get(self.index_after(at).checked_sub(1)?)
+        let next = self.moments.partition_point(|moment| moment.at <= at);
+        self.moments.get(next.checked_sub(1)?)
     }
 
     /// All moments, the oldest first.
@@ -225,19 +224,13 @@ impl Timeline {
     /// The `n` columns of a chart from `from` to `to`.
     pub fn columns(&self, from: Timestamp, to: Timestamp, n: usize, now: Timestamp) -> Vec<Column> {
         let (from, to) = (time(from).0, time(to).0);
-        let edge = |i: usize| {
-            from + (to - from) * i64::try_from(i).unwrap_or(0)
-                / i64::try_from(n.max(1)).unwrap_or(1)
+        let whole = |n: usize| i64::try_from(n).unwrap_or(0);
+        let edge = |i: usize| from + (to - from) * whole(i) / whole(n).max(1);
+        let column = |i| match edge(i) {
+            start if start > time(now).0 => Column::default(),
+            start => self.column(start, edge(i + 1)),
         };
-        (0..n)
-            .map(|i| {
-                if edge(i) > time(now).0 {
-                    Column::default()
-                } else {
-                    self.column(edge(i), edge(i + 1))
-                }
-            })
-            .collect()
+        (0..n).map(column).collect()
     }
 
     /// The column from `start` to before `end`, in milliseconds since 1970.
@@ -246,17 +239,11 @@ impl Timeline {
             desired: self.desired_at(end - 1),
             ..Column::default()
         };
-        let first = self
-            .moments
-            .partition_point(|moment| time(moment.at).0 <= start)
-            .saturating_sub(1);
-        let moments = self
-            .moments
-            .iter()
-            .skip(first)
-            .take_while(|moment| time(moment.at).0 < end)
-            .filter(|moment| time(moment.read_at).0 + MAX_AGE.0 > start);
-        for moment in moments {
+        let begun = |moment: &Moment| time(moment.at).0 <= start;
+        let first = self.moments.partition_point(begun).saturating_sub(1);
+        let moments = self.moments.iter().skip(first);
+        let moments = moments.take_while(|moment| time(moment.at).0 < end);
+        for moment in moments.filter(|it| time(it.read_at).0 + MAX_AGE.0 > start) {
             match &moment.metrics {
                 Some(metrics) => {
                     column.ready = column.ready.max(Some(metrics.ready));
@@ -273,36 +260,25 @@ impl Timeline {
 
     /// The desired replicas at `at`: from the target, and before the first moment from the changes.
     fn desired_at(&self, at: i64) -> Option<i32> {
-        let next = self
-            .moments
-            .partition_point(|moment| time(moment.at).0 <= at);
-        if let Some(replicas) = next.checked_sub(1).and_then(|i| self.moments[i].replicas) {
+        let at = timestamp(Time(at));
+        if let Some(replicas) = self.at(at).and_then(|moment| moment.replicas) {
             return Some(replicas);
         }
-        let next = self
-            .changes
-            .partition_point(|change| time(change.at).0 <= at);
-        match next.checked_sub(1).map(|i| &self.changes[i]) {
-            Some(before) => Some(before.to),
-            None => self.changes.get(next).map(|after| after.from),
+        match self.changes(at) {
+            [.., before] => Some(before.to),
+            [] => self.changes.first().map(|after| after.from),
         }
-    }
-
-    fn index_after(&self, at: Timestamp) -> usize {
-        self.moments.partition_point(|moment| moment.at <= at)
     }
 
     /// Collects the changes of the status history, which has only the last 50.
     fn record_changes(&mut self, pool: &WorkerPool) {
         let Some(status) = &pool.status else { return };
         let newest = self.changes.last().map(|change| change.at);
-        let new = status
-            .history
-            .iter()
-            .filter(|change| newest.is_none_or(|newest| change.at > newest));
+        let is_new = |change: &&Change| newest.is_none_or(|newest| change.at > newest);
+        let new = status.history.iter().filter(is_new);
         self.changes.extend(new.cloned());
-        self.changes
-            .drain(..self.changes.len().saturating_sub(MAX_CHANGES));
+        let excess = self.changes.len().saturating_sub(MAX_CHANGES);
+        self.changes.drain(..excess);
     }
 
     /// Drops moments older than an hour, and the workers of older moments while there are too many.
@@ -337,14 +313,11 @@ impl Moment {
     fn has_status_of(&self, point: &HistoryPoint) -> bool {
         let status = self.status();
         let decision = status.and_then(|status| status.decision.as_ref());
-        let idle = status
-            .and_then(|status| status.internal.as_ref())
-            .is_some_and(|internal| internal.idle_since.is_some());
+        let internal = status.and_then(|status| status.internal.as_ref());
+        let idle = internal.is_some_and(|internal| internal.idle_since.is_some());
+        let reason = point.reason.map_or("?", ReasonCode::as_str);
         status.and_then(|status| status.replicas) == point.replicas
-            && decision.map(|decision| (&*decision.reason, decision.to))
-                == point
-                    .desired
-                    .map(|to| (point.reason.map_or("?", ReasonCode::as_str), to))
+            && decision.map(|it| (&*it.reason, it.to)) == point.desired.map(|to| (reason, to))
             && idle == point.idle
     }
 
@@ -360,10 +333,8 @@ impl Moment {
 }
 
 fn worker_count(moment: &Moment) -> usize {
-    moment
-        .metrics
-        .as_ref()
-        .map_or(0, |metrics| metrics.workers.len())
+    let metrics = moment.metrics.as_ref();
+    metrics.map_or(0, |metrics| metrics.workers.len())
 }
 
 /// The pool without history, conditions, metrics and managed fields: they are kept once, or not shown.

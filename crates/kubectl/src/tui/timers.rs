@@ -24,16 +24,10 @@ impl Timers {
     pub fn new(timeline: &Timeline, spec: &PoolSpec, now: Timestamp) -> Self {
         let now = time(now).0;
         let up_cooldown = longest(spec.rules.iter().map(|rules| rules.up.cooldown));
-        let down_cooldown = longest(
-            spec.rules
-                .iter()
-                .filter_map(|rules| Some(rules.down.as_ref()?.cooldown)),
-        );
-        let ends = timeline
-            .moments()
-            .skip(1)
-            .map(|moment| time(moment.at).0)
-            .chain([now]);
+        let downs = spec.rules.iter().filter_map(|rules| rules.down.as_ref());
+        let down_cooldown = longest(downs.map(|down| down.cooldown));
+        let later = timeline.moments().skip(1);
+        let ends = later.map(|moment| time(moment.at).0).chain([now]);
         let mut timers = Self::default();
         for (moment, end) in timeline.moments().zip(ends) {
             let Some(internal) = moment.status().and_then(|status| status.internal.as_ref()) else {
@@ -49,9 +43,8 @@ impl Timers {
                 |start: &Option<Timestamp>, span| start.map(|at| (time(at).0, time(at).0 + span));
             timers.up.extend(cooldown(last_up, up_cooldown));
             timers.down.extend(cooldown(last_change, down_cooldown));
-            timers
-                .idle
-                .extend(idle_since.map(|since| (time(since).0, end)));
+            let idle = idle_since.map(|since| (time(since).0, end));
+            timers.idle.extend(idle);
         }
         for Change { at, from, to, .. } in timeline.changes(timeline.opened_at()) {
             let at = time(*at).0;
@@ -100,33 +93,17 @@ mod tests {
         stage.play(400);
         let opened = stage.app.opened.as_ref().expect("a pool is open");
         let spec = opened.spec.as_ref().expect("its spec is valid").pool();
-        let changes: Vec<_> = opened
-            .timeline
-            .changes(at(400))
-            .iter()
-            .map(|change| (change.to - change.from, change.at))
-            .collect();
         let timers = Timers::new(&opened.timeline, spec, at(stage.second));
-        let runs_at = |windows: &[Window], at| {
-            windows
-                .iter()
-                .any(|(start, end)| (*start..*end).contains(&time(at).0))
+        let runs_at = |windows: &[Window], at: i64| {
+            let mut windows = windows.iter();
+            windows.any(|(start, end)| (*start..*end).contains(&at))
         };
-        for (step, at) in changes {
-            assert!(
-                runs_at(&timers.down, at),
-                "any change starts the cooldown before a scale-down"
-            );
-            assert_eq!(
-                step > 0,
-                runs_at(&timers.up, at),
-                "only a scale-up starts the cooldown before the next scale-up"
-            );
-            assert_eq!(
-                step < 0,
-                runs_at(&timers.idle, at),
-                "a scale-down happens only while the pool is idle: {timers:?}"
-            );
+        for change in opened.timeline.changes(at(400)) {
+            let (at, is_up) = (time(change.at).0, change.to > change.from);
+            // Any change starts the cooldown before a scale-down, and a scale-up that before the next one. The pool is
+            // scaled down only while it is idle.
+            let running = [&timers.down, &timers.up, &timers.idle].map(|it| runs_at(it, at));
+            assert_eq!(running, [true, is_up, !is_up], "{change:?}: {timers:?}");
         }
     }
 

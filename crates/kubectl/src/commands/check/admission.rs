@@ -33,11 +33,9 @@ pub(super) async fn policies(
     let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(cluster.client.clone());
     let names = POLICIES.map(|policy| format!("{name}-{namespace}-{policy}"));
     let found = join_all(names.iter().map(|name| bindings.get_opt(name))).await;
-    let missing = names.iter().zip(found);
-    let missing: Vec<&str> = missing
-        .filter(|(_, found)| matches!(found, Ok(None)))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let missing = names.into_iter().zip(found);
+    let missing = missing.filter(|(_, found)| matches!(found, Ok(None)));
+    let missing: Vec<String> = missing.map(|(name, _)| name).collect();
     (!missing.is_empty()).then(|| {
         let missing = missing.join(", ");
         let mut fix = setup.upgrade(release.as_ref());

@@ -1,7 +1,7 @@
 //! The check of the nodes' capacity: whether `maxReplicas` workers fit, by the resource requests of the pods.
 
 use super::finding::{Finding, ok, warn};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, replicas_in};
 use crate::text::lang::{Lang, tr};
 use api::WorkerPool;
 use futures::future::try_join;
@@ -31,33 +31,19 @@ pub(super) async fn capacity(cluster: &Cluster, pool: &WorkerPool) -> Vec<Findin
     let Ok(target) = target.get(&name).await else {
         return Vec::new();
     };
-    let spec = target
-        .data
-        .pointer("/spec/template/spec")
-        .cloned()
-        .unwrap_or_default();
-    let (Ok(spec), false) = (
-        serde_json::from_value::<PodSpec>(spec),
-        nodes.items.is_empty(),
-    ) else {
+    let spec = target.data.pointer("/spec/template/spec");
+    let spec = serde_json::from_value::<PodSpec>(spec.cloned().unwrap_or_default());
+    let (Ok(spec), false) = (spec, nodes.items.is_empty()) else {
         return Vec::new();
     };
-    let replicas = target
-        .data
-        .pointer("/spec/replicas")
-        .and_then(serde_json::Value::as_i64)
-        .unwrap_or(1);
+    let replicas = replicas_in(&target);
     let fitting = fitting_pods(&nodes.items, &pods.items, requests(&spec));
     let kind = pool.spec.scale_target_ref.kind.to_lowercase();
     let reference = format!("{kind} {name}");
     let missing = i64::from(pool.spec.max_replicas) - replicas;
-    vec![describe(
-        cluster.out.lang,
-        (&cluster.namespace, &pool.name_any(), &reference),
-        replicas,
-        fitting,
-        missing,
-    )]
+    let names = (&*cluster.namespace, &*pool.name_any(), &*reference);
+    let lang = cluster.out.lang;
+    vec![describe(lang, names, replicas, fitting, missing)]
 }
 
 /// The finding if `fitting` more workers fit and `missing` more are needed to reach `maxReplicas`.
@@ -73,47 +59,31 @@ fn describe(
     if fitting >= missing {
         return ok("capacity", tr!(lang, "cli-capacity-enough", missing));
     }
-    warn(
-        "capacity",
-        tr!(lang, "cli-capacity-too-small", most, max),
-        format!(
-            "kubectl -n {namespace} patch wp {pool} --type=merge -p '{{\"spec\":{{\"maxReplicas\":{most}}}}}'   ({or}: kubectl -n {namespace} set resources {target} --requests=cpu=10m,memory=32Mi)"
-        ),
-    )
+    let fix = format!(
+        "kubectl -n {namespace} patch wp {pool} --type=merge -p '{{\"spec\":{{\"maxReplicas\":{most}}}}}'   ({or}: kubectl -n {namespace} set resources {target} --requests=cpu=10m,memory=32Mi)"
+    );
+    let text = tr!(lang, "cli-capacity-too-small", most, max);
+    warn("capacity", text, fix)
 }
 
 /// How many more pods with this `request` fit on the nodes.
 fn fitting_pods(nodes: &[Node], pods: &[Pod], request: Resources) -> i64 {
     let runs = |pod: &&Pod| {
-        let phase = pod
-            .status
-            .as_ref()
-            .and_then(|status| status.phase.as_deref());
+        let status = pod.status.as_ref();
+        let phase = status.and_then(|status| status.phase.as_deref());
         !["Succeeded", "Failed"].contains(&phase.unwrap_or_default())
     };
     let schedulable = |node: &&Node| {
-        node.spec
-            .as_ref()
-            .is_none_or(|spec| spec.unschedulable != Some(true))
+        let spec = node.spec.as_ref();
+        spec.is_none_or(|spec| spec.unschedulable != Some(true))
     };
     let free = |node: &Node| {
-        let allocatable = node
-            .status
-            .as_ref()
-            .and_then(|status| status.allocatable.as_ref())
-            .map(resources)
-            .unwrap_or_default();
-        let on_node = |pod: &&Pod| {
-            pod.spec
-                .as_ref()
-                .is_some_and(|spec| spec.node_name.as_deref() == Some(&node.name_any()))
-        };
-        let used = pods
-            .iter()
-            .filter(runs)
-            .filter(on_node)
-            .filter_map(|pod| pod.spec.as_ref())
-            .map(requests);
+        let status = node.status.as_ref();
+        let allocatable = status.and_then(|status| status.allocatable.as_ref());
+        let allocatable = allocatable.map(resources).unwrap_or_default();
+        let specs = pods.iter().filter(runs).filter_map(|pod| pod.spec.as_ref());
+        let on_node = specs.filter(|spec| spec.node_name.as_deref() == Some(&node.name_any()));
+        let used = on_node.map(requests);
         used.fold(allocatable, |free, used| Resources {
             cpu: free.cpu - used.cpu,
             memory: free.memory - used.memory,
@@ -132,21 +102,16 @@ fn fitting_pods(nodes: &[Node], pods: &[Pod], request: Resources) -> i64 {
         reason = "a node runs some hundred pods"
     )]
     let whole = |n: f64| n as i64;
-    nodes
-        .iter()
-        .filter(schedulable)
-        .map(|node| whole(count(free(node))))
-        .sum()
+    let nodes = nodes.iter().filter(schedulable);
+    nodes.map(|node| whole(count(free(node)))).sum()
 }
 
 /// The sum of the requests of all containers.
 fn requests(spec: &PodSpec) -> Resources {
-    let containers = spec
-        .containers
-        .iter()
-        .filter_map(|container| container.resources.as_ref()?.requests.as_ref())
-        .map(resources);
-    containers.fold(Resources::default(), |sum, container| Resources {
+    let containers = spec.containers.iter();
+    let requests = containers.filter_map(|it| it.resources.as_ref()?.requests.as_ref());
+    let requests = requests.map(resources);
+    requests.fold(Resources::default(), |sum, container| Resources {
         cpu: sum.cpu + container.cpu,
         memory: sum.memory + container.memory,
         ..sum
@@ -154,11 +119,7 @@ fn requests(spec: &PodSpec) -> Resources {
 }
 
 fn resources(quantities: &BTreeMap<String, Quantity>) -> Resources {
-    let amount = |name: &str| {
-        quantities
-            .get(name)
-            .map_or(0.0, |quantity| amount(&quantity.0))
-    };
+    let amount = |name| quantities.get(name).map_or(0.0, |it| amount(&it.0));
     Resources {
         cpu: amount("cpu") * 1000.0,
         memory: amount("memory"),
@@ -217,15 +178,11 @@ mod tests {
         #[case] fitting: i64,
         #[case] case: &str,
     ) {
-        let pods: Vec<Pod> = pods
-            .iter()
-            .map(|(node, cpu, phase)| pod(node, cpu, phase))
-            .collect();
+        let running = pods.iter().map(|(node, cpu, phase)| pod(node, cpu, phase));
+        let pods: Vec<Pod> = running.collect();
         let request = requests(pod("", cpu, "Pending").spec.as_ref().expect("a spec"));
-        let nodes = [
-            node("a", &json!({})),
-            node("closed", &json!({"unschedulable": true})),
-        ];
+        let closed = node("closed", &json!({"unschedulable": true}));
+        let nodes = [node("a", &json!({})), closed];
         assert_eq!(fitting_pods(&nodes, &pods, request), fitting, "{case}");
     }
 
@@ -233,13 +190,8 @@ mod tests {
     fn too_little_capacity_names_the_maximum() {
         let pool = ("class", "filters", "deployment filter-worker");
         let finding = describe(Lang::EN, pool, 3, 5, 7);
-        assert_eq!(
-            (finding.status, &*finding.text),
-            (
-                Status::Warning,
-                "the nodes fit 8 workers, but maxReplicas is 10"
-            )
-        );
+        let text = "the nodes fit 8 workers, but maxReplicas is 10";
+        assert_eq!((finding.status, &*finding.text), (Status::Warning, text));
         assert_eq!(describe(Lang::EN, pool, 3, 7, 7).status, Status::Ok);
     }
 }

@@ -31,28 +31,23 @@ pub(super) fn compare(
     redis: Option<OffsetMillis>,
     server: Option<OffsetMillis>,
 ) -> Vec<Finding> {
-    let server_name = || tr!(lang, "cli-clock-api-server");
-    let known = [
-        redis.map(|offset| ("Redis".to_owned(), offset)),
-        server.map(|offset| (server_name(), offset)),
+    let clocks = [
+        ("Redis".to_owned(), redis),
+        (tr!(lang, "cli-clock-api-server"), server),
     ];
-    let known: Vec<(String, OffsetMillis)> = known.into_iter().flatten().collect();
-    let wrong = known
-        .iter()
-        .find(|(_, offset)| offset.abs() > TOLERANCE * 1000);
-    match wrong {
-        _ if known.is_empty() => Vec::new(),
+    let known = clocks.into_iter();
+    let known = known.filter_map(|(name, offset)| Some((name, offset?)));
+    let (names, offsets): (Vec<_>, Vec<_>) = known.unzip();
+    let mut clocks = names.iter().zip(offsets);
+    match clocks.find(|(_, offset)| offset.abs() > TOLERANCE * 1000) {
+        _ if names.is_empty() => Vec::new(),
         None => {
-            let names = known
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ");
+            let names = names.join(", ");
             vec![ok("clock", tr!(lang, "cli-clock-agree", names))]
         }
         Some((name, offset)) => {
             let seconds = offset.abs() / 1000;
-            let text = if *offset > 0 {
+            let text = if offset > 0 {
                 tr!(lang, "cli-clock-ahead", name, seconds)
             } else {
                 tr!(lang, "cli-clock-behind", name, seconds)
@@ -68,31 +63,18 @@ mod tests {
 
     #[test]
     fn names_the_clock_that_is_wrong() {
-        let checked = |redis, server| {
+        let behind = "the clock of the API server is 3600 s behind this machine's";
+        let ahead = "the clock of Redis is 4 s ahead of this machine's";
+        let agree = "Redis, the API server and this machine agree";
+        for (redis, server, expected) in [
+            (None, None, None),
+            (Some(12), Some(-900), Some((true, agree))),
+            (Some(12), Some(-3_600_000), Some((false, behind))),
+            (Some(4_000), None, Some((false, ahead))),
+        ] {
             let findings = compare(Lang::EN, redis, server);
-            findings
-                .into_iter()
-                .map(|it| (!it.failed(), it.text))
-                .next()
-        };
-        assert_eq!(checked(None, None), None);
-        assert_eq!(
-            checked(Some(12), Some(-900)),
-            Some((true, "Redis, the API server and this machine agree".into()))
-        );
-        assert_eq!(
-            checked(Some(12), Some(-3_600_000)),
-            Some((
-                false,
-                "the clock of the API server is 3600 s behind this machine's".into()
-            ))
-        );
-        assert_eq!(
-            checked(Some(4_000), None),
-            Some((
-                false,
-                "the clock of Redis is 4 s ahead of this machine's".into()
-            ))
-        );
+            let found = findings.first().map(|it| (!it.failed(), it.text.as_str()));
+            assert_eq!(found, expected);
+        }
     }
 }

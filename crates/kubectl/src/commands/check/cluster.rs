@@ -7,11 +7,10 @@ use super::setup::{Setup, VERSION};
 use crate::cluster::Cluster;
 use crate::cluster::operator::{self, Operator};
 use crate::text::lang::{Lang, tr};
+use anyhow::anyhow;
 use futures::future::join_all;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
@@ -19,12 +18,9 @@ use kube::api::{Api, ListParams, PostParams};
 
 /// The version of the API server.
 pub(super) async fn version(cluster: &Cluster) -> anyhow::Result<String> {
-    let version = cluster
-        .request(
-            &tr!(cluster.out.lang, "cli-doing-read-version"),
-            cluster.client.apiserver_version(),
-        )
-        .await?;
+    let doing = tr!(cluster.out.lang, "cli-doing-read-version");
+    let version = cluster.client.apiserver_version();
+    let version = cluster.request(&doing, version).await?;
     Ok(version.git_version.trim_start_matches('v').to_owned())
 }
 
@@ -51,12 +47,8 @@ pub(super) async fn permissions(cluster: &Cluster, version: &str) -> Finding {
     let missing = match missing_permissions(cluster).await {
         Ok(missing) => missing,
         Err(error) => {
-            let text = tr!(
-                lang,
-                "cli-cluster-error",
-                head,
-                error = format!("{error:#}")
-            );
+            let error = format!("{error:#}");
+            let text = tr!(lang, "cli-cluster-error", head, error);
             return fail("cluster", text, "kubectl auth can-i --list");
         }
     };
@@ -84,22 +76,16 @@ async fn missing_permissions(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
         let review = access_review(&cluster.namespace, group, resource, verb);
         async move { reviews.create(&PostParams::default(), &review).await }
     };
-    let reviewed = cluster
-        .out
-        .wait(&tr!(cluster.out.lang, "cli-permissions"), async {
-            Ok::<_, anyhow::Error>(join_all(NEEDED.map(review)).await)
-        })
-        .await?;
-    let denied = |review: &kube::Result<SelfSubjectAccessReview>| {
-        !review
-            .as_ref()
-            .is_ok_and(|review| review.status.as_ref().is_some_and(|status| status.allowed))
+    let (out, what) = (&cluster.out, tr!(cluster.out.lang, "cli-permissions"));
+    let reviewed = out.wait_for(&what, join_all(NEEDED.map(review))).await?;
+    let denied = |review: kube::Result<SelfSubjectAccessReview>| {
+        let status = review.ok().and_then(|review| review.status);
+        !status.is_some_and(|status| status.allowed)
     };
-    Ok(NEEDED
-        .iter()
-        .zip(reviewed)
-        .filter(|(_, review)| denied(review))
-        .map(|((_, resource, verb), _)| format!("{verb} {resource}"))
+    let reviewed = NEEDED.iter().zip(reviewed);
+    let denied = reviewed.filter_map(|(needed, review)| denied(review).then_some(needed));
+    Ok(denied
+        .map(|(_, resource, verb)| format!("{verb} {resource}"))
         .collect())
 }
 
@@ -109,41 +95,29 @@ fn access_review(
     resource: &str,
     verb: &str,
 ) -> SelfSubjectAccessReview {
-    let (resource, subresource) = resource
-        .split_once('/')
-        .map_or((resource, None), |(r, s)| (r, Some(s)));
-    let text = |text: &str| Some(text.to_owned());
+    let mut parts = resource.split('/').map(str::to_owned);
     let attributes = ResourceAttributes {
-        namespace: text(namespace),
-        group: text(group),
-        resource: text(resource),
-        subresource: subresource.map(str::to_owned),
-        verb: text(verb),
+        namespace: Some(namespace.to_owned()),
+        group: Some(group.to_owned()),
+        resource: parts.next(),
+        subresource: parts.next(),
+        verb: Some(verb.to_owned()),
         ..ResourceAttributes::default()
     };
-    SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(attributes),
-            ..Default::default()
-        },
-        ..Default::default()
-    }
+    let mut review = SelfSubjectAccessReview::default();
+    review.spec.resource_attributes = Some(attributes);
+    review
 }
 
 /// The user's name in the cluster, or `YOU` if the API server does not report it.
 async fn user_name(cluster: &Cluster) -> String {
     let reviews = Api::<SelfSubjectReview>::all(cluster.client.clone());
-    match reviews
-        .create(&PostParams::default(), &SelfSubjectReview::default())
-        .await
-    {
-        Ok(review) => review
-            .status
-            .and_then(|status| status.user_info)
-            .and_then(|user| user.username)
-            .unwrap_or_default(),
-        Err(_) => "YOU".into(),
-    }
+    let (params, review) = (PostParams::default(), SelfSubjectReview::default());
+    let Ok(review) = reviews.create(&params, &review).await else {
+        return "YOU".into();
+    };
+    let user = review.status.and_then(|status| status.user_info);
+    user.and_then(|user| user.username).unwrap_or_default()
 }
 
 /// Whether an operator is ready.
@@ -191,9 +165,8 @@ pub(super) async fn operator(
 /// The operator's pods; none if the user may not list them.
 async fn operator_pods(cluster: &Cluster, namespace: &str) -> Vec<Pod> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-    let listed = pods
-        .list(&ListParams::default().labels(operator::LABELS))
-        .await;
+    let of_operator = ListParams::default().labels(operator::LABELS);
+    let listed = pods.list(&of_operator).await;
     listed.map(|list| list.items).unwrap_or_default()
 }
 
@@ -216,10 +189,8 @@ fn not_ready(
     let fix = if reason.as_deref() == Some("CrashLoopBackOff") {
         format!("kubectl -n {namespace} logs deployment/{name} --previous")
     } else {
-        format!(
-            "kubectl -n {namespace} describe pods -l {}",
-            operator::LABELS
-        )
+        let labels = operator::LABELS;
+        format!("kubectl -n {namespace} describe pods -l {labels}")
     };
     let reason = reason.map_or(String::new(), |reason| format!(" ({reason})"));
     let text = tr!(lang, "cli-operator-no-ready-pod", name, namespace, reason);
@@ -268,33 +239,20 @@ pub(super) async fn definition(
     let lang = cluster.out.lang;
     let fixes = Fixes::new(setup, operator);
     let definitions: Api<CustomResourceDefinition> = Api::all(cluster.client.clone());
-    let installed = cluster
-        .out
-        .wait(&tr!(lang, "cli-definition"), async {
-            Ok::<_, anyhow::Error>(definitions.get_opt(&name).await)
-        })
-        .await;
-    match installed {
-        Ok(Ok(Some(installed))) => compare(lang, &installed, &built_in, &fixes),
-        Ok(Ok(None)) => fail(
-            "API",
-            tr!(lang, "cli-definition-missing", name),
-            fixes.install,
-        ),
+    let what = tr!(lang, "cli-definition");
+    let installed = definitions.get_opt(&name);
+    let installed = cluster.out.wait_for(&what, installed).await;
+    let error = match installed {
+        Ok(Ok(Some(installed))) => return compare(lang, &installed, &built_in, &fixes),
+        Ok(Ok(None)) => anyhow!(tr!(lang, "cli-definition-missing", name)),
         // Only administrators may read definitions, but every user may see whether the API is served.
         Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            served(cluster, &name, &fixes).await
+            return served(cluster, &name, &fixes).await;
         }
-        Ok(Err(error)) => fail(
-            "API",
-            format!(
-                "{:#}",
-                cluster.describe_error(&tr!(lang, "cli-doing-read-definition"), &error)
-            ),
-            fixes.install,
-        ),
-        Err(error) => fail("API", format!("{error:#}"), fixes.install),
-    }
+        Ok(Err(error)) => cluster.describe_error(&tr!(lang, "cli-doing-read-definition"), &error),
+        Err(error) => error,
+    };
+    fail("API", format!("{error:#}"), fixes.install)
 }
 
 /// Compares the schemas of the installed definition and the one in this program.
@@ -340,16 +298,10 @@ async fn served(cluster: &Cluster, name: &str, fixes: &Fixes) -> Finding {
     let lang = cluster.out.lang;
     let version = api::VERSION;
     let group_version = format!("{}/{version}", api::GROUP);
-    match cluster
-        .client
-        .list_api_group_resources(&group_version)
-        .await
-    {
-        Ok(_) => ok("API", tr!(lang, "cli-api-served", name, version)),
-        Err(_) => fail(
-            "API",
-            tr!(lang, "cli-api-not-served", group_version),
-            &fixes.install,
-        ),
+    let listed = cluster.client.list_api_group_resources(&group_version);
+    if listed.await.is_ok() {
+        return ok("API", tr!(lang, "cli-api-served", name, version));
     }
+    let text = tr!(lang, "cli-api-not-served", group_version);
+    fail("API", text, &fixes.install)
 }

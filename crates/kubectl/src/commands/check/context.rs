@@ -2,9 +2,10 @@
 
 use super::finding::{Finding, fail};
 use super::setup::{KIND_CONTEXT, Setup};
-use super::{host, ports, proxy};
+use super::{CONTEXTS, host, ports, proxy};
 use crate::cluster::{Cluster, ClusterArgs, read_kubeconfig};
 use crate::text::lang::{Lang, tr};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The contexts of the user's kubeconfig; none if it cannot be read.
@@ -49,12 +50,9 @@ pub(super) async fn no_cluster(
     error: &anyhow::Error,
 ) -> Vec<Finding> {
     let all = contexts.names.join(", ");
-    let best = || {
-        let kind = contexts.names.iter().find(|name| *name == KIND_CONTEXT);
-        kind.or(contexts.names.first())
-            .map(|name| contexts.switch(name))
-    };
-    match (&contexts.chosen, best()) {
+    let kind = contexts.names.iter().find(|name| *name == KIND_CONTEXT);
+    let best = kind.or(contexts.names.first());
+    match (&contexts.chosen, best.map(|name| contexts.switch(name))) {
         (Some(chosen), Some(fix)) if !contexts.names.contains(chosen) => {
             let text = tr!(lang, "cli-context-unknown", chosen, all);
             vec![fail("cluster", text, fix)]
@@ -63,11 +61,7 @@ pub(super) async fn no_cluster(
             let text = tr!(lang, "cli-context-none", all);
             vec![fail("cluster", text, fix)]
         }
-        (_, Some(_)) => vec![fail(
-            "cluster",
-            format!("{error:#}"),
-            "kubectl config get-contexts",
-        )],
+        (_, Some(_)) => vec![fail("cluster", format!("{error:#}"), CONTEXTS)],
         (_, None) => no_kubeconfig(lang, args, error).await,
     }
 }
@@ -100,20 +94,23 @@ async fn no_kubeconfig(lang: Lang, args: &ClusterArgs, error: &anyhow::Error) ->
 
 /// The file that holds the kubeconfig, or would.
 fn kubeconfig_path(args: &ClusterArgs) -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let first = |list| std::env::split_paths(&list).next();
-    args.kubeconfig
-        .clone()
+    let in_home = || {
+        let home = variable("HOME").or_else(|| variable("USERPROFILE"))?;
+        Some(Path::new(&home).join(".kube/config"))
+    };
+    let named = args.kubeconfig.clone();
+    named
         .or_else(|| variable("KUBECONFIG").and_then(first))
-        .or_else(|| {
-            let home = variable("HOME").or_else(|| variable("USERPROFILE"))?;
-            Some(Path::new(&home).join(".kube/config"))
-        })
+        .or_else(in_home)
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
 /// Whether a cluster of `make` runs whose kubeconfig is not the user's.
 fn is_running() -> bool {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(Path::new(&variable("HOME")?).join(".cache")));
     cache.is_some_and(|cache| {
@@ -129,11 +126,7 @@ pub(super) fn foreign_cluster(cluster: &Cluster, contexts: &Contexts) -> Option<
     }
     let fix = contexts.kind(&cluster.context)?;
     let context = &cluster.context;
-    let text = tr!(
-        cluster.out.lang,
-        "cli-context-other-cluster",
-        context,
-        kind_context = KIND_CONTEXT
-    );
+    let (lang, kind_context) = (cluster.out.lang, KIND_CONTEXT);
+    let text = tr!(lang, "cli-context-other-cluster", context, kind_context);
     Some(fail("context", text, fix))
 }

@@ -4,13 +4,13 @@ use super::chain;
 use super::finding::{Finding, fail, ok};
 use super::redis::{self, Found};
 use super::redis_pods::MemoryLimit;
-use super::{Report, TIMEOUT, clock, timed_out};
+use super::{Report, TIMEOUT, clock, within};
 use crate::cluster::server::Elsewhere;
 use crate::text::lang::tr;
 use crate::text::output::Out;
 use decide::foreign;
 use queues::Queue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// Where the options are that a broken link is about.
 const HELP: &str = "kubectl workerpool check --help";
@@ -27,17 +27,10 @@ impl Direct<'_> {
     /// Prints the findings; false if one failed.
     pub async fn run(self, out: &Out) -> anyhow::Result<bool> {
         let end = Instant::now() + TIMEOUT;
-        let mut report = Report {
-            out,
-            json: self.json,
-            findings: Vec::new(),
-        };
-        let found = timeout_at(end, self.find(out)).await;
-        report.add(found.unwrap_or_else(|_| vec![timed_out(out.lang, "Redis")]))?;
-        if self.json {
-            out.json(&report.findings)?;
-        }
-        Ok(!report.findings.iter().any(Finding::failed))
+        let mut report = Report::new(out, self.json);
+        let find = self.find(out);
+        report.add(within(end, out.lang, "Redis", find).await)?;
+        report.end()
     }
 
     async fn find(&self, out: &Out) -> Vec<Finding> {

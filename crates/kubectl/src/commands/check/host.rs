@@ -6,6 +6,7 @@ use super::setup::{Platform, Setup};
 use crate::cluster::{Cluster, no_answer};
 use crate::text::lang::{Lang, tr};
 use decide::foreign;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -25,20 +26,16 @@ pub(super) async fn host(cluster: &Cluster, setup: &Setup) -> Vec<Finding> {
 
 /// Docker and kind.
 pub(super) async fn programs(lang: Lang, setup: &Setup) -> [Finding; 2] {
+    let of_docker = ["version", "--format", "{{.Server.Version}}"];
     let (docker, kind) = tokio::join!(
-        output_of(
-            lang,
-            "docker",
-            &["version", "--format", "{{.Server.Version}}"]
-        ),
+        output_of(lang, "docker", &of_docker),
         output_of(lang, "kind", &["version"])
     );
     let docker = match docker {
         Ok(version) => ok("Docker", version),
         Err(error) => {
-            let fix = docker_fix(lang, &error);
             let text = tr!(lang, "cli-docker-silent", error);
-            fail("Docker", text, fix)
+            fail("Docker", text, docker_fix(lang, &error))
         }
     };
     let kind = match kind {
@@ -64,12 +61,10 @@ fn docker_fix(lang: Lang, error: &str) -> String {
 pub(super) async fn output_of(lang: Lang, program: &str, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     match timeout(TIMEOUT, command.args(args).kill_on_drop(true).output()).await {
-        Ok(Ok(output)) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_owned()),
+        Ok(Ok(output)) if output.status.success() => {
+            let text = String::from_utf8_lossy(&output.stdout);
+            Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+        }
         Ok(Ok(output)) => {
             let text = String::from_utf8_lossy(&output.stderr).into_owned();
             let mut lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -83,31 +78,23 @@ pub(super) async fn output_of(lang: Lang, program: &str, args: &[&str]) -> Resul
 
 /// The programs and the dashboard of the local cluster.
 pub(super) async fn local(lang: Lang) -> Vec<Finding> {
-    let operator = ::local::find_program("workerpool-operator");
-    let worker = ::local::find_program("workerpool-worker");
-    let mut findings = vec![match (operator, worker) {
-        (Ok(operator), Ok(worker)) => ok(
-            "programs",
-            format!("{}, {}", operator.display(), worker.display()),
-        ),
-        (Err(error), _) | (_, Err(error)) => fail(
-            "programs",
-            format!("{error:#}"),
-            "cargo build --release --locked",
-        ),
-    }];
+    let found = |component, paths: anyhow::Result<Vec<PathBuf>>, fix| match paths {
+        Ok(paths) => {
+            let paths: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
+            ok(component, paths.join(", "))
+        }
+        Err(error) => fail(component, format!("{error:#}"), fix),
+    };
+    let programs = ["workerpool-operator", "workerpool-worker"].map(::local::find_program);
+    let programs = programs.into_iter().collect();
+    let build = "cargo build --release --locked";
+    let mut findings = vec![found("programs", programs, build)];
     let Some(info) = ::local::cluster_info().ok().flatten() else {
         return findings;
     };
     if info.own_redis {
-        findings.push(match ::local::find_redis() {
-            Ok(path) => ok("redis-server", path.display().to_string()),
-            Err(error) => fail(
-                "redis-server",
-                format!("{error:#}"),
-                "apt-get install redis-server",
-            ),
-        });
+        let redis = ::local::find_redis().map(|path| vec![path]);
+        findings.push(found("redis-server", redis, "apt-get install redis-server"));
     }
     findings.push(dashboard(lang, info.dashboard).await);
     findings
@@ -117,11 +104,8 @@ pub(super) async fn local(lang: Lang) -> Vec<Finding> {
 async fn dashboard(lang: Lang, port: u16) -> Finding {
     let connection = TcpStream::connect(("127.0.0.1", port));
     if !matches!(timeout(TIMEOUT, connection).await, Ok(Ok(_))) {
-        return fail(
-            "ports",
-            tr!(lang, "cli-dashboard-silent", port),
-            "kubectl workerpool stop --local",
-        );
+        let text = tr!(lang, "cli-dashboard-silent", port);
+        return fail("ports", text, "kubectl workerpool stop --local");
     }
     let note = if port == ::local::DASHBOARD_PORT {
         String::new()

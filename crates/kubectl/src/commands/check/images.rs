@@ -45,14 +45,11 @@ impl PullError {
         let waiting = container.state.as_ref()?.waiting.as_ref()?;
         let reason = waiting.reason.clone()?;
         let message = waiting.message.as_deref().unwrap_or_default();
-        let component = pod.labels().get("app.kubernetes.io/component");
-        let ours = pod
-            .labels()
-            .get("app.kubernetes.io/name")
-            .is_some_and(|name| name == "workerpool");
-        let expected = component
-            .filter(|_| ours)
-            .map(|name| format!("ghcr.io/workerpool-dev/workerpool-{name}:{VERSION}"));
+        let label = |name: &str| pod.labels().get(&format!("app.kubernetes.io/{name}"));
+        let ours = label("name").is_some_and(|name| name == "workerpool");
+        let component = label("component").filter(|_| ours);
+        let expected =
+            component.map(|name| format!("ghcr.io/workerpool-dev/workerpool-{name}:{VERSION}"));
         REASONS.contains(&reason.as_str()).then(|| Self {
             pod: pod.name_any(),
             namespace: pod.namespace().unwrap_or_default(),
@@ -73,11 +70,8 @@ impl PullError {
             cause,
             ..
         } = self;
-        let cause = if cause.is_empty() {
-            String::new()
-        } else {
-            format!(": {cause}")
-        };
+        let cause = (!cause.is_empty()).then(|| format!(": {cause}"));
+        let cause = cause.unwrap_or_default();
         tr!(lang, "cli-image-not-pulled", image, reason, cause)
     }
 
@@ -91,11 +85,8 @@ impl PullError {
             ..
         } = self;
         let correct = self.workload.as_ref().map(|workload| {
-            let right = self
-                .expected
-                .clone()
-                .filter(|it| it != image)
-                .unwrap_or_else(|| "IMAGE".into());
+            let right = self.expected.as_deref().filter(|it| it != image);
+            let right = right.unwrap_or("IMAGE");
             format!("kubectl -n {namespace} set image {workload} {container}={right}")
         });
         let load = setup

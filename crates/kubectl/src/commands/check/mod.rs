@@ -21,7 +21,7 @@ mod setup;
 mod workers;
 
 use crate::cluster::operator::{self, Operator};
-use crate::cluster::{Cluster, ClusterArgs, proxy as cluster_proxy};
+use crate::cluster::{Cluster, ClusterArgs};
 use crate::text::lang::{Lang, tr};
 use crate::text::output::Out;
 use context::Contexts;
@@ -56,11 +56,7 @@ pub async fn run(
     cluster: anyhow::Result<Cluster>,
     out: &Out,
 ) -> anyhow::Result<bool> {
-    let mut report = Report {
-        out,
-        json: check.json,
-        findings: Vec::new(),
-    };
+    let mut report = Report::new(out, check.json);
     let contexts = Contexts::read(check.cluster);
     match cluster {
         Err(error) if check.local => {
@@ -74,10 +70,7 @@ pub async fn run(
         }
         Ok(cluster) => check_all(&cluster, check.pool, &contexts, &mut report).await?,
     }
-    if check.json {
-        out.json(&report.findings)?;
-    }
-    Ok(!report.findings.iter().any(Finding::failed))
+    report.end()
 }
 
 /// The findings so far; as text they are printed at once, as JSON at the end.
@@ -87,7 +80,24 @@ struct Report<'a> {
     findings: Vec<Finding>,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    fn new(out: &'a Out, json: bool) -> Self {
+        let findings = Vec::new();
+        Self {
+            out,
+            json,
+            findings,
+        }
+    }
+
+    /// Prints the JSON; false if a finding failed.
+    fn end(self) -> anyhow::Result<bool> {
+        if self.json {
+            self.out.json(&self.findings)?;
+        }
+        Ok(!self.findings.iter().any(Finding::failed))
+    }
+
     fn add(&mut self, findings: Vec<Finding>) -> std::io::Result<()> {
         if !self.json {
             for finding in &findings {
@@ -196,31 +206,20 @@ async fn check_operator(
 
 /// The message on an API server without an answer.
 fn no_answer(cluster: &Cluster) -> String {
-    let (server, seconds) = (&cluster.server, CLUSTER_TIMEOUT.as_secs());
-    tr!(
-        cluster.out.lang,
-        "cli-check-server-timeout",
-        server,
-        seconds
-    )
+    let (lang, server) = (cluster.out.lang, &cluster.server);
+    let seconds = CLUSTER_TIMEOUT.as_secs();
+    tr!(lang, "cli-check-server-timeout", server, seconds)
 }
 
 /// The command after which the API server may answer.
 fn reach(cluster: &Cluster, contexts: &Contexts, setup: &Setup) -> String {
-    let of_environment = cluster
-        .proxy
-        .as_ref()
-        .filter(|proxy| proxy.source != cluster_proxy::KUBECONFIG);
-    let host = cluster.server.parse::<http::Uri>().ok();
-    let host = host.and_then(|uri| uri.host().map(str::to_owned));
-    match (of_environment, host) {
-        (Some(_), Some(host)) => proxy::bypass(&[host], variable),
-        _ => contexts
-            .kind(&cluster.context)
-            .filter(|_| setup.platform == Platform::Other)
-            .or_else(|| setup.restart())
-            .unwrap_or_else(|| CONTEXTS.into()),
+    if let Some(host) = proxy::host_behind(cluster) {
+        return proxy::bypass(&[host], variable);
     }
+    let kind = contexts.kind(&cluster.context);
+    let kind = kind.filter(|_| setup.platform == Platform::Other);
+    kind.or_else(|| setup.restart())
+        .unwrap_or_else(|| CONTEXTS.into())
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -282,9 +281,8 @@ async fn within(
     component: &'static str,
     findings: impl Future<Output = Vec<Finding>>,
 ) -> Vec<Finding> {
-    timeout_at(end, findings)
-        .await
-        .unwrap_or_else(|_| vec![timed_out(lang, component)])
+    let findings = timeout_at(end, findings).await;
+    findings.unwrap_or_else(|_| vec![timed_out(lang, component)])
 }
 
 fn timed_out(lang: Lang, component: &'static str) -> Finding {

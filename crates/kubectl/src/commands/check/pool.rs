@@ -3,11 +3,11 @@
 use super::finding::{Finding, fail, ok, warn};
 use super::images::PullError;
 use super::setup::Setup;
-use crate::cluster::Cluster;
 use crate::cluster::dial::is_ready;
+use crate::cluster::{Cluster, replicas_of};
 use crate::text::lang::tr;
 use crate::text::output::Out;
-use api::{CauseStatus, Condition, WorkerPool, WorkerPoolStatus};
+use api::{Condition, WorkerPool, WorkerPoolStatus};
 use decide::ReasonCode;
 use decide::foreign;
 use k8s_openapi::api::core::v1::Pod;
@@ -57,19 +57,14 @@ pub(super) async fn target(
     let name = &pool.spec.scale_target_ref.name;
     let kind = pool.spec.scale_target_ref.kind.to_lowercase();
     let (desired, mut pods) = list_pods(cluster, pool).await.map_err(|error| {
-        fail(
-            "target",
-            format!("{error:#}"),
-            format!("kubectl -n {namespace} get {kind} {name}"),
-        )
+        let get = format!("kubectl -n {namespace} get {kind} {name}");
+        fail("target", format!("{error:#}"), get)
     })?;
     pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
     let ready = pods.iter().filter(|pod| is_ready(pod)).count();
     let text = tr!(lang, "cli-target-ready", kind, name, ready, desired);
-    let finding = match (
-        PullError::find(&pods),
-        pods.iter().find(|pod| !is_ready(pod)),
-    ) {
+    let unready = pods.iter().find(|pod| !is_ready(pod));
+    let finding = match (PullError::find(&pods), unready) {
         (Some(error), _) => {
             let image = error.text(lang);
             fail("target", format!("{text}; {image}"), error.fix(setup, lang))
@@ -84,11 +79,10 @@ pub(super) async fn target(
             };
             fail("target", text + &reason, fix)
         }
-        (None, None) if i32::try_from(ready).is_ok_and(|ready| ready < desired) => fail(
-            "target",
-            text,
-            format!("kubectl -n {namespace} describe {kind} {name}"),
-        ),
+        (None, None) if i32::try_from(ready).is_ok_and(|ready| ready < desired) => {
+            let describe = format!("kubectl -n {namespace} describe {kind} {name}");
+            fail("target", text, describe)
+        }
         (None, None) => ok("target", text),
     };
     Ok((finding, pods))
@@ -97,37 +91,24 @@ pub(super) async fn target(
 /// The desired replicas of the target, and its pods.
 async fn list_pods(cluster: &Cluster, pool: &WorkerPool) -> anyhow::Result<(i32, Vec<Pod>)> {
     let scale = cluster.scale(pool).await?;
+    let desired = replicas_of(&scale);
     let selector = scale.status.and_then(|status| status.selector);
     let params = ListParams::default().labels(&selector.unwrap_or_default());
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
-    let pods = cluster
-        .request(
-            &tr!(cluster.out.lang, "cli-doing-list-pods"),
-            pods.list(&params),
-        )
-        .await?;
-    let desired = scale.spec.and_then(|spec| spec.replicas).unwrap_or(0);
+    let doing = tr!(cluster.out.lang, "cli-doing-list-pods");
+    let pods = cluster.request(&doing, pods.list(&params)).await?;
     Ok((desired, pods.items))
 }
 
 /// The reason in a pod's status why it is not ready, such as `ImagePullBackOff`.
 pub(super) fn unready_reason(pod: &Pod) -> Option<String> {
-    reason(pod).map(|reason| foreign(&reason, 60))
-}
-
-fn reason(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
-    let mut containers = status.container_statuses.iter().flatten();
-    let waiting =
-        containers.find_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.clone());
-    waiting.or_else(|| {
-        let mut conditions = status
-            .conditions
-            .iter()
-            .flatten()
-            .filter(|condition| condition.status == "False");
-        conditions.find_map(|condition| condition.reason.clone())
-    })
+    let containers = status.container_statuses.iter().flatten();
+    let waiting = containers.filter_map(|it| it.state.as_ref()?.waiting.as_ref()?.reason.as_ref());
+    let conditions = status.conditions.iter().flatten();
+    let unmet = conditions.filter(|condition| condition.status == "False");
+    let mut reasons = waiting.chain(unmet.filter_map(|condition| condition.reason.as_ref()));
+    reasons.next().map(|reason| foreign(reason, 60))
 }
 
 /// The conditions of the pool: one line with the decision if all are met, else one line per condition that is not.
@@ -149,33 +130,28 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
     let unmet: Vec<&Condition> = status.conditions.iter().filter(unmet).collect();
     // One problem can show in several conditions; it is reported once.
     let first = |(index, condition): &(usize, &&Condition)| {
-        unmet
-            .iter()
-            .position(|other| other.message == condition.message)
-            == Some(*index)
+        let mut messages = unmet.iter().map(|other| &other.message);
+        messages.position(|other| *other == condition.message) == Some(*index)
     };
-    let failed: Vec<Finding> = unmet
-        .iter()
-        .enumerate()
-        .filter(first)
-        .map(|(_, condition)| {
-            let message = condition_message(condition, &status, out);
-            let (type_, status) = (&condition.type_, &condition.status);
-            let text = tr!(
-                out.lang,
-                "cli-pool-condition",
-                name,
-                condition = type_,
-                status,
-                message
-            );
-            let fix = fix(&condition.reason, pool, &namespace);
-            match &*condition.reason {
-                "FetchedAhead" => warn("pool", text, fix),
-                _ => fail("pool", text, fix),
-            }
-        })
-        .collect();
+    let finding = |(_, it): (usize, &&Condition)| {
+        let message = condition_message(it, &status, out);
+        let (condition, status) = (&it.type_, &it.status);
+        let text = tr!(
+            out.lang,
+            "cli-pool-condition",
+            name,
+            condition,
+            status,
+            message
+        );
+        let fix = fix(&it.reason, pool, &namespace);
+        match &*it.reason {
+            "FetchedAhead" => warn("pool", text, fix),
+            _ => fail("pool", text, fix),
+        }
+    };
+    let unmet = unmet.iter().enumerate().filter(first).map(finding);
+    let failed: Vec<Finding> = unmet.collect();
     if !failed.is_empty() {
         return failed;
     }
@@ -187,35 +163,34 @@ pub(super) fn conditions(pool: &WorkerPool, out: &Out) -> Vec<Finding> {
 
 /// The message of a condition in the language of the output: that of the decision, of the missing metrics, or its own.
 fn condition_message(condition: &Condition, status: &WorkerPoolStatus, out: &Out) -> String {
-    let cause = status
-        .metrics
-        .as_ref()
-        .and_then(|metrics| metrics.cause.as_ref());
-    let cause = cause.map(CauseStatus::encoded);
-    let of_decision = status
-        .decision
-        .as_ref()
-        .filter(|decision| decision.message == condition.message);
-    match (of_decision, cause) {
-        (Some(decision), _) => Some(out.message(decision)),
-        (None, Some(cause)) if condition.reason == "MetricsUnavailable" => Some(out.cause(&cause)),
-        _ => out.condition(&condition.reason),
+    let metrics = status.metrics.as_ref();
+    let cause = metrics.and_then(|metrics| metrics.cause.as_ref());
+    let decision = status.decision.as_ref();
+    if let Some(decision) = decision.filter(|it| it.message == condition.message) {
+        return out.message(decision);
     }
-    .unwrap_or_else(|| condition.message.clone())
+    if let Some(cause) = cause
+        && condition.reason == "MetricsUnavailable"
+    {
+        return out.cause(&cause.encoded());
+    }
+    let own = out.condition(&condition.reason);
+    own.unwrap_or_else(|| condition.message.clone())
 }
 
 /// A command that fixes a condition with this reason.
 fn fix(reason: &str, pool: &WorkerPool, namespace: &str) -> String {
     let name = pool.name_any();
     let is = |code: ReasonCode| code.as_str() == reason;
+    let unset = |field: &str| {
+        format!(
+            "kubectl -n {namespace} patch wp {name} --type=merge -p '{{\"spec\":{{\"{field}\":false}}}}'"
+        )
+    };
     if is(ReasonCode::Suspended) || reason == "ScalingDisabled" {
-        format!(
-            "kubectl -n {namespace} patch wp {name} --type=merge -p '{{\"spec\":{{\"suspend\":false}}}}'"
-        )
+        unset("suspend")
     } else if is(ReasonCode::DryRun) {
-        format!(
-            "kubectl -n {namespace} patch wp {name} --type=merge -p '{{\"spec\":{{\"dryRun\":false}}}}'"
-        )
+        unset("dryRun")
     } else if is(ReasonCode::InvalidSpec) {
         format!("kubectl -n {namespace} edit wp {name}")
     } else {

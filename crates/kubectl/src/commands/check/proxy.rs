@@ -17,13 +17,11 @@ pub(super) fn proxy(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Option<Finding> {
     let used = cluster.and_then(|cluster| cluster.proxy.as_ref());
-    let of_kubeconfig = used.filter(|proxy| proxy.source == KUBECONFIG);
     let in_environment = first_set(VARIABLES, &variable);
     let caught = caught(cluster, &variable);
     if let Some((_, name)) = in_environment.filter(|_| !caught.is_empty()) {
-        let name = used
-            .filter(|_| of_kubeconfig.is_none())
-            .map_or(name, |it| it.source);
+        let used = used.filter(|proxy| proxy.source != KUBECONFIG);
+        let name = used.map_or(name, |proxy| proxy.source);
         let hosts = caught.join(", ");
         let text = tr!(lang, "cli-proxy-catches", name, hosts);
         return Some(warn("proxy", text, bypass(&caught, &variable)));
@@ -51,16 +49,17 @@ fn caught(cluster: Option<&Cluster>, variable: &impl Fn(&str) -> Option<String>)
         let uri = format!("http://{host}:8000").parse::<Uri>();
         uri.is_ok_and(|uri| !bypasses(&list, &uri))
     });
-    let server = cluster
-        .filter(|it| {
-            it.proxy
-                .as_ref()
-                .is_some_and(|proxy| proxy.source != KUBECONFIG)
-        })
-        .and_then(|it| it.server.parse::<Uri>().ok())
-        .and_then(|uri| uri.host().map(str::to_owned))
-        .filter(|host| is_private(host));
+    let server = cluster.and_then(host_behind);
+    let server = server.filter(|host| is_private(host));
     server.into_iter().chain(local).collect()
+}
+
+/// The host of the API server, where requests to it go through a proxy of the environment.
+pub(super) fn host_behind(cluster: &Cluster) -> Option<String> {
+    let proxy = cluster.proxy.as_ref()?;
+    let server = cluster.server.parse::<Uri>().ok()?;
+    let host = server.host().filter(|_| proxy.source != KUBECONFIG);
+    host.map(str::to_owned)
 }
 
 /// Whether this is an address in a private network, or a name without a domain.

@@ -52,13 +52,8 @@ pub(super) async fn redis(cluster: &Cluster, pool: &WorkerPool, setup: &Setup) -
     let queues: Vec<Queue> = pool.spec.queues.iter().map(QueueSpec::queue).collect();
     let interval = pool.spec.interval.to_string();
     let mut found = answering(lang, &mut client, &probe, &queues, Some(&interval), &edit).await;
-    let memory = memory(
-        lang,
-        &client,
-        &probe,
-        redis_pods::memory_limit(cluster, &client),
-    )
-    .await;
+    let limit = redis_pods::memory_limit(cluster, &client);
+    let memory = memory(lang, &client, &probe, limit).await;
     found.findings.extend(memory);
     let hints = missing_queue::hints(&client, pool, Timestamp::now()).await;
     let hints = hints.into_iter().map(|hint| warn("queue", hint, &edit));
@@ -76,56 +71,43 @@ pub(super) async fn answering(
     edit: &str,
 ) -> Found {
     let name = describe(lang, client, probe);
-    let mut found = Found {
+    let only = |finding| Found {
+        findings: vec![finding],
         clock: probe.clock_offset,
         ..Found::default()
     };
     if let Some(finding) = chain::role(lang, &client.name(), probe, edit) {
-        found.findings.push(finding);
-        return found;
+        return only(finding);
     }
     let lacking = match client.lacking(queues).await {
         Ok(lacking) => lacking,
-        Err(error) => {
-            found
-                .findings
-                .push(fail("Redis", format!("{error:#}"), edit));
-            return found;
-        }
+        Err(error) => return only(fail("Redis", format!("{error:#}"), edit)),
     };
     if let Some(finding) = chain::unreadable(lang, client, &lacking) {
-        found.findings.push(finding);
-        return found;
+        return only(finding);
     }
-    match client.poll_queues(queues).await {
-        Ok(summary) => found.summary = Some(summary),
+    let summary = match client.poll_queues(queues).await {
+        Ok(summary) => summary,
         Err(error) => {
             let error = format!("{error:#}");
             let text = tr!(lang, "cli-redis-queues-unreadable", error);
-            found.findings.push(fail("Redis", text, edit));
-            return found;
+            return only(fail("Redis", text, edit));
         }
-    }
-    found
-        .findings
-        .push(answers(lang, &name, probe, interval, client, &lacking));
-    found
-        .findings
-        .extend(chain::no_scale_down(lang, client, &lacking));
+    };
+    let mut found = only(answers(lang, &name, probe, interval, client, &lacking));
+    let no_scale_down = chain::no_scale_down(lang, client, &lacking);
+    found.findings.extend(no_scale_down);
+    found.summary = Some(summary);
     found
 }
 
 /// Address, version and latency.
 fn describe(lang: Lang, client: &RedisClient, probe: &Probe) -> String {
     let (name, millis) = (client.name(), probe.latency.as_secs_f64() * 1000.0);
+    let millis = format!("{millis:.1}");
     match probe.version.as_deref().map(|version| foreign(version, 20)) {
-        Some(version) => format!("{name}, Redis {version}, {millis:.1} ms"),
-        None => tr!(
-            lang,
-            "cli-redis-version-hidden",
-            name,
-            millis = format!("{millis:.1}")
-        ),
+        Some(version) => format!("{name}, Redis {version}, {millis} ms"),
+        None => tr!(lang, "cli-redis-version-hidden", name, millis),
     }
 }
 
@@ -180,20 +162,9 @@ pub(super) async fn memory(
     let limit = format!("{cli} CONFIG SET maxmemory {megabytes}mb");
     let keep = format!("{cli} CONFIG SET maxmemory-policy noeviction");
     let durable = tr!(lang, "cli-redis-keep-setting");
-    let unlimited_text = || tr!(lang, "cli-redis-no-maxmemory");
-    let (text, fix) = match evicts {
-        Some(policy) => {
-            let text = tr!(lang, "cli-redis-evicts", policy);
-            if unlimited {
-                (
-                    format!("{text}; {}", unlimited_text()),
-                    format!("{keep}\n{limit}"),
-                )
-            } else {
-                (text, keep)
-            }
-        }
-        None => (unlimited_text(), limit),
-    };
-    Some(warn("memory", text, format!("{fix}\n{durable}")))
+    let evicts = evicts.map(|policy| (tr!(lang, "cli-redis-evicts", policy), keep));
+    let unlimited = unlimited.then(|| (tr!(lang, "cli-redis-no-maxmemory"), limit));
+    let (texts, fixes): (Vec<_>, Vec<_>) = evicts.into_iter().chain(unlimited).unzip();
+    let fix = format!("{}\n{durable}", fixes.join("\n"));
+    Some(warn("memory", texts.join("; "), fix))
 }

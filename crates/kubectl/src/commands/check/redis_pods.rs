@@ -7,15 +7,15 @@ use super::images::PullError;
 use super::pool::unready_reason;
 use super::setup::Setup;
 use crate::cluster::Cluster;
-use crate::cluster::dial::is_ready;
+use crate::cluster::dial::{ServiceName, containers, is_ready};
 use crate::cluster::redis::RedisClient;
 use crate::text::lang::tr;
 use api::WorkerPool;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
-use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_openapi::api::core::v1::{Pod, PodTemplateSpec, Service};
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
-use std::collections::BTreeMap;
+use kube::core::{Selector, SelectorExt};
 
 /// The pod that serves Redis, and its limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,27 +39,22 @@ pub(super) async fn unreachable(
     if cluster.local {
         return plain("kubectl workerpool stop --local".into());
     }
-    let edit = || {
-        format!(
-            "kubectl -n {} edit wp {}",
-            cluster.namespace,
-            pool.name_any()
-        )
-    };
+    let (namespace, name) = (&cluster.namespace, pool.name_any());
+    let edit = format!("kubectl -n {namespace} edit wp {name}");
     if let Some(field) = chain::field(error) {
-        return plain(format!("{}   ({field})", edit()));
+        return plain(format!("{edit}   ({field})"));
     }
-    let Some((namespace, name)) = client.service_name() else {
-        return plain(edit());
+    let Some(service) = client.service_name() else {
+        return plain(edit);
     };
-    let Some(selector) = selector(cluster, &namespace, &name).await else {
+    let ServiceName { name, namespace } = &service;
+    let Some(selector) = selector(cluster, &service).await else {
         let correct = tr!(lang, "cli-redis-then-address");
-        let edit = edit();
         return plain(format!(
             "kubectl -n {namespace} get services   ({correct}: {edit})"
         ));
     };
-    let pods = pods(cluster, &namespace, &selector).await;
+    let pods = pods(cluster, namespace, &selector).await;
     let text = |cause: String| format!("{}: {cause}", client.name());
     if let Some(error) = PullError::find(&pods) {
         return fail("Redis", text(error.text(lang)), error.fix(setup, lang));
@@ -71,7 +66,7 @@ pub(super) async fn unreachable(
         return fail("Redis", text(cause), fix);
     }
     if pods.is_empty()
-        && let Some(workload) = scaled_to_zero(cluster, &namespace, &selector).await
+        && let Some(workload) = scaled_to_zero(cluster, namespace, &selector).await
     {
         let cause = tr!(lang, "cli-redis-scaled-to-zero", workload);
         let fix = format!("kubectl -n {namespace} scale {workload} --replicas=1");
@@ -82,18 +77,15 @@ pub(super) async fn unreachable(
 
 /// The pod of Redis in the cluster, with its memory limit.
 pub(super) async fn memory_limit(cluster: &Cluster, client: &RedisClient) -> MemoryLimit {
-    let Some((namespace, name)) = client.service_name().filter(|_| !cluster.local) else {
-        return MemoryLimit::default();
-    };
-    let Some(selector) = selector(cluster, &namespace, &name).await else {
-        return MemoryLimit::default();
-    };
-    let pods = pods(cluster, &namespace, &selector).await;
-    let Some(pod) = pods.iter().find(|pod| is_ready(pod)) else {
-        return MemoryLimit::default();
-    };
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let limits = containers.map(|container| {
+    limit(cluster, client).await.unwrap_or_default()
+}
+
+async fn limit(cluster: &Cluster, client: &RedisClient) -> Option<MemoryLimit> {
+    let service = client.service_name()?;
+    let selector = selector(cluster, &service).await?;
+    let pods = pods(cluster, &service.namespace, &selector).await;
+    let pod = pods.iter().find(|pod| is_ready(pod))?;
+    let limits = containers(pod).map(|container| {
         let limits = container.resources.as_ref()?.limits.as_ref()?;
         Some(amount(&limits.get("memory")?.0))
     });
@@ -103,70 +95,44 @@ pub(super) async fn memory_limit(cluster: &Cluster, client: &RedisClient) -> Mem
         reason = "a memory limit is a whole number of bytes"
     )]
     let bytes = limits.sum::<Option<f64>>().map(|bytes| bytes as u64);
-    MemoryLimit {
-        pod: Some((namespace, pod.name_any())),
-        bytes,
-    }
+    let pod = Some((service.namespace, pod.name_any()));
+    Some(MemoryLimit { pod, bytes })
 }
 
 /// The labels of the pods behind a Service; `None` if there is no such Service.
-async fn selector(
-    cluster: &Cluster,
-    namespace: &str,
-    name: &str,
-) -> Option<BTreeMap<String, String>> {
-    let services: Api<Service> = Api::namespaced(cluster.client.clone(), namespace);
-    services
-        .get(name)
-        .await
-        .ok()?
-        .spec?
-        .selector
-        .filter(|labels| !labels.is_empty())
+async fn selector(cluster: &Cluster, service: &ServiceName) -> Option<Selector> {
+    let services: Api<Service> = Api::namespaced(cluster.client.clone(), &service.namespace);
+    let spec = services.get(&service.name).await.ok()?.spec?;
+    let labels = spec.selector.filter(|labels| !labels.is_empty())?;
+    Some(labels.into_iter().collect())
 }
 
-async fn pods(cluster: &Cluster, namespace: &str, selector: &BTreeMap<String, String>) -> Vec<Pod> {
-    let labels: Vec<String> = selector
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
+async fn pods(cluster: &Cluster, namespace: &str, selector: &Selector) -> Vec<Pod> {
     let pods: Api<Pod> = Api::namespaced(cluster.client.clone(), namespace);
-    let listed = pods
-        .list(&ListParams::default().labels(&labels.join(",")))
-        .await;
+    let with_labels = ListParams::default().labels_from(selector);
+    let listed = pods.list(&with_labels).await;
     let mut pods = listed.map(|list| list.items).unwrap_or_default();
     pods.retain(|pod| pod.metadata.deletion_timestamp.is_none());
     pods
 }
 
 /// The Deployment or StatefulSet of pods with these labels, if it asks for none.
-async fn scaled_to_zero(
-    cluster: &Cluster,
-    namespace: &str,
-    selector: &BTreeMap<String, String>,
-) -> Option<String> {
+async fn scaled_to_zero(cluster: &Cluster, namespace: &str, selector: &Selector) -> Option<String> {
     let all = ListParams::default();
-    let of = |labels: Option<&BTreeMap<String, String>>| {
-        labels.is_some_and(|labels| {
-            selector
-                .iter()
-                .all(|(key, value)| labels.get(key) == Some(value))
-        })
+    let asks_for_none = |replicas: Option<i32>, template: &PodTemplateSpec| {
+        let labels = template.metadata.as_ref().and_then(|it| it.labels.as_ref());
+        replicas == Some(0) && labels.is_some_and(|labels| selector.matches(labels))
     };
     let deployments: Api<Deployment> = Api::namespaced(cluster.client.clone(), namespace);
     let sets: Api<StatefulSet> = Api::namespaced(cluster.client.clone(), namespace);
     let (deployments, sets) = tokio::join!(deployments.list(&all), sets.list(&all));
     let deployment = deployments.into_iter().flatten().find(|it| {
-        it.spec.as_ref().is_some_and(|spec| {
-            let template = spec.template.metadata.as_ref();
-            spec.replicas == Some(0) && of(template.and_then(|meta| meta.labels.as_ref()))
-        })
+        let spec = it.spec.as_ref();
+        spec.is_some_and(|spec| asks_for_none(spec.replicas, &spec.template))
     });
     let set = sets.into_iter().flatten().find(|it| {
-        it.spec.as_ref().is_some_and(|spec| {
-            let template = spec.template.metadata.as_ref();
-            spec.replicas == Some(0) && of(template.and_then(|meta| meta.labels.as_ref()))
-        })
+        let spec = it.spec.as_ref();
+        spec.is_some_and(|spec| asks_for_none(spec.replicas, &spec.template))
     });
     deployment
         .map(|it| format!("deployment/{}", it.name_any()))

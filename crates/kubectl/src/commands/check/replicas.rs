@@ -36,19 +36,15 @@ pub(super) async fn replicas(cluster: &Cluster, pool: &WorkerPool) -> Vec<Findin
     let kind = pool.spec.scale_target_ref.kind.to_lowercase();
     let reference = (cluster.namespace.as_str(), kind.as_str(), name.as_str());
     let lang = cluster.out.lang;
-    vec![warn(
-        "replicas",
-        text(lang, &owner, reference),
-        hand_over(lang, &owner, reference, &target),
-    )]
+    let fix = hand_over(lang, &owner, reference, &target);
+    vec![warn("replicas", text(lang, &owner, reference), fix)]
 }
 
 fn owner(target: &DynamicObject) -> Option<Owner> {
     let annotation = |name: &str| target.annotations().get(name).cloned();
-    let last_applied = annotation(LAST_APPLIED)
-        .and_then(|text| serde_json::from_str::<Value>(&text).ok())
-        .is_some_and(|applied| applied.pointer("/spec/replicas").is_some());
-    if last_applied {
+    let applied = annotation(LAST_APPLIED);
+    let applied = applied.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    if applied.is_some_and(|applied| applied.pointer("/spec/replicas").is_some()) {
         return Some(Owner::Apply);
     }
     let owns = target.managed_fields().iter().filter(|entry| {
@@ -88,6 +84,8 @@ fn hand_over(
     target: &DynamicObject,
 ) -> String {
     let then = tr!(lang, "cli-replicas-then-apply");
+    let count =
+        format!("$(kubectl -n {namespace} get {kind} {name} -o jsonpath='{{.spec.replicas}}')");
     match owner {
         Owner::Apply => format!(
             "KUBE_EDITOR=\"sed -i.bak '/^  replicas:/d'\" kubectl -n {namespace} apply edit-last-applied {kind}/{name}\n# {then}"
@@ -95,9 +93,6 @@ fn hand_over(
         Owner::ServerSide(_) => {
             let types = target.types.clone().unwrap_or_default();
             let (api_version, object_kind) = (types.api_version, types.kind);
-            let count = format!(
-                "$(kubectl -n {namespace} get {kind} {name} -o jsonpath='{{.spec.replicas}}')"
-            );
             format!(
                 "printf '{{apiVersion: {api_version}, kind: {object_kind}, metadata: {{name: {name}}}, spec: {{replicas: %s}}}}' \"{count}\" | kubectl -n {namespace} apply --server-side --field-manager={FIELD_MANAGER} -f -\n# {then}"
             )
@@ -105,7 +100,7 @@ fn hand_over(
         Owner::Helm(release, of_release) => {
             let note = tr!(lang, "cli-replicas-chart-note");
             format!(
-                "helm upgrade {release} CHART --namespace {of_release} --reuse-values --set replicaCount=\"$(kubectl -n {namespace} get {kind} {name} -o jsonpath='{{.spec.replicas}}')\"\n# {note}"
+                "helm upgrade {release} CHART --namespace {of_release} --reuse-values --set replicaCount=\"{count}\"\n# {note}"
             )
         }
     }

@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, fail, ok};
 use crate::cluster::Cluster;
+use crate::cluster::dial::containers;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::text::lang::tr;
 use api::WorkerPool;
@@ -24,26 +25,19 @@ pub(super) fn workers(
     };
     if let Some(stalled) = summary.stalled().next() {
         let text = tr!(lang, "cli-workers-stalled", stalled);
-        return fail(
-            "workers",
-            text,
-            format!("kubectl -n {namespace} delete pod {stalled}"),
-        );
+        let fix = format!("kubectl -n {namespace} delete pod {stalled}");
+        return fail("workers", text, fix);
     }
     let names: Vec<String> = pods.iter().map(ResourceExt::name_any).collect();
-    let registered = |name: &String| summary.pods().any(|pod| pod == name);
-    let unregistered: Vec<&str> = names
-        .iter()
-        .filter(|name| !registered(name))
-        .map(String::as_str)
-        .collect();
+    let registered = |name: &str| summary.pods().any(|pod| pod == name);
+    let unregistered = names.iter().map(String::as_str);
+    let unregistered: Vec<&str> = unregistered.filter(|name| !registered(name)).collect();
     if !unregistered.is_empty() {
         return never_registered(cluster, pool, pods, &unregistered);
     }
     let count = pods.len();
-    let elsewhere = summary.pods();
-    let elsewhere = elsewhere.filter(|pod| !names.iter().any(|name| name == pod));
-    let more = match elsewhere.count() {
+    let is_elsewhere = |pod: &&str| !names.iter().any(|name| name == pod);
+    let more = match summary.pods().filter(is_elsewhere).count() {
         0 => String::new(),
         n => tr!(lang, "cli-workers-elsewhere", n),
     };
@@ -60,50 +54,30 @@ fn never_registered(
     let (n, count, all) = (unregistered.len(), pods.len(), unregistered.join(", "));
     let text = tr!(lang, "cli-workers-unregistered", n, count, all);
     let first = unregistered.first().copied().unwrap_or_default();
-    let queues: Vec<&str> = pool
-        .spec
-        .queues
-        .iter()
-        .filter(|queue| queue.system == QueueSystem::WorkerPool)
-        .map(|queue| queue.name.as_str())
-        .collect();
+    let queues = pool.spec.queues.iter();
+    let queues = queues.filter(|queue| queue.system == QueueSystem::WorkerPool);
+    let queues: Vec<&str> = queues.map(|queue| queue.name.as_str()).collect();
     match queue_of(pods, first) {
-        Some(queue) if !queues.contains(&queue.as_str()) => {
-            let pool_queues = queues.join(", ");
-            let text = tr!(
-                lang,
-                "cli-workers-other-queue",
-                text,
-                queue = format!("{queue:?}"),
-                pool_queues = format!("{pool_queues:?}")
-            );
+        Some(other) if !queues.contains(&other.as_str()) => {
+            let (queue, pool_queues) = (format!("{other:?}"), format!("{:?}", queues.join(", ")));
+            let text = tr!(lang, "cli-workers-other-queue", text, queue, pool_queues);
             let target = &pool.spec.scale_target_ref;
             let (kind, name) = (target.kind.to_lowercase(), &target.name);
             let queue = queues.first().unwrap_or(&"");
-            fail(
-                "workers",
-                text,
-                format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={queue}"),
-            )
+            let fix = format!("kubectl -n {namespace} set env {kind}/{name} QUEUE={queue}");
+            fail("workers", text, fix)
         }
-        _ => fail(
-            "workers",
-            text,
-            format!("kubectl -n {namespace} logs {first}"),
-        ),
+        _ => {
+            let fix = format!("kubectl -n {namespace} logs {first}");
+            fail("workers", text, fix)
+        }
     }
 }
 
 /// The queue in the environment of a pod.
 fn queue_of(pods: &[Pod], name: &str) -> Option<String> {
     let pod = pods.iter().find(|pod| pod.name_any() == name)?;
-    let mut variables = pod
-        .spec
-        .iter()
-        .flat_map(|spec| &spec.containers)
-        .flat_map(|container| container.env.iter().flatten());
-    variables
-        .find(|variable| variable.name == "QUEUE")?
-        .value
-        .clone()
+    let mut variables = containers(pod).flat_map(|container| container.env.iter().flatten());
+    let queue = variables.find(|variable| variable.name == "QUEUE")?;
+    queue.value.clone()
 }

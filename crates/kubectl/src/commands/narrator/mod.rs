@@ -7,10 +7,10 @@ use crate::cluster::events::Update;
 use crate::cluster::queue_summary::QueueSummary;
 use crate::text::class_format;
 use crate::text::lang::{Lang, tr};
-use crate::text::output::{Color, Out};
+use crate::text::output::Out;
 use api::{Change, DecisionStatus, Explanation, ScheduledSpec, WorkerPool};
 use decide::{Decision, Memory, Millis, Observation, PoolSpec, ReasonCode, decide};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use std::collections::VecDeque;
 
 /// The minimum time between two queue lines, in milliseconds, so that users can read them.
@@ -116,10 +116,11 @@ pub struct Narrator {
 }
 
 impl Narrator {
-    /// Starts with the current pool.
-    pub fn begin(pool: WorkerPool) -> Result<Self, api::InvalidSpec> {
+    /// Starts with the current pool; the texts have the language and the time zone of `out`.
+    pub fn begin(pool: WorkerPool, out: &Out) -> Result<Self, api::InvalidSpec> {
         let scheduled_spec = ScheduledSpec::new(&pool)?;
-        let last_entry = newest(&pool).map(|change| change.at);
+        let history = pool.status.iter().flat_map(|status| &status.history);
+        let last_entry = history.map(|change| change.at).max();
         Ok(Self {
             pool,
             scheduled_spec,
@@ -137,14 +138,8 @@ impl Narrator {
             started: None,
             due_since: None,
             operator_warned: false,
-            out: Out::in_zone(Color::Never, Lang::EN, TimeZone::UTC),
+            out: out.clone(),
         })
-    }
-
-    /// The same narrator with the language and the time zone of `out`.
-    pub fn with_output(self, out: &Out) -> Self {
-        let out = out.clone();
-        Self { out, ..self }
     }
 
     /// Applies an update.
@@ -160,16 +155,10 @@ impl Narrator {
             }
             Update::Replicas(replicas) => {
                 self.printed_replicas.get_or_insert(replicas);
-                if let Some(before) = self
-                    .replicas
-                    .replace(replicas)
-                    .filter(|before| *before != replicas)
-                {
-                    self.changes.push_back(ReplicaChange {
-                        at: now,
-                        from: before,
-                        to: replicas,
-                    });
+                let before = self.replicas.replace(replicas);
+                if let Some(from) = before.filter(|before| *before != replicas) {
+                    let (at, to) = (now, replicas);
+                    self.changes.push_back(ReplicaChange { at, from, to });
                     self.active = true;
                 }
             }
@@ -192,11 +181,8 @@ impl Narrator {
             note: None,
             kind: LineKind::Warning,
         };
-        let mut lines: Vec<Line> = self
-            .warnings
-            .drain(..)
-            .map(|text| warning(now, text))
-            .collect();
+        let warnings = self.warnings.drain(..);
+        let mut lines: Vec<Line> = warnings.map(|text| warning(now, text)).collect();
         while let Some(change) = self.changes.front().copied() {
             let entry = self.history_entry(change);
             if entry.is_none() && millis(now, change.at) < CHANGE_TIMEOUT {
@@ -284,24 +270,19 @@ impl Narrator {
         let status = self.pool.status.as_ref();
         let memory = status.and_then(|status| status.internal.as_ref());
         let memory = memory.map(Memory::from).unwrap_or_default();
-        Some(decide(
-            self.scheduled_spec.at(api::time(now)),
-            &observation,
-            &memory,
-            api::time(now),
-        ))
+        let now = api::time(now);
+        let spec = self.scheduled_spec.at(now);
+        Some(decide(spec, &observation, &memory, now))
     }
 
     /// The operator's history entry for a change, if it is there yet.
     fn history_entry(&self, change: ReplicaChange) -> Option<Change> {
-        let status = self.pool.status.as_ref()?;
-        let is_new = |entry: &&Change| self.last_entry.is_none_or(|last| entry.at > last);
-        status
-            .history
-            .iter()
-            .filter(is_new)
-            .find(|entry| (entry.from, entry.to) == (change.from, change.to))
-            .cloned()
+        let is_entry = |entry: &&Change| {
+            let is_new = self.last_entry.is_none_or(|last| entry.at > last);
+            is_new && (entry.from, entry.to) == (change.from, change.to)
+        };
+        let history = &self.pool.status.as_ref()?.history;
+        history.iter().find(is_entry).cloned()
     }
 
     fn change_line(&mut self, change: ReplicaChange, entry: Option<Change>) -> Line {
@@ -425,14 +406,6 @@ fn operator_warning(lang: Lang, desired: Option<i32>, message: Option<String>) -
         (Some(desired), None) => tr!(lang, "cli-narrator-no-operator", desired),
         (None, _) => tr!(lang, "cli-narrator-unobserved"),
     }
-}
-
-fn newest(pool: &WorkerPool) -> Option<&Change> {
-    pool.status
-        .as_ref()?
-        .history
-        .iter()
-        .max_by_key(|change| change.at)
 }
 
 /// The milliseconds between two times.

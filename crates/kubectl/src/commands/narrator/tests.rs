@@ -2,6 +2,7 @@
 
 use super::*;
 use api::{DecisionStatus, MemoryStatus, WorkerPoolStatus};
+use jiff::tz::TimeZone;
 
 /// A time in seconds since the start of the test.
 pub fn at(seconds: i64) -> Timestamp {
@@ -19,6 +20,11 @@ pub fn pool() -> WorkerPool {
         },
     }))
     .expect("a pool")
+}
+
+/// A narrator of the class's pool.
+pub fn narrator(lang: Lang) -> Narrator {
+    Narrator::begin(pool(), &Out::plain(lang, TimeZone::UTC)).expect("a valid pool")
 }
 
 /// The pool after the operator has made these changes.
@@ -67,7 +73,7 @@ fn metrics(ready: u64, busy: u64, live: u64) -> Update {
 
 /// Applies the updates at their seconds; the lines have their notes after a bar.
 fn lines_of(updates: Vec<(i64, Update)>) -> Vec<String> {
-    let mut narrator = Narrator::begin(pool()).expect("a valid pool");
+    let mut narrator = narrator(Lang::EN);
     let mut lines = Vec::new();
     let mut updates = updates.into_iter().peekable();
     for second in 0..400 {
@@ -178,13 +184,7 @@ fn unreachable_redis_is_not_an_empty_queue() {
 
 #[test]
 fn spanish_notes_and_unchanged_lines() {
-    let mut narrator = Narrator::begin(pool())
-        .expect("a valid pool")
-        .with_output(&Out::in_zone(
-            Color::Never,
-            Lang::of("es").expect("Spanish"),
-            TimeZone::UTC,
-        ));
+    let mut narrator = narrator(Lang::of("es").expect("Spanish"));
     narrator.apply(Update::Replicas(3), at(0));
     narrator.apply(Update::Replicas(4), at(1));
     let line = narrator.lines(at(5)).remove(0);

@@ -195,17 +195,11 @@ pub fn queue(lang: Lang, pool: &WorkerPool) -> anyhow::Result<Keys> {
 pub async fn push_burst(redis: &mut RedisClient, keys: &Keys, burst: &Burst) -> anyhow::Result<()> {
     let lang = redis.lang();
     for picture in &burst.pictures {
-        let mut set = redis::pipe();
-        set.cmd("SET")
-            .arg(keys.picture(&picture.hash()))
-            .arg(&*picture.0)
-            .arg("EX")
-            .arg(PICTURE_TTL.as_secs())
-            .ignore();
-        redis
-            .query::<()>(&set)
-            .await
-            .with_context(|| tr!(lang, "cli-stress-no-pictures"))?;
+        let mut set = redis::cmd("SET");
+        set.arg(keys.picture(&picture.hash())).arg(&*picture.0);
+        set.arg("EX").arg(PICTURE_TTL.as_secs());
+        let stored = redis.run(set).await;
+        stored.with_context(|| tr!(lang, "cli-stress-no-pictures"))?;
     }
     // The results are not read, so they are not kept.
     let task = |body| Task {
@@ -214,11 +208,9 @@ pub async fn push_burst(redis: &mut RedisClient, keys: &Keys, burst: &Burst) -> 
     };
     let tasks: Vec<_> = burst.bodies(keys).into_iter().map(task).collect();
     for (done, batch) in tasks.chunks(BATCH).enumerate() {
-        let result = redis
-            .call(&push_if_room(keys, batch)?)
-            .await
-            .with_context(|| tr!(lang, "cli-stress-no-tasks"))?;
-        if let Push::Refused(reason) = result {
+        let pushed = redis.call(&push_if_room(keys, batch)?).await;
+        let pushed = pushed.with_context(|| tr!(lang, "cli-stress-no-tasks"))?;
+        if let Push::Refused(reason) = pushed {
             let (pushed, tasks) = (done * BATCH, tasks.len());
             bail!(tr!(lang, "cli-stress-refused", pushed, tasks, reason));
         }

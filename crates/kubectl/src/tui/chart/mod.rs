@@ -2,7 +2,7 @@
 
 mod plot;
 
-use super::style::{Role, below, line, line_right, span};
+use super::style::{Role, below, columns, line, line_right, span};
 use super::timeline::{Column, Timeline};
 use super::timers::{Timers, Window};
 use crate::text::lang::tr;
@@ -60,12 +60,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene) {
     // The changes are between the charts, timers and time below them; the queue gets two fifths of the rest.
     let plots_height = area.height - 2 - if timers.is_some() { 3 } else { 0 };
     let queue_height = (plots_height * 2 / 5).max(3);
-    let plot_area = |row: u16, height: u16| Rect {
-        x: area.x + LEFT,
-        y: area.y + row,
-        width,
-        height,
-    };
+    let plot_area = |row: u16, height| Rect::new(area.x + LEFT, area.y + row, width, height);
     let queue = scene.queue(buffer, plot_area(0, queue_height), &columns);
     let workers_area = plot_area(queue_height + 1, plots_height - queue_height);
     let workers = scene.workers(buffer, workers_area, &columns);
@@ -141,25 +136,20 @@ impl Scene<'_> {
         let lang = self.out.lang;
         let cooldown = |sign| tr!(lang, "cli-chart-cooldown", sign);
         let idle = tr!(lang, "cli-chart-idle");
-        self.timer(buffer, area, &timers.up, cooldown('▲'), Role::Up);
-        self.timer(
-            buffer,
-            below(area, 1),
-            &timers.down,
-            cooldown('▼'),
-            Role::Down,
-        );
-        self.timer(buffer, below(area, 2), &timers.idle, idle, Role::Good);
+        for (row, windows, name, role) in [
+            (0, &timers.up, cooldown('▲'), Role::Up),
+            (1, &timers.down, cooldown('▼'), Role::Down),
+            (2, &timers.idle, idle, Role::Good),
+        ] {
+            self.timer(buffer, below(area, row), windows, name, role);
+        }
     }
 
     /// Fills the columns that overlap one of `windows`.
     fn timer(&self, buffer: &mut Buffer, area: Rect, windows: &[Window], name: String, role: Role) {
         let width = area.width - LEFT - RIGHT;
-        let left = Rect {
-            width: LEFT - 1,
-            ..area
-        };
-        line_right(buffer, left, 0, vec![span(Role::Dim, name)]);
+        let left = columns(area, area.x, LEFT - 1);
+        line_right(buffer, left, 0, span(Role::Dim, name));
         let (from, to) = (time(self.from).0, time(self.to).0);
         let edge = |x: u16| from + (to - from) * i64::from(x) / i64::from(width);
         for x in 0..width {
@@ -197,12 +187,8 @@ impl Scene<'_> {
                 .into_iter()
                 .find(|label| label.chars().count() < usize::from(free.max(2)))
                 .unwrap_or_else(|| sign.to_owned());
-            let label_area = Rect {
-                x: area.x + LEFT + x,
-                width: free,
-                ..area
-            };
-            line(buffer, label_area, 0, vec![span(role, label)]);
+            let label_area = columns(area, area.x + LEFT + x, free);
+            line(buffer, label_area, 0, span(role, label));
             for plot in plots {
                 plot.vertical_line(buffer, usize::from(*x), role);
             }
@@ -228,12 +214,7 @@ impl Scene<'_> {
             };
             if let Some(x) = self.column(timestamp, width) {
                 let x = (area.x + LEFT + x).saturating_sub(2).min(area.right() - 8);
-                let label_area = Rect {
-                    x,
-                    width: 8,
-                    ..area
-                };
-                line(buffer, label_area, 0, vec![span(Role::Dim, label)]);
+                line(buffer, columns(area, x, 8), 0, span(Role::Dim, label));
             }
             at += step;
         }
@@ -242,25 +223,17 @@ impl Scene<'_> {
     /// The selected time on the time axis, and its column in the plots.
     fn cursor(&self, buffer: &mut Buffer, area: Rect, plots: [&Plot; 2]) {
         let width = area.width - LEFT - RIGHT;
-        let Some((at, x)) = self
-            .cursor
-            .and_then(|at| Some((at, self.column(at, width)?)))
-        else {
+        let Some(at) = self.cursor else { return };
+        let Some(x) = self.column(at, width) else {
             return;
         };
         let clock = format!(" {} ", self.out.clock(at));
-        let label_area = Rect {
-            x: (area.x + LEFT + x).saturating_sub(5).min(area.right() - 10),
-            width: 10,
-            ..area
-        };
-        line(buffer, label_area, 0, vec![span(Role::Selected, clock)]);
+        let left = (area.x + LEFT + x).saturating_sub(5).min(area.right() - 10);
+        let label_area = columns(area, left, 10);
+        line(buffer, label_area, 0, span(Role::Selected, clock));
         for plot in plots {
-            for y in plot.area.top()..plot.area.bottom() {
-                if let Some(cell) = buffer.cell_mut((plot.area.x + x, y)) {
-                    cell.set_style(Role::Selected.style());
-                }
-            }
+            let column = columns(plot.area, plot.area.x + x, 1);
+            buffer.set_style(column, Role::Selected.style());
         }
     }
 }

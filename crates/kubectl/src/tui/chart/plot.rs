@@ -1,7 +1,7 @@
 //! One plot of the charts: bars and lines in cells of the terminal.
 
 use super::{LEFT, RIGHT};
-use crate::tui::style::{Role, line, line_right, span};
+use crate::tui::style::{Role, columns, line, line_right, span};
 use crate::tui::timeline::Column;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -49,15 +49,11 @@ impl Plot {
 
     /// The name and the range to the left of the plot.
     pub fn axis(&self, buffer: &mut Buffer, name: String) {
-        let left = Rect {
-            x: self.area.x - LEFT,
-            width: LEFT - 1,
-            ..self.area
-        };
+        let left = columns(self.area, self.area.x - LEFT, LEFT - 1);
         let bottom = self.area.height - 1;
-        line(buffer, left, 1, vec![span(Role::Bold, name)]);
-        line_right(buffer, left, 0, vec![span(Role::Dim, short(self.max))]);
-        line_right(buffer, left, bottom, vec![span(Role::Dim, "0")]);
+        line(buffer, left, 1, span(Role::Bold, name));
+        line_right(buffer, left, 0, span(Role::Dim, short(self.max)));
+        line_right(buffer, left, bottom, span(Role::Dim, "0"));
     }
 
     /// A horizontal line at `n` with its name to the right; a sign as a name gets the value too.
@@ -68,18 +64,14 @@ impl Plot {
         for x in 0..usize::from(self.area.width) {
             self.set(buffer, x, row, "╌", Role::Dim);
         }
-        let right = Rect {
-            x: self.area.right(),
-            width: RIGHT,
-            ..self.area
-        };
+        let right = columns(self.area, self.area.right(), RIGHT);
         let label = if name.len() > 1 {
             name.to_owned()
         } else {
             format!("{name}{}", short(n))
         };
         let from_top = self.area.height - 1 - row;
-        line(buffer, right, from_top, vec![span(role, label)]);
+        line(buffer, right, from_top, span(role, label));
     }
 
     /// Draws the line at `n` again over the bars that cover it.

@@ -26,7 +26,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
     let area = below(area, 1);
     if changes.is_empty() {
         let none = tr!(lang, "cli-history-pane-empty");
-        return line(buffer, area, 0, vec![span(Role::Dim, none)]);
+        return line(buffer, area, 0, span(Role::Dim, none));
     }
     let skip = if app.pane == Pane::History {
         app.scroll.min(changes.len() - 1)
@@ -57,21 +57,15 @@ fn change_line(change: &Change, app: &App) -> Vec<Span<'static>> {
         ("▼", Role::Down)
     };
     let date = if time(app.now) - time(change.at) > SAME_DAY {
-        change
-            .at
-            .to_zoned(app.out.zone().clone())
-            .strftime("%m-%d ")
-            .to_string()
+        app.out.local(change.at).strftime("%m-%d ").to_string()
     } else {
         String::new()
     };
     let replicas = format!("{sign} {} → {} ", change.from, change.to);
+    let message = change_message(change, &app.out);
     vec![
         span(Role::Dim, format!("{date}{} ", app.out.clock(change.at))),
         span(role, to_ascii(ascii, replicas)),
-        span(
-            Role::Plain,
-            to_ascii(ascii, change_message(change, &app.out)),
-        ),
+        span(Role::Plain, to_ascii(ascii, message)),
     ]
 }

@@ -4,7 +4,7 @@ use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::metrics::{OLDEST_ROW, Panel, Row};
 use crate::text::lang::{Lang, tr};
 use crate::tui::app::App;
-use crate::tui::style::{Role, line, span, wrap};
+use crate::tui::style::{Role, columns, divider, line, span, wrap};
 use crate::tui::timeline::Moment;
 use api::time;
 use decide::Millis;
@@ -27,8 +27,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         line(buffer, area, y, metric_line(row));
     }
     let separator = u16::try_from(OLDEST_ROW + 1).unwrap_or(0);
-    let dashes = "─".repeat(usize::from(area.width) - 1);
-    line(buffer, area, separator, vec![span(Role::Dim, dashes)]);
+    divider(buffer, columns(area, area.x, area.width - 1), separator);
 
     let drain = metrics.map_or(Vec::new(), |metrics| drain_times(lang, metrics));
     let text_width = usize::from(area.width) - 1;
@@ -44,7 +43,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         .into_iter()
         .chain(details);
     for (row, text) in (separator + 4..area.height).zip(lines) {
-        line(buffer, area, row, vec![text]);
+        line(buffer, area, row, text);
     }
 }
 
@@ -71,11 +70,8 @@ fn metric_line(Row { sign, label, value }: Row) -> Vec<Span<'static>> {
         _ => Role::Bold,
     };
     let gap = " ".repeat(3_usize.saturating_sub(Span::raw(sign).width()));
-    vec![
-        span(Role::Plain, format!("{sign}{gap}")),
-        span(Role::Plain, format!("{label}: ")),
-        span(role, value),
-    ]
+    let label = format!("{sign}{gap}{label}: ");
+    vec![span(Role::Plain, label), span(role, value)]
 }
 
 /// Removes a remark in brackets: the reason of an unavailable value and whole sentences are shown elsewhere.

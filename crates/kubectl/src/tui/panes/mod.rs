@@ -7,7 +7,7 @@ mod workers;
 
 use super::app::{App, Pane};
 use super::chart::{self, Scene};
-use super::style::below;
+use super::style::{below, columns};
 use api::ScheduledSpec;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,18 +25,10 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         .max(MIN_UPPER)
         .min(area.height.saturating_sub(3));
     let metrics_width = metrics::width(app.out.lang);
-    let metrics_area = Rect {
-        width: metrics_width,
-        height: upper,
-        ..area
-    };
+    let metrics_area = Rect::new(area.x, area.y, metrics_width, upper);
     metrics::draw(buffer, metrics_area, app);
-    let charts_area = Rect {
-        x: area.x + metrics_width + 1,
-        width: area.width - metrics_width - 1,
-        height: upper,
-        ..area
-    };
+    let left = metrics_width + 1;
+    let charts_area = Rect::new(area.x + left, area.y, area.width - left, upper);
     let (from, to) = app.window();
     let scene = Scene {
         timeline: &opened.timeline,
@@ -65,11 +57,6 @@ fn lower_panes(buffer: &mut Buffer, area: Rect, app: &App) {
     for (i, draw) in (0..).zip(panes) {
         let start = area.width * i / count;
         let end = area.width * (i + 1) / count;
-        let pane = Rect {
-            x: area.x + start,
-            width: end - start,
-            ..area
-        };
-        draw(buffer, pane, app);
+        draw(buffer, columns(area, area.x + start, end - start), app);
     }
 }

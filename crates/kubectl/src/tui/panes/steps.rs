@@ -1,6 +1,7 @@
 //! The steps of the last decision, one per line.
 
 use crate::text::lang::tr;
+use crate::text::output::width;
 use crate::tui::app::{App, Pane};
 use crate::tui::style::{Role, below, line, pane_title, span, to_ascii};
 use ratatui::buffer::Buffer;
@@ -27,11 +28,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
             (name, to_ascii(app.settings.ascii, detail))
         })
         .collect();
-    let width = steps
-        .iter()
-        .map(|(name, _)| name.chars().count())
-        .max()
-        .unwrap_or(0);
+    let width = width(steps.iter().map(|(name, _)| name));
     let skip = if app.pane == Pane::Steps {
         app.scroll.min(steps.len().saturating_sub(1))
     } else {

@@ -3,7 +3,7 @@
 use crate::text::class_format::dense;
 use crate::text::lang::{Lang, tr};
 use crate::tui::app::{App, Pane};
-use crate::tui::style::{Role, below, line, line_right, pane_title, span};
+use crate::tui::style::{Role, below, columns, line, line_right, pane_title, span};
 use crate::tui::workers::{Activity, WorkerLine, WorkersPane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -24,11 +24,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Some(_) => tr!(lang, "cli-workers-pane", count, replicas),
     };
     pane_title(buffer, area, &title);
-    let inner = Rect {
-        width: area.width.saturating_sub(2),
-        ..area
-    };
-    let area = below(inner, 1);
+    let area = below(columns(area, area.x, area.width.saturating_sub(2)), 1);
     let height = usize::from(area.height);
     let skip = if app.pane == Pane::Workers {
         app.scroll.min(count.saturating_sub(height))
@@ -40,7 +36,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         if hidden > 0 && row + 1 == area.height {
             let more = hidden + 1;
             let text = tr!(lang, "cli-workers-pane-more", more);
-            line(buffer, area, row, vec![span(Role::Dim, text)]);
+            line(buffer, area, row, span(Role::Dim, text));
             break;
         }
         let next = workers.is_removed_next(worker);
@@ -79,5 +75,5 @@ fn draw_worker(
         Some(n) => (Role::Dim, format!("{n}.")),
         None => (Role::Dim, String::new()),
     };
-    line_right(buffer, area, row, vec![span(role, order)]);
+    line_right(buffer, area, row, span(role, order));
 }

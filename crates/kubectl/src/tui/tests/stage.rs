@@ -5,13 +5,15 @@ use crate::cluster::events::{PoolUpdate, Update};
 use crate::cluster::queue_summary::QueueSummary;
 use crate::commands::narrator;
 use crate::text::lang::Lang;
-use crate::text::output::{Color, Out};
+use crate::text::output::Out;
 use api::{
     Change, DecisionStatus, ForecastStatus, Key, MemoryStatus, NextChangeStatus, ScheduledSpec,
     WorkerPool, WorkerPoolStatus, time, timestamp,
 };
 use decide::victims::{Activity, DrainState, Worker, WorkerReport};
-use decide::{Decision, Memory, NextChange, Observation, Unavailable, decide, forecast};
+use decide::{
+    Decision, Memory, NextChange, Observation, PoolSpec, Time, Unavailable, decide, forecast,
+};
 use jiff::{Timestamp, tz::TimeZone};
 use std::time::Duration;
 
@@ -72,11 +74,9 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(lang: Lang, ascii: bool) -> Self {
-        let out = Out::in_zone(Color::Never, lang, TimeZone::UTC);
-        let settings = AppSettings {
-            ascii,
-            color: false,
-        };
+        let out = Out::plain(lang, TimeZone::UTC);
+        let color = false;
+        let settings = AppSettings { ascii, color };
         let mut app = App::new(out, settings, false, "class/default".into(), at(0));
         let pool = pool("filters");
         app.open(&pool);
@@ -184,17 +184,9 @@ impl Stage {
                 ..Change::new(decision, when)
             });
         }
-        let next = |next: NextChange| NextChangeStatus {
-            to: next.to,
-            at: next.at.map(timestamp),
-            tasks: next.tasks,
-        };
-        let forecast = forecast(self.spec.pool(), observation, decision, time(when));
-        let before = self
-            .pool
-            .status
-            .as_ref()
-            .and_then(|status| status.decision.clone());
+        let forecast = forecast_status(self.spec.pool(), observation, decision, time(when));
+        let before = self.pool.status.as_ref();
+        let before = before.and_then(|status| status.decision.clone());
         let since = before
             .filter(|before| before.message == status.message)
             .map_or(when, |before| before.at);
@@ -206,10 +198,7 @@ impl Stage {
             history: self.history.clone(),
             decision: Some(DecisionStatus {
                 at: since,
-                next: Some(ForecastStatus {
-                    up: forecast.up.map(next),
-                    down: forecast.down.map(next),
-                }),
+                next: Some(forecast),
                 ..status
             }),
             ..WorkerPoolStatus::default()
@@ -253,6 +242,25 @@ impl Stage {
             workers: self.workers.iter().map(registered).collect(),
             ..QueueSummary::of_counts(u64::try_from(self.queue.len()).expect("few"), busy, live)
         }
+    }
+}
+
+/// The forecast after a decision, as the operator writes it.
+pub fn forecast_status(
+    spec: &PoolSpec,
+    observation: &Observation,
+    decision: &Decision,
+    now: Time,
+) -> ForecastStatus {
+    let next = |next: NextChange| NextChangeStatus {
+        to: next.to,
+        at: next.at.map(timestamp),
+        tasks: next.tasks,
+    };
+    let forecast = forecast(spec, observation, decision, now);
+    ForecastStatus {
+        up: forecast.up.map(next),
+        down: forecast.down.map(next),
     }
 }
 
