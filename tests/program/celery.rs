@@ -1,8 +1,8 @@
 //! A pool of Celery's own workers at zero, and a task that is sent with a `countdown`: the worker that it starts holds it
 //! until it is due.
 
+use crate::Operator;
 use crate::deployments::{Deployments, Tasks};
-use crate::{Operator, Process};
 use redis::Commands;
 use serde_json::json;
 use std::time::Instant;
@@ -41,8 +41,7 @@ fn a_worker_that_holds_a_task_until_it_is_due_is_not_scaled_to_zero() {
         let first = it.pods.first();
         first.map(|name| (*name).clone())
     });
-    let worker = programs.work(&pod, &[POOL], &broker, &notes);
-    let _worker = Process(worker);
+    let _worker = programs.work(&pod, &[POOL], &broker, &notes);
     let count = |list: &str| -> usize { notes.connect().llen(list).unwrap() };
     deployments.until(POOL, "the start of the task", |it| {
         let path = replicas(it.scales);

@@ -14,17 +14,18 @@ mod round;
 mod tests;
 mod workers;
 
-use crate::error::describe_server_error;
+use crate::error::describe_first_error;
 use crate::queue::{
     Drain, DrainRequest, LOOK_AHEAD, Parsed, QueueOptions, Reader, Reading, Reads, error_text,
 };
+use crate::reply::{self, Client};
 use crate::system::{Capabilities, ClusterKeys, QueueOption, Support};
 use control::Task;
-use decide::victims::{Activity, Worker, WorkerReport};
+use decide::victims::{Activity, Worker};
 use decide::{Metric, QueueMetrics, Unavailable};
 use host::{Change, Host};
 use left::Left;
-use redis::{Cmd, Value, from_redis_value};
+use redis::{Cmd, Value};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use workers::{Known, Workers};
@@ -164,11 +165,11 @@ impl Reader for Celery {
             };
             ready = ready.saturating_add(*length);
         }
-        let now = server_time(time).ok_or_else(|| error_text(replies, "TIME returned no time"))?;
+        let now = reply::time(time).map_err(|_| error_text(replies, "TIME returned no time"))?;
         let mut state = self.state();
         if second.is_empty() {
             state.workers.receive(answers, &self.id, now);
-            if let Some(error) = first_error(&first[3..]) {
+            if let Some(error) = describe_first_error(&first[3..]) {
                 state.refuse(error);
             } else if let Some(commands) = self.questions(&mut state, client, *unacked, now) {
                 return Ok(Parsed::More(commands));
@@ -249,7 +250,7 @@ impl Celery {
 
     /// Takes the replies to [`Self::questions`].
     fn asked(&self, state: &mut State, replies: &[Value], unacked: i64, now: i64) {
-        if let Some(error) = first_error(replies) {
+        if let Some(error) = describe_first_error(replies) {
             state.refuse(error);
             return;
         }
@@ -381,47 +382,31 @@ fn without_workers(ready: QueueMetrics) -> QueueMetrics {
 /// A worker as the victim selection needs it. A pod has the host name that stands behind the `@` of a worker's name.
 fn worker(name: &str, host: &Host, queue: usize, now: i64) -> Worker {
     let (busy, drain) = (host.is_busy(), host.drain());
-    let pod = name.split_once('@').map(|(_, pod)| pod.to_owned());
+    let pod = name.split_once('@').map(|(_, pod)| pod);
     let tasks = u64::try_from(host.active.len()).unwrap_or(u64::MAX);
-    Worker {
+    let mut row = reply::worker(
         queue,
-        id: name.to_owned(),
-        pod: pod.filter(|pod| !pod.is_empty()),
-        namespace: None,
-        slots: host.slots.max(1),
-        busy,
-        drain,
-        since: host.since,
-        report: WorkerReport {
-            activity: match busy {
-                _ if drain.is_requested() => Activity::Draining,
-                true => Activity::Busy,
-                false => Activity::Idle,
-            },
-            since_millis: Some(now.saturating_sub(host.since).max(0)),
-            cpu: None,
-            tasks,
-            task_millis: host.began().map(|began| now.saturating_sub(began).max(0)),
-        },
-    }
-}
-
-fn first_error(replies: &[Value]) -> Option<String> {
-    replies.iter().find_map(|reply| match reply {
-        Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
-        _ => None,
-    })
-}
-
-/// The reply to `TIME`, in milliseconds since 1970.
-fn server_time(reply: &Value) -> Option<i64> {
-    let (seconds, micros): (i64, i64) = from_redis_value(reply.clone()).ok()?;
-    seconds.checked_mul(1_000)?.checked_add(micros / 1_000)
+        name,
+        pod.filter(|pod| !pod.is_empty()),
+        tasks,
+        host.since,
+    );
+    (row.slots, row.busy, row.drain) = (host.slots.max(1), busy, drain);
+    row.report.activity = match busy {
+        _ if drain.is_requested() => Activity::Draining,
+        true => Activity::Busy,
+        false => Activity::Idle,
+    };
+    let passed = |since: i64| now.saturating_sub(since).max(0);
+    row.report.since_millis = Some(passed(host.since));
+    row.report.task_millis = host.began().map(passed);
+    row
 }
 
 /// The number of the database, from the reply to `CLIENT INFO`.
 fn database(reply: &Value) -> Option<i64> {
-    let text: String = from_redis_value(reply.clone()).ok()?;
-    let mut words = text.split_ascii_whitespace();
-    words.find_map(|word| word.strip_prefix("db=")?.parse().ok())
+    Client::new(reply::text(reply)?.trim_end())
+        .field("db")
+        .parse()
+        .ok()
 }

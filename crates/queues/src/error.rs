@@ -1,7 +1,7 @@
 //! What went wrong with Redis, in our words. The text of a server is foreign: only codes of a closed list reach a status.
 
 use decide::foreign;
-use redis::{ErrorKind, RedisError};
+use redis::{ErrorKind, RedisError, Value};
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
@@ -64,6 +64,14 @@ pub fn describe_server_error(code: &str, detail: Option<&str>) -> String {
             .and_then(describe_unknown_command)
             .unwrap_or_else(|| "it answered an error".to_owned()),
     }
+}
+
+/// What the first error among `replies` means.
+pub(crate) fn describe_first_error(replies: &[Value]) -> Option<String> {
+    replies.iter().find_map(|reply| match reply {
+        Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
+        _ => None,
+    })
 }
 
 /// Whether a server refuses `HELLO` with this error, and so RESP3: it does not know the command, an administrator took it

@@ -1,11 +1,11 @@
 //! Each reader against a Redis whose texts are hostile: whatever it gives is bounded and can be shown on a screen.
 
-use crate::recorded::{answer, bulk, bulks, error, question};
+use crate::recorded::{answer, bulk, bulks, error, line, question};
 use crate::{Finder, Queue, QueueOptions, QueueSystem, Reading, describe_server_error};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use decide::Unavailable;
-use redis::{Arg, Cmd, Value};
+use redis::{Cmd, Value};
 use serde_json::json;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -109,7 +109,7 @@ impl Hostile<'_> {
                 (bulk("pending"), bulk(name)),
             ])]),
             "PUBLISH" => {
-                self.note(command);
+                self.asked.borrow_mut().push(question(command));
                 Value::Int(1)
             }
             _ => bulk(name),
@@ -153,11 +153,6 @@ impl Hostile<'_> {
             number(0),
             number(0),
         ])
-    }
-
-    /// Notes the ticket of a question to Celery's workers.
-    fn note(&self, command: &Cmd) {
-        self.asked.borrow_mut().push(question(command));
     }
 
     /// The answers of Celery's workers.
@@ -277,18 +272,11 @@ fn find(name: &str) -> Vec<crate::Found> {
     ];
     let mut finder = Finder::new(keys);
     let reply = |command: &Cmd| {
-        let args: Vec<Vec<u8>> = command
-            .args_iter()
-            .map(|arg| match arg {
-                Arg::Simple(bytes) => bytes.to_vec(),
-                _ => Vec::new(),
-            })
-            .collect();
-        let key = String::from_utf8_lossy(args.get(1).map_or(&[], |it| &**it)).into_owned();
-        match &*args[0] {
-            b"TYPE" if key.starts_with("stream") => Value::SimpleString("stream".into()),
-            b"TYPE" => Value::SimpleString("list".into()),
-            b"SSCAN" => {
+        let line = line(command);
+        match line.split(' ').next().unwrap_or_default() {
+            "TYPE" if line.starts_with("TYPE stream") => Value::SimpleString("stream".into()),
+            "TYPE" => Value::SimpleString("list".into()),
+            "SSCAN" => {
                 // A binding with a separator of its own, one of Celery, and members of a set.
                 let members = [
                     format!("direct{name}{name}direct"),
@@ -299,8 +287,8 @@ fn find(name: &str) -> Vec<crate::Found> {
                 let members = members.iter().map(|it| bulk(it)).collect();
                 Value::Array(vec![bulk("0"), Value::Array(members)])
             }
-            b"XINFO" => Value::Array(vec![Value::Map(vec![(bulk("name"), bulk(name))])]),
-            b"HMGET" => bulks(&["5", "5"]),
+            "XINFO" => Value::Array(vec![Value::Map(vec![(bulk("name"), bulk(name))])]),
+            "HMGET" => bulks(&["5", "5"]),
             _ => bulk(r#"{"jid": "1", "class": "A", "displayName": "A", "job": "B"}"#),
         }
     };

@@ -1,7 +1,7 @@
 //! One queue: what to read of it, and what the replies mean.
 
 use crate::QueueSystem;
-use crate::error::{MAX_ERROR, describe_server_error};
+use crate::error::{MAX_ERROR, describe_first_error};
 use crate::reply::{MAX_SHOWN, is_shown};
 use crate::slot;
 use decide::victims::{Activity, DrainState, Worker};
@@ -360,11 +360,7 @@ fn tame(worker: &mut Worker) {
 
 /// The error among `replies`, or else `otherwise`.
 pub(crate) fn error_text(replies: &[Value], otherwise: &str) -> String {
-    let error = replies.iter().find_map(|reply| match reply {
-        Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
-        _ => None,
-    });
-    error.unwrap_or_else(|| otherwise.to_owned())
+    describe_first_error(replies).unwrap_or_else(|| otherwise.to_owned())
 }
 
 #[cfg(test)]

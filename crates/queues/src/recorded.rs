@@ -30,7 +30,8 @@ pub(crate) fn error(text: &str) -> Value {
     parse_redis_value(format!("-{text}\r\n").as_bytes()).expect("an error")
 }
 
-fn line(command: &Cmd) -> String {
+/// The words of a command.
+pub(crate) fn line(command: &Cmd) -> String {
     let words = command.args_iter().map(|word| match word {
         Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),

@@ -2,7 +2,7 @@
 //! expected form is absent, never zero.
 
 use crate::convert::instant;
-use crate::error::describe_server_error;
+use crate::error::describe_first_error;
 use crate::queue::LOOK_AHEAD;
 use decide::victims::{Activity, DrainState, Worker, WorkerReport};
 use decide::{Metric, is_hidden};
@@ -21,12 +21,12 @@ const CLIENTS_INTERVAL: i64 = 10_000;
 pub(crate) fn checked<const N: usize>(
     replies: &[Value],
 ) -> Result<(&[Value; N], &[Value]), String> {
-    let error = replies.iter().find_map(|reply| match reply {
-        Value::ServerError(error) => Some(describe_server_error(error.code(), error.details())),
-        _ => None,
-    });
-    let parts = replies.split_first_chunk();
-    error.map_or_else(|| parts.ok_or_else(|| another_form("its reads")), Err)
+    match describe_first_error(replies) {
+        Some(error) => Err(error),
+        None => replies
+            .split_first_chunk()
+            .ok_or_else(|| another_form("its reads")),
+    }
 }
 
 /// The error of a reply that has not the expected form.
@@ -82,13 +82,11 @@ pub(crate) fn list(reply: &Value) -> Result<&[Value], String> {
 
 /// A fixed number of values, such as the fields of a hash.
 pub(crate) fn fields<const N: usize>(reply: &Value) -> Result<&[Value; N], String> {
-    let fields = list(reply)?;
     let is_field = |field: &Value| matches!(field, Value::Nil) || text(field).is_some();
-    let fields = fields
-        .try_into()
-        .ok()
-        .filter(|it: &&[Value; N]| it.iter().all(is_field));
-    fields.ok_or_else(|| another_form("fields"))
+    match list(reply)?.as_array() {
+        Some(fields) if fields.iter().all(is_field) => Ok(fields),
+        _ => Err(another_form("fields")),
+    }
 }
 
 /// The names in a list or set.

@@ -171,11 +171,8 @@ fn done(ready: i64, pending: i64, oldest_at: Option<i64>) -> Parsed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorded::{bulk, line};
     use crate::{Queue, QueueSystem};
-
-    fn bulk(text: &str) -> Value {
-        Value::BulkString(text.into())
-    }
 
     /// `XINFO GROUPS` of a stream with another group and `jobs`.
     fn groups(pending: i64, last_delivered: &str, lag: Value) -> Value {
@@ -208,13 +205,7 @@ mod tests {
         };
         match Queue::new(QueueSystem::Stream, &options).parse(&mut replies, 0) {
             Ok(Parsed::Done(reading)) => Ok(reading.metrics),
-            Ok(Parsed::More(commands)) => {
-                let words = commands[0].args_iter().map(|word| match word {
-                    redis::Arg::Simple(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                    _ => String::new(),
-                });
-                Err(words.collect::<Vec<_>>().join(" "))
-            }
+            Ok(Parsed::More(commands)) => Err(line(&commands[0])),
             Err(error) => Err(format!("{error:?}")),
         }
     }

@@ -1,7 +1,7 @@
 //! The reference protocol (docs/worker-protocol.md): one script reads everything.
 
 use crate::convert;
-use crate::error::{describe_code_in, describe_server_error};
+use crate::error::{describe_code_in, describe_first_error};
 use crate::queue::{Drain, DrainRequest, Parsed, QueueOptions, Reader, Reading, Reads, Rescue};
 use crate::system::{Capabilities, ClusterKeys, Support};
 use protocol::{Keys, LEASE, REAP, Reaped, ScriptCall, dead, reap, request_drain, snapshot};
@@ -58,8 +58,8 @@ impl Reader for WorkerPool {
 
     fn parse(&self, replies: &mut [Value], queue: usize) -> Result<Parsed, String> {
         let reply = replies.first_mut().map(std::mem::take);
-        if let Some(Value::ServerError(error)) = &reply {
-            return Err(describe_server_error(error.code(), error.details()));
+        if let Some(error) = describe_first_error(reply.as_slice()) {
+            return Err(error);
         }
         // A script of ours made the sentence, and a foreign server may have: of what it says, only a code is kept.
         let snapshot = snapshot::parse(reply.unwrap_or_default()).map_err(|error| {
@@ -68,15 +68,13 @@ impl Reader for WorkerPool {
         })?;
         let workers = snapshot.workers.iter();
         Ok(Parsed::Done(Reading {
-            metrics: convert::queue_metrics(&snapshot),
             workers: workers
                 .map(|worker| convert::worker(worker, snapshot.time, queue))
                 .collect(),
-            unavailable: None,
             time: Some(snapshot.time),
             odd_time: convert::has_odd_time(&snapshot),
             dead: snapshot.dead > 0 || snapshot.unwatched,
-            unread: false,
+            ..Reading::of(convert::queue_metrics(&snapshot))
         }))
     }
 

@@ -150,12 +150,7 @@ impl ApiServer {
 
     /// A kubeconfig for this server, with a context named `class`.
     pub fn kubeconfig(&self) -> String {
-        format!(
-            "{{apiVersion: v1, kind: Config, current-context: class,
-             clusters: [{{name: c, cluster: {{server: 'http://{}'}}}}], users: [{{name: u, user: {{}}}}],
-             contexts: [{{name: class, context: {{cluster: c, user: u}}}}]}}",
-            self.address
-        )
+        kubeconfig(&format!("http://{}", self.address), "class")
     }
 
     /// The bodies of all requests with this method, in order.
@@ -188,6 +183,15 @@ impl Drop for ApiServer {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// A kubeconfig for the server at this URL, with one context.
+pub fn kubeconfig(server: &str, context: &str) -> String {
+    format!(
+        "{{apiVersion: v1, kind: Config, current-context: {context},
+         clusters: [{{name: c, cluster: {{server: '{server}'}}}}], users: [{{name: u, user: {{}}}}],
+         contexts: [{{name: {context}, context: {{cluster: c, user: u}}}}]}}"
+    )
 }
 
 /// Serves one connection until the client closes it.

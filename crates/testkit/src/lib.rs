@@ -15,6 +15,7 @@ pub mod local;
 pub mod pages;
 pub mod port;
 mod port_forward;
+pub mod process;
 pub mod producer;
 mod programs;
 pub mod prometheus;
@@ -23,6 +24,7 @@ pub mod pty;
 pub mod redis;
 pub mod redis_cluster;
 pub mod sentinel;
+pub mod wait;
 
 pub use programs::{kubectl, operator, without_package, worker};
 

@@ -8,7 +8,12 @@ use std::process::Command;
 
 /// The Python interpreter with the packages of `tests/queues/SYSTEM/requirements.txt`.
 pub fn python(folder: &str, system: &str) -> PathBuf {
-    let home = installed(folder, system, "requirements.txt", |home, requirements| {
+    python_with(folder, system, &pins(system, "requirements.txt"))
+}
+
+/// The Python interpreter with the packages of `requirements`, in an environment of this name.
+pub fn python_with(folder: &str, name: &str, requirements: &Path) -> PathBuf {
+    let home = installed(folder, name, requirements, |home| {
         run(Command::new("python3")
             .args(["-m", "venv", "--clear"])
             .arg(home));
@@ -22,10 +27,11 @@ pub fn python(folder: &str, system: &str) -> PathBuf {
 
 /// The folder of the npm packages of `tests/queues/SYSTEM/package-lock.json`.
 pub fn node_modules(folder: &str, system: &str) -> PathBuf {
-    let home = installed(folder, system, "package-lock.json", |home, lock| {
+    let lock = pins(system, "package-lock.json");
+    let home = installed(folder, system, &lock, |home| {
         fs::create_dir_all(home).unwrap();
-        for file in [lock.to_owned(), lock.with_file_name("package.json")] {
-            fs::copy(&file, home.join(file.file_name().unwrap())).unwrap();
+        for file in [&lock, &lock.with_file_name("package.json")] {
+            fs::copy(file, home.join(file.file_name().unwrap())).unwrap();
         }
         let mut npm = Command::new("npm");
         run(npm
@@ -43,19 +49,22 @@ pub fn redis_server(name: &str) -> PathBuf {
     String::from_utf8(output.stdout).unwrap().trim().into()
 }
 
-/// The folder that `install` fills, unless it has been filled for the same content of `file`. One process at a time.
-fn installed(folder: &str, system: &str, file: &str, install: impl Fn(&Path, &Path)) -> PathBuf {
+fn pins(system: &str, file: &str) -> PathBuf {
+    crate::root().join("tests/queues").join(system).join(file)
+}
+
+/// The folder that `install` fills, unless it has been filled for the same content of `pins`. One process at a time.
+fn installed(folder: &str, name: &str, pins: &Path, install: impl Fn(&Path)) -> PathBuf {
     let folder = Path::new(folder).join("queues");
     fs::create_dir_all(&folder).unwrap();
-    let lock = File::create(folder.join(format!("{system}.lock"))).unwrap();
+    let lock = File::create(folder.join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
-    let home = folder.join(system);
-    let pins = crate::root().join("tests/queues").join(system).join(file);
+    let home = folder.join(name);
     let done = home.join("installed");
-    if fs::read(&done).ok() != fs::read(&pins).ok() {
+    if fs::read(&done).ok() != fs::read(pins).ok() {
         let _ = fs::remove_dir_all(&home);
-        install(&home, &pins);
-        fs::copy(&pins, &done).unwrap();
+        install(&home);
+        fs::copy(pins, &done).unwrap();
     }
     home
 }

@@ -5,8 +5,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+pub use crate::process::signal;
+pub use crate::wait::{until, until_true};
 
 /// A local cluster with a state directory of its own. It stops when dropped.
 pub struct Local(TempDir);
@@ -137,28 +139,6 @@ pub fn transcript(output: &Output) -> String {
     )
     .trim_end()
     .to_owned()
-}
-
-/// Waits until `poll` returns something.
-pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_mins(1);
-    loop {
-        if let Some(found) = poll() {
-            return found;
-        }
-        assert!(Instant::now() < end, "timed out waiting for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-pub fn signal(pid: u32, name: &str) {
-    assert!(
-        Command::new("kill")
-            .args(["-s", name, &pid.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
 }
 
 /// Status code and JSON of the response, if there is one. HTTP/1.0, so that it is not chunked.

@@ -2,11 +2,12 @@
 //! where the libraries are installed, the `CARGO_TARGET_TMPDIR` of the test.
 
 use crate::libraries;
+use crate::process::Process;
 use crate::redis::RedisServer;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 /// How the programs of a system are started.
 pub struct Programs {
@@ -88,7 +89,7 @@ impl Programs {
         words: &[&str],
         redis: &RedisServer,
         notes: &RedisServer,
-    ) -> Child {
+    ) -> Process {
         let container = "unshare --map-root-user --uts --pid --fork --kill-child=KILL";
         let named = ["sh", "-c", "hostname \"$0\"; exec \"$@\"", pod];
         let worker = self.worker.iter().map(String::as_str);
@@ -97,8 +98,7 @@ impl Programs {
             .chain(words.iter().copied())
             .map(str::to_owned)
             .collect();
-        let mut command = self.command(&line, redis, notes);
-        command.spawn().expect("a worker starts")
+        Process::start(&mut self.command(&line, redis, notes))
     }
 
     /// Starts the producer.
@@ -109,14 +109,14 @@ impl Programs {
         Producer {
             input: child.stdin.take().unwrap(),
             output: BufReader::new(child.stdout.take().unwrap()),
-            child,
+            _process: child.into(),
         }
     }
 }
 
 /// A producer that runs. It ends with the test.
 pub struct Producer {
-    child: Child,
+    _process: Process,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
@@ -133,12 +133,5 @@ impl Producer {
     /// Has it push `job` to `queue`.
     pub fn push(&mut self, queue: &str, job: &str) {
         self.ask(&json!({"do": "push", "queue": queue, "job": job}));
-    }
-}
-
-impl Drop for Producer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -2,22 +2,16 @@
 
 use crate::local::http;
 use crate::port::free_port;
+use crate::process::Process;
 use serde_json::{Value, json};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A Prometheus with the chart's alerts. It stops when dropped.
 pub struct Prometheus {
-    child: Child,
+    _process: Process,
     address: String,
     _folder: TempDir,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Prometheus {
@@ -49,7 +43,7 @@ impl Prometheus {
                 "prometheus from Debian's package; `tests/cluster/install-tools test` installs it",
             );
         Self {
-            child,
+            _process: child.into(),
             address,
             _folder: folder,
         }

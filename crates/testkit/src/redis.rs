@@ -1,10 +1,11 @@
 //! A real redis-server for one test: on a free port, without persistence, stopped when dropped.
 
-use crate::certificates::Authority;
+use crate::certificates::{Authority, Issued};
 use crate::port::free_port;
+use crate::process::Process;
+use redis::FromRedisValue;
 use std::ffi::OsString;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -12,7 +13,7 @@ use tempfile::TempDir;
 pub struct RedisServer {
     program: OsString,
     port: u16,
-    child: Option<Child>,
+    process: Option<Process>,
     /// More options of the command line.
     options: Vec<String>,
     /// Working directory, where a replica stores what it receives. Each start creates an empty one.
@@ -33,15 +34,19 @@ impl RedisServer {
     /// Starts one that has a certificate of `authority`, too. Returns the port for TLS with it.
     pub fn start_with_tls(authority: &Authority, options: &[&str]) -> (Self, u16) {
         let own = authority.issue("IP:127.0.0.1");
+        Self::start_with_certificate(authority, &own, options)
+    }
+
+    /// The same with the certificate `own`.
+    pub fn start_with_certificate(
+        authority: &Authority,
+        own: &Issued,
+        options: &[&str],
+    ) -> (Self, u16) {
         let port = free_port();
-        let text = |path: &Path| path.display().to_string();
-        let tls = [
-            ("--tls-port", port.to_string()),
-            ("--tls-ca-cert-file", text(&authority.certificate())),
-            ("--tls-cert-file", text(&own.certificate)),
-            ("--tls-key-file", text(&own.key)),
-        ];
-        let tls = tls.iter().flat_map(|(name, value)| [*name, value]);
+        let tls = authority.settings(own, port);
+        let tls = tls.map(|(name, value)| [format!("--{name}"), value]);
+        let tls = tls.iter().flatten().map(String::as_str);
         let options: Vec<&str> = tls.chain(options.iter().copied()).collect();
         (Self::start_with(&options), port)
     }
@@ -57,7 +62,7 @@ impl RedisServer {
             let mut server = Self {
                 program: program.clone(),
                 port: free_port(),
-                child: None,
+                process: None,
                 options: options.iter().map(ToString::to_string).collect(),
                 directory: tempfile::tempdir().unwrap(),
             };
@@ -80,10 +85,7 @@ impl RedisServer {
 
     /// Kills the server. Its data is lost.
     pub fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.process = None;
     }
 
     /// Stops the server if it runs, and starts an empty one on the same port.
@@ -106,29 +108,38 @@ impl RedisServer {
         redis::Client::open(self.url()).unwrap()
     }
 
+    /// Runs a command, such as `CONFIG SET maxmemory 10mb`, and returns its reply.
+    #[track_caller]
+    pub fn query<T: FromRedisValue>(&self, command: &str) -> T {
+        let reply = to_command(command).query(&mut self.connect());
+        reply.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Runs a command whose reply does not matter.
+    #[track_caller]
+    pub fn run(&self, command: &str) {
+        self.query::<redis::Value>(command);
+    }
+
     /// The CPU time that the main thread of the running server has used (Linux).
     pub fn cpu(&self) -> Duration {
-        let pid = self.child.as_ref().unwrap().id();
+        let pid = self.process().id();
         let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
         Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
     }
 
     /// Stops the process with SIGSTOP: the server keeps its connections and data and does nothing.
     pub fn pause(&self) {
-        self.signal("STOP");
+        self.process().signal("STOP");
     }
 
     /// Continues the process after [`Self::pause`].
     pub fn resume(&self) {
-        self.signal("CONT");
+        self.process().signal("CONT");
     }
 
-    fn signal(&self, signal: &str) {
-        let pid = self.child.as_ref().unwrap().id().to_string();
-        let status = Command::new("kill")
-            .args([&format!("-{signal}"), &pid])
-            .status();
-        assert!(status.unwrap().success(), "kill -{signal} {pid}");
+    fn process(&self) -> &Process {
+        self.process.as_ref().expect("the server runs")
     }
 
     fn try_start(&mut self) -> bool {
@@ -145,25 +156,22 @@ impl RedisServer {
             "--dir",
         ];
         self.directory = tempfile::tempdir().unwrap();
-        let mut child = Command::new(&self.program)
-            .args(args)
-            .arg(self.directory.path())
-            .args(&self.options)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server must be in PATH");
+        let mut command = Command::new(&self.program);
+        command.args(args).arg(self.directory.path());
+        command.args(&self.options).stdout(Stdio::null());
+        let mut process = Process::start(&mut command);
         let deadline = Instant::now() + Duration::from_mins(1);
         while Instant::now() < deadline {
-            let running = child.try_wait().unwrap().is_none();
+            let running = process.is_running();
             // Two servers may have got the same port, and ours may be about to exit: check which one replies.
-            let process_id = format!("process_id:{}\r\n", child.id());
+            let process_id = format!("process_id:{}\r\n", process.id());
             let info = redis::cmd("INFO");
             let reply = self
                 .client()
                 .get_connection()
                 .and_then(|mut it| info.query::<String>(&mut it));
             if running && reply.is_ok_and(|it| it.contains(&process_id)) {
-                self.child = Some(child);
+                self.process = Some(process);
                 return true;
             }
             if !running {
@@ -171,14 +179,13 @@ impl RedisServer {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let _ = child.kill();
-        let _ = child.wait();
         false
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.stop();
-    }
+/// The command with these words.
+pub(crate) fn to_command(words: &str) -> redis::Cmd {
+    let mut words = words.split(' ');
+    let mut command = redis::cmd(words.next().unwrap_or_default());
+    command.arg(words.collect::<Vec<_>>()).take()
 }

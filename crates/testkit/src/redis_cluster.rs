@@ -2,10 +2,10 @@
 
 use crate::certificates::{Authority, Issued};
 use crate::port::free_port;
-use crate::redis::RedisServer;
-use crate::sentinel::{failover_after, until};
+use crate::redis::{RedisServer, to_command};
+use crate::sentinel::failover_after;
+use crate::wait::{until, until_true};
 use redis::{RedisResult, Value};
-use std::cell::Cell;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -24,31 +24,30 @@ pub struct RedisCluster {
 impl RedisCluster {
     /// Starts all, and waits until each node knows every slot and each replica follows.
     pub fn start() -> Self {
-        Self::start_with(|_| vec![])
+        Self::starting(|_, options| {
+            let server = RedisServer::start_with(options);
+            let port = server.port();
+            (server, port)
+        })
     }
 
     /// The same with TLS, each node with the certificate that `own` returns. The ports of [`RedisServer`] stay without.
     pub fn with_tls(authority: &Authority, own: impl Fn(usize) -> Issued) -> Self {
-        Self::start_with(|number| {
-            let settings = authority.settings(&own(number), free_port());
-            let yes = ["tls-cluster", "tls-replication"].map(|name| (name, "yes".to_owned()));
-            settings.into_iter().chain(yes).collect()
+        Self::starting(|number, options| {
+            let tls = ["--tls-cluster", "yes", "--tls-replication", "yes"];
+            let options = [options, &tls].concat();
+            RedisServer::start_with_certificate(authority, &own(number), &options)
         })
     }
 
-    fn start_with(settings: impl Fn(usize) -> Vec<(&'static str, String)>) -> Self {
+    /// `start` starts the server of this number with these options, and returns the port that it announces.
+    fn starting(start: impl Fn(usize, &[&str]) -> (RedisServer, u16)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let timeout = failover_after().to_string();
         let start = |number: usize| {
             let bus = free_port().to_string();
             let file = directory.path().join(format!("{number}.conf"));
-            let settings = settings(number);
-            let names: Vec<String> = settings.iter().map(|it| format!("--{}", it.0)).collect();
-            let more = names
-                .iter()
-                .zip(&settings)
-                .flat_map(|(name, it)| [&**name, &*it.1]);
-            let mut options = vec![
+            let options = [
                 "--cluster-enabled",
                 "yes",
                 "--cluster-port",
@@ -62,11 +61,7 @@ impl RedisCluster {
                 "--repl-diskless-sync-delay",
                 "0",
             ];
-            options.extend(more);
-            let server = RedisServer::start_with(&options);
-            let tls = settings.iter().find(|it| it.0 == "tls-port");
-            let port = tls.map_or(server.port(), |it| it.1.parse().unwrap());
-            (server, port)
+            start(number, &options)
         };
         let (nodes, ports) = (0..6).map(start).unzip();
         let cluster = Self {
@@ -81,14 +76,13 @@ impl RedisCluster {
     fn join(&self) {
         let ends = FIRST_SLOTS.iter().skip(1).copied().chain([16_384]);
         for (index, (first, end)) in FIRST_SLOTS.iter().zip(ends).enumerate() {
-            self.run(index, &format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
-            self.run(index, &format!("CLUSTER ADDSLOTSRANGE {first} {}", end - 1));
+            let node = &self.nodes[index];
+            node.run(&format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
+            node.run(&format!("CLUSTER ADDSLOTSRANGE {first} {}", end - 1));
         }
         for (node, port) in self.nodes.iter().zip(&self.ports).skip(1) {
-            let bus: Vec<String> =
-                redis::from_redis_value(query(node, "CONFIG GET cluster-port")).expect("the bus");
-            let meet = format!("CLUSTER MEET 127.0.0.1 {port} {}", bus[1]);
-            self.run(0, &meet);
+            let bus: Vec<String> = node.query("CONFIG GET cluster-port");
+            self.nodes[0].run(&format!("CLUSTER MEET 127.0.0.1 {port} {}", bus[1]));
         }
         self.until("six nodes that know each other", || {
             self.all_say("cluster_known_nodes:6")
@@ -141,30 +135,17 @@ impl RedisCluster {
     }
 
     fn slot(&self, key: &str) -> u16 {
-        let mut command = redis::cmd("CLUSTER");
-        command.arg("KEYSLOT").arg(key);
-        let slot = command.query(&mut self.nodes[0].connect());
-        slot.expect("a slot")
+        self.nodes[0].query(&format!("CLUSTER KEYSLOT {key}"))
     }
 
     /// The node that accepts writes to `key`; `None` while none does.
     pub fn owner(&self, key: &str) -> Option<usize> {
-        (0..6).find(|index| {
-            let mut command = redis::cmd("DEL");
-            command.arg(format!("probe:{{{key}}}"));
-            let deleted = connect(&self.nodes[*index]).and_then(|mut it| command.exec(&mut it));
-            deleted.is_ok()
-        })
+        (0..6).find(|index| try_query(&self.nodes[*index], &format!("DEL probe:{{{key}}}")).is_ok())
     }
 
     /// The same, once there is one.
     pub fn find_owner(&self, key: &str) -> usize {
-        let found = Cell::new(None);
-        self.until("an owner", || {
-            found.set(self.owner(key));
-            found.get().is_some()
-        });
-        found.get().expect("an owner")
+        until("an owner", || self.owner(key))
     }
 
     /// Moves the slot of `key` with all that it has to the node at `to`, as `redis-cli --cluster reshard` does.
@@ -179,16 +160,16 @@ impl RedisCluster {
         let from = self.find_owner(key);
         let slot = self.slot(key);
         let (source, target) = (self.id(from), self.id(to));
-        self.run(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {source}"));
-        self.run(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {target}"));
+        self.nodes[to].run(&format!("CLUSTER SETSLOT {slot} IMPORTING {source}"));
+        self.nodes[from].run(&format!("CLUSTER SETSLOT {slot} MIGRATING {target}"));
         from
     }
 
     /// Moves up to `count` keys of the slot, and returns how many.
     pub fn move_keys(&self, key: &str, from: usize, to: usize, count: usize) -> usize {
         let slot = self.slot(key);
-        let keys = self.run(from, &format!("CLUSTER GETKEYSINSLOT {slot} {count}"));
-        let keys: Vec<String> = redis::from_redis_value(keys).expect("keys");
+        let command = format!("CLUSTER GETKEYSINSLOT {slot} {count}");
+        let keys: Vec<String> = self.nodes[from].query(&command);
         let count = keys.len();
         if count > 0 {
             let mut migrate = redis::cmd("MIGRATE");
@@ -205,7 +186,7 @@ impl RedisCluster {
     pub fn end_move(&self, key: &str, from: usize, to: usize) {
         let (slot, target) = (self.slot(key), self.id(to));
         for node in [to, from] {
-            self.run(node, &format!("CLUSTER SETSLOT {slot} NODE {target}"));
+            self.nodes[node].run(&format!("CLUSTER SETSLOT {slot} NODE {target}"));
         }
     }
 
@@ -217,10 +198,6 @@ impl RedisCluster {
         (0..6).all(|index| self.text(index, "CLUSTER INFO").contains(text))
     }
 
-    fn run(&self, index: usize, command: &str) -> Value {
-        query(&self.nodes[index], command)
-    }
-
     fn text(&self, index: usize, command: &str) -> String {
         let answer = try_query(&self.nodes[index], command);
         answer
@@ -229,7 +206,7 @@ impl RedisCluster {
     }
 
     fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        until(what, &self.addresses(), is_so);
+        until_true(&format!("{what} of {:?}", self.addresses()), is_so);
     }
 }
 
@@ -241,21 +218,6 @@ fn connect(server: &RedisServer) -> RedisResult<redis::Connection> {
     Ok(connection)
 }
 
-fn to_command(text: &str) -> redis::Cmd {
-    let mut words = text.split(' ');
-    let mut command = redis::cmd(words.next().unwrap_or_default());
-    for word in words {
-        command.arg(word);
-    }
-    command
-}
-
 fn try_query(server: &RedisServer, command: &str) -> RedisResult<Value> {
     to_command(command).query(&mut connect(server)?)
-}
-
-/// Has a server that is well do this, however long that takes: some commands wait for the disk.
-fn query(server: &RedisServer, command: &str) -> Value {
-    let answer = to_command(command).query(&mut server.connect());
-    answer.unwrap_or_else(|error| panic!("{command}: {error}"))
 }

@@ -2,11 +2,11 @@
 
 use crate::certificates::{Authority, Issued};
 use crate::port::free_port;
+use crate::process::Process;
 use crate::redis::RedisServer;
-use std::fmt::Debug;
+use crate::wait::until_true;
 use std::fmt::Write;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// The name of the master.
@@ -17,47 +17,58 @@ pub struct Sentinels {
     servers: [RedisServer; 2],
     /// The ports of the servers that the Sentinels announce.
     announced: [u16; 2],
-    processes: Vec<Child>,
+    processes: Vec<Process>,
     ports: [u16; 3],
     /// The ports of the Sentinels for their clients.
     client_ports: [u16; 3],
+    /// The password that the Sentinels ask for; empty: none.
+    password: &'static str,
     directory: TempDir,
 }
 
 impl Sentinels {
     /// Starts all, and waits until the Sentinels know each other and the replica.
     pub fn start() -> Self {
+        Self::with_password("")
+    }
+
+    /// The same with Sentinels that ask for this password.
+    pub fn with_password(password: &'static str) -> Self {
         let servers = [RedisServer::start(), RedisServer::start()];
         let announced = [servers[0].port(), servers[1].port()];
         let ports = [free_port(), free_port(), free_port()];
-        Self::watching(servers, announced, ports, ports, |_| String::new())
+        Self::watching(
+            servers,
+            announced,
+            [ports, ports],
+            password,
+            |_| match password {
+                "" => String::new(),
+                password => format!("requirepass {password}\n"),
+            },
+        )
     }
 
     /// The same with TLS: Sentinels and servers show these certificates. The ports of [`RedisServer`] stay without.
     pub fn with_tls(authority: &Authority, sentinel: &Issued, server: &Issued) -> Self {
-        let announced = [free_port(), free_port()];
-        let servers = announced.map(|port| {
-            let settings = authority.settings(server, port);
-            let settings = settings.map(|(name, value)| [format!("--{name}"), value]);
-            let mut options: Vec<&str> = settings.iter().flatten().map(|it| &**it).collect();
-            options.extend(["--tls-replication", "yes"]);
-            RedisServer::start_with(&options)
-        });
-        let ports = || [free_port(), free_port(), free_port()];
-        let (ports, client_ports) = (ports(), ports());
-        Self::watching(servers, announced, ports, client_ports, |index| {
-            let settings = authority.settings(sentinel, client_ports[index]);
+        let options = ["--tls-replication", "yes"];
+        let start = || RedisServer::start_with_certificate(authority, server, &options);
+        let [(first, port), (second, other)] = [start(), start()];
+        let ports = [(); 2].map(|()| [free_port(), free_port(), free_port()]);
+        Self::watching([first, second], [port, other], ports, "", |index| {
+            let settings = authority.settings(sentinel, ports[1][index]);
             let lines = settings.map(|(name, value)| format!("{name} {value}\n"));
             lines.concat() + "tls-replication yes\n"
         })
     }
 
-    /// `settings` are the further lines of the configuration of each Sentinel.
+    /// The ports are those of the Sentinels and, of the same, those for clients. `settings` are the further lines of the
+    /// configuration of each.
     fn watching(
         servers: [RedisServer; 2],
         announced: [u16; 2],
-        ports: [u16; 3],
-        client_ports: [u16; 3],
+        [ports, client_ports]: [[u16; 3]; 2],
+        password: &'static str,
         settings: impl Fn(usize) -> String,
     ) -> Self {
         let mut all = Self {
@@ -66,6 +77,7 @@ impl Sentinels {
             processes: vec![],
             ports,
             client_ports,
+            password,
             directory: tempfile::tempdir().unwrap(),
         };
         all.replicate(1, 0);
@@ -81,7 +93,7 @@ impl Sentinels {
             std::fs::write(&file, config.replace("''", "\"\"")).unwrap();
             let mut command = Command::new("redis-server");
             command.arg(&file).arg("--sentinel").stdout(Stdio::null());
-            all.processes.push(command.spawn().unwrap());
+            all.processes.push(Process::start(&mut command));
         }
         all.wait_until_ready();
         all
@@ -115,7 +127,11 @@ impl Sentinels {
     pub fn fail_over(&self) {
         let mut command = redis::cmd("SENTINEL");
         command.arg("FAILOVER").arg(MASTER);
-        self.until("a failover", || command.exec(&mut self.connect(0)).is_ok());
+        self.until("a failover", || {
+            self.connect(0)
+                .and_then(|mut it| command.exec(&mut it))
+                .is_ok()
+        });
     }
 
     /// Starts a server that was killed, and waits until all is as at the start.
@@ -151,14 +167,17 @@ impl Sentinels {
     }
 
     fn replicate(&self, replica: usize, master: usize) {
-        let mut command = redis::cmd("REPLICAOF");
-        command.arg("127.0.0.1").arg(self.announced[master]);
-        command.exec(&mut self.servers[replica].connect()).unwrap();
+        let port = self.announced[master];
+        self.servers[replica].run(&format!("REPLICAOF 127.0.0.1 {port}"));
     }
 
-    fn connect(&self, index: usize) -> redis::Connection {
-        let url = format!("redis://127.0.0.1:{}", self.ports[index]);
-        redis::Client::open(url).unwrap().get_connection().unwrap()
+    fn connect(&self, index: usize) -> redis::RedisResult<redis::Connection> {
+        let address = format!("127.0.0.1:{}", self.ports[index]);
+        let login = match self.password {
+            "" => String::new(),
+            password => format!(":{password}@"),
+        };
+        redis::Client::open(format!("redis://{login}{address}"))?.get_connection()
     }
 
     fn ask(&self, index: usize, what: &str) -> redis::Value {
@@ -167,14 +186,14 @@ impl Sentinels {
         if what != "MASTERS" {
             command.arg(MASTER);
         }
-        let url = format!("redis://127.0.0.1:{}", self.ports[index]);
-        let connection = redis::Client::open(url).unwrap().get_connection();
-        let answer = connection.and_then(|mut it| command.query(&mut it));
+        let answer = self
+            .connect(index)
+            .and_then(|mut it| command.query(&mut it));
         answer.unwrap_or(redis::Value::Nil)
     }
 
     fn until(&self, what: &str, is_so: impl Fn() -> bool) {
-        until(what, &self.ports, is_so);
+        until_true(&format!("{what} of {:?}", self.ports), is_so);
     }
 }
 
@@ -183,25 +202,4 @@ impl Sentinels {
 pub(crate) fn failover_after() -> u32 {
     let is_measured = std::env::var_os("FAILOVERS").is_some();
     if is_measured { 1_000 } else { 3_000 }
-}
-
-/// Polls until it is so for these servers, at most a minute.
-pub(crate) fn until(what: &str, servers: &dyn Debug, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !is_so() {
-        assert!(
-            Instant::now() < deadline,
-            "{what} within 60 s of {servers:?}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-impl Drop for Sentinels {
-    fn drop(&mut self) {
-        for process in &mut self.processes {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
 }

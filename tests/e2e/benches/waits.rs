@@ -14,9 +14,9 @@ use protocol::{ImageTask, Keys, Source, Task, now_ms, push};
 use redis::{Client, Connection, Pipeline};
 use serde_json::{Value, json};
 use sim::{Polling, Random, Service, Summary, Telemetry, Workload, simulate};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
+use testkit::process::Process;
 
 const SEED: u64 = 1;
 /// How many simulations with different seeds show the effect of chance.
@@ -49,32 +49,20 @@ fn arrivals(seed: u64) -> Vec<i64> {
 
 /// A port-forward to the release's Redis, which ends when dropped.
 struct PortForward {
-    child: Child,
+    _process: Process,
     url: String,
-    /// kubectl prints each connection, and ends when its output is closed.
-    _output: BufReader<ChildStdout>,
 }
 
 impl PortForward {
     fn open(world: &World) -> Self {
-        let namespace = world.namespace.as_str();
-        let mut child = Command::new("kubectl")
-            .args(["-n", namespace, "port-forward", "deploy/redis", ":6379"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("kubectl");
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().expect("its output"));
-        output.read_line(&mut line).expect("a port");
-        let port = line
-            .split("127.0.0.1:")
-            .nth(1)
-            .and_then(|rest| rest.split(' ').next())
-            .expect("a port");
+        let mut command = world.command(&["port-forward", "deploy/redis", ":6379"]);
+        let mut process = Process::start(command.stdout(Stdio::piped()));
+        let line = process.read_line();
+        let port = line.split("127.0.0.1:").nth(1);
+        let port = port.and_then(|rest| rest.split(' ').next());
         Self {
-            child,
-            url: format!("redis://127.0.0.1:{port}/"),
-            _output: output,
+            url: format!("redis://127.0.0.1:{}/", port.expect("a port")),
+            _process: process,
         }
     }
 
@@ -82,13 +70,6 @@ impl PortForward {
         Client::open(self.url.as_str())
             .and_then(|client| client.get_connection())
             .expect("Redis")
-    }
-}
-
-impl Drop for PortForward {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -150,13 +131,7 @@ fn main() {
     let world = World::install("waits", &json!({"maxReplicas": 20}));
     let target = json!({"minReplicas": 1, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}});
     world.change_pool(&target);
-    eventually("one worker", || {
-        if world.replicas() == 1 {
-            Ok(())
-        } else {
-            Err(world.replicas().to_string())
-        }
-    });
+    world.expect_replicas(1);
     let pool: WorkerPool = serde_json::from_value(world.pool()).expect("the pool");
     let changes = |world: &World| world.path().len();
     let before = changes(&world);

@@ -1,12 +1,13 @@
 //! What a `kubectl` command prints as JSON, value by value.
 
-use crate::world::World;
+use crate::world::{World, words};
 use serde_json::{Deserializer, Value};
 use std::io::BufReader;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
+use testkit::process::Process;
 
 /// A `kubectl` command that runs until this is dropped.
-pub struct Stream(Child);
+pub struct Stream(Process);
 
 impl Stream {
     /// Starts the command. `handle` gets each value, in a thread of its own.
@@ -24,7 +25,7 @@ impl Stream {
                 handle(&value);
             }
         });
-        Self(child)
+        Self(child.into())
     }
 
     /// The changes of the pods with these labels. Each is an object with its `type` and the pod as `object`.
@@ -33,20 +34,12 @@ impl Stream {
         labels: &str,
         handle: impl FnMut(&Value) + Send + 'static,
     ) -> Self {
-        let watch = "get pods -o json --watch --output-watch-events -l";
-        let arguments: Vec<&str> = watch.split(' ').chain([labels]).collect();
-        Self::start(world, &arguments, handle)
+        let watch = format!("get pods -o json --watch --output-watch-events -l {labels}");
+        Self::start(world, &words(&watch), handle)
     }
 
     /// Whether it has ended before it was stopped, so that what it printed is incomplete.
     pub fn has_ended(&mut self) -> bool {
-        self.0.try_wait().is_ok_and(|end| end.is_some())
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        !self.0.is_running()
     }
 }

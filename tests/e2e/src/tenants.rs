@@ -58,17 +58,20 @@ pub fn kubectl_as(world: &World, user: &str, arguments: &[&str]) -> Result<Strin
     }
 }
 
+/// Applies an object as this user.
+pub fn apply_as(world: &World, user: &str, object: &str) -> Result<String, String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("object.json");
+    std::fs::write(&path, object).expect("the object");
+    let apply = ["apply", "-f", path.to_str().expect("UTF-8")];
+    kubectl_as(world, user, &apply)
+}
+
 /// Asserts that the operator, whose service account `account` RBAC allows everything here, may change the deletion cost of
 /// `pod` and nothing else of it.
 pub fn assert_operator_is_limited(world: &World, account: &str, pod: &str) {
-    let subject = format!("--serviceaccount={account}");
-    world.kubectl(&[
-        "create",
-        "rolebinding",
-        "operator-edits",
-        "--clusterrole=edit",
-        &subject,
-    ]);
+    let create = "create rolebinding operator-edits --clusterrole=edit";
+    world.kubectl_line(&format!("{create} --serviceaccount={account}"));
     let user = format!("system:serviceaccount:{account}");
     for (case, change, refusal) in POD_CHANGES {
         let patch = ["patch", "pod", pod, "-p", change];
@@ -104,16 +107,7 @@ pub fn assert_pools_need_rights(world: &World) {
         let (role, user) = (format!("--role={role}"), format!("--user={TENANT}"));
         world.kubectl(&["create", "rolebinding", &role[7..], &role, &user]);
     };
-    let folder = tempfile::tempdir().expect("a folder");
-    let apply = |pool: &str| {
-        let path = folder.path().join("pool.json");
-        std::fs::write(&path, pool).expect("the pool");
-        kubectl_as(
-            world,
-            TENANT,
-            &["apply", "-f", path.to_str().expect("UTF-8")],
-        )
-    };
+    let apply = |pool: &str| apply_as(world, TENANT, pool);
     let refused = |pool: &str, refusal: &str| {
         eventually(refusal, || match apply(pool) {
             Err(error) if error.contains(refusal) => Ok(()),
@@ -130,28 +124,19 @@ pub fn assert_pools_need_rights(world: &World) {
         "get,create,update,patch",
         "workerpools.workerpool.dev",
     );
-    refused(
-        &pool(&plain, "jobs"),
-        &format!(
-            "you may not scale Deployment of-a-tenant in {}",
-            world.namespace
-        ),
-    );
+    let namespace = &world.namespace;
+    let no_scale = format!("you may not scale Deployment of-a-tenant in {namespace}");
+    refused(&pool(&plain, "jobs"), &no_scale);
     allow("scales", "patch", "deployments.apps/scale");
     accepted("a pool for the tenant's own target", &pool(&plain, "jobs"));
-    refused(
-        &pool(&secret, "jobs"),
-        "you may not read the Secret of-somebody-else",
-    );
+    let no_secret = "you may not read the Secret of-somebody-else";
+    refused(&pool(&secret, "jobs"), no_secret);
     allow("secrets", "get", "secrets");
     accepted("a pool with a Secret", &pool(&secret, "jobs"));
 
     // Who has lost a right may change everything but the spec.
     world.kubectl(&["delete", "rolebinding", "secrets"]);
-    refused(
-        &pool(&secret, "mail"),
-        "you may not read the Secret of-somebody-else",
-    );
+    refused(&pool(&secret, "mail"), no_secret);
     let label = ["label", "wp", "of-a-tenant", "team=a"];
     kubectl_as(world, TENANT, &label).expect("a label");
     world.kubectl(&["delete", "wp", "of-a-tenant"]);

@@ -57,6 +57,25 @@ pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Result<T, String>) -
     }
 }
 
+/// The name of an object.
+pub fn name_of(object: &Value) -> String {
+    let name = object["metadata"]["name"].as_str();
+    name.unwrap_or_default().to_owned()
+}
+
+/// Nothing where it is so, and else the error.
+pub fn require(is_so: bool, error: impl FnOnce() -> String) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(error()) }
+}
+
+/// Its words, which have no spaces.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split(' ').collect()
+}
+
+/// The chart of this repository.
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
+
 impl World {
     /// Installs the chart with its demo; `spec` changes the pool. Waits until three workers are live.
     pub fn install(name: &str, spec: &Value) -> Self {
@@ -71,79 +90,36 @@ impl World {
         };
         world.remove();
         // The demo's operator serves all namespaces, and would be a second one in this namespace.
-        run(
-            "helm",
-            &[
-                "uninstall",
-                "workerpool",
-                "-n",
-                "default",
-                "--ignore-not-found",
-                "--wait",
-            ],
-            None,
-        );
+        let uninstall = "uninstall workerpool -n default --ignore-not-found --wait";
+        run("helm", &words(uninstall), None);
         let pool =
             json!({"demo": {"pool": {"spec": spec}}, "watchNamespaces": [namespace]}).to_string();
         let sets = "crds.upgrade=false,rbac.aggregateToUserRoles=false,demo.enabled=true";
         run_ok("kubectl", &["create", "namespace", &namespace], None);
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
         let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/workerpools.yaml");
-        run_ok(
-            "kubectl",
-            &["apply", "--server-side", "--force-conflicts", "-f", crd],
-            None,
-        );
-        let install = [
-            "install",
-            "wp",
-            chart,
-            "-n",
-            &namespace,
-            "--skip-crds",
-            "--set",
-            sets,
-            "-f",
-            "-",
-            "--wait",
-            "--timeout",
-            "150s",
-        ];
+        let apply = "apply --server-side --force-conflicts -f";
+        run_ok("kubectl", &[&words(apply)[..], &[crd]].concat(), None);
+        let install = words("install wp --skip-crds -f - --wait --timeout 150s --set");
+        let install = [&install[..], &[sets, CHART, "-n", &namespace]].concat();
         run_ok("helm", &install, Some(&pool));
-        eventually(
-            "all workers live",
-            || match world.pool()["status"]["metrics"]["live"]["value"].as_i64() {
-                Some(live) if live == workers => Ok(()),
-                other => Err(format!("{other:?}")),
-            },
-        );
+        world.expect_metric("live", workers);
         world
     }
 
+    /// Creates its namespace, without anything that it had before.
+    pub fn create_namespace(&self) {
+        let namespace = &self.namespace;
+        let delete = format!("delete namespace {namespace} --ignore-not-found --wait");
+        run("kubectl", &words(&delete), None);
+        run_ok("kubectl", &["create", "namespace", namespace], None);
+    }
+
     fn remove(&self) {
-        run(
-            "helm",
-            &[
-                "uninstall",
-                "wp",
-                "-n",
-                &self.namespace,
-                "--ignore-not-found",
-                "--wait",
-            ],
-            None,
-        );
-        run(
-            "kubectl",
-            &[
-                "delete",
-                "namespace",
-                &self.namespace,
-                "--ignore-not-found",
-                "--wait",
-            ],
-            None,
-        );
+        let namespace = &self.namespace;
+        let uninstall = format!("uninstall wp -n {namespace} --ignore-not-found --wait");
+        run("helm", &words(&uninstall), None);
+        let delete = format!("delete namespace {namespace} --ignore-not-found --wait");
+        run("kubectl", &words(&delete), None);
     }
 
     /// A `kubectl` command that has not started.
@@ -157,67 +133,53 @@ impl World {
     }
 
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        run_ok(
-            "kubectl",
-            &[&["-n", &self.namespace], arguments].concat(),
-            None,
-        )
+        let all = [&["-n", &self.namespace], arguments].concat();
+        run_ok("kubectl", &all, None)
+    }
+
+    /// The same with the words of `line`.
+    pub fn kubectl_line(&self, line: &str) -> String {
+        self.kubectl(&words(line))
     }
 
     /// Helm, in the release's namespace.
     pub fn helm(&self, arguments: &[&str]) -> String {
-        run_ok(
-            "helm",
-            &[&["-n", &self.namespace], arguments].concat(),
-            None,
-        )
+        let all = [&["-n", &self.namespace], arguments].concat();
+        run_ok("helm", &all, None)
     }
 
     /// Upgrades the release with these values, as in `--set`, and waits until its pods are ready.
     pub fn upgrade(&self, values: &str) {
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
-        self.helm(&[
-            "upgrade",
-            "wp",
-            chart,
-            "--reuse-values",
-            "--wait",
-            "--timeout",
-            "150s",
-            "--set",
-            values,
-        ]);
+        let upgrade = words("upgrade wp --reuse-values --wait --timeout 150s");
+        self.helm(&[&upgrade[..], &["--set", values, CHART]].concat());
+    }
+
+    /// Installs another release in the namespace, with these values, without the CRD.
+    pub fn install_release(&self, name: &str, values: &str) {
+        let install = words("install --skip-crds --wait --timeout 150s");
+        self.helm(&[&install[..], &["--set", values, name, CHART]].concat());
     }
 
     /// Lets the operator ask who a token belongs to and what that account may do, by a binding of this name.
     pub fn allow_reviews(&self, binding: &str) {
         let operator = format!("--serviceaccount={}:wp-workerpool", self.namespace);
         let role = "--clusterrole=system:auth-delegator";
-        self.kubectl(&[
-            "delete",
-            "clusterrolebinding",
-            binding,
-            "--ignore-not-found",
-        ]);
+        self.kubectl_line(&format!(
+            "delete clusterrolebinding {binding} --ignore-not-found"
+        ));
         self.kubectl(&["create", "clusterrolebinding", binding, role, &operator]);
     }
 
     /// The plugin, as `kubectl workerpool`.
     pub fn workerpool(&self, arguments: &[&str]) -> String {
-        run_ok(
-            "kubectl",
-            &[&["workerpool", "-n", &self.namespace], arguments].concat(),
-            None,
-        )
+        let all = [&["workerpool", "-n", &self.namespace], arguments].concat();
+        run_ok("kubectl", &all, None)
     }
 
     /// Runs `kubectl apply` of `yaml`: whether it succeeded, and its error output.
     pub fn apply(&self, yaml: &str) -> (bool, String) {
-        let output = run(
-            "kubectl",
-            &["-n", &self.namespace, "apply", "-f", "-"],
-            Some(yaml),
-        );
+        let apply = ["-n", &self.namespace, "apply", "-f", "-"];
+        let output = run("kubectl", &apply, Some(yaml));
         (
             output.status.success(),
             String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -226,6 +188,24 @@ impl World {
 
     pub fn json(&self, arguments: &[&str]) -> Value {
         serde_json::from_str(&self.kubectl(&[arguments, &["-o", "json"]].concat())).expect("JSON")
+    }
+
+    /// The same as [`Self::apply`] of what must be accepted.
+    pub fn must_apply(&self, object: &Value) {
+        let (applied, error) = self.apply(&object.to_string());
+        assert!(applied, "{error}");
+    }
+
+    /// The items of a list.
+    pub fn items(&self, arguments: &[&str]) -> Vec<Value> {
+        let list = self.json(arguments);
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The pods of a component of the chart.
+    pub fn pods(&self, component: &str) -> Vec<Value> {
+        let label = format!("app.kubernetes.io/component={component}");
+        self.items(&["get", "pods", "-l", &label])
     }
 
     pub fn pool(&self) -> Value {
@@ -248,6 +228,26 @@ impl World {
         self.json(&["get", "deployment", "filter-worker"])["spec"]["replicas"]
             .as_i64()
             .expect("replicas")
+    }
+
+    /// Waits until the workers' Deployment has so many replicas.
+    pub fn expect_replicas(&self, replicas: i64) {
+        eventually(&format!("{replicas} replicas"), || {
+            let found = self.replicas();
+            require(found == replicas, || {
+                format!("{found}: {:?} {:?}", self.decision(), self.path())
+            })
+        });
+    }
+
+    /// Waits until a metric in the pool's status has this value.
+    pub fn expect_metric(&self, name: &str, value: i64) {
+        eventually(&format!("{name}: {value}"), || {
+            let found = self.metric(name);
+            require(found == Some(value), || {
+                format!("{found:?}: {}", self.decision().1)
+            })
+        });
     }
 
     /// Reason and message of the last decision.
@@ -290,38 +290,25 @@ impl World {
 
     /// Name of the operator's pod.
     pub fn operator(&self) -> String {
-        let select = ["get", "pods", "-l", "app.kubernetes.io/component=operator"];
-        let pods = self.json(&select)["items"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        pods.first()
-            .and_then(|pod| pod["metadata"]["name"].as_str())
-            .unwrap_or_default()
-            .to_owned()
+        self.pods("operator")
+            .first()
+            .map_or_else(String::new, name_of)
     }
 
     pub fn scale(&self, deployment: &str, replicas: u32) {
-        self.kubectl(&[
-            "scale",
-            &format!("deployment/{deployment}"),
-            &format!("--replicas={replicas}"),
-        ]);
+        self.kubectl_line(&format!(
+            "scale deployment/{deployment} --replicas={replicas}"
+        ));
         if replicas > 0 {
-            self.kubectl(&[
-                "rollout",
-                "status",
-                &format!("deployment/{deployment}"),
-                "--timeout=120s",
-            ]);
+            self.kubectl_line(&format!(
+                "rollout status deployment/{deployment} --timeout=120s"
+            ));
         } else {
             eventually("no pod left", || {
                 let status = &self.json(&["get", "deployment", deployment])["status"];
-                if status["replicas"].as_i64().unwrap_or(0) == 0 {
-                    Ok(())
-                } else {
-                    Err(status.to_string())
-                }
+                require(status["replicas"].as_i64().unwrap_or(0) == 0, || {
+                    status.to_string()
+                })
             });
         }
     }
@@ -345,30 +332,12 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let pods = run(
-                "kubectl",
-                &[
-                    "-n",
-                    &self.namespace,
-                    "get",
-                    "workerpools,deployments,pods,events",
-                    "-o",
-                    "wide",
-                ],
-                None,
-            );
-            let logs = run(
-                "kubectl",
-                &[
-                    "-n",
-                    &self.namespace,
-                    "logs",
-                    "-l",
-                    "app.kubernetes.io/component=operator",
-                    "--tail=50",
-                ],
-                None,
-            );
+            let namespace = &self.namespace;
+            let objects = "get workerpools,deployments,pods,events -o wide";
+            let pods = format!("-n {namespace} {objects}");
+            let operator = "app.kubernetes.io/component=operator";
+            let logs = format!("-n {namespace} logs -l {operator} --tail=50");
+            let [pods, logs] = [pods, logs].map(|line| run("kubectl", &words(&line), None));
             for output in [pods, logs] {
                 eprintln!("{}", String::from_utf8_lossy(&output.stdout));
             }

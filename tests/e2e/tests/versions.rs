@@ -7,24 +7,15 @@
 
 use e2e::refusals::assert_rejected;
 use e2e::tenants::{assert_operator_is_limited, assert_pools_need_rights};
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, words};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
+use testkit::process::Process;
 use testkit::redis::RedisServer;
 use testkit::root;
 
 const CRD: &str = "workerpools.workerpool.dev";
-
-/// The operator as a process, stopped when dropped.
-struct Operator(Child);
-
-impl Drop for Operator {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// A kubeconfig for this service account.
 fn account(world: &World, name: &str, folder: &Path) -> PathBuf {
@@ -41,19 +32,10 @@ fn account(world: &World, name: &str, folder: &Path) -> PathBuf {
 /// next sync. The Job runs as a process with its own account.
 fn install(world: &World, folder: &Path) {
     let chart = root().join("charts/workerpool");
-    let hook = Command::new("helm")
-        .args(["template", "workerpool"])
-        .arg(chart)
-        .args([
-            "-n",
-            "workerpool-system",
-            "-s",
-            "templates/crd-upgrade.yaml",
-        ])
-        .output()
-        .expect("helm runs");
+    let line = "template workerpool -n workerpool-system -s templates/crd-upgrade.yaml";
+    let hook = Command::new("helm").args(words(line)).arg(chart).output();
     let file = folder.join("hook.yaml");
-    std::fs::write(&file, hook.stdout).expect("the hook");
+    std::fs::write(&file, hook.expect("helm runs").stdout).expect("the hook");
     let file = file.to_str().expect("UTF-8");
     world.kubectl(&["create", "namespace", "workerpool-system"]);
     world.kubectl(&["apply", "-n", "workerpool-system", "-f", file]);
@@ -126,34 +108,22 @@ fn installs_admits_and_scales() {
 
     let redis = RedisServer::start();
     for object in objects(&redis.url()) {
-        let (accepted, error) = world.apply(&object.to_string());
-        assert!(accepted, "{error}");
+        world.must_apply(&object);
     }
-    let operator = Command::new(testkit::operator())
-        .args(["--listen=127.0.0.1:0", "--log=warn"])
-        .env("KUBECONFIG", account(&world, "workerpool", folder.path()))
-        .spawn();
-    let _operator = Operator(operator.expect("the operator runs"));
+    let mut operator = Command::new(testkit::operator());
+    operator.args(["--listen=127.0.0.1:0", "--log=warn"]);
+    let config = account(&world, "workerpool", folder.path());
+    let _operator = Process::start(operator.env("KUBECONFIG", config));
     scaled_to(&world, 2);
     let pod = ["get", "pods", "-o", "jsonpath={.items[0].metadata.name}"];
     let pod = world.kubectl(&pod);
     assert_operator_is_limited(&world, "workerpool-system:workerpool", &pod);
     assert_pools_need_rights(&world);
 
-    let mut connection = redis.connect();
     let jobs: Vec<String> = (0..20).map(|job| job.to_string()).collect();
-    redis::cmd("LPUSH")
-        .arg("jobs")
-        .arg(jobs)
-        .exec(&mut connection)
-        .expect("LPUSH");
+    redis.run(&format!("LPUSH jobs {}", jobs.join(" ")));
     scaled_to(&world, 6);
-    world.kubectl(&[
-        "wait",
-        "wp/filters",
-        "--for=condition=Ready",
-        "--timeout=30s",
-    ]);
+    world.kubectl_line("wait wp/filters --for=condition=Ready --timeout=30s");
     let table = world.kubectl(&["get", "wp"]);
     assert!(table.contains("Deployment/filter-worker"), "{table}");
     world.kubectl(&["scale", "wp/filters", "--replicas=3"]);

@@ -120,13 +120,30 @@ fn state_name(state: WorkerState) -> &'static str {
     }
 }
 
-/// `None` if `whole` is 0.
+/// `None` if `whole` is 0. The numbers are whatever Redis holds.
 fn percent(part: u64, whole: u64) -> Option<u64> {
-    (100 * part).checked_div(whole)
+    let percent = (100 * u128::from(part)).checked_div(whole.into())?;
+    u64::try_from(percent).ok()
 }
 
 /// Rounded to one decimal; `None` without values.
 fn mean(values: &[f64]) -> Option<f64> {
     let n = u32::try_from(values.len()).ok().filter(|it| *it > 0)?;
     Some((values.iter().sum::<f64>() / f64::from(n) * 10.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_any_counters_is_a_percentage() {
+        for (part, whole, expected) in [
+            (1, 3, Some(33)),
+            (u64::MAX, u64::MAX, Some(100)),
+            (5, 0, None),
+        ] {
+            assert_eq!(percent(part, whole), expected, "{part} of {whole}");
+        }
+    }
 }

@@ -2,14 +2,14 @@
 //! large results are dropped, and workers always find room.
 
 use crate::queue::Queue;
-use protocol::{Completion, Ending, Push, Take, Task};
-use redis::{Commands, cmd};
+use protocol::{Completion, Ending, Push, Task};
+use redis::Commands;
 use serde_json::{Value, json};
 
 const MAX: usize = 24 << 20;
 
-fn used_percent(queue: &mut Queue) -> usize {
-    let info: redis::InfoDict = cmd("INFO").arg("memory").query(&mut queue.redis).unwrap();
+fn used_percent(queue: &Queue) -> usize {
+    let info: redis::InfoDict = queue.server.query("INFO memory");
     info.get::<usize>("used_memory").unwrap() * 100 / MAX
 }
 
@@ -26,13 +26,6 @@ fn fill(queue: &mut Queue, percent: usize) {
     }
 }
 
-fn config(queue: &mut Queue, name: &str, value: &str) {
-    let () = cmd("CONFIG")
-        .arg(&["SET", name, value])
-        .query(&mut queue.redis)
-        .unwrap();
-}
-
 fn try_push(queue: &mut Queue) -> Push {
     let _: () = queue.redis.del(queue.keys.pressure()).unwrap(); // it is remembered for a second
     let task = Task::new(json!({}));
@@ -41,9 +34,7 @@ fn try_push(queue: &mut Queue) -> Push {
 
 fn ack(queue: &mut Queue, worker: &str, id: &str, result: &[u8]) -> Value {
     queue.push(&[id]);
-    let Take::Task(element) = queue.take(worker, 0) else {
-        panic!("no task")
-    };
+    let element = queue.must_take(worker);
     let completion = Completion {
         task: id,
         element: &element,
@@ -53,21 +44,18 @@ fn ack(queue: &mut Queue, worker: &str, id: &str, result: &[u8]) -> Value {
     };
     let ending: Ending = queue.run(&protocol::ack(&queue.keys, worker, completion));
     assert_eq!(ending, Ending::Done);
-    let stored: String = queue.redis.get(queue.keys.result(id)).unwrap();
-    serde_json::from_str(&stored).unwrap()
+    queue.result(id)
 }
 
 #[test]
 fn a_filling_redis_refuses_in_the_right_order() {
     let mut queue = Queue::new();
-    config(&mut queue, "maxmemory", &MAX.to_string());
-    config(&mut queue, "maxmemory-policy", "noeviction");
+    queue.server.run(&format!("CONFIG SET maxmemory {MAX}"));
+    queue.server.run("CONFIG SET maxmemory-policy noeviction");
     let worker = queue.register("w");
     let large = json!({"image": "x".repeat(100_000)}).to_string();
     assert_eq!(try_push(&mut queue), Push::Done);
-    let Take::Task(first) = queue.take(&worker, 0) else {
-        panic!("no task")
-    };
+    let first = queue.must_take(&worker);
 
     fill(&mut queue, 81);
     assert!(matches!(try_push(&mut queue), Push::Refused(reason) if reason.contains("bytes of")));
@@ -88,10 +76,10 @@ fn a_filling_redis_refuses_in_the_right_order() {
 #[test]
 fn leases_acks_and_failures_find_room_when_full() {
     let mut queue = Queue::new();
-    config(&mut queue, "maxmemory-policy", "noeviction");
+    queue.server.run("CONFIG SET maxmemory-policy noeviction");
     queue.push(&["a", "b"]);
     let before = queue.register("w");
-    config(&mut queue, "maxmemory", "1mb"); // less than it uses
+    queue.server.run("CONFIG SET maxmemory 1mb"); // less than it uses
     assert!(
         queue.redis.set::<_, _, ()>("any", "thing").is_err(),
         "it is full"
@@ -103,13 +91,9 @@ fn leases_acks_and_failures_find_room_when_full() {
         protocol::Usage::default(),
         ""
     )));
-    let Take::Task(first) = queue.take(&worker, 0) else {
-        panic!("no task")
-    };
+    let first = queue.must_take(&worker);
     assert_eq!(queue.fail(&worker, &first, true), Ending::Failed(1));
-    let Take::Task(second) = queue.take(&before, 0) else {
-        panic!("no task")
-    };
+    let second = queue.must_take(&before);
     assert_eq!(queue.ack(&before, &second), Ending::Done);
     assert_eq!(
         queue.run(&protocol::retry_failed(&queue.keys, &[], 9)),

@@ -27,9 +27,7 @@ fn take_reports_held_tasks_and_drain_requests() {
     let nothing = |held, drain| Take::Nothing { held, drain };
     assert_eq!(queue.take(&worker, 0), nothing(0, false));
     queue.push(&["a", "b"]);
-    let Take::Task(element) = queue.take(&worker, 0) else {
-        panic!("no task")
-    };
+    let element = queue.must_take(&worker);
     assert_eq!(task_id(&element), "a");
     assert_eq!(queue.field(&worker, "state").as_deref(), Some("busy"));
     assert_eq!(

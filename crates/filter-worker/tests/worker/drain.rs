@@ -1,13 +1,12 @@
 //! Drain requests: what a draining worker may still claim, and how long a request lasts.
 
-use crate::process::{Harness, Language, until};
+use crate::process::{Harness, Language, until_true};
 use crate::proxy::FaultProxy;
 use crate::queue::Queue;
 use protocol::snapshot::State;
 use protocol::{Take, Usage};
 use redis::Commands;
 use rstest::rstest;
-use std::time::Duration;
 
 #[test]
 fn a_claim_that_races_a_drain_request_is_handed_back() {
@@ -41,13 +40,6 @@ fn drains(queue: &mut Queue, worker: &str) -> bool {
         }
 }
 
-fn drain_ends(queue: &mut Queue, worker: &str) -> Option<i64> {
-    queue
-        .redis
-        .hget(queue.keys.worker(worker), "drain_ends")
-        .unwrap()
-}
-
 fn expire_drain(queue: &mut Queue, worker: &str) {
     let _: () = queue
         .redis
@@ -61,9 +53,8 @@ fn a_drain_request_expires_unless_renewed() {
     let worker = queue.register("w");
     let request = protocol::request_drain(&queue.keys, &worker, true);
     queue.run(&request);
-    let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut queue.redis).unwrap();
-    let now = seconds * 1_000 + micros / 1_000;
-    let left = drain_ends(&mut queue, &worker).unwrap() - now;
+    let ends: i64 = queue.field(&worker, "drain_ends").unwrap().parse().unwrap();
+    let left = ends - queue.time();
     assert!((30_001..=60_000).contains(&left), "{left}");
     assert!(drains(&mut queue, &worker));
 
@@ -90,7 +81,7 @@ fn a_self_drain_never_expires(#[case] requested_before: bool) {
     queue.run(&protocol::drain(&queue.keys, &worker));
     request(&mut queue, true);
     assert_eq!(
-        drain_ends(&mut queue, &worker),
+        queue.field(&worker, "drain_ends"),
         None,
         "a request does not shorten it"
     );
@@ -111,15 +102,12 @@ fn a_draining_worker_takes_nothing_until_it_may(#[case] language: Language) {
         assert!(call.run_blocking(&mut harness.redis).unwrap());
     };
     // Wait until a claim blocks: most likely it claims this task, and the worker must hand it back.
-    until("a claim that blocks", || {
-        (harness.blocked_clients() == 1).then_some(())
-    });
+    until_true("a claim that blocks", || harness.blocked_clients() == 1);
     request(&mut harness, true);
     harness.push(["a".into()], 0);
     let requested = harness.snapshot().time;
-    let two_seconds = i64::try_from(Duration::from_secs(2).as_millis()).unwrap();
     let snapshot = harness.until("more attempts to claim", |snapshot| {
-        snapshot.workers[0].claim_at.unwrap() > requested + two_seconds
+        snapshot.workers[0].claim_at.unwrap() > requested + 2_000
     });
     assert_eq!(
         (snapshot.ready, snapshot.workers[0].state),

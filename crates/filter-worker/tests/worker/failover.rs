@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "it reports its measurements")]
 
 use crate::front::{post_to, request};
-use crate::process::{Process, until};
+use crate::process::{Process, until, until_true};
 use protocol::{Keys, Snapshot, snapshot};
 use redis::Commands;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ impl Stage {
         let worker = |n: usize| {
             let name = format!("w{n}");
             let mut command = command(&addresses, &folder, &name);
-            Process::start(&name, command.args(["--concurrency", "4"]))
+            Process::start(command.args(["--concurrency", "4"]))
         };
         let front = |replicas| Arc::new(Front::start(&addresses, &folder, replicas));
         Self {
@@ -82,26 +82,22 @@ impl Stage {
     fn wait_for_load(&self) {
         let accepted = || self.fronts[0].accepted.lock().unwrap().len();
         let before = accepted();
-        until("accepted tasks", || {
-            (accepted() > before + 20).then_some(())
-        });
+        until_true("accepted tasks", || accepted() > before + 20);
     }
 
     /// Begins a failover and returns once another server is the master; its index was `old`.
     fn fail_over(&mut self, begin: impl FnOnce(&mut Sentinels)) -> usize {
         let old = self.sentinels.master();
         begin(&mut self.sentinels);
-        until("another master", || {
-            (self.sentinels.master() != old).then_some(())
-        });
+        until_true("another master", || self.sentinels.master() != old);
         old
     }
 
     /// Waits until nothing is queued, and returns those of `ids` that have no result.
     fn without_result(&self, ids: &[String]) -> Vec<String> {
-        until("an empty queue", || {
-            let it = self.snapshot()?;
-            (it.ready + it.due + it.claimed == 0).then_some(())
+        until_true("an empty queue", || {
+            self.snapshot()
+                .is_some_and(|it| it.ready + it.due + it.claimed == 0)
         });
         let keys = Keys::new("tasks");
         let mut redis = self.redis().unwrap();
@@ -116,7 +112,7 @@ impl Front {
         let mut command = command(sentinels, folder, "front");
         let listen = address.to_string();
         command.args(["serve", "--listen", &listen, "--rate", "10000"]);
-        let process = Process::start("front", command.args(["--wait-replicas", wait_replicas]));
+        let process = Process::start(command.args(["--wait-replicas", wait_replicas]));
         until("the front", || TcpStream::connect(address).ok());
         Self {
             address,
@@ -227,7 +223,7 @@ fn a_former_master_that_still_accepts_writes_is_left() {
     let addresses = [scripted_sentinel(&master)];
     let folder = tempfile::tempdir().unwrap();
     let front = Front::start(&addresses, &folder, "0");
-    let _worker = Process::start("w", &mut command(&addresses, &folder, "w"));
+    let _worker = Process::start(&mut command(&addresses, &folder, "w"));
     let keys = Keys::new("tasks");
     let done_on = |server: &RedisServer| {
         until("a task done", || {
@@ -245,13 +241,12 @@ fn a_former_master_that_still_accepts_writes_is_left() {
     done_on(&new);
     // What the former master alone has is lost: the first server has every task that was accepted there.
     let on_former: Vec<String> = former.connect().keys(keys.pushed("*")).unwrap();
-    until("all lost tasks", || {
-        let lost = front.metrics()["tasks"]["lost"].as_u64()?;
-        (lost == on_former.len() as u64).then_some(())
+    until_true("all lost tasks", || {
+        front.metrics()["tasks"]["lost"] == on_former.len()
     });
     // Its heartbeat follows, too.
-    until("one worker", || {
+    until_true("one worker", || {
         let workers: u64 = new.connect().scard(keys.workers()).unwrap();
-        (workers == 1).then_some(())
+        workers == 1
     });
 }

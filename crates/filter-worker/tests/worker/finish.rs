@@ -1,6 +1,5 @@
 //! The scripts that end a task: acknowledge, fail, hand back.
 
-use crate::lease::server_time;
 use crate::queue::{Queue, task_id};
 use protocol::{Completion, Ending, Take};
 use redis::Commands;
@@ -51,9 +50,7 @@ fn the_last_20_times_are_kept() {
     }
     let recent: String = queue.redis.hget(queue.keys.stats(), "recent").unwrap();
     assert_eq!(recent, ["40"; 20].join(","));
-    let reply = protocol::snapshot::command_in_full(&queue.keys).query(&mut queue.redis);
-    let snapshot = protocol::snapshot::parse(reply.unwrap()).expect("a snapshot");
-    assert_eq!(snapshot.recent, [40; 20]);
+    assert_eq!(queue.snapshot().recent, [40; 20]);
 }
 
 #[test]
@@ -95,9 +92,9 @@ fn a_failed_task_is_retried_last_after_a_pause_until_its_fifth_run() {
     let poison = queue.must_claim(&worker);
     let mut pause = 1_000;
     for n in 1..=4 {
-        let before = server_time(&mut queue);
+        let before = queue.time();
         assert_eq!(queue.fail(&worker, &poison, false), Ending::Retry(n));
-        let after = server_time(&mut queue);
+        let after = queue.time();
         let delayed = queue.delayed();
         let [(id, due)] = delayed.as_slice() else {
             panic!("{delayed:?}")

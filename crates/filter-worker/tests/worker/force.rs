@@ -7,7 +7,7 @@
 #![expect(clippy::print_stdout, reason = "it reports its measurements")]
 
 use crate::orphan::Orphan;
-use crate::process::{Harness, Language, Process, TIMEOUT, until};
+use crate::process::{Harness, Language, Process, TIMEOUT, until_true};
 use crate::proxy::{Fault, FaultPoint, FaultProxy};
 use protocol::{Snapshot, Task};
 use redis::Commands;
@@ -281,7 +281,7 @@ impl ChaosRun {
     fn replace_killed(&mut self, n: usize) {
         let killed_at = Instant::now();
         self.replicas[n].process.kill(); // it is dead already; this waits for it
-        let name = self.replicas[n].process.name.clone();
+        let name = format!("w{n}");
         for (worker_id, tasks) in self.held() {
             if worker_id.rsplit_once('.').is_none_or(|(it, _)| it != name) {
                 continue;
@@ -481,9 +481,9 @@ fn the_same_faults_make_bare_workers_lose_tasks() {
         std::thread::sleep(Duration::from_millis(5));
     }
     run.disarm_all();
-    until("all workers to be idle", || {
+    until_true("all workers to be idle", || {
         run.handle_faults();
-        (run.harness.blocked_clients() == 6).then_some(())
+        run.harness.blocked_clients() == 6
     });
     let results = (0..run.pushed).map(|n| run.result(&n.to_string()));
     let results: Vec<Option<Value>> = results.collect();

@@ -3,8 +3,14 @@
 use crate::process::{Harness, Process, TIMEOUT, until};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use testkit::port::free_port;
+
+/// Where batches are sent to.
+pub const BATCHES: &str = "/api/process-batch/distributed/";
+/// The name of the front in a request.
+pub const HOST: &str = "Host: front\r\n";
 
 /// A running front, with a client.
 pub struct Front {
@@ -29,6 +35,17 @@ impl Response {
         let error = &self.json()["error"];
         format!("{} | {} | {}", error["message"], error["at"], error["hint"])
     }
+
+    /// Asserts this status, and an error that contains `part`.
+    #[track_caller]
+    pub fn assert_error(&self, status: u16, part: &str) {
+        let error = self.error();
+        assert!(
+            self.status == status && error.contains(part),
+            "{} {error}: not {status} {part}",
+            self.status
+        );
+    }
 }
 
 impl Front {
@@ -39,14 +56,11 @@ impl Front {
     /// Starts it with a changed command.
     pub fn start_within(args: &[&str], change: impl FnOnce(Command) -> Command) -> Self {
         let harness = Harness::new();
-        let address = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let listen = address.to_string();
         let mut command = harness.command("front");
         command.args([&["serve", "--listen", &listen], args].concat());
-        let process = Process::start("front", &mut change(command));
+        let process = Process::start(&mut change(command));
         until("the front", || TcpStream::connect(address).ok());
         Self {
             harness,
@@ -56,7 +70,7 @@ impl Front {
     }
 
     pub fn request(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Response {
-        let headers = format!("Host: front\r\nContent-Type: {kind}\r\n");
+        let headers = format!("{HOST}Content-Type: {kind}\r\n");
         request(self.address, method, path, &headers, body)
     }
 
@@ -70,12 +84,7 @@ impl Front {
     }
 
     pub fn post(&self, batch: &Value) -> Response {
-        self.request(
-            "POST",
-            "/api/process-batch/distributed/",
-            "application/json",
-            batch.to_string().as_bytes(),
-        )
+        self.post_with(HOST, batch)
     }
 
     /// The URLs of a batch's tasks.
@@ -101,8 +110,7 @@ impl Front {
 pub fn post_to(address: SocketAddr, headers: &str, batch: &Value) -> Response {
     let headers = format!("{headers}Content-Type: application/json\r\n");
     let body = batch.to_string();
-    let path = "/api/process-batch/distributed/";
-    request(address, "POST", path, &headers, body.as_bytes())
+    request(address, "POST", BATCHES, &headers, body.as_bytes())
 }
 
 pub fn request(

@@ -1,5 +1,6 @@
 //! A control group that limits the memory of a process, as a container's does.
 
+use crate::process::wrapped;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,14 +48,8 @@ impl MemoryGroup {
         let mut within = Command::new("sh");
         within
             .args(["-c", r#"echo $$ > "$0" && exec "$@""#])
-            .arg(self.folder.join("cgroup.procs"))
-            .arg(command.get_program())
-            .args(command.get_args());
-        for (name, value) in command.get_envs() {
-            within.env(name, value.unwrap());
-        }
-        within.stderr(std::process::Stdio::null());
-        within
+            .arg(self.folder.join("cgroup.procs"));
+        wrapped(within, command)
     }
 
     /// The most memory that it used so far, in MiB, file caches included.

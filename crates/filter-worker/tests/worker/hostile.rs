@@ -1,6 +1,6 @@
 //! Requests that want to exhaust the front: each has a bound on the memory that it costs, whatever the front answers.
 
-use crate::front::{Front, Response, read_response, request};
+use crate::front::{BATCHES, Front, HOST, Response, read_response, request};
 use crate::group::MemoryGroup;
 use crate::process::TIMEOUT;
 use base64::Engine;
@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-const PATH: &str = "/api/process-batch/distributed/";
 const JSON: &str = "application/json";
 const FORM: &str = "multipart/form-data; boundary=x";
 
@@ -100,7 +99,7 @@ fn no_body_costs_much_memory(
     let front = Front::start(&[]);
     front.get("/healthz");
     let before = peak_kib(front.process.id());
-    let response = front.request("POST", PATH, kind, &body);
+    let response = front.request("POST", BATCHES, kind, &body);
     let grown = (peak_kib(front.process.id()) - before) / 1024;
     assert_eq!(response.status, status, "{}", response.error());
     assert!(
@@ -127,8 +126,8 @@ fn many_large_bodies_fit_into_256_mib() {
     let file = BASE64_STANDARD.encode(padded_file(5 << 20));
     let body = batch([json!({"base64": file})], [""; 0]);
     let send = move |body: Vec<u8>| {
-        let headers = "Host: front\r\nContent-Type: application/json\r\n";
-        request(address, "POST", PATH, headers, &body)
+        let headers = format!("{HOST}Content-Type: {JSON}\r\n");
+        request(address, "POST", BATCHES, &headers, &body)
     };
     let senders: Vec<_> = (0..40)
         .map(|_| {
@@ -168,14 +167,10 @@ fn slow_clients_are_cut_off() {
     let mut head = open("POST / HTTP/1.1\r\nHost: front\r\nX-Slow: ");
     let mut idle = open("");
     let mut body = open(&format!(
-        "POST {PATH} HTTP/1.1\r\nHost: front\r\nConnection: close\r\nContent-Type: {JSON}\r\nContent-Length: 900\r\n\r\n{{"
+        "POST {BATCHES} HTTP/1.1\r\nHost: front\r\nConnection: close\r\nContent-Type: {JSON}\r\nContent-Length: 900\r\n\r\n{{"
     ));
     let refused = read_response(&mut body);
-    assert!(
-        refused.status == 408 && refused.error().contains("nothing of it came for 10s"),
-        "{}",
-        refused.error()
-    );
+    refused.assert_error(408, "nothing of it came for 10s");
     // They would be silent for longer than a read may take here.
     for stream in [&mut head, &mut idle] {
         let mut rest = Vec::new();
@@ -189,20 +184,12 @@ fn foreign_names_and_sites_are_refused() {
     let mut front = Front::start(&["--allowed-host", "gallery.example"]);
     let batch = json!({"images": [synthetic()], "filters": []});
     let refused = front.post_with("Host: evil.example\r\n", &batch);
-    assert!(
-        refused.status == 403 && refused.error().contains("--allowed-host evil.example"),
-        "{}",
-        refused.error()
-    );
+    refused.assert_error(403, "--allowed-host evil.example");
     let refused = front.post_with(
         "Host: localhost\r\nOrigin: https://evil.example\r\n",
         &batch,
     );
-    assert!(
-        refused.status == 403 && refused.error().contains("header Origin"),
-        "{}",
-        refused.error()
-    );
+    refused.assert_error(403, "header Origin");
     assert_eq!(front.harness.snapshot().ready, 0);
     for headers in [
         "Host: gallery.example\r\nOrigin: https://gallery.example\r\n",

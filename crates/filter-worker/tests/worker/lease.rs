@@ -4,19 +4,6 @@ use crate::queue::Queue;
 use protocol::{Ending, Reaped, Usage};
 use redis::Commands;
 
-/// The milliseconds until the lease ends; negative after its end.
-pub fn lease_left(queue: &mut Queue, worker: &str) -> i64 {
-    let now = server_time(queue);
-    let ends: i64 = queue.field(worker, "lease_ends").unwrap().parse().unwrap();
-    ends - now
-}
-
-/// What Redis takes the time for, in milliseconds.
-pub fn server_time(queue: &mut Queue) -> i64 {
-    let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut queue.redis).unwrap();
-    seconds * 1_000 + micros / 1_000
-}
-
 #[test]
 fn each_registration_is_a_new_generation_with_a_lease() {
     let mut queue = Queue::new();
@@ -28,7 +15,7 @@ fn each_registration_is_a_new_generation_with_a_lease() {
         ],
         ["w.1", "w.2", "v.3"]
     );
-    let lease = lease_left(&mut queue, "w.2");
+    let lease = queue.lease_left("w.2");
     assert!((4_001..=8_000).contains(&lease), "{lease}");
     assert_eq!(queue.field("w.2", "pod").as_deref(), Some("pod-of-w"));
     assert_eq!(queue.field("w.2", "state").as_deref(), Some("idle"));
@@ -61,7 +48,7 @@ fn a_heartbeat_renews_a_lease_until_the_worker_is_reaped() {
     };
     let heartbeat = protocol::heartbeat(&queue.keys, &worker, usage, "b");
     assert!(queue.run(&heartbeat));
-    assert!(lease_left(&mut queue, &worker) > 4_000);
+    assert!(queue.lease_left(&worker) > 4_000);
     assert_eq!(queue.reap(&worker), Reaped::default(), "it is alive again");
     let registered: bool = queue
         .redis

@@ -141,9 +141,7 @@ impl Case {
         let seed = self.seed;
         let workers = self.queue.keys.workers();
         let registered: BTreeSet<String> = self.queue.redis.smembers(workers).unwrap();
-        let reply = protocol::snapshot::command_in_full(&self.queue.keys);
-        let reply = reply.query(&mut self.queue.redis).unwrap();
-        let snapshot = protocol::snapshot::parse(reply).unwrap();
+        let snapshot = self.queue.snapshot();
         let [lease, gap] = [LEASE, GAP].map(|it| i64::try_from(it.as_millis()).unwrap());
         self.workers.retain(|worker| {
             let is_registered = registered.contains(&worker.id);

@@ -1,7 +1,7 @@
 //! The front's default address answers by IPv6 and by IPv4, and by IPv4 where there is no IPv6.
 
-use crate::process::{Harness, Process, until};
-use std::process::{Command, Stdio};
+use crate::process::{Harness, Process, until, wrapped};
+use std::process::Command;
 use testkit::local::http;
 use testkit::port::free_port;
 
@@ -10,7 +10,7 @@ fn answers(hosts: &[&str], change: impl FnOnce(Command) -> Command) {
     let (harness, port) = (Harness::new(), free_port());
     let mut command = harness.command("front");
     command.args(["serve", &format!("--listen=[::]:{port}")]);
-    let _front = Process::start("front", &mut change(command));
+    let _front = Process::start(&mut change(command));
     for host in hosts {
         let address = format!("{host}:{port}");
         until(&address, || http(&address, "GET", "/healthz", "", ""));
@@ -27,14 +27,7 @@ fn answers_by_ipv6_and_ipv4() {
 fn answers_by_ipv4_where_there_is_no_ipv6() {
     answers(&["127.0.0.1"], |command| {
         let mut without = Command::new("python3");
-        without
-            .arg(testkit::root().join("tests/program/no-ipv6.py"))
-            .arg(command.get_program())
-            .args(command.get_args())
-            .stderr(Stdio::null());
-        for (name, value) in command.get_envs() {
-            without.env(name, value.unwrap());
-        }
-        without
+        without.arg(testkit::root().join("tests/program/no-ipv6.py"));
+        wrapped(without, &command)
     });
 }

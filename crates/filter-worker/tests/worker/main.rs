@@ -2,7 +2,7 @@
 //!
 //! The fixtures: `queue` acts as workers, one script at a time; `process` starts real worker processes; `proxy` sits
 //! between a worker and Redis and can kill or pause the worker at a given point; `front` is an HTTP front with a client;
-//! `group` limits a process's memory; `orphan` is a killed worker's task; `python` is the interpreter.
+//! `group` limits a process's memory; `orphan` is a killed worker's task.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,6 @@ mod group;
 mod orphan;
 mod process;
 mod proxy;
-mod python;
 mod queue;
 
 mod backpressure;

@@ -3,7 +3,6 @@
 use crate::group::MemoryGroup;
 use crate::process::{Harness, Process};
 use image::{DynamicImage, ImageBuffer, ImageFormat, Rgba};
-use protocol::Task;
 use redis::Commands;
 use serde_json::{Value, json};
 use std::io::Cursor;
@@ -25,7 +24,7 @@ impl SmallWorker {
         let harness = Harness::new();
         let mut command = harness.command("w");
         command.args(["--name", "w"]);
-        let process = Process::start("w", &mut group.command(&command));
+        let process = Process::start(&mut group.command(&command));
         Some(Self {
             process,
             harness,
@@ -35,11 +34,7 @@ impl SmallWorker {
 
     /// Runs a task; a worker that dies of it would be replaced by nobody.
     fn run(&mut self, id: &str, body: Value) -> Value {
-        let task = Task {
-            id: id.into(),
-            ..Task::new(body)
-        };
-        self.harness.push_tasks(&[task]);
+        self.harness.push_body(id, body);
         let key = self.harness.keys.result(id);
         let deadline = Instant::now() + Duration::from_mins(2);
         loop {
@@ -109,11 +104,7 @@ fn each_format_fits_at_the_maximum_size() {
     ] {
         let mut file = Cursor::new(Vec::new());
         image.write_to(&mut file, format).unwrap();
-        let _: () = worker
-            .harness
-            .redis
-            .set("picture", file.into_inner())
-            .unwrap();
+        worker.harness.store("picture", file.into_inner());
         let body = json!({"filters": ["sepia"], "image": {"key": "picture"}, "output": output});
         worker.must_run(output, body);
     }
@@ -142,11 +133,7 @@ fn what_does_not_fit_is_refused_for_good() {
         error.starts_with("the result as Png has more than the maximum of 16777216 bytes"),
         "{error}"
     );
-    let _: () = worker
-        .harness
-        .redis
-        .set("file", vec![0; (16 << 20) + 1])
-        .unwrap();
+    worker.harness.store("file", vec![0; (16 << 20) + 1]);
     let result = worker.run("file", json!({"filters": [], "image": {"key": "file"}}));
     let error = result["error"].as_str().unwrap();
     assert!(

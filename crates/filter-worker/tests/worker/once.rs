@@ -1,10 +1,8 @@
 //! A batch that is sent again because its answer was lost: the key makes it the same batch.
 
-use crate::front::{Front, post_to};
+use crate::front::{Front, HOST, post_to};
 use redis::Commands;
 use serde_json::{Value, json};
-
-const HOST: &str = "Host: front\r\n";
 
 fn batch(seed: u32) -> Value {
     let image = |n| json!({"synthetic": {"width": 8, "height": 8, "seed": n}});
@@ -48,17 +46,9 @@ fn a_key_belongs_to_one_batch() {
     let mut front = Front::start(&[]);
     assert_eq!(front.post_with(&key("a"), &batch(2)).status, 202);
     let other = front.post_with(&key("a"), &batch(3));
-    assert!(
-        other.status == 422 && other.error().contains("another batch"),
-        "{}",
-        other.error()
-    );
+    other.assert_error(422, "another batch");
     let long = front.post_with(&key(&"k".repeat(129)), &batch(2));
-    assert!(
-        long.status == 400 && long.error().contains("Idempotency-Key"),
-        "{}",
-        long.error()
-    );
+    long.assert_error(400, "Idempotency-Key");
     assert_eq!(front.harness.snapshot().ready, 2);
 }
 

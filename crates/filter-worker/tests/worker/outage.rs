@@ -1,6 +1,6 @@
 //! Workers in both languages when Redis or the network fails.
 
-use crate::process::{Harness, Language, Process, until};
+use crate::process::{Harness, Language, Process, until, until_true};
 use crate::proxy::FaultProxy;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -39,10 +39,7 @@ fn a_large_element_crosses_a_slow_line(#[case] language: Language) {
     proxy.limit_rate(500_000);
     let body = noise(1_000, 1_000);
     assert!(body.to_string().len() > 4_000_000);
-    harness.push_tasks(&[Task {
-        id: "large".into(),
-        ..Task::new(body)
-    }]);
+    harness.push_body("large", body);
     assert_eq!(harness.result("large")["width"], 128);
     harness.push(["next".into()], 0);
     assert_eq!(harness.result("next")["id"], "next");
@@ -57,13 +54,7 @@ fn a_large_element_crosses_a_slow_line(#[case] language: Language) {
 fn a_failover_loses_no_task_that_the_replica_has(#[case] language: Language) {
     let (mut harness, proxy, _worker) = start(language);
     let mut replica = RedisServer::start();
-    let mut replica_redis = replica.connect();
-    let primary = harness.address();
-    cmd("REPLICAOF")
-        .arg(primary.ip().to_string())
-        .arg(primary.port())
-        .exec(&mut replica_redis)
-        .unwrap();
+    replica.run(&format!("REPLICAOF 127.0.0.1 {}", harness.server.port()));
     harness.push((0..40).map(|n| n.to_string()), 50);
     // A producer does this if it must not lose a task in a failover.
     let replicated: u32 = cmd("WAIT")
@@ -75,23 +66,13 @@ fn a_failover_loses_no_task_that_the_replica_has(#[case] language: Language) {
     harness.until("some results", |snapshot| snapshot.processed >= Some(5));
 
     harness.server.stop();
-    cmd("REPLICAOF")
-        .arg(&["NO", "ONE"])
-        .exec(&mut replica_redis)
-        .unwrap();
-    harness.redis = replica_redis;
+    replica.run("REPLICAOF NO ONE");
+    harness.redis = replica.connect();
     std::mem::swap(&mut harness.server, &mut replica);
     proxy.set_target(harness.address());
     // Each snapshot checks that the new server has all tasks. It may lack the last acknowledgements.
     let snapshot = harness.until("all results", |snapshot| snapshot.processed == Some(40));
     assert_eq!((snapshot.arrived, snapshot.failed), (Some(40), None));
-}
-
-fn set_max_memory(harness: &mut Harness, limit: &str) {
-    cmd("CONFIG")
-        .arg(&["SET", "maxmemory", limit])
-        .exec(&mut harness.redis)
-        .unwrap();
 }
 
 #[rstest]
@@ -106,7 +87,7 @@ fn a_full_redis_refuses_tasks_and_workers_empty_it(#[case] language: Language) {
         id: "0".into(),
         ..Task::new(json!({"pad": "x".repeat(1_000_000), "task": body}))
     };
-    set_max_memory(&mut harness, "20mb");
+    harness.server.run("CONFIG SET maxmemory 20mb");
     // The script checks the memory once a second. Until then Redis itself refuses at the limit.
     until("a refusal", || {
         let push = protocol::push_if_room(&harness.keys, std::slice::from_ref(&task)).unwrap();
@@ -131,14 +112,12 @@ fn a_full_redis_refuses_tasks_and_workers_empty_it(#[case] language: Language) {
             .hincr(harness.keys.stats(), "arrived", 1)
             .unwrap_or_default();
     }
-    set_max_memory(&mut harness, "10mb"); // far above the limit
+    harness.server.run("CONFIG SET maxmemory 10mb"); // far above the limit
     worker.signal("CONT");
-    until("the queue to be empty", || {
-        let reply = protocol::snapshot::command_in_full(&harness.keys)
-            .query(&mut harness.redis)
-            .unwrap();
-        let snapshot = protocol::snapshot::parse(reply).ok()?;
-        (snapshot.ready == 0 && snapshot.claimed == 0).then_some(())
+    until_true("the queue to be empty", || {
+        let read = protocol::snapshot::command_in_full(&harness.keys);
+        let snapshot = protocol::snapshot::parse(read.query(&mut harness.redis).unwrap());
+        snapshot.is_ok_and(|it| it.ready == 0 && it.claimed == 0)
     });
 }
 
@@ -149,10 +128,7 @@ fn a_body_of_many_megabytes_is_processed(#[case] language: Language) {
     let (mut harness, _proxy, _worker) = start(language);
     let body = noise(3_000, 2_000);
     assert!(body.to_string().len() > 20_000_000);
-    harness.push_tasks(&[Task {
-        id: "large".into(),
-        ..Task::new(body)
-    }]);
+    harness.push_body("large", body);
     assert_eq!(harness.result("large")["width"], 128);
     let snapshot = harness.until("the end", |snapshot| snapshot.claimed == 0);
     assert_eq!(snapshot.processed, Some(1));

@@ -1,32 +1,19 @@
 //! Real worker processes on a queue of their own.
 
-use crate::proxy::{self, FaultProxy};
-use crate::python::PYTHON;
+use crate::proxy::FaultProxy;
 use protocol::snapshot::{self, Snapshot, command_in_full};
 use protocol::{Keys, Task};
 use redis::{Commands, Connection};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
+use testkit::libraries::python_with;
 use testkit::redis::RedisServer;
 
-/// Longest wait for anything. Only a broken worker takes this long.
-pub const TIMEOUT: Duration = Duration::from_mins(2);
-
-/// Polls every few milliseconds until `poll` returns a value; panics after [`TIMEOUT`].
-#[track_caller]
-pub fn until<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + TIMEOUT;
-    loop {
-        if let Some(value) = poll() {
-            return value;
-        }
-        assert!(Instant::now() < deadline, "waited {TIMEOUT:?} for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
+pub use testkit::process::Process;
+pub use testkit::wait::{TIMEOUT, until, until_true};
 
 /// The implementations of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,6 +34,26 @@ while True:
     time.sleep(task["body"].get("delayMs", 0) / 1000)
     r.set("wp:{tasks}:results:" + task["id"], "{}")
 "#;
+
+/// A command of Python with the packages of the example, in the root of the repository.
+pub fn python(args: &[&str]) -> Command {
+    let requirements = testkit::root().join("examples/python/requirements.txt");
+    let folder = env!("CARGO_TARGET_TMPDIR");
+    let mut command = Command::new(python_with(folder, "example", &requirements));
+    command.args(args).current_dir(testkit::root());
+    command
+}
+
+/// `wrapper` with the line and the variables of `command` behind its own arguments.
+pub fn wrapped(mut wrapper: Command, command: &Command) -> Command {
+    let variables = command.get_envs();
+    wrapper
+        .arg(command.get_program())
+        .args(command.get_args())
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .stderr(Stdio::null());
+    wrapper
+}
 
 /// A queue on a Redis server of its own, for real worker processes.
 pub struct Harness {
@@ -81,13 +88,13 @@ impl Harness {
 
     /// Starts a Rust worker.
     pub fn start(&self, name: &str, args: &[&str]) -> Process {
-        Process::start(name, self.command(name).args(["--name", name]).args(args))
+        Process::start(self.command(name).args(["--name", name]).args(args))
     }
 
     /// Starts a worker behind a proxy.
     pub fn start_behind(&self, proxy: &FaultProxy, language: Language, name: &str) -> Process {
         let mut command = self.command_in(language, name);
-        let process = Process::start(name, command.env("REDIS_URL", &proxy.url));
+        let process = Process::start(command.env("REDIS_URL", &proxy.url));
         proxy.set_process(process.id());
         process
     }
@@ -99,16 +106,11 @@ impl Harness {
             Language::Rust => command.args(["--grace", &format!("{}ms", grace.as_millis())]),
             _ => command.env("GRACE", grace.as_secs_f64().to_string()),
         };
-        Process::start(name, &mut command)
+        Process::start(&mut command)
     }
 
     /// The command of a worker in a language.
     fn command_in(&self, language: Language, name: &str) -> Command {
-        let python = |args: &[&str]| {
-            let mut command = Command::new(&*PYTHON);
-            command.args(args).current_dir(testkit::root());
-            command
-        };
         let mut command = match language {
             Language::Rust => self.command(name),
             Language::RustTwice => {
@@ -128,8 +130,7 @@ impl Harness {
 
     /// The address of the Redis server.
     pub fn address(&self) -> SocketAddr {
-        let url = self.server.url();
-        url.trim_start_matches("redis://").parse().unwrap()
+        SocketAddr::from(([127, 0, 0, 1], self.server.port()))
     }
 
     /// Runs a subcommand to its end.
@@ -157,12 +158,25 @@ impl Harness {
             .unwrap();
     }
 
+    /// Pushes a task with this body.
+    pub fn push_body(&mut self, id: &str, body: Value) {
+        let task = Task::new(body);
+        self.push_tasks(&[Task {
+            id: id.into(),
+            ..task
+        }]);
+    }
+
+    pub fn store(&mut self, key: &str, value: Vec<u8>) {
+        let _: () = self.redis.set(key, value).unwrap();
+    }
+
     /// Stores a small picture under this key.
     pub fn store_picture(&mut self, key: &str) {
         let mut file = std::io::Cursor::new(Vec::new());
         let image = image::RgbImage::new(8, 8);
         image.write_to(&mut file, image::ImageFormat::Png).unwrap();
-        let _: () = self.redis.set(key, file.into_inner()).unwrap();
+        self.store(key, file.into_inner());
     }
 
     /// The operator's snapshot of the queue. Checks each time that every task is accounted for.
@@ -199,15 +213,9 @@ impl Harness {
     }
 
     /// The number of connections that wait in a blocking command.
-    pub fn blocked_clients(&mut self) -> usize {
-        let info: String = redis::cmd("INFO")
-            .arg("clients")
-            .query(&mut self.redis)
-            .unwrap();
-        let count = info
-            .lines()
-            .find_map(|it| it.strip_prefix("blocked_clients:"));
-        count.unwrap().parse().unwrap()
+    pub fn blocked_clients(&self) -> usize {
+        let info: redis::InfoDict = self.server.query("INFO clients");
+        info.get("blocked_clients").unwrap()
     }
 
     /// Closes all connections of other clients.
@@ -216,50 +224,5 @@ impl Harness {
             .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
             .exec(&mut self.redis)
             .unwrap();
-    }
-}
-
-/// A worker process; killed when dropped.
-pub struct Process {
-    pub name: String,
-    child: Child,
-}
-
-impl Process {
-    pub fn start(name: &str, command: &mut Command) -> Self {
-        Self {
-            name: name.into(),
-            child: command.spawn().unwrap(),
-        }
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
-    /// Sends `TERM`, `STOP` or `CONT`.
-    pub fn signal(&self, signal: &str) {
-        proxy::signal(self.id(), signal);
-    }
-
-    #[track_caller]
-    pub fn wait(&mut self) -> ExitStatus {
-        until("the process to exit", || self.child.try_wait().unwrap())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

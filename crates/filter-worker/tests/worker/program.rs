@@ -1,7 +1,6 @@
 //! The worker as a process: tasks, signals, outages and subcommands.
 
-use crate::process::{Harness, Language, Process, until};
-use protocol::Task;
+use crate::process::{Harness, Language, Process, until_true};
 use protocol::snapshot::State;
 use redis::Commands;
 use rstest::rstest;
@@ -10,14 +9,6 @@ use std::io::Cursor;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-fn push_body(harness: &mut Harness, id: &str, body: Value) {
-    let task = Task {
-        id: id.into(),
-        ..Task::new(body)
-    };
-    harness.push_tasks(&[task]);
-}
-
 #[test]
 fn an_image_comes_back_filtered() {
     let mut harness = Harness::new();
@@ -25,10 +16,9 @@ fn an_image_comes_back_filtered() {
     image::RgbImage::new(60, 40)
         .write_to(&mut png, image::ImageFormat::Png)
         .unwrap();
-    let _: () = harness.redis.set("picture", png.into_inner()).unwrap();
+    harness.store("picture", png.into_inner());
     let _worker = harness.start("w", &[]);
-    push_body(
-        &mut harness,
+    harness.push_body(
         "a",
         json!({"filters": ["blur", "resize", "rotate"], "image": {"key": "picture"}}),
     );
@@ -50,17 +40,12 @@ fn an_invalid_task_fails_at_once_with_a_reason() {
     let mut harness = Harness::new();
     let _worker = harness.start("w", &[]);
     let image = json!({"synthetic": {"width": 8, "height": 8}});
-    push_body(
-        &mut harness,
-        "filter",
-        json!({"filters": ["vignette"], "image": image}),
-    );
-    push_body(
-        &mut harness,
+    harness.push_body("filter", json!({"filters": ["vignette"], "image": image}));
+    harness.push_body(
         "size",
         json!({"filters": [], "image": {"synthetic": {"width": 90_000, "height": 8}}}),
     );
-    push_body(&mut harness, "body", json!({"filter": "blur"}));
+    harness.push_body("body", json!({"filter": "blur"}));
     for (id, reason) in [
         ("filter", "available: resize, blur"),
         ("size", "90000 x 8"),
@@ -89,8 +74,7 @@ fn an_invalid_task_fails_at_once_with_a_reason() {
 #[test]
 fn a_transient_failure_is_retried_behind_the_others() {
     let mut harness = Harness::new();
-    push_body(
-        &mut harness,
+    harness.push_body(
         "early",
         json!({"filters": [], "image": {"key": "not there"}}),
     );
@@ -265,12 +249,9 @@ fn a_ready_key_of_the_wrong_type_is_tolerated() {
         .set(harness.keys.ready(), "not a list")
         .unwrap();
     let _worker = harness.start("w", &[]);
-    until("the worker", || {
-        harness
-            .redis
-            .sismember::<_, _, bool>(harness.keys.workers(), "w.1")
-            .unwrap()
-            .then_some(())
+    until_true("the worker", || {
+        let workers = harness.keys.workers();
+        harness.redis.sismember(workers, "w.1").unwrap()
     });
     let claim_at = |harness: &mut Harness| {
         harness
@@ -279,9 +260,7 @@ fn a_ready_key_of_the_wrong_type_is_tolerated() {
             .unwrap()
     };
     let before = claim_at(&mut harness);
-    until("more attempts", || {
-        (claim_at(&mut harness) > before + 1_000).then_some(())
-    });
+    until_true("more attempts", || claim_at(&mut harness) > before + 1_000);
     let _: () = harness.redis.del(harness.keys.ready()).unwrap();
     harness.push(["a".into()], 0);
     assert_eq!(harness.result("a")["worker"], "w.1", "the lease was kept");
@@ -344,16 +323,14 @@ fn each_worker_has_a_health_file_of_its_own() {
         let log = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         (output.status.success(), log.into_owned())
     };
-    let mut a = Process::start("a", command(&["--name", "a"]).stderr(Stdio::null()));
-    until("the only worker", || probe(&[]).0.then_some(()));
-    let mut b = Process::start("b", command(&["--name", "b/b"]).stderr(Stdio::null()));
-    until("b", || probe(&["--name", "b/b"]).0.then_some(()));
+    let mut a = Process::start(command(&["--name", "a"]).stderr(Stdio::null()));
+    until_true("the only worker", || probe(&[]).0);
+    let mut b = Process::start(command(&["--name", "b/b"]).stderr(Stdio::null()));
+    until_true("b", || probe(&["--name", "b/b"]).0);
     let (healthy, log) = probe(&[]);
     assert!(!healthy && log.contains("several workers"), "{log}");
     b.kill();
-    until("the end of b's health", || {
-        (!probe(&["--name", "b/b"]).0).then_some(())
-    });
+    until_true("the end of b's health", || !probe(&["--name", "b/b"]).0);
     assert!(probe(&["--name", "a"]).0);
     a.signal("TERM");
     assert!(a.wait().success());
@@ -366,7 +343,7 @@ fn the_probe_succeeds_only_for_a_live_worker() {
     let healthy = |harness: &Harness| harness.output("w", &["health"]).status.success();
     assert!(!healthy(&harness));
     let worker = harness.start("w", &[]);
-    until("a healthy idle worker", || healthy(&harness).then_some(()));
+    until_true("a healthy idle worker", || healthy(&harness));
     harness.push(["a".into()], 60_000);
     harness.until("the claim", |snapshot| snapshot.claimed == 1);
     assert!(healthy(&harness));

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::process::signal;
 
 /// The point at which a fault hits a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,14 +37,6 @@ pub enum Fault {
 
 /// How long a fault stays armed: the worker may never reach the point.
 const ARMED_FOR: Duration = Duration::from_secs(3);
-
-/// Sends a signal to a process of the test.
-pub fn signal(pid: u32, signal: &str) {
-    let status = Command::new("kill")
-        .args([&format!("-{signal}"), &pid.to_string()])
-        .status();
-    assert!(status.unwrap().success(), "kill -{signal} {pid}");
-}
 
 /// The SHA-1 digests by which workers call the scripts.
 static DIGESTS: LazyLock<HashMap<&str, String>> = LazyLock::new(|| {

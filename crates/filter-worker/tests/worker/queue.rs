@@ -1,13 +1,13 @@
 //! A queue on a Redis server of its own, and methods to act as its workers, one script at a time.
 
-use protocol::{Completion, Ending, Keys, Reaped, Registration, ScriptCall, Take, Task};
+use protocol::{Completion, Ending, Keys, Reaped, Registration, ScriptCall, Snapshot, Take, Task};
 use redis::{Commands, Connection, FromRedisValue, RedisResult};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::redis::RedisServer;
 
 pub struct Queue {
-    _server: RedisServer,
+    pub server: RedisServer,
     pub redis: Connection,
     pub keys: Keys,
 }
@@ -17,7 +17,7 @@ impl Queue {
         let server = RedisServer::start();
         Self {
             redis: server.connect(),
-            _server: server,
+            server,
             keys: Keys::new("tasks"),
         }
     }
@@ -107,6 +107,34 @@ impl Queue {
         self.run(&protocol::reap(&self.keys, worker))
     }
 
+    /// What the operator reads.
+    pub fn try_snapshot(&mut self) -> Result<Snapshot, String> {
+        let read = protocol::snapshot::command_in_full(&self.keys);
+        protocol::snapshot::parse(read.query(&mut self.redis).unwrap())
+    }
+
+    pub fn snapshot(&mut self) -> Snapshot {
+        self.try_snapshot().unwrap()
+    }
+
+    /// What Redis takes the time for, in milliseconds.
+    pub fn time(&mut self) -> i64 {
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query(&mut self.redis).unwrap();
+        seconds * 1_000 + micros / 1_000
+    }
+
+    /// The milliseconds until a worker's lease ends; negative after its end.
+    pub fn lease_left(&mut self, worker: &str) -> i64 {
+        let ends: i64 = self.field(worker, "lease_ends").unwrap().parse().unwrap();
+        ends - self.time()
+    }
+
+    /// The result of a task.
+    pub fn result(&mut self, id: &str) -> Value {
+        let stored: String = self.redis.get(self.keys.result(id)).unwrap();
+        serde_json::from_str(&stored).unwrap()
+    }
+
     pub fn exists(&mut self, key: String) -> bool {
         self.redis.exists(key).unwrap()
     }
@@ -190,8 +218,7 @@ impl Queue {
         assert!(fields.remove("at").unwrap().is_u64());
         assert!(fields.remove("worker").unwrap().is_string());
         assert_eq!(&entry, result);
-        let stored: String = self.redis.get(self.keys.result(id)).unwrap();
-        assert_eq!(&serde_json::from_str::<Value>(&stored).unwrap(), result);
+        assert_eq!(&self.result(id), result);
         assert_eq!(self.stat("failed"), Some(1));
         assert_eq!(self.ready_ids(), [""; 0]);
         assert!(!self.exists(self.keys.attempts()));

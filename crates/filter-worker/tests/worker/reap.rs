@@ -1,6 +1,5 @@
 //! The scripts that reclaim the tasks of dead workers.
 
-use crate::lease::{lease_left, server_time};
 use crate::process::until;
 use crate::queue::{Queue, task_id};
 use protocol::{Ending, Reaped, Take};
@@ -73,7 +72,7 @@ fn one_worker_looks_for_dead_ones_each_half_second() {
     let found = until("a lookup in time", || {
         let before = look_back(&mut queue, 0);
         let found = queue.run(&find_dead);
-        (server_time(&mut queue) < before + 450).then_some(found)
+        (queue.time() < before + 450).then_some(found)
     });
     assert_eq!(found, [""; 0]);
     look_back(&mut queue, 450);
@@ -120,7 +119,7 @@ fn a_long_list_is_reaped_in_parts_and_stays_visible() {
 
 /// The last lookup was `millis` ago; negative: in the future. Returns the server's time.
 fn look_back(queue: &mut Queue, millis: i64) -> i64 {
-    let now = server_time(queue);
+    let now = queue.time();
     let _: () = queue.redis.set(queue.keys.reaper(), now - millis).unwrap();
     now
 }
@@ -141,7 +140,7 @@ fn a_clock_set_back_keeps_no_dead_worker_alive() {
     look_back(&mut queue, -3_600_000);
     let find_dead = protocol::dead(&queue.keys, protocol::REAP);
     assert_eq!(queue.run(&find_dead), [zombie]);
-    let lease = lease_left(&mut queue, &dead);
+    let lease = queue.lease_left(&dead);
     assert!((4_001..=8_000).contains(&lease), "{lease}");
     assert_eq!(queue.run(&find_dead), [""; 0], "the lookups go on");
 }
@@ -156,14 +155,14 @@ fn a_gap_extends_every_lease_once() {
         set_lease(&mut queue, worker, left);
     }
     look_back(&mut queue, 10_000);
-    let unwatched = read(&mut queue);
+    let unwatched = queue.snapshot();
     assert_eq!(
         (unwatched.dead, unwatched.workers.len(), unwatched.unwatched),
         (0, 2, true)
     );
     assert_eq!(queue.run(&find_dead), [""; 0]);
     for worker in [&ended, &ending] {
-        let lease = lease_left(&mut queue, worker);
+        let lease = queue.lease_left(worker);
         assert!((4_001..=8_000).contains(&lease), "{worker}: {lease}");
     }
     // One of them lives.
@@ -178,7 +177,7 @@ fn a_gap_extends_every_lease_once() {
         [ended.as_str()],
         "no lease twice without a heartbeat"
     );
-    let watched = read(&mut queue);
+    let watched = queue.snapshot();
     assert_eq!(
         (watched.dead, watched.workers.len(), watched.unwatched),
         (1, 1, false)
@@ -194,9 +193,9 @@ fn a_late_lookup_soon_after_a_heartbeat_does_not_use_up_the_extension() {
     assert_eq!(queue.run(&find_dead), [""; 0]);
     set_lease(&mut queue, &worker, -2_000);
     look_back(&mut queue, 10_000);
-    assert_eq!(read(&mut queue).dead, 0);
+    assert_eq!(queue.snapshot().dead, 0);
     assert_eq!(queue.run(&find_dead), [""; 0]);
-    assert!((4_001..=8_000).contains(&lease_left(&mut queue, &worker)));
+    assert!((4_001..=8_000).contains(&queue.lease_left(&worker)));
 }
 
 #[test]
@@ -205,21 +204,16 @@ fn without_a_gap_an_ended_lease_is_not_extended() {
     let dead = queue.register("dead");
     set_lease(&mut queue, &dead, -1);
     look_back(&mut queue, 500);
-    assert_eq!(read(&mut queue).dead, 1);
+    assert_eq!(queue.snapshot().dead, 1);
     let find_dead = protocol::dead(&queue.keys, Duration::ZERO);
     assert_eq!(queue.run(&find_dead), [dead]);
 }
 
 /// The lease ends in so many milliseconds.
 fn set_lease(queue: &mut Queue, worker: &str, left: i64) {
-    let ends = server_time(queue) + left;
+    let ends = queue.time() + left;
     let key = queue.keys.worker(worker);
     let _: () = queue.redis.hset(key, "lease_ends", ends).unwrap();
-}
-
-fn read(queue: &mut Queue) -> protocol::Snapshot {
-    let reply = protocol::snapshot::command_in_full(&queue.keys).query(&mut queue.redis);
-    protocol::snapshot::parse(reply.unwrap()).unwrap()
 }
 
 /// A worker with four slots dies of one of its tasks. Each of them then runs alone, so the others finish.
@@ -233,7 +227,7 @@ fn a_poison_task_takes_no_neighbour_with_it() {
     }
     queue.expire_lease(&first);
     assert_eq!(queue.reap(&first), rescued(4, 0, 0));
-    let snapshot = read(&mut queue);
+    let snapshot = queue.snapshot();
     assert_eq!(
         (snapshot.ready, snapshot.claimed),
         (5, 0),

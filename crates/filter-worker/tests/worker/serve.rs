@@ -1,7 +1,7 @@
 //! The HTTP front as a process, over real HTTP, on a real Redis, with a real worker.
 
-use crate::front::Front;
-use crate::process::until;
+use crate::front::{BATCHES, Front, HOST};
+use crate::process::{until, until_true};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use image::{ImageFormat, RgbImage};
@@ -105,8 +105,8 @@ fn a_task_can_be_followed_until_it_is_collected() {
         "there are no workers"
     );
     let _worker = front.harness.start("w", &[]);
-    until("the worker of the task", || {
-        (front.get(url).json()["worker"] == "w.1").then_some(())
+    until_true("the worker of the task", || {
+        front.get(url).json()["worker"] == "w.1"
     });
     let workers = front.get("/api/workers/status/").json();
     let worker = &workers["workers"][0];
@@ -204,12 +204,8 @@ fn one_query_tells_the_status_of_many_tasks() {
     let image = first["result"]["image"]["url"].as_str().unwrap();
     assert!(front.get(image).body.starts_with(b"\x89PNG"));
     assert_eq!(front.get("/api/tasks?ids=").status, 400);
-    assert!(
-        front
-            .get(&format!("/api/tasks?ids={}", "a,".repeat(101)))
-            .error()
-            .contains("1 to 100")
-    );
+    let many = front.get(&format!("/api/tasks?ids={}", "a,".repeat(101)));
+    many.assert_error(400, "1 to 100");
 }
 
 #[test]
@@ -234,93 +230,62 @@ fn a_failed_task_has_the_error_of_its_worker() {
 }
 
 #[rstest]
-#[case::no_json("{", "| line 1 column 1 | send {", 400)]
-#[case::no_images(r#"{"filters": []}"#, "missing field `images`", 400)]
+#[case::no_json("{", "| line 1 column 1 | send {")]
+#[case::no_images(r#"{"filters": []}"#, "missing field `images`")]
 #[case::empty(
     r#"{"images": [], "filters": []}"#,
-    "0 images in a batch | images | send 1 to 3",
-    400
+    "0 images in a batch | images | send 1 to 3"
 )]
 #[case::too_many(
     r#"{"images": [1, 2, 3, 4], "filters": []}"#,
-    "4 images in a batch | images | send 1 to 3",
-    400
+    "4 images in a batch | images | send 1 to 3"
 )]
 #[case::filter(
     r#"{"images": [1], "filters": ["vignette"]}"#,
-    "available: resize, blur",
-    400
+    "available: resize, blur"
 )]
 #[case::no_image(
     r#"{"images": [{"file": "x"}], "filters": []}"#,
-    "images[0] | an image is",
-    400
+    "images[0] | an image is"
 )]
 #[case::second(
     r#"{"images": [{"synthetic": {"width": 1, "height": 1}}, {"base64": "!"}], "filters": []}"#,
-    "invalid base64: Invalid symbol 33, offset 0. | images[1]",
-    400
+    "invalid base64: Invalid symbol 33, offset 0. | images[1]"
 )]
 #[case::text(
     r#"{"images": [{"base64": "aGVsbG8="}], "filters": []}"#,
-    "cannot read the image",
-    400
+    "cannot read the image"
 )]
 #[case::bomb(
     r#"{"images": [{"synthetic": {"width": 30000, "height": 30000}}], "filters": []}"#,
-    "30000 x 30000",
-    400
+    "30000 x 30000"
 )]
 #[case::key(
     r#"{"images": [{"key": "secret"}], "filters": []}"#,
-    "cannot be a Redis key",
-    400
+    "cannot be a Redis key"
 )]
-#[case::delay(
-    r#"{"images": [1], "filters": [], "delayMs": 600001}"#,
-    "| delayMs |",
-    400
-)]
+#[case::delay(r#"{"images": [1], "filters": [], "delayMs": 600001}"#, "| delayMs |")]
 #[case::unknown(
     r#"{"images": [1], "filters": [], "delay": 1}"#,
-    "unknown field `delay`",
-    400
+    "unknown field `delay`"
 )]
-fn an_invalid_batch_is_refused_and_nothing_is_pushed(
-    #[case] batch: &str,
-    #[case] message: &str,
-    #[case] status: u16,
-) {
+fn an_invalid_batch_is_refused_and_nothing_is_pushed(#[case] batch: &str, #[case] message: &str) {
     let mut front = Front::start(&["--max-images", "3"]);
-    let path = "/api/process-batch/distributed/";
-    let response = front.request("POST", path, "application/json", batch.as_bytes());
+    let response = front.request("POST", BATCHES, "application/json", batch.as_bytes());
     let error = response.error().replace(['"', '\\'], "");
     assert!(error.contains(message), "{error}");
-    assert_eq!(
-        (response.status, front.harness.snapshot().ready),
-        (status, 0)
-    );
+    assert_eq!((response.status, front.harness.snapshot().ready), (400, 0));
 }
 
 #[test]
 fn limits_and_unknown_endpoints_are_refused() {
     let front = Front::start(&["--max-body", "1", "--rate", "3"]);
-    let path = "/api/process-batch/distributed/";
     let large = vec![b' '; 2 << 20];
-    let response = front.request("POST", path, "application/json", &large);
-    assert!(
-        response.status == 413 && response.error().contains("1 MiB"),
-        "{} {}",
-        response.status,
-        response.error()
-    );
-    let response = front.request("POST", path, "text/csv", b"a,b");
-    assert!(
-        response.status == 415 && response.error().contains("header Content-Type"),
-        "{}",
-        response.error()
-    );
-    assert_eq!(front.get(path).status, 405);
+    let response = front.request("POST", BATCHES, "application/json", &large);
+    response.assert_error(413, "1 MiB");
+    let response = front.request("POST", BATCHES, "text/csv", b"a,b");
+    response.assert_error(415, "header Content-Type");
+    assert_eq!(front.get(BATCHES).status, 405);
     assert!(front.get("/api/nothing").error().contains("openapi.json"));
     assert_eq!(front.get("/api/tasks/unknown").status, 404);
 
@@ -328,13 +293,7 @@ fn limits_and_unknown_endpoints_are_refused() {
         Some(front.post(&json!({}))).filter(|it| it.status == 429)
     });
     assert!(refused.head.contains("retry-after: 1"), "{}", refused.head);
-    assert!(
-        refused
-            .error()
-            .contains("more than 3 batches per second from 127.0.0.1"),
-        "{}",
-        refused.error()
-    );
+    refused.assert_error(429, "more than 3 batches per second from 127.0.0.1");
 }
 
 #[test]
@@ -342,23 +301,13 @@ fn requests_fail_while_redis_is_full_or_down() {
     let mut front = Front::start(&["--rate", "1000"]);
     let batch = json!({"images": [small()], "filters": []});
     let in_half_an_hour = protocol::now_ms() / 60_000 + 30;
-    let _: () = front
-        .harness
-        .redis
-        .hset(front.harness.keys.unread(), in_half_an_hour, 100_000)
-        .unwrap();
+    let unread = front.harness.keys.unread();
+    let server = &front.harness.server;
+    server.run(&format!("HSET {unread} {in_half_an_hour} 100000"));
     let full = front.post(&batch);
-    assert!(
-        full.status == 503 && full.error().contains("100000 results wait to be read"),
-        "{}",
-        full.error()
-    );
+    full.assert_error(503, "100000 results wait to be read");
     assert_eq!(front.harness.snapshot().ready, 0);
-    let _: () = front
-        .harness
-        .redis
-        .del(front.harness.keys.unread())
-        .unwrap();
+    front.harness.server.run(&format!("DEL {unread}"));
     until("room", || {
         Some(front.post(&batch)).filter(|it| it.status == 202)
     });
@@ -426,18 +375,16 @@ fn sigterm_lets_a_request_finish() {
     let mut front = Front::start(&[]);
     let batch = json!({"images": [small()], "filters": []}).to_string();
     let head = format!(
-        "POST /api/process-batch/distributed/ HTTP/1.1\r\nHost: front\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "POST {BATCHES} HTTP/1.1\r\n{HOST}Connection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         batch.len()
     );
     let mut stream = TcpStream::connect(front.address).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(&batch.as_bytes()[..5]).unwrap();
-    until("the front to serve", || {
-        (front.get("/healthz").status == 200).then_some(())
-    });
+    until_true("the front to serve", || front.get("/healthz").status == 200);
     front.process.signal("TERM");
-    until("the port to close", || {
-        TcpStream::connect(front.address).is_err().then_some(())
+    until_true("the port to close", || {
+        TcpStream::connect(front.address).is_err()
     });
     stream.write_all(&batch.as_bytes()[5..]).unwrap();
     let mut response = String::new();

@@ -7,18 +7,10 @@ use protocol::{Keys, now_ms};
 use redis::{Commands, Value};
 use rstest::rstest;
 
-fn read(queue: &mut Queue) -> Result<Snapshot, String> {
-    snapshot::parse(
-        command_in_full(&queue.keys)
-            .query(&mut queue.redis)
-            .unwrap(),
-    )
-}
-
 #[test]
 fn an_empty_queue_has_zeros_and_unknown_counters() {
     let mut queue = Queue::new();
-    let snapshot = read(&mut queue).unwrap();
+    let snapshot = queue.snapshot();
     assert!(
         (snapshot.time - now_ms()).abs() < 5_000,
         "{}",
@@ -52,7 +44,7 @@ fn a_busy_queue_is_read_completely() {
     queue.fail(&idle, &invalid, true);
     queue.expire_lease(&dead);
 
-    let mut snapshot = read(&mut queue).unwrap();
+    let mut snapshot = queue.snapshot();
     snapshot.workers.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!(
         (snapshot.ready, snapshot.claimed, snapshot.failed_listed),
@@ -126,13 +118,13 @@ fn the_short_command_works_once_the_script_is_loaded() {
 fn the_oldest_task_time_is_read_without_the_body(#[case] element: &str, #[case] at: Option<i64>) {
     let mut queue = Queue::new();
     let _: () = queue.redis.rpush(queue.keys.ready(), element).unwrap();
-    assert_eq!(read(&mut queue).unwrap().oldest_at, at);
+    assert_eq!(queue.snapshot().oldest_at, at);
     let long = element.replace(
         r#""body":{"#,
         &format!(r#""body":{{"pad":"{}","#, "x".repeat(100_000)),
     );
     let _: () = queue.redis.rpush(queue.keys.ready(), long).unwrap();
-    assert_eq!(read(&mut queue).unwrap().oldest_at, at);
+    assert_eq!(queue.snapshot().oldest_at, at);
 }
 
 #[test]
@@ -159,7 +151,7 @@ fn the_error_names_a_key_of_the_wrong_type() {
         queue.register("w");
         let _: () = redis::cmd("DEL").arg(&key).query(&mut queue.redis).unwrap();
         let _: () = queue.redis.set(&key, "text").unwrap();
-        let message = read(&mut queue).unwrap_err();
+        let message = queue.try_snapshot().unwrap_err();
         assert!(
             message.contains(&key) && message.contains("wrong kind"),
             "{message}"
@@ -197,7 +189,7 @@ fn an_invalid_hash_value_is_unknown() {
             &[("arrived", "many"), ("processed", "-1")],
         )
         .unwrap();
-    let mut snapshot = read(&mut queue).unwrap();
+    let mut snapshot = queue.snapshot();
     snapshot.workers.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!((snapshot.arrived, snapshot.processed), (None, None));
     let [invalid, text, valid] = snapshot.workers.as_slice() else {
@@ -221,10 +213,10 @@ fn delayed_tasks_are_due_and_then_ready() {
     queue.push(&["a", "b"]);
     let failed = queue.must_take(&worker);
     queue.fail(&worker, &failed, false);
-    let during = read(&mut queue).unwrap();
+    let during = queue.snapshot();
     assert_eq!((during.ready, during.due, during.claimed), (1, 1, 0));
     queue.end_pauses();
-    let after = read(&mut queue).unwrap();
+    let after = queue.snapshot();
     assert_eq!((after.ready, after.due, after.claimed), (2, 0, 0));
 }
 
@@ -235,11 +227,11 @@ fn a_worker_that_reports_neither_namespace_nor_slots_has_one_slot() {
     let old = queue.register("old");
     let key = queue.keys.worker(&old);
     let _: () = queue.redis.hdel(&key, &["namespace", "slots"]).unwrap();
-    let worker = read(&mut queue).unwrap().workers.remove(0);
+    let worker = queue.snapshot().workers.remove(0);
     assert_eq!((worker.namespace.as_ref(), worker.slots()), (None, 1));
     for invalid in ["0", "-1", "many"] {
         let _: () = queue.redis.hset(&key, "slots", invalid).unwrap();
-        assert_eq!(read(&mut queue).unwrap().workers[0].slots(), 1, "{invalid}");
+        assert_eq!(queue.snapshot().workers[0].slots(), 1, "{invalid}");
     }
 }
 
@@ -248,7 +240,7 @@ fn a_registry_that_is_too_large_is_refused() {
     let mut queue = Queue::new();
     let many: Vec<u32> = (0..=10_000).collect();
     let _: () = queue.redis.sadd(queue.keys.workers(), many).unwrap();
-    assert!(read(&mut queue).unwrap_err().contains("10001 members"));
+    assert!(queue.try_snapshot().unwrap_err().contains("10001 members"));
 }
 
 fn any_value() -> impl Strategy<Value = Value> {

@@ -1,6 +1,6 @@
 //! Redis does nothing for longer than a lease, and then continues.
 
-use crate::process::{Harness, Language, Process, until};
+use crate::process::{Harness, Language, Process, until_true};
 use crate::proxy::FaultProxy;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ const STALL: Duration = Duration::from_secs(10);
 fn stall(harness: &Harness) {
     harness.server.pause();
     let paused = Instant::now();
-    until("the stall", || (paused.elapsed() > STALL).then_some(()));
+    until_true("the stall", || paused.elapsed() > STALL);
     harness.server.resume();
 }
 

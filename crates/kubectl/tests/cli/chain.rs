@@ -4,6 +4,8 @@
 use crate::check_cluster::{Cluster, PODS, finding, pods};
 use crate::commands::{POOLS, list, pool, run_with};
 use crate::probe::serve_all_slots;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use std::path::Path;
 use testkit::certificates::{Authority, Issued};
@@ -23,25 +25,12 @@ pub struct Secured {
 
 impl Secured {
     pub fn start(authority: &Authority, own: &Issued, clients: &str) -> Self {
-        let port = free_port();
-        let server = RedisServer::start_with(&[
-            "--tls-port",
-            &port.to_string(),
-            "--tls-auth-clients",
-            clients,
-            "--tls-ca-cert-file",
-            &text(&authority.certificate()),
-            "--tls-cert-file",
-            &text(&own.certificate),
-            "--tls-key-file",
-            &text(&own.key),
-            "--maxmemory",
-            "100mb",
-        ]);
+        let options = ["--tls-auth-clients", clients, "--maxmemory", "100mb"];
+        let (server, port) = RedisServer::start_with_certificate(authority, own, &options);
         Self { server, port }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 }
@@ -62,12 +51,6 @@ pub fn check(args: &[&str]) -> String {
         part("text"),
         part("fix")
     )
-}
-
-fn acl(server: &RedisServer, rights: &[&str]) {
-    let mut command = redis::cmd("ACL");
-    let command = command.arg("SETUSER").arg("app").arg(rights);
-    command.exec(&mut server.connect()).unwrap();
 }
 
 const LOGIN: [&str; 4] = ["--username", "app", "--password-env", "THE_PASSWORD"];
@@ -135,28 +118,17 @@ fn each_right_that_is_lacking_is_named_with_the_command_that_grants_it() {
         check(&[&queue[..], &LOGIN].concat())
     };
     assert!(of("RQ").contains("wrong user or password"), "{}", of("RQ"));
-    acl(
-        &server,
-        &[
-            "on",
-            ">secret",
-            "+multi",
-            "%R~rq:*",
-            "+@read",
-            "+@connection",
-            "+time",
-        ],
-    );
+    server.run("ACL SETUSER app on >secret +multi %R~rq:* +@read +@connection +time");
     let output = of("RQ");
     assert!(output.starts_with("exit 0 ok: "), "{output}");
-    acl(&server, &["-hmget", "-zcount"]);
+    server.run("ACL SETUSER app -hmget -zcount");
     let output = of("RQ");
     assert!(
         output.contains("lacks the right to zcount, hmget →")
             && output.ends_with("→ redis-cli ACL SETUSER app +zcount +hmget"),
         "{output}"
     );
-    acl(&server, &["+hmget", "+zcount", "resetkeys", "~other"]);
+    server.run("ACL SETUSER app +hmget +zcount resetkeys ~other");
     let output = of("RQ");
     assert!(
         output.contains("lacks the right to the keys")
@@ -164,13 +136,13 @@ fn each_right_that_is_lacking_is_named_with_the_command_that_grants_it() {
         "{output}"
     );
     // Without MULTI what changes nothing is run.
-    acl(&server, &["resetkeys", "%R~rq:*", "-multi", "-lindex"]);
+    server.run("ACL SETUSER app resetkeys %R~rq:* -multi -lindex");
     let output = of("RQ");
     assert!(
         output.ends_with("→ redis-cli ACL SETUSER app +lindex"),
         "{output}"
     );
-    acl(&server, &["+lindex", "+multi", "-client|tracking"]);
+    server.run("ACL SETUSER app +lindex +multi -client|tracking");
     let output = of("RQ");
     assert!(
         output.starts_with("exit 0 warning: ")
@@ -184,14 +156,14 @@ fn a_right_that_only_a_script_or_a_drain_needs_is_named() {
     let server = RedisServer::start_with(&["--maxmemory", "100mb"]);
     let url = server.url();
     // What the user may do with a script is what it may do without.
-    acl(&server, &["on", ">secret", "+@all", "-smembers", "~wp:*"]);
+    server.run("ACL SETUSER app on >secret +@all -smembers ~wp:*");
     let queue = ["--redis", &url, "--queue", "mail"];
     let output = check(&[&queue[..], &LOGIN].concat());
     assert!(
         output.ends_with("→ redis-cli ACL SETUSER app +smembers"),
         "{output}"
     );
-    acl(&server, &["+smembers", "-hsetnx"]);
+    server.run("ACL SETUSER app +smembers -hsetnx");
     let args = ["check", "--redis", &url, "--queue", "mail", "--lang", "en"];
     let args = [&args[..], &LOGIN].concat();
     let output = run_with(&args, None, &[("THE_PASSWORD", "secret")]);
@@ -206,19 +178,13 @@ fn a_right_that_only_a_script_or_a_drain_needs_is_named() {
 #[test]
 fn nothing_that_is_tried_is_run() {
     let server = RedisServer::start();
-    let keys = |server: &RedisServer| -> Vec<String> {
-        redis::cmd("KEYS")
-            .arg("*")
-            .query(&mut server.connect())
-            .unwrap()
-    };
     let url = server.url();
     for system in ["WorkerPool", "Celery", "Sidekiq"] {
         let output = check(&["--redis", &url, "--system", system, "--queue", "mail"]);
         assert!(output.starts_with("exit 0 ok: "), "{output}");
     }
     // Celery's workers are asked by the poll itself, whose list for the answers expires.
-    let left = keys(&server);
+    let left: Vec<String> = server.query("KEYS *");
     let is_own = |key: &String| key.starts_with("workerpool-");
     assert!(left.iter().all(is_own), "{left:?}");
 }
@@ -227,7 +193,7 @@ fn nothing_that_is_tried_is_run() {
 fn a_slot_that_no_node_serves_is_named() {
     let bus = free_port().to_string();
     let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
-    let address = node.url().replace("redis://", "");
+    let address = format!("127.0.0.1:{}", node.port());
     let args = ["--cluster", &address, "--queue", "tasks"];
     let output = check(&args);
     assert!(
@@ -252,16 +218,13 @@ fn stress_and_failed_take_the_options() {
         output.starts_with("exit 0\n") && output.contains("(3 tasks)"),
         "{output}"
     );
-    let mut redis = secured.server.connect();
-    let ready = redis::cmd("LLEN").arg("wp:{mail}:ready").query(&mut redis);
-    assert_eq!(ready, Ok(3));
+    let ready: usize = secured.server.query("LLEN wp:{mail}:ready");
+    assert_eq!(ready, 3);
     let entry =
         r#"{"error":"broken","attempts":5,"at":1,"worker":"w","task":{"id":"a","at":1,"body":{}}}"#;
-    let mut push = redis::cmd("LPUSH");
-    push.arg("wp:{mail}:failed")
-        .arg(entry)
-        .exec(&mut redis)
-        .unwrap();
+    secured
+        .server
+        .run(&format!("LPUSH wp:{{mail}}:failed {entry}"));
     let output = run(&["failed"]);
     assert!(
         output.contains("broken") && output.contains("failed --redis … --queue mail --retry"),
@@ -294,16 +257,7 @@ fn stress_and_failed_take_the_options() {
 }
 
 fn encoded(text: &[u8]) -> Value {
-    let mut command = std::process::Command::new("openssl");
-    let mut command = command
-        .args(["base64", "-A"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut command.stdin.take().unwrap(), text).unwrap();
-    let output = command.wait_with_output().unwrap();
-    String::from_utf8(output.stdout).unwrap().into()
+    BASE64_STANDARD.encode(text).into()
 }
 
 /// The Service `redis` with its pod, whose port is that of a server on this machine.
@@ -330,7 +284,7 @@ fn a_pool_is_reached_by_a_forward_through_tls_with_its_login() {
     let authority = Authority::new();
     let secured = Secured::start(&authority, &authority.issue("DNS:redis.example.com"), "yes");
     let client = authority.issue("DNS:client");
-    acl(&secured.server, &["on", ">secret", "~*", "&*", "+@all"]);
+    secured.server.run("ACL SETUSER app on >secret ~* &* +@all");
     let read = |path: &Path| std::fs::read(path).unwrap();
     let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "redis"}, "data": {
         "password": encoded(b"secret\n"), "tls.crt": encoded(&read(&client.certificate)), "tls.key": encoded(&read(&client.key)),

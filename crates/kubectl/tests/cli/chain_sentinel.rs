@@ -5,12 +5,13 @@ use crate::check_cluster::{Cluster, finding};
 use crate::commands::POOLS;
 use serde_json::json;
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use testkit::certificates::{Authority, Issued};
 use testkit::port::free_port;
+use testkit::process::Process;
 use testkit::sentinel::{MASTER, Sentinels};
+use testkit::wait::until;
 
 #[test]
 fn a_replica_and_a_sentinel_are_no_primary() {
@@ -37,21 +38,14 @@ fn a_replica_and_a_sentinel_are_no_primary() {
 #[test]
 fn the_master_that_sentinel_announces_is_forwarded_to() {
     let sentinels = Sentinels::start();
-    let (_, at) = sentinels.addresses()[0]
-        .rsplit_once(':')
-        .map(|(host, port)| (host.to_owned(), port.to_owned()))
-        .unwrap();
+    let address = &sentinels.addresses()[0];
+    let (_, at) = address.rsplit_once(':').unwrap();
     let master = sentinels.server(sentinels.master());
     // As the Sentinels of a chart announce it: by the address of its pod.
     let mut monitor = redis::cmd("SENTINEL");
-    monitor.arg(&[
-        "MONITOR",
-        "in-a-pod",
-        "10.1.2.3",
-        &master.port().to_string(),
-        "1",
-    ]);
-    let sentinel = redis::Client::open(format!("redis://127.0.0.1:{at}")).unwrap();
+    let port = master.port().to_string();
+    monitor.arg(&["MONITOR", "in-a-pod", "10.1.2.3", &port, "1"]);
+    let sentinel = redis::Client::open(format!("redis://{address}")).unwrap();
     monitor
         .exec(&mut sentinel.get_connection().unwrap())
         .unwrap();
@@ -78,41 +72,31 @@ fn the_master_that_sentinel_announces_is_forwarded_to() {
     );
 }
 
-/// A Sentinel that speaks TLS alone.
-struct SecuredSentinel(
-    Child,
-    #[expect(dead_code, reason = "its configuration")] TempDir,
-);
-
-impl SecuredSentinel {
-    fn start(port: u16, authority: &Authority, own: &Issued, master: &Secured) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sentinel.conf");
-        let (ca, monitored) = (text(&authority.certificate()), master.port);
-        let (cert, key) = (text(&own.certificate), text(&own.key));
-        let config = format!(
-            "port 0\ntls-port {port}\nbind 127.0.0.1\ntls-auth-clients no\ntls-replication yes\nrequirepass secret\n\
-             tls-ca-cert-file {ca}\ntls-cert-file {cert}\ntls-key-file {key}\n\
-             sentinel monitor {MASTER} 127.0.0.1 {monitored} 1\n"
-        );
-        std::fs::write(&file, config).unwrap();
-        let mut command = Command::new("redis-server");
-        let command = command.arg(&file).arg("--sentinel").stdout(Stdio::null());
-        let sentinel = Self(command.spawn().unwrap(), folder);
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "the Sentinel listens");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        sentinel
-    }
-}
-
-impl Drop for SecuredSentinel {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A Sentinel at `port` that speaks TLS alone, and the folder of its configuration.
+fn secured_sentinel(
+    port: u16,
+    authority: &Authority,
+    own: &Issued,
+    master: &Secured,
+) -> (Process, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sentinel.conf");
+    let settings = authority.settings(own, port);
+    let settings = settings.map(|(name, value)| format!("{name} {value}\n"));
+    let config = format!(
+        "port 0\n{}bind 127.0.0.1\ntls-auth-clients no\ntls-replication yes\nrequirepass secret\n\
+         sentinel monitor {MASTER} 127.0.0.1 {} 1\n",
+        settings.concat(),
+        master.port
+    );
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new("redis-server");
+    command.arg(&file).arg("--sentinel").stdout(Stdio::null());
+    let sentinel = Process::start(&mut command);
+    until("the Sentinel", || {
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    });
+    (sentinel, folder)
 }
 
 #[test]
@@ -121,7 +105,7 @@ fn sentinels_are_asked_by_tls_with_their_own_password() {
     let own = authority.issue("IP:127.0.0.1");
     let master = Secured::start(&authority, &own, "no");
     let port = free_port();
-    let _sentinel = SecuredSentinel::start(port, &authority, &own, &master);
+    let _sentinel = secured_sentinel(port, &authority, &own, &master);
     let at = format!("127.0.0.1:{port}");
     let (ca, stranger) = (text(&authority.certificate()), text(&other.certificate()));
     let named = ["--sentinel", &at, "--master", MASTER];

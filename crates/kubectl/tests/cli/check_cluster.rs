@@ -2,10 +2,9 @@
 //! Redis.
 
 use crate::check_redis::limited_redis;
-use crate::commands::{POOLS, list, pool};
+use crate::commands::{POOLS, list, pool, program};
 use serde_json::{Value, json};
-use std::process::Command;
-use testkit::api_server::ApiServer;
+use testkit::api_server::{ApiServer, kubeconfig};
 use testkit::root;
 
 const TARGET: &str = "/apis/apps/v1/namespaces/default/deployments/filter-worker";
@@ -70,43 +69,22 @@ impl Cluster {
     /// The output of `check` in a clone of the repository.
     pub fn check(&self, context: &str, args: &[&str], env: &[(&str, &str)]) -> String {
         let api = self.start();
-        let contexts = format!(
-            "{{name: {context}, context: {{cluster: c, user: u}}}}, {{name: kind-workerpool, context: {{cluster: c, user: u}}}}"
-        );
-        let kubeconfig = api
-            .kubeconfig()
-            .replace(
-                "current-context: class",
-                &format!("current-context: {context}"),
-            )
-            .replace("{name: class, context: {cluster: c, user: u}}", &contexts);
+        let other = "contexts: [{name: kind-workerpool, context: {cluster: c, user: u}}, ";
+        let server = format!("http://{}", api.address());
+        let kubeconfig = kubeconfig(&server, context).replace("contexts: [", other);
         run(&kubeconfig, args, env)
     }
 }
 
 /// The exit code and standard output of `check`.
-fn run(kubeconfig: &str, args: &[&str], env: &[(&str, &str)]) -> String {
-    let home = tempfile::tempdir().unwrap();
-    let config = home.path().join("config");
-    if !kubeconfig.is_empty() {
-        std::fs::write(&config, kubeconfig).unwrap();
-    }
-    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"))
-        .arg("check")
-        .args(args)
-        .env_clear()
-        .envs([("KUBECONFIG", config.as_path()), ("HOME", home.path())])
-        .envs(env.iter().copied())
-        .current_dir(root())
-        .output()
-        .unwrap();
+pub fn run(kubeconfig: &str, args: &[&str], env: &[(&str, &str)]) -> String {
+    let config = Some(kubeconfig).filter(|it| !it.is_empty());
+    let (home, mut program) = program(config, env);
+    program.arg("check").args(args).current_dir(root());
+    let output = program.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let home = home.path().display().to_string();
-    format!(
-        "exit {}\n{}",
-        output.status.code().unwrap(),
-        text.replace(&home, "HOME")
-    )
+    let text = text.replace(&home.path().display().to_string(), "HOME");
+    format!("exit {}\n{text}", output.status.code().unwrap())
 }
 
 /// The finding on `component`, from the output as JSON.
@@ -118,7 +96,7 @@ pub fn finding(output: &str, component: &str) -> Value {
 }
 
 pub fn deployments(items: &[Value]) -> Value {
-    json!({"apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {}, "items": items})
+    json!({"apiVersion": "apps/v1", "kind": "DeploymentList", "metadata": {"resourceVersion": "1"}, "items": items})
 }
 
 /// The operator of a helm release in namespace tools.

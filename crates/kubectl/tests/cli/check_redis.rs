@@ -3,29 +3,28 @@
 use crate::check_cluster::{Cluster, PODS, deployments, finding, pods, waiting};
 use crate::commands::{POOLS, list, pool};
 use serde_json::json;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use testkit::process::Process;
 use testkit::redis::RedisServer;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A Redis with a limit, as check wants it.
 pub fn limited_redis() -> RedisServer {
-    let redis = RedisServer::start();
-    let mut set = redis::cmd("CONFIG");
-    set.arg(&["SET", "maxmemory", "100mb"]);
-    set.exec(&mut redis.connect()).unwrap();
-    redis
+    RedisServer::start_with(&["--maxmemory", "100mb"])
 }
 
 #[test]
 fn a_healthy_cluster_passes_and_redis_is_only_read() {
     let redis = limited_redis();
-    let mut monitor = std::process::Command::new("redis-cli")
+    let mut monitor = Command::new("redis-cli")
         .args(["-u", &redis.url(), "monitor"])
-        .stdout(std::process::Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines =
-        std::io::BufRead::lines(std::io::BufReader::new(monitor.stdout.take().unwrap()));
+    let mut lines = BufReader::new(monitor.stdout.take().unwrap()).lines();
+    let _monitor = Process::from(monitor);
     assert_eq!(lines.next().unwrap().unwrap(), "OK");
     let output = Cluster::new(&redis.url()).check("kind-workerpool", &[], &[]);
     // Docker and kind are missing, since PATH is empty.
@@ -37,10 +36,7 @@ fn a_healthy_cluster_passes_and_redis_is_only_read() {
         failed.len() == 2 && output.contains("notifies of changes"),
         "{output}"
     );
-    redis::cmd("ECHO")
-        .arg("end")
-        .exec(&mut redis.connect())
-        .unwrap();
+    redis.run("ECHO end");
     let mut commands = Vec::new();
     for line in lines.map_while(Result::ok) {
         let words: Vec<String> = line
@@ -54,8 +50,6 @@ fn a_healthy_cluster_passes_and_redis_is_only_read() {
         }
         commands.push(words[0].clone());
     }
-    monitor.kill().unwrap();
-    monitor.wait().unwrap();
     commands.sort();
     commands.dedup();
     let reads = [
@@ -72,18 +66,7 @@ fn a_healthy_cluster_passes_and_redis_is_only_read() {
 #[test]
 fn refused_info_and_config_are_no_failure() {
     let redis = limited_redis();
-    let mut user = redis::cmd("ACL");
-    user.arg(&[
-        "SETUSER",
-        "few",
-        "on",
-        ">pw",
-        "~*",
-        "+llen",
-        "+client|tracking",
-        "+client|caching",
-    ]);
-    user.exec(&mut redis.connect()).unwrap();
+    redis.run("ACL SETUSER few on >pw ~* +llen +client|tracking +client|caching");
     let url = redis.url().replace("redis://", "redis://few:pw@");
     let mut filters = pool("filters", &url);
     filters["spec"]["queues"] = json!([{"name": "tasks", "system": "List"}]);
@@ -96,9 +79,7 @@ fn refused_info_and_config_are_no_failure() {
     );
     assert!(!output.contains('⚠') && !output.contains("pw@"), "{output}");
 
-    user = redis::cmd("ACL");
-    user.arg(&["SETUSER", "few", "-llen"]);
-    user.exec(&mut redis.connect()).unwrap();
+    redis.run("ACL SETUSER few -llen");
     let output = cluster.check("prod", &[], &[]);
     assert!(output.starts_with("exit 1\n"), "{output}");
     assert!(
@@ -121,14 +102,8 @@ fn memory_without_limit_or_with_eviction_warns(
     #[case] text: &str,
     #[case] fix: &str,
 ) {
-    let redis = RedisServer::start();
-    for pair in [["maxmemory", limit], ["maxmemory-policy", policy]] {
-        let mut set = redis::cmd("CONFIG");
-        set.arg("SET")
-            .arg(&pair)
-            .exec(&mut redis.connect())
-            .unwrap();
-    }
+    let options = ["--maxmemory", limit, "--maxmemory-policy", policy];
+    let redis = RedisServer::start_with(&options);
     let cluster = Cluster::new(&redis.url());
     let output = cluster.check("prod", &["-o", "json"], &[]);
     let memory = finding(&output, "memory");

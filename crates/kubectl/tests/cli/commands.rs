@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 use std::process::Command;
+use tempfile::TempDir;
 use testkit::api_server::ApiServer;
+use testkit::local::{transcript, until_true};
 use testkit::redis::RedisServer;
 
 pub const POOLS: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
@@ -16,34 +18,25 @@ pub fn run(args: &[&str], api: Option<&ApiServer>) -> String {
 
 /// The same with a kubeconfig and further variables.
 pub fn run_with(args: &[&str], config: Option<&str>, env: &[(&str, &str)]) -> String {
+    let (home, mut program) = program(config, env);
+    let output = program.args(args).output().expect("the program runs");
+    transcript(&output).replace(&home.path().display().to_string(), "HOME")
+}
+
+/// The program with these variables alone, and a home that has this kubeconfig.
+pub fn program(config: Option<&str>, env: &[(&str, &str)]) -> (TempDir, Command) {
     let home = tempfile::tempdir().expect("a directory");
     let kubeconfig = home.path().join("config");
     if let Some(config) = config {
         std::fs::write(&kubeconfig, config).expect("a kubeconfig");
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"))
-        .args(args)
+    let mut program = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
+    program
         .env_clear()
         .envs([("KUBECONFIG", kubeconfig.as_path()), ("HOME", home.path())])
         .envs(env.iter().copied())
-        .env("TZ", "UTC")
-        .output()
-        .expect("the program runs");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    let code = output.status.code().expect("a code");
-    let messages: Vec<String> = text(output.stderr)
-        .lines()
-        .map(|line| format!("! {line}"))
-        .collect();
-    let output = format!(
-        "exit {code}\n{}{}",
-        text(output.stdout),
-        messages.join("\n")
-    );
-    output
-        .replace(&home.path().display().to_string(), "HOME")
-        .trim_end()
-        .to_owned()
+        .env("TZ", "UTC");
+    (home, program)
 }
 
 pub fn pool(name: &str, redis: &str) -> Value {
@@ -59,6 +52,12 @@ pub fn pool(name: &str, redis: &str) -> Value {
 
 pub fn list(pools: &[Value]) -> Value {
     json!({"apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPoolList", "metadata": {"resourceVersion": "1"}, "items": pools})
+}
+
+/// An API server with two pools.
+pub fn two_pools() -> ApiServer {
+    let pools = ["filters", "reports"].map(|name| pool(name, "redis://r"));
+    ApiServer::start([("GET", POOLS, 200, list(&pools))])
 }
 
 fn scale(replicas: i32) -> Value {
@@ -150,12 +149,7 @@ fn connection_errors_name_a_fix() {
 
 #[test]
 fn name_is_required_if_there_are_several_pools() {
-    let two = ApiServer::start([(
-        "GET",
-        POOLS,
-        200,
-        list(&[pool("filters", "redis://r"), pool("reports", "redis://r")]),
-    )]);
+    let two = two_pools();
     insta::assert_snapshot!(run(&["stress"], Some(&two)), @"
     exit 1
     ! error: namespace default has 2 WorkerPools, choose one: filters, reports
@@ -207,6 +201,12 @@ fn rejected_replicas_show_the_rules_message() {
     ");
 }
 
+fn assert_in_half_an_hour(time: &Value) {
+    let end: jiff::Timestamp = serde_json::from_value(time.clone()).expect("a time");
+    let left = end.duration_since(jiff::Timestamp::now());
+    assert!((1700..=1800).contains(&left.as_secs()), "{time}");
+}
+
 #[test]
 fn scale_pins_the_pool() {
     let mut pinned = pool("filters", "redis://r");
@@ -235,25 +235,12 @@ fn scale_pins_the_pool() {
         "{output}"
     );
     let body = &api.bodies("PATCH")[2];
-    let until = body["metadata"]["annotations"]["workerpool.dev/pin-until"]
-        .as_str()
-        .expect("an end")
-        .to_owned();
-    let left = until
-        .parse::<jiff::Timestamp>()
-        .expect("a time")
-        .duration_since(jiff::Timestamp::now());
-    assert!((1700..=1800).contains(&left.as_secs()), "{until}");
+    assert_in_half_an_hour(&body["metadata"]["annotations"]["workerpool.dev/pin-until"]);
 }
 
 #[test]
 fn completes_commands_and_names_of_pools() {
-    let api = ApiServer::start([(
-        "GET",
-        POOLS,
-        200,
-        list(&[pool("filters", "redis://r"), pool("reports", "redis://r")]),
-    )]);
+    let api = two_pools();
     let home = tempfile::tempdir().expect("a directory");
     let (config, program) = (
         home.path().join("config"),
@@ -271,7 +258,7 @@ fn completes_commands_and_names_of_pools() {
     };
     // Names that come later than a person waits are left out, and a busy machine takes longer.
     let completes = |words: &[&str], names: &str| {
-        testkit::local::until(names, || (complete(words) == names).then_some(()));
+        until_true(names, || complete(words) == names);
     };
     completes(&["explain", "f"], "filters\n:4\n");
     completes(&["explain", ""], "filters\nreports\n:4\n");
@@ -312,14 +299,7 @@ fn pause_records_user_reason_and_end() {
         (&body["spec"], &annotations["workerpool.dev/suspend-reason"]),
         (&json!({"suspend": true}), &json!("exam"))
     );
-    let until = annotations["workerpool.dev/suspend-until"]
-        .as_str()
-        .expect("an end");
-    let left = until
-        .parse::<jiff::Timestamp>()
-        .expect("a time")
-        .duration_since(jiff::Timestamp::now());
-    assert!((1700..=1800).contains(&left.as_secs()), "{until}");
+    assert_in_half_an_hour(&annotations["workerpool.dev/suspend-until"]);
 
     let output = run(&["resume", "filters", "--lang", "es"], Some(&api));
     assert_eq!(

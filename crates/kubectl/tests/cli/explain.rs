@@ -4,6 +4,12 @@ use crate::commands::{POOLS, list, pool, run};
 use serde_json::{Value, json};
 use testkit::api_server::ApiServer;
 
+/// The JSON that was printed with this exit code.
+fn json_of(output: &str, exit: u8) -> Value {
+    let json = output.strip_prefix(&format!("exit {exit}\n"));
+    serde_json::from_str(json.expect(output)).expect(output)
+}
+
 #[test]
 fn explains_a_decision_by_its_steps() {
     let mut decided = pool("filters", "redis://r");
@@ -42,12 +48,7 @@ fn explains_a_decision_by_its_steps() {
     ] {
         assert!(output.contains(&row), "{output}");
     }
-    let json: Value = serde_json::from_str(
-        run(&["explain", "-o", "json"], Some(&api))
-            .strip_prefix("exit 0\n")
-            .expect("success"),
-    )
-    .expect("JSON");
+    let json = json_of(&run(&["explain", "-o", "json"], Some(&api)), 0);
     assert_eq!(json["decision"]["steps"][0]["detail"], "17 > 8 → 7");
     insta::assert_snapshot!(run(&["history", "--limit", "1", "-o", "json"], Some(&api)));
     let history = run(&["history"], Some(&api));
@@ -99,12 +100,7 @@ fn lists_all_pools_with_problems_first() {
         lines[2],
         "✓ shop/mails       5  WithinThresholds  within thresholds: keeping 5 workers"
     );
-    let json: Value = serde_json::from_str(
-        run(&["explain", "-A", "-o", "json"], Some(&api))
-            .strip_prefix("exit 1\n")
-            .expect("one has a problem"),
-    )
-    .expect("JSON");
+    let json = json_of(&run(&["explain", "-A", "-o", "json"], Some(&api)), 1);
     assert_eq!(
         (&json[0]["rank"], &json[1]["pool"]),
         (&json!("trouble"), &json!("mails"))

@@ -4,8 +4,10 @@
 use ::local::processes;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-use testkit::local::{Local, until};
+use std::process::{Command, Stdio};
+use testkit::local::{Local, http, signal, transcript, until, until_true};
+use testkit::port::free_port;
+use testkit::process::Process;
 
 const OPERATOR: &str = "apis/apps/v1/namespaces/workerpool-system/deployments/workerpool-operator";
 const POOL: &str = "apis/workerpool.dev/v1alpha1/namespaces/default/workerpools/filters";
@@ -77,14 +79,13 @@ fn scales_by_hand_with_and_without_an_operator() {
     local.run(&["metrics", "--local"]);
     let scale_to = |n: &str, replicas: u64| {
         let output = local.run(&["scale", n, "--local"]);
-        until("the workers", || {
-            (local.get(WORKERS)["status"]["readyReplicas"] == replicas).then_some(())
+        until_true("the workers", || {
+            local.get(WORKERS)["status"]["readyReplicas"] == replicas
         });
-        until("the registry", || {
+        until_true("the registry", || {
             local
                 .run(&["metrics", "--local"])
                 .contains(&format!("Active Workers: {replicas}\n"))
-                .then_some(())
         });
         output
     };
@@ -95,40 +96,27 @@ fn scales_by_hand_with_and_without_an_operator() {
     );
     assert!(scale_to("3", 3).contains("The operator answered in"));
     let scale = local.get(&format!("{WORKERS}/scale"));
-    let owners = || {
-        local.get(WORKERS)["metadata"]["managedFields"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
-    };
-    let owner = |entry: &Value| entry["fieldsV1"].pointer("/f:spec/f:replicas").is_some();
-    let names = |all: Vec<Value>| {
-        all.iter()
-            .filter(|it| owner(it))
-            .map(|it| it["manager"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        (&scale["spec"]["replicas"], names(owners())),
-        (&json!(3), vec!["workerpool-operator".to_owned()])
-    );
+    let fields = local.get(WORKERS)["metadata"]["managedFields"].clone();
+    let owns = |it: &&Value| it["fieldsV1"].pointer("/f:spec/f:replicas").is_some();
+    let owners = fields.as_array().unwrap().iter().filter(owns);
+    let owners: Vec<&Value> = owners.map(|it| &it["manager"]).collect();
+    assert_eq!(scale["spec"]["replicas"], 3);
+    assert_eq!(owners, ["workerpool-operator"]);
 
     // The operator reverts replicas that another client set, as on a cluster.
     local.patch(
         &format!("{WORKERS}/scale"),
         &json!({"spec": {"replicas": 8}}),
     );
-    until("the operator's replicas", || {
-        (local.get(WORKERS)["spec"]["replicas"] == 3).then_some(())
+    until_true("the operator's replicas", || {
+        local.get(WORKERS)["spec"]["replicas"] == 3
     });
 
     local.patch(
         &format!("{OPERATOR}/scale"),
         &json!({"spec": {"replicas": 0}}),
     );
-    until("the operator's end", || {
-        local.pods("operator").is_empty().then_some(())
-    });
+    until_true("the operator's end", || local.pods("operator").is_empty());
     let output = scale_to("5", 5);
     assert!(
         output.contains("🔺 SCALING UP TO 5 WORKERS\n! No operator answered within 5 s"),
@@ -217,18 +205,17 @@ fn dashboard_forwards_to_the_given_port() {
         .and_then(|url| url.strip_prefix("http://"))
         .unwrap()
         .to_owned();
-    let pools = |address: &str| {
-        testkit::local::http(address, "GET", "/api/pools", "", "").filter(|answer| answer.0 == 200)
-    };
+    let pools =
+        |address: &str| http(address, "GET", "/api/pools", "", "").filter(|answer| answer.0 == 200);
     until("the page", || pools(&address));
-    let other = format!("localhost:{}", testkit::port::free_port());
+    let other = format!("localhost:{}", free_port());
     let port = other.strip_prefix("localhost:").unwrap();
     let mut forward = local
         .command(&["dashboard", "--local", "--no-open", "--port", port])
         .spawn()
         .unwrap();
     let (_, body) = until("the page on the other port", || pools(&other));
-    testkit::local::signal(forward.id(), "TERM");
+    signal(forward.id(), "TERM");
     forward.wait().unwrap();
     assert_eq!(body[0]["name"], "filters");
 }
@@ -236,14 +223,13 @@ fn dashboard_forwards_to_the_given_port() {
 #[test]
 fn serves_the_api_of_the_class() {
     let local = Local::new();
-    let listen = format!("127.0.0.1:{}", testkit::port::free_port());
+    let listen = format!("127.0.0.1:{}", free_port());
     let mut server = local
         .command(&["serve", "--local", "--listen", &listen])
         .spawn()
         .unwrap();
     until("the server", || {
-        testkit::local::http(&listen, "GET", "/api/workers/status", "", "")
-            .filter(|answer| answer.0 == 200)
+        http(&listen, "GET", "/api/workers/status", "", "").filter(|answer| answer.0 == 200)
     });
     let output = local.run(&["stress", "--tasks", "10", "--task-seconds", "1", "--local"]);
     assert!(
@@ -257,14 +243,14 @@ fn serves_the_api_of_the_class() {
             && panel["busyWorkers"] == 0)
             .then_some(())
     });
-    let status = testkit::local::http(&listen, "GET", "/api/workers/status", "", "")
+    let status = http(&listen, "GET", "/api/workers/status", "", "")
         .unwrap()
         .1;
     assert!(status.to_string().contains("filter-worker-"), "{status}");
-    testkit::local::signal(server.id(), "TERM");
+    signal(server.id(), "TERM");
     assert!(server.wait().unwrap().success());
     assert!(
-        testkit::local::http(&listen, "GET", "/healthz", "", "").is_none(),
+        http(&listen, "GET", "/healthz", "", "").is_none(),
         "the server ends with the command"
     );
 }
@@ -303,23 +289,20 @@ fn monitors_a_burst() {
 fn killing_any_process_loses_no_task() {
     let local = Local::new();
     local.run(&["stress", "--tasks", "12", "--task-seconds", "5", "--local"]);
-    until("more workers", || {
-        (local.pods("worker").len() == 5).then_some(())
-    });
+    until_true("more workers", || local.pods("worker").len() == 5);
     // A worker with a task: another worker does the task, and the pod is restarted.
     let victim = until("a worker", || local.pods("worker").first().cloned());
-    testkit::local::signal(victim.pid, "KILL");
-    until("the restart", || {
+    signal(victim.pid, "KILL");
+    until_true("the restart", || {
         let pods = local.pods("worker");
-        pods.iter()
-            .find(|it| {
-                it.name == victim.name && it.pid != victim.pid && it.ready && it.restarts == 1
-            })
-            .map(|_| ())
+        let restarted = pods
+            .iter()
+            .find(|it| it.name == victim.name && it.restarts == 1);
+        restarted.is_some_and(|it| it.pid != victim.pid && it.ready)
     });
     // The operator: a new one continues with the saved state.
     let operator = local.pods("operator").remove(0);
-    testkit::local::signal(operator.pid, "KILL");
+    signal(operator.pid, "KILL");
     until("another operator", || {
         local
             .pods("operator")
@@ -336,9 +319,9 @@ fn killing_any_process_loses_no_task() {
             .then_some(())
     });
     let supervisor = u32::try_from(local.cluster_info()["pid"].as_u64().unwrap()).unwrap();
-    testkit::local::signal(supervisor, "KILL");
-    until("its end", || {
-        (!std::path::Path::new(&format!("/proc/{supervisor}/exe")).exists()).then_some(())
+    signal(supervisor, "KILL");
+    until_true("its end", || {
+        !std::path::Path::new(&format!("/proc/{supervisor}/exe")).exists()
     });
     let output = local.run(&["metrics", "--local"]);
     assert!(
@@ -357,8 +340,8 @@ fn killing_any_process_loses_no_task() {
     });
     // The operator, whose watches are older than this API server, receives later changes.
     local.run(&["scale", "6", "--local"]);
-    until("the operator", || {
-        (local.get(POOL)["status"]["desiredReplicas"] == 6).then_some(())
+    until_true("the operator", || {
+        local.get(POOL)["status"]["desiredReplicas"] == 6
     });
     // It also ends the adopted processes.
     local.run(&["stop", "--local"]);
@@ -368,35 +351,26 @@ fn killing_any_process_loses_no_task() {
 #[test]
 fn never_touches_an_unrelated_process() {
     let (local, other) = (Local::new(), Local::new());
-    let mut unrelated = std::process::Command::new("sleep")
-        .arg("600")
-        .env("WORKERPOOL_LOCAL", other.state_dir())
-        .spawn()
-        .unwrap();
-    let mut leftover = std::process::Command::new("sleep")
-        .arg("600")
-        .env("WORKERPOOL_LOCAL", local.state_dir())
-        .spawn()
-        .unwrap();
+    let sleep = |cluster: &Local| {
+        let mut command = Command::new("sleep");
+        let command = command.arg("600");
+        Process::start(command.env("WORKERPOOL_LOCAL", cluster.state_dir()))
+    };
+    let (mut unrelated, mut leftover) = (sleep(&other), sleep(&local));
     local.run(&["metrics", "--local"]);
     assert!(
-        leftover.wait().unwrap().code().is_none(),
+        leftover.wait().code().is_none(),
         "the leftover was ended by a signal"
     );
     local.run(&["stop", "--local"]);
-    assert!(
-        unrelated.try_wait().unwrap().is_none(),
-        "the unrelated process still runs"
-    );
-    unrelated.kill().unwrap();
-    unrelated.wait().unwrap();
+    assert!(unrelated.is_running(), "the unrelated process still runs");
 }
 
 #[test]
 fn ends_when_idle_or_its_directory_is_removed() {
     let wait_until_ended = |local: &Local| {
-        until("the end of all processes", || {
-            processes(&local.state_dir()).is_empty().then_some(())
+        until_true("the end of all processes", || {
+            processes(&local.state_dir()).is_empty()
         });
     };
     let unused = Local::new();
@@ -410,8 +384,8 @@ fn ends_when_idle_or_its_directory_is_removed() {
             .success()
     );
     wait_until_ended(&unused);
-    until("the removal of its directory", || {
-        (!unused.state_dir().exists()).then_some(())
+    until_true("the removal of its directory", || {
+        !unused.state_dir().exists()
     });
 
     let removed = Local::new();
@@ -425,7 +399,7 @@ fn start_errors_name_the_cause() {
     let local = Local::new();
     let empty = tempfile::tempdir().unwrap();
     let mut command = local.command(&["metrics", "--local"]);
-    let output = testkit::local::transcript(&command.env("PATH", empty.path()).output().unwrap());
+    let output = transcript(&command.env("PATH", empty.path()).output().unwrap());
     assert!(
         output.contains("exit 1\n")
             && output.contains("redis-server is not on the path: `apt-get install redis-server`"),
@@ -433,8 +407,8 @@ fn start_errors_name_the_cause() {
     );
     let alone = empty.path().join("kubectl-workerpool");
     std::fs::copy(env!("CARGO_BIN_EXE_kubectl-workerpool"), &alone).unwrap();
-    let mut command = std::process::Command::new(&alone);
-    let output = testkit::local::transcript(
+    let mut command = Command::new(&alone);
+    let output = transcript(
         &command
             .args(["metrics", "--local"])
             .env("XDG_STATE_HOME", local.home())

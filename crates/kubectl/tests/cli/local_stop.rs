@@ -20,10 +20,6 @@ fn stop_ends_a_cluster_that_does_not_answer() {
 #[test]
 fn stop_waits_for_running_tasks() {
     let server = testkit::redis::RedisServer::start();
-    let mut redis = redis::Client::open(server.url())
-        .unwrap()
-        .get_connection()
-        .unwrap();
     for round in 1..=2_u64 {
         let local = Local::new();
         local.run(&["metrics", "--local", "--redis", &server.url()]);
@@ -35,11 +31,7 @@ fn stop_waits_for_running_tasks() {
             local.run(&["stop", "--local"]),
             "exit 0\n! The local cluster has stopped."
         );
-        let done: u64 = redis::cmd("HGET")
-            .arg("wp:{tasks}:stats")
-            .arg("processed")
-            .query(&mut redis)
-            .unwrap();
+        let done: u64 = server.query("HGET wp:{tasks}:stats processed");
         assert_eq!((done, local.state_dir().exists()), (3 * round, false));
     }
 }

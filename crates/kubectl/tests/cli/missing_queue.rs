@@ -3,7 +3,6 @@
 use crate::check_cluster::{Cluster, finding};
 use crate::check_redis::limited_redis;
 use crate::commands::{POOLS, list, pool, run};
-use redis::Commands;
 use serde_json::{Value, json};
 use testkit::api_server::ApiServer;
 use testkit::local::until;
@@ -77,19 +76,17 @@ fn near_names_and_other_databases_are_named_once_the_queue_was_empty_for_ten_min
 #[test]
 fn a_queue_that_exists_or_has_no_neighbour_gives_no_hint() {
     let redis = filled();
-    let _: i64 = redis.connect().lpush("reports", 1).unwrap();
+    redis.run("LPUSH reports 1");
     assert_eq!(check(&redis, 11).0, Value::Null);
     let other = limited_redis();
-    let _: i64 = other.connect().lpush("mail", 1).unwrap();
+    other.run("LPUSH mail 1");
     assert_eq!(check(&other, 11).0, Value::Null);
 }
 
 #[test]
 fn a_user_who_may_not_search_gets_no_hint_and_no_failure() {
     let redis = filled();
-    let mut user = redis::cmd("ACL");
-    user.arg(&["SETUSER", "default", "-scan"]);
-    let () = user.query(&mut redis.connect()).unwrap();
+    redis.run("ACL SETUSER default -scan");
     let (found, pool) = check(&redis, 11);
     assert_eq!((found, pool.as_str()), (Value::Null, "\"ok\""));
     assert!(explain(&redis, 11).starts_with("exit 0\n"));

@@ -1,10 +1,11 @@
 //! `probe` names the link that is broken between it and a queue, on real servers, and takes the options of the worker.
 
-use std::path::Path;
+use crate::chain::{Secured, text};
 use std::process::Command;
 use testkit::certificates::Authority;
 use testkit::port::free_port;
 use testkit::redis::RedisServer;
+use testkit::wait::until_true;
 
 /// The exit code and all output of `probe` of a list.
 fn probe(args: &[&str]) -> String {
@@ -22,43 +23,16 @@ fn probe(args: &[&str]) -> String {
     format!("exit {} {out}{error}", output.status.code().unwrap())
 }
 
-fn text(path: &Path) -> String {
-    path.display().to_string()
-}
-
-/// A server with TLS, whose certificate is for `name`.
-fn secured(authority: &Authority, name: &str) -> (RedisServer, String) {
-    let (own, port) = (authority.issue(name), free_port().to_string());
-    let server = RedisServer::start_with(&[
-        "--tls-port",
-        &port,
-        "--tls-auth-clients",
-        "optional",
-        "--tls-ca-cert-file",
-        &text(&authority.certificate()),
-        "--tls-cert-file",
-        &text(&own.certificate),
-        "--tls-key-file",
-        &text(&own.key),
-    ]);
-    (server, format!("redis://127.0.0.1:{port}"))
-}
-
-fn acl(server: &RedisServer, rights: &[&str]) {
-    let mut command = redis::cmd("ACL");
-    let command = command.arg("SETUSER").arg("app").arg(rights);
-    command.exec(&mut server.connect()).unwrap();
-}
-
 #[test]
 fn each_broken_link_is_named() {
     let authority = Authority::new();
-    let (server, url) = secured(&authority, "IP:127.0.0.1");
-    let (_other, misnamed) = secured(&authority, "DNS:elsewhere");
+    let start = |name| Secured::start(&authority, &authority.issue(name), "optional");
+    let (secured, elsewhere) = (start("IP:127.0.0.1"), start("DNS:elsewhere"));
+    let (server, url, misnamed) = (&secured.server, secured.url(), elsewhere.url());
     let ca = text(&authority.certificate());
     let other = Authority::new();
     let stranger = text(&other.certificate());
-    acl(&server, &["on", ">secret", "~*", "+llen"]);
+    server.run("ACL SETUSER app on >secret ~* +llen");
     let closed = format!("redis://127.0.0.1:{}", free_port());
     let user = ["--username", "app", "--password-env", "THE_PASSWORD"];
     let wrong = ["--username", "app", "--password-env", "PATH"];
@@ -104,7 +78,7 @@ fn each_broken_link_is_named() {
     let all = [&tls[..], &user].concat();
     let output = probe(&all);
     assert!(output.starts_with("exit 0 ready           0\n"), "{output}");
-    acl(&server, &["-llen"]);
+    server.run("ACL SETUSER app -llen");
     let output = probe(&all);
     assert!(
         output.contains("NOPERM: the user may not run llen"),
@@ -114,18 +88,11 @@ fn each_broken_link_is_named() {
 
 /// Makes `node` a cluster of its own, and waits until it is well.
 pub fn serve_all_slots(node: &RedisServer) {
-    let run = |words: &[&str]| {
-        let mut command = redis::cmd("CLUSTER");
-        command
-            .arg(words)
-            .query::<redis::Value>(&mut node.connect())
-    };
-    run(&["ADDSLOTSRANGE", "0", "16383"]).unwrap();
-    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while !format!("{:?}", run(&["INFO"])).contains("cluster_state:ok") {
-        assert!(std::time::Instant::now() < deadline, "the cluster is well");
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    node.run("CLUSTER ADDSLOTSRANGE 0 16383");
+    until_true("a cluster that is well", || {
+        node.query::<String>("CLUSTER INFO")
+            .contains("cluster_state:ok")
+    });
 }
 
 #[test]
@@ -133,11 +100,7 @@ fn a_queue_in_a_cluster_is_found_by_any_node() {
     let bus = free_port().to_string();
     let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
     serve_all_slots(&node);
-    let seeds = format!(
-        "127.0.0.1:{},{}",
-        free_port(),
-        node.url().replace("redis://", "")
-    );
+    let seeds = format!("127.0.0.1:{},127.0.0.1:{}", free_port(), node.port());
     let output = probe(&["--cluster", &seeds]);
     assert!(output.starts_with("exit 0 ready           0\n"), "{output}");
 }

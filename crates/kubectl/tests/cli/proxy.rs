@@ -1,7 +1,6 @@
 //! The plugin behind a proxy, as kubectl: a real proxy, with proof that the bytes went through it or past it.
 
-use crate::commands::{POOLS, list, pool, run_with};
-use testkit::api_server::ApiServer;
+use crate::commands::{run_with, two_pools};
 use testkit::proxy::Proxy;
 
 /// A kubeconfig for `server`, through `proxy` if that is not empty.
@@ -13,12 +12,6 @@ fn kubeconfig(server: &str, proxy: &str) -> String {
     )
 }
 
-/// An API server with two pools, which `stress` names.
-fn api_server() -> ApiServer {
-    let pools = list(&[pool("filters", "redis://r"), pool("reports", "redis://r")]);
-    ApiServer::start([("GET", POOLS, 200, pools)])
-}
-
 const ANSWER: &str = "has 2 WorkerPools, choose one: filters, reports";
 
 #[rstest::rstest]
@@ -26,7 +19,7 @@ const ANSWER: &str = "has 2 WorkerPools, choose one: filters, reports";
 #[case("socks5")]
 #[case("socks5h")]
 fn proxy_of_the_kubeconfig_carries_requests(#[case] scheme: &str) {
-    let api = api_server();
+    let api = two_pools();
     let proxy = Proxy::start(&api.address());
     // Only the proxy knows this name. As in kubectl, NO_PROXY does not concern a proxy of the kubeconfig.
     let config = kubeconfig("http://k8s.test:6443", &proxy.url(scheme));
@@ -39,7 +32,7 @@ fn proxy_of_the_kubeconfig_carries_requests(#[case] scheme: &str) {
 
 #[test]
 fn proxy_of_the_environment_carries_requests() {
-    let api = api_server();
+    let api = two_pools();
     let proxy = Proxy::start(&api.address());
     let url = proxy.url("http");
     let config = kubeconfig("http://k8s.test:6443", "");

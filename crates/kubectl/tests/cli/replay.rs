@@ -1,25 +1,10 @@
 //! `demo --replay` and `monitor --replay`: the class's lines without a cluster, Redis or a network.
 
-use std::process::Command;
+use crate::commands;
 use std::time::{Duration, Instant};
 
-/// The exit code and the output of the program, run with an empty environment.
 fn run(args: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"));
-    let output = command
-        .args(args)
-        .env_clear()
-        .env("TZ", "UTC")
-        .output()
-        .unwrap();
-    let messages = String::from_utf8(output.stderr).unwrap();
-    let messages: Vec<String> = messages.lines().map(|line| format!("! {line}")).collect();
-    let code = output.status.code().unwrap();
-    format!(
-        "exit {code}\n{}{}",
-        String::from_utf8(output.stdout).unwrap(),
-        messages.join("\n")
-    )
+    commands::run(args, None)
 }
 
 #[test]

@@ -1,39 +1,30 @@
 //! `kubectl workerpool interactive` in a pseudo-terminal, against a scripted API server and a real redis-server.
 #![cfg(unix)]
 
+use crate::check_cluster::deployments;
+use crate::commands::{self, POOLS, list, program};
 use portable_pty::CommandBuilder;
 use serde_json::{Value, json};
-use std::process::Command;
 use tempfile::TempDir;
 use testkit::api_server::ApiServer;
+use testkit::process::signal;
 use testkit::pty::Terminal;
 use testkit::redis::RedisServer;
 
-const POOLS: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
 const TARGETS: &str = "/apis/apps/v1/namespaces/default/deployments";
 
-fn pool(redis: &RedisServer, status: &Value) -> Value {
-    json!({
-        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
-        "metadata": {"name": "filters", "namespace": "default", "generation": 1, "resourceVersion": "1"},
-        "spec": {
-            "scaleTargetRef": {"name": "filter-worker"}, "minReplicas": 3, "maxReplicas": 10,
-            "redis": {"address": redis.url()}, "queues": [{"name": "tasks"}],
-        },
-        "status": status,
-    })
+fn pool(redis: &RedisServer, status: Value) -> Value {
+    let mut pool = commands::pool("filters", &redis.url());
+    pool["status"] = status;
+    pool
 }
 
 /// A status with this decision.
 fn status(reason: &str, message: &str, to: i32) -> Value {
     json!({
-        "observedGeneration": 1, "desiredReplicas": to,
+        "observedGeneration": 2, "desiredReplicas": to,
         "decision": {"reason": reason, "message": message, "confidence": 1.0, "at": "2026-11-27T08:30:00Z", "from": 3, "to": to},
     })
-}
-
-fn list(kind: &str, api: &str, item: &Value) -> Value {
-    json!({"apiVersion": api, "kind": format!("{kind}List"), "metadata": {"resourceVersion": "1"}, "items": [item]})
 }
 
 fn target(replicas: i32) -> Value {
@@ -45,27 +36,11 @@ fn target(replicas: i32) -> Value {
 
 /// A cluster with one pool within its thresholds.
 fn cluster(redis: &RedisServer) -> ApiServer {
-    let pool = pool(
-        redis,
-        &status(
-            "WithinThresholds",
-            "within thresholds: keeping 3 workers",
-            3,
-        ),
-    );
+    let within = "within thresholds: keeping 3 workers";
+    let pool = pool(redis, status("WithinThresholds", within, 3));
     ApiServer::streaming([
-        (
-            "GET",
-            POOLS,
-            200,
-            list("WorkerPool", "workerpool.dev/v1alpha1", &pool),
-        ),
-        (
-            "GET",
-            TARGETS,
-            200,
-            list("Deployment", "apps/v1", &target(3)),
-        ),
+        ("GET", POOLS, 200, list(&[pool])),
+        ("GET", TARGETS, 200, deployments(&[target(3)])),
     ])
 }
 
@@ -108,7 +83,7 @@ fn keys_and_updates_change_the_screen() {
         "25 tasks wait, more than 8: 3 → 5 workers",
         5,
     );
-    api.send_event(POOLS, "MODIFIED", &pool(&redis, &status));
+    api.send_event(POOLS, "MODIFIED", &pool(&redis, status));
     terminal.shows("25 tasks wait, more than 8: 3 → 5 workers");
     terminal.shows("QueueTooLong");
     api.send_event(TARGETS, "MODIFIED", &target(5));
@@ -143,11 +118,7 @@ fn sigterm_restores_the_terminal() {
     terminal.shows("Queue Length: 0 tasks");
     terminal.press("s");
     terminal.shows("--readonly: nothing is written");
-    let killed = Command::new("kill")
-        .arg(terminal.id().to_string())
-        .status()
-        .expect("kill");
-    assert!(killed.success());
+    signal(terminal.id(), "TERM");
     assert_eq!(terminal.end(), 0);
 }
 
@@ -173,51 +144,38 @@ fn a_replay_needs_no_cluster() {
 fn without_a_terminal_only_snapshots_work() {
     let redis = RedisServer::start();
     let api = cluster(&redis);
-    let home = tempfile::tempdir().expect("a directory");
-    let kubeconfig = home.path().join("config");
-    std::fs::write(&kubeconfig, api.kubeconfig()).expect("a kubeconfig");
+    let config = api.kubeconfig();
     let run = |args: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_kubectl-workerpool"))
-            .args(args)
-            .env_clear()
-            .envs([("KUBECONFIG", kubeconfig.as_path()), ("HOME", home.path())])
-            .env("COLUMNS", "100")
-            .env("LINES", "30")
-            .output()
-            .expect("the program runs");
-        let text = |bytes| String::from_utf8(bytes).expect("text");
-        (
-            output.status.code(),
-            text(output.stdout),
-            text(output.stderr),
-        )
+        let size = [("COLUMNS", "100"), ("LINES", "30")];
+        let (_home, mut program) = program(Some(&config), &size);
+        program.args(args).output().expect("the program runs")
     };
-    let (code, _, stderr) = run(&["interactive"]);
-    assert_eq!(code, Some(1));
+    let refused = run(&["interactive"]);
+    let error = String::from_utf8(refused.stderr).expect("text");
+    assert_eq!(refused.status.code(), Some(1));
     assert!(
-        stderr.contains("`kubectl workerpool monitor`") && stderr.contains("--snapshot"),
-        "{stderr}"
+        error.contains("`kubectl workerpool monitor`") && error.contains("--snapshot"),
+        "{error}"
     );
-    let (code, frame, _) = run(&["interactive", "--snapshot"]);
-    assert_eq!((code, frame.lines().count()), (Some(0), 30));
+    let snapshot = |args: &[&str]| {
+        let output = run(&[&["interactive", "--snapshot"], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let frame = snapshot(&[]);
+    assert_eq!(frame.lines().count(), 30);
     assert!(
         frame.contains("📊 Queue Length: 0 tasks") && !frame.contains('\x1b'),
         "{frame}"
     );
-    let (code, picture, _) = run(&["interactive", "--snapshot", "-o", "svg", "--size", "80x24"]);
-    assert_eq!(code, Some(0));
+    let picture = snapshot(&["-o", "svg", "--size", "80x24"]);
     assert!(
         picture.starts_with("<svg") && picture.contains("Queue Length"),
         "{picture}"
     );
-    let (code, data, _) = run(&["interactive", "--snapshot", "-o", "json"]);
-    let data: Value = serde_json::from_str(&data).expect("JSON");
-    assert_eq!(
-        (code, &data["metrics"]["queueLength"]),
-        (Some(0), &json!(0))
-    );
-    let (code, pools, _) = run(&["interactive", "--snapshot", "-o", "json", "-A"]);
-    let pools: Value = serde_json::from_str(&pools).expect("JSON");
-    assert_eq!(code, Some(0), "a failed watch is in `trouble`: {pools}");
+    let data: Value = serde_json::from_str(&snapshot(&["-o", "json"])).expect("JSON");
+    assert_eq!(data["metrics"]["queueLength"], 0);
+    // A failed watch is in `trouble`.
+    let pools: Value = serde_json::from_str(&snapshot(&["-o", "json", "-A"])).expect("JSON");
     assert!(pools["trouble"].is_string(), "{pools}");
 }

@@ -1,9 +1,12 @@
 //! `simulate` and `record`: exit code and output. `simulate` runs without a cluster and a kubeconfig.
 
+use crate::check_cluster::deployments;
+use crate::commands::{self, POOLS, list};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::process::Command;
 use testkit::api_server::ApiServer;
+use testkit::local::transcript;
 use testkit::redis::RedisServer;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kubectl-workerpool");
@@ -20,25 +23,12 @@ impl Dir {
         dir
     }
 
-    /// The exit code and the output; lines of standard error are marked.
+    /// The [`transcript`] of a run.
     fn run(&self, args: &str) -> String {
         let mut command = Command::new(PROGRAM);
-        command
-            .args(args.split(' '))
-            .current_dir(self.0.path())
-            .env_clear();
-        let output = command.output().expect("it runs");
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-        let messages: Vec<String> = text(&output.stderr)
-            .lines()
-            .map(|line| format!("! {line}\n"))
-            .collect();
-        format!(
-            "exit {}\n{}{}",
-            output.status.code().expect("a code"),
-            text(&output.stdout),
-            messages.concat()
-        )
+        command.args(args.split(' ')).env_clear();
+        let output = command.current_dir(self.0.path()).output();
+        transcript(&output.expect("it runs"))
     }
 
     /// The JSON lines of a successful run.
@@ -322,7 +312,7 @@ fn compares_two_policies() {
     );
     let svg = dir.run(&format!("{args} -o svg"));
     assert!(
-        svg.starts_with("exit 0\n<svg ") && svg.ends_with("</svg>\n"),
+        svg.starts_with("exit 0\n<svg ") && svg.ends_with("</svg>"),
         "{svg}"
     );
     for text in [
@@ -355,38 +345,38 @@ fn invalid_input_is_an_error_with_its_position() {
         (
             &*valid,
             "{\"t\": 0}\n{\"t\": 1, \"redy\": 4}",
-            "exit 1\n! error: t.jsonl: line 2: unknown field redy: a line may have t, ready,",
+            "! error: t.jsonl: line 2: unknown field redy: a line may have t, ready,",
         ),
         (
             &valid,
             "{\"t\": 7}\n{\"t\": 6}",
-            "exit 1\n! error: t.jsonl: line 2: t goes back from 7 to 6: sort the lines by t\n",
+            "! error: t.jsonl: line 2: t goes back from 7 to 6: sort the lines by t",
         ),
         (
             &valid.replace("minReplicas: 3", "minReplicas: 30"),
             "{\"t\": 0}",
-            "exit 1\n! error: wp.yaml: minReplicas 30 must lie between 0 and maxReplicas 10",
+            "! error: wp.yaml: minReplicas 30 must lie between 0 and maxReplicas 10",
         ),
         (
             &valid.replace("minReplicas: 3", "minReplcas: 3"),
             "{\"t\": 0}",
-            "exit 1\n! error: wp.yaml: unknown field spec.minReplcas: `kubectl explain wp.spec` lists the fields\n",
+            "! error: wp.yaml: unknown field spec.minReplcas: `kubectl explain wp.spec` lists the fields",
         ),
         (
             "kind: Deployment",
             "{\"t\": 0}",
-            "exit 1\n! error: wp.yaml: expected kind WorkerPool, found Deployment: `kubectl get wp NAME -o yaml` prints one\n",
+            "! error: wp.yaml: expected kind WorkerPool, found Deployment: `kubectl get wp NAME -o yaml` prints one",
         ),
         (
             "a: [",
             "{\"t\": 0}",
-            "exit 1\n! error: wp.yaml: not a single YAML document: ",
+            "! error: wp.yaml: not a single YAML document: ",
         ),
     ] {
         let dir = Dir::with([("wp.yaml", yaml), ("t.jsonl", trace)]);
         let output = dir.run("simulate --pool wp.yaml --trace t.jsonl");
         assert!(
-            output.starts_with("exit 1\n") && output.contains(error.trim_start_matches("exit 1\n")),
+            output.starts_with("exit 1\n") && output.contains(error),
             "{output}"
         );
     }
@@ -444,33 +434,19 @@ fn tasks_that_are_never_taken_are_an_error() {
     let output = dir.run("simulate --pool wp.yaml --arrivals a.jsonl --service-time 1s");
     assert_eq!(
         output,
-        "exit 1\n! error: 3 tasks are never processed: the pool stays at 0 workers (suspended: keeping 0 workers, regardless of load)\n"
+        "exit 1\n! error: 3 tasks are never processed: the pool stays at 0 workers (suspended: keeping 0 workers, regardless of load)"
     );
 }
 
 #[test]
 fn a_recorded_trace_can_be_replayed() {
     let redis = RedisServer::start();
-    let object = json!({
-        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
-        "metadata": {"name": "filters", "namespace": "default", "resourceVersion": "1"},
-        "spec": {"scaleTargetRef": {"name": "w"}, "minReplicas": 3, "redis": {"address": redis.url()}, "queues": [{"name": "tasks"}]},
-    });
-    let list = |kind: &str, version: &str, item: &Value| json!({"apiVersion": version, "kind": kind, "metadata": {"resourceVersion": "1"}, "items": [item]});
-    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "w", "namespace": "default"}, "spec": {"replicas": 4}});
+    let object = commands::pool("filters", &redis.url());
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "filter-worker", "namespace": "default"}, "spec": {"replicas": 4}});
+    let targets = "/apis/apps/v1/namespaces/default/deployments";
     let api = ApiServer::start([
-        (
-            "GET",
-            "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools",
-            200,
-            list("WorkerPoolList", "workerpool.dev/v1alpha1", &object),
-        ),
-        (
-            "GET",
-            "/apis/apps/v1/namespaces/default/deployments",
-            200,
-            list("DeploymentList", "apps/v1", &target),
-        ),
+        ("GET", POOLS, 200, list(std::slice::from_ref(&object))),
+        ("GET", targets, 200, deployments(&[target])),
     ]);
     let dir = Dir::with([
         ("config", &api.kubeconfig()),

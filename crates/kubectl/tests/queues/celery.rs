@@ -5,11 +5,12 @@ use redis::Commands;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 use testkit::libraries;
+use testkit::process::Process;
 use testkit::redis::RedisServer;
+use testkit::wait::until_true;
 
 static PYTHON: LazyLock<PathBuf> =
     LazyLock::new(|| libraries::python(env!("CARGO_TARGET_TMPDIR"), "celery"));
@@ -18,7 +19,7 @@ static PYTHON: LazyLock<PathBuf> =
 pub struct Celery {
     server: RedisServer,
     env: Vec<(&'static str, String)>,
-    workers: Vec<Child>,
+    workers: Vec<Process>,
 }
 
 impl Celery {
@@ -54,11 +55,10 @@ impl Celery {
         let name = format!("celery@{pod}");
         command.args(["-A", "app", "worker", "-n", &name, "-Q", queues]);
         let listening = self.listening();
-        self.workers.push(command.args(options).spawn().unwrap());
-        let end = Instant::now() + Duration::from_mins(2);
-        while self.listening() <= listening {
-            assert!(Instant::now() < end, "worker {pod} does not listen");
-        }
+        self.workers.push(Process::start(command.args(options)));
+        until_true("another worker that listens", || {
+            self.listening() > listening
+        });
     }
 
     /// How many workers listen for control commands. They ignore an empty one.
@@ -82,45 +82,31 @@ impl Celery {
         format!("{}/3", self.server.url())
     }
 
-    fn facts(&self) -> redis::Connection {
-        let client = redis::Client::open(format!("{}/9", self.server.url())).unwrap();
+    /// A connection to one of its databases.
+    pub fn connect(&self, database: u8) -> redis::Connection {
+        let client = redis::Client::open(format!("{}/{database}", self.server.url())).unwrap();
         client.get_connection().unwrap()
+    }
+
+    /// Lets all tasks end that run.
+    fn end_tasks(&self) {
+        let () = self.connect(9).set("end", 1).unwrap();
     }
 
     /// Waits until the tasks themselves say that so many of them run.
     pub fn running(&self, count: usize) {
-        let end = Instant::now() + Duration::from_mins(1);
-        let mut facts = self.facts();
-        loop {
-            let running: BTreeSet<String> = facts.smembers("running").unwrap();
-            if running.len() == count {
-                return;
-            }
-            assert!(Instant::now() < end, "{} tasks run", running.len());
-        }
+        let mut facts = self.connect(9);
+        until_true(&format!("{count} tasks that run"), || {
+            facts.scard("running") == Ok(count)
+        });
     }
 
     fn probe(&self, queue: &str, options: &[&str]) -> Value {
-        probe::probe(
-            &format!("{}/3", self.server.url()),
-            "Celery",
-            queue,
-            options,
-        )
+        probe::probe(&self.broker(), "Celery", queue, options)
     }
 
     pub fn until(&self, queue: &str, options: &[&str], expected: &Value) -> Value {
         probe::until(|| self.probe(queue, options), expected)
-    }
-}
-
-impl Drop for Celery {
-    fn drop(&mut self) {
-        for worker in &mut self.workers {
-            // The children of a worker end with it.
-            let _ = worker.kill();
-            let _ = worker.wait();
-        }
     }
 }
 
@@ -167,7 +153,7 @@ fn tasks_that_busy_workers_fetched_ahead_are_held_and_not_ready() {
         &[],
         &json!({"workers": 1, "busy": 0, "slots": 2, "held": 0, "inFlight": 0}),
     );
-    let () = celery.facts().set("end", 1).unwrap();
+    celery.end_tasks();
     celery.until(
         "celery",
         &[],
@@ -243,9 +229,8 @@ fn what_a_killed_worker_left_is_in_flight_with_no_worker() {
     celery.send("celery", 1, &["countdown=3600"]);
     celery.running(2);
     celery.until("celery", &[], &json!({"ready": 0, "delayed": 1, "busy": 1}));
-    let mut worker = celery.workers.pop().unwrap();
-    worker.kill().unwrap();
-    worker.wait().unwrap();
+    // The children of a worker end with it.
+    drop(celery.workers.pop());
     let left = json!({"ready": 0, "held": 0, "inFlight": 4, "delayed": 1, "workers": 0, "busy": 0, "slots": 0, "workersByPod": {}});
     let answer = celery.until("celery", &[], &left);
     assert_eq!(answer["inFlight"]["exact"], true);
@@ -279,10 +264,9 @@ fn what_is_left_in_the_broker_expires() {
     celery.running(1);
     celery.until("celery", &[], &json!({"workers": 1, "busy": 1}));
     // It answers when no one waits any more.
-    let () = celery.facts().set("end", 1).unwrap();
+    celery.end_tasks();
     celery.until("celery", &[], &json!({"workers": 1, "busy": 0}));
-    let client = redis::Client::open(format!("{}/3", celery.server.url())).unwrap();
-    let mut broker = client.get_connection().unwrap();
+    let mut broker = celery.connect(3);
     let keys: Vec<String> = broker.keys("*workerpool-*").unwrap();
     assert!(!keys.is_empty(), "late answers");
     for key in keys {
@@ -304,30 +288,26 @@ fn the_documented_rights_are_enough_and_a_missing_one_is_named() {
     celery.running(2);
     let rights = "resetkeys resetchannels %R~celery* %R~unacked ~workerpool-*.reply.celery.pidbox &/3.celery.pidbox \
         -@all +hello +auth +ping +select +llen +hlen +hscan +time +client|info +client|setinfo +publish +lrange +rpush +expire +ltrim";
-    let mut redis = celery.server.connect();
-    let mut set = |name: &str, without: &str| {
+    let set = |name: &str, without: &str| {
         let rights = rights.split_whitespace().filter(|word| *word != without);
         // Redis 7.0 does not know this one.
         let rights = rights.filter(|word| *word != "+client|setinfo");
-        let mut command = redis::cmd("ACL");
-        command.arg("SETUSER").arg(name).arg("on").arg(">secret");
-        command.arg(rights.collect::<Vec<_>>());
-        let () = command.query(&mut redis).unwrap();
+        let rights = rights.collect::<Vec<_>>().join(" ");
+        celery
+            .server
+            .run(&format!("ACL SETUSER {name} on >secret {rights}"));
     };
     set("reader", "");
     set("mute", "+publish");
     let probe = |user: &str| {
-        let url = format!("{}/3", celery.server.url()).replace("//", &format!("//{user}:secret@"));
+        let url = celery.broker().replace("//", &format!("//{user}:secret@"));
         probe::probe(&url, "Celery", "celery", &[])
     };
     probe::until(
         || probe("reader"),
         &json!({"held": 1, "inFlight": 2, "workers": 1}),
     );
-    let log: Vec<redis::Value> = redis::cmd("ACL")
-        .arg("LOG")
-        .query(&mut celery.server.connect())
-        .unwrap();
+    let log: Vec<redis::Value> = celery.server.query("ACL LOG");
     assert!(log.is_empty(), "{log:?}");
     let mute = probe("mute");
     assert_eq!(mute["ready"], json!({"value": 0, "exact": true}));

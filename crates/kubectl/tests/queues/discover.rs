@@ -70,21 +70,15 @@ fn workers_of_celery_and_other_systems_in_one_database_are_told_apart() {
     celery.send("celery", 3, &[]);
     celery.send("video", 1, &["priority=9"]);
     celery.running(1);
-    let client = redis::Client::open(celery.broker()).unwrap();
     let mut pipe = redis::pipe();
     pipe.lpush("yes", 1).lpush("a\u{202e}b", 1);
-    let () = pipe.query(&mut client.get_connection().unwrap()).unwrap();
+    pipe.exec(&mut celery.connect(3)).unwrap();
     let (_, manifest) = discover(&celery.broker(), &[]);
-    let names: Vec<Vec<String>> = pools(&manifest)
-        .into_iter()
-        .map(|pool| {
-            pool.spec
-                .queues
-                .into_iter()
-                .map(|queue| queue.name)
-                .collect()
-        })
-        .collect();
+    let names = |pool: WorkerPool| -> Vec<String> {
+        let queues = pool.spec.queues.into_iter();
+        queues.map(|queue| queue.name).collect()
+    };
+    let names: Vec<Vec<String>> = pools(&manifest).into_iter().map(names).collect();
     // A name that no screen can show is left out.
     assert_eq!(names, [vec!["yes"], vec!["celery", "mail", "video"]]);
     assert!(!manifest.contains('\u{202e}'), "{manifest}");
@@ -95,13 +89,11 @@ fn a_password_is_not_printed_and_an_empty_database_is_said_to_be_empty() {
     let celery = Celery::start(&[]);
     let (success, nothing) = discover(&celery.broker(), &[]);
     assert_eq!((success, nothing.as_str()), (false, ""));
-    let client = redis::Client::open(celery.broker()).unwrap();
     let mut pipe = redis::pipe();
-    pipe.lpush("reports", 1).ignore();
+    pipe.lpush("reports", 1);
     pipe.cmd("ACL")
-        .arg(&["SETUSER", "reader", "on", ">secret", "~*", "+@all"])
-        .ignore();
-    let () = pipe.query(&mut client.get_connection().unwrap()).unwrap();
+        .arg(&["SETUSER", "reader", "on", ">secret", "~*", "+@all"]);
+    pipe.exec(&mut celery.connect(3)).unwrap();
     let url = celery.broker().replace("//", "//reader:secret@");
     let (success, manifest) = discover(&url, &[]);
     assert!(success && !manifest.contains("secret@"), "{manifest}");

@@ -6,9 +6,9 @@ use redis::Commands;
 use rstest::rstest;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 use testkit::libraries;
+use testkit::process::Process;
 use testkit::redis::RedisServer;
 
 /// So many jobs are queued, and each pod runs so many at once.
@@ -75,10 +75,10 @@ impl Recipe {
         command
     }
 
-    fn worker(&self) -> Worker {
+    fn worker(&self) -> Process {
         let container = &self.yaml("worker.yaml")["spec"]["template"]["spec"]["containers"][0];
         let line: Vec<&str> = strings(&container["command"]);
-        Worker(self.command(&line).spawn().expect("the worker starts"))
+        Process::start(&mut self.command(&line))
     }
 
     /// What the operator reads of the pool's queue becomes this.
@@ -117,35 +117,6 @@ fn strings(list: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// A worker process, killed at the end of the test.
-struct Worker(Child);
-
-impl Worker {
-    /// Ends it as Kubernetes ends a pod, and waits until it has ended.
-    fn end(&mut self) {
-        let pid = self.0.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let end = Instant::now() + Duration::from_mins(1);
-        while self.0.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < end, "the worker does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// The state of the pool's queue with a worker, and after the end of its pod: the jobs that ran have ended, and none is
 /// left behind.
 fn follows(system: &str, slots: i64) {
@@ -171,7 +142,9 @@ fn follows(system: &str, slots: i64) {
     let mut worker = recipe.worker();
     let left = JOBS - slots;
     recipe.until(&json!({"ready": left, "held": 0, "inFlight": slots, "workers": 1, "busy": 1}));
-    worker.end();
+    // As Kubernetes ends a pod.
+    worker.signal("TERM");
+    worker.wait();
     if system == "sidekiq" {
         // A job that was interrupted is in no list and no count.
         let processed: i64 = recipe.redis.connect().get("stat:processed").unwrap();

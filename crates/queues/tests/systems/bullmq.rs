@@ -1,32 +1,28 @@
 //! BullMQ 5 and 6, and Bull 4.
 
-use crate::stage::{Figures, Stage};
+use crate::stage::{self, Figures, Stage};
 use decide::Metric;
-use queues::{Queue, QueueOptions, QueueSystem};
+use queues::{Queue, QueueSystem};
 use redis::Commands;
 use rstest::rstest;
 use testkit::producer::Programs;
+use testkit::wait::{until, until_true};
 
 pub fn stage(library: &str, prefix: Option<&str>) -> Stage {
     let programs = Programs::bullmq(env!("CARGO_TARGET_TMPDIR"), library);
     Stage::new(programs.with("PREFIX", prefix))
 }
 
-/// A queue that has not been read yet: the server's list of clients is read at most every 10 s.
 fn queue(library: &str, prefix: Option<&str>) -> Queue {
     queue_named("mail ä", library, prefix)
 }
 
 fn queue_named(name: &str, library: &str, prefix: Option<&str>) -> Queue {
-    let options = QueueOptions {
-        key_prefix: prefix.map(str::to_owned),
-        ..QueueOptions::named(name)
-    };
     let system = match library {
         "bull" => QueueSystem::Bull,
         _ => QueueSystem::BullMQ,
     };
-    Queue::new(system, &options)
+    stage::queue(system, name, prefix)
 }
 
 /// What is written down; Bull's workers do not name their pods.
@@ -70,23 +66,19 @@ fn every_state_of_a_queue_is_what_producers_and_jobs_write_down(
     assert_eq!(check(&stage).metrics.paused, Metric::Known(1));
     stage.start("pod-1", &[mail], &["2"]);
     stage.start("pod-2", &[mail], &["1"]);
-    let both = crate::stage::eventually("two workers", || {
+    let both = until("two workers", || {
         let reading = stage.read(&queue(library, None));
         (reading.metrics.live == Metric::Known(2)).then_some(reading)
     });
     assert_eq!(both.metrics.busy, Metric::Known(0));
     check(&stage);
     stage.pause(mail, false);
-    crate::stage::eventually("three jobs run", || {
-        (stage.written(mail).in_flight == 3).then_some(())
-    });
+    until_true("three jobs run", || stage.written(mail).in_flight == 3);
     check(&stage);
     let running = stage.running();
     let first: Vec<&str> = running.iter().map(String::as_str).take(1).collect();
     stage.end(&first, "fail");
-    crate::stage::eventually("three jobs run", || {
-        (stage.written(mail).in_flight == 3).then_some(())
-    });
+    until_true("three jobs run", || stage.written(mail).in_flight == 3);
     check(&stage);
 }
 
@@ -107,11 +99,11 @@ fn the_limits_of_a_queue_are_those_that_its_workers_keep(
     for pod in ["pod-1", "pod-2", "pod-3"] {
         stage.start(pod, &[mail], &["2"]);
     }
-    crate::stage::eventually("three workers, of which two jobs run", || {
+    until_true("three workers, of which two jobs run", || {
         let metrics = stage.read(&queue(library, None)).metrics;
         let known = (metrics.live, metrics.in_flight);
         let running = stage.running().len();
-        (known == (Metric::Known(3), Metric::Known(2)) && running == 2).then_some(())
+        known == (Metric::Known(3), Metric::Known(2)) && running == 2
     });
 }
 

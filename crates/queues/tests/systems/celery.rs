@@ -1,10 +1,11 @@
 //! The drain of Celery's workers. What the operator reads of them is in `crates/kubectl/tests/queues`.
 
-use crate::stage::{Stage, eventually};
+use crate::stage::Stage;
 use decide::victims::{DrainState, Worker};
 use queues::{DrainRequest, Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use testkit::producer::Programs;
+use testkit::wait::{until, until_true};
 
 /// How many jobs a burst has.
 const BURST: usize = 20;
@@ -21,7 +22,7 @@ fn pool(names: &[&str]) -> Vec<Queue> {
 
 /// The worker of `pod`, once the first queue of the pool reads it as `expected`.
 fn worker(stage: &Stage, pool: &[Queue], pod: &str, expected: (DrainState, bool)) -> Worker {
-    eventually(&format!("{pod} is {expected:?}"), || {
+    until(&format!("{pod} is {expected:?}"), || {
         let workers = stage.read(&pool[0]).workers.into_iter();
         let mut ours = workers.filter(|worker| worker.pod.as_deref() == Some(pod));
         ours.find(|worker| (worker.drain, worker.busy) == expected)
@@ -59,10 +60,10 @@ fn a_drained_worker_finishes_its_task_takes_none_and_resumes() {
     stage.push("mail", &["b"]);
     stage.push("other", &["c"]);
     // A worker that is slow to answer counts as busy before it has named its task.
-    eventually("the task of the worker that takes none", || {
+    until_true("the task of the worker that takes none", || {
         let metrics = stage.read(&mail[0]).metrics;
         let read = (metrics.live.known(), metrics.in_flight.known());
-        (read == (Some(0), Some(1))).then_some(())
+        read == (Some(0), Some(1))
     });
     stage.end(&["a"], "ok");
     worker(&stage, &mail, "pod-1", DRAINED);
@@ -113,8 +114,6 @@ fn what_is_published_at_the_moment_of_a_drain_is_not_lost() {
         let ended = stage.ended();
         assert_eq!(ended + waiting, number * BURST, "in burst {number}");
         request(&stage, &mail, &one, false);
-        eventually("all have ended", || {
-            (stage.ended() == number * BURST).then_some(())
-        });
+        until_true("all have ended", || stage.ended() == number * BURST);
     }
 }

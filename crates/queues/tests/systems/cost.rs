@@ -3,12 +3,13 @@
 
 use crate::celery_workers::Workers;
 use crate::fill;
-use crate::stage::{eventually, read};
+use crate::stage::read;
 use decide::{Metric, QueueMetrics};
 use queues::{Poll, Queue, QueueOptions, QueueSystem};
 use redis::{Commands, Connection, Value};
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
+use testkit::wait::{until, until_true};
 
 /// The cost of one poll.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -158,11 +159,11 @@ impl Rounds {
     /// used until all have answered.
     fn next(&mut self) -> (Cost, QueueMetrics, Duration) {
         let cpu = self.server.cpu();
-        eventually("a second since the last poll", || {
-            (self.at.elapsed() >= Duration::from_secs(1)).then_some(())
+        until_true("a second since the last poll", || {
+            self.at.elapsed() >= Duration::from_secs(1)
         });
         let mut all = Cost::default();
-        let metrics = eventually("a poll that asks", || {
+        let metrics = until("a poll that asks", || {
             let (cost, metrics) = poll(&mut self.redis, &self.queue).unwrap();
             all.round_trips += cost.round_trips;
             all.commands += cost.commands;
@@ -173,8 +174,8 @@ impl Rounds {
         });
         self.at = Instant::now();
         self.all += self.asked;
-        eventually("the answers of all workers", || {
-            (self.workers.answered() == self.all).then_some(())
+        until_true("the answers of all workers", || {
+            self.workers.answered() == self.all
         });
         (all, metrics, self.server.cpu().saturating_sub(cpu))
     }
@@ -228,7 +229,7 @@ fn more_answers_than_a_poll_may_cost_are_read_in_portions() {
     let (workers, held) = (200, 256);
     let mut rounds = Rounds::start(workers, held);
     let all = Metric::Known((workers * held).try_into().unwrap());
-    eventually("all tasks that were fetched ahead", || {
+    until("all tasks that were fetched ahead", || {
         let (_, metrics) = poll(&mut rounds.redis, &rounds.queue)?;
         (metrics.held == all).then_some(())
     });

@@ -1,21 +1,17 @@
 //! Laravel 8 with `queue:work`. `make queues` runs these tests: they need its Debian packages.
 
-use crate::stage::{Figures, Stage, eventually};
+use crate::stage::{self, Figures, Stage};
 use decide::Metric;
-use queues::{Queue, QueueOptions, QueueSystem};
+use queues::{Queue, QueueSystem};
 use testkit::producer::Programs;
+use testkit::wait::until_true;
 
 pub fn stage(prefix: &str) -> Stage {
     Stage::new(Programs::laravel(prefix))
 }
 
-/// A queue that has not been read yet: the server's list of clients is read at most every 10 s.
 fn queue(name: &str, prefix: Option<&str>) -> Queue {
-    let options = QueueOptions {
-        key_prefix: prefix.map(str::to_owned),
-        ..QueueOptions::named(name)
-    };
-    Queue::new(QueueSystem::Laravel, &options)
+    stage::queue(QueueSystem::Laravel, name, prefix)
 }
 
 /// What is written down; `queue:work` names no pods and counts no failures, and its workers are known where one waits.
@@ -51,16 +47,14 @@ fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
     );
     stage.start("pod-1", &["mail"], &[]);
     stage.start("pod-2", &["mail"], &[]);
-    eventually("two jobs run", || {
-        (stage.running().len() == 2).then_some(())
-    });
+    until_true("two jobs run", || stage.running().len() == 2);
     check(&stage, None);
     stage.end(&["a"], "ok");
     stage.end(&["b"], "fail");
     stage.started("c");
-    eventually("a worker that waits", || {
+    until_true("a worker that waits", || {
         let metrics = stage.read(&queue("mail", None)).metrics;
-        (metrics.live == Metric::Estimated(2)).then_some(())
+        metrics.live == Metric::Estimated(2)
     });
     check(&stage, Some((2, 1)));
 }

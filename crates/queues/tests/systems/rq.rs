@@ -1,10 +1,11 @@
 //! RQ 3.
 
-use crate::stage::{Stage, eventually};
+use crate::stage::{self, Stage};
 use decide::Metric;
-use queues::{Queue, QueueOptions, QueueSystem};
+use queues::{Queue, QueueSystem};
 use redis::Commands;
 use testkit::producer::Programs;
+use testkit::wait::until_true;
 
 pub fn stage(prefix: Option<&str>) -> Stage {
     let programs = Programs::rq(env!("CARGO_TARGET_TMPDIR"));
@@ -12,11 +13,7 @@ pub fn stage(prefix: Option<&str>) -> Stage {
 }
 
 fn queue(name: &str, prefix: Option<&str>) -> Queue {
-    let options = QueueOptions {
-        key_prefix: prefix.map(str::to_owned),
-        ..QueueOptions::named(name)
-    };
-    Queue::new(QueueSystem::RQ, &options)
+    stage::queue(QueueSystem::RQ, name, prefix)
 }
 
 #[test]
@@ -85,9 +82,9 @@ fn what_a_killed_worker_held_is_in_flight_until_its_lease_ends() {
     stage.start("pod-2", &["mail"], &[]);
     stage.push("mail", &["first"]);
     stage.end(&["first"], "ok");
-    eventually("one processed job", || {
+    until_true("one processed job", || {
         let processed = stage.read(&mail).metrics.processed;
-        (processed == Metric::Estimated(1)).then_some(())
+        processed == Metric::Estimated(1)
     });
     stage.push("mail", &["a"]);
     let killed = stage.started("a");

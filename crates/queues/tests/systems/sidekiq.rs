@@ -1,22 +1,20 @@
 //! Sidekiq 6. `make queues` runs these tests: they need its Debian package.
 
-use crate::stage::{Figures, Stage, eventually};
+use crate::stage::{self, Figures, Stage};
 use decide::Metric;
 use decide::victims::{Activity, DrainState, Worker};
-use queues::{DrainRequest, Queue, QueueOptions, QueueSystem};
+use queues::{DrainRequest, Queue, QueueSystem};
 use redis::Commands;
 use testkit::producer::Programs;
+use testkit::wait::{until, until_true};
 
 pub fn stage(namespace: Option<&str>) -> Stage {
     Stage::new(Programs::sidekiq().with("NAMESPACE", namespace))
 }
 
 fn queue(name: &str, namespace: Option<&str>) -> Queue {
-    let options = QueueOptions {
-        key_prefix: namespace.map(|it| format!("{it}:")),
-        ..QueueOptions::named(name)
-    };
-    Queue::new(QueueSystem::Sidekiq, &options)
+    let prefix = namespace.map(|it| format!("{it}:"));
+    stage::queue(QueueSystem::Sidekiq, name, prefix.as_deref())
 }
 
 /// What is written down; Sidekiq does not count failures of a queue, and delayed jobs only of all queues together.
@@ -55,16 +53,14 @@ fn every_state_of_a_queue_is_what_producers_and_jobs_write_down() {
     stage.started("a");
     stage.started("b");
     stage.start("pod-2", &["video", "mail"], &[]);
-    eventually("four jobs run", || {
-        (stage.running().len() == 4).then_some(())
-    });
+    until_true("four jobs run", || stage.running().len() == 4);
     let metrics = stage.expect(&mail, &written(&stage, "mail", 1)).metrics;
     assert_eq!(metrics.slots, Metric::Estimated(4));
     // Sidekiq runs it again within a minute: it is delayed.
     stage.end(&["a"], "fail");
     stage.end(&["b"], "ok");
-    eventually("all jobs run", || {
-        (stage.running().len() == 4 || stage.written("mail").ready == 0).then_some(())
+    until_true("all jobs run", || {
+        stage.running().len() == 4 || stage.written("mail").ready == 0
     });
     stage.expect(&mail, &written(&stage, "mail", 2));
 }
@@ -84,15 +80,15 @@ fn a_namespace_a_quiet_process_and_a_killed_one_are_read() {
     let _: i64 = redis
         .lpush(format!("app:{}-signals", process.id), "TSTP")
         .unwrap();
-    eventually("a quiet process", || {
+    until_true("a quiet process", || {
         let row = stage.read(&mail).workers.remove(0);
-        (row.report.activity == Activity::Draining && row.busy).then_some(())
+        row.report.activity == Activity::Draining && row.busy
     });
     assert_eq!(stage.read(&mail).metrics.live, Metric::Estimated(0));
     stage.end(&["a"], "ok");
-    eventually("a process that holds no job", || {
+    until_true("a process that holds no job", || {
         let row = stage.read(&mail).workers.remove(0);
-        (row.report.activity == Activity::Draining && !row.busy).then_some(())
+        row.report.activity == Activity::Draining && !row.busy
     });
     stage.kill("pod-1");
     // A minute later.
@@ -123,7 +119,7 @@ fn a_process_that_was_asked_to_be_quiet_finishes_and_ends() {
     let mut stage = stage(Some("app"));
     let mail = queue("mail", Some("app"));
     let one = |stage: &Stage, expected: DrainState| {
-        eventually(&format!("a process that is {expected:?}"), || {
+        until(&format!("a process that is {expected:?}"), || {
             let workers = stage.read(&mail).workers;
             workers.into_iter().find(|it| it.drain == expected)
         })
@@ -138,7 +134,7 @@ fn a_process_that_was_asked_to_be_quiet_finishes_and_ends() {
     assert_eq!(request(&stage, &mail, &process, false), 0, "it is busy");
     // Another operator finds it by what it says of itself.
     let found = queue("mail", Some("app"));
-    eventually("it says that it is quiet", || {
+    until("it says that it is quiet", || {
         let workers = stage.read(&found).workers;
         (workers.first()?.drain == DrainState::Leaving).then_some(())
     });
@@ -148,9 +144,7 @@ fn a_process_that_was_asked_to_be_quiet_finishes_and_ends() {
     assert_eq!(stage.written("mail").ready, 1, "it takes no other job");
     assert_eq!(request(&stage, &mail, &process, false), 2);
     assert_eq!(request(&stage, &mail, &process, false), 0, "it was asked");
-    eventually("it has ended", || {
-        stage.read(&mail).workers.is_empty().then_some(())
-    });
+    until_true("it has ended", || stage.read(&mail).workers.is_empty());
     stage.start("pod-1b", &["mail"], &[]);
     assert_eq!(stage.started("b"), "pod-1b");
 }

@@ -1,16 +1,14 @@
 //! A queue system at work: a producer, workers in containers, and what both write down.
 
 use decide::{Metric, QueueMetrics, Unavailable};
-use queues::{Poll, Queue, Reading};
+use queues::{Poll, Queue, QueueOptions, QueueSystem, Reading};
 use redis::{Commands, Connection, ConnectionLike};
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Child;
 use std::time::{Duration, Instant};
+use testkit::process::Process;
 use testkit::producer::{Producer, Programs};
 use testkit::redis::RedisServer;
-
-/// On a busy machine a worker takes long to start.
-const DEADLINE: Duration = Duration::from_mins(2);
+use testkit::wait::{TIMEOUT, until};
 
 /// The system at work.
 pub struct Stage {
@@ -27,7 +25,7 @@ pub struct Stage {
 
 /// A worker process in a container of its own, with its own host name.
 struct Pod {
-    child: Child,
+    _process: Process,
     queues: Vec<String>,
 }
 
@@ -110,19 +108,22 @@ impl Stage {
     /// Starts a worker of `queues` in a container whose host name is `pod`; `arguments` follow the queues.
     pub fn start(&mut self, pod: &str, queues: &[&str], arguments: &[&str]) {
         let words = [queues, arguments].concat();
-        let child = self.programs.work(pod, &words, &self.redis, &self.notes);
-        let queues = queues.iter().map(|it| (*it).to_owned()).collect();
-        self.pods.insert(pod.to_owned(), Pod { child, queues });
+        let process = self.programs.work(pod, &words, &self.redis, &self.notes);
+        let started = Pod {
+            _process: process,
+            queues: queues.iter().map(|it| (*it).to_owned()).collect(),
+        };
+        self.pods.insert(pod.to_owned(), started);
     }
 
     /// Kills all processes of a pod at once, as the end of a node does.
     pub fn kill(&mut self, pod: &str) {
-        self.pods.remove(pod).expect("it runs").kill();
+        self.pods.remove(pod).expect("it runs");
     }
 
     /// Waits until `job` has started, and returns its host.
     pub fn started(&self, job: &str) -> String {
-        eventually(&format!("the start of {job}"), || {
+        until(&format!("the start of {job}"), || {
             self.notes("started").remove(job)
         })
     }
@@ -136,7 +137,7 @@ impl Stage {
                 .connect()
                 .rpush(format!("end:{job}"), how)
                 .unwrap();
-            eventually(&format!("the end of {job}"), || {
+            until(&format!("the end of {job}"), || {
                 self.notes("ended").remove(*job)
             });
             if how == "fail" {
@@ -212,7 +213,7 @@ impl Stage {
 
     /// Asserts that what is read of `queue` becomes `expected`.
     pub fn expect(&self, queue: &Queue, expected: &Figures) -> Reading {
-        let deadline = Instant::now() + DEADLINE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let reading = self.read(queue);
             let figures = figures(&reading, expected);
@@ -230,19 +231,6 @@ impl Stage {
     /// Asserts that what is read of `queue` becomes what producer and jobs have written down.
     pub fn check(&self, queue: &Queue) -> Reading {
         self.expect(queue, &self.written(queue.name()))
-    }
-}
-
-impl Pod {
-    fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        self.pods.values_mut().for_each(Pod::kill);
     }
 }
 
@@ -293,14 +281,11 @@ fn count(things: impl IntoIterator) -> i64 {
     i64::try_from(things.into_iter().count()).unwrap()
 }
 
-/// What `find` returns, once it does.
-pub fn eventually<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "timed out: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+/// A queue that has not been read yet: the server's list of clients is read at most every 10 s.
+pub fn queue(system: QueueSystem, name: &str, prefix: Option<&str>) -> Queue {
+    let options = QueueOptions {
+        key_prefix: prefix.map(str::to_owned),
+        ..QueueOptions::named(name)
+    };
+    Queue::new(system, &options)
 }

@@ -1,12 +1,13 @@
 //! From zero: a delayed job that comes due and what killed workers left start a worker, because no one else brings them
 //! back to the queue; a paused queue starts none. Each state is made by the system's own library.
 
-use crate::stage::{Stage, eventually};
+use crate::stage::Stage;
 use crate::{bullmq, laravel, rq, sidekiq};
 use decide::{Memory, Observation, PoolSpec, Reason, Rules, Time, decide};
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use rstest::rstest;
+use testkit::wait::until;
 
 const MAIL: &str = "mail";
 
@@ -46,7 +47,7 @@ fn due(system: QueueSystem) {
     stage.delay(MAIL, "later", 3_600);
     assert_eq!(decided(&stage, system).0, 0, "it is long before its time");
     stage.delay(MAIL, "soon", 12);
-    let started = eventually("a worker for the job that comes due", || {
+    let started = until("a worker for the job that comes due", || {
         let (replicas, reason) = decided(&stage, system);
         (replicas > 0).then_some(reason)
     });

@@ -4,12 +4,23 @@ use decide::{
     Memory, Metric, Millis, Observation, Pin, PoolSpec, QueueMetrics, Reason, Rules, ScaleDown,
     Target, Time,
 };
+use std::fmt::Display;
 
 /// A field of the policy and another value for it.
 pub struct Edit {
     pub field: String,
     pub value: String,
     pub apply: Box<dyn Fn(&mut PoolSpec)>,
+}
+
+impl Edit {
+    fn new(field: &str, value: impl Display, apply: impl Fn(&mut PoolSpec) + 'static) -> Self {
+        Self {
+            field: field.to_owned(),
+            value: value.to_string(),
+            apply: Box::new(apply),
+        }
+    }
 }
 
 /// The edits of `pool` that could give `wanted` replicas, the simplest first.
@@ -21,82 +32,52 @@ pub fn edits(
     wanted: i32,
     up: bool,
 ) -> Vec<Edit> {
-    let mut edits = pool_edits(pool, wanted, up);
+    let mut all = pool_edits(pool, wanted, up);
     for (index, rules) in pool.rules.iter().enumerate() {
-        let prefix = rules
-            .queue
-            .as_ref()
-            .map_or(String::new(), |queue| format!("queue {queue}: "));
-        let inputs = RuleInputs::new(rules, observation, memory, now, wanted);
-        let mut add = |field: &str, value: String, apply: Box<dyn Fn(&mut Rules)>| {
-            edits.push(Edit {
-                field: format!("{prefix}{field}"),
-                value,
-                apply: Box::new(move |pool| {
-                    pool.rules.get_mut(index).into_iter().for_each(&apply);
-                }),
-            });
+        let queue = rules.queue.as_ref();
+        let mut edits = RuleEdits {
+            all: &mut all,
+            index,
+            prefix: queue.map_or(String::new(), |queue| format!("queue {queue}: ")),
         };
-        target_edits(rules.target, &inputs, wanted, &mut add);
+        let inputs = RuleInputs::new(rules, observation, memory, now, wanted);
+        target_edits(rules.target, &inputs, wanted, &mut edits);
         if up {
-            scale_up_edits(rules, &inputs, &mut add);
+            scale_up_edits(rules, &inputs, &mut edits);
         } else {
-            scale_down_edits(rules, &inputs, &mut add);
+            scale_down_edits(rules, &inputs, &mut edits);
         }
     }
-    edits.extend(behavior_edit(pool, up));
-    edits
+    all.extend(behavior_edit(pool, up));
+    all
 }
 
 /// The edits of the fields that belong to the whole pool.
 fn pool_edits(pool: &PoolSpec, wanted: i32, up: bool) -> Vec<Edit> {
     let mut edits = Vec::new();
-    let mut add = |field: &str, value: String, apply: Box<dyn Fn(&mut PoolSpec)>| {
-        edits.push(Edit {
-            field: field.to_owned(),
-            value,
-            apply,
-        });
-    };
     if pool.suspend.is_some() {
-        add(
-            "suspend",
-            "false".to_owned(),
-            Box::new(|pool| pool.suspend = None),
-        );
+        edits.push(Edit::new("suspend", false, |pool| pool.suspend = None));
     }
     if pool.dry_run {
-        add(
-            "dryRun",
-            "false".to_owned(),
-            Box::new(|pool| pool.dry_run = false),
-        );
+        edits.push(Edit::new("dryRun", false, |pool| pool.dry_run = false));
     }
     if pool.pin.is_some() {
-        add(
-            "replicas",
-            wanted.to_string(),
-            Box::new(move |pool| {
-                pool.pin = pool.pin.map(|pin| Pin {
-                    replicas: wanted,
-                    ..pin
-                });
-            }),
-        );
+        edits.push(Edit::new("replicas", wanted, move |pool| {
+            pool.pin = pool.pin.map(|pin| Pin {
+                replicas: wanted,
+                ..pin
+            });
+        }));
     }
     if up && wanted > pool.max {
-        add(
-            "maxReplicas",
-            wanted.to_string(),
-            Box::new(move |pool| pool.max = wanted),
-        );
+        edits.push(Edit::new("maxReplicas", wanted, move |pool| {
+            pool.max = wanted;
+        }));
     }
     if !up && wanted < pool.min {
-        add(
-            "minReplicas",
-            wanted.to_string(),
-            Box::new(move |pool| pool.min = wanted),
-        );
+        edits.push(Edit::new("minReplicas", wanted, move |pool| {
+            pool.min = wanted;
+        }));
     }
     edits
 }
@@ -106,11 +87,10 @@ pub fn from_zero_edit(reason: &Reason) -> Option<Edit> {
     let Reason::TooFewToStart { tasks, .. } = *reason else {
         return None;
     };
-    Some(Edit {
-        field: "scaleFromZero.queueLength".to_owned(),
-        value: (tasks - 1).to_string(),
-        apply: Box::new(move |pool| pool.from_zero = tasks - 1),
-    })
+    let limit = tasks - 1;
+    Some(Edit::new("scaleFromZero.queueLength", limit, move |pool| {
+        pool.from_zero = limit;
+    }))
 }
 
 /// The edit that removes the stabilization window, if there is one.
@@ -121,10 +101,9 @@ fn behavior_edit(pool: &PoolSpec, up: bool) -> Option<Edit> {
     } else {
         ("scaleDown", behavior.down.window)
     };
-    (window > Millis(0)).then(|| Edit {
-        field: format!("behavior.{direction}.stabilizationWindowSeconds"),
-        value: "0".to_owned(),
-        apply: Box::new(move |pool| {
+    let field = format!("behavior.{direction}.stabilizationWindowSeconds");
+    (window > Millis(0)).then(|| {
+        Edit::new(&field, 0, move |pool| {
             let Some(behavior) = &mut pool.behavior else {
                 return;
             };
@@ -134,7 +113,7 @@ fn behavior_edit(pool: &PoolSpec, up: bool) -> Option<Edit> {
                 &mut behavior.down
             };
             scaling.window = Millis(0);
-        }),
+        })
     })
 }
 
@@ -179,17 +158,44 @@ impl RuleInputs {
     }
 }
 
-/// Adds an edit of a field with a value.
-type Add<'a> = &'a mut dyn FnMut(&str, String, Box<dyn Fn(&mut Rules)>);
+/// The edits of one set of rules.
+struct RuleEdits<'a> {
+    /// Those of the pool, to which they are added.
+    all: &'a mut Vec<Edit>,
+    /// The position of the rules in the pool.
+    index: usize,
+    /// What stands before the names of their fields.
+    prefix: String,
+}
 
-fn target_edits(target: Target, inputs: &RuleInputs, wanted: i32, add: Add<'_>) {
+impl RuleEdits<'_> {
+    fn add(&mut self, field: &str, value: impl Display, apply: impl Fn(&mut Rules) + 'static) {
+        let (index, field) = (self.index, format!("{}{field}", self.prefix));
+        self.all.push(Edit::new(&field, value, move |pool| {
+            pool.rules.get_mut(index).into_iter().for_each(&apply);
+        }));
+    }
+
+    /// The same for a field of the `scaleDown` block.
+    fn add_down(
+        &mut self,
+        field: &str,
+        value: impl Display,
+        apply: impl Fn(&mut ScaleDown) + 'static,
+    ) {
+        self.add(field, value, move |rules| {
+            rules.down.iter_mut().for_each(&apply);
+        });
+    }
+}
+
+fn target_edits(target: Target, inputs: &RuleInputs, wanted: i32, edits: &mut RuleEdits) {
     if let (Some(_), Some(tasks)) = (target.tasks_per_worker, inputs.tasks) {
         let value = (tasks + i64::from(wanted) - 1) / i64::from(wanted.max(1));
-        add(
-            "target.tasksPerWorker",
-            value.to_string(),
-            Box::new(move |rules| rules.target.tasks_per_worker = Some(value.max(1))),
-        );
+        let value = value.max(1);
+        edits.add("target.tasksPerWorker", value, move |rules| {
+            rules.target.tasks_per_worker = Some(value);
+        });
     }
     // Round values from seconds to half an hour.
     for seconds in [
@@ -197,159 +203,106 @@ fn target_edits(target: Target, inputs: &RuleInputs, wanted: i32, add: Add<'_>) 
     ] {
         let duration = Millis::seconds(seconds);
         if target.drain_within.is_some() {
-            add(
-                "target.drainWithin",
-                duration.to_string(),
-                Box::new(move |rules| rules.target.drain_within = Some(duration)),
-            );
+            edits.add("target.drainWithin", duration, move |rules| {
+                rules.target.drain_within = Some(duration);
+            });
         }
         if target.max_wait.is_some() {
-            add(
-                "target.maxWait",
-                duration.to_string(),
-                Box::new(move |rules| rules.target.max_wait = Some(duration)),
-            );
+            edits.add("target.maxWait", duration, move |rules| {
+                rules.target.max_wait = Some(duration);
+            });
         }
     }
 }
 
-fn scale_up_edits(rules: &Rules, inputs: &RuleInputs, add: Add<'_>) {
+fn scale_up_edits(rules: &Rules, inputs: &RuleInputs, edits: &mut RuleEdits) {
     let step = inputs.step;
     if rules.up.step < step {
-        add(
-            "scaleUp.step",
-            step.to_string(),
-            Box::new(move |rules| rules.up.step = step),
-        );
+        edits.add("scaleUp.step", step, move |rules| rules.up.step = step);
     }
-    if let Some(since) = inputs
-        .since_up
-        .filter(|since| *since < rules.up.cooldown)
-        .map(whole_seconds)
-    {
-        add(
-            "scaleUp.cooldown",
-            since.to_string(),
-            Box::new(move |rules| rules.up.cooldown = since),
-        );
+    if let Some(since) = inputs.since_up.filter(|it| *it < rules.up.cooldown) {
+        let since = whole_seconds(since);
+        edits.add("scaleUp.cooldown", since, move |rules| {
+            rules.up.cooldown = since;
+        });
     }
-    if let Some(limit) = inputs
-        .ready
-        .filter(|ready| *ready > 0)
-        .map(|ready| ready - 1)
-    {
-        add(
-            "scaleUp.queueLength",
-            limit.to_string(),
-            Box::new(move |rules| rules.up.queue_length = Some(limit)),
-        );
+    // One less than a value is exceeded by it.
+    let below = |value: Option<i64>| value.filter(|it| *it > 0).map(|it| it - 1);
+    if let Some(limit) = below(inputs.ready) {
+        edits.add("scaleUp.queueLength", limit, move |rules| {
+            rules.up.queue_length = Some(limit);
+        });
     }
-    if let Some(limit) = inputs
-        .utilization
-        .filter(|busy| *busy > 0)
-        .map(|busy| busy - 1)
-    {
-        add(
-            "scaleUp.utilizationPercent",
-            limit.to_string(),
-            Box::new(move |rules| rules.up.utilization = Some(limit)),
-        );
+    if let Some(limit) = below(inputs.utilization) {
+        edits.add("scaleUp.utilizationPercent", limit, move |rules| {
+            rules.up.utilization = Some(limit);
+        });
     }
-    if let Some(limit) = inputs.cpu.filter(|cpu| *cpu > 0).map(|cpu| cpu - 1) {
-        add(
-            "scaleUp.cpuPercent",
-            limit.to_string(),
-            Box::new(move |rules| rules.up.cpu = Some(limit)),
-        );
+    if let Some(limit) = below(inputs.cpu) {
+        edits.add("scaleUp.cpuPercent", limit, move |rules| {
+            rules.up.cpu = Some(limit);
+        });
     }
 }
 
-fn scale_down_edits(rules: &Rules, inputs: &RuleInputs, add: Add<'_>) {
+fn scale_down_edits(rules: &Rules, inputs: &RuleInputs, edits: &mut RuleEdits) {
     // A scale-up threshold that is exceeded must rise to the current value first.
     if let (Some(limit), Some(ready)) = (rules.up.queue_length, inputs.ready)
         && ready > limit
     {
-        add(
-            "scaleUp.queueLength",
-            ready.to_string(),
-            Box::new(move |rules| rules.up.queue_length = Some(ready)),
-        );
+        edits.add("scaleUp.queueLength", ready, move |rules| {
+            rules.up.queue_length = Some(ready);
+        });
     }
     if let (Some(limit), Some(busy)) = (rules.up.utilization, inputs.utilization)
         && busy > limit
     {
-        add(
-            "scaleUp.utilizationPercent",
-            busy.to_string(),
-            Box::new(move |rules| rules.up.utilization = Some(busy)),
-        );
+        edits.add("scaleUp.utilizationPercent", busy, move |rules| {
+            rules.up.utilization = Some(busy);
+        });
     }
     if let Some(down) = &rules.down {
-        return down_rule_edits(down, inputs, add);
+        return down_rule_edits(down, inputs, edits);
     }
     // Of a target that waits until the queue has been empty for long enough.
     let idle = whole_seconds(inputs.idle);
     if rules.empty_for.is_none_or(|needed| idle < needed) {
-        add(
-            "scaleDown.idleFor",
-            idle.to_string(),
-            Box::new(move |rules| rules.empty_for = Some(idle)),
-        );
+        edits.add("scaleDown.idleFor", idle, move |rules| {
+            rules.empty_for = Some(idle);
+        });
     }
 }
 
 /// The edits of the `scaleDown` block.
-fn down_rule_edits(down: &ScaleDown, inputs: &RuleInputs, add: Add<'_>) {
-    let mut add = |field: &str, value: String, apply: Box<dyn Fn(&mut ScaleDown)>| {
-        add(
-            field,
-            value,
-            Box::new(move |rules| rules.down.iter_mut().for_each(&apply)),
-        );
-    };
+fn down_rule_edits(down: &ScaleDown, inputs: &RuleInputs, edits: &mut RuleEdits) {
     let (step, idle) = (inputs.step, whole_seconds(inputs.idle));
     if down.step < step {
-        add(
-            "scaleDown.step",
-            step.to_string(),
-            Box::new(move |down| down.step = step),
-        );
+        edits.add_down("scaleDown.step", step, move |down| down.step = step);
     }
     if idle < down.idle_for {
-        add(
-            "scaleDown.idleFor",
-            idle.to_string(),
-            Box::new(move |down| down.idle_for = idle),
-        );
+        edits.add_down("scaleDown.idleFor", idle, move |down| down.idle_for = idle);
     }
-    if let Some(since) = inputs
-        .since_change
-        .filter(|since| *since < down.cooldown)
-        .map(whole_seconds)
-    {
-        add(
-            "scaleDown.cooldown",
-            since.to_string(),
-            Box::new(move |down| down.cooldown = since),
-        );
+    if let Some(since) = inputs.since_change.filter(|it| *it < down.cooldown) {
+        let since = whole_seconds(since);
+        edits.add_down("scaleDown.cooldown", since, move |down| {
+            down.cooldown = since;
+        });
     }
     if let (Some(limit), Some(ready)) = (down.queue_length, inputs.ready)
         && ready >= limit
     {
-        add(
-            "scaleDown.queueLength",
-            (ready + 1).to_string(),
-            Box::new(move |down| down.queue_length = Some(ready + 1)),
-        );
+        let limit = ready + 1;
+        edits.add_down("scaleDown.queueLength", limit, move |down| {
+            down.queue_length = Some(limit);
+        });
     }
     if let (Some(limit), Some(busy)) = (down.utilization, inputs.utilization)
         && busy >= limit
     {
-        add(
-            "scaleDown.utilizationPercent",
-            (busy + 1).to_string(),
-            Box::new(move |down| down.utilization = Some(busy + 1)),
-        );
+        let limit = busy + 1;
+        edits.add_down("scaleDown.utilizationPercent", limit, move |down| {
+            down.utilization = Some(limit);
+        });
     }
 }
 

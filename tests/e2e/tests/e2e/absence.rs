@@ -10,24 +10,13 @@ fn burst_without_an_operator_scales_up_when_it_starts() {
     world.workerpool(&["stress", "--tasks", "25", "--task-seconds", "5"]);
     assert_eq!(world.replicas(), 3, "no operator runs");
     world.scale("wp-workerpool", 1);
-    eventually("the scale-up", || {
-        if world.replicas() == 5 {
-            Ok(())
-        } else {
-            Err(format!("{:?}", world.path()))
-        }
-    });
+    world.expect_replicas(5);
 
     // Measured from the container's start to the change, by the cluster's own clocks.
-    let pods = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=operator"]);
-    let started =
-        &pods["items"][0]["status"]["containerStatuses"][0]["state"]["running"]["startedAt"];
-    let time = |value: &Value| {
-        value
-            .as_str()
-            .expect("a time")
-            .parse::<jiff::Timestamp>()
-            .expect("a time")
+    let operator = world.pods("operator").remove(0);
+    let started = &operator["status"]["containerStatuses"][0]["state"]["running"]["startedAt"];
+    let time = |value: &Value| -> jiff::Timestamp {
+        serde_json::from_value(value.clone()).expect("a time")
     };
     let change = eventually("a change to 5 in the history", || {
         let pool = world.pool();

@@ -1,7 +1,7 @@
 //! Runs the commands of the pages for a class: those that need its cluster, and those that need none.
 
 use e2e::shell::{Shell, is_read_only};
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, require};
 use serde_json::json;
 use testkit::pages::{Command, commands_of};
 use testkit::root;
@@ -36,11 +36,9 @@ fn every_command_of_the_class_works() {
         )
     };
     eventually("the end of all tasks", || {
-        if remaining() == ("0".to_owned(), Some(0)) {
-            Ok(())
-        } else {
-            Err(format!("{:?}", remaining()))
-        }
+        require(remaining() == ("0".to_owned(), Some(0)), || {
+            format!("{:?}", remaining())
+        })
     });
     let failed = world.redis(&["llen", "wp:{tasks}:failed"]);
     assert_eq!(failed, "0", "no task failed, although workers were killed");

@@ -1,24 +1,15 @@
 //! `kubectl workerpool dashboard` forwards to the operator's page, and to the next operator's after the pod is deleted; with
 //! a login it sends a token.
 
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, name_of, words};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
+use testkit::process::Process;
 use testkit::proxy::Proxy;
-
-/// A process that is killed when dropped.
-pub struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The pools that the dashboard at local port `port` serves, or its whole response.
 fn pools(port: &str) -> Result<Value, String> {
@@ -32,11 +23,8 @@ pub fn pools_with(port: &str, headers: &str) -> Result<Value, String> {
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .map_err(describe)?;
-    stream
-        .write_all(
-            format!("GET /api/pools HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n").as_bytes(),
-        )
-        .map_err(describe)?;
+    let request = format!("GET /api/pools HTTP/1.0\r\nhost: localhost\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).map_err(describe)?;
     let mut response = String::new();
     stream.read_to_string(&mut response).map_err(describe)?;
     let body = response
@@ -47,28 +35,15 @@ pub fn pools_with(port: &str, headers: &str) -> Result<Value, String> {
 }
 
 /// `kubectl workerpool dashboard` on a free port, and that port.
-fn dashboard(world: &World, kubeconfig: &Path) -> (Running, String) {
-    let mut child = Command::new("kubectl")
-        .args([
-            "workerpool",
-            "-n",
-            &world.namespace,
-            "dashboard",
-            "--port",
-            "0",
-            "--no-open",
-        ])
-        .env("KUBECONFIG", kubeconfig)
-        .stdout(Stdio::piped())
-        .spawn()
-        .map(Running)
-        .expect("the plugin");
-    let mut url = String::new();
-    BufReader::new(child.0.stdout.take().expect("a pipe"))
-        .read_line(&mut url)
-        .expect("an address");
+fn dashboard(world: &World, kubeconfig: &Path) -> (Process, String) {
+    let line = "workerpool dashboard --port 0 --no-open -n";
+    let mut command = Command::new("kubectl");
+    command.args(words(line)).arg(&world.namespace);
+    command.env("KUBECONFIG", kubeconfig);
+    let mut plugin = Process::start(command.stdout(Stdio::piped()));
+    let url = plugin.read_line();
     let port = url.trim().strip_prefix("http://localhost:");
-    (child, port.expect("an address").to_owned())
+    (plugin, port.expect("an address").to_owned())
 }
 
 fn kubeconfig() -> PathBuf {
@@ -77,27 +52,17 @@ fn kubeconfig() -> PathBuf {
 
 /// Runs the dashboard through a proxy that the kubeconfig names, and checks that the bytes went through it.
 fn forwards_through_a_proxy(world: &World, scheme: &str) {
-    let server = world.kubectl(&[
-        "config",
-        "view",
-        "--minify",
-        "-o",
-        "jsonpath={.clusters[0].cluster.server} {.clusters[0].name}",
-    ]);
+    let fields = "jsonpath={.clusters[0].cluster.server} {.clusters[0].name}";
+    let server = world.kubectl(&["config", "view", "--minify", "-o", fields]);
     let (server, cluster) = server.split_once(' ').expect("a server and a name");
     let server = server.strip_prefix("https://").expect("TLS");
     let proxy = Proxy::start(server);
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("config");
     std::fs::copy(kubeconfig(), &config).expect("a copy");
-    world.kubectl(&[
-        "config",
-        "--kubeconfig",
-        config.to_str().expect("UTF-8"),
-        "set",
-        &format!("clusters.{cluster}.proxy-url"),
-        &proxy.url(scheme),
-    ]);
+    let file = config.to_str().expect("UTF-8");
+    let (field, url) = (format!("clusters.{cluster}.proxy-url"), proxy.url(scheme));
+    world.kubectl(&["config", "--kubeconfig", file, "set", &field, &url]);
     let (_running, port) = dashboard(world, &config);
     let page = eventually("the page", || pools(&port));
     assert_eq!(page[0]["name"], "filters");
@@ -119,18 +84,7 @@ fn dashboard_survives_a_new_operator_and_a_proxy() {
     let first = eventually("the page", || pools(&port));
     assert_eq!(first[0]["name"], "filters");
 
-    let operators = || {
-        let pods = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=operator"]);
-        let pods = pods["items"].as_array().cloned().unwrap_or_default();
-        pods.iter()
-            .map(|pod| {
-                pod["metadata"]["name"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned()
-            })
-            .collect::<Vec<_>>()
-    };
+    let operators = || -> Vec<String> { world.pods("operator").iter().map(name_of).collect() };
     let old = operators();
     world.kubectl(&["delete", "pod", &old[0], "--wait"]);
     let again = eventually("the page of the next operator", || pools(&port));
@@ -143,17 +97,13 @@ fn dashboard_survives_a_new_operator_and_a_proxy() {
 }
 
 /// `kubectl port-forward` to the dashboard, without the plugin.
-pub fn port_forward(world: &World) -> (Running, String) {
+pub fn port_forward(world: &World) -> (Process, String) {
     let mut command = world.command(&["port-forward", "deployment/wp-workerpool", ":8000"]);
-    let child = command.stdout(Stdio::piped()).spawn();
-    let mut child = child.map(Running).expect("kubectl runs");
-    let mut line = String::new();
-    // The pipe stays open: kubectl ends when it cannot print that it handles a connection.
-    let output = child.0.stdout.as_mut().expect("a pipe");
-    BufReader::new(output).read_line(&mut line).expect("a line");
+    let mut forward = Process::start(command.stdout(Stdio::piped()));
+    let line = forward.read_line();
     let port = line.strip_prefix("Forwarding from 127.0.0.1:");
     let port = port.and_then(|rest| rest.split(' ').next());
-    (child, port.expect("a port").to_owned())
+    (forward, port.expect("a port").to_owned())
 }
 
 /// With a login, the dashboard answers only to accounts of the cluster, with what each may get.

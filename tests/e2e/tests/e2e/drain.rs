@@ -2,7 +2,7 @@
 //! `kubectl scale` on the same load interrupts most of them, which proves that the test detects it.
 
 use crate::witness::Witness;
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, require};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -40,11 +40,7 @@ impl Load<'_> {
                     self.world.json(&["get", "deployment", "filter-worker"])["status"].clone();
                 let expected = (count.to_string(), json!(count));
                 let found = (busy, status["replicas"].clone());
-                if found == expected {
-                    Ok(())
-                } else {
-                    Err(format!("{found:?}"))
-                }
+                require(found == expected, || format!("{found:?}"))
             });
         }
     }
@@ -63,28 +59,13 @@ fn scale_downs_interrupt_no_task() {
     let spec = json!({"minReplicas": 1, "maxReplicas": 8, "replicas": 6});
     let world = World::install_with("drain", &spec, 6);
     let grace = json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": GRACE}}}});
-    world.kubectl(&[
-        "patch",
-        "deployment",
-        "filter-worker",
-        "-p",
-        &grace.to_string(),
-    ]);
+    let target = "deployment/filter-worker";
+    world.kubectl(&["patch", target, "-p", &grace.to_string()]);
     // The previous pods may end slowly, and would interrupt tasks.
     eventually("six workers with the short grace and no other", || {
-        let pods = world.kubectl(&[
-            "get",
-            "pods",
-            "-l",
-            "app.kubernetes.io/component=worker",
-            "-o",
-            GRACES,
-        ]);
-        if pods == "2 2 2 2 2 2" {
-            Ok(())
-        } else {
-            Err(pods)
-        }
+        let workers = "get pods -l app.kubernetes.io/component=worker";
+        let pods = world.kubectl_line(&format!("{workers} -o {GRACES}"));
+        require(pods == "2 2 2 2 2 2", || pods)
     });
     let count = scale_downs(10);
     // More than the workers can process meanwhile, so that all of them are always busy.
@@ -114,18 +95,12 @@ fn scale_downs_interrupt_no_task() {
 
     // Nothing is left behind: no pod is marked, and no worker drains.
     eventually("no mark and no drain left", || {
-        let pods = world.kubectl(&[
-            "get",
-            "pods",
-            "-o",
-            "jsonpath={.items[*].metadata.annotations}",
-        ]);
+        let annotations = "jsonpath={.items[*].metadata.annotations}";
+        let pods = world.kubectl(&["get", "pods", "-o", annotations]);
         let drains = world.redis(&["EVAL", DRAINS, "1", "wp:{tasks}:workers"]);
-        if !pods.contains("pod-deletion-cost") && drains == "0" {
-            Ok(())
-        } else {
-            Err(format!("{drains} {pods}"))
-        }
+        require(!pods.contains("pod-deletion-cost") && drains == "0", || {
+            format!("{drains} {pods}")
+        })
     });
 
     // The operator is killed during some scale-downs; the next one completes them.
@@ -144,11 +119,7 @@ fn scale_downs_interrupt_no_task() {
         other => Err(format!("{other:?}")),
     });
     let scale_plainly = |count: u32| {
-        drop(world.kubectl(&[
-            "scale",
-            "deployment/filter-worker",
-            &format!("--replicas={count}"),
-        ]));
+        world.kubectl_line(&format!("scale {target} --replicas={count}"));
     };
     let control = count.clamp(4, 20) / 2;
     (0..control).for_each(|_| load.down_and_up(&scale_plainly));

@@ -2,7 +2,7 @@
 //! that stalls under running tasks.
 
 use crate::witness::Witness;
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, words};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -19,15 +19,8 @@ fn allow_statuses(world: &World, allowed: bool) {
     let verb = if allowed { "patch" } else { "get" };
     rule["verbs"] = json!([verb]);
     let change = json!({"rules": rules}).to_string();
-    world.kubectl(&[
-        "patch",
-        "role",
-        "wp-workerpool",
-        "--type",
-        "merge",
-        "-p",
-        &change,
-    ]);
+    let patch = words("patch role wp-workerpool --type merge -p");
+    world.kubectl(&[&patch[..], &[&change]].concat());
 }
 
 /// How often the operator's log says that a status could not be written.
@@ -92,10 +85,7 @@ fn a_stall_of_redis_interrupts_no_running_task() {
     // Redis answers nothing while a script runs, and not that it is busy.
     world.redis(&["CONFIG", "SET", "busy-reply-threshold", "0"]);
     world.workerpool(&["stress", "--tasks", "3", "--task-seconds", "40"]);
-    eventually("three busy workers", || match world.metric("busy") {
-        Some(3) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    world.expect_metric("busy", 3);
     let claimed = world.redis(&["EVAL", CLAIMS, "0"]);
     let mut witness = Witness::new(&world);
     let start = Instant::now();
@@ -110,10 +100,7 @@ fn a_stall_of_redis_interrupts_no_running_task() {
         let busy = world.metric("busy");
         assert!(busy.is_none_or(|busy| busy == 3), "{busy:?} busy");
     }
-    eventually("all tasks done", || match world.metric("processed") {
-        Some(3) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    world.expect_metric("processed", 3);
     let report = witness.report("a stall of Redis under three tasks");
     assert_eq!((report.interrupted, report.lost), (0, 0), "{report:?}");
     assert_eq!(world.redis(&["HLEN", "wp:{tasks}:attempts"]), "0");
@@ -146,7 +133,6 @@ fn pinned_pair() -> Value {
 
 /// A second release in the namespace of the first, which serves the pools of another.
 fn install_second(world: &World, other: &World) {
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/workerpool");
     let common =
         "replicas=2,leaderElection.enabled=true,crds.upgrade=false,rbac.aggregateToUserRoles=false";
     world.upgrade(common);
@@ -154,16 +140,7 @@ fn install_second(world: &World, other: &World) {
         "{common},admissionPolicies.enabled=false,watchNamespaces[0]={}",
         other.namespace
     );
-    let install = [
-        "install",
-        "second",
-        chart,
-        "--skip-crds",
-        "--wait",
-        "--timeout",
-        "150s",
-    ];
-    world.helm(&[&install[..], &["--set", &own]].concat());
+    world.install_release("second", &own);
 }
 
 #[test]
@@ -173,26 +150,17 @@ fn two_releases_in_one_namespace_lead_their_own_pools() {
     let other = World {
         namespace: "e2e-releases-other".to_owned(),
     };
-    other.kubectl(&[
-        "delete",
-        "namespace",
-        &other.namespace,
-        "--ignore-not-found",
-        "--wait",
-    ]);
-    other.kubectl(&["create", "namespace", &other.namespace]);
+    other.create_namespace();
     install_second(&world, &other);
     let image = world.json(&["get", "deployment", "redis"])["spec"]["template"]["spec"]
         ["containers"][0]["image"]
         .clone();
     let pair = pinned_pair().to_string();
     let placeholder = "ghcr.io/workerpool-dev/workerpool-redis:VERSION";
-    let (applied, error) =
-        other.apply(&pair.replace(placeholder, image.as_str().expect("an image")));
-    assert!(applied, "{error}");
+    let pair = pair.replace(placeholder, image.as_str().expect("an image"));
+    other.must_apply(&serde_json::from_str(&pair).expect("JSON"));
     eventually("two holders", || {
-        let leases = world.json(&["get", "leases"]);
-        let leases = leases["items"].as_array().cloned().unwrap_or_default();
+        let leases = world.items(&["get", "leases"]);
         let held = leases.iter().filter_map(|lease| {
             let holder = lease["spec"]["holderIdentity"]
                 .as_str()

@@ -12,10 +12,7 @@ fn nothing_is_scaled_while_redis_is_down() {
         &json!({"scaleDown": {"queueLength": 2, "utilizationPercent": 30, "idleFor": "10s", "step": 2, "cooldown": "1s"}}),
     );
     world.workerpool(&["scale", "7"]);
-    eventually("seven live workers", || match world.metric("live") {
-        Some(7) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    world.expect_metric("live", 7);
     world.scale("redis", 0);
     eventually("the reason", || match world.decision() {
         (reason, message) if reason == "Pinned" || message.contains("does not answer") => Ok(()),
@@ -43,22 +40,8 @@ fn nothing_is_scaled_while_redis_is_down() {
         .find(|condition| condition["type"] == "MetricsFresh")
         .expect("the condition");
     assert_eq!(fresh["status"], "False", "{fresh}");
-    assert_eq!(
-        world.kubectl(&[
-            "get",
-            "wp",
-            "filters",
-            "-o",
-            "jsonpath={.status.display.queue}"
-        ]),
-        "?"
-    );
+    assert_eq!(world.pool()["status"]["display"]["queue"], "?");
 
     world.scale("redis", 1);
-    eventually("metrics again, and then the scale-down", || {
-        match world.replicas() {
-            3 => Ok(()),
-            other => Err(format!("{other}: {:?}", world.decision())),
-        }
-    });
+    world.expect_replicas(3);
 }

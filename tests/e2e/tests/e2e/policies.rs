@@ -1,6 +1,6 @@
 //! A target instead of thresholds: scales to all needed workers in one step, to zero, and from zero for one task.
 
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, require};
 use serde_json::json;
 
 /// The last change of the replicas, as `from → to: reason`.
@@ -16,13 +16,7 @@ fn drain_target_scales_up_at_once_and_from_zero() {
     let world = World::install("policies", &json!({"maxReplicas": 8}));
     let target = json!({"minReplicas": 0, "scaleUp": null, "scaleDown": null, "target": {"drainWithin": "30s"}});
     world.change_pool(&target);
-    eventually("no worker", || {
-        if world.replicas() == 0 {
-            Ok(())
-        } else {
-            Err(last_change(&world))
-        }
-    });
+    world.expect_replicas(0);
     assert_eq!(last_change(&world), "3 → 0: FewerNeeded");
     assert!(
         world.workerpool(&["explain"]).contains("next up"),
@@ -34,21 +28,14 @@ fn drain_target_scales_up_at_once_and_from_zero() {
         "0 → 1: DrainWithin" => Ok(()),
         other => Err(other.to_owned()),
     });
-    eventually("the task done", || match world.metric("processed") {
-        Some(1) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    world.expect_metric("processed", 1);
 
     // 60 tasks of 4 s within 30 s need more than the maximum of 8, in one step.
     world.workerpool(&["stress", "--tasks", "60", "--task-seconds", "4"]);
     eventually("all workers at once", || {
         let path = world.path();
         let jump = path.iter().any(|(from, to, _)| *from <= 1 && *to >= 6);
-        if jump {
-            Ok(())
-        } else {
-            Err(format!("{path:?}"))
-        }
+        require(jump, || format!("{path:?}"))
     });
     let explained = world.workerpool(&["explain"]);
     assert!(

@@ -3,8 +3,9 @@
 
 use crate::drain::scale_downs;
 use crate::witness::Witness;
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, require, words};
 use serde_json::json;
+use testkit::process::signal;
 
 fn condition(world: &World, kind: &str) -> (String, String) {
     let pool = world.pool();
@@ -24,52 +25,25 @@ fn workers_that_do_not_name_their_pod_finish_their_tasks() {
     let world = World::install_with("unnamed", &spec, 5);
     world.kubectl(&["set", "env", "deployment/filter-worker", "POD_NAME-"]);
     // A worker that is removed while it holds a task loses it.
-    world.kubectl(&[
-        "patch",
-        "deployment",
-        "filter-worker",
-        "-p",
-        r#"{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 2}}}}"#,
-    ]);
-    world.kubectl(&[
-        "rollout",
-        "status",
-        "deployment/filter-worker",
-        "--timeout=150s",
-    ]);
-    eventually("five workers after the rollout", || {
-        match world.metric("live") {
-            Some(5) => Ok(()),
-            other => Err(format!("{other:?}")),
-        }
-    });
+    let grace = r#"{"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 2}}}}"#;
+    let target = "deployment/filter-worker";
+    world.kubectl(&["patch", target, "-p", grace]);
+    world.kubectl(&["rollout", "status", target, "--timeout=150s"]);
+    world.expect_metric("live", 5);
     let mut witness = Witness::new(&world);
     let mut messages = Vec::new();
     let count = scale_downs(3);
     for _ in 0..count {
         world.workerpool(&["stress", "--tasks", "2", "--task-seconds", "8"]);
-        eventually("two busy workers", || match world.metric("busy") {
-            Some(2) => Ok(()),
-            other => Err(format!("{other:?}")),
-        });
+        world.expect_metric("busy", 2);
         world.kubectl(&["scale", "wp/filters", "--replicas=1"]);
         eventually("one worker", || {
             messages.push(world.decision().1);
-            if world.replicas() == 1 {
-                Ok(())
-            } else {
-                Err(world.decision().1)
-            }
+            require(world.replicas() == 1, || world.decision().1)
         });
-        eventually("one live worker", || match world.metric("live") {
-            Some(1) => Ok(()),
-            other => Err(format!("{other:?}")),
-        });
+        world.expect_metric("live", 1);
         world.kubectl(&["scale", "wp/filters", "--replicas=5"]);
-        eventually("five workers again", || match world.metric("live") {
-            Some(5) => Ok(()),
-            other => Err(format!("{other:?}")),
-        });
+        world.expect_metric("live", 5);
     }
     let report = witness.report(&format!("{count} scale-downs of workers without names"));
     assert_eq!((report.interrupted, report.lost), (0, 0), "{report:?}");
@@ -84,14 +58,8 @@ fn a_contested_target_is_named_and_set_back_less_and_less() {
     let world = World::install_with("contest", &json!({"replicas": 5}), 5);
     let before = world.path().len();
     eventually("a contest", || {
-        world.kubectl(&[
-            "patch",
-            "deployment",
-            "filter-worker",
-            "--field-manager=argocd-controller",
-            "-p",
-            r#"{"spec": {"replicas": 3}}"#,
-        ]);
+        let patch = words("patch deployment filter-worker --field-manager=argocd-controller -p");
+        world.kubectl(&[&patch[..], &[r#"{"spec": {"replicas": 3}}"#]].concat());
         match condition(&world, "AbleToScale") {
             (status, reason) if (&*status, &*reason) == ("False", "TargetContested") => Ok(()),
             other => Err(format!("{other:?}")),
@@ -103,10 +71,9 @@ fn a_contested_target_is_named_and_set_back_less_and_less() {
     assert!(added <= 4, "{added} lines of history for one contest");
     let select = "--field-selector=reason=TargetContested";
     let events = eventually("its Event", || {
-        let events = world.json(&["get", "events", select]);
-        match events["items"].as_array().map(Vec::len) {
-            Some(count @ 1..) => Ok(count),
-            other => Err(format!("{other:?}")),
+        match world.items(&["get", "events", select]).len() {
+            0 => Err("none".to_owned()),
+            count => Ok(count),
         }
     });
     assert_eq!(events, 1);
@@ -126,8 +93,7 @@ fn two_instances(name: &str) -> (World, String) {
 
 /// The identities that hold a Lease, each the name of a pod with something behind `_`.
 fn leaders(world: &World) -> Vec<String> {
-    let leases = world.json(&["get", "leases"]);
-    let leases = leases["items"].as_array().cloned().unwrap_or_default();
+    let leases = world.items(&["get", "leases"]);
     let holders = leases.iter().filter_map(|lease| {
         let holder = lease["spec"]["holderIdentity"].as_str()?;
         (!holder.is_empty()).then(|| holder.to_owned())
@@ -157,7 +123,7 @@ fn another_instance_takes_over_from_a_leader_that_dies() {
 }
 
 /// The operator's process of a pod, if it runs on this machine.
-fn process(pod: &str) -> Option<String> {
+fn process(pod: &str) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").ok()?;
     let is_it = |folder: &std::path::Path| {
         let read = |file| std::fs::read(folder.join(file)).unwrap_or_default();
@@ -169,13 +135,7 @@ fn process(pod: &str) -> Option<String> {
     };
     let mut folders = processes.filter_map(|entry| Some(entry.ok()?.path()));
     let folder = folders.find(|folder| is_it(folder))?;
-    Some(folder.file_name()?.to_string_lossy().into_owned())
-}
-
-fn signal(process: &str, signal: &str) {
-    let mut kill = std::process::Command::new("kill");
-    let sent = kill.args([signal, process]).status();
-    assert!(sent.is_ok_and(|it| it.success()), "kill {signal} {process}");
+    folder.file_name()?.to_str()?.parse().ok()
 }
 
 /// Needs a node on this machine, and root.
@@ -187,14 +147,11 @@ fn a_leader_that_was_paused_writes_nothing_when_it_resumes() {
         eprintln!("left out: the nodes of this cluster are on another machine");
         return;
     };
-    signal(&process, "-STOP");
+    signal(process, "STOP");
     expect_take_over(&world, &first);
     world.kubectl(&["scale", "wp/filters", "--replicas=2"]);
-    eventually("the new leader's scale-down", || match world.replicas() {
-        2 => Ok(()),
-        other => Err(other.to_string()),
-    });
-    signal(&process, "-CONT");
+    world.expect_replicas(2);
+    signal(process, "CONT");
     eventually("the end of the former leader", || {
         assert_eq!(world.replicas(), 2, "the former leader wrote");
         assert!(!leaders(&world).contains(&first), "two leaders");

@@ -1,6 +1,6 @@
 //! In a minute in which nothing changes, the operator writes nothing and emits no event.
 
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, require};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,11 +33,7 @@ fn nothing_is_written_while_nothing_changes() {
     eventually("the last write", || {
         let before = state();
         std::thread::sleep(Duration::from_secs(5));
-        if state() == before {
-            Ok(())
-        } else {
-            Err("still writing".to_owned())
-        }
+        require(state() == before, || "still writing".to_owned())
     });
     let before = state();
     // On a busy machine the CPU of idle workers is not always 0, and then it is a change.

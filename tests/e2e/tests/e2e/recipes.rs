@@ -1,8 +1,9 @@
 //! The recipes of examples/ with the libraries of their queue systems, and workers of a plain list: followed as their READMEs
 //! say, then scaled down again and again under load. `make recipes` builds their images.
 
+use crate::drain::scale_downs;
 use crate::removals::{Removals, Report, tasks};
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, require};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,6 @@ const TASK_SECONDS: u32 = 8;
 
 const PULL: &str = "--image-pull-policy=IfNotPresent";
 const REDIS_URL: &str = "--env=REDIS_URL=redis://redis:6379/0";
-
-/// How many scale-downs to run; the environment variable `SCALE_DOWNS` overrides it.
-fn scale_downs() -> usize {
-    let count = std::env::var("SCALE_DOWNS").ok();
-    count.and_then(|text| text.parse().ok()).unwrap_or(30)
-}
 
 /// A queue system with its manifests, which are in a folder of their own.
 struct Recipe {
@@ -208,8 +203,7 @@ impl Setup {
             .kubectl(&["patch", &self.deployment(), "-p", &patch.to_string()]);
         // One that is ending may still take a task, and would not note it.
         eventually("no worker from before", || {
-            let pods = self.world.json(&["get", "pods", "-l", &self.labels()]);
-            let pods = pods["items"].as_array().cloned().unwrap_or_default();
+            let pods = self.world.items(&["get", "pods", "-l", &self.labels()]);
             let notes = |pod: &&Value| pod["spec"]["volumes"].to_string().contains("noted");
             match pods.iter().find(|pod| !notes(pod)) {
                 None => Ok(()),
@@ -224,11 +218,10 @@ impl Setup {
             let deployment = self.world.json(&["get", &self.deployment()]);
             let count = |name: &str| deployment["status"][name].as_i64().unwrap_or(0);
             let found = (count("replicas"), count("readyReplicas"), self.running());
-            if (found.0, found.1) == (pods, pods) && found.2 >= running {
-                Ok(())
-            } else {
-                Err(format!("{found:?}: {}", self.status()["decision"]))
-            }
+            require(
+                (found.0, found.1) == (pods, pods) && found.2 >= running,
+                || format!("{found:?}: {}", self.status()["decision"]),
+            )
         });
     }
 
@@ -271,7 +264,7 @@ impl Setup {
 
     fn stop_load(&self) {
         let delete = "delete pod load --ignore-not-found --grace-period=1";
-        self.world.kubectl(&delete.split(' ').collect::<Vec<_>>());
+        self.world.kubectl_line(delete);
         self.world.redis(&["DEL", self.recipe.ready]);
     }
 
@@ -295,20 +288,14 @@ impl Setup {
         self.produce();
         eventually("the first worker, then more", || {
             let replicas = self.status()["replicas"].as_i64();
-            if replicas >= Some(3) {
-                Ok(())
-            } else {
-                Err(self.status().to_string())
-            }
+            require(replicas >= Some(3), || self.status().to_string())
         });
         eventually("all tasks done", || {
             let metrics = self.status()["metrics"].clone();
             let left = |name: &str| metrics[name]["value"].as_i64().unwrap_or(0);
-            if left("ready") + left("inFlight") + left("held") == 0 {
-                Ok(())
-            } else {
-                Err(metrics.to_string())
-            }
+            require(left("ready") + left("inFlight") + left("held") == 0, || {
+                metrics.to_string()
+            })
         });
     }
 
@@ -321,7 +308,7 @@ impl Setup {
         self.settled(6, 0);
         self.note_tasks();
         self.settled(6, 0);
-        let count = scale_downs();
+        let count = scale_downs(30);
         let name = self.recipe.name;
         let mut removals = Removals::watch(&self.world, &self.labels());
         self.start_load(count);
@@ -362,38 +349,15 @@ impl Setup {
     }
 }
 
-fn try_out(recipe: Recipe) {
+#[rstest::rstest]
+#[case::celery(CELERY)]
+#[case::rq(RQ)]
+#[case::bullmq(BULLMQ)]
+#[case::sidekiq(SIDEKIQ)]
+#[case::list(LIST)]
+#[ignore = "needs the images of the recipes: make recipes"]
+fn a_recipe_is_followed_and_scaled_down_under_load(#[case] recipe: Recipe) {
     let setup = Setup::new(recipe);
     setup.follow();
     setup.scale_downs_under_load();
-}
-
-#[test]
-#[ignore = "needs the images of the recipes: make recipes"]
-fn celery() {
-    try_out(CELERY);
-}
-
-#[test]
-#[ignore = "needs the images of the recipes: make recipes"]
-fn rq() {
-    try_out(RQ);
-}
-
-#[test]
-#[ignore = "needs the images of the recipes: make recipes"]
-fn bullmq() {
-    try_out(BULLMQ);
-}
-
-#[test]
-#[ignore = "needs the images of the recipes: make recipes"]
-fn sidekiq() {
-    try_out(SIDEKIQ);
-}
-
-#[test]
-#[ignore = "needs the images of the recipes: make recipes"]
-fn list() {
-    try_out(LIST);
 }

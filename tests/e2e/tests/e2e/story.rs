@@ -1,6 +1,6 @@
 //! The demo's story: a burst, 3 → 5 → 7 workers, and back to 3, while the operator and a worker are killed.
 
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, name_of, require, words};
 use serde_json::json;
 
 #[test]
@@ -23,29 +23,16 @@ fn burst_scales_up_and_down_despite_killed_pods() {
     let status = world.kubectl(&["get", "--raw", &front]);
     assert!(status.contains(r#""live":3"#), "{status}");
     world.workerpool(&["stress", "--tasks", "30", "--task-seconds", "4"]);
-    eventually("the first step", || {
-        if world.replicas() == 5 {
-            Ok(())
-        } else {
-            Err(format!("{:?}", world.path()))
-        }
-    });
+    world.expect_replicas(5);
 
     world.kill(&world.operator());
-    let workers = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=worker"]);
-    let victim = workers["items"][0]["metadata"]["name"]
-        .as_str()
-        .expect("a worker")
-        .to_owned();
-    world.kill(&victim);
+    world.kill(&name_of(&world.pods("worker")[0]));
 
     eventually("three workers again", || {
         let path = world.path();
-        if path.last().is_some_and(|(_, to, _)| *to == 3) {
-            Ok(())
-        } else {
-            Err(format!("{path:?}"))
-        }
+        require(path.last().is_some_and(|(_, to, _)| *to == 3), || {
+            format!("{path:?}")
+        })
     });
     let path = world.path();
     let replicas: Vec<i64> = path
@@ -75,11 +62,7 @@ fn burst_scales_up_and_down_despite_killed_pods() {
             .iter()
             .find(|change| change["from"] == from && change["to"] == to)
             .expect("a change");
-        change["at"]
-            .as_str()
-            .expect("a time")
-            .parse::<jiff::Timestamp>()
-            .expect("a time")
+        serde_json::from_value::<jiff::Timestamp>(change["at"].clone()).expect("a time")
     };
     let elapsed = at(5, 7).duration_since(at(3, 5)).as_secs_f64();
     assert!(
@@ -89,13 +72,7 @@ fn burst_scales_up_and_down_despite_killed_pods() {
 
     // No task was lost, although a worker was killed while it held one.
     eventually("all tasks done", || {
-        match world.redis(&[
-            "HMGET",
-            "wp:{tasks}:stats",
-            "arrived",
-            "processed",
-            "failed",
-        ]) {
+        match world.redis(&words("HMGET wp:{tasks}:stats arrived processed failed")) {
             all if all.lines().collect::<Vec<_>>()[..2] == ["30", "30"] => Ok(()),
             other => Err(other),
         }
@@ -106,14 +83,9 @@ fn burst_scales_up_and_down_despite_killed_pods() {
         columns.contains("Deployment/filter-worker") && columns.contains("DECISION"),
         "{columns}"
     );
-    let events = world.kubectl(&[
-        "get",
-        "events",
-        "--field-selector",
-        "involvedObject.kind=WorkerPool",
-        "-o",
-        "jsonpath={.items[*].message}",
-    ]);
+    let select = "get events --field-selector involvedObject.kind=WorkerPool";
+    let messages = "jsonpath={.items[*].message}";
+    let events = world.kubectl_line(&format!("{select} -o {messages}"));
     for message in [
         "3 → 5 workers",
         "5 → 7 workers",
@@ -131,21 +103,9 @@ fn burst_scales_up_and_down_despite_killed_pods() {
 fn pins_by_plugin_and_kubectl_scale_are_applied() {
     let world = World::install("pin", &json!({}));
     world.workerpool(&["scale", "6"]);
-    eventually("six workers", || {
-        if world.replicas() == 6 {
-            Ok(())
-        } else {
-            Err(format!("{:?}", world.decision()))
-        }
-    });
+    world.expect_replicas(6);
     world.kubectl(&["scale", "wp/filters", "--replicas=4"]);
-    eventually("four workers", || {
-        if world.replicas() == 4 {
-            Ok(())
-        } else {
-            Err(format!("{:?}", world.decision()))
-        }
-    });
+    world.expect_replicas(4);
     assert_eq!(world.decision().0, "Pinned");
     world.workerpool(&["scale", "auto"]);
     eventually("the rules again", || match world.decision().0.as_str() {

@@ -2,8 +2,8 @@
 //! tries what a pool can be made to do: nothing of the other namespace is read, written, delayed or shown.
 
 use crate::dashboard::{pools_with, port_forward};
-use e2e::tenants::kubectl_as;
-use e2e::world::{World, eventually};
+use e2e::tenants::{apply_as, kubectl_as};
+use e2e::world::{World, eventually, require, words};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use testkit::MALFORMED_SECRETS;
@@ -41,40 +41,21 @@ impl Tenant {
         let world = World {
             namespace: TENANT.to_owned(),
         };
-        world.kubectl(&[
-            "delete",
-            "namespace",
-            TENANT,
-            "--ignore-not-found",
-            "--wait",
-        ]);
-        world.kubectl(&["create", "namespace", TENANT]);
+        world.create_namespace();
         world.kubectl(&["create", "serviceaccount", "tenant"]);
-        let account = format!("--serviceaccount={TENANT}:tenant");
-        world.kubectl(&[
-            "create",
-            "rolebinding",
-            "edit",
-            "--clusterrole=edit",
-            &account,
-        ]);
         let verbs = "--verb=get,list,watch,create,update,patch,delete";
         let pools = "--resource=workerpools.workerpool.dev";
         world.kubectl(&["create", "role", "pools", verbs, pools]);
-        world.kubectl(&["create", "rolebinding", "pools", "--role=pools", &account]);
+        let account = format!("--serviceaccount={TENANT}:tenant");
+        for binding in ["edit --clusterrole=edit", "pools --role=pools"] {
+            world.kubectl_line(&format!("create rolebinding {binding} {account}"));
+        }
         Self(world)
     }
 
     /// Applies an object as the tenant.
     fn apply(&self, object: &Value) -> Result<String, String> {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("object.json");
-        std::fs::write(&path, object.to_string()).expect("the object");
-        kubectl_as(
-            &self.0,
-            USER,
-            &["apply", "-f", path.to_str().expect("UTF-8")],
-        )
+        apply_as(&self.0, USER, &object.to_string())
     }
 
     /// Creates a target without replicas, and a pool for it.
@@ -95,44 +76,19 @@ impl Tenant {
                 .unwrap_or_default();
             let metrics = pool["status"]["metrics"]["ready"]["value"].clone();
             assert_eq!(metrics, Value::Null, "{name} knows the length of a queue");
-            if message.contains(part) {
-                Ok(())
-            } else {
-                Err(message.to_owned())
-            }
+            require(message.contains(part), || message.to_owned())
         });
     }
 }
 
 /// Redis of the owner as it could be named, and what no pool may connect to.
 fn forbidden(owner: &World) -> Vec<(&'static str, String)> {
-    let field = |arguments: &[&str]| owner.kubectl(arguments);
-    let service = field(&[
-        "get",
-        "service",
-        "redis",
-        "-o",
-        "jsonpath={.spec.clusterIP}",
-    ]);
-    let select = "app.kubernetes.io/component=redis";
-    let pod = field(&[
-        "get",
-        "pods",
-        "-l",
-        select,
-        "-o",
-        "jsonpath={.items[0].status.podIP}",
-    ]);
-    let api = [
-        "get",
-        "service",
-        "kubernetes",
-        "-n",
-        "default",
-        "-o",
-        "jsonpath={.spec.clusterIP}",
-    ];
-    let api = owner.command(&api[..]).output().expect("kubectl runs");
+    let service = owner.kubectl_line("get service redis -o jsonpath={.spec.clusterIP}");
+    let first = "jsonpath={.items[0].status.podIP}";
+    let select = "get pods -l app.kubernetes.io/component=redis";
+    let pod = owner.kubectl_line(&format!("{select} -o {first}"));
+    let api = "get service kubernetes -n default -o jsonpath={.spec.clusterIP}";
+    let api = owner.command(&words(api)).output().expect("kubectl runs");
     let api = String::from_utf8_lossy(&api.stdout).into_owned();
     vec![
         ("other-name", format!("redis.{}:6379", owner.namespace)),
@@ -300,15 +256,10 @@ fn names_malformed_secrets(tenant: &Tenant) {
 fn a_tenant_reaches_nothing_of_another() {
     let owner = World::install("owner", &json!({"replicas": 3, "maxReplicas": 8}));
     let tenant = Tenant::new();
-    let (applied, error) =
-        owner.apply(&secret("redis", &format!("redis://:{OWNERS}@redis:6379/0")).to_string());
-    assert!(applied, "{error}");
+    owner.must_apply(&secret("redis", &format!("redis://:{OWNERS}@redis:6379/0")));
     owner.redis(&["LPUSH", OWNERS, "a", "b", "c", "d", "e", "f", "g"]);
     serve_both(&owner);
-    eventually("the owner's workers", || match owner.metric("live") {
-        Some(3) => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    owner.expect_metric("live", 3);
     let path = owner.path();
     assert_eq!(connections(&owner), 1);
     let alone: Vec<Duration> = (4..=5).map(|replicas| reaction(&owner, replicas)).collect();

@@ -1,7 +1,7 @@
 //! Workers of a plain list, which only wait for tasks with BRPOP: by the list of clients, which Redis behind a Service keeps,
 //! the operator knows which pods are idle, and removes no other.
 
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, require};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,11 +49,9 @@ struct Workers {
 impl Workers {
     /// Lists the pods, and then the clients of Redis.
     fn list(world: &World) -> Result<Self, String> {
-        let pods = world.json(&["get", "pods", "-l", "app=reports"]);
-        let pods = pods["items"].as_array().cloned().unwrap_or_default();
         let mut workers = Self::default();
         let mut names = BTreeMap::new();
-        for pod in pods {
+        for pod in world.items(&["get", "pods", "-l", "app=reports"]) {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let name = text(&pod["metadata"]["name"]);
             if pod["metadata"].get("deletionTimestamp").is_some() {
@@ -118,11 +116,9 @@ impl Record {
                 assert!(!busy.contains(pod), "{pod} had a task: {self:?}");
             }
             self.removed.extend(ending);
-            if self.removed.len() == PODS - replicas {
-                Ok(())
-            } else {
-                Err(format!("{self:?}"))
-            }
+            require(self.removed.len() == PODS - replicas, || {
+                format!("{self:?}")
+            })
         });
         self.removed.difference(&before).cloned().collect()
     }
@@ -149,8 +145,7 @@ fn expect_trust(world: &World, messages: &BTreeSet<String>) {
 fn exactly_the_pods_that_wait_for_tasks_are_removed() {
     let pool = json!({"minReplicas": 1, "maxReplicas": 1});
     let world = World::install_with("waiting", &pool, 1);
-    let (applied, error) = world.apply(&workers(&world).to_string());
-    assert!(applied, "{error}");
+    world.must_apply(&workers(&world));
     Workers::expect(&world, 0);
     world.redis(&["LPUSH", "reports", "a", "b", "c"]);
     let Workers { waiting, busy, .. } = Workers::expect(&world, 3);

@@ -2,7 +2,7 @@
 //! deleted while it ran, or the worker failed in another way.
 
 use e2e::stream::Stream;
-use e2e::world::World;
+use e2e::world::{World, name_of, words};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,8 +76,8 @@ impl Witness {
                 );
             }
         };
-        let query = "exec deploy/redis -- redis-cli -r -1 -i 0.1 EVAL";
-        let query: Vec<&str> = query.split(' ').chain([QUERY, "0"]).collect();
+        let query = words("exec deploy/redis -- redis-cli -r -1 -i 0.1 EVAL");
+        let query = [&query[..], &[QUERY, "0"]].concat();
         let select = "app.kubernetes.io/component=worker";
         let streams = [
             Stream::of_pods(world, select, handler(Record::on_pod)),
@@ -118,10 +118,7 @@ impl Record {
     fn on_pod(&mut self, event: &Value) {
         let pod = &event["object"];
         let deleted = event["type"] == "DELETED";
-        let name = pod["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let name = name_of(pod);
         let conditions = pod["status"]["conditions"]
             .as_array()
             .cloned()

@@ -2,7 +2,7 @@
 //! Deployment that was deleted and created again.
 
 use crate::witness::Witness;
-use e2e::world::{World, eventually};
+use e2e::world::{World, eventually, name_of, require};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -10,21 +10,11 @@ use std::collections::BTreeSet;
 const GRACE: u32 = 2;
 const TASK_SECONDS: &str = "12";
 
-fn expect_live(world: &World, workers: i64) {
-    eventually("all workers live", || match world.metric("live") {
-        Some(live) if live == workers => Ok(()),
-        other => Err(format!("{other:?}: {}", world.decision().1)),
-    });
-}
-
 /// Queues so many tasks, and waits until `count` workers hold one. More tasks than workers keep a worker busy that is not drained.
 fn occupy(world: &World, count: i64, tasks: u32) {
     let tasks = tasks.to_string();
     world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
-    eventually("busy workers", || match world.metric("busy") {
-        Some(busy) if busy == count => Ok(()),
-        other => Err(format!("{other:?}")),
-    });
+    world.expect_metric("busy", count);
 }
 
 /// The messages of the decisions until the target has so many replicas.
@@ -48,16 +38,9 @@ fn stays(pod: &Value) -> bool {
 
 /// The names of the workers' pods that are not being deleted.
 fn workers(world: &World) -> Vec<String> {
-    let pods = world.json(&["get", "pods", "-l", "app.kubernetes.io/component=worker"]);
-    let pods = pods["items"].as_array().cloned().unwrap_or_default();
+    let pods = world.pods("worker");
     let there = pods.iter().filter(|pod| stays(pod));
-    let name = |pod: &Value| {
-        pod["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    there.map(name).collect()
+    there.map(name_of).collect()
 }
 
 /// The workers as a `StatefulSet` named `ordinals`, made of those of the demo, which it replaces.
@@ -76,13 +59,12 @@ fn replace_by_stateful_set(world: &World, replicas: i64) {
     if let Some(object) = set.as_object_mut() {
         object.remove("status");
     }
-    let (applied, error) = world.apply(&set.to_string());
-    assert!(applied, "{error}");
+    world.must_apply(&set);
     world.change_pool(
         &json!({"scaleTargetRef": {"kind": "StatefulSet", "name": "ordinals"}, "replicas": replicas}),
     );
     world.kubectl(&["delete", "deployment", "filter-worker", "--wait"]);
-    expect_live(world, replicas);
+    world.expect_metric("live", replicas);
 }
 
 #[test]
@@ -93,13 +75,12 @@ fn of_a_stateful_set_that_lacks_a_pod_only_the_higher_ordinals_are_removed() {
     );
     replace_by_stateful_set(&world, 5);
     // No pod is created in place of one that is deleted. Those of the Deployment may still be ending.
-    let pods = world.json(&["get", "pods"]);
-    let pods = pods["items"].as_array().into_iter().flatten();
-    let others = pods.filter(|pod| stays(pod)).count() - 1;
+    let pods = world.items(&["get", "pods"]);
+    let others = pods.iter().filter(|pod| stays(pod)).count() - 1;
     let hard = format!("--hard=pods={others}");
     world.kubectl(&["create", "quota", "no-more", &hard]);
     world.kubectl(&["delete", "pod", "ordinals-1", "--wait"]);
-    expect_live(&world, 4);
+    world.expect_metric("live", 4);
     let mut witness = Witness::new(&world);
     occupy(&world, 4, 40);
     world.change_pool(&json!({"replicas": 3}));
@@ -127,18 +108,14 @@ fn a_rollout_that_cannot_end_removes_idle_workers_only() {
     let target = "deployment/filter-worker";
     world.kubectl(&["patch", target, "-p", &change.to_string()]);
     world.kubectl(&["rollout", "status", target, "--timeout=150s"]);
-    expect_live(&world, 5);
+    world.expect_metric("live", 5);
     world.kubectl(&["set", "image", target, "worker=registry.invalid/nope:1"]);
     eventually("a rollout that has failed", || {
         let status = world.json(&["get", target])["status"].to_string();
-        if status.contains("ProgressDeadlineExceeded") {
-            Ok(())
-        } else {
-            Err(status)
-        }
+        require(status.contains("ProgressDeadlineExceeded"), || status)
     });
     // One of the old ones has made room for the new ones, which never start.
-    expect_live(&world, 4);
+    world.expect_metric("live", 4);
     let mut witness = Witness::new(&world);
     occupy(&world, 4, 16);
     world.change_pool(&json!({"replicas": 3}));
@@ -176,8 +153,7 @@ fn a_deployment_that_is_created_again_is_not_set_back() {
     }
     let before = world.path().len();
     world.kubectl(&["delete", "deployment", "filter-worker", "--wait"]);
-    let (applied, error) = world.apply(&target.to_string());
-    assert!(applied, "{error}");
+    world.must_apply(&target);
     let changes = eventually("decisions of its own", || {
         let changes: Vec<_> = world.path().into_iter().skip(before).collect();
         match changes.first() {
