@@ -301,15 +301,8 @@ impl PoolState {
             Err(Some(cause)) => {
                 // What could be used once is used until Redis itself refuses it.
                 if source.redis.is_none() {
-                    self.observed.metrics = Some(PolledMetrics {
-                        queues: vec![QueueMetrics::UNAVAILABLE; source.queues.len()],
-                        unavailable: Some(cause.clone()),
-                        renewal: None,
-                        memory: RedisMemory::Unknown,
-                        notifications: RedisNotifications::Unknown,
-                        notified_at: None,
-                        at: now,
-                    });
+                    let unknown = PolledMetrics::unknown(source.queues.len(), cause.clone(), now);
+                    self.observed.metrics = Some(unknown);
                 }
                 source.problem = Some(cause);
                 return;
