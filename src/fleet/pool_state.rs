@@ -181,6 +181,11 @@ impl PoolState {
         self.settled = false;
     }
 
+    /// Decides again at `at` at the latest.
+    pub fn requeue_by(&mut self, at: Time) {
+        self.requeue_at = Some(self.requeue_at.map_or(at, |before| before.min(at)));
+    }
+
     /// The kind of its target, which must be watched.
     pub fn watched(&self) -> Watched {
         self.identity.watched()

@@ -82,8 +82,7 @@ impl Fleet {
         it.write_status();
         let pool = it.pool;
         if pool.intent.scale_down.is_some() {
-            let poll_at = now + scale_down::POLL;
-            pool.requeue_at = Some(pool.requeue_at.map_or(poll_at, |at| at.min(poll_at)));
+            pool.requeue_by(now + scale_down::POLL);
         }
         pool.settled = pool.intent.pending_scale.is_none()
             && pool.intent.scale_down.is_none()
