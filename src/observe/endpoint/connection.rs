@@ -76,10 +76,9 @@ impl Connection {
             // Its nodes have an endpoint each.
             Topology::Cluster(cluster) => (cluster.settings.clone(), None),
         };
-        let notifications = Notifications::new();
-        let sender = notifications.sender();
+        let (notifications, send) = Notifications::new();
         let config = AsyncConnectionConfig::new().set_push_sender(move |info: PushInfo| {
-            sender.send(info);
+            send(info);
             Ok::<(), Infallible>(())
         });
         let Link {

@@ -78,7 +78,7 @@ async fn run_server<D>(
         dial,
         limits,
         redis,
-        notifications: Notifications::new(),
+        notifications: Notifications::new().0,
         max_batch: MAX_BATCH,
         schedule: PollSchedule::new(Instant::now()),
         queues: HashMap::new(),
