@@ -22,7 +22,10 @@ pub(super) struct LastList {
 impl Endpoint {
     /// Adds the list to the results of the pools that wait for it.
     pub(super) async fn add_clients(&mut self, results: &mut [PollResult]) {
-        let is_wanted = |result: &PollResult| self.clients_wanted.contains(&result.pool);
+        let is_wanted = |result: &PollResult| {
+            let polled = self.pools.get(&result.pool);
+            polled.is_some_and(|it| it.clients_wanted)
+        };
         if !results.iter().any(is_wanted) {
             return;
         }
@@ -36,7 +39,8 @@ impl Endpoint {
             },
         };
         for result in results {
-            if self.clients_wanted.remove(&result.pool) {
+            let polled = self.pools.get_mut(&result.pool);
+            if polled.is_some_and(|it| std::mem::take(&mut it.clients_wanted)) {
                 let age = i64::try_from(last.at.elapsed().as_millis()).unwrap_or(i64::MAX);
                 let list = last.list.clone();
                 let age = Millis(age);
