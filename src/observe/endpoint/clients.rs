@@ -1,8 +1,9 @@
 //! The list of clients of a Redis: it is long where there are many, so it is read when a scale-down selects its victims, and
 //! at most every 10 s for all pools together.
 
+use super::Endpoint;
 use super::connection::Connection;
-use super::{Endpoint, TIMEOUT};
+use super::link::ask;
 use crate::observe::{ClientsReading, PollResult};
 use decide::Millis;
 use queues::{ConnectionList, describe};
@@ -55,16 +56,10 @@ impl Endpoint {
             return Err("it is not connected".to_owned());
         };
         budget.begin(0);
-        let command = ConnectionList::command();
-        let reply = command.query_async::<String>(redis);
-        let reply = tokio::time::timeout(TIMEOUT, reply).await;
+        let reply = ask::<String>(redis, &ConnectionList::command(), describe).await;
         if budget.is_exceeded() {
             return Err("it sends more than is read".to_owned());
         }
-        match reply {
-            Ok(Ok(reply)) => Ok(ConnectionList::parse(&reply)),
-            Ok(Err(error)) => Err(describe(&error)),
-            Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
-        }
+        Ok(ConnectionList::parse(&reply?))
     }
 }

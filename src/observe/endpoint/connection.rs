@@ -88,12 +88,8 @@ impl Connection {
             has_resp3,
         } = Link::open(dial, &address, limits, config).await?;
         if master.is_some() {
-            check_role(&mut redis)
-                .await
-                .map_err(|error| Unavailable::RedisDown {
-                    address: address.to_string(),
-                    error,
-                })?;
+            let role = check_role(&mut redis).await;
+            role.map_err(|error| address.down(error))?;
         }
         let notified = track(&address, &mut redis, has_resp3).await;
         tracing::info!(%address, notifications = ?notified, "connected to Redis");
