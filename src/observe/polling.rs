@@ -97,6 +97,12 @@ impl PollSchedule {
         };
         let at = entry.not_before.map_or(at, |earliest| at.max(earliest));
         if at < entry.due {
+            self.set_due(pool, at);
+        }
+    }
+
+    fn set_due(&mut self, pool: &Key, at: Instant) {
+        if let Some(entry) = self.pools.get_mut(pool) {
             self.due.remove(&(entry.due, pool.clone()));
             entry.due = at;
             self.due.insert((at, pool.clone()));
@@ -144,11 +150,10 @@ impl PollSchedule {
     /// The poll of `pool`, whose next one is scheduled.
     fn take(&mut self, pool: Key, now: Instant) -> Option<DuePoll> {
         let entry = self.pools.get_mut(&pool)?;
-        self.due.remove(&(entry.due, pool.clone()));
         let notified_at = entry.notified_at.take();
         entry.polled_at = Some(now);
-        entry.due = tick_after(self.start, now, entry.interval);
-        self.due.insert((entry.due, pool.clone()));
+        let next = tick_after(self.start, now, entry.interval);
+        self.set_due(&pool, next);
         Some(DuePoll { pool, notified_at })
     }
 
@@ -180,9 +185,7 @@ impl PollSchedule {
             entry.failures += 1;
             entry.not_before = Some(now + pause);
             if entry.due < now + pause {
-                self.due.remove(&(entry.due, poll.pool.clone()));
-                entry.due = now + pause;
-                self.due.insert((entry.due, poll.pool.clone()));
+                self.set_due(&poll.pool, now + pause);
             }
             return;
         }
