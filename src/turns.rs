@@ -4,28 +4,28 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// One value per namespace, for as long as it is used.
+/// One value per name, such as that of a namespace, for as long as it is used.
 #[derive(Debug)]
-pub(crate) struct PerNamespace<T>(Mutex<HashMap<String, Weak<T>>>);
+pub(crate) struct PerName<T>(Mutex<HashMap<String, Weak<T>>>);
 
-impl<T> Default for PerNamespace<T> {
+impl<T> Default for PerName<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> PerNamespace<T> {
-    /// The value of `namespace`, which `make` makes if there is none.
-    pub fn get(&self, namespace: &str, make: impl FnOnce() -> T) -> Arc<T> {
+impl<T> PerName<T> {
+    /// The value of `name`, which `make` makes if there is none.
+    pub fn get(&self, name: &str, make: impl FnOnce() -> T) -> Arc<T> {
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = values.get(namespace).and_then(Weak::upgrade) {
+        if let Some(value) = values.get(name).and_then(Weak::upgrade) {
             return value;
         }
         if values.len() == values.capacity() {
             values.retain(|_, value| value.strong_count() > 0);
         }
         let value = Arc::new(make());
-        values.insert(namespace.to_owned(), Arc::downgrade(&value));
+        values.insert(name.to_owned(), Arc::downgrade(&value));
         value
     }
 }
@@ -36,7 +36,7 @@ impl<T> PerNamespace<T> {
 pub(crate) struct Turns {
     all: Arc<Semaphore>,
     of_each: usize,
-    namespaces: PerNamespace<Semaphore>,
+    namespaces: PerName<Semaphore>,
 }
 
 /// A turn. It ends when it is dropped.
@@ -51,7 +51,7 @@ impl Turns {
         Self {
             all: Arc::new(Semaphore::new(all)),
             of_each,
-            namespaces: PerNamespace::default(),
+            namespaces: PerName::default(),
         }
     }
 
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn what_no_one_uses_is_forgotten() {
-        let values = PerNamespace::default();
+        let values = PerName::default();
         let kept = values.get("kept", || 1);
         for number in 0..10_000 {
             values.get(&number.to_string(), || 2);

@@ -1,7 +1,7 @@
 //! Sets `pod-deletion-cost` on pods, so that their `ReplicaSet` removes exactly the selected ones. A cost of the user's own
 //! is kept beside the mark, and comes back when the mark is taken away.
 
-use super::Error;
+use super::{Error, within};
 use decide::victims::{DELETE_FIRST, POD_DELETION_COST};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Patch, PatchParams};
@@ -50,13 +50,8 @@ pub async fn mark(client: Client, namespace: &str, marks: &[(String, bool)]) -> 
         };
         let change = change(&before, *marked);
         if change != json!({}) {
-            patch(
-                &client,
-                &pods,
-                pod,
-                &json!({"metadata": {"annotations": change}}),
-            )
-            .await?;
+            let change = json!({"metadata": {"annotations": change}});
+            patch(&client, &pods, pod, &change).await?;
         }
     }
     Ok(())
@@ -73,11 +68,8 @@ async fn patch(
     let request = pods.patch_metadata(pod, &params, &patch);
     let request = request.map_err(kube::Error::BuildRequest)?;
     let write = client.request::<PodMetadata>(request);
-    match tokio::time::timeout(TIMEOUT, write)
-        .await
-        .map_err(|_| Error::Timeout(TIMEOUT))?
-    {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+    match within(TIMEOUT, write).await {
+        Err(Error::Api(kube::Error::Api(status))) if status.code == 404 => Ok(None),
         result => Ok(Some(result?.metadata.annotations)),
     }
 }

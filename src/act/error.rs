@@ -13,38 +13,33 @@ pub enum Error {
     Api(#[from] kube::Error),
 }
 
-/// What kind of failure an [`Error`] is: it determines the delay before a retry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// A retry is likely to succeed soon.
-    Transient,
-    /// The object does not exist.
-    NotFound,
-    /// It fails until a person changes something, such as permissions.
-    Permanent,
-}
-
-impl Error {
-    /// The kind of this failure.
-    pub fn kind(&self) -> FailureKind {
-        match self {
-            Self::Api(kube::Error::Api(status)) if status.code == 404 => FailureKind::NotFound,
-            Self::Api(kube::Error::Api(status)) if [401, 403, 405, 422].contains(&status.code) => {
-                FailureKind::Permanent
-            }
-            _ => FailureKind::Transient,
-        }
+/// The result of `request`, which may take so long.
+///
+/// # Errors
+/// Its own, or that the API server did not answer.
+pub async fn within<T>(
+    timeout: Duration,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(timeout, request).await {
+        Ok(result) => Ok(result?),
+        Err(_) => Err(Error::Timeout(timeout)),
     }
 }
 
-impl FailureKind {
+/// The longest pause before a retry, without its jitter.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// With these codes a retry alone does not help: the object does not exist, or a person has to change something, such as
+/// permissions.
+const PERMANENT: [u16; 5] = [401, 403, 404, 405, 422];
+
+impl Error {
     /// How long to wait after failed attempt number `attempt` (from 1): 200 ms, doubled each time up to ten seconds,
     /// or always ten seconds where a retry alone does not help; each plus up to half of it as jitter.
-    pub fn backoff(self, attempt: u32) -> Duration {
+    pub fn backoff(&self, attempt: u32) -> Duration {
         let base = match self {
-            Self::Transient => (Duration::from_millis(200) * 2u32.pow(attempt.clamp(1, 8) - 1))
-                .min(Duration::from_secs(10)),
-            Self::NotFound | Self::Permanent => Duration::from_secs(10),
+            Self::Api(kube::Error::Api(status)) if PERMANENT.contains(&status.code) => MAX_PAUSE,
+            _ => (Duration::from_millis(200) * 2u32.pow(attempt.clamp(1, 8) - 1)).min(MAX_PAUSE),
         };
         base.mul_f64(1.0 + fastrand::f64() / 2.0)
     }

@@ -4,7 +4,7 @@ mod deletion_cost;
 mod error;
 
 pub use deletion_cost::mark;
-pub use error::{Error, FailureKind};
+pub use error::{Error, within};
 
 use api::{FIELD_MANAGER, Key};
 use kube::Client;
@@ -41,12 +41,8 @@ pub async fn scale(
         "spec": {"replicas": replicas},
     });
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let confirmed = tokio::time::timeout(
-        TIMEOUT,
-        api.patch_scale(&object.name, &params, &Patch::Apply(scale)),
-    )
-    .await
-    .map_err(|_| Error::Timeout(TIMEOUT))??;
+    let patch = Patch::Apply(scale);
+    let confirmed = within(TIMEOUT, api.patch_scale(&object.name, &params, &patch)).await?;
     Ok(Scaled {
         replicas: confirmed.spec.and_then(|spec| spec.replicas).unwrap_or(0),
         version: confirmed

@@ -1,13 +1,14 @@
 //! Who may see which pools: with a token, those that its user may get in the cluster.
 
+use crate::turns::PerName;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures::future::BoxFuture;
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The most streams of one user, or without users of one address, which a class may share: others must find some left.
 const MAX_STREAMS: usize = 100;
@@ -154,42 +155,14 @@ async fn log_in(headers: &HeaderMap, reviewer: Arc<dyn Reviewer>) -> Result<View
     })
 }
 
-/// Counts the open streams of each client.
+/// The streams that each client may still open.
 #[derive(Clone, Default)]
-pub(super) struct Streams(Arc<Mutex<HashMap<String, usize>>>);
+pub(super) struct Streams(Arc<PerName<Semaphore>>);
 
 impl Streams {
     /// One more stream of this viewer, until the result is dropped; `None` if it has too many.
-    pub(super) fn open(&self, viewer: &Viewer) -> Option<OpenStream> {
-        let mut open = self.0.lock().ok()?;
-        let count = open.entry(viewer.client.clone()).or_default();
-        if *count >= MAX_STREAMS {
-            return None;
-        }
-        *count += 1;
-        Some(OpenStream {
-            streams: self.clone(),
-            client: viewer.client.clone(),
-        })
-    }
-}
-
-/// A stream that counts.
-pub(super) struct OpenStream {
-    streams: Streams,
-    client: String,
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        let Ok(mut open) = self.streams.0.lock() else {
-            return;
-        };
-        if let Some(count) = open.get_mut(&self.client) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.client);
-            }
-        }
+    pub(super) fn open(&self, viewer: &Viewer) -> Option<OwnedSemaphorePermit> {
+        let left = self.0.get(&viewer.client, || Semaphore::new(MAX_STREAMS));
+        left.try_acquire_owned().ok()
     }
 }

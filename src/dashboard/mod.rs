@@ -31,9 +31,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Response, Result};
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Extension, Json, Router};
 use decide::{Memory, Observation, Time};
 use futures::future::BoxFuture;
 use futures::stream::{StreamExt, unfold};
@@ -99,6 +99,12 @@ pub type Ask = Arc<dyn Fn(ViewQuery) -> BoxFuture<'static, Option<Vec<PoolView>>
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
+const NOT_FOUND: (StatusCode, &str) = (StatusCode::NOT_FOUND, "WorkerPool not found\n");
+const UNAVAILABLE: (StatusCode, &str) = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "the operator does not answer\n",
+);
+
 /// The highest replica count in a question; admission allows no higher one.
 const MAX_REPLICAS: i32 = 100_000;
 
@@ -127,14 +133,6 @@ pub fn router(
     access: Access,
     stop: CancellationToken,
 ) -> Router {
-    let broadcaster = Broadcaster::start(store.clone(), ask.clone(), stop);
-    let site = Site {
-        store,
-        ask,
-        broadcaster,
-        streams: Streams::default(),
-        computing: Arc::new(Semaphore::new(1)),
-    };
     Router::new()
         .route("/api/stream", get(stream))
         .route("/api/pools", get(pools))
@@ -149,17 +147,16 @@ pub fn router(
         .layer(from_fn_with_state(access, access::authenticate))
         .layer(from_fn_with_state(hosts, guard::guard))
         .layer(map_response(add_security_headers))
-        .with_state(site)
+        .with_state(Site::new(store, ask, stop))
 }
 
 async fn stream(
     State(site): State<Site>,
     Extension(viewer): Extension<Viewer>,
-) -> Result<Response, Response> {
-    let too_many = || (StatusCode::TOO_MANY_REQUESTS, "too many streams\n").into_response();
-    let open = site.streams.open(&viewer).ok_or_else(too_many)?;
-    let messages = site.broadcaster.subscribe().await;
-    let messages = messages.ok_or_else(unavailable)?;
+) -> Result<impl IntoResponse> {
+    let too_many = (StatusCode::TOO_MANY_REQUESTS, "too many streams\n");
+    let open = site.streams.open(&viewer).ok_or(too_many)?;
+    let messages = site.broadcaster.subscribe().await.ok_or(UNAVAILABLE)?;
     let state = (Box::pin(messages), Visible::new(viewer), open);
     let visible = unfold(state, |(mut messages, mut visible, open)| async {
         let message = visible.part(messages.next().await?).await?;
@@ -174,51 +171,48 @@ async fn stream(
             no_buffering,
         ],
         Body::from_stream(visible),
-    )
-        .into_response())
+    ))
 }
 
-async fn pools(
-    State(site): State<Site>,
-    Extension(viewer): Extension<Viewer>,
-) -> Result<Response, Response> {
-    let pools = (site.ask)(ViewQuery::All).await;
+async fn pools(State(site): State<Site>, Extension(viewer): Extension<Viewer>) -> Result<Response> {
     let mut shown = Vec::new();
-    for pool in pools.ok_or_else(unavailable)? {
-        let sees = viewer.may_see(&pool.namespace).await;
-        if sees.map_err(IntoResponse::into_response)? {
+    for pool in (site.ask)(ViewQuery::All).await.ok_or(UNAVAILABLE)? {
+        if viewer.may_see(&pool.namespace).await? {
             shown.push(pool);
         }
     }
-    Ok(json(serde_json::to_string(&shown).unwrap_or_default()))
+    Ok(json(shown))
 }
 
 impl Site {
+    fn new(store: Arc<DashboardStore>, ask: Ask, stop: CancellationToken) -> Self {
+        Self {
+            broadcaster: Broadcaster::start(store.clone(), ask.clone(), stop),
+            store,
+            ask,
+            streams: Streams::default(),
+            computing: Arc::new(Semaphore::new(1)),
+        }
+    }
+
     /// The pool that a path names, or the error response.
     async fn pool(
         &self,
         viewer: &Viewer,
         (namespace, name): &(String, String),
-    ) -> Result<PoolView, Response> {
-        let required = viewer.require(namespace).await;
-        required.map_err(IntoResponse::into_response)?;
-        let views = (self.ask)(ViewQuery::Detail(Key::new(namespace, name)))
-            .await
-            .ok_or_else(unavailable)?;
-        views.into_iter().next().ok_or_else(not_found)
+    ) -> Result<PoolView> {
+        viewer.require(namespace).await?;
+        let query = ViewQuery::Detail(Key::new(namespace, name));
+        let views = (self.ask)(query).await.ok_or(UNAVAILABLE)?;
+        Ok(views.into_iter().next().ok_or(NOT_FOUND)?)
     }
 
     /// A turn to compute for a viewer who may see this namespace, or the error response. Whoever waits for it has not asked
     /// the loop for anything yet.
-    async fn turn(
-        &self,
-        viewer: &Viewer,
-        namespace: &str,
-    ) -> Result<OwnedSemaphorePermit, Response> {
-        let required = viewer.require(namespace).await;
-        required.map_err(IntoResponse::into_response)?;
+    async fn turn(&self, viewer: &Viewer, namespace: &str) -> Result<OwnedSemaphorePermit> {
+        viewer.require(namespace).await?;
         let turn = Arc::clone(&self.computing).acquire_owned().await;
-        turn.map_err(|_| unavailable())
+        Ok(turn.map_err(|_| UNAVAILABLE)?)
     }
 
     /// The result of a computation that takes milliseconds, or the error response.
@@ -226,12 +220,10 @@ impl Site {
         &self,
         turn: OwnedSemaphorePermit,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Response> {
-        let failed = || {
-            let message =
-                "the operator cannot compute this: a fault of the operator, please report it\n";
-            (StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
-        };
+    ) -> Result<T> {
+        let message =
+            "the operator cannot compute this: a fault of the operator, please report it\n";
+        let failed = (StatusCode::INTERNAL_SERVER_ERROR, message);
         let (answer, computed) = oneshot::channel();
         let thread = std::thread::Builder::new().name("computation".to_owned());
         let started = thread.spawn(move || {
@@ -242,9 +234,9 @@ impl Site {
             let _ = answer.send(work());
             std::thread::sleep(begun.elapsed().max(REST));
         });
-        started.map_err(|_| failed())?;
+        started.map_err(|_| failed)?;
         // A panic in it is this answer's fault and no other's.
-        computed.await.map_err(|_| failed())
+        Ok(computed.await.map_err(|_| failed)?)
     }
 }
 
@@ -252,25 +244,19 @@ async fn pool(
     State(site): State<Site>,
     Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
-) -> Result<Response, Response> {
+) -> Result<Response> {
     let view = site.pool(&viewer, &path).await?;
-    wire_format::pool(&site.store, &view)
-        .map(json)
-        .ok_or_else(not_found)
+    let detail = wire_format::pool(&site.store, &view);
+    Ok(json(detail.ok_or(NOT_FOUND)?))
 }
 
 async fn steps(
     State(site): State<Site>,
     Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
-) -> Result<Response, Response> {
+) -> Result<Response> {
     let view = site.pool(&viewer, &path).await?;
-    let steps = view
-        .status
-        .decision
-        .as_ref()
-        .map(|decision| &decision.steps);
-    Ok(json(serde_json::to_string(&steps).unwrap_or_default()))
+    Ok(json(view.status.decision.map(|decision| decision.steps)))
 }
 
 /// The workers and the order of their removal, from the operator's memory.
@@ -278,14 +264,9 @@ async fn workers(
     State(site): State<Site>,
     Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
-) -> Result<Response, Response> {
-    let detail = site
-        .pool(&viewer, &path)
-        .await?
-        .detail
-        .ok_or_else(not_found)?;
-    let workers = serde_json::to_string(&detail.workers);
-    Ok(json(workers.unwrap_or_default()))
+) -> Result<Response> {
+    let view = site.pool(&viewer, &path).await?;
+    Ok(json(view.detail.ok_or(NOT_FOUND)?.workers))
 }
 
 /// Replays the last hour with other rules. It changes nothing, and takes a bounded time of a few milliseconds.
@@ -294,24 +275,18 @@ async fn what_if(
     Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
     Query(overrides): Query<what_if::Query>,
-) -> Result<Response, Response> {
+) -> Result<Response> {
     let turn = site.turn(&viewer, &path.0).await?;
     let view = site.pool(&viewer, &path).await?;
-    let series = site
-        .store
-        .series(&view.key(), history::SPAN)
-        .ok_or_else(not_found)?;
+    let series = site.store.series(&view.key(), history::SPAN);
+    let series = series.ok_or(NOT_FOUND)?;
     let spec = view.detail.and_then(|detail| detail.spec);
     let now = site.store.now();
     let replay = move || what_if::replay(&spec?, &series.samples, now, &overrides);
     let replay = site.compute(turn, replay).await?;
-    let unprocessable = || {
-        let message = "cannot replay this pool: its rules need more data than the history has\n";
-        (StatusCode::UNPROCESSABLE_ENTITY, message).into_response()
-    };
-    Ok(json(
-        serde_json::to_string(&replay.ok_or_else(unprocessable)?).unwrap_or_default(),
-    ))
+    let message = "cannot replay this pool: its rules need more data than the history has\n";
+    let unprocessable = (StatusCode::UNPROCESSABLE_ENTITY, message);
+    Ok(json(replay.ok_or(unprocessable)?))
 }
 
 /// The replica count in a why-not question.
@@ -327,21 +302,17 @@ async fn counterfactual(
     Extension(viewer): Extension<Viewer>,
     Path(path): Path<(String, String)>,
     Query(WhyNotQuery { workers }): Query<WhyNotQuery>,
-) -> Result<Response, Response> {
+) -> Result<Response> {
     let turn = site.turn(&viewer, &path.0).await?;
-    let detail = site
-        .pool(&viewer, &path)
-        .await?
-        .detail
-        .ok_or_else(not_found)?;
+    let view = site.pool(&viewer, &path).await?;
+    let detail = view.detail.ok_or(NOT_FOUND)?;
     let now = Time(site.store.now());
     let wanted = workers.clamp(0, MAX_REPLICAS);
     let answer = move || {
         let (mut spec, observation) = detail.spec.zip(detail.observation)?;
         Some(why_not(spec.at(now), &observation, &detail.memory, now, wanted).json())
     };
-    let answer = site.compute(turn, answer).await?;
-    Ok(json(answer.unwrap_or_default().to_string()))
+    Ok(json(site.compute(turn, answer).await?))
 }
 
 /// Lets the threads that read Redis and write scales run before this one, where there are too few processors for all. It has
@@ -351,27 +322,8 @@ fn give_way() {
     let _ = rustix::process::setpriority_process(None, 19);
 }
 
-fn json(text: String) -> Response {
-    (
-        [
-            (CONTENT_TYPE, "application/json"),
-            (CACHE_CONTROL, "no-store"),
-        ],
-        text,
-    )
-        .into_response()
-}
-
-fn not_found() -> Response {
-    (StatusCode::NOT_FOUND, "WorkerPool not found\n").into_response()
-}
-
-fn unavailable() -> Response {
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        "the operator does not answer\n",
-    )
-        .into_response()
+fn json(value: impl Serialize) -> Response {
+    ([(CACHE_CONTROL, "no-store")], Json(value)).into_response()
 }
 
 /// Adds the security headers to every response.
@@ -392,15 +344,8 @@ mod tests {
     use super::*;
 
     fn site() -> Site {
-        let store = Arc::<DashboardStore>::default();
         let ask: Ask = Arc::new(|_| Box::pin(async { None }));
-        Site {
-            broadcaster: Broadcaster::start(store.clone(), ask.clone(), CancellationToken::new()),
-            store,
-            ask,
-            streams: Streams::default(),
-            computing: Arc::new(Semaphore::new(1)),
-        }
+        Site::new(Arc::default(), ask, CancellationToken::new())
     }
 
     async fn turn(site: &Site) -> OwnedSemaphorePermit {
@@ -426,8 +371,11 @@ mod tests {
         let site = site();
         let panics = || -> i32 { panic!("divided by 0") };
         let refused = site.compute(turn(&site).await, panics).await;
-        let refused = refused.expect_err("an error");
-        assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(refused.is_err());
+        assert_eq!(
+            refused.map(drop).into_response().status(),
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
         let answer = site.compute(turn(&site).await, || 7).await;
         assert_eq!(answer.expect("an answer"), 7);
     }

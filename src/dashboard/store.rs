@@ -5,9 +5,10 @@ use super::Sample;
 use crate::dashboard::history::{History, SPAN};
 use api::Key;
 use decide::{Millis, Time};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use tokio::sync::Notify;
 
 /// The most bytes for the histories of all pools; with very many pools each one covers less than an hour.
@@ -77,15 +78,12 @@ pub(super) struct PoolSeries {
 
 impl Default for DashboardStore {
     fn default() -> Self {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
+        let wall = Timestamp::now().as_millisecond();
         Self {
             inner: Mutex::new(Inner {
                 pools: HashMap::new(),
                 last_id: 0,
-                clock: (i64::try_from(wall).unwrap_or_default(), Instant::now()),
+                clock: (wall, Instant::now()),
                 has_viewers: false,
                 changes: Changes::default(),
             }),

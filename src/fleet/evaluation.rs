@@ -224,9 +224,7 @@ mod tests {
     use super::*;
     use crate::fleet::observed::PolledMetrics;
     use crate::observe::Epoch;
-    use crate::observe::RedisNotifications;
     use crate::observe::rollout::Rollout;
-    use queues::RedisMemory;
     use serde_json::json;
 
     fn pool() -> PoolState {
@@ -239,15 +237,8 @@ mod tests {
             false,
             Epoch::default(),
         );
-        pool.observed.metrics = Some(PolledMetrics {
-            queues: vec![QueueMetrics::UNSUPPORTED],
-            unavailable: None,
-            renewal: None,
-            memory: RedisMemory::Unknown,
-            notifications: RedisNotifications::Unknown,
-            notified_at: None,
-            at: Time(0),
-        });
+        let unknown = PolledMetrics::unknown(1, Unavailable::NotReadYet, Time(0));
+        pool.observed.metrics = Some(unknown);
         pool
     }
 

@@ -73,7 +73,6 @@ impl Fleet {
         &mut self,
         PoolRef { key, epoch }: &PoolRef,
         pods: &Result<Vec<Pod>, String>,
-        commands: &mut Vec<Command>,
     ) {
         let pool = self.pools.get_mut(key);
         let pool = pool.filter(|pool| pool.intent.epoch == *epoch);
@@ -88,7 +87,8 @@ impl Fleet {
         }
         if let (Some(redis), true) = (&pool.observed.source.redis, gone.names.len() > before) {
             let number = pool.observed.number.get();
-            commands.push(Command::Poll(redis.clone(), key.clone(), number));
+            self.commands
+                .push(Command::Poll(redis.clone(), key.clone(), number));
         }
     }
 }

@@ -53,7 +53,7 @@ impl Retry {
     /// The retry after `error`, where `before` is what followed the failures before it.
     pub fn after(before: Option<&Self>, error: &act::Error, now: Time) -> Self {
         let attempts = before.map_or(0, |before| before.attempts) + 1;
-        let pause = error.kind().backoff(attempts).as_millis();
+        let pause = error.backoff(attempts).as_millis();
         Self {
             attempts,
             error: error.to_string(),

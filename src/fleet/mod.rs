@@ -44,7 +44,11 @@ use watch_sync::WatchSync;
 use write_rate::WriteRate;
 
 /// The state of the operator.
+#[derive(Default)]
 pub struct Fleet {
+    /// The time of the event that is being handled, and what to do because of it.
+    now: Time,
+    commands: Vec<Command>,
     in_cluster: bool,
     metrics: Arc<Metrics>,
     pools: HashMap<Key, PoolState>,
@@ -72,20 +76,7 @@ impl Fleet {
         Self {
             in_cluster,
             metrics,
-            pools: HashMap::new(),
-            targets: HashMap::new(),
-            unreadable: HashMap::new(),
-            claims: HashMap::new(),
-            autoscalers: BTreeMap::new(),
-            watches: WatchSync::new(&[]),
-            objects: Objects::default(),
-            timers: BTreeSet::new(),
-            namespaces: Namespaces::default(),
-            statuses: StatusBudget::default(),
-            scales: WriteRate::default(),
-            min_interval: Millis(0),
-            last_epoch: Epoch::default(),
-            dashboard: Arc::default(),
+            ..Self::default()
         }
     }
 
@@ -132,69 +123,52 @@ impl Fleet {
 
     /// Handles an event. Returns what to do.
     pub fn on(&mut self, event: Event, now: Time) -> Vec<Command> {
-        let mut commands = Vec::new();
+        self.now = now;
         match event {
-            Event::Pool(object) => self.on_pool_applied(&object, now, &mut commands),
-            Event::PoolDeleted(key) => self.on_pool_deleted(&key, now, &mut commands),
-            Event::Target(key, target) => self.on_target(&key, target, now, &mut commands),
-            Event::TargetUnreadable(key, error) => {
-                self.on_target_unreadable(key, error, now, &mut commands);
-            }
-            Event::Autoscaler(name, target) => {
-                self.on_autoscaler(name, target, now, &mut commands);
-            }
+            Event::Pool(object) => self.on_pool_applied(&object),
+            Event::PoolDeleted(key) => self.on_pool_deleted(&key),
+            Event::Target(key, target) => self.on_target(&key, target),
+            Event::TargetUnreadable(key, error) => self.on_target_unreadable(&key, error),
+            Event::Autoscaler(name, target) => self.on_autoscaler(name, target),
             Event::Synced(watched, scope) => {
                 self.watches.on_synced(watched.clone(), scope.clone());
-                self.reconcile_watched((&watched, &scope), now, &mut commands);
+                self.reconcile_watched((&watched, &scope));
             }
             Event::WatchFailed(watched, scope, error) => {
                 self.watches
                     .on_failed(watched.clone(), scope.clone(), error);
-                self.reconcile_watched((&watched, &scope), now, &mut commands);
+                self.reconcile_watched((&watched, &scope));
             }
-            Event::Metrics(results) => results
-                .into_iter()
-                .for_each(|result| self.on_metrics(result, now, &mut commands)),
-            Event::Scaled(pool, result, latency) => {
-                self.on_scale_result(&pool, result, latency, now, &mut commands);
-            }
+            Event::Metrics(results) => results.into_iter().for_each(|it| self.on_metrics(it)),
+            Event::Scaled(pool, result, latency) => self.on_scale_result(&pool, result, latency),
             Event::Pods(pool, pods) => {
-                self.on_pods_listed(&pool, &pods, &mut commands);
-                self.on_drain_event(&pool, now, &mut commands, |it| it.on_pods(pods, now));
+                self.on_pods_listed(&pool, &pods);
+                self.on_drain_event(&pool, |it| it.on_pods(pods, now));
             }
             Event::Marked(pool, result) => {
-                self.on_drain_event(&pool, now, &mut commands, |it| it.on_marked(result, now));
+                self.on_drain_event(&pool, |it| it.on_marked(result, now));
             }
-            Event::StatusWritten(pool, result) => {
-                self.on_status_written(&pool, result, now, &mut commands);
-            }
-            Event::Object(object, values) => self.on_object(&object, values, now, &mut commands),
+            Event::StatusWritten(pool, result) => self.on_status_written(&pool, result),
+            Event::Object(object, values) => self.on_object(&object, values),
             // The receiver of an answer may be gone.
-            Event::Scrape(answer) => drop(answer.send(self.gauges(now))),
-            Event::View(query, answer) => drop(answer.send(self.views(query, now))),
-            Event::ClockStep(by) => self.on_clock_step(by, now, &mut commands),
-            Event::Tick => self.on_tick(now, &mut commands),
+            Event::Scrape(answer) => drop(answer.send(self.gauges())),
+            Event::View(query, answer) => drop(answer.send(self.views(query))),
+            Event::ClockStep(by) => self.on_clock_step(by),
+            Event::Tick => self.on_tick(),
         }
-        commands
+        std::mem::take(&mut self.commands)
     }
 
     /// Reverts all scale-downs: the operator stops and no other one takes over, so nothing else would let the workers
     /// resume.
     pub fn stop(&mut self) -> Vec<Command> {
-        let mut commands = Vec::new();
         for pool in self.pools.values_mut() {
-            scale_down::abandon(pool, &mut commands);
+            scale_down::abandon(pool, &mut self.commands);
         }
-        commands
+        std::mem::take(&mut self.commands)
     }
 
-    fn on_target(
-        &mut self,
-        key: &TargetKey,
-        target: Option<Target>,
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
+    fn on_target(&mut self, key: &TargetKey, target: Option<Target>) {
         match target {
             // The last event of a watch that has ended.
             Some(_) if !self.watches.shows(key) => return,
@@ -211,40 +185,28 @@ impl Fleet {
             None => drop(self.targets.remove(key)),
         }
         self.unreadable.remove(key);
-        self.reconcile_target(key, now, commands);
+        self.reconcile_target(key);
     }
 
-    fn on_target_unreadable(
-        &mut self,
-        key: TargetKey,
-        error: String,
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
-        if self.watches.shows(&key) {
-            self.targets.remove(&key);
+    fn on_target_unreadable(&mut self, key: &TargetKey, error: String) {
+        if self.watches.shows(key) {
+            self.targets.remove(key);
             self.unreadable.insert(key.clone(), error);
-            self.reconcile_target(&key, now, commands);
+            self.reconcile_target(key);
         }
     }
 
-    fn on_autoscaler(
-        &mut self,
-        name: Key,
-        target: Option<TargetKey>,
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
+    fn on_autoscaler(&mut self, name: Key, target: Option<TargetKey>) {
         let before = self.autoscalers.remove(&name);
         if let Some(target) = target.clone() {
             self.autoscalers.insert(name, target);
         }
         for target in [before, target].into_iter().flatten() {
-            self.reconcile_target(&target, now, commands);
+            self.reconcile_target(&target);
         }
     }
 
-    fn on_metrics(&mut self, mut result: PollResult, now: Time, commands: &mut Vec<Command>) {
+    fn on_metrics(&mut self, mut result: PollResult) {
         let key = result.pool.clone();
         let Some(pool) = self.pools.get_mut(&key) else {
             return;
@@ -253,20 +215,18 @@ impl Fleet {
             return;
         }
         if let Some(target) = self.targets.get(&pool.identity.target) {
-            pool.remove_gone(&mut result, target, now, commands);
+            pool.remove_gone(&mut result, target, self.now, &mut self.commands);
         }
-        if !pool.record_metrics(result, now) {
-            self.reconcile(&key, now, commands);
+        if !pool.record_metrics(result, self.now) {
+            self.reconcile(&key);
         }
-        self.publish_view(&key, now);
+        self.publish_view(&key);
     }
 
     fn on_status_written(
         &mut self,
         PoolRef { key, epoch }: &PoolRef,
         result: Result<(), act::Error>,
-        now: Time,
-        commands: &mut Vec<Command>,
     ) {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
@@ -280,26 +240,20 @@ impl Fleet {
             Err(error) => {
                 // It is unknown which status the API server has: any one is written again.
                 pool.publication.status.observed_generation = None;
-                let retry = Retry::after(pool.publication.retry.as_ref(), &error, now);
+                let retry = Retry::after(pool.publication.retry.as_ref(), &error, self.now);
                 tracing::warn!(pool = %key, attempts = retry.attempts, "cannot write the status: {error}");
                 Some(retry)
             }
         };
-        self.reconcile(key, now, commands);
+        self.reconcile(key);
     }
 
-    fn on_object(
-        &mut self,
-        object: &ObjectRef,
-        values: Result<Values, Unavailable>,
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
+    fn on_object(&mut self, object: &ObjectRef, values: Result<Values, Unavailable>) {
         for key in self.objects.update(object, values) {
             let epoch = self.new_epoch();
             if let Some(pool) = self.pools.get_mut(&key) {
-                pool.renew(&self.objects, epoch, now, commands);
-                self.reconcile(&key, now, commands);
+                pool.renew(&self.objects, epoch, self.now, &mut self.commands);
+                self.reconcile(&key);
             }
         }
     }
@@ -308,8 +262,6 @@ impl Fleet {
     fn on_drain_event(
         &mut self,
         PoolRef { key, epoch }: &PoolRef,
-        now: Time,
-        commands: &mut Vec<Command>,
         update: impl FnOnce(&mut ScaleDown),
     ) {
         if let Some(scale_down) = self
@@ -319,37 +271,38 @@ impl Fleet {
             .and_then(|pool| pool.intent.scale_down.as_deref_mut())
         {
             update(scale_down);
-            self.reconcile(key, now, commands);
+            self.reconcile(key);
         }
     }
 
     /// Moves what is remembered, so that as much time has passed since then as before. The instants of schedules and pins
     /// stay, and are decided on again.
-    fn on_clock_step(&mut self, by: Millis, now: Time, commands: &mut Vec<Command>) {
+    fn on_clock_step(&mut self, by: Millis) {
         self.timers.clear();
         self.scales.reset();
         self.statuses.reset();
         for pool in self.pools.values_mut() {
             pool.shift(by);
         }
-        self.reconcile_all(now, commands);
+        self.reconcile_all();
     }
 
-    fn on_tick(&mut self, now: Time, commands: &mut Vec<Command>) {
+    fn on_tick(&mut self) {
+        let now = self.now;
         while let Some((at, key)) = self.timers.first().cloned().filter(|(at, _)| *at <= now) {
             self.timers.remove(&(at, key.clone()));
-            self.on_timer(&key, now, commands);
+            self.on_timer(&key);
         }
         while let Some(key) = self.statuses.next(&self.namespaces, now) {
-            if let Some(mut it) = self.reconciliation(&key, now, commands) {
+            if let Some(mut it) = self.reconciliation(&key) {
                 it.on_status_turn();
-                self.set_timer(&key, now);
+                self.set_timer(&key);
             }
         }
     }
 
     /// Handles an expired timer of a pool.
-    fn on_timer(&mut self, key: &Key, now: Time, commands: &mut Vec<Command>) {
+    fn on_timer(&mut self, key: &Key) {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
@@ -357,29 +310,30 @@ impl Fleet {
         // If time may have changed the decision, decide on new metrics and not on those of the last poll.
         let poll = pool
             .requeue_at
-            .take_if(|at| *at <= now)
+            .take_if(|at| *at <= self.now)
             .and(pool.observed.source.redis.clone());
         match poll {
             Some(redis) => {
                 let number = pool.observed.number.get();
-                commands.push(Command::Poll(redis, key.clone(), number));
+                self.commands
+                    .push(Command::Poll(redis, key.clone(), number));
                 pool.settled = false;
-                if let Some(mut it) = self.reconciliation(key, now, commands) {
+                if let Some(mut it) = self.reconciliation(key) {
                     it.write_status();
                 }
-                self.set_timer(key, now);
+                self.set_timer(key);
             }
-            None => self.reconcile(key, now, commands),
+            None => self.reconcile(key),
         }
     }
 
-    fn set_timer(&mut self, key: &Key, now: Time) {
+    fn set_timer(&mut self, key: &Key) {
         let Some(pool) = self.pools.get_mut(key) else {
             return;
         };
         self.dashboard
-            .touch(key, pool.intent.pending_scale.is_some(), now);
-        let next = outcome::wake_at(pool, now);
+            .touch(key, pool.intent.pending_scale.is_some(), self.now);
+        let next = outcome::wake_at(pool, self.now);
         if next != pool.timer {
             if let Some(old) = pool.timer {
                 self.timers.remove(&(old, key.clone()));

@@ -91,6 +91,21 @@ pub(super) struct PolledMetrics {
     pub at: Time,
 }
 
+impl PolledMetrics {
+    /// Nothing is known of so many queues, for this cause.
+    pub fn unknown(queues: usize, cause: Unavailable, now: Time) -> Self {
+        Self {
+            queues: vec![QueueMetrics::UNAVAILABLE; queues],
+            unavailable: Some(cause),
+            renewal: None,
+            memory: RedisMemory::Unknown,
+            notifications: RedisNotifications::Unknown,
+            notified_at: None,
+            at: now,
+        }
+    }
+}
+
 /// The workers of the last successful poll, by the hashes of their names.
 #[derive(Debug, Default)]
 pub(super) struct Registrations {

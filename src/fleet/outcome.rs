@@ -106,7 +106,7 @@ impl Reconciliation<'_> {
             return None;
         }
         pool.intent.turn = Some(at);
-        pool.requeue_at = Some(pool.requeue_at.map_or(at, |before| before.min(at)));
+        pool.requeue_by(at);
         Some(at)
     }
 
@@ -116,8 +116,7 @@ impl Reconciliation<'_> {
             scale_down::revert(self.pool, target, self.now, self.commands);
         }
         if let Reason::TargetContested { until, .. } = &reason {
-            let next = self.pool.requeue_at.map_or(*until, |at| at.min(*until));
-            self.pool.requeue_at = Some(next);
+            self.pool.requeue_by(*until);
         }
         self.roll_back(decision);
         outcome.reason = reason;

@@ -8,15 +8,9 @@ use super::scale_down;
 use super::source::Source;
 use crate::observe::target::TargetKey;
 use api::{Key, WorkerPool};
-use decide::Time;
 
 impl Fleet {
-    pub(super) fn on_pool_applied(
-        &mut self,
-        object: &WorkerPool,
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
+    pub(super) fn on_pool_applied(&mut self, object: &WorkerPool) {
         let key = Key::of(object);
         let epoch = self.new_epoch();
         let mut fresh = PoolState::new(object, self.in_cluster, epoch);
@@ -27,14 +21,14 @@ impl Fleet {
         let old = self.pools.get(&key);
         let is_another = old.is_some_and(|old| old.identity.uid != fresh.identity.uid);
         if is_another {
-            self.watch(&watched, commands);
-            self.on_pool_deleted(&key, now, commands);
+            self.watch(&watched);
+            self.on_pool_deleted(&key);
         }
         let previous = if let Some(pool) = self.pools.get_mut(&key) {
             if pool.identity.target != fresh.identity.target
                 || !pool.observed.source.has_same_queues(&fresh.observed.source)
             {
-                scale_down::abandon(pool, commands);
+                scale_down::abandon(pool, &mut self.commands);
             }
             // Our own status write comes back as an event of the same generation.
             if (pool.identity.generation, &pool.identity.annotations)
@@ -56,12 +50,12 @@ impl Fleet {
         let mut observe = observe_commands(pool, previous.as_ref());
         let references = pool.observed.source.references();
         self.objects.use_by(&key, references, &mut observe);
-        pool.renew(&self.objects, epoch, now, &mut observe);
+        pool.renew(&self.objects, epoch, self.now, &mut observe);
         let before = previous.as_ref().map(|(old, _)| old.watched());
         if before.as_ref() != Some(&watched) && !is_another {
-            self.watch(&watched, commands);
+            self.watch(&watched);
             if let Some(before) = before {
-                self.unwatch(&before, commands);
+                self.unwatch(&before);
             }
         }
         if let Some(old) = previous
@@ -69,49 +63,52 @@ impl Fleet {
             .filter(|old| *old != target)
         {
             self.release(&old, &claim);
-            self.reconcile_target(&old, now, commands);
+            self.reconcile_target(&old);
         }
         self.claims.entry(target.clone()).or_default().insert(claim);
-        commands.extend(observe);
-        self.reconcile_target(&target, now, commands);
+        self.commands.extend(observe);
+        self.reconcile_target(&target);
     }
 
-    pub(super) fn on_pool_deleted(&mut self, key: &Key, now: Time, commands: &mut Vec<Command>) {
+    pub(super) fn on_pool_deleted(&mut self, key: &Key) {
         let Some(mut pool) = self.pools.remove(key) else {
             return;
         };
         self.namespaces.remove_pool(&key.namespace);
         self.dashboard.remove(key);
         self.metrics.forget(key);
-        scale_down::abandon(&mut pool, commands);
+        scale_down::abandon(&mut pool, &mut self.commands);
         if let Some(at) = pool.timer {
             self.timers.remove(&(at, key.clone()));
         }
-        self.objects.use_by(key, Vec::new(), commands);
+        self.objects.use_by(key, Vec::new(), &mut self.commands);
         if let Some(redis) = pool.observed.source.redis.take() {
-            commands.push(Command::StopObserving(redis, key.clone()));
+            self.commands
+                .push(Command::StopObserving(redis, key.clone()));
         }
         self.release(&pool.identity.target, &(pool.identity.created, key.clone()));
-        self.unwatch(&pool.watched(), commands);
-        self.reconcile_target(&pool.identity.target, now, commands);
+        self.unwatch(&pool.watched());
+        self.reconcile_target(&pool.identity.target);
         tracing::info!(pool = %key, "deleted; {} keeps its replica count", pool.identity.target.display());
     }
 
     /// One more pool has targets of this kind.
-    fn watch(&mut self, kind: &Watched, commands: &mut Vec<Command>) {
+    fn watch(&mut self, kind: &Watched) {
         if let Watched::Targets(api_version, name) = kind
             && self.watches.add(kind)
         {
-            commands.push(Command::WatchTargets(api_version.clone(), name.clone()));
+            self.commands
+                .push(Command::WatchTargets(api_version.clone(), name.clone()));
         }
     }
 
     /// One pool fewer has targets of this kind. After the last nothing is known of them.
-    fn unwatch(&mut self, kind: &Watched, commands: &mut Vec<Command>) {
+    fn unwatch(&mut self, kind: &Watched) {
         if let Watched::Targets(api_version, name) = kind
             && self.watches.remove(kind)
         {
-            commands.push(Command::UnwatchTargets(api_version.clone(), name.clone()));
+            self.commands
+                .push(Command::UnwatchTargets(api_version.clone(), name.clone()));
             self.targets.retain(|target, _| self.watches.shows(target));
             self.unreadable
                 .retain(|target, _| self.watches.shows(target));

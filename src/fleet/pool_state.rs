@@ -181,6 +181,11 @@ impl PoolState {
         self.settled = false;
     }
 
+    /// Decides again at `at` at the latest.
+    pub fn requeue_by(&mut self, at: Time) {
+        self.requeue_at = Some(self.requeue_at.map_or(at, |before| before.min(at)));
+    }
+
     /// The kind of its target, which must be watched.
     pub fn watched(&self) -> Watched {
         self.identity.watched()
@@ -301,15 +306,8 @@ impl PoolState {
             Err(Some(cause)) => {
                 // What could be used once is used until Redis itself refuses it.
                 if source.redis.is_none() {
-                    self.observed.metrics = Some(PolledMetrics {
-                        queues: vec![QueueMetrics::UNAVAILABLE; source.queues.len()],
-                        unavailable: Some(cause.clone()),
-                        renewal: None,
-                        memory: RedisMemory::Unknown,
-                        notifications: RedisNotifications::Unknown,
-                        notified_at: None,
-                        at: now,
-                    });
+                    let unknown = PolledMetrics::unknown(source.queues.len(), cause.clone(), now);
+                    self.observed.metrics = Some(unknown);
                 }
                 source.problem = Some(cause);
                 return;

@@ -2,7 +2,7 @@
 
 use super::Fleet;
 use super::evaluation::ReconcileResult;
-use super::event::{Command, PoolRef, Scope, Watched};
+use super::event::{PoolRef, Scope, Watched};
 use super::outcome::Reconciliation;
 use super::pool_state::PoolState;
 use super::scale_down;
@@ -11,54 +11,38 @@ use crate::act;
 use crate::observe::target::TargetKey;
 use crate::report::Outcome;
 use api::Key;
-use decide::{Millis, Reason, Time};
+use decide::{Millis, Reason};
 
 impl Fleet {
     /// Reconciles all pools of a target.
-    pub(super) fn reconcile_target(
-        &mut self,
-        target: &TargetKey,
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
-        let pools: Vec<Key> = self
-            .claims
-            .get(target)
-            .into_iter()
-            .flatten()
-            .map(|(_, pool)| pool.clone())
-            .collect();
-        for pool in &pools {
-            self.reconcile(pool, now, commands);
+    pub(super) fn reconcile_target(&mut self, target: &TargetKey) {
+        for (_, pool) in self.claims.get(target).cloned().unwrap_or_default() {
+            self.reconcile(&pool);
         }
     }
 
     /// Reconciles the pools that depend on a watch.
-    pub(super) fn reconcile_watched(
-        &mut self,
-        watch: (&Watched, &Scope),
-        now: Time,
-        commands: &mut Vec<Command>,
-    ) {
+    pub(super) fn reconcile_watched(&mut self, watch: (&Watched, &Scope)) {
         let pools = self.pools.values().filter(|pool| {
             let namespace = &pool.key.namespace;
             self.watches.concerns(watch, &pool.watched(), namespace)
         });
         let keys: Vec<Key> = pools.map(|pool| pool.key.clone()).collect();
         for key in &keys {
-            self.reconcile(key, now, commands);
+            self.reconcile(key);
         }
     }
 
-    pub(super) fn reconcile_all(&mut self, now: Time, commands: &mut Vec<Command>) {
+    pub(super) fn reconcile_all(&mut self) {
         let keys: Vec<Key> = self.pools.keys().cloned().collect();
         for key in &keys {
-            self.reconcile(key, now, commands);
+            self.reconcile(key);
         }
     }
 
     /// Decides on what is known of one pool, requests a scale if the replica count differs, and records the outcome.
-    pub(super) fn reconcile(&mut self, key: &Key, now: Time, commands: &mut Vec<Command>) {
+    pub(super) fn reconcile(&mut self, key: &Key) {
+        let now = self.now;
         let Some(pool) = self.pools.get(key) else {
             return;
         };
@@ -69,7 +53,7 @@ impl Fleet {
         };
         let conflict = self.conflict(pool);
         let epoch = self.new_epoch();
-        let Some(mut it) = self.reconciliation(key, now, commands) else {
+        let Some(mut it) = self.reconciliation(key) else {
             return;
         };
         let (pool, target) = (&mut *it.pool, it.target);
@@ -97,30 +81,24 @@ impl Fleet {
         it.write_status();
         let pool = it.pool;
         if pool.intent.scale_down.is_some() {
-            let poll_at = now + scale_down::POLL;
-            pool.requeue_at = Some(pool.requeue_at.map_or(poll_at, |at| at.min(poll_at)));
+            pool.requeue_by(now + scale_down::POLL);
         }
         pool.settled = pool.intent.pending_scale.is_none()
             && pool.intent.scale_down.is_none()
             && pool.publication.pending.is_none()
             && pool.intent.retry.is_none()
             && pool.intent.memory.last_change != Some(now);
-        self.set_timer(key, now);
+        self.set_timer(key);
     }
 
     /// What it takes to carry out a decision on this pool.
-    pub(super) fn reconciliation<'a>(
-        &'a mut self,
-        key: &Key,
-        now: Time,
-        commands: &'a mut Vec<Command>,
-    ) -> Option<Reconciliation<'a>> {
+    pub(super) fn reconciliation(&mut self, key: &Key) -> Option<Reconciliation<'_>> {
         let pool = self.pools.get_mut(key)?;
         Some(Reconciliation {
             target: self.targets.get(&pool.identity.target),
             pool,
-            now,
-            commands,
+            now: self.now,
+            commands: &mut self.commands,
             metrics: &self.metrics,
             namespaces: &self.namespaces,
             statuses: &mut self.statuses,
@@ -155,8 +133,6 @@ impl Fleet {
         PoolRef { key, epoch }: &PoolRef,
         result: Result<act::Scaled, act::Error>,
         latency: Option<Millis>,
-        now: Time,
-        commands: &mut Vec<Command>,
     ) {
         let Some(pool) = self
             .pools
@@ -176,7 +152,7 @@ impl Fleet {
             target.version = scaled.version;
             target.observed = false;
         }
-        let Some(mut it) = self.reconciliation(key, now, commands) else {
+        let Some(mut it) = self.reconciliation(key) else {
             return;
         };
         let decide_again = match result {
@@ -190,9 +166,9 @@ impl Fleet {
             }
         };
         if decide_again {
-            self.reconcile(key, now, commands);
+            self.reconcile(key);
         } else {
-            self.set_timer(key, now);
+            self.set_timer(key);
         }
     }
 }

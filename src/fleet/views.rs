@@ -20,17 +20,17 @@ impl Fleet {
         self
     }
 
-    pub(super) fn gauges(&self, now: Time) -> Vec<PoolGauges> {
+    pub(super) fn gauges(&self) -> Vec<PoolGauges> {
         let mut gauges: Vec<PoolGauges> = self
             .pools
             .values()
-            .map(|pool| pool.gauges(self.targets.get(&pool.identity.target), now))
+            .map(|pool| pool.gauges(self.targets.get(&pool.identity.target), self.now))
             .collect();
         gauges.sort_by(|a, b| a.pool.cmp(&b.pool));
         gauges
     }
 
-    pub(super) fn views(&mut self, query: ViewQuery, now: Time) -> Vec<PoolView> {
+    pub(super) fn views(&mut self, query: ViewQuery) -> Vec<PoolView> {
         match query {
             ViewQuery::All => self.pools.values().map(PoolState::view).collect(),
             ViewQuery::Summary(keys) => keys
@@ -42,18 +42,19 @@ impl Fleet {
                 let Some(pool) = self.pools.get_mut(&key) else {
                     return Vec::new();
                 };
-                let expires_at = now + pool.stale_after();
+                let expires_at = self.now + pool.stale_after();
                 pool.observed.subscribe_workers(expires_at);
-                vec![pool.view_detail(self.targets.get(&pool.identity.target), now)]
+                vec![pool.view_detail(self.targets.get(&pool.identity.target), self.now)]
             }
         }
     }
 
     /// Adds a sample of the last poll to the dashboard.
-    pub(super) fn publish_view(&self, key: &Key, now: Time) {
+    pub(super) fn publish_view(&self, key: &Key) {
         if let Some(pool) = self.pools.get(key) {
-            let sample = pool.sample(self.targets.get(&pool.identity.target), now);
-            self.dashboard.record(key, &sample, pool.stale_after(), now);
+            let sample = pool.sample(self.targets.get(&pool.identity.target), self.now);
+            self.dashboard
+                .record(key, &sample, pool.stale_after(), self.now);
         }
     }
 }

@@ -32,6 +32,13 @@ pub(super) enum SyncState {
     Failed(String),
 }
 
+/// Of all namespaces.
+impl Default for WatchSync {
+    fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
 impl WatchSync {
     /// The watches of these namespaces, or of all if there is none.
     pub fn new(namespaces: &[String]) -> Self {

@@ -182,11 +182,14 @@ impl Address {
         };
         match culprit {
             Some(reference) => reference.refused(self, text),
-            None => Unavailable::RedisDown {
-                address: self.to_string(),
-                error: text,
-            },
+            None => self.down(text),
         }
+    }
+
+    /// This server cannot be read, for this reason.
+    pub fn down(&self, error: String) -> Unavailable {
+        let address = self.to_string();
+        Unavailable::RedisDown { address, error }
     }
 }
 

@@ -81,7 +81,7 @@ pub struct PollResult {
 
 impl PollResult {
     /// Nothing is known of the `queues` of `pool`, for this cause.
-    fn unknown(pool: Key, queues: usize, cause: Option<Unavailable>) -> Self {
+    pub fn unknown(pool: Key, queues: usize, cause: Option<Unavailable>) -> Self {
         Self {
             pool,
             epoch: Epoch::default(),

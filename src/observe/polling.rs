@@ -109,6 +109,12 @@ impl PollSchedule {
         };
         let at = entry.not_before.map_or(at, |earliest| at.max(earliest));
         if at < entry.due {
+            self.set_due(pool, at);
+        }
+    }
+
+    fn set_due(&mut self, pool: &Key, at: Instant) {
+        if let Some(entry) = self.pools.get_mut(pool) {
             self.due.remove(&(entry.due, pool.clone()));
             entry.due = at;
             self.due.insert((at, pool.clone()));
@@ -156,14 +162,13 @@ impl PollSchedule {
     /// The poll of `pool`, whose next one is scheduled.
     fn take(&mut self, pool: Key, now: Instant) -> Option<DuePoll> {
         let entry = self.pools.get_mut(&pool)?;
-        self.due.remove(&(entry.due, pool.clone()));
         let notified_at = entry.notified_at.take();
         if notified_at.is_some() {
             entry.turn = Some(entry.turn.map_or(now, |turn| turn.max(now)) + MEAN_INTERVAL);
         }
         entry.polled_at = Some(now);
-        entry.due = tick_after(self.start, now, entry.interval);
-        self.due.insert((entry.due, pool.clone()));
+        let next = tick_after(self.start, now, entry.interval);
+        self.set_due(&pool, next);
         Some(DuePoll { pool, notified_at })
     }
 
@@ -195,9 +200,7 @@ impl PollSchedule {
             entry.failures += 1;
             entry.not_before = Some(now + pause);
             if entry.due < now + pause {
-                self.due.remove(&(entry.due, poll.pool.clone()));
-                entry.due = now + pause;
-                self.due.insert((entry.due, poll.pool.clone()));
+                self.set_due(&poll.pool, now + pause);
             }
             return;
         }
@@ -283,7 +286,7 @@ mod tests {
         let start = Instant::now();
         let pool = Key::new("n", "a");
         let mut schedule = PollSchedule::new(start);
-        schedule.add(pool.clone(), Duration::from_secs(60), start);
+        schedule.add(pool.clone(), Duration::from_mins(1), start);
         take(&mut schedule, start);
         let mut polls_of_second = |second: u64| {
             let at = |ms| start + Duration::from_millis(1000 * second + ms);

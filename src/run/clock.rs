@@ -2,8 +2,9 @@
 //! the system clock shortens or lengthens a cooldown; and it follows the time of day, for schedules and pins.
 
 use decide::{Millis, Time};
+use jiff::Timestamp;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// A smaller difference between the clock and the time of day is no step: clocks are slewed all the time.
@@ -34,11 +35,7 @@ impl SystemTimeSource {
 
 impl TimeSource for SystemTimeSource {
     fn wall(&self) -> Time {
-        let millis = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
-        Time(i64::try_from(millis).unwrap_or(i64::MAX))
+        Time(Timestamp::now().as_millisecond())
     }
 
     fn uptime(&self) -> Duration {

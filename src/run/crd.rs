@@ -5,6 +5,7 @@ use api::{crd, lacking_fields};
 use axum::http::Request;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::wait::{Condition, conditions::is_crd_established};
 use kube::{Client, ResourceExt};
 use serde_json::Value;
 use std::time::Duration;
@@ -69,14 +70,7 @@ pub async fn apply(client: Client) -> anyhow::Result<()> {
             .get(&name)
             .await
             .with_context(|| format!("cannot read the CRD {name}"))?;
-        let conditions = current
-            .status
-            .and_then(|status| status.conditions)
-            .unwrap_or_default();
-        if conditions
-            .iter()
-            .any(|condition| condition.type_ == "Established" && condition.status == "True")
-        {
+        if is_crd_established().matches_object(Some(&current)) {
             tracing::info!("{name} is served");
             return Ok(());
         }

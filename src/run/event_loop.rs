@@ -2,11 +2,10 @@
 
 use super::Clock;
 use super::executor::Executor;
-use super::health::{Liveness, MAX_TICK};
+use super::health::{HealthState, Liveness, MAX_TICK};
 use super::inbox::Delivery;
 use crate::fleet::Fleet;
 use crate::fleet::event::{Event, Watched};
-use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +18,7 @@ pub(super) struct EventLoop {
     pub executor: Executor,
     pub clock: Clock,
     pub inbox: Receiver<Delivery>,
-    pub liveness: Arc<Mutex<Liveness>>,
+    pub health: HealthState,
 }
 
 impl EventLoop {
@@ -81,13 +80,11 @@ impl EventLoop {
     }
 
     fn update_liveness(&self) {
-        if let Ok(mut liveness) = self.liveness.lock() {
-            *liveness = Liveness {
-                last_tick: Instant::now(),
-                pending: self.fleet.pending_watches().iter().map(name).collect(),
-                standby: false,
-            };
-        }
+        *self.health.liveness() = Liveness {
+            last_tick: Instant::now(),
+            pending: self.fleet.pending_watches().iter().map(name).collect(),
+            standby: false,
+        };
     }
 }
 

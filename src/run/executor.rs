@@ -255,12 +255,9 @@ impl Executor {
                 // The answer is the whole pool, with any number of labels.
                 client.request::<IgnoredAny>(request).await
             };
-            let result = match tokio::time::timeout(TIMEOUT, write).await {
-                Ok(written) => written.map(|IgnoredAny| ()).map_err(act::Error::from),
-                Err(_) => Err(act::Error::Timeout(TIMEOUT)),
-            };
+            let result = act::within(TIMEOUT, write).await;
             metrics.record_status_write();
-            Event::StatusWritten(pool, result)
+            Event::StatusWritten(pool, result.map(|IgnoredAny| ()))
         });
     }
 

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
@@ -59,45 +59,33 @@ pub(super) fn router(state: HealthState) -> Router {
 }
 
 async fn health(State(state): State<HealthState>) -> impl IntoResponse {
-    let (age, standby) = state
-        .liveness
-        .lock()
-        .map_or((Duration::MAX, false), |liveness| {
-            (liveness.last_tick.elapsed(), liveness.standby)
-        });
-    if standby || age < MAX_TICK * 10 {
+    let liveness = state.liveness();
+    let age = liveness.last_tick.elapsed();
+    if liveness.standby || age < MAX_TICK * 10 {
         (StatusCode::OK, "alive\n".to_owned())
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("event loop stalled for {} s\n", age.as_secs()),
-        )
+        let message = format!("event loop stalled for {} s\n", age.as_secs());
+        (StatusCode::SERVICE_UNAVAILABLE, message)
     }
 }
 
 async fn ready(State(state): State<HealthState>) -> impl IntoResponse {
-    let (pending, standby) = state.liveness.lock().map_or_else(
-        |_| (vec!["all resources".to_owned()], false),
-        |liveness| (liveness.pending.clone(), liveness.standby),
-    );
-    if standby {
-        (
-            StatusCode::OK,
-            "standing by: another instance holds the lease\n".to_owned(),
-        )
-    } else if pending.is_empty() {
+    let liveness = state.liveness();
+    if liveness.standby {
+        let message = "standing by: another instance holds the lease\n";
+        (StatusCode::OK, message.to_owned())
+    } else if liveness.pending.is_empty() {
         (StatusCode::OK, "ready\n".to_owned())
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("waiting for the initial list of: {}\n", pending.join(", ")),
-        )
+        let pending = liveness.pending.join(", ");
+        let message = format!("waiting for the initial list of: {pending}\n");
+        (StatusCode::SERVICE_UNAVAILABLE, message)
     }
 }
 
 async fn metrics(State(state): State<HealthState>) -> impl IntoResponse {
     let pools = async {
-        if state.stands_by() {
+        if state.liveness().standby {
             // The event loop has not started, and there are no pools.
             return Some(Vec::new());
         }
@@ -124,9 +112,8 @@ async fn metrics(State(state): State<HealthState>) -> impl IntoResponse {
 }
 
 impl HealthState {
-    /// Whether another instance leads, and the event loop has not started.
-    fn stands_by(&self) -> bool {
-        self.liveness.lock().is_ok_and(|liveness| liveness.standby)
+    pub(super) fn liveness(&self) -> MutexGuard<'_, Liveness> {
+        self.liveness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -136,7 +123,7 @@ pub(super) fn ask(state: HealthState) -> Ask {
     let questions = Arc::new(Semaphore::new(QUESTIONS));
     Arc::new(move |query| {
         let (events, questions) = (state.events.clone(), Arc::clone(&questions));
-        let stands_by = state.stands_by();
+        let stands_by = state.liveness().standby;
         Box::pin(async move {
             if stands_by {
                 return None;
@@ -165,12 +152,12 @@ mod tests {
             metrics: Arc::new(Metrics::new()),
             liveness: Arc::new(Mutex::new(Liveness::start())),
         };
-        state.liveness.lock().expect("no panic").standby = true;
+        state.liveness().standby = true;
         let begun = Instant::now();
         let answer = ask(state.clone())(ViewQuery::All).await;
         assert!(answer.is_none() && begun.elapsed() < TIMEOUT);
         assert!(inbox.try_recv().is_err());
-        state.liveness.lock().expect("no panic").standby = false;
+        state.liveness().standby = false;
         ask(state)(ViewQuery::All).await;
         assert!(matches!(inbox.try_recv(), Ok((Event::View(..), _))));
     }

@@ -62,27 +62,13 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::{Epoch, PollNumber, RedisNotifications};
     use api::Key;
-    use decide::QueueMetrics;
     use futures::FutureExt;
-    use queues::RedisMemory;
 
     fn results(namespace: &str, pools: usize) -> Vec<PollResult> {
-        let result = |number: usize| PollResult {
-            epoch: Epoch(1),
-            number: PollNumber(0),
-            pool: Key::new(namespace, &number.to_string()),
-            queues: vec![QueueMetrics::UNAVAILABLE],
-            workers: vec![],
-            unavailable: None,
-            time: None,
-            drain_refused: None,
-            clients: None,
-            renewal: None,
-            memory: RedisMemory::Unknown,
-            notifications: RedisNotifications::Unknown,
-            notified_at: None,
+        let result = |number: usize| {
+            let pool = Key::new(namespace, &number.to_string());
+            PollResult::unknown(pool, 1, None)
         };
         (0..pools).map(result).collect()
     }

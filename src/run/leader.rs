@@ -4,6 +4,7 @@
 
 use super::environment::Environment;
 use super::fence::{Fence, Term};
+use crate::act;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
@@ -219,7 +220,7 @@ impl Candidate {
                     *lease = written;
                     return Renewal::Renewed;
                 }
-                Err(Failed::Api(kube::Error::Api(status))) if status.code == 409 => {
+                Err(act::Error::Api(kube::Error::Api(status))) if status.code == 409 => {
                     match in_time(self.api.get(&self.name)).await {
                         Ok(current) if holder(&current) == self.identity => *lease = current,
                         Ok(_) => return Renewal::Lost,
@@ -240,19 +241,9 @@ fn holder(lease: &Lease) -> &str {
         .unwrap_or_default()
 }
 
-/// Why a request failed.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error("{0}")]
-    Api(#[from] kube::Error),
-    #[error("no answer within {} s", RETRY_PERIOD.as_secs())]
-    Timeout,
-}
-
 /// The result of `request`, which may take [`RETRY_PERIOD`].
-async fn in_time<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failed> {
-    match tokio::time::timeout(RETRY_PERIOD, request).await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(Failed::Timeout),
-    }
+async fn in_time<T>(
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, act::Error> {
+    act::within(RETRY_PERIOD, request).await
 }

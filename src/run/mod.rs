@@ -84,7 +84,7 @@ pub async fn run(
         .map(|leadership| leadership.fence.clone());
     let clock = Clock::start(Arc::clone(&environment.time));
     let in_cluster = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
-    let metrics = health.metrics;
+    let metrics = Arc::clone(&health.metrics);
     let mut event_loop = EventLoop {
         fleet: Fleet::new(in_cluster, Arc::clone(&metrics))
             .watching(&settings.namespaces)
@@ -94,7 +94,7 @@ pub async fn run(
         executor: Executor::new(environment, watches, fence, metrics),
         clock,
         inbox,
-        liveness: health.liveness,
+        health,
     };
     tracing::info!(version = env!("CARGO_PKG_VERSION"), in_cluster, "started");
     event_loop.run(&stop).await;
@@ -199,15 +199,11 @@ async fn acquire_leadership(
     health: &HealthState,
     stop: &CancellationToken,
 ) -> Option<Leadership> {
-    if let Ok(mut liveness) = health.liveness.lock() {
-        liveness.standby = true;
-    }
+    health.liveness().standby = true;
     let (namespace, name) = (&settings.pod_namespace, &settings.lease_name);
     let candidate = Candidate::new(environment.clone(), namespace, name, identity());
     let leadership = candidate.acquire(stop).await?;
-    if let Ok(mut liveness) = health.liveness.lock() {
-        *liveness = Liveness::start();
-    }
+    *health.liveness() = Liveness::start();
     Some(leadership)
 }
 

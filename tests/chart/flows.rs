@@ -15,16 +15,12 @@ fn allowed_connections_are_those_in_the_table() {
     for row in rows {
         for (destination, expected) in destinations.iter().zip(&row).skip(1) {
             let (to, port) = destination.split_once(':').unwrap();
-            let allowed = allowed(
-                &objects,
-                &peer(&objects, row[0]),
-                &peer(&objects, to),
-                port.parse().unwrap(),
-            );
+            let (from, to) = (peer(&objects, row[0]), peer(&objects, to));
+            let allowed = allowed(&objects, &from, &to, port.parse().unwrap());
             if allowed != (*expected == "yes") {
+                let source = row[0];
                 differences.push(format!(
-                    "{} → {destination}: {allowed}, expected {expected}",
-                    row[0]
+                    "{source} → {destination}: {allowed}, expected {expected}"
                 ));
             }
         }
@@ -63,12 +59,6 @@ fn peer(objects: &[Value], cell: &str) -> Peer {
         .strip_suffix("@away")
         .map_or((cell, NAMESPACE), |component| (component, "away"));
     let rendered = pods(objects);
-    let find = |component: &str| {
-        rendered
-            .iter()
-            .find(|pod| pod.component() == component)
-            .cloned()
-    };
     let pod = match component {
         "external" => None,
         "unlabeled" => Some(Pod {
@@ -77,7 +67,10 @@ fn peer(objects: &[Value], cell: &str) -> Peer {
             owner: String::new(),
         }),
         component => {
-            Some(find(component).unwrap_or_else(|| panic!("no pod of the component {component}")))
+            let found = rendered
+                .into_iter()
+                .find(|pod| pod.component() == component);
+            Some(found.unwrap_or_else(|| panic!("no pod of the component {component}")))
         }
     };
     Peer { namespace, pod }

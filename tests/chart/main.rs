@@ -101,6 +101,11 @@ fn list<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
         .map_or(&[], Vec::as_slice)
 }
 
+/// The object that `is_it`.
+fn find(objects: &[Value], is_it: impl Fn(&Value) -> bool) -> &Value {
+    objects.iter().find(|it| is_it(it)).expect("an object")
+}
+
 /// `Kind/name`, for messages.
 fn name(object: &Value) -> String {
     format!("{}/{}", at(object, "/kind"), at(object, "/metadata/name"))
@@ -140,10 +145,7 @@ fn manifests_are_rendered_from_the_chart() {
 fn manifests_have_the_same_pools_as_the_presets() {
     for preset in ["class", "demo", "guide"] {
         let objects = render(&format!("demo.enabled=true,demo.pool.preset={preset}"));
-        let pool = objects
-            .iter()
-            .find(|object| object["kind"] == "WorkerPool")
-            .unwrap();
+        let pool = find(&objects, |it| it["kind"] == "WorkerPool");
         let manifest = yaml(&format!("manifests/{preset}.yaml"));
         assert_eq!(manifest["spec"], pool["spec"], "{preset}");
         assert_eq!(manifest["metadata"]["name"], pool["metadata"]["name"]);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testkit::local::until;
 use testkit::prometheus::Prometheus;
 
-use crate::{at, list, render};
+use crate::{at, find, list, render};
 
 /// `shop/images` has waiting tasks and no workers; `mail/images` is at its maximum and has no waiting task.
 const METRICS: &str = r#"# TYPE workerpool_status_writes counter
@@ -52,10 +52,7 @@ fn serve_metrics() -> String {
 fn scrape_config(kind: &str, endpoints: &str, target: &str) -> Value {
     let value = kind.replace("Service", "service").replace("Pod", "pod");
     let objects = render(&format!("metrics.{value}.enabled=true"));
-    let monitor = objects
-        .iter()
-        .find(|object| at(object, "/kind") == kind)
-        .unwrap();
+    let monitor = find(&objects, |it| it["kind"] == kind);
     let endpoint = &list(monitor, &format!("/spec/{endpoints}"))[0];
     let labels = json!({"namespace": "workerpool-system", "pod": "workerpool-0"});
     json!({

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{EVERYTHING, NAMESPACE, at, list, name, render};
+use crate::{EVERYTHING, NAMESPACE, at, find, list, name, render};
 
 /// A pod that is created by an object of the chart.
 #[derive(Clone)]
@@ -97,18 +97,11 @@ fn containers_are_restricted_and_have_limits() {
                     .all(|port| port.get("hostPort").is_none()),
                 "{owner}"
             );
-            assert!(
-                container["resources"]["requests"]["memory"].is_string(),
-                "{owner}"
-            );
-            assert!(
-                container["resources"]["limits"]["memory"].is_string(),
-                "{owner}"
-            );
-            assert!(
-                container["resources"]["limits"]["cpu"].is_null(),
-                "{owner}: a CPU limit throttles"
-            );
+            let resources = &container["resources"];
+            assert!(resources["requests"]["memory"].is_string(), "{owner}");
+            assert!(resources["limits"]["memory"].is_string(), "{owner}");
+            let cpu = &resources["limits"]["cpu"];
+            assert!(cpu.is_null(), "{owner}: a CPU limit throttles");
             assert_eq!(container["imagePullPolicy"], "IfNotPresent", "{owner}");
         }
     }
@@ -172,15 +165,10 @@ fn selectors_select_their_component() {
             .unwrap_or_else(|| panic!("{}", name(object)));
         assert_eq!(selected, [*component], "{}", name(object));
         for port in list(object, "/spec/ports") {
-            let pod = pods
-                .iter()
-                .find(|pod| pod.component() == *component)
-                .unwrap();
-            assert!(
-                pod.port(&port["targetPort"]).is_some(),
-                "{}: {port}",
-                name(object)
-            );
+            let mut all = pods.iter();
+            let pod = all.find(|pod| pod.component() == *component).unwrap();
+            let target = pod.port(&port["targetPort"]);
+            assert!(target.is_some(), "{}: {port}", name(object));
         }
     }
     assert_eq!(selecting, expected.len());
@@ -189,13 +177,9 @@ fn selectors_select_their_component() {
 #[test]
 fn service_monitor_scrapes_only_the_metrics_service() {
     let objects = render(EVERYTHING);
-    let monitor = objects
-        .iter()
-        .find(|object| object["kind"] == "ServiceMonitor")
-        .unwrap();
-    let selector = monitor["spec"]["selector"]["matchLabels"]
-        .as_object()
-        .unwrap();
+    let monitor = find(&objects, |it| it["kind"] == "ServiceMonitor");
+    let selector = &monitor["spec"]["selector"]["matchLabels"];
+    let selector = selector.as_object().unwrap();
     let services = objects.iter().filter(|object| object["kind"] == "Service");
     let found: Vec<_> = services
         .filter(|service| {
@@ -231,17 +215,10 @@ fn objects_have_standard_labels_and_a_namespace() {
         ] {
             assert_eq!(labels[key], value, "{}: {key}", name(&object));
         }
-        let namespace = if CLUSTER.contains(&at(&object, "/kind")) {
-            ""
-        } else {
-            NAMESPACE
-        };
-        assert_eq!(
-            at(&object, "/metadata/namespace"),
-            namespace,
-            "{}",
-            name(&object)
-        );
+        let is_namespaced = !CLUSTER.contains(&at(&object, "/kind"));
+        let namespace = if is_namespaced { NAMESPACE } else { "" };
+        let found = at(&object, "/metadata/namespace");
+        assert_eq!(found, namespace, "{}", name(&object));
     }
 }
 
@@ -257,10 +234,7 @@ fn upgrade_does_not_change_redis_and_workers() {
             assert!(!pod.labels.contains_key(label), "{}: {label}", pod.owner);
         }
     }
-    let workers = objects
-        .iter()
-        .find(|object| name(object) == "Deployment/filter-worker")
-        .unwrap();
+    let workers = find(&objects, |it| name(it) == "Deployment/filter-worker");
     assert!(workers["spec"].get("replicas").is_none());
     assert!(
         workers
@@ -274,10 +248,7 @@ fn upgrade_does_not_change_redis_and_workers() {
 fn two_operators_never_write_at_the_same_time() {
     let strategy = |set: &str| {
         let objects = render(set);
-        let operator = objects
-            .iter()
-            .find(|object| name(object) == "Deployment/workerpool")
-            .unwrap();
+        let operator = find(&objects, |it| name(it) == "Deployment/workerpool");
         at(operator, "/spec/strategy/type").to_owned()
     };
     assert_eq!(strategy(""), "Recreate");

@@ -32,30 +32,18 @@ fn permissions_are_those_in_the_table() {
 
 /// The single permissions of a row whose cells have several words each.
 fn product(row: &[&str]) -> Vec<Permission> {
-    row.iter().enumerate().fold(
-        vec![Permission::default()],
-        |permissions, (column, cell)| {
-            let words: Vec<_> = if cell.is_empty() {
-                vec![""]
-            } else {
-                cell.split(' ').collect()
-            };
-            let with = |permission: &Permission, word: &str| {
-                let mut permission = permission.clone();
-                word.clone_into(&mut permission[column]);
-                permission
-            };
-            permissions
-                .iter()
-                .flat_map(|permission| {
-                    words
-                        .iter()
-                        .map(|word| with(permission, word))
-                        .collect::<Vec<_>>()
-                })
-                .collect()
-        },
-    )
+    let mut permissions = vec![Permission::default()];
+    for (column, cell) in row.iter().enumerate() {
+        let with = |(permission, word): (&Permission, &str)| {
+            let mut permission = permission.clone();
+            word.clone_into(&mut permission[column]);
+            permission
+        };
+        let all = permissions.iter();
+        let all = all.flat_map(|it| cell.split(' ').map(move |word| (it, word)));
+        permissions = all.map(with).collect();
+    }
+    permissions
 }
 
 fn permissions(objects: &[Value]) -> BTreeSet<Permission> {

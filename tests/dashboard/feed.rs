@@ -4,11 +4,10 @@
 use super::sim_queue::{SimQueue, Workload};
 use api::{Key, WorkerPool};
 use decide::{Millis, Time, Unavailable};
-use queues::RedisMemory;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use workerpool_operator::act::Scaled;
 use workerpool_operator::dashboard::{Ask, DashboardStore};
@@ -16,8 +15,7 @@ use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey};
-use workerpool_operator::observe::{Epoch, PollNumber, PollResult, RedisNotifications};
-use workerpool_operator::report::Metrics;
+use workerpool_operator::observe::{Epoch, PollNumber, PollResult};
 
 /// The polling interval of each pool, in milliseconds.
 const INTERVAL: i64 = 2_000;
@@ -33,8 +31,6 @@ pub enum Action {
     Stall(String),
     /// Delete a pool.
     Delete(String),
-    /// Answer no write of a scale any more.
-    HoldScales,
 }
 
 pub struct Feed {
@@ -42,11 +38,12 @@ pub struct Feed {
     pools: BTreeMap<Key, SimPool>,
     /// Events that are still to come, and when.
     delayed: Vec<(i64, Event)>,
-    holds_scales: bool,
     offset: i64,
     start: Instant,
     /// Called with each scale that the fleet asks for, before it is written.
     pub on_scale: ScaleCallback,
+    /// Whether no write of a scale is answered.
+    pub holds_scales: bool,
 }
 
 pub type ScaleCallback = Box<dyn Fn(&Key, i32) + Send>;
@@ -88,15 +85,14 @@ fn key(name: &str) -> Key {
 }
 
 fn wall_clock() -> i64 {
-    let elapsed = SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
-    i64::try_from(elapsed.as_millis()).expect("in range")
+    jiff::Timestamp::now().as_millisecond()
 }
 
 impl Feed {
     pub fn new(store: Arc<DashboardStore>, past: Duration) -> Self {
         let past = i64::try_from(past.as_millis()).expect("short");
         Self {
-            fleet: Fleet::new(false, Arc::new(Metrics::new())).with_dashboard(store),
+            fleet: Fleet::default().with_dashboard(store),
             pools: BTreeMap::new(),
             delayed: Vec::new(),
             offset: wall_clock() - past,
@@ -110,24 +106,15 @@ impl Feed {
     pub fn add(&mut self, pool: &WorkerPool, workload: Workload, task: i64, workers: Option<i32>) {
         let key = Key::of(pool);
         let seed = u64::try_from(self.pools.len()).expect("few");
-        let queue = SimQueue::new(
-            &key.name,
-            workload,
-            task,
-            workers.unwrap_or(0),
-            self.offset,
-            seed,
-        );
-        self.pools.insert(
-            key.clone(),
-            SimPool {
-                queue,
-                poll_at: self.offset + i64::try_from(seed % 20).expect("few") * 100,
-                version: 1,
-                observed: Epoch::default(),
-                number: PollNumber::default(),
-            },
-        );
+        let (name, count, start) = (&key.name, workers.unwrap_or(0), self.offset);
+        let simulated = SimPool {
+            queue: SimQueue::new(name, workload, task, count, start, seed),
+            poll_at: self.offset + i64::try_from(seed % 20).expect("few") * 100,
+            version: 1,
+            observed: Epoch::default(),
+            number: PollNumber::default(),
+        };
+        self.pools.insert(key.clone(), simulated);
         self.on(Event::Pool(Box::new(pool.clone())), self.offset);
         if let Some(workers) = workers {
             self.set_target(&key, workers, self.offset);
@@ -187,7 +174,6 @@ impl Feed {
                 self.change_queue(&name, now, |queue| queue.error = error);
             }
             Action::Stall(name) => self.change_queue(&name, now, |queue| queue.stall(now)),
-            Action::HoldScales => self.holds_scales = true,
             Action::Delete(name) => {
                 let key = key(&name);
                 self.pools.remove(&key);
@@ -205,11 +191,8 @@ impl Feed {
     }
 
     fn step(&mut self, now: i64) {
-        let (due, delayed) = std::mem::take(&mut self.delayed)
-            .into_iter()
-            .partition(|(at, _)| *at <= now);
-        self.delayed = delayed;
-        for (_, event) in due {
+        let due = self.delayed.extract_if(.., |(at, _)| *at <= now);
+        for (_, event) in due.collect::<Vec<_>>() {
             if let Event::Scaled(key, Ok(done), _) = &event {
                 self.set_target(&key.key.clone(), done.replicas, now);
             }
@@ -241,23 +224,16 @@ impl Feed {
         else {
             return;
         };
+        let cause = queue.error.clone().map(|error| Unavailable::RedisDown {
+            address: "redis:6379".to_owned(),
+            error,
+        });
         let result = PollResult {
-            pool: key.clone(),
             epoch: *observed,
             number: *number,
             queues: vec![queue.load()],
             workers: queue.workers(now),
-            unavailable: queue.error.clone().map(|error| Unavailable::RedisDown {
-                address: "redis:6379".to_owned(),
-                error,
-            }),
-            time: None,
-            drain_refused: None,
-            clients: None,
-            renewal: None,
-            memory: RedisMemory::Unknown,
-            notifications: RedisNotifications::Unknown,
-            notified_at: None,
+            ..PollResult::unknown(key.clone(), 1, cause)
         };
         self.on(Event::Metrics(vec![result]), now);
     }
@@ -295,19 +271,14 @@ impl Feed {
                 Command::Scale(_) if self.holds_scales => {}
                 Command::Scale(scale) => {
                     (self.on_scale)(&scale.pool.key, scale.replicas);
-                    let version = self
-                        .pools
-                        .get(&scale.pool.key)
-                        .map_or(1, |pool| pool.version + 1);
+                    let pool = self.pools.get(&scale.pool.key);
                     let done = Scaled {
                         replicas: scale.replicas,
-                        version,
+                        version: pool.map_or(1, |pool| pool.version + 1),
                     };
                     // An API server takes about 5 ms.
-                    self.delayed.push((
-                        now + 5,
-                        Event::Scaled(scale.pool, Ok(done), Some(Millis(5))),
-                    ));
+                    let event = Event::Scaled(scale.pool, Ok(done), Some(Millis(5)));
+                    self.delayed.push((now + 5, event));
                 }
                 Command::WriteStatus(key, _) => {
                     self.delayed.push((now, Event::StatusWritten(key, Ok(()))));
@@ -332,11 +303,8 @@ impl Feed {
                     self.poll(&key, now);
                 }
                 Command::ListPods(key, _) => {
-                    let pods = self
-                        .pools
-                        .get(&key.key)
-                        .map(|pool| pool.queue.pods())
-                        .unwrap_or_default();
+                    let pool = self.pools.get(&key.key);
+                    let pods = pool.map(|it| it.queue.pods()).unwrap_or_default();
                     self.on(Event::Pods(key, Ok(pods)), now);
                 }
                 Command::Mark(key, marks) => {

@@ -110,6 +110,15 @@ impl Site {
         serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {head}"))
     }
 
+    /// Asserts that a GET of each of these paths is answered with this status.
+    async fn assert_statuses(&self, expected: &[(&str, u16)]) {
+        for (path, status) in expected {
+            let (head, _) = self.get(path, "").await;
+            let line = format!("http/1.1 {status}");
+            assert!(head.starts_with(&line), "{path}: {head}");
+        }
+    }
+
     fn act(&self, action: Action) {
         self.actions.send(action).expect("the feed runs");
     }
@@ -201,9 +210,17 @@ async fn viewers_get_the_full_state_then_each_decision() {
 
 #[tokio::test]
 async fn a_pending_scale_is_sent_before_it_is_written() {
-    let site = site().await;
+    let site = site_with(|feed| {
+        feed.add(
+            &pool("filters", &json!({})),
+            Workload::Quiet,
+            3_600_000,
+            Some(3),
+        );
+        feed.holds_scales = true;
+    })
+    .await;
     let mut viewer = site.viewer().await;
-    site.act(Action::HoldScales);
     site.act(Action::Push("filters".into(), 30));
     let pending = viewer
         .next(|message| row(message, "filters").is_some_and(|row| row["pending"]["to"] == 5))
@@ -220,12 +237,8 @@ async fn unknown_is_null_and_never_zero() {
         "mail".into(),
         Some("connection refused".into()),
     ));
-    let id = row(
-        &viewer.next(|message| message["full"] == true).await,
-        "mail",
-    )
-    .expect("mail")["id"]
-        .clone();
+    let full = viewer.next(|message| message["full"] == true).await;
+    let id = row(&full, "mail").expect("mail")["id"].clone();
     let sample_of = |message: &Value| {
         message["samples"]
             .as_array()
@@ -264,12 +277,7 @@ async fn deletions_are_sent_and_idle_streams_heartbeat() {
                 .is_some_and(|message| message.len() == 1 && message.contains_key("now"))
         })
         .await;
-    assert!(
-        site.get("/api/pools/shop/mail", "")
-            .await
-            .0
-            .starts_with("http/1.1 404")
-    );
+    site.assert_statuses(&[("/api/pools/shop/mail", 404)]).await;
 }
 
 #[tokio::test]
@@ -319,17 +327,12 @@ async fn what_if_replays_the_hour_with_other_rules() {
             .map(|step| step[1].clone())
     };
     assert_eq!((last(&same), last(&more)), (Some(json!(3)), Some(json!(5))));
-    for (path, status) in [
-        (ask("queueUp=many"), "400"),
-        (ask("password=x"), "400"),
-        ("/api/pools/shop/absent/what-if".to_owned(), "404"),
-    ] {
-        let (head, _) = site.get(&path, "").await;
-        assert!(
-            head.starts_with(&format!("http/1.1 {status}")),
-            "{path}: {head}"
-        );
-    }
+    site.assert_statuses(&[
+        (&ask("queueUp=many"), 400),
+        (&ask("password=x"), 400),
+        ("/api/pools/shop/absent/what-if", 404),
+    ])
+    .await;
 }
 
 #[tokio::test]

@@ -162,18 +162,13 @@ async fn why_not_answers_as_the_command_line_does() {
         Value::Null,
         "unknown without a target"
     );
-    for (path, status) in [
-        (ask("many"), "400"),
-        (ask(""), "400"),
-        ("/api/pools/shop/absent/why-not?workers=3".to_owned(), "404"),
-        ("/api/pools/shop/absent/workers".to_owned(), "404"),
-    ] {
-        let (head, _) = site.get(&path, "").await;
-        assert!(
-            head.starts_with(&format!("http/1.1 {status}")),
-            "{path}: {head}"
-        );
-    }
+    site.assert_statuses(&[
+        (&ask("many"), 400),
+        (&ask(""), 400),
+        ("/api/pools/shop/absent/why-not?workers=3", 404),
+        ("/api/pools/shop/absent/workers", 404),
+    ])
+    .await;
 }
 
 #[tokio::test]

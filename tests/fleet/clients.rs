@@ -1,8 +1,8 @@
 //! Scale-downs of workers without a drain: who waits for work is read from the list of clients of Redis.
 
 use crate::cluster::Cluster;
-use crate::endpoint::{Endpoint, SHORT};
-use crate::scale_down::{ends_at, last_message_ends_with};
+use crate::endpoint::{Endpoint, SHORT, ask, run_command};
+use crate::scale_down::ends_at;
 use crate::stage::pool_with;
 use api::{Key, WorkerPool};
 use queues::QueueSystem;
@@ -38,10 +38,7 @@ fn idle_pods_are_removed_and_the_others_waited_for() {
     assert_eq!(cluster.deleted, ["p04", "p05", "p06"]);
     cluster.set_pool(0, pinned("List", 3));
     cluster.run(5_000);
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting for p00 to finish"
-    ));
+    cluster.assert_last_message("waiting for p00 to finish");
     ends_at(&mut cluster, 3);
     let pauses = cluster.lists.windows(2).map(|pair| pair[1] - pair[0]);
     assert!(
@@ -49,7 +46,7 @@ fn idle_pods_are_removed_and_the_others_waited_for() {
         "{:?}",
         cluster.lists
     );
-    assert!(cluster.log.iter().all(|line| !line.starts_with("drain")));
+    cluster.assert_no("drain");
 }
 
 #[test]
@@ -142,12 +139,8 @@ fn a_list_without_the_pods_addresses_is_not_believed() {
     cluster.run(5_000);
     assert_eq!(cluster.desired, 5, "as it is without the list");
     let said = "as Redis has no connection from the address of p00 (a proxy or NAT?)";
-    assert!(
-        cluster.messages.iter().any(|it| it.contains(said)),
-        "{:?}",
-        cluster.messages
-    );
-    assert!(!cluster.log.iter().any(|line| line.starts_with("mark")));
+    cluster.assert_message(said);
+    cluster.assert_no("mark");
 }
 
 #[test]
@@ -182,7 +175,7 @@ fn workers_that_never_wait_are_not_removed_and_named() {
     cluster.run(60_000);
     assert_eq!(cluster.desired, 7);
     let named = "with LPOP it is never seen idle: use BLPOP";
-    assert!(last_message_ends_with(&cluster, named));
+    cluster.assert_last_message(named);
     // Its victims change at each timeout of the drain, and nothing else does.
     let later = &cluster.messages[said..];
     assert!(later.len() <= 3, "{later:?}");
@@ -196,11 +189,7 @@ fn a_missing_right_is_named() {
     cluster.run(5_000);
     assert_eq!(cluster.desired, 5);
     let said = "unknown without CLIENT LIST (NOPERM: the user may not run client|list)";
-    assert!(
-        cluster.messages.iter().any(|it| it.contains(said)),
-        "{:?}",
-        cluster.messages
-    );
+    cluster.assert_message(said);
 }
 
 /// A connection from `address`, as a pod of its own has it, that has sent `line`.
@@ -217,21 +206,15 @@ async fn connection(server: &RedisServer, address: &str, line: &str) -> TcpStrea
 }
 
 /// How many clients wait in a command that blocks.
-fn waiting(redis: &mut redis::Connection) -> usize {
-    let list: String = redis::cmd("CLIENT")
-        .arg("LIST")
-        .query(redis)
-        .expect("a list");
+fn waiting(server: &RedisServer) -> usize {
+    let list: String = ask(server, "CLIENT LIST");
     let lines = list.lines();
     lines.filter(|line| line.contains(" flags=b ")).count()
 }
 
 /// How often CLIENT LIST was called, as `INFO` says it.
-fn calls(redis: &mut redis::Connection) -> String {
-    let stats: String = redis::cmd("INFO")
-        .arg("commandstats")
-        .query(redis)
-        .expect("figures");
+fn calls(server: &RedisServer) -> String {
+    let stats: String = ask(server, "INFO commandstats");
     let line = stats.lines().find(|line| line.contains("client|list"));
     let calls = line.and_then(|line| line.split(',').next());
     calls.unwrap_or_default().to_owned()
@@ -241,26 +224,18 @@ fn calls(redis: &mut redis::Connection) -> String {
 async fn redis_tells_who_waits_by_address() {
     let server = RedisServer::start();
     // Redis takes no other loopback address than 127.0.0.1 for one.
-    let open = ["CONFIG", "SET", "protected-mode", "no"];
-    let open = redis::cmd(open[0])
-        .arg(&open[1..])
-        .exec(&mut server.connect());
-    open.expect("a setting");
+    run_command(&server, "CONFIG SET protected-mode no");
     let mut endpoint = Endpoint::start(&server.url());
     endpoint.watch("a", QueueSystem::List, SHORT);
     let _idle = connection(&server, "127.0.0.2", "BRPOP tasks 0").await;
     let _moves = connection(&server, "127.0.0.3", "BLMOVE tasks held LEFT RIGHT 0").await;
     let busy = connection(&server, "127.0.0.4", "BRPOP other 0").await;
-    let mut redis = server.connect();
     let deadline = Instant::now() + Duration::from_mins(1);
-    while waiting(&mut redis) < 3 {
+    while waiting(&server) < 3 {
         assert!(Instant::now() < deadline, "three wait");
         tokio::task::yield_now().await;
     }
-    let _: i64 = redis::cmd("LPUSH")
-        .arg(&["other", "x"])
-        .query(&mut redis)
-        .expect("a push");
+    run_command(&server, "LPUSH other x");
     busy.readable().await.expect("it got the task");
     endpoint.send(Command::PollClients(Key::new("default", "a")));
     let read = endpoint.until(|result| result.clients.is_some()).await;
@@ -275,9 +250,9 @@ async fn redis_tells_who_waits_by_address() {
         [Some(true), Some(true), Some(false), None]
     );
     // It is read once in 10 s.
-    let before = calls(&mut redis);
+    let before = calls(&server);
     endpoint.send(Command::PollClients(Key::new("default", "a")));
     let again = endpoint.until(|result| result.clients.is_some()).await;
     assert_eq!(again.clients.expect("a list").list.as_ref(), Ok(&list));
-    assert_eq!(calls(&mut redis), before);
+    assert_eq!(calls(&server), before);
 }

@@ -5,23 +5,19 @@ use crate::workload::Workload;
 use api::{Key, WorkerPool};
 use decide::victims::{DrainState, Worker};
 use decide::{Metric, Millis, QueueMetrics, Time};
-use queues::RedisMemory;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 use workerpool_operator::act;
 use workerpool_operator::fleet::Fleet;
 use workerpool_operator::fleet::event::{Command, Event, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, Writer};
-use workerpool_operator::observe::{
-    ClientsReading, Epoch, PollNumber, PollResult, RedisNotifications,
-};
-use workerpool_operator::report::Metrics;
+use workerpool_operator::observe::{ClientsReading, Epoch, PollNumber, PollResult};
 
 /// Milliseconds per step of the simulation.
 const STEP: i64 = 50;
 
+#[derive(Default)]
 pub struct Cluster {
     pub workload: Workload,
     /// `status.replicas` of the target, where it is not the number of its active pods.
@@ -79,29 +75,17 @@ impl Cluster {
     pub fn new(pools: Vec<WorkerPool>, replicas: i32) -> Self {
         Self {
             workload: Workload::new(replicas),
-            counted: None,
-            unregistered: false,
-            list_refused: None,
-            lists: vec![],
-            drain_refused: None,
-            rollout: Rollout::default(),
-            written_by_us: false,
-            delayed: vec![],
-            polls_take: 0,
-            late: vec![],
             pools,
-            statuses: BTreeMap::new(),
-            observed: BTreeMap::new(),
-            numbers: BTreeMap::new(),
-            fleet: Fleet::new(false, Arc::new(Metrics::new())),
-            commands: VecDeque::new(),
-            polled_at: 0,
-            executed: 0,
-            kill: None,
-            broken: None,
-            messages: vec![],
-            log: vec![],
+            ..Self::default()
         }
+    }
+
+    /// The same, once an operator has run for a while with this pool.
+    pub fn started(pool: WorkerPool, replicas: i32) -> Self {
+        let mut cluster = Self::new(vec![pool], replicas);
+        cluster.start();
+        cluster.run(3_000);
+        cluster
     }
 
     pub fn kind(mut self, kind: &'static str) -> Self {
@@ -111,7 +95,7 @@ impl Cluster {
 
     /// Starts a new operator, which knows only what the API server has.
     pub fn start(&mut self) {
-        self.fleet = Fleet::new(false, Arc::new(Metrics::new()));
+        self.fleet = Fleet::default();
         self.forget_requests();
         self.commands.clear();
         for mut pool in self.pools.clone() {
@@ -128,9 +112,8 @@ impl Cluster {
 
     /// Stops the operator gracefully, and starts no other one.
     pub fn stop(&mut self) {
-        let commands = self.fleet.stop();
-        self.fleet = Fleet::new(false, Arc::new(Metrics::new()));
-        self.commands.extend(commands);
+        self.commands.extend(self.fleet.stop());
+        self.fleet = Fleet::default();
     }
 
     pub fn set_pool(&mut self, index: usize, mut pool: WorkerPool) {
@@ -217,17 +200,11 @@ impl Cluster {
         let result = |pool| PollResult {
             epoch: self.observed.get(&pool).copied().unwrap_or_default(),
             number: self.numbers.get(&pool).copied().unwrap_or_default(),
-            pool,
             queues: vec![load],
             workers: workers.clone(),
-            unavailable: None,
-            time: None,
             drain_refused: self.drain_refused.clone(),
             clients: clients.cloned(),
-            renewal: None,
-            memory: RedisMemory::Unknown,
-            notifications: RedisNotifications::Unknown,
-            notified_at: None,
+            ..PollResult::unknown(pool, 1, None)
         };
         let answer = Event::Metrics(pools.into_iter().map(result).collect());
         if self.polls_take > 0 {
@@ -245,20 +222,14 @@ impl Cluster {
             self.workload.now += STEP;
             self.step();
             let now = self.now;
-            for (_, command) in self
-                .delayed
-                .extract_if(.., |(at, _)| *at <= now)
-                .collect::<Vec<_>>()
-            {
+            let delayed = self.delayed.extract_if(.., |(at, _)| *at <= now);
+            for (_, command) in delayed.collect::<Vec<_>>() {
                 if let Some(event) = self.execute(command) {
                     self.send(event);
                 }
             }
-            for (_, answer) in self
-                .late
-                .extract_if(.., |(at, _)| *at <= now)
-                .collect::<Vec<_>>()
-            {
+            let late = self.late.extract_if(.., |(at, _)| *at <= now);
+            for (_, answer) in late.collect::<Vec<_>>() {
                 self.send(answer);
             }
             if self.fleet.next_tick().is_some_and(|at| at.0 <= self.now) {
@@ -281,6 +252,27 @@ impl Cluster {
         if self.adjust_pods() {
             self.send_target();
         }
+    }
+
+    /// The last status ends with `text`.
+    #[track_caller]
+    pub fn assert_last_message(&self, text: &str) {
+        let last = self.messages.last().expect("a status");
+        assert!(last.ends_with(text), "{last}");
+    }
+
+    /// A status has `text`.
+    #[track_caller]
+    pub fn assert_message(&self, text: &str) {
+        let is_said = self.messages.iter().any(|it| it.contains(text));
+        assert!(is_said, "{:?}", self.messages);
+    }
+
+    /// No command of this kind was executed: "mark", "scale", "drain true".
+    #[track_caller]
+    pub fn assert_no(&self, kind: &str) {
+        let is_done = self.log.iter().any(|line| line.starts_with(kind));
+        assert!(!is_done, "{:?}", self.log);
     }
 
     /// Executes commands until none is left.

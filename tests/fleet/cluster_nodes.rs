@@ -1,7 +1,7 @@
 //! Which nodes of a Redis Cluster are asked, and how often.
 
 use crate::credentials::redis;
-use crate::endpoint::{Endpoint, LONG, SHORT};
+use crate::endpoint::{Endpoint, LONG, SHORT, ask, run_command};
 use crate::redis_cluster::{push, ready, watch};
 use api::Key;
 use futures::FutureExt;
@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use testkit::redis_cluster::RedisCluster;
-use workerpool_operator::observe::endpoint::{ByteStream, Command, Dial, mailbox, run};
-use workerpool_operator::observe::{Address, Epoch, NotConnected};
+use workerpool_operator::observe::endpoint::{ByteStream, Dial};
+use workerpool_operator::observe::{Address, NotConnected};
 
 /// A network where nothing answers, and the attempts to connect.
 #[derive(Clone, Default)]
@@ -38,13 +38,9 @@ impl Dial for Nowhere {
 #[tokio::test(start_paused = true)]
 async fn a_cluster_that_is_away_is_asked_less_and_less_often() {
     let network = Nowhere::default();
-    let (mailbox, commands) = mailbox();
     let cluster = redis(&json!({"cluster": {"addresses": ["10.0.0.1:6379"]}}), &[]);
-    let (dial, deliver) = (Arc::new(network.clone()), |_| std::future::ready(()));
-    tokio::spawn(run(dial, Arc::default(), cluster, commands, deliver));
-    let queue = Queue::new(QueueSystem::List, &QueueOptions::named("a"));
-    let pool = Key::new("default", "a");
-    mailbox.send(Command::Watch(pool, Epoch(1), vec![queue], LONG));
+    let endpoint = Endpoint::over(network.clone(), cluster);
+    endpoint.watch("a", QueueSystem::List, LONG);
     tokio::time::sleep(Duration::from_mins(1)).await;
     let attempts = network.0.load(Ordering::Relaxed);
     assert!((10..40).contains(&attempts), "{attempts} in a minute");
@@ -62,7 +58,7 @@ async fn a_queue_that_has_moved_is_polled_at_its_new_node_alone() {
     let mut endpoint = Endpoint::of(redis(&spec, &[]));
     let queue = Queue::new(QueueSystem::List, &QueueOptions::named(&stays));
     let other = Key::new("default", "b");
-    endpoint.send(Command::Watch(other.clone(), Epoch(1), vec![queue], SHORT));
+    endpoint.watch_queue("b", queue, SHORT);
     let moved_alone = std::slice::from_ref(&moved);
     watch(&endpoint, QueueSystem::List, moved_alone, SHORT);
     endpoint.until(|it| it.pool == other).await;
@@ -71,14 +67,10 @@ async fn a_queue_that_has_moved_is_polled_at_its_new_node_alone() {
     endpoint
         .until(|it| it.pool != other && ready(it) == [Some(expected)])
         .await;
-    let mut former = cluster.node(0).connect();
-    let mut config = redis::cmd("CONFIG");
-    let reset = config.arg("RESETSTAT").exec(&mut former);
-    reset.expect("RESETSTAT");
+    run_command(cluster.node(0), "CONFIG RESETSTAT");
     for _ in 0..5 {
         endpoint.until(|it| it.pool == other).await;
     }
-    let mut info = redis::cmd("INFO");
-    let errors: String = info.arg("errorstats").query(&mut former).expect("INFO");
+    let errors: String = ask(cluster.node(0), "INFO errorstats");
     assert!(!errors.contains("errorstat_MOVED"), "{errors}");
 }

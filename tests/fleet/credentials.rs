@@ -1,6 +1,6 @@
 //! User, password, database and TLS of a pool's Redis, from the spec and what it refers to, at a real Redis.
 
-use crate::endpoint::{Endpoint, LONG, cause};
+use crate::endpoint::{Endpoint, LONG, cause, run_command};
 use crate::stage::{Stage, pool_with, status, target};
 use decide::Metric;
 use queues::QueueSystem;
@@ -121,10 +121,8 @@ pub fn tls_objects(
 }
 
 pub fn user(server: &RedisServer, password: &str) {
-    let mut command = redis::cmd("ACL");
-    let rights = ["reset", "on", "~*", "&*", "+@all", password];
-    command.arg("SETUSER").arg("workerpool").arg(&rights);
-    command.exec(&mut server.connect()).expect("a user");
+    let rights = format!("reset on ~* &* +@all {password}");
+    run_command(server, &format!("ACL SETUSER workerpool {rights}"));
 }
 
 #[tokio::test]

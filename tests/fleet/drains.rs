@@ -74,9 +74,7 @@ fn a_quiet_process_ends_once_it_has_finished_when_demand_returns() {
 #[test]
 fn a_victim_that_cannot_resume_stays_one() {
     let mut cluster = seven(System::Sidekiq);
-    for pod in cluster.pods.values_mut() {
-        pod.busy_until = Some(pod.since + 200_000);
-    }
+    cluster.occupy(0..7, 200_000);
     pin(&mut cluster, 5);
     cluster.run(100_000);
     let quiet = cluster
@@ -100,9 +98,7 @@ fn a_victim_that_cannot_resume_stays_one() {
 fn what_a_killed_operator_asked_for_is_found_when_it_shows() {
     for system in [System::Celery, System::Sidekiq] {
         let mut cluster = seven(system);
-        for pod in cluster.pods.values_mut() {
-            pod.busy_until = Some(pod.since + 60_000);
-        }
+        cluster.occupy(0..7, 60_000);
         pin(&mut cluster, 5);
         cluster.run(1_000);
         assert!(

@@ -5,12 +5,12 @@ use decide::Metric;
 use decide::victims::DrainState;
 use protocol::{Keys, Registration, Take, register, take};
 use queues::{Queue, QueueOptions, QueueSystem, RedisMemory};
-use redis::Commands;
+use redis::{Commands, FromRedisValue};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use workerpool_operator::observe::endpoint::{Command, Mailbox, Network, mailbox, run};
+use workerpool_operator::observe::endpoint::{Command, Dial, Mailbox, Network, mailbox, run};
 use workerpool_operator::observe::{Address, Destinations, Epoch, PollNumber, PollResult, Redis};
 
 pub const LONG: Duration = Duration::from_hours(1);
@@ -29,20 +29,21 @@ impl Endpoint {
     }
 
     pub fn of(redis: Redis) -> Self {
+        Self::over(Network::new(Destinations::new(vec![], None)), redis)
+    }
+
+    /// The endpoint of `redis` over this network.
+    pub fn over(network: impl Dial + 'static, redis: Redis) -> Self {
         let (mailbox, commands) = mailbox();
-        let (deliver, results) = unbounded_channel();
-        tokio::spawn(run(
-            Arc::new(Network::new(Destinations::new(vec![], None))),
-            Arc::default(),
-            redis,
-            commands,
-            move |polled| {
-                for result in polled {
-                    let _ = deliver.send(result);
-                }
-                std::future::ready(())
-            },
-        ));
+        let (sender, results) = unbounded_channel();
+        let deliver = move |polled: Vec<PollResult>| {
+            for result in polled {
+                let _ = sender.send(result);
+            }
+            std::future::ready(())
+        };
+        let network = Arc::new(network);
+        tokio::spawn(run(network, Arc::default(), redis, commands, deliver));
         Self { mailbox, results }
     }
 
@@ -58,6 +59,17 @@ impl Endpoint {
 
     pub fn send(&self, command: Command) {
         self.mailbox.send(command);
+    }
+
+    pub fn poll(&self, pool: &str, number: u64) {
+        let number = PollNumber(number);
+        self.send(Command::Poll(Key::new("default", pool), number));
+    }
+
+    /// Asks the worker `id` of the pool's first queue to drain, or to continue, as request number 1.
+    pub fn drain(&self, pool: &str, id: &str, drain: bool) {
+        let (pool, workers) = (Key::new("default", pool), vec![(0, id.to_owned())]);
+        self.send(Command::Drain(pool, workers, drain, PollNumber(1)));
     }
 
     /// The next result, whatever it is.
@@ -96,14 +108,44 @@ impl Endpoint {
     }
 }
 
+/// The answer of the server to a command, whose words have no spaces.
+pub fn ask<T: FromRedisValue>(server: &RedisServer, command: &str) -> T {
+    let mut words = command.split(' ');
+    let mut query = redis::cmd(words.next().expect("a name"));
+    let answer = query.arg(words.collect::<Vec<_>>());
+    let answer = answer.query(&mut server.connect());
+    answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+}
+
+/// The same, whatever it answers.
+pub fn run_command(server: &RedisServer, command: &str) {
+    ask::<redis::Value>(server, command);
+}
+
+/// The address of the server with this user and password.
+pub fn url_of(server: &RedisServer, login: &str) -> String {
+    let scheme_and_login = format!("redis://{login}@");
+    server.url().replace("redis://", &scheme_and_login)
+}
+
 pub fn push(server: &RedisServer) {
-    let _: i64 = server
-        .connect()
-        .lpush(
-            "wp:{tasks}:ready",
-            r#"{"id":"1","at":1700000000005,"body":{}}"#,
-        )
-        .expect("a push");
+    let task = r#"{"id":"1","at":1700000000005,"body":{}}"#;
+    let mut redis = server.connect();
+    let _: i64 = redis.lpush("wp:{tasks}:ready", task).expect("a push");
+}
+
+/// Registers a worker of the queue `name`, whose name is that of its pod. Returns its ID.
+pub fn register_worker(server: &RedisServer, name: &str, pod: &str) -> String {
+    let registration = Registration {
+        name: pod.into(),
+        pod: pod.into(),
+        namespace: None,
+        host: "h".into(),
+        version: "1".into(),
+    };
+    let registered = register(&Keys::new(name), &registration, 1);
+    let registered = registered.run_blocking(&mut server.connect());
+    registered.expect("an id")
 }
 
 fn is_slow(result: &PollResult) -> bool {
@@ -138,26 +180,9 @@ async fn worker_drains_on_request_and_continues() {
     let mut endpoint = Endpoint::start(&server.url());
     let keys = Keys::new("tasks");
     endpoint.watch("a", QueueSystem::WorkerPool, LONG);
-    let registration = Registration {
-        name: "w".into(),
-        pod: "pod".into(),
-        namespace: None,
-        host: "h".into(),
-        version: "1".into(),
-    };
-    let id = register(&keys, &registration, 1)
-        .run_blocking(&mut server.connect())
-        .expect("an id");
+    let id = register_worker(&server, "tasks", "pod");
     endpoint.next().await;
-    let request = |drain| {
-        Command::Drain(
-            Key::new("default", "a"),
-            vec![(0, id.clone())],
-            drain,
-            PollNumber(1),
-        )
-    };
-    endpoint.send(request(true));
+    endpoint.drain("a", &id, true);
     let requested = endpoint.next().await;
     let worker = requested.workers.first().expect("a worker");
     assert_eq!(
@@ -178,9 +203,9 @@ async fn worker_drains_on_request_and_continues() {
             drain: true
         }
     );
-    endpoint.send(Command::Poll(Key::new("default", "a"), PollNumber(2)));
+    endpoint.poll("a", 2);
     assert_eq!(endpoint.next().await.workers[0].drain, DrainState::Drained);
-    endpoint.send(request(false));
+    endpoint.drain("a", &id, false);
     let resumed = endpoint.next().await;
     assert_eq!(
         (resumed.workers[0].drain, resumed.queues[0].live),
@@ -191,29 +216,16 @@ async fn worker_drains_on_request_and_continues() {
 #[tokio::test]
 async fn a_refused_drain_is_reported_until_it_succeeds() {
     let server = RedisServer::start();
-    let rights = |rights: &[&str]| {
-        let mut command = redis::cmd("ACL");
-        command.arg("SETUSER").arg("reader").arg(rights);
-        command.exec(&mut server.connect()).expect("it is set");
-    };
-    rights(&["on", ">secret", "~*", "&*", "+@all", "-evalsha", "-eval"]);
-    let url = server.url().replace("redis://", "redis://reader:secret@");
-    let mut endpoint = Endpoint::start(&url);
+    let rights = "on >secret ~* &* +@all -evalsha -eval";
+    run_command(&server, &format!("ACL SETUSER reader {rights}"));
+    let mut endpoint = Endpoint::start(&url_of(&server, "reader:secret"));
     endpoint.watch("a", QueueSystem::WorkerPool, LONG);
     assert_eq!(endpoint.next().await.drain_refused, None);
-    let drain = || {
-        Command::Drain(
-            Key::new("default", "a"),
-            vec![(0, "w.1".into())],
-            true,
-            PollNumber(1),
-        )
-    };
-    endpoint.send(drain());
+    endpoint.drain("a", "w.1", true);
     let refused = endpoint.next().await.drain_refused.expect("an error");
     assert!(refused.contains("evalsha"), "{refused}");
-    rights(&["+evalsha", "+eval"]);
-    endpoint.send(drain());
+    run_command(&server, "ACL SETUSER reader +evalsha +eval");
+    endpoint.drain("a", "w.1", true);
     assert_eq!(endpoint.next().await.drain_refused, None);
 }
 
@@ -275,13 +287,8 @@ async fn flushed_data_and_flushed_scripts_are_noticed() {
     endpoint
         .until(|result| result.queues[0].ready == Metric::Known(1))
         .await;
-    redis::cmd("SCRIPT")
-        .arg("FLUSH")
-        .exec(&mut server.connect())
-        .expect("flush");
-    redis::cmd("FLUSHALL")
-        .exec(&mut server.connect())
-        .expect("flush");
+    run_command(&server, "SCRIPT FLUSH");
+    run_command(&server, "FLUSHALL");
     endpoint
         .until(|result| result.queues[0].ready == Metric::Known(0))
         .await;
@@ -356,21 +363,9 @@ async fn unresponsive_redis_times_out_and_delays_no_other() {
 #[tokio::test]
 async fn polls_without_permission_for_client_tracking() {
     let server = RedisServer::start();
-    let rules = [
-        "ACL",
-        "SETUSER",
-        "poller",
-        "on",
-        ">secret",
-        "~*",
-        "+@all",
-        "-client|tracking",
-    ];
-    redis::cmd(rules[0])
-        .arg(&rules[1..])
-        .exec(&mut server.connect())
-        .expect("a user");
-    let mut endpoint = Endpoint::start(&server.url().replace("redis://", "redis://poller:secret@"));
+    let rights = "on >secret ~* +@all -client|tracking";
+    run_command(&server, &format!("ACL SETUSER poller {rights}"));
+    let mut endpoint = Endpoint::start(&url_of(&server, "poller:secret"));
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     endpoint
         .until(|result| result.queues[0].ready == Metric::Known(0))
@@ -385,12 +380,6 @@ async fn polls_without_permission_for_client_tracking() {
 #[tokio::test]
 async fn memory_limit_of_redis_is_reported() {
     let server = RedisServer::start();
-    let set = |name: &str, value: &str| {
-        redis::cmd("CONFIG")
-            .arg(&["SET", name, value])
-            .exec(&mut server.connect())
-            .expect("a setting");
-    };
     let mut endpoint = Endpoint::start(&server.url());
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     endpoint
@@ -400,13 +389,10 @@ async fn memory_limit_of_redis_is_reported() {
         ("allkeys-lru", RedisMemory::Evicting("allkeys-lru".into())),
         ("noeviction", RedisMemory::Bounded),
     ] {
-        set("maxmemory", "100mb");
-        set("maxmemory-policy", policy);
+        let settings = format!("maxmemory 100mb maxmemory-policy {policy}");
+        run_command(&server, &format!("CONFIG SET {settings}"));
         // A new connection reads it at once.
-        redis::cmd("CLIENT")
-            .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
-            .exec(&mut server.connect())
-            .expect("killed");
+        run_command(&server, "CLIENT KILL TYPE normal SKIPME yes");
         endpoint.until(|result| result.memory == expected).await;
     }
 }
@@ -414,12 +400,8 @@ async fn memory_limit_of_redis_is_reported() {
 #[tokio::test]
 async fn rejected_password_is_reported_and_not_printed() {
     let server = RedisServer::start();
-    let mut endpoint =
-        Endpoint::start(&server.url().replace("redis://", "redis://default:canary@"));
-    redis::cmd("CONFIG")
-        .arg(&["SET", "requirepass", "other"])
-        .exec(&mut server.connect())
-        .expect("a password");
+    let mut endpoint = Endpoint::start(&url_of(&server, "default:canary"));
+    run_command(&server, "CONFIG SET requirepass other");
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     let result = endpoint.until(|result| result.unavailable.is_some()).await;
     assert!(!cause(&result).contains("canary"));

@@ -1,11 +1,13 @@
 //! Late answers, and targets that are created again: nothing of what was is taken for what is.
 
-use crate::stage::{Stage, events, load, pool, pool_with, scales, status, target, target_key};
+use crate::stage::{
+    Stage, events, load, pool, pool_with, scales, status, target, target_key, watched_object,
+};
 use api::Key;
 use decide::Millis;
 use serde_json::json;
 use workerpool_operator::act::Scaled;
-use workerpool_operator::fleet::event::{Command, Event};
+use workerpool_operator::fleet::event::Event;
 use workerpool_operator::observe::Values;
 use workerpool_operator::observe::target::{Target, TargetKey};
 
@@ -35,7 +37,7 @@ fn a_target_that_is_created_again_while_no_operator_runs_is_known_as_another() {
     let mut saved = pool("a", 1);
     saved.status = status(&stage.scaled(5)).cloned();
     let restart = |target| {
-        let mut next = Stage::at(stage.now() + Millis(1_000));
+        let mut next = Stage::at(stage.now + Millis(1_000));
         next.pool(&saved);
         next.target(Some(target));
         next.synced();
@@ -74,16 +76,12 @@ fn a_late_secret_does_not_bring_the_old_redis_back() {
     let secret =
         json!({"redis": {"addressFrom": {"secretKeyRef": {"name": "redis", "key": "url"}}}});
     let mut stage = Stage::new();
-    let asked = stage.pool(&pool_with(&secret));
-    let late = asked.into_iter().find_map(|command| match command {
-        Command::WatchObject(object) => Some(object),
-        _ => None,
-    });
+    let late = watched_object(stage.pool(&pool_with(&secret)));
     let mut moved = pool_with(&json!({}));
     moved.metadata.generation = Some(2);
     stage.pool(&moved);
     let values = Values::from([("url".to_owned(), b"redis://old:6379".to_vec())]);
-    let answered = stage.send(Event::Object(late.expect("a watch"), Ok(values)));
+    let answered = stage.send(Event::Object(late, Ok(values)));
     assert!(answered.is_empty(), "{answered:?}");
 }
 

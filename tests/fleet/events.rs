@@ -1,6 +1,9 @@
 //! The fleet without IO: events in, commands out, in every critical order.
 
-use crate::stage::{Stage, decisions, events, load, pool, scales, status, target, written_by};
+use crate::stage::{
+    Stage, condition, condition_reason, decisions, events, load, polls, pool, scales, status,
+    target, written_by,
+};
 use decide::{Metric, Millis, QueueMetrics};
 use queues::RedisMemory;
 use workerpool_operator::fleet::event::Command;
@@ -42,78 +45,65 @@ fn a_burst_is_one_scale_one_event_and_one_status() {
 #[test]
 fn a_redis_that_does_not_notify_is_a_condition_until_it_does() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    let mut condition = |notifications| {
+    let mut reason = |notifications| {
         stage.notifications = notifications;
         let mut commands = stage.poll(load(0, 3, 0));
         commands.extend(stage.tick_after(2_000));
-        let conditions = &status(&commands)?.conditions;
-        let found = conditions.iter().find(|it| it.type_ == "RedisNotifies")?;
-        assert!(found.message.contains("Redis"), "{found:?}");
-        Some(format!("{} {}", found.status, found.reason))
+        let message = condition(&commands, "RedisNotifies").map(|it| &it.message);
+        assert!(message.is_none_or(|it| it.contains("Redis")), "{message:?}");
+        condition_reason(&commands, "RedisNotifies")
     };
     let says = |text: &str| Some(text.to_owned());
-    assert_eq!(condition(RedisNotifications::Unknown), None);
-    assert_eq!(
-        condition(RedisNotifications::NoResp3),
-        says("False HelloRefused")
-    );
-    let refused = condition(RedisNotifications::Refused);
+    assert_eq!(reason(RedisNotifications::Unknown), None);
+    let without_hello = reason(RedisNotifications::NoResp3);
+    assert_eq!(without_hello, says("False HelloRefused"));
+    let refused = reason(RedisNotifications::Refused);
     assert_eq!(refused, says("False TrackingRefused"));
-    assert_eq!(
-        condition(RedisNotifications::Tracked),
-        says("True KeysTracked")
-    );
-    assert_eq!(condition(RedisNotifications::Unknown), None, "no write");
+    let tracked = reason(RedisNotifications::Tracked);
+    assert_eq!(tracked, says("True KeysTracked"));
+    assert_eq!(reason(RedisNotifications::Unknown), None, "no write");
 }
 
 #[test]
 fn an_unbounded_redis_is_a_condition() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    let mut condition = |memory| {
+    let mut reason = |memory| {
         stage.memory = memory;
         let mut commands = stage.poll(load(0, 3, 0));
         commands.extend(stage.tick_after(2_000));
-        let conditions = &status(&commands)?.conditions;
-        let found = conditions
-            .iter()
-            .find(|it| it.type_ == "RedisMemoryBounded")?;
-        Some(format!("{} {}", found.status, found.reason))
+        condition_reason(&commands, "RedisMemoryBounded")
     };
-    assert_eq!(condition(RedisMemory::Unknown), None);
+    assert_eq!(reason(RedisMemory::Unknown), None);
     let says = |text: &str| Some(text.to_owned());
-    assert_eq!(condition(RedisMemory::Unbounded), says("False NoMaxMemory"));
+    assert_eq!(reason(RedisMemory::Unbounded), says("False NoMaxMemory"));
     let evicting = RedisMemory::Evicting("allkeys-lru".into());
-    assert_eq!(condition(evicting), says("False EvictingPolicy"));
-    assert_eq!(condition(RedisMemory::Bounded), says("True NoEviction"));
+    assert_eq!(reason(evicting), says("False EvictingPolicy"));
+    assert_eq!(reason(RedisMemory::Bounded), says("True NoEviction"));
 }
 
 #[test]
 fn tasks_that_are_fetched_ahead_are_a_condition_until_none_is() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
-    let mut condition = |held, ready, millis| {
+    let mut reason = |held, ready, millis| {
         let held = Metric::Known(held);
         let mut commands = stage.poll(QueueMetrics {
             held,
             ..load(ready, 3, 1)
         });
         commands.extend(stage.tick_after(millis));
-        let conditions = &status(&commands)?.conditions;
-        let found = conditions.iter().find(|it| it.type_ == "NewWorkersHelp")?;
-        Some(format!("{} {}", found.status, found.reason))
+        condition_reason(&commands, "NewWorkersHelp")
     };
     // Each worker takes one task now and then.
     for _ in 0..9 {
-        assert_eq!(condition(1, 0, 3_000), None);
-        assert_eq!(condition(0, 0, 3_000), None);
+        assert_eq!(reason(1, 0, 3_000), None);
+        assert_eq!(reason(0, 0, 3_000), None);
     }
-    assert_eq!(condition(7, 0, 6_000), None);
+    assert_eq!(reason(7, 0, 6_000), None);
     let ahead = Some("False FetchedAhead".to_owned());
-    assert_eq!(condition(6, 0, 2_000), ahead);
-    assert_eq!(condition(0, 0, 2_000), ahead, "nothing waits");
-    assert_eq!(
-        condition(0, 4, 2_000).as_deref(),
-        Some("True NotFetchedAhead")
-    );
+    assert_eq!(reason(6, 0, 2_000), ahead);
+    assert_eq!(reason(0, 0, 2_000), ahead, "nothing waits");
+    let no_more = reason(0, 4, 2_000);
+    assert_eq!(no_more.as_deref(), Some("True NotFetchedAhead"));
 }
 
 #[test]
@@ -136,17 +126,9 @@ fn a_poll_is_due_when_the_cooldown_ends() {
     stage.scaled(5);
     stage.poll(load(20, 5, 5));
     let early = stage.tick_after(59_000);
-    assert!(
-        !early
-            .iter()
-            .any(|command| matches!(command, Command::Poll(..)))
-    );
+    assert!(!polls(&early));
     let due = stage.tick_after(1_000);
-    assert!(
-        due.iter()
-            .any(|command| matches!(command, Command::Poll(..))),
-        "{due:?}"
-    );
+    assert!(polls(&due), "{due:?}");
     let polled = stage.poll(load(20, 5, 5));
     assert_eq!(scales(&polled), [7]);
 }
@@ -199,7 +181,7 @@ fn a_crash_before_the_status_shortens_no_cooldown() {
     stage.poll(load(25, 3, 3));
     stage.scaled(5);
     // The status was never written. The target shows its last writer, and not when that was.
-    let mut next = Stage::at(stage.now() + Millis(10_000));
+    let mut next = Stage::at(stage.now + Millis(10_000));
     next.pool(&pool("a", 1));
     next.target(Some(written_by("workerpool-operator", 5, 2)));
     next.synced();
@@ -333,12 +315,12 @@ fn a_client_that_does_not_stop_is_set_back_after_growing_pauses() {
         .filter(|it| it.starts_with("TargetContested: argocd-controller keeps setting"))
         .collect();
     assert_eq!(contested.len(), 1, "{published:?}");
-    let conditions = stage.last_status().conditions.clone();
+    let conditions = stage.last_status.conditions.clone();
     let able = conditions.iter().find(|it| it.type_ == "AbleToScale");
     let able = able.map(|it| (it.status.as_str(), it.reason.as_str()));
     assert_eq!(able, Some(("False", "TargetContested")));
     let reasons: Vec<&str> = stage
-        .last_status()
+        .last_status
         .history
         .iter()
         .map(|change| change.reason.as_str())
@@ -401,13 +383,10 @@ fn no_pool_scales_the_target_of_an_autoscaler() {
 fn a_missing_target_is_reported_and_a_new_one_scaled() {
     let mut stage = Stage::with(&pool("a", 1), None);
     let missing = stage.poll(load(25, 3, 3));
-    let reports = events(&missing).len()
-        + stage
-            .reported_reasons()
-            .iter()
-            .filter(|reason| *reason == "TargetMissing")
-            .count();
-    assert!(reports > 0, "{missing:?}");
+    let reasons = &stage.reported_reasons;
+    let is_reported =
+        !events(&missing).is_empty() || reasons.iter().any(|it| it == "TargetMissing");
+    assert!(is_reported, "{missing:?}");
     let created = stage.target(Some(target(3)));
     assert_eq!(scales(&created), [5]);
 }

@@ -1,6 +1,6 @@
 //! Workers whose pod is gone are neither live nor busy, however long their system remembers them.
 
-use crate::stage::{Stage, load, pool_with, status, target};
+use crate::stage::{Stage, load, polls, pool_with, status, target};
 use decide::victims::{Activity, DrainState, Pod, PodStage, Worker, WorkerReport};
 use serde_json::json;
 use workerpool_operator::fleet::event::{Command, Event, PoolRef};
@@ -61,7 +61,7 @@ fn list(commands: &[Command]) -> Option<PoolRef> {
 fn workers(stage: &mut Stage, commands: &[Command]) -> (Option<i64>, Option<i64>, Option<i64>) {
     let written = status(commands).cloned();
     stage.write_statuses();
-    let status = written.unwrap_or_else(|| stage.last_status().clone());
+    let status = written.unwrap_or_else(|| stage.last_status.clone());
     let metrics = status.metrics.expect("metrics");
     (
         metrics.live.value,
@@ -82,8 +82,7 @@ fn a_worker_without_its_pod_is_dead_at_once() {
     let pool = list(&commands).expect("the pods are asked for");
     let pods = OTHERS.iter().map(|name| pod(name, false)).collect();
     let commands = stage.send(Event::Pods(pool, Ok(pods)));
-    let polls = |command: &Command| matches!(command, Command::Poll(..));
-    assert!(commands.iter().any(polls), "at once");
+    assert!(polls(&commands), "at once");
     let commands = poll(&mut stage, &all);
     assert_eq!(list(&commands), None, "once is enough");
     assert_eq!(workers(&mut stage, &commands), (Some(2), Some(2), Some(3)));

@@ -1,6 +1,6 @@
 //! Redis servers that lack a command, or refuse it: what can be read is read, and what cannot has a cause.
 
-use crate::endpoint::{Endpoint, LONG, SHORT, cause};
+use crate::endpoint::{Endpoint, LONG, SHORT, ask, cause, run_command, url_of};
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
@@ -14,16 +14,6 @@ fn list(name: &str) -> Queue {
 
 fn ready(result: &PollResult) -> Metric {
     result.queues[0].ready
-}
-
-/// Gives the user `name` these rights.
-fn set_user(server: &RedisServer, name: &str, rights: &[&str]) {
-    redis::cmd("ACL")
-        .arg("SETUSER")
-        .arg(name)
-        .arg(rights)
-        .exec(&mut server.connect())
-        .expect("a user");
 }
 
 /// Reads a list at `url` until a change is seen.
@@ -50,17 +40,11 @@ async fn a_server_whose_hello_was_taken_away_is_polled() {
     for name in ["", "redis62"] {
         let server = RedisServer::start_named(name, &without_hello);
         assert_polled_without_hello(&server, &server.url()).await;
-        let password = ["CONFIG", "SET", "requirepass", "secret"];
-        redis::cmd(password[0])
-            .arg(&password[1..])
-            .exec(&mut server.connect())
-            .expect("a password");
-        let url = server.url().replace("redis://", "redis://:secret@");
-        let mut endpoint = Endpoint::start(&url);
+        run_command(&server, "CONFIG SET requirepass secret");
+        let mut endpoint = Endpoint::start(&url_of(&server, ":secret"));
         endpoint.watch_queue("a", list("tasks"), SHORT);
         assert_eq!(ready(&endpoint.next().await), Metric::Known(1));
-        let wrong = server.url().replace("redis://", "redis://:other@");
-        let mut endpoint = Endpoint::start(&wrong);
+        let mut endpoint = Endpoint::start(&url_of(&server, ":other"));
         endpoint.watch_queue("a", list("tasks"), SHORT);
         let refused = cause(&endpoint.next().await);
         assert!(refused.contains("WRONGPASS"), "{refused}");
@@ -100,14 +84,12 @@ async fn each_server_is_read_as_far_as_its_commands_reach() {
 #[tokio::test]
 async fn refused_caching_is_noticed_and_not_asked_for_again() {
     let server = RedisServer::start();
-    let rights = ["on", ">secret", "~*", "+@all", "-client|caching"];
-    set_user(&server, "poller", &rights);
-    let url = server.url().replace("redis://", "redis://poller:secret@");
-    let result = read_changing_list(&server, &url).await;
+    let rights = "on >secret ~* +@all -client|caching";
+    run_command(&server, &format!("ACL SETUSER poller {rights}"));
+    let result = read_changing_list(&server, &url_of(&server, "poller:secret")).await;
     assert_eq!(result.notified_at, None);
     assert_eq!(result.notifications, RedisNotifications::Refused);
-    let log = redis::cmd("ACL").arg("LOG").query(&mut server.connect());
-    let log: Vec<HashMap<String, redis::Value>> = log.expect("the log");
+    let log: Vec<HashMap<String, redis::Value>> = ask(&server, "ACL LOG");
     let entry = |entry: &HashMap<_, _>| format!("{:?} {:?}", entry["object"], entry["count"]);
     let log: Vec<String> = log.iter().map(entry).collect();
     assert_eq!(log, ["bulk-string('\"client|caching\"') int(1)"]);
@@ -116,15 +98,10 @@ async fn refused_caching_is_noticed_and_not_asked_for_again() {
 #[tokio::test]
 async fn a_pool_whose_keys_may_not_be_tracked_takes_no_notification_from_another() {
     let server = RedisServer::start();
-    let rights = ["on", ">secret", "~mine", "~entries", "+@all", "-xlen"];
-    set_user(&server, "reader", &rights);
-    let group = ["GROUP", "CREATE", "entries", "g", "$", "MKSTREAM"];
-    redis::cmd("XGROUP")
-        .arg(&group[1..])
-        .exec(&mut server.connect())
-        .expect("a group");
-    let url = server.url().replace("redis://", "redis://reader:secret@");
-    let mut endpoint = Endpoint::start(&url);
+    let rights = "on >secret ~mine ~entries +@all -xlen";
+    run_command(&server, &format!("ACL SETUSER reader {rights}"));
+    run_command(&server, "XGROUP CREATE entries g $ MKSTREAM");
+    let mut endpoint = Endpoint::start(&url_of(&server, "reader:secret"));
     let stream = QueueOptions {
         group: Some("g".to_owned()),
         ..QueueOptions::named("entries")

@@ -1,8 +1,8 @@
 //! The end of a pod that would interrupt a task is a condition, with the line that changes it.
 
 use crate::gone::worker;
-use crate::stage::{Stage, load, pool_with, status, target};
-use api::{Condition, WorkerPool};
+use crate::stage::{Stage, condition, condition_reason, load, pool_with, status, target};
+use api::WorkerPool;
 use serde_json::json;
 use workerpool_operator::fleet::event::{Command, Event};
 use workerpool_operator::observe::target::Target;
@@ -33,13 +33,8 @@ fn poll(stage: &mut Stage, task_millis: Option<i64>) -> Vec<Command> {
     commands
 }
 
-fn condition(commands: &[Command]) -> Option<&Condition> {
-    let mut conditions = status(commands)?.conditions.iter();
-    conditions.find(|it| it.type_ == "TasksFinish")
-}
-
 fn says(commands: &[Command]) -> Option<String> {
-    condition(commands).map(|it| format!("{} {}", it.status, it.reason))
+    condition_reason(commands, "TasksFinish")
 }
 
 #[test]
@@ -48,8 +43,8 @@ fn a_task_that_runs_longer_than_the_grace_is_reported_once_and_for_all() {
     let first = poll(&mut stage, Some(29_000));
     assert_eq!(says(&first).as_deref(), Some("True GraceSufficient"));
     let longer = poll(&mut stage, Some(31_000));
-    let found = condition(&longer).expect("a condition");
-    assert_eq!((&*found.status, &*found.reason), ("False", "GraceTooShort"));
+    assert_eq!(says(&longer).as_deref(), Some("False GraceTooShort"));
+    let found = condition(&longer, "TasksFinish").expect("a condition");
     let line = r#"kubectl -n default patch deployment worker --type=merge -p '{"spec":{"template":{"spec":{"terminationGracePeriodSeconds":40}}}}'"#;
     assert!(found.message.ends_with(line), "{}", found.message);
     // It is not said again while the task goes on, nor forgotten once it has ended.
@@ -57,7 +52,7 @@ fn a_task_that_runs_longer_than_the_grace_is_reported_once_and_for_all() {
     assert_eq!(says(&poll(&mut stage, None)), None);
     // Another operator knows it from the status.
     let restarted = WorkerPool {
-        status: Some(stage.last_status().clone()),
+        status: Some(stage.last_status.clone()),
         ..pool("RQ")
     };
     let mut stage = self::stage(&restarted);
@@ -85,8 +80,8 @@ fn a_task_that_runs_longer_than_the_grace_is_reported_once_and_for_all() {
 fn a_program_that_must_handle_sigterm_is_told_the_line() {
     let mut stage = stage(&pool("BullMQ"));
     let first = poll(&mut stage, None);
-    let found = condition(&first).expect("a condition");
-    assert_eq!((&*found.status, &*found.reason), ("True", "HandlerNeeded"));
+    assert_eq!(says(&first).as_deref(), Some("True HandlerNeeded"));
+    let found = condition(&first, "TasksFinish").expect("a condition");
     let line = r#"process.on("SIGTERM", () => worker.close())"#;
     assert!(found.message.ends_with(line), "{}", found.message);
     assert_eq!(says(&poll(&mut stage, None)), None, "once");
@@ -96,5 +91,5 @@ fn a_program_that_must_handle_sigterm_is_told_the_line() {
 fn a_target_without_a_pod_template_has_no_such_condition() {
     let mut stage = Stage::with(&pool("RQ"), Some(target(3)));
     let first = poll(&mut stage, Some(31_000));
-    assert!(status(&first).is_some() && condition(&first).is_none());
+    assert!(status(&first).is_some() && says(&first).is_none());
 }

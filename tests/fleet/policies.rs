@@ -1,11 +1,10 @@
 //! The fleet without IO, for what the default rules do not use: targets, windows, schedules, pins that end, several
 //! queues, and the explanation in the status.
 
-use crate::stage::{Stage, load, pool, pool_with, scales, status, target, written_by};
+use crate::stage::{Stage, load, polls, pool, pool_with, scales, status, target, written_by};
 use api::WorkerPool;
 use decide::Time;
 use serde_json::json;
-use workerpool_operator::fleet::event::Command;
 
 fn at(text: &str) -> Time {
     Time(
@@ -23,24 +22,26 @@ fn start(pool: &WorkerPool, now: &str, replicas: i32) -> Stage {
     stage
 }
 
+/// Gives the pool these annotations of ours, and no others.
+fn annotate(pool: &mut WorkerPool, annotations: &[(&str, &str)]) {
+    let annotations = annotations.iter();
+    let all =
+        annotations.map(|(name, text)| (format!("workerpool.dev/{name}"), (*text).to_owned()));
+    pool.metadata.annotations = Some(all.collect());
+}
+
 #[test]
 fn a_status_has_its_steps_and_its_forecast() {
     let mut stage = Stage::with(&pool("a", 1), Some(target(3)));
     stage.poll(load(25, 3, 3));
     let done = stage.scaled(5);
-    let decision = status(&done)
-        .and_then(|status| status.decision.clone())
-        .expect("a decision");
-    let steps: Vec<String> = decision
-        .steps
-        .iter()
-        .map(|step| format!("{}: {}", step.name, step.detail))
-        .collect();
-    assert_eq!(steps[0], "scaleUp.queueLength: 25 > 8 → 5");
-    let up = decision
-        .next
-        .and_then(|next| next.up)
-        .expect("a next scale-up");
+    let decision = status(&done).and_then(|status| status.decision.clone());
+    let decision = decision.expect("a decision");
+    let step = &decision.steps[0];
+    assert_eq!(step.name, "scaleUp.queueLength");
+    assert_eq!(step.detail, "25 > 8 → 5");
+    let up = decision.next.and_then(|next| next.up);
+    let up = up.expect("a next scale-up");
     assert_eq!((up.to, up.tasks), (7, 0));
     assert!(up.at.is_some(), "when the cooldown ends");
 }
@@ -52,19 +53,9 @@ fn a_schedule_begins_and_ends_on_time() {
     let mut stage = start(&pool_with(&spec), "2026-11-27T07:49:00Z", 3);
     assert_eq!(scales(&stage.poll(load(0, 3, 0))), [0; 0]);
     let early = stage.tick_after(59_000);
-    assert!(
-        !early
-            .iter()
-            .any(|command| matches!(command, Command::Poll(..))),
-        "{early:?}"
-    );
+    assert!(!polls(&early), "{early:?}");
     let begins = stage.tick_after(1_000);
-    assert!(
-        begins
-            .iter()
-            .any(|command| matches!(command, Command::Poll(..))),
-        "it polls at 8:50 in Madrid"
-    );
+    assert!(polls(&begins), "at 8:50 in Madrid");
     assert_eq!(scales(&stage.poll(load(0, 3, 0))), [5]);
     stage.scaled(5);
     stage.poll(load(0, 5, 0));
@@ -90,19 +81,12 @@ fn a_schedule_begins_and_ends_on_time() {
 #[test]
 fn a_pin_ends_on_time_and_its_end_can_be_changed() {
     let mut pinned = pool_with(&json!({"replicas": 6}));
-    let until = |text: &str| {
-        Some(
-            [("workerpool.dev/pin-until".to_owned(), text.to_owned())]
-                .into_iter()
-                .collect(),
-        )
-    };
-    pinned.metadata.annotations = until("2026-11-27T09:10:00Z");
+    annotate(&mut pinned, &[("pin-until", "2026-11-27T09:10:00Z")]);
     let mut stage = start(&pinned, "2026-11-27T09:00:00Z", 3);
     assert_eq!(scales(&stage.poll(load(0, 3, 0))), [6]);
     stage.scaled(6);
     // A changed annotation causes no new generation.
-    pinned.metadata.annotations = until("2026-11-27T09:05:00Z");
+    annotate(&mut pinned, &[("pin-until", "2026-11-27T09:05:00Z")]);
     stage.pool(&pinned);
     stage.poll(load(9, 6, 6));
     stage.tick_after(299_000);
@@ -127,9 +111,7 @@ fn a_suspension_is_explained_and_ends_on_time() {
         ("suspend-reason", "exam"),
         ("suspend-until", "2026-11-27T09:05:00Z"),
     ];
-    let annotations =
-        annotations.map(|(name, text)| (format!("workerpool.dev/{name}"), text.to_owned()));
-    paused.metadata.annotations = Some(annotations.into_iter().collect());
+    annotate(&mut paused, &annotations);
     let mut stage = start(&paused, "2026-11-27T09:00:00Z", 3);
     let polled = stage.poll(load(25, 3, 3));
     assert_eq!(scales(&polled), [0; 0]);
@@ -153,23 +135,13 @@ fn a_suspension_is_explained_and_ends_on_time() {
 #[test]
 fn an_invalid_pin_end_is_an_invalid_spec() {
     let mut pinned = pool_with(&json!({"replicas": 6}));
-    pinned.metadata.annotations = Some(
-        [("workerpool.dev/pin-until".to_owned(), "tomorrow".to_owned())]
-            .into_iter()
-            .collect(),
-    );
+    annotate(&mut pinned, &[("pin-until", "tomorrow")]);
     let mut stage = start(&pinned, "2026-11-27T09:00:00Z", 3);
     let polled = stage.poll(load(0, 3, 0));
     assert_eq!(scales(&polled), [0; 0]);
     stage.write_statuses();
-    assert!(
-        stage
-            .reported_reasons()
-            .iter()
-            .any(|reason| reason == "InvalidSpec"),
-        "{:?}",
-        stage.reported_reasons()
-    );
+    let last = stage.reported_reasons.last();
+    assert_eq!(last.map(String::as_str), Some("InvalidSpec"));
 }
 
 #[test]
@@ -212,14 +184,14 @@ fn policies_count_from_the_write() {
     let spec = json!({"target": {"tasksPerWorker": 1}, "minReplicas": 1, "maxReplicas": 100,
         "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 4, "periodSeconds": 60}]}}});
     let mut stage = start(&pool_with(&spec), "2026-11-27T09:00:00Z", 1);
-    let decided_at = stage.now();
+    let decided_at = stage.now;
     assert_eq!(scales(&stage.poll(load(50, 1, 0))), [5]);
     stage.advance(2_000);
     stage.scaled(5);
     stage.target(Some(written_by("workerpool-operator", 5, 9)));
     stage.poll(load(50, 5, 0));
     stage.tick_after(59_000);
-    assert!(stage.now() > decided_at + decide::Millis::seconds(60));
+    assert!(stage.now > decided_at + decide::Millis::seconds(60));
     assert_eq!(
         scales(&stage.poll(load(50, 5, 0))),
         [0; 0],
@@ -245,8 +217,8 @@ fn an_unreadable_edit_stops_the_earlier_spec() {
         "the earlier spec would scale up, and the edit suspends the pool"
     );
     let written = stage.tick_after(10_000);
-    let reasons = stage.reported_reasons();
-    assert_eq!(reasons.last().map(String::as_str), Some("InvalidSpec"));
+    let last = stage.reported_reasons.last();
+    assert_eq!(last.map(String::as_str), Some("InvalidSpec"));
     stage.pool(&pool_with(&json!({"suspend": true})));
     assert_eq!(scales(&written), [0; 0]);
 }
@@ -277,7 +249,7 @@ fn the_age_of_a_task_is_by_the_clock_of_redis() {
     let spec = json!({"target": {"drainWithin": "30s"}});
     let mut stage = start(&pool_with(&spec), "2026-11-27T09:00:00Z", 3);
     // Redis and the producers are ten minutes behind the operator, and a task was pushed a second ago.
-    let redis = stage.now().0 - 600_000;
+    let redis = stage.now.0 - 600_000;
     stage.redis_time = Some(redis);
     let queue = decide::QueueMetrics {
         oldest_at: decide::Metric::Known(redis - 1_000),

@@ -1,12 +1,11 @@
 //! What the endpoint reads of other queue systems, on a real Redis.
 
-use crate::endpoint::{Endpoint, LONG};
+use crate::endpoint::{Endpoint, LONG, ask, run_command};
 use api::Key;
 use decide::Metric;
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::Commands;
 use testkit::redis::RedisServer;
-use workerpool_operator::observe::PollNumber;
 use workerpool_operator::observe::endpoint::Command;
 
 #[tokio::test]
@@ -45,7 +44,7 @@ async fn what_one_poll_leaves_unread_is_read_by_the_next_one_at_once() {
     let lists: Vec<String> = redis.keys("*.reply.celery.pidbox").expect("keys");
     let [list] = &*lists else { panic!("{lists:?}") };
     let _: i64 = redis.lpush(list, vec!["x"; 5_000]).expect("answers");
-    endpoint.send(Command::Poll(Key::new("default", "a"), PollNumber(1)));
+    endpoint.poll("a", 1);
     loop {
         endpoint.next().await;
         if redis.llen(list) == Ok(1) {
@@ -56,10 +55,7 @@ async fn what_one_poll_leaves_unread_is_read_by_the_next_one_at_once() {
 
 /// Adds an entry to the stream `orders` and returns its ID.
 fn add(server: &RedisServer) -> String {
-    redis::cmd("XADD")
-        .arg(&["orders", "*", "body", "x"])
-        .query(&mut server.connect())
-        .expect("an entry")
+    ask(server, "XADD orders * body x")
 }
 
 #[tokio::test]
@@ -72,17 +68,10 @@ async fn a_stream_reports_what_its_group_has_not_delivered() {
     };
     endpoint.watch_queue("a", Queue::new(QueueSystem::Stream, &options), LONG);
     assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
-    let mut redis = server.connect();
-    let run = |command: &[&str], redis: &mut redis::Connection| {
-        let mut words = command.iter();
-        let mut command = redis::cmd(words.next().expect("a name"));
-        command.arg(words.as_slice());
-        command.query::<redis::Value>(redis).expect("an answer");
-    };
     let entries = [add(&server), add(&server), add(&server)];
-    run(&["XGROUP", "CREATE", "orders", "jobs", "0"], &mut redis);
+    run_command(&server, "XGROUP CREATE orders jobs 0");
     let claim = "XREADGROUP GROUP jobs pod-1 COUNT 1 STREAMS orders >";
-    run(&claim.split(' ').collect::<Vec<_>>(), &mut redis);
+    run_command(&server, claim);
     let fourth = add(&server);
     let result = endpoint
         .until(|result| result.queues[0].in_flight == Metric::Known(1))
@@ -95,7 +84,7 @@ async fn a_stream_reports_what_its_group_has_not_delivered() {
     let oldest = time(&entries[1]).map(Metric::Known);
     assert_eq!(Some(result.queues[0].oldest_at), oldest);
     // Redis no longer knows the group's lag: it is counted, and never zero.
-    run(&["XDEL", "orders", &entries[1]], &mut redis);
+    run_command(&server, &format!("XDEL orders {}", entries[1]));
     let result = endpoint
         .until(|result| result.queues[0].ready == Metric::Known(2))
         .await;

@@ -1,29 +1,26 @@
 //! Queues on a Redis Cluster of six real processes: slots that move and primaries that are lost, under load.
 
 use crate::credentials::redis;
-use crate::endpoint::{Endpoint, LONG, SHORT, cause};
-use crate::rotation::StopOnDrop;
+use crate::endpoint::{Endpoint, LONG, SHORT, cause, register_worker, run_command};
+use crate::rotation::under_load;
 use api::Key;
 use decide::victims::DrainState;
 use decide::{Metric, Unavailable};
-use protocol::{Keys, Registration, register, take};
+use protocol::{Keys, take};
 use queues::{Queue, QueueOptions, QueueSystem};
 use redis::{Commands, Connection};
-use serde_json::json;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use testkit::redis_cluster::RedisCluster;
-use tokio::sync::mpsc::unbounded_channel;
-use workerpool_operator::observe::endpoint::{Command, Network, mailbox, run};
+use workerpool_operator::observe::endpoint::{Command, Network};
 use workerpool_operator::observe::{Destinations, Epoch, PollNumber, PollResult};
 
 /// What each queue has before a failure: every replica has it, too.
 const TASKS: i64 = 1_000;
 
 /// How often each kind of failure is tried.
-fn rounds() -> usize {
+pub fn rounds() -> usize {
     let rounds = std::env::var("FAILOVERS").ok();
     rounds.map_or(1, |it| it.parse().expect("FAILOVERS is a number"))
 }
@@ -69,18 +66,27 @@ async fn each_primary_is_read_and_notifies() {
     watch(&endpoint, QueueSystem::List, &names, LONG);
     assert_eq!(ready(&endpoint.next().await), [Some(0); 3]);
     let mut expected = [Some(0); 3];
-    for index in [2, 0, 1] {
-        push(cluster.node(index), &names[index], 1);
-        expected[index] = Some(1);
+    // Each twice: what was read is tracked again.
+    for index in [2, 0, 1, 1, 2, 0] {
+        expected[index] = Some(push(cluster.node(index), &names[index], 1));
         let notified = endpoint.next().await;
         assert_eq!(ready(&notified), expected);
         assert!(notified.notified_at.is_some());
         assert_eq!(notified.epoch, Epoch(1));
     }
-    endpoint.send(Command::Poll(pool(), PollNumber(5)));
+    endpoint.poll("a", 5);
     endpoint
         .until(|result| result.number == PollNumber(5))
         .await;
+}
+
+/// A cluster of one node without slots, with these options, and its `spec.redis`.
+pub fn one_node(options: &[&str]) -> (RedisServer, Value) {
+    let bus = testkit::port::free_port().to_string();
+    let cluster = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+    let node = RedisServer::start_with(&[&cluster[..], options].concat());
+    let address = format!("127.0.0.1:{}", node.port());
+    (node, json!({"cluster": {"addresses": [address]}}))
 }
 
 /// The keys of a worker are where those of its queue are.
@@ -89,19 +95,10 @@ async fn drains_and_rescues_go_to_the_primary_of_the_queue() {
     let cluster = RedisCluster::start();
     let names: Vec<String> = names(&cluster).into_iter().skip(1).collect();
     let mut endpoint = endpoint(&cluster.addresses());
-    let mut ids = vec![];
-    for (index, name) in names.iter().enumerate() {
-        let registration = Registration {
-            name: "w".into(),
-            pod: format!("pod-{index}"),
-            namespace: None,
-            host: "h".into(),
-            version: "1".into(),
-        };
-        let redis = &mut cluster.node(index + 1).connect();
-        let registered = register(&Keys::new(name), &registration, 1).run_blocking(redis);
-        ids.push(registered.expect("an id"));
-    }
+    let ids = [0, 1].map(|index| {
+        let (node, pod) = (cluster.node(index + 1), format!("pod-{index}"));
+        register_worker(node, &names[index], &pod)
+    });
     watch(&endpoint, QueueSystem::WorkerPool, &names, SHORT);
     endpoint
         .until(|result| result.workers.len() == 2 && result.unavailable.is_none())
@@ -125,7 +122,7 @@ async fn drains_and_rescues_go_to_the_primary_of_the_queue() {
     let taken = take(&keys, &ids[0], 0).run_blocking(redis);
     taken.expect("a task");
     let _: () = redis.del(keys.worker(&ids[0])).expect("its lease");
-    endpoint.send(Command::Poll(pool(), PollNumber(2)));
+    endpoint.poll("a", 2);
     endpoint
         .until(|result| ready(result)[0] == Some(1) && result.workers.len() == 1)
         .await;
@@ -158,31 +155,20 @@ impl Producer {
     }
 }
 
-/// Runs `failures` under load.
-fn under_load(
-    clients: &[redis::Client],
-    names: &[String],
-    failures: impl Future<Output = ()> + Send,
-) {
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let _stop = StopOnDrop(&stop);
-        for name in names {
-            let stop = &stop;
-            scope.spawn(move || {
-                let mut producer = Producer {
-                    key: name.clone(),
-                    node: 0,
-                    connection: None,
-                };
-                while !stop.load(Ordering::Relaxed) {
-                    producer.push(clients);
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-            });
+/// Runs `failures` while each of these queues gets tasks.
+fn with_producers(clients: &[redis::Client], names: &[String], failures: impl Future<Output = ()>) {
+    let loads = names.iter().map(|name| {
+        let mut producer = Producer {
+            key: name.clone(),
+            node: 0,
+            connection: None,
+        };
+        move || {
+            producer.push(clients);
+            std::thread::sleep(Duration::from_millis(2));
         }
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(failures));
     });
+    under_load(loads, failures);
 }
 
 /// A cluster with some tasks in a queue on each primary, and the endpoint that reads them.
@@ -236,7 +222,7 @@ async fn a_slot_that_moves_under_load_costs_one_poll() {
     let (cluster, names, mut endpoint) = start().await;
     let clients: Vec<_> = (0..6).map(|index| cluster.node(index).client()).collect();
     let (mut times, mut unknown) = (vec![], vec![]);
-    under_load(&clients, &names, async {
+    with_producers(&clients, &names, async {
         for round in 0..rounds() {
             let to = (round + 1) % 3;
             cluster.move_slot(&names[0], to);
@@ -258,7 +244,7 @@ async fn a_primary_that_is_lost_under_load_makes_no_other_queue_unknown() {
     let (mut cluster, names, mut endpoint) = start().await;
     let clients: Vec<_> = (0..6).map(|index| cluster.node(index).client()).collect();
     let (mut begun, mut switched, mut unknown) = (vec![], vec![], vec![]);
-    under_load(&clients, &names, async {
+    with_producers(&clients, &names, async {
         for round in 0..rounds() {
             let failed = round % 3;
             let lost = cluster.find_owner(&names[failed]);
@@ -319,37 +305,15 @@ async fn a_server_that_is_no_node_of_a_cluster_is_named() {
 /// Whatever address the nodes announce.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_leads_to_no_destination_that_is_not_allowed() {
-    let bus = testkit::port::free_port().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-    let elsewhere = ["--cluster-announce-ip", "127.0.0.2"];
-    let server = RedisServer::start_with(&[&options[..], &elsewhere].concat());
-    let mut slots = redis::cmd("CLUSTER");
-    slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383);
-    slots.exec(&mut server.connect()).expect("all slots");
-    let node = json!({"cluster": {"addresses": [format!("127.0.0.1:{}", server.port())]}});
+    let (server, spec) = one_node(&["--cluster-announce-ip", "127.0.0.2"]);
+    run_command(&server, "CLUSTER ADDSLOTSRANGE 0 16383");
     let allowed = vec!["127.0.0.1/32".parse().expect("a rule")];
     let network = Network::new(Destinations::new(allowed, None));
-    let (mailbox, commands) = mailbox();
-    let (sender, mut results) = unbounded_channel();
-    let deliver = move |polled: Vec<PollResult>| {
-        let _ = sender.send(polled);
-        std::future::ready(())
-    };
-    let redis = redis(&node, &[]);
-    tokio::spawn(run(
-        Arc::new(network),
-        Arc::default(),
-        redis,
-        commands,
-        deliver,
-    ));
-    let queue = Queue::new(QueueSystem::List, &QueueOptions::named("a"));
-    mailbox.send(Command::Watch(pool(), Epoch(1), vec![queue], LONG));
-    let polled = tokio::time::timeout(Duration::from_mins(1), results.recv()).await;
-    let polled = polled.expect("a poll in time").expect("it runs");
-    let refused = &polled[0].unavailable;
+    let mut endpoint = Endpoint::over(network, redis(&spec, &[]));
+    endpoint.watch("a", QueueSystem::List, LONG);
+    let refused = endpoint.any().await.unavailable;
     assert!(
-        matches!(refused, Some(Unavailable::AddressNotAllowed { host, .. }) if host.starts_with("127.0.0.2")),
+        matches!(&refused, Some(Unavailable::AddressNotAllowed { host, .. }) if host.starts_with("127.0.0.2")),
         "{refused:?}"
     );
 }
@@ -357,60 +321,16 @@ async fn a_node_leads_to_no_destination_that_is_not_allowed() {
 /// A node alone has no slots yet; then it gets all but one queue's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_whose_slot_no_node_has_is_unknown_until_one_has_it() {
-    let bus = testkit::port::free_port().to_string();
-    let options = ["--cluster-enabled", "yes", "--cluster-port", &bus];
-    let coverage = ["--cluster-require-full-coverage", "no"];
-    let server = RedisServer::start_with(&[&options[..], &coverage].concat());
-    let run = |command: &str| {
-        let mut words = command.split(' ');
-        let mut query = redis::cmd(words.next().expect("a command"));
-        for word in words {
-            query.arg(word);
-        }
-        query.exec(&mut server.connect()).expect("it is done");
-    };
+    let (server, spec) = one_node(&["--cluster-require-full-coverage", "no"]);
     // The slots of these keys are 12182 and 5061.
     let names = ["foo".to_owned(), "bar".to_owned()];
-    run("CLUSTER ADDSLOTSRANGE 0 6000");
-    let mut endpoint = endpoint(&[format!("127.0.0.1:{}", server.port())]);
+    run_command(&server, "CLUSTER ADDSLOTSRANGE 0 6000");
+    let mut endpoint = Endpoint::of(redis(&spec, &[]));
     watch(&endpoint, QueueSystem::List, &names, SHORT);
     let known = |result: &PollResult| ready(result)[1] == Some(0);
     let partly = endpoint.until(known).await;
     assert_eq!(partly.queues[0].ready, Metric::Unavailable);
     assert!(cause(&partly).ends_with("no node has slot 12182"));
-    run("CLUSTER ADDSLOTSRANGE 6001 16383");
+    run_command(&server, "CLUSTER ADDSLOTSRANGE 6001 16383");
     endpoint.until(|result| ready(result) == [Some(0); 2]).await;
-}
-
-/// No push waits for the interval. It prints the time from a push to its reading, beside that of one server.
-#[tokio::test(flavor = "multi_thread")]
-async fn each_push_to_a_primary_is_notified() {
-    let (cluster, one) = (RedisCluster::start(), RedisServer::start());
-    let names = names(&cluster);
-    let mut on_cluster = endpoint(&cluster.addresses());
-    watch(&on_cluster, QueueSystem::List, &names, LONG);
-    let mut on_one = Endpoint::start(&one.url());
-    watch(&on_one, QueueSystem::List, &names, LONG);
-    on_cluster.next().await;
-    on_one.next().await;
-    let (mut floor, mut times) = (vec![], vec![]);
-    for round in 0..60 {
-        let index = round % 3;
-        floor.push(reaction(&one, &mut on_one, &names[index]).await);
-        times.push(reaction(cluster.node(index), &mut on_cluster, &names[index]).await);
-    }
-    floor.sort();
-    times.sort();
-    let (floor, time) = (floor[30], times[30]);
-    eprintln!("from a push to its reading, p50: one server {floor:?}, cluster {time:?}");
-}
-
-async fn reaction(server: &RedisServer, endpoint: &mut Endpoint, key: &str) -> Duration {
-    let mut producer = server.connect();
-    // Longer than the least time between two polls of a pool.
-    tokio::time::sleep(Duration::from_millis(15)).await;
-    let pushed_at = Instant::now();
-    let _: i64 = producer.lpush(key, "x").expect("a push");
-    endpoint.next().await;
-    pushed_at.elapsed()
 }

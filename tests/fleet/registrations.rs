@@ -1,13 +1,9 @@
 //! Scale-downs of pods whose workers do not say in which pod they run: no task is interrupted.
 
 use crate::cluster::Cluster;
+use crate::scale_down::{pin, pinned};
 use crate::stage::pool_with;
-use api::WorkerPool;
 use serde_json::json;
-
-fn pinned(replicas: i32) -> WorkerPool {
-    pool_with(&json!({"replicas": replicas, "minReplicas": 0}))
-}
 
 /// Seven workers, of which those from the `first` on name their host instead of their pod.
 fn workers_without_pod_name(first: usize) -> Cluster {
@@ -30,34 +26,32 @@ fn pods_that_may_be_busy_are_not_removed() {
     cluster.task = 60_000;
     cluster.waiting = 3;
     cluster.run(1_000);
-    cluster.set_pool(0, pinned(1));
+    pin(&mut cluster, 1);
     cluster.run(50_000);
     assert_eq!(cluster.desired, 7, "three of them have a task");
     assert_eq!(
         last_message(&cluster),
         "ScalingDown: 7 → 1 workers: waiting: no worker registered for p00, p01, p02 and 4 more pods, and a worker that holds a task names no pod of the target; set POD_NAME from metadata.name"
     );
-    assert_eq!(cluster.leftovers(), Vec::<&String>::new());
+    assert_eq!(cluster.leftovers(), [""; 0]);
     cluster.run(60_000);
     assert_eq!(cluster.desired, 1, "none has a task any more");
-    assert_eq!(cluster.interrupted, Vec::<String>::new());
+    assert_eq!(cluster.interrupted, [""; 0]);
     cluster.run(10_000);
-    assert_eq!(cluster.leftovers(), Vec::<&String>::new());
+    assert_eq!(cluster.leftovers(), [""; 0]);
 }
 
 #[test]
 fn named_idle_pods_are_removed_beside_them() {
     let mut cluster = workers_without_pod_name(2);
-    for pod in cluster.pods.values_mut().skip(2) {
-        pod.busy_until = Some(i64::MAX);
-    }
-    cluster.set_pool(0, pinned(5));
+    cluster.occupy(2..7, i64::MAX);
+    pin(&mut cluster, 5);
     cluster.run(30_000);
     assert_eq!(cluster.deleted, ["p00", "p01"]);
-    cluster.set_pool(0, pinned(4));
+    pin(&mut cluster, 4);
     cluster.run(30_000);
     assert_eq!(cluster.desired, 5, "no other pod names its worker");
-    assert_eq!(cluster.interrupted, Vec::<String>::new());
+    assert_eq!(cluster.interrupted, [""; 0]);
 }
 
 #[test]
@@ -66,16 +60,14 @@ fn workers_without_any_pod_are_no_different() {
     for pod in cluster.pods.values_mut() {
         pod.worker_pod = Some(None);
     }
-    for pod in cluster.pods.values_mut().take(3) {
-        pod.busy_until = Some(pod.since + 20_000);
-    }
+    cluster.occupy(0..3, 20_000);
     cluster.run(3_000);
-    cluster.set_pool(0, pinned(2));
+    pin(&mut cluster, 2);
     cluster.run(10_000);
     assert_eq!(cluster.desired, 7, "{}", last_message(&cluster));
     cluster.run(60_000);
     assert_eq!(cluster.desired, 2, "{}", last_message(&cluster));
-    assert_eq!(cluster.interrupted, Vec::<String>::new());
+    assert_eq!(cluster.interrupted, [""; 0]);
 }
 
 #[test]
@@ -84,7 +76,7 @@ fn a_started_pod_that_is_not_ready_may_be_busy() {
     let unready = cluster.pod("p06");
     unready.stage = decide::victims::PodStage::NotReady;
     unready.busy_until = Some(unready.since + 40_000);
-    cluster.set_pool(0, pinned(6));
+    pin(&mut cluster, 6);
     cluster.run(30_000);
     assert_eq!(
         cluster.desired, 7,
@@ -92,7 +84,7 @@ fn a_started_pod_that_is_not_ready_may_be_busy() {
     );
     cluster.run(60_000);
     assert_eq!(cluster.deleted, ["p06"]);
-    assert_eq!(cluster.interrupted, Vec::<String>::new());
+    assert_eq!(cluster.interrupted, [""; 0]);
 }
 
 #[test]
@@ -101,27 +93,18 @@ fn thirty_scale_downs_without_pod_names_interrupt_nothing() {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut cluster = workers_without_pod_name(random.usize(0..7));
         cluster.task = random.i64(300..8_000);
-        cluster.set_pool(0, pinned(random.i32(1..7)));
+        pin(&mut cluster, random.i32(1..7));
         // Tasks arrive one by one, also while the scale-down is checked for the last time.
         for _ in 0..40 {
             cluster.waiting += random.i64(0..3);
             cluster.run(random.i64(50..1_500));
         }
-        cluster.set_pool(0, pinned(1));
+        pin(&mut cluster, 1);
         cluster.run(120_000);
-        assert_eq!(
-            cluster.interrupted,
-            Vec::<String>::new(),
-            "seed {seed}: {}",
-            cluster.log.join("\n")
-        );
-        assert_eq!(
-            cluster.desired,
-            1,
-            "seed {seed}: {}",
-            last_message(&cluster)
-        );
-        assert_eq!(cluster.leftovers(), Vec::<&String>::new(), "seed {seed}");
+        let (log, last) = (cluster.log.join("\n"), last_message(&cluster));
+        assert_eq!(cluster.interrupted, [""; 0], "seed {seed}: {log}");
+        assert_eq!(cluster.desired, 1, "seed {seed}: {last}");
+        assert_eq!(cluster.leftovers(), [""; 0], "seed {seed}");
     }
 }
 
@@ -138,19 +121,17 @@ fn a_flush_of_redis_makes_no_busy_pod_look_idle() {
     for first in [0, 3] {
         let mut cluster = workers_without_pod_name(7);
         cluster.run(10_000);
-        for pod in cluster.pods.values_mut().take(3) {
-            pod.busy_until = Some(pod.since + 40_000);
-        }
+        cluster.occupy(0..3, 40_000);
         cluster.run(3_000);
         register(&mut cluster, 0, false);
-        cluster.set_pool(0, pinned(3));
+        pin(&mut cluster, 3);
         cluster.poll();
         cluster.run(1_900);
         register(&mut cluster, first, true);
         cluster.run(3_000);
         register(&mut cluster, 0, true);
         cluster.run(60_000);
-        assert_eq!(cluster.interrupted, Vec::<String>::new(), "{first}");
+        assert_eq!(cluster.interrupted, [""; 0], "{first}");
         assert_eq!(cluster.desired, 3, "{}", last_message(&cluster));
     }
 }
@@ -160,7 +141,7 @@ fn pods_whose_workers_never_register_are_removed_after_a_lease() {
     let mut cluster = Cluster::new(vec![pinned(7)], 7);
     register(&mut cluster, 0, false);
     cluster.start();
-    cluster.set_pool(0, pinned(2));
+    pin(&mut cluster, 2);
     cluster.run(7_000);
     assert_eq!(cluster.desired, 7);
     assert_eq!(
@@ -200,7 +181,7 @@ fn a_worker_of_another_namespace_is_not_the_one_of_the_pod() {
     }
     cluster.start();
     cluster.run(3_000);
-    cluster.set_pool(0, pinned(2));
+    pin(&mut cluster, 2);
     cluster.run(60_000);
     assert_eq!(
         cluster.deleted,
@@ -222,7 +203,7 @@ fn pods_that_are_not_known_to_be_ours_hold_the_scale_down() {
     cluster.pod("p05").busy_until = Some(i64::MAX);
     cluster.counted = Some(7);
     cluster.send_target();
-    cluster.set_pool(0, pinned(2));
+    pin(&mut cluster, 2);
     cluster.run(30_000);
     assert_eq!(cluster.desired, 7);
     assert_eq!(

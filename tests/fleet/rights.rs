@@ -1,12 +1,13 @@
 //! The least rights in Redis that docs/security.md names are enough, and the operator asks for nothing else.
 
-use crate::endpoint::{Endpoint, SHORT};
+use crate::endpoint::{Endpoint, SHORT, ask, run_command, url_of};
 use crate::lost_workers::lose_worker;
+use crate::redis_cluster::one_node;
 use api::Key;
 use decide::Metric;
 use queues::QueueSystem;
 use redis::Commands;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::redis::RedisServer;
 use testkit::root;
 use testkit::sentinel::{MASTER, Sentinels};
@@ -23,34 +24,38 @@ fn make_user(server: &RedisServer, system: &str) {
         .expect("a row of the table")
         .replace("QUEUE", "tasks")
         .replace(r"\|", "|");
-    let user = ["reset", "on", ">secret"].into_iter();
-    redis::cmd("ACL")
-        .arg("SETUSER")
-        .arg("workerpool")
-        .arg(user.chain(rights.split(' ')).collect::<Vec<_>>())
-        .exec(&mut server.connect())
-        .expect("a user");
+    add_rights(server, &format!("reset on >secret {rights}"));
 }
 
 /// What Redis has refused.
 fn refused(server: &RedisServer) -> Vec<String> {
-    let log = redis::cmd("ACL").arg("LOG").query(&mut server.connect());
-    let log: Vec<Vec<redis::Value>> = log.expect("the log");
+    let log: Vec<Vec<redis::Value>> = ask(server, "ACL LOG");
     log.iter().map(|entry| format!("{entry:?}")).collect()
 }
 
 /// The rights of the page that go beyond those of a system, behind this word.
-fn more_rights(before: &str) -> Vec<String> {
+fn more_rights(before: &str) -> String {
     let page = std::fs::read_to_string(root().join("docs/security.md")).expect("the page");
     let rest = page.split(before).nth(1).expect("the sentence");
-    let rights = rest.split('`').nth(1).expect("the rights");
-    rights.split(' ').map(str::to_owned).collect()
+    rest.split('`').nth(1).expect("the rights").to_owned()
 }
 
-fn add_rights(connection: &mut redis::Connection, rights: &[String]) {
-    let mut command = redis::cmd("ACL");
-    command.arg("SETUSER").arg("workerpool").arg(rights);
-    command.exec(connection).expect("a user");
+fn add_rights(server: &RedisServer, rights: &str) {
+    run_command(server, &format!("ACL SETUSER workerpool {rights}"));
+}
+
+/// An endpoint of a Redis of several servers, with the user and the password of the page.
+fn endpoint_of(mut spec: Value) -> Endpoint {
+    spec["username"] = "workerpool".into();
+    spec["passwordFrom"] = password();
+    let objects = [("redis", "password", b"secret".to_vec())];
+    let endpoint = Endpoint::of(crate::credentials::redis(&spec, &objects));
+    endpoint.watch("a", QueueSystem::List, SHORT);
+    endpoint
+}
+
+fn password() -> Value {
+    json!({"secretKeyRef": {"name": "redis", "key": "password"}})
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,48 +63,30 @@ async fn the_master_is_asked_for_and_for_its_role() {
     let sentinels = Sentinels::start();
     let master = sentinels.server(sentinels.master());
     make_user(master, "List");
-    add_rights(
-        &mut master.connect(),
-        &more_rights("Behind Sentinels, add "),
-    );
+    add_rights(master, &more_rights("Behind Sentinels, add "));
     for address in sentinels.addresses() {
         let client = redis::Client::open(format!("redis://{address}")).expect("an address");
         let mut connection = client.get_connection().expect("a Sentinel");
-        let mut rights = more_rights("A user at the Sentinels needs ");
-        rights.extend(["on", ">secret"].map(str::to_owned));
-        add_rights(&mut connection, &rights);
+        let rights = more_rights("A user at the Sentinels needs ");
+        let mut user = redis::cmd("ACL");
+        user.arg(&["SETUSER", "workerpool", "on", ">secret"]);
+        let user = user.arg(rights.split(' ').collect::<Vec<_>>());
+        user.exec(&mut connection).expect("a user");
     }
-    let from = json!({"secretKeyRef": {"name": "redis", "key": "password"}});
-    let spec = json!({
-        "username": "workerpool", "passwordFrom": from,
-        "sentinel": {"master": MASTER, "addresses": sentinels.addresses(), "username": "workerpool", "passwordFrom": from},
-    });
-    let mut endpoint = Endpoint::of(crate::credentials::redis(
-        &spec,
-        &[("redis", "password", b"secret".to_vec())],
-    ));
-    endpoint.watch("a", QueueSystem::List, SHORT);
+    let mut endpoint = endpoint_of(json!({"sentinel": {
+        "master": MASTER, "addresses": sentinels.addresses(), "username": "workerpool", "passwordFrom": password(),
+    }}));
     assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
     assert_eq!(refused(master), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_node_of_a_cluster_is_asked_for_the_slots() {
-    let bus = testkit::port::free_port().to_string();
-    let node = RedisServer::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]);
-    let mut slots = redis::cmd("CLUSTER");
-    slots.arg("ADDSLOTSRANGE").arg(0).arg(16_383);
-    slots.exec(&mut node.connect()).expect("all slots");
+    let (node, spec) = one_node(&[]);
+    run_command(&node, "CLUSTER ADDSLOTSRANGE 0 16383");
     make_user(&node, "List");
-    add_rights(&mut node.connect(), &more_rights("On a Cluster, add "));
-    let from = json!({"secretKeyRef": {"name": "redis", "key": "password"}});
-    let addresses = [format!("127.0.0.1:{}", node.port())];
-    let spec = json!({"username": "workerpool", "passwordFrom": from, "cluster": {"addresses": addresses}});
-    let mut endpoint = Endpoint::of(crate::credentials::redis(
-        &spec,
-        &[("redis", "password", b"secret".to_vec())],
-    ));
-    endpoint.watch("a", QueueSystem::List, SHORT);
+    add_rights(&node, &more_rights("On a Cluster, add "));
+    let mut endpoint = endpoint_of(spec);
     endpoint
         .until(|result| result.queues[0].ready == Metric::Known(0))
         .await;
@@ -107,10 +94,7 @@ async fn a_node_of_a_cluster_is_asked_for_the_slots() {
 }
 
 async fn endpoint(server: &RedisServer, system: QueueSystem) -> Endpoint {
-    let url = server
-        .url()
-        .replace("redis://", "redis://workerpool:secret@");
-    let mut endpoint = Endpoint::start(&url);
+    let mut endpoint = Endpoint::start(&url_of(server, "workerpool:secret"));
     endpoint.watch("a", system, SHORT);
     assert_eq!(endpoint.next().await.queues[0].ready, Metric::Known(0));
     endpoint
@@ -145,13 +129,7 @@ async fn the_reference_protocol_is_read_drained_and_rescued() {
         .until(|result| result.queues[0].in_flight == Metric::Known(1))
         .await;
     endpoint.until(is_rescued).await;
-    let drain = vec![(0, "lost.1".into())];
-    endpoint.send(Command::Drain(
-        Key::new("default", "a"),
-        drain,
-        true,
-        PollNumber(1),
-    ));
+    endpoint.drain("a", "lost.1", true);
     assert_eq!(endpoint.next().await.drain_refused, None);
     assert_eq!(refused(&server), [""; 0]);
 }
@@ -159,18 +137,11 @@ async fn the_reference_protocol_is_read_drained_and_rescued() {
 /// A user of Sidekiq or Celery with `rights` beside those that connect and notify.
 fn user(server: &RedisServer, rights: &str) {
     let base = "reset on >secret +hello +ping +client|tracking +client|caching +info";
-    redis::cmd("ACL")
-        .arg("SETUSER")
-        .arg("workerpool")
-        .arg(base.split(' ').chain(rights.split(' ')).collect::<Vec<_>>())
-        .exec(&mut server.connect())
-        .expect("a user");
+    add_rights(server, &format!("{base} {rights}"));
 }
 
 async fn drain(endpoint: &mut Endpoint, id: &str) -> PollResult {
-    let ids = vec![(0, id.to_owned())];
-    let pool = Key::new("default", "a");
-    endpoint.send(Command::Drain(pool, ids, true, PollNumber(1)));
+    endpoint.drain("a", id, true);
     endpoint.until(|it| it.number == PollNumber(1)).await
 }
 
@@ -185,10 +156,7 @@ async fn without_the_right_to_signal_all_but_the_drain_of_sidekiq_works() {
     let _: i64 = redis.lpush("queue:tasks", "{}").expect("a job");
     let reads = "%R~* +time +llen +lindex +smembers +sismember +zcard +zrangebyscore +hmget +hvals";
     user(&server, reads);
-    let url = server
-        .url()
-        .replace("redis://", "redis://workerpool:secret@");
-    let mut endpoint = Endpoint::start(&url);
+    let mut endpoint = Endpoint::start(&url_of(&server, "workerpool:secret"));
     endpoint.watch("a", QueueSystem::Sidekiq, SHORT);
     let read = endpoint.next().await;
     assert_eq!(
@@ -201,10 +169,7 @@ async fn without_the_right_to_signal_all_but_the_drain_of_sidekiq_works() {
         Some("NOPERM: the user may not run lpush")
     );
     assert_eq!(refused.queues[0].live, Metric::Estimated(1));
-    add_rights(
-        &mut redis,
-        &["~*-signals", "+lpush", "+expire"].map(str::to_owned),
-    );
+    add_rights(&server, "~*-signals +lpush +expire");
     assert_eq!(drain(&mut endpoint, "p1").await.drain_refused, None);
     let signals: Vec<String> = redis.lrange("p1-signals", 0, -1).expect("signals");
     assert_eq!(signals, ["TSTP"]);
@@ -218,10 +183,7 @@ async fn without_the_right_to_ask_the_waiting_tasks_of_celery_are_known() {
         &server,
         "~tasks* ~unacked ~workerpool-*.reply.celery.pidbox +llen +hlen +hscan +time +client|info +lrange +rpush +expire +ltrim",
     );
-    let url = server
-        .url()
-        .replace("redis://", "redis://workerpool:secret@");
-    let mut endpoint = Endpoint::start(&url);
+    let mut endpoint = Endpoint::start(&url_of(&server, "workerpool:secret"));
     endpoint.watch("a", QueueSystem::Celery, SHORT);
     let read = endpoint.next().await;
     assert_eq!(
@@ -230,10 +192,7 @@ async fn without_the_right_to_ask_the_waiting_tasks_of_celery_are_known() {
     );
     let cause = format!("{:?}", read.unavailable);
     assert!(cause.contains("may not run publish"), "{cause}");
-    add_rights(
-        &mut server.connect(),
-        &["+publish", "&/0.celery.pidbox"].map(str::to_owned),
-    );
+    add_rights(&server, "+publish &/0.celery.pidbox");
     let read = endpoint.until(|it| it.unavailable.is_none()).await;
     assert_eq!(
         (read.queues[0].ready, read.queues[0].live),

@@ -1,8 +1,9 @@
 //! Scale-downs during rollouts, and of a `StatefulSet`, which removes its highest ordinals.
 
 use crate::cluster::Cluster;
-use crate::scale_down::{ends_at, last_message_ends_with, pin, seven_workers};
+use crate::scale_down::{ends_at, pin, seven_workers};
 use crate::stage::pool_with;
+use api::WorkerPool;
 use decide::victims::PodStage;
 use serde_json::json;
 use workerpool_operator::observe::rollout::Rollout;
@@ -55,9 +56,7 @@ fn a_rollout_that_cannot_end_holds_no_scale_down(
     let failed =
         json!({"conditions": [{"type": "Progressing", "reason": "ProgressDeadlineExceeded"}]});
     let mut cluster = stuck_rollout(&json!({}), &failed);
-    for pod in cluster.pods.values_mut().take(4) {
-        pod.busy_until = Some(i64::MAX);
-    }
+    cluster.occupy(0..4, i64::MAX);
     cluster.reduced_first = reduced_first;
     pin(&mut cluster, 5);
     ends_at(&mut cluster, 5);
@@ -78,58 +77,41 @@ fn a_paused_deployment_is_scaled_down() {
 #[test]
 fn a_stuck_rollout_removes_no_busy_pod_in_any_way() {
     let mut cluster = stuck_rollout(&json!({"paused": true}), &json!({}));
-    for pod in cluster.pods.values_mut().take(6) {
-        pod.busy_until = Some(i64::MAX);
-    }
+    cluster.occupy(0..6, i64::MAX);
     pin(&mut cluster, 5);
     cluster.run(20_000);
     assert_eq!(cluster.desired, 7, "the old ReplicaSet may be reduced");
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting for p00 and p01 to finish"
-    ));
+    cluster.assert_last_message("waiting for p00 and p01 to finish");
+}
+
+/// A pool for a `StatefulSet`, pinned.
+fn stateful(replicas: i32) -> WorkerPool {
+    let target = json!({"kind": "StatefulSet", "name": "worker"});
+    pool_with(&json!({"replicas": replicas, "scaleTargetRef": target}))
 }
 
 #[test]
 fn a_stateful_set_waits_for_its_highest_ordinals() {
-    let mut cluster = Cluster::new(vec![], 4).kind("StatefulSet");
-    let pool = |replicas| {
-        pool_with(
-            &json!({"replicas": replicas, "scaleTargetRef": {"kind": "StatefulSet", "name": "worker"}}),
-        )
-    };
-    cluster.pools = vec![pool(4)];
+    let mut cluster = Cluster::new(vec![stateful(4)], 4).kind("StatefulSet");
     cluster.start();
     cluster.run(3_000);
     cluster.pod("worker-3").busy_until = Some(i64::MAX);
-    cluster.set_pool(0, pool(2));
+    cluster.set_pool(0, stateful(2));
     cluster.run(60_000);
     assert_eq!(
         cluster.desired, 4,
         "worker-3 is busy, and no other pod can be deleted instead"
     );
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting for worker-3 to finish"
-    ));
+    cluster.assert_last_message("waiting for worker-3 to finish");
     cluster.pod("worker-3").busy_until = None;
     ends_at(&mut cluster, 2);
     assert_eq!(cluster.deleted, ["worker-3", "worker-2"]);
-    assert!(
-        !cluster.log.iter().any(|line| line.starts_with("mark")),
-        "{:?}",
-        cluster.log
-    );
+    cluster.assert_no("mark");
 }
 
 #[test]
 fn a_stateful_set_with_a_missing_ordinal_waits_for_all_beyond_its_end() {
-    let pool = |replicas| {
-        pool_with(
-            &json!({"replicas": replicas, "scaleTargetRef": {"kind": "StatefulSet", "name": "worker"}}),
-        )
-    };
-    let mut cluster = Cluster::new(vec![pool(4)], 4).kind("StatefulSet");
+    let mut cluster = Cluster::new(vec![stateful(4)], 4).kind("StatefulSet");
     // Its ordinals begin at 5.
     let pods = std::mem::take(&mut cluster.pods).into_values();
     cluster.pods = pods
@@ -143,16 +125,13 @@ fn a_stateful_set_with_a_missing_ordinal_waits_for_all_beyond_its_end() {
     cluster.keeps_pods = true;
     cluster.pod("worker-6").gone_at = Some(i64::MAX);
     cluster.send_target();
-    cluster.set_pool(0, pool(2));
+    cluster.set_pool(0, stateful(2));
     cluster.run(30_000);
     assert_eq!(
         cluster.desired, 4,
         "worker-7 would be removed with worker-8"
     );
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting for worker-7 to finish"
-    ));
+    cluster.assert_last_message("waiting for worker-7 to finish");
     cluster.pod("worker-7").busy_until = None;
     cluster.run(10_000);
     assert_eq!(cluster.desired, 2);
@@ -160,23 +139,15 @@ fn a_stateful_set_with_a_missing_ordinal_waits_for_all_beyond_its_end() {
 
 #[test]
 fn a_stateful_set_is_not_scaled_down_during_its_rollout() {
-    let pool = |replicas| {
-        pool_with(
-            &json!({"replicas": replicas, "scaleTargetRef": {"kind": "StatefulSet", "name": "worker"}}),
-        )
-    };
-    let mut cluster = Cluster::new(vec![pool(4)], 4).kind("StatefulSet");
+    let mut cluster = Cluster::new(vec![stateful(4)], 4).kind("StatefulSet");
     cluster.start();
     cluster.run(3_000);
     cluster.updated = Some(2);
     cluster.send_target();
-    cluster.set_pool(0, pool(2));
+    cluster.set_pool(0, stateful(2));
     cluster.run(20_000);
     assert_eq!(cluster.desired, 4);
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting for the rollout of StatefulSet/worker to end"
-    ));
+    cluster.assert_last_message("waiting for the rollout of StatefulSet/worker to end");
     // Below its partition, pods keep the older template for ever.
     let partition = json!({"updateStrategy": {"rollingUpdate": {"partition": 2}}});
     cluster.rollout = Rollout::read(&partition, &json!({}));

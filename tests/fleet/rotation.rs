@@ -1,7 +1,7 @@
 //! Password, client's certificate and authority of a Redis are rotated while it is read.
 
 use crate::credentials::{Objects, Secured, file, redis, user};
-use crate::endpoint::{Endpoint, SHORT, cause};
+use crate::endpoint::{Endpoint, SHORT, ask, cause, run_command};
 use crate::redis_cluster::{names, ready, watch};
 use queues::QueueSystem;
 use redis::Commands;
@@ -18,7 +18,7 @@ use workerpool_operator::observe::endpoint::Command;
 const ROUNDS: usize = 10;
 
 /// Ends the load, also where the test fails.
-pub struct StopOnDrop<'a>(pub &'a AtomicBool);
+struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
@@ -26,15 +26,37 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// The connections of the operator, by their numbers.
-fn connections(server: &RedisServer) -> Vec<u64> {
-    let list: String = redis::cmd("CLIENT")
-        .arg("LIST")
-        .query(&mut server.connect())
-        .expect("a list");
-    let own = list.lines().filter(|it| it.contains(" user=workerpool "));
+/// Does `work` while each of `loads` is repeated on a thread of its own.
+pub fn under_load<T>(
+    loads: impl IntoIterator<Item = impl FnMut() + Send>,
+    work: impl Future<Output = T>,
+) -> T {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = StopOnDrop(&stop);
+        for mut load in loads {
+            let stop = &stop;
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    load();
+                }
+            });
+        }
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
+    })
+}
+
+/// The connections that have one of these words in the list of clients, by their numbers.
+pub fn connections(server: &RedisServer, words: &[&str]) -> Vec<u64> {
+    let list: String = ask(server, "CLIENT LIST");
+    let is_it = |line: &&str| words.iter().any(|word| line.contains(word));
     let number = |line: &str| line.split([' ', '=']).nth(1).and_then(|it| it.parse().ok());
-    own.filter_map(number).collect()
+    list.lines().filter(is_it).filter_map(number).collect()
+}
+
+/// Those of the operator.
+fn own_connections(server: &RedisServer) -> Vec<u64> {
+    connections(server, &[" user=workerpool "])
 }
 
 fn is_known(result: &PollResult) -> bool {
@@ -43,7 +65,7 @@ fn is_known(result: &PollResult) -> bool {
 
 /// Rotates, and returns the longest time between two readings until after the former connection was closed.
 async fn rotate(secured: &Secured, endpoint: &mut Endpoint, objects: &Objects<'_>) -> Duration {
-    let former = connections(&secured.server);
+    let former = own_connections(&secured.server);
     endpoint.send(Command::Renew(redis(&secured.spec(), objects)));
     let (mut longest, mut last) = (Duration::ZERO, Instant::now());
     let mut readings_after = 0;
@@ -52,16 +74,10 @@ async fn rotate(secured: &Secured, endpoint: &mut Endpoint, objects: &Objects<'_
         assert!(is_known(&result), "{result:?}");
         longest = longest.max(last.elapsed());
         last = Instant::now();
-        let now = connections(&secured.server);
+        let now = own_connections(&secured.server);
         readings_after += usize::from(now.len() == 1 && now != former);
     }
     longest
-}
-
-fn configure(server: &RedisServer, values: &[(&str, String)]) {
-    let mut command = redis::cmd("CONFIG");
-    command.arg("SET").arg(values);
-    command.exec(&mut server.connect()).expect("it is set");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,59 +87,45 @@ async fn rotations_under_load_leave_no_gap() {
     let mut endpoint = Endpoint::of(redis(&secured.spec(), &secured.objects()));
     endpoint.watch("a", QueueSystem::List, SHORT);
     endpoint.until(is_known).await;
-    let stop = AtomicBool::new(false);
     let mut connection = secured.server.connect();
-    std::thread::scope(|scope| {
-        let _stop = StopOnDrop(&stop);
-        scope.spawn(|| {
-            redis::cmd("SELECT")
-                .arg(2)
-                .exec(&mut connection)
-                .expect("a database");
-            while !stop.load(Ordering::Relaxed) {
-                let _: i64 = connection.lpush("tasks", "x").expect("a push");
-                std::thread::sleep(Duration::from_millis(1));
-            }
-        });
-        let run = async {
-            let mut gaps = [Duration::ZERO; 3];
-            for round in 0..ROUNDS {
-                let password = format!("secret-{round}");
-                user(&secured.server, &format!(">{password}"));
-                let objects = with_password(&secured, &password);
-                gaps[0] = gaps[0].max(rotate(&secured, &mut endpoint, &objects).await);
+    let select = redis::cmd("SELECT").arg(2).exec(&mut connection);
+    select.expect("a database");
+    let load = || {
+        let _: i64 = connection.lpush("tasks", "x").expect("a push");
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let rotations = async {
+        let mut gaps = [Duration::ZERO; 3];
+        for round in 0..ROUNDS {
+            let password = format!("secret-{round}");
+            user(&secured.server, &format!(">{password}"));
+            let objects = with_password(&secured, &password);
+            gaps[0] = gaps[0].max(rotate(&secured, &mut endpoint, &objects).await);
 
-                secured.client = secured.authority.issue(&format!("DNS:client-{round}"));
-                let objects = with_password(&secured, &password);
-                gaps[1] = gaps[1].max(rotate(&secured, &mut endpoint, &objects).await);
+            secured.client = secured.authority.issue(&format!("DNS:client-{round}"));
+            let objects = with_password(&secured, &password);
+            gaps[1] = gaps[1].max(rotate(&secured, &mut endpoint, &objects).await);
 
-                secured.authority = Authority::new();
-                secured.client = secured.authority.issue("DNS:client");
-                let own = secured.authority.issue("IP:127.0.0.1");
-                configure(
-                    &secured.server,
-                    &[
-                        (
-                            "tls-ca-cert-file",
-                            secured.authority.certificate().display().to_string(),
-                        ),
-                        ("tls-cert-file", own.certificate.display().to_string()),
-                        ("tls-key-file", own.key.display().to_string()),
-                    ],
-                );
-                let objects = with_password(&secured, &password);
-                gaps[2] = gaps[2].max(rotate(&secured, &mut endpoint, &objects).await);
-            }
-            gaps
-        };
-        let runtime = tokio::runtime::Handle::current();
-        let gaps = tokio::task::block_in_place(|| runtime.block_on(run));
-        let [password, certificate, authority] = gaps;
-        eprintln!(
-            "longest time between two readings, {ROUNDS} rotations each, interval {SHORT:?}: password \
-             {password:?}, client's certificate {certificate:?}, authority {authority:?}"
-        );
-    });
+            secured.authority = Authority::new();
+            secured.client = secured.authority.issue("DNS:client");
+            let own = secured.authority.issue("IP:127.0.0.1");
+            let settings = format!(
+                "tls-ca-cert-file {} tls-cert-file {} tls-key-file {}",
+                secured.authority.certificate().display(),
+                own.certificate.display(),
+                own.key.display()
+            );
+            run_command(&secured.server, &format!("CONFIG SET {settings}"));
+            let objects = with_password(&secured, &password);
+            gaps[2] = gaps[2].max(rotate(&secured, &mut endpoint, &objects).await);
+        }
+        gaps
+    };
+    let [password, certificate, authority] = under_load([load], rotations);
+    eprintln!(
+        "longest time between two readings, {ROUNDS} rotations each, interval {SHORT:?}: password \
+         {password:?}, client's certificate {certificate:?}, authority {authority:?}"
+    );
 }
 
 fn with_password(secured: &Secured, password: &str) -> Vec<(&'static str, &'static str, Vec<u8>)> {
@@ -141,7 +143,7 @@ async fn a_password_is_rotated_at_each_primary_of_a_cluster() {
         "passwordFrom": {"secretKeyRef": {"name": "redis", "key": "redis-password"}}});
     let objects = |password: &str| [("redis", "redis-password", password.into())];
     let all = |password: &str| (0..6).for_each(|index| user(cluster.node(index), password));
-    let primaries = || [0, 1, 2].map(|index| connections(cluster.node(index)));
+    let primaries = || [0, 1, 2].map(|index| own_connections(cluster.node(index)));
     all(">secret");
     let mut endpoint = Endpoint::of(redis(&spec, &objects("secret")));
     watch(&endpoint, QueueSystem::List, &names(&cluster), SHORT);
@@ -189,10 +191,7 @@ async fn wrong_credentials_are_named_and_the_former_connection_stays() {
     assert!(is_known(&wrong));
 
     // Redis accepts the former ones no longer.
-    let mut kill = redis::cmd("CLIENT");
-    kill.arg(&["KILL", "USER", "workerpool"]);
-    kill.exec(&mut secured.server.connect())
-        .expect("it is closed");
+    run_command(&secured.server, "CLIENT KILL USER workerpool");
     let gone = endpoint.until(|result| !is_known(result)).await;
     let gone = match cause(&gone) {
         closed if closed.ends_with("the connection was closed") => cause(

@@ -14,10 +14,7 @@ pub fn pinned(replicas: i32) -> WorkerPool {
 
 /// Seven workers, and a pool pinned to seven.
 pub fn seven_workers() -> Cluster {
-    let mut cluster = Cluster::new(vec![pinned(7)], 7);
-    cluster.start();
-    cluster.run(3_000);
-    cluster
+    Cluster::started(pinned(7), 7)
 }
 
 pub fn pin(cluster: &mut Cluster, replicas: i32) {
@@ -35,8 +32,8 @@ pub fn ends_at(cluster: &mut Cluster, replicas: i32) {
         "{:?}\n{log}",
         cluster.messages.last()
     );
-    assert_eq!(cluster.interrupted, Vec::<String>::new(), "{log}");
-    assert_eq!(cluster.leftovers(), Vec::<&String>::new(), "{log}");
+    assert_eq!(cluster.interrupted, [""; 0], "{log}");
+    assert_eq!(cluster.leftovers(), [""; 0], "{log}");
     let before = cluster.executed;
     cluster.run(10_000);
     assert!(
@@ -44,11 +41,6 @@ pub fn ends_at(cluster: &mut Cluster, replicas: i32) {
         "{} commands in 10 s without a change",
         cluster.executed - before
     );
-}
-
-/// Whether the last status ends with `text`.
-pub fn last_message_ends_with(cluster: &Cluster, text: &str) -> bool {
-    cluster.messages.last().expect("a status").ends_with(text)
 }
 
 #[test]
@@ -185,7 +177,7 @@ fn a_scale_up_at_any_time_reverts_the_scale_down() {
         if before == 7 {
             assert_eq!(
                 cluster.leftovers(),
-                Vec::<&String>::new(),
+                [""; 0],
                 "reverted at once, {millis} ms after"
             );
         }
@@ -219,23 +211,15 @@ fn a_pin_that_keeps_changing_interrupts_no_task() {
 #[test]
 fn a_timed_out_victim_is_replaced_by_the_next() {
     let mut cluster = seven_workers();
-    for pod in cluster.pods.values_mut() {
-        pod.busy_until = Some(i64::MAX);
-    }
+    cluster.occupy(0..7, i64::MAX);
     pin(&mut cluster, 6);
     cluster.run(5_000);
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting for p00 to finish"
-    ));
+    cluster.assert_last_message("waiting for p00 to finish");
     cluster.run(22_000);
     assert!(cluster.pods["p00"].drain_since.is_some());
     cluster.run(5_000);
     assert!(cluster.pods["p00"].drain_since.is_none(), "30 s are over");
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting for p01 to finish"
-    ));
+    cluster.assert_last_message("waiting for p01 to finish");
     cluster.pod("p01").busy_until = None;
     cluster.run(10_000);
     assert_eq!(
@@ -247,17 +231,10 @@ fn a_timed_out_victim_is_replaced_by_the_next() {
 #[test]
 fn when_all_victims_time_out_the_first_is_reselected() {
     let mut cluster = seven_workers();
-    cluster
-        .pods
-        .values_mut()
-        .for_each(|pod| pod.busy_until = Some(i64::MAX));
+    cluster.occupy(0..7, i64::MAX);
     pin(&mut cluster, 6);
     cluster.run(31_000 * 7 + 5_000);
-    assert!(
-        last_message_ends_with(&cluster, "waiting for p00 to finish"),
-        "{:?}",
-        cluster.messages
-    );
+    cluster.assert_last_message("waiting for p00 to finish");
 }
 
 #[test]
@@ -269,11 +246,7 @@ fn pending_pods_are_deleted_first_without_a_drain() {
     pin(&mut cluster, 6);
     ends_at(&mut cluster, 6);
     assert_eq!(cluster.deleted, ["p06"]);
-    assert!(
-        !cluster.log.iter().any(|line| line.starts_with("drain")),
-        "{:?}",
-        cluster.log
-    );
+    cluster.assert_no("drain");
 }
 
 #[test]
@@ -293,10 +266,7 @@ fn a_busy_pod_that_is_not_ready_is_waited_for() {
 #[test]
 fn deleted_pods_and_dead_workers_are_not_waited_for() {
     let mut cluster = seven_workers();
-    cluster
-        .pods
-        .values_mut()
-        .for_each(|pod| pod.busy_until = Some(pod.since + 25_000));
+    cluster.occupy(0..7, 25_000);
     pin(&mut cluster, 4);
     cluster.run(3_000);
     // A ReplicaSet creates a new pod at once, which may be selected instead.
@@ -323,11 +293,7 @@ fn failures_are_reported_and_retried(#[case] what: &'static str, #[case] text: &
     let before = cluster.executed;
     cluster.run(50_000);
     assert_eq!(cluster.desired, 7);
-    assert!(
-        cluster.messages.iter().any(|it| it.contains(text)),
-        "{:?}",
-        cluster.messages
-    );
+    cluster.assert_message(text);
     assert!(
         cluster.executed - before < 400,
         "{} commands in 50 s",
@@ -336,7 +302,7 @@ fn failures_are_reported_and_retried(#[case] what: &'static str, #[case] text: &
     if what == "scale" {
         assert_eq!(
             cluster.leftovers(),
-            Vec::<&String>::new(),
+            [""; 0],
             "workers do not stay drained for a failed write"
         );
     }
@@ -372,10 +338,7 @@ fn drain_requests_are_sent_again() {
 fn deletion_and_shutdown_revert_the_scale_down() {
     for millis in (0..6_000).step_by(250) {
         let mut cluster = seven_workers();
-        cluster
-            .pods
-            .values_mut()
-            .for_each(|pod| pod.busy_until = Some(pod.since + 4_000));
+        cluster.occupy(0..7, 4_000);
         pin(&mut cluster, 5);
         cluster.run(millis);
         let replicas = cluster.desired;
@@ -420,23 +383,13 @@ fn a_second_pool_of_the_same_target_does_nothing() {
     let mut cluster = Cluster::new(vec![pinned(7), younger], 7);
     cluster.start();
     cluster.run(3_000);
-    cluster
-        .pods
-        .values_mut()
-        .for_each(|pod| pod.busy_until = Some(pod.since + 9_000));
+    cluster.occupy(0..7, 9_000);
     pin(&mut cluster, 5);
     cluster.run(5_000);
     // After the restart the younger pool finds workers that drain at its first poll.
     cluster.start();
     ends_at(&mut cluster, 5);
-    assert!(
-        !cluster
-            .log
-            .iter()
-            .any(|line| line.starts_with("drain false")),
-        "{:?}",
-        cluster.log
-    );
+    cluster.assert_no("drain false");
 }
 
 #[test]
@@ -445,9 +398,7 @@ fn draining_does_not_change_the_utilization() {
     let spec = json!({"minReplicas": 1, "scaleUp": {"utilizationPercent": 70, "step": 2, "cooldown": "1s"},
         "scaleDown": {"utilizationPercent": 60, "idleFor": "1s", "step": 2, "cooldown": "1s"}});
     let mut cluster = Cluster::new(vec![pool_with(&spec)], 7);
-    for pod in cluster.pods.values_mut().skip(3) {
-        pod.busy_until = Some(i64::MAX);
-    }
+    cluster.occupy(3..7, i64::MAX);
     cluster.start();
     cluster.run(5_000);
     let scales: Vec<&String> = cluster
@@ -473,13 +424,10 @@ fn without_the_right_to_drain_no_worker_may_hold_a_task() {
     pin(&mut cluster, 5);
     cluster.run(15_000);
     assert_eq!(cluster.desired, 7);
-    assert!(last_message_ends_with(
-        &cluster,
-        "waiting until no worker holds a task, because Redis refuses to drain workers: NOPERM: the user has no permissions to run evalsha"
-    ));
+    cluster.assert_last_message("waiting until no worker holds a task, because Redis refuses to drain workers: NOPERM: the user has no permissions to run evalsha");
     cluster.run(20_000);
     assert_eq!(cluster.desired, 5);
-    assert_eq!(cluster.interrupted, Vec::<String>::new());
+    assert_eq!(cluster.interrupted, [""; 0]);
     cluster.pod("p06").busy_until = Some(i64::MAX);
     pin(&mut cluster, 4);
     cluster.run(10_000);

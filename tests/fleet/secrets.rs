@@ -1,6 +1,6 @@
 //! What a Secret holds is shown nowhere, whatever it is.
 
-use crate::stage::{Stage, events, pool_with, status, target};
+use crate::stage::{Stage, events, pool_with, status, target, watched_object};
 use serde_json::json;
 use testkit::MALFORMED_SECRETS;
 use workerpool_operator::fleet::event::{Command, Event};
@@ -11,16 +11,9 @@ fn read(value: &str) -> (Stage, Vec<Command>) {
     let from = json!({"secretKeyRef": {"name": "redis", "key": "redis-password"}});
     let pool = pool_with(&json!({"redis": {"addressFrom": from}}));
     let mut stage = Stage::new();
-    let asked = stage
-        .pool(&pool)
-        .into_iter()
-        .find_map(|command| match command {
-            Command::WatchObject(object) => Some(object),
-            _ => None,
-        });
+    let asked = watched_object(stage.pool(&pool));
     stage.target(Some(target(3)));
     stage.synced();
-    let asked = asked.expect("the Secret is read");
     let values = Values::from([("redis-password".to_owned(), value.into())]);
     let mut commands = stage.send(Event::Object(asked, Ok(values)));
     commands.extend(stage.tick_after(3_000));

@@ -1,25 +1,17 @@
 //! A master behind Sentinels, with real processes: planned and forced failovers under load.
 
 use crate::credentials::redis;
-use crate::endpoint::{Endpoint, LONG, SHORT, cause};
-use crate::rotation::StopOnDrop;
-use api::Key;
+use crate::endpoint::{Endpoint, LONG, SHORT, ask, cause, run_command};
+use crate::redis_cluster::rounds;
+use crate::rotation::{connections, under_load};
 use decide::Metric;
 use queues::QueueSystem;
 use redis::Commands;
 use serde_json::json;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use testkit::redis::RedisServer;
 use testkit::sentinel::{MASTER, Sentinels};
-use workerpool_operator::observe::endpoint::Command;
-use workerpool_operator::observe::{PollNumber, PollResult};
-
-/// How often each kind of failover is tried.
-fn rounds() -> usize {
-    let rounds = std::env::var("FAILOVERS").ok();
-    rounds.map_or(1, |it| it.parse().expect("FAILOVERS is a number"))
-}
+use workerpool_operator::observe::PollResult;
 
 fn start(sentinels: &Sentinels, interval: Duration) -> Endpoint {
     // The first one is away for good.
@@ -119,39 +111,27 @@ async fn failovers_under_load_lead_to_the_new_master() {
     endpoint.until(|result| ready(result).is_some()).await;
     let master = sentinels.server(sentinels.master());
     let _: i64 = master.connect().lpush("tasks", "x").expect("a push");
-    let stop = AtomicBool::new(false);
-    let ports = [sentinels.server(0).client(), sentinels.server(1).client()];
-    let (mut planned, mut forced) = (vec![], vec![]);
-    std::thread::scope(|scope| {
-        let _stop = StopOnDrop(&stop);
-        // Load on both servers: a replica refuses it, and the former master takes it.
-        for client in ports {
-            let stop = &stop;
-            scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    let Ok(mut connection) = client.get_connection() else {
-                        std::thread::sleep(Duration::from_millis(20));
-                        continue;
-                    };
-                    while !stop.load(Ordering::Relaxed)
-                        && connection.lpush::<_, _, i64>("load", "x").is_ok()
-                    {
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            });
+    // Load on both servers: a replica refuses it, and the former master takes it.
+    let loads = [0, 1].map(|index| {
+        let client = sentinels.server(index).client();
+        let mut connection = None;
+        move || {
+            connection = connection.take().or_else(|| client.get_connection().ok());
+            let push = |it: &mut redis::Connection| it.lpush::<_, _, i64>("load", "x").is_ok();
+            let is_pushed = connection.as_mut().is_some_and(push);
+            connection = connection.take().filter(|_| is_pushed);
+            std::thread::sleep(Duration::from_millis(if is_pushed { 1 } else { 20 }));
         }
-        let run = async {
-            for _ in 0..rounds() {
-                planned.push(fail_over(&mut sentinels, &mut endpoint, |it| it.fail_over()).await);
-                sentinels.wait_until_ready();
-                let killed = sentinels.master();
-                forced.push(fail_over(&mut sentinels, &mut endpoint, Sentinels::kill_master).await);
-                sentinels.recover(killed);
-            }
-        };
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(run));
+    });
+    let (mut planned, mut forced) = (vec![], vec![]);
+    under_load(loads, async {
+        for _ in 0..rounds() {
+            planned.push(fail_over(&mut sentinels, &mut endpoint, |it| it.fail_over()).await);
+            sentinels.wait_until_ready();
+            let killed = sentinels.master();
+            forced.push(fail_over(&mut sentinels, &mut endpoint, Sentinels::kill_master).await);
+            sentinels.recover(killed);
+        }
     });
     report("planned", planned);
     report("forced", forced);
@@ -165,39 +145,17 @@ async fn drains_go_to_the_master_only() {
     endpoint.next().await;
     endpoint.next().await;
     let old = sentinels.master();
-    let mut connection = sentinels.server(old).connect();
-    let executed = |connection: &mut redis::Connection| -> String {
-        redis::cmd("INFO")
-            .arg("commandstats")
-            .query(connection)
-            .expect("INFO")
-    };
-    redis::cmd("CONFIG")
-        .arg("RESETSTAT")
-        .exec(&mut connection)
-        .expect("RESETSTAT");
+    run_command(sentinels.server(old), "CONFIG RESETSTAT");
     // The replica is the master by now; the old one does not know yet, and is still connected to.
     sentinels.fail_over();
     while sentinels.master() == old {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let drain = vec![(0, "w.1".to_owned())];
-    endpoint.send(Command::Drain(
-        Key::new("default", "b"),
-        drain,
-        true,
-        PollNumber(1),
-    ));
+    endpoint.drain("b", "w.1", true);
     endpoint.until(|result| result.unavailable.is_none()).await;
-    let stats = executed(&mut connection);
+    let stats: String = ask(sentinels.server(old), "INFO commandstats");
     assert!(!stats.contains("cmdstat_evalsha:"), "{stats}");
     sentinels.wait_until_ready();
-}
-
-fn replicate(server: &RedisServer, port: u16) {
-    let mut command = redis::cmd("REPLICAOF");
-    command.arg("127.0.0.1").arg(port);
-    command.exec(&mut server.connect()).expect("a replica");
 }
 
 /// Another server is the master now: a name may lead there, or Sentinels.
@@ -207,46 +165,22 @@ async fn a_server_that_has_become_a_replica_is_left() {
     let mut endpoint = Endpoint::start(&server.url());
     endpoint.watch("a", QueueSystem::WorkerPool, SHORT);
     endpoint.until(|result| result.unavailable.is_none()).await;
-    let tracking = || -> Vec<u64> {
-        let list: String = redis::cmd("CLIENT")
-            .arg("LIST")
-            .query(&mut server.connect())
-            .expect("a list");
-        let own = list
-            .lines()
-            .filter(|it| it.contains(" resp=3 ") || it.contains(" flags=t"));
-        let number = |line: &str| line.split([' ', '=']).nth(1).and_then(|it| it.parse().ok());
-        own.filter_map(number).collect()
-    };
+    let tracking = || connections(&server, &[" resp=3 ", " flags=t"]);
     let before = tracking();
-    replicate(&server, master.port());
-    let drain = || {
-        Command::Drain(
-            Key::new("default", "a"),
-            vec![(0, "w.1".into())],
-            true,
-            PollNumber(1),
-        )
+    let replicate = format!("REPLICAOF 127.0.0.1 {}", master.port());
+    run_command(&server, &replicate);
+    endpoint.drain("a", "w.1", true);
+    let is_refused = |result: &PollResult| {
+        let error = result.drain_refused.as_ref();
+        error.is_some_and(|it| it.starts_with("READONLY"))
     };
-    endpoint.send(drain());
-    let refused = endpoint
-        .until(|result| {
-            result
-                .drain_refused
-                .as_ref()
-                .is_some_and(|it| it.starts_with("READONLY"))
-        })
-        .await;
-    assert!(refused.drain_refused.is_some());
+    endpoint.until(is_refused).await;
     let another_connection = |result: &PollResult| {
         result.unavailable.is_none() && tracking().iter().any(|it| !before.contains(it))
     };
     endpoint.until(another_connection).await;
 
-    redis::cmd("CONFIG")
-        .arg(&["SET", "replica-serve-stale-data", "no"])
-        .exec(&mut server.connect())
-        .expect("it is set");
+    run_command(&server, "CONFIG SET replica-serve-stale-data no");
     drop(master);
     let down = endpoint.until(|result| result.unavailable.is_some()).await;
     let down = cause(&down);

@@ -13,7 +13,7 @@ use workerpool_operator::fleet::event::{Command, Event, PoolRef, Watched};
 use workerpool_operator::observe::rollout::Rollout;
 use workerpool_operator::observe::target::{Target, TargetKey, TargetKind, Writer};
 use workerpool_operator::observe::{
-    ClientsReading, Epoch, PollNumber, PollResult, RedisNotifications,
+    ClientsReading, Epoch, ObjectRef, PollNumber, PollResult, RedisNotifications,
 };
 use workerpool_operator::report::Metrics;
 
@@ -90,6 +90,7 @@ pub fn written_by(manager: &str, replicas: i32, version: u64) -> Target {
     }
 }
 
+#[derive(Default)]
 pub struct Stage {
     fleet: Fleet,
     metrics: Arc<Metrics>,
@@ -99,11 +100,12 @@ pub struct Stage {
     numbers: BTreeMap<Key, PollNumber>,
     /// The pools of the last scales.
     scaling: BTreeMap<Key, PoolRef>,
-    now: Time,
+    pub now: Time,
     version: u64,
     /// The reasons of all statuses written so far.
-    reported_reasons: Vec<String>,
-    last_status: api::WorkerPoolStatus,
+    pub reported_reasons: Vec<String>,
+    /// The status that was written last.
+    pub last_status: api::WorkerPoolStatus,
     /// What the polls say of the memory of Redis.
     pub memory: RedisMemory,
     /// What they say of its notifications.
@@ -122,16 +124,9 @@ impl Stage {
         Self {
             fleet: Fleet::new(false, Arc::clone(&metrics)),
             metrics,
-            observed: BTreeMap::new(),
-            numbers: BTreeMap::new(),
-            scaling: BTreeMap::new(),
             now,
             version: 1,
-            reported_reasons: Vec::new(),
-            last_status: api::WorkerPoolStatus::default(),
-            memory: RedisMemory::Unknown,
-            notifications: RedisNotifications::Unknown,
-            redis_time: None,
+            ..Self::default()
         }
     }
 
@@ -157,10 +152,6 @@ impl Stage {
         stage.target(target);
         stage.synced();
         stage
-    }
-
-    pub fn now(&self) -> Time {
-        self.now
     }
 
     pub fn advance(&mut self, millis: i64) {
@@ -190,12 +181,9 @@ impl Stage {
             .filter_map(|command| match command {
                 Command::WriteStatus(key, status) => {
                     self.last_status = (**status).clone();
-                    self.reported_reasons.extend(
-                        status
-                            .decision
-                            .as_ref()
-                            .map(|decision| decision.reason.clone()),
-                    );
+                    let decision = status.decision.iter();
+                    self.reported_reasons
+                        .extend(decision.map(|it| it.reason.clone()));
                     Some(key.clone())
                 }
                 _ => None,
@@ -260,20 +248,15 @@ impl Stage {
         PollResult {
             epoch: self.observed.get(&pool).copied().unwrap_or_default(),
             number: self.numbers.get(&pool).copied().unwrap_or_default(),
-            pool,
             queues: vec![load],
-            workers: vec![],
-            unavailable: None,
             time: self.redis_time,
-            drain_refused: None,
             clients: Some(ClientsReading {
                 age: Millis(0),
                 list: Err("NOPERM".to_owned()),
             }),
-            renewal: None,
             memory: self.memory.clone(),
             notifications: self.notifications,
-            notified_at: None,
+            ..PollResult::unknown(pool, 1, None)
         }
     }
 
@@ -283,25 +266,13 @@ impl Stage {
     }
 
     pub fn poll_failed(&mut self, error: &str) -> Vec<Command> {
-        let pool = Key::new("default", "a");
-        self.send(Event::Metrics(vec![PollResult {
-            epoch: self.observed.get(&pool).copied().unwrap_or_default(),
-            number: self.numbers.get(&pool).copied().unwrap_or_default(),
-            pool,
-            queues: vec![QueueMetrics::UNAVAILABLE],
-            workers: vec![],
-            unavailable: Some(Unavailable::RedisDown {
-                address: "redis:6379".to_owned(),
-                error: error.to_owned(),
-            }),
-            time: self.redis_time,
-            drain_refused: None,
-            clients: None,
-            renewal: None,
-            memory: self.memory.clone(),
-            notifications: self.notifications,
-            notified_at: None,
-        }]))
+        let mut failed = self.result("a", QueueMetrics::UNAVAILABLE);
+        failed.unavailable = Some(Unavailable::RedisDown {
+            address: "redis:6379".to_owned(),
+            error: error.to_owned(),
+        });
+        failed.clients = None;
+        self.send(Event::Metrics(vec![failed]))
     }
 
     /// The API server confirms a scale.
@@ -359,26 +330,13 @@ impl Stage {
         );
         self.metrics.encode(pools)
     }
-
-    /// The status that was written last.
-    pub fn last_status(&self) -> &api::WorkerPoolStatus {
-        &self.last_status
-    }
-
-    /// The reasons of all statuses written so far.
-    pub fn reported_reasons(&self) -> &[String] {
-        &self.reported_reasons
-    }
 }
 
 /// The replica counts that `commands` write.
 pub fn scales(commands: &[Command]) -> Vec<i32> {
-    let scale = |command: &Command| {
-        if let Command::Scale(scale) = command {
-            Some(scale.replicas)
-        } else {
-            None
-        }
+    let scale = |command: &Command| match command {
+        Command::Scale(scale) => Some(scale.replicas),
+        _ => None,
     };
     commands.iter().filter_map(scale).collect()
 }
@@ -392,6 +350,12 @@ pub fn events(commands: &[Command]) -> Vec<String> {
     commands.iter().filter_map(note).collect()
 }
 
+/// Whether `commands` poll a pool.
+pub fn polls(commands: &[Command]) -> bool {
+    let mut commands = commands.iter();
+    commands.any(|command| matches!(command, Command::Poll(..)))
+}
+
 /// The last status that `commands` write.
 pub fn status(commands: &[Command]) -> Option<&api::WorkerPoolStatus> {
     commands.iter().rev().find_map(|command| match command {
@@ -400,13 +364,30 @@ pub fn status(commands: &[Command]) -> Option<&api::WorkerPoolStatus> {
     })
 }
 
+/// The condition `kind` in the last status that `commands` write.
+pub fn condition<'a>(commands: &'a [Command], kind: &str) -> Option<&'a api::Condition> {
+    let mut conditions = status(commands)?.conditions.iter();
+    conditions.find(|it| it.type_ == kind)
+}
+
+/// Its status and its reason.
+pub fn condition_reason(commands: &[Command], kind: &str) -> Option<String> {
+    condition(commands, kind).map(|it| format!("{} {}", it.status, it.reason))
+}
+
+/// The object that `commands` watch.
+pub fn watched_object(commands: Vec<Command>) -> ObjectRef {
+    let object = commands.into_iter().find_map(|command| match command {
+        Command::WatchObject(object) => Some(object),
+        _ => None,
+    });
+    object.expect("an object is watched")
+}
+
 /// The reasons in the statuses that `commands` write.
 pub fn decisions(commands: &[Command]) -> Vec<String> {
     let reason = |command: &Command| match command {
-        Command::WriteStatus(_, status) => status
-            .decision
-            .as_ref()
-            .map(|decision| decision.reason.clone()),
+        Command::WriteStatus(_, status) => Some(status.decision.as_ref()?.reason.clone()),
         _ => None,
     };
     commands.iter().filter_map(reason).collect()

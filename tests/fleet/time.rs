@@ -11,10 +11,7 @@ fn pinned(replicas: i32) -> WorkerPool {
 }
 
 fn seven_workers() -> Cluster {
-    let mut cluster = Cluster::new(vec![pinned(7)], 7);
-    cluster.start();
-    cluster.run(3_000);
-    cluster
+    Cluster::started(pinned(7), 7)
 }
 
 /// Two pods were deleted, no task was interrupted, and nothing is left behind.
@@ -23,8 +20,8 @@ fn ends_at_five(cluster: &mut Cluster) {
     cluster.run(60_000);
     let log = cluster.log.join("\n");
     assert_eq!((cluster.desired, cluster.deleted.len()), (5, 2), "{log}");
-    assert_eq!(cluster.interrupted, Vec::<String>::new(), "{log}");
-    assert_eq!(cluster.leftovers(), Vec::<&String>::new(), "{log}");
+    assert_eq!(cluster.interrupted, [""; 0], "{log}");
+    assert_eq!(cluster.leftovers(), [""; 0], "{log}");
 }
 
 #[test]
@@ -42,10 +39,7 @@ fn marks_settle_longer_if_the_api_server_is_slow() {
 #[test]
 fn drains_are_renewed_and_expire_without_the_operator() {
     let mut cluster = seven_workers();
-    cluster
-        .pods
-        .values_mut()
-        .for_each(|pod| pod.busy_until = Some(i64::MAX));
+    cluster.occupy(0..7, i64::MAX);
     cluster.set_pool(0, pinned(6));
     cluster.run(1_000);
     let since = cluster.pods["p00"].drain_since;
@@ -60,7 +54,7 @@ fn drains_are_renewed_and_expire_without_the_operator() {
     cluster.pools.clear();
     cluster.send(Event::PoolDeleted(Key::new("default", "a")));
     cluster.run(70_000);
-    assert_eq!(cluster.leftovers(), Vec::<&String>::new());
+    assert_eq!(cluster.leftovers(), [""; 0]);
 }
 
 #[test]
@@ -96,16 +90,8 @@ fn scale_up_does_not_undrain_terminating_pods() {
             cluster.run(20_000);
             let log = cluster.log.join("\n");
             assert_eq!(cluster.desired, 7, "{lag} {millis}");
-            assert_eq!(
-                cluster.interrupted,
-                Vec::<String>::new(),
-                "{lag} {millis}: {log}"
-            );
-            assert_eq!(
-                cluster.leftovers(),
-                Vec::<&String>::new(),
-                "{lag} {millis}: {log}"
-            );
+            assert_eq!(cluster.interrupted, [""; 0], "{lag} {millis}: {log}");
+            assert_eq!(cluster.leftovers(), [""; 0], "{lag} {millis}: {log}");
         }
     }
 }
@@ -133,7 +119,7 @@ fn a_late_answer_does_not_prove_that_a_worker_is_idle() {
             cluster.waiting = 7;
             cluster.run(20_000);
             let log = cluster.log.join("\n");
-            let none = Vec::<String>::new();
+            let none = [""; 0];
             assert_eq!(cluster.interrupted, none, "{polls_take} {millis}: {log}");
             cluster.polls_take = 0;
             ends_at_five(&mut cluster);

@@ -38,10 +38,8 @@ fn spec_of_sentinels(sentinels: &Sentinels) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_primary_of_a_cluster_is_read_and_notifies() {
     let authority = Authority::new();
-    let (own, client) = (
-        authority.issue("IP:127.0.0.1"),
-        authority.issue("DNS:client"),
-    );
+    let own = authority.issue("IP:127.0.0.1");
+    let client = authority.issue("DNS:client");
     let cluster = RedisCluster::with_tls(&authority, |_| own.clone());
     let objects = tls_objects(&authority, &client);
     let mut endpoint = Endpoint::of(redis(&spec_of_cluster(&cluster), &objects));
@@ -68,10 +66,8 @@ async fn each_primary_of_a_cluster_is_read_and_notifies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_master_behind_sentinels_is_read_before_and_after_a_failover() {
     let authority = Authority::new();
-    let (own, client) = (
-        authority.issue("IP:127.0.0.1"),
-        authority.issue("DNS:client"),
-    );
+    let own = authority.issue("IP:127.0.0.1");
+    let client = authority.issue("DNS:client");
     let sentinels = Sentinels::with_tls(&authority, &own, &own);
     let objects = tls_objects(&authority, &client);
     let mut endpoint = Endpoint::of(redis(&spec_of_sentinels(&sentinels), &objects));
@@ -128,10 +124,8 @@ async fn nothing_is_read_where_a_certificate_does_not_fit(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_with_the_certificate_of_another_host_makes_its_own_queue_unknown() {
     let authority = Authority::new();
-    let (own, other) = (
-        authority.issue("IP:127.0.0.1"),
-        authority.issue("DNS:other"),
-    );
+    let own = authority.issue("IP:127.0.0.1");
+    let other = authority.issue("DNS:other");
     let certificate = |index| if index == 1 { &other } else { &own };
     let cluster = RedisCluster::with_tls(&authority, |index| certificate(index).clone());
     let objects = tls_objects(&authority, &authority.issue("DNS:client"));
@@ -146,10 +140,8 @@ async fn a_primary_with_the_certificate_of_another_host_makes_its_own_queue_unkn
 #[tokio::test(flavor = "multi_thread")]
 async fn a_master_with_the_certificate_of_another_host_is_not_read() {
     let authority = Authority::new();
-    let (own, other) = (
-        authority.issue("IP:127.0.0.1"),
-        authority.issue("DNS:other"),
-    );
+    let own = authority.issue("IP:127.0.0.1");
+    let other = authority.issue("DNS:other");
     let sentinels = Sentinels::with_tls(&authority, &own, &other);
     let objects = tls_objects(&authority, &authority.issue("DNS:client"));
     let wrong = failure(&spec_of_sentinels(&sentinels), &objects).await;

@@ -6,6 +6,7 @@ use decide::Time;
 use decide::victims::{DELETE_FIRST, DrainState, Pod, PodStage, Worker, WorkerReport};
 use queues::ConnectionList;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// How long a process takes to end and its container to start another.
 const RESTART: i64 = 2_000;
@@ -14,6 +15,7 @@ const RESTART: i64 = 2_000;
     clippy::struct_excessive_bools,
     reason = "independent facts, each with its name"
 )]
+#[derive(Default)]
 pub struct Workload {
     pub kind: &'static str,
     pub pods: BTreeMap<String, SimPod>,
@@ -64,30 +66,14 @@ impl Workload {
     pub fn new(replicas: i32) -> Self {
         let mut workload = Self {
             kind: "Deployment",
-            pods: BTreeMap::new(),
             desired: replicas,
-            updated: None,
-            keeps_pods: false,
-            surge: 0,
-            reduced_first: "",
-            unseen_counts: vec![],
             observed: replicas,
             version: 1,
-            cannot_drain: false,
             drain_lasts: 60_000,
-            beat: 0,
-            waiting: 0,
             lag: 300,
-            slow: 0,
             task: 4_000,
-            grace: 0,
-            tells_grace: false,
-            proxied: false,
-            polling: false,
-            interrupted: vec![],
-            deleted: vec![],
             now: 1_700_000_000_000,
-            pods_created: 0,
+            ..Self::default()
         };
         (0..replicas).for_each(|_| workload.create_pod(PodStage::Ready));
         workload
@@ -97,14 +83,9 @@ impl Workload {
         self.kind = kind;
         let old = std::mem::take(&mut self.pods).into_values().enumerate();
         let owner = format!("{kind}/worker");
-        let new = |(number, pod)| {
-            (
-                format!("worker-{number}"),
-                SimPod {
-                    owner: owner.clone(),
-                    ..pod
-                },
-            )
+        let new = |(number, mut pod): (usize, SimPod)| {
+            pod.owner.clone_from(&owner);
+            (format!("worker-{number}"), pod)
         };
         self.pods = old.map(new).collect();
     }
@@ -136,6 +117,13 @@ impl Workload {
     /// The pod named `name`.
     pub fn pod(&mut self, name: &str) -> &mut SimPod {
         self.pods.get_mut(name).expect("the pod exists")
+    }
+
+    /// Each of the `pods`, by their positions, is busy for so long from when it became idle.
+    pub fn occupy(&mut self, pods: Range<usize>, millis: i64) {
+        for pod in self.pods.values_mut().take(pods.end).skip(pods.start) {
+            pod.busy_until = Some(pod.since.saturating_add(millis));
+        }
     }
 
     pub fn active_pods(&self) -> Vec<&String> {

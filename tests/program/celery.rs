@@ -2,7 +2,7 @@
 //! until it is due.
 
 use crate::Operator;
-use crate::deployments::{Deployments, Tasks};
+use crate::deployments::{Deployments, Tasks, pool};
 use redis::Commands;
 use serde_json::json;
 use std::time::Instant;
@@ -22,16 +22,12 @@ fn replicas(scales: &[(Instant, i32)]) -> Vec<i32> {
 fn a_worker_that_holds_a_task_until_it_is_due_is_not_scaled_to_zero() {
     let (broker, notes) = (RedisServer::start(), RedisServer::start());
     let programs = Programs::celery(env!("CARGO_TARGET_TMPDIR"));
-    let deployments = Deployments::start(vec![json!({
-        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
-        "metadata": {"name": POOL, "namespace": POOL, "uid": POOL, "generation": 1,
-            "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
-        "spec": {
-            "scaleTargetRef": {"name": POOL}, "minReplicas": 0, "maxReplicas": 3,
-            "redis": {"address": broker.url()}, "queues": [{"name": POOL, "system": "Celery"}],
-            "target": {"tasksPerWorker": 1}, "scaleDown": {"idleFor": "1s"},
-        },
-    })]);
+    let spec = json!({
+        "minReplicas": 0, "maxReplicas": 3, "redis": {"address": broker.url()},
+        "queues": [{"name": POOL, "system": "Celery"}],
+        "target": {"tasksPerWorker": 1}, "scaleDown": {"idleFor": "1s"},
+    });
+    let deployments = Deployments::start(vec![pool(POOL, spec)]);
     deployments.create(POOL, Tasks::OfOthers, broker.port(), 0);
     let _operator = Operator::start(&deployments.api);
     deployments.wait_for_operator();

@@ -1,9 +1,9 @@
 //! `crd --apply` with the rights of the chart's Job, which may get and patch the one CRD; and what an older CRD lacks.
 
-use crate::{OPERATOR, Process, kubeconfig};
+use crate::{Process, operator};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::process::{Command, Output};
+use std::process::Output;
 use testkit::api_server::ApiServer;
 use testkit::local::until;
 
@@ -18,12 +18,9 @@ fn forbidden() -> Value {
 }
 
 fn apply(server: &ApiServer) -> Output {
-    let (_folder, config) = kubeconfig(server);
-    Command::new(OPERATOR)
-        .args(["--log-format=text", "crd", "--apply"])
-        .env("KUBECONFIG", config)
-        .output()
-        .unwrap()
+    let args = ["--log-format=text", "crd", "--apply"];
+    let (_folder, mut command) = operator(server, &args);
+    command.output().unwrap()
 }
 
 /// Argo CD runs the Job before it applies the chart's `crds/`.
@@ -72,15 +69,11 @@ fn the_fields_that_an_older_crd_lacks_are_named_at_the_start() {
     let document = json!({"components": {"schemas": {"WorkerPool": schema}}});
     let path = "/openapi/v3/apis/workerpool.dev/v1alpha1";
     let server = ApiServer::start([("GET", path, 200, document)]);
-    let (folder, config) = kubeconfig(&server);
+    let args = ["--log-format=text", "--listen=127.0.0.1:0"];
+    let (folder, mut command) = operator(&server, &args);
     let log = folder.path().join("log");
-    let mut command = Command::new(OPERATOR);
     let output = File::create(&log).unwrap();
-    command
-        .args(["--log-format=text", "--listen=127.0.0.1:0"])
-        .env("KUBECONFIG", config)
-        .stdout(output.try_clone().unwrap())
-        .stderr(output);
+    command.stdout(output.try_clone().unwrap()).stderr(output);
     let _operator = Process(command.spawn().unwrap());
     until("a report", || {
         let log = std::fs::read_to_string(&log).unwrap();

@@ -137,6 +137,16 @@ pub struct Status<'a> {
     pub pods: Vec<&'a String>,
 }
 
+/// The pool of the Deployment `name`.
+pub fn pool(name: &str, mut spec: Value) -> Value {
+    spec["scaleTargetRef"] = json!({"name": name});
+    json!({
+        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "spec": spec,
+        "metadata": {"name": name, "namespace": name, "uid": name, "generation": 1,
+            "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
+    })
+}
+
 impl State {
     fn answer(&mut self, method: &str, path: &str, body: &Value) -> Option<Value> {
         let list = |kind: &str, version: &str, items: Vec<Value>| {

@@ -1,16 +1,14 @@
 //! What one tenant does to the others: hostile Redis servers, noisy pools, many what-ifs. The operator's memory, connections
 //! and work stay bounded, and the pools of another namespace are scaled as if there were no attack.
 
-use crate::{OPERATOR, Process, kubeconfig};
+use crate::Operator;
 use redis::Commands;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use testkit::api_server::ApiServer;
 use testkit::local::{http, until};
 use testkit::port::free_port;
@@ -135,22 +133,13 @@ fn api_server(redis: &str) -> ApiServer {
     let targets: Vec<Value> = targets
         .chain((0..HOSTILE).map(|it| target("hostile", it)))
         .collect();
+    let pools = list("WorkerPoolList", "workerpool.dev/v1alpha1", &quiet);
+    let deployments = list("DeploymentList", "apps/v1", &targets);
+    let autoscalers = list("HorizontalPodAutoscalerList", "autoscaling/v2", &[]);
     let mut responses = vec![
-        (
-            "GET",
-            POOLS.to_owned(),
-            list("WorkerPoolList", "workerpool.dev/v1alpha1", &quiet),
-        ),
-        (
-            "GET",
-            DEPLOYMENTS.to_owned(),
-            list("DeploymentList", "apps/v1", &targets),
-        ),
-        (
-            "GET",
-            AUTOSCALERS.to_owned(),
-            list("HorizontalPodAutoscalerList", "autoscaling/v2", &[]),
-        ),
+        ("GET", POOLS.to_owned(), pools),
+        ("GET", DEPLOYMENTS.to_owned(), deployments),
+        ("GET", AUTOSCALERS.to_owned(), autoscalers),
     ];
     for target in &targets {
         let metadata = &target["metadata"];
@@ -161,16 +150,11 @@ fn api_server(redis: &str) -> ApiServer {
         let of = |group: &str, rest: &str| format!("/apis/{group}/namespaces/{namespace}/{rest}");
         let path = of("apps/v1", &format!("deployments/{name}/scale"));
         responses.push(("PATCH", path, scale));
-        let path = of(
-            "workerpool.dev/v1alpha1",
-            &format!("workerpools/{name}/status"),
-        );
+        let status = format!("workerpools/{name}/status");
+        let path = of("workerpool.dev/v1alpha1", &status);
         responses.push(("PATCH", path, pool(namespace, 0, redis, "1s")));
-        responses.push((
-            "POST",
-            of("events.k8s.io/v1", "events"),
-            json!({"metadata": {}}),
-        ));
+        let path = of("events.k8s.io/v1", "events");
+        responses.push(("POST", path, json!({"metadata": {}})));
     }
     let responses = responses.iter();
     ApiServer::streaming(
@@ -182,21 +166,13 @@ fn api_server(redis: &str) -> ApiServer {
 pub fn usage(id: u32) -> (Duration, usize) {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap();
     let stat = read("stat");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
+    let behind_name = stat.rsplit(')').next().unwrap();
+    let fields: Vec<&str> = behind_name.split_whitespace().collect();
     let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
     let status = read("status");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: usize = peak
-        .unwrap()
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap();
+    let peak = peak.unwrap().trim().trim_end_matches(" kB");
+    let kib: usize = peak.parse().unwrap();
     (Duration::from_millis(ticks * 10), kib * 1024)
 }
 
@@ -231,9 +207,8 @@ pub fn reactions(
 struct Trial {
     redis: RedisServer,
     api: ApiServer,
-    operator: Process,
+    operator: Operator,
     dashboard: String,
-    _folder: TempDir,
 }
 
 /// What the operator used while it was attacked.
@@ -247,18 +222,10 @@ impl Trial {
     fn start() -> Self {
         let redis = RedisServer::start();
         let api = api_server(&redis.url());
-        let (folder, config) = kubeconfig(&api);
         let dashboard = format!("127.0.0.1:{}", free_port());
-        let mut command = Command::new(OPERATOR);
-        command
-            .args([
-                "--listen=127.0.0.1:0",
-                "--dashboard-auth=none",
-                "--min-interval=100ms",
-            ])
-            .arg(format!("--dashboard={dashboard}"))
-            .env("KUBECONFIG", config);
-        let operator = Process::start(&mut command);
+        let address = format!("--dashboard={dashboard}");
+        let args = ["--dashboard-auth=none", "--min-interval=100ms", &address];
+        let operator = Operator::start_with(&api, &args);
         api.wait_for_watchers(DEPLOYMENTS, 1);
         api.wait_for_watchers(POOLS, 1);
         Self {
@@ -266,7 +233,6 @@ impl Trial {
             api,
             operator,
             dashboard,
-            _folder: folder,
         }
     }
 
@@ -274,7 +240,7 @@ impl Trial {
     fn compare(&self, attack: impl FnOnce(&Self)) -> Used {
         let alone = reactions(&self.redis, &self.api, 0..TRIALS);
         attack(self);
-        let id = self.operator.0.id();
+        let id = self.operator.id();
         let (begun, (cpu_before, _)) = (Instant::now(), usage(id));
         let attacked = reactions(&self.redis, &self.api, TRIALS..2 * TRIALS);
         until("the attack to last", || {
@@ -318,13 +284,8 @@ fn an_attack_hurts_no_other_namespace(#[case] attack: Attack) {
     let connections = Arc::<AtomicUsize>::default();
     let used = trial.compare(|trial| {
         for number in 0..HOSTILE {
-            let port = serve(attack, &connections);
-            let hostile = pool(
-                "hostile",
-                number,
-                &format!("redis://127.0.0.1:{port}"),
-                "1s",
-            );
+            let address = format!("redis://127.0.0.1:{}", serve(attack, &connections));
+            let hostile = pool("hostile", number, &address, "1s");
             trial.api.send_event(POOLS, "ADDED", &hostile);
         }
         until("the attacks to begin", || {

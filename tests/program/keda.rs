@@ -3,7 +3,7 @@
 //! wait for tasks with BLPOP and XREADGROUP. Each case asserts the replica counts and prints how long they took.
 
 use crate::Operator;
-use crate::deployments::{Deployments, Status, Tasks};
+use crate::deployments::{Deployments, Status, Tasks, pool};
 use redis::Commands;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -93,8 +93,7 @@ fn cluster() -> Topology {
 impl Case {
     fn pool(&self, redis: &Value) -> Value {
         let mut spec = json!({
-            "scaleTargetRef": {"name": self.name}, "minReplicas": self.min, "maxReplicas": self.max,
-            "redis": redis, "target": {"tasksPerWorker": self.target},
+            "minReplicas": self.min, "maxReplicas": self.max, "redis": redis, "target": {"tasksPerWorker": self.target},
             "scaleFromZero": {"queueLength": self.activation}, "scaleDown": {"idleFor": "10s"},
         });
         if self.tasks == Tasks::List {
@@ -103,11 +102,7 @@ impl Case {
             spec["queues"] = json!([{"name": self.name, "system": "Stream", "group": GROUP}]);
             spec["behavior"] = json!({"scaleDown": {"stabilizationWindowSeconds": 15}});
         }
-        json!({
-            "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "spec": spec,
-            "metadata": {"name": self.name, "namespace": self.name, "uid": self.name, "generation": 1,
-                "resourceVersion": "1", "creationTimestamp": "2026-01-01T00:00:00Z"},
-        })
+        pool(self.name, spec)
     }
 
     /// Pushes, and waits for the replicas.

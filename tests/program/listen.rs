@@ -1,6 +1,6 @@
 //! With the default addresses the operator answers by IPv6 and by IPv4, and by IPv4 where there is no IPv6.
 
-use crate::{OPERATOR, Process, kubeconfig};
+use crate::{OPERATOR, Process, kubeconfig, operator};
 use std::io::Read;
 use std::process::{Command, Stdio};
 use testkit::api_server::ApiServer;
@@ -29,9 +29,8 @@ fn both_answer(host: &str, [health, dashboard]: [u16; 2]) {
 #[test]
 fn answers_by_ipv6_and_ipv4() {
     let server = ApiServer::start([]);
-    let (_folder, config) = kubeconfig(&server);
-    let mut command = Command::new(OPERATOR);
-    let ports = listen(command.env("KUBECONFIG", config));
+    let (_folder, mut command) = operator(&server, &[]);
+    let ports = listen(&mut command);
     let _operator = Process::start(&mut command);
     both_answer("127.0.0.1", ports);
     both_answer("[::1]", ports);
@@ -57,12 +56,8 @@ fn a_taken_port_is_an_error_with_its_flag() {
     let taken = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let address = format!("[::]:{}", taken.local_addr().unwrap().port());
     let server = ApiServer::start([]);
-    let (_folder, config) = kubeconfig(&server);
-    let started = Command::new(OPERATOR)
-        .arg(format!("--listen={address}"))
-        .env("KUBECONFIG", config)
-        .stderr(Stdio::piped())
-        .spawn();
+    let (_folder, mut command) = operator(&server, &[&format!("--listen={address}")]);
+    let started = command.stderr(Stdio::piped()).spawn();
     let mut operator = Process(started.unwrap());
     let status = until("the operator to end", || operator.0.try_wait().unwrap());
     let mut error = String::new();

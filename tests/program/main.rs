@@ -43,6 +43,14 @@ fn kubeconfig(server: &ApiServer) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
+/// The operator with these arguments, to run at this API server while the folder exists.
+fn operator(server: &ApiServer, args: &[&str]) -> (TempDir, Command) {
+    let (folder, config) = kubeconfig(server);
+    let mut command = Command::new(OPERATOR);
+    command.args(args).env("KUBECONFIG", config);
+    (folder, command)
+}
+
 /// An operator at a test's API server, with the folder of its kubeconfig.
 struct Operator {
     process: Process,
@@ -51,11 +59,12 @@ struct Operator {
 
 impl Operator {
     fn start(server: &ApiServer) -> Self {
-        let (folder, config) = kubeconfig(server);
-        let mut command = Command::new(OPERATOR);
-        command
-            .arg("--listen=127.0.0.1:0")
-            .env("KUBECONFIG", config);
+        Self::start_with(server, &[])
+    }
+
+    fn start_with(server: &ApiServer, args: &[&str]) -> Self {
+        let args = [&["--listen=127.0.0.1:0"][..], args].concat();
+        let (folder, mut command) = operator(server, &args);
         Self {
             process: Process::start(&mut command),
             _folder: folder,
@@ -73,13 +82,8 @@ struct Process(Child);
 
 impl Process {
     fn start(command: &mut Command) -> Self {
-        Self(
-            command
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap(),
-        )
+        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is written while the Redis Cluster of a pool changes: nothing, where no task came or went.
 
 use crate::Operator;
-use crate::deployments::{Deployments, Status, Tasks};
+use crate::deployments::{Deployments, Status, Tasks, pool};
 use redis::Commands;
 use serde_json::{Value, json};
 use testkit::local::until;
@@ -16,21 +16,19 @@ fn rounds() -> usize {
 }
 
 /// A pool with these queues that follows its load at once, up and down: 5 tasks for each worker.
-fn pool(cluster: &RedisCluster, queues: &[String]) -> Value {
+fn pool_of(cluster: &RedisCluster, queues: &[String]) -> Value {
     let queues: Vec<Value> = queues
         .iter()
         .map(|name| json!({"name": name, "system": "List"}))
         .collect();
     let at_once = json!({"stabilizationWindowSeconds": 0, "tolerance": "0",
         "policies": [{"type": "Pods", "value": 50, "periodSeconds": 1}]});
-    json!({
-        "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool",
-        "metadata": {"name": NAME, "namespace": NAME, "uid": NAME, "generation": 1, "resourceVersion": "1",
-            "creationTimestamp": "2026-01-01T00:00:00Z"},
-        "spec": {"scaleTargetRef": {"name": NAME}, "minReplicas": 0, "maxReplicas": 50,
-            "redis": {"cluster": {"addresses": cluster.addresses()}}, "queues": queues, "target": {"tasksPerWorker": 5},
-            "behavior": {"scaleUp": at_once, "scaleDown": at_once}},
-    })
+    let spec = json!({
+        "minReplicas": 0, "maxReplicas": 50, "redis": {"cluster": {"addresses": cluster.addresses()}},
+        "queues": queues, "target": {"tasksPerWorker": 5},
+        "behavior": {"scaleUp": at_once, "scaleDown": at_once},
+    });
+    pool(NAME, spec)
 }
 
 /// `FAILOVERS=5` tries as many of each.
@@ -47,7 +45,7 @@ fn moved_slots_and_lost_primaries_cause_no_scale() {
         push(&cluster, queue, 20);
     }
     cluster.wait_until_ready();
-    let deployments = Deployments::start(vec![pool(&cluster, &queues)]);
+    let deployments = Deployments::start(vec![pool_of(&cluster, &queues)]);
     // No pod takes a task: there is no Redis at this port.
     deployments.create(NAME, Tasks::List, 1, 0);
     let _operator = Operator::start(&deployments.api);

@@ -50,6 +50,7 @@ pub struct ScaleWrite {
     pub to: i32,
 }
 
+#[derive(Default)]
 pub struct World {
     pub workload: Workload,
     /// The field manager that wrote the target's replicas last.
@@ -129,33 +130,8 @@ impl World {
             target_uid: "target".into(),
             target_generation: 1,
             pool,
-            rivals: vec![],
-            annotations: BTreeMap::new(),
-            others: vec![],
-            watches: Watches::default(),
-            log: vec![],
-            requests: 0,
-            fault: None,
-            trap: None,
-            leases: BTreeMap::new(),
-            scales: vec![],
-            other_scales: vec![],
-            commands: 0,
-            redis_fault: None,
-            redis_takes: 0,
-            stalled_until: 0,
-            replica_until: 0,
-            registering: vec![],
-            reads: BTreeMap::new(),
-            blind: vec![],
-            suspended: 0,
-            clock_step: 0,
-            secret: Value::Null,
-            passwords: vec![],
-            logins: vec![],
-            rights: None,
             may_write_status: true,
-            tracking: vec![],
+            ..Self::default()
         }
     }
 
@@ -163,11 +139,8 @@ impl World {
     pub fn set_secret(&mut self, password: &str) {
         self.workload.version += 1;
         let version = self.workload.version;
-        let kind = if self.secret.is_null() {
-            "ADDED"
-        } else {
-            "MODIFIED"
-        };
+        let is_new = self.secret.is_null();
+        let kind = if is_new { "ADDED" } else { "MODIFIED" };
         self.secret = json!({"apiVersion": "v1", "kind": "Secret",
             "metadata": {"name": "redis", "namespace": "default", "resourceVersion": version.to_string()},
             "data": {"redis-password": password}});

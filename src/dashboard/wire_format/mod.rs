@@ -78,16 +78,16 @@ pub(super) fn full(store: &DashboardStore, views: &[PoolView]) -> String {
 }
 
 /// One pool with its history and the samples of the last hour.
-pub(super) fn pool(store: &DashboardStore, view: &PoolView) -> Option<String> {
+pub(super) fn pool(store: &DashboardStore, view: &PoolView) -> Option<impl Serialize> {
     let series = store.series(&view.key(), history::SPAN)?;
-    Some(json(&PoolDetail {
+    Some(PoolDetail {
         now: store.now(),
         version: env!("CARGO_PKG_VERSION"),
         read_at: series.latest.map(|(at, _)| at),
         pool: PoolRow::new(view, series.id),
         history: &view.status.history,
         samples: SampleColumns::new(&series.samples),
-    }))
+    })
 }
 
 /// What has changed since the last message. It leaves out what the viewers have, by `sent`. `None` if there is nothing

@@ -15,56 +15,51 @@ const MARK_SETTLE: Millis = Millis::seconds(1);
 
 impl ScaleDown {
     /// Takes the next step down to `replicas`. Returns what it waits for, or `None` if the scale may be written.
-    pub fn advance(
-        &mut self,
-        context: &ScaleDownContext<'_>,
-        replicas: i32,
-        commands: &mut Vec<Command>,
-    ) -> Option<Waiting> {
+    pub fn advance(&mut self, context: &ScaleDownContext<'_>, replicas: i32) -> Option<Waiting> {
         if let Some(failure) = self.current_failure(context.now).cloned() {
             // A person may take long to fix it; no worker stays idle for that long.
-            self.release(context, commands);
+            self.release(context);
             return Some(failure);
         }
-        if let Some(waiting) = self.read_clients(context, commands) {
+        if let Some(waiting) = self.read_clients(context) {
             return Some(waiting);
         }
         if self.is_blind(context) {
             return None;
         }
-        self.list_pods_if_older(LIST_MAX_AGE, context, commands);
+        self.list_pods_if_older(LIST_MAX_AGE, context);
         let Some(listed_at) = self.listed_at.filter(|_| self.list_is_current()) else {
             return Some(Waiting::Check);
         };
         if self.polled_at.is_none() {
-            return Some(self.poll_workers(context, commands));
+            return Some(self.poll_workers(context));
         }
         let active = self.active_pods(context);
         self.apply_clients(&active, context);
         if self.is_blind(context) {
             return None;
         }
-        if let Some(waiting) = self.wait_for_controller(&active, context, commands) {
+        if let Some(waiting) = self.wait_for_controller(&active, context) {
             return Some(waiting);
         }
         let reductions = context.reductions(&active, replicas);
         if let Some(waiting) = self.select(&active, &reductions, context) {
             // Its end is not known, and no worker stays idle for that long.
-            self.release(context, commands);
+            self.release(context);
             return Some(waiting);
         }
-        self.request_drains(&active, context, commands);
+        self.request_drains(&active, context);
         let waiting_for = self.waiting_for(&active, context);
         let waiting_for = self.rely_on_grace(waiting_for, context);
         self.waited_for.clone_from(&waiting_for);
-        let is_marked = self.mark_victims(&active, waiting_for.is_none(), context, commands);
+        let is_marked = self.mark_victims(&active, waiting_for.is_none(), context);
         if waiting_for.is_some() {
             self.marks_correct_since = None;
             return waiting_for;
         }
         if !is_marked {
             self.marks_correct_since = None;
-            self.list_pods(context, commands);
+            self.list_pods(context);
             return Some(Waiting::Check);
         }
         if !self.marks_have_settled(context) {
@@ -72,27 +67,24 @@ impl ScaleDown {
         }
         // The scale is written only on a current list and a current poll.
         if context.now - listed_at >= RESEND_AFTER {
-            self.list_pods(context, commands);
+            self.list_pods(context);
             return Some(Waiting::Check);
         }
         let is_proof = |(number, at)| self.polled >= number && context.now - at < RESEND_AFTER;
         if !self.asked.is_some_and(is_proof) {
-            return Some(self.poll_workers(context, commands));
+            return Some(self.poll_workers(context));
         }
         None
     }
 
     /// Asks for a poll, unless a request for one is under way.
-    fn poll_workers(
-        &mut self,
-        context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
-    ) -> Waiting {
+    fn poll_workers(&mut self, context: &ScaleDownContext<'_>) -> Waiting {
         let is_pending = |(number, at)| self.polled < number && context.now - at < RESEND_AFTER;
         if let (Some(redis), false) = (context.redis, self.asked.is_some_and(is_pending)) {
             let (key, number) = (context.pool.key.clone(), context.next_number());
             self.asked = Some((number, context.now));
-            commands.push(Command::Poll(redis.clone(), key, number));
+            self.commands
+                .push(Command::Poll(redis.clone(), key, number));
         }
         Waiting::Check
     }
@@ -102,19 +94,18 @@ impl ScaleDown {
         &mut self,
         active: &[Pod],
         context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
     ) -> Option<Waiting> {
         if self.controller_is_deleting(active, context) {
-            self.renew_drains(active, context, commands);
-            self.list_pods_if_older(POLL, context, commands);
+            self.renew_drains(active, context);
+            self.list_pods_if_older(POLL, context);
             return Some(Waiting::PodsTerminating);
         }
         if pod_count(active) < context.target.desired && !self.controller_has_settled(context) {
-            self.list_pods_if_older(POLL, context, commands);
+            self.list_pods_if_older(POLL, context);
             return Some(Waiting::PodsStarting);
         }
         if self.is_rolling_out(context) && !context.can_scale_during_rollout() {
-            self.release(context, commands);
+            self.release(context);
             return Some(Waiting::Rollout {
                 target: context.target_key.display(),
             });
@@ -122,8 +113,8 @@ impl ScaleDown {
         // A StatefulSet counts terminating pods, too; its pods are known by their ordinals.
         let (counted, found) = (context.target.replicas, pod_count(active));
         if context.order == VictimOrder::Cost && counted > found {
-            self.release(context, commands);
-            self.list_pods_if_older(POLL, context, commands);
+            self.release(context);
+            self.list_pods_if_older(POLL, context);
             return Some(Waiting::PodsHidden {
                 target: context.target_key.display(),
                 counted,

@@ -41,11 +41,7 @@ impl ScaleDown {
     }
 
     /// Asks for the list of clients, if it is needed and not current. Returns that it is waited for.
-    pub(super) fn read_clients(
-        &mut self,
-        context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
-    ) -> Option<Waiting> {
+    pub(super) fn read_clients(&mut self, context: &ScaleDownContext<'_>) -> Option<Waiting> {
         let now = context.now;
         let is_current = |read: &ReadList| now - read.at < MAX_AGE;
         if !context.lists_clients || self.clients.as_ref().is_some_and(is_current) {
@@ -57,7 +53,8 @@ impl ScaleDown {
         if let (Some(redis), false) = (context.redis, is_asked) {
             self.clients_asked_at = Some(now);
             let pool = context.pool.key.clone();
-            commands.push(Command::PollClients(redis.clone(), pool));
+            self.commands
+                .push(Command::PollClients(redis.clone(), pool));
         }
         // Until its answer the message stays as it is.
         Some(self.waited_for.clone().unwrap_or(Waiting::Check))

@@ -47,7 +47,8 @@ pub(in crate::fleet) fn prepare(
     let mut scale_down = pool.intent.scale_down.take().unwrap_or_default();
     let waiting_for = pool
         .scale_down_context(target, now)
-        .and_then(|context| scale_down.advance(&context, replicas, commands));
+        .and_then(|context| scale_down.advance(&context, replicas));
+    commands.append(&mut scale_down.commands);
     pool.intent.scale_down = Some(scale_down);
     waiting_for
 }
@@ -64,7 +65,8 @@ pub(in crate::fleet) fn revert(
     };
     let is_done = pool
         .scale_down_context(target, now)
-        .is_none_or(|context| scale_down.revert(&context, commands));
+        .is_none_or(|context| scale_down.revert(&context));
+    commands.append(&mut scale_down.commands);
     pool.intent.scale_down = Some(scale_down).filter(|_| !is_done);
 }
 

@@ -16,7 +16,6 @@ impl ScaleDown {
         &mut self,
         active: &[Pod],
         context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
     ) -> bool {
         let mut drain = Vec::new();
         let mut resume = Vec::new();
@@ -58,18 +57,13 @@ impl ScaleDown {
                 drain.push(id);
             }
         }
-        self.send_drains(drain, true, context, commands);
-        self.send_drains(resume, false, context, commands);
+        self.send_drains(drain, true, context);
+        self.send_drains(resume, false, context);
         is_as_desired
     }
 
     /// Renews the requests of all workers that drain.
-    pub(super) fn renew_drains(
-        &mut self,
-        active: &[Pod],
-        context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
-    ) {
+    pub(super) fn renew_drains(&mut self, active: &[Pod], context: &ScaleDownContext<'_>) {
         let ids = self
             .workers
             .iter()
@@ -82,7 +76,7 @@ impl ScaleDown {
             .map(|worker| (worker.queue, worker.id.clone()))
             .filter(|id| self.needs_renewal(id, context))
             .collect();
-        self.send_drains(ids, true, context, commands);
+        self.send_drains(ids, true, context);
     }
 
     fn needs_renewal(&self, worker: &WorkerId, context: &ScaleDownContext<'_>) -> bool {
@@ -96,7 +90,6 @@ impl ScaleDown {
         workers: Vec<WorkerId>,
         enable: bool,
         context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
     ) {
         self.drain_requests.extend(workers.iter().map(|id| {
             let sent_at = context.now;
@@ -106,7 +99,7 @@ impl ScaleDown {
             // A poll follows it.
             self.drained = context.next_number();
             self.asked = Some((self.drained, context.now));
-            commands.push(Command::Drain(
+            self.commands.push(Command::Drain(
                 redis.clone(),
                 context.pool.key.clone(),
                 workers,

@@ -11,7 +11,6 @@ impl ScaleDown {
         active: &[Pod],
         drained: bool,
         context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
     ) -> bool {
         let mut marks = Vec::new();
         let mut is_as_desired = true;
@@ -41,7 +40,8 @@ impl ScaleDown {
             }));
             self.mark_pending = true;
             self.marks_sent_at = Some(context.now);
-            commands.push(Command::Mark(context.pool.clone(), marks));
+            self.commands
+                .push(Command::Mark(context.pool.clone(), marks));
         }
         is_as_desired && !self.mark_pending
     }

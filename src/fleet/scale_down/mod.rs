@@ -112,6 +112,8 @@ pub(super) struct ScaleDown {
     /// Since when the controller has observed the current replica count.
     observed_since: Option<Time>,
     failure: Option<Failure>,
+    /// What is to be done since the commands were last taken.
+    commands: Vec<Command>,
 }
 
 impl ScaleDown {
@@ -283,20 +285,20 @@ impl ScaleDown {
     }
 
     /// Reverts the scale-down. Returns true once nothing is left of it.
-    pub fn revert(&mut self, context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> bool {
+    pub fn revert(&mut self, context: &ScaleDownContext<'_>) -> bool {
         if self.listed_at.is_none() || self.written != Written::Nothing && !self.list_is_current() {
-            self.list_pods(context, commands);
+            self.list_pods(context);
             return false;
         }
         let active = self.active_pods(context);
         if self.controller_is_deleting(&active, context) {
-            self.renew_drains(&active, context, commands);
-            self.list_pods_if_older(POLL, context, commands);
+            self.renew_drains(&active, context);
+            self.list_pods_if_older(POLL, context);
             return false;
         }
-        let is_clear = self.release(context, commands);
+        let is_clear = self.release(context);
         if !self.list_is_current() {
-            self.list_pods(context, commands);
+            self.list_pods(context);
         }
         let requests_settled = self
             .drain_requests
@@ -307,12 +309,12 @@ impl ScaleDown {
     }
 
     /// Releases all victims. Returns true if the last list and poll show that no pod is marked and no worker drains.
-    fn release(&mut self, context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) -> bool {
+    fn release(&mut self, context: &ScaleDownContext<'_>) -> bool {
         self.victims.clear();
         self.timed_out.clear();
         let active = self.active_pods(context);
-        let is_unmarked = self.mark_victims(&active, false, context, commands);
-        self.request_drains(&active, context, commands) && is_unmarked
+        let is_unmarked = self.mark_victims(&active, false, context);
+        self.request_drains(&active, context) && is_unmarked
     }
 
     /// What to undo without another poll: the marks, and the workers that drain.
@@ -357,25 +359,20 @@ impl ScaleDown {
 
     /// Requests a list of the pods if the last one is older than `max_age` or was requested before our last write. Only
     /// one list is pending at a time, and none while marks are written.
-    fn list_pods_if_older(
-        &mut self,
-        max_age: Millis,
-        context: &ScaleDownContext<'_>,
-        commands: &mut Vec<Command>,
-    ) {
+    fn list_pods_if_older(&mut self, max_age: Millis, context: &ScaleDownContext<'_>) {
         let is_due =
             !self.list_is_current() || self.listed_at.is_none_or(|at| context.now - at >= max_age);
         let has_failed = self.current_failure(context.now).is_some();
         if is_due && !has_failed && self.pending_list.is_none() && !self.mark_pending {
             self.pending_list = Some(self.writes);
-            commands.push(Command::ListPods(
+            self.commands.push(Command::ListPods(
                 context.pool.clone(),
                 context.target.selector.clone(),
             ));
         }
     }
 
-    fn list_pods(&mut self, context: &ScaleDownContext<'_>, commands: &mut Vec<Command>) {
-        self.list_pods_if_older(Millis(0), context, commands);
+    fn list_pods(&mut self, context: &ScaleDownContext<'_>) {
+        self.list_pods_if_older(Millis(0), context);
     }
 }

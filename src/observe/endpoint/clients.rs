@@ -1,8 +1,9 @@
 //! The list of clients of a Redis: it is long where there are many, so it is read when a scale-down selects its victims, and
 //! at most every 10 s for all pools together.
 
+use super::Endpoint;
 use super::connection::Connection;
-use super::{Endpoint, TIMEOUT};
+use super::link::ask;
 use crate::observe::{ClientsReading, PollResult};
 use decide::Millis;
 use queues::{ConnectionList, describe};
@@ -22,7 +23,10 @@ pub(super) struct LastList {
 impl Endpoint {
     /// Adds the list to the results of the pools that wait for it.
     pub(super) async fn add_clients(&mut self, results: &mut [PollResult]) {
-        let is_wanted = |result: &PollResult| self.clients_wanted.contains(&result.pool);
+        let is_wanted = |result: &PollResult| {
+            let polled = self.pools.get(&result.pool);
+            polled.is_some_and(|it| it.clients_wanted)
+        };
         if !results.iter().any(is_wanted) {
             return;
         }
@@ -36,7 +40,8 @@ impl Endpoint {
             },
         };
         for result in results {
-            if self.clients_wanted.remove(&result.pool) {
+            let polled = self.pools.get_mut(&result.pool);
+            if polled.is_some_and(|it| std::mem::take(&mut it.clients_wanted)) {
                 let age = i64::try_from(last.at.elapsed().as_millis()).unwrap_or(i64::MAX);
                 let list = last.list.clone();
                 let age = Millis(age);
@@ -51,16 +56,10 @@ impl Endpoint {
             return Err("it is not connected".to_owned());
         };
         budget.begin(0);
-        let command = ConnectionList::command();
-        let reply = command.query_async::<String>(redis);
-        let reply = tokio::time::timeout(TIMEOUT, reply).await;
+        let reply = ask::<String>(redis, &ConnectionList::command(), describe).await;
         if budget.is_exceeded() {
             return Err("it sends more than is read".to_owned());
         }
-        match reply {
-            Ok(Ok(reply)) => Ok(ConnectionList::parse(&reply)),
-            Ok(Err(error)) => Err(describe(&error)),
-            Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
-        }
+        Ok(ConnectionList::parse(&reply?))
     }
 }

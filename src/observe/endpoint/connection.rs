@@ -76,10 +76,9 @@ impl Connection {
             // Its nodes have an endpoint each.
             Topology::Cluster(cluster) => (cluster.settings.clone(), None),
         };
-        let notifications = Notifications::new();
-        let sender = notifications.sender();
+        let (notifications, send) = Notifications::new();
         let config = AsyncConnectionConfig::new().set_push_sender(move |info: PushInfo| {
-            sender.send(info);
+            send(info);
             Ok::<(), Infallible>(())
         });
         let Link {
@@ -89,12 +88,8 @@ impl Connection {
             has_resp3,
         } = Link::open(dial, &address, limits, config).await?;
         if master.is_some() {
-            check_role(&mut redis)
-                .await
-                .map_err(|error| Unavailable::RedisDown {
-                    address: address.to_string(),
-                    error,
-                })?;
+            let role = check_role(&mut redis).await;
+            role.map_err(|error| address.down(error))?;
         }
         let notified = track(&address, &mut redis, has_resp3).await;
         tracing::info!(%address, notifications = ?notified, "connected to Redis");

@@ -5,7 +5,7 @@
 //! connections of a namespace have a pace together: what comes faster is not read.
 
 use super::scanner::Scanner;
-use crate::turns::{PerNamespace, Turns};
+use crate::turns::{PerName, Turns};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,14 +35,14 @@ const LARGE_REPLIES: usize = 2;
 /// What all connections share: the memory for large replies, and the pace of each namespace.
 pub struct ReplyLimits {
     large: Turns,
-    paces: PerNamespace<Pace>,
+    paces: PerName<Pace>,
 }
 
 impl Default for ReplyLimits {
     fn default() -> Self {
         Self {
             large: Turns::new(LARGE_REPLIES, 1),
-            paces: PerNamespace::default(),
+            paces: PerName::default(),
         }
     }
 }

@@ -6,10 +6,24 @@ use crate::observe::{Address, NotConnected};
 use decide::Unavailable;
 use queues::is_hello_refused;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
+use redis::{
+    AsyncConnectionConfig, Cmd, FromRedisValue, ProtocolVersion, RedisConnectionInfo, RedisError,
+};
 use std::io;
 use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
+
+/// The answer to a command; else what is wrong, as `describe` says it of an error.
+pub(super) async fn ask<T: FromRedisValue>(
+    redis: &mut MultiplexedConnection,
+    command: &Cmd,
+    describe: impl Fn(&RedisError) -> String,
+) -> Result<T, String> {
+    match tokio::time::timeout(TIMEOUT, command.query_async(redis)).await {
+        Ok(answer) => answer.map_err(|error| describe(&error)),
+        Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+    }
+}
 
 /// A connection that has authenticated. Its replies are expected until its budget ends.
 pub(super) struct Link {

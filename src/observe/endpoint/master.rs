@@ -4,8 +4,8 @@
 //! After a planned failover the former master accepts reads and writes for seconds, and calls itself a master. So what was
 //! read counts only if a Sentinel names the same server afterwards.
 
-use super::link::Link;
-use super::{Dial, ReplyLimits, TIMEOUT};
+use super::link::{Link, ask};
+use super::{Dial, ReplyLimits};
 use crate::observe::{Address, Sentinels};
 use decide::Unavailable;
 use queues::{Reading, describe};
@@ -58,7 +58,7 @@ impl Master {
             return Ok(());
         }
         let error = format!("the master is now {}", named.host_and_port());
-        Err(down(&self.address, error))
+        Err(self.address.down(error))
     }
 
     /// The server that the first Sentinel names which answers.
@@ -91,31 +91,21 @@ impl Master {
         };
         link.budget.begin(0);
         let mut command = redis::cmd("SENTINEL");
-        command
+        let command = command
             .arg("GET-MASTER-ADDR-BY-NAME")
             .arg(&self.sentinels.master);
-        let answer = command.query_async::<Option<(String, u16)>>(&mut link.redis);
-        let answer = tokio::time::timeout(TIMEOUT, answer).await;
+        let answer = ask::<Option<(String, u16)>>(&mut link.redis, command, describe).await;
         link.budget.end(0);
-        let no_answer = |_| down(address, format!("no answer within {} s", TIMEOUT.as_secs()));
-        let answer = answer.map_err(no_answer)?;
         let (host, port) = answer
-            .map_err(|error| down(address, describe(&error)))?
+            .map_err(|error| address.down(error))?
             .ok_or_else(|| {
                 let name = &self.sentinels.master;
-                down(address, format!("this Sentinel knows no master {name}"))
+                address.down(format!("this Sentinel knows no master {name}"))
             })?;
         let named = self.sentinels.settings.at(&host, port);
-        let named = named.map_err(|_| down(address, "it names no valid host".to_owned()))?;
+        let named = named.map_err(|_| address.down("it names no valid host".to_owned()))?;
         self.link = Some(link);
         Ok(named)
-    }
-}
-
-fn down(address: &Address, error: String) -> Unavailable {
-    Unavailable::RedisDown {
-        address: address.to_string(),
-        error,
     }
 }
 

@@ -78,22 +78,17 @@ async fn run_server<D>(
         dial,
         limits,
         redis,
-        notifications: Notifications::new(),
+        notifications: Notifications::new().0,
         max_batch: MAX_BATCH,
         schedule: PollSchedule::new(Instant::now()),
-        queues: HashMap::new(),
-        epochs: HashMap::new(),
-        numbers: HashMap::new(),
+        pools: HashMap::new(),
         pools_by_key: HashMap::new(),
         lost_workers: Vec::new(),
         connection: Connection::closed(Instant::now()),
         renewal: None,
         memory: RedisMemory::Unknown,
         memory_read_at: None,
-        refused_drains: HashMap::new(),
         clients: None,
-        clients_wanted: HashSet::new(),
-        odd_times: HashSet::new(),
     };
     loop {
         let poll_at = endpoint.next_poll();
@@ -145,10 +140,7 @@ struct Endpoint {
     /// How many queues one pipeline reads. It falls where the replies to as many were too large.
     max_batch: usize,
     schedule: PollSchedule,
-    queues: HashMap<Key, Vec<Queue>>,
-    epochs: HashMap<Key, Epoch>,
-    /// The number of the last request for a pool. All that is read later brings it back.
-    numbers: HashMap<Key, PollNumber>,
+    pools: HashMap<Key, PolledPool>,
     /// The pools to poll when a Redis key changes.
     pools_by_key: HashMap<String, Vec<Key>>,
     /// The queues, as pool and index, in which the last poll found workers without a lease.
@@ -158,13 +150,21 @@ struct Endpoint {
     renewal: Option<Renewal>,
     memory: RedisMemory,
     memory_read_at: Option<Instant>,
-    /// Why Redis refused the last drain request of a pool.
-    refused_drains: HashMap<Key, String>,
     clients: Option<LastList>,
-    /// The pools whose next poll has the list of clients.
-    clients_wanted: HashSet<Key>,
-    /// The queues, by their pool and position, of which a time that is no instant was reported.
-    odd_times: HashSet<(Key, usize)>,
+}
+
+/// A pool that is polled.
+struct PolledPool {
+    epoch: Epoch,
+    queues: Vec<Queue>,
+    /// The number of the last request. All that is read later brings it back.
+    number: PollNumber,
+    /// Why Redis refused the last drain request.
+    refused_drain: Option<String>,
+    /// Whether the next poll has the list of clients.
+    clients_wanted: bool,
+    /// The positions of the queues of which a time that is no instant was reported.
+    odd_times: HashSet<usize>,
 }
 
 impl Endpoint {
@@ -178,21 +178,30 @@ impl Endpoint {
                         .or_default()
                         .push(pool.clone());
                 }
-                self.queues.insert(pool.clone(), queues);
-                self.epochs.insert(pool.clone(), epoch);
+                let polled = PolledPool {
+                    epoch,
+                    queues,
+                    number: PollNumber::default(),
+                    refused_drain: None,
+                    clients_wanted: false,
+                    odd_times: HashSet::new(),
+                };
+                self.pools.insert(pool.clone(), polled);
                 self.schedule.add(pool, interval, Instant::now());
             }
             Command::Poll(pool, number) => {
                 self.schedule.poll_by(&pool, Instant::now());
-                self.numbers.insert(pool, number);
+                self.set_number(&pool, number);
             }
             Command::PollClients(pool) => {
                 self.schedule.poll_by(&pool, Instant::now());
-                self.clients_wanted.insert(pool);
+                if let Some(polled) = self.pools.get_mut(&pool) {
+                    polled.clients_wanted = true;
+                }
             }
             Command::Drain(pool, workers, drain, number) => {
                 self.request_drain(&pool, workers, drain).await;
-                self.numbers.insert(pool, number);
+                self.set_number(&pool, number);
             }
             Command::Unwatch(pool) => self.remove(&pool),
             Command::Renew(redis) => {
@@ -206,15 +215,18 @@ impl Endpoint {
         }
     }
 
+    fn set_number(&mut self, pool: &Key, number: PollNumber) {
+        if let Some(polled) = self.pools.get_mut(pool) {
+            polled.number = number;
+        }
+    }
+
     fn remove(&mut self, pool: &Key) {
         self.schedule.remove(pool);
-        self.refused_drains.remove(pool);
-        self.clients_wanted.remove(pool);
-        self.odd_times.retain(|(of, _)| of != pool);
-        self.epochs.remove(pool);
-        self.numbers.remove(pool);
-        let queues = self.queues.remove(pool).unwrap_or_default();
-        for key in queues.iter().flat_map(Queue::wake_keys) {
+        let Some(polled) = self.pools.remove(pool) else {
+            return;
+        };
+        for key in polled.queues.iter().flat_map(Queue::wake_keys) {
             if let Some(pools) = self.pools_by_key.get_mut(key) {
                 pools.retain(|other| other != pool);
                 if pools.is_empty() {
@@ -375,7 +387,7 @@ impl Endpoint {
         if self.notifications.dropped_some() {
             self.schedule.poll_all(now);
         }
-        let weight = |pool: &Key| self.queues.get(pool).map_or(1, Vec::len);
+        let weight = |pool: &Key| self.pools.get(pool).map_or(1, |it| it.queues.len());
         let Connection::Up {
             redis,
             notifications,
@@ -392,9 +404,9 @@ impl Endpoint {
         if due.is_empty() {
             return Vec::new();
         }
-        let mut poll = Poll::new(pipeline::queues(&due, &self.queues));
+        let mut poll = Poll::new(pipeline::queues(&due, &self.pools));
         let is_tracked = *notifications == RedisNotifications::Tracked;
-        let queues = pipeline::queues(&due, &self.queues).filter(|_| is_tracked);
+        let queues = pipeline::queues(&due, &self.pools).filter(|_| is_tracked);
         let tracked: Vec<&Cmd> = queues
             .flat_map(|(_, queue)| queue.tracked_reads())
             .collect();

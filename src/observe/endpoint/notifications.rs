@@ -4,7 +4,7 @@
 use redis::PushInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, channel};
 
 /// Whether a Redis server notifies of the changes of a pool's keys. Without, the pool is polled at its interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,41 +26,27 @@ const CAPACITY: usize = 1024;
 /// The messages of one connection. A late one of an earlier connection must not end the current one.
 pub(super) struct Notifications {
     receiver: Receiver<PushInfo>,
-    sender: NotificationSender,
-}
-
-/// Where the connection puts them.
-#[derive(Clone)]
-pub(super) struct NotificationSender {
-    sender: Sender<PushInfo>,
     dropped: Arc<AtomicBool>,
 }
 
-impl NotificationSender {
-    pub fn send(&self, info: PushInfo) {
-        if self.sender.try_send(info).is_err() {
-            self.dropped.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
 impl Notifications {
-    pub fn new() -> Self {
+    /// The messages, and what the connection does with each.
+    pub fn new() -> (Self, impl Fn(PushInfo)) {
         let (sender, receiver) = channel(CAPACITY);
-        Self {
+        let dropped = Arc::<AtomicBool>::default();
+        let notifications = Self {
             receiver,
-            sender: NotificationSender {
-                sender,
-                dropped: Arc::default(),
-            },
-        }
+            dropped: Arc::clone(&dropped),
+        };
+        let send = move |info| {
+            if sender.try_send(info).is_err() {
+                dropped.store(true, Ordering::Relaxed);
+            }
+        };
+        (notifications, send)
     }
 
-    pub fn sender(&self) -> NotificationSender {
-        self.sender.clone()
-    }
-
-    /// The next message.
+    /// The next message; `None` once the connection has ended.
     pub async fn next(&mut self) -> Option<PushInfo> {
         self.receiver.recv().await
     }
@@ -78,7 +64,7 @@ impl Notifications {
 
     /// Whether some were dropped since the last call.
     pub fn dropped_some(&self) -> bool {
-        self.sender.dropped.swap(false, Ordering::Relaxed)
+        self.dropped.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -89,15 +75,14 @@ mod tests {
 
     #[test]
     fn a_flood_is_dropped_and_known() {
-        let mut notifications = Notifications::new();
-        let sender = notifications.sender();
+        let (mut notifications, send) = Notifications::new();
         let push = || PushInfo {
             kind: PushKind::Invalidate,
             data: vec![],
         };
-        (0..CAPACITY).for_each(|_| sender.send(push()));
+        (0..CAPACITY).for_each(|_| send(push()));
         assert!(!notifications.dropped_some());
-        sender.send(push());
+        send(push());
         assert!(notifications.dropped_some() && !notifications.dropped_some());
         assert_eq!(notifications.waiting().len(), CAPACITY);
     }

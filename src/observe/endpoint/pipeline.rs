@@ -1,6 +1,6 @@
 //! The pipelines that read many queues at once.
 
-use super::DuePoll;
+use super::{DuePoll, PolledPool};
 use api::Key;
 use queues::{Poll, Queue, is_unknown_script};
 use redis::aio::MultiplexedConnection;
@@ -10,11 +10,11 @@ use std::collections::HashMap;
 /// The queues of all pools that are due, each with its position in its pool.
 pub(super) fn queues<'a>(
     due: &'a [DuePoll],
-    queues: &'a HashMap<Key, Vec<Queue>>,
+    pools: &'a HashMap<Key, PolledPool>,
 ) -> impl Iterator<Item = (usize, &'a Queue)> + Clone {
     due.iter()
-        .filter_map(|poll| queues.get(&poll.pool))
-        .flat_map(|queues| queues.iter().enumerate())
+        .filter_map(|poll| pools.get(&poll.pool))
+        .flat_map(|polled| polled.queues.iter().enumerate())
 }
 
 /// Reads all queues of `poll`, in one pipeline and, where some ask for more, a second one. Redis tracks what `tracked`

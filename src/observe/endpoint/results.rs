@@ -4,7 +4,6 @@ use super::connection::Connection;
 use super::pipeline::Refused;
 use super::{DuePoll, Endpoint, RedisNotifications, cluster, master};
 use crate::observe::PollResult;
-use api::Key;
 use decide::victims::Worker;
 use decide::{QueueMetrics, Unavailable};
 use queues::Reading;
@@ -38,18 +37,17 @@ impl Endpoint {
         let Connection::Down { cause, .. } = &self.connection else {
             return Vec::new();
         };
-        due.into_iter()
-            .map(|DuePoll { pool, notified_at }| {
-                let count = self.queues.get(&pool).map_or(1, Vec::len);
-                PollResult {
-                    epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
-                    number: self.numbers.get(&pool).copied().unwrap_or_default(),
-                    renewal: self.renewal_problem(),
-                    notified_at,
-                    ..PollResult::unknown(pool, count, cause.clone())
-                }
+        let result = |DuePoll { pool, notified_at }| {
+            let polled = self.pools.get(&pool)?;
+            Some(PollResult {
+                epoch: polled.epoch,
+                number: polled.number,
+                renewal: self.renewal_problem(),
+                notified_at,
+                ..PollResult::unknown(pool, polled.queues.len(), cause.clone())
             })
-            .collect()
+        };
+        due.into_iter().filter_map(result).collect()
     }
 
     fn results(
@@ -65,11 +63,11 @@ impl Endpoint {
         let renewal = self.renewal_problem();
         let mut refused = refused.iter();
         let mut results = Vec::with_capacity(due.len());
-        let mut odd_times = Vec::new();
         for DuePoll { pool, notified_at } in due {
-            let Some(queues) = self.queues.get(&pool) else {
+            let Some(polled) = self.pools.get_mut(&pool) else {
                 continue;
             };
+            let queues = &polled.queues;
             let reads = queues.iter().map(|queue| queue.tracked_reads().len()).sum();
             let is_refused = refused.by_ref().take(reads).any(|it| *it == Refused::Read);
             let mut read = PoolReading::default();
@@ -78,16 +76,21 @@ impl Endpoint {
             }
             let of_pool = |queue| (pool.clone(), queue);
             self.lost_workers.extend(read.dead.into_iter().map(of_pool));
-            odd_times.extend(read.odd_times.into_iter().map(of_pool));
+            for queue in read.odd_times {
+                // Once for each queue.
+                if polled.odd_times.insert(queue) {
+                    tracing::warn!(%pool, queue, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
+                }
+            }
             if read.unread {
                 self.schedule.poll_by(&pool, Instant::now());
             }
             results.push(PollResult {
                 time: read.time,
-                drain_refused: self.refused_drains.get(&pool).cloned(),
+                drain_refused: polled.refused_drain.clone(),
                 clients: None,
-                epoch: self.epochs.get(&pool).copied().unwrap_or_default(),
-                number: self.numbers.get(&pool).copied().unwrap_or_default(),
+                epoch: polled.epoch,
+                number: polled.number,
                 pool,
                 queues: read.metrics,
                 workers: read.workers,
@@ -102,17 +105,7 @@ impl Endpoint {
                 notified_at,
             });
         }
-        self.warn_of_odd_times(odd_times);
         results
-    }
-
-    /// Warns once of each queue whose producers write a time that is none.
-    fn warn_of_odd_times(&mut self, queues: Vec<(Key, usize)>) {
-        for (pool, queue) in queues {
-            if self.odd_times.insert((pool.clone(), queue)) {
-                tracing::warn!(%pool, queue, "a producer's time `at` is not in milliseconds since 1970: the age of its tasks is not known");
-            }
-        }
     }
 }
 

@@ -21,11 +21,12 @@ impl Endpoint {
         if !self.is_master_confirmed().await {
             return;
         }
-        let (Connection::Up { redis, budget, .. }, Some(queues)) =
-            (&mut self.connection, self.queues.get(pool))
+        let (Connection::Up { redis, budget, .. }, Some(polled)) =
+            (&mut self.connection, self.pools.get_mut(pool))
         else {
             return;
         };
+        let queues = &polled.queues;
         budget.begin(0);
         let request = async {
             for (queue, id) in workers {
@@ -45,16 +46,16 @@ impl Endpoint {
             redis::RedisResult::Ok(())
         };
         match tokio::time::timeout(TIMEOUT, request).await {
-            Ok(Ok(())) => drop(self.refused_drains.remove(pool)),
+            Ok(Ok(())) => polled.refused_drain = None,
             Ok(Err(error)) => {
                 let text = describe(&error);
-                if self.refused_drains.get(pool) != Some(&text) {
+                if polled.refused_drain.as_ref() != Some(&text) {
                     tracing::warn!(pool = %pool, "cannot request drains: {text}");
                 }
                 // An error of the server; without one the connection broke, and one of a slot that moves is not of this
                 // server: neither says anything about the rights.
                 if error.code().is_some() && redirection_in(&text).is_none() {
-                    self.refused_drains.insert(pool.clone(), text.clone());
+                    polled.refused_drain = Some(text.clone());
                 }
                 if is_of_replica(&text) {
                     self.disconnect(text, Instant::now());
@@ -73,12 +74,12 @@ impl Endpoint {
             return;
         }
         for (pool, index) in lost {
-            let (Connection::Up { redis, .. }, Some(queues)) =
-                (&mut self.connection, self.queues.get(&pool))
+            let (Connection::Up { redis, .. }, Some(polled)) =
+                (&mut self.connection, self.pools.get(&pool))
             else {
                 return;
             };
-            let Some(queue) = queues.get(index) else {
+            let Some(queue) = polled.queues.get(index) else {
                 continue;
             };
             // After a timeout the next poll finds the remaining tasks again.

@@ -58,13 +58,8 @@ fn full_queue_refuses_a_burst_with_the_reason() {
 #[test]
 fn a_full_redis_is_named() {
     let world = World::new();
-    let full = redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).take();
-    full.exec(&mut world.redis.connect()).expect("a limit");
-    let (ok, _, stderr) = world.run(&["stress"]);
-    assert!(
-        !ok && stderr.contains("OOM: its memory is full"),
-        "{stderr}"
-    );
+    world.redis.run("CONFIG SET maxmemory 1");
+    world.expect(&["stress"], 1, &["OOM: its memory is full"]);
 }
 
 #[test]

@@ -280,6 +280,15 @@ mod tests {
         routes
     }
 
+    /// The same once both nodes have answered, and the second of them.
+    fn answered() -> (Routes, Node) {
+        let mut routes = routes();
+        let (first, second) = (node(&routes, 0), node(&routes, 1));
+        routes.on_result(&first, found(0, &[1, 3]));
+        routes.on_result(&second, found(1, &[2]));
+        (routes, second)
+    }
+
     fn pool() -> Key {
         Key::new("shop", "a")
     }
@@ -348,10 +357,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_away_makes_no_other_queue_unknown() {
-        let mut routes = routes();
-        let (first, second) = (node(&routes, 0), node(&routes, 1));
-        routes.on_result(&first, found(0, &[1, 3]));
-        routes.on_result(&second, found(1, &[2]));
+        let (mut routes, second) = answered();
         let away = PollResult {
             epoch: Epoch(11),
             ..PollResult::unknown(pool(), 1, Some(Unavailable::Unexplained))
@@ -365,10 +371,7 @@ mod tests {
     #[case("ASK: it is one node of a cluster")]
     #[case("TRYAGAIN: its cluster is moving the key")]
     fn a_slot_that_moves_costs_one_poll_and_is_unknown_after_that(#[case] error: &str) {
-        let mut routes = routes();
-        let (first, second) = (node(&routes, 0), node(&routes, 1));
-        routes.on_result(&first, found(0, &[1, 3]));
-        routes.on_result(&second, found(1, &[2]));
+        let (mut routes, second) = answered();
         let mut moved = || ready(routes.on_result(&second, unreadable(1, 1, error)));
         assert_eq!(moved(), None, "this poll is lost");
         assert_eq!(moved(), Some(vec![Some(1), None, Some(3), None]));
@@ -378,10 +381,7 @@ mod tests {
 
     #[test]
     fn a_slot_whose_move_ends_is_looked_for_once_more() {
-        let mut routes = routes();
-        let (first, second) = (node(&routes, 0), node(&routes, 1));
-        routes.on_result(&first, found(0, &[1, 3]));
-        routes.on_result(&second, found(1, &[2]));
+        let (mut routes, second) = answered();
         for error in ["ASK: it moves", "MOVED: it has moved"] {
             let moved = routes.on_result(&second, unreadable(1, 1, error));
             assert_eq!(ready(moved), None, "{error}");

@@ -2,14 +2,13 @@
 //! destination only.
 
 use crate::observe::Address;
-use crate::observe::endpoint::link::Link;
-use crate::observe::endpoint::{Dial, ReplyLimits, TIMEOUT};
+use crate::observe::endpoint::link::{self, Link};
+use crate::observe::endpoint::{Dial, ReplyLimits};
 use decide::{AddressProblem, Unavailable};
 use futures::FutureExt;
 use futures::future::select_ok;
 use queues::describe;
 use redis::{AsyncConnectionConfig, RedisError, Value};
-use std::fmt;
 use std::sync::Arc;
 
 /// How many nodes are asked at the same time, after the first: some may be away, and then answer nothing.
@@ -31,12 +30,6 @@ impl Node {
     /// Its address, with the settings of another node.
     pub fn address(&self, settings: &Address) -> Result<Address, AddressProblem> {
         settings.at(&self.host, self.port)
-    }
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
     }
 }
 
@@ -128,20 +121,13 @@ async fn ask(
     limits: &ReplyLimits,
     address: &Address,
 ) -> Result<SlotMap, Unavailable> {
-    let down = |error: String| Unavailable::RedisDown {
-        address: address.to_string(),
-        error,
-    };
     let mut link = Link::open(dial, address, limits, AsyncConnectionConfig::new()).await?;
     link.budget.begin(0);
     let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let answer = command.query_async::<Vec<Value>>(&mut link.redis);
-    let answer = tokio::time::timeout(TIMEOUT, answer).await;
-    let answer = answer.map_err(|_| down(format!("no answer within {} s", TIMEOUT.as_secs())))?;
-    let map = SlotMap::parse(&answer.map_err(|error| down(no_map(&error)))?, address);
+    let slots = link::ask::<Vec<Value>>(&mut link.redis, command.arg("SLOTS"), no_map).await;
+    let map = SlotMap::parse(&slots.map_err(|error| address.down(error))?, address);
     if map.ranges.is_empty() {
-        return Err(down("it knows no slots of a cluster".to_owned()));
+        return Err(address.down("it knows no slots of a cluster".to_owned()));
     }
     Ok(map)
 }
@@ -173,7 +159,8 @@ mod tests {
     fn owner(reply: &[Value], slot: u16) -> Option<String> {
         let asked = Address::parse("redis://10.0.0.9:7009", "shop", true).expect("an address");
         let map = SlotMap::parse(reply, &asked);
-        map.owner(slot).map(ToString::to_string)
+        let owner = map.owner(slot)?;
+        Some(format!("{}:{}", owner.host, owner.port))
     }
 
     #[test]
