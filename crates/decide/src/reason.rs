@@ -249,7 +249,7 @@ reasons! {
         /// What the scale-down waits for.
         waiting: Waiting,
     },
-    /// The target does not exist.
+    /// The target does not exist, or it cannot be read.
     TargetMissing {
         /// Kind and name of the target.
         target: String,
