@@ -31,9 +31,9 @@ const TRIALS: usize = 300;
 const MANY: usize = 200;
 /// The pause between two trials, in which the pool polls the empty queue.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The same if all trials are of one pool. Each causes two notifications: with a shorter pause they would soon wait, as those
-/// of a queue that changes all the time.
-const PAUSE_OF_ONE: Duration = Duration::from_millis(250);
+/// The same if all trials are of one pool. With a shorter pause its changes would soon wait, as those of a pool that changes
+/// all the time.
+const PAUSE_OF_ONE: Duration = Duration::from_millis(300);
 /// How long CPU use is measured while nothing changes.
 const STEADY: Duration = Duration::from_secs(15);
 /// How many times the load comes and goes.

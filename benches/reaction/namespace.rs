@@ -73,14 +73,15 @@ impl Namespace {
         Ok(())
     }
 
-    /// A pool that adds a worker for any waiting task, without a cooldown: each push causes one scale-up.
+    /// A pool that adds a worker for any waiting task, and not a second one before it is taken away: each push causes one
+    /// scale-up.
     pub async fn pool(&self, name: &str, redis: &str, interval: &str) -> Result<()> {
         let object = json!({
             "apiVersion": "workerpool.dev/v1alpha1", "kind": "WorkerPool", "metadata": {"name": name},
             "spec": {
                 "scaleTargetRef": {"name": name}, "minReplicas": 1, "maxReplicas": 100_000, "interval": interval,
                 "redis": {"address": redis}, "queues": [{"name": name}],
-                "scaleUp": {"queueLength": 0, "step": 1, "cooldown": "0s"},
+                "scaleUp": {"queueLength": 0, "step": 1, "cooldown": "90ms"},
                 "scaleDown": {"utilizationPercent": 1, "idleFor": "1h"},
             },
         });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// A pool writes as often as a `HorizontalPodAutoscaler` can: once in its sync period, in milliseconds.
 const PERIOD_OF_EACH: i64 = 15_000;
 /// The pause after each write of a namespace, on average: that of a large one at least, and that of a small one at most.
-const PAUSE: std::ops::RangeInclusive<i64> = 50..=500;
+const PAUSE: std::ops::RangeInclusive<i64> = 50..=250;
 /// How many writes a namespace that made none may make at once: one for each pool, and at least so many.
 const BURST: i64 = 20;
 
@@ -62,7 +62,7 @@ mod tests {
         };
         assert_eq!(
             [0, 1, 50, 200, 1_000].map(&mut with),
-            [(20, 500), (20, 500), (50, 300), (200, 75), (1_000, 50)]
+            [(20, 250), (20, 250), (50, 250), (200, 75), (1_000, 50)]
         );
         (0..1_000).for_each(|_| namespaces.remove_pool(&namespace));
         assert!(namespaces.0.is_empty());

@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(turns(&mut budget, 5), [], "its burst is used up");
         assert_eq!(take(&mut budget, "quiet", 1, 5), 1, "at once");
         let next = budget.next_at().expect("noisy pools wait");
-        assert_eq!(next, at(1) + Millis(500));
+        assert_eq!(next, at(1) + Millis(250));
         assert_eq!(turns(&mut budget, 6).len(), 1);
     }
 

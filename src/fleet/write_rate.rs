@@ -49,8 +49,8 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case(1, 20, 500)]
-    #[case(50, 50, 300)]
+    #[case(1, 20, 250)]
+    #[case(100, 100, 150)]
     #[case(1_000, 1_000, 50)]
     fn after_a_burst_a_namespace_has_its_rate(
         #[case] pools: i64,
@@ -77,9 +77,9 @@ mod tests {
         for _ in 0..20 {
             take(now);
         }
-        let later = now + Millis(1_250);
+        let later = now + Millis(625);
         let turns = [(); 3].map(|()| take(later));
-        assert_eq!(turns, [later, later, now + Millis(1_500)]);
+        assert_eq!(turns, [later, later, now + Millis(750)]);
         let rested = now + Millis::seconds(3_600);
         let at_once = (0..30).filter(|_| take(rested) == rested);
         assert_eq!(at_once.count(), 20);
