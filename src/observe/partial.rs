@@ -85,7 +85,7 @@ pub struct Partial<K>(pub Result<K, Box<Unreadable>>);
 pub struct Unreadable {
     /// What identifies it.
     pub metadata: ObjectMeta,
-    /// What is wrong, for a person, in one line of at most [`MAX_ERROR`] characters.
+    /// What is wrong, for a person, in one line of at most 200 characters.
     pub error: String,
 }
 
