@@ -65,27 +65,11 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 INSTALL ?= test-install
 test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
-# Without make's own variables: some tests run make. Most wait for a process or a deadline: two for each core, in three groups.
-UNIT := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} \
-  cargo test --locked --workspace --exclude e2e --no-fail-fast
+# Most tests wait for a process or a deadline: two for each core.
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 8 min)
 	@tests/cluster/install-tools test
-	@$(MAKE) unit
-	@$(MAKE) -j3 $(if $(filter output-sync,$(.FEATURES)),--output-sync) unit-worker unit-fleet unit-others
-
-.PHONY: unit unit-worker unit-fleet unit-others
-unit:
-	$(UNIT) --no-run
-
-unit-worker:
-	$(UNIT) --test worker
-
-unit-fleet:
-	$(UNIT) --test fleet --test simulation --test systems
-
-unit-others:
-	$(UNIT) --lib --bins --test '[!fsw]*'
-	$(UNIT) --doc
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} \
+	  cargo test --locked --workspace --exclude e2e --no-fail-fast
 
 test-web: web/dist/index.html ## Dashboard and gallery: their scripts, and the pages in a real Chromium (4 min)
 	@tests/cluster/install-tools web
