@@ -61,34 +61,36 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 	@tests/cluster/env $(ON) "$(if $(filter local,$(ON)),$(abspath $(BUILT))/debug,$(PLUGIN))"
 
 ## Test it
+# Packages chosen one by one get other features, and every dependency is compiled again for them.
+PROGRAMS := cargo build --locked --workspace --bins --example dashboard
+TEST := cargo test --locked --workspace
 .PHONY: test test-unit test-web queues e2e test-cluster test-chart test-install recipes test-kit test-release test-source matrix cross faults force bench bench-systems bench-screen bench-worker waits mutants lint advisories
 INSTALL ?= test-install
 test: test-unit test-web test-cluster test-chart $(INSTALL) ## All tests, with and without a cluster; installs what is missing (the first time about 30 min)
 
-# Most tests wait for a process or a deadline: two for each core.
+# Most tests wait for a process or a deadline: four for each core.
 test-unit: ## Tests without a cluster: cases, laws, a scripted API server, a real Redis (the first time about 8 min)
 	@tests/cluster/install-tools test
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(getconf _NPROCESSORS_ONLN)))} \
-	  cargo test --locked --workspace --exclude e2e --no-fail-fast
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((4 * $$(getconf _NPROCESSORS_ONLN)))} \
+	  $(TEST) --exclude e2e --no-fail-fast
 
 test-web: web/dist/index.html ## Dashboard and gallery: their scripts, and the pages in a real Chromium (4 min)
 	@tests/cluster/install-tools web
 	@[ -d web/node_modules ] || $(MAKE) web
 	cd web && npm test
-	cargo build --locked --example dashboard
-	cargo build --locked -p filter-worker
+	$(PROGRAMS)
 	cd web && npm run browser
 
-# Each test has a namespace and an operator of its own, and mostly waits.
-E2E_THREADS ?= 3
-test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (15 min; E2E=story for one alone)
+# Each test has a namespace and an operator of its own, and mostly waits. Two processors can do six.
+E2E_THREADS ?= 6
+test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (7 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
 	@$(MAKE) e2e
-	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --test-threads=$(E2E_THREADS) $(E2E)
+	$(ON_CLUSTER) $(TEST) --offline --test e2e -- --test-threads=$(E2E_THREADS) $(E2E)
 
 # Compiled outside, run inside: there is no route out of the cluster's network namespace.
 e2e:
-	cargo test --locked -p e2e --test e2e --test install --no-run
+	$(TEST) --test e2e --test install --no-run
 
 test-chart: ## The chart on a real cluster: install, upgrade and remove in the orders that users choose (4 min)
 	@$(MAKE) $(ON)-load plugin
@@ -100,14 +102,14 @@ test-install: plugin ## The pages' commands that install and remove, as written,
 	@$(if $(filter kind,$(ON)),tests/cluster/install-tools kind,$(MAKE) $(ON)-load)
 	@$(MAKE) e2e
 	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
-	  cargo test --locked --offline -p e2e --test install -- --nocapture
+	  $(TEST) --offline --test install -- --nocapture
 
 recipes: ## The recipes of examples/ and workers of a plain list on a real cluster: 30 scale-downs each under load (45 min; Debian, root; SCALE_DOWNS=5 for less)
 	@tests/queues/images
 	@$(MAKE) ON=cluster cluster-load plugin
 	@tests/cluster/cluster load dist/images/*-recipe.tar
 	@$(MAKE) e2e
-	$(ON_CLUSTER) cargo test --locked --offline -p e2e --test e2e -- --ignored --test-threads=2 --nocapture recipes::
+	$(ON_CLUSTER) $(TEST) --offline --test e2e -- --ignored --test-threads=2 --nocapture recipes::
 
 test-kit: ## The kit as a student uses it, on kind without a network: unpack, class up, demo, class down (5 min)
 	@$(MAKE) kit NODE_IMAGE=$(KIND_IMAGE)
@@ -128,16 +130,16 @@ cross: ## Build the programs for Windows and try them in Wine, type-check them f
 	tests/cross
 
 faults: ## The whole operator simulated, with every fault at every request (30 min)
-	FAULTS=full cargo test --locked -p workerpool-operator --test simulation -- --nocapture
+	FAULTS=full $(TEST) --test simulation -- --nocapture
 
 queues: ## Known states of RQ, BullMQ, Bull, Sidekiq and Laravel, made by their own libraries (1 min; SERVER=redis62, redis8 or valkey9 chooses the server; Debian)
 	@tests/cluster/install-tools queues
-	REDIS_SERVER="$$(tests/queues/server $(SERVER))" cargo test --locked -p queues --test systems -- --include-ignored
-	REDIS_SERVER="$$(tests/queues/server $(SERVER))" cargo test --locked -p kubectl-workerpool --test queues -- --include-ignored
+	REDIS_SERVER="$$(tests/queues/server $(SERVER))" $(TEST) --test systems -- --include-ignored
+	REDIS_SERVER="$$(tests/queues/server $(SERVER))" $(TEST) --test queues -- --include-ignored
 
 force: ## 5,000 tasks, Rust and Python workers, killed and paused at each step: 0 lost; a control that loses (7 min)
 	@tests/cluster/install-tools test
-	FORCE=full cargo test --locked -p filter-worker --test worker force -- --nocapture
+	FORCE=full $(TEST) --test worker force -- --nocapture
 
 bench: ## Reaction time beside its floor, in one run, on a real API server and a real Redis (the first time 10 min to compile)
 	@$(MAKE) $(ON)-up
@@ -215,12 +217,12 @@ release: $(if $(wildcard dist/parts/linux-*/images),,part) ## Publish images, ch
 	@packaging/release "$(VERSION)" "$(REGISTRY)" $(PLAIN_HTTP)
 
 generate: ## Regenerate the CRD (crds/ and the chart's copy), plain manifests and reference pages
-	UPDATE=1 cargo test --locked -p workerpool-operator --test repository generated
-	UPDATE=1 cargo test --locked -p kubectl-workerpool --test cli pages
+	UPDATE=1 $(TEST) --test repository generated
+	UPDATE=1 $(TEST) --test cli pages
 	manifests/render
 
 policies: ## Simulate every policy and regenerate docs/policies.md with its pictures (1 min)
-	UPDATE=1 cargo test --locked -p sim --test policies
+	UPDATE=1 $(TEST) --test policies
 
 install-tools: ## Install what demo and tests need
 	@tests/cluster/install-tools $(ON)

@@ -58,8 +58,12 @@ fn build(directory: &Path) {
     let mut command = Command::new(cargo);
     without_package(&mut command).current_dir(crate::root());
     command.args(["build", "--quiet", "--locked", "--offline", "--bins"]);
+    // With the features that the tests have (the example brings the dev-dependencies' in), or those of `make dist`: others
+    // mean that every dependency is compiled again.
     if name(directory).as_deref() == Some("release") {
         command.arg("--release");
+    } else {
+        command.args(["--workspace", "--example", "dashboard"]);
     }
     let mut target = directory
         .parent()
