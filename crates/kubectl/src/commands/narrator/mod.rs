@@ -17,6 +17,8 @@ use std::collections::VecDeque;
 const MIN_PAUSE: i64 = 2_000;
 /// How long a change waits for the operator's history entry, in milliseconds; without one, another client made it.
 const CHANGE_TIMEOUT: i64 = 3_000;
+/// The same while the operator's last decision is about other replicas: on a busy machine its status is late.
+const LATE_CHANGE_TIMEOUT: i64 = 10_000;
 /// How long a queue line with more or fewer workers waits for the line of the change that explains it, in milliseconds.
 /// A drained worker leaves the metrics before the operator lowers the replicas, and each has its own connection. Without
 /// a change workers have died or come by another way.
@@ -185,7 +187,7 @@ impl Narrator {
         let mut lines: Vec<Line> = warnings.map(|text| warning(now, text)).collect();
         while let Some(change) = self.changes.front().copied() {
             let entry = self.history_entry(change);
-            if entry.is_none() && millis(now, change.at) < CHANGE_TIMEOUT {
+            if entry.is_none() && millis(now, change.at) < self.timeout_of(change) {
                 return lines; // later lines must wait, too
             }
             self.changes.pop_front();
@@ -283,6 +285,15 @@ impl Narrator {
         };
         let history = &self.pool.status.as_ref()?.history;
         history.iter().find(is_entry).cloned()
+    }
+
+    fn timeout_of(&self, change: ReplicaChange) -> i64 {
+        let decided = self.decision_status();
+        if decided.is_none_or(|it| it.from == change.to) {
+            CHANGE_TIMEOUT
+        } else {
+            LATE_CHANGE_TIMEOUT
+        }
     }
 
     fn change_line(&mut self, change: ReplicaChange, entry: Option<Change>) -> Line {

@@ -128,6 +128,19 @@ fn burst_and_scale_down_of_the_class() {
 }
 
 #[test]
+fn a_late_history_entry_explains_its_change() {
+    let up = (16, 3, 5, "QueueLength");
+    let lines = lines_of(vec![
+        (0, decided(&[])),
+        (0, Update::Replicas(3)),
+        (0, metrics(0, 0, 3)),
+        (16, Update::Replicas(5)),
+        (24, decided(&[up])),
+    ]);
+    assert_eq!(lines[1], "16 🔺 SCALING UP TO 5 WORKERS | because 3 → 5");
+}
+
+#[test]
 fn change_without_history_entry_is_not_the_operators() {
     let lines = lines_of(vec![
         (0, decided(&[])),
