@@ -7,7 +7,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+use crate::wait::TIMEOUT;
 
 /// The status code and body that answer a method, path, query and body; `None` is a 404.
 type Answer = dyn Fn(&str, &str, &str, &Value) -> Option<(u16, String)> + Send + Sync;
@@ -163,7 +165,7 @@ impl ApiServer {
             .collect()
     }
 
-    /// When it received the first request with this method and such a body. It waits for one at most a minute.
+    /// When it received the first request with this method and such a body. It waits for one at most [`TIMEOUT`].
     pub fn received_at(&self, method: &str, is_such: impl Fn(&Value) -> bool) -> Instant {
         let (requests, arrival) = &*self.requests;
         let find = |all: &[Recorded]| {
@@ -173,9 +175,9 @@ impl ApiServer {
         };
         let all = requests.lock().expect("no panic");
         let (all, _) = arrival
-            .wait_timeout_while(all, Duration::from_mins(1), |all| find(all).is_none())
+            .wait_timeout_while(all, TIMEOUT, |all| find(all).is_none())
             .expect("no panic");
-        find(&all).unwrap_or_else(|| panic!("no such {method} within a minute"))
+        find(&all).unwrap_or_else(|| panic!("no such {method} within {TIMEOUT:?}"))
     }
 }
 
