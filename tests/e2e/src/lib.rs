@@ -8,6 +8,7 @@
     reason = "test code: it panics where a test would, and its names say what it does"
 )]
 
+mod reader;
 pub mod refusals;
 pub mod shell;
 pub mod stream;

@@ -1,5 +1,6 @@
 //! One release of the chart in a namespace of its own, and what the tests read from it.
 
+use crate::reader;
 use serde_json::{Value, json};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -43,7 +44,8 @@ fn run_ok(program: &str, arguments: &[&str], input: Option<&str>) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Repeats `check` until it succeeds, and panics with its last error after [`TIMEOUT`].
+/// Repeats `check` until it succeeds, and panics with its last error after [`TIMEOUT`]. It pauses long enough that tests
+/// side by side leave the processors to what they wait for: a check that starts kubectl takes a tenth of a second of one.
 pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + TIMEOUT;
     loop {
@@ -52,7 +54,7 @@ pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Result<T, String>) -
             Err(last) if Instant::now() > end => {
                 panic!("{what} did not happen in {TIMEOUT:?}: {last}")
             }
-            Err(_) => std::thread::sleep(Duration::from_millis(100)),
+            Err(_) => std::thread::sleep(Duration::from_secs(1)),
         }
     }
 }
@@ -186,8 +188,13 @@ impl World {
         )
     }
 
+    /// What `kubectl <arguments> -o json` prints.
     pub fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.kubectl(&[arguments, &["-o", "json"]].concat())).expect("JSON")
+        match reader::path(&self.namespace, arguments) {
+            Some(path) => reader::read(&path),
+            None => serde_json::from_str(&self.kubectl(&[arguments, &["-o", "json"]].concat()))
+                .expect("JSON"),
+        }
     }
 
     /// The same as [`Self::apply`] of what must be accepted.

@@ -70,7 +70,14 @@ fn scale_downs_interrupt_no_task() {
     let count = scale_downs(10);
     // More than the workers can process meanwhile, so that all of them are always busy.
     let tasks = (count * 40).max(300).to_string();
-    world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
+    world.workerpool(&[
+        "stress",
+        "--io",
+        "--tasks",
+        &tasks,
+        "--task-seconds",
+        TASK_SECONDS,
+    ]);
 
     let mut witness = Witness::new(&world);
     let mut load = Load {

@@ -13,7 +13,14 @@ const TASK_SECONDS: &str = "12";
 /// Queues so many tasks, and waits until `count` workers hold one. More tasks than workers keep a worker busy that is not drained.
 fn occupy(world: &World, count: i64, tasks: u32) {
     let tasks = tasks.to_string();
-    world.workerpool(&["stress", "--tasks", &tasks, "--task-seconds", TASK_SECONDS]);
+    world.workerpool(&[
+        "stress",
+        "--io",
+        "--tasks",
+        &tasks,
+        "--task-seconds",
+        TASK_SECONDS,
+    ]);
     world.expect_metric("busy", count);
 }
 
@@ -140,7 +147,7 @@ fn a_rollout_that_cannot_end_removes_idle_workers_only() {
 #[test]
 fn a_deployment_that_is_created_again_is_not_set_back() {
     let world = World::install("again", &json!({"maxReplicas": 8}));
-    world.workerpool(&["stress", "--tasks", "40", "--task-seconds", "4"]);
+    world.workerpool(&["stress", "--io", "--tasks", "40", "--task-seconds", "4"]);
     eventually("a scale-up", || match world.replicas() {
         5.. => Ok(()),
         other => Err(other.to_string()),
