@@ -99,9 +99,12 @@ impl PoolState {
         let metrics = self.observed.metrics.as_ref()?;
         let is_stale = now - metrics.at > self.stale_after();
         let (queues, unavailable) = if is_stale {
+            // What prevents the polls, such as a Secret without an address, is still the cause.
+            let cause = metrics.unavailable.clone();
+            let cause = cause.filter(|cause| *cause != Unavailable::NotReadYet);
             (
                 vec![QueueMetrics::UNAVAILABLE; metrics.queues.len()],
-                Some(Unavailable::Stale { since: metrics.at }),
+                cause.or(Some(Unavailable::Stale { since: metrics.at })),
             )
         } else {
             (metrics.queues.clone(), metrics.unavailable.clone())

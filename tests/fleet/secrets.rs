@@ -43,6 +43,20 @@ fn malformed_secrets_are_shown_nowhere() {
 }
 
 #[test]
+fn the_cause_is_shown_as_long_as_nothing_can_be_polled() {
+    let (mut stage, _) = read(MALFORMED_SECRETS[0]);
+    stage.tick_after(60_000);
+    let mut commands = stage.target(Some(target(4)));
+    commands.extend(stage.tick_after(3_000));
+    let status = status(&commands).expect("a status");
+    let message = &status.decision.as_ref().expect("a decision").message;
+    assert!(
+        message.contains("Secret redis, key redis-password, "),
+        "{message}"
+    );
+}
+
+#[test]
 fn an_address_is_shown_by_host_port_and_database() {
     let (_, commands) = read("redis://user:canary@127.0.0.1:6379/2");
     let observed = commands.iter().find_map(|command| match command {
