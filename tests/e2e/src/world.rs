@@ -178,6 +178,13 @@ impl World {
         run_ok("kubectl", &all, None)
     }
 
+    /// Queues so many tasks that keep a worker busy for so many seconds, and leave the processors to others.
+    pub fn push_tasks(&self, tasks: usize, seconds: u32) {
+        let [tasks, seconds] = [tasks.to_string(), seconds.to_string()];
+        let given = ["--tasks", &tasks, "--task-seconds", &seconds];
+        self.workerpool(&[&["stress", "--io"], &given[..]].concat());
+    }
+
     /// Runs `kubectl apply` of `yaml`: whether it succeeded, and its error output.
     pub fn apply(&self, yaml: &str) -> (bool, String) {
         let apply = ["-n", &self.namespace, "apply", "-f", "-"];

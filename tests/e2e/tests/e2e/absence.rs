@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 fn burst_without_an_operator_scales_up_when_it_starts() {
     let world = World::install("absence", &json!({}));
     world.scale("wp-workerpool", 0);
-    world.workerpool(&["stress", "--io", "--tasks", "25", "--task-seconds", "5"]);
+    world.push_tasks(25, 5);
     assert_eq!(world.replicas(), 3, "no operator runs");
     world.scale("wp-workerpool", 1);
     world.expect_replicas(5);

@@ -44,6 +44,7 @@ fn follow(name: &str, is_page: impl Fn(&str) -> bool) {
     let world = World::install(name, &json!({}));
     let mut shell = Shell::in_namespace(&world.namespace);
     let mut all = commands_of("class");
+    assert!(all.len() > 70, "{} commands", all.len());
     all.retain(|command| is_page(&command.page));
     assert!(all.len() > 20, "{} commands", all.len());
     for command in &all {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Longer than [`GRACE`], so that a pod that is deleted while it holds a task is killed with it.
-const TASK_SECONDS: &str = "6";
+const TASK_SECONDS: u32 = 6;
 const GRACE: u32 = 2;
 
 /// How many scale-downs to run; the environment variable `SCALE_DOWNS` overrides it.
@@ -69,15 +69,8 @@ fn scale_downs_interrupt_no_task() {
     });
     let count = scale_downs(10);
     // More than the workers can process meanwhile, so that all of them are always busy.
-    let tasks = (count * 40).max(300).to_string();
-    world.workerpool(&[
-        "stress",
-        "--io",
-        "--tasks",
-        &tasks,
-        "--task-seconds",
-        TASK_SECONDS,
-    ]);
+    let tasks = (count * 40).max(300);
+    world.push_tasks(tasks, TASK_SECONDS);
 
     let mut witness = Witness::new(&world);
     let mut load = Load {

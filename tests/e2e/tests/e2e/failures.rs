@@ -42,7 +42,7 @@ fn a_death_before_the_status_is_written_shortens_no_cooldown() {
     let up = json!({"queueLength": 8, "step": 2, "cooldown": "40s"});
     let world = World::install("unwritten", &json!({"maxReplicas": 7, "scaleUp": up}));
     allow_statuses(&world, false);
-    world.workerpool(&["stress", "--io", "--tasks", "300", "--task-seconds", "20"]);
+    world.push_tasks(300, 20);
     let first = scaled_to(&world, 5);
     world.kill(&world.operator());
     let second = scaled_to(&world, 7);
@@ -84,7 +84,7 @@ fn a_stall_of_redis_interrupts_no_running_task() {
     let world = World::install("stall", &json!({"replicas": 3}));
     // Redis answers nothing while a script runs, and not that it is busy.
     world.redis(&["CONFIG", "SET", "busy-reply-threshold", "0"]);
-    world.workerpool(&["stress", "--io", "--tasks", "3", "--task-seconds", "40"]);
+    world.push_tasks(3, 40);
     world.expect_metric("busy", 3);
     let claimed = world.redis(&["EVAL", CLAIMS, "0"]);
     let mut witness = Witness::new(&world);

@@ -23,7 +23,7 @@ fn drain_target_scales_up_at_once_and_from_zero() {
         "explain names what would scale it up"
     );
 
-    world.workerpool(&["stress", "--io", "--tasks", "1", "--task-seconds", "2"]);
+    world.push_tasks(1, 2);
     eventually("the first worker", || match last_change(&world).as_str() {
         "0 → 1: DrainWithin" => Ok(()),
         other => Err(other.to_owned()),
@@ -31,7 +31,7 @@ fn drain_target_scales_up_at_once_and_from_zero() {
     world.expect_metric("processed", 1);
 
     // 60 tasks of 4 s within 30 s need more than the maximum of 8, in one step.
-    world.workerpool(&["stress", "--io", "--tasks", "60", "--task-seconds", "4"]);
+    world.push_tasks(60, 4);
     eventually("all workers at once", || {
         let path = world.path();
         let jump = path.iter().any(|(from, to, _)| *from <= 1 && *to >= 6);

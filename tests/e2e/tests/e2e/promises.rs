@@ -34,7 +34,7 @@ fn workers_that_do_not_name_their_pod_finish_their_tasks() {
     let mut messages = Vec::new();
     let count = scale_downs(3);
     for _ in 0..count {
-        world.workerpool(&["stress", "--io", "--tasks", "2", "--task-seconds", "8"]);
+        world.push_tasks(2, 8);
         world.expect_metric("busy", 2);
         world.kubectl(&["scale", "wp/filters", "--replicas=1"]);
         eventually("one worker", || {
@@ -103,7 +103,7 @@ fn leaders(world: &World) -> Vec<String> {
 
 /// Waits until another instance than `first` leads and scales for 30 tasks.
 fn expect_take_over(world: &World, first: &str) {
-    world.workerpool(&["stress", "--io", "--tasks", "30", "--task-seconds", "5"]);
+    world.push_tasks(30, 5);
     eventually("another leader", || match leaders(world).as_slice() {
         [one] if one != first => Ok(()),
         other => Err(format!("{other:?}")),

@@ -8,19 +8,11 @@ use std::collections::BTreeSet;
 
 /// Tasks take longer than this grace period: a worker that is removed while it holds one loses it.
 const GRACE: u32 = 2;
-const TASK_SECONDS: &str = "12";
+const TASK_SECONDS: u32 = 12;
 
 /// Queues so many tasks, and waits until `count` workers hold one. More tasks than workers keep a worker busy that is not drained.
-fn occupy(world: &World, count: i64, tasks: u32) {
-    let tasks = tasks.to_string();
-    world.workerpool(&[
-        "stress",
-        "--io",
-        "--tasks",
-        &tasks,
-        "--task-seconds",
-        TASK_SECONDS,
-    ]);
+fn occupy(world: &World, count: i64, tasks: usize) {
+    world.push_tasks(tasks, TASK_SECONDS);
     world.expect_metric("busy", count);
 }
 
@@ -147,7 +139,7 @@ fn a_rollout_that_cannot_end_removes_idle_workers_only() {
 #[test]
 fn a_deployment_that_is_created_again_is_not_set_back() {
     let world = World::install("again", &json!({"maxReplicas": 8}));
-    world.workerpool(&["stress", "--io", "--tasks", "40", "--task-seconds", "4"]);
+    world.push_tasks(40, 4);
     eventually("a scale-up", || match world.replicas() {
         5.. => Ok(()),
         other => Err(other.to_string()),
