@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 /// How long to wait for anything that should happen: pods start slowly on two busy cores.
 pub const TIMEOUT: Duration = Duration::from_secs(150);
 
+/// How long [`eventually`] pauses. Tests side by side leave the processors to what they wait for: a check that starts kubectl
+/// takes a tenth of a second of one.
+pub const POLL: Duration = Duration::from_secs(1);
+
 /// An installed demo whose operator serves only its own namespace. It is removed when dropped.
 pub struct World {
     pub namespace: String,
@@ -44,8 +48,7 @@ fn run_ok(program: &str, arguments: &[&str], input: Option<&str>) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Repeats `check` until it succeeds, and panics with its last error after [`TIMEOUT`]. It pauses long enough that tests
-/// side by side leave the processors to what they wait for: a check that starts kubectl takes a tenth of a second of one.
+/// Repeats `check` until it succeeds, and panics with its last error after [`TIMEOUT`].
 pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Result<T, String>) -> T {
     let end = Instant::now() + TIMEOUT;
     loop {
@@ -54,7 +57,7 @@ pub fn eventually<T>(what: &str, mut check: impl FnMut() -> Result<T, String>) -
             Err(last) if Instant::now() > end => {
                 panic!("{what} did not happen in {TIMEOUT:?}: {last}")
             }
-            Err(_) => std::thread::sleep(Duration::from_secs(1)),
+            Err(_) => std::thread::sleep(POLL),
         }
     }
 }
@@ -244,12 +247,13 @@ impl World {
             .expect("replicas")
     }
 
-    /// Waits until the workers' Deployment has so many replicas.
+    /// Waits until the workers' Deployment has so many replicas, and the history says so: it is written afterwards.
     pub fn expect_replicas(&self, replicas: i64) {
         eventually(&format!("{replicas} replicas"), || {
-            let found = self.replicas();
-            require(found == replicas, || {
-                format!("{found}: {:?} {:?}", self.decision(), self.path())
+            let (found, path) = (self.replicas(), self.path());
+            let recorded = path.last().map(|(_, to, _)| *to);
+            require(found == replicas && recorded == Some(found), || {
+                format!("{found}: {:?} {path:?}", self.decision())
             })
         });
     }

@@ -7,7 +7,7 @@
 
 use e2e::refusals::assert_rejected;
 use e2e::tenants::{assert_operator_is_limited, assert_pools_need_rights};
-use e2e::world::{World, eventually, words};
+use e2e::world::{World, eventually, require, words};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -128,10 +128,11 @@ fn installs_admits_and_scales() {
     assert!(table.contains("Deployment/filter-worker"), "{table}");
     world.kubectl(&["scale", "wp/filters", "--replicas=3"]);
     scaled_to(&world, 3);
-    let changes: Vec<(i64, i64)> = world
-        .path()
-        .iter()
-        .map(|(from, to, _)| (*from, *to))
-        .collect();
-    assert_eq!(changes, [(1, 2), (2, 4), (4, 6), (6, 3)]);
+    eventually("a history of all changes", || {
+        let path = world.path();
+        let changes: Vec<_> = path.iter().map(|(from, to, _)| (*from, *to)).collect();
+        require(changes == [(1, 2), (2, 4), (4, 6), (6, 3)], || {
+            format!("{path:?}")
+        })
+    });
 }
