@@ -44,7 +44,7 @@ struct Activity {
 }
 
 /// A request from a person, until it is dropped.
-struct ActiveRequest<'a>(&'a Server);
+pub struct ActiveRequest<'a>(&'a Server);
 
 impl Drop for ActiveRequest<'_> {
     fn drop(&mut self) {
@@ -88,7 +88,8 @@ impl Server {
         }
     }
 
-    fn begin_request(&self) -> ActiveRequest<'_> {
+    /// The server is not idle until the result is dropped.
+    pub fn begin_request(&self) -> ActiveRequest<'_> {
         self.activity().active += 1;
         ActiveRequest(self)
     }

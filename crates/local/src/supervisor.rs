@@ -104,6 +104,8 @@ async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
             kubelet
         })
     };
+    // The start counts as a request: it may take longer than the idle time.
+    let starting = server.begin_request();
     let deadline = Instant::now() + READY_TIMEOUT;
     if contents.is_new {
         contents
@@ -115,6 +117,7 @@ async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
         Ok(()) => "ready".to_owned(),
         Err(_) => pending_message(&store, &state_dir),
     });
+    drop(starting);
 
     let idle = Duration::from_secs(args.idle);
     let is_needed =
@@ -126,15 +129,19 @@ async fn supervise(args: SupervisorArgs) -> anyhow::Result<()> {
     let grace = if info.own_redis { 1 } else { 30 };
     kubelet_task.await?.stop_pods(grace).await;
     server_task.abort();
-    // A `stop` command that waits for the end of this process removes the directory itself: not every system can
-    // remove files that this process has open.
+    remove_unless_stopped(&state_dir);
+    // Held until the process has ended.
+    std::mem::forget(running_lock);
+    Ok(())
+}
+
+/// Removes the directory. A `stop` command that waits for the end of this process removes it itself: not every system can
+/// remove files that this process has open.
+fn remove_unless_stopped(state_dir: &StateDir) {
     let lock_file = state_dir.lock_file();
     if lock_file.as_ref().is_ok_and(|file| file.try_lock().is_ok()) {
         let _ = state_dir.remove();
     }
-    // Held until the process has ended.
-    std::mem::forget(running_lock);
-    Ok(())
 }
 
 /// Saves the objects whenever they change, for as long as the cluster is needed.

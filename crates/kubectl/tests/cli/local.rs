@@ -375,14 +375,9 @@ fn ends_when_idle_or_its_directory_is_removed() {
     };
     let unused = Local::new();
     let mut command = unused.command(&["metrics", "--local"]);
-    assert!(
-        command
-            .env("WORKERPOOL_LOCAL_IDLE", "3")
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
+    let output = command.env("WORKERPOOL_LOCAL_IDLE", "3").output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
     wait_until_ended(&unused);
     until_true("the removal of its directory", || {
         !unused.state_dir().exists()
