@@ -1,4 +1,4 @@
-//! What a poll costs: `cargo test -p queues --test systems cost -- --nocapture` prints the table.
+//! What a poll costs: `cargo test --workspace --test systems cost -- --nocapture` prints the table.
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
 use crate::celery_workers::Workers;
