@@ -233,6 +233,7 @@ test("why not another number: by keyboard and in both languages", async () => {
     await page.keyboard.press("Escape");
     expect(await page.evaluate(() => document.activeElement?.className), "the focus returns to the button").toBe("toggle");
     await page.keyboard.press("l");
+    await page.waitForSelector("html[lang=es]"); // its texts are loaded, and the page is drawn again
     await page.locator("button.toggle").click();
     await page.locator(".whynot input").fill("12");
     await expect.poll(() => text(page, ".whynot")).toMatch(/workers, y no 12, porque[\s\S]*A mano/);
