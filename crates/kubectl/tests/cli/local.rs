@@ -288,7 +288,8 @@ fn monitors_a_burst() {
 #[test]
 fn killing_any_process_loses_no_task() {
     let local = Local::new();
-    local.run(&["stress", "--tasks", "12", "--task-seconds", "5", "--local"]);
+    let tasks = ["stress", "--io", "--tasks", "12", "--task-seconds", "5"];
+    local.run(&[&tasks[..], &["--local"]].concat());
     until_true("more workers", || local.pods("worker").len() == 5);
     // A worker with a task: another worker does the task, and the pod is restarted.
     let victim = until("a worker", || local.pods("worker").first().cloned());
