@@ -89,12 +89,11 @@ fn scales_by_hand_with_and_without_an_operator() {
         });
         output
     };
-    assert!(
-        scale_to("6", 6).contains(
-            "filters: pinned by spec.replicas: 3 → 6 workers\n! The operator answered in"
-        )
-    );
-    assert!(scale_to("3", 3).contains("The operator answered in"));
+    let up = scale_to("6", 6);
+    let answered = "filters: pinned by spec.replicas: 3 → 6 workers\n! The operator answered in";
+    assert!(up.contains(answered), "{up}");
+    let down = scale_to("3", 3);
+    assert!(down.contains("The operator answered in"), "{down}");
     let scale = local.get(&format!("{WORKERS}/scale"));
     let fields = local.get(WORKERS)["metadata"]["managedFields"].clone();
     let owns = |it: &&Value| it["fieldsV1"].pointer("/f:spec/f:replicas").is_some();
