@@ -66,8 +66,8 @@ pub enum Command {
     Stress(Stress),
     /// Pin the number of workers, or return control to the rules
     ///
-    /// Sets spec.replicas of the WorkerPool and waits for the operator. If no operator answers within 5 s, scales the
-    /// Deployment directly.
+    /// Sets spec.replicas of the WorkerPool and waits for the operator. If no operator is ready and none answers within
+    /// 5 s, scales the Deployment directly.
     #[command(after_help = FOOT, allow_missing_positional = true)]
     Scale(Scale),
     /// Pause the scaling of a pool, and record who paused it and why

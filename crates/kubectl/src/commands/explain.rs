@@ -26,7 +26,7 @@ pub async fn run(cluster: &Cluster, name: Option<&str>, json: bool) -> anyhow::R
         .status
         .as_ref()
         .is_some_and(|status| status.observed_generation < pool.metadata.generation)
-        && wait_for_decision(cluster, &pool, &pool).await.is_some()
+        && wait_for_decision(cluster, &pool, &pool).await.is_ok()
     {
         pool = cluster.pool(Some(&pool.name_any())).await?;
     }

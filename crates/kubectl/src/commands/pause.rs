@@ -64,11 +64,16 @@ async fn suspend(
         tr!(out.lang, "cli-doing-resume", name)
     };
     let pool = apply(cluster, &doing, &name, patch).await?;
-    if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
-        out.data(&format!("{name}: {}", out.message(&decision)))?;
-        out.info(&effect(&name));
-        return Ok(true);
+    match wait_for_decision(cluster, &before, &pool).await {
+        Ok(decision) => {
+            out.data(&format!("{name}: {}", out.message(&decision)))?;
+            out.info(&effect(&name));
+            Ok(true)
+        }
+        Err(unanswered) => {
+            let why = unanswered.text(out.lang);
+            out.info(&tr!(out.lang, "cli-pause-unanswered", name, why));
+            Ok(false)
+        }
     }
-    out.info(&tr!(out.lang, "cli-pause-unanswered", name));
-    Ok(false)
 }

@@ -58,18 +58,26 @@ pub async fn run(
     let (out, lang) = (&cluster.out, cluster.out.lang);
     let doing = tr!(lang, "cli-doing-scale", name);
     let pool = apply(cluster, &doing, &name, patch).await?;
-    if let Some(decision) = wait_for_decision(cluster, &before, &pool).await {
-        let took = start.elapsed().as_millis();
-        out.data(&format!("{name}: {}", out.message(&decision)))?;
-        let answered = tr!(lang, "cli-scale-answered", took);
-        let effect = effect(out, &name, pin, until, &decision);
-        out.info(&format!("{answered} {effect}"));
-        return Ok(true);
-    }
-    let Pin::To(replicas) = pin else {
-        bail!(tr!(lang, "cli-scale-unpinned-unanswered", name));
+    let unanswered = match wait_for_decision(cluster, &before, &pool).await {
+        Ok(decision) => {
+            let took = start.elapsed().as_millis();
+            out.data(&format!("{name}: {}", out.message(&decision)))?;
+            let answered = tr!(lang, "cli-scale-answered", took);
+            let effect = effect(out, &name, pin, until, &decision);
+            out.info(&format!("{answered} {effect}"));
+            return Ok(true);
+        }
+        Err(unanswered) => unanswered,
     };
-    scale_target(cluster, &pool, replicas).await
+    let why = unanswered.text(lang);
+    match pin {
+        Pin::Auto => bail!(tr!(lang, "cli-scale-unpinned-unanswered", name, why)),
+        // It removes idle workers only, unlike a change of the target.
+        Pin::To(n) if unanswered.operator.is_some() => {
+            bail!(tr!(lang, "cli-scale-pinned-unanswered", name, n, why))
+        }
+        Pin::To(n) => scale_target(cluster, &pool, n).await,
+    }
 }
 
 /// How long the number of workers stays as it is now.
@@ -107,21 +115,18 @@ async fn scale_target(cluster: &Cluster, pool: &WorkerPool, replicas: i32) -> an
     let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
     let scale = cluster.request(&doing, target.get_scale(&name)).await?;
     let (from, params) = (replicas_of(&scale), params());
-    let patched = target.patch_scale(&name, &params, &patch);
-    cluster.request(&doing, patched).await?;
     let line = if from == replicas {
         tr!(lang, "cli-scale-unchanged", kind, name, replicas)
     } else {
+        let patched = target.patch_scale(&name, &params, &patch);
+        cluster.request(&doing, patched).await?;
         class_format::scaling(from, replicas, None)
     };
     out.data_at(Timestamp::now(), &line)?;
-    out.info(&tr!(
-        lang,
-        "cli-scale-done-directly",
-        kind,
-        name,
-        from,
-        replicas
-    ));
+    out.info(&if from == replicas {
+        tr!(lang, "cli-scale-no-operator")
+    } else {
+        tr!(lang, "cli-scale-done-directly", kind, name, from, replicas)
+    });
     Ok(true)
 }

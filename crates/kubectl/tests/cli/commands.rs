@@ -3,10 +3,12 @@
 
 use serde_json::{Value, json};
 use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
 use tempfile::TempDir;
 use testkit::api_server::ApiServer;
 use testkit::local::{transcript, until_true};
 use testkit::redis::RedisServer;
+use testkit::wait::TIMEOUT;
 
 pub const POOLS: &str = "/apis/workerpool.dev/v1alpha1/namespaces/default/workerpools";
 const TARGET: &str = "/apis/apps/v1/namespaces/default/deployments/filter-worker";
@@ -331,6 +333,84 @@ fn scales_the_deployment_without_an_operator() {
         "{output}"
     );
     assert_eq!(api.bodies("PATCH")[1], json!({"spec": {"replicas": 5}}));
+}
+
+/// An API server with a pool, its target, and an operator that is ready. It announces each search for the operator.
+fn with_operator() -> (ApiServer, Receiver<()>) {
+    let operator = json!({
+        "metadata": {"name": "workerpool", "namespace": "ops"}, "status": {"readyReplicas": 1},
+    });
+    let (announce, searches) = channel();
+    let api = ApiServer::answering(move |method, path, _| {
+        let body = match (method, path) {
+            ("GET", POOLS) => list(&[pool("filters", "redis://r")]),
+            ("GET", "/apis/apps/v1/deployments") => {
+                announce.send(()).expect("the test runs");
+                json!({"metadata": {}, "items": [operator]})
+            }
+            ("PATCH", _) if path.starts_with(POOLS) => pool("filters", "redis://r"),
+            ("GET", _) if path == format!("{TARGET}/scale") => scale(3),
+            _ => return None,
+        };
+        Some((200, body))
+    });
+    (api, searches)
+}
+
+#[test]
+fn waits_for_an_operator_that_answers_late() {
+    let (api, searches) = with_operator();
+    let output = std::thread::scope(|scope| {
+        let output = scope.spawn(|| run(&["scale", "5"], Some(&api)));
+        searches
+            .recv_timeout(TIMEOUT)
+            .expect("a search for the operator");
+        api.wait_for_watchers(POOLS, 1);
+        let mut decided = pool("filters", "redis://r");
+        decided["metadata"]["resourceVersion"] = "2".into();
+        decided["status"] = json!({"observedGeneration": 2, "decision": {
+            "reason": "Pinned", "params": {}, "message": "pinned by spec.replicas: 3 → 5 workers",
+            "confidence": 1.0, "at": "2026-11-27T09:16:00Z", "from": 3, "to": 5,
+        }});
+        api.send_event(POOLS, "MODIFIED", &decided);
+        output.join().expect("no panic")
+    });
+    assert!(
+        output.contains("! the operator ops/workerpool is ready, but has not answered yet")
+            && output.contains("\n! The operator answered in "),
+        "{output}"
+    );
+    assert_eq!(api.bodies("PATCH").len(), 1, "the pool alone");
+}
+
+#[test]
+fn leaves_the_deployment_to_an_operator_that_is_ready() {
+    let (api, _searches) = with_operator();
+    let output = run(&["scale", "1"], Some(&api));
+    assert!(
+        output.starts_with("exit 1\n")
+            && output.contains("the operator ops/workerpool has not answered within 30 s"),
+        "{output}"
+    );
+    assert_eq!(api.bodies("PATCH").len(), 1, "the pool alone");
+}
+
+#[test]
+fn leaves_a_deployment_alone_that_has_these_workers() {
+    let pool = pool("filters", "redis://r");
+    let api = ApiServer::start([
+        ("GET", POOLS, 200, list(std::slice::from_ref(&pool))),
+        ("PATCH", &format!("{POOLS}/filters"), 200, pool),
+        ("GET", &format!("{TARGET}/scale"), 200, scale(3)),
+    ]);
+    let output = run(&["scale", "3"], Some(&api));
+    assert!(
+        output.starts_with("exit 0\n[")
+            && output.contains(
+                "] Deployment/filter-worker already has 3 workers\n! No operator answered within 5 s. The"
+            ),
+        "{output}"
+    );
 }
 
 #[test]
