@@ -121,11 +121,13 @@ fn scale_downs_interrupt_no_task() {
     let scale_plainly = |count: u32| {
         world.kubectl_line(&format!("scale {target} --replicas={count}"));
     };
-    let control = count.clamp(4, 20) / 2;
-    (0..control).for_each(|_| load.down_and_up(&scale_plainly));
-    let plain = witness.report(&format!("{control} plain scale-downs"));
+    // Tasks that are about to end may end within the grace period.
+    let control = (0..10).any(|_| {
+        load.down_and_up(&scale_plainly);
+        witness.report("a plain scale-down").interrupted > 0
+    });
     assert!(
-        plain.interrupted > 0,
+        control,
         "the control must show interruptions, or this test proves nothing"
     );
     for report in [drained, killed] {

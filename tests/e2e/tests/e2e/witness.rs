@@ -2,18 +2,20 @@
 //! deleted while it ran, or the worker failed in another way.
 
 use e2e::stream::Stream;
-use e2e::world::{World, name_of, words};
+use e2e::world::{World, eventually, name_of, require, words};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// Run ten times a second: which worker of which pod holds which tasks, and the failed attempts of each task.
-const QUERY: &str = "local seen = {} for _, id in ipairs(redis.call('SMEMBERS', 'wp:{tasks}:workers')) do \
+/// Run ten times a second: which worker of which pod holds which tasks, the failed attempts of each task, and how many
+/// workers have no lease any more.
+const QUERY: &str = "local seen, expired = {}, 0 for _, id in ipairs(redis.call('SMEMBERS', 'wp:{tasks}:workers')) do \
     local pod, held = redis.call('HGET', 'wp:{tasks}:worker:' .. id, 'pod'), {} \
     for i, task in ipairs(redis.call('LRANGE', 'wp:{tasks}:claimed:' .. id, 0, -1)) do held[i] = cjson.decode(task).id end \
+    expired = expired + 1 - redis.call('EXISTS', 'wp:{tasks}:worker:' .. id) \
     seen[#seen + 1] = {id, pod, table.concat(held, ' ')} end \
-    return cjson.encode({seen, table.concat(redis.call('HGETALL', 'wp:{tasks}:attempts'), ' ')})";
+    return cjson.encode({seen, table.concat(redis.call('HGETALL', 'wp:{tasks}:attempts'), ' '), expired})";
 
 /// What was recorded since the last report.
 #[derive(Debug, Default)]
@@ -40,6 +42,8 @@ struct Record {
     pods: BTreeMap<String, Pod>,
     /// The pod of each worker.
     workers: BTreeMap<String, String>,
+    /// How many workers the queue knows, and how many of them have no lease any more.
+    known: (usize, u64),
     /// The last worker of each task.
     holders: BTreeMap<String, String>,
     /// The failed attempts of each task.
@@ -55,6 +59,12 @@ struct Pod {
     restarts: u64,
 }
 
+impl Pod {
+    fn runs(&self) -> bool {
+        self.ready && !self.terminating
+    }
+}
+
 impl Witness {
     pub fn new(world: &World) -> Self {
         let record = Record {
@@ -62,6 +72,7 @@ impl Witness {
             lines: Vec::new(),
             pods: BTreeMap::new(),
             workers: BTreeMap::new(),
+            known: (0, 0),
             holders: BTreeMap::new(),
             attempts: BTreeMap::new(),
             report: Report::default(),
@@ -90,12 +101,18 @@ impl Witness {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what was recorded since the last report. Waits first, because a killed worker is known to be dead after 8 s,
-    /// and its task is ready again a second later. If a task was lost, prints the whole record.
+    /// Returns what was recorded since the last report. Waits first until the queue knows exactly the workers that run: one
+    /// that was killed loses its lease after 8 s, and then its task. If a task was lost, prints the whole record.
     pub fn report(&mut self, what: &str) -> Report {
+        eventually("the queue knows the workers that run", || {
+            let record = self.record();
+            let run = record.pods.values().filter(|pod| pod.runs()).count();
+            require(record.known == (run, 0), || {
+                format!("{run} run: {:?}", record.known)
+            })
+        });
         let ended = self.streams.iter_mut().any(Stream::has_ended);
         assert!(!ended, "a stream has ended, so the record is incomplete");
-        std::thread::sleep(Duration::from_secs(12));
         let mut record = self.record();
         let (report, lines) = (
             std::mem::take(&mut record.report),
@@ -186,8 +203,10 @@ impl Record {
                 }) += 1;
             }
         }
+        let workers = result[0].as_array().map_or(&[][..], Vec::as_slice);
+        self.known = (workers.len(), result[2].as_u64().unwrap_or(0));
         let mut held = BTreeMap::new();
-        for worker in result[0].as_array().into_iter().flatten() {
+        for worker in workers {
             let id = worker[0].as_str().unwrap_or_default();
             if let Some(pod) = worker[1].as_str() {
                 self.workers.insert(id.to_owned(), pod.to_owned());

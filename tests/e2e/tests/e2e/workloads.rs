@@ -30,6 +30,14 @@ fn messages_until(world: &World, kind: &str, name: &str, replicas: i64) -> BTree
     messages
 }
 
+/// Waits until the Deployment counts so many pods, of all its `ReplicaSets`: a rollout may have one more than its replicas.
+fn expect_pods(world: &World, count: u64) {
+    eventually("the Deployment's pods", || {
+        let status = world.json(&["get", "deployment", "filter-worker"])["status"].clone();
+        require(status["replicas"] == count, || status.to_string())
+    });
+}
+
 /// Whether a pod is not being deleted.
 fn stays(pod: &Value) -> bool {
     pod["metadata"].get("deletionTimestamp").is_none()
@@ -125,11 +133,13 @@ fn a_rollout_that_cannot_end_removes_idle_workers_only() {
         waited.iter().any(names_it),
         "it says what it waits for: {waited:?}"
     );
+    expect_pods(&world, 4);
     let busy = witness.report("a scale-down of busy workers during a rollout that has failed");
 
     world.kubectl(&["rollout", "pause", target]);
     world.change_pool(&json!({"replicas": 2}));
     messages_until(&world, "deployment", "filter-worker", 2);
+    expect_pods(&world, 3);
     let idle = witness.report("a scale-down of idle workers during a rollout that is paused");
     for report in [busy, idle] {
         assert_eq!((report.interrupted, report.lost), (0, 0), "{report:?}");
