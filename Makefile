@@ -98,7 +98,7 @@ test-chart: ## The chart on a real cluster: install, upgrade and remove in the o
 	$(ON_CLUSTER) tests/chart/orders
 	$(ON_CLUSTER) tests/cluster/hand-over
 
-test-install: plugin ## The pages' commands that install and remove, as written, to the first scaled worker (5 min; on kind 8, and it deletes the cluster first)
+test-install: plugin ## The pages' commands that install and remove, as written, to the first scaled worker (5 min; on kind 8, and it empties and deletes the cluster)
 	@$(if $(filter kind,$(ON)),tests/cluster/install-tools kind,$(MAKE) $(ON)-load)
 	@$(MAKE) e2e
 	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
