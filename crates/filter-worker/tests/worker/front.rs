@@ -133,11 +133,11 @@ pub fn request(
 
 pub fn read_response(stream: &mut TcpStream) -> Response {
     let mut response = Vec::new();
-    let _ = stream.read_to_end(&mut response);
+    let read = stream.read_to_end(&mut response);
     let end = response
         .windows(4)
         .position(|it| it == b"\r\n\r\n")
-        .expect("a response with a head");
+        .unwrap_or_else(|| panic!("{read:?}: no response with a head: {response:?}"));
     let head = String::from_utf8(response[..end].to_vec())
         .unwrap()
         .to_lowercase();
