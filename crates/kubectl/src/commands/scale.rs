@@ -114,19 +114,22 @@ async fn scale_target(cluster: &Cluster, pool: &WorkerPool, replicas: i32) -> an
     let doing = tr!(lang, "cli-scale-directly", kind, name);
     let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
     let scale = cluster.request(&doing, target.get_scale(&name)).await?;
-    let (from, params) = (replicas_of(&scale), params());
-    let line = if from == replicas {
-        tr!(lang, "cli-scale-unchanged", kind, name, replicas)
+    let from = replicas_of(&scale);
+    let (line, note) = if from == replicas {
+        (
+            tr!(lang, "cli-scale-unchanged", kind, name, replicas),
+            tr!(lang, "cli-scale-no-operator"),
+        )
     } else {
+        let params = params();
         let patched = target.patch_scale(&name, &params, &patch);
         cluster.request(&doing, patched).await?;
-        class_format::scaling(from, replicas, None)
+        (
+            class_format::scaling(from, replicas, None),
+            tr!(lang, "cli-scale-done-directly", kind, name, from, replicas),
+        )
     };
     out.data_at(Timestamp::now(), &line)?;
-    out.info(&if from == replicas {
-        tr!(lang, "cli-scale-no-operator")
-    } else {
-        tr!(lang, "cli-scale-done-directly", kind, name, from, replicas)
-    });
+    out.info(&note);
     Ok(true)
 }
