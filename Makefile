@@ -62,7 +62,6 @@ env: ## Print what a shell needs to type `kubectl workerpool`: eval "$(make -s e
 
 ## Test it
 # Packages chosen one by one get other features, and every dependency is compiled again for them.
-PROGRAMS := cargo build --locked --workspace --bins --example dashboard
 TEST := cargo test --locked --workspace
 .PHONY: test test-unit test-web queues e2e test-cluster test-chart test-install recipes test-kit test-release test-source matrix cross faults force bench bench-systems bench-screen bench-worker waits mutants lint advisories
 INSTALL ?= test-install
@@ -78,7 +77,7 @@ test-web: web/dist/index.html ## Dashboard and gallery: their scripts, and the p
 	@tests/cluster/install-tools web
 	@[ -d web/node_modules ] || $(MAKE) web
 	cd web && npm test
-	$(PROGRAMS)
+	cargo build-programs
 	cd web && npm run browser
 
 # Each test has a namespace and an operator of its own, and mostly waits. Two processors can do six.

@@ -57,14 +57,13 @@ fn build(directory: &Path) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     without_package(&mut command).current_dir(crate::root());
-    command.args(["build", "--quiet", "--locked", "--offline", "--bins"]);
-    // With the features that the tests have (the example brings the dev-dependencies' in), or those of `make dist`: others
-    // mean that every dependency is compiled again.
+    // With the features that the tests have, or those of `make dist`: others mean that every dependency is compiled again.
     if name(directory).as_deref() == Some("release") {
-        command.arg("--release");
+        command.args(["build", "--locked", "--bins", "--release"]);
     } else {
-        command.args(["--workspace", "--example", "dashboard"]);
+        command.arg("build-programs");
     }
+    command.args(["--quiet", "--offline"]);
     let mut target = directory
         .parent()
         .expect("a profile is in a target directory");

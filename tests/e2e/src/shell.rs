@@ -8,10 +8,10 @@ use testkit::{root, without_package};
 /// A command that runs until it is interrupted is interrupted after this many seconds.
 const INTERRUPT_AFTER: &str = "6";
 
-/// The pages' command that compiles the programs. Those of the tests, by [`TESTED_PROGRAMS`], are the same with the
-/// features of the tests: for others every dependency is compiled once more. Releases are compiled with the pages' features.
+/// The pages' command that compiles the programs. Those of the tests are the same with the features of the tests: for
+/// others every dependency is compiled once more. Releases are compiled with the pages' features.
 const PROGRAMS: &str = "cargo build --locked";
-const TESTED_PROGRAMS: &str = "cargo build --locked --workspace --bins --example dashboard";
+const TESTED_PROGRAMS: &str = "cargo build-programs";
 
 /// A shell in the root of the repository, with a kubeconfig of its own.
 pub struct Shell {
