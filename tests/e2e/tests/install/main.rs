@@ -2,8 +2,8 @@
 //! order. The blocks with one name are one sequence, which begins on an empty cluster. After each command that
 //! installs, every pod is ready and the operator has scaled every pool.
 //!
-//! It owns the cluster: `ON=kind` empties it if there is one, makes and deletes it; `ON=cluster` is the running one of tests/cluster, where the
-//! commands of kind are left out.
+//! It owns the cluster: `ON=kind` empties it if there is one, makes and deletes it; `ON=cluster` is the running one of
+//! tests/cluster, where the commands of kind are left out.
 #![allow(
     clippy::expect_used,
     clippy::print_stderr,
@@ -128,6 +128,10 @@ fn run(shell: &mut Shell, on_kind: bool, commands: &[Command]) -> Option<Duratio
         eprintln!("{page}: {line}");
         if line.starts_with("kind create") {
             shell.run_ok("kind delete cluster --name workerpool");
+        }
+        if line == "make kind-load" {
+            // Of a reader who has used another cluster since.
+            shell.run("kubectl config unset current-context");
         }
         if is_read_only(line) {
             eventually(line, || shell.try_run(line));
