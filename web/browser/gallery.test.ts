@@ -1,6 +1,6 @@
 /** The gallery in Chromium, against the real front, real workers and a real Redis. Run `cargo build -p filter-worker` first. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -157,8 +157,11 @@ test("what is not a picture, or too large, is refused in plain words", async () 
   const choose = (name: string, buffer: Buffer) => page.setInputFiles("#file", { name, mimeType: "image/png", buffer });
   await choose("notas.png", Buffer.from("no es una imagen"));
   await expect.poll(() => text(page, "#problem")).toBe("Su navegador no puede leer «notas.png» como imagen. Elija un fichero JPEG, PNG o WebP.");
-  await choose("<b>enorme</b>.png", Buffer.alloc(41 * 1024 * 1024));
-  await expect.poll(() => text(page, "#problem")).toBe("«<b>enorme</b>.png» es demasiado grande: 41 MB. El máximo son 40 MB. Elija una foto más pequeña.");
+  const large = join(folder, "<b>enorme.png");
+  writeFileSync(large, "");
+  truncateSync(large, 41 * 1024 * 1024);
+  await page.setInputFiles("#file", large); // a buffer of this size would travel to the browser as text
+  await expect.poll(() => text(page, "#problem")).toBe("«<b>enorme.png» es demasiado grande: 41 MB. El máximo son 40 MB. Elija una foto más pequeña.");
   expect(await page.locator("#problem").getAttribute("role")).toBe("alert");
   await choose("bien.png", await photo(page, "image/png"));
   await expect.poll(() => page.locator("#problem").isHidden()).toBe(true);
