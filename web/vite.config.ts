@@ -67,5 +67,5 @@ export default defineConfig({
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0, reportCompressedSize: false, minify: "terser", terserOptions: { compress: { passes: 2, inline: 1, conditionals: false } } }, // the least after gzip, 450 bytes less than esbuild
   // For `vite` next to `cargo run --example dashboard`.
   server: { fs: { allow: [".."] }, proxy: { "/api": "http://127.0.0.1:8000" } },
-  test: { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 10_000 } } },
+  test: { testTimeout: 60_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } },
 } as Parameters<typeof defineConfig>[0]);

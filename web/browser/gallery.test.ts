@@ -26,11 +26,11 @@ function start(program: string, args: string[]): ChildProcess {
   return child;
 }
 
-const freePort = () => new Promise<number>((resolve) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-  });
+// The system takes the ports of connections from a range above, and could take a free one of it before the server does.
+const freePort = (): Promise<number> => new Promise((resolve) => {
+  const port = 10_000 + Math.floor(22_000 * Math.random());
+  const server = createServer().once("error", () => resolve(freePort()));
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(port)));
 });
 
 function worker(name: string): ChildProcess {
@@ -49,7 +49,7 @@ beforeAll(async () => {
   start(PROGRAM, ["--redis", redis, "serve", "--listen", `[::]:${port}`]);
   worker("filter-worker-7d9c5b6f4-x2x9z");
   worker("filter-worker-7d9c5b6f4-k8w4q");
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 60_000;
   while (await alive().catch(() => 0) !== 2) {
     if (Date.now() > deadline) throw new Error("two workers do not register");
     await new Promise((resolve) => setTimeout(resolve, 100));
