@@ -82,7 +82,7 @@ test-web: web/dist/index.html ## Dashboard and gallery: their scripts, and the p
 
 # Each test has a namespace and an operator of its own, and mostly waits. Two processors can do six.
 E2E_THREADS ?= 6
-test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (7 min; E2E=story for one alone)
+test-cluster: ## End-to-end tests on a real cluster: story, kills, outage, refusals, the class (8 min; E2E=story for one alone)
 	@$(MAKE) $(ON)-load plugin
 	@$(MAKE) e2e
 	$(ON_CLUSTER) $(TEST) --offline --test e2e -- --test-threads=$(E2E_THREADS) $(E2E)
@@ -97,7 +97,7 @@ test-chart: ## The chart on a real cluster: install, upgrade and remove in the o
 	$(ON_CLUSTER) tests/chart/orders
 	$(ON_CLUSTER) tests/cluster/hand-over
 
-test-install: plugin ## The pages' commands that install and remove, as written, to the first scaled worker (5 min; on kind 8, and it empties and deletes the cluster)
+test-install: plugin ## The pages' commands that install and remove, as written, to the first scaled worker (8 min; it empties the cluster, and deletes the one of kind)
 	@$(if $(filter kind,$(ON)),tests/cluster/install-tools kind,$(MAKE) $(ON)-load)
 	@$(MAKE) e2e
 	$(if $(filter kind,$(ON)),PATH="$(PLUGIN):$$PATH:$${XDG_CACHE_HOME:-$$HOME/.cache}/workerpool-testbed/bin",$(ON_CLUSTER)) env ON=$(ON) \
