@@ -1,4 +1,4 @@
-/** The gallery in Chromium, against the real front, real workers and a real Redis. Run `cargo build -p filter-worker` first. */
+/** The gallery in Chromium, against the real front, real workers and a real Redis. Run `cargo build-programs` first. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -41,7 +41,7 @@ function worker(name: string): ChildProcess {
 const alive = async () => (await (await fetch(`${url}api/metrics`)).json()).workers.live;
 
 beforeAll(async () => {
-  if (!PROGRAM) throw new Error("first: cargo build -p filter-worker");
+  if (!PROGRAM) throw new Error("first: cargo build-programs");
   const [redisPort, port] = [await freePort(), await freePort()];
   redis = `redis://127.0.0.1:${redisPort}`;
   url = `http://localhost:${port}/`;

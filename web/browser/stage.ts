@@ -1,4 +1,4 @@
-/** The dashboard program and a Chromium for the browser tests. Run `cargo build --example dashboard` first. */
+/** The dashboard program and a Chromium for the browser tests. Run `cargo build-programs` first. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,7 +18,7 @@ export class Program {
   private constructor(readonly child: ChildProcess, readonly port: number) {}
 
   static async start(pools: number, minutes: number, port = 0): Promise<Program> {
-    if (!PROGRAM) throw new Error("first: cargo build --example dashboard");
+    if (!PROGRAM) throw new Error("first: cargo build-programs");
     const child = spawn(PROGRAM, [`127.0.0.1:${port}`, String(pools), String(minutes)], { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout! });
     return new Promise((resolve, reject) => {
